@@ -1,0 +1,1 @@
+"""The rooms that an alert passes on its way from text to answer."""

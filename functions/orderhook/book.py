@@ -1,0 +1,341 @@
+"""The order book: every key, item, expression and condition of the table.
+
+No write without a condition, no read before a write that decides it, never a scan. Every write stores the id of its
+request: when an answer is lost and the SDK sends the write again, our own item is recognised by it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from orderhook import items
+from orderhook.items import Item, plain, wire
+from orderhook.keys import Key
+from orderhook.orders import (
+    CANCELLABLE,
+    TERMINAL,
+    Order,
+    OrderState,
+    Stamp,
+    Strategy,
+    StrategyState,
+    Template,
+    sources,
+    timestamp,
+)
+from orderhook.wire import call, reasons
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_NEW = "attribute_not_exists(pk)"
+
+
+def _state_in(states: Iterable[OrderState]) -> tuple[str, Item]:
+    values = {f":state{number}": {"S": str(state)} for number, state in enumerate(sorted(states))}
+    return f"#state IN ({', '.join(values)})", values
+
+
+def _aliases(*expressions: str) -> dict[str, str]:
+    """Alias every attribute of the expressions: some of their names are reserved words."""
+    return {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
+
+
+def _changes(stamp: Stamp, state: OrderState, retention: timedelta, more: str = "") -> tuple[str, Item]:
+    """Render what every change of state writes, whatever the state before; `more` is set besides."""
+    sets = (
+        "SET #state = :state, #since = :at, #version = #version + :one, #request_id = :request_id, "
+        "#history = list_append(#history, :event)" + more
+    )
+    values: dict[str, object] = {
+        ":state": str(state),
+        ":at": timestamp(stamp.at),
+        ":one": 1,
+        ":request_id": stamp.request_id,
+        ":event": [asdict(stamp.event(state))],
+    }
+    if state in TERMINAL:
+        values[":expires"] = int((stamp.at + retention).timestamp())
+        sets += ", #expires = :expires REMOVE #open"
+    return sets, wire(values)
+
+
+def _refused_by(error: ClientError) -> Order | None:
+    """Return the order that a failed condition met, None if there is none; raises any other error as it is."""
+    _raise_unless_condition_failed(error)
+    item: Any = error.response.get("Item")
+    return items.order(item) if item else None
+
+
+def _raise_unless_condition_failed(error: ClientError) -> None:
+    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        raise error
+
+
+def _old_items(error: ClientError) -> list[Item | None]:
+    """Return what each condition of a cancelled transaction met, by position; raises any other error as it is."""
+    if not set(reasons(error.response)) == {"ConditionalCheckFailed"}:
+        raise error
+    met: list[Any] = error.response["CancellationReasons"]
+    return [reason.get("Item") for reason in met]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a conditional write met: the order as it was before (None: there was none), and whether it is done.
+
+    When this very request had written already and its answer was lost, it is done, and `before` has the state that
+    the order had before that write.
+    """
+
+    before: Order | None
+    done: bool
+
+
+def _met(order: Order | None, request_id: str) -> Written:
+    """Tell a refusal from our own write, whose answer was lost and which the SDK has sent again."""
+    ours = next((n for n, event in enumerate(order.history) if event.request_id == request_id), None) if order else None
+    if order is None or ours is None:
+        return Written(order, done=False)
+    return Written(replace(order, state=order.history[ours - 1].state) if ours else order, done=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What a transaction of a strategy and its orders met; nothing is written unless `done`."""
+
+    done: bool
+    entry: Order | None = None
+    """The order that has the entry's id already."""
+    strategy: Strategy | None = None
+    """The strategy as it is, where it is not as the transaction expected."""
+
+
+class OrderBook:
+    """The orders, strategies, templates and keys of one table.
+
+    Every method raises TemporarilyUnavailableError when the table does not answer inside the time budget.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str, retention: timedelta) -> None:
+        self._client = client
+        self._table = table
+        self._retention = retention
+
+    # Orders
+
+    def cancel(self, stamp: Stamp, order_id: str, strategy_id: str | None = None) -> Written:
+        """Mark an order cancelled by one conditional write; run twice, the second finds it cancelled.
+
+        With `strategy_id` the order must belong to that strategy, or nothing is written.
+        """
+        condition, states = _state_in(CANCELLABLE)
+        if strategy_id is not None:
+            condition += " AND #strategy_id = :strategy_id"
+            states[":strategy_id"] = {"S": strategy_id}
+        sets = ", #cancelled_at = :at, #cancel_request_id = :request_id, #cancel_key_id = :key_id"
+        states[":key_id"] = {"S": stamp.key_id}
+        return self._change(stamp, order_id, OrderState.CANCELLED, condition, states, sets)
+
+    def report(self, stamp: Stamp, order_id: str, state: OrderState, filled: int | None = None) -> Written:
+        """Record a state that a venue reports, if TRANSITIONS lets it follow; `filled` is the quantity so far."""
+        condition, states = _state_in(sources(state))
+        condition += " AND #request_id <> :request_id"  # a second part fill may follow the first, but not be it
+        sets = ""
+        if filled is not None:
+            condition += " AND #filled <= :filled AND #qty >= :filled"
+            states[":filled"] = {"N": str(filled)}
+            sets = ", #filled = :filled"
+        return self._change(stamp, order_id, state, condition, states, sets)
+
+    def _change(
+        self, stamp: Stamp, order_id: str, state: OrderState, condition: str, values: Item, more_sets: str = ""
+    ) -> Written:
+        changes, change_values = _changes(stamp, state, self._retention, more_sets)
+        try:
+            answer = call(
+                self._client.update_item,
+                TableName=self._table,
+                Key=wire(items.order_key(stamp.trader, order_id)),
+                UpdateExpression=changes,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=_aliases(changes, condition),
+                ExpressionAttributeValues=values | change_values,
+                ReturnValues="ALL_OLD",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as refusal:
+            return _met(_refused_by(refusal), stamp.request_id)
+        return Written(items.order(answer["Attributes"]), done=True)
+
+    def place(self, stamp: Stamp, order: Order) -> Written:
+        """Write a new order by one conditional write; an id that is taken leaves the order that has it as it is."""
+        try:
+            call(
+                self._client.put_item,
+                TableName=self._table,
+                Item=items.order_item(stamp, order),
+                ConditionExpression=_NEW,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as refusal:
+            return _met(_refused_by(refusal), stamp.request_id)
+        return Written(None, done=True)
+
+    def place_in_strategy(self, stamp: Stamp, strategy: Strategy, orders: Sequence[Order], *, join: bool) -> Placed:
+        """Write the orders, entry first, and start the strategy with them or `join` it, in one transaction.
+
+        Everything must be new: the strategy (or the names in it) and every order id. Run twice, the second is refused.
+        """
+        names = {str(order.order_name): order.order_id for order in orders}
+        first = self._join(stamp, strategy, names) if join else self._start(stamp, strategy, names)
+        rest = [self._put_new(items.order_item(stamp, order)) for order in orders]
+        try:
+            call(self._client.transact_write_items, TransactItems=[first, *rest])
+        except ClientError as refusal:
+            old_strategy, old_entry, *_ = _old_items(refusal)
+            entry = items.order(old_entry) if old_entry else None
+            done = entry is not None and entry.history[0].request_id == stamp.request_id
+            return Placed(done, entry, items.strategy(old_strategy) if old_strategy else None)
+        return Placed(done=True)
+
+    def _put_new(self, item: Item) -> Any:
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": item,
+                "ConditionExpression": _NEW,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _start(self, stamp: Stamp, strategy: Strategy, names: Mapping[str, str]) -> Any:
+        return self._put_new(items.strategy_item(stamp, strategy, names))
+
+    def _join(self, stamp: Stamp, strategy: Strategy, names: Mapping[str, str]) -> Any:
+        # Order names are letters and digits, so that each can serve as its own alias and value name.
+        update = "SET " + ", ".join(f"#names.#{name} = :{name}" for name in names)
+        update += ", #version = #version + :one, #request_id = :request_id"
+        condition = " AND ".join(["#state = :active", *(f"attribute_not_exists(#names.#{name})" for name in names)])
+        values = {f":{name}": order_id for name, order_id in names.items()}
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": wire(items.strategy_key(stamp.trader, strategy.strategy_id)),
+                "UpdateExpression": update,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": _aliases(update, condition),
+                "ExpressionAttributeValues": wire(
+                    values | {":one": 1, ":request_id": stamp.request_id, ":active": StrategyState.ACTIVE}
+                ),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def orders(self, trader: str, *, open_only: bool = False) -> Iterator[Order]:
+        """Yield the trader's orders as they are now, by id; with `open_only` at the cost of the open ones alone."""
+        pk = items.trader_partition(trader)
+        return map(items.order, self._query(pk, index="open") if open_only else self._query(pk, "ORDER#"))
+
+    # Strategies and templates
+
+    def strategy(self, trader: str, strategy_id: str) -> Strategy | None:
+        """Return the strategy as it is now."""
+        item = self._get(items.strategy_key(trader, strategy_id))
+        return items.strategy(item) if item else None
+
+    def strategies(self, trader: str) -> Iterator[Strategy]:
+        """Yield the trader's strategies as they are now, by id."""
+        return map(items.strategy, self._query(items.trader_partition(trader), "STRATEGY#"))
+
+    def template(self, trader: str, name: str) -> Template | None:
+        """Return the stored template of that name."""
+        item = self._get(items.template_key(trader, name))
+        return items.template(item) if item else None
+
+    def templates(self, trader: str) -> Iterator[Template]:
+        """Yield the trader's templates, by name."""
+        return map(items.template, self._query(items.trader_partition(trader), "TEMPLATE#"))
+
+    def put_template(self, trader: str, template: Template, *, replacing: bool = False) -> bool:
+        """Store a template; returns False, and stores nothing, when the name is taken (or, `replacing`, is not)."""
+        try:
+            call(
+                self._client.put_item,
+                TableName=self._table,
+                Item=items.template_item(trader, template),
+                ConditionExpression="attribute_exists(pk)" if replacing else _NEW,
+            )
+        except ClientError as refusal:
+            _raise_unless_condition_failed(refusal)
+            return False
+        return True
+
+    # Keys
+
+    def key(self, key_id: str) -> Key | None:
+        """Return the stored half of a key as it is now."""
+        item = self._get(items.key_key(key_id))
+        return items.key(item) if item else None
+
+    def keys(self) -> Iterator[Key]:
+        """Yield the stored halves of all keys, by id."""
+        for entry in self._query(items.KEY_LIST):
+            key = self.key(plain(entry)["sk"])
+            if key is not None:
+                yield key
+
+    def put_key(self, key: Key) -> None:
+        """Store a new key, and its name in the list of keys; raises ClientError if its id is taken."""
+        entry = wire({"pk": items.KEY_LIST, "sk": key.key_id})
+        new = [self._put_new(items.key_item(key)), self._put_new(entry)]
+        call(self._client.transact_write_items, TransactItems=new)
+
+    def revoke_key(self, key_id: str, at: datetime) -> Key | None:
+        """Revoke a key for good and return it, None if there is none; run twice, the first time stays."""
+        update = "SET #revoked = if_not_exists(#revoked, :at)"
+        try:
+            answer = call(
+                self._client.update_item,
+                TableName=self._table,
+                Key=wire(items.key_key(key_id)),
+                UpdateExpression=update,
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames=_aliases(update),
+                ExpressionAttributeValues=wire({":at": timestamp(at)}),
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as refusal:
+            _raise_unless_condition_failed(refusal)
+            return None
+        return items.key(answer["Attributes"])
+
+    # Reads: all of them consistent
+
+    def _get(self, key: Item) -> Item | None:
+        answer = call(self._client.get_item, TableName=self._table, Key=wire(key), ConsistentRead=True)
+        item: Item | None = answer.get("Item")
+        return item
+
+    def _query(self, pk: str, prefix: str = "", index: str | None = None) -> Iterator[Item]:
+        condition, values = "#pk = :pk", {":pk": pk}
+        if prefix:
+            condition, values = condition + " AND begins_with(#sk, :prefix)", values | {":prefix": prefix}
+        page: Item | None = {"IndexName": index} if index else {}
+        while page is not None:
+            answer = call(
+                self._client.query,
+                TableName=self._table,
+                KeyConditionExpression=condition,
+                ExpressionAttributeNames=_aliases(condition),
+                ExpressionAttributeValues=wire(values),
+                ConsistentRead=True,
+                **page,
+            )
+            yield from answer["Items"]
+            last = answer.get("LastEvaluatedKey")
+            page = page | {"ExclusiveStartKey": last} if last else None

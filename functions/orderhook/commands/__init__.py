@@ -1,0 +1,54 @@
+"""The commands: which there are, and how the fields of an alert become one of them.
+
+A new command is a new module here and an entry in COMMANDS.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from orderhook.commands.cancel import Cancel
+from orderhook.commands.command import Command
+from orderhook.commands.place import Place
+from orderhook.errors import MissingFieldError, UnknownCommandError, UnsupportedCommandError, UnsupportedValueError
+from orderhook.payload import lower, upper
+
+__all__ = ["COMMANDS", "NOT_YET", "Command", "read", "recognise"]
+
+COMMANDS: Mapping[str, type[Command]] = {command.word: command for command in (Cancel, Place)}
+
+NOT_YET = frozenset(
+    "CANCELORDERS CANCELALLORDERS CANCELREPLACE CHANGE CLOSESTRATEGY CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE "
+    "REVERSE REVERSEPOSITION".split()
+)
+"""Commands of the language that are not built."""
+
+
+def recognise(fields: Mapping[str, str]) -> type[Command]:
+    """Return the command that the alert gives; raises MissingField-, UnknownCommand- or UnsupportedCommandError."""
+    if "command" not in fields:
+        if "kill_switch" in fields:
+            raise UnsupportedCommandError("kill_switch is not available yet.", field="kill_switch")
+        raise MissingFieldError(f"There is no command: add command=... ({', '.join(COMMANDS)}).", field="command")
+    word = upper(fields["command"])
+    if word in NOT_YET:
+        raise UnsupportedCommandError(f"{word} is not available yet; there are {', '.join(COMMANDS)}.", field="command")
+    if word not in COMMANDS:
+        nearest = get_close_matches(word[:64], [*COMMANDS, *NOT_YET], n=1)
+        way_out = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(COMMANDS)}."
+        raise UnknownCommandError(f"There is no command {fields['command'][:64]!a}: {way_out}", field="command")
+    return COMMANDS[word]
+
+
+def read(kind: type[Command], fields: Mapping[str, str]) -> tuple[Command, list[str]]:
+    """Make the command of its fields, and name those that it does not use.
+
+    Raises the PayloadError of the first bad one.
+    """
+    for name, way_out in kind.refused.items():
+        if lower(fields.get(name, "false")) not in ("false", "no", "off"):
+            raise UnsupportedValueError(f"{name} {way_out}.", field=name)
+    missing = [name for name, field in kind.model_fields.items() if field.is_required() and name not in fields]
+    if missing:
+        raise MissingFieldError(f"{kind.word} needs {', '.join(missing)}: add {missing[0]}=...", field=missing[0])
+    command = kind(**{name: fields[name] for name in kind.model_fields if name in fields})
+    return command, [name for name in fields if name not in kind.model_fields and name != "command"]

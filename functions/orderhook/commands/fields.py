@@ -1,0 +1,129 @@
+"""The types of the fields that commands share: each checks the form of a value and raises an error naming its field."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator, ValidationInfo
+
+from orderhook.errors import InvalidValueError, UnsupportedValueError
+from orderhook.payload import upper
+
+_OUTSIDE_ID = re.compile(r"[^A-Za-z0-9_.:-]")
+_OUTSIDE_LABEL = re.compile(r"[^ -:<>-~]")
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")
+_RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|ticks?|points?|pts?)", re.IGNORECASE)
+_MAX_LENGTH = 64
+_MAX_QTY = 1_000_000
+
+ORDER_NAME = re.compile(r"(ENTRY|EXIT|STOP|SIMSTOP|TARGET)[1-9][0-9]*")
+_LIKE_A_NAME = re.compile(r"(ENTRY|EXIT|STOP|SIMSTOP|TARGET)[0-9]*")
+
+
+def _id(value: str, info: ValidationInfo) -> str:
+    # Ids end up in NinjaTrader's file names and ';' lines: this is the injection guard.
+    return _limited(value, info, _OUTSIDE_ID, "A-Z a-z 0-9 _ . : -")
+
+
+def _label(value: str, info: ValidationInfo) -> str:
+    return _limited(value, info, _OUTSIDE_LABEL, "printable ASCII characters other than ';' and '='")
+
+
+def _limited(value: str, info: ValidationInfo, outside: re.Pattern[str], alphabet: str) -> str:
+    stranger = outside.search(value)
+    if stranger:
+        raise InvalidValueError(
+            f"{info.field_name} holds U+{ord(stranger[0]):04X} at position {stranger.start() + 1}; use {alphabet}.",
+            field=info.field_name,
+        )
+    if len(value) > _MAX_LENGTH:
+        raise InvalidValueError(
+            f"{info.field_name} has {len(value)} characters; at most {_MAX_LENGTH} are accepted.", field=info.field_name
+        )
+    return value
+
+
+def _new_order_id(value: str, info: ValidationInfo) -> str:
+    value = _id(value, info)
+    if _LIKE_A_NAME.fullmatch(upper(value)):
+        raise InvalidValueError(
+            "order_id looks like an order name (ENTRY, EXIT, STOP, SIMSTOP, TARGET); choose another.",
+            field=info.field_name,
+        )
+    return value
+
+
+def _order_id_or_name(value: str, info: ValidationInfo) -> str:
+    value = _id(value, info)
+    name = upper(value)
+    if ORDER_NAME.fullmatch(name):
+        return name
+    if _LIKE_A_NAME.fullmatch(name):
+        raise InvalidValueError(
+            f"order_id {value} looks like an order name and is none: a name ends in a number from 1 without leading "
+            "zeros, such as TARGET1.",
+            field=info.field_name,
+        )
+    return value
+
+
+def _price(value: str, info: ValidationInfo) -> Decimal | None:
+    if _RELATIVE.fullmatch(value):
+        raise UnsupportedValueError(
+            f"{info.field_name} is relative to a quote, and there is none here; give a price such as 5000.25.",
+            field=info.field_name,
+        )
+    number = _decimal(value, info, "a price such as 5000.25")
+    return number or None  # 0 is NinjaTrader's way to write "no price"
+
+
+def _qty(value: str, info: ValidationInfo) -> int:
+    number = _decimal(value, info, "a whole number from 1")
+    if number != int(number) or not 1 <= number <= _MAX_QTY:
+        raise InvalidValueError(
+            f"{info.field_name} must be a whole number from 1 to {_MAX_QTY}.", field=info.field_name
+        )
+    return int(number)
+
+
+def _decimal(value: str, info: ValidationInfo, wanted: str) -> Decimal:
+    if not _DECIMAL.fullmatch(value):
+        raise InvalidValueError(
+            f"{info.field_name} must be {wanted}: digits and a point, no comma, sign or exponent.",
+            field=info.field_name,
+        )
+    return Decimal(value)
+
+
+def _one_of(*words: str) -> Callable[[str, ValidationInfo], str]:
+    def check(value: str, info: ValidationInfo) -> str:
+        if upper(value) not in words:
+            hint = " (NinjaTrader's STOP is written STOPMARKET)" if upper(value) == "STOP" else ""
+            raise InvalidValueError(f"{info.field_name} must be {' or '.join(words)}{hint}.", field=info.field_name)
+        return upper(value)
+
+    return check
+
+
+Id = Annotated[str, BeforeValidator(_id)]
+"""1 to 64 of A-Z a-z 0-9 _ . : -, kept as sent."""
+
+Label = Annotated[str, BeforeValidator(_label)]
+"""An account, an instrument or a template's name: 1 to 64 printable ASCII characters without ; and =, kept as sent."""
+
+NewOrderId = Annotated[str, BeforeValidator(_new_order_id)]
+"""An Id that cannot be taken for an order name."""
+
+OrderIdOrName = Annotated[str, BeforeValidator(_order_id_or_name)]
+"""An Id, or an order name in capitals."""
+
+Price = Annotated[Decimal | None, BeforeValidator(_price)]
+"""An exact price above 0; 0 means none."""
+
+Qty = Annotated[int, BeforeValidator(_qty)]
+"""A whole number of contracts from 1."""
+
+ActionWord = Annotated[str, BeforeValidator(_one_of("BUY", "SELL"))]
+OrderTypeWord = Annotated[str, BeforeValidator(_one_of("MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"))]
+TimeInForceWord = Annotated[str, BeforeValidator(_one_of("DAY", "GTC"))]

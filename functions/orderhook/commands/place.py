@@ -1,0 +1,281 @@
+"""PLACE: place an order; it may bring a target and a stop, and start or join a strategy."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, ClassVar, Self
+
+from pydantic import model_validator
+
+from orderhook.book import OrderBook
+from orderhook.commands.command import Command
+from orderhook.commands.fields import ActionWord, Id, Label, NewOrderId, OrderTypeWord, Price, Qty, TimeInForceWord
+from orderhook.errors import (
+    DuplicateOrderIdError,
+    InvalidValueError,
+    MissingFieldError,
+    StrategyMismatchError,
+    StrategyNotFoundError,
+    TemporarilyUnavailableError,
+)
+from orderhook.orders import (
+    Bracket,
+    Order,
+    OrderState,
+    Outcome,
+    Stamp,
+    Strategy,
+    StrategyState,
+    Template,
+    decimal_text,
+    next_number,
+    timestamp,
+)
+
+_RACES = 4
+"""How often another alert may start or join the same strategy at the same moment before this one gives way."""
+
+_NEEDS_POSITION = "needs the position, which is not known here; take it out"
+_NOT_YET = "is not available yet; take it out"
+
+
+class Place(Command):
+    """Place one order, and with it the legs that its fields or its template ask for."""
+
+    word: ClassVar[str] = "PLACE"
+    refused: ClassVar[Mapping[str, str]] = {
+        "percent": _NEEDS_POSITION,
+        "flatten_first": _NEEDS_POSITION,
+        "require_market_position": _NEEDS_POSITION,
+        "max_positions": _NEEDS_POSITION,
+        "sync_strategy": _NEEDS_POSITION,
+        "out_of_sync": _NEEDS_POSITION,
+        "append_atm": _NOT_YET,
+        "cancel_after": _NOT_YET,
+        "delay": _NOT_YET,
+        "rate_limit": _NOT_YET,
+        "start_time": _NOT_YET,
+        "end_time": _NOT_YET,
+        "closing_only_after": _NOT_YET,
+        "kill_switch": _NOT_YET,
+    }
+
+    account: Label
+    instrument: Label
+    action: ActionWord
+    qty: Qty
+    order_type: OrderTypeWord
+    tif: TimeInForceWord
+    limit_price: Price = None
+    stop_price: Price = None
+    oco_id: Id | None = None
+    order_id: NewOrderId | None = None
+    strategy: Label | None = None
+    strategy_id: Id | None = None
+    take_profit: Price = None
+    stop_loss: Price = None
+    stop_loss_limit: Price = None
+    stop_loss_stop: Price = None
+
+    @model_validator(mode="after")
+    def _prices_fit_the_order_type(self) -> Self:
+        for field, takers in (("limit_price", ("LIMIT", "STOPLIMIT")), ("stop_price", ("STOPMARKET", "STOPLIMIT"))):
+            price = getattr(self, field)
+            if self.order_type in takers and price is None:
+                raise MissingFieldError(f"A {self.order_type} order needs {field}=... above 0.", field=field)
+            if self.order_type not in takers and price is not None:
+                raise InvalidValueError(f"A {self.order_type} order takes no {field}; take it out.", field=field)
+        return self
+
+    @model_validator(mode="after")
+    def _legs_fit_together(self) -> Self:
+        # CrossTrade, "Bracket Orders": stop_loss or stop_loss_limit, and stop_loss_stop only beside the latter.
+        if self.stop_loss and self.stop_loss_limit:
+            raise InvalidValueError("Give stop_loss or stop_loss_limit, not both.", field="stop_loss_limit")
+        if self.stop_loss_stop and not self.stop_loss_limit:
+            raise MissingFieldError("stop_loss_stop needs stop_loss_limit=... beside it.", field="stop_loss_limit")
+        for field in ("take_profit", "stop_loss", "stop_loss_limit"):
+            if self.strategy and getattr(self, field):
+                raise InvalidValueError(
+                    f"The template brings its own legs: leave {field} out, or strategy.", field=field
+                )
+        stop = self.stop_loss or self.stop_loss_stop or self.stop_loss_limit
+        levels = [price for price in (stop, self.limit_price or self.stop_price, self.take_profit) if price]
+        if levels != sorted(levels, reverse=self.action == "SELL"):
+            raise InvalidValueError(
+                f"For a {self.action} the stop loss, the order's price and the take profit must stand in "
+                f"{'rising' if self.action == 'BUY' else 'falling'} order.",
+                field="take_profit" if self.take_profit else "stop_loss",
+            )
+        return self
+
+    @property
+    def repeatable(self) -> bool:
+        """Tell whether a resend is recognised: without an order_id it would be another order."""
+        return self.order_id is not None
+
+    @property
+    def content(self) -> str:
+        """Return the fingerprint of everything that this alert asks for: two spellings of a number are one."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        lines = (f"{k}={decimal_text(v) if isinstance(v, Decimal) else v}" for k, v in fields.items() if v is not None)
+        return sha256("\n".join(lines).encode()).hexdigest()
+
+    def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
+        """Write the order, and in one transaction with it its strategy and legs.
+
+        Run twice with an order_id, the second writes nothing and answers already_placed. Raises DuplicateOrderIdError,
+        StrategyMismatchError and StrategyNotFoundError (for a template that is not stored).
+        """
+        order_id = self.order_id or stamp.request_id
+        brackets = self._template(book, stamp.trader).brackets if self.strategy else ()
+        has_legs = bool(brackets or self.take_profit or self.stop_loss or self.stop_loss_limit)
+        # Legs have names, and names need a strategy: without one of its own the order's id serves.
+        strategy_id = self.strategy_id or (order_id if has_legs else None)
+        if strategy_id is None:
+            order = self._entry(stamp, order_id)
+            written = book.place(stamp, order)
+            return self._answer(order, written.before, done=written.done)
+        return self._run_in_strategy(book, stamp, order_id, strategy_id, brackets)
+
+    def _run_in_strategy(
+        self, book: OrderBook, stamp: Stamp, order_id: str, strategy_id: str, brackets: tuple[Bracket, ...]
+    ) -> Outcome:
+        strategy = Strategy(
+            strategy_id=strategy_id,
+            account=self.account,
+            instrument=self.instrument,
+            state=StrategyState.ACTIVE,
+            template=self.strategy,
+        )
+        running: Strategy | None = None
+        for _ in range(_RACES):
+            orders = self._orders(stamp, order_id, running or strategy, brackets)
+            placed = book.place_in_strategy(stamp, running or strategy, orders, join=running is not None)
+            if placed.done or placed.entry:
+                return self._answer(orders[0], placed.entry, done=placed.done)
+            running = placed.strategy
+            self._check_that_it_can_be_joined(running)
+        raise TemporarilyUnavailableError(
+            "Other alerts are changing this strategy. Send the same alert again; it is safe."
+        )
+
+    def _template(self, book: OrderBook, trader: str) -> Template:
+        template = book.template(trader, str(self.strategy))
+        if template is None:
+            raise StrategyNotFoundError(
+                f"There is no template {self.strategy}; store it with `orderhook templates put`.", field="strategy"
+            )
+        if sum(bracket.qty for bracket in template.brackets) > self.qty:
+            raise InvalidValueError(
+                f"The brackets of template {self.strategy} are for more than qty={self.qty}.", field="qty"
+            )
+        return template
+
+    def _check_that_it_can_be_joined(self, running: Strategy | None) -> None:
+        if running is None:
+            raise DuplicateOrderIdError("One of the new order ids is taken; choose another order_id.", field="order_id")
+        if self.strategy_id is None:
+            raise StrategyMismatchError(
+                f"The legs need a strategy, and {running.strategy_id} is another one's id: add strategy_id=....",
+                field="strategy_id",
+            )
+        if (self.account, self.instrument) != (running.account, running.instrument):
+            raise StrategyMismatchError(
+                f"Strategy {running.strategy_id} trades {running.instrument} in account {running.account}.",
+                field="strategy_id",
+            )
+        if running.state is not StrategyState.ACTIVE:
+            raise StrategyMismatchError(
+                f"Strategy {running.strategy_id} is closed; use a new strategy_id.", field="strategy_id"
+            )
+
+    def _orders(self, stamp: Stamp, order_id: str, strategy: Strategy, brackets: tuple[Bracket, ...]) -> list[Order]:
+        """Return the entry and its legs, named by the first numbers that are free in the strategy."""
+        first = max(next_number(kind, strategy.names) for kind in ("TARGET", "STOP"))
+        levels = [self._levels(bracket) for bracket in brackets] or [self._own_levels()]
+        legs = [
+            leg for n, level in enumerate(levels, first) for leg in self._legs(stamp, strategy.strategy_id, n, level)
+        ]
+        entry = self._entry(
+            stamp,
+            order_id,
+            strategy_id=strategy.strategy_id,
+            order_name=f"ENTRY{next_number('ENTRY', strategy.names)}",
+            legs={str(leg.order_name): leg.order_id for leg in legs},
+        )
+        return [entry, *legs]
+
+    def _levels(self, bracket: Bracket) -> dict[str, dict[str, Any]]:
+        """Return a template's bracket as the legs' fields: their prices come when the entry has its fill price."""
+        legs = {"TARGET": ("LIMIT", bracket.target), "STOP": ("STOPMARKET", bracket.stop)}
+        return {
+            kind: {"order_type": order_type, "offset": offset, "qty": bracket.qty}
+            for kind, (order_type, offset) in legs.items()
+            if offset is not None
+        }
+
+    def _own_levels(self) -> dict[str, dict[str, Any]]:
+        """Return the legs' fields that the alert itself gives."""
+        levels: dict[str, dict[str, Any]] = {}
+        if self.take_profit:
+            levels["TARGET"] = {"order_type": "LIMIT", "limit_price": self.take_profit}
+        if self.stop_loss:
+            levels["STOP"] = {"order_type": "STOPMARKET", "stop_price": self.stop_loss}
+        if self.stop_loss_limit:
+            stop_price = self.stop_loss_stop or self.stop_loss_limit
+            levels["STOP"] = {"order_type": "STOPLIMIT", "stop_price": stop_price, "limit_price": self.stop_loss_limit}
+        return levels
+
+    def _legs(self, stamp: Stamp, strategy_id: str, number: int, levels: dict[str, dict[str, Any]]) -> Iterator[Order]:
+        for kind, level in levels.items():
+            name = f"{kind}{number}"
+            fields = {
+                "order_id": f"{stamp.request_id}.{name}",
+                "action": "SELL" if self.action == "BUY" else "BUY",
+                "tif": "GTC",
+                "oco_id": f"{stamp.request_id}.OCO{number}" if len(levels) > 1 else None,
+                "state": OrderState.INITIALIZED,
+                "strategy_id": strategy_id,
+                "order_name": name,
+            }
+            yield self._order(stamp, fields | level)
+
+    def _entry(self, stamp: Stamp, order_id: str, **more: Any) -> Order:
+        fields = {
+            "order_id": order_id,
+            "action": self.action,
+            "order_type": self.order_type,
+            "tif": self.tif,
+            "limit_price": self.limit_price,
+            "stop_price": self.stop_price,
+            "oco_id": self.oco_id,
+            # Without a venue the book is the authority: what stands in it works.
+            "state": OrderState.WORKING,
+            "content": self.content,
+        }
+        return self._order(stamp, fields | more)
+
+    def _order(self, stamp: Stamp, fields: Mapping[str, Any]) -> Order:
+        common: dict[str, Any] = {"account": self.account, "instrument": self.instrument, "qty": self.qty}
+        history = (stamp.event(fields["state"]),)
+        return Order(**common | dict(fields), since=timestamp(stamp.at), history=history)
+
+    def _answer(self, order: Order, holder: Order | None, *, done: bool) -> Outcome:
+        """Answer for the order as written, or for the `holder` that has its id already."""
+        if not done and holder is not None:
+            if holder.content != self.content:
+                raise DuplicateOrderIdError(
+                    f"order_id {holder.order_id} is taken by another order, which is {holder.state}; choose another.",
+                    field="order_id",
+                    state=holder.state,
+                )
+            order = holder
+        return Outcome(
+            status="placed" if done else "already_placed",
+            order_id=order.order_id,
+            strategy_id=order.strategy_id,
+            order_name=order.order_name,
+            legs=order.legs or None,
+            state=order.state,
+        )

@@ -1,0 +1,137 @@
+"""Everything that an alert can be refused with.
+
+OrderhookError
+├── PayloadError                    the text is at fault: correct the alert
+│   ├── MalformedPayloadError
+│   ├── PayloadTooLargeError
+│   ├── MissingFieldError
+│   ├── DuplicateFieldError
+│   ├── UnknownFieldError
+│   ├── InvalidValueError
+│   ├── UnresolvedPlaceholderError
+│   ├── UnsupportedValueError
+│   ├── UnknownCommandError
+│   ├── UnsupportedCommandError
+│   └── StrategyIdRequiredError
+├── AccessError                     the sender is at fault
+│   ├── InvalidSecretKeyError
+│   ├── CommandNotAllowedError
+│   └── SourceNotAllowedError
+├── OrderError                      the book says no
+│   ├── OrderNotFoundError
+│   ├── StrategyNotFoundError
+│   ├── OrderAlreadyTerminalError
+│   ├── StrategyMismatchError
+│   ├── DuplicateOrderIdError
+│   └── OutcomeUnknownError
+└── TemporarilyUnavailableError     nobody is at fault: send it again
+
+An error states a fact in its class and the way out in its `detail`. Which status and code a class answers with stands
+in responses.py.
+"""
+
+
+class OrderhookError(Exception):
+    """Refuse an alert; `detail` is one or two sentences for the trader and never holds a secret."""
+
+    def __init__(self, detail: str, *, field: str | None = None, state: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+        self.state = state
+
+
+class PayloadError(OrderhookError):
+    """The text of the alert cannot be accepted as it stands."""
+
+
+class MalformedPayloadError(PayloadError):
+    """The body is neither `name=value` pairs nor a flat JSON object."""
+
+
+class PayloadTooLargeError(PayloadError):
+    """The body is larger than any alert needs to be."""
+
+
+class MissingFieldError(PayloadError):
+    """A field that the command requires is absent or empty."""
+
+
+class DuplicateFieldError(PayloadError):
+    """A field, or one of its other names, stands in the alert twice."""
+
+
+class UnknownFieldError(PayloadError):
+    """A name is none of the payload language's."""
+
+
+class InvalidValueError(PayloadError):
+    """A value does not have the form that its field asks for."""
+
+
+class UnresolvedPlaceholderError(PayloadError):
+    """A value still holds a `{{placeholder}}` that TradingView did not replace."""
+
+
+class UnsupportedValueError(PayloadError):
+    """A value or option is part of the language and not of this version."""
+
+
+class UnknownCommandError(PayloadError):
+    """The command is none of the payload language's."""
+
+
+class UnsupportedCommandError(PayloadError):
+    """The command is part of the language and not of this version."""
+
+
+class StrategyIdRequiredError(PayloadError):
+    """An order name was given without the strategy in which it is a name."""
+
+
+class AccessError(OrderhookError):
+    """The sender may not do this."""
+
+
+class InvalidSecretKeyError(AccessError):
+    """There is no key, or it is unknown, malformed, wrong or revoked: nobody is told which."""
+
+
+class CommandNotAllowedError(AccessError):
+    """The key is good, but not for this command."""
+
+
+class SourceNotAllowedError(AccessError):
+    """The request comes from an address outside the allow-list."""
+
+
+class OrderError(OrderhookError):
+    """The orders are not in the state that the command needs."""
+
+
+class OrderNotFoundError(OrderError):
+    """The trader has no such order."""
+
+
+class StrategyNotFoundError(OrderError):
+    """The trader has no such strategy, or no such template."""
+
+
+class OrderAlreadyTerminalError(OrderError):
+    """The order is finished, in another way than the command wants."""
+
+
+class StrategyMismatchError(OrderError):
+    """The order or the account does not go with the strategy that the alert names."""
+
+
+class DuplicateOrderIdError(OrderError):
+    """The order id is taken by another order."""
+
+
+class OutcomeUnknownError(OrderError):
+    """A write that cannot be repeated safely may or may not have happened."""
+
+
+class TemporarilyUnavailableError(OrderhookError):
+    """The table did not answer in time; the same alert may be sent again."""

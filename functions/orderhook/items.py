@@ -1,0 +1,113 @@
+"""The items of the table: their keys, and how each becomes plain data and back."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from orderhook.keys import Key
+from orderhook.orders import OPEN, Bracket, Event, Order, OrderState, Stamp, Strategy, StrategyState, Template
+
+Item = dict[str, Any]
+
+KEY_LIST = "KEYS"
+"""The partition that names every key, so that they can be listed without a scan."""
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+def trader_partition(trader: str) -> str:
+    """Return the partition of everything that belongs to a trader."""
+    return f"TRADER#{trader}"
+
+
+def order_key(trader: str, order_id: str) -> Item:
+    """Return the key of an order."""
+    return {"pk": trader_partition(trader), "sk": f"ORDER#{order_id}"}
+
+
+def strategy_key(trader: str, strategy_id: str) -> Item:
+    """Return the key of a strategy."""
+    return {"pk": trader_partition(trader), "sk": f"STRATEGY#{strategy_id}"}
+
+
+def template_key(trader: str, name: str) -> Item:
+    """Return the key of a template."""
+    return {"pk": trader_partition(trader), "sk": f"TEMPLATE#{name}"}
+
+
+def key_key(key_id: str) -> Item:
+    """Return the key of the item that holds a key."""
+    return {"pk": f"KEY#{key_id}", "sk": "KEY"}
+
+
+def open_prefix(account: str, instrument: str | None = None) -> str:
+    """Return how the index values of an account's open orders begin; a '#' inside a part cannot end it early."""
+    parts = [account] if instrument is None else [account, instrument]
+    return "".join(part.replace("%", "%25").replace("#", "%23") + "#" for part in parts)
+
+
+def wire(plain: Mapping[str, Any]) -> Item:
+    """Give plain values DynamoDB's types; absent ones (None) are left out."""
+    return {name: _serialize(value) for name, value in plain.items() if value is not None}
+
+
+def plain(item: Mapping[str, Any]) -> Item:
+    """Take DynamoDB's types away."""
+    return {name: _deserialize(value) for name, value in item.items()}
+
+
+def order_item(stamp: Stamp, order: Order) -> Item:
+    """Return the item of an order; `open` is what puts it into the index of open orders."""
+    place = open_prefix(order.account, order.instrument) + order.order_id if order.state in OPEN else None
+    more = {"history": [asdict(event) for event in order.history], "open": place, "request_id": stamp.request_id}
+    return wire(order_key(stamp.trader, order.order_id) | asdict(order) | more)
+
+
+def order(item: Mapping[str, Any]) -> Order:
+    """Return the order that an item holds."""
+    found = plain(item)
+    numbers = {name: int(found[name]) for name in ("qty", "filled", "version")}
+    history = tuple(Event(**event | {"state": OrderState(event["state"])}) for event in found["history"])
+    return Order(**_known(Order, found) | numbers | {"state": OrderState(found["state"]), "history": history})
+
+
+def strategy_item(stamp: Stamp, strategy: Strategy, names: Mapping[str, str]) -> Item:
+    """Return the item of a strategy that starts with these names."""
+    more = {"names": names, "version": 1, "request_id": stamp.request_id}
+    return wire(strategy_key(stamp.trader, strategy.strategy_id) | asdict(strategy) | more)
+
+
+def strategy(item: Mapping[str, Any]) -> Strategy:
+    """Return the strategy that an item holds."""
+    found = plain(item)
+    return Strategy(**_known(Strategy, found) | {"state": StrategyState(found["state"])})
+
+
+def template_item(trader: str, template: Template) -> Item:
+    """Return the item of a template."""
+    return wire(template_key(trader, template.name) | asdict(template))
+
+
+def template(item: Mapping[str, Any]) -> Template:
+    """Return the template that an item holds."""
+    found = plain(item)
+    brackets = (Bracket(**bracket | {"qty": int(bracket["qty"])}) for bracket in found["brackets"])
+    return Template(found["name"], tuple(brackets))
+
+
+def key_item(key: Key) -> Item:
+    """Return the item of a key; it holds the digest, never the key."""
+    return wire(key_key(key.key_id) | asdict(key) | {"scopes": sorted(key.scopes)})
+
+
+def key(item: Mapping[str, Any]) -> Key:
+    """Return the stored half of the key that an item holds."""
+    found = plain(item)
+    return Key(**_known(Key, found) | {"digest": bytes(found["digest"]), "scopes": frozenset(found["scopes"])})
+
+
+def _known(kind: type[Order | Strategy | Key], found: Item) -> Item:
+    return {name: found[name] for name in kind.__dataclass_fields__ if name in found}

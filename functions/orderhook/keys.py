@@ -1,0 +1,112 @@
+"""Keys: how they are issued, recognised and verified.
+
+A key is `ohk_`, its public id (12 characters), `_`, 43 random characters of 62 (256 bits) and a checksum of all that
+(CRC-32, 8 hex digits). It is issued here and never chosen by a user, so that a single SHA-256 is enough to keep it: a
+slow hash protects guessable passwords, and would cost every alert a tenth of a second.
+"""
+
+import hmac
+import re
+import secrets
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from zlib import crc32
+
+from orderhook.errors import InvalidSecretKeyError
+
+_ALPHABET = string.ascii_letters + string.digits
+_KEY = re.compile(r"ohk_([0-9a-z]{12})_[0-9A-Za-z]{43}[0-9a-f]{8}")
+_DUMMY_DIGEST = sha256(b"no key has this digest").digest()
+_CACHE_SIZE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What the table holds of a key: everything but the key. Times are ISO 8601 text in UTC."""
+
+    key_id: str
+    digest: bytes
+    trader: str
+    label: str
+    scopes: frozenset[str]
+    """The commands that the key may give; empty means every command."""
+    created: str
+    last_four: str
+    revoked: str | None = None
+
+    def allows(self, command: str) -> bool:
+        """Tell whether the key may give this command."""
+        return not self.scopes or command in self.scopes
+
+
+def issue(*, trader: str, label: str, scopes: frozenset[str], created: str) -> tuple[str, Key]:
+    """Make a new key: the secret, to be shown once, and what may be stored of it."""
+    key_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
+    body = f"ohk_{key_id}_{''.join(secrets.choice(_ALPHABET) for _ in range(43))}"
+    secret = body + _checksum(body)
+    return secret, Key(
+        key_id=key_id,
+        digest=sha256(secret.encode()).digest(),
+        trader=trader,
+        label=label,
+        scopes=scopes,
+        created=created,
+        last_four=secret[-4:],
+    )
+
+
+def key_id_of(secret: str) -> str | None:
+    """Return the public id inside a key, or None if this cannot be a key of ours: no look-up can find it then."""
+    match = _KEY.fullmatch(secret)
+    return match[1] if match and hmac.compare_digest(_checksum(secret[:-8]), secret[-8:]) else None
+
+
+def holds_key(text: str) -> bool:
+    """Tell whether a key stands anywhere in the text, whatever the case of its letters."""
+    return re.search(_KEY.pattern, text, re.IGNORECASE | re.ASCII) is not None
+
+
+def _checksum(body: str) -> str:
+    return f"{crc32(body.encode()):08x}"
+
+
+class KeyRing:
+    """Verify keys, and remember the stored half of good ones for `ttl` seconds.
+
+    A key revoked in the table is therefore accepted for at most `ttl` seconds more; 0 asks the table every time.
+    """
+
+    def __init__(self, look_up: Callable[[str], Key | None], ttl: float) -> None:
+        self._look_up = look_up
+        self._ttl = ttl
+        self._cache: dict[str, tuple[float, Key]] = {}
+
+    def verify(self, secret: str | None, now: float) -> Key:
+        """Return the stored half of a key.
+
+        `now` is any clock's seconds that never go back. Raises InvalidSecretKeyError, the same for every reason and
+        after the same work, a digest and its comparison. A text that is no key by its form and checksum, which are
+        public, is compared without asking the table.
+        """
+        key_id = key_id_of(secret) if secret else None
+        key = self._stored(key_id, now) if key_id else None
+        good = hmac.compare_digest(sha256((secret or "").encode()).digest(), key.digest if key else _DUMMY_DIGEST)
+        if key is None or key.revoked or not good:
+            raise InvalidSecretKeyError(
+                "The key is missing or not valid: put key=... with a key issued for this endpoint."
+            )
+        return key
+
+    def _stored(self, key_id: str, now: float) -> Key | None:
+        read_at, key = self._cache.get(key_id, (-1.0, None))
+        if key is None or now - read_at >= self._ttl:
+            # The age counts from before the read, so that a revocation during it is not missed for longer.
+            key = self._look_up(key_id)
+            self._cache.pop(key_id, None)
+            if key is not None and self._ttl > 0:
+                if len(self._cache) >= _CACHE_SIZE:
+                    self._cache.pop(next(iter(self._cache)), None)
+                self._cache[key_id] = (now, key)
+        return key

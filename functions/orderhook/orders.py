@@ -1,0 +1,227 @@
+"""Orders, strategies, and which state may follow which: plain data and pure functions.
+
+The states and their names are NinjaTrader 8's (OrderState).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal
+
+Action = Literal["BUY", "SELL"]
+OrderType = Literal["MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"]
+TimeInForce = Literal["DAY", "GTC"]
+
+
+class OrderState(StrEnum):
+    """Where an order stands, in NinjaTrader's words."""
+
+    INITIALIZED = "Initialized"
+    TRIGGER_PENDING = "TriggerPending"
+    SUBMITTED = "Submitted"
+    ACCEPTED = "Accepted"
+    SUSPENDED = "Suspended"
+    WORKING = "Working"
+    CHANGE_PENDING = "ChangePending"
+    CHANGE_SUBMITTED = "ChangeSubmitted"
+    PART_FILLED = "PartFilled"
+    CANCEL_PENDING = "CancelPending"
+    CANCEL_SUBMITTED = "CancelSubmitted"
+    CANCELLED = "Cancelled"
+    FILLED = "Filled"
+    REJECTED = "Rejected"
+    UNKNOWN = "Unknown"
+    EXPIRED = "Expired"
+
+
+_S = OrderState
+
+CANCELLABLE = frozenset(
+    {
+        _S.INITIALIZED,
+        _S.TRIGGER_PENDING,
+        _S.SUBMITTED,
+        _S.ACCEPTED,
+        _S.SUSPENDED,
+        _S.WORKING,
+        _S.CHANGE_PENDING,
+        _S.CHANGE_SUBMITTED,
+        _S.PART_FILLED,
+    }
+)
+"""The states from which CANCEL cancels; the condition of its write is rendered from this set."""
+
+BEING_CANCELLED = frozenset({_S.CANCEL_PENDING, _S.CANCEL_SUBMITTED})
+"""Open, but a cancel is on its way to the venue."""
+
+TERMINAL = frozenset({_S.CANCELLED, _S.FILLED, _S.REJECTED, _S.UNKNOWN, _S.EXPIRED})
+"""No way leads out, but for the fill that overtook a cancel."""
+
+OPEN = CANCELLABLE | BEING_CANCELLED
+"""Everything that is not finished."""
+
+# Every open order can come to an end in these ways, whatever it is doing.
+_ENDINGS = BEING_CANCELLED | {_S.CANCELLED, _S.REJECTED, _S.UNKNOWN, _S.EXPIRED}
+# A venue's state file shows the latest state only, so a step may be skipped, but an order goes forward.
+_LIVE = {_S.ACCEPTED, _S.SUSPENDED, _S.WORKING, _S.CHANGE_PENDING, _S.CHANGE_SUBMITTED, _S.PART_FILLED, _S.FILLED}
+
+TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
+    {
+        # Written down here, unknown to the venue. A leg of a bracket waits in this state for its entry.
+        _S.INITIALIZED: frozenset({_S.TRIGGER_PENDING, _S.SUBMITTED} | _LIVE | _ENDINGS),
+        # Held back until its trigger price is met.
+        _S.TRIGGER_PENDING: frozenset({_S.SUBMITTED} | _LIVE | _ENDINGS),
+        # Sent to the venue; a market order can be filled before any other word comes back.
+        _S.SUBMITTED: frozenset({_S.TRIGGER_PENDING} | _LIVE | _ENDINGS),
+        # Known to the venue, and from here on to and fro while it lives there.
+        _S.ACCEPTED: frozenset((_LIVE - {_S.ACCEPTED}) | _ENDINGS),
+        _S.SUSPENDED: frozenset((_LIVE - {_S.SUSPENDED}) | _ENDINGS),
+        _S.WORKING: frozenset((_LIVE - {_S.WORKING}) | _ENDINGS),
+        _S.CHANGE_PENDING: frozenset((_LIVE - {_S.CHANGE_PENDING}) | _ENDINGS),
+        _S.CHANGE_SUBMITTED: frozenset((_LIVE - {_S.CHANGE_SUBMITTED}) | _ENDINGS),
+        # A further part may fill, so it may follow itself.
+        _S.PART_FILLED: frozenset(_LIVE | _ENDINGS),
+        # A cancel on its way can be overtaken by a fill, or refused by the exchange: then the order works on.
+        _S.CANCEL_PENDING: frozenset((_LIVE | _ENDINGS) - {_S.CANCEL_PENDING}),
+        _S.CANCEL_SUBMITTED: frozenset((_LIVE | _ENDINGS) - BEING_CANCELLED),
+        # The one exception to "terminal is terminal": the venue reports a fill that overtook the cancel.
+        _S.CANCELLED: frozenset({_S.FILLED}),
+        _S.FILLED: frozenset(),
+        _S.REJECTED: frozenset(),
+        _S.UNKNOWN: frozenset(),
+        _S.EXPIRED: frozenset(),
+    }
+)
+"""What a venue may report next. CANCEL alone moves an order without a venue: from CANCELLABLE to Cancelled."""
+
+
+def sources(target: OrderState) -> frozenset[OrderState]:
+    """Return the states that `target` may follow."""
+    return frozenset(state for state, following in TRANSITIONS.items() if target in following)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of an order's history: the state it took, when, and in which request."""
+
+    state: OrderState
+    at: str
+    request_id: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Sign a write: whose it is, by which key, in which request, when."""
+
+    trader: str
+    key_id: str
+    request_id: str
+    at: datetime
+
+    def event(self, state: OrderState) -> Event:
+        """Return the history entry of an order that takes `state` by this write."""
+        return Event(state=state, at=timestamp(self.at), request_id=self.request_id, key_id=self.key_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An order as the book holds it; prices are Decimal points, times ISO 8601 text in UTC."""
+
+    order_id: str
+    account: str
+    instrument: str
+    action: Action
+    qty: int
+    order_type: OrderType
+    tif: TimeInForce
+    state: OrderState
+    since: str
+    """When the order took its state."""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    offset: Decimal | None = None
+    """A template's leg: points from the entry's average fill price, which becomes its price when the entry fills."""
+    oco_id: str | None = None
+    strategy_id: str | None = None
+    order_name: str | None = None
+    legs: Mapping[str, str] = field(default_factory=dict)
+    """An entry's: the names and ids of the targets and stops that were placed with it."""
+    filled: int = 0
+    content: str | None = None
+    """Fingerprint of the PLACE that an order came from: a repeated PLACE is recognised by it."""
+    cancelled_at: str | None = None
+    cancel_request_id: str | None = None
+    cancel_key_id: str | None = None
+    history: tuple[Event, ...] = ()
+    version: int = 1
+
+
+class StrategyState(StrEnum):
+    """Whether a strategy takes further entries."""
+
+    ACTIVE = "Active"
+    CLOSED = "Closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """A strategy: what a PLACE with strategy_id starts; `names` binds order names to order ids, once."""
+
+    strategy_id: str
+    account: str
+    instrument: str
+    state: StrategyState
+    template: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bracket:
+    """A target and a stop for a part of the entry; both are points from the entry's average fill price."""
+
+    qty: int
+    target: Decimal | None = None
+    stop: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A stored set of brackets that `strategy=NAME` attaches to an entry (NinjaTrader: an ATM strategy template)."""
+
+    name: str
+    brackets: tuple[Bracket, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Say what a command has done; `status` is the word of the answer, None is left out of it."""
+
+    status: str
+    order_id: str | None = None
+    strategy_id: str | None = None
+    order_name: str | None = None
+    legs: Mapping[str, str] | None = None
+    previous_state: OrderState | None = None
+    state: OrderState | None = None
+    filled: str | None = None
+    cancelled_at: str | None = None
+
+
+def next_number(kind: str, names: Iterable[str]) -> int:
+    """Return the number after the highest that `kind` (ENTRY, TARGET, STOP) has among `names`; 1 if it has none."""
+    return 1 + max((int(name[len(kind) :]) for name in names if name.startswith(kind)), default=0)
+
+
+def decimal_text(number: Decimal) -> str:
+    """Render an exact number without exponent and without trailing zeros: 5000, 0.25."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def timestamp(at: datetime) -> str:
+    """Render an aware time as fixed-width ISO 8601 in UTC, so that text sorts as time does."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

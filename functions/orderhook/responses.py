@@ -1,0 +1,80 @@
+"""The shape of every answer: an outcome or an error to a status and JSON."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from orderhook import errors
+from orderhook.errors import OrderhookError
+from orderhook.orders import Outcome
+
+STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
+    errors.MalformedPayloadError: (400, "malformed_payload"),
+    errors.MissingFieldError: (400, "missing_field"),
+    errors.DuplicateFieldError: (400, "duplicate_field"),
+    errors.UnknownFieldError: (400, "unknown_field"),
+    errors.InvalidValueError: (400, "invalid_value"),
+    errors.UnresolvedPlaceholderError: (400, "unresolved_placeholder"),
+    errors.UnsupportedValueError: (400, "unsupported_value"),
+    errors.UnknownCommandError: (400, "unknown_command"),
+    errors.UnsupportedCommandError: (400, "unsupported_command"),
+    errors.StrategyIdRequiredError: (400, "strategy_id_required"),
+    errors.InvalidSecretKeyError: (401, "invalid_secret_key"),
+    errors.CommandNotAllowedError: (403, "command_not_allowed"),
+    errors.SourceNotAllowedError: (403, "source_not_allowed"),
+    errors.OrderNotFoundError: (404, "order_not_found"),
+    errors.StrategyNotFoundError: (404, "strategy_not_found"),
+    errors.OrderAlreadyTerminalError: (409, "order_already_terminal"),
+    errors.StrategyMismatchError: (409, "strategy_mismatch"),
+    errors.DuplicateOrderIdError: (409, "duplicate_order_id"),
+    errors.OutcomeUnknownError: (409, "outcome_unknown"),
+    errors.PayloadTooLargeError: (413, "payload_too_large"),
+    errors.TemporarilyUnavailableError: (503, "temporarily_unavailable"),
+}
+"""Clients branch on the codes, so they never change. TradingView sends again after a 5xx and after nothing else."""
+
+RETRY_AFTER_SECONDS = 5
+
+Response = dict[str, Any]
+"""What API Gateway's payload format 2.0 takes for an answer."""
+
+
+def success(outcome: Outcome, warnings: Iterable[Mapping[str, str]], request_id: str) -> Response:
+    """Answer what was done; absent values are left out."""
+    body: dict[str, object] = {"success": True, "status": outcome.status, "request_id": request_id}
+    for name in Outcome.__dataclass_fields__:
+        value = getattr(outcome, name)
+        if value is not None:
+            body[name] = value
+    if found := list(warnings):
+        body["warnings"] = found
+    return _response(200, body)
+
+
+def code(error: OrderhookError) -> str:
+    """Return the code that clients branch on."""
+    return STATUS_AND_CODE[type(error)][1]
+
+
+def refusal(error: OrderhookError, request_id: str) -> Response:
+    """Answer why nothing was done and what to do about it."""
+    status, word = STATUS_AND_CODE[type(error)]
+    body = {"success": False, "error": word, "detail": error.detail, "request_id": request_id}
+    for name in ("field", "state"):
+        if getattr(error, name) is not None:
+            body[name] = getattr(error, name)
+    return _response(status, body, {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {})
+
+
+def ignored_field(command: str, field: str) -> dict[str, str]:
+    """Warn of a field that is known and that this command does not use."""
+    return {"warning": "ignored_field", "field": field, "detail": f"{command} does not use {field}."}
+
+
+def _response(status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"} | dict(headers or {}),
+        "body": json.dumps(body),
+        "isBase64Encoded": False,
+    }

@@ -1,0 +1,47 @@
+"""The environment of a function, read and checked once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a deployment may choose; template.yaml has a parameter for each."""
+
+    table: str
+    key_cache_seconds: float
+    retention: timedelta
+    allowed_sources: tuple[IPv4Network | IPv6Network, ...]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the settings; raises KeyError or ValueError, so that a bad deployment never starts."""
+        cache = _number(environment, "ORDERHOOK_KEY_CACHE_SECONDS", default="30", low=0, high=30)
+        # A late duplicate of an alert must meet its finished order: domain rule, at least 7 days.
+        days = _number(environment, "ORDERHOOK_RETENTION_DAYS", default="30", low=7, high=3650)
+        sources = environment.get("ORDERHOOK_ALLOWED_SOURCES", "")
+        return cls(
+            table=environment["ORDERHOOK_TABLE"],
+            key_cache_seconds=cache,
+            retention=timedelta(days=days),
+            allowed_sources=tuple(ip_network(source.strip()) for source in sources.split(",") if source.strip()),
+        )
+
+    def allows_source(self, address: str) -> bool:
+        """Tell whether a request from this address may be answered; with an empty allow-list every one may."""
+        if not self.allowed_sources:
+            return True
+        try:
+            source = ip_address(address)
+        except ValueError:
+            return False
+        return any(source in network for network in self.allowed_sources)
+
+
+def _number(environment: Mapping[str, str], name: str, *, default: str, low: int, high: int) -> float:
+    number = float(environment.get(name) or default)
+    if not low <= number <= high:
+        raise ValueError(f"{name} must be from {low} to {high}, not {number:g}")
+    return number

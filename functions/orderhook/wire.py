@@ -1,0 +1,124 @@
+"""The wire to DynamoDB: one client, what is retried, and the time that all of it may take."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
+
+from orderhook.errors import TemporarilyUnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CONNECT_SECONDS, READ_SECONDS = 0.3, 0.6
+ATTEMPTS = 3
+
+_THROTTLED = {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "Throttling"}
+_CONFLICT = {"TransactionConflictException", "TransactionInProgressException", "ReplicatedWriteConflictException"}
+# The reasons inside a cancelled transaction for which the same two apply.
+_PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+
+
+def connect(**options: Any) -> "DynamoDBClient":
+    """Make the client that a function keeps for its life; `options` go to boto3.client, such as an endpoint_url."""
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        # Legacy mode has DynamoDB's own schedule, 50 ms and doubling; standard mode may wait a second at once.
+        retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
+        tcp_keepalive=True,
+    )
+    client = boto3.client("dynamodb", config=config, **options)
+    client.meta.events.register_first("before-send.dynamodb", _refuse_when_late)
+    client.meta.events.register_first("needs-retry.dynamodb", _retry_conflict)
+    for write in ("PutItem", "UpdateItem", "TransactWriteItems"):
+        client.meta.events.register(f"response-received.dynamodb.{write}", _note_write)
+    return client
+
+
+@dataclass(slots=True)
+class _Budget:
+    deadline: float
+    may_have_written: bool = False
+
+
+class _OutOfTimeError(Exception):
+    """A request that could not be answered inside the time budget was not sent."""
+
+
+_budget: ContextVar[_Budget | None] = ContextVar("budget", default=None)
+
+
+@contextmanager
+def time_budget(deadline: float) -> Iterator[None]:
+    """Let no request to the table begin that could outlast `deadline` (seconds of time.monotonic)."""
+    token = _budget.set(_Budget(deadline))
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+def may_have_written() -> bool:
+    """Tell whether the present time budget saw a write that was sent and not refused: done, or its fate unknown."""
+    budget = _budget.get()
+    return budget is not None and budget.may_have_written
+
+
+def _refuse_when_late(**_: object) -> None:
+    budget = _budget.get()
+    if budget and time.monotonic() + CONNECT_SECONDS + READ_SECONDS > budget.deadline:
+        raise _OutOfTimeError
+
+
+def _note_write(parsed_response: Mapping[str, Any] | None, exception: Exception | None, **_: object) -> None:
+    budget = _budget.get()
+    if budget is None:
+        return
+    if parsed_response is None:
+        sent = not isinstance(exception, _OutOfTimeError | ConnectTimeoutError | EndpointConnectionError)
+        budget.may_have_written |= sent
+    else:
+        status = parsed_response["ResponseMetadata"]["HTTPStatusCode"]
+        budget.may_have_written |= not 400 <= status < 500
+
+
+def _retry_conflict(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: object) -> Any:
+    """Have botocore retry what its tables leave out: a transaction in the way of another, which passes in a moment."""
+    if response is None or attempts >= 2 * ATTEMPTS or not _is_conflict(response[1]):
+        return None
+    return 0.01 * 2**attempts
+
+
+def _is_conflict(answer: Mapping[str, Any]) -> bool:
+    return answer.get("Error", {}).get("Code") in _CONFLICT or "TransactionConflict" in reasons(answer)
+
+
+def reasons(answer: Mapping[str, Any]) -> list[str]:
+    """Return why the items of a transaction were refused, leaving out those that were not."""
+    return [reason["Code"] for reason in answer.get("CancellationReasons", []) if reason["Code"] != "None"]
+
+
+def call(request: Callable[..., Any], **arguments: Any) -> Any:
+    """Send a request; raises TemporarilyUnavailableError for every fault that passes by itself."""
+    try:
+        return request(**arguments)
+    except (HTTPClientError, _OutOfTimeError) as error:
+        raise _unavailable() from error
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        passing = code in _THROTTLED | _CONFLICT or status >= 500
+        if passing or (reasons(error.response) and set(reasons(error.response)) <= _PASSING_REASONS):
+            raise _unavailable() from error
+        raise
+
+
+def _unavailable() -> TemporarilyUnavailableError:
+    return TemporarilyUnavailableError("The order book did not answer in time. Send the same alert again; it is safe.")

@@ -1,0 +1,164 @@
+"""Lambda: POST /webhook. An alert comes in as text and leaves as an answer, within TradingView's patience."""
+
+import base64
+import os
+import secrets
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from orderhook import commands, payload, responses
+from orderhook.book import OrderBook
+from orderhook.errors import (
+    CommandNotAllowedError,
+    DuplicateFieldError,
+    InvalidSecretKeyError,
+    InvalidValueError,
+    MalformedPayloadError,
+    OrderhookError,
+    OutcomeUnknownError,
+    SourceNotAllowedError,
+    TemporarilyUnavailableError,
+)
+from orderhook.keys import Key, KeyRing, holds_key
+from orderhook.orders import Stamp
+from orderhook.responses import Response
+from orderhook.settings import Settings
+from orderhook.wire import connect, may_have_written, time_budget
+
+BUDGET_SECONDS = 2.2
+"""TradingView gives up after 3 s; what is left is for the way there and back."""
+
+logger = Logger()
+settings = Settings.from_environment(os.environ)
+book = OrderBook(connect(), settings.table, settings.retention)
+keyring = KeyRing(book.key, settings.key_cache_seconds)
+
+
+@dataclass(slots=True)
+class Trail:
+    """What is known of a request so far, for its log line; nothing of it can hold a secret."""
+
+    request_id: str
+    key_id: str | None = None
+    command: str | None = None
+    order_id: str | None = None
+    strategy_id: str | None = None
+    outcome: str | None = None
+    field: str | None = None
+    state: str | None = None
+
+
+def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG001  Lambda passes a context
+    """Answer one API Gateway request (payload format 2.0) within the time budget.
+
+    Never raises: a defect is logged without its payload, counted, and answered 503, or 409 where sending the alert
+    again could place a second order.
+    """
+    started, now = time.monotonic(), datetime.now(UTC)
+    # Not API Gateway's id, which a replayed event brings along: two runs are two requests. Sorts by time.
+    trail = Trail(request_id=f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(10)}")
+    with time_budget(started + BUDGET_SECONDS - _age(event, now)):
+        response = _answer(event, now, trail)
+    milliseconds = round((time.monotonic() - started) * 1000, 1)
+    known = {name: value for name, value in asdict(trail).items() if value is not None}
+    logger.info("alert", status=response["statusCode"], milliseconds=milliseconds, **known)
+    _count("Alerts", outcome=str(trail.outcome))
+    return response
+
+
+def _answer(event: Mapping[str, Any], now: datetime, trail: Trail) -> Response:
+    command: commands.Command | None = None
+    try:
+        pairs, key = _authenticate(event, trail)
+        command, warnings = _read(pairs, key, trail)
+        outcome = command.run(book, Stamp(key.trader, key.key_id, trail.request_id, now))
+    except OrderhookError as error:
+        refusal = error
+    except Exception as defect:
+        _report(defect, trail)
+        refusal = TemporarilyUnavailableError("This alert could not be answered. Send it again; it is safe.")
+    else:
+        trail.outcome, trail.state = outcome.status, outcome.state
+        return responses.success(outcome, warnings, trail.request_id)
+    if isinstance(refusal, TemporarilyUnavailableError) and command and not command.repeatable and may_have_written():
+        refusal = OutcomeUnknownError(
+            "The order may or may not have been placed: look before you send it again. An order_id makes that safe."
+        )
+    trail.outcome, trail.field, trail.state = responses.code(refusal), refusal.field, refusal.state
+    return responses.refusal(refusal, trail.request_id)
+
+
+def _authenticate(event: Mapping[str, Any], trail: Trail) -> tuple[list[payload.Pair], Key]:
+    """Return the pairs without the key, and whose they are. What comes after this sees no secret."""
+    if not settings.allows_source(str(_at(event, "requestContext", "http", "sourceIp"))):
+        raise SourceNotAllowedError("This address is not on the allow-list of this endpoint.")
+    split = payload.split(_body(event))
+    presented, pairs = payload.take_keys(split.pairs)
+    try:
+        key = keyring.verify(presented[0] if presented else None, time.monotonic())
+    except InvalidSecretKeyError:
+        if split.fault:
+            raise MalformedPayloadError(payload.FORMS) from None
+        raise
+    trail.key_id = key.key_id
+    if split.fault:
+        raise MalformedPayloadError(split.fault)
+    if len(presented) > 1:
+        raise DuplicateFieldError("key is given twice; give it once.", field="key")
+    if any(holds_key(f"{name}={value}") for name, value in pairs):
+        raise InvalidValueError("A key stands outside key=...; take it out, and have it revoked if others saw it.")
+    return pairs, key
+
+
+def _read(pairs: list[payload.Pair], key: Key, trail: Trail) -> tuple[commands.Command, list[dict[str, str]]]:
+    fields = payload.read_fields(pairs)
+    kind = commands.recognise(fields)
+    trail.command = kind.word
+    if not key.allows(kind.word):
+        raise CommandNotAllowedError(f"This key may not give {kind.word}; use one that may.", field="command")
+    command, ignored = commands.read(kind, fields)
+    trail.order_id = getattr(command, "order_id", None)
+    trail.strategy_id = getattr(command, "strategy_id", None)
+    return command, [responses.ignored_field(kind.word, name) for name in ignored]
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (ValueError, TypeError):
+        raise MalformedPayloadError(payload.FORMS) from None
+
+
+def _age(event: Mapping[str, Any], now: datetime) -> float:
+    """Return for how many seconds TradingView has been waiting already; an event replayed from a file has no age."""
+    epoch = _at(event, "requestContext", "timeEpoch")
+    age = now.timestamp() - epoch / 1000 if isinstance(epoch, int) else 0.0
+    return age if 0 < age < 10 else 0.0
+
+
+def _at(event: object, *path: str) -> object:
+    for name in path:
+        event = event.get(name) if isinstance(event, Mapping) else None
+    return event
+
+
+def _report(defect: Exception, trail: Trail) -> None:
+    """Log where a defect struck. Its message stays out: it may quote the payload."""
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(defect.__traceback__)]
+    logger.error("defect", request_id=trail.request_id, defect=type(defect).__name__, frames=frames)
+    _count("UnhandledErrors")
+
+
+def _count(name: str, **dimensions: str) -> None:
+    with single_metric(name=name, unit=MetricUnit.Count, value=1) as metric:
+        for dimension, value in {"service": logger.service, **dimensions}.items():
+            metric.add_dimension(dimension, value)
