@@ -1,0 +1,77 @@
+# Every target sets up what it needs: Python 3.11 or newer, make and a package index are enough. ARGS go to the command it runs.
+
+# A uv on PATH serves if it is at least this one; else this one is installed under .tools.
+UV_VERSION := 0.13.9
+own_uv := .tools/uv-$(UV_VERSION)/bin/uv
+UV := $(shell printf '%s\n' $(UV_VERSION) "$$(uv --version 2>/dev/null | cut -d ' ' -f 2)" | sort -VC && command -v uv || echo $(own_uv))
+
+# The machine's own Python is used, never one that uv fetches, unless the caller asks for it.
+export UV_PYTHON_DOWNLOADS ?= never
+export UV_PREVIEW_FEATURES := package-conflicts
+export UV_PROJECT_ENVIRONMENT := .venv
+export SAM_CLI_TELEMETRY ?= 0
+# Another environment that happens to be active is not ours.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+sam := PATH="$(CURDIR)/.venv-sam/bin:$$PATH" .venv-sam/bin/sam
+requirements := --quiet export --locked --no-dev --no-emit-project --no-header
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+.PHONY: run
+run: .venv ## Serve the webhook on this machine, over a table in memory
+	.venv/bin/orderhook serve $(ARGS)
+
+.PHONY: test
+test: .venv ## Check format, lint, types, template and lock files, then run the unit and integration tests
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/cfn-lint template.yaml
+	"$(UV)" --quiet lock --check
+	"$(UV)" $(requirements) | diff functions/requirements.txt - || { echo "functions/requirements.txt is out of date: run \`make lock\`"; exit 1; }
+	.venv/bin/pytest tests/unit tests/integration $(ARGS)
+
+.PHONY: format
+format: .venv ## Format the code, and repair what ruff can
+	.venv/bin/ruff check --fix-only
+	.venv/bin/ruff format
+
+.PHONY: lock
+lock: $(filter $(own_uv),$(UV)) ## Update uv.lock after a change of pyproject.toml, and functions/requirements.txt with it
+	"$(UV)" lock $(ARGS)
+	"$(UV)" $(requirements) --output-file functions/requirements.txt
+
+.PHONY: build
+build: .venv-sam ## Build what is deployed, into .aws-sam
+	$(sam) build $(ARGS)
+
+.PHONY: validate
+validate: .venv-sam ## Validate the template as SAM and as CloudFormation
+	$(sam) validate --lint $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what was built, and caches; environments stay
+	rm -rf .aws-sam dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# Always run: uv knows best whether an environment is up to date, and finds out in no time.
+.PHONY: .venv
+.venv: $(filter $(own_uv),$(UV))
+	@"$(UV)" sync --locked $(if $(wildcard .venv/bin/orderhook),--quiet)
+
+# Apart, because the SAM CLI pins a boto3 of its own.
+.PHONY: .venv-sam
+.venv-sam: $(filter $(own_uv),$(UV))
+	@UV_PROJECT_ENVIRONMENT=.venv-sam "$(UV)" sync --locked --only-group sam $(if $(wildcard .venv-sam/bin/sam),--quiet)
+
+$(own_uv):
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "Installing uv $(UV_VERSION) into .tools"; \
+	    "$$python" -m venv --clear ".tools/uv-$(UV_VERSION)" && "$(@D)/python" -m pip install --quiet uv==$(UV_VERSION); \
+	    exit; \
+	  fi; \
+	done; \
+	echo "orderhook needs Python 3.11 or newer, and there is none on PATH." >&2; exit 1

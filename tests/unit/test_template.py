@@ -1,0 +1,203 @@
+"""What template.yaml promises, where a slip would cost orders, secrets or money."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
+RESOURCES = TEMPLATE["Resources"]
+TABLE = RESOURCES["Table"]["Properties"]
+FUNCTION = RESOURCES["WebhookFunction"]["Properties"]
+ROUTE = FUNCTION["Events"]["Webhook"]["Properties"]
+ACCESS_LOG = RESOURCES["Api"]["Properties"]["AccessLogSettings"]["Format"]
+ALARMS = {name: resource["Properties"] for name, resource in RESOURCES.items() if name.endswith("Alarm")}
+
+
+def key_names(schema: list[dict[str, str]]) -> list[tuple[str, str]]:
+    return [(key["KeyType"], key["AttributeName"]) for key in schema]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements() -> list[dict[str, Any]]:
+    return [
+        statement
+        for resource in RESOURCES.values()
+        if resource["Type"] == "AWS::IAM::Role"
+        for policy in resource["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def test_the_table_outlives_the_stack() -> None:
+    assert RESOURCES["Table"]["DeletionPolicy"] == "Retain"
+    assert RESOURCES["Table"]["UpdateReplacePolicy"] == "Retain"
+    assert TABLE["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert TEMPLATE["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+def test_the_table_can_be_restored_to_any_point_in_time() -> None:
+    assert TABLE["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_the_table_is_keyed_by_pk_and_sk_and_paid_by_request() -> None:
+    assert key_names(TABLE["KeySchema"]) == [("HASH", "pk"), ("RANGE", "sk")]
+    assert TABLE["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_the_one_index_is_local_and_lists_open_orders_whole() -> None:
+    [index] = TABLE["LocalSecondaryIndexes"]
+    assert index["IndexName"] == "open"
+    assert key_names(index["KeySchema"]) == [("HASH", "pk"), ("RANGE", "open")]
+    assert index["Projection"] == {"ProjectionType": "ALL"}
+    assert "GlobalSecondaryIndexes" not in TABLE
+
+
+def test_finished_orders_leave_by_their_expiry_and_never_within_seven_days() -> None:
+    assert TABLE["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert TEMPLATE["Parameters"]["RetentionDays"]["MinValue"] >= 7
+
+
+def test_a_revoked_key_works_for_thirty_seconds_at_most() -> None:
+    assert TEMPLATE["Parameters"]["KeyCacheSeconds"]["MaxValue"] <= 30
+
+
+def test_the_api_answers_before_tradingview_hangs_up_and_after_the_function_has() -> None:
+    assert 2300 < ROUTE["TimeoutInMillis"] < 3000
+    assert ROUTE["TimeoutInMillis"] <= FUNCTION["Timeout"] * 1000 <= 3000
+
+
+def test_alerts_are_posted_to_webhook_in_payload_format_2() -> None:
+    assert (ROUTE["Method"], ROUTE["Path"], ROUTE["PayloadFormatVersion"]) == ("POST", "/webhook", "2.0")
+    assert TEMPLATE["Outputs"]["WebhookUrl"]["Value"]["Fn::Sub"].endswith(ROUTE["Path"])
+
+
+def test_every_route_is_throttled() -> None:
+    assert RESOURCES["Api"]["Properties"]["DefaultRouteSettings"].keys() >= {
+        "ThrottlingRateLimit",
+        "ThrottlingBurstLimit",
+    }
+
+
+def test_the_access_log_is_json_and_names_nothing_that_a_sender_can_put_a_key_into() -> None:
+    assert isinstance(json.loads(ACCESS_LOG), dict)
+    assert set(re.findall(r"\$context\.([\w.]+)", ACCESS_LOG)) == {
+        "requestTime",
+        "requestId",
+        "identity.sourceIp",
+        "routeKey",
+        "status",
+        "responseLatency",
+        "integrationStatus",
+        "integrationLatency",
+        "error.responseType",
+    }
+    assert ACCESS_LOG.count("$") == ACCESS_LOG.count("$context.")
+
+
+def test_no_permission_has_a_wildcard() -> None:
+    assert statements()
+    for statement in statements():
+        assert "*" not in json.dumps(statement)
+        assert {"NotAction", "NotResource"}.isdisjoint(statement)
+
+
+def test_a_role_reaches_this_table_and_its_own_log_and_nothing_else() -> None:
+    reachable = {
+        "dynamodb": {"Fn::GetAtt": ["Table", "Arn"]},
+        "logs": {"Fn::GetAtt": ["WebhookLog", "Arn"]},
+    }
+    for statement in statements():
+        for action in as_list(statement["Action"]):
+            assert as_list(statement["Resource"]) == [reachable[action.partition(":")[0]]]
+
+
+def test_no_role_takes_a_managed_policy_and_no_function_a_role_of_sams_making() -> None:
+    for resource in RESOURCES.values():
+        assert "ManagedPolicyArns" not in resource["Properties"]
+        if resource["Type"] == "AWS::Serverless::Function":
+            assert "Role" in resource["Properties"]
+            assert "Policies" not in resource["Properties"]
+
+
+def test_every_log_group_forgets_after_the_days_chosen() -> None:
+    groups = [resource["Properties"] for resource in RESOURCES.values() if resource["Type"] == "AWS::Logs::LogGroup"]
+    assert len(groups) == 2
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
+
+
+def test_every_alarm_says_what_to_do_and_reaches_the_topic() -> None:
+    assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ALARMS.values()} == {
+        ("orderhook", "UnhandledErrors"),
+        ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Throttles"),
+        ("AWS/ApiGateway", "5xx"),
+    }
+    for alarm in ALARMS.values():
+        description = alarm["AlarmDescription"]
+        assert re.search(
+            r"Look in|look in|See", description["Fn::Sub"] if isinstance(description, dict) else description
+        )
+        assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]]
+
+
+def test_the_alarm_for_defects_watches_the_metric_that_the_function_writes() -> None:
+    variables = FUNCTION["Environment"]["Variables"]
+    alarm = ALARMS["UnhandledErrorsAlarm"]
+    assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+
+
+def test_every_parameter_has_a_default_and_says_what_it_is() -> None:
+    for parameter in TEMPLATE["Parameters"].values():
+        assert "Default" in parameter
+        assert parameter["Description"]
+
+
+def test_what_costs_extra_is_off_by_default() -> None:
+    assert TEMPLATE["Parameters"]["SnapStart"]["Default"] == "None"
+    assert TEMPLATE["Parameters"]["ProvisionedConcurrency"]["Default"] == 0
+
+
+def test_a_changed_parameter_reaches_the_alias_that_the_api_calls() -> None:
+    assert FUNCTION["AutoPublishAlias"]
+    assert FUNCTION["AutoPublishAliasAllProperties"] is True
+    # A condition would hide the change: SAM compares the parameters' values, and conditions by name.
+    assert FUNCTION["SnapStart"] == {"ApplyOn": {"Ref": "SnapStart"}}
+
+
+def test_tradingviews_addresses_are_offered_and_accepted_by_the_allow_list() -> None:
+    parameter = TEMPLATE["Parameters"]["SourceAllowList"]
+    [addresses] = re.findall(r"[\d.]+(?:,[\d.]+)+", parameter["Description"])
+    allowed = addresses.rstrip(".")
+    assert set(allowed.split(",")) == {"52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7"}
+    assert re.fullmatch(parameter["AllowedPattern"], allowed)
+    assert re.fullmatch(parameter["AllowedPattern"], parameter["Default"])
+    assert not re.fullmatch(parameter["AllowedPattern"], "52.89.214.238;34.212.75.30")
+
+
+def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None:
+    assert TEMPLATE["Outputs"].keys() == {"WebhookUrl", "TableName"}
+    assert TEMPLATE["Outputs"]["TableName"]["Value"] == {"Ref": "Table"}
+
+
+def test_the_handler_is_a_function_in_a_file_that_is_deployed() -> None:
+    module, _, name = FUNCTION["Handler"].partition(".")
+    source = (ROOT / FUNCTION["CodeUri"] / f"{module}.py").read_text(encoding="utf-8")
+    assert re.search(rf"^def {name}\(", source, re.MULTILINE)
+
+
+def test_the_makefile_builds_for_the_runtime_and_the_architectures_of_the_template() -> None:
+    makefile = (ROOT / FUNCTION["CodeUri"] / "Makefile").read_text(encoding="utf-8")
+    assert f"\nLAMBDA_PYTHON ?= {FUNCTION['Runtime'].removeprefix('python')}\n" in makefile
+    assert "\nbuild-WebhookFunction:" in makefile
+    context = RESOURCES["WebhookFunction"]["Metadata"]["ContextPath"]["Fn::Sub"]
+    for architecture in TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]:
+        own = ROOT / context.replace("${Architecture}", architecture) / "Makefile"
+        assert f"ARCHITECTURE := {architecture}\n" in own.read_text(encoding="utf-8")
