@@ -12,6 +12,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
 from orderhook import commands, payload, responses
 from orderhook.book import OrderBook
 from orderhook.errors import (

@@ -109,7 +109,7 @@ def call(request: Callable[..., Any], **arguments: Any) -> Any:
     """Send a request; raises TemporarilyUnavailableError for every fault that passes by itself."""
     try:
         return request(**arguments)
-    except (HTTPClientError, _OutOfTimeError) as error:
+    except (HTTPClientError, ConnectTimeoutError, EndpointConnectionError, _OutOfTimeError) as error:
         raise _unavailable() from error
     except ClientError as error:
         code = error.response["Error"]["Code"]
