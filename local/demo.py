@@ -1,0 +1,86 @@
+"""The demo: a key that everybody knows, and orders to cancel with it.
+
+`orderhook serve` starts with it, `orderhook seed` writes it for `sam local invoke`, and the requests in events/ name
+its key and its orders. It goes into local tables only: the key is published here, and opens whatever table holds it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+
+from orderhook import commands, payload
+from orderhook.book import OrderBook
+from orderhook.keys import Key
+from orderhook.orders import Bracket, OrderState, Stamp, Template, timestamp
+
+KEY = "ohk_demolocalrun_ThisKeyIsPublicAndOpensNothingButALocalDemobca28c24"
+WRONG_KEY = "ohk_demowrongkey_NobodyHasThisKeySoThatItIsAlwaysRefusedHered5d96f88"
+"""Has the form of a key and is in no table."""
+
+KEY_ID = "demolocalrun"
+TRADER = "main"
+
+TEMPLATE = Template(
+    "demo-brackets",
+    (Bracket(qty=1, target=Decimal(10), stop=Decimal(5)), Bracket(qty=1, target=Decimal(20))),
+)
+
+STRATEGY_ID = "demo-strategy"
+"""Holds ENTRY1 (the order demo-entry), TARGET1, STOP1 and TARGET2 (demo-strategy.TARGET1 and so on)."""
+
+FILLED_ID, CANCELLED_ID, UNKNOWN_ID = "demo-filled", "demo-cancelled", "demo-unknown"
+
+_ES = "account=Sim101; instrument=ES 12-26"
+PLACES: Mapping[str, str] = {
+    "demo-1": f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=5000.25; tif=GTC",
+    "demo-2": f"{_ES}; action=SELL; qty=2; order_type=LIMIT; limit_price=5100; tif=GTC",
+    "demo-3": "account=Sim102; instrument=NQ 12-26; action=BUY; qty=1; order_type=STOPMARKET; stop_price=18250;tif=GTC",
+    "demo-entry": f"{_ES}; action=BUY; qty=2; order_type=LIMIT; limit_price=4990; tif=GTC; strategy_id={STRATEGY_ID}; "
+    f"strategy={TEMPLATE.name}",
+    FILLED_ID: f"{_ES}; action=BUY; qty=1; order_type=MARKET; tif=DAY",
+    CANCELLED_ID: f"{_ES}; action=SELL; qty=1; order_type=LIMIT; limit_price=5200; tif=DAY",
+}
+"""The alerts that place the demo's orders, by order id."""
+
+CANCELS: Mapping[str, str] = {
+    "by id": f"key={KEY};command=CANCEL;order_id=demo-1;",
+    "by name": f"key={KEY};command=CANCEL;order_id=STOP1;strategy_id={STRATEGY_ID};",
+    "the published example": f"key={KEY};\ncommand=CANCEL\norder_id=demo-entry;\nstrategy_id={STRATEGY_ID}; (optional)",
+    "JSON": f'{{"key": "{KEY}", "command": "CANCEL", "order_id": "demo-2"}}',
+    "a duplicate": f"key={KEY};command=CANCEL;order_id={CANCELLED_ID};",
+    "a filled order": f"key={KEY};command=CANCEL;order_id={FILLED_ID};",
+    "an unknown order": f"key={KEY};command=CANCEL;order_id={UNKNOWN_ID};",
+    "a wrong key": f"key={WRONG_KEY};command=CANCEL;order_id=demo-3;",
+}
+"""One alert for each kind of cancel. Every one of them cancels, or fails to cancel, another order."""
+
+
+def seed(book: OrderBook, now: datetime) -> None:
+    """Write the demo; run twice, the second leaves everything as it is."""
+    if book.key(KEY_ID) is None:
+        book.put_key(_key(now))
+    book.put_template(TRADER, TEMPLATE)
+    for order_id, text in PLACES.items():
+        fields = payload.read_fields(payload.split(f"command=PLACE; order_id={order_id}; {text}".encode()).pairs)
+        command, _ = commands.read(commands.recognise(fields), fields)
+        # The legs are called after the request that places them.
+        command.run(book, _stamp(fields.get("strategy_id", f"place-{order_id}"), now))
+    book.report(_stamp(f"fill-{FILLED_ID}", now), FILLED_ID, OrderState.FILLED, filled=1)
+    book.cancel(_stamp(f"cancel-{CANCELLED_ID}", now), CANCELLED_ID)
+
+
+def _key(now: datetime) -> Key:
+    return Key(
+        key_id=KEY_ID,
+        digest=sha256(KEY.encode()).digest(),
+        trader=TRADER,
+        label="the public key of the demo",
+        scopes=frozenset(),
+        created=timestamp(now),
+        last_four=KEY[-4:],
+    )
+
+
+def _stamp(request_id: str, now: datetime) -> Stamp:
+    return Stamp(TRADER, KEY_ID, request_id, now)

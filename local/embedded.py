@@ -1,0 +1,39 @@
+"""moto's DynamoDB inside this process, and a door to it over HTTP for the other commands."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import requests
+from moto import mock_aws
+from werkzeug.wrappers import Request, Response
+
+# moto keeps a database for each region; whichever the caller signs for, this is the one that the handler sees.
+REGION = "us-east-1"
+_ADDRESS = f"https://dynamodb.{REGION}.amazonaws.com/"
+
+_ELSEWHERE = ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_USE_DUALSTACK_ENDPOINT")
+"""Settings that would lead a client past moto."""
+
+Door = Callable[[Request], Response]
+
+
+@contextmanager
+def dynamodb() -> Iterator[Door]:
+    """Answer the DynamoDB clients that this process makes from memory; give the door for those of others.
+
+    Not safe for threads: a conditional write of moto's is a read and a write.
+    """
+    with mock_aws():  # which also puts made-up credentials into the environment
+        for name in _ELSEWHERE:
+            os.environ.pop(name, None)
+        os.environ |= {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+        yield _forward
+
+
+def _forward(request: Request) -> Response:
+    # moto answers the `requests` library too, so this reaches the tables in memory and never AWS.
+    headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
+    answer = requests.post(_ADDRESS, data=request.get_data(), headers=headers, timeout=5)
+    return Response(answer.content, answer.status_code, dict(answer.headers))
