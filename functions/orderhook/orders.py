@@ -223,5 +223,7 @@ def decimal_text(number: Decimal) -> str:
 
 
 def timestamp(at: datetime) -> str:
-    """Render an aware time as fixed-width ISO 8601 in UTC, so that text sorts as time does."""
+    """Render a time as fixed-width ISO 8601 in UTC: text sorts as time does. Raises ValueError without a zone."""
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone could be any time")
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

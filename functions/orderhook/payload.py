@@ -115,9 +115,13 @@ def _is_remark(piece: str) -> bool:
 def _split_json(text: str) -> Split:
     # Numbers stay the text they were: a price never passes through a float. An object arrives as a list of pairs, so
     # that a name written twice is seen; a list among the values is therefore an object or an array.
-    members = json.loads(text, object_pairs_hook=list, parse_float=str, parse_int=str, parse_constant=str)
+    members = json.loads(text, object_pairs_hook=list, parse_float=str, parse_int=str, parse_constant=_no_number)
     pairs = tuple((name.strip(), _json_value(value)) for name, value in members)
     return Split(pairs, None if all(name for name, _ in pairs) else f"A field has no name. {FORMS}")
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _json_value(value: str | bool | list[object] | None) -> str | None:
@@ -135,8 +139,8 @@ def take_keys(pairs: Iterable[Pair]) -> tuple[list[str], list[Pair]]:
     for name, value in pairs:
         if lower(name) != "key":
             others.append((name, value))
-        elif value:
-            secrets.append(value)
+        elif value != "":
+            secrets.append(value or "")  # a nested one is no key, but it is there
     return secrets, others
 
 

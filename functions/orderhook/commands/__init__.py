@@ -33,10 +33,16 @@ def recognise(fields: Mapping[str, str]) -> type[Command]:
     if word in NOT_YET:
         raise UnsupportedCommandError(f"{word} is not available yet; there are {', '.join(COMMANDS)}.", field="command")
     if word not in COMMANDS:
-        nearest = get_close_matches(word[:64], [*COMMANDS, *NOT_YET], n=1)
-        way_out = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(COMMANDS)}."
+        nearest = _nearest(word[:64])
+        way_out = f"did you mean {nearest}?" if nearest else f"there are {', '.join(COMMANDS)}."
         raise UnknownCommandError(f"There is no command {fields['command'][:64]!a}: {way_out}", field="command")
     return COMMANDS[word]
+
+
+def _nearest(word: str) -> str | None:
+    """Return the command that a word resembles, or else begins with: CrossTrade's page is called "Place Order"."""
+    close = get_close_matches(word, [*COMMANDS, *NOT_YET], n=1, cutoff=0.8)
+    return next(iter(close), None) or next((known for known in (*COMMANDS, *NOT_YET) if word.startswith(known)), None)
 
 
 def read(kind: type[Command], fields: Mapping[str, str]) -> tuple[Command, list[str]]:

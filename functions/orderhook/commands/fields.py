@@ -12,8 +12,9 @@ from orderhook.payload import upper
 
 _OUTSIDE_ID = re.compile(r"[^A-Za-z0-9_.:-]")
 _OUTSIDE_LABEL = re.compile(r"[^ -:<>-~]")
-_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")
-_RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|ticks?|points?|pts?)", re.IGNORECASE)
+# DynamoDB keeps 38 digits of a number exactly; a price that Pine computed can bring 16 of them.
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?")
+_RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
 _MAX_LENGTH = 64
 _MAX_QTY = 1_000_000
 
@@ -90,7 +91,8 @@ def _qty(value: str, info: ValidationInfo) -> int:
 def _decimal(value: str, info: ValidationInfo, wanted: str) -> Decimal:
     if not _DECIMAL.fullmatch(value):
         raise InvalidValueError(
-            f"{info.field_name} must be {wanted}: digits and a point, no comma, sign or exponent.",
+            f"{info.field_name} must be {wanted}: at most 12 digits before the point and 18 after it, no comma, no "
+            "sign and no exponent.",
             field=info.field_name,
         )
     return Decimal(value)

@@ -105,7 +105,7 @@ class Place(Command):
             raise InvalidValueError(
                 f"For a {self.action} the stop loss, the order's price and the take profit must stand in "
                 f"{'rising' if self.action == 'BUY' else 'falling'} order.",
-                field="take_profit" if self.take_profit else "stop_loss",
+                field="take_profit" if self.take_profit else "stop_loss" if self.stop_loss else "stop_loss_limit",
             )
         return self
 

@@ -1,0 +1,88 @@
+"""What tests send and what the book holds before: each builder needs only what its test is about."""
+
+import base64
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from orderhook.orders import Bracket, Order, OrderState, Stamp, Template
+
+EVENTS = Path(__file__).parents[1] / "events"
+
+Event = dict[str, Any]
+
+
+def event_named(name: str) -> Event:
+    """Return the request of a file in events/."""
+    found: Event = json.loads((EVENTS / f"{name}.json").read_text())
+    return found
+
+
+_REQUEST = event_named("cancel_by_id")
+
+
+def event(body: str | bytes | None, *, source: str | None = None, encoded: bool = False) -> Event:
+    """Return what API Gateway sends for this body; it encodes every body that is not text, and may encode any."""
+    request = deepcopy(_REQUEST)
+    if source is not None:
+        request["requestContext"]["http"]["sourceIp"] = source
+    if isinstance(body, bytes) or encoded:
+        raw = body.encode() if isinstance(body, str) else body or b""
+        return request | {"body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
+    return request | {"body": body}
+
+
+def alert(fields: Mapping[str, object]) -> str:
+    """Write an alert's text; a field that is None is left out."""
+    return "".join(f"{name}={value};\n" for name, value in fields.items() if value is not None)
+
+
+ENTRY: Mapping[str, object] = {
+    "account": "Sim101",
+    "instrument": "ES 12-26",
+    "action": "BUY",
+    "qty": 5,
+    "order_type": "LIMIT",
+    "limit_price": "5000.25",
+    "tif": "DAY",
+}
+"""The fields of a PLACE but for its ids."""
+
+
+def stamp(trader: str, request_id: str) -> Stamp:
+    return Stamp(trader, "arranged", request_id, datetime.now(UTC))
+
+
+def order(signed: Stamp, order_id: str, **changes: Any) -> Order:
+    """Return an order for five contracts that has just been written down."""
+    state = OrderState.INITIALIZED
+    event = signed.event(state)
+    fields: dict[str, Any] = {
+        "order_id": order_id,
+        "account": "Sim101",
+        "instrument": "ES 12-26",
+        "action": "BUY",
+        "qty": 5,
+        "order_type": "LIMIT",
+        "limit_price": Decimal("5000.25"),
+        "tif": "GTC",
+        "state": state,
+        "since": event.at,
+        "history": (event,),
+    }
+    return Order(**fields | changes)
+
+
+def template(name: str, *brackets: tuple[int, int | None, int | None]) -> Template:
+    """Return a template of brackets, each a quantity and the points to its target and its stop."""
+
+    def points(number: int | None) -> Decimal | None:
+        return None if number is None else Decimal(number)
+
+    return Template(
+        name, tuple(Bracket(qty=qty, target=points(target), stop=points(stop)) for qty, target, stop in brackets)
+    )

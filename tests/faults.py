@@ -1,0 +1,282 @@
+"""Faults on the wire: an HTTP proxy that stands between a client and DynamoDB and loses, refuses or delays.
+
+    with FaultProxy(endpoint) as proxy:
+        client = connect(endpoint_url=proxy.endpoint)
+        proxy.inject(lose_response, operation="UpdateItem")
+        ...
+        assert proxy.operations == ["UpdateItem", "UpdateItem"]
+
+Unlike tests/wire.py, which stands in for botocore's sender, it leaves the client's sockets, pool and time-outs at work.
+"""
+
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+import urllib3
+
+# They belong to one connection, and the proxy has one to either side.
+_OF_A_CONNECTION = {"connection", "content-length", "keep-alive", "transfer-encoding"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    operation: str
+    """DynamoDB's name for it, such as UpdateItem."""
+    payload: dict[str, Any]
+    at: float
+    """When it arrived, in seconds of time.monotonic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Exchange:
+    """One request and its answer, as a fault sees it."""
+
+    def __init__(self, handler: "_Handler", request: Request, body: bytes) -> None:
+        self.request = request
+        self.client = handler.client_address
+        self._handler, self._body = handler, body
+
+    def forward(self) -> Answer:
+        """Bring the request to DynamoDB."""
+        headers = _without_hop(self._handler.headers)
+        upstream = self._handler.server.proxy.upstream
+        answer = upstream.request("POST", self._handler.path, self._body, headers=headers, decode_content=False)
+        return Answer(answer.status, answer.headers, answer.data)
+
+    def reply(self, answer: Answer, pause: float = 0) -> None:
+        """Answer the client; with a pause (seconds), byte by byte."""
+        handler = self._handler
+        handler.send_response_only(answer.status)
+        for name, value in _without_hop(answer.headers).items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(answer.body)))
+        handler.end_headers()
+        step = 1 if pause else len(answer.body) or 1
+        for start in range(0, len(answer.body), step):
+            if pause:
+                handler.wfile.flush()
+                self.wait(pause)
+            handler.wfile.write(answer.body[start : start + step])
+
+    def hang_up(self) -> None:
+        """Close the connection; the client reads an end where an answer should be."""
+        self._handler.close_connection = True
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not longer than the proxy listens."""
+        self._handler.server.closing.wait(seconds)
+
+
+def _without_hop(headers: Message | Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _OF_A_CONNECTION}
+
+
+Fault = Callable[[Exchange], None]
+
+
+def no_fault(exchange: Exchange) -> None:
+    exchange.reply(exchange.forward())
+
+
+def lose_request(exchange: Exchange) -> None:
+    """Hang up before DynamoDB hears of it: nothing is written."""
+    exchange.hang_up()
+
+
+def lose_response(exchange: Exchange) -> None:
+    """Hang up after DynamoDB has answered: what was asked is done, and the client does not know."""
+    exchange.forward()
+    exchange.hang_up()
+
+
+def delay_request(seconds: float) -> Fault:
+    """Hold the request back, then deliver it, even to a client that gave up: it takes effect late."""
+
+    def fault(exchange: Exchange) -> None:
+        exchange.wait(seconds)
+        no_fault(exchange)
+
+    return fault
+
+
+def delay_response(seconds: float) -> Fault:
+    """Have the request done at once, and hold the answer back."""
+
+    def fault(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        exchange.wait(seconds)
+        exchange.reply(answer)
+
+    return fault
+
+
+def drip(seconds: float) -> Fault:
+    """Answer at once, but byte by byte: no single read lasts long enough for a read time-out."""
+    return lambda exchange: exchange.reply(exchange.forward(), pause=seconds)
+
+
+def refuse(code: str, *, status: int = 400, **more: Any) -> Fault:
+    """Answer with an error of DynamoDB's, in its place: nothing is written."""
+    error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "Injected by a test.", **more}
+    answer = Answer(status, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(error).encode())
+    return lambda exchange: exchange.reply(answer)
+
+
+def cancel_transaction(*reasons: str) -> Fault:
+    """Refuse a transaction for one reason per item; "None" for an item that was not at fault."""
+    listed = [{"Code": reason} if reason == "None" else {"Code": reason, "Message": "Injected."} for reason in reasons]
+    return refuse("TransactionCanceledException", CancellationReasons=listed)
+
+
+throttle = refuse("ProvisionedThroughputExceededException")
+throttle_account = refuse("ThrottlingException")
+conflict = refuse("TransactionConflictException")
+internal_error = refuse("InternalServerError", status=500)
+
+
+@dataclass(slots=True)
+class _Plan:
+    fault: Fault
+    matches: Callable[[Request], bool]
+    skip: int
+    times: float
+
+
+class FaultProxy:
+    """Forward every request to `upstream`, record it, and put the planned faults in its way."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = urllib3.connection_from_url(upstream, maxsize=64, retries=False)
+        self.requests: list[Request] = []
+        self._plans: list[_Plan] = []
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self._server = _Server(self, port=0)
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._server.stop()
+        self.upstream.close()
+
+    @property
+    def operations(self) -> list[str]:
+        """What was asked so far, whether or not it got through."""
+        return [request.operation for request in self.requests]
+
+    def inject(
+        self,
+        fault: Fault,
+        *,
+        operation: str | None = None,
+        when: Callable[[Request], bool] = lambda _: True,
+        skip: int = 0,
+        times: float = 1,
+    ) -> None:
+        """Put `fault` in the way of the next `times` (math.inf: all) matching requests after the first `skip`.
+
+        A request meets one fault: that of the earliest plan that wants it. `when` is never called by two threads at
+        once, so it may draw from a seeded random.Random.
+        """
+
+        def matches(request: Request) -> bool:
+            return operation in (None, request.operation) and when(request)
+
+        with self._lock:
+            self._plans.append(_Plan(fault, matches, skip, times))
+
+    def clear(self) -> None:
+        """Forget the plans, and the requests so far."""
+        with self._lock:
+            self._plans.clear()
+            self.requests.clear()
+
+    @contextmanager
+    def refusing_connections(self) -> Iterator[None]:
+        """Close every connection and let nobody listen, as if DynamoDB were gone; afterwards it is back."""
+        port = self._server.server_port
+        self._server.stop()
+        try:
+            yield
+        finally:
+            self._server = _Server(self, port)
+
+    def fault_for(self, request: Request) -> Fault:
+        with self._lock:
+            self.requests.append(request)
+            for plan in self._plans:
+                if plan.times > 0 and plan.matches(request):
+                    if plan.skip == 0:
+                        plan.times -= 1
+                        return plan.fault
+                    plan.skip -= 1
+        return no_fault
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # so that server_close waits for them
+    request_queue_size = 128
+
+    def __init__(self, proxy: FaultProxy, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.proxy = proxy
+        self.closing = threading.Event()
+        self._connections: set[socket.socket] = set()
+        self._accepting = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+        self._accepting.start()
+
+    def stop(self) -> None:
+        self.shutdown()
+        self._accepting.join()
+        self.closing.set()
+        for connection in list(self._connections):
+            with suppress(OSError):  # closed by its client at this moment
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._connections.add(connection)
+        return connection, address
+
+    def close_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().close_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that gives up is nothing to report.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # keeps connections alive
+    wbufsize = -1  # buffered, and sent at once: an answer in two packets waits 40 ms for an acknowledgement
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+        request = Request(operation, json.loads(body), time.monotonic())
+        self.server.proxy.fault_for(request)(Exchange(self, request, body))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name is http.server's
+        """Leave stderr to the tests."""

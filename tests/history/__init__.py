@@ -1,0 +1,1 @@
+"""Histories of concurrent operation: a checker, and what one order is allowed to answer."""

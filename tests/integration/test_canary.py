@@ -1,0 +1,173 @@
+"""The key is in no log line, item or answer, for every event, every refusal and every wrong place to put it."""
+
+import json
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from local import demo
+from tests.builders import ENTRY, EVENTS, alert, event, event_named, template
+from tests.service import Answer, Service
+from tests.wire import Fault, answering, lost_after_commit
+
+FILES = sorted(path.stem for path in EVENTS.glob("*.json"))
+
+
+def cancel(**fields: object) -> Callable[[str], str]:
+    """Return what writes a CANCEL with a good key and these fields; KEY among their values stands for the key."""
+    return lambda key: alert({"key": key, "command": "CANCEL", "order_id": "order-1", **fields}).replace("KEY", key)
+
+
+def place(**fields: object) -> Callable[[str], str]:
+    return lambda key: alert({"key": key, "command": "PLACE", **ENTRY, **fields}).replace("KEY", key)
+
+
+def text(body: str) -> Callable[[str], str]:
+    return lambda key: body.replace("KEY", key).replace("LOWERED", key.lower())
+
+
+GOOD = {
+    "cancel": cancel(),
+    "cancel of an unknown order": cancel(order_id="nobodys"),
+    "cancel by name": cancel(order_id="stop1", strategy_id="strategy-1"),
+    "cancel of another strategy": cancel(strategy_id="strategy-2"),
+    "place": place(order_id="order-9"),
+    "place in a strategy": place(strategy_id="strategy-9", take_profit=5020, stop_loss=4980),
+    "place with a template": place(strategy="brackets"),
+    "place with a taken id": place(order_id="order-1"),
+}
+
+WRONG_PLACES = {
+    "as an order id": cancel(order_id="KEY"),
+    "as a strategy id": cancel(strategy_id="KEY"),
+    "as a name": cancel(KEY="1"),
+    "as a name, last": text("key=KEY;command=CANCEL;order_id=order-1;KEY=KEY"),
+    "as the command": text("key=KEY;command=KEY"),
+    "as the command, with more": text("key=KEY;command=CANCEL KEY;order_id=order-1"),
+    "in the notes": cancel(notes="my key is KEY, do not tell"),
+    "in an ignored field": cancel(destination="KEY"),
+    "in lower case": cancel(order_id="LOWERED"),
+    "in lower case as a name": text("key=KEY;command=CANCEL;order_id=order-1;LOWERED=1"),
+    "twice": text("key=KEY;key=KEY;command=CANCEL;order_id=order-1"),
+    "twice in other letters": text("key=KEY;Key=KEY;command=CANCEL;order_id=order-1"),
+    "in a malformed piece": text("key=KEY;command=CANCEL;order_id=order-1;KEY"),
+    "in a malformed first piece": text("KEY;command=CANCEL;order_id=order-1"),
+    "without a name": text("=KEY;command=CANCEL;order_id=order-1"),
+    "before a forgotten semicolon": text("key=KEY command=CANCEL;order_id=order-1"),
+    "after a forgotten semicolon": text("key=KEY;command=CANCEL;order_id=order-1 key=KEY"),
+    "in a comment": text("// KEY\nkey=KEY;command=CANCEL;order_id=order-1"),
+    "in a remark": text("key=KEY; (KEY)\ncommand=CANCEL;order_id=order-1"),
+    "in a placeholder": cancel(order_id="{{KEY}}"),
+    "as an account": place(account="KEY"),
+    "as an oco id": place(oco_id="KEY"),
+    "as a template": place(strategy="KEY"),
+    "as a price": place(limit_price="KEY"),
+    "as a quantity": place(qty="KEY"),
+    "as a kill switch": text("key=KEY;kill_switch=KEY"),
+    "in quotes": text('key="KEY";command=CANCEL;order_id=order-1'),
+    "in JSON, as an order id": text('{"key": "KEY", "command": "CANCEL", "order_id": "KEY"}'),
+    "in JSON, as a name": text('{"key": "KEY", "command": "CANCEL", "order_id": "order-1", "KEY": 1}'),
+    "in JSON, nested": text('{"key": "KEY", "command": "CANCEL", "order_id": {"KEY": ["KEY"]}}'),
+    "in JSON, nested as the key": text('{"key": ["KEY"], "command": "CANCEL", "order_id": "order-1"}'),
+    "in broken JSON": text('{"key": "KEY", "command": "CANCEL", "order_id": "order-1"'),
+    "in a JSON string": text('"key=KEY;command=CANCEL"'),
+    "in an oversized body": text("key=KEY;notes=" + 9000 * "x"),
+    "with other letters around": cancel(order_id="xKEYx"),
+    "with a NUL": text("key=KEY;command=CANCEL;order_id=order-1;notes=\0"),
+}
+
+CUT_SHORT: dict[str, Callable[[str], str]] = {
+    "by its last four characters, as an order id": lambda key: alert(
+        {"key": key, "command": "CANCEL", "order_id": key[:-4]}
+    ),
+    "by its checksum, as an unknown name": lambda key: alert({"key": key, "command": "CANCEL", key[:-8]: 1}),
+}
+
+
+@pytest.fixture
+def holding(service: Service, caplog: pytest.LogCaptureFixture) -> Service:
+    """A service with everything that the alerts of this module speak of, and every logger turned up."""
+    caplog.set_level(logging.DEBUG)
+    service.have_strategy("Working", "STOP1")
+    service.book.put_template(service.trader, template("brackets", (1, 10, 5)))
+    return service
+
+
+def assert_nowhere(service: Service, caplog: pytest.LogCaptureFixture, answer: Answer, key: str) -> None:
+    places = {
+        "answer": answer.text,
+        "output": service.output.take(),
+        "log": caplog.text,
+        "table": repr(service.everything()),
+    }
+    secret = key.split("_")[2][:43]
+    assert [name for name, content in places.items() if secret.lower() in content.lower()] == []
+
+
+@pytest.mark.parametrize("write", GOOD.values(), ids=list(GOOD))
+@pytest.mark.parametrize("form", ["text", "base64"])
+def test_the_key_of_a_good_alert_is_nowhere(
+    holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str], form: str
+) -> None:
+    answer = holding.handle(event(write(holding.key), encoded=form == "base64"))
+    assert answer.word != "invalid_secret_key"
+    assert_nowhere(holding, caplog, answer, holding.key)
+
+
+@pytest.mark.parametrize("write", [*WRONG_PLACES.values(), *CUT_SHORT.values()], ids=[*WRONG_PLACES, *CUT_SHORT])
+def test_a_key_in_a_wrong_place_is_nowhere(
+    holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str]
+) -> None:
+    assert_nowhere(holding, caplog, holding.post(write(holding.key)), holding.key)
+
+
+@pytest.mark.parametrize("place", ["order_id", "notes", "account"])
+def test_another_traders_key_in_a_wrong_place_is_nowhere(
+    holding: Service, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    theirs = holding.issue_key(trader="somebody-else")
+    answer = holding.cancel(**{"order_id": "order-1", place: theirs})
+    assert (answer.status, answer.body) == (
+        400,
+        {
+            "success": False,
+            "error": "invalid_value",
+            "detail": "A key stands outside key=...; take it out, and have it revoked if others saw it.",
+        },
+    )
+    assert holding.state() == "Working"
+    assert_nowhere(holding, caplog, answer, theirs)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_key_of_an_event_is_nowhere(service: Service, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    request = json.dumps(event_named(name)).replace(demo.KEY, service.key)
+    assert_nowhere(service, caplog, service.handle(json.loads(request)), service.key)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        answering(400, "ThrottlingException"),
+        answering(500, "InternalServerError"),
+        answering(400, "ValidationException"),
+        lost_after_commit,
+    ],
+    ids=["throttled", "internal error", "defect", "answer lost"],
+)
+@pytest.mark.parametrize("write", [cancel(), place(), place(take_profit=5020)], ids=["cancel", "place", "legs"])
+def test_the_key_of_an_alert_that_met_a_fault_is_nowhere(
+    holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str], fault: Fault
+) -> None:
+    holding.wire.always = fault
+    assert_nowhere(holding, caplog, holding.post(write(holding.key)), holding.key)
+
+
+def test_a_key_in_the_headers_or_the_address_is_nowhere(holding: Service, caplog: pytest.LogCaptureFixture) -> None:
+    request = event(alert({"command": "CANCEL", "order_id": "order-1"}))
+    request["headers"] |= {"authorization": holding.key, "x-key": holding.key}
+    request |= {"rawQueryString": f"key={holding.key}", "queryStringParameters": {"key": holding.key}}
+    answer = holding.handle(request)
+    assert answer.word == "invalid_secret_key"
+    assert_nowhere(holding, caplog, answer, holding.key)

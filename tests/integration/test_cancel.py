@@ -1,0 +1,330 @@
+"""CANCEL: every state by every way of naming the order, and what the table holds before and after."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orderhook import items
+from orderhook.orders import OrderState
+from tests.builders import stamp
+from tests.service import RETENTION, Item, Service
+from tests.wire import lost_after_commit, lost_before_commit
+
+# Written out from the specification, not taken from the code.
+CANCELLABLE = (
+    "Initialized TriggerPending Submitted Accepted Suspended Working ChangePending ChangeSubmitted PartFilled"
+).split()
+CANCELLED_ALREADY = ["Cancelled", "CancelPending", "CancelSubmitted"]
+TERMINAL_OTHERWISE = ["Filled", "Rejected", "Unknown", "Expired"]
+FILLED = {"PartFilled": 2, "Filled": 5}
+
+WAYS: dict[str, dict[str, str]] = {
+    "by id": {"order_id": "order-1"},
+    "by id and strategy": {"order_id": "order-1", "strategy_id": "strategy-1"},
+    "by name": {"order_id": "sToP1", "strategy_id": "strategy-1"},
+}
+every_way = pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
+
+
+def phrase(order_id: str) -> str:
+    """Return what CrossTrade's API promises to keep stable, and clients match on."""
+    return f"Order linked to '{order_id}' not found or already terminal."
+
+
+def have_target(service: Service, state: str) -> Item:
+    """Have order-1 be STOP1 of strategy-1, in this state, and return its item."""
+    service.have_strategy(state, "STOP1", filled=FILLED.get(state))
+    item = service.item()
+    assert item is not None
+    return item
+
+
+def added_by_cancel(before: Item, request_id: str, key_id: str, at: str) -> Item:
+    """Return all that a cancel may change in an order's item."""
+    expires = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC) + RETENTION
+    event = {"state": "Cancelled", "at": at, "request_id": request_id, "key_id": key_id}
+    changes: Item = items.wire(
+        {
+            "state": "Cancelled",
+            "since": at,
+            "version": int(before["version"]["N"]) + 1,
+            "request_id": request_id,
+            "cancelled_at": at,
+            "cancel_request_id": request_id,
+            "cancel_key_id": key_id,
+            "expires": int(expires.timestamp()),
+            "history": [*items.plain(before)["history"], event],
+        }
+    )
+    return changes
+
+
+@every_way
+@pytest.mark.parametrize("state", CANCELLABLE)
+def test_an_open_order_is_cancelled_and_nothing_else_of_it_changes(
+    service: Service, state: str, way: dict[str, str]
+) -> None:
+    before = have_target(service, state)
+    assert service.open_orders() == ["order-1"]
+    began = datetime.now(UTC)
+    answer = service.send("CANCEL", **way)
+    at = answer.body["cancelled_at"]
+    assert (answer.status, answer.body) == (
+        200,
+        {
+            "success": True,
+            "status": "cancelled",
+            "order_id": "order-1",
+            "strategy_id": "strategy-1",
+            "order_name": "STOP1",
+            "previous_state": state,
+            "state": "Cancelled",
+            "filled": str(FILLED.get(state, 0)),
+            "cancelled_at": at,
+        },
+    )
+    assert f"{began:%Y-%m-%dT%H:%M:%S.%fZ}" <= at <= f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    del before["open"]
+    key_id = service.key.split("_")[1]
+    assert service.item() == before | added_by_cancel(before, answer.request_id, key_id, at)
+    assert service.open_orders() == []
+
+
+@every_way
+@pytest.mark.parametrize("state", CANCELLED_ALREADY)
+def test_an_order_that_is_cancelled_or_about_to_be_is_a_success_and_stays_as_it_is(
+    service: Service, state: str, way: dict[str, str]
+) -> None:
+    before = have_target(service, state)
+    answer = service.send("CANCEL", **way)
+    expected = {
+        "success": True,
+        "status": "already_cancelled",
+        "order_id": "order-1",
+        "strategy_id": "strategy-1",
+        "order_name": "STOP1",
+        "state": state,
+        "filled": "0",
+    }
+    if state == "Cancelled":
+        expected["cancelled_at"] = before["cancelled_at"]["S"]
+    assert (answer.status, answer.body) == (200, expected)
+    assert service.item() == before
+
+
+@every_way
+@pytest.mark.parametrize("state", TERMINAL_OTHERWISE)
+def test_a_finished_order_is_refused_with_its_state_and_since_when_and_stays_as_it_is(
+    service: Service, state: str, way: dict[str, str]
+) -> None:
+    before = have_target(service, state)
+    answer = service.send("CANCEL", **way)
+    sent = "STOP1" if way["order_id"] == "sToP1" else "order-1"
+    since = before["since"]["S"]
+    assert (answer.status, answer.body) == (
+        409,
+        {
+            "success": False,
+            "error": "order_already_terminal",
+            "detail": f"{phrase(sent)} It is {state} since {since}; there is nothing left to cancel.",
+            "field": "order_id",
+            "state": state,
+        },
+    )
+    assert service.item() == before
+
+
+def test_every_state_of_the_book_has_its_row_here() -> None:
+    assert sorted(OrderState) == sorted(CANCELLABLE + CANCELLED_ALREADY + TERMINAL_OTHERWISE)
+
+
+def test_an_order_without_a_strategy_is_cancelled_without_one_in_the_answer(service: Service) -> None:
+    service.have_order("Working")
+    answer = service.cancel("order-1")
+    assert (answer.word, service.state()) == ("cancelled", "Cancelled")
+    assert not {"strategy_id", "order_name"} & set(answer.body)
+
+
+def test_a_cancel_sent_twice_is_answered_the_second_time_with_the_time_of_the_first(service: Service) -> None:
+    service.have_order("Working")
+    first, second = service.cancel("order-1"), service.cancel("order-1")
+    assert (first.word, second.word) == ("cancelled", "already_cancelled")
+    assert second.body["cancelled_at"] == first.body["cancelled_at"]
+    assert first.request_id != second.request_id
+
+
+def test_finished_orders_are_kept_for_the_retention_and_never_less_than_a_week(service: Service) -> None:
+    service.have_order("Working")
+    service.cancel("order-1")
+    item = service.item()
+    assert item is not None
+    assert int(item["expires"]["N"]) >= (datetime.now(UTC) + timedelta(days=7)).timestamp()
+
+
+# Our own write
+
+
+@every_way
+@pytest.mark.parametrize("state", ["Working", "PartFilled"])
+def test_a_cancel_whose_answer_was_lost_recognises_its_own_write_when_the_sdk_sends_it_again(
+    service: Service, state: str, way: dict[str, str]
+) -> None:
+    before = have_target(service, state)
+    service.warm_up()
+    service.wire.fault_at("UpdateItem", lost_after_commit)
+    answer = service.send("CANCEL", **way)
+    assert service.wire.operations.count("UpdateItem") == 2
+    assert (answer.status, answer.word, answer.body["previous_state"]) == (200, "cancelled", state)
+    del before["open"]
+    key_id = service.key.split("_")[1]
+    assert service.item() == before | added_by_cancel(before, answer.request_id, key_id, answer.body["cancelled_at"])
+
+
+def test_a_cancel_that_was_lost_on_its_way_is_done_by_the_sdks_second_attempt(service: Service) -> None:
+    service.have_order("Working")
+    service.warm_up()
+    service.wire.fault_at("UpdateItem", lost_before_commit)
+    assert service.cancel("order-1").word == "cancelled"
+    assert service.state() == "Cancelled"
+
+
+def test_a_cancel_whose_answers_were_all_lost_is_found_done_by_tradingviews_next_try(service: Service) -> None:
+    service.have_order("Working")
+    service.warm_up()
+    service.wire.always = lost_after_commit
+    assert service.cancel("order-1").word == "temporarily_unavailable"
+    service.wire.always = None
+    assert service.cancel("order-1").word == "already_cancelled"
+
+
+# Strategies and names
+
+
+def test_an_order_of_another_strategy_is_refused_and_stays_as_it_is(service: Service) -> None:
+    before = have_target(service, "Working")
+    answer = service.cancel("order-1", strategy_id="strategy-2")
+    assert (answer.status, answer.body) == (
+        409,
+        {
+            "success": False,
+            "error": "strategy_mismatch",
+            "detail": "Order order-1 does not belong to strategy strategy-2; leave strategy_id out, or correct it.",
+            "field": "strategy_id",
+        },
+    )
+    assert service.item() == before
+
+
+@pytest.mark.parametrize("state", ["Working", "Cancelled", "Filled"])
+def test_an_order_without_strategy_is_of_no_strategy_whatever_its_state(service: Service, state: str) -> None:
+    service.have_order(state)
+    before = service.item()
+    assert service.cancel("order-1", strategy_id="strategy-1").word == "strategy_mismatch"
+    assert service.item() == before
+
+
+def test_strategy_ids_are_told_apart_by_case(service: Service) -> None:
+    have_target(service, "Working")
+    assert service.cancel("order-1", strategy_id="Strategy-1").word == "strategy_mismatch"
+    assert service.cancel("STOP1", strategy_id="Strategy-1").word == "strategy_not_found"
+
+
+def test_a_name_in_an_unknown_strategy_is_refused(service: Service) -> None:
+    answer = service.cancel("stop1", strategy_id="strategy-1")
+    assert (answer.status, answer.body) == (
+        404,
+        {
+            "success": False,
+            "error": "strategy_not_found",
+            "detail": "There is no strategy strategy-1; give the strategy_id of a PLACE.",
+            "field": "strategy_id",
+        },
+    )
+
+
+def test_a_name_that_the_strategy_has_not_bound_is_refused(service: Service) -> None:
+    before = have_target(service, "Working")
+    answer = service.cancel("stop2", strategy_id="strategy-1")
+    assert (answer.status, answer.body) == (404, not_found("STOP2"))
+    assert service.item() == before
+
+
+def test_a_name_whose_order_has_left_the_table_is_refused(service: Service) -> None:
+    have_target(service, "Filled")
+    service.remove("order-1")
+    answer = service.cancel("stop1", strategy_id="strategy-1")
+    assert (answer.status, answer.body) == (404, not_found("STOP1"))
+
+
+def test_a_name_never_reaches_an_order_of_another_strategy_that_has_taken_the_bound_id(service: Service) -> None:
+    have_target(service, "Filled")
+    service.remove("order-1")
+    service.have_order("Working")
+    assert service.cancel("stop1", strategy_id="strategy-1").word == "strategy_mismatch"
+    assert service.state() == "Working"
+
+
+@pytest.mark.parametrize("name", ["ENTRY1", "EXIT2", "STOP3", "SIMSTOP4", "TARGET15", "target1"])
+def test_a_name_without_strategy_is_refused_before_any_look_up(service: Service, name: str) -> None:
+    service.warm_up()
+    answer = service.cancel(name)
+    detail = f"{name.upper()} is an order name: add strategy_id=... of the strategy that it belongs to."
+    assert (answer.status, answer.body) == (
+        400,
+        {"success": False, "error": "strategy_id_required", "detail": detail, "field": "strategy_id"},
+    )
+    assert service.wire.requests == []
+
+
+# Whose order it is
+
+
+def not_found(order_id: str) -> dict[str, Any]:
+    return {
+        "success": False,
+        "error": "order_not_found",
+        "detail": f"{phrase(order_id)} Check order_id: case matters.",
+        "field": "order_id",
+    }
+
+
+def test_an_unknown_order_and_another_traders_get_the_same_answer(service: Service) -> None:
+    service.have_order("Working", "theirs")
+    before = service.belongings()
+    mine = service.issue_key(trader="somebody-else")
+    theirs = service.cancel("theirs", key=mine)
+    unknown = service.cancel("nobodys", key=mine)
+    assert (theirs.status, theirs.body) == (404, not_found("theirs"))
+    assert (unknown.status, unknown.body) == (404, not_found("nobodys"))
+    assert theirs.headers == unknown.headers
+    assert service.belongings() == before
+
+
+def test_another_traders_strategy_is_unknown(service: Service) -> None:
+    before = have_target(service, "Working")
+    mine = service.issue_key(trader="somebody-else")
+    assert service.cancel("stop1", strategy_id="strategy-1", key=mine).word == "strategy_not_found"
+    assert service.cancel("order-1", strategy_id="strategy-1", key=mine).word == "order_not_found"
+    assert service.item() == before
+
+
+def test_order_ids_are_told_apart_by_case(service: Service) -> None:
+    service.have_order("Working", "order-1")
+    assert service.cancel("Order-1").word == "order_not_found"
+    assert service.state("order-1") == "Working"
+
+
+def test_a_refused_cancel_writes_nothing_anywhere(service: Service) -> None:
+    assert service.cancel("nobodys").word == "order_not_found"
+    assert service.belongings() == []
+
+
+def test_a_fill_that_overtook_the_cancel_is_recorded_and_a_late_duplicate_does_not_undo_it(service: Service) -> None:
+    service.have_order("Working")
+    service.cancel("order-1")
+    reported = stamp(service.trader, "late-fill")
+    assert service.book.report(reported, "order-1", OrderState.FILLED, 5).done
+    before = service.item()
+    assert service.cancel("order-1").word == "order_already_terminal"
+    assert service.item() == before

@@ -1,0 +1,118 @@
+"""Every file of events/, sent through the handler over the demo's table."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local import demo
+from local.table import create_table, read_template
+from orderhook.book import OrderBook
+from tests.builders import EVENTS, event_named
+from tests.service import RETENTION, Service, Table
+
+ANSWERS: dict[str, tuple[int, str]] = {
+    "cancel_base64": (200, "cancelled"),
+    "cancel_by_id": (200, "cancelled"),
+    "cancel_by_name": (200, "cancelled"),
+    "cancel_duplicate": (200, "already_cancelled"),
+    "cancel_filled": (409, "order_already_terminal"),
+    "cancel_json": (200, "cancelled"),
+    "cancel_name_without_strategy": (400, "strategy_id_required"),
+    "cancel_of_strategy": (200, "cancelled"),
+    "cancel_other_strategy": (409, "strategy_mismatch"),
+    "cancel_published_example": (200, "cancelled"),
+    "cancel_unknown": (404, "order_not_found"),
+    "cancel_unknown_strategy": (404, "strategy_not_found"),
+    "malformed": (400, "malformed_payload"),
+    "place": (200, "placed"),
+    "place_duplicate": (200, "already_placed"),
+    "place_join": (200, "placed"),
+    "place_other_content": (409, "duplicate_order_id"),
+    "place_strategy": (200, "placed"),
+    "place_template": (200, "placed"),
+    "place_without_id": (200, "placed"),
+    "unknown_field": (400, "unknown_field"),
+    "unresolved_placeholder": (400, "unresolved_placeholder"),
+    "unsupported_command": (400, "unsupported_command"),
+    "wrong_key": (401, "invalid_secret_key"),
+}
+
+FILES = sorted(path.stem for path in EVENTS.glob("*.json"))
+
+PUBLISHED = """key=your-secret-key;
+command=CANCEL
+order_id=your-order-ID;
+strategy_id=your-strategy-id; (optional)"""
+"""CrossTrade's page "Cancel Order", character for character."""
+
+
+@pytest.fixture
+def demo_service(service: Service, table: Table) -> Service:
+    """The handler over a table of its own, which holds the demo."""
+    name = f"demo-{uuid4().hex}"
+    client = table.connect()
+    create_table(client, name)
+    service.wire.watch(client)
+    book = OrderBook(client, name, RETENTION)
+    demo.seed(book, datetime.now(UTC))
+    service.wire.requests.clear()
+    service.work_on(book)
+    return service
+
+
+def test_every_file_has_its_row_here() -> None:
+    assert sorted(ANSWERS) == FILES
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_event_gets_its_answer(demo_service: Service, name: str) -> None:
+    answer = demo_service.handle(event_named(name))
+    assert (answer.status, answer.word) == ANSWERS[name]
+
+
+def test_events_do_not_depend_on_one_another(demo_service: Service) -> None:
+    # Whoever tries them by hand sends one after the other to the same table, in whatever order.
+    for name in reversed(FILES):
+        answer = demo_service.handle(event_named(name))
+        assert (name, answer.status, answer.word) == (name, *ANSWERS[name])
+
+
+def test_events_together_use_exactly_the_actions_that_the_template_allows(demo_service: Service) -> None:
+    for name in FILES:
+        demo_service.handle(event_named(name))
+    used = {f"dynamodb:{action}" for request in demo_service.wire.requests for action in request.actions}
+    assert used == actions_allowed()
+
+
+def actions_allowed() -> set[str]:
+    return {
+        action
+        for policy in read_template()["Resources"]["WebhookRole"]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+        if action.startswith("dynamodb:")
+    }
+
+
+def test_the_published_example_is_what_crosstrade_published() -> None:
+    body = event_named("cancel_published_example")["body"]
+    for made_up, published in {
+        demo.KEY: "your-secret-key",
+        "demo-entry": "your-order-ID",
+        demo.STRATEGY_ID: "your-strategy-id",
+    }.items():
+        assert body.count(made_up) == 1
+        body = body.replace(made_up, published)
+    assert body == PUBLISHED
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_event_is_a_request_as_api_gateway_passes_it_on(name: str) -> None:
+    request = event_named(name)
+    context: dict[str, Any] = request["requestContext"]
+    assert (request["version"], request["routeKey"], context["http"]["method"]) == ("2.0", "POST /webhook", "POST")
+    assert context["http"]["sourceIp"] == request["headers"]["x-forwarded-for"]
+    if not request["isBase64Encoded"]:
+        assert request["headers"]["content-length"] == str(len(request["body"].encode()))

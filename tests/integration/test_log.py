@@ -1,0 +1,120 @@
+"""One log line and one metric per request, with these names and nothing of the body."""
+
+from typing import Any
+
+import pytest
+
+from tests.builders import event
+from tests.service import Service
+
+ALWAYS = {"level", "location", "message", "timestamp", "service", "status", "milliseconds", "request_id", "outcome"}
+
+ALERTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "cancelled": (
+        {"command": "cancel", "order_id": "order-1", "notes": "a remark"},
+        {"status": 200, "command": "CANCEL", "order_id": "order-1", "outcome": "cancelled", "state": "Cancelled"},
+    ),
+    "cancelled by name": (
+        {"command": "CANCEL", "order_id": "stop1", "strategy_id": "strategy-1"},
+        {
+            "status": 200,
+            "command": "CANCEL",
+            "order_id": "STOP1",
+            "strategy_id": "strategy-1",
+            "outcome": "cancelled",
+            "state": "Cancelled",
+        },
+    ),
+    "filled": (
+        {"command": "CANCEL", "order_id": "filled"},
+        {
+            "status": 409,
+            "command": "CANCEL",
+            "order_id": "filled",
+            "outcome": "order_already_terminal",
+            "field": "order_id",
+            "state": "Filled",
+        },
+    ),
+    "not found": (
+        {"command": "CANCEL", "order_id": "nobodys"},
+        {
+            "status": 404,
+            "command": "CANCEL",
+            "order_id": "nobodys",
+            "outcome": "order_not_found",
+            "field": "order_id",
+        },
+    ),
+    "no order id": (
+        {"command": "CANCEL"},
+        {"status": 400, "command": "CANCEL", "outcome": "missing_field", "field": "order_id"},
+    ),
+    "no command": ({"order_id": "a"}, {"status": 400, "outcome": "missing_field", "field": "command"}),
+    "unknown command": (
+        {"command": "CANCLE"},
+        {"status": 400, "outcome": "unknown_command", "field": "command"},
+    ),
+}
+
+
+@pytest.fixture
+def lines(service: Service, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """What is written for an alert of ALERTS."""
+    service.have_strategy("Working", "STOP1")
+    service.have_order("Filled", "filled", filled=5)
+    service.warm_up()
+    service.send(**{"command": None, **request.param})
+    return service.output.lines()
+
+
+@pytest.mark.parametrize(("lines", "expected"), ALERTS.values(), ids=list(ALERTS), indirect=["lines"])
+def test_an_alert_leaves_one_line_and_one_metric(
+    service: Service, lines: list[dict[str, Any]], expected: dict[str, object]
+) -> None:
+    line, metric = lines
+    assert line.keys() == ALWAYS | {"key_id"} | expected.keys()
+    assert {name: line[name] for name in expected} == expected
+    assert (line["level"], line["message"], line["key_id"]) == ("INFO", "alert", service.key.split("_")[1])
+    assert 0 < line["milliseconds"] < 2300
+    [declared] = metric["_aws"]["CloudWatchMetrics"]
+    assert declared == {
+        "Namespace": "orderhook",
+        "Dimensions": [["service", "outcome"]],
+        "Metrics": [{"Name": "Alerts", "Unit": "Count"}],
+    }
+    del metric["_aws"]
+    assert metric == {"service": "orderhook", "outcome": expected["outcome"], "Alerts": [1.0]}
+
+
+@pytest.mark.parametrize("body", ["key=wrong;command=CANCEL;order_id=order-1", "", "nonsense", None, b"\xff"])
+def test_without_a_key_the_line_says_nothing_of_the_alert(service: Service, body: str | bytes | None) -> None:
+    answer = service.post(body)
+    line, metric = service.output.lines()
+    assert line.keys() == ALWAYS
+    assert (line["outcome"], line["request_id"]) == (answer.word, answer.request_id)
+    assert metric["outcome"] == answer.word
+
+
+def test_the_line_has_nothing_of_the_body_but_the_ids(service: Service) -> None:
+    service.warm_up()
+    service.place("order-1", account="ACCOUNT", instrument="INSTRUMENT", notes="NOTES", limit_price="1234.5678")
+    service.cancel("order-1", account="ACCOUNT", unknown_NAME="VALUE")
+    service.handle(event("MALFORMED", source="203.0.113.9"))
+    written = service.output.take()
+    for word in ("ACCOUNT", "INSTRUMENT", "NOTES", "1234.5678", "VALUE", "MALFORMED", "203.0.113.9", "Go-http"):
+        assert word not in written
+
+
+def test_the_answer_and_the_line_and_the_item_carry_the_same_request_id(service: Service) -> None:
+    service.warm_up()
+    answer = service.place("order-1")
+    item = service.item()
+    assert item is not None
+    assert answer.request_id == service.output.lines()[0]["request_id"] == item["request_id"]["S"]
+
+
+def test_two_runs_of_one_event_are_two_requests(service: Service) -> None:
+    request = event("nonsense")
+    first, second = service.handle(request), service.handle(request)
+    assert first.request_id < second.request_id

@@ -1,0 +1,356 @@
+"""The body of every refusal that has no test of its own: one of each code, and nothing written."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.builders import ENTRY, alert, event
+from tests.service import Service
+
+FORMS = "The body must be UTF-8 text: name=value pairs, each ended by ';' or a new line, or one flat JSON object."
+NO_KEY = "The key is missing or not valid: put key=... with a key issued for this endpoint."
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What is sent beside a good key, and the answer."""
+
+    fields: dict[str, object]
+    status: int
+    error: str
+    detail: str
+    about: str | None = None
+    """The field that the answer names."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        body = {"success": False, "error": self.error, "detail": self.detail}
+        return body | {"field": self.about} if self.about else body
+
+
+CANCEL = {"command": "CANCEL", "order_id": "order-1"}
+PLACE = {"command": "PLACE", **ENTRY}
+
+REFUSALS = [
+    Refusal(
+        {"order_id": "order-1"},
+        400,
+        "missing_field",
+        "There is no command: add command=... (CANCEL, PLACE).",
+        "command",
+    ),
+    Refusal(
+        {"command": "CANCEL"},
+        400,
+        "missing_field",
+        "CANCEL needs order_id: add order_id=...",
+        "order_id",
+    ),
+    Refusal(
+        {"command": "PLACE", "account": "Sim101"},
+        400,
+        "missing_field",
+        "PLACE needs instrument, action, qty, order_type, tif: add instrument=...",
+        "instrument",
+    ),
+    Refusal(
+        {**PLACE, "limit_price": None},
+        400,
+        "missing_field",
+        "A LIMIT order needs limit_price=... above 0.",
+        "limit_price",
+    ),
+    Refusal(
+        {**PLACE, "quantity": 5},
+        400,
+        "duplicate_field",
+        "qty is given twice; send one alert per command, each field once.",
+        "qty",
+    ),
+    Refusal(
+        {**CANCEL, "orderid": "order-1"},
+        400,
+        "unknown_field",
+        "There is no field 'orderid': did you mean order_id?",
+        "orderid",
+    ),
+    Refusal(
+        {**CANCEL, "order_id": "a/b"},
+        400,
+        "invalid_value",
+        "order_id holds U+002F at position 2; use A-Z a-z 0-9 _ . : -.",
+        "order_id",
+    ),
+    Refusal(
+        {**CANCEL, "order_id": "target01"},
+        400,
+        "invalid_value",
+        "order_id target01 looks like an order name and is none: a name ends in a number from 1 without leading zeros, "
+        "such as TARGET1.",
+        "order_id",
+    ),
+    Refusal(
+        {**PLACE, "limit_price": "5000 TIF=DAY", "tif": None},
+        400,
+        "invalid_value",
+        "missing ';' before TIF?",
+        "limit_price",
+    ),
+    Refusal(
+        {**PLACE, "qty": "1.5"},
+        400,
+        "invalid_value",
+        "qty must be a whole number from 1 to 1000000.",
+        "qty",
+    ),
+    Refusal(
+        {**CANCEL, "order_id": "{{strategy.order.id}}"},
+        400,
+        "unresolved_placeholder",
+        "order_id still holds a {{placeholder}}: TradingView did not replace it. Use one that it knows.",
+        "order_id",
+    ),
+    Refusal(
+        {**PLACE, "limit_price": "-2.5%"},
+        400,
+        "unsupported_value",
+        "limit_price is relative to a quote, and there is none here; give a price such as 5000.25.",
+        "limit_price",
+    ),
+    Refusal(
+        {**PLACE, "flatten_first": "true"},
+        400,
+        "unsupported_value",
+        "flatten_first needs the position, which is not known here; take it out.",
+        "flatten_first",
+    ),
+    Refusal(
+        {"command": "CANCLE"},
+        400,
+        "unknown_command",
+        "There is no command 'CANCLE': did you mean CANCEL?",
+        "command",
+    ),
+    Refusal(
+        {"command": "CancelAllOrders"},
+        400,
+        "unsupported_command",
+        "CANCELALLORDERS is not available yet; there are CANCEL, PLACE.",
+        "command",
+    ),
+    Refusal(
+        {"kill_switch": "true"},
+        400,
+        "unsupported_command",
+        "kill_switch is not available yet.",
+        "kill_switch",
+    ),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: f"{refusal.error} {refusal.about}")
+def test_an_alert_is_refused_with_a_sentence_that_says_what_to_do(service: Service, refusal: Refusal) -> None:
+    service.have_order("Working")
+    before = service.belongings()
+    answer = service.post(alert({"key": service.key, **refusal.fields}))
+    assert (answer.status, answer.body) == (refusal.status, refusal.body)
+    assert answer.headers == {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    assert service.belongings() == before
+
+
+@pytest.mark.parametrize(
+    "word",
+    "CANCELORDERS CANCELALLORDERS CANCELREPLACE CHANGE CLOSESTRATEGY CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE "
+    "REVERSE REVERSEPOSITION".split(),
+)
+def test_a_command_that_is_not_built_yet_names_itself(service: Service, word: str) -> None:
+    answer = service.send(word.lower(), order_id="order-1")
+    assert (answer.status, answer.word) == (400, "unsupported_command")
+    assert answer.body["detail"].startswith(f"{word} is not available yet")
+
+
+# Malformed
+
+
+def pieces(service: Service, *more: str) -> str:
+    return ";".join([f"key={service.key}", "command=CANCEL", "order_id=order-1", *more])
+
+
+def test_a_piece_that_is_no_pair_is_shown_by_its_line_to_who_has_a_key(service: Service) -> None:
+    service.have_order("Working")
+    answer = service.post(pieces(service, "\nnonsense"))
+    detail = f"Line 2 has a piece without a =. {FORMS}"
+    assert (answer.status, answer.body) == (
+        400,
+        {"success": False, "error": "malformed_payload", "detail": detail},
+    )
+    assert service.state() == "Working"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff\xfe", b"key=a;\0", "nonsense", "{", '{"key": "a"} b', '{"a": 1', "{1: 2}", "=a"],
+    ids=repr,
+)
+def test_a_body_that_does_not_split_into_pairs_is_refused_without_details(service: Service, body: str | bytes) -> None:
+    answer = service.post(body)
+    assert (answer.status, answer.body) == (
+        400,
+        {"success": False, "error": "malformed_payload", "detail": FORMS},
+    )
+
+
+def test_more_fields_than_any_alert_needs_are_refused(service: Service) -> None:
+    answer = service.post(pieces(service, *(f"notes=n{number}" for number in range(62))))
+    assert (answer.status, answer.body) == (
+        400,
+        {
+            "success": False,
+            "error": "malformed_payload",
+            "detail": "There are 65 fields; at most 64 are accepted.",
+        },
+    )
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["with a key", "without"])
+def test_a_body_over_8_kib_is_refused_by_its_size_alone(service: Service, *, keyed: bool) -> None:
+    start = f"key={service.key};" if keyed else ""
+    largest = start + "x" * (8192 - len(start))
+    assert service.post(largest).status == 400
+    answer = service.post(largest + "x")
+    assert (answer.status, answer.body) == (
+        413,
+        {
+            "success": False,
+            "error": "payload_too_large",
+            "detail": "The body has 8193 bytes; at most 8192 are accepted.",
+        },
+    )
+
+
+# Who may
+
+
+def bad_keys(service: Service) -> dict[str, str | None]:
+    revoked = service.issue_key()
+    service.book.revoke_key(revoked.split("_")[1], datetime.now(UTC))
+    other = service.issue_key()
+    return {
+        "none": None,
+        "empty": "",
+        "not of ours": "your-secret-key",
+        "unknown": "ohk_demowrongkey_NobodyHasThisKeySoThatItIsAlwaysRefusedHered5d96f88",
+        "mistyped": service.key[:-9] + ("x" if service.key[-9] != "x" else "y") + service.key[-8:],
+        "another letter case": service.key.swapcase(),
+        "of another key's id": service.key.replace(service.key.split("_")[1], other.split("_")[1]),
+        "revoked": revoked,
+    }
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["none", "empty", "not of ours", "unknown", "mistyped", "another letter case", "of another key's id", "revoked"],
+)
+def test_without_a_valid_key_every_alert_gets_the_same_refusal(service: Service, kind: str) -> None:
+    service.have_order("Working")
+    key = bad_keys(service)[kind]
+    for fields in (CANCEL, {}, {"command": "NONSENSE"}, {"unknown": "1"}, {**CANCEL, "order_id": "{{a}}"}):
+        answer = service.post(alert({"key": key, **fields}))
+        assert (answer.status, answer.body) == (
+            401,
+            {"success": False, "error": "invalid_secret_key", "detail": NO_KEY},
+        )
+    assert service.state() == "Working"
+
+
+def test_a_key_works_for_its_commands_only(service: Service) -> None:
+    service.have_order("Working")
+    key = service.issue_key(scopes=frozenset({"PLACE"}))
+    answer = service.cancel("order-1", key=key)
+    assert (answer.status, answer.body) == (
+        403,
+        {
+            "success": False,
+            "error": "command_not_allowed",
+            "detail": "This key may not give CANCEL; use one that may.",
+            "field": "command",
+        },
+    )
+    assert service.state() == "Working"
+    assert service.place("order-2", key=key).word == "placed"
+
+
+def test_two_keys_of_a_trader_work_beside_each_other_until_one_is_revoked(service: Service) -> None:
+    service.work_on(service.book, key_cache_seconds=0)
+    service.have_order("Working", "order-1")
+    service.have_order("Working", "order-2")
+    new = service.issue_key()
+    assert service.cancel("order-1", key=new).word == "cancelled"
+    service.book.revoke_key(service.key.split("_")[1], datetime.now(UTC))
+    assert service.cancel("order-2").word == "invalid_secret_key"
+    assert service.cancel("order-2", key=new).word == "cancelled"
+
+
+def test_a_key_given_twice_is_refused(service: Service) -> None:
+    answer = service.post(pieces(service, f"KEY={service.issue_key()}"))
+    assert (answer.status, answer.body) == (
+        400,
+        {
+            "success": False,
+            "error": "duplicate_field",
+            "detail": "key is given twice; give it once.",
+            "field": "key",
+        },
+    )
+
+
+# Where from
+
+TRADINGVIEW = ["52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7"]
+
+
+@pytest.mark.parametrize("source", ["52.89.214.239", "", "nonsense", "::1", "52.89.214.238.1"])
+def test_an_address_outside_the_allow_list_is_refused_before_its_key_is_looked_at(
+    service: Service, source: str
+) -> None:
+    service.allow_sources(*TRADINGVIEW)
+    service.have_order("Working")
+    answer = service.handle(event(pieces(service), source=source))
+    assert (answer.status, answer.body) == (
+        403,
+        {
+            "success": False,
+            "error": "source_not_allowed",
+            "detail": "This address is not on the allow-list of this endpoint.",
+        },
+    )
+    assert service.wire.requests == []
+    assert service.state() == "Working"
+
+
+@pytest.mark.parametrize("source", TRADINGVIEW)
+def test_an_address_on_the_allow_list_is_answered(service: Service, source: str) -> None:
+    service.allow_sources(*TRADINGVIEW)
+    assert service.handle(event(pieces(service), source=source)).word == "order_not_found"
+
+
+def test_a_header_cannot_claim_an_address(service: Service) -> None:
+    service.allow_sources(*TRADINGVIEW)
+    request = event(pieces(service), source="203.0.113.9")
+    request["headers"] |= {"x-forwarded-for": TRADINGVIEW[0], "x-real-ip": TRADINGVIEW[0]}
+    assert service.handle(request).word == "source_not_allowed"
+
+
+# Warnings are no refusals
+
+
+def test_a_known_field_that_the_command_does_not_use_is_answered_with_a_warning(service: Service) -> None:
+    service.have_order("Working")
+    answer = service.cancel("order-1", notes="from my phone", qty="not even a number")
+    assert answer.word == "cancelled"
+    assert answer.body["warnings"] == [
+        {"warning": "ignored_field", "field": "notes", "detail": "CANCEL does not use notes."},
+        {"warning": "ignored_field", "field": "qty", "detail": "CANCEL does not use qty."},
+    ]

@@ -1,0 +1,646 @@
+import string
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from orderhook.commands import COMMANDS, NOT_YET, Command, read, recognise
+from orderhook.commands.cancel import Cancel
+from orderhook.commands.place import Place
+from orderhook.errors import (
+    InvalidValueError,
+    MissingFieldError,
+    OrderhookError,
+    StrategyIdRequiredError,
+    UnknownCommandError,
+    UnsupportedCommandError,
+    UnsupportedValueError,
+)
+from orderhook.payload import KNOWN_NAMES, SYNONYMS
+
+Fields = Mapping[str, str | None]
+"""The fields of an alert; None leaves one out."""
+
+CANCEL: Fields = {"command": "CANCEL", "order_id": "a1"}
+MARKET: Fields = {
+    "command": "PLACE",
+    "account": "Sim101",
+    "instrument": "ES 12-26",
+    "action": "BUY",
+    "qty": "1",
+    "order_type": "MARKET",
+    "tif": "DAY",
+}
+
+ErrorT = TypeVar("ErrorT", bound=OrderhookError)
+
+
+def read_alert(*fields: Fields) -> tuple[Command, list[str]]:
+    given = {name: value for part in fields for name, value in part.items()}
+    present = {name: value for name, value in given.items() if value is not None}
+    return read(recognise(present), present)
+
+
+def refused(error: type[ErrorT], *fields: Fields) -> ErrorT:
+    with pytest.raises(error) as refusal:
+        read_alert(*fields)
+    return refusal.value
+
+
+def cancel(**fields: str | None) -> Cancel:
+    command, _ = read_alert(CANCEL, fields)
+    assert isinstance(command, Cancel)
+    return command
+
+
+def place(**fields: str | None) -> Place:
+    command, _ = read_alert(MARKET, fields)
+    assert isinstance(command, Place)
+    return command
+
+
+# Which command
+
+NOT_BUILT = (
+    "CANCELORDERS CANCELALLORDERS CANCELREPLACE CHANGE CLOSESTRATEGY CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE "
+    "REVERSE REVERSEPOSITION"
+).split()
+
+
+def test_the_commands_are_those_of_the_language() -> None:
+    assert {"CANCEL": Cancel, "PLACE": Place} == COMMANDS
+    assert sorted(NOT_YET) == sorted(NOT_BUILT)
+
+
+@pytest.mark.parametrize("sent", ["CANCEL", "cancel", "Cancel", "cANCEL"])
+def test_a_command_is_recognised_whatever_the_case_of_its_letters(sent: str) -> None:
+    assert recognise({"command": sent}) is Cancel
+
+
+@pytest.mark.parametrize("word", NOT_BUILT)
+def test_a_command_that_is_not_built_names_itself(word: str) -> None:
+    for sent in (word, word.lower(), word.title()):
+        error = refused(UnsupportedCommandError, {"command": sent})
+        assert error.detail == f"{word} is not available yet; there are CANCEL, PLACE."
+        assert error.field == "command"
+
+
+@pytest.mark.parametrize(
+    ("sent", "nearest"),
+    [
+        ("CANCLE", "CANCEL"),
+        ("cancle", "CANCEL"),
+        ("CANSEL", "CANCEL"),
+        ("PLCAE", "PLACE"),
+        ("CANCEL ALL ORDERS", "CANCELALLORDERS"),
+        ("CLOSE_POSITION", "CLOSEPOSITION"),
+        ("FLATEN", "FLATTEN"),
+    ],
+)
+def test_an_unknown_command_is_refused_with_the_nearest_known_one(sent: str, nearest: str) -> None:
+    error = refused(UnknownCommandError, {"command": sent})
+    assert error.detail == f"There is no command '{sent}': did you mean {nearest}?"
+    assert error.field == "command"
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"), [("PLACEORDER", "PLACE"), ("Place Order", "PLACE"), ("CHANGE_ORDER", "CHANGE")]
+)
+def test_who_writes_the_title_of_crosstrades_page_is_told_the_command_that_it_describes(sent: str, meant: str) -> None:
+    assert refused(UnknownCommandError, {"command": sent}).detail.endswith(f": did you mean {meant}?")
+
+
+def test_an_unknown_command_that_is_near_to_none_is_told_the_commands() -> None:
+    error = refused(UnknownCommandError, {"command": "xyz"})
+    assert error.detail == "There is no command 'xyz': there are CANCEL, PLACE."
+
+
+@pytest.mark.parametrize("sent", ["REVER\u017fE", "REVERSEPOS\u0131TION", "\uff30LACE", "CANCEL\u00a0"])
+def test_a_command_is_compared_without_case_in_ascii_only(sent: str) -> None:
+    assert refused(UnknownCommandError, {"command": sent}).detail.isascii()
+
+
+def test_a_long_unknown_command_is_shown_short() -> None:
+    assert len(refused(UnknownCommandError, {"command": "\u202e" * 8000}).detail) < 500
+
+
+@pytest.mark.parametrize("fields", [{}, {"order_id": "a1"}])
+def test_an_alert_without_a_command_is_told_the_commands(fields: Fields) -> None:
+    error = refused(MissingFieldError, fields)
+    assert error.detail == "There is no command: add command=... (CANCEL, PLACE)."
+    assert error.field == "command"
+
+
+def test_the_kill_switch_alone_is_a_command_that_is_not_built() -> None:
+    error = refused(UnsupportedCommandError, {"kill_switch": "true"})
+    assert error.detail == "kill_switch is not available yet."
+    assert error.field == "kill_switch"
+
+
+# Which fields
+
+CANCEL_FIELDS = {"order_id", "strategy_id"}
+PLACE_FIELDS = set(
+    "account instrument action qty order_type tif limit_price stop_price oco_id order_id strategy strategy_id "
+    "take_profit stop_loss stop_loss_limit stop_loss_stop".split()
+)
+REQUIRED = [(CANCEL, "order_id"), *((MARKET, name) for name in MARKET if name != "command")]
+CHANGE_WHAT_PLACE_DOES = (
+    "percent flatten_first require_market_position max_positions sync_strategy out_of_sync append_atm cancel_after "
+    "delay rate_limit start_time end_time closing_only_after kill_switch"
+).split()
+OTHERS = sorted(KNOWN_NAMES - SYNONYMS.keys() - {"key", "command"})
+
+
+def test_the_commands_have_the_fields_of_the_language() -> None:
+    assert set(Cancel.model_fields) == CANCEL_FIELDS
+    assert set(Place.model_fields) == PLACE_FIELDS
+
+
+@pytest.mark.parametrize(("alert", "name"), REQUIRED, ids=[f"{alert['command']} {name}" for alert, name in REQUIRED])
+def test_a_required_field_that_is_missing_is_named(alert: Fields, name: str) -> None:
+    error = refused(MissingFieldError, alert, {name: None})
+    assert error.detail == f"{alert['command']} needs {name}: add {name}=..."
+    assert error.field == name
+
+
+def test_all_missing_fields_are_named_at_once() -> None:
+    error = refused(MissingFieldError, {"command": "PLACE", "action": "BUY", "tif": "x"})
+    assert error.detail == "PLACE needs account, instrument, qty, order_type: add account=..."
+    assert error.field == "account"
+
+
+@pytest.mark.parametrize("name", sorted(set(OTHERS) - CANCEL_FIELDS))
+def test_a_known_field_that_cancel_does_not_use_is_ignored_and_named(name: str) -> None:
+    command, ignored = read_alert({name: "anything"}, CANCEL)
+    assert command == cancel()
+    assert ignored == [name]
+
+
+@pytest.mark.parametrize("name", sorted(set(OTHERS) - PLACE_FIELDS - set(CHANGE_WHAT_PLACE_DOES)))
+def test_a_known_field_that_place_does_not_use_is_ignored_and_named(name: str) -> None:
+    command, ignored = read_alert(MARKET, {name: "anything"})
+    assert command == place()
+    assert ignored == [name]
+
+
+def test_ignored_fields_are_named_in_the_order_of_the_alert() -> None:
+    alert: Fields = {"tif": "x", "order_id": "a1", "qty": "x", "command": "CANCEL", "account": "\0"}
+    assert read_alert(alert)[1] == ["tif", "qty", "account"]
+
+
+@pytest.mark.parametrize("name", CHANGE_WHAT_PLACE_DOES)
+@pytest.mark.parametrize("value", ["true", "1", "50", "fal\u017fe", "n\u00f6"])
+def test_a_field_that_would_change_what_place_does_is_refused_not_ignored(name: str, value: str) -> None:
+    error = refused(UnsupportedValueError, MARKET, {name: value})
+    assert error.field == name
+    assert error.detail.startswith(f"{name} ")
+    assert error.detail.endswith("; take it out.")
+
+
+@pytest.mark.parametrize("name", CHANGE_WHAT_PLACE_DOES)
+@pytest.mark.parametrize("value", ["false", "False", "NO", "off"])
+def test_a_field_that_is_switched_off_is_ignored(name: str, value: str) -> None:
+    assert read_alert(MARKET, {name: value}) == (place(), [name])
+
+
+@pytest.mark.parametrize("command", [cancel(), place()])
+def test_a_command_cannot_be_changed(command: Command) -> None:
+    with pytest.raises(ValidationError):
+        command.order_id = "b2"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", [Cancel, Place])
+def test_what_pydantic_refuses_does_not_quote_the_value(kind: type[Command]) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        kind(nonsense="c4n4ry")  # type: ignore[call-arg]
+    assert "c4n4ry" not in str(refusal.value)
+
+
+# Ids, accounts, instruments
+
+IDS = [(CANCEL, "order_id"), (CANCEL, "strategy_id"), *((MARKET, n) for n in ("order_id", "oco_id", "strategy_id"))]
+LABELS = [(MARKET, name) for name in ("account", "instrument", "strategy")]
+
+ID_ALPHABET = set(string.ascii_letters + string.digits + "_.:-")
+LABEL_ALPHABET = set(map(chr, range(0x20, 0x7F))) - {";", "="}
+NOT_ASCII = set("\u0080\u00a0é\u0661\u212a\u202e\uff21\U0001f600")
+
+
+def named(fields: list[tuple[Fields, str]]) -> pytest.MarkDecorator:
+    ids = [f"{alert['command']} {name}" for alert, name in fields]
+    return pytest.mark.parametrize(("alert", "name"), fields, ids=ids)
+
+
+def check_alphabet(alert: Fields, name: str, alphabet: set[str], sentence: str) -> None:
+    for character in map(chr, range(0x80)):
+        if character in alphabet:
+            command, _ = read_alert(alert, {name: f"x{character}y"})
+            assert getattr(command, name) == f"x{character}y"
+    for character in set(map(chr, range(0x80))) - alphabet | NOT_ASCII:
+        error = refused(InvalidValueError, alert, {name: f"x{character}y;"})
+        assert error.detail == f"{name} holds U+{ord(character):04X} at position 2; use {sentence}."
+        assert error.field == name
+
+
+@named(IDS)
+def test_an_id_has_letters_digits_and_four_marks_and_any_other_character_is_named(alert: Fields, name: str) -> None:
+    check_alphabet(alert, name, ID_ALPHABET, "A-Z a-z 0-9 _ . : -")
+
+
+@named(LABELS)
+def test_a_label_is_printable_ascii_without_separators_and_any_other_character_is_named(
+    alert: Fields, name: str
+) -> None:
+    check_alphabet(alert, name, LABEL_ALPHABET, "printable ASCII characters other than ';' and '='")
+
+
+@named(IDS + LABELS)
+def test_ids_and_labels_have_at_most_64_characters_and_are_kept_as_sent(alert: Fields, name: str) -> None:
+    longest = "aB" * 32
+    assert getattr(read_alert(alert, {name: longest})[0], name) == longest
+    error = refused(InvalidValueError, alert, {name: longest + "c"})
+    assert error.detail == f"{name} has 65 characters; at most 64 are accepted."
+    assert error.field == name
+
+
+@pytest.mark.parametrize("name", ["account", "instrument"])
+@pytest.mark.parametrize("label", ["ES 12-26", "ES1!", "Sim101", "<~>", "a"])
+def test_a_label_as_ninjatrader_writes_it_is_kept_as_sent(name: str, label: str) -> None:
+    assert getattr(place(**{name: label}), name) == label
+
+
+# Order names
+
+KINDS = ["ENTRY", "EXIT", "STOP", "SIMSTOP", "TARGET"]
+PLAIN_IDS = "Stop-1 MYSTOP1 STOP1A STOP_1 STOP.1 ENTRY1-2 TARGETS1 TARGE1 1STOP1 ENTRYSTOP1 1 CANCEL a -".split()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", ["1", "9", "10", "123456789012345678901234567890"])
+def test_an_order_name_is_read_in_capitals_whatever_the_case_of_its_letters(kind: str, number: str) -> None:
+    name = kind + number
+    for sent in (name, name.lower(), name.title()):
+        command = cancel(order_id=sent, strategy_id="My.Strategy")
+        assert command.order_name == command.order_id == name
+        assert command.strategy_id == "My.Strategy"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_order_name_without_its_strategy_is_refused(kind: str) -> None:
+    error = refused(StrategyIdRequiredError, CANCEL, {"order_id": f"{kind.lower()}1"})
+    assert error.detail == f"{kind}1 is an order name: add strategy_id=... of the strategy that it belongs to."
+    assert error.field == "strategy_id"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", ["", "0", "00", "01", "007"])
+@pytest.mark.parametrize("strategy_id", [None, "s1"])
+def test_what_looks_like_an_order_name_and_is_none_is_refused(kind: str, number: str, strategy_id: str | None) -> None:
+    for sent in (kind + number, kind.lower() + number):
+        error = refused(InvalidValueError, CANCEL, {"order_id": sent, "strategy_id": strategy_id})
+        assert error.field == "order_id"
+        assert error.detail.startswith(f"order_id {sent} looks like an order name and is none: ")
+
+
+@pytest.mark.parametrize("order_id", PLAIN_IDS)
+@pytest.mark.parametrize("strategy_id", [None, "s1"])
+def test_any_other_id_is_an_id_with_or_without_a_strategy(order_id: str, strategy_id: str | None) -> None:
+    command = cancel(order_id=order_id, strategy_id=strategy_id)
+    assert (command.order_id, command.strategy_id, command.order_name) == (order_id, strategy_id, None)
+
+
+def test_cancel_can_be_repeated() -> None:
+    assert cancel().repeatable
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", ["", "0", "01", "1", "12"])
+def test_place_takes_no_order_id_that_looks_like_an_order_name(kind: str, number: str) -> None:
+    for sent in (kind + number, kind.lower() + number, kind.title() + number):
+        error = refused(InvalidValueError, MARKET, {"order_id": sent})
+        assert error.field == "order_id"
+        assert error.detail == (
+            "order_id looks like an order name (ENTRY, EXIT, STOP, SIMSTOP, TARGET); choose another."
+        )
+
+
+@pytest.mark.parametrize("order_id", PLAIN_IDS)
+def test_place_takes_every_other_id_that_cancel_takes(order_id: str) -> None:
+    assert place(order_id=order_id).order_id == order_id
+
+
+# Words
+
+WORDS = {
+    "action": ["BUY", "SELL"],
+    "order_type": ["MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"],
+    "tif": ["DAY", "GTC"],
+}
+PRICES_OF = {
+    "MARKET": [],
+    "LIMIT": ["limit_price"],
+    "STOPMARKET": ["stop_price"],
+    "STOPLIMIT": ["limit_price", "stop_price"],
+}
+
+
+@pytest.mark.parametrize(("name", "word"), [(name, word) for name, words in WORDS.items() for word in words])
+def test_a_word_is_read_in_capitals_whatever_the_case_of_its_letters(name: str, word: str) -> None:
+    prices = dict.fromkeys(PRICES_OF.get(word, []), "5000")
+    for sent in (word, word.lower(), word.title()):
+        assert getattr(place(**prices, **{name: sent}), name) == word
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("action", "LONG"),
+        ("action", "BUY SELL"),
+        ("order_type", "MAR\u212aET"),
+        ("order_type", "l\u0131mit"),
+        ("order_type", "\u017ftopmarket"),
+        ("order_type", "STOP LIMIT"),
+        ("tif", "IOC"),
+        ("tif", "true"),
+    ],
+)
+def test_any_other_word_is_refused_with_the_words_that_there_are(name: str, sent: str) -> None:
+    error = refused(InvalidValueError, MARKET, {name: sent})
+    assert error.detail == f"{name} must be {' or '.join(WORDS[name])}."
+    assert error.field == name
+
+
+@pytest.mark.parametrize("sent", ["STOP", "stop"])
+def test_ninjatraders_own_word_for_a_stop_order_is_refused_with_the_word_to_use(sent: str) -> None:
+    assert "STOP is written STOPMARKET" in refused(InvalidValueError, MARKET, {"order_type": sent}).detail
+
+
+# Numbers
+
+PRICED: Mapping[str, Fields] = {
+    "limit_price": {"order_type": "LIMIT"},
+    "stop_price": {"order_type": "STOPMARKET"},
+    "take_profit": {},
+    "stop_loss": {},
+    "stop_loss_limit": {},
+    "stop_loss_stop": {"stop_loss_limit": "5000"},
+}
+
+NO_NUMBERS = [
+    *("1,5", "1,000.50", "1.000,50", "5e3", "5E3", "1e400", "NaN", "nan", "Infinity", "inf", "-Infinity"),
+    *("-1", "+1", "-0", "--1", "1.2.3", "1..2", ".", "1_000", "1 000", "0x10", "true", "five", "5000 or so"),
+    *("\u0661\u0662", "\uff15", "\u00bd", "\u22121", "1\n2", "1\x1f", "1\u00a0000"),
+]
+RELATIVE = ["-2.5%", "2.5%", "+1 %", "12 ticks", "12ticks", "1 tick", "-12 TICKS", "5 points", "1 Point", "-0.25 pts"]
+
+each_price = pytest.mark.parametrize("name", PRICED)
+
+
+@each_price
+@pytest.mark.parametrize(
+    "sent", ["5000", "5000.25", "1.10", "0.00000001", "007.50", "999999999999", "999999999999.99999999"]
+)
+def test_a_price_is_an_exact_decimal(name: str, sent: str) -> None:
+    price = getattr(place(**PRICED[name], **{name: sent}), name)
+    assert isinstance(price, Decimal)
+    assert str(price) == str(Decimal(sent))
+
+
+@each_price
+@pytest.mark.parametrize("sent", NO_NUMBERS)
+def test_a_price_that_is_no_plain_decimal_is_refused(name: str, sent: str) -> None:
+    error = refused(InvalidValueError, MARKET, PRICED[name], {name: sent})
+    assert error.field == name
+    assert error.detail.startswith(f"{name} must be a price such as 5000.25")
+
+
+@each_price
+@pytest.mark.parametrize("sent", RELATIVE)
+def test_a_price_that_needs_a_quote_is_unsupported(name: str, sent: str) -> None:
+    error = refused(UnsupportedValueError, MARKET, PRICED[name], {name: sent})
+    assert error.field == name
+    assert error.detail == f"{name} is relative to a quote, and there is none here; give a price such as 5000.25."
+
+
+@pytest.mark.parametrize("sent", ["12 tic\u212as", "12 tick\u017f", "5 po\u0131nts", "%", "five %", "1 5%"])
+def test_what_only_resembles_a_price_that_needs_a_quote_is_no_price(sent: str) -> None:
+    refused(InvalidValueError, MARKET, {"stop_loss": sent})
+
+
+@each_price
+@pytest.mark.parametrize("sent", ["0.1234567890123456789", "1" * 13, pytest.param("9" * 5000, id="5000")])
+def test_a_number_with_more_digits_than_are_kept_is_told_how_many_are(name: str, sent: str) -> None:
+    error = refused(InvalidValueError, MARKET, PRICED[name], {name: sent})
+    assert error.field == name
+    assert "12 digits before the point and 18 after it" in error.detail
+
+
+@pytest.mark.parametrize("zero", ["0", "0.0", "00.000"])
+def test_a_price_of_zero_is_none(zero: str) -> None:
+    assert place(**dict.fromkeys(PRICED, zero)) == place()
+
+
+@pytest.mark.parametrize(("sent", "qty"), [("1", 1), ("12", 12), ("1.0", 1), ("007", 7), ("1000000", 1_000_000)])
+def test_a_quantity_is_a_whole_number_from_one(sent: str, qty: int) -> None:
+    read_qty = place(qty=sent).qty
+    assert (type(read_qty), read_qty) == (int, qty)
+
+
+@pytest.mark.parametrize("sent", [*NO_NUMBERS, *RELATIVE, "0", "0.0", "0.5", "1.5", "1000001", "9" * 100])
+def test_any_other_quantity_is_refused(sent: str) -> None:
+    error = refused(InvalidValueError, MARKET, {"qty": sent})
+    assert error.field == "qty"
+    assert error.detail.startswith("qty must be a whole number from 1")
+
+
+# Prices by order type
+
+GIVEN: Mapping[str, str | None] = {"absent": None, "zero": "0", "given": "5000"}
+
+
+@pytest.mark.parametrize("order_type", PRICES_OF)
+@pytest.mark.parametrize("limit", GIVEN)
+@pytest.mark.parametrize("stop", GIVEN)
+def test_an_order_has_the_prices_of_its_type_and_no_others(order_type: str, limit: str, stop: str) -> None:
+    presence = {"limit_price": limit, "stop_price": stop}
+    fields = {"order_type": order_type} | {name: GIVEN[how] for name, how in presence.items()}
+    missing = [name for name, how in presence.items() if name in PRICES_OF[order_type] and how != "given"]
+    extra = [name for name, how in presence.items() if name not in PRICES_OF[order_type] and how == "given"]
+    if not missing and not extra:
+        order = place(**fields)
+        assert {name for name in presence if getattr(order, name) is not None} == set(PRICES_OF[order_type])
+    elif missing and (not extra or missing < extra):
+        error: OrderhookError = refused(MissingFieldError, MARKET, fields)
+        assert error.field == missing[0]
+        assert error.detail == f"A {order_type} order needs {missing[0]}=... above 0."
+    else:
+        error = refused(InvalidValueError, MARKET, fields)
+        assert error.field == extra[0]
+        assert error.detail == f"A {order_type} order takes no {extra[0]}; take it out."
+
+
+# Legs
+
+LEG_PRICES = ["take_profit", "stop_loss", "stop_loss_limit"]
+
+
+def test_a_stop_loss_and_a_stop_loss_limit_exclude_each_other() -> None:
+    error = refused(InvalidValueError, MARKET, {"stop_loss": "4990", "stop_loss_limit": "4980"})
+    assert (error.field, error.detail) == ("stop_loss_limit", "Give stop_loss or stop_loss_limit, not both.")
+
+
+@pytest.mark.parametrize("limit", [None, "0"])
+@pytest.mark.parametrize("stop_loss", [None, "4990"])
+def test_a_stop_loss_stop_needs_its_limit(limit: str | None, stop_loss: str | None) -> None:
+    fields = {"stop_loss_stop": "4985", "stop_loss_limit": limit, "stop_loss": stop_loss}
+    error = refused(MissingFieldError, MARKET, fields)
+    assert (error.field, error.detail) == (
+        "stop_loss_limit",
+        "stop_loss_stop needs stop_loss_limit=... beside it.",
+    )
+
+
+@pytest.mark.parametrize("name", LEG_PRICES)
+def test_a_template_excludes_legs_of_the_alerts_own(name: str) -> None:
+    error = refused(InvalidValueError, MARKET, {"strategy": "scalp", name: "5000"})
+    assert (error.field, error.detail) == (
+        name,
+        f"The template brings its own legs: leave {name} out, or strategy.",
+    )
+    assert place(strategy="scalp", **{name: "0"}).strategy == "scalp"
+
+
+LEVELS = [
+    {"stop_loss": "4990", "take_profit": "5010"},
+    {"stop_loss": "4990", "limit_price": "5000"},
+    {"limit_price": "5000", "take_profit": "5010"},
+    {"stop_loss": "4990", "limit_price": "5000", "take_profit": "5010"},
+    {"stop_loss_limit": "4990", "limit_price": "5000", "take_profit": "5010"},
+    {"stop_loss_limit": "4990", "limit_price": "5000"},
+    {"stop_loss_stop": "4990", "stop_loss_limit": "4989", "take_profit": "5010"},
+    {"stop_loss": "4990", "stop_price": "5000", "take_profit": "5010"},
+    {"stop_loss": "4990", "stop_price": "5000", "limit_price": "5001", "take_profit": "5010"},
+    {"stop_loss": "999", "limit_price": "1000", "take_profit": "10000"},
+]
+BY_PRICES = {tuple(names): order_type for order_type, names in PRICES_OF.items()}
+
+
+def with_levels(levels: Fields, action: str) -> Fields:
+    prices = tuple(name for name in ("limit_price", "stop_price") if name in levels)
+    return {**levels, "action": action, "order_type": BY_PRICES[prices]}
+
+
+@pytest.mark.parametrize("levels", LEVELS, ids=" ".join)
+def test_the_stop_loss_lies_on_the_losing_side_and_the_take_profit_on_the_winning(levels: Fields) -> None:
+    order = place(**with_levels(levels, "BUY"))
+    assert {name: str(getattr(order, name)) for name in levels} == levels
+    error = refused(InvalidValueError, MARKET, with_levels(levels, "SELL"))
+    assert error.detail == (
+        "For a SELL the stop loss, the order's price and the take profit must stand in falling order."
+    )
+    assert error.field in levels
+
+
+def test_for_a_sell_it_is_the_other_way_round() -> None:
+    levels = {"stop_loss": "5010", "limit_price": "5000", "take_profit": "4990"}
+    assert place(**with_levels(levels, "SELL")).stop_loss == 5010
+    error = refused(InvalidValueError, MARKET, with_levels(levels, "BUY"))
+    assert error.detail == "For a BUY the stop loss, the order's price and the take profit must stand in rising order."
+
+
+# Running twice
+
+
+def test_only_a_place_with_an_order_id_can_be_repeated() -> None:
+    assert place(order_id="a1").repeatable
+    assert not place(strategy_id="s1").repeatable
+
+
+FULL: Fields = {
+    **MARKET,
+    "order_type": "STOPLIMIT",
+    "limit_price": "5000.50",
+    "stop_price": "5000.25",
+    "oco_id": "o1",
+    "order_id": "a1",
+    "strategy_id": "s1",
+    "take_profit": "5010",
+    "stop_loss_limit": "4980",
+    "stop_loss_stop": "4985",
+}
+
+
+def content(*fields: Fields) -> str:
+    command, _ = read_alert(*fields)
+    assert isinstance(command, Place)
+    return command.content
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        {"qty": "1.0"},
+        {"qty": "001"},
+        {"limit_price": "5000.5"},
+        {"limit_price": "05000.50000000"},
+        {"take_profit": "5010.0"},
+        {"stop_loss": "0"},
+        {"action": "buy", "order_type": "StopLimit", "tif": "day", "command": "place"},
+        {"notes": "the same order", "id": "7"},
+        {"delay": "off"},
+    ],
+)
+def test_two_spellings_of_the_same_order_have_the_same_content(spelling: Fields) -> None:
+    assert content(FULL, spelling) == content(FULL)
+
+
+def test_the_content_does_not_depend_on_the_order_of_the_fields() -> None:
+    assert content(dict(reversed(list(FULL.items())))) == content(FULL)
+
+
+CHANGES: list[Fields] = [
+    {"account": "sim101"},
+    {"instrument": "ES 03-27"},
+    {"action": "SELL", "take_profit": None, "stop_loss_limit": None, "stop_loss_stop": None},
+    {"take_profit": None, "stop_loss_limit": None, "stop_loss_stop": None},
+    {"qty": "10"},
+    {"tif": "GTC"},
+    {"limit_price": "5000.51"},
+    {"limit_price": "5000.05"},
+    {"stop_price": "5000.26"},
+    {"order_type": "LIMIT", "stop_price": None},
+    {"order_type": "STOPMARKET", "limit_price": None},
+    {"order_type": "MARKET", "limit_price": None, "stop_price": None},
+    {"oco_id": "O1"},
+    {"oco_id": None},
+    {"order_id": "a2"},
+    {"order_id": None},
+    {"strategy_id": "s2"},
+    {"strategy_id": None},
+    {"take_profit": "5010.00000001"},
+    {"take_profit": None},
+    {"stop_loss_limit": "4981"},
+    {"stop_loss_stop": None},
+    {"stop_loss_stop": "4980"},
+    {"stop_loss_limit": None, "stop_loss_stop": None, "stop_loss": "4980"},
+    {"strategy": "scalp", "take_profit": None, "stop_loss_limit": None, "stop_loss_stop": None},
+]
+
+
+def test_every_change_of_an_order_changes_its_content() -> None:
+    contents = [content(FULL), *(content(FULL, change) for change in CHANGES)]
+    assert len(set(contents)) == len(contents)
+
+
+@settings(deadline=None)
+@given(st.decimals(min_value="0.00000001", max_value=10**10, places=8), st.integers(0, 8), st.integers(0, 1))
+def test_a_price_has_one_content_however_it_is_spelt(price: Decimal, places: int, zeros: int) -> None:
+    shortest = f"{price.normalize():f}"
+    longer = "0" * zeros + f"{price:.{max(places, len(shortest.partition('.')[2]))}f}"
+    limit: Fields = {**MARKET, "order_type": "LIMIT"}
+    assert content(limit, {"limit_price": longer}) == content(limit, {"limit_price": shortest})

@@ -1,0 +1,109 @@
+"""How the local gateway turns requests into events, and answers into responses, as API Gateway does."""
+
+import base64
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from werkzeug.test import Client, EnvironBuilder
+from werkzeug.wrappers import Request, Response
+
+from local.embedded import Door
+from local.gateway import Gateway, event, response
+from tests.builders import event_named
+
+ARRIVED = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+
+
+def made(body: bytes = b"key=x", content_type: str = "text/plain", **options: Any) -> dict[str, Any]:
+    headers = [("Content-Type", content_type), ("User-Agent", "Go-http-client/1.1")]
+    options = {"path": "/webhook", "base_url": "http://localhost:3000", **options}
+    builder = EnvironBuilder(
+        method="POST", data=body, headers=headers, environ_base={"REMOTE_ADDR": "10.0.0.9"}, **options
+    )
+    return event(Request(builder.get_environ()), ARRIVED)
+
+
+def shape(value: Any) -> Any:
+    return {name: shape(inner) for name, inner in value.items()} if isinstance(value, dict) else type(value)
+
+
+def test_an_event_has_the_shape_of_the_recorded_ones() -> None:
+    found, recorded = shape(made()), shape(event_named("cancel_by_id"))
+    assert {**found, "headers": dict} == {**recorded, "headers": dict}
+
+
+def test_an_event_says_who_asks_what_and_when() -> None:
+    context = made()["requestContext"]
+    assert context["http"]["sourceIp"] == "10.0.0.9"
+    assert context["http"]["userAgent"] == "Go-http-client/1.1"
+    assert context["timeEpoch"] == 1767323045678
+    assert context["time"] == "02/Jan/2026:03:04:05 +0000"
+
+
+def test_two_requests_have_two_ids() -> None:
+    assert made()["requestContext"]["requestId"] != made()["requestContext"]["requestId"]
+
+
+def test_header_names_are_lower_case() -> None:
+    headers = made()["headers"]
+    assert headers["user-agent"] == "Go-http-client/1.1"
+    assert all(name == name.lower() for name in headers)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain; charset=utf-8", "application/json", "text/html"])
+def test_text_is_handed_on_as_text(content_type: str) -> None:
+    found = made("key=é".encode(), content_type)
+    assert (found["body"], found["isBase64Encoded"]) == ("key=é", False)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b"key=x", "application/x-www-form-urlencoded"), (b"key=\xff", "text/plain"), (b"\0\1", "image/png")],
+)
+def test_everything_else_is_base64_encoded(body: bytes, content_type: str) -> None:
+    found = made(body, content_type)
+    assert (base64.b64decode(found["body"]), found["isBase64Encoded"]) == (body, True)
+
+
+def test_an_empty_body_is_absent() -> None:
+    assert "body" not in made(b"")
+
+
+def test_a_query_is_handed_on() -> None:
+    found = made(query_string="a=1&a=2&b=%C3%A9")
+    assert found["rawQueryString"] == "a=1&a=2&b=%C3%A9"
+    assert found["queryStringParameters"] == {"a": "1,2", "b": "é"}
+
+
+@pytest.mark.parametrize(("door", "at_once"), [(lambda _: Response(), 1), (None, 3)])
+def test_requests_take_turns_where_the_table_is_moto_and_not_elsewhere(door: Door | None, at_once: int) -> None:
+    inside, most, enough = 0, 0, threading.Barrier(at_once)
+    counting = threading.Lock()
+
+    def handler(_event: object, _context: object) -> dict[str, Any]:
+        nonlocal inside, most
+        with counting:
+            inside += 1
+            most = max(most, inside)
+        enough.wait(10)
+        time.sleep(0.05)
+        with counting:
+            inside -= 1
+        return {"statusCode": 200, "body": '{"status": "cancelled"}'}
+
+    client = Client(Gateway(handler, lambda _: None, door))
+    threads = [threading.Thread(target=client.post, args=("/webhook",)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == at_once
+
+
+def test_an_answer_becomes_a_response() -> None:
+    answer = {"statusCode": 503, "headers": {"Retry-After": "5"}, "body": "b2s=", "isBase64Encoded": True}
+    found = response(answer)
+    assert (found.status_code, found.headers["Retry-After"], found.get_data()) == (503, "5", b"ok")

@@ -1,0 +1,32 @@
+"""The table that the local run makes is the one that template.yaml describes."""
+
+from moto import mock_aws
+
+from local.table import create_table
+from orderhook.wire import connect
+
+
+def test_the_table_is_made_as_the_template_says() -> None:
+    with mock_aws():
+        client = connect()
+        assert create_table(client, "book")
+        table = client.describe_table(TableName="book")["Table"]
+        lifetime = client.describe_time_to_live(TableName="book")["TimeToLiveDescription"]
+    assert table["KeySchema"] == [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ]
+    (index,) = table["LocalSecondaryIndexes"]
+    assert (index["IndexName"], index["Projection"]) == ("open", {"ProjectionType": "ALL"})
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["pk", "open"]
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert lifetime == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
+
+
+def test_a_table_that_is_there_is_left_alone() -> None:
+    with mock_aws():
+        client = connect()
+        create_table(client, "book")
+        client.put_item(TableName="book", Item={"pk": {"S": "a"}, "sk": {"S": "b"}})
+        assert not create_table(client, "book")
+        assert client.scan(TableName="book")["Count"] == 1

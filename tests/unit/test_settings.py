@@ -1,0 +1,106 @@
+from datetime import timedelta
+
+import pytest
+
+from orderhook.settings import Settings
+
+TRADINGVIEW = ["52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7"]
+
+
+def settings(**environment: str) -> Settings:
+    return Settings.from_environment(
+        {"ORDERHOOK_TABLE": "orders"} | {f"ORDERHOOK_{name}": value for name, value in environment.items()}
+    )
+
+
+@pytest.mark.parametrize("unset", [{}, {"KEY_CACHE_SECONDS": "", "RETENTION_DAYS": "", "ALLOWED_SOURCES": ""}])
+def test_only_the_table_has_no_default(unset: dict[str, str]) -> None:
+    assert settings(**unset) == Settings(
+        table="orders", key_cache_seconds=30, retention=timedelta(days=30), allowed_sources=()
+    )
+
+
+def test_everything_can_be_chosen() -> None:
+    chosen = settings(
+        TABLE="book",
+        KEY_CACHE_SECONDS="2.5",
+        RETENTION_DAYS="90",
+        ALLOWED_SOURCES=" 10.0.0.0/8,192.0.2.1 , 2001:db8::/32,",
+    )
+    assert chosen.table == "book"
+    assert chosen.key_cache_seconds == 2.5
+    assert chosen.retention == timedelta(days=90)
+    assert [str(network) for network in chosen.allowed_sources] == ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"]
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [("KEY_CACHE_SECONDS", "0"), ("KEY_CACHE_SECONDS", "30"), ("RETENTION_DAYS", "7"), ("RETENTION_DAYS", "3650")],
+)
+def test_the_limits_themselves_are_allowed(name: str, limit: str) -> None:
+    settings(**{name: limit})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KEY_CACHE_SECONDS", "-1"),
+        ("KEY_CACHE_SECONDS", "30.1"),
+        ("KEY_CACHE_SECONDS", "nan"),
+        ("KEY_CACHE_SECONDS", "inf"),
+        ("RETENTION_DAYS", "6"),
+        ("RETENTION_DAYS", "6.99"),
+        ("RETENTION_DAYS", "0"),
+        ("RETENTION_DAYS", "3651"),
+        ("RETENTION_DAYS", "nan"),
+    ],
+)
+def test_a_number_outside_its_limits_stops_the_deployment_by_name(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=rf"^ORDERHOOK_{name} must be from \d+ to \d+, not "):
+        settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KEY_CACHE_SECONDS", "soon"),
+        ("RETENTION_DAYS", "a week"),
+        ("ALLOWED_SOURCES", "tradingview.com"),
+        ("ALLOWED_SOURCES", "10.0.0.1/8"),
+        ("ALLOWED_SOURCES", "10.0.0.0/8 192.0.2.1"),
+        ("TABLE", ""),
+    ],
+)
+def test_a_setting_that_cannot_be_understood_stops_the_deployment(name: str, value: str) -> None:
+    with pytest.raises((KeyError, ValueError)):
+        settings(**{name: value})
+
+
+def test_a_missing_table_stops_the_deployment() -> None:
+    with pytest.raises(KeyError, match="ORDERHOOK_TABLE"):
+        Settings.from_environment({})
+
+
+@pytest.mark.parametrize("address", [*TRADINGVIEW, "192.0.2.1", "::1", "", "None"])
+def test_without_an_allow_list_every_source_may_ask(address: str) -> None:
+    assert settings().allows_source(address)
+
+
+@pytest.mark.parametrize("address", TRADINGVIEW)
+def test_the_sources_of_the_allow_list_may_ask(address: str) -> None:
+    assert settings(ALLOWED_SOURCES=",".join(TRADINGVIEW)).allows_source(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["52.89.214.239", "192.0.2.1", "::1", "::ffff:52.89.214.237", "", "None", "localhost"]
+)
+def test_a_source_outside_the_allow_list_may_not_ask(address: str) -> None:
+    assert not settings(ALLOWED_SOURCES=",".join(TRADINGVIEW)).allows_source(address)
+
+
+def test_a_network_of_the_allow_list_holds_all_its_addresses() -> None:
+    networks = settings(ALLOWED_SOURCES="10.1.0.0/16,2001:db8::/32")
+    assert networks.allows_source("10.1.255.255")
+    assert networks.allows_source("2001:db8::7")
+    assert not networks.allows_source("10.2.0.0")
+    assert not networks.allows_source("2001:db9::7")

@@ -1,0 +1,121 @@
+"""What a botocore client sends to the table, request by request, and faults put in the place of answers.
+
+It hangs into botocore where the signed request leaves: retries, time-outs and the reading of answers are the SDK's own.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Deliver = Callable[[AWSPreparedRequest], AWSResponse]
+"""Bring a signed request to the table and return its answer, past everything that hangs into the client."""
+
+Fault = Callable[[AWSPreparedRequest, Deliver], AWSResponse | None]
+"""Answer a request in the table's place, or raise what the network would; None lets the request through."""
+
+
+def answering(status: int, code: str, *reasons: str, message: str = "made by a test") -> Fault:
+    """Have the table refuse with an error; `reasons` are those of a cancelled transaction, item by item."""
+    body: dict[str, Any] = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
+    if reasons:
+        body["CancellationReasons"] = [{"Code": reason} for reason in reasons]
+
+    def answer(request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
+        headers = HTTPHeaders.from_dict({"Content-Type": "application/x-amz-json-1.0"})
+        return AWSResponse(request.url, status, headers, _Raw(json.dumps(body).encode()))
+
+    return answer
+
+
+def through(_: AWSPreparedRequest, __: Deliver) -> None:
+    """Let the request through."""
+
+
+def refused(request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
+    """Let nobody listen at the table's address."""
+    raise EndpointConnectionError(endpoint_url=request.url)
+
+
+def unreachable(request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
+    """Let nothing come back from the table's address."""
+    raise ConnectTimeoutError(endpoint_url=request.url)
+
+
+def lost_before_commit(request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
+    """Lose the request on its way."""
+    raise ReadTimeoutError(endpoint_url=request.url)
+
+
+def lost_after_commit(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
+    """Have the request done, and lose the answer."""
+    deliver(request)
+    raise ReadTimeoutError(endpoint_url=request.url)
+
+
+class _Raw(BytesIO):
+    def stream(self, **_: object) -> list[bytes]:
+        return [self.read()]
+
+
+@dataclass(frozen=True)
+class Request:
+    operation: str
+    payload: Mapping[str, Any]
+
+    @property
+    def actions(self) -> set[str]:
+        """What IAM asks for: a transaction needs the permission of each of its parts and none of its own."""
+        parts = self.payload.get("TransactItems")
+        return {f"{part}Item" for item in parts for part in item} if parts else {self.operation}
+
+    @property
+    def writes(self) -> list[Mapping[str, Any]]:
+        """The parameters of each item that it writes."""
+        if self.operation == "TransactWriteItems":
+            return [write for item in self.payload["TransactItems"] for write in item.values()]
+        return [self.payload] if self.operation in ("PutItem", "UpdateItem", "DeleteItem") else []
+
+
+@dataclass
+class Wire:
+    """Record the requests of a client, and put faults in the place of their answers."""
+
+    deliver: Deliver
+    requests: list[Request] = field(default_factory=list)
+    always: Fault | None = None
+    _next: dict[str, list[Fault]] = field(default_factory=dict)
+
+    def watch(self, client: "DynamoDBClient") -> None:
+        # After the client's own hook, which holds back what cannot be answered in time: that is never sent.
+        hook: Any = self._send  # the stubs take no hook that answers
+        client.meta.events.register_first("before-send.dynamodb", hook)
+
+    def fault_at(self, operation: str, *faults: Fault) -> None:
+        """Put these in the way of the next requests for this operation, one each."""
+        self._next[operation] = list(faults)
+
+    @property
+    def operations(self) -> list[str]:
+        return [request.operation for request in self.requests]
+
+    def _send(self, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:
+        assert isinstance(request.body, bytes)
+        payload: Mapping[str, Any] = json.loads(request.body)
+        operation = event_name.rsplit(".", 1)[-1]
+        self.requests.append(Request(operation, payload))
+        following = self._next.get(operation)
+        fault = following.pop(0) if following else self.always
+        answer = fault(request, self.deliver) if fault else None
+        if answer is not None:
+            # Moto hangs into the same place, and botocore asks both: it leaves alone what is not for AWS.
+            request.url = "http://answered.already/"
+        return answer
