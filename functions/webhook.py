@@ -1,14 +1,22 @@
 """Lambda: POST /webhook. An alert comes in as text and leaves as an answer, within TradingView's patience."""
 
+# ruff: noqa: E402  what costs time is imported after the collector is off
+
 import base64
+import gc
 import os
 import secrets
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+# Imports make a great many objects and hardly any garbage: looking for it took a sixth of the cold start.
+gc.disable()
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
@@ -30,15 +38,24 @@ from orderhook.keys import Key, KeyRing, holds_key
 from orderhook.orders import Stamp
 from orderhook.responses import Response
 from orderhook.settings import Settings
-from orderhook.wire import connect, may_have_written, time_budget
+from orderhook.wire import connect, may_have_written, time_budget, warm_up
 
 BUDGET_SECONDS = 2.2
 """TradingView gives up after 3 s; what is left is for the way there and back."""
 
+_UNAVAILABLE = "This alert could not be answered. Send it again; it is safe."
+
 logger = Logger()
 settings = Settings.from_environment(os.environ)
-book = OrderBook(connect(), settings.table, settings.retention)
+client = connect()
+book = OrderBook(client, settings.table, settings.retention)
 keyring = KeyRing(book.key, settings.key_cache_seconds)
+_threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="alert")
+if settings.warm_up:
+    warm_up(client, settings.table)
+
+gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
+gc.enable()
 
 
 @dataclass(slots=True)
@@ -53,6 +70,7 @@ class Trail:
     outcome: str | None = None
     field: str | None = None
     state: str | None = None
+    repeatable: bool = True
 
 
 def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG001  Lambda passes a context
@@ -64,35 +82,42 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
     started, now = time.monotonic(), datetime.now(UTC)
     # Not API Gateway's id, which a replayed event brings along: two runs are two requests. Sorts by time.
     trail = Trail(request_id=f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(10)}")
-    with time_budget(started + BUDGET_SECONDS - _age(event, now)):
-        response = _answer(event, now, trail)
+    deadline = started + BUDGET_SECONDS - _age(event, now)
+    with time_budget(deadline):
+        # In a thread: the client's time-outs are for each part of an answer, and only leaving ends the wait for a name
+        # server, or for a table that answers byte by byte.
+        answering = _threads.submit(copy_context().run, _answer, event, now, trail)
+        try:
+            response = answering.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            trail = replace(trail)  # the thread's no more
+            response = _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
     milliseconds = round((time.monotonic() - started) * 1000, 1)
-    known = {name: value for name, value in asdict(trail).items() if value is not None}
-    logger.info("alert", status=response["statusCode"], milliseconds=milliseconds, **known)
-    _count("Alerts", outcome=str(trail.outcome))
+    _log(trail, response["statusCode"], milliseconds)
     return response
 
 
 def _answer(event: Mapping[str, Any], now: datetime, trail: Trail) -> Response:
-    command: commands.Command | None = None
     try:
         pairs, key = _authenticate(event, trail)
         command, warnings = _read(pairs, key, trail)
         outcome = command.run(book, Stamp(key.trader, key.key_id, trail.request_id, now))
     except OrderhookError as error:
-        refusal = error
+        return _refuse(error, trail)
     except Exception as defect:
         _report(defect, trail)
-        refusal = TemporarilyUnavailableError("This alert could not be answered. Send it again; it is safe.")
-    else:
-        trail.outcome, trail.state = outcome.status, outcome.state
-        return responses.success(outcome, warnings, trail.request_id)
-    if isinstance(refusal, TemporarilyUnavailableError) and command and not command.repeatable and may_have_written():
-        refusal = OutcomeUnknownError(
+        return _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
+    trail.outcome, trail.state = outcome.status, outcome.state
+    return responses.success(outcome, warnings, trail.request_id)
+
+
+def _refuse(error: OrderhookError, trail: Trail) -> Response:
+    if isinstance(error, TemporarilyUnavailableError) and not trail.repeatable and may_have_written():
+        error = OutcomeUnknownError(
             "The order may or may not have been placed: look before you send it again. An order_id makes that safe."
         )
-    trail.outcome, trail.field, trail.state = responses.code(refusal), refusal.field, refusal.state
-    return responses.refusal(refusal, trail.request_id)
+    trail.outcome, trail.field, trail.state = responses.code(error), error.field, error.state
+    return responses.refusal(error, trail.request_id)
 
 
 def _authenticate(event: Mapping[str, Any], trail: Trail) -> tuple[list[payload.Pair], Key]:
@@ -126,6 +151,7 @@ def _read(pairs: list[payload.Pair], key: Key, trail: Trail) -> tuple[commands.C
     command, ignored = commands.read(kind, fields)
     trail.order_id = getattr(command, "order_id", None)
     trail.strategy_id = getattr(command, "strategy_id", None)
+    trail.repeatable = command.repeatable
     return command, [responses.ignored_field(kind.word, name) for name in ignored]
 
 
@@ -142,14 +168,20 @@ def _body(event: Mapping[str, Any]) -> bytes:
 def _age(event: Mapping[str, Any], now: datetime) -> float:
     """Return for how many seconds TradingView has been waiting already; an event replayed from a file has no age."""
     epoch = _at(event, "requestContext", "timeEpoch")
-    age = now.timestamp() - epoch / 1000 if isinstance(epoch, int) else 0.0
-    return age if 0 < age < 10 else 0.0
+    milliseconds = int(now.timestamp() * 1000) - epoch if isinstance(epoch, int) else 0
+    return milliseconds / 1000 if 0 < milliseconds < 10_000 else 0.0
 
 
 def _at(event: object, *path: str) -> object:
     for name in path:
         event = event.get(name) if isinstance(event, Mapping) else None
     return event
+
+
+def _log(trail: Trail, status: int, milliseconds: float) -> None:
+    known = {name: value for name, value in asdict(trail).items() if value is not None and name != "repeatable"}
+    logger.info("alert", status=status, milliseconds=milliseconds, **known)
+    _count("Alerts", outcome=str(trail.outcome))
 
 
 def _report(defect: Exception, trail: Trail) -> None:

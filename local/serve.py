@@ -71,12 +71,17 @@ def _url(listener: socket.socket) -> str:
 
 
 def _welcome(url: str, target: Target, book: OrderBook) -> None:
-    show.line("orderhook is running; Ctrl-C stops it.", show.GOOD)
-    show.line()
+    """Print the start page; its last line says that the server answers."""
     show.line(f"url: {url}")
-    if not target.is_local:
+    if target.is_local:
+        _welcome_to_demo(url, target, book)
+    else:
         show.line(f"{target}; `orderhook keys create --table {target.table}` issues a key for it")
-        return
+    show.line()
+    show.line("orderhook is running; Ctrl-C stops it.", show.GOOD)
+
+
+def _welcome_to_demo(url: str, target: Target, book: OrderBook) -> None:
     show.line(f"key: {demo.KEY}")
     show.line(f"{target}{', gone when this stops' if target.in_memory else ''}")
     show.line()
@@ -87,12 +92,11 @@ def _welcome(url: str, target: Target, book: OrderBook) -> None:
         show.line()
         show.line(f"# {kind}", show.DIM)
         show.line(line)
-    show.line()
 
 
 def curl_lines(url: str) -> Mapping[str, str]:
     """Return a shell command for each kind of cancel, each in one line."""
-    return {kind: f"curl -w '\\n' -d {_quoted(text)} {url}" for kind, text in demo.CANCELS.items()}
+    return {kind: f"curl -sS -w '\\n' -d {_quoted(text)} {url}" for kind, text in demo.CANCELS.items()}
 
 
 def _quoted(text: str) -> str:

@@ -236,6 +236,11 @@ class OrderBook:
             }
         }
 
+    def order(self, trader: str, order_id: str) -> Order | None:
+        """Return the order as it is now."""
+        item = self._get(items.order_key(trader, order_id))
+        return items.order(item) if item else None
+
     def orders(self, trader: str, *, open_only: bool = False) -> Iterator[Order]:
         """Yield the trader's orders as they are now, by id; with `open_only` at the cost of the open ones alone."""
         pk = items.trader_partition(trader)

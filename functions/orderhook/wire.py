@@ -2,14 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
 
 from orderhook.errors import TemporarilyUnavailableError
 
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS, READ_SECONDS = 0.3, 0.6
 ATTEMPTS = 3
+
+_WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
 
 _THROTTLED = {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "Throttling"}
 _CONFLICT = {"TransactionConflictException", "TransactionInProgressException", "ReplicatedWriteConflictException"}
@@ -35,17 +43,24 @@ def connect(**options: Any) -> "DynamoDBClient":
         tcp_keepalive=True,
     )
     client = boto3.client("dynamodb", config=config, **options)
-    client.meta.events.register_first("before-send.dynamodb", _refuse_when_late)
+    client.meta.events.register_first("before-send.dynamodb", _before_send)
     client.meta.events.register_first("needs-retry.dynamodb", _retry_conflict)
-    for write in ("PutItem", "UpdateItem", "TransactWriteItems"):
-        client.meta.events.register(f"response-received.dynamodb.{write}", _note_write)
+    for write in _WRITES:
+        client.meta.events.register(f"response-received.dynamodb.{write}", _note_write_refused)
     return client
+
+
+def warm_up(client: "DynamoDBClient", table: str) -> None:
+    """Send a first request, once, whatever comes of it: it opens the connection and has botocore prepare itself."""
+    with suppress(BotoCoreError, ClientError, _OutOfTimeError), time_budget(time.monotonic() + 1):
+        client.get_item(TableName=table, Key={"pk": {"S": "warm-up"}, "sk": {"S": "warm-up"}})
 
 
 @dataclass(slots=True)
 class _Budget:
     deadline: float
-    may_have_written: bool = False
+    in_doubt: int = 0
+    """Writes that were sent, and not refused."""
 
 
 class _OutOfTimeError(Exception):
@@ -68,25 +83,24 @@ def time_budget(deadline: float) -> Iterator[None]:
 def may_have_written() -> bool:
     """Tell whether the present time budget saw a write that was sent and not refused: done, or its fate unknown."""
     budget = _budget.get()
-    return budget is not None and budget.may_have_written
+    return budget is not None and budget.in_doubt > 0
 
 
-def _refuse_when_late(**_: object) -> None:
-    budget = _budget.get()
-    if budget and time.monotonic() + CONNECT_SECONDS + READ_SECONDS > budget.deadline:
-        raise _OutOfTimeError
-
-
-def _note_write(parsed_response: Mapping[str, Any] | None, exception: Exception | None, **_: object) -> None:
+def _before_send(event_name: str, **_: object) -> None:
     budget = _budget.get()
     if budget is None:
         return
-    if parsed_response is None:
-        sent = not isinstance(exception, _OutOfTimeError | ConnectTimeoutError | EndpointConnectionError)
-        budget.may_have_written |= sent
-    else:
-        status = parsed_response["ResponseMetadata"]["HTTPStatusCode"]
-        budget.may_have_written |= not 400 <= status < 500
+    if time.monotonic() + CONNECT_SECONDS + READ_SECONDS > budget.deadline:
+        raise _OutOfTimeError
+    budget.in_doubt += event_name.endswith(_WRITES)
+
+
+def _note_write_refused(parsed_response: Mapping[str, Any] | None, exception: Exception | None, **_: object) -> None:
+    """Take back the doubt about a write that surely was not done: it never left, or the table said no."""
+    never_left = isinstance(exception, ConnectTimeoutError | EndpointConnectionError)
+    refused = parsed_response and 400 <= parsed_response["ResponseMetadata"]["HTTPStatusCode"] < 500
+    if (budget := _budget.get()) and (never_left or refused):
+        budget.in_doubt -= 1
 
 
 def _retry_conflict(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: object) -> Any:
@@ -114,8 +128,7 @@ def call(request: Callable[..., Any], **arguments: Any) -> Any:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        passing = code in _THROTTLED | _CONFLICT or status >= 500
-        if passing or (reasons(error.response) and set(reasons(error.response)) <= _PASSING_REASONS):
+        if code in _THROTTLED | _CONFLICT or status >= 500 or _PASSING_REASONS & set(reasons(error.response)):
             raise _unavailable() from error
         raise
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,39 +58,47 @@ class Server:
         return requests.post(self.url, data=body, headers={"Content-Type": content_type}, timeout=10)
 
 
-def start(log: Path, *arguments: str, **environment: str) -> Server:
-    """Start the server on a free port and return when it answers: the page ends with the last curl line."""
-    with log.open("w") as stderr:
-        process = subprocess.Popen(
+@contextmanager
+def running(log: Path, *arguments: str, **environment: str) -> Iterator[Server]:
+    """Run the server on a free port, from when its page says so; it is gone afterwards, whatever happens."""
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
             [*ORDERHOOK, "serve", "--port", "0", *arguments],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
             cwd=ROOT,
             env={**os.environ, **environment},
-        )
-    assert process.stdout is not None
-    page = ""
-    for line in process.stdout:
-        page += line
-        if line.startswith("curl") and demo.WRONG_KEY in line:
-            break
-    return Server(process, page, log)
+            # Where the tests run in the background, Ctrl-C is ignored, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process,
+    ):
+        assert process.stdout is not None
+        page = ""
+        for line in process.stdout:
+            page += line
+            if line == "orderhook is running; Ctrl-C stops it.\n":
+                break
+        try:
+            yield Server(process, page, log)
+        finally:
+            process.kill()
 
 
 def stop(server: Server, how: signal.Signals = signal.SIGTERM) -> str:
     """Stop the server and return what it printed after its page."""
     server.process.send_signal(how)
-    rest, _ = server.process.communicate(timeout=10)
+    rest, _ = server.process.communicate(timeout=20)
     return rest
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     # A region of the user's own must not part the server's table from the other commands.
-    started = start(tmp_path_factory.mktemp("serve") / "log", AWS_DEFAULT_REGION="eu-west-1", AWS_PROFILE="nobody")
-    yield started
-    stop(started)
+    log = tmp_path_factory.mktemp("serve") / "log"
+    with running(log, AWS_DEFAULT_REGION="eu-west-1", AWS_PROFILE="nobody") as started:
+        yield started
 
 
 @dataclass(frozen=True)
@@ -102,20 +111,20 @@ class FinishedRun:
 @pytest.fixture(scope="module")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """A run of every curl line of the page, then of requests that are broken, ended by Ctrl-C."""
-    server = start(tmp_path_factory.mktemp("finished") / "log")
     answers = {}
-    for kind, line in re.findall(r"^# (.+)\n(curl .+)$", server.page, re.MULTILINE):
-        body = json.loads(subprocess.run(["sh", "-c", line], capture_output=True, check=True).stdout)
-        answers[kind] = body.get("status") or body["error"]
-    server.post(f"comand={demo.KEY}")
-    server.post(f"key={demo.KEY};foo={demo.KEY}")
-    for line in (f"key={demo.KEY} with spaces", f"{demo.KEY} /{demo.KEY} HTTP/9"):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
-            connection.sendall(f"{line}\r\n\r\n".encode())
-            while connection.recv(4096):
-                pass
-    rest = stop(server, signal.SIGINT)
-    return FinishedRun(answers, rest + server.log.read_text(), server.process.returncode)
+    with running(tmp_path_factory.mktemp("finished") / "log") as server:
+        for kind, line in re.findall(r"^# (.+)\n(curl .+)$", server.page, re.MULTILINE):
+            body = json.loads(subprocess.run(["sh", "-c", line], capture_output=True, check=True).stdout)
+            answers[kind] = body.get("status") or body["error"]
+        server.post(f"comand={demo.KEY}")
+        server.post(f"key={demo.KEY};foo={demo.KEY}")
+        for line in (f"key={demo.KEY} with spaces", f"{demo.KEY} /{demo.KEY} HTTP/9"):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+                connection.sendall(f"{line}\r\n\r\n".encode())
+                while connection.recv(4096):
+                    pass
+        rest = stop(server, signal.SIGINT)
+        return FinishedRun(answers, rest + server.log.read_text(), server.process.returncode)
 
 
 def closed_port() -> int:
@@ -196,7 +205,7 @@ def test_of_many_cancels_at_once_one_cancels(server: Server) -> None:
 
 
 def test_a_request_is_one_short_line_of_the_log(finished_run: FinishedRun) -> None:
-    lines = finished_run.after_page.split("\n\n")[-1].splitlines()
+    lines = finished_run.after_page.splitlines()
     assert [line for line in lines if not re.fullmatch(r"\d\d:\d\d:\d\d  \d{3}  [a-z_]+.{0,40}", line)] == []
     assert len(lines) == len(finished_run.answers) + 2
 
@@ -223,17 +232,16 @@ def test_a_port_in_use_is_one_clear_line(server: Server) -> None:
 
 def test_an_endpoint_where_nothing_is_is_one_clear_line(tmp_path: Path) -> None:
     endpoint = f"http://127.0.0.1:{closed_port()}"
-    server = start(tmp_path / "log", AWS_ENDPOINT_URL_DYNAMODB=endpoint)
-    stop(server)
-    assert server.process.returncode == 1
+    with running(tmp_path / "log", AWS_ENDPOINT_URL_DYNAMODB=endpoint) as server:
+        assert server.process.wait(20) == 1
     assert server.log.read_text() == f"There is no answer from table orderhook at {endpoint}.\n"
 
 
 def test_it_serves_a_table_at_another_endpoint(server: Server, tmp_path: Path) -> None:
-    second = start(tmp_path / "log", "--table", "second", AWS_ENDPOINT_URL_DYNAMODB=server.endpoint)
-    assert f"table second at {server.endpoint}" in second.page
-    assert second.post(f"key={demo.KEY};command=CANCEL;order_id=demo-2").json()["status"] == "cancelled"
-    stop(second, signal.SIGTERM)
+    with running(tmp_path / "log", "--table", "second", AWS_ENDPOINT_URL_DYNAMODB=server.endpoint) as second:
+        assert f"table second at {server.endpoint}" in second.page
+        assert second.post(f"key={demo.KEY};command=CANCEL;order_id=demo-2").json()["status"] == "cancelled"
+        stop(second, signal.SIGTERM)
     assert second.process.returncode == 0
     states = {order["order_id"]: order["state"] for order in server.data("orders", "--table", "second")}
     assert states["demo-2"] == "Cancelled"

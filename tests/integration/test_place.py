@@ -1,6 +1,7 @@
 """PLACE: what is written, all or nothing, and what a second alert with the same ids meets."""
 
 from collections.abc import Mapping
+from contextvars import Context
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from orderhook.errors import DuplicateOrderIdError
 from orderhook.orders import OrderState
 from tests.builders import ENTRY, stamp, template
 from tests.service import Item, Service
-from tests.wire import answering, lost_after_commit, lost_before_commit
+from tests.wire import Fault, answering, lost_after_commit, lost_before_commit, through
 
 
 def plain(service: Service, order_id: str = "order-1") -> Item:
@@ -448,14 +449,62 @@ def test_an_id_that_looks_like_a_name_is_refused(service: Service, name: str) ->
 # All or nothing, and writes whose answer is lost
 
 
-def test_a_start_whose_leg_id_is_taken_leaves_nothing(service: Service) -> None:
-    fields = {**ENTRY, "strategy_id": "strategy-1", "take_profit": "5020", "stop_loss": "4980"}
+def command(order_id: str, **changes: object) -> commands.Command:
+    fields = {**ENTRY, "order_id": order_id, "strategy_id": "strategy-1", **changes}
     place, _ = commands.read(Place, {name: str(value) for name, value in fields.items()})
+    return place
+
+
+def test_a_start_whose_leg_id_is_taken_leaves_nothing(service: Service) -> None:
     service.have_order("Working", "request-1.STOP1")
     before = service.belongings()
+    place = command("order-1", take_profit=5020, stop_loss=4980)
     with pytest.raises(DuplicateOrderIdError):
         place.run(service.book, stamp(service.trader, "request-1"))
     assert service.belongings() == before
+
+
+def overtaking(service: Service, order_id: str) -> Fault:
+    """Return what has another alert place this order in strategy-1 just before a request goes through."""
+
+    def overtake(_: object, __: object) -> None:
+        # In a context of its own: to the alert on its way this is another function's write.
+        Context().run(command(order_id).run, service.book, stamp(service.trader, f"request-{order_id}"))
+
+    return overtake
+
+
+def test_two_alerts_that_start_one_strategy_become_its_first_and_second_entry(service: Service) -> None:
+    service.warm_up()
+    service.wire.fault_at("TransactWriteItems", overtaking(service, "faster"))
+    answer = service.place("order-1", strategy_id="strategy-1", take_profit=5020)
+    assert (answer.word, answer.body["order_name"]) == ("placed", "ENTRY2")
+    assert names_of(service) == {"ENTRY1": "faster", "ENTRY2": "order-1", **answer.body["legs"]}
+
+
+def test_a_join_that_another_overtakes_takes_the_next_name(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1")
+    service.warm_up()
+    service.wire.fault_at("TransactWriteItems", through, overtaking(service, "faster"))
+    answer = service.place("order-2", strategy_id="strategy-1")
+    assert (answer.word, answer.body["order_name"]) == ("placed", "ENTRY3")
+    assert names_of(service) == {"ENTRY1": "order-1", "ENTRY2": "faster", "ENTRY3": "order-2"}
+
+
+@pytest.mark.parametrize("order_id", ["order-1", None])
+def test_a_join_that_is_overtaken_again_and_again_gives_way(service: Service, order_id: str | None) -> None:
+    service.warm_up()
+    service.wire.fault_at("TransactWriteItems", *(overtaking(service, f"faster-{number}") for number in range(4)))
+    answer = service.place(order_id, strategy_id="strategy-1")
+    assert (answer.status, answer.body) == (
+        503,
+        {
+            "success": False,
+            "error": "temporarily_unavailable",
+            "detail": "Other alerts are changing this strategy. Send the same alert again; it is safe.",
+        },
+    )
+    assert len(service.open_orders()) == 4
 
 
 def test_a_start_whose_order_id_is_taken_leaves_no_strategy(service: Service) -> None:
@@ -504,7 +553,7 @@ def test_an_order_with_an_id_whose_outcome_is_unknown_is_sent_again(service: Ser
 @pytest.mark.parametrize("lost", [lost_before_commit, lost_after_commit, answering(500, "InternalServerError")])
 @every_shape
 def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
-    service: Service, shape: dict[str, object], lost: Any
+    service: Service, shape: dict[str, object], lost: Fault
 ) -> None:
     service.warm_up()
     service.wire.always = lost
@@ -531,7 +580,7 @@ def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
 )
 @every_shape
 def test_an_order_without_id_that_was_surely_not_placed_is_sent_again(
-    service: Service, shape: dict[str, object], refusal: Any
+    service: Service, shape: dict[str, object], refusal: Fault
 ) -> None:
     service.warm_up()
     service.wire.always = refusal

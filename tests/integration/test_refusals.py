@@ -1,8 +1,10 @@
 """The body of every refusal that has no test of its own: one of each code, and nothing written."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -233,6 +235,12 @@ def test_a_body_over_8_kib_is_refused_by_its_size_alone(service: Service, *, key
 # Who may
 
 
+def resembling(key: str) -> str:
+    """Return a key of the same id, good in all but its secret."""
+    body = key[:-9] + ("x" if key[-9] != "x" else "y")
+    return f"{body}{crc32(body.encode()):08x}"
+
+
 def bad_keys(service: Service) -> dict[str, str | None]:
     revoked = service.issue_key()
     service.book.revoke_key(revoked.split("_")[1], datetime.now(UTC))
@@ -242,16 +250,27 @@ def bad_keys(service: Service) -> dict[str, str | None]:
         "empty": "",
         "not of ours": "your-secret-key",
         "unknown": "ohk_demowrongkey_NobodyHasThisKeySoThatItIsAlwaysRefusedHered5d96f88",
-        "mistyped": service.key[:-9] + ("x" if service.key[-9] != "x" else "y") + service.key[-8:],
+        "mistyped": resembling(service.key)[:-8] + service.key[-8:],
+        "guessed": resembling(service.key),
         "another letter case": service.key.swapcase(),
-        "of another key's id": service.key.replace(service.key.split("_")[1], other.split("_")[1]),
+        "of another key's id": resembling(service.key.replace(service.key.split("_")[1], other.split("_")[1])),
         "revoked": revoked,
     }
 
 
 @pytest.mark.parametrize(
     "kind",
-    ["none", "empty", "not of ours", "unknown", "mistyped", "another letter case", "of another key's id", "revoked"],
+    [
+        "none",
+        "empty",
+        "not of ours",
+        "unknown",
+        "mistyped",
+        "guessed",
+        "another letter case",
+        "of another key's id",
+        "revoked",
+    ],
 )
 def test_without_a_valid_key_every_alert_gets_the_same_refusal(service: Service, kind: str) -> None:
     service.have_order("Working")
@@ -291,6 +310,15 @@ def test_two_keys_of_a_trader_work_beside_each_other_until_one_is_revoked(servic
     service.book.revoke_key(service.key.split("_")[1], datetime.now(UTC))
     assert service.cancel("order-2").word == "invalid_secret_key"
     assert service.cancel("order-2", key=new).word == "cancelled"
+
+
+def test_a_revoked_key_works_no_longer_than_it_is_remembered(service: Service) -> None:
+    service.work_on(service.book, key_cache_seconds=0.3)
+    service.warm_up()
+    service.book.revoke_key(service.key.split("_")[1], datetime.now(UTC))
+    assert service.cancel("order-1").word == "order_not_found"
+    time.sleep(0.3)
+    assert service.cancel("order-1").word == "invalid_secret_key"
 
 
 def test_a_key_given_twice_is_refused(service: Service) -> None:

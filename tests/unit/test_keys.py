@@ -116,9 +116,14 @@ def test_a_key_is_found_anywhere_in_a_text_and_in_any_case(form: str) -> None:
         assert holds_key(form.replace("{}", sent))
 
 
-def test_a_text_without_a_whole_key_holds_none() -> None:
+@pytest.mark.parametrize("length", [29, 59, 67])
+def test_a_key_that_was_cut_short_is_found_too(length: int) -> None:
+    assert holds_key(f"order_id={new_key()[0][:length]}")
+
+
+def test_a_text_without_much_of_a_key_holds_none() -> None:
     secret, key = new_key()
-    texts = ["", "ohk_", key.key_id, f"ohk_{key.key_id}_", secret[:-1], secret[1:], secret.replace("_", "-"), "a" * 100]
+    texts = ["", "ohk_", key.key_id, f"ohk_{key.key_id}_", secret[:28], secret[1:], secret.replace("_", "-"), "a" * 100]
     assert not any(map(holds_key, texts))
     assert not holds_key(secret.replace("k", "\u212a", 1))
 

@@ -128,7 +128,14 @@ class Place(Command):
         StrategyMismatchError and StrategyNotFoundError (for a template that is not stored).
         """
         order_id = self.order_id or stamp.request_id
-        brackets = self._template(book, stamp.trader).brackets if self.strategy else ()
+        try:
+            brackets = self._template(book, stamp.trader).brackets if self.strategy else ()
+        except (StrategyNotFoundError, InvalidValueError):
+            # The template may have changed since this very alert placed its order.
+            holder = book.order(stamp.trader, order_id)
+            if holder is None:
+                raise
+            return self._answer(holder, holder, done=False)
         has_legs = bool(brackets or self.take_profit or self.stop_loss or self.stop_loss_limit)
         # Legs have names, and names need a strategy: without one of its own the order's id serves.
         strategy_id = self.strategy_id or (order_id if has_legs else None)
