@@ -1,0 +1,7 @@
+"""The book's tests, unchanged, on Amazon's own engine: the fixture `table` of this folder stands in for moto's."""
+
+from tests.integration.test_cancel import *  # noqa: F403
+from tests.integration.test_events import *  # noqa: F403
+from tests.integration.test_place import *  # noqa: F403
+from tests.integration.test_refusals import *  # noqa: F403
+from tests.integration.test_requests import *  # noqa: F403
