@@ -34,6 +34,14 @@ test: .venv ## Check format, lint, types, template and lock files, then run the 
 	"$(UV)" $(requirements) | diff functions/requirements.txt - || { echo "functions/requirements.txt is out of date: run \`make lock\`"; exit 1; }
 	.venv/bin/pytest tests/unit tests/integration $(ARGS)
 
+.PHONY: test-runtime
+test-runtime: .venv .venv-sam ## Run the built artifact under Lambda's runtime client and emulator, without a container
+	.venv/bin/pytest tests/runtime $(ARGS)
+
+.PHONY: bench
+bench: .venv .venv-sam ## Measure cold start, warm cancels, size and requests, and write benchmarks/RESULTS.md
+	.venv/bin/python -m benchmarks $(ARGS)
+
 .PHONY: format
 format: .venv ## Format the code, and repair what ruff can
 	.venv/bin/ruff check --fix-only

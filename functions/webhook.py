@@ -15,9 +15,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-# Imports make a great many objects and hardly any garbage: looking for it took a sixth of the cold start.
+# Imports make a great many objects and hardly any garbage: looking for it took a twentieth of the cold start.
 gc.disable()
 
+# First, and from here: its long regular expressions are compiled by recursion. At the depth where botocore imports it
+# that crosses the edge of a 16 KB chunk of CPython's stack, mapped anew each time: a sixth of the cold start.
+import urllib3  # noqa: F401
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
@@ -38,7 +41,7 @@ from orderhook.keys import Key, KeyRing, holds_key
 from orderhook.orders import Stamp
 from orderhook.responses import Response
 from orderhook.settings import Settings
-from orderhook.wire import connect, may_have_written, time_budget, warm_up
+from orderhook.wire import connect, may_have_written, time_budget
 
 BUDGET_SECONDS = 2.2
 """TradingView gives up after 3 s; what is left is for the way there and back."""
@@ -47,12 +50,9 @@ _UNAVAILABLE = "This alert could not be answered. Send it again; it is safe."
 
 logger = Logger()
 settings = Settings.from_environment(os.environ)
-client = connect()
-book = OrderBook(client, settings.table, settings.retention)
+book = OrderBook(connect(), settings.table, settings.retention)
 keyring = KeyRing(book.key, settings.key_cache_seconds)
 _threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="alert")
-if settings.warm_up:
-    warm_up(client, settings.table)
 
 gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
 gc.enable()
@@ -71,6 +71,7 @@ class Trail:
     field: str | None = None
     state: str | None = None
     repeatable: bool = True
+    """Whether the same alert may be sent again; not for the log."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG001  Lambda passes a context
@@ -90,7 +91,7 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
         try:
             response = answering.result(max(0.0, deadline - time.monotonic()))
         except TimeoutError:
-            trail = replace(trail)  # the thread's no more
+            trail = replace(trail)  # a copy: the thread may still write to the other
             response = _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
     milliseconds = round((time.monotonic() - started) * 1000, 1)
     _log(trail, response["statusCode"], milliseconds)

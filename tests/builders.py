@@ -41,6 +41,11 @@ def alert(fields: Mapping[str, object]) -> str:
     return "".join(f"{name}={value};\n" for name, value in fields.items() if value is not None)
 
 
+def refused(error: str, detail: str, **more: str) -> dict[str, Any]:
+    """Return the body of a refusal, but for its request id; `more` is the field and the state, where there are any."""
+    return {"success": False, "error": error, "detail": detail, **more}
+
+
 ENTRY: Mapping[str, object] = {
     "account": "Sim101",
     "instrument": "ES 12-26",

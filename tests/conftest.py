@@ -40,4 +40,4 @@ def service(table: Table, output: Output, monkeypatch: pytest.MonkeyPatch) -> It
     """The handler over the tier's table, with a trader of this test's own."""
     made = Service(table, output, monkeypatch)
     yield made
-    made.clear()
+    made.clear_away()

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 RETENTION = timedelta(days=9)
+BUDGET_SECONDS = webhook.BUDGET_SECONDS
 
 Item = dict[str, Any]
 
@@ -40,7 +42,9 @@ class Table:
     deliver: Deliver
     """How a request gets there past the hooks of a client."""
 
-    def connect(self) -> "DynamoDBClient":
+    @cached_property
+    def handlers_client(self) -> "DynamoDBClient":
+        """The client of the handler, on which a test's wire is."""
         return connect(**self.options)
 
 
@@ -105,10 +109,15 @@ class Service:
         self._monkeypatch = monkeypatch
         self.book = OrderBook(table.client, table.name, RETENTION)
         self.key = self.issue_key()
-        handlers_client = table.connect()
-        self.wire.watch(handlers_client)
-        self.wired_book = OrderBook(handlers_client, table.name, RETENTION)
+        self.wire.watch(table.handlers_client)
+        self.wired_book = OrderBook(table.handlers_client, table.name, RETENTION)
         self.work_on(self.wired_book)
+        # A busy machine is not a slow table.
+        monkeypatch.setattr(webhook, "BUDGET_SECONDS", 30)
+
+    def keep_time(self) -> None:
+        """Have the handler answer as soon as it must."""
+        self._monkeypatch.setattr(webhook, "BUDGET_SECONDS", BUDGET_SECONDS)
 
     def work_on(self, book: OrderBook, *, key_cache_seconds: float = 30) -> None:
         """Have the handler work on this book, with an empty cache of keys."""
@@ -189,8 +198,9 @@ class Service:
     def _remove(self, key: Item) -> None:
         self.table.client.delete_item(TableName=self.table.name, Key=items.wire(key))
 
-    def clear(self) -> None:
-        """Empty the table: moto copies all of it at each transaction and scan, so it would grow ever slower."""
+    def clear_away(self) -> None:
+        """Leave the wire, and the table empty: moto copies all of it at each transaction and scan, and would crawl."""
+        self.wire.leave()
         requests = [{"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in self.everything()]
         for start in range(0, len(requests), 25):
             batch: Any = requests[start : start + 25]

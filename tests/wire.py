@@ -6,6 +6,7 @@ It hangs into botocore where the signed request leaves: retries, time-outs and t
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ def through(_: AWSPreparedRequest, __: Deliver) -> None:
     """Let the request through."""
 
 
-def refused(request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
+def nobody_listens(request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
     """Let nobody listen at the table's address."""
     raise EndpointConnectionError(endpoint_url=request.url)
 
@@ -92,12 +93,14 @@ class Wire:
     deliver: Deliver
     requests: list[Request] = field(default_factory=list)
     always: Fault | None = None
+    leave: Callable[[], None] = field(init=False)
     _next: dict[str, list[Fault]] = field(default_factory=dict)
 
     def watch(self, client: "DynamoDBClient") -> None:
         # After the client's own hook, which holds back what cannot be answered in time: that is never sent.
         hook: Any = self._send  # the stubs take no hook that answers
         client.meta.events.register_first("before-send.dynamodb", hook)
+        self.leave = partial(client.meta.events.unregister, "before-send.dynamodb", hook)
 
     def fault_at(self, operation: str, *faults: Fault) -> None:
         """Put these in the way of the next requests for this operation, one each."""

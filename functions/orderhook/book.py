@@ -89,7 +89,7 @@ class Written:
     """What a conditional write met: the order as it was before (None: there was none), and whether it is done.
 
     When this very request had written already and its answer was lost, it is done, and `before` has the state that
-    the order had before that write.
+    the order had before that write, but the filled quantity that it reported.
     """
 
     before: Order | None
@@ -98,10 +98,20 @@ class Written:
 
 def _met(order: Order | None, request_id: str) -> Written:
     """Tell a refusal from our own write, whose answer was lost and which the SDK has sent again."""
-    ours = next((n for n, event in enumerate(order.history) if event.request_id == request_id), None) if order else None
-    if order is None or ours is None:
+    if order is None or request_id not in [event.request_id for event in order.history]:
         return Written(order, done=False)
-    return Written(replace(order, state=order.history[ours - 1].state) if ours else order, done=True)
+    # A fill may have overtaken the cancel since.
+    filled = order.filled if order.cancel_filled is None else order.cancel_filled
+    return Written(replace(order, state=_state_before(order, request_id), filled=filled), done=True)
+
+
+def _state_before(order: Order, request_id: str) -> OrderState:
+    state = order.state
+    for event in order.history:
+        if event.request_id == request_id:
+            break
+        state = event.state
+    return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +148,7 @@ class OrderBook:
             condition += " AND #strategy_id = :strategy_id"
             states[":strategy_id"] = {"S": strategy_id}
         sets = ", #cancelled_at = :at, #cancel_request_id = :request_id, #cancel_key_id = :key_id"
+        sets += ", #cancel_filled = #filled"
         states[":key_id"] = {"S": stamp.key_id}
         return self._change(stamp, order_id, OrderState.CANCELLED, condition, states, sets)
 

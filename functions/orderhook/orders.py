@@ -65,18 +65,28 @@ OPEN = CANCELLABLE | BEING_CANCELLED
 
 # Every open order can come to an end in these ways, whatever it is doing.
 _ENDINGS = BEING_CANCELLED | {_S.CANCELLED, _S.REJECTED, _S.UNKNOWN, _S.EXPIRED}
-# A venue's state file shows the latest state only, so a step may be skipped, but an order goes forward.
-_LIVE = {_S.ACCEPTED, _S.SUSPENDED, _S.WORKING, _S.CHANGE_PENDING, _S.CHANGE_SUBMITTED, _S.PART_FILLED, _S.FILLED}
+# To and fro among these while the venue has the order; its state file shows the latest only, so steps may be skipped.
+# No way leads back to Initialized or Submitted.
+_LIVE = {
+    _S.TRIGGER_PENDING,
+    _S.ACCEPTED,
+    _S.SUSPENDED,
+    _S.WORKING,
+    _S.CHANGE_PENDING,
+    _S.CHANGE_SUBMITTED,
+    _S.PART_FILLED,
+    _S.FILLED,
+}
 
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
     {
         # Written down here, unknown to the venue. A leg of a bracket waits in this state for its entry.
-        _S.INITIALIZED: frozenset({_S.TRIGGER_PENDING, _S.SUBMITTED} | _LIVE | _ENDINGS),
+        _S.INITIALIZED: frozenset({_S.SUBMITTED} | _LIVE | _ENDINGS),
         # Held back until its trigger price is met.
-        _S.TRIGGER_PENDING: frozenset({_S.SUBMITTED} | _LIVE | _ENDINGS),
+        _S.TRIGGER_PENDING: frozenset({_S.SUBMITTED} | (_LIVE - {_S.TRIGGER_PENDING}) | _ENDINGS),
         # Sent to the venue; a market order can be filled before any other word comes back.
-        _S.SUBMITTED: frozenset({_S.TRIGGER_PENDING} | _LIVE | _ENDINGS),
-        # Known to the venue, and from here on to and fro while it lives there.
+        _S.SUBMITTED: frozenset(_LIVE | _ENDINGS),
+        # Known to the venue.
         _S.ACCEPTED: frozenset((_LIVE - {_S.ACCEPTED}) | _ENDINGS),
         _S.SUSPENDED: frozenset((_LIVE - {_S.SUSPENDED}) | _ENDINGS),
         _S.WORKING: frozenset((_LIVE - {_S.WORKING}) | _ENDINGS),
@@ -156,6 +166,8 @@ class Order:
     cancelled_at: str | None = None
     cancel_request_id: str | None = None
     cancel_key_id: str | None = None
+    cancel_filled: int | None = None
+    """What was filled when the cancel was written; a fill that overtook it counts in `filled` alone."""
     history: tuple[Event, ...] = ()
     version: int = 1
 

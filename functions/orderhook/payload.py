@@ -9,6 +9,7 @@ import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import NoReturn
 
 from orderhook.errors import (
     DuplicateFieldError,
@@ -96,13 +97,14 @@ def _split_text(text: str) -> Split:
             if name and equals:
                 pairs.append((name, value))
             elif fault is None:
-                fault = f"Line {number} has a piece without a {'name' if equals else '='}. {FORMS}"
+                missing = "a name" if equals else "'='"
+                fault = f"Line {number} has a piece without {missing}. {FORMS}"
     return Split(tuple(pairs), fault)
 
 
 def _is_remark(piece: str) -> bool:
     """Tell whether the piece's first parenthesis is closed by its last character, and not before."""
-    if piece[0] != "(" or piece[-1] != ")":
+    if piece[-1] != ")":
         return False
     depth = 0
     for character in piece[:-1]:
@@ -120,7 +122,7 @@ def _split_json(text: str) -> Split:
     return Split(pairs, None if all(name for name, _ in pairs) else f"A field has no name. {FORMS}")
 
 
-def _no_number(constant: str) -> None:
+def _no_number(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
@@ -191,4 +193,6 @@ def _unknown_name(sent_name: str, name: str) -> str:
 def _missing_semicolon(name: str, value: str) -> str:
     # Mostly the end of the field before was forgotten.
     following = _NAME_BEFORE_EQUALS.search(value)
-    return f"missing ';' before {following[1]}?" if following else f"{name} cannot hold '='."
+    if following and lower(following[1]) in KNOWN_NAMES:
+        return f"missing ';' before {following[1]}?"
+    return f"{name} cannot hold '='; is a ';' missing before it?"

@@ -14,8 +14,6 @@ class Settings:
     key_cache_seconds: float
     retention: timedelta
     allowed_sources: tuple[IPv4Network | IPv6Network, ...]
-    warm_up: bool = False
-    """Whether to reach for the table before the first alert: on Lambda, but not for a snapshot, which keeps no socket."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -24,14 +22,16 @@ class Settings:
         # A late duplicate of an alert must meet its finished order: domain rule, at least 7 days.
         days = _number(environment, "ORDERHOOK_RETENTION_DAYS", default="30", low=7, high=3650)
         sources = environment.get("ORDERHOOK_ALLOWED_SOURCES", "")
+        networks = tuple(ip_network(source.strip()) for source in sources.split(",") if source.strip())
+        if sources and not networks:
+            raise ValueError("ORDERHOOK_ALLOWED_SOURCES has no address; leave it empty to allow any")
         if not environment["ORDERHOOK_TABLE"]:
             raise ValueError("ORDERHOOK_TABLE is empty")
         return cls(
             table=environment["ORDERHOOK_TABLE"],
             key_cache_seconds=cache,
             retention=timedelta(days=days),
-            allowed_sources=tuple(ip_network(source.strip()) for source in sources.split(",") if source.strip()),
-            warm_up=environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") in ("on-demand", "provisioned-concurrency"),
+            allowed_sources=networks,
         )
 
     def allows_source(self, address: str) -> bool:

@@ -63,10 +63,10 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A venue's word that the order is now in `state`, with `filled` of its quantity filled so far."""
+    """A venue's word that the order is now in `state`, with `filled` of its quantity filled so far (None: no word)."""
 
     state: str
-    filled: int
+    filled: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,8 @@ def _cancel(order: Order) -> tuple[str, Order]:
     return "order_already_terminal", order
 
 
-def _report(order: Order, state: str, filled: int) -> Iterable[tuple[str, Order]]:
+def _report(order: Order, state: str, filled: int | None) -> Iterable[tuple[str, Order]]:
+    filled = order.filled if filled is None else filled
     taken, refused = ("applied", replace(order, state=state, filled=filled)), ("refused", order)
     if filled >= order.filled and (order.state, state) in USUAL_WAY:
         return [taken]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from local import demo
-from tests.builders import ENTRY, EVENTS, alert, event, event_named, template
+from tests.builders import ENTRY, EVENTS, alert, event, event_named, refused, template
 from tests.service import Answer, Service
 from tests.wire import Fault, answering, lost_after_commit
 
@@ -24,7 +24,7 @@ def place(**fields: object) -> Callable[[str], str]:
 
 
 def text(body: str) -> Callable[[str], str]:
-    return lambda key: body.replace("KEY", key).replace("LOWERED", key.lower())
+    return lambda key: body.replace("KEY", key).replace("LOWERED", key.lower()).replace("RAISED", key.upper())
 
 
 GOOD = {
@@ -47,8 +47,9 @@ WRONG_PLACES = {
     "as the command, with more": text("key=KEY;command=CANCEL KEY;order_id=order-1"),
     "in the notes": cancel(notes="my key is KEY, do not tell"),
     "in an ignored field": cancel(destination="KEY"),
-    "in lower case": cancel(order_id="LOWERED"),
+    "in lower case": text("key=KEY;command=CANCEL;order_id=LOWERED"),
     "in lower case as a name": text("key=KEY;command=CANCEL;order_id=order-1;LOWERED=1"),
+    "in capitals as a name": text("key=KEY;command=CANCEL;order_id=order-1;RAISED=1"),
     "twice": text("key=KEY;key=KEY;command=CANCEL;order_id=order-1"),
     "twice in other letters": text("key=KEY;Key=KEY;command=CANCEL;order_id=order-1"),
     "in a malformed piece": text("key=KEY;command=CANCEL;order_id=order-1;KEY"),
@@ -130,11 +131,7 @@ def test_another_traders_key_in_a_wrong_place_is_nowhere(
     answer = holding.cancel(**{"order_id": "order-1", place: theirs})
     assert (answer.status, answer.body) == (
         400,
-        {
-            "success": False,
-            "error": "invalid_value",
-            "detail": "A key stands outside key=...; take it out, and have it revoked if others saw it.",
-        },
+        refused("invalid_value", "A key stands outside key=...; take it out, and have it revoked if others saw it."),
     )
     assert holding.state() == "Working"
     assert_nowhere(holding, caplog, answer, theirs)

@@ -7,7 +7,7 @@ import pytest
 
 from orderhook import items
 from orderhook.orders import OrderState
-from tests.builders import stamp
+from tests.builders import refused, stamp
 from tests.service import RETENTION, Item, Service
 from tests.wire import lost_after_commit, lost_before_commit
 
@@ -53,6 +53,7 @@ def added_by_cancel(before: Item, request_id: str, key_id: str, at: str) -> Item
             "cancelled_at": at,
             "cancel_request_id": request_id,
             "cancel_key_id": key_id,
+            "cancel_filled": int(before["filled"]["N"]),
             "expires": int(expires.timestamp()),
             "history": [*items.plain(before)["history"], event],
         }
@@ -124,13 +125,12 @@ def test_a_finished_order_is_refused_with_its_state_and_since_when_and_stays_as_
     since = before["since"]["S"]
     assert (answer.status, answer.body) == (
         409,
-        {
-            "success": False,
-            "error": "order_already_terminal",
-            "detail": f"{phrase(sent)} It is {state} since {since}; there is nothing left to cancel.",
-            "field": "order_id",
-            "state": state,
-        },
+        refused(
+            "order_already_terminal",
+            f"{phrase(sent)} It is {state} since {since}; there is nothing left to cancel.",
+            field="order_id",
+            state=state,
+        ),
     )
     assert service.item() == before
 
@@ -206,12 +206,11 @@ def test_an_order_of_another_strategy_is_refused_and_stays_as_it_is(service: Ser
     answer = service.cancel("order-1", strategy_id="strategy-2")
     assert (answer.status, answer.body) == (
         409,
-        {
-            "success": False,
-            "error": "strategy_mismatch",
-            "detail": "Order order-1 does not belong to strategy strategy-2; leave strategy_id out, or correct it.",
-            "field": "strategy_id",
-        },
+        refused(
+            "strategy_mismatch",
+            "Order order-1 does not belong to strategy strategy-2; leave strategy_id out, or correct it.",
+            field="strategy_id",
+        ),
     )
     assert service.item() == before
 
@@ -234,12 +233,11 @@ def test_a_name_in_an_unknown_strategy_is_refused(service: Service) -> None:
     answer = service.cancel("stop1", strategy_id="strategy-1")
     assert (answer.status, answer.body) == (
         404,
-        {
-            "success": False,
-            "error": "strategy_not_found",
-            "detail": "There is no strategy strategy-1; give the strategy_id of a PLACE.",
-            "field": "strategy_id",
-        },
+        refused(
+            "strategy_not_found",
+            "There is no strategy strategy-1; give the strategy_id of a PLACE.",
+            field="strategy_id",
+        ),
     )
 
 
@@ -272,7 +270,7 @@ def test_a_name_without_strategy_is_refused_before_any_look_up(service: Service,
     detail = f"{name.upper()} is an order name: add strategy_id=... of the strategy that it belongs to."
     assert (answer.status, answer.body) == (
         400,
-        {"success": False, "error": "strategy_id_required", "detail": detail, "field": "strategy_id"},
+        refused("strategy_id_required", detail, field="strategy_id"),
     )
     assert service.wire.requests == []
 
@@ -281,12 +279,7 @@ def test_a_name_without_strategy_is_refused_before_any_look_up(service: Service,
 
 
 def not_found(order_id: str) -> dict[str, Any]:
-    return {
-        "success": False,
-        "error": "order_not_found",
-        "detail": f"{phrase(order_id)} Check order_id: case matters.",
-        "field": "order_id",
-    }
+    return refused("order_not_found", f"{phrase(order_id)} Check order_id: case matters.", field="order_id")
 
 
 def test_an_unknown_order_and_another_traders_get_the_same_answer(service: Service) -> None:

@@ -52,13 +52,9 @@ strategy_id=your-strategy-id; (optional)"""
 def demo_service(service: Service, table: Table) -> Service:
     """The handler over a table of its own, which holds the demo."""
     name = f"demo-{uuid4().hex}"
-    client = table.connect()
-    create_table(client, name)
-    service.wire.watch(client)
-    book = OrderBook(client, name, RETENTION)
-    demo.seed(book, datetime.now(UTC))
-    service.wire.requests.clear()
-    service.work_on(book)
+    create_table(table.client, name)
+    demo.seed(OrderBook(table.client, name, RETENTION), datetime.now(UTC))
+    service.work_on(OrderBook(table.handlers_client, name, RETENTION))
     return service
 
 

@@ -12,6 +12,7 @@ import pytest
 from orderhook.book import OrderBook
 from orderhook.commands.place import Place
 from orderhook.wire import connect
+from tests.builders import ENTRY, refused
 from tests.faults import Answer as FaultAnswer
 from tests.faults import FaultProxy
 from tests.service import RETENTION, Answer, Service
@@ -20,18 +21,16 @@ from tests.wire import (
     answering,
     lost_after_commit,
     lost_before_commit,
-    refused,
+    nobody_listens,
     through,
     unreachable,
 )
 
 PATIENCE_SECONDS = 2.3
 
-UNAVAILABLE = {
-    "success": False,
-    "error": "temporarily_unavailable",
-    "detail": "The order book did not answer in time. Send the same alert again; it is safe.",
-}
+UNAVAILABLE = refused(
+    "temporarily_unavailable", "The order book did not answer in time. Send the same alert again; it is safe."
+)
 
 PASSING: dict[str, Fault] = {
     "throughput exceeded": answering(400, "ProvisionedThroughputExceededException"),
@@ -40,7 +39,7 @@ PASSING: dict[str, Fault] = {
     "conflict": answering(400, "TransactionConflictException"),
     "internal error": answering(500, "InternalServerError"),
     "unavailable": answering(503, "ServiceUnavailable"),
-    "connection refused": refused,
+    "connection refused": nobody_listens,
     "no way there": unreachable,
     "request lost": lost_before_commit,
     "answer lost": lost_after_commit,
@@ -156,6 +155,7 @@ def test_an_answer_leaves_in_time_when_the_table_gives_none(
     client = connect(endpoint_url=f"http://127.0.0.1:{request.getfixturevalue(port)}")
     gone = OrderBook(client, service.table.name, RETENTION)
     service.warm_up()
+    service.keep_time()
     if warm:
         service.write_to(gone)
     else:
@@ -167,18 +167,30 @@ def test_an_answer_leaves_in_time_when_the_table_gives_none(
     client.close()
 
 
-def test_an_answer_leaves_in_time_when_the_table_answers_byte_by_byte(service: Service) -> None:
+@pytest.mark.parametrize(
+    ("command", "fields", "word"),
+    [
+        ("CANCEL", {"order_id": "order-1"}, "temporarily_unavailable"),
+        ("PLACE", {**ENTRY, "order_id": "order-1"}, "temporarily_unavailable"),
+        ("PLACE", ENTRY, "outcome_unknown"),
+    ],
+    ids=["cancel", "place", "place without id"],
+)
+def test_an_answer_leaves_in_time_when_the_table_answers_byte_by_byte(
+    service: Service, command: str, fields: dict[str, object], word: str
+) -> None:
     service.warm_up()
-    slow = FaultAnswer(200, {}, b'{"Attributes": {}}')
+    service.keep_time()
     with FaultProxy(upstream="http://127.0.0.1:9") as proxy:
-        proxy.inject(lambda exchange: exchange.reply(slow, pause=0.3), times=math.inf)
+        proxy.inject(lambda exchange: exchange.reply(FaultAnswer(200, {}, 20 * b" "), pause=0.3), times=math.inf)
         client = connect(endpoint_url=proxy.endpoint)
         service.write_to(OrderBook(client, service.table.name, RETENTION))
         started = time.monotonic()
-        answer = service.cancel("order-1")
+        answer = service.send(command, **fields)
         assert time.monotonic() - started < PATIENCE_SECONDS
-        client.close()
-    assert answer.status == 503
+        [line, metric] = service.output.lines()
+    client.close()
+    assert answer.word == line["outcome"] == metric["outcome"] == word
 
 
 def test_an_order_without_id_that_never_reached_the_table_is_to_be_sent_again(
@@ -221,11 +233,7 @@ def test_a_defect_is_counted_and_answered_503_and_its_message_is_in_no_output(se
     answer = service.cancel("order-1")
     assert (answer.status, answer.body) == (
         503,
-        {
-            "success": False,
-            "error": "temporarily_unavailable",
-            "detail": "This alert could not be answered. Send it again; it is safe.",
-        },
+        refused("temporarily_unavailable", "This alert could not be answered. Send it again; it is safe."),
     )
     assert answer.headers["Retry-After"] == "5"
     written = service.output.take()

@@ -111,6 +111,7 @@ def seconds_ago(seconds: float) -> int:
 def test_an_alert_that_has_waited_too_long_already_is_not_begun(service: Service) -> None:
     service.have_order("Working")
     service.warm_up()
+    service.keep_time()
     answer = service.handle(received(service, seconds_ago(1.6)))
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert service.wire.requests == []

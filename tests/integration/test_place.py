@@ -11,7 +11,7 @@ from orderhook import commands, items
 from orderhook.commands.place import Place
 from orderhook.errors import DuplicateOrderIdError
 from orderhook.orders import OrderState
-from tests.builders import ENTRY, stamp, template
+from tests.builders import ENTRY, refused, stamp, template
 from tests.service import Item, Service
 from tests.wire import Fault, answering, lost_after_commit, lost_before_commit, through
 
@@ -172,7 +172,7 @@ def test_an_order_for_another_account_or_instrument_cannot_join(
     answer = service.place("order-2", strategy_id="strategy-1", **changes)
     assert (answer.status, answer.body) == (
         409,
-        {"success": False, "error": "strategy_mismatch", "detail": detail, "field": "strategy_id"},
+        refused("strategy_mismatch", detail, field="strategy_id"),
     )
     assert service.belongings() == before
 
@@ -264,12 +264,11 @@ def test_legs_without_strategy_id_do_not_join_a_strategy_that_happens_to_have_th
     answer = service.place("order-2", take_profit=5020)
     assert (answer.status, answer.body) == (
         409,
-        {
-            "success": False,
-            "error": "strategy_mismatch",
-            "detail": "The legs need a strategy, and order-2 is another one's id: add strategy_id=....",
-            "field": "strategy_id",
-        },
+        refused(
+            "strategy_mismatch",
+            "The legs need a strategy, and order-2 is taken by another: add a strategy_id.",
+            field="strategy_id",
+        ),
     )
     assert service.belongings() == before
 
@@ -316,12 +315,11 @@ def test_an_unknown_template_and_another_traders_are_refused_and_nothing_is_writ
         answer = service.place("order-1", strategy=name)
         assert (answer.status, answer.body) == (
             404,
-            {
-                "success": False,
-                "error": "strategy_not_found",
-                "detail": f"There is no template {name}; store it with `orderhook templates put`.",
-                "field": "strategy",
-            },
+            refused(
+                "strategy_not_found",
+                f"There is no template {name}; store it with `orderhook templates put`.",
+                field="strategy",
+            ),
         )
     assert service.belongings() == []
 
@@ -381,13 +379,12 @@ def test_the_same_id_with_other_content_is_refused_and_the_first_stays(
     answer = service.place("order-1", **changes)
     assert (answer.status, answer.body) == (
         409,
-        {
-            "success": False,
-            "error": "duplicate_order_id",
-            "detail": "order_id order-1 is taken by another order, which is Working; choose another.",
-            "field": "order_id",
-            "state": "Working",
-        },
+        refused(
+            "duplicate_order_id",
+            "order_id order-1 is taken by another order, which is Working; choose another.",
+            field="order_id",
+            state="Working",
+        ),
     )
     assert service.belongings() == before
 
@@ -498,11 +495,9 @@ def test_a_join_that_is_overtaken_again_and_again_gives_way(service: Service, or
     answer = service.place(order_id, strategy_id="strategy-1")
     assert (answer.status, answer.body) == (
         503,
-        {
-            "success": False,
-            "error": "temporarily_unavailable",
-            "detail": "Other alerts are changing this strategy. Send the same alert again; it is safe.",
-        },
+        refused(
+            "temporarily_unavailable", "Other alerts are changing this strategy. Send the same alert again; it is safe."
+        ),
     )
     assert len(service.open_orders()) == 4
 
@@ -560,12 +555,10 @@ def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
     answer = service.place(None, **shape)
     assert (answer.status, answer.body) == (
         409,
-        {
-            "success": False,
-            "error": "outcome_unknown",
-            "detail": "The order may or may not have been placed: look before you send it again. "
-            "An order_id makes that safe.",
-        },
+        refused(
+            "outcome_unknown",
+            "The order may or may not have been placed: look before you send it again. An order_id makes that safe.",
+        ),
     )
     assert "Retry-After" not in answer.headers
 

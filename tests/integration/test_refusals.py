@@ -8,7 +8,7 @@ from zlib import crc32
 
 import pytest
 
-from tests.builders import ENTRY, alert, event
+from tests.builders import ENTRY, alert, event, refused
 from tests.service import Service
 
 FORMS = "The body must be UTF-8 text: name=value pairs, each ended by ';' or a new line, or one flat JSON object."
@@ -28,8 +28,7 @@ class Refusal:
 
     @property
     def body(self) -> dict[str, Any]:
-        body = {"success": False, "error": self.error, "detail": self.detail}
-        return body | {"field": self.about} if self.about else body
+        return refused(self.error, self.detail, **({"field": self.about} if self.about else {}))
 
 
 CANCEL = {"command": "CANCEL", "order_id": "order-1"}
@@ -183,10 +182,10 @@ def pieces(service: Service, *more: str) -> str:
 def test_a_piece_that_is_no_pair_is_shown_by_its_line_to_who_has_a_key(service: Service) -> None:
     service.have_order("Working")
     answer = service.post(pieces(service, "\nnonsense"))
-    detail = f"Line 2 has a piece without a =. {FORMS}"
+    detail = f"Line 2 has a piece without '='. {FORMS}"
     assert (answer.status, answer.body) == (
         400,
-        {"success": False, "error": "malformed_payload", "detail": detail},
+        refused("malformed_payload", detail),
     )
     assert service.state() == "Working"
 
@@ -200,7 +199,7 @@ def test_a_body_that_does_not_split_into_pairs_is_refused_without_details(servic
     answer = service.post(body)
     assert (answer.status, answer.body) == (
         400,
-        {"success": False, "error": "malformed_payload", "detail": FORMS},
+        refused("malformed_payload", FORMS),
     )
 
 
@@ -208,11 +207,7 @@ def test_more_fields_than_any_alert_needs_are_refused(service: Service) -> None:
     answer = service.post(pieces(service, *(f"notes=n{number}" for number in range(62))))
     assert (answer.status, answer.body) == (
         400,
-        {
-            "success": False,
-            "error": "malformed_payload",
-            "detail": "There are 65 fields; at most 64 are accepted.",
-        },
+        refused("malformed_payload", "There are 65 fields; at most 64 are accepted."),
     )
 
 
@@ -224,11 +219,7 @@ def test_a_body_over_8_kib_is_refused_by_its_size_alone(service: Service, *, key
     answer = service.post(largest + "x")
     assert (answer.status, answer.body) == (
         413,
-        {
-            "success": False,
-            "error": "payload_too_large",
-            "detail": "The body has 8193 bytes; at most 8192 are accepted.",
-        },
+        refused("payload_too_large", "The body has 8193 bytes; at most 8192 are accepted."),
     )
 
 
@@ -279,7 +270,7 @@ def test_without_a_valid_key_every_alert_gets_the_same_refusal(service: Service,
         answer = service.post(alert({"key": key, **fields}))
         assert (answer.status, answer.body) == (
             401,
-            {"success": False, "error": "invalid_secret_key", "detail": NO_KEY},
+            refused("invalid_secret_key", NO_KEY),
         )
     assert service.state() == "Working"
 
@@ -290,12 +281,7 @@ def test_a_key_works_for_its_commands_only(service: Service) -> None:
     answer = service.cancel("order-1", key=key)
     assert (answer.status, answer.body) == (
         403,
-        {
-            "success": False,
-            "error": "command_not_allowed",
-            "detail": "This key may not give CANCEL; use one that may.",
-            "field": "command",
-        },
+        refused("command_not_allowed", "This key may not give CANCEL; use one that may.", field="command"),
     )
     assert service.state() == "Working"
     assert service.place("order-2", key=key).word == "placed"
@@ -325,12 +311,7 @@ def test_a_key_given_twice_is_refused(service: Service) -> None:
     answer = service.post(pieces(service, f"KEY={service.issue_key()}"))
     assert (answer.status, answer.body) == (
         400,
-        {
-            "success": False,
-            "error": "duplicate_field",
-            "detail": "key is given twice; give it once.",
-            "field": "key",
-        },
+        refused("duplicate_field", "key is given twice; give it once.", field="key"),
     )
 
 
@@ -348,11 +329,7 @@ def test_an_address_outside_the_allow_list_is_refused_before_its_key_is_looked_a
     answer = service.handle(event(pieces(service), source=source))
     assert (answer.status, answer.body) == (
         403,
-        {
-            "success": False,
-            "error": "source_not_allowed",
-            "detail": "This address is not on the allow-list of this endpoint.",
-        },
+        refused("source_not_allowed", "This address is not on the allow-list of this endpoint."),
     )
     assert service.wire.requests == []
     assert service.state() == "Working"

@@ -114,6 +114,11 @@ def test_who_writes_the_title_of_crosstrades_page_is_told_the_command_that_it_de
     assert refused(UnknownCommandError, {"command": sent}).detail.endswith(f": did you mean {meant}?")
 
 
+def test_of_two_commands_that_a_word_begins_with_the_longer_is_meant() -> None:
+    error = refused(UnknownCommandError, {"command": "CANCELALLORDERSOFTHEACCOUNT"})
+    assert error.detail.endswith(": did you mean CANCELALLORDERS?")
+
+
 def test_an_unknown_command_that_is_near_to_none_is_told_the_commands() -> None:
     error = refused(UnknownCommandError, {"command": "xyz"})
     assert error.detail == "There is no command 'xyz': there are CANCEL, PLACE."
@@ -149,10 +154,11 @@ PLACE_FIELDS = set(
     "take_profit stop_loss stop_loss_limit stop_loss_stop".split()
 )
 REQUIRED = [(CANCEL, "order_id"), *((MARKET, name) for name in MARKET if name != "command")]
-CHANGE_WHAT_PLACE_DOES = (
-    "percent flatten_first require_market_position max_positions sync_strategy out_of_sync append_atm cancel_after "
-    "delay rate_limit start_time end_time closing_only_after kill_switch"
-).split()
+NEED_THE_POSITION = "percent flatten_first require_market_position max_positions sync_strategy out_of_sync".split()
+ARE_TO_COME = "append_atm cancel_after delay rate_limit start_time end_time closing_only_after kill_switch".split()
+CHANGE_WHAT_PLACE_DOES = dict.fromkeys(
+    NEED_THE_POSITION, "needs the position, which is not known here"
+) | dict.fromkeys(ARE_TO_COME, "is not available yet")
 OTHERS = sorted(KNOWN_NAMES - SYNONYMS.keys() - {"key", "command"})
 
 
@@ -181,7 +187,7 @@ def test_a_known_field_that_cancel_does_not_use_is_ignored_and_named(name: str) 
     assert ignored == [name]
 
 
-@pytest.mark.parametrize("name", sorted(set(OTHERS) - PLACE_FIELDS - set(CHANGE_WHAT_PLACE_DOES)))
+@pytest.mark.parametrize("name", sorted(set(OTHERS) - PLACE_FIELDS - CHANGE_WHAT_PLACE_DOES.keys()))
 def test_a_known_field_that_place_does_not_use_is_ignored_and_named(name: str) -> None:
     command, ignored = read_alert(MARKET, {name: "anything"})
     assert command == place()
@@ -198,8 +204,7 @@ def test_ignored_fields_are_named_in_the_order_of_the_alert() -> None:
 def test_a_field_that_would_change_what_place_does_is_refused_not_ignored(name: str, value: str) -> None:
     error = refused(UnsupportedValueError, MARKET, {name: value})
     assert error.field == name
-    assert error.detail.startswith(f"{name} ")
-    assert error.detail.endswith("; take it out.")
+    assert error.detail == f"{name} {CHANGE_WHAT_PLACE_DOES[name]}; take it out."
 
 
 @pytest.mark.parametrize("name", CHANGE_WHAT_PLACE_DOES)
@@ -510,7 +515,7 @@ def test_a_template_excludes_legs_of_the_alerts_own(name: str) -> None:
     error = refused(InvalidValueError, MARKET, {"strategy": "scalp", name: "5000"})
     assert (error.field, error.detail) == (
         name,
-        f"The template brings its own legs: leave {name} out, or strategy.",
+        f"The template brings its own legs: take out {name}, or strategy.",
     )
     assert place(strategy="scalp", **{name: "0"}).strategy == "scalp"
 
@@ -544,6 +549,23 @@ def test_the_stop_loss_lies_on_the_losing_side_and_the_take_profit_on_the_winnin
         "For a SELL the stop loss, the order's price and the take profit must stand in falling order."
     )
     assert error.field in levels
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        {"stop_loss": "5005", "limit_price": "5000", "take_profit": "5010"},
+        {"stop_loss": "5005", "stop_price": "5000", "take_profit": "5010"},
+        {"stop_loss_limit": "5005", "limit_price": "5000", "take_profit": "5010"},
+        {"stop_loss_limit": "4990", "stop_loss_stop": "5005", "limit_price": "5000", "take_profit": "5010"},
+        {"stop_loss_limit": "4990", "stop_loss_stop": "5005", "limit_price": "5000"},
+        {"stop_loss": "4990", "limit_price": "5000", "take_profit": "4995"},
+        {"stop_price": "5000", "take_profit": "4995"},
+    ],
+    ids=" ".join,
+)
+def test_a_single_price_on_the_wrong_side_is_enough(levels: Fields) -> None:
+    assert refused(InvalidValueError, MARKET, with_levels(levels, "BUY")).field in levels
 
 
 def test_for_a_sell_it_is_the_other_way_round() -> None:

@@ -227,6 +227,7 @@ def test_without_a_time_to_live_every_verification_asks_and_nothing_is_kept() ->
     for asked in (1, 2, 3):
         ring.verify(KNOWN_SECRET, 5)
         assert len(table.asked) == asked
+    assert KNOWN.key_id not in repr(vars(ring))
     table.revoke(KNOWN)
     with pytest.raises(InvalidSecretKeyError):
         ring.verify(KNOWN_SECRET, 5)
@@ -280,6 +281,30 @@ def test_the_memory_is_bounded_and_the_longest_remembered_key_is_forgotten_first
     for secret, _ in reversed(issued):  # the latest first, so that looking does not push out what is looked for
         ring.verify(secret, 0)
     assert set(table.asked) == {key.key_id for _, key in issued[:44]}
+
+
+def test_a_key_that_was_looked_up_again_counts_as_new() -> None:
+    issued = [new_key() for _ in range(256)]
+    table = KeyTable(KNOWN, *(key for _, key in issued))
+    ring = KeyRing(table.look_up, ttl=30)
+    for now, (secret, _) in enumerate([(KNOWN_SECRET, KNOWN), *issued[:255]]):
+        ring.verify(secret, now / 10)
+    ring.verify(KNOWN_SECRET, 30)
+    ring.verify(issued[255][0], 30)
+    table.asked.clear()
+    ring.verify(KNOWN_SECRET, 30)
+    assert table.asked == []
+
+
+def test_unknown_keys_push_no_good_one_out_of_the_memory() -> None:
+    table = KeyTable(KNOWN)
+    ring = KeyRing(table.look_up, ttl=30)
+    ring.verify(KNOWN_SECRET, 0)
+    for _ in range(300):
+        with pytest.raises(InvalidSecretKeyError):
+            ring.verify(new_key()[0], 0)
+    ring.verify(KNOWN_SECRET, 0)
+    assert table.asked.count(KNOWN.key_id) == 1
 
 
 def test_the_secret_stays_nowhere() -> None:

@@ -53,7 +53,7 @@ def test_concurrent_commands_may_have_taken_effect_in_either_order() -> None:
 def test_real_time_order_is_kept() -> None:
     twice = [told(Cancel(), "already_cancelled", 2, 3), told(Cancel(), "cancelled", 4, 5)]
     assert not explained(PLACED, *twice)
-    during_both = told(Cancel(own=False), "order_not_found", 2, 5)
+    during_both = told(Report("Filled", 1), "applied", 2, 5)
     assert not explained(PLACED, *twice, during_both)
 
 
@@ -233,6 +233,12 @@ def test_a_cancelled_order_keeps_what_was_filled() -> None:
     cancel = told(Cancel(), "cancelled", 4, 5, state="PartFilled")
     assert explained(PLACED, part, cancel, told(Look(), "found", 6, 7, state="Cancelled", filled=2))
     assert not explained(PLACED, part, cancel, told(Look(), "found", 6, 7, state="Cancelled", filled=0))
+
+
+def test_a_report_without_a_quantity_leaves_what_was_filled() -> None:
+    parts = [told(Report("PartFilled", 2), "applied", 2, 3), told(Report("PartFilled"), "applied", 4, 5)]
+    assert explained(PLACED, *parts, told(Look(), "found", 6, 7, state="PartFilled", filled=2))
+    assert not explained(PLACED, *parts, told(Look(), "found", 6, 7, state="PartFilled", filled=0))
 
 
 def test_another_trader_sees_no_order_and_changes_none() -> None:

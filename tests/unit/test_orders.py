@@ -52,8 +52,6 @@ def may_follow(before: str, after: str) -> bool:
     match after:
         case "Initialized":
             return False
-        case "TriggerPending":
-            return before in {"Initialized", "Submitted"}
         case "Submitted":
             return before in {"Initialized", "TriggerPending"}
         case "CancelPending":

@@ -42,7 +42,8 @@ def recognise(fields: Mapping[str, str]) -> type[Command]:
 def _nearest(word: str) -> str | None:
     """Return the command that a word resembles, or else begins with: CrossTrade's page is called "Place Order"."""
     close = get_close_matches(word, [*COMMANDS, *NOT_YET], n=1, cutoff=0.8)
-    return next(iter(close), None) or next((known for known in (*COMMANDS, *NOT_YET) if word.startswith(known)), None)
+    begun = [known for known in (*COMMANDS, *NOT_YET) if word.startswith(known)]
+    return close[0] if close else max(begun, key=len, default=None)
 
 
 def read(kind: type[Command], fields: Mapping[str, str]) -> tuple[Command, list[str]]:

@@ -18,8 +18,9 @@ _RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|ticks?|points?|pts?)", re.IGNO
 _MAX_LENGTH = 64
 _MAX_QTY = 1_000_000
 
-ORDER_NAME = re.compile(r"(ENTRY|EXIT|STOP|SIMSTOP|TARGET)[1-9][0-9]*")
-_LIKE_A_NAME = re.compile(r"(ENTRY|EXIT|STOP|SIMSTOP|TARGET)[0-9]*")
+_KINDS = "ENTRY|EXIT|STOP|SIMSTOP|TARGET"
+ORDER_NAME = re.compile(rf"({_KINDS})[1-9][0-9]*")
+_LIKE_A_NAME = re.compile(rf"({_KINDS})[0-9]*")
 
 
 def _id(value: str, info: ValidationInfo) -> str:
@@ -101,7 +102,7 @@ def _decimal(value: str, info: ValidationInfo, wanted: str) -> Decimal:
 def _one_of(*words: str) -> Callable[[str, ValidationInfo], str]:
     def check(value: str, info: ValidationInfo) -> str:
         if upper(value) not in words:
-            hint = " (NinjaTrader's STOP is written STOPMARKET)" if upper(value) == "STOP" else ""
+            hint = " (STOP is written STOPMARKET)" if upper(value) == "STOP" and "STOPMARKET" in words else ""
             raise InvalidValueError(f"{info.field_name} must be {' or '.join(words)}{hint}.", field=info.field_name)
         return upper(value)
 

@@ -89,16 +89,20 @@ class Place(Command):
 
     @model_validator(mode="after")
     def _legs_fit_together(self) -> Self:
+        for field in ("take_profit", "stop_loss", "stop_loss_limit", "stop_loss_stop"):
+            if self.strategy and getattr(self, field):
+                raise InvalidValueError(
+                    f"The template brings its own legs: take out {field}, or strategy.", field=field
+                )
         # CrossTrade, "Bracket Orders": stop_loss or stop_loss_limit, and stop_loss_stop only beside the latter.
         if self.stop_loss and self.stop_loss_limit:
             raise InvalidValueError("Give stop_loss or stop_loss_limit, not both.", field="stop_loss_limit")
         if self.stop_loss_stop and not self.stop_loss_limit:
             raise MissingFieldError("stop_loss_stop needs stop_loss_limit=... beside it.", field="stop_loss_limit")
-        for field in ("take_profit", "stop_loss", "stop_loss_limit"):
-            if self.strategy and getattr(self, field):
-                raise InvalidValueError(
-                    f"The template brings its own legs: leave {field} out, or strategy.", field=field
-                )
+        return self
+
+    @model_validator(mode="after")
+    def _prices_stand_in_order(self) -> Self:
         stop = self.stop_loss or self.stop_loss_stop or self.stop_loss_limit
         levels = [price for price in (stop, self.limit_price or self.stop_price, self.take_profit) if price]
         if levels != sorted(levels, reverse=self.action == "SELL"):
@@ -128,14 +132,10 @@ class Place(Command):
         StrategyMismatchError and StrategyNotFoundError (for a template that is not stored).
         """
         order_id = self.order_id or stamp.request_id
-        try:
-            brackets = self._template(book, stamp.trader).brackets if self.strategy else ()
-        except (StrategyNotFoundError, InvalidValueError):
-            # The template may have changed since this very alert placed its order.
-            holder = book.order(stamp.trader, order_id)
-            if holder is None:
-                raise
-            return self._answer(holder, holder, done=False)
+        template = self._template(book, stamp.trader)
+        if self.strategy and not (template and sum(bracket.qty for bracket in template.brackets) <= self.qty):
+            return self._answer_without_template(book, stamp, order_id, template)
+        brackets = template.brackets if template else ()
         has_legs = bool(brackets or self.take_profit or self.stop_loss or self.stop_loss_limit)
         # Legs have names, and names need a strategy: without one of its own the order's id serves.
         strategy_id = self.strategy_id or (order_id if has_legs else None)
@@ -167,24 +167,30 @@ class Place(Command):
             "Other alerts are changing this strategy. Send the same alert again; it is safe."
         )
 
-    def _template(self, book: OrderBook, trader: str) -> Template:
-        template = book.template(trader, str(self.strategy))
+    def _template(self, book: OrderBook, trader: str) -> Template | None:
+        return book.template(trader, self.strategy) if self.strategy else None
+
+    def _answer_without_template(
+        self, book: OrderBook, stamp: Stamp, order_id: str, template: Template | None
+    ) -> Outcome:
+        """Refuse for want of a template that fits, unless it did when this very alert placed its order."""
+        holder = book.order(stamp.trader, order_id) if self.order_id else None
+        if holder is not None:
+            return self._answer(holder, holder, done=False)
         if template is None:
             raise StrategyNotFoundError(
                 f"There is no template {self.strategy}; store it with `orderhook templates put`.", field="strategy"
             )
-        if sum(bracket.qty for bracket in template.brackets) > self.qty:
-            raise InvalidValueError(
-                f"The brackets of template {self.strategy} are for more than qty={self.qty}.", field="qty"
-            )
-        return template
+        raise InvalidValueError(
+            f"The brackets of template {self.strategy} are for more than qty={self.qty}.", field="qty"
+        )
 
     def _check_that_it_can_be_joined(self, running: Strategy | None) -> None:
         if running is None:
             raise DuplicateOrderIdError("One of the new order ids is taken; choose another order_id.", field="order_id")
         if self.strategy_id is None:
             raise StrategyMismatchError(
-                f"The legs need a strategy, and {running.strategy_id} is another one's id: add strategy_id=....",
+                f"The legs need a strategy, and {running.strategy_id} is taken by another: add a strategy_id.",
                 field="strategy_id",
             )
         if (self.account, self.instrument) != (running.account, running.instrument):

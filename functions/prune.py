@@ -1,0 +1,111 @@
+"""Take out of an artifact what the function can never use: `python prune.py FOLDER`, which the Makefile runs.
+
+What a kept module imports is kept, be it late or under a condition: tests/runtime holds the artifact against that.
+"""
+
+import gzip
+import json
+import shutil
+import sys
+from pathlib import Path
+
+SERVICE = "dynamodb"
+OPERATIONS = ("GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems", "DescribeEndpoints")
+"""What the book asks for, and what botocore does to find an endpoint if it is told to."""
+
+
+def prune(artifact: Path) -> None:
+    """Apply every rule; run twice, the second finds nothing to do."""
+    prune_services(artifact)
+    prune_model(artifact / "botocore" / "data" / SERVICE)
+    prune_endpoints(artifact / "botocore" / "data" / "endpoints.json")
+    prune_powertools(artifact / "aws_lambda_powertools")
+    prune_tools(artifact)
+
+
+def prune_services(artifact: Path) -> None:
+    """Drop the more than 400 other services: botocore looks into the folder of each before it makes a client."""
+    for library in ("botocore", "boto3"):
+        for service in (artifact / library / "data").iterdir():
+            if service.is_dir() and service.name != SERVICE:
+                shutil.rmtree(service)
+    for extension in ("ec2", "s3", "examples"):
+        shutil.rmtree(artifact / "boto3" / extension, ignore_errors=True)
+    (artifact / "boto3" / "crt.py").unlink(missing_ok=True)
+
+
+def prune_model(data: Path) -> None:
+    """Drop other operations and all prose, which only help() shows, and unpack the rest: each cold start reads it."""
+    for packed in data.glob("*/service-2.json.gz"):
+        with gzip.open(packed) as file:
+            model = json.load(file, object_hook=_without_prose)
+        model["operations"] = {name: it for name, it in model["operations"].items() if name in OPERATIONS}
+        needed = _shapes_of(model["operations"], model["shapes"])
+        model["shapes"] = {name: it for name, it in model["shapes"].items() if name in needed}
+        _write(packed.with_suffix(""), model)
+        packed.unlink()
+    for examples in data.glob("*/examples-1.json"):
+        examples.unlink()
+
+
+def prune_endpoints(path: Path) -> None:
+    """Drop other services' endpoints from 1.2 MB of JSON, read at every cold start; all partitions and regions stay."""
+    endpoints = json.loads(path.read_text())
+    for partition in endpoints["partitions"]:
+        partition["services"] = {name: it for name, it in partition["services"].items() if name == SERVICE}
+    _write(path, endpoints)
+
+
+def prune_powertools(powertools: Path) -> None:
+    """Drop what Logger and Metrics do not lead to.
+
+    They do to the event handler, which Logger imports when it logs a pydantic model, but not to its Swagger page.
+    """
+    for utility in (powertools / "utilities").iterdir():
+        if utility.name not in ("__init__.py", "data_classes", "jmespath_utils", "validation"):
+            shutil.rmtree(utility) if utility.is_dir() else utility.unlink()
+    for page in (powertools / "event_handler" / "openapi" / "swagger_ui").glob("*.min.*"):
+        page.unlink()
+
+
+def prune_tools(artifact: Path) -> None:
+    """Drop what serves type checkers, tests and installers; scanners for vulnerabilities need METADATA, which stays."""
+    for pattern in (
+        "**/*.pyi",
+        "**/py.typed",
+        "pydantic/mypy.py",
+        "annotated_types/test_cases.py",
+        "*.dist-info/RECORD",
+    ):
+        for path in artifact.glob(pattern):
+            path.unlink()
+
+
+def _without_prose(node: dict[str, object]) -> dict[str, object]:
+    # A member may be called "documentation" too: that is an object, and prose is a string.
+    return {name: it for name, it in node.items() if not (name == "documentation" and isinstance(it, str))}
+
+
+def _shapes_of(node: object, shapes: dict[str, object]) -> set[str]:
+    """Return the names of the shapes that a part of the model refers to, directly and through others."""
+    found: set[str] = set()
+    to_do = [node]
+    while to_do:
+        match to_do.pop():
+            case dict() as node:
+                name = node.get("shape")
+                if isinstance(name, str) and name not in found:
+                    found.add(name)
+                    to_do.append(shapes[name])
+                to_do.extend(node.values())
+            case list() as nodes:
+                to_do.extend(nodes)
+    return found
+
+
+def _write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, separators=(",", ":")))
+
+
+if __name__ == "__main__":
+    prune(Path(sys.argv[1]))

@@ -1,0 +1,176 @@
+"""What is deployed, built for this machine, and what it is compared with."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import requires, version
+from io import BytesIO
+from pathlib import Path
+
+from local.table import read_template
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = ROOT / "functions"
+BUILDS = ROOT / ".aws-sam"
+ARCHITECTURE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine().lower()]
+EMULATOR = f"samcli/local/rapid/aws-lambda-rie-{ARCHITECTURE}"
+RUNTIME: str = read_template()["Resources"]["WebhookFunction"]["Properties"]["Runtime"].removeprefix("python")
+
+BARE = """\
+import boto3
+
+client = boto3.client("dynamodb")
+
+
+def handler(event, context):
+    return {}
+"""
+"""The function that the cold start is measured against."""
+
+
+@dataclass(frozen=True)
+class Python:
+    """The interpreter that runs the artifact: the Lambda's minor version if it is here, or else this one."""
+
+    path: str
+    minor: str
+
+    @property
+    def tag(self) -> str:
+        """What stands in the names of its compiled modules."""
+        return f"cpython-{self.minor.replace('.', '')}"
+
+
+@cache
+def python() -> Python:
+    """Return the interpreter that the build finds too."""
+    uv = subprocess.run([_uv(), "python", "find", "--no-project", RUNTIME], capture_output=True, text=True, check=False)
+    pyenv = sorted(Path.home().glob(f".pyenv/versions/{RUNTIME}.*/bin/python"))
+    for found in (shutil.which(f"python{RUNTIME}"), uv.stdout.strip(), *map(str, pyenv)):
+        if found and _minor(found) == RUNTIME:
+            return Python(found, RUNTIME)
+    return Python(sys.executable, _minor(sys.executable))
+
+
+def _minor(path: str) -> str:
+    program = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.run([path, "-c", program], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def missing() -> str | None:
+    """Say in one line what this machine lacks to build and run the artifact; None if it lacks nothing."""
+    if not (ROOT / ".venv-sam" / "bin" / "sam").exists():
+        return "The runtime tier needs the SAM CLI: run it by `make test-runtime`"
+    return None if emulator() else f"The SAM CLI has no {EMULATOR}"
+
+
+def emulator() -> Path | None:
+    """Return Amazon's runtime emulator, which comes with the SAM CLI."""
+    return next((ROOT / ".venv-sam").glob(f"lib/python*/site-packages/{EMULATOR}"), None)
+
+
+def built() -> Path:
+    """Build with `sam build`, as for a deployment but for this machine."""
+    folder = BUILDS / "runtime"
+    sam = ROOT / ".venv-sam" / "bin"
+    environment = os.environ | {
+        "PATH": f"{sam}{os.pathsep}{os.environ['PATH']}",
+        "LAMBDA_PYTHON": python().minor,
+        "SAM_CLI_TELEMETRY": "0",
+    }
+    arguments = ["build", "--parameter-overrides", f"Architecture={ARCHITECTURE}", "--build-dir", str(folder)]
+    _run(str(sam / "sam"), *arguments, environment=environment)
+    return _read_only(folder / "WebhookFunction")
+
+
+def plain() -> Path:
+    """Put the same code and requirements together: nothing left out, nothing compiled."""
+    folder = BUILDS / "plain"
+    shutil.rmtree(folder, ignore_errors=True)
+    _install(folder, "--require-hashes", "--requirement", str(FUNCTIONS / "requirements.txt"))
+    shutil.copytree(FUNCTIONS / "orderhook", folder / "orderhook")
+    shutil.copy(FUNCTIONS / "webhook.py", folder)
+    for compiled in list(folder.rglob("__pycache__")):
+        shutil.rmtree(compiled)
+    return folder
+
+
+def bare(plain: Path) -> Path:
+    """Put a function together that only makes a client, of the plain packages, compiled as the artifact is."""
+    folder = BUILDS / "bare"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(plain, folder)
+    (folder / "bare.py").write_text(BARE)
+    compile_all(folder)
+    return folder
+
+
+def runtime_client() -> Path:
+    """Install Lambda's runtime client where only it can be found: the artifact has to bring everything else."""
+    folder = BUILDS / f"runtime-client-{python().minor}"
+    if not folder.exists():
+        needed = [re.split(r"[^\w-]", line)[0] for line in requires("awslambdaric") or [] if "extra ==" not in line]
+        _install(folder, *(f"{name}=={version(name)}" for name in ("awslambdaric", *needed)))
+        compile_all(folder)
+    return folder
+
+
+def compile_all(folder: Path) -> None:
+    """Compile as functions/Makefile does."""
+    compiler = ["-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(folder)]
+    _run(python().path, *compiler, environment=os.environ | {"PYTHONNODEBUGRANGES": "1"})
+
+
+def zipped(folder: Path) -> int:
+    """Return the size in bytes of what is uploaded."""
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in files(folder):
+            file.write(path, path.relative_to(folder))
+    return archive.tell()
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Yield every file in it."""
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _read_only(folder: Path) -> Path:
+    # As on Lambda; root writes nevertheless, so the tests look afterwards whether anything was written.
+    for path in files(folder):
+        path.chmod(0o555)
+    return folder
+
+
+def _install(folder: Path, *what: str) -> None:
+    _run(
+        _uv(),
+        "pip",
+        "install",
+        "--quiet",
+        "--link-mode",
+        "copy",
+        "--target",
+        str(folder),
+        "--python",
+        python().path,
+        *what,
+    )
+
+
+def _uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    return str(beside) if beside.exists() else "uv"
+
+
+def _run(*command: str, environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")

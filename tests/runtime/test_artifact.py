@@ -1,0 +1,85 @@
+"""What is in the artifact, and what is not."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.runtime import artifact
+
+BUILD_ONLY = {"Makefile", "architecture", "prune.py", "requirements.txt"}
+
+UNCHECKED = 0b01
+"""The flags of a compiled module (PEP 552): it is known by a hash, which is not compared."""
+
+
+def test_every_module_is_compiled_for_the_interpreter_that_runs_it(built: Path) -> None:
+    for source in built.rglob("*.py"):
+        compiled = source.parent / "__pycache__" / f"{source.stem}.{artifact.python().tag}.pyc"
+        assert compiled.exists(), source
+        assert int.from_bytes(compiled.read_bytes()[4:8], "little") == UNCHECKED, source
+
+
+def test_our_code_is_there_and_what_builds_it_is_not(built: Path) -> None:
+    ours = {path.name for path in artifact.FUNCTIONS.iterdir() if not path.name.startswith((".", "__"))}
+    assert ours - {path.name for path in built.iterdir()} == BUILD_ONLY
+    for path in (artifact.FUNCTIONS / "orderhook").rglob("*.py"):
+        assert (built / path.relative_to(artifact.FUNCTIONS)).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("pattern", ["**/tests", "**/test_*.py", "**/*.pyi", "**/*.md", "**/Makefile", "bin", ".lock"])
+def test_nothing_is_there_that_only_developers_need(built: Path, pattern: str) -> None:
+    assert not list(built.glob(pattern))
+
+
+def test_nothing_that_is_left_imports_what_was_left_out(built: Path, plain: Path) -> None:
+    left_out = set(modules(plain)) - set(modules(built))
+    assert left_out
+    broken = {
+        (path.relative_to(built).as_posix(), name)
+        for module, path in modules(built).items()
+        for name in imports(module, path)
+        if name in left_out
+    }
+    assert not broken
+
+
+def modules(folder: Path) -> dict[str, Path]:
+    found = {
+        path.relative_to(folder).with_suffix("").as_posix().replace("/", "."): path for path in folder.rglob("*.py")
+    }
+    return {name.removesuffix(".__init__"): path for name, path in found.items()}
+
+
+def imports(module: str, path: Path) -> Iterator[str]:
+    """Yield every module that the source may import, be it late or under a condition, but not for type checkers."""
+    package = module if path.stem == "__init__" else module.rpartition(".")[0]
+    to_do: list[ast.AST] = [ast.parse(path.read_bytes())]
+    while to_do:
+        node = to_do.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            to_do.extend(node.orelse)
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *filter(None, [node.module])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        to_do.extend(ast.iter_child_nodes(node))
+
+
+def test_the_model_has_every_operation_that_the_book_asks_for(built: Path) -> None:
+    asked = set(re.findall(r"_client\.(\w+)", (built / "orderhook" / "book.py").read_text()))
+    [model] = built.glob("botocore/data/dynamodb/*/service-2.json")
+    assert {operation.replace("_", "") for operation in asked} <= {
+        operation.lower() for operation in json.loads(model.read_text())["operations"]
+    }
+
+
+def test_it_is_little_more_than_a_third_of_what_it_is_made_of(built: Path, plain: Path) -> None:
+    assert artifact.zipped(built) <= 0.35 * artifact.zipped(plain)

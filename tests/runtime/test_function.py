@@ -1,0 +1,44 @@
+"""The artifact, started and asked as Lambda does it."""
+
+import subprocess
+from pathlib import Path
+from statistics import median
+
+from tests.builders import event_named
+from tests.integration.test_events import ANSWERS
+from tests.runtime import artifact, emulator
+from tests.runtime.emulator import Function
+from tests.service import Answer
+
+
+def test_every_event_gets_its_answer(built: Path, function: Function) -> None:
+    before = contents(built)
+    for name, expected in ANSWERS.items():
+        answer = Answer.of(function.invoke(event_named(name)))
+        assert (name, answer.status, answer.word) == (name, *expected)
+    assert "Traceback" not in function.log
+    assert contents(built) == before
+
+
+def contents(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in artifact.files(folder)}
+
+
+IMPORT = "import webhook"
+CLIENT = 'import boto3; boto3.client("dynamodb")'
+BUDGET = 1.6
+"""How many times a client's time the import may take, out of the same artifact."""
+
+
+def test_the_import_stays_within_its_budget(built: Path) -> None:
+    # In turns, so that whatever else this machine does slows both.
+    turns = [(processor_seconds(built, IMPORT), processor_seconds(built, CLIENT)) for _ in range(9)]
+    assert median(ours / clients for ours, clients in turns) <= BUDGET
+
+
+def processor_seconds(folder: Path, program: str) -> float:
+    """Return the processor's time from the start of an interpreter until the program is through."""
+    report = "import os, time; print(time.process_time(), flush=True); os._exit(0)"
+    environment = emulator.python_environment(folder) | emulator.lambda_environment("orderhook", "http://127.0.0.1:1")
+    command = [artifact.python().path, "-S", "-c", f"{program}; {report}"]
+    return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
