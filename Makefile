@@ -34,6 +34,14 @@ test: .venv ## Check format, lint, types, template and lock files, then run the 
 	"$(UV)" $(requirements) | diff functions/requirements.txt - || { echo "functions/requirements.txt is out of date: run \`make lock\`"; exit 1; }
 	.venv/bin/pytest tests/unit tests/integration $(ARGS)
 
+.PHONY: test-engine
+test-engine: .venv ## Run the service's tests, races and faults on DynamoDB Local (Java 17 and Maven)
+	.venv/bin/pytest tests/engine $(ARGS)
+
+.PHONY: prove
+prove: .venv ## Race 100,000 operations on DynamoDB Local and check every order's history
+	.venv/bin/python -m tests.prove.races $(ARGS)
+
 .PHONY: test-runtime
 test-runtime: .venv .venv-sam ## Run the built artifact under Lambda's runtime client and emulator, without a container
 	.venv/bin/pytest tests/runtime $(ARGS)
