@@ -153,7 +153,10 @@ class OrderBook:
         return self._change(stamp, order_id, OrderState.CANCELLED, condition, states, sets)
 
     def report(self, stamp: Stamp, order_id: str, state: OrderState, filled: int | None = None) -> Written:
-        """Record a state that a venue reports, if TRANSITIONS lets it follow; `filled` is the quantity so far."""
+        """Record a state that a venue reports, if TRANSITIONS lets it follow; `filled` is the quantity so far.
+
+        At least once: a report whose answer was lost, and that another one overtook, may be recorded a second time.
+        """
         condition, states = _state_in(sources(state))
         condition += " AND #request_id <> :request_id"  # a second part fill may follow the first, but not be it
         sets = ""

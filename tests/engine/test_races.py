@@ -32,7 +32,7 @@ Defect = Callable[[Patch], None]
 
 def wrongs(service: Service, rounds: int) -> list[str]:
     """Play until something is wrong, for this many rounds at most, and return it."""
-    trader = play.Trader(service.trader, service.key, service.issue_key(trader=f"{service.trader}-not"))
+    trader = play.Trader(service.trader, service.key, service.issue_key(trader=f"{service.trader}-not"), service.book)
     service.wire.always = now_and_then(lost_after_commit)
     for number in range(rounds):
         order_ids = [f"{number}-{index}{'s' if index % 2 else ''}" for index in range(10)]
@@ -48,7 +48,7 @@ def now_and_then(fault: Fault) -> Fault:
     dice = random.Random(1)
 
     def perhaps(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse | None:
-        return fault(request, deliver) if dice.random() < 0.05 else None
+        return fault(request, deliver) if dice.random() < 0.2 else None
 
     return perhaps
 
@@ -71,7 +71,7 @@ def a_write_without_condition(patch: Patch) -> None:
 
 
 def a_condition_that_only_knows_filled(patch: Patch) -> None:
-    patch.setattr(book, "_state_in", lambda _: ("#state <> :no", {":no": {"S": "Filled"}}))
+    patch.setattr(book, "_state_in", lambda _: ("attribute_exists(#state) AND #state <> :no", {":no": {"S": "Filled"}}))
 
 
 def a_read_that_decides_a_later_write(patch: Patch) -> None:
