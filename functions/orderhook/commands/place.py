@@ -132,7 +132,7 @@ class Place(Command):
         StrategyMismatchError and StrategyNotFoundError (for a template that is not stored).
         """
         order_id = self.order_id or stamp.request_id
-        template = self._template(book, stamp.trader)
+        template = book.template(stamp.trader, self.strategy) if self.strategy else None
         if self.strategy and not (template and sum(bracket.qty for bracket in template.brackets) <= self.qty):
             return self._answer_without_template(book, stamp, order_id, template)
         brackets = template.brackets if template else ()
@@ -166,9 +166,6 @@ class Place(Command):
         raise TemporarilyUnavailableError(
             "Other alerts are changing this strategy. Send the same alert again; it is safe."
         )
-
-    def _template(self, book: OrderBook, trader: str) -> Template | None:
-        return book.template(trader, self.strategy) if self.strategy else None
 
     def _answer_without_template(
         self, book: OrderBook, stamp: Stamp, order_id: str, template: Template | None
