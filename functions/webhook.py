@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,10 +24,9 @@ import urllib3  # noqa: F401
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from orderhook import commands, payload, responses
+from orderhook import execution, payload, responses
 from orderhook.book import OrderBook
 from orderhook.errors import (
-    CommandNotAllowedError,
     DuplicateFieldError,
     InvalidSecretKeyError,
     InvalidValueError,
@@ -37,6 +36,7 @@ from orderhook.errors import (
     SourceNotAllowedError,
     TemporarilyUnavailableError,
 )
+from orderhook.execution import Desk, Trail
 from orderhook.keys import Key, KeyRing, holds_key
 from orderhook.orders import Stamp
 from orderhook.responses import Response
@@ -56,22 +56,6 @@ _threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="alert")
 
 gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
 gc.enable()
-
-
-@dataclass(slots=True)
-class Trail:
-    """What is known of a request so far, for its log line; nothing of it can hold a secret."""
-
-    request_id: str
-    key_id: str | None = None
-    command: str | None = None
-    order_id: str | None = None
-    strategy_id: str | None = None
-    outcome: str | None = None
-    field: str | None = None
-    state: str | None = None
-    repeatable: bool = True
-    """Whether the same alert may be sent again; not for the log."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG001  Lambda passes a context
@@ -101,14 +85,15 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
 def _answer(event: Mapping[str, Any], now: datetime, trail: Trail) -> Response:
     try:
         pairs, key = _authenticate(event, trail)
-        command, warnings = _read(pairs, key, trail)
-        outcome = command.run(book, Stamp(key.trader, key.key_id, trail.request_id, now))
+        alert = execution.read(payload.read_fields(pairs), key, trail)
+        outcome = execution.carry_out(alert, Desk(book), Stamp(key.trader, key.key_id, trail.request_id, now))
     except OrderhookError as error:
         return _refuse(error, trail)
     except Exception as defect:
         _report(defect, trail)
         return _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
     trail.outcome, trail.state = outcome.status, outcome.state
+    warnings = [responses.ignored_field(str(trail.command), name) for name in alert.ignored]
     return responses.success(outcome, warnings, trail.request_id)
 
 
@@ -141,19 +126,6 @@ def _authenticate(event: Mapping[str, Any], trail: Trail) -> tuple[list[payload.
     if any(holds_key(f"{name}={value}") for name, value in pairs):
         raise InvalidValueError("A key stands outside key=...; take it out, and have it revoked if others saw it.")
     return pairs, key
-
-
-def _read(pairs: list[payload.Pair], key: Key, trail: Trail) -> tuple[commands.Command, list[dict[str, str]]]:
-    fields = payload.read_fields(pairs)
-    kind = commands.recognise(fields)
-    trail.command = kind.word
-    if not key.allows(kind.word):
-        raise CommandNotAllowedError(f"This key may not give {kind.word}; use one that may.", field="command")
-    command, ignored = commands.read(kind, fields)
-    trail.order_id = getattr(command, "order_id", None)
-    trail.strategy_id = getattr(command, "strategy_id", None)
-    trail.repeatable = command.repeatable
-    return command, [responses.ignored_field(kind.word, name) for name in ignored]
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -6,7 +6,7 @@ request: when an answer is lost and the SDK sends the write again, our own item 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ def _changes(stamp: Stamp, state: OrderState, retention: timedelta, more: str = 
         ":at": timestamp(stamp.at),
         ":one": 1,
         ":request_id": stamp.request_id,
-        ":event": [asdict(stamp.event(state))],
+        ":event": [items.event(stamp.event(state))],
     }
     if state in TERMINAL:
         values[":expires"] = int((stamp.at + retention).timestamp())

@@ -91,10 +91,15 @@ def _untyped(typed: Mapping[str, Any]) -> Any:
     raise TypeError(f"{kind} has no place in an item")
 
 
+def event(entry: Event) -> Item:
+    """Return an entry of a history as plain values."""
+    return {name: value for name, value in asdict(entry).items() if value != {}}
+
+
 def order_item(stamp: Stamp, order: Order) -> Item:
     """Return the item of an order; `open` is what puts it into the index of open orders."""
     place = open_prefix(order.account, order.instrument) + order.order_id if order.state in OPEN else None
-    more = {"history": [asdict(event) for event in order.history], "open": place, "request_id": stamp.request_id}
+    more = {"history": [event(entry) for entry in order.history], "open": place, "request_id": stamp.request_id}
     return wire(order_key(stamp.trader, order.order_id) | asdict(order) | more)
 
 
@@ -103,7 +108,7 @@ def order(item: Mapping[str, Any]) -> Order:
     found = plain(item)
     counts = ("qty", "filled", "version", "cancel_filled")
     numbers: Item = {name: int(found[name]) for name in counts if name in found}
-    history = tuple(Event(**event | {"state": OrderState(event["state"])}) for event in found["history"])
+    history = tuple(Event(**entry | {"state": OrderState(entry["state"])}) for entry in found["history"])
     return Order(**_known(Order, found) | numbers | {"state": OrderState(found["state"]), "history": history})
 
 

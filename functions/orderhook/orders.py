@@ -121,6 +121,8 @@ class Event:
     at: str
     request_id: str
     key_id: str
+    changes: Mapping[str, str] = field(default_factory=dict)
+    """The fields that took a value, and which: all of them when the order was placed, then those of each CHANGE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,11 @@ class Stamp:
     request_id: str
     at: datetime
 
-    def event(self, state: OrderState) -> Event:
-        """Return the history entry of an order that takes `state` by this write."""
-        return Event(state=state, at=timestamp(self.at), request_id=self.request_id, key_id=self.key_id)
+    def event(self, state: OrderState, changes: Mapping[str, str] | None = None) -> Event:
+        """Return the history entry of an order that takes `state`, and these values, by this write."""
+        return Event(
+            state=state, at=timestamp(self.at), request_id=self.request_id, key_id=self.key_id, changes=changes or {}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +217,8 @@ class Outcome:
     """Say what a command has done; `status` is the word of the answer, None is left out of it."""
 
     status: str
+    duplicate: bool | None = None
+    """True where an earlier alert had done it already and `status` does not say so."""
     order_id: str | None = None
     strategy_id: str | None = None
     order_name: str | None = None
@@ -221,6 +227,21 @@ class Outcome:
     state: OrderState | None = None
     filled: str | None = None
     cancelled_at: str | None = None
+    more: Mapping[str, object] = field(default_factory=dict)
+    """What only this command tells; it stands in the answer beside the rest."""
+    touched: tuple[str, ...] = ()
+    """The ids of the orders that were written, where `order_id` and `legs` do not name them; not told."""
+
+    @property
+    def is_duplicate(self) -> bool:
+        """Tell whether an earlier alert had done it already."""
+        return bool(self.duplicate) or self.status.startswith("already_")
+
+    @property
+    def order_ids(self) -> tuple[str, ...]:
+        """Return the ids of all orders that this is about."""
+        own = (self.order_id,) if self.order_id else ()
+        return (*own, *(self.legs or {}).values(), *self.touched)
 
 
 def next_number(kind: str, names: Iterable[str]) -> int:

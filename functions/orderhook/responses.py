@@ -29,9 +29,14 @@ STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
     errors.DuplicateOrderIdError: (409, "duplicate_order_id"),
     errors.OutcomeUnknownError: (409, "outcome_unknown"),
     errors.PayloadTooLargeError: (413, "payload_too_large"),
+    errors.KillSwitchOnError: (423, "kill_switch_on"),
+    errors.OutsideTradeWindowError: (423, "outside_trade_window"),
+    errors.RateLimitedError: (429, "rate_limited"),
     errors.TemporarilyUnavailableError: (503, "temporarily_unavailable"),
 }
 """Clients branch on the codes, so they never change. TradingView sends again after a 5xx and after nothing else."""
+
+_NOT_TOLD = ("status", "more", "touched")
 
 RETRY_AFTER_SECONDS = 5
 
@@ -41,14 +46,16 @@ Response = dict[str, Any]
 
 def success(outcome: Outcome, warnings: Iterable[Mapping[str, str]], request_id: str) -> Response:
     """Answer what was done; absent values are left out."""
-    body: dict[str, object] = {"success": True, "status": outcome.status, "request_id": request_id}
-    for name in Outcome.__dataclass_fields__:
-        value = getattr(outcome, name)
-        if value is not None:
-            body[name] = value
+    body = {"success": True, "status": outcome.status, "request_id": request_id} | told(outcome)
     if found := list(warnings):
         body["warnings"] = found
     return _response(200, body)
+
+
+def told(outcome: Outcome) -> dict[str, object]:
+    """Return what an answer tells of an outcome, whether it is all of the answer or a part."""
+    values = {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__ if name not in _NOT_TOLD}
+    return {name: value for name, value in values.items() if value is not None} | dict(outcome.more)
 
 
 def code(error: OrderhookError) -> str:
@@ -59,11 +66,13 @@ def code(error: OrderhookError) -> str:
 def refusal(error: OrderhookError, request_id: str) -> Response:
     """Answer why nothing was done and what to do about it."""
     status, word = STATUS_AND_CODE[type(error)]
-    body = {"success": False, "error": word, "detail": error.detail, "request_id": request_id}
-    for name in ("field", "state"):
-        if getattr(error, name) is not None:
-            body[name] = getattr(error, name)
+    body = {"success": False, "error": word, "detail": error.detail, "request_id": request_id} | _told_of(error)
     return _response(status, body, {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {})
+
+
+def _told_of(error: OrderhookError) -> dict[str, object]:
+    values = {name: getattr(error, name) for name in ("field", "state")}
+    return {name: value for name, value in values.items() if value is not None} | dict(error.more)
 
 
 def ignored_field(command: str, field: str) -> dict[str, str]:
