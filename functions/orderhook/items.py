@@ -93,7 +93,7 @@ def _untyped(typed: Mapping[str, Any]) -> Any:
 
 def event(entry: Event) -> Item:
     """Return an entry of a history as plain values."""
-    return {name: value for name, value in asdict(entry).items() if value != {}}
+    return {name: value for name, value in asdict(entry).items() if value not in ({}, None)}
 
 
 def order_item(stamp: Stamp, order: Order) -> Item:
@@ -108,8 +108,12 @@ def order(item: Mapping[str, Any]) -> Order:
     found = plain(item)
     counts = ("qty", "filled", "version", "cancel_filled")
     numbers: Item = {name: int(found[name]) for name in counts if name in found}
-    history = tuple(Event(**entry | {"state": OrderState(entry["state"])}) for entry in found["history"])
+    history = tuple(_event(**entry) for entry in found["history"])
     return Order(**_known(Order, found) | numbers | {"state": OrderState(found["state"]), "history": history})
+
+
+def _event(*, state: str | None = None, **rest: Any) -> Event:
+    return Event(OrderState(state) if state else None, **rest)
 
 
 def strategy_item(stamp: Stamp, strategy: Strategy, names: Mapping[str, str]) -> Item:

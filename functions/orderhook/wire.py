@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS, READ_SECONDS = 0.3, 0.6
 ATTEMPTS = 3
+CONNECTIONS = 16
+"""How many requests may be under way at once, and keep their connections for the next ones."""
 
 _WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
 
@@ -36,6 +38,7 @@ def connect(**options: Any) -> "DynamoDBClient":
         # Legacy mode has DynamoDB's own schedule, 50 ms and doubling; standard mode may wait a second at once.
         retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
         tcp_keepalive=True,
+        max_pool_connections=CONNECTIONS,
     )
     # What boto3.client makes, without the transfer manager for S3 that comes with boto3: a twentieth of the cold start.
     client = cast("DynamoDBClient", get_session().create_client("dynamodb", config=config, **options))

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from orderhook.commands.cancel import Cancel
+from orderhook.commands.cancel_orders import CancelAllOrders, CancelOrders
+from orderhook.commands.cancel_replace import CancelReplace
+from orderhook.commands.change import Change
+from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.commands.command import Command
 from orderhook.commands.place import Place
 from orderhook.errors import MissingFieldError, UnknownCommandError, UnsupportedCommandError, UnsupportedValueError
@@ -14,13 +18,13 @@ from orderhook.payload import lower, upper
 
 __all__ = ["COMMANDS", "NOT_YET", "Command", "read", "recognise"]
 
-COMMANDS: Mapping[str, type[Command]] = {command.word: command for command in (Cancel, Place)}
+COMMANDS: Mapping[str, type[Command]] = {
+    command.word: command
+    for command in (Cancel, Place, CancelOrders, CancelAllOrders, CancelReplace, Change, CloseStrategy)
+}
 
-NOT_YET = frozenset(
-    "CANCELORDERS CANCELALLORDERS CANCELREPLACE CHANGE CLOSESTRATEGY CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE "
-    "REVERSE REVERSEPOSITION".split()
-)
-"""Commands of the language that are not built."""
+NOT_YET = frozenset("CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE REVERSE REVERSEPOSITION".split())
+"""Commands of the language that act on positions, which only a venue knows."""
 
 
 def recognise(fields: Mapping[str, str]) -> type[Command]:
