@@ -1,5 +1,6 @@
 """The wire to DynamoDB: one client, what is retried, and the time that all of it may take."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ def connect(**options: Any) -> "DynamoDBClient":
 @dataclass(slots=True)
 class _Budget:
     deadline: float
+    reserve: float = CONNECT_SECONDS + READ_SECONDS
+    """How long before the deadline the last request may begin: as long as the client may wait for its answer."""
     in_doubt: int = 0
     """Writes that were sent, and not refused."""
 
@@ -73,6 +76,23 @@ def time_budget(deadline: float) -> Iterator[None]:
         _budget.reset(token)
 
 
+@contextmanager
+def last_requests_until(seconds: float) -> Iterator[None]:
+    """Let requests begin until so many seconds before the deadline; the caller answers in time without waiting."""
+    budget = _budget.get()
+    token = _budget.set(budget and _Budget(budget.deadline, seconds))
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+def seconds_left() -> float:
+    """Return how much of the present time budget is left; infinity without one."""
+    budget = _budget.get()
+    return budget.deadline - time.monotonic() if budget else math.inf
+
+
 def may_have_written() -> bool:
     """Tell whether the present time budget saw a write that was sent and not refused: done, or its fate unknown."""
     budget = _budget.get()
@@ -83,7 +103,7 @@ def _before_send(event_name: str, **_: object) -> None:
     budget = _budget.get()
     if budget is None:
         return
-    if time.monotonic() + CONNECT_SECONDS + READ_SECONDS > budget.deadline:
+    if time.monotonic() + budget.reserve > budget.deadline:
         raise _OutOfTimeError
     budget.in_doubt += event_name.endswith(_WRITES)
 

@@ -1,5 +1,6 @@
 """Cancel many orders at once, each with a conditional write of its own, as many as the time budget allows."""
 
+import math
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -8,7 +9,10 @@ from dataclasses import dataclass, field
 from orderhook.book import OrderBook
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import TERMINAL, OrderState, Stamp
-from orderhook.wire import CONNECTIONS
+from orderhook.wire import CONNECTIONS, last_requests_until, seconds_left
+
+_LAST_SECONDS, _ANSWER_SECONDS = 0.2, 0.1
+"""How long before the end of the time budget the last cancel may begin, and the answer is put together."""
 
 _threads = ThreadPoolExecutor(max_workers=CONNECTIONS, thread_name_prefix="sweep")
 
@@ -39,20 +43,29 @@ def cancel_all(book: OrderBook, stamp: Stamp, order_ids: Iterable[str]) -> Sweep
     sweep = Sweep()
     sent: list[tuple[str, Future[str]]] = []
     complete = True
-    try:
-        for order_id in order_ids:
-            # Not list.extend: what was sent before the listing failed has to stay.
-            sent.append((order_id, _threads.submit(copy_context().run, _cancel, book, stamp, order_id)))  # noqa: PERF401
-    except TemporarilyUnavailableError:
-        complete = False
+    with last_requests_until(_LAST_SECONDS):
+        try:
+            for order_id in order_ids:
+                # Not list.extend: what was sent before the listing failed has to stay.
+                sent.append((order_id, _threads.submit(copy_context().run, _cancel, book, stamp, order_id)))  # noqa: PERF401
+        except TemporarilyUnavailableError:
+            complete = False
     for order_id, word in sent:
-        getattr(sweep, word.result()).append(order_id)
+        getattr(sweep, _result(word)).append(order_id)
     if sweep.remaining or not complete:
         raise TemporarilyUnavailableError(
             "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest.",
             more=sweep.as_data,
         )
     return sweep
+
+
+def _result(word: Future[str]) -> str:
+    left = seconds_left() - _ANSWER_SECONDS
+    try:
+        return word.result(None if left == math.inf else max(0.0, left))
+    except TimeoutError:
+        return "remaining"
 
 
 def _cancel(book: OrderBook, stamp: Stamp, order_id: str) -> str:
