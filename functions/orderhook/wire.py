@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
@@ -57,6 +58,12 @@ class _Budget:
     """How long before the deadline the last request may begin: as long as the client may wait for its answer."""
     in_doubt: int = 0
     """Writes that were sent, and not refused."""
+    lock: Lock = field(default_factory=Lock)
+
+    def doubt(self, more: int) -> None:
+        """Count a write, or take one back; threads that serve one alert share its budget."""
+        with self.lock:
+            self.in_doubt += more
 
 
 class _OutOfTimeError(Exception):
@@ -105,7 +112,7 @@ def _before_send(event_name: str, **_: object) -> None:
         return
     if time.monotonic() + budget.reserve > budget.deadline:
         raise _OutOfTimeError
-    budget.in_doubt += event_name.endswith(_WRITES)
+    budget.doubt(event_name.endswith(_WRITES))
 
 
 def _note_write_refused(parsed_response: Mapping[str, Any] | None, exception: Exception | None, **_: object) -> None:
@@ -113,7 +120,7 @@ def _note_write_refused(parsed_response: Mapping[str, Any] | None, exception: Ex
     never_left = isinstance(exception, ConnectTimeoutError | EndpointConnectionError)
     refused = parsed_response and 400 <= parsed_response["ResponseMetadata"]["HTTPStatusCode"] < 500
     if (budget := _budget.get()) and (never_left or refused):
-        budget.in_doubt -= 1
+        budget.doubt(-1)
 
 
 def _retry_conflict(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: object) -> Any:

@@ -9,6 +9,7 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 
 from local import demo
+from local.embedded import one_request_at_a_time
 from local.table import create_table
 from orderhook.book import OrderBook
 from orderhook.wire import connect
@@ -24,7 +25,7 @@ def deliver(request: AWSPreparedRequest) -> AWSResponse:
 @pytest.fixture(scope="session")
 def table() -> Iterator[Table]:
     """One table for the whole tier, empty before each test."""
-    with mock_aws():
+    with one_request_at_a_time(), mock_aws():
         client = connect()
         create_table(client, "orderhook")
         # Moto imports as it goes: the first requests of each kind take longer than the handler would wait.
