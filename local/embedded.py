@@ -31,7 +31,7 @@ def one_request_at_a_time() -> Iterator[None]:
         with turn:
             return answer(stubber, request)
 
-    BotocoreStubber.process_request = in_turn  # type: ignore[method-assign]
+    BotocoreStubber.process_request = in_turn  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ The webhook goes it at once, and the function behind the queue when a delay is o
 from collections.abc import Collection, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from orderhook import accounts, commands, responses
 from orderhook.book import OrderBook
@@ -13,6 +14,10 @@ from orderhook.commands import Command
 from orderhook.errors import CommandNotAllowedError, OrderhookError, TemporarilyUnavailableError
 from orderhook.keys import Key
 from orderhook.orders import Outcome, Stamp
+from orderhook.wire import result_in_time
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 @dataclass(slots=True)
@@ -88,7 +93,14 @@ def _run_all(several: Collection[Command], desk: Desk, stamp: Stamp) -> list[Out
     threads = ThreadPoolExecutor(len(several))
     running = [threads.submit(copy_context().run, run, number, command) for number, command in enumerate(several, 1)]
     threads.shutdown(wait=False)  # ends them when they are done
-    return [result.result() for result in running]
+    return [_result(result) for result in running]
+
+
+def _result(running: "Future[Outcome | OrderhookError]") -> Outcome | OrderhookError:
+    try:
+        return result_in_time(running)
+    except TemporarilyUnavailableError as error:
+        return error
 
 
 def _joined(results: Sequence[tuple[str, Outcome | OrderhookError]]) -> Outcome:

@@ -1,13 +1,12 @@
 """The wire to DynamoDB: one client, what is retried, and the time that all of it may take."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
@@ -17,10 +16,16 @@ from botocore.session import get_session
 from orderhook.errors import TemporarilyUnavailableError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from mypy_boto3_dynamodb import DynamoDBClient
+
+Result = TypeVar("Result")
 
 CONNECT_SECONDS, READ_SECONDS = 0.3, 0.6
 ATTEMPTS = 3
+ANSWER_SECONDS = 0.1
+"""How long before the end of the time budget nothing more is waited for, so that there is time to tell what was done."""
 CONNECTIONS = 16
 """How many requests may be under way at once, and keep their connections for the next ones."""
 
@@ -94,10 +99,13 @@ def last_requests_until(seconds: float) -> Iterator[None]:
         _budget.reset(token)
 
 
-def seconds_left() -> float:
-    """Return how much of the present time budget is left; infinity without one."""
+def result_in_time(future: "Future[Result]") -> Result:
+    """Wait for a result as long as the present time budget allows; raises TemporarilyUnavailableError after that."""
     budget = _budget.get()
-    return budget.deadline - time.monotonic() if budget else math.inf
+    try:
+        return future.result(budget and max(0.0, budget.deadline - ANSWER_SECONDS - time.monotonic()))
+    except TimeoutError:
+        raise _unavailable() from None
 
 
 def may_have_written() -> bool:

@@ -1,6 +1,5 @@
 """Cancel many orders at once, each with a conditional write of its own, as many as the time budget allows."""
 
-import math
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -9,10 +8,10 @@ from dataclasses import dataclass, field
 from orderhook.book import OrderBook
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import TERMINAL, OrderState, Stamp
-from orderhook.wire import CONNECTIONS, last_requests_until, seconds_left
+from orderhook.wire import CONNECTIONS, last_requests_until, result_in_time
 
-_LAST_SECONDS, _ANSWER_SECONDS = 0.2, 0.1
-"""How long before the end of the time budget the last cancel may begin, and the answer is put together."""
+_LAST_SECONDS = 0.2
+"""How long before the end of the time budget the last cancel may begin."""
 
 _threads = ThreadPoolExecutor(max_workers=CONNECTIONS, thread_name_prefix="sweep")
 
@@ -61,10 +60,9 @@ def cancel_all(book: OrderBook, stamp: Stamp, order_ids: Iterable[str]) -> Sweep
 
 
 def _result(word: Future[str]) -> str:
-    left = seconds_left() - _ANSWER_SECONDS
     try:
-        return word.result(None if left == math.inf else max(0.0, left))
-    except TimeoutError:
+        return result_in_time(word)
+    except TemporarilyUnavailableError:
         return "remaining"
 
 
