@@ -4,15 +4,15 @@
 
 import base64
 import gc
+import json
 import os
 import secrets
+import sys
 import time
 import traceback
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 # Imports make a great many objects and hardly any garbage: looking for it took a twentieth of the cold start.
@@ -22,10 +22,11 @@ gc.disable()
 # that crosses the edge of a 16 KB chunk of CPython's stack, mapped anew each time: a sixth of the cold start.
 import urllib3  # noqa: F401
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from orderhook import execution, payload, responses
 from orderhook.book import OrderBook
+from orderhook.deadline import DeadlineError, call_until
 from orderhook.errors import (
     DuplicateFieldError,
     InvalidSecretKeyError,
@@ -48,14 +49,18 @@ BUDGET_SECONDS = 2.2
 
 _UNAVAILABLE = "This alert could not be answered. Send it again; it is safe."
 
-logger = Logger()
+# One encoder for all lines; by itself, Logger makes one for each, and tries to read each message as JSON.
+_json = json.JSONEncoder(default=str, separators=(",", ":"), ensure_ascii=False).encode
+logger = Logger(json_serializer=_json, json_deserializer=str)
 settings = Settings.from_environment(os.environ)
 book = OrderBook(connect(), settings.table, settings.retention)
 keyring = KeyRing(book.key, settings.key_cache_seconds)
-_threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="alert")
 
 gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
 gc.enable()
+
+
+_LOGGED = [name for name in Trail.__dataclass_fields__ if name != "repeatable"]
 
 
 def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG001  Lambda passes a context
@@ -69,13 +74,10 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
     trail = Trail(request_id=f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(10)}")
     deadline = started + BUDGET_SECONDS - _age(event, now)
     with time_budget(deadline):
-        # In a thread: the client's time-outs are for each part of an answer, and only leaving ends the wait for a name
-        # server, or for a table that answers byte by byte.
-        answering = _threads.submit(copy_context().run, _answer, event, now, trail)
         try:
-            response = answering.result(max(0.0, deadline - time.monotonic()))
-        except TimeoutError:
-            trail = replace(trail)  # a copy: the thread may still write to the other
+            # The budget keeps requests from beginning that could last too long; this ends what does so nevertheless.
+            response = call_until(deadline, _answer, event, now, trail)
+        except DeadlineError:
             response = _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
     milliseconds = round((time.monotonic() - started) * 1000, 1)
     _log(trail, response["statusCode"], milliseconds)
@@ -152,7 +154,7 @@ def _at(event: object, *path: str) -> object:
 
 
 def _log(trail: Trail, status: int, milliseconds: float) -> None:
-    known = {name: value for name, value in asdict(trail).items() if value is not None and name != "repeatable"}
+    known = {name: value for name in _LOGGED if (value := getattr(trail, name)) is not None}
     logger.info("alert", status=status, milliseconds=milliseconds, **known)
     _count("Alerts", outcome=str(trail.outcome))
 
@@ -165,6 +167,14 @@ def _report(defect: Exception, trail: Trail) -> None:
 
 
 def _count(name: str, **dimensions: str) -> None:
-    with single_metric(name=name, unit=MetricUnit.Count, value=1) as metric:
-        for dimension, value in {"service": logger.service, **dimensions}.items():
-            metric.add_dimension(dimension, value)
+    sys.stdout.write(_json(_metric(name, **dimensions).serialize_metric_set()) + "\n")
+
+
+@cache
+def _metric(name: str, **dimensions: str) -> EphemeralMetrics:
+    """Return a metric of value 1 to be written again and again; the time of each is taken when it is serialized."""
+    metric = EphemeralMetrics()
+    metric.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    for dimension, value in {"service": logger.service, **dimensions}.items():
+        metric.add_dimension(dimension, value)
+    return metric

@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 CONNECT_SECONDS, READ_SECONDS = 0.3, 0.6
 ATTEMPTS = 3
 ANSWER_SECONDS = 0.1
-"""How long before the end of the time budget nothing more is waited for, so that there is time to tell what was done."""
+"""How long before the end of the time budget the waiting ends, so that there is time to tell what was done."""
 CONNECTIONS = 16
 """How many requests may be under way at once, and keep their connections for the next ones."""
 
@@ -102,8 +102,9 @@ def last_requests_until(seconds: float) -> Iterator[None]:
 def result_in_time(future: "Future[Result]") -> Result:
     """Wait for a result as long as the present time budget allows; raises TemporarilyUnavailableError after that."""
     budget = _budget.get()
+    left = budget.deadline - ANSWER_SECONDS - time.monotonic() if budget else None
     try:
-        return future.result(budget and max(0.0, budget.deadline - ANSWER_SECONDS - time.monotonic()))
+        return future.result(left and max(0.0, left))
     except TimeoutError:
         raise _unavailable() from None
 
