@@ -206,15 +206,18 @@ class OrderBook:
     def report(self, stamp: Stamp, order_id: str, state: OrderState, filled: int | None = None) -> Written:
         """Record a state that a venue reports, if TRANSITIONS lets it follow; `filled` is the quantity so far.
 
-        At least once: a report whose answer was lost, and that another one overtook, may be recorded a second time.
+        Run twice, the second writes nothing, whatever was reported in between.
         """
         condition, states = _state_in(sources(state))
-        condition += " AND #request_id <> :request_id"  # a second part fill may follow the first, but not be it
-        sets = ""
+        # The same state may follow again, in another report. Not looked up in the history: DynamoDB's manual promises
+        # `contains` for a list's strings, and no word of maps.
+        condition += " AND NOT contains(#reports, :request_id)"
+        sets = ", #reports = list_append(if_not_exists(#reports, :none), :reports)"
+        states |= wire({":none": [], ":reports": [stamp.request_id]})
         if filled is not None:
             condition += " AND #filled <= :filled AND #qty >= :filled"
             states[":filled"] = {"N": str(filled)}
-            sets = ", #filled = :filled"
+            sets += ", #filled = :filled"
         return self._move(stamp, order_id, state, condition, states, sets)
 
     def _move(

@@ -32,7 +32,7 @@ Defect = Callable[[Patch], None]
 
 def wrongs(service: Service, rounds: int) -> list[str]:
     """Play until something is wrong, for this many rounds at most, and return it."""
-    trader = play.Trader(service.trader, service.key, service.issue_key(trader=f"{service.trader}-not"), service.book)
+    trader = play.Trader(service.trader, service.key, service.issue_key(trader=f"{service.trader}-not"))
     service.wire.always = now_and_then(lost_after_commit)
     for number in range(rounds):
         order_ids = [f"{number}-{index}{'s' if index % 2 else ''}" for index in range(10)]
