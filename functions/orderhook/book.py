@@ -5,9 +5,10 @@ request: when an answer is lost and the SDK sends the write again, our own item 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -35,12 +36,17 @@ if TYPE_CHECKING:
 _NEW = "attribute_not_exists(pk)"
 
 
-def _state_in(states: Iterable[OrderState]) -> tuple[str, Item]:
+# What is rendered of the same states and expressions is the same for every alert: once is enough.
+
+
+@cache
+def _state_in(states: frozenset[OrderState]) -> tuple[str, Mapping[str, Any]]:
     values = {f":state{number}": {"S": str(state)} for number, state in enumerate(sorted(states))}
     return f"#state IN ({', '.join(values)})", values
 
 
-def _aliases(*expressions: str) -> dict[str, str]:
+@lru_cache(64)
+def _aliases(*expressions: str) -> Mapping[str, str]:
     """Alias every attribute of the expressions: some of their names are reserved words."""
     return {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
 
@@ -144,13 +150,13 @@ class OrderBook:
         With `strategy_id` the order must belong to that strategy, or nothing is written.
         """
         condition, states = _state_in(CANCELLABLE)
+        values = {**states, ":key_id": {"S": stamp.key_id}}
         if strategy_id is not None:
             condition += " AND #strategy_id = :strategy_id"
-            states[":strategy_id"] = {"S": strategy_id}
+            values[":strategy_id"] = {"S": strategy_id}
         sets = ", #cancelled_at = :at, #cancel_request_id = :request_id, #cancel_key_id = :key_id"
         sets += ", #cancel_filled = #filled"
-        states[":key_id"] = {"S": stamp.key_id}
-        return self._change(stamp, order_id, OrderState.CANCELLED, condition, states, sets)
+        return self._change(stamp, order_id, OrderState.CANCELLED, condition, values, sets)
 
     def report(self, stamp: Stamp, order_id: str, state: OrderState, filled: int | None = None) -> Written:
         """Record a state that a venue reports, if TRANSITIONS lets it follow; `filled` is the quantity so far.
@@ -158,13 +164,14 @@ class OrderBook:
         At least once: a report whose answer was lost, and that another one overtook, may be recorded a second time.
         """
         condition, states = _state_in(sources(state))
+        values = {**states}
         condition += " AND #request_id <> :request_id"  # a second part fill may follow the first, but not be it
         sets = ""
         if filled is not None:
             condition += " AND #filled <= :filled AND #qty >= :filled"
-            states[":filled"] = {"N": str(filled)}
+            values[":filled"] = {"N": str(filled)}
             sets = ", #filled = :filled"
-        return self._change(stamp, order_id, state, condition, states, sets)
+        return self._change(stamp, order_id, state, condition, values, sets)
 
     def _change(
         self, stamp: Stamp, order_id: str, state: OrderState, condition: str, values: Item, more_sets: str = ""
