@@ -149,7 +149,7 @@ def _age(event: Mapping[str, Any], now: datetime) -> float:
 
 def _at(event: object, *path: str) -> object:
     for name in path:
-        event = event.get(name) if isinstance(event, Mapping) else None
+        event = event.get(name) if isinstance(event, dict) else None
     return event
 
 

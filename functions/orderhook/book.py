@@ -5,10 +5,11 @@ request: when an answer is lost and the SDK sends the write again, our own item 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -40,12 +41,17 @@ if TYPE_CHECKING:
 _NEW = "attribute_not_exists(pk)"
 
 
-def _state_in(states: Iterable[OrderState]) -> tuple[str, Item]:
+# What is rendered of the same states and expressions is the same for every alert: once is enough.
+
+
+@cache
+def _state_in(states: frozenset[OrderState]) -> tuple[str, Mapping[str, Any]]:
     values = {f":state{number}": {"S": str(state)} for number, state in enumerate(sorted(states))}
     return f"#state IN ({', '.join(values)})", values
 
 
-def _aliases(*expressions: str) -> dict[str, str]:
+@lru_cache(64)
+def _aliases(*expressions: str) -> Mapping[str, str]:
     """Alias every attribute of the expressions: some of their names are reserved words."""
     return {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
 
@@ -170,11 +176,11 @@ class OrderBook:
 
         With `strategy_id` the order must belong to that strategy, or nothing is written.
         """
-        condition, values = _state_in(CANCELLABLE)
+        condition, states = _state_in(CANCELLABLE)
+        values = {**states, ":key_id": {"S": stamp.key_id}}
         if strategy_id is not None:
             condition += _OF_STRATEGY
             values[":strategy_id"] = {"S": strategy_id}
-        values[":key_id"] = {"S": stamp.key_id}
         return self._move(stamp, order_id, OrderState.CANCELLED, condition, values, _CANCEL)
 
     def change(
@@ -185,11 +191,15 @@ class OrderBook:
         Nothing is written unless every value fits: no quantity below the filled one, no price that the order's type
         does not have, and at least one value that is not there already. Run twice, the second therefore writes nothing.
         """
-        condition, values = _state_in(CHANGEABLE)
+        condition, states = _state_in(CHANGEABLE)
+        texts = {name: decimal_text(Decimal(value)) for name, value in new.items()}
+        values = {**states, **wire({f":{name}": value for name, value in new.items()})}
+        values |= _signature(stamp, stamp.event(None, texts))
         if strategy_id is not None:
             condition += _OF_STRATEGY
             values[":strategy_id"] = {"S": strategy_id}
-        for name in PRICES.keys() & new.keys():
+        prices = [name for name in PRICES if name in new]
+        for name in prices:
             types = {f":{word}": {"S": word} for word in PRICES[name]}
             condition += f" AND #order_type IN ({', '.join(types)})"
             values |= types
@@ -197,10 +207,8 @@ class OrderBook:
             condition += " AND #filled <= :qty"
         condition += f" AND ({' OR '.join(f'attribute_not_exists(#{name}) OR #{name} <> :{name}' for name in new)})"
         update = f"SET {_SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new)
-        if PRICES.keys() & new.keys():
+        if prices:
             update += " REMOVE #offset"  # a leg whose price is given no longer takes it from its entry's fill
-        texts = {name: decimal_text(Decimal(value)) for name, value in new.items()}
-        values |= wire({f":{name}": value for name, value in new.items()}) | _signature(stamp, stamp.event(None, texts))
         return self._update(stamp, order_id, update, condition, values)
 
     def report(self, stamp: Stamp, order_id: str, state: OrderState, filled: int | None = None) -> Written:
@@ -213,12 +221,12 @@ class OrderBook:
         # `contains` for a list's strings, and no word of maps.
         condition += " AND NOT contains(#reports, :request_id)"
         sets = ", #reports = list_append(if_not_exists(#reports, :none), :reports)"
-        states |= wire({":none": [], ":reports": [stamp.request_id]})
+        values = {**states, **wire({":none": [], ":reports": [stamp.request_id]})}
         if filled is not None:
             condition += " AND #filled <= :filled AND #qty >= :filled"
-            states[":filled"] = {"N": str(filled)}
+            values[":filled"] = {"N": str(filled)}
             sets += ", #filled = :filled"
-        return self._move(stamp, order_id, state, condition, states, sets)
+        return self._move(stamp, order_id, state, condition, values, sets)
 
     def _move(
         self, stamp: Stamp, order_id: str, state: OrderState, condition: str, values: Item, more_sets: str = ""
@@ -273,9 +281,10 @@ class OrderBook:
 
         With a `strategy`, it is started or joined as by place_in_strategy. Run twice, the second is refused.
         """
-        condition, values = _state_in(CANCELLABLE)
-        update, more_values = _changes(stamp, OrderState.CANCELLED, self._retention, _CANCEL + _REPLACED)
-        values |= more_values | wire({":key_id": stamp.key_id, ":replaced_by": orders[0].order_id})
+        condition, states = _state_in(CANCELLABLE)
+        update, changes = _changes(stamp, OrderState.CANCELLED, self._retention, _CANCEL + _REPLACED)
+        own = wire({":key_id": stamp.key_id, ":replaced_by": orders[0].order_id})
+        values = {**states, **changes, **own}
         cancel = {"Update": self._order_update(stamp.trader, old_order_id, update, condition, values)}
         first = [self._strategy_write(stamp, strategy, orders, join=join)] if strategy else []
         return self._transact(stamp, [*first, cancel], orders, replacing=True)

@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from types import FrameType
 from typing import TypeVar
 
@@ -27,14 +28,18 @@ def call_until(deadline: float, function: Callable[..., Result], *arguments: obj
     """
     if threading.current_thread() is not threading.main_thread():
         return _within(function, *arguments)
-    before = signal.signal(signal.SIGALRM, _interrupt)
+    _listen_for_alarms()
     # Again and again, because an error is swallowed where a destructor runs. A delay of 0 would be none at all.
     signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 1e-6), _REPEAT_SECONDS)
     try:
         return _within(function, *arguments)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+
+
+@cache  # once, and for good: without a handler, an alarm would end the process
+def _listen_for_alarms() -> None:
+    signal.signal(signal.SIGALRM, _interrupt)
 
 
 def _within(function: Callable[..., Result], *arguments: object) -> Result:

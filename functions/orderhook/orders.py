@@ -272,4 +272,4 @@ def timestamp(at: datetime) -> str:
     """Render a time as fixed-width ISO 8601 in UTC: text sorts as time does. Raises ValueError without a zone."""
     if at.tzinfo is None:
         raise ValueError("a time without a zone could be any time")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

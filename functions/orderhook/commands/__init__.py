@@ -58,8 +58,9 @@ def read(kind: type[Command], fields: Mapping[str, str]) -> tuple[Command, list[
     for name, way_out in kind.refused.items():
         if lower(fields.get(name, "false")) not in ("false", "no", "off"):
             raise UnsupportedValueError(f"{name} {way_out}.", field=name)
-    missing = [name for name, field in kind.model_fields.items() if field.is_required() and name not in fields]
+    own = kind.model_fields
+    missing = [name for name, field in own.items() if field.is_required() and name not in fields]
     if missing:
         raise MissingFieldError(f"{kind.word} needs {', '.join(missing)}: add {missing[0]}=...", field=missing[0])
-    command = kind(**{name: fields[name] for name in kind.model_fields if name in fields})
-    return command, [name for name in fields if name not in kind.model_fields and name != "command"]
+    command = kind(**{name: fields[name] for name in own if name in fields})
+    return command, [name for name in fields if name not in own and name != "command"]
