@@ -27,7 +27,7 @@ from orderhook.orders import (
     sources,
     timestamp,
 )
-from orderhook.wire import call, reasons
+from orderhook.wire import call, pages, reasons
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -344,17 +344,12 @@ class OrderBook:
         condition, values = "#pk = :pk", {":pk": pk}
         if prefix:
             condition, values = condition + " AND begins_with(#sk, :prefix)", values | {":prefix": prefix}
-        page: Item | None = {"IndexName": index} if index else {}
-        while page is not None:
-            answer = call(
-                self._client.query,
-                TableName=self._table,
-                KeyConditionExpression=condition,
-                ExpressionAttributeNames=_aliases(condition),
-                ExpressionAttributeValues=wire(values),
-                ConsistentRead=True,
-                **page,
-            )
-            yield from answer["Items"]
-            last = answer.get("LastEvaluatedKey")
-            page = page | {"ExclusiveStartKey": last} if last else None
+        return pages(
+            self._client.query,
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=_aliases(condition),
+            ExpressionAttributeValues=wire(values),
+            ConsistentRead=True,
+            **({"IndexName": index} if index else {}),
+        )
