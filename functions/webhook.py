@@ -42,7 +42,7 @@ from orderhook.keys import Key, KeyRing, holds_key
 from orderhook.orders import Stamp
 from orderhook.responses import Response
 from orderhook.settings import Settings
-from orderhook.wire import connect, may_have_written, time_budget
+from orderhook.wire import connect, may_have_written, time_budget, why
 
 BUDGET_SECONDS = 2.2
 """TradingView gives up after 3 s; what is left is for the way there and back."""
@@ -175,9 +175,7 @@ def _record(trail: Trail, now: datetime, status: int, milliseconds: float, deadl
         record = execution.record(trail, trail.key, now, status=status, milliseconds=milliseconds)
         _call_until(deadline, alerts.put, record)
     except Exception as failure:
-        cause = failure.__cause__ or failure
-        code = getattr(cause, "response", {}).get("Error", {}).get("Code")  # its message may quote the payload
-        logger.warning("alert not recorded", request_id=trail.request_id, reason=code or type(cause).__name__)
+        logger.warning("alert not recorded", request_id=trail.request_id, reason=why(failure))
         _count("AlertsNotRecorded")
 
 

@@ -50,8 +50,8 @@ DONE: Mapping[str, Entry] = MappingProxyType(
             "Nothing. What came of it is a record of its own, with the time at which the delay was over.",
         ),
         "kill_switch_on": Entry(
-            "Turned on by this alert, or in the way of it: alerts that trade are refused.",
-            "When you want to trade again, send kill_switch=false, then send the alert again.",
+            "The kill switch is on from now: alerts that trade are refused.",
+            "Turn it off when you want to trade again.",
         ),
         "kill_switch_off": Entry("The kill switch is off: alerts are carried out again.", "Nothing."),
     }
@@ -106,7 +106,7 @@ REFUSED: Mapping[str, Entry] = MappingProxyType(
         ),
         "order_not_found": Entry(
             "None of the trader's orders has this id, or the strategy has none of this name.",
-            "Compare with `orderhook orders`: case matters, and the key decides whose orders they are. Was it placed?",
+            "Look with `orderhook orders` whether it was placed: case matters, and the key says whose orders they are.",
         ),
         "strategy_not_found": Entry(
             "The trader has no strategy, or no template, of this name.",
@@ -121,7 +121,7 @@ REFUSED: Mapping[str, Entry] = MappingProxyType(
             "Correct strategy_id, or leave it out.",
         ),
         "duplicate_order_id": Entry(
-            "The order_id is taken by another order; the ids of finished orders stay taken for weeks.",
+            "The order_id is taken by another order; a finished order's stays taken for the stack's RetentionDays.",
             "Choose another order_id; a time in it makes each one new.",
         ),
         "outcome_unknown": Entry(
@@ -131,7 +131,10 @@ REFUSED: Mapping[str, Entry] = MappingProxyType(
         "payload_too_large": Entry(
             "The body is larger than 8 KiB. Such an alert leaves no record.", "Shorten the alert's message."
         ),
-        "kill_switch_on": DONE["kill_switch_on"],
+        "kill_switch_on": Entry(
+            "The kill switch was on, and nothing was done.",
+            "Turn it off when you want to trade again, then send what is still to be done.",
+        ),
         "outside_trade_window": Entry(
             "It was not the time of day at which the alert may trade.",
             "Correct the times of the alert, or let it say bypass_trade_windows=true.",
@@ -163,9 +166,9 @@ _NEVER_THERE: Mapping[str, str] = MappingProxyType(
 """Why an alert may have no record, and where to look instead."""
 
 
-def entry(word: str) -> Entry | None:
-    """Return what a status word or an error code means."""
-    return REFUSED.get(word) or DONE.get(word)
+def entry(status: int, word: str) -> Entry | None:
+    """Return what the word of an answer means, a status word or, with an HTTP status from 400, an error code."""
+    return (REFUSED if status >= 400 else DONE).get(word)
 
 
 def is_sent_again(status: int) -> bool:

@@ -117,7 +117,7 @@ def _is_at_fault(name: str, record: AlertRecord) -> bool:
 
 
 def _explanation(record: AlertRecord) -> Mapping[str, str]:
-    entry = reference.entry(record.outcome)
+    entry = reference.entry(record.status, record.outcome)
     said = {"It means": entry.meaning, "What to do": entry.way_out} if entry else {}
     if record.status < 400 or record.origin != "webhook":
         return said
@@ -127,7 +127,7 @@ def _explanation(record: AlertRecord) -> Mapping[str, str]:
 
 def alert_as_data(record: AlertRecord) -> dict[str, Any]:
     """Return a record for a script, with its explanation."""
-    entry = reference.entry(record.outcome)
+    entry = reference.entry(record.status, record.outcome)
     known = {name: getattr(record, name) for name in AlertRecord.__dataclass_fields__}
     return known | {
         "milliseconds": str(record.milliseconds),

@@ -167,5 +167,11 @@ def pages(query: Callable[..., Any], **arguments: Any) -> Iterator[dict[str, Any
         page = {"ExclusiveStartKey": last} if last else None
 
 
+def why(failure: BaseException) -> str:
+    """Name what kept a request from being answered: the table's code, or a class; a message may quote the payload."""
+    cause = failure.__cause__ or failure
+    return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
+
+
 def _unavailable() -> TemporarilyUnavailableError:
     return TemporarilyUnavailableError("The order book did not answer in time. Send the same alert again; it is safe.")
