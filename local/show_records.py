@@ -61,7 +61,7 @@ def _two_lines(record: AlertRecord) -> list[Cell]:
         Text.assemble(record.request_id[:_SHORT], "\n", (show.moment(record.received_at), DIM)),
         Text.assemble((_outcome(record), _style(record)), "\n", (f"{record.status}, {record.milliseconds} ms", DIM)),
         Text.assemble(record.command or "", "\n", (show.printable(_orders(record)), DIM)),
-        Text.assemble(show.printable(record.key_label or record.key_id), "\n", (record.source, DIM)),
+        Text.assemble(show.printable(record.key_label or record.key_id), "\n", (show.printable(record.source), DIM)),
     ]
 
 
