@@ -55,6 +55,10 @@ format: .venv ## Format the code, and repair what ruff can
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
 
+.PHONY: docs
+docs: .venv ## Write docs/errors.md from the code's table of answers
+	.venv/bin/python -m local.reference
+
 .PHONY: lock
 lock: $(filter $(own_uv),$(UV)) ## Update uv.lock after a change of pyproject.toml, and functions/requirements.txt with it
 	"$(UV)" lock $(ARGS)

@@ -105,7 +105,7 @@ def order_as_data(order: Order) -> dict[str, Any]:
     """Return an order for a script: numbers that are money or quantity as strings, as in every answer."""
     names = (
         "order_id order_name strategy_id account instrument action qty filled order_type tif limit_price stop_price "
-        "offset oco_id state since cancelled_at"
+        "offset oco_id state since cancelled_at notes replaces replaced_by"
     )
     found = {name: getattr(order, name) for name in names.split()}
     return {name: None if value is None else str(value) for name, value in found.items()}

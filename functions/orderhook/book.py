@@ -33,7 +33,7 @@ from orderhook.orders import (
     sources,
     timestamp,
 )
-from orderhook.wire import call, reasons
+from orderhook.wire import call, pages, reasons
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -488,17 +488,13 @@ class OrderBook:
         if prefix:
             condition += f" AND begins_with(#{index or 'sk'}, :prefix)"
             values[":prefix"] = prefix
-        page: Item | None = options | ({"IndexName": index} if index else {})
-        while page is not None:
-            answer = call(
-                self._client.query,
-                TableName=self._table,
-                KeyConditionExpression=condition,
-                ExpressionAttributeNames=_aliases(condition, *options.values()),
-                ExpressionAttributeValues=wire(values),
-                ConsistentRead=True,
-                **page,
-            )
-            yield from answer["Items"]
-            last = answer.get("LastEvaluatedKey")
-            page = page | {"ExclusiveStartKey": last} if last else None
+        return pages(
+            self._client.query,
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=_aliases(condition, *options.values()),
+            ExpressionAttributeValues=wire(values),
+            ConsistentRead=True,
+            **options,
+            **({"IndexName": index} if index else {}),
+        )

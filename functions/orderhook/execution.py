@@ -6,14 +6,17 @@ The webhook goes it at once, and the function behind the queue when a delay is o
 from collections.abc import Collection, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from orderhook import accounts, commands, responses
+from orderhook.alerts import MAX_ORDER_IDS, AlertRecord, Origin
 from orderhook.book import OrderBook
 from orderhook.commands import Command
 from orderhook.errors import CommandNotAllowedError, OrderhookError, TemporarilyUnavailableError
 from orderhook.keys import Key
-from orderhook.orders import Outcome, Stamp
+from orderhook.orders import Outcome, Stamp, timestamp
 from orderhook.wire import result_in_time
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Trail:
-    """What is known of a request so far, for its log line; nothing of it can hold a secret."""
+    """What is known of a request so far, for its log line and its record; nothing of it can hold a secret."""
 
     request_id: str
     key_id: str | None = None
@@ -32,8 +35,22 @@ class Trail:
     outcome: str | None = None
     field: str | None = None
     state: str | None = None
+
+    # Not for the log:
     repeatable: bool = True
-    """Whether the same alert may be sent again; not for the log."""
+    """Whether the same alert may be sent again."""
+    key: Key | None = None
+    """Who sent it; without a valid key, nobody is known and nothing is recorded."""
+    source: str = ""
+    fields: Mapping[str, str] | None = None
+    """As alerts.as_sent gives them."""
+    detail: str | None = None
+    order_ids: tuple[str, ...] = ()
+    duplicate: bool = False
+
+
+LOGGED = ("request_id", "key_id", "command", "order_id", "strategy_id", "outcome", "field", "state")
+"""What of a trail stands in the log line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +135,28 @@ def _joined(results: Sequence[tuple[str, Outcome | OrderhookError]]) -> Outcome:
         duplicate=None if fresh else True,
         more={"results": told},
         touched=tuple(order_id for outcome in outcomes for order_id in outcome.order_ids),
+    )
+
+
+def record(
+    trail: Trail, key: Key, at: datetime, *, status: int, milliseconds: float, origin: Origin = "webhook"
+) -> AlertRecord:
+    """Return the record of an alert that was answered with this status."""
+    return AlertRecord(
+        trader=key.trader,
+        request_id=trail.request_id,
+        received_at=timestamp(at),
+        key_id=key.key_id,
+        key_label=key.label,
+        source=trail.source,
+        fields=trail.fields or {},
+        command=trail.command,
+        status=status,
+        outcome=str(trail.outcome),
+        detail=trail.detail,
+        field=trail.field,
+        milliseconds=Decimal(str(milliseconds)),
+        order_ids=trail.order_ids[:MAX_ORDER_IDS],
+        duplicate=trail.duplicate,
+        origin=origin,
     )

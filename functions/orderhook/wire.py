@@ -1,5 +1,6 @@
 """The wire to DynamoDB: one client, what is retried, and the time that all of it may take."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from orderhook.errors import TemporarilyUnavailableError
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from botocore.awsrequest import AWSResponse
+    from botocore.model import OperationModel
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Result = TypeVar("Result")
@@ -51,6 +54,7 @@ def connect(**options: Any) -> "DynamoDBClient":
     client = cast("DynamoDBClient", get_session().create_client("dynamodb", config=config, **options))
     client.meta.events.register_first("before-send.dynamodb", _before_send)
     client.meta.events.register_first("needs-retry.dynamodb", _retry_conflict)
+    client.meta.events.register_first("needs-retry.dynamodb", _give_up)
     for write in _WRITES:
         client.meta.events.register(f"response-received.dynamodb.{write}", _note_write_refused)
     return client
@@ -61,6 +65,8 @@ class _Budget:
     deadline: float
     reserve: float = CONNECT_SECONDS + READ_SECONDS
     """How long before the deadline the last request may begin: as long as the client may wait for its answer."""
+    attempts: int | None = None
+    """How often a request may be sent; None leaves it to the retry rules."""
     in_doubt: int = 0
     """Writes that were sent, and not refused."""
     lock: Lock = field(default_factory=Lock)
@@ -92,7 +98,18 @@ def time_budget(deadline: float) -> Iterator[None]:
 def last_requests_until(seconds: float) -> Iterator[None]:
     """Let requests begin until so many seconds before the deadline; the caller answers in time without waiting."""
     budget = _budget.get()
-    token = _budget.set(budget and _Budget(budget.deadline, seconds))
+    token = _budget.set(budget and _Budget(budget.deadline, reserve=seconds))
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+@contextmanager
+def single_attempt() -> Iterator[None]:
+    """Send each request once, inside the present time budget; may_have_written() does not count what is sent here."""
+    budget = _budget.get()
+    token = _budget.set(_Budget(budget.deadline if budget else math.inf, attempts=1))
     try:
         yield
     finally:
@@ -139,6 +156,23 @@ def _retry_conflict(response: tuple[Any, Mapping[str, Any]] | None, attempts: in
     return 0.01 * 2**attempts
 
 
+def _give_up(
+    operation: "OperationModel",
+    response: "tuple[AWSResponse, Mapping[str, Any]] | None",
+    caught_exception: Exception | None,
+    attempts: int,
+    **_: object,
+) -> None:
+    """Raise at once what the last attempt met: a hook that returns cannot keep the others from another one."""
+    budget = _budget.get()
+    if budget is None or budget.attempts is None or attempts < budget.attempts:
+        return
+    if caught_exception:
+        raise caught_exception
+    if response and response[0].status_code >= 300:
+        raise ClientError(cast("Any", response[1]), operation.name)
+
+
 def _is_conflict(answer: Mapping[str, Any]) -> bool:
     return answer.get("Error", {}).get("Code") in _CONFLICT or "TransactionConflict" in reasons(answer)
 
@@ -160,6 +194,22 @@ def call(request: Callable[..., Any], **arguments: Any) -> Any:
         if code in _THROTTLED | _CONFLICT or status >= 500 or _PASSING_REASONS & set(reasons(error.response)):
             raise _unavailable() from error
         raise
+
+
+def pages(query: Callable[..., Any], **arguments: Any) -> Iterator[dict[str, Any]]:
+    """Yield the items of a query, asking for a page when the one before is used up; raises as call does."""
+    page: dict[str, Any] | None = {}
+    while page is not None:
+        answer = call(query, **arguments, **page)
+        yield from answer["Items"]
+        last = answer.get("LastEvaluatedKey")
+        page = {"ExclusiveStartKey": last} if last else None
+
+
+def why(failure: BaseException) -> str:
+    """Name what kept a request from being answered: the table's code, or a class; a message may quote the payload."""
+    cause = failure.__cause__ or failure
+    return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
 
 
 def _unavailable() -> TemporarilyUnavailableError:

@@ -4,6 +4,7 @@ from tests.integration.test_accounts import *  # noqa: F403
 from tests.integration.test_cancel import *  # noqa: F403
 from tests.integration.test_events import *  # noqa: F403
 from tests.integration.test_place import *  # noqa: F403
+from tests.integration.test_records import *  # noqa: F403
 from tests.integration.test_refusals import *  # noqa: F403
 from tests.integration.test_reports import *  # noqa: F403
 from tests.integration.test_requests import *  # noqa: F403

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 
 from orderhook.orders import OrderState
 from tests.builders import stamp
@@ -19,7 +20,7 @@ def overtaken(by: Callable[[], object]) -> Fault:
     def fault(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
         deliver(request)
         by()
-        return lost_after_commit(request, lambda _: AWSResponse("", 200, {}, None))
+        return lost_after_commit(request, lambda _: AWSResponse("", 200, HTTPHeaders(), None))
 
     return fault
 
@@ -27,7 +28,7 @@ def overtaken(by: Callable[[], object]) -> Fault:
 def events(service: Service) -> list[tuple[str, str]]:
     order = service.book.order(service.trader, "order-1")
     assert order is not None
-    return [(event.request_id, event.state) for event in order.history[2:]]
+    return [(event.request_id, str(event.state)) for event in order.history[2:]]
 
 
 def test_a_report_whose_answer_was_lost_is_recorded_once(service: Service) -> None:
