@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -84,12 +84,10 @@ class _Stdout:
 class Output:
     """Everything that the function writes to standard output and error; taking it empties it."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
+    def __init__(self, take: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take what was written with `take`."""
+        self.take = take
         monkeypatch.setattr(webhook.logger.registered_handler, "stream", _Stdout())
-
-    def take(self) -> str:
-        return "".join(self._capsys.readouterr())
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.take().splitlines()]
@@ -199,8 +197,12 @@ class Service:
         self.table.client.delete_item(TableName=self.table.name, Key=items.wire(key))
 
     def clear_away(self) -> None:
-        """Leave the wire, and the table empty: moto copies all of it at each transaction and scan, and would crawl."""
+        """Leave the wire, and the table empty."""
         self.wire.leave()
+        self.empty()
+
+    def empty(self) -> None:
+        """Empty the table, keys included: moto copies all of it at each transaction and scan, and would crawl."""
         requests = [{"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in self.everything()]
         for start in range(0, len(requests), 25):
             batch: Any = requests[start : start + 25]
