@@ -41,6 +41,8 @@ class Table:
     """What connect() needs for a further client."""
     deliver: Deliver
     """How a request gets there past the hooks of a client."""
+    read_all: Callable[[], list[Item]]
+    """How to see every item, of all traders, in DynamoDB's own form."""
 
     @cached_property
     def handlers_client(self) -> "DynamoDBClient":
@@ -232,8 +234,7 @@ class Service:
 
     def everything(self) -> list[Item]:
         """Return every item of the table, of all traders."""
-        pages = self.table.client.get_paginator("scan").paginate(TableName=self.table.name)
-        return [item for page in pages for item in page["Items"]]
+        return self.table.read_all()
 
     def _get(self, key: Item) -> Item | None:
         return self.table.client.get_item(TableName=self.table.name, Key=items.wire(key), ConsistentRead=True).get(

@@ -68,11 +68,13 @@ MISHAPS: Mapping[str, tuple[Fault, ...]] = {
 """What the requests of one alert or report meet, one after the other; the SDK sends up to three times, six on conflict."""
 
 TRADERS = ("ann", "bob")
-ORDER_IDS = ("a", "A", "b", "c")
+ORDER_IDS = ("a", "A", "b", "c", "d", "e")
 STRATEGY_IDS = ("s", "t")
 NAMES = ("ENTRY1", "ENTRY2", "TARGET1", "STOP1", "TARGET2", "STOP2")
+MARKET = {"order_type": "Market", "limit_price": "0"}
 EXTRAS: tuple[Mapping[str, str], ...] = (
     {},
+    MARKET,
     {"take_profit": "5010", "stop_loss": "4990"},
     {"take_profit": "5010.0", "stop_loss": "4990"},
     {"stop_loss_limit": "4990", "stop_loss_stop": "4995"},
@@ -80,6 +82,7 @@ EXTRAS: tuple[Mapping[str, str], ...] = (
     {"strategy": "scalp"},
     {"strategy": "swing"},
 )
+_ENTRY = {name: str(value) for name, value in ENTRY.items()}
 BRACKETS: tuple[tuple[model.Bracket, ...], ...] = (
     ((2, "10", "5"), (3, "20", None)),
     ((5, "7.5", "2.5"),),
@@ -118,6 +121,7 @@ class BookMachine(RuleBasedStateMachine):
     """Steps by rule and answers by word, of all runs."""
 
     def __init__(self) -> None:
+        """Begin with an order each, and a strategy each with its legs."""
         super().__init__()
         self.service.empty()
         names = {name: f"{name}-of-{self.service.trader}" for name in TRADERS}
@@ -130,7 +134,9 @@ class BookMachine(RuleBasedStateMachine):
         for known in self.traders.values():
             self.service.cancel("warms-the-key", key=known.key)
             self._store_template(known, "scalp", BRACKETS[0])
-        self.items = self._items()
+            self._send(known, Place({**_ENTRY, "order_id": "a"}), "none")
+            self._send(known, Place({**_ENTRY, "order_id": "b", "strategy_id": "s", "strategy": "scalp"}), "none")
+        self.items, self._now = self._items(), None
         self.acting: Trader | None = None
         self.tally["runs"] += 1
 
@@ -156,34 +162,20 @@ class BookMachine(RuleBasedStateMachine):
         mishap: str,
     ) -> None:
         given = {"order_id": order_id, "strategy_id": strategy_id, "limit_price": price, "account": account}
-        fields = {name: str(value) for name, value in {**ENTRY, **given, **extras}.items() if value is not None}
+        fields = {name: value for name, value in {**_ENTRY, **given, **extras}.items() if value is not None}
         self._send(self.traders[trader], Place(fields), mishap)
 
-    @rule(trader=trader, order_id=st.sampled_from(ORDER_IDS), mishap=mishap)
-    def place_market_order(self, trader: str, order_id: str, mishap: str) -> None:
-        fields = {name: str(value) for name, value in ENTRY.items() if name != "limit_price"}
-        self._send(self.traders[trader], Place(fields | {"order_type": "Market", "order_id": order_id}), mishap)
-
     @rule(
         trader=trader,
-        order=some_order,
-        strategy_id=st.sampled_from((None, None, None, *STRATEGY_IDS, "a")),
+        order=st.one_of(some_order, st.sampled_from(NAMES)),
+        strategy_id=st.sampled_from((None, None, *STRATEGY_IDS, "a")),
         mishap=mishap,
     )
-    def cancel(self, trader: str, order: int, strategy_id: str | None, mishap: str) -> None:
-        """Cancel any order that there is, the other trader's included."""
-        ids = [*ORDER_IDS, *(order_id for known in self.traders.values() for order_id in known.ids)]
-        fields = {"order_id": ids[order % len(ids)]} | ({"strategy_id": strategy_id} if strategy_id else {})
-        self._send(self.traders[trader], Cancel(fields), mishap)
-
-    @rule(
-        trader=trader,
-        name=st.sampled_from(NAMES),
-        strategy_id=st.sampled_from((None, *STRATEGY_IDS, *STRATEGY_IDS, "a", "b")),
-        mishap=mishap,
-    )
-    def cancel_by_name(self, trader: str, name: str, strategy_id: str | None, mishap: str) -> None:
-        fields = {"order_id": name} | ({"strategy_id": strategy_id} if strategy_id else {})
+    def cancel(self, trader: str, order: int | str, strategy_id: str | None, mishap: str) -> None:
+        """Cancel an order by its name, or by its id any that there is, the other trader's included."""
+        ids = [order_id for known in self.traders.values() for order_id in known.ids] or ["a"]
+        order_id = order if isinstance(order, str) else ids[order % len(ids)]
+        fields = {"order_id": order_id} | ({"strategy_id": strategy_id} if strategy_id else {})
         self._send(self.traders[trader], Cancel(fields), mishap)
 
     @precondition(lambda self: self.sent)
@@ -278,7 +270,8 @@ class BookMachine(RuleBasedStateMachine):
 
     def the_table_is_as_the_model_says(self) -> None:
         for known in self.traders.values():
-            assert _seen(self._items_now(), known) == known.book
+            seen = _seen(self._items_now(), known)
+            assert seen == known.book
 
     def nothing_of_anybody_else_is_touched(self) -> None:
         now = self._items_now()
