@@ -32,7 +32,7 @@ def in_process() -> Iterator[Table]:
         inside = backend[client.meta.region_name]
 
         def read_all() -> list[Item]:
-            # Moto takes 20 ms to answer a scan of a dozen items. A transaction that fails leaves it another table object.
+            # A scan of a dozen items takes moto 20 ms. A transaction that fails leaves it another table object.
             return [item.to_json()["Attributes"] for item in inside.tables[NAME].all_items()]
 
         yield Table(NAME, client, {}, _deliver_to_moto, read_all)

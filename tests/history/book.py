@@ -231,7 +231,7 @@ def _place_in_strategy(
             name, leg_id = f"{kind}{number}", f"{request_id}.{kind}{number}"
             bound[name] = leg_id
             both = {"order_name": name, "strategy_id": strategy_id, "oco_id": group}
-            orders[leg_id] = Order("Initialized", 0, _terms(fields | terms | both))
+            orders[leg_id] = Order("Initialized", 0, _terms({**fields, **terms, **both}))
     orders[order_id] = _entry(fields, strategy_id=strategy_id, order_name=entry_name, legs=bound)
     strategy = running or Strategy(fields["account"], fields["instrument"], "Active", fields.get("strategy"), {})
     strategy = replace(strategy, names={**names, entry_name: order_id, **bound})

@@ -12,11 +12,13 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import hypothesis
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ReadTimeoutError
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from orderhook.book import Written
 from orderhook.errors import TemporarilyUnavailableError
@@ -65,7 +67,7 @@ MISHAPS: Mapping[str, tuple[Fault, ...]] = {
     "busy at the second request": (through, *(_throttled,) * 3),
     "answer to the second request lost": (through, *(lost_after_commit,) * 3),
 }
-"""What the requests of one alert or report meet, one after the other; the SDK sends up to three times, six on conflict."""
+"""What the requests of one alert or report meet, in turn; the SDK tries three times, and after a conflict six."""
 
 TRADERS = ("ann", "bob")
 ORDER_IDS = ("a", "A", "b", "c", "d", "e")
@@ -91,8 +93,8 @@ BRACKETS: tuple[tuple[model.Bracket, ...], ...] = (
 
 trader = st.sampled_from(TRADERS)
 mishap = st.one_of(st.just("none"), st.sampled_from(sorted(MISHAPS)))
-some_order = st.integers(0, 30)
-"""One of the orders that there are, counted around."""
+some_order = st.one_of(st.just(-1), st.integers(0, 30))
+"""One of the orders that there are, counted around; -1 stands for the one that was last spoken of."""
 
 
 @dataclass
@@ -118,7 +120,7 @@ class BookMachine(RuleBasedStateMachine):
 
     service: ClassVar[Service]
     tally: ClassVar[Counter[str]]
-    """Steps by rule and answers by word, of all runs."""
+    """Answers by their words, of all runs."""
 
     def __init__(self) -> None:
         """Begin with an order each, and a strategy each with its legs."""
@@ -131,11 +133,13 @@ class BookMachine(RuleBasedStateMachine):
         self.reported: list[tuple[Trader, Report]] = []
         self.cancelled: Counter[tuple[str, str]] = Counter()
         self.numbers = count(1)
+        self.last = ""
         for known in self.traders.values():
             self.service.cancel("warms-the-key", key=known.key)
             self._store_template(known, "scalp", BRACKETS[0])
             self._send(known, Place({**_ENTRY, "order_id": "a"}), "none")
             self._send(known, Place({**_ENTRY, "order_id": "b", "strategy_id": "s", "strategy": "scalp"}), "none")
+            self._send(known, Place({**_ENTRY, "order_id": "c", "strategy_id": "t"}), "none")
         self.items, self._now = self._items(), None
         self.acting: Trader | None = None
         self.tally["runs"] += 1
@@ -173,8 +177,7 @@ class BookMachine(RuleBasedStateMachine):
     )
     def cancel(self, trader: str, order: int | str, strategy_id: str | None, mishap: str) -> None:
         """Cancel an order by its name, or by its id any that there is, the other trader's included."""
-        ids = [order_id for known in self.traders.values() for order_id in known.ids] or ["a"]
-        order_id = order if isinstance(order, str) else ids[order % len(ids)]
+        order_id = order if isinstance(order, str) else self._order(order, *self.traders.values())
         fields = {"order_id": order_id} | ({"strategy_id": strategy_id} if strategy_id else {})
         self._send(self.traders[trader], Cancel(fields), mishap)
 
@@ -190,14 +193,11 @@ class BookMachine(RuleBasedStateMachine):
         waiting = self.waiting.pop(which % len(self.waiting))
         self._send(waiting.trader, waiting.command, mishap, left=waiting.left - 1)
 
-    @precondition(lambda self: any(known.ids for known in self.traders.values()))
     @rule(trader=trader, order=some_order, filled=st.sampled_from((None, 5)))
     def cancel_overtaken_by_a_fill(self, trader: str, order: int, filled: int | None) -> None:
         """Lose the answer of a cancel, and report a fill before the SDK asks again."""
         known = self.traders[trader]
-        if not known.ids:
-            return
-        order_id = known.ids[order % len(known.ids)]
+        order_id = self._order(order, known)
         said = Report(f"fill-{next(self.numbers)}", order_id, "Filled", filled)
         told: list[Written] = []
 
@@ -219,23 +219,21 @@ class BookMachine(RuleBasedStateMachine):
 
     # The venue
 
-    @precondition(lambda self: any(known.ids for known in self.traders.values()))
     @rule(
         trader=trader,
         order=some_order,
         state=st.sampled_from(
-            ("Submitted", "Accepted", "Working", "ChangePending", "CancelPending", "CancelSubmitted", "Cancelled")
-            + ("PartFilled", "PartFilled", "Filled", "Filled", "Rejected", "Expired", "Unknown")
+            "Submitted Accepted Working ChangePending CancelPending CancelPending CancelSubmitted Cancelled "
+            "PartFilled PartFilled Filled Filled Rejected Expired Unknown".split()
         ),
         filled=st.sampled_from((None, 0, 2, 3, 5, 6)),
         mishap=mishap,
     )
     def report(self, trader: str, order: int, state: str, filled: int | None, mishap: str) -> None:
         known = self.traders[trader]
-        if known.ids:
-            said = Report(f"venue-{next(self.numbers)}", known.ids[order % len(known.ids)], state, filled)
-            self.reported.append((known, said))
-            self._report(known, said, mishap)
+        said = Report(f"venue-{next(self.numbers)}", self._order(order, known), state, filled)
+        self.reported.append((known, said))
+        self._report(known, said, mishap)
 
     @precondition(lambda self: self.reported)
     @rule(which=st.integers(0, 30), mishap=mishap)
@@ -334,6 +332,12 @@ class BookMachine(RuleBasedStateMachine):
             self._agree(known, step, answer)
             self._become(known, step.after)
 
+    def _order(self, number: int, *owners: Trader) -> str:
+        ids = [order_id for known in owners for order_id in known.ids]
+        if number >= 0 or self.last not in ids:
+            self.last = ids[number % len(ids)]
+        return self.last
+
     def _post(self, known: Trader, command: Command, faults: tuple[Fault, ...]) -> Answer:
         self.acting = known
         with self._meeting(faults):
@@ -351,7 +355,9 @@ class BookMachine(RuleBasedStateMachine):
             assert {name: body[name] for name in ("success", "error", "state") if name in body} == step.answer
             return
         assert body == step.answer
-        item = plain(self._items_now()[f"TRADER#{known.name}", f"ORDER#{body['order_id']}"])
+        key = f"TRADER#{known.name}", f"ORDER#{body['order_id']}"
+        assert key in self._items_now()
+        item = plain(self._items_now()[key])
         if body["status"] in ("cancelled", "already_cancelled"):
             assert item.get("cancelled_at") == cancelled_at
         if body["status"] == "cancelled":
@@ -444,7 +450,19 @@ def _text(points: Decimal | None) -> str | None:
     return None if points is None else str(points)
 
 
-def machine(service: Service, monkeypatch: pytest.MonkeyPatch) -> type[BookMachine]:
-    """Return the machine over this service; the SDK does not pause between its attempts."""
+def run(service: Service, monkeypatch: pytest.MonkeyPatch, *, seed: int | None = None, **options: Any) -> Counter[str]:
+    """Run the machine over this service, and return its tally; `options` are Hypothesis' settings, more or less."""
+    # The SDK's pauses between its attempts are no part of this.
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
-    return type("BookMachine", (BookMachine,), {"service": service, "tally": Counter()})
+    tally: Counter[str] = Counter()
+    machine = type("BookMachine", (BookMachine,), {"service": service, "tally": tally})
+    chosen = settings(
+        **options,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(machine if seed is None else hypothesis.seed(seed)(machine), settings=chosen)
+    return tally
