@@ -61,7 +61,7 @@ def a_cancel_that_forgets_what_was_filled(patch: Patch) -> None:
         text, values = changes(stamp, state, *rest)
         if state != OrderState.CANCELLED or "#filled = :filled" in text:
             return text, values
-        return text.replace("SET ", "SET #filled = :none, ", 1), values | {":none": {"N": "0"}}
+        return text.replace("SET ", "SET #filled = :zero, ", 1), values | {":zero": {"N": "0"}}
 
     patch.setattr(book, "_changes", forgetful)
 

@@ -12,7 +12,7 @@ from tests.defects import Defect
 from tests.prove import book_machine
 from tests.service import Service
 
-RUNS, STEPS = 25, 30
+RUNS, STEPS = 15, 30
 
 NOT_STEP_BY_STEP = {defects.a_read_that_decides_a_later_write, defects.a_key_remembered_for_too_long}
 """Only a race shows the one, only time the other."""
@@ -30,5 +30,5 @@ def test_the_model_notices(defect: Defect, service: Service, monkeypatch: pytest
     # A defect that remembers what it did may hide when the same steps are taken again.
     with pytest.raises((AssertionError, Flaky)), open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
         book_machine.run(
-            service, monkeypatch, max_examples=60, stateful_step_count=STEPS, phases=[Phase.generate], seed=1
+            service, monkeypatch, max_examples=60, stateful_step_count=STEPS, phases=[Phase.generate], seed=3
         )

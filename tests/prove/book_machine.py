@@ -70,9 +70,9 @@ MISHAPS: Mapping[str, tuple[Fault, ...]] = {
 """What the requests of one alert or report meet, in turn; the SDK tries three times, and after a conflict six."""
 
 TRADERS = ("ann", "bob")
-ORDER_IDS = ("a", "A", "b", "c", "d", "e")
+ORDER_IDS = ("a", "A", "b", "c", "e", "f")
 STRATEGY_IDS = ("s", "t")
-NAMES = ("ENTRY1", "ENTRY2", "TARGET1", "STOP1", "TARGET2", "STOP2")
+NAMES = ("ENTRY1", "ENTRY1", "ENTRY2", "TARGET1", "STOP1", "TARGET2")
 MARKET = {"order_type": "Market", "limit_price": "0"}
 EXTRAS: tuple[Mapping[str, str], ...] = (
     {},
@@ -91,8 +91,17 @@ BRACKETS: tuple[tuple[model.Bracket, ...], ...] = (
     ((6, "10", "5"),),  # for more than an entry has
 )
 
+BEFORE: tuple[Mapping[str, str], ...] = (
+    {"order_id": "a"},
+    {"order_id": "b", "strategy_id": "s", "strategy": "scalp"},
+    {"order_id": "c", "strategy_id": "t"},
+    {"order_id": "d"},
+)
+REPORTED_BEFORE = (("c", "PartFilled", 2), ("d", "CancelPending", None))
+"""What each trader has from the beginning, so that few steps lead far."""
+
 trader = st.sampled_from(TRADERS)
-mishap = st.one_of(st.just("none"), st.sampled_from(sorted(MISHAPS)))
+mishap = st.one_of(st.just("none"), st.just("none"), st.sampled_from(sorted(MISHAPS)))
 some_order = st.one_of(st.just(-1), st.integers(0, 30))
 """One of the orders that there are, counted around; -1 stands for the one that was last spoken of."""
 
@@ -123,7 +132,6 @@ class BookMachine(RuleBasedStateMachine):
     """Answers by their words, of all runs."""
 
     def __init__(self) -> None:
-        """Begin with an order each, and a strategy each with its legs."""
         super().__init__()
         self.service.empty()
         names = {name: f"{name}-of-{self.service.trader}" for name in TRADERS}
@@ -137,9 +145,10 @@ class BookMachine(RuleBasedStateMachine):
         for known in self.traders.values():
             self.service.cancel("warms-the-key", key=known.key)
             self._store_template(known, "scalp", BRACKETS[0])
-            self._send(known, Place({**_ENTRY, "order_id": "a"}), "none")
-            self._send(known, Place({**_ENTRY, "order_id": "b", "strategy_id": "s", "strategy": "scalp"}), "none")
-            self._send(known, Place({**_ENTRY, "order_id": "c", "strategy_id": "t"}), "none")
+            for more in BEFORE:
+                self._send(known, Place({**_ENTRY, **more}), "none")
+            for number, (order_id, state, filled) in enumerate(REPORTED_BEFORE):
+                self._report(known, Report(f"before-{number}", order_id, state, filled), "none")
         self.items, self._now = self._items(), None
         self.acting: Trader | None = None
         self.tally["runs"] += 1
@@ -169,15 +178,21 @@ class BookMachine(RuleBasedStateMachine):
         fields = {name: value for name, value in {**_ENTRY, **given, **extras}.items() if value is not None}
         self._send(self.traders[trader], Place(fields), mishap)
 
+    @rule(trader=trader, order=some_order, strategy_id=st.sampled_from((None, None, *STRATEGY_IDS, "a")), mishap=mishap)
+    def cancel(self, trader: str, order: int, strategy_id: str | None, mishap: str) -> None:
+        """Cancel any order that there is, the other trader's included."""
+        self._cancel(trader, self._order(order, *self.traders.values()), strategy_id, mishap)
+
     @rule(
         trader=trader,
-        order=st.one_of(some_order, st.sampled_from(NAMES)),
-        strategy_id=st.sampled_from((None, None, *STRATEGY_IDS, "a")),
+        name=st.sampled_from(NAMES),
+        strategy_id=st.sampled_from((*STRATEGY_IDS, *STRATEGY_IDS, "a", None)),
         mishap=mishap,
     )
-    def cancel(self, trader: str, order: int | str, strategy_id: str | None, mishap: str) -> None:
-        """Cancel an order by its name, or by its id any that there is, the other trader's included."""
-        order_id = order if isinstance(order, str) else self._order(order, *self.traders.values())
+    def cancel_by_name(self, trader: str, name: str, strategy_id: str | None, mishap: str) -> None:
+        self._cancel(trader, name, strategy_id, mishap)
+
+    def _cancel(self, trader: str, order_id: str, strategy_id: str | None, mishap: str) -> None:
         fields = {"order_id": order_id} | ({"strategy_id": strategy_id} if strategy_id else {})
         self._send(self.traders[trader], Cancel(fields), mishap)
 
