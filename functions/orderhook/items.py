@@ -144,7 +144,7 @@ def key_item(key: Key) -> Item:
 def key(item: Mapping[str, Any]) -> Key:
     """Return the stored half of the key that an item holds."""
     found = plain(item)
-    return Key(**_known(Key, found) | {"digest": bytes(found["digest"]), "scopes": frozenset(found["scopes"])})
+    return Key(**_known(Key, found) | {"scopes": frozenset(found["scopes"])})
 
 
 def _known(kind: type[Order | Strategy | Key], found: Item) -> Item:
