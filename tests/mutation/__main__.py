@@ -55,22 +55,24 @@ def modules(wanted: Sequence[str]) -> Iterator[Module]:
 
 def survivors(module: Module) -> Iterator[Change]:
     """Yield the mutants of a module that its tests do not notice, and print how many there were."""
-    source = module.path.read_text()
     started = time.monotonic()
-    original = trial.run(module, source, cpu_seconds=600, killers=())
-    if original.verdict != "survived":
-        sys.exit(f"{module.name}: without a mutant {original.killer or 'the tests'} failed already")
-    trial.import_beforehand(original.imported)
-    cpu_seconds = 5 + int(2 * original.seconds)
+    rehearsal = trial.rehearse(module)
+    if rehearsal.failure:
+        sys.exit(f"{module.name}: without a mutant its tests failed at {rehearsal.failure}")
+    trial.import_beforehand(rehearsal.imported)
+    cpu_seconds = 5 + int(2 * rehearsal.seconds)
     killers: list[str] = []
     verdicts: Counter[str] = Counter()
-    for mutant in mutants_of(source):
-        result = trial.run(module, mutant.source, cpu_seconds=cpu_seconds, killers=killers)
+    for mutant in mutants_of(module.path.read_text()):
+        tests = rehearsal.tests_of(mutant.lines)
+        # What has killed a neighbour will mostly kill this one too.
+        first = [test for test in killers if test in tests]
+        result = trial.run(module, mutant.source, list(dict.fromkeys([*first, *tests])), cpu_seconds=cpu_seconds)
         verdicts[result.verdict] += 1
         if result.verdict == "survived":
             yield mutant.change
         elif result.killer:
-            killers = [result.killer, *(test for test in killers if test != result.killer)][:20]
+            killers = list(dict.fromkeys([result.killer, *killers]))[:20]
     minutes = (time.monotonic() - started) / 60
     print(f"{module.name}: {verdicts.total()} mutants in {minutes:.1f} minutes, {dict(verdicts)}", flush=True)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper
+from libcst.metadata import MetadataWrapper, PositionProvider
 
 from tests.mutation.operators import mutations
 
@@ -44,17 +44,21 @@ class Change:
 class Mutant:
     change: Change
     source: str
+    lines: range | None
+    """The lines of the function's body in which it is, if it is in one."""
 
 
 def mutants_of(source: str) -> Iterator[Mutant]:
     """Yield every mutant of a module's source that compiles, each once."""
-    module = MetadataWrapper(cst.parse_module(source)).module  # in which no node stands twice
+    wrapper = MetadataWrapper(cst.parse_module(source))
+    module = wrapper.module  # in which no node stands twice
+    positions = wrapper.resolve(PositionProvider)
     known = {ast.dump(ast.parse(source))}
     pieces = [module.code_for_node(part) for part in (*module.header, *module.body, *module.footer)]
     for number, statement in enumerate(module.body, len(module.header)):
         finder = _Finder()
         statement.visit(finder)
-        for place, node, mutated in finder.found:
+        for place, function, node, mutated in finder.found:
             changed_statement = statement.deep_replace(node, mutated)
             assert isinstance(changed_statement, cst.CSTNode)
             changed = "".join([*pieces[:number], module.code_for_node(changed_statement), *pieces[number + 1 :]])
@@ -64,7 +68,9 @@ def mutants_of(source: str) -> Iterator[Mutant]:
                 continue
             if tree not in known:
                 known.add(tree)
-                yield Mutant(Change.between(place, source, changed), changed)
+                body = positions[function.body] if function else None
+                lines = range(body.start.line, body.end.line + 1) if body else None
+                yield Mutant(Change.between(place, source, changed), changed, lines)
 
 
 class _Finder(cst.CSTVisitor):
@@ -72,16 +78,24 @@ class _Finder(cst.CSTVisitor):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[str, cst.CSTNode, cst.CSTNode]] = []
+        self.found: list[tuple[str, cst.FunctionDef | None, cst.CSTNode, cst.CSTNode]] = []
         self._names: list[str] = []
+        self._functions: list[cst.FunctionDef] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         self._names += _name_of(node)
         looked_into = not isinstance(node, _NOT_LOOKED_INTO) and not _is_for_tools(node)
         if looked_into:
             place = ".".join(self._names) or "module"
-            self.found += ((place, node, mutated) for mutated in mutations(node))
+            function = self._functions[0] if self._functions else None
+            self.found += ((place, function, node, mutated) for mutated in mutations(node))
         return looked_into
+
+    def visit_FunctionDef_body(self, node: cst.FunctionDef) -> None:  # noqa: N802  the names are libcst's
+        self._functions.append(node)
+
+    def leave_FunctionDef_body(self, _: cst.FunctionDef) -> None:  # noqa: N802
+        self._functions.pop()
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
         del self._names[len(self._names) - len(_name_of(original_node)) :]
