@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 import webhook
-
 from local import records
 from orderhook.alerts import AlertLog, AlertRecord, id_prefix
 from orderhook.errors import InvalidValueError, TemporarilyUnavailableError
