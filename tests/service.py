@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -14,6 +14,7 @@ import pytest
 
 import webhook
 from orderhook import items, keys
+from orderhook.alerts import AlertLog, AlertRecord
 from orderhook.book import OrderBook
 from orderhook.keys import KeyRing
 from orderhook.orders import OrderState, Strategy, StrategyState
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 RETENTION = timedelta(days=9)
+ALERT_RETENTION = timedelta(days=11)
 BUDGET_SECONDS = webhook.BUDGET_SECONDS
 
 Item = dict[str, Any]
@@ -41,6 +43,8 @@ class Table:
     """What connect() needs for a further client."""
     deliver: Deliver
     """How a request gets there past the hooks of a client."""
+    read_all: Callable[[], list[Item]]
+    """How to see every item, of all traders, in DynamoDB's own form."""
 
     @cached_property
     def handlers_client(self) -> "DynamoDBClient":
@@ -84,12 +88,10 @@ class _Stdout:
 class Output:
     """Everything that the function writes to standard output and error; taking it empties it."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
+    def __init__(self, take: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take what was written with `take`."""
+        self.take = take
         monkeypatch.setattr(webhook.logger.registered_handler, "stream", _Stdout())
-
-    def take(self) -> str:
-        return "".join(self._capsys.readouterr())
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.take().splitlines()]
@@ -112,6 +114,8 @@ class Service:
         self.wire.watch(table.handlers_client)
         self.wired_book = OrderBook(table.handlers_client, table.name, RETENTION)
         self.work_on(self.wired_book)
+        self.alerts = AlertLog(table.client, table.name, ALERT_RETENTION)
+        self.record_in(AlertLog(table.handlers_client, table.name, ALERT_RETENTION))
         # A busy machine is not a slow table.
         monkeypatch.setattr(webhook, "BUDGET_SECONDS", 30)
 
@@ -127,6 +131,10 @@ class Service:
     def write_to(self, book: OrderBook) -> None:
         """Have the handler write to this book, and know the keys that it knows."""
         self._monkeypatch.setattr(webhook, "book", book)
+
+    def record_in(self, log: AlertLog) -> None:
+        """Have the handler leave its records of alerts here."""
+        self._monkeypatch.setattr(webhook, "alerts", log)
 
     def allow_sources(self, *networks: str) -> None:
         allowed = tuple(map(ip_network, networks))
@@ -155,6 +163,7 @@ class Service:
         """Have the handler know the trader's key, and forget what it took to learn it."""
         self.cancel("nothing-has-this-id")
         self.wire.requests.clear()
+        self.wire.records.clear()
         self.output.take()
 
     # Arrangements
@@ -199,8 +208,12 @@ class Service:
         self.table.client.delete_item(TableName=self.table.name, Key=items.wire(key))
 
     def clear_away(self) -> None:
-        """Leave the wire, and the table empty: moto copies all of it at each transaction and scan, and would crawl."""
+        """Leave the wire, and the table empty."""
         self.wire.leave()
+        self.empty()
+
+    def empty(self) -> None:
+        """Empty the table, keys included: moto copies all of it at each transaction and scan, and would crawl."""
         requests = [{"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in self.everything()]
         for start in range(0, len(requests), 25):
             batch: Any = requests[start : start + 25]
@@ -216,6 +229,12 @@ class Service:
         item = self.item(order_id)
         return item["state"]["S"] if item else None
 
+    def record_of(self, answer: Answer) -> AlertRecord:
+        """Return the record of an alert that was answered like this."""
+        record = self.alerts.get(self.trader, answer.request_id)
+        assert record is not None
+        return record
+
     def belongings(self) -> list[Item]:
         """Return everything that belongs to the trader, in DynamoDB's own form."""
         return self._query({"pk": items.trader_partition(self.trader)})
@@ -230,8 +249,7 @@ class Service:
 
     def everything(self) -> list[Item]:
         """Return every item of the table, of all traders."""
-        pages = self.table.client.get_paginator("scan").paginate(TableName=self.table.name)
-        return [item for page in pages for item in page["Items"]]
+        return self.table.read_all()
 
     def _get(self, key: Item) -> Item | None:
         return self.table.client.get_item(TableName=self.table.name, Key=items.wire(key), ConsistentRead=True).get(

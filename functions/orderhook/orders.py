@@ -54,6 +54,14 @@ CANCELLABLE = frozenset(
 )
 """The states from which CANCEL cancels; the condition of its write is rendered from this set."""
 
+CHANGEABLE = CANCELLABLE
+"""The states in which CHANGE alters an order: it is open, and no cancel is on its way."""
+
+PRICES: Mapping[str, tuple[OrderType, ...]] = MappingProxyType(
+    {"limit_price": ("LIMIT", "STOPLIMIT"), "stop_price": ("STOPMARKET", "STOPLIMIT")}
+)
+"""Which order types have which price."""
+
 BEING_CANCELLED = frozenset({_S.CANCEL_PENDING, _S.CANCEL_SUBMITTED})
 """Open, but a cancel is on its way to the venue."""
 
@@ -115,9 +123,9 @@ def sources(target: OrderState) -> frozenset[OrderState]:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of an order's history: the state it took, when, and in which request."""
+    """One entry of an order's history: the state it took (None: a CHANGE, it kept its own), when, in which request."""
 
-    state: OrderState
+    state: OrderState | None
     at: str
     request_id: str
     key_id: str
@@ -134,7 +142,7 @@ class Stamp:
     request_id: str
     at: datetime
 
-    def event(self, state: OrderState, changes: Mapping[str, str] | None = None) -> Event:
+    def event(self, state: OrderState | None, changes: Mapping[str, str] | None = None) -> Event:
         """Return the history entry of an order that takes `state`, and these values, by this write."""
         return Event(
             state=state, at=timestamp(self.at), request_id=self.request_id, key_id=self.key_id, changes=changes or {}
@@ -166,7 +174,11 @@ class Order:
     """An entry's: the names and ids of the targets and stops that were placed with it."""
     filled: int = 0
     content: str | None = None
-    """Fingerprint of the PLACE that an order came from: a repeated PLACE is recognised by it."""
+    """Fingerprint of the alert that an order came from: a repetition is recognised by it."""
+    notes: str | None = None
+    replaces: str | None = None
+    """The id of the order in whose place a CANCELREPLACE put this one."""
+    replaced_by: str | None = None
     cancelled_at: str | None = None
     cancel_request_id: str | None = None
     cancel_key_id: str | None = None
@@ -191,6 +203,7 @@ class Strategy:
     account: str
     instrument: str
     state: StrategyState
+    closed_at: str | None = None
     template: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -259,4 +272,4 @@ def timestamp(at: datetime) -> str:
     """Render a time as fixed-width ISO 8601 in UTC: text sorts as time does. Raises ValueError without a zone."""
     if at.tzinfo is None:
         raise ValueError("a time without a zone could be any time")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

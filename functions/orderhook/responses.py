@@ -46,16 +46,17 @@ Response = dict[str, Any]
 
 def success(outcome: Outcome, warnings: Iterable[Mapping[str, str]], request_id: str) -> Response:
     """Answer what was done; absent values are left out."""
-    body = {"success": True, "status": outcome.status, "request_id": request_id} | told(outcome)
+    body = part(outcome, request_id)
     if found := list(warnings):
         body["warnings"] = found
     return _response(200, body)
 
 
-def told(outcome: Outcome) -> dict[str, object]:
-    """Return what an answer tells of an outcome, whether it is all of the answer or a part."""
-    values = {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__ if name not in _NOT_TOLD}
-    return {name: value for name, value in values.items() if value is not None} | dict(outcome.more)
+def refusal(error: OrderhookError, request_id: str) -> Response:
+    """Answer why nothing was done and what to do about it."""
+    status, _ = STATUS_AND_CODE[type(error)]
+    body = part(error, request_id)
+    return _response(status, body, {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {})
 
 
 def code(error: OrderhookError) -> str:
@@ -63,16 +64,16 @@ def code(error: OrderhookError) -> str:
     return STATUS_AND_CODE[type(error)][1]
 
 
-def refusal(error: OrderhookError, request_id: str) -> Response:
-    """Answer why nothing was done and what to do about it."""
-    status, word = STATUS_AND_CODE[type(error)]
-    body = {"success": False, "error": word, "detail": error.detail, "request_id": request_id} | _told_of(error)
-    return _response(status, body, {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {})
-
-
-def _told_of(error: OrderhookError) -> dict[str, object]:
-    values = {name: getattr(error, name) for name in ("field", "state")}
-    return {name: value for name, value in values.items() if value is not None} | dict(error.more)
+def part(result: Outcome | OrderhookError, request_id: str | None = None) -> dict[str, object]:
+    """Return what is told of a result; without a request id it is that of one account among several."""
+    if isinstance(result, OrderhookError):
+        head: dict[str, object] = {"success": False, "error": code(result), "detail": result.detail}
+        names: Iterable[str] = ("field", "state")
+    else:
+        head = {"success": True, "status": result.status}
+        names = [name for name in Outcome.__dataclass_fields__ if name not in _NOT_TOLD]
+    values = {"request_id": request_id} | {name: getattr(result, name) for name in names}
+    return head | {name: value for name, value in values.items() if value is not None} | dict(result.more)
 
 
 def ignored_field(command: str, field: str) -> dict[str, str]:

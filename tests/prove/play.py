@@ -17,7 +17,6 @@ from uuid import uuid4
 
 import webhook
 from orderhook import keys
-from orderhook.book import OrderBook
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import OrderState, Stamp
 from tests.builders import alert, event
@@ -54,13 +53,11 @@ class Trader:
     name: str
     key: str
     other: str
-    venue: OrderBook
-    """The book as the venue's reports reach it, over a wire without faults: they are recorded at least once only."""
 
     @classmethod
     def new(cls) -> "Trader":
         name = f"trader-{uuid4().hex}"
-        return cls(name, new_key(name), new_key(f"{name}-not"), webhook.book)
+        return cls(name, new_key(name), new_key(f"{name}-not"))
 
 
 def new_key(trader: str) -> str:
@@ -160,10 +157,10 @@ def _send(key: str, fields: Mapping[str, object], record: Record) -> Answer | No
 
 def _report_or_look(trader: Trader, order_id: str, command: Report | Look) -> Answer:
     if isinstance(command, Look):
-        order = trader.venue.order(trader.name, order_id)
+        order = webhook.book.order(trader.name, order_id)
         return Answer("found", order.state, order.filled) if order else Answer("order_not_found")
     stamp = Stamp(trader.name, "venue", uuid4().hex, datetime.now(UTC))
-    written = trader.venue.report(stamp, order_id, OrderState(command.state), command.filled)
+    written = webhook.book.report(stamp, order_id, OrderState(command.state), command.filled)
     if written.before is None:
         return Answer("refused")
     # An own write that was sent twice is told the quantity that it wrote itself.

@@ -1,0 +1,76 @@
+"""A venue's reports: recorded once, whatever happens to the answer."""
+
+from collections.abc import Callable
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ReadTimeoutError
+
+from orderhook.orders import OrderState
+from tests.builders import stamp
+from tests.service import Service
+from tests.wire import Deliver, Fault, lost_after_commit
+
+PART_FILLED, WORKING = OrderState.PART_FILLED, OrderState.WORKING
+
+
+def overtaken(by: Callable[[], object]) -> Fault:
+    """Have the request done, something else happen, and lose the answer."""
+
+    def fault(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
+        deliver(request)
+        by()
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    return fault
+
+
+def events(service: Service) -> list[tuple[str, str]]:
+    order = service.book.order(service.trader, "order-1")
+    assert order is not None
+    return [(event.request_id, str(event.state)) for event in order.history[2:]]
+
+
+def test_a_report_whose_answer_was_lost_is_recorded_once(service: Service) -> None:
+    service.have_order("Working")
+    service.wire.fault_at("UpdateItem", lost_after_commit)
+    written = service.wired_book.report(stamp(service.trader, "fill-2"), "order-1", PART_FILLED, 2)
+    assert written.done
+    assert written.before is not None
+    assert written.before.state == "Working"
+    assert service.wire.operations == ["UpdateItem", "UpdateItem"]
+    assert events(service) == [("fill-2", "PartFilled")]
+
+
+@pytest.mark.parametrize("overtaker", [(PART_FILLED, 3), (WORKING, None)], ids=["a further part", "working on"])
+def test_a_report_whose_answer_was_lost_and_that_another_overtook_is_recorded_once(
+    service: Service, overtaker: tuple[OrderState, int | None]
+) -> None:
+    service.have_order("Working")
+    state, filled = overtaker
+    service.wire.fault_at(
+        "UpdateItem",
+        overtaken(lambda: service.book.report(stamp(service.trader, "later"), "order-1", state, filled)),
+    )
+    # Without a quantity the repetition would take away what the other report said.
+    written = service.wired_book.report(stamp(service.trader, "earlier"), "order-1", PART_FILLED)
+    assert written.done
+    assert written.before is not None
+    assert written.before.state == "Working"
+    assert events(service) == [("earlier", "PartFilled"), ("later", state)]
+
+
+def test_the_same_state_follows_again_in_another_report(service: Service) -> None:
+    service.have_order("Working")
+    for request_id in ("first", "second"):
+        assert service.book.report(stamp(service.trader, request_id), "order-1", PART_FILLED, 2).done
+    assert events(service) == [("first", "PartFilled"), ("second", "PartFilled")]
+
+
+def test_an_earlier_report_sent_again_much_later_changes_nothing(service: Service) -> None:
+    service.have_order("Working")
+    for number in range(1, 5):
+        assert service.book.report(stamp(service.trader, f"fill-{number}"), "order-1", PART_FILLED, number).done
+    before = service.item()
+    assert service.book.report(stamp(service.trader, "fill-1"), "order-1", PART_FILLED).done
+    assert service.item() == before
