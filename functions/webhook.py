@@ -26,6 +26,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from orderhook import execution, payload, responses
 from orderhook.book import OrderBook
+from orderhook.controls import Controls
 from orderhook.errors import (
     DuplicateFieldError,
     InvalidSecretKeyError,
@@ -50,7 +51,9 @@ _UNAVAILABLE = "This alert could not be answered. Send it again; it is safe."
 
 logger = Logger()
 settings = Settings.from_environment(os.environ)
-book = OrderBook(connect(), settings.table, settings.retention)
+_client = connect()
+book = OrderBook(_client, settings.table, settings.retention)
+controls = Controls(_client, settings.table)
 keyring = KeyRing(book.key, settings.key_cache_seconds)
 _threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="alert")
 
@@ -86,7 +89,7 @@ def _answer(event: Mapping[str, Any], now: datetime, trail: Trail) -> Response:
     try:
         pairs, key = _authenticate(event, trail)
         alert = execution.read(payload.read_fields(pairs), key, trail)
-        outcome = execution.carry_out(alert, Desk(book), Stamp(key.trader, key.key_id, trail.request_id, now))
+        outcome = execution.carry_out(alert, Desk(book, controls), Stamp(key.trader, key.key_id, trail.request_id, now))
     except OrderhookError as error:
         return _refuse(error, trail)
     except Exception as defect:

@@ -15,6 +15,7 @@ import pytest
 import webhook
 from orderhook import items, keys
 from orderhook.book import OrderBook
+from orderhook.controls import Controls
 from orderhook.keys import KeyRing
 from orderhook.orders import OrderState, Strategy, StrategyState
 from orderhook.wire import connect
@@ -108,6 +109,7 @@ class Service:
         self.trader = f"trader-{uuid4().hex}"
         self._monkeypatch = monkeypatch
         self.book = OrderBook(table.client, table.name, RETENTION)
+        self.controls = Controls(table.client, table.name)
         self.key = self.issue_key()
         self.wire.watch(table.handlers_client)
         self.wired_book = OrderBook(table.handlers_client, table.name, RETENTION)
@@ -120,12 +122,13 @@ class Service:
         self._monkeypatch.setattr(webhook, "BUDGET_SECONDS", BUDGET_SECONDS)
 
     def work_on(self, book: OrderBook, *, key_cache_seconds: float = 30) -> None:
-        """Have the handler work on this book, with an empty cache of keys."""
-        self._monkeypatch.setattr(webhook, "book", book)
+        """Have the handler work on this book and the controls in its table, with an empty cache of keys."""
+        self.write_to(book)
+        self._monkeypatch.setattr(webhook, "controls", Controls(book._client, book._table))
         self._monkeypatch.setattr(webhook, "keyring", KeyRing(book.key, key_cache_seconds))
 
     def write_to(self, book: OrderBook) -> None:
-        """Have the handler write to this book, and know the keys that it knows."""
+        """Have the handler write orders to this book, and know the keys and the controls that it knows."""
         self._monkeypatch.setattr(webhook, "book", book)
 
     def allow_sources(self, *networks: str) -> None:
@@ -140,6 +143,10 @@ class Service:
 
     def cancel(self, order_id: str, **fields: object) -> Answer:
         return self.send("CANCEL", order_id=order_id, **fields)
+
+    def turn(self, kill_switch: str, **fields: object) -> Answer:
+        """Turn the kill switch with the trader's key, or the one among `fields`."""
+        return self.post(alert({"key": self.key, "kill_switch": kill_switch, **fields}))
 
     def place(self, order_id: str | None = None, **changes: object) -> Answer:
         """Send a PLACE of builders.ENTRY with these changes."""
@@ -159,9 +166,16 @@ class Service:
 
     # Arrangements
 
-    def issue_key(self, *, trader: str | None = None, scopes: frozenset[str] = frozenset()) -> str:
-        created = "2026-01-02T03:04:05.000000Z"
-        secret, key = keys.issue(trader=trader or self.trader, label="a test's", scopes=scopes, created=created)
+    def issue_key(
+        self, *, trader: str | None = None, scopes: frozenset[str] = frozenset(), strict_kill_switch: bool = False
+    ) -> str:
+        secret, key = keys.issue(
+            trader=trader or self.trader,
+            label="a test's",
+            scopes=scopes,
+            created="2026-01-02T03:04:05.000000Z",
+            strict_kill_switch=strict_kill_switch,
+        )
         self.book.put_key(key)
         return secret
 

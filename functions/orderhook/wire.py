@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
@@ -70,6 +70,17 @@ def time_budget(deadline: float) -> Iterator[None]:
         _budget.reset(token)
 
 
+@contextmanager
+def repeatable_writes() -> Iterator[None]:
+    """Keep may_have_written() from counting what is written here, because an alert that does so may be sent again."""
+    budget = _budget.get()
+    token = _budget.set(replace(budget) if budget else None)
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
 def may_have_written() -> bool:
     """Tell whether the present time budget saw a write that was sent and not refused: done, or its fate unknown."""
     budget = _budget.get()
@@ -121,6 +132,14 @@ def call(request: Callable[..., Any], **arguments: Any) -> Any:
         if code in _THROTTLED | _CONFLICT or status >= 500 or _PASSING_REASONS & set(reasons(error.response)):
             raise _unavailable() from error
         raise
+
+
+def met_by(error: ClientError) -> dict[str, Any] | None:
+    """Return the item that a failed condition met, None if there was none; raises any other error as it is."""
+    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        raise error
+    item: Any = error.response.get("Item")
+    return cast("dict[str, Any] | None", item)
 
 
 def _unavailable() -> TemporarilyUnavailableError:

@@ -21,6 +21,7 @@ class Cancel(Command):
     """Cancel the order that `order_id` is the id of, or, in a strategy, the name of."""
 
     word: ClassVar[str] = "CANCEL"
+    risk_reducing: ClassVar[bool] = True
 
     order_id: OrderIdOrName
     strategy_id: Id | None = None

@@ -20,6 +20,9 @@ class Command(BaseModel):
     refused: ClassVar[Mapping[str, str]] = {}
     """Fields that would change what this command does and cannot yet, with the way out: better refused than ignored."""
 
+    risk_reducing: ClassVar[bool] = False
+    """Whether it can only make what is at stake smaller: the kill switch lets it pass, unless the trader says no."""
+
     @property
     def repeatable(self) -> bool:
         """Tell whether the same alert, sent again, does nothing more than the first did."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from pydantic import model_validator
 
 from orderhook.book import OrderBook
-from orderhook.commands.command import Command
+from orderhook.commands.controlled import Controlled
 from orderhook.commands.fields import ActionWord, Id, Label, NewOrderId, OrderTypeWord, Price, Qty, TimeInForceWord
 from orderhook.errors import (
     DuplicateOrderIdError,
@@ -39,7 +39,7 @@ _NEEDS_POSITION = "needs the position, which is not known here; take it out"
 _NOT_YET = "is not available yet; take it out"
 
 
-class Place(Command):
+class Place(Controlled):
     """Place one order, and with it the legs that its fields or its template ask for."""
 
     word: ClassVar[str] = "PLACE"
@@ -53,11 +53,6 @@ class Place(Command):
         "append_atm": _NOT_YET,
         "cancel_after": _NOT_YET,
         "delay": _NOT_YET,
-        "rate_limit": _NOT_YET,
-        "start_time": _NOT_YET,
-        "end_time": _NOT_YET,
-        "closing_only_after": _NOT_YET,
-        "kill_switch": _NOT_YET,
     }
 
     account: Label
@@ -120,8 +115,9 @@ class Place(Command):
 
     @property
     def content(self) -> str:
-        """Return the fingerprint of everything that this alert asks for: two spellings of a number are one."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        """Return the fingerprint of the order that this alert asks for: two spellings of a number are one."""
+        names = [name for name in type(self).model_fields if name not in Controlled.model_fields]
+        fields = {name: getattr(self, name) for name in names}
         lines = (f"{k}={decimal_text(v) if isinstance(v, Decimal) else v}" for k, v in fields.items() if v is not None)
         return sha256("\n".join(lines).encode()).hexdigest()
 
