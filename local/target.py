@@ -18,6 +18,7 @@ from botocore.exceptions import (
 )
 
 from orderhook.book import OrderBook
+from orderhook.controls import Controls
 from orderhook.errors import TemporarilyUnavailableError
 
 if TYPE_CHECKING:
@@ -115,6 +116,11 @@ def connect(target: Target, environment: Mapping[str, str]) -> "DynamoDBClient":
 def book(target: Target, environment: Mapping[str, str]) -> OrderBook:
     """Return the target's order book."""
     return OrderBook(connect(target, environment), target.table, _RETENTION)
+
+
+def controls(target: Target, environment: Mapping[str, str]) -> Controls:
+    """Return the controls in the target's table."""
+    return Controls(connect(target, environment), target.table)
 
 
 @contextmanager
