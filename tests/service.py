@@ -224,7 +224,7 @@ class Service:
 
     def item(self, order_id: str = "order-1") -> Item | None:
         """Return an order as it lies in the table, in DynamoDB's own form."""
-        return self._get(items.order_key(self.trader, order_id))
+        return self.get(items.order_key(self.trader, order_id))
 
     def state(self, order_id: str = "order-1") -> str | None:
         item = self.item(order_id)
@@ -240,14 +240,15 @@ class Service:
         return [item["order_id"]["S"] for item in found]
 
     def strategy(self, strategy_id: str = "strategy-1") -> Item | None:
-        return self._get(items.strategy_key(self.trader, strategy_id))
+        return self.get(items.strategy_key(self.trader, strategy_id))
 
     def everything(self) -> list[Item]:
         """Return every item of the table, of all traders."""
         pages = self.table.client.get_paginator("scan").paginate(TableName=self.table.name)
         return [item for page in pages for item in page["Items"]]
 
-    def _get(self, key: Item) -> Item | None:
+    def get(self, key: Item) -> Item | None:
+        """Return the item with this key, in DynamoDB's own form."""
         return self.table.client.get_item(TableName=self.table.name, Key=items.wire(key), ConsistentRead=True).get(
             "Item"
         )

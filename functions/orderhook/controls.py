@@ -109,7 +109,8 @@ class Controls:
         """Count an alert of this id; raises RateLimitedError, and counts nothing, if as many came as may.
 
         One conditional write while there are fewer than that, whenever they came; else the item that it met tells which
-        of them no longer count, and a second write leaves those out.
+        of them no longer count, and a second write leaves those out. Alerts of one id may differ in their limits: each
+        is judged by its own, over what the one that looks back furthest so far had to keep.
         """
         mine = _entry(stamp)
         for _ in range(_RACES):

@@ -31,7 +31,15 @@ def test_absent_values_are_left_out() -> None:
     assert items.wire({"there": "x", "absent": None}) == {"there": {"S": "x"}}
 
 
-@pytest.mark.parametrize("value", [1.5, {"a", "b"}, object()])
+@given(st.frozensets(st.integers(-(10**30), 10**30), min_size=1))
+def test_a_set_of_numbers_gets_the_type_that_boto3_gives_it_and_comes_back(value: frozenset[int]) -> None:
+    typed = items.wire({"it": value})["it"]
+    theirs = TypeSerializer().serialize(set(value))
+    assert {kind: sorted(numbers) for kind, numbers in typed.items()} == {"NS": sorted(theirs["NS"])}
+    assert items.plain({"it": typed})["it"] == TypeDeserializer().deserialize(typed) == value
+
+
+@pytest.mark.parametrize("value", [1.5, {"a", "b"}, frozenset({"a"}), frozenset(), object()])
 def test_a_value_that_no_item_holds_is_a_defect(value: object) -> None:
     with pytest.raises(TypeError):
         items.wire({"it": value})
