@@ -27,6 +27,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from orderhook import execution, payload, responses
 from orderhook.alerts import AlertLog, as_sent, id_prefix
 from orderhook.book import OrderBook
+from orderhook.controls import Controls
 from orderhook.deadline import DeadlineError, call_until
 from orderhook.errors import (
     DuplicateFieldError,
@@ -57,6 +58,7 @@ settings = Settings.from_environment(os.environ)
 _client = connect()
 book = OrderBook(_client, settings.table, settings.retention)
 alerts = AlertLog(_client, settings.table, settings.alert_retention)
+controls = Controls(_client, settings.table)
 keyring = KeyRing(book.key, settings.key_cache_seconds)
 
 gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
@@ -92,7 +94,7 @@ def _answer(event: Mapping[str, Any], now: datetime, trail: Trail) -> Response:
     try:
         pairs, key = _authenticate(event, trail)
         alert = execution.read(payload.read_fields(pairs), key, trail)
-        outcome = execution.carry_out(alert, Desk(book), Stamp(key.trader, key.key_id, trail.request_id, now))
+        outcome = execution.carry_out(alert, Desk(book, controls), Stamp(key.trader, key.key_id, trail.request_id, now))
     except OrderhookError as error:
         return _refuse(error, trail)
     except Exception as defect:

@@ -7,8 +7,9 @@ from decimal import Decimal
 from pydantic import ValidationError
 
 from orderhook import commands, execution, payload, responses
-from orderhook.commands import Command
+from orderhook.commands import Command, KillSwitch
 from orderhook.commands.cancel import Cancel
+from orderhook.commands.controlled import Controlled
 from orderhook.commands.place import Place
 from orderhook.errors import (
     DuplicateFieldError,
@@ -21,6 +22,7 @@ from orderhook.errors import (
 from orderhook.keys import holds_key, key_id_of
 from orderhook.orders import decimal_text
 from orderhook.payload import Pair, Split
+from orderhook.windows import clock
 
 _SHORTEST_MASKED = 16
 
@@ -177,7 +179,9 @@ def sentence(command: Command) -> str:
                 what += f" {'of' if command.order_name else 'if it belongs to'} strategy {command.strategy_id}"
             return f"would cancel {what}"
         case Place():
-            return f"would place {', '.join(_phrases(command))}"
+            return f"would place {', '.join((*_phrases(command), *_bounds(command)))}"
+        case KillSwitch():
+            return f"would turn the kill switch {'on' if command.kill_switch else 'off'}"
     return f"would give the command {command.word}"
 
 
@@ -201,3 +205,14 @@ def _phrases(place: Place) -> Iterator[str]:
         value = getattr(place, name)
         if value is not None:
             yield f"{text} {decimal_text(value) if isinstance(value, Decimal) else value}".strip()
+
+
+def _bounds(command: Controlled) -> Iterator[str]:
+    window = command.window
+    if window:
+        yield f"from {clock(window.start)} to {clock(window.end)} in New York"
+        if window.closing_only_after is not None:
+            yield f"but not from {clock(window.closing_only_after)} on"
+    if command.rate_limit:
+        alerts, seconds = command.rate_limit
+        yield f"at most {alerts} times in {seconds} s among alerts of id {command.id}"

@@ -16,6 +16,7 @@ import webhook
 from orderhook import items, keys
 from orderhook.alerts import AlertLog, AlertRecord
 from orderhook.book import OrderBook
+from orderhook.controls import Controls
 from orderhook.keys import KeyRing
 from orderhook.orders import OrderState, Strategy, StrategyState
 from orderhook.wire import connect
@@ -110,6 +111,7 @@ class Service:
         self.trader = f"trader-{uuid4().hex}"
         self._monkeypatch = monkeypatch
         self.book = OrderBook(table.client, table.name, RETENTION)
+        self.controls = Controls(table.client, table.name)
         self.key = self.issue_key()
         self.wire.watch(table.handlers_client)
         self.wired_book = OrderBook(table.handlers_client, table.name, RETENTION)
@@ -124,12 +126,13 @@ class Service:
         self._monkeypatch.setattr(webhook, "BUDGET_SECONDS", BUDGET_SECONDS)
 
     def work_on(self, book: OrderBook, *, key_cache_seconds: float = 30) -> None:
-        """Have the handler work on this book, with an empty cache of keys."""
-        self._monkeypatch.setattr(webhook, "book", book)
+        """Have the handler work on this book and the controls in its table, with an empty cache of keys."""
+        self.write_to(book)
+        self._monkeypatch.setattr(webhook, "controls", Controls(book._client, book._table))
         self._monkeypatch.setattr(webhook, "keyring", KeyRing(book.key, key_cache_seconds))
 
     def write_to(self, book: OrderBook) -> None:
-        """Have the handler write to this book, and know the keys that it knows."""
+        """Have the handler write orders to this book, and know the keys and the controls that it knows."""
         self._monkeypatch.setattr(webhook, "book", book)
 
     def record_in(self, log: AlertLog) -> None:
@@ -148,6 +151,10 @@ class Service:
 
     def cancel(self, order_id: str, **fields: object) -> Answer:
         return self.send("CANCEL", order_id=order_id, **fields)
+
+    def turn(self, kill_switch: str, **fields: object) -> Answer:
+        """Turn the kill switch with the trader's key, or the one among `fields`."""
+        return self.post(alert({"key": self.key, "kill_switch": kill_switch, **fields}))
 
     def place(self, order_id: str | None = None, **changes: object) -> Answer:
         """Send a PLACE of builders.ENTRY with these changes."""
@@ -168,9 +175,16 @@ class Service:
 
     # Arrangements
 
-    def issue_key(self, *, trader: str | None = None, scopes: frozenset[str] = frozenset()) -> str:
-        created = "2026-01-02T03:04:05.000000Z"
-        secret, key = keys.issue(trader=trader or self.trader, label="a test's", scopes=scopes, created=created)
+    def issue_key(
+        self, *, trader: str | None = None, scopes: frozenset[str] = frozenset(), strict_kill_switch: bool = False
+    ) -> str:
+        secret, key = keys.issue(
+            trader=trader or self.trader,
+            label="a test's",
+            scopes=scopes,
+            created="2026-01-02T03:04:05.000000Z",
+            strict_kill_switch=strict_kill_switch,
+        )
         self.book.put_key(key)
         return secret
 
@@ -223,7 +237,7 @@ class Service:
 
     def item(self, order_id: str = "order-1") -> Item | None:
         """Return an order as it lies in the table, in DynamoDB's own form."""
-        return self._get(items.order_key(self.trader, order_id))
+        return self.get(items.order_key(self.trader, order_id))
 
     def state(self, order_id: str = "order-1") -> str | None:
         item = self.item(order_id)
@@ -245,13 +259,14 @@ class Service:
         return [item["order_id"]["S"] for item in found]
 
     def strategy(self, strategy_id: str = "strategy-1") -> Item | None:
-        return self._get(items.strategy_key(self.trader, strategy_id))
+        return self.get(items.strategy_key(self.trader, strategy_id))
 
     def everything(self) -> list[Item]:
         """Return every item of the table, of all traders."""
         return self.table.read_all()
 
-    def _get(self, key: Item) -> Item | None:
+    def get(self, key: Item) -> Item | None:
+        """Return the item with this key, in DynamoDB's own form."""
         return self.table.client.get_item(TableName=self.table.name, Key=items.wire(key), ConsistentRead=True).get(
             "Item"
         )

@@ -62,6 +62,17 @@ def lost_after_commit(request: AWSPreparedRequest, deliver: Deliver) -> AWSRespo
     raise ReadTimeoutError(endpoint_url=request.url)
 
 
+def in_writes(fault: Fault) -> Fault:
+    """Put a fault in the way of writes alone: what is read before them gets through."""
+
+    def put(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse | None:
+        target = request.headers["X-Amz-Target"]
+        operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
+        return None if operation in ("GetItem", "Query") else fault(request, deliver)
+
+    return put
+
+
 class _Raw(BytesIO):
     def stream(self, **_: object) -> list[bytes]:
         return [self.read()]

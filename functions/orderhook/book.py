@@ -457,7 +457,13 @@ class OrderBook:
 
     def revoke_key(self, key_id: str, at: datetime) -> Key | None:
         """Revoke a key for good and return it, None if there is none; run twice, the first time stays."""
-        update = "SET #revoked = if_not_exists(#revoked, :at)"
+        return self._update_key(key_id, "SET #revoked = if_not_exists(#revoked, :at)", {":at": timestamp(at)})
+
+    def set_strict_kill_switch(self, key_id: str, *, strict: bool) -> Key | None:
+        """Say whether the kill switch stops even what reduces risk; returns the key, None if there is none."""
+        return self._update_key(key_id, "SET #strict_kill_switch = :strict", {":strict": strict})
+
+    def _update_key(self, key_id: str, update: str, values: Item) -> Key | None:
         try:
             answer = call(
                 self._client.update_item,
@@ -466,7 +472,7 @@ class OrderBook:
                 UpdateExpression=update,
                 ConditionExpression="attribute_exists(pk)",
                 ExpressionAttributeNames=_aliases(update),
-                ExpressionAttributeValues=wire({":at": timestamp(at)}),
+                ExpressionAttributeValues=wire(values),
                 ReturnValues="ALL_NEW",
             )
         except ClientError as refusal:

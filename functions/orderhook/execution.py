@@ -3,7 +3,8 @@
 The webhook goes it at once, and the function behind the queue when a delay is over: the same code for both.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING
 from orderhook import accounts, commands, responses
 from orderhook.alerts import MAX_ORDER_IDS, AlertRecord, Origin
 from orderhook.book import OrderBook
-from orderhook.commands import Command
+from orderhook.commands import Command, KillSwitch
+from orderhook.commands.controlled import Controlled
+from orderhook.controls import Controls
 from orderhook.errors import CommandNotAllowedError, OrderhookError, TemporarilyUnavailableError
 from orderhook.keys import Key
 from orderhook.orders import Outcome, Stamp, timestamp
-from orderhook.wire import result_in_time
+from orderhook.wire import may_have_written, result_in_time
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -58,6 +61,7 @@ class Desk:
     """What alerts are carried out with."""
 
     book: OrderBook
+    controls: Controls
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,12 @@ class Alert:
     commands: Mapping[str, Command]
     """By account; an alert for one account has one command, under the name ""."""
     ignored: tuple[str, ...]
+    heeds_kill_switch: bool = True
+
+    @property
+    def first(self) -> Command:
+        """The command; of several, which differ in accounts and ids alone, the first."""
+        return next(iter(self.commands.values()))
 
 
 def read(fields: Mapping[str, str], key: Key, trail: Trail) -> Alert:
@@ -76,12 +86,11 @@ def read(fields: Mapping[str, str], key: Key, trail: Trail) -> Alert:
     if not key.allows(kind.word):
         raise CommandNotAllowedError(f"This key may not give {kind.word}; use one that may.", field="command")
     alert = make(kind, fields)
-    one = next(iter(alert.commands.values()))
-    trail.repeatable = one.repeatable
+    trail.repeatable = alert.first.repeatable
     several = len(alert.commands) > 1
-    trail.order_id = fields.get("order_id") if several else getattr(one, "order_id", None)
-    trail.strategy_id = fields.get("strategy_id") if several else getattr(one, "strategy_id", None)
-    return alert
+    trail.order_id = fields.get("order_id") if several else getattr(alert.first, "order_id", None)
+    trail.strategy_id = fields.get("strategy_id") if several else getattr(alert.first, "strategy_id", None)
+    return replace(alert, heeds_kill_switch=not kind.risk_reducing or key.strict_kill_switch)
 
 
 def make(kind: type[Command], fields: Mapping[str, str]) -> Alert:
@@ -93,15 +102,43 @@ def make(kind: type[Command], fields: Mapping[str, str]) -> Alert:
     return Alert(made, tuple(ignored))
 
 
-def carry_out(alert: Alert, desk: Desk, stamp: Stamp) -> Outcome:
+def carry_out(alert: Alert, desk: Desk, stamp: Stamp, *, count: bool = True) -> Outcome:
     """Do what an alert says, or raise the OrderhookError that says why not.
 
     For several accounts at once, each with a request id of its own that begins with the alert's. The error of one
-    account does not keep the others from being served: it stands for all, with the result of each.
+    account does not keep the others from being served: it stands for all, with the result of each. With `count` False
+    a rate limit is left out: for an alert that was counted before it was held back.
     """
-    if len(alert.commands) == 1:
-        return next(iter(alert.commands.values())).run(desk.book, stamp)
-    return _joined(list(zip(alert.commands, _run_all(alert.commands.values(), desk, stamp), strict=True)))
+    if isinstance(alert.first, KillSwitch):
+        return alert.first.turn(desk.controls, stamp)
+    with _admitted(alert, desk.controls, stamp, count=count):
+        if len(alert.commands) == 1:
+            return alert.first.run(desk.book, stamp)
+        return _joined(list(zip(alert.commands, _run_all(alert.commands.values(), desk, stamp), strict=True)))
+
+
+@contextmanager
+def _admitted(alert: Alert, controls: Controls, stamp: Stamp, *, count: bool) -> Iterator[None]:
+    """Let an alert pass the controls; raises the ControlError of the first that stops it.
+
+    The rate limit comes last, so that only what passes the kill switch and its trade window is counted. What fails in
+    a way that has TradingView send it again is not counted either, or its second coming would be one too many.
+    """
+    command = alert.first  # in each account the controls are the same
+    if alert.heeds_kill_switch:
+        controls.check_kill_switch(stamp.trader)
+    if isinstance(command, Controlled) and command.window:
+        command.window.check(stamp.at)
+    if not (count and isinstance(command, Controlled) and command.rate_limit and command.id):
+        yield
+        return
+    try:
+        controls.count(stamp, command.id, command.rate_limit)
+        yield
+    except TemporarilyUnavailableError:
+        if command.repeatable or not may_have_written():
+            controls.uncount(stamp, command.id)
+        raise
 
 
 def _run_all(several: Collection[Command], desk: Desk, stamp: Stamp) -> list[Outcome | OrderhookError]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -100,6 +100,17 @@ def last_requests_until(seconds: float) -> Iterator[None]:
     """Let requests begin until so many seconds before the deadline; the caller answers in time without waiting."""
     budget = _budget.get()
     token = _budget.set(budget and _Budget(budget.deadline, reserve=seconds))
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+@contextmanager
+def repeatable_writes() -> Iterator[None]:
+    """Keep may_have_written() from counting what is written here, because an alert that does so may be sent again."""
+    budget = _budget.get()
+    token = _budget.set(replace(budget) if budget else None)
     try:
         yield
     finally:
@@ -214,6 +225,14 @@ def why(failure: BaseException) -> str:
     """Name what kept a request from being answered: the table's code, or a class; a message may quote the payload."""
     cause = failure.__cause__ or failure
     return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
+
+
+def met_by(error: ClientError) -> dict[str, Any] | None:
+    """Return the item that a failed condition met, None if there was none; raises any other error as it is."""
+    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        raise error
+    item: Any = error.response.get("Item")
+    return cast("dict[str, Any] | None", item)
 
 
 def _unavailable() -> TemporarilyUnavailableError:

@@ -146,7 +146,7 @@ def test_a_lost_answer_is_recognised_as_this_accounts_own(service: Service) -> N
 
 def test_orders_without_an_id_are_not_sent_again_when_some_may_be_placed(service: Service) -> None:
     service.warm_up()
-    service.wire.always = lost_after_commit
+    service.wire.fault_at("PutItem", *[lost_after_commit] * 6)
     answer = service.place(account="A,B")
     assert (answer.status, answer.word) == (409, "outcome_unknown")
 

@@ -9,7 +9,7 @@ import pytest
 from local import demo
 from tests.builders import ENTRY, EVENTS, alert, event, event_named, refused, template
 from tests.service import Answer, Service
-from tests.wire import Fault, answering, lost_after_commit
+from tests.wire import Fault, answering, in_writes, lost_after_commit
 
 FILES = sorted(path.stem for path in EVENTS.glob("*.json"))
 
@@ -158,7 +158,7 @@ def test_the_key_of_an_event_is_nowhere(service: Service, caplog: pytest.LogCapt
 def test_the_key_of_an_alert_that_met_a_fault_is_nowhere(
     holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str], fault: Fault
 ) -> None:
-    holding.wire.always = fault
+    holding.wire.always = in_writes(fault)
     assert_nowhere(holding, caplog, holding.post(write(holding.key)), holding.key)
 
 

@@ -19,6 +19,7 @@ from tests.service import RETENTION, Answer, Service
 from tests.wire import (
     Fault,
     answering,
+    in_writes,
     lost_after_commit,
     lost_before_commit,
     nobody_listens,
@@ -94,7 +95,7 @@ def test_a_key_or_a_strategy_that_cannot_be_read_is_no_refusal(service: Service,
 @pytest.mark.parametrize("fault", CANCELLED_IN_PART.values(), ids=list(CANCELLED_IN_PART))
 def test_a_transaction_that_the_table_does_not_take_is_to_be_sent_again(service: Service, fault: Fault) -> None:
     service.warm_up()
-    service.wire.always = fault
+    service.wire.always = in_writes(fault)
     for order_id in ("order-1", None):
         assert_unavailable(service, service.place(order_id, strategy_id="strategy-1"))
     assert service.belongings() == []

@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 
 from local import demo
 from local.cli import app
-from orderhook.commands import COMMANDS
+from orderhook.commands import SCOPES
 
 ROOT = Path(__file__).parents[2]
 ORDERHOOK = [sys.executable, "-c", "from local.cli import app; app()"]
@@ -334,7 +334,7 @@ def test_a_revoked_key_says_when_it_stops_working_and_does(server: Server) -> No
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["create", "--scope", "CANCLE"], f"There is no command 'CANCLE' to allow; there are {', '.join(COMMANDS)}."),
+        (["create", "--scope", "CANCLE"], f"There is no command 'CANCLE' to allow; there are {', '.join(SCOPES)}."),
         (["create", "--label", "a;b"], "label holds U+003B"),
         (["create", "--trader", "a/b"], "trader holds U+002F"),
         (["revoke", "nosuchkeyid1"], "There is no key with this id"),

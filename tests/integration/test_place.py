@@ -13,7 +13,7 @@ from orderhook.errors import DuplicateOrderIdError
 from orderhook.orders import OrderState
 from tests.builders import ENTRY, refused, stamp, template
 from tests.service import Item, Service
-from tests.wire import Fault, answering, lost_after_commit, lost_before_commit, through
+from tests.wire import Fault, answering, in_writes, lost_after_commit, lost_before_commit, through
 
 
 def plain(service: Service, order_id: str = "order-1") -> Item:
@@ -528,7 +528,7 @@ def test_a_write_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(
     service.wire.fault_at(operation, lost_after_commit)
     answer = service.place(order_id, **shape)
     assert (answer.status, answer.word) == (200, "placed")
-    assert service.wire.operations == [operation] * 2
+    assert service.wire.operations == ["GetItem", operation, operation]
     assert service.state(answer.body["order_id"]) == "Working"
     assert len(service.open_orders()) == 1 + len(answer.body.get("legs", {}))
 
@@ -546,7 +546,7 @@ def test_a_join_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(s
 @every_shape
 def test_an_order_with_an_id_whose_outcome_is_unknown_is_sent_again(service: Service, shape: dict[str, object]) -> None:
     service.warm_up()
-    service.wire.always = lost_after_commit
+    service.wire.always = in_writes(lost_after_commit)
     first = service.place("order-1", **shape)
     assert (first.status, first.word) == (503, "temporarily_unavailable")
     service.wire.always = None
@@ -560,7 +560,7 @@ def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
     service: Service, shape: dict[str, object], lost: Fault
 ) -> None:
     service.warm_up()
-    service.wire.always = lost
+    service.wire.always = in_writes(lost)
     answer = service.place(None, **shape)
     assert (answer.status, answer.body) == (
         409,
@@ -585,6 +585,6 @@ def test_an_order_without_id_that_was_surely_not_placed_is_sent_again(
     service: Service, shape: dict[str, object], refusal: Fault
 ) -> None:
     service.warm_up()
-    service.wire.always = refusal
+    service.wire.always = in_writes(refusal)
     assert service.place(None, **shape).status == 503
     assert service.belongings() == []

@@ -280,7 +280,7 @@ def test_a_table_that_takes_neither_the_command_nor_the_record_is_answered_as_ev
 
 def test_an_order_that_may_have_been_placed_is_recorded_as_that(service: Service) -> None:
     service.warm_up()
-    service.wire.always = lost_after_commit
+    service.wire.fault_at("PutItem", *[lost_after_commit] * 3)
     answer = service.place()
     assert (answer.word, service.record_of(answer).outcome) == ("outcome_unknown", "outcome_unknown")
 

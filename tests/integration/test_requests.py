@@ -46,17 +46,44 @@ def test_a_key_not_seen_lately_takes_one_read_more(service: Service) -> None:
         ({"take_profit": 5020, "stop_loss": 4980}, [TRANSACTION]),
         ({"strategy": "brackets"}, [READ, TRANSACTION]),
         ({"strategy_id": "running"}, [TRANSACTION, TRANSACTION]),
+        ({"rate_limit": "5", "id": "es"}, [UPDATE, PUT]),
+        ({"start_time": "00:00"}, [PUT]),
     ],
-    ids=["without id", "with an id", "starting a strategy", "with legs", "with a template", "joining a strategy"],
+    ids=[
+        "without id",
+        "with an id",
+        "starting a strategy",
+        "with legs",
+        "with a template",
+        "joining a strategy",
+        "with a rate limit",
+        "with a window",
+    ],
 )
-def test_a_place_takes_one_write_unless_its_strategy_is_running(
+def test_a_place_takes_a_read_of_the_kill_switch_and_one_write_unless_its_strategy_is_running(
     service: Service, fields: dict[str, object], operations: list[str]
 ) -> None:
     service.book.put_template(service.trader, template("brackets", (1, 10, 5)))
     service.place("first", strategy_id="running")
     service.warm_up()
     assert service.send("PLACE", **{**ENTRY, **fields}).word == "placed"
-    assert service.wire.operations == operations
+    assert service.wire.operations == [READ, *operations]
+
+
+@pytest.mark.parametrize("sent", ["on", "off"])
+def test_the_kill_switch_takes_one_write(service: Service, sent: str) -> None:
+    service.warm_up()
+    assert service.turn(sent).status == 200
+    assert service.wire.operations == [UPDATE]
+
+
+def test_a_cancel_takes_a_read_of_the_kill_switch_only_where_that_stops_cancels(service: Service) -> None:
+    service.have_order("Working")
+    key = service.issue_key(strict_kill_switch=True)
+    service.cancel("nothing-has-this-id", key=key)
+    service.wire.requests.clear()
+    assert service.cancel("order-1", key=key).word == "cancelled"
+    assert service.wire.operations == [READ, UPDATE]
 
 
 @pytest.mark.parametrize("fields", [{"order_id": "STOP1"}, {"order_id": "{{a}}"}, {}], ids=str)
@@ -78,6 +105,10 @@ def test_every_read_is_a_consistent_one_and_every_write_has_a_condition(service:
     service.place("order-2")
     service.place("order-3", strategy_id="strategy-1", strategy="brackets")
     service.cancel("stop1", strategy_id="strategy-1")
+    for _ in range(3):
+        service.place(rate_limit=2, id="es")
+        service.turn("on")
+        service.turn("off")
     for request in service.wire.requests:
         if request.operation == READ:
             assert request.payload["ConsistentRead"] is True

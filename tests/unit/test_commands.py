@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orderhook.commands import COMMANDS, NOT_YET, Command, read, recognise
+from orderhook.commands import COMMANDS, NOT_YET, SCOPES, Command, KillSwitch, read, recognise
 from orderhook.commands.cancel import Cancel
+from orderhook.commands.controlled import Controlled
 from orderhook.commands.place import Place
 from orderhook.errors import (
     InvalidValueError,
@@ -139,16 +140,49 @@ def test_an_alert_without_a_command_is_told_the_commands(fields: Fields) -> None
     assert error.field == "command"
 
 
-def test_the_kill_switch_alone_is_a_command_that_is_not_built() -> None:
-    error = refused(UnsupportedCommandError, {"kill_switch": "true"})
-    assert error.detail == "kill_switch is not available yet."
-    assert error.field == "kill_switch"
+@pytest.mark.parametrize(
+    ("sent", "on"),
+    [("on", True), ("On", True), ("true", True), ("TRUE", True), ("off", False), ("OFF", False), ("False", False)],
+)
+def test_the_kill_switch_is_turned_by_an_alert_without_a_command(sent: str, on: bool) -> None:
+    command, ignored = read_alert({"kill_switch": sent, "qty": "1"})
+    assert (command, ignored) == (KillSwitch(kill_switch="on" if on else "off"), ["qty"])
+    assert command.repeatable
+
+
+@pytest.mark.parametrize("sent", ["yes", "1", "0", "o\ufb00", "on off"])
+def test_the_kill_switch_is_on_or_off_and_nothing_else(sent: str) -> None:
+    error = refused(InvalidValueError, {"kill_switch": sent})
+    assert (error.field, error.detail) == ("kill_switch", "kill_switch must be on or off.")
+
+
+@pytest.mark.parametrize("alert", [CANCEL, MARKET], ids=["CANCEL", "PLACE"])
+@pytest.mark.parametrize("sent", ["on", "off", "x"])
+def test_a_kill_switch_beside_a_command_is_refused(alert: Fields, sent: str) -> None:
+    error = refused(InvalidValueError, alert, {"kill_switch": sent})
+    assert (error.field, error.detail) == ("kill_switch", "kill_switch goes without a command: send it alone.")
+
+
+def test_the_kill_switch_is_no_command_by_its_own_word() -> None:
+    refused(UnknownCommandError, {"command": "KILLSWITCH"})
+    assert (*COMMANDS, "KILLSWITCH") == SCOPES
+
+
+def test_only_what_can_open_no_position_passes_the_kill_switch() -> None:
+    assert {word for word, kind in COMMANDS.items() if kind.risk_reducing} == {
+        "CANCEL",
+        "CANCELORDERS",
+        "CANCELALLORDERS",
+        "CLOSESTRATEGY",
+    }
+    assert not any(kind.risk_reducing for kind in COMMANDS.values() if issubclass(kind, Controlled))
 
 
 # Which fields
 
 CANCEL_FIELDS = {"order_id", "strategy_id", "notes"}
-PLACE_FIELDS = set(
+CONTROLS = set("rate_limit id start_time end_time closing_only_after bypass_trade_windows".split())
+PLACE_FIELDS = CONTROLS | set(
     "account instrument action qty order_type tif limit_price stop_price oco_id order_id strategy strategy_id "
     "take_profit stop_loss stop_loss_limit stop_loss_stop notes".split()
 )
@@ -158,16 +192,16 @@ FIELDS = {
     "CANCELORDERS": {"account", "instrument", "notes"},
     "CANCELALLORDERS": {"notes"},
     "CANCELREPLACE": PLACE_FIELDS,
-    "CHANGE": {"order_id", "strategy_id", "qty", "limit_price", "stop_price", "notes"},
+    "CHANGE": CONTROLS | {"order_id", "strategy_id", "qty", "limit_price", "stop_price", "notes"},
     "CLOSESTRATEGY": {"strategy_id", "notes"},
 }
 REQUIRED = [(CANCEL, "order_id"), *((MARKET, name) for name in MARKET if name != "command")]
 NEED_THE_POSITION = "percent flatten_first require_market_position max_positions sync_strategy out_of_sync".split()
-ARE_TO_COME = "append_atm cancel_after delay rate_limit start_time end_time closing_only_after kill_switch".split()
+ARE_TO_COME = "append_atm cancel_after delay".split()
 CHANGE_WHAT_PLACE_DOES = dict.fromkeys(
     NEED_THE_POSITION, "needs the position, which is not known here"
 ) | dict.fromkeys(ARE_TO_COME, "is not available yet")
-OTHERS = sorted(KNOWN_NAMES - SYNONYMS.keys() - {"key", "command"})
+OTHERS = sorted(KNOWN_NAMES - SYNONYMS.keys() - {"key", "command", "kill_switch"})
 
 
 def test_the_commands_have_the_fields_of_the_language() -> None:
@@ -621,6 +655,9 @@ def content(*fields: Fields) -> str:
         {"stop_loss": "0"},
         {"action": "buy", "order_type": "StopLimit", "tif": "day", "command": "place"},
         {"notes": "the same order", "id": "7"},
+        {"rate_limit": "1", "id": "7"},
+        {"start_time": "9:30", "end_time": "16:00", "closing_only_after": "15:45"},
+        {"start_time": "9:30", "bypass_trade_windows": "true"},
         {"delay": "off"},
     ],
 )

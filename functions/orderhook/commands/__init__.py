@@ -12,16 +12,26 @@ from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.commands.change import Change
 from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.commands.command import Command
+from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.place import Place
-from orderhook.errors import MissingFieldError, UnknownCommandError, UnsupportedCommandError, UnsupportedValueError
+from orderhook.errors import (
+    InvalidValueError,
+    MissingFieldError,
+    UnknownCommandError,
+    UnsupportedCommandError,
+    UnsupportedValueError,
+)
 from orderhook.payload import lower, upper
 
-__all__ = ["COMMANDS", "NOT_YET", "Command", "read", "recognise"]
+__all__ = ["COMMANDS", "NOT_YET", "SCOPES", "Command", "KillSwitch", "read", "recognise"]
 
 COMMANDS: Mapping[str, type[Command]] = {
     command.word: command
     for command in (Cancel, Place, CancelOrders, CancelAllOrders, CancelReplace, Change, CloseStrategy)
 }
+
+SCOPES = (*COMMANDS, KillSwitch.word)
+"""What a key may be limited to: the commands, and the kill switch, which an alert turns without a command."""
 
 NOT_YET = frozenset("CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE REVERSE REVERSEPOSITION".split())
 """Commands of the language that act on positions, which only a venue knows."""
@@ -31,7 +41,7 @@ def recognise(fields: Mapping[str, str]) -> type[Command]:
     """Return the command that the alert gives; raises MissingField-, UnknownCommand- or UnsupportedCommandError."""
     if "command" not in fields:
         if "kill_switch" in fields:
-            raise UnsupportedCommandError("kill_switch is not available yet.", field="kill_switch")
+            return KillSwitch
         raise MissingFieldError(f"There is no command: add command=... ({', '.join(COMMANDS)}).", field="command")
     word = upper(fields["command"])
     if word in NOT_YET:
@@ -55,6 +65,8 @@ def read(kind: type[Command], fields: Mapping[str, str]) -> tuple[Command, list[
 
     Raises the PayloadError of the first bad one.
     """
+    if "kill_switch" in fields and kind is not KillSwitch:
+        raise InvalidValueError("kill_switch goes without a command: send it alone.", field="kill_switch")
     for name, way_out in kind.refused.items():
         if lower(fields.get(name, "false")) not in ("false", "no", "off"):
             raise UnsupportedValueError(f"{name} {way_out}.", field=name)

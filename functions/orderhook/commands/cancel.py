@@ -11,6 +11,7 @@ class Cancel(Targeted):
     """Cancel the order that `order_id` is the id of, or, in a strategy, the name of."""
 
     word: ClassVar[str] = "CANCEL"
+    risk_reducing: ClassVar[bool] = True
 
     def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
         """Cancel it with one conditional write; an order that is cancelled already is a success.

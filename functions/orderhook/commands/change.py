@@ -6,13 +6,14 @@ from typing import ClassVar, Self
 from pydantic import model_validator
 
 from orderhook.book import OrderBook
+from orderhook.commands.controlled import Controlled
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.target import Targeted
 from orderhook.errors import InvalidValueError, MissingFieldError
 from orderhook.orders import CHANGEABLE, PRICES, Order, Outcome, Stamp, decimal_text
 
 
-class Change(Targeted):
+class Change(Targeted, Controlled):
     """Change the order that `order_id` is the id of, or, in a strategy, the name of; 0 or absent means unchanged."""
 
     word: ClassVar[str] = "CHANGE"

@@ -21,6 +21,9 @@ class Command(BaseModel):
     refused: ClassVar[Mapping[str, str]] = {}
     """Fields that would change what this command does and cannot yet, with the way out: better refused than ignored."""
 
+    risk_reducing: ClassVar[bool] = False
+    """Whether it can only make what is at stake smaller: the kill switch lets it pass, unless the trader says no."""
+
     notes: Notes | None = None
     """The trader's remark; it is kept with the order that is placed, and with the record of the alert."""
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from pydantic import model_validator
 
 from orderhook.book import OrderBook, Placed
-from orderhook.commands.command import Command
+from orderhook.commands.controlled import Controlled
 from orderhook.commands.fields import (
     ActionWord,
     Id,
@@ -45,29 +45,18 @@ from orderhook.orders import (
 _RACES = 4
 """How often another alert may start or join the same strategy at the same moment before this one gives way."""
 
-_NEEDS_POSITION = "needs the position, which is not known here; take it out"
 _NOT_YET = "is not available yet; take it out"
 
 
-class Place(Command):
+class Place(Controlled):
     """Place one order, and with it the legs that its fields or its template ask for."""
 
     word: ClassVar[str] = "PLACE"
     refused: ClassVar[Mapping[str, str]] = {
-        "percent": _NEEDS_POSITION,
-        "flatten_first": _NEEDS_POSITION,
-        "require_market_position": _NEEDS_POSITION,
-        "max_positions": _NEEDS_POSITION,
-        "sync_strategy": _NEEDS_POSITION,
-        "out_of_sync": _NEEDS_POSITION,
+        **Controlled.refused,
         "append_atm": _NOT_YET,
         "cancel_after": _NOT_YET,
         "delay": _NOT_YET,
-        "rate_limit": _NOT_YET,
-        "start_time": _NOT_YET,
-        "end_time": _NOT_YET,
-        "closing_only_after": _NOT_YET,
-        "kill_switch": _NOT_YET,
     }
 
     account: Label
@@ -131,7 +120,8 @@ class Place(Command):
     @property
     def content(self) -> str:
         """Return the fingerprint of the order that this alert asks for: two spellings of a number are one."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields if name not in Command.model_fields}
+        names = [name for name in type(self).model_fields if name not in Controlled.model_fields]
+        fields = {name: getattr(self, name) for name in names}
         lines = (f"{k}={decimal_text(v) if isinstance(v, Decimal) else v}" for k, v in fields.items() if v is not None)
         return sha256("\n".join(lines).encode()).hexdigest()
 
