@@ -5,6 +5,7 @@ It hangs into botocore where the signed request leaves: retries, time-outs and t
 
 import json
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
@@ -71,6 +72,26 @@ def in_writes(fault: Fault) -> Fault:
         return None if operation in ("GetItem", "Query") else fault(request, deliver)
 
     return put
+
+
+def preceded(by: Callable[[], object]) -> Fault:
+    """Have something else happen just before the request goes through."""
+
+    def fault(_: AWSPreparedRequest, __: Deliver) -> None:
+        Context().run(by)  # to the alert on its way this is another function's doing
+
+    return fault
+
+
+def overtaken(by: Callable[[], object]) -> Fault:
+    """Have the request done, something else happen, and lose the answer."""
+
+    def fault(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
+        deliver(request)
+        Context().run(by)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    return fault
 
 
 class _Raw(BytesIO):

@@ -68,6 +68,22 @@ def _signature(stamp: Stamp, event: Event) -> Item:
     return wire({":one": 1, ":request_id": stamp.request_id, ":event": [items.event(event)]})
 
 
+# What may be written again after something else has its request ids in a list of their own. They are not looked up in
+# the history: DynamoDB's manual promises `contains` for a list's strings, and no word of maps.
+
+
+def _once(requests: str) -> str:
+    return f" AND NOT contains(#{requests}, :request_id)"
+
+
+def _noted(requests: str) -> str:
+    return f", #{requests} = list_append(if_not_exists(#{requests}, :none), :own)"
+
+
+def _note(stamp: Stamp) -> Item:
+    return wire({":none": [], ":own": [stamp.request_id]})
+
+
 def _changes(stamp: Stamp, state: OrderState, retention: timedelta, more: str = "") -> tuple[str, Item]:
     """Render what every change of state writes, whatever the state before; `more` is set besides."""
     update = f"SET #state = :state, #since = :at, {_SIGNED}{more}"
@@ -189,7 +205,8 @@ class OrderBook:
         """Give an open order a new qty, limit_price or stop_price by one conditional write; its state stays.
 
         Nothing is written unless every value fits: no quantity below the filled one, no price that the order's type
-        does not have, and at least one value that is not there already. Run twice, the second therefore writes nothing.
+        does not have, and at least one value that is not there already. Run twice, the second writes nothing, whatever
+        was changed in between.
         """
         condition, states = _state_in(CHANGEABLE)
         texts = {name: decimal_text(Decimal(value)) for name, value in new.items()}
@@ -206,7 +223,9 @@ class OrderBook:
         if "qty" in new:
             condition += " AND #filled <= :qty"
         condition += f" AND ({' OR '.join(f'attribute_not_exists(#{name}) OR #{name} <> :{name}' for name in new)})"
-        update = f"SET {_SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new)
+        condition += _once("changed_by")
+        update = f"SET {_SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new) + _noted("changed_by")
+        values |= _note(stamp)
         if prices:
             update += " REMOVE #offset"  # a leg whose price is given no longer takes it from its entry's fill
         return self._update(stamp, order_id, update, condition, values)
@@ -217,11 +236,9 @@ class OrderBook:
         Run twice, the second writes nothing, whatever was reported in between.
         """
         condition, states = _state_in(sources(state))
-        # The same state may follow again, in another report. Not looked up in the history: DynamoDB's manual promises
-        # `contains` for a list's strings, and no word of maps.
-        condition += " AND NOT contains(#reports, :request_id)"
-        sets = ", #reports = list_append(if_not_exists(#reports, :none), :reports)"
-        values = {**states, **wire({":none": [], ":reports": [stamp.request_id]})}
+        condition += _once("reports")  # the same state may follow again, in another report
+        sets = _noted("reports")
+        values = {**states, **_note(stamp)}
         if filled is not None:
             condition += " AND #filled <= :filled AND #qty >= :filled"
             values[":filled"] = {"N": str(filled)}

@@ -66,8 +66,8 @@ class Change(Targeted, Controlled):
         self._check_strategy(order)
         if order.state not in CHANGEABLE:
             raise self._already_terminal(order, "it cannot be changed any more.")
-        for name in PRICES.keys() & self.new.keys():
-            if order.order_type not in PRICES[name]:
+        for name in PRICES:
+            if name in self.new and order.order_type not in PRICES[name]:
                 raise InvalidValueError(
                     f"Order {order.order_id} is a {order.order_type} order and has no {name}; take it out.", field=name
                 )
