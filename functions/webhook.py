@@ -56,6 +56,7 @@ logger = Logger(json_serializer=_json, json_deserializer=str)
 settings = Settings.from_environment(os.environ)
 book = OrderBook(connect(), settings.table, settings.retention)
 keyring = KeyRing(book.key, settings.key_cache_seconds)
+commands.load(commands.COMMANDS if settings.starts_ahead else ["CANCEL"])
 
 gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
 gc.enable()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+_AHEAD = {"provisioned-concurrency", "snap-start"}
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -14,6 +16,8 @@ class Settings:
     key_cache_seconds: float
     retention: timedelta
     allowed_sources: tuple[IPv4Network | IPv6Network, ...]
+    starts_ahead: bool = False
+    """Whether Lambda starts the function before any alert, so that none waits for it."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -32,6 +36,7 @@ class Settings:
             key_cache_seconds=cache,
             retention=timedelta(days=days),
             allowed_sources=networks,
+            starts_ahead=environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") in _AHEAD,
         )
 
     def allows_source(self, address: str) -> bool:

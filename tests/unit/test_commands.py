@@ -73,6 +73,7 @@ NOT_BUILT = (
 
 def test_the_commands_are_those_of_the_language() -> None:
     assert {"CANCEL": Cancel, "PLACE": Place} == COMMANDS
+    assert [kind.word for kind in COMMANDS.values()] == list(COMMANDS)
     assert sorted(NOT_YET) == sorted(NOT_BUILT)
 
 

@@ -1,20 +1,48 @@
 """The commands: which there are, and how the fields of an alert become one of them.
 
-A new command is a new module here and an entry in COMMANDS.
+A new command is a new module here and an entry in _CLASSES.
 """
 
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
 
-from orderhook.commands.cancel import Cancel
 from orderhook.commands.command import Command
-from orderhook.commands.place import Place
 from orderhook.errors import MissingFieldError, UnknownCommandError, UnsupportedCommandError, UnsupportedValueError
 from orderhook.payload import lower, upper
 
-__all__ = ["COMMANDS", "NOT_YET", "Command", "read", "recognise"]
+__all__ = ["COMMANDS", "NOT_YET", "Command", "load", "read", "recognise"]
 
-COMMANDS: Mapping[str, type[Command]] = {command.word: command for command in (Cancel, Place)}
+_CLASSES = {"CANCEL": "cancel.Cancel", "PLACE": "place.Place"}
+
+
+class _Commands(Mapping[str, type[Command]]):
+    def __getitem__(self, word: str) -> type[Command]:
+        return _imported(_CLASSES[word])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_CLASSES)
+
+    def __len__(self) -> int:
+        return len(_CLASSES)
+
+
+@cache
+def _imported(path: str) -> type[Command]:
+    module, _, name = path.partition(".")
+    found: type[Command] = getattr(import_module(f"{__name__}.{module}"), name)
+    return found
+
+
+COMMANDS: Mapping[str, type[Command]] = _Commands()
+"""Every command by its word. Its module is imported when it is first asked for, so that no cold start imports all."""
+
+
+def load(words: Iterable[str]) -> None:
+    """Import these commands now."""
+    for word in words:
+        COMMANDS[word]
+
 
 NOT_YET = frozenset(
     "CANCELORDERS CANCELALLORDERS CANCELREPLACE CHANGE CLOSESTRATEGY CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE "
@@ -32,7 +60,7 @@ def recognise(fields: Mapping[str, str]) -> type[Command]:
     word = upper(fields["command"])
     if word in NOT_YET:
         raise UnsupportedCommandError(f"{word} is not available yet; there are {', '.join(COMMANDS)}.", field="command")
-    if word not in COMMANDS:
+    if word not in _CLASSES:
         nearest = _nearest(word[:64])
         way_out = f"did you mean {nearest}?" if nearest else f"there are {', '.join(COMMANDS)}."
         raise UnknownCommandError(f"There is no command {fields['command'][:64]!a}: {way_out}", field="command")
@@ -41,6 +69,8 @@ def recognise(fields: Mapping[str, str]) -> type[Command]:
 
 def _nearest(word: str) -> str | None:
     """Return the command that a word resembles, or else begins with: CrossTrade's page is called "Place Order"."""
+    from difflib import get_close_matches  # only who mistypes waits for it
+
     close = get_close_matches(word, [*COMMANDS, *NOT_YET], n=1, cutoff=0.8)
     begun = [known for known in (*COMMANDS, *NOT_YET) if word.startswith(known)]
     return close[0] if close else max(begun, key=len, default=None)
