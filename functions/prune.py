@@ -3,15 +3,32 @@
 What a kept module imports is kept, be it late or under a condition: tests/runtime holds the artifact against that.
 """
 
+import ast
 import gzip
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 SERVICE = "dynamodb"
 OPERATIONS = ("GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems", "DescribeEndpoints")
 """What the book asks for, and what botocore does to find an endpoint if it is told to."""
+
+LATE = {
+    # HTTP/2, and plug-ins: neither is there.
+    "urllib3/http2/__init__.py": "importlib.metadata",
+    "pydantic/plugin/_loader.py": "importlib.metadata",
+    # What help() shows of a client is written when it is asked for.
+    "botocore/docs/__init__.py": "botocore.docs",
+    "botocore/docs/docstring.py": "botocore.docs",
+    # Times are read in answers of other services, and in credentials that expire: a function's do not.
+    "botocore/compat.py": "dateutil",
+    "botocore/credentials.py": "dateutil",
+    "botocore/tokens.py": "dateutil",
+    "botocore/utils.py": "dateutil",
+}
+"""Modules, and the packages that they import at once and use hardly ever."""
 
 
 def prune(artifact: Path) -> None:
@@ -21,6 +38,9 @@ def prune(artifact: Path) -> None:
     prune_endpoints(artifact / "botocore" / "data" / "endpoints.json")
     prune_powertools(artifact / "aws_lambda_powertools")
     prune_tools(artifact)
+    prune_types(artifact / "pydantic_core" / "core_schema.py")
+    for module, package in LATE.items():
+        import_late(artifact / module, package)
 
 
 def prune_services(artifact: Path) -> None:
@@ -79,6 +99,61 @@ def prune_tools(artifact: Path) -> None:
     ):
         for path in artifact.glob(pattern):
             path.unlink()
+
+
+def prune_types(module: Path) -> None:
+    """Drop the fields of typed dictionaries: type checkers read them, and each cold start would compile their types."""
+    lines = module.read_text().splitlines(keepends=True)
+    for kind in ast.parse("".join(lines)).body:
+        if isinstance(kind, ast.ClassDef) and any(ast.unparse(base) == "TypedDict" for base in kind.bases):
+            for field in kind.body:
+                if isinstance(field, ast.AnnAssign):
+                    _blank(lines, field)
+                    lines[field.lineno - 1] = f"{' ' * field.col_offset}pass\n"
+    module.write_text("".join(lines))
+
+
+def import_late(module: Path, package: str) -> None:
+    """Move a module's imports from a package to the statements that use them: for LATE, a twentieth of the cold start.
+
+    Raises ValueError if something outside the functions uses one.
+    """
+    lines = module.read_text().splitlines(keepends=True)
+    tree = ast.parse("".join(lines))
+    late: set[tuple[int, int, str]] = set()
+    for found in tree.body:
+        if not isinstance(found, ast.Import | ast.ImportFrom) or not _imports_from(package, found):
+            continue
+        bound = {(alias.asname or alias.name).partition(".")[0] for alias in found.names}
+        _blank(lines, found)
+        for name, statement in _names(tree):
+            if name in bound:
+                if statement is None:
+                    raise ValueError(f"{module} needs {name} at once")
+                late.add((statement.lineno, statement.col_offset, ast.unparse(found)))
+    for line, column, text in sorted(late, reverse=True):
+        lines.insert(line - 1, f"{' ' * column}{text}\n")
+    module.write_text("".join(lines))
+
+
+def _blank(lines: list[str], statement: ast.stmt) -> None:
+    for line in range(statement.lineno - 1, statement.end_lineno or statement.lineno):
+        lines[line] = "\n"
+
+
+def _imports_from(package: str, found: ast.Import | ast.ImportFrom) -> bool:
+    names = [found.module or ""] if isinstance(found, ast.ImportFrom) else [alias.name for alias in found.names]
+    return any(f"{name}.".startswith(f"{package}.") for name in names)
+
+
+def _names(node: ast.AST, statement: ast.stmt | None = None) -> Iterator[tuple[str, ast.stmt | None]]:
+    """Yield each name that is used below the node, and the innermost statement of a function that does so, if any."""
+    for child in ast.iter_child_nodes(node):
+        runs_late = statement or (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and child in node.body)
+        within = child if runs_late and isinstance(child, ast.stmt) else statement
+        if isinstance(child, ast.Name):
+            yield child.id, within
+        yield from _names(child, within)
 
 
 def _without_prose(node: dict[str, object]) -> dict[str, object]:

@@ -24,7 +24,7 @@ import urllib3  # noqa: F401
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from orderhook import execution, payload, responses
+from orderhook import commands, execution, payload, responses
 from orderhook.alerts import AlertLog, as_sent, id_prefix
 from orderhook.book import OrderBook
 from orderhook.controls import Controls
@@ -60,6 +60,7 @@ book = OrderBook(_client, settings.table, settings.retention)
 alerts = AlertLog(_client, settings.table, settings.alert_retention)
 controls = Controls(_client, settings.table)
 keyring = KeyRing(book.key, settings.key_cache_seconds)
+commands.load(commands.COMMANDS if settings.starts_ahead else ["CANCEL"])
 
 gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
 gc.enable()

@@ -7,9 +7,10 @@ from decimal import Decimal
 from pydantic import ValidationError
 
 from orderhook import commands, execution, payload, responses
-from orderhook.commands import Command, KillSwitch
+from orderhook.commands import Command
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.controlled import Controlled
+from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.place import Place
 from orderhook.errors import (
     DuplicateFieldError,

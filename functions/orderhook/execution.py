@@ -9,13 +9,12 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from orderhook import accounts, commands, responses
 from orderhook.alerts import MAX_ORDER_IDS, AlertRecord, Origin
 from orderhook.book import OrderBook
-from orderhook.commands import Command, KillSwitch
-from orderhook.commands.controlled import Controlled
+from orderhook.commands import Command
 from orderhook.controls import Controls
 from orderhook.errors import CommandNotAllowedError, OrderhookError, TemporarilyUnavailableError
 from orderhook.keys import Key
@@ -24,6 +23,8 @@ from orderhook.wire import may_have_written, result_in_time
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from orderhook.commands.kill_switch import KillSwitch
 
 
 @dataclass(slots=True)
@@ -109,8 +110,8 @@ def carry_out(alert: Alert, desk: Desk, stamp: Stamp, *, count: bool = True) -> 
     account does not keep the others from being served: it stands for all, with the result of each. With `count` False
     a rate limit is left out: for an alert that was counted before it was held back.
     """
-    if isinstance(alert.first, KillSwitch):
-        return alert.first.turn(desk.controls, stamp)
+    if alert.first.word == commands.KILL_SWITCH:
+        return cast("KillSwitch", alert.first).turn(desk.controls, stamp)
     with _admitted(alert, desk.controls, stamp, count=count):
         if len(alert.commands) == 1:
             return alert.first.run(desk.book, stamp)
@@ -127,17 +128,18 @@ def _admitted(alert: Alert, controls: Controls, stamp: Stamp, *, count: bool) ->
     command = alert.first  # in each account the controls are the same
     if alert.heeds_kill_switch:
         controls.check_kill_switch(stamp.trader)
-    if isinstance(command, Controlled) and command.window:
+    if command.window:
         command.window.check(stamp.at)
-    if not (count and isinstance(command, Controlled) and command.rate_limit and command.id):
+    if not (count and command.rate):
         yield
         return
+    alert_id, rate = command.rate
     try:
-        controls.count(stamp, command.id, command.rate_limit)
+        controls.count(stamp, alert_id, rate)
         yield
     except TemporarilyUnavailableError:
         if command.repeatable or not may_have_written():
-            controls.uncount(stamp, command.id)
+            controls.uncount(stamp, alert_id)
         raise
 
 

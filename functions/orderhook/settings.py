@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+_AHEAD = {"provisioned-concurrency", "snap-start"}
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -16,6 +18,8 @@ class Settings:
     alert_retention: timedelta
     """How long records of alerts are kept; zero keeps none."""
     allowed_sources: tuple[IPv4Network | IPv6Network, ...]
+    starts_ahead: bool = False
+    """Whether Lambda starts the function before any alert, so that none waits for it."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -36,6 +40,7 @@ class Settings:
             retention=timedelta(days=days),
             alert_retention=timedelta(days=alert_days),
             allowed_sources=networks,
+            starts_ahead=environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") in _AHEAD,
         )
 
     def allows_source(self, address: str) -> bool:

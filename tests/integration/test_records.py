@@ -214,7 +214,7 @@ def test_a_record_is_written_after_the_command(service: Service) -> None:
 # Its failure
 
 
-FAULTS: dict[str, tuple[Fault, str]] = {
+RECORD_FAULTS: dict[str, tuple[Fault, str]] = {
     "throughput": (answering(400, code := "ProvisionedThroughputExceededException"), code),
     "throttled": (answering(400, code := "ThrottlingException"), code),
     "conflict": (answering(400, code := "TransactionConflictException"), code),
@@ -237,7 +237,7 @@ def send_place(service: Service) -> Answer:
     return service.place()
 
 
-@pytest.mark.parametrize(("fault", "reason"), FAULTS.values(), ids=list(FAULTS))
+@pytest.mark.parametrize(("fault", "reason"), RECORD_FAULTS.values(), ids=list(RECORD_FAULTS))
 @pytest.mark.parametrize(
     ("send", "word"), [(send_cancel, "cancelled"), (send_place, "placed")], ids=["cancel", "place without id"]
 )

@@ -4,6 +4,8 @@ import subprocess
 from pathlib import Path
 from statistics import median
 
+import pytest
+
 from tests.builders import event_named
 from tests.integration.test_events import ANSWERS
 from tests.runtime import artifact, emulator
@@ -24,6 +26,19 @@ def contents(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in artifact.files(folder)}
 
 
+SEEN = "import sys, webhook; print(*sys.modules)"
+
+
+@pytest.mark.parametrize(
+    ("initialization", "place"), [("on-demand", False), ("provisioned-concurrency", True), ("snap-start", True)]
+)
+def test_a_cold_start_imports_what_the_first_cancel_needs(built: Path, initialization: str, *, place: bool) -> None:
+    modules = printed(built, SEEN, AWS_LAMBDA_INITIALIZATION_TYPE=initialization).split()
+    assert "orderhook.commands.cancel" in modules
+    assert ("orderhook.commands.place" in modules) is place
+    assert not {"boto3", "botocore.docs.service", "botocore.docs.method", "dateutil", "importlib.metadata"} & {*modules}
+
+
 IMPORT = "import webhook"
 CLIENT = 'import boto3; boto3.client("dynamodb")'
 BUDGET = 1.6
@@ -38,7 +53,11 @@ def test_the_import_stays_within_its_budget(built: Path) -> None:
 
 def processor_seconds(folder: Path, program: str) -> float:
     """Return the processor's time from the start of an interpreter until the program is through."""
-    report = "import os, time; print(time.process_time(), flush=True); os._exit(0)"
-    environment = emulator.python_environment(folder) | emulator.lambda_environment("orderhook", "http://127.0.0.1:1")
-    command = [artifact.python().path, "-S", "-c", f"{program}; {report}"]
-    return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    return float(printed(folder, f"{program}; import time; print(time.process_time())"))
+
+
+def printed(folder: Path, program: str, **environment: str) -> str:
+    """Run a program in the artifact, as Lambda would, up to its end and no further, and return what it wrote."""
+    given = emulator.python_environment(folder) | emulator.lambda_environment("orderhook", "http://127.0.0.1:1")
+    command = [artifact.python().path, "-S", "-c", f"{program}; import os, sys; sys.stdout.flush(); os._exit(0)"]
+    return subprocess.run(command, env=given | environment, capture_output=True, text=True, check=True).stdout

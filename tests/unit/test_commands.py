@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orderhook.commands import COMMANDS, NOT_YET, SCOPES, Command, KillSwitch, read, recognise
+from orderhook.commands import COMMANDS, NOT_YET, SCOPES, Command, read, recognise
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.controlled import Controlled
+from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.place import Place
 from orderhook.errors import (
     InvalidValueError,

@@ -26,6 +26,15 @@ def test_only_the_table_has_no_default(unset: dict[str, str]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("initialization", "ahead"),
+    [("on-demand", False), ("provisioned-concurrency", True), ("snap-start", True), (None, False)],
+)
+def test_lambda_says_whether_it_starts_ahead_of_the_alerts(initialization: str | None, *, ahead: bool) -> None:
+    said = {} if initialization is None else {"AWS_LAMBDA_INITIALIZATION_TYPE": initialization}
+    assert Settings.from_environment({"ORDERHOOK_TABLE": "orders"} | said).starts_ahead is ahead
+
+
 def test_everything_can_be_chosen() -> None:
     chosen = settings(
         TABLE="book",

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
+from orderhook.wire import CONNECT_SECONDS, READ_SECONDS
+from tests.service import BUDGET_SECONDS
+
 ROOT = Path(__file__).parents[2]
 TEMPLATE: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
 RESOURCES = TEMPLATE["Resources"]
@@ -77,6 +80,12 @@ def test_a_revoked_key_works_for_thirty_seconds_at_most() -> None:
 def test_the_api_answers_before_tradingview_hangs_up_and_after_the_function_has() -> None:
     assert 2300 < ROUTE["TimeoutInMillis"] < 3000
     assert ROUTE["TimeoutInMillis"] <= FUNCTION["Timeout"] * 1000 <= 3000
+
+
+def test_a_name_server_that_is_silent_is_given_up_before_tradingview_hangs_up() -> None:
+    options = dict(option.split(":") for option in FUNCTION["Environment"]["Variables"]["RES_OPTIONS"].split())
+    latest_request = BUDGET_SECONDS - CONNECT_SECONDS - READ_SECONDS
+    assert round(latest_request + int(options["timeout"]) * int(options["attempts"]), 3) <= 2.3
 
 
 def test_alerts_are_posted_to_webhook_in_payload_format_2() -> None:

@@ -1,13 +1,17 @@
 """What every command is: a frozen set of checked fields that can be run against the book."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from orderhook.book import OrderBook
 from orderhook.commands.fields import Notes
 from orderhook.orders import Outcome, Stamp
+
+if TYPE_CHECKING:
+    from orderhook.controls import Rate
+    from orderhook.windows import TradeWindow
 
 
 class Command(BaseModel):
@@ -31,6 +35,16 @@ class Command(BaseModel):
     def repeatable(self) -> bool:
         """Tell whether the same alert, sent again, does nothing more than the first did."""
         return True
+
+    @property
+    def window(self) -> "TradeWindow | None":
+        """The time of day at which it may be carried out; None is any."""
+        return None
+
+    @property
+    def rate(self) -> "tuple[str, Rate] | None":
+        """The id whose alerts are counted, and how many of them may come; None does not count it."""
+        return None
 
     def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
         """Do it, or raise the OrderError that says why not."""

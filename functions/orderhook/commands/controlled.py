@@ -7,6 +7,7 @@ from pydantic import model_validator
 
 from orderhook.commands.command import Command
 from orderhook.commands.fields import Id, RateLimit, TimeOfDay, YesNo
+from orderhook.controls import Rate
 from orderhook.errors import InvalidValueError, MissingFieldError
 from orderhook.windows import TradeWindow
 
@@ -33,6 +34,11 @@ class Controlled(Command):
     def window(self) -> TradeWindow | None:
         """The time of day at which it may trade; None if that is always."""
         return None if self.bypass_trade_windows else self._window()
+
+    @property
+    def rate(self) -> tuple[str, Rate] | None:
+        """The id whose alerts are counted, and how many of them may come."""
+        return (self.id, self.rate_limit) if self.id and self.rate_limit else None
 
     @model_validator(mode="after")
     def _rate_limit_has_its_id(self) -> Self:
