@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Self
 from pydantic import model_validator
 
 from orderhook.book import OrderBook, Placed
-from orderhook.commands.command import Command
+from orderhook.commands.command import Command, TimeLimit
 from orderhook.commands.fields import (
     ActionWord,
     Id,
     Label,
+    Minutes,
     NewOrderId,
     OrderTypeWord,
     Price,
@@ -49,6 +50,10 @@ _NEEDS_POSITION = "needs the position, which is not known here; take it out"
 _NOT_YET = "is not available yet; take it out"
 
 
+_NOT_OF_THE_ORDER = {*Command.model_fields, "cancel_after"}
+"""Fields with which the same order is still the same."""
+
+
 class Place(Command):
     """Place one order, and with it the legs that its fields or its template ask for."""
 
@@ -61,8 +66,6 @@ class Place(Command):
         "sync_strategy": _NEEDS_POSITION,
         "out_of_sync": _NEEDS_POSITION,
         "append_atm": _NOT_YET,
-        "cancel_after": _NOT_YET,
-        "delay": _NOT_YET,
         "rate_limit": _NOT_YET,
         "start_time": _NOT_YET,
         "end_time": _NOT_YET,
@@ -86,6 +89,7 @@ class Place(Command):
     stop_loss: Price = None
     stop_loss_limit: Price = None
     stop_loss_stop: Price = None
+    cancel_after: Minutes = 0
 
     @model_validator(mode="after")
     def _prices_fit_the_order_type(self) -> Self:
@@ -131,7 +135,8 @@ class Place(Command):
     @property
     def content(self) -> str:
         """Return the fingerprint of the order that this alert asks for: two spellings of a number are one."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields if name not in Command.model_fields}
+        names = [name for name in type(self).model_fields if name not in _NOT_OF_THE_ORDER]
+        fields = {name: getattr(self, name) for name in names}
         lines = (f"{k}={decimal_text(v) if isinstance(v, Decimal) else v}" for k, v in fields.items() if v is not None)
         return sha256("\n".join(lines).encode()).hexdigest()
 
@@ -141,7 +146,16 @@ class Place(Command):
         Run twice with an order_id, the second writes nothing and answers already_placed. Raises DuplicateOrderIdError,
         StrategyMismatchError and StrategyNotFoundError (for a template that is not stored).
         """
-        return self._place(book, stamp, self.order_id or stamp.request_id)
+        return self._place(book, stamp, self._new_order_id(book, stamp))
+
+    def _new_order_id(self, book: OrderBook, stamp: Stamp) -> str:  # noqa: ARG002  it may depend on another order's
+        return self.order_id or stamp.request_id
+
+    def time_limit(self, book: OrderBook, stamp: Stamp) -> TimeLimit | None:
+        """Return the order with its cancel_after."""
+        if not self.cancel_after:
+            return None
+        return TimeLimit(self._new_order_id(book, stamp), self.content, self.cancel_after)
 
     def _place(self, book: OrderBook, stamp: Stamp, order_id: str, replaced: str | None = None) -> Outcome:
         """Write the order under this id, in place of the `replaced` one if there is one."""
