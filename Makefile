@@ -42,6 +42,10 @@ test-engine: .venv ## Run the service's tests, races and faults on DynamoDB Loca
 prove: .venv ## Race 100,000 operations on DynamoDB Local and check every order's history
 	.venv/bin/python -m tests.prove.races $(ARGS)
 
+.PHONY: mutate
+mutate: .venv ## Break the code in every small way: each mutant must fail a test, or be listed (ARGS=commands.cancel)
+	.venv/bin/python -m tests.mutation $(ARGS)
+
 .PHONY: test-runtime
 test-runtime: .venv .venv-sam ## Run the built artifact under Lambda's runtime client and emulator, without a container
 	.venv/bin/pytest tests/runtime $(ARGS)

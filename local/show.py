@@ -202,16 +202,16 @@ def reading(found: Reading) -> None:
 
 def verdict(found: Reading) -> str:
     """Say in one sentence what the alert would do."""
-    if found.command is None:
+    if found.faults:
         status, code = STATUS_AND_CODE[type(found.faults[0])]
         return f"This alert would be refused: {status} {code}."
-    return f"This alert {sentence(found.command)}."
+    return f"This alert {'; '.join(map(sentence, found.commands.values()))}."
 
 
 def reading_as_data(found: Reading) -> dict[str, Any]:
     """Return how an alert was read for a script."""
     return {
-        "accepted": found.command is not None,
+        "accepted": not found.faults,
         "verdict": verdict(found),
         "faults": [
             {

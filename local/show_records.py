@@ -15,7 +15,6 @@ from orderhook.payload import lower
 _SHORT = 16
 """So much of a request id tells it from others: its milliseconds, and four digits for those of the same one."""
 
-_FEW = 3
 _WIDTH = 12
 
 
@@ -60,7 +59,7 @@ def _two_lines(record: AlertRecord) -> list[Cell]:
     return [
         Text.assemble(record.request_id[:_SHORT], "\n", (show.moment(record.received_at), DIM)),
         Text.assemble((_outcome(record), _style(record)), "\n", (f"{record.status}, {record.milliseconds} ms", DIM)),
-        Text.assemble(record.command or "", "\n", (show.printable(_orders(record)), DIM)),
+        Text.assemble(record.command or "", "\n", (show.printable(_orders(record, few=1)), DIM)),
         Text.assemble(show.printable(record.key_label or record.key_id), "\n", (show.printable(record.source), DIM)),
     ]
 
@@ -74,10 +73,10 @@ def _outcome(record: AlertRecord) -> str:
     return f"{record.outcome} (duplicate)" if marked else record.outcome
 
 
-def _orders(record: AlertRecord) -> str:
+def _orders(record: AlertRecord, few: int = 3) -> str:
     ids = record.order_ids or [value for name, value in record.fields.items() if lower(name) == "order_id"]
-    more = [f"and {len(ids) - _FEW} more"] if len(ids) > _FEW else []
-    return ", ".join([*ids[:_FEW], *more])
+    more = [f"and {len(ids) - few} more"] if len(ids) > few else []
+    return ", ".join([*ids[:few], *more])
 
 
 def alert(record: AlertRecord) -> None:

@@ -32,7 +32,7 @@ from tests.service import Output, Service, Table  # noqa: E402
 @pytest.fixture
 def output(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Output:
     """What the function writes to its log, from here on."""
-    return Output(capsys, monkeypatch)
+    return Output(lambda: "".join(capsys.readouterr()), monkeypatch)
 
 
 @pytest.fixture

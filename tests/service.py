@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -43,6 +43,8 @@ class Table:
     """What connect() needs for a further client."""
     deliver: Deliver
     """How a request gets there past the hooks of a client."""
+    read_all: Callable[[], list[Item]]
+    """How to see every item, of all traders, in DynamoDB's own form."""
 
     @cached_property
     def handlers_client(self) -> "DynamoDBClient":
@@ -86,12 +88,10 @@ class _Stdout:
 class Output:
     """Everything that the function writes to standard output and error; taking it empties it."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
+    def __init__(self, take: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take what was written with `take`."""
+        self.take = take
         monkeypatch.setattr(webhook.logger.registered_handler, "stream", _Stdout())
-
-    def take(self) -> str:
-        return "".join(self._capsys.readouterr())
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.take().splitlines()]
@@ -208,8 +208,12 @@ class Service:
         self.table.client.delete_item(TableName=self.table.name, Key=items.wire(key))
 
     def clear_away(self) -> None:
-        """Leave the wire, and the table empty: moto copies all of it at each transaction and scan, and would crawl."""
+        """Leave the wire, and the table empty."""
         self.wire.leave()
+        self.empty()
+
+    def empty(self) -> None:
+        """Empty the table, keys included: moto copies all of it at each transaction and scan, and would crawl."""
         requests = [{"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in self.everything()]
         for start in range(0, len(requests), 25):
             batch: Any = requests[start : start + 25]
@@ -245,8 +249,7 @@ class Service:
 
     def everything(self) -> list[Item]:
         """Return every item of the table, of all traders."""
-        pages = self.table.client.get_paginator("scan").paginate(TableName=self.table.name)
-        return [item for page in pages for item in page["Items"]]
+        return self.table.read_all()
 
     def _get(self, key: Item) -> Item | None:
         return self.table.client.get_item(TableName=self.table.name, Key=items.wire(key), ConsistentRead=True).get(

@@ -106,14 +106,21 @@ def read(fields: Mapping[str, str], key: Key, trail: Trail) -> Alert:
     trail.command = kind.word
     if not key.allows(kind.word):
         raise CommandNotAllowedError(f"This key may not give {kind.word}; use one that may.", field="command")
+    alert = make(kind, fields)
+    one = next(iter(alert.commands.values()))
+    trail.repeatable = one.repeatable
+    several = len(alert.commands) > 1
+    trail.order_id = fields.get("order_id") if several else getattr(one, "order_id", None)
+    trail.strategy_id = fields.get("strategy_id") if several else getattr(one, "strategy_id", None)
+    return alert
+
+
+def make(kind: type[Command], fields: Mapping[str, str]) -> Alert:
+    """Make the command of its fields, for each account; raises the PayloadError of the first bad one."""
     made: dict[str, Command] = {}
     ignored: list[str] = []
     for account, own in accounts.spread(fields, kind.model_fields).items():
         made[account], ignored = commands.read(kind, own)
-    one = next(iter(made.values()))
-    trail.repeatable = one.repeatable
-    trail.order_id = getattr(one, "order_id", None) if len(made) == 1 else fields.get("order_id")
-    trail.strategy_id = getattr(one, "strategy_id", None) if len(made) == 1 else fields.get("strategy_id")
     return Alert(made, tuple(ignored), fields)
 
 

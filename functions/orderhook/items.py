@@ -150,7 +150,7 @@ def key_item(key: Key) -> Item:
 def key(item: Mapping[str, Any]) -> Key:
     """Return the stored half of the key that an item holds."""
     found = _known(Key, item)
-    return Key(**found | {"digest": bytes(found["digest"]), "scopes": frozenset(found["scopes"])})
+    return Key(**found | {"scopes": frozenset(found["scopes"])})
 
 
 def _known(kind: type[Order | Strategy | Key], item: Mapping[str, Any]) -> Item:

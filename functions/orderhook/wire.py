@@ -29,8 +29,9 @@ Result = TypeVar("Result")
 
 CONNECT_SECONDS, READ_SECONDS = 0.3, 0.6
 ATTEMPTS = 3
-ANSWER_SECONDS = 0.1
-"""How long before the end of the time budget the waiting ends, so that there is time to tell what was done."""
+ANSWER_SECONDS = 0.25
+"""How long before the end of the time budget the waiting ends: time to tell what was done, and to record it."""
+_LAST_SECONDS = 0.05
 CONNECTIONS = 16
 """How many requests may be under way at once, and keep their connections for the next ones."""
 
@@ -124,9 +125,12 @@ def last_requests_until(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def single_attempt() -> Iterator[None]:
-    """Send each request once, inside the present time budget; may_have_written() does not count what is sent here."""
+    """Send each request once, until shortly before the end of the present time budget.
+
+    may_have_written() does not count what is sent here.
+    """
     budget = _budget.get()
-    token = _budget.set(_Budget(budget.deadline if budget else math.inf, attempts=1))
+    token = _budget.set(_Budget(budget.deadline if budget else math.inf, reserve=_LAST_SECONDS, attempts=1))
     try:
         yield
     finally:

@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from botocore.httpsession import URLLib3Session
 
-from local.table import create_table
-from orderhook.wire import connect
+from tests import tables
 from tests.engine import dynamodb_local
 from tests.service import Table
 
@@ -23,6 +21,4 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def table(endpoint: str) -> Table:
     """One table for the whole tier: every test has a trader of its own."""
-    client = connect(endpoint_url=endpoint)
-    create_table(client, "orderhook")
-    return Table("orderhook", client, {"endpoint_url": endpoint}, URLLib3Session().send)
+    return tables.at(endpoint)

@@ -269,7 +269,7 @@ def test_in_a_terminal_an_alert_is_two_lines(capsys: pytest.CaptureFixture[str])
     assert lines == [
         ["alert", "answer", "command", "key"],
         ["0123456789abcdef", "closed", "(duplicate)", "CANCEL", "label"],
-        ["2026-01-02", "03:04:05", "UTC", "200,", "1.5", "ms", "a,", "b,", "c,", "and", "2", "more", "192.0.2.1"],
+        ["2026-01-02", "03:04:05", "UTC", "200,", "1.5", "ms", "a,", "and", "4", "more", "192.0.2.1"],
     ]
 
 

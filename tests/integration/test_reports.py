@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.compat import HTTPHeaders
+from botocore.exceptions import ReadTimeoutError
 
 from orderhook.orders import OrderState
 from tests.builders import stamp
@@ -20,7 +20,7 @@ def overtaken(by: Callable[[], object]) -> Fault:
     def fault(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
         deliver(request)
         by()
-        return lost_after_commit(request, lambda _: AWSResponse("", 200, HTTPHeaders(), None))
+        raise ReadTimeoutError(endpoint_url=request.url)
 
     return fault
 

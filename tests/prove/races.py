@@ -70,13 +70,9 @@ def work(job: Job) -> None:
     """Play the rounds in this process and leave the record in the job's folder."""
     with unreliable(job.endpoint, job.seed) if job.faulty else nullcontext(job.endpoint) as endpoint:
         os.environ |= environment(endpoint)
-        import webhook  # makes the handler's client
-        from orderhook.book import OrderBook
-        from orderhook.wire import connect
         from tests.prove import play
 
-        venue = OrderBook(connect(endpoint_url=job.endpoint), TABLE, webhook.settings.retention)
-        trader, record = play.Trader(*job.trader, venue), play.Record()
+        trader, record = play.Trader(*job.trader), play.Record()
         for number in range(job.rounds):
             _wait_for_all(job, number)
             order_ids = [f"{number}-{index}{'s' if index % 2 else ''}" for index in range(ORDERS)]

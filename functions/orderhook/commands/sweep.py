@@ -10,7 +10,7 @@ from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import TERMINAL, OrderState, Stamp
 from orderhook.wire import CONNECTIONS, last_requests_until, result_in_time
 
-_LAST_SECONDS = 0.2
+_LAST_SECONDS = 0.3
 """How long before the end of the time budget the last cancel may begin."""
 
 _threads = ThreadPoolExecutor(max_workers=CONNECTIONS, thread_name_prefix="sweep")

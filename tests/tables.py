@@ -1,0 +1,57 @@
+"""The table of template.yaml, in moto or behind an endpoint."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.httpsession import URLLib3Session
+from moto import mock_aws
+from moto.core.models import botocore_stubber
+from moto.dynamodb.models import dynamodb_backends
+
+from local import demo
+from local.embedded import one_request_at_a_time
+from local.table import create_table
+from orderhook.book import OrderBook
+from orderhook.wire import connect
+from tests.service import RETENTION, Item, Table
+
+NAME = "orderhook"
+
+
+@contextmanager
+def in_process() -> Iterator[Table]:
+    """Make it in moto, for as long as the block lasts."""
+    with one_request_at_a_time(), mock_aws():
+        client = connect()
+        create_table(client, NAME)
+        # Moto imports as it goes: the first requests of each kind take longer than the handler would wait.
+        create_table(client, "warm-up")
+        demo.seed(OrderBook(client, "warm-up", RETENTION), datetime.now(UTC))
+        (backend,) = dynamodb_backends.values()
+        inside = backend[client.meta.region_name]
+
+        def read_all() -> list[Item]:
+            # A scan of a dozen items takes moto 20 ms. A transaction that fails leaves it another table object.
+            return [item.to_json()["Attributes"] for item in inside.tables[NAME].all_items()]
+
+        yield Table(NAME, client, {}, _deliver_to_moto, read_all)
+
+
+def _deliver_to_moto(request: AWSPreparedRequest) -> AWSResponse:
+    answer = botocore_stubber("before-send", request)
+    assert answer is not None
+    return answer
+
+
+def at(endpoint: str) -> Table:
+    """Make it behind an endpoint."""
+    client = connect(endpoint_url=endpoint)
+    create_table(client, NAME)
+
+    def read_all() -> list[Item]:
+        pages = client.get_paginator("scan").paginate(TableName=NAME, ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+    return Table(NAME, client, {"endpoint_url": endpoint}, URLLib3Session().send, read_all)
