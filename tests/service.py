@@ -49,7 +49,7 @@ class Table:
     @cached_property
     def handlers_client(self) -> "DynamoDBClient":
         """The client of the handler, on which a test's wire is."""
-        return connect(**self.options)
+        return connect("dynamodb", **self.options)
 
 
 @dataclass(frozen=True)
