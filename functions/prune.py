@@ -8,12 +8,15 @@ import gzip
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-SERVICE = "dynamodb"
-OPERATIONS = ("GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems", "DescribeEndpoints")
-"""What the book asks for, and what botocore does to find an endpoint if it is told to."""
+OPERATIONS = {
+    "dynamodb": ("GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems", "DescribeEndpoints"),
+    "scheduler": ("CreateSchedule",),
+    "sqs": ("SendMessage",),
+}
+"""What our code asks each service for, and what botocore does to find DynamoDB's endpoint if it is told to."""
 
 LATE = {
     # HTTP/2, and plug-ins: neither is there.
@@ -34,7 +37,8 @@ LATE = {
 def prune(artifact: Path) -> None:
     """Apply every rule; run twice, the second finds nothing to do."""
     prune_services(artifact)
-    prune_model(artifact / "botocore" / "data" / SERVICE)
+    for service, operations in OPERATIONS.items():
+        prune_model(artifact / "botocore" / "data" / service, operations)
     prune_endpoints(artifact / "botocore" / "data" / "endpoints.json")
     prune_powertools(artifact / "aws_lambda_powertools")
     prune_tools(artifact)
@@ -47,19 +51,19 @@ def prune_services(artifact: Path) -> None:
     """Drop the more than 400 other services: botocore looks into the folder of each before it makes a client."""
     for library in ("botocore", "boto3"):
         for service in (artifact / library / "data").iterdir():
-            if service.is_dir() and service.name != SERVICE:
+            if service.is_dir() and service.name not in OPERATIONS:
                 shutil.rmtree(service)
     for extension in ("ec2", "s3", "examples"):
         shutil.rmtree(artifact / "boto3" / extension, ignore_errors=True)
     (artifact / "boto3" / "crt.py").unlink(missing_ok=True)
 
 
-def prune_model(data: Path) -> None:
+def prune_model(data: Path, operations: Collection[str]) -> None:
     """Drop other operations and all prose, which only help() shows, and unpack the rest: each cold start reads it."""
     for packed in data.glob("*/service-2.json.gz"):
         with gzip.open(packed) as file:
             model = json.load(file, object_hook=_without_prose)
-        model["operations"] = {name: it for name, it in model["operations"].items() if name in OPERATIONS}
+        model["operations"] = {name: it for name, it in model["operations"].items() if name in operations}
         needed = _shapes_of(model["operations"], model["shapes"])
         model["shapes"] = {name: it for name, it in model["shapes"].items() if name in needed}
         _write(packed.with_suffix(""), model)
@@ -72,7 +76,7 @@ def prune_endpoints(path: Path) -> None:
     """Drop other services' endpoints from 1.2 MB of JSON, read at every cold start; all partitions and regions stay."""
     endpoints = json.loads(path.read_text())
     for partition in endpoints["partitions"]:
-        partition["services"] = {name: it for name, it in partition["services"].items() if name == SERVICE}
+        partition["services"] = {name: it for name, it in partition["services"].items() if name in OPERATIONS}
     _write(path, endpoints)
 
 

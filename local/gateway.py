@@ -51,7 +51,8 @@ class Gateway:
         self._handler = handler
         self._tell = tell
         self._door = door
-        self._turn: AbstractContextManager[object] = Lock() if door else nullcontext()
+        self.turn: AbstractContextManager[object] = Lock() if door else nullcontext()
+        """Whoever else calls functions over the same table waits for it."""
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         """Answer one request."""
@@ -67,11 +68,11 @@ class Gateway:
         except ClientDisconnected:
             return _message(400, "Bad Request")
         if self._door and request.headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
-            with self._turn:
+            with self.turn:
                 return self._door(request)
         if (request.method, request.path) != ("POST", ROUTE):
             return _message(404, "Not Found")
-        with self._turn:
+        with self.turn:
             started = time.monotonic()
             answer = self._handler(event(request, arrived), None)
             milliseconds = (time.monotonic() - started) * 1000

@@ -12,15 +12,20 @@ from uuid import uuid4
 
 import pytest
 
+import delayed
 import webhook
-from orderhook import items, keys
+from local.later import Courier
+from orderhook import items, journal, keys
+from orderhook import later as later_module
 from orderhook.alerts import AlertLog, AlertRecord
 from orderhook.book import OrderBook
 from orderhook.controls import Controls
 from orderhook.keys import KeyRing
+from orderhook.later import Later
 from orderhook.orders import OrderState, Strategy, StrategyState
 from orderhook.wire import connect
 from tests.builders import ENTRY, Event, alert, event, order, stamp
+from tests.queues import Queue
 from tests.wire import Deliver, Wire
 
 if TYPE_CHECKING:
@@ -50,7 +55,7 @@ class Table:
     @cached_property
     def handlers_client(self) -> "DynamoDBClient":
         """The client of the handler, on which a test's wire is."""
-        return connect(**self.options)
+        return connect("dynamodb", **self.options)
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ class Output:
     def __init__(self, take: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
         """Take what was written with `take`."""
         self.take = take
-        monkeypatch.setattr(webhook.logger.registered_handler, "stream", _Stdout())
+        monkeypatch.setattr(journal.logger.registered_handler, "stream", _Stdout())
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.take().splitlines()]
@@ -104,8 +109,9 @@ class Service:
     What a test arranges and inspects goes through `book` and is not on the `wire`, which is the handler's alone.
     """
 
-    def __init__(self, table: Table, output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, table: Table, queue: Queue, output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
         self.table = table
+        self.queue = queue
         self.output = output
         self.wire = Wire(table.deliver)
         self.trader = f"trader-{uuid4().hex}"
@@ -118,8 +124,27 @@ class Service:
         self.work_on(self.wired_book)
         self.alerts = AlertLog(table.client, table.name, ALERT_RETENTION)
         self.record_in(AlertLog(table.handlers_client, table.name, ALERT_RETENTION))
+        monkeypatch.setattr(later_module, "connect", self._client_of_later)
+        self.do_later_with(Later(queue.settings))
+        self.courier = Courier(delayed.handler, queue.settings)
         # A busy machine is not a slow table.
         monkeypatch.setattr(webhook, "BUDGET_SECONDS", 30)
+        monkeypatch.setattr(delayed, "BUDGET_SECONDS", 30)
+
+    def _client_of_later(self, service: str) -> object:
+        client = self.queue.handlers_client(service)
+        self.wire.watch(client, self.queue.deliver)
+        return client
+
+    def do_later_with(self, later: Later | None) -> None:
+        """Have the handlers put off with this what is to be done later; None is a deployment without a queue."""
+        self._monkeypatch.setattr(webhook, "later", later)
+        self._monkeypatch.setattr(delayed, "later", later)
+
+    def pass_time(self, seconds: float) -> None:
+        """Have the queue and the schedules be so much later, and done what is due then."""
+        self.queue.pass_time(seconds, self._monkeypatch)
+        self.courier.round(self.queue.now)
 
     def keep_time(self) -> None:
         """Have the handler answer as soon as it must."""
@@ -134,10 +159,12 @@ class Service:
     def write_to(self, book: OrderBook) -> None:
         """Have the handler write orders to this book, and know the keys and the controls that it knows."""
         self._monkeypatch.setattr(webhook, "book", book)
+        self._monkeypatch.setattr(delayed, "book", book)
 
     def record_in(self, log: AlertLog) -> None:
         """Have the handler leave its records of alerts here."""
         self._monkeypatch.setattr(webhook, "alerts", log)
+        self._monkeypatch.setattr(delayed, "alerts", log)
 
     def allow_sources(self, *networks: str) -> None:
         allowed = tuple(map(ip_network, networks))
@@ -224,6 +251,7 @@ class Service:
     def clear_away(self) -> None:
         """Leave the wire, and the table empty."""
         self.wire.leave()
+        self.queue.clear()
         self.empty()
 
     def empty(self) -> None:

@@ -1,4 +1,4 @@
-"""What a botocore client sends to the table, request by request, and faults put in the place of answers.
+"""What botocore clients send to AWS, request by request, and faults put in the place of answers.
 
 It hangs into botocore where the signed request leaves: retries, time-outs and the reading of answers are the SDK's own.
 """
@@ -16,10 +16,10 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from botocore.client import BaseClient
 
 Deliver = Callable[[AWSPreparedRequest], AWSResponse]
-"""Bring a signed request to the table and return its answer, past everything that hangs into the client."""
+"""Bring a signed request there and return its answer, past everything that hangs into the client."""
 
 Fault = Callable[[AWSPreparedRequest, Deliver], AWSResponse | None]
 """Answer a request in the table's place, or raise what the network would; None lets the request through."""
@@ -94,6 +94,21 @@ def overtaken(by: Callable[[], object]) -> Fault:
     return fault
 
 
+class Died(BaseException):
+    """The process has ended: nothing catches this."""
+
+
+def dies(_: AWSPreparedRequest, __: Deliver) -> AWSResponse:
+    """End the process before the request has left."""
+    raise Died
+
+
+def dies_after_commit(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
+    """Have the request done, and end the process before the answer is there."""
+    deliver(request)
+    raise Died
+
+
 class _Raw(BytesIO):
     def stream(self, **_: object) -> list[bytes]:
         return [self.read()]
@@ -101,6 +116,7 @@ class _Raw(BytesIO):
 
 @dataclass(frozen=True)
 class Request:
+    service: str
     operation: str
     payload: Mapping[str, Any]
 
@@ -113,8 +129,10 @@ class Request:
     @property
     def actions(self) -> set[str]:
         """What IAM asks for: a transaction needs the permission of each of its parts and none of its own."""
-        parts = self.payload.get("TransactItems")
-        return {f"{part}Item" for item in parts for part in item} if parts else {self.operation}
+        if self.operation == "TransactWriteItems":
+            return {f"dynamodb:{part}Item" for item in self.payload["TransactItems"] for part in item}
+        passed = {"iam:PassRole"} if self.operation == "CreateSchedule" else set()  # a schedule is given its role
+        return {f"{self.service}:{self.operation}"} | passed
 
     @property
     def writes(self) -> list[Mapping[str, Any]]:
@@ -126,7 +144,7 @@ class Request:
 
 @dataclass
 class Wire:
-    """Record the requests of a client, and put faults in the place of their answers.
+    """Record the requests of clients, and put faults in the place of their answers.
 
     The one that writes the record of an alert is kept apart: what a test says of the others is about its command.
     """
@@ -137,14 +155,20 @@ class Wire:
     records: list[Request] = field(default_factory=list)
     """The requests that write records of alerts."""
     records_meet: Fault | None = None
-    leave: Callable[[], None] = field(init=False)
+    _watched: list[Callable[[], None]] = field(default_factory=list)
     _next: dict[str, list[Fault]] = field(default_factory=dict)
 
-    def watch(self, client: "DynamoDBClient") -> None:
+    def watch(self, client: "BaseClient", deliver: Deliver | None = None) -> None:
         # After the client's own hook, which holds back what cannot be answered in time: that is never sent.
-        hook: Any = self._send  # the stubs take no hook that answers
-        client.meta.events.register_first("before-send.dynamodb", hook)
-        self.leave = partial(client.meta.events.unregister, "before-send.dynamodb", hook)
+        hook: Any = partial(self._send, deliver or self.deliver)  # the stubs take no hook that answers
+        sending = f"before-send.{client.meta.service_model.service_name}"
+        client.meta.events.register_first(sending, hook)
+        self._watched.append(partial(client.meta.events.unregister, sending, hook))
+
+    def leave(self) -> None:
+        for unregister in self._watched:
+            unregister()
+        self._watched.clear()
 
     def fault_at(self, operation: str, *faults: Fault) -> None:
         """Put these in the way of the next requests for this operation, one each."""
@@ -154,11 +178,11 @@ class Wire:
     def operations(self) -> list[str]:
         return [request.operation for request in self.requests]
 
-    def _send(self, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:
+    def _send(self, deliver: Deliver, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:
         assert isinstance(request.body, bytes)
-        payload: Mapping[str, Any] = json.loads(request.body)
-        operation = event_name.rsplit(".", 1)[-1]
-        made = Request(operation, payload)
+        payload = json.loads(request.body)
+        service, operation = event_name.split(".")[1:]
+        made = Request(service, operation, payload)
         if made.is_record:
             self.records.append(made)
             fault = self.records_meet
@@ -166,7 +190,7 @@ class Wire:
             self.requests.append(made)
             following = self._next.get(operation)
             fault = following.pop(0) if following else self.always
-        answer = fault(request, self.deliver) if fault else None
+        answer = fault(request, deliver) if fault else None
         if answer is not None:
             # Moto hangs into the same place, and botocore asks both: it leaves alone what is not for AWS.
             request.url = "http://answered.already/"

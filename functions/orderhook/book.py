@@ -62,6 +62,7 @@ _SIGNED = "#version = #version + :one, #request_id = :request_id, #history = lis
 _CANCEL = ", #cancelled_at = :at, #cancel_request_id = :request_id, #cancel_key_id = :key_id, #cancel_filled = #filled"
 _REPLACED = ", #replaced_by = :replaced_by"
 _OF_STRATEGY = " AND #strategy_id = :strategy_id"
+_OF_CONTENT = " AND #content = :content"
 
 
 def _signature(stamp: Stamp, event: Event) -> Item:
@@ -187,16 +188,22 @@ class OrderBook:
 
     # Orders
 
-    def cancel(self, stamp: Stamp, order_id: str, strategy_id: str | None = None) -> Written:
+    def cancel(
+        self, stamp: Stamp, order_id: str, strategy_id: str | None = None, content: str | None = None
+    ) -> Written:
         """Mark an order cancelled by one conditional write; run twice, the second finds it cancelled.
 
-        With `strategy_id` the order must belong to that strategy, or nothing is written.
+        With `strategy_id` the order must belong to that strategy, with `content` it must be the one that was placed
+        with it, or nothing is written.
         """
         condition, states = _state_in(CANCELLABLE)
         values = {**states, ":key_id": {"S": stamp.key_id}}
         if strategy_id is not None:
             condition += _OF_STRATEGY
             values[":strategy_id"] = {"S": strategy_id}
+        if content is not None:
+            condition += _OF_CONTENT
+            values[":content"] = {"S": content}
         return self._move(stamp, order_id, OrderState.CANCELLED, condition, values, _CANCEL)
 
     def change(

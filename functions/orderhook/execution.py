@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
@@ -16,9 +16,15 @@ from orderhook.alerts import MAX_ORDER_IDS, AlertRecord, Origin
 from orderhook.book import OrderBook
 from orderhook.commands import Command
 from orderhook.controls import Controls
-from orderhook.errors import CommandNotAllowedError, OrderhookError, TemporarilyUnavailableError
+from orderhook.errors import (
+    CommandNotAllowedError,
+    OrderhookError,
+    TemporarilyUnavailableError,
+    UnsupportedValueError,
+)
 from orderhook.keys import Key
-from orderhook.orders import Outcome, Stamp, timestamp
+from orderhook.later import DelayedAlert, Later, TimedCancel
+from orderhook.orders import OPEN, Outcome, Stamp, timestamp
 from orderhook.wire import may_have_written, result_in_time
 
 if TYPE_CHECKING:
@@ -52,6 +58,16 @@ class Trail:
     order_ids: tuple[str, ...] = ()
     duplicate: bool = False
 
+    def note_success(self, outcome: Outcome) -> None:
+        """Note what was done."""
+        self.outcome, self.state = outcome.status, outcome.state
+        self.order_ids, self.duplicate = outcome.order_ids, outcome.is_duplicate
+
+    def note_refusal(self, error: OrderhookError) -> None:
+        """Note why nothing was done."""
+        self.outcome, self.field, self.state = responses.code(error), error.field, error.state
+        self.detail = error.detail
+
 
 LOGGED = ("request_id", "key_id", "command", "order_id", "strategy_id", "outcome", "field", "state")
 """What of a trail stands in the log line."""
@@ -63,6 +79,14 @@ class Desk:
 
     book: OrderBook
     controls: Controls
+    later: Later | None = None
+    """None where nothing can be done later."""
+
+    def later_for(self, field: str) -> Later:
+        """Return what does things later; raises UnsupportedValueError, naming the field that asks, where nothing is."""
+        if self.later is None:
+            raise UnsupportedValueError(f"{field} is not available in this deployment; take it out.", field=field)
+        return self.later
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +96,8 @@ class Alert:
     commands: Mapping[str, Command]
     """By account; an alert for one account has one command, under the name ""."""
     ignored: tuple[str, ...]
+    fields: Mapping[str, str]
+    """What it was made of, so that it can be made again."""
     heeds_kill_switch: bool = True
 
     @property
@@ -100,21 +126,24 @@ def make(kind: type[Command], fields: Mapping[str, str]) -> Alert:
     ignored: list[str] = []
     for account, own in accounts.spread(fields, kind.model_fields).items():
         made[account], ignored = commands.read(kind, own)
-    return Alert(made, tuple(ignored))
+    return Alert(made, tuple(ignored), fields)
 
 
-def carry_out(alert: Alert, desk: Desk, stamp: Stamp, *, count: bool = True) -> Outcome:
+def carry_out(alert: Alert, desk: Desk, stamp: Stamp, *, delayed: bool = False) -> Outcome:
     """Do what an alert says, or raise the OrderhookError that says why not.
 
-    For several accounts at once, each with a request id of its own that begins with the alert's. The error of one
-    account does not keep the others from being served: it stands for all, with the result of each. With `count` False
-    a rate limit is left out: for an alert that was counted before it was held back.
+    An alert with a delay is put off, and done when this is called again with `delayed` and a stamp of the same request;
+    its rate limit counted it the first time. For several accounts it is done at once, each with a request id of its own
+    that begins with the alert's. The error of one account does not keep the others from being served: it stands for
+    all, with the result of each.
     """
     if alert.first.word == commands.KILL_SWITCH:
         return cast("KillSwitch", alert.first).turn(desk.controls, stamp)
-    with _admitted(alert, desk.controls, stamp, count=count):
+    with _admitted(alert, desk.controls, stamp, count=not delayed):
+        if alert.first.delay and not delayed:
+            return _put_off(alert, desk, stamp)
         if len(alert.commands) == 1:
-            return alert.first.run(desk.book, stamp)
+            return _run(alert.first, desk, stamp)
         return _joined(list(zip(alert.commands, _run_all(alert.commands.values(), desk, stamp), strict=True)))
 
 
@@ -143,10 +172,42 @@ def _admitted(alert: Alert, controls: Controls, stamp: Stamp, *, count: bool) ->
         raise
 
 
+def _put_off(alert: Alert, desk: Desk, stamp: Stamp) -> Outcome:
+    waiting = DelayedAlert(
+        trader=stamp.trader,
+        key_id=stamp.key_id,
+        request_id=stamp.request_id,
+        received_at=timestamp(stamp.at),
+        fields=alert.fields,
+    )
+    desk.later_for("delay").send(waiting, alert.first.delay)
+    return Outcome(status="scheduled", more={"due": timestamp(stamp.at + timedelta(seconds=alert.first.delay))})
+
+
+def _run(command: Command, desk: Desk, stamp: Stamp) -> Outcome:
+    """Run a command; the end of an order comes before its beginning, so that none is ever without it."""
+    limit = command.time_limit(desk.book, stamp)
+    if limit is None:
+        return command.run(desk.book, stamp)
+    later = desk.later_for("cancel_after")
+    cancel = TimedCancel(
+        trader=stamp.trader,
+        key_id=stamp.key_id,
+        request_id=f"{stamp.request_id}.cancel_after",
+        order_id=limit.order_id,
+        content=limit.content,
+    )
+    at = later.cancel(cancel, limit.minutes, stamp.at)
+    outcome = command.run(desk.book, stamp)
+    if outcome.state not in OPEN:
+        return outcome
+    return replace(outcome, more={**outcome.more, "cancels_at": timestamp(at)})
+
+
 def _run_all(several: Collection[Command], desk: Desk, stamp: Stamp) -> list[Outcome | OrderhookError]:
     def run(number: int, command: Command) -> Outcome | OrderhookError:
         try:
-            return command.run(desk.book, replace(stamp, request_id=f"{stamp.request_id}.{number}"))
+            return _run(command, desk, replace(stamp, request_id=f"{stamp.request_id}.{number}"))
         except OrderhookError as error:
             return error
 
@@ -185,12 +246,19 @@ def _joined(results: Sequence[tuple[str, Outcome | OrderhookError]]) -> Outcome:
 
 
 def record(
-    trail: Trail, key: Key, at: datetime, *, status: int, milliseconds: float, origin: Origin = "webhook"
+    trail: Trail,
+    key: Key,
+    at: datetime,
+    *,
+    status: int,
+    milliseconds: float,
+    origin: Origin = "webhook",
+    record_id: str | None = None,
 ) -> AlertRecord:
-    """Return the record of an alert that was answered with this status."""
+    """Return the record of an alert that was answered with this status; what is done later has an id of its own."""
     return AlertRecord(
         trader=key.trader,
-        request_id=trail.request_id,
+        request_id=record_id or trail.request_id,
         received_at=timestamp(at),
         key_id=key.key_id,
         key_label=key.label,

@@ -9,6 +9,18 @@ _AHEAD = {"provisioned-concurrency", "snap-start"}
 
 
 @dataclass(frozen=True, slots=True)
+class LaterSettings:
+    """Where the work goes that is done later."""
+
+    queue_url: str
+    queue_arn: str
+    dead_letter_arn: str
+    schedule_group: str
+    scheduler_role: str
+    """The role in which EventBridge Scheduler puts its messages into the queue."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a deployment may choose; template.yaml has a parameter for each."""
 
@@ -20,6 +32,8 @@ class Settings:
     allowed_sources: tuple[IPv4Network | IPv6Network, ...]
     starts_ahead: bool = False
     """Whether Lambda starts the function before any alert, so that none waits for it."""
+    later: LaterSettings | None = None
+    """None in a deployment without a queue: nothing can be done later there."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -41,6 +55,7 @@ class Settings:
             alert_retention=timedelta(days=alert_days),
             allowed_sources=networks,
             starts_ahead=environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") in _AHEAD,
+            later=_later(environment),
         )
 
     def allows_source(self, address: str) -> bool:
@@ -52,6 +67,17 @@ class Settings:
         except ValueError:
             return False
         return any(source in network for network in self.allowed_sources)
+
+
+def _later(environment: Mapping[str, str]) -> LaterSettings | None:
+    names = {name: f"ORDERHOOK_{name.upper()}" for name in LaterSettings.__dataclass_fields__}
+    values = {name: environment.get(variable, "") for name, variable in names.items()}
+    missing = [names[name] for name, value in values.items() if not value]
+    if missing and len(missing) < len(names):
+        raise ValueError(
+            f"{', '.join(missing)} must be set too; leave all of {', '.join(names.values())} empty or none"
+        )
+    return None if missing else LaterSettings(**values)
 
 
 def _number(environment: Mapping[str, str], name: str, *, default: str, low: int, high: int) -> float:

@@ -1,4 +1,4 @@
-"""The wire to DynamoDB: one client, what is retried, and the time that all of it may take."""
+"""The wire to DynamoDB, SQS and EventBridge Scheduler: clients, what is retried, and the time that all may take."""
 
 import math
 import time
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from botocore.model import OperationModel
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sqs import SQSClient
 
 Result = TypeVar("Result")
 
@@ -33,15 +35,28 @@ _LAST_SECONDS = 0.05
 CONNECTIONS = 16
 """How many requests may be under way at once, and keep their connections for the next ones."""
 
-_WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
+_WRITES = ("PutItem", "UpdateItem", "TransactWriteItems", "SendMessage")
+"""What may not be done twice if the alert cannot be; a schedule for an order that is never placed does nothing."""
 
-_THROTTLED = {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "Throttling"}
+_THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "Throttling",
+    "ThrottlingException",
+}
 _CONFLICT = {"TransactionConflictException", "TransactionInProgressException", "ReplicatedWriteConflictException"}
 # The reasons inside a cancelled transaction for which the same two apply.
 _PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
-def connect(**options: Any) -> "DynamoDBClient":
+@overload
+def connect(service: Literal["dynamodb"] = ..., **options: Any) -> "DynamoDBClient": ...
+@overload
+def connect(service: Literal["sqs"], **options: Any) -> "SQSClient": ...
+@overload
+def connect(service: Literal["scheduler"], **options: Any) -> "EventBridgeSchedulerClient": ...
+def connect(service: str = "dynamodb", **options: Any) -> object:
     """Make the client that a function keeps for its life; `options` go to create_client, such as an endpoint_url."""
     config = Config(
         connect_timeout=CONNECT_SECONDS,
@@ -52,12 +67,14 @@ def connect(**options: Any) -> "DynamoDBClient":
         max_pool_connections=CONNECTIONS,
     )
     # What boto3.client makes, without the transfer manager for S3 that comes with boto3: a twentieth of the cold start.
-    client = cast("DynamoDBClient", get_session().create_client("dynamodb", config=config, **options))
-    client.meta.events.register_first("before-send.dynamodb", _before_send)
-    client.meta.events.register_first("needs-retry.dynamodb", _retry_conflict)
-    client.meta.events.register_first("needs-retry.dynamodb", _give_up)
+    client = get_session().create_client(cast("Any", service), config=config, **options)
+    client.meta.events.register_first(f"before-send.{service}", _before_send)
+    client.meta.events.register_first(
+        f"needs-retry.{service}", _retry_conflict if service == "dynamodb" else _retry_soon
+    )
+    client.meta.events.register_first(f"needs-retry.{service}", _give_up)
     for write in _WRITES:
-        client.meta.events.register(f"response-received.dynamodb.{write}", _note_write_refused)
+        client.meta.events.register(f"response-received.{service}.{write}", _note_write_refused)
     return client
 
 
@@ -171,6 +188,16 @@ def _retry_conflict(response: tuple[Any, Mapping[str, Any]] | None, attempts: in
     return 0.01 * 2**attempts
 
 
+def _retry_soon(
+    response: "tuple[AWSResponse, Mapping[str, Any]] | None", caught_exception: object, attempts: int, **_: object
+) -> Any:
+    """Have botocore wait as briefly as for DynamoDB: its schedule for all other services may wait two seconds."""
+    failed = response is not None and (response[0].status_code >= 500 or _is_throttled(response[1]))
+    if attempts >= ATTEMPTS or not (failed or isinstance(caught_exception, HTTPClientError | NoConnectionError)):
+        return None
+    return 0.05 * 2 ** (attempts - 1)
+
+
 def _give_up(
     operation: "OperationModel",
     response: "tuple[AWSResponse, Mapping[str, Any]] | None",
@@ -186,6 +213,10 @@ def _give_up(
         raise caught_exception
     if response and response[0].status_code >= 300:
         raise ClientError(cast("Any", response[1]), operation.name)
+
+
+def _is_throttled(answer: Mapping[str, Any]) -> bool:
+    return answer.get("Error", {}).get("Code") in _THROTTLED
 
 
 def _is_conflict(answer: Mapping[str, Any]) -> bool:

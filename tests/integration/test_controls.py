@@ -260,10 +260,10 @@ def test_an_alert_that_was_held_back_passes_switch_and_window_again_and_is_not_c
     alert = alert_of(start_time="09:30", end_time="16:00", rate_limit="1", id="es")
     inside, outside = datetime(2026, 1, 15, 15, tzinfo=UTC), datetime(2026, 1, 15, 22, tzinfo=UTC)
 
-    def carry_out(at: datetime, request_id: str, *, count: bool = False) -> str:
-        return execution.carry_out(alert, desk, Stamp(service.trader, "key", request_id, at), count=count).status
+    def carry_out(at: datetime, request_id: str, *, delayed: bool = True) -> str:
+        return execution.carry_out(alert, desk, Stamp(service.trader, "key", request_id, at), delayed=delayed).status
 
-    assert carry_out(inside, "first", count=True) == "placed"
+    assert carry_out(inside, "first", delayed=False) == "placed"
     assert carry_out(inside, "second") == "placed"
     with pytest.raises(OutsideTradeWindowError):
         carry_out(outside, "third")

@@ -92,7 +92,7 @@ def test_events_do_not_depend_on_one_another(demo_service: Service) -> None:
 def test_events_together_use_exactly_the_actions_that_the_template_allows(demo_service: Service) -> None:
     for name in FILES:
         demo_service.handle(event_named(name))
-    used = {f"dynamodb:{action}" for request in demo_service.wire.requests for action in request.actions}
+    used = {action for request in demo_service.wire.requests for action in request.actions}
     assert used == actions_allowed()
 
 

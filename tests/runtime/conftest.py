@@ -41,7 +41,7 @@ def endpoint() -> Iterator[str]:
         with dynamodb_local.running() as address:
             yield address
     else:
-        with embedded.dynamodb() as door:
+        with embedded.everything() as door:
             server = make_server("127.0.0.1", 0, Request.application(door))
             Thread(target=server.serve_forever, daemon=True).start()
             yield f"http://127.0.0.1:{server.port}"

@@ -47,6 +47,9 @@ class CancelReplace(Targeted, Place):
         old_order_id = self._target(book, stamp)
         return self._place(book, stamp, next_order_id(old_order_id), old_order_id)
 
+    def _new_order_id(self, book: OrderBook, stamp: Stamp) -> str:
+        return next_order_id(self._target(book, stamp))
+
     def _answer(self, order: Order, placed: Placed) -> Outcome:
         if placed.entry is None or placed.entry.content != self.content:
             self._check_that_it_was_cancelled(placed)

@@ -117,6 +117,17 @@ def _decimal(value: str, info: ValidationInfo, wanted: str) -> Decimal:
     return Decimal(value)
 
 
+def _up_to(most: int, unit: str) -> Callable[[str, ValidationInfo], int]:
+    def check(value: str, info: ValidationInfo) -> int:
+        wanted = f"a whole number of {unit} from 1 to {most}"
+        number = _decimal(value, info, wanted)
+        if number != int(number) or number > most:
+            raise InvalidValueError(f"{info.field_name} must be {wanted}; 0 means none.", field=info.field_name)
+        return int(number)
+
+    return check
+
+
 def _one_of(*words: str) -> Callable[[str, ValidationInfo], str]:
     def check(value: str, info: ValidationInfo) -> str:
         if upper(value) not in words:
@@ -183,6 +194,12 @@ Qty = Annotated[int, BeforeValidator(_qty)]
 
 NewQty = Annotated[int | None, BeforeValidator(_new_qty)]
 """A whole number of contracts; 0 means unchanged."""
+
+Seconds = Annotated[int, BeforeValidator(_up_to(60, "seconds"))]
+"""A whole number of seconds, at most a minute; 0 means none."""
+
+Minutes = Annotated[int, BeforeValidator(_up_to(60, "minutes"))]
+"""A whole number of minutes, at most an hour; 0 means none."""
 
 ActionWord = Annotated[str, BeforeValidator(_one_of("BUY", "SELL"))]
 OrderTypeWord = Annotated[str, BeforeValidator(_one_of("MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"))]

@@ -1,5 +1,6 @@
 """The kill switch: `kill_switch=on` or `off` in an alert without a command."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from orderhook.commands.command import Command
@@ -12,6 +13,8 @@ class KillSwitch(Command):
     """Turn the trader's kill switch on, so that later alerts are refused, or off."""
 
     word: ClassVar[str] = "KILLSWITCH"
+
+    refused: ClassVar[Mapping[str, str]] = {"delay": "does not go with kill_switch; take it out"}
 
     kill_switch: OnOff
 
