@@ -30,6 +30,8 @@ LATE = {
     "botocore/credentials.py": "dateutil",
     "botocore/tokens.py": "dateutil",
     "botocore/utils.py": "dateutil",
+    # There is no file of settings.
+    "botocore/configloader.py": "configparser",
 }
 """Modules, and the packages that they import at once and use hardly ever."""
 
