@@ -10,3 +10,4 @@ from tests.integration.test_records import *  # noqa: F403
 from tests.integration.test_refusals import *  # noqa: F403
 from tests.integration.test_reports import *  # noqa: F403
 from tests.integration.test_requests import *  # noqa: F403
+from tests.integration.test_sweep import *  # noqa: F403
