@@ -4,6 +4,7 @@ from tests.integration.test_accounts import *  # noqa: F403
 from tests.integration.test_cancel import *  # noqa: F403
 from tests.integration.test_cancel_replace import *  # noqa: F403
 from tests.integration.test_change import *  # noqa: F403
+from tests.integration.test_close_strategy import *  # noqa: F403
 from tests.integration.test_events import *  # noqa: F403
 from tests.integration.test_place import *  # noqa: F403
 from tests.integration.test_records import *  # noqa: F403
