@@ -9,9 +9,14 @@ from pydantic import ValidationError
 from orderhook import commands, execution, payload, responses
 from orderhook.commands import Command
 from orderhook.commands.cancel import Cancel
+from orderhook.commands.cancel_orders import CancelAllOrders, CancelOrders
+from orderhook.commands.cancel_replace import CancelReplace, next_order_id
+from orderhook.commands.change import Change
+from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.commands.controlled import Controlled
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.place import Place
+from orderhook.commands.target import Targeted
 from orderhook.errors import (
     DuplicateFieldError,
     InvalidSecretKeyError,
@@ -175,18 +180,38 @@ def sentence(command: Command) -> str:
     """Say what a command would do."""
     match command:
         case Cancel():
-            what = f"order {command.order_id}"
-            if command.strategy_id:
-                what += f" {'of' if command.order_name else 'if it belongs to'} strategy {command.strategy_id}"
-            return f"would cancel {what}"
+            return f"would cancel {_target(command)}"
+        case Change():
+            values = (f"{name.replace('_price', '')} {decimal_text(Decimal(new))}" for name, new in command.new.items())
+            return f"would change {_target(command)} to {', '.join((*values, *_bounds(command)))}"
+        case CancelReplace():
+            # Its strategy_id is the new order's; only a name is looked up in it.
+            old = _target(command) if command.order_name else f"order {command.order_id}"
+            new_id = None if command.order_name else next_order_id(command.order_id)
+            return f"would cancel {old} and place {', '.join((*_phrases(command, new_id), *_bounds(command)))}"
         case Place():
-            return f"would place {', '.join((*_phrases(command), *_bounds(command)))}"
+            return f"would place {', '.join((*_phrases(command, command.order_id), *_bounds(command)))}"
+        case CancelOrders():
+            of_instrument = f" in {command.instrument}" if command.instrument else ""
+            return f"would cancel every working order of account {command.account}{of_instrument}"
+        case CancelAllOrders():
+            return "would cancel every working order of every account"
+        case CloseStrategy():
+            return f"would close strategy {command.strategy_id} and cancel its working orders"
         case KillSwitch():
             return f"would turn the kill switch {'on' if command.kill_switch else 'off'}"
     return f"would give the command {command.word}"
 
 
-def _phrases(place: Place) -> Iterator[str]:
+def _target(command: Targeted) -> str:
+    if not command.strategy_id:
+        return f"order {command.order_id}"
+    return (
+        f"order {command.order_id} {'of' if command.order_name else 'if it belongs to'} strategy {command.strategy_id}"
+    )
+
+
+def _phrases(place: Place, order_id: str | None) -> Iterator[str]:
     yield f"{place.action} {place.qty} {place.instrument} {place.order_type}"
     texts = {
         "limit_price": "limit",
@@ -202,8 +227,9 @@ def _phrases(place: Place) -> Iterator[str]:
         "stop_loss_limit": "with a stop limit at",
         "oco_id": "in OCO group",
     }
+    values = {**dict(place), "order_id": order_id}
     for name, text in texts.items():
-        value = getattr(place, name)
+        value = values[name]
         if value is not None:
             yield f"{text} {decimal_text(value) if isinstance(value, Decimal) else value}".strip()
 

@@ -17,6 +17,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from local.embedded import Door
+from local.show import answer_word, counted
 
 ROUTE = "/webhook"
 MAX_BYTES = 10_000_000
@@ -145,9 +146,14 @@ def _message(status: int, message: str) -> Response:
 def _line(arrived: datetime, answer: Mapping[str, Any], milliseconds: float) -> str:
     """Return the log line of a request: from its answer only, which never holds a key."""
     body = json.loads(answer["body"])
-    words = [body.get("status") or body.get("error"), body.get("order_id") or body.get("field") or ""]
+    about = body.get("order_id") or body.get("strategy_id") or body.get("field")
+    words = " ".join(filter(None, (answer_word(body), about)))
+    if "counts" in body:
+        words += f": {counted(body['counts'])}"
+    if "results" in body:
+        words += f": {len(body['results'])} accounts"
     time_of_day = arrived.astimezone().strftime("%H:%M:%S")
-    return f"{time_of_day}  {answer['statusCode']}  {' '.join(words).strip()}  ({milliseconds:.0f} ms)"
+    return f"{time_of_day}  {answer['statusCode']}  {words}  ({milliseconds:.0f} ms)"
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -23,6 +23,10 @@ def place(**fields: object) -> Callable[[str], str]:
     return lambda key: alert({"key": key, "command": "PLACE", **ENTRY, **fields}).replace("KEY", key)
 
 
+def command(word: str, **fields: object) -> Callable[[str], str]:
+    return lambda key: alert({"key": key, "command": word, **fields}).replace("KEY", key)
+
+
 def text(body: str) -> Callable[[str], str]:
     return lambda key: body.replace("KEY", key).replace("LOWERED", key.lower()).replace("RAISED", key.upper())
 
@@ -36,6 +40,13 @@ GOOD = {
     "place in a strategy": place(strategy_id="strategy-9", take_profit=5020, stop_loss=4980),
     "place with a template": place(strategy="brackets"),
     "place with a taken id": place(order_id="order-1"),
+    "change": command("CHANGE", order_id="order-1", qty=7),
+    "change of a price that it has not": command("CHANGE", order_id="order-1", stop_price=7),
+    "replacement": command("CANCELREPLACE", **{**ENTRY, "order_id": "order-1"}),
+    "replacement of an unknown order": command("CANCELREPLACE", **{**ENTRY, "order_id": "nobodys"}),
+    "sweep of an account": command("CANCELORDERS", account="Sim101"),
+    "sweep of all": command("CANCELALLORDERS", notes="all of them"),
+    "close": command("CLOSESTRATEGY", strategy_id="strategy-1"),
 }
 
 WRONG_PLACES = {
@@ -62,6 +73,10 @@ WRONG_PLACES = {
     "in a placeholder": cancel(order_id="{{KEY}}"),
     "as an account": place(account="KEY"),
     "as an oco id": place(oco_id="KEY"),
+    "as the account of a sweep": command("CANCELORDERS", account="KEY"),
+    "as a new price": command("CHANGE", order_id="order-1", limit_price="KEY"),
+    "as the order to replace": command("CANCELREPLACE", **{**ENTRY, "order_id": "KEY"}),
+    "as the strategy to close": command("CLOSESTRATEGY", strategy_id="KEY"),
     "as a template": place(strategy="KEY"),
     "as a price": place(limit_price="KEY"),
     "as a quantity": place(qty="KEY"),
@@ -154,7 +169,19 @@ def test_the_key_of_an_event_is_nowhere(service: Service, caplog: pytest.LogCapt
     ],
     ids=["throttled", "internal error", "defect", "answer lost"],
 )
-@pytest.mark.parametrize("write", [cancel(), place(), place(take_profit=5020)], ids=["cancel", "place", "legs"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        cancel(),
+        place(),
+        place(take_profit=5020),
+        command("CHANGE", order_id="order-1", qty=7),
+        command("CANCELREPLACE", **{**ENTRY, "order_id": "order-1"}),
+        command("CANCELALLORDERS"),
+        command("CLOSESTRATEGY", strategy_id="strategy-1"),
+    ],
+    ids=["cancel", "place", "legs", "change", "replacement", "sweep", "close"],
+)
 def test_the_key_of_an_alert_that_met_a_fault_is_nowhere(
     holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str], fault: Fault
 ) -> None:

@@ -30,7 +30,7 @@ from tests.wire import Fault, answering, lost_after_commit, lost_before_commit, 
 
 NOT_REPLACEABLE = CANCELLED_ALREADY + TERMINAL_OTHERWISE
 
-FAULTS: dict[str, Fault] = {
+TRANSACTION_FAULTS: dict[str, Fault] = {
     **CANCELLED_IN_PART,
     "throttled as a whole": PASSING["throttled"],
     "in progress": answering(400, "TransactionInProgressException"),
@@ -502,7 +502,7 @@ def test_a_replacement_whose_answer_was_lost_and_whose_order_is_cancelled_since_
 
 
 @every_shape
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
+@pytest.mark.parametrize("fault", TRANSACTION_FAULTS.values(), ids=list(TRANSACTION_FAULTS))
 def test_a_replacement_that_the_table_does_not_take_is_to_be_sent_again_and_then_done_once(
     service: Service, shape: dict[str, object], fault: Fault
 ) -> None:

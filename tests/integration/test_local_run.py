@@ -261,6 +261,36 @@ def test_send_shows_what_happened(server: Server) -> None:
     assert "Warning: CANCEL does not use account." in result.stdout
 
 
+def test_every_command_works_over_http(server: Server) -> None:
+    order = "account=Http;instrument=ES;action=BUY;qty=2;order_type=LIMIT;tif=GTC"
+    alerts = {
+        f"command=PLACE;order_id=http;{order};limit_price=5000;strategy_id=http;stop_loss=4990": "placed",
+        "command=CHANGE;order_id=http;qty=3": "changed",
+        f"command=CANCELREPLACE;order_id=http;{order};limit_price=4995;strategy_id=http": "replaced",
+        "command=CLOSESTRATEGY;strategy_id=http": "closed",
+        f"command=PLACE;order_id=http-2;{order};limit_price=5000": "placed",
+        "command=CANCELORDERS;account=Http": "cancelled",
+        "command=CANCELALLORDERS": "cancelled",
+    }
+    key = server.data("keys", "create", "--trader", "http")["key"]
+    for text, word in alerts.items():
+        if text.endswith("ALLORDERS"):
+            server.post(f"key={key};command=PLACE;order_id=http-3;{order};limit_price=5000")
+        assert server.post(f"key={key};{text}").json().get("status") == word, text
+    states = {order["order_id"]: order["state"] for order in server.data("orders", "--trader", "http")}
+    assert len(states) == 5
+    assert set(states.values()) == {"Cancelled"}
+
+
+def test_send_shows_of_many_orders_the_first_few(server: Server) -> None:
+    for number in range(7):
+        place = f"key={demo.KEY};command=PLACE;order_id=many-{number};{demo.PLACES['demo-1']}"
+        assert server.post(place.replace("Sim101", "Many")).json()["status"] == "placed"
+    result = server.run("send", f"key={demo.KEY};command=CANCELORDERS;account=Many", "--url", server.url)
+    assert result.stdout.splitlines()[:1] == ["200 cancelled"]
+    assert "  cancelled       many-0, many-1, many-2, many-3, many-4 and 2 more" in result.stdout.splitlines()
+
+
 def test_send_exits_1_when_the_alert_is_refused(server: Server) -> None:
     result = server.run("send", f"key={demo.KEY};command=CANCEL;order_id={demo.UNKNOWN_ID}", "--url", server.url)
     assert result.exit_code == 1

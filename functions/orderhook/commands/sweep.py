@@ -63,6 +63,7 @@ def _result(word: Future[str]) -> str:
     try:
         return result_in_time(word)
     except TemporarilyUnavailableError:
+        word.cancel()  # what waits for its turn would stand in the way of the next alert
         return "remaining"
 
 
