@@ -157,8 +157,8 @@ def _read(pairs: list[payload.Pair], key: Key, trail: Trail) -> tuple[commands.C
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
-    body = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
+    body: Any = _at(event, "body") or ""
+    if not _at(event, "isBase64Encoded"):
         return str(body).encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
