@@ -13,7 +13,7 @@ Patch = pytest.MonkeyPatch
 
 
 def test_no_payload_brings_a_5xx_an_exception_a_key_or_a_long_wait(service: Service) -> None:
-    result = fuzz.run(service, payloads=4_000, seed=1)
+    result = fuzz.send(service, payloads=4_000, seed=1)
     assert result.shown == []
     assert result.findings == 0
     assert result.payloads == 4_000

@@ -280,6 +280,7 @@ class BookMachine(RuleBasedStateMachine):
         self.no_defect_and_no_key_is_logged()
         # What the next step is compared with.
         self.items, self._now, self.acting = self._items_now(), None, None
+        self.tally["steps"] += 1
 
     def the_table_is_as_the_model_says(self) -> None:
         for known in self.traders.values():
@@ -465,11 +466,12 @@ def _text(points: Decimal | None) -> str | None:
     return None if points is None else str(points)
 
 
-def run(service: Service, monkeypatch: pytest.MonkeyPatch, *, seed: int | None = None, **options: Any) -> Counter[str]:
-    """Run the machine over this service, and return its tally; `options` are Hypothesis' settings, more or less."""
+def run(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tally: Counter[str], *, seed: int | None = None, **options: Any
+) -> None:
+    """Run the machine over this service, and count in `tally`; `options` are Hypothesis' settings, more or less."""
     # The SDK's pauses between its attempts are no part of this.
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
-    tally: Counter[str] = Counter()
     machine = type("BookMachine", (BookMachine,), {"service": service, "tally": tally})
     chosen = settings(
         **options,
@@ -480,4 +482,3 @@ def run(service: Service, monkeypatch: pytest.MonkeyPatch, *, seed: int | None =
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(machine if seed is None else hypothesis.seed(seed)(machine), settings=chosen)
-    return tally
