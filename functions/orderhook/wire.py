@@ -39,7 +39,8 @@ def connect(**options: Any) -> "DynamoDBClient":
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        # Legacy mode has DynamoDB's own schedule, 50 ms and doubling; standard mode may wait a second at once.
+        # Legacy mode has DynamoDB's own schedule, 50 ms and doubling; standard mode may wait a second at once. And it
+        # alone compares DynamoDB's checksums: without that, half an answer is taken for a whole one.
         retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
         tcp_keepalive=True,
     )

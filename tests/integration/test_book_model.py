@@ -22,8 +22,8 @@ NOT_STEP_BY_STEP = {defects.a_read_that_decides_a_later_write, defects.a_key_rem
 def test_the_book_does_what_its_model_says(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     tally: Counter[str] = Counter()
     book_machine.run(service, monkeypatch, tally, max_examples=RUNS, stateful_step_count=STEPS)
-    assert tally["PLACE placed"] > RUNS
-    assert tally["CANCEL cancelled"] > RUNS
+    assert tally["steps"] > RUNS * STEPS
+    assert tally["CANCEL cancelled"]
 
 
 @pytest.mark.parametrize("defect", [defect for defect in defects.SEEDED if defect not in NOT_STEP_BY_STEP])

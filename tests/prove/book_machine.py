@@ -33,9 +33,11 @@ from tests.wire import (
     Deliver,
     Fault,
     answering,
+    cut_short,
     lost_after_commit,
     lost_before_commit,
     nobody_listens,
+    refusal_cut_short,
     through,
     unreachable,
 )
@@ -55,6 +57,8 @@ MISHAPS: Mapping[str, tuple[Fault, ...]] = {
     "answer lost, then busy": (lost_after_commit, _throttled, _throttled),
     "request lost": (lost_before_commit,),
     "every request lost": (lost_before_commit,) * 3,
+    "answers cut short": (cut_short,) * 3,
+    "refusals cut short": (refusal_cut_short,) * 6,
     "throttled": (_throttled,),
     "busy": (_throttled,) * 3,
     "conflict": (_conflict,),
@@ -222,7 +226,9 @@ class BookMachine(RuleBasedStateMachine):
             raise ReadTimeoutError(endpoint_url=request.url)
 
         command = Cancel({"order_id": order_id})
-        answer = self._post(known, command, (overtake,))
+        self.service.wire.fault_at("UpdateItem", overtake)
+        answer = self._post(known, command, ())
+        self.service.wire.fault_at("UpdateItem")
         step = model.step(known.book, command, answer.request_id)
         recorded, after = model.report(step.after, said)
         if not step.answer["success"] or step.answer["status"] == "already_cancelled":
@@ -472,6 +478,8 @@ def run(
     """Run the machine over this service, and count in `tally`; `options` are Hypothesis' settings, more or less."""
     # The SDK's pauses between its attempts are no part of this.
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+    # A key that is read again would meet what is put in the way of its alert.
+    service.work_on(service.wired_book, key_cache_seconds=3600)
     machine = type("BookMachine", (BookMachine,), {"service": service, "tally": tally})
     chosen = settings(
         **options,

@@ -77,7 +77,7 @@ class Record:
 
     operations: Ops = field(default_factory=lambda: defaultdict(list))
     unexpected: list[str] = field(default_factory=list)
-    """Answers that no operation may get, such as a 5xx that is not 503."""
+    """Answers that no operation may get, such as a 5xx that is not 503, and exceptions."""
     resends: Counter[str] = field(default_factory=Counter)
     """How many were sent again for the first, second and third time, and given up."""
 
@@ -95,7 +95,10 @@ def play(trader: Trader, order_ids: Iterable[str], *, seed: int, threads: int, o
     def run(number: int) -> None:
         dice = random.Random(f"{seed} {number}")
         for _ in range(operations):
-            do(trader, dice.choice(chosen), dice.choice(COMMANDS), dice, record)
+            try:
+                do(trader, dice.choice(chosen), dice.choice(COMMANDS), dice, record)
+            except Exception as raised:  # whatever it is, nobody should get it
+                record.unexpected.append(repr(raised))
 
     workers = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
     for worker in workers:

@@ -33,6 +33,7 @@ ORDERS, THREADS, OPERATIONS = 24, 6, 50
 FAULTS: tuple[tuple[float, str, faults.Fault], ...] = (
     (0.010, "request lost", faults.lose_request),
     (0.010, "answer lost", faults.lose_response),
+    (0.005, "answer cut short", faults.cut_response),
     (0.010, "throttled", faults.throttle),
     (0.005, "conflict", faults.conflict),
     (0.005, "500", faults.internal_error),
@@ -167,11 +168,10 @@ def run(*, operations: int, processes: int, seed: int) -> Part:
 
 def _prepare(endpoint: str) -> tuple[str, str, str]:
     os.environ |= environment(endpoint)
-    from local.table import create_table
-    from orderhook.wire import connect
+    from tests import tables
     from tests.prove.play import Trader
 
-    create_table(connect(), TABLE)
+    tables.at(endpoint)
     trader = Trader.new()
     return trader.name, trader.key, trader.other
 
