@@ -42,6 +42,10 @@ test-engine: .venv ## Run the service's tests, races and faults on DynamoDB Loca
 prove: .venv ## Race 100,000 operations, compare the book with a model of it, send a million odd payloads (half an hour)
 	.venv/bin/python -m tests.prove $(ARGS)
 
+.PHONY: mutate
+mutate: .venv ## Break the code in every small way: each mutant must fail a test, or be listed (ARGS=commands.cancel)
+	.venv/bin/python -m tests.mutation $(ARGS)
+
 .PHONY: test-runtime
 test-runtime: .venv .venv-sam ## Run the built artifact under Lambda's runtime client and emulator, without a container
 	.venv/bin/pytest tests/runtime $(ARGS)
@@ -54,6 +58,10 @@ bench: .venv .venv-sam ## Measure cold start, warm cancels, size and requests, a
 format: .venv ## Format the code, and repair what ruff can
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
+
+.PHONY: docs
+docs: .venv ## Write docs/errors.md from the code's table of answers
+	.venv/bin/python -m local.reference
 
 .PHONY: lock
 lock: $(filter $(own_uv),$(UV)) ## Update uv.lock after a change of pyproject.toml, and functions/requirements.txt with it

@@ -97,18 +97,19 @@ class Sent:
 
 
 def by_id(count: int) -> Samples:
-    """Cancel by id, in turns with the bare request."""
+    """Cancel by id, in turns with the two bare requests."""
     trader = Trader(f"by-id-{uuid4().hex}")
 
     def bare(order_id: str, parameters: dict[str, dict[str, Any]]) -> None:
         key = items.wire(items.order_key(trader.stamp.trader, order_id))
         CLIENT.update_item(**parameters["UpdateItem"] | {"Key": key})
+        _put_record(order_id, parameters)
 
     return _in_turns(count, trader.place, lambda order_id: trader.cancel(order_id=order_id), bare)
 
 
 def by_name(count: int) -> Samples:
-    """Cancel by name, in turns with the two bare requests."""
+    """Cancel by name, in turns with the three bare requests."""
     trader = Trader(f"by-name-{uuid4().hex}")
 
     def bare(order_id: str, parameters: dict[str, dict[str, Any]]) -> None:
@@ -118,6 +119,7 @@ def by_name(count: int) -> Samples:
         values |= {":strategy_id": {"S": f"strategy-of-{order_id}"}}
         CLIENT.get_item(**parameters["GetItem"] | {"Key": strategy_key})
         CLIENT.update_item(**parameters["UpdateItem"] | {"Key": key, "ExpressionAttributeValues": values})
+        _put_record(order_id, parameters)
 
     return _in_turns(
         count,
@@ -125,6 +127,11 @@ def by_name(count: int) -> Samples:
         lambda order_id: trader.cancel(order_id="STOP1", strategy_id=f"strategy-of-{order_id}"),
         bare,
     )
+
+
+def _put_record(order_id: str, parameters: dict[str, dict[str, Any]]) -> None:
+    record = parameters["PutItem"]["Item"] | {"sk": {"S": f"bare-{order_id}"}}
+    CLIENT.put_item(**parameters["PutItem"] | {"Item": record})
 
 
 def _in_turns(

@@ -4,15 +4,15 @@
 
 import base64
 import gc
+import json
 import os
 import secrets
+import sys
 import time
 import traceback
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 # Imports make a great many objects and hardly any garbage: looking for it took a twentieth of the cold start.
@@ -22,12 +22,13 @@ gc.disable()
 # that crosses the edge of a 16 KB chunk of CPython's stack, mapped anew each time: a sixth of the cold start.
 import urllib3  # noqa: F401
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from orderhook import commands, payload, responses
+from orderhook import execution, payload, responses
+from orderhook.alerts import AlertLog, as_sent, id_prefix
 from orderhook.book import OrderBook
+from orderhook.deadline import DeadlineError, call_until
 from orderhook.errors import (
-    CommandNotAllowedError,
     DuplicateFieldError,
     InvalidSecretKeyError,
     InvalidValueError,
@@ -37,41 +38,29 @@ from orderhook.errors import (
     SourceNotAllowedError,
     TemporarilyUnavailableError,
 )
+from orderhook.execution import LOGGED, Desk, Trail
 from orderhook.keys import Key, KeyRing, holds_key
 from orderhook.orders import Stamp
 from orderhook.responses import Response
 from orderhook.settings import Settings
-from orderhook.wire import connect, may_have_written, time_budget
+from orderhook.wire import connect, may_have_written, time_budget, why
 
 BUDGET_SECONDS = 2.2
 """TradingView gives up after 3 s; what is left is for the way there and back."""
 
 _UNAVAILABLE = "This alert could not be answered. Send it again; it is safe."
 
-logger = Logger()
+# One encoder for all lines; by itself, Logger makes one for each, and tries to read each message as JSON.
+_json = json.JSONEncoder(default=str, separators=(",", ":"), ensure_ascii=False).encode
+logger = Logger(json_serializer=_json, json_deserializer=str)
 settings = Settings.from_environment(os.environ)
-book = OrderBook(connect(), settings.table, settings.retention)
+_client = connect()
+book = OrderBook(_client, settings.table, settings.retention)
+alerts = AlertLog(_client, settings.table, settings.alert_retention)
 keyring = KeyRing(book.key, settings.key_cache_seconds)
-_threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="alert")
 
 gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
 gc.enable()
-
-
-@dataclass(slots=True)
-class Trail:
-    """What is known of a request so far, for its log line; nothing of it can hold a secret."""
-
-    request_id: str
-    key_id: str | None = None
-    command: str | None = None
-    order_id: str | None = None
-    strategy_id: str | None = None
-    outcome: str | None = None
-    field: str | None = None
-    state: str | None = None
-    repeatable: bool = True
-    """Whether the same alert may be sent again; not for the log."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG001  Lambda passes a context
@@ -82,33 +71,36 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
     """
     started, now = time.monotonic(), datetime.now(UTC)
     # Not API Gateway's id, which a replayed event brings along: two runs are two requests. Sorts by time.
-    trail = Trail(request_id=f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(10)}")
+    trail = Trail(request_id=f"{id_prefix(now)}{secrets.token_hex(10)}")
     deadline = started + BUDGET_SECONDS - _age(event, now)
     with time_budget(deadline):
-        # In a thread: the client's time-outs are for each part of an answer, and only leaving ends the wait for a name
-        # server, or for a table that answers byte by byte.
-        answering = _threads.submit(copy_context().run, _answer, event, now, trail)
         try:
-            response = answering.result(max(0.0, deadline - time.monotonic()))
-        except TimeoutError:
-            trail = replace(trail)  # a copy: the thread may still write to the other
+            # The budget keeps requests from beginning that could last too long; this ends what does so nevertheless.
+            response = call_until(deadline, _answer, event, now, trail)
+        except DeadlineError:
             response = _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
-    milliseconds = round((time.monotonic() - started) * 1000, 1)
-    _log(trail, response["statusCode"], milliseconds)
+        _record(trail, now, response["statusCode"], _milliseconds_since(started), deadline)
+    _log(trail, response["statusCode"], _milliseconds_since(started))
     return response
+
+
+def _milliseconds_since(started: float) -> float:
+    return round((time.monotonic() - started) * 1000, 1)
 
 
 def _answer(event: Mapping[str, Any], now: datetime, trail: Trail) -> Response:
     try:
         pairs, key = _authenticate(event, trail)
-        command, warnings = _read(pairs, key, trail)
-        outcome = command.run(book, Stamp(key.trader, key.key_id, trail.request_id, now))
+        alert = execution.read(payload.read_fields(pairs), key, trail)
+        outcome = execution.carry_out(alert, Desk(book), Stamp(key.trader, key.key_id, trail.request_id, now))
     except OrderhookError as error:
         return _refuse(error, trail)
     except Exception as defect:
         _report(defect, trail)
         return _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
     trail.outcome, trail.state = outcome.status, outcome.state
+    trail.order_ids, trail.duplicate = outcome.order_ids, outcome.is_duplicate
+    warnings = [responses.ignored_field(str(trail.command), name) for name in alert.ignored]
     return responses.success(outcome, warnings, trail.request_id)
 
 
@@ -118,12 +110,14 @@ def _refuse(error: OrderhookError, trail: Trail) -> Response:
             "The order may or may not have been placed: look before you send it again. An order_id makes that safe."
         )
     trail.outcome, trail.field, trail.state = responses.code(error), error.field, error.state
+    trail.detail = error.detail
     return responses.refusal(error, trail.request_id)
 
 
 def _authenticate(event: Mapping[str, Any], trail: Trail) -> tuple[list[payload.Pair], Key]:
     """Return the pairs without the key, and whose they are. What comes after this sees no secret."""
-    if not settings.allows_source(str(_at(event, "requestContext", "http", "sourceIp"))):
+    trail.source = str(_at(event, "requestContext", "http", "sourceIp"))
+    if not settings.allows_source(trail.source):
         raise SourceNotAllowedError("This address is not on the allow-list of this endpoint.")
     split = payload.split(_body(event))
     presented, pairs = payload.take_keys(split.pairs)
@@ -133,7 +127,7 @@ def _authenticate(event: Mapping[str, Any], trail: Trail) -> tuple[list[payload.
         if split.fault:
             raise MalformedPayloadError(payload.FORMS) from None
         raise
-    trail.key_id = key.key_id
+    trail.key, trail.key_id, trail.fields = key, key.key_id, as_sent(pairs)
     if split.fault:
         raise MalformedPayloadError(split.fault)
     if len(presented) > 1:
@@ -141,19 +135,6 @@ def _authenticate(event: Mapping[str, Any], trail: Trail) -> tuple[list[payload.
     if any(holds_key(f"{name}={value}") for name, value in pairs):
         raise InvalidValueError("A key stands outside key=...; take it out, and have it revoked if others saw it.")
     return pairs, key
-
-
-def _read(pairs: list[payload.Pair], key: Key, trail: Trail) -> tuple[commands.Command, list[dict[str, str]]]:
-    fields = payload.read_fields(pairs)
-    kind = commands.recognise(fields)
-    trail.command = kind.word
-    if not key.allows(kind.word):
-        raise CommandNotAllowedError(f"This key may not give {kind.word}; use one that may.", field="command")
-    command, ignored = commands.read(kind, fields)
-    trail.order_id = getattr(command, "order_id", None)
-    trail.strategy_id = getattr(command, "strategy_id", None)
-    trail.repeatable = command.repeatable
-    return command, [responses.ignored_field(kind.word, name) for name in ignored]
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
@@ -175,12 +156,24 @@ def _age(event: Mapping[str, Any], now: datetime) -> float:
 
 def _at(event: object, *path: str) -> object:
     for name in path:
-        event = event.get(name) if isinstance(event, Mapping) else None
+        event = event.get(name) if isinstance(event, dict) else None
     return event
 
 
+def _record(trail: Trail, now: datetime, status: int, milliseconds: float, deadline: float) -> None:
+    """Leave the record of an authenticated alert in the time that is left; without it, all else is as it is."""
+    if trail.key is None:
+        return
+    try:
+        record = execution.record(trail, trail.key, now, status=status, milliseconds=milliseconds)
+        call_until(deadline, alerts.put, record)
+    except (Exception, DeadlineError) as failure:
+        logger.warning("alert not recorded", request_id=trail.request_id, reason=why(failure))
+        _count("AlertsNotRecorded")
+
+
 def _log(trail: Trail, status: int, milliseconds: float) -> None:
-    known = {name: value for name, value in asdict(trail).items() if value is not None and name != "repeatable"}
+    known = {name: value for name in LOGGED if (value := getattr(trail, name)) is not None}
     logger.info("alert", status=status, milliseconds=milliseconds, **known)
     _count("Alerts", outcome=str(trail.outcome))
 
@@ -193,6 +186,14 @@ def _report(defect: Exception, trail: Trail) -> None:
 
 
 def _count(name: str, **dimensions: str) -> None:
-    with single_metric(name=name, unit=MetricUnit.Count, value=1) as metric:
-        for dimension, value in {"service": logger.service, **dimensions}.items():
-            metric.add_dimension(dimension, value)
+    sys.stdout.write(_json(_metric(name, **dimensions).serialize_metric_set()) + "\n")
+
+
+@cache
+def _metric(name: str, **dimensions: str) -> EphemeralMetrics:
+    """Return a metric of value 1 to be written again and again; the time of each is taken when it is serialized."""
+    metric = EphemeralMetrics()
+    metric.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    for dimension, value in {"service": logger.service, **dimensions}.items():
+        metric.add_dimension(dimension, value)
+    return metric

@@ -1,12 +1,12 @@
 """Read an alert as the webhook would, and collect everything that is wrong with it instead of stopping at the first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from pydantic import ValidationError
 
-from orderhook import commands, payload, responses
+from orderhook import commands, execution, payload, responses
 from orderhook.commands import Command
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.place import Place
@@ -45,7 +45,8 @@ class Reading:
 
     rows: list[Row] = field(default_factory=list)
     faults: list[OrderhookError] = field(default_factory=list)
-    command: Command | None = None
+    commands: Mapping[str, Command] = field(default_factory=dict)
+    """By account; an alert for one account has one command."""
 
     def add(self, fault: OrderhookError) -> None:
         """Note a fault, and mark the row of its field."""
@@ -141,9 +142,10 @@ def _read_command(fields: dict[str, str], unreadable: set[str], reading: Reading
         if fault.field not in unreadable and fault.detail not in [known.detail for known in reading.faults]:
             reading.add(fault)
     if not reading.faults:
-        reading.command, ignored = commands.read(kind, fields)
+        alert = execution.make(kind, fields)
+        reading.commands = alert.commands
         for row in reading.rows:
-            if row.field in ignored:
+            if row.field in alert.ignored:
                 row.remark = responses.ignored_field(kind.word, row.field)["detail"]
 
 
@@ -152,7 +154,7 @@ def _faults(kind: type[Command], fields: dict[str, str]) -> Iterator[OrderhookEr
     used = {name: value for name, value in fields.items() if name in kind.model_fields}
     for attempt in (fields, used):
         try:
-            commands.read(kind, attempt)
+            execution.make(kind, attempt)
         except PayloadError as error:
             yield error
     for name, value in fields.items():

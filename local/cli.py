@@ -2,18 +2,26 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from local import admin, demo, gateway, send, show, table, target
+from local import admin, cli_records, demo, gateway, send, show, table, target
 from local import check as checking
 from local import serve as serving
-from orderhook.book import OrderBook
-from orderhook.errors import OrderhookError
+from local.options import (
+    REFUSED,
+    UNREACHABLE,
+    AsJson,
+    EndpointUrl,
+    StackName,
+    TableName,
+    Trader,
+    book_of,
+    fail,
+    target_of,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,24 +32,8 @@ keys_app = typer.Typer(no_args_is_help=True, help="Issue, list and revoke keys."
 templates_app = typer.Typer(no_args_is_help=True, help="Store and list the brackets that `strategy=NAME` attaches.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(templates_app, name="templates")
+app.add_typer(cli_records.app, name="alerts")
 
-REFUSED, UNREACHABLE = 1, 2
-
-TableName = Annotated[
-    str | None, typer.Option("--table", metavar="NAME", help="A table, on AWS unless there is an endpoint.")
-]
-StackName = Annotated[str | None, typer.Option("--stack", metavar="NAME", help="A deployed stack: its table.")]
-EndpointUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--endpoint-url",
-        metavar="URL",
-        envvar=["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"],
-        help=f"Where the table is served: DynamoDB Local, or (the default) the local run at {target.LOCAL_ENDPOINT}.",
-    ),
-]
-Trader = Annotated[str, typer.Option("--trader", metavar="NAME", help="Whose; every key belongs to a trader.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a script.")]
 Alert = Annotated[str, typer.Argument(metavar="ALERT", help="The alert's text; - reads it from standard input.")]
 SecretKey = Annotated[
     str | None,
@@ -67,7 +59,7 @@ def serve(
         chosen = target.choose(table_name, None, endpoint_url) if table_name or endpoint_url else target.IN_MEMORY
         serving.serve(host, port, chosen)
     except (gateway.ListenError, target.TargetError) as error:
-        _fail(str(error))
+        fail(str(error))
     except KeyboardInterrupt:
         pass
 
@@ -75,9 +67,9 @@ def serve(
 @app.command()
 def seed(table_name: TableName = None, endpoint_url: EndpointUrl = None) -> None:
     """Write the demo into a local table, made if it is not there: the data that the requests in events/ expect."""
-    with _target(table_name, None, endpoint_url) as chosen:
+    with target_of(table_name, None, endpoint_url) as chosen:
         if not chosen.is_local:
-            _fail("The demo's key is public, so no table on AWS gets it: give --endpoint-url of a local one.")
+            fail("The demo's key is public, so no table on AWS gets it: give --endpoint-url of a local one.")
         client = target.connect(chosen, os.environ)
         table.create_table(client, chosen.table)
         demo.seed(target.book(chosen, os.environ), datetime.now(UTC))
@@ -99,7 +91,7 @@ def send_alert(
     try:
         status, answer = send.post(url, _body(alert, key))
     except send.UnreachableError as error:
-        _fail(str(error), UNREACHABLE)
+        fail(str(error), UNREACHABLE)
     if as_json:
         show.as_json({"status_code": status, **answer})
     else:
@@ -133,12 +125,15 @@ def orders(
     as_json: AsJson = False,
 ) -> None:
     """List a trader's orders: those of the local run, a table, or a deployed stack."""
-    with _book(table_name, stack, endpoint_url) as (book, _):
+    with book_of(table_name, stack, endpoint_url) as (book, _):
         found = list(book.orders(admin.checked_trader(trader), open_only=open_only))
     if as_json:
         show.as_json([show.order_as_data(order) for order in found])
     else:
         show.orders(found)
+
+
+app.command("order")(cli_records.order)
 
 
 @keys_app.command("create")
@@ -154,7 +149,7 @@ def create_key(
     as_json: AsJson = False,
 ) -> None:
     """Issue a key and show it, once: only its hash is stored."""
-    with _book(table_name, stack, endpoint_url) as (book, chosen):
+    with book_of(table_name, stack, endpoint_url) as (book, chosen):
         now = datetime.now(UTC)
         secret, key = admin.create_key(book, trader=trader, label=label, scopes=scope or (), now=now)
     if as_json:
@@ -169,7 +164,7 @@ def list_keys(
     table_name: TableName = None, stack: StackName = None, endpoint_url: EndpointUrl = None, as_json: AsJson = False
 ) -> None:
     """List the keys, revoked ones too, by what is stored of them."""
-    with _book(table_name, stack, endpoint_url) as (book, _):
+    with book_of(table_name, stack, endpoint_url) as (book, _):
         found = list(book.keys())
     if as_json:
         show.as_json([show.key_as_data(key) for key in found])
@@ -185,10 +180,10 @@ def revoke_key(
     endpoint_url: EndpointUrl = None,
 ) -> None:
     """Revoke a key for good."""
-    with _book(table_name, stack, endpoint_url) as (book, chosen):
+    with book_of(table_name, stack, endpoint_url) as (book, chosen):
         key = book.revoke_key(key_id, datetime.now(UTC))
     if key is None:
-        _fail(f"There is no key with this id in {chosen}; `orderhook keys list` shows them.")
+        fail(f"There is no key with this id in {chosen}; `orderhook keys list` shows them.")
     show.line(f"Key {key.key_id} is revoked since {show.moment(str(key.revoked))}. It may still work for up to 30 s.")
 
 
@@ -209,11 +204,11 @@ def put_template(
     endpoint_url: EndpointUrl = None,
 ) -> None:
     """Store a template: the targets and stops that an entry with strategy=NAME brings along."""
-    with _book(table_name, stack, endpoint_url) as (book, chosen):
+    with book_of(table_name, stack, endpoint_url) as (book, chosen):
         template = admin.make_template(name, bracket)
         stored = book.put_template(admin.checked_trader(trader), template, replacing=replace)
     if not stored:
-        _fail(
+        fail(
             f"There is no template {template.name} to replace: leave --replace out."
             if replace
             else f"There is a template {template.name} already: add --replace to change it."
@@ -230,7 +225,7 @@ def list_templates(
     as_json: AsJson = False,
 ) -> None:
     """List a trader's templates and their brackets."""
-    with _book(table_name, stack, endpoint_url) as (book, _):
+    with book_of(table_name, stack, endpoint_url) as (book, _):
         found = list(book.templates(admin.checked_trader(trader)))
     if as_json:
         show.as_json([show.template_as_data(template) for template in found])
@@ -238,33 +233,7 @@ def list_templates(
         show.templates(found)
 
 
-@contextmanager
-def _target(table_name: str | None, stack: str | None, endpoint_url: str | None) -> Iterator[target.Target]:
-    """Give the table that the options name; whatever goes wrong with it ends the command with one line."""
-    try:
-        chosen = target.choose(table_name, stack, endpoint_url)
-        with target.explained(chosen):
-            yield chosen
-    except target.TargetError as error:
-        _fail(str(error))
-    except OrderhookError as error:
-        _fail(error.detail)
-
-
-@contextmanager
-def _book(
-    table_name: str | None, stack: str | None, endpoint_url: str | None
-) -> Iterator[tuple[OrderBook, target.Target]]:
-    with _target(table_name, stack, endpoint_url) as chosen:
-        yield target.book(chosen, os.environ), chosen
-
-
 def _body(alert: str, key: str | None) -> bytes:
     # The shell's bytes as they are: an alert that is not UTF-8 has to arrive as such.
     body = sys.stdin.buffer.read() if alert == "-" else os.fsencode(alert)
     return send.with_key(body, key) if key else body
-
-
-def _fail(message: str, code: int = REFUSED) -> NoReturn:
-    show.line(show.printable(message), show.BAD, error=True)
-    raise typer.Exit(code)

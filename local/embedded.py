@@ -3,9 +3,13 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import RLock
+from typing import Any
 
 import requests
+from botocore.awsrequest import AWSPreparedRequest
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 from werkzeug.wrappers import Request, Response
 
 # moto keeps a database for each region; whichever the caller signs for, this is the one that the handler sees.
@@ -19,12 +23,25 @@ Door = Callable[[Request], Response]
 
 
 @contextmanager
-def dynamodb() -> Iterator[Door]:
-    """Answer the DynamoDB clients that this process makes from memory; give the door for those of others.
+def one_request_at_a_time() -> Iterator[None]:
+    """Keep moto's requests apart: its conditional write is a read and a write, its transaction a copy of the table."""
+    answer, turn = BotocoreStubber.process_request, RLock()
 
-    Not safe for threads: a conditional write of moto's is a read and a write.
-    """
-    with mock_aws():  # which also puts made-up credentials into the environment
+    def in_turn(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
+        with turn:
+            return answer(stubber, request)
+
+    BotocoreStubber.process_request = in_turn  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        BotocoreStubber.process_request = answer  # type: ignore[method-assign]
+
+
+@contextmanager
+def dynamodb() -> Iterator[Door]:
+    """Answer the DynamoDB clients that this process makes from memory; give the door for those of others."""
+    with one_request_at_a_time(), mock_aws():  # which also puts made-up credentials into the environment
         for name in _ELSEWHERE:
             os.environ.pop(name, None)
         os.environ |= {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}

@@ -105,7 +105,7 @@ def order_as_data(order: Order) -> dict[str, Any]:
     """Return an order for a script: numbers that are money or quantity as strings, as in every answer."""
     names = (
         "order_id order_name strategy_id account instrument action qty filled order_type tif limit_price stop_price "
-        "offset oco_id state since cancelled_at"
+        "offset oco_id state since cancelled_at notes replaces replaced_by"
     )
     found = {name: getattr(order, name) for name in names.split()}
     return {name: None if value is None else str(value) for name, value in found.items()}
@@ -202,16 +202,16 @@ def reading(found: Reading) -> None:
 
 def verdict(found: Reading) -> str:
     """Say in one sentence what the alert would do."""
-    if found.command is None:
+    if found.faults:
         status, code = STATUS_AND_CODE[type(found.faults[0])]
         return f"This alert would be refused: {status} {code}."
-    return f"This alert {sentence(found.command)}."
+    return f"This alert {'; '.join(map(sentence, found.commands.values()))}."
 
 
 def reading_as_data(found: Reading) -> dict[str, Any]:
     """Return how an alert was read for a script."""
     return {
-        "accepted": found.command is not None,
+        "accepted": not found.faults,
         "verdict": verdict(found),
         "faults": [
             {

@@ -17,6 +17,7 @@ from botocore.exceptions import (
     HTTPClientError,
 )
 
+from orderhook.alerts import AlertLog
 from orderhook.book import OrderBook
 from orderhook.errors import TemporarilyUnavailableError
 
@@ -115,6 +116,11 @@ def connect(target: Target, environment: Mapping[str, str]) -> "DynamoDBClient":
 def book(target: Target, environment: Mapping[str, str]) -> OrderBook:
     """Return the target's order book."""
     return OrderBook(connect(target, environment), target.table, _RETENTION)
+
+
+def alert_log(target: Target, environment: Mapping[str, str]) -> AlertLog:
+    """Return the target's records of alerts, to be read: the function alone writes them."""
+    return AlertLog(connect(target, environment), target.table, retention=timedelta(0))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 
 import webhook
 from orderhook import items, keys
+from orderhook.alerts import AlertLog, AlertRecord
 from orderhook.book import OrderBook
 from orderhook.keys import KeyRing
 from orderhook.orders import OrderState, Strategy, StrategyState
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 RETENTION = timedelta(days=9)
+ALERT_RETENTION = timedelta(days=11)
 BUDGET_SECONDS = webhook.BUDGET_SECONDS
 
 Item = dict[str, Any]
@@ -112,6 +114,8 @@ class Service:
         self.wire.watch(table.handlers_client)
         self.wired_book = OrderBook(table.handlers_client, table.name, RETENTION)
         self.work_on(self.wired_book)
+        self.alerts = AlertLog(table.client, table.name, ALERT_RETENTION)
+        self.record_in(AlertLog(table.handlers_client, table.name, ALERT_RETENTION))
         # A busy machine is not a slow table.
         monkeypatch.setattr(webhook, "BUDGET_SECONDS", 30)
 
@@ -127,6 +131,10 @@ class Service:
     def write_to(self, book: OrderBook) -> None:
         """Have the handler write to this book, and know the keys that it knows."""
         self._monkeypatch.setattr(webhook, "book", book)
+
+    def record_in(self, log: AlertLog) -> None:
+        """Have the handler leave its records of alerts here."""
+        self._monkeypatch.setattr(webhook, "alerts", log)
 
     def allow_sources(self, *networks: str) -> None:
         allowed = tuple(map(ip_network, networks))
@@ -155,6 +163,7 @@ class Service:
         """Have the handler know the trader's key, and forget what it took to learn it."""
         self.cancel("nothing-has-this-id")
         self.wire.requests.clear()
+        self.wire.records.clear()
         self.output.take()
 
     # Arrangements
@@ -222,6 +231,12 @@ class Service:
     def state(self, order_id: str = "order-1") -> str | None:
         item = self.item(order_id)
         return item["state"]["S"] if item else None
+
+    def record_of(self, answer: Answer) -> AlertRecord:
+        """Return the record of an alert that was answered like this."""
+        record = self.alerts.get(self.trader, answer.request_id)
+        assert record is not None
+        return record
 
     def belongings(self) -> list[Item]:
         """Return everything that belongs to the trader, in DynamoDB's own form."""

@@ -13,6 +13,7 @@ from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
 
 from local import demo
+from local.embedded import one_request_at_a_time
 from local.table import create_table
 from orderhook.book import OrderBook
 from orderhook.wire import connect
@@ -27,7 +28,7 @@ NAME = "orderhook"
 @contextmanager
 def in_process() -> Iterator[Table]:
     """Make it in moto, for as long as the block lasts."""
-    with mock_aws():
+    with one_request_at_a_time(), mock_aws():
         client = connect()
         create_table(client, NAME)
         # Moto imports as it goes: the first requests of each kind take longer than the handler would wait.

@@ -88,6 +88,12 @@ class Request:
     payload: Mapping[str, Any]
 
     @property
+    def is_record(self) -> bool:
+        """Whether it writes the record of an alert."""
+        partition: str = self.payload.get("Item", {}).get("pk", {}).get("S", "")
+        return partition.startswith("ALERTS#")
+
+    @property
     def actions(self) -> set[str]:
         """What IAM asks for: a transaction needs the permission of each of its parts and none of its own."""
         parts = self.payload.get("TransactItems")
@@ -103,11 +109,17 @@ class Request:
 
 @dataclass
 class Wire:
-    """Record the requests of a client, and put faults in the place of their answers."""
+    """Record the requests of a client, and put faults in the place of their answers.
+
+    The one that writes the record of an alert is kept apart: what a test says of the others is about its command.
+    """
 
     deliver: Deliver
     requests: list[Request] = field(default_factory=list)
     always: Fault | None = None
+    records: list[Request] = field(default_factory=list)
+    """The requests that write records of alerts."""
+    records_meet: Fault | None = None
     leave: Callable[[], None] = field(init=False)
     _next: dict[str, list[Fault]] = field(default_factory=dict)
 
@@ -129,9 +141,14 @@ class Wire:
         assert isinstance(request.body, bytes)
         payload: Mapping[str, Any] = json.loads(request.body)
         operation = event_name.rsplit(".", 1)[-1]
-        self.requests.append(Request(operation, payload))
-        following = self._next.get(operation)
-        fault = following.pop(0) if following else self.always
+        made = Request(operation, payload)
+        if made.is_record:
+            self.records.append(made)
+            fault = self.records_meet
+        else:
+            self.requests.append(made)
+            following = self._next.get(operation)
+            fault = following.pop(0) if following else self.always
         answer = fault(request, self.deliver) if fault else None
         if answer is not None:
             # Moto hangs into the same place, and botocore asks both: it leaves alone what is not for AWS.

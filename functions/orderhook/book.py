@@ -5,10 +5,12 @@ request: when an answer is lost and the SDK sends the write again, our own item 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -17,17 +19,21 @@ from orderhook.items import Item, plain, wire
 from orderhook.keys import Key
 from orderhook.orders import (
     CANCELLABLE,
+    CHANGEABLE,
+    PRICES,
     TERMINAL,
+    Event,
     Order,
     OrderState,
     Stamp,
     Strategy,
     StrategyState,
     Template,
+    decimal_text,
     sources,
     timestamp,
 )
-from orderhook.wire import call, reasons
+from orderhook.wire import call, pages, reasons
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,33 +41,41 @@ if TYPE_CHECKING:
 _NEW = "attribute_not_exists(pk)"
 
 
-def _state_in(states: Iterable[OrderState]) -> tuple[str, Item]:
+# What is rendered of the same states and expressions is the same for every alert: once is enough.
+
+
+@cache
+def _state_in(states: frozenset[OrderState]) -> tuple[str, Mapping[str, Any]]:
     values = {f":state{number}": {"S": str(state)} for number, state in enumerate(sorted(states))}
     return f"#state IN ({', '.join(values)})", values
 
 
-def _aliases(*expressions: str) -> dict[str, str]:
+@lru_cache(64)
+def _aliases(*expressions: str) -> Mapping[str, str]:
     """Alias every attribute of the expressions: some of their names are reserved words."""
     return {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
 
 
+_SIGNED = "#version = #version + :one, #request_id = :request_id, #history = list_append(#history, :event)"
+"""What every change of an order sets."""
+
+_CANCEL = ", #cancelled_at = :at, #cancel_request_id = :request_id, #cancel_key_id = :key_id, #cancel_filled = #filled"
+_REPLACED = ", #replaced_by = :replaced_by"
+_OF_STRATEGY = " AND #strategy_id = :strategy_id"
+
+
+def _signature(stamp: Stamp, event: Event) -> Item:
+    return wire({":one": 1, ":request_id": stamp.request_id, ":event": [items.event(event)]})
+
+
 def _changes(stamp: Stamp, state: OrderState, retention: timedelta, more: str = "") -> tuple[str, Item]:
     """Render what every change of state writes, whatever the state before; `more` is set besides."""
-    sets = (
-        "SET #state = :state, #since = :at, #version = #version + :one, #request_id = :request_id, "
-        "#history = list_append(#history, :event)" + more
-    )
-    values: dict[str, object] = {
-        ":state": str(state),
-        ":at": timestamp(stamp.at),
-        ":one": 1,
-        ":request_id": stamp.request_id,
-        ":event": [asdict(stamp.event(state))],
-    }
+    update = f"SET #state = :state, #since = :at, {_SIGNED}{more}"
+    values: dict[str, object] = {":state": str(state), ":at": timestamp(stamp.at)}
     if state in TERMINAL:
         values[":expires"] = int((stamp.at + retention).timestamp())
-        sets += ", #expires = :expires REMOVE #open"
-    return sets, wire(values)
+        update += ", #expires = :expires REMOVE #open"
+    return update, wire(values) | _signature(stamp, stamp.event(state))
 
 
 def _refused_by(error: ClientError) -> Order | None:
@@ -76,12 +90,22 @@ def _raise_unless_condition_failed(error: ClientError) -> None:
         raise error
 
 
-def _old_items(error: ClientError) -> list[Item | None]:
+class _Met(NamedTuple):
+    """What the condition of one part of a transaction met."""
+
+    refused: bool
+    item: Item | None
+
+
+_NOTHING = _Met(refused=False, item=None)
+
+
+def _met_by_transaction(error: ClientError) -> list[_Met]:
     """Return what each condition of a cancelled transaction met, by position; raises any other error as it is."""
     if not set(reasons(error.response)) == {"ConditionalCheckFailed"}:
         raise error
     met: list[Any] = error.response["CancellationReasons"]
-    return [reason.get("Item") for reason in met]
+    return [_Met(reason["Code"] != "None", reason.get("Item")) for reason in met]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +134,28 @@ def _state_before(order: Order, request_id: str) -> OrderState:
     for event in order.history:
         if event.request_id == request_id:
             break
-        state = event.state
+        state = event.state or state
     return state
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What a transaction of a strategy and its orders met; nothing is written unless `done`."""
+    """What a transaction of orders, and maybe a strategy and a cancel, met; nothing is written unless `done`."""
 
     done: bool
     entry: Order | None = None
     """The order that has the entry's id already."""
     strategy: Strategy | None = None
     """The strategy as it is, where it is not as the transaction expected."""
+    kept: Order | None = None
+    """The order that was to be replaced, where its state forbade it."""
+    missing: bool = False
+    """Whether the order that was to be replaced is not there."""
+
+    @property
+    def cancellable(self) -> bool:
+        """Tell whether nothing is known against cancelling the order that was to be replaced."""
+        return self.kept is None and not self.missing
 
 
 class OrderBook:
@@ -144,13 +177,39 @@ class OrderBook:
         With `strategy_id` the order must belong to that strategy, or nothing is written.
         """
         condition, states = _state_in(CANCELLABLE)
+        values = {**states, ":key_id": {"S": stamp.key_id}}
         if strategy_id is not None:
-            condition += " AND #strategy_id = :strategy_id"
-            states[":strategy_id"] = {"S": strategy_id}
-        sets = ", #cancelled_at = :at, #cancel_request_id = :request_id, #cancel_key_id = :key_id"
-        sets += ", #cancel_filled = #filled"
-        states[":key_id"] = {"S": stamp.key_id}
-        return self._change(stamp, order_id, OrderState.CANCELLED, condition, states, sets)
+            condition += _OF_STRATEGY
+            values[":strategy_id"] = {"S": strategy_id}
+        return self._move(stamp, order_id, OrderState.CANCELLED, condition, values, _CANCEL)
+
+    def change(
+        self, stamp: Stamp, order_id: str, new: Mapping[str, int | Decimal], strategy_id: str | None = None
+    ) -> Written:
+        """Give an open order a new qty, limit_price or stop_price by one conditional write; its state stays.
+
+        Nothing is written unless every value fits: no quantity below the filled one, no price that the order's type
+        does not have, and at least one value that is not there already. Run twice, the second therefore writes nothing.
+        """
+        condition, states = _state_in(CHANGEABLE)
+        texts = {name: decimal_text(Decimal(value)) for name, value in new.items()}
+        values = {**states, **wire({f":{name}": value for name, value in new.items()})}
+        values |= _signature(stamp, stamp.event(None, texts))
+        if strategy_id is not None:
+            condition += _OF_STRATEGY
+            values[":strategy_id"] = {"S": strategy_id}
+        prices = [name for name in PRICES if name in new]
+        for name in prices:
+            types = {f":{word}": {"S": word} for word in PRICES[name]}
+            condition += f" AND #order_type IN ({', '.join(types)})"
+            values |= types
+        if "qty" in new:
+            condition += " AND #filled <= :qty"
+        condition += f" AND ({' OR '.join(f'attribute_not_exists(#{name}) OR #{name} <> :{name}' for name in new)})"
+        update = f"SET {_SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new)
+        if prices:
+            update += " REMOVE #offset"  # a leg whose price is given no longer takes it from its entry's fill
+        return self._update(stamp, order_id, update, condition, values)
 
     def report(self, stamp: Stamp, order_id: str, state: OrderState, filled: int | None = None) -> Written:
         """Record a state that a venue reports, if TRANSITIONS lets it follow; `filled` is the quantity so far.
@@ -162,32 +221,37 @@ class OrderBook:
         # `contains` for a list's strings, and no word of maps.
         condition += " AND NOT contains(#reports, :request_id)"
         sets = ", #reports = list_append(if_not_exists(#reports, :none), :reports)"
-        states |= wire({":none": [], ":reports": [stamp.request_id]})
+        values = {**states, **wire({":none": [], ":reports": [stamp.request_id]})}
         if filled is not None:
             condition += " AND #filled <= :filled AND #qty >= :filled"
-            states[":filled"] = {"N": str(filled)}
+            values[":filled"] = {"N": str(filled)}
             sets += ", #filled = :filled"
-        return self._change(stamp, order_id, state, condition, states, sets)
+        return self._move(stamp, order_id, state, condition, values, sets)
 
-    def _change(
+    def _move(
         self, stamp: Stamp, order_id: str, state: OrderState, condition: str, values: Item, more_sets: str = ""
     ) -> Written:
-        changes, change_values = _changes(stamp, state, self._retention, more_sets)
+        update, more_values = _changes(stamp, state, self._retention, more_sets)
+        return self._update(stamp, order_id, update, condition, values | more_values)
+
+    def _update(self, stamp: Stamp, order_id: str, update: str, condition: str, values: Item) -> Written:
+        write = self._order_update(stamp.trader, order_id, update, condition, values)
         try:
-            answer = call(
-                self._client.update_item,
-                TableName=self._table,
-                Key=wire(items.order_key(stamp.trader, order_id)),
-                UpdateExpression=changes,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=_aliases(changes, condition),
-                ExpressionAttributeValues=values | change_values,
-                ReturnValues="ALL_OLD",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            answer = call(self._client.update_item, **write, ReturnValues="ALL_OLD")
         except ClientError as refusal:
             return _met(_refused_by(refusal), stamp.request_id)
         return Written(items.order(answer["Attributes"]), done=True)
+
+    def _order_update(self, trader: str, order_id: str, update: str, condition: str, values: Item) -> Any:
+        return {
+            "TableName": self._table,
+            "Key": wire(items.order_key(trader, order_id)),
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": _aliases(update, condition),
+            "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
 
     def place(self, stamp: Stamp, order: Order) -> Written:
         """Write a new order by one conditional write; an id that is taken leaves the order that has it as it is."""
@@ -208,17 +272,48 @@ class OrderBook:
 
         Everything must be new: the strategy (or the names in it) and every order id. Run twice, the second is refused.
         """
-        names = {str(order.order_name): order.order_id for order in orders}
-        first = self._join(stamp, strategy, names) if join else self._start(stamp, strategy, names)
+        return self._transact(stamp, [self._strategy_write(stamp, strategy, orders, join=join)], orders)
+
+    def replace(
+        self, stamp: Stamp, old_order_id: str, orders: Sequence[Order], strategy: Strategy | None, *, join: bool
+    ) -> Placed:
+        """Cancel an order and write others in its place, entry first, in one transaction: both, or neither.
+
+        With a `strategy`, it is started or joined as by place_in_strategy. Run twice, the second is refused.
+        """
+        condition, states = _state_in(CANCELLABLE)
+        update, changes = _changes(stamp, OrderState.CANCELLED, self._retention, _CANCEL + _REPLACED)
+        own = wire({":key_id": stamp.key_id, ":replaced_by": orders[0].order_id})
+        values = {**states, **changes, **own}
+        cancel = {"Update": self._order_update(stamp.trader, old_order_id, update, condition, values)}
+        first = [self._strategy_write(stamp, strategy, orders, join=join)] if strategy else []
+        return self._transact(stamp, [*first, cancel], orders, replacing=True)
+
+    def _transact(self, stamp: Stamp, first: list[Any], orders: Sequence[Order], *, replacing: bool = False) -> Placed:
+        """Write what comes first (a strategy, then a cancel, if any) and the orders."""
         rest = [self._put_new(items.order_item(stamp, order)) for order in orders]
         try:
-            call(self._client.transact_write_items, TransactItems=[first, *rest])
+            call(self._client.transact_write_items, TransactItems=[*first, *rest])
         except ClientError as refusal:
-            old_strategy, old_entry, *_ = _old_items(refusal)
+            met = _met_by_transaction(refusal)
+            old_entry = met[len(first)].item
             entry = items.order(old_entry) if old_entry else None
-            done = entry is not None and entry.history[0].request_id == stamp.request_id
-            return Placed(done, entry, items.strategy(old_strategy) if old_strategy else None)
+            if entry is not None and entry.history[0].request_id == stamp.request_id:
+                return Placed(True, entry)
+            old = met[len(first) - 1] if replacing else _NOTHING
+            old_strategy = met[0].item if len(first) > replacing else None
+            return Placed(
+                done=False,
+                entry=entry,
+                strategy=items.strategy(old_strategy) if old_strategy else None,
+                kept=items.order(old.item) if old.item else None,
+                missing=old.refused and old.item is None,
+            )
         return Placed(done=True)
+
+    def _strategy_write(self, stamp: Stamp, strategy: Strategy, orders: Sequence[Order], *, join: bool) -> Any:
+        names = {str(order.order_name): order.order_id for order in orders}
+        return self._join(stamp, strategy, names) if join else self._start(stamp, strategy, names)
 
     def _put_new(self, item: Item) -> Any:
         return {
@@ -263,7 +358,50 @@ class OrderBook:
         pk = items.trader_partition(trader)
         return map(items.order, self._query(pk, index="open") if open_only else self._query(pk, "ORDER#"))
 
+    def open_order_ids(
+        self, trader: str, account: str | None = None, instrument: str | None = None, strategy_id: str | None = None
+    ) -> Iterator[str]:
+        """Yield the ids of the trader's open orders as they are now, page by page, without reading a finished one.
+
+        `account` narrows it, `instrument` narrows that, and `strategy_id` narrows what they leave.
+        """
+        options: Item = {"ProjectionExpression": "#order_id"}
+        values = {}
+        if strategy_id is not None:
+            options["FilterExpression"] = "#strategy_id = :strategy_id"
+            values = {":strategy_id": strategy_id}
+        prefix = items.open_prefix(account, instrument) if account is not None else ""
+        found = self._query(items.trader_partition(trader), prefix, index="open", values=values, **options)
+        return (plain(item)["order_id"] for item in found)
+
     # Strategies and templates
+
+    def close_strategy(self, stamp: Stamp, strategy_id: str) -> tuple[Strategy | None, bool]:
+        """Close a strategy by one conditional write; return it as it was (None: there is none), and whether it is done.
+
+        No entry joins a closed one: joining has the condition that it is active. Run twice, the second finds it closed.
+        """
+        update = "SET #state = :closed, #closed_at = :at, #version = #version + :one, #request_id = :request_id"
+        condition = "#state = :active"
+        values = {":closed": StrategyState.CLOSED, ":active": StrategyState.ACTIVE, ":at": timestamp(stamp.at)}
+        try:
+            answer = call(
+                self._client.update_item,
+                TableName=self._table,
+                Key=wire(items.strategy_key(stamp.trader, strategy_id)),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=_aliases(update, condition),
+                ExpressionAttributeValues=wire(values | {":one": 1, ":request_id": stamp.request_id}),
+                ReturnValues="ALL_OLD",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as refusal:
+            _raise_unless_condition_failed(refusal)
+            item: Any = refusal.response.get("Item")
+            ours = bool(item) and plain(item)["request_id"] == stamp.request_id
+            return (items.strategy(item) if item else None), ours
+        return items.strategy(answer["Attributes"]), True
 
     def strategy(self, trader: str, strategy_id: str) -> Strategy | None:
         """Return the strategy as it is now."""
@@ -343,21 +481,20 @@ class OrderBook:
         item: Item | None = answer.get("Item")
         return item
 
-    def _query(self, pk: str, prefix: str = "", index: str | None = None) -> Iterator[Item]:
-        condition, values = "#pk = :pk", {":pk": pk}
+    def _query(
+        self, pk: str, prefix: str = "", index: str | None = None, values: Item | None = None, **options: str
+    ) -> Iterator[Item]:
+        condition, values = "#pk = :pk", {":pk": pk} | (values or {})
         if prefix:
-            condition, values = condition + " AND begins_with(#sk, :prefix)", values | {":prefix": prefix}
-        page: Item | None = {"IndexName": index} if index else {}
-        while page is not None:
-            answer = call(
-                self._client.query,
-                TableName=self._table,
-                KeyConditionExpression=condition,
-                ExpressionAttributeNames=_aliases(condition),
-                ExpressionAttributeValues=wire(values),
-                ConsistentRead=True,
-                **page,
-            )
-            yield from answer["Items"]
-            last = answer.get("LastEvaluatedKey")
-            page = page | {"ExclusiveStartKey": last} if last else None
+            condition += f" AND begins_with(#{index or 'sk'}, :prefix)"
+            values[":prefix"] = prefix
+        return pages(
+            self._client.query,
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=_aliases(condition, *options.values()),
+            ExpressionAttributeValues=wire(values),
+            ConsistentRead=True,
+            **options,
+            **({"IndexName": index} if index else {}),
+        )

@@ -17,6 +17,10 @@ OrderhookError
 │   ├── InvalidSecretKeyError
 │   ├── CommandNotAllowedError
 │   └── SourceNotAllowedError
+├── ControlError                    a control of the trader says no
+│   ├── KillSwitchOnError
+│   ├── RateLimitedError
+│   └── OutsideTradeWindowError
 ├── OrderError                      the book says no
 │   ├── OrderNotFoundError
 │   ├── StrategyNotFoundError
@@ -30,15 +34,28 @@ An error states a fact in its class and the way out in its `detail`. Which statu
 in responses.py.
 """
 
+from collections.abc import Mapping
+
 
 class OrderhookError(Exception):
-    """Refuse an alert; `detail` is one or two sentences for the trader and never holds a secret."""
+    """Refuse an alert; `detail` is one or two sentences for the trader and never holds a secret.
 
-    def __init__(self, detail: str, *, field: str | None = None, state: str | None = None) -> None:
+    `more` stands in the answer besides: what was done before a command over many orders had to stop.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        state: str | None = None,
+        more: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = field
         self.state = state
+        self.more = more or {}
 
 
 class PayloadError(OrderhookError):
@@ -103,6 +120,22 @@ class CommandNotAllowedError(AccessError):
 
 class SourceNotAllowedError(AccessError):
     """The request comes from an address outside the allow-list."""
+
+
+class ControlError(OrderhookError):
+    """The alert is in order, and a control keeps it from being carried out."""
+
+
+class KillSwitchOnError(ControlError):
+    """The trader has turned the kill switch on."""
+
+
+class RateLimitedError(ControlError):
+    """More alerts of this id have come than the alert allows."""
+
+
+class OutsideTradeWindowError(ControlError):
+    """It is not the time of day at which the alert may trade."""
 
 
 class OrderError(OrderhookError):

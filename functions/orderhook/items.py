@@ -91,20 +91,31 @@ def _untyped(typed: Mapping[str, Any]) -> Any:
     raise TypeError(f"{kind} has no place in an item")
 
 
+def event(entry: Event) -> Item:
+    """Return an entry of a history as plain values."""
+    return {name: value for name, value in asdict(entry).items() if value not in ({}, None)}
+
+
 def order_item(stamp: Stamp, order: Order) -> Item:
     """Return the item of an order; `open` is what puts it into the index of open orders."""
     place = open_prefix(order.account, order.instrument) + order.order_id if order.state in OPEN else None
-    more = {"history": [asdict(event) for event in order.history], "open": place, "request_id": stamp.request_id}
+    more = {"history": [event(entry) for entry in order.history], "open": place, "request_id": stamp.request_id}
     return wire(order_key(stamp.trader, order.order_id) | asdict(order) | more)
 
 
 def order(item: Mapping[str, Any]) -> Order:
     """Return the order that an item holds."""
-    found = plain(item)
-    counts = ("qty", "filled", "version", "cancel_filled")
-    numbers: Item = {name: int(found[name]) for name in counts if name in found}
-    history = tuple(Event(**event | {"state": OrderState(event["state"])}) for event in found["history"])
-    return Order(**_known(Order, found) | numbers | {"state": OrderState(found["state"]), "history": history})
+    found = _known(Order, item)
+    for name in ("qty", "filled", "version", "cancel_filled"):
+        if name in found:
+            found[name] = int(found[name])
+    found["state"] = OrderState(found["state"])
+    found["history"] = tuple(_event(**entry) for entry in found["history"])
+    return Order(**found)
+
+
+def _event(*, state: str | None = None, **rest: Any) -> Event:
+    return Event(OrderState(state) if state else None, **rest)
 
 
 def strategy_item(stamp: Stamp, strategy: Strategy, names: Mapping[str, str]) -> Item:
@@ -115,8 +126,8 @@ def strategy_item(stamp: Stamp, strategy: Strategy, names: Mapping[str, str]) ->
 
 def strategy(item: Mapping[str, Any]) -> Strategy:
     """Return the strategy that an item holds."""
-    found = plain(item)
-    return Strategy(**_known(Strategy, found) | {"state": StrategyState(found["state"])})
+    found = _known(Strategy, item)
+    return Strategy(**found | {"state": StrategyState(found["state"])})
 
 
 def template_item(trader: str, template: Template) -> Item:
@@ -138,9 +149,10 @@ def key_item(key: Key) -> Item:
 
 def key(item: Mapping[str, Any]) -> Key:
     """Return the stored half of the key that an item holds."""
-    found = plain(item)
-    return Key(**_known(Key, found) | {"digest": bytes(found["digest"]), "scopes": frozenset(found["scopes"])})
+    found = _known(Key, item)
+    return Key(**found | {"scopes": frozenset(found["scopes"])})
 
 
-def _known(kind: type[Order | Strategy | Key], found: Item) -> Item:
-    return {name: found[name] for name in kind.__dataclass_fields__ if name in found}
+def _known(kind: type[Order | Strategy | Key], item: Mapping[str, Any]) -> Item:
+    """Return the plain values of the attributes that `kind` has fields for."""
+    return {name: _untyped(item[name]) for name in kind.__dataclass_fields__ if name in item}

@@ -54,6 +54,14 @@ CANCELLABLE = frozenset(
 )
 """The states from which CANCEL cancels; the condition of its write is rendered from this set."""
 
+CHANGEABLE = CANCELLABLE
+"""The states in which CHANGE alters an order: it is open, and no cancel is on its way."""
+
+PRICES: Mapping[str, tuple[OrderType, ...]] = MappingProxyType(
+    {"limit_price": ("LIMIT", "STOPLIMIT"), "stop_price": ("STOPMARKET", "STOPLIMIT")}
+)
+"""Which order types have which price."""
+
 BEING_CANCELLED = frozenset({_S.CANCEL_PENDING, _S.CANCEL_SUBMITTED})
 """Open, but a cancel is on its way to the venue."""
 
@@ -115,12 +123,14 @@ def sources(target: OrderState) -> frozenset[OrderState]:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of an order's history: the state it took, when, and in which request."""
+    """One entry of an order's history: the state it took (None: a CHANGE, it kept its own), when, in which request."""
 
-    state: OrderState
+    state: OrderState | None
     at: str
     request_id: str
     key_id: str
+    changes: Mapping[str, str] = field(default_factory=dict)
+    """The fields that took a value, and which: all of them when the order was placed, then those of each CHANGE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +142,11 @@ class Stamp:
     request_id: str
     at: datetime
 
-    def event(self, state: OrderState) -> Event:
-        """Return the history entry of an order that takes `state` by this write."""
-        return Event(state=state, at=timestamp(self.at), request_id=self.request_id, key_id=self.key_id)
+    def event(self, state: OrderState | None, changes: Mapping[str, str] | None = None) -> Event:
+        """Return the history entry of an order that takes `state`, and these values, by this write."""
+        return Event(
+            state=state, at=timestamp(self.at), request_id=self.request_id, key_id=self.key_id, changes=changes or {}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +174,11 @@ class Order:
     """An entry's: the names and ids of the targets and stops that were placed with it."""
     filled: int = 0
     content: str | None = None
-    """Fingerprint of the PLACE that an order came from: a repeated PLACE is recognised by it."""
+    """Fingerprint of the alert that an order came from: a repetition is recognised by it."""
+    notes: str | None = None
+    replaces: str | None = None
+    """The id of the order in whose place a CANCELREPLACE put this one."""
+    replaced_by: str | None = None
     cancelled_at: str | None = None
     cancel_request_id: str | None = None
     cancel_key_id: str | None = None
@@ -187,6 +203,7 @@ class Strategy:
     account: str
     instrument: str
     state: StrategyState
+    closed_at: str | None = None
     template: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -213,6 +230,8 @@ class Outcome:
     """Say what a command has done; `status` is the word of the answer, None is left out of it."""
 
     status: str
+    duplicate: bool | None = None
+    """True where an earlier alert had done it already and `status` does not say so."""
     order_id: str | None = None
     strategy_id: str | None = None
     order_name: str | None = None
@@ -221,6 +240,21 @@ class Outcome:
     state: OrderState | None = None
     filled: str | None = None
     cancelled_at: str | None = None
+    more: Mapping[str, object] = field(default_factory=dict)
+    """What only this command tells; it stands in the answer beside the rest."""
+    touched: tuple[str, ...] = ()
+    """The ids of the orders that were written, where `order_id` and `legs` do not name them; not told."""
+
+    @property
+    def is_duplicate(self) -> bool:
+        """Tell whether an earlier alert had done it already."""
+        return bool(self.duplicate) or self.status.startswith("already_")
+
+    @property
+    def order_ids(self) -> tuple[str, ...]:
+        """Return the ids of all orders that this is about."""
+        own = (self.order_id,) if self.order_id else ()
+        return (*own, *(self.legs or {}).values(), *self.touched)
 
 
 def next_number(kind: str, names: Iterable[str]) -> int:
@@ -238,4 +272,4 @@ def timestamp(at: datetime) -> str:
     """Render a time as fixed-width ISO 8601 in UTC: text sorts as time does. Raises ValueError without a zone."""
     if at.tzinfo is None:
         raise ValueError("a time without a zone could be any time")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

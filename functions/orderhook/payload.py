@@ -50,7 +50,7 @@ class Split:
     """A body taken apart: its pairs in order, and what kept the rest from being pairs, if anything."""
 
     pairs: tuple[Pair, ...]
-    fault: str | None = None
+    fault: str | None
 
 
 def lower(text: str) -> str:

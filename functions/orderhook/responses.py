@@ -29,9 +29,14 @@ STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
     errors.DuplicateOrderIdError: (409, "duplicate_order_id"),
     errors.OutcomeUnknownError: (409, "outcome_unknown"),
     errors.PayloadTooLargeError: (413, "payload_too_large"),
+    errors.KillSwitchOnError: (423, "kill_switch_on"),
+    errors.OutsideTradeWindowError: (423, "outside_trade_window"),
+    errors.RateLimitedError: (429, "rate_limited"),
     errors.TemporarilyUnavailableError: (503, "temporarily_unavailable"),
 }
 """Clients branch on the codes, so they never change. TradingView sends again after a 5xx and after nothing else."""
+
+_NOT_TOLD = ("status", "more", "touched")
 
 RETRY_AFTER_SECONDS = 5
 
@@ -41,14 +46,17 @@ Response = dict[str, Any]
 
 def success(outcome: Outcome, warnings: Iterable[Mapping[str, str]], request_id: str) -> Response:
     """Answer what was done; absent values are left out."""
-    body: dict[str, object] = {"success": True, "status": outcome.status, "request_id": request_id}
-    for name in Outcome.__dataclass_fields__:
-        value = getattr(outcome, name)
-        if value is not None:
-            body[name] = value
+    body = part(outcome, request_id)
     if found := list(warnings):
         body["warnings"] = found
     return _response(200, body)
+
+
+def refusal(error: OrderhookError, request_id: str) -> Response:
+    """Answer why nothing was done and what to do about it."""
+    status, _ = STATUS_AND_CODE[type(error)]
+    body = part(error, request_id)
+    return _response(status, body, {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {})
 
 
 def code(error: OrderhookError) -> str:
@@ -56,14 +64,16 @@ def code(error: OrderhookError) -> str:
     return STATUS_AND_CODE[type(error)][1]
 
 
-def refusal(error: OrderhookError, request_id: str) -> Response:
-    """Answer why nothing was done and what to do about it."""
-    status, word = STATUS_AND_CODE[type(error)]
-    body = {"success": False, "error": word, "detail": error.detail, "request_id": request_id}
-    for name in ("field", "state"):
-        if getattr(error, name) is not None:
-            body[name] = getattr(error, name)
-    return _response(status, body, {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {})
+def part(result: Outcome | OrderhookError, request_id: str | None = None) -> dict[str, object]:
+    """Return what is told of a result; without a request id it is that of one account among several."""
+    if isinstance(result, OrderhookError):
+        head: dict[str, object] = {"success": False, "error": code(result), "detail": result.detail}
+        names: Iterable[str] = ("field", "state")
+    else:
+        head = {"success": True, "status": result.status}
+        names = [name for name in Outcome.__dataclass_fields__ if name not in _NOT_TOLD]
+    values = {"request_id": request_id} | {name: getattr(result, name) for name in names}
+    return head | {name: value for name, value in values.items() if value is not None} | dict(result.more)
 
 
 def ignored_field(command: str, field: str) -> dict[str, str]:

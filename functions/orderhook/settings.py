@@ -13,6 +13,8 @@ class Settings:
     table: str
     key_cache_seconds: float
     retention: timedelta
+    alert_retention: timedelta
+    """How long records of alerts are kept; zero keeps none."""
     allowed_sources: tuple[IPv4Network | IPv6Network, ...]
 
     @classmethod
@@ -21,6 +23,7 @@ class Settings:
         cache = _number(environment, "ORDERHOOK_KEY_CACHE_SECONDS", default="30", low=0, high=30)
         # A late duplicate of an alert must meet its finished order: domain rule, at least 7 days.
         days = _number(environment, "ORDERHOOK_RETENTION_DAYS", default="30", low=7, high=3650)
+        alert_days = _number(environment, "ORDERHOOK_ALERT_RETENTION_DAYS", default="90", low=0, high=3650)
         sources = environment.get("ORDERHOOK_ALLOWED_SOURCES", "")
         networks = tuple(ip_network(source.strip()) for source in sources.split(",") if source.strip())
         if sources and not networks:
@@ -31,6 +34,7 @@ class Settings:
             table=environment["ORDERHOOK_TABLE"],
             key_cache_seconds=cache,
             retention=timedelta(days=days),
+            alert_retention=timedelta(days=alert_days),
             allowed_sources=networks,
         )
 

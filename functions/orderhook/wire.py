@@ -1,11 +1,13 @@
 """The wire to DynamoDB: one client, what is retried, and the time that all of it may take."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -21,10 +23,21 @@ from botocore.session import get_session
 from orderhook.errors import TemporarilyUnavailableError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from botocore.awsrequest import AWSResponse
+    from botocore.model import OperationModel
     from mypy_boto3_dynamodb import DynamoDBClient
+
+Result = TypeVar("Result")
 
 CONNECT_SECONDS, READ_SECONDS = 0.3, 0.6
 ATTEMPTS = 3
+ANSWER_SECONDS = 0.25
+"""How long before the end of the time budget the waiting ends: time to tell what was done, and to record it."""
+_LAST_SECONDS = 0.05
+CONNECTIONS = 16
+"""How many requests may be under way at once, and keep their connections for the next ones."""
 
 _WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
 
@@ -43,11 +56,13 @@ def connect(**options: Any) -> "DynamoDBClient":
         # alone compares DynamoDB's checksums: without that, half an answer is taken for a whole one.
         retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
         tcp_keepalive=True,
+        max_pool_connections=CONNECTIONS,
     )
     # What boto3.client makes, without the transfer manager for S3 that comes with boto3: a twentieth of the cold start.
     client = cast("DynamoDBClient", get_session().create_client("dynamodb", config=config, **options))
     client.meta.events.register_first("before-send.dynamodb", _before_send)
     client.meta.events.register_first("needs-retry.dynamodb", _retry_conflict)
+    client.meta.events.register_first("needs-retry.dynamodb", _give_up)
     for write in _WRITES:
         client.meta.events.register(f"response-received.dynamodb.{write}", _note_write_refused)
     return client
@@ -56,8 +71,18 @@ def connect(**options: Any) -> "DynamoDBClient":
 @dataclass(slots=True)
 class _Budget:
     deadline: float
+    reserve: float = CONNECT_SECONDS + READ_SECONDS
+    """How long before the deadline the last request may begin: as long as the client may wait for its answer."""
+    attempts: int | None = None
+    """How often a request may be sent; None leaves it to the retry rules."""
     in_doubt: int = 0
     """Writes that were sent, and not refused."""
+    lock: Lock = field(default_factory=Lock)
+
+    def doubt(self, more: int) -> None:
+        """Count a write, or take one back; threads that serve one alert share its budget."""
+        with self.lock:
+            self.in_doubt += more
 
 
 class _OutOfTimeError(Exception):
@@ -77,6 +102,41 @@ def time_budget(deadline: float) -> Iterator[None]:
         _budget.reset(token)
 
 
+@contextmanager
+def last_requests_until(seconds: float) -> Iterator[None]:
+    """Let requests begin until so many seconds before the deadline; the caller answers in time without waiting."""
+    budget = _budget.get()
+    token = _budget.set(budget and _Budget(budget.deadline, reserve=seconds))
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+@contextmanager
+def single_attempt() -> Iterator[None]:
+    """Send each request once, until shortly before the end of the present time budget.
+
+    may_have_written() does not count what is sent here.
+    """
+    budget = _budget.get()
+    token = _budget.set(_Budget(budget.deadline if budget else math.inf, reserve=_LAST_SECONDS, attempts=1))
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+def result_in_time(future: "Future[Result]") -> Result:
+    """Wait for a result as long as the present time budget allows; raises TemporarilyUnavailableError after that."""
+    budget = _budget.get()
+    left = budget.deadline - ANSWER_SECONDS - time.monotonic() if budget else None
+    try:
+        return future.result(left and max(0.0, left))
+    except TimeoutError:
+        raise _unavailable() from None
+
+
 def may_have_written() -> bool:
     """Tell whether the present time budget saw a write that was sent and not refused: done, or its fate unknown."""
     budget = _budget.get()
@@ -87,9 +147,9 @@ def _before_send(event_name: str, **_: object) -> None:
     budget = _budget.get()
     if budget is None:
         return
-    if time.monotonic() + CONNECT_SECONDS + READ_SECONDS > budget.deadline:
+    if time.monotonic() + budget.reserve > budget.deadline:
         raise _OutOfTimeError
-    budget.in_doubt += event_name.endswith(_WRITES)
+    budget.doubt(event_name.endswith(_WRITES))
 
 
 def _note_write_refused(parsed_response: Mapping[str, Any] | None, exception: Exception | None, **_: object) -> None:
@@ -97,7 +157,7 @@ def _note_write_refused(parsed_response: Mapping[str, Any] | None, exception: Ex
     never_left = isinstance(exception, ConnectTimeoutError | EndpointConnectionError)
     refused = parsed_response and 400 <= parsed_response["ResponseMetadata"]["HTTPStatusCode"] < 500
     if (budget := _budget.get()) and (never_left or refused):
-        budget.in_doubt -= 1
+        budget.doubt(-1)
 
 
 def _retry_conflict(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: object) -> Any:
@@ -105,6 +165,23 @@ def _retry_conflict(response: tuple[Any, Mapping[str, Any]] | None, attempts: in
     if response is None or attempts >= 2 * ATTEMPTS or not (_is_conflict(response[1]) or _is_cut_short(response[1])):
         return None
     return 0.01 * 2**attempts
+
+
+def _give_up(
+    operation: "OperationModel",
+    response: "tuple[AWSResponse, Mapping[str, Any]] | None",
+    caught_exception: Exception | None,
+    attempts: int,
+    **_: object,
+) -> None:
+    """Raise at once what the last attempt met: a hook that returns cannot keep the others from another one."""
+    budget = _budget.get()
+    if budget is None or budget.attempts is None or attempts < budget.attempts:
+        return
+    if caught_exception:
+        raise caught_exception
+    if response and response[0].status_code >= 300:
+        raise ClientError(cast("Any", response[1]), operation.name)
 
 
 def _is_conflict(answer: Mapping[str, Any]) -> bool:
@@ -135,6 +212,22 @@ def call(request: Callable[..., Any], **arguments: Any) -> Any:
         if passing or _PASSING_REASONS & set(reasons(error.response)):
             raise _unavailable() from error
         raise
+
+
+def pages(query: Callable[..., Any], **arguments: Any) -> Iterator[dict[str, Any]]:
+    """Yield the items of a query, asking for a page when the one before is used up; raises as call does."""
+    page: dict[str, Any] | None = {}
+    while page is not None:
+        answer = call(query, **arguments, **page)
+        yield from answer["Items"]
+        last = answer.get("LastEvaluatedKey")
+        page = {"ExclusiveStartKey": last} if last else None
+
+
+def why(failure: BaseException) -> str:
+    """Name what kept a request from being answered: the table's code, or a class; a message may quote the payload."""
+    cause = failure.__cause__ or failure
+    return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
 
 
 def _unavailable() -> TemporarilyUnavailableError:

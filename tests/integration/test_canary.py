@@ -113,6 +113,7 @@ def test_the_key_of_a_good_alert_is_nowhere(
 ) -> None:
     answer = holding.handle(event(write(holding.key), encoded=form == "base64"))
     assert answer.word != "invalid_secret_key"
+    assert holding.record_of(answer).fields
     assert_nowhere(holding, caplog, answer, holding.key)
 
 

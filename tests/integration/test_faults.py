@@ -14,7 +14,7 @@ from orderhook.commands.place import Place
 from orderhook.wire import connect
 from tests.builders import ENTRY, refused
 from tests.faults import Answer as FaultAnswer
-from tests.faults import FaultProxy
+from tests.faults import Exchange, FaultProxy
 from tests.service import RETENTION, Answer, Service
 from tests.wire import (
     Fault,
@@ -192,9 +192,37 @@ def test_an_answer_leaves_in_time_when_the_table_answers_byte_by_byte(
         started = time.monotonic()
         answer = service.send(command, **fields)
         assert time.monotonic() - started < PATIENCE_SECONDS
-        [line, metric] = service.output.lines()
+        # Nor is there time left for a record.
+        [not_recorded, _, line, metric] = service.output.lines()
     client.close()
+    assert not_recorded["message"] == "alert not recorded"
     assert answer.word == line["outcome"] == metric["outcome"] == word
+
+
+def test_what_came_too_late_for_one_alert_is_not_taken_for_the_answer_to_the_next(service: Service) -> None:
+    answers, connections = {}, []
+    for order_id in ("order-1", "order-2"):
+        service.have_order("Working", order_id)
+        answers[order_id] = FaultAnswer(200, {}, json.dumps({"Attributes": service.item(order_id)}).encode())
+
+    def answer(exchange: Exchange) -> None:
+        connections.append(exchange.client)
+        order_id = exchange.request.payload["Key"]["sk"]["S"].removeprefix("ORDER#")
+        # The first answer is nearly there when its time is over, and its rest arrives soon after.
+        exchange.reply(answers[order_id], pause=2.25 / len(answers[order_id].body) if order_id == "order-1" else 0)
+
+    service.warm_up()
+    service.keep_time()
+    with FaultProxy(upstream="http://127.0.0.1:9") as proxy:
+        proxy.inject(answer, times=math.inf)
+        client = connect(endpoint_url=proxy.endpoint)
+        service.write_to(OrderBook(client, service.table.name, RETENTION))
+        late, *following = [service.cancel(order_id) for order_id in ("order-1", "order-2", "order-2")]
+    client.close()
+    assert late.word == "temporarily_unavailable"
+    assert [(it.word, it.body["order_id"]) for it in following] == [("cancelled", "order-2")] * 2
+    first, second, third = connections
+    assert first != second == third
 
 
 def test_an_order_without_id_that_never_reached_the_table_is_to_be_sent_again(

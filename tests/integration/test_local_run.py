@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 
 from local import demo
 from local.cli import app
+from orderhook.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 ORDERHOOK = [sys.executable, "-c", "from local.cli import app; app()"]
@@ -154,6 +155,7 @@ def test_every_curl_line_of_the_page_does_what_it_says(finished_run: FinishedRun
         "by name": "cancelled",
         "the published example": "cancelled",
         "JSON": "cancelled",
+        "every order of an account": "cancelled",
         "a duplicate": "already_cancelled",
         "a filled order": "order_already_terminal",
         "an unknown order": "order_not_found",
@@ -332,7 +334,7 @@ def test_a_revoked_key_says_when_it_stops_working_and_does(server: Server) -> No
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["create", "--scope", "CANCLE"], "There is no command 'CANCLE' to allow; there are CANCEL, PLACE."),
+        (["create", "--scope", "CANCLE"], f"There is no command 'CANCLE' to allow; there are {', '.join(COMMANDS)}."),
         (["create", "--label", "a;b"], "label holds U+003B"),
         (["create", "--trader", "a/b"], "trader holds U+002F"),
         (["revoke", "nosuchkeyid1"], "There is no key with this id"),
@@ -388,10 +390,17 @@ def test_seed_makes_the_table_and_the_demo_and_can_be_repeated(server: Server) -
         ("demo-1", "Working"),
         ("demo-2", "Working"),
         ("demo-3", "Working"),
+        ("demo-4", "Working"),
+        ("demo-5", "Working"),
         ("demo-cancelled", "Cancelled"),
+        ("demo-closed", "Cancelled"),
         ("demo-entry", "Working"),
         ("demo-filled", "Filled"),
+        ("demo-replaced", "Cancelled"),
+        ("demo-replaced:2", "Working"),
         ("demo-strategy.STOP1", "Initialized"),
         ("demo-strategy.TARGET1", "Initialized"),
         ("demo-strategy.TARGET2", "Initialized"),
+        ("demo-to-close", "Working"),
+        ("demo-to-close.STOP1", "Initialized"),
     ]

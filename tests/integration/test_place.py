@@ -41,7 +41,7 @@ def names_of(service: Service, strategy_id: str = "strategy-1") -> dict[str, str
 
 
 def test_a_plain_order_is_written_once_and_works(service: Service) -> None:
-    answer = service.place("order-1", oco_id="pair-1")
+    answer = service.place("order-1", oco_id="pair-1", notes="breakout")
     assert (answer.status, answer.body) == (
         200,
         {"success": True, "status": "placed", "order_id": "order-1", "state": "Working"},
@@ -66,7 +66,16 @@ def test_a_plain_order_is_written_once_and_works(service: Service) -> None:
         "legs": {},
         "version": 1,
         "request_id": answer.request_id,
-        "history": [{"state": "Working", "at": at, "request_id": answer.request_id, "key_id": key_id}],
+        "notes": "breakout",
+        "history": [
+            {
+                "state": "Working",
+                "at": at,
+                "request_id": answer.request_id,
+                "key_id": key_id,
+                "changes": {"qty": "5", "limit_price": "5000.25"},
+            }
+        ],
     }
     assert len(content) == 64
     assert service.open_orders() == ["order-1"]

@@ -28,7 +28,7 @@ def overtaken(by: Callable[[], object]) -> Fault:
 def events(service: Service) -> list[tuple[str, str]]:
     order = service.book.order(service.trader, "order-1")
     assert order is not None
-    return [(event.request_id, event.state) for event in order.history[2:]]
+    return [(event.request_id, str(event.state)) for event in order.history[2:]]
 
 
 def test_a_report_whose_answer_was_lost_is_recorded_once(service: Service) -> None:

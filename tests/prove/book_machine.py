@@ -296,7 +296,8 @@ class BookMachine(RuleBasedStateMachine):
     def nothing_of_anybody_else_is_touched(self) -> None:
         now = self._items_now()
         changed = {key for key in self.items.keys() | now.keys() if self.items.get(key) != now.get(key)}
-        assert {pk for pk, _ in changed} <= ({f"TRADER#{self.acting.name}"} if self.acting else set())
+        own = {f"{kind}#{self.acting.name}" for kind in ("TRADER", "ALERTS")} if self.acting else set()
+        assert {pk for pk, _ in changed} <= own
 
     def terminal_stays_terminal_but_for_the_late_fill(self) -> None:
         now = self._items_now()

@@ -40,9 +40,10 @@ FAULTS: tuple[tuple[float, str, faults.Fault], ...] = (
     (0.001, "answer 1 s late", faults.delay_response(1.0)),
     (0.001, "request 1 s late", faults.delay_request(1.0)),
     (0.001, "request 3 s late", faults.delay_request(3.0)),
-    (0.001, "answer byte by byte, beyond the time budget", faults.drip(0.05)),
+    (0.001, "answer byte by byte", faults.drip(0.005)),
 )
-"""How likely each is for a request of a process that has them. The delays outlast the client's patience."""
+"""How likely each is for a request of a process that has them. The delays outlast the client's patience; byte by byte,
+no single read does, and an answer of usual length takes longer than the whole time budget."""
 
 OUTAGE_SECONDS, OUTAGE_EVERY_SECONDS = 0.4, 3.0
 """For how long, and how often, nobody listens at that process's table: open connections end, new ones are refused."""

@@ -35,4 +35,4 @@ def test_an_error_says_its_detail_and_has_a_field_and_a_state_only_where_they_ar
 
 @pytest.mark.parametrize("name", sorted(name for _, name in family(OrderhookError)))
 def test_every_error_states_in_its_docstring_what_is_the_case(name: str) -> None:
-    assert str(getattr(errors, name).__doc__).endswith(".")
+    assert str(getattr(errors, name).__doc__).rstrip().endswith(".")

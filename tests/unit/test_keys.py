@@ -221,6 +221,14 @@ def test_a_good_key_is_looked_up_again_only_after_its_time_to_live() -> None:
         assert len(table.asked) == asked, now
 
 
+def test_a_time_to_live_may_be_part_of_a_second() -> None:
+    table = KeyTable(KNOWN)
+    ring = KeyRing(table.look_up, ttl=0.5)
+    for now, asked in [(100.0, 1), (100.4, 1), (100.5, 2)]:
+        ring.verify(KNOWN_SECRET, now)
+        assert len(table.asked) == asked, now
+
+
 def test_without_a_time_to_live_every_verification_asks_and_nothing_is_kept() -> None:
     table = KeyTable(KNOWN)
     ring = KeyRing(table.look_up, ttl=0)
@@ -284,15 +292,16 @@ def test_the_memory_is_bounded_and_the_longest_remembered_key_is_forgotten_first
 
 
 def test_a_key_that_was_looked_up_again_counts_as_new() -> None:
-    issued = [new_key() for _ in range(256)]
+    issued = [new_key() for _ in range(257)]
     table = KeyTable(KNOWN, *(key for _, key in issued))
     ring = KeyRing(table.look_up, ttl=30)
-    for now, (secret, _) in enumerate([(KNOWN_SECRET, KNOWN), *issued[:255]]):
+    for now, (secret, _) in enumerate([issued[0], (KNOWN_SECRET, KNOWN), *issued[1:255]]):
         ring.verify(secret, now / 10)
-    ring.verify(KNOWN_SECRET, 30)
-    ring.verify(issued[255][0], 30)
+    ring.verify(KNOWN_SECRET, 31)
+    for secret, _ in issued[255:]:
+        ring.verify(secret, 31)
     table.asked.clear()
-    ring.verify(KNOWN_SECRET, 30)
+    ring.verify(KNOWN_SECRET, 31)
     assert table.asked == []
 
 

@@ -42,6 +42,10 @@ def wrong(text: str) -> set[str]:
             "This alert would place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account Sim101, as "
             "order mine, with the legs of template two brackets.",
         ),
+        (
+            "command=CANCEL;order_id=long;account=A,B",
+            "This alert would cancel order long.A; would cancel order long.B.",
+        ),
     ],
 )
 def test_it_says_what_an_alert_would_do(text: str, verdict: str) -> None:
@@ -53,6 +57,10 @@ def test_it_marks_everything_that_is_wrong_and_not_just_the_first() -> None:
     assert wrong(text) == {"key", "instrument", "action", "quantity", "percent", "foo", "strategy_id"}
     details = " ".join(fault["detail"] for fault in check(text)["faults"])
     assert "PLACE needs order_type, tif" in details
+
+
+def test_it_marks_a_list_of_accounts_that_cannot_be() -> None:
+    assert wrong(f"key={demo.KEY};command=CANCEL;order_id=a;account=A,A") == {"account"}
 
 
 def test_a_field_that_could_not_be_read_is_not_called_missing() -> None:

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import pairwise, product
@@ -12,9 +13,13 @@ from orderhook.orders import (
     OPEN,
     TERMINAL,
     TRANSITIONS,
+    Bracket,
     Event,
     OrderState,
+    Outcome,
     Stamp,
+    Strategy,
+    StrategyState,
     decimal_text,
     next_number,
     sources,
@@ -105,6 +110,53 @@ def test_nobody_can_change_the_table_at_run_time() -> None:
         TRANSITIONS[OrderState.FILLED] = frozenset(OrderState)  # type: ignore[index]
 
 
+# Outcomes
+
+
+@pytest.mark.parametrize(
+    ("status", "duplicate", "expected"),
+    [
+        ("cancelled", None, False),
+        ("already_cancelled", None, True),
+        ("already_placed", None, True),
+        ("changed", True, True),
+        ("changed", False, False),
+    ],
+)
+def test_an_outcome_tells_whether_an_earlier_alert_had_done_it(
+    status: str, duplicate: bool | None, *, expected: bool
+) -> None:
+    assert Outcome(status=status, duplicate=duplicate).is_duplicate is expected
+
+
+def test_an_outcome_names_every_order_that_it_is_about() -> None:
+    assert Outcome(status="cancelled").order_ids == ()
+    assert Outcome(status="placed", order_id="a1", legs={"STOP1": "a2"}, touched=("a3", "a4")).order_ids == (
+        *("a1", "a2"),
+        *("a3", "a4"),
+    )
+
+
+def test_what_orders_outcomes_and_the_rest_do_not_have_is_absent() -> None:
+    assert Outcome(status="placed") == Outcome(
+        status="placed",
+        duplicate=None,
+        order_id=None,
+        strategy_id=None,
+        order_name=None,
+        legs=None,
+        previous_state=None,
+        state=None,
+        filled=None,
+        cancelled_at=None,
+        more={},
+        touched=(),
+    )
+    assert Bracket(qty=1) == Bracket(qty=1, target=None, stop=None)
+    strategy = Strategy(strategy_id="s1", account="Sim101", instrument="ES 12-26", state=StrategyState.ACTIVE)
+    assert (strategy.template, strategy.names) == (None, {})
+
+
 # Names, numbers, times
 
 
@@ -181,8 +233,18 @@ def test_rendered_times_sort_as_the_times_do(first: datetime, second: datetime) 
     assert len(timestamp(first)) == len(timestamp(second)) == 27
 
 
+def test_a_time_is_rendered_in_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with monkeypatch.context() as there:
+            there.setenv("TZ", "Asia/Tokyo")
+            time.tzset()
+            assert timestamp(NOON) == "2026-01-02T12:00:00.000005Z"
+    finally:
+        time.tzset()
+
+
 def test_a_time_without_a_zone_is_refused() -> None:
-    with pytest.raises(ValueError, match="zone"):
+    with pytest.raises(ValueError, match=r"^a time without a zone could be any time$"):
         timestamp(NOON.replace(tzinfo=None))
 
 
@@ -191,3 +253,9 @@ def test_a_stamp_signs_the_history_of_an_order() -> None:
     assert stamp.event(OrderState.WORKING) == Event(
         state=OrderState.WORKING, at="2026-01-02T12:00:00.000005Z", request_id="r1", key_id="k1"
     )
+
+
+def test_a_stamp_signs_the_values_that_an_order_takes() -> None:
+    stamp = Stamp(trader="ada", key_id="k1", request_id="r1", at=NOON)
+    assert stamp.event(OrderState.WORKING).changes == {}
+    assert stamp.event(OrderState.WORKING, {"qty": "2"}).changes == {"qty": "2"}

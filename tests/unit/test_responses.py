@@ -7,7 +7,6 @@ from orderhook import errors, responses
 from orderhook.errors import OrderhookError
 from orderhook.orders import OrderState, Outcome
 
-# The codes that CANCEL and PLACE can give. kill_switch_on (423) and rate_limited (429) come with their controls.
 CODES = {
     400: """malformed_payload missing_field duplicate_field unknown_field invalid_value unresolved_placeholder
             unsupported_value unknown_command unsupported_command strategy_id_required""",
@@ -16,6 +15,8 @@ CODES = {
     404: "order_not_found strategy_not_found",
     409: "order_already_terminal strategy_mismatch duplicate_order_id outcome_unknown",
     413: "payload_too_large",
+    423: "kill_switch_on outside_trade_window",
+    429: "rate_limited",
     503: "temporarily_unavailable",
 }
 STATUS_OF = {code: status for status, codes in CODES.items() for code in codes.split()}

@@ -13,10 +13,16 @@ def settings(**environment: str) -> Settings:
     )
 
 
-@pytest.mark.parametrize("unset", [{}, {"KEY_CACHE_SECONDS": "", "RETENTION_DAYS": "", "ALLOWED_SOURCES": ""}])
+@pytest.mark.parametrize(
+    "unset", [{}, {"KEY_CACHE_SECONDS": "", "RETENTION_DAYS": "", "ALERT_RETENTION_DAYS": "", "ALLOWED_SOURCES": ""}]
+)
 def test_only_the_table_has_no_default(unset: dict[str, str]) -> None:
     assert settings(**unset) == Settings(
-        table="orders", key_cache_seconds=30, retention=timedelta(days=30), allowed_sources=()
+        table="orders",
+        key_cache_seconds=30,
+        retention=timedelta(days=30),
+        alert_retention=timedelta(days=90),
+        allowed_sources=(),
     )
 
 
@@ -25,17 +31,26 @@ def test_everything_can_be_chosen() -> None:
         TABLE="book",
         KEY_CACHE_SECONDS="2.5",
         RETENTION_DAYS="90",
+        ALERT_RETENTION_DAYS="400",
         ALLOWED_SOURCES=" 10.0.0.0/8,192.0.2.1 , 2001:db8::/32,",
     )
     assert chosen.table == "book"
     assert chosen.key_cache_seconds == 2.5
     assert chosen.retention == timedelta(days=90)
+    assert chosen.alert_retention == timedelta(days=400)
     assert [str(network) for network in chosen.allowed_sources] == ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"]
 
 
 @pytest.mark.parametrize(
     ("name", "limit"),
-    [("KEY_CACHE_SECONDS", "0"), ("KEY_CACHE_SECONDS", "30"), ("RETENTION_DAYS", "7"), ("RETENTION_DAYS", "3650")],
+    [
+        ("KEY_CACHE_SECONDS", "0"),
+        ("KEY_CACHE_SECONDS", "30"),
+        ("RETENTION_DAYS", "7"),
+        ("RETENTION_DAYS", "3650"),
+        ("ALERT_RETENTION_DAYS", "0"),
+        ("ALERT_RETENTION_DAYS", "3650"),
+    ],
 )
 def test_the_limits_themselves_are_allowed(name: str, limit: str) -> None:
     settings(**{name: limit})
@@ -53,6 +68,8 @@ def test_the_limits_themselves_are_allowed(name: str, limit: str) -> None:
         ("RETENTION_DAYS", "0"),
         ("RETENTION_DAYS", "3651"),
         ("RETENTION_DAYS", "nan"),
+        ("ALERT_RETENTION_DAYS", "-1"),
+        ("ALERT_RETENTION_DAYS", "3651"),
     ],
 )
 def test_a_number_outside_its_limits_stops_the_deployment_by_name(name: str, value: str) -> None:
@@ -65,6 +82,7 @@ def test_a_number_outside_its_limits_stops_the_deployment_by_name(name: str, val
     [
         ("KEY_CACHE_SECONDS", "soon"),
         ("RETENTION_DAYS", "a week"),
+        ("ALERT_RETENTION_DAYS", "never"),
         ("ALLOWED_SOURCES", "tradingview.com"),
         ("ALLOWED_SOURCES", "10.0.0.1/8"),
         ("ALLOWED_SOURCES", "10.0.0.0/8 192.0.2.1"),

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,11 @@ def test_finished_orders_leave_by_their_expiry_and_never_within_seven_days() -> 
     assert TEMPLATE["Parameters"]["RetentionDays"]["MinValue"] >= 7
 
 
+def test_records_of_alerts_are_kept_for_the_days_chosen_and_ninety_by_default() -> None:
+    assert TEMPLATE["Parameters"]["AlertRetentionDays"]["Default"] == 90
+    assert FUNCTION["Environment"]["Variables"]["ORDERHOOK_ALERT_RETENTION_DAYS"] == {"Ref": "AlertRetentionDays"}
+
+
 def test_a_revoked_key_works_for_thirty_seconds_at_most() -> None:
     assert TEMPLATE["Parameters"]["KeyCacheSeconds"]["MaxValue"] <= 30
 
@@ -111,11 +117,13 @@ def test_no_permission_has_a_wildcard() -> None:
 def test_a_role_reaches_this_table_and_its_own_log_and_nothing_else() -> None:
     reachable = {
         "dynamodb": {"Fn::GetAtt": ["Table", "Arn"]},
+        "dynamodb:Query": {"Fn::Sub": "${Table.Arn}/index/open"},
         "logs": {"Fn::GetAtt": ["WebhookLog", "Arn"]},
     }
     for statement in statements():
         for action in as_list(statement["Action"]):
-            assert as_list(statement["Resource"]) == [reachable[action.partition(":")[0]]]
+            expected = reachable.get(action, reachable[action.partition(":")[0]])
+            assert as_list(statement["Resource"]) == [expected]
 
 
 def test_no_role_takes_a_managed_policy_and_no_function_a_role_of_sams_making() -> None:
@@ -135,6 +143,7 @@ def test_every_log_group_forgets_after_the_days_chosen() -> None:
 def test_every_alarm_says_what_to_do_and_reaches_the_topic() -> None:
     assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ALARMS.values()} == {
         ("orderhook", "UnhandledErrors"),
+        ("orderhook", "AlertsNotRecorded"),
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/ApiGateway", "5xx"),
@@ -147,9 +156,12 @@ def test_every_alarm_says_what_to_do_and_reaches_the_topic() -> None:
         assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]]
 
 
-def test_the_alarm_for_defects_watches_the_metric_that_the_function_writes() -> None:
+@pytest.mark.parametrize("metric", ["UnhandledErrors", "AlertsNotRecorded"])
+def test_the_alarm_for_it_watches_the_metric_that_the_function_writes(metric: str) -> None:
     variables = FUNCTION["Environment"]["Variables"]
-    alarm = ALARMS["UnhandledErrorsAlarm"]
+    alarm = ALARMS[f"{metric}Alarm"]
+    assert alarm["MetricName"] == metric
+    assert f'_count("{metric}")' in (ROOT / "functions" / "webhook.py").read_text(encoding="utf-8")
     assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
     assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
 

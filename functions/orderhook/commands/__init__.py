@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from orderhook.commands.cancel import Cancel
+from orderhook.commands.cancel_orders import CancelAllOrders, CancelOrders
+from orderhook.commands.cancel_replace import CancelReplace
+from orderhook.commands.change import Change
+from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.commands.command import Command
 from orderhook.commands.place import Place
 from orderhook.errors import MissingFieldError, UnknownCommandError, UnsupportedCommandError, UnsupportedValueError
@@ -14,13 +18,13 @@ from orderhook.payload import lower, upper
 
 __all__ = ["COMMANDS", "NOT_YET", "Command", "read", "recognise"]
 
-COMMANDS: Mapping[str, type[Command]] = {command.word: command for command in (Cancel, Place)}
+COMMANDS: Mapping[str, type[Command]] = {
+    command.word: command
+    for command in (Cancel, Place, CancelOrders, CancelAllOrders, CancelReplace, Change, CloseStrategy)
+}
 
-NOT_YET = frozenset(
-    "CANCELORDERS CANCELALLORDERS CANCELREPLACE CHANGE CLOSESTRATEGY CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE "
-    "REVERSE REVERSEPOSITION".split()
-)
-"""Commands of the language that are not built."""
+NOT_YET = frozenset("CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE REVERSE REVERSEPOSITION".split())
+"""Commands of the language that act on positions, which only a venue knows."""
 
 
 def recognise(fields: Mapping[str, str]) -> type[Command]:
@@ -54,8 +58,9 @@ def read(kind: type[Command], fields: Mapping[str, str]) -> tuple[Command, list[
     for name, way_out in kind.refused.items():
         if lower(fields.get(name, "false")) not in ("false", "no", "off"):
             raise UnsupportedValueError(f"{name} {way_out}.", field=name)
-    missing = [name for name, field in kind.model_fields.items() if field.is_required() and name not in fields]
+    own = kind.model_fields
+    missing = [name for name, field in own.items() if field.is_required() and name not in fields]
     if missing:
         raise MissingFieldError(f"{kind.word} needs {', '.join(missing)}: add {missing[0]}=...", field=missing[0])
-    command = kind(**{name: fields[name] for name in kind.model_fields if name in fields})
-    return command, [name for name in fields if name not in kind.model_fields and name != "command"]
+    command = kind(**{name: fields[name] for name in own if name in fields})
+    return command, [name for name in fields if name not in own and name != "command"]

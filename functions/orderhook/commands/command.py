@@ -6,6 +6,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from orderhook.book import OrderBook
+from orderhook.commands.fields import Notes
 from orderhook.orders import Outcome, Stamp
 
 
@@ -19,6 +20,9 @@ class Command(BaseModel):
 
     refused: ClassVar[Mapping[str, str]] = {}
     """Fields that would change what this command does and cannot yet, with the way out: better refused than ignored."""
+
+    notes: Notes | None = None
+    """The trader's remark; it is kept with the order that is placed, and with the record of the alert."""
 
     @property
     def repeatable(self) -> bool:

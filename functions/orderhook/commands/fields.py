@@ -15,7 +15,8 @@ _OUTSIDE_LABEL = re.compile(r"[^ -:<>-~]")
 # DynamoDB keeps 38 digits of a number exactly; a price that Pine computed can bring 16 of them.
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?")
 _RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
-_MAX_LENGTH = 64
+MAX_LENGTH = 64
+_MAX_NOTES = 500
 _MAX_QTY = 1_000_000
 
 _KINDS = "ENTRY|EXIT|STOP|SIMSTOP|TARGET"
@@ -39,9 +40,17 @@ def _limited(value: str, info: ValidationInfo, outside: re.Pattern[str], alphabe
             f"{info.field_name} holds U+{ord(stranger[0]):04X} at position {stranger.start() + 1}; use {alphabet}.",
             field=info.field_name,
         )
-    if len(value) > _MAX_LENGTH:
+    if len(value) > MAX_LENGTH:
         raise InvalidValueError(
-            f"{info.field_name} has {len(value)} characters; at most {_MAX_LENGTH} are accepted.", field=info.field_name
+            f"{info.field_name} has {len(value)} characters; at most {MAX_LENGTH} are accepted.", field=info.field_name
+        )
+    return value
+
+
+def _notes(value: str, info: ValidationInfo) -> str:
+    if len(value) > _MAX_NOTES:
+        raise InvalidValueError(
+            f"{info.field_name} has {len(value)} characters; at most {_MAX_NOTES} are accepted.", field=info.field_name
         )
     return value
 
@@ -89,6 +98,11 @@ def _qty(value: str, info: ValidationInfo) -> int:
     return int(number)
 
 
+def _new_qty(value: str, info: ValidationInfo) -> int | None:
+    # NinjaTrader's CHANGE reads 0 as "leave it as it is".
+    return None if _decimal(value, info, "a whole number") == 0 else _qty(value, info)
+
+
 def _decimal(value: str, info: ValidationInfo, wanted: str) -> Decimal:
     if not _DECIMAL.fullmatch(value):
         raise InvalidValueError(
@@ -115,6 +129,9 @@ Id = Annotated[str, BeforeValidator(_id)]
 Label = Annotated[str, BeforeValidator(_label)]
 """An account, an instrument or a template's name: 1 to 64 printable ASCII characters without ; and =, kept as sent."""
 
+Notes = Annotated[str, BeforeValidator(_notes)]
+"""A remark of at most 500 characters, kept as sent."""
+
 NewOrderId = Annotated[str, BeforeValidator(_new_order_id)]
 """An Id that cannot be taken for an order name."""
 
@@ -126,6 +143,9 @@ Price = Annotated[Decimal | None, BeforeValidator(_price)]
 
 Qty = Annotated[int, BeforeValidator(_qty)]
 """A whole number of contracts from 1."""
+
+NewQty = Annotated[int | None, BeforeValidator(_new_qty)]
+"""A whole number of contracts; 0 means unchanged."""
 
 ActionWord = Annotated[str, BeforeValidator(_one_of("BUY", "SELL"))]
 OrderTypeWord = Annotated[str, BeforeValidator(_one_of("MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"))]

@@ -1,15 +1,24 @@
 """PLACE: place an order; it may bring a target and a stop, and start or join a strategy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from orderhook.book import OrderBook
+from orderhook.book import OrderBook, Placed
 from orderhook.commands.command import Command
-from orderhook.commands.fields import ActionWord, Id, Label, NewOrderId, OrderTypeWord, Price, Qty, TimeInForceWord
+from orderhook.commands.fields import (
+    ActionWord,
+    Id,
+    Label,
+    NewOrderId,
+    OrderTypeWord,
+    Price,
+    Qty,
+    TimeInForceWord,
+)
 from orderhook.errors import (
     DuplicateOrderIdError,
     InvalidValueError,
@@ -19,6 +28,7 @@ from orderhook.errors import (
     TemporarilyUnavailableError,
 )
 from orderhook.orders import (
+    PRICES,
     Bracket,
     Order,
     OrderState,
@@ -79,7 +89,7 @@ class Place(Command):
 
     @model_validator(mode="after")
     def _prices_fit_the_order_type(self) -> Self:
-        for field, takers in (("limit_price", ("LIMIT", "STOPLIMIT")), ("stop_price", ("STOPMARKET", "STOPLIMIT"))):
+        for field, takers in PRICES.items():
             price = getattr(self, field)
             if self.order_type in takers and price is None:
                 raise MissingFieldError(f"A {self.order_type} order needs {field}=... above 0.", field=field)
@@ -120,8 +130,8 @@ class Place(Command):
 
     @property
     def content(self) -> str:
-        """Return the fingerprint of everything that this alert asks for: two spellings of a number are one."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        """Return the fingerprint of the order that this alert asks for: two spellings of a number are one."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields if name not in Command.model_fields}
         lines = (f"{k}={decimal_text(v) if isinstance(v, Decimal) else v}" for k, v in fields.items() if v is not None)
         return sha256("\n".join(lines).encode()).hexdigest()
 
@@ -131,7 +141,10 @@ class Place(Command):
         Run twice with an order_id, the second writes nothing and answers already_placed. Raises DuplicateOrderIdError,
         StrategyMismatchError and StrategyNotFoundError (for a template that is not stored).
         """
-        order_id = self.order_id or stamp.request_id
+        return self._place(book, stamp, self.order_id or stamp.request_id)
+
+    def _place(self, book: OrderBook, stamp: Stamp, order_id: str, replaced: str | None = None) -> Outcome:
+        """Write the order under this id, in place of the `replaced` one if there is one."""
         template = book.template(stamp.trader, self.strategy) if self.strategy else None
         if self.strategy and not (template and sum(bracket.qty for bracket in template.brackets) <= self.qty):
             return self._answer_without_template(book, stamp, order_id, template)
@@ -140,14 +153,8 @@ class Place(Command):
         # Legs have names, and names need a strategy: without one of its own the order's id serves.
         strategy_id = self.strategy_id or (order_id if has_legs else None)
         if strategy_id is None:
-            order = self._entry(stamp, order_id)
-            written = book.place(stamp, order)
-            return self._answer(order, written.before, done=written.done)
-        return self._run_in_strategy(book, stamp, order_id, strategy_id, brackets)
-
-    def _run_in_strategy(
-        self, book: OrderBook, stamp: Stamp, order_id: str, strategy_id: str, brackets: tuple[Bracket, ...]
-    ) -> Outcome:
+            order = self._entry(stamp, order_id, replaces=replaced)
+            return self._answer(order, self._write(book, stamp, [order], replaced))
         strategy = Strategy(
             strategy_id=strategy_id,
             account=self.account,
@@ -157,23 +164,40 @@ class Place(Command):
         )
         running: Strategy | None = None
         for _ in range(_RACES):
-            orders = self._orders(stamp, order_id, running or strategy, brackets)
-            placed = book.place_in_strategy(stamp, running or strategy, orders, join=running is not None)
-            if placed.done or placed.entry:
-                return self._answer(orders[0], placed.entry, done=placed.done)
+            orders = self._orders(stamp, order_id, running or strategy, brackets, replaced)
+            placed = self._write(book, stamp, orders, replaced, running or strategy, join=running is not None)
+            if placed.done or placed.entry or not placed.cancellable:
+                return self._answer(orders[0], placed)
             running = placed.strategy
             self._check_that_it_can_be_joined(running)
         raise TemporarilyUnavailableError(
             "Other alerts are changing this strategy. Send the same alert again; it is safe."
         )
 
+    def _write(
+        self,
+        book: OrderBook,
+        stamp: Stamp,
+        orders: Sequence[Order],
+        replaced: str | None,
+        strategy: Strategy | None = None,
+        *,
+        join: bool = False,
+    ) -> Placed:
+        if replaced is not None:
+            return book.replace(stamp, replaced, orders, strategy, join=join)
+        if strategy is not None:
+            return book.place_in_strategy(stamp, strategy, orders, join=join)
+        written = book.place(stamp, orders[0])
+        return Placed(written.done, written.before)
+
     def _answer_without_template(
         self, book: OrderBook, stamp: Stamp, order_id: str, template: Template | None
     ) -> Outcome:
         """Refuse for want of a template that fits, unless it did when this very alert placed its order."""
-        holder = book.order(stamp.trader, order_id) if self.order_id else None
+        holder = book.order(stamp.trader, order_id) if self.repeatable else None
         if holder is not None:
-            return self._answer(holder, holder, done=False)
+            return self._answer(holder, Placed(done=False, entry=holder))
         if template is None:
             raise StrategyNotFoundError(
                 f"There is no template {self.strategy}; store it with `orderhook templates put`.", field="strategy"
@@ -200,7 +224,9 @@ class Place(Command):
                 f"Strategy {running.strategy_id} is closed; use a new strategy_id.", field="strategy_id"
             )
 
-    def _orders(self, stamp: Stamp, order_id: str, strategy: Strategy, brackets: tuple[Bracket, ...]) -> list[Order]:
+    def _orders(
+        self, stamp: Stamp, order_id: str, strategy: Strategy, brackets: tuple[Bracket, ...], replaced: str | None
+    ) -> list[Order]:
         """Return the entry and its legs, named by the first numbers that are free in the strategy."""
         first = max(next_number(kind, strategy.names) for kind in ("TARGET", "STOP"))
         levels = [self._levels(bracket) for bracket in brackets] or [self._own_levels()]
@@ -213,6 +239,7 @@ class Place(Command):
             strategy_id=strategy.strategy_id,
             order_name=f"ENTRY{next_number('ENTRY', strategy.names)}",
             legs={str(leg.order_name): leg.order_id for leg in legs},
+            replaces=replaced,
         )
         return [entry, *legs]
 
@@ -268,12 +295,15 @@ class Place(Command):
 
     def _order(self, stamp: Stamp, fields: Mapping[str, Any]) -> Order:
         common: dict[str, Any] = {"account": self.account, "instrument": self.instrument, "qty": self.qty}
-        history = (stamp.event(fields["state"]),)
-        return Order(**common | dict(fields), since=timestamp(stamp.at), history=history)
+        values = common | dict(fields)
+        first = {name: decimal_text(Decimal(values[name])) for name in ("qty", *PRICES) if values.get(name) is not None}
+        history = (stamp.event(values["state"], first),)
+        return Order(**values, since=timestamp(stamp.at), notes=self.notes, history=history)
 
-    def _answer(self, order: Order, holder: Order | None, *, done: bool) -> Outcome:
-        """Answer for the order as written, or for the `holder` that has its id already."""
-        if not done and holder is not None:
+    def _answer(self, order: Order, placed: Placed) -> Outcome:
+        """Answer for the order as written, or for the one that has its id already."""
+        holder = placed.entry
+        if not placed.done and holder is not None:
             if holder.content != self.content:
                 raise DuplicateOrderIdError(
                     f"order_id {holder.order_id} is taken by another order, which is {holder.state}; choose another.",
@@ -282,7 +312,7 @@ class Place(Command):
                 )
             order = holder
         return Outcome(
-            status="placed" if done else "already_placed",
+            status="placed" if placed.done else "already_placed",
             order_id=order.order_id,
             strategy_id=order.strategy_id,
             order_name=order.order_name,

@@ -1,0 +1,83 @@
+"""CHANGE: give a working order another quantity or other prices."""
+
+from decimal import Decimal
+from typing import ClassVar, Self
+
+from pydantic import model_validator
+
+from orderhook.book import OrderBook
+from orderhook.commands.fields import NewQty, Price
+from orderhook.commands.target import Targeted
+from orderhook.errors import InvalidValueError, MissingFieldError
+from orderhook.orders import CHANGEABLE, PRICES, Order, Outcome, Stamp, decimal_text
+
+
+class Change(Targeted):
+    """Change the order that `order_id` is the id of, or, in a strategy, the name of; 0 or absent means unchanged."""
+
+    word: ClassVar[str] = "CHANGE"
+
+    qty: NewQty = None
+    limit_price: Price = None
+    stop_price: Price = None
+
+    @property
+    def new(self) -> dict[str, int | Decimal]:
+        """The values that the order is to take."""
+        values = {"qty": self.qty, "limit_price": self.limit_price, "stop_price": self.stop_price}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.new:
+            raise MissingFieldError(
+                "CHANGE needs a new qty, limit_price or stop_price above 0: add one of them.", field="qty"
+            )
+        return self
+
+    def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
+        """Change it with one conditional write; run twice, the second finds the values there and is a success.
+
+        Raises OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError, OrderAlreadyTerminalError, and
+        InvalidValueError for a value that this order cannot take.
+        """
+        order_id = self._target(book, stamp)
+        written = book.change(stamp, order_id, self.new, self.strategy_id)
+        order = written.before
+        if order is None:
+            raise self._not_found()
+        if not written.done:
+            self._check_that_it_is_changed(order)
+        new = {name: decimal_text(Decimal(value)) for name, value in self.new.items()}
+        return Outcome(
+            status="changed",
+            duplicate=None if written.done else True,
+            order_id=order_id,
+            strategy_id=order.strategy_id,
+            order_name=order.order_name,
+            state=order.state,
+            filled=str(order.filled),
+            more=_values(order) | new,
+        )
+
+    def _check_that_it_is_changed(self, order: Order) -> None:
+        """Say why nothing was written, unless all that was asked for is there already."""
+        self._check_strategy(order)
+        if order.state not in CHANGEABLE:
+            raise self._already_terminal(order, "it cannot be changed any more.")
+        for name in PRICES.keys() & self.new.keys():
+            if order.order_type not in PRICES[name]:
+                raise InvalidValueError(
+                    f"Order {order.order_id} is a {order.order_type} order and has no {name}; take it out.", field=name
+                )
+        if self.qty is not None and self.qty < order.filled:
+            raise InvalidValueError(
+                f"Order {order.order_id} has {order.filled} filled already; qty cannot go below that.",
+                field="qty",
+                state=order.state,
+            )
+
+
+def _values(order: Order) -> dict[str, str]:
+    values = {"qty": Decimal(order.qty), "limit_price": order.limit_price, "stop_price": order.stop_price}
+    return {name: decimal_text(value) for name, value in values.items() if value is not None}

@@ -1,0 +1,467 @@
+"""Every authenticated alert leaves a record by one write of its own, and nothing that befalls it befalls the alert."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import webhook
+from local import records
+from orderhook.alerts import AlertLog, AlertRecord, id_prefix
+from orderhook.errors import InvalidValueError, TemporarilyUnavailableError
+from orderhook.orders import timestamp
+from orderhook.wire import connect
+from tests.builders import ENTRY, alert, event
+from tests.service import ALERT_RETENTION, Answer, Service
+from tests.wire import (
+    Fault,
+    answering,
+    lost_after_commit,
+    lost_before_commit,
+    nobody_listens,
+    unreachable,
+)
+
+AT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+
+
+def record(service: Service, at: datetime = AT, more: str = "", **changes: Any) -> AlertRecord:
+    """Return the record of a CANCEL that came in at this time."""
+    fields: dict[str, Any] = {
+        "trader": service.trader,
+        "request_id": id_prefix(at) + more,
+        "received_at": timestamp(at),
+        "key_id": "keyid",
+        "key_label": "label",
+        "source": "192.0.2.1",
+        "fields": {"order_id": "order-1", "command": "CANCEL"},
+        "command": "CANCEL",
+        "status": 200,
+        "outcome": "cancelled",
+        "milliseconds": Decimal("1.5"),
+    }
+    return AlertRecord(**fields | changes)
+
+
+def everything(service: Service) -> list[AlertRecord]:
+    return list(service.alerts.newest(service.trader))
+
+
+# What it holds
+
+
+def test_a_record_says_who_asked_for_what_when_and_what_came_of_it(service: Service) -> None:
+    service.have_order("Working")
+    before = datetime.now(UTC)
+    body = alert({"key": service.key, "Command": "cancel", "order_id": "order-1", "account": "Sim101"})
+    answer = service.handle(event(body, source="203.0.113.9"))
+    found = service.record_of(answer)
+    assert before <= datetime.fromisoformat(found.received_at) <= datetime.now(UTC)
+    assert 0 < found.milliseconds < 2300
+    assert found == AlertRecord(
+        trader=service.trader,
+        request_id=answer.request_id,
+        received_at=found.received_at,
+        key_id=service.key.split("_")[1],
+        key_label="a test's",
+        source="203.0.113.9",
+        fields={"Command": "cancel", "order_id": "order-1", "account": "Sim101"},
+        command="CANCEL",
+        status=200,
+        outcome="cancelled",
+        milliseconds=found.milliseconds,
+        order_ids=("order-1",),
+    )
+    assert list(found.fields) == ["Command", "order_id", "account"]
+
+
+def test_a_record_of_a_refusal_has_its_code_its_detail_and_its_field(service: Service) -> None:
+    answer = service.cancel("nobodys")
+    found = service.record_of(answer)
+    assert (found.status, found.outcome, found.detail, found.field) == (
+        404,
+        "order_not_found",
+        answer.body["detail"],
+        "order_id",
+    )
+    assert (found.order_ids, found.duplicate) == ((), False)
+
+
+def test_a_record_names_every_order_that_was_placed(service: Service) -> None:
+    answer = service.place("order-1", take_profit=5020, stop_loss=4980)
+    assert service.record_of(answer).order_ids == ("order-1", *answer.body["legs"].values())
+
+
+@pytest.mark.parametrize(
+    ("first", "word"), [("PLACE", "already_placed"), ("CANCEL", "already_cancelled")], ids=["place", "cancel"]
+)
+def test_a_record_says_whether_it_is_a_duplicate_of_an_earlier_alert(service: Service, first: str, word: str) -> None:
+    service.place("order-1")
+    fields = ENTRY if first == "PLACE" else {}
+    answers = [service.send(first, **{"order_id": "order-1", **fields}) for _ in range(2)]
+    assert answers[-1].word == word
+    assert service.record_of(answers[-1]).duplicate is True
+    if first == "CANCEL":
+        assert service.record_of(answers[0]).duplicate is False
+
+
+BODIES: dict[str, tuple[str, str, str | None, dict[str, str]]] = {
+    "no command": ("order_id=a", "missing_field", None, {"order_id": "a"}),
+    "an unknown command": ("command=CANCLE", "unknown_command", None, {"command": "CANCLE"}),
+    "a field that is missing": ("command=CANCEL", "missing_field", "CANCEL", {"command": "CANCEL"}),
+    "a field twice": ("a=1;a=2", "unknown_field", None, {"a": "1", "a (2)": "2"}),
+    "no pair": ("command=CANCEL;nonsense", "malformed_payload", None, {"command": "CANCEL"}),
+    "too many fields": (
+        70 * "a=1;",
+        "malformed_payload",
+        None,
+        {f"a ({n})" if n > 1 else "a": "1" for n in range(1, 65)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "word", "command", "fields"), BODIES.values(), ids=list(BODIES))
+def test_an_alert_that_is_refused_before_its_command_has_a_record_too(
+    service: Service, body: str, word: str, command: str | None, fields: dict[str, str]
+) -> None:
+    found = service.record_of(service.post(f"key={service.key};{body}"))
+    assert (found.outcome, found.command, found.fields) == (word, command, fields)
+
+
+def test_a_key_that_may_not_give_the_command_leaves_a_record(service: Service) -> None:
+    answer = service.cancel("order-1", key=service.issue_key(scopes=frozenset({"PLACE"})))
+    assert (service.record_of(answer).outcome, service.record_of(answer).command) == ("command_not_allowed", "CANCEL")
+
+
+@pytest.mark.parametrize("body", ["key=wrong;command=CANCEL;order_id=order-1", "", "nonsense", None, b"\xff"])
+def test_without_a_key_there_is_no_record(service: Service, body: str | bytes | None) -> None:
+    service.post(body)
+    assert service.wire.records == []
+    assert everything(service) == []
+
+
+def test_from_an_address_that_is_not_allowed_there_is_no_record(service: Service) -> None:
+    service.allow_sources("192.0.2.0/24")
+    service.handle(event(alert({"key": service.key}), source="203.0.113.9"))
+    assert service.wire.records == []
+
+
+def test_a_record_leaves_when_its_time_has_come_and_lies_apart_from_the_orders(service: Service) -> None:
+    answer = service.cancel("order-1")
+    [item] = [item for item in service.everything() if item["pk"]["S"].startswith("ALERTS#")]
+    assert (item["pk"]["S"], item["sk"]["S"]) == (f"ALERTS#{service.trader}", answer.request_id)
+    expires = datetime.fromtimestamp(int(item["expires"]["N"]), UTC)
+    received = datetime.fromisoformat(item["received_at"]["S"])
+    assert timedelta() <= received + ALERT_RETENTION - expires < timedelta(seconds=1)
+    assert "open" not in item
+    assert service.belongings() == []
+
+
+def test_with_no_retention_no_record_is_written(service: Service) -> None:
+    service.record_in(AlertLog(service.table.handlers_client, service.table.name, timedelta(0)))
+    service.warm_up()
+    assert service.cancel("order-1").status == 404
+    assert service.wire.records == []
+    assert len(service.output.lines()) == 2
+
+
+# One write of its own
+
+
+@pytest.mark.parametrize(
+    ("command", "fields"),
+    [
+        ("CANCEL", {"order_id": "order-1"}),
+        ("CANCEL", {"order_id": "stop1", "strategy_id": "strategy-1"}),
+        ("CANCEL", {"order_id": "nobodys"}),
+        ("CANCEL", {}),
+        ("PLACE", {**ENTRY, "take_profit": 5020}),
+    ],
+    ids=["cancel", "by name", "not found", "no order id", "place"],
+)
+def test_a_record_takes_one_conditional_put_and_the_command_what_it_took(
+    service: Service, command: str, fields: dict[str, object]
+) -> None:
+    service.have_strategy("Working", "STOP1")
+    service.warm_up()
+    service.send(command, **fields)
+    [made] = service.wire.records
+    assert made.operation == "PutItem"
+    assert made.payload["ConditionExpression"] == "attribute_not_exists(pk)"
+    with_record = service.wire.operations
+    service.record_in(AlertLog(service.table.handlers_client, service.table.name, timedelta(0)))
+    service.wire.requests.clear()
+    service.send(command, **fields)
+    assert service.wire.operations == with_record
+
+
+def test_a_record_is_written_after_the_command(service: Service) -> None:
+    service.have_order("Working")
+    states: list[str | None] = []
+
+    def look(*_: object) -> None:
+        states.append(service.state())
+
+    service.wire.records_meet = look
+    service.cancel("order-1")
+    assert states == ["Cancelled"]
+
+
+# Its failure
+
+
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "throughput": (answering(400, code := "ProvisionedThroughputExceededException"), code),
+    "throttled": (answering(400, code := "ThrottlingException"), code),
+    "conflict": (answering(400, code := "TransactionConflictException"), code),
+    "internal error": (answering(500, code := "InternalServerError"), code),
+    "connection refused": (nobody_listens, "EndpointConnectionError"),
+    "no way there": (unreachable, "ConnectTimeoutError"),
+    "request lost": (lost_before_commit, "ReadTimeoutError"),
+    "answer lost": (lost_after_commit, "ReadTimeoutError"),
+    "taken": (answering(400, code := "ConditionalCheckFailedException"), code),
+    "invalid": (answering(400, code := "ValidationException", message="THE-MESSAGE"), code),
+    "no permission": (answering(400, code := "AccessDeniedException", message="THE-MESSAGE"), code),
+}
+
+
+def send_cancel(service: Service) -> Answer:
+    return service.cancel("order-1")
+
+
+def send_place(service: Service) -> Answer:
+    return service.place()
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS.values(), ids=list(FAULTS))
+@pytest.mark.parametrize(
+    ("send", "word"), [(send_cancel, "cancelled"), (send_place, "placed")], ids=["cancel", "place without id"]
+)
+def test_a_record_that_is_not_taken_is_not_sent_again_and_changes_nothing(
+    service: Service, send: Callable[[Service], Answer], word: str, fault: Fault, reason: str
+) -> None:
+    service.have_order("Working")
+    service.warm_up()
+    service.wire.records_meet = fault
+    answer = send(service)
+    assert (answer.status, answer.word) == (200, word)
+    assert len(service.wire.records) == 1
+    written = service.output.lines()
+    not_recorded, count, line, metric = written
+    assert (not_recorded["level"], not_recorded["message"]) == ("WARNING", "alert not recorded")
+    assert not_recorded.keys() == {"level", "location", "message", "timestamp", "service", "request_id", "reason"}
+    assert (not_recorded["request_id"], not_recorded["reason"]) == (answer.request_id, reason)
+    assert (count["AlertsNotRecorded"], count["service"]) == ([1.0], "orderhook")
+    assert (line["outcome"], metric["outcome"]) == (word, word)
+    assert "THE-MESSAGE" not in str(written)
+
+
+def test_the_commands_that_follow_a_record_that_failed_are_retried_as_ever(service: Service) -> None:
+    service.have_order("Working")
+    service.warm_up()
+    service.wire.records_meet = answering(400, "ThrottlingException")
+    service.cancel("nobodys")
+    service.wire.requests.clear()
+    service.wire.fault_at("UpdateItem", answering(400, "ThrottlingException"), answering(500, "InternalServerError"))
+    assert service.cancel("order-1").word == "cancelled"
+    assert service.wire.operations == ["UpdateItem"] * 3
+
+
+def test_a_table_that_takes_neither_the_command_nor_the_record_is_answered_as_ever(service: Service) -> None:
+    service.warm_up()
+    service.wire.always = service.wire.records_meet = answering(400, "ThrottlingException")
+    assert (service.cancel("order-1").word, service.place().word) == ("temporarily_unavailable",) * 2
+    assert len(service.wire.records) == 2
+
+
+def test_an_order_that_may_have_been_placed_is_recorded_as_that(service: Service) -> None:
+    service.warm_up()
+    service.wire.always = lost_after_commit
+    answer = service.place()
+    assert (answer.word, service.record_of(answer).outcome) == ("outcome_unknown", "outcome_unknown")
+
+
+def test_a_defect_is_recorded_by_what_was_answered(service: Service) -> None:
+    service.warm_up()
+    service.wire.always = answering(400, "ValidationException", message="THE-MESSAGE")
+    found = service.record_of(service.cancel("order-1"))
+    assert (found.status, found.outcome) == (503, "temporarily_unavailable")
+    assert "THE-MESSAGE" not in repr(found)
+
+
+def test_no_record_is_begun_when_there_is_no_time_left_for_it(service: Service) -> None:
+    service.have_order("Working")
+    service.warm_up()
+    service.keep_time()
+
+    def slow(*_: object) -> None:
+        time.sleep(webhook.BUDGET_SECONDS - 0.04)
+
+    service.wire.fault_at("UpdateItem", slow)
+    assert service.cancel("order-1").word == "cancelled"
+    assert service.wire.records == []
+    not_recorded, count, *_ = service.output.lines()
+    assert (not_recorded["message"], count["AlertsNotRecorded"]) == ("alert not recorded", [1.0])
+
+
+def test_an_answer_waits_for_a_deaf_table_no_longer_than_for_one_read(service: Service) -> None:
+    service.have_order("Working")
+    service.warm_up()
+    service.keep_time()
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        client = connect(endpoint_url=f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        service.record_in(AlertLog(client, service.table.name, ALERT_RETENTION))
+        started = time.monotonic()
+        assert service.cancel("order-1").word == "cancelled"
+        assert time.monotonic() - started < 1.2
+    assert service.output.lines()[0]["reason"] == "ReadTimeoutError"
+    client.close()
+
+
+# Reading them
+
+
+@pytest.fixture
+def three(service: Service) -> list[AlertRecord]:
+    """Records that came in at one second's distance, newest first."""
+    made = [record(service, AT + timedelta(seconds=number), "abc") for number in (2, 1, 0)]
+    for it in made:
+        service.alerts.put(it)
+    return made
+
+
+def test_what_was_put_is_read_back_as_it_was(service: Service) -> None:
+    made = record(
+        service,
+        key_label="",
+        fields={"b": "", "a": "\u202e"},
+        command=None,
+        status=409,
+        outcome="strategy_mismatch",
+        detail="A detail.",
+        field="strategy_id",
+        order_ids=("order-1", "order-2"),
+        duplicate=True,
+        origin="delayed",
+    )
+    service.alerts.put(made)
+    found = service.alerts.get(service.trader, made.request_id)
+    assert found == made
+    assert list(found.fields) == ["b", "a"]
+
+
+def test_the_newest_comes_first(service: Service, three: list[AlertRecord]) -> None:
+    assert everything(service) == three
+
+
+def test_a_time_bounds_what_is_read(service: Service, three: list[AlertRecord]) -> None:
+    def between(since: datetime | None, until: datetime | None) -> list[AlertRecord]:
+        return list(service.alerts.newest(service.trader, since, until))
+
+    middle = AT + timedelta(seconds=1)
+    assert between(middle, None) == three[:2]
+    assert between(None, middle) == three[2:]
+    assert between(middle, AT + timedelta(seconds=2)) == [three[1]]
+    assert between(AT + timedelta(seconds=3), None) == []
+
+
+def test_records_of_another_trader_are_others(service: Service, three: list[AlertRecord]) -> None:
+    assert list(service.alerts.newest("somebody-else")) == []
+    assert service.alerts.get("somebody-else", three[0].request_id) is None
+
+
+def test_more_records_than_a_page_holds_are_all_read(service: Service) -> None:
+    for number in range(150):
+        at = AT + timedelta(milliseconds=number)
+        service.alerts.put(record(service, at, fields={"notes": 8000 * "x"}))
+    found = [it.request_id for it in everything(service)]
+    assert len(found) == 150
+    assert found == sorted(found, reverse=True)
+
+
+def test_every_read_is_a_consistent_one(service: Service, three: list[AlertRecord]) -> None:
+    log = AlertLog(service.table.handlers_client, service.table.name, ALERT_RETENTION)
+    list(log.newest(service.trader))
+    list(log.beginning_with(service.trader, three[0].request_id[:3]))
+    log.get(service.trader, three[0].request_id)
+    assert [request.payload["ConsistentRead"] for request in service.wire.requests] == [True] * 3
+
+
+def test_a_record_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one(
+    service: Service, three: list[AlertRecord]
+) -> None:
+    newest = three[0]
+    for beginning in (newest.request_id, newest.request_id[:12], newest.request_id[:13].upper()):
+        assert records.find(service.alerts, service.trader, beginning) == newest
+    with pytest.raises(InvalidValueError, match="More than one alert's id begins with '01': give more of it"):
+        records.find(service.alerts, service.trader, "01")
+    for nobodys in ("f", "", three[0].request_id + "0"):
+        with pytest.raises(InvalidValueError, match="There is no record of an alert"):
+            records.find(service.alerts, service.trader, nobodys)
+
+
+def test_a_table_that_does_not_answer_is_said_so(service: Service) -> None:
+    log = AlertLog(service.table.handlers_client, service.table.name, ALERT_RETENTION)
+    service.wire.always = nobody_listens
+    with pytest.raises(TemporarilyUnavailableError):
+        list(log.newest(service.trader))
+
+
+# Following them
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no second pass between two looks, and end after a few: what has not come by then never comes."""
+    looks = iter(range(20))
+    monkeypatch.setattr(time, "sleep", lambda _: next(looks))
+
+
+def following(service: Service, shown: list[AlertRecord]) -> Iterator[AlertRecord]:
+    last = records.recent(service.alerts, service.trader)
+    return records.follow(service.alerts, service.trader, last, shown)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_new_records_are_followed_oldest_first_and_each_once(service: Service, three: list[AlertRecord]) -> None:
+    followed = following(service, three)
+    new = [record(service, AT + timedelta(seconds=number)) for number in (3, 4, 500)]
+    for it in new[:2]:
+        service.alerts.put(it)
+    assert [next(followed), next(followed)] == new[:2]
+    service.alerts.put(new[2])
+    assert next(followed) == new[2]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_record_of_an_alert_that_took_long_is_followed_though_later_ones_are_there(
+    service: Service, three: list[AlertRecord]
+) -> None:
+    followed = following(service, three)
+    late, later = (record(service, AT + timedelta(seconds=number), "late") for number in (1, 4))
+    service.alerts.put(later)
+    assert next(followed) == later
+    service.alerts.put(late)
+    assert next(followed) == late
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_was_there_before_is_not_followed_whether_or_not_it_was_shown(
+    service: Service, three: list[AlertRecord]
+) -> None:
+    old = record(service, AT - timedelta(days=1))
+    service.alerts.put(old)
+    followed = following(service, three[:1])
+    service.alerts.put(new := record(service, AT + timedelta(seconds=3)))
+    assert next(followed) == new
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_first_record_of_all_is_followed(service: Service) -> None:
+    followed = following(service, [])
+    service.alerts.put(first := record(service))
+    assert next(followed) == first
