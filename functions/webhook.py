@@ -136,8 +136,8 @@ def _authenticate(event: Mapping[str, Any], trail: Trail) -> tuple[list[payload.
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
-    body = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
+    body: Any = _at(event, "body") or ""
+    if not _at(event, "isBase64Encoded"):
         return str(body).encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(body, validate=True)

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
+from botocore.session import get_session
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
@@ -16,6 +18,9 @@ from local.table import create_table
 from orderhook.book import OrderBook
 from orderhook.wire import connect
 from tests.service import RETENTION, Item, Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 NAME = "orderhook"
 
@@ -47,7 +52,8 @@ def _deliver_to_moto(request: AWSPreparedRequest) -> AWSResponse:
 
 def at(endpoint: str) -> Table:
     """Make it behind an endpoint."""
-    client = connect(endpoint_url=endpoint)
+    # More patient than the handler's: DynamoDB Local takes its time for the first requests.
+    client = cast("DynamoDBClient", get_session().create_client("dynamodb", endpoint_url=endpoint))
     create_table(client, NAME)
 
     def read_all() -> list[Item]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
@@ -107,6 +108,20 @@ def dies_after_commit(request: AWSPreparedRequest, deliver: Deliver) -> AWSRespo
     """Have the request done, and end the process before the answer is there."""
     deliver(request)
     raise Died
+
+
+def cut_short(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
+    """Have the request done, and end the connection in the middle of the answer."""
+    answer = deliver(request)
+    whole = answer.content
+    # The checksum is DynamoDB's; moto leaves it out. Without one, botocore takes half an answer for a whole one.
+    headers = HTTPHeaders.from_pairs([*answer.headers.items(), ("x-amz-crc32", str(crc32(whole)))])
+    return AWSResponse(request.url, answer.status_code, headers, _Raw(whole[: len(whole) // 2]))
+
+
+def refusal_cut_short(request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
+    """Have the table refuse, and end the connection before it said why."""
+    return AWSResponse(request.url, 400, HTTPHeaders(), _Raw(b'{"__type":"com.amaz'))
 
 
 class _Raw(BytesIO):

@@ -10,7 +10,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
+from botocore.exceptions import (
+    ChecksumError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.session import get_session
 
@@ -61,7 +67,8 @@ def connect(service: str = "dynamodb", **options: Any) -> object:
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        # Legacy mode has DynamoDB's own schedule, 50 ms and doubling; standard mode may wait a second at once.
+        # Legacy mode has DynamoDB's own schedule, 50 ms and doubling; standard mode may wait a second at once. And it
+        # alone compares DynamoDB's checksums: without that, half an answer is taken for a whole one.
         retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
         tcp_keepalive=True,
         max_pool_connections=CONNECTIONS,
@@ -183,7 +190,7 @@ def _note_write_refused(parsed_response: Mapping[str, Any] | None, exception: Ex
 
 def _retry_conflict(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: object) -> Any:
     """Have botocore retry what its tables leave out: a transaction in the way of another, which passes in a moment."""
-    if response is None or attempts >= 2 * ATTEMPTS or not _is_conflict(response[1]):
+    if response is None or attempts >= 2 * ATTEMPTS or not (_is_conflict(response[1]) or _is_cut_short(response[1])):
         return None
     return 0.01 * 2**attempts
 
@@ -223,6 +230,12 @@ def _is_conflict(answer: Mapping[str, Any]) -> bool:
     return answer.get("Error", {}).get("Code") in _CONFLICT or "TransactionConflict" in reasons(answer)
 
 
+def _is_cut_short(answer: Mapping[str, Any]) -> bool:
+    """Tell whether a refusal ended before its code, for which botocore then puts the status."""
+    code: str | None = answer.get("Error", {}).get("Code")
+    return code == str(answer["ResponseMetadata"]["HTTPStatusCode"])
+
+
 def reasons(answer: Mapping[str, Any]) -> list[str]:
     """Return why the items of a transaction were refused, leaving out those that were not."""
     return [reason["Code"] for reason in answer.get("CancellationReasons", []) if reason["Code"] != "None"]
@@ -232,12 +245,13 @@ def call(request: Callable[..., Any], **arguments: Any) -> Any:
     """Send a request; raises TemporarilyUnavailableError for every fault that passes by itself."""
     try:
         return request(**arguments)
-    except (HTTPClientError, NoConnectionError, _OutOfTimeError) as error:
+    except (HTTPClientError, NoConnectionError, ChecksumError, _OutOfTimeError) as error:
         raise _unavailable() from error
     except ClientError as error:
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        if code in _THROTTLED | _CONFLICT or status >= 500 or _PASSING_REASONS & set(reasons(error.response)):
+        passing = code in _THROTTLED | _CONFLICT or status >= 500 or _is_cut_short(error.response)
+        if passing or _PASSING_REASONS & set(reasons(error.response)):
             raise _unavailable() from error
         raise
 

@@ -19,10 +19,12 @@ from tests.service import RETENTION, Answer, Service
 from tests.wire import (
     Fault,
     answering,
+    cut_short,
     in_writes,
     lost_after_commit,
     lost_before_commit,
     nobody_listens,
+    refusal_cut_short,
     through,
     unreachable,
 )
@@ -44,6 +46,8 @@ PASSING: dict[str, Fault] = {
     "no way there": unreachable,
     "request lost": lost_before_commit,
     "answer lost": lost_after_commit,
+    "answer cut short": cut_short,
+    "refusal cut short": refusal_cut_short,
 }
 every_fault = pytest.mark.parametrize("fault", PASSING.values(), ids=list(PASSING))
 
@@ -74,7 +78,7 @@ def test_a_cancel_that_the_table_does_not_take_is_to_be_sent_again(service: Serv
     service.wire.always = fault
     answer = service.cancel("order-1")
     assert_unavailable(service, answer)
-    if fault is lost_after_commit:
+    if fault in (lost_after_commit, cut_short):
         assert service.state() == "Cancelled"
     else:
         assert service.item() == before

@@ -8,7 +8,7 @@ import json
 import random
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from tests.history.linearizability import UNKNOWN, Operation
 from tests.history.order import Answer, Cancel, Command, Look, Place, Report
 
 QTY = 10
-RESENDS = 3
+RESENDS = ("once", "twice", "three times")
 RESEND_SECONDS = 0.05
 """TradingView sends again after 5 s, up to three times; a hundred times faster here, so that resends meet others."""
 
@@ -77,9 +77,12 @@ class Record:
 
     operations: Ops = field(default_factory=lambda: defaultdict(list))
     unexpected: list[str] = field(default_factory=list)
-    """Answers that no operation may get, such as a 5xx that is not 503."""
+    """Answers that no operation may get, such as a 5xx that is not 503, and exceptions."""
+    resends: Counter[str] = field(default_factory=Counter)
+    """How many were sent again for the first, second and third time, and given up."""
 
     def merge(self, other: "Record") -> None:
+        self.resends += other.resends
         for order_id, operations in other.operations.items():
             self.operations[order_id] += operations
         self.unexpected += other.unexpected
@@ -92,7 +95,10 @@ def play(trader: Trader, order_ids: Iterable[str], *, seed: int, threads: int, o
     def run(number: int) -> None:
         dice = random.Random(f"{seed} {number}")
         for _ in range(operations):
-            do(trader, dice.choice(chosen), dice.choice(COMMANDS), dice, record)
+            try:
+                do(trader, dice.choice(chosen), dice.choice(COMMANDS), dice, record)
+            except Exception as raised:  # whatever it is, nobody should get it
+                record.unexpected.append(repr(raised))
 
     workers = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
     for worker in workers:
@@ -104,7 +110,7 @@ def play(trader: Trader, order_ids: Iterable[str], *, seed: int, threads: int, o
 
 def do(trader: Trader, order_id: str, command: Command, dice: random.Random, record: Record) -> None:
     """Do one operation, again as TradingView would while the answer is 503, and record each time."""
-    for _ in range(1 + RESENDS):
+    for times in (*RESENDS, "given up"):
         invoked = time.monotonic_ns()
         answer = _do(trader, order_id, command, dice, record)
         completed = time.monotonic_ns()
@@ -112,6 +118,7 @@ def do(trader: Trader, order_id: str, command: Command, dice: random.Random, rec
             record.operations[order_id].append(Operation(command, answer, invoked, completed))
             return
         record.operations[order_id].append(Operation(command, UNKNOWN, invoked))
+        record.resends[times] += 1
         time.sleep(RESEND_SECONDS)
 
 
