@@ -131,6 +131,9 @@ def test_a_command_is_compared_without_case_in_ascii_only(sent: str) -> None:
 
 def test_a_long_unknown_command_is_shown_short() -> None:
     assert len(refused(UnknownCommandError, {"command": "\u202e" * 8000}).detail) < 500
+    shown = "0123456789abcdef" * 4
+    error = refused(UnknownCommandError, {"command": shown + "0"})
+    assert error.detail.startswith(f"There is no command '{shown}': ")
 
 
 @pytest.mark.parametrize("fields", [{}, {"order_id": "a1"}])
@@ -217,6 +220,12 @@ def test_a_field_that_is_switched_off_is_ignored(name: str, value: str) -> None:
 def test_a_command_cannot_be_changed(command: Command) -> None:
     with pytest.raises(ValidationError):
         command.order_id = "b2"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", [cancel(), place()])
+def test_a_command_takes_no_field_that_is_not_its_own(command: Command) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        type(command)(**{name: str(value) for name, value in command if value is not None} | {"nonsense": "x"})
 
 
 @pytest.mark.parametrize("kind", [Cancel, Place])
@@ -320,7 +329,7 @@ def test_any_other_id_is_an_id_with_or_without_a_strategy(order_id: str, strateg
 
 
 def test_cancel_can_be_repeated() -> None:
-    assert cancel().repeatable
+    assert cancel().repeatable is True
 
 
 @pytest.mark.parametrize("kind", KINDS)
