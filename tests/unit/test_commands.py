@@ -442,7 +442,17 @@ each_price = pytest.mark.parametrize("name", PRICED)
 
 @each_price
 @pytest.mark.parametrize(
-    "sent", ["5000", "5000.25", "1.10", "0.00000001", "007.50", "999999999999", "999999999999.99999999"]
+    "sent",
+    [
+        "5000",
+        "5000.25",
+        "1.10",
+        "0.00000001",
+        "0.123456789012345678",
+        "007.50",
+        "999999999999",
+        "999999999999.99999999",
+    ],
 )
 def test_a_price_is_an_exact_decimal(name: str, sent: str) -> None:
     price = getattr(place(**PRICED[name], **{name: sent}), name)
