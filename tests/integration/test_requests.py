@@ -155,6 +155,15 @@ def test_a_close_takes_one_write_more_and_passes_over_the_orders_of_others(servi
     assert service.wire.operations == [UPDATE, QUERY, UPDATE]
 
 
+@pytest.mark.parametrize(("order_id", "operations"), [(None, [READ]), ("order-1", [READ, READ])])
+def test_without_its_template_a_place_takes_one_read_more_only_where_it_may_be_a_duplicate(
+    service: Service, order_id: str | None, operations: list[str]
+) -> None:
+    service.warm_up()
+    assert service.place(order_id, strategy="nobodys").word == "strategy_not_found"
+    assert service.wire.operations == operations
+
+
 @pytest.mark.parametrize("fields", [{"order_id": "STOP1"}, {"order_id": "{{a}}"}, {}], ids=str)
 def test_an_alert_that_cannot_be_right_takes_none(service: Service, fields: dict[str, str]) -> None:
     service.warm_up()

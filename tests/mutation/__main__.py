@@ -66,8 +66,9 @@ def survivors(module: Module) -> Iterator[Change]:
     for mutant in mutants_of(module.path.read_text()):
         tests = rehearsal.tests_of(mutant.lines)
         # What has killed a neighbour will mostly kill this one too.
-        first = [test for test in killers if test in tests]
-        result = trial.run(module, mutant.source, list(dict.fromkeys([*first, *tests])), cpu_seconds=cpu_seconds)
+        result = trial.run(module, mutant.source, [test for test in killers if test in tests], cpu_seconds=cpu_seconds)
+        if result.verdict == "survived":
+            result = trial.run(module, mutant.source, tests, cpu_seconds=cpu_seconds)
         verdicts[result.verdict] += 1
         if result.verdict == "survived":
             yield mutant.change

@@ -45,7 +45,7 @@ def work(runs: int, seed: int, endpoint: str | None, region: str) -> tuple[Count
     import tests.conftest  # noqa: F401  sets the environment of the handler
 
     os.environ["AWS_DEFAULT_REGION"] = region
-    from tests import tables
+    from tests import queues, tables
     from tests.prove import book_machine
     from tests.service import Output, Service
 
@@ -53,10 +53,11 @@ def work(runs: int, seed: int, endpoint: str | None, region: str) -> tuple[Count
     with (
         captured() as (take, monkeypatch),
         nullcontext(tables.at(endpoint)) if endpoint else tables.in_process() as table,
+        queues.in_process() as queue,
     ):
         # A busy machine is not a slow table.
         monkeypatch.setattr("orderhook.wire.READ_SECONDS", 20)
-        service = Service(table, Output(take, monkeypatch), monkeypatch)
+        service = Service(table, queue, Output(take, monkeypatch), monkeypatch)
         try:
             book_machine.run(service, monkeypatch, tally, seed=seed, max_examples=runs, stateful_step_count=STEPS)
         except Exception as failure:  # whatever it is, it is the finding

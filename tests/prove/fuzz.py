@@ -465,8 +465,8 @@ def run(*, payloads: int, seed: int) -> Part:
 def work(payloads: int, seed: int) -> Result:
     """Send the payloads of one process."""
     import tests.conftest  # noqa: F401  sets the environment of the handler
-    from tests import tables
+    from tests import queues, tables
     from tests.service import Output, Service
 
-    with captured() as (take, monkeypatch), tables.in_process() as table:
-        return send(Service(table, Output(take, monkeypatch), monkeypatch), payloads=payloads, seed=seed)
+    with captured() as (take, monkeypatch), tables.in_process() as table, queues.in_process() as queue:
+        return send(Service(table, queue, Output(take, monkeypatch), monkeypatch), payloads=payloads, seed=seed)

@@ -132,6 +132,9 @@ def test_a_command_is_compared_without_case_in_ascii_only(sent: str) -> None:
 
 def test_a_long_unknown_command_is_shown_short() -> None:
     assert len(refused(UnknownCommandError, {"command": "\u202e" * 8000}).detail) < 600
+    shown = "0123456789abcdef" * 4
+    error = refused(UnknownCommandError, {"command": shown + "0"})
+    assert error.detail.startswith(f"There is no command '{shown}': ")
 
 
 @pytest.mark.parametrize("fields", [{}, {"order_id": "a1"}])
@@ -261,6 +264,12 @@ def test_a_command_cannot_be_changed(command: Command) -> None:
         command.order_id = "b2"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("command", [cancel(), place()])
+def test_a_command_takes_no_field_that_is_not_its_own(command: Command) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        type(command)(**{name: str(value) for name, value in command if value is not None} | {"nonsense": "x"})
+
+
 @pytest.mark.parametrize("kind", [Cancel, Place])
 def test_what_pydantic_refuses_does_not_quote_the_value(kind: type[Command]) -> None:
     with pytest.raises(ValidationError) as refusal:
@@ -351,7 +360,10 @@ def test_what_looks_like_an_order_name_and_is_none_is_refused(kind: str, number:
     for sent in (kind + number, kind.lower() + number):
         error = refused(InvalidValueError, CANCEL, {"order_id": sent, "strategy_id": strategy_id})
         assert error.field == "order_id"
-        assert error.detail.startswith(f"order_id {sent} looks like an order name and is none: ")
+        assert error.detail == (
+            f"order_id {sent} looks like an order name and is none: a name ends in a number from 1 without leading "
+            "zeros, such as TARGET1."
+        )
 
 
 @pytest.mark.parametrize("order_id", PLAIN_IDS)
@@ -362,7 +374,7 @@ def test_any_other_id_is_an_id_with_or_without_a_strategy(order_id: str, strateg
 
 
 def test_cancel_can_be_repeated() -> None:
-    assert cancel().repeatable
+    assert cancel().repeatable is True
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -408,6 +420,7 @@ def test_a_word_is_read_in_capitals_whatever_the_case_of_its_letters(name: str, 
     [
         ("action", "LONG"),
         ("action", "BUY SELL"),
+        ("action", "STOP"),
         ("order_type", "MAR\u212aET"),
         ("order_type", "l\u0131mit"),
         ("order_type", "\u017ftopmarket"),
@@ -424,7 +437,9 @@ def test_any_other_word_is_refused_with_the_words_that_there_are(name: str, sent
 
 @pytest.mark.parametrize("sent", ["STOP", "stop"])
 def test_ninjatraders_own_word_for_a_stop_order_is_refused_with_the_word_to_use(sent: str) -> None:
-    assert "STOP is written STOPMARKET" in refused(InvalidValueError, MARKET, {"order_type": sent}).detail
+    assert refused(InvalidValueError, MARKET, {"order_type": sent}).detail == (
+        "order_type must be MARKET or LIMIT or STOPMARKET or STOPLIMIT (STOP is written STOPMARKET)."
+    )
 
 
 # Numbers
@@ -440,17 +455,46 @@ PRICED: Mapping[str, Fields] = {
 
 NO_NUMBERS = [
     *("1,5", "1,000.50", "1.000,50", "5e3", "5E3", "1e400", "NaN", "nan", "Infinity", "inf", "-Infinity"),
-    *("-1", "+1", "-0", "--1", "1.2.3", "1..2", ".", "1_000", "1 000", "0x10", "true", "five", "5000 or so"),
+    *(
+        "-1",
+        "+1",
+        "-0",
+        "--1",
+        "1.2.3",
+        "1..2",
+        ".",
+        ".5",
+        "5.",
+        "1_000",
+        "1 000",
+        "0x10",
+        "true",
+        "five",
+        "5000 or so",
+    ),
     *("\u0661\u0662", "\uff15", "\u00bd", "\u22121", "1\n2", "1\x1f", "1\u00a0000"),
 ]
-RELATIVE = ["-2.5%", "2.5%", "+1 %", "12 ticks", "12ticks", "1 tick", "-12 TICKS", "5 points", "1 Point", "-0.25 pts"]
+RELATIVE = [
+    *("-2.5%", "2.5%", "+1 %", "12 ticks", "12ticks", "1 tick", "-12 TICKS", "5 points", "1 Point", "-0.25 pts"),
+    *("1 pt", "$50", "$1.50", "50$", "-1.5 $"),
+]
 
 each_price = pytest.mark.parametrize("name", PRICED)
 
 
 @each_price
 @pytest.mark.parametrize(
-    "sent", ["5000", "5000.25", "1.10", "0.00000001", "007.50", "999999999999", "999999999999.99999999"]
+    "sent",
+    [
+        "5000",
+        "5000.25",
+        "1.10",
+        "0.00000001",
+        "0.123456789012345678",
+        "007.50",
+        "999999999999",
+        "999999999999.99999999",
+    ],
 )
 def test_a_price_is_an_exact_decimal(name: str, sent: str) -> None:
     price = getattr(place(**PRICED[name], **{name: sent}), name)
@@ -463,7 +507,10 @@ def test_a_price_is_an_exact_decimal(name: str, sent: str) -> None:
 def test_a_price_that_is_no_plain_decimal_is_refused(name: str, sent: str) -> None:
     error = refused(InvalidValueError, MARKET, PRICED[name], {name: sent})
     assert error.field == name
-    assert error.detail.startswith(f"{name} must be a price such as 5000.25")
+    assert error.detail == (
+        f"{name} must be a price such as 5000.25: at most 12 digits before the point and 18 after it, no comma, "
+        "no sign and no exponent."
+    )
 
 
 @each_price
@@ -498,11 +545,20 @@ def test_a_quantity_is_a_whole_number_from_one(sent: str, qty: int) -> None:
     assert (type(read_qty), read_qty) == (int, qty)
 
 
-@pytest.mark.parametrize("sent", [*NO_NUMBERS, *RELATIVE, "0", "0.0", "0.5", "1.5", "1000001", "9" * 100])
+@pytest.mark.parametrize("sent", ["0", "0.0", "0.5", "1.5", "1000001", "9" * 12])
+def test_a_quantity_out_of_bounds_or_of_parts_is_refused(sent: str) -> None:
+    error = refused(InvalidValueError, MARKET, {"qty": sent})
+    assert (error.field, error.detail) == ("qty", "qty must be a whole number from 1 to 1000000.")
+
+
+@pytest.mark.parametrize("sent", [*NO_NUMBERS, *RELATIVE, "9" * 100])
 def test_any_other_quantity_is_refused(sent: str) -> None:
     error = refused(InvalidValueError, MARKET, {"qty": sent})
     assert error.field == "qty"
-    assert error.detail.startswith("qty must be a whole number from 1")
+    assert error.detail == (
+        "qty must be a whole number from 1: at most 12 digits before the point and 18 after it, no comma, no sign and "
+        "no exponent."
+    )
 
 
 # Prices by order type
@@ -582,6 +638,10 @@ def with_levels(levels: Fields, action: str) -> Fields:
     return {**levels, "action": action, "order_type": BY_PRICES[prices]}
 
 
+def leg_to_look_at(levels: Fields) -> str:
+    return next(name for name in LEG_PRICES if name in levels)
+
+
 @pytest.mark.parametrize("levels", LEVELS, ids=" ".join)
 def test_the_stop_loss_lies_on_the_losing_side_and_the_take_profit_on_the_winning(levels: Fields) -> None:
     order = place(**with_levels(levels, "BUY"))
@@ -590,7 +650,7 @@ def test_the_stop_loss_lies_on_the_losing_side_and_the_take_profit_on_the_winnin
     assert error.detail == (
         "For a SELL the stop loss, the order's price and the take profit must stand in falling order."
     )
-    assert error.field in levels
+    assert error.field == leg_to_look_at(levels)
 
 
 @pytest.mark.parametrize(
@@ -607,7 +667,7 @@ def test_the_stop_loss_lies_on_the_losing_side_and_the_take_profit_on_the_winnin
     ids=" ".join,
 )
 def test_a_single_price_on_the_wrong_side_is_enough(levels: Fields) -> None:
-    assert refused(InvalidValueError, MARKET, with_levels(levels, "BUY")).field in levels
+    assert refused(InvalidValueError, MARKET, with_levels(levels, "BUY")).field == leg_to_look_at(levels)
 
 
 def test_for_a_sell_it_is_the_other_way_round() -> None:
@@ -664,6 +724,12 @@ def content(*fields: Fields) -> str:
 )
 def test_two_spellings_of_the_same_order_have_the_same_content(spelling: Fields) -> None:
     assert content(FULL, spelling) == content(FULL)
+
+
+def test_the_content_stays_the_same_from_one_version_to_the_next() -> None:
+    # An alert that TradingView sends again meets the order that it placed before an update.
+    assert content(FULL) == "1a23fe776393cc77083e7f0c86968e2ea82d7e3a331e30c5732daed2132592ab"
+    assert content(MARKET, {"strategy": "scalp"}) == "046a562c1f47838c79da5c79c8beef94552e37025c5b5a263a1784c1e360738d"
 
 
 def test_the_content_does_not_depend_on_the_order_of_the_fields() -> None:
