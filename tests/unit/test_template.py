@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
+import delayed
 from orderhook.wire import CONNECT_SECONDS, READ_SECONDS
 from tests.service import BUDGET_SECONDS
 
@@ -16,8 +17,10 @@ TEMPLATE: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
 RESOURCES = TEMPLATE["Resources"]
 TABLE = RESOURCES["Table"]["Properties"]
 FUNCTION = RESOURCES["WebhookFunction"]["Properties"]
+DELAYED = RESOURCES["DelayedFunction"]["Properties"]
 ROUTE = FUNCTION["Events"]["Webhook"]["Properties"]
 ACCESS_LOG = RESOURCES["Api"]["Properties"]["AccessLogSettings"]["Format"]
+SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"
 ALARMS = {name: resource["Properties"] for name, resource in RESOURCES.items() if name.endswith("Alarm")}
 
 
@@ -29,11 +32,12 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def statements() -> list[dict[str, Any]]:
+def statements(role: str | None = None) -> list[dict[str, Any]]:
+    """Return what the roles, or one of them, may do."""
     return [
         statement
-        for resource in RESOURCES.values()
-        if resource["Type"] == "AWS::IAM::Role"
+        for name, resource in RESOURCES.items()
+        if resource["Type"] == "AWS::IAM::Role" and role in (None, name)
         for policy in resource["Properties"]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
@@ -116,28 +120,56 @@ def test_the_access_log_is_json_and_names_nothing_that_a_sender_can_put_a_key_in
     assert ACCESS_LOG.count("$") == ACCESS_LOG.count("$context.")
 
 
-def test_no_permission_has_a_wildcard() -> None:
+def test_no_permission_has_a_wildcard_but_for_the_schedules_of_the_stacks_own_group() -> None:
     assert statements()
     for statement in statements():
-        assert "*" not in json.dumps(statement)
+        assert "*" not in json.dumps(statement).replace(":schedule/${ScheduleGroup}/*", "")
         assert {"NotAction", "NotResource"}.isdisjoint(statement)
 
 
-def test_a_role_reaches_this_table_and_its_own_log_and_nothing_else() -> None:
-    reachable = {
-        "dynamodb": {"Fn::GetAtt": ["Table", "Arn"]},
-        "dynamodb:Query": {"Fn::Sub": "${Table.Arn}/index/open"},
-        "logs": {"Fn::GetAtt": ["WebhookLog", "Arn"]},
+@pytest.mark.parametrize("role", ["Webhook", "Delayed", "Scheduler"])
+def test_a_role_reaches_what_belongs_to_this_stack_and_its_own_log_and_nothing_else(role: str) -> None:
+    reachable: dict[str, list[Any]] = {
+        "dynamodb": [{"Fn::GetAtt": ["Table", "Arn"]}],
+        "dynamodb:Query": [{"Fn::Sub": "${Table.Arn}/index/open"}],
+        "logs": [{"Fn::GetAtt": [f"{role}Log", "Arn"]}],
+        "sqs": [{"Fn::GetAtt": ["Queue", "Arn"]}],
+        "scheduler": [
+            {"Fn::Sub": "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"}
+        ],
+        "iam": [{"Fn::GetAtt": ["SchedulerRole", "Arn"]}],
     }
-    for statement in statements():
+    if role == "Scheduler":  # what cannot be put into the one goes into the other
+        reachable["sqs"] = [*reachable["sqs"], {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}]
+    for statement in statements(f"{role}Role"):
         for action in as_list(statement["Action"]):
-            expected = reachable.get(action, reachable[action.partition(":")[0]])
-            assert as_list(statement["Resource"]) == [expected]
+            assert as_list(statement["Resource"]) == reachable.get(action, reachable[action.partition(":")[0]])
+
+
+@pytest.mark.parametrize("role", ["WebhookRole", "DelayedRole"])
+def test_the_role_of_the_schedules_is_passed_to_nobody_but_the_scheduler(role: str) -> None:
+    [passing] = [statement for statement in statements(role) if statement["Action"] == "iam:PassRole"]
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+
+
+def test_nobody_but_this_stacks_schedules_may_take_their_role() -> None:
+    [trust] = RESOURCES["SchedulerRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"]["StringEquals"]["aws:SourceArn"] == {"Fn::GetAtt": ["ScheduleGroup", "Arn"]}
+
+
+def test_a_message_is_not_delivered_again_while_it_is_worked_on_and_not_for_ever() -> None:
+    queue = RESOURCES["Queue"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * DELAYED["Timeout"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert queue["SqsManagedSseEnabled"] is True
+    assert DELAYED["Events"]["Queue"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert DELAYED["Timeout"] > delayed.BUDGET_SECONDS
 
 
 def test_no_role_takes_a_managed_policy_and_no_function_a_role_of_sams_making() -> None:
     for resource in RESOURCES.values():
-        assert "ManagedPolicyArns" not in resource["Properties"]
+        assert "ManagedPolicyArns" not in resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
             assert "Role" in resource["Properties"]
             assert "Policies" not in resource["Properties"]
@@ -145,7 +177,7 @@ def test_no_role_takes_a_managed_policy_and_no_function_a_role_of_sams_making() 
 
 def test_every_log_group_forgets_after_the_days_chosen() -> None:
     groups = [resource["Properties"] for resource in RESOURCES.values() if resource["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 2
+    assert len(groups) == 3
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
 
 
@@ -156,12 +188,12 @@ def test_every_alarm_says_what_to_do_and_reaches_the_topic() -> None:
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/ApiGateway", "5xx"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
     }
     for alarm in ALARMS.values():
         description = alarm["AlarmDescription"]
-        assert re.search(
-            r"Look in|look in|See", description["Fn::Sub"] if isinstance(description, dict) else description
-        )
+        assert re.search(r"[Ll]ook\s+in|See", description["Fn::Sub"] if isinstance(description, dict) else description)
         assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]]
 
 
@@ -170,7 +202,7 @@ def test_the_alarm_for_it_watches_the_metric_that_the_function_writes(metric: st
     variables = FUNCTION["Environment"]["Variables"]
     alarm = ALARMS[f"{metric}Alarm"]
     assert alarm["MetricName"] == metric
-    assert f'_count("{metric}")' in (ROOT / "functions" / "webhook.py").read_text(encoding="utf-8")
+    assert f'_count("{metric}")' in (ROOT / "functions" / "orderhook" / "journal.py").read_text(encoding="utf-8")
     assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
     assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
 
@@ -208,16 +240,17 @@ def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None
     assert TEMPLATE["Outputs"]["TableName"]["Value"] == {"Ref": "Table"}
 
 
-def test_the_handler_is_a_function_in_a_file_that_is_deployed() -> None:
-    module, _, name = FUNCTION["Handler"].partition(".")
-    source = (ROOT / FUNCTION["CodeUri"] / f"{module}.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize("function", [FUNCTION, DELAYED], ids=["webhook", "delayed"])
+def test_the_handler_is_a_function_in_a_file_that_is_deployed(function: dict[str, Any]) -> None:
+    module, _, name = function["Handler"].partition(".")
+    source = (ROOT / function["CodeUri"] / f"{module}.py").read_text(encoding="utf-8")
     assert re.search(rf"^def {name}\(", source, re.MULTILINE)
 
 
 def test_the_makefile_builds_for_the_runtime_and_the_architectures_of_the_template() -> None:
     makefile = (ROOT / FUNCTION["CodeUri"] / "Makefile").read_text(encoding="utf-8")
     assert f"\nLAMBDA_PYTHON ?= {FUNCTION['Runtime'].removeprefix('python')}\n" in makefile
-    assert "\nbuild-WebhookFunction:" in makefile
+    assert re.search(r"^build-WebhookFunction build-DelayedFunction:", makefile, re.MULTILINE)
     context = RESOURCES["WebhookFunction"]["Metadata"]["ContextPath"]["Fn::Sub"]
     for architecture in TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]:
         own = ROOT / context.replace("${Architecture}", architecture) / "Makefile"
