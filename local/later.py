@@ -71,6 +71,7 @@ class Courier:
         self._settings = settings
         self._turn = turn or nullcontext()
         self._sqs, self._scheduler = _clients()
+        self._fired: set[str] = set()
 
     def round(self, now: datetime) -> None:
         """Send the messages of schedules that are due at `now`, then have everything done that the queue gives out."""
@@ -84,7 +85,8 @@ class Courier:
         for name in [found["Name"] for page in pages for found in page["Schedules"]]:
             schedule = self._scheduler.get_schedule(GroupName=group, Name=name)
             due = datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
-            if due <= now:
+            if due <= now and schedule["Arn"] not in self._fired:
+                self._fired.add(schedule["Arn"])  # a time comes once; without the deletion a schedule stays there, idle
                 self._sqs.send_message(QueueUrl=self._settings.queue_url, MessageBody=schedule["Target"]["Input"])
                 if schedule["ActionAfterCompletion"] == "DELETE":
                     self._scheduler.delete_schedule(GroupName=group, Name=name)

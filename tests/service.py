@@ -115,7 +115,7 @@ class Service:
         self.output = output
         self.wire = Wire(table.deliver)
         self.trader = f"trader-{uuid4().hex}"
-        self._monkeypatch = monkeypatch
+        self.monkeypatch = monkeypatch
         self.book = OrderBook(table.client, table.name, RETENTION)
         self.controls = Controls(table.client, table.name)
         self.key = self.issue_key()
@@ -125,7 +125,8 @@ class Service:
         self.alerts = AlertLog(table.client, table.name, ALERT_RETENTION)
         self.record_in(AlertLog(table.handlers_client, table.name, ALERT_RETENTION))
         monkeypatch.setattr(later_module, "connect", self._client_of_later)
-        self.do_later_with(Later(queue.settings))
+        self.later = Later(queue.settings)
+        self.do_later_with(self.later)
         self.courier = Courier(delayed.handler, queue.settings)
         # A busy machine is not a slow table.
         monkeypatch.setattr(webhook, "BUDGET_SECONDS", 30)
@@ -138,37 +139,38 @@ class Service:
 
     def do_later_with(self, later: Later | None) -> None:
         """Have the handlers put off with this what is to be done later; None is a deployment without a queue."""
-        self._monkeypatch.setattr(webhook, "later", later)
-        self._monkeypatch.setattr(delayed, "later", later)
+        self.monkeypatch.setattr(webhook, "later", later)
+        self.monkeypatch.setattr(delayed, "later", later)
 
     def pass_time(self, seconds: float) -> None:
         """Have the queue and the schedules be so much later, and done what is due then."""
-        self.queue.pass_time(seconds, self._monkeypatch)
+        self.queue.pass_time(seconds, self.monkeypatch)
         self.courier.round(self.queue.now)
 
     def keep_time(self) -> None:
         """Have the handler answer as soon as it must."""
-        self._monkeypatch.setattr(webhook, "BUDGET_SECONDS", BUDGET_SECONDS)
+        self.monkeypatch.setattr(webhook, "BUDGET_SECONDS", BUDGET_SECONDS)
 
     def work_on(self, book: OrderBook, *, key_cache_seconds: float = 30) -> None:
         """Have the handler work on this book and the controls in its table, with an empty cache of keys."""
         self.write_to(book)
-        self._monkeypatch.setattr(webhook, "controls", Controls(book._client, book._table))
-        self._monkeypatch.setattr(webhook, "keyring", KeyRing(book.key, key_cache_seconds))
+        self.monkeypatch.setattr(webhook, "controls", Controls(book._client, book._table))
+        self.monkeypatch.setattr(delayed, "controls", Controls(book._client, book._table))
+        self.monkeypatch.setattr(webhook, "keyring", KeyRing(book.key, key_cache_seconds))
 
     def write_to(self, book: OrderBook) -> None:
         """Have the handler write orders to this book, and know the keys and the controls that it knows."""
-        self._monkeypatch.setattr(webhook, "book", book)
-        self._monkeypatch.setattr(delayed, "book", book)
+        self.monkeypatch.setattr(webhook, "book", book)
+        self.monkeypatch.setattr(delayed, "book", book)
 
     def record_in(self, log: AlertLog) -> None:
         """Have the handler leave its records of alerts here."""
-        self._monkeypatch.setattr(webhook, "alerts", log)
-        self._monkeypatch.setattr(delayed, "alerts", log)
+        self.monkeypatch.setattr(webhook, "alerts", log)
+        self.monkeypatch.setattr(delayed, "alerts", log)
 
     def allow_sources(self, *networks: str) -> None:
         allowed = tuple(map(ip_network, networks))
-        self._monkeypatch.setattr(webhook, "settings", replace(webhook.settings, allowed_sources=allowed))
+        self.monkeypatch.setattr(webhook, "settings", replace(webhook.settings, allowed_sources=allowed))
 
     # Alerts
 
@@ -230,6 +232,11 @@ class Service:
         bound = order(placed, order_id, strategy_id=strategy.strategy_id, order_name=name)
         assert self.book.place_in_strategy(placed, strategy, [bound], join=False).done
         self._bring_to(state, order_id, filled)
+
+    def fill(self, order_id: str, filled: int) -> None:
+        """Have a venue report that so much of a working order for five is filled."""
+        state = OrderState.FILLED if filled == 5 else OrderState.PART_FILLED
+        assert self.book.report(stamp(self.trader, f"fill-{order_id}"), order_id, state, filled).done
 
     def _bring_to(self, state: str, order_id: str, filled: int | None) -> None:
         later = stamp(self.trader, f"{state}-{order_id}")

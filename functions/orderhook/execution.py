@@ -66,7 +66,7 @@ class Trail:
     def note_refusal(self, error: OrderhookError) -> None:
         """Note why nothing was done."""
         self.outcome, self.field, self.state = responses.code(error), error.field, error.state
-        self.detail = error.detail
+        self.detail, self.order_ids = error.detail, error.touched
 
 
 LOGGED = ("request_id", "key_id", "command", "order_id", "strategy_id", "outcome", "field", "state")
@@ -230,18 +230,23 @@ def _result(running: "Future[Outcome | OrderhookError]") -> Outcome | OrderhookE
 def _joined(results: Sequence[tuple[str, Outcome | OrderhookError]]) -> Outcome:
     """Return one outcome for all accounts, or raise one error for all: if there is one, what may be sent again."""
     told = [{"account": account, **responses.part(result)} for account, result in results]
+    touched = tuple(
+        order_id
+        for _, result in results
+        for order_id in (result.touched if isinstance(result, OrderhookError) else result.order_ids)
+    )
     refused = [(account, result) for account, result in results if isinstance(result, OrderhookError)]
     if refused:
         account, error = min(refused, key=lambda it: not isinstance(it[1], TemporarilyUnavailableError))
         detail = f"{len(refused)} of {len(results)} accounts were refused. Account {account}: {error.detail}"
-        raise type(error)(detail, field=error.field, state=error.state, more={"results": told})
+        raise type(error)(detail, field=error.field, state=error.state, more={"results": told}, touched=touched)
     outcomes = [result for _, result in results if isinstance(result, Outcome)]
     fresh = [outcome for outcome in outcomes if not outcome.is_duplicate]
     return Outcome(
         status=(fresh or outcomes)[0].status,
         duplicate=None if fresh else True,
         more={"results": told},
-        touched=tuple(order_id for outcome in outcomes for order_id in outcome.order_ids),
+        touched=touched,
     )
 
 

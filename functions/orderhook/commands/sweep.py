@@ -55,6 +55,7 @@ def cancel_all(book: OrderBook, stamp: Stamp, order_ids: Iterable[str]) -> Sweep
         raise TemporarilyUnavailableError(
             "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest.",
             more=sweep.as_data,
+            touched=tuple(sweep.cancelled),
         )
     return sweep
 
