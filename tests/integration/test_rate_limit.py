@@ -131,6 +131,23 @@ def test_a_shorter_limit_between_does_not_make_a_longer_one_forget(service: Serv
     assert not passes(service.controls, signed(service, 3000), Rate(2, 3600))
 
 
+def test_a_longer_limit_that_comes_later_is_looked_back_to_from_then_on(service: Service) -> None:
+    assert passes(service.controls, signed(service, 0), Rate(3, 1))
+    assert passes(service.controls, signed(service, 0.5), Rate(3, 3600))
+    assert passes(service.controls, signed(service, 100), Rate(1, 1))
+    assert not passes(service.controls, signed(service, 200), Rate(3, 3600))
+
+
+def test_where_more_came_than_a_limit_allows_the_next_waits_for_all_but_so_many_to_expire(service: Service) -> None:
+    for seconds in (0, 10):
+        assert passes(service.controls, signed(service, seconds), Rate(2, 60))
+    with pytest.raises(RateLimitedError) as refusal:
+        service.controls.count(signed(service, 20), "es", Rate(1, 60))
+    assert timestamp(START + timedelta(seconds=70)) in refusal.value.detail
+    assert not passes(service.controls, signed(service, 69), Rate(1, 60))
+    assert passes(service.controls, signed(service, 70), Rate(1, 60))
+
+
 def test_a_function_whose_clock_is_behind_counts_what_is_ahead_of_it(service: Service) -> None:
     assert passes(service.controls, signed(service, 2), Rate(1, 1))
     assert not passes(service.controls, signed(service, 0), Rate(1, 1))
