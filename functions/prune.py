@@ -35,6 +35,9 @@ LATE = {
 }
 """Modules, and the packages that they import at once and use hardly ever."""
 
+ZONE = "America/New_York"
+"""The time zone of trade windows."""
+
 
 def prune(artifact: Path) -> None:
     """Apply every rule; run twice, the second finds nothing to do."""
@@ -43,6 +46,7 @@ def prune(artifact: Path) -> None:
         prune_model(artifact / "botocore" / "data" / service, operations)
     prune_endpoints(artifact / "botocore" / "data" / "endpoints.json")
     prune_powertools(artifact / "aws_lambda_powertools")
+    prune_zones(artifact / "tzdata")
     prune_tools(artifact)
     prune_types(artifact / "pydantic_core" / "core_schema.py")
     for module, package in LATE.items():
@@ -92,6 +96,18 @@ def prune_powertools(powertools: Path) -> None:
             shutil.rmtree(utility) if utility.is_dir() else utility.unlink()
     for page in (powertools / "event_handler" / "openapi" / "swagger_ui").glob("*.min.*"):
         page.unlink()
+
+
+def prune_zones(tzdata: Path) -> None:
+    """Drop every time zone but one; the packages that lead to it stay, because zoneinfo reads it as their resource."""
+    kept = tzdata / "zoneinfo" / ZONE
+    for path in [*tzdata.rglob("*")]:
+        leads_there = path.name == "__init__.py" and path.parent in kept.parents
+        if path.is_file() and path != kept and not leads_there:
+            path.unlink()
+    for folder in sorted((path for path in tzdata.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def prune_tools(artifact: Path) -> None:
