@@ -169,7 +169,12 @@ def _faults(kind: type[Command], fields: dict[str, str]) -> Iterator[OrderhookEr
 
 
 def sentence(command: Command) -> str:
-    """Say what a command would do."""
+    """Say what a command would do, and when."""
+    what = _what(command)
+    return f"{what}, {command.delay} s after the alert comes in" if command.delay else what
+
+
+def _what(command: Command) -> str:
     match command:
         case Cancel():
             what = f"order {command.order_id}"
@@ -201,3 +206,5 @@ def _phrases(place: Place) -> Iterator[str]:
         value = getattr(place, name)
         if value is not None:
             yield f"{text} {decimal_text(value) if isinstance(value, Decimal) else value}".strip()
+    if place.cancel_after:
+        yield f"cancelled {place.cancel_after} min later if it is still open"

@@ -147,23 +147,24 @@ def test_the_kill_switch_alone_is_a_command_that_is_not_built() -> None:
 
 # Which fields
 
-CANCEL_FIELDS = {"order_id", "strategy_id", "notes"}
+EVERY = {"notes", "delay"}
+CANCEL_FIELDS = {"order_id", "strategy_id", *EVERY}
 PLACE_FIELDS = set(
     "account instrument action qty order_type tif limit_price stop_price oco_id order_id strategy strategy_id "
-    "take_profit stop_loss stop_loss_limit stop_loss_stop notes".split()
+    "take_profit stop_loss stop_loss_limit stop_loss_stop cancel_after notes delay".split()
 )
 FIELDS = {
     "CANCEL": CANCEL_FIELDS,
     "PLACE": PLACE_FIELDS,
-    "CANCELORDERS": {"account", "instrument", "notes"},
-    "CANCELALLORDERS": {"notes"},
+    "CANCELORDERS": {"account", "instrument", *EVERY},
+    "CANCELALLORDERS": EVERY,
     "CANCELREPLACE": PLACE_FIELDS,
-    "CHANGE": {"order_id", "strategy_id", "qty", "limit_price", "stop_price", "notes"},
-    "CLOSESTRATEGY": {"strategy_id", "notes"},
+    "CHANGE": {"order_id", "strategy_id", "qty", "limit_price", "stop_price", *EVERY},
+    "CLOSESTRATEGY": {"strategy_id", *EVERY},
 }
 REQUIRED = [(CANCEL, "order_id"), *((MARKET, name) for name in MARKET if name != "command")]
 NEED_THE_POSITION = "percent flatten_first require_market_position max_positions sync_strategy out_of_sync".split()
-ARE_TO_COME = "append_atm cancel_after delay rate_limit start_time end_time closing_only_after kill_switch".split()
+ARE_TO_COME = "append_atm rate_limit start_time end_time closing_only_after kill_switch".split()
 CHANGE_WHAT_PLACE_DOES = dict.fromkeys(
     NEED_THE_POSITION, "needs the position, which is not known here"
 ) | dict.fromkeys(ARE_TO_COME, "is not available yet")
@@ -231,6 +232,39 @@ def test_what_pydantic_refuses_does_not_quote_the_value(kind: type[Command]) -> 
     with pytest.raises(ValidationError) as refusal:
         kind(nonsense="c4n4ry")  # type: ignore[call-arg]
     assert "c4n4ry" not in str(refusal.value)
+
+
+# Times
+
+UNITS = {"delay": "seconds", "cancel_after": "minutes"}
+times = pytest.mark.parametrize(("alert", "name"), [(CANCEL, "delay"), (MARKET, "delay"), (MARKET, "cancel_after")])
+
+
+@times
+@pytest.mark.parametrize(("sent", "read_as"), [("1", 1), ("60", 60), ("07", 7), ("5.0", 5), ("0", 0), (None, 0)])
+def test_a_time_is_a_whole_number_and_none_is_none(alert: Fields, name: str, sent: str | None, read_as: int) -> None:
+    command, ignored = read_alert(alert, {name: sent})
+    assert (getattr(command, name), ignored) == (read_as, [])
+
+
+@times
+@pytest.mark.parametrize("sent", ["61", "1.5", "0.1", "1000000"])
+def test_a_time_that_is_too_long_or_not_whole_is_refused(alert: Fields, name: str, sent: str) -> None:
+    error = refused(InvalidValueError, alert, {name: sent})
+    assert error.detail == f"{name} must be a whole number of {UNITS[name]} from 1 to 60; 0 means none."
+    assert error.field == name
+
+
+@times
+@pytest.mark.parametrize("sent", ["-1", "+1", "1e1", "5s", "1,0", "true", "off", "\u0661"])
+def test_a_time_that_is_no_number_is_refused(alert: Fields, name: str, sent: str) -> None:
+    error = refused(InvalidValueError, alert, {name: sent})
+    assert error.detail.startswith(f"{name} must be a whole number of {UNITS[name]} from 1 to 60: ")
+    assert error.field == name
+
+
+def test_neither_time_is_part_of_what_an_order_is() -> None:
+    assert place(delay="5", cancel_after="7").content == place().content
 
 
 # Ids, accounts, instruments
@@ -621,7 +655,7 @@ def content(*fields: Fields) -> str:
         {"stop_loss": "0"},
         {"action": "buy", "order_type": "StopLimit", "tif": "day", "command": "place"},
         {"notes": "the same order", "id": "7"},
-        {"delay": "off"},
+        {"delay": "0"},
     ],
 )
 def test_two_spellings_of_the_same_order_have_the_same_content(spelling: Fields) -> None:
