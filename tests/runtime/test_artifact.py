@@ -73,9 +73,14 @@ def imports(module: str, path: Path) -> Iterator[str]:
         to_do.extend(ast.iter_child_nodes(node))
 
 
-def test_the_model_has_every_operation_that_the_book_asks_for(built: Path) -> None:
-    asked = set(re.findall(r"_client\.(\w+)", (built / "orderhook" / "book.py").read_text()))
-    [model] = built.glob("botocore/data/dynamodb/*/service-2.json")
+@pytest.mark.parametrize(
+    ("service", "client", "module"),
+    [("dynamodb", "_client", "book"), ("sqs", "_sqs", "later"), ("scheduler", "_scheduler", "later")],
+)
+def test_the_model_has_every_operation_that_is_asked_for(built: Path, service: str, client: str, module: str) -> None:
+    asked = set(re.findall(rf"{client}\.(\w+)", (built / "orderhook" / f"{module}.py").read_text()))
+    assert asked
+    [model] = built.glob(f"botocore/data/{service}/*/service-2.json")
     assert {operation.replace("_", "") for operation in asked} <= {
         operation.lower() for operation in json.loads(model.read_text())["operations"]
     }
