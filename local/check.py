@@ -177,7 +177,12 @@ def _faults(kind: type[Command], fields: dict[str, str]) -> Iterator[OrderhookEr
 
 
 def sentence(command: Command) -> str:
-    """Say what a command would do."""
+    """Say what a command would do, and when."""
+    what = _what(command)
+    return f"{what}, {command.delay} s after the alert comes in" if command.delay else what
+
+
+def _what(command: Command) -> str:
     match command:
         case Cancel():
             return f"would cancel {_target(command)}"
@@ -232,6 +237,8 @@ def _phrases(place: Place, order_id: str | None) -> Iterator[str]:
         value = values[name]
         if value is not None:
             yield f"{text} {decimal_text(value) if isinstance(value, Decimal) else value}".strip()
+    if place.cancel_after:
+        yield f"cancelled {place.cancel_after} min later if it is still open"
 
 
 def _bounds(command: Controlled) -> Iterator[str]:

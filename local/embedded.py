@@ -54,7 +54,7 @@ def everything() -> Iterator[Door]:
             os.environ.pop(name, None)
         os.environ |= {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-        yield _forward
+        yield door_to("dynamodb", REGION)
 
 
 @contextmanager
@@ -68,8 +68,15 @@ def queue_and_schedules(region: str) -> Iterator[None]:
         yield
 
 
-def _forward(request: Request) -> Response:
-    # moto answers the `requests` library too, so this reaches the tables in memory and never AWS.
-    headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
-    answer = requests.post(_ADDRESS.format("dynamodb", REGION), data=request.get_data(), headers=headers, timeout=5)
-    return Response(answer.content, answer.status_code, dict(answer.headers))
+def door_to(service: str, region: str) -> Door:
+    """Return what hands requests for a service on to moto, which must be answering for it."""
+    address = _ADDRESS.format(service, region)
+
+    def forward(request: Request) -> Response:
+        # moto answers the `requests` library too, so this reaches what is in memory and never AWS.
+        headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
+        url = address.rstrip("/") + request.full_path.rstrip("?")
+        answer = requests.request(request.method, url, data=request.get_data(), headers=headers, timeout=5)
+        return Response(answer.content, answer.status_code, dict(answer.headers))
+
+    return forward

@@ -47,6 +47,10 @@ GOOD = {
     "sweep of an account": command("CANCELORDERS", account="Sim101"),
     "sweep of all": command("CANCELALLORDERS", notes="all of them"),
     "close": command("CLOSESTRATEGY", strategy_id="strategy-1"),
+    "place later": place(order_id="order-9", delay=5),
+    "place for some time": place(order_id="order-9", cancel_after=5),
+    "place later, for some time": place(delay=5, cancel_after=5),
+    "cancel later": cancel(delay=5),
 }
 
 WRONG_PLACES = {
@@ -116,6 +120,9 @@ def assert_nowhere(service: Service, caplog: pytest.LogCaptureFixture, answer: A
         "output": service.output.take(),
         "log": caplog.text,
         "table": repr(service.everything()),
+        "queue": repr([message.body for message in service.queue.messages]),
+        "schedules": repr([schedule.to_dict() for schedule in service.queue.schedules.values()]),
+        "wire": repr(service.wire.requests),
     }
     secret = key.split("_")[2][:43]
     assert [name for name, content in places.items() if secret.lower() in content.lower()] == []
@@ -130,6 +137,9 @@ def test_the_key_of_a_good_alert_is_nowhere(
     assert answer.word != "invalid_secret_key"
     assert holding.record_of(answer).fields
     assert_nowhere(holding, caplog, answer, holding.key)
+    for _ in range(2):
+        holding.pass_time(302)
+        assert_nowhere(holding, caplog, answer, holding.key)
 
 
 @pytest.mark.parametrize("write", [*WRONG_PLACES.values(), *CUT_SHORT.values()], ids=[*WRONG_PLACES, *CUT_SHORT])
@@ -179,8 +189,10 @@ def test_the_key_of_an_event_is_nowhere(service: Service, caplog: pytest.LogCapt
         command("CANCELREPLACE", **{**ENTRY, "order_id": "order-1"}),
         command("CANCELALLORDERS"),
         command("CLOSESTRATEGY", strategy_id="strategy-1"),
+        place(delay=5),
+        place(cancel_after=5),
     ],
-    ids=["cancel", "place", "legs", "change", "replacement", "sweep", "close"],
+    ids=["cancel", "place", "legs", "change", "replacement", "sweep", "close", "later", "for some time"],
 )
 def test_the_key_of_an_alert_that_met_a_fault_is_nowhere(
     holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str], fault: Fault

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,14 +241,38 @@ def test_an_endpoint_where_nothing_is_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_it_serves_a_table_at_another_endpoint(server: Server, tmp_path: Path) -> None:
-    with running(tmp_path / "log", "--table", "second", AWS_ENDPOINT_URL_DYNAMODB=server.endpoint) as second:
+    # Of all endpoints only the table's is there.
+    with running(tmp_path / "log", "--table", "second", AWS_ENDPOINT_URL=server.endpoint) as second:
         assert f"table second at {server.endpoint}" in second.page
         assert second.post(f"key={demo.KEY};command=CANCEL;order_id=demo-2").json()["status"] == "cancelled"
+        assert second.post(f"{LATER};order_id=later-2").json()["status"] == "scheduled"
+        wait_for(lambda: "later-2" in [order["order_id"] for order in server.data("orders", "--table", "second")])
         stop(second, signal.SIGTERM)
     assert second.process.returncode == 0
     states = {order["order_id"]: order["state"] for order in server.data("orders", "--table", "second")}
     assert states["demo-2"] == "Cancelled"
     assert server.order("demo-2")["state"] == "Working"
+
+
+# Later
+
+LATER = f"key={demo.KEY};command=PLACE;delay=1;cancel_after=60;{demo.PLACES['demo-1']}"
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_delayed_order_is_there_when_its_delay_is_over(server: Server) -> None:
+    sent = time.monotonic()
+    answer = server.post(f"{LATER};order_id=later").json()
+    assert (answer["status"], answer.keys()) == ("scheduled", {"success", "status", "request_id", "due"})
+    wait_for(lambda: "later" in [order["order_id"] for order in server.data("orders")])
+    assert time.monotonic() - sent > 1
+    assert server.order("later")["state"] == "Working"
 
 
 # send

@@ -74,10 +74,15 @@ def imports(module: str, path: Path) -> Iterator[str]:
         to_do.extend(ast.iter_child_nodes(node))
 
 
-def test_the_model_has_every_operation_that_is_asked_for(built: Path) -> None:
-    sources = "\n".join(path.read_text() for path in (built / "orderhook").glob("*.py"))
-    asked = set(re.findall(r"_client\.(\w+)", sources))
-    [model] = built.glob("botocore/data/dynamodb/*/service-2.json")
+@pytest.mark.parametrize(
+    ("service", "client", "module"),
+    [("dynamodb", "_client", "*"), ("sqs", "_sqs", "later"), ("scheduler", "_scheduler", "later")],
+)
+def test_the_model_has_every_operation_that_is_asked_for(built: Path, service: str, client: str, module: str) -> None:
+    sources = "\n".join(path.read_text() for path in (built / "orderhook").glob(f"{module}.py"))
+    asked = set(re.findall(rf"{client}\.(\w+)", sources))
+    assert asked
+    [model] = built.glob(f"botocore/data/{service}/*/service-2.json")
     assert {operation.replace("_", "") for operation in asked} <= {
         operation.lower() for operation in json.loads(model.read_text())["operations"]
     }

@@ -3,11 +3,15 @@
 import subprocess
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 
+from local import demo
+from orderhook.book import OrderBook
 from tests.builders import event_named
-from tests.integration.test_events import ANSWERS
+from tests.integration.test_events import ANSWERS, MESSAGES
+from tests.queues import Queue
 from tests.runtime import artifact, emulator
 from tests.runtime.emulator import Function
 from tests.service import Answer
@@ -20,6 +24,43 @@ def test_every_event_gets_its_answer(built: Path, function: Function) -> None:
         assert (name, answer.status, answer.word) == (name, *expected)
     assert "Traceback" not in function.log
     assert contents(built) == before
+
+
+def test_every_message_is_done(built: Path, delayed_function: Function, table: OrderBook) -> None:
+    before = contents(built)
+    for name, outcome in MESSAGES.items():
+        assert delayed_function.invoke(event_named(f"sqs/{name}")) == {"batchItemFailures": []}
+        assert f'"outcome":"{outcome}"' in delayed_function.log
+    placed = table.order(demo.TRADER, "alert-was-delayed")
+    assert placed is not None
+    assert placed.state == "Working"
+    assert "Traceback" not in delayed_function.log
+    assert contents(built) == before
+
+
+def test_what_the_webhook_puts_off_the_other_function_does(
+    function: Function, delayed_function: Function, table: OrderBook, queue: Queue
+) -> None:
+    queue.clear()
+    place = event_named("place_delayed")
+    place["body"] += "cancel_after=1;"
+    assert Answer.of(function.invoke(place)).word == "scheduled"
+    [message] = queue.messages
+    assert delayed_function.invoke(sqs_event_of(message.body)) == {"batchItemFailures": []}
+    placed = table.order(demo.TRADER, "alert-delayed")
+    assert placed is not None
+    [schedule] = queue.schedules.values()
+    assert delayed_function.invoke(sqs_event_of(schedule.target["Input"])) == {"batchItemFailures": []}
+    cancelled = table.order(demo.TRADER, "alert-delayed")
+    assert cancelled is not None
+    assert (placed.state, cancelled.state) == ("Working", "Cancelled")
+    queue.clear()
+
+
+def sqs_event_of(body: str) -> dict[str, Any]:
+    made = event_named("sqs/delayed_place")
+    made["Records"][0]["body"] = body
+    return made
 
 
 def contents(folder: Path) -> dict[Path, int]:

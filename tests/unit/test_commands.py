@@ -278,6 +278,39 @@ def test_what_pydantic_refuses_does_not_quote_the_value(kind: type[Command]) -> 
     assert "c4n4ry" not in str(refusal.value)
 
 
+# Times
+
+UNITS = {"delay": "seconds", "cancel_after": "minutes"}
+times = pytest.mark.parametrize(("alert", "name"), [(CANCEL, "delay"), (MARKET, "delay"), (MARKET, "cancel_after")])
+
+
+@times
+@pytest.mark.parametrize(("sent", "read_as"), [("1", 1), ("60", 60), ("07", 7), ("5.0", 5), ("0", 0), (None, 0)])
+def test_a_time_is_a_whole_number_and_none_is_none(alert: Fields, name: str, sent: str | None, read_as: int) -> None:
+    command, ignored = read_alert(alert, {name: sent})
+    assert (getattr(command, name), ignored) == (read_as, [])
+
+
+@times
+@pytest.mark.parametrize("sent", ["61", "1.5", "0.1", "1000000"])
+def test_a_time_that_is_too_long_or_not_whole_is_refused(alert: Fields, name: str, sent: str) -> None:
+    error = refused(InvalidValueError, alert, {name: sent})
+    assert error.detail == f"{name} must be a whole number of {UNITS[name]} from 1 to 60; 0 means none."
+    assert error.field == name
+
+
+@times
+@pytest.mark.parametrize("sent", ["-1", "+1", "1e1", "5s", "1,0", "true", "off", "\u0661"])
+def test_a_time_that_is_no_number_is_refused(alert: Fields, name: str, sent: str) -> None:
+    error = refused(InvalidValueError, alert, {name: sent})
+    assert error.detail.startswith(f"{name} must be a whole number of {UNITS[name]} from 1 to 60: ")
+    assert error.field == name
+
+
+def test_neither_time_is_part_of_what_an_order_is() -> None:
+    assert place(delay="5", cancel_after="7").content == place().content
+
+
 # Ids, accounts, instruments
 
 IDS = [(CANCEL, "order_id"), (CANCEL, "strategy_id"), *((MARKET, n) for n in ("order_id", "oco_id", "strategy_id"))]

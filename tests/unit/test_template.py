@@ -9,6 +9,7 @@ import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 import delayed
+from orderhook.settings import LaterSettings
 from orderhook.wire import CONNECT_SECONDS, READ_SECONDS
 from tests.service import BUDGET_SECONDS
 
@@ -18,9 +19,11 @@ RESOURCES = TEMPLATE["Resources"]
 TABLE = RESOURCES["Table"]["Properties"]
 FUNCTION = RESOURCES["WebhookFunction"]["Properties"]
 DELAYED = RESOURCES["DelayedFunction"]["Properties"]
+FUNCTIONS = {"WebhookFunction": FUNCTION, "DelayedFunction": DELAYED}
+QUEUE = RESOURCES["Queue"]["Properties"]
+SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"
 ROUTE = FUNCTION["Events"]["Webhook"]["Properties"]
 ACCESS_LOG = RESOURCES["Api"]["Properties"]["AccessLogSettings"]["Format"]
-SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"
 ALARMS = {name: resource["Properties"] for name, resource in RESOURCES.items() if name.endswith("Alarm")}
 
 
@@ -32,15 +35,21 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def statements(role: str | None = None) -> list[dict[str, Any]]:
-    """Return what the roles, or one of them, may do."""
+ROLES = {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"}
+
+
+def statements(*roles: str) -> list[dict[str, Any]]:
+    """Return what these roles allow; without names, what any of them does."""
     return [
         statement
-        for name, resource in RESOURCES.items()
-        if resource["Type"] == "AWS::IAM::Role" and role in (None, name)
-        for policy in resource["Properties"]["Policies"]
+        for role in roles or ROLES
+        for policy in ROLES[role]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
+
+
+def actions(role: str) -> set[str]:
+    return {action for statement in statements(role) for action in as_list(statement["Action"])}
 
 
 def test_the_table_outlives_the_stack() -> None:
@@ -120,51 +129,101 @@ def test_the_access_log_is_json_and_names_nothing_that_a_sender_can_put_a_key_in
     assert ACCESS_LOG.count("$") == ACCESS_LOG.count("$context.")
 
 
-def test_no_permission_has_a_wildcard_but_for_the_schedules_of_the_stacks_own_group() -> None:
+def test_no_permission_has_a_wildcard() -> None:
     assert statements()
     for statement in statements():
-        assert "*" not in json.dumps(statement).replace(":schedule/${ScheduleGroup}/*", "")
+        # The names of schedules are made as they come; their group is this stack's.
+        assert "*" not in json.dumps(statement).replace(SCHEDULES, "")
         assert {"NotAction", "NotResource"}.isdisjoint(statement)
 
 
-@pytest.mark.parametrize("role", ["Webhook", "Delayed", "Scheduler"])
-def test_a_role_reaches_what_belongs_to_this_stack_and_its_own_log_and_nothing_else(role: str) -> None:
-    reachable: dict[str, list[Any]] = {
-        "dynamodb": [{"Fn::GetAtt": ["Table", "Arn"]}],
-        "dynamodb:Query": [{"Fn::Sub": "${Table.Arn}/index/open"}],
-        "logs": [{"Fn::GetAtt": [f"{role}Log", "Arn"]}],
-        "sqs": [{"Fn::GetAtt": ["Queue", "Arn"]}],
-        "scheduler": [
-            {"Fn::Sub": "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"}
-        ],
-        "iam": [{"Fn::GetAtt": ["SchedulerRole", "Arn"]}],
+@pytest.mark.parametrize(("role", "log"), [("WebhookRole", "WebhookLog"), ("DelayedRole", "DelayedLog")])
+def test_a_functions_role_reaches_what_is_the_stacks_and_its_own_log_and_nothing_else(role: str, log: str) -> None:
+    reachable = {
+        "dynamodb": {"Fn::GetAtt": ["Table", "Arn"]},
+        "dynamodb:Query": {"Fn::Sub": "${Table.Arn}/index/open"},
+        "sqs": {"Fn::GetAtt": ["Queue", "Arn"]},
+        "scheduler": {"Fn::Sub": SCHEDULES},
+        "iam": {"Fn::GetAtt": ["SchedulerRole", "Arn"]},
+        "logs": {"Fn::GetAtt": [log, "Arn"]},
     }
-    if role == "Scheduler":  # what cannot be put into the one goes into the other
-        reachable["sqs"] = [*reachable["sqs"], {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}]
-    for statement in statements(f"{role}Role"):
+    for statement in statements(role):
         for action in as_list(statement["Action"]):
-            assert as_list(statement["Resource"]) == reachable.get(action, reachable[action.partition(":")[0]])
+            expected = reachable.get(action, reachable[action.partition(":")[0]])
+            assert as_list(statement["Resource"]) == [expected]
 
 
-@pytest.mark.parametrize("role", ["WebhookRole", "DelayedRole"])
-def test_the_role_of_the_schedules_is_passed_to_nobody_but_the_scheduler(role: str) -> None:
-    [passing] = [statement for statement in statements(role) if statement["Action"] == "iam:PassRole"]
-    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+def test_the_role_that_is_passed_on_is_for_the_scheduler_alone() -> None:
+    passes = [statement for statement in statements() if statement["Action"] == "iam:PassRole"]
+    assert len(passes) == 2
+    for statement in passes:
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
 
 
-def test_nobody_but_this_stacks_schedules_may_take_their_role() -> None:
-    [trust] = RESOURCES["SchedulerRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+def test_the_scheduler_may_put_messages_into_the_queues_and_only_for_schedules_of_this_stack() -> None:
+    [statement] = statements("SchedulerRole")
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name in ("Queue", "DeadLetterQueue")]
+    [trust] = ROLES["SchedulerRole"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
-    assert trust["Condition"]["StringEquals"]["aws:SourceArn"] == {"Fn::GetAtt": ["ScheduleGroup", "Arn"]}
+    assert trust["Condition"]["StringEquals"] == {
+        "aws:SourceAccount": {"Ref": "AWS::AccountId"},
+        "aws:SourceArn": {"Fn::GetAtt": ["ScheduleGroup", "Arn"]},
+    }
 
 
-def test_a_message_is_not_delivered_again_while_it_is_worked_on_and_not_for_ever() -> None:
-    queue = RESOURCES["Queue"]["Properties"]
-    assert queue["VisibilityTimeout"] >= 6 * DELAYED["Timeout"]
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
-    assert queue["SqsManagedSseEnabled"] is True
-    assert DELAYED["Events"]["Queue"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+def test_what_is_done_later_may_do_with_the_table_what_is_done_at_once_may() -> None:
+    # The webhook's own are compared with what it calls, in tests/integration/test_events.py.
+    shared = {action for action in actions("WebhookRole") if action != "sqs:SendMessage"}
+    # A Lambda needs these to be given messages of a queue.
+    of_the_queue = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+    assert actions("DelayedRole") == shared | of_the_queue
+
+
+def test_a_message_is_not_delivered_again_while_it_may_still_be_worked_on() -> None:
+    assert QUEUE["VisibilityTimeout"] == 6 * DELAYED["Timeout"]
     assert DELAYED["Timeout"] > delayed.BUDGET_SECONDS
+
+
+def test_what_fails_five_times_is_kept_for_two_weeks() -> None:
+    assert QUEUE["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+    # Its age counts from when it was sent: the second queue must keep it longer than the first.
+    assert RESOURCES["DeadLetterQueue"]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert QUEUE["MessageRetentionPeriod"] == 24 * 3600
+
+
+def test_the_queues_are_encrypted() -> None:
+    for name in ("Queue", "DeadLetterQueue"):
+        assert RESOURCES[name]["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def test_each_message_is_a_run_of_its_own_and_a_failed_one_is_delivered_again() -> None:
+    assert DELAYED["Events"]["Queue"] == {
+        "Type": "SQS",
+        "Properties": {
+            "Queue": {"Fn::GetAtt": ["Queue", "Arn"]},
+            "BatchSize": 1,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        },
+    }
+
+
+def test_both_functions_are_led_to_the_same_table_and_queue() -> None:
+    of_the_webhook, variables = (function["Environment"]["Variables"] for function in FUNCTIONS.values())
+    assert variables.items() <= of_the_webhook.items()
+    settings = [f"ORDERHOOK_{name.upper()}" for name in LaterSettings.__dataclass_fields__]
+    assert {"ORDERHOOK_TABLE", *settings} <= variables.keys()
+
+
+def test_sam_local_does_nothing_later() -> None:
+    # Its functions would send to AWS.
+    overrides = json.loads((ROOT / "sam-local.json").read_text())
+    assert overrides.keys() == FUNCTIONS.keys()
+    for variables in overrides.values():
+        assert all(variables[f"ORDERHOOK_{name.upper()}"] == "" for name in LaterSettings.__dataclass_fields__)
 
 
 def test_no_role_takes_a_managed_policy_and_no_function_a_role_of_sams_making() -> None:
@@ -193,7 +252,9 @@ def test_every_alarm_says_what_to_do_and_reaches_the_topic() -> None:
     }
     for alarm in ALARMS.values():
         description = alarm["AlarmDescription"]
-        assert re.search(r"[Ll]ook\s+in|See", description["Fn::Sub"] if isinstance(description, dict) else description)
+        assert re.search(
+            r"Look in|look in|See|Look into", description["Fn::Sub"] if isinstance(description, dict) else description
+        )
         assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]]
 
 
@@ -240,7 +301,7 @@ def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None
     assert TEMPLATE["Outputs"]["TableName"]["Value"] == {"Ref": "Table"}
 
 
-@pytest.mark.parametrize("function", [FUNCTION, DELAYED], ids=["webhook", "delayed"])
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=list(FUNCTIONS))
 def test_the_handler_is_a_function_in_a_file_that_is_deployed(function: dict[str, Any]) -> None:
     module, _, name = function["Handler"].partition(".")
     source = (ROOT / function["CodeUri"] / f"{module}.py").read_text(encoding="utf-8")
@@ -250,7 +311,11 @@ def test_the_handler_is_a_function_in_a_file_that_is_deployed(function: dict[str
 def test_the_makefile_builds_for_the_runtime_and_the_architectures_of_the_template() -> None:
     makefile = (ROOT / FUNCTION["CodeUri"] / "Makefile").read_text(encoding="utf-8")
     assert f"\nLAMBDA_PYTHON ?= {FUNCTION['Runtime'].removeprefix('python')}\n" in makefile
-    assert re.search(r"^build-WebhookFunction build-DelayedFunction:", makefile, re.MULTILINE)
+    assert "\nbuild-WebhookFunction build-DelayedFunction:" in makefile
+    # Alike in all that SAM compares, they are built once.
+    assert RESOURCES["DelayedFunction"]["Metadata"] == RESOURCES["WebhookFunction"]["Metadata"]
+    for part in ("CodeUri", "Runtime", "Architectures"):
+        assert DELAYED[part] == FUNCTION[part]
     context = RESOURCES["WebhookFunction"]["Metadata"]["ContextPath"]["Fn::Sub"]
     for architecture in TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]:
         own = ROOT / context.replace("${Architecture}", architecture) / "Makefile"
