@@ -20,6 +20,7 @@ from orderhook.keys import Key
 from orderhook.orders import (
     CANCELLABLE,
     CHANGEABLE,
+    MAX_HISTORY,
     PRICES,
     TERMINAL,
     Event,
@@ -212,8 +213,8 @@ class OrderBook:
         """Give an open order a new qty, limit_price or stop_price by one conditional write; its state stays.
 
         Nothing is written unless every value fits: no quantity below the filled one, no price that the order's type
-        does not have, and at least one value that is not there already. Run twice, the second writes nothing, whatever
-        was changed in between.
+        does not have, and at least one value that is not there already; nor when the history is full. Run twice, the
+        second writes nothing, whatever has changed in between.
         """
         condition, states = _state_in(CHANGEABLE)
         texts = {name: decimal_text(Decimal(value)) for name, value in new.items()}
@@ -229,6 +230,8 @@ class OrderBook:
             values |= types
         if "qty" in new:
             condition += " AND #filled <= :qty"
+        condition += " AND size(#history) < :room"
+        values[":room"] = {"N": str(MAX_HISTORY)}
         condition += f" AND ({' OR '.join(f'attribute_not_exists(#{name}) OR #{name} <> :{name}' for name in new)})"
         condition += _once("changed_by")
         update = f"SET {_SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new) + _noted("changed_by")

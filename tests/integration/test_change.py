@@ -476,3 +476,23 @@ def test_a_finished_order_of_another_strategy_is_a_mismatch_for_a_change_too(ser
 def test_a_refused_change_writes_nothing_anywhere(service: Service) -> None:
     assert change(service, "nobodys", qty=7).word == "order_not_found"
     assert service.belongings() == []
+
+
+def test_a_full_history_takes_no_change_but_still_the_cancel(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    # An item has an end: an order that was changed without one could not be cancelled any more.
+    monkeypatch.setattr("orderhook.book.MAX_HISTORY", 3)
+    monkeypatch.setattr("orderhook.commands.change.MAX_HISTORY", 3)
+    service.place("order-1")
+    assert [change(service, qty=qty).word for qty in (1, 2)] == ["changed", "changed"]
+    answer = change(service, qty=3)
+    assert (answer.status, answer.body) == (
+        400,
+        refused(
+            "invalid_value",
+            "Order order-1 was changed so often that its history is full; give CANCELREPLACE instead.",
+            field="order_id",
+            state="Working",
+        ),
+    )
+    assert change(service, qty=2).body["duplicate"] is True
+    assert service.cancel("order-1").word == "cancelled"

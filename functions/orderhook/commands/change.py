@@ -10,7 +10,7 @@ from orderhook.commands.controlled import Controlled
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.target import Targeted
 from orderhook.errors import InvalidValueError, MissingFieldError
-from orderhook.orders import CHANGEABLE, PRICES, Order, Outcome, Stamp, decimal_text
+from orderhook.orders import CHANGEABLE, MAX_HISTORY, PRICES, Order, Outcome, Stamp, decimal_text
 
 
 class Change(Targeted, Controlled):
@@ -75,6 +75,12 @@ class Change(Targeted, Controlled):
             raise InvalidValueError(
                 f"Order {order.order_id} has {order.filled} filled already; qty cannot go below that.",
                 field="qty",
+                state=order.state,
+            )
+        if len(order.history) >= MAX_HISTORY and any(getattr(order, name) != new for name, new in self.new.items()):
+            raise InvalidValueError(
+                f"Order {order.order_id} was changed so often that its history is full; give CANCELREPLACE instead.",
+                field="order_id",
                 state=order.state,
             )
 
