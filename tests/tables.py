@@ -1,7 +1,8 @@
 """The table of template.yaml, in moto or behind an endpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -41,7 +42,15 @@ def in_process() -> Iterator[Table]:
             # A scan of a dozen items takes moto 20 ms. A transaction that fails leaves it another table object.
             return [item.to_json()["Attributes"] for item in inside.tables[NAME].all_items()]
 
-        yield Table(NAME, client, {}, _deliver_to_moto, read_all)
+        def checkpoint() -> Callable[[], None]:
+            kept = deepcopy(inside.tables[NAME].items)
+
+            def restore() -> None:
+                inside.tables[NAME].items = deepcopy(kept)
+
+            return restore
+
+        yield Table(NAME, client, {}, _deliver_to_moto, read_all, checkpoint)
 
 
 def _deliver_to_moto(request: AWSPreparedRequest) -> AWSResponse:

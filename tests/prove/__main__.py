@@ -14,7 +14,7 @@ from collections.abc import Callable
 from tests.engine import dynamodb_local
 from tests.prove import report
 
-OPERATIONS, RUNS, PAYLOADS = 100_000, 800, 1_000_000
+OPERATIONS, RUNS, PAYLOADS = 100_000, 500, 1_000_000
 
 
 def main() -> int:
@@ -46,7 +46,7 @@ def main() -> int:
         done.append(parts[name]())
         print(f"{done[-1]}\n", flush=True)
     if whole and options.operations >= OPERATIONS and options.runs >= RUNS and options.payloads >= PAYLOADS:
-        report.write(done, " ".join(["python -m tests.prove", *sys.argv[1:]]))
+        report.write(done, "make prove" + (f" ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else ""))
     return 1 if any(part.findings for part in done) else 0
 
 

@@ -429,6 +429,7 @@ class BookMachine(RuleBasedStateMachine):
         finally:
             self.service.wire.always = None
             self.service.wire.requests.clear()
+            self.service.wire.records.clear()
             self._now = None
 
     def _become(self, known: Trader, book: Book) -> None:
