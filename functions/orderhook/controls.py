@@ -16,7 +16,7 @@ from orderhook import items
 from orderhook.errors import KillSwitchOnError, RateLimitedError, TemporarilyUnavailableError
 from orderhook.items import Item, aliases, plain, wire
 from orderhook.orders import Stamp, timestamp
-from orderhook.wire import call, met_by, repeatable_writes
+from orderhook.wire import ANSWER_SECONDS, call, last_requests_until, met_by, repeatable_writes
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -128,13 +128,11 @@ class Controls:
         """Take back that this request was counted, if it was and the table answers in time."""
         update = "DELETE #alerts :mine ADD #version :one SET #request_id = :request_id"
         values = {":mine": frozenset({_entry(stamp)}), ":entry": _entry(stamp), ":one": 1}
+        values |= {":request_id": stamp.request_id}
         try:
-            self._update(
-                items.rate_key(stamp.trader, alert_id),
-                update,
-                "contains(#alerts, :entry)",
-                values | {":request_id": stamp.request_id},
-            )
+            # Mostly the time is almost up when it comes to this.
+            with last_requests_until(ANSWER_SECONDS):
+                self._update(items.rate_key(stamp.trader, alert_id), update, "contains(#alerts, :entry)", values)
         except TemporarilyUnavailableError:
             return
         except ClientError as refusal:

@@ -459,3 +459,47 @@ def test_seed_makes_the_table_and_the_demo_and_can_be_repeated(server: Server) -
         ("demo-to-close", "Working"),
         ("demo-to-close.STOP1", "Initialized"),
     ]
+
+
+# kill-switch
+
+PLACE = "command=PLACE;account=Sim101;instrument=ES;action=BUY;qty=1;order_type=MARKET;tif=DAY"
+
+
+def test_the_kill_switch_is_shown_and_turned_for_one_trader(server: Server) -> None:
+    key = server.data("keys", "create", "--trader", "halted")["key"]
+    assert "The kill switch of halted is off." in server.run("kill-switch", "--trader", "halted").stdout
+    on = server.data("kill-switch", "on", "--trader", "halted")
+    assert (on["on"], on["stops_cancels"]) == (True, False)
+    assert server.post(f"key={key};{PLACE}").json()["error"] == "kill_switch_on"
+    assert server.post(f"key={key};command=CANCEL;order_id=nobodys").json()["error"] == "order_not_found"
+    assert server.post(f"key={demo.KEY};{PLACE}").json()["status"] == "placed"
+    assert server.data("kill-switch", "on", "--trader", "halted") == on
+    assert server.data("kill-switch", "off", "--trader", "halted")["on"] is False
+    assert server.post(f"key={key};{PLACE}").json()["status"] == "placed"
+
+
+def test_a_kill_switch_that_stops_cancels_does_so_for_all_keys_of_the_trader_and_for_new_ones(server: Server) -> None:
+    # Keys that the server has not seen yet, for it remembers those that it has.
+    old = server.data("keys", "create", "--trader", "strict")["key"]
+    changed = server.run("kill-switch", "on", "--stops-cancels", "yes", "--trader", "strict")
+    assert "cancels are refused too" in changed.stdout
+    assert "up to 30 s" in changed.stdout
+    new = server.data("keys", "create", "--trader", "strict")["key"]
+    for key in (old, new):
+        assert server.post(f"key={key};command=CANCEL;order_id=nobodys").json()["error"] == "kill_switch_on"
+    assert server.data("kill-switch", "--stops-cancels", "no", "--trader", "strict")["stops_cancels"] is False
+    newest = server.data("keys", "create", "--trader", "strict")["key"]
+    assert server.post(f"key={newest};command=CANCEL;order_id=nobodys").json()["error"] == "order_not_found"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--stops-cancels", "yes", "--trader", "keyless"], "keyless has no key to keep this with: create one first."),
+        (["on", "--trader", "a/b"], "trader holds U+002F"),
+    ],
+)
+def test_a_kill_switch_that_cannot_be_set_is_left_alone(server: Server, arguments: list[str], says: str) -> None:
+    result = server.run("kill-switch", *arguments)
+    assert (result.exit_code, result.stderr[: len(says)]) == (1, says)

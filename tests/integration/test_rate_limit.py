@@ -1,10 +1,12 @@
 """At most so many alerts of one id in any so many seconds, whatever becomes of the table's answers."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import uuid4
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ from orderhook.errors import RateLimitedError, TemporarilyUnavailableError
 from orderhook.orders import Stamp, timestamp
 from tests.builders import refused
 from tests.service import Service
-from tests.wire import Fault, answering, in_writes, lost_after_commit, lost_before_commit, through
+from tests.wire import Deliver, Fault, answering, in_writes, lost_after_commit, lost_before_commit, through
 
 START = datetime(2026, 1, 15, 15, tzinfo=UTC)
 numbers = count()
@@ -269,6 +271,19 @@ def test_an_alert_that_could_not_be_counted_is_to_be_sent_again(
     assert counted(service) == 0
     assert service.belongings() == []
     assert service.place(order_id, rate_limit="1", id="es").word == "placed"
+
+
+def test_an_order_for_which_the_time_was_too_short_is_not_counted(service: Service) -> None:
+    service.warm_up()
+    service.keep_time()
+
+    def slow(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse | None:
+        time.sleep(1.5)
+        return answering(400, "ThrottlingException")(request, deliver)
+
+    service.wire.fault_at("PutItem", slow)
+    assert service.place("order-1", rate_limit="1", id="es").status == 503
+    assert counted(service) == 0
 
 
 def test_what_cannot_be_taken_back_in_time_stays_counted_and_changes_no_answer(service: Service) -> None:

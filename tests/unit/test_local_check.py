@@ -51,6 +51,17 @@ def wrong(text: str) -> set[str]:
             "This alert would cancel every working order of account Sim101 in ES 12-26.",
         ),
         ("command=CANCELALLORDERS", "This alert would cancel every working order of every account."),
+        ("kill_switch=ON", "This alert would turn the kill switch on."),
+        ("kill_switch=false", "This alert would turn the kill switch off."),
+        (
+            f"command=PLACE;{ENTRY};start_time=9:30 AM;end_time=16:00;closing_only_after=15:45;rate_limit=5/300;id=es",
+            "This alert would place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account Sim101, from "
+            "09:30 to 16:00 in New York, but not from 15:45 on, at most 5 times in 300 s among alerts of id es.",
+        ),
+        (
+            f"command=PLACE;{ENTRY};start_time=9:30 AM;bypass_trade_windows=yes",
+            "This alert would place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account Sim101.",
+        ),
         (
             "command=CANCELORDERS;account=A,B",
             "This alert would cancel every working order of account A; would cancel every working order of account B.",
