@@ -68,7 +68,7 @@ def in_writes(fault: Fault) -> Fault:
     """Put a fault in the way of writes alone: what is read before them gets through."""
 
     def put(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse | None:
-        target = request.headers["X-Amz-Target"]
+        target = request.headers.get("X-Amz-Target", "")
         operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
         return None if operation in ("GetItem", "Query") else fault(request, deliver)
 

@@ -22,7 +22,7 @@ from tests.wire import (
     unreachable,
 )
 
-PUT, CREATE, UPDATE = "PutItem", "CreateSchedule", "UpdateItem"
+READ, PUT, CREATE, UPDATE = "GetItem", "PutItem", "CreateSchedule", "UpdateItem"
 VISIBILITY_SECONDS = 36
 
 
@@ -52,7 +52,7 @@ def test_the_schedule_is_made_before_the_order_and_the_answer_says_when_it_ends(
     service.warm_up()
     before = datetime.now(UTC)
     answer = service.place("order-1", cancel_after=5)
-    assert (answer.word, service.wire.operations) == ("placed", [CREATE, PUT])
+    assert (answer.word, service.wire.operations) == ("placed", [READ, CREATE, PUT])
     at = datetime.fromisoformat(answer.body["cancels_at"])
     assert before + timedelta(minutes=5) <= at <= datetime.now(UTC) + timedelta(minutes=5, seconds=1)
     assert answer.body["cancels_at"] == timestamp(at)
@@ -317,7 +317,7 @@ def test_without_its_schedule_no_order_is_placed_and_the_alert_is_sent_again(
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert answer.headers["Retry-After"] == "5"
     assert service.belongings() == []
-    assert set(service.wire.operations) == {CREATE}
+    assert set(service.wire.operations) == {READ, CREATE}
     assert "UnhandledErrors" not in service.output.take()
     again = service.place(order_id, cancel_after=5)
     assert again.word == "placed"

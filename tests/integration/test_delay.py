@@ -20,6 +20,7 @@ from tests.wire import (
     answering,
     dies,
     dies_after_commit,
+    in_writes,
     lost_after_commit,
     lost_before_commit,
     nobody_listens,
@@ -27,7 +28,7 @@ from tests.wire import (
     unreachable,
 )
 
-PUT, SEND = "PutItem", "SendMessage"
+READ, PUT, SEND = "GetItem", "PutItem", "SendMessage"
 VISIBILITY_SECONDS = 36
 ATTEMPTS = 5
 
@@ -57,8 +58,8 @@ def test_a_delayed_alert_is_one_message_and_nothing_else(service: Service) -> No
     due = datetime.fromisoformat(answer.body["due"])
     assert before + timedelta(seconds=30) <= due <= datetime.now(UTC) + timedelta(seconds=30)
     assert answer.body["due"] == timestamp(due)
-    assert service.wire.operations == [SEND]
-    assert service.wire.requests[0].payload["DelaySeconds"] == 30
+    assert service.wire.operations == [READ, SEND]
+    assert service.wire.requests[1].payload["DelaySeconds"] == 30
     assert service.belongings() == []
 
 
@@ -80,7 +81,7 @@ def test_the_message_holds_the_alert_and_not_its_key(service: Service) -> None:
             },
         }
     }
-    assert service.wire.requests[0].payload["MessageBody"].isascii()
+    assert service.wire.requests[-1].payload["MessageBody"].isascii()
 
 
 @pytest.mark.parametrize("command", ["PLACE", "CANCEL", "CANCELALLORDERS", "CHANGE", "CLOSESTRATEGY"])
@@ -158,7 +159,7 @@ def test_a_cancel_can_wait_too(service: Service) -> None:
 def test_an_alert_for_several_accounts_is_one_message_and_carried_out_for_each(service: Service) -> None:
     service.warm_up()
     service.place("order-1", account="A, B", delay=5)
-    assert service.wire.operations == [SEND]
+    assert service.wire.operations == [READ, SEND]
     service.pass_time(6)
     assert (service.state("order-1.A"), service.state("order-1.B")) == ("Working", "Working")
 
@@ -215,11 +216,11 @@ def test_a_key_that_is_revoked_meanwhile_opens_nothing(service: Service) -> None
     assert service.queue.messages == []
 
 
-def test_a_delayed_alert_takes_one_read_of_the_key_and_what_it_takes_at_once(service: Service) -> None:
+def test_a_delayed_alert_takes_one_read_of_the_key_and_then_what_it_takes_at_once(service: Service) -> None:
     service.place("order-1", delay=1)
     service.wire.requests.clear()
     service.pass_time(2)
-    assert service.wire.operations == ["GetItem", PUT]
+    assert service.wire.operations == [READ, READ, PUT]
 
 
 # The webhook meets a fault
@@ -239,11 +240,11 @@ def test_a_delayed_alert_takes_one_read_of_the_key_and_what_it_takes_at_once(ser
 )
 def test_a_queue_that_does_not_take_the_message_has_it_sent_again(service: Service, fault: Fault) -> None:
     service.warm_up()
-    service.wire.always = fault
+    service.wire.always = in_writes(fault)
     answer = service.place("order-1", delay=5)
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert answer.headers["Retry-After"] == "5"
-    assert set(service.wire.operations) == {SEND}
+    assert set(service.wire.operations) == {READ, SEND}
     assert service.queue.messages == []
     assert "UnhandledErrors" not in service.output.take()
 
@@ -252,7 +253,7 @@ def test_a_fault_that_passes_at_once_is_not_noticed(service: Service) -> None:
     service.warm_up()
     service.wire.fault_at(SEND, answering(500, "InternalError"), lost_before_commit)
     assert service.place("order-1", delay=5).word == "scheduled"
-    assert service.wire.operations == [SEND] * 3
+    assert service.wire.operations == [READ, *[SEND] * 3]
 
 
 def test_the_attempts_follow_one_another_within_the_time_budget(service: Service) -> None:
@@ -284,7 +285,7 @@ def test_a_message_that_may_be_in_the_queue_is_sent_again_only_if_that_is_safe(
     service: Service, order_id: str | None, word: str
 ) -> None:
     service.warm_up()
-    service.wire.always = lost_after_commit
+    service.wire.always = in_writes(lost_after_commit)
     assert service.place(order_id, delay=5).word == word
     service.wire.always = None
     if order_id:
@@ -299,7 +300,7 @@ def test_a_message_that_surely_is_not_in_the_queue_is_sent_again_even_without_an
     service: Service, fault: Fault
 ) -> None:
     service.warm_up()
-    service.wire.always = fault
+    service.wire.always = in_writes(fault)
     assert service.place(delay=5).word == "temporarily_unavailable"
 
 

@@ -155,7 +155,7 @@ def test_a_close_takes_one_write_more_and_passes_over_the_orders_of_others(servi
     assert service.wire.operations == [UPDATE, QUERY, UPDATE]
 
 
-@pytest.mark.parametrize(("order_id", "operations"), [(None, [READ]), ("order-1", [READ, READ])])
+@pytest.mark.parametrize(("order_id", "operations"), [(None, [READ, READ]), ("order-1", [READ, READ, READ])])
 def test_without_its_template_a_place_takes_one_read_more_only_where_it_may_be_a_duplicate(
     service: Service, order_id: str | None, operations: list[str]
 ) -> None:
