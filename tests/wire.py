@@ -119,6 +119,10 @@ def cut_short(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
     return AWSResponse(request.url, answer.status_code, headers, _Raw(whole[: len(whole) // 2]))
 
 
+COMMITTED: tuple[Fault, ...] = (lost_after_commit, cut_short)
+"""Faults after which what was asked is done, and nobody was told."""
+
+
 def refusal_cut_short(request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
     """Have the table refuse, and end the connection before it said why."""
     return AWSResponse(request.url, 400, HTTPHeaders(), _Raw(b'{"__type":"com.amaz'))

@@ -19,7 +19,7 @@ from tests.integration.test_cancel import (
 )
 from tests.integration.test_faults import PASSING, PATIENCE_SECONDS
 from tests.service import Answer, Item, Service
-from tests.wire import Deliver, Fault, lost_after_commit, lost_before_commit, preceded, through
+from tests.wire import COMMITTED, Deliver, Fault, lost_after_commit, lost_before_commit, preceded, through
 
 BEING_CANCELLED = ["CancelPending", "CancelSubmitted"]
 SWEEPS: dict[str, dict[str, str]] = {
@@ -332,7 +332,7 @@ def test_what_the_table_does_not_take_remains_and_the_next_alert_finishes_it(ser
         503,
         refused("temporarily_unavailable", UNFINISHED) | told(cancelled=["a", "c"], remaining=["b"]),
     )
-    done = fault is lost_after_commit
+    done = fault in COMMITTED
     assert service.open_orders() == ([] if done else ["b"])
     service.wire.always = None
     assert of_account(service, "Sim101").body == cancelled(*([] if done else ["b"]))
