@@ -130,9 +130,7 @@ class Service:
         self.later = Later(queue.settings)
         self.do_later_with(self.later)
         self.courier = Courier(delayed.handler, queue.settings)
-        # A busy machine is not a slow table.
-        monkeypatch.setattr(webhook, "BUDGET_SECONDS", 30)
-        monkeypatch.setattr(delayed, "BUDGET_SECONDS", 30)
+        self.take_time()
 
     def _client_of_later(self, service: str) -> object:
         client = self.queue.handlers_client(service)
@@ -148,6 +146,11 @@ class Service:
         """Have the queue and the schedules be so much later, and done what is due then."""
         self.queue.pass_time(seconds, self.monkeypatch)
         self.courier.round(self.queue.now)
+
+    def take_time(self) -> None:
+        """Have the handlers answer when they can: a busy machine is not a slow table."""
+        self.monkeypatch.setattr(webhook, "BUDGET_SECONDS", 30)
+        self.monkeypatch.setattr(delayed, "BUDGET_SECONDS", 30)
 
     def keep_time(self) -> None:
         """Have the handler answer as soon as it must."""
