@@ -4,18 +4,17 @@ No write without a condition, no read before a write that decides it, never a sc
 request: when an answer is lost and the SDK sends the write again, our own item is recognised by it.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from orderhook import items
-from orderhook.items import Item, plain, wire
+from orderhook.items import Item, aliases, plain, wire
 from orderhook.keys import Key
 from orderhook.orders import (
     CANCELLABLE,
@@ -34,7 +33,7 @@ from orderhook.orders import (
     sources,
     timestamp,
 )
-from orderhook.wire import call, pages, reasons
+from orderhook.wire import call, met_by, pages, reasons
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -49,12 +48,6 @@ _NEW = "attribute_not_exists(pk)"
 def _state_in(states: frozenset[OrderState]) -> tuple[str, Mapping[str, Any]]:
     values = {f":state{number}": {"S": str(state)} for number, state in enumerate(sorted(states))}
     return f"#state IN ({', '.join(values)})", values
-
-
-@lru_cache(64)
-def _aliases(*expressions: str) -> Mapping[str, str]:
-    """Alias every attribute of the expressions: some of their names are reserved words."""
-    return {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
 
 
 _SIGNED = "#version = #version + :one, #request_id = :request_id, #history = list_append(#history, :event)"
@@ -98,14 +91,8 @@ def _changes(stamp: Stamp, state: OrderState, retention: timedelta, more: str = 
 
 def _refused_by(error: ClientError) -> Order | None:
     """Return the order that a failed condition met, None if there is none; raises any other error as it is."""
-    _raise_unless_condition_failed(error)
-    item: Any = error.response.get("Item")
+    item = met_by(error)
     return items.order(item) if item else None
-
-
-def _raise_unless_condition_failed(error: ClientError) -> None:
-    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-        raise error
 
 
 class _Met(NamedTuple):
@@ -275,7 +262,7 @@ class OrderBook:
             "Key": wire(items.order_key(trader, order_id)),
             "UpdateExpression": update,
             "ConditionExpression": condition,
-            "ExpressionAttributeNames": _aliases(update, condition),
+            "ExpressionAttributeNames": aliases(update, condition),
             "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -367,7 +354,7 @@ class OrderBook:
                 "Key": wire(items.strategy_key(stamp.trader, strategy.strategy_id)),
                 "UpdateExpression": update,
                 "ConditionExpression": condition,
-                "ExpressionAttributeNames": _aliases(update, condition),
+                "ExpressionAttributeNames": aliases(update, condition),
                 "ExpressionAttributeValues": wire(
                     values | {":one": 1, ":request_id": stamp.request_id, ":active": StrategyState.ACTIVE}
                 ),
@@ -418,15 +405,14 @@ class OrderBook:
                 Key=wire(items.strategy_key(stamp.trader, strategy_id)),
                 UpdateExpression=update,
                 ConditionExpression=condition,
-                ExpressionAttributeNames=_aliases(update, condition),
+                ExpressionAttributeNames=aliases(update, condition),
                 ExpressionAttributeValues=wire(values | {":one": 1, ":request_id": stamp.request_id}),
                 ReturnValues="ALL_OLD",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as refusal:
-            _raise_unless_condition_failed(refusal)
-            item: Any = refusal.response.get("Item")
-            ours = bool(item) and plain(item)["request_id"] == stamp.request_id
+            item = met_by(refusal)
+            ours = item is not None and plain(item)["request_id"] == stamp.request_id
             return (items.strategy(item) if item else None), ours
         return items.strategy(answer["Attributes"]), True
 
@@ -458,7 +444,7 @@ class OrderBook:
                 ConditionExpression="attribute_exists(pk)" if replacing else _NEW,
             )
         except ClientError as refusal:
-            _raise_unless_condition_failed(refusal)
+            met_by(refusal)
             return False
         return True
 
@@ -498,12 +484,12 @@ class OrderBook:
                 Key=wire(items.key_key(key_id)),
                 UpdateExpression=update,
                 ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeNames=_aliases(update),
+                ExpressionAttributeNames=aliases(update),
                 ExpressionAttributeValues=wire(values),
                 ReturnValues="ALL_NEW",
             )
         except ClientError as refusal:
-            _raise_unless_condition_failed(refusal)
+            met_by(refusal)
             return None
         return items.key(answer["Attributes"])
 
@@ -525,7 +511,7 @@ class OrderBook:
             self._client.query,
             TableName=self._table,
             KeyConditionExpression=condition,
-            ExpressionAttributeNames=_aliases(condition, *options.values()),
+            ExpressionAttributeNames=aliases(condition, *options.values()),
             ExpressionAttributeValues=wire(values),
             ConsistentRead=True,
             **options,

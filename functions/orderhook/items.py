@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from orderhook.keys import Key
@@ -56,7 +57,8 @@ def open_prefix(account: str, instrument: str | None = None) -> str:
     return "".join(part.replace("%", "%25").replace("#", "%23") + "#" for part in parts)
 
 
-def aliases(*expressions: str) -> dict[str, str]:
+@lru_cache(64)  # the same expressions come with every alert
+def aliases(*expressions: str) -> Mapping[str, str]:
     """Alias every attribute of the expressions: some of their names are reserved words."""
     return {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
 
