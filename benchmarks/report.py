@@ -1,6 +1,5 @@
 """The table of results: every measure a ratio of two things measured in turns, in one run."""
 
-import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median, quantiles
 
+from tests import machine
 from tests.runtime import artifact
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -96,7 +96,7 @@ in turns, in one run: the ratios can be compared from machine to machine, the mi
 {_missed(rows)}
 ## How
 
-- Machine: {_machine()}.
+- Machine: {machine.described()}.
 - The function: {packages}, on Python {artifact.python().minor},
   started by awslambdaric {version("awslambdaric")} behind the aws-lambda-rie of the SAM CLI.
 - The table: {engine}.
@@ -112,15 +112,3 @@ in turns, in one run: the ratios can be compared from machine to machine, the mi
 def _missed(rows: Iterable[Row | Fact]) -> str:
     reasons = [f"- **{row.measure}**, beside {row.beside}: {row.why_not}" for row in rows if not row.reached]
     return "\n".join(["", "## Not reached", "", *reasons, ""]) if reasons else ""
-
-
-def _machine() -> str:
-    cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
-    cores = sum(line.startswith("processor") for line in _lines("/proc/cpuinfo"))
-    memory = next((int(line.split()[1]) >> 20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
-    return f"{cpu or platform.machine()}, {cores} cores, {memory} GB, {platform.system()} {platform.release()}"
-
-
-def _lines(path: str) -> list[str]:
-    file = Path(path)
-    return file.read_text().splitlines() if file.exists() else []

@@ -4,29 +4,31 @@
 
 import base64
 import gc
-import json
 import os
 import secrets
-import sys
 import time
-import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
+from importlib import import_module
 from typing import Any
 
 # Imports make a great many objects and hardly any garbage: looking for it took a twentieth of the cold start.
 gc.disable()
 
-# First, and from here: its long regular expressions are compiled by recursion. At the depth where botocore imports it
-# that crosses the edge of a 16 KB chunk of CPython's stack, mapped anew each time: a sixth of the cold start.
-import urllib3  # noqa: F401
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+# Python looks these codecs up by name, for a host and for an alert: the first alert would wait for them.
+import encodings.idna
+import encodings.utf_8_sig  # noqa: F401
 
-from orderhook import execution, payload, responses
+from orderhook.stack import call_roomily
+
+# Everything that the imports below ask for. At an unlucky depth this would take a tenth longer.
+for _module in ("aws_lambda_powertools", "orderhook.commands"):
+    call_roomily(import_module, _module)
+
+from orderhook import commands, execution, journal, payload, responses
 from orderhook.alerts import AlertLog, as_sent, id_prefix
 from orderhook.book import OrderBook
+from orderhook.controls import Controls
 from orderhook.deadline import DeadlineError, call_until
 from orderhook.errors import (
     DuplicateFieldError,
@@ -38,26 +40,27 @@ from orderhook.errors import (
     SourceNotAllowedError,
     TemporarilyUnavailableError,
 )
-from orderhook.execution import LOGGED, Desk, Trail
+from orderhook.execution import Desk, Trail
 from orderhook.keys import Key, KeyRing, holds_key
+from orderhook.later import Later
 from orderhook.orders import Stamp
 from orderhook.responses import Response
 from orderhook.settings import Settings
-from orderhook.wire import connect, may_have_written, time_budget, why
+from orderhook.wire import connect, may_have_written, time_budget
 
 BUDGET_SECONDS = 2.2
 """TradingView gives up after 3 s; what is left is for the way there and back."""
 
 _UNAVAILABLE = "This alert could not be answered. Send it again; it is safe."
 
-# One encoder for all lines; by itself, Logger makes one for each, and tries to read each message as JSON.
-_json = json.JSONEncoder(default=str, separators=(",", ":"), ensure_ascii=False).encode
-logger = Logger(json_serializer=_json, json_deserializer=str)
 settings = Settings.from_environment(os.environ)
-_client = connect()
+_client = call_roomily(connect)
 book = OrderBook(_client, settings.table, settings.retention)
 alerts = AlertLog(_client, settings.table, settings.alert_retention)
+controls = Controls(_client, settings.table)
+later = Later(settings.later) if settings.later else None
 keyring = KeyRing(book.key, settings.key_cache_seconds)
+call_roomily(commands.load, commands.COMMANDS if settings.starts_ahead else ["CANCEL"])
 
 gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
 gc.enable()
@@ -79,27 +82,23 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
             response = call_until(deadline, _answer, event, now, trail)
         except DeadlineError:
             response = _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
-        _record(trail, now, response["statusCode"], _milliseconds_since(started), deadline)
-    _log(trail, response["statusCode"], _milliseconds_since(started))
+        _record(trail, now, response["statusCode"], journal.milliseconds_since(started), deadline)
+    journal.log(trail, response["statusCode"], journal.milliseconds_since(started))
     return response
-
-
-def _milliseconds_since(started: float) -> float:
-    return round((time.monotonic() - started) * 1000, 1)
 
 
 def _answer(event: Mapping[str, Any], now: datetime, trail: Trail) -> Response:
     try:
         pairs, key = _authenticate(event, trail)
         alert = execution.read(payload.read_fields(pairs), key, trail)
-        outcome = execution.carry_out(alert, Desk(book), Stamp(key.trader, key.key_id, trail.request_id, now))
+        stamp = Stamp(key.trader, key.key_id, trail.request_id, now)
+        outcome = execution.carry_out(alert, Desk(book, controls, later), stamp)
     except OrderhookError as error:
         return _refuse(error, trail)
     except Exception as defect:
-        _report(defect, trail)
+        journal.report(defect, trail.request_id)
         return _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
-    trail.outcome, trail.state = outcome.status, outcome.state
-    trail.order_ids, trail.duplicate = outcome.order_ids, outcome.is_duplicate
+    trail.note_success(outcome)
     warnings = [responses.ignored_field(str(trail.command), name) for name in alert.ignored]
     return responses.success(outcome, warnings, trail.request_id)
 
@@ -109,8 +108,7 @@ def _refuse(error: OrderhookError, trail: Trail) -> Response:
         error = OutcomeUnknownError(
             "The order may or may not have been placed: look before you send it again. An order_id makes that safe."
         )
-    trail.outcome, trail.field, trail.state = responses.code(error), error.field, error.state
-    trail.detail = error.detail
+    trail.note_refusal(error)
     return responses.refusal(error, trail.request_id)
 
 
@@ -138,8 +136,8 @@ def _authenticate(event: Mapping[str, Any], trail: Trail) -> tuple[list[payload.
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
-    body = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
+    body: Any = _at(event, "body") or ""
+    if not _at(event, "isBase64Encoded"):
         return str(body).encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
@@ -161,39 +159,7 @@ def _at(event: object, *path: str) -> object:
 
 
 def _record(trail: Trail, now: datetime, status: int, milliseconds: float, deadline: float) -> None:
-    """Leave the record of an authenticated alert in the time that is left; without it, all else is as it is."""
-    if trail.key is None:
-        return
-    try:
-        record = execution.record(trail, trail.key, now, status=status, milliseconds=milliseconds)
-        call_until(deadline, alerts.put, record)
-    except (Exception, DeadlineError) as failure:
-        logger.warning("alert not recorded", request_id=trail.request_id, reason=why(failure))
-        _count("AlertsNotRecorded")
-
-
-def _log(trail: Trail, status: int, milliseconds: float) -> None:
-    known = {name: value for name in LOGGED if (value := getattr(trail, name)) is not None}
-    logger.info("alert", status=status, milliseconds=milliseconds, **known)
-    _count("Alerts", outcome=str(trail.outcome))
-
-
-def _report(defect: Exception, trail: Trail) -> None:
-    """Log where a defect struck. Its message stays out: it may quote the payload."""
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(defect.__traceback__)]
-    logger.error("defect", request_id=trail.request_id, defect=type(defect).__name__, frames=frames)
-    _count("UnhandledErrors")
-
-
-def _count(name: str, **dimensions: str) -> None:
-    sys.stdout.write(_json(_metric(name, **dimensions).serialize_metric_set()) + "\n")
-
-
-@cache
-def _metric(name: str, **dimensions: str) -> EphemeralMetrics:
-    """Return a metric of value 1 to be written again and again; the time of each is taken when it is serialized."""
-    metric = EphemeralMetrics()
-    metric.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    for dimension, value in {"service": logger.service, **dimensions}.items():
-        metric.add_dimension(dimension, value)
-    return metric
+    """Leave the record of an authenticated alert; of any other it is not known whose it is."""
+    if trail.key is not None:
+        made = execution.record(trail, trail.key, now, status=status, milliseconds=milliseconds)
+        journal.record(alerts, made, trail, deadline)

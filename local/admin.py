@@ -1,4 +1,4 @@
-"""Keys and templates: what a person types, checked by the rules that alerts are checked by."""
+"""Keys, templates and the kill switch: what a person types, checked by the rules that alerts are checked by."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from orderhook import keys
 from orderhook.book import OrderBook
-from orderhook.commands import COMMANDS
+from orderhook.commands import SCOPES
 from orderhook.commands.fields import Id, Label, Qty
 from orderhook.errors import InvalidValueError
 from orderhook.keys import Key
@@ -41,13 +41,37 @@ def create_key(book: OrderBook, *, trader: str, label: str, scopes: Iterable[str
     Raises InvalidValueError.
     """
     words = frozenset(map(upper, scopes))
-    for word in words - COMMANDS.keys():
-        raise InvalidValueError(f"There is no command {word!a} to allow; there are {', '.join(COMMANDS)}.")
+    for word in words.difference(SCOPES):
+        raise InvalidValueError(f"There is no command {word!a} to allow; there are {', '.join(SCOPES)}.")
     secret, key = keys.issue(
-        trader=checked_trader(trader), label=_Form(label=label).label, scopes=words, created=timestamp(now)
+        trader=checked_trader(trader),
+        label=_Form(label=label).label,
+        scopes=words,
+        created=timestamp(now),
+        strict_kill_switch=stops_cancels(book, trader),
     )
     book.put_key(key)
     return secret, key
+
+
+def keys_of(book: OrderBook, trader: str) -> list[Key]:
+    """Return the stored halves of a trader's keys, revoked ones too."""
+    stored = book.keys()
+    return [key for key in stored if key.trader == trader]
+
+
+def stops_cancels(book: OrderBook, trader: str) -> bool:
+    """Tell whether the trader's kill switch stops what reduces risk, too: every key of a trader says the same."""
+    return any(key.strict_kill_switch for key in keys_of(book, trader))
+
+
+def set_stops_cancels(book: OrderBook, trader: str, *, stops: bool) -> None:
+    """Set it on every key of the trader; raises InvalidValueError if there is none to keep it."""
+    found = keys_of(book, trader)
+    if not found:
+        raise InvalidValueError(f"{trader} has no key to keep this with: create one first.")
+    for key in found:
+        book.set_strict_kill_switch(key.key_id, strict=stops)
 
 
 def make_template(name: str, brackets: Iterable[str]) -> Template:

@@ -9,7 +9,14 @@ from pydantic import ValidationError
 from orderhook import commands, execution, payload, responses
 from orderhook.commands import Command
 from orderhook.commands.cancel import Cancel
+from orderhook.commands.cancel_orders import CancelAllOrders, CancelOrders
+from orderhook.commands.cancel_replace import CancelReplace, next_order_id
+from orderhook.commands.change import Change
+from orderhook.commands.close_strategy import CloseStrategy
+from orderhook.commands.controlled import Controlled
+from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.place import Place
+from orderhook.commands.target import Targeted
 from orderhook.errors import (
     DuplicateFieldError,
     InvalidSecretKeyError,
@@ -21,6 +28,7 @@ from orderhook.errors import (
 from orderhook.keys import holds_key, key_id_of
 from orderhook.orders import decimal_text
 from orderhook.payload import Pair, Split
+from orderhook.windows import clock
 
 _SHORTEST_MASKED = 16
 
@@ -169,19 +177,46 @@ def _faults(kind: type[Command], fields: dict[str, str]) -> Iterator[OrderhookEr
 
 
 def sentence(command: Command) -> str:
-    """Say what a command would do."""
+    """Say what a command would do, and when."""
+    what = _what(command)
+    return f"{what}, {command.delay} s after the alert comes in" if command.delay else what
+
+
+def _what(command: Command) -> str:
     match command:
         case Cancel():
-            what = f"order {command.order_id}"
-            if command.strategy_id:
-                what += f" {'of' if command.order_name else 'if it belongs to'} strategy {command.strategy_id}"
-            return f"would cancel {what}"
+            return f"would cancel {_target(command)}"
+        case Change():
+            values = (f"{name.replace('_price', '')} {decimal_text(Decimal(new))}" for name, new in command.new.items())
+            return f"would change {_target(command)} to {', '.join((*values, *_bounds(command)))}"
+        case CancelReplace():
+            # Its strategy_id is the new order's; only a name is looked up in it.
+            old = _target(command) if command.order_name else f"order {command.order_id}"
+            new_id = None if command.order_name else next_order_id(command.order_id)
+            return f"would cancel {old} and place {', '.join((*_phrases(command, new_id), *_bounds(command)))}"
         case Place():
-            return f"would place {', '.join(_phrases(command))}"
+            return f"would place {', '.join((*_phrases(command, command.order_id), *_bounds(command)))}"
+        case CancelOrders():
+            of_instrument = f" in {command.instrument}" if command.instrument else ""
+            return f"would cancel every working order of account {command.account}{of_instrument}"
+        case CancelAllOrders():
+            return "would cancel every working order of every account"
+        case CloseStrategy():
+            return f"would close strategy {command.strategy_id} and cancel its working orders"
+        case KillSwitch():
+            return f"would turn the kill switch {'on' if command.kill_switch else 'off'}"
     return f"would give the command {command.word}"
 
 
-def _phrases(place: Place) -> Iterator[str]:
+def _target(command: Targeted) -> str:
+    if not command.strategy_id:
+        return f"order {command.order_id}"
+    return (
+        f"order {command.order_id} {'of' if command.order_name else 'if it belongs to'} strategy {command.strategy_id}"
+    )
+
+
+def _phrases(place: Place, order_id: str | None) -> Iterator[str]:
     yield f"{place.action} {place.qty} {place.instrument} {place.order_type}"
     texts = {
         "limit_price": "limit",
@@ -197,7 +232,21 @@ def _phrases(place: Place) -> Iterator[str]:
         "stop_loss_limit": "with a stop limit at",
         "oco_id": "in OCO group",
     }
+    values = {**dict(place), "order_id": order_id}
     for name, text in texts.items():
-        value = getattr(place, name)
+        value = values[name]
         if value is not None:
             yield f"{text} {decimal_text(value) if isinstance(value, Decimal) else value}".strip()
+    if place.cancel_after:
+        yield f"cancelled {place.cancel_after} min later if it is still open"
+
+
+def _bounds(command: Controlled) -> Iterator[str]:
+    window = command.window
+    if window:
+        yield f"from {clock(window.start)} to {clock(window.end)} in New York"
+        if window.closing_only_after is not None:
+            yield f"but not from {clock(window.closing_only_after)} on"
+    if command.rate_limit:
+        alerts, seconds = command.rate_limit
+        yield f"at most {alerts} times in {seconds} s among alerts of id {command.id}"

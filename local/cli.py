@@ -1,9 +1,10 @@
 """The `orderhook` command: its commands, options and exit codes."""
 
 import os
+import secrets
 import sys
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,6 +23,7 @@ from local.options import (
     fail,
     target_of,
 )
+from orderhook.orders import Stamp
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -134,6 +136,43 @@ def orders(
 
 
 app.command("order")(cli_records.order)
+
+
+@app.command("kill-switch")
+def kill_switch(
+    turn: Annotated[
+        Literal["on", "off"] | None, typer.Argument(help="How to turn it; leave it out to see how it is.")
+    ] = None,
+    stops_cancels: Annotated[
+        Literal["yes", "no"] | None,
+        typer.Option(help="Whether it stops cancels too, which only reduce risk. At first it does not."),
+    ] = None,
+    trader: Trader = "main",
+    table_name: TableName = None,
+    stack: StackName = None,
+    endpoint_url: EndpointUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a trader's kill switch on or off, say what it stops, or see how it is."""
+    with book_of(table_name, stack, endpoint_url) as (book, chosen):
+        trader = admin.checked_trader(trader)
+        controls = target.controls(chosen, os.environ)
+        if stops_cancels:
+            admin.set_stops_cancels(book, trader, stops=stops_cancels == "yes")
+        if turn:
+            stamp = Stamp(trader, "orderhook", secrets.token_hex(16), datetime.now(UTC))
+            controls.turn_kill_switch(stamp, on=turn == "on")
+        state, strict = controls.kill_switch(trader), admin.stops_cancels(book, trader)
+    if as_json:
+        show.as_json({"trader": trader, "on": state.on, "since": state.since, "stops_cancels": strict})
+        return
+    since = f" since {show.moment(state.since)}" if state.since else ""
+    show.line(
+        f"The kill switch of {trader} is {'on' if state.on else 'off'}{since}.", show.BAD if state.on else show.GOOD
+    )
+    show.line(f"While it is on, cancels {'are refused too' if strict else 'pass'}.")
+    if stops_cancels:
+        show.line("Functions remember keys, and this with them, for up to 30 s.")
 
 
 @keys_app.command("create")

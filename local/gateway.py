@@ -17,6 +17,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from local.embedded import Door
+from local.show import answer_word, counted
 
 ROUTE = "/webhook"
 MAX_BYTES = 10_000_000
@@ -51,7 +52,8 @@ class Gateway:
         self._handler = handler
         self._tell = tell
         self._door = door
-        self._turn: AbstractContextManager[object] = Lock() if door else nullcontext()
+        self.turn: AbstractContextManager[object] = Lock() if door else nullcontext()
+        """Whoever else calls functions over the same table waits for it."""
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         """Answer one request."""
@@ -67,11 +69,11 @@ class Gateway:
         except ClientDisconnected:
             return _message(400, "Bad Request")
         if self._door and request.headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
-            with self._turn:
+            with self.turn:
                 return self._door(request)
         if (request.method, request.path) != ("POST", ROUTE):
             return _message(404, "Not Found")
-        with self._turn:
+        with self.turn:
             started = time.monotonic()
             answer = self._handler(event(request, arrived), None)
             milliseconds = (time.monotonic() - started) * 1000
@@ -144,9 +146,14 @@ def _message(status: int, message: str) -> Response:
 def _line(arrived: datetime, answer: Mapping[str, Any], milliseconds: float) -> str:
     """Return the log line of a request: from its answer only, which never holds a key."""
     body = json.loads(answer["body"])
-    words = [body.get("status") or body.get("error"), body.get("order_id") or body.get("field") or ""]
+    about = body.get("order_id") or body.get("strategy_id") or body.get("field")
+    words = " ".join(filter(None, (answer_word(body), about)))
+    if "counts" in body:
+        words += f": {counted(body['counts'])}"
+    if "results" in body:
+        words += f": {len(body['results'])} accounts"
     time_of_day = arrived.astimezone().strftime("%H:%M:%S")
-    return f"{time_of_day}  {answer['statusCode']}  {' '.join(words).strip()}  ({milliseconds:.0f} ms)"
+    return f"{time_of_day}  {answer['statusCode']}  {words}  ({milliseconds:.0f} ms)"
 
 
 def listen(host: str, port: int) -> socket.socket:

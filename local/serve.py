@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack, redirect_stdout
 from datetime import UTC, datetime
 
-from local import demo, gateway, show
+from local import demo, embedded, gateway, later, show
 from local.table import create_table
 from local.target import Target, explained, local_credentials
 from orderhook.book import OrderBook
+from orderhook.settings import LaterSettings
 from orderhook.wire import connect
 
 
@@ -23,12 +24,9 @@ def serve(host: str, port: int, target: Target) -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(gateway.listen(host, port))
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        door = None
-        if target.in_memory:
-            from local import embedded  # half of the start-up time: only who needs it waits
-
-            door = stack.enter_context(embedded.dynamodb())
+        door = stack.enter_context(embedded.everything()) if target.in_memory else None
         os.environ |= _environment(target, os.environ)
+        queue = _queue(target, stack)
         with explained(target):
             import webhook  # reads the environment and makes its client
 
@@ -37,7 +35,25 @@ def serve(host: str, port: int, target: Target) -> None:
         application = gateway.Gateway(webhook.handler, lambda line: show.line(line, show.DIM, error=True), door)
         # Metrics are printed for CloudWatch to collect from the log, and nobody does so here.
         stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
+        if queue:
+            import delayed  # as webhook
+
+            stack.enter_context(later.at_work(later.Courier(delayed.handler, queue, application.turn)))
         gateway.serve_forever(listener, application)
+
+
+def _queue(target: Target, stack: ExitStack) -> LaterSettings | None:
+    """Make what the functions need to do things later, and lead them there; not for a table on AWS.
+
+    What waits is lost when this stops, as it must not be for orders that are not a demo's.
+    """
+    if not target.is_local:
+        return None
+    if not target.in_memory:
+        stack.enter_context(embedded.queue_and_schedules(os.environ["AWS_DEFAULT_REGION"]))
+    made = later.create_queue()
+    os.environ |= later.environment(made)
+    return made
 
 
 def _environment(target: Target, environment: Mapping[str, str]) -> dict[str, str]:
@@ -77,6 +93,9 @@ def _welcome(url: str, target: Target, book: OrderBook) -> None:
         _welcome_to_demo(url, target, book)
     else:
         show.line(f"{target}; `orderhook keys create --table {target.table}` issues a key for it")
+        show.line(
+            "delay and cancel_after are refused here: only a deployed stack keeps for sure what is to be done later"
+        )
     show.line()
     show.line("orderhook is running; Ctrl-C stops it.", show.GOOD)
 

@@ -18,6 +18,9 @@ GOOD, BAD, WARNING, DIM = "green", "bold red", "yellow", "dim"
 _UNBROKEN = 10_000
 """A width at which no line is wrapped or cut, for what is not a terminal."""
 
+_FEW = 5
+"""So many ids of a long list are shown."""
+
 Cell = str | Text
 
 
@@ -171,17 +174,44 @@ def _points(points: Any) -> str:
 def answer(status: int, body: Mapping[str, Any]) -> None:
     """Print what the webhook answered."""
     good = body.get("success") is True
-    # API Gateway's own refusals have a message and nothing else.
-    line(printable(f"{status} {body.get('status') or body.get('error') or body.get('message')}"), GOOD if good else BAD)
+    line(printable(f"{status} {answer_word(body)}"), GOOD if good else BAD)
     if "detail" in body:
         line(printable(str(body["detail"])))
     told = {"success", "status", "error", "message", "detail", "warnings"}
     for name, value in body.items():
         if name not in told:
-            text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-            line(printable(f"  {name:<15} {text}"))
+            for number, text in enumerate(_texts(value)):
+                line(printable(f"  {name if number == 0 else '':<15} {text}"))
     for warning in body.get("warnings", []):
         line(printable(f"Warning: {warning['detail']}"), WARNING)
+
+
+def _texts(value: Any) -> list[str]:
+    """Return a value of an answer as lines; of many ids the first few, because their number is told besides."""
+    if isinstance(value, dict):
+        return [", ".join(f"{name} {member}" for name, member in value.items())]
+    if not isinstance(value, list):
+        return [f"{value}"]
+    if value and isinstance(value[0], dict):  # the results of several accounts
+        return [f"{each['account']}: {_result(each)}" for each in value]
+    more = f" and {len(value) - _FEW} more" if len(value) > _FEW else ""
+    return [", ".join(map(str, value[:_FEW])) + more] if value else []
+
+
+def _result(result: Mapping[str, Any]) -> str:
+    parts = (answer_word(result), result.get("order_id") or result.get("strategy_id"), result.get("detail"))
+    counts = [counted(result["counts"])] if "counts" in result else []
+    return ", ".join(filter(None, (*parts, *counts)))
+
+
+def answer_word(body: Mapping[str, Any]) -> str:
+    """Return the status word of a success, the code of a refusal; API Gateway's own has a message and nothing else."""
+    return str(body.get("status") or body.get("error") or body.get("message"))
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return how many orders a command over many met, by what became of them."""
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no orders"
 
 
 def reading(found: Reading) -> None:

@@ -19,6 +19,7 @@ from botocore.exceptions import (
 
 from orderhook.alerts import AlertLog
 from orderhook.book import OrderBook
+from orderhook.controls import Controls
 from orderhook.errors import TemporarilyUnavailableError
 
 if TYPE_CHECKING:
@@ -121,6 +122,11 @@ def book(target: Target, environment: Mapping[str, str]) -> OrderBook:
 def alert_log(target: Target, environment: Mapping[str, str]) -> AlertLog:
     """Return the target's records of alerts, to be read: the function alone writes them."""
     return AlertLog(connect(target, environment), target.table, retention=timedelta(0))
+
+
+def controls(target: Target, environment: Mapping[str, str]) -> Controls:
+    """Return the controls in the target's table."""
+    return Controls(connect(target, environment), target.table)
 
 
 @contextmanager

@@ -19,13 +19,15 @@ os.environ |= {
     "POWERTOOLS_SERVICE_NAME": "orderhook",
     "POWERTOOLS_METRICS_NAMESPACE": "orderhook",
 }
-for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "ORDERHOOK_ALLOWED_SOURCES"):
+for name in ("AWS_PROFILE", "ORDERHOOK_ALLOWED_SOURCES", *(it for it in os.environ if it.startswith("AWS_ENDPOINT_"))):
     os.environ.pop(name, None)
 
 # After the environment, and moto before any client: webhook makes its client when it is imported.
 import moto  # noqa: E402, F401
 import pytest  # noqa: E402
 
+from tests import queues  # noqa: E402
+from tests.queues import Queue  # noqa: E402
 from tests.service import Output, Service, Table  # noqa: E402
 
 
@@ -35,9 +37,16 @@ def output(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     return Output(lambda: "".join(capsys.readouterr()), monkeypatch)
 
 
+@pytest.fixture(scope="session")
+def queue() -> Iterator[Queue]:
+    """One queue and one group of schedules for all tests: moto's in every tier."""
+    with queues.in_process() as queue:
+        yield queue
+
+
 @pytest.fixture
-def service(table: Table, output: Output, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """The handler over the tier's table, with a trader of this test's own."""
-    made = Service(table, output, monkeypatch)
+def service(table: Table, queue: Queue, output: Output, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """The handlers over the tier's table, with a trader of this test's own."""
+    made = Service(table, queue, output, monkeypatch)
     yield made
     made.clear_away()

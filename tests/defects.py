@@ -1,5 +1,6 @@
 """Defects to be patched into the running product: whoever watches it has to notice each."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import webhook
 from orderhook import book, items
 from orderhook.book import OrderBook, Written
+from orderhook.commands import sweep
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.place import Place
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, OrderState, Stamp, sources
@@ -93,6 +95,42 @@ def an_answer_before_the_write(patch: Patch) -> None:
 
     patch.setattr(OrderBook, "cancel", cancel)
 
+
+def a_change_below_what_is_filled(patch: Patch) -> None:
+    update = OrderBook._update
+
+    def unbounded(self: OrderBook, stamp: Stamp, order_id: str, text: str, condition: str, values: Any) -> Written:
+        return update(self, stamp, order_id, text, condition.replace(" AND #filled <= :qty", ""), values)
+
+    patch.setattr(OrderBook, "_update", unbounded)
+
+
+def a_replacement_of_what_is_finished(patch: Patch) -> None:
+    transact = OrderBook._transact
+
+    def careless(self: OrderBook, stamp: Stamp, first: list[Any], *rest: Any, **more: Any) -> Any:
+        for part in first:
+            if "Update" in part and ":replaced_by" in part["Update"]["ExpressionAttributeValues"]:
+                part["Update"]["ConditionExpression"] = "attribute_exists(#state)"
+                values = part["Update"]["ExpressionAttributeValues"]
+                part["Update"]["ExpressionAttributeValues"] = {
+                    name: value for name, value in values.items() if not re.fullmatch(r":state\d+", name)
+                }
+        return transact(self, stamp, first, *rest, **more)
+
+    patch.setattr(OrderBook, "_transact", careless)
+
+
+def a_sweep_that_answers_without_writing(patch: Patch) -> None:
+    patch.setattr(sweep, "_cancel", lambda *_: "cancelled")
+
+
+OF_MORE_COMMANDS: tuple[Defect, ...] = (
+    a_change_below_what_is_filled,
+    a_replacement_of_what_is_finished,
+    a_sweep_that_answers_without_writing,
+)
+"""In CHANGE, CANCELREPLACE and CANCELORDERS: the races play these commands, the model of the book does not."""
 
 SEEDED: tuple[Defect, ...] = (
     a_write_without_condition,

@@ -61,18 +61,27 @@ class Exchange:
 
     def reply(self, answer: Answer, pause: float = 0) -> None:
         """Answer the client; with a pause (seconds), byte by byte."""
-        handler = self._handler
-        handler.send_response_only(answer.status)
-        for name, value in _without_hop(answer.headers).items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(answer.body)))
-        handler.end_headers()
+        handler = self._begin(answer)
         step = 1 if pause else len(answer.body) or 1
         for start in range(0, len(answer.body), step):
             if pause:
                 handler.wfile.flush()
                 self.wait(pause)
             handler.wfile.write(answer.body[start : start + step])
+
+    def reply_in_part(self, answer: Answer, share: float) -> None:
+        """Answer with the beginning of the body, and hang up."""
+        self._begin(answer).wfile.write(answer.body[: int(len(answer.body) * share)])
+        self.hang_up()
+
+    def _begin(self, answer: Answer) -> "_Handler":
+        handler = self._handler
+        handler.send_response_only(answer.status)
+        for name, value in _without_hop(answer.headers).items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(answer.body)))
+        handler.end_headers()
+        return handler
 
     def hang_up(self) -> None:
         """Close the connection; the client reads an end where an answer should be."""
@@ -103,6 +112,11 @@ def lose_response(exchange: Exchange) -> None:
     """Hang up after DynamoDB has answered: what was asked is done, and the client does not know."""
     exchange.forward()
     exchange.hang_up()
+
+
+def cut_response(exchange: Exchange) -> None:
+    """Hang up in the middle of the answer; what was asked is done."""
+    exchange.reply_in_part(exchange.forward(), 0.5)
 
 
 def delay_request(seconds: float) -> Fault:
@@ -273,7 +287,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) < length:  # the connection ended in the middle of it
+            self.close_connection = True
+            return
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
         request = Request(operation, json.loads(body), time.monotonic())
         self.server.proxy.fault_for(request)(Exchange(self, request, body))

@@ -12,14 +12,20 @@ from uuid import uuid4
 
 import pytest
 
+import delayed
 import webhook
-from orderhook import items, keys
+from local.later import Courier
+from orderhook import items, journal, keys
+from orderhook import later as later_module
 from orderhook.alerts import AlertLog, AlertRecord
 from orderhook.book import OrderBook
+from orderhook.controls import Controls
 from orderhook.keys import KeyRing
+from orderhook.later import Later
 from orderhook.orders import OrderState, Strategy, StrategyState
 from orderhook.wire import connect
 from tests.builders import ENTRY, Event, alert, event, order, stamp
+from tests.queues import Queue
 from tests.wire import Deliver, Wire
 
 if TYPE_CHECKING:
@@ -45,11 +51,13 @@ class Table:
     """How a request gets there past the hooks of a client."""
     read_all: Callable[[], list[Item]]
     """How to see every item, of all traders, in DynamoDB's own form."""
+    checkpoint: Callable[[], Callable[[], None]] | None = None
+    """Remember what the table holds, and return how to have it hold that again, where there is a fast way to."""
 
     @cached_property
     def handlers_client(self) -> "DynamoDBClient":
         """The client of the handler, on which a test's wire is."""
-        return connect(**self.options)
+        return connect("dynamodb", **self.options)
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ class Output:
     def __init__(self, take: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
         """Take what was written with `take`."""
         self.take = take
-        monkeypatch.setattr(webhook.logger.registered_handler, "stream", _Stdout())
+        monkeypatch.setattr(journal.logger.registered_handler, "stream", _Stdout())
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.take().splitlines()]
@@ -103,42 +111,71 @@ class Service:
     What a test arranges and inspects goes through `book` and is not on the `wire`, which is the handler's alone.
     """
 
-    def __init__(self, table: Table, output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, table: Table, queue: Queue, output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
         self.table = table
+        self.queue = queue
         self.output = output
         self.wire = Wire(table.deliver)
         self.trader = f"trader-{uuid4().hex}"
-        self._monkeypatch = monkeypatch
+        self.monkeypatch = monkeypatch
         self.book = OrderBook(table.client, table.name, RETENTION)
+        self.controls = Controls(table.client, table.name)
         self.key = self.issue_key()
         self.wire.watch(table.handlers_client)
         self.wired_book = OrderBook(table.handlers_client, table.name, RETENTION)
         self.work_on(self.wired_book)
         self.alerts = AlertLog(table.client, table.name, ALERT_RETENTION)
         self.record_in(AlertLog(table.handlers_client, table.name, ALERT_RETENTION))
-        # A busy machine is not a slow table.
-        monkeypatch.setattr(webhook, "BUDGET_SECONDS", 30)
+        monkeypatch.setattr(later_module, "connect", self._client_of_later)
+        self.later = Later(queue.settings)
+        self.do_later_with(self.later)
+        self.courier = Courier(delayed.handler, queue.settings)
+        self.take_time()
+
+    def _client_of_later(self, service: str) -> object:
+        client = self.queue.handlers_client(service)
+        self.wire.watch(client, self.queue.deliver)
+        return client
+
+    def do_later_with(self, later: Later | None) -> None:
+        """Have the handlers put off with this what is to be done later; None is a deployment without a queue."""
+        self.monkeypatch.setattr(webhook, "later", later)
+        self.monkeypatch.setattr(delayed, "later", later)
+
+    def pass_time(self, seconds: float) -> None:
+        """Have the queue and the schedules be so much later, and done what is due then."""
+        self.queue.pass_time(seconds, self.monkeypatch)
+        self.courier.round(self.queue.now)
+
+    def take_time(self) -> None:
+        """Have the handlers answer when they can: a busy machine is not a slow table."""
+        self.monkeypatch.setattr(webhook, "BUDGET_SECONDS", 30)
+        self.monkeypatch.setattr(delayed, "BUDGET_SECONDS", 30)
 
     def keep_time(self) -> None:
         """Have the handler answer as soon as it must."""
-        self._monkeypatch.setattr(webhook, "BUDGET_SECONDS", BUDGET_SECONDS)
+        self.monkeypatch.setattr(webhook, "BUDGET_SECONDS", BUDGET_SECONDS)
 
     def work_on(self, book: OrderBook, *, key_cache_seconds: float = 30) -> None:
-        """Have the handler work on this book, with an empty cache of keys."""
-        self._monkeypatch.setattr(webhook, "book", book)
-        self._monkeypatch.setattr(webhook, "keyring", KeyRing(book.key, key_cache_seconds))
+        """Have the handler work on this book and the controls in its table, with an empty cache of keys."""
+        self.write_to(book)
+        self.monkeypatch.setattr(webhook, "controls", Controls(book._client, book._table))
+        self.monkeypatch.setattr(delayed, "controls", Controls(book._client, book._table))
+        self.monkeypatch.setattr(webhook, "keyring", KeyRing(book.key, key_cache_seconds))
 
     def write_to(self, book: OrderBook) -> None:
-        """Have the handler write to this book, and know the keys that it knows."""
-        self._monkeypatch.setattr(webhook, "book", book)
+        """Have the handler write orders to this book, and know the keys and the controls that it knows."""
+        self.monkeypatch.setattr(webhook, "book", book)
+        self.monkeypatch.setattr(delayed, "book", book)
 
     def record_in(self, log: AlertLog) -> None:
         """Have the handler leave its records of alerts here."""
-        self._monkeypatch.setattr(webhook, "alerts", log)
+        self.monkeypatch.setattr(webhook, "alerts", log)
+        self.monkeypatch.setattr(delayed, "alerts", log)
 
     def allow_sources(self, *networks: str) -> None:
         allowed = tuple(map(ip_network, networks))
-        self._monkeypatch.setattr(webhook, "settings", replace(webhook.settings, allowed_sources=allowed))
+        self.monkeypatch.setattr(webhook, "settings", replace(webhook.settings, allowed_sources=allowed))
 
     # Alerts
 
@@ -148,6 +185,10 @@ class Service:
 
     def cancel(self, order_id: str, **fields: object) -> Answer:
         return self.send("CANCEL", order_id=order_id, **fields)
+
+    def turn(self, kill_switch: str, **fields: object) -> Answer:
+        """Turn the kill switch with the trader's key, or the one among `fields`."""
+        return self.post(alert({"key": self.key, "kill_switch": kill_switch, **fields}))
 
     def place(self, order_id: str | None = None, **changes: object) -> Answer:
         """Send a PLACE of builders.ENTRY with these changes."""
@@ -168,9 +209,16 @@ class Service:
 
     # Arrangements
 
-    def issue_key(self, *, trader: str | None = None, scopes: frozenset[str] = frozenset()) -> str:
-        created = "2026-01-02T03:04:05.000000Z"
-        secret, key = keys.issue(trader=trader or self.trader, label="a test's", scopes=scopes, created=created)
+    def issue_key(
+        self, *, trader: str | None = None, scopes: frozenset[str] = frozenset(), strict_kill_switch: bool = False
+    ) -> str:
+        secret, key = keys.issue(
+            trader=trader or self.trader,
+            label="a test's",
+            scopes=scopes,
+            created="2026-01-02T03:04:05.000000Z",
+            strict_kill_switch=strict_kill_switch,
+        )
         self.book.put_key(key)
         return secret
 
@@ -189,6 +237,11 @@ class Service:
         bound = order(placed, order_id, strategy_id=strategy.strategy_id, order_name=name)
         assert self.book.place_in_strategy(placed, strategy, [bound], join=False).done
         self._bring_to(state, order_id, filled)
+
+    def fill(self, order_id: str, filled: int) -> None:
+        """Have a venue report that so much of a working order for five is filled."""
+        state = OrderState.FILLED if filled == 5 else OrderState.PART_FILLED
+        assert self.book.report(stamp(self.trader, f"fill-{order_id}"), order_id, state, filled).done
 
     def _bring_to(self, state: str, order_id: str, filled: int | None) -> None:
         later = stamp(self.trader, f"{state}-{order_id}")
@@ -210,11 +263,13 @@ class Service:
     def clear_away(self) -> None:
         """Leave the wire, and the table empty."""
         self.wire.leave()
+        self.queue.clear()
         self.empty()
 
     def empty(self) -> None:
-        """Empty the table, keys included: moto copies all of it at each transaction and scan, and would crawl."""
-        requests = [{"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in self.everything()]
+        """Empty the table, keys included: moto copies all of it at each transaction, and would crawl."""
+        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in self.everything()]
+        requests = [{"DeleteRequest": {"Key": key}} for key in keys]
         for start in range(0, len(requests), 25):
             batch: Any = requests[start : start + 25]
             self.table.client.batch_write_item(RequestItems={self.table.name: batch})
@@ -223,7 +278,7 @@ class Service:
 
     def item(self, order_id: str = "order-1") -> Item | None:
         """Return an order as it lies in the table, in DynamoDB's own form."""
-        return self._get(items.order_key(self.trader, order_id))
+        return self.get(items.order_key(self.trader, order_id))
 
     def state(self, order_id: str = "order-1") -> str | None:
         item = self.item(order_id)
@@ -245,13 +300,14 @@ class Service:
         return [item["order_id"]["S"] for item in found]
 
     def strategy(self, strategy_id: str = "strategy-1") -> Item | None:
-        return self._get(items.strategy_key(self.trader, strategy_id))
+        return self.get(items.strategy_key(self.trader, strategy_id))
 
     def everything(self) -> list[Item]:
         """Return every item of the table, of all traders."""
         return self.table.read_all()
 
-    def _get(self, key: Item) -> Item | None:
+    def get(self, key: Item) -> Item | None:
+        """Return the item with this key, in DynamoDB's own form."""
         return self.table.client.get_item(TableName=self.table.name, Key=items.wire(key), ConsistentRead=True).get(
             "Item"
         )

@@ -1,11 +1,14 @@
 """The table of template.yaml, in moto or behind an endpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
+from botocore.session import get_session
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
@@ -16,6 +19,9 @@ from local.table import create_table
 from orderhook.book import OrderBook
 from orderhook.wire import connect
 from tests.service import RETENTION, Item, Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 NAME = "orderhook"
 
@@ -36,7 +42,15 @@ def in_process() -> Iterator[Table]:
             # A scan of a dozen items takes moto 20 ms. A transaction that fails leaves it another table object.
             return [item.to_json()["Attributes"] for item in inside.tables[NAME].all_items()]
 
-        yield Table(NAME, client, {}, _deliver_to_moto, read_all)
+        def checkpoint() -> Callable[[], None]:
+            kept = deepcopy(inside.tables[NAME].items)
+
+            def restore() -> None:
+                inside.tables[NAME].items = deepcopy(kept)
+
+            return restore
+
+        yield Table(NAME, client, {}, _deliver_to_moto, read_all, checkpoint)
 
 
 def _deliver_to_moto(request: AWSPreparedRequest) -> AWSResponse:
@@ -47,7 +61,8 @@ def _deliver_to_moto(request: AWSPreparedRequest) -> AWSResponse:
 
 def at(endpoint: str) -> Table:
     """Make it behind an endpoint."""
-    client = connect(endpoint_url=endpoint)
+    # More patient than the handler's: DynamoDB Local takes its time for the first requests.
+    client = cast("DynamoDBClient", get_session().create_client("dynamodb", endpoint_url=endpoint))
     create_table(client, NAME)
 
     def read_all() -> list[Item]:

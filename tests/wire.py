@@ -1,24 +1,26 @@
-"""What a botocore client sends to the table, request by request, and faults put in the place of answers.
+"""What botocore clients send to AWS, request by request, and faults put in the place of answers.
 
 It hangs into botocore where the signed request leaves: retries, time-outs and the reading of answers are the SDK's own.
 """
 
 import json
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from botocore.client import BaseClient
 
 Deliver = Callable[[AWSPreparedRequest], AWSResponse]
-"""Bring a signed request to the table and return its answer, past everything that hangs into the client."""
+"""Bring a signed request there and return its answer, past everything that hangs into the client."""
 
 Fault = Callable[[AWSPreparedRequest, Deliver], AWSResponse | None]
 """Answer a request in the table's place, or raise what the network would; None lets the request through."""
@@ -62,6 +64,70 @@ def lost_after_commit(request: AWSPreparedRequest, deliver: Deliver) -> AWSRespo
     raise ReadTimeoutError(endpoint_url=request.url)
 
 
+def in_writes(fault: Fault) -> Fault:
+    """Put a fault in the way of writes alone: what is read before them gets through."""
+
+    def put(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse | None:
+        target = request.headers.get("X-Amz-Target", "")
+        operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
+        return None if operation in ("GetItem", "Query") else fault(request, deliver)
+
+    return put
+
+
+def preceded(by: Callable[[], object]) -> Fault:
+    """Have something else happen just before the request goes through."""
+
+    def fault(_: AWSPreparedRequest, __: Deliver) -> None:
+        Context().run(by)  # to the alert on its way this is another function's doing
+
+    return fault
+
+
+def overtaken(by: Callable[[], object]) -> Fault:
+    """Have the request done, something else happen, and lose the answer."""
+
+    def fault(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
+        deliver(request)
+        Context().run(by)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    return fault
+
+
+class Died(BaseException):
+    """The process has ended: nothing catches this."""
+
+
+def dies(_: AWSPreparedRequest, __: Deliver) -> AWSResponse:
+    """End the process before the request has left."""
+    raise Died
+
+
+def dies_after_commit(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
+    """Have the request done, and end the process before the answer is there."""
+    deliver(request)
+    raise Died
+
+
+def cut_short(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
+    """Have the request done, and end the connection in the middle of the answer."""
+    answer = deliver(request)
+    whole = answer.content
+    # The checksum is DynamoDB's; moto leaves it out. Without one, botocore takes half an answer for a whole one.
+    headers = HTTPHeaders.from_pairs([*answer.headers.items(), ("x-amz-crc32", str(crc32(whole)))])
+    return AWSResponse(request.url, answer.status_code, headers, _Raw(whole[: len(whole) // 2]))
+
+
+COMMITTED: tuple[Fault, ...] = (lost_after_commit, cut_short)
+"""Faults after which what was asked is done, and nobody was told."""
+
+
+def refusal_cut_short(request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
+    """Have the table refuse, and end the connection before it said why."""
+    return AWSResponse(request.url, 400, HTTPHeaders(), _Raw(b'{"__type":"com.amaz'))
+
+
 class _Raw(BytesIO):
     def stream(self, **_: object) -> list[bytes]:
         return [self.read()]
@@ -69,6 +135,7 @@ class _Raw(BytesIO):
 
 @dataclass(frozen=True)
 class Request:
+    service: str
     operation: str
     payload: Mapping[str, Any]
 
@@ -81,8 +148,10 @@ class Request:
     @property
     def actions(self) -> set[str]:
         """What IAM asks for: a transaction needs the permission of each of its parts and none of its own."""
-        parts = self.payload.get("TransactItems")
-        return {f"{part}Item" for item in parts for part in item} if parts else {self.operation}
+        if self.operation == "TransactWriteItems":
+            return {f"dynamodb:{part}Item" for item in self.payload["TransactItems"] for part in item}
+        passed = {"iam:PassRole"} if self.operation == "CreateSchedule" else set()  # a schedule is given its role
+        return {f"{self.service}:{self.operation}"} | passed
 
     @property
     def writes(self) -> list[Mapping[str, Any]]:
@@ -94,7 +163,7 @@ class Request:
 
 @dataclass
 class Wire:
-    """Record the requests of a client, and put faults in the place of their answers.
+    """Record the requests of clients, and put faults in the place of their answers.
 
     The one that writes the record of an alert is kept apart: what a test says of the others is about its command.
     """
@@ -105,14 +174,20 @@ class Wire:
     records: list[Request] = field(default_factory=list)
     """The requests that write records of alerts."""
     records_meet: Fault | None = None
-    leave: Callable[[], None] = field(init=False)
+    _watched: list[Callable[[], None]] = field(default_factory=list)
     _next: dict[str, list[Fault]] = field(default_factory=dict)
 
-    def watch(self, client: "DynamoDBClient") -> None:
+    def watch(self, client: "BaseClient", deliver: Deliver | None = None) -> None:
         # After the client's own hook, which holds back what cannot be answered in time: that is never sent.
-        hook: Any = self._send  # the stubs take no hook that answers
-        client.meta.events.register_first("before-send.dynamodb", hook)
-        self.leave = partial(client.meta.events.unregister, "before-send.dynamodb", hook)
+        hook: Any = partial(self._send, deliver or self.deliver)  # the stubs take no hook that answers
+        sending = f"before-send.{client.meta.service_model.service_name}"
+        client.meta.events.register_first(sending, hook)
+        self._watched.append(partial(client.meta.events.unregister, sending, hook))
+
+    def leave(self) -> None:
+        for unregister in self._watched:
+            unregister()
+        self._watched.clear()
 
     def fault_at(self, operation: str, *faults: Fault) -> None:
         """Put these in the way of the next requests for this operation, one each."""
@@ -122,11 +197,11 @@ class Wire:
     def operations(self) -> list[str]:
         return [request.operation for request in self.requests]
 
-    def _send(self, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:
+    def _send(self, deliver: Deliver, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:
         assert isinstance(request.body, bytes)
-        payload: Mapping[str, Any] = json.loads(request.body)
-        operation = event_name.rsplit(".", 1)[-1]
-        made = Request(operation, payload)
+        payload = json.loads(request.body)
+        service, operation = event_name.split(".")[1:]
+        made = Request(service, operation, payload)
         if made.is_record:
             self.records.append(made)
             fault = self.records_meet
@@ -134,7 +209,7 @@ class Wire:
             self.requests.append(made)
             following = self._next.get(operation)
             fault = following.pop(0) if following else self.always
-        answer = fault(request, self.deliver) if fault else None
+        answer = fault(request, deliver) if fault else None
         if answer is not None:
             # Moto hangs into the same place, and botocore asks both: it leaves alone what is not for AWS.
             request.url = "http://answered.already/"

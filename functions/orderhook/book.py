@@ -4,22 +4,22 @@ No write without a condition, no read before a write that decides it, never a sc
 request: when an answer is lost and the SDK sends the write again, our own item is recognised by it.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from orderhook import items
-from orderhook.items import Item, plain, wire
+from orderhook.items import Item, aliases, plain, wire
 from orderhook.keys import Key
 from orderhook.orders import (
     CANCELLABLE,
     CHANGEABLE,
+    MAX_HISTORY,
     PRICES,
     TERMINAL,
     Event,
@@ -33,7 +33,7 @@ from orderhook.orders import (
     sources,
     timestamp,
 )
-from orderhook.wire import call, pages, reasons
+from orderhook.wire import call, met_by, pages, reasons
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,22 +50,33 @@ def _state_in(states: frozenset[OrderState]) -> tuple[str, Mapping[str, Any]]:
     return f"#state IN ({', '.join(values)})", values
 
 
-@lru_cache(64)
-def _aliases(*expressions: str) -> Mapping[str, str]:
-    """Alias every attribute of the expressions: some of their names are reserved words."""
-    return {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
-
-
 _SIGNED = "#version = #version + :one, #request_id = :request_id, #history = list_append(#history, :event)"
 """What every change of an order sets."""
 
 _CANCEL = ", #cancelled_at = :at, #cancel_request_id = :request_id, #cancel_key_id = :key_id, #cancel_filled = #filled"
 _REPLACED = ", #replaced_by = :replaced_by"
 _OF_STRATEGY = " AND #strategy_id = :strategy_id"
+_OF_CONTENT = " AND #content = :content"
 
 
 def _signature(stamp: Stamp, event: Event) -> Item:
     return wire({":one": 1, ":request_id": stamp.request_id, ":event": [items.event(event)]})
+
+
+# What may be written again after something else has its request ids in a list of their own. They are not looked up in
+# the history: DynamoDB's manual promises `contains` for a list's strings, and no word of maps.
+
+
+def _once(requests: str) -> str:
+    return f" AND NOT contains(#{requests}, :request_id)"
+
+
+def _noted(requests: str) -> str:
+    return f", #{requests} = list_append(if_not_exists(#{requests}, :none), :own)"
+
+
+def _note(stamp: Stamp) -> Item:
+    return wire({":none": [], ":own": [stamp.request_id]})
 
 
 def _changes(stamp: Stamp, state: OrderState, retention: timedelta, more: str = "") -> tuple[str, Item]:
@@ -80,14 +91,8 @@ def _changes(stamp: Stamp, state: OrderState, retention: timedelta, more: str = 
 
 def _refused_by(error: ClientError) -> Order | None:
     """Return the order that a failed condition met, None if there is none; raises any other error as it is."""
-    _raise_unless_condition_failed(error)
-    item: Any = error.response.get("Item")
+    item = met_by(error)
     return items.order(item) if item else None
-
-
-def _raise_unless_condition_failed(error: ClientError) -> None:
-    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-        raise error
 
 
 class _Met(NamedTuple):
@@ -171,16 +176,22 @@ class OrderBook:
 
     # Orders
 
-    def cancel(self, stamp: Stamp, order_id: str, strategy_id: str | None = None) -> Written:
+    def cancel(
+        self, stamp: Stamp, order_id: str, strategy_id: str | None = None, content: str | None = None
+    ) -> Written:
         """Mark an order cancelled by one conditional write; run twice, the second finds it cancelled.
 
-        With `strategy_id` the order must belong to that strategy, or nothing is written.
+        With `strategy_id` the order must belong to that strategy, with `content` it must be the one that was placed
+        with it, or nothing is written.
         """
         condition, states = _state_in(CANCELLABLE)
         values = {**states, ":key_id": {"S": stamp.key_id}}
         if strategy_id is not None:
             condition += _OF_STRATEGY
             values[":strategy_id"] = {"S": strategy_id}
+        if content is not None:
+            condition += _OF_CONTENT
+            values[":content"] = {"S": content}
         return self._move(stamp, order_id, OrderState.CANCELLED, condition, values, _CANCEL)
 
     def change(
@@ -189,7 +200,8 @@ class OrderBook:
         """Give an open order a new qty, limit_price or stop_price by one conditional write; its state stays.
 
         Nothing is written unless every value fits: no quantity below the filled one, no price that the order's type
-        does not have, and at least one value that is not there already. Run twice, the second therefore writes nothing.
+        does not have, and at least one value that is not there already; nor when the history is full. Run twice, the
+        second writes nothing, whatever has changed in between.
         """
         condition, states = _state_in(CHANGEABLE)
         texts = {name: decimal_text(Decimal(value)) for name, value in new.items()}
@@ -205,8 +217,12 @@ class OrderBook:
             values |= types
         if "qty" in new:
             condition += " AND #filled <= :qty"
+        condition += " AND size(#history) < :room"
+        values[":room"] = {"N": str(MAX_HISTORY)}
         condition += f" AND ({' OR '.join(f'attribute_not_exists(#{name}) OR #{name} <> :{name}' for name in new)})"
-        update = f"SET {_SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new)
+        condition += _once("changed_by")
+        update = f"SET {_SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new) + _noted("changed_by")
+        values |= _note(stamp)
         if prices:
             update += " REMOVE #offset"  # a leg whose price is given no longer takes it from its entry's fill
         return self._update(stamp, order_id, update, condition, values)
@@ -217,11 +233,9 @@ class OrderBook:
         Run twice, the second writes nothing, whatever was reported in between.
         """
         condition, states = _state_in(sources(state))
-        # The same state may follow again, in another report. Not looked up in the history: DynamoDB's manual promises
-        # `contains` for a list's strings, and no word of maps.
-        condition += " AND NOT contains(#reports, :request_id)"
-        sets = ", #reports = list_append(if_not_exists(#reports, :none), :reports)"
-        values = {**states, **wire({":none": [], ":reports": [stamp.request_id]})}
+        condition += _once("reports")  # the same state may follow again, in another report
+        sets = _noted("reports")
+        values = {**states, **_note(stamp)}
         if filled is not None:
             condition += " AND #filled <= :filled AND #qty >= :filled"
             values[":filled"] = {"N": str(filled)}
@@ -248,7 +262,7 @@ class OrderBook:
             "Key": wire(items.order_key(trader, order_id)),
             "UpdateExpression": update,
             "ConditionExpression": condition,
-            "ExpressionAttributeNames": _aliases(update, condition),
+            "ExpressionAttributeNames": aliases(update, condition),
             "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -340,7 +354,7 @@ class OrderBook:
                 "Key": wire(items.strategy_key(stamp.trader, strategy.strategy_id)),
                 "UpdateExpression": update,
                 "ConditionExpression": condition,
-                "ExpressionAttributeNames": _aliases(update, condition),
+                "ExpressionAttributeNames": aliases(update, condition),
                 "ExpressionAttributeValues": wire(
                     values | {":one": 1, ":request_id": stamp.request_id, ":active": StrategyState.ACTIVE}
                 ),
@@ -391,15 +405,14 @@ class OrderBook:
                 Key=wire(items.strategy_key(stamp.trader, strategy_id)),
                 UpdateExpression=update,
                 ConditionExpression=condition,
-                ExpressionAttributeNames=_aliases(update, condition),
+                ExpressionAttributeNames=aliases(update, condition),
                 ExpressionAttributeValues=wire(values | {":one": 1, ":request_id": stamp.request_id}),
                 ReturnValues="ALL_OLD",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as refusal:
-            _raise_unless_condition_failed(refusal)
-            item: Any = refusal.response.get("Item")
-            ours = bool(item) and plain(item)["request_id"] == stamp.request_id
+            item = met_by(refusal)
+            ours = item is not None and plain(item)["request_id"] == stamp.request_id
             return (items.strategy(item) if item else None), ours
         return items.strategy(answer["Attributes"]), True
 
@@ -431,7 +444,7 @@ class OrderBook:
                 ConditionExpression="attribute_exists(pk)" if replacing else _NEW,
             )
         except ClientError as refusal:
-            _raise_unless_condition_failed(refusal)
+            met_by(refusal)
             return False
         return True
 
@@ -457,7 +470,13 @@ class OrderBook:
 
     def revoke_key(self, key_id: str, at: datetime) -> Key | None:
         """Revoke a key for good and return it, None if there is none; run twice, the first time stays."""
-        update = "SET #revoked = if_not_exists(#revoked, :at)"
+        return self._update_key(key_id, "SET #revoked = if_not_exists(#revoked, :at)", {":at": timestamp(at)})
+
+    def set_strict_kill_switch(self, key_id: str, *, strict: bool) -> Key | None:
+        """Say whether the kill switch stops even what reduces risk; returns the key, None if there is none."""
+        return self._update_key(key_id, "SET #strict_kill_switch = :strict", {":strict": strict})
+
+    def _update_key(self, key_id: str, update: str, values: Item) -> Key | None:
         try:
             answer = call(
                 self._client.update_item,
@@ -465,12 +484,12 @@ class OrderBook:
                 Key=wire(items.key_key(key_id)),
                 UpdateExpression=update,
                 ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeNames=_aliases(update),
-                ExpressionAttributeValues=wire({":at": timestamp(at)}),
+                ExpressionAttributeNames=aliases(update),
+                ExpressionAttributeValues=wire(values),
                 ReturnValues="ALL_NEW",
             )
         except ClientError as refusal:
-            _raise_unless_condition_failed(refusal)
+            met_by(refusal)
             return None
         return items.key(answer["Attributes"])
 
@@ -492,7 +511,7 @@ class OrderBook:
             self._client.query,
             TableName=self._table,
             KeyConditionExpression=condition,
-            ExpressionAttributeNames=_aliases(condition, *options.values()),
+            ExpressionAttributeNames=aliases(condition, *options.values()),
             ExpressionAttributeValues=wire(values),
             ConsistentRead=True,
             **options,

@@ -40,7 +40,8 @@ from collections.abc import Mapping
 class OrderhookError(Exception):
     """Refuse an alert; `detail` is one or two sentences for the trader and never holds a secret.
 
-    `more` stands in the answer besides: what was done before a command over many orders had to stop.
+    `more` stands in the answer besides: what was done before a command over many orders had to stop, and `touched` has
+    the ids of these orders.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class OrderhookError(Exception):
         field: str | None = None,
         state: str | None = None,
         more: Mapping[str, object] | None = None,
+        touched: tuple[str, ...] = (),
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = field
         self.state = state
         self.more = more or {}
+        self.touched = touched
 
 
 class PayloadError(OrderhookError):

@@ -3,24 +3,34 @@
 The webhook goes it at once, and the function behind the queue when a delay is over: the same code for both.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from orderhook import accounts, commands, responses
 from orderhook.alerts import MAX_ORDER_IDS, AlertRecord, Origin
 from orderhook.book import OrderBook
 from orderhook.commands import Command
-from orderhook.errors import CommandNotAllowedError, OrderhookError, TemporarilyUnavailableError
+from orderhook.controls import Controls
+from orderhook.errors import (
+    CommandNotAllowedError,
+    OrderhookError,
+    TemporarilyUnavailableError,
+    UnsupportedValueError,
+)
 from orderhook.keys import Key
-from orderhook.orders import Outcome, Stamp, timestamp
-from orderhook.wire import result_in_time
+from orderhook.later import DelayedAlert, Later, TimedCancel
+from orderhook.orders import OPEN, Outcome, Stamp, timestamp
+from orderhook.wire import may_have_written, result_in_time
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from orderhook.commands.kill_switch import KillSwitch
 
 
 @dataclass(slots=True)
@@ -48,6 +58,16 @@ class Trail:
     order_ids: tuple[str, ...] = ()
     duplicate: bool = False
 
+    def note_success(self, outcome: Outcome) -> None:
+        """Note what was done."""
+        self.outcome, self.state = outcome.status, outcome.state
+        self.order_ids, self.duplicate = outcome.order_ids, outcome.is_duplicate
+
+    def note_refusal(self, error: OrderhookError) -> None:
+        """Note why nothing was done."""
+        self.outcome, self.field, self.state = responses.code(error), error.field, error.state
+        self.detail, self.order_ids = error.detail, error.touched
+
 
 LOGGED = ("request_id", "key_id", "command", "order_id", "strategy_id", "outcome", "field", "state")
 """What of a trail stands in the log line."""
@@ -58,6 +78,15 @@ class Desk:
     """What alerts are carried out with."""
 
     book: OrderBook
+    controls: Controls
+    later: Later | None = None
+    """None where nothing can be done later."""
+
+    def later_for(self, field: str) -> Later:
+        """Return what does things later; raises UnsupportedValueError, naming the field that asks, where nothing is."""
+        if self.later is None:
+            raise UnsupportedValueError(f"{field} is not available in this deployment; take it out.", field=field)
+        return self.later
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +96,14 @@ class Alert:
     commands: Mapping[str, Command]
     """By account; an alert for one account has one command, under the name ""."""
     ignored: tuple[str, ...]
+    fields: Mapping[str, str]
+    """What it was made of, so that it can be made again."""
+    heeds_kill_switch: bool = True
+
+    @property
+    def first(self) -> Command:
+        """The command; of several, which differ in accounts and ids alone, the first."""
+        return next(iter(self.commands.values()))
 
 
 def read(fields: Mapping[str, str], key: Key, trail: Trail) -> Alert:
@@ -76,12 +113,11 @@ def read(fields: Mapping[str, str], key: Key, trail: Trail) -> Alert:
     if not key.allows(kind.word):
         raise CommandNotAllowedError(f"This key may not give {kind.word}; use one that may.", field="command")
     alert = make(kind, fields)
-    one = next(iter(alert.commands.values()))
-    trail.repeatable = one.repeatable
+    trail.repeatable = alert.first.repeatable
     several = len(alert.commands) > 1
-    trail.order_id = fields.get("order_id") if several else getattr(one, "order_id", None)
-    trail.strategy_id = fields.get("strategy_id") if several else getattr(one, "strategy_id", None)
-    return alert
+    trail.order_id = fields.get("order_id") if several else getattr(alert.first, "order_id", None)
+    trail.strategy_id = fields.get("strategy_id") if several else getattr(alert.first, "strategy_id", None)
+    return replace(alert, heeds_kill_switch=not kind.risk_reducing or key.strict_kill_switch)
 
 
 def make(kind: type[Command], fields: Mapping[str, str]) -> Alert:
@@ -90,24 +126,88 @@ def make(kind: type[Command], fields: Mapping[str, str]) -> Alert:
     ignored: list[str] = []
     for account, own in accounts.spread(fields, kind.model_fields).items():
         made[account], ignored = commands.read(kind, own)
-    return Alert(made, tuple(ignored))
+    return Alert(made, tuple(ignored), fields)
 
 
-def carry_out(alert: Alert, desk: Desk, stamp: Stamp) -> Outcome:
+def carry_out(alert: Alert, desk: Desk, stamp: Stamp, *, delayed: bool = False) -> Outcome:
     """Do what an alert says, or raise the OrderhookError that says why not.
 
-    For several accounts at once, each with a request id of its own that begins with the alert's. The error of one
-    account does not keep the others from being served: it stands for all, with the result of each.
+    An alert with a delay is put off, and done when this is called again with `delayed` and a stamp of the same request;
+    its rate limit counted it the first time. For several accounts it is done at once, each with a request id of its own
+    that begins with the alert's. The error of one account does not keep the others from being served: it stands for
+    all, with the result of each.
     """
-    if len(alert.commands) == 1:
-        return next(iter(alert.commands.values())).run(desk.book, stamp)
-    return _joined(list(zip(alert.commands, _run_all(alert.commands.values(), desk, stamp), strict=True)))
+    if alert.first.word == commands.KILL_SWITCH:
+        return cast("KillSwitch", alert.first).turn(desk.controls, stamp)
+    with _admitted(alert, desk.controls, stamp, count=not delayed):
+        if alert.first.delay and not delayed:
+            return _put_off(alert, desk, stamp)
+        if len(alert.commands) == 1:
+            return _run(alert.first, desk, stamp)
+        return _joined(list(zip(alert.commands, _run_all(alert.commands.values(), desk, stamp), strict=True)))
+
+
+@contextmanager
+def _admitted(alert: Alert, controls: Controls, stamp: Stamp, *, count: bool) -> Iterator[None]:
+    """Let an alert pass the controls; raises the ControlError of the first that stops it.
+
+    The rate limit comes last, so that only what passes the kill switch and its trade window is counted. What fails in
+    a way that has TradingView send it again is not counted either, or its second coming would be one too many.
+    """
+    command = alert.first  # in each account the controls are the same
+    if alert.heeds_kill_switch:
+        controls.check_kill_switch(stamp.trader)
+    if command.window:
+        command.window.check(stamp.at)
+    if not (count and command.rate):
+        yield
+        return
+    alert_id, rate = command.rate
+    try:
+        controls.count(stamp, alert_id, rate)
+        yield
+    except TemporarilyUnavailableError:
+        if command.repeatable or not may_have_written():
+            controls.uncount(stamp, alert_id)
+        raise
+
+
+def _put_off(alert: Alert, desk: Desk, stamp: Stamp) -> Outcome:
+    waiting = DelayedAlert(
+        trader=stamp.trader,
+        key_id=stamp.key_id,
+        request_id=stamp.request_id,
+        received_at=timestamp(stamp.at),
+        fields=alert.fields,
+    )
+    desk.later_for("delay").send(waiting, alert.first.delay)
+    return Outcome(status="scheduled", more={"due": timestamp(stamp.at + timedelta(seconds=alert.first.delay))})
+
+
+def _run(command: Command, desk: Desk, stamp: Stamp) -> Outcome:
+    """Run a command; the end of an order comes before its beginning, so that none is ever without it."""
+    limit = command.time_limit(desk.book, stamp)
+    if limit is None:
+        return command.run(desk.book, stamp)
+    later = desk.later_for("cancel_after")
+    cancel = TimedCancel(
+        trader=stamp.trader,
+        key_id=stamp.key_id,
+        request_id=f"{stamp.request_id}.cancel_after",
+        order_id=limit.order_id,
+        content=limit.content,
+    )
+    at = later.cancel(cancel, limit.minutes, stamp.at)
+    outcome = command.run(desk.book, stamp)
+    if outcome.state not in OPEN:
+        return outcome
+    return replace(outcome, more={**outcome.more, "cancels_at": timestamp(at)})
 
 
 def _run_all(several: Collection[Command], desk: Desk, stamp: Stamp) -> list[Outcome | OrderhookError]:
     def run(number: int, command: Command) -> Outcome | OrderhookError:
         try:
-            return command.run(desk.book, replace(stamp, request_id=f"{stamp.request_id}.{number}"))
+            return _run(command, desk, replace(stamp, request_id=f"{stamp.request_id}.{number}"))
         except OrderhookError as error:
             return error
 
@@ -130,28 +230,40 @@ def _result(running: "Future[Outcome | OrderhookError]") -> Outcome | OrderhookE
 def _joined(results: Sequence[tuple[str, Outcome | OrderhookError]]) -> Outcome:
     """Return one outcome for all accounts, or raise one error for all: if there is one, what may be sent again."""
     told = [{"account": account, **responses.part(result)} for account, result in results]
+    touched = tuple(
+        order_id
+        for _, result in results
+        for order_id in (result.touched if isinstance(result, OrderhookError) else result.order_ids)
+    )
     refused = [(account, result) for account, result in results if isinstance(result, OrderhookError)]
     if refused:
         account, error = min(refused, key=lambda it: not isinstance(it[1], TemporarilyUnavailableError))
         detail = f"{len(refused)} of {len(results)} accounts were refused. Account {account}: {error.detail}"
-        raise type(error)(detail, field=error.field, state=error.state, more={"results": told})
+        raise type(error)(detail, field=error.field, state=error.state, more={"results": told}, touched=touched)
     outcomes = [result for _, result in results if isinstance(result, Outcome)]
     fresh = [outcome for outcome in outcomes if not outcome.is_duplicate]
     return Outcome(
         status=(fresh or outcomes)[0].status,
         duplicate=None if fresh else True,
         more={"results": told},
-        touched=tuple(order_id for outcome in outcomes for order_id in outcome.order_ids),
+        touched=touched,
     )
 
 
 def record(
-    trail: Trail, key: Key, at: datetime, *, status: int, milliseconds: float, origin: Origin = "webhook"
+    trail: Trail,
+    key: Key,
+    at: datetime,
+    *,
+    status: int,
+    milliseconds: float,
+    origin: Origin = "webhook",
+    record_id: str | None = None,
 ) -> AlertRecord:
-    """Return the record of an alert that was answered with this status."""
+    """Return the record of an alert that was answered with this status; what is done later has an id of its own."""
     return AlertRecord(
         trader=key.trader,
-        request_id=trail.request_id,
+        request_id=record_id or trail.request_id,
         received_at=timestamp(at),
         key_id=key.key_id,
         key_label=key.label,

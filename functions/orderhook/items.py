@@ -1,8 +1,10 @@
 """The items of the table: their keys, and how each becomes plain data and back."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from orderhook.keys import Key
@@ -39,10 +41,26 @@ def key_key(key_id: str) -> Item:
     return {"pk": f"KEY#{key_id}", "sk": "KEY"}
 
 
+def controls_key(trader: str) -> Item:
+    """Return the key of a trader's kill switch."""
+    return {"pk": trader_partition(trader), "sk": "CONTROLS"}
+
+
+def rate_key(trader: str, alert_id: str) -> Item:
+    """Return the key of the counted alerts of one id."""
+    return {"pk": f"RATE#{trader}", "sk": alert_id}
+
+
 def open_prefix(account: str, instrument: str | None = None) -> str:
     """Return how the index values of an account's open orders begin; a '#' inside a part cannot end it early."""
     parts = [account] if instrument is None else [account, instrument]
     return "".join(part.replace("%", "%25").replace("#", "%23") + "#" for part in parts)
+
+
+@lru_cache(64)  # the same expressions come with every alert
+def aliases(*expressions: str) -> Mapping[str, str]:
+    """Alias every attribute of the expressions: some of their names are reserved words."""
+    return {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
 
 
 def wire(plain: Mapping[str, Any]) -> Item:
@@ -70,6 +88,8 @@ def _typed(value: object) -> Item:
         return {"B": value}
     if isinstance(value, Mapping):
         return {"M": {name: _typed(member) for name, member in value.items()}}
+    if isinstance(value, frozenset) and value and all(isinstance(member, int) for member in value):
+        return {"NS": [str(member) for member in sorted(value)]}
     if isinstance(value, list | tuple):
         return {"L": [_typed(member) for member in value]}
     raise TypeError(f"{type(value).__name__} has no place in an item")
@@ -82,6 +102,8 @@ def _untyped(typed: Mapping[str, Any]) -> Any:
             return value
         case "N":
             return Decimal(value)
+        case "NS":
+            return frozenset(map(Decimal, value))
         case "NULL":
             return None
         case "M":

@@ -36,13 +36,17 @@ class Key:
     created: str
     last_four: str
     revoked: str | None = None
+    strict_kill_switch: bool = False
+    """Whether the trader's kill switch stops even what only makes the risk smaller, such as CANCEL."""
 
     def allows(self, command: str) -> bool:
         """Tell whether the key may give this command."""
         return not self.scopes or command in self.scopes
 
 
-def issue(*, trader: str, label: str, scopes: frozenset[str], created: str) -> tuple[str, Key]:
+def issue(
+    *, trader: str, label: str, scopes: frozenset[str], created: str, strict_kill_switch: bool = False
+) -> tuple[str, Key]:
     """Make a new key: the secret, to be shown once, and what may be stored of it."""
     key_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
     body = f"ohk_{key_id}_{''.join(secrets.choice(_ALPHABET) for _ in range(43))}"
@@ -55,6 +59,7 @@ def issue(*, trader: str, label: str, scopes: frozenset[str], created: str) -> t
         scopes=scopes,
         created=created,
         last_four=secret[-4:],
+        strict_kill_switch=strict_kill_switch,
     )
 
 

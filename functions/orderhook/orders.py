@@ -62,6 +62,9 @@ PRICES: Mapping[str, tuple[OrderType, ...]] = MappingProxyType(
 )
 """Which order types have which price."""
 
+MAX_HISTORY = 300
+"""So many entries a history has room for before CHANGE adds no more: an item holds 400 KB, and must take its cancel."""
+
 BEING_CANCELLED = frozenset({_S.CANCEL_PENDING, _S.CANCEL_SUBMITTED})
 """Open, but a cancel is on its way to the venue."""
 

@@ -8,7 +8,6 @@ import re
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import NoReturn
 
 from orderhook.errors import (
@@ -185,6 +184,8 @@ def read_field(pair: Pair, before: Mapping[str, str]) -> dict[str, str]:
 
 
 def _unknown_name(sent_name: str, name: str) -> str:
+    from difflib import get_close_matches  # only who mistypes waits for it
+
     nearest = get_close_matches(name[:64], KNOWN_NAMES, n=1)
     way_out = f"did you mean {nearest[0]}?" if nearest else "take it out, or see the list of fields in the README."
     return f"There is no field {sent_name[:64]!a}: {way_out}"

@@ -54,9 +54,14 @@ def success(outcome: Outcome, warnings: Iterable[Mapping[str, str]], request_id:
 
 def refusal(error: OrderhookError, request_id: str) -> Response:
     """Answer why nothing was done and what to do about it."""
-    status, _ = STATUS_AND_CODE[type(error)]
     body = part(error, request_id)
-    return _response(status, body, {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {})
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status(error) == 503 else {}
+    return _response(status(error), body, headers)
+
+
+def status(error: OrderhookError) -> int:
+    """Return the HTTP status of the answer."""
+    return STATUS_AND_CODE[type(error)][0]
 
 
 def code(error: OrderhookError) -> str:
@@ -81,9 +86,9 @@ def ignored_field(command: str, field: str) -> dict[str, str]:
     return {"warning": "ignored_field", "field": field, "detail": f"{command} does not use {field}."}
 
 
-def _response(status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
+def _response(code: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
     return {
-        "statusCode": status,
+        "statusCode": code,
         "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"} | dict(headers or {}),
         "body": json.dumps(body),
         "isBase64Encoded": False,

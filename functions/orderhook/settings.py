@@ -5,6 +5,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+_AHEAD = {"provisioned-concurrency", "snap-start"}
+
+
+@dataclass(frozen=True, slots=True)
+class LaterSettings:
+    """Where the work goes that is done later."""
+
+    queue_url: str
+    queue_arn: str
+    dead_letter_arn: str
+    schedule_group: str
+    scheduler_role: str
+    """The role in which EventBridge Scheduler puts its messages into the queue."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -16,6 +30,10 @@ class Settings:
     alert_retention: timedelta
     """How long records of alerts are kept; zero keeps none."""
     allowed_sources: tuple[IPv4Network | IPv6Network, ...]
+    starts_ahead: bool = False
+    """Whether Lambda starts the function before any alert, so that none waits for it."""
+    later: LaterSettings | None = None
+    """None in a deployment without a queue: nothing can be done later there."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -36,6 +54,8 @@ class Settings:
             retention=timedelta(days=days),
             alert_retention=timedelta(days=alert_days),
             allowed_sources=networks,
+            starts_ahead=environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") in _AHEAD,
+            later=_later(environment),
         )
 
     def allows_source(self, address: str) -> bool:
@@ -47,6 +67,17 @@ class Settings:
         except ValueError:
             return False
         return any(source in network for network in self.allowed_sources)
+
+
+def _later(environment: Mapping[str, str]) -> LaterSettings | None:
+    names = {name: f"ORDERHOOK_{name.upper()}" for name in LaterSettings.__dataclass_fields__}
+    values = {name: environment.get(variable, "") for name, variable in names.items()}
+    missing = [names[name] for name, value in values.items() if not value]
+    if missing and len(missing) < len(names):
+        raise ValueError(
+            f"{', '.join(missing)} must be set too; leave all of {', '.join(names.values())} empty or none"
+        )
+    return None if missing else LaterSettings(**values)
 
 
 def _number(environment: Mapping[str, str], name: str, *, default: str, low: int, high: int) -> float:

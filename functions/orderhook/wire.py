@@ -1,16 +1,22 @@
-"""The wire to DynamoDB: one client, what is retried, and the time that all of it may take."""
+"""The wire to DynamoDB, SQS and EventBridge Scheduler: clients, what is retried, and the time that all may take."""
 
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
+from botocore.exceptions import (
+    ChecksumError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.session import get_session
 
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from botocore.model import OperationModel
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sqs import SQSClient
 
 Result = TypeVar("Result")
 
@@ -33,31 +41,47 @@ _LAST_SECONDS = 0.05
 CONNECTIONS = 16
 """How many requests may be under way at once, and keep their connections for the next ones."""
 
-_WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
+_WRITES = ("PutItem", "UpdateItem", "TransactWriteItems", "SendMessage")
+"""What may not be done twice if the alert cannot be; a schedule for an order that is never placed does nothing."""
 
-_THROTTLED = {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "Throttling"}
+_THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "Throttling",
+    "ThrottlingException",
+}
 _CONFLICT = {"TransactionConflictException", "TransactionInProgressException", "ReplicatedWriteConflictException"}
 # The reasons inside a cancelled transaction for which the same two apply.
 _PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
-def connect(**options: Any) -> "DynamoDBClient":
+@overload
+def connect(service: Literal["dynamodb"] = ..., **options: Any) -> "DynamoDBClient": ...
+@overload
+def connect(service: Literal["sqs"], **options: Any) -> "SQSClient": ...
+@overload
+def connect(service: Literal["scheduler"], **options: Any) -> "EventBridgeSchedulerClient": ...
+def connect(service: str = "dynamodb", **options: Any) -> object:
     """Make the client that a function keeps for its life; `options` go to create_client, such as an endpoint_url."""
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        # Legacy mode has DynamoDB's own schedule, 50 ms and doubling; standard mode may wait a second at once.
+        # Legacy mode has DynamoDB's own schedule, 50 ms and doubling; standard mode may wait a second at once. And it
+        # alone compares DynamoDB's checksums: without that, half an answer is taken for a whole one.
         retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
         tcp_keepalive=True,
         max_pool_connections=CONNECTIONS,
     )
     # What boto3.client makes, without the transfer manager for S3 that comes with boto3: a twentieth of the cold start.
-    client = cast("DynamoDBClient", get_session().create_client("dynamodb", config=config, **options))
-    client.meta.events.register_first("before-send.dynamodb", _before_send)
-    client.meta.events.register_first("needs-retry.dynamodb", _retry_conflict)
-    client.meta.events.register_first("needs-retry.dynamodb", _give_up)
+    client = get_session().create_client(cast("Any", service), config=config, **options)
+    client.meta.events.register_first(f"before-send.{service}", _before_send)
+    client.meta.events.register_first(
+        f"needs-retry.{service}", _retry_conflict if service == "dynamodb" else _retry_soon
+    )
+    client.meta.events.register_first(f"needs-retry.{service}", _give_up)
     for write in _WRITES:
-        client.meta.events.register(f"response-received.dynamodb.{write}", _note_write_refused)
+        client.meta.events.register(f"response-received.{service}.{write}", _note_write_refused)
     return client
 
 
@@ -100,6 +124,17 @@ def last_requests_until(seconds: float) -> Iterator[None]:
     """Let requests begin until so many seconds before the deadline; the caller answers in time without waiting."""
     budget = _budget.get()
     token = _budget.set(budget and _Budget(budget.deadline, reserve=seconds))
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+@contextmanager
+def repeatable_writes() -> Iterator[None]:
+    """Keep may_have_written() from counting what is written here, because an alert that does so may be sent again."""
+    budget = _budget.get()
+    token = _budget.set(replace(budget) if budget else None)
     try:
         yield
     finally:
@@ -155,9 +190,19 @@ def _note_write_refused(parsed_response: Mapping[str, Any] | None, exception: Ex
 
 def _retry_conflict(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: object) -> Any:
     """Have botocore retry what its tables leave out: a transaction in the way of another, which passes in a moment."""
-    if response is None or attempts >= 2 * ATTEMPTS or not _is_conflict(response[1]):
+    if response is None or attempts >= 2 * ATTEMPTS or not (_is_conflict(response[1]) or _is_cut_short(response[1])):
         return None
     return 0.01 * 2**attempts
+
+
+def _retry_soon(
+    response: "tuple[AWSResponse, Mapping[str, Any]] | None", caught_exception: object, attempts: int, **_: object
+) -> Any:
+    """Have botocore wait as briefly as for DynamoDB: its schedule for all other services may wait two seconds."""
+    failed = response is not None and (response[0].status_code >= 500 or _is_throttled(response[1]))
+    if attempts >= ATTEMPTS or not (failed or isinstance(caught_exception, HTTPClientError | NoConnectionError)):
+        return None
+    return 0.05 * 2 ** (attempts - 1)
 
 
 def _give_up(
@@ -177,8 +222,18 @@ def _give_up(
         raise ClientError(cast("Any", response[1]), operation.name)
 
 
+def _is_throttled(answer: Mapping[str, Any]) -> bool:
+    return answer.get("Error", {}).get("Code") in _THROTTLED
+
+
 def _is_conflict(answer: Mapping[str, Any]) -> bool:
     return answer.get("Error", {}).get("Code") in _CONFLICT or "TransactionConflict" in reasons(answer)
+
+
+def _is_cut_short(answer: Mapping[str, Any]) -> bool:
+    """Tell whether a refusal ended before its code, for which botocore then puts the status."""
+    code: str | None = answer.get("Error", {}).get("Code")
+    return code == str(answer["ResponseMetadata"]["HTTPStatusCode"])
 
 
 def reasons(answer: Mapping[str, Any]) -> list[str]:
@@ -190,12 +245,13 @@ def call(request: Callable[..., Any], **arguments: Any) -> Any:
     """Send a request; raises TemporarilyUnavailableError for every fault that passes by itself."""
     try:
         return request(**arguments)
-    except (HTTPClientError, NoConnectionError, _OutOfTimeError) as error:
+    except (HTTPClientError, NoConnectionError, ChecksumError, _OutOfTimeError) as error:
         raise _unavailable() from error
     except ClientError as error:
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        if code in _THROTTLED | _CONFLICT or status >= 500 or _PASSING_REASONS & set(reasons(error.response)):
+        passing = code in _THROTTLED | _CONFLICT or status >= 500 or _is_cut_short(error.response)
+        if passing or _PASSING_REASONS & set(reasons(error.response)):
             raise _unavailable() from error
         raise
 
@@ -214,6 +270,14 @@ def why(failure: BaseException) -> str:
     """Name what kept a request from being answered: the table's code, or a class; a message may quote the payload."""
     cause = failure.__cause__ or failure
     return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
+
+
+def met_by(error: ClientError) -> dict[str, Any] | None:
+    """Return the item that a failed condition met, None if there was none; raises any other error as it is."""
+    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        raise error
+    item: Any = error.response.get("Item")
+    return cast("dict[str, Any] | None", item)
 
 
 def _unavailable() -> TemporarilyUnavailableError:

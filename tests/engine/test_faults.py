@@ -3,11 +3,17 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    ChecksumError,
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from botocore.session import get_session
 
 from tests.faults import (
@@ -16,6 +22,7 @@ from tests.faults import (
     FaultProxy,
     cancel_transaction,
     conflict,
+    cut_response,
     delay_request,
     delay_response,
     drip,
@@ -35,7 +42,9 @@ IMPATIENT = 0.5
 
 
 def client_of(endpoint: str, attempts: int = 1, read_timeout: float = 30) -> "DynamoDBClient":
-    config = Config(retries={"total_max_attempts": attempts}, read_timeout=read_timeout, max_pool_connections=20)
+    # As the product's: the other mode looks at no checksum.
+    retries: Any = {"mode": "legacy", "total_max_attempts": attempts}
+    config = Config(retries=retries, read_timeout=read_timeout, max_pool_connections=20)
     # A region of its own is a set of tables of its own.
     client = get_session().create_client("dynamodb", region_name="eu-north-1", endpoint_url=endpoint, config=config)
     return cast("DynamoDBClient", client)
@@ -138,6 +147,13 @@ def test_a_lost_response_leaves_what_was_asked(
     with pytest.raises(ConnectionClosedError):
         put(client)
     assert is_there(direct)
+
+
+def test_half_a_response_is_none(proxy: FaultProxy, client: "DynamoDBClient", direct: "DynamoDBClient") -> None:
+    put(direct)
+    proxy.inject(cut_response)
+    with pytest.raises(ChecksumError):
+        is_there(client)
 
 
 def test_a_client_that_tries_again_gets_through(proxy: FaultProxy) -> None:

@@ -9,6 +9,12 @@ from dataclasses import dataclass, replace
 
 from tests.history.linearizability import Model
 
+QTY = 10
+"""The quantity that every order begins with."""
+
+MAY_CHANGE = {"placed", "cancelled", "applied", "changed", "replaced"}
+"""Answers that may go with a new state."""
+
 CANCELLED_BY_CANCEL = {
     "Initialized",
     "TriggerPending",
@@ -47,6 +53,8 @@ class Order:
     state: str
     filled: int
     content: str
+    qty: int = QTY
+    replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,23 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """A cancel of all that is open around it: of its account, or of its strategy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Another quantity."""
+
+    qty: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """A cancel that places another order, always the same, in its stead."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A venue's word that the order is now in `state`, with `filled` of its quantity filled so far (None: no word)."""
 
@@ -74,7 +99,7 @@ class Look:
     """A consistent read of the order."""
 
 
-Command = Place | Cancel | Report | Look
+Command = Place | Cancel | Sweep | Change | Replace | Report | Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +124,7 @@ def one_order(placed_as: str = "Working", initial: Order | None = None) -> Model
             return _of_no_order(command, placed_as)
         return [(Answer(word, order.state, order.filled), after) for word, after in _of_an_order(order, command)]
 
-    return Model(initial, step, _agrees, lambda answer: answer.word not in {"placed", "cancelled", "applied"})
+    return Model(initial, step, _agrees, lambda answer: answer.word not in MAY_CHANGE)
 
 
 def _agrees(told: Answer, allowed: Answer) -> bool:
@@ -112,6 +137,8 @@ def _of_no_order(command: Command, placed_as: str) -> Iterable[tuple[Answer, Ord
             return [(Answer("placed"), Order(placed_as, 0, content))]
         case Report():
             return [(Answer("refused"), None)]
+        case Sweep():
+            return [(Answer("not listed"), None)]
     return [(Answer("order_not_found"), None)]
 
 
@@ -121,6 +148,13 @@ def _of_an_order(order: Order, command: Command) -> Iterable[tuple[str, Order]]:
             return [("already_placed" if content == order.content else "duplicate_order_id", order)]
         case Cancel():
             return [_cancel(order)]
+        case Sweep():
+            # It lists what is open, and writes a little later.
+            return [_cancel(order), *([("not listed", order)] if order.state in FINISHED else [])]
+        case Change(qty):
+            return [_change(order, qty)]
+        case Replace():
+            return [_replace(order)]
         case Report(state, filled):
             return _report(order, state, filled)
         case Look():
@@ -135,9 +169,25 @@ def _cancel(order: Order) -> tuple[str, Order]:
     return "order_already_terminal", order
 
 
+def _change(order: Order, qty: int) -> tuple[str, Order]:
+    if order.state not in CANCELLED_BY_CANCEL:
+        return "order_already_terminal", order
+    return ("invalid_value", order) if qty < order.filled else ("changed", replace(order, qty=qty))
+
+
+def _replace(order: Order) -> tuple[str, Order]:
+    if order.replaced:  # by this very alert, which has come again
+        return "replaced", order
+    if order.state in CANCELLED_BY_CANCEL:
+        return "replaced", replace(order, state="Cancelled", replaced=True)
+    return "order_already_terminal", order
+
+
 def _report(order: Order, state: str, filled: int | None) -> Iterable[tuple[str, Order]]:
     filled = order.filled if filled is None else filled
     taken, refused = ("applied", replace(order, state=state, filled=filled)), ("refused", order)
+    if filled > order.qty:
+        return [refused]
     if filled >= order.filled and (order.state, state) in USUAL_WAY:
         return [taken]
     if order.state in FINISHED:

@@ -105,6 +105,11 @@ def test_the_refusal_of_one_account_does_not_keep_the_others_from_being_served(s
     }
 
 
+def test_the_record_of_a_refusal_names_the_orders_of_the_accounts_that_were_served(service: Service) -> None:
+    service.place("long.B", account="B", qty=1)
+    assert service.record_of(service.place("long", account="A,B,C")).order_ids == ("long.A", "long.C")
+
+
 def test_a_mistake_in_the_alert_places_nothing_anywhere(service: Service) -> None:
     answer = service.place("x" * 60, account="A,Sim101")
     assert (answer.status, answer.word, answer.body["field"]) == (400, "invalid_value", "order_id")
@@ -146,7 +151,7 @@ def test_a_lost_answer_is_recognised_as_this_accounts_own(service: Service) -> N
 
 def test_orders_without_an_id_are_not_sent_again_when_some_may_be_placed(service: Service) -> None:
     service.warm_up()
-    service.wire.always = lost_after_commit
+    service.wire.fault_at("PutItem", *[lost_after_commit] * 6)
     answer = service.place(account="A,B")
     assert (answer.status, answer.word) == (409, "outcome_unknown")
 

@@ -9,7 +9,7 @@ import pytest
 from local import demo
 from tests.builders import ENTRY, EVENTS, alert, event, event_named, refused, template
 from tests.service import Answer, Service
-from tests.wire import Fault, answering, lost_after_commit
+from tests.wire import Fault, answering, in_writes, lost_after_commit
 
 FILES = sorted(path.stem for path in EVENTS.glob("*.json"))
 
@@ -21,6 +21,10 @@ def cancel(**fields: object) -> Callable[[str], str]:
 
 def place(**fields: object) -> Callable[[str], str]:
     return lambda key: alert({"key": key, "command": "PLACE", **ENTRY, **fields}).replace("KEY", key)
+
+
+def command(word: str, **fields: object) -> Callable[[str], str]:
+    return lambda key: alert({"key": key, "command": word, **fields}).replace("KEY", key)
 
 
 def text(body: str) -> Callable[[str], str]:
@@ -36,6 +40,17 @@ GOOD = {
     "place in a strategy": place(strategy_id="strategy-9", take_profit=5020, stop_loss=4980),
     "place with a template": place(strategy="brackets"),
     "place with a taken id": place(order_id="order-1"),
+    "change": command("CHANGE", order_id="order-1", qty=7),
+    "change of a price that it has not": command("CHANGE", order_id="order-1", stop_price=7),
+    "replacement": command("CANCELREPLACE", **{**ENTRY, "order_id": "order-1"}),
+    "replacement of an unknown order": command("CANCELREPLACE", **{**ENTRY, "order_id": "nobodys"}),
+    "sweep of an account": command("CANCELORDERS", account="Sim101"),
+    "sweep of all": command("CANCELALLORDERS", notes="all of them"),
+    "close": command("CLOSESTRATEGY", strategy_id="strategy-1"),
+    "place later": place(order_id="order-9", delay=5),
+    "place for some time": place(order_id="order-9", cancel_after=5),
+    "place later, for some time": place(delay=5, cancel_after=5),
+    "cancel later": cancel(delay=5),
 }
 
 WRONG_PLACES = {
@@ -62,6 +77,10 @@ WRONG_PLACES = {
     "in a placeholder": cancel(order_id="{{KEY}}"),
     "as an account": place(account="KEY"),
     "as an oco id": place(oco_id="KEY"),
+    "as the account of a sweep": command("CANCELORDERS", account="KEY"),
+    "as a new price": command("CHANGE", order_id="order-1", limit_price="KEY"),
+    "as the order to replace": command("CANCELREPLACE", **{**ENTRY, "order_id": "KEY"}),
+    "as the strategy to close": command("CLOSESTRATEGY", strategy_id="KEY"),
     "as a template": place(strategy="KEY"),
     "as a price": place(limit_price="KEY"),
     "as a quantity": place(qty="KEY"),
@@ -101,6 +120,9 @@ def assert_nowhere(service: Service, caplog: pytest.LogCaptureFixture, answer: A
         "output": service.output.take(),
         "log": caplog.text,
         "table": repr(service.everything()),
+        "queue": repr([message.body for message in service.queue.messages]),
+        "schedules": repr([schedule.to_dict() for schedule in service.queue.schedules.values()]),
+        "wire": repr(service.wire.requests),
     }
     secret = key.split("_")[2][:43]
     assert [name for name, content in places.items() if secret.lower() in content.lower()] == []
@@ -115,6 +137,9 @@ def test_the_key_of_a_good_alert_is_nowhere(
     assert answer.word != "invalid_secret_key"
     assert holding.record_of(answer).fields
     assert_nowhere(holding, caplog, answer, holding.key)
+    for _ in range(2):
+        holding.pass_time(302)
+        assert_nowhere(holding, caplog, answer, holding.key)
 
 
 @pytest.mark.parametrize("write", [*WRONG_PLACES.values(), *CUT_SHORT.values()], ids=[*WRONG_PLACES, *CUT_SHORT])
@@ -154,11 +179,25 @@ def test_the_key_of_an_event_is_nowhere(service: Service, caplog: pytest.LogCapt
     ],
     ids=["throttled", "internal error", "defect", "answer lost"],
 )
-@pytest.mark.parametrize("write", [cancel(), place(), place(take_profit=5020)], ids=["cancel", "place", "legs"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        cancel(),
+        place(),
+        place(take_profit=5020),
+        command("CHANGE", order_id="order-1", qty=7),
+        command("CANCELREPLACE", **{**ENTRY, "order_id": "order-1"}),
+        command("CANCELALLORDERS"),
+        command("CLOSESTRATEGY", strategy_id="strategy-1"),
+        place(delay=5),
+        place(cancel_after=5),
+    ],
+    ids=["cancel", "place", "legs", "change", "replacement", "sweep", "close", "later", "for some time"],
+)
 def test_the_key_of_an_alert_that_met_a_fault_is_nowhere(
     holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str], fault: Fault
 ) -> None:
-    holding.wire.always = fault
+    holding.wire.always = in_writes(fault)
     assert_nowhere(holding, caplog, holding.post(write(holding.key)), holding.key)
 
 

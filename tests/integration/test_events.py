@@ -1,12 +1,15 @@
 """Every file of events/, sent through the handler over the demo's table."""
 
 from datetime import UTC, datetime
+from hashlib import md5
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+import delayed
 from local import demo
+from local.later import event as sqs_event
 from local.table import create_table, read_template
 from orderhook.book import OrderBook
 from tests.builders import EVENTS, event_named
@@ -14,6 +17,7 @@ from tests.service import RETENTION, Service, Table
 
 ANSWERS: dict[str, tuple[int, str]] = {
     "cancel_all_orders": (200, "cancelled"),
+    "cancel_accounts": (404, "order_not_found"),
     "cancel_base64": (200, "cancelled"),
     "cancel_by_id": (200, "cancelled"),
     "cancel_by_name": (200, "cancelled"),
@@ -38,14 +42,23 @@ ANSWERS: dict[str, tuple[int, str]] = {
     "close_strategy": (200, "closed"),
     "close_strategy_duplicate": (200, "closed"),
     "close_strategy_unknown": (404, "strategy_not_found"),
+    "kill_switch_off": (200, "kill_switch_off"),
+    "kill_switch_on": (200, "kill_switch_on"),
     "malformed": (400, "malformed_payload"),
     "place": (200, "placed"),
+    "place_accounts": (200, "placed"),
+    "place_bypassing_window": (200, "placed"),
+    "place_cancel_after": (200, "placed"),
+    "place_delayed": (200, "scheduled"),
     "place_duplicate": (200, "already_placed"),
     "place_in_closed_strategy": (409, "strategy_mismatch"),
+    "place_in_window": (200, "placed"),
     "place_join": (200, "placed"),
     "place_other_content": (409, "duplicate_order_id"),
+    "place_rate_limited": (200, "placed"),
     "place_strategy": (200, "placed"),
     "place_template": (200, "placed"),
+    "place_with_position": (400, "unsupported_value"),
     "place_without_id": (200, "placed"),
     "unknown_field": (400, "unknown_field"),
     "unresolved_placeholder": (400, "unresolved_placeholder"),
@@ -90,10 +103,11 @@ def test_events_do_not_depend_on_one_another(demo_service: Service) -> None:
 
 
 def test_events_together_use_exactly_the_actions_that_the_template_allows(demo_service: Service) -> None:
-    for name in FILES:
+    for name in reversed(FILES):  # the kill switch is turned on, and then off
         demo_service.handle(event_named(name))
-    used = {f"dynamodb:{action}" for request in demo_service.wire.requests for action in request.actions}
-    assert used == actions_allowed()
+    used = {action for request in demo_service.wire.requests for action in request.actions}
+    # A metric and a line go by way of the function's output.
+    assert used == {action for action in actions_allowed() if not action.startswith("logs:")}
 
 
 def actions_allowed() -> set[str]:
@@ -101,9 +115,37 @@ def actions_allowed() -> set[str]:
         action
         for policy in read_template()["Resources"]["WebhookRole"]["Properties"]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
-        for action in statement["Action"]
-        if action.startswith("dynamodb:")
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
     }
+
+
+MESSAGES: dict[str, str] = {
+    "cancel_after_not_placed": "order_not_found",
+    "delayed_cancel": "cancelled",
+    "delayed_place": "placed",
+}
+"""What comes of the messages in events/sqs."""
+
+
+def test_every_message_has_its_row_here() -> None:
+    assert sorted(MESSAGES) == sorted(path.stem for path in (EVENTS / "sqs").glob("*.json"))
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_message_has_its_outcome(demo_service: Service, name: str) -> None:
+    for _ in range(2):
+        assert delayed.handler(event_named(f"sqs/{name}"), None) == {"batchItemFailures": []}
+        assert demo_service.output.lines()[0]["outcome"] == MESSAGES[name]
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_message_is_an_event_as_lambda_makes_it(name: str) -> None:
+    [record] = event_named(f"sqs/{name}")["Records"]
+    message = {"MessageId": "a", "ReceiptHandle": "b", "Body": "c", "Attributes": {}, "MD5OfBody": "d"}
+    [made] = sqs_event(message, record["eventSourceARN"])["Records"]
+    assert record.keys() == made.keys()
+    assert record["md5OfBody"] == md5(record["body"].encode(), usedforsecurity=False).hexdigest()
+    assert "ohk_" not in record["body"]
 
 
 def test_the_published_example_is_what_crosstrade_published() -> None:

@@ -19,9 +19,12 @@ from tests.service import RETENTION, Answer, Service
 from tests.wire import (
     Fault,
     answering,
+    cut_short,
+    in_writes,
     lost_after_commit,
     lost_before_commit,
     nobody_listens,
+    refusal_cut_short,
     through,
     unreachable,
 )
@@ -43,6 +46,8 @@ PASSING: dict[str, Fault] = {
     "no way there": unreachable,
     "request lost": lost_before_commit,
     "answer lost": lost_after_commit,
+    "answer cut short": cut_short,
+    "refusal cut short": refusal_cut_short,
 }
 every_fault = pytest.mark.parametrize("fault", PASSING.values(), ids=list(PASSING))
 
@@ -73,7 +78,7 @@ def test_a_cancel_that_the_table_does_not_take_is_to_be_sent_again(service: Serv
     service.wire.always = fault
     answer = service.cancel("order-1")
     assert_unavailable(service, answer)
-    if fault is lost_after_commit:
+    if fault in (lost_after_commit, cut_short):
         assert service.state() == "Cancelled"
     else:
         assert service.item() == before
@@ -94,7 +99,7 @@ def test_a_key_or_a_strategy_that_cannot_be_read_is_no_refusal(service: Service,
 @pytest.mark.parametrize("fault", CANCELLED_IN_PART.values(), ids=list(CANCELLED_IN_PART))
 def test_a_transaction_that_the_table_does_not_take_is_to_be_sent_again(service: Service, fault: Fault) -> None:
     service.warm_up()
-    service.wire.always = fault
+    service.wire.always = in_writes(fault)
     for order_id in ("order-1", None):
         assert_unavailable(service, service.place(order_id, strategy_id="strategy-1"))
     assert service.belongings() == []

@@ -83,12 +83,12 @@ requests = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=150,
+    max_examples=200,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(request=requests)
+@given(request=requests | anything)
 def test_whatever_comes_is_answered_and_is_nobodys_fault_but_the_senders(service: Service, request: Event) -> None:
     answer = service.handle(request)
     assert 400 <= answer.status < 500

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from typer.testing import CliRunner, Result
 
 from local import demo
 from local.cli import app
-from orderhook.commands import COMMANDS
+from orderhook.commands import SCOPES
 
 ROOT = Path(__file__).parents[2]
 ORDERHOOK = [sys.executable, "-c", "from local.cli import app; app()"]
@@ -240,14 +241,38 @@ def test_an_endpoint_where_nothing_is_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_it_serves_a_table_at_another_endpoint(server: Server, tmp_path: Path) -> None:
-    with running(tmp_path / "log", "--table", "second", AWS_ENDPOINT_URL_DYNAMODB=server.endpoint) as second:
+    # Of all endpoints only the table's is there.
+    with running(tmp_path / "log", "--table", "second", AWS_ENDPOINT_URL=server.endpoint) as second:
         assert f"table second at {server.endpoint}" in second.page
         assert second.post(f"key={demo.KEY};command=CANCEL;order_id=demo-2").json()["status"] == "cancelled"
+        assert second.post(f"{LATER};order_id=later-2").json()["status"] == "scheduled"
+        wait_for(lambda: "later-2" in [order["order_id"] for order in server.data("orders", "--table", "second")])
         stop(second, signal.SIGTERM)
     assert second.process.returncode == 0
     states = {order["order_id"]: order["state"] for order in server.data("orders", "--table", "second")}
     assert states["demo-2"] == "Cancelled"
     assert server.order("demo-2")["state"] == "Working"
+
+
+# Later
+
+LATER = f"key={demo.KEY};command=PLACE;delay=1;cancel_after=60;{demo.PLACES['demo-1']}"
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_delayed_order_is_there_when_its_delay_is_over(server: Server) -> None:
+    sent = time.monotonic()
+    answer = server.post(f"{LATER};order_id=later").json()
+    assert (answer["status"], answer.keys()) == ("scheduled", {"success", "status", "request_id", "due"})
+    wait_for(lambda: "later" in [order["order_id"] for order in server.data("orders")])
+    assert time.monotonic() - sent > 1
+    assert server.order("later")["state"] == "Working"
 
 
 # send
@@ -259,6 +284,36 @@ def test_send_shows_what_happened(server: Server) -> None:
     assert result.exit_code == 0
     assert result.stdout.startswith("200 cancelled\n")
     assert "Warning: CANCEL does not use account." in result.stdout
+
+
+def test_every_command_works_over_http(server: Server) -> None:
+    order = "account=Http;instrument=ES;action=BUY;qty=2;order_type=LIMIT;tif=GTC"
+    alerts = {
+        f"command=PLACE;order_id=http;{order};limit_price=5000;strategy_id=http;stop_loss=4990": "placed",
+        "command=CHANGE;order_id=http;qty=3": "changed",
+        f"command=CANCELREPLACE;order_id=http;{order};limit_price=4995;strategy_id=http": "replaced",
+        "command=CLOSESTRATEGY;strategy_id=http": "closed",
+        f"command=PLACE;order_id=http-2;{order};limit_price=5000": "placed",
+        "command=CANCELORDERS;account=Http": "cancelled",
+        "command=CANCELALLORDERS": "cancelled",
+    }
+    key = server.data("keys", "create", "--trader", "http")["key"]
+    for text, word in alerts.items():
+        if text.endswith("ALLORDERS"):
+            server.post(f"key={key};command=PLACE;order_id=http-3;{order};limit_price=5000")
+        assert server.post(f"key={key};{text}").json().get("status") == word, text
+    states = {order["order_id"]: order["state"] for order in server.data("orders", "--trader", "http")}
+    assert len(states) == 5
+    assert set(states.values()) == {"Cancelled"}
+
+
+def test_send_shows_of_many_orders_the_first_few(server: Server) -> None:
+    for number in range(7):
+        place = f"key={demo.KEY};command=PLACE;order_id=many-{number};{demo.PLACES['demo-1']}"
+        assert server.post(place.replace("Sim101", "Many")).json()["status"] == "placed"
+    result = server.run("send", f"key={demo.KEY};command=CANCELORDERS;account=Many", "--url", server.url)
+    assert result.stdout.splitlines()[:1] == ["200 cancelled"]
+    assert "  cancelled       many-0, many-1, many-2, many-3, many-4 and 2 more" in result.stdout.splitlines()
 
 
 def test_send_exits_1_when_the_alert_is_refused(server: Server) -> None:
@@ -334,7 +389,7 @@ def test_a_revoked_key_says_when_it_stops_working_and_does(server: Server) -> No
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["create", "--scope", "CANCLE"], f"There is no command 'CANCLE' to allow; there are {', '.join(COMMANDS)}."),
+        (["create", "--scope", "CANCLE"], f"There is no command 'CANCLE' to allow; there are {', '.join(SCOPES)}."),
         (["create", "--label", "a;b"], "label holds U+003B"),
         (["create", "--trader", "a/b"], "trader holds U+002F"),
         (["revoke", "nosuchkeyid1"], "There is no key with this id"),
@@ -404,3 +459,47 @@ def test_seed_makes_the_table_and_the_demo_and_can_be_repeated(server: Server) -
         ("demo-to-close", "Working"),
         ("demo-to-close.STOP1", "Initialized"),
     ]
+
+
+# kill-switch
+
+PLACE = "command=PLACE;account=Sim101;instrument=ES;action=BUY;qty=1;order_type=MARKET;tif=DAY"
+
+
+def test_the_kill_switch_is_shown_and_turned_for_one_trader(server: Server) -> None:
+    key = server.data("keys", "create", "--trader", "halted")["key"]
+    assert "The kill switch of halted is off." in server.run("kill-switch", "--trader", "halted").stdout
+    on = server.data("kill-switch", "on", "--trader", "halted")
+    assert (on["on"], on["stops_cancels"]) == (True, False)
+    assert server.post(f"key={key};{PLACE}").json()["error"] == "kill_switch_on"
+    assert server.post(f"key={key};command=CANCEL;order_id=nobodys").json()["error"] == "order_not_found"
+    assert server.post(f"key={demo.KEY};{PLACE}").json()["status"] == "placed"
+    assert server.data("kill-switch", "on", "--trader", "halted") == on
+    assert server.data("kill-switch", "off", "--trader", "halted")["on"] is False
+    assert server.post(f"key={key};{PLACE}").json()["status"] == "placed"
+
+
+def test_a_kill_switch_that_stops_cancels_does_so_for_all_keys_of_the_trader_and_for_new_ones(server: Server) -> None:
+    # Keys that the server has not seen yet, for it remembers those that it has.
+    old = server.data("keys", "create", "--trader", "strict")["key"]
+    changed = server.run("kill-switch", "on", "--stops-cancels", "yes", "--trader", "strict")
+    assert "cancels are refused too" in changed.stdout
+    assert "up to 30 s" in changed.stdout
+    new = server.data("keys", "create", "--trader", "strict")["key"]
+    for key in (old, new):
+        assert server.post(f"key={key};command=CANCEL;order_id=nobodys").json()["error"] == "kill_switch_on"
+    assert server.data("kill-switch", "--stops-cancels", "no", "--trader", "strict")["stops_cancels"] is False
+    newest = server.data("keys", "create", "--trader", "strict")["key"]
+    assert server.post(f"key={newest};command=CANCEL;order_id=nobodys").json()["error"] == "order_not_found"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--stops-cancels", "yes", "--trader", "keyless"], "keyless has no key to keep this with: create one first."),
+        (["on", "--trader", "a/b"], "trader holds U+002F"),
+    ],
+)
+def test_a_kill_switch_that_cannot_be_set_is_left_alone(server: Server, arguments: list[str], says: str) -> None:
+    result = server.run("kill-switch", *arguments)
+    assert (result.exit_code, result.stderr[: len(says)]) == (1, says)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders import event
+from tests.builders import ENTRY, event
 from tests.service import Service
 
 ALWAYS = {"level", "location", "message", "timestamp", "service", "status", "milliseconds", "request_id", "outcome"}
@@ -45,6 +45,22 @@ ALERTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
             "outcome": "order_not_found",
             "field": "order_id",
         },
+    ),
+    "changed": (
+        {"command": "CHANGE", "order_id": "order-1", "qty": 7},
+        {"status": 200, "command": "CHANGE", "order_id": "order-1", "outcome": "changed", "state": "Working"},
+    ),
+    "replaced": (
+        {"command": "CANCELREPLACE", **ENTRY, "order_id": "order-1"},
+        {"status": 200, "command": "CANCELREPLACE", "order_id": "order-1", "outcome": "replaced", "state": "Working"},
+    ),
+    "many cancelled": (
+        {"command": "CANCELALLORDERS"},
+        {"status": 200, "command": "CANCELALLORDERS", "outcome": "cancelled"},
+    ),
+    "closed": (
+        {"command": "CLOSESTRATEGY", "strategy_id": "strategy-1"},
+        {"status": 200, "command": "CLOSESTRATEGY", "strategy_id": "strategy-1", "outcome": "closed"},
     ),
     "no order id": (
         {"command": "CANCEL"},

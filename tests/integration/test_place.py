@@ -10,10 +10,10 @@ import pytest
 from orderhook import commands, items
 from orderhook.commands.place import Place
 from orderhook.errors import DuplicateOrderIdError
-from orderhook.orders import OrderState
-from tests.builders import ENTRY, refused, stamp, template
+from orderhook.orders import OrderState, Strategy, StrategyState
+from tests.builders import ENTRY, order, refused, stamp, template
 from tests.service import Item, Service
-from tests.wire import Fault, answering, lost_after_commit, lost_before_commit, through
+from tests.wire import Fault, answering, in_writes, lost_after_commit, lost_before_commit, through
 
 
 def plain(service: Service, order_id: str = "order-1") -> Item:
@@ -186,6 +186,19 @@ def test_an_order_for_another_account_or_instrument_cannot_join(
     assert service.belongings() == before
 
 
+def test_an_order_cannot_join_a_strategy_that_is_closed(service: Service) -> None:
+    placed = stamp(service.trader, "place-order-1")
+    closed = Strategy(strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", state=StrategyState.CLOSED)
+    entry = order(placed, "order-1", strategy_id="strategy-1", order_name="ENTRY1")
+    assert service.book.place_in_strategy(placed, closed, [entry], join=False).done
+    answer = service.place("order-2", strategy_id="strategy-1")
+    assert (answer.status, answer.body) == (
+        409,
+        refused("strategy_mismatch", "Strategy strategy-1 is closed; use a new strategy_id.", field="strategy_id"),
+    )
+    assert service.item("order-2") is None
+
+
 # Legs
 
 
@@ -207,7 +220,8 @@ def test_take_profit_and_stop_loss_wait_as_an_oco_pair_on_the_other_side(service
     assert parts(legs["STOP1"], "order_name", "order_type", "limit_price", "stop_price") == (
         ("STOP1", "STOPMARKET", None, Decimal(4980))
     )
-    assert legs["TARGET1"]["oco_id"] == legs["STOP1"]["oco_id"] != plain(service).get("oco_id")
+    assert {leg["oco_id"] for leg in legs.values()} == {f"{answer.request_id}.OCO1"}
+    assert "oco_id" not in plain(service)
     assert len(service.open_orders()) == 3
 
 
@@ -336,8 +350,12 @@ def test_an_unknown_template_and_another_traders_are_refused_and_nothing_is_writ
 def test_a_template_for_more_than_the_order_is_refused(service: Service) -> None:
     service.book.put_template(service.trader, template("large", (3, 10, 5), (3, 20, 5)))
     answer = service.place("order-1", strategy="large")
-    assert (answer.status, answer.word, answer.body["field"]) == (400, "invalid_value", "qty")
+    assert (answer.status, answer.body) == (
+        400,
+        refused("invalid_value", "The brackets of template large are for more than qty=5.", field="qty"),
+    )
     assert service.item() is None
+    assert service.place("order-1", strategy="large", qty=6).word == "placed"
 
 
 # The same id again
@@ -465,8 +483,10 @@ def test_a_start_whose_leg_id_is_taken_leaves_nothing(service: Service) -> None:
     service.have_order("Working", "request-1.STOP1")
     before = service.belongings()
     place = command("order-1", take_profit=5020, stop_loss=4980)
-    with pytest.raises(DuplicateOrderIdError):
+    with pytest.raises(DuplicateOrderIdError) as refusal:
         place.run(service.book, stamp(service.trader, "request-1"))
+    assert refusal.value.detail == "One of the new order ids is taken; choose another order_id."
+    assert refusal.value.field == "order_id"
     assert service.belongings() == before
 
 
@@ -528,7 +548,7 @@ def test_a_write_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(
     service.wire.fault_at(operation, lost_after_commit)
     answer = service.place(order_id, **shape)
     assert (answer.status, answer.word) == (200, "placed")
-    assert service.wire.operations == [operation] * 2
+    assert service.wire.operations == ["GetItem", operation, operation]
     assert service.state(answer.body["order_id"]) == "Working"
     assert len(service.open_orders()) == 1 + len(answer.body.get("legs", {}))
 
@@ -546,7 +566,7 @@ def test_a_join_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(s
 @every_shape
 def test_an_order_with_an_id_whose_outcome_is_unknown_is_sent_again(service: Service, shape: dict[str, object]) -> None:
     service.warm_up()
-    service.wire.always = lost_after_commit
+    service.wire.always = in_writes(lost_after_commit)
     first = service.place("order-1", **shape)
     assert (first.status, first.word) == (503, "temporarily_unavailable")
     service.wire.always = None
@@ -560,7 +580,7 @@ def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
     service: Service, shape: dict[str, object], lost: Fault
 ) -> None:
     service.warm_up()
-    service.wire.always = lost
+    service.wire.always = in_writes(lost)
     answer = service.place(None, **shape)
     assert (answer.status, answer.body) == (
         409,
@@ -585,6 +605,6 @@ def test_an_order_without_id_that_was_surely_not_placed_is_sent_again(
     service: Service, shape: dict[str, object], refusal: Fault
 ) -> None:
     service.warm_up()
-    service.wire.always = refusal
+    service.wire.always = in_writes(refusal)
     assert service.place(None, **shape).status == 503
     assert service.belongings() == []

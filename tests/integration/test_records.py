@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import webhook
 from local import records
+from orderhook import wire
 from orderhook.alerts import AlertLog, AlertRecord, id_prefix
 from orderhook.errors import InvalidValueError, TemporarilyUnavailableError
 from orderhook.orders import timestamp
@@ -214,7 +214,7 @@ def test_a_record_is_written_after_the_command(service: Service) -> None:
 # Its failure
 
 
-FAULTS: dict[str, tuple[Fault, str]] = {
+RECORD_FAULTS: dict[str, tuple[Fault, str]] = {
     "throughput": (answering(400, code := "ProvisionedThroughputExceededException"), code),
     "throttled": (answering(400, code := "ThrottlingException"), code),
     "conflict": (answering(400, code := "TransactionConflictException"), code),
@@ -237,7 +237,7 @@ def send_place(service: Service) -> Answer:
     return service.place()
 
 
-@pytest.mark.parametrize(("fault", "reason"), FAULTS.values(), ids=list(FAULTS))
+@pytest.mark.parametrize(("fault", "reason"), RECORD_FAULTS.values(), ids=list(RECORD_FAULTS))
 @pytest.mark.parametrize(
     ("send", "word"), [(send_cancel, "cancelled"), (send_place, "placed")], ids=["cancel", "place without id"]
 )
@@ -280,7 +280,7 @@ def test_a_table_that_takes_neither_the_command_nor_the_record_is_answered_as_ev
 
 def test_an_order_that_may_have_been_placed_is_recorded_as_that(service: Service) -> None:
     service.warm_up()
-    service.wire.always = lost_after_commit
+    service.wire.fault_at("PutItem", *[lost_after_commit] * 3)
     answer = service.place()
     assert (answer.word, service.record_of(answer).outcome) == ("outcome_unknown", "outcome_unknown")
 
@@ -293,13 +293,16 @@ def test_a_defect_is_recorded_by_what_was_answered(service: Service) -> None:
     assert "THE-MESSAGE" not in repr(found)
 
 
-def test_no_record_is_begun_when_there_is_no_time_left_for_it(service: Service) -> None:
+def test_no_record_is_begun_when_there_is_no_time_left_for_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "_LAST_SECONDS", 1.0)
     service.have_order("Working")
     service.warm_up()
     service.keep_time()
 
     def slow(*_: object) -> None:
-        time.sleep(webhook.BUDGET_SECONDS - 0.04)
+        time.sleep(1.4)
 
     service.wire.fault_at("UpdateItem", slow)
     assert service.cancel("order-1").word == "cancelled"

@@ -144,11 +144,77 @@ REFUSALS = [
         "command",
     ),
     Refusal(
-        {"kill_switch": "true"},
+        {"kill_switch": "perhaps"},
         400,
-        "unsupported_command",
-        "kill_switch is not available yet.",
+        "invalid_value",
+        "kill_switch must be on or off.",
         "kill_switch",
+    ),
+    Refusal(
+        {**CANCEL, "kill_switch": "off"},
+        400,
+        "invalid_value",
+        "kill_switch goes without a command: send it alone.",
+        "kill_switch",
+    ),
+    Refusal(
+        {**PLACE, "rate_limit": "5"},
+        400,
+        "missing_field",
+        "rate_limit counts the alerts of an id: add id=...",
+        "id",
+    ),
+    Refusal(
+        {**PLACE, "rate_limit": "5 per minute", "id": "es"},
+        400,
+        "invalid_value",
+        "rate_limit must be alerts or alerts/seconds, such as 5 or 5/300: 1 to 1000 alerts in 1 to 86400 seconds.",
+        "rate_limit",
+    ),
+    Refusal(
+        {**PLACE, "start_time": "9.30"},
+        400,
+        "invalid_value",
+        "start_time must be a time of day in New York such as 13:30 or 1:30 PM.",
+        "start_time",
+    ),
+    Refusal(
+        {**PLACE, "start_time": "09:30", "closing_only_after": "15:45"},
+        400,
+        "missing_field",
+        "closing_only_after needs a start_time and an end_time: add end_time=...",
+        "end_time",
+    ),
+    Refusal(
+        {**PLACE, "start_time": "9:30", "end_time": "09:30 AM"},
+        400,
+        "invalid_value",
+        "The trade window ends when it begins; give another end_time.",
+        "end_time",
+    ),
+    Refusal(
+        {**PLACE, "start_time": "9:30", "end_time": "16:00", "closing_only_after": "16:00"},
+        400,
+        "invalid_value",
+        "closing_only_after must lie between start_time and end_time.",
+        "closing_only_after",
+    ),
+    Refusal(
+        {**PLACE, "start_time": "9:30", "bypass_trade_windows": "perhaps"},
+        400,
+        "invalid_value",
+        "bypass_trade_windows must be true or false.",
+        "bypass_trade_windows",
+    ),
+    *(
+        Refusal(
+            {**PLACE, name: value},
+            400,
+            "unsupported_value",
+            f"{name} needs the position, which is not known here; take it out.",
+            name,
+        )
+        for name, value in {"require_market_position": "flat", "max_positions": "2"}.items()
     ),
 ]
 

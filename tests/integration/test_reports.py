@@ -1,28 +1,13 @@
 """A venue's reports: recorded once, whatever happens to the answer."""
 
-from collections.abc import Callable
-
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import ReadTimeoutError
 
 from orderhook.orders import OrderState
 from tests.builders import stamp
 from tests.service import Service
-from tests.wire import Deliver, Fault, lost_after_commit
+from tests.wire import lost_after_commit, overtaken
 
 PART_FILLED, WORKING = OrderState.PART_FILLED, OrderState.WORKING
-
-
-def overtaken(by: Callable[[], object]) -> Fault:
-    """Have the request done, something else happen, and lose the answer."""
-
-    def fault(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
-        deliver(request)
-        by()
-        raise ReadTimeoutError(endpoint_url=request.url)
-
-    return fault
 
 
 def events(service: Service) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ import pytest
 from tests.builders import ENTRY, template
 from tests.service import Service
 
-UPDATE, READ, PUT, TRANSACTION = "UpdateItem", "GetItem", "PutItem", "TransactWriteItems"
+UPDATE, READ, PUT, TRANSACTION, QUERY = "UpdateItem", "GetItem", "PutItem", "TransactWriteItems", "Query"
 
 
 @pytest.mark.parametrize(
@@ -46,16 +46,121 @@ def test_a_key_not_seen_lately_takes_one_read_more(service: Service) -> None:
         ({"take_profit": 5020, "stop_loss": 4980}, [TRANSACTION]),
         ({"strategy": "brackets"}, [READ, TRANSACTION]),
         ({"strategy_id": "running"}, [TRANSACTION, TRANSACTION]),
+        ({"rate_limit": "5", "id": "es"}, [UPDATE, PUT]),
+        ({"start_time": "00:00"}, [PUT]),
     ],
-    ids=["without id", "with an id", "starting a strategy", "with legs", "with a template", "joining a strategy"],
+    ids=[
+        "without id",
+        "with an id",
+        "starting a strategy",
+        "with legs",
+        "with a template",
+        "joining a strategy",
+        "with a rate limit",
+        "with a window",
+    ],
 )
-def test_a_place_takes_one_write_unless_its_strategy_is_running(
+def test_a_place_takes_a_read_of_the_kill_switch_and_one_write_unless_its_strategy_is_running(
     service: Service, fields: dict[str, object], operations: list[str]
 ) -> None:
     service.book.put_template(service.trader, template("brackets", (1, 10, 5)))
     service.place("first", strategy_id="running")
     service.warm_up()
     assert service.send("PLACE", **{**ENTRY, **fields}).word == "placed"
+    assert service.wire.operations == [READ, *operations]
+
+
+@pytest.mark.parametrize("sent", ["on", "off"])
+def test_the_kill_switch_takes_one_write(service: Service, sent: str) -> None:
+    service.warm_up()
+    assert service.turn(sent).status == 200
+    assert service.wire.operations == [UPDATE]
+
+
+def test_a_cancel_takes_a_read_of_the_kill_switch_only_where_that_stops_cancels(service: Service) -> None:
+    service.have_order("Working")
+    key = service.issue_key(strict_kill_switch=True)
+    service.cancel("nothing-has-this-id", key=key)
+    service.wire.requests.clear()
+    assert service.cancel("order-1", key=key).word == "cancelled"
+    assert service.wire.operations == [READ, UPDATE]
+
+
+@pytest.mark.parametrize(
+    ("fields", "operations"),
+    [
+        ({"order_id": "order-1"}, [UPDATE]),
+        ({"order_id": "order-1", "strategy_id": "strategy-1"}, [UPDATE]),
+        ({"order_id": "stop1", "strategy_id": "strategy-1"}, [READ, UPDATE]),
+    ],
+    ids=["by id", "by id and strategy", "by name"],
+)
+@pytest.mark.parametrize("state", ["Working", "Cancelled", "Filled"])
+def test_a_change_takes_a_read_of_the_kill_switch_and_one_write_and_a_name_one_read_more(
+    service: Service, state: str, fields: dict[str, str], operations: list[str]
+) -> None:
+    service.have_strategy(state, "STOP1")
+    service.warm_up()
+    service.send("CHANGE", qty=7, **fields)
+    assert service.wire.operations == [READ, *operations]
+
+
+@pytest.mark.parametrize(
+    ("fields", "operations"),
+    [
+        ({}, [TRANSACTION]),
+        ({"take_profit": 5020, "stop_loss": 4980}, [TRANSACTION]),
+        ({"strategy_id": "new"}, [TRANSACTION]),
+        ({"strategy": "brackets"}, [READ, TRANSACTION]),
+        ({"strategy_id": "strategy-1"}, [TRANSACTION, TRANSACTION]),
+        ({"order_id": "stop1", "strategy_id": "strategy-1"}, [READ, TRANSACTION, TRANSACTION]),
+    ],
+    ids=["alone", "with legs", "starting a strategy", "with a template", "joining a strategy", "by name"],
+)
+@pytest.mark.parametrize("state", ["Working", "Cancelled", "Filled"])
+def test_a_replacement_takes_one_transaction_where_a_place_takes_one_write(
+    service: Service, state: str, fields: dict[str, object], operations: list[str]
+) -> None:
+    service.book.put_template(service.trader, template("brackets", (1, 10, 5)))
+    service.have_strategy(state, "STOP1")
+    service.warm_up()
+    answer = service.send("CANCELREPLACE", **{**ENTRY, "order_id": "order-1", **fields})
+    if state == "Working":
+        assert (answer.word, service.wire.operations) == ("replaced", [READ, *operations])
+    else:  # what is finished is known after the first transaction
+        assert (answer.word, service.wire.operations) == (
+            "order_already_terminal",
+            [READ, *operations[: operations.index(TRANSACTION) + 1]],
+        )
+
+
+@pytest.mark.parametrize("fields", [{"command": "CANCELORDERS", "account": "Sim101"}, {"command": "CANCELALLORDERS"}])
+def test_a_sweep_takes_one_query_and_one_write_for_each_open_order(service: Service, fields: dict[str, str]) -> None:
+    for number in range(20):
+        service.have_order("Working" if number % 4 == 0 else "Filled", f"order-{number:02}")
+    service.warm_up()
+    assert service.send(**fields).body["counts"]["cancelled"] == 5
+    assert service.wire.operations == [QUERY, *[UPDATE] * 5]
+
+
+def test_a_close_takes_one_write_more_and_passes_over_the_orders_of_others(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1", take_profit=5020, stop_loss=4980)
+    service.place("order-2")
+    service.warm_up()
+    assert service.send("CLOSESTRATEGY", strategy_id="strategy-1").word == "closed"
+    assert service.wire.operations == [UPDATE, QUERY, *[UPDATE] * 3]
+    service.wire.requests.clear()
+    service.send("CLOSESTRATEGY", strategy_id="strategy-1")
+    service.send("CLOSESTRATEGY", strategy_id="nobodys")
+    assert service.wire.operations == [UPDATE, QUERY, UPDATE]
+
+
+@pytest.mark.parametrize(("order_id", "operations"), [(None, [READ, READ]), ("order-1", [READ, READ, READ])])
+def test_without_its_template_a_place_takes_one_read_more_only_where_it_may_be_a_duplicate(
+    service: Service, order_id: str | None, operations: list[str]
+) -> None:
+    service.warm_up()
+    assert service.place(order_id, strategy="nobodys").word == "strategy_not_found"
     assert service.wire.operations == operations
 
 
@@ -78,10 +183,18 @@ def test_every_read_is_a_consistent_one_and_every_write_has_a_condition(service:
     service.place("order-2")
     service.place("order-3", strategy_id="strategy-1", strategy="brackets")
     service.cancel("stop1", strategy_id="strategy-1")
+    for _ in range(3):
+        service.place(rate_limit=2, id="es")
+        service.turn("on")
+        service.turn("off")
+    service.send("CHANGE", order_id="order-2", qty=7)
+    service.send("CANCELREPLACE", **{**ENTRY, "order_id": "order-2", "strategy_id": "strategy-1"})
+    service.send("CLOSESTRATEGY", strategy_id="strategy-1")
+    service.send("CANCELALLORDERS")
     for request in service.wire.requests:
-        if request.operation == READ:
+        if request.operation in (READ, QUERY):
             assert request.payload["ConsistentRead"] is True
         for write in request.writes:
             assert write["ConditionExpression"]
             assert write["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
-    assert set(service.wire.operations) == {READ, PUT, UPDATE, TRANSACTION}
+    assert set(service.wire.operations) == {READ, PUT, UPDATE, TRANSACTION, QUERY}

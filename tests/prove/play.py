@@ -8,8 +8,8 @@ import json
 import random
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,12 +21,14 @@ from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import OrderState, Stamp
 from tests.builders import alert, event
 from tests.history.linearizability import UNKNOWN, Operation
-from tests.history.order import Answer, Cancel, Command, Look, Place, Report
+from tests.history.order import QTY, Answer, Cancel, Change, Command, Look, Place, Replace, Report, Sweep
 
-QTY = 10
-RESENDS = 3
+RESENDS = ("once", "twice", "three times")
 RESEND_SECONDS = 0.05
 """TradingView sends again after 5 s, up to three times; a hundred times faster here, so that resends meet others."""
+
+UNEXPECTED = ("outcome_unknown", "strategy_mismatch")
+"""Codes that no operation may get."""
 
 Ops = dict[str, list[Operation[Command, Answer]]]
 
@@ -36,6 +38,9 @@ COMMANDS: tuple[Command, ...] = (
     Place("5001"),
     *[Cancel()] * 6,
     Cancel(own=False),
+    *[Sweep()] * 2,
+    *[Change(qty) for qty in (4, QTY, QTY, QTY)],
+    *[Replace()] * 2,
     Report("Submitted", 0),
     *[Report("PartFilled", filled) for filled in (2, 5, 5, 7)],
     *[Report("Filled", QTY)] * 3,
@@ -43,6 +48,17 @@ COMMANDS: tuple[Command, ...] = (
     Report("Rejected"),
     Report("Expired"),
     *[Look()] * 2,
+)
+
+
+# Orders live longer where nobody cancels them, so that there is more to change.
+CALM: tuple[Command, ...] = (
+    Place("5000"),
+    *[Report("PartFilled", filled) for filled in (2, 5, 7)],
+    *[Change(qty) for qty in (4, QTY, QTY)],
+    Replace(),
+    Sweep(),
+    Look(),
 )
 
 
@@ -77,22 +93,36 @@ class Record:
 
     operations: Ops = field(default_factory=lambda: defaultdict(list))
     unexpected: list[str] = field(default_factory=list)
-    """Answers that no operation may get, such as a 5xx that is not 503."""
+    """Answers that no operation may get, such as a 5xx that is not 503, and exceptions."""
+    resends: Counter[str] = field(default_factory=Counter)
+    """How many were sent again for the first, second and third time, and given up."""
 
     def merge(self, other: "Record") -> None:
+        self.resends += other.resends
         for order_id, operations in other.operations.items():
             self.operations[order_id] += operations
         self.unexpected += other.unexpected
 
 
-def play(trader: Trader, order_ids: Iterable[str], *, seed: int, threads: int, operations: int) -> Record:
+def play(
+    trader: Trader,
+    order_ids: Iterable[str],
+    *,
+    seed: int,
+    threads: int,
+    operations: int,
+    commands: Sequence[Command] = COMMANDS,
+) -> Record:
     """Have every thread do this many random operations on these orders; returns when all are done."""
     record, chosen = Record(), tuple(order_ids)
 
     def run(number: int) -> None:
         dice = random.Random(f"{seed} {number}")
         for _ in range(operations):
-            do(trader, dice.choice(chosen), dice.choice(COMMANDS), dice, record)
+            try:
+                do(trader, dice.choice(chosen), dice.choice(commands), dice, record)
+            except Exception as raised:  # whatever it is, nobody should get it
+                record.unexpected.append(repr(raised))
 
     workers = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
     for worker in workers:
@@ -104,7 +134,7 @@ def play(trader: Trader, order_ids: Iterable[str], *, seed: int, threads: int, o
 
 def do(trader: Trader, order_id: str, command: Command, dice: random.Random, record: Record) -> None:
     """Do one operation, again as TradingView would while the answer is 503, and record each time."""
-    for _ in range(1 + RESENDS):
+    for times in (*RESENDS, "given up"):
         invoked = time.monotonic_ns()
         answer = _do(trader, order_id, command, dice, record)
         completed = time.monotonic_ns()
@@ -112,6 +142,7 @@ def do(trader: Trader, order_id: str, command: Command, dice: random.Random, rec
             record.operations[order_id].append(Operation(command, answer, invoked, completed))
             return
         record.operations[order_id].append(Operation(command, UNKNOWN, invoked))
+        record.resends[times] += 1
         time.sleep(RESEND_SECONDS)
 
 
@@ -121,6 +152,12 @@ def _do(trader: Trader, order_id: str, command: Command, dice: random.Random, re
             return _send(trader.key, _place(order_id, content), record)
         case Cancel(own):
             return _send(trader.key if own else trader.other, _cancel(order_id, dice), record)
+        case Sweep():
+            return _sweep(trader, order_id, dice, record)
+        case Change(qty):
+            return _send(trader.key, {"command": "CHANGE", "order_id": order_id, "qty": qty}, record)
+        case Replace():
+            return _replace(trader, order_id, record)
         case Report() | Look():
             try:
                 return _report_or_look(trader, order_id, command)
@@ -129,7 +166,8 @@ def _do(trader: Trader, order_id: str, command: Command, dice: random.Random, re
 
 
 def _place(order_id: str, price: str) -> dict[str, object]:
-    fields = {"account": "Sim101", "instrument": "ES 12-26", "action": "BUY", "qty": QTY, "order_type": "LIMIT"}
+    # An account of its own, so that a sweep of it is a cancel of this order.
+    fields = {"account": f"A-{order_id}", "instrument": "ES 12-26", "action": "BUY", "qty": QTY, "order_type": "LIMIT"}
     strategy = {"strategy_id": f"of-{order_id}"} if in_a_strategy(order_id) else {}
     return {"command": "PLACE", **fields, "tif": "GTC", "limit_price": price, "order_id": order_id, **strategy}
 
@@ -141,16 +179,54 @@ def _cancel(order_id: str, dice: random.Random) -> dict[str, object]:
     return {"command": "CANCEL", **dice.choice((*names, {"order_id": "ENTRY1", "strategy_id": f"of-{order_id}"}))}
 
 
-def _send(key: str, fields: Mapping[str, object], record: Record) -> Answer | None:
-    response = webhook.handler(event(alert({"key": key, **fields})), None)
-    body: dict[str, Any] = json.loads(response["body"])
-    word = body.get("status") or body["error"]
-    if response["statusCode"] == 503:
+def _sweep(trader: Trader, order_id: str, dice: random.Random, record: Record) -> Answer | None:
+    fields: dict[str, object] = {"command": "CANCELORDERS", "account": f"A-{order_id}"}
+    if in_a_strategy(order_id) and dice.random() < 0.5:
+        fields = {"command": "CLOSESTRATEGY", "strategy_id": f"of-{order_id}"}
+    status, body = _post(trader.key, fields, record)
+    if status == 503:
         return None
-    if response["statusCode"] not in (200, 404, 409) or word in ("outcome_unknown", "strategy_mismatch"):
+    found = [word for word in ("cancelled", "already_cancelled", "already_terminal") if order_id in body.get(word, [])]
+    words = {"already_terminal": "order_already_terminal"}
+    return Answer(words.get(found[0], found[0])) if found else Answer("not listed")
+
+
+def _replace(trader: Trader, order_id: str, record: Record) -> Answer | None:
+    """Replace an order; what the answer says of the new one is an operation in the history of that one."""
+    invoked = time.monotonic_ns()
+    status, body = _post(
+        trader.key, {**_place(order_id, "5002"), "command": "CANCELREPLACE", "strategy_id": None}, record
+    )
+    completed = time.monotonic_ns()
+    told = record.operations[f"{order_id}:2"]
+    if status == 503:
+        told.append(Operation(Place("5002"), UNKNOWN, invoked))
+        return None
+    if status == 200:
+        word = "already_placed" if body.get("duplicate") else "placed"
+        told.append(Operation(Place("5002"), Answer(word), invoked, completed))
+        return Answer("replaced")
+    return Answer(body["error"], body.get("state"))
+
+
+def _post(key: str, fields: Mapping[str, object], record: Record) -> tuple[int, dict[str, Any]]:
+    response = webhook.handler(event(alert({"key": key, **fields})), None)
+    status, body = response["statusCode"], json.loads(response["body"])
+    may_be_invalid = fields["command"] == "CHANGE" and body.get("error") == "invalid_value"
+    if not (status in (200, 404, 409, 503) or may_be_invalid) or body.get("error") in UNEXPECTED:
         record.unexpected.append(str(response))
+    return status, body
+
+
+def _send(key: str, fields: Mapping[str, object], record: Record) -> Answer | None:
+    status, body = _post(key, fields, record)
+    if status == 503:
+        return None
+    word = body.get("status") or body["error"]
     if word in ("order_not_found", "strategy_not_found"):
         return Answer("order_not_found")
+    if word == "changed":
+        return Answer(word)  # how the order stands now, which may be a little later
     state = None if word == "placed" else body.get("previous_state") or body.get("state")
     return Answer(word, state, int(body["filled"]) if "filled" in body else None)
 

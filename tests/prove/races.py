@@ -1,42 +1,52 @@
-"""Race alerts, venue reports and faults on DynamoDB Local from several processes, and check what everybody was told.
+"""Race alerts, venue reports and faults on DynamoDB Local from several processes, and check what everybody was told."""
 
-python -m tests.prove.races --operations 100000
-"""
-
-import argparse
 import math
 import os
 import pickle
 import random
-import subprocess
-import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import EndpointConnectionError
 
 from tests import faults
 from tests.engine import dynamodb_local
 from tests.history.linearizability import UNKNOWN, contradictions
 from tests.history.order import one_order
+from tests.prove.processes import in_processes
+from tests.prove.report import Part, counts
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 TABLE = "orderhook"
 ORDERS, THREADS, OPERATIONS = 24, 6, 50
 """Of a round: every process has this many threads, each of which does this many operations on the round's orders."""
 
-FAULTS: tuple[tuple[float, faults.Fault], ...] = (
-    (0.010, faults.lose_request),
-    (0.010, faults.lose_response),
-    (0.010, faults.throttle),
-    (0.005, faults.conflict),
-    (0.005, faults.internal_error),
-    (0.001, faults.delay_response(1.0)),
-    (0.001, faults.delay_request(1.0)),
+FAULTS: tuple[tuple[float, str, faults.Fault], ...] = (
+    (0.010, "request lost", faults.lose_request),
+    (0.010, "answer lost", faults.lose_response),
+    (0.005, "answer cut short", faults.cut_response),
+    (0.010, "throttled", faults.throttle),
+    (0.005, "conflict", faults.conflict),
+    (0.005, "500", faults.internal_error),
+    (0.001, "answer 1 s late", faults.delay_response(1.0)),
+    (0.001, "request 1 s late", faults.delay_request(1.0)),
+    (0.001, "request 3 s late", faults.delay_request(3.0)),
+    (0.001, "answer byte by byte", faults.drip(0.005)),
 )
-"""How likely each is for a request of a process that has them; the delays outlast the client's patience."""
+"""How likely each is for a request of a process that has them. The delays outlast the client's patience; byte by byte,
+no single read does, and an answer of usual length takes longer than the whole time budget."""
+
+OUTAGE_SECONDS, OUTAGE_EVERY_SECONDS = 0.4, 3.0
+"""For how long, and how often, nobody listens at that process's table: open connections end, new ones are refused."""
 
 
 @dataclass(frozen=True)
@@ -53,25 +63,62 @@ class Job:
 
 
 @contextmanager
-def unreliable(endpoint: str, seed: int) -> Iterator[str]:
-    """Give an endpoint that leads to the other one, mostly."""
+def unreliable(endpoint: str, seed: int, met: Counter[str]) -> Iterator[str]:
+    """Give an endpoint that leads to the other one, mostly, and count what was put in the way."""
     with faults.FaultProxy(endpoint) as proxy:
         dice = random.Random(seed)
-        for likelihood, fault in FAULTS:
-            proxy.inject(fault, when=_now_and_then(likelihood, dice), times=math.inf)
-        yield proxy.endpoint
+        for likelihood, name, fault in FAULTS:
+            proxy.inject(fault, when=_now_and_then(likelihood, dice, name, met), times=math.inf)
+        with _outages(proxy, met):
+            yield proxy.endpoint
 
 
-def _now_and_then(likelihood: float, dice: random.Random) -> Callable[[faults.Request], bool]:
-    return lambda _: dice.random() < likelihood
+def _now_and_then(
+    likelihood: float, dice: random.Random, name: str, met: Counter[str]
+) -> Callable[[faults.Request], bool]:
+    def when(_: faults.Request) -> bool:
+        chosen = dice.random() < likelihood
+        met[name] += chosen
+        return chosen
+
+    return when
+
+
+@contextmanager
+def _outages(proxy: faults.FaultProxy, met: Counter[str]) -> Iterator[None]:
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(OUTAGE_EVERY_SECONDS):
+            with proxy.refusing_connections():
+                met["outage"] += 1
+                over.wait(OUTAGE_SECONDS)
+
+    outages = threading.Thread(target=run)
+    outages.start()
+    try:
+        yield
+    finally:
+        over.set()
+        outages.join()
+
+
+def _count_refused(client: "DynamoDBClient", met: Counter[str]) -> None:
+    def count(exception: Exception | None, **_: object) -> None:
+        met["connection refused"] += isinstance(exception, EndpointConnectionError)
+
+    client.meta.events.register("response-received.dynamodb", count)
 
 
 def work(job: Job) -> None:
     """Play the rounds in this process and leave the record in the job's folder."""
-    with unreliable(job.endpoint, job.seed) if job.faulty else nullcontext(job.endpoint) as endpoint:
+    met: Counter[str] = Counter()
+    with unreliable(job.endpoint, job.seed, met) if job.faulty else nullcontext(job.endpoint) as endpoint:
         os.environ |= environment(endpoint)
+        import webhook  # makes the handler's client
         from tests.prove import play
 
+        _count_refused(webhook.book._client, met)
         trader, record = play.Trader(*job.trader), play.Record()
         for number in range(job.rounds):
             _wait_for_all(job, number)
@@ -80,7 +127,7 @@ def work(job: Job) -> None:
             record.merge(play.play(trader, order_ids, seed=seed, threads=THREADS, operations=OPERATIONS))
         revocation = play.play_revocation(trader, threads=THREADS, seconds=3)
     Path(job.folder, f"record-{job.number}").write_bytes(
-        pickle.dumps((record.operations, record.unexpected, revocation))
+        pickle.dumps((record.operations, record.unexpected, record.resends, revocation, met))
     )
 
 
@@ -105,80 +152,61 @@ def _wait_for_all(job: Job, number: int) -> None:
         time.sleep(0.002)
 
 
-def main() -> int:
-    """Run the races and print what came of them; returns 1 if anything is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--operations", type=int, default=100_000)
-    parser.add_argument("--processes", type=int, default=3, help="the last of them has a faulty connection")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    if reason := dynamodb_local.missing():
-        print(reason)
-        return 0
-    rounds = math.ceil(options.operations / (options.processes * THREADS * OPERATIONS))
+def run(*, operations: int, processes: int, seed: int) -> Part:
+    """Run the races; the last of the processes has a faulty connection."""
+    rounds = math.ceil(operations / (processes * THREADS * OPERATIONS))
     started = time.monotonic()
     with dynamodb_local.running() as endpoint, tempfile.TemporaryDirectory() as folder:
         trader = _prepare(endpoint)
         jobs = [
-            Job(number, endpoint, trader, rounds, options.seed, number == options.processes - 1, folder)
-            for number in range(options.processes)
+            Job(number, endpoint, trader, rounds, seed, number == processes - 1, folder) for number in range(processes)
         ]
-        os.environ["PROCESSES"] = str(options.processes)
-        workers = [_start(job) for job in jobs]
-        if any(worker.wait() for worker in workers):
-            print("a process failed")
-            return 1
+        os.environ["PROCESSES"] = str(processes)
+        in_processes(f"from tests.prove import races; races.work(races.Job(**{asdict(job)!r}))" for job in jobs)
         records = [pickle.loads(Path(folder, f"record-{job.number}").read_bytes()) for job in jobs]
-    return _judge(records, time.monotonic() - started, options.processes)
+    return _judge(records, started, processes)
 
 
 def _prepare(endpoint: str) -> tuple[str, str, str]:
     os.environ |= environment(endpoint)
-    from local.table import create_table
-    from orderhook.wire import connect
+    from tests import tables
     from tests.prove.play import Trader
 
-    create_table(connect(), TABLE)
+    tables.at(endpoint)
     trader = Trader.new()
     return trader.name, trader.key, trader.other
 
 
-def _start(job: Job) -> "subprocess.Popen[bytes]":
-    # A process of its own, not a fork: the handler's client and threads would not survive one.
-    code = f"from tests.prove import races; races.work(races.Job(**{asdict(job)!r}))"
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
-
-
-def _judge(records: list[tuple[dict, list, tuple]], seconds: float, processes: int) -> int:  # type: ignore[type-arg]
+def _judge(records: Sequence[tuple[Any, ...]], started: float, processes: int) -> Part:
     from tests.prove import play
 
-    whole = play.Record()
+    whole, met = play.Record(), Counter[str]()
     strays: list[play.Use] = []
     uses = 0
-    for operations, unexpected, (used, revoked) in records:
-        whole.merge(play.Record(operations, unexpected))
+    for operations, unexpected, resends, (used, revoked), faults_met in records:
+        whole.merge(play.Record(operations, unexpected, resends))
         strays += play.wrong_uses(used, revoked, remembered_seconds=1)
         uses += len(used)
+        met += faults_met
     histories = whole.operations
     words = Counter(
         "unknown (503)" if operation.result is UNKNOWN else operation.result.word
         for operations in histories.values()
         for operation in operations
     )
-    total = sum(words.values())
-    checked = time.monotonic()
+    played = time.monotonic()
     wrong = contradictions(histories, one_order("Working"))
-    print(f"{total} operations on {len(histories)} orders {processes} processes of {THREADS} threads, {seconds:.0f} s:")
-    print("  " + ", ".join(f"{word} {count}" for word, count in words.most_common()))
-    print(f"  histories that are not linearizable: {len(wrong)} (checked in {time.monotonic() - checked:.0f} s)")
-    print(f"  answers that may not be given: {len(whole.unexpected)}")
-    print(f"  {uses} uses of keys that were being revoked; wrongly accepted or refused: {len(strays)}")
-    for order_id, contradiction in list(wrong.items())[:3]:
-        print(order_id, contradiction)
-    for answer in whole.unexpected[:3]:
-        print(answer)
-    return 1 if wrong or whole.unexpected or strays else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    seconds = time.monotonic() - started
+    lines = [
+        f"{sum(words.values()):,} operations on {len(histories):,} orders, by {processes} processes of {THREADS} "
+        f"threads, on DynamoDB Local, in {played - started:.0f} s: {counts(words)}.",
+        f"In the way of one process: {counts(met)}.",
+        f"Sent again after a 503: {counts(whole.resends)}. TradingView does so up to three times, 5 s apart; here it "
+        f"is {play.RESEND_SECONDS} s, so that they meet others.",
+        f"Histories that are not linearizable: {len(wrong)} (searched in {time.monotonic() - played:.0f} s).",
+        f"Answers that may not be given: {len(whole.unexpected)}.",
+        f"Uses of keys that were being revoked: {uses:,}; wrongly accepted or refused: {len(strays)}.",
+    ]
+    shown = [f"{order_id} {contradiction}" for order_id, contradiction in list(wrong.items())[:3]]
+    shown += [*whole.unexpected[:3], *map(str, strays[:3])]
+    return Part("Races", lines, shown, len(wrong) + len(whole.unexpected) + len(strays), seconds)

@@ -96,7 +96,8 @@ def plain() -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     _install(folder, "--require-hashes", "--requirement", str(FUNCTIONS / "requirements.txt"))
     shutil.copytree(FUNCTIONS / "orderhook", folder / "orderhook")
-    shutil.copy(FUNCTIONS / "webhook.py", folder)
+    for entry_point in ("webhook.py", "delayed.py"):
+        shutil.copy(FUNCTIONS / entry_point, folder)
     for compiled in list(folder.rglob("__pycache__")):
         shutil.rmtree(compiled)
     return folder

@@ -7,13 +7,14 @@ from threading import Thread
 
 import pytest
 from werkzeug.serving import make_server
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
-from local import demo, embedded
+from local import demo, embedded, later
 from local.table import create_table
 from orderhook.book import OrderBook
 from orderhook.wire import connect
 from tests.engine import dynamodb_local
+from tests.queues import Queue
 from tests.runtime import artifact, emulator
 from tests.runtime.emulator import Function
 
@@ -41,19 +42,56 @@ def endpoint() -> Iterator[str]:
         with dynamodb_local.running() as address:
             yield address
     else:
-        with embedded.dynamodb() as door:
+        with embedded.everything() as door:
             server = make_server("127.0.0.1", 0, Request.application(door))
             Thread(target=server.serve_forever, daemon=True).start()
             yield f"http://127.0.0.1:{server.port}"
             server.shutdown()
 
 
+@pytest.fixture(scope="session")
+def queue_variables(queue: Queue) -> Iterator[dict[str, str]]:
+    """What leads a function to moto's queue and schedules, behind one endpoint."""
+    to_scheduler, to_sqs = (embedded.door_to(service, emulator.REGION) for service in ("scheduler", "sqs"))
+
+    def door(request: Request) -> Response:
+        return to_scheduler(request) if request.path.startswith("/schedules/") else to_sqs(request)
+
+    server = make_server("127.0.0.1", 0, Request.application(door))
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.port}"
+    yield later.environment(queue.settings) | dict.fromkeys(
+        ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SCHEDULER"), address
+    )
+    server.shutdown()
+
+
 @pytest.fixture
-def function(built: Path, endpoint: str) -> Iterator[Function]:
-    """The function, not yet started, over a table that holds the demo."""
+def table(endpoint: str) -> Iterator[OrderBook]:
+    """A table that holds the demo."""
     client = connect(endpoint_url=endpoint)
     create_table(client, TABLE)
-    demo.seed(OrderBook(client, TABLE, timedelta(days=9)), datetime.now(UTC))
-    with emulator.running(built, "webhook.handler", emulator.lambda_environment(TABLE, endpoint)) as function:
-        yield function
+    book = OrderBook(client, TABLE, timedelta(days=9))
+    demo.seed(book, datetime.now(UTC))
+    yield book
     client.delete_table(TableName=TABLE)
+
+
+@pytest.fixture
+def function(built: Path, endpoint: str, table: OrderBook, queue_variables: dict[str, str]) -> Iterator[Function]:
+    """The webhook's function, not yet started."""
+    del table
+    environment = emulator.lambda_environment(TABLE, endpoint) | queue_variables
+    with emulator.running(built, "webhook.handler", environment) as function:
+        yield function
+
+
+@pytest.fixture
+def delayed_function(
+    built: Path, endpoint: str, table: OrderBook, queue_variables: dict[str, str]
+) -> Iterator[Function]:
+    """The function behind the queue, not yet started."""
+    del table
+    environment = emulator.lambda_environment(TABLE, endpoint, "DelayedFunction") | queue_variables
+    with emulator.running(built, "delayed.handler", environment) as function:
+        yield function

@@ -88,18 +88,18 @@ def python_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def lambda_environment(table: str, endpoint: str) -> dict[str, str]:
+def lambda_environment(table: str, endpoint: str, name: str = "WebhookFunction") -> dict[str, str]:
     """Return the environment that Lambda and the template give the function, with the table behind `endpoint`."""
     template = read_template()
     parameters = template["Parameters"]
-    variables = template["Resources"]["WebhookFunction"]["Properties"]["Environment"]["Variables"]
+    variables = template["Resources"][name]["Properties"]["Environment"]["Variables"]
     # What remains of !Ref is the name: of a parameter, or of the table.
     return {name: str(parameters.get(value, {}).get("Default", value)) for name, value in variables.items()} | {
         "ORDERHOOK_TABLE": table,
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_LAMBDA_FUNCTION_NAME": "webhook",
+        "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(parameters["MemorySize"]["Default"]),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         **CREDENTIALS,

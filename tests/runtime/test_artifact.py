@@ -3,12 +3,13 @@
 import ast
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.runtime import artifact
+from tests.runtime import artifact, emulator
 
 BUILD_ONLY = {"Makefile", "architecture", "prune.py", "requirements.txt"}
 
@@ -73,12 +74,41 @@ def imports(module: str, path: Path) -> Iterator[str]:
         to_do.extend(ast.iter_child_nodes(node))
 
 
-def test_the_model_has_every_operation_that_the_book_asks_for(built: Path) -> None:
-    asked = set(re.findall(r"_client\.(\w+)", (built / "orderhook" / "book.py").read_text()))
-    [model] = built.glob("botocore/data/dynamodb/*/service-2.json")
+@pytest.mark.parametrize(
+    ("service", "client", "module"),
+    [("dynamodb", "_client", "*"), ("sqs", "_sqs", "later"), ("scheduler", "_scheduler", "later")],
+)
+def test_the_model_has_every_operation_that_is_asked_for(built: Path, service: str, client: str, module: str) -> None:
+    sources = "\n".join(path.read_text() for path in (built / "orderhook").glob(f"{module}.py"))
+    asked = set(re.findall(rf"{client}\.(\w+)", sources))
+    assert asked
+    [model] = built.glob(f"botocore/data/{service}/*/service-2.json")
     assert {operation.replace("_", "") for operation in asked} <= {
         operation.lower() for operation in json.loads(model.read_text())["operations"]
     }
+
+
+NEW_YORK = """
+from datetime import UTC, datetime
+from orderhook.windows import TradeWindow
+
+TradeWindow(start=9 * 60 + 30, end=9 * 60 + 31).check(datetime(2026, 1, 15, 14, 30, tzinfo=UTC))
+TradeWindow(start=9 * 60 + 30, end=9 * 60 + 31).check(datetime(2026, 7, 15, 13, 30, tzinfo=UTC))
+import tzdata
+print(tzdata.__file__)
+"""
+
+
+def test_it_knows_the_time_in_new_york_where_the_machine_does_not(built: Path) -> None:
+    environment = emulator.python_environment(built) | {"PYTHONTZPATH": ""}
+    command = [artifact.python().path, "-S", "-c", NEW_YORK]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Path(done.stdout.strip()).is_relative_to(built)
+    zones = [
+        path.name for path in (built / "tzdata").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
+    ]
+    assert zones == ["New_York"]
 
 
 def test_it_is_little_more_than_a_third_of_what_it_is_made_of(built: Path, plain: Path) -> None:

@@ -35,6 +35,14 @@ def test_absent_values_are_left_out() -> None:
     assert items.wire({"there": "x", "absent": None}) == {"there": {"S": "x"}}
 
 
+@given(st.frozensets(st.integers(-(10**30), 10**30), min_size=1))
+def test_a_set_of_numbers_gets_the_type_that_boto3_gives_it_and_comes_back(value: frozenset[int]) -> None:
+    typed = items.wire({"it": value})["it"]
+    theirs = TypeSerializer().serialize(set(value))
+    assert {kind: sorted(numbers) for kind, numbers in typed.items()} == {"NS": sorted(theirs["NS"])}
+    assert items.plain({"it": typed})["it"] == TypeDeserializer().deserialize(typed) == value
+
+
 @pytest.mark.parametrize(("value", "kind"), [(1.5, "float"), ({"a", "b"}, "set"), (object(), "object")])
 def test_a_value_that_no_item_holds_is_a_defect(value: object, kind: str) -> None:
     with pytest.raises(TypeError, match=f"^{kind} has no place in an item$"):
@@ -250,6 +258,7 @@ def test_a_key_lies_in_the_table_in_this_form_and_comes_back(revoked: str | None
         created=AT,
         last_four="1a2b",
         revoked=revoked,
+        strict_kill_switch=True,
     )
     item = items.key_item(key)
     assert item == {
@@ -262,6 +271,7 @@ def test_a_key_lies_in_the_table_in_this_form_and_comes_back(revoked: str | None
         "scopes": {"L": [{"S": "CANCEL"}, {"S": "CHANGE"}, {"S": "PLACE"}]},
         "created": {"S": AT},
         "last_four": {"S": "1a2b"},
+        "strict_kill_switch": {"BOOL": True},
     } | ({"revoked": {"S": revoked}} if revoked else {})
     assert items.key(item) == key
     assert type(items.key(item).scopes) is frozenset

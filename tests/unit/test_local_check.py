@@ -43,6 +43,54 @@ def wrong(text: str) -> set[str]:
             "order mine, with the legs of template two brackets.",
         ),
         (
+            "command=CANCELORDERS;account=Sim101",
+            "This alert would cancel every working order of account Sim101.",
+        ),
+        (
+            "command=CANCELORDERS;account=Sim101;instrument=ES 12-26",
+            "This alert would cancel every working order of account Sim101 in ES 12-26.",
+        ),
+        ("command=CANCELALLORDERS", "This alert would cancel every working order of every account."),
+        ("kill_switch=ON", "This alert would turn the kill switch on."),
+        ("kill_switch=false", "This alert would turn the kill switch off."),
+        (
+            f"command=PLACE;{ENTRY};start_time=9:30 AM;end_time=16:00;closing_only_after=15:45;rate_limit=5/300;id=es",
+            "This alert would place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account Sim101, from "
+            "09:30 to 16:00 in New York, but not from 15:45 on, at most 5 times in 300 s among alerts of id es.",
+        ),
+        (
+            f"command=PLACE;{ENTRY};start_time=9:30 AM;bypass_trade_windows=yes",
+            "This alert would place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account Sim101.",
+        ),
+        (
+            "command=CANCELORDERS;account=A,B",
+            "This alert would cancel every working order of account A; would cancel every working order of account B.",
+        ),
+        ("command=CHANGE;order_id=a;qty=3", "This alert would change order a to qty 3."),
+        (
+            "command=CHANGE;order_id=stop1;strategy_id=S;qty=0;limit_price=5000.50;stop_price=5001",
+            "This alert would change order STOP1 of strategy S to limit 5000.5, stop 5001.",
+        ),
+        (
+            f"command=CANCELREPLACE;{ENTRY};order_id=mine:9",
+            "This alert would cancel order mine:9 and place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in "
+            "account Sim101, as order mine:10.",
+        ),
+        (
+            f"command=CANCELREPLACE;{ENTRY};order_id=mine;strategy_id=S",
+            "This alert would cancel order mine and place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in "
+            "account Sim101, as order mine:2, in strategy S.",
+        ),
+        (
+            f"command=CANCELREPLACE;{ENTRY};order_id=entry1;strategy_id=S",
+            "This alert would cancel order ENTRY1 of strategy S and place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop "
+            "5000, GTC, in account Sim101, in strategy S.",
+        ),
+        (
+            "command=CLOSESTRATEGY;strategy_id=S",
+            "This alert would close strategy S and cancel its working orders.",
+        ),
+        (
             "command=CANCEL;order_id=long;account=A,B",
             "This alert would cancel order long.A; would cancel order long.B.",
         ),

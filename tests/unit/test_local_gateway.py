@@ -1,6 +1,8 @@
 """How the local gateway turns requests into events, and answers into responses, as API Gateway does."""
 
 import base64
+import json
+import re
 import threading
 import time
 from datetime import UTC, datetime
@@ -101,6 +103,34 @@ def test_requests_take_turns_where_the_table_is_moto_and_not_elsewhere(door: Doo
     for thread in threads:
         thread.join()
     assert most == at_once
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"status": "cancelled", "order_id": "a", "strategy_id": "s"}, "cancelled a"),
+        ({"error": "missing_field", "field": "qty"}, "missing_field qty"),
+        ({"error": "malformed_payload"}, "malformed_payload"),
+        (
+            {"status": "cancelled", "counts": {"cancelled": 500, "remaining": 0}, "cancelled": ["a"] * 500},
+            "cancelled: 500 cancelled",
+        ),
+        ({"status": "already_cancelled", "counts": {"cancelled": 0}}, "already_cancelled: no orders"),
+        ({"status": "closed", "strategy_id": "s", "counts": {"cancelled": 2}}, "closed s: 2 cancelled"),
+        (
+            {"error": "temporarily_unavailable", "counts": {"cancelled": 3, "remaining": 4}},
+            "temporarily_unavailable: 3 cancelled, 4 remaining",
+        ),
+        ({"status": "placed", "results": [{"account": "A"}, {"account": "B"}]}, "placed: 2 accounts"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_request_is_a_line_of_what_it_was_about(body: dict[str, Any], words: str) -> None:
+    lines: list[str] = []
+    handler: Any = lambda *_: {"statusCode": 200, "body": json.dumps(body)}  # noqa: E731
+    Client(Gateway(handler, lines.append)).post("/webhook")
+    [line] = lines
+    assert re.fullmatch(rf"\d\d:\d\d:\d\d  200  {re.escape(words)}  \(\d+ ms\)", line)
 
 
 def test_an_answer_becomes_a_response() -> None:

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from orderhook.settings import Settings
+from orderhook.settings import LaterSettings, Settings
 
 TRADINGVIEW = ["52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7"]
 
@@ -24,6 +24,15 @@ def test_only_the_table_has_no_default(unset: dict[str, str]) -> None:
         alert_retention=timedelta(days=90),
         allowed_sources=(),
     )
+
+
+@pytest.mark.parametrize(
+    ("initialization", "ahead"),
+    [("on-demand", False), ("provisioned-concurrency", True), ("snap-start", True), (None, False)],
+)
+def test_lambda_says_whether_it_starts_ahead_of_the_alerts(initialization: str | None, *, ahead: bool) -> None:
+    said = {} if initialization is None else {"AWS_LAMBDA_INITIALIZATION_TYPE": initialization}
+    assert Settings.from_environment({"ORDERHOOK_TABLE": "orders"} | said).starts_ahead is ahead
 
 
 def test_everything_can_be_chosen() -> None:
@@ -122,3 +131,29 @@ def test_a_network_of_the_allow_list_holds_all_its_addresses() -> None:
     assert networks.allows_source("2001:db8::7")
     assert not networks.allows_source("10.2.0.0")
     assert not networks.allows_source("2001:db9::7")
+
+
+# What is done later
+
+LATER = {
+    "QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/queue",
+    "QUEUE_ARN": "arn:aws:sqs:us-east-1:123456789012:queue",
+    "DEAD_LETTER_ARN": "arn:aws:sqs:us-east-1:123456789012:dead",
+    "SCHEDULE_GROUP": "group",
+    "SCHEDULER_ROLE": "arn:aws:iam::123456789012:role/scheduler",
+}
+
+
+def test_a_deployment_with_a_queue_can_do_things_later() -> None:
+    assert settings(**LATER).later == LaterSettings(**{name.lower(): value for name, value in LATER.items()})
+
+
+@pytest.mark.parametrize("unset", [{}, dict.fromkeys(LATER, "")])
+def test_a_deployment_without_a_queue_cannot(unset: dict[str, str]) -> None:
+    assert settings(**unset).later is None
+
+
+@pytest.mark.parametrize("missing", LATER)
+def test_a_queue_with_a_part_missing_stops_the_deployment_by_name(missing: str) -> None:
+    with pytest.raises(ValueError, match=rf"^ORDERHOOK_{missing} must be set too; "):
+        settings(**{**LATER, missing: ""})

@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
+import delayed
+from orderhook.settings import LaterSettings
+from orderhook.wire import CONNECT_SECONDS, READ_SECONDS
+from tests.service import BUDGET_SECONDS
+
 ROOT = Path(__file__).parents[2]
 TEMPLATE: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
 RESOURCES = TEMPLATE["Resources"]
 TABLE = RESOURCES["Table"]["Properties"]
 FUNCTION = RESOURCES["WebhookFunction"]["Properties"]
+DELAYED = RESOURCES["DelayedFunction"]["Properties"]
+FUNCTIONS = {"WebhookFunction": FUNCTION, "DelayedFunction": DELAYED}
+QUEUE = RESOURCES["Queue"]["Properties"]
+SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"
 ROUTE = FUNCTION["Events"]["Webhook"]["Properties"]
 ACCESS_LOG = RESOURCES["Api"]["Properties"]["AccessLogSettings"]["Format"]
 ALARMS = {name: resource["Properties"] for name, resource in RESOURCES.items() if name.endswith("Alarm")}
@@ -26,14 +35,21 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def statements() -> list[dict[str, Any]]:
+ROLES = {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"}
+
+
+def statements(*roles: str) -> list[dict[str, Any]]:
+    """Return what these roles allow; without names, what any of them does."""
     return [
         statement
-        for resource in RESOURCES.values()
-        if resource["Type"] == "AWS::IAM::Role"
-        for policy in resource["Properties"]["Policies"]
+        for role in roles or ROLES
+        for policy in ROLES[role]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
+
+
+def actions(role: str) -> set[str]:
+    return {action for statement in statements(role) for action in as_list(statement["Action"])}
 
 
 def test_the_table_outlives_the_stack() -> None:
@@ -79,6 +95,12 @@ def test_the_api_answers_before_tradingview_hangs_up_and_after_the_function_has(
     assert ROUTE["TimeoutInMillis"] <= FUNCTION["Timeout"] * 1000 <= 3000
 
 
+def test_a_name_server_that_is_silent_is_given_up_before_tradingview_hangs_up() -> None:
+    options = dict(option.split(":") for option in FUNCTION["Environment"]["Variables"]["RES_OPTIONS"].split())
+    latest_request = BUDGET_SECONDS - CONNECT_SECONDS - READ_SECONDS
+    assert round(latest_request + int(options["timeout"]) * int(options["attempts"]), 3) <= 2.3
+
+
 def test_alerts_are_posted_to_webhook_in_payload_format_2() -> None:
     assert (ROUTE["Method"], ROUTE["Path"], ROUTE["PayloadFormatVersion"]) == ("POST", "/webhook", "2.0")
     assert TEMPLATE["Outputs"]["WebhookUrl"]["Value"]["Fn::Sub"].endswith(ROUTE["Path"])
@@ -110,25 +132,103 @@ def test_the_access_log_is_json_and_names_nothing_that_a_sender_can_put_a_key_in
 def test_no_permission_has_a_wildcard() -> None:
     assert statements()
     for statement in statements():
-        assert "*" not in json.dumps(statement)
+        # The names of schedules are made as they come; their group is this stack's.
+        assert "*" not in json.dumps(statement).replace(SCHEDULES, "")
         assert {"NotAction", "NotResource"}.isdisjoint(statement)
 
 
-def test_a_role_reaches_this_table_and_its_own_log_and_nothing_else() -> None:
+@pytest.mark.parametrize(("role", "log"), [("WebhookRole", "WebhookLog"), ("DelayedRole", "DelayedLog")])
+def test_a_functions_role_reaches_what_is_the_stacks_and_its_own_log_and_nothing_else(role: str, log: str) -> None:
     reachable = {
         "dynamodb": {"Fn::GetAtt": ["Table", "Arn"]},
         "dynamodb:Query": {"Fn::Sub": "${Table.Arn}/index/open"},
-        "logs": {"Fn::GetAtt": ["WebhookLog", "Arn"]},
+        "sqs": {"Fn::GetAtt": ["Queue", "Arn"]},
+        "scheduler": {"Fn::Sub": SCHEDULES},
+        "iam": {"Fn::GetAtt": ["SchedulerRole", "Arn"]},
+        "logs": {"Fn::GetAtt": [log, "Arn"]},
     }
-    for statement in statements():
+    for statement in statements(role):
         for action in as_list(statement["Action"]):
             expected = reachable.get(action, reachable[action.partition(":")[0]])
             assert as_list(statement["Resource"]) == [expected]
 
 
+def test_the_role_that_is_passed_on_is_for_the_scheduler_alone() -> None:
+    passes = [statement for statement in statements() if statement["Action"] == "iam:PassRole"]
+    assert len(passes) == 2
+    for statement in passes:
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+
+
+def test_the_scheduler_may_put_messages_into_the_queues_and_only_for_schedules_of_this_stack() -> None:
+    [statement] = statements("SchedulerRole")
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name in ("Queue", "DeadLetterQueue")]
+    [trust] = ROLES["SchedulerRole"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"]["StringEquals"] == {
+        "aws:SourceAccount": {"Ref": "AWS::AccountId"},
+        "aws:SourceArn": {"Fn::GetAtt": ["ScheduleGroup", "Arn"]},
+    }
+
+
+def test_what_is_done_later_may_do_with_the_table_what_is_done_at_once_may() -> None:
+    # The webhook's own are compared with what it calls, in tests/integration/test_events.py.
+    shared = {action for action in actions("WebhookRole") if action != "sqs:SendMessage"}
+    # A Lambda needs these to be given messages of a queue.
+    of_the_queue = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+    assert actions("DelayedRole") == shared | of_the_queue
+
+
+def test_a_message_is_not_delivered_again_while_it_may_still_be_worked_on() -> None:
+    assert QUEUE["VisibilityTimeout"] == 6 * DELAYED["Timeout"]
+    assert DELAYED["Timeout"] > delayed.BUDGET_SECONDS
+
+
+def test_what_fails_five_times_is_kept_for_two_weeks() -> None:
+    assert QUEUE["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+    # Its age counts from when it was sent: the second queue must keep it longer than the first.
+    assert RESOURCES["DeadLetterQueue"]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert QUEUE["MessageRetentionPeriod"] == 24 * 3600
+
+
+def test_the_queues_are_encrypted() -> None:
+    for name in ("Queue", "DeadLetterQueue"):
+        assert RESOURCES[name]["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def test_each_message_is_a_run_of_its_own_and_a_failed_one_is_delivered_again() -> None:
+    assert DELAYED["Events"]["Queue"] == {
+        "Type": "SQS",
+        "Properties": {
+            "Queue": {"Fn::GetAtt": ["Queue", "Arn"]},
+            "BatchSize": 1,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        },
+    }
+
+
+def test_both_functions_are_led_to_the_same_table_and_queue() -> None:
+    of_the_webhook, variables = (function["Environment"]["Variables"] for function in FUNCTIONS.values())
+    assert variables.items() <= of_the_webhook.items()
+    settings = [f"ORDERHOOK_{name.upper()}" for name in LaterSettings.__dataclass_fields__]
+    assert {"ORDERHOOK_TABLE", *settings} <= variables.keys()
+
+
+def test_sam_local_does_nothing_later() -> None:
+    # Its functions would send to AWS.
+    overrides = json.loads((ROOT / "sam-local.json").read_text())
+    assert overrides.keys() == FUNCTIONS.keys()
+    for variables in overrides.values():
+        assert all(variables[f"ORDERHOOK_{name.upper()}"] == "" for name in LaterSettings.__dataclass_fields__)
+
+
 def test_no_role_takes_a_managed_policy_and_no_function_a_role_of_sams_making() -> None:
     for resource in RESOURCES.values():
-        assert "ManagedPolicyArns" not in resource["Properties"]
+        assert "ManagedPolicyArns" not in resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
             assert "Role" in resource["Properties"]
             assert "Policies" not in resource["Properties"]
@@ -136,7 +236,7 @@ def test_no_role_takes_a_managed_policy_and_no_function_a_role_of_sams_making() 
 
 def test_every_log_group_forgets_after_the_days_chosen() -> None:
     groups = [resource["Properties"] for resource in RESOURCES.values() if resource["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 2
+    assert len(groups) == 3
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
 
 
@@ -147,11 +247,13 @@ def test_every_alarm_says_what_to_do_and_reaches_the_topic() -> None:
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/ApiGateway", "5xx"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
     }
     for alarm in ALARMS.values():
         description = alarm["AlarmDescription"]
         assert re.search(
-            r"Look in|look in|See", description["Fn::Sub"] if isinstance(description, dict) else description
+            r"Look in|look in|See|Look into", description["Fn::Sub"] if isinstance(description, dict) else description
         )
         assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]]
 
@@ -161,7 +263,7 @@ def test_the_alarm_for_it_watches_the_metric_that_the_function_writes(metric: st
     variables = FUNCTION["Environment"]["Variables"]
     alarm = ALARMS[f"{metric}Alarm"]
     assert alarm["MetricName"] == metric
-    assert f'_count("{metric}")' in (ROOT / "functions" / "webhook.py").read_text(encoding="utf-8")
+    assert f'_count("{metric}")' in (ROOT / "functions" / "orderhook" / "journal.py").read_text(encoding="utf-8")
     assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
     assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
 
@@ -199,16 +301,21 @@ def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None
     assert TEMPLATE["Outputs"]["TableName"]["Value"] == {"Ref": "Table"}
 
 
-def test_the_handler_is_a_function_in_a_file_that_is_deployed() -> None:
-    module, _, name = FUNCTION["Handler"].partition(".")
-    source = (ROOT / FUNCTION["CodeUri"] / f"{module}.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=list(FUNCTIONS))
+def test_the_handler_is_a_function_in_a_file_that_is_deployed(function: dict[str, Any]) -> None:
+    module, _, name = function["Handler"].partition(".")
+    source = (ROOT / function["CodeUri"] / f"{module}.py").read_text(encoding="utf-8")
     assert re.search(rf"^def {name}\(", source, re.MULTILINE)
 
 
 def test_the_makefile_builds_for_the_runtime_and_the_architectures_of_the_template() -> None:
     makefile = (ROOT / FUNCTION["CodeUri"] / "Makefile").read_text(encoding="utf-8")
     assert f"\nLAMBDA_PYTHON ?= {FUNCTION['Runtime'].removeprefix('python')}\n" in makefile
-    assert "\nbuild-WebhookFunction:" in makefile
+    assert "\nbuild-WebhookFunction build-DelayedFunction:" in makefile
+    # Alike in all that SAM compares, they are built once.
+    assert RESOURCES["DelayedFunction"]["Metadata"] == RESOURCES["WebhookFunction"]["Metadata"]
+    for part in ("CodeUri", "Runtime", "Architectures"):
+        assert DELAYED[part] == FUNCTION[part]
     context = RESOURCES["WebhookFunction"]["Metadata"]["ContextPath"]["Fn::Sub"]
     for architecture in TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]:
         own = ROOT / context.replace("${Architecture}", architecture) / "Makefile"

@@ -4,13 +4,17 @@ from typing import ClassVar
 
 from orderhook.book import OrderBook
 from orderhook.commands.target import Targeted
+from orderhook.errors import OrderAlreadyTerminalError, OrderNotFoundError
 from orderhook.orders import TERMINAL, Order, OrderState, Outcome, Stamp, timestamp
+
+_FINISHED_OTHERWISE = TERMINAL - {OrderState.CANCELLED}
 
 
 class Cancel(Targeted):
     """Cancel the order that `order_id` is the id of, or, in a strategy, the name of."""
 
     word: ClassVar[str] = "CANCEL"
+    risk_reducing: ClassVar[bool] = True
 
     def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
         """Cancel it with one conditional write; an order that is cancelled already is a success.
@@ -24,18 +28,42 @@ class Cancel(Targeted):
             raise self._not_found()
         if not written.done:
             self._check_that_it_is_cancelled(order)
-        return Outcome(
-            status="cancelled" if written.done else "already_cancelled",
-            order_id=order_id,
-            strategy_id=order.strategy_id,
-            order_name=order.order_name,
-            previous_state=order.state if written.done else None,
-            state=OrderState.CANCELLED if written.done else order.state,
-            filled=str(order.filled),
-            cancelled_at=timestamp(stamp.at) if written.done else order.cancelled_at,
-        )
+        return _outcome(stamp, order, done=written.done)
 
     def _check_that_it_is_cancelled(self, order: Order) -> None:
         self._check_strategy(order)
-        if order.state in TERMINAL - {OrderState.CANCELLED}:
+        if order.state in _FINISHED_OTHERWISE:
             raise self._already_terminal(order, "there is nothing left to cancel.")
+
+
+def cancel_overdue(book: OrderBook, stamp: Stamp, order_id: str, content: str) -> Outcome:
+    """Cancel an order whose time is over with one conditional write, if it is the one of this content.
+
+    Run twice, the second finds it cancelled. Raises OrderNotFoundError and OrderAlreadyTerminalError.
+    """
+    written = book.cancel(stamp, order_id, content=content)
+    order = written.before
+    if order is None or order.content != content:
+        raise OrderNotFoundError(
+            f"Order '{order_id}' was never placed by this alert, so there is nothing to cancel.", field="order_id"
+        )
+    if not written.done and order.state in _FINISHED_OTHERWISE:
+        raise OrderAlreadyTerminalError(
+            f"Order '{order_id}' is {order.state} since {order.since}; there is nothing left to cancel.",
+            field="order_id",
+            state=order.state,
+        )
+    return _outcome(stamp, order, done=written.done)
+
+
+def _outcome(stamp: Stamp, order: Order, *, done: bool) -> Outcome:
+    return Outcome(
+        status="cancelled" if done else "already_cancelled",
+        order_id=order.order_id,
+        strategy_id=order.strategy_id,
+        order_name=order.order_name,
+        previous_state=order.state if done else None,
+        state=OrderState.CANCELLED if done else order.state,
+        filled=str(order.filled),
+        cancelled_at=timestamp(stamp.at) if done else order.cancelled_at,
+    )

@@ -13,6 +13,7 @@ class CancelAllOrders(Command):
     """Cancel every working order of every account of the trader."""
 
     word: ClassVar[str] = "CANCELALLORDERS"
+    risk_reducing: ClassVar[bool] = True
 
     def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
         """Cancel each with its own conditional write; run twice, the second finds what the first left.

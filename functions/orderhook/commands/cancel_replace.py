@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from pydantic import model_validator
 
 from orderhook.book import OrderBook, Placed
 from orderhook.commands.fields import MAX_LENGTH, OrderIdOrName
 from orderhook.commands.place import Place
 from orderhook.commands.target import Targeted
-from orderhook.errors import InvalidValueError
+from orderhook.errors import DuplicateOrderIdError, InvalidValueError
 from orderhook.orders import Order, Outcome, Stamp
 
 _NUMBERED = re.compile(r"(.+):([1-9][0-9]{0,8})")
@@ -25,6 +27,12 @@ class CancelReplace(Targeted, Place):
 
     order_id: OrderIdOrName
 
+    @model_validator(mode="after")
+    def _leaves_room_for_a_number(self) -> Self:
+        if not self.order_name:
+            next_order_id(self.order_id)
+        return self
+
     @property
     def repeatable(self) -> bool:
         """Tell that a resend is recognised: it finds the order that it would place in the place of the old one."""
@@ -39,9 +47,13 @@ class CancelReplace(Targeted, Place):
         old_order_id = self._target(book, stamp)
         return self._place(book, stamp, next_order_id(old_order_id), old_order_id)
 
+    def _new_order_id(self, book: OrderBook, stamp: Stamp) -> str:
+        return next_order_id(self._target(book, stamp))
+
     def _answer(self, order: Order, placed: Placed) -> Outcome:
         if placed.entry is None or placed.entry.content != self.content:
             self._check_that_it_was_cancelled(placed)
+            self._check_that_its_id_was_free(order, placed)
         outcome = super()._answer(order, placed)
         return replace(
             outcome,
@@ -57,6 +69,15 @@ class CancelReplace(Targeted, Place):
             successor = placed.kept.replaced_by
             raise self._already_terminal(
                 placed.kept, f"it was replaced by {successor}: give that." if successor else "nothing was placed."
+            )
+
+    def _check_that_its_id_was_free(self, order: Order, placed: Placed) -> None:
+        if placed.entry is not None:
+            raise DuplicateOrderIdError(
+                f"The order in place of {self.order_id} would be {order.order_id}, and that id is taken by another "
+                f"order, which is {placed.entry.state}; cancel {self.order_id} and place another.",
+                field="order_id",
+                state=placed.entry.state,
             )
 
 

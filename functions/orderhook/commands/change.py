@@ -6,13 +6,14 @@ from typing import ClassVar, Self
 from pydantic import model_validator
 
 from orderhook.book import OrderBook
+from orderhook.commands.controlled import Controlled
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.target import Targeted
 from orderhook.errors import InvalidValueError, MissingFieldError
-from orderhook.orders import CHANGEABLE, PRICES, Order, Outcome, Stamp, decimal_text
+from orderhook.orders import CHANGEABLE, MAX_HISTORY, PRICES, Order, Outcome, Stamp, decimal_text
 
 
-class Change(Targeted):
+class Change(Targeted, Controlled):
     """Change the order that `order_id` is the id of, or, in a strategy, the name of; 0 or absent means unchanged."""
 
     word: ClassVar[str] = "CHANGE"
@@ -65,8 +66,8 @@ class Change(Targeted):
         self._check_strategy(order)
         if order.state not in CHANGEABLE:
             raise self._already_terminal(order, "it cannot be changed any more.")
-        for name in PRICES.keys() & self.new.keys():
-            if order.order_type not in PRICES[name]:
+        for name in PRICES:
+            if name in self.new and order.order_type not in PRICES[name]:
                 raise InvalidValueError(
                     f"Order {order.order_id} is a {order.order_type} order and has no {name}; take it out.", field=name
                 )
@@ -74,6 +75,12 @@ class Change(Targeted):
             raise InvalidValueError(
                 f"Order {order.order_id} has {order.filled} filled already; qty cannot go below that.",
                 field="qty",
+                state=order.state,
+            )
+        if len(order.history) >= MAX_HISTORY and any(getattr(order, name) != new for name, new in self.new.items()):
+            raise InvalidValueError(
+                f"Order {order.order_id} was changed so often that its history is full; give CANCELREPLACE instead.",
+                field="order_id",
                 state=order.state,
             )
 

@@ -14,6 +14,7 @@ class CloseStrategy(Command):
     """Close the strategy; its order names stay, so that a late alert that uses one still finds its order."""
 
     word: ClassVar[str] = "CLOSESTRATEGY"
+    risk_reducing: ClassVar[bool] = True
 
     strategy_id: Id
 

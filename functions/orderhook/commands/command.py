@@ -1,13 +1,28 @@
 """What every command is: a frozen set of checked fields that can be run against the book."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from orderhook.book import OrderBook
-from orderhook.commands.fields import Notes
+from orderhook.commands.fields import Notes, Seconds
 from orderhook.orders import Outcome, Stamp
+
+if TYPE_CHECKING:
+    from orderhook.controls import Rate
+    from orderhook.windows import TradeWindow
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """An order that is to be cancelled so many minutes after it is placed, if it is still open then."""
+
+    order_id: str
+    content: str
+    """The fingerprint by which the order is known to be the one that the command places."""
+    minutes: int
 
 
 class Command(BaseModel):
@@ -21,13 +36,36 @@ class Command(BaseModel):
     refused: ClassVar[Mapping[str, str]] = {}
     """Fields that would change what this command does and cannot yet, with the way out: better refused than ignored."""
 
+    risk_reducing: ClassVar[bool] = False
+    """Whether it can only make what is at stake smaller: the kill switch lets it pass, unless the trader says no."""
+
     notes: Notes | None = None
     """The trader's remark; it is kept with the order that is placed, and with the record of the alert."""
+
+    delay: Seconds = 0
+    """How long after its alert came in it is to be done."""
 
     @property
     def repeatable(self) -> bool:
         """Tell whether the same alert, sent again, does nothing more than the first did."""
         return True
+
+    @property
+    def window(self) -> "TradeWindow | None":
+        """The time of day at which it may be carried out; None is any."""
+        return None
+
+    @property
+    def rate(self) -> "tuple[str, Rate] | None":
+        """The id whose alerts are counted, and how many of them may come; None does not count it."""
+        return None
+
+    def time_limit(self, book: OrderBook, stamp: Stamp) -> TimeLimit | None:  # noqa: ARG002  for those that place
+        """Return the order that `run` with the same stamp places for a limited time; None if there is none.
+
+        Raises what `run` raises where the order's id depends on another order that cannot be found.
+        """
+        return None
 
     def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
         """Do it, or raise the OrderError that says why not."""

@@ -5,16 +5,20 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator, PlainValidator, ValidationInfo
 
+from orderhook.controls import MOST_ALERTS, MOST_SECONDS, Rate
 from orderhook.errors import InvalidValueError, UnsupportedValueError
-from orderhook.payload import upper
+from orderhook.payload import lower, upper
+from orderhook.windows import minute_of_day
 
 _OUTSIDE_ID = re.compile(r"[^A-Za-z0-9_.:-]")
 _OUTSIDE_LABEL = re.compile(r"[^ -:<>-~]")
 # DynamoDB keeps 38 digits of a number exactly; a price that Pine computed can bring 16 of them.
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?")
 _RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
+_RATE = re.compile(r"([0-9]{1,4})(?: */ *([0-9]{1,5}))?")
+_DEFAULT_SECONDS = 60
 MAX_LENGTH = 64
 _MAX_NOTES = 500
 _MAX_QTY = 1_000_000
@@ -113,6 +117,17 @@ def _decimal(value: str, info: ValidationInfo, wanted: str) -> Decimal:
     return Decimal(value)
 
 
+def _up_to(most: int, unit: str) -> Callable[[str, ValidationInfo], int]:
+    def check(value: str, info: ValidationInfo) -> int:
+        wanted = f"a whole number of {unit} from 1 to {most}"
+        number = _decimal(value, info, wanted)
+        if number != int(number) or number > most:
+            raise InvalidValueError(f"{info.field_name} must be {wanted}; 0 means none.", field=info.field_name)
+        return int(number)
+
+    return check
+
+
 def _one_of(*words: str) -> Callable[[str, ValidationInfo], str]:
     def check(value: str, info: ValidationInfo) -> str:
         if upper(value) not in words:
@@ -121,6 +136,39 @@ def _one_of(*words: str) -> Callable[[str, ValidationInfo], str]:
         return upper(value)
 
     return check
+
+
+def _either(yes: tuple[str, ...], no: tuple[str, ...]) -> Callable[[str, ValidationInfo], bool]:
+    """Read a word of one group or the other; an error names the first of each."""
+
+    def check(value: str, info: ValidationInfo) -> bool:
+        if lower(value) not in yes + no:
+            raise InvalidValueError(f"{info.field_name} must be {yes[0]} or {no[0]}.", field=info.field_name)
+        return lower(value) in yes
+
+    return check
+
+
+def _time_of_day(value: str, info: ValidationInfo) -> int:
+    minute = minute_of_day(value)
+    if minute is None:
+        raise InvalidValueError(
+            f"{info.field_name} must be a time of day in New York such as 13:30 or 1:30 PM.", field=info.field_name
+        )
+    return minute
+
+
+def _rate_limit(value: str, info: ValidationInfo) -> Rate:
+    # CrossTrade, "Rate-Limiting": so many alerts in a minute, or in so many seconds.
+    match = _RATE.fullmatch(value)
+    rate = Rate(int(match[1]), int(match[2] or _DEFAULT_SECONDS)) if match else Rate(0, 0)
+    if not (1 <= rate.alerts <= MOST_ALERTS and 1 <= rate.seconds <= MOST_SECONDS):
+        raise InvalidValueError(
+            f"{info.field_name} must be alerts or alerts/seconds, such as 5 or 5/300: 1 to {MOST_ALERTS} alerts in "
+            f"1 to {MOST_SECONDS} seconds.",
+            field=info.field_name,
+        )
+    return rate
 
 
 Id = Annotated[str, BeforeValidator(_id)]
@@ -147,6 +195,21 @@ Qty = Annotated[int, BeforeValidator(_qty)]
 NewQty = Annotated[int | None, BeforeValidator(_new_qty)]
 """A whole number of contracts; 0 means unchanged."""
 
+Seconds = Annotated[int, BeforeValidator(_up_to(60, "seconds"))]
+"""A whole number of seconds, at most a minute; 0 means none."""
+
+Minutes = Annotated[int, BeforeValidator(_up_to(60, "minutes"))]
+"""A whole number of minutes, at most an hour; 0 means none."""
+
 ActionWord = Annotated[str, BeforeValidator(_one_of("BUY", "SELL"))]
 OrderTypeWord = Annotated[str, BeforeValidator(_one_of("MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"))]
 TimeInForceWord = Annotated[str, BeforeValidator(_one_of("DAY", "GTC"))]
+
+OnOff = Annotated[bool, BeforeValidator(_either(("on", "true"), ("off", "false")))]
+YesNo = Annotated[bool, BeforeValidator(_either(("true", "yes"), ("false", "no")))]
+
+TimeOfDay = Annotated[int | None, PlainValidator(_time_of_day)]
+"""A time of day in New York, as the minutes since midnight."""
+
+RateLimit = Annotated[Rate | None, PlainValidator(_rate_limit)]
+"""A number of alerts, and of the seconds in which there may be no more."""

@@ -8,11 +8,13 @@ from typing import Any, ClassVar, Self
 from pydantic import model_validator
 
 from orderhook.book import OrderBook, Placed
-from orderhook.commands.command import Command
+from orderhook.commands.command import TimeLimit
+from orderhook.commands.controlled import Controlled
 from orderhook.commands.fields import (
     ActionWord,
     Id,
     Label,
+    Minutes,
     NewOrderId,
     OrderTypeWord,
     Price,
@@ -45,29 +47,20 @@ from orderhook.orders import (
 _RACES = 4
 """How often another alert may start or join the same strategy at the same moment before this one gives way."""
 
-_NEEDS_POSITION = "needs the position, which is not known here; take it out"
 _NOT_YET = "is not available yet; take it out"
 
 
-class Place(Command):
+_NOT_OF_THE_ORDER = {*Controlled.model_fields, "cancel_after"}
+"""Fields with which the same order is still the same."""
+
+
+class Place(Controlled):
     """Place one order, and with it the legs that its fields or its template ask for."""
 
     word: ClassVar[str] = "PLACE"
     refused: ClassVar[Mapping[str, str]] = {
-        "percent": _NEEDS_POSITION,
-        "flatten_first": _NEEDS_POSITION,
-        "require_market_position": _NEEDS_POSITION,
-        "max_positions": _NEEDS_POSITION,
-        "sync_strategy": _NEEDS_POSITION,
-        "out_of_sync": _NEEDS_POSITION,
+        **Controlled.refused,
         "append_atm": _NOT_YET,
-        "cancel_after": _NOT_YET,
-        "delay": _NOT_YET,
-        "rate_limit": _NOT_YET,
-        "start_time": _NOT_YET,
-        "end_time": _NOT_YET,
-        "closing_only_after": _NOT_YET,
-        "kill_switch": _NOT_YET,
     }
 
     account: Label
@@ -86,6 +79,7 @@ class Place(Command):
     stop_loss: Price = None
     stop_loss_limit: Price = None
     stop_loss_stop: Price = None
+    cancel_after: Minutes = 0
 
     @model_validator(mode="after")
     def _prices_fit_the_order_type(self) -> Self:
@@ -131,7 +125,8 @@ class Place(Command):
     @property
     def content(self) -> str:
         """Return the fingerprint of the order that this alert asks for: two spellings of a number are one."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields if name not in Command.model_fields}
+        names = [name for name in type(self).model_fields if name not in _NOT_OF_THE_ORDER]
+        fields = {name: getattr(self, name) for name in names}
         lines = (f"{k}={decimal_text(v) if isinstance(v, Decimal) else v}" for k, v in fields.items() if v is not None)
         return sha256("\n".join(lines).encode()).hexdigest()
 
@@ -141,7 +136,16 @@ class Place(Command):
         Run twice with an order_id, the second writes nothing and answers already_placed. Raises DuplicateOrderIdError,
         StrategyMismatchError and StrategyNotFoundError (for a template that is not stored).
         """
-        return self._place(book, stamp, self.order_id or stamp.request_id)
+        return self._place(book, stamp, self._new_order_id(book, stamp))
+
+    def _new_order_id(self, book: OrderBook, stamp: Stamp) -> str:  # noqa: ARG002  it may depend on another order's
+        return self.order_id or stamp.request_id
+
+    def time_limit(self, book: OrderBook, stamp: Stamp) -> TimeLimit | None:
+        """Return the order with its cancel_after."""
+        if not self.cancel_after:
+            return None
+        return TimeLimit(self._new_order_id(book, stamp), self.content, self.cancel_after)
 
     def _place(self, book: OrderBook, stamp: Stamp, order_id: str, replaced: str | None = None) -> Outcome:
         """Write the order under this id, in place of the `replaced` one if there is one."""

@@ -55,6 +55,7 @@ def cancel_all(book: OrderBook, stamp: Stamp, order_ids: Iterable[str]) -> Sweep
         raise TemporarilyUnavailableError(
             "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest.",
             more=sweep.as_data,
+            touched=tuple(sweep.cancelled),
         )
     return sweep
 
@@ -63,6 +64,7 @@ def _result(word: Future[str]) -> str:
     try:
         return result_in_time(word)
     except TemporarilyUnavailableError:
+        word.cancel()  # what waits for its turn would stand in the way of the next alert
         return "remaining"
 
 

@@ -1,0 +1,100 @@
+"""Lambda: the queue. What was to be done later is done: delayed alerts, and cancels of orders whose time is over."""
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from orderhook import execution, journal, responses
+from orderhook.alerts import AlertLog, id_prefix
+from orderhook.book import OrderBook
+from orderhook.commands.cancel import Cancel, cancel_overdue
+from orderhook.controls import Controls
+from orderhook.errors import InvalidSecretKeyError, OrderhookError, TemporarilyUnavailableError
+from orderhook.execution import Desk, Trail
+from orderhook.later import DelayedAlert, Later, TimedCancel, read_message
+from orderhook.orders import Outcome, Stamp
+from orderhook.settings import Settings
+from orderhook.wire import connect, time_budget
+
+BUDGET_SECONDS = 5.0
+"""Nobody waits, but the function is stopped after 6 s."""
+
+settings = Settings.from_environment(os.environ)
+_client = connect()
+book = OrderBook(_client, settings.table, settings.retention)
+controls = Controls(_client, settings.table)
+alerts = AlertLog(_client, settings.table, settings.alert_retention)
+later = Later(settings.later) if settings.later else None
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  Lambda passes a context
+    """Do what the messages of one SQS event say, and return which of them SQS is to deliver again.
+
+    SQS may deliver any message twice: each is done under the id of its request, which recognises what it has written.
+    """
+    deadline = time.monotonic() + BUDGET_SECONDS
+    failed = [message["messageId"] for message in event["Records"] if not _is_done(message["body"], deadline)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _is_done(body: str, deadline: float) -> bool:
+    """Do what one message says; tell whether that is final, be it a success or a refusal."""
+    started, now = time.monotonic(), datetime.now(UTC)
+    request_id = None
+    try:
+        message = read_message(body)
+        request_id = message.request_id
+        with time_budget(deadline):
+            return _do(message, started, now, deadline)
+    except Exception as defect:
+        # Not final: after some more tries the message lies in the dead-letter queue, where it can be looked at.
+        journal.report(defect, request_id)
+        return False
+
+
+def _do(message: DelayedAlert | TimedCancel, started: float, now: datetime, deadline: float) -> bool:
+    trail = Trail(message.request_id, key_id=message.key_id)
+    status, final = 200, True
+    try:
+        trail.note_success(_outcome(message, trail, now))
+    except OrderhookError as error:
+        trail.note_refusal(error)
+        status, final = responses.status(error), not isinstance(error, TemporarilyUnavailableError)
+    if final:
+        _record(message, trail, now, status, journal.milliseconds_since(started), deadline)
+    journal.log(trail, status, journal.milliseconds_since(started))
+    return final
+
+
+def _outcome(message: DelayedAlert | TimedCancel, trail: Trail, now: datetime) -> Outcome:
+    stamp = Stamp(message.trader, message.key_id, message.request_id, now)
+    trail.key = book.key(message.key_id)
+    if isinstance(message, TimedCancel):
+        # Whatever has become of the key: an order that was given a time must not stay beyond it.
+        trail.command, trail.order_id = Cancel.word, message.order_id
+        trail.fields = {"order_id": message.order_id}
+        return cancel_overdue(book, stamp, message.order_id, message.content)
+    trail.fields = message.fields
+    if trail.key is None or trail.key.revoked:
+        raise InvalidSecretKeyError("The key was revoked while the alert waited for its delay: use another one.")
+    alert = execution.read(message.fields, trail.key, trail)
+    return execution.carry_out(alert, Desk(book, controls, later), stamp, delayed=True)
+
+
+def _record(
+    message: DelayedAlert | TimedCancel, trail: Trail, now: datetime, status: int, milliseconds: float, deadline: float
+) -> None:
+    """Leave a record beside the one that the webhook has left: its id has the time of now, and the same ending."""
+    if trail.key is not None:
+        made = execution.record(
+            trail,
+            trail.key,
+            now,
+            status=status,
+            milliseconds=milliseconds,
+            origin="delayed" if isinstance(message, DelayedAlert) else "cancel_after",
+            record_id=id_prefix(now) + message.request_id[len(id_prefix(now)) :],
+        )
+        journal.record(alerts, made, trail, deadline)

@@ -1,0 +1,82 @@
+"""Trade windows: the time of day in New York at which an alert may trade.
+
+Source of the fields: CrossTrade, "Trading Window"; its times are US/Eastern. The clock on the wall decides, so on the
+days on which it is changed a window lasts an hour less or more: from 02:00 to 03:00 never opens in spring, and from
+01:00 to 02:00 is open for two hours in autumn.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from orderhook.errors import OutsideTradeWindowError
+
+_DAY = 24 * 60
+_TIME = re.compile(r"([0-9]{1,2}):([0-5][0-9])(?: *([AP])M)?", re.IGNORECASE | re.ASCII)
+
+
+def minute_of_day(text: str) -> int | None:
+    """Return the minutes from midnight to a time such as 13:30 or 1:30 PM; None if the text is none."""
+    match = _TIME.fullmatch(text)
+    if not match:
+        return None
+    hour, minute, half = int(match[1]), int(match[2]), match[3]
+    if half is None:
+        return hour * 60 + minute if hour < 24 else None
+    afternoon = half in "Pp"
+    return (hour % 12 + 12 * afternoon) * 60 + minute if 1 <= hour <= 12 else None
+
+
+def clock(minute: int) -> str:
+    """Write the minutes since midnight as a clock shows them."""
+    return f"{minute // 60 % 24:02}:{minute % 60:02}"
+
+
+@dataclass(frozen=True, slots=True)
+class TradeWindow:
+    """From the minute `start` on, and before the minute `end`, of each day; over midnight where the end comes first."""
+
+    start: int = 0
+    end: int = _DAY
+    closing_only_after: int | None = None
+    """From this minute on an alert may only close what is open."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether it begins when it ends."""
+        return self.start == self.end
+
+    def holds(self, minute: int) -> bool:
+        """Tell whether this minute of the day lies inside."""
+        return self._after_start(minute) < self._after_start(self.end - 1) + 1
+
+    def check(self, at: datetime) -> None:
+        """Raise OutsideTradeWindowError, naming the field that decides, if an alert must not trade at this moment.
+
+        From `closing_only_after` on none may: whether an order closes a position only a venue knows.
+        """
+        there = at.astimezone(_new_york())
+        minute = there.hour * 60 + there.minute
+        if not self.holds(minute):
+            raise OutsideTradeWindowError(
+                f"It is {there:%H:%M %Z} in New York, and this alert trades from {clock(self.start)} to "
+                f"{clock(self.end)}; bypass_trade_windows=true would let it pass.",
+                field="start_time" if minute < self.start else "end_time",
+            )
+        closing = self.closing_only_after
+        if closing is not None and self._after_start(minute) >= self._after_start(closing):
+            raise OutsideTradeWindowError(
+                f"It is {there:%H:%M %Z} in New York, and from {clock(closing)} to {clock(self.end)} only closing "
+                "orders pass: which ones those are is not known here. bypass_trade_windows=true would let it pass.",
+                field="closing_only_after",
+            )
+
+    def _after_start(self, minute: int) -> int:
+        return (minute - self.start) % _DAY
+
+
+def _new_york() -> tzinfo:
+    # Late, because only an alert with a window needs it, and it lengthens every cold start.
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo("America/New_York")

@@ -1,0 +1,417 @@
+"""An order with cancel_after has its end before its beginning: a schedule that cancels that order and no other."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orderhook.later import TimedCancel
+from orderhook.orders import timestamp
+from tests.builders import ENTRY, refused
+from tests.service import Service
+from tests.wire import (
+    Died,
+    Fault,
+    answering,
+    dies,
+    dies_after_commit,
+    lost_after_commit,
+    lost_before_commit,
+    nobody_listens,
+    unreachable,
+)
+
+READ, PUT, CREATE, UPDATE = "GetItem", "PutItem", "CreateSchedule", "UpdateItem"
+VISIBILITY_SECONDS = 36
+
+
+def schedule_of(service: Service) -> dict[str, Any]:
+    """Return the one schedule that there is."""
+    [schedule] = service.queue.schedules.values()
+    found: dict[str, Any] = schedule.to_dict()
+    return found
+
+
+def outcomes(service: Service) -> list[str]:
+    return [line["outcome"] for line in service.output.lines() if line.get("message") == "alert"]
+
+
+def assert_ends(service: Service, order_id: str = "order-1", *, minutes: int = 5) -> None:
+    """See that the order is cancelled when its time is over, and that nothing is left behind."""
+    service.pass_time(minutes * 60 + 2)
+    assert service.state(order_id) == "Cancelled"
+    assert service.queue.schedules == {}
+    assert service.queue.messages == []
+
+
+# The schedule
+
+
+def test_the_schedule_is_made_before_the_order_and_the_answer_says_when_it_ends(service: Service) -> None:
+    service.warm_up()
+    before = datetime.now(UTC)
+    answer = service.place("order-1", cancel_after=5)
+    assert (answer.word, service.wire.operations) == ("placed", [READ, CREATE, PUT])
+    at = datetime.fromisoformat(answer.body["cancels_at"])
+    assert before + timedelta(minutes=5) <= at <= datetime.now(UTC) + timedelta(minutes=5, seconds=1)
+    assert answer.body["cancels_at"] == timestamp(at)
+    assert schedule_of(service)["ScheduleExpression"] == f"at({at:%Y-%m-%dT%H:%M:%S})"
+
+
+def test_the_schedule_fires_once_into_the_queue_and_deletes_itself(service: Service) -> None:
+    answer = service.place("order-1", cancel_after=5)
+    schedule, settings = schedule_of(service), service.queue.settings
+    assert schedule["GroupName"] == settings.schedule_group
+    assert schedule["ScheduleExpressionTimezone"] == "UTC"
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert schedule["ActionAfterCompletion"] == "DELETE"
+    item = service.item()
+    assert item is not None
+    body = json.loads(schedule["Target"].pop("Input"))
+    assert body == {
+        "cancel": {
+            "trader": service.trader,
+            "key_id": service.key.split("_")[1],
+            "request_id": f"{answer.request_id}.cancel_after",
+            "order_id": "order-1",
+            "content": item["content"]["S"],
+        }
+    }
+    assert schedule["Target"] == {
+        "Arn": settings.queue_arn,
+        "RoleArn": settings.scheduler_role,
+        "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 60},
+        "DeadLetterConfig": {"Arn": settings.dead_letter_arn},
+    }
+
+
+@pytest.mark.parametrize("cancel_after", ["", "0", "0.0"])
+def test_without_a_time_there_is_no_schedule(service: Service, cancel_after: str) -> None:
+    answer = service.place("order-1", cancel_after=cancel_after)
+    assert answer.word == "placed"
+    assert "cancels_at" not in answer.body
+    assert service.queue.schedules == {}
+
+
+@pytest.mark.parametrize("cancel_after", ["61", "1.5", "-1", "later"])
+def test_a_time_that_cannot_be_is_refused(service: Service, cancel_after: str) -> None:
+    answer = service.place("order-1", cancel_after=cancel_after)
+    assert (answer.status, answer.word, answer.body["field"]) == (400, "invalid_value", "cancel_after")
+    assert service.queue.schedules == {}
+
+
+def test_without_a_queue_a_time_is_refused(service: Service) -> None:
+    service.do_later_with(None)
+    answer = service.place("order-1", cancel_after=5)
+    assert (answer.status, answer.body) == (
+        400,
+        refused(
+            "unsupported_value", "cancel_after is not available in this deployment; take it out.", field="cancel_after"
+        ),
+    )
+    assert service.belongings() == []
+
+
+def test_a_command_that_places_nothing_does_not_use_it(service: Service) -> None:
+    service.have_order("Working")
+    answer = service.cancel("order-1", cancel_after=5)
+    assert [warning["field"] for warning in answer.body["warnings"]] == ["cancel_after"]
+    assert service.queue.schedules == {}
+
+
+# The cancel
+
+
+def test_an_order_that_is_still_open_is_cancelled_when_its_time_is_over_and_not_before(service: Service) -> None:
+    answer = service.place("order-1", cancel_after=1)
+    service.pass_time(58)
+    assert service.state() == "Working"
+    service.pass_time(3)
+    item = service.item()
+    assert item is not None
+    assert item["state"]["S"] == "Cancelled"
+    assert item["cancel_request_id"]["S"] == f"{answer.request_id}.cancel_after"
+    assert item["cancel_key_id"]["S"] == service.key.split("_")[1]
+    assert service.queue.schedules == {}
+    assert service.queue.messages == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"order_id": None},
+        {"order_id": "order-1", "strategy_id": "strategy-1"},
+        {"order_id": "order-1", "take_profit": 5020},
+    ],
+    ids=["without id", "in a strategy", "with a leg"],
+)
+def test_every_kind_of_entry_can_have_a_time(service: Service, fields: dict[str, object]) -> None:
+    answer = service.send("PLACE", **{**ENTRY, "cancel_after": 5, **fields})
+    assert_ends(service, answer.body["order_id"])
+
+
+def test_each_of_several_accounts_has_a_schedule(service: Service) -> None:
+    answer = service.place("order-1", account="A,B", cancel_after=5)
+    assert all("cancels_at" in result for result in answer.body["results"])
+    assert len(service.queue.schedules) == 2
+    service.pass_time(302)
+    assert (service.state("order-1.A"), service.state("order-1.B")) == ("Cancelled", "Cancelled")
+
+
+@pytest.mark.parametrize("by_name", [False, True], ids=["by id", "by name"])
+def test_the_order_that_replaces_another_can_have_a_time(service: Service, *, by_name: bool) -> None:
+    service.place("order-1", strategy_id="strategy-1")
+    target = {"order_id": "ENTRY1", "strategy_id": "strategy-1"} if by_name else {"order_id": "order-1"}
+    answer = service.send("CANCELREPLACE", **{**ENTRY, "qty": 2, "cancel_after": 5, **target})
+    assert (answer.word, answer.body["order_id"]) == ("replaced", "order-1:2")
+    assert_ends(service, "order-1:2")
+
+
+def test_what_was_filled_stays_filled(service: Service) -> None:
+    service.place("order-1", cancel_after=5)
+    service.fill("order-1", 2)
+    assert_ends(service)
+    item = service.item()
+    assert item is not None
+    assert item["cancel_filled"]["N"] == "2"
+
+
+def test_a_delayed_order_has_its_time_from_when_it_is_placed(service: Service) -> None:
+    assert service.place("order-1", delay=60, cancel_after=1).word == "scheduled"
+    assert service.queue.schedules == {}
+    service.pass_time(61)
+    assert service.state() == "Working"
+    assert len(service.queue.schedules) == 1
+    assert_ends(service, minutes=1)
+
+
+def test_the_log_the_metric_and_the_record_are_those_of_a_cancel(service: Service) -> None:
+    answer = service.place("order-1", cancel_after=1)
+    service.output.take()
+    service.pass_time(62)
+    line, metric = service.output.lines()
+    assert {name: line[name] for name in ("message", "status", "request_id", "command", "order_id", "outcome")} == {
+        "message": "alert",
+        "status": 200,
+        "request_id": f"{answer.request_id}.cancel_after",
+        "command": "CANCEL",
+        "order_id": "order-1",
+        "outcome": "cancelled",
+    }
+    assert (metric["outcome"], metric["Alerts"]) == ("cancelled", [1])
+    newest, first = service.alerts.newest(service.trader)
+    assert first == service.record_of(answer)
+    assert (newest.outcome, newest.origin, newest.command) == ("cancelled", "cancel_after", "CANCEL")
+    assert (newest.order_ids, newest.fields) == (("order-1",), {"order_id": "order-1"})
+
+
+def test_a_key_that_is_revoked_meanwhile_does_not_keep_the_order_alive(service: Service) -> None:
+    service.place("order-1", cancel_after=5)
+    service.book.revoke_key(service.key.split("_")[1], datetime.now(UTC))
+    assert_ends(service)
+
+
+def test_a_key_that_may_only_place_has_its_order_cancelled(service: Service) -> None:
+    service.place("order-1", cancel_after=5, key=service.issue_key(scopes=frozenset({"PLACE"})))
+    assert_ends(service)
+
+
+@pytest.mark.parametrize(("state", "word"), [("Filled", "order_already_terminal"), ("Cancelled", "already_cancelled")])
+def test_an_order_that_is_finished_by_then_is_left_as_it_is(service: Service, state: str, word: str) -> None:
+    service.place("order-1", cancel_after=5)
+    if state == "Filled":
+        service.fill("order-1", 5)
+    else:
+        service.cancel("order-1")
+    before = service.item()
+    service.output.take()
+    service.pass_time(302)
+    assert service.item() == before
+    assert outcomes(service) == [word]
+    assert service.queue.messages == []
+
+
+def test_an_order_that_has_left_the_table_by_then_is_not_missed(service: Service) -> None:
+    service.place("order-1", cancel_after=5)
+    service.remove("order-1")
+    service.output.take()
+    service.pass_time(302)
+    assert outcomes(service) == ["order_not_found"]
+    assert service.queue.messages == []
+
+
+# Only the order that the alert placed
+
+
+def test_another_order_of_the_same_id_is_not_touched(service: Service) -> None:
+    service.place("order-1")
+    before = service.item()
+    refusal = service.place("order-1", qty=1, cancel_after=5)
+    assert refusal.word == "duplicate_order_id"
+    service.output.take()
+    service.pass_time(302)
+    assert service.item() == before
+    assert outcomes(service) == ["order_not_found"]
+    assert service.queue.messages == []
+
+
+def test_another_traders_order_of_the_same_id_is_not_touched(service: Service) -> None:
+    theirs = service.issue_key(trader="somebody-else")
+    service.place("order-1", cancel_after=5)
+    service.place("order-1", key=theirs)
+    assert_ends(service)
+    order = service.book.order("somebody-else", "order-1")
+    assert order is not None
+    assert order.state == "Working"
+
+
+@pytest.mark.parametrize("changes", [{"tif": None}, {"strategy": "no-such-template"}], ids=["bad", "no template"])
+def test_a_schedule_of_an_order_that_was_not_placed_does_nothing(service: Service, changes: dict[str, object]) -> None:
+    assert service.send("PLACE", **{**ENTRY, "order_id": "order-1", "cancel_after": 5, **changes}).status in (400, 404)
+    service.pass_time(302)
+    assert service.belongings() == []
+    assert service.queue.messages == []
+
+
+def test_neither_time_is_part_of_what_the_order_is(service: Service) -> None:
+    service.place("order-1")
+    for more in ({"cancel_after": 5}, {"cancel_after": 6}):
+        assert service.send("PLACE", **{**ENTRY, "order_id": "order-1", **more}).word == "already_placed"
+    service.place("order-1", delay=1)
+    service.output.take()
+    service.pass_time(2)
+    assert outcomes(service) == ["already_placed"]
+
+
+def test_a_repetition_tells_the_end_of_an_open_order_and_not_of_a_finished_one(service: Service) -> None:
+    service.place("order-1", cancel_after=5)
+    assert "cancels_at" in service.place("order-1", cancel_after=5).body
+    service.cancel("order-1")
+    answer = service.place("order-1", cancel_after=5)
+    assert (answer.word, "cancels_at" in answer.body) == ("already_placed", False)
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        answering(429, "ThrottlingException"),
+        answering(500, "InternalServerException"),
+        answering(503, "ServiceUnavailable"),
+        nobody_listens,
+        unreachable,
+        lost_before_commit,
+        lost_after_commit,
+    ],
+)
+@pytest.mark.parametrize("order_id", ["order-1", None], ids=["id", "no id"])
+def test_without_its_schedule_no_order_is_placed_and_the_alert_is_sent_again(
+    service: Service, order_id: str | None, fault: Fault
+) -> None:
+    service.warm_up()
+    service.wire.fault_at(CREATE, *[fault] * 3)
+    answer = service.place(order_id, cancel_after=5)
+    assert (answer.status, answer.word) == (503, "temporarily_unavailable")
+    assert answer.headers["Retry-After"] == "5"
+    assert service.belongings() == []
+    assert set(service.wire.operations) == {READ, CREATE}
+    assert "UnhandledErrors" not in service.output.take()
+    again = service.place(order_id, cancel_after=5)
+    assert again.word == "placed"
+    assert_ends(service, again.body["order_id"])
+
+
+def test_a_schedule_whose_answer_is_lost_is_there_once(service: Service) -> None:
+    service.wire.fault_at(CREATE, lost_after_commit)
+    answer = service.place("order-1", cancel_after=5)
+    assert (answer.word, "cancels_at" in answer.body) == ("placed", True)
+    assert len(service.queue.schedules) == 1
+    attempts = [request.payload for request in service.wire.requests if request.operation == CREATE]
+    assert len(attempts) == 2
+    assert attempts[0] == attempts[1]
+    assert_ends(service)
+
+
+def test_two_attempts_at_the_same_second_are_one_schedule(service: Service) -> None:
+    now = datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC)
+    for request_id in ("one", "two"):
+        cancel = TimedCancel(trader="t", key_id="k", request_id=request_id, order_id="order-1", content="c")
+        at = service.later.cancel(cancel, 5, now + timedelta(milliseconds=1))
+        assert at == now + timedelta(minutes=5, seconds=1)
+    assert len(service.queue.schedules) == 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "death"),
+    [(CREATE, dies_after_commit), (PUT, dies), (PUT, dies_after_commit)],
+    ids=["with the schedule made", "before the order", "with the order placed"],
+)
+def test_a_webhook_that_dies_leaves_no_order_without_its_end(service: Service, operation: str, death: Fault) -> None:
+    service.wire.fault_at(operation, death)
+    with pytest.raises(Died):
+        service.place("order-1", cancel_after=5)
+    assert len(service.queue.schedules) == 1
+    if death is dies_after_commit and operation == PUT:
+        assert service.state() == "Working"  # and nobody comes back for it
+    else:
+        assert service.state() is None
+        assert service.place("order-1", cancel_after=5).word == "placed"
+    assert_ends(service)
+
+
+def test_a_schedule_that_fired_without_an_order_does_not_stand_in_the_way_of_the_next(service: Service) -> None:
+    service.wire.fault_at(PUT, dies)
+    with pytest.raises(Died):
+        service.place("order-1", cancel_after=1)
+    # Due, fired, and not deleted yet.
+    for schedule in service.queue.schedules.values():
+        schedule.action_after_completion = "NONE"
+    service.pass_time(61)
+    assert service.place("order-1", cancel_after=2).word == "placed"
+    service.pass_time(62)
+    assert service.state() == "Cancelled"
+
+
+@pytest.mark.parametrize("death", [dies, dies_after_commit], ids=["before the cancel", "with the cancel done"])
+def test_a_function_that_dies_is_called_again_and_cancels_once(service: Service, death: Fault) -> None:
+    service.place("order-1", cancel_after=5)
+    service.wire.fault_at(UPDATE, death)
+    with pytest.raises(Died):
+        service.pass_time(302)
+    assert service.state() == ("Working" if death is dies else "Cancelled")
+    service.output.take()
+    service.pass_time(VISIBILITY_SECONDS)
+    item = service.item()
+    assert item is not None
+    assert [entry["M"]["state"]["S"] for entry in item["history"]["L"]] == ["Working", "Cancelled"]
+    assert outcomes(service) == ["cancelled"]
+    assert service.queue.messages == []
+
+
+def test_a_function_that_dies_with_the_schedule_of_a_delayed_order_made_places_one_order(service: Service) -> None:
+    answer = service.place(delay=5, cancel_after=5)
+    service.wire.fault_at(PUT, dies)
+    with pytest.raises(Died):
+        service.pass_time(6)
+    service.pass_time(VISIBILITY_SECONDS)
+    assert service.open_orders() == [answer.request_id]
+    service.pass_time(302)
+    assert service.state(answer.request_id) == "Cancelled"
+    assert service.queue.schedules == {}
+
+
+@pytest.mark.parametrize(
+    "fault", [answering(400, "ThrottlingException"), answering(500, "InternalServerError"), lost_before_commit]
+)
+def test_a_cancel_that_the_table_does_not_take_is_delivered_again(service: Service, fault: Fault) -> None:
+    service.place("order-1", cancel_after=5)
+    service.wire.fault_at(UPDATE, *[fault] * 6)
+    service.pass_time(302)
+    assert service.state() == "Working"
+    service.wire.fault_at(UPDATE)
+    service.pass_time(VISIBILITY_SECONDS)
+    assert service.state() == "Cancelled"
+    assert service.queue.messages == []

@@ -1,0 +1,54 @@
+"""Race, compare and fuzz, print what was found, and write it to RESULTS.md: `make prove`.
+
+    python -m tests.prove                                          everything, half an hour on two cores
+    python -m tests.prove fuzz --payloads 10000 --seed 7           one part, smaller, with other chances
+
+Ends with 1 if anything was found. RESULTS.md is written when no part is left out and none is smaller than usual.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+from tests.engine import dynamodb_local
+from tests.prove import report
+
+OPERATIONS, RUNS, PAYLOADS = 100_000, 500, 1_000_000
+
+
+def main() -> int:
+    """Run the parts, one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="*", choices=("races", "book", "fuzz", []), help="all of them, if none is named")
+    parser.add_argument("--operations", type=int, default=OPERATIONS, help="of the races (default %(default)s)")
+    parser.add_argument("--processes", type=int, default=3, help="of the races; the last has a faulty connection")
+    parser.add_argument("--runs", type=int, default=RUNS, help="of the model of the book, 50 steps each (%(default)s)")
+    parser.add_argument("--payloads", type=int, default=PAYLOADS, help="of the fuzzing (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    from tests.prove import book, fuzz, races
+
+    parts: dict[str, Callable[[], report.Part]] = {
+        "races": lambda: races.run(operations=options.operations, processes=options.processes, seed=options.seed),
+        "book": lambda: book.run(runs=options.runs, seed=options.seed),
+        "fuzz": lambda: fuzz.run(payloads=options.payloads, seed=options.seed),
+    }
+    chosen = options.part or list(parts)
+    whole = set(chosen) == set(parts)
+    if "races" in chosen and (reason := dynamodb_local.missing()):
+        print(f"No races: {reason}")
+        chosen.remove("races")
+        whole = False
+    done = []
+    for name in chosen:
+        print(f"{time.strftime('%H:%M:%S')} {name} ...", file=sys.stderr)
+        done.append(parts[name]())
+        print(f"{done[-1]}\n", flush=True)
+    if whole and options.operations >= OPERATIONS and options.runs >= RUNS and options.payloads >= PAYLOADS:
+        report.write(done, "make prove" + (f" ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else ""))
+    return 1 if any(part.findings for part in done) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
