@@ -27,8 +27,9 @@ settings.register_profile(
     "mutation", derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate]
 )
 
-OURS = {"conftest", "local", "orderhook", "tests", "webhook"}
-"""The top-level packages that a trial imports anew."""
+_ROOT = Path(__file__).parents[2]
+_OURS = {path.stem for folder in (_ROOT, _ROOT / "functions") for path in folder.iterdir()}
+"""The top-level modules and packages that a trial imports anew."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,10 @@ def run(module: Module, source: str, tests: Sequence[str], *, cpu_seconds: int) 
 def import_beforehand(names: Sequence[str]) -> None:
     """Import what trials import and no mutant changes, so that each has it already."""
     for name in names:
-        if name.partition(".")[0] not in OURS:
+        if name.partition(".")[0] not in _OURS:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
+    assert "orderhook" not in sys.modules, "what is imported already is no mutant"
 
 
 class _Watch:

@@ -327,3 +327,11 @@ def test_the_secret_stays_nowhere() -> None:
     for secret in (KNOWN_SECRET, *filter(None, REFUSED.values())):
         assert not any(secret in text for text in said)
     assert not any(parts(KNOWN_SECRET)[1] in text for text in said)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_key_is_issued_with_what_its_trader_says_of_the_kill_switch(strict: bool) -> None:
+    _, key = issue(
+        trader="ada", label="", scopes=frozenset(), created="2026-01-02T03:04:05Z", strict_kill_switch=strict
+    )
+    assert key.strict_kill_switch is strict
