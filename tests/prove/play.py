@@ -19,6 +19,7 @@ import webhook
 from orderhook import keys
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import OrderState, Stamp
+from orderhook.wire import READ_SECONDS
 from tests.builders import alert, event
 from tests.history.linearizability import UNKNOWN, Operation
 from tests.history.order import QTY, Answer, Cancel, Change, Command, Look, Place, Replace, Report, Sweep
@@ -140,10 +141,17 @@ def do(trader: Trader, order_id: str, command: Command, dice: random.Random, rec
         completed = time.monotonic_ns()
         if answer is not None:
             record.operations[order_id].append(Operation(command, answer, invoked, completed))
+            if _may_come_late(invoked, completed):
+                record.operations[order_id].append(Operation(command, UNKNOWN, invoked))
             return
         record.operations[order_id].append(Operation(command, UNKNOWN, invoked))
         record.resends[times] += 1
         time.sleep(RESEND_SECONDS)
+
+
+def _may_come_late(invoked: int, completed: int) -> bool:
+    """Tell whether the SDK may have given an attempt up: the network can deliver that one after its repetition."""
+    return completed - invoked > READ_SECONDS * 1e9
 
 
 def _do(trader: Trader, order_id: str, command: Command, dice: random.Random, record: Record) -> Answer | None:
@@ -205,6 +213,9 @@ def _replace(trader: Trader, order_id: str, record: Record) -> Answer | None:
     if status == 200:
         word = "already_placed" if body.get("duplicate") else "placed"
         told.append(Operation(Place("5002"), Answer(word), invoked, completed))
+    if _may_come_late(invoked, completed):
+        told.append(Operation(Place("5002"), UNKNOWN, invoked))
+    if status == 200:
         return Answer("replaced")
     return Answer(body["error"], body.get("state"))
 
