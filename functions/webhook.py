@@ -114,7 +114,8 @@ def _refuse(error: OrderhookError, trail: Trail) -> Response:
 
 def _authenticate(event: Mapping[str, Any], trail: Trail) -> tuple[list[payload.Pair], Key]:
     """Return the pairs without the key, and whose they are. What comes after this sees no secret."""
-    trail.source = str(_at(event, "requestContext", "http", "sourceIp"))
+    # An event is whatever JSON says: a lone surrogate could not be recorded.
+    trail.source = str(_at(event, "requestContext", "http", "sourceIp")).encode(errors="replace").decode()
     if not settings.allows_source(trail.source):
         raise SourceNotAllowedError("This address is not on the allow-list of this endpoint.")
     split = payload.split(_body(event))

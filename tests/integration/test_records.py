@@ -468,3 +468,8 @@ def test_the_first_record_of_all_is_followed(service: Service) -> None:
     followed = following(service, [])
     service.alerts.put(first := record(service))
     assert next(followed) == first
+
+
+def test_an_address_that_is_no_text_does_not_keep_an_alert_from_being_recorded(service: Service) -> None:
+    answer = service.handle(event(alert({"key": service.key, "command": "CANCEL", "order_id": "a"}), source="\ud800"))
+    assert service.record_of(answer).source == "?"
