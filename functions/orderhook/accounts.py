@@ -5,9 +5,9 @@ and oco_id. That goes for every command: what PLACE with three accounts wrote, C
 CANCEL of `long.B` that one.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 
+from orderhook.commands.fields import LIKE_A_NAME, OUTSIDE_ID
 from orderhook.errors import InvalidValueError
 from orderhook.payload import upper
 
@@ -15,8 +15,6 @@ MAX_ACCOUNTS = 20
 """So many commands of three requests each fit into the time budget."""
 
 _IDS = ("order_id", "strategy_id", "oco_id")
-_OUTSIDE_ID = re.compile(r"[^A-Za-z0-9_.:-]")
-_ORDER_NAME = re.compile(r"(ENTRY|EXIT|STOP|SIMSTOP|TARGET)[0-9]*")
 
 Fields = dict[str, str]
 
@@ -57,7 +55,7 @@ def _for_account(fields: Mapping[str, str], account: str, known: set[str]) -> Fi
     own = {**fields, "account": account}
     for name in _IDS:
         # A name such as STOP1 is the same in every account: there it is its strategy that has an id of its own.
-        if name in own and not (name == "order_id" and _ORDER_NAME.fullmatch(upper(own[name]))):
+        if name in own and not (name == "order_id" and LIKE_A_NAME.fullmatch(upper(own[name]))):
             own[name] = f"{own[name]}.{_ending(account)}"
     if "account" not in known:
         del own["account"]  # it has done its work
@@ -65,4 +63,4 @@ def _for_account(fields: Mapping[str, str], account: str, known: set[str]) -> Fi
 
 
 def _ending(account: str) -> str:
-    return _OUTSIDE_ID.sub("_", account)
+    return OUTSIDE_ID.sub("_", account)

@@ -12,7 +12,7 @@ from orderhook.errors import InvalidValueError, UnsupportedValueError
 from orderhook.payload import lower, upper
 from orderhook.windows import minute_of_day
 
-_OUTSIDE_ID = re.compile(r"[^A-Za-z0-9_.:-]")
+OUTSIDE_ID = re.compile(r"[^A-Za-z0-9_.:-]")
 _OUTSIDE_LABEL = re.compile(r"[^ -:<>-~]")
 # DynamoDB keeps 38 digits of a number exactly; a price that Pine computed can bring 16 of them.
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?")
@@ -25,12 +25,12 @@ _MAX_QTY = 1_000_000
 
 _KINDS = "ENTRY|EXIT|STOP|SIMSTOP|TARGET"
 ORDER_NAME = re.compile(rf"({_KINDS})[1-9][0-9]*")
-_LIKE_A_NAME = re.compile(rf"({_KINDS})[0-9]*")
+LIKE_A_NAME = re.compile(rf"({_KINDS})[0-9]*")
 
 
 def _id(value: str, info: ValidationInfo) -> str:
     # Ids end up in NinjaTrader's file names and ';' lines: this is the injection guard.
-    return _limited(value, info, _OUTSIDE_ID, "A-Z a-z 0-9 _ . : -")
+    return _limited(value, info, OUTSIDE_ID, "A-Z a-z 0-9 _ . : -")
 
 
 def _label(value: str, info: ValidationInfo) -> str:
@@ -61,7 +61,7 @@ def _notes(value: str, info: ValidationInfo) -> str:
 
 def _new_order_id(value: str, info: ValidationInfo) -> str:
     value = _id(value, info)
-    if _LIKE_A_NAME.fullmatch(upper(value)):
+    if LIKE_A_NAME.fullmatch(upper(value)):
         raise InvalidValueError(
             "order_id looks like an order name (ENTRY, EXIT, STOP, SIMSTOP, TARGET); choose another.",
             field=info.field_name,
@@ -74,7 +74,7 @@ def _order_id_or_name(value: str, info: ValidationInfo) -> str:
     name = upper(value)
     if ORDER_NAME.fullmatch(name):
         return name
-    if _LIKE_A_NAME.fullmatch(name):
+    if LIKE_A_NAME.fullmatch(name):
         raise InvalidValueError(
             f"order_id {value} looks like an order name and is none: a name ends in a number from 1 without leading "
             "zeros, such as TARGET1.",
