@@ -210,14 +210,13 @@ def _replace(trader: Trader, order_id: str, record: Record) -> Answer | None:
     if status == 503:
         told.append(Operation(Place("5002"), UNKNOWN, invoked))
         return None
-    if status == 200:
-        word = "already_placed" if body.get("duplicate") else "placed"
-        told.append(Operation(Place("5002"), Answer(word), invoked, completed))
     if _may_come_late(invoked, completed):
         told.append(Operation(Place("5002"), UNKNOWN, invoked))
-    if status == 200:
-        return Answer("replaced")
-    return Answer(body["error"], body.get("state"))
+    if status != 200:
+        return Answer(body["error"], body.get("state"))
+    word = "already_placed" if body.get("duplicate") else "placed"
+    told.append(Operation(Place("5002"), Answer(word), invoked, completed))
+    return Answer("replaced")
 
 
 def _post(key: str, fields: Mapping[str, object], record: Record) -> tuple[int, dict[str, Any]]:
