@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -204,7 +203,7 @@ def test_an_order_that_has_no_more_than_it_must_has_no_more_in_the_table_and_com
 @pytest.mark.parametrize("state", OrderState)
 def test_only_an_open_order_is_in_the_index_of_open_orders(state: OrderState) -> None:
     finished = state in ("Cancelled", "Filled", "Rejected", "Unknown", "Expired")
-    assert ("open" in items.order_item(STAMP, replace(ORDER, state=state))) is not finished
+    assert ("open" in items.order_item(STAMP, ORDER._replace(state=state))) is not finished
 
 
 def test_a_strategy_lies_in_the_table_in_this_form_and_comes_back() -> None:
@@ -222,9 +221,9 @@ def test_a_strategy_lies_in_the_table_in_this_form_and_comes_back() -> None:
         "version": {"N": "1"},
         "request_id": {"S": "r2"},
     }
-    assert items.strategy(item) == replace(strategy, names=names)
+    assert items.strategy(item) == strategy._replace(names=names)
     closed = items.strategy(item | {"state": {"S": "Closed"}, "template": {"S": "scalp"}})
-    assert closed == replace(strategy, names=names, state=StrategyState.CLOSED, template="scalp")
+    assert closed == strategy._replace(names=names, state=StrategyState.CLOSED, template="scalp")
     assert type(closed.state) is StrategyState
 
 
