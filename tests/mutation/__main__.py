@@ -1,6 +1,6 @@
 """Try every mutant of the modules that decide what becomes of an order, and compare the survivors with the listed ones.
 
-    python -m tests.mutation [--list] [MODULE ...]
+    python -m tests.mutation [MODULE ...]
 
 MODULE is a module or a package of functions/orderhook, such as `payload`, `commands` or `commands.cancel`. A survivor
 that is not listed in survivors.md fails the run, and so does a listed one that does not survive.
@@ -9,14 +9,14 @@ that is not listed in survivors.md fails the run, and so does a listed one that 
 import sys
 import time
 from argparse import ArgumentParser
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.mutation import trial
 from tests.mutation.mutants import Change, listed_in, mutants_of
-from tests.mutation.trial import Module
+from tests.mutation.trial import Module, Rehearsal
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "functions" / "orderhook"
@@ -52,28 +52,35 @@ TESTS = {
 }
 
 
-def modules(wanted: Sequence[str]) -> Iterator[Module]:
-    """Yield the modules to try, those of `wanted` or all that have tests."""
+def modules(wanted: Sequence[str]) -> dict[tuple[str, ...], list[Module]]:
+    """Return the modules to try, those of `wanted` or all that have tests, by their tests."""
+    by_tests = defaultdict[tuple[str, ...], list[Module]](list)
     for path in sorted(PACKAGE.rglob("*.py")):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
         tests = next((tests for pattern, tests in TESTS.items() if fnmatch(name, pattern)), None)
         chosen = not wanted or any(name == one or name.startswith(f"{one}.") for one in wanted)
         if tests and chosen:
-            yield Module(f"orderhook.{name}", path, tests)
+            by_tests[tuple(tests)].append(Module(f"orderhook.{name}", path))
+    return by_tests
 
 
-def survivors(module: Module) -> Iterator[Change]:
+def rehearse(tests: Sequence[str], several: Sequence[Module]) -> Rehearsal:
+    """Run the tests of these modules without a mutant: all of them must pass."""
+    rehearsal = trial.rehearse(tests, several)
+    if rehearsal.failure:
+        sys.exit(f"{', '.join(module.name for module in several)}: without a mutant {rehearsal.failure} failed")
+    trial.import_beforehand(rehearsal.imported)
+    return rehearsal
+
+
+def survivors(module: Module, rehearsal: Rehearsal) -> Iterator[Change]:
     """Yield the mutants of a module that its tests do not notice, and print how many there were."""
     started = time.monotonic()
-    rehearsal = trial.rehearse(module)
-    if rehearsal.failure:
-        sys.exit(f"{module.name}: without a mutant its tests failed at {rehearsal.failure}")
-    trial.import_beforehand(rehearsal.imported)
     cpu_seconds = 5 + int(2 * rehearsal.seconds)
     killers: list[str] = []
     verdicts: Counter[str] = Counter()
     for mutant in mutants_of(module.path.read_text()):
-        tests = rehearsal.tests_of(mutant.lines)
+        tests = rehearsal.tests_of(module.path, mutant.lines)
         # What has killed a neighbour will mostly kill this one too.
         result = trial.run(module, mutant.source, [test for test in killers if test in tests], cpu_seconds=cpu_seconds)
         if result.verdict == "survived":
@@ -94,18 +101,25 @@ def main(arguments: Sequence[str]) -> int:
     wanted = parser.parse_args(arguments).modules
     listed = listed_in(SURVIVORS.read_text())
     wrong = 0
-    for module in modules(wanted):
-        allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
-        found = []
-        for change in survivors(module):
-            found.append(change)
-            if change not in allowed:
-                print(change, flush=True)
-        gone = [change for change in allowed if change not in found]
-        for change in gone:
-            print(f"Listed, and no survivor:\n{change}", flush=True)
-        wrong += bool(gone or set(found) - set(allowed))
+    for tests, several in modules(wanted).items():
+        rehearsal = rehearse(tests, several)
+        for module in several:
+            allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
+            wrong += not _as_listed(allowed, survivors(module, rehearsal))
     return wrong
+
+
+def _as_listed(allowed: Sequence[Change], found: Iterable[Change]) -> bool:
+    """Tell whether exactly the listed mutants survive, and print those that do and should not, or the other way."""
+    surviving = []
+    for change in found:
+        surviving.append(change)
+        if change not in allowed:
+            print(change, flush=True)
+    gone = [change for change in allowed if change not in surviving]
+    for change in gone:
+        print(f"Listed, and no survivor:\n{change}", flush=True)
+    return not gone and set(surviving) <= set(allowed)
 
 
 if __name__ == "__main__":

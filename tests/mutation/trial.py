@@ -34,28 +34,28 @@ _OURS = {path.stem for folder in (_ROOT, _ROOT / "functions") for path in folder
 
 @dataclass(frozen=True)
 class Module:
-    """A module of the product, and the tests that it is tried with."""
+    """A module of the product."""
 
     name: str
     path: Path
-    tests: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What the module's tests do when nothing is changed."""
+    """What tests do when nothing is changed."""
 
     failure: str | None
     """The test that fails nevertheless."""
     seconds: float
     imported: Sequence[str]
     tests: Sequence[str]
-    by_line: Mapping[int, frozenset[str]]
-    """The tests that run a line; the empty one is the import."""
+    by_line: Mapping[str, Mapping[int, frozenset[str]]]
+    """The tests that run a line of a file; the empty one is the import."""
 
-    def tests_of(self, lines: range | None) -> Sequence[str]:
+    def tests_of(self, path: Path, lines: range | None) -> Sequence[str]:
         """Return the tests that run any of these lines; all of them for what runs once, at import."""
-        running = frozenset[str]().union(*(self.by_line.get(line, frozenset()) for line in lines or ()))
+        by_line = self.by_line[str(path)]
+        running = frozenset[str]().union(*(by_line.get(line, frozenset()) for line in lines or ()))
         return self.tests if lines is None or "" in running else [test for test in self.tests if test in running]
 
 
@@ -67,12 +67,15 @@ class Trial:
     """The test that failed."""
 
 
-def rehearse(module: Module) -> Rehearsal:
-    """Run the module's tests over its own source."""
+def rehearse(files: Sequence[str], modules: Sequence[Module]) -> Rehearsal:
+    """Run the tests of these files, and see which lines of the modules each one runs."""
     started = time.monotonic()
-    said = _fork(module, module.path.read_text(), _Rehearsing(module), cpu_seconds=900)
+    said = _fork(None, _Rehearsing(files, [str(module.path) for module in modules]), cpu_seconds=900)
     tests = said["tests"]
-    by_line = {int(line): frozenset(tests[place] for place in places) for line, places in said["by_line"].items()}
+    by_line = {
+        path: {int(line): frozenset(tests[place] for place in places) for line, places in of_path.items()}
+        for path, of_path in said["by_line"].items()
+    }
     failure = said["failure"] if said["code"] == 0 else said["failure"] or "collecting them"
     return Rehearsal(failure, time.monotonic() - started, said["imported"], tests[1:], by_line)
 
@@ -81,7 +84,7 @@ def run(module: Module, source: str, tests: Sequence[str], *, cpu_seconds: int) 
     """Run these tests, in this order, over a mutant's source."""
     if not tests:
         return Trial("survived")
-    said = _fork(module, source, _Watch(tests), cpu_seconds=cpu_seconds)
+    said = _fork(_Finder(module, source), _Watch(tests), cpu_seconds=cpu_seconds)
     if not said:
         return Trial("timed out")
     return Trial("survived" if said["code"] == 0 else "killed", said["failure"])
@@ -118,14 +121,14 @@ class _Watch:
 
 
 class _Rehearsing(_Watch):
-    """Run all tests of a module, and note which lines of it each one runs."""
+    """Run all tests of these files, and note which lines of the modules each one runs."""
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, files: Sequence[str], modules: Sequence[str]) -> None:
         super().__init__(())
-        self.files = list(module.tests)
-        self._path = str(module.path)
+        self.files = list(files)
+        self._modules = modules
         self._tests = [""]
-        self._coverage = Coverage(data_file=None, config_file=False, include=[self._path])
+        self._coverage = Coverage(data_file=None, config_file=False, include=list(modules))
         self._coverage.start()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -138,18 +141,21 @@ class _Rehearsing(_Watch):
     def result(self) -> dict[str, Any]:
         self._coverage.stop()
         place = {test: number for number, test in enumerate(self._tests)}
-        contexts = self._coverage.get_data().contexts_by_lineno(self._path)
-        by_line = {line: [place[test] for test in tests] for line, tests in contexts.items()}
+        data = self._coverage.get_data()
+        by_line = {
+            path: {line: [place[test] for test in tests] for line, tests in data.contexts_by_lineno(path).items()}
+            for path in self._modules
+        }
         imported = [name for name in sys.modules if name.partition(".")[0] != "coverage"]
         return super().result() | {"imported": imported, "tests": self._tests, "by_line": by_line}
 
 
-def _fork(module: Module, source: str, watch: _Watch, *, cpu_seconds: int) -> Any:
+def _fork(mutant: "_Finder | None", watch: _Watch, *, cpu_seconds: int) -> Any:
     """Run the tests in a process of its own and return what it says, None if it took too long."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _be_the_child(module, source, watch, cpu_seconds, writing)
+        _be_the_child(mutant, watch, cpu_seconds, writing)
     os.close(writing)
     # Processor time is what ends an endless loop, whatever else the machine does; waiting costs none.
     ready, _, _ = select.select([reading], [], [], 10 * cpu_seconds)
@@ -161,7 +167,7 @@ def _fork(module: Module, source: str, watch: _Watch, *, cpu_seconds: int) -> An
     return json.loads(said) if said else None
 
 
-def _be_the_child(module: Module, source: str, watch: _Watch, cpu_seconds: int, writing: int) -> None:
+def _be_the_child(mutant: "_Finder | None", watch: _Watch, cpu_seconds: int, writing: int) -> None:
     code = -1
     try:
         os.setsid()
@@ -169,7 +175,8 @@ def _be_the_child(module: Module, source: str, watch: _Watch, cpu_seconds: int, 
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
-        sys.meta_path.insert(0, _Finder(module, source))
+        if mutant:
+            sys.meta_path.insert(0, mutant)
         settings.load_profile("mutation")
         options = ["--exitfirst", "--quiet", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
         code = pytest.main([*options, *watch.files], plugins=[watch])
