@@ -31,6 +31,7 @@ STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
     errors.PayloadTooLargeError: (413, "payload_too_large"),
     errors.KillSwitchOnError: (423, "kill_switch_on"),
     errors.OutsideTradeWindowError: (423, "outside_trade_window"),
+    errors.TooLateError: (423, "too_late"),
     errors.RateLimitedError: (429, "rate_limited"),
     errors.TemporarilyUnavailableError: (503, "temporarily_unavailable"),
 }
