@@ -15,8 +15,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.mutation import trial
-from tests.mutation.mutants import Change, listed_in, mutants_of
-from tests.mutation.trial import Module, Rehearsal
+from tests.mutation.mutants import Change, Mutant, listed_in, mutants_of
+from tests.mutation.trial import Module, Rehearsal, Stage, Trial
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "functions" / "orderhook"
@@ -73,18 +73,14 @@ def rehearse(tests: Sequence[str], several: Sequence[Module]) -> Rehearsal:
     return rehearsal
 
 
-def survivors(module: Module, rehearsal: Rehearsal) -> Iterator[Change]:
+def survivors(module: Module, rehearsal: Rehearsal, stage: Stage) -> Iterator[Change]:
     """Yield the mutants of a module that its tests do not notice, and print how many there were."""
     started = time.monotonic()
     cpu_seconds = 5 + int(2 * rehearsal.seconds)
     killers: list[str] = []
     verdicts: Counter[str] = Counter()
     for mutant in mutants_of(module.path.read_text()):
-        tests = rehearsal.tests_of(module.path, mutant.lines)
-        # What has killed a neighbour will mostly kill this one too.
-        result = trial.run(module, mutant.source, [test for test in killers if test in tests], cpu_seconds=cpu_seconds)
-        if result.verdict == "survived":
-            result = trial.run(module, mutant.source, tests, cpu_seconds=cpu_seconds)
+        result = _try(module, mutant, rehearsal, stage, killers, cpu_seconds=cpu_seconds)
         verdicts[result.verdict] += 1
         if result.verdict == "survived":
             yield mutant.change
@@ -92,6 +88,23 @@ def survivors(module: Module, rehearsal: Rehearsal) -> Iterator[Change]:
             killers = list(dict.fromkeys([result.killer, *killers]))[:20]
     minutes = (time.monotonic() - started) / 60
     print(f"{module.name}: {verdicts.total()} mutants in {minutes:.1f} minutes, {dict(verdicts)}", flush=True)
+
+
+def _try(
+    module: Module, mutant: Mutant, rehearsal: Rehearsal, stage: Stage, killers: Sequence[str], *, cpu_seconds: int
+) -> Trial:
+    running = rehearsal.tests_of(module.path, mutant.lines)
+    tests = rehearsal.tests if running is None else running
+    # What has killed a neighbour will mostly kill this one too.
+    likely = [test for test in killers if test in tests]
+    tests = list(dict.fromkeys([*likely, *tests]))
+    if running is not None and mutant.function:
+        result = stage.run(module.path, mutant.source, mutant.function, tests, cpu_seconds=cpu_seconds)
+        if result:
+            return result
+    # Fewer files to collect, if they are enough.
+    result = trial.run(module, mutant.source, likely, cpu_seconds=cpu_seconds)
+    return trial.run(module, mutant.source, tests, cpu_seconds=cpu_seconds) if result.verdict == "survived" else result
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -103,9 +116,10 @@ def main(arguments: Sequence[str]) -> int:
     wrong = 0
     for tests, several in modules(wanted).items():
         rehearsal = rehearse(tests, several)
-        for module in several:
-            allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
-            wrong += not _as_listed(allowed, survivors(module, rehearsal))
+        with Stage.of(tests) as stage:
+            for module in several:
+                allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
+                wrong += not _as_listed(allowed, survivors(module, rehearsal, stage))
     return wrong
 
 

@@ -44,8 +44,10 @@ class Change:
 class Mutant:
     change: Change
     source: str
+    function: str | None
+    """The qualified name of the outermost function in whose body it is, if it is in one."""
     lines: range | None
-    """The lines of the function's body in which it is, if it is in one."""
+    """The lines of that body."""
 
 
 def mutants_of(source: str) -> Iterator[Mutant]:
@@ -58,7 +60,7 @@ def mutants_of(source: str) -> Iterator[Mutant]:
     for number, statement in enumerate(module.body, len(module.header)):
         finder = _Finder()
         statement.visit(finder)
-        for place, function, node, mutated in finder.found:
+        for place, function, name, node, mutated in finder.found:
             changed_statement = statement.deep_replace(node, mutated)
             assert isinstance(changed_statement, cst.CSTNode)
             changed = "".join([*pieces[:number], module.code_for_node(changed_statement), *pieces[number + 1 :]])
@@ -70,7 +72,7 @@ def mutants_of(source: str) -> Iterator[Mutant]:
                 known.add(tree)
                 body = positions[function.body] if function else None
                 lines = range(body.start.line, body.end.line + 1) if body else None
-                yield Mutant(Change.between(place, source, changed), changed, lines)
+                yield Mutant(Change.between(place, source, changed), changed, name, lines)
 
 
 class _Finder(cst.CSTVisitor):
@@ -78,21 +80,21 @@ class _Finder(cst.CSTVisitor):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[str, cst.FunctionDef | None, cst.CSTNode, cst.CSTNode]] = []
+        self.found: list[tuple[str, cst.FunctionDef | None, str | None, cst.CSTNode, cst.CSTNode]] = []
         self._names: list[str] = []
-        self._functions: list[cst.FunctionDef] = []
+        self._functions: list[tuple[cst.FunctionDef, str]] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         self._names += _name_of(node)
         looked_into = not isinstance(node, _NOT_LOOKED_INTO) and not _is_for_tools(node)
         if looked_into:
             place = ".".join(self._names) or "module"
-            function = self._functions[0] if self._functions else None
-            self.found += ((place, function, node, mutated) for mutated in mutations(node))
+            function, name = self._functions[0] if self._functions else (None, None)
+            self.found += ((place, function, name, node, mutated) for mutated in mutations(node))
         return looked_into
 
     def visit_FunctionDef_body(self, node: cst.FunctionDef) -> None:  # noqa: N802  the names are libcst's
-        self._functions.append(node)
+        self._functions.append((node, ".".join(self._names)))
 
     def leave_FunctionDef_body(self, _: cst.FunctionDef) -> None:  # noqa: N802
         self._functions.pop()
