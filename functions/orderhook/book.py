@@ -78,7 +78,7 @@ def _note(stamp: Stamp) -> Item:
     return wire({":none": [], ":own": [stamp.request_id]})
 
 
-def _changes(stamp: Stamp, state: OrderState, retention: timedelta, more: str = "") -> tuple[str, Item]:
+def _changes(stamp: Stamp, state: OrderState, retention: timedelta, more: str) -> tuple[str, Item]:
     """Render what every change of state writes, whatever the state before; `more` is set besides."""
     update = f"SET #state = :state, #since = :at, {_SIGNED}{more}"
     values: dict[str, object] = {":state": str(state), ":at": timestamp(stamp.at)}
