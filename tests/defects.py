@@ -153,6 +153,15 @@ def a_close_after_the_cancels(patch: Patch) -> None:
     patch.setattr(OrderBook, "close_strategy", late)
 
 
+def a_change_that_leaves_the_offset(patch: Patch) -> None:
+    update = OrderBook._update
+
+    def keep(self: OrderBook, stamp: Stamp, order_id: str, text: str, condition: str, values: Any) -> Written:
+        return update(self, stamp, order_id, text.removesuffix(" REMOVE #offset"), condition, values)
+
+    patch.setattr(OrderBook, "_update", keep)
+
+
 OF_MORE_COMMANDS: tuple[Defect, ...] = (
     a_change_below_what_is_filled,
     a_replacement_of_what_is_finished,
@@ -161,6 +170,7 @@ OF_MORE_COMMANDS: tuple[Defect, ...] = (
 """In CHANGE, CANCELREPLACE and CANCELORDERS."""
 
 OF_A_WHOLE_BOOK: tuple[Defect, ...] = (
+    a_change_that_leaves_the_offset,
     a_sweep_beyond_its_account,
     a_strategy_that_is_closed_in_words_alone,
     a_close_after_the_cancels,

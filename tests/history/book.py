@@ -17,7 +17,7 @@ _ORDER = one_order()
 
 @dataclass(frozen=True)
 class Order:
-    """An order as it lies in the book; `terms` is what never changes."""
+    """An order as it lies in the book; `terms` is what no report changes."""
 
     state: str
     filled: int
@@ -114,7 +114,17 @@ class CloseStrategy:
     repeatable = True
 
 
-Command = Place | Cancel | CancelOrders | CancelAllOrders | CloseStrategy
+@dataclass(frozen=True)
+class Change:
+    """CHANGE of an id, or of an order name in capitals, with a value above 0 at least."""
+
+    fields: Mapping[str, str]
+
+    word = "CHANGE"
+    repeatable = True
+
+
+Command = Place | Cancel | CancelOrders | CancelAllOrders | CloseStrategy | Change
 
 
 @dataclass(frozen=True)
@@ -177,6 +187,8 @@ def _step(book: Book, command: Command, request_id: str) -> Step:
             return _cancel_orders(book, {})
         case CloseStrategy(fields):
             return _close_strategy(book, fields["strategy_id"])
+        case Change(fields):
+            return _change(book, fields)
 
 
 def report(book: Book, said: Report) -> tuple[bool, Book]:
@@ -211,9 +223,7 @@ def _alone(order: Order, command: one.Command) -> list[tuple[str, one.Order]]:
 
 
 def _cancel(book: Book, fields: Mapping[str, str]) -> Step:
-    order_id, found = _target(book, fields)
-    if fields.get("strategy_id") not in (None, found.strategy_id):
-        raise _RefusedError("strategy_mismatch")
+    order_id, found = _target_of_strategy(book, fields)
     [(word, life)] = _alone(found, one.Cancel())
     if word == "order_already_terminal":
         raise _RefusedError(word, found.state)
@@ -227,6 +237,14 @@ def _cancel(book: Book, fields: Mapping[str, str]) -> Step:
         filled=str(found.filled),
     )
     return Step(answer, book.with_orders(**{order_id: replace(found, state=life.state)}))
+
+
+def _target_of_strategy(book: Book, fields: Mapping[str, str]) -> tuple[str, Order]:
+    """Return the target, which must belong to the strategy that the alert gives, if it gives one."""
+    order_id, found = _target(book, fields)
+    if fields.get("strategy_id") not in (None, found.strategy_id):
+        raise _RefusedError("strategy_mismatch")
+    return order_id, found
 
 
 def _target(book: Book, fields: Mapping[str, str]) -> tuple[str, Order]:
@@ -281,6 +299,49 @@ def _sweep(book: Book, reached: Callable[[Order], bool]) -> tuple[dict[str, Any]
             told[word].append(order_id)
             orders[order_id] = replace(found, state=life.state)
     return {"counts": {word: len(ids) for word, ids in told.items()}, **told}, book.with_orders(**orders)
+
+
+# CHANGE
+
+
+PRICES_OF = {
+    "MARKET": set(),
+    "LIMIT": {"limit_price"},
+    "STOPMARKET": {"stop_price"},
+    "STOPLIMIT": {"limit_price", "stop_price"},
+}
+
+
+def _change(book: Book, fields: Mapping[str, str]) -> Step:
+    order_id, found = _target_of_strategy(book, fields)
+    values = {name: Decimal(fields[name]) for name in ("qty", "limit_price", "stop_price") if name in fields}
+    new = {name: value for name, value in values.items() if value}
+    prices = new.keys() - {"qty"}
+    [(word, _)] = _alone(found, one.Change(int(new.get("qty", found.terms["qty"]))))
+    if word == "order_already_terminal":
+        raise _RefusedError(word, found.state)
+    if prices - PRICES_OF[found.terms["order_type"]]:
+        raise _RefusedError("invalid_value")
+    if word == "invalid_value":
+        raise _RefusedError(word, found.state)
+    # A leg whose price is given no longer takes it from the fill of its entry.
+    kept = {name: value for name, value in found.terms.items() if not (name == "offset" and prices)}
+    terms = kept | new
+    answer = _success(
+        "changed",
+        duplicate=terms == found.terms or None,
+        order_id=order_id,
+        strategy_id=found.strategy_id,
+        order_name=terms.get("order_name"),
+        state=found.state,
+        filled=str(found.filled),
+        **{name: _shortest(terms[name]) for name in ("qty", "limit_price", "stop_price") if name in terms},
+    )
+    return Step(answer, book.with_orders(**{order_id: replace(found, terms=terms)}))
+
+
+def _shortest(number: Decimal) -> str:
+    return f"{number.normalize():f}"
 
 
 # PLACE
@@ -378,11 +439,11 @@ TERMS = (
     *("account", "instrument", "qty", *_WORDS, "limit_price", "stop_price", "offset"),
     *("oco_id", "strategy_id", "order_name", "legs"),
 )
-"""The attributes of an order that no alert and no report changes."""
+"""The attributes of an order that no report changes."""
 
 
 def terms(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what never changes of an order, from its plain attributes; an empty one is none."""
+    """Return what no report changes of an order, from its plain attributes; an empty one is none."""
     return _terms({name: value for name, value in attributes.items() if value != {}})
 
 

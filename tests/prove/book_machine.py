@@ -33,6 +33,7 @@ from tests.history.book import (
     Cancel,
     CancelAllOrders,
     CancelOrders,
+    Change,
     CloseStrategy,
     Command,
     Place,
@@ -103,12 +104,20 @@ EXTRAS: tuple[Mapping[str, str], ...] = (
 )
 MARKETS: tuple[Mapping[str, str], ...] = ({}, {}, {}, {"account": "Sim102"}, {"instrument": "NQ 12-26"})
 """Where a PLACE is about something else than the most."""
+CHANGES: tuple[Mapping[str, str], ...] = (
+    {"qty": "1"},
+    {"qty": "2", "limit_price": "0"},
+    {"qty": "5.0", "limit_price": "05000.250"},
+    {"qty": "7", "limit_price": "5001"},
+    {"limit_price": "5001"},
+    {"qty": "4", "stop_price": "4985.5"},
+)
 SWEEPS = (
     CancelAllOrders(),
     CancelOrders({"account": "Sim101"}),
-    CancelOrders({"account": "Sim102"}),
     CancelOrders({"account": "Sim101", "instrument": "ES 12-26"}),
     CancelOrders({"account": "Sim101", "instrument": "NQ 12-26"}),
+    *(CloseStrategy({"strategy_id": strategy_id}) for strategy_id in (*STRATEGY_IDS, "a")),
 )
 _ENTRY = {name: str(value) for name, value in ENTRY.items()}
 BRACKETS: tuple[tuple[model.Bracket, ...], ...] = (
@@ -123,13 +132,20 @@ BEFORE: tuple[Mapping[str, str], ...] = (
     {"order_id": "c", "strategy_id": "t"},
     {"order_id": "d"},
 )
-REPORTED_BEFORE = (("c", "PartFilled", 2), ("d", "CancelPending", None))
+REPORTED_BEFORE = (("b", "PartFilled", 3), ("c", "PartFilled", 2), ("d", "CancelPending", None))
 """What each trader has from the beginning, so that few steps lead far."""
 
 trader = st.sampled_from(TRADERS)
 mishap = st.one_of(st.just("none"), st.just("none"), st.sampled_from(sorted(MISHAPS)))
 some_order = st.one_of(st.just(-1), st.integers(0, 30))
 """One of the orders that there are, counted around; -1 stands for the one that was last spoken of."""
+About = tuple[int | str, str | None]
+"""An order, counted so, or an order name; and a strategy."""
+by_id: st.SearchStrategy[About] = st.tuples(some_order, st.sampled_from((*[None] * 4, *STRATEGY_IDS, "a")))
+by_name: st.SearchStrategy[About] = st.tuples(
+    st.sampled_from(NAMES), st.sampled_from((*STRATEGY_IDS, *STRATEGY_IDS, "a", None))
+)
+new_values = st.sampled_from(CHANGES)
 
 
 @dataclass
@@ -204,31 +220,31 @@ class BookMachine(RuleBasedStateMachine):
         fields = {name: value for name, value in {**_ENTRY, **given, **market, **extras}.items() if value is not None}
         self._send(self.traders[trader], Place(fields), mishap)
 
-    @rule(trader=trader, order=some_order, strategy_id=st.sampled_from((None, None, *STRATEGY_IDS, "a")), mishap=mishap)
-    def cancel(self, trader: str, order: int, strategy_id: str | None, mishap: str) -> None:
-        """Cancel any order that there is, the other trader's included."""
-        self._cancel(trader, self._order(order, *self.traders.values()), strategy_id, mishap)
+    @rule(trader=trader, about=by_id, mishap=mishap)
+    def cancel(self, trader: str, about: About, mishap: str) -> None:
+        self._send(self.traders[trader], Cancel(self._fields(about)), mishap)
 
-    @rule(
-        trader=trader,
-        name=st.sampled_from(NAMES),
-        strategy_id=st.sampled_from((*STRATEGY_IDS, *STRATEGY_IDS, "a", None)),
-        mishap=mishap,
-    )
-    def cancel_by_name(self, trader: str, name: str, strategy_id: str | None, mishap: str) -> None:
-        self._cancel(trader, name, strategy_id, mishap)
+    @rule(trader=trader, about=by_name, mishap=mishap)
+    def cancel_by_name(self, trader: str, about: About, mishap: str) -> None:
+        self._send(self.traders[trader], Cancel(self._fields(about)), mishap)
 
-    def _cancel(self, trader: str, order_id: str, strategy_id: str | None, mishap: str) -> None:
-        fields = {"order_id": order_id} | ({"strategy_id": strategy_id} if strategy_id else {})
-        self._send(self.traders[trader], Cancel(fields), mishap)
+    def _fields(self, about: About) -> dict[str, str]:
+        """Return the fields that say which order it is about; an id may be that of the other trader's."""
+        order, strategy_id = about
+        order_id = order if isinstance(order, str) else self._order(order, *self.traders.values())
+        return {"order_id": order_id} | ({"strategy_id": strategy_id} if strategy_id else {})
+
+    @rule(trader=trader, about=by_id, new=new_values, mishap=mishap)
+    def change(self, trader: str, about: About, new: Mapping[str, str], mishap: str) -> None:
+        self._send(self.traders[trader], Change({**self._fields(about), **new}), mishap)
+
+    @rule(trader=trader, about=by_name, new=new_values, mishap=mishap)
+    def change_by_name(self, trader: str, about: About, new: Mapping[str, str], mishap: str) -> None:
+        self._send(self.traders[trader], Change({**self._fields(about), **new}), mishap)
 
     @rule(trader=trader, command=st.sampled_from(SWEEPS), mishap=mishap)
     def sweep(self, trader: str, command: Command, mishap: str) -> None:
         self._send(self.traders[trader], command, mishap)
-
-    @rule(trader=trader, strategy_id=st.sampled_from((*STRATEGY_IDS, *STRATEGY_IDS, "a")), mishap=mishap)
-    def close_strategy(self, trader: str, strategy_id: str, mishap: str) -> None:
-        self._send(self.traders[trader], CloseStrategy({"strategy_id": strategy_id}), mishap)
 
     @precondition(lambda self: self.sent)
     @rule(which=st.integers(0, 30), mishap=mishap)
@@ -345,7 +361,8 @@ class BookMachine(RuleBasedStateMachine):
         assert all(times == 1 for times in self.cancelled.values())
         for item in self._items_now().values():
             if "history" in item:
-                states = [event["M"]["state"]["S"] for event in item["history"]["L"]]
+                # A change keeps the state.
+                states = [event["M"]["state"]["S"] for event in item["history"]["L"] if "state" in event["M"]]
                 assert states.count("Cancelled") <= 1
                 assert states[-1] == item["state"]["S"]
 
