@@ -162,6 +162,16 @@ def a_change_that_leaves_the_offset(patch: Patch) -> None:
     patch.setattr(OrderBook, "_update", keep)
 
 
+def a_replacement_beside_the_order(patch: Patch) -> None:
+    transact = OrderBook._transact
+
+    def additional(self: OrderBook, stamp: Stamp, first: list[Any], *rest: Any, **_: Any) -> Any:
+        kept = [part for part in first if ":replaced_by" not in part.get("Update", {}).get("UpdateExpression", "")]
+        return transact(self, stamp, kept, *rest)
+
+    patch.setattr(OrderBook, "_transact", additional)
+
+
 OF_MORE_COMMANDS: tuple[Defect, ...] = (
     a_change_below_what_is_filled,
     a_replacement_of_what_is_finished,
@@ -171,6 +181,7 @@ OF_MORE_COMMANDS: tuple[Defect, ...] = (
 
 OF_A_WHOLE_BOOK: tuple[Defect, ...] = (
     a_change_that_leaves_the_offset,
+    a_replacement_beside_the_order,
     a_sweep_beyond_its_account,
     a_strategy_that_is_closed_in_words_alone,
     a_close_after_the_cancels,

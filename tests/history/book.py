@@ -35,6 +35,9 @@ class Order:
     def open(self) -> bool:
         return self.state not in FINISHED
 
+    def with_terms(self, **more: Any) -> "Order":
+        return replace(self, terms={**self.terms, **more})
+
 
 @dataclass(frozen=True)
 class Strategy:
@@ -124,7 +127,17 @@ class Change:
     repeatable = True
 
 
-Command = Place | Cancel | CancelOrders | CancelAllOrders | CloseStrategy | Change
+@dataclass(frozen=True)
+class CancelReplace:
+    """CANCELREPLACE of an id, or of an order name in capitals, with valid fields as PLACE has them."""
+
+    fields: Mapping[str, str]
+
+    word = "CANCELREPLACE"
+    repeatable = True
+
+
+Command = Place | Cancel | CancelOrders | CancelAllOrders | CloseStrategy | Change | CancelReplace
 
 
 @dataclass(frozen=True)
@@ -189,6 +202,8 @@ def _step(book: Book, command: Command, request_id: str) -> Step:
             return _close_strategy(book, fields["strategy_id"])
         case Change(fields):
             return _change(book, fields)
+        case CancelReplace(fields):
+            return _cancel_replace(book, fields, request_id)
 
 
 def report(book: Book, said: Report) -> tuple[bool, Book]:
@@ -249,16 +264,23 @@ def _target_of_strategy(book: Book, fields: Mapping[str, str]) -> tuple[str, Ord
 
 def _target(book: Book, fields: Mapping[str, str]) -> tuple[str, Order]:
     """Return the order that `order_id` is the id of, or, in a strategy, the name of; and its id."""
-    order_id, strategy_id = fields["order_id"], fields.get("strategy_id")
-    if _is_name(order_id):
-        if strategy_id is None:
-            raise _RefusedError("strategy_id_required")
-        if strategy_id not in book.strategies:
-            raise _RefusedError("strategy_not_found")
-        order_id = book.strategies[strategy_id].names.get(order_id, "")
+    order_id = _id_of_target(book, fields)
     if order_id not in book.orders:
         raise _RefusedError("order_not_found")
     return order_id, book.orders[order_id]
+
+
+def _id_of_target(book: Book, fields: Mapping[str, str]) -> str:
+    order_id, strategy_id = fields["order_id"], fields.get("strategy_id")
+    if not _is_name(order_id):
+        return order_id
+    if strategy_id is None:
+        raise _RefusedError("strategy_id_required")
+    if strategy_id not in book.strategies:
+        raise _RefusedError("strategy_not_found")
+    if order_id not in book.strategies[strategy_id].names:
+        raise _RefusedError("order_not_found")
+    return book.strategies[strategy_id].names[order_id]
 
 
 def _is_name(text: str) -> bool:
@@ -406,6 +428,35 @@ def _write(
     return replace(book.with_orders(**orders), strategies={**book.strategies, strategy_id: strategy})
 
 
+# CANCELREPLACE
+
+
+def _cancel_replace(book: Book, fields: Mapping[str, str], request_id: str) -> Step:
+    fields = _without_zeros(fields)
+    replaced = _id_of_target(book, fields)
+    order_id = _next_id(replaced)
+    holder = book.orders.get(order_id)
+    if holder and holder.content == _content(fields):
+        return Step(_placed("replaced", order_id, holder, duplicate=True, replaced_order_id=replaced), book)
+    brackets = _brackets(book, fields)
+    _, old = _target(book, fields)
+    [(word, life)] = _alone(old, one.Replace())
+    if word == "order_already_terminal":
+        raise _RefusedError(word, old.state)
+    if holder:
+        raise _RefusedError("duplicate_order_id", holder.state)
+    after = _write(book, fields, order_id, brackets, request_id)
+    old = replace(old.with_terms(replaced_by=order_id), state=life.state)
+    new = after.orders[order_id].with_terms(replaces=replaced)
+    answer = _placed("replaced", order_id, new, replaced_order_id=replaced)
+    return Step(answer, after.with_orders(**{replaced: old, order_id: new}))
+
+
+def _next_id(order_id: str) -> str:
+    name, mark, number = order_id.rpartition(":")
+    return f"{name}:{int(number) + 1}" if mark else f"{order_id}:2"
+
+
 def _legs(fields: Mapping[str, str], brackets: tuple[Bracket, ...]) -> list[dict[str, dict[str, Any]]]:
     """Return the legs' own terms, by kind, bracket by bracket; one bracket more for those that the alert gives."""
     side = {"action": "SELL" if fields["action"].upper() == "BUY" else "BUY", "tif": "GTC"}
@@ -437,7 +488,7 @@ _PRICES = ("limit_price", "stop_price", "take_profit", "stop_loss", "stop_loss_l
 _WORDS = ("action", "order_type", "tif")
 TERMS = (
     *("account", "instrument", "qty", *_WORDS, "limit_price", "stop_price", "offset"),
-    *("oco_id", "strategy_id", "order_name", "legs"),
+    *("oco_id", "strategy_id", "order_name", "legs", "replaces", "replaced_by"),
 )
 """The attributes of an order that no report changes."""
 
@@ -471,7 +522,7 @@ def _number(name: str) -> int:
     return int(name.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 
 
-def _placed(word: str, order_id: str, order: Order) -> dict[str, Any]:
+def _placed(word: str, order_id: str, order: Order, **more: Any) -> dict[str, Any]:
     return _success(
         word,
         order_id=order_id,
@@ -479,6 +530,7 @@ def _placed(word: str, order_id: str, order: Order) -> dict[str, Any]:
         order_name=order.terms.get("order_name"),
         legs=order.terms.get("legs"),
         state=order.state,
+        **more,
     )
 
 

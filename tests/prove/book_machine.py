@@ -33,6 +33,7 @@ from tests.history.book import (
     Cancel,
     CancelAllOrders,
     CancelOrders,
+    CancelReplace,
     Change,
     CloseStrategy,
     Command,
@@ -88,7 +89,7 @@ MISHAPS: Mapping[str, tuple[Fault, ...]] = {
 """What the requests of one alert or report meet, in turn; the SDK tries three times, and after a conflict six."""
 
 TRADERS = ("ann", "bob")
-ORDER_IDS = ("a", "A", "b", "c", "e", "f")
+ORDER_IDS = ("a", "A", "b", "c", "e", "f", "a:2")
 STRATEGY_IDS = ("s", "t")
 NAMES = ("ENTRY1", "ENTRY1", "ENTRY2", "TARGET1", "STOP1", "TARGET2")
 MARKET = {"order_type": "Market", "limit_price": "0"}
@@ -241,6 +242,17 @@ class BookMachine(RuleBasedStateMachine):
     @rule(trader=trader, about=by_name, new=new_values, mishap=mishap)
     def change_by_name(self, trader: str, about: About, new: Mapping[str, str], mishap: str) -> None:
         self._send(self.traders[trader], Change({**self._fields(about), **new}), mishap)
+
+    @rule(
+        trader=trader,
+        about=by_id | by_name,
+        legs=st.sampled_from([extras for extras in EXTRAS if "strategy" not in extras]),
+        price=st.sampled_from(("5000.25", "5001")),
+        mishap=mishap,
+    )
+    def replace(self, trader: str, about: About, legs: Mapping[str, str], price: str, mishap: str) -> None:
+        fields = {**_ENTRY, "limit_price": price, **legs, **self._fields(about)}
+        self._send(self.traders[trader], CancelReplace(fields), mishap)
 
     @rule(trader=trader, command=st.sampled_from(SWEEPS), mishap=mishap)
     def sweep(self, trader: str, command: Command, mishap: str) -> None:
@@ -518,6 +530,8 @@ def _cancelled_by(body: Mapping[str, Any]) -> list[str]:
     if "counts" in body:
         cancelled: list[str] = body["cancelled"]
         return cancelled
+    if body["status"] == "replaced" and "duplicate" not in body:
+        return [body["replaced_order_id"]]
     return [body["order_id"]] if body["status"] == "cancelled" else []
 
 
