@@ -106,7 +106,7 @@ EXTRAS: tuple[Mapping[str, str], ...] = (
 MARKETS: tuple[Mapping[str, str], ...] = ({}, {}, {}, {"account": "Sim102"}, {"instrument": "NQ 12-26"})
 """Where a PLACE is about something else than the most."""
 CHANGES: tuple[Mapping[str, str], ...] = (
-    {"qty": "1"},
+    {"qty": "1", "limit_price": "5001"},
     {"qty": "2", "limit_price": "0"},
     {"qty": "5.0", "limit_price": "05000.250"},
     {"qty": "7", "limit_price": "5001"},
@@ -133,12 +133,12 @@ BEFORE: tuple[Mapping[str, str], ...] = (
     {"order_id": "c", "strategy_id": "t"},
     {"order_id": "d"},
 )
-REPORTED_BEFORE = (("b", "PartFilled", 3), ("c", "PartFilled", 2), ("d", "CancelPending", None))
+REPORTED_BEFORE = (("d", "CancelPending", None), ("b", "PartFilled", 4), ("c", "PartFilled", 3))
 """What each trader has from the beginning, so that few steps lead far."""
 
 trader = st.sampled_from(TRADERS)
 mishap = st.one_of(st.just("none"), st.just("none"), st.sampled_from(sorted(MISHAPS)))
-some_order = st.one_of(st.just(-1), st.integers(0, 30))
+some_order = st.one_of(st.just(-1), st.integers(0, 60))
 """One of the orders that there are, counted around; -1 stands for the one that was last spoken of."""
 About = tuple[int | str, str | None]
 """An order, counted so, or an order name; and a strategy."""
@@ -184,7 +184,7 @@ class BookMachine(RuleBasedStateMachine):
         self.reported: list[tuple[Trader, Report]] = []
         self.cancelled: Counter[tuple[str, str]] = Counter()
         self.numbers = count(1)
-        self.last = ""
+        self.last = REPORTED_BEFORE[-1][0]
         for known in self.traders.values():
             self.service.cancel("warms-the-key", key=known.key)
             self._store_template(known, "scalp", BRACKETS[0])
@@ -223,25 +223,25 @@ class BookMachine(RuleBasedStateMachine):
 
     @rule(trader=trader, about=by_id, mishap=mishap)
     def cancel(self, trader: str, about: About, mishap: str) -> None:
-        self._send(self.traders[trader], Cancel(self._fields(about)), mishap)
+        self._send(self.traders[trader], Cancel(self._fields(trader, about)), mishap)
 
     @rule(trader=trader, about=by_name, mishap=mishap)
     def cancel_by_name(self, trader: str, about: About, mishap: str) -> None:
-        self._send(self.traders[trader], Cancel(self._fields(about)), mishap)
+        self._send(self.traders[trader], Cancel(self._fields(trader, about)), mishap)
 
-    def _fields(self, about: About) -> dict[str, str]:
-        """Return the fields that say which order it is about; an id may be that of the other trader's."""
+    def _fields(self, trader: str, about: About) -> dict[str, str]:
+        """Return the fields that say which order it is about: now and then it is the other trader's."""
         order, strategy_id = about
-        order_id = order if isinstance(order, str) else self._order(order, *self.traders.values())
+        order_id = order if isinstance(order, str) else self._order(order, self.traders[trader], *self.traders.values())
         return {"order_id": order_id} | ({"strategy_id": strategy_id} if strategy_id else {})
 
     @rule(trader=trader, about=by_id, new=new_values, mishap=mishap)
     def change(self, trader: str, about: About, new: Mapping[str, str], mishap: str) -> None:
-        self._send(self.traders[trader], Change({**self._fields(about), **new}), mishap)
+        self._send(self.traders[trader], Change({**self._fields(trader, about), **new}), mishap)
 
     @rule(trader=trader, about=by_name, new=new_values, mishap=mishap)
     def change_by_name(self, trader: str, about: About, new: Mapping[str, str], mishap: str) -> None:
-        self._send(self.traders[trader], Change({**self._fields(about), **new}), mishap)
+        self._send(self.traders[trader], Change({**self._fields(trader, about), **new}), mishap)
 
     @rule(
         trader=trader,
@@ -251,7 +251,7 @@ class BookMachine(RuleBasedStateMachine):
         mishap=mishap,
     )
     def replace(self, trader: str, about: About, legs: Mapping[str, str], price: str, mishap: str) -> None:
-        fields = {**_ENTRY, "limit_price": price, **legs, **self._fields(about)}
+        fields = {**_ENTRY, "limit_price": price, **legs, **self._fields(trader, about)}
         self._send(self.traders[trader], CancelReplace(fields), mishap)
 
     @rule(trader=trader, command=st.sampled_from(SWEEPS), mishap=mishap)
