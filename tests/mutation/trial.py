@@ -13,13 +13,16 @@ import resource
 import select
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
+from itertools import pairwise
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -150,7 +153,7 @@ class _Staging:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
-        gc.freeze()
+        self._warm_up(session.items)
         with contextlib.suppress(EOFError):
             while True:
                 path, source, function, tests, cpu_seconds = self._requests.recv()
@@ -158,10 +161,28 @@ class _Staging:
                 self._requests.send(_fork(play, cpu_seconds=cpu_seconds))
         return True
 
+    def _warm_up(self, items: Sequence[pytest.Item]) -> None:
+        """Run one test of the service, if there is one, so that what it imports and makes is there for all."""
+        for item, following in pairwise(items):
+            if "service" in getattr(item, "fixturenames", ()):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                break
+        else:
+            return
+        from orderhook.commands import sweep
+        from orderhook.wire import CONNECTIONS
+
+        # A fork has none of the threads.
+        sweep._threads.shutdown()
+        sweep._threads = ThreadPoolExecutor(CONNECTIONS)
+        assert threading.active_count() == 1
+
 
 def _play(session: pytest.Session, path: str, source: str, function: str, items: list[pytest.Item]) -> Any:
     if not _put(path, source, function):
         return {"cannot": True}
+    if items:
+        session._setupstate.teardown_exact(items[0])  # what the last test leaves for the one that it knew would follow
     for item, following in zip(items, [*items[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
@@ -172,7 +193,6 @@ def _play(session: pytest.Session, path: str, source: str, function: str, items:
 def _put(path: str, source: str, function: str) -> bool:
     """Give the one function of this name the code that it has in the source; False if that cannot be done."""
     codes = [code for code in _codes(compile(source, path, "exec", dont_inherit=True)) if code.co_qualname == function]
-    gc.unfreeze()
     there = [
         found
         for found in gc.get_objects()
