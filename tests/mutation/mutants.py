@@ -46,8 +46,8 @@ class Mutant:
     source: str
     function: str | None
     """The qualified name of the outermost function in whose body it is, if it is in one."""
-    lines: range | None
-    """The lines of that body."""
+    lines: frozenset[int] | None
+    """The lines at which it can be noticed: of that body, or of those that use the private name; None is anywhere."""
 
 
 def mutants_of(source: str) -> Iterator[Mutant]:
@@ -56,6 +56,7 @@ def mutants_of(source: str) -> Iterator[Mutant]:
     module = wrapper.module  # in which no node stands twice
     positions = wrapper.resolve(PositionProvider)
     known = {ast.dump(ast.parse(source))}
+    readers = _readers(ast.parse(source))
     pieces = [module.code_for_node(part) for part in (*module.header, *module.body, *module.footer)]
     for number, statement in enumerate(module.body, len(module.header)):
         finder = _Finder()
@@ -71,8 +72,28 @@ def mutants_of(source: str) -> Iterator[Mutant]:
             if tree not in known:
                 known.add(tree)
                 body = positions[function.body] if function else None
-                lines = range(body.start.line, body.end.line + 1) if body else None
+                lines = frozenset(range(body.start.line, body.end.line + 1)) if body else readers.get(place)
                 yield Mutant(Change.between(place, source, changed), changed, name, lines)
+
+
+def _readers(module: ast.Module) -> dict[str, frozenset[int]]:
+    """Return the lines of the functions that use each private name, of those that nothing uses at import."""
+    functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
+    within: dict[str, frozenset[int]] = {}
+    for function in functions:
+        first, last = function.body[0], function.body[-1]
+        lines = frozenset(range(first.lineno, (last.end_lineno or last.lineno) + 1))
+        for name in _names_in(function.body):
+            within[name] = within.get(name, frozenset()) | lines
+    for function in functions:
+        function.body = []
+    at_import = {name for node in module.body for name in _names_in([node])}
+    return {name: lines for name, lines in within.items() if name.startswith("_") and name not in at_import}
+
+
+def _names_in(nodes: list[ast.stmt]) -> set[str]:
+    found = (name for node in nodes for name in ast.walk(node) if isinstance(name, ast.Name))
+    return {name.id for name in found if isinstance(name.ctx, ast.Load)}
 
 
 class _Finder(cst.CSTVisitor):

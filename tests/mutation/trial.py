@@ -63,7 +63,7 @@ class Rehearsal:
     by_line: Mapping[str, Mapping[int, frozenset[str]]]
     """The tests that run a line of a file; the empty one is the import."""
 
-    def tests_of(self, path: Path, lines: range | None) -> Sequence[str] | None:
+    def tests_of(self, path: Path, lines: frozenset[int] | None) -> Sequence[str] | None:
         """Return the tests that run any of these lines; None for what runs at import, which is up to all of them."""
         by_line = self.by_line[str(path)]
         running = frozenset[str]().union(*(by_line.get(line, frozenset()) for line in lines or ()))
