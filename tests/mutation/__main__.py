@@ -95,9 +95,10 @@ def _try(
 ) -> Trial:
     running = rehearsal.tests_of(module.path, mutant.lines)
     tests = rehearsal.tests if running is None else running
-    # What has killed a neighbour will mostly kill this one too.
+    # What has killed a neighbour will mostly kill this one too, and else a test of this very module.
     likely = [test for test in killers if test in tests]
-    tests = list(dict.fromkeys([*likely, *tests]))
+    own = [test for test in tests if f"test_{module.path.stem}" in test]
+    tests = list(dict.fromkeys([*likely, *own, *tests]))
     if running is not None and mutant.function:
         result = stage.run(module.path, mutant.source, mutant.function, tests, cpu_seconds=cpu_seconds)
         if result:
