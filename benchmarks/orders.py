@@ -1,7 +1,6 @@
 """A great many orders, written to DynamoDB Local in bulk."""
 
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 from os import cpu_count
 from typing import TYPE_CHECKING, Any, cast
@@ -36,7 +35,7 @@ def _write(endpoint: str, table: str, trader: str, first: int, end: int) -> None
     pattern = order(stamp, "", state=OrderState.WORKING)
     for start in range(first, end, BATCH):
         numbers = range(start, min(start + BATCH, end))
-        batch: list[Any] = [items.order_item(stamp, replace(pattern, order_id=f"order-{number}")) for number in numbers]
+        batch: list[Any] = [items.order_item(stamp, pattern._replace(order_id=f"order-{number}")) for number in numbers]
         left = client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in batch]})
         if left["UnprocessedItems"]:
             raise RuntimeError("DynamoDB Local did not take a batch")

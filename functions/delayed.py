@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orderhook import execution, journal, responses
@@ -11,15 +11,18 @@ from orderhook.alerts import AlertLog, id_prefix
 from orderhook.book import OrderBook
 from orderhook.commands.cancel import Cancel, cancel_overdue
 from orderhook.controls import Controls
-from orderhook.errors import InvalidSecretKeyError, OrderhookError, TemporarilyUnavailableError
-from orderhook.execution import Desk, Trail
+from orderhook.errors import InvalidSecretKeyError, OrderhookError, TemporarilyUnavailableError, TooLateError
+from orderhook.execution import Alert, Desk, Trail
 from orderhook.later import DelayedAlert, Later, TimedCancel, read_message
-from orderhook.orders import Outcome, Stamp
+from orderhook.orders import Outcome, Stamp, timestamp
 from orderhook.settings import Settings
 from orderhook.wire import connect, time_budget
 
 BUDGET_SECONDS = 5.0
 """Nobody waits, but the function is stopped after 6 s."""
+
+MOST_LATE = timedelta(minutes=5)
+"""How long after its delay an alert may still open a position; SQS's own repetitions are over before."""
 
 settings = Settings.from_environment(os.environ)
 _client = connect()
@@ -80,7 +83,18 @@ def _outcome(message: DelayedAlert | TimedCancel, trail: Trail, now: datetime) -
     if trail.key is None or trail.key.revoked:
         raise InvalidSecretKeyError("The key was revoked while the alert waited for its delay: use another one.")
     alert = execution.read(message.fields, trail.key, trail)
+    _check_punctual(alert, datetime.fromisoformat(message.received_at), now)
     return execution.carry_out(alert, Desk(book, controls, later), stamp, delayed=True)
+
+
+def _check_punctual(alert: Alert, received_at: datetime, now: datetime) -> None:
+    """Raise TooLateError where the price that the alert was meant for is gone; what reduces risk is never too late."""
+    due = received_at + timedelta(seconds=alert.first.delay)
+    if now - due > MOST_LATE and not alert.first.risk_reducing:
+        raise TooLateError(
+            f"It was due at {timestamp(due)}, and now it is more than {MOST_LATE.seconds // 60} minutes later: nothing "
+            "is done now. See whether an earlier attempt has placed it; if not, send it again if you still want it."
+        )
 
 
 def _record(

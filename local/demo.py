@@ -5,7 +5,6 @@ its key and its orders. It goes into local tables only: the key is published her
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -96,7 +95,7 @@ def seed(book: OrderBook, now: datetime) -> None:
     for text in _LATER:
         _carry_out(book, _fields(text), _stamp("later", now))
     only = _fields(f"command=PLACE; order_id=demo-1; {PLACES['demo-1']}")
-    _carry_out(book, only, replace(_stamp("place-demo-1", now), trader=SECOND_TRADER))
+    _carry_out(book, only, _stamp("place-demo-1", now)._replace(trader=SECOND_TRADER))
     book.report(_stamp(f"fill-{FILLED_ID}", now), FILLED_ID, OrderState.FILLED, filled=1)
     book.cancel(_stamp(f"cancel-{CANCELLED_ID}", now), CANCELLED_ID)
 

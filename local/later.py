@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from threading import Event, Thread
@@ -55,7 +54,7 @@ def _clients() -> tuple["SQSClient", "EventBridgeSchedulerClient"]:
 
 def environment(settings: LaterSettings) -> dict[str, str]:
     """Return the variables that lead the functions there."""
-    return {f"ORDERHOOK_{name.upper()}": value for name, value in asdict(settings).items()}
+    return {f"ORDERHOOK_{name.upper()}": value for name, value in settings._asdict().items()}
 
 
 class Courier:

@@ -139,6 +139,10 @@ REFUSED: Mapping[str, Entry] = MappingProxyType(
             "It was not the time of day at which the alert may trade.",
             "Correct the times of the alert, or let it say bypass_trade_windows=true.",
         ),
+        "too_late": Entry(
+            "A failure kept a delayed alert back for over five minutes; as it may open a position, nothing was done.",
+            "See whether an earlier attempt has placed its order; if not, send it again if you still want it.",
+        ),
         "rate_limited": Entry(
             "More alerts of this id came than its rate_limit allows.",
             "Nothing, if that is what it is for. Otherwise raise rate_limit, or have the condition fire less often.",

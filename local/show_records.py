@@ -127,8 +127,7 @@ def _explanation(record: AlertRecord) -> Mapping[str, str]:
 def alert_as_data(record: AlertRecord) -> dict[str, Any]:
     """Return a record for a script, with its explanation."""
     entry = reference.entry(record.status, record.outcome)
-    known = {name: getattr(record, name) for name in AlertRecord.__dataclass_fields__}
-    return known | {
+    return record._asdict() | {
         "milliseconds": str(record.milliseconds),
         "meaning": entry.meaning if entry else None,
         "way_out": entry.way_out if entry else None,

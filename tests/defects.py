@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from orderhook.book import OrderBook, Written
 from orderhook.commands import sweep
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.place import Place
-from orderhook.orders import BEING_CANCELLED, CANCELLABLE, OrderState, Stamp, sources
+from orderhook.orders import BEING_CANCELLED, CANCELLABLE, OrderState, Stamp, Strategy, sources
 
 Patch = pytest.MonkeyPatch
 Defect = Callable[[Patch], None]
@@ -125,12 +125,68 @@ def a_sweep_that_answers_without_writing(patch: Patch) -> None:
     patch.setattr(sweep, "_cancel", lambda *_: "cancelled")
 
 
+def a_sweep_beyond_its_account(patch: Patch) -> None:
+    list_open = OrderBook.open_order_ids
+
+    def unbounded(self: OrderBook, trader: str, *_: object) -> Iterator[str]:
+        return list_open(self, trader)
+
+    patch.setattr(OrderBook, "open_order_ids", unbounded)
+
+
+def a_strategy_that_is_closed_in_words_alone(patch: Patch) -> None:
+    def close(self: OrderBook, stamp: Stamp, strategy_id: str) -> tuple[Strategy | None, bool]:
+        return self.strategy(stamp.trader, strategy_id), True
+
+    patch.setattr(OrderBook, "close_strategy", close)
+
+
+def a_close_after_the_cancels(patch: Patch) -> None:
+    close = OrderBook.close_strategy
+
+    def late(self: OrderBook, stamp: Stamp, strategy_id: str) -> tuple[Strategy | None, bool]:
+        strategy = self.strategy(stamp.trader, strategy_id)
+        if strategy:
+            sweep.cancel_all(self, stamp, self.open_order_ids(stamp.trader, strategy_id=strategy_id))
+        return close(self, stamp, strategy_id)
+
+    patch.setattr(OrderBook, "close_strategy", late)
+
+
+def a_change_that_leaves_the_offset(patch: Patch) -> None:
+    update = OrderBook._update
+
+    def keep(self: OrderBook, stamp: Stamp, order_id: str, text: str, condition: str, values: Any) -> Written:
+        return update(self, stamp, order_id, text.removesuffix(" REMOVE #offset"), condition, values)
+
+    patch.setattr(OrderBook, "_update", keep)
+
+
+def a_replacement_beside_the_order(patch: Patch) -> None:
+    transact = OrderBook._transact
+
+    def additional(self: OrderBook, stamp: Stamp, first: list[Any], *rest: Any, **_: Any) -> Any:
+        kept = [part for part in first if ":replaced_by" not in part.get("Update", {}).get("UpdateExpression", "")]
+        return transact(self, stamp, kept, *rest)
+
+    patch.setattr(OrderBook, "_transact", additional)
+
+
 OF_MORE_COMMANDS: tuple[Defect, ...] = (
     a_change_below_what_is_filled,
     a_replacement_of_what_is_finished,
     a_sweep_that_answers_without_writing,
 )
-"""In CHANGE, CANCELREPLACE and CANCELORDERS: the races play these commands, the model of the book does not."""
+"""In CHANGE, CANCELREPLACE and CANCELORDERS."""
+
+OF_A_WHOLE_BOOK: tuple[Defect, ...] = (
+    a_change_that_leaves_the_offset,
+    a_replacement_beside_the_order,
+    a_sweep_beyond_its_account,
+    a_strategy_that_is_closed_in_words_alone,
+    a_close_after_the_cancels,
+)
+"""In what these do to more than one order: the races look at each by itself, and pass them over."""
 
 SEEDED: tuple[Defect, ...] = (
     a_write_without_condition,

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from ipaddress import ip_network
@@ -175,7 +175,7 @@ class Service:
 
     def allow_sources(self, *networks: str) -> None:
         allowed = tuple(map(ip_network, networks))
-        self.monkeypatch.setattr(webhook, "settings", replace(webhook.settings, allowed_sources=allowed))
+        self.monkeypatch.setattr(webhook, "settings", webhook.settings._replace(allowed_sources=allowed))
 
     # Alerts
 

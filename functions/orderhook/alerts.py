@@ -5,11 +5,10 @@ written with in a second.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from orderhook.items import Item, plain, wire
 from orderhook.keys import holds_key
@@ -31,8 +30,7 @@ MAX_ORDER_IDS = 1000
 Origin = Literal["webhook", "delayed", "cancel_after"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertRecord:
+class AlertRecord(NamedTuple):
     """What an alert asked for, and what came of it; the key is nowhere in it."""
 
     trader: str
@@ -48,12 +46,12 @@ class AlertRecord:
     command: str | None
     status: int
     """The answer's HTTP status."""
+    milliseconds: Decimal
+    """From when the alert came in to when its answer was ready, which is before the record was written."""
     outcome: str
     """The answer's status word, or its error code."""
     detail: str | None = None
     field: str | None = None
-    milliseconds: Decimal
-    """From when the alert came in to when its answer was ready, which is before the record was written."""
     order_ids: tuple[str, ...] = ()
     """The orders that it was about, as far as it came to any."""
     duplicate: bool = False
@@ -148,16 +146,15 @@ def _key(trader: str, request_id: str) -> Item:
 
 
 def _item(record: AlertRecord, retention: timedelta) -> Item:
-    values = {name: getattr(record, name) for name in AlertRecord.__dataclass_fields__}
     expires = datetime.fromisoformat(record.received_at) + retention
     # A list, because the table does not keep the order of a map.
     more = {"fields": list(record.fields.items()), "expires": int(expires.timestamp())}
-    return wire(_key(record.trader, record.request_id) | values | more)
+    return wire(_key(record.trader, record.request_id) | record._asdict() | more)
 
 
 def _record(item: Mapping[str, Any]) -> AlertRecord:
     found = plain(item)
-    known = {name: found[name] for name in AlertRecord.__dataclass_fields__ if name in found}
+    known = {name: found[name] for name in AlertRecord._fields if name in found}
     typed = {
         "fields": dict(found["fields"]),
         "command": found.get("command"),

@@ -5,7 +5,6 @@ request: when an answer is lost and the SDK sends the write again, our own item 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -79,7 +78,7 @@ def _note(stamp: Stamp) -> Item:
     return wire({":none": [], ":own": [stamp.request_id]})
 
 
-def _changes(stamp: Stamp, state: OrderState, retention: timedelta, more: str = "") -> tuple[str, Item]:
+def _changes(stamp: Stamp, state: OrderState, retention: timedelta, more: str) -> tuple[str, Item]:
     """Render what every change of state writes, whatever the state before; `more` is set besides."""
     update = f"SET #state = :state, #since = :at, {_SIGNED}{more}"
     values: dict[str, object] = {":state": str(state), ":at": timestamp(stamp.at)}
@@ -113,8 +112,7 @@ def _met_by_transaction(error: ClientError) -> list[_Met]:
     return [_Met(reason["Code"] != "None", reason.get("Item")) for reason in met]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What a conditional write met: the order as it was before (None: there was none), and whether it is done.
 
     When this very request had written already and its answer was lost, it is done, and `before` has the state that
@@ -131,7 +129,7 @@ def _met(order: Order | None, request_id: str) -> Written:
         return Written(order, done=False)
     # A fill may have overtaken the cancel since.
     filled = order.filled if order.cancel_filled is None else order.cancel_filled
-    return Written(replace(order, state=_state_before(order, request_id), filled=filled), done=True)
+    return Written(order._replace(state=_state_before(order, request_id), filled=filled), done=True)
 
 
 def _state_before(order: Order, request_id: str) -> OrderState:
@@ -143,8 +141,7 @@ def _state_before(order: Order, request_id: str) -> OrderState:
     return state
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """What a transaction of orders, and maybe a strategy and a cancel, met; nothing is written unless `done`."""
 
     done: bool

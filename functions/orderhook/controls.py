@@ -5,7 +5,6 @@ partition of their own, so that they take nothing from what the trader's orders 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
@@ -38,8 +37,7 @@ class Rate(NamedTuple):
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class KillSwitchState:
+class KillSwitchState(NamedTuple):
     """Whether a trader's kill switch is on, and since when it is as it is (None: nobody ever turned it)."""
 
     on: bool
@@ -53,8 +51,7 @@ class Turned(NamedTuple):
     done: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
+class _Counted(NamedTuple):
     """The alerts of one id that are counted, and the longest time for which one of them had to be."""
 
     alerts: frozenset[int] = frozenset()

@@ -20,7 +20,8 @@ OrderhookError
 ├── ControlError                    a control of the trader says no
 │   ├── KillSwitchOnError
 │   ├── RateLimitedError
-│   └── OutsideTradeWindowError
+│   ├── OutsideTradeWindowError
+│   └── TooLateError
 ├── OrderError                      the book says no
 │   ├── OrderNotFoundError
 │   ├── StrategyNotFoundError
@@ -139,6 +140,10 @@ class RateLimitedError(ControlError):
 
 class OutsideTradeWindowError(ControlError):
     """It is not the time of day at which the alert may trade."""
+
+
+class TooLateError(ControlError):
+    """The delay of the alert was over long ago, and what it says may open a position."""
 
 
 class OrderError(OrderhookError):

@@ -6,10 +6,10 @@ The webhook goes it at once, and the function behind the queue when a delay is o
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from orderhook import accounts, commands, responses
 from orderhook.alerts import MAX_ORDER_IDS, AlertRecord, Origin
@@ -73,8 +73,7 @@ LOGGED = ("request_id", "key_id", "command", "order_id", "strategy_id", "outcome
 """What of a trail stands in the log line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(NamedTuple):
     """What alerts are carried out with."""
 
     book: OrderBook
@@ -89,8 +88,7 @@ class Desk:
         return self.later
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(NamedTuple):
     """An alert that was understood: its command for each account, and the fields that it does not use."""
 
     commands: Mapping[str, Command]
@@ -117,7 +115,7 @@ def read(fields: Mapping[str, str], key: Key, trail: Trail) -> Alert:
     several = len(alert.commands) > 1
     trail.order_id = fields.get("order_id") if several else getattr(alert.first, "order_id", None)
     trail.strategy_id = fields.get("strategy_id") if several else getattr(alert.first, "strategy_id", None)
-    return replace(alert, heeds_kill_switch=not kind.risk_reducing or key.strict_kill_switch)
+    return alert._replace(heeds_kill_switch=not kind.risk_reducing or key.strict_kill_switch)
 
 
 def make(kind: type[Command], fields: Mapping[str, str]) -> Alert:
@@ -201,13 +199,13 @@ def _run(command: Command, desk: Desk, stamp: Stamp) -> Outcome:
     outcome = command.run(desk.book, stamp)
     if outcome.state not in OPEN:
         return outcome
-    return replace(outcome, more={**outcome.more, "cancels_at": timestamp(at)})
+    return outcome._replace(more={**outcome.more, "cancels_at": timestamp(at)})
 
 
 def _run_all(several: Collection[Command], desk: Desk, stamp: Stamp) -> list[Outcome | OrderhookError]:
     def run(number: int, command: Command) -> Outcome | OrderhookError:
         try:
-            return _run(command, desk, replace(stamp, request_id=f"{stamp.request_id}.{number}"))
+            return _run(command, desk, stamp._replace(request_id=f"{stamp.request_id}.{number}"))
         except OrderhookError as error:
             return error
 

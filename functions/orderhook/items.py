@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -115,14 +114,14 @@ def _untyped(typed: Mapping[str, Any]) -> Any:
 
 def event(entry: Event) -> Item:
     """Return an entry of a history as plain values."""
-    return {name: value for name, value in asdict(entry).items() if value not in ({}, None)}
+    return {name: value for name, value in entry._asdict().items() if value not in ({}, None)}
 
 
 def order_item(stamp: Stamp, order: Order) -> Item:
     """Return the item of an order; `open` is what puts it into the index of open orders."""
     place = open_prefix(order.account, order.instrument) + order.order_id if order.state in OPEN else None
     more = {"history": [event(entry) for entry in order.history], "open": place, "request_id": stamp.request_id}
-    return wire(order_key(stamp.trader, order.order_id) | asdict(order) | more)
+    return wire(order_key(stamp.trader, order.order_id) | order._asdict() | more)
 
 
 def order(item: Mapping[str, Any]) -> Order:
@@ -143,7 +142,7 @@ def _event(*, state: str | None = None, **rest: Any) -> Event:
 def strategy_item(stamp: Stamp, strategy: Strategy, names: Mapping[str, str]) -> Item:
     """Return the item of a strategy that starts with these names."""
     more = {"names": names, "version": 1, "request_id": stamp.request_id}
-    return wire(strategy_key(stamp.trader, strategy.strategy_id) | asdict(strategy) | more)
+    return wire(strategy_key(stamp.trader, strategy.strategy_id) | strategy._asdict() | more)
 
 
 def strategy(item: Mapping[str, Any]) -> Strategy:
@@ -154,7 +153,10 @@ def strategy(item: Mapping[str, Any]) -> Strategy:
 
 def template_item(trader: str, template: Template) -> Item:
     """Return the item of a template."""
-    return wire(template_key(trader, template.name) | asdict(template))
+    return wire(
+        template_key(trader, template.name)
+        | {"name": template.name, "brackets": [bracket._asdict() for bracket in template.brackets]}
+    )
 
 
 def template(item: Mapping[str, Any]) -> Template:
@@ -166,7 +168,7 @@ def template(item: Mapping[str, Any]) -> Template:
 
 def key_item(key: Key) -> Item:
     """Return the item of a key; it holds the digest, never the key."""
-    return wire(key_key(key.key_id) | asdict(key) | {"scopes": sorted(key.scopes)})
+    return wire(key_key(key.key_id) | key._asdict() | {"scopes": sorted(key.scopes)})
 
 
 def key(item: Mapping[str, Any]) -> Key:
@@ -177,4 +179,4 @@ def key(item: Mapping[str, Any]) -> Key:
 
 def _known(kind: type[Order | Strategy | Key], item: Mapping[str, Any]) -> Item:
     """Return the plain values of the attributes that `kind` has fields for."""
-    return {name: _untyped(item[name]) for name in kind.__dataclass_fields__ if name in item}
+    return {name: _untyped(item[name]) for name in kind._fields if name in item}

@@ -10,8 +10,8 @@ import re
 import secrets
 import string
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 from zlib import crc32
 
 from orderhook.errors import InvalidSecretKeyError
@@ -23,8 +23,7 @@ _DUMMY_DIGEST = sha256(b"no key has this digest").digest()
 _CACHE_SIZE = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Key(NamedTuple):
     """What the table holds of a key: everything but the key. Times are ISO 8601 text in UTC."""
 
     key_id: str

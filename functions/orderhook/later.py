@@ -6,11 +6,10 @@ back by SQS; a cancel is put there by a schedule of EventBridge Scheduler, which
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -26,8 +25,7 @@ _MOST_ATTEMPTS = 60
 """For so long, and so often, EventBridge Scheduler tries to put a cancel into the queue."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DelayedAlert:
+class DelayedAlert(NamedTuple):
     """An alert that was understood and waits for its time; the key is nowhere in it."""
 
     trader: str
@@ -39,8 +37,7 @@ class DelayedAlert:
     fields: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimedCancel:
+class TimedCancel(NamedTuple):
     """The cancel of the order that an alert placed for a limited time."""
 
     trader: str
@@ -54,7 +51,7 @@ class TimedCancel:
 
 def write_message(message: DelayedAlert | TimedCancel) -> str:
     """Return the message as the queue holds it: JSON in ASCII, because SQS does not take every character."""
-    return json.dumps({"alert" if isinstance(message, DelayedAlert) else "cancel": asdict(message)})
+    return json.dumps({"alert" if isinstance(message, DelayedAlert) else "cancel": message._asdict()})
 
 
 def read_message(body: str) -> DelayedAlert | TimedCancel:

@@ -4,12 +4,11 @@ The states and their names are NinjaTrader 8's (OrderState).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Action = Literal["BUY", "SELL"]
 OrderType = Literal["MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"]
@@ -124,20 +123,21 @@ def sources(target: OrderState) -> frozenset[OrderState]:
     return frozenset(state for state, following in TRANSITIONS.items() if target in following)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class Event(NamedTuple):
     """One entry of an order's history: the state it took (None: a CHANGE, it kept its own), when, in which request."""
 
     state: OrderState | None
     at: str
     request_id: str
     key_id: str
-    changes: Mapping[str, str] = field(default_factory=dict)
+    changes: Mapping[str, str] = _NONE
     """The fields that took a value, and which: all of them when the order was placed, then those of each CHANGE."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """Sign a write: whose it is, by which key, in which request, when."""
 
     trader: str
@@ -152,8 +152,7 @@ class Stamp:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """An order as the book holds it; prices are Decimal points, times ISO 8601 text in UTC."""
 
     order_id: str
@@ -173,7 +172,7 @@ class Order:
     oco_id: str | None = None
     strategy_id: str | None = None
     order_name: str | None = None
-    legs: Mapping[str, str] = field(default_factory=dict)
+    legs: Mapping[str, str] = _NONE
     """An entry's: the names and ids of the targets and stops that were placed with it."""
     filled: int = 0
     content: str | None = None
@@ -198,8 +197,7 @@ class StrategyState(StrEnum):
     CLOSED = "Closed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strategy:
+class Strategy(NamedTuple):
     """A strategy: what a PLACE with strategy_id starts; `names` binds order names to order ids, once."""
 
     strategy_id: str
@@ -208,11 +206,10 @@ class Strategy:
     state: StrategyState
     closed_at: str | None = None
     template: str | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = _NONE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bracket:
+class Bracket(NamedTuple):
     """A target and a stop for a part of the entry; both are points from the entry's average fill price."""
 
     qty: int
@@ -220,16 +217,14 @@ class Bracket:
     stop: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     """A stored set of brackets that `strategy=NAME` attaches to an entry (NinjaTrader: an ATM strategy template)."""
 
     name: str
     brackets: tuple[Bracket, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """Say what a command has done; `status` is the word of the answer, None is left out of it."""
 
     status: str
@@ -243,7 +238,7 @@ class Outcome:
     state: OrderState | None = None
     filled: str | None = None
     cancelled_at: str | None = None
-    more: Mapping[str, object] = field(default_factory=dict)
+    more: Mapping[str, object] = _NONE
     """What only this command tells; it stands in the answer beside the rest."""
     touched: tuple[str, ...] = ()
     """The ids of the orders that were written, where `order_id` and `legs` do not name them; not told."""

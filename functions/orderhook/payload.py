@@ -7,8 +7,7 @@ import json
 import re
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from orderhook.errors import (
     DuplicateFieldError,
@@ -44,8 +43,7 @@ Pair = tuple[str, str | None]
 """A name as sent and its trimmed value; None stands for a nested JSON value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(NamedTuple):
     """A body taken apart: its pairs in order, and what kept the rest from being pairs, if anything."""
 
     pairs: tuple[Pair, ...]

@@ -31,6 +31,7 @@ STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
     errors.PayloadTooLargeError: (413, "payload_too_large"),
     errors.KillSwitchOnError: (423, "kill_switch_on"),
     errors.OutsideTradeWindowError: (423, "outside_trade_window"),
+    errors.TooLateError: (423, "too_late"),
     errors.RateLimitedError: (429, "rate_limited"),
     errors.TemporarilyUnavailableError: (503, "temporarily_unavailable"),
 }
@@ -76,7 +77,7 @@ def part(result: Outcome | OrderhookError, request_id: str | None = None) -> dic
         names: Iterable[str] = ("field", "state")
     else:
         head = {"success": True, "status": result.status}
-        names = [name for name in Outcome.__dataclass_fields__ if name not in _NOT_TOLD]
+        names = [name for name in Outcome._fields if name not in _NOT_TOLD]
     values = {"request_id": request_id} | {name: getattr(result, name) for name in names}
     return head | {name: value for name, value in values.items() if value is not None} | dict(result.more)
 

@@ -1,15 +1,14 @@
 """The environment of a function, read and checked once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 
 _AHEAD = {"provisioned-concurrency", "snap-start"}
 
 
-@dataclass(frozen=True, slots=True)
-class LaterSettings:
+class LaterSettings(NamedTuple):
     """Where the work goes that is done later."""
 
     queue_url: str
@@ -20,8 +19,7 @@ class LaterSettings:
     """The role in which EventBridge Scheduler puts its messages into the queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What a deployment may choose; template.yaml has a parameter for each."""
 
     table: str
@@ -70,7 +68,7 @@ class Settings:
 
 
 def _later(environment: Mapping[str, str]) -> LaterSettings | None:
-    names = {name: f"ORDERHOOK_{name.upper()}" for name in LaterSettings.__dataclass_fields__}
+    names = {name: f"ORDERHOOK_{name.upper()}" for name in LaterSettings._fields}
     values = {name: environment.get(variable, "") for name, variable in names.items()}
     missing = [names[name] for name, value in values.items() if not value]
     if missing and len(missing) < len(names):

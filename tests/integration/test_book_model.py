@@ -26,11 +26,20 @@ def test_the_book_does_what_its_model_says(service: Service, monkeypatch: pytest
     assert tally["CANCEL cancelled"]
 
 
-@pytest.mark.parametrize("defect", [defect for defect in defects.SEEDED if defect not in NOT_STEP_BY_STEP])
+NOTICED = (*defects.SEEDED, *defects.OF_MORE_COMMANDS, *defects.OF_A_WHOLE_BOOK)
+
+
+@pytest.mark.parametrize("defect", [defect for defect in NOTICED if defect not in NOT_STEP_BY_STEP])
 def test_the_model_notices(defect: Defect, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     defect(monkeypatch)
     # A defect that remembers what it did may hide when the same steps are taken again.
     with pytest.raises((AssertionError, Flaky)), open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
         book_machine.run(
-            service, monkeypatch, Counter(), max_examples=60, stateful_step_count=STEPS, phases=[Phase.generate], seed=3
+            service,
+            monkeypatch,
+            Counter(),
+            max_examples=100,
+            stateful_step_count=STEPS,
+            phases=[Phase.generate],
+            seed=3,
         )

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from orderhook.commands.cancel import cancel_overdue
+from orderhook.errors import OrderAlreadyTerminalError, OrderNotFoundError
 from orderhook.later import TimedCancel
 from orderhook.orders import timestamp
-from tests.builders import ENTRY, refused
+from tests.builders import ENTRY, refused, stamp
 from tests.service import Service
 from tests.wire import (
     Died,
@@ -230,6 +232,27 @@ def test_an_order_that_is_finished_by_then_is_left_as_it_is(service: Service, st
     assert service.item() == before
     assert outcomes(service) == [word]
     assert service.queue.messages == []
+
+
+def test_the_refusals_say_what_became_of_the_order(service: Service) -> None:
+    late = stamp(service.trader, "late")
+    with pytest.raises(OrderNotFoundError) as unknown:
+        cancel_overdue(service.book, late, "order-1", "content")
+    assert (unknown.value.field, unknown.value.detail) == (
+        "order_id",
+        "Order 'order-1' was never placed by this alert, so there is nothing to cancel.",
+    )
+    service.place("order-1")
+    service.fill("order-1", 5)
+    filled = service.book.order(service.trader, "order-1")
+    assert filled is not None
+    with pytest.raises(OrderAlreadyTerminalError) as finished:
+        cancel_overdue(service.book, late, "order-1", str(filled.content))
+    assert (finished.value.field, finished.value.state, finished.value.detail) == (
+        "order_id",
+        "Filled",
+        f"Order 'order-1' is Filled since {filled.since}; there is nothing left to cancel.",
+    )
 
 
 def test_an_order_that_has_left_the_table_by_then_is_not_missed(service: Service) -> None:

@@ -204,6 +204,14 @@ def test_a_part_filled_order_can_be_changed_down_to_what_is_filled(service: Serv
     answer = change(service, qty=qty)
     assert (answer.word, answer.body["qty"], answer.body["filled"]) == ("changed", str(qty), "2")
     assert (plainly(service)["qty"], plainly(service)["filled"]) == (qty, 2)
+    again = change(service, qty=qty)
+    assert (again.word, again.body["duplicate"]) == ("changed", True)
+
+
+def test_the_answer_has_the_values_that_stay_too(service: Service) -> None:
+    place_of_type(service, "STOPLIMIT")
+    body = change(service, qty=7).body
+    assert (body["qty"], body["limit_price"], body["stop_price"]) == ("7", "5000", "5000")
 
 
 @pytest.mark.parametrize("more", [{}, {"limit_price": "4999"}], ids=["quantity alone", "with a price"])

@@ -223,6 +223,44 @@ def test_a_delayed_alert_takes_one_read_of_the_key_and_then_what_it_takes_at_onc
     assert service.wire.operations == [READ, READ, PUT]
 
 
+# Long after its time
+
+
+def carry_out(service: Service, *, late: timedelta) -> None:
+    """Have the queue deliver its one message so late."""
+    [message] = service.queue.messages
+    body = json.loads(message.body)
+    alert = body["alert"]
+    due = datetime.fromisoformat(alert["received_at"]) + timedelta(seconds=int(alert["fields"]["delay"]))
+    alert["received_at"] = timestamp(datetime.fromisoformat(alert["received_at"]) - (due - datetime.now(UTC)) - late)
+    event = {"Records": [{"messageId": "1", "body": json.dumps(body)}]}
+    assert delayed.handler(event, None) == {"batchItemFailures": []}
+
+
+def test_what_may_open_a_position_is_not_done_when_its_time_is_long_over(service: Service) -> None:
+    service.place("order-1", delay=30)
+    carry_out(service, late=timedelta(minutes=5, seconds=1))
+    assert service.state() is None
+    record = next(service.alerts.newest(service.trader))
+    assert (record.status, record.outcome, record.origin) == (423, "too_late", "delayed")
+    assert record.detail is not None
+    assert record.detail.startswith("It was due at 20")
+    assert "more than 5 minutes later: nothing is done now." in record.detail
+
+
+def test_what_is_a_little_late_is_done(service: Service) -> None:
+    service.place("order-1", delay=30)
+    carry_out(service, late=timedelta(minutes=4, seconds=50))
+    assert service.state() == "Working"
+
+
+def test_what_only_reduces_risk_is_done_however_late(service: Service) -> None:
+    service.place("order-1")
+    service.cancel("order-1", delay=30)
+    carry_out(service, late=timedelta(hours=20))
+    assert service.state() == "Cancelled"
+
+
 # The webhook meets a fault
 
 

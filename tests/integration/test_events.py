@@ -123,6 +123,7 @@ MESSAGES: dict[str, str] = {
     "cancel_after_not_placed": "order_not_found",
     "delayed_cancel": "cancelled",
     "delayed_place": "placed",
+    "delayed_place_too_late": "too_late",
 }
 """What comes of the messages in events/sqs."""
 

@@ -280,6 +280,19 @@ def test_a_defect_is_counted_and_answered_503_and_its_message_is_in_no_output(se
     assert service.item() == before
 
 
+def test_a_transaction_that_also_fails_for_a_reason_of_ours_is_a_defect_and_no_answer_of_the_book(
+    service: Service,
+) -> None:
+    service.warm_up()
+    mixed = answering(400, "TransactionCanceledException", "ConditionalCheckFailed", "ValidationError")
+    service.wire.fault_at("TransactWriteItems", mixed)
+    answer = service.place("order-1", take_profit="5010")
+    assert (answer.status, answer.word) == (503, "temporarily_unavailable")
+    assert service.belongings() == []
+    defects = [line for line in service.output.lines() if line.get("message") == "defect"]
+    assert [line["defect"] for line in defects] == ["TransactionCanceledException"]
+
+
 def test_a_defect_after_an_order_without_id_was_written_must_not_be_sent_again(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

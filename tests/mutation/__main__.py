@@ -1,6 +1,6 @@
 """Try every mutant of the modules that decide what becomes of an order, and compare the survivors with the listed ones.
 
-    python -m tests.mutation [--list] [MODULE ...]
+    python -m tests.mutation [MODULE ...]
 
 MODULE is a module or a package of functions/orderhook, such as `payload`, `commands` or `commands.cancel`. A survivor
 that is not listed in survivors.md fails the run, and so does a listed one that does not survive.
@@ -9,14 +9,14 @@ that is not listed in survivors.md fails the run, and so does a listed one that 
 import sys
 import time
 from argparse import ArgumentParser
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.mutation import trial
-from tests.mutation.mutants import Change, listed_in, mutants_of
-from tests.mutation.trial import Module
+from tests.mutation.mutants import Change, Mutant, listed_in, mutants_of
+from tests.mutation.trial import Module, Rehearsal, Stage, Trial
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "functions" / "orderhook"
@@ -52,32 +52,35 @@ TESTS = {
 }
 
 
-def modules(wanted: Sequence[str]) -> Iterator[Module]:
-    """Yield the modules to try, those of `wanted` or all that have tests."""
+def modules(wanted: Sequence[str]) -> dict[tuple[str, ...], list[Module]]:
+    """Return the modules to try, those of `wanted` or all that have tests, by their tests."""
+    by_tests = defaultdict[tuple[str, ...], list[Module]](list)
     for path in sorted(PACKAGE.rglob("*.py")):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
         tests = next((tests for pattern, tests in TESTS.items() if fnmatch(name, pattern)), None)
         chosen = not wanted or any(name == one or name.startswith(f"{one}.") for one in wanted)
         if tests and chosen:
-            yield Module(f"orderhook.{name}", path, tests)
+            by_tests[tuple(tests)].append(Module(f"orderhook.{name}", path))
+    return by_tests
 
 
-def survivors(module: Module) -> Iterator[Change]:
+def rehearse(tests: Sequence[str], several: Sequence[Module]) -> Rehearsal:
+    """Run the tests of these modules without a mutant: all of them must pass."""
+    rehearsal = trial.rehearse(tests, several)
+    if rehearsal.failure:
+        sys.exit(f"{', '.join(module.name for module in several)}: without a mutant {rehearsal.failure} failed")
+    trial.import_beforehand(rehearsal.imported)
+    return rehearsal
+
+
+def survivors(module: Module, rehearsal: Rehearsal, stage: Stage) -> Iterator[Change]:
     """Yield the mutants of a module that its tests do not notice, and print how many there were."""
     started = time.monotonic()
-    rehearsal = trial.rehearse(module)
-    if rehearsal.failure:
-        sys.exit(f"{module.name}: without a mutant its tests failed at {rehearsal.failure}")
-    trial.import_beforehand(rehearsal.imported)
     cpu_seconds = 5 + int(2 * rehearsal.seconds)
     killers: list[str] = []
     verdicts: Counter[str] = Counter()
     for mutant in mutants_of(module.path.read_text()):
-        tests = rehearsal.tests_of(mutant.lines)
-        # What has killed a neighbour will mostly kill this one too.
-        result = trial.run(module, mutant.source, [test for test in killers if test in tests], cpu_seconds=cpu_seconds)
-        if result.verdict == "survived":
-            result = trial.run(module, mutant.source, tests, cpu_seconds=cpu_seconds)
+        result = _try(module, mutant, rehearsal, stage, killers, cpu_seconds=cpu_seconds)
         verdicts[result.verdict] += 1
         if result.verdict == "survived":
             yield mutant.change
@@ -87,6 +90,24 @@ def survivors(module: Module) -> Iterator[Change]:
     print(f"{module.name}: {verdicts.total()} mutants in {minutes:.1f} minutes, {dict(verdicts)}", flush=True)
 
 
+def _try(
+    module: Module, mutant: Mutant, rehearsal: Rehearsal, stage: Stage, killers: Sequence[str], *, cpu_seconds: int
+) -> Trial:
+    running = rehearsal.tests_of(module.path, mutant.lines)
+    tests = rehearsal.tests if running is None else running
+    # What has killed a neighbour will mostly kill this one too, and else a test of this very module.
+    likely = [test for test in killers if test in tests]
+    own = [test for test in tests if f"test_{module.path.stem}" in test]
+    tests = list(dict.fromkeys([*likely, *own, *tests]))
+    if running is not None and mutant.function:
+        result = stage.run(module.path, mutant.source, mutant.function, tests, cpu_seconds=cpu_seconds)
+        if result:
+            return result
+    # Fewer files to collect, if they are enough.
+    result = trial.run(module, mutant.source, likely, cpu_seconds=cpu_seconds)
+    return trial.run(module, mutant.source, tests, cpu_seconds=cpu_seconds) if result.verdict == "survived" else result
+
+
 def main(arguments: Sequence[str]) -> int:
     """Try the modules; return how many of them are not as listed."""
     parser = ArgumentParser(prog="python -m tests.mutation", description=__doc__.splitlines()[0])
@@ -94,18 +115,26 @@ def main(arguments: Sequence[str]) -> int:
     wanted = parser.parse_args(arguments).modules
     listed = listed_in(SURVIVORS.read_text())
     wrong = 0
-    for module in modules(wanted):
-        allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
-        found = []
-        for change in survivors(module):
-            found.append(change)
-            if change not in allowed:
-                print(change, flush=True)
-        gone = [change for change in allowed if change not in found]
-        for change in gone:
-            print(f"Listed, and no survivor:\n{change}", flush=True)
-        wrong += bool(gone or set(found) - set(allowed))
+    for tests, several in modules(wanted).items():
+        rehearsal = rehearse(tests, several)
+        with Stage.of(tests) as stage:
+            for module in several:
+                allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
+                wrong += not _as_listed(allowed, survivors(module, rehearsal, stage))
     return wrong
+
+
+def _as_listed(allowed: Sequence[Change], found: Iterable[Change]) -> bool:
+    """Tell whether exactly the listed mutants survive, and print those that do and should not, or the other way."""
+    surviving = []
+    for change in found:
+        surviving.append(change)
+        if change not in allowed:
+            print(change, flush=True)
+    gone = [change for change in allowed if change not in surviving]
+    for change in gone:
+        print(f"Listed, and no survivor:\n{change}", flush=True)
+    return not gone and set(surviving) <= set(allowed)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,10 @@ class Change:
 class Mutant:
     change: Change
     source: str
-    lines: range | None
-    """The lines of the function's body in which it is, if it is in one."""
+    function: str | None
+    """The qualified name of the outermost function in whose body it is, if it is in one."""
+    lines: frozenset[int] | None
+    """The lines at which it can be noticed: of that body, or of those that use the private name; None is anywhere."""
 
 
 def mutants_of(source: str) -> Iterator[Mutant]:
@@ -54,11 +56,12 @@ def mutants_of(source: str) -> Iterator[Mutant]:
     module = wrapper.module  # in which no node stands twice
     positions = wrapper.resolve(PositionProvider)
     known = {ast.dump(ast.parse(source))}
+    readers = _readers(ast.parse(source))
     pieces = [module.code_for_node(part) for part in (*module.header, *module.body, *module.footer)]
     for number, statement in enumerate(module.body, len(module.header)):
         finder = _Finder()
         statement.visit(finder)
-        for place, function, node, mutated in finder.found:
+        for place, function, name, node, mutated in finder.found:
             changed_statement = statement.deep_replace(node, mutated)
             assert isinstance(changed_statement, cst.CSTNode)
             changed = "".join([*pieces[:number], module.code_for_node(changed_statement), *pieces[number + 1 :]])
@@ -69,8 +72,28 @@ def mutants_of(source: str) -> Iterator[Mutant]:
             if tree not in known:
                 known.add(tree)
                 body = positions[function.body] if function else None
-                lines = range(body.start.line, body.end.line + 1) if body else None
-                yield Mutant(Change.between(place, source, changed), changed, lines)
+                lines = frozenset(range(body.start.line, body.end.line + 1)) if body else readers.get(place)
+                yield Mutant(Change.between(place, source, changed), changed, name, lines)
+
+
+def _readers(module: ast.Module) -> dict[str, frozenset[int]]:
+    """Return the lines of the functions that use each private name, of those that nothing uses at import."""
+    functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
+    within: dict[str, frozenset[int]] = {}
+    for function in functions:
+        first, last = function.body[0], function.body[-1]
+        lines = frozenset(range(first.lineno, (last.end_lineno or last.lineno) + 1))
+        for name in _names_in(function.body):
+            within[name] = within.get(name, frozenset()) | lines
+    for function in functions:
+        function.body = []
+    at_import = {name for node in module.body for name in _names_in([node])}
+    return {name: lines for name, lines in within.items() if name.startswith("_") and name not in at_import}
+
+
+def _names_in(nodes: list[ast.stmt]) -> set[str]:
+    found = (name for node in nodes for name in ast.walk(node) if isinstance(name, ast.Name))
+    return {name.id for name in found if isinstance(name.ctx, ast.Load)}
 
 
 class _Finder(cst.CSTVisitor):
@@ -78,21 +101,21 @@ class _Finder(cst.CSTVisitor):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[str, cst.FunctionDef | None, cst.CSTNode, cst.CSTNode]] = []
+        self.found: list[tuple[str, cst.FunctionDef | None, str | None, cst.CSTNode, cst.CSTNode]] = []
         self._names: list[str] = []
-        self._functions: list[cst.FunctionDef] = []
+        self._functions: list[tuple[cst.FunctionDef, str]] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         self._names += _name_of(node)
         looked_into = not isinstance(node, _NOT_LOOKED_INTO) and not _is_for_tools(node)
         if looked_into:
             place = ".".join(self._names) or "module"
-            function = self._functions[0] if self._functions else None
-            self.found += ((place, function, node, mutated) for mutated in mutations(node))
+            function, name = self._functions[0] if self._functions else (None, None)
+            self.found += ((place, function, name, node, mutated) for mutated in mutations(node))
         return looked_into
 
     def visit_FunctionDef_body(self, node: cst.FunctionDef) -> None:  # noqa: N802  the names are libcst's
-        self._functions.append(node)
+        self._functions.append((node, ".".join(self._names)))
 
     def leave_FunctionDef_body(self, _: cst.FunctionDef) -> None:  # noqa: N802
         self._functions.pop()

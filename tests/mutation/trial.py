@@ -1,6 +1,11 @@
-"""The trial of one mutant: in a forked process it stands in for its module, while the tests that run it run."""
+"""The trial of one mutant: the tests that run it run in a forked process.
+
+A mutant of a function's body takes the function's place where the tests are collected already, which takes little time;
+one of what runs at import is imported anew, with everything of ours.
+"""
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -8,14 +13,20 @@ import resource
 import select
 import signal
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
+from itertools import pairwise
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -34,29 +45,29 @@ _OURS = {path.stem for folder in (_ROOT, _ROOT / "functions") for path in folder
 
 @dataclass(frozen=True)
 class Module:
-    """A module of the product, and the tests that it is tried with."""
+    """A module of the product."""
 
     name: str
     path: Path
-    tests: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What the module's tests do when nothing is changed."""
+    """What tests do when nothing is changed."""
 
     failure: str | None
     """The test that fails nevertheless."""
     seconds: float
     imported: Sequence[str]
     tests: Sequence[str]
-    by_line: Mapping[int, frozenset[str]]
-    """The tests that run a line; the empty one is the import."""
+    by_line: Mapping[str, Mapping[int, frozenset[str]]]
+    """The tests that run a line of a file; the empty one is the import."""
 
-    def tests_of(self, lines: range | None) -> Sequence[str]:
-        """Return the tests that run any of these lines; all of them for what runs once, at import."""
-        running = frozenset[str]().union(*(self.by_line.get(line, frozenset()) for line in lines or ()))
-        return self.tests if lines is None or "" in running else [test for test in self.tests if test in running]
+    def tests_of(self, path: Path, lines: frozenset[int] | None) -> Sequence[str] | None:
+        """Return the tests that run any of these lines; None for what runs at import, which is up to all of them."""
+        by_line = self.by_line[str(path)]
+        running = frozenset[str]().union(*(by_line.get(line, frozenset()) for line in lines or ()))
+        return None if lines is None or "" in running else [test for test in self.tests if test in running]
 
 
 @dataclass(frozen=True)
@@ -67,24 +78,24 @@ class Trial:
     """The test that failed."""
 
 
-def rehearse(module: Module) -> Rehearsal:
-    """Run the module's tests over its own source."""
+def rehearse(files: Sequence[str], modules: Sequence[Module]) -> Rehearsal:
+    """Run the tests of these files, and see which lines of the modules each one runs."""
     started = time.monotonic()
-    said = _fork(module, module.path.read_text(), _Rehearsing(module), cpu_seconds=900)
+    said = _fork(_Rehearsing(files, [str(module.path) for module in modules]).run, cpu_seconds=900)
     tests = said["tests"]
-    by_line = {int(line): frozenset(tests[place] for place in places) for line, places in said["by_line"].items()}
+    by_line = {
+        path: {int(line): frozenset(tests[place] for place in places) for line, places in of_path.items()}
+        for path, of_path in said["by_line"].items()
+    }
     failure = said["failure"] if said["code"] == 0 else said["failure"] or "collecting them"
     return Rehearsal(failure, time.monotonic() - started, said["imported"], tests[1:], by_line)
 
 
 def run(module: Module, source: str, tests: Sequence[str], *, cpu_seconds: int) -> Trial:
-    """Run these tests, in this order, over a mutant's source."""
+    """Import a mutant in place of its module, and run these tests in this order."""
     if not tests:
         return Trial("survived")
-    said = _fork(module, source, _Watch(tests), cpu_seconds=cpu_seconds)
-    if not said:
-        return Trial("timed out")
-    return Trial("survived" if said["code"] == 0 else "killed", said["failure"])
+    return _trial(_fork(_Watch(tests, _Finder(module, source)).run, cpu_seconds=cpu_seconds))
 
 
 def import_beforehand(names: Sequence[str]) -> None:
@@ -96,13 +107,129 @@ def import_beforehand(names: Sequence[str]) -> None:
     assert "orderhook" not in sys.modules, "what is imported already is no mutant"
 
 
+@dataclass
+class Stage:
+    """A process in which the tests are collected already: a mutant of a function's body is tried in a fork of it."""
+
+    _tests: Connection
+
+    @classmethod
+    @contextlib.contextmanager
+    def of(cls, files: Sequence[str]) -> Iterator["Stage"]:
+        """Collect the tests of these files."""
+        ours, theirs = Pipe()
+        child = os.fork()
+        if child == 0:
+            ours.close()
+            _be_quiet()
+            with contextlib.suppress(BaseException):
+                _pytest(files, _Staging(theirs))
+            os._exit(0)
+        theirs.close()
+        try:
+            yield cls(ours)
+        finally:
+            ours.close()
+            os.waitpid(child, 0)
+
+    def run(self, path: Path, source: str, function: str, tests: Sequence[str], *, cpu_seconds: int) -> Trial | None:
+        """Run these tests in this order with the function as this source has it; None if it cannot be put there."""
+        self._tests.send((str(path), source, function, tests, cpu_seconds))
+        said = self._tests.recv()
+        return None if said == {"cannot": True} else _trial(said)
+
+
+def _trial(said: Any) -> Trial:
+    if not said:
+        return Trial("timed out")
+    return Trial("survived" if said["code"] == 0 else "killed", said["failure"])
+
+
+class _Staging:
+    """Hold the collected tests, and run those that are asked for in a fork each time."""
+
+    def __init__(self, requests: Connection) -> None:
+        self._requests = requests
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        items = {item.nodeid: item for item in session.items}
+        self._warm_up(session.items)
+        with contextlib.suppress(EOFError):
+            while True:
+                path, source, function, tests, cpu_seconds = self._requests.recv()
+                play = partial(_play, session, path, source, function, [items[test] for test in tests])
+                self._requests.send(_fork(play, cpu_seconds=cpu_seconds))
+        return True
+
+    def _warm_up(self, items: Sequence[pytest.Item]) -> None:
+        """Run one test of the service, if there is one, so that what it imports and makes is there for all."""
+        for item, following in pairwise(items):
+            if "service" in getattr(item, "fixturenames", ()):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                break
+        else:
+            return
+        from orderhook.commands import sweep
+        from orderhook.wire import CONNECTIONS
+
+        # A fork has none of the threads.
+        sweep._threads.shutdown()
+        sweep._threads = ThreadPoolExecutor(CONNECTIONS)
+        assert threading.active_count() == 1
+
+
+def _play(session: pytest.Session, path: str, source: str, function: str, items: list[pytest.Item]) -> Any:
+    if not _put(path, source, function):
+        return {"cannot": True}
+    if items:
+        session._setupstate.teardown_exact(items[0])  # what the last test leaves for the one that it knew would follow
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            return {"code": 1, "failure": item.nodeid}
+    return {"code": 0, "failure": None}
+
+
+def _put(path: str, source: str, function: str) -> bool:
+    """Give the one function of this name the code that it has in the source; False if that cannot be done."""
+    codes = [code for code in _codes(compile(source, path, "exec", dont_inherit=True)) if code.co_qualname == function]
+    there = [
+        found
+        for found in gc.get_objects()
+        if isinstance(found, FunctionType)
+        and found.__code__.co_filename == path
+        and found.__code__.co_qualname == function
+    ]
+    if len(codes) != 1 or len(there) != 1:
+        return False
+    try:
+        there[0].__code__ = codes[0]
+    except ValueError:  # it closes over something else
+        return False
+    return True
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
 class _Watch:
     """Run these tests in this order, and note which one fails."""
 
-    def __init__(self, tests: Sequence[str]) -> None:
-        self.files = sorted({test.partition("::")[0] for test in tests})
+    def __init__(self, tests: Sequence[str], mutant: "_Finder | None" = None) -> None:
+        self._files = sorted({test.partition("::")[0] for test in tests})
         self._rank = {test: rank for rank, test in enumerate(tests)}
+        self._mutant = mutant
         self._failure: str | None = None
+
+    def run(self) -> dict[str, Any]:
+        if self._mutant:
+            sys.meta_path.insert(0, self._mutant)
+        code = _pytest(self._files, self)
+        return {"code": code, "failure": self._failure}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = sorted(
@@ -113,19 +240,16 @@ class _Watch:
         if report.failed and self._failure is None:
             self._failure = report.nodeid
 
-    def result(self) -> dict[str, Any]:
-        return {"failure": self._failure}
-
 
 class _Rehearsing(_Watch):
-    """Run all tests of a module, and note which lines of it each one runs."""
+    """Run all tests of these files, and note which lines of the modules each one runs."""
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, files: Sequence[str], modules: Sequence[str]) -> None:
         super().__init__(())
-        self.files = list(module.tests)
-        self._path = str(module.path)
+        self._files = list(files)
+        self._modules = modules
         self._tests = [""]
-        self._coverage = Coverage(data_file=None, config_file=False, include=[self._path])
+        self._coverage = Coverage(data_file=None, config_file=False, include=list(modules))
         self._coverage.start()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -135,21 +259,40 @@ class _Rehearsing(_Watch):
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._coverage.switch_context(item.nodeid)
 
-    def result(self) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
+        said = super().run()
         self._coverage.stop()
         place = {test: number for number, test in enumerate(self._tests)}
-        contexts = self._coverage.get_data().contexts_by_lineno(self._path)
-        by_line = {line: [place[test] for test in tests] for line, tests in contexts.items()}
+        data = self._coverage.get_data()
+        by_line = {
+            path: {line: [place[test] for test in tests] for line, tests in data.contexts_by_lineno(path).items()}
+            for path in self._modules
+        }
         imported = [name for name in sys.modules if name.partition(".")[0] != "coverage"]
-        return super().result() | {"imported": imported, "tests": self._tests, "by_line": by_line}
+        return said | {"imported": imported, "tests": self._tests, "by_line": by_line}
 
 
-def _fork(module: Module, source: str, watch: _Watch, *, cpu_seconds: int) -> Any:
-    """Run the tests in a process of its own and return what it says, None if it took too long."""
+def _pytest(files: Sequence[str], plugin: object) -> int:
+    settings.load_profile("mutation")
+    options = ["--exitfirst", "--quiet", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
+    return int(pytest.main([*options, *files], plugins=[plugin]))
+
+
+def _fork(play: Callable[[], Any], *, cpu_seconds: int) -> Any:
+    """Play in a process of its own and return what it says, None if it took too long."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _be_the_child(module, source, watch, cpu_seconds, writing)
+        said = None
+        try:
+            os.setsid()
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+            _be_quiet()
+            said = play()
+        finally:
+            with open(writing, "wb") as pipe:
+                pipe.write(json.dumps(said).encode())
+            os._exit(0)
     os.close(writing)
     # Processor time is what ends an endless loop, whatever else the machine does; waiting costs none.
     ready, _, _ = select.select([reading], [], [], 10 * cpu_seconds)
@@ -161,22 +304,10 @@ def _fork(module: Module, source: str, watch: _Watch, *, cpu_seconds: int) -> An
     return json.loads(said) if said else None
 
 
-def _be_the_child(module: Module, source: str, watch: _Watch, cpu_seconds: int, writing: int) -> None:
-    code = -1
-    try:
-        os.setsid()
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
-        sys.meta_path.insert(0, _Finder(module, source))
-        settings.load_profile("mutation")
-        options = ["--exitfirst", "--quiet", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
-        code = pytest.main([*options, *watch.files], plugins=[watch])
-    finally:
-        with open(writing, "wb") as pipe:
-            pipe.write(json.dumps(watch.result() | {"code": code}).encode())
-        os._exit(0)
+def _be_quiet() -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
 
 
 class _Finder(MetaPathFinder):

@@ -74,6 +74,7 @@ NOT_BUILT = "CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE REVERSE REVERSEPO
 def test_the_commands_are_those_of_the_language() -> None:
     assert ", ".join(COMMANDS) == BUILT
     assert [kind.word for kind in COMMANDS.values()] == list(COMMANDS)
+    assert len(COMMANDS) == len(BUILT.split(", "))
     assert sorted(NOT_YET) == sorted(NOT_BUILT)
 
 
@@ -100,6 +101,9 @@ def test_a_command_that_is_not_built_names_itself(word: str) -> None:
         ("CANCEL ALL ORDERS", "CANCELALLORDERS"),
         ("CLOSE_POSITION", "CLOSEPOSITION"),
         ("FLATEN", "FLATTEN"),
+        ("FLATTEN_THE_ACCOUNT", "FLATTEN"),
+        ("FLATTENEVERYTHING_AND_GO_HOME", "FLATTENEVERYTHING"),
+        ("place order", "PLACE"),
     ],
 )
 def test_an_unknown_command_is_refused_with_the_nearest_known_one(sent: str, nearest: str) -> None:
@@ -642,7 +646,7 @@ def test_a_stop_loss_stop_needs_its_limit(limit: str | None, stop_loss: str | No
     )
 
 
-@pytest.mark.parametrize("name", LEG_PRICES)
+@pytest.mark.parametrize("name", [*LEG_PRICES, "stop_loss_stop"])
 def test_a_template_excludes_legs_of_the_alerts_own(name: str) -> None:
     error = refused(InvalidValueError, MARKET, {"strategy": "scalp", name: "5000"})
     assert (error.field, error.detail) == (

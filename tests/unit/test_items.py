@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -72,6 +71,17 @@ def test_the_keys_of_the_items_are_these() -> None:
     assert items.template_key("ada", "scalp") == {"pk": "TRADER#ada", "sk": "TEMPLATE#scalp"}
     assert items.key_key("k1") == {"pk": "KEY#k1", "sk": "KEY"}
     assert items.KEY_LIST == "KEYS"
+    assert items.controls_key("ada") == {"pk": "TRADER#ada", "sk": "CONTROLS"}
+    assert items.rate_key("ada", "scalper") == {"pk": "RATE#ada", "sk": "scalper"}
+
+
+def test_every_attribute_of_an_expression_has_an_alias() -> None:
+    assert items.aliases("SET #state = :new, #open = :gone", "#state = :old AND attribute_exists(#key_id)") == {
+        "#state": "state",
+        "#open": "open",
+        "#key_id": "key_id",
+    }
+    assert items.aliases("contains(:some, :one)") == {}
 
 
 def test_the_index_of_open_orders_goes_by_account_then_instrument() -> None:
@@ -110,6 +120,7 @@ ORDER = Order(
     history=(
         Event(OrderState.WORKING, AT, "r1", "k1", {"qty": "5"}),
         Event(OrderState.PART_FILLED, LATER, "r2", "k2"),
+        Event(None, LATER, "r3", "k2", {"qty": "6"}),
     ),
     version=7,
 )
@@ -161,6 +172,14 @@ ORDER_ITEM = {
                     "key_id": {"S": "k2"},
                 }
             },
+            {
+                "M": {
+                    "at": {"S": LATER},
+                    "request_id": {"S": "r3"},
+                    "key_id": {"S": "k2"},
+                    "changes": {"M": {"qty": {"S": "6"}}},
+                }
+            },
         ]
     },
     "version": {"N": "7"},
@@ -172,7 +191,8 @@ def test_an_order_lies_in_the_table_in_this_form_and_comes_back() -> None:
     read = items.order(ORDER_ITEM)
     assert read == ORDER
     assert {type(number) for number in (read.qty, read.filled, read.version, read.cancel_filled)} == {int}
-    assert {type(state) for state in (read.state, *(event.state for event in read.history))} == {OrderState}
+    assert [type(event.state) for event in read.history] == [OrderState, OrderState, type(None)]
+    assert type(read.state) is OrderState
 
 
 def test_an_order_that_has_no_more_than_it_must_has_no_more_in_the_table_and_comes_back() -> None:
@@ -204,7 +224,7 @@ def test_an_order_that_has_no_more_than_it_must_has_no_more_in_the_table_and_com
 @pytest.mark.parametrize("state", OrderState)
 def test_only_an_open_order_is_in_the_index_of_open_orders(state: OrderState) -> None:
     finished = state in ("Cancelled", "Filled", "Rejected", "Unknown", "Expired")
-    assert ("open" in items.order_item(STAMP, replace(ORDER, state=state))) is not finished
+    assert ("open" in items.order_item(STAMP, ORDER._replace(state=state))) is not finished
 
 
 def test_a_strategy_lies_in_the_table_in_this_form_and_comes_back() -> None:
@@ -222,9 +242,9 @@ def test_a_strategy_lies_in_the_table_in_this_form_and_comes_back() -> None:
         "version": {"N": "1"},
         "request_id": {"S": "r2"},
     }
-    assert items.strategy(item) == replace(strategy, names=names)
+    assert items.strategy(item) == strategy._replace(names=names)
     closed = items.strategy(item | {"state": {"S": "Closed"}, "template": {"S": "scalp"}})
-    assert closed == replace(strategy, names=names, state=StrategyState.CLOSED, template="scalp")
+    assert closed == strategy._replace(names=names, state=StrategyState.CLOSED, template="scalp")
     assert type(closed.state) is StrategyState
 
 

@@ -2,7 +2,6 @@ import math
 import re
 import string
 from collections.abc import Iterable
-from dataclasses import replace
 from hashlib import sha256
 from zlib import crc32
 
@@ -41,7 +40,7 @@ class KeyTable:
         return self.stored.get(key_id)
 
     def revoke(self, key: Key) -> None:
-        self.stored[key.key_id] = replace(key, revoked="2026-01-03T00:00:00.000000Z")
+        self.stored[key.key_id] = key._replace(revoked="2026-01-03T00:00:00.000000Z")
 
 
 # Form
@@ -164,9 +163,9 @@ def refused_keys() -> dict[str, str | None]:
 
 KNOWN_SECRET, KNOWN = new_key()
 REVOKED_SECRET, REVOKED = new_key()
-REVOKED = replace(REVOKED, revoked="2026-01-03T00:00:00.000000Z")
+REVOKED = REVOKED._replace(revoked="2026-01-03T00:00:00.000000Z")
 _, MIXED_UP = new_key()
-MIXED_UP = replace(MIXED_UP, digest=KNOWN.digest)
+MIXED_UP = MIXED_UP._replace(digest=KNOWN.digest)
 REFUSED = refused_keys()
 
 

@@ -146,6 +146,11 @@ def test_a_new_quantity_that_is_no_whole_number_is_refused(qty: str) -> None:
     assert refused(InvalidValueError, "CHANGE", qty=qty).field == "qty"
 
 
+def test_a_quantity_that_is_no_number_is_told_what_one_is() -> None:
+    detail = refused(InvalidValueError, "CHANGE", qty="some").detail
+    assert detail.startswith("qty must be a whole number: at most 12 digits before the point")
+
+
 @pytest.mark.parametrize("name", ["limit_price", "stop_price"])
 def test_a_new_price_is_a_plain_number(name: str) -> None:
     assert refused(InvalidValueError, "CHANGE", **{name: "abc"}).field == name

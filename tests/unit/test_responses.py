@@ -15,7 +15,7 @@ CODES = {
     404: "order_not_found strategy_not_found",
     409: "order_already_terminal strategy_mismatch duplicate_order_id outcome_unknown",
     413: "payload_too_large",
-    423: "kill_switch_on outside_trade_window",
+    423: "kill_switch_on outside_trade_window too_late",
     429: "rate_limited",
     503: "temporarily_unavailable",
 }

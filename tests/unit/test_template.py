@@ -214,7 +214,7 @@ def test_each_message_is_a_run_of_its_own_and_a_failed_one_is_delivered_again() 
 def test_both_functions_are_led_to_the_same_table_and_queue() -> None:
     of_the_webhook, variables = (function["Environment"]["Variables"] for function in FUNCTIONS.values())
     assert variables.items() <= of_the_webhook.items()
-    settings = [f"ORDERHOOK_{name.upper()}" for name in LaterSettings.__dataclass_fields__]
+    settings = [f"ORDERHOOK_{name.upper()}" for name in LaterSettings._fields]
     assert {"ORDERHOOK_TABLE", *settings} <= variables.keys()
 
 
@@ -223,7 +223,7 @@ def test_sam_local_does_nothing_later() -> None:
     overrides = json.loads((ROOT / "sam-local.json").read_text())
     assert overrides.keys() == FUNCTIONS.keys()
     for variables in overrides.values():
-        assert all(variables[f"ORDERHOOK_{name.upper()}"] == "" for name in LaterSettings.__dataclass_fields__)
+        assert all(variables[f"ORDERHOOK_{name.upper()}"] == "" for name in LaterSettings._fields)
 
 
 def test_no_role_takes_a_managed_policy_and_no_function_a_role_of_sams_making() -> None:

@@ -90,7 +90,7 @@ def _nearest(word: str) -> str | None:
 
     close = get_close_matches(word, [*COMMANDS, *NOT_YET], n=1, cutoff=0.8)
     begun = [known for known in (*COMMANDS, *NOT_YET) if word.startswith(known)]
-    return close[0] if close else max(begun, key=len, default=None)
+    return close[0] if close else max(begun, default=None)  # the longest: a word sorts after its beginnings
 
 
 def read(kind: type[Command], fields: Mapping[str, str]) -> tuple[Command, list[str]]:

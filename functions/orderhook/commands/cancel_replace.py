@@ -1,7 +1,6 @@
 """CANCELREPLACE: cancel one order and place another in its stead, both or neither."""
 
 import re
-from dataclasses import replace
 from typing import ClassVar, Self
 
 from pydantic import model_validator
@@ -55,8 +54,7 @@ class CancelReplace(Targeted, Place):
             self._check_that_it_was_cancelled(placed)
             self._check_that_its_id_was_free(order, placed)
         outcome = super()._answer(order, placed)
-        return replace(
-            outcome,
+        return outcome._replace(
             status="replaced",
             duplicate=None if placed.done else True,
             more={"replaced_order_id": (placed.entry or order).replaces},

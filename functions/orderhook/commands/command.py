@@ -1,8 +1,7 @@
 """What every command is: a frozen set of checked fields that can be run against the book."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from orderhook.windows import TradeWindow
 
 
-@dataclass(frozen=True, slots=True)
-class TimeLimit:
+class TimeLimit(NamedTuple):
     """An order that is to be cancelled so many minutes after it is placed, if it is still open then."""
 
     order_id: str

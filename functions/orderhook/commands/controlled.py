@@ -1,15 +1,48 @@
 """What the commands share that may open a position: an alert may bound how often and when they are carried out."""
 
+import re
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import model_validator
+from pydantic import PlainValidator, ValidationInfo, model_validator
 
 from orderhook.commands.command import Command
-from orderhook.commands.fields import Id, RateLimit, TimeOfDay, YesNo
-from orderhook.controls import Rate
+from orderhook.commands.fields import Id, YesNo
+from orderhook.controls import MOST_ALERTS, MOST_SECONDS, Rate
 from orderhook.errors import InvalidValueError, MissingFieldError
-from orderhook.windows import TradeWindow
+from orderhook.windows import TradeWindow, minute_of_day
+
+_RATE = re.compile(r"([0-9]{1,4})(?: */ *([0-9]{1,5}))?")
+_DEFAULT_SECONDS = 60
+
+
+def _time_of_day(value: str, info: ValidationInfo) -> int:
+    minute = minute_of_day(value)
+    if minute is None:
+        raise InvalidValueError(
+            f"{info.field_name} must be a time of day in New York such as 13:30 or 1:30 PM.", field=info.field_name
+        )
+    return minute
+
+
+def _rate_limit(value: str, info: ValidationInfo) -> Rate:
+    # CrossTrade, "Rate-Limiting": so many alerts in a minute, or in so many seconds.
+    match = _RATE.fullmatch(value)
+    rate = Rate(int(match[1]), int(match[2] or _DEFAULT_SECONDS)) if match else Rate(0, 0)
+    if not (1 <= rate.alerts <= MOST_ALERTS and 1 <= rate.seconds <= MOST_SECONDS):
+        raise InvalidValueError(
+            f"{info.field_name} must be alerts or alerts/seconds, such as 5 or 5/300: 1 to {MOST_ALERTS} alerts in "
+            f"1 to {MOST_SECONDS} seconds.",
+            field=info.field_name,
+        )
+    return rate
+
+
+TimeOfDay = Annotated[int | None, PlainValidator(_time_of_day)]
+"""A time of day in New York, as the minutes since midnight."""
+
+RateLimit = Annotated[Rate | None, PlainValidator(_rate_limit)]
+"""A number of alerts, and of the seconds in which there may be no more."""
 
 
 class Controlled(Command):

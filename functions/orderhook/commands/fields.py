@@ -5,20 +5,16 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainValidator, ValidationInfo
+from pydantic import BeforeValidator, ValidationInfo
 
-from orderhook.controls import MOST_ALERTS, MOST_SECONDS, Rate
 from orderhook.errors import InvalidValueError, UnsupportedValueError
 from orderhook.payload import lower, upper
-from orderhook.windows import minute_of_day
 
 OUTSIDE_ID = re.compile(r"[^A-Za-z0-9_.:-]")
 _OUTSIDE_LABEL = re.compile(r"[^ -:<>-~]")
 # DynamoDB keeps 38 digits of a number exactly; a price that Pine computed can bring 16 of them.
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?")
 _RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
-_RATE = re.compile(r"([0-9]{1,4})(?: */ *([0-9]{1,5}))?")
-_DEFAULT_SECONDS = 60
 MAX_LENGTH = 64
 _MAX_NOTES = 500
 _MAX_QTY = 1_000_000
@@ -149,28 +145,6 @@ def _either(yes: tuple[str, ...], no: tuple[str, ...]) -> Callable[[str, Validat
     return check
 
 
-def _time_of_day(value: str, info: ValidationInfo) -> int:
-    minute = minute_of_day(value)
-    if minute is None:
-        raise InvalidValueError(
-            f"{info.field_name} must be a time of day in New York such as 13:30 or 1:30 PM.", field=info.field_name
-        )
-    return minute
-
-
-def _rate_limit(value: str, info: ValidationInfo) -> Rate:
-    # CrossTrade, "Rate-Limiting": so many alerts in a minute, or in so many seconds.
-    match = _RATE.fullmatch(value)
-    rate = Rate(int(match[1]), int(match[2] or _DEFAULT_SECONDS)) if match else Rate(0, 0)
-    if not (1 <= rate.alerts <= MOST_ALERTS and 1 <= rate.seconds <= MOST_SECONDS):
-        raise InvalidValueError(
-            f"{info.field_name} must be alerts or alerts/seconds, such as 5 or 5/300: 1 to {MOST_ALERTS} alerts in "
-            f"1 to {MOST_SECONDS} seconds.",
-            field=info.field_name,
-        )
-    return rate
-
-
 Id = Annotated[str, BeforeValidator(_id)]
 """1 to 64 of A-Z a-z 0-9 _ . : -, kept as sent."""
 
@@ -207,9 +181,3 @@ TimeInForceWord = Annotated[str, BeforeValidator(_one_of("DAY", "GTC"))]
 
 OnOff = Annotated[bool, BeforeValidator(_either(("on", "true"), ("off", "false")))]
 YesNo = Annotated[bool, BeforeValidator(_either(("true", "yes"), ("false", "no")))]
-
-TimeOfDay = Annotated[int | None, PlainValidator(_time_of_day)]
-"""A time of day in New York, as the minutes since midnight."""
-
-RateLimit = Annotated[Rate | None, PlainValidator(_rate_limit)]
-"""A number of alerts, and of the seconds in which there may be no more."""
