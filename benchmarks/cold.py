@@ -13,11 +13,6 @@ from tests.builders import event, order
 from tests.runtime import artifact, emulator
 
 STARTS = 40
-PYDANTIC = (
-    "importing pydantic and building CANCEL's model is over a quarter of it. What is left out, or imported when it is "
-    "used, pays for that, Powertools and our code. With CANCEL and PLACE alone it was 0.94; the records of alerts, the "
-    "controls and the queue came in after that."
-)
 
 
 def rows(book: OrderBook, stamp: Stamp, environment: Mapping[str, str]) -> Iterator[Row | Fact]:
@@ -47,7 +42,6 @@ def rows(book: OrderBook, stamp: Stamp, environment: Mapping[str, str]) -> Itera
         1.0,
         starts["built"],
         starts["bare"],
-        PYDANTIC,
     )
     yield Row("cold start: INIT of the artifact", "the plain artifact", 0.35, starts["built"], starts["plain"])
     yield Row("first CANCEL after INIT", "the second", 3, firsts, seconds)

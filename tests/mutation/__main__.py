@@ -28,11 +28,11 @@ def _tests(folder: str, *names: str) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in found if path.name not in _LEFT_OUT]
 
 
-# They take long, or are about what lies around the commands: the machine, the log, the records, the queue.
+# They take long, or are about what lies around the commands: the machine, the log, the records.
 _LEFT_OUT = {
     f"test_{name}.py"
     for name in (
-        "book_model canary delay events faults fuzz gateway local_check local_later local_records local_run log records"
+        "book_model canary events fuzz gateway local_check local_later local_records local_run log records"
     ).split()
 }
 

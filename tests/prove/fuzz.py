@@ -12,6 +12,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -341,7 +342,7 @@ def request_of(dice: random.Random, body: bytes) -> Any:
 
 def _odd_event(dice: random.Random, request: dict[str, Any]) -> Any:
     if dice.random() < 0.1:
-        return dice.choice((*ODD, {"body": request["body"]}, [request]))
+        return dice.choice((*deepcopy(ODD), {"body": request["body"]}, [request]))
     for _ in range(dice.choice((1, 1, 2))):
         *path, name = dice.choice(PATHS)
         within: Any = request
@@ -351,7 +352,7 @@ def _odd_event(dice: random.Random, request: dict[str, Any]) -> Any:
             if dice.random() < 0.3:
                 within.pop(name, None)
             else:
-                within[name] = dice.choice(ODD)
+                within[name] = deepcopy(dice.choice(ODD))  # which may be written into next
     return request
 
 

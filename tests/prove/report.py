@@ -1,5 +1,6 @@
 """What was proved: printed, and kept in RESULTS.md."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,15 +36,14 @@ def counts(counter: Counter[str]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counter.most_common()) or "none"
 
 
-def write(parts: Sequence[Part], command: str) -> None:
-    """Write the results to the repository, with what made them."""
+def write(part: Part, command: str) -> None:
+    """Write the results of a part to the repository, with what made them, in the place of its earlier ones."""
     names = ("botocore", "pydantic", "aws-lambda-powertools", "hypothesis", "moto")
     packages = ", ".join(f"{name} {version(name)}" for name in names)
-    text = "\n\n".join(map(str, parts))
-    RESULTS.write_text(f"""\
-# Results
-
-Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}, on {machine.described()}, with {packages}.
-
-{text}
-""")
+    heading, _, text = str(part).partition("\n")
+    made = f"Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}, on {machine.described()}, with {packages}."
+    introduction, *sections = re.split(r"^(?=## )", RESULTS.read_text(), flags=re.MULTILINE)
+    kept = {section.partition("\n")[0]: section.rstrip() for section in sections}
+    RESULTS.write_text(
+        "\n\n".join([introduction.rstrip(), *(kept | {heading: f"{heading}\n\n{made}\n{text}"}).values()]) + "\n"
+    )
