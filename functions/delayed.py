@@ -89,7 +89,7 @@ def _outcome(message: DelayedAlert | TimedCancel, trail: Trail, now: datetime) -
 
 def _check_punctual(alert: Alert, received_at: datetime, now: datetime) -> None:
     """Raise TooLateError where the price that the alert was meant for is gone; what reduces risk is never too late."""
-    due = received_at + timedelta(seconds=alert.first.delay)
+    due = alert.due(received_at)
     if now - due > MOST_LATE and not alert.first.risk_reducing:
         raise TooLateError(
             f"It was due at {timestamp(due)}, and now it is more than {MOST_LATE.seconds // 60} minutes later: nothing "

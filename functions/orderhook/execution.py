@@ -103,6 +103,10 @@ class Alert(NamedTuple):
         """The command; of several, which differ in accounts and ids alone, the first."""
         return next(iter(self.commands.values()))
 
+    def due(self, received_at: datetime) -> datetime:
+        """Return when its delay is over."""
+        return received_at + timedelta(seconds=self.first.delay)
+
 
 def read(fields: Mapping[str, str], key: Key, trail: Trail) -> Alert:
     """Make an alert of its fields; raises the PayloadError of the first bad one, and CommandNotAllowedError."""
@@ -179,7 +183,7 @@ def _put_off(alert: Alert, desk: Desk, stamp: Stamp) -> Outcome:
         fields=alert.fields,
     )
     desk.later_for("delay").send(waiting, alert.first.delay)
-    return Outcome(status="scheduled", more={"due": timestamp(stamp.at + timedelta(seconds=alert.first.delay))})
+    return Outcome(status="scheduled", more={"due": timestamp(alert.due(stamp.at))})
 
 
 def _run(command: Command, desk: Desk, stamp: Stamp) -> Outcome:

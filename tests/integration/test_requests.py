@@ -8,7 +8,7 @@ from tests.service import Service
 UPDATE, READ, PUT, TRANSACTION, QUERY = "UpdateItem", "GetItem", "PutItem", "TransactWriteItems", "Query"
 
 
-@pytest.mark.parametrize(
+every_way = pytest.mark.parametrize(
     ("fields", "operations"),
     [
         ({"order_id": "order-1"}, [UPDATE]),
@@ -17,6 +17,9 @@ UPDATE, READ, PUT, TRANSACTION, QUERY = "UpdateItem", "GetItem", "PutItem", "Tra
     ],
     ids=["by id", "by id and strategy", "by name"],
 )
+
+
+@every_way
 @pytest.mark.parametrize("state", ["Working", "Cancelled", "Filled"])
 def test_a_cancel_takes_one_write_and_a_name_one_read_more(
     service: Service, state: str, fields: dict[str, str], operations: list[str]
@@ -86,15 +89,7 @@ def test_a_cancel_takes_a_read_of_the_kill_switch_only_where_that_stops_cancels(
     assert service.wire.operations == [READ, UPDATE]
 
 
-@pytest.mark.parametrize(
-    ("fields", "operations"),
-    [
-        ({"order_id": "order-1"}, [UPDATE]),
-        ({"order_id": "order-1", "strategy_id": "strategy-1"}, [UPDATE]),
-        ({"order_id": "stop1", "strategy_id": "strategy-1"}, [READ, UPDATE]),
-    ],
-    ids=["by id", "by id and strategy", "by name"],
-)
+@every_way
 @pytest.mark.parametrize("state", ["Working", "Cancelled", "Filled"])
 def test_a_change_takes_a_read_of_the_kill_switch_and_one_write_and_a_name_one_read_more(
     service: Service, state: str, fields: dict[str, str], operations: list[str]
