@@ -76,11 +76,10 @@ def rehearse(tests: Sequence[str], several: Sequence[Module]) -> Rehearsal:
 def survivors(module: Module, rehearsal: Rehearsal, stage: Stage) -> Iterator[Change]:
     """Yield the mutants of a module that its tests do not notice, and print how many there were."""
     started = time.monotonic()
-    cpu_seconds = 5 + int(2 * rehearsal.seconds)
     killers: list[str] = []
     verdicts: Counter[str] = Counter()
     for mutant in mutants_of(module.path.read_text()):
-        result = _try(module, mutant, rehearsal, stage, killers, cpu_seconds=cpu_seconds)
+        result = _try(module, mutant, rehearsal, stage, killers)
         verdicts[result.verdict] += 1
         if result.verdict == "survived":
             yield mutant.change
@@ -90,22 +89,20 @@ def survivors(module: Module, rehearsal: Rehearsal, stage: Stage) -> Iterator[Ch
     print(f"{module.name}: {verdicts.total()} mutants in {minutes:.1f} minutes, {dict(verdicts)}", flush=True)
 
 
-def _try(
-    module: Module, mutant: Mutant, rehearsal: Rehearsal, stage: Stage, killers: Sequence[str], *, cpu_seconds: int
-) -> Trial:
+def _try(module: Module, mutant: Mutant, rehearsal: Rehearsal, stage: Stage, killers: Sequence[str]) -> Trial:
     running = rehearsal.tests_of(module.path, mutant.lines)
-    tests = rehearsal.tests if running is None else running
+    tests = list(rehearsal.durations) if running is None else running
     # What has killed a neighbour will mostly kill this one too, and else a test of this very module.
     likely = [test for test in killers if test in tests]
     own = [test for test in tests if f"test_{module.path.stem}" in test]
-    tests = list(dict.fromkeys([*likely, *own, *tests]))
-    if running is not None and mutant.function:
-        result = stage.run(module.path, mutant.source, mutant.function, tests, cpu_seconds=cpu_seconds)
+    timed = {test: rehearsal.durations[test] for test in [*likely, *own, *tests]}
+    if running is not None and mutant.name:
+        result = stage.run(module, mutant.source, mutant.name, timed)
         if result:
             return result
     # Fewer files to collect, if they are enough.
-    result = trial.run(module, mutant.source, likely, cpu_seconds=cpu_seconds)
-    return trial.run(module, mutant.source, tests, cpu_seconds=cpu_seconds) if result.verdict == "survived" else result
+    result = trial.run(module, mutant.source, {test: timed[test] for test in likely})
+    return trial.run(module, mutant.source, timed) if result.verdict == "survived" else result
 
 
 def main(arguments: Sequence[str]) -> int:
