@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.mutation import trial
 from tests.mutation.mutants import Change, Mutant, listed_in, mutants_of
 from tests.mutation.trial import Module, Rehearsal, Stage, Trial
+from tests.mutation.types import TypeChecker
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "functions" / "orderhook"
@@ -73,13 +74,16 @@ def rehearse(tests: Sequence[str], several: Sequence[Module]) -> Rehearsal:
     return rehearsal
 
 
-def survivors(module: Module, rehearsal: Rehearsal, stage: Stage) -> Iterator[Change]:
-    """Yield the mutants of a module that its tests do not notice, and print how many there were."""
+def survivors(module: Module, rehearsal: Rehearsal, stage: Stage, types: TypeChecker) -> Iterator[Change]:
+    """Yield the mutants of a module that neither its types nor its tests give away, and print how many there were."""
+    source = module.path.read_text()
+    if types.refuses(module, source):
+        sys.exit(f"{module.name}: without a mutant its types are refused")
     started = time.monotonic()
     killers: list[str] = []
     verdicts: Counter[str] = Counter()
-    for mutant in mutants_of(module.path.read_text()):
-        result = _try(module, mutant, rehearsal, stage, killers)
+    for mutant in mutants_of(source):
+        result = _try(module, mutant, rehearsal, stage, types, killers)
         verdicts[result.verdict] += 1
         if result.verdict == "survived":
             yield mutant.change
@@ -89,20 +93,24 @@ def survivors(module: Module, rehearsal: Rehearsal, stage: Stage) -> Iterator[Ch
     print(f"{module.name}: {verdicts.total()} mutants in {minutes:.1f} minutes, {dict(verdicts)}", flush=True)
 
 
-def _try(module: Module, mutant: Mutant, rehearsal: Rehearsal, stage: Stage, killers: Sequence[str]) -> Trial:
+def _try(
+    module: Module, mutant: Mutant, rehearsal: Rehearsal, stage: Stage, types: TypeChecker, killers: Sequence[str]
+) -> Trial:
     running = rehearsal.tests_of(module.path, mutant.lines)
     tests = list(rehearsal.durations) if running is None else running
     # What has killed a neighbour will mostly kill this one too, and else a test of this very module.
     likely = [test for test in killers if test in tests]
     own = [test for test in tests if f"test_{module.path.stem}" in test]
-    timed = {test: rehearsal.durations[test] for test in [*likely, *own, *tests]}
-    if running is not None and mutant.name:
-        result = stage.run(module, mutant.source, mutant.name, timed)
-        if result:
-            return result
-    # Fewer files to collect, if they are enough.
-    result = trial.run(module, mutant.source, {test: timed[test] for test in likely})
-    return trial.run(module, mutant.source, timed) if result.verdict == "survived" else result
+
+    def run(tests: Iterable[str]) -> Trial:
+        timed = {test: rehearsal.durations[test] for test in tests}
+        staged = stage.run(module, mutant.source, mutant.name, timed) if running is not None and mutant.name else None
+        return staged or trial.run(module, mutant.source, timed)
+
+    result = run(likely)
+    if result.verdict == "survived" and types.refuses(module, mutant.source):
+        return Trial("refused by the type checker")
+    return run([*own, *tests]) if result.verdict == "survived" else result
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -114,10 +122,10 @@ def main(arguments: Sequence[str]) -> int:
     wrong = 0
     for tests, several in modules(wanted).items():
         rehearsal = rehearse(tests, several)
-        with Stage.of(tests) as stage:
+        with Stage.of(tests) as stage, TypeChecker.at_work() as types:
             for module in several:
                 allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
-                wrong += not _as_listed(allowed, survivors(module, rehearsal, stage))
+                wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types))
     return wrong
 
 
