@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 import threading
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -146,6 +147,8 @@ class Stage:
 def _trial(said: Any) -> Trial:
     if not said:
         return Trial("timed out")
+    if "broken" in said:
+        raise RuntimeError(said["broken"])
     return Trial("survived" if said["code"] == 0 else "killed", said["failure"])
 
 
@@ -184,8 +187,11 @@ class _Staging:
 
 
 def _play(session: pytest.Session, put: Callable[[], bool], timed: list[tuple[pytest.Item, float]]) -> Any:
-    if not put():
-        return {"cannot": True}
+    try:
+        if not put():
+            return {"cannot": True}
+    except Exception:
+        return {"code": 1, "failure": None}  # it could not be imported
     items = [item for item, _ in timed]
     if items:
         session._setupstate.teardown_exact(items[0])  # what the last test leaves for the one that it knew would follow
@@ -308,12 +314,13 @@ def _fork(play: Callable[[], Any], *, seconds: float) -> Any:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        said = None
         try:
             os.setsid()
             _be_quiet()
             _end_after(seconds)
             said = play()
+        except BaseException:
+            said = {"broken": traceback.format_exc()}
         finally:
             with open(writing, "wb") as pipe:
                 pipe.write(json.dumps(said).encode())
