@@ -215,6 +215,7 @@ def _put(module: Module, source: str, name: str) -> bool:
         return True
     path = str(module.path)
     codes = [code for code in _codes(compile(source, path, "exec", dont_inherit=True)) if code.co_qualname == name]
+    gc.unfreeze()  # or what the function has frozen would not be found
     there = [
         found
         for found in gc.get_objects()
