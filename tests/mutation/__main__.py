@@ -99,7 +99,9 @@ def _try(
     likely = [test for test in killers if test in tests]
     own = [test for test in tests if f"test_{module.path.stem}" in test]
 
-    def run(tests: Iterable[str]) -> Trial:
+    def run(tests: Sequence[str]) -> Trial:
+        if not tests:
+            return Trial("survived")
         timed = {test: rehearsal.durations[test] for test in tests}
         staged = stage.run(module, mutant.source, mutant.name, timed) if running is not None and mutant.name else None
         return staged or trial.run(module, mutant.source, timed)

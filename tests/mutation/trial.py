@@ -95,8 +95,6 @@ def rehearse(files: Sequence[str], modules: Sequence[Module]) -> Rehearsal:
 
 def run(module: Module, source: str, tests: Mapping[str, float]) -> Trial:
     """Import a mutant in place of its module, and run these tests in this order; they should take the seconds given."""
-    if not tests:
-        return Trial("survived")
     return _trial(_fork(_Watch(tests, _Finder(module, source)).run, seconds=sum(tests.values())))
 
 
@@ -193,8 +191,7 @@ def _play(session: pytest.Session, put: Callable[[], bool], timed: list[tuple[py
     except Exception:
         return {"code": 1, "failure": None}  # it could not be imported
     items = [item for item, _ in timed]
-    if items:
-        session._setupstate.teardown_exact(items[0])  # what the last test leaves for the one that it knew would follow
+    session._setupstate.teardown_exact(items[0])  # what the last test leaves for the one that it knew would follow
     for (item, seconds), following in zip(timed, [*items[1:], None], strict=True):
         _end_after(seconds)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
