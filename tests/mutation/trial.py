@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -163,6 +163,7 @@ class _Staging:
             while True:
                 module, source, name, tests = self._requests.recv()
                 timed = [(items[test], seconds) for test, seconds in tests.items()]
+                _functions(module)  # looked for here, once, and not in each fork
                 play = partial(_play, session, partial(_put, module, source, name), timed)
                 self._requests.send(_fork(play, seconds=sum(tests.values())))
         return True
@@ -210,14 +211,9 @@ def _put(module: Module, source: str, name: str) -> bool:
         tree.body = list(assignments)
         exec(compile(tree, module.path, "exec", dont_inherit=True), vars(sys.modules[module.name]))
         return True
-    path = str(module.path)
-    codes = [code for code in _codes(compile(source, path, "exec", dont_inherit=True)) if code.co_qualname == name]
-    gc.unfreeze()  # or what the function has frozen would not be found
-    there = [
-        found
-        for found in gc.get_objects()
-        if isinstance(found, FunctionType) and found.__code__.co_filename == path and found.__code__.co_qualname == name
-    ]
+    compiled = compile(source, module.path, "exec", dont_inherit=True)
+    codes = [code for code in _codes(compiled) if code.co_qualname == name]
+    there = _functions(module).get(name, [])
     if len(codes) != 1 or len(there) != 1:
         return False
     try:
@@ -225,6 +221,19 @@ def _put(module: Module, source: str, name: str) -> bool:
     except ValueError:  # it closes over something else
         return False
     return True
+
+
+@cache
+def _functions(module: Module) -> Mapping[str, Sequence[FunctionType]]:
+    """Return the functions that the source of a module has made, by their qualified names."""
+    importlib.import_module(module.name)
+    gc.unfreeze()  # or what is frozen would not be seen
+    found = defaultdict(list)
+    for thing in gc.get_objects():
+        if isinstance(thing, FunctionType) and thing.__code__.co_filename == str(module.path):
+            found[thing.__code__.co_qualname].append(thing)
+    gc.freeze()  # a fork that collects garbage would copy all of it
+    return found
 
 
 def _targets(assignment: ast.Assign | ast.AnnAssign) -> list[str]:
