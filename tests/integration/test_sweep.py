@@ -334,6 +334,7 @@ def test_what_the_table_does_not_take_remains_and_the_next_alert_finishes_it(ser
         503,
         refused("temporarily_unavailable", UNFINISHED) | told(cancelled=["a", "c"], remaining=["b"]),
     )
+    assert service.record_of(answer).order_ids == ("a", "c")
     done = fault in COMMITTED
     assert service.open_orders() == ([] if done else ["b"])
     service.wire.always = None
