@@ -43,7 +43,7 @@ prove: .venv ## Race 100,000 operations, compare the book with a model of it, se
 	.venv/bin/python -m tests.prove $(ARGS)
 
 .PHONY: mutate
-mutate: .venv ## Break the code in every small way: each mutant must fail a test, or be listed (ARGS=commands.cancel)
+mutate: .venv ## Break the code in every small way: types or tests must notice, or it is listed (ARGS=commands.cancel)
 	.venv/bin/python -m tests.mutation $(ARGS)
 
 .PHONY: test-runtime

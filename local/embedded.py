@@ -10,6 +10,7 @@ import requests
 from botocore.awsrequest import AWSPreparedRequest
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.model_instances import reset_model_data
 from werkzeug.wrappers import Request, Response
 
 # moto keeps a database for each region; whichever the caller signs for, this is the one that the handler sees.
@@ -37,7 +38,10 @@ def one_request_at_a_time() -> Iterator[None]:
 
     def in_turn(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
         with turn:
-            return answer(stubber, request)
+            try:
+                return answer(stubber, request)
+            finally:
+                reset_model_data()  # moto's dashboard would keep every copy of the table that a transaction makes
 
     BotocoreStubber.process_request = in_turn  # type: ignore[assignment]
     try:

@@ -17,24 +17,22 @@ from pathlib import Path
 from tests.mutation import trial
 from tests.mutation.mutants import Change, Mutant, listed_in, mutants_of
 from tests.mutation.trial import Module, Rehearsal, Stage, Trial
+from tests.mutation.types import TypeChecker
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "functions" / "orderhook"
 SURVIVORS = Path(__file__).with_name("survivors.md")
 
 
+# They take long, or are about what lies around the commands: the machine, the log, the records.
+_LEFT_OUT = "book_model canary events fuzz gateway local_* log records".split()
+
+
 def _tests(folder: str, *names: str) -> list[str]:
     found = [path for name in names for path in sorted((ROOT / "tests" / folder).glob(f"test_{name}.py"))]
-    return [str(path.relative_to(ROOT)) for path in found if path.name not in _LEFT_OUT]
+    left_out = [path for name in _LEFT_OUT for path in found if fnmatch(path.name, f"test_{name}.py")]
+    return [str(path.relative_to(ROOT)) for path in found if path not in left_out]
 
-
-# They take long, or are about what lies around the commands: the machine, the log, the records.
-_LEFT_OUT = {
-    f"test_{name}.py"
-    for name in (
-        "book_model canary events fuzz gateway local_check local_later local_records local_run log records"
-    ).split()
-}
 
 _COMMANDS = _tests("unit", "*command*", "control*")
 _SERVICE = _tests("integration", "*")
@@ -73,14 +71,16 @@ def rehearse(tests: Sequence[str], several: Sequence[Module]) -> Rehearsal:
     return rehearsal
 
 
-def survivors(module: Module, rehearsal: Rehearsal, stage: Stage) -> Iterator[Change]:
-    """Yield the mutants of a module that its tests do not notice, and print how many there were."""
+def survivors(module: Module, rehearsal: Rehearsal, stage: Stage, types: TypeChecker) -> Iterator[Change]:
+    """Yield the mutants of a module that neither its types nor its tests give away, and print how many there were."""
+    source = module.path.read_text()
+    if types.refuses(module, source):
+        sys.exit(f"{module.name}: without a mutant its types are refused")
     started = time.monotonic()
-    cpu_seconds = 5 + int(2 * rehearsal.seconds)
     killers: list[str] = []
     verdicts: Counter[str] = Counter()
-    for mutant in mutants_of(module.path.read_text()):
-        result = _try(module, mutant, rehearsal, stage, killers, cpu_seconds=cpu_seconds)
+    for mutant in mutants_of(source):
+        result = _try(module, mutant, rehearsal, stage, types, killers)
         verdicts[result.verdict] += 1
         if result.verdict == "survived":
             yield mutant.change
@@ -91,21 +91,25 @@ def survivors(module: Module, rehearsal: Rehearsal, stage: Stage) -> Iterator[Ch
 
 
 def _try(
-    module: Module, mutant: Mutant, rehearsal: Rehearsal, stage: Stage, killers: Sequence[str], *, cpu_seconds: int
+    module: Module, mutant: Mutant, rehearsal: Rehearsal, stage: Stage, types: TypeChecker, killers: Sequence[str]
 ) -> Trial:
     running = rehearsal.tests_of(module.path, mutant.lines)
-    tests = rehearsal.tests if running is None else running
+    tests = list(rehearsal.durations) if running is None else running
     # What has killed a neighbour will mostly kill this one too, and else a test of this very module.
     likely = [test for test in killers if test in tests]
     own = [test for test in tests if f"test_{module.path.stem}" in test]
-    tests = list(dict.fromkeys([*likely, *own, *tests]))
-    if running is not None and mutant.function:
-        result = stage.run(module.path, mutant.source, mutant.function, tests, cpu_seconds=cpu_seconds)
-        if result:
-            return result
-    # Fewer files to collect, if they are enough.
-    result = trial.run(module, mutant.source, likely, cpu_seconds=cpu_seconds)
-    return trial.run(module, mutant.source, tests, cpu_seconds=cpu_seconds) if result.verdict == "survived" else result
+
+    def run(tests: Sequence[str]) -> Trial:
+        if not tests:
+            return Trial("survived")
+        timed = {test: rehearsal.durations[test] for test in tests}
+        staged = stage.run(module, mutant.source, mutant.name, timed) if running is not None and mutant.name else None
+        return staged or trial.run(module, mutant.source, timed)
+
+    result = run(likely)
+    if result.verdict == "survived" and types.refuses(module, mutant.source):
+        return Trial("refused by the type checker")
+    return run([*own, *tests]) if result.verdict == "survived" else result
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -117,10 +121,10 @@ def main(arguments: Sequence[str]) -> int:
     wrong = 0
     for tests, several in modules(wanted).items():
         rehearsal = rehearse(tests, several)
-        with Stage.of(tests) as stage:
+        with Stage.of(tests) as stage, TypeChecker.at_work() as types:
             for module in several:
                 allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
-                wrong += not _as_listed(allowed, survivors(module, rehearsal, stage))
+                wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types))
     return wrong
 
 

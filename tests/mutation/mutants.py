@@ -44,8 +44,9 @@ class Change:
 class Mutant:
     change: Change
     source: str
-    function: str | None
-    """The qualified name of the outermost function in whose body it is, if it is in one."""
+    name: str | None
+    """What can be put in its place when all is imported: the outermost function in whose body it is, by its qualified
+    name, or a constant that only such bodies use."""
     lines: frozenset[int] | None
     """The lines at which it can be noticed: of that body, or of those that use the private name; None is anywhere."""
 
@@ -61,6 +62,7 @@ def mutants_of(source: str) -> Iterator[Mutant]:
     for number, statement in enumerate(module.body, len(module.header)):
         finder = _Finder()
         statement.visit(finder)
+        is_constant = isinstance(statement, cst.SimpleStatementLine)
         for place, function, name, node, mutated in finder.found:
             changed_statement = statement.deep_replace(node, mutated)
             assert isinstance(changed_statement, cst.CSTNode)
@@ -73,6 +75,8 @@ def mutants_of(source: str) -> Iterator[Mutant]:
                 known.add(tree)
                 body = positions[function.body] if function else None
                 lines = frozenset(range(body.start.line, body.end.line + 1)) if body else readers.get(place)
+                if is_constant and place in readers:
+                    name = place
                 yield Mutant(Change.between(place, source, changed), changed, name, lines)
 
 

@@ -24,7 +24,9 @@ def mutations(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     elif isinstance(node, cst.SimpleStatementLine):
         yield from _deletions(node)
     elif isinstance(node, cst.FunctionDef | cst.ClassDef):
-        yield from (node.with_changes(decorators=rest) for rest in _shortened(node.decorators))
+        for one in node.decorators:
+            if not _only_saves_time(one):
+                yield node.with_changes(decorators=[other for other in node.decorators if other is not one])
     elif isinstance(node, cst.List | cst.Set | cst.Dict) or (isinstance(node, cst.Tuple) and node.lpar):
         yield from (node.with_changes(elements=rest) for rest in _shortened(node.elements) if rest)
 
@@ -32,6 +34,12 @@ def mutations(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 def _shortened(members: Sequence[Any]) -> Iterator[list[Any]]:
     for place in range(len(members)):
         yield [*members[:place], *members[place + 1 :]]
+
+
+def _only_saves_time(decorator: cst.Decorator) -> bool:
+    call = decorator.decorator
+    name = call.func if isinstance(call, cst.Call) else call
+    return isinstance(name, cst.Name) and name.value in ("cache", "lru_cache")
 
 
 def _negated(test: cst.BaseExpression) -> cst.BaseExpression:

@@ -1,9 +1,10 @@
 """The trial of one mutant: the tests that run it run in a forked process.
 
-A mutant of a function's body takes the function's place where the tests are collected already, which takes little time;
-one of what runs at import is imported anew, with everything of ours.
+A mutant of a function's body, or of a constant that only such bodies use, is put in its place where the tests are
+collected already, which takes little time; one of anything else that runs at import is imported anew, with all of ours.
 """
 
+import ast
 import contextlib
 import gc
 import importlib
@@ -14,15 +15,17 @@ import select
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from itertools import pairwise
+from math import ceil
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -57,9 +60,9 @@ class Rehearsal:
 
     failure: str | None
     """The test that fails nevertheless."""
-    seconds: float
     imported: Sequence[str]
-    tests: Sequence[str]
+    durations: Mapping[str, float]
+    """The seconds that each test takes, the shortest first."""
     by_line: Mapping[str, Mapping[int, frozenset[str]]]
     """The tests that run a line of a file; the empty one is the import."""
 
@@ -67,7 +70,7 @@ class Rehearsal:
         """Return the tests that run any of these lines; None for what runs at import, which is up to all of them."""
         by_line = self.by_line[str(path)]
         running = frozenset[str]().union(*(by_line.get(line, frozenset()) for line in lines or ()))
-        return None if lines is None or "" in running else [test for test in self.tests if test in running]
+        return None if lines is None or "" in running else [test for test in self.durations if test in running]
 
 
 @dataclass(frozen=True)
@@ -80,22 +83,19 @@ class Trial:
 
 def rehearse(files: Sequence[str], modules: Sequence[Module]) -> Rehearsal:
     """Run the tests of these files, and see which lines of the modules each one runs."""
-    started = time.monotonic()
-    said = _fork(_Rehearsing(files, [str(module.path) for module in modules]).run, cpu_seconds=900)
-    tests = said["tests"]
+    said = _fork(_Rehearsing(files, [str(module.path) for module in modules]).run, seconds=600)
+    tests, durations = said["tests"], said["durations"]
     by_line = {
         path: {int(line): frozenset(tests[place] for place in places) for line, places in of_path.items()}
         for path, of_path in said["by_line"].items()
     }
     failure = said["failure"] if said["code"] == 0 else said["failure"] or "collecting them"
-    return Rehearsal(failure, time.monotonic() - started, said["imported"], tests[1:], by_line)
+    return Rehearsal(failure, said["imported"], durations, by_line)
 
 
-def run(module: Module, source: str, tests: Sequence[str], *, cpu_seconds: int) -> Trial:
-    """Import a mutant in place of its module, and run these tests in this order."""
-    if not tests:
-        return Trial("survived")
-    return _trial(_fork(_Watch(tests, _Finder(module, source)).run, cpu_seconds=cpu_seconds))
+def run(module: Module, source: str, tests: Mapping[str, float]) -> Trial:
+    """Import a mutant in place of its module, and run these tests in this order; they should take the seconds given."""
+    return _trial(_fork(_Watch(tests, _Finder(module, source)).run, seconds=sum(tests.values())))
 
 
 def import_beforehand(names: Sequence[str]) -> None:
@@ -109,7 +109,7 @@ def import_beforehand(names: Sequence[str]) -> None:
 
 @dataclass
 class Stage:
-    """A process in which the tests are collected already: a mutant of a function's body is tried in a fork of it."""
+    """A process in which the tests are collected already: a mutant that can be put there is tried in a fork of it."""
 
     _tests: Connection
 
@@ -132,9 +132,12 @@ class Stage:
             ours.close()
             os.waitpid(child, 0)
 
-    def run(self, path: Path, source: str, function: str, tests: Sequence[str], *, cpu_seconds: int) -> Trial | None:
-        """Run these tests in this order with the function as this source has it; None if it cannot be put there."""
-        self._tests.send((str(path), source, function, tests, cpu_seconds))
+    def run(self, module: Module, source: str, name: str, tests: Mapping[str, float]) -> Trial | None:
+        """Run these tests in this order with what has this name as this source has it; None if it cannot be put there.
+
+        It is a function, or a constant of the module. The time that a test may take is told from the seconds given.
+        """
+        self._tests.send((module, source, name, tests))
         said = self._tests.recv()
         return None if said == {"cannot": True} else _trial(said)
 
@@ -142,6 +145,8 @@ class Stage:
 def _trial(said: Any) -> Trial:
     if not said:
         return Trial("timed out")
+    if "broken" in said:
+        raise RuntimeError(said["broken"])
     return Trial("survived" if said["code"] == 0 else "killed", said["failure"])
 
 
@@ -156,9 +161,11 @@ class _Staging:
         self._warm_up(session.items)
         with contextlib.suppress(EOFError):
             while True:
-                path, source, function, tests, cpu_seconds = self._requests.recv()
-                play = partial(_play, session, path, source, function, [items[test] for test in tests])
-                self._requests.send(_fork(play, cpu_seconds=cpu_seconds))
+                module, source, name, tests = self._requests.recv()
+                timed = [(items[test], seconds) for test, seconds in tests.items()]
+                _functions(module)  # looked for here, once, and not in each fork
+                play = partial(_play, session, partial(_put, module, source, name), timed)
+                self._requests.send(_fork(play, seconds=sum(tests.values())))
         return True
 
     def _warm_up(self, items: Sequence[pytest.Item]) -> None:
@@ -178,28 +185,35 @@ class _Staging:
         assert threading.active_count() == 1
 
 
-def _play(session: pytest.Session, path: str, source: str, function: str, items: list[pytest.Item]) -> Any:
-    if not _put(path, source, function):
-        return {"cannot": True}
-    if items:
-        session._setupstate.teardown_exact(items[0])  # what the last test leaves for the one that it knew would follow
-    for item, following in zip(items, [*items[1:], None], strict=True):
+def _play(session: pytest.Session, put: Callable[[], bool], timed: list[tuple[pytest.Item, float]]) -> Any:
+    try:
+        if not put():
+            return {"cannot": True}
+    except Exception:
+        return {"code": 1, "failure": None}  # it could not be imported
+    items = [item for item, _ in timed]
+    session._setupstate.teardown_exact(items[0])  # what the last test leaves for the one that it knew would follow
+    for (item, seconds), following in zip(timed, [*items[1:], None], strict=True):
+        _end_after(seconds)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
             return {"code": 1, "failure": item.nodeid}
     return {"code": 0, "failure": None}
 
 
-def _put(path: str, source: str, function: str) -> bool:
-    """Give the one function of this name the code that it has in the source; False if that cannot be done."""
-    codes = [code for code in _codes(compile(source, path, "exec", dont_inherit=True)) if code.co_qualname == function]
-    there = [
-        found
-        for found in gc.get_objects()
-        if isinstance(found, FunctionType)
-        and found.__code__.co_filename == path
-        and found.__code__.co_qualname == function
+def _put(module: Module, source: str, name: str) -> bool:
+    """Make the constant or the one function of this name what it is in the source; False if that cannot be done."""
+    tree = ast.parse(source)
+    assignments = [
+        part for part in tree.body if isinstance(part, ast.Assign | ast.AnnAssign) and name in _targets(part)
     ]
+    if assignments:
+        tree.body = list(assignments)
+        exec(compile(tree, module.path, "exec", dont_inherit=True), vars(sys.modules[module.name]))
+        return True
+    compiled = compile(source, module.path, "exec", dont_inherit=True)
+    codes = [code for code in _codes(compiled) if code.co_qualname == name]
+    there = _functions(module).get(name, [])
     if len(codes) != 1 or len(there) != 1:
         return False
     try:
@@ -207,6 +221,24 @@ def _put(path: str, source: str, function: str) -> bool:
     except ValueError:  # it closes over something else
         return False
     return True
+
+
+@cache
+def _functions(module: Module) -> Mapping[str, Sequence[FunctionType]]:
+    """Return the functions that the source of a module has made, by their qualified names."""
+    importlib.import_module(module.name)
+    gc.unfreeze()  # or what is frozen would not be seen
+    found = defaultdict(list)
+    for thing in gc.get_objects():
+        if isinstance(thing, FunctionType) and thing.__code__.co_filename == str(module.path):
+            found[thing.__code__.co_qualname].append(thing)
+    gc.freeze()  # a fork that collects garbage would copy all of it
+    return found
+
+
+def _targets(assignment: ast.Assign | ast.AnnAssign) -> list[str]:
+    targets = assignment.targets if isinstance(assignment, ast.Assign) else [assignment.target]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -219,7 +251,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 class _Watch:
     """Run these tests in this order, and note which one fails."""
 
-    def __init__(self, tests: Sequence[str], mutant: "_Finder | None" = None) -> None:
+    def __init__(self, tests: Iterable[str], mutant: "_Finder | None" = None) -> None:
         self._files = sorted({test.partition("::")[0] for test in tests})
         self._rank = {test: rank for rank, test in enumerate(tests)}
         self._mutant = mutant
@@ -249,6 +281,7 @@ class _Rehearsing(_Watch):
         self._files = list(files)
         self._modules = modules
         self._tests = [""]
+        self._durations: dict[str, float] = defaultdict(float)
         self._coverage = Coverage(data_file=None, config_file=False, include=list(modules))
         self._coverage.start()
 
@@ -258,6 +291,10 @@ class _Rehearsing(_Watch):
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._coverage.switch_context(item.nodeid)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        super().pytest_runtest_logreport(report)
+        self._durations[report.nodeid] += report.duration
 
     def run(self) -> dict[str, Any]:
         said = super().run()
@@ -269,7 +306,8 @@ class _Rehearsing(_Watch):
             for path in self._modules
         }
         imported = [name for name in sys.modules if name.partition(".")[0] != "coverage"]
-        return said | {"imported": imported, "tests": self._tests, "by_line": by_line}
+        durations = dict(sorted(self._durations.items(), key=lambda item: item[1]))
+        return said | {"imported": imported, "tests": self._tests, "durations": durations, "by_line": by_line}
 
 
 def _pytest(files: Sequence[str], plugin: object) -> int:
@@ -278,30 +316,42 @@ def _pytest(files: Sequence[str], plugin: object) -> int:
     return int(pytest.main([*options, *files], plugins=[plugin]))
 
 
-def _fork(play: Callable[[], Any], *, cpu_seconds: int) -> Any:
-    """Play in a process of its own and return what it says, None if it took too long."""
+def _fork(play: Callable[[], Any], *, seconds: float) -> Any:
+    """Play in a process of its own what takes these seconds, and return what it says; None if it takes much more."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        said = None
         try:
             os.setsid()
-            resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
             _be_quiet()
+            _end_after(seconds)
             said = play()
+        except BaseException:
+            said = {"broken": traceback.format_exc()}
         finally:
             with open(writing, "wb") as pipe:
                 pipe.write(json.dumps(said).encode())
             os._exit(0)
     os.close(writing)
-    # Processor time is what ends an endless loop, whatever else the machine does; waiting costs none.
-    ready, _, _ = select.select([reading], [], [], 10 * cpu_seconds)
+    # Processor time is what ends an endless loop, whatever else the machine does; what only waits has longer.
+    ready, _, _ = select.select([reading], [], [], 4 * _most(seconds))
     with open(reading, "rb") as pipe:
         said = pipe.read() if ready else b""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return json.loads(said) if said else None
+
+
+def _end_after(seconds: float) -> None:
+    """End this process when it takes much more processor time than these seconds."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = ceil(used.ru_utime + used.ru_stime + _most(seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+
+
+def _most(seconds: float) -> float:
+    return 10 + 2 * seconds
 
 
 def _be_quiet() -> None:

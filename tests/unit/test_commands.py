@@ -171,6 +171,11 @@ def test_a_kill_switch_beside_a_command_is_refused(alert: Fields, sent: str) -> 
     assert (error.field, error.detail) == ("kill_switch", "kill_switch goes without a command: send it alone.")
 
 
+def test_the_kill_switch_is_turned_at_once_or_not_at_all() -> None:
+    error = refused(UnsupportedValueError, {"kill_switch": "on", "delay": "60"})
+    assert (error.field, error.detail) == ("delay", "delay does not go with kill_switch; take it out.")
+
+
 def test_the_kill_switch_is_no_command_by_its_own_word() -> None:
     refused(UnknownCommandError, {"command": "KILLSWITCH"})
     assert (*COMMANDS, "KILLSWITCH") == SCOPES

@@ -2,6 +2,7 @@ import time
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import pairwise, product
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,10 @@ from hypothesis import strategies as st
 from orderhook.orders import (
     BEING_CANCELLED,
     CANCELLABLE,
+    CHANGEABLE,
+    MAX_HISTORY,
     OPEN,
+    PRICES,
     TERMINAL,
     TRANSITIONS,
     Bracket,
@@ -25,6 +29,8 @@ from orderhook.orders import (
     sources,
     timestamp,
 )
+
+ROOT = Path(__file__).parents[2]
 
 # The specification once more, in its own words; nothing here is taken from the product.
 CANCELLED_BY_CANCEL = set(
@@ -105,9 +111,37 @@ def test_every_state_is_either_cancellable_or_being_cancelled_or_terminal() -> N
     assert len(CANCELLABLE) + len(BEING_CANCELLED) + len(TERMINAL) == 16
 
 
-def test_nobody_can_change_the_table_at_run_time() -> None:
+def test_change_alters_what_cancel_would_cancel() -> None:
+    assert set(CHANGEABLE) == CANCELLED_BY_CANCEL
+
+
+@pytest.mark.parametrize(
+    ("order_type", "prices"),
+    [
+        ("MARKET", set()),
+        ("LIMIT", {"limit_price"}),
+        ("STOPMARKET", {"stop_price"}),
+        ("STOPLIMIT", {"limit_price", "stop_price"}),
+    ],
+)
+def test_an_order_has_the_prices_of_its_type(order_type: str, prices: set[str]) -> None:
+    assert {price for price, types in PRICES.items() if order_type in types} == prices
+
+
+def test_no_price_is_of_a_type_that_is_none() -> None:
+    assert set(PRICES) == {"limit_price", "stop_price"}
+    assert {order_type for types in PRICES.values() for order_type in types} == {"LIMIT", "STOPMARKET", "STOPLIMIT"}
+
+
+def test_a_history_has_the_room_that_is_written_down() -> None:
+    assert f"has room for {MAX_HISTORY} |" in (ROOT / "docs/capacity.md").read_text()
+
+
+def test_nobody_can_change_the_tables_at_run_time() -> None:
     with pytest.raises(TypeError):
         TRANSITIONS[OrderState.FILLED] = frozenset(OrderState)  # type: ignore[index]
+    with pytest.raises(TypeError):
+        PRICES["limit_price"] = ()  # type: ignore[index]
 
 
 # Outcomes

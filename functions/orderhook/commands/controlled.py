@@ -28,14 +28,15 @@ def _time_of_day(value: str, info: ValidationInfo) -> int:
 def _rate_limit(value: str, info: ValidationInfo) -> Rate:
     # CrossTrade, "Rate-Limiting": so many alerts in a minute, or in so many seconds.
     match = _RATE.fullmatch(value)
-    rate = Rate(int(match[1]), int(match[2] or _DEFAULT_SECONDS)) if match else Rate(0, 0)
-    if not (1 <= rate.alerts <= MOST_ALERTS and 1 <= rate.seconds <= MOST_SECONDS):
-        raise InvalidValueError(
-            f"{info.field_name} must be alerts or alerts/seconds, such as 5 or 5/300: 1 to {MOST_ALERTS} alerts in "
-            f"1 to {MOST_SECONDS} seconds.",
-            field=info.field_name,
-        )
-    return rate
+    if match:
+        rate = Rate(int(match[1]), int(match[2] or _DEFAULT_SECONDS))
+        if 1 <= rate.alerts <= MOST_ALERTS and 1 <= rate.seconds <= MOST_SECONDS:
+            return rate
+    raise InvalidValueError(
+        f"{info.field_name} must be alerts or alerts/seconds, such as 5 or 5/300: 1 to {MOST_ALERTS} alerts in "
+        f"1 to {MOST_SECONDS} seconds.",
+        field=info.field_name,
+    )
 
 
 TimeOfDay = Annotated[int | None, PlainValidator(_time_of_day)]

@@ -13,7 +13,7 @@ from orderhook.wire import CONNECTIONS, last_requests_until, result_in_time
 _LAST_SECONDS = 0.3
 """How long before the end of the time budget the last cancel may begin."""
 
-_threads = ThreadPoolExecutor(max_workers=CONNECTIONS, thread_name_prefix="sweep")
+_threads = ThreadPoolExecutor(max_workers=CONNECTIONS)
 
 
 @dataclass(slots=True)
