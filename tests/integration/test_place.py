@@ -269,10 +269,16 @@ def test_a_leg_is_cancelled_by_its_name_and_alone(service: Service) -> None:
     assert (service.state(), service.state(legs["TARGET1"])) == ("Working", "Initialized")
 
 
-def test_legs_without_strategy_id_get_a_strategy_named_like_the_order(service: Service) -> None:
-    answer = service.place("order-1", take_profit=5020)
-    assert (answer.word, answer.body["strategy_id"]) == ("placed", "order-1")
-    assert service.cancel("target1", strategy_id="order-1").word == "cancelled"
+@pytest.mark.parametrize(
+    ("leg", "name"),
+    [({"take_profit": 5020}, "TARGET1"), ({"stop_loss": 4980}, "STOP1"), ({"stop_loss_limit": 4980}, "STOP1")],
+)
+def test_a_leg_without_strategy_id_gets_a_strategy_named_like_the_order(
+    service: Service, leg: dict[str, int], name: str
+) -> None:
+    answer = service.place("order-1", **leg)
+    assert (answer.word, answer.body["strategy_id"], list(answer.body["legs"])) == ("placed", "order-1", [name])
+    assert service.cancel(name.lower(), strategy_id="order-1").word == "cancelled"
 
 
 def test_legs_without_any_id_get_a_strategy_named_like_the_generated_order(service: Service) -> None:
