@@ -9,7 +9,7 @@ from orderhook import items
 from orderhook.orders import OrderState
 from tests.builders import refused, stamp
 from tests.service import RETENTION, Item, Service
-from tests.wire import lost_after_commit, lost_before_commit
+from tests.wire import lost_after_commit, lost_before_commit, overtaken
 
 # Written out from the specification, not taken from the code.
 CANCELLABLE = (
@@ -179,6 +179,21 @@ def test_a_cancel_whose_answer_was_lost_recognises_its_own_write_when_the_sdk_se
     del before["open"]
     key_id = service.key.split("_")[1]
     assert service.item() == before | added_by_cancel(before, answer.request_id, key_id, answer.body["cancelled_at"])
+
+
+def test_a_cancel_whose_answer_was_lost_tells_the_fill_that_it_met_not_the_one_that_overtook_it(
+    service: Service,
+) -> None:
+    service.have_order("PartFilled", filled=2)
+    service.warm_up()
+
+    def fill() -> None:
+        assert service.book.report(stamp(service.trader, "late-fill"), "order-1", OrderState.FILLED, 5).done
+
+    service.wire.fault_at("UpdateItem", overtaken(fill))
+    answer = service.cancel("order-1")
+    assert (answer.word, answer.body["previous_state"], answer.body["filled"]) == ("cancelled", "PartFilled", "2")
+    assert service.state() == "Filled"
 
 
 def test_a_cancel_that_was_lost_on_its_way_is_done_by_the_sdks_second_attempt(service: Service) -> None:

@@ -142,11 +142,12 @@ def test_a_first_order_with_a_strategy_id_starts_the_strategy(service: Service) 
     assert service.cancel("entry1", strategy_id="strategy-1").body["order_id"] == "order-1"
 
 
-def test_further_orders_join_the_strategy_under_further_names(service: Service) -> None:
+@pytest.mark.parametrize(("leg", "kind"), [({"take_profit": 5100}, "TARGET"), ({"stop_loss": 4900}, "STOP")])
+def test_further_orders_join_the_strategy_under_further_names(service: Service, leg: dict[str, int], kind: str) -> None:
     for number in (1, 2, 3):
-        answer = service.place(f"order-{number}", strategy_id="strategy-1", take_profit=5100 + number)
+        answer = service.place(f"order-{number}", strategy_id="strategy-1", **leg)
         assert (answer.word, answer.body["order_name"]) == ("placed", f"ENTRY{number}")
-        assert list(answer.body["legs"]) == [f"TARGET{number}"]
+        assert list(answer.body["legs"]) == [f"{kind}{number}"]
     assert {name: order_id for name, order_id in names_of(service).items() if name.startswith("ENTRY")} == {
         "ENTRY1": "order-1",
         "ENTRY2": "order-2",
@@ -269,10 +270,16 @@ def test_a_leg_is_cancelled_by_its_name_and_alone(service: Service) -> None:
     assert (service.state(), service.state(legs["TARGET1"])) == ("Working", "Initialized")
 
 
-def test_legs_without_strategy_id_get_a_strategy_named_like_the_order(service: Service) -> None:
-    answer = service.place("order-1", take_profit=5020)
-    assert (answer.word, answer.body["strategy_id"]) == ("placed", "order-1")
-    assert service.cancel("target1", strategy_id="order-1").word == "cancelled"
+@pytest.mark.parametrize(
+    ("leg", "name"),
+    [({"take_profit": 5020}, "TARGET1"), ({"stop_loss": 4980}, "STOP1"), ({"stop_loss_limit": 4980}, "STOP1")],
+)
+def test_a_leg_without_strategy_id_gets_a_strategy_named_like_the_order(
+    service: Service, leg: dict[str, int], name: str
+) -> None:
+    answer = service.place("order-1", **leg)
+    assert (answer.word, answer.body["strategy_id"], list(answer.body["legs"])) == ("placed", "order-1", [name])
+    assert service.cancel(name.lower(), strategy_id="order-1").word == "cancelled"
 
 
 def test_legs_without_any_id_get_a_strategy_named_like_the_generated_order(service: Service) -> None:
@@ -345,6 +352,12 @@ def test_an_unknown_template_and_another_traders_are_refused_and_nothing_is_writ
             ),
         )
     assert service.belongings() == []
+
+
+def test_an_id_that_another_order_has_is_told_before_a_template_that_is_gone(service: Service) -> None:
+    service.place("order-1")
+    answer = service.place("order-1", strategy="none")
+    assert (answer.status, answer.word, answer.body["field"]) == (409, "duplicate_order_id", "order_id")
 
 
 def test_a_template_for_more_than_the_order_is_refused(service: Service) -> None:

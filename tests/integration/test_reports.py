@@ -59,3 +59,14 @@ def test_an_earlier_report_sent_again_much_later_changes_nothing(service: Servic
     before = service.item()
     assert service.book.report(stamp(service.trader, "fill-1"), "order-1", PART_FILLED).done
     assert service.item() == before
+
+
+@pytest.mark.parametrize(("filled", "is_recorded"), [(2, False), (3, True), (5, True), (6, False)])
+def test_what_is_filled_never_becomes_less_nor_more_than_the_order(
+    service: Service, filled: int, is_recorded: bool
+) -> None:
+    service.have_order("PartFilled", filled=3)  # of 5
+    before = service.item()
+    written = service.book.report(stamp(service.trader, "more"), "order-1", PART_FILLED, filled)
+    assert written.done is is_recorded
+    assert (service.item() == before) is not is_recorded

@@ -12,7 +12,7 @@ def mutations(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """Yield what can be put in the place of a node."""
     for kind, operator in mutation_operators:
         if isinstance(node, kind):
-            yield from operator(node)
+            yield from (mutated for mutated in operator(node) if not _same_to_dynamodb(node, mutated))
     if isinstance(node, cst.Integer):
         yield cst.Integer(str(node.evaluated_value - 1)) if node.evaluated_value else node
     elif isinstance(node, cst.FormattedStringText):
@@ -29,6 +29,16 @@ def mutations(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
                 yield node.with_changes(decorators=[other for other in node.decorators if other is not one])
     elif isinstance(node, cst.List | cst.Set | cst.Dict) or (isinstance(node, cst.Tuple) and node.lpar):
         yield from (node.with_changes(elements=rest) for rest in _shortened(node.elements) if rest)
+
+
+def _same_to_dynamodb(node: cst.CSTNode, mutated: cst.CSTNode) -> bool:
+    """Tell whether they differ in the case of an expression's keywords only, which DynamoDB reads in any."""
+    texts = [
+        re.sub(r"\b(and|or|not|in|set|remove)\b", lambda found: found[0].upper(), part.value, flags=re.IGNORECASE)
+        for part in (node, mutated)
+        if isinstance(part, cst.SimpleString | cst.FormattedStringText)
+    ]
+    return len(texts) == 2 and texts[0] == texts[1]
 
 
 def _shortened(members: Sequence[Any]) -> Iterator[list[Any]]:
