@@ -23,15 +23,13 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "functions" / "orderhook"
 SURVIVORS = Path(__file__).with_name("survivors.md")
 
-
 # They take long, or are about what lies around the commands: the machine, the log, the records.
 _LEFT_OUT = "book_model canary events fuzz gateway local_* log records".split()
 
 
 def _tests(folder: str, *names: str) -> list[str]:
     found = [path for name in names for path in sorted((ROOT / "tests" / folder).glob(f"test_{name}.py"))]
-    left_out = [path for name in _LEFT_OUT for path in found if fnmatch(path.name, f"test_{name}.py")]
-    return [str(path.relative_to(ROOT)) for path in found if path not in left_out]
+    return [str(path.relative_to(ROOT)) for path in found if not any(path.match(f"test_{it}.py") for it in _LEFT_OUT)]
 
 
 _COMMANDS = _tests("unit", "*command*", "control*")
@@ -98,6 +96,7 @@ def _try(
     # What has killed a neighbour will mostly kill this one too, and else a test of this very module.
     likely = [test for test in killers if test in tests]
     own = [test for test in tests if f"test_{module.path.stem}" in test]
+    others = [test for test in (*own, *tests) if test not in likely]
 
     def run(tests: Sequence[str]) -> Trial:
         if not tests:
@@ -109,7 +108,7 @@ def _try(
     result = run(likely)
     if result.verdict == "survived" and types.refuses(module, mutant.source):
         return Trial("refused by the type checker")
-    return run([*own, *tests]) if result.verdict == "survived" else result
+    return run(others) if result.verdict == "survived" else result
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -119,12 +118,13 @@ def main(arguments: Sequence[str]) -> int:
     wanted = parser.parse_args(arguments).modules
     listed = listed_in(SURVIVORS.read_text())
     wrong = 0
-    for tests, several in modules(wanted).items():
-        rehearsal = rehearse(tests, several)
-        with Stage.of(tests) as stage, TypeChecker.at_work() as types:
-            for module in several:
-                allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
-                wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types))
+    with TypeChecker.at_work() as types:
+        for tests, several in modules(wanted).items():
+            rehearsal = rehearse(tests, several)
+            with Stage.of(tests) as stage:
+                for module in several:
+                    allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
+                    wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types))
     return wrong
 
 

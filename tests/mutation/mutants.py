@@ -75,9 +75,8 @@ def mutants_of(source: str) -> Iterator[Mutant]:
                 known.add(tree)
                 body = positions[function.body] if function else None
                 lines = frozenset(range(body.start.line, body.end.line + 1)) if body else readers.get(place)
-                if is_constant and place in readers:
-                    name = place
-                yield Mutant(Change.between(place, source, changed), changed, name, lines)
+                replaceable = place if is_constant and place in readers else name
+                yield Mutant(Change.between(place, source, changed), changed, replaceable, lines)
 
 
 def _readers(module: ast.Module) -> dict[str, frozenset[int]]:

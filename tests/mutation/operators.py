@@ -24,9 +24,9 @@ def mutations(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     elif isinstance(node, cst.SimpleStatementLine):
         yield from _deletions(node)
     elif isinstance(node, cst.FunctionDef | cst.ClassDef):
-        for one in node.decorators:
-            if not _only_saves_time(one):
-                yield node.with_changes(decorators=[other for other in node.decorators if other is not one])
+        for left_out, rest in zip(node.decorators, _shortened(node.decorators), strict=True):
+            if not _only_saves_time(left_out):
+                yield node.with_changes(decorators=rest)
     elif isinstance(node, cst.List | cst.Set | cst.Dict) or (isinstance(node, cst.Tuple) and node.lpar):
         yield from (node.with_changes(elements=rest) for rest in _shortened(node.elements) if rest)
 

@@ -186,11 +186,8 @@ class _Staging:
 
 
 def _play(session: pytest.Session, put: Callable[[], bool], timed: list[tuple[pytest.Item, float]]) -> Any:
-    try:
-        if not put():
-            return {"cannot": True}
-    except Exception:
-        return {"code": 1, "failure": None}  # it could not be imported
+    if not put():
+        return {"cannot": True}
     items = [item for item, _ in timed]
     session._setupstate.teardown_exact(items[0])  # what the last test leaves for the one that it knew would follow
     for (item, seconds), following in zip(timed, [*items[1:], None], strict=True):
@@ -209,8 +206,10 @@ def _put(module: Module, source: str, name: str) -> bool:
     ]
     if assignments:
         tree.body = list(assignments)
-        exec(compile(tree, module.path, "exec", dont_inherit=True), vars(sys.modules[module.name]))
-        return True
+        with contextlib.suppress(Exception):  # what fails here will fail at import
+            exec(compile(tree, module.path, "exec", dont_inherit=True), vars(sys.modules[module.name]))
+            return True
+        return False
     compiled = compile(source, module.path, "exec", dont_inherit=True)
     codes = [code for code in _codes(compiled) if code.co_qualname == name]
     there = _functions(module).get(name, [])
