@@ -9,10 +9,11 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import webhook
@@ -30,6 +31,8 @@ RESEND_SECONDS = 0.05
 
 UNEXPECTED = ("outcome_unknown", "strategy_mismatch")
 """Codes that no operation may get."""
+
+ResultT = TypeVar("ResultT")
 
 Ops = dict[str, list[Operation[Command, Answer]]]
 
@@ -263,7 +266,7 @@ class Use:
 
 def play_revocation(trader: Trader, *, threads: int, seconds: float) -> tuple[list[Use], tuple[int, int]]:
     """Use a key from many threads and revoke it halfway; returns the uses, and when the revocation began and ended."""
-    secret = new_key(trader.name)
+    secret = insist(lambda: new_key(trader.name))
     uses: list[Use] = []
     end = time.monotonic() + seconds
 
@@ -279,11 +282,19 @@ def play_revocation(trader: Trader, *, threads: int, seconds: float) -> tuple[li
         worker.start()
     time.sleep(seconds / 2)
     began = time.monotonic_ns()
-    webhook.book.revoke_key(str(keys.key_id_of(secret)), datetime.now(UTC))
+    insist(lambda: webhook.book.revoke_key(str(keys.key_id_of(secret)), datetime.now(UTC)))
     ended = time.monotonic_ns()
     for worker in workers:
         worker.join()
     return uses, (began, ended)
+
+
+def insist(administer: Callable[[], ResultT]) -> ResultT:
+    """Do what an operator does, who tries again while the table does not answer, but not for ever."""
+    for _ in range(10):
+        with suppress(TemporarilyUnavailableError):
+            return administer()
+    return administer()
 
 
 def wrong_uses(uses: Iterable[Use], revoked: tuple[int, int], remembered_seconds: float) -> list[Use]:
