@@ -240,7 +240,7 @@ class OrderBook:
         return self._move(stamp, order_id, state, condition, values, sets)
 
     def _move(
-        self, stamp: Stamp, order_id: str, state: OrderState, condition: str, values: Item, more_sets: str = ""
+        self, stamp: Stamp, order_id: str, state: OrderState, condition: str, values: Item, more_sets: str
     ) -> Written:
         update, more_values = _changes(stamp, state, self._retention, more_sets)
         return self._update(stamp, order_id, update, condition, values | more_values)
@@ -310,7 +310,7 @@ class OrderBook:
             old_entry = met[len(first)].item
             entry = items.order(old_entry) if old_entry else None
             if entry is not None and entry.history[0].request_id == stamp.request_id:
-                return Placed(True, entry)
+                return Placed(done=True)
             old = met[len(first) - 1] if replacing else _NOTHING
             old_strategy = met[0].item if len(first) > replacing else None
             return Placed(

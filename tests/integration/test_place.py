@@ -157,6 +157,18 @@ def test_further_orders_join_the_strategy_under_further_names(service: Service, 
     assert [service.state(f"order-{number}") for number in (1, 2, 3)] == ["Working", "Cancelled", "Working"]
 
 
+def test_a_join_adds_its_names_to_the_strategy_and_signs_it(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1")
+    before = items.plain(service.strategy() or {})
+    answer = service.place("order-2", strategy_id="strategy-1", take_profit=5100)
+    names = before["names"] | {"ENTRY2": "order-2", **answer.body["legs"]}
+    assert items.plain(service.strategy() or {}) == before | {
+        "names": names,
+        "version": 2,
+        "request_id": answer.request_id,
+    }
+
+
 def test_a_name_stays_bound_to_its_order_when_that_is_finished(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.cancel("ENTRY1", strategy_id="strategy-1")
