@@ -82,6 +82,11 @@ def test_a_plain_order_is_written_once_and_works(service: Service) -> None:
     assert len(service.belongings()) == 1
 
 
+def test_an_order_that_needs_neither_notes_nor_an_oco_id_has_neither(service: Service) -> None:
+    service.place("order-1")
+    assert {"notes", "oco_id"}.isdisjoint(plain(service))
+
+
 def test_an_order_without_id_is_placed_under_one_that_is_answered(service: Service) -> None:
     answer = service.place()
     assert (answer.word, answer.body["order_id"]) == ("placed", answer.request_id)
