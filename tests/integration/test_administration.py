@@ -1,15 +1,18 @@
 """What an operator reads and stores through the book: orders, strategies, templates and keys."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
 
 from orderhook import keys
+from orderhook.book import OrderBook
 from orderhook.keys import Key
 from orderhook.orders import StrategyState
 from tests.builders import stamp, template
 from tests.service import Service
+from tests.wire import answering
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STORED = template("one", (1, 10, 5))
@@ -93,6 +96,21 @@ def test_a_key_says_whether_the_kill_switch_stops_all(service: Service) -> None:
     for strict in (True, False):
         told = service.book.set_strict_kill_switch(key.key_id, strict=strict)
         assert told == service.book.key(key.key_id) == key._replace(strict_kill_switch=strict)
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        lambda book: book.put_template("trader", STORED),
+        lambda book: book.revoke_key("0" * 12, AT),
+        lambda book: book.set_strict_kill_switch("0" * 12, strict=True),
+    ],
+    ids=["template", "revocation", "kill switch"],
+)
+def test_a_refusal_for_another_reason_is_an_error(service: Service, store: Callable[[OrderBook], object]) -> None:
+    service.wire.always = answering(400, "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        store(service.wired_book)
 
 
 def test_a_key_that_is_not_there_is_not_made(service: Service) -> None:
