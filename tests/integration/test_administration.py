@@ -48,6 +48,7 @@ def test_strategies_are_listed_by_id(service: Service) -> None:
 
 
 def test_templates_are_listed_by_name(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1")
     second = template("two", (1, 1, None))
     for stored in (second, STORED):
         assert service.book.put_template(service.trader, stored)
