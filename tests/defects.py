@@ -33,7 +33,7 @@ def a_read_that_decides_a_later_write(patch: Patch) -> None:
         if order is None or order.state not in CANCELLABLE:
             return Written(order, done=False)
         time.sleep(0.005)
-        self._move(stamp, order_id, OrderState.CANCELLED, "attribute_exists(#state)", {})
+        self._move(stamp, order_id, OrderState.CANCELLED, "attribute_exists(#state)", {}, "")
         return Written(order, done=True)
 
     patch.setattr(OrderBook, "cancel", cancel)

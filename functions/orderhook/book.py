@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _NEW = "attribute_not_exists(pk)"
+_THERE = "attribute_exists(pk)"
 
 
 # What is rendered of the same states and expressions is the same for every alert: once is enough.
@@ -49,8 +50,9 @@ def _state_in(states: frozenset[OrderState]) -> tuple[str, Mapping[str, Any]]:
     return f"#state IN ({', '.join(values)})", values
 
 
-_SIGNED = "#version = #version + :one, #request_id = :request_id, #history = list_append(#history, :event)"
-"""What every change of an order sets."""
+_VERSIONED = "#version = #version + :one, #request_id = :request_id"
+"""What every change of an order or a strategy sets; of an order there is more."""
+_SIGNED = f"{_VERSIONED}, #history = list_append(#history, :event)"
 
 _CANCEL = ", #cancelled_at = :at, #cancel_request_id = :request_id, #cancel_key_id = :key_id, #cancel_filled = #filled"
 _REPLACED = ", #replaced_by = :replaced_by"
@@ -240,23 +242,23 @@ class OrderBook:
         return self._move(stamp, order_id, state, condition, values, sets)
 
     def _move(
-        self, stamp: Stamp, order_id: str, state: OrderState, condition: str, values: Item, more_sets: str = ""
+        self, stamp: Stamp, order_id: str, state: OrderState, condition: str, values: Item, more_sets: str
     ) -> Written:
         update, more_values = _changes(stamp, state, self._retention, more_sets)
         return self._update(stamp, order_id, update, condition, values | more_values)
 
     def _update(self, stamp: Stamp, order_id: str, update: str, condition: str, values: Item) -> Written:
-        write = self._order_update(stamp.trader, order_id, update, condition, values)
+        write = self._conditional_update(items.order_key(stamp.trader, order_id), update, condition, values)
         try:
             answer = call(self._client.update_item, **write, ReturnValues="ALL_OLD")
         except ClientError as refusal:
             return _met(_refused_by(refusal), stamp.request_id)
         return Written(items.order(answer["Attributes"]), done=True)
 
-    def _order_update(self, trader: str, order_id: str, update: str, condition: str, values: Item) -> Any:
+    def _conditional_update(self, key: Item, update: str, condition: str, values: Item) -> Any:
         return {
             "TableName": self._table,
-            "Key": wire(items.order_key(trader, order_id)),
+            "Key": wire(key),
             "UpdateExpression": update,
             "ConditionExpression": condition,
             "ExpressionAttributeNames": aliases(update, condition),
@@ -296,7 +298,8 @@ class OrderBook:
         update, changes = _changes(stamp, OrderState.CANCELLED, self._retention, _CANCEL + _REPLACED)
         own = wire({":key_id": stamp.key_id, ":replaced_by": orders[0].order_id})
         values = {**states, **changes, **own}
-        cancel = {"Update": self._order_update(stamp.trader, old_order_id, update, condition, values)}
+        old_key = items.order_key(stamp.trader, old_order_id)
+        cancel = {"Update": self._conditional_update(old_key, update, condition, values)}
         first = [self._strategy_write(stamp, strategy, orders, join=join)] if strategy else []
         return self._transact(stamp, [*first, cancel], orders, replacing=True)
 
@@ -310,7 +313,7 @@ class OrderBook:
             old_entry = met[len(first)].item
             entry = items.order(old_entry) if old_entry else None
             if entry is not None and entry.history[0].request_id == stamp.request_id:
-                return Placed(True, entry)
+                return Placed(done=True)
             old = met[len(first) - 1] if replacing else _NOTHING
             old_strategy = met[0].item if len(first) > replacing else None
             return Placed(
@@ -341,23 +344,15 @@ class OrderBook:
 
     def _join(self, stamp: Stamp, strategy: Strategy, names: Mapping[str, str]) -> Any:
         # Order names are letters and digits, so that each can serve as its own alias and value name.
-        update = "SET " + ", ".join(f"#names.#{name} = :{name}" for name in names)
-        update += ", #version = #version + :one, #request_id = :request_id"
+        update = f"SET {_VERSIONED}, " + ", ".join(f"#names.#{name} = :{name}" for name in names)
         condition = " AND ".join(["#state = :active", *(f"attribute_not_exists(#names.#{name})" for name in names)])
         values = {f":{name}": order_id for name, order_id in names.items()}
-        return {
-            "Update": {
-                "TableName": self._table,
-                "Key": wire(items.strategy_key(stamp.trader, strategy.strategy_id)),
-                "UpdateExpression": update,
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": aliases(update, condition),
-                "ExpressionAttributeValues": wire(
-                    values | {":one": 1, ":request_id": stamp.request_id, ":active": StrategyState.ACTIVE}
-                ),
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
-        }
+        return {"Update": self._strategy_update(stamp, strategy.strategy_id, update, condition, values)}
+
+    def _strategy_update(self, stamp: Stamp, strategy_id: str, update: str, condition: str, values: Item) -> Any:
+        own = {":one": 1, ":request_id": stamp.request_id, ":active": StrategyState.ACTIVE}
+        key = items.strategy_key(stamp.trader, strategy_id)
+        return self._conditional_update(key, update, condition, wire(values | own))
 
     def order(self, trader: str, order_id: str) -> Order | None:
         """Return the order as it is now."""
@@ -377,7 +372,7 @@ class OrderBook:
         `account` narrows it, `instrument` narrows that, and `strategy_id` narrows what they leave.
         """
         options: Item = {"ProjectionExpression": "#order_id"}
-        values = {}
+        values = None
         if strategy_id is not None:
             options["FilterExpression"] = "#strategy_id = :strategy_id"
             values = {":strategy_id": strategy_id}
@@ -392,21 +387,11 @@ class OrderBook:
 
         No entry joins a closed one: joining has the condition that it is active. Run twice, the second finds it closed.
         """
-        update = "SET #state = :closed, #closed_at = :at, #version = #version + :one, #request_id = :request_id"
-        condition = "#state = :active"
-        values = {":closed": StrategyState.CLOSED, ":active": StrategyState.ACTIVE, ":at": timestamp(stamp.at)}
+        values = {":closed": StrategyState.CLOSED, ":at": timestamp(stamp.at)}
+        update = f"SET {_VERSIONED}, #state = :closed, #closed_at = :at"
+        write = self._strategy_update(stamp, strategy_id, update, "#state = :active", values)
         try:
-            answer = call(
-                self._client.update_item,
-                TableName=self._table,
-                Key=wire(items.strategy_key(stamp.trader, strategy_id)),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=aliases(update, condition),
-                ExpressionAttributeValues=wire(values | {":one": 1, ":request_id": stamp.request_id}),
-                ReturnValues="ALL_OLD",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            answer = call(self._client.update_item, **write, ReturnValues="ALL_OLD")
         except ClientError as refusal:
             item = met_by(refusal)
             ours = item is not None and plain(item)["request_id"] == stamp.request_id
@@ -438,7 +423,7 @@ class OrderBook:
                 self._client.put_item,
                 TableName=self._table,
                 Item=items.template_item(trader, template),
-                ConditionExpression="attribute_exists(pk)" if replacing else _NEW,
+                ConditionExpression=_THERE if replacing else _NEW,
             )
         except ClientError as refusal:
             met_by(refusal)
@@ -474,17 +459,9 @@ class OrderBook:
         return self._update_key(key_id, "SET #strict_kill_switch = :strict", {":strict": strict})
 
     def _update_key(self, key_id: str, update: str, values: Item) -> Key | None:
+        write = self._conditional_update(items.key_key(key_id), update, _THERE, wire(values))
         try:
-            answer = call(
-                self._client.update_item,
-                TableName=self._table,
-                Key=wire(items.key_key(key_id)),
-                UpdateExpression=update,
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeNames=aliases(update),
-                ExpressionAttributeValues=wire(values),
-                ReturnValues="ALL_NEW",
-            )
+            answer = call(self._client.update_item, **write, ReturnValues="ALL_NEW")
         except ClientError as refusal:
             met_by(refusal)
             return None
@@ -498,7 +475,7 @@ class OrderBook:
         return item
 
     def _query(
-        self, pk: str, prefix: str = "", index: str | None = None, values: Item | None = None, **options: str
+        self, pk: str, prefix: str = "", index: str = "", values: Item | None = None, **options: str
     ) -> Iterator[Item]:
         condition, values = "#pk = :pk", {":pk": pk} | (values or {})
         if prefix:

@@ -1,6 +1,7 @@
 """The book's tests, unchanged, on Amazon's own engine: the fixture `table` of this folder stands in for moto's."""
 
 from tests.integration.test_accounts import *  # noqa: F403
+from tests.integration.test_administration import *  # noqa: F403
 from tests.integration.test_book_model import test_the_book_does_what_its_model_says  # noqa: F401
 from tests.integration.test_cancel import *  # noqa: F403
 from tests.integration.test_cancel_replace import *  # noqa: F403

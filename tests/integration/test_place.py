@@ -82,6 +82,11 @@ def test_a_plain_order_is_written_once_and_works(service: Service) -> None:
     assert len(service.belongings()) == 1
 
 
+def test_an_order_that_needs_neither_notes_nor_an_oco_id_has_neither(service: Service) -> None:
+    service.place("order-1")
+    assert {"notes", "oco_id"}.isdisjoint(plain(service))
+
+
 def test_an_order_without_id_is_placed_under_one_that_is_answered(service: Service) -> None:
     answer = service.place()
     assert (answer.word, answer.body["order_id"]) == ("placed", answer.request_id)
@@ -155,6 +160,18 @@ def test_further_orders_join_the_strategy_under_further_names(service: Service, 
     }
     assert service.cancel("ENTRY2", strategy_id="strategy-1").body["order_id"] == "order-2"
     assert [service.state(f"order-{number}") for number in (1, 2, 3)] == ["Working", "Cancelled", "Working"]
+
+
+def test_a_join_adds_its_names_to_the_strategy_and_signs_it(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1")
+    before = items.plain(service.strategy() or {})
+    answer = service.place("order-2", strategy_id="strategy-1", take_profit=5100)
+    names = before["names"] | {"ENTRY2": "order-2", **answer.body["legs"]}
+    assert items.plain(service.strategy() or {}) == before | {
+        "names": names,
+        "version": 2,
+        "request_id": answer.request_id,
+    }
 
 
 def test_a_name_stays_bound_to_its_order_when_that_is_finished(service: Service) -> None:

@@ -6,11 +6,14 @@ MODULE is a module or a package of functions/orderhook, such as `payload`, `comm
 that is not listed in survivors.md fails the run, and so does a listed one that does not survive.
 """
 
+import os
+import subprocess
 import sys
 import time
 from argparse import ArgumentParser
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -52,9 +55,10 @@ def modules(wanted: Sequence[str]) -> dict[tuple[str, ...], list[Module]]:
     """Return the modules to try, those of `wanted` or all that have tests, by their tests."""
     by_tests = defaultdict[tuple[str, ...], list[Module]](list)
     for path in sorted(PACKAGE.rglob("*.py")):
-        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        whole_name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        name = whole_name.removesuffix(".__init__")
         tests = next((tests for pattern, tests in TESTS.items() if fnmatch(name, pattern)), None)
-        chosen = not wanted or any(name == one or name.startswith(f"{one}.") for one in wanted)
+        chosen = not wanted or any(one in (name, whole_name) or name.startswith(f"{one}.") for one in wanted)
         if tests and chosen:
             by_tests[tuple(tests)].append(Module(f"orderhook.{name}", path))
     return by_tests
@@ -112,19 +116,31 @@ def _try(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Try the modules; return how many of them are not as listed."""
+    """Try the modules, as many groups at once as there are cores; return how many of them are not as listed."""
     parser = ArgumentParser(prog="python -m tests.mutation", description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as payload, commands or commands.cancel")
-    wanted = parser.parse_args(arguments).modules
+    groups = modules(parser.parse_args(arguments).modules)
+    if len(groups) > 1:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return sum(pool.map(_try_apart, groups.values()))
+    return sum(_try_together(tests, several) for tests, several in groups.items())
+
+
+def _try_apart(several: Sequence[Module]) -> bool:
+    """Try modules in a process of their own; return whether it found something wrong."""
+    names = [".".join(module.path.relative_to(PACKAGE).with_suffix("").parts) for module in several]
+    return subprocess.run([sys.executable, "-m", "tests.mutation", *names]).returncode != 0
+
+
+def _try_together(tests: Sequence[str], several: Sequence[Module]) -> int:
+    """Try the modules that these tests are for; return how many are not as listed."""
     listed = listed_in(SURVIVORS.read_text())
+    rehearsal = rehearse(tests, several)
     wrong = 0
-    with TypeChecker.at_work() as types:
-        for tests, several in modules(wanted).items():
-            rehearsal = rehearse(tests, several)
-            with Stage.of(tests) as stage:
-                for module in several:
-                    allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
-                    wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types))
+    with TypeChecker.at_work() as types, Stage.of(tests) as stage:
+        for module in several:
+            allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
+            wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types))
     return wrong
 
 
