@@ -107,10 +107,14 @@ class _Finder(cst.CSTVisitor):
         self.found: list[tuple[str, cst.FunctionDef | None, str | None, cst.CSTNode, cst.CSTNode]] = []
         self._names: list[str] = []
         self._functions: list[tuple[cst.FunctionDef, str]] = []
+        self._ends: list[cst.CSTNode] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         self._names += _name_of(node)
-        looked_into = not isinstance(node, _NOT_LOOKED_INTO) and not _is_for_tools(node)
+        if isinstance(node, cst.FunctionDef):
+            self._ends.append(node.body.body[-1])
+        nothing_to_change = _is_for_tools(node) or (node in self._ends and _returns_none(node))
+        looked_into = not isinstance(node, _NOT_LOOKED_INTO) and not nothing_to_change
         if looked_into:
             place = ".".join(self._names) or "module"
             function, name = self._functions[0] if self._functions else (None, None)
@@ -145,6 +149,14 @@ def _is_for_tools(node: cst.CSTNode) -> bool:
         case cst.Assign(value=cst.Subscript(value=cst.Name("Literal" | "dict" | "tuple" | "Callable"))):
             return True  # an alias of a type
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Name("__all__"))]):
+            return True
+    return False
+
+
+def _returns_none(end: cst.CSTNode) -> bool:
+    """Tell whether a function does this by itself at its end."""
+    match end:
+        case cst.SimpleStatementLine(body=[cst.Return(value=None | cst.Name("None"))]):
             return True
     return False
 
