@@ -9,6 +9,7 @@ import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 import delayed
+from local.target import LOCAL_ENDPOINT
 from orderhook.settings import LaterSettings
 from orderhook.wire import CONNECT_SECONDS, READ_SECONDS
 from tests.service import BUDGET_SECONDS
@@ -218,11 +219,13 @@ def test_both_functions_are_led_to_the_same_table_and_queue() -> None:
     assert {"ORDERHOOK_TABLE", *settings} <= variables.keys()
 
 
-def test_sam_local_does_nothing_later() -> None:
-    # Its functions would send to AWS.
+def test_sam_local_reaches_this_machine_and_does_nothing_later() -> None:
     overrides = json.loads((ROOT / "sam-local.json").read_text())
     assert overrides.keys() == FUNCTIONS.keys()
     for variables in overrides.values():
+        # A container's 127.0.0.1 is its own.
+        assert variables["AWS_ENDPOINT_URL_DYNAMODB"] == LOCAL_ENDPOINT.replace("127.0.0.1", "host.docker.internal")
+        # Its functions would send to AWS.
         assert all(variables[f"ORDERHOOK_{name.upper()}"] == "" for name in LaterSettings._fields)
 
 
