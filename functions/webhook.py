@@ -105,9 +105,11 @@ def _answer(event: Mapping[str, Any], now: datetime, trail: Trail) -> Response:
 
 def _refuse(error: OrderhookError, trail: Trail) -> Response:
     if isinstance(error, TemporarilyUnavailableError) and not trail.repeatable and may_have_written():
+        cause = error.__cause__
         error = OutcomeUnknownError(
             "The order may or may not have been placed: look before you send it again. An order_id makes that safe."
         )
+        error.__cause__ = cause
     trail.note_refusal(error)
     return responses.refusal(error, trail.request_id)
 

@@ -25,7 +25,7 @@ from orderhook.errors import (
 from orderhook.keys import Key
 from orderhook.later import DelayedAlert, Later, TimedCancel
 from orderhook.orders import OPEN, Outcome, Stamp, timestamp
-from orderhook.wire import may_have_written, result_in_time
+from orderhook.wire import may_have_written, result_in_time, why
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -45,6 +45,8 @@ class Trail:
     outcome: str | None = None
     field: str | None = None
     state: str | None = None
+    reason: str | None = None
+    """What kept the table from answering."""
 
     # Not for the log:
     repeatable: bool = True
@@ -67,9 +69,10 @@ class Trail:
         """Note why nothing was done."""
         self.outcome, self.field, self.state = responses.code(error), error.field, error.state
         self.detail, self.order_ids = error.detail, error.touched
+        self.reason = why(error) if error.__cause__ else None
 
 
-LOGGED = ("request_id", "key_id", "command", "order_id", "strategy_id", "outcome", "field", "state")
+LOGGED = ("request_id", "key_id", "command", "order_id", "strategy_id", "outcome", "field", "state", "reason")
 """What of a trail stands in the log line."""
 
 
@@ -241,7 +244,8 @@ def _joined(results: Sequence[tuple[str, Outcome | OrderhookError]]) -> Outcome:
     if refused:
         account, error = min(refused, key=lambda it: not isinstance(it[1], TemporarilyUnavailableError))
         detail = f"{len(refused)} of {len(results)} accounts were refused. Account {account}: {error.detail}"
-        raise type(error)(detail, field=error.field, state=error.state, more={"results": told}, touched=touched)
+        joined = type(error)(detail, field=error.field, state=error.state, more={"results": told}, touched=touched)
+        raise joined from error.__cause__
     outcomes = [result for _, result in results if isinstance(result, Outcome)]
     fresh = [outcome for outcome in outcomes if not outcome.is_duplicate]
     return Outcome(

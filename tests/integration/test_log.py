@@ -1,11 +1,13 @@
 """One log line and one metric per request, with these names and nothing of the body."""
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.builders import ENTRY, event
 from tests.service import Service
+from tests.wire import Fault, answering, in_writes, lost_after_commit
 
 ALWAYS = {"level", "location", "message", "timestamp", "service", "status", "milliseconds", "request_id", "outcome"}
 
@@ -101,6 +103,39 @@ def test_an_alert_leaves_one_line_and_one_metric(
     }
     del metric["_aws"]
     assert metric == {"service": "orderhook", "outcome": expected["outcome"], "Alerts": [1.0]}
+
+
+@pytest.mark.parametrize(
+    ("fault", "command", "fields", "outcome", "reason"),
+    [
+        (
+            answering(400, "ThrottlingException", message="THE-MESSAGE"),
+            "CANCEL",
+            {"order_id": "order-1"},
+            "temporarily_unavailable",
+            "ThrottlingException",
+        ),
+        (
+            answering(500, "InternalServerError", message="THE-MESSAGE"),
+            "CANCEL",
+            {"order_id": "order-1", "account": "Sim101,Sim102"},
+            "temporarily_unavailable",
+            "InternalServerError",
+        ),
+        (lost_after_commit, "PLACE", ENTRY, "outcome_unknown", "ReadTimeoutError"),
+    ],
+    ids=["one account", "several accounts", "fate unknown"],
+)
+def test_the_line_says_what_kept_the_table_from_answering(
+    service: Service, fault: Fault, command: str, fields: dict[str, object], outcome: str, reason: str
+) -> None:
+    service.warm_up()
+    service.wire.always = in_writes(fault)
+    service.send(command, **fields)
+    written = service.output.take()
+    [line] = [line for text in written.splitlines() if (line := json.loads(text)).get("message") == "alert"]
+    assert (line["outcome"], line["reason"]) == (outcome, reason)
+    assert "THE-MESSAGE" not in written
 
 
 @pytest.mark.parametrize("body", ["key=wrong;command=CANCEL;order_id=order-1", "", "nonsense", None, b"\xff"])
