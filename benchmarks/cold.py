@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from itertools import permutations
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, cycle, permutations
 
 from benchmarks.report import Fact, Row
 from local import demo
@@ -20,34 +19,28 @@ def rows(book: OrderBook, stamp: Stamp, environment: Mapping[str, str]) -> Itera
     """Measure cold starts, the first CANCEL after them, and the sizes of what starts."""
     plain = artifact.plain()
     bare, built = artifact.bare(plain), artifact.built()
-    starts: dict[str, list[float]] = {"built": [], "bare": [], "plain": []}
+    functions = {
+        "built": (built, "webhook.handler"),
+        "bare": (bare, "bare.handler"),
+        "plain": (plain, "webhook.handler"),
+    }
+    starts: dict[str, list[float]] = {name: [] for name in functions}
     firsts, seconds = [], []
-    for turn in range(STARTS):
-        for order_id in _orders(turn):
-            book.place(stamp, order(stamp, order_id))
-
-    def start_built(turn: int) -> None:
-        with emulator.running(built, "webhook.handler", environment) as function:
-            for order_id in _orders(turn):
-                answer = function.invoke(event(f"key={demo.KEY};command=CANCEL;order_id={order_id};"))
-                if json.loads(answer["body"]).get("status") != "cancelled":
-                    raise RuntimeError(f"Not cancelled: {answer}")
-            starts["built"].append(function.init_milliseconds)
-            first, second = durations(function.log)
-        firsts.append(first)
-        seconds.append(second)
-
-    def start_bare(_: int) -> None:
-        starts["bare"].append(_start(bare, "bare.handler", environment))
-
-    def start_plain(_: int) -> None:
-        starts["plain"].append(_start(plain, "webhook.handler", environment))
-
-    ways = list(permutations([start_built, start_bare, start_plain]))
-    for turn in range(STARTS):
-        # What ran before leaves its traces in the caches, so each comes after each of the others.
-        for start in ways[turn % len(ways)]:
-            start(turn)
+    pairs = [(f"cold-{turn}-first", f"cold-{turn}-second") for turn in range(STARTS)]
+    for order_id in chain(*pairs):
+        book.place(stamp, order(stamp, order_id))
+    # What ran before leaves its traces in the caches, so each comes after each of the others.
+    for pair, names in zip(pairs, cycle(permutations(functions)), strict=False):
+        for name in names:
+            with emulator.running(*functions[name], environment) as function:
+                if name == "built":
+                    _cancel(function, pair)
+                    first, second = durations(function.log)
+                    firsts.append(first)
+                    seconds.append(second)
+                else:
+                    function.invoke({})
+                starts[name].append(function.init_milliseconds)
     yield Row(
         "cold start: INIT of the artifact",
         "a client alone, compiled",
@@ -62,14 +55,11 @@ def rows(book: OrderBook, stamp: Stamp, environment: Mapping[str, str]) -> Itera
     yield Fact("artifact, zipped", "the plain artifact", "≤ 0.35", sizes, small <= 0.35 * large)
 
 
-def _start(folder: Path, handler: str, environment: Mapping[str, str]) -> float:
-    with emulator.running(folder, handler, environment) as function:
-        function.invoke({})
-        return function.init_milliseconds
-
-
-def _orders(turn: int) -> list[str]:
-    return [f"cold-{turn}-first", f"cold-{turn}-second"]
+def _cancel(function: emulator.Function, order_ids: Iterable[str]) -> None:
+    for order_id in order_ids:
+        answer = function.invoke(event(f"key={demo.KEY};command=CANCEL;order_id={order_id};"))
+        if json.loads(answer["body"]).get("status") != "cancelled":
+            raise RuntimeError(f"Not cancelled: {answer}")
 
 
 def durations(log: str) -> list[float]:
