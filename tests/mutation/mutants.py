@@ -107,13 +107,11 @@ class _Finder(cst.CSTVisitor):
         self.found: list[tuple[str, cst.FunctionDef | None, str | None, cst.CSTNode, cst.CSTNode]] = []
         self._names: list[str] = []
         self._functions: list[tuple[cst.FunctionDef, str]] = []
-        self._ends: list[cst.CSTNode] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         self._names += _name_of(node)
-        if isinstance(node, cst.FunctionDef):
-            self._ends.append(node.body.body[-1])
-        nothing_to_change = _is_for_tools(node) or (node in self._ends and _returns_none(node))
+        is_end = bool(self._functions) and node is self._functions[-1][0].body.body[-1]
+        nothing_to_change = _is_for_tools(node) or (is_end and _returns_none(node))
         looked_into = not isinstance(node, _NOT_LOOKED_INTO) and not nothing_to_change
         if looked_into:
             place = ".".join(self._names) or "module"
