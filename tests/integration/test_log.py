@@ -133,7 +133,7 @@ def test_the_line_says_what_kept_the_table_from_answering(
     service.wire.always = in_writes(fault)
     service.send(command, **fields)
     written = service.output.take()
-    [line] = [line for text in written.splitlines() if (line := json.loads(text)).get("message") == "alert"]
+    line, _ = map(json.loads, written.splitlines())
     assert (line["outcome"], line["reason"]) == (outcome, reason)
     assert "THE-MESSAGE" not in written
 
