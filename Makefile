@@ -40,19 +40,19 @@ test-engine: .venv ## Run the service's tests, races and faults on DynamoDB Loca
 
 .PHONY: prove
 prove: .venv ## Race 100,000 operations, compare the book with a model of it, send a million odd payloads (half an hour)
-	.venv/bin/python -m tests.prove $(ARGS)
+	.venv/bin/python -m verification $(ARGS)
 
 .PHONY: mutate
 mutate: .venv ## Break the code in every small way: types or tests must notice, or it is listed (ARGS=commands.cancel)
-	.venv/bin/python -m tests.mutation $(ARGS)
+	.venv/bin/python -m verification.mutation $(ARGS)
 
 .PHONY: test-runtime
 test-runtime: .venv .venv-sam ## Run the built artifact under Lambda's runtime client and emulator, without a container
 	.venv/bin/pytest tests/runtime $(ARGS)
 
 .PHONY: bench
-bench: .venv .venv-sam ## Measure cold start, warm cancels, size and requests, and write benchmarks/RESULTS.md
-	.venv/bin/python -m benchmarks $(ARGS)
+bench: .venv .venv-sam ## Measure cold start, warm cancels, size and requests, and write verification/bench/RESULTS.md
+	.venv/bin/python -m verification.bench $(ARGS)
 
 .PHONY: format
 format: .venv ## Format the code, and repair what ruff can
@@ -61,7 +61,7 @@ format: .venv ## Format the code, and repair what ruff can
 
 .PHONY: docs
 docs: .venv ## Write docs/errors.md from the code's table of answers
-	.venv/bin/python -m local.reference
+	.venv/bin/python -m orderhook.reference
 
 .PHONY: lock
 lock: $(filter $(own_uv),$(UV)) ## Update uv.lock after a change of pyproject.toml, and functions/requirements.txt with it

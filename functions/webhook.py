@@ -25,11 +25,10 @@ from orderhook.stack import call_roomily
 for _module in ("aws_lambda_powertools", "orderhook.commands"):
     call_roomily(import_module, _module)
 
-from orderhook import commands, execution, journal, payload, responses
-from orderhook.alerts import AlertLog, as_sent, id_prefix
-from orderhook.book import OrderBook
-from orderhook.controls import Controls
-from orderhook.deadline import DeadlineError, call_until
+from orderhook import commands, payload, pipeline, responses, telemetry
+from orderhook.aws.clients import connect, may_have_written, time_budget
+from orderhook.aws.deadline import DeadlineError, call_until
+from orderhook.aws.deferred import Deferred
 from orderhook.errors import (
     DuplicateFieldError,
     InvalidSecretKeyError,
@@ -40,13 +39,14 @@ from orderhook.errors import (
     SourceNotAllowedError,
     TemporarilyUnavailableError,
 )
-from orderhook.execution import Desk, Trail
 from orderhook.keys import Key, KeyRing, holds_key
-from orderhook.later import Later
-from orderhook.orders import Stamp
+from orderhook.orders import Provenance
+from orderhook.pipeline import RequestFacts, Services
 from orderhook.responses import Response
 from orderhook.settings import Settings
-from orderhook.wire import connect, may_have_written, time_budget
+from orderhook.store.alert_log import AlertLog, as_sent, id_prefix
+from orderhook.store.book import OrderBook
+from orderhook.store.controls import Controls
 
 BUDGET_SECONDS = 2.2
 """TradingView gives up after 3 s; what is left is for the way there and back."""
@@ -58,7 +58,7 @@ _client = call_roomily(connect)
 book = OrderBook(_client, settings.table, settings.retention)
 alerts = AlertLog(_client, settings.table, settings.alert_retention)
 controls = Controls(_client, settings.table)
-later = Later(settings.later) if settings.later else None
+later = Deferred(settings.later) if settings.later else None
 keyring = KeyRing(book.key, settings.key_cache_seconds)
 call_roomily(commands.load, commands.COMMANDS if settings.starts_ahead else ["CANCEL"])
 
@@ -74,7 +74,7 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
     """
     started, now = time.monotonic(), datetime.now(UTC)
     # Not API Gateway's id, which a replayed event brings along: two runs are two requests. Sorts by time.
-    trail = Trail(request_id=f"{id_prefix(now)}{secrets.token_hex(10)}")
+    trail = RequestFacts(request_id=f"{id_prefix(now)}{secrets.token_hex(10)}")
     deadline = started + BUDGET_SECONDS - _age(event, now)
     with time_budget(deadline):
         try:
@@ -82,28 +82,28 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
             response = call_until(deadline, _answer, event, now, trail)
         except DeadlineError:
             response = _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
-        _record(trail, now, response["statusCode"], journal.milliseconds_since(started), deadline)
-    journal.log(trail, response["statusCode"], journal.milliseconds_since(started))
+        _record(trail, now, response["statusCode"], telemetry.milliseconds_since(started), deadline)
+    telemetry.log(trail, response["statusCode"], telemetry.milliseconds_since(started))
     return response
 
 
-def _answer(event: Mapping[str, Any], now: datetime, trail: Trail) -> Response:
+def _answer(event: Mapping[str, Any], now: datetime, trail: RequestFacts) -> Response:
     try:
         pairs, key = _authenticate(event, trail)
-        alert = execution.read(payload.read_fields(pairs), key, trail)
-        stamp = Stamp(key.trader, key.key_id, trail.request_id, now)
-        outcome = execution.carry_out(alert, Desk(book, controls, later), stamp)
+        alert = pipeline.read(payload.read_fields(pairs), key, trail)
+        provenance = Provenance(key.trader, key.key_id, trail.request_id, now)
+        outcome = pipeline.carry_out(alert, Services(book, controls, later), provenance)
     except OrderhookError as error:
         return _refuse(error, trail)
     except Exception as defect:
-        journal.report(defect, trail.request_id)
+        telemetry.report(defect, trail.request_id)
         return _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
     trail.note_success(outcome)
     warnings = [responses.ignored_field(str(trail.command), name) for name in alert.ignored]
     return responses.success(outcome, warnings, trail.request_id)
 
 
-def _refuse(error: OrderhookError, trail: Trail) -> Response:
+def _refuse(error: OrderhookError, trail: RequestFacts) -> Response:
     if isinstance(error, TemporarilyUnavailableError) and not trail.repeatable and may_have_written():
         cause = error.__cause__
         error = OutcomeUnknownError(
@@ -114,7 +114,7 @@ def _refuse(error: OrderhookError, trail: Trail) -> Response:
     return responses.refusal(error, trail.request_id)
 
 
-def _authenticate(event: Mapping[str, Any], trail: Trail) -> tuple[list[payload.Pair], Key]:
+def _authenticate(event: Mapping[str, Any], trail: RequestFacts) -> tuple[list[payload.Pair], Key]:
     """Return the pairs without the key, and whose they are. What comes after this sees no secret."""
     # An event is whatever JSON says: a lone surrogate could not be recorded.
     trail.source = str(_at(event, "requestContext", "http", "sourceIp")).encode(errors="replace").decode()
@@ -161,8 +161,8 @@ def _at(event: object, *path: str) -> object:
     return event
 
 
-def _record(trail: Trail, now: datetime, status: int, milliseconds: float, deadline: float) -> None:
+def _record(trail: RequestFacts, now: datetime, status: int, milliseconds: float, deadline: float) -> None:
     """Leave the record of an authenticated alert; of any other it is not known whose it is."""
     if trail.key is not None:
-        made = execution.record(trail, trail.key, now, status=status, milliseconds=milliseconds)
-        journal.record(alerts, made, trail, deadline)
+        made = pipeline.record(trail, trail.key, now, status=status, milliseconds=milliseconds)
+        telemetry.record(alerts, made, trail, deadline)

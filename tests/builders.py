@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from orderhook.orders import Bracket, Order, OrderState, Stamp, Template
+from orderhook.orders import Bracket, Order, OrderState, Provenance, Template
 
 EVENTS = Path(__file__).parents[1] / "events"
 
@@ -58,11 +58,11 @@ ENTRY: Mapping[str, object] = {
 """The fields of a PLACE but for its ids."""
 
 
-def stamp(trader: str, request_id: str) -> Stamp:
-    return Stamp(trader, "arranged", request_id, datetime.now(UTC))
+def provenance(trader: str, request_id: str) -> Provenance:
+    return Provenance(trader, "arranged", request_id, datetime.now(UTC))
 
 
-def order(signed: Stamp, order_id: str, **changes: Any) -> Order:
+def order(signed: Provenance, order_id: str, **changes: Any) -> Order:
     """Return an order for five contracts that has just been written down."""
     state = OrderState.INITIALIZED
     event = signed.event(state)

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 import webhook
-from orderhook import book, items
-from orderhook.book import OrderBook, Written
-from orderhook.commands import sweep
+from orderhook.commands import cancel_many
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.place import Place
-from orderhook.orders import BEING_CANCELLED, CANCELLABLE, OrderState, Stamp, Strategy, sources
+from orderhook.orders import BEING_CANCELLED, CANCELLABLE, OrderState, Provenance, Strategy, sources
+from orderhook.store import book, items
+from orderhook.store.book import OrderBook, WriteResult
 
 Patch = pytest.MonkeyPatch
 Defect = Callable[[Patch], None]
@@ -28,19 +28,19 @@ def a_condition_that_only_knows_filled(patch: Patch) -> None:
 
 
 def a_read_that_decides_a_later_write(patch: Patch) -> None:
-    def cancel(self: OrderBook, stamp: Stamp, order_id: str, _: str | None = None) -> Written:
-        order = self.order(stamp.trader, order_id)
+    def cancel(self: OrderBook, provenance: Provenance, order_id: str, _: str | None = None) -> WriteResult:
+        order = self.order(provenance.trader, order_id)
         if order is None or order.state not in CANCELLABLE:
-            return Written(order, done=False)
+            return WriteResult(order, done=False)
         time.sleep(0.005)
-        self._move(stamp, order_id, OrderState.CANCELLED, "attribute_exists(#state)", {}, "")
-        return Written(order, done=True)
+        self._move(provenance, order_id, OrderState.CANCELLED, "attribute_exists(#state)", {}, "")
+        return WriteResult(order, done=True)
 
     patch.setattr(OrderBook, "cancel", cancel)
 
 
 def an_own_write_taken_for_anothers(patch: Patch) -> None:
-    patch.setattr(book, "_met", lambda order, _: Written(order, done=False))
+    patch.setattr(book, "_met", lambda order, _: WriteResult(order, done=False))
 
 
 def a_name_that_leads_to_a_stale_order(patch: Patch) -> None:
@@ -59,8 +59,8 @@ def a_key_remembered_for_too_long(patch: Patch) -> None:
 def a_cancel_that_forgets_what_was_filled(patch: Patch) -> None:
     changes = book._changes
 
-    def forgetful(stamp: Stamp, state: OrderState, *rest: Any) -> Any:
-        text, values = changes(stamp, state, *rest)
+    def forgetful(provenance: Provenance, state: OrderState, *rest: Any) -> Any:
+        text, values = changes(provenance, state, *rest)
         if state != OrderState.CANCELLED or "#filled = :filled" in text:
             return text, values
         return text.replace("SET ", "SET #filled = :zero, ", 1), values | {":zero": {"N": "0"}}
@@ -89,9 +89,9 @@ def a_place_that_takes_every_order_for_its_own(patch: Patch) -> None:
 
 
 def an_answer_before_the_write(patch: Patch) -> None:
-    def cancel(self: OrderBook, stamp: Stamp, order_id: str, _: str | None = None) -> Written:
-        order = self.order(stamp.trader, order_id)
-        return Written(order, done=order is not None and order.state in CANCELLABLE)
+    def cancel(self: OrderBook, provenance: Provenance, order_id: str, _: str | None = None) -> WriteResult:
+        order = self.order(provenance.trader, order_id)
+        return WriteResult(order, done=order is not None and order.state in CANCELLABLE)
 
     patch.setattr(OrderBook, "cancel", cancel)
 
@@ -99,8 +99,10 @@ def an_answer_before_the_write(patch: Patch) -> None:
 def a_change_below_what_is_filled(patch: Patch) -> None:
     update = OrderBook._update
 
-    def unbounded(self: OrderBook, stamp: Stamp, order_id: str, text: str, condition: str, values: Any) -> Written:
-        return update(self, stamp, order_id, text, condition.replace(" AND #filled <= :qty", ""), values)
+    def unbounded(
+        self: OrderBook, provenance: Provenance, order_id: str, text: str, condition: str, values: Any
+    ) -> WriteResult:
+        return update(self, provenance, order_id, text, condition.replace(" AND #filled <= :qty", ""), values)
 
     patch.setattr(OrderBook, "_update", unbounded)
 
@@ -108,7 +110,7 @@ def a_change_below_what_is_filled(patch: Patch) -> None:
 def a_replacement_of_what_is_finished(patch: Patch) -> None:
     transact = OrderBook._transact
 
-    def careless(self: OrderBook, stamp: Stamp, first: list[Any], *rest: Any, **more: Any) -> Any:
+    def careless(self: OrderBook, provenance: Provenance, first: list[Any], *rest: Any, **more: Any) -> Any:
         for part in first:
             if "Update" in part and ":replaced_by" in part["Update"]["ExpressionAttributeValues"]:
                 part["Update"]["ConditionExpression"] = "attribute_exists(#state)"
@@ -116,13 +118,13 @@ def a_replacement_of_what_is_finished(patch: Patch) -> None:
                 part["Update"]["ExpressionAttributeValues"] = {
                     name: value for name, value in values.items() if not re.fullmatch(r":state\d+", name)
                 }
-        return transact(self, stamp, first, *rest, **more)
+        return transact(self, provenance, first, *rest, **more)
 
     patch.setattr(OrderBook, "_transact", careless)
 
 
 def a_sweep_that_answers_without_writing(patch: Patch) -> None:
-    patch.setattr(sweep, "_cancel", lambda *_: "cancelled")
+    patch.setattr(cancel_many, "_cancel", lambda *_: "cancelled")
 
 
 def a_sweep_beyond_its_account(patch: Patch) -> None:
@@ -135,8 +137,8 @@ def a_sweep_beyond_its_account(patch: Patch) -> None:
 
 
 def a_strategy_that_is_closed_in_words_alone(patch: Patch) -> None:
-    def close(self: OrderBook, stamp: Stamp, strategy_id: str) -> tuple[Strategy | None, bool]:
-        return self.strategy(stamp.trader, strategy_id), True
+    def close(self: OrderBook, provenance: Provenance, strategy_id: str) -> tuple[Strategy | None, bool]:
+        return self.strategy(provenance.trader, strategy_id), True
 
     patch.setattr(OrderBook, "close_strategy", close)
 
@@ -144,11 +146,11 @@ def a_strategy_that_is_closed_in_words_alone(patch: Patch) -> None:
 def a_close_after_the_cancels(patch: Patch) -> None:
     close = OrderBook.close_strategy
 
-    def late(self: OrderBook, stamp: Stamp, strategy_id: str) -> tuple[Strategy | None, bool]:
-        strategy = self.strategy(stamp.trader, strategy_id)
+    def late(self: OrderBook, provenance: Provenance, strategy_id: str) -> tuple[Strategy | None, bool]:
+        strategy = self.strategy(provenance.trader, strategy_id)
         if strategy:
-            sweep.cancel_all(self, stamp, self.open_order_ids(stamp.trader, strategy_id=strategy_id))
-        return close(self, stamp, strategy_id)
+            cancel_many.cancel_many(self, provenance, self.open_order_ids(provenance.trader, strategy_id=strategy_id))
+        return close(self, provenance, strategy_id)
 
     patch.setattr(OrderBook, "close_strategy", late)
 
@@ -156,8 +158,10 @@ def a_close_after_the_cancels(patch: Patch) -> None:
 def a_change_that_leaves_the_offset(patch: Patch) -> None:
     update = OrderBook._update
 
-    def keep(self: OrderBook, stamp: Stamp, order_id: str, text: str, condition: str, values: Any) -> Written:
-        return update(self, stamp, order_id, text.removesuffix(" REMOVE #offset"), condition, values)
+    def keep(
+        self: OrderBook, provenance: Provenance, order_id: str, text: str, condition: str, values: Any
+    ) -> WriteResult:
+        return update(self, provenance, order_id, text.removesuffix(" REMOVE #offset"), condition, values)
 
     patch.setattr(OrderBook, "_update", keep)
 
@@ -165,9 +169,9 @@ def a_change_that_leaves_the_offset(patch: Patch) -> None:
 def a_replacement_beside_the_order(patch: Patch) -> None:
     transact = OrderBook._transact
 
-    def additional(self: OrderBook, stamp: Stamp, first: list[Any], *rest: Any, **_: Any) -> Any:
+    def additional(self: OrderBook, provenance: Provenance, first: list[Any], *rest: Any, **_: Any) -> Any:
         kept = [part for part in first if ":replaced_by" not in part.get("Update", {}).get("UpdateExpression", "")]
-        return transact(self, stamp, kept, *rest)
+        return transact(self, provenance, kept, *rest)
 
     patch.setattr(OrderBook, "_transact", additional)
 

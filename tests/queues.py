@@ -14,10 +14,10 @@ from moto.core.utils import unix_time_millis
 from moto.scheduler.models import scheduler_backends
 from moto.sqs.models import sqs_backends
 
-from local.embedded import one_request_at_a_time
-from local.later import create_queue
-from orderhook.settings import LaterSettings
-from orderhook.wire import connect
+from cli.aws.moto import one_request_at_a_time
+from cli.aws.scheduler import create_queue
+from orderhook.aws.clients import connect
+from orderhook.settings import DeferredSettings
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -29,7 +29,7 @@ NAME = "orderhook"
 class Queue:
     """What is done later lies here; time passes only when a test says so."""
 
-    settings: LaterSettings
+    settings: DeferredSettings
     passed: timedelta = timedelta()
     _clients: dict[str, "BaseClient"] = field(default_factory=dict)
 

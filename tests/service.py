@@ -12,19 +12,20 @@ from uuid import uuid4
 
 import pytest
 
-import delayed
+import deferred
 import webhook
-from local.later import Courier
-from orderhook import items, journal, keys
-from orderhook import later as later_module
-from orderhook.alerts import AlertLog, AlertRecord
-from orderhook.book import OrderBook
-from orderhook.controls import Controls
+from cli.aws.scheduler import LocalScheduler
+from orderhook import keys, telemetry
+from orderhook.aws import deferred as deferred_module
+from orderhook.aws.clients import connect
+from orderhook.aws.deferred import Deferred
 from orderhook.keys import KeyRing
-from orderhook.later import Later
 from orderhook.orders import OrderState, Strategy, StrategyState
-from orderhook.wire import connect
-from tests.builders import ENTRY, Event, alert, event, order, stamp
+from orderhook.store import items
+from orderhook.store.alert_log import AlertLog, AlertRecord
+from orderhook.store.book import OrderBook
+from orderhook.store.controls import Controls
+from tests.builders import ENTRY, Event, alert, event, order, provenance
 from tests.queues import Queue
 from tests.wire import Deliver, Wire
 
@@ -99,7 +100,7 @@ class Output:
     def __init__(self, take: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
         """Take what was written with `take`."""
         self.take = take
-        monkeypatch.setattr(journal.logger.registered_handler, "stream", _Stdout())
+        monkeypatch.setattr(telemetry.logger.registered_handler, "stream", _Stdout())
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.take().splitlines()]
@@ -126,10 +127,10 @@ class Service:
         self.work_on(self.wired_book)
         self.alerts = AlertLog(table.client, table.name, ALERT_RETENTION)
         self.record_in(AlertLog(table.handlers_client, table.name, ALERT_RETENTION))
-        monkeypatch.setattr(later_module, "connect", self._client_of_later)
-        self.later = Later(queue.settings)
+        monkeypatch.setattr(deferred_module, "connect", self._client_of_later)
+        self.later = Deferred(queue.settings)
         self.do_later_with(self.later)
-        self.courier = Courier(delayed.handler, queue.settings)
+        self.courier = LocalScheduler(deferred.handler, queue.settings)
         self.take_time()
 
     def _client_of_later(self, service: str) -> object:
@@ -137,10 +138,10 @@ class Service:
         self.wire.watch(client, self.queue.deliver)
         return client
 
-    def do_later_with(self, later: Later | None) -> None:
+    def do_later_with(self, later: Deferred | None) -> None:
         """Have the handlers put off with this what is to be done later; None is a deployment without a queue."""
         self.monkeypatch.setattr(webhook, "later", later)
-        self.monkeypatch.setattr(delayed, "later", later)
+        self.monkeypatch.setattr(deferred, "later", later)
 
     def pass_time(self, seconds: float) -> None:
         """Have the queue and the schedules be so much later, and done what is due then."""
@@ -150,7 +151,7 @@ class Service:
     def take_time(self) -> None:
         """Have the handlers answer when they can: a busy machine is not a slow table."""
         self.monkeypatch.setattr(webhook, "BUDGET_SECONDS", 30)
-        self.monkeypatch.setattr(delayed, "BUDGET_SECONDS", 30)
+        self.monkeypatch.setattr(deferred, "BUDGET_SECONDS", 30)
 
     def keep_time(self) -> None:
         """Have the handler answer as soon as it must."""
@@ -160,18 +161,18 @@ class Service:
         """Have the handler work on this book and the controls in its table, with an empty cache of keys."""
         self.write_to(book)
         self.monkeypatch.setattr(webhook, "controls", Controls(book._client, book._table))
-        self.monkeypatch.setattr(delayed, "controls", Controls(book._client, book._table))
+        self.monkeypatch.setattr(deferred, "controls", Controls(book._client, book._table))
         self.monkeypatch.setattr(webhook, "keyring", KeyRing(book.key, key_cache_seconds))
 
     def write_to(self, book: OrderBook) -> None:
         """Have the handler write orders to this book, and know the keys and the controls that it knows."""
         self.monkeypatch.setattr(webhook, "book", book)
-        self.monkeypatch.setattr(delayed, "book", book)
+        self.monkeypatch.setattr(deferred, "book", book)
 
     def record_in(self, log: AlertLog) -> None:
         """Have the handler leave its records of alerts here."""
         self.monkeypatch.setattr(webhook, "alerts", log)
-        self.monkeypatch.setattr(delayed, "alerts", log)
+        self.monkeypatch.setattr(deferred, "alerts", log)
 
     def allow_sources(self, *networks: str) -> None:
         allowed = tuple(map(ip_network, networks))
@@ -224,13 +225,13 @@ class Service:
 
     def have_order(self, state: str, order_id: str = "order-1", *, filled: int | None = None) -> None:
         """Have the book hold an order in this state, as it would get there."""
-        placed = stamp(self.trader, f"place-{order_id}")
+        placed = provenance(self.trader, f"place-{order_id}")
         assert self.book.place(placed, order(placed, order_id)).done
         self._bring_to(state, order_id, filled)
 
     def have_strategy(self, state: str, name: str, order_id: str = "order-1", *, filled: int | None = None) -> None:
         """Have the book hold strategy-1, in which `name` is an order in this state."""
-        placed = stamp(self.trader, f"place-{order_id}")
+        placed = provenance(self.trader, f"place-{order_id}")
         strategy = Strategy(
             strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", state=StrategyState.ACTIVE
         )
@@ -241,10 +242,10 @@ class Service:
     def fill(self, order_id: str, filled: int) -> None:
         """Have a venue report that so much of a working order for five is filled."""
         state = OrderState.FILLED if filled == 5 else OrderState.PART_FILLED
-        assert self.book.report(stamp(self.trader, f"fill-{order_id}"), order_id, state, filled).done
+        assert self.book.report(provenance(self.trader, f"fill-{order_id}"), order_id, state, filled).done
 
     def _bring_to(self, state: str, order_id: str, filled: int | None) -> None:
-        later = stamp(self.trader, f"{state}-{order_id}")
+        later = provenance(self.trader, f"{state}-{order_id}")
         if state == OrderState.CANCELLED:
             assert self.book.cancel(later, order_id).done
         elif state != OrderState.INITIALIZED:

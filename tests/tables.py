@@ -13,11 +13,11 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
 
-from local import demo
-from local.embedded import one_request_at_a_time
-from local.table import create_table
-from orderhook.book import OrderBook
-from orderhook.wire import connect
+from cli.aws import demo
+from cli.aws.moto import one_request_at_a_time
+from cli.aws.table import create_table
+from orderhook.aws.clients import connect
+from orderhook.store.book import OrderBook
 from tests.service import RETENTION, Item, Table
 
 if TYPE_CHECKING:

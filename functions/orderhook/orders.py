@@ -137,7 +137,7 @@ class Event(NamedTuple):
     """The fields that took a value, and which: all of them when the order was placed, then those of each CHANGE."""
 
 
-class Stamp(NamedTuple):
+class Provenance(NamedTuple):
     """Sign a write: whose it is, by which key, in which request, when."""
 
     trader: str

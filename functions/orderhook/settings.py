@@ -8,7 +8,7 @@ from typing import NamedTuple
 _AHEAD = {"provisioned-concurrency", "snap-start"}
 
 
-class LaterSettings(NamedTuple):
+class DeferredSettings(NamedTuple):
     """Where the work goes that is done later."""
 
     queue_url: str
@@ -30,7 +30,7 @@ class Settings(NamedTuple):
     allowed_sources: tuple[IPv4Network | IPv6Network, ...]
     starts_ahead: bool = False
     """Whether Lambda starts the function before any alert, so that none waits for it."""
-    later: LaterSettings | None = None
+    later: DeferredSettings | None = None
     """None in a deployment without a queue: nothing can be done later there."""
 
     @classmethod
@@ -67,15 +67,15 @@ class Settings(NamedTuple):
         return any(source in network for network in self.allowed_sources)
 
 
-def _later(environment: Mapping[str, str]) -> LaterSettings | None:
-    names = {name: f"ORDERHOOK_{name.upper()}" for name in LaterSettings._fields}
+def _later(environment: Mapping[str, str]) -> DeferredSettings | None:
+    names = {name: f"ORDERHOOK_{name.upper()}" for name in DeferredSettings._fields}
     values = {name: environment.get(variable, "") for name, variable in names.items()}
     missing = [names[name] for name, value in values.items() if not value]
     if missing and len(missing) < len(names):
         raise ValueError(
             f"{', '.join(missing)} must be set too; leave all of {', '.join(names.values())} empty or none"
         )
-    return None if missing else LaterSettings(**values)
+    return None if missing else DeferredSettings(**values)
 
 
 def _number(environment: Mapping[str, str], name: str, *, default: str, low: int, high: int) -> float:

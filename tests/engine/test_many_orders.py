@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Any
 
-from orderhook import items
 from orderhook.orders import OrderState
-from tests.builders import order, stamp
+from orderhook.store import items
+from tests.builders import order, provenance
 from tests.service import Answer, Service
 
 MANY = 500
@@ -23,7 +23,7 @@ def test_five_hundred_working_orders_are_cancelled_in_time(service: Service) -> 
 
 def sweep(service: Service, account: str) -> Answer:
     """Have five hundred orders work in this account, cancel them by one alert, and see that it is true what it says."""
-    placed = stamp(service.trader, "placed")
+    placed = provenance(service.trader, "placed")
     order_ids = [f"{account}-{number:03}" for number in range(MANY)]
     working = (order(placed, order_id, account=account, state=OrderState.WORKING) for order_id in order_ids)
     write(service, [{"PutRequest": {"Item": items.order_item(placed, each)}} for each in working])

@@ -10,11 +10,11 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from tests.defects import OF_MORE_COMMANDS, SEEDED, Defect, Patch
-from tests.history.linearizability import contradictions
-from tests.history.order import Command, one_order
-from tests.prove import play
 from tests.service import Service
 from tests.wire import Deliver, Fault, lost_after_commit
+from verification.histories.linearizability import contradictions
+from verification.histories.order import Command, one_order
+from verification.races import play
 
 ROUNDS = 6
 REMEMBERED_SECONDS = 0.3

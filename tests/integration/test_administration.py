@@ -7,10 +7,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orderhook import keys
-from orderhook.book import OrderBook
 from orderhook.keys import Key
 from orderhook.orders import StrategyState
-from tests.builders import stamp, template
+from orderhook.store.book import OrderBook
+from tests.builders import provenance, template
 from tests.service import Service
 from tests.wire import answering
 
@@ -37,7 +37,7 @@ def test_orders_are_listed_by_id_and_the_open_ones_alone(service: Service) -> No
 def test_strategies_are_listed_by_id(service: Service) -> None:
     for strategy_id in ("second", "first"):
         service.place(f"of-{strategy_id}", strategy_id=strategy_id)
-    service.book.close_strategy(stamp(service.trader, "closing"), "first")
+    service.book.close_strategy(provenance(service.trader, "closing"), "first")
     listed = list(service.book.strategies(service.trader))
     assert [(found.strategy_id, found.state) for found in listed] == [
         ("first", StrategyState.CLOSED),

@@ -10,8 +10,8 @@ from hypothesis.errors import Flaky
 
 from tests import defects
 from tests.defects import Defect
-from tests.prove import book_machine
 from tests.service import Service
+from verification.model import machine
 
 RUNS, STEPS = 12, 30
 
@@ -21,7 +21,7 @@ NOT_STEP_BY_STEP = {defects.a_read_that_decides_a_later_write, defects.a_key_rem
 
 def test_the_book_does_what_its_model_says(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     tally: Counter[str] = Counter()
-    book_machine.run(service, monkeypatch, tally, max_examples=RUNS, stateful_step_count=STEPS)
+    machine.run(service, monkeypatch, tally, max_examples=RUNS, stateful_step_count=STEPS)
     assert tally["steps"] > RUNS
     assert tally["CANCEL cancelled"]
 
@@ -34,7 +34,7 @@ def test_the_model_notices(defect: Defect, service: Service, monkeypatch: pytest
     defect(monkeypatch)
     # A defect that remembers what it did may hide when the same steps are taken again.
     with pytest.raises((AssertionError, Flaky)), open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
-        book_machine.run(
+        machine.run(
             service,
             monkeypatch,
             Counter(),

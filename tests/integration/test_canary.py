@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from local import demo
+from cli.aws import demo
 from tests.builders import ENTRY, EVENTS, alert, event, event_named, refused, template
 from tests.service import Answer, Service
 from tests.wire import Fault, answering, in_writes, lost_after_commit

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from orderhook import items
 from orderhook.orders import OrderState
-from tests.builders import refused, stamp
+from orderhook.store import items
+from tests.builders import provenance, refused
 from tests.service import RETENTION, Item, Service
 from tests.wire import lost_after_commit, lost_before_commit, overtaken
 
@@ -188,7 +188,7 @@ def test_a_cancel_whose_answer_was_lost_tells_the_fill_that_it_met_not_the_one_t
     service.warm_up()
 
     def fill() -> None:
-        assert service.book.report(stamp(service.trader, "late-fill"), "order-1", OrderState.FILLED, 5).done
+        assert service.book.report(provenance(service.trader, "late-fill"), "order-1", OrderState.FILLED, 5).done
 
     service.wire.fault_at("UpdateItem", overtaken(fill))
     answer = service.cancel("order-1")
@@ -331,7 +331,7 @@ def test_a_refused_cancel_writes_nothing_anywhere(service: Service) -> None:
 def test_a_fill_that_overtook_the_cancel_is_recorded_and_a_late_duplicate_does_not_undo_it(service: Service) -> None:
     service.have_order("Working")
     service.cancel("order-1")
-    reported = stamp(service.trader, "late-fill")
+    reported = provenance(service.trader, "late-fill")
     assert service.book.report(reported, "order-1", OrderState.FILLED, 5).done
     before = service.item()
     assert service.cancel("order-1").word == "order_already_terminal"

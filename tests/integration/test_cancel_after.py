@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from orderhook.aws.deferred import TimedCancel
 from orderhook.commands.cancel import cancel_overdue
 from orderhook.errors import OrderAlreadyTerminalError, OrderNotFoundError
-from orderhook.later import TimedCancel
 from orderhook.orders import timestamp
-from tests.builders import ENTRY, refused, stamp
+from tests.builders import ENTRY, provenance, refused
 from tests.service import Service
 from tests.wire import (
     Died,
@@ -235,7 +235,7 @@ def test_an_order_that_is_finished_by_then_is_left_as_it_is(service: Service, st
 
 
 def test_the_refusals_say_what_became_of_the_order(service: Service) -> None:
-    late = stamp(service.trader, "late")
+    late = provenance(service.trader, "late")
     with pytest.raises(OrderNotFoundError) as unknown:
         cancel_overdue(service.book, late, "order-1", "content")
     assert (unknown.value.field, unknown.value.detail) == (

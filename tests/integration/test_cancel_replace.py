@@ -7,11 +7,12 @@ from itertools import product
 
 import pytest
 
-from orderhook import commands, items
+from orderhook import commands
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.errors import DuplicateOrderIdError
 from orderhook.orders import OrderState
-from tests.builders import ENTRY, refused, stamp, template
+from orderhook.store import items
+from tests.builders import ENTRY, provenance, refused, template
 from tests.integration.test_cancel import (
     CANCELLABLE,
     CANCELLED_ALREADY,
@@ -54,7 +55,7 @@ def command(order_id: str, **changes: object) -> commands.Command:
 
 def run(service: Service, request_id: str, given: commands.Command) -> Callable[[], object]:
     """Return what carries the command out for the same trader, in a request of its own."""
-    return lambda: given.run(service.book, stamp(service.trader, request_id))
+    return lambda: given.run(service.book, provenance(service.trader, request_id))
 
 
 def plainly(service: Service, order_id: str) -> Item:
@@ -493,7 +494,7 @@ def test_a_replacement_whose_answer_was_lost_and_whose_order_is_cancelled_since_
     service.warm_up()
 
     def cancel() -> None:
-        assert service.book.cancel(stamp(service.trader, "later"), "order-1:2").done
+        assert service.book.cancel(provenance(service.trader, "later"), "order-1:2").done
 
     service.wire.fault_at("TransactWriteItems", overtaken(cancel))
     answer = replace(service)
@@ -539,7 +540,7 @@ def test_an_order_that_is_cancelled_first_is_not_replaced(service: Service) -> N
     service.place("order-1")
     service.warm_up()
     service.wire.fault_at(
-        "TransactWriteItems", preceded(lambda: service.book.cancel(stamp(service.trader, "first"), "order-1"))
+        "TransactWriteItems", preceded(lambda: service.book.cancel(provenance(service.trader, "first"), "order-1"))
     )
     assert replace(service).word == "order_already_terminal"
     assert orders_of(service) == [("order-1", "Cancelled")]
@@ -551,7 +552,7 @@ def test_an_order_of_which_the_venue_reports_an_end_first_is_not_replaced(
 ) -> None:
     service.place("order-1")
     service.warm_up()
-    reported = stamp(service.trader, "first")
+    reported = provenance(service.trader, "first")
     service.wire.fault_at(
         "TransactWriteItems", preceded(lambda: service.book.report(reported, "order-1", OrderState(state), filled))
     )
@@ -563,7 +564,7 @@ def test_an_order_of_which_the_venue_reports_an_end_first_is_not_replaced(
 def test_a_part_that_fills_first_is_kept(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
-    reported = stamp(service.trader, "first")
+    reported = provenance(service.trader, "first")
     service.wire.fault_at(
         "TransactWriteItems", preceded(lambda: service.book.report(reported, "order-1", OrderState.PART_FILLED, 3))
     )

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from orderhook import items
 from orderhook.orders import OrderState
-from tests.builders import order, refused, stamp, template
+from orderhook.store import items
+from tests.builders import order, provenance, refused, template
 from tests.integration.test_cancel import (
     CANCELLABLE,
     CANCELLED_ALREADY,
@@ -67,7 +67,7 @@ def last_time(service: Service, order_id: str = "order-1") -> str:
 
 
 def place_of_type(service: Service, order_type: str) -> Item:
-    placed = stamp(service.trader, "placed")
+    placed = provenance(service.trader, "placed")
     prices = {name: Decimal(5000) for name in PRICES_OF[order_type]}
     fields: Any = {"limit_price": None, **prices, "order_type": order_type, "state": OrderState.WORKING}
     assert service.book.place(placed, order(placed, "order-1", **fields)).done
@@ -236,7 +236,7 @@ def test_a_fill_that_comes_first_forbids_a_quantity_below_it(service: Service) -
     service.warm_up()
 
     def fill() -> None:
-        assert service.book.report(stamp(service.trader, "fill"), "order-1", OrderState.PART_FILLED, 4).done
+        assert service.book.report(provenance(service.trader, "fill"), "order-1", OrderState.PART_FILLED, 4).done
 
     service.wire.fault_at("UpdateItem", preceded(fill))
     assert change(service, qty=3).word == "invalid_value"
@@ -388,7 +388,7 @@ def test_a_change_whose_answer_was_lost_and_that_another_overtook_does_not_come_
     service.warm_up()
 
     def overtake() -> None:
-        assert service.book.change(stamp(service.trader, "later"), "order-1", {"qty": 9}).done
+        assert service.book.change(provenance(service.trader, "later"), "order-1", {"qty": 9}).done
 
     service.wire.fault_at("UpdateItem", overtaken(overtake))
     answer = change(service, qty=7)
@@ -406,7 +406,7 @@ def test_a_change_whose_answer_was_lost_and_whose_order_has_finished_since_was_d
     service.warm_up()
 
     def finish() -> None:
-        finished = stamp(service.trader, "finished")
+        finished = provenance(service.trader, "finished")
         assert service.book.report(finished, "order-1", OrderState(state)).done
 
     service.wire.fault_at("UpdateItem", overtaken(finish))
@@ -488,7 +488,7 @@ def test_a_refused_change_writes_nothing_anywhere(service: Service) -> None:
 
 def test_a_full_history_takes_no_change_but_still_the_cancel(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     # An item has an end: an order that was changed without one could not be cancelled any more.
-    monkeypatch.setattr("orderhook.book.MAX_HISTORY", 3)
+    monkeypatch.setattr("orderhook.store.book.MAX_HISTORY", 3)
     monkeypatch.setattr("orderhook.commands.change.MAX_HISTORY", 3)
     service.place("order-1")
     assert [change(service, qty=qty).word for qty in (1, 2)] == ["changed", "changed"]

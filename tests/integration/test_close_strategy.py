@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orderhook import items
 from orderhook.orders import OrderState, Strategy, StrategyState
-from tests.builders import order, refused, stamp
+from orderhook.store import items
+from tests.builders import order, provenance, refused
 from tests.integration.test_cancel import CANCELLABLE, FILLED, TERMINAL_OTHERWISE, added_by_cancel, have_target
 from tests.integration.test_faults import CANCELLED_IN_PART, PASSING
 from tests.integration.test_sweep import BEING_CANCELLED, UNFINISHED, told
@@ -29,12 +29,12 @@ def closed(service: Service) -> Item:
 
 def closing(service: Service) -> None:
     """Have strategy-1 be closed by another function."""
-    service.book.close_strategy(stamp(service.trader, "closing"), "strategy-1")
+    service.book.close_strategy(provenance(service.trader, "closing"), "strategy-1")
 
 
 def joining(service: Service, order_id: str) -> bool:
     """Have another function write an entry into strategy-1, and tell whether it could."""
-    placed = stamp(service.trader, f"place-{order_id}")
+    placed = provenance(service.trader, f"place-{order_id}")
     entry = order(placed, order_id, state=OrderState.WORKING, strategy_id="strategy-1", order_name="ENTRY9")
     strategy = Strategy(strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", state=StrategyState.ACTIVE)
     return service.book.place_in_strategy(placed, strategy, [entry], join=True).done
@@ -152,7 +152,7 @@ def test_orders_of_other_strategies_and_of_none_stay_as_they_are(service: Servic
     assert len(service.open_orders()) == 6
 
 
-# Later
+# Deferred
 
 
 def test_a_closed_strategy_takes_no_further_entry(service: Service) -> None:

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from orderhook import commands, execution, items
+from orderhook import commands, pipeline
 from orderhook.errors import KillSwitchOnError, OutsideTradeWindowError
-from orderhook.execution import Alert, Desk
-from orderhook.orders import Stamp
-from tests.builders import ENTRY, refused, stamp
+from orderhook.orders import Provenance
+from orderhook.pipeline import Alert, Services
+from orderhook.store import items
+from tests.builders import ENTRY, provenance, refused
 from tests.service import Answer, Service
 from tests.wire import Fault, answering, lost_after_commit, lost_before_commit, nobody_listens
 
@@ -85,7 +86,7 @@ def test_a_turn_that_another_alert_overtakes_is_a_duplicate(service: Service) ->
     service.warm_up()
 
     def overtake(_: object, __: object) -> None:
-        service.controls.turn_kill_switch(stamp(service.trader, "faster"), on=True)
+        service.controls.turn_kill_switch(provenance(service.trader, "faster"), on=True)
 
     service.wire.fault_at("UpdateItem", overtake)
     assert service.turn("on").body["duplicate"] is True
@@ -135,14 +136,14 @@ def test_while_it_is_on_nothing_is_placed_and_cancels_pass(service: Service) -> 
 
 def test_it_takes_effect_at_once_on_a_function_that_knows_the_key(service: Service) -> None:
     assert service.place("order-1").word == "placed"
-    service.controls.turn_kill_switch(stamp(service.trader, "elsewhere"), on=True)
+    service.controls.turn_kill_switch(provenance(service.trader, "elsewhere"), on=True)
     assert service.place("order-2").word == "kill_switch_on"
-    service.controls.turn_kill_switch(stamp(service.trader, "elsewhere again"), on=False)
+    service.controls.turn_kill_switch(provenance(service.trader, "elsewhere again"), on=False)
     assert service.place("order-2").word == "placed"
 
 
 def test_it_stops_one_trader_and_no_other(service: Service) -> None:
-    service.controls.turn_kill_switch(stamp(f"{service.trader}-too", "theirs"), on=True)
+    service.controls.turn_kill_switch(provenance(f"{service.trader}-too", "theirs"), on=True)
     assert service.place("order-1").word == "placed"
 
 
@@ -252,16 +253,18 @@ def test_a_cancel_has_neither_window_nor_rate_limit(service: Service) -> None:
 
 def alert_of(**fields: str) -> Alert:
     given = {"command": "PLACE"} | {name: str(value) for name, value in ENTRY.items()} | fields
-    return execution.make(commands.recognise(given), given)
+    return pipeline.make(commands.recognise(given), given)
 
 
 def test_an_alert_that_was_held_back_passes_switch_and_window_again_and_is_not_counted_again(service: Service) -> None:
-    desk = Desk(service.book, service.controls)
+    desk = Services(service.book, service.controls)
     alert = alert_of(start_time="09:30", end_time="16:00", rate_limit="1", id="es")
     inside, outside = datetime(2026, 1, 15, 15, tzinfo=UTC), datetime(2026, 1, 15, 22, tzinfo=UTC)
 
     def carry_out(at: datetime, request_id: str, *, delayed: bool = True) -> str:
-        return execution.carry_out(alert, desk, Stamp(service.trader, "key", request_id, at), delayed=delayed).status
+        return pipeline.carry_out(
+            alert, desk, Provenance(service.trader, "key", request_id, at), delayed=delayed
+        ).status
 
     assert carry_out(inside, "first", delayed=False) == "placed"
     assert carry_out(inside, "second") == "placed"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-import delayed
-from local.later import event as sqs_event
-from orderhook.later import Later
+import deferred
+from cli.aws.scheduler import event as sqs_event
+from orderhook.aws.deferred import Deferred
 from orderhook.orders import timestamp
 from tests.builders import ENTRY, refused
 from tests.service import Service
@@ -234,7 +234,7 @@ def carry_out(service: Service, *, late: timedelta) -> None:
     due = datetime.fromisoformat(alert["received_at"]) + timedelta(seconds=int(alert["fields"]["delay"]))
     alert["received_at"] = timestamp(datetime.fromisoformat(alert["received_at"]) - (due - datetime.now(UTC)) - late)
     event = {"Records": [{"messageId": "1", "body": json.dumps(body)}]}
-    assert delayed.handler(event, None) == {"batchItemFailures": []}
+    assert deferred.handler(event, None) == {"batchItemFailures": []}
 
 
 def test_what_may_open_a_position_is_not_done_when_its_time_is_long_over(service: Service) -> None:
@@ -409,7 +409,7 @@ def test_a_message_that_is_done_and_not_deleted_is_recognised(service: Service) 
     body = {"MessageId": "a", "ReceiptHandle": "b", "Body": message.body, "Attributes": {}, "MD5OfBody": "c"}
     event = sqs_event(body, service.queue.settings.queue_arn)
     for _ in range(2):
-        assert delayed.handler(event, None) == {"batchItemFailures": []}
+        assert deferred.handler(event, None) == {"batchItemFailures": []}
     assert service.open_orders() == [answer.request_id]
 
 
@@ -419,7 +419,7 @@ def test_only_what_failed_of_several_messages_is_delivered_again(service: Servic
     bodies = [message.body for message in service.queue.messages]
     event = {"Records": [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]}
     service.wire.fault_at(PUT, through, *[answering(500, "InternalServerError")] * 3)
-    assert delayed.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert deferred.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     assert service.open_orders() == ["order-1", "order-3"]
 
 
@@ -445,7 +445,7 @@ def test_there_is_time_for_every_attempt_before_the_message_is_given_up(service:
 @pytest.mark.parametrize("body", ["", "nonsense", "[]", "{}", '{"alert": {}}', '{"alert": 1}', '{"cancel": {"a": 1}}'])
 def test_a_message_that_is_none_is_a_defect_and_given_up(service: Service, body: str) -> None:
     event = {"Records": [{"messageId": "1", "body": body}]}
-    assert delayed.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert deferred.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     line, metric = service.output.lines()
     assert (line["level"], line["message"], metric["UnhandledErrors"]) == ("ERROR", "defect", [1.0])
     assert "nonsense" not in json.dumps(line)
@@ -465,7 +465,7 @@ def test_a_defect_is_counted_and_delivered_again(service: Service) -> None:
 
 def test_nothing_is_begun_that_could_outlast_the_function(service: Service) -> None:
     service.place("order-1", delay=5)
-    service.monkeypatch.setattr(delayed, "BUDGET_SECONDS", 0.5)
+    service.monkeypatch.setattr(deferred, "BUDGET_SECONDS", 0.5)
     service.wire.requests.clear()
     service.pass_time(6)
     assert service.wire.operations == []
@@ -477,8 +477,8 @@ def test_nothing_is_begun_that_could_outlast_the_function(service: Service) -> N
 
 def test_an_alert_that_is_done_at_once_needs_no_queue(service: Service) -> None:
     made: list[str] = []
-    service.monkeypatch.setattr("orderhook.later.connect", made.append)
-    service.do_later_with(Later(service.queue.settings))
+    service.monkeypatch.setattr("orderhook.aws.deferred.connect", made.append)
+    service.do_later_with(Deferred(service.queue.settings))
     service.place("order-1")
     service.cancel("order-1")
     assert made == []

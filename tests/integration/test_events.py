@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-import delayed
-from local import demo
-from local.later import event as sqs_event
-from local.table import create_table, read_template
-from orderhook.book import OrderBook
+import deferred
+from cli.aws import demo
+from cli.aws.scheduler import event as sqs_event
+from cli.aws.table import create_table, read_template
+from orderhook.store.book import OrderBook
 from tests.builders import EVENTS, event_named
 from tests.service import RETENTION, Service, Table
 
@@ -135,7 +135,7 @@ def test_every_message_has_its_row_here() -> None:
 @pytest.mark.parametrize("name", MESSAGES)
 def test_a_message_has_its_outcome(demo_service: Service, name: str) -> None:
     for _ in range(2):
-        assert delayed.handler(event_named(f"sqs/{name}"), None) == {"batchItemFailures": []}
+        assert deferred.handler(event_named(f"sqs/{name}"), None) == {"batchItemFailures": []}
         assert demo_service.output.lines()[0]["outcome"] == MESSAGES[name]
 
 

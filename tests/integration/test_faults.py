@@ -9,9 +9,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from orderhook.book import OrderBook
+from orderhook.aws.clients import connect
 from orderhook.commands.place import Place
-from orderhook.wire import connect
+from orderhook.store.book import OrderBook
 from tests.builders import ENTRY, refused
 from tests.faults import Answer as FaultAnswer
 from tests.faults import Exchange, FaultProxy

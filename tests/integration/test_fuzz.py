@@ -6,14 +6,14 @@ import pytest
 
 import webhook
 from orderhook import commands, payload
-from tests.prove import fuzz
 from tests.service import Service
+from verification import fuzzing
 
 Patch = pytest.MonkeyPatch
 
 
 def test_no_payload_brings_a_5xx_an_exception_a_key_or_a_long_wait(service: Service) -> None:
-    result = fuzz.send(service, payloads=4_000, seed=1)
+    result = fuzzing.send(service, payloads=4_000, seed=1)
     assert result.shown == []
     assert result.findings == 0
     assert result.payloads == 4_000
@@ -56,7 +56,7 @@ def a_reader_that_crawls(patch: Patch) -> None:
 def test_the_fuzzer_notices(
     defect: Callable[[Patch], None], finding: str, service: Service, monkeypatch: Patch
 ) -> None:
-    fuzzer = fuzz.Fuzzer(service)
+    fuzzer = fuzzing.Fuzzer(service)
     defect(monkeypatch)
     for seed in range(20):
         fuzzer.example(

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from local.cli import app
+from cli.app import app
 from tests.service import Service
 
 ALERTS = [

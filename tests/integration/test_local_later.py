@@ -8,10 +8,10 @@ from threading import Lock
 import pytest
 from werkzeug.test import Client
 
-import delayed
+import deferred
 import webhook
-from local.gateway import Gateway
-from local.later import Courier, at_work
+from cli.aws.gateway import Gateway
+from cli.aws.scheduler import LocalScheduler, at_work
 from tests.builders import ENTRY, alert
 from tests.service import Service
 
@@ -31,7 +31,7 @@ def post(gateway: Client, service: Service, **fields: object) -> str:
 
 def test_an_order_with_a_time_is_cancelled_when_it_is_over(gateway: Client, service: Service) -> None:
     assert post(gateway, service, command="PLACE", order_id="order-1", cancel_after=1, **ENTRY) == "placed"
-    courier = Courier(delayed.handler, service.queue.settings)
+    courier = LocalScheduler(deferred.handler, service.queue.settings)
     courier.round(datetime.now(UTC) + timedelta(seconds=58))
     assert service.state() == "Working"
     courier.round(datetime.now(UTC) + timedelta(seconds=62))
@@ -47,7 +47,7 @@ def test_more_schedules_than_one_page_holds_are_all_done(service: Service) -> No
 
 
 def test_at_work_it_carries_out_what_is_due_until_it_is_stopped(service: Service) -> None:
-    courier = Courier(delayed.handler, service.queue.settings)
+    courier = LocalScheduler(deferred.handler, service.queue.settings)
     service.place("order-1", delay=1)
     with at_work(courier):
         deadline = time.monotonic() + 20
@@ -60,7 +60,7 @@ def test_at_work_it_carries_out_what_is_due_until_it_is_stopped(service: Service
 
 def test_the_function_waits_for_its_turn(service: Service) -> None:
     turn = Lock()
-    courier = Courier(delayed.handler, service.queue.settings, turn)
+    courier = LocalScheduler(deferred.handler, service.queue.settings, turn)
     service.place("order-1", delay=1)
     service.queue.pass_time(2, service.monkeypatch)
     rounds = threading.Thread(target=courier.deliver)

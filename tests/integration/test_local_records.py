@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from local import demo, show_records
-from orderhook.alerts import AlertRecord
+from cli import show_records
+from cli.aws import demo
+from orderhook.store.alert_log import AlertRecord
 from tests.integration.test_local_run import ORDERHOOK, ROOT, Server, running
 from tests.unit.test_local_records import record
 

@@ -19,12 +19,12 @@ import pytest
 import requests
 from typer.testing import CliRunner, Result
 
-from local import demo
-from local.cli import app
+from cli.app import app
+from cli.aws import demo
 from orderhook.commands import SCOPES
 
 ROOT = Path(__file__).parents[2]
-ORDERHOOK = [sys.executable, "-c", "from local.cli import app; app()"]
+ORDERHOOK = [sys.executable, "-c", "from cli.app import app; app()"]
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ def test_it_serves_a_table_at_another_endpoint(server: Server, tmp_path: Path) -
     assert server.order("demo-2")["state"] == "Working"
 
 
-# Later
+# Deferred
 
 LATER = f"key={demo.KEY};command=PLACE;delay=1;cancel_after=60;{demo.PLACES['demo-1']}"
 

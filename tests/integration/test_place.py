@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from orderhook import commands, items
+from orderhook import commands
 from orderhook.commands.place import Place
 from orderhook.errors import DuplicateOrderIdError
 from orderhook.orders import OrderState, Strategy, StrategyState
-from tests.builders import ENTRY, order, refused, stamp, template
+from orderhook.store import items
+from tests.builders import ENTRY, order, provenance, refused, template
 from tests.service import Item, Service
 from tests.wire import Fault, answering, in_writes, lost_after_commit, lost_before_commit, through
 
@@ -205,7 +206,7 @@ def test_an_order_for_another_account_or_instrument_cannot_join(
 
 
 def test_an_order_cannot_join_a_strategy_that_is_closed(service: Service) -> None:
-    placed = stamp(service.trader, "place-order-1")
+    placed = provenance(service.trader, "place-order-1")
     closed = Strategy(strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", state=StrategyState.CLOSED)
     entry = order(placed, "order-1", strategy_id="strategy-1", order_name="ENTRY1")
     assert service.book.place_in_strategy(placed, closed, [entry], join=False).done
@@ -450,7 +451,7 @@ def test_the_same_id_with_other_content_is_refused_and_the_first_stays(
 @pytest.mark.parametrize("state", ["Cancelled", "Filled", "Rejected", "Unknown", "Expired"])
 def test_the_id_of_a_finished_order_stays_taken(service: Service, state: str, shape: dict[str, object]) -> None:
     service.place("order-1", **shape)
-    assert service.book.report(stamp(service.trader, "end"), "order-1", OrderState(state)).done
+    assert service.book.report(provenance(service.trader, "end"), "order-1", OrderState(state)).done
     before = service.belongings()
     again, other = service.place("order-1", **shape), service.place("order-1", **{**shape, "qty": 6})
     assert (again.word, again.body["state"]) == ("already_placed", state)
@@ -514,7 +515,7 @@ def test_a_start_whose_leg_id_is_taken_leaves_nothing(service: Service) -> None:
     before = service.belongings()
     place = command("order-1", take_profit=5020, stop_loss=4980)
     with pytest.raises(DuplicateOrderIdError) as refusal:
-        place.run(service.book, stamp(service.trader, "request-1"))
+        place.run(service.book, provenance(service.trader, "request-1"))
     assert refusal.value.detail == "One of the new order ids is taken; choose another order_id."
     assert refusal.value.field == "order_id"
     assert service.belongings() == before
@@ -525,7 +526,7 @@ def overtaking(service: Service, order_id: str) -> Fault:
 
     def overtake(_: object, __: object) -> None:
         # In a context of its own: to the alert on its way this is another function's write.
-        Context().run(command(order_id).run, service.book, stamp(service.trader, f"request-{order_id}"))
+        Context().run(command(order_id).run, service.book, provenance(service.trader, f"request-{order_id}"))
 
     return overtake
 

@@ -10,10 +10,10 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orderhook import items
-from orderhook.controls import MOST_ALERTS, Controls, Rate
 from orderhook.errors import RateLimitedError, TemporarilyUnavailableError
-from orderhook.orders import Stamp, timestamp
+from orderhook.orders import Provenance, timestamp
+from orderhook.store import items
+from orderhook.store.controls import MOST_ALERTS, Controls, Rate
 from tests.builders import refused
 from tests.service import Service
 from tests.wire import Deliver, Fault, answering, in_writes, lost_after_commit, lost_before_commit, through
@@ -22,15 +22,15 @@ START = datetime(2026, 1, 15, 15, tzinfo=UTC)
 numbers = count()
 
 
-def signed(service: Service, seconds: float, request_id: str | None = None) -> Stamp:
+def signed(service: Service, seconds: float, request_id: str | None = None) -> Provenance:
     """Sign a request so long after START."""
     request_id = request_id or f"request-{next(numbers)}"
-    return Stamp(service.trader, "key", request_id, START + timedelta(seconds=seconds))
+    return Provenance(service.trader, "key", request_id, START + timedelta(seconds=seconds))
 
 
-def passes(controls: Controls, stamp: Stamp, rate: Rate, alert_id: str = "es") -> bool:
+def passes(controls: Controls, provenance: Provenance, rate: Rate, alert_id: str = "es") -> bool:
     try:
-        controls.count(stamp, alert_id, rate)
+        controls.count(provenance, alert_id, rate)
     except RateLimitedError:
         return False
     return True

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from local import records
-from orderhook import wire
-from orderhook.alerts import AlertLog, AlertRecord, id_prefix
+from cli import records
+from orderhook.aws import clients
+from orderhook.aws.clients import connect
 from orderhook.errors import InvalidValueError, TemporarilyUnavailableError
 from orderhook.orders import timestamp
-from orderhook.wire import connect
+from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
 from tests.builders import ENTRY, alert, event
 from tests.service import ALERT_RETENTION, Answer, Service
 from tests.wire import (
@@ -296,7 +296,7 @@ def test_a_defect_is_recorded_by_what_was_answered(service: Service) -> None:
 def test_no_record_is_begun_when_there_is_no_time_left_for_it(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "_LAST_SECONDS", 1.0)
+    monkeypatch.setattr(clients, "_LAST_SECONDS", 1.0)
     service.have_order("Working")
     service.warm_up()
     service.keep_time()

@@ -3,7 +3,7 @@
 import pytest
 
 from orderhook.orders import OrderState
-from tests.builders import stamp
+from tests.builders import provenance
 from tests.service import Service
 from tests.wire import lost_after_commit, overtaken
 
@@ -19,7 +19,7 @@ def events(service: Service) -> list[tuple[str, str]]:
 def test_a_report_whose_answer_was_lost_is_recorded_once(service: Service) -> None:
     service.have_order("Working")
     service.wire.fault_at("UpdateItem", lost_after_commit)
-    written = service.wired_book.report(stamp(service.trader, "fill-2"), "order-1", PART_FILLED, 2)
+    written = service.wired_book.report(provenance(service.trader, "fill-2"), "order-1", PART_FILLED, 2)
     assert written.done
     assert written.before is not None
     assert written.before.state == "Working"
@@ -35,10 +35,10 @@ def test_a_report_whose_answer_was_lost_and_that_another_overtook_is_recorded_on
     state, filled = overtaker
     service.wire.fault_at(
         "UpdateItem",
-        overtaken(lambda: service.book.report(stamp(service.trader, "later"), "order-1", state, filled)),
+        overtaken(lambda: service.book.report(provenance(service.trader, "later"), "order-1", state, filled)),
     )
     # Without a quantity the repetition would take away what the other report said.
-    written = service.wired_book.report(stamp(service.trader, "earlier"), "order-1", PART_FILLED)
+    written = service.wired_book.report(provenance(service.trader, "earlier"), "order-1", PART_FILLED)
     assert written.done
     assert written.before is not None
     assert written.before.state == "Working"
@@ -48,16 +48,16 @@ def test_a_report_whose_answer_was_lost_and_that_another_overtook_is_recorded_on
 def test_the_same_state_follows_again_in_another_report(service: Service) -> None:
     service.have_order("Working")
     for request_id in ("first", "second"):
-        assert service.book.report(stamp(service.trader, request_id), "order-1", PART_FILLED, 2).done
+        assert service.book.report(provenance(service.trader, request_id), "order-1", PART_FILLED, 2).done
     assert events(service) == [("first", "PartFilled"), ("second", "PartFilled")]
 
 
 def test_an_earlier_report_sent_again_much_later_changes_nothing(service: Service) -> None:
     service.have_order("Working")
     for number in range(1, 5):
-        assert service.book.report(stamp(service.trader, f"fill-{number}"), "order-1", PART_FILLED, number).done
+        assert service.book.report(provenance(service.trader, f"fill-{number}"), "order-1", PART_FILLED, number).done
     before = service.item()
-    assert service.book.report(stamp(service.trader, "fill-1"), "order-1", PART_FILLED).done
+    assert service.book.report(provenance(service.trader, "fill-1"), "order-1", PART_FILLED).done
     assert service.item() == before
 
 
@@ -67,6 +67,6 @@ def test_what_is_filled_never_becomes_less_nor_more_than_the_order(
 ) -> None:
     service.have_order("PartFilled", filled=3)  # of 5
     before = service.item()
-    written = service.book.report(stamp(service.trader, "more"), "order-1", PART_FILLED, filled)
+    written = service.book.report(provenance(service.trader, "more"), "order-1", PART_FILLED, filled)
     assert written.done is is_recorded
     assert (service.item() == before) is not is_recorded

@@ -7,11 +7,11 @@ from typing import Any, cast
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from orderhook import items
-from orderhook.commands.sweep import cancel_all
+from orderhook.aws.clients import CONNECTIONS, time_budget
+from orderhook.commands.cancel_many import cancel_many
 from orderhook.orders import OrderState
-from orderhook.wire import CONNECTIONS, time_budget
-from tests.builders import order, refused, stamp
+from orderhook.store import items
+from tests.builders import order, provenance, refused
 from tests.integration.test_cancel import (
     CANCELLABLE,
     CANCELLED_ALREADY,
@@ -241,7 +241,7 @@ def have_two_pages(service: Service) -> list[str]:
     """Have more than a megabyte of open orders: DynamoDB lists so much on one page."""
     order_ids = [f"order-{number}" for number in range(8)]
     for order_id in order_ids:
-        placed = stamp(service.trader, order_id)
+        placed = provenance(service.trader, order_id)
         assert service.book.place(placed, order(placed, order_id, notes="x" * 150_000)).done
     return order_ids
 
@@ -258,7 +258,7 @@ def test_an_order_that_finishes_after_it_was_listed_stays_as_it_is(
     service.warm_up()
 
     def finish() -> None:
-        assert service.book.report(stamp(service.trader, "finished"), "order-1", OrderState(state)).done
+        assert service.book.report(provenance(service.trader, "finished"), "order-1", OrderState(state)).done
 
     service.wire.fault_at("UpdateItem", preceded(finish))
     answer = service.send(**sweep)
@@ -272,7 +272,9 @@ def test_an_order_that_finishes_after_it_was_listed_stays_as_it_is(
 def test_an_order_that_is_cancelled_after_it_was_listed_was_cancelled_already(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
-    service.wire.fault_at("UpdateItem", preceded(lambda: service.book.cancel(stamp(service.trader, "a"), "order-1")))
+    service.wire.fault_at(
+        "UpdateItem", preceded(lambda: service.book.cancel(provenance(service.trader, "a"), "order-1"))
+    )
     assert of_account(service, "Sim101").body["already_cancelled"] == ["order-1"]
     assert items.plain(service.item() or {})["cancel_request_id"] == "a"
 
@@ -288,7 +290,7 @@ def test_an_order_that_left_the_table_after_it_was_listed_was_finished(service: 
 def test_an_order_that_is_placed_after_the_list_is_cancelled_by_the_next_alert(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
-    placed = stamp(service.trader, "late")
+    placed = provenance(service.trader, "late")
     service.wire.fault_at("UpdateItem", preceded(lambda: service.book.place(placed, order(placed, "order-2"))))
     assert of_account(service, "Sim101").body == cancelled("order-1")
     assert of_account(service, "Sim101").body == cancelled("order-2")
@@ -368,7 +370,7 @@ def test_when_time_is_up_the_rest_remains_is_not_sent_any_more_and_the_next_aler
 ) -> None:
     order_ids = [f"order-{number:02}" for number in range(60)]
     for order_id in order_ids:
-        placed = stamp(service.trader, order_id)
+        placed = provenance(service.trader, order_id)
         assert service.book.place(placed, order(placed, order_id)).done
     service.warm_up()
     service.keep_time()
@@ -401,5 +403,5 @@ def test_a_cancel_among_many_begins_while_a_second_is_left(service: Service) -> 
     service.place("order-1")
     service.warm_up()
     with time_budget(time.monotonic() + 1):
-        swept = cancel_all(service.book, stamp(service.trader, "request-1"), ["order-1"])
+        swept = cancel_many(service.book, provenance(service.trader, "request-1"), ["order-1"])
     assert swept.cancelled == ["order-1"]

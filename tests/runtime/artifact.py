@@ -14,7 +14,7 @@ from importlib.metadata import requires, version
 from io import BytesIO
 from pathlib import Path
 
-from local.table import read_template
+from cli.aws.table import read_template
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "functions"
@@ -96,7 +96,7 @@ def plain() -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     _install(folder, "--require-hashes", "--requirement", str(FUNCTIONS / "requirements.txt"))
     shutil.copytree(FUNCTIONS / "orderhook", folder / "orderhook")
-    for entry_point in ("webhook.py", "delayed.py"):
+    for entry_point in ("webhook.py", "deferred.py"):
         shutil.copy(FUNCTIONS / entry_point, folder)
     for compiled in list(folder.rglob("__pycache__")):
         shutil.rmtree(compiled)

@@ -9,10 +9,10 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from local import demo, embedded, later
-from local.table import create_table
-from orderhook.book import OrderBook
-from orderhook.wire import connect
+from cli.aws import demo, moto, scheduler
+from cli.aws.table import create_table
+from orderhook.aws.clients import connect
+from orderhook.store.book import OrderBook
 from tests.engine import dynamodb_local
 from tests.queues import Queue
 from tests.runtime import artifact, emulator
@@ -42,7 +42,7 @@ def endpoint() -> Iterator[str]:
         with dynamodb_local.running() as address:
             yield address
     else:
-        with embedded.everything() as door:
+        with moto.everything() as door:
             server = make_server("127.0.0.1", 0, Request.application(door))
             Thread(target=server.serve_forever, daemon=True).start()
             yield f"http://127.0.0.1:{server.port}"
@@ -52,7 +52,7 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def queue_variables(queue: Queue) -> Iterator[dict[str, str]]:
     """What leads a function to moto's queue and schedules, behind one endpoint."""
-    to_scheduler, to_sqs = (embedded.door_to(service, emulator.REGION) for service in ("scheduler", "sqs"))
+    to_scheduler, to_sqs = (moto.door_to(service, emulator.REGION) for service in ("scheduler", "sqs"))
 
     def door(request: Request) -> Response:
         return to_scheduler(request) if request.path.startswith("/schedules/") else to_sqs(request)
@@ -60,7 +60,7 @@ def queue_variables(queue: Queue) -> Iterator[dict[str, str]]:
     server = make_server("127.0.0.1", 0, Request.application(door))
     Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.port}"
-    yield later.environment(queue.settings) | dict.fromkeys(
+    yield scheduler.environment(queue.settings) | dict.fromkeys(
         ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SCHEDULER"), address
     )
     server.shutdown()
@@ -92,6 +92,6 @@ def delayed_function(
 ) -> Iterator[Function]:
     """The function behind the queue, not yet started."""
     del table
-    environment = emulator.lambda_environment(TABLE, endpoint, "DelayedFunction") | queue_variables
-    with emulator.running(built, "delayed.handler", environment) as function:
+    environment = emulator.lambda_environment(TABLE, endpoint, "DeferredFunction") | queue_variables
+    with emulator.running(built, "deferred.handler", environment) as function:
         yield function

@@ -90,7 +90,7 @@ def test_the_model_has_every_operation_that_is_asked_for(built: Path, service: s
 
 NEW_YORK = """
 from datetime import UTC, datetime
-from orderhook.windows import TradeWindow
+from orderhook.trade_window import TradeWindow
 
 TradeWindow(start=9 * 60 + 30, end=9 * 60 + 31).check(datetime(2026, 1, 15, 14, 30, tzinfo=UTC))
 TradeWindow(start=9 * 60 + 30, end=9 * 60 + 31).check(datetime(2026, 7, 15, 13, 30, tzinfo=UTC))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from local import demo
-from orderhook.book import OrderBook
+from cli.aws import demo
+from orderhook.store.book import OrderBook
 from tests.builders import event_named
 from tests.integration.test_events import ANSWERS, MESSAGES
 from tests.queues import Queue

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from local import demo
-from orderhook.alerts import as_sent, id_prefix
+from cli.aws import demo
 from orderhook.payload import split, take_keys
+from orderhook.store.alert_log import as_sent, id_prefix
 
 
 def kept(body: str) -> dict[str, str]:

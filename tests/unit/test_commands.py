@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from orderhook.commands import COMMANDS, NOT_YET, SCOPES, Command, read, recognise
 from orderhook.commands.cancel import Cancel
-from orderhook.commands.controlled import Controlled
 from orderhook.commands.kill_switch import KillSwitch
+from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.place import Place
 from orderhook.errors import (
     InvalidValueError,
@@ -188,7 +188,7 @@ def test_only_what_can_open_no_position_passes_the_kill_switch() -> None:
         "CANCELALLORDERS",
         "CLOSESTRATEGY",
     }
-    assert not any(kind.risk_reducing for kind in COMMANDS.values() if issubclass(kind, Controlled))
+    assert not any(kind.risk_reducing for kind in COMMANDS.values() if issubclass(kind, OpensPosition))
 
 
 # Which fields

@@ -4,9 +4,9 @@ import pytest
 
 from orderhook.commands import read, recognise
 from orderhook.commands.place import Place
-from orderhook.controls import Rate
 from orderhook.errors import InvalidValueError, MissingFieldError, OrderhookError
-from orderhook.windows import TradeWindow
+from orderhook.store.controls import Rate
+from orderhook.trade_window import TradeWindow
 
 MARKET = {
     "command": "PLACE",

@@ -9,7 +9,7 @@ from queue import LifoQueue
 
 import pytest
 
-from orderhook.deadline import DeadlineError, call_until
+from orderhook.aws.deadline import DeadlineError, call_until
 
 SOON = 0.05
 LATER = 2.0

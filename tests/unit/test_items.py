@@ -7,9 +7,9 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer  # noqa: TID25
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhook import items
 from orderhook.keys import Key
-from orderhook.orders import Bracket, Event, Order, OrderState, Stamp, Strategy, StrategyState, Template
+from orderhook.orders import Bracket, Event, Order, OrderState, Provenance, Strategy, StrategyState, Template
+from orderhook.store import items
 
 NUMBERS = st.integers(-(10**30), 10**30) | st.decimals(-(10**12), 10**12, allow_nan=False, places=8)
 VALUES = st.recursive(
@@ -62,7 +62,7 @@ def test_a_price_stays_exact() -> None:
 
 AT = "2026-01-02T03:04:05.000006Z"
 LATER = "2026-01-02T03:04:06.000000Z"
-STAMP = Stamp(trader="ada", key_id="k1", request_id="r2", at=datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC))
+STAMP = Provenance(trader="ada", key_id="k1", request_id="r2", at=datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC))
 
 
 def test_the_keys_of_the_items_are_these() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhook.later import DelayedAlert, TimedCancel, read_message, write_message
+from orderhook.aws.deferred import DelayedAlert, TimedCancel, read_message, write_message
 from orderhook.payload import KNOWN_NAMES
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from tests.history.linearizability import UNKNOWN, Model, Operation, Outcome, contradiction, contradictions
-from tests.history.order import Answer, Cancel, Command, Look, Order, Place, Report, one_order
+from verification.histories.linearizability import UNKNOWN, Model, Operation, Outcome, contradiction, contradictions
+from verification.histories.order import Answer, Cancel, Command, Look, Order, Place, Report, one_order
 
 OPEN = (
     "Initialized TriggerPending Submitted Accepted Suspended Working ChangePending ChangeSubmitted PartFilled".split()

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from local import demo
-from local.admin import make_template
-from local.send import with_key
+from cli.admin import make_template
+from cli.aws import demo
+from cli.send import with_key
 from orderhook import payload
 from orderhook.errors import InvalidValueError
 from orderhook.keys import key_id_of

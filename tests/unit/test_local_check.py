@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from local import demo
-from local.check import masked
-from local.cli import app
+from cli.app import app
+from cli.aws import demo
+from orderhook.explain import masked
 
 ENTRY = (
     "account=Sim101;instrument=ES 12-26;action=buy;qty=1;order_type=STOPLIMIT;stop_price=5000;limit_price=5000.50;"

@@ -12,8 +12,8 @@ import pytest
 from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
-from local.embedded import Door
-from local.gateway import Gateway, event, response
+from cli.aws.gateway import Gateway, event, response
+from cli.aws.moto import Forward
 from tests.builders import event_named
 
 ARRIVED = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -81,7 +81,7 @@ def test_a_query_is_handed_on() -> None:
 
 
 @pytest.mark.parametrize(("door", "at_once"), [(lambda _: Response(), 1), (None, 3)])
-def test_requests_take_turns_where_the_table_is_moto_and_not_elsewhere(door: Door | None, at_once: int) -> None:
+def test_requests_take_turns_where_the_table_is_moto_and_not_elsewhere(door: Forward | None, at_once: int) -> None:
     inside, most, enough = 0, 0, threading.Barrier(at_once)
     counting = threading.Lock()
 

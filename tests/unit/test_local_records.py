@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.records import Wanted, moment
-from orderhook.alerts import AlertRecord
+from cli.records import Wanted, moment
 from orderhook.errors import InvalidValueError
+from orderhook.store.alert_log import AlertRecord
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local import show
+from cli import show
 
 NONE = {"cancelled": 0, "already_cancelled": 0, "already_terminal": 0, "remaining": 0}
 

@@ -2,8 +2,8 @@
 
 from moto import mock_aws
 
-from local.table import create_table
-from orderhook.wire import connect
+from cli.aws.table import create_table
+from orderhook.aws.clients import connect
 
 
 def test_the_table_is_made_as_the_template_says() -> None:

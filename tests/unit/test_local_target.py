@@ -8,7 +8,7 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from local.target import IN_MEMORY, LOCAL_ENDPOINT, Target, TargetError, choose, local_credentials
+from cli.target import IN_MEMORY, LOCAL_ENDPOINT, Target, TargetError, choose, local_credentials
 
 OUTPUT = "<Outputs><member><OutputKey>{}</OutputKey><OutputValue>orderhook-Table-1</OutputValue></member></Outputs>"
 STACK = (

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhook import items
 from orderhook.commands import COMMANDS, Command, read, recognise
+from orderhook.commands.cancel_many import CancelManyResult
 from orderhook.commands.cancel_replace import CancelReplace, next_order_id
 from orderhook.commands.change import Change
 from orderhook.commands.place import Place
-from orderhook.commands.sweep import Sweep
 from orderhook.errors import (
     InvalidValueError,
     MissingFieldError,
@@ -22,6 +21,7 @@ from orderhook.errors import (
     UnsupportedValueError,
 )
 from orderhook.orders import OrderState, Outcome
+from orderhook.store import items
 
 ErrorT = TypeVar("ErrorT", bound=OrderhookError)
 Fields = Mapping[str, str]
@@ -243,7 +243,7 @@ def test_of_all_that_could_write_an_order_of_this_id_none_has_the_content_of_ano
 
 
 def test_a_sweep_is_told_as_lists_and_their_lengths() -> None:
-    assert Sweep(["a", "b"], [], ["c"], ["d"]).as_data == {
+    assert CancelManyResult(["a", "b"], [], ["c"], ["d"]).as_data == {
         "counts": {"cancelled": 2, "already_cancelled": 0, "already_terminal": 1, "remaining": 1},
         "cancelled": ["a", "b"],
         "already_cancelled": [],

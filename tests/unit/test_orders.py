@@ -21,7 +21,7 @@ from orderhook.orders import (
     Event,
     OrderState,
     Outcome,
-    Stamp,
+    Provenance,
     Strategy,
     StrategyState,
     decimal_text,
@@ -283,13 +283,13 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 
 def test_a_stamp_signs_the_history_of_an_order() -> None:
-    stamp = Stamp(trader="ada", key_id="k1", request_id="r1", at=NOON)
-    assert stamp.event(OrderState.WORKING) == Event(
+    provenance = Provenance(trader="ada", key_id="k1", request_id="r1", at=NOON)
+    assert provenance.event(OrderState.WORKING) == Event(
         state=OrderState.WORKING, at="2026-01-02T12:00:00.000005Z", request_id="r1", key_id="k1"
     )
 
 
 def test_a_stamp_signs_the_values_that_an_order_takes() -> None:
-    stamp = Stamp(trader="ada", key_id="k1", request_id="r1", at=NOON)
-    assert stamp.event(OrderState.WORKING).changes == {}
-    assert stamp.event(OrderState.WORKING, {"qty": "2"}).changes == {"qty": "2"}
+    provenance = Provenance(trader="ada", key_id="k1", request_id="r1", at=NOON)
+    assert provenance.event(OrderState.WORKING).changes == {}
+    assert provenance.event(OrderState.WORKING, {"qty": "2"}).changes == {"qty": "2"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from local.cli import app
+from cli.app import app
 from orderhook.commands import COMMANDS
 from orderhook.responses import STATUS_AND_CODE
 

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from local import reference
+from orderhook import reference
 from orderhook.responses import STATUS_AND_CODE
 
 ROOT = Path(__file__).parents[2]

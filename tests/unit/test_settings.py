@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from orderhook.settings import LaterSettings, Settings
+from orderhook.settings import DeferredSettings, Settings
 
 TRADINGVIEW = ["52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7"]
 
@@ -145,7 +145,7 @@ LATER = {
 
 
 def test_a_deployment_with_a_queue_can_do_things_later() -> None:
-    assert settings(**LATER).later == LaterSettings(**{name.lower(): value for name, value in LATER.items()})
+    assert settings(**LATER).later == DeferredSettings(**{name.lower(): value for name, value in LATER.items()})
 
 
 @pytest.mark.parametrize("unset", [{}, dict.fromkeys(LATER, "")])

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
-import delayed
-from local.target import LOCAL_ENDPOINT
-from orderhook.settings import LaterSettings
-from orderhook.wire import CONNECT_SECONDS, READ_SECONDS
+import deferred
+from cli.target import LOCAL_ENDPOINT
+from orderhook.aws.clients import CONNECT_SECONDS, READ_SECONDS
+from orderhook.settings import DeferredSettings
 from tests.service import BUDGET_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -19,8 +19,8 @@ TEMPLATE: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
 RESOURCES = TEMPLATE["Resources"]
 TABLE = RESOURCES["Table"]["Properties"]
 FUNCTION = RESOURCES["WebhookFunction"]["Properties"]
-DELAYED = RESOURCES["DelayedFunction"]["Properties"]
-FUNCTIONS = {"WebhookFunction": FUNCTION, "DelayedFunction": DELAYED}
+DEFERRED = RESOURCES["DeferredFunction"]["Properties"]
+FUNCTIONS = {"WebhookFunction": FUNCTION, "DeferredFunction": DEFERRED}
 QUEUE = RESOURCES["Queue"]["Properties"]
 SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"
 ROUTE = FUNCTION["Events"]["Webhook"]["Properties"]
@@ -138,7 +138,7 @@ def test_no_permission_has_a_wildcard() -> None:
         assert {"NotAction", "NotResource"}.isdisjoint(statement)
 
 
-@pytest.mark.parametrize(("role", "log"), [("WebhookRole", "WebhookLog"), ("DelayedRole", "DelayedLog")])
+@pytest.mark.parametrize(("role", "log"), [("WebhookRole", "WebhookLog"), ("DeferredRole", "DeferredLog")])
 def test_a_functions_role_reaches_what_is_the_stacks_and_its_own_log_and_nothing_else(role: str, log: str) -> None:
     reachable = {
         "dynamodb": {"Fn::GetAtt": ["Table", "Arn"]},
@@ -178,12 +178,12 @@ def test_what_is_done_later_may_do_with_the_table_what_is_done_at_once_may() -> 
     shared = {action for action in actions("WebhookRole") if action != "sqs:SendMessage"}
     # A Lambda needs these to be given messages of a queue.
     of_the_queue = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-    assert actions("DelayedRole") == shared | of_the_queue
+    assert actions("DeferredRole") == shared | of_the_queue
 
 
 def test_a_message_is_not_delivered_again_while_it_may_still_be_worked_on() -> None:
-    assert QUEUE["VisibilityTimeout"] == 6 * DELAYED["Timeout"]
-    assert DELAYED["Timeout"] > delayed.BUDGET_SECONDS
+    assert QUEUE["VisibilityTimeout"] == 6 * DEFERRED["Timeout"]
+    assert DEFERRED["Timeout"] > deferred.BUDGET_SECONDS
 
 
 def test_what_fails_five_times_is_kept_for_two_weeks() -> None:
@@ -202,7 +202,7 @@ def test_the_queues_are_encrypted() -> None:
 
 
 def test_each_message_is_a_run_of_its_own_and_a_failed_one_is_delivered_again() -> None:
-    assert DELAYED["Events"]["Queue"] == {
+    assert DEFERRED["Events"]["Queue"] == {
         "Type": "SQS",
         "Properties": {
             "Queue": {"Fn::GetAtt": ["Queue", "Arn"]},
@@ -215,7 +215,7 @@ def test_each_message_is_a_run_of_its_own_and_a_failed_one_is_delivered_again() 
 def test_both_functions_are_led_to_the_same_table_and_queue() -> None:
     of_the_webhook, variables = (function["Environment"]["Variables"] for function in FUNCTIONS.values())
     assert variables.items() <= of_the_webhook.items()
-    settings = [f"ORDERHOOK_{name.upper()}" for name in LaterSettings._fields]
+    settings = [f"ORDERHOOK_{name.upper()}" for name in DeferredSettings._fields]
     assert {"ORDERHOOK_TABLE", *settings} <= variables.keys()
 
 
@@ -226,7 +226,7 @@ def test_sam_local_reaches_this_machine_and_does_nothing_later() -> None:
         # A container's 127.0.0.1 is its own.
         assert variables["AWS_ENDPOINT_URL_DYNAMODB"] == LOCAL_ENDPOINT.replace("127.0.0.1", "host.docker.internal")
         # Its functions would send to AWS.
-        assert all(variables[f"ORDERHOOK_{name.upper()}"] == "" for name in LaterSettings._fields)
+        assert all(variables[f"ORDERHOOK_{name.upper()}"] == "" for name in DeferredSettings._fields)
 
 
 def test_no_role_takes_a_managed_policy_and_no_function_a_role_of_sams_making() -> None:
@@ -266,7 +266,7 @@ def test_the_alarm_for_it_watches_the_metric_that_the_function_writes(metric: st
     variables = FUNCTION["Environment"]["Variables"]
     alarm = ALARMS[f"{metric}Alarm"]
     assert alarm["MetricName"] == metric
-    assert f'_count("{metric}")' in (ROOT / "functions" / "orderhook" / "journal.py").read_text(encoding="utf-8")
+    assert f'_count("{metric}")' in (ROOT / "functions" / "orderhook" / "telemetry.py").read_text(encoding="utf-8")
     assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
     assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
 
@@ -314,11 +314,11 @@ def test_the_handler_is_a_function_in_a_file_that_is_deployed(function: dict[str
 def test_the_makefile_builds_for_the_runtime_and_the_architectures_of_the_template() -> None:
     makefile = (ROOT / FUNCTION["CodeUri"] / "Makefile").read_text(encoding="utf-8")
     assert f"\nLAMBDA_PYTHON ?= {FUNCTION['Runtime'].removeprefix('python')}\n" in makefile
-    assert "\nbuild-WebhookFunction build-DelayedFunction:" in makefile
+    assert "\nbuild-WebhookFunction build-DeferredFunction:" in makefile
     # Alike in all that SAM compares, they are built once.
-    assert RESOURCES["DelayedFunction"]["Metadata"] == RESOURCES["WebhookFunction"]["Metadata"]
+    assert RESOURCES["DeferredFunction"]["Metadata"] == RESOURCES["WebhookFunction"]["Metadata"]
     for part in ("CodeUri", "Runtime", "Architectures"):
-        assert DELAYED[part] == FUNCTION[part]
+        assert DEFERRED[part] == FUNCTION[part]
     context = RESOURCES["WebhookFunction"]["Metadata"]["ContextPath"]["Fn::Sub"]
     for architecture in TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]:
         own = ROOT / context.replace("${Architecture}", architecture) / "Makefile"

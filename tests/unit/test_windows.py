@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from orderhook.errors import OutsideTradeWindowError
-from orderhook.windows import TradeWindow, clock, minute_of_day
+from orderhook.trade_window import TradeWindow, clock, minute_of_day
 
 DAY = 24 * 60
 MINUTES = range(DAY)

@@ -2,33 +2,33 @@
 
 from typing import ClassVar
 
-from orderhook.book import OrderBook
-from orderhook.commands.target import Targeted
+from orderhook.commands.addressed_order import AddressesOrder
 from orderhook.errors import OrderAlreadyTerminalError, OrderNotFoundError
-from orderhook.orders import TERMINAL, Order, OrderState, Outcome, Stamp, timestamp
+from orderhook.orders import TERMINAL, Order, OrderState, Outcome, Provenance, timestamp
+from orderhook.store.book import OrderBook
 
 _FINISHED_OTHERWISE = TERMINAL - {OrderState.CANCELLED}
 
 
-class Cancel(Targeted):
+class Cancel(AddressesOrder):
     """Cancel the order that `order_id` is the id of, or, in a strategy, the name of."""
 
     word: ClassVar[str] = "CANCEL"
     risk_reducing: ClassVar[bool] = True
 
-    def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
+    def run(self, book: OrderBook, provenance: Provenance) -> Outcome:
         """Cancel it with one conditional write; an order that is cancelled already is a success.
 
         Raises OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError and OrderAlreadyTerminalError.
         """
-        order_id = self._target(book, stamp)
-        written = book.cancel(stamp, order_id, self.strategy_id)
+        order_id = self._target(book, provenance)
+        written = book.cancel(provenance, order_id, self.strategy_id)
         order = written.before
         if order is None:
             raise self._not_found()
         if not written.done:
             self._check_that_it_is_cancelled(order)
-        return _outcome(stamp, order, done=written.done)
+        return _outcome(provenance, order, done=written.done)
 
     def _check_that_it_is_cancelled(self, order: Order) -> None:
         self._check_strategy(order)
@@ -36,12 +36,12 @@ class Cancel(Targeted):
             raise self._already_terminal(order, "there is nothing left to cancel.")
 
 
-def cancel_overdue(book: OrderBook, stamp: Stamp, order_id: str, content: str) -> Outcome:
+def cancel_overdue(book: OrderBook, provenance: Provenance, order_id: str, content: str) -> Outcome:
     """Cancel an order whose time is over with one conditional write, if it is the one of this content.
 
     Run twice, the second finds it cancelled. Raises OrderNotFoundError and OrderAlreadyTerminalError.
     """
-    written = book.cancel(stamp, order_id, content=content)
+    written = book.cancel(provenance, order_id, content=content)
     order = written.before
     if order is None or order.content != content:
         raise OrderNotFoundError(
@@ -53,10 +53,10 @@ def cancel_overdue(book: OrderBook, stamp: Stamp, order_id: str, content: str) -
             field="order_id",
             state=order.state,
         )
-    return _outcome(stamp, order, done=written.done)
+    return _outcome(provenance, order, done=written.done)
 
 
-def _outcome(stamp: Stamp, order: Order, *, done: bool) -> Outcome:
+def _outcome(provenance: Provenance, order: Order, *, done: bool) -> Outcome:
     return Outcome(
         status="cancelled" if done else "already_cancelled",
         order_id=order.order_id,
@@ -65,5 +65,5 @@ def _outcome(stamp: Stamp, order: Order, *, done: bool) -> Outcome:
         previous_state=order.state if done else None,
         state=OrderState.CANCELLED if done else order.state,
         filled=str(order.filled),
-        cancelled_at=timestamp(stamp.at) if done else order.cancelled_at,
+        cancelled_at=timestamp(provenance.at) if done else order.cancelled_at,
     )

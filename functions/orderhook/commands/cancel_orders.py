@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from orderhook.book import OrderBook
+from orderhook.commands.cancel_many import cancel_many
 from orderhook.commands.command import Command
 from orderhook.commands.fields import Label
-from orderhook.commands.sweep import cancel_all
-from orderhook.orders import Outcome, Stamp
+from orderhook.orders import Outcome, Provenance
+from orderhook.store.book import OrderBook
 
 
 class CancelAllOrders(Command):
@@ -15,18 +15,18 @@ class CancelAllOrders(Command):
     word: ClassVar[str] = "CANCELALLORDERS"
     risk_reducing: ClassVar[bool] = True
 
-    def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
+    def run(self, book: OrderBook, provenance: Provenance) -> Outcome:
         """Cancel each with its own conditional write; run twice, the second finds what the first left.
 
         Raises TemporarilyUnavailableError, with what was done, when the time budget ends first. An order that is placed
         meanwhile may be cancelled or not.
         """
-        return self._sweep(book, stamp)
+        return self._sweep(book, provenance)
 
     def _sweep(
-        self, book: OrderBook, stamp: Stamp, account: str | None = None, instrument: str | None = None
+        self, book: OrderBook, provenance: Provenance, account: str | None = None, instrument: str | None = None
     ) -> Outcome:
-        sweep = cancel_all(book, stamp, book.open_order_ids(stamp.trader, account, instrument))
+        sweep = cancel_many(book, provenance, book.open_order_ids(provenance.trader, account, instrument))
         return Outcome(
             status="cancelled" if sweep.cancelled else "already_cancelled",
             more=sweep.as_data,
@@ -42,6 +42,6 @@ class CancelOrders(CancelAllOrders):
     account: Label
     instrument: Label | None = None
 
-    def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
+    def run(self, book: OrderBook, provenance: Provenance) -> Outcome:
         """Cancel each as CANCELALLORDERS does."""
-        return self._sweep(book, stamp, self.account, self.instrument)
+        return self._sweep(book, provenance, self.account, self.instrument)

@@ -5,17 +5,17 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from orderhook.book import OrderBook, Placed
+from orderhook.commands.addressed_order import AddressesOrder
 from orderhook.commands.fields import MAX_LENGTH, OrderIdOrName
 from orderhook.commands.place import Place
-from orderhook.commands.target import Targeted
 from orderhook.errors import DuplicateOrderIdError, InvalidValueError
-from orderhook.orders import Order, Outcome, Stamp
+from orderhook.orders import Order, Outcome, Provenance
+from orderhook.store.book import OrderBook, PlaceResult
 
 _NUMBERED = re.compile(r"(.+):([1-9][0-9]{0,8})")
 
 
-class CancelReplace(Targeted, Place):
+class CancelReplace(AddressesOrder, Place):
     """Cancel the order that `order_id` names and place what the other fields say, as PLACE would.
 
     The new order's id is the old one's with a number, so that a trader can tell it beforehand: `a` is replaced by
@@ -37,19 +37,19 @@ class CancelReplace(Targeted, Place):
         """Tell that a resend is recognised: it finds the order that it would place in the place of the old one."""
         return True
 
-    def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
+    def run(self, book: OrderBook, provenance: Provenance) -> Outcome:
         """Cancel and place in one transaction; run twice, the second finds both done and changes nothing.
 
         An order that is finished, or about to be cancelled, is not replaced, so that exposure never doubles. Raises
         OrderNotFoundError, OrderAlreadyTerminalError, and what PLACE raises.
         """
-        old_order_id = self._target(book, stamp)
-        return self._place(book, stamp, next_order_id(old_order_id), old_order_id)
+        old_order_id = self._target(book, provenance)
+        return self._place(book, provenance, next_order_id(old_order_id), old_order_id)
 
-    def _new_order_id(self, book: OrderBook, stamp: Stamp) -> str:
-        return next_order_id(self._target(book, stamp))
+    def _new_order_id(self, book: OrderBook, provenance: Provenance) -> str:
+        return next_order_id(self._target(book, provenance))
 
-    def _answer(self, order: Order, placed: Placed) -> Outcome:
+    def _answer(self, order: Order, placed: PlaceResult) -> Outcome:
         if placed.entry is None or placed.entry.content != self.content:
             self._check_that_it_was_cancelled(placed)
             self._check_that_its_id_was_free(order, placed)
@@ -60,7 +60,7 @@ class CancelReplace(Targeted, Place):
             more={"replaced_order_id": (placed.entry or order).replaces},
         )
 
-    def _check_that_it_was_cancelled(self, placed: Placed) -> None:
+    def _check_that_it_was_cancelled(self, placed: PlaceResult) -> None:
         if placed.missing:
             raise self._not_found()
         if placed.kept is not None:
@@ -69,7 +69,7 @@ class CancelReplace(Targeted, Place):
                 placed.kept, f"it was replaced by {successor}: give that." if successor else "nothing was placed."
             )
 
-    def _check_that_its_id_was_free(self, order: Order, placed: Placed) -> None:
+    def _check_that_its_id_was_free(self, order: Order, placed: PlaceResult) -> None:
         if placed.entry is not None:
             raise DuplicateOrderIdError(
                 f"The order in place of {self.order_id} would be {order.order_id}, and that id is taken by another "

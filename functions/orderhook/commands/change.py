@@ -5,15 +5,15 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from orderhook.book import OrderBook
-from orderhook.commands.controlled import Controlled
+from orderhook.commands.addressed_order import AddressesOrder
 from orderhook.commands.fields import NewQty, Price
-from orderhook.commands.target import Targeted
+from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import InvalidValueError, MissingFieldError
-from orderhook.orders import CHANGEABLE, MAX_HISTORY, PRICES, Order, Outcome, Stamp, decimal_text
+from orderhook.orders import CHANGEABLE, MAX_HISTORY, PRICES, Order, Outcome, Provenance, decimal_text
+from orderhook.store.book import OrderBook
 
 
-class Change(Targeted, Controlled):
+class Change(AddressesOrder, OpensPosition):
     """Change the order that `order_id` is the id of, or, in a strategy, the name of; 0 or absent means unchanged."""
 
     word: ClassVar[str] = "CHANGE"
@@ -36,14 +36,14 @@ class Change(Targeted, Controlled):
             )
         return self
 
-    def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
+    def run(self, book: OrderBook, provenance: Provenance) -> Outcome:
         """Change it with one conditional write; run twice, the second finds the values there and is a success.
 
         Raises OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError, OrderAlreadyTerminalError, and
         InvalidValueError for a value that this order cannot take.
         """
-        order_id = self._target(book, stamp)
-        written = book.change(stamp, order_id, self.new, self.strategy_id)
+        order_id = self._target(book, provenance)
+        written = book.change(provenance, order_id, self.new, self.strategy_id)
         order = written.before
         if order is None:
             raise self._not_found()

@@ -2,12 +2,12 @@
 
 from typing import ClassVar
 
-from orderhook.book import OrderBook
+from orderhook.commands.addressed_order import strategy_not_found
+from orderhook.commands.cancel_many import cancel_many
 from orderhook.commands.command import Command
 from orderhook.commands.fields import Id
-from orderhook.commands.sweep import cancel_all
-from orderhook.commands.target import strategy_not_found
-from orderhook.orders import Outcome, Stamp
+from orderhook.orders import Outcome, Provenance
+from orderhook.store.book import OrderBook
 
 
 class CloseStrategy(Command):
@@ -18,17 +18,17 @@ class CloseStrategy(Command):
 
     strategy_id: Id
 
-    def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
+    def run(self, book: OrderBook, provenance: Provenance) -> Outcome:
         """Close it, then cancel each of its working orders: none can join any more.
 
         Raises StrategyNotFoundError, and TemporarilyUnavailableError, with what was done, when the time budget ends
         before the last order; run twice, the second finds what the first left.
         """
-        strategy, done = book.close_strategy(stamp, self.strategy_id)
+        strategy, done = book.close_strategy(provenance, self.strategy_id)
         if strategy is None:
             raise strategy_not_found(self.strategy_id)
-        order_ids = book.open_order_ids(stamp.trader, strategy.account, strategy.instrument, self.strategy_id)
-        sweep = cancel_all(book, stamp, order_ids)
+        order_ids = book.open_order_ids(provenance.trader, strategy.account, strategy.instrument, self.strategy_id)
+        sweep = cancel_many(book, provenance, order_ids)
         return Outcome(
             status="closed",
             duplicate=None if done or sweep.cancelled else True,

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from orderhook.book import OrderBook
 from orderhook.commands.fields import Notes, Seconds
-from orderhook.orders import Outcome, Stamp
+from orderhook.orders import Outcome, Provenance
+from orderhook.store.book import OrderBook
 
 if TYPE_CHECKING:
-    from orderhook.controls import Rate
-    from orderhook.windows import TradeWindow
+    from orderhook.store.controls import Rate
+    from orderhook.trade_window import TradeWindow
 
 
 class TimeLimit(NamedTuple):
@@ -58,13 +58,13 @@ class Command(BaseModel):
         """The id whose alerts are counted, and how many of them may come; None does not count it."""
         return None
 
-    def time_limit(self, book: OrderBook, stamp: Stamp) -> TimeLimit | None:  # noqa: ARG002  for those that place
-        """Return the order that `run` with the same stamp places for a limited time; None if there is none.
+    def time_limit(self, book: OrderBook, provenance: Provenance) -> TimeLimit | None:  # noqa: ARG002  for those that place
+        """Return the order that `run` with the same provenance places for a limited time; None if there is none.
 
         Raises what `run` raises where the order's id depends on another order that cannot be found.
         """
         return None
 
-    def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
+    def run(self, book: OrderBook, provenance: Provenance) -> Outcome:
         """Do it, or raise the OrderError that says why not."""
         raise NotImplementedError

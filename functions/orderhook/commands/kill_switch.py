@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from orderhook.commands.command import Command
 from orderhook.commands.fields import OnOff
-from orderhook.controls import Controls
-from orderhook.orders import Outcome, Stamp
+from orderhook.orders import Outcome, Provenance
+from orderhook.store.controls import Controls
 
 
 class KillSwitch(Command):
@@ -18,9 +18,9 @@ class KillSwitch(Command):
 
     kill_switch: OnOff
 
-    def turn(self, controls: Controls, stamp: Stamp) -> Outcome:
+    def turn(self, controls: Controls, provenance: Provenance) -> Outcome:
         """Turn it; where it was so already that is a success."""
-        turned = controls.turn_kill_switch(stamp, on=self.kill_switch)
+        turned = controls.turn_kill_switch(provenance, on=self.kill_switch)
         return Outcome(
             status="kill_switch_on" if self.kill_switch else "kill_switch_off",
             duplicate=None if turned.done else True,

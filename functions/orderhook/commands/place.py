@@ -7,9 +7,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from orderhook.book import OrderBook, Placed
 from orderhook.commands.command import TimeLimit
-from orderhook.commands.controlled import Controlled
 from orderhook.commands.fields import (
     ActionWord,
     Id,
@@ -21,6 +19,7 @@ from orderhook.commands.fields import (
     Qty,
     TimeInForceWord,
 )
+from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import (
     DuplicateOrderIdError,
     InvalidValueError,
@@ -35,7 +34,7 @@ from orderhook.orders import (
     Order,
     OrderState,
     Outcome,
-    Stamp,
+    Provenance,
     Strategy,
     StrategyState,
     Template,
@@ -43,6 +42,7 @@ from orderhook.orders import (
     next_number,
     timestamp,
 )
+from orderhook.store.book import OrderBook, PlaceResult
 
 _RACES = 4
 """How often another alert may start or join the same strategy at the same moment before this one gives way."""
@@ -50,16 +50,16 @@ _RACES = 4
 _NOT_YET = "is not available yet; take it out"
 
 
-_NOT_OF_THE_ORDER = {*Controlled.model_fields, "cancel_after"}
+_NOT_OF_THE_ORDER = {*OpensPosition.model_fields, "cancel_after"}
 """Fields with which the same order is still the same."""
 
 
-class Place(Controlled):
+class Place(OpensPosition):
     """Place one order, and with it the legs that its fields or its template ask for."""
 
     word: ClassVar[str] = "PLACE"
     refused: ClassVar[Mapping[str, str]] = {
-        **Controlled.refused,
+        **OpensPosition.refused,
         "append_atm": _NOT_YET,
     }
 
@@ -130,35 +130,35 @@ class Place(Controlled):
         lines = (f"{k}={decimal_text(v) if isinstance(v, Decimal) else v}" for k, v in fields.items() if v is not None)
         return sha256("\n".join(lines).encode()).hexdigest()
 
-    def run(self, book: OrderBook, stamp: Stamp) -> Outcome:
+    def run(self, book: OrderBook, provenance: Provenance) -> Outcome:
         """Write the order, and in one transaction with it its strategy and legs.
 
         Run twice with an order_id, the second writes nothing and answers already_placed. Raises DuplicateOrderIdError,
         StrategyMismatchError and StrategyNotFoundError (for a template that is not stored).
         """
-        return self._place(book, stamp, self._new_order_id(book, stamp))
+        return self._place(book, provenance, self._new_order_id(book, provenance))
 
-    def _new_order_id(self, book: OrderBook, stamp: Stamp) -> str:  # noqa: ARG002  it may depend on another order's
-        return self.order_id or stamp.request_id
+    def _new_order_id(self, book: OrderBook, provenance: Provenance) -> str:  # noqa: ARG002  it may depend on another order's
+        return self.order_id or provenance.request_id
 
-    def time_limit(self, book: OrderBook, stamp: Stamp) -> TimeLimit | None:
+    def time_limit(self, book: OrderBook, provenance: Provenance) -> TimeLimit | None:
         """Return the order with its cancel_after."""
         if not self.cancel_after:
             return None
-        return TimeLimit(self._new_order_id(book, stamp), self.content, self.cancel_after)
+        return TimeLimit(self._new_order_id(book, provenance), self.content, self.cancel_after)
 
-    def _place(self, book: OrderBook, stamp: Stamp, order_id: str, replaced: str | None = None) -> Outcome:
+    def _place(self, book: OrderBook, provenance: Provenance, order_id: str, replaced: str | None = None) -> Outcome:
         """Write the order under this id, in place of the `replaced` one if there is one."""
-        template = book.template(stamp.trader, self.strategy) if self.strategy else None
+        template = book.template(provenance.trader, self.strategy) if self.strategy else None
         if self.strategy and not (template and sum(bracket.qty for bracket in template.brackets) <= self.qty):
-            return self._answer_without_template(book, stamp, order_id, template)
+            return self._answer_without_template(book, provenance, order_id, template)
         brackets = template.brackets if template else ()
         has_legs = bool(brackets or self.take_profit or self.stop_loss or self.stop_loss_limit)
         # Legs have names, and names need a strategy: without one of its own the order's id serves.
         strategy_id = self.strategy_id or (order_id if has_legs else None)
         if strategy_id is None:
-            order = self._entry(stamp, order_id, replaces=replaced)
-            return self._answer(order, self._write(book, stamp, [order], replaced))
+            order = self._entry(provenance, order_id, replaces=replaced)
+            return self._answer(order, self._write(book, provenance, [order], replaced))
         strategy = Strategy(
             strategy_id=strategy_id,
             account=self.account,
@@ -168,8 +168,8 @@ class Place(Controlled):
         )
         running: Strategy | None = None
         for _ in range(_RACES):
-            orders = self._orders(stamp, order_id, running or strategy, brackets, replaced)
-            placed = self._write(book, stamp, orders, replaced, running or strategy, join=running is not None)
+            orders = self._orders(provenance, order_id, running or strategy, brackets, replaced)
+            placed = self._write(book, provenance, orders, replaced, running or strategy, join=running is not None)
             if placed.done or placed.entry or not placed.cancellable:
                 return self._answer(orders[0], placed)
             running = placed.strategy
@@ -181,27 +181,27 @@ class Place(Controlled):
     def _write(
         self,
         book: OrderBook,
-        stamp: Stamp,
+        provenance: Provenance,
         orders: Sequence[Order],
         replaced: str | None,
         strategy: Strategy | None = None,
         *,
         join: bool = False,
-    ) -> Placed:
+    ) -> PlaceResult:
         if replaced is not None:
-            return book.replace(stamp, replaced, orders, strategy, join=join)
+            return book.replace(provenance, replaced, orders, strategy, join=join)
         if strategy is not None:
-            return book.place_in_strategy(stamp, strategy, orders, join=join)
-        written = book.place(stamp, orders[0])
-        return Placed(written.done, written.before)
+            return book.place_in_strategy(provenance, strategy, orders, join=join)
+        written = book.place(provenance, orders[0])
+        return PlaceResult(written.done, written.before)
 
     def _answer_without_template(
-        self, book: OrderBook, stamp: Stamp, order_id: str, template: Template | None
+        self, book: OrderBook, provenance: Provenance, order_id: str, template: Template | None
     ) -> Outcome:
         """Refuse for want of a template that fits, unless it did when this very alert placed its order."""
-        holder = book.order(stamp.trader, order_id) if self.repeatable else None
+        holder = book.order(provenance.trader, order_id) if self.repeatable else None
         if holder is not None:
-            return self._answer(holder, Placed(done=False, entry=holder))
+            return self._answer(holder, PlaceResult(done=False, entry=holder))
         if template is None:
             raise StrategyNotFoundError(
                 f"There is no template {self.strategy}; store it with `orderhook templates put`.", field="strategy"
@@ -229,16 +229,23 @@ class Place(Controlled):
             )
 
     def _orders(
-        self, stamp: Stamp, order_id: str, strategy: Strategy, brackets: tuple[Bracket, ...], replaced: str | None
+        self,
+        provenance: Provenance,
+        order_id: str,
+        strategy: Strategy,
+        brackets: tuple[Bracket, ...],
+        replaced: str | None,
     ) -> list[Order]:
         """Return the entry and its legs, named by the first numbers that are free in the strategy."""
         first = max(next_number(kind, strategy.names) for kind in ("TARGET", "STOP"))
         levels = [self._levels(bracket) for bracket in brackets] or [self._own_levels()]
         legs = [
-            leg for n, level in enumerate(levels, first) for leg in self._legs(stamp, strategy.strategy_id, n, level)
+            leg
+            for n, level in enumerate(levels, first)
+            for leg in self._legs(provenance, strategy.strategy_id, n, level)
         ]
         entry = self._entry(
-            stamp,
+            provenance,
             order_id,
             strategy_id=strategy.strategy_id,
             order_name=f"ENTRY{next_number('ENTRY', strategy.names)}",
@@ -268,21 +275,23 @@ class Place(Controlled):
             levels["STOP"] = {"order_type": "STOPLIMIT", "stop_price": stop_price, "limit_price": self.stop_loss_limit}
         return levels
 
-    def _legs(self, stamp: Stamp, strategy_id: str, number: int, levels: dict[str, dict[str, Any]]) -> Iterator[Order]:
+    def _legs(
+        self, provenance: Provenance, strategy_id: str, number: int, levels: dict[str, dict[str, Any]]
+    ) -> Iterator[Order]:
         for kind, level in levels.items():
             name = f"{kind}{number}"
             fields = {
-                "order_id": f"{stamp.request_id}.{name}",
+                "order_id": f"{provenance.request_id}.{name}",
                 "action": "SELL" if self.action == "BUY" else "BUY",
                 "tif": "GTC",
-                "oco_id": f"{stamp.request_id}.OCO{number}" if len(levels) > 1 else None,
+                "oco_id": f"{provenance.request_id}.OCO{number}" if len(levels) > 1 else None,
                 "state": OrderState.INITIALIZED,
                 "strategy_id": strategy_id,
                 "order_name": name,
             }
-            yield self._order(stamp, fields | level)
+            yield self._order(provenance, fields | level)
 
-    def _entry(self, stamp: Stamp, order_id: str, **more: Any) -> Order:
+    def _entry(self, provenance: Provenance, order_id: str, **more: Any) -> Order:
         fields = {
             "order_id": order_id,
             "action": self.action,
@@ -295,16 +304,16 @@ class Place(Controlled):
             "state": OrderState.WORKING,
             "content": self.content,
         }
-        return self._order(stamp, fields | more)
+        return self._order(provenance, fields | more)
 
-    def _order(self, stamp: Stamp, fields: Mapping[str, Any]) -> Order:
+    def _order(self, provenance: Provenance, fields: Mapping[str, Any]) -> Order:
         common: dict[str, Any] = {"account": self.account, "instrument": self.instrument, "qty": self.qty}
         values = common | dict(fields)
         first = {name: decimal_text(Decimal(values[name])) for name in ("qty", *PRICES) if values.get(name) is not None}
-        history = (stamp.event(values["state"], first),)
-        return Order(**values, since=timestamp(stamp.at), notes=self.notes, history=history)
+        history = (provenance.event(values["state"], first),)
+        return Order(**values, since=timestamp(provenance.at), notes=self.notes, history=history)
 
-    def _answer(self, order: Order, placed: Placed) -> Outcome:
+    def _answer(self, order: Order, placed: PlaceResult) -> Outcome:
         """Answer for the order as written, or for the one that has its id already."""
         holder = placed.entry
         if not placed.done and holder is not None:

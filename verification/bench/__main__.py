@@ -1,0 +1,61 @@
+"""Measure everything, print the table, and write it to RESULTS.md: `make bench`."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from cli.aws import demo
+from cli.aws.table import create_table
+from orderhook.aws.clients import connect
+from orderhook.orders import Provenance
+from orderhook.store.book import OrderBook
+from tests.engine import dynamodb_local
+from tests.runtime import artifact, emulator
+from verification.bench import cold, orders, report, warm
+
+TABLE = "orderhook"
+MANY, FEW = 1_000_000, 1_000
+
+
+def main() -> None:
+    """Run on DynamoDB Local, which answers as fast as it ever will once it is warm."""
+    if reason := artifact.missing() or dynamodb_local.missing():
+        sys.exit(reason)
+    os.environ |= emulator.CREDENTIALS | {"AWS_DEFAULT_REGION": emulator.REGION}
+    with dynamodb_local.running(["-Xmx4g"]) as endpoint:
+        rows = list(measure(endpoint))
+    sys.stdout.write(report.table(rows) + "\n")
+    report.write(rows, "DynamoDB Local 3.1.0, in memory, on the same machine")
+
+
+def measure(endpoint: str) -> Iterator[report.Row | report.Fact]:
+    """Yield row after row, and tell what is going on."""
+    client = connect(endpoint_url=endpoint)
+    create_table(client, TABLE)
+    now = datetime.now(UTC)
+    book = OrderBook(client, TABLE, timedelta(days=9))
+    demo.seed(book, now)
+    environment = emulator.lambda_environment(TABLE, endpoint)
+    _say("Building")
+    artifact.built()
+    _say("Warming DynamoDB Local up")
+    warm.inside(environment, "by-id", "1000")
+    _say("Cold starts")
+    yield from cold.rows(book, Provenance(demo.TRADER, demo.KEY_ID, "cold", now), environment)
+    _say("Warm cancels")
+    yield from warm.rows(environment)
+    _say(f"Writing {MANY:,} orders")
+    orders.load(endpoint, TABLE, "many", MANY)
+    orders.load(endpoint, TABLE, "few", FEW)
+    _say("Cancels among them")
+    yield warm.row_of_many(environment, MANY, FEW, count=FEW)
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what} ...\n")
+
+
+if __name__ == "__main__":
+    main()

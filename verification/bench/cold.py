@@ -1,0 +1,67 @@
+"""Cold starts: the artifact beside a function that only makes a client, and beside the plain artifact."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, cycle, permutations
+
+from cli.aws import demo
+from orderhook.orders import Provenance
+from orderhook.store.book import OrderBook
+from tests.builders import event, order
+from tests.runtime import artifact, emulator
+from verification.bench.report import Fact, Row
+
+STARTS = 42
+
+
+def rows(book: OrderBook, provenance: Provenance, environment: Mapping[str, str]) -> Iterator[Row | Fact]:
+    """Measure cold starts, the first CANCEL after them, and the sizes of what starts."""
+    plain = artifact.plain()
+    bare, built = artifact.bare(plain), artifact.built()
+    functions = {
+        "built": (built, "webhook.handler"),
+        "bare": (bare, "bare.handler"),
+        "plain": (plain, "webhook.handler"),
+    }
+    starts: dict[str, list[float]] = {name: [] for name in functions}
+    firsts, seconds = [], []
+    pairs = [(f"cold-{turn}-first", f"cold-{turn}-second") for turn in range(STARTS)]
+    for order_id in chain(*pairs):
+        book.place(provenance, order(provenance, order_id))
+    # What ran before leaves its traces in the caches, so each comes after each of the others.
+    for pair, names in zip(pairs, cycle(permutations(functions)), strict=False):
+        for name in names:
+            with emulator.running(*functions[name], environment) as function:
+                if name == "built":
+                    _cancel(function, pair)
+                    first, second = durations(function.log)
+                    firsts.append(first)
+                    seconds.append(second)
+                else:
+                    function.invoke({})
+                starts[name].append(function.init_milliseconds)
+    yield Row(
+        "cold start: INIT of the artifact",
+        "a client alone, compiled",
+        1.0,
+        starts["built"],
+        starts["bare"],
+    )
+    yield Row("cold start: INIT of the artifact", "the plain artifact", 0.35, starts["built"], starts["plain"])
+    yield Row("first CANCEL after INIT", "the second", 3, firsts, seconds)
+    small, large = artifact.zipped(built), artifact.zipped(plain)
+    sizes = f"{small / large:.2f}, {small / 1e6:.1f} of {large / 1e6:.1f} MB"
+    yield Fact("artifact, zipped", "the plain artifact", "≤ 0.35", sizes, small <= 0.35 * large)
+
+
+def _cancel(function: emulator.Function, order_ids: Iterable[str]) -> None:
+    for order_id in order_ids:
+        answer = function.invoke(event(f"key={demo.KEY};command=CANCEL;order_id={order_id};"))
+        if json.loads(answer["body"]).get("status") != "cancelled":
+            raise RuntimeError(f"Not cancelled: {answer}")
+
+
+def durations(log: str) -> list[float]:
+    """Return how long each invocation took, by the emulator's own account."""
+    return [float(found) for found in re.findall(r"INVOKE RTDONE\(.*?duration: ([0-9.]+)ms", log)]

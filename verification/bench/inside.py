@@ -1,0 +1,216 @@
+"""What is measured inside the artifact: run by the Lambda's Python, with nothing to import but the artifact.
+
+    python -S inside.py by-id|by-name|among|requests RESULTS [COUNT [NAME=ORDERS ...]]
+
+The log lines go to standard output, as on Lambda; what was measured goes to the file RESULTS, as JSON.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import webhook
+from orderhook import keys
+from orderhook.orders import Order, OrderState, Provenance, Strategy, StrategyState, timestamp
+from orderhook.store import items
+
+EVENT = json.loads((Path(__file__).parents[2] / "events" / "cancel_by_id.json").read_text())
+CLIENT = webhook.book._client
+Samples = dict[str, list[float]]
+
+
+class Trader:
+    """Someone with a key, who places orders and cancels them."""
+
+    def __init__(self, name: str) -> None:
+        now = datetime.now(UTC)
+        self.provenance = Provenance(name, "benchmark", uuid4().hex, now)
+        self._secret, key = keys.issue(trader=name, label="benchmark", scopes=frozenset(), created=timestamp(now))
+        webhook.book.put_key(key)
+
+    def place(self, order_id: str, strategy_id: str | None = None) -> None:
+        """Have the book hold a working order; in a strategy of its own it is STOP1."""
+        order = Order(
+            order_id=order_id,
+            account="Sim101",
+            instrument="ES 12-26",
+            action="BUY",
+            qty=1,
+            order_type="MARKET",
+            tif="GTC",
+            state=OrderState.WORKING,
+            since=timestamp(self.provenance.at),
+            strategy_id=strategy_id,
+            order_name="STOP1" if strategy_id else None,
+            history=(self.provenance.event(OrderState.WORKING),),
+        )
+        if strategy_id is None:
+            done = webhook.book.place(self.provenance, order).done
+        else:
+            strategy = Strategy(
+                strategy_id=strategy_id,
+                account=order.account,
+                instrument=order.instrument,
+                state=StrategyState.ACTIVE,
+            )
+            done = webhook.book.place_in_strategy(self.provenance, strategy, [order], join=False).done
+        if not done:
+            raise RuntimeError(f"{order_id} was not placed")
+
+    def cancel(self, **fields: str) -> float:
+        """Send a CANCEL through the handler; return the milliseconds that it took."""
+        body = "".join(
+            f"{name}={value};" for name, value in {"key": self._secret, "command": "CANCEL", **fields}.items()
+        )
+        event = EVENT | {"body": body}
+        started = time.perf_counter()
+        response = webhook.handler(event, None)
+        milliseconds = (time.perf_counter() - started) * 1000
+        if '"status": "cancelled"' not in response["body"]:
+            raise RuntimeError(response["body"])
+        return milliseconds
+
+
+class Sent:
+    """The requests that the handler's client sends, attempts included, and their parameters."""
+
+    def __init__(self) -> None:
+        self.operations: list[str] = []
+        self.parameters: dict[str, dict[str, Any]] = {}
+        CLIENT.meta.events.register("provide-client-params.dynamodb", self._note)
+        CLIENT.meta.events.register_first("before-send.dynamodb", self._count)
+
+    def _note(self, params: dict[str, Any], event_name: str, **_: object) -> None:
+        self.parameters[event_name.rpartition(".")[2]] = params
+
+    def _count(self, event_name: str, **_: object) -> None:
+        self.operations.append(event_name.rpartition(".")[2])
+
+    def stop(self) -> None:
+        """Leave the client as it was."""
+        CLIENT.meta.events.unregister("provide-client-params.dynamodb", self._note)
+        CLIENT.meta.events.unregister("before-send.dynamodb", self._count)
+
+
+def by_id(count: int) -> Samples:
+    """Cancel by id, in turns with the same requests alone."""
+    trader = Trader(f"by-id-{uuid4().hex}")
+
+    def bare(order_id: str, parameters: dict[str, dict[str, Any]]) -> None:
+        key = items.wire(items.order_key(trader.provenance.trader, order_id))
+        CLIENT.update_item(**parameters["UpdateItem"] | {"Key": key})
+        _put_record(order_id, parameters)
+
+    return _in_turns(count, trader.place, lambda order_id: trader.cancel(order_id=order_id), bare)
+
+
+def by_name(count: int) -> Samples:
+    """Cancel by name, in turns with the same requests alone."""
+    trader = Trader(f"by-name-{uuid4().hex}")
+
+    def bare(order_id: str, parameters: dict[str, dict[str, Any]]) -> None:
+        strategy_key = items.wire(items.strategy_key(trader.provenance.trader, f"strategy-of-{order_id}"))
+        key = items.wire(items.order_key(trader.provenance.trader, order_id))
+        values = parameters["UpdateItem"]["ExpressionAttributeValues"]
+        values |= {":strategy_id": {"S": f"strategy-of-{order_id}"}}
+        CLIENT.get_item(**parameters["GetItem"] | {"Key": strategy_key})
+        CLIENT.update_item(**parameters["UpdateItem"] | {"Key": key, "ExpressionAttributeValues": values})
+        _put_record(order_id, parameters)
+
+    return _in_turns(
+        count,
+        lambda order_id: trader.place(order_id, f"strategy-of-{order_id}"),
+        lambda order_id: trader.cancel(order_id="STOP1", strategy_id=f"strategy-of-{order_id}"),
+        bare,
+    )
+
+
+def _put_record(order_id: str, parameters: dict[str, dict[str, Any]]) -> None:
+    if "PutItem" not in parameters:
+        return  # records are not kept here
+    record = parameters["PutItem"]["Item"] | {"sk": {"S": f"bare-{order_id}"}}
+    CLIENT.put_item(**parameters["PutItem"] | {"Item": record})
+
+
+def _in_turns(
+    count: int,
+    place: Callable[[str], None],
+    cancel: Callable[[str], float],
+    bare: Callable[[str, dict[str, dict[str, Any]]], None],
+) -> Samples:
+    place("warm-up")
+    place("pattern")
+    cancel("warm-up")
+    sent = Sent()
+    cancel("pattern")
+    sent.stop()
+    samples: Samples = {"handler": [], "bare": []}
+
+    def send(order_id: str) -> None:
+        started = time.perf_counter()
+        bare(order_id, sent.parameters)
+        samples["bare"].append((time.perf_counter() - started) * 1000)
+
+    for turn in range(count):
+        ours, theirs = f"ours-{turn}", f"theirs-{turn}"
+        place(ours)
+        place(theirs)
+        if turn % 2:
+            samples["handler"].append(cancel(ours))
+            send(theirs)
+        else:
+            send(theirs)
+            samples["handler"].append(cancel(ours))
+    return samples
+
+
+def among(count: int, traders: Iterable[str]) -> Samples:
+    """Cancel orders of traders that have many already (see orders.py), in turns; each is given as NAME=ORDERS."""
+    sizes = {name: int(size) for name, _, size in (it.partition("=") for it in traders)}
+    known = {name: Trader(name) for name in sizes}
+    samples: Samples = {name: [] for name in known}
+    for turn in range(count):
+        for name in list(known) if turn % 2 else list(reversed(known)):
+            samples[name].append(known[name].cancel(order_id=f"order-{turn * sizes[name] // count}"))
+    return {name: milliseconds[1:] for name, milliseconds in samples.items()}  # the first looks the key up
+
+
+def requests() -> dict[str, list[str]]:
+    """List what each kind of CANCEL sends to DynamoDB."""
+    trader, stranger = Trader(f"requests-{uuid4().hex}"), Trader(f"stranger-{uuid4().hex}")
+    for order_id in ("warm-up", "by-id"):
+        trader.place(order_id)
+    trader.place("by-name", "strategy")
+    stranger.place("cold")
+    trader.cancel(order_id="warm-up")
+    sent = Sent()
+    found: dict[str, list[str]] = {}
+    for kind, who, fields in (
+        ("by id", trader, {"order_id": "by-id"}),
+        ("by name", trader, {"order_id": "STOP1", "strategy_id": "strategy"}),
+        ("with a cold key", stranger, {"order_id": "cold"}),
+    ):
+        sent.operations.clear()
+        who.cancel(**fields)
+        found[kind] = list(sent.operations)
+    return found
+
+
+if __name__ == "__main__":
+    what, results, *more = sys.argv[1:]
+    measured: object
+    match what:
+        case "by-id":
+            measured = by_id(int(more[0]))
+        case "by-name":
+            measured = by_name(int(more[0]))
+        case "among":
+            measured = among(int(more[0]), more[1:])
+        case "requests":
+            measured = requests()
+    Path(results).write_text(json.dumps(measured))

@@ -1,0 +1,195 @@
+"""What one order answers when commands and venue reports come one at a time: the specification, stated once more.
+
+Written from the project's rules and NinjaTrader's list of states, and importing nothing of the product: a wrong row in
+its table of transitions is thereby a contradiction in a history.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from verification.histories.linearizability import Model
+
+QTY = 10
+"""The quantity that every order begins with."""
+
+MAY_CHANGE = {"placed", "cancelled", "applied", "changed", "replaced"}
+"""Answers that may go with a new state."""
+
+CANCELLED_BY_CANCEL = {
+    "Initialized",
+    "TriggerPending",
+    "Submitted",
+    "Accepted",
+    "Suspended",
+    "Working",
+    "ChangePending",
+    "ChangeSubmitted",
+    "PartFilled",
+}
+CANCELLED_BEFORE = {"Cancelled", "CancelPending", "CancelSubmitted"}
+FINISHED_OTHERWISE = {"Filled", "Rejected", "Unknown", "Expired"}
+FINISHED = FINISHED_OTHERWISE | {"Cancelled"}
+
+# The reports that a book has to take. Others about an open order it may take or refuse: the rules leave that open.
+USUAL_WAY = {
+    ("Initialized", "Submitted"),
+    ("Submitted", "Accepted"),
+    ("Submitted", "Rejected"),
+    ("Accepted", "Working"),
+    ("Accepted", "Rejected"),
+    ("Working", "PartFilled"),
+    ("Working", "Filled"),
+    ("Working", "Rejected"),
+    ("PartFilled", "PartFilled"),
+    ("PartFilled", "Filled"),
+    ("CancelPending", "Cancelled"),
+    ("CancelSubmitted", "Cancelled"),
+    ("Cancelled", "Filled"),  # a fill that overtook the cancel: recorded, never dropped
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    state: str
+    filled: int
+    content: str
+    qty: int = QTY
+    replaced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    content: str = ""
+    """Stands for everything that the alert says about the order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    own: bool = True
+    """False: with the key of another trader, who must not learn that the order exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelManyResult:
+    """A cancel of all that is open around it: of its account, or of its strategy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Another quantity."""
+
+    qty: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """A cancel that places another order, always the same, in its stead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A venue's word that the order is now in `state`, with `filled` of its quantity filled so far (None: no word)."""
+
+    state: str
+    filled: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A consistent read of the order."""
+
+
+Command = Place | Cancel | CancelManyResult | Change | Replace | Report | Look
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The word, and how the order stood when it was decided; None where the client was not told."""
+
+    word: str
+    state: str | None = None
+    filled: int | None = None
+
+    def __str__(self) -> str:
+        return " ".join(str(part) for part in (self.word, self.state, self.filled) if part is not None)
+
+
+def one_order(placed_as: str = "Working", initial: Order | None = None) -> Model[Order | None, Command, Answer]:
+    """Model one order id from `initial` on (None: no such order yet), where PLACE writes an order as `placed_as`."""
+
+    def step(order: Order | None, command: Command) -> Iterable[tuple[Answer, Order | None]]:
+        if command == Cancel(own=False):
+            return [(Answer("order_not_found"), order)]
+        if order is None:
+            return _of_no_order(command, placed_as)
+        return [(Answer(word, order.state, order.filled), after) for word, after in _of_an_order(order, command)]
+
+    return Model(initial, step, _agrees, lambda answer: answer.word not in MAY_CHANGE)
+
+
+def _agrees(told: Answer, allowed: Answer) -> bool:
+    return told.word == allowed.word and told.state in (None, allowed.state) and told.filled in (None, allowed.filled)
+
+
+def _of_no_order(command: Command, placed_as: str) -> Iterable[tuple[Answer, Order | None]]:
+    match command:
+        case Place(content):
+            return [(Answer("placed"), Order(placed_as, 0, content))]
+        case Report():
+            return [(Answer("refused"), None)]
+        case CancelManyResult():
+            return [(Answer("not listed"), None)]
+    return [(Answer("order_not_found"), None)]
+
+
+def _of_an_order(order: Order, command: Command) -> Iterable[tuple[str, Order]]:
+    match command:
+        case Place(content):
+            return [("already_placed" if content == order.content else "duplicate_order_id", order)]
+        case Cancel():
+            return [_cancel(order)]
+        case CancelManyResult():
+            # It lists what is open, and writes a little later.
+            return [_cancel(order), *([("not listed", order)] if order.state in FINISHED else [])]
+        case Change(qty):
+            return [_change(order, qty)]
+        case Replace():
+            return [_replace(order)]
+        case Report(state, filled):
+            return _report(order, state, filled)
+        case Look():
+            return [("found", order)]
+
+
+def _cancel(order: Order) -> tuple[str, Order]:
+    if order.state in CANCELLED_BY_CANCEL:
+        return "cancelled", replace(order, state="Cancelled")
+    if order.state in CANCELLED_BEFORE:
+        return "already_cancelled", order
+    return "order_already_terminal", order
+
+
+def _change(order: Order, qty: int) -> tuple[str, Order]:
+    if order.state not in CANCELLED_BY_CANCEL:
+        return "order_already_terminal", order
+    return ("invalid_value", order) if qty < order.filled else ("changed", replace(order, qty=qty))
+
+
+def _replace(order: Order) -> tuple[str, Order]:
+    if order.replaced:  # by this very alert, which has come again
+        return "replaced", order
+    if order.state in CANCELLED_BY_CANCEL:
+        return "replaced", replace(order, state="Cancelled", replaced=True)
+    return "order_already_terminal", order
+
+
+def _report(order: Order, state: str, filled: int | None) -> Iterable[tuple[str, Order]]:
+    filled = order.filled if filled is None else filled
+    taken, refused = ("applied", replace(order, state=state, filled=filled)), ("refused", order)
+    if filled > order.qty:
+        return [refused]
+    if filled >= order.filled and (order.state, state) in USUAL_WAY:
+        return [taken]
+    if order.state in FINISHED:
+        return [refused]
+    return [taken, refused]

@@ -1,0 +1,161 @@
+"""Try every mutant of the modules that decide what becomes of an order, and compare the survivors with the listed ones.
+
+    python -m verification.mutation [MODULE ...]
+
+MODULE is a module or a package of functions/orderhook, such as `payload`, `commands` or `commands.cancel`. A survivor
+that is not listed in survivors.md fails the run, and so does a listed one that does not survive.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
+from pathlib import Path
+
+from verification.mutation import trial
+from verification.mutation.mutants import Change, Mutant, listed_in, mutants_of
+from verification.mutation.trial import Module, Rehearsal, Stage, Trial
+from verification.mutation.types import TypeChecker
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "functions" / "orderhook"
+SURVIVORS = Path(__file__).with_name("survivors.md")
+
+# They take long, or are about what lies around the commands: the machine, the log, the records.
+_LEFT_OUT = "book_model canary events fuzz gateway local_* log records".split()
+
+
+def _tests(folder: str, *names: str) -> list[str]:
+    found = [path for name in names for path in sorted((ROOT / "tests" / folder).glob(f"test_{name}.py"))]
+    return [str(path.relative_to(ROOT)) for path in found if not any(path.match(f"test_{it}.py") for it in _LEFT_OUT)]
+
+
+_COMMANDS = _tests("unit", "*command*", "control*")
+_SERVICE = _tests("integration", "*")
+
+# What each module is tried with, the fast ones first: by the first pattern that fits.
+TESTS = {
+    "payload": [*_tests("unit", "payload"), *_tests("integration", "refusals")],
+    "keys": _tests("unit", "keys"),
+    "orders": _tests("unit", "orders", "items", "responses"),
+    "items": _tests("unit", "items"),
+    "commands": _COMMANDS,
+    "commands.fields": _COMMANDS,
+    "commands.*": [*_COMMANDS, *_SERVICE],
+    "book": _SERVICE,
+}
+
+
+def modules(wanted: Sequence[str]) -> dict[tuple[str, ...], list[Module]]:
+    """Return the modules to try, those of `wanted` or all that have tests, by their tests."""
+    by_tests = defaultdict[tuple[str, ...], list[Module]](list)
+    for path in sorted(PACKAGE.rglob("*.py")):
+        whole_name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        name = whole_name.removesuffix(".__init__")
+        tests = next((tests for pattern, tests in TESTS.items() if fnmatch(name, pattern)), None)
+        chosen = not wanted or any(one in (name, whole_name) or name.startswith(f"{one}.") for one in wanted)
+        if tests and chosen:
+            by_tests[tuple(tests)].append(Module(f"orderhook.{name}", path))
+    return by_tests
+
+
+def rehearse(tests: Sequence[str], several: Sequence[Module]) -> Rehearsal:
+    """Run the tests of these modules without a mutant: all of them must pass."""
+    rehearsal = trial.rehearse(tests, several)
+    if rehearsal.failure:
+        sys.exit(f"{', '.join(module.name for module in several)}: without a mutant {rehearsal.failure} failed")
+    trial.import_beforehand(rehearsal.imported)
+    return rehearsal
+
+
+def survivors(module: Module, rehearsal: Rehearsal, stage: Stage, types: TypeChecker) -> Iterator[Change]:
+    """Yield the mutants of a module that neither its types nor its tests give away, and print how many there were."""
+    source = module.path.read_text()
+    if types.refuses(module, source):
+        sys.exit(f"{module.name}: without a mutant its types are refused")
+    started = time.monotonic()
+    killers: list[str] = []
+    verdicts: Counter[str] = Counter()
+    for mutant in mutants_of(source):
+        result = _try(module, mutant, rehearsal, stage, types, killers)
+        verdicts[result.verdict] += 1
+        if result.verdict == "survived":
+            yield mutant.change
+        elif result.killer:
+            killers = list(dict.fromkeys([result.killer, *killers]))[:20]
+    minutes = (time.monotonic() - started) / 60
+    print(f"{module.name}: {verdicts.total()} mutants in {minutes:.1f} minutes, {dict(verdicts)}", flush=True)
+
+
+def _try(
+    module: Module, mutant: Mutant, rehearsal: Rehearsal, stage: Stage, types: TypeChecker, killers: Sequence[str]
+) -> Trial:
+    running = rehearsal.tests_of(module.path, mutant.lines)
+    tests = list(rehearsal.durations) if running is None else running
+    # What has killed a neighbour will mostly kill this one too, and else a test of this very module.
+    likely = [test for test in killers if test in tests]
+    own = [test for test in tests if f"test_{module.path.stem}" in test]
+    others = [test for test in (*own, *tests) if test not in likely]
+
+    def run(tests: Sequence[str]) -> Trial:
+        if not tests:
+            return Trial("survived")
+        timed = {test: rehearsal.durations[test] for test in tests}
+        staged = stage.run(module, mutant.source, mutant.name, timed) if running is not None and mutant.name else None
+        return staged or trial.run(module, mutant.source, timed)
+
+    result = run(likely)
+    if result.verdict == "survived" and types.refuses(module, mutant.source):
+        return Trial("refused by the type checker")
+    return run(others) if result.verdict == "survived" else result
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Try the modules, as many groups at once as there are cores; return how many of them are not as listed."""
+    parser = ArgumentParser(prog="python -m verification.mutation", description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as payload, commands or commands.cancel")
+    groups = modules(parser.parse_args(arguments).modules)
+    if len(groups) > 1:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return sum(pool.map(_try_apart, groups.values()))
+    return sum(_try_together(tests, several) for tests, several in groups.items())
+
+
+def _try_apart(several: Sequence[Module]) -> bool:
+    """Try modules in a process of their own; return whether it found something wrong."""
+    names = [".".join(module.path.relative_to(PACKAGE).with_suffix("").parts) for module in several]
+    return subprocess.run([sys.executable, "-m", "verification.mutation", *names]).returncode != 0
+
+
+def _try_together(tests: Sequence[str], several: Sequence[Module]) -> int:
+    """Try the modules that these tests are for; return how many are not as listed."""
+    listed = listed_in(SURVIVORS.read_text())
+    rehearsal = rehearse(tests, several)
+    wrong = 0
+    with TypeChecker.at_work() as types, Stage.of(tests) as stage:
+        for module in several:
+            allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
+            wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types))
+    return wrong
+
+
+def _as_listed(allowed: Sequence[Change], found: Iterable[Change]) -> bool:
+    """Tell whether exactly the listed mutants survive, and print those that do and should not, or the other way."""
+    surviving = []
+    for change in found:
+        surviving.append(change)
+        if change not in allowed:
+            print(change, flush=True)
+    gone = [change for change in allowed if change not in surviving]
+    for change in gone:
+        print(f"Listed, and no survivor:\n{change}", flush=True)
+    return not gone and set(surviving) <= set(allowed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

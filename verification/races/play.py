@@ -1,0 +1,315 @@
+"""Play alerts and venue reports against the handler, from many threads at once, and record what each was told.
+
+The handler is `webhook.handler` over whatever book the module has. Every operation's invocation and completion is taken
+from time.monotonic_ns, which all processes of a machine share.
+"""
+
+import json
+import random
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import webhook
+from orderhook import keys
+from orderhook.aws.clients import READ_SECONDS
+from orderhook.errors import TemporarilyUnavailableError
+from orderhook.orders import OrderState, Provenance
+from tests.builders import alert, event
+from verification.histories.linearizability import UNKNOWN, Operation
+from verification.histories.order import (
+    QTY,
+    Answer,
+    Cancel,
+    CancelManyResult,
+    Change,
+    Command,
+    Look,
+    Place,
+    Replace,
+    Report,
+)
+
+RESENDS = ("once", "twice", "three times")
+RESEND_SECONDS = 0.05
+"""TradingView sends again after 5 s, up to three times; a hundred times faster here, so that resends meet others."""
+
+UNEXPECTED = ("outcome_unknown", "strategy_mismatch")
+"""Codes that no operation may get."""
+
+ResultT = TypeVar("ResultT")
+
+Ops = dict[str, list[Operation[Command, Answer]]]
+
+# Weighted as trouble is: cancels race with fills and with each other, and everything comes twice.
+COMMANDS: tuple[Command, ...] = (
+    *[Place("5000")] * 3,
+    Place("5001"),
+    *[Cancel()] * 6,
+    Cancel(own=False),
+    *[CancelManyResult()] * 2,
+    *[Change(qty) for qty in (4, QTY, QTY, QTY)],
+    *[Replace()] * 2,
+    Report("Submitted", 0),
+    *[Report("PartFilled", filled) for filled in (2, 5, 5, 7)],
+    *[Report("Filled", QTY)] * 3,
+    *[Report("CancelPending")] * 4,
+    Report("Rejected"),
+    Report("Expired"),
+    *[Look()] * 2,
+)
+
+
+# Orders live longer where nobody cancels them, so that there is more to change.
+CALM: tuple[Command, ...] = (
+    Place("5000"),
+    *[Report("PartFilled", filled) for filled in (2, 5, 7)],
+    *[Change(qty) for qty in (4, QTY, QTY)],
+    Replace(),
+    CancelManyResult(),
+    Look(),
+)
+
+
+@dataclass(frozen=True)
+class Trader:
+    """A trader and a key of theirs; `other` is somebody else's key."""
+
+    name: str
+    key: str
+    other: str
+
+    @classmethod
+    def new(cls) -> "Trader":
+        name = f"trader-{uuid4().hex}"
+        return cls(name, new_key(name), new_key(f"{name}-not"))
+
+
+def new_key(trader: str) -> str:
+    secret, key = keys.issue(trader=trader, label="", scopes=frozenset(), created="2026-01-02T03:04:05.000000Z")
+    webhook.book.put_key(key)
+    return secret
+
+
+def in_a_strategy(order_id: str) -> bool:
+    """Tell whether the order is the entry of a strategy of its own, so that it can be cancelled by name."""
+    return order_id.endswith("s")
+
+
+@dataclass
+class Record:
+    """What happened, order by order; lists are only appended to, so that threads need no lock."""
+
+    operations: Ops = field(default_factory=lambda: defaultdict(list))
+    unexpected: list[str] = field(default_factory=list)
+    """Answers that no operation may get, such as a 5xx that is not 503, and exceptions."""
+    resends: Counter[str] = field(default_factory=Counter)
+    """How many were sent again for the first, second and third time, and given up."""
+
+    def merge(self, other: "Record") -> None:
+        self.resends += other.resends
+        for order_id, operations in other.operations.items():
+            self.operations[order_id] += operations
+        self.unexpected += other.unexpected
+
+
+def play(
+    trader: Trader,
+    order_ids: Iterable[str],
+    *,
+    seed: int,
+    threads: int,
+    operations: int,
+    commands: Sequence[Command] = COMMANDS,
+) -> Record:
+    """Have every thread do this many random operations on these orders; returns when all are done."""
+    record, chosen = Record(), tuple(order_ids)
+
+    def run(number: int) -> None:
+        dice = random.Random(f"{seed} {number}")
+        for _ in range(operations):
+            try:
+                do(trader, dice.choice(chosen), dice.choice(commands), dice, record)
+            except Exception as raised:  # whatever it is, nobody should get it
+                record.unexpected.append(repr(raised))
+
+    workers = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return record
+
+
+def do(trader: Trader, order_id: str, command: Command, dice: random.Random, record: Record) -> None:
+    """Do one operation, again as TradingView would while the answer is 503, and record each time."""
+    for times in (*RESENDS, "given up"):
+        invoked = time.monotonic_ns()
+        answer = _do(trader, order_id, command, dice, record)
+        completed = time.monotonic_ns()
+        if answer is not None:
+            record.operations[order_id].append(Operation(command, answer, invoked, completed))
+            if _may_come_late(invoked, completed):
+                record.operations[order_id].append(Operation(command, UNKNOWN, invoked))
+            return
+        record.operations[order_id].append(Operation(command, UNKNOWN, invoked))
+        record.resends[times] += 1
+        time.sleep(RESEND_SECONDS)
+
+
+def _may_come_late(invoked: int, completed: int) -> bool:
+    """Tell whether the SDK may have given an attempt up: the network can deliver that one after its repetition."""
+    return completed - invoked > READ_SECONDS * 1e9
+
+
+def _do(trader: Trader, order_id: str, command: Command, dice: random.Random, record: Record) -> Answer | None:
+    match command:
+        case Place(content):
+            return _send(trader.key, _place(order_id, content), record)
+        case Cancel(own):
+            return _send(trader.key if own else trader.other, _cancel(order_id, dice), record)
+        case CancelManyResult():
+            return _sweep(trader, order_id, dice, record)
+        case Change(qty):
+            return _send(trader.key, {"command": "CHANGE", "order_id": order_id, "qty": qty}, record)
+        case Replace():
+            return _replace(trader, order_id, record)
+        case Report() | Look():
+            try:
+                return _report_or_look(trader, order_id, command)
+            except TemporarilyUnavailableError:
+                return None
+
+
+def _place(order_id: str, price: str) -> dict[str, object]:
+    # An account of its own, so that a sweep of it is a cancel of this order.
+    fields = {"account": f"A-{order_id}", "instrument": "ES 12-26", "action": "BUY", "qty": QTY, "order_type": "LIMIT"}
+    strategy = {"strategy_id": f"of-{order_id}"} if in_a_strategy(order_id) else {}
+    return {"command": "PLACE", **fields, "tif": "GTC", "limit_price": price, "order_id": order_id, **strategy}
+
+
+def _cancel(order_id: str, dice: random.Random) -> dict[str, object]:
+    if not in_a_strategy(order_id):
+        return {"command": "CANCEL", "order_id": order_id}
+    names = ({"order_id": order_id}, {"order_id": order_id, "strategy_id": f"of-{order_id}"})
+    return {"command": "CANCEL", **dice.choice((*names, {"order_id": "ENTRY1", "strategy_id": f"of-{order_id}"}))}
+
+
+def _sweep(trader: Trader, order_id: str, dice: random.Random, record: Record) -> Answer | None:
+    fields: dict[str, object] = {"command": "CANCELORDERS", "account": f"A-{order_id}"}
+    if in_a_strategy(order_id) and dice.random() < 0.5:
+        fields = {"command": "CLOSESTRATEGY", "strategy_id": f"of-{order_id}"}
+    status, body = _post(trader.key, fields, record)
+    if status == 503:
+        return None
+    found = [word for word in ("cancelled", "already_cancelled", "already_terminal") if order_id in body.get(word, [])]
+    words = {"already_terminal": "order_already_terminal"}
+    return Answer(words.get(found[0], found[0])) if found else Answer("not listed")
+
+
+def _replace(trader: Trader, order_id: str, record: Record) -> Answer | None:
+    """Replace an order; what the answer says of the new one is an operation in the history of that one."""
+    invoked = time.monotonic_ns()
+    status, body = _post(
+        trader.key, {**_place(order_id, "5002"), "command": "CANCELREPLACE", "strategy_id": None}, record
+    )
+    completed = time.monotonic_ns()
+    told = record.operations[f"{order_id}:2"]
+    if status == 503:
+        told.append(Operation(Place("5002"), UNKNOWN, invoked))
+        return None
+    if _may_come_late(invoked, completed):
+        told.append(Operation(Place("5002"), UNKNOWN, invoked))
+    if status != 200:
+        return Answer(body["error"], body.get("state"))
+    word = "already_placed" if body.get("duplicate") else "placed"
+    told.append(Operation(Place("5002"), Answer(word), invoked, completed))
+    return Answer("replaced")
+
+
+def _post(key: str, fields: Mapping[str, object], record: Record) -> tuple[int, dict[str, Any]]:
+    response = webhook.handler(event(alert({"key": key, **fields})), None)
+    status, body = response["statusCode"], json.loads(response["body"])
+    may_be_invalid = fields["command"] == "CHANGE" and body.get("error") == "invalid_value"
+    if not (status in (200, 404, 409, 503) or may_be_invalid) or body.get("error") in UNEXPECTED:
+        record.unexpected.append(str(response))
+    return status, body
+
+
+def _send(key: str, fields: Mapping[str, object], record: Record) -> Answer | None:
+    status, body = _post(key, fields, record)
+    if status == 503:
+        return None
+    word = body.get("status") or body["error"]
+    if word in ("order_not_found", "strategy_not_found"):
+        return Answer("order_not_found")
+    if word == "changed":
+        return Answer(word)  # how the order stands now, which may be a little later
+    state = None if word == "placed" else body.get("previous_state") or body.get("state")
+    return Answer(word, state, int(body["filled"]) if "filled" in body else None)
+
+
+def _report_or_look(trader: Trader, order_id: str, command: Report | Look) -> Answer:
+    if isinstance(command, Look):
+        order = webhook.book.order(trader.name, order_id)
+        return Answer("found", order.state, order.filled) if order else Answer("order_not_found")
+    provenance = Provenance(trader.name, "venue", uuid4().hex, datetime.now(UTC))
+    written = webhook.book.report(provenance, order_id, OrderState(command.state), command.filled)
+    if written.before is None:
+        return Answer("refused")
+    # An own write that was sent twice is told the quantity that it wrote itself.
+    filled = None if written.done else written.before.filled
+    return Answer("applied" if written.done else "refused", written.before.state, filled)
+
+
+@dataclass(frozen=True)
+class Use:
+    invoked: int
+    completed: int
+    accepted: bool
+
+
+def play_revocation(trader: Trader, *, threads: int, seconds: float) -> tuple[list[Use], tuple[int, int]]:
+    """Use a key from many threads and revoke it halfway; returns the uses, and when the revocation began and ended."""
+    secret = insist(lambda: new_key(trader.name))
+    uses: list[Use] = []
+    end = time.monotonic() + seconds
+
+    def run() -> None:
+        while time.monotonic() < end:
+            invoked = time.monotonic_ns()
+            response = webhook.handler(event(alert({"key": secret, "command": "CANCEL", "order_id": "none"})), None)
+            if response["statusCode"] != 503:
+                uses.append(Use(invoked, time.monotonic_ns(), response["statusCode"] != 401))
+
+    workers = [threading.Thread(target=run) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    time.sleep(seconds / 2)
+    began = time.monotonic_ns()
+    insist(lambda: webhook.book.revoke_key(str(keys.key_id_of(secret)), datetime.now(UTC)))
+    ended = time.monotonic_ns()
+    for worker in workers:
+        worker.join()
+    return uses, (began, ended)
+
+
+def insist(administer: Callable[[], ResultT]) -> ResultT:
+    """Do what an operator does, who tries again while the table does not answer, but not for ever."""
+    for _ in range(10):
+        with suppress(TemporarilyUnavailableError):
+            return administer()
+    return administer()
+
+
+def wrong_uses(uses: Iterable[Use], revoked: tuple[int, int], remembered_seconds: float) -> list[Use]:
+    """Return the uses that were refused before the key was revoked, or accepted after it can have been remembered."""
+    began, ended = revoked
+    latest = ended + remembered_seconds * 1e9
+    return [use for use in uses if (use.invoked > latest if use.accepted else use.completed < began)]
