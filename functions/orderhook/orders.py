@@ -3,12 +3,14 @@
 The states and their names are NinjaTrader 8's (OrderState).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, NamedTuple
+
+from orderhook.errors import OrderhookError
 
 Action = Literal["BUY", "SELL"]
 OrderType = Literal["MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"]
@@ -138,7 +140,7 @@ class Event(NamedTuple):
 
 
 class Provenance(NamedTuple):
-    """Sign a write: whose it is, by which key, in which request, when."""
+    """Where a write comes from: whose it is, by which key, in which request, when."""
 
     trader: str
     key_id: str
@@ -153,7 +155,7 @@ class Provenance(NamedTuple):
 
 
 class Order(NamedTuple):
-    """An order as the book holds it; prices are Decimal points, times ISO 8601 text in UTC."""
+    """An order as the table holds it; prices are Decimal points, times ISO 8601 text in UTC."""
 
     order_id: str
     account: str
@@ -225,7 +227,7 @@ class Template(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Say what a command has done; `status` is the word of the answer, None is left out of it."""
+    """What a command has done; `status` is the word of the answer, and None is left out of it."""
 
     status: str
     duplicate: bool | None = None
@@ -238,26 +240,27 @@ class Outcome(NamedTuple):
     state: OrderState | None = None
     filled: str | None = None
     cancelled_at: str | None = None
-    more: Mapping[str, object] = _NONE
+    extra: Mapping[str, object] = _NONE
     """What only this command tells; it stands in the answer beside the rest."""
-    touched: tuple[str, ...] = ()
-    """The ids of the orders that were written, where `order_id` and `legs` do not name them; not told."""
+    results: "AccountResults" = ()
+    """What became of each account, where the alert lists several."""
+    affected_order_ids: tuple[str, ...] = ()
+    """The ids of the orders that were written, where `order_id` and `legs` do not name them; not in the answer."""
 
     @property
     def is_duplicate(self) -> bool:
-        """Tell whether an earlier alert had done it already."""
+        """Whether an earlier alert had done it already."""
         return bool(self.duplicate) or self.status.startswith("already_")
 
     @property
     def order_ids(self) -> tuple[str, ...]:
-        """Return the ids of all orders that this is about."""
+        """The ids of all orders that this is about."""
         own = (self.order_id,) if self.order_id else ()
-        return (*own, *(self.legs or {}).values(), *self.touched)
+        return (*own, *(self.legs or {}).values(), *self.affected_order_ids)
 
 
-def next_number(kind: str, names: Iterable[str]) -> int:
-    """Return the number after the highest that `kind` (ENTRY, TARGET, STOP) has among `names`; 1 if it has none."""
-    return 1 + max((int(name[len(kind) :]) for name in names if name.startswith(kind)), default=0)
+AccountResults = Sequence[tuple[str, Outcome | OrderhookError]]
+"""What became of an alert in each account that it lists."""
 
 
 def decimal_text(number: Decimal) -> str:
