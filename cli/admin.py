@@ -14,7 +14,7 @@ from orderhook.errors import InvalidValueError
 from orderhook.keys import Key
 from orderhook.orders import Bracket, Template, timestamp
 from orderhook.payload import upper
-from orderhook.store.book import OrderBook
+from orderhook.services import Services
 
 _POINTS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")
 _MAX_BRACKETS = 40
@@ -35,7 +35,7 @@ def checked_trader(trader: str) -> str:
     return _Form(trader=trader).trader
 
 
-def create_key(book: OrderBook, *, trader: str, label: str, scopes: Iterable[str], now: datetime) -> tuple[str, Key]:
+def create_key(services: Services, *, trader: str, label: str, scopes: Iterable[str], now: datetime) -> tuple[str, Key]:
     """Issue a key and store its other half; returns the secret, which nobody can read again.
 
     Raises InvalidValueError.
@@ -48,30 +48,30 @@ def create_key(book: OrderBook, *, trader: str, label: str, scopes: Iterable[str
         label=_Form(label=label).label,
         scopes=words,
         created=timestamp(now),
-        strict_kill_switch=stops_cancels(book, trader),
+        strict_kill_switch=stops_cancels(services, trader),
     )
-    book.put_key(key)
+    services.keys.put(key)
     return secret, key
 
 
-def keys_of(book: OrderBook, trader: str) -> list[Key]:
+def keys_of(services: Services, trader: str) -> list[Key]:
     """Return the stored halves of a trader's keys, revoked ones too."""
-    stored = book.keys()
+    stored = services.keys.list()
     return [key for key in stored if key.trader == trader]
 
 
-def stops_cancels(book: OrderBook, trader: str) -> bool:
+def stops_cancels(services: Services, trader: str) -> bool:
     """Tell whether the trader's kill switch stops what reduces risk, too: every key of a trader says the same."""
-    return any(key.strict_kill_switch for key in keys_of(book, trader))
+    return any(key.strict_kill_switch for key in keys_of(services, trader))
 
 
-def set_stops_cancels(book: OrderBook, trader: str, *, stops: bool) -> None:
+def set_stops_cancels(services: Services, trader: str, *, stops: bool) -> None:
     """Set it on every key of the trader; raises InvalidValueError if there is none to keep it."""
-    found = keys_of(book, trader)
+    found = keys_of(services, trader)
     if not found:
         raise InvalidValueError(f"{trader} has no key to keep this with: create one first.")
     for key in found:
-        book.set_strict_kill_switch(key.key_id, strict=stops)
+        services.keys.set_strict_kill_switch(key.key_id, strict=stops)
 
 
 def make_template(name: str, brackets: Iterable[str]) -> Template:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cli import admin, records, show, show_records, target
-from cli.options import USAGE, AsJson, EndpointUrl, StackName, TableName, Trader, book_of, fail, target_of
+from cli.options import USAGE, AsJson, EndpointUrl, StackName, TableName, Trader, services_of, fail, target_of
 from orderhook.store.alert_log import AlertLog
 
 app = typer.Typer(help="List the alerts that came in and what came of them, newest first; `show ID` explains one.")
@@ -114,8 +114,8 @@ def order(
     as_json: AsJson = False,
 ) -> None:
     """Show an order's whole history: each state, when it took it, by which alert and key, and what changed."""
-    with book_of(table_name, stack, endpoint_url) as (book, chosen):
-        found = book.order(admin.checked_trader(trader), order_id)
+    with services_of(table_name, stack, endpoint_url) as (services, chosen):
+        found = services.orders.get(admin.checked_trader(trader), order_id)
     if found is None:
         fail(f"There is no order {order_id!a} of trader {trader} in {chosen}; `orderhook orders` lists them.")
     if as_json:

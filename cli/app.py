@@ -19,7 +19,7 @@ from cli.options import (
     StackName,
     TableName,
     Trader,
-    book_of,
+    services_of,
     fail,
     target_of,
 )
@@ -75,7 +75,7 @@ def seed(table_name: TableName = None, endpoint_url: EndpointUrl = None) -> None
             fail("The demo's key is public, so no table on AWS gets it: give --endpoint-url of a local one.")
         client = target.connect(chosen, os.environ)
         table.create_table(client, chosen.table)
-        demo.seed(target.book(chosen, os.environ), datetime.now(UTC))
+        demo.seed(target.services(chosen, os.environ), datetime.now(UTC))
     show.line(f"The demo is in {chosen}.", show.GOOD)
     show.line(f"key: {demo.KEY}")
 
@@ -128,8 +128,8 @@ def orders(
     as_json: AsJson = False,
 ) -> None:
     """List a trader's orders: those of the local run, a table, or a deployed stack."""
-    with book_of(table_name, stack, endpoint_url) as (book, _):
-        found = list(book.orders(admin.checked_trader(trader), open_only=open_only))
+    with services_of(table_name, stack, endpoint_url) as (services, _):
+        found = list(services.orders.list(admin.checked_trader(trader), open_only=open_only))
     if as_json:
         show.as_json([show.order_as_data(order) for order in found])
     else:
@@ -155,15 +155,15 @@ def kill_switch(
     as_json: AsJson = False,
 ) -> None:
     """Turn a trader's kill switch on or off, say what it stops, or see how it is."""
-    with book_of(table_name, stack, endpoint_url) as (book, chosen):
+    with services_of(table_name, stack, endpoint_url) as (services, chosen):
         trader = admin.checked_trader(trader)
         controls = target.controls(chosen, os.environ)
         if stops_cancels:
-            admin.set_stops_cancels(book, trader, stops=stops_cancels == "yes")
+            admin.set_stops_cancels(services, trader, stops=stops_cancels == "yes")
         if turn:
             provenance = Provenance(trader, "orderhook", secrets.token_hex(16), datetime.now(UTC))
             controls.turn_kill_switch(provenance, on=turn == "on")
-        state, strict = controls.kill_switch(trader), admin.stops_cancels(book, trader)
+        state, strict = controls.kill_switch(trader), admin.stops_cancels(services, trader)
     if as_json:
         show.as_json({"trader": trader, "on": state.on, "since": state.since, "stops_cancels": strict})
         return
@@ -189,9 +189,9 @@ def create_key(
     as_json: AsJson = False,
 ) -> None:
     """Issue a key and show it, once: only its hash is stored."""
-    with book_of(table_name, stack, endpoint_url) as (book, chosen):
+    with services_of(table_name, stack, endpoint_url) as (services, chosen):
         now = datetime.now(UTC)
-        secret, key = admin.create_key(book, trader=trader, label=label, scopes=scope or (), now=now)
+        secret, key = admin.create_key(services, trader=trader, label=label, scopes=scope or (), now=now)
     if as_json:
         show.as_json({"key": secret} | show.key_as_data(key))
         return
@@ -204,8 +204,8 @@ def list_keys(
     table_name: TableName = None, stack: StackName = None, endpoint_url: EndpointUrl = None, as_json: AsJson = False
 ) -> None:
     """List the keys, revoked ones too, by what is stored of them."""
-    with book_of(table_name, stack, endpoint_url) as (book, _):
-        found = list(book.keys())
+    with services_of(table_name, stack, endpoint_url) as (services, _):
+        found = list(services.keys.list())
     if as_json:
         show.as_json([show.key_as_data(key) for key in found])
     else:
@@ -220,8 +220,8 @@ def revoke_key(
     endpoint_url: EndpointUrl = None,
 ) -> None:
     """Revoke a key for good."""
-    with book_of(table_name, stack, endpoint_url) as (book, chosen):
-        key = book.revoke_key(key_id, datetime.now(UTC))
+    with services_of(table_name, stack, endpoint_url) as (services, chosen):
+        key = services.keys.revoke(key_id, datetime.now(UTC))
     if key is None:
         fail(f"There is no key with this id in {chosen}; `orderhook keys list` shows them.")
     show.line(f"Key {key.key_id} is revoked since {show.moment(str(key.revoked))}. It may still work for up to 30 s.")
@@ -244,9 +244,9 @@ def put_template(
     endpoint_url: EndpointUrl = None,
 ) -> None:
     """Store a template: the targets and stops that an entry with strategy=NAME brings along."""
-    with book_of(table_name, stack, endpoint_url) as (book, chosen):
+    with services_of(table_name, stack, endpoint_url) as (services, chosen):
         template = admin.make_template(name, bracket)
-        stored = book.put_template(admin.checked_trader(trader), template, replacing=replace)
+        stored = services.templates.put(admin.checked_trader(trader), template, replacing=replace)
     if not stored:
         fail(
             f"There is no template {template.name} to replace: leave --replace out."
@@ -265,8 +265,8 @@ def list_templates(
     as_json: AsJson = False,
 ) -> None:
     """List a trader's templates and their brackets."""
-    with book_of(table_name, stack, endpoint_url) as (book, _):
-        found = list(book.templates(admin.checked_trader(trader)))
+    with services_of(table_name, stack, endpoint_url) as (services, _):
+        found = list(services.templates.list(admin.checked_trader(trader)))
     if as_json:
         show.as_json([show.template_as_data(template) for template in found])
     else:

@@ -1,4 +1,4 @@
-"""The options that commands share, and what they open: a table, its book, or one line that says why not."""
+"""The options that commands share, and what they open: a table, its services, or one line that says why not."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import typer
 
 from cli import show, target
 from orderhook.errors import OrderhookError
-from orderhook.store.book import OrderBook
+from orderhook.services import Services
 
 REFUSED, UNREACHABLE, USAGE = 1, 2, 2
 """Exit codes."""
@@ -45,12 +45,12 @@ def target_of(table_name: str | None, stack: str | None, endpoint_url: str | Non
 
 
 @contextmanager
-def book_of(
+def services_of(
     table_name: str | None, stack: str | None, endpoint_url: str | None
-) -> Iterator[tuple[OrderBook, target.Target]]:
+) -> Iterator[tuple[Services, target.Target]]:
     """Give the book of the table that the options name, and which table that is."""
     with target_of(table_name, stack, endpoint_url) as chosen:
-        yield target.book(chosen, os.environ), chosen
+        yield target.services(chosen, os.environ), chosen
 
 
 def fail(message: str, code: int = REFUSED) -> NoReturn:

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.store.alert_log import AlertLog
-from orderhook.store.book import OrderBook
+from orderhook.services import Services
 from orderhook.store.controls import Controls
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def connect(target: Target, environment: Mapping[str, str]) -> "DynamoDBClient":
     )
 
 
-def book(target: Target, environment: Mapping[str, str]) -> OrderBook:
+def services(target: Target, environment: Mapping[str, str]) -> Services:
     """Return the target's order book."""
     return OrderBook(connect(target, environment), target.table, _RETENTION)
 

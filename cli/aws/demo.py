@@ -12,7 +12,7 @@ from hashlib import sha256
 from orderhook import commands, payload
 from orderhook.keys import Key
 from orderhook.orders import Bracket, OrderState, Provenance, Template, timestamp
-from orderhook.store.book import OrderBook
+from orderhook.services import Services
 
 KEY = "ohk_demolocalrun_ThisKeyIsPublicAndOpensNothingButALocalDemobca28c24"
 WRONG_KEY = "ohk_demowrongkey_NobodyHasThisKeySoThatItIsAlwaysRefusedHered5d96f88"
@@ -82,31 +82,31 @@ CANCELS: Mapping[str, str] = {
 """One alert for each kind of cancel. Every one of them cancels, or fails to cancel, another order."""
 
 
-def seed(book: OrderBook, now: datetime) -> None:
+def seed(services: Services, now: datetime) -> None:
     """Write the demo; run twice, the second leaves everything as it is."""
     for secret, key_id, trader in ((KEY, KEY_ID, TRADER), (SECOND_KEY, SECOND_KEY_ID, SECOND_TRADER)):
-        if book.key(key_id) is None:
-            book.put_key(_key(secret, key_id, trader, now))
-    book.put_template(TRADER, TEMPLATE)
+        if services.keys.get(key_id) is None:
+            services.keys.put(_key(secret, key_id, trader, now))
+    services.templates.put(TRADER, TEMPLATE)
     for order_id, text in PLACES.items():
         fields = _fields(f"command=PLACE; order_id={order_id}; {text}")
         # The legs are called after the request that places them.
-        _carry_out(book, fields, _stamp(fields.get("strategy_id", f"place-{order_id}"), now))
+        _carry_out(services, fields, _stamp(fields.get("strategy_id", f"place-{order_id}"), now))
     for text in _LATER:
-        _carry_out(book, _fields(text), _stamp("later", now))
+        _carry_out(services, _fields(text), _stamp("later", now))
     only = _fields(f"command=PLACE; order_id=demo-1; {PLACES['demo-1']}")
-    _carry_out(book, only, _stamp("place-demo-1", now)._replace(trader=SECOND_TRADER))
-    book.report(_stamp(f"fill-{FILLED_ID}", now), FILLED_ID, OrderState.FILLED, filled=1)
-    book.cancel(_stamp(f"cancel-{CANCELLED_ID}", now), CANCELLED_ID)
+    _carry_out(services, only, _stamp("place-demo-1", now)._replace(trader=SECOND_TRADER))
+    services.orders.report(_stamp(f"fill-{FILLED_ID}", now), FILLED_ID, OrderState.FILLED, filled=1)
+    services.orders.cancel(_stamp(f"cancel-{CANCELLED_ID}", now), CANCELLED_ID)
 
 
 def _fields(text: str) -> Mapping[str, str]:
-    return payload.read_fields(payload.split(text.encode()).pairs)
+    return payload.parse_fields(payload.split(text.encode()).pairs)
 
 
-def _carry_out(book: OrderBook, fields: Mapping[str, str], provenance: Provenance) -> None:
-    command, _ = commands.read(commands.recognise(fields), fields)
-    command.run(book, provenance)
+def _carry_out(services: Services, fields: Mapping[str, str], provenance: Provenance) -> None:
+    command, _ = commands.parse_command(commands.command_type(fields), fields)
+    command.run(services, provenance)
 
 
 def _key(secret: str, key_id: str, trader: str, now: datetime) -> Key:

@@ -14,7 +14,7 @@ from cli.aws.table import create_table
 from cli.target import Target, explained, local_credentials
 from orderhook.aws.clients import connect
 from orderhook.settings import DeferredSettings
-from orderhook.store.book import OrderBook
+from orderhook.services import Services
 
 
 def serve(host: str, port: int, target: Target) -> None:
@@ -31,8 +31,8 @@ def serve(host: str, port: int, target: Target) -> None:
         with explained(target):
             import webhook  # reads the environment and makes its client
 
-            _prepare(target, webhook.book)
-            _welcome(_url(listener), target, webhook.book)
+            _prepare(target, webhook.services)
+            _welcome(_url(listener), target, webhook.services)
         application = gateway.Gateway(webhook.handler, lambda line: show.line(line, show.DIM, error=True), door)
         # Metrics are printed for CloudWatch to collect from the log, and nobody does so here.
         stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
@@ -73,13 +73,13 @@ def _environment(target: Target, environment: Mapping[str, str]) -> dict[str, st
     return made
 
 
-def _prepare(target: Target, book: OrderBook) -> None:
+def _prepare(target: Target, services: Services) -> None:
     """Make and seed a table that is local; of another, only see that it is there."""
     if target.is_local:
         create_table(connect(), target.table)
-        demo.seed(book, datetime.now(UTC))
+        demo.seed(services, datetime.now(UTC))
     else:
-        next(book.keys(), None)
+        next(services.keys.list(), None)
 
 
 def _url(listener: socket.socket) -> str:
@@ -87,11 +87,11 @@ def _url(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{gateway.ROUTE}"
 
 
-def _welcome(url: str, target: Target, book: OrderBook) -> None:
+def _welcome(url: str, target: Target, services: Services) -> None:
     """Print the start page; its last line says that the server answers."""
     show.line(f"url: {url}")
     if target.is_local:
-        _welcome_to_demo(url, target, book)
+        _welcome_to_demo(url, target, services)
     else:
         show.line(f"{target}; `orderhook keys create --table {target.table}` issues a key for it")
         show.line(
@@ -101,11 +101,11 @@ def _welcome(url: str, target: Target, book: OrderBook) -> None:
     show.line("orderhook is running; Ctrl-C stops it.", show.GOOD)
 
 
-def _welcome_to_demo(url: str, target: Target, book: OrderBook) -> None:
+def _welcome_to_demo(url: str, target: Target, services: Services) -> None:
     show.line(f"key: {demo.KEY}")
     show.line(f"{target}{', gone when this stops' if target.in_memory else ''}")
     show.line()
-    show.orders(book.orders(demo.TRADER))
+    show.orders(services.orders.list(demo.TRADER))
     show.line()
     show.line("Cancel one, in another terminal:")
     for kind, line in curl_lines(url).items():

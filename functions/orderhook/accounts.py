@@ -23,7 +23,7 @@ def per_account(fields: Mapping[str, str], used: Iterable[str]) -> dict[str, Fie
     """Return the fields of the command for each account; `used` are the names that the command knows.
 
     An alert for one account, or of a command that has neither an account nor an id, comes back as it is, under the name
-    "". Raises InvalidValueError for a list that has too many accounts, or two that would give their orders the same ids.
+    "". Raises InvalidValueError for too many accounts, or two that would give their orders the same ids.
     """
     names = [name for name in map(str.strip, fields.get("account", "").split(",")) if name]
     known = set(used)

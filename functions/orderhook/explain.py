@@ -127,7 +127,7 @@ def _read_fields(pairs: tuple[Pair, ...], reading: Reading) -> tuple[dict[str, s
         if row.field == "key" or row.fault:
             continue
         try:
-            fields |= payload.read_field(pair, fields)
+            fields |= payload.parse_field(pair, fields)
         except PayloadError as error:
             row.fault = error
             reading.faults.append(error)
@@ -139,7 +139,7 @@ def _read_fields(pairs: tuple[Pair, ...], reading: Reading) -> tuple[dict[str, s
 
 def _read_command(fields: dict[str, str], unreadable: set[str], reading: Reading) -> None:
     try:
-        kind = commands.recognise(fields)
+        kind = commands.command_type(fields)
     except PayloadError as error:
         reading.add(error)
         return
@@ -150,7 +150,7 @@ def _read_command(fields: dict[str, str], unreadable: set[str], reading: Reading
         if fault.field not in unreadable and fault.detail not in [known.detail for known in reading.faults]:
             reading.add(fault)
     if not reading.faults:
-        alert = pipeline.make(kind, fields)
+        alert = pipeline.alert_of(kind, fields)
         reading.commands = alert.commands
         for row in reading.rows:
             if row.field in alert.ignored:
@@ -159,14 +159,14 @@ def _read_command(fields: dict[str, str], unreadable: set[str], reading: Reading
 
 def _faults(kind: type[Command], fields: dict[str, str]) -> Iterator[OrderhookError]:
     """Yield the fault that the webhook would answer with, then what it would find behind it; some of them twice."""
-    used = {name: value for name, value in fields.items() if name in kind.model_fields}
+    used = {name: value for name, value in fields.items() if name in kind.alert_fields()}
     for attempt in (fields, used):
         try:
-            pipeline.make(kind, attempt)
+            pipeline.alert_of(kind, attempt)
         except PayloadError as error:
             yield error
     for name, value in fields.items():
-        for make in (lambda only: commands.read(kind, only), lambda only: kind(**only)):
+        for make in (lambda only: commands.parse_command(kind, only), lambda only: kind(**only)):
             try:
                 make({name: value})
             except ValidationError:

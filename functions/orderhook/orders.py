@@ -61,10 +61,10 @@ CHANGEABLE = CANCELLABLE
 PRICES: Mapping[str, tuple[OrderType, ...]] = MappingProxyType(
     {"limit_price": ("LIMIT", "STOPLIMIT"), "stop_price": ("STOPMARKET", "STOPLIMIT")}
 )
-"""Which order types have which price."""
+"""The order types that have each price."""
 
 MAX_HISTORY = 300
-"""So many entries a history has room for before CHANGE adds no more: an item holds 400 KB, and must take its cancel."""
+"""How long a history grows before CHANGE adds no more: an item holds 400 KB, and must still take its cancel."""
 
 BEING_CANCELLED = frozenset({_S.CANCEL_PENDING, _S.CANCEL_SUBMITTED})
 """Open, but a cancel is on its way to the venue."""
@@ -73,7 +73,7 @@ TERMINAL = frozenset({_S.CANCELLED, _S.FILLED, _S.REJECTED, _S.UNKNOWN, _S.EXPIR
 """No way leads out, but for the fill that overtook a cancel."""
 
 OPEN = CANCELLABLE | BEING_CANCELLED
-"""Everything that is not finished."""
+"""The states of an order that is not finished."""
 
 # Every open order can come to an end in these ways, whatever it is doing.
 _ENDINGS = BEING_CANCELLED | {_S.CANCELLED, _S.REJECTED, _S.UNKNOWN, _S.EXPIRED}
@@ -272,5 +272,5 @@ def decimal_text(number: Decimal) -> str:
 def timestamp(at: datetime) -> str:
     """Render a time as fixed-width ISO 8601 in UTC: text sorts as time does. Raises ValueError without a zone."""
     if at.tzinfo is None:
-        raise ValueError("a time without a zone could be any time")
+        raise ValueError("the time has no zone")
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

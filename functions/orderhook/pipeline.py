@@ -96,9 +96,9 @@ def carry_out(alert: Alert, services: Services, provenance: Provenance, *, delay
     """Do what an alert says, or raise the OrderhookError that says why not.
 
     An alert with a delay is deferred, and done when this is called again with `delayed` under the same request id; its
-    rate limit counted it the first time. For several accounts it is done at once, each with a request id of its own that
-    begins with the alert's. The error of one account does not keep the others from being served: it stands for all, with
-    the result of each.
+    rate limit counted it the first time. For several accounts it is done at once, each with a request id of its own
+    that begins with the alert's. The error of one account does not keep the others from being served: it stands for
+    all, with the result of each.
     """
     with _admitted(alert, services, provenance, count=not delayed):
         if alert.first.delay and not delayed:

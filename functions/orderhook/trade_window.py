@@ -36,7 +36,7 @@ def clock(minute: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TradeWindow:
-    """From the minute `start` on, and before the minute `end`, of each day; over midnight where the end comes first."""
+    """From the minute `start` to before the minute `end` of each day; over midnight where the end comes first."""
 
     start: int = 0
     end: int = _DAY
@@ -69,7 +69,7 @@ class TradeWindow:
         if closing is not None and self._after_start(minute) >= self._after_start(closing):
             raise OutsideTradeWindowError(
                 f"It is {there:%H:%M %Z} in New York, and from {clock(closing)} to {clock(self.end)} only closing "
-                "orders pass: which ones those are is not known here. bypass_trade_windows=true would let it pass.",
+                "orders pass, and it is not known here which those are. bypass_trade_windows=true would let it pass.",
                 field="closing_only_after",
             )
 

@@ -1,8 +1,8 @@
 """The time budget of an alert: no request begins that could outlast it, and writes of unknown fate are counted.
 
-A request that waits for its answer as long as it may must end before the deadline, so the last one begins CONNECT_SECONDS
-+ READ_SECONDS before it; docs/architecture.md draws the time line. The budget is a ContextVar because botocore calls its
-hooks with arguments of its own and takes none of ours.
+A request that waits for its answer as long as it may must end before the deadline, so the last one begins
+CONNECT_SECONDS + READ_SECONDS before it; docs/architecture.md draws the time line. The budget is a ContextVar because
+botocore calls its hooks with arguments of its own and takes none of ours.
 """
 
 import math

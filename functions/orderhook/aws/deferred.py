@@ -1,7 +1,7 @@
 """What is deferred: an alert with a delay, and the cancel of an order whose time is over.
 
-Both end as a message in one queue, and DeferredFunction does what it says. A delayed alert is sent to the queue at once,
-and SQS holds it back; a cancel is sent there by a schedule of EventBridge Scheduler, which then deletes itself.
+Both end as a message in one queue, and DeferredFunction does what it says. A delayed alert is sent to the queue at
+once, and SQS holds it back; a cancel is sent there by a schedule of EventBridge Scheduler, which then deletes itself.
 """
 
 import json
@@ -97,8 +97,8 @@ class Deferred:
         An order that is not placed after all, or is finished by then, is not touched.
         """
         at = _next_second(now + timedelta(minutes=minutes))
-        # The time is part of the name: a schedule that has fired stays for a while before it is deleted, and must not be
-        # taken for one that is still to fire. Of two schedules for one order the earlier cancels it.
+        # The time is part of the name: a schedule that has fired stays for a while before it is deleted, and must not
+        # be taken for one that is still to fire. Of two schedules for one order the earlier cancels it.
         name = _digest(cancel.trader, cancel.order_id, cancel.content, at.isoformat())
         body = serialize(cancel)
         try:

@@ -62,7 +62,7 @@ class AddressesOrder(Command):
 
     def _not_found(self) -> OrderNotFoundError:
         return OrderNotFoundError(
-            f"There is no such order; check order_id, case matters. "
+            f"There is no order '{self.order_id}' of yours; check order_id: case matters. "
             f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
         )

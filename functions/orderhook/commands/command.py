@@ -65,7 +65,7 @@ class Command(BaseModel):
         """The id whose alerts are counted, and how many of them may come; None does not count it."""
         return None
 
-    def time_limit(self, services: "Services", provenance: Provenance) -> TimeLimit | None:  # noqa: ARG002  for those that place
+    def time_limit(self, services: "Services", provenance: Provenance) -> TimeLimit | None:  # noqa: ARG002
         """Return the order that `run` with the same provenance places for a limited time; None if there is none.
 
         Raises what `run` raises where the order's id depends on another order that cannot be found.

@@ -26,7 +26,7 @@ def _time_of_day(value: str, info: ValidationInfo) -> int:
 
 
 def _rate_limit(value: str, info: ValidationInfo) -> Rate:
-    # CrossTrade, "Rate-Limiting": so many alerts in a minute, or in so many seconds.
+    # CrossTrade, "Rate-Limiting": a number of alerts a minute, or a number of alerts in a number of seconds.
     match = _RATE.fullmatch(value)
     if match:
         rate = Rate(int(match[1]), int(match[2] or _DEFAULT_SECONDS))
@@ -54,7 +54,7 @@ class OpensPosition(Command):
 
     refused: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("percent", "flatten_first", "require_market_position", "max_positions", "sync_strategy", "out_of_sync"),
-        "needs the position, which is not known here; take it out",
+        "needs a position, and positions are not known here; take it out",
     )
 
     rate_limit: RateLimit = None
@@ -66,7 +66,7 @@ class OpensPosition(Command):
 
     @property
     def window(self) -> TradeWindow | None:
-        """The time of day at which it may trade; None if that is always."""
+        """The time of day at which it may trade; None is any."""
         return None if self.bypass_trade_windows else self._window()
 
     @property

@@ -98,8 +98,8 @@ class Placing(NamedTuple):
 def place(services: "Services", provenance: Provenance, placing: Placing) -> tuple[Order, PlaceResult]:
     """Write the order, in one transaction with its legs, its strategy and the cancel of the order that it replaces.
 
-    Returns the order as it was to be, and what the write met. Raises StrategyMismatchError, StrategyNotFoundError (for a
-    template that is not stored) and DuplicateOrderIdError (for a leg's id).
+    Returns the order as it was to be, and what the write met. Raises StrategyMismatchError, DuplicateOrderIdError (for
+    a leg's id) and StrategyNotFoundError (for a template that is not stored).
     """
     new_order, order_id = placing.new_order, placing.order_id
     template = services.templates.get(provenance.trader, new_order.strategy) if new_order.strategy else None

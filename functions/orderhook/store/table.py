@@ -6,7 +6,7 @@ Values go in and come out as boto3's own serializer pair has them: numbers as De
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
@@ -162,7 +162,7 @@ def deserialize(item: Mapping[str, Any]) -> Item:
 
 
 def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, Binary) else value
+    return cast("Any", value).value if isinstance(value, Binary) else value
 
 
 @lru_cache(64)  # the same expressions come with every alert
