@@ -21,6 +21,7 @@ from cli.aws.table import read_template
 from orderhook import explain, reference
 from orderhook.commands import COMMANDS, KILL_SWITCH, NOT_YET, Command
 from orderhook.commands.kill_switch import KillSwitch
+from orderhook.orders import BEING_CANCELLED, CANCELLABLE, OPEN, TERMINAL, OrderState
 from orderhook.payload import KNOWN_NAMES, SYNONYMS
 from orderhook.responses import STATUS_AND_CODE, code
 
@@ -226,6 +227,22 @@ def test_the_commands_page_has_a_section_for_every_command() -> None:
         assert any(f"command={word};" in alert for alert in fenced), word
     not_built = section(REFERENCE, "## Commands that are not built yet")
     assert all(re.search(rf"\b{word}\b", not_built) for word in NOT_YET)
+
+
+def states_in(text: str) -> set[OrderState]:
+    return {state for state in OrderState if re.search(rf"\b{state}\b", text)}
+
+
+def test_the_commands_page_says_what_becomes_of_a_cancel_in_every_state() -> None:
+    said = {row[1]: states_in(row[0]) for row in rows(section(REFERENCE, "## CANCEL"))}
+    assert said["200 `cancelled`"] == CANCELLABLE
+    assert said["200 `already_cancelled`"] == BEING_CANCELLED | {OrderState.CANCELLED}
+    assert said["409 `order_already_terminal`"] == TERMINAL - {OrderState.CANCELLED}
+
+
+def test_the_commands_page_says_which_states_are_open_and_which_are_finished() -> None:
+    [said] = re.findall(r"\*\*Order states\*\*.*?Open: (.*?)\. Finished: (.*?)\.\s", REFERENCE, re.S)
+    assert [states_in(part) for part in said] == [OPEN, TERMINAL]
 
 
 def test_the_list_of_fields_is_that_of_the_code() -> None:
