@@ -184,7 +184,7 @@ def parse_field(pair: Pair, before: Mapping[str, str]) -> dict[str, str]:
 
 def _unknown_name(sent_name: str, name: str) -> str:
     nearest = get_close_matches(name[:64], KNOWN_NAMES, n=1)
-    way_out = f"did you mean {nearest[0]}?" if nearest else "take it out, or see the list of fields in the README."
+    way_out = f"did you mean {nearest[0]}?" if nearest else "take it out, or see docs/commands.md."
     return f"There is no field {sent_name[:64]!a}: {way_out}"
 
 
