@@ -159,8 +159,7 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
         ),
         "temporarily_unavailable": Guidance(
             "The table did not answer in time, or an unexpected error occurred. Nothing is half done.",
-            "Look for the same alert among later ones: TradingView sends it again. If it is not there, send it "
-            "yourself; that is safe.",
+            "Look for the same alert among later ones. If it is not there, send it again; that is safe.",
         ),
     }
 )
