@@ -38,7 +38,7 @@ def create_key(
 
 
 @app.command("list")
-@takes_table_options("trader")
+@takes_table_options(without=["trader"])
 def list_keys(options: TableOptions) -> None:
     """List all keys, including revoked ones. The keys themselves cannot be shown."""
     with options.stores() as (stores, _):
@@ -50,7 +50,7 @@ def list_keys(options: TableOptions) -> None:
 
 
 @app.command("revoke")
-@takes_table_options("trader", "as_json")
+@takes_table_options(without=["trader", "as_json"])
 def revoke_key(
     options: TableOptions,
     key_id: Annotated[

@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cli import connection
-from cli.connection import Stores, TableError
+from cli.connection import Stores, TableAddress, TableError
 from cli.terminal import fail
 from orderhook import administration
 from orderhook.errors import OrderhookError
@@ -51,23 +51,29 @@ class TableOptions:
     @contextmanager
     def stores(self) -> Iterator[tuple[Stores, str]]:
         """Give the stores in the table, and the trader's checked name; any error ends the command with one line."""
+        with self.address() as address:
+            yield connection.connect(address, os.environ), administration.check_trader(self.trader)
+
+    @contextmanager
+    def address(self) -> Iterator[TableAddress]:
+        """Give the address of the table; any error in reaching or using the table ends the command with one line."""
         try:
             address = connection.find_table(self.table, self.stack, self.endpoint_url)
             with connection.explained_errors(address):
-                yield connection.connect(address, os.environ), administration.check_trader(self.trader)
+                yield address
         except TableError as error:
             fail(str(error))
         except OrderhookError as error:
             fail(error.detail)
 
 
-def takes_table_options(*leave_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes_table_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of TableOptions, and pass them to it as its first argument.
 
     typer reads a command's options from its signature, so the decorated function has the command's own parameters and,
-    after them, one for each field of TableOptions except those to `leave_out`.
+    after them, one for each field of TableOptions, `without` those named.
     """
-    shared = [field for field in fields(TableOptions) if field.name not in leave_out]
+    shared = [field for field in fields(TableOptions) if field.name not in without]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)

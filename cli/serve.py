@@ -1,5 +1,6 @@
 """`orderhook serve` and `orderhook seed`: the webhook on this machine, and the demo to try it on."""
 
+import os
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from cli.options import ENDPOINT_VARIABLES, TableOptions, takes_table_options
 from cli.terminal import GOOD, fail, print_line
 
 
-@takes_table_options("trader", "stack", "endpoint_url", "as_json")
+@takes_table_options(without=["trader", "stack", "endpoint_url", "as_json"])
 def serve(
     options: TableOptions,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
@@ -40,16 +41,17 @@ def serve(
         pass
 
 
-@takes_table_options("trader", "stack", "as_json")
+@takes_table_options(without=["trader", "stack", "as_json"])
 def seed(options: TableOptions) -> None:
     """Write the demo into a local table, which is created if it is not there.
 
     The requests in events/ name the key and the orders of the demo.
     """
-    with options.stores() as (stores, _):
-        if not stores.address.is_local:
+    with options.address() as address:
+        if not address.is_local:
             fail("The demo's key is public, so it goes into no table on AWS; give --endpoint-url of a local one.")
-        create_table(stores.client, stores.address.table)
+        stores = connection.connect(address, os.environ)
+        create_table(stores.client, address.table)
         demo.seed(stores.orders, datetime.now(UTC))
-    print_line(f"The demo is in {stores.address}.", GOOD)
+    print_line(f"The demo is in {address}.", GOOD)
     print_line(f"key: {demo.KEY}")

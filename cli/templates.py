@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Store and list the targets and sto
 
 
 @app.command("put")
-@takes_table_options("as_json")
+@takes_table_options(without=["as_json"])
 def put_template(
     options: TableOptions,
     name: Annotated[str, typer.Argument(help="The name that an alert gives in strategy=NAME.")],

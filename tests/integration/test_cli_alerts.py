@@ -21,7 +21,7 @@ from tests.local_server import ORDERHOOK, ROOT, Server, running
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The local run, after six alerts: two orders placed, one of them cancelled twice, and two refusals."""
+    """The local server, after six alerts: two orders placed, one of them cancelled twice, and two refusals."""
     with running(tmp_path_factory.mktemp("serve") / "log") as started:
         for text in (
             f"command=PLACE;order_id=first;{demo.PLACES['demo-1']};take_profit=5100",

@@ -23,7 +23,7 @@ def command(received: list[tuple[TableOptions, int, str]]) -> typer.Typer:
     command = typer.Typer()
 
     @command.command()
-    @takes_table_options("stack")
+    @takes_table_options(without=["stack"])
     def run(options: TableOptions, number: int, word: str = "none") -> None:
         """Do something."""
         received.append((options, number, word))
