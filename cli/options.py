@@ -19,6 +19,10 @@ from orderhook.errors import OrderhookError
 ENDPOINT_VARIABLES = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"]
 """The environment variables that give every AWS tool another endpoint."""
 
+TableName = Annotated[
+    str | None,
+    typer.Option("--table", metavar="NAME", help="The table's name; it is on AWS unless an endpoint is given."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -29,10 +33,7 @@ class TableOptions:
     trader: Annotated[str, typer.Option("--trader", metavar="NAME", help="The trader; every key belongs to one.")] = (
         "main"
     )
-    table: Annotated[
-        str | None,
-        typer.Option("--table", metavar="NAME", help="The table's name; it is on AWS unless an endpoint is given."),
-    ] = None
+    table: TableName = None
     stack: Annotated[
         str | None, typer.Option("--stack", metavar="NAME", help="The name of a deployed stack, to use its table.")
     ] = None

@@ -12,15 +12,14 @@ from cli.aws import serve as local_server
 from cli.aws.gateway import ListenError
 from cli.aws.table import create_table
 from cli.connection import IN_MEMORY, TableError
-from cli.options import ENDPOINT_VARIABLES, TableOptions, takes_table_options
+from cli.options import ENDPOINT_VARIABLES, TableName, TableOptions, takes_table_options
 from cli.terminal import GOOD, fail, print_line
 
 
-@takes_table_options(without=["trader", "stack", "endpoint_url", "as_json"])
 def serve(
-    options: TableOptions,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 chooses a free one.")] = 3000,
+    table: TableName = None,
     endpoint_url: Annotated[
         str | None,
         typer.Option(metavar="URL", envvar=ENDPOINT_VARIABLES, help="Where the table is served, if not in memory."),
@@ -32,8 +31,8 @@ def serve(
     server stops.
     """
     try:
-        is_named = options.table or endpoint_url
-        address = connection.find_table(options.table, None, endpoint_url) if is_named else IN_MEMORY
+        is_named = table or endpoint_url
+        address = connection.find_table(table, None, endpoint_url) if is_named else IN_MEMORY
         local_server.serve(host, port, address)
     except (ListenError, TableError) as error:
         fail(str(error))
