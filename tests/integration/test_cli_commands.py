@@ -223,7 +223,7 @@ def test_the_kill_switch_is_shown_and_turned_for_one_trader(server: Server) -> N
     assert server.post(f"key={key};{PLACE}").json()["status"] == "placed"
 
 
-def test_a_kill_switch_that_stops_cancels_does_so_for_all_keys_of_the_trader_and_for_new_ones(server: Server) -> None:
+def test_a_kill_switch_that_stops_cancels_does_so_for_old_and_new_keys(server: Server) -> None:
     # Keys that the server has not seen yet, for it remembers those that it has.
     old = server.data("keys", "create", "--trader", "strict")["key"]
     changed = server.run("kill-switch", "on", "--stops-cancels", "yes", "--trader", "strict")
