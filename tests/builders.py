@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orderhook.orders import Bracket, Order, OrderState, Provenance, Template
+from orderhook.store.alert_log import AlertRecord
 
 EVENTS = Path(__file__).parents[1] / "events"
 
@@ -91,3 +92,21 @@ def template(name: str, *brackets: tuple[int, int | None, int | None]) -> Templa
     return Template(
         name, tuple(Bracket(qty=qty, target=points(target), stop=points(stop)) for qty, target, stop in brackets)
     )
+
+
+def alert_record(**changes: Any) -> AlertRecord:
+    """Return the record of a cancel that was carried out."""
+    fields: dict[str, Any] = {
+        "trader": "main",
+        "request_id": "request-1",
+        "received_at": "2026-01-02T03:04:05.000000Z",
+        "key_id": "keyid",
+        "key_label": "label",
+        "source": "192.0.2.1",
+        "fields": {},
+        "command": "CANCEL",
+        "status": 200,
+        "outcome": "cancelled",
+        "milliseconds": Decimal("1.5"),
+    }
+    return AlertRecord(**fields | changes)

@@ -130,7 +130,7 @@ class Service:
         monkeypatch.setattr(deferred_module, "connect", self._client_of_later)
         self.later = Deferred(queue.settings)
         self.do_later_with(self.later)
-        self.courier = LocalScheduler(deferred.handler, queue.settings)
+        self.local_scheduler = LocalScheduler(deferred.handler, queue.settings)
         self.take_time()
 
     def _client_of_later(self, service: str) -> object:
@@ -146,7 +146,7 @@ class Service:
     def pass_time(self, seconds: float) -> None:
         """Have the queue and the schedules be so much later, and done what is due then."""
         self.queue.pass_time(seconds, self.monkeypatch)
-        self.courier.round(self.queue.now)
+        self.local_scheduler.run_once(self.queue.now)
 
     def take_time(self) -> None:
         """Have the handlers answer when they can: a busy machine is not a slow table."""

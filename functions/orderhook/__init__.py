@@ -26,4 +26,7 @@ What they work with:
 For those who look on (the command line, later the console and the API):
     explain          what an alert would do, and everything that is wrong with it
     reference        what every word of an answer means
+    records          find and follow the records of alerts
+    representations  orders, keys, templates and records as JSON
+    administration   keys and templates, as an operator types them
 """

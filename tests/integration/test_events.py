@@ -9,7 +9,7 @@ import pytest
 
 import deferred
 from cli.aws import demo
-from cli.aws.scheduler import event as sqs_event
+from cli.aws.scheduler import sqs_event
 from cli.aws.table import create_table, read_template
 from orderhook.store.book import OrderBook
 from tests.builders import EVENTS, event_named

@@ -9,7 +9,7 @@ import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 import deferred
-from cli.target import LOCAL_ENDPOINT
+from cli.connection import LOCAL_ENDPOINT
 from orderhook.aws.clients import CONNECT_SECONDS, READ_SECONDS
 from orderhook.settings import DeferredSettings
 from tests.service import BUDGET_SECONDS

@@ -1,4 +1,4 @@
-"""`orderhook check` says of every alert what the webhook answers to it."""
+"""`orderhook check` says what the webhook answers, for every alert."""
 
 import json
 
@@ -73,11 +73,11 @@ def test_check_agrees_with_the_webhook(service: Service, text: str) -> None:
     service.have_strategy("Working", "STOP1")
     alert = text.replace("KEY", service.key)
     result = CliRunner().invoke(app, ["check", "-", "--json"], input=alert)
-    found = json.loads(result.stdout)
+    explanation = json.loads(result.stdout)
     answer = service.post(alert)
-    assert (result.exit_code == 0) == found["accepted"] == answer.body["success"]
-    if not found["accepted"]:
-        first = found["faults"][0]
+    assert (result.exit_code == 0) == explanation["accepted"] == answer.body["success"]
+    if not explanation["accepted"]:
+        first = explanation["faults"][0]
         assert (first["status"], first["error"]) == (answer.status, answer.word)
-        assert f"{answer.status} {answer.word}" in found["verdict"]
+        assert f"{answer.status} {answer.word}" in explanation["verdict"]
     assert service.key not in result.output

@@ -1,4 +1,4 @@
-"""The table that the local run makes is the one that template.yaml describes."""
+"""The table of the local server is the one that template.yaml describes."""
 
 from moto import mock_aws
 
@@ -6,12 +6,12 @@ from cli.aws.table import create_table
 from orderhook.aws.clients import connect
 
 
-def test_the_table_is_made_as_the_template_says() -> None:
+def test_the_table_is_created_as_the_template_says() -> None:
     with mock_aws():
         client = connect()
-        assert create_table(client, "book")
-        table = client.describe_table(TableName="book")["Table"]
-        lifetime = client.describe_time_to_live(TableName="book")["TimeToLiveDescription"]
+        assert create_table(client, "other")
+        table = client.describe_table(TableName="other")["Table"]
+        lifetime = client.describe_time_to_live(TableName="other")["TimeToLiveDescription"]
     assert table["KeySchema"] == [
         {"AttributeName": "pk", "KeyType": "HASH"},
         {"AttributeName": "sk", "KeyType": "RANGE"},
@@ -23,10 +23,10 @@ def test_the_table_is_made_as_the_template_says() -> None:
     assert lifetime == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
 
 
-def test_a_table_that_is_there_is_left_alone() -> None:
+def test_an_existing_table_is_left_alone() -> None:
     with mock_aws():
         client = connect()
-        create_table(client, "book")
-        client.put_item(TableName="book", Item={"pk": {"S": "a"}, "sk": {"S": "b"}})
-        assert not create_table(client, "book")
-        assert client.scan(TableName="book")["Count"] == 1
+        create_table(client, "other")
+        client.put_item(TableName="other", Item={"pk": {"S": "a"}, "sk": {"S": "b"}})
+        assert not create_table(client, "other")
+        assert client.scan(TableName="other")["Count"] == 1

@@ -1,21 +1,21 @@
-"""How a terminal shows an answer: every value once, and a long list by its first few."""
+"""How an answer is shown: every value once, and the first few of a long list."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from cli import show
+from cli.views.answers import show_answer
 
-NONE = {"cancelled": 0, "already_cancelled": 0, "already_terminal": 0, "remaining": 0}
+NO_COUNTS = {"cancelled": 0, "already_cancelled": 0, "already_terminal": 0, "remaining": 0}
 
 
 def shown(capsys: pytest.CaptureFixture[str], status: int, body: Mapping[str, Any]) -> list[str]:
-    show.answer(status, body)
+    show_answer(status, body)
     return capsys.readouterr().out.splitlines()
 
 
-def test_an_answer_is_its_word_and_its_values(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_success_is_shown_as_its_status_word_and_values(capsys: pytest.CaptureFixture[str]) -> None:
     body = {"success": True, "status": "placed", "order_id": "a", "legs": {"TARGET1": "b", "STOP1": "c"}}
     assert shown(capsys, 200, body) == [
         "200 placed",
@@ -24,15 +24,15 @@ def test_an_answer_is_its_word_and_its_values(capsys: pytest.CaptureFixture[str]
     ]
 
 
-def test_a_refusal_is_its_code_and_its_detail(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_is_shown_as_its_code_and_detail(capsys: pytest.CaptureFixture[str]) -> None:
     body = {"success": False, "error": "invalid_value", "detail": "No.", "field": "qty"}
     assert shown(capsys, 400, body) == ["400 invalid_value", "No.", "  field           qty"]
     assert shown(capsys, 404, {"message": "Not Found"}) == ["404 Not Found"]
 
 
-def test_of_many_orders_the_counts_and_the_first_few_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_many_orders_the_counts_and_the_first_few_ids_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     ids = [f"order-{number}" for number in range(500)]
-    counts = NONE | {"cancelled": 500, "already_terminal": 1}
+    counts = NO_COUNTS | {"cancelled": 500, "already_terminal": 1}
     body = {"success": True, "status": "cancelled", "counts": counts, "cancelled": ids, "already_cancelled": []}
     assert shown(capsys, 200, {**body, "already_terminal": ["x"]}) == [
         "200 cancelled",
@@ -42,7 +42,7 @@ def test_of_many_orders_the_counts_and_the_first_few_are_shown(capsys: pytest.Ca
     ]
 
 
-def test_five_orders_are_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_list_of_five_ids_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, 200, {"status": "x", "cancelled": list("abcde")})[1:] == ["  cancelled       a, b, c, d, e"]
 
 
@@ -50,8 +50,8 @@ def test_each_account_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     results = [
         {"account": "A", "success": True, "status": "placed", "order_id": "long.A", "state": "Working"},
         {"account": "B", "success": False, "error": "duplicate_order_id", "detail": "It is taken."},
-        {"account": "C", "success": True, "status": "cancelled", "counts": NONE | {"cancelled": 2}},
-        {"account": "D", "success": True, "status": "closed", "strategy_id": "s.D", "counts": NONE},
+        {"account": "C", "success": True, "status": "cancelled", "counts": NO_COUNTS | {"cancelled": 2}},
+        {"account": "D", "success": True, "status": "closed", "strategy_id": "s.D", "counts": NO_COUNTS},
     ]
     assert shown(capsys, 200, {"success": True, "status": "placed", "results": results}) == [
         "200 placed",
@@ -62,5 +62,5 @@ def test_each_account_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_what_a_terminal_would_obey_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, 200, {"status": "x", "cancelled": ["\x1b[2J"]})[1:] == ["  cancelled       \\x1b[2J"]

@@ -8,7 +8,14 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from cli.target import IN_MEMORY, LOCAL_ENDPOINT, Target, TargetError, choose, local_credentials
+from cli.connection import (
+    IN_MEMORY,
+    LOCAL_ENDPOINT,
+    TableAddress,
+    TableError,
+    find_table,
+    local_credentials,
+)
 
 OUTPUT = "<Outputs><member><OutputKey>{}</OutputKey><OutputValue>orderhook-Table-1</OutputValue></member></Outputs>"
 STACK = (
@@ -48,46 +55,46 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Answering:
     return answering
 
 
-def test_without_options_it_is_the_table_of_the_local_run() -> None:
-    assert choose(None, None, None) == Target("orderhook", LOCAL_ENDPOINT)
+def test_without_options_it_is_the_table_of_the_local_server() -> None:
+    assert find_table(None, None, None) == TableAddress("orderhook", LOCAL_ENDPOINT)
 
 
 def test_a_table_is_on_aws_unless_there_is_an_endpoint() -> None:
-    assert choose("book", None, None) == Target("book")
-    assert choose("book", None, "http://localhost:8000") == Target("book", "http://localhost:8000")
+    assert find_table("other", None, None) == TableAddress("other")
+    assert find_table("other", None, "http://localhost:8000") == TableAddress("other", "http://localhost:8000")
 
 
-def test_a_stack_is_the_table_of_its_outputs(cloudformation: Answering) -> None:
+def test_a_stack_means_the_table_in_its_outputs(cloudformation: Answering) -> None:
     with cloudformation(STACK.format(OUTPUT.format("TableName")), 200):
-        assert choose(None, "mine", None) == Target("orderhook-Table-1")
+        assert find_table(None, "mine", None) == TableAddress("orderhook-Table-1")
 
 
-def test_a_stack_without_that_output_is_said_so(cloudformation: Answering) -> None:
+def test_a_stack_without_a_table_is_refused(cloudformation: Answering) -> None:
     for outputs in ("", OUTPUT.format("SomethingElse")):
         with (
             cloudformation(STACK.format(outputs), 200),
-            pytest.raises(TargetError, match="Stack mine has no output TableName"),
+            pytest.raises(TableError, match="Stack mine has no output TableName, so it is not"),
         ):
-            choose(None, "mine", None)
+            find_table(None, "mine", None)
 
 
-def test_a_stack_that_is_not_there_is_said_so(cloudformation: Answering) -> None:
+def test_a_stack_that_does_not_exist_is_refused(cloudformation: Answering) -> None:
     with (
         cloudformation(MISSING, 400),
-        pytest.raises(TargetError, match=r"Stack mine cannot be read: .* does not exist"),
+        pytest.raises(TableError, match=r"Stack mine cannot be read: .* does not exist"),
     ):
-        choose(None, "mine", None)
+        find_table(None, "mine", None)
 
 
 def test_a_table_and_a_stack_contradict_each_other() -> None:
-    with pytest.raises(TargetError, match="not both"):
-        choose("book", "mine", None)
+    with pytest.raises(TableError, match="give only one of them"):
+        find_table("other", "mine", None)
 
 
-@pytest.mark.parametrize("endpoint", ["localhost:8000", "book", "ftp://localhost"])
-def test_an_endpoint_is_a_url(endpoint: str) -> None:
-    with pytest.raises(TargetError, match="must be a URL"):
-        choose(None, None, endpoint)
+@pytest.mark.parametrize("endpoint", ["localhost:8000", "other", "ftp://localhost"])
+def test_an_endpoint_has_to_be_a_url(endpoint: str) -> None:
+    with pytest.raises(TableError, match="is not a URL"):
+        find_table(None, None, endpoint)
 
 
 @pytest.mark.parametrize(
@@ -102,12 +109,12 @@ def test_an_endpoint_is_a_url(endpoint: str) -> None:
     ],
 )
 def test_a_table_on_aws_is_not_local(endpoint: str | None) -> None:
-    assert not Target("book", endpoint).is_local
+    assert not TableAddress("other", endpoint).is_local
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8000", "http://dynamodb-local:8000", "http://[::1]:8000"])
 def test_a_table_elsewhere_is_local(endpoint: str) -> None:
-    assert Target("book", endpoint).is_local
+    assert TableAddress("other", endpoint).is_local
     assert IN_MEMORY.is_local
 
 

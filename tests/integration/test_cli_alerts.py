@@ -1,4 +1,4 @@
-"""`orderhook alerts` and `orderhook order` as a person uses them on the local run."""
+"""`orderhook alerts` and `orderhook order` as a person uses them on the local server."""
 
 import json
 import os
@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cli import show_records
 from cli.aws import demo
+from cli.views.alerts import show_alert, show_alert_line, show_alerts
 from orderhook.store.alert_log import AlertRecord
-from tests.integration.test_local_run import ORDERHOOK, ROOT, Server, running
-from tests.unit.test_local_records import record
+from tests.builders import alert_record
+from tests.local_server import ORDERHOOK, ROOT, Server, running
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The local run, after six alerts: two orders placed, one of them cancelled twice, and two refusals."""
+    """The local server, after six alerts: two orders placed, one of them cancelled twice, and two refusals."""
     with running(tmp_path_factory.mktemp("serve") / "log") as started:
         for text in (
             f"command=PLACE;order_id=first;{demo.PLACES['demo-1']};take_profit=5100",
@@ -37,12 +37,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def outcomes(server: Server, *arguments: str) -> list[str]:
-    return [found["outcome"] for found in server.data("alerts", *arguments)]
+    return [record["outcome"] for record in server.data("alerts", *arguments)]
 
 
 def newest(server: Server, outcome: str) -> dict[str, Any]:
-    found: dict[str, Any] = server.data("alerts", "--status", outcome)[0]
-    return found
+    record: dict[str, Any] = server.data("alerts", "--status", outcome)[0]
+    return record
 
 
 ALL = ["unknown_field", "order_not_found", "already_cancelled", "cancelled", "placed", "placed"]
@@ -96,13 +96,16 @@ def test_without_a_record_it_says_so(server: Server) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--status", "canceled"], "There is no status 'canceled': did you mean cancelled?"),
-        (["--command", "CANCLE"], "There is no command 'CANCLE': did you mean CANCEL?"),
-        (["--since", "yesterday"], "'yesterday' is no time: write 2h, 30m, 2026-01-02 or 2026-01-02T09:30."),
-        (["--follow", "--until", "2h"], "--follow waits for what is still to come: leave --until out."),
+        (["--status", "canceled"], "There is no status 'canceled'; did you mean cancelled?"),
+        (["--command", "CANCLE"], "There is no command 'CANCLE'; did you mean CANCEL?"),
+        (["--since", "yesterday"], "'yesterday' is not a time; write 2h, 30m, 2026-01-02 or 2026-01-02T09:30."),
+        (
+            ["--follow", "--until", "2h"],
+            "--follow waits for new alerts, so --until makes no sense with it; leave --until out.",
+        ),
         (["--trader", "a/b"], "trader holds U+002F"),
         (["show", "zz"], "There is no record of an alert 'zz'; `orderhook alerts` lists them."),
-        (["show", "0"], "More than one alert's id begins with '0': give more of it."),
+        (["show", "0"], "More than one alert's id begins with '0'; give more of it."),
         (["--table", "nowhere"], "There is no table nowhere at "),
     ],
 )
@@ -114,7 +117,7 @@ def test_what_cannot_be_asked_is_one_clear_line(server: Server, arguments: list[
 
 def test_an_option_before_show_is_not_overlooked(server: Server) -> None:
     result = server.run("alerts", "--table", "another", "show", "0")
-    assert (result.exit_code, result.stderr) == (2, "Options go after show.\n")
+    assert (result.exit_code, result.stderr) == (2, "The options stand before show; write them after it.\n")
 
 
 # alerts --follow
@@ -170,19 +173,19 @@ def test_follow_shows_the_newest_then_each_as_it_comes_until_ctrl_c(server: Serv
 
 
 def test_show_explains_a_refusal_and_the_way_out(server: Server) -> None:
-    found = newest(server, "order_not_found")
-    result = server.run("alerts", "show", found["request_id"][:16])
+    record = newest(server, "order_not_found")
+    result = server.run("alerts", "show", record["request_id"][:16])
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[:2] == ["404 order_not_found", found["detail"]]
-    assert f"  id           {found['request_id']}" in lines
+    assert lines[:2] == ["404 order_not_found", record["detail"]]
+    assert f"  id           {record['request_id']}" in lines
     assert "  key          the public key of the demo (demolocalrun)" in lines
     assert "  source       127.0.0.1" in lines
     assert "  field        order_id" in lines
     assert lines[-7:-3] == ["The alert, without its key:", "  command=CANCEL", "  order_id=nobodys", ""]
     assert lines[-3].startswith("It means: None of the trader's orders has this id")
-    assert lines[-2].startswith("What to do: Look with `orderhook orders`")
-    assert lines[-1] == "TradingView: does not send it again."
+    assert lines[-2].startswith("What to do: Check with `orderhook orders`")
+    assert lines[-1] == "TradingView does not send it again."
 
 
 def test_show_says_of_a_duplicate_that_it_is_one(server: Server) -> None:
@@ -197,7 +200,7 @@ def test_show_gives_a_script_the_same(server: Server) -> None:
     shown = server.data("alerts", "show", listed["request_id"])
     assert shown == listed
     assert shown["fields"] == {"comand": "CANCEL", "order_id": "second"}
-    assert shown["meaning"] == "There is no field of this name."
+    assert shown["meaning"] == "There is no field with this name."
     assert (shown["sent_again"], shown["command"], shown["origin"]) == (False, None, "webhook")
     assert float(shown["milliseconds"]) > 0
 
@@ -227,11 +230,11 @@ def test_order_shows_its_whole_history(server: Server) -> None:
 
 
 def test_order_gives_a_script_its_history(server: Server) -> None:
-    found = server.data("order", "second")
-    assert (found["order_id"], found["state"], found["limit_price"]) == ("second", "Cancelled", "5000.25")
-    assert [entry["state"] for entry in found["history"]] == ["Working", "Cancelled"]
-    assert found["history"][1].keys() == {"at", "state", "changes", "request_id", "key_id"}
-    assert found["history"][1]["at"] == found["cancelled_at"]
+    order = server.data("order", "second")
+    assert (order["order_id"], order["state"], order["limit_price"]) == ("second", "Cancelled", "5000.25")
+    assert [entry["state"] for entry in order["history"]] == ["Working", "Cancelled"]
+    assert order["history"][1].keys() == {"at", "state", "changes", "request_id", "key_id"}
+    assert order["history"][1]["at"] == order["cancelled_at"]
 
 
 def test_an_order_that_is_not_there_is_one_clear_line(server: Server) -> None:
@@ -255,17 +258,17 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 HOSTILE = "\x1b[2J\u202e"
 
 
-def shown(capsys: pytest.CaptureFixture[str], made: AlertRecord) -> str:
-    show_records.alerts([made])
-    show_records.alert_line(made)
-    show_records.alert(made)
+def shown(capsys: pytest.CaptureFixture[str], record: AlertRecord) -> str:
+    show_alerts([record])
+    show_alert_line(record)
+    show_alert(record)
     return capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("terminal")
 def test_in_a_terminal_an_alert_is_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    made = record(request_id="0123456789abcdef0123", order_ids=tuple("abcde"), outcome="closed", duplicate=True)
-    show_records.alerts([made])
+    record = alert_record(request_id="0123456789abcdef0123", order_ids=tuple("abcde"), outcome="closed", duplicate=True)
+    show_alerts([record])
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         ["alert", "answer", "command", "key"],
@@ -276,18 +279,16 @@ def test_in_a_terminal_an_alert_is_two_lines(capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("place", ["detail", "fields", "key_label", "source"])
 @pytest.mark.usefixtures("terminal")
-def test_what_an_alert_said_is_shown_and_never_obeyed_by_a_terminal(
-    capsys: pytest.CaptureFixture[str], place: str
-) -> None:
+def test_control_characters_of_an_alert_are_escaped(capsys: pytest.CaptureFixture[str], place: str) -> None:
     value: Any = {f"order_id{HOSTILE}": HOSTILE, "order_id": HOSTILE} if place == "fields" else HOSTILE
-    text = shown(capsys, record(status=404, outcome="order_not_found", **{place: value}))
+    text = shown(capsys, alert_record(status=404, outcome="order_not_found", **{place: value}))
     assert "\u202e" not in text
     assert "\x1b[2J" not in text
     assert r"\x1b[2J\u202e" in text
 
 
 @pytest.mark.usefixtures("terminal")
-def test_the_rest_of_a_delayed_alert_is_no_matter_of_tradingviews(capsys: pytest.CaptureFixture[str]) -> None:
-    text = shown(capsys, record(status=503, outcome="temporarily_unavailable", origin="delayed"))
+def test_of_a_delayed_alert_it_does_not_say_what_tradingview_does(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys, alert_record(status=503, outcome="temporarily_unavailable", origin="delayed"))
     assert "  came by      delayed\n" in text
-    assert "TradingView:" not in text
+    assert "TradingView" not in text

@@ -1,4 +1,4 @@
-"""How the local gateway turns requests into events, and answers into responses, as API Gateway does."""
+"""The local gateway turns requests into events, and answers into responses, as API Gateway does."""
 
 import base64
 import json
@@ -12,20 +12,20 @@ import pytest
 from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
-from cli.aws.gateway import Gateway, event, response
+from cli.aws.gateway import Gateway, make_event, make_response
 from cli.aws.moto import Forward
 from tests.builders import event_named
 
 ARRIVED = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
 
-def made(body: bytes = b"key=x", content_type: str = "text/plain", **options: Any) -> dict[str, Any]:
+def event_of(body: bytes = b"key=x", content_type: str = "text/plain", **options: Any) -> dict[str, Any]:
     headers = [("Content-Type", content_type), ("User-Agent", "Go-http-client/1.1")]
     options = {"path": "/webhook", "base_url": "http://localhost:3000", **options}
     builder = EnvironBuilder(
         method="POST", data=body, headers=headers, environ_base={"REMOTE_ADDR": "10.0.0.9"}, **options
     )
-    return event(Request(builder.get_environ()), ARRIVED)
+    return make_event(Request(builder.get_environ()), ARRIVED)
 
 
 def shape(value: Any) -> Any:
@@ -33,12 +33,12 @@ def shape(value: Any) -> Any:
 
 
 def test_an_event_has_the_shape_of_the_recorded_ones() -> None:
-    found, recorded = shape(made()), shape(event_named("cancel_by_id"))
-    assert {**found, "headers": dict} == {**recorded, "headers": dict}
+    event, recorded = shape(event_of()), shape(event_named("cancel_by_id"))
+    assert {**event, "headers": dict} == {**recorded, "headers": dict}
 
 
 def test_an_event_says_who_asks_what_and_when() -> None:
-    context = made()["requestContext"]
+    context = event_of()["requestContext"]
     assert context["http"]["sourceIp"] == "10.0.0.9"
     assert context["http"]["userAgent"] == "Go-http-client/1.1"
     assert context["timeEpoch"] == 1767323045678
@@ -46,19 +46,19 @@ def test_an_event_says_who_asks_what_and_when() -> None:
 
 
 def test_two_requests_have_two_ids() -> None:
-    assert made()["requestContext"]["requestId"] != made()["requestContext"]["requestId"]
+    assert event_of()["requestContext"]["requestId"] != event_of()["requestContext"]["requestId"]
 
 
 def test_header_names_are_lower_case() -> None:
-    headers = made()["headers"]
+    headers = event_of()["headers"]
     assert headers["user-agent"] == "Go-http-client/1.1"
     assert all(name == name.lower() for name in headers)
 
 
 @pytest.mark.parametrize("content_type", ["text/plain; charset=utf-8", "application/json", "text/html"])
-def test_text_is_handed_on_as_text(content_type: str) -> None:
-    found = made("key=é".encode(), content_type)
-    assert (found["body"], found["isBase64Encoded"]) == ("key=é", False)
+def test_text_is_passed_on_as_text(content_type: str) -> None:
+    event = event_of("key=é".encode(), content_type)
+    assert (event["body"], event["isBase64Encoded"]) == ("key=é", False)
 
 
 @pytest.mark.parametrize(
@@ -66,22 +66,22 @@ def test_text_is_handed_on_as_text(content_type: str) -> None:
     [(b"key=x", "application/x-www-form-urlencoded"), (b"key=\xff", "text/plain"), (b"\0\1", "image/png")],
 )
 def test_everything_else_is_base64_encoded(body: bytes, content_type: str) -> None:
-    found = made(body, content_type)
-    assert (base64.b64decode(found["body"]), found["isBase64Encoded"]) == (body, True)
+    event = event_of(body, content_type)
+    assert (base64.b64decode(event["body"]), event["isBase64Encoded"]) == (body, True)
 
 
 def test_an_empty_body_is_absent() -> None:
-    assert "body" not in made(b"")
+    assert "body" not in event_of(b"")
 
 
-def test_a_query_is_handed_on() -> None:
-    found = made(query_string="a=1&a=2&b=%C3%A9")
-    assert found["rawQueryString"] == "a=1&a=2&b=%C3%A9"
-    assert found["queryStringParameters"] == {"a": "1,2", "b": "é"}
+def test_a_query_is_passed_on() -> None:
+    event = event_of(query_string="a=1&a=2&b=%C3%A9")
+    assert event["rawQueryString"] == "a=1&a=2&b=%C3%A9"
+    assert event["queryStringParameters"] == {"a": "1,2", "b": "é"}
 
 
-@pytest.mark.parametrize(("door", "at_once"), [(lambda _: Response(), 1), (None, 3)])
-def test_requests_take_turns_where_the_table_is_moto_and_not_elsewhere(door: Forward | None, at_once: int) -> None:
+@pytest.mark.parametrize(("forward", "at_once"), [(lambda _: Response(), 1), (None, 3)])
+def test_requests_come_one_at_a_time_only_where_the_table_is_motos(forward: Forward | None, at_once: int) -> None:
     inside, most, enough = 0, 0, threading.Barrier(at_once)
     counting = threading.Lock()
 
@@ -90,13 +90,13 @@ def test_requests_take_turns_where_the_table_is_moto_and_not_elsewhere(door: For
         with counting:
             inside += 1
             most = max(most, inside)
-        enough.wait(10)
+        enough.wait(60)
         time.sleep(0.05)
         with counting:
             inside -= 1
         return {"statusCode": 200, "body": '{"status": "cancelled"}'}
 
-    client = Client(Gateway(handler, lambda _: None, door))
+    client = Client(Gateway(handler, lambda _: None, forward))
     threads = [threading.Thread(target=client.post, args=("/webhook",)) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -125,7 +125,7 @@ def test_requests_take_turns_where_the_table_is_moto_and_not_elsewhere(door: For
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_request_is_a_line_of_what_it_was_about(body: dict[str, Any], words: str) -> None:
+def test_a_request_is_logged_as_one_line_about_its_answer(body: dict[str, Any], words: str) -> None:
     lines: list[str] = []
     handler: Any = lambda *_: {"statusCode": 200, "body": json.dumps(body)}  # noqa: E731
     Client(Gateway(handler, lines.append)).post("/webhook")
@@ -135,5 +135,5 @@ def test_a_request_is_a_line_of_what_it_was_about(body: dict[str, Any], words: s
 
 def test_an_answer_becomes_a_response() -> None:
     answer = {"statusCode": 503, "headers": {"Retry-After": "5"}, "body": "b2s=", "isBase64Encoded": True}
-    found = response(answer)
-    assert (found.status_code, found.headers["Retry-After"], found.get_data()) == (503, "5", b"ok")
+    response = make_response(answer)
+    assert (response.status_code, response.headers["Retry-After"], response.get_data()) == (503, "5", b"ok")

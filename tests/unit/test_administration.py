@@ -1,16 +1,11 @@
-"""What may be typed as a template, and how an alert gets its key."""
+"""What an operator may type as a template."""
 
-import json
 from decimal import Decimal
 
 import pytest
 
-from cli.admin import make_template
-from cli.aws import demo
-from cli.send import with_key
-from orderhook import payload
+from orderhook.administration import make_template
 from orderhook.errors import InvalidValueError
-from orderhook.keys import key_id_of
 from orderhook.orders import Bracket
 
 
@@ -27,7 +22,7 @@ def test_a_bracket_is_a_quantity_a_target_and_a_stop() -> None:
     "1 1:10 1:10:5:2 1:: :10:5 0:10:5 1.5:10:5 -1:10:5 1:0:5 1:0.0:5 1:-1:5 1:1e1:5 1:10,5:5 1:NaN:5 1:10:x 1:٣:5 "
     "1000001:1:1".split(),
 )
-def test_what_is_no_bracket_is_refused(bracket: str) -> None:
+def test_anything_else_is_refused_as_a_bracket(bracket: str) -> None:
     with pytest.raises(InvalidValueError):
         make_template("name", [bracket])
 
@@ -43,23 +38,3 @@ def test_a_template_fits_into_one_transaction_with_its_entry_and_strategy() -> N
     for brackets in ([], ["1:1:1"] * 41):
         with pytest.raises(InvalidValueError, match="from 1 to 40"):
             make_template("name", brackets)
-
-
-@pytest.mark.parametrize(
-    "text", ["command=CANCEL;order_id=a", '{"command": "CANCEL", "order_id": "a"}', ' {"a": 1.10}', "{}", "{ }", ""]
-)
-def test_an_alert_without_a_key_gets_one_and_is_else_unchanged(text: str) -> None:
-    before = payload.split(text.encode()).pairs
-    assert payload.split(with_key(text.encode(), demo.KEY)).pairs == (("key", demo.KEY), *before)
-    if text.strip().startswith("{"):
-        json.loads(with_key(text.encode(), demo.KEY))
-
-
-@pytest.mark.parametrize("text", ["KEY = own;command=CANCEL", '{"Key": "own"}'])
-def test_an_alert_keeps_the_key_that_it_has(text: str) -> None:
-    assert with_key(text.encode(), demo.KEY) == text.encode()
-
-
-def test_the_demo_keys_have_the_form_of_issued_ones() -> None:
-    assert key_id_of(demo.KEY) == demo.KEY_ID
-    assert key_id_of(demo.WRONG_KEY) not in (None, demo.KEY_ID)
