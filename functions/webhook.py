@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import Any
 
 # Imports make a great many objects and hardly any garbage: looking for it took a twentieth of the cold start.
@@ -18,12 +17,6 @@ gc.disable()
 # Python looks these codecs up by name, for a host and for an alert: the first alert would wait for them.
 import encodings.idna
 import encodings.utf_8_sig  # noqa: F401
-
-from orderhook.stack import call_roomily
-
-# Everything that the imports below ask for. At an unlucky depth this would take a tenth longer.
-for _module in ("aws_lambda_powertools", "orderhook.commands"):
-    call_roomily(import_module, _module)
 
 from orderhook import commands, payload, pipeline, responses, telemetry
 from orderhook.aws.clients import connect, may_have_written, time_budget
@@ -54,13 +47,13 @@ BUDGET_SECONDS = 2.2
 _UNAVAILABLE = "This alert could not be answered. Send it again; it is safe."
 
 settings = Settings.from_environment(os.environ)
-_client = call_roomily(connect)
+_client = connect()
 book = OrderBook(_client, settings.table, settings.retention)
 alerts = AlertLog(_client, settings.table, settings.alert_retention)
 controls = Controls(_client, settings.table)
 later = Deferred(settings.later) if settings.later else None
 keyring = KeyRing(book.key, settings.key_cache_seconds)
-call_roomily(commands.load, commands.COMMANDS if settings.starts_ahead else ["CANCEL"])
+commands.load(commands.COMMANDS if settings.starts_ahead else ["CANCEL"])
 
 gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
 gc.enable()
