@@ -51,9 +51,9 @@ class Python:
 @cache
 def python() -> Python:
     """Return the interpreter that the build finds as well."""
-    uv = subprocess.run([_uv(), "python", "find", "--no-project", RUNTIME], capture_output=True, text=True, check=False)
+    found_by_uv = subprocess.run([uv(), "python", "find", "--no-project", RUNTIME], capture_output=True, text=True)
     pyenv = sorted(Path.home().glob(f".pyenv/versions/{RUNTIME}.*/bin/python"))
-    for found in (shutil.which(f"python{RUNTIME}"), uv.stdout.strip(), *map(str, pyenv)):
+    for found in (shutil.which(f"python{RUNTIME}"), found_by_uv.stdout.strip(), *map(str, pyenv)):
         if found and _minor(found) == RUNTIME:
             return Python(found, RUNTIME)
     return Python(sys.executable, _minor(sys.executable))
@@ -152,7 +152,7 @@ def _read_only(folder: Path) -> Path:
 
 def _install(folder: Path, *what: str) -> None:
     _run(
-        _uv(),
+        uv(),
         "pip",
         "install",
         "--quiet",
@@ -166,9 +166,10 @@ def _install(folder: Path, *what: str) -> None:
     )
 
 
-def _uv() -> str:
+def uv() -> str:
+    """Return the uv beside this Python, or else the one on PATH."""
     beside = Path(sys.executable).with_name("uv")
-    return str(beside) if beside.exists() else "uv"
+    return str(beside) if beside.exists() else shutil.which("uv") or "uv"
 
 
 def _run(*command: str, environment: dict[str, str] | None = None) -> None:
