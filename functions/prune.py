@@ -73,7 +73,7 @@ def prune_endpoints(path: Path) -> None:
 def prune_powertools(powertools: Path) -> None:
     """Delete the utilities that Logger and Metrics do not import, and the event handler's Swagger page.
 
-    The event handler itself stays, because Logger imports it to log a pydantic model.
+    The event handler itself stays, because Logger would import it to log an event that is a pydantic model.
     """
     for utility in (powertools / "utilities").iterdir():
         if utility.name not in ("__init__.py", "data_classes", "jmespath_utils", "validation"):

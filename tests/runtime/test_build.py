@@ -34,7 +34,7 @@ def build(sources: Path, **environment: str) -> subprocess.CompletedProcess[str]
         "LAMBDA_PYTHON": artifact.python().minor,
     }
     return subprocess.run(
-        ["make", "build-AnyFunction"],
+        ["make", "--no-print-directory", "build-AnyFunction"],
         cwd=sources,
         env=os.environ | given | environment,
         capture_output=True,
