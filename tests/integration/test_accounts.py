@@ -4,8 +4,8 @@ from typing import Any, cast
 
 import pytest
 
+from tests.faults import lose_request, lose_response, no_fault, throttle_throughput
 from tests.service import Answer, Service
-from tests.wire import answering, lost_after_commit, lost_before_commit
 
 
 def results(answer: Answer) -> dict[str, Any]:
@@ -119,14 +119,14 @@ def test_a_mistake_in_the_alert_places_nothing_anywhere(service: Service) -> Non
 def test_what_may_be_sent_again_comes_before_what_may_not(service: Service) -> None:
     service.place("long.A", account="A", qty=1)
     service.warm_up()
-    throttled = answering(400, "ProvisionedThroughputExceededException")
-    service.wire.always = lambda request, deliver: (
+    throttled = throttle_throughput
+    service.network.always = lambda request, deliver: (
         throttled(request, deliver) if b"long.B" in cast("bytes", request.body) else None
     )
     first = service.place("long", account="A,B")
     assert (first.status, first.word) == (503, "temporarily_unavailable")
     assert first.body["detail"].startswith("2 of 2 accounts were refused. Account B: ")
-    service.wire.always = None
+    service.network.always = no_fault
     assert results(service.place("long", account="A,B")) == {
         "A": ("duplicate_order_id", None),
         "B": ("placed", "long.B"),
@@ -135,23 +135,23 @@ def test_what_may_be_sent_again_comes_before_what_may_not(service: Service) -> N
 
 def test_a_repetition_finishes_what_the_table_kept_from_being_done(service: Service) -> None:
     service.warm_up()
-    service.wire.always = lost_before_commit
+    service.network.always = lose_request
     first = service.place("long", account="A,B")
     assert (first.status, first.headers["Retry-After"]) == (503, "5")
-    service.wire.always = None
+    service.network.always = no_fault
     assert results(service.place("long", account="A,B")) == {"A": ("placed", "long.A"), "B": ("placed", "long.B")}
 
 
 def test_a_lost_answer_is_recognised_as_this_accounts_own(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at("PutItem", lost_after_commit, lost_after_commit)
+    service.network.inject("PutItem", lose_response, lose_response)
     answer = service.place("long", account="A,B")
     assert results(answer) == {"A": ("placed", "long.A"), "B": ("placed", "long.B")}
 
 
 def test_orders_without_an_id_are_not_sent_again_when_some_may_be_placed(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at("PutItem", *[lost_after_commit] * 6)
+    service.network.inject("PutItem", *[lose_response] * 6)
     answer = service.place(account="A,B")
     assert (answer.status, answer.word) == (409, "outcome_unknown")
 

@@ -14,8 +14,8 @@ from orderhook.orders import Provenance
 from orderhook.pipeline import Alert, Services
 from orderhook.store import items
 from tests.builders import ENTRY, provenance, refused
+from tests.faults import Fault, lose_request, lose_response, no_fault, refuse_connection, throttle
 from tests.service import Answer, Service
-from tests.wire import Fault, answering, lost_after_commit, lost_before_commit, nobody_listens
 
 SINCE = re.compile(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -76,10 +76,10 @@ def test_a_switch_that_nobody_ever_turned_is_off(service: Service) -> None:
 def test_a_turn_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(service: Service, word: str) -> None:
     service.turn("off" if word == "on" else "on")
     service.warm_up()
-    service.wire.fault_at("UpdateItem", lost_after_commit)
+    service.network.inject("UpdateItem", lose_response)
     answer = service.turn(word)
     assert (answer.word, "duplicate" in answer.body) == (f"kill_switch_{word}", False)
-    assert service.wire.operations == ["UpdateItem"] * 2
+    assert service.network.operations == ["UpdateItem"] * 2
 
 
 def test_a_turn_that_another_alert_overtakes_is_a_duplicate(service: Service) -> None:
@@ -88,7 +88,7 @@ def test_a_turn_that_another_alert_overtakes_is_a_duplicate(service: Service) ->
     def overtake(_: object, __: object) -> None:
         service.controls.turn_kill_switch(provenance(service.trader, "faster"), on=True)
 
-    service.wire.fault_at("UpdateItem", overtake)
+    service.network.inject("UpdateItem", overtake)
     assert service.turn("on").body["duplicate"] is True
     assert (switch(service) or {})["request_id"] == "faster"
 
@@ -113,9 +113,9 @@ def test_a_turn_leaves_one_line_that_names_it(service: Service) -> None:
 
 def test_a_turn_that_the_table_does_not_take_is_to_be_sent_again(service: Service) -> None:
     service.warm_up()
-    service.wire.always = nobody_listens
+    service.network.always = refuse_connection
     assert service.turn("on").status == 503
-    service.wire.always = None
+    service.network.always = no_fault
     assert service.turn("on").word == "kill_switch_on"
 
 
@@ -162,18 +162,18 @@ def test_whether_it_stops_cancels_is_known_within_the_time_that_keys_are_remembe
     service.work_on(service.book, key_cache_seconds=0.3)
     service.turn("on")
     for strict, word in ((True, "kill_switch_on"), (False, "order_not_found")):
-        service.book.set_strict_kill_switch(service.key.split("_")[1], strict=strict)
+        service.orders.set_strict_kill_switch(service.key.split("_")[1], strict=strict)
         time.sleep(0.3)
         assert service.cancel("nobodys").word == word
 
 
 @pytest.mark.parametrize("order_id", ["order-1", None])
-@pytest.mark.parametrize("fault", [nobody_listens, lost_before_commit, answering(400, "ThrottlingException")])
+@pytest.mark.parametrize("fault", [refuse_connection, lose_request, throttle])
 def test_what_cannot_be_known_to_be_off_stops_an_order_for_now(
     service: Service, fault: Fault, order_id: str | None
 ) -> None:
     service.warm_up()
-    service.wire.fault_at("GetItem", *[fault] * 6)
+    service.network.inject("GetItem", *[fault] * 6)
     answer = service.place(order_id)
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert service.belongings() == []

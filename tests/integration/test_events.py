@@ -105,7 +105,7 @@ def test_events_do_not_depend_on_one_another(demo_service: Service) -> None:
 def test_events_together_use_exactly_the_actions_that_the_template_allows(demo_service: Service) -> None:
     for name in reversed(FILES):  # the kill switch is turned on, and then off
         demo_service.handle(event_named(name))
-    used = {action for request in demo_service.wire.requests for action in request.actions}
+    used = {action for request in demo_service.network.requests for action in request.actions}
     # A metric and a line go by way of the function's output.
     assert used == {action for action in actions_allowed() if not action.startswith("logs:")}
 

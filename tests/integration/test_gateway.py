@@ -44,7 +44,7 @@ def test_an_odd_request_is_refused(service: Service, changes: Event, word: str) 
     request = event("nonsense") | changes
     answer = service.handle({name: value for name, value in request.items() if value is not ...})
     assert answer.word == word
-    assert service.wire.requests == []
+    assert service.network.requests == []
 
 
 @pytest.mark.parametrize("encoded", [True, False])
@@ -92,7 +92,7 @@ requests = st.fixed_dictionaries(
 def test_whatever_comes_is_answered_and_is_nobodys_fault_but_the_senders(service: Service, request: Event) -> None:
     answer = service.handle(request)
     assert 400 <= answer.status < 500
-    assert service.wire.requests == []
+    assert service.network.requests == []
 
 
 # How long the sender has been waiting
@@ -111,10 +111,9 @@ def seconds_ago(seconds: float) -> int:
 def test_an_alert_that_has_waited_too_long_already_is_not_begun(service: Service) -> None:
     service.have_order("Working")
     service.warm_up()
-    service.keep_time()
     answer = service.handle(received(service, seconds_ago(1.6)))
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
-    assert service.wire.requests == []
+    assert service.network.requests == []
     assert service.handle(received(service, seconds_ago(0.5))).word == "cancelled"
 
 

@@ -12,9 +12,10 @@ from orderhook.commands.place import Place
 from orderhook.errors import DuplicateOrderIdError
 from orderhook.orders import OrderState, Strategy, StrategyState
 from orderhook.store import items
-from tests.builders import ENTRY, order, provenance, refused, template
+from tests.builders import ENTRY, order, provenance, refused
+from tests.client_faults import in_writes
+from tests.faults import Fault, internal_error, lose_request, lose_response, no_fault, throttle, throttle_throughput
 from tests.service import Item, Service
-from tests.wire import Fault, answering, in_writes, lost_after_commit, lost_before_commit, through
 
 
 def plain(service: Service, order_id: str = "order-1") -> Item:
@@ -209,7 +210,7 @@ def test_an_order_cannot_join_a_strategy_that_is_closed(service: Service) -> Non
     placed = provenance(service.trader, "place-order-1")
     closed = Strategy(strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", state=StrategyState.CLOSED)
     entry = order(placed, "order-1", strategy_id="strategy-1", order_name="ENTRY1")
-    assert service.book.place_in_strategy(placed, closed, [entry], join=False).done
+    assert service.orders.place_in_strategy(placed, closed, [entry], join=False).done
     answer = service.place("order-2", strategy_id="strategy-1")
     assert (answer.status, answer.body) == (
         409,
@@ -325,7 +326,7 @@ def test_legs_without_strategy_id_do_not_join_a_strategy_that_happens_to_have_th
 
 
 def test_a_template_adds_numbered_legs_for_each_of_its_brackets(service: Service) -> None:
-    service.book.put_template(service.trader, template("scale out", (2, 10, 5), (1, 20, None), (1, None, 5)))
+    service.put_template("scale out", (2, 10, 5), (1, 20, None), (1, None, 5))
     answer = service.place("order-1", strategy_id="strategy-1", strategy="scale out")
     legs = legs_of(service, answer.body["legs"])
     shape = {name: parts(leg, "order_type", "qty", "offset", "tif", "action", "state") for name, leg in legs.items()}
@@ -345,12 +346,12 @@ def test_a_template_adds_numbered_legs_for_each_of_its_brackets(service: Service
 
 
 def test_a_template_may_be_called_by_the_other_name_of_its_field(service: Service) -> None:
-    service.book.put_template(service.trader, template("one", (1, 10, 5)))
+    service.put_template("one", (1, 10, 5))
     assert list(service.place("order-1", atm_strategy="one").body["legs"]) == ["TARGET1", "STOP1"]
 
 
 def test_a_second_entry_with_the_template_gets_the_next_numbers(service: Service) -> None:
-    service.book.put_template(service.trader, template("one", (1, 10, 5), (1, 20, None)))
+    service.put_template("one", (1, 10, 5), (1, 20, None))
     service.place("order-1", strategy_id="strategy-1", strategy="one")
     answer = service.place("order-2", strategy_id="strategy-1", strategy="one")
     assert answer.body["order_name"] == "ENTRY2"
@@ -358,7 +359,7 @@ def test_a_second_entry_with_the_template_gets_the_next_numbers(service: Service
 
 
 def test_an_unknown_template_and_another_traders_are_refused_and_nothing_is_written(service: Service) -> None:
-    service.book.put_template("somebody-else", template("theirs", (1, 10, 5)))
+    service.put_template("theirs", (1, 10, 5), trader="somebody-else")
     for name in ("theirs", "nobodys"):
         answer = service.place("order-1", strategy=name)
         assert (answer.status, answer.body) == (
@@ -379,7 +380,7 @@ def test_an_id_that_another_order_has_is_told_before_a_template_that_is_gone(ser
 
 
 def test_a_template_for_more_than_the_order_is_refused(service: Service) -> None:
-    service.book.put_template(service.trader, template("large", (3, 10, 5), (3, 20, 5)))
+    service.put_template("large", (3, 10, 5), (3, 20, 5))
     answer = service.place("order-1", strategy="large")
     assert (answer.status, answer.body) == (
         400,
@@ -451,7 +452,7 @@ def test_the_same_id_with_other_content_is_refused_and_the_first_stays(
 @pytest.mark.parametrize("state", ["Cancelled", "Filled", "Rejected", "Unknown", "Expired"])
 def test_the_id_of_a_finished_order_stays_taken(service: Service, state: str, shape: dict[str, object]) -> None:
     service.place("order-1", **shape)
-    assert service.book.report(provenance(service.trader, "end"), "order-1", OrderState(state)).done
+    assert service.orders.report(provenance(service.trader, "end"), "order-1", OrderState(state)).done
     before = service.belongings()
     again, other = service.place("order-1", **shape), service.place("order-1", **{**shape, "qty": 6})
     assert (again.word, again.body["state"]) == ("already_placed", state)
@@ -472,10 +473,10 @@ def test_a_duplicate_that_would_join_its_own_strategy_is_recognised(service: Ser
 def test_a_duplicate_is_recognised_whatever_became_of_its_template(
     service: Service, brackets: list[tuple[int, int, int]]
 ) -> None:
-    service.book.put_template(service.trader, template("one", (1, 10, 5)))
+    service.put_template("one", (1, 10, 5))
     first = service.place("order-1", strategy="one")
     if brackets:
-        service.book.put_template(service.trader, template("one", *brackets), replacing=True)
+        service.put_template("one", *brackets, replacing=True)
     else:
         service.remove_template("one")
     again = service.place("order-1", strategy="one")
@@ -533,7 +534,7 @@ def overtaking(service: Service, order_id: str) -> Fault:
 
 def test_two_alerts_that_start_one_strategy_become_its_first_and_second_entry(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", overtaking(service, "faster"))
+    service.network.inject("TransactWriteItems", overtaking(service, "faster"))
     answer = service.place("order-1", strategy_id="strategy-1", take_profit=5020)
     assert (answer.word, answer.body["order_name"]) == ("placed", "ENTRY2")
     assert names_of(service) == {"ENTRY1": "faster", "ENTRY2": "order-1", **answer.body["legs"]}
@@ -542,7 +543,7 @@ def test_two_alerts_that_start_one_strategy_become_its_first_and_second_entry(se
 def test_a_join_that_another_overtakes_takes_the_next_name(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", through, overtaking(service, "faster"))
+    service.network.inject("TransactWriteItems", no_fault, overtaking(service, "faster"))
     answer = service.place("order-2", strategy_id="strategy-1")
     assert (answer.word, answer.body["order_name"]) == ("placed", "ENTRY3")
     assert names_of(service) == {"ENTRY1": "order-1", "ENTRY2": "faster", "ENTRY3": "order-2"}
@@ -551,7 +552,7 @@ def test_a_join_that_another_overtakes_takes_the_next_name(service: Service) -> 
 @pytest.mark.parametrize("order_id", ["order-1", None])
 def test_a_join_that_is_overtaken_again_and_again_gives_way(service: Service, order_id: str | None) -> None:
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", *(overtaking(service, f"faster-{number}") for number in range(4)))
+    service.network.inject("TransactWriteItems", *(overtaking(service, f"faster-{number}") for number in range(4)))
     answer = service.place(order_id, strategy_id="strategy-1")
     assert (answer.status, answer.body) == (
         503,
@@ -576,10 +577,10 @@ def test_a_write_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(
 ) -> None:
     service.warm_up()
     operation = "TransactWriteItems" if shape else "PutItem"
-    service.wire.fault_at(operation, lost_after_commit)
+    service.network.inject(operation, lose_response)
     answer = service.place(order_id, **shape)
     assert (answer.status, answer.word) == (200, "placed")
-    assert service.wire.operations == ["GetItem", operation, operation]
+    assert service.network.operations == ["GetItem", operation, operation]
     assert service.state(answer.body["order_id"]) == "Working"
     assert len(service.open_orders()) == 1 + len(answer.body.get("legs", {}))
 
@@ -587,7 +588,7 @@ def test_a_write_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(
 def test_a_join_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", answering(400, "ThrottlingException"), lost_after_commit)
+    service.network.inject("TransactWriteItems", throttle, lose_response)
     # The first attempt to start it is throttled, the next loses: the strategy runs already.
     answer = service.place("order-2", strategy_id="strategy-1", take_profit=5020)
     assert (answer.word, answer.body["order_name"]) == ("placed", "ENTRY2")
@@ -597,21 +598,21 @@ def test_a_join_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(s
 @every_shape
 def test_an_order_with_an_id_whose_outcome_is_unknown_is_sent_again(service: Service, shape: dict[str, object]) -> None:
     service.warm_up()
-    service.wire.always = in_writes(lost_after_commit)
+    service.network.always = in_writes(lose_response)
     first = service.place("order-1", **shape)
     assert (first.status, first.word) == (503, "temporarily_unavailable")
-    service.wire.always = None
+    service.network.always = no_fault
     assert service.place("order-1", **shape).word == "already_placed"
     assert len([item for item in service.belongings() if item["sk"]["S"] == "ORDER#order-1"]) == 1
 
 
-@pytest.mark.parametrize("lost", [lost_before_commit, lost_after_commit, answering(500, "InternalServerError")])
+@pytest.mark.parametrize("lost", [lose_request, lose_response, internal_error])
 @every_shape
 def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
     service: Service, shape: dict[str, object], lost: Fault
 ) -> None:
     service.warm_up()
-    service.wire.always = in_writes(lost)
+    service.network.always = in_writes(lost)
     answer = service.place(None, **shape)
     assert (answer.status, answer.body) == (
         409,
@@ -626,8 +627,8 @@ def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
 @pytest.mark.parametrize(
     "refusal",
     [
-        answering(400, "ProvisionedThroughputExceededException"),
-        answering(400, "ThrottlingException"),
+        throttle_throughput,
+        throttle,
     ],
     ids=["throughput", "throttling"],
 )
@@ -636,6 +637,6 @@ def test_an_order_without_id_that_was_surely_not_placed_is_sent_again(
     service: Service, shape: dict[str, object], refusal: Fault
 ) -> None:
     service.warm_up()
-    service.wire.always = in_writes(refusal)
+    service.network.always = in_writes(refusal)
     assert service.place(None, **shape).status == 503
     assert service.belongings() == []

@@ -15,8 +15,9 @@ from orderhook.orders import Provenance, timestamp
 from orderhook.store import items
 from orderhook.store.controls import MOST_ALERTS, Controls, Rate
 from tests.builders import refused
+from tests.client_faults import Deliver, in_writes
+from tests.faults import Fault, lose_request, lose_response, no_fault, throttle
 from tests.service import Service
-from tests.wire import Deliver, Fault, answering, in_writes, lost_after_commit, lost_before_commit, through
 
 START = datetime(2026, 1, 15, 15, tzinfo=UTC)
 numbers = count()
@@ -184,8 +185,8 @@ def test_a_count_whose_answer_is_lost_is_one_count(service: Service, wired: Cont
     rate = Rate(2, 60)
     for seconds in before:
         service.controls.count(signed(service, seconds), "es", rate)
-    faults: list[Fault] = [through, lost_after_commit] if len(before) == 2 else [lost_after_commit]
-    service.wire.fault_at("UpdateItem", *faults)
+    faults: list[Fault] = [no_fault, lose_response] if len(before) == 2 else [lose_response]
+    service.network.inject("UpdateItem", *faults)
     now = 70 if len(before) == 2 else 1
     wired.count(signed(service, now), "es", rate)
     recent = len([seconds for seconds in before if seconds > now - 60])
@@ -200,7 +201,7 @@ def test_the_last_place_is_taken_once_though_two_alerts_saw_it_free(service: Ser
     def overtake(_: object, __: object) -> None:
         service.controls.count(signed(service, 1), "es", rate)
 
-    service.wire.fault_at("UpdateItem", overtake)
+    service.network.inject("UpdateItem", overtake)
     assert not passes(wired, signed(service, 1), rate)
     assert counted(service) == 2
 
@@ -215,7 +216,7 @@ def test_an_alert_that_others_overtake_while_it_forgets_the_expired_counts_them(
     def overtake(_: object, __: object) -> None:
         service.controls.count(signed(service, 100), "es", rate)
 
-    service.wire.fault_at("UpdateItem", through, overtake)
+    service.network.inject("UpdateItem", no_fault, overtake)
     assert passes(wired, signed(service, 100), rate)
     assert counted(service) == 2
     assert not passes(wired, signed(service, 101), rate)
@@ -231,7 +232,7 @@ def test_an_alert_that_is_overtaken_again_and_again_gives_way(service: Service, 
 
     service.controls.count(signed(service, 0), "es", Rate(2, 86_400))
     service.controls.count(signed(service, 1), "es", Rate(2, 60))
-    service.wire.fault_at("UpdateItem", *[through, overtake] * 4)
+    service.network.inject("UpdateItem", *[no_fault, overtake] * 4)
     with pytest.raises(TemporarilyUnavailableError, match="Other alerts of id es are being counted"):
         wired.count(signed(service, 900_000), "es", Rate(2, 60))
 
@@ -242,30 +243,28 @@ def test_an_alert_that_is_overtaken_again_and_again_gives_way(service: Service, 
 @pytest.mark.parametrize("order_id", ["order-1", None])
 def test_an_order_that_the_table_did_not_take_is_not_counted(service: Service, order_id: str | None) -> None:
     service.warm_up()
-    service.wire.fault_at("PutItem", *[answering(400, "ThrottlingException")] * 3)
+    service.network.inject("PutItem", *[throttle] * 3)
     answer = service.place(order_id, rate_limit="1/86400", id="es")
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert counted(service) == 0
     assert service.place(order_id, rate_limit="1/86400", id="es").word == "placed"
 
 
-@pytest.mark.parametrize("lost", [lost_before_commit, lost_after_commit])
+@pytest.mark.parametrize("lost", [lose_request, lose_response])
 def test_an_order_that_may_be_placed_and_is_not_sent_again_is_counted(service: Service, lost: Fault) -> None:
     service.warm_up()
-    service.wire.fault_at("PutItem", *[lost] * 6)
+    service.network.inject("PutItem", *[lost] * 6)
     assert service.place(None, rate_limit="1", id="es").word == "outcome_unknown"
     assert counted(service) == 1
 
 
 @pytest.mark.parametrize("order_id", ["order-1", None])
-@pytest.mark.parametrize(
-    "fault", [answering(400, "ThrottlingException"), lost_before_commit, lost_after_commit], ids=lambda f: f.__name__
-)
+@pytest.mark.parametrize("fault", [throttle, lose_request, lose_response], ids=lambda f: f.__name__)
 def test_an_alert_that_could_not_be_counted_is_to_be_sent_again(
     service: Service, fault: Fault, order_id: str | None
 ) -> None:
     service.warm_up()
-    service.wire.fault_at("UpdateItem", *[fault] * 3)
+    service.network.inject("UpdateItem", *[fault] * 3)
     answer = service.place(order_id, rate_limit="1", id="es")
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert counted(service) == 0
@@ -275,21 +274,20 @@ def test_an_alert_that_could_not_be_counted_is_to_be_sent_again(
 
 def test_an_order_for_which_the_time_was_too_short_is_not_counted(service: Service) -> None:
     service.warm_up()
-    service.keep_time()
 
     def slow(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse | None:
         time.sleep(1.5)
-        return answering(400, "ThrottlingException")(request, deliver)
+        return throttle(request, deliver)
 
-    service.wire.fault_at("PutItem", slow)
+    service.network.inject("PutItem", slow)
     assert service.place("order-1", rate_limit="1", id="es").status == 503
     assert counted(service) == 0
 
 
 def test_what_cannot_be_taken_back_in_time_stays_counted_and_changes_no_answer(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at("UpdateItem", through, *[in_writes(answering(400, "ThrottlingException"))] * 6)
-    service.wire.fault_at("PutItem", *[answering(400, "ThrottlingException")] * 3)
+    service.network.inject("UpdateItem", no_fault, *[in_writes(throttle)] * 6)
+    service.network.inject("PutItem", *[throttle] * 3)
     assert service.place("order-1", rate_limit="1", id="es").word == "temporarily_unavailable"
     assert counted(service) == 1
 

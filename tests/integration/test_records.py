@@ -16,15 +16,17 @@ from orderhook.errors import InvalidValueError, TemporarilyUnavailableError
 from orderhook.orders import timestamp
 from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
 from tests.builders import ENTRY, alert, event
-from tests.service import ALERT_RETENTION, Answer, Service
-from tests.wire import (
+from tests.faults import (
     Fault,
-    answering,
-    lost_after_commit,
-    lost_before_commit,
-    nobody_listens,
-    unreachable,
+    block_connection,
+    internal_error,
+    lose_request,
+    lose_response,
+    refuse,
+    refuse_connection,
+    throttle,
 )
+from tests.service import ALERT_RETENTION, Answer, Service
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 
@@ -140,14 +142,14 @@ def test_a_key_that_may_not_give_the_command_leaves_a_record(service: Service) -
 @pytest.mark.parametrize("body", ["key=wrong;command=CANCEL;order_id=order-1", "", "nonsense", None, b"\xff"])
 def test_without_a_key_there_is_no_record(service: Service, body: str | bytes | None) -> None:
     service.post(body)
-    assert service.wire.records == []
+    assert service.network.records == []
     assert everything(service) == []
 
 
 def test_from_an_address_that_is_not_allowed_there_is_no_record(service: Service) -> None:
     service.allow_sources("192.0.2.0/24")
     service.handle(event(alert({"key": service.key}), source="203.0.113.9"))
-    assert service.wire.records == []
+    assert service.network.records == []
 
 
 def test_a_record_leaves_when_its_time_has_come_and_lies_apart_from_the_orders(service: Service) -> None:
@@ -165,7 +167,7 @@ def test_with_no_retention_no_record_is_written(service: Service) -> None:
     service.record_in(AlertLog(service.table.handlers_client, service.table.name, timedelta(0)))
     service.warm_up()
     assert service.cancel("order-1").status == 404
-    assert service.wire.records == []
+    assert service.network.records == []
     assert len(service.output.lines()) == 2
 
 
@@ -189,14 +191,14 @@ def test_a_record_takes_one_conditional_put_and_the_command_what_it_took(
     service.have_strategy("Working", "STOP1")
     service.warm_up()
     service.send(command, **fields)
-    [made] = service.wire.records
+    [made] = service.network.records
     assert made.operation == "PutItem"
     assert made.payload["ConditionExpression"] == "attribute_not_exists(pk)"
-    with_record = service.wire.operations
+    with_record = service.network.operations
     service.record_in(AlertLog(service.table.handlers_client, service.table.name, timedelta(0)))
-    service.wire.requests.clear()
+    service.network.requests.clear()
     service.send(command, **fields)
-    assert service.wire.operations == with_record
+    assert service.network.operations == with_record
 
 
 def test_a_record_is_written_after_the_command(service: Service) -> None:
@@ -206,7 +208,7 @@ def test_a_record_is_written_after_the_command(service: Service) -> None:
     def look(*_: object) -> None:
         states.append(service.state())
 
-    service.wire.records_meet = look
+    service.network.records_meet = look
     service.cancel("order-1")
     assert states == ["Cancelled"]
 
@@ -215,17 +217,17 @@ def test_a_record_is_written_after_the_command(service: Service) -> None:
 
 
 RECORD_FAULTS: dict[str, tuple[Fault, str]] = {
-    "throughput": (answering(400, code := "ProvisionedThroughputExceededException"), code),
-    "throttled": (answering(400, code := "ThrottlingException"), code),
-    "conflict": (answering(400, code := "TransactionConflictException"), code),
-    "internal error": (answering(500, code := "InternalServerError"), code),
-    "connection refused": (nobody_listens, "EndpointConnectionError"),
-    "no way there": (unreachable, "ConnectTimeoutError"),
-    "request lost": (lost_before_commit, "ReadTimeoutError"),
-    "answer lost": (lost_after_commit, "ReadTimeoutError"),
-    "taken": (answering(400, code := "ConditionalCheckFailedException"), code),
-    "invalid": (answering(400, code := "ValidationException", message="THE-MESSAGE"), code),
-    "no permission": (answering(400, code := "AccessDeniedException", message="THE-MESSAGE"), code),
+    "throughput": (refuse(code := "ProvisionedThroughputExceededException"), code),
+    "throttled": (refuse(code := "ThrottlingException"), code),
+    "conflict": (refuse(code := "TransactionConflictException"), code),
+    "internal error": (refuse(code := "InternalServerError", 500), code),
+    "connection refused": (refuse_connection, "EndpointConnectionError"),
+    "no way there": (block_connection, "ConnectTimeoutError"),
+    "request lost": (lose_request, "ReadTimeoutError"),
+    "answer lost": (lose_response, "ReadTimeoutError"),
+    "taken": (refuse(code := "ConditionalCheckFailedException"), code),
+    "invalid": (refuse(code := "ValidationException", message="THE-MESSAGE"), code),
+    "no permission": (refuse(code := "AccessDeniedException", message="THE-MESSAGE"), code),
 }
 
 
@@ -246,10 +248,10 @@ def test_a_record_that_is_not_taken_is_not_sent_again_and_changes_nothing(
 ) -> None:
     service.have_order("Working")
     service.warm_up()
-    service.wire.records_meet = fault
+    service.network.records_meet = fault
     answer = send(service)
     assert (answer.status, answer.word) == (200, word)
-    assert len(service.wire.records) == 1
+    assert len(service.network.records) == 1
     written = service.output.lines()
     not_recorded, count, line, metric = written
     assert (not_recorded["level"], not_recorded["message"]) == ("WARNING", "alert not recorded")
@@ -263,31 +265,31 @@ def test_a_record_that_is_not_taken_is_not_sent_again_and_changes_nothing(
 def test_the_commands_that_follow_a_record_that_failed_are_retried_as_ever(service: Service) -> None:
     service.have_order("Working")
     service.warm_up()
-    service.wire.records_meet = answering(400, "ThrottlingException")
+    service.network.records_meet = throttle
     service.cancel("nobodys")
-    service.wire.requests.clear()
-    service.wire.fault_at("UpdateItem", answering(400, "ThrottlingException"), answering(500, "InternalServerError"))
+    service.network.requests.clear()
+    service.network.inject("UpdateItem", throttle, internal_error)
     assert service.cancel("order-1").word == "cancelled"
-    assert service.wire.operations == ["UpdateItem"] * 3
+    assert service.network.operations == ["UpdateItem"] * 3
 
 
 def test_a_table_that_takes_neither_the_command_nor_the_record_is_answered_as_ever(service: Service) -> None:
     service.warm_up()
-    service.wire.always = service.wire.records_meet = answering(400, "ThrottlingException")
+    service.network.always = service.network.records_meet = throttle
     assert (service.cancel("order-1").word, service.place().word) == ("temporarily_unavailable",) * 2
-    assert len(service.wire.records) == 2
+    assert len(service.network.records) == 2
 
 
 def test_an_order_that_may_have_been_placed_is_recorded_as_that(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at("PutItem", *[lost_after_commit] * 3)
+    service.network.inject("PutItem", *[lose_response] * 3)
     answer = service.place()
     assert (answer.word, service.record_of(answer).outcome) == ("outcome_unknown", "outcome_unknown")
 
 
 def test_a_defect_is_recorded_by_what_was_answered(service: Service) -> None:
     service.warm_up()
-    service.wire.always = answering(400, "ValidationException", message="THE-MESSAGE")
+    service.network.always = refuse("ValidationException", message="THE-MESSAGE")
     found = service.record_of(service.cancel("order-1"))
     assert (found.status, found.outcome) == (503, "temporarily_unavailable")
     assert "THE-MESSAGE" not in repr(found)
@@ -299,14 +301,13 @@ def test_no_record_is_begun_when_there_is_no_time_left_for_it(
     monkeypatch.setattr(clients, "_LAST_SECONDS", 1.0)
     service.have_order("Working")
     service.warm_up()
-    service.keep_time()
 
     def slow(*_: object) -> None:
         time.sleep(1.4)
 
-    service.wire.fault_at("UpdateItem", slow)
+    service.network.inject("UpdateItem", slow)
     assert service.cancel("order-1").word == "cancelled"
-    assert service.wire.records == []
+    assert service.network.records == []
     not_recorded, count, *_ = service.output.lines()
     assert (not_recorded["message"], count["AlertsNotRecorded"]) == ("alert not recorded", [1.0])
 
@@ -314,7 +315,6 @@ def test_no_record_is_begun_when_there_is_no_time_left_for_it(
 def test_an_answer_waits_for_a_deaf_table_no_longer_than_for_one_read(service: Service) -> None:
     service.have_order("Working")
     service.warm_up()
-    service.keep_time()
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         client = connect(endpoint_url=f"http://127.0.0.1:{deaf.getsockname()[1]}")
         service.record_in(AlertLog(client, service.table.name, ALERT_RETENTION))
@@ -391,7 +391,7 @@ def test_every_read_is_a_consistent_one(service: Service, three: list[AlertRecor
     list(log.newest(service.trader))
     list(log.beginning_with(service.trader, three[0].request_id[:3]))
     log.get(service.trader, three[0].request_id)
-    assert [request.payload["ConsistentRead"] for request in service.wire.requests] == [True] * 3
+    assert [request.payload["ConsistentRead"] for request in service.network.requests] == [True] * 3
 
 
 def test_a_record_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one(
@@ -409,7 +409,7 @@ def test_a_record_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one(
 
 def test_a_table_that_does_not_answer_is_said_so(service: Service) -> None:
     log = AlertLog(service.table.handlers_client, service.table.name, ALERT_RETENTION)
-    service.wire.always = nobody_listens
+    service.network.always = refuse_connection
     with pytest.raises(TemporarilyUnavailableError):
         list(log.newest(service.trader))
 

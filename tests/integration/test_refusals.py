@@ -298,7 +298,7 @@ def resembling(key: str) -> str:
 
 def bad_keys(service: Service) -> dict[str, str | None]:
     revoked = service.issue_key()
-    service.book.revoke_key(revoked.split("_")[1], datetime.now(UTC))
+    service.orders.revoke_key(revoked.split("_")[1], datetime.now(UTC))
     other = service.issue_key()
     return {
         "none": None,
@@ -357,7 +357,7 @@ def test_two_keys_of_a_trader_work_beside_each_other_until_one_is_revoked(servic
     service.have_order("Working", "order-2")
     new = service.issue_key()
     assert service.cancel("order-1", key=new).word == "cancelled"
-    service.book.revoke_key(service.key.split("_")[1], datetime.now(UTC))
+    service.revoke_key()
     assert service.cancel("order-2").word == "invalid_secret_key"
     assert service.cancel("order-2", key=new).word == "cancelled"
 
@@ -365,7 +365,7 @@ def test_two_keys_of_a_trader_work_beside_each_other_until_one_is_revoked(servic
 def test_a_revoked_key_works_no_longer_than_it_is_remembered(service: Service) -> None:
     service.work_on(service.book, key_cache_seconds=0.3)
     service.warm_up()
-    service.book.revoke_key(service.key.split("_")[1], datetime.now(UTC))
+    service.revoke_key()
     assert service.cancel("order-1").word == "order_not_found"
     time.sleep(0.3)
     assert service.cancel("order-1").word == "invalid_secret_key"
@@ -395,7 +395,7 @@ def test_an_address_outside_the_allow_list_is_refused_before_its_key_is_looked_a
         403,
         refused("source_not_allowed", "This address is not on the allow-list of this endpoint."),
     )
-    assert service.wire.requests == []
+    assert service.network.requests == []
     assert service.state() == "Working"
 
 
