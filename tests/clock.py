@@ -1,17 +1,25 @@
 """Time as the functions see it: it stands still, but for what a test, a fault or a pause between attempts lets pass."""
 
+import math
 import signal
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-_SET_TIMER = signal.setitimer
+PATIENCE_SECONDS = 60
+"""How long, in real time, a test waits for what never comes."""
+
+_SET_TIMER, _RESULT = signal.setitimer, Future.result
 
 
 class Clock:
-    """Stands in for time.monotonic, for the SDK's pauses, and for the alarm that ends a call at its deadline.
+    """Stands in for time.monotonic, for waits and pauses, and for the alarm that ends a call at its deadline.
 
     However slow the machine is, a test sees the same times, and waits for none of them.
     """
@@ -25,6 +33,7 @@ class Clock:
         self._start, self._real = time.monotonic(), time.monotonic
         monkeypatch.setattr(time, "monotonic", lambda: self._start + self.elapsed)
         monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=self.wait))
+        monkeypatch.setattr(Future, "result", self._result)
         monkeypatch.setattr(signal, "setitimer", lambda *_: (0.0, 0.0))
 
     def advance(self, seconds: float) -> None:
@@ -37,6 +46,20 @@ class Clock:
         if threading.current_thread() is threading.main_thread():
             self.advance(seconds)
 
+    @property
+    def _result(self) -> Callable[..., Any]:
+        """Return what waits for the result of a future by this clock."""
+
+        def result(future: "Future[Any]", timeout: float | None = None) -> Any:
+            ends = math.inf if timeout is None else time.monotonic() + timeout
+            gives_up = self._real() + PATIENCE_SECONDS
+            while not future.done() and time.monotonic() < ends and self._real() < gives_up:
+                with suppress(TimeoutError):
+                    return _RESULT(future, 0.01)
+            return _RESULT(future, 0)
+
+        return result
+
     def ring_alarms(self) -> None:
         """Have alarms ring, after as much real time as they are set to."""
         self._monkeypatch.setattr(signal, "setitimer", _SET_TIMER)
@@ -45,4 +68,5 @@ class Clock:
         """Have time pass by itself from here on, as it does outside tests."""
         self._monkeypatch.setattr(time, "monotonic", self._real)
         self._monkeypatch.setattr("botocore.endpoint.time", time)
+        self._monkeypatch.setattr(Future, "result", _RESULT)
         self.ring_alarms()

@@ -25,11 +25,16 @@ for name in ("AWS_PROFILE", "ORDERHOOK_ALLOWED_SOURCES", *(it for it in os.envir
 # After the environment, and moto before any client: webhook makes its client when it is imported.
 import moto  # noqa: E402, F401
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from tests import queues, tables  # noqa: E402
 from tests.engine import dynamodb_local  # noqa: E402
 from tests.queues import Queue  # noqa: E402
 from tests.service import Output, Service, Table  # noqa: E402
+
+# The same examples in every run, however long they take; what searches lives in verification/.
+settings.register_profile("tests", derandomize=True, database=None, deadline=None)
+settings.load_profile("tests")
 
 _left_out = pytest.StashKey[Counter[str]]()
 

@@ -19,8 +19,9 @@ from orderhook import keys, telemetry
 from orderhook.aws import deferred as deferred_module
 from orderhook.aws.clients import connect
 from orderhook.aws.deferred import Deferred
+from orderhook.commands import Command
 from orderhook.keys import KeyRing
-from orderhook.orders import Order, OrderState, Strategy, StrategyState
+from orderhook.orders import Order, OrderState, Outcome, Strategy, StrategyState
 from orderhook.store import items
 from orderhook.store.alert_log import AlertLog, AlertRecord
 from orderhook.store.book import OrderBook
@@ -237,6 +238,10 @@ class Service:
 
     # Arrangements
 
+    def set_strict_kill_switch(self, *, strict: bool) -> None:
+        """Have an operator say whether the kill switch stops what the trader's key may cancel."""
+        self.keys.set_strict_kill_switch(self.key.split("_")[1], strict=strict)
+
     def issue_key(
         self, *, trader: str | None = None, scopes: frozenset[str] = frozenset(), strict_kill_switch: bool = False
     ) -> str:
@@ -295,15 +300,27 @@ class Service:
         assert self.try_report(state, filled, order_id=order_id, request_id=request_id)
 
     def try_report(
-        self, state: str, filled: int | None = None, *, order_id: str = "order-1", request_id: str = ""
+        self,
+        state: str,
+        filled: int | None = None,
+        *,
+        order_id: str = "order-1",
+        request_id: str = "",
+        trader: str | None = None,
+        by_handler: bool = False,
     ) -> bool:
-        """Have a venue report it, and return whether it is taken."""
-        signed = provenance(self.trader, request_id or f"{state}-{order_id}")
-        return self.orders.report(signed, order_id, OrderState(state), filled).done
+        """Have a venue report it, and return whether it is taken; `by_handler` its request meets the faults."""
+        signed = provenance(trader or self.trader, request_id or f"{state}-{order_id}")
+        orders = self.handlers_orders if by_handler else self.orders
+        return orders.report(signed, order_id, OrderState(state), filled).done
 
     def cancel_elsewhere(self, order_id: str = "order-1", *, request_id: str = "elsewhere") -> None:
         """Have another function cancel an order."""
         assert self.orders.cancel(provenance(self.trader, request_id), order_id).done
+
+    def run(self, command: Command, request_id: str) -> Outcome:
+        """Carry out a command of the trader's in a request of its own, as another function would."""
+        return command.run(self.orders, provenance(self.trader, request_id))
 
     def _bring_to(self, state: str, order_id: str, filled: int | None) -> None:
         if state == "Cancelled":

@@ -11,8 +11,8 @@ from orderhook.keys import Key
 from orderhook.orders import StrategyState
 from orderhook.store.book import OrderBook
 from tests.builders import provenance, template
+from tests.faults import deny
 from tests.service import Service
-from tests.wire import answering
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STORED = template("one", (1, 10, 5))
@@ -109,9 +109,9 @@ def test_a_key_says_whether_the_kill_switch_stops_all(service: Service) -> None:
     ids=["template", "revocation", "kill switch"],
 )
 def test_a_refusal_for_another_reason_is_an_error(service: Service, store: Callable[[OrderBook], object]) -> None:
-    service.wire.always = answering(400, "AccessDeniedException")
+    service.network.always = deny
     with pytest.raises(ClientError, match="AccessDenied"):
-        store(service.wired_book)
+        store(service.handlers_orders)
 
 
 def test_a_key_that_is_not_there_is_not_made(service: Service) -> None:

@@ -123,7 +123,7 @@ def assert_nowhere(service: Service, caplog: pytest.LogCaptureFixture, answer: A
         "table": repr(service.everything()),
         "queue": repr([message.body for message in service.queue.messages]),
         "schedules": repr([schedule.to_dict() for schedule in service.queue.schedules.values()]),
-        "wire": repr(service.network.requests),
+        "requests": repr(service.network.requests),
     }
     secret = key.split("_")[2][:43]
     assert [name for name, content in places.items() if secret.lower() in content.lower()] == []

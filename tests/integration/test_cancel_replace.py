@@ -1,7 +1,7 @@
 """CANCELREPLACE: cancelled and placed or neither, whatever the table holds and whatever happens to the answer."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import product
 
@@ -10,7 +10,7 @@ import pytest
 from orderhook import commands
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.errors import DuplicateOrderIdError
-from tests.builders import ENTRY, WAYS, every_way, not_found, phrase, provenance, refused
+from tests.builders import ENTRY, WAYS, every_way, not_found, phrase, refused
 from tests.faults import (
     PASSING_IN_TRANSACTIONS,
     Fault,
@@ -47,11 +47,6 @@ def command(order_id: str, **changes: object) -> commands.Command:
     fields = {**ENTRY, "order_id": order_id, "limit_price": "4990", **changes}
     made, _ = commands.read(CancelReplace, {name: str(value) for name, value in fields.items()})
     return made
-
-
-def run(service: Service, request_id: str, given: commands.Command) -> Callable[[], object]:
-    """Return a function that runs the command for the same trader, in a request of its own."""
-    return lambda: given.run(service.book, provenance(service.trader, request_id))
 
 
 # States
@@ -204,7 +199,7 @@ def test_a_leg_id_that_is_taken_leaves_the_old_order_as_it_is(service: Service) 
     service.have_order("Working", "request-1.STOP1")
     before = service.belongings()
     with pytest.raises(DuplicateOrderIdError):
-        run(service, "request-1", command("order-1", strategy_id="strategy-1", stop_loss=4980))()
+        service.run(command("order-1", strategy_id="strategy-1", stop_loss=4980), "request-1")
     assert service.belongings() == before
 
 
@@ -537,7 +532,7 @@ def test_a_part_that_fills_first_is_kept(service: Service) -> None:
 def test_of_two_equal_alerts_at_once_the_second_is_a_duplicate(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
-    service.network.inject("TransactWriteItems", run_before(run(service, "first", command("order-1"))))
+    service.network.inject("TransactWriteItems", run_before(lambda: service.run(command("order-1"), "first")))
     answer = replace(service)
     assert (answer.word, answer.body["duplicate"]) == ("replaced", True)
     assert service.plain("order-1:2")["request_id"] == "first"
@@ -547,7 +542,7 @@ def test_of_two_different_replacements_at_once_one_is_done(service: Service) -> 
     service.place("order-1")
     service.warm_up()
     other = command("order-1", limit_price="4980")
-    service.network.inject("TransactWriteItems", run_before(run(service, "first", other)))
+    service.network.inject("TransactWriteItems", run_before(lambda: service.run(other, "first")))
     answer = replace(service)
     assert (answer.status, answer.word) == (409, "order_already_terminal")
     assert "replaced by order-1:2" in answer.body["detail"]
@@ -559,7 +554,7 @@ def test_two_orders_replaced_in_one_strategy_at_once_get_names_of_their_own(serv
         service.place(order_id, strategy_id="strategy-1")
     service.warm_up()
     other = command("order-2", strategy_id="strategy-1")
-    service.network.inject("TransactWriteItems", no_fault, run_before(run(service, "first", other)))
+    service.network.inject("TransactWriteItems", no_fault, run_before(lambda: service.run(other, "first")))
     assert replace(service, strategy_id="strategy-1").body["order_name"] == "ENTRY4"
     assert service.names() == {
         "ENTRY1": "order-1",

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,8 @@ def last_time(service: Service, order_id: str = "order-1") -> str:
 
 def place_of_type(service: Service, order_type: str) -> Item:
     prices = {name: Decimal(5000) for name in PRICES_OF[order_type]}
-    service.have_order("Working", **{"limit_price": None, **prices, "order_type": order_type})
+    fields: dict[str, Any] = {"limit_price": None, **prices, "order_type": order_type}
+    service.have_order("Working", **fields)
     item = service.item()
     assert item is not None
     return item

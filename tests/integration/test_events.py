@@ -81,7 +81,7 @@ def demo_service(service: Service, table: Table) -> Service:
     name = f"demo-{uuid4().hex}"
     create_table(table.client, name)
     demo.seed(OrderBook(table.client, name, RETENTION), datetime.now(UTC))
-    service.work_on(OrderBook(table.handlers_client, name, RETENTION))
+    service.use_table(name)
     return service
 
 

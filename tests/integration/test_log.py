@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import ENTRY, event
 from tests.client_faults import in_writes
-from tests.faults import Fault, lose_response, refuse
+from tests.faults import Fault, cut_response, refuse
 from tests.service import Service
 
 ALWAYS = {"level", "location", "message", "timestamp", "service", "status", "milliseconds", "request_id", "outcome"}
@@ -123,7 +123,7 @@ def test_an_alert_leaves_one_line_and_one_metric(
             "temporarily_unavailable",
             "InternalServerError",
         ),
-        (lose_response, "PLACE", ENTRY, "outcome_unknown", "ReadTimeoutError"),
+        (cut_response, "PLACE", ENTRY, "outcome_unknown", "ChecksumError"),
     ],
     ids=["one account", "several accounts", "fate unknown"],
 )

@@ -11,7 +11,7 @@ PART_FILLED, WORKING = OrderState.PART_FILLED, OrderState.WORKING
 
 
 def events(service: Service) -> list[tuple[str, str]]:
-    order = service.orders.order(service.trader, "order-1")
+    order = service.order()
     assert order is not None
     return [(event.request_id, str(event.state)) for event in order.history[2:]]
 

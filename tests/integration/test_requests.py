@@ -1,4 +1,4 @@
-"""How many requests the handler sends to the table, counted on the wire."""
+"""How many requests each alert sends to the table."""
 
 import pytest
 
@@ -21,7 +21,7 @@ every_way = pytest.mark.parametrize(
 
 @every_way
 @pytest.mark.parametrize("state", ["Working", "Cancelled", "Filled"])
-def test_a_cancel_takes_one_write_and_a_name_one_read_more(
+def test_a_cancel_takes_one_write_and_by_name_one_read_more(
     service: Service, state: str, fields: dict[str, str], operations: list[str]
 ) -> None:
     service.have_strategy(state, "STOP1")
@@ -34,7 +34,7 @@ def test_a_key_not_seen_lately_takes_one_read_more(service: Service) -> None:
     service.have_strategy("Working", "STOP1")
     service.cancel("order-1")
     assert service.network.operations == [READ, UPDATE]
-    service.work_on(service.handlers_orders)
+    service.remember_keys(30)
     service.network.requests.clear()
     service.cancel("stop1", strategy_id="strategy-1")
     assert service.network.operations == [READ, READ, UPDATE]
@@ -63,7 +63,7 @@ def test_a_key_not_seen_lately_takes_one_read_more(service: Service) -> None:
         "with a window",
     ],
 )
-def test_a_place_takes_a_read_of_the_kill_switch_and_one_write_unless_its_strategy_is_running(
+def test_a_place_takes_a_read_of_the_kill_switch_and_one_write_or_two_to_join(
     service: Service, fields: dict[str, object], operations: list[str]
 ) -> None:
     service.put_template("brackets", (1, 10, 5))
@@ -80,7 +80,7 @@ def test_the_kill_switch_takes_one_write(service: Service, sent: str) -> None:
     assert service.network.operations == [UPDATE]
 
 
-def test_a_cancel_takes_a_read_of_the_kill_switch_only_where_that_stops_cancels(service: Service) -> None:
+def test_a_cancel_reads_the_kill_switch_only_where_that_stops_cancels(service: Service) -> None:
     service.have_order("Working")
     key = service.issue_key(strict_kill_switch=True)
     service.cancel("nothing-has-this-id", key=key)
@@ -91,7 +91,7 @@ def test_a_cancel_takes_a_read_of_the_kill_switch_only_where_that_stops_cancels(
 
 @every_way
 @pytest.mark.parametrize("state", ["Working", "Cancelled", "Filled"])
-def test_a_change_takes_a_read_of_the_kill_switch_and_one_write_and_a_name_one_read_more(
+def test_a_change_takes_a_read_and_a_write_and_by_name_one_read_more(
     service: Service, state: str, fields: dict[str, str], operations: list[str]
 ) -> None:
     service.have_strategy(state, "STOP1")
@@ -130,7 +130,9 @@ def test_a_replacement_takes_one_transaction_where_a_place_takes_one_write(
 
 
 @pytest.mark.parametrize("fields", [{"command": "CANCELORDERS", "account": "Sim101"}, {"command": "CANCELALLORDERS"}])
-def test_a_sweep_takes_one_query_and_one_write_for_each_open_order(service: Service, fields: dict[str, str]) -> None:
+def test_a_cancel_of_many_takes_one_query_and_one_write_for_each_open_order(
+    service: Service, fields: dict[str, str]
+) -> None:
     for number in range(20):
         service.have_order("Working" if number % 4 == 0 else "Filled", f"order-{number:02}")
     service.warm_up()
@@ -151,7 +153,7 @@ def test_a_close_takes_one_write_more_and_passes_over_the_orders_of_others(servi
 
 
 @pytest.mark.parametrize(("order_id", "operations"), [(None, [READ, READ]), ("order-1", [READ, READ, READ])])
-def test_without_its_template_a_place_takes_one_read_more_only_where_it_may_be_a_duplicate(
+def test_without_its_template_a_place_is_looked_up_only_if_it_may_be_a_duplicate(
     service: Service, order_id: str | None, operations: list[str]
 ) -> None:
     service.warm_up()
@@ -160,7 +162,7 @@ def test_without_its_template_a_place_takes_one_read_more_only_where_it_may_be_a
 
 
 @pytest.mark.parametrize("fields", [{"order_id": "STOP1"}, {"order_id": "{{a}}"}, {}], ids=str)
-def test_an_alert_that_cannot_be_right_takes_none(service: Service, fields: dict[str, str]) -> None:
+def test_an_alert_that_is_refused_as_it_stands_takes_none(service: Service, fields: dict[str, str]) -> None:
     service.warm_up()
     assert service.send("CANCEL", **fields).status == 400
     assert service.network.operations == []
