@@ -1,4 +1,4 @@
-"""What tests send and what the book holds before: each builder needs only what its test is about."""
+"""What tests send, and what they expect: each builder needs only what its test is about."""
 
 import base64
 import json
@@ -9,7 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from orderhook.orders import Bracket, Order, OrderState, Provenance, Template
+import pytest
+
+from orderhook import orders
+from orderhook.orders import Order, OrderState, Provenance, Template
 from orderhook.store.alert_log import AlertRecord
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -45,6 +48,37 @@ def alert(fields: Mapping[str, object]) -> str:
 def refused(error: str, detail: str, **more: str) -> dict[str, Any]:
     """Return the body of a refusal, but for its request id; `more` is the field and the state, where there are any."""
     return {"success": False, "error": error, "detail": detail, **more}
+
+
+def phrase(order_id: str) -> str:
+    """Return what CrossTrade's API promises to keep stable, and clients match on."""
+    return f"Order linked to '{order_id}' not found or already terminal."
+
+
+def not_found(order_id: str) -> dict[str, Any]:
+    """Return the body of the refusal of an id that no order of the trader has."""
+    return refused("order_not_found", f"{phrase(order_id)} Check order_id: case matters.", field="order_id")
+
+
+LISTS = ("cancelled", "already_cancelled", "already_terminal", "remaining")
+"""What may become of each order that a command over many reaches."""
+
+UNFINISHED = "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest."
+
+
+def lists(**order_ids: list[str]) -> dict[str, Any]:
+    """Return the lists of an answer about many orders, and their lengths."""
+    found = {name: order_ids.get(name, []) for name in LISTS}
+    return {"counts": {name: len(ids) for name, ids in found.items()}, **found}
+
+
+WAYS: Mapping[str, Mapping[str, str]] = {
+    "by id": {"order_id": "order-1"},
+    "by id and strategy": {"order_id": "order-1", "strategy_id": "strategy-1"},
+    "by name": {"order_id": "sToP1", "strategy_id": "strategy-1"},
+}
+"""The ways to address order-1, which is STOP1 of strategy-1."""
+every_way = pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
 
 
 ENTRY: Mapping[str, object] = {
@@ -83,14 +117,18 @@ def order(signed: Provenance, order_id: str, **changes: Any) -> Order:
     return Order(**fields | changes)
 
 
-def template(name: str, *brackets: tuple[int, int | None, int | None]) -> Template:
-    """Return a template of brackets, each a quantity and the points to its target and its stop."""
+Bracket = tuple[int, int | None, int | None]
+"""A quantity, and the points to its target and its stop."""
+
+
+def template(name: str, *brackets: Bracket) -> Template:
+    """Return a template of these brackets."""
 
     def points(number: int | None) -> Decimal | None:
         return None if number is None else Decimal(number)
 
     return Template(
-        name, tuple(Bracket(qty=qty, target=points(target), stop=points(stop)) for qty, target, stop in brackets)
+        name, tuple(orders.Bracket(qty=qty, target=points(target), stop=points(stop)) for qty, target, stop in brackets)
     )
 
 

@@ -1,10 +1,10 @@
-"""What every tier shares: made-up credentials, the function's environment, and the handler over a tier's table.
+"""What every tier shares: made-up credentials, the functions' environment, the table, and the handlers over it.
 
-A tier is a folder whose conftest.py gives the fixture `table` (see tests/service.py): moto's in integration/, DynamoDB
-Local's in engine/. Everything else is the same, so the tests of one run in the other unchanged.
+`--engine` puts the integration tests on DynamoDB Local, Amazon's own engine, in place of moto: it chooses the table.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 os.environ |= {
@@ -15,7 +15,7 @@ os.environ |= {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
-    "ORDERHOOK_TABLE": "the-tests-put-their-own-book-in-its-place",
+    "ORDERHOOK_TABLE": "the-tests-put-their-own-table-in-its-place",
     "POWERTOOLS_SERVICE_NAME": "orderhook",
     "POWERTOOLS_METRICS_NAMESPACE": "orderhook",
 }
@@ -25,28 +25,90 @@ for name in ("AWS_PROFILE", "ORDERHOOK_ALLOWED_SOURCES", *(it for it in os.envir
 # After the environment, and moto before any client: webhook makes its client when it is imported.
 import moto  # noqa: E402, F401
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
-from tests import queues  # noqa: E402
+from tests import queues, tables  # noqa: E402
+from tests.engine import dynamodb_local  # noqa: E402
 from tests.queues import Queue  # noqa: E402
 from tests.service import Output, Service, Table  # noqa: E402
 
+# The same examples in every run, however long they take; what searches lives in verification/.
+settings.register_profile("tests", derandomize=True, database=None, deadline=None)
+settings.load_profile("tests")
 
-@pytest.fixture
-def output(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Output:
-    """What the function writes to its log, from here on."""
-    return Output(lambda: "".join(capsys.readouterr()), monkeypatch)
+_left_out = pytest.StashKey[Counter[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engine", action="store_true", help="run the integration tests on DynamoDB Local (needs Java 17 and Maven)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "moto_only(reason): leave this test out when the table is DynamoDB Local's")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, with --engine, the tests to which the table makes no difference and those marked moto_only."""
+    if not config.getoption("--engine"):
+        return
+    left_out = {item: reason for item in items if (reason := _reason_against_engine(item))}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+    config.stash[_left_out] = Counter(left_out.values())
+
+
+def _reason_against_engine(item: pytest.Item) -> str | None:
+    if item.path.parent.name == "engine":
+        return None
+    marker = item.get_closest_marker("moto_only")
+    if marker:
+        return str(marker.args[0])
+    return None if "table" in getattr(item, "fixturenames", ()) else "they do not use the table"
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> str | list[str]:
+    left_out = config.stash.get(_left_out, Counter[str]())
+    reasons = "; ".join(f"{number}: {reason}" for reason, number in left_out.most_common())
+    return f"--engine leaves out {left_out.total()} tests ({reasons})" if left_out else []
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """Where DynamoDB Local listens; without Java or Maven the test is skipped."""
+    if reason := dynamodb_local.missing():
+        pytest.skip(reason)
+    with dynamodb_local.running() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    """One table for all tests, empty before each: moto's, or with --engine DynamoDB Local's."""
+    if request.config.getoption("--engine"):
+        yield tables.at(request.getfixturevalue("endpoint"))
+    else:
+        with tables.in_process() as table:
+            yield table
 
 
 @pytest.fixture(scope="session")
 def queue() -> Iterator[Queue]:
-    """One queue and one group of schedules for all tests: moto's in every tier."""
+    """One queue and one group of schedules for all tests: always moto's."""
     with queues.in_process() as queue:
         yield queue
 
 
 @pytest.fixture
+def output(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Output:
+    """What the functions write to their log, from here on."""
+    return Output(lambda: "".join(capsys.readouterr()), monkeypatch)
+
+
+@pytest.fixture
 def service(table: Table, queue: Queue, output: Output, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """The handlers over the tier's table, with a trader of this test's own."""
-    made = Service(table, queue, output, monkeypatch)
-    yield made
-    made.clear_away()
+    """The handlers over the table, with a trader of this test's own."""
+    service = Service(table, queue, output, monkeypatch)
+    yield service
+    service.clear_away()

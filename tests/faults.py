@@ -1,300 +1,157 @@
-"""Faults on the wire: an HTTP proxy that stands between a client and DynamoDB and loses, refuses or delays.
+"""What can befall a request to AWS: one name for each fault, whichever way it is injected.
 
-    with FaultProxy(endpoint) as proxy:
-        client = connect(endpoint_url=proxy.endpoint)
-        proxy.inject(lose_response, operation="UpdateItem")
-        ...
-        assert proxy.operations == ["UpdateItem", "UpdateItem"]
-
-Unlike tests/wire.py, which stands in for botocore's sender, it leaves the client's sockets, pool and time-outs at work.
+`client_faults.py` injects them in a client's sender: no socket, no waiting. `fault_proxy.py` injects them in a proxy in
+front of DynamoDB Local: real sockets, real time-outs.
 """
 
-import json
-import socket
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
-import urllib3
-
-# They belong to one connection, and the proxy has one to either side.
-_OF_A_CONNECTION = {"connection", "content-length", "keep-alive", "transfer-encoding"}
+import pytest
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    operation: str
-    """DynamoDB's name for it, such as UpdateItem."""
-    payload: dict[str, Any]
-    at: float
-    """When it arrived, in seconds of time.monotonic."""
+@dataclass(frozen=True)
+class Fault:
+    """A fault; two of the same name and values are the same."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+@dataclass(frozen=True)
+class Refusal(Fault):
+    """DynamoDB answers with this error: nothing is written."""
+
+    code: str
+    status: int = 400
+    message: str = "Injected by a test."
+    reasons: tuple[str, ...] = ()
+    """Of a cancelled transaction, item by item; "None" for an item that is not at fault."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = {"__type": f"com.amazonaws.dynamodb.v20120810#{self.code}", "message": self.message}
+        if self.reasons:
+            body["CancellationReasons"] = [
+                {"Code": reason} if reason == "None" else {"Code": reason, "Message": self.message}
+                for reason in self.reasons
+            ]
+        return body
 
 
-class Exchange:
-    """One request and its answer, as a fault sees it."""
-
-    def __init__(self, handler: "_Handler", request: Request, body: bytes) -> None:
-        self.request = request
-        self.client = handler.client_address
-        self._handler, self._body = handler, body
-
-    def forward(self) -> Answer:
-        """Bring the request to DynamoDB."""
-        headers = _without_hop(self._handler.headers)
-        upstream = self._handler.server.proxy.upstream
-        answer = upstream.request("POST", self._handler.path, self._body, headers=headers, decode_content=False)
-        return Answer(answer.status, answer.headers, answer.data)
-
-    def reply(self, answer: Answer, pause: float = 0) -> None:
-        """Answer the client; with a pause (seconds), byte by byte."""
-        handler = self._begin(answer)
-        step = 1 if pause else len(answer.body) or 1
-        for start in range(0, len(answer.body), step):
-            if pause:
-                handler.wfile.flush()
-                self.wait(pause)
-            handler.wfile.write(answer.body[start : start + step])
-
-    def reply_in_part(self, answer: Answer, share: float) -> None:
-        """Answer with the beginning of the body, and hang up."""
-        self._begin(answer).wfile.write(answer.body[: int(len(answer.body) * share)])
-        self.hang_up()
-
-    def _begin(self, answer: Answer) -> "_Handler":
-        handler = self._handler
-        handler.send_response_only(answer.status)
-        for name, value in _without_hop(answer.headers).items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(answer.body)))
-        handler.end_headers()
-        return handler
-
-    def hang_up(self) -> None:
-        """Close the connection; the client reads an end where an answer should be."""
-        self._handler.close_connection = True
-
-    def wait(self, seconds: float) -> None:
-        """Sleep, but not longer than the proxy listens."""
-        self._handler.server.closing.wait(seconds)
+@dataclass(frozen=True)
+class Delay(Fault):
+    seconds: float
 
 
-def _without_hop(headers: Message | Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() not in _OF_A_CONNECTION}
+@dataclass(frozen=True)
+class Meanwhile(Fault):
+    """Something else happens at that moment."""
+
+    action: Callable[[], object] = field(compare=False)
 
 
-Fault = Callable[[Exchange], None]
+no_fault = Fault("no_fault")
+
+refuse_connection = Fault("refuse_connection")
+"""Nobody listens at the address."""
+block_connection = Fault("block_connection")
+"""Nothing comes back from the address: connecting times out."""
+
+lose_request = Fault("lose_request")
+"""The request never arrives: nothing is written."""
+lose_response = Fault("lose_response")
+"""What was asked is done, and the client does not know."""
+cut_response = Fault("cut_response")
+"""What was asked is done, and the connection ends in the middle of the answer."""
+cut_refusal = Fault("cut_refusal")
+"""DynamoDB refuses, and the connection ends before it said why."""
+LEAVING_DONE = (lose_response, cut_response)
+"""After these, what was asked is done, and nobody was told."""
+
+stop_before = Fault("stop_before")
+"""The function's process ends before the request has left."""
+stop_after = Fault("stop_after")
+"""What was asked is done, and the function's process ends before the answer is there."""
 
 
-def no_fault(exchange: Exchange) -> None:
-    exchange.reply(exchange.forward())
-
-
-def lose_request(exchange: Exchange) -> None:
-    """Hang up before DynamoDB hears of it: nothing is written."""
-    exchange.hang_up()
-
-
-def lose_response(exchange: Exchange) -> None:
-    """Hang up after DynamoDB has answered: what was asked is done, and the client does not know."""
-    exchange.forward()
-    exchange.hang_up()
-
-
-def cut_response(exchange: Exchange) -> None:
-    """Hang up in the middle of the answer; what was asked is done."""
-    exchange.reply_in_part(exchange.forward(), 0.5)
+class Stopped(BaseException):
+    """The function's process has ended: nothing catches this."""
 
 
 def delay_request(seconds: float) -> Fault:
-    """Hold the request back, then deliver it, even to a client that gave up: it takes effect late."""
-
-    def fault(exchange: Exchange) -> None:
-        exchange.wait(seconds)
-        no_fault(exchange)
-
-    return fault
+    """Hold the request back, then deliver it, even for a client that gave up: it takes effect late."""
+    return Delay("delay_request", seconds)
 
 
 def delay_response(seconds: float) -> Fault:
-    """Have the request done at once, and hold the answer back."""
-
-    def fault(exchange: Exchange) -> None:
-        answer = exchange.forward()
-        exchange.wait(seconds)
-        exchange.reply(answer)
-
-    return fault
+    """Do what was asked at once, and hold the answer back."""
+    return Delay("delay_response", seconds)
 
 
 def drip(seconds: float) -> Fault:
-    """Answer at once, but byte by byte: no single read lasts long enough for a read time-out."""
-    return lambda exchange: exchange.reply(exchange.forward(), pause=seconds)
+    """Answer byte by byte, with a pause before each: no single read lasts long enough for a read time-out."""
+    return Delay("drip", seconds)
 
 
-def refuse(code: str, *, status: int = 400, **more: Any) -> Fault:
-    """Answer with an error of DynamoDB's, in its place: nothing is written."""
-    error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "Injected by a test.", **more}
-    answer = Answer(status, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(error).encode())
-    return lambda exchange: exchange.reply(answer)
+def run_before(action: Callable[[], object]) -> Fault:
+    """Have something else happen just before the request arrives."""
+    return Meanwhile("run_before", action)
 
 
-def cancel_transaction(*reasons: str) -> Fault:
-    """Refuse a transaction for one reason per item; "None" for an item that was not at fault."""
-    listed = [{"Code": reason} if reason == "None" else {"Code": reason, "Message": "Injected."} for reason in reasons]
-    return refuse("TransactionCanceledException", CancellationReasons=listed)
+def run_and_lose_response(action: Callable[[], object]) -> Fault:
+    """Do what was asked, have something else happen, and lose the answer."""
+    return Meanwhile("run_and_lose_response", action)
 
 
-throttle = refuse("ProvisionedThroughputExceededException")
-throttle_account = refuse("ThrottlingException")
-conflict = refuse("TransactionConflictException")
-internal_error = refuse("InternalServerError", status=500)
+def refuse(code: str, status: int = 400, message: str = Refusal.message) -> Refusal:
+    return Refusal(code, code, status, message)
 
 
-@dataclass(slots=True)
-class _Plan:
-    fault: Fault
-    matches: Callable[[Request], bool]
-    skip: int
-    times: float
+def cancel_transaction(*reasons: str) -> Refusal:
+    """Refuse a transaction for one reason per item; "None" for an item that is not at fault."""
+    return Refusal(f"cancel_transaction({', '.join(reasons)})", "TransactionCanceledException", reasons=reasons)
 
 
-class FaultProxy:
-    """Forward every request to `upstream`, record it, and put the planned faults in its way."""
+throttle = Refusal("throttle", "ThrottlingException")
+throttle_throughput = Refusal("throttle_throughput", "ProvisionedThroughputExceededException")
+throttle_account = Refusal("throttle_account", "RequestLimitExceeded")
+conflict = Refusal("conflict", "TransactionConflictException")
+transaction_in_progress = Refusal("transaction_in_progress", "TransactionInProgressException")
+internal_error = Refusal("internal_error", "InternalServerError", 500)
+service_unavailable = Refusal("service_unavailable", "ServiceUnavailable", 503)
+fail_condition = Refusal("fail_condition", "ConditionalCheckFailedException")
+deny = Refusal("deny", "AccessDeniedException")
+reject = Refusal("reject", "ValidationException")
 
-    def __init__(self, upstream: str) -> None:
-        self.upstream = urllib3.connection_from_url(upstream, maxsize=64, retries=False)
-        self.requests: list[Request] = []
-        self._plans: list[_Plan] = []
-        self._lock = threading.Lock()
+PASSING: tuple[Fault, ...] = (
+    throttle,
+    throttle_throughput,
+    throttle_account,
+    conflict,
+    internal_error,
+    service_unavailable,
+    refuse_connection,
+    block_connection,
+    lose_request,
+    lose_response,
+    cut_response,
+    cut_refusal,
+)
+"""Faults that pass by themselves: who sends the same alert again gets through."""
 
-    def __enter__(self) -> Self:
-        self._server = _Server(self, port=0)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
-        return self
+every_fault = pytest.mark.parametrize("fault", PASSING, ids=str)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.stop()
-        self.upstream.close()
+conflict_in_transaction = cancel_transaction("None", "TransactionConflict")
 
-    @property
-    def operations(self) -> list[str]:
-        """What was asked so far, whether or not it got through."""
-        return [request.operation for request in self.requests]
-
-    def inject(
-        self,
-        fault: Fault,
-        *,
-        operation: str | None = None,
-        when: Callable[[Request], bool] = lambda _: True,
-        skip: int = 0,
-        times: float = 1,
-    ) -> None:
-        """Put `fault` in the way of the next `times` (math.inf: all) matching requests after the first `skip`.
-
-        A request meets one fault: that of the earliest plan that wants it. `when` is never called by two threads at
-        once, so it may draw from a seeded random.Random.
-        """
-
-        def matches(request: Request) -> bool:
-            return operation in (None, request.operation) and when(request)
-
-        with self._lock:
-            self._plans.append(_Plan(fault, matches, skip, times))
-
-    def clear(self) -> None:
-        """Forget the plans, and the requests so far."""
-        with self._lock:
-            self._plans.clear()
-            self.requests.clear()
-
-    @contextmanager
-    def refusing_connections(self) -> Iterator[None]:
-        """Close every connection and let nobody listen, as if DynamoDB were gone; afterwards it is back."""
-        port = self._server.server_port
-        self._server.stop()
-        try:
-            yield
-        finally:
-            self._server = _Server(self, port)
-
-    def fault_for(self, request: Request) -> Fault:
-        with self._lock:
-            self.requests.append(request)
-            for plan in self._plans:
-                if plan.times > 0 and plan.matches(request):
-                    if plan.skip == 0:
-                        plan.times -= 1
-                        return plan.fault
-                    plan.skip -= 1
-        return no_fault
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that server_close waits for them
-    request_queue_size = 128
-
-    def __init__(self, proxy: FaultProxy, port: int) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.proxy = proxy
-        self.closing = threading.Event()
-        self._connections: set[socket.socket] = set()
-        self._accepting = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
-        self._accepting.start()
-
-    def stop(self) -> None:
-        self.shutdown()
-        self._accepting.join()
-        self.closing.set()
-        for connection in list(self._connections):
-            with suppress(OSError):  # closed by its client at this moment
-                connection.shutdown(socket.SHUT_RDWR)
-        self.server_close()
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
-        self._connections.add(connection)
-        return connection, address
-
-    def close_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        super().close_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that gives up is nothing to report.
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # keeps connections alive
-    wbufsize = -1  # buffered, and sent at once: an answer in two packets waits 40 ms for an acknowledgement
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def do_POST(self) -> None:
-        length = int(self.headers["Content-Length"])
-        body = self.rfile.read(length)
-        if len(body) < length:  # the connection ended in the middle of it
-            self.close_connection = True
-            return
-        operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-        request = Request(operation, json.loads(body), time.monotonic())
-        self.server.proxy.fault_for(request)(Exchange(self, request, body))
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name is http.server's
-        """Leave stderr to the tests."""
+PASSING_IN_TRANSACTIONS: tuple[Fault, ...] = (
+    conflict_in_transaction,
+    cancel_transaction("ThrottlingError", "None"),
+    cancel_transaction("None", "ProvisionedThroughputExceeded"),
+    cancel_transaction("ConditionalCheckFailed", "TransactionConflict"),
+    cancel_transaction("ThrottlingError", "ConditionalCheckFailed"),
+)
+"""Transactions that are cancelled for a reason that passes, beside others."""

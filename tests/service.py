@@ -1,10 +1,10 @@
-"""The function under test: the real handler over a real book, as one trader sees it."""
+"""The functions under test: the real handlers over a real table, as one trader sees them."""
 
 import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
@@ -19,15 +19,18 @@ from orderhook import keys, telemetry
 from orderhook.aws import deferred as deferred_module
 from orderhook.aws.clients import connect
 from orderhook.aws.deferred import Deferred
+from orderhook.commands import Command
 from orderhook.keys import KeyRing
-from orderhook.orders import OrderState, Strategy, StrategyState
+from orderhook.orders import Order, OrderState, Outcome, Strategy, StrategyState
+from orderhook.services import Services
 from orderhook.store import items
 from orderhook.store.alert_log import AlertLog, AlertRecord
-from orderhook.store.book import OrderBook
-from orderhook.store.controls import Controls
-from tests.builders import ENTRY, Event, alert, event, order, provenance
+from orderhook.store.table import Table as StoreTable
+from orderhook.store.table import deserialize, serialize
+from tests.builders import ENTRY, Bracket, Event, alert, event, order, provenance, template
+from tests.client_faults import Deliver, Network
+from tests.clock import Clock
 from tests.queues import Queue
-from tests.wire import Deliver, Wire
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 RETENTION = timedelta(days=9)
 ALERT_RETENTION = timedelta(days=11)
 BUDGET_SECONDS = webhook.BUDGET_SECONDS
+
+FILLED = {"PartFilled": 2, "Filled": 5}
+"""How much is filled, of five, of an order in these states."""
 
 Item = dict[str, Any]
 
@@ -47,17 +53,19 @@ class Table:
     client: "DynamoDBClient"
     """For what tests arrange and inspect."""
     options: Mapping[str, Any]
-    """What connect() needs for a further client."""
+    """What connect("dynamodb") needs for a further client."""
     deliver: Deliver
     """How a request gets there past the hooks of a client."""
     read_all: Callable[[], list[Item]]
     """How to see every item, of all traders, in DynamoDB's own form."""
+    empty: Callable[[], None]
+    """How to remove every item."""
     checkpoint: Callable[[], Callable[[], None]] | None = None
     """Remember what the table holds, and return how to have it hold that again, where there is a fast way to."""
 
     @cached_property
     def handlers_client(self) -> "DynamoDBClient":
-        """The client of the handler, on which a test's wire is."""
+        """The client of the handler, on which a test's network is."""
         return connect("dynamodb", **self.options)
 
 
@@ -107,76 +115,96 @@ class Output:
 
 
 class Service:
-    """The handler, the table behind it, and one trader with a key.
+    """The handlers, the table behind them, and one trader with a key.
 
-    What a test arranges and inspects goes through `book` and is not on the `wire`, which is the handler's alone.
+    What a test arranges and looks at does not pass the `network`, which is the handlers' alone.
     """
 
     def __init__(self, table: Table, queue: Queue, output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
         self.table = table
         self.queue = queue
         self.output = output
-        self.wire = Wire(table.deliver)
-        self.trader = f"trader-{uuid4().hex}"
         self.monkeypatch = monkeypatch
-        self.book = OrderBook(table.client, table.name, RETENTION)
-        self.controls = Controls(table.client, table.name)
+        self.clock = Clock(monkeypatch)
+        self.network = Network(table.deliver, self.clock)
+        self.trader = f"trader-{uuid4().hex}"
+        self.services = self._services(table.client, table.name)
+        self.orders, self.keys, self.templates = self.services.orders, self.services.keys, self.services.templates
+        self.controls, self.alerts = self.services.controls, self.services.alert_log
         self.key = self.issue_key()
-        self.wire.watch(table.handlers_client)
-        self.wired_book = OrderBook(table.handlers_client, table.name, RETENTION)
-        self.work_on(self.wired_book)
-        self.alerts = AlertLog(table.client, table.name, ALERT_RETENTION)
-        self.record_in(AlertLog(table.handlers_client, table.name, ALERT_RETENTION))
-        monkeypatch.setattr(deferred_module, "connect", self._client_of_later)
-        self.later = Deferred(queue.settings)
-        self.do_later_with(self.later)
-        self.local_scheduler = LocalScheduler(deferred.handler, queue.settings)
-        self.take_time()
+        self.network.watch(table.handlers_client)
+        monkeypatch.setattr(deferred_module, "connect", self._client_of_deferred)
+        self.deferred = Deferred(queue.settings)
+        self.use_table(table.name)
+        self.scheduler = LocalScheduler(deferred.handler, queue.settings)
+        self._clients: list[DynamoDBClient] = []
 
-    def _client_of_later(self, service: str) -> object:
+    # What the handlers work with
+
+    def _client_of_deferred(self, service: str) -> object:
         client = self.queue.handlers_client(service)
-        self.wire.watch(client, self.queue.deliver)
+        self.network.watch(client, self.queue.deliver)
         return client
 
-    def do_later_with(self, later: Deferred | None) -> None:
-        """Have the handlers put off with this what is to be done later; None is a deployment without a queue."""
-        self.monkeypatch.setattr(webhook, "later", later)
-        self.monkeypatch.setattr(deferred, "later", later)
+    @property
+    def handlers_services(self) -> Services:
+        """What the handlers work with."""
+        return webhook.services
 
-    def pass_time(self, seconds: float) -> None:
-        """Have the queue and the schedules be so much later, and done what is due then."""
-        self.queue.pass_time(seconds, self.monkeypatch)
-        self.local_scheduler.run_once(self.queue.now)
+    def defer_with(self, deferred_work: Deferred | None) -> None:
+        """Have the handlers put off with this what is due later; None is a deployment without a queue."""
+        self._replace(deferred=deferred_work)
 
-    def take_time(self) -> None:
-        """Have the handlers answer when they can: a busy machine is not a slow table."""
-        self.monkeypatch.setattr(webhook, "BUDGET_SECONDS", 30)
-        self.monkeypatch.setattr(deferred, "BUDGET_SECONDS", 30)
+    def remember_keys(self, seconds: float) -> None:
+        """Have the webhook know no key yet, and remember each for this long."""
+        self.monkeypatch.setattr(webhook, "keyring", KeyRing(self.handlers_services.keys.get, seconds))
 
-    def keep_time(self) -> None:
-        """Have the handler answer as soon as it must."""
-        self.monkeypatch.setattr(webhook, "BUDGET_SECONDS", BUDGET_SECONDS)
+    def use_table(self, name: str) -> None:
+        """Have the handlers work on another table behind the same client."""
+        services = self._services(self.table.handlers_client, name)
+        self._replace(**services._replace(deferred=self.deferred)._asdict())
+        self.remember_keys(30)
 
-    def work_on(self, book: OrderBook, *, key_cache_seconds: float = 30) -> None:
-        """Have the handler work on this book and the controls in its table, with an empty cache of keys."""
-        self.write_to(book)
-        self.monkeypatch.setattr(webhook, "controls", Controls(book._client, book._table))
-        self.monkeypatch.setattr(deferred, "controls", Controls(book._client, book._table))
-        self.monkeypatch.setattr(webhook, "keyring", KeyRing(book.key, key_cache_seconds))
+    def write_to(self, endpoint: str) -> None:
+        """Have the handlers write orders at another endpoint, and read keys and controls where they did before."""
+        there = self._services(self._connect(endpoint), self.table.name)
+        self._replace(orders=there.orders, strategies=there.strategies, templates=there.templates)
 
-    def write_to(self, book: OrderBook) -> None:
-        """Have the handler write orders to this book, and know the keys and the controls that it knows."""
-        self.monkeypatch.setattr(webhook, "book", book)
-        self.monkeypatch.setattr(deferred, "book", book)
+    def record_at(self, endpoint: str) -> None:
+        """Have the handlers leave their records of alerts at another endpoint."""
+        self._replace(alert_log=self._services(self._connect(endpoint), self.table.name).alert_log)
 
-    def record_in(self, log: AlertLog) -> None:
-        """Have the handler leave its records of alerts here."""
-        self.monkeypatch.setattr(webhook, "alerts", log)
-        self.monkeypatch.setattr(deferred, "alerts", log)
+    def record_nothing(self) -> None:
+        """Have the handlers leave no records, as in a deployment that keeps none."""
+        table = StoreTable(self.table.handlers_client, self.table.name)
+        self._replace(alert_log=AlertLog(table, timedelta(0)))
 
     def allow_sources(self, *networks: str) -> None:
         allowed = tuple(map(ip_network, networks))
         self.monkeypatch.setattr(webhook, "settings", webhook.settings._replace(allowed_sources=allowed))
+
+    def _services(self, client: "DynamoDBClient", name: str) -> Services:
+        return Services.over(StoreTable(client, name), retention=RETENTION, alert_retention=ALERT_RETENTION)
+
+    def _replace(self, **services: Any) -> None:
+        for handlers in (webhook, deferred):
+            self.monkeypatch.setattr(handlers, "services", handlers.services._replace(**services))
+
+    def _connect(self, endpoint: str) -> "DynamoDBClient":
+        client = connect("dynamodb", endpoint_url=endpoint)
+        self._clients.append(client)
+        return client
+
+    # Time
+
+    def set_budget(self, seconds: float) -> None:
+        """Have the webhook answer within this time."""
+        self.monkeypatch.setattr(webhook, "BUDGET_SECONDS", seconds)
+
+    def pass_time(self, seconds: float) -> None:
+        """Have the queue and the schedules be this much later, and do what is due by then."""
+        self.queue.pass_time(seconds, self.monkeypatch)
+        self.scheduler.run_once(self.queue.now)
 
     # Alerts
 
@@ -204,11 +232,14 @@ class Service:
     def warm_up(self) -> None:
         """Have the handler know the trader's key, and forget what it took to learn it."""
         self.cancel("nothing-has-this-id")
-        self.wire.requests.clear()
-        self.wire.records.clear()
+        self.network.forget()
         self.output.take()
 
     # Arrangements
+
+    def set_strict_kill_switch(self, *, strict: bool) -> None:
+        """Have an operator say whether the kill switch stops what the trader's key may cancel."""
+        self.keys.set_strict_kill_switch(self.key.split("_")[1], strict=strict)
 
     def issue_key(
         self, *, trader: str | None = None, scopes: frozenset[str] = frozenset(), strict_kill_switch: bool = False
@@ -220,36 +251,81 @@ class Service:
             created="2026-01-02T03:04:05.000000Z",
             strict_kill_switch=strict_kill_switch,
         )
-        self.book.put_key(key)
+        self.keys.put(key)
         return secret
 
-    def have_order(self, state: str, order_id: str = "order-1", *, filled: int | None = None) -> None:
-        """Have the book hold an order in this state, as it would get there."""
+    def revoke_key(self, key: str | None = None) -> None:
+        """Have an operator revoke a key, the trader's if none is given."""
+        self.keys.revoke((key or self.key).split("_")[1], datetime.now(UTC))
+
+    def put_template(self, name: str, *brackets: Bracket, trader: str | None = None, replacing: bool = False) -> None:
+        """Have an operator store a template; a bracket is a quantity and the points to its target and its stop."""
+        stored = template(name, *brackets)
+        assert self.templates.put(trader or self.trader, stored, replacing=replacing)
+
+    def have_order(self, state: str, order_id: str = "order-1", *, filled: int | None = None, **fields: Any) -> None:
+        """Have an order be in this state, as it would get there."""
         placed = provenance(self.trader, f"place-{order_id}")
-        assert self.book.place(placed, order(placed, order_id)).done
+        assert self.orders.place(placed, order(placed, order_id, **fields)).applied
         self._bring_to(state, order_id, filled)
 
     def have_strategy(self, state: str, name: str, order_id: str = "order-1", *, filled: int | None = None) -> None:
-        """Have the book hold strategy-1, in which `name` is an order in this state."""
+        """Have strategy-1 be running, and `name` in it be an order in this state."""
+        assert self.join_strategy(order_id, name, start=True)
+        self._bring_to(state, order_id, filled)
+
+    def have_stop(self, state: str) -> Item:
+        """Have order-1 be STOP1 of strategy-1, in this state and filled to match, and return its item."""
+        self.have_strategy(state, "STOP1", filled=FILLED.get(state))
+        item = self.item()
+        assert item is not None
+        return item
+
+    def join_strategy(self, order_id: str, name: str, *, state: str = "Initialized", start: bool = False) -> bool:
+        """Have another function place an order under this name in strategy-1, and return whether it could."""
         placed = provenance(self.trader, f"place-{order_id}")
         strategy = Strategy(
             strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", state=StrategyState.ACTIVE
         )
-        bound = order(placed, order_id, strategy_id=strategy.strategy_id, order_name=name)
-        assert self.book.place_in_strategy(placed, strategy, [bound], join=False).done
-        self._bring_to(state, order_id, filled)
+        joining = order(placed, order_id, strategy_id="strategy-1", order_name=name, state=OrderState(state))
+        return self.orders.place_in_strategy(placed, strategy, [joining], join=not start).applied
 
-    def fill(self, order_id: str, filled: int) -> None:
-        """Have a venue report that so much of a working order for five is filled."""
-        state = OrderState.FILLED if filled == 5 else OrderState.PART_FILLED
-        assert self.book.report(provenance(self.trader, f"fill-{order_id}"), order_id, state, filled).done
+    def close_strategy(self, strategy_id: str = "strategy-1") -> None:
+        """Have another function close a strategy."""
+        self.services.strategies.close(provenance(self.trader, "closing"), strategy_id)
+
+    def report(self, state: str, filled: int | None = None, *, order_id: str = "order-1", request_id: str = "") -> None:
+        """Have a venue report that an order is in this state, and how much of it is filled; it is taken."""
+        assert self.try_report(state, filled, order_id=order_id, request_id=request_id)
+
+    def try_report(
+        self,
+        state: str,
+        filled: int | None = None,
+        *,
+        order_id: str = "order-1",
+        request_id: str = "",
+        trader: str | None = None,
+        by_handler: bool = False,
+    ) -> bool:
+        """Have a venue report it, and return whether it is taken; `by_handler` its request meets the faults."""
+        signed = provenance(trader or self.trader, request_id or f"{state}-{order_id}")
+        orders = self.handlers_services.orders if by_handler else self.orders
+        return orders.report(signed, order_id, OrderState(state), filled).applied
+
+    def cancel_elsewhere(self, order_id: str = "order-1", *, request_id: str = "elsewhere") -> None:
+        """Have another function cancel an order."""
+        assert self.orders.cancel(provenance(self.trader, request_id), order_id).applied
+
+    def run(self, command: Command, request_id: str) -> Outcome:
+        """Carry out a command of the trader's in a request of its own, as another function would."""
+        return command.run(self.services, provenance(self.trader, request_id))
 
     def _bring_to(self, state: str, order_id: str, filled: int | None) -> None:
-        later = provenance(self.trader, f"{state}-{order_id}")
-        if state == OrderState.CANCELLED:
-            assert self.book.cancel(later, order_id).done
-        elif state != OrderState.INITIALIZED:
-            assert self.book.report(later, order_id, OrderState(state), filled).done
+        if state == "Cancelled":
+            self.cancel_elsewhere(order_id, request_id=f"{state}-{order_id}")
+        elif state != "Initialized":
+            self.report(state, filled, order_id=order_id)
 
     def remove(self, order_id: str) -> None:
         """Have a finished order leave the table, as it does when its time has come."""
@@ -259,27 +335,29 @@ class Service:
         self._remove(items.template_key(self.trader, name))
 
     def _remove(self, key: Item) -> None:
-        self.table.client.delete_item(TableName=self.table.name, Key=items.wire(key))
+        self.table.client.delete_item(TableName=self.table.name, Key=serialize(key))
 
     def clear_away(self) -> None:
-        """Leave the wire, and the table empty."""
-        self.wire.leave()
+        """Leave the clients alone, and the table and the queue empty."""
+        self.network.leave()
+        for client in self._clients:
+            client.close()
         self.queue.clear()
-        self.empty()
-
-    def empty(self) -> None:
-        """Empty the table, keys included: moto copies all of it at each transaction, and would crawl."""
-        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in self.everything()]
-        requests = [{"DeleteRequest": {"Key": key}} for key in keys]
-        for start in range(0, len(requests), 25):
-            batch: Any = requests[start : start + 25]
-            self.table.client.batch_write_item(RequestItems={self.table.name: batch})
+        self.table.empty()
 
     # What the table holds
 
     def item(self, order_id: str = "order-1") -> Item | None:
         """Return an order as it lies in the table, in DynamoDB's own form."""
         return self.get(items.order_key(self.trader, order_id))
+
+    def order(self, order_id: str = "order-1") -> Order | None:
+        """Return an order as the product reads it."""
+        return self.orders.get(self.trader, order_id)
+
+    def placed(self, trader: str | None = None) -> list[Order]:
+        """Return all orders of a trader, by id."""
+        return list(self.orders.list(trader or self.trader))
 
     def state(self, order_id: str = "order-1") -> str | None:
         item = self.item(order_id)
@@ -309,15 +387,49 @@ class Service:
 
     def get(self, key: Item) -> Item | None:
         """Return the item with this key, in DynamoDB's own form."""
-        return self.table.client.get_item(TableName=self.table.name, Key=items.wire(key), ConsistentRead=True).get(
+        return self.table.client.get_item(TableName=self.table.name, Key=serialize(key), ConsistentRead=True).get(
             "Item"
         )
+
+    def plain(self, order_id: str = "order-1") -> Item:
+        """Return an order as it lies in the table, in plain values; it must be there."""
+        item = self.item(order_id)
+        assert item is not None
+        return deserialize(item)
+
+    def after_cancel(self, before: Item, request_id: str, at: str) -> Item:
+        """Return an order's item with all that a cancel by the trader's key changes, and nothing else."""
+        key_id = self.key.split("_")[1]
+        expires = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC) + RETENTION
+        event = {"state": "Cancelled", "at": at, "request_id": request_id, "key_id": key_id}
+        changes = serialize(
+            {
+                "state": "Cancelled",
+                "since": at,
+                "version": int(before["version"]["N"]) + 1,
+                "request_id": request_id,
+                "cancelled_at": at,
+                "cancel_request_id": request_id,
+                "cancel_key_id": key_id,
+                "cancel_filled": int(before["filled"]["N"]),
+                "expires": int(expires.timestamp()),
+                "history": [*deserialize(before)["history"], event],
+            }
+        )
+        return {name: value for name, value in before.items() if name != "open"} | changes
+
+    def names(self, strategy_id: str = "strategy-1") -> dict[str, str]:
+        """Return the ids of a strategy's orders, by their names."""
+        strategy = self.strategy(strategy_id)
+        assert strategy is not None
+        names: dict[str, str] = deserialize(strategy)["names"]
+        return names
 
     def _query(self, partition: Item, **options: Any) -> list[Item]:
         return self.table.client.query(
             TableName=self.table.name,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=items.wire({":pk": partition["pk"]}),
+            ExpressionAttributeValues=serialize({":pk": partition["pk"]}),
             ConsistentRead=True,
             **options,
         )["Items"]

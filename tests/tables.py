@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
@@ -17,7 +17,7 @@ from cli.aws import demo
 from cli.aws.moto import one_request_at_a_time
 from cli.aws.table import create_table
 from orderhook.aws.clients import connect
-from orderhook.store.book import OrderBook
+from orderhook.services import Services
 from tests.service import RETENTION, Item, Table
 
 if TYPE_CHECKING:
@@ -30,17 +30,22 @@ NAME = "orderhook"
 def in_process() -> Iterator[Table]:
     """Make it in moto, for as long as the block lasts."""
     with one_request_at_a_time(), mock_aws():
-        client = connect()
+        client = connect("dynamodb")
         create_table(client, NAME)
         # Moto imports as it goes: the first requests of each kind take longer than the handler would wait.
         create_table(client, "warm-up")
-        demo.seed(OrderBook(client, "warm-up", RETENTION), datetime.now(UTC))
+        demo.seed(
+            Services.over(Table(client, "warm-up"), retention=RETENTION, alert_retention=RETENTION), datetime.now(UTC)
+        )
         (backend,) = dynamodb_backends.values()
         inside = backend[client.meta.region_name]
 
         def read_all() -> list[Item]:
             # A scan of a dozen items takes moto 20 ms. A transaction that fails leaves it another table object.
             return [item.to_json()["Attributes"] for item in inside.tables[NAME].all_items()]
+
+        def empty() -> None:
+            inside.tables[NAME].items.clear()
 
         def checkpoint() -> Callable[[], None]:
             kept = deepcopy(inside.tables[NAME].items)
@@ -50,7 +55,7 @@ def in_process() -> Iterator[Table]:
 
             return restore
 
-        yield Table(NAME, client, {}, _deliver_to_moto, read_all, checkpoint)
+        yield Table(NAME, client, {}, _deliver_to_moto, read_all, empty, checkpoint)
 
 
 def _deliver_to_moto(request: AWSPreparedRequest) -> AWSResponse:
@@ -69,4 +74,11 @@ def at(endpoint: str) -> Table:
         pages = client.get_paginator("scan").paginate(TableName=NAME, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 
-    return Table(NAME, client, {"endpoint_url": endpoint}, URLLib3Session().send, read_all)
+    def empty() -> None:
+        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in read_all()]
+        requests = [{"DeleteRequest": {"Key": key}} for key in keys]
+        for start in range(0, len(requests), 25):
+            batch: Any = requests[start : start + 25]
+            client.batch_write_item(RequestItems={NAME: batch})
+
+    return Table(NAME, client, {"endpoint_url": endpoint}, URLLib3Session().send, read_all, empty)

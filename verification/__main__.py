@@ -25,7 +25,9 @@ def main() -> int:
     )
     parser.add_argument("--operations", type=int, default=OPERATIONS, help="of the races (default %(default)s)")
     parser.add_argument("--processes", type=int, default=3, help="of the races; the last has a faulty connection")
-    parser.add_argument("--runs", type=int, default=RUNS, help="of the model of the book, 50 steps each (%(default)s)")
+    parser.add_argument(
+        "--runs", type=int, default=RUNS, help="of the model of the services, 50 steps each (%(default)s)"
+    )
     parser.add_argument("--payloads", type=int, default=PAYLOADS, help="of the fuzzing (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

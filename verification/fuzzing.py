@@ -8,6 +8,7 @@ Whole events go through the whole handler, over moto's table in the process.
 """
 
 import json
+import math
 import random
 import time
 from collections import Counter
@@ -20,27 +21,29 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.builders import ENTRY, event, template
-from tests.wire import answering
+from tests.builders import ENTRY, event
+from tests.client_faults import perform
+from tests.faults import refuse
 from verification.processes import CORES, captured, results
 from verification.report import Part, counts
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
+    from tests.client_faults import Deliver
     from tests.service import Service
-    from tests.wire import Deliver
 
 PAYLOADS_OF_AN_EXAMPLE = 100
 CPU_SECONDS = 0.25
-"""What no payload may take, the table apart. Time on the wall would be a busy machine's."""
+"""What no payload may take, the table apart, in the fastest of some attempts: a slow machine is not a slow handler."""
+ATTEMPTS = 5
 RECORDS_FOR_ONE_WRITTEN = 20
 """Nothing here reads the records of alerts, and moto takes 3 ms to write one: of most only the request is looked at."""
 SHOWN = 20
 """Findings that are kept in full; all are counted."""
 
 _KEY = "KEY"
-"""Stands for the canary key in what is drawn."""
+"""Stands for the key in what is drawn."""
 
 _PLACE = {**{name: str(value) for name, value in ENTRY.items()}, "order_id": "order-9"}
 ALERTS: Mapping[str, Mapping[str, str]] = {
@@ -381,21 +384,23 @@ class Result:
         self.slowest = max(self.slowest, other.slowest)
 
 
-_taken = answering(200, "")
+_taken = refuse("", 200)
 
 
 class Fuzzer:
     """Send what is derived, and check whatever comes out."""
 
-    def __init__(self, service: "Service") -> None:
+    def __init__(self, service: "Service", *, cpu_seconds: float = math.inf) -> None:
+        """Look at what comes out of this service, and how long it takes if that has a limit."""
         import webhook  # it reads the environment, which is set by now
 
         self.handler = webhook.handler
+        self.cpu_seconds = cpu_seconds
         self.service = service
         self.at_table = 0.0
         self.records = 0
         self.requests: list[bytes] = []
-        self.service.wire.always = self.service.wire.records_meet = self._to_table
+        self.service.network.always = self.service.network.records_meet = self._to_table
         self.result = Result()
         self.secret = service.key.split("_")[2][:43].lower()
         self._arrange()
@@ -409,8 +414,7 @@ class Fuzzer:
         key = self.service.key.encode()
         for _ in range(payloads):
             self.send(request_of(dice, derive(dice, body).replace(_KEY.encode(), key)), f"example {seed}")
-        self.service.wire.requests.clear()
-        self.service.wire.records.clear()
+        self.service.network.forget()
         self.restore()
 
     def _to_table(self, request: "AWSPreparedRequest", deliver: "Deliver") -> "AWSResponse | None":
@@ -421,14 +425,14 @@ class Fuzzer:
         is_record = b'"ALERTS#' in request.body
         self.records += is_record
         spared = is_record and self.records % RECORDS_FOR_ONE_WRITTEN
-        answer = _taken(request, deliver) if spared else deliver(request)
+        answer = perform(_taken, request, deliver) if spared else deliver(request)
         self.at_table += time.process_time() - began
         return answer
 
     def _arrange(self) -> None:
         self.service.have_strategy("Working", "STOP1")
         self.service.have_order("PartFilled", "order-2", filled=2)
-        self.service.book.put_template(self.service.trader, template("brackets", (1, 10, 5)))
+        self.service.put_template("brackets", (1, 10, 5))
 
     def send(self, request: Any, origin: str) -> None:
         """Send one event, and record what is wrong with the answer."""
@@ -437,9 +441,10 @@ class Fuzzer:
         try:
             response, seconds = self._answer(request)
             output = self.service.output.take()
-            if seconds > CPU_SECONDS:
+            for _ in range(ATTEMPTS - 1):
                 # Perhaps the collector came by, which looks through Hypothesis' and moto's objects too.
-                seconds = min(seconds, *(self._answer(request)[1] for _ in range(3)))
+                if seconds > self.cpu_seconds:
+                    seconds = min(seconds, self._answer(request)[1])
         except Exception as raised:  # whatever it is, it is a finding
             self._find(f"{type(raised).__name__} was raised", request, origin)
             return
@@ -467,7 +472,7 @@ class Fuzzer:
             "the key is in the answer": self.secret in text.lower(),
             "the key is in the log": self.secret in output.lower(),
             "the key is in a request to the table": self.secret in b"".join(self.requests).decode().lower(),
-            f"{seconds * 1000:.0f} ms of CPU time": seconds > CPU_SECONDS,
+            f"{seconds * 1000:.0f} ms of CPU time": seconds > self.cpu_seconds,
         }
         return [wrong for wrong, found in wrongs.items() if found]
 
@@ -483,9 +488,9 @@ class Fuzzer:
         return shown.replace(self.service.key, "<the key>").replace(self.service.key[17:], "<most of the key>")[:2000]
 
 
-def send(service: "Service", *, payloads: int, seed: int) -> Result:
-    """Send this many payloads over this service, and return what came of them."""
-    fuzzer = Fuzzer(service)
+def send(service: "Service", *, payloads: int, seed: int, cpu_seconds: float = math.inf) -> Result:
+    """Send this many payloads to this service, and return what came of them."""
+    fuzzer = Fuzzer(service, cpu_seconds=cpu_seconds)
 
     @hypothesis.seed(seed)
     @settings(
@@ -517,7 +522,8 @@ def run(*, payloads: int, seed: int) -> Part:
         f"Hypothesis', in {CORES} processes, {whole.payloads / seconds:.0f} a second. Seed {seed}.",
         f"Answers: {counts(whole.answers)}.",
         "Looked for: a 5xx, an exception, a defect in the log, no log line, metric or record, the key in the answer, "
-        f"the log, a metric or a request to the table, more than {CPU_SECONDS * 1000:.0f} ms of CPU time.",
+        "the log, a metric or a request to the table, more than "
+        f"{CPU_SECONDS * 1000:.0f} ms of CPU time in the fastest of {ATTEMPTS} attempts.",
         f"The slowest took {slowest * 1000:.0f} ms of CPU time: `{which}`.",
     ]
     return Part("Fuzzing", lines, whole.shown[:SHOWN], whole.findings, seconds)
@@ -530,4 +536,5 @@ def work(payloads: int, seed: int) -> Result:
     from tests.service import Output, Service
 
     with captured() as (take, monkeypatch), tables.in_process() as table, queues.in_process() as queue:
-        return send(Service(table, queue, Output(take, monkeypatch), monkeypatch), payloads=payloads, seed=seed)
+        service = Service(table, queue, Output(take, monkeypatch), monkeypatch)
+        return send(service, payloads=payloads, seed=seed, cpu_seconds=CPU_SECONDS)

@@ -1,15 +1,16 @@
-"""One alert for several accounts: one answer, a result for each, and ids that a trader can tell beforehand."""
+"""One alert for several accounts: one answer, a result for each, and ids that a trader knows beforehand."""
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
+from tests.client_faults import in_requests_with
+from tests.faults import lose_request, lose_response, no_fault, throttle
 from tests.service import Answer, Service
-from tests.wire import answering, lost_after_commit, lost_before_commit
 
 
 def results(answer: Answer) -> dict[str, Any]:
-    """Return each account's word and order id."""
+    """Return each account's status or error, and its order id."""
     return {
         result.pop("account"): (result.get("status") or result.get("error"), result.get("order_id"))
         for result in answer.body["results"]
@@ -27,7 +28,7 @@ def test_an_order_is_placed_in_each_account(service: Service) -> None:
         assert item["request_id"]["S"].startswith(f"{answer.request_id}.")
 
 
-def test_the_answer_tells_of_each_account_what_an_alert_of_its_own_would_be_told(service: Service) -> None:
+def test_each_account_gets_the_result_that_an_alert_of_its_own_would_get(service: Service) -> None:
     service.place("long", account="A,B", strategy_id="s", take_profit=5020)
     own = service.cancel("target1", strategy_id="s.A")
     answer = service.cancel("target1", strategy_id="s", account="A,B")
@@ -52,7 +53,7 @@ def test_the_same_accounts_cancel_what_they_placed(service: Service) -> None:
     assert "warnings" not in answer.body
 
 
-def test_one_of_the_orders_is_cancelled_alone(service: Service) -> None:
+def test_one_of_the_orders_can_be_cancelled_alone(service: Service) -> None:
     service.place("long", account="A,B")
     assert service.cancel("long.B").word == "cancelled"
     assert service.state("long.A") == "Working"
@@ -89,7 +90,7 @@ def test_what_is_new_in_one_account_is_new(service: Service) -> None:
     assert results(answer) == {"A": ("already_placed", "long.A"), "B": ("placed", "long.B")}
 
 
-def test_the_refusal_of_one_account_does_not_keep_the_others_from_being_served(service: Service) -> None:
+def test_a_refusal_in_one_account_leaves_the_others_served(service: Service) -> None:
     service.place("long.B", account="B", qty=1)
     answer = service.place("long", account="A,B,C")
     assert (answer.status, answer.word) == (409, "duplicate_order_id")
@@ -105,7 +106,7 @@ def test_the_refusal_of_one_account_does_not_keep_the_others_from_being_served(s
     }
 
 
-def test_the_record_of_a_refusal_names_the_orders_of_the_accounts_that_were_served(service: Service) -> None:
+def test_the_record_of_a_refusal_names_the_orders_of_the_other_accounts(service: Service) -> None:
     service.place("long.B", account="B", qty=1)
     assert service.record_of(service.place("long", account="A,B,C")).order_ids == ("long.A", "long.C")
 
@@ -119,45 +120,42 @@ def test_a_mistake_in_the_alert_places_nothing_anywhere(service: Service) -> Non
 def test_what_may_be_sent_again_comes_before_what_may_not(service: Service) -> None:
     service.place("long.A", account="A", qty=1)
     service.warm_up()
-    throttled = answering(400, "ProvisionedThroughputExceededException")
-    service.wire.always = lambda request, deliver: (
-        throttled(request, deliver) if b"long.B" in cast("bytes", request.body) else None
-    )
+    service.network.always = in_requests_with("long.B", throttle)
     first = service.place("long", account="A,B")
     assert (first.status, first.word) == (503, "temporarily_unavailable")
     assert first.body["detail"].startswith("2 of 2 accounts were refused. Account B: ")
-    service.wire.always = None
+    service.network.always = no_fault
     assert results(service.place("long", account="A,B")) == {
         "A": ("duplicate_order_id", None),
         "B": ("placed", "long.B"),
     }
 
 
-def test_a_repetition_finishes_what_the_table_kept_from_being_done(service: Service) -> None:
+def test_the_same_alert_again_does_what_the_table_prevented(service: Service) -> None:
     service.warm_up()
-    service.wire.always = lost_before_commit
+    service.network.always = lose_request
     first = service.place("long", account="A,B")
     assert (first.status, first.headers["Retry-After"]) == (503, "5")
-    service.wire.always = None
+    service.network.always = no_fault
     assert results(service.place("long", account="A,B")) == {"A": ("placed", "long.A"), "B": ("placed", "long.B")}
 
 
-def test_a_lost_answer_is_recognised_as_this_accounts_own(service: Service) -> None:
+def test_a_write_whose_answer_was_lost_is_recognised_in_each_account(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at("PutItem", lost_after_commit, lost_after_commit)
+    service.network.inject("PutItem", lose_response, lose_response)
     answer = service.place("long", account="A,B")
     assert results(answer) == {"A": ("placed", "long.A"), "B": ("placed", "long.B")}
 
 
 def test_orders_without_an_id_are_not_sent_again_when_some_may_be_placed(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at("PutItem", *[lost_after_commit] * 6)
+    service.network.inject("PutItem", *[lose_response] * 6)
     answer = service.place(account="A,B")
     assert (answer.status, answer.word) == (409, "outcome_unknown")
 
 
 @pytest.mark.parametrize("account", ["A,B,A", ",", "A!,A?"])
-def test_a_list_that_cannot_be_is_refused(service: Service, account: str) -> None:
+def test_a_bad_list_of_accounts_is_refused(service: Service, account: str) -> None:
     answer = service.place("long", account=account)
     assert (answer.status, answer.word, answer.body["field"]) == (400, "invalid_value", "account")
     assert service.belongings() == []

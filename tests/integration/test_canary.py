@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from cli.aws import demo
-from tests.builders import ENTRY, EVENTS, alert, event, event_named, refused, template
+from tests.builders import ENTRY, EVENTS, alert, event, event_named, refused
+from tests.client_faults import in_writes
+from tests.faults import Fault, internal_error, lose_response, reject, throttle
 from tests.service import Answer, Service
-from tests.wire import Fault, answering, in_writes, lost_after_commit
 
 FILES = sorted(path.stem for path in EVENTS.glob("*.json"))
 
@@ -110,7 +111,7 @@ def holding(service: Service, caplog: pytest.LogCaptureFixture) -> Service:
     """A service with everything that the alerts of this module speak of, and every logger turned up."""
     caplog.set_level(logging.DEBUG)
     service.have_strategy("Working", "STOP1")
-    service.book.put_template(service.trader, template("brackets", (1, 10, 5)))
+    service.put_template("brackets", (1, 10, 5))
     return service
 
 
@@ -122,7 +123,7 @@ def assert_nowhere(service: Service, caplog: pytest.LogCaptureFixture, answer: A
         "table": repr(service.everything()),
         "queue": repr([message.body for message in service.queue.messages]),
         "schedules": repr([schedule.to_dict() for schedule in service.queue.schedules.values()]),
-        "wire": repr(service.wire.requests),
+        "requests": repr(service.network.requests),
     }
     secret = key.split("_")[2][:43]
     assert [name for name, content in places.items() if secret.lower() in content.lower()] == []
@@ -172,10 +173,10 @@ def test_the_key_of_an_event_is_nowhere(service: Service, caplog: pytest.LogCapt
 @pytest.mark.parametrize(
     "fault",
     [
-        answering(400, "ThrottlingException"),
-        answering(500, "InternalServerError"),
-        answering(400, "ValidationException"),
-        lost_after_commit,
+        throttle,
+        internal_error,
+        reject,
+        lose_response,
     ],
     ids=["throttled", "internal error", "defect", "answer lost"],
 )
@@ -197,7 +198,7 @@ def test_the_key_of_an_event_is_nowhere(service: Service, caplog: pytest.LogCapt
 def test_the_key_of_an_alert_that_met_a_fault_is_nowhere(
     holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str], fault: Fault
 ) -> None:
-    holding.wire.always = in_writes(fault)
+    holding.network.always = in_writes(fault)
     assert_nowhere(holding, caplog, holding.post(write(holding.key)), holding.key)
 
 

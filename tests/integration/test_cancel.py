@@ -1,64 +1,13 @@
 """CANCEL: every state by every way of naming the order, and what the table holds before and after."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from orderhook.orders import OrderState
-from orderhook.store import items
-from tests.builders import provenance, refused
-from tests.service import RETENTION, Item, Service
-from tests.wire import lost_after_commit, lost_before_commit, overtaken
-
-# Written out from the specification, not taken from the code.
-CANCELLABLE = (
-    "Initialized TriggerPending Submitted Accepted Suspended Working ChangePending ChangeSubmitted PartFilled"
-).split()
-CANCELLED_ALREADY = ["Cancelled", "CancelPending", "CancelSubmitted"]
-TERMINAL_OTHERWISE = ["Filled", "Rejected", "Unknown", "Expired"]
-FILLED = {"PartFilled": 2, "Filled": 5}
-
-WAYS: dict[str, dict[str, str]] = {
-    "by id": {"order_id": "order-1"},
-    "by id and strategy": {"order_id": "order-1", "strategy_id": "strategy-1"},
-    "by name": {"order_id": "sToP1", "strategy_id": "strategy-1"},
-}
-every_way = pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
-
-
-def phrase(order_id: str) -> str:
-    """Return what CrossTrade's API promises to keep stable, and clients match on."""
-    return f"Order linked to '{order_id}' not found or already terminal."
-
-
-def have_target(service: Service, state: str) -> Item:
-    """Have order-1 be STOP1 of strategy-1, in this state, and return its item."""
-    service.have_strategy(state, "STOP1", filled=FILLED.get(state))
-    item = service.item()
-    assert item is not None
-    return item
-
-
-def added_by_cancel(before: Item, request_id: str, key_id: str, at: str) -> Item:
-    """Return all that a cancel may change in an order's item."""
-    expires = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC) + RETENTION
-    event = {"state": "Cancelled", "at": at, "request_id": request_id, "key_id": key_id}
-    changes: Item = items.wire(
-        {
-            "state": "Cancelled",
-            "since": at,
-            "version": int(before["version"]["N"]) + 1,
-            "request_id": request_id,
-            "cancelled_at": at,
-            "cancel_request_id": request_id,
-            "cancel_key_id": key_id,
-            "cancel_filled": int(before["filled"]["N"]),
-            "expires": int(expires.timestamp()),
-            "history": [*items.plain(before)["history"], event],
-        }
-    )
-    return changes
+from tests.builders import every_way, not_found, phrase, refused
+from tests.faults import lose_request, lose_response, no_fault, run_and_lose_response
+from tests.service import FILLED, Service
+from tests.states import CANCELLABLE, CANCELLED_ALREADY, FINISHED_OTHERWISE
 
 
 @every_way
@@ -66,7 +15,7 @@ def added_by_cancel(before: Item, request_id: str, key_id: str, at: str) -> Item
 def test_an_open_order_is_cancelled_and_nothing_else_of_it_changes(
     service: Service, state: str, way: dict[str, str]
 ) -> None:
-    before = have_target(service, state)
+    before = service.have_stop(state)
     assert service.open_orders() == ["order-1"]
     began = datetime.now(UTC)
     answer = service.send("CANCEL", **way)
@@ -86,18 +35,16 @@ def test_an_open_order_is_cancelled_and_nothing_else_of_it_changes(
         },
     )
     assert f"{began:%Y-%m-%dT%H:%M:%S.%fZ}" <= at <= f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-    del before["open"]
-    key_id = service.key.split("_")[1]
-    assert service.item() == before | added_by_cancel(before, answer.request_id, key_id, at)
+    assert service.item() == service.after_cancel(before, answer.request_id, at)
     assert service.open_orders() == []
 
 
 @every_way
 @pytest.mark.parametrize("state", CANCELLED_ALREADY)
-def test_an_order_that_is_cancelled_or_about_to_be_is_a_success_and_stays_as_it_is(
+def test_an_order_that_is_or_is_being_cancelled_is_a_success_and_stays_as_it_is(
     service: Service, state: str, way: dict[str, str]
 ) -> None:
-    before = have_target(service, state)
+    before = service.have_stop(state)
     answer = service.send("CANCEL", **way)
     expected = {
         "success": True,
@@ -115,11 +62,11 @@ def test_an_order_that_is_cancelled_or_about_to_be_is_a_success_and_stays_as_it_
 
 
 @every_way
-@pytest.mark.parametrize("state", TERMINAL_OTHERWISE)
-def test_a_finished_order_is_refused_with_its_state_and_since_when_and_stays_as_it_is(
+@pytest.mark.parametrize("state", FINISHED_OTHERWISE)
+def test_a_finished_order_is_refused_with_its_state_and_time_and_stays_as_it_is(
     service: Service, state: str, way: dict[str, str]
 ) -> None:
-    before = have_target(service, state)
+    before = service.have_stop(state)
     answer = service.send("CANCEL", **way)
     sent = "STOP1" if way["order_id"] == "sToP1" else "order-1"
     since = before["since"]["S"]
@@ -133,10 +80,6 @@ def test_a_finished_order_is_refused_with_its_state_and_since_when_and_stays_as_
         ),
     )
     assert service.item() == before
-
-
-def test_every_state_of_the_book_has_its_row_here() -> None:
-    assert sorted(OrderState) == sorted(CANCELLABLE + CANCELLED_ALREADY + TERMINAL_OTHERWISE)
 
 
 def test_an_order_without_a_strategy_is_cancelled_without_one_in_the_answer(service: Service) -> None:
@@ -167,49 +110,43 @@ def test_finished_orders_are_kept_for_the_retention_and_never_less_than_a_week(s
 
 @every_way
 @pytest.mark.parametrize("state", ["Working", "PartFilled"])
-def test_a_cancel_whose_answer_was_lost_recognises_its_own_write_when_the_sdk_sends_it_again(
+def test_a_cancel_whose_answer_was_lost_recognises_its_own_write(
     service: Service, state: str, way: dict[str, str]
 ) -> None:
-    before = have_target(service, state)
+    before = service.have_stop(state)
     service.warm_up()
-    service.wire.fault_at("UpdateItem", lost_after_commit)
+    service.network.inject("UpdateItem", lose_response)
     answer = service.send("CANCEL", **way)
-    assert service.wire.operations.count("UpdateItem") == 2
+    assert service.network.operations.count("UpdateItem") == 2
     assert (answer.status, answer.word, answer.body["previous_state"]) == (200, "cancelled", state)
-    del before["open"]
-    key_id = service.key.split("_")[1]
-    assert service.item() == before | added_by_cancel(before, answer.request_id, key_id, answer.body["cancelled_at"])
+    assert service.item() == service.after_cancel(before, answer.request_id, answer.body["cancelled_at"])
 
 
-def test_a_cancel_whose_answer_was_lost_tells_the_fill_that_it_met_not_the_one_that_overtook_it(
+def test_a_cancel_whose_answer_was_lost_reports_the_fill_before_it_not_after_it(
     service: Service,
 ) -> None:
     service.have_order("PartFilled", filled=2)
     service.warm_up()
-
-    def fill() -> None:
-        assert service.book.report(provenance(service.trader, "late-fill"), "order-1", OrderState.FILLED, 5).done
-
-    service.wire.fault_at("UpdateItem", overtaken(fill))
+    service.network.inject("UpdateItem", run_and_lose_response(lambda: service.report("Filled", 5)))
     answer = service.cancel("order-1")
     assert (answer.word, answer.body["previous_state"], answer.body["filled"]) == ("cancelled", "PartFilled", "2")
     assert service.state() == "Filled"
 
 
-def test_a_cancel_that_was_lost_on_its_way_is_done_by_the_sdks_second_attempt(service: Service) -> None:
+def test_a_cancel_that_was_lost_on_its_way_is_done_by_the_second_attempt(service: Service) -> None:
     service.have_order("Working")
     service.warm_up()
-    service.wire.fault_at("UpdateItem", lost_before_commit)
+    service.network.inject("UpdateItem", lose_request)
     assert service.cancel("order-1").word == "cancelled"
     assert service.state() == "Cancelled"
 
 
-def test_a_cancel_whose_answers_were_all_lost_is_found_done_by_tradingviews_next_try(service: Service) -> None:
+def test_a_cancel_whose_answers_were_all_lost_is_found_done_by_the_next_alert(service: Service) -> None:
     service.have_order("Working")
     service.warm_up()
-    service.wire.always = lost_after_commit
+    service.network.always = lose_response
     assert service.cancel("order-1").word == "temporarily_unavailable"
-    service.wire.always = None
+    service.network.always = no_fault
     assert service.cancel("order-1").word == "already_cancelled"
 
 
@@ -217,7 +154,7 @@ def test_a_cancel_whose_answers_were_all_lost_is_found_done_by_tradingviews_next
 
 
 def test_an_order_of_another_strategy_is_refused_and_stays_as_it_is(service: Service) -> None:
-    before = have_target(service, "Working")
+    before = service.have_stop("Working")
     answer = service.cancel("order-1", strategy_id="strategy-2")
     assert (answer.status, answer.body) == (
         409,
@@ -231,15 +168,15 @@ def test_an_order_of_another_strategy_is_refused_and_stays_as_it_is(service: Ser
 
 
 @pytest.mark.parametrize("state", ["Working", "Cancelled", "Filled"])
-def test_an_order_without_strategy_is_of_no_strategy_whatever_its_state(service: Service, state: str) -> None:
+def test_an_order_without_a_strategy_belongs_to_none_whatever_its_state(service: Service, state: str) -> None:
     service.have_order(state)
     before = service.item()
     assert service.cancel("order-1", strategy_id="strategy-1").word == "strategy_mismatch"
     assert service.item() == before
 
 
-def test_strategy_ids_are_told_apart_by_case(service: Service) -> None:
-    have_target(service, "Working")
+def test_strategy_ids_are_case_sensitive(service: Service) -> None:
+    service.have_stop("Working")
     assert service.cancel("order-1", strategy_id="Strategy-1").word == "strategy_mismatch"
     assert service.cancel("STOP1", strategy_id="Strategy-1").word == "strategy_not_found"
 
@@ -256,22 +193,22 @@ def test_a_name_in_an_unknown_strategy_is_refused(service: Service) -> None:
     )
 
 
-def test_a_name_that_the_strategy_has_not_bound_is_refused(service: Service) -> None:
-    before = have_target(service, "Working")
+def test_a_name_that_the_strategy_has_not_given_is_refused(service: Service) -> None:
+    before = service.have_stop("Working")
     answer = service.cancel("stop2", strategy_id="strategy-1")
     assert (answer.status, answer.body) == (404, not_found("STOP2"))
     assert service.item() == before
 
 
 def test_a_name_whose_order_has_left_the_table_is_refused(service: Service) -> None:
-    have_target(service, "Filled")
+    service.have_stop("Filled")
     service.remove("order-1")
     answer = service.cancel("stop1", strategy_id="strategy-1")
     assert (answer.status, answer.body) == (404, not_found("STOP1"))
 
 
-def test_a_name_never_reaches_an_order_of_another_strategy_that_has_taken_the_bound_id(service: Service) -> None:
-    have_target(service, "Filled")
+def test_a_name_never_reaches_an_order_that_has_taken_the_id_since(service: Service) -> None:
+    service.have_stop("Filled")
     service.remove("order-1")
     service.have_order("Working")
     assert service.cancel("stop1", strategy_id="strategy-1").word == "strategy_mismatch"
@@ -279,7 +216,7 @@ def test_a_name_never_reaches_an_order_of_another_strategy_that_has_taken_the_bo
 
 
 @pytest.mark.parametrize("name", ["ENTRY1", "EXIT2", "STOP3", "SIMSTOP4", "TARGET15", "target1"])
-def test_a_name_without_strategy_is_refused_before_any_look_up(service: Service, name: str) -> None:
+def test_a_name_without_a_strategy_is_refused_before_anything_is_read(service: Service, name: str) -> None:
     service.warm_up()
     answer = service.cancel(name)
     detail = f"{name.upper()} is an order name: add strategy_id=... of the strategy that it belongs to."
@@ -287,14 +224,10 @@ def test_a_name_without_strategy_is_refused_before_any_look_up(service: Service,
         400,
         refused("strategy_id_required", detail, field="strategy_id"),
     )
-    assert service.wire.requests == []
+    assert service.network.requests == []
 
 
 # Whose order it is
-
-
-def not_found(order_id: str) -> dict[str, Any]:
-    return refused("order_not_found", f"{phrase(order_id)} Check order_id: case matters.", field="order_id")
 
 
 def test_an_unknown_order_and_another_traders_get_the_same_answer(service: Service) -> None:
@@ -310,14 +243,14 @@ def test_an_unknown_order_and_another_traders_get_the_same_answer(service: Servi
 
 
 def test_another_traders_strategy_is_unknown(service: Service) -> None:
-    before = have_target(service, "Working")
+    before = service.have_stop("Working")
     mine = service.issue_key(trader="somebody-else")
     assert service.cancel("stop1", strategy_id="strategy-1", key=mine).word == "strategy_not_found"
     assert service.cancel("order-1", strategy_id="strategy-1", key=mine).word == "order_not_found"
     assert service.item() == before
 
 
-def test_order_ids_are_told_apart_by_case(service: Service) -> None:
+def test_order_ids_are_case_sensitive(service: Service) -> None:
     service.have_order("Working", "order-1")
     assert service.cancel("Order-1").word == "order_not_found"
     assert service.state("order-1") == "Working"
@@ -328,11 +261,10 @@ def test_a_refused_cancel_writes_nothing_anywhere(service: Service) -> None:
     assert service.belongings() == []
 
 
-def test_a_fill_that_overtook_the_cancel_is_recorded_and_a_late_duplicate_does_not_undo_it(service: Service) -> None:
+def test_a_fill_that_overtook_the_cancel_is_recorded_and_stays(service: Service) -> None:
     service.have_order("Working")
     service.cancel("order-1")
-    reported = provenance(service.trader, "late-fill")
-    assert service.book.report(reported, "order-1", OrderState.FILLED, 5).done
+    service.report("Filled", 5)
     before = service.item()
     assert service.cancel("order-1").word == "order_already_terminal"
     assert service.item() == before

@@ -1,4 +1,4 @@
-"""An order with cancel_after has its end before its beginning: a schedule that cancels that order and no other."""
+"""cancel_after: the schedule is made before the order, and cancels that order and no other."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,18 +11,21 @@ from orderhook.commands.cancel import cancel_overdue
 from orderhook.errors import OrderAlreadyTerminalError, OrderNotFoundError
 from orderhook.orders import timestamp
 from tests.builders import ENTRY, provenance, refused
-from tests.service import Service
-from tests.wire import (
-    Died,
+from tests.faults import (
     Fault,
-    answering,
-    dies,
-    dies_after_commit,
-    lost_after_commit,
-    lost_before_commit,
-    nobody_listens,
-    unreachable,
+    Stopped,
+    block_connection,
+    internal_error,
+    lose_request,
+    lose_response,
+    refuse,
+    refuse_connection,
+    service_unavailable,
+    stop_after,
+    stop_before,
+    throttle,
 )
+from tests.service import Service
 
 READ, PUT, CREATE, UPDATE = "GetItem", "PutItem", "CreateSchedule", "UpdateItem"
 VISIBILITY_SECONDS = 36
@@ -40,7 +43,7 @@ def outcomes(service: Service) -> list[str]:
 
 
 def assert_ends(service: Service, order_id: str = "order-1", *, minutes: int = 5) -> None:
-    """See that the order is cancelled when its time is over, and that nothing is left behind."""
+    """Assert that the order is cancelled when its time is over, and that nothing is left behind."""
     service.pass_time(minutes * 60 + 2)
     assert service.state(order_id) == "Cancelled"
     assert service.queue.schedules == {}
@@ -54,7 +57,7 @@ def test_the_schedule_is_made_before_the_order_and_the_answer_says_when_it_ends(
     service.warm_up()
     before = datetime.now(UTC)
     answer = service.place("order-1", cancel_after=5)
-    assert (answer.word, service.wire.operations) == ("placed", [READ, CREATE, PUT])
+    assert (answer.word, service.network.operations) == ("placed", [READ, CREATE, PUT])
     at = datetime.fromisoformat(answer.body["cancels_at"])
     assert before + timedelta(minutes=5) <= at <= datetime.now(UTC) + timedelta(minutes=5, seconds=1)
     assert answer.body["cancels_at"] == timestamp(at)
@@ -97,14 +100,14 @@ def test_without_a_time_there_is_no_schedule(service: Service, cancel_after: str
 
 
 @pytest.mark.parametrize("cancel_after", ["61", "1.5", "-1", "later"])
-def test_a_time_that_cannot_be_is_refused(service: Service, cancel_after: str) -> None:
+def test_a_bad_time_is_refused(service: Service, cancel_after: str) -> None:
     answer = service.place("order-1", cancel_after=cancel_after)
     assert (answer.status, answer.word, answer.body["field"]) == (400, "invalid_value", "cancel_after")
     assert service.queue.schedules == {}
 
 
 def test_without_a_queue_a_time_is_refused(service: Service) -> None:
-    service.do_later_with(None)
+    service.defer_with(None)
     answer = service.place("order-1", cancel_after=5)
     assert (answer.status, answer.body) == (
         400,
@@ -115,7 +118,7 @@ def test_without_a_queue_a_time_is_refused(service: Service) -> None:
     assert service.belongings() == []
 
 
-def test_a_command_that_places_nothing_does_not_use_it(service: Service) -> None:
+def test_a_command_that_places_nothing_ignores_it(service: Service) -> None:
     service.have_order("Working")
     answer = service.cancel("order-1", cancel_after=5)
     assert [warning["field"] for warning in answer.body["warnings"]] == ["cancel_after"]
@@ -125,7 +128,7 @@ def test_a_command_that_places_nothing_does_not_use_it(service: Service) -> None
 # The cancel
 
 
-def test_an_order_that_is_still_open_is_cancelled_when_its_time_is_over_and_not_before(service: Service) -> None:
+def test_an_open_order_is_cancelled_when_its_time_is_over_and_not_before(service: Service) -> None:
     answer = service.place("order-1", cancel_after=1)
     service.pass_time(58)
     assert service.state() == "Working"
@@ -172,7 +175,7 @@ def test_the_order_that_replaces_another_can_have_a_time(service: Service, *, by
 
 def test_what_was_filled_stays_filled(service: Service) -> None:
     service.place("order-1", cancel_after=5)
-    service.fill("order-1", 2)
+    service.report("PartFilled", 2)
     assert_ends(service)
     item = service.item()
     assert item is not None
@@ -208,9 +211,9 @@ def test_the_log_the_metric_and_the_record_are_those_of_a_cancel(service: Servic
     assert (newest.order_ids, newest.fields) == (("order-1",), {"order_id": "order-1"})
 
 
-def test_a_key_that_is_revoked_meanwhile_does_not_keep_the_order_alive(service: Service) -> None:
+def test_an_order_is_cancelled_though_its_key_was_revoked_meanwhile(service: Service) -> None:
     service.place("order-1", cancel_after=5)
-    service.book.revoke_key(service.key.split("_")[1], datetime.now(UTC))
+    service.revoke_key()
     assert_ends(service)
 
 
@@ -223,7 +226,7 @@ def test_a_key_that_may_only_place_has_its_order_cancelled(service: Service) -> 
 def test_an_order_that_is_finished_by_then_is_left_as_it_is(service: Service, state: str, word: str) -> None:
     service.place("order-1", cancel_after=5)
     if state == "Filled":
-        service.fill("order-1", 5)
+        service.report("Filled", 5)
     else:
         service.cancel("order-1")
     before = service.item()
@@ -234,20 +237,20 @@ def test_an_order_that_is_finished_by_then_is_left_as_it_is(service: Service, st
     assert service.queue.messages == []
 
 
-def test_the_refusals_say_what_became_of_the_order(service: Service) -> None:
+def test_a_refusal_says_what_became_of_the_order(service: Service) -> None:
     late = provenance(service.trader, "late")
     with pytest.raises(OrderNotFoundError) as unknown:
-        cancel_overdue(service.book, late, "order-1", "content")
+        cancel_overdue(service.orders, late, "order-1", "content")
     assert (unknown.value.field, unknown.value.detail) == (
         "order_id",
         "Order 'order-1' was never placed by this alert, so there is nothing to cancel.",
     )
     service.place("order-1")
-    service.fill("order-1", 5)
-    filled = service.book.order(service.trader, "order-1")
+    service.report("Filled", 5)
+    filled = service.order()
     assert filled is not None
     with pytest.raises(OrderAlreadyTerminalError) as finished:
-        cancel_overdue(service.book, late, "order-1", str(filled.content))
+        cancel_overdue(service.orders, late, "order-1", str(filled.content))
     assert (finished.value.field, finished.value.state, finished.value.detail) == (
         "order_id",
         "Filled",
@@ -255,7 +258,7 @@ def test_the_refusals_say_what_became_of_the_order(service: Service) -> None:
     )
 
 
-def test_an_order_that_has_left_the_table_by_then_is_not_missed(service: Service) -> None:
+def test_an_order_that_has_left_the_table_by_then_is_no_defect(service: Service) -> None:
     service.place("order-1", cancel_after=5)
     service.remove("order-1")
     service.output.take()
@@ -284,9 +287,7 @@ def test_another_traders_order_of_the_same_id_is_not_touched(service: Service) -
     service.place("order-1", cancel_after=5)
     service.place("order-1", key=theirs)
     assert_ends(service)
-    order = service.book.order("somebody-else", "order-1")
-    assert order is not None
-    assert order.state == "Working"
+    assert [order.state for order in service.placed("somebody-else")] == ["Working"]
 
 
 @pytest.mark.parametrize("changes", [{"tif": None}, {"strategy": "no-such-template"}], ids=["bad", "no template"])
@@ -297,7 +298,7 @@ def test_a_schedule_of_an_order_that_was_not_placed_does_nothing(service: Servic
     assert service.queue.messages == []
 
 
-def test_neither_time_is_part_of_what_the_order_is(service: Service) -> None:
+def test_neither_time_is_part_of_the_content_of_the_order(service: Service) -> None:
     service.place("order-1")
     for more in ({"cancel_after": 5}, {"cancel_after": 6}):
         assert service.send("PLACE", **{**ENTRY, "order_id": "order-1", **more}).word == "already_placed"
@@ -307,7 +308,7 @@ def test_neither_time_is_part_of_what_the_order_is(service: Service) -> None:
     assert outcomes(service) == ["already_placed"]
 
 
-def test_a_repetition_tells_the_end_of_an_open_order_and_not_of_a_finished_one(service: Service) -> None:
+def test_a_duplicate_says_when_an_open_order_ends_but_not_a_finished_one(service: Service) -> None:
     service.place("order-1", cancel_after=5)
     assert "cancels_at" in service.place("order-1", cancel_after=5).body
     service.cancel("order-1")
@@ -321,13 +322,13 @@ def test_a_repetition_tells_the_end_of_an_open_order_and_not_of_a_finished_one(s
 @pytest.mark.parametrize(
     "fault",
     [
-        answering(429, "ThrottlingException"),
-        answering(500, "InternalServerException"),
-        answering(503, "ServiceUnavailable"),
-        nobody_listens,
-        unreachable,
-        lost_before_commit,
-        lost_after_commit,
+        refuse("ThrottlingException", 429),
+        refuse("InternalServerException", 500),
+        service_unavailable,
+        refuse_connection,
+        block_connection,
+        lose_request,
+        lose_response,
     ],
 )
 @pytest.mark.parametrize("order_id", ["order-1", None], ids=["id", "no id"])
@@ -335,12 +336,12 @@ def test_without_its_schedule_no_order_is_placed_and_the_alert_is_sent_again(
     service: Service, order_id: str | None, fault: Fault
 ) -> None:
     service.warm_up()
-    service.wire.fault_at(CREATE, *[fault] * 3)
+    service.network.inject(CREATE, *[fault] * 3)
     answer = service.place(order_id, cancel_after=5)
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert answer.headers["Retry-After"] == "5"
     assert service.belongings() == []
-    assert set(service.wire.operations) == {READ, CREATE}
+    assert set(service.network.operations) == {READ, CREATE}
     assert "UnhandledErrors" not in service.output.take()
     again = service.place(order_id, cancel_after=5)
     assert again.word == "placed"
@@ -348,11 +349,11 @@ def test_without_its_schedule_no_order_is_placed_and_the_alert_is_sent_again(
 
 
 def test_a_schedule_whose_answer_is_lost_is_there_once(service: Service) -> None:
-    service.wire.fault_at(CREATE, lost_after_commit)
+    service.network.inject(CREATE, lose_response)
     answer = service.place("order-1", cancel_after=5)
     assert (answer.word, "cancels_at" in answer.body) == ("placed", True)
     assert len(service.queue.schedules) == 1
-    attempts = [request.payload for request in service.wire.requests if request.operation == CREATE]
+    attempts = [request.payload for request in service.network.requests if request.operation == CREATE]
     assert len(attempts) == 2
     assert attempts[0] == attempts[1]
     assert_ends(service)
@@ -362,22 +363,22 @@ def test_two_attempts_at_the_same_second_are_one_schedule(service: Service) -> N
     now = datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC)
     for request_id in ("one", "two"):
         cancel = TimedCancel(trader="t", key_id="k", request_id=request_id, order_id="order-1", content="c")
-        at = service.later.cancel(cancel, 5, now + timedelta(milliseconds=1))
+        at = service.deferred.cancel(cancel, 5, now + timedelta(milliseconds=1))
         assert at == now + timedelta(minutes=5, seconds=1)
     assert len(service.queue.schedules) == 1
 
 
 @pytest.mark.parametrize(
     ("operation", "death"),
-    [(CREATE, dies_after_commit), (PUT, dies), (PUT, dies_after_commit)],
+    [(CREATE, stop_after), (PUT, stop_before), (PUT, stop_after)],
     ids=["with the schedule made", "before the order", "with the order placed"],
 )
-def test_a_webhook_that_dies_leaves_no_order_without_its_end(service: Service, operation: str, death: Fault) -> None:
-    service.wire.fault_at(operation, death)
-    with pytest.raises(Died):
+def test_a_webhook_that_stops_leaves_no_order_without_its_end(service: Service, operation: str, death: Fault) -> None:
+    service.network.inject(operation, death)
+    with pytest.raises(Stopped):
         service.place("order-1", cancel_after=5)
     assert len(service.queue.schedules) == 1
-    if death is dies_after_commit and operation == PUT:
+    if death == stop_after and operation == PUT:
         assert service.state() == "Working"  # and nobody comes back for it
     else:
         assert service.state() is None
@@ -385,9 +386,9 @@ def test_a_webhook_that_dies_leaves_no_order_without_its_end(service: Service, o
     assert_ends(service)
 
 
-def test_a_schedule_that_fired_without_an_order_does_not_stand_in_the_way_of_the_next(service: Service) -> None:
-    service.wire.fault_at(PUT, dies)
-    with pytest.raises(Died):
+def test_a_schedule_that_fired_without_an_order_does_not_block_the_next(service: Service) -> None:
+    service.network.inject(PUT, stop_before)
+    with pytest.raises(Stopped):
         service.place("order-1", cancel_after=1)
     # Due, fired, and not deleted yet.
     for schedule in service.queue.schedules.values():
@@ -398,13 +399,13 @@ def test_a_schedule_that_fired_without_an_order_does_not_stand_in_the_way_of_the
     assert service.state() == "Cancelled"
 
 
-@pytest.mark.parametrize("death", [dies, dies_after_commit], ids=["before the cancel", "with the cancel done"])
-def test_a_function_that_dies_is_called_again_and_cancels_once(service: Service, death: Fault) -> None:
+@pytest.mark.parametrize("death", [stop_before, stop_after], ids=["before the cancel", "with the cancel done"])
+def test_a_function_that_stops_is_called_again_and_cancels_once(service: Service, death: Fault) -> None:
     service.place("order-1", cancel_after=5)
-    service.wire.fault_at(UPDATE, death)
-    with pytest.raises(Died):
+    service.network.inject(UPDATE, death)
+    with pytest.raises(Stopped):
         service.pass_time(302)
-    assert service.state() == ("Working" if death is dies else "Cancelled")
+    assert service.state() == ("Working" if death == stop_before else "Cancelled")
     service.output.take()
     service.pass_time(VISIBILITY_SECONDS)
     item = service.item()
@@ -414,10 +415,10 @@ def test_a_function_that_dies_is_called_again_and_cancels_once(service: Service,
     assert service.queue.messages == []
 
 
-def test_a_function_that_dies_with_the_schedule_of_a_delayed_order_made_places_one_order(service: Service) -> None:
+def test_a_delayed_order_is_placed_once_though_the_function_stops_after_its_schedule(service: Service) -> None:
     answer = service.place(delay=5, cancel_after=5)
-    service.wire.fault_at(PUT, dies)
-    with pytest.raises(Died):
+    service.network.inject(PUT, stop_before)
+    with pytest.raises(Stopped):
         service.pass_time(6)
     service.pass_time(VISIBILITY_SECONDS)
     assert service.open_orders() == [answer.request_id]
@@ -426,15 +427,13 @@ def test_a_function_that_dies_with_the_schedule_of_a_delayed_order_made_places_o
     assert service.queue.schedules == {}
 
 
-@pytest.mark.parametrize(
-    "fault", [answering(400, "ThrottlingException"), answering(500, "InternalServerError"), lost_before_commit]
-)
+@pytest.mark.parametrize("fault", [throttle, internal_error, lose_request])
 def test_a_cancel_that_the_table_does_not_take_is_delivered_again(service: Service, fault: Fault) -> None:
     service.place("order-1", cancel_after=5)
-    service.wire.fault_at(UPDATE, *[fault] * 6)
+    service.network.inject(UPDATE, *[fault] * 6)
     service.pass_time(302)
     assert service.state() == "Working"
-    service.wire.fault_at(UPDATE)
+    service.network.inject(UPDATE)
     service.pass_time(VISIBILITY_SECONDS)
     assert service.state() == "Cancelled"
     assert service.queue.messages == []

@@ -1,7 +1,7 @@
-"""CANCELREPLACE: cancelled and placed, or neither, whatever the table holds and whatever happens to the answer."""
+"""CANCELREPLACE: cancelled and placed or neither, whatever the table holds and whatever happens to the answer."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import product
 
@@ -10,35 +10,31 @@ import pytest
 from orderhook import commands
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.errors import DuplicateOrderIdError
-from orderhook.orders import OrderState
-from orderhook.store import items
-from tests.builders import ENTRY, provenance, refused, template
-from tests.integration.test_cancel import (
-    CANCELLABLE,
-    CANCELLED_ALREADY,
-    FILLED,
-    TERMINAL_OTHERWISE,
-    WAYS,
-    added_by_cancel,
-    every_way,
-    have_target,
-    not_found,
-    phrase,
+from tests.builders import ENTRY, WAYS, every_way, not_found, phrase, refused
+from tests.faults import (
+    PASSING_IN_TRANSACTIONS,
+    Fault,
+    conflict_in_transaction,
+    lose_request,
+    lose_response,
+    no_fault,
+    refuse_connection,
+    run_and_lose_response,
+    run_before,
+    throttle,
+    transaction_in_progress,
 )
-from tests.integration.test_faults import CANCELLED_IN_PART, PASSING
-from tests.service import Answer, Item, Service
-from tests.wire import Fault, answering, lost_after_commit, lost_before_commit, overtaken, preceded, through
+from tests.service import FILLED, Answer, Service
+from tests.states import CANCELLABLE, NOT_CANCELLABLE
 
-NOT_REPLACEABLE = CANCELLED_ALREADY + TERMINAL_OTHERWISE
-
-TRANSACTION_FAULTS: dict[str, Fault] = {
-    **CANCELLED_IN_PART,
-    "throttled as a whole": PASSING["throttled"],
-    "in progress": answering(400, "TransactionInProgressException"),
-    "request lost": lost_before_commit,
-    "answer lost": lost_after_commit,
-    "no table": PASSING["connection refused"],
-}
+FAULTS: tuple[Fault, ...] = (
+    *PASSING_IN_TRANSACTIONS,
+    throttle,
+    transaction_in_progress,
+    lose_request,
+    lose_response,
+    refuse_connection,
+)
 
 
 def replace(service: Service, order_id: str = "order-1", /, **changes: object) -> Answer:
@@ -47,28 +43,10 @@ def replace(service: Service, order_id: str = "order-1", /, **changes: object) -
 
 
 def command(order_id: str, **changes: object) -> commands.Command:
-    """Return what replace() sends as a command, to be run past the handler."""
+    """Return what replace() sends as a command, to be run without the handler."""
     fields = {**ENTRY, "order_id": order_id, "limit_price": "4990", **changes}
-    made, _ = commands.read(CancelReplace, {name: str(value) for name, value in fields.items()})
+    made, _ = commands.parse_command(CancelReplace, {name: str(value) for name, value in fields.items()})
     return made
-
-
-def run(service: Service, request_id: str, given: commands.Command) -> Callable[[], object]:
-    """Return what carries the command out for the same trader, in a request of its own."""
-    return lambda: given.run(service.book, provenance(service.trader, request_id))
-
-
-def plainly(service: Service, order_id: str) -> Item:
-    item = service.item(order_id)
-    assert item is not None
-    return items.plain(item)
-
-
-def names(service: Service, strategy_id: str = "strategy-1") -> dict[str, str]:
-    strategy = service.strategy(strategy_id)
-    assert strategy is not None
-    found: dict[str, str] = items.plain(strategy)["names"]
-    return found
 
 
 # States
@@ -76,10 +54,10 @@ def names(service: Service, strategy_id: str = "strategy-1") -> dict[str, str]:
 
 @every_way
 @pytest.mark.parametrize("state", CANCELLABLE)
-def test_an_open_order_is_cancelled_and_another_stands_in_its_place(
+def test_an_open_order_is_cancelled_and_another_takes_its_place(
     service: Service, state: str, way: dict[str, str]
 ) -> None:
-    before = have_target(service, state)
+    before = service.have_stop(state)
     answer = service.send("CANCELREPLACE", **{**ENTRY, "limit_price": "4990.50", "notes": "lower", **way})
     joined = {"strategy_id": "strategy-1", "order_name": "ENTRY1"} if "strategy_id" in way else {}
     assert (answer.status, answer.body) == (
@@ -93,13 +71,10 @@ def test_an_open_order_is_cancelled_and_another_stands_in_its_place(
             "replaced_order_id": "order-1",
         },
     )
-    old, new = service.item("order-1"), plainly(service, "order-1:2")
+    old, new = service.item("order-1"), service.plain("order-1:2")
     assert old is not None
     at, key_id = old["cancelled_at"]["S"], service.key.split("_")[1]
-    del before["open"]
-    assert old == before | added_by_cancel(before, answer.request_id, key_id, at) | items.wire(
-        {"replaced_by": "order-1:2"}
-    )
+    assert old == service.after_cancel(before, answer.request_id, at) | {"replaced_by": {"S": "order-1:2"}}
     assert old["filled"] == old["cancel_filled"] == {"N": str(FILLED.get(state, 0))}
     assert len(new.pop("content")) == 64
     assert new == {
@@ -134,15 +109,15 @@ def test_an_open_order_is_cancelled_and_another_stands_in_its_place(
         ],
     }
     assert service.open_orders() == ["order-1:2"]
-    assert names(service) == {"STOP1": "order-1"} | ({"ENTRY1": "order-1:2"} if joined else {})
+    assert service.names() == {"STOP1": "order-1"} | ({"ENTRY1": "order-1:2"} if joined else {})
 
 
 @every_way
-@pytest.mark.parametrize("state", NOT_REPLACEABLE)
-def test_an_order_that_is_finished_or_about_to_be_cancelled_is_not_replaced(
+@pytest.mark.parametrize("state", NOT_CANCELLABLE)
+def test_an_order_that_is_finished_or_being_cancelled_is_not_replaced(
     service: Service, state: str, way: dict[str, str]
 ) -> None:
-    since = have_target(service, state)["since"]["S"]
+    since = service.have_stop(state)["since"]["S"]
     before = service.belongings()
     answer = service.send("CANCELREPLACE", **{**ENTRY, **way})
     sent = "STOP1" if way is WAYS["by name"] else "order-1"
@@ -156,10 +131,6 @@ def test_an_order_that_is_finished_or_about_to_be_cancelled_is_not_replaced(
         ),
     )
     assert service.belongings() == before
-
-
-def test_every_state_is_either_replaceable_or_not() -> None:
-    assert sorted(OrderState) == sorted(CANCELLABLE + NOT_REPLACEABLE)
 
 
 # Both or neither
@@ -228,7 +199,7 @@ def test_a_leg_id_that_is_taken_leaves_the_old_order_as_it_is(service: Service) 
     service.have_order("Working", "request-1.STOP1")
     before = service.belongings()
     with pytest.raises(DuplicateOrderIdError):
-        run(service, "request-1", command("order-1", strategy_id="strategy-1", stop_loss=4980))()
+        service.run(command("order-1", strategy_id="strategy-1", stop_loss=4980), "request-1")
     assert service.belongings() == before
 
 
@@ -251,7 +222,7 @@ def test_a_leg_id_that_is_taken_leaves_the_old_order_as_it_is(service: Service) 
 def test_where_nothing_can_be_placed_nothing_is_cancelled(
     service: Service, changes: dict[str, object], status: int, word: str, field: str
 ) -> None:
-    service.book.put_template(service.trader, template("large", (6, 10, 5)))
+    service.put_template("large", (6, 10, 5))
     service.place("order-1")
     service.place("first", strategy_id="strategy-1")
     before = service.belongings()
@@ -260,7 +231,7 @@ def test_where_nothing_can_be_placed_nothing_is_cancelled(
     assert service.belongings() == before
 
 
-def test_legs_without_a_strategy_id_get_a_strategy_named_like_the_new_order(service: Service) -> None:
+def test_legs_without_a_strategy_id_get_a_strategy_named_after_the_new_order(service: Service) -> None:
     service.place("order-1")
     answer = replace(service, take_profit=5020)
     assert (answer.body["order_id"], answer.body["strategy_id"]) == ("order-1:2", "order-1:2")
@@ -268,7 +239,7 @@ def test_legs_without_a_strategy_id_get_a_strategy_named_like_the_new_order(serv
 
 
 def test_a_template_brings_its_legs(service: Service) -> None:
-    service.book.put_template(service.trader, template("one", (1, 10, 5)))
+    service.put_template("one", (1, 10, 5))
     service.place("order-1")
     assert list(replace(service, strategy="one").body["legs"]) == ["TARGET1", "STOP1"]
 
@@ -277,11 +248,11 @@ def test_a_template_brings_its_legs(service: Service) -> None:
 def test_a_duplicate_of_a_replacement_is_recognised_whatever_became_of_its_template(
     service: Service, brackets: list[tuple[int, int, int]]
 ) -> None:
-    service.book.put_template(service.trader, template("one", (1, 10, 5)))
+    service.put_template("one", (1, 10, 5))
     service.place("order-1")
     first = replace(service, strategy="one")
     if brackets:
-        service.book.put_template(service.trader, template("one", *brackets), replacing=True)
+        service.put_template("one", *brackets, replacing=True)
     else:
         service.remove_template("one")
     again = replace(service, strategy="one")
@@ -291,21 +262,21 @@ def test_a_duplicate_of_a_replacement_is_recognised_whatever_became_of_its_templ
 # Names and ids
 
 
-def test_a_strategy_id_is_that_of_the_new_order_and_the_old_one_may_be_of_none(service: Service) -> None:
+def test_a_strategy_id_is_that_of_the_new_order_and_the_old_one_may_have_none(service: Service) -> None:
     service.place("order-1")
     answer = replace(service, strategy_id="strategy-1")
     assert (answer.word, answer.body["order_name"]) == ("replaced", "ENTRY1")
-    assert names(service) == {"ENTRY1": "order-1:2"}
+    assert service.names() == {"ENTRY1": "order-1:2"}
 
 
-def test_an_order_is_replaced_by_its_name_and_the_next_entry_stands_in_its_place(service: Service) -> None:
+def test_an_order_is_replaced_by_its_name_and_the_next_entry_takes_its_place(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     answer = replace(service, "entry1", strategy_id="strategy-1")
     assert answer.body["replaced_order_id"] == "order-1"
     assert (answer.body["order_id"], answer.body["order_name"]) == ("order-1:2", "ENTRY2")
     again = replace(service, "ENTRY1", strategy_id="strategy-1")
     assert (again.word, again.body["duplicate"]) == ("replaced", True)
-    assert names(service) == {"ENTRY1": "order-1", "ENTRY2": "order-1:2"}
+    assert service.names() == {"ENTRY1": "order-1", "ENTRY2": "order-1:2"}
 
 
 @pytest.mark.parametrize(
@@ -320,14 +291,14 @@ def test_an_order_is_replaced_by_its_name_and_the_next_entry_stands_in_its_place
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_names_no_order_places_none(service: Service, fields: dict[str, object], word: str) -> None:
-    have_target(service, "Working")
+def test_an_alert_that_addresses_no_order_places_none(service: Service, fields: dict[str, object], word: str) -> None:
+    service.have_stop("Working")
     before = service.belongings()
     assert service.send("CANCELREPLACE", **{**ENTRY, **fields}).word == word
     assert service.belongings() == before
 
 
-def test_an_unknown_order_and_another_traders_cannot_be_told_apart_by_a_replacement(service: Service) -> None:
+def test_an_unknown_order_and_another_traders_look_the_same_to_a_replacement(service: Service) -> None:
     service.place("theirs")
     before = service.belongings()
     mine = service.issue_key(trader=f"{service.trader}-not")
@@ -336,7 +307,7 @@ def test_an_unknown_order_and_another_traders_cannot_be_told_apart_by_a_replacem
             answer = replace(service, order_id, key=mine, **fields)
             assert (answer.status, answer.body) == (404, not_found(order_id))
     assert service.belongings() == before
-    assert list(service.book.orders(f"{service.trader}-not")) == []
+    assert service.placed(f"{service.trader}-not") == []
 
 
 def test_the_new_orders_are_numbered_and_late_duplicates_find_theirs(service: Service) -> None:
@@ -367,7 +338,7 @@ def test_the_new_orders_are_numbered_and_late_duplicates_find_theirs(service: Se
 def test_an_order_that_was_replaced_is_refused_with_the_order_in_its_place(service: Service) -> None:
     service.place("order-1")
     replace(service)
-    since = plainly(service, "order-1")["since"]
+    since = service.plain()["since"]
     before = service.belongings()
     answer = replace(service, limit_price="4980")
     assert (answer.status, answer.body) == (
@@ -390,15 +361,15 @@ def test_a_duplicate_is_recognised_when_the_old_order_has_left_the_table(service
     assert replace(service, limit_price="4980").word == "order_not_found"
 
 
-def test_spellings_and_notes_make_no_other_replacement(service: Service) -> None:
+def test_another_spelling_or_note_is_the_same_replacement(service: Service) -> None:
     service.place("order-1")
     replace(service, notes="first")
     again = replace(service, notes="second", qty="5.0", limit_price="4990.00", action="buy")
     assert again.body["duplicate"] is True
-    assert plainly(service, "order-1:2")["notes"] == "first"
+    assert service.plain("order-1:2")["notes"] == "first"
 
 
-def test_a_place_cannot_be_taken_for_the_replacement_that_has_its_id(service: Service) -> None:
+def test_a_place_is_not_taken_for_the_replacement_that_has_its_id(service: Service) -> None:
     service.place("order-1")
     replace(service)
     assert service.place("order-1:2", limit_price="4990").word == "duplicate_order_id"
@@ -419,9 +390,7 @@ TOO_LONG = ["x" * 63, "x" * 64, "x" * 62 + ":9"]
 
 
 @pytest.mark.parametrize("order_id", TOO_LONG, ids=lambda order_id: f"{len(order_id)} {order_id[-2:]}")
-def test_an_id_that_would_be_too_long_with_its_number_is_refused_without_a_look_at_the_table(
-    service: Service, order_id: str
-) -> None:
+def test_an_id_that_would_be_too_long_is_refused_before_the_table_is_read(service: Service, order_id: str) -> None:
     service.place(order_id)
     service.warm_up()
     answer = replace(service, order_id)
@@ -435,7 +404,7 @@ def test_an_id_that_would_be_too_long_with_its_number_is_refused_without_a_look_
             field="order_id",
         ),
     )
-    assert service.wire.requests == []
+    assert service.network.requests == []
     assert service.state(order_id) == "Working"
 
 
@@ -467,7 +436,7 @@ def sent(service: Service, shape: dict[str, object]) -> Answer:
 
 
 def orders_of(service: Service) -> list[tuple[str, str]]:
-    return [(order.order_id, order.state) for order in service.book.orders(service.trader) if not order.oco_id]
+    return [(order.order_id, order.state) for order in service.placed() if not order.oco_id]
 
 
 BOTH = [("order-1", "Cancelled"), ("order-1:2", "Working")]
@@ -480,42 +449,38 @@ def test_a_replacement_whose_answer_was_lost_recognises_its_own_write(
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
     attempts = 2 if shape.get("strategy_id") == "strategy-1" else 1  # the first finds that the strategy is running
-    service.wire.fault_at("TransactWriteItems", *[through] * (attempts - 1), lost_after_commit)
+    service.network.inject("TransactWriteItems", *[no_fault] * (attempts - 1), lose_response)
     answer = sent(service, shape)
-    assert service.wire.operations.count("TransactWriteItems") == attempts + 1
+    assert service.network.operations.count("TransactWriteItems") == attempts + 1
     assert (answer.status, answer.word, answer.body["replaced_order_id"]) == (200, "replaced", "order-1")
     assert "duplicate" not in answer.body
     assert orders_of(service) == BOTH
-    assert plainly(service, "order-1")["version"] == 2
+    assert service.plain()["version"] == 2
 
 
-def test_a_replacement_whose_answer_was_lost_and_whose_order_is_cancelled_since_was_done(service: Service) -> None:
+def test_a_replacement_whose_answer_was_lost_was_done_even_if_cancelled_since(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
-
-    def cancel() -> None:
-        assert service.book.cancel(provenance(service.trader, "later"), "order-1:2").done
-
-    service.wire.fault_at("TransactWriteItems", overtaken(cancel))
+    service.network.inject("TransactWriteItems", run_and_lose_response(lambda: service.cancel_elsewhere("order-1:2")))
     answer = replace(service)
     assert (answer.word, "duplicate" in answer.body) == ("replaced", False)
     assert orders_of(service) == [("order-1", "Cancelled"), ("order-1:2", "Cancelled")]
 
 
 @every_shape
-@pytest.mark.parametrize("fault", TRANSACTION_FAULTS.values(), ids=list(TRANSACTION_FAULTS))
-def test_a_replacement_that_the_table_does_not_take_is_to_be_sent_again_and_then_done_once(
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_replacement_that_the_table_does_not_take_is_sent_again_and_done_once(
     service: Service, shape: dict[str, object], fault: Fault
 ) -> None:
     service.place("order-1", strategy_id="strategy-1")
     before = service.belongings()
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", *[fault] * 12)
+    service.network.inject("TransactWriteItems", *[fault] * 12)
     answer = sent(service, shape)
-    lost = fault is lost_after_commit and shape.get("strategy_id") != "strategy-1"
+    lost = fault == lose_response and shape.get("strategy_id") != "strategy-1"
     assert (answer.status, answer.word, answer.headers["Retry-After"]) == (503, "temporarily_unavailable", "5")
     assert service.belongings() == before or lost
-    service.wire.fault_at("TransactWriteItems")
+    service.network.inject("TransactWriteItems")
     again = sent(service, shape)
     assert (again.word, "duplicate" in again.body) == ("replaced", lost)
     assert orders_of(service) == BOTH
@@ -524,11 +489,11 @@ def test_a_replacement_that_the_table_does_not_take_is_to_be_sent_again_and_then
     assert service.belongings() == after
 
 
-@pytest.mark.parametrize("fault", [lost_before_commit, CANCELLED_IN_PART["conflict"]], ids=["lost", "conflict"])
+@pytest.mark.parametrize("fault", [lose_request, conflict_in_transaction], ids=["lost", "conflict"])
 def test_a_replacement_passes_over_a_fault_that_passes_at_once(service: Service, fault: Fault) -> None:
     service.place("order-1")
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", fault)
+    service.network.inject("TransactWriteItems", fault)
     assert "duplicate" not in replace(service).body
     assert orders_of(service) == BOTH
 
@@ -539,23 +504,18 @@ def test_a_replacement_passes_over_a_fault_that_passes_at_once(service: Service,
 def test_an_order_that_is_cancelled_first_is_not_replaced(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
-    service.wire.fault_at(
-        "TransactWriteItems", preceded(lambda: service.book.cancel(provenance(service.trader, "first"), "order-1"))
-    )
+    service.network.inject("TransactWriteItems", run_before(service.cancel_elsewhere))
     assert replace(service).word == "order_already_terminal"
     assert orders_of(service) == [("order-1", "Cancelled")]
 
 
 @pytest.mark.parametrize(("state", "filled"), [("Filled", 5), ("CancelPending", None), ("Rejected", None)])
-def test_an_order_of_which_the_venue_reports_an_end_first_is_not_replaced(
+def test_an_order_that_the_venue_reports_as_finished_first_is_not_replaced(
     service: Service, state: str, filled: int | None
 ) -> None:
     service.place("order-1")
     service.warm_up()
-    reported = provenance(service.trader, "first")
-    service.wire.fault_at(
-        "TransactWriteItems", preceded(lambda: service.book.report(reported, "order-1", OrderState(state), filled))
-    )
+    service.network.inject("TransactWriteItems", run_before(lambda: service.report(state, filled)))
     answer = replace(service)
     assert (answer.word, answer.body["state"]) == ("order_already_terminal", state)
     assert orders_of(service) == [("order-1", state)]
@@ -564,42 +524,39 @@ def test_an_order_of_which_the_venue_reports_an_end_first_is_not_replaced(
 def test_a_part_that_fills_first_is_kept(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
-    reported = provenance(service.trader, "first")
-    service.wire.fault_at(
-        "TransactWriteItems", preceded(lambda: service.book.report(reported, "order-1", OrderState.PART_FILLED, 3))
-    )
+    service.network.inject("TransactWriteItems", run_before(lambda: service.report("PartFilled", 3)))
     assert replace(service).word == "replaced"
-    assert (plainly(service, "order-1")["filled"], plainly(service, "order-1")["cancel_filled"]) == (3, 3)
+    assert (service.plain()["filled"], service.plain()["cancel_filled"]) == (3, 3)
 
 
 def test_of_two_equal_alerts_at_once_the_second_is_a_duplicate(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", preceded(run(service, "first", command("order-1"))))
+    service.network.inject("TransactWriteItems", run_before(lambda: service.run(command("order-1"), "first")))
     answer = replace(service)
     assert (answer.word, answer.body["duplicate"]) == ("replaced", True)
-    assert plainly(service, "order-1:2")["request_id"] == "first"
+    assert service.plain("order-1:2")["request_id"] == "first"
 
 
 def test_of_two_different_replacements_at_once_one_is_done(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
     other = command("order-1", limit_price="4980")
-    service.wire.fault_at("TransactWriteItems", preceded(run(service, "first", other)))
+    service.network.inject("TransactWriteItems", run_before(lambda: service.run(other, "first")))
     answer = replace(service)
     assert (answer.status, answer.word) == (409, "order_already_terminal")
     assert "replaced by order-1:2" in answer.body["detail"]
-    assert plainly(service, "order-1:2")["limit_price"] == 4980
+    assert service.plain("order-1:2")["limit_price"] == 4980
 
 
-def test_two_orders_that_are_replaced_in_one_strategy_at_once_get_names_of_their_own(service: Service) -> None:
+def test_two_orders_replaced_in_one_strategy_at_once_get_names_of_their_own(service: Service) -> None:
     for order_id in ("order-1", "order-2"):
         service.place(order_id, strategy_id="strategy-1")
     service.warm_up()
     other = command("order-2", strategy_id="strategy-1")
-    service.wire.fault_at("TransactWriteItems", through, preceded(run(service, "first", other)))
+    service.network.inject("TransactWriteItems", no_fault, run_before(lambda: service.run(other, "first")))
     assert replace(service, strategy_id="strategy-1").body["order_name"] == "ENTRY4"
-    assert names(service) == {
+    assert service.names() == {
         "ENTRY1": "order-1",
         "ENTRY2": "order-2",
         "ENTRY3": "order-2:2",
@@ -607,7 +564,7 @@ def test_two_orders_that_are_replaced_in_one_strategy_at_once_get_names_of_their
     }
 
 
-def test_an_alert_in_json_is_read_alike(service: Service) -> None:
+def test_an_alert_in_json_is_read_the_same(service: Service) -> None:
     service.place("order-1")
     body = json.dumps({"key": service.key, "command": "cancelreplace", "order_id": "order-1", **ENTRY})
     assert service.post(body).body["order_id"] == "order-1:2"

@@ -4,14 +4,22 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orderhook.orders import OrderState, Strategy, StrategyState
-from orderhook.store import items
-from tests.builders import order, provenance, refused
-from tests.integration.test_cancel import CANCELLABLE, FILLED, TERMINAL_OTHERWISE, added_by_cancel, have_target
-from tests.integration.test_faults import CANCELLED_IN_PART, PASSING
-from tests.integration.test_sweep import BEING_CANCELLED, UNFINISHED, told
-from tests.service import Answer, Item, Service
-from tests.wire import COMMITTED, Fault, lost_after_commit, lost_before_commit, overtaken, preceded, through
+from orderhook.store.table import deserialize
+from tests.builders import UNFINISHED, lists, refused
+from tests.faults import (
+    LEAVING_DONE,
+    Fault,
+    conflict_in_transaction,
+    every_fault,
+    lose_request,
+    lose_response,
+    no_fault,
+    run_and_lose_response,
+    run_before,
+    throttle,
+)
+from tests.service import FILLED, Answer, Item, Service
+from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED
 
 CLOSED = "Strategy strategy-1 is closed; use a new strategy_id."
 
@@ -24,20 +32,12 @@ def closed(service: Service) -> Item:
     """Return strategy-1 as the table holds it, in plain values."""
     found = service.strategy()
     assert found is not None
-    return items.plain(found)
+    return deserialize(found)
 
 
-def closing(service: Service) -> None:
-    """Have strategy-1 be closed by another function."""
-    service.book.close_strategy(provenance(service.trader, "closing"), "strategy-1")
-
-
-def joining(service: Service, order_id: str) -> bool:
-    """Have another function write an entry into strategy-1, and tell whether it could."""
-    placed = provenance(service.trader, f"place-{order_id}")
-    entry = order(placed, order_id, state=OrderState.WORKING, strategy_id="strategy-1", order_name="ENTRY9")
-    strategy = Strategy(strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", state=StrategyState.ACTIVE)
-    return service.book.place_in_strategy(placed, strategy, [entry], join=True).done
+def joining(service: Service) -> bool:
+    """Have another function place order-2 in strategy-1, and return whether it could."""
+    return service.join_strategy("order-2", "ENTRY9", state="Working")
 
 
 def test_a_strategy_is_closed_and_its_working_orders_are_cancelled(service: Service) -> None:
@@ -46,10 +46,10 @@ def test_a_strategy_is_closed_and_its_working_orders_are_cancelled(service: Serv
     began = datetime.now(UTC)
     answer = close(service)
     ids = ["order-1", legs["STOP1"], legs["TARGET1"]]
-    told_of = dict(answer.body) | {"cancelled": sorted(answer.body["cancelled"])}
-    assert (answer.status, told_of) == (
+    body = dict(answer.body) | {"cancelled": sorted(answer.body["cancelled"])}
+    assert (answer.status, body) == (
         200,
-        {"success": True, "status": "closed", "strategy_id": "strategy-1", **told(cancelled=sorted(ids))},
+        {"success": True, "status": "closed", "strategy_id": "strategy-1", **lists(cancelled=sorted(ids))},
     )
     at = closed(service)["closed_at"]
     assert f"{began:%Y-%m-%dT%H:%M:%S.%fZ}" <= at <= f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
@@ -67,29 +67,25 @@ def test_a_strategy_is_closed_and_its_working_orders_are_cancelled(service: Serv
 def test_a_working_order_of_the_strategy_is_cancelled_and_nothing_else_of_it_changes(
     service: Service, state: str
 ) -> None:
-    before = have_target(service, state)
+    before = service.have_stop(state)
     answer = close(service)
     assert answer.body == {
         "success": True,
         "status": "closed",
         "strategy_id": "strategy-1",
-        **told(cancelled=["order-1"]),
+        **lists(cancelled=["order-1"]),
     }
     item = service.item()
     assert item is not None
-    del before["open"]
-    key_id = service.key.split("_")[1]
-    assert item == before | added_by_cancel(before, answer.request_id, key_id, item["cancelled_at"]["S"])
+    assert item == service.after_cancel(before, answer.request_id, item["cancelled_at"]["S"])
     assert item["filled"] == {"N": str(FILLED.get(state, 0))}
 
 
-@pytest.mark.parametrize("state", [*BEING_CANCELLED, "Cancelled", *TERMINAL_OTHERWISE])
-def test_an_order_that_is_finished_or_being_cancelled_stays_as_it_is_when_its_strategy_is_closed(
-    service: Service, state: str
-) -> None:
-    before = have_target(service, state)
+@pytest.mark.parametrize("state", [*BEING_CANCELLED, *FINISHED])
+def test_an_order_that_is_finished_or_being_cancelled_stays_as_it_is(service: Service, state: str) -> None:
+    before = service.have_stop(state)
     answer = close(service)
-    found = told(already_cancelled=["order-1"]) if state in BEING_CANCELLED else told()
+    found = lists(already_cancelled=["order-1"]) if state in BEING_CANCELLED else lists()
     assert answer.body == {"success": True, "status": "closed", "strategy_id": "strategy-1", **found}
     assert service.item() == before
 
@@ -101,13 +97,13 @@ def test_a_strategy_closed_twice_is_a_success_that_writes_nothing(service: Servi
     answer = close(service)
     assert (answer.status, answer.body) == (
         200,
-        {"success": True, "status": "closed", "duplicate": True, "strategy_id": "strategy-1", **told()},
+        {"success": True, "status": "closed", "duplicate": True, "strategy_id": "strategy-1", **lists()},
     )
     assert service.belongings() == before
     assert service.record_of(answer).duplicate
 
 
-def test_an_unknown_strategy_and_another_traders_cannot_be_told_apart(service: Service) -> None:
+def test_an_unknown_strategy_and_another_traders_look_the_same(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     before = service.belongings()
     mine = service.issue_key(trader=f"{service.trader}-not")
@@ -129,11 +125,13 @@ def test_an_unknown_strategy_and_another_traders_cannot_be_told_apart(service: S
     ("strategy_id", "word"),
     [(None, "missing_field"), ("", "missing_field"), ("a/b", "invalid_value"), ("{{x}}", "unresolved_placeholder")],
 )
-def test_a_close_that_says_not_which_strategy_closes_none(service: Service, strategy_id: str | None, word: str) -> None:
+def test_an_alert_that_does_not_say_which_strategy_closes_none(
+    service: Service, strategy_id: str | None, word: str
+) -> None:
     service.warm_up()
     answer = service.send("CLOSESTRATEGY", strategy_id=strategy_id, account="Sim101")
     assert (answer.status, answer.word, answer.body["field"]) == (400, word, "strategy_id")
-    assert service.wire.requests == []
+    assert service.network.requests == []
 
 
 def test_orders_of_other_strategies_and_of_none_stay_as_they_are(service: Service) -> None:
@@ -152,7 +150,7 @@ def test_orders_of_other_strategies_and_of_none_stay_as_they_are(service: Servic
     assert len(service.open_orders()) == 6
 
 
-# Deferred
+# Later
 
 
 def test_a_closed_strategy_takes_no_further_entry(service: Service) -> None:
@@ -186,9 +184,9 @@ def test_the_names_of_a_closed_strategy_still_lead_to_their_orders(service: Serv
 
 
 def test_a_strategy_whose_orders_have_left_the_table_is_closed(service: Service) -> None:
-    have_target(service, "Filled")
+    service.have_stop("Filled")
     service.remove("order-1")
-    assert close(service).body == {"success": True, "status": "closed", "strategy_id": "strategy-1", **told()}
+    assert close(service).body == {"success": True, "status": "closed", "strategy_id": "strategy-1", **lists()}
 
 
 # At the same moment
@@ -197,7 +195,7 @@ def test_a_strategy_whose_orders_have_left_the_table_is_closed(service: Service)
 def test_an_entry_that_joins_just_before_is_cancelled_with_the_others(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
-    service.wire.fault_at("UpdateItem", preceded(lambda: joining(service, "order-2")))
+    service.network.inject("UpdateItem", run_before(lambda: joining(service)))
     assert close(service).body["cancelled"] == ["order-1", "order-2"]
     assert service.open_orders() == []
 
@@ -207,24 +205,24 @@ def test_no_entry_can_join_between_the_close_and_the_last_cancel(service: Servic
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
     joined: list[bool] = []
-    late = preceded(lambda: joined.append(joining(service, "order-2")))
-    service.wire.fault_at(operation, *([through] if operation == "UpdateItem" else []), late)
+    late = run_before(lambda: joined.append(joining(service)))
+    service.network.inject(operation, *([no_fault] if operation == "UpdateItem" else []), late)
     assert close(service).body["cancelled"] == ["order-1"]
     assert joined == [False]
     assert service.item("order-2") is None
 
 
-@pytest.mark.parametrize("before", [[], [through]], ids=["at the start", "at the join"])
+@pytest.mark.parametrize("before", [[], [no_fault]], ids=["at the start", "at the join"])
 @pytest.mark.parametrize("fields", [{}, {"take_profit": 5020}], ids=["alone", "with legs"])
 def test_an_entry_that_comes_just_after_is_refused_and_writes_nothing(
     service: Service, before: list[Fault], fields: dict[str, object]
 ) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", *before, preceded(lambda: closing(service)))
+    service.network.inject("TransactWriteItems", *before, run_before(service.close_strategy))
     answer = service.place("order-2", strategy_id="strategy-1", **fields)
     assert (answer.status, answer.body) == (409, refused("strategy_mismatch", CLOSED, field="strategy_id"))
-    assert [found.order_id for found in service.book.orders(service.trader)] == ["order-1"]
+    assert [found.order_id for found in service.placed()] == ["order-1"]
     assert closed(service)["names"] == {"ENTRY1": "order-1"}
 
 
@@ -232,8 +230,8 @@ def test_a_replacement_that_comes_just_after_cancels_nothing(service: Service) -
     service.place("order-1")
     service.place("order-2", strategy_id="strategy-1")
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", through, preceded(lambda: closing(service)))
-    fields = {name: items.plain(service.item() or {})[name] for name in ("account", "instrument", "action", "qty")}
+    service.network.inject("TransactWriteItems", no_fault, run_before(service.close_strategy))
+    fields = {name: deserialize(service.item() or {})[name] for name in ("account", "instrument", "action", "qty")}
     answer = service.send(
         "CANCELREPLACE", order_id="order-1", order_type="MARKET", tif="DAY", strategy_id="strategy-1", **fields
     )
@@ -247,90 +245,90 @@ def test_a_replacement_that_comes_just_after_cancels_nothing(service: Service) -
 def test_a_close_whose_answer_was_lost_recognises_its_own_write(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
-    service.wire.fault_at("UpdateItem", lost_after_commit)
+    service.network.inject("UpdateItem", lose_response)
     answer = close(service)
     assert answer.body == {
         "success": True,
         "status": "closed",
         "strategy_id": "strategy-1",
-        **told(cancelled=["order-1"]),
+        **lists(cancelled=["order-1"]),
     }
     assert closed(service)["version"] == 2
 
 
 def test_a_close_of_an_empty_strategy_whose_answer_was_lost_is_no_duplicate(service: Service) -> None:
-    have_target(service, "Filled")
-    service.wire.fault_at("UpdateItem", lost_after_commit)
+    service.have_stop("Filled")
+    service.network.inject("UpdateItem", lose_response)
     assert "duplicate" not in close(service).body
 
 
 def test_a_close_whose_answer_was_lost_and_that_another_repeated_was_done(service: Service) -> None:
-    have_target(service, "Filled")
+    service.have_stop("Filled")
     service.warm_up()
-    service.wire.fault_at("UpdateItem", overtaken(lambda: closing(service)))
+    service.network.inject("UpdateItem", run_and_lose_response(service.close_strategy))
     answer = close(service)
     assert "duplicate" not in answer.body
     assert closed(service)["request_id"] == answer.request_id
 
 
-@pytest.mark.parametrize("fault", PASSING.values(), ids=list(PASSING))
+@every_fault
 def test_a_close_that_the_table_does_not_take_is_to_be_sent_again(service: Service, fault: Fault) -> None:
     service.place("order-1", strategy_id="strategy-1")
     before = service.belongings()
     service.warm_up()
-    service.wire.fault_at("UpdateItem", *[fault] * 6)
+    service.network.inject("UpdateItem", *[fault] * 6)
     answer = close(service)
     assert (answer.status, answer.word, answer.headers["Retry-After"]) == (503, "temporarily_unavailable", "5")
-    assert service.belongings() == before or fault in COMMITTED
-    service.wire.fault_at("UpdateItem")
+    assert service.belongings() == before or fault in LEAVING_DONE
+    service.network.inject("UpdateItem")
     again = close(service)
     assert (again.status, again.body) == (
         200,
-        {"success": True, "status": "closed", "strategy_id": "strategy-1", **told(cancelled=["order-1"])},
+        {"success": True, "status": "closed", "strategy_id": "strategy-1", **lists(cancelled=["order-1"])},
     )
     assert close(service).body["duplicate"] is True
 
 
 @pytest.mark.parametrize("operation", ["Query", "UpdateItem"])
-@pytest.mark.parametrize("fault", [PASSING["throttled"], lost_before_commit], ids=["throttled", "lost"])
-def test_a_closed_strategy_whose_orders_remain_is_told_so_and_the_next_alert_cancels_them(
+@pytest.mark.parametrize("fault", [throttle, lose_request], ids=str)
+def test_orders_that_remain_after_a_close_are_cancelled_by_the_next_alert(
     service: Service, operation: str, fault: Fault
 ) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
-    service.wire.fault_at(operation, *([through] if operation == "UpdateItem" else []), *[fault] * 6)
+    service.network.inject(operation, *([no_fault] if operation == "UpdateItem" else []), *[fault] * 6)
     answer = close(service)
     remaining = ["order-1"] if operation == "UpdateItem" else []
     assert (answer.status, answer.body) == (
         503,
-        refused("temporarily_unavailable", UNFINISHED) | told(remaining=remaining),
+        refused("temporarily_unavailable", UNFINISHED) | lists(remaining=remaining),
     )
     assert (closed(service)["state"], service.state()) == ("Closed", "Working")
-    service.wire.fault_at(operation)
+    service.network.inject(operation)
     again = close(service)
     assert again.body == {
         "success": True,
         "status": "closed",
         "strategy_id": "strategy-1",
-        **told(cancelled=["order-1"]),
+        **lists(cancelled=["order-1"]),
     }
 
 
 def test_a_join_that_conflicts_with_a_close_is_sent_again_and_then_refused(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", *[CANCELLED_IN_PART["conflict"]] * 6)
+    service.network.inject("TransactWriteItems", *[conflict_in_transaction] * 6)
     assert service.place("order-2", strategy_id="strategy-1").status == 503
     close(service)
-    service.wire.fault_at("TransactWriteItems")
+    service.network.inject("TransactWriteItems")
     assert service.place("order-2", strategy_id="strategy-1").word == "strategy_mismatch"
     assert service.item("order-2") is None
 
 
-def test_only_orders_of_its_account_and_instrument_are_looked_through(service: Service) -> None:
+def test_only_orders_in_its_account_and_instrument_are_read(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
     close(service)
-    [query] = [request for request in service.wire.requests if request.operation == "Query"]
+    [query] = [request for request in service.network.requests if request.operation == "Query"]
     assert query.payload["IndexName"] == "open"
     assert {"S": "Sim101#ES 12-26#"} in query.payload["ExpressionAttributeValues"].values()

@@ -1,7 +1,6 @@
-"""The kill switch and trade windows in front of the book: what they stop, what they let pass, and in which order."""
+"""The kill switch and trade windows: what they stop, what they let pass, and in which order."""
 
 import re
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,9 +12,10 @@ from orderhook.errors import KillSwitchOnError, OutsideTradeWindowError
 from orderhook.orders import Provenance
 from orderhook.pipeline import Alert, Services
 from orderhook.store import items
+from orderhook.store.table import deserialize
 from tests.builders import ENTRY, provenance, refused
+from tests.faults import Fault, lose_request, lose_response, no_fault, refuse_connection, run_before, throttle
 from tests.service import Answer, Service
-from tests.wire import Fault, answering, lost_after_commit, lost_before_commit, nobody_listens
 
 SINCE = re.compile(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -23,7 +23,7 @@ SINCE = re.compile(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 def switch(service: Service) -> dict[str, Any] | None:
     """Return the item of the kill switch as plain values."""
     item = service.get(items.controls_key(service.trader))
-    return items.plain(item) if item else None
+    return deserialize(item) if item else None
 
 
 def assert_stopped(service: Service, answer: Answer) -> None:
@@ -54,7 +54,7 @@ def test_it_is_turned_on_and_off_and_says_since_when(service: Service) -> None:
 
 
 @pytest.mark.parametrize("word", ["on", "off"])
-def test_turned_as_it_is_already_it_stays_so_since_then(service: Service, word: str) -> None:
+def test_turned_to_where_it_is_already_it_keeps_its_time(service: Service, word: str) -> None:
     service.turn("off" if word == "on" else "on")
     first = service.turn(word)
     before = switch(service)
@@ -63,7 +63,7 @@ def test_turned_as_it_is_already_it_stays_so_since_then(service: Service, word: 
     assert switch(service) == before
 
 
-def test_a_switch_that_nobody_ever_turned_is_off(service: Service) -> None:
+def test_a_switch_that_was_never_turned_is_off(service: Service) -> None:
     answer = service.turn("off")
     assert (answer.status, answer.body) == (
         200,
@@ -76,24 +76,21 @@ def test_a_switch_that_nobody_ever_turned_is_off(service: Service) -> None:
 def test_a_turn_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(service: Service, word: str) -> None:
     service.turn("off" if word == "on" else "on")
     service.warm_up()
-    service.wire.fault_at("UpdateItem", lost_after_commit)
+    service.network.inject("UpdateItem", lose_response)
     answer = service.turn(word)
     assert (answer.word, "duplicate" in answer.body) == (f"kill_switch_{word}", False)
-    assert service.wire.operations == ["UpdateItem"] * 2
+    assert service.network.operations == ["UpdateItem"] * 2
 
 
 def test_a_turn_that_another_alert_overtakes_is_a_duplicate(service: Service) -> None:
     service.warm_up()
-
-    def overtake(_: object, __: object) -> None:
-        service.controls.turn_kill_switch(provenance(service.trader, "faster"), on=True)
-
-    service.wire.fault_at("UpdateItem", overtake)
+    turned = provenance(service.trader, "faster")
+    service.network.inject("UpdateItem", run_before(lambda: service.controls.turn_kill_switch(turned, on=True)))
     assert service.turn("on").body["duplicate"] is True
     assert (switch(service) or {})["request_id"] == "faster"
 
 
-def test_it_is_turned_by_keys_that_may(service: Service) -> None:
+def test_only_a_key_that_may_turns_it(service: Service) -> None:
     may_not = service.issue_key(scopes=frozenset({"PLACE", "CANCEL"}))
     answer = service.turn("on", key=may_not)
     assert (answer.status, answer.body) == (
@@ -113,9 +110,9 @@ def test_a_turn_leaves_one_line_that_names_it(service: Service) -> None:
 
 def test_a_turn_that_the_table_does_not_take_is_to_be_sent_again(service: Service) -> None:
     service.warm_up()
-    service.wire.always = nobody_listens
+    service.network.always = refuse_connection
     assert service.turn("on").status == 503
-    service.wire.always = None
+    service.network.always = no_fault
     assert service.turn("on").word == "kill_switch_on"
 
 
@@ -158,22 +155,25 @@ def test_with_a_strict_key_it_stops_cancels_too_but_not_its_own_end(service: Ser
     assert service.cancel("order-1", key=strict).word == "cancelled"
 
 
-def test_whether_it_stops_cancels_is_known_within_the_time_that_keys_are_remembered(service: Service) -> None:
-    service.work_on(service.book, key_cache_seconds=0.3)
+def test_whether_it_stops_cancels_is_known_when_a_remembered_key_is_read_again(service: Service) -> None:
     service.turn("on")
-    for strict, word in ((True, "kill_switch_on"), (False, "order_not_found")):
-        service.book.set_strict_kill_switch(service.key.split("_")[1], strict=strict)
-        time.sleep(0.3)
-        assert service.cancel("nobodys").word == word
+    for strict, before, after in (
+        (True, "order_not_found", "kill_switch_on"),
+        (False, "kill_switch_on", "order_not_found"),
+    ):
+        service.set_strict_kill_switch(strict=strict)
+        assert service.cancel("nobodys").word == before
+        service.clock.advance(30)
+        assert service.cancel("nobodys").word == after
 
 
 @pytest.mark.parametrize("order_id", ["order-1", None])
-@pytest.mark.parametrize("fault", [nobody_listens, lost_before_commit, answering(400, "ThrottlingException")])
-def test_what_cannot_be_known_to_be_off_stops_an_order_for_now(
+@pytest.mark.parametrize("fault", [refuse_connection, lose_request, throttle])
+def test_a_switch_that_cannot_be_read_stops_an_order_for_now(
     service: Service, fault: Fault, order_id: str | None
 ) -> None:
     service.warm_up()
-    service.wire.fault_at("GetItem", *[fault] * 6)
+    service.network.inject("GetItem", *[fault] * 6)
     answer = service.place(order_id)
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert service.belongings() == []
@@ -182,14 +182,14 @@ def test_what_cannot_be_known_to_be_off_stops_an_order_for_now(
 # The order of the checks
 
 
-def test_an_alert_that_is_wrong_is_told_so_whether_it_is_on_or_not(service: Service) -> None:
+def test_a_bad_alert_is_refused_as_such_whether_it_is_on_or_not(service: Service) -> None:
     service.turn("on")
     assert service.place(qty="1.5").word == "invalid_value"
     assert service.place(flatten_first="true").word == "unsupported_value"
     assert service.place(key=service.issue_key(scopes=frozenset({"CANCEL"}))).word == "command_not_allowed"
 
 
-def test_the_kill_switch_comes_before_the_window_and_the_window_before_the_rate_limit(service: Service) -> None:
+def test_the_kill_switch_comes_before_the_window_and_that_before_the_rate_limit(service: Service) -> None:
     limited = {"rate_limit": "1", "id": "es"}
     service.turn("on")
     assert service.place(**closed(), **limited).word == "kill_switch_on"
@@ -253,17 +253,17 @@ def test_a_cancel_has_neither_window_nor_rate_limit(service: Service) -> None:
 
 def alert_of(**fields: str) -> Alert:
     given = {"command": "PLACE"} | {name: str(value) for name, value in ENTRY.items()} | fields
-    return pipeline.make(commands.recognise(given), given)
+    return pipeline.alert_of(commands.command_type(given), given)
 
 
-def test_an_alert_that_was_held_back_passes_switch_and_window_again_and_is_not_counted_again(service: Service) -> None:
-    desk = Services(service.book, service.controls)
+def test_a_delayed_alert_passes_switch_and_window_again_and_is_not_counted_again(service: Service) -> None:
+    services = Services(service.orders, service.controls)
     alert = alert_of(start_time="09:30", end_time="16:00", rate_limit="1", id="es")
     inside, outside = datetime(2026, 1, 15, 15, tzinfo=UTC), datetime(2026, 1, 15, 22, tzinfo=UTC)
 
     def carry_out(at: datetime, request_id: str, *, delayed: bool = True) -> str:
         return pipeline.carry_out(
-            alert, desk, Provenance(service.trader, "key", request_id, at), delayed=delayed
+            alert, services, Provenance(service.trader, "key", request_id, at), delayed=delayed
         ).status
 
     assert carry_out(inside, "first", delayed=False) == "placed"

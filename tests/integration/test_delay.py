@@ -1,4 +1,4 @@
-"""An alert with a delay is put off by one message, and carried out once when its time has come, whatever dies."""
+"""delay: an alert is put off by one message, and carried out once when its time has come, whatever stops."""
 
 import json
 from contextlib import suppress
@@ -13,20 +13,23 @@ from cli.aws.scheduler import sqs_event
 from orderhook.aws.deferred import Deferred
 from orderhook.orders import timestamp
 from tests.builders import ENTRY, refused
-from tests.service import Service
-from tests.wire import (
-    Died,
+from tests.client_faults import in_writes
+from tests.faults import (
     Fault,
-    answering,
-    dies,
-    dies_after_commit,
-    in_writes,
-    lost_after_commit,
-    lost_before_commit,
-    nobody_listens,
-    through,
-    unreachable,
+    Stopped,
+    block_connection,
+    internal_error,
+    lose_request,
+    lose_response,
+    no_fault,
+    refuse,
+    refuse_connection,
+    service_unavailable,
+    stop_after,
+    stop_before,
+    throttle,
 )
+from tests.service import Service
 
 READ, PUT, SEND = "GetItem", "PutItem", "SendMessage"
 VISIBILITY_SECONDS = 36
@@ -35,13 +38,13 @@ ATTEMPTS = 5
 
 def body_of(service: Service) -> dict[str, Any]:
     """Return the one message that was sent."""
-    [sent] = [request for request in service.wire.requests if request.operation == SEND]
+    [sent] = [request for request in service.network.requests if request.operation == SEND]
     body: dict[str, Any] = json.loads(sent.payload["MessageBody"])
     return body
 
 
 def retry(service: Service, times: int = 1) -> None:
-    """Let SQS deliver again what was not deleted, so often."""
+    """Let SQS deliver again what was not deleted, this many times."""
     for _ in range(times):
         service.pass_time(VISIBILITY_SECONDS)
 
@@ -58,8 +61,8 @@ def test_a_delayed_alert_is_one_message_and_nothing_else(service: Service) -> No
     due = datetime.fromisoformat(answer.body["due"])
     assert before + timedelta(seconds=30) <= due <= datetime.now(UTC) + timedelta(seconds=30)
     assert answer.body["due"] == timestamp(due)
-    assert service.wire.operations == [READ, SEND]
-    assert service.wire.requests[1].payload["DelaySeconds"] == 30
+    assert service.network.operations == [READ, SEND]
+    assert service.network.requests[1].payload["DelaySeconds"] == 30
     assert service.belongings() == []
 
 
@@ -81,7 +84,7 @@ def test_the_message_holds_the_alert_and_not_its_key(service: Service) -> None:
             },
         }
     }
-    assert service.wire.requests[-1].payload["MessageBody"].isascii()
+    assert service.network.requests[-1].payload["MessageBody"].isascii()
 
 
 @pytest.mark.parametrize("command", ["PLACE", "CANCEL", "CANCELALLORDERS", "CHANGE", "CLOSESTRATEGY"])
@@ -92,7 +95,7 @@ def test_every_command_can_be_put_off(service: Service, command: str) -> None:
 
 
 @pytest.mark.parametrize("delay", ["", "0", "0.0"])
-def test_no_delay_is_none(service: Service, delay: str) -> None:
+def test_a_delay_of_zero_is_none(service: Service, delay: str) -> None:
     assert service.place("order-1", delay=delay).word == "placed"
 
 
@@ -109,7 +112,7 @@ def test_no_delay_is_none(service: Service, delay: str) -> None:
         ({"key": "wrong"}, 401, "invalid_secret_key"),
     ],
 )
-def test_what_is_wrong_with_a_delayed_alert_is_told_at_once(
+def test_what_is_wrong_with_a_delayed_alert_is_answered_at_once(
     service: Service, changes: dict[str, object], status: int, word: str
 ) -> None:
     answer = service.place("order-1", **{"delay": 5, **changes})
@@ -118,7 +121,7 @@ def test_what_is_wrong_with_a_delayed_alert_is_told_at_once(
 
 
 def test_without_a_queue_a_delay_is_refused(service: Service) -> None:
-    service.do_later_with(None)
+    service.defer_with(None)
     answer = service.place("order-1", delay=5)
     assert (answer.status, answer.body) == (
         400,
@@ -159,7 +162,7 @@ def test_a_cancel_can_wait_too(service: Service) -> None:
 def test_an_alert_for_several_accounts_is_one_message_and_carried_out_for_each(service: Service) -> None:
     service.warm_up()
     service.place("order-1", account="A, B", delay=5)
-    assert service.wire.operations == [READ, SEND]
+    assert service.network.operations == [READ, SEND]
     service.pass_time(6)
     assert (service.state("order-1.A"), service.state("order-1.B")) == ("Working", "Working")
 
@@ -208,7 +211,7 @@ def test_a_refusal_is_final_and_logged(service: Service, fields: dict[str, objec
 
 def test_a_key_that_is_revoked_meanwhile_opens_nothing(service: Service) -> None:
     service.place("order-1", delay=5)
-    service.book.revoke_key(service.key.split("_")[1], datetime.now(UTC))
+    service.revoke_key()
     service.output.take()
     service.pass_time(6)
     assert service.state() is None
@@ -218,16 +221,16 @@ def test_a_key_that_is_revoked_meanwhile_opens_nothing(service: Service) -> None
 
 def test_a_delayed_alert_takes_one_read_of_the_key_and_then_what_it_takes_at_once(service: Service) -> None:
     service.place("order-1", delay=1)
-    service.wire.requests.clear()
+    service.network.requests.clear()
     service.pass_time(2)
-    assert service.wire.operations == [READ, READ, PUT]
+    assert service.network.operations == [READ, READ, PUT]
 
 
 # Long after its time
 
 
 def carry_out(service: Service, *, late: timedelta) -> None:
-    """Have the queue deliver its one message so late."""
+    """Have the queue deliver its one message this late."""
     [message] = service.queue.messages
     body = json.loads(message.body)
     alert = body["alert"]
@@ -237,7 +240,7 @@ def carry_out(service: Service, *, late: timedelta) -> None:
     assert deferred.handler(event, None) == {"batchItemFailures": []}
 
 
-def test_what_may_open_a_position_is_not_done_when_its_time_is_long_over(service: Service) -> None:
+def test_what_may_open_a_position_is_not_done_long_after_its_time(service: Service) -> None:
     service.place("order-1", delay=30)
     carry_out(service, late=timedelta(minutes=5, seconds=1))
     assert service.state() is None
@@ -267,53 +270,53 @@ def test_what_only_reduces_risk_is_done_however_late(service: Service) -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        answering(400, "RequestThrottled"),
-        answering(400, "ThrottlingException"),
-        answering(500, "InternalError"),
-        answering(503, "ServiceUnavailable"),
-        nobody_listens,
-        unreachable,
-        lost_before_commit,
+        refuse("RequestThrottled"),
+        throttle,
+        refuse("InternalError", 500),
+        service_unavailable,
+        refuse_connection,
+        block_connection,
+        lose_request,
     ],
 )
 def test_a_queue_that_does_not_take_the_message_has_it_sent_again(service: Service, fault: Fault) -> None:
     service.warm_up()
-    service.wire.always = in_writes(fault)
+    service.network.always = in_writes(fault)
     answer = service.place("order-1", delay=5)
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert answer.headers["Retry-After"] == "5"
-    assert set(service.wire.operations) == {READ, SEND}
+    assert set(service.network.operations) == {READ, SEND}
     assert service.queue.messages == []
     assert "UnhandledErrors" not in service.output.take()
 
 
 def test_a_fault_that_passes_at_once_is_not_noticed(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at(SEND, answering(500, "InternalError"), lost_before_commit)
+    service.network.inject(SEND, refuse("InternalError", 500), lose_request)
     assert service.place("order-1", delay=5).word == "scheduled"
-    assert service.wire.operations == [READ, *[SEND] * 3]
+    assert service.network.operations == [READ, *[SEND] * 3]
 
 
 def test_the_attempts_follow_one_another_within_the_time_budget(service: Service) -> None:
     waited: list[float] = []
     service.monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=waited.append))
-    service.wire.fault_at(SEND, answering(500, "InternalError"), lost_before_commit)
-    service.wire.fault_at("CreateSchedule", answering(429, "ThrottlingException"), unreachable)
+    service.network.inject(SEND, refuse("InternalError", 500), lose_request)
+    service.network.inject("CreateSchedule", refuse("ThrottlingException", 429), block_connection)
     assert service.place("order-1", delay=5).word == "scheduled"
     assert service.place("order-2", cancel_after=5).word == "placed"
     assert waited == pytest.approx([0.05, 0.1] * 2)
 
 
-def test_a_message_whose_answer_is_lost_places_one_order_however_often_it_is_sent(service: Service) -> None:
+def test_a_message_whose_answer_is_lost_is_sent_twice_and_places_one_order(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at(SEND, lost_after_commit, lost_after_commit)
+    service.network.inject(SEND, lose_response)
     answer = service.place(delay=5)
     assert answer.word == "scheduled"
-    assert len(service.queue.messages) == 3
+    assert len(service.queue.messages) == 2
     service.pass_time(6)
     assert service.open_orders() == [answer.request_id]
     outcomes = [line["outcome"] for line in service.output.lines() if line.get("message") == "alert"]
-    assert outcomes == ["scheduled", "placed", "placed", "placed"]
+    assert outcomes == ["scheduled", "placed", "placed"]
 
 
 @pytest.mark.parametrize(
@@ -323,9 +326,9 @@ def test_a_message_that_may_be_in_the_queue_is_sent_again_only_if_that_is_safe(
     service: Service, order_id: str | None, word: str
 ) -> None:
     service.warm_up()
-    service.wire.always = in_writes(lost_after_commit)
+    service.network.always = in_writes(lose_response)
     assert service.place(order_id, delay=5).word == word
-    service.wire.always = None
+    service.network.always = no_fault
     if order_id:
         assert service.place(order_id, delay=5).word == "scheduled"
     service.pass_time(6)
@@ -333,18 +336,16 @@ def test_a_message_that_may_be_in_the_queue_is_sent_again_only_if_that_is_safe(
     assert service.queue.messages == []
 
 
-@pytest.mark.parametrize("fault", [nobody_listens, unreachable, answering(400, "RequestThrottled")])
-def test_a_message_that_surely_is_not_in_the_queue_is_sent_again_even_without_an_order_id(
-    service: Service, fault: Fault
-) -> None:
+@pytest.mark.parametrize("fault", [refuse_connection, block_connection, refuse("RequestThrottled")])
+def test_a_message_that_is_surely_not_in_the_queue_is_sent_again(service: Service, fault: Fault) -> None:
     service.warm_up()
-    service.wire.always = in_writes(fault)
+    service.network.always = in_writes(fault)
     assert service.place(delay=5).word == "temporarily_unavailable"
 
 
-def test_a_webhook_that_dies_with_the_message_sent_is_asked_again_and_places_one_order(service: Service) -> None:
-    service.wire.fault_at(SEND, dies_after_commit)
-    with pytest.raises(Died):
+def test_one_order_is_placed_though_the_webhook_stops_after_the_message(service: Service) -> None:
+    service.network.inject(SEND, stop_after)
+    with pytest.raises(Stopped):
         service.place("order-1", delay=5)
     assert service.place("order-1", delay=5).word == "scheduled"
     service.output.take()
@@ -357,13 +358,11 @@ def test_a_webhook_that_dies_with_the_message_sent_is_asked_again_and_places_one
 # The function behind the queue meets a fault
 
 
-@pytest.mark.parametrize(
-    "fault", [answering(400, "ThrottlingException"), answering(500, "InternalServerError"), lost_before_commit]
-)
+@pytest.mark.parametrize("fault", [throttle, internal_error, lose_request])
 @pytest.mark.parametrize("operation", ["GetItem", PUT])
 def test_what_the_table_does_not_take_is_delivered_again(service: Service, operation: str, fault: Fault) -> None:
     answer = service.place(delay=5)
-    service.wire.fault_at(operation, *[fault] * 6)
+    service.network.inject(operation, *[fault] * 6)
     service.output.take()
     service.pass_time(6)
     assert service.open_orders() == []
@@ -371,28 +370,28 @@ def test_what_the_table_does_not_take_is_delivered_again(service: Service, opera
     assert (line["status"], line["outcome"], metric["outcome"]) == (503, *["temporarily_unavailable"] * 2)
     assert len(service.queue.messages) == 1
     assert [record.outcome for record in service.alerts.newest(service.trader)] == ["scheduled"]
-    service.wire.fault_at(operation)
+    service.network.inject(operation)
     retry(service)
     assert service.open_orders() == [answer.request_id]
     assert service.queue.messages == []
 
 
 @pytest.mark.parametrize("fields", [{}, {"strategy_id": "strategy-1"}, {"take_profit": 5020}, {"account": "A,B"}])
-@pytest.mark.parametrize("death", [dies, dies_after_commit], ids=["before the write", "after the write"])
-def test_a_function_that_dies_is_called_again_and_there_is_one_order(
+@pytest.mark.parametrize("death", [stop_before, stop_after], ids=["before the write", "after the write"])
+def test_a_function_that_stops_is_called_again_and_there_is_one_order(
     service: Service, death: Fault, fields: dict[str, object]
 ) -> None:
     service.send("PLACE", **{**ENTRY, "delay": 5, **fields})
     if "account" in fields:
         # Each account is served in a thread of its own: let one of them meet a lost answer for good.
-        service.wire.fault_at(PUT, through, *[lost_after_commit] * 6)
+        service.network.inject(PUT, no_fault, *[lose_response] * 6)
     else:
-        service.wire.fault_at(PUT, death)
-        service.wire.fault_at("TransactWriteItems", death)
-    with suppress(Died):
+        service.network.inject(PUT, death)
+        service.network.inject("TransactWriteItems", death)
+    with suppress(Stopped):
         service.pass_time(6)
     found = service.open_orders()
-    service.wire.fault_at(PUT)
+    service.network.inject(PUT)
     retry(service)
     placed = len(service.open_orders())
     assert placed == (2 if "account" in fields or "take_profit" in fields else 1)
@@ -418,14 +417,14 @@ def test_only_what_failed_of_several_messages_is_delivered_again(service: Servic
         service.place(order_id, delay=1)
     bodies = [message.body for message in service.queue.messages]
     event = {"Records": [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]}
-    service.wire.fault_at(PUT, through, *[answering(500, "InternalServerError")] * 3)
+    service.network.inject(PUT, no_fault, *[internal_error] * 3)
     assert deferred.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     assert service.open_orders() == ["order-1", "order-3"]
 
 
 def test_what_fails_five_times_lies_in_the_dead_letter_queue(service: Service) -> None:
     service.place("order-1", delay=5)
-    service.wire.fault_at(PUT, *[answering(500, "InternalServerError")] * 3 * ATTEMPTS)
+    service.network.inject(PUT, *[internal_error] * 3 * ATTEMPTS)
     service.pass_time(6)
     retry(service, ATTEMPTS - 1)
     assert (len(service.queue.messages), len(service.queue.dead_letters)) == (1, 0)
@@ -436,14 +435,14 @@ def test_what_fails_five_times_lies_in_the_dead_letter_queue(service: Service) -
 
 def test_there_is_time_for_every_attempt_before_the_message_is_given_up(service: Service) -> None:
     service.place("order-1", delay=5)
-    service.wire.fault_at(PUT, *[answering(500, "InternalServerError")] * 3 * (ATTEMPTS - 1))
+    service.network.inject(PUT, *[internal_error] * 3 * (ATTEMPTS - 1))
     service.pass_time(6)
     retry(service, ATTEMPTS - 1)
     assert service.state() == "Working"
 
 
 @pytest.mark.parametrize("body", ["", "nonsense", "[]", "{}", '{"alert": {}}', '{"alert": 1}', '{"cancel": {"a": 1}}'])
-def test_a_message_that_is_none_is_a_defect_and_given_up(service: Service, body: str) -> None:
+def test_a_message_that_cannot_be_read_is_a_defect_and_given_up(service: Service, body: str) -> None:
     event = {"Records": [{"messageId": "1", "body": body}]}
     assert deferred.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     line, metric = service.output.lines()
@@ -453,7 +452,7 @@ def test_a_message_that_is_none_is_a_defect_and_given_up(service: Service, body:
 
 def test_a_defect_is_counted_and_delivered_again(service: Service) -> None:
     answer = service.place("order-1", delay=5)
-    service.wire.fault_at(PUT, answering(400, "ValidationException", message="THE-MESSAGE"))
+    service.network.inject(PUT, refuse("ValidationException", message="THE-MESSAGE"))
     service.output.take()
     service.pass_time(6)
     written = service.output.lines()
@@ -463,22 +462,22 @@ def test_a_defect_is_counted_and_delivered_again(service: Service) -> None:
     assert service.state() == "Working"
 
 
-def test_nothing_is_begun_that_could_outlast_the_function(service: Service) -> None:
+def test_nothing_begins_that_could_outlast_the_function(service: Service) -> None:
     service.place("order-1", delay=5)
     service.monkeypatch.setattr(deferred, "BUDGET_SECONDS", 0.5)
-    service.wire.requests.clear()
+    service.network.requests.clear()
     service.pass_time(6)
-    assert service.wire.operations == []
+    assert service.network.operations == []
     assert len(service.queue.messages) == 1
 
 
-# Only who needs them makes clients
+# Clients are made when they are needed
 
 
 def test_an_alert_that_is_done_at_once_needs_no_queue(service: Service) -> None:
     made: list[str] = []
     service.monkeypatch.setattr("orderhook.aws.deferred.connect", made.append)
-    service.do_later_with(Deferred(service.queue.settings))
+    service.defer_with(Deferred(service.queue.settings))
     service.place("order-1")
     service.cancel("order-1")
     assert made == []

@@ -11,7 +11,7 @@ import deferred
 from cli.aws import demo
 from cli.aws.scheduler import sqs_event
 from cli.aws.table import create_table, read_template
-from orderhook.store.book import OrderBook
+from orderhook.services import Services
 from tests.builders import EVENTS, event_named
 from tests.service import RETENTION, Service, Table
 
@@ -80,8 +80,10 @@ def demo_service(service: Service, table: Table) -> Service:
     """The handler over a table of its own, which holds the demo."""
     name = f"demo-{uuid4().hex}"
     create_table(table.client, name)
-    demo.seed(OrderBook(table.client, name, RETENTION), datetime.now(UTC))
-    service.work_on(OrderBook(table.handlers_client, name, RETENTION))
+    demo.seed(
+        Services.over(Table(table.client, name), retention=RETENTION, alert_retention=RETENTION), datetime.now(UTC)
+    )
+    service.use_table(name)
     return service
 
 
@@ -105,7 +107,7 @@ def test_events_do_not_depend_on_one_another(demo_service: Service) -> None:
 def test_events_together_use_exactly_the_actions_that_the_template_allows(demo_service: Service) -> None:
     for name in reversed(FILES):  # the kill switch is turned on, and then off
         demo_service.handle(event_named(name))
-    used = {action for request in demo_service.wire.requests for action in request.actions}
+    used = {action for request in demo_service.network.requests for action in request.actions}
     # A metric and a line go by way of the function's output.
     assert used == {action for action in actions_allowed() if not action.startswith("logs:")}
 

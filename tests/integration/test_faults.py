@@ -3,65 +3,38 @@
 import json
 import math
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from threading import Event
 
 import pytest
 
-from orderhook.aws.clients import connect
 from orderhook.commands.place import Place
-from orderhook.store.book import OrderBook
 from tests.builders import ENTRY, refused
-from tests.faults import Answer as FaultAnswer
-from tests.faults import Exchange, FaultProxy
-from tests.service import RETENTION, Answer, Service
-from tests.wire import (
+from tests.client_faults import in_writes
+from tests.fault_proxy import Answer as FaultAnswer
+from tests.fault_proxy import Exchange, FaultProxy
+from tests.faults import (
+    LEAVING_DONE,
+    PASSING,
+    PASSING_IN_TRANSACTIONS,
     Fault,
-    answering,
-    cut_short,
-    in_writes,
-    lost_after_commit,
-    lost_before_commit,
-    nobody_listens,
-    refusal_cut_short,
-    through,
-    unreachable,
+    cancel_transaction,
+    conflict,
+    conflict_in_transaction,
+    every_fault,
+    no_fault,
+    refuse,
+    throttle_account,
 )
+from tests.service import Answer, Service
 
 PATIENCE_SECONDS = 2.3
+NOWHERE = "http://127.0.0.1:9"
 
 UNAVAILABLE = refused(
     "temporarily_unavailable", "The order book did not answer in time. Send the same alert again; it is safe."
 )
-
-PASSING: dict[str, Fault] = {
-    "throughput exceeded": answering(400, "ProvisionedThroughputExceededException"),
-    "throttled": answering(400, "ThrottlingException"),
-    "account limit": answering(400, "RequestLimitExceeded"),
-    "conflict": answering(400, "TransactionConflictException"),
-    "internal error": answering(500, "InternalServerError"),
-    "unavailable": answering(503, "ServiceUnavailable"),
-    "connection refused": nobody_listens,
-    "no way there": unreachable,
-    "request lost": lost_before_commit,
-    "answer lost": lost_after_commit,
-    "answer cut short": cut_short,
-    "refusal cut short": refusal_cut_short,
-}
-every_fault = pytest.mark.parametrize("fault", PASSING.values(), ids=list(PASSING))
-
-CANCELLED_IN_PART: dict[str, Fault] = {
-    "conflict": answering(400, "TransactionCanceledException", "None", "TransactionConflict"),
-    "throttled": answering(400, "TransactionCanceledException", "ThrottlingError", "None"),
-    "throughput": answering(400, "TransactionCanceledException", "None", "ProvisionedThroughputExceeded"),
-    "conflict and condition": answering(
-        400, "TransactionCanceledException", "ConditionalCheckFailed", "TransactionConflict"
-    ),
-    "throttled and condition": answering(
-        400, "TransactionCanceledException", "ThrottlingError", "ConditionalCheckFailed"
-    ),
-}
 
 
 def assert_unavailable(service: Service, answer: Answer) -> None:
@@ -75,101 +48,122 @@ def test_a_cancel_that_the_table_does_not_take_is_to_be_sent_again(service: Serv
     service.have_order("PartFilled", filled=2)
     before = service.item()
     service.warm_up()
-    service.wire.always = fault
+    service.network.always = fault
     answer = service.cancel("order-1")
     assert_unavailable(service, answer)
-    if fault in (lost_after_commit, cut_short):
+    if fault in LEAVING_DONE:
         assert service.state() == "Cancelled"
     else:
         assert service.item() == before
-    service.wire.always = None
+    service.network.always = no_fault
     assert service.cancel("order-1").word in ("cancelled", "already_cancelled")
 
 
 @every_fault
 def test_a_key_or_a_strategy_that_cannot_be_read_is_no_refusal(service: Service, fault: Fault) -> None:
     service.have_strategy("Working", "STOP1")
-    service.wire.fault_at("GetItem", *[fault] * 6)
+    service.network.inject("GetItem", *[fault] * 6)
     assert_unavailable(service, service.cancel("stop1", strategy_id="strategy-1"))
-    service.wire.fault_at("GetItem", through, *[fault] * 6)
+    service.network.inject("GetItem", no_fault, *[fault] * 6)
     assert_unavailable(service, service.cancel("stop1", strategy_id="strategy-1"))
     assert service.state() == "Working"
 
 
-@pytest.mark.parametrize("fault", CANCELLED_IN_PART.values(), ids=list(CANCELLED_IN_PART))
+@pytest.mark.parametrize("fault", PASSING_IN_TRANSACTIONS, ids=str)
 def test_a_transaction_that_the_table_does_not_take_is_to_be_sent_again(service: Service, fault: Fault) -> None:
     service.warm_up()
-    service.wire.always = in_writes(fault)
+    service.network.always = in_writes(fault)
     for order_id in ("order-1", None):
         assert_unavailable(service, service.place(order_id, strategy_id="strategy-1"))
     assert service.belongings() == []
 
 
-@pytest.mark.parametrize("kind", sorted(PASSING.keys() - {"account limit"}))
-def test_a_fault_that_passes_at_once_is_not_noticed(service: Service, kind: str) -> None:
+@pytest.mark.parametrize("fault", [fault for fault in PASSING if fault != throttle_account], ids=str)
+def test_a_fault_that_passes_at_once_is_not_noticed(service: Service, fault: Fault) -> None:
     service.have_order("Working")
     service.warm_up()
-    service.wire.fault_at("UpdateItem", PASSING[kind])
+    service.network.inject("UpdateItem", fault)
     answer = service.cancel("order-1")
     assert (answer.word, answer.body["previous_state"]) == ("cancelled", "Working")
-    assert service.wire.operations == ["UpdateItem", "UpdateItem"]
+    assert service.network.operations == ["UpdateItem", "UpdateItem"]
 
 
-@pytest.mark.parametrize("fault", [PASSING["conflict"], CANCELLED_IN_PART["conflict"]], ids=["single", "transaction"])
-def test_a_conflict_is_tried_often_enough_to_pass(service: Service, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [conflict, conflict_in_transaction], ids=str)
+def test_a_conflict_is_retried_often_enough_to_pass(service: Service, fault: Fault) -> None:
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", *[fault] * 4)
+    service.network.inject("TransactWriteItems", *[fault] * 4)
     assert service.place("order-1", strategy_id="strategy-1").word == "placed"
+
+
+# In time
+
+
+@every_fault
+@pytest.mark.parametrize("warm", [True, False], ids=["key known", "key not known"])
+def test_an_answer_leaves_in_time_whatever_every_request_meets(service: Service, fault: Fault, *, warm: bool) -> None:
+    service.warm_up()
+    if not warm:
+        service.remember_keys(30)
+    started = service.clock.elapsed
+    service.network.always = service.network.records_meet = fault
+    assert_unavailable(service, service.cancel("order-1"))
+    assert service.clock.elapsed - started < PATIENCE_SECONDS
 
 
 # Real sockets
 
 
 @pytest.fixture
-def deaf_port() -> Iterator[int]:
-    """A port that takes requests and never answers."""
+def deaf() -> Iterator[str]:
+    """An address that takes requests and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
+        yield address(server)
 
 
 @pytest.fixture
-def full_port() -> Iterator[int]:
-    """A port that lets no further connection in: what an unreachable address looks like."""
+def full() -> Iterator[str]:
+    """An address that lets no further connection in, like one that cannot be reached."""
     with ExitStack() as stack:
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
-        yield server.getsockname()[1]
+        yield address(server)
 
 
 @pytest.fixture
-def closed_port() -> int:
-    """A port where nobody listens."""
+def closed() -> str:
+    """An address where nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+        return address(server)
 
 
-@pytest.mark.parametrize("port", ["deaf_port", "full_port", "closed_port"])
-@pytest.mark.parametrize("warm", [True, False], ids=["key known", "key not known"])
-def test_an_answer_leaves_in_time_when_the_table_gives_none(
-    service: Service, port: str, request: pytest.FixtureRequest, *, warm: bool
+def address(server: socket.socket) -> str:
+    return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("port", ["deaf", "full", "closed"])
+def test_a_table_that_gives_no_answer_is_answered_503(
+    service: Service, port: str, request: pytest.FixtureRequest
 ) -> None:
-    client = connect(endpoint_url=f"http://127.0.0.1:{request.getfixturevalue(port)}")
-    gone = OrderBook(client, service.table.name, RETENTION)
     service.warm_up()
-    service.keep_time()
-    if warm:
-        service.write_to(gone)
-    else:
-        service.work_on(gone)
-    started = time.monotonic()
-    answer = service.cancel("order-1")
-    assert time.monotonic() - started < PATIENCE_SECONDS
-    assert_unavailable(service, answer)
-    client.close()
+    service.write_to(request.getfixturevalue(port))
+    assert_unavailable(service, service.cancel("order-1"))
+
+
+def test_an_order_without_id_that_never_reached_the_table_is_to_be_sent_again(service: Service, closed: str) -> None:
+    service.warm_up()
+    service.write_to(closed)
+    assert_unavailable(service, service.place())
+
+
+def test_an_order_without_id_that_a_deaf_table_may_have_taken_must_not_be_sent_again(
+    service: Service, deaf: str
+) -> None:
+    service.warm_up()
+    service.write_to(deaf)
+    assert service.place().word == "outcome_unknown"
 
 
 @pytest.mark.parametrize(
@@ -181,88 +175,78 @@ def test_an_answer_leaves_in_time_when_the_table_gives_none(
     ],
     ids=["cancel", "place", "place without id"],
 )
-def test_an_answer_leaves_in_time_when_the_table_answers_byte_by_byte(
+def test_an_alarm_ends_the_wait_for_a_table_that_answers_byte_by_byte(
     service: Service, command: str, fields: dict[str, object], word: str
 ) -> None:
     service.warm_up()
-    service.keep_time()
-    with FaultProxy(upstream="http://127.0.0.1:9") as proxy:
-        proxy.inject(lambda exchange: exchange.reply(FaultAnswer(200, {}, 20 * b" "), pause=0.3), times=math.inf)
-        client = connect(endpoint_url=proxy.endpoint)
-        service.write_to(OrderBook(client, service.table.name, RETENTION))
-        started = time.monotonic()
+    service.set_budget(1)
+    service.clock.ring_alarms()
+
+    def drip(exchange: Exchange) -> None:
+        service.clock.advance(1)  # nor is there time left for a record
+        exchange.reply(FaultAnswer(200, {}, 1000 * b" "), pause=0.3)
+
+    with FaultProxy(upstream=NOWHERE) as proxy:
+        proxy.inject(drip)
+        service.write_to(proxy.endpoint)
         answer = service.send(command, **fields)
-        assert time.monotonic() - started < PATIENCE_SECONDS
-        # Nor is there time left for a record.
         [not_recorded, _, line, metric] = service.output.lines()
-    client.close()
     assert not_recorded["message"] == "alert not recorded"
     assert answer.word == line["outcome"] == metric["outcome"] == word
 
 
-def test_what_came_too_late_for_one_alert_is_not_taken_for_the_answer_to_the_next(service: Service) -> None:
-    answers, connections = {}, []
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_alerts(service: Service) -> None:
+    bodies, connections = {}, []
+    too_late, sent = Event(), Event()
     for order_id in ("order-1", "order-2"):
         service.have_order("Working", order_id)
-        answers[order_id] = FaultAnswer(200, {}, json.dumps({"Attributes": service.item(order_id)}).encode())
+        bodies[order_id] = json.dumps({"Attributes": service.item(order_id)}).encode()
 
     def answer(exchange: Exchange) -> None:
         connections.append(exchange.client)
         order_id = exchange.request.payload["Key"]["sk"]["S"].removeprefix("ORDER#")
-        # The first answer is nearly there when its time is over, and its rest arrives soon after.
-        exchange.reply(answers[order_id], pause=2.25 / len(answers[order_id].body) if order_id == "order-1" else 0)
+        if order_id == "order-2":
+            exchange.reply(FaultAnswer(200, {}, bodies[order_id]))
+            return
+        try:
+            exchange.reply(FaultAnswer(200, {}, 1000 * b" " + bodies[order_id]), pause=0.1, until=too_late)
+        finally:
+            sent.set()
 
     service.warm_up()
-    service.keep_time()
-    with FaultProxy(upstream="http://127.0.0.1:9") as proxy:
+    service.set_budget(1)
+    service.clock.ring_alarms()
+    with FaultProxy(upstream=NOWHERE) as proxy:
         proxy.inject(answer, times=math.inf)
-        client = connect(endpoint_url=proxy.endpoint)
-        service.write_to(OrderBook(client, service.table.name, RETENTION))
-        late, *following = [service.cancel(order_id) for order_id in ("order-1", "order-2", "order-2")]
-    client.close()
+        service.write_to(proxy.endpoint)
+        late = service.cancel("order-1")
+        too_late.set()
+        sent.wait(60)
+        following = [service.cancel("order-2") for _ in range(2)]
     assert late.word == "temporarily_unavailable"
     assert [(it.word, it.body["order_id"]) for it in following] == [("cancelled", "order-2")] * 2
-    first, second, third = connections
-    assert first != second == third
-
-
-def test_an_order_without_id_that_never_reached_the_table_is_to_be_sent_again(
-    service: Service, closed_port: int
-) -> None:
-    service.warm_up()
-    client = connect(endpoint_url=f"http://127.0.0.1:{closed_port}")
-    service.write_to(OrderBook(client, service.table.name, RETENTION))
-    assert_unavailable(service, service.place())
-    client.close()
-
-
-def test_an_order_without_id_that_a_deaf_table_may_have_taken_must_not_be_sent_again(
-    service: Service, deaf_port: int
-) -> None:
-    service.warm_up()
-    client = connect(endpoint_url=f"http://127.0.0.1:{deaf_port}")
-    service.write_to(OrderBook(client, service.table.name, RETENTION))
-    assert service.place().word == "outcome_unknown"
-    client.close()
+    *of_the_first, second, third = connections
+    assert second == third
+    assert second not in of_the_first
 
 
 # Defects
 
 
-DEFECTS: dict[str, Fault] = {
-    "validation": answering(400, "ValidationException", message="THE-MESSAGE"),
-    "no permission": answering(400, "AccessDeniedException", message="THE-MESSAGE"),
-    "no table": answering(400, "ResourceNotFoundException", message="THE-MESSAGE"),
-    "nonsense": answering(200, "nothing", message="THE-MESSAGE"),
-}
+DEFECTS = (
+    refuse("ValidationException", message="THE-MESSAGE"),
+    refuse("AccessDeniedException", message="THE-MESSAGE"),
+    refuse("ResourceNotFoundException", message="THE-MESSAGE"),
+    refuse("Nonsense", 200, "THE-MESSAGE"),
+)
 
 
-@pytest.mark.parametrize("defect", DEFECTS.values(), ids=list(DEFECTS))
-def test_a_defect_is_counted_and_answered_503_and_its_message_is_in_no_output(service: Service, defect: Fault) -> None:
+@pytest.mark.parametrize("defect", DEFECTS, ids=str)
+def test_a_defect_is_counted_and_answered_503_and_its_message_appears_nowhere(service: Service, defect: Fault) -> None:
     service.have_order("Working")
     before = service.item()
     service.warm_up()
-    service.wire.always = defect
+    service.network.always = defect
     answer = service.cancel("order-1")
     assert (answer.status, answer.body) == (
         503,
@@ -280,12 +264,12 @@ def test_a_defect_is_counted_and_answered_503_and_its_message_is_in_no_output(se
     assert service.item() == before
 
 
-def test_a_transaction_that_also_fails_for_a_reason_of_ours_is_a_defect_and_no_answer_of_the_book(
+def test_a_transaction_that_also_fails_for_a_reason_of_ours_is_a_defect(
     service: Service,
 ) -> None:
     service.warm_up()
-    mixed = answering(400, "TransactionCanceledException", "ConditionalCheckFailed", "ValidationError")
-    service.wire.fault_at("TransactWriteItems", mixed)
+    mixed = cancel_transaction("ConditionalCheckFailed", "ValidationError")
+    service.network.inject("TransactWriteItems", mixed)
     answer = service.place("order-1", take_profit="5010")
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert service.belongings() == []

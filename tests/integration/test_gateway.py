@@ -44,12 +44,12 @@ def test_an_odd_request_is_refused(service: Service, changes: Event, word: str) 
     request = event("nonsense") | changes
     answer = service.handle({name: value for name, value in request.items() if value is not ...})
     assert answer.word == word
-    assert service.wire.requests == []
+    assert service.network.requests == []
 
 
 @pytest.mark.parametrize("encoded", [True, False])
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "image/png", None])
-def test_neither_the_content_type_nor_the_encoding_decides_how_a_body_is_read(
+def test_neither_content_type_nor_encoding_decides_how_a_body_is_read(
     service: Service, content_type: str | None, *, encoded: bool
 ) -> None:
     for body in (good(service), json.dumps({"key": service.key, "command": "CANCEL", "order_id": "order-1"})):
@@ -89,10 +89,10 @@ requests = st.fixed_dictionaries(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(request=requests | anything)
-def test_whatever_comes_is_answered_and_is_nobodys_fault_but_the_senders(service: Service, request: Event) -> None:
+def test_whatever_comes_is_answered_as_a_mistake_of_the_sender(service: Service, request: Event) -> None:
     answer = service.handle(request)
     assert 400 <= answer.status < 500
-    assert service.wire.requests == []
+    assert service.network.requests == []
 
 
 # How long the sender has been waiting
@@ -111,11 +111,10 @@ def seconds_ago(seconds: float) -> int:
 def test_an_alert_that_has_waited_too_long_already_is_not_begun(service: Service) -> None:
     service.have_order("Working")
     service.warm_up()
-    service.keep_time()
     answer = service.handle(received(service, seconds_ago(1.6)))
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
-    assert service.wire.requests == []
-    assert service.handle(received(service, seconds_ago(0.5))).word == "cancelled"
+    assert service.network.requests == []
+    assert service.handle(received(service, seconds_ago(0))).word == "cancelled"
 
 
 @pytest.mark.parametrize("seconds", [-5, 60, 86400 * 365], ids=["a clock ahead", "a minute", "a year"])
@@ -124,5 +123,5 @@ def test_a_request_from_a_file_or_another_clock_has_all_the_time(service: Servic
 
 
 @pytest.mark.parametrize("epoch", [10**400, -(10**400), "now", None, True, 0], ids=lambda epoch: str(epoch)[:6])
-def test_a_time_that_is_none_is_no_reason_to_fail(service: Service, epoch: object) -> None:
+def test_a_time_that_is_not_a_time_is_ignored(service: Service, epoch: object) -> None:
     assert service.handle(received(service, epoch)).word == "order_not_found"

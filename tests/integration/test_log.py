@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.builders import ENTRY, event
+from tests.client_faults import in_writes
+from tests.faults import Fault, cut_response, refuse
 from tests.service import Service
-from tests.wire import Fault, answering, in_writes, lost_after_commit
 
 ALWAYS = {"level", "location", "message", "timestamp", "service", "status", "milliseconds", "request_id", "outcome"}
 
@@ -109,20 +110,20 @@ def test_an_alert_leaves_one_line_and_one_metric(
     ("fault", "command", "fields", "outcome", "reason"),
     [
         (
-            answering(400, "ThrottlingException", message="THE-MESSAGE"),
+            refuse("ThrottlingException", message="THE-MESSAGE"),
             "CANCEL",
             {"order_id": "order-1"},
             "temporarily_unavailable",
             "ThrottlingException",
         ),
         (
-            answering(500, "InternalServerError", message="THE-MESSAGE"),
+            refuse("InternalServerError", 500, "THE-MESSAGE"),
             "CANCEL",
             {"order_id": "order-1", "account": "Sim101,Sim102"},
             "temporarily_unavailable",
             "InternalServerError",
         ),
-        (lost_after_commit, "PLACE", ENTRY, "outcome_unknown", "ReadTimeoutError"),
+        (cut_response, "PLACE", ENTRY, "outcome_unknown", "ChecksumError"),
     ],
     ids=["one account", "several accounts", "fate unknown"],
 )
@@ -130,7 +131,7 @@ def test_the_line_says_what_kept_the_table_from_answering(
     service: Service, fault: Fault, command: str, fields: dict[str, object], outcome: str, reason: str
 ) -> None:
     service.warm_up()
-    service.wire.always = in_writes(fault)
+    service.network.always = in_writes(fault)
     service.send(command, **fields)
     written = service.output.take()
     line, _ = map(json.loads, written.splitlines())

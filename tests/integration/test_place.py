@@ -1,7 +1,6 @@
 """PLACE: what is written, all or nothing, and what a second alert with the same ids meets."""
 
 from collections.abc import Mapping
-from contextvars import Context
 from decimal import Decimal
 from typing import Any
 
@@ -10,32 +9,30 @@ import pytest
 from orderhook import commands
 from orderhook.commands.place import Place
 from orderhook.errors import DuplicateOrderIdError
-from orderhook.orders import OrderState, Strategy, StrategyState
-from orderhook.store import items
-from tests.builders import ENTRY, order, provenance, refused, template
+from orderhook.orders import Strategy, StrategyState
+from orderhook.store.table import deserialize
+from tests.builders import ENTRY, order, provenance, refused
+from tests.client_faults import in_writes
+from tests.faults import (
+    Fault,
+    internal_error,
+    lose_request,
+    lose_response,
+    no_fault,
+    run_before,
+    throttle,
+    throttle_throughput,
+)
 from tests.service import Item, Service
-from tests.wire import Fault, answering, in_writes, lost_after_commit, lost_before_commit, through
-
-
-def plain(service: Service, order_id: str = "order-1") -> Item:
-    item = service.item(order_id)
-    assert item is not None
-    return items.plain(item)
+from tests.states import FINISHED
 
 
 def legs_of(service: Service, legs: Mapping[str, str]) -> dict[str, Item]:
-    return {name: plain(service, order_id) for name, order_id in legs.items()}
+    return {name: service.plain(order_id) for name, order_id in legs.items()}
 
 
 def parts(item: Item, *names: str) -> tuple[Any, ...]:
     return tuple(item.get(name) for name in names)
-
-
-def names_of(service: Service, strategy_id: str = "strategy-1") -> dict[str, str]:
-    strategy = service.strategy(strategy_id)
-    assert strategy is not None
-    names: dict[str, str] = items.plain(strategy)["names"]
-    return names
 
 
 # Plain orders
@@ -47,7 +44,7 @@ def test_a_plain_order_is_written_once_and_works(service: Service) -> None:
         200,
         {"success": True, "status": "placed", "order_id": "order-1", "state": "Working"},
     )
-    item = plain(service)
+    item = service.plain()
     at, key_id, content = item.pop("since"), service.key.split("_")[1], item.pop("content")
     assert item == {
         "pk": f"TRADER#{service.trader}",
@@ -85,16 +82,16 @@ def test_a_plain_order_is_written_once_and_works(service: Service) -> None:
 
 def test_an_order_that_needs_neither_notes_nor_an_oco_id_has_neither(service: Service) -> None:
     service.place("order-1")
-    assert {"notes", "oco_id"}.isdisjoint(plain(service))
+    assert {"notes", "oco_id"}.isdisjoint(service.plain())
 
 
-def test_an_order_without_id_is_placed_under_one_that_is_answered(service: Service) -> None:
+def test_an_order_without_id_is_placed_under_the_id_in_the_answer(service: Service) -> None:
     answer = service.place()
     assert (answer.word, answer.body["order_id"]) == ("placed", answer.request_id)
     assert service.cancel(answer.body["order_id"]).word == "cancelled"
 
 
-def test_orders_without_ids_are_as_many_as_their_alerts(service: Service) -> None:
+def test_each_alert_without_an_id_places_an_order(service: Service) -> None:
     assert service.place().body["order_id"] != service.place().body["order_id"]
     assert len(service.belongings()) == 2
 
@@ -113,7 +110,7 @@ def test_prices_are_kept_exactly(
     service: Service, fields: dict[str, str | None], limit_price: Decimal | None, stop_price: Decimal | None
 ) -> None:
     assert service.place("order-1", **fields).word == "placed"
-    assert parts(plain(service), "limit_price", "stop_price") == (limit_price, stop_price)
+    assert parts(service.plain(), "limit_price", "stop_price") == (limit_price, stop_price)
 
 
 # Strategies
@@ -134,7 +131,7 @@ def test_a_first_order_with_a_strategy_id_starts_the_strategy(service: Service) 
     )
     strategy = service.strategy()
     assert strategy is not None
-    assert items.plain(strategy) == {
+    assert deserialize(strategy) == {
         "pk": f"TRADER#{service.trader}",
         "sk": "STRATEGY#strategy-1",
         "strategy_id": "strategy-1",
@@ -154,7 +151,7 @@ def test_further_orders_join_the_strategy_under_further_names(service: Service, 
         answer = service.place(f"order-{number}", strategy_id="strategy-1", **leg)
         assert (answer.word, answer.body["order_name"]) == ("placed", f"ENTRY{number}")
         assert list(answer.body["legs"]) == [f"{kind}{number}"]
-    assert {name: order_id for name, order_id in names_of(service).items() if name.startswith("ENTRY")} == {
+    assert {name: order_id for name, order_id in service.names().items() if name.startswith("ENTRY")} == {
         "ENTRY1": "order-1",
         "ENTRY2": "order-2",
         "ENTRY3": "order-3",
@@ -165,17 +162,17 @@ def test_further_orders_join_the_strategy_under_further_names(service: Service, 
 
 def test_a_join_adds_its_names_to_the_strategy_and_signs_it(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
-    before = items.plain(service.strategy() or {})
+    before = deserialize(service.strategy() or {})
     answer = service.place("order-2", strategy_id="strategy-1", take_profit=5100)
     names = before["names"] | {"ENTRY2": "order-2", **answer.body["legs"]}
-    assert items.plain(service.strategy() or {}) == before | {
+    assert deserialize(service.strategy() or {}) == before | {
         "names": names,
         "version": 2,
         "request_id": answer.request_id,
     }
 
 
-def test_a_name_stays_bound_to_its_order_when_that_is_finished(service: Service) -> None:
+def test_a_finished_order_keeps_its_name(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.cancel("ENTRY1", strategy_id="strategy-1")
     assert service.place("order-2", strategy_id="strategy-1").body["order_name"] == "ENTRY2"
@@ -209,7 +206,7 @@ def test_an_order_cannot_join_a_strategy_that_is_closed(service: Service) -> Non
     placed = provenance(service.trader, "place-order-1")
     closed = Strategy(strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", state=StrategyState.CLOSED)
     entry = order(placed, "order-1", strategy_id="strategy-1", order_name="ENTRY1")
-    assert service.book.place_in_strategy(placed, closed, [entry], join=False).done
+    assert service.orders.place_in_strategy(placed, closed, [entry], join=False).applied
     answer = service.place("order-2", strategy_id="strategy-1")
     assert (answer.status, answer.body) == (
         409,
@@ -227,7 +224,7 @@ def test_take_profit_and_stop_loss_wait_as_an_oco_pair_on_the_other_side(service
         "TARGET1": f"{answer.request_id}.TARGET1",
         "STOP1": f"{answer.request_id}.STOP1",
     }
-    assert names_of(service) == {"ENTRY1": "order-1", **answer.body["legs"]}
+    assert service.names() == {"ENTRY1": "order-1", **answer.body["legs"]}
     legs = legs_of(service, answer.body["legs"])
     for leg in legs.values():
         assert parts(leg, "state", "action", "qty", "tif", "account", "instrument", "strategy_id") == (
@@ -240,7 +237,7 @@ def test_take_profit_and_stop_loss_wait_as_an_oco_pair_on_the_other_side(service
         ("STOP1", "STOPMARKET", None, Decimal(4980))
     )
     assert {leg["oco_id"] for leg in legs.values()} == {f"{answer.request_id}.OCO1"}
-    assert "oco_id" not in plain(service)
+    assert "oco_id" not in service.plain()
     assert len(service.open_orders()) == 3
 
 
@@ -292,7 +289,7 @@ def test_a_leg_is_cancelled_by_its_name_and_alone(service: Service) -> None:
     ("leg", "name"),
     [({"take_profit": 5020}, "TARGET1"), ({"stop_loss": 4980}, "STOP1"), ({"stop_loss_limit": 4980}, "STOP1")],
 )
-def test_a_leg_without_strategy_id_gets_a_strategy_named_like_the_order(
+def test_a_leg_without_strategy_id_gets_a_strategy_named_after_the_order(
     service: Service, leg: dict[str, int], name: str
 ) -> None:
     answer = service.place("order-1", **leg)
@@ -300,13 +297,13 @@ def test_a_leg_without_strategy_id_gets_a_strategy_named_like_the_order(
     assert service.cancel(name.lower(), strategy_id="order-1").word == "cancelled"
 
 
-def test_legs_without_any_id_get_a_strategy_named_like_the_generated_order(service: Service) -> None:
+def test_legs_without_any_id_get_a_strategy_named_after_the_order(service: Service) -> None:
     answer = service.place(take_profit=5020)
     assert answer.body["strategy_id"] == answer.body["order_id"] == answer.request_id
     assert service.cancel("entry1", strategy_id=answer.body["strategy_id"]).word == "cancelled"
 
 
-def test_legs_without_strategy_id_do_not_join_a_strategy_that_happens_to_have_the_orders_id(service: Service) -> None:
+def test_legs_without_a_strategy_id_do_not_join_a_strategy_with_the_orders_id(service: Service) -> None:
     service.place("order-1", strategy_id="order-2")
     before = service.belongings()
     answer = service.place("order-2", take_profit=5020)
@@ -325,7 +322,7 @@ def test_legs_without_strategy_id_do_not_join_a_strategy_that_happens_to_have_th
 
 
 def test_a_template_adds_numbered_legs_for_each_of_its_brackets(service: Service) -> None:
-    service.book.put_template(service.trader, template("scale out", (2, 10, 5), (1, 20, None), (1, None, 5)))
+    service.put_template("scale out", (2, 10, 5), (1, 20, None), (1, None, 5))
     answer = service.place("order-1", strategy_id="strategy-1", strategy="scale out")
     legs = legs_of(service, answer.body["legs"])
     shape = {name: parts(leg, "order_type", "qty", "offset", "tif", "action", "state") for name, leg in legs.items()}
@@ -341,16 +338,16 @@ def test_a_template_adds_numbered_legs_for_each_of_its_brackets(service: Service
     strategy = service.strategy()
     assert strategy is not None
     assert strategy["template"] == {"S": "scale out"}
-    assert names_of(service) == {"ENTRY1": "order-1", **answer.body["legs"]}
+    assert service.names() == {"ENTRY1": "order-1", **answer.body["legs"]}
 
 
-def test_a_template_may_be_called_by_the_other_name_of_its_field(service: Service) -> None:
-    service.book.put_template(service.trader, template("one", (1, 10, 5)))
+def test_a_template_can_be_given_as_atm_strategy(service: Service) -> None:
+    service.put_template("one", (1, 10, 5))
     assert list(service.place("order-1", atm_strategy="one").body["legs"]) == ["TARGET1", "STOP1"]
 
 
 def test_a_second_entry_with_the_template_gets_the_next_numbers(service: Service) -> None:
-    service.book.put_template(service.trader, template("one", (1, 10, 5), (1, 20, None)))
+    service.put_template("one", (1, 10, 5), (1, 20, None))
     service.place("order-1", strategy_id="strategy-1", strategy="one")
     answer = service.place("order-2", strategy_id="strategy-1", strategy="one")
     assert answer.body["order_name"] == "ENTRY2"
@@ -358,7 +355,7 @@ def test_a_second_entry_with_the_template_gets_the_next_numbers(service: Service
 
 
 def test_an_unknown_template_and_another_traders_are_refused_and_nothing_is_written(service: Service) -> None:
-    service.book.put_template("somebody-else", template("theirs", (1, 10, 5)))
+    service.put_template("theirs", (1, 10, 5), trader="somebody-else")
     for name in ("theirs", "nobodys"):
         answer = service.place("order-1", strategy=name)
         assert (answer.status, answer.body) == (
@@ -372,14 +369,14 @@ def test_an_unknown_template_and_another_traders_are_refused_and_nothing_is_writ
     assert service.belongings() == []
 
 
-def test_an_id_that_another_order_has_is_told_before_a_template_that_is_gone(service: Service) -> None:
+def test_a_taken_id_is_refused_before_a_template_that_is_missing(service: Service) -> None:
     service.place("order-1")
     answer = service.place("order-1", strategy="none")
     assert (answer.status, answer.word, answer.body["field"]) == (409, "duplicate_order_id", "order_id")
 
 
 def test_a_template_for_more_than_the_order_is_refused(service: Service) -> None:
-    service.book.put_template(service.trader, template("large", (3, 10, 5), (3, 20, 5)))
+    service.put_template("large", (3, 10, 5), (3, 20, 5))
     answer = service.place("order-1", strategy="large")
     assert (answer.status, answer.body) == (
         400,
@@ -448,10 +445,10 @@ def test_the_same_id_with_other_content_is_refused_and_the_first_stays(
 
 
 @every_shape
-@pytest.mark.parametrize("state", ["Cancelled", "Filled", "Rejected", "Unknown", "Expired"])
+@pytest.mark.parametrize("state", FINISHED)
 def test_the_id_of_a_finished_order_stays_taken(service: Service, state: str, shape: dict[str, object]) -> None:
     service.place("order-1", **shape)
-    assert service.book.report(provenance(service.trader, "end"), "order-1", OrderState(state)).done
+    service.report(state)
     before = service.belongings()
     again, other = service.place("order-1", **shape), service.place("order-1", **{**shape, "qty": 6})
     assert (again.word, again.body["state"]) == ("already_placed", state)
@@ -472,10 +469,10 @@ def test_a_duplicate_that_would_join_its_own_strategy_is_recognised(service: Ser
 def test_a_duplicate_is_recognised_whatever_became_of_its_template(
     service: Service, brackets: list[tuple[int, int, int]]
 ) -> None:
-    service.book.put_template(service.trader, template("one", (1, 10, 5)))
+    service.put_template("one", (1, 10, 5))
     first = service.place("order-1", strategy="one")
     if brackets:
-        service.book.put_template(service.trader, template("one", *brackets), replacing=True)
+        service.put_template("one", *brackets, replacing=True)
     else:
         service.remove_template("one")
     again = service.place("order-1", strategy="one")
@@ -486,10 +483,10 @@ def test_another_traders_order_id_is_free(service: Service) -> None:
     service.place("order-1")
     other = service.issue_key(trader=f"{service.trader}-neighbour")
     assert service.place("order-1", key=other, qty=1).word == "placed"
-    assert plain(service)["qty"] == 5
+    assert service.plain()["qty"] == 5
 
 
-def test_an_id_that_is_a_legs_is_taken(service: Service) -> None:
+def test_the_id_of_a_leg_is_taken(service: Service) -> None:
     legs = service.place("order-1", strategy_id="strategy-1", take_profit=5020).body["legs"]
     assert service.place(legs["TARGET1"]).word == "duplicate_order_id"
 
@@ -506,7 +503,7 @@ def test_an_id_that_looks_like_a_name_is_refused(service: Service, name: str) ->
 
 def command(order_id: str, **changes: object) -> commands.Command:
     fields = {**ENTRY, "order_id": order_id, "strategy_id": "strategy-1", **changes}
-    place, _ = commands.read(Place, {name: str(value) for name, value in fields.items()})
+    place, _ = commands.parse_command(Place, {name: str(value) for name, value in fields.items()})
     return place
 
 
@@ -515,43 +512,38 @@ def test_a_start_whose_leg_id_is_taken_leaves_nothing(service: Service) -> None:
     before = service.belongings()
     place = command("order-1", take_profit=5020, stop_loss=4980)
     with pytest.raises(DuplicateOrderIdError) as refusal:
-        place.run(service.book, provenance(service.trader, "request-1"))
+        service.run(place, "request-1")
     assert refusal.value.detail == "One of the new order ids is taken; choose another order_id."
     assert refusal.value.field == "order_id"
     assert service.belongings() == before
 
 
 def overtaking(service: Service, order_id: str) -> Fault:
-    """Return what has another alert place this order in strategy-1 just before a request goes through."""
-
-    def overtake(_: object, __: object) -> None:
-        # In a context of its own: to the alert on its way this is another function's write.
-        Context().run(command(order_id).run, service.book, provenance(service.trader, f"request-{order_id}"))
-
-    return overtake
+    """Have another alert place this order in strategy-1 just before a request arrives."""
+    return run_before(lambda: service.run(command(order_id), f"request-{order_id}"))
 
 
 def test_two_alerts_that_start_one_strategy_become_its_first_and_second_entry(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", overtaking(service, "faster"))
+    service.network.inject("TransactWriteItems", overtaking(service, "faster"))
     answer = service.place("order-1", strategy_id="strategy-1", take_profit=5020)
     assert (answer.word, answer.body["order_name"]) == ("placed", "ENTRY2")
-    assert names_of(service) == {"ENTRY1": "faster", "ENTRY2": "order-1", **answer.body["legs"]}
+    assert service.names() == {"ENTRY1": "faster", "ENTRY2": "order-1", **answer.body["legs"]}
 
 
 def test_a_join_that_another_overtakes_takes_the_next_name(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", through, overtaking(service, "faster"))
+    service.network.inject("TransactWriteItems", no_fault, overtaking(service, "faster"))
     answer = service.place("order-2", strategy_id="strategy-1")
     assert (answer.word, answer.body["order_name"]) == ("placed", "ENTRY3")
-    assert names_of(service) == {"ENTRY1": "order-1", "ENTRY2": "faster", "ENTRY3": "order-2"}
+    assert service.names() == {"ENTRY1": "order-1", "ENTRY2": "faster", "ENTRY3": "order-2"}
 
 
 @pytest.mark.parametrize("order_id", ["order-1", None])
 def test_a_join_that_is_overtaken_again_and_again_gives_way(service: Service, order_id: str | None) -> None:
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", *(overtaking(service, f"faster-{number}") for number in range(4)))
+    service.network.inject("TransactWriteItems", *(overtaking(service, f"faster-{number}") for number in range(4)))
     answer = service.place(order_id, strategy_id="strategy-1")
     assert (answer.status, answer.body) == (
         503,
@@ -571,47 +563,47 @@ def test_a_start_whose_order_id_is_taken_leaves_no_strategy(service: Service) ->
 
 @pytest.mark.parametrize("order_id", ["order-1", None])
 @every_shape
-def test_a_write_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(
+def test_a_write_whose_answer_is_lost_is_recognised_when_it_is_sent_again(
     service: Service, shape: dict[str, object], order_id: str | None
 ) -> None:
     service.warm_up()
     operation = "TransactWriteItems" if shape else "PutItem"
-    service.wire.fault_at(operation, lost_after_commit)
+    service.network.inject(operation, lose_response)
     answer = service.place(order_id, **shape)
     assert (answer.status, answer.word) == (200, "placed")
-    assert service.wire.operations == ["GetItem", operation, operation]
+    assert service.network.operations == ["GetItem", operation, operation]
     assert service.state(answer.body["order_id"]) == "Working"
     assert len(service.open_orders()) == 1 + len(answer.body.get("legs", {}))
 
 
-def test_a_join_whose_answer_is_lost_is_recognised_when_the_sdk_sends_it_again(service: Service) -> None:
+def test_a_join_whose_answer_is_lost_is_recognised_when_it_is_sent_again(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
-    service.wire.fault_at("TransactWriteItems", answering(400, "ThrottlingException"), lost_after_commit)
+    service.network.inject("TransactWriteItems", throttle, lose_response)
     # The first attempt to start it is throttled, the next loses: the strategy runs already.
     answer = service.place("order-2", strategy_id="strategy-1", take_profit=5020)
     assert (answer.word, answer.body["order_name"]) == ("placed", "ENTRY2")
-    assert names_of(service) == {"ENTRY1": "order-1", "ENTRY2": "order-2", **answer.body["legs"]}
+    assert service.names() == {"ENTRY1": "order-1", "ENTRY2": "order-2", **answer.body["legs"]}
 
 
 @every_shape
 def test_an_order_with_an_id_whose_outcome_is_unknown_is_sent_again(service: Service, shape: dict[str, object]) -> None:
     service.warm_up()
-    service.wire.always = in_writes(lost_after_commit)
+    service.network.always = in_writes(lose_response)
     first = service.place("order-1", **shape)
     assert (first.status, first.word) == (503, "temporarily_unavailable")
-    service.wire.always = None
+    service.network.always = no_fault
     assert service.place("order-1", **shape).word == "already_placed"
     assert len([item for item in service.belongings() if item["sk"]["S"] == "ORDER#order-1"]) == 1
 
 
-@pytest.mark.parametrize("lost", [lost_before_commit, lost_after_commit, answering(500, "InternalServerError")])
+@pytest.mark.parametrize("lost", [lose_request, lose_response, internal_error])
 @every_shape
 def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
     service: Service, shape: dict[str, object], lost: Fault
 ) -> None:
     service.warm_up()
-    service.wire.always = in_writes(lost)
+    service.network.always = in_writes(lost)
     answer = service.place(None, **shape)
     assert (answer.status, answer.body) == (
         409,
@@ -626,8 +618,8 @@ def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
 @pytest.mark.parametrize(
     "refusal",
     [
-        answering(400, "ProvisionedThroughputExceededException"),
-        answering(400, "ThrottlingException"),
+        throttle_throughput,
+        throttle,
     ],
     ids=["throughput", "throttling"],
 )
@@ -636,6 +628,6 @@ def test_an_order_without_id_that_was_surely_not_placed_is_sent_again(
     service: Service, shape: dict[str, object], refusal: Fault
 ) -> None:
     service.warm_up()
-    service.wire.always = in_writes(refusal)
+    service.network.always = in_writes(refusal)
     assert service.place(None, **shape).status == 503
     assert service.belongings() == []

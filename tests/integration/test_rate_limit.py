@@ -1,6 +1,5 @@
-"""At most so many alerts of one id in any so many seconds, whatever becomes of the table's answers."""
+"""rate_limit: how many alerts of one id pass in a time, whatever becomes of the table's answers."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import uuid4
@@ -13,17 +12,19 @@ from hypothesis import strategies as st
 from orderhook.errors import RateLimitedError, TemporarilyUnavailableError
 from orderhook.orders import Provenance, timestamp
 from orderhook.store import items
-from orderhook.store.controls import MOST_ALERTS, Controls, Rate
+from orderhook.store.controls import MAX_ALERTS, Controls, Rate
+from orderhook.store.table import deserialize, serialize
 from tests.builders import refused
+from tests.client_faults import Deliver, in_writes, perform
+from tests.faults import Fault, lose_request, lose_response, no_fault, run_before, throttle
 from tests.service import Service
-from tests.wire import Deliver, Fault, answering, in_writes, lost_after_commit, lost_before_commit, through
 
 START = datetime(2026, 1, 15, 15, tzinfo=UTC)
 numbers = count()
 
 
 def signed(service: Service, seconds: float, request_id: str | None = None) -> Provenance:
-    """Sign a request so long after START."""
+    """Sign a request this long after START."""
     request_id = request_id or f"request-{next(numbers)}"
     return Provenance(service.trader, "key", request_id, START + timedelta(seconds=seconds))
 
@@ -39,12 +40,12 @@ def passes(controls: Controls, provenance: Provenance, rate: Rate, alert_id: str
 def counted(service: Service, alert_id: str = "es") -> int:
     """Return how many alerts of the id are counted, expired ones too."""
     item = service.get(items.rate_key(service.trader, alert_id))
-    return len(items.plain(item).get("alerts", ())) if item else 0
+    return len(deserialize(item).get("alerts", ())) if item else 0
 
 
 @pytest.fixture
-def wired(service: Service) -> Controls:
-    """Controls on the client that the wire watches."""
+def controls(service: Service) -> Controls:
+    """The controls on the handlers' client, whose requests meet the faults."""
     return Controls(service.table.handlers_client, service.table.name)
 
 
@@ -56,7 +57,7 @@ def test_one_alert_more_than_the_limit_allows_is_refused_and_places_nothing(serv
         assert service.place(order_id, rate_limit="2/300", id="es").word == "placed"
     before = service.belongings()
     answer = service.place("order-3", rate_limit="2/300", id="es")
-    [first, _] = sorted(items.plain(item)["since"] for item in before)
+    [first, _] = sorted(deserialize(item)["since"] for item in before)
     free = datetime.fromisoformat(first) + timedelta(seconds=300)
     milliseconds = timestamp(free.replace(microsecond=free.microsecond // 1000 * 1000))
     detail = f"2 alerts of id es came within 300 s, and rate_limit allows 2. The next may come at {milliseconds}."
@@ -82,13 +83,13 @@ def test_an_alert_that_is_refused_for_its_order_counts(service: Service) -> None
 
 def test_the_counted_alerts_leave_by_their_expiry_and_lie_beside_no_order(service: Service) -> None:
     answer = service.place(rate_limit="1/86400", id="es")
-    item = items.plain(service.get(items.rate_key(service.trader, "es")) or {})
+    item = deserialize(service.get(items.rate_key(service.trader, "es")) or {})
     assert item["pk"] != items.trader_partition(service.trader)
     assert item["request_id"] == answer.request_id
     assert int(item["expires"]) > (datetime.now(UTC) + timedelta(days=1)).timestamp()
 
 
-# Exactly so many in any so many seconds
+# How many, in which time
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -140,7 +141,7 @@ def test_a_longer_limit_that_comes_later_is_looked_back_to_from_then_on(service:
     assert not passes(service.controls, signed(service, 200), Rate(3, 3600))
 
 
-def test_where_more_came_than_a_limit_allows_the_next_waits_for_all_but_so_many_to_expire(service: Service) -> None:
+def test_where_more_came_than_a_limit_allows_the_next_waits_for_them_to_expire(service: Service) -> None:
     for seconds in (0, 10):
         assert passes(service.controls, signed(service, seconds), Rate(2, 60))
     with pytest.raises(RateLimitedError) as refusal:
@@ -162,16 +163,16 @@ def test_no_more_are_kept_than_the_largest_limit_asks_for(service: Service) -> N
     assert counted(service) == 1
 
 
-@pytest.mark.parametrize("kept", [MOST_ALERTS - 1, MOST_ALERTS])
+@pytest.mark.parametrize("kept", [MAX_ALERTS - 1, MAX_ALERTS])
 def test_a_thousand_alerts_are_kept_in_little_room_and_no_more(service: Service, kept: int) -> None:
     entries = frozenset(int((START + timedelta(seconds=n)).timestamp() * 1000) * 10**10 + n for n in range(kept))
     key = items.rate_key(service.trader, "es")
-    item = items.wire(key | {"alerts": entries, "seconds": 86_400, "version": 7})
+    item = serialize(key | {"alerts": entries, "seconds": 86_400, "version": 7})
     service.table.client.put_item(TableName=service.table.name, Item=item)
-    assert passes(service.controls, signed(service, 2000), Rate(MOST_ALERTS, 86_400)) == (kept < MOST_ALERTS)
+    assert passes(service.controls, signed(service, 2000), Rate(MAX_ALERTS, 86_400)) == (kept < MAX_ALERTS)
     assert passes(service.controls, signed(service, 2002), Rate(1, 1))
-    assert not passes(service.controls, signed(service, 2003), Rate(MOST_ALERTS, 86_400))
-    assert counted(service) == MOST_ALERTS
+    assert not passes(service.controls, signed(service, 2003), Rate(MAX_ALERTS, 86_400))
+    assert counted(service) == MAX_ALERTS
     # A number takes a byte for two digits, one for its exponent, and one in the set.
     assert max(len(str(entry)) for entry in entries) / 2 + 2 < 14
 
@@ -180,60 +181,54 @@ def test_a_thousand_alerts_are_kept_in_little_room_and_no_more(service: Service,
 
 
 @pytest.mark.parametrize("before", [[], [0], [0, 50]], ids=["the first", "one of few", "beside what has expired"])
-def test_a_count_whose_answer_is_lost_is_one_count(service: Service, wired: Controls, before: list[int]) -> None:
+def test_a_count_whose_answer_is_lost_is_one_count(service: Service, controls: Controls, before: list[int]) -> None:
     rate = Rate(2, 60)
     for seconds in before:
         service.controls.count(signed(service, seconds), "es", rate)
-    faults: list[Fault] = [through, lost_after_commit] if len(before) == 2 else [lost_after_commit]
-    service.wire.fault_at("UpdateItem", *faults)
+    faults: list[Fault] = [no_fault, lose_response] if len(before) == 2 else [lose_response]
+    service.network.inject("UpdateItem", *faults)
     now = 70 if len(before) == 2 else 1
-    wired.count(signed(service, now), "es", rate)
+    controls.count(signed(service, now), "es", rate)
     recent = len([seconds for seconds in before if seconds > now - 60])
     assert counted(service) == recent + 1
     assert passes(service.controls, signed(service, now + 1), rate) == (recent + 1 < 2)
 
 
-def test_the_last_place_is_taken_once_though_two_alerts_saw_it_free(service: Service, wired: Controls) -> None:
+def test_the_last_place_is_taken_once_though_two_alerts_saw_it_free(service: Service, controls: Controls) -> None:
     rate = Rate(2, 60)
     service.controls.count(signed(service, 0), "es", rate)
-
-    def overtake(_: object, __: object) -> None:
-        service.controls.count(signed(service, 1), "es", rate)
-
-    service.wire.fault_at("UpdateItem", overtake)
-    assert not passes(wired, signed(service, 1), rate)
+    overtake = run_before(lambda: service.controls.count(signed(service, 1), "es", rate))
+    service.network.inject("UpdateItem", overtake)
+    assert not passes(controls, signed(service, 1), rate)
     assert counted(service) == 2
 
 
 def test_an_alert_that_others_overtake_while_it_forgets_the_expired_counts_them(
-    service: Service, wired: Controls
+    service: Service, controls: Controls
 ) -> None:
     rate = Rate(2, 60)
     for seconds in (0, 1):
         service.controls.count(signed(service, seconds), "es", rate)
-
-    def overtake(_: object, __: object) -> None:
-        service.controls.count(signed(service, 100), "es", rate)
-
-    service.wire.fault_at("UpdateItem", through, overtake)
-    assert passes(wired, signed(service, 100), rate)
+    overtake = run_before(lambda: service.controls.count(signed(service, 100), "es", rate))
+    service.network.inject("UpdateItem", no_fault, overtake)
+    assert passes(controls, signed(service, 100), rate)
     assert counted(service) == 2
-    assert not passes(wired, signed(service, 101), rate)
+    assert not passes(controls, signed(service, 101), rate)
 
 
-def test_an_alert_that_is_overtaken_again_and_again_gives_way(service: Service, wired: Controls) -> None:
+def test_an_alert_that_is_overtaken_again_and_again_gives_way(service: Service, controls: Controls) -> None:
     # Each of the others takes all room and is gone again before this one is counted.
     moments = iter(range(1000, 100_000, 1000))
 
-    def overtake(_: object, __: object) -> None:
-        for _number in range(2):
+    def overtake() -> None:
+        for _ in range(2):
             service.controls.count(signed(service, next(moments)), "es", Rate(2, 60))
 
     service.controls.count(signed(service, 0), "es", Rate(2, 86_400))
     service.controls.count(signed(service, 1), "es", Rate(2, 60))
-    service.wire.fault_at("UpdateItem", *[through, overtake] * 4)
+    service.network.inject("UpdateItem", *[no_fault, run_before(overtake)] * 4)
     with pytest.raises(TemporarilyUnavailableError, match="Other alerts of id es are being counted"):
-        wired.count(signed(service, 900_000), "es", Rate(2, 60))
+        controls.count(signed(service, 900_000), "es", Rate(2, 60))
 
 
 # What TradingView sends again
@@ -242,30 +237,28 @@ def test_an_alert_that_is_overtaken_again_and_again_gives_way(service: Service, 
 @pytest.mark.parametrize("order_id", ["order-1", None])
 def test_an_order_that_the_table_did_not_take_is_not_counted(service: Service, order_id: str | None) -> None:
     service.warm_up()
-    service.wire.fault_at("PutItem", *[answering(400, "ThrottlingException")] * 3)
+    service.network.inject("PutItem", *[throttle] * 3)
     answer = service.place(order_id, rate_limit="1/86400", id="es")
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert counted(service) == 0
     assert service.place(order_id, rate_limit="1/86400", id="es").word == "placed"
 
 
-@pytest.mark.parametrize("lost", [lost_before_commit, lost_after_commit])
+@pytest.mark.parametrize("lost", [lose_request, lose_response])
 def test_an_order_that_may_be_placed_and_is_not_sent_again_is_counted(service: Service, lost: Fault) -> None:
     service.warm_up()
-    service.wire.fault_at("PutItem", *[lost] * 6)
+    service.network.inject("PutItem", *[lost] * 6)
     assert service.place(None, rate_limit="1", id="es").word == "outcome_unknown"
     assert counted(service) == 1
 
 
 @pytest.mark.parametrize("order_id", ["order-1", None])
-@pytest.mark.parametrize(
-    "fault", [answering(400, "ThrottlingException"), lost_before_commit, lost_after_commit], ids=lambda f: f.__name__
-)
+@pytest.mark.parametrize("fault", [throttle, lose_request, lose_response], ids=str)
 def test_an_alert_that_could_not_be_counted_is_to_be_sent_again(
     service: Service, fault: Fault, order_id: str | None
 ) -> None:
     service.warm_up()
-    service.wire.fault_at("UpdateItem", *[fault] * 3)
+    service.network.inject("UpdateItem", *[fault] * 3)
     answer = service.place(order_id, rate_limit="1", id="es")
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     assert counted(service) == 0
@@ -275,21 +268,20 @@ def test_an_alert_that_could_not_be_counted_is_to_be_sent_again(
 
 def test_an_order_for_which_the_time_was_too_short_is_not_counted(service: Service) -> None:
     service.warm_up()
-    service.keep_time()
 
-    def slow(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse | None:
-        time.sleep(1.5)
-        return answering(400, "ThrottlingException")(request, deliver)
+    def throttle_late(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse | None:
+        service.clock.advance(1.5)
+        return perform(throttle, request, deliver)
 
-    service.wire.fault_at("PutItem", slow)
+    service.network.inject("PutItem", throttle_late)
     assert service.place("order-1", rate_limit="1", id="es").status == 503
     assert counted(service) == 0
 
 
 def test_what_cannot_be_taken_back_in_time_stays_counted_and_changes_no_answer(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at("UpdateItem", through, *[in_writes(answering(400, "ThrottlingException"))] * 6)
-    service.wire.fault_at("PutItem", *[answering(400, "ThrottlingException")] * 3)
+    service.network.inject("UpdateItem", no_fault, *[in_writes(throttle)] * 6)
+    service.network.inject("PutItem", *[throttle] * 3)
     assert service.place("order-1", rate_limit="1", id="es").word == "temporarily_unavailable"
     assert counted(service) == 1
 

@@ -1,6 +1,5 @@
-"""Every authenticated alert leaves a record by one write of its own, and nothing that befalls it befalls the alert."""
+"""Every authenticated alert leaves a record, by a write of its own whose failure changes no answer."""
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,21 +9,27 @@ from typing import Any
 import pytest
 
 from orderhook.aws import clients
-from orderhook.aws.clients import connect
+from orderhook.aws.budget import READ_SECONDS
 from orderhook.errors import InvalidValueError, TemporarilyUnavailableError
 from orderhook.orders import timestamp
 from orderhook.records import find_record, follow_records, recent_records
 from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
 from tests.builders import ENTRY, alert, event
-from tests.service import ALERT_RETENTION, Answer, Service
-from tests.wire import (
+from tests.faults import (
     Fault,
-    answering,
-    lost_after_commit,
-    lost_before_commit,
-    nobody_listens,
-    unreachable,
+    block_connection,
+    conflict,
+    fail_condition,
+    internal_error,
+    lose_request,
+    lose_response,
+    refuse,
+    refuse_connection,
+    run_before,
+    throttle,
+    throttle_throughput,
 )
+from tests.service import ALERT_RETENTION, Answer, Service
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 
@@ -54,7 +59,7 @@ def everything(service: Service) -> list[AlertRecord]:
 # What it holds
 
 
-def test_a_record_says_who_asked_for_what_when_and_what_came_of_it(service: Service) -> None:
+def test_a_record_says_who_asked_for_what_when_and_the_outcome(service: Service) -> None:
     service.have_order("Working")
     before = datetime.now(UTC)
     body = alert({"key": service.key, "Command": "cancel", "order_id": "order-1", "account": "Sim101"})
@@ -140,14 +145,14 @@ def test_a_key_that_may_not_give_the_command_leaves_a_record(service: Service) -
 @pytest.mark.parametrize("body", ["key=wrong;command=CANCEL;order_id=order-1", "", "nonsense", None, b"\xff"])
 def test_without_a_key_there_is_no_record(service: Service, body: str | bytes | None) -> None:
     service.post(body)
-    assert service.wire.records == []
+    assert service.network.records == []
     assert everything(service) == []
 
 
 def test_from_an_address_that_is_not_allowed_there_is_no_record(service: Service) -> None:
     service.allow_sources("192.0.2.0/24")
     service.handle(event(alert({"key": service.key}), source="203.0.113.9"))
-    assert service.wire.records == []
+    assert service.network.records == []
 
 
 def test_a_record_leaves_when_its_time_has_come_and_lies_apart_from_the_orders(service: Service) -> None:
@@ -162,10 +167,10 @@ def test_a_record_leaves_when_its_time_has_come_and_lies_apart_from_the_orders(s
 
 
 def test_with_no_retention_no_record_is_written(service: Service) -> None:
-    service.record_in(AlertLog(service.table.handlers_client, service.table.name, timedelta(0)))
+    service.record_nothing()
     service.warm_up()
     assert service.cancel("order-1").status == 404
-    assert service.wire.records == []
+    assert service.network.records == []
     assert len(service.output.lines()) == 2
 
 
@@ -189,24 +194,20 @@ def test_a_record_takes_one_conditional_put_and_the_command_what_it_took(
     service.have_strategy("Working", "STOP1")
     service.warm_up()
     service.send(command, **fields)
-    [made] = service.wire.records
+    [made] = service.network.records
     assert made.operation == "PutItem"
     assert made.payload["ConditionExpression"] == "attribute_not_exists(pk)"
-    with_record = service.wire.operations
-    service.record_in(AlertLog(service.table.handlers_client, service.table.name, timedelta(0)))
-    service.wire.requests.clear()
+    with_record = service.network.operations
+    service.record_nothing()
+    service.network.requests.clear()
     service.send(command, **fields)
-    assert service.wire.operations == with_record
+    assert service.network.operations == with_record
 
 
 def test_a_record_is_written_after_the_command(service: Service) -> None:
     service.have_order("Working")
     states: list[str | None] = []
-
-    def look(*_: object) -> None:
-        states.append(service.state())
-
-    service.wire.records_meet = look
+    service.network.records_meet = run_before(lambda: states.append(service.state()))
     service.cancel("order-1")
     assert states == ["Cancelled"]
 
@@ -214,19 +215,15 @@ def test_a_record_is_written_after_the_command(service: Service) -> None:
 # Its failure
 
 
-RECORD_FAULTS: dict[str, tuple[Fault, str]] = {
-    "throughput": (answering(400, code := "ProvisionedThroughputExceededException"), code),
-    "throttled": (answering(400, code := "ThrottlingException"), code),
-    "conflict": (answering(400, code := "TransactionConflictException"), code),
-    "internal error": (answering(500, code := "InternalServerError"), code),
-    "connection refused": (nobody_listens, "EndpointConnectionError"),
-    "no way there": (unreachable, "ConnectTimeoutError"),
-    "request lost": (lost_before_commit, "ReadTimeoutError"),
-    "answer lost": (lost_after_commit, "ReadTimeoutError"),
-    "taken": (answering(400, code := "ConditionalCheckFailedException"), code),
-    "invalid": (answering(400, code := "ValidationException", message="THE-MESSAGE"), code),
-    "no permission": (answering(400, code := "AccessDeniedException", message="THE-MESSAGE"), code),
-}
+RECORD_FAULTS: tuple[tuple[Fault, str], ...] = (
+    *((fault, fault.code) for fault in (throttle, throttle_throughput, conflict, internal_error, fail_condition)),
+    (refuse_connection, "EndpointConnectionError"),
+    (block_connection, "ConnectTimeoutError"),
+    (lose_request, "ReadTimeoutError"),
+    (lose_response, "ReadTimeoutError"),
+    (refuse("ValidationException", message="THE-MESSAGE"), "ValidationException"),
+    (refuse("AccessDeniedException", message="THE-MESSAGE"), "AccessDeniedException"),
+)
 
 
 def send_cancel(service: Service) -> Answer:
@@ -237,7 +234,7 @@ def send_place(service: Service) -> Answer:
     return service.place()
 
 
-@pytest.mark.parametrize(("fault", "reason"), RECORD_FAULTS.values(), ids=list(RECORD_FAULTS))
+@pytest.mark.parametrize(("fault", "reason"), RECORD_FAULTS, ids=str)
 @pytest.mark.parametrize(
     ("send", "word"), [(send_cancel, "cancelled"), (send_place, "placed")], ids=["cancel", "place without id"]
 )
@@ -246,10 +243,10 @@ def test_a_record_that_is_not_taken_is_not_sent_again_and_changes_nothing(
 ) -> None:
     service.have_order("Working")
     service.warm_up()
-    service.wire.records_meet = fault
+    service.network.records_meet = fault
     answer = send(service)
     assert (answer.status, answer.word) == (200, word)
-    assert len(service.wire.records) == 1
+    assert len(service.network.records) == 1
     written = service.output.lines()
     not_recorded, count, line, metric = written
     assert (not_recorded["level"], not_recorded["message"]) == ("WARNING", "alert not recorded")
@@ -260,34 +257,34 @@ def test_a_record_that_is_not_taken_is_not_sent_again_and_changes_nothing(
     assert "THE-MESSAGE" not in str(written)
 
 
-def test_the_commands_that_follow_a_record_that_failed_are_retried_as_ever(service: Service) -> None:
+def test_commands_after_a_record_that_failed_are_retried_as_usual(service: Service) -> None:
     service.have_order("Working")
     service.warm_up()
-    service.wire.records_meet = answering(400, "ThrottlingException")
+    service.network.records_meet = throttle
     service.cancel("nobodys")
-    service.wire.requests.clear()
-    service.wire.fault_at("UpdateItem", answering(400, "ThrottlingException"), answering(500, "InternalServerError"))
+    service.network.requests.clear()
+    service.network.inject("UpdateItem", throttle, internal_error)
     assert service.cancel("order-1").word == "cancelled"
-    assert service.wire.operations == ["UpdateItem"] * 3
+    assert service.network.operations == ["UpdateItem"] * 3
 
 
-def test_a_table_that_takes_neither_the_command_nor_the_record_is_answered_as_ever(service: Service) -> None:
+def test_a_table_that_takes_neither_command_nor_record_is_answered_as_usual(service: Service) -> None:
     service.warm_up()
-    service.wire.always = service.wire.records_meet = answering(400, "ThrottlingException")
+    service.network.always = service.network.records_meet = throttle
     assert (service.cancel("order-1").word, service.place().word) == ("temporarily_unavailable",) * 2
-    assert len(service.wire.records) == 2
+    assert len(service.network.records) == 2
 
 
 def test_an_order_that_may_have_been_placed_is_recorded_as_that(service: Service) -> None:
     service.warm_up()
-    service.wire.fault_at("PutItem", *[lost_after_commit] * 3)
+    service.network.inject("PutItem", *[lose_response] * 3)
     answer = service.place()
     assert (answer.word, service.record_of(answer).outcome) == ("outcome_unknown", "outcome_unknown")
 
 
 def test_a_defect_is_recorded_by_what_was_answered(service: Service) -> None:
     service.warm_up()
-    service.wire.always = answering(400, "ValidationException", message="THE-MESSAGE")
+    service.network.always = refuse("ValidationException", message="THE-MESSAGE")
     found = service.record_of(service.cancel("order-1"))
     assert (found.status, found.outcome) == (503, "temporarily_unavailable")
     assert "THE-MESSAGE" not in repr(found)
@@ -299,30 +296,20 @@ def test_no_record_is_begun_when_there_is_no_time_left_for_it(
     monkeypatch.setattr(clients, "_LAST_SECONDS", 1.0)
     service.have_order("Working")
     service.warm_up()
-    service.keep_time()
-
-    def slow(*_: object) -> None:
-        time.sleep(1.4)
-
-    service.wire.fault_at("UpdateItem", slow)
+    service.network.inject("UpdateItem", run_before(lambda: service.clock.advance(1.4)))
     assert service.cancel("order-1").word == "cancelled"
-    assert service.wire.records == []
+    assert service.network.records == []
     not_recorded, count, *_ = service.output.lines()
     assert (not_recorded["message"], count["AlertsNotRecorded"]) == ("alert not recorded", [1.0])
 
 
-def test_an_answer_waits_for_a_deaf_table_no_longer_than_for_one_read(service: Service) -> None:
+def test_an_answer_waits_for_its_record_no_longer_than_for_one_read(service: Service) -> None:
     service.have_order("Working")
     service.warm_up()
-    service.keep_time()
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        client = connect(endpoint_url=f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        service.record_in(AlertLog(client, service.table.name, ALERT_RETENTION))
-        started = time.monotonic()
-        assert service.cancel("order-1").word == "cancelled"
-        assert time.monotonic() - started < 1.2
-    assert service.output.lines()[0]["reason"] == "ReadTimeoutError"
-    client.close()
+    started = service.clock.elapsed
+    service.network.records_meet = lose_request
+    assert service.cancel("order-1").word == "cancelled"
+    assert service.clock.elapsed - started == pytest.approx(READ_SECONDS, abs=0.01)
 
 
 # Reading them
@@ -391,7 +378,7 @@ def test_every_read_is_a_consistent_one(service: Service, three: list[AlertRecor
     list(log.newest(service.trader))
     list(log.beginning_with(service.trader, three[0].request_id[:3]))
     log.get(service.trader, three[0].request_id)
-    assert [request.payload["ConsistentRead"] for request in service.wire.requests] == [True] * 3
+    assert [request.payload["ConsistentRead"] for request in service.network.requests] == [True] * 3
 
 
 def test_a_record_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one(
@@ -409,7 +396,7 @@ def test_a_record_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one(
 
 def test_a_table_that_does_not_answer_is_said_so(service: Service) -> None:
     log = AlertLog(service.table.handlers_client, service.table.name, ALERT_RETENTION)
-    service.wire.always = nobody_listens
+    service.network.always = refuse_connection
     with pytest.raises(TemporarilyUnavailableError):
         list(log.newest(service.trader))
 
@@ -441,7 +428,7 @@ def test_new_records_are_followed_oldest_first_and_each_once(service: Service, t
 
 
 @pytest.mark.usefixtures("at_once")
-def test_the_record_of_an_alert_that_took_long_is_followed_though_later_ones_are_there(
+def test_the_record_of_an_alert_that_took_long_is_followed_after_later_ones(
     service: Service, three: list[AlertRecord]
 ) -> None:
     followed = following(service, three)
@@ -470,6 +457,6 @@ def test_the_first_record_of_all_is_followed(service: Service) -> None:
     assert next(followed) == first
 
 
-def test_an_address_that_is_no_text_does_not_keep_an_alert_from_being_recorded(service: Service) -> None:
+def test_an_alert_from_an_address_that_is_not_text_is_recorded(service: Service) -> None:
     answer = service.handle(event(alert({"key": service.key, "command": "CANCEL", "order_id": "a"}), source="\ud800"))
     assert service.record_of(answer).source == "?"

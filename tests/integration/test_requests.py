@@ -1,8 +1,8 @@
-"""How many requests the handler sends to the table, counted on the wire."""
+"""How many requests each alert sends to the table."""
 
 import pytest
 
-from tests.builders import ENTRY, template
+from tests.builders import ENTRY
 from tests.service import Service
 
 UPDATE, READ, PUT, TRANSACTION, QUERY = "UpdateItem", "GetItem", "PutItem", "TransactWriteItems", "Query"
@@ -21,23 +21,23 @@ every_way = pytest.mark.parametrize(
 
 @every_way
 @pytest.mark.parametrize("state", ["Working", "Cancelled", "Filled"])
-def test_a_cancel_takes_one_write_and_a_name_one_read_more(
+def test_a_cancel_takes_one_write_and_by_name_one_read_more(
     service: Service, state: str, fields: dict[str, str], operations: list[str]
 ) -> None:
     service.have_strategy(state, "STOP1")
     service.warm_up()
     service.send("CANCEL", **fields)
-    assert service.wire.operations == operations
+    assert service.network.operations == operations
 
 
 def test_a_key_not_seen_lately_takes_one_read_more(service: Service) -> None:
     service.have_strategy("Working", "STOP1")
     service.cancel("order-1")
-    assert service.wire.operations == [READ, UPDATE]
-    service.work_on(service.wired_book)
-    service.wire.requests.clear()
+    assert service.network.operations == [READ, UPDATE]
+    service.remember_keys(30)
+    service.network.requests.clear()
     service.cancel("stop1", strategy_id="strategy-1")
-    assert service.wire.operations == [READ, READ, UPDATE]
+    assert service.network.operations == [READ, READ, UPDATE]
 
 
 @pytest.mark.parametrize(
@@ -63,41 +63,41 @@ def test_a_key_not_seen_lately_takes_one_read_more(service: Service) -> None:
         "with a window",
     ],
 )
-def test_a_place_takes_a_read_of_the_kill_switch_and_one_write_unless_its_strategy_is_running(
+def test_a_place_takes_a_read_of_the_kill_switch_and_one_write_or_two_to_join(
     service: Service, fields: dict[str, object], operations: list[str]
 ) -> None:
-    service.book.put_template(service.trader, template("brackets", (1, 10, 5)))
+    service.put_template("brackets", (1, 10, 5))
     service.place("first", strategy_id="running")
     service.warm_up()
     assert service.send("PLACE", **{**ENTRY, **fields}).word == "placed"
-    assert service.wire.operations == [READ, *operations]
+    assert service.network.operations == [READ, *operations]
 
 
 @pytest.mark.parametrize("sent", ["on", "off"])
 def test_the_kill_switch_takes_one_write(service: Service, sent: str) -> None:
     service.warm_up()
     assert service.turn(sent).status == 200
-    assert service.wire.operations == [UPDATE]
+    assert service.network.operations == [UPDATE]
 
 
-def test_a_cancel_takes_a_read_of_the_kill_switch_only_where_that_stops_cancels(service: Service) -> None:
+def test_a_cancel_reads_the_kill_switch_only_where_that_stops_cancels(service: Service) -> None:
     service.have_order("Working")
     key = service.issue_key(strict_kill_switch=True)
     service.cancel("nothing-has-this-id", key=key)
-    service.wire.requests.clear()
+    service.network.requests.clear()
     assert service.cancel("order-1", key=key).word == "cancelled"
-    assert service.wire.operations == [READ, UPDATE]
+    assert service.network.operations == [READ, UPDATE]
 
 
 @every_way
 @pytest.mark.parametrize("state", ["Working", "Cancelled", "Filled"])
-def test_a_change_takes_a_read_of_the_kill_switch_and_one_write_and_a_name_one_read_more(
+def test_a_change_takes_a_read_and_a_write_and_by_name_one_read_more(
     service: Service, state: str, fields: dict[str, str], operations: list[str]
 ) -> None:
     service.have_strategy(state, "STOP1")
     service.warm_up()
     service.send("CHANGE", qty=7, **fields)
-    assert service.wire.operations == [READ, *operations]
+    assert service.network.operations == [READ, *operations]
 
 
 @pytest.mark.parametrize(
@@ -116,26 +116,28 @@ def test_a_change_takes_a_read_of_the_kill_switch_and_one_write_and_a_name_one_r
 def test_a_replacement_takes_one_transaction_where_a_place_takes_one_write(
     service: Service, state: str, fields: dict[str, object], operations: list[str]
 ) -> None:
-    service.book.put_template(service.trader, template("brackets", (1, 10, 5)))
+    service.put_template("brackets", (1, 10, 5))
     service.have_strategy(state, "STOP1")
     service.warm_up()
     answer = service.send("CANCELREPLACE", **{**ENTRY, "order_id": "order-1", **fields})
     if state == "Working":
-        assert (answer.word, service.wire.operations) == ("replaced", [READ, *operations])
+        assert (answer.word, service.network.operations) == ("replaced", [READ, *operations])
     else:  # what is finished is known after the first transaction
-        assert (answer.word, service.wire.operations) == (
+        assert (answer.word, service.network.operations) == (
             "order_already_terminal",
             [READ, *operations[: operations.index(TRANSACTION) + 1]],
         )
 
 
 @pytest.mark.parametrize("fields", [{"command": "CANCELORDERS", "account": "Sim101"}, {"command": "CANCELALLORDERS"}])
-def test_a_sweep_takes_one_query_and_one_write_for_each_open_order(service: Service, fields: dict[str, str]) -> None:
+def test_a_cancel_of_many_takes_one_query_and_one_write_for_each_open_order(
+    service: Service, fields: dict[str, str]
+) -> None:
     for number in range(20):
         service.have_order("Working" if number % 4 == 0 else "Filled", f"order-{number:02}")
     service.warm_up()
     assert service.send(**fields).body["counts"]["cancelled"] == 5
-    assert service.wire.operations == [QUERY, *[UPDATE] * 5]
+    assert service.network.operations == [QUERY, *[UPDATE] * 5]
 
 
 def test_a_close_takes_one_write_more_and_passes_over_the_orders_of_others(service: Service) -> None:
@@ -143,38 +145,38 @@ def test_a_close_takes_one_write_more_and_passes_over_the_orders_of_others(servi
     service.place("order-2")
     service.warm_up()
     assert service.send("CLOSESTRATEGY", strategy_id="strategy-1").word == "closed"
-    assert service.wire.operations == [UPDATE, QUERY, *[UPDATE] * 3]
-    service.wire.requests.clear()
+    assert service.network.operations == [UPDATE, QUERY, *[UPDATE] * 3]
+    service.network.requests.clear()
     service.send("CLOSESTRATEGY", strategy_id="strategy-1")
     service.send("CLOSESTRATEGY", strategy_id="nobodys")
-    assert service.wire.operations == [UPDATE, QUERY, UPDATE]
+    assert service.network.operations == [UPDATE, QUERY, UPDATE]
 
 
 @pytest.mark.parametrize(("order_id", "operations"), [(None, [READ, READ]), ("order-1", [READ, READ, READ])])
-def test_without_its_template_a_place_takes_one_read_more_only_where_it_may_be_a_duplicate(
+def test_without_its_template_a_place_is_looked_up_only_if_it_may_be_a_duplicate(
     service: Service, order_id: str | None, operations: list[str]
 ) -> None:
     service.warm_up()
     assert service.place(order_id, strategy="nobodys").word == "strategy_not_found"
-    assert service.wire.operations == operations
+    assert service.network.operations == operations
 
 
 @pytest.mark.parametrize("fields", [{"order_id": "STOP1"}, {"order_id": "{{a}}"}, {}], ids=str)
-def test_an_alert_that_cannot_be_right_takes_none(service: Service, fields: dict[str, str]) -> None:
+def test_an_alert_that_is_refused_as_it_stands_takes_none(service: Service, fields: dict[str, str]) -> None:
     service.warm_up()
     assert service.send("CANCEL", **fields).status == 400
-    assert service.wire.operations == []
+    assert service.network.operations == []
 
 
 @pytest.mark.parametrize("key", ["", "your-secret-key", "ohk_000000000000_" + 43 * "A" + "00000000"])
 def test_a_text_that_cannot_be_a_key_takes_none(service: Service, key: str) -> None:
     assert service.cancel("order-1", key=key).status == 401
-    assert service.wire.operations == []
+    assert service.network.operations == []
 
 
 def test_every_read_is_a_consistent_one_and_every_write_has_a_condition(service: Service) -> None:
     service.have_strategy("Working", "STOP1")
-    service.book.put_template(service.trader, template("brackets", (1, 10, 5)))
+    service.put_template("brackets", (1, 10, 5))
     service.place("order-2")
     service.place("order-3", strategy_id="strategy-1", strategy="brackets")
     service.cancel("stop1", strategy_id="strategy-1")
@@ -186,10 +188,10 @@ def test_every_read_is_a_consistent_one_and_every_write_has_a_condition(service:
     service.send("CANCELREPLACE", **{**ENTRY, "order_id": "order-2", "strategy_id": "strategy-1"})
     service.send("CLOSESTRATEGY", strategy_id="strategy-1")
     service.send("CANCELALLORDERS")
-    for request in service.wire.requests:
+    for request in service.network.requests:
         if request.operation in (READ, QUERY):
             assert request.payload["ConsistentRead"] is True
         for write in request.writes:
             assert write["ConditionExpression"]
             assert write["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
-    assert set(service.wire.operations) == {READ, PUT, UPDATE, TRANSACTION, QUERY}
+    assert set(service.network.operations) == {READ, PUT, UPDATE, TRANSACTION, QUERY}

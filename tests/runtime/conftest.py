@@ -6,13 +6,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from orderhook.store.book import OrderBook
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from cli.aws import demo, moto, scheduler
 from cli.aws.table import create_table
 from orderhook.aws.clients import connect
-from orderhook.store.book import OrderBook
 from tests.engine import dynamodb_local
 from tests.queues import Queue
 from tests.runtime import artifact, emulator

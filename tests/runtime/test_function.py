@@ -5,8 +5,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from cli.aws import demo
 from orderhook.store.book import OrderBook
+
+from cli.aws import demo
 from tests.builders import event_named
 from tests.integration.test_events import ANSWERS, MESSAGES
 from tests.queues import Queue

@@ -8,7 +8,7 @@ from orderhook.aws.clients import connect
 
 def test_the_table_is_created_as_the_template_says() -> None:
     with mock_aws():
-        client = connect()
+        client = connect("dynamodb")
         assert create_table(client, "other")
         table = client.describe_table(TableName="other")["Table"]
         lifetime = client.describe_time_to_live(TableName="other")["TimeToLiveDescription"]
@@ -25,7 +25,7 @@ def test_the_table_is_created_as_the_template_says() -> None:
 
 def test_an_existing_table_is_left_alone() -> None:
     with mock_aws():
-        client = connect()
+        client = connect("dynamodb")
         create_table(client, "other")
         client.put_item(TableName="other", Item={"pk": {"S": "a"}, "sk": {"S": "b"}})
         assert not create_table(client, "other")

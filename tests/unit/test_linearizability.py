@@ -7,15 +7,9 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from tests.states import CANCELLABLE, CANCELLED_ALREADY, FINISHED_OTHERWISE, STATES
 from verification.histories.linearizability import UNKNOWN, Model, Operation, Outcome, contradiction, contradictions
 from verification.histories.order import Answer, Cancel, Command, Look, Order, Place, Report, one_order
-
-OPEN = (
-    "Initialized TriggerPending Submitted Accepted Suspended Working ChangePending ChangeSubmitted PartFilled".split()
-)
-BEING_CANCELLED = ["CancelPending", "CancelSubmitted", "Cancelled"]
-FINISHED = ["Filled", "Rejected", "Unknown", "Expired"]
-ALL = [*OPEN, *BEING_CANCELLED, *FINISHED]
 
 StateT = TypeVar("StateT", bound=Hashable)
 CommandT = TypeVar("CommandT", bound=Hashable)
@@ -158,11 +152,11 @@ def test_only_answers_that_never_go_with_a_change_are_said_to_change_nothing() -
         Cancel(),
         Cancel(own=False),
         Look(),
-        *(Report(state, 2) for state in ALL),
+        *(Report(state, 2) for state in STATES),
     ]
     steps = [
         (order, answer, after)
-        for order in (None, *(Order(state, 1, "") for state in ALL))
+        for order in (None, *(Order(state, 1, "") for state in STATES))
         for command in commands
         for answer, after in model.step(order, command)
     ]
@@ -198,14 +192,14 @@ def test_each_order_has_its_own_history() -> None:
     assert found["bad"].operations == [CANCELLED]
 
 
-@pytest.mark.parametrize("state", OPEN)
+@pytest.mark.parametrize("state", CANCELLABLE)
 def test_an_open_order_is_cancelled(state: str) -> None:
     model = one_order(initial=Order(state, 0, ""))
     assert explained(told(Cancel(), "cancelled", 0, 1, state=state), model=model)
     assert not explained(told(Cancel(), "already_cancelled", 0, 1), model=model)
 
 
-@pytest.mark.parametrize("state", BEING_CANCELLED)
+@pytest.mark.parametrize("state", CANCELLED_ALREADY)
 def test_an_order_that_is_being_cancelled_stays_as_it_is(state: str) -> None:
     model = one_order(initial=Order(state, 0, ""))
     look = told(Look(), "found", 2, 3, state=state)
@@ -213,7 +207,7 @@ def test_an_order_that_is_being_cancelled_stays_as_it_is(state: str) -> None:
     assert not explained(told(Cancel(), "cancelled", 0, 1), model=model)
 
 
-@pytest.mark.parametrize("state", FINISHED)
+@pytest.mark.parametrize("state", FINISHED_OTHERWISE)
 def test_a_finished_order_stays_finished(state: str) -> None:
     model = one_order(initial=Order(state, 1, ""))
     assert explained(told(Cancel(), "order_already_terminal", 0, 1, state=state), model=model)
@@ -320,7 +314,7 @@ ANSWERS = {
     Report: ["applied", "refused"],
     Look: ["found", "order_not_found"],
 }
-STATES = st.sampled_from([None, None, "Working", "PartFilled", "Cancelled", "Filled"])
+SOME_STATES = st.sampled_from([None, None, "Working", "PartFilled", "Cancelled", "Filled"])
 
 
 @given(
@@ -328,7 +322,7 @@ STATES = st.sampled_from([None, None, "Working", "PartFilled", "Cancelled", "Fil
         st.sampled_from(
             [Place(), Place(), Place("other"), Cancel(), Cancel(), Report("Filled", 2), Report("PartFilled", 1), Look()]
         ),
-        lambda command: st.builds(Answer, st.sampled_from(ANSWERS[type(command)]), STATES),
+        lambda command: st.builds(Answer, st.sampled_from(ANSWERS[type(command)]), SOME_STATES),
     ),
     st.sampled_from([None, Order("Working", 0, ""), Order("Suspended", 0, ""), Order("Cancelled", 1, "")]),
 )

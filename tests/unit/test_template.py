@@ -10,7 +10,7 @@ from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint 
 
 import deferred
 from cli.connection import LOCAL_ENDPOINT
-from orderhook.aws.clients import CONNECT_SECONDS, READ_SECONDS
+from orderhook.aws.budget import CONNECT_SECONDS, READ_SECONDS
 from orderhook.settings import DeferredSettings
 from tests.service import BUDGET_SECONDS
 

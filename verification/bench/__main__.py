@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from orderhook.store.book import OrderBook
+
 from cli.aws import demo
 from cli.aws.table import create_table
 from orderhook.aws.clients import connect
 from orderhook.orders import Provenance
-from orderhook.store.book import OrderBook
 from tests.engine import dynamodb_local
 from tests.runtime import artifact, emulator
 from verification.bench import cold, orders, report, warm

@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, cycle, permutations
 
+from orderhook.store.book import OrderBook
+
 from cli.aws import demo
 from orderhook.orders import Provenance
-from orderhook.store.book import OrderBook
 from tests.builders import event, order
 from tests.runtime import artifact, emulator
 from verification.bench.report import Fact, Row

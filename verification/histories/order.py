@@ -1,12 +1,13 @@
 """What one order answers when commands and venue reports come one at a time: the specification, stated once more.
 
-Written from the project's rules and NinjaTrader's list of states, and importing nothing of the product: a wrong row in
-its table of transitions is thereby a contradiction in a history.
+Written from the project's rules and tests/states.py, and importing nothing of the product: a wrong row in its table of
+transitions is thereby a contradiction in a history.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from tests.states import CANCELLABLE, CANCELLED_ALREADY, FINISHED, USUAL_STEPS
 from verification.histories.linearizability import Model
 
 QTY = 10
@@ -14,38 +15,6 @@ QTY = 10
 
 MAY_CHANGE = {"placed", "cancelled", "applied", "changed", "replaced"}
 """Answers that may go with a new state."""
-
-CANCELLED_BY_CANCEL = {
-    "Initialized",
-    "TriggerPending",
-    "Submitted",
-    "Accepted",
-    "Suspended",
-    "Working",
-    "ChangePending",
-    "ChangeSubmitted",
-    "PartFilled",
-}
-CANCELLED_BEFORE = {"Cancelled", "CancelPending", "CancelSubmitted"}
-FINISHED_OTHERWISE = {"Filled", "Rejected", "Unknown", "Expired"}
-FINISHED = FINISHED_OTHERWISE | {"Cancelled"}
-
-# The reports that a book has to take. Others about an open order it may take or refuse: the rules leave that open.
-USUAL_WAY = {
-    ("Initialized", "Submitted"),
-    ("Submitted", "Accepted"),
-    ("Submitted", "Rejected"),
-    ("Accepted", "Working"),
-    ("Accepted", "Rejected"),
-    ("Working", "PartFilled"),
-    ("Working", "Filled"),
-    ("Working", "Rejected"),
-    ("PartFilled", "PartFilled"),
-    ("PartFilled", "Filled"),
-    ("CancelPending", "Cancelled"),
-    ("CancelSubmitted", "Cancelled"),
-    ("Cancelled", "Filled"),  # a fill that overtook the cancel: recorded, never dropped
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +39,7 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
-class CancelManyResult:
+class CancelMany:
     """A cancel of all that is open around it: of its account, or of its strategy."""
 
 
@@ -88,7 +57,7 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A venue's word that the order is now in `state`, with `filled` of its quantity filled so far (None: no word)."""
+    """A venue's report that the order is in `state`, with `filled` of it filled so far (None: it does not say)."""
 
     state: str
     filled: int | None = None
@@ -99,12 +68,12 @@ class Look:
     """A consistent read of the order."""
 
 
-Command = Place | Cancel | CancelManyResult | Change | Replace | Report | Look
+Command = Place | Cancel | CancelMany | Change | Replace | Report | Look
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The word, and how the order stood when it was decided; None where the client was not told."""
+    """The status or error, and how the order stood when it was decided; None where the client was not told."""
 
     word: str
     state: str | None = None
@@ -127,8 +96,10 @@ def one_order(placed_as: str = "Working", initial: Order | None = None) -> Model
     return Model(initial, step, _agrees, lambda answer: answer.word not in MAY_CHANGE)
 
 
-def _agrees(told: Answer, allowed: Answer) -> bool:
-    return told.word == allowed.word and told.state in (None, allowed.state) and told.filled in (None, allowed.filled)
+def _agrees(given: Answer, allowed: Answer) -> bool:
+    return (
+        given.word == allowed.word and given.state in (None, allowed.state) and given.filled in (None, allowed.filled)
+    )
 
 
 def _of_no_order(command: Command, placed_as: str) -> Iterable[tuple[Answer, Order | None]]:
@@ -137,7 +108,7 @@ def _of_no_order(command: Command, placed_as: str) -> Iterable[tuple[Answer, Ord
             return [(Answer("placed"), Order(placed_as, 0, content))]
         case Report():
             return [(Answer("refused"), None)]
-        case CancelManyResult():
+        case CancelMany():
             return [(Answer("not listed"), None)]
     return [(Answer("order_not_found"), None)]
 
@@ -148,7 +119,7 @@ def _of_an_order(order: Order, command: Command) -> Iterable[tuple[str, Order]]:
             return [("already_placed" if content == order.content else "duplicate_order_id", order)]
         case Cancel():
             return [_cancel(order)]
-        case CancelManyResult():
+        case CancelMany():
             # It lists what is open, and writes a little later.
             return [_cancel(order), *([("not listed", order)] if order.state in FINISHED else [])]
         case Change(qty):
@@ -162,15 +133,15 @@ def _of_an_order(order: Order, command: Command) -> Iterable[tuple[str, Order]]:
 
 
 def _cancel(order: Order) -> tuple[str, Order]:
-    if order.state in CANCELLED_BY_CANCEL:
+    if order.state in CANCELLABLE:
         return "cancelled", replace(order, state="Cancelled")
-    if order.state in CANCELLED_BEFORE:
+    if order.state in CANCELLED_ALREADY:
         return "already_cancelled", order
     return "order_already_terminal", order
 
 
 def _change(order: Order, qty: int) -> tuple[str, Order]:
-    if order.state not in CANCELLED_BY_CANCEL:
+    if order.state not in CANCELLABLE:
         return "order_already_terminal", order
     return ("invalid_value", order) if qty < order.filled else ("changed", replace(order, qty=qty))
 
@@ -178,7 +149,7 @@ def _change(order: Order, qty: int) -> tuple[str, Order]:
 def _replace(order: Order) -> tuple[str, Order]:
     if order.replaced:  # by this very alert, which has come again
         return "replaced", order
-    if order.state in CANCELLED_BY_CANCEL:
+    if order.state in CANCELLABLE:
         return "replaced", replace(order, state="Cancelled", replaced=True)
     return "order_already_terminal", order
 
@@ -188,7 +159,7 @@ def _report(order: Order, state: str, filled: int | None) -> Iterable[tuple[str,
     taken, refused = ("applied", replace(order, state=state, filled=filled)), ("refused", order)
     if filled > order.qty:
         return [refused]
-    if filled >= order.filled and (order.state, state) in USUAL_WAY:
+    if filled >= order.filled and (order.state, state) in USUAL_STEPS:
         return [taken]
     if order.state in FINISHED:
         return [refused]

@@ -1,49 +1,50 @@
-"""Drive the handler and the book step by step beside a model of them, with faults on the wire, and compare after each.
+"""Drive the handlers step by step beside a model of them, inject faults, and compare after each step.
 
-A further command is a class in verification/model/account.py and a rule here that sends it.
+A further command is a class in verification/model/trader.py and a rule here that sends it.
 """
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import hypothesis
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.orders import Bracket, OrderState, Template
-from orderhook.store.book import WriteResult
+from orderhook.orders import Bracket, Template
 from orderhook.store.items import plain
-from tests.builders import ENTRY, alert, provenance
-from tests.service import Answer, Item, Service
-from tests.wire import (
-    Deliver,
+from tests.builders import ENTRY, alert
+from tests.client_faults import perform
+from tests.faults import (
     Fault,
-    answering,
-    cut_short,
-    lost_after_commit,
-    lost_before_commit,
-    nobody_listens,
-    refusal_cut_short,
-    through,
-    unreachable,
+    block_connection,
+    conflict,
+    conflict_in_transaction,
+    cut_refusal,
+    cut_response,
+    internal_error,
+    lose_request,
+    lose_response,
+    no_fault,
+    refuse_connection,
+    run_and_lose_response,
+    throttle,
 )
-from verification.histories.order import FINISHED
-from verification.model import account as model
-from verification.model.account import (
-    SWEPT,
-    Book,
+from tests.service import Answer, Item, Service
+from tests.states import FINISHED
+from verification.model import trader as model
+from verification.model.trader import (
+    OUTCOMES,
+    Belongings,
     Cancel,
     CancelAllOrders,
     CancelOrders,
@@ -58,33 +59,28 @@ from verification.model.account import (
 RESENDS = 3
 """TradingView's, while the answer is a 5xx. They wait for other steps to come between, not for seconds to pass."""
 
-_throttled = answering(400, "ThrottlingException")
-_conflict = answering(400, "TransactionConflictException")
-_cancelled = answering(400, "TransactionCanceledException", "None", "TransactionConflict")
-_internal = answering(500, "InternalServerError")
-
 MISHAPS: Mapping[str, tuple[Fault, ...]] = {
     "none": (),
-    "answer lost": (lost_after_commit,),
-    "every answer lost": (lost_after_commit,) * 3,
-    "answer lost, then busy": (lost_after_commit, _throttled, _throttled),
-    "request lost": (lost_before_commit,),
-    "every request lost": (lost_before_commit,) * 3,
-    "answers cut short": (cut_short,) * 3,
-    "refusals cut short": (refusal_cut_short,) * 6,
-    "throttled": (_throttled,),
-    "busy": (_throttled,) * 3,
-    "conflict": (_conflict,),
-    "conflicts": (_conflict,) * 6,
-    "transaction in the way": (_cancelled,) * 2,
-    "internal error": (_internal,),
-    "internal errors": (_internal,) * 3,
-    "connections refused": (nobody_listens,) * 3,
-    "no way there": (unreachable, _internal),
-    "busy at the second request": (through, *(_throttled,) * 3),
-    "answer to the second request lost": (through, *(lost_after_commit,) * 3),
-    "busy at the third request": (through, through, *(_throttled,) * 3),
-    "answer to the third request lost": (through, through, *(lost_after_commit,) * 3),
+    "answer lost": (lose_response,),
+    "every answer lost": (lose_response,) * 3,
+    "answer lost, then busy": (lose_response, throttle, throttle),
+    "request lost": (lose_request,),
+    "every request lost": (lose_request,) * 3,
+    "answers cut short": (cut_response,) * 3,
+    "refusals cut short": (cut_refusal,) * 6,
+    "throttled": (throttle,),
+    "busy": (throttle,) * 3,
+    "conflict": (conflict,),
+    "conflicts": (conflict,) * 6,
+    "transaction in the way": (conflict_in_transaction,) * 2,
+    "internal error": (internal_error,),
+    "internal errors": (internal_error,) * 3,
+    "connections refused": (refuse_connection,) * 3,
+    "no way there": (block_connection, internal_error),
+    "busy at the second request": (no_fault, *(throttle,) * 3),
+    "answer to the second request lost": (no_fault, *(lose_response,) * 3),
+    "busy at the third request": (no_fault, no_fault, *(throttle,) * 3),
+    "answer to the third request lost": (no_fault, no_fault, *(lose_response,) * 3),
 }
 """What the requests of one alert or report meet, in turn; the SDK tries three times, and after a conflict six."""
 
@@ -113,7 +109,7 @@ CHANGES: tuple[Mapping[str, str], ...] = (
     {"limit_price": "5001"},
     {"qty": "4", "stop_price": "4985.5"},
 )
-SWEEPS = (
+CANCELS_OF_MANY = (
     CancelAllOrders(),
     CancelOrders({"account": "Sim101"}),
     CancelOrders({"account": "Sim101", "instrument": "ES 12-26"}),
@@ -153,9 +149,9 @@ new_values = st.sampled_from(CHANGES)
 class Trader:
     name: str
     key: str
-    book: Book = field(default_factory=Book)
+    owned: Belongings = field(default_factory=Belongings)
     ids: list[str] = field(default_factory=list)
-    """Those of the book, in the order in which they came: generated ones differ from run to run."""
+    """Of all orders, in the order in which they came: generated ones differ from run to run."""
 
 
 @dataclass
@@ -167,7 +163,7 @@ class Waiting:
     left: int = RESENDS
 
 
-class BookMachine(RuleBasedStateMachine):
+class TwoTraders(RuleBasedStateMachine):
     """Two traders, with the same ids for their orders, and a venue."""
 
     service: ClassVar[Service]
@@ -176,7 +172,7 @@ class BookMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.service.empty()
+        self.service.table.empty()
         names = {name: f"{name}-of-{self.service.trader}" for name in TRADERS}
         self.traders = {name: Trader(full, self.service.issue_key(trader=full)) for name, full in names.items()}
         self.sent: list[tuple[Trader, Command]] = []
@@ -254,8 +250,8 @@ class BookMachine(RuleBasedStateMachine):
         fields = {**_ENTRY, "limit_price": price, **legs, **self._fields(trader, about)}
         self._send(self.traders[trader], CancelReplace(fields), mishap)
 
-    @rule(trader=trader, command=st.sampled_from(SWEEPS), mishap=mishap)
-    def sweep(self, trader: str, command: Command, mishap: str) -> None:
+    @rule(trader=trader, command=st.sampled_from(CANCELS_OF_MANY), mishap=mishap)
+    def cancel_many(self, trader: str, command: Command, mishap: str) -> None:
         self._send(self.traders[trader], command, mishap)
 
     @precondition(lambda self: self.sent)
@@ -276,25 +272,20 @@ class BookMachine(RuleBasedStateMachine):
         known = self.traders[trader]
         order_id = self._order(order, known)
         said = Report(f"fill-{next(self.numbers)}", order_id, "Filled", filled)
-        told: list[WriteResult] = []
-
-        def overtake(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
-            deliver(request)
-            told.append(self._report_to(self.service.book, known, said))
-            raise ReadTimeoutError(endpoint_url=request.url)
-
+        taken: list[bool] = []
+        overtake = run_and_lose_response(lambda: taken.append(self._try_report(known, said)))
         command = Cancel({"order_id": order_id})
-        self.service.wire.fault_at("UpdateItem", overtake)
+        self.service.network.inject("UpdateItem", overtake)
         answer = self._post(known, command, ())
-        self.service.wire.fault_at("UpdateItem")
-        step = model.step(known.book, command, answer.request_id)
+        self.service.network.inject("UpdateItem")
+        step = model.step(known.owned, command, answer.request_id)
         recorded, after = model.report(step.after, said)
         if not step.answer["success"] or step.answer["status"] == "already_cancelled":
             # It was refused, and is refused again, by the order as it is then.
             step = model.step(after, command, answer.request_id)
         self._agree(known, step, answer)
-        assert [written.done for written in told] == [recorded]
-        known.book = after
+        assert taken == [recorded]
+        known.owned = after
 
     # The venue
 
@@ -328,9 +319,9 @@ class BookMachine(RuleBasedStateMachine):
 
     def _store_template(self, known: Trader, name: str, brackets: tuple[model.Bracket, ...]) -> None:
         stored = tuple(Bracket(qty=qty, target=_points(target), stop=_points(stop)) for qty, target, stop in brackets)
-        replacing = name in known.book.templates
-        assert self.service.book.put_template(known.name, Template(name, stored), replacing=replacing)
-        known.book = Book(known.book.orders, known.book.strategies, {**known.book.templates, name: brackets})
+        replacing = name in known.owned.templates
+        assert self.service.templates.put_template(known.name, Template(name, stored), replacing=replacing)
+        known.owned = Belongings(known.owned.orders, known.owned.strategies, {**known.owned.templates, name: brackets})
 
     # What holds after every step
 
@@ -349,7 +340,7 @@ class BookMachine(RuleBasedStateMachine):
     def the_table_is_as_the_model_says(self) -> None:
         for known in self.traders.values():
             seen = _seen(self._items_now(), known)
-            assert seen == known.book
+            assert seen == known.owned
 
     def nothing_of_anybody_else_is_touched(self) -> None:
         now = self._items_now()
@@ -395,14 +386,14 @@ class BookMachine(RuleBasedStateMachine):
         faults = MISHAPS[mishap]
         answer = self._post(known, command, faults)
         self.sent.append((known, command))
-        step = model.step(known.book, command, answer.request_id)
+        step = model.step(known.owned, command, answer.request_id)
         if answer.word in ("temporarily_unavailable", "outcome_unknown"):
             assert faults
             assert (answer.status, command.repeatable) in ((503, True), (503, False), (409, False))
             seen = _seen(self._items_now(), known)
             # A 503 is sent again: where that would be another order, nothing may have been written.
             unwritten = answer.status == 503 and not command.repeatable
-            became = known.book if unwritten else step.cut_short(known.book, seen)
+            became = known.owned if unwritten else step.cut_short(known.owned, seen)
             assert seen == became
             self._become(known, became)
             self._agree_in_part(known, step, answer)
@@ -434,20 +425,20 @@ class BookMachine(RuleBasedStateMachine):
         if not body["success"]:
             assert {name: body[name] for name in ("success", "error", "state") if name in body} == step.answer
             return
-        assert body | {word: sorted(body[word]) for word in SWEPT if word in body} == step.answer
+        assert body | {word: sorted(body[word]) for word in OUTCOMES if word in body} == step.answer
         self._check_cancelled(known, body, answer.request_id)
         if "order_id" in body and body["status"] in ("cancelled", "already_cancelled"):
             assert cancelled_at == self._order_now(known, body["order_id"]).get("cancelled_at")
 
     def _agree_in_part(self, known: Trader, step: model.Step, answer: Answer) -> None:
-        """Compare what a sweep that was cut short tells with what the whole would, and with the table."""
+        """Compare the answer of a command over many that was cut short with the whole, and with the table."""
         body = answer.body
         if "counts" not in body:
             return
-        assert body["counts"] == {word: len(body[word]) for word in SWEPT}
+        assert body["counts"] == {word: len(body[word]) for word in OUTCOMES}
         # Nothing, where the list could not be had.
         assert _reached(body) in ([], _reached(step.answer))
-        assert all(set(body[word]) <= set(step.answer[word]) for word in SWEPT if word != "remaining")
+        assert all(set(body[word]) <= set(step.answer[word]) for word in OUTCOMES if word != "remaining")
         self._check_cancelled(known, body, answer.request_id)
 
     def _check_cancelled(self, known: Trader, body: Mapping[str, Any], request_id: str) -> None:
@@ -463,51 +454,55 @@ class BookMachine(RuleBasedStateMachine):
 
     def _report(self, known: Trader, said: Report, mishap: str) -> None:
         self.acting = known
-        recorded, after = model.report(known.book, said)
+        recorded, after = model.report(known.owned, said)
         try:
             with self._meeting(MISHAPS[mishap]):
-                written = self._report_to(self.service.wired_book, known, said)
+                taken = self._try_report(known, said, by_handler=True)
         except TemporarilyUnavailableError:
             self.tally["report unavailable"] += 1
             assert MISHAPS[mishap]
             seen = _seen(self._items_now(), known)
-            assert seen in (known.book, after)
+            assert seen in (known.owned, after)
             # One that changed nothing that can be seen was recorded if its request is.
-            taken = said.request_id in self._reports(known, said.order_id)
-            known.book = after if taken else known.book
+            recorded = said.request_id in self._reports(known, said.order_id)
+            known.owned = after if recorded else known.owned
             return
-        self.tally["report taken" if written.done else "report refused"] += 1
-        if recorded and not written.done:
-            assert model.may_be_refused(known.book, said)
+        self.tally["report taken" if taken else "report refused"] += 1
+        if recorded and not taken:
+            assert model.may_be_refused(known.owned, said)
             return
-        assert written.done == recorded
-        known.book = after
+        assert taken == recorded
+        known.owned = after
 
     def _reports(self, known: Trader, order_id: str) -> list[str]:
         item = self._items_now()[f"TRADER#{known.name}", f"ORDER#{order_id}"]
         return [event["M"]["request_id"]["S"] for event in item["history"]["L"]]
 
-    def _report_to(self, book: Any, known: Trader, said: Report) -> WriteResult:
-        signed = provenance(known.name, said.request_id)
-        written: WriteResult = book.report(signed, said.order_id, OrderState(said.state), said.filled)
-        return written
+    def _try_report(self, known: Trader, said: Report, *, by_handler: bool = False) -> bool:
+        return self.service.try_report(
+            said.state,
+            said.filled,
+            order_id=said.order_id,
+            request_id=said.request_id,
+            trader=known.name,
+            by_handler=by_handler,
+        )
 
     @contextmanager
     def _meeting(self, faults: tuple[Fault, ...]) -> Iterator[None]:
         """Have the requests inside meet these faults, one each."""
         following = iter(faults)
-        self.service.wire.always = lambda request, deliver: next(following, through)(request, deliver)
+        self.service.network.always = lambda request, deliver: perform(next(following, no_fault), request, deliver)
         try:
             yield
         finally:
-            self.service.wire.always = None
-            self.service.wire.requests.clear()
-            self.service.wire.records.clear()
+            self.service.network.always = no_fault
+            self.service.network.forget()
             self._now = None
 
-    def _become(self, known: Trader, book: Book) -> None:
-        known.ids += [order_id for order_id in book.orders if order_id not in known.book.orders]
-        known.book = book
+    def _become(self, known: Trader, owned: Belongings) -> None:
+        known.ids += [order_id for order_id in owned.orders if order_id not in known.owned.orders]
+        known.owned = owned
 
     _now: dict[tuple[str, str], Item] | None = None
 
@@ -521,8 +516,8 @@ class BookMachine(RuleBasedStateMachine):
 
 
 def _reached(body: Mapping[str, Any]) -> list[str]:
-    """Return the ids of all orders that the answer of a sweep tells of."""
-    return sorted(order_id for word in SWEPT for order_id in body[word])
+    """Return the ids of all orders in the answer of a command over many."""
+    return sorted(order_id for word in OUTCOMES for order_id in body[word])
 
 
 def _cancelled_by(body: Mapping[str, Any]) -> list[str]:
@@ -535,8 +530,8 @@ def _cancelled_by(body: Mapping[str, Any]) -> list[str]:
     return [body["order_id"]] if body["status"] == "cancelled" else []
 
 
-def _seen(items: Mapping[tuple[str, str], Item], known: Trader) -> Book:
-    """Return a trader's book as it lies in the table."""
+def _seen(items: Mapping[tuple[str, str], Item], known: Trader) -> Belongings:
+    """Return what the table holds of a trader."""
     orders, strategies, templates = {}, {}, {}
     for (pk, sk), item in items.items():
         kind, _, name = sk.partition("#")
@@ -551,7 +546,7 @@ def _seen(items: Mapping[tuple[str, str], Item], known: Trader) -> Book:
         else:
             brackets = ((int(b["qty"]), _text(b.get("target")), _text(b.get("stop"))) for b in found["brackets"])
             templates[name] = tuple(brackets)
-    return Book(orders, strategies, templates)
+    return Belongings(orders, strategies, templates)
 
 
 def _points(text: str | None) -> Decimal | None:
@@ -562,24 +557,49 @@ def _text(points: Decimal | None) -> str | None:
     return None if points is None else str(points)
 
 
-def run(
-    service: Service, monkeypatch: pytest.MonkeyPatch, tally: Counter[str], *, seed: int | None = None, **options: Any
-) -> None:
-    """Run the machine over this service, and count in `tally`; `options` are Hypothesis' settings, more or less."""
-    # The SDK's pauses between its attempts are no part of this.
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+@contextmanager
+def _machine(service: Service, monkeypatch: pytest.MonkeyPatch, tally: Counter[str]) -> Iterator[type[TwoTraders]]:
     # A key that is read again would meet what is put in the way of its alert.
-    service.work_on(service.wired_book, key_cache_seconds=3600)
-    machine = type("BookMachine", (BookMachine,), {"service": service, "tally": tally})
+    service.remember_keys(math.inf)
+    with ThreadPoolExecutor(1) as one_by_one:
+        # The same steps have to meet the same faults.
+        monkeypatch.setattr("orderhook.commands.cancel_many._threads", one_by_one)
+        yield type("TwoTraders", (TwoTraders,), {"service": service, "tally": tally})
+
+
+def run(service: Service, monkeypatch: pytest.MonkeyPatch, tally: Counter[str], *, seed: int, **options: Any) -> None:
+    """Take random steps over this service, and count in `tally`; `options` are Hypothesis' settings, more or less."""
     chosen = settings(
         **options,
         deadline=None,
         database=None,
+        derandomize=False,
         print_blob=True,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    with ThreadPoolExecutor(1) as one_by_one:
-        # The same steps have to meet the same faults.
-        monkeypatch.setattr("orderhook.commands.cancel_many._threads", one_by_one)
-        run_state_machine_as_test(machine if seed is None else hypothesis.seed(seed)(machine), settings=chosen)
+    with _machine(service, monkeypatch, tally) as machine:
+        run_state_machine_as_test(hypothesis.seed(seed)(machine), settings=chosen)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A step: a rule of TwoTraders, and what it is given."""
+
+    rule: str
+    given: Mapping[str, Any]
+
+
+def take(rule: str, **given: Any) -> Taken:
+    """Have ann take this step, without a mishap, unless another trader or a mishap is given."""
+    return Taken(rule, {"trader": "ann", "mishap": "none"} | given)
+
+
+def play(service: Service, monkeypatch: pytest.MonkeyPatch, steps: Sequence[Taken]) -> None:
+    """Take these steps over this service, and compare after each."""
+    with _machine(service, monkeypatch, Counter()) as machine:
+        traders = machine()
+        traders.everything_holds()
+        for step in steps:
+            getattr(traders, step.rule)(**step.given)
+            traders.everything_holds()

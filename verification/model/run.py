@@ -56,7 +56,7 @@ def work(runs: int, seed: int, endpoint: str | None, region: str) -> tuple[Count
         queues.in_process() as queue,
     ):
         # A busy machine is not a slow table.
-        monkeypatch.setattr("orderhook.aws.clients.READ_SECONDS", 20)
+        monkeypatch.setattr("orderhook.aws.budget.READ_SECONDS", 20)
         service = Service(table, queue, Output(take, monkeypatch), monkeypatch)
         try:
             machine.run(service, monkeypatch, tally, seed=seed, max_examples=runs, stateful_step_count=STEPS)

@@ -1,7 +1,7 @@
 """Play alerts and venue reports against the handler, from many threads at once, and record what each was told.
 
-The handler is `webhook.handler` over whatever book the module has. Every operation's invocation and completion is taken
-from time.monotonic_ns, which all processes of a machine share.
+The handler is `webhook.handler` over the table that the module has. Every operation's beginning and end are taken from
+time.monotonic_ns, which all processes of a machine share.
 """
 
 import json
@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import webhook
 from orderhook import keys
-from orderhook.aws.clients import READ_SECONDS
+from orderhook.aws.budget import READ_SECONDS
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import OrderState, Provenance
 from tests.builders import alert, event
@@ -27,7 +27,7 @@ from verification.histories.order import (
     QTY,
     Answer,
     Cancel,
-    CancelManyResult,
+    CancelMany,
     Change,
     Command,
     Look,
@@ -53,7 +53,7 @@ COMMANDS: tuple[Command, ...] = (
     Place("5001"),
     *[Cancel()] * 6,
     Cancel(own=False),
-    *[CancelManyResult()] * 2,
+    *[CancelMany()] * 2,
     *[Change(qty) for qty in (4, QTY, QTY, QTY)],
     *[Replace()] * 2,
     Report("Submitted", 0),
@@ -72,7 +72,7 @@ CALM: tuple[Command, ...] = (
     *[Report("PartFilled", filled) for filled in (2, 5, 7)],
     *[Change(qty) for qty in (4, QTY, QTY)],
     Replace(),
-    CancelManyResult(),
+    CancelMany(),
     Look(),
 )
 
@@ -93,12 +93,12 @@ class Trader:
 
 def new_key(trader: str) -> str:
     secret, key = keys.issue(trader=trader, label="", scopes=frozenset(), created="2026-01-02T03:04:05.000000Z")
-    webhook.book.put_key(key)
+    webhook.services.keys.put(key)
     return secret
 
 
 def in_a_strategy(order_id: str) -> bool:
-    """Tell whether the order is the entry of a strategy of its own, so that it can be cancelled by name."""
+    """Return whether the order is the entry of a strategy of its own, so that it can be cancelled by name."""
     return order_id.endswith("s")
 
 
@@ -164,7 +164,7 @@ def do(trader: Trader, order_id: str, command: Command, dice: random.Random, rec
 
 
 def _may_come_late(invoked: int, completed: int) -> bool:
-    """Tell whether the SDK may have given an attempt up: the network can deliver that one after its repetition."""
+    """Return whether the SDK may have given up an attempt, which the network can deliver after its repetition."""
     return completed - invoked > READ_SECONDS * 1e9
 
 
@@ -174,8 +174,8 @@ def _do(trader: Trader, order_id: str, command: Command, dice: random.Random, re
             return _send(trader.key, _place(order_id, content), record)
         case Cancel(own):
             return _send(trader.key if own else trader.other, _cancel(order_id, dice), record)
-        case CancelManyResult():
-            return _sweep(trader, order_id, dice, record)
+        case CancelMany():
+            return _cancel_many(trader, order_id, dice, record)
         case Change(qty):
             return _send(trader.key, {"command": "CHANGE", "order_id": order_id, "qty": qty}, record)
         case Replace():
@@ -188,7 +188,7 @@ def _do(trader: Trader, order_id: str, command: Command, dice: random.Random, re
 
 
 def _place(order_id: str, price: str) -> dict[str, object]:
-    # An account of its own, so that a sweep of it is a cancel of this order.
+    # An account of its own, so that a cancel of all orders in it is a cancel of this one.
     fields = {"account": f"A-{order_id}", "instrument": "ES 12-26", "action": "BUY", "qty": QTY, "order_type": "LIMIT"}
     strategy = {"strategy_id": f"of-{order_id}"} if in_a_strategy(order_id) else {}
     return {"command": "PLACE", **fields, "tif": "GTC", "limit_price": price, "order_id": order_id, **strategy}
@@ -201,7 +201,7 @@ def _cancel(order_id: str, dice: random.Random) -> dict[str, object]:
     return {"command": "CANCEL", **dice.choice((*names, {"order_id": "ENTRY1", "strategy_id": f"of-{order_id}"}))}
 
 
-def _sweep(trader: Trader, order_id: str, dice: random.Random, record: Record) -> Answer | None:
+def _cancel_many(trader: Trader, order_id: str, dice: random.Random, record: Record) -> Answer | None:
     fields: dict[str, object] = {"command": "CANCELORDERS", "account": f"A-{order_id}"}
     if in_a_strategy(order_id) and dice.random() < 0.5:
         fields = {"command": "CLOSESTRATEGY", "strategy_id": f"of-{order_id}"}
@@ -214,22 +214,22 @@ def _sweep(trader: Trader, order_id: str, dice: random.Random, record: Record) -
 
 
 def _replace(trader: Trader, order_id: str, record: Record) -> Answer | None:
-    """Replace an order; what the answer says of the new one is an operation in the history of that one."""
+    """Replace an order; what the answer says of the new order is an operation in the history of that one."""
     invoked = time.monotonic_ns()
     status, body = _post(
         trader.key, {**_place(order_id, "5002"), "command": "CANCELREPLACE", "strategy_id": None}, record
     )
     completed = time.monotonic_ns()
-    told = record.operations[f"{order_id}:2"]
+    of_the_new = record.operations[f"{order_id}:2"]
     if status == 503:
-        told.append(Operation(Place("5002"), UNKNOWN, invoked))
+        of_the_new.append(Operation(Place("5002"), UNKNOWN, invoked))
         return None
     if _may_come_late(invoked, completed):
-        told.append(Operation(Place("5002"), UNKNOWN, invoked))
+        of_the_new.append(Operation(Place("5002"), UNKNOWN, invoked))
     if status != 200:
         return Answer(body["error"], body.get("state"))
     word = "already_placed" if body.get("duplicate") else "placed"
-    told.append(Operation(Place("5002"), Answer(word), invoked, completed))
+    of_the_new.append(Operation(Place("5002"), Answer(word), invoked, completed))
     return Answer("replaced")
 
 
@@ -257,15 +257,15 @@ def _send(key: str, fields: Mapping[str, object], record: Record) -> Answer | No
 
 def _report_or_look(trader: Trader, order_id: str, command: Report | Look) -> Answer:
     if isinstance(command, Look):
-        order = webhook.book.order(trader.name, order_id)
+        order = webhook.services.orders.get(trader.name, order_id)
         return Answer("found", order.state, order.filled) if order else Answer("order_not_found")
     provenance = Provenance(trader.name, "venue", uuid4().hex, datetime.now(UTC))
-    written = webhook.book.report(provenance, order_id, OrderState(command.state), command.filled)
+    written = webhook.services.orders.report(provenance, order_id, OrderState(command.state), command.filled)
     if written.before is None:
         return Answer("refused")
     # An own write that was sent twice is told the quantity that it wrote itself.
-    filled = None if written.done else written.before.filled
-    return Answer("applied" if written.done else "refused", written.before.state, filled)
+    filled = None if written.applied else written.before.filled
+    return Answer("applied" if written.applied else "refused", written.before.state, filled)
 
 
 @dataclass(frozen=True)
@@ -293,7 +293,7 @@ def play_revocation(trader: Trader, *, threads: int, seconds: float) -> tuple[li
         worker.start()
     time.sleep(seconds / 2)
     began = time.monotonic_ns()
-    insist(lambda: webhook.book.revoke_key(str(keys.key_id_of(secret)), datetime.now(UTC)))
+    insist(lambda: webhook.services.keys.revoke(str(keys.key_id_of(secret)), datetime.now(UTC)))
     ended = time.monotonic_ns()
     for worker in workers:
         worker.join()

@@ -18,6 +18,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests import faults
 from tests.engine import dynamodb_local
+from tests.fault_proxy import FaultProxy, Request
 from verification.histories.linearizability import UNKNOWN, contradictions
 from verification.histories.order import one_order
 from verification.processes import in_processes
@@ -34,7 +35,7 @@ FAULTS: tuple[tuple[float, str, faults.Fault], ...] = (
     (0.010, "request lost", faults.lose_request),
     (0.010, "answer lost", faults.lose_response),
     (0.005, "answer cut short", faults.cut_response),
-    (0.010, "throttled", faults.throttle),
+    (0.010, "throttled", faults.throttle_throughput),
     (0.005, "conflict", faults.conflict),
     (0.005, "500", faults.internal_error),
     (0.001, "answer 1 s late", faults.delay_response(1.0)),
@@ -65,7 +66,7 @@ class Job:
 @contextmanager
 def unreliable(endpoint: str, seed: int, met: Counter[str]) -> Iterator[str]:
     """Give an endpoint that leads to the other one, mostly, and count what was put in the way."""
-    with faults.FaultProxy(endpoint) as proxy:
+    with FaultProxy(endpoint) as proxy:
         dice = random.Random(seed)
         for likelihood, name, fault in FAULTS:
             proxy.inject(fault, when=_now_and_then(likelihood, dice, name, met), times=math.inf)
@@ -73,10 +74,8 @@ def unreliable(endpoint: str, seed: int, met: Counter[str]) -> Iterator[str]:
             yield proxy.endpoint
 
 
-def _now_and_then(
-    likelihood: float, dice: random.Random, name: str, met: Counter[str]
-) -> Callable[[faults.Request], bool]:
-    def when(_: faults.Request) -> bool:
+def _now_and_then(likelihood: float, dice: random.Random, name: str, met: Counter[str]) -> Callable[[Request], bool]:
+    def when(_: Request) -> bool:
         chosen = dice.random() < likelihood
         met[name] += chosen
         return chosen
@@ -85,7 +84,7 @@ def _now_and_then(
 
 
 @contextmanager
-def _outages(proxy: faults.FaultProxy, met: Counter[str]) -> Iterator[None]:
+def _outages(proxy: FaultProxy, met: Counter[str]) -> Iterator[None]:
     over = threading.Event()
 
     def run() -> None:
@@ -118,7 +117,7 @@ def work(job: Job) -> None:
         import webhook  # makes the handler's client
         from verification.races import play
 
-        _count_refused(webhook.book._client, met)
+        _count_refused(webhook.services._client, met)
         trader, record = play.Trader(*job.trader), play.Record()
         for number in range(job.rounds):
             _wait_for_all(job, number)

@@ -1,4 +1,6 @@
-"""What a trader's whole book answers when alerts and venue reports come one at a time: the specification, once more.
+"""What a trader's alerts are answered, and what then belongs to the trader, one alert or venue report at a time.
+
+It is the specification, stated once more.
 
 Like order.py, which it asks what one order does, it imports nothing of the product. A further command is a further
 class here, and a case in `step`. Generated ids begin with the id of the request that made them.
@@ -9,15 +11,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from tests.states import FINISHED
 from verification.histories import order as one
-from verification.histories.order import FINISHED, one_order
+from verification.histories.order import one_order
 
 _ORDER = one_order()
 
 
 @dataclass(frozen=True)
 class Order:
-    """An order as it lies in the book; `terms` is what no report changes."""
+    """An order; `terms` is what no report changes."""
 
     state: str
     filled: int
@@ -53,14 +56,14 @@ Bracket = tuple[int, str | None, str | None]
 
 
 @dataclass(frozen=True)
-class Book:
+class Belongings:
     """What belongs to one trader."""
 
     orders: Mapping[str, Order] = field(default_factory=dict)
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
     templates: Mapping[str, tuple[Bracket, ...]] = field(default_factory=dict)
 
-    def with_orders(self, **orders: Order) -> "Book":
+    def with_orders(self, **orders: Order) -> "Belongings":
         return replace(self, orders={**self.orders, **orders})
 
 
@@ -142,7 +145,7 @@ Command = Place | Cancel | CancelOrders | CancelAllOrders | CloseStrategy | Chan
 
 @dataclass(frozen=True)
 class Report:
-    """A venue's word that the order is in `state`, with `filled` of it filled so far (None: no word)."""
+    """A venue's report that the order is in `state`, with `filled` of it filled so far (None: it does not say)."""
 
     request_id: str
     order_id: str
@@ -152,24 +155,24 @@ class Report:
 
 @dataclass(frozen=True)
 class Step:
-    """What an alert is answered, and the book after it."""
+    """The answer to an alert, and what is owned after it."""
 
     answer: Mapping[str, Any]
-    after: Book
-    swept: Book | None = None
-    """The book from which on it writes order by order; None if it writes all at once."""
+    after: Belongings
+    during: Belongings | None = None
+    """What is owned when it begins to write order by order; None if it writes all at once."""
 
-    def cut_short(self, before: Book, seen: Book) -> Book:
-        """Return the book that it left, if it may leave one that looks like `seen` when it is cut short.
+    def cut_short(self, before: Belongings, seen: Belongings) -> Belongings:
+        """Return what it left when it was cut short, if that may look like `seen`.
 
-        If it may not, it is one that looks otherwise.
+        If it may not, what is returned looks different.
         """
         if seen == before:
             return before
-        if self.swept is None:
+        if self.during is None:
             return self.after
         done = {order_id: order for order_id, order in self.after.orders.items() if seen.orders.get(order_id) == order}
-        return self.swept.with_orders(**done)
+        return self.during.with_orders(**done)
 
 
 class _RefusedError(Exception):
@@ -180,65 +183,65 @@ class _RefusedError(Exception):
         self.answer = {"success": False, "error": error} | ({"state": state} if state else {})
 
 
-def step(book: Book, command: Command, request_id: str) -> Step:
-    """Do what one alert says; `request_id` is that of its answer."""
+def step(owned: Belongings, command: Command, request_id: str) -> Step:
+    """Do what one alert says; `request_id` is the one in its answer."""
     try:
-        return _step(book, command, request_id)
+        return _step(owned, command, request_id)
     except _RefusedError as refusal:
-        return Step(refusal.answer, book)
+        return Step(refusal.answer, owned)
 
 
-def _step(book: Book, command: Command, request_id: str) -> Step:
+def _step(owned: Belongings, command: Command, request_id: str) -> Step:
     match command:
         case Place(fields):
-            return _place(book, fields, request_id)
+            return _place(owned, fields, request_id)
         case Cancel(fields):
-            return _cancel(book, fields)
+            return _cancel(owned, fields)
         case CancelOrders(fields):
-            return _cancel_orders(book, fields)
+            return _cancel_orders(owned, fields)
         case CancelAllOrders():
-            return _cancel_orders(book, {})
+            return _cancel_orders(owned, {})
         case CloseStrategy(fields):
-            return _close_strategy(book, fields["strategy_id"])
+            return _close_strategy(owned, fields["strategy_id"])
         case Change(fields):
-            return _change(book, fields)
+            return _change(owned, fields)
         case CancelReplace(fields):
-            return _cancel_replace(book, fields, request_id)
+            return _cancel_replace(owned, fields, request_id)
 
 
-def report(book: Book, said: Report) -> tuple[bool, Book]:
-    """Tell whether the report is recorded, and the book after it; the same report again is recorded already.
+def report(owned: Belongings, said: Report) -> tuple[bool, Belongings]:
+    """Return whether the report is recorded, and what is owned after it; the same report again is recorded already.
 
-    The rules leave open which unusual reports a book takes: the model says yes to those.
+    The rules leave open which unusual reports are taken: the model takes them all.
     """
-    found = book.orders.get(said.order_id)
+    found = owned.orders.get(said.order_id)
     if found is None or said.request_id in found.reports:
-        return found is not None, book
+        return found is not None, owned
     # Where both are allowed, taking it is named first.
     word, life = _alone(found, one.Report(said.state, said.filled))[0]
     if word == "refused":
-        return False, book
+        return False, owned
     moved = replace(found, state=life.state, filled=life.filled, reports=found.reports | {said.request_id})
-    return True, book.with_orders(**{said.order_id: moved})
+    return True, owned.with_orders(**{said.order_id: moved})
 
 
-def may_be_refused(book: Book, said: Report) -> bool:
-    """Tell whether the rules leave open if the book takes this report."""
-    allowed = _alone(book.orders[said.order_id], one.Report(said.state, said.filled))
+def may_be_refused(owned: Belongings, said: Report) -> bool:
+    """Return whether the rules leave open if this report is taken."""
+    allowed = _alone(owned.orders[said.order_id], one.Report(said.state, said.filled))
     return "refused" in {word for word, _ in allowed}
 
 
 def _alone(order: Order, command: one.Command) -> list[tuple[str, one.Order]]:
-    """Return what the order may answer by itself, and how it stands then."""
+    """Return what the order by itself may answer, and how it stands then."""
     allowed = _ORDER.step(one.Order(order.state, order.filled, "", int(order.terms["qty"])), command)
-    return [(told.word, life) for told, life in allowed if life]
+    return [(answer.word, life) for answer, life in allowed if life]
 
 
 # CANCEL
 
 
-def _cancel(book: Book, fields: Mapping[str, str]) -> Step:
-    order_id, found = _target_of_strategy(book, fields)
+def _cancel(owned: Belongings, fields: Mapping[str, str]) -> Step:
+    order_id, found = _addressed_in_strategy(owned, fields)
     [(word, life)] = _alone(found, one.Cancel())
     if word == "order_already_terminal":
         raise _RefusedError(word, found.state)
@@ -251,36 +254,36 @@ def _cancel(book: Book, fields: Mapping[str, str]) -> Step:
         state=life.state,
         filled=str(found.filled),
     )
-    return Step(answer, book.with_orders(**{order_id: replace(found, state=life.state)}))
+    return Step(answer, owned.with_orders(**{order_id: replace(found, state=life.state)}))
 
 
-def _target_of_strategy(book: Book, fields: Mapping[str, str]) -> tuple[str, Order]:
-    """Return the target, which must belong to the strategy that the alert gives, if it gives one."""
-    order_id, found = _target(book, fields)
+def _addressed_in_strategy(owned: Belongings, fields: Mapping[str, str]) -> tuple[str, Order]:
+    """Return the addressed order, which must belong to the strategy that the alert gives, if it gives one."""
+    order_id, found = _addressed(owned, fields)
     if fields.get("strategy_id") not in (None, found.strategy_id):
         raise _RefusedError("strategy_mismatch")
     return order_id, found
 
 
-def _target(book: Book, fields: Mapping[str, str]) -> tuple[str, Order]:
+def _addressed(owned: Belongings, fields: Mapping[str, str]) -> tuple[str, Order]:
     """Return the order that `order_id` is the id of, or, in a strategy, the name of; and its id."""
-    order_id = _id_of_target(book, fields)
-    if order_id not in book.orders:
+    order_id = _addressed_id(owned, fields)
+    if order_id not in owned.orders:
         raise _RefusedError("order_not_found")
-    return order_id, book.orders[order_id]
+    return order_id, owned.orders[order_id]
 
 
-def _id_of_target(book: Book, fields: Mapping[str, str]) -> str:
+def _addressed_id(owned: Belongings, fields: Mapping[str, str]) -> str:
     order_id, strategy_id = fields["order_id"], fields.get("strategy_id")
     if not _is_name(order_id):
         return order_id
     if strategy_id is None:
         raise _RefusedError("strategy_id_required")
-    if strategy_id not in book.strategies:
+    if strategy_id not in owned.strategies:
         raise _RefusedError("strategy_not_found")
-    if order_id not in book.strategies[strategy_id].names:
+    if order_id not in owned.strategies[strategy_id].names:
         raise _RefusedError("order_not_found")
-    return book.strategies[strategy_id].names[order_id]
+    return owned.strategies[strategy_id].names[order_id]
 
 
 def _is_name(text: str) -> bool:
@@ -291,36 +294,36 @@ def _is_name(text: str) -> bool:
 # CANCELORDERS, CANCELALLORDERS and CLOSESTRATEGY
 
 
-def _cancel_orders(book: Book, place: Mapping[str, str]) -> Step:
-    told, after = _sweep(book, lambda order: place.items() <= order.terms.items())
-    return Step(_success("cancelled" if told["cancelled"] else "already_cancelled", **told), after, swept=book)
+def _cancel_orders(owned: Belongings, place: Mapping[str, str]) -> Step:
+    lists, after = _cancel_many(owned, lambda order: place.items() <= order.terms.items())
+    return Step(_success("cancelled" if lists["cancelled"] else "already_cancelled", **lists), after, during=owned)
 
 
-def _close_strategy(book: Book, strategy_id: str) -> Step:
-    running = book.strategies.get(strategy_id)
+def _close_strategy(owned: Belongings, strategy_id: str) -> Step:
+    running = owned.strategies.get(strategy_id)
     if running is None:
         raise _RefusedError("strategy_not_found")
     # Closed first, so that no order can join while the others are cancelled.
-    closed = replace(book, strategies={**book.strategies, strategy_id: replace(running, state="Closed")})
-    told, after = _sweep(closed, lambda order: order.strategy_id == strategy_id)
-    duplicate = running.state == "Closed" and not told["cancelled"]
-    return Step(_success("closed", duplicate=duplicate or None, strategy_id=strategy_id, **told), after, swept=closed)
+    closed = replace(owned, strategies={**owned.strategies, strategy_id: replace(running, state="Closed")})
+    lists, after = _cancel_many(closed, lambda order: order.strategy_id == strategy_id)
+    duplicate = running.state == "Closed" and not lists["cancelled"]
+    return Step(_success("closed", duplicate=duplicate or None, strategy_id=strategy_id, **lists), after, during=closed)
 
 
-SWEPT = ("cancelled", "already_cancelled", "already_terminal", "remaining")
-"""What can become of an order; step by step the last two do not."""
+OUTCOMES = ("cancelled", "already_cancelled", "already_terminal", "remaining")
+"""What may become of each order; one step at a time, nothing is ever terminal already or remains."""
 
 
-def _sweep(book: Book, reached: Callable[[Order], bool]) -> tuple[dict[str, Any], Book]:
-    """Cancel what is open of what is reached; return what is told of it, ids in their order, and the book after it."""
-    told: dict[str, list[str]] = {word: [] for word in SWEPT}
+def _cancel_many(owned: Belongings, reached: Callable[[Order], bool]) -> tuple[dict[str, Any], Belongings]:
+    """Cancel the open orders among those reached; return the lists of the answer, and what is owned after it."""
+    lists: dict[str, list[str]] = {word: [] for word in OUTCOMES}
     orders = {}
-    for order_id, found in sorted(book.orders.items()):
+    for order_id, found in sorted(owned.orders.items()):
         if found.open and reached(found):
-            [(word, life)] = _alone(found, one.CancelManyResult())
-            told[word].append(order_id)
+            [(word, life)] = _alone(found, one.CancelMany())
+            lists[word].append(order_id)
             orders[order_id] = replace(found, state=life.state)
-    return {"counts": {word: len(ids) for word, ids in told.items()}, **told}, book.with_orders(**orders)
+    return {"counts": {word: len(ids) for word, ids in lists.items()}, **lists}, owned.with_orders(**orders)
 
 
 # CHANGE
@@ -334,8 +337,8 @@ PRICES_OF = {
 }
 
 
-def _change(book: Book, fields: Mapping[str, str]) -> Step:
-    order_id, found = _target_of_strategy(book, fields)
+def _change(owned: Belongings, fields: Mapping[str, str]) -> Step:
+    order_id, found = _addressed_in_strategy(owned, fields)
     values = {name: Decimal(fields[name]) for name in ("qty", "limit_price", "stop_price") if name in fields}
     new = {name: value for name, value in values.items() if value}
     prices = new.keys() - {"qty"}
@@ -346,7 +349,7 @@ def _change(book: Book, fields: Mapping[str, str]) -> Step:
         raise _RefusedError("invalid_value")
     if word == "invalid_value":
         raise _RefusedError(word, found.state)
-    # A leg whose price is given no longer takes it from the fill of its entry.
+    # A leg whose price is given no longer takes it from its entry's fill.
     kept = {name: value for name, value in found.terms.items() if not (name == "offset" and prices)}
     terms = kept | new
     answer = _success(
@@ -359,7 +362,7 @@ def _change(book: Book, fields: Mapping[str, str]) -> Step:
         filled=str(found.filled),
         **{name: _shortest(terms[name]) for name in ("qty", "limit_price", "stop_price") if name in terms},
     )
-    return Step(answer, book.with_orders(**{order_id: replace(found, terms=terms)}))
+    return Step(answer, owned.with_orders(**{order_id: replace(found, terms=terms)}))
 
 
 def _shortest(number: Decimal) -> str:
@@ -369,26 +372,26 @@ def _shortest(number: Decimal) -> str:
 # PLACE
 
 
-def _place(book: Book, fields: Mapping[str, str], request_id: str) -> Step:
+def _place(owned: Belongings, fields: Mapping[str, str], request_id: str) -> Step:
     fields = _without_zeros(fields)
     order_id = fields.get("order_id", request_id)
-    holder = book.orders.get(order_id)
+    holder = owned.orders.get(order_id)
     if holder is None:
-        after = _write(book, fields, order_id, _brackets(book, fields), request_id)
+        after = _write(owned, fields, order_id, _brackets(owned, fields), request_id)
         return Step(_placed("placed", order_id, after.orders[order_id]), after)
     # Whatever else the alert would be refused for, it is about this order.
     if holder.content != _content(fields):
         raise _RefusedError("duplicate_order_id", holder.state)
-    return Step(_placed("already_placed", order_id, holder), book)
+    return Step(_placed("already_placed", order_id, holder), owned)
 
 
 def _without_zeros(fields: Mapping[str, str]) -> Mapping[str, str]:
     return {name: text for name, text in fields.items() if not (name in _PRICES and Decimal(text) == 0)}
 
 
-def _brackets(book: Book, fields: Mapping[str, str]) -> tuple[Bracket, ...]:
+def _brackets(owned: Belongings, fields: Mapping[str, str]) -> tuple[Bracket, ...]:
     """Return those of the alert's template, if it gives one."""
-    brackets = book.templates.get(fields["strategy"]) if "strategy" in fields else ()
+    brackets = owned.templates.get(fields["strategy"]) if "strategy" in fields else ()
     if brackets is None:
         raise _RefusedError("strategy_not_found")
     if sum(qty for qty, _, _ in brackets) > int(fields["qty"]):
@@ -397,14 +400,14 @@ def _brackets(book: Book, fields: Mapping[str, str]) -> tuple[Bracket, ...]:
 
 
 def _write(
-    book: Book, fields: Mapping[str, str], order_id: str, brackets: tuple[Bracket, ...], request_id: str
-) -> Book:
-    """Return the book with the alert's order, under this id, and with what comes with it."""
+    owned: Belongings, fields: Mapping[str, str], order_id: str, brackets: tuple[Bracket, ...], request_id: str
+) -> Belongings:
+    """Return what is owned with the alert's order, under this id, and what comes with it."""
     legs = _legs(fields, brackets)
     strategy_id = fields.get("strategy_id", order_id if legs else None)
     if strategy_id is None:
-        return book.with_orders(**{order_id: _entry(fields)})
-    running = book.strategies.get(strategy_id)
+        return owned.with_orders(**{order_id: _entry(fields)})
+    running = owned.strategies.get(strategy_id)
     if running and (
         "strategy_id" not in fields
         or (running.account, running.instrument) != (fields["account"], fields["instrument"])
@@ -425,27 +428,27 @@ def _write(
     orders[order_id] = _entry(fields, strategy_id=strategy_id, order_name=entry_name, legs=bound)
     strategy = running or Strategy(fields["account"], fields["instrument"], "Active", fields.get("strategy"), {})
     strategy = replace(strategy, names={**names, entry_name: order_id, **bound})
-    return replace(book.with_orders(**orders), strategies={**book.strategies, strategy_id: strategy})
+    return replace(owned.with_orders(**orders), strategies={**owned.strategies, strategy_id: strategy})
 
 
 # CANCELREPLACE
 
 
-def _cancel_replace(book: Book, fields: Mapping[str, str], request_id: str) -> Step:
+def _cancel_replace(owned: Belongings, fields: Mapping[str, str], request_id: str) -> Step:
     fields = _without_zeros(fields)
-    replaced = _id_of_target(book, fields)
+    replaced = _addressed_id(owned, fields)
     order_id = _next_id(replaced)
-    holder = book.orders.get(order_id)
+    holder = owned.orders.get(order_id)
     if holder and holder.content == _content(fields):
-        return Step(_placed("replaced", order_id, holder, duplicate=True, replaced_order_id=replaced), book)
-    brackets = _brackets(book, fields)
-    _, old = _target(book, fields)
+        return Step(_placed("replaced", order_id, holder, duplicate=True, replaced_order_id=replaced), owned)
+    brackets = _brackets(owned, fields)
+    _, old = _addressed(owned, fields)
     [(word, life)] = _alone(old, one.Replace())
     if word == "order_already_terminal":
         raise _RefusedError(word, old.state)
     if holder:
         raise _RefusedError("duplicate_order_id", holder.state)
-    after = _write(book, fields, order_id, brackets, request_id)
+    after = _write(owned, fields, order_id, brackets, request_id)
     old = replace(old.with_terms(replaced_by=order_id), state=life.state)
     new = after.orders[order_id].with_terms(replaces=replaced)
     answer = _placed("replaced", order_id, new, replaced_order_id=replaced)
