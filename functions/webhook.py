@@ -7,6 +7,9 @@ import gc
 # Imports make many objects and hardly any garbage: looking for it takes a twentieth of the cold start.
 gc.disable()
 
+# Python looks these codecs up by name when an alert first needs them: imported here, they make it a tenth shorter.
+import encodings.idna
+import encodings.utf_8_sig  # noqa: F401
 import os
 import secrets
 import time
@@ -18,6 +21,7 @@ from orderhook import payload, pipeline, responses, telemetry
 from orderhook.aws.budget import time_budget
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.aws.gateway import HttpRequest
+from orderhook.commands.cancel import Cancel
 from orderhook.errors import (
     DuplicateFieldError,
     InvalidSecretKeyError,
@@ -43,6 +47,7 @@ _UNAVAILABLE = "This alert could not be answered. Send it again; it is safe."
 settings = Settings.from_environment(os.environ)
 services = Services.connect(settings)
 keyring = KeyRing(services.keys.get, settings.key_cache_seconds)
+Cancel.model_rebuild()  # other models are built when they are first used; this makes the first CANCEL a tenth shorter
 
 gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
 gc.enable()

@@ -18,6 +18,7 @@ from cli.aws.moto import one_request_at_a_time
 from cli.aws.table import create_table
 from orderhook.aws.clients import connect
 from orderhook.services import Services
+from orderhook.store import table as store
 from tests.service import RETENTION, Item, Table
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def in_process() -> Iterator[Table]:
         # Moto imports as it goes: the first requests of each kind take longer than the handler would wait.
         create_table(client, "warm-up")
         demo.seed(
-            Services.over(Table(client, "warm-up"), retention=RETENTION, alert_retention=RETENTION), datetime.now(UTC)
+            Services.over(store.Table(client, "warm-up"), retention=RETENTION, alert_retention=RETENTION),
+            datetime.now(UTC),
         )
         (backend,) = dynamodb_backends.values()
         inside = backend[client.meta.region_name]

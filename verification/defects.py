@@ -8,6 +8,8 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -16,9 +18,14 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 import webhook
-from orderhook import commands, payload
-from orderhook.commands import cancel_many
-from orderhook.orders import Provenance, Strategy
+from orderhook import payload, pipeline
+from orderhook.aws.gateway import HttpRequest
+from orderhook.commands import Command, close_strategy, parse_command
+from orderhook.commands.cancel_many import cancel_many
+from orderhook.orders import Provenance, Strategy, StrategyState
+from orderhook.services import Services
+from orderhook.store.results import CancelManyResult
+from orderhook.store.strategies import StrategyStore
 from tests.states import BEING_CANCELLED, CANCELLABLE, STATES
 
 Patch = pytest.MonkeyPatch
@@ -398,15 +405,21 @@ def a_strategy_that_is_only_said_to_be_closed(patch: Patch) -> None:
 
 
 def a_close_after_the_cancels(patch: Patch) -> None:
-    close = OrderBook.close_strategy
+    close = StrategyStore.close
+    put_off: list[Callable[[], object]] = []
 
-    def late(self: OrderBook, provenance: Provenance, strategy_id: str) -> tuple[Strategy | None, bool]:
-        strategy = self.strategy(provenance.trader, strategy_id)
-        if strategy:
-            cancel_many.cancel_many(self, provenance, self.open_order_ids(provenance.trader, strategy_id=strategy_id))
-        return close(self, provenance, strategy_id)
+    def close_later(store: StrategyStore, provenance: Provenance, strategy_id: str) -> tuple[Strategy | None, bool]:
+        put_off.append(partial(close, store, provenance, strategy_id))
+        strategy = store.get(provenance.trader, strategy_id)
+        return strategy, strategy is not None and strategy.state is StrategyState.ACTIVE
 
-    patch.setattr(OrderBook, "close_strategy", late)
+    def cancel_first(services: Services, provenance: Provenance, order_ids: Iterable[str]) -> CancelManyResult:
+        result = cancel_many(services, provenance, order_ids)
+        put_off.pop()()
+        return result
+
+    patch.setattr(StrategyStore, "close", close_later)
+    patch.setattr(close_strategy, "cancel_many", cancel_first)
 
 
 OF_MANY_ORDERS: tuple[Defect, ...] = (
@@ -437,18 +450,20 @@ def an_unexpected_exception(patch: Patch) -> None:
 
 
 def an_exception_that_gets_out(patch: Patch) -> None:
-    patch.setattr(webhook, "_age", lambda event, _: event["requestContext"]["timeEpoch"] * 0)
+    def seconds_waited(request: HttpRequest, _: datetime) -> float:
+        received: int = request._event["requestContext"]["timeEpoch"]
+        return received * 0.0
+
+    patch.setattr(HttpRequest, "seconds_waited", seconds_waited)
 
 
 def a_reader_that_crawls(patch: Patch) -> None:
-    read = commands.parse_command
-
-    def crawl(*of: object) -> object:
+    def crawl(kind: type[Command], fields: Mapping[str, str]) -> tuple[Command, list[str]]:
         for _ in range(20_000_000):
             pass
-        return read(*of)  # type: ignore[arg-type]
+        return parse_command(kind, fields)
 
-    patch.setattr(commands, "read", crawl)
+    patch.setattr(pipeline, "parse_command", crawl)
 
 
 OF_READING: tuple[tuple[Defect, str], ...] = (

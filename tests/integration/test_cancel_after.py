@@ -240,7 +240,7 @@ def test_an_order_that_is_finished_by_then_is_left_as_it_is(service: Service, st
 def test_a_refusal_says_what_became_of_the_order(service: Service) -> None:
     late = provenance(service.trader, "late")
     with pytest.raises(OrderNotFoundError) as unknown:
-        cancel_overdue(service.orders, late, "order-1", "content")
+        cancel_overdue(service.services, late, "order-1", "content")
     assert (unknown.value.field, unknown.value.detail) == (
         "order_id",
         "Order 'order-1' was never placed by this alert, so there is nothing to cancel.",
@@ -250,7 +250,7 @@ def test_a_refusal_says_what_became_of_the_order(service: Service) -> None:
     filled = service.order()
     assert filled is not None
     with pytest.raises(OrderAlreadyTerminalError) as finished:
-        cancel_overdue(service.orders, late, "order-1", str(filled.content))
+        cancel_overdue(service.services, late, "order-1", str(filled.content))
     assert (finished.value.field, finished.value.state, finished.value.detail) == (
         "order_id",
         "Filled",
@@ -363,7 +363,7 @@ def test_two_attempts_at_the_same_second_are_one_schedule(service: Service) -> N
     now = datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC)
     for request_id in ("one", "two"):
         cancel = TimedCancel(trader="t", key_id="k", request_id=request_id, order_id="order-1", content="c")
-        at = service.deferred.cancel(cancel, 5, now + timedelta(milliseconds=1))
+        at = service.deferred.schedule(cancel, 5, now + timedelta(milliseconds=1))
         assert at == now + timedelta(minutes=5, seconds=1)
     assert len(service.queue.schedules) == 1
 

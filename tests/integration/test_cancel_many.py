@@ -340,5 +340,5 @@ def test_a_cancel_among_many_begins_while_one_second_is_left(service: Service) -
     service.place("order-1")
     service.warm_up()
     with time_budget(time.monotonic() + 1):
-        result = cancel_many(service.orders, provenance(service.trader, "request-1"), ["order-1"])
+        result = cancel_many(service.services, provenance(service.trader, "request-1"), ["order-1"])
     assert result.cancelled == ["order-1"]

@@ -125,7 +125,7 @@ def test_an_order_that_is_finished_or_being_cancelled_is_not_replaced(
         409,
         refused(
             "order_already_terminal",
-            f"{phrase(sent)} It is {state} since {since}; nothing was placed.",
+            f"Order '{sent}' is {state} since {since}; nothing was placed. {phrase(sent)}",
             field="order_id",
             state=state,
         ),
@@ -345,7 +345,7 @@ def test_an_order_that_was_replaced_is_refused_with_the_order_in_its_place(servi
         409,
         refused(
             "order_already_terminal",
-            f"{phrase('order-1')} It is Cancelled since {since}; it was replaced by order-1:2: give that.",
+            f"Order 'order-1' is Cancelled since {since}; it was replaced by order-1:2: give that. {phrase('order-1')}",
             field="order_id",
             state="Cancelled",
         ),

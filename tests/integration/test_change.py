@@ -107,7 +107,7 @@ def test_an_order_that_is_finished_or_being_cancelled_is_not_changed(
         409,
         refused(
             "order_already_terminal",
-            f"{phrase(sent)} It is {state} since {before['since']['S']}; it cannot be changed any more.",
+            f"Order '{sent}' is {state} since {before['since']['S']}; it cannot be changed any more. {phrase(sent)}",
             field="order_id",
             state=state,
         ),
@@ -457,7 +457,7 @@ def test_a_refused_change_writes_nothing_anywhere(service: Service) -> None:
 
 def test_a_full_history_takes_no_change_but_still_the_cancel(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     # An item has a greatest size: changed without end, an order could not be cancelled any more.
-    monkeypatch.setattr("orderhook.store.book.MAX_HISTORY", 3)
+    monkeypatch.setattr("orderhook.store.orders.MAX_HISTORY", 3)
     monkeypatch.setattr("orderhook.commands.change.MAX_HISTORY", 3)
     service.place("order-1")
     assert [change(service, qty=qty).word for qty in (1, 2)] == ["changed", "changed"]

@@ -63,7 +63,7 @@ def test_send_shows_of_many_orders_the_first_few(server: Server) -> None:
 def test_send_exits_1_when_the_alert_is_refused(server: Server) -> None:
     result = server.run("send", f"key={demo.KEY};command=CANCEL;order_id={demo.UNKNOWN_ID}", "--url", server.url)
     assert result.exit_code == 1
-    assert result.stdout.startswith("404 order_not_found\nOrder linked to")
+    assert result.stdout.startswith("404 order_not_found\nThere is no order")
 
 
 def test_send_exits_2_when_nothing_answers() -> None:

@@ -10,7 +10,7 @@ import pytest
 from orderhook import commands, pipeline
 from orderhook.errors import KillSwitchOnError, OutsideTradeWindowError
 from orderhook.orders import Provenance
-from orderhook.pipeline import Alert, Services
+from orderhook.pipeline import Alert
 from orderhook.store import items
 from orderhook.store.table import deserialize
 from tests.builders import ENTRY, provenance, refused
@@ -28,7 +28,7 @@ def switch(service: Service) -> dict[str, Any] | None:
 
 def assert_stopped(service: Service, answer: Answer) -> None:
     state = service.controls.kill_switch(service.trader)
-    detail = f"The kill switch is on since {state.since}; send kill_switch=off."
+    detail = f"The kill switch has been on since {state.since}; send kill_switch=off."
     assert (answer.status, answer.body) == (423, refused("kill_switch_on", detail))
 
 
@@ -257,7 +257,7 @@ def alert_of(**fields: str) -> Alert:
 
 
 def test_a_delayed_alert_passes_switch_and_window_again_and_is_not_counted_again(service: Service) -> None:
-    services = Services(service.orders, service.controls)
+    services = service.services
     alert = alert_of(start_time="09:30", end_time="16:00", rate_limit="1", id="es")
     inside, outside = datetime(2026, 1, 15, 15, tzinfo=UTC), datetime(2026, 1, 15, 22, tzinfo=UTC)
 

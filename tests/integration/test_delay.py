@@ -248,7 +248,7 @@ def test_what_may_open_a_position_is_not_done_long_after_its_time(service: Servi
     assert (record.status, record.outcome, record.origin) == (423, "too_late", "delayed")
     assert record.detail is not None
     assert record.detail.startswith("It was due at 20")
-    assert "more than 5 minutes later: nothing is done now." in record.detail
+    assert "more than 5 minutes ago: nothing is done now." in record.detail
 
 
 def test_what_is_a_little_late_is_done(service: Service) -> None:

@@ -12,6 +12,7 @@ from cli.aws import demo
 from cli.aws.scheduler import sqs_event
 from cli.aws.table import create_table, read_template
 from orderhook.services import Services
+from orderhook.store import table as store
 from tests.builders import EVENTS, event_named
 from tests.service import RETENTION, Service, Table
 
@@ -81,7 +82,8 @@ def demo_service(service: Service, table: Table) -> Service:
     name = f"demo-{uuid4().hex}"
     create_table(table.client, name)
     demo.seed(
-        Services.over(Table(table.client, name), retention=RETENTION, alert_retention=RETENTION), datetime.now(UTC)
+        Services.over(store.Table(table.client, name), retention=RETENTION, alert_retention=RETENTION),
+        datetime.now(UTC),
     )
     service.use_table(name)
     return service

@@ -9,7 +9,6 @@ from threading import Event
 
 import pytest
 
-from orderhook.commands.place import Place
 from tests.builders import ENTRY, refused
 from tests.client_faults import in_writes
 from tests.fault_proxy import Answer as FaultAnswer
@@ -33,7 +32,7 @@ PATIENCE_SECONDS = 2.3
 NOWHERE = "http://127.0.0.1:9"
 
 UNAVAILABLE = refused(
-    "temporarily_unavailable", "The order book did not answer in time. Send the same alert again; it is safe."
+    "temporarily_unavailable", "The table did not answer in time. Send the same alert again; it is safe."
 )
 
 
@@ -259,7 +258,7 @@ def test_a_defect_is_counted_and_answered_503_and_its_message_appears_nowhere(se
     lines = [json.loads(line) for line in written.splitlines()]
     assert [line.get("message") for line in lines] == ["defect", None, "alert", None]
     assert (lines[0]["level"], lines[0]["request_id"]) == ("ERROR", answer.request_id)
-    assert any("book.py" in frame for frame in lines[0]["frames"])
+    assert any("orderhook" in frame for frame in lines[0]["frames"])
     assert lines[1]["UnhandledErrors"] == [1.0]
     assert service.item() == before
 
@@ -281,7 +280,7 @@ def test_a_defect_after_an_order_without_id_was_written_must_not_be_sent_again(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.warm_up()
-    monkeypatch.setattr(Place, "_answer", None)
+    monkeypatch.setattr("orderhook.commands.place.placed", None)
     answer = service.place()
     assert (answer.status, answer.word) == (409, "outcome_unknown")
     assert len(service.open_orders()) == 1
@@ -291,6 +290,6 @@ def test_a_defect_after_an_order_without_id_was_written_must_not_be_sent_again(
 def test_a_defect_before_an_order_without_id_was_written_is_to_be_sent_again(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Place, "_entry", None)
+    monkeypatch.setattr("orderhook.commands.place.single_order", None)
     assert service.place().status == 503
     assert service.belongings() == []

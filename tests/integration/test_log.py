@@ -99,7 +99,7 @@ def test_an_alert_leaves_one_line_and_one_metric(
     [declared] = metric["_aws"]["CloudWatchMetrics"]
     assert declared == {
         "Namespace": "orderhook",
-        "Dimensions": [["service", "outcome"]],
+        "Dimensions": [["outcome", "service"]],
         "Metrics": [{"Name": "Alerts", "Unit": "Count"}],
     }
     del metric["_aws"]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from orderhook.errors import RateLimitedError, TemporarilyUnavailableError
 from orderhook.orders import Provenance, timestamp
+from orderhook.rate_limit import MAX_ALERTS, Rate
 from orderhook.store import items
-from orderhook.store.controls import MAX_ALERTS, Controls, Rate
+from orderhook.store.controls import Controls
 from orderhook.store.table import deserialize, serialize
 from tests.builders import refused
 from tests.client_faults import Deliver, in_writes, perform
@@ -46,7 +47,7 @@ def counted(service: Service, alert_id: str = "es") -> int:
 @pytest.fixture
 def controls(service: Service) -> Controls:
     """The controls on the handlers' client, whose requests meet the faults."""
-    return Controls(service.table.handlers_client, service.table.name)
+    return service.handlers_services.controls
 
 
 # Through the handler

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from orderhook.aws import clients
+from orderhook.aws import budget
 from orderhook.aws.budget import READ_SECONDS
 from orderhook.errors import InvalidValueError, TemporarilyUnavailableError
 from orderhook.orders import timestamp
 from orderhook.records import find_record, follow_records, recent_records
-from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
+from orderhook.store.alert_log import AlertRecord, id_prefix
 from tests.builders import ENTRY, alert, event
 from tests.faults import (
     Fault,
@@ -293,7 +293,7 @@ def test_a_defect_is_recorded_by_what_was_answered(service: Service) -> None:
 def test_no_record_is_begun_when_there_is_no_time_left_for_it(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clients, "_LAST_SECONDS", 1.0)
+    monkeypatch.setattr(budget, "LAST_ATTEMPT_SECONDS", 1.0)
     service.have_order("Working")
     service.warm_up()
     service.network.inject("UpdateItem", run_before(lambda: service.clock.advance(1.4)))
@@ -374,7 +374,7 @@ def test_more_records_than_a_page_holds_are_all_read(service: Service) -> None:
 
 
 def test_every_read_is_a_consistent_one(service: Service, three: list[AlertRecord]) -> None:
-    log = AlertLog(service.table.handlers_client, service.table.name, ALERT_RETENTION)
+    log = service.handlers_services.alert_log
     list(log.newest(service.trader))
     list(log.beginning_with(service.trader, three[0].request_id[:3]))
     log.get(service.trader, three[0].request_id)
@@ -395,7 +395,7 @@ def test_a_record_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one(
 
 
 def test_a_table_that_does_not_answer_is_said_so(service: Service) -> None:
-    log = AlertLog(service.table.handlers_client, service.table.name, ALERT_RETENTION)
+    log = service.handlers_services.alert_log
     service.network.always = refuse_connection
     with pytest.raises(TemporarilyUnavailableError):
         list(log.newest(service.trader))

@@ -88,7 +88,7 @@ REFUSALS = [
         {**CANCEL, "order_id": "target01"},
         400,
         "invalid_value",
-        "order_id target01 looks like an order name and is none: a name ends in a number from 1 without leading zeros, "
+        "order_id target01 looks like an order name and is not one: a name ends in a number from 1 without leading zeros, "
         "such as TARGET1.",
         "order_id",
     ),
@@ -117,14 +117,14 @@ REFUSALS = [
         {**PLACE, "limit_price": "-2.5%"},
         400,
         "unsupported_value",
-        "limit_price is relative to a quote, and there is none here; give a price such as 5000.25.",
+        "limit_price is relative to a quote, and there are no quotes here; give a price such as 5000.25.",
         "limit_price",
     ),
     Refusal(
         {**PLACE, "flatten_first": "true"},
         400,
         "unsupported_value",
-        "flatten_first needs the position, which is not known here; take it out.",
+        "flatten_first needs a position, and positions are not known here; take it out.",
         "flatten_first",
     ),
     Refusal(
@@ -209,7 +209,7 @@ REFUSALS = [
             {**PLACE, name: value},
             400,
             "unsupported_value",
-            f"{name} needs the position, which is not known here; take it out.",
+            f"{name} needs a position, and positions are not known here; take it out.",
             name,
         )
         for name, value in {"require_market_position": "flat", "max_positions": "2"}.items()

@@ -103,11 +103,11 @@ def plain() -> Path:
     return folder
 
 
-def bare(built: Path) -> Path:
-    """Put a function that only makes a client into a copy of the artifact: the same packages, pruned and compiled."""
+def bare(plain: Path) -> Path:
+    """Put together a function that makes a bare boto3 client, with its packages as pip installs them: compiled."""
     folder = BUILDS / "bare"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(built, folder)
+    shutil.copytree(plain, folder)
     (folder / "bare.py").write_text(BARE)
     compile_all(folder)
     return folder

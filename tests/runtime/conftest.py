@@ -6,13 +6,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from orderhook.store.book import OrderBook
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from cli.aws import demo, moto, scheduler
 from cli.aws.table import create_table
 from orderhook.aws.clients import connect
+from orderhook.services import Services
+from orderhook.store.table import Table
 from tests.engine import dynamodb_local
 from tests.queues import Queue
 from tests.runtime import artifact, emulator
@@ -67,31 +68,32 @@ def queue_variables(queue: Queue) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def table(endpoint: str) -> Iterator[OrderBook]:
-    """A table that holds the demo."""
-    client = connect(endpoint_url=endpoint)
+def services(endpoint: str) -> Iterator[Services]:
+    """The services over a table that holds the demo."""
+    client = connect("dynamodb", endpoint_url=endpoint)
     create_table(client, TABLE)
-    book = OrderBook(client, TABLE, timedelta(days=9))
-    demo.seed(book, datetime.now(UTC))
-    yield book
+    table = Table(client, TABLE)
+    services = Services.over(table, retention=timedelta(days=9), alert_retention=timedelta(days=9))
+    demo.seed(services, datetime.now(UTC))
+    yield services
     client.delete_table(TableName=TABLE)
 
 
 @pytest.fixture
-def function(built: Path, endpoint: str, table: OrderBook, queue_variables: dict[str, str]) -> Iterator[Function]:
+def function(built: Path, endpoint: str, services: Services, queue_variables: dict[str, str]) -> Iterator[Function]:
     """The webhook's function, not yet started."""
-    del table
+    del services
     environment = emulator.lambda_environment(TABLE, endpoint) | queue_variables
     with emulator.running(built, "webhook.handler", environment) as function:
         yield function
 
 
 @pytest.fixture
-def delayed_function(
-    built: Path, endpoint: str, table: OrderBook, queue_variables: dict[str, str]
+def deferred_function(
+    built: Path, endpoint: str, services: Services, queue_variables: dict[str, str]
 ) -> Iterator[Function]:
     """The function behind the queue, not yet started."""
-    del table
+    del services
     environment = emulator.lambda_environment(TABLE, endpoint, "DeferredFunction") | queue_variables
     with emulator.running(built, "deferred.handler", environment) as function:
         yield function

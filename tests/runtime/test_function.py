@@ -5,9 +5,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from orderhook.store.book import OrderBook
-
 from cli.aws import demo
+from orderhook.services import Services
 from tests.builders import event_named
 from tests.integration.test_events import ANSWERS, MESSAGES
 from tests.queues import Queue
@@ -26,32 +25,32 @@ def test_every_event_gets_its_answer(built: Path, function: Function) -> None:
     assert contents(built) == before
 
 
-def test_every_message_is_done(built: Path, delayed_function: Function, table: OrderBook) -> None:
+def test_every_message_is_done(built: Path, deferred_function: Function, services: Services) -> None:
     before = contents(built)
     for name, outcome in MESSAGES.items():
-        assert delayed_function.invoke(event_named(f"sqs/{name}")) == {"batchItemFailures": []}
-        assert f'"outcome":"{outcome}"' in delayed_function.log
-    placed = table.order(demo.TRADER, "alert-was-delayed")
+        assert deferred_function.invoke(event_named(f"sqs/{name}")) == {"batchItemFailures": []}
+        assert f'"outcome":"{outcome}"' in deferred_function.log
+    placed = services.orders.get(demo.TRADER, "alert-was-delayed")
     assert placed is not None
     assert placed.state == "Working"
-    assert "Traceback" not in delayed_function.log
+    assert "Traceback" not in deferred_function.log
     assert contents(built) == before
 
 
-def test_what_the_webhook_puts_off_the_other_function_does(
-    function: Function, delayed_function: Function, table: OrderBook, queue: Queue
+def test_what_the_webhook_defers_the_other_function_does(
+    function: Function, deferred_function: Function, services: Services, queue: Queue
 ) -> None:
     queue.clear()
     place = event_named("place_delayed")
     place["body"] += "cancel_after=1;"
     assert Answer.of(function.invoke(place)).word == "scheduled"
     [message] = queue.messages
-    assert delayed_function.invoke(sqs_event_of(message.body)) == {"batchItemFailures": []}
-    placed = table.order(demo.TRADER, "alert-delayed")
+    assert deferred_function.invoke(sqs_event_of(message.body)) == {"batchItemFailures": []}
+    placed = services.orders.get(demo.TRADER, "alert-delayed")
     assert placed is not None
     [schedule] = queue.schedules.values()
-    assert delayed_function.invoke(sqs_event_of(schedule.target["Input"])) == {"batchItemFailures": []}
-    cancelled = table.order(demo.TRADER, "alert-delayed")
+    assert deferred_function.invoke(sqs_event_of(schedule.target["Input"])) == {"batchItemFailures": []}
+    cancelled = services.orders.get(demo.TRADER, "alert-delayed")
     assert cancelled is not None
     assert (placed.state, cancelled.state) == ("Working", "Cancelled")
     queue.clear()
@@ -75,8 +74,8 @@ print(json.dumps([response["statusCode"], sorted(set(sys.modules) - at_init)]))
 """
 
 
-def test_the_first_cancel_waits_for_no_import(built: Path, endpoint: str, table: OrderBook) -> None:
-    del table
+def test_the_first_cancel_waits_for_no_import(built: Path, endpoint: str, services: Services) -> None:
+    del services
     event = json.dumps(event_named("cancel_by_id"))
     printed = run(built, FIRST_ALERT, AWS_ENDPOINT_URL_DYNAMODB=endpoint, EVENT=event)
     assert json.loads(printed.splitlines()[-1]) == [200, []]

@@ -18,12 +18,12 @@ from typer.testing import CliRunner
 from cli.app import app
 from cli.aws import demo
 from cli.aws.table import read_template
-from orderhook import explain, reference
-from orderhook.commands import COMMANDS, KILL_SWITCH, NOT_YET, Command
+from orderhook import explain, reference, responses
+from orderhook.commands import COMMANDS, NOT_YET, Command
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, OPEN, TERMINAL, OrderState
 from orderhook.payload import KNOWN_NAMES, SYNONYMS
-from orderhook.responses import STATUS_AND_CODE, code
+from orderhook.responses import STATUS_AND_CODE
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -99,8 +99,8 @@ def fault_of(alert: str) -> str:
     alert = alert.replace("your-secret-key", demo.KEY)
     if "key" not in {name.strip() for name in re.findall(r"(\w+)\"?\s*[=:]", alert)}:
         alert = f"key={demo.KEY};{alert}"  # as `orderhook send` adds it from the environment
-    faults = explain.read(alert.encode()).faults
-    return code(faults[0]) if faults else ""
+    faults = explain.explain(alert.encode()).faults
+    return responses.word(faults[0]) if faults else ""
 
 
 def section(text: str, heading: str) -> str:
@@ -149,8 +149,8 @@ def test_every_fence_says_what_it_holds_and_no_alert_goes_unread() -> None:
 @pytest.mark.parametrize("fence", [fence for fence in FENCES if fence.kind == "json"], ids=str)
 def test_json_in_a_document_is_json(fence: Fence) -> None:
     answer = json.loads(fence.text)
-    assert answer.get("status", "cancelled") in reference.DONE
-    assert answer.get("error", "missing_field") in reference.REFUSED
+    assert answer.get("status", "cancelled") in reference.STATUS_WORDS
+    assert answer.get("error", "missing_field") in reference.ERROR_CODES
 
 
 # Commands of a shell
@@ -217,7 +217,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 # What the code has, the documents name
 
 
-KINDS_OF_COMMANDS: dict[str, type[Command]] = {**COMMANDS, KILL_SWITCH: KillSwitch}
+KINDS_OF_COMMANDS: dict[str, type[Command]] = {**COMMANDS, KillSwitch.word: KillSwitch}
 
 
 def test_the_commands_page_has_a_section_for_every_command() -> None:
@@ -255,14 +255,14 @@ def test_the_list_of_fields_says_who_uses_them(row: list[str]) -> None:
     name, _, said = row
     name = SYNONYMS.get(name.strip("`"), name.strip("`"))
     kinds = KINDS_OF_COMMANDS
-    refusing = {word for word, kind in kinds.items() if name in kind.refused and word != KILL_SWITCH}
-    users = {word for word, kind in kinds.items() if name in kind.model_fields and name not in kind.refused}
+    refusing = {word for word, kind in kinds.items() if name in kind.refused and word != KillSwitch.word}
+    users = {word for word, kind in kinds.items() if name in kind.alert_fields() and name not in kind.refused}
     if said == "all":
         assert name in ("key", "command") or users == kinds.keys()
     elif said == "all but the kill switch":
         assert users == COMMANDS.keys()
     elif said == "the kill switch":
-        assert users == {KILL_SWITCH}
+        assert users == {KillSwitch.word}
     elif said == "none":
         assert users | refusing == set()
     elif said.startswith("refused in "):
@@ -275,7 +275,7 @@ def test_the_answers_have_every_word_and_every_code_with_its_status() -> None:
     table = rows(section(REFERENCE, "## Answers"))
     said = {(row[0], word) for row in table if row[0].isdigit() for word in re.findall(r"`(\w+)`", row[1])}
     known = {(str(status), word) for status, word in STATUS_AND_CODE.values()}
-    assert said == known | {("200", word) for word in reference.DONE}
+    assert said == known | {("200", word) for word in reference.STATUS_WORDS}
 
 
 def test_the_warnings_are_those_of_the_code() -> None:
@@ -351,8 +351,8 @@ def test_the_readme_says_first_that_nothing_is_sent_to_a_broker() -> None:
 
 
 def test_what_the_readme_shows_is_what_the_command_prints() -> None:
-    assert reference.DONE["cancelled"].meaning in README
-    assert reference.DONE["cancelled"].way_out in README
+    assert reference.STATUS_WORDS["cancelled"].meaning in README
+    assert reference.STATUS_WORDS["cancelled"].what_to_do in README
 
 
 def test_the_changelog_has_the_version() -> None:

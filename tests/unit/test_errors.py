@@ -22,7 +22,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
     assert drawn == list(family(OrderhookError))
 
 
-def test_an_error_says_its_detail_and_has_a_field_and_a_state_only_where_they_are_given() -> None:
+def test_an_error_has_its_detail_and_a_field_and_a_state_where_they_are_given() -> None:
     error = errors.InvalidValueError("qty must be a whole number.", field="qty")
     assert (str(error), error.detail, error.field, error.state) == (
         error.detail,

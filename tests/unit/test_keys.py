@@ -98,7 +98,7 @@ def test_the_checksum_catches_every_change_of_one_character(place: int) -> None:
     "bent",
     ["", "{}x", "x{}", " {}", "{} ", "{}\n", "{}\0", "{}{}", "ohk_", "your-secret-key", "a" * 68],
 )
-def test_what_is_no_key_by_its_form_has_no_id(bent: str) -> None:
+def test_what_does_not_have_the_form_of_a_key_has_no_id(bent: str) -> None:
     assert key_id_of(bent.replace("{}", new_key()[0])) is None
 
 
@@ -200,7 +200,7 @@ def test_every_key_that_is_not_good_gets_the_same_refusal_after_the_same_work(
     assert compared == [(32, 32)] * 2
 
 
-def test_what_is_no_key_by_its_form_is_not_looked_up() -> None:
+def test_what_does_not_have_the_form_of_a_key_is_not_looked_up() -> None:
     table = KeyTable(KNOWN)
     ring = KeyRing(table.look_up, ttl=30)
     for presented in (None, "", "your-secret-key", KNOWN_SECRET[:-1], KNOWN_SECRET + "0", REFUSED["wrong checksum"]):

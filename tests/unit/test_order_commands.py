@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhook.commands import COMMANDS, Command, command_type
-from orderhook.commands.cancel_many import CancelManyResult
+from orderhook.commands import COMMANDS, Command, command_type, parse_command
+from orderhook.commands.cancel_many import counts_and_ids
 from orderhook.commands.cancel_replace import CancelReplace, next_order_id
 from orderhook.commands.change import Change
 from orderhook.commands.place import Place
@@ -22,6 +22,7 @@ from orderhook.errors import (
 )
 from orderhook.orders import OrderState, Outcome
 from orderhook.store import items
+from orderhook.store.results import CancelManyResult
 
 ErrorT = TypeVar("ErrorT", bound=OrderhookError)
 Fields = Mapping[str, str]
@@ -51,7 +52,7 @@ each_command = pytest.mark.parametrize("word", LEAST)
 def made(word: str, **fields: str | None) -> Command:
     given = {"command": word, **LEAST[word], **fields}
     present = {name: value for name, value in given.items() if value is not None}
-    return read(command_type(present), present)[0]
+    return parse_command(command_type(present), present)[0]
 
 
 def refused(error: type[ErrorT], word: str, **fields: str | None) -> ErrorT:
@@ -113,8 +114,8 @@ def test_every_command_takes_a_remark_of_500_characters_and_keeps_it_as_sent(wor
 @pytest.mark.parametrize("word", ["PLACE", "CANCELREPLACE"])
 def test_a_remark_makes_no_other_order(word: str) -> None:
     with_notes, without = made(word, notes="x"), made(word)
-    assert isinstance(with_notes, Place)
-    assert isinstance(without, Place)
+    assert isinstance(with_notes, Place | CancelReplace)
+    assert isinstance(without, Place | CancelReplace)
     assert with_notes.content == without.content
 
 
@@ -142,11 +143,11 @@ def test_a_change_of_nothing_is_refused(fields: Fields) -> None:
 
 
 @pytest.mark.parametrize("qty", ["-1", "1.5", "0.5", "1000001", "1e3", "1,5", "two", "-0", "+2"])
-def test_a_new_quantity_that_is_no_whole_number_is_refused(qty: str) -> None:
+def test_a_new_quantity_that_is_not_a_whole_number_is_refused(qty: str) -> None:
     assert refused(InvalidValueError, "CHANGE", qty=qty).field == "qty"
 
 
-def test_a_quantity_that_is_no_number_is_told_what_one_is() -> None:
+def test_a_quantity_that_is_not_a_number_is_told_what_one_is() -> None:
     detail = refused(InvalidValueError, "CHANGE", qty="some").detail
     assert detail.startswith("qty must be a whole number: at most 12 digits before the point")
 
@@ -236,14 +237,14 @@ def test_of_all_that_could_write_an_order_of_this_id_none_has_the_content_of_ano
         replacement(order_id="ENTRY1", strategy_id="s"),
         replacement(order_id="a", qty="2"),
     ]
-    assert len({writer.content for writer in writers if isinstance(writer, Place)}) == len(writers)
+    assert len({writer.content for writer in writers if isinstance(writer, Place | CancelReplace)}) == len(writers)
 
 
 # Many orders
 
 
-def test_a_sweep_is_told_as_lists_and_their_lengths() -> None:
-    assert CancelManyResult(["a", "b"], [], ["c"], ["d"]).as_data == {
+def test_what_became_of_many_orders_is_told_as_lists_and_their_lengths() -> None:
+    assert counts_and_ids(CancelManyResult(["a", "b"], [], ["c"], ["d"])) == {
         "counts": {"cancelled": 2, "already_cancelled": 0, "already_terminal": 1, "remaining": 1},
         "cancelled": ["a", "b"],
         "already_cancelled": [],

@@ -96,7 +96,7 @@ def test_semicolons_and_line_ends_separate_fields_and_blank_pieces_are_skipped(b
 
 
 @pytest.mark.parametrize("body", ["", "\ufeff", " \r\n\t", ";", "(remark)", "// comment"])
-def test_a_body_without_fields_is_no_fault(body: str) -> None:
+def test_a_body_without_fields_is_not_a_fault(body: str) -> None:
     assert fields_of(body) == {}
 
 
@@ -118,7 +118,7 @@ def test_a_remark_in_parentheses_is_dropped(body: str, remark: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["(a) order_id", "(a", "((a)", "(a))(b"])
-def test_a_piece_that_only_begins_and_ends_with_a_parenthesis_is_no_remark(name: str) -> None:
+def test_a_piece_that_only_begins_and_ends_with_a_parenthesis_is_not_a_remark(name: str) -> None:
     assert split(f"{name}=1 (b)".encode()).pairs == ((name, "1 (b)"),)
 
 
@@ -148,7 +148,7 @@ def test_in_json_nothing_is_a_comment_or_a_remark_and_in_text_only_whole_pieces_
         fields_of(as_json([("(a remark)", "1")]))
 
 
-def test_a_piece_without_an_equals_sign_is_a_fault_that_names_its_line_and_leaves_the_other_pairs_readable() -> None:
+def test_a_piece_without_an_equals_sign_is_named_and_leaves_the_others_readable() -> None:
     found = split(b"key=k\n\ncommand=CANCEL; order_id a1\nnor this")
     assert found.pairs == (("key", "k"), ("command", "CANCEL"))
     assert found.fault == f"Line 3 has a piece without '='. {FORMS}"
@@ -210,7 +210,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_one(name: str, neares
 
 
 def test_an_unknown_name_that_is_near_to_none_points_to_the_list() -> None:
-    with pytest.raises(UnknownFieldError, match=r"^There is no field 'xyz': take it out, or see .* README\.$"):
+    with pytest.raises(UnknownFieldError, match=r"^There is no field 'xyz': take it out, or see docs/commands\.md\.$"):
         fields_of("xyz=1")
 
 
@@ -404,14 +404,14 @@ def test_what_json_does_not_call_a_number_is_refused(number: str) -> None:
         "{{strategy.order.alert_message}}",
     ],
 )
-def test_a_body_that_begins_with_a_brace_and_is_no_json_object_is_malformed(body: str) -> None:
+def test_a_body_that_begins_with_a_brace_and_is_not_a_json_object_is_malformed(body: str) -> None:
     with pytest.raises(MalformedPayloadError) as refusal:
         split(body.encode())
     assert refusal.value.detail == FORMS
 
 
 @pytest.mark.parametrize("body", ["[]", '["order_id"]', "null", "true", "1", '"order_id"'])
-def test_json_that_is_no_object_is_a_fault(body: str) -> None:
+def test_json_that_is_not_an_object_is_a_fault(body: str) -> None:
     assert FORMS in fault_of(body)
 
 

@@ -39,7 +39,7 @@ def leaves(kind: type[OrderhookError]) -> set[type[OrderhookError]]:
     return set[type[OrderhookError]]().union(*map(leaves, kinds)) if kinds else {kind}
 
 
-def test_every_error_has_exactly_one_status_and_code_and_they_are_those_of_the_specification() -> None:
+def test_every_error_has_the_one_status_and_code_of_the_specification() -> None:
     assert {error_of(code): (status, code) for code, status in STATUS_OF.items()} == responses.STATUS_AND_CODE
     assert set(responses.STATUS_AND_CODE) == leaves(OrderhookError)
 
@@ -123,7 +123,7 @@ def test_an_ignored_field_is_a_warning_beside_the_success() -> None:
     }
 
 
-def test_without_warnings_there_is_no_word_of_them() -> None:
+def test_without_warnings_they_are_not_mentioned() -> None:
     assert "warnings" not in body_of(responses.success(Outcome(status="cancelled"), iter(()), "r1"))
 
 

@@ -152,7 +152,7 @@ def test_no_permission_has_a_wildcard() -> None:
 
 
 @pytest.mark.parametrize(("role", "log"), [("WebhookRole", "WebhookLog"), ("DeferredRole", "DeferredLog")])
-def test_a_functions_role_reaches_what_is_the_stacks_and_its_own_log_and_nothing_else(role: str, log: str) -> None:
+def test_a_functions_role_reaches_its_own_stack_and_its_own_log_alone(role: str, log: str) -> None:
     reachable = {
         "dynamodb": {"Fn::GetAtt": ["Table", "Arn"]},
         "dynamodb:Query": {"Fn::Sub": "${Table.Arn}/index/open"},
@@ -174,7 +174,7 @@ def test_the_role_that_is_passed_on_is_for_the_scheduler_alone() -> None:
         assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
 
 
-def test_the_scheduler_may_put_messages_into_the_queues_and_only_for_schedules_of_this_stack() -> None:
+def test_the_scheduler_may_fill_the_queues_for_schedules_of_this_stack_alone() -> None:
     [statement] = statements("SchedulerRole")
     assert statement["Action"] == "sqs:SendMessage"
     assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name in ("Queue", "DeadLetterQueue")]

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from orderhook.store.book import OrderBook
-
 from cli.aws import demo
 from cli.aws.table import create_table
 from orderhook.aws.clients import connect
 from orderhook.orders import Provenance
+from orderhook.services import Services
+from orderhook.store.table import Table
 from tests.engine import dynamodb_local
 from tests.runtime import artifact, emulator
 from verification.bench import cold, orders, report, warm
@@ -33,18 +33,18 @@ def main() -> None:
 
 def measure(endpoint: str) -> Iterator[report.Row | report.Fact]:
     """Yield one row after another, and say on standard error what is being measured."""
-    client = connect(endpoint_url=endpoint)
+    client = connect("dynamodb", endpoint_url=endpoint)
     create_table(client, TABLE)
     now = datetime.now(UTC)
-    book = OrderBook(client, TABLE, timedelta(days=9))
-    demo.seed(book, now)
+    services = Services.over(Table(client, TABLE), retention=timedelta(days=9), alert_retention=timedelta(days=9))
+    demo.seed(services, now)
     environment = emulator.lambda_environment(TABLE, endpoint)
     _say("Building")
     artifact.built()
     _say("Warming DynamoDB Local up")
     warm.inside(environment, "by-id", "1000")
     _say("Cold starts")
-    yield from cold.rows(book, Provenance(demo.TRADER, demo.KEY_ID, "cold", now), environment)
+    yield from cold.rows(services.orders, Provenance(demo.TRADER, demo.KEY_ID, "cold", now), environment)
     _say("Warm cancels")
     yield from warm.rows(environment)
     _say(f"Writing {MANY:,} orders")

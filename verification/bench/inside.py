@@ -18,9 +18,10 @@ import webhook
 from orderhook import keys
 from orderhook.orders import Order, OrderState, Provenance, Strategy, StrategyState, timestamp
 from orderhook.store import items
+from orderhook.store.table import serialize
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "cancel_by_id.json").read_text())
-CLIENT = webhook.book._client
+CLIENT = webhook.services.orders._table.client
 Samples = dict[str, list[float]]
 
 
@@ -31,7 +32,7 @@ class Trader:
         now = datetime.now(UTC)
         self.provenance = Provenance(name, "benchmark", uuid4().hex, now)
         self._secret, key = keys.issue(trader=name, label="benchmark", scopes=frozenset(), created=timestamp(now))
-        webhook.book.put_key(key)
+        webhook.services.keys.put(key)
 
     def place(self, order_id: str, strategy_id: str | None = None) -> None:
         """Store a working order; in a strategy of its own its name is STOP1."""
@@ -49,8 +50,9 @@ class Trader:
             order_name="STOP1" if strategy_id else None,
             history=(self.provenance.event(OrderState.WORKING),),
         )
+        orders = webhook.services.orders
         if strategy_id is None:
-            done = webhook.book.place(self.provenance, order).done
+            applied = orders.place(self.provenance, order).applied
         else:
             strategy = Strategy(
                 strategy_id=strategy_id,
@@ -58,8 +60,8 @@ class Trader:
                 instrument=order.instrument,
                 state=StrategyState.ACTIVE,
             )
-            done = webhook.book.place_in_strategy(self.provenance, strategy, [order], join=False).done
-        if not done:
+            applied = orders.place_in_strategy(self.provenance, strategy, [order], join=False).applied
+        if not applied:
             raise RuntimeError(f"{order_id} was not placed")
 
     def cancel(self, **fields: str) -> float:
@@ -102,7 +104,7 @@ def by_id(count: int) -> Samples:
     trader = Trader(f"by-id-{uuid4().hex}")
 
     def bare(order_id: str, parameters: dict[str, dict[str, Any]]) -> None:
-        key = items.wire(items.order_key(trader.provenance.trader, order_id))
+        key = serialize(items.order_key(trader.provenance.trader, order_id))
         CLIENT.update_item(**parameters["UpdateItem"] | {"Key": key})
         _put_record(order_id, parameters)
 
@@ -114,8 +116,8 @@ def by_name(count: int) -> Samples:
     trader = Trader(f"by-name-{uuid4().hex}")
 
     def bare(order_id: str, parameters: dict[str, dict[str, Any]]) -> None:
-        strategy_key = items.wire(items.strategy_key(trader.provenance.trader, f"strategy-of-{order_id}"))
-        key = items.wire(items.order_key(trader.provenance.trader, order_id))
+        strategy_key = serialize(items.strategy_key(trader.provenance.trader, f"strategy-of-{order_id}"))
+        key = serialize(items.order_key(trader.provenance.trader, order_id))
         values = parameters["UpdateItem"]["ExpressionAttributeValues"]
         values |= {":strategy_id": {"S": f"strategy-of-{order_id}"}}
         CLIENT.get_item(**parameters["GetItem"] | {"Key": strategy_key})

@@ -9,6 +9,7 @@ from botocore.session import get_session
 
 from orderhook.orders import OrderState, Provenance
 from orderhook.store import items
+from orderhook.store.table import serialize
 from tests.builders import order
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _write(endpoint: str, table: str, trader: str, first: int, end: int) -> None
     for start in range(first, end, BATCH):
         numbers = range(start, min(start + BATCH, end))
         batch: list[Any] = [
-            items.order_item(provenance, pattern._replace(order_id=f"order-{number}")) for number in numbers
+            serialize(items.order_item(provenance, pattern._replace(order_id=f"order-{number}"))) for number in numbers
         ]
         left = client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in batch]})
         if left["UnprocessedItems"]:

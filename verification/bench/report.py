@@ -101,8 +101,8 @@ in turns, in one run: the ratios can be compared from machine to machine, the mi
   started by awslambdaric {version("awslambdaric")} behind the aws-lambda-rie of the SAM CLI.
 - The table: {engine}.
 - A cold start is the emulator's `INIT REPORT`. The bare client is a function that makes `boto3.client("dynamodb")` and
-  nothing else, in a copy of the artifact: the same packages, pruned and compiled. The plain artifact has the same code
-  and packages, with nothing pruned and nothing compiled.
+  nothing else, with its packages as pip installs them: compiled, and nothing pruned. The plain artifact has the same
+  code and packages as the artifact, with nothing pruned and nothing compiled.
 - A cold start also depends on luck. CPython keeps its stack in chunks, and imports that happen to run at the edge of
   one map memory again and again: at an unlucky depth of the stack, INIT of either function was a quarter longer.
 - First and second CANCEL are the emulator's own durations, without INIT. Each cancels an order; the first also looks

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import Bracket, Template
-from orderhook.store.items import plain
+from orderhook.store.table import deserialize
 from tests.builders import ENTRY, alert
 from tests.client_faults import perform
 from tests.faults import (
@@ -320,7 +320,7 @@ class TwoTraders(RuleBasedStateMachine):
     def _store_template(self, known: Trader, name: str, brackets: tuple[model.Bracket, ...]) -> None:
         stored = tuple(Bracket(qty=qty, target=_points(target), stop=_points(stop)) for qty, target, stop in brackets)
         replacing = name in known.owned.templates
-        assert self.service.templates.put_template(known.name, Template(name, stored), replacing=replacing)
+        assert self.service.templates.put(known.name, Template(name, stored), replacing=replacing)
         known.owned = Belongings(known.owned.orders, known.owned.strategies, {**known.owned.templates, name: brackets})
 
     # What holds after every step
@@ -450,7 +450,7 @@ class TwoTraders(RuleBasedStateMachine):
             assert body.get("filled") in (None, str(item.get("cancel_filled")))
 
     def _order_now(self, known: Trader, order_id: str) -> Item:
-        return plain(self._items_now()[f"TRADER#{known.name}", f"ORDER#{order_id}"])
+        return deserialize(self._items_now()[f"TRADER#{known.name}", f"ORDER#{order_id}"])
 
     def _report(self, known: Trader, said: Report, mishap: str) -> None:
         self.acting = known
@@ -537,7 +537,7 @@ def _seen(items: Mapping[tuple[str, str], Item], known: Trader) -> Belongings:
         kind, _, name = sk.partition("#")
         if pk != f"TRADER#{known.name}":
             continue
-        found = plain(item)
+        found = deserialize(item)
         if kind == "ORDER":
             orders[name] = model.Order(found["state"], int(found["filled"]), model.terms(found))
         elif kind == "STRATEGY":
@@ -563,7 +563,7 @@ def _machine(service: Service, monkeypatch: pytest.MonkeyPatch, tally: Counter[s
     service.remember_keys(math.inf)
     with ThreadPoolExecutor(1) as one_by_one:
         # The same steps have to meet the same faults.
-        monkeypatch.setattr("orderhook.commands.cancel_many._threads", one_by_one)
+        monkeypatch.setattr("orderhook.store.orders._threads", one_by_one)
         yield type("TwoTraders", (TwoTraders,), {"service": service, "tally": tally})
 
 

@@ -2,7 +2,7 @@
 
     python -m verification.mutation [MODULE ...]
 
-MODULE is a module or a package of functions/orderhook, such as `payload`, `commands` or `commands.cancel`. A survivor
+MODULE is a module or a package of functions/orderhook, such as `payload`, `commands` or `store.orders`. A survivor
 that is not listed in survivors.md fails the run, and so does a listed one that does not survive.
 """
 
@@ -26,28 +26,34 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "functions" / "orderhook"
 SURVIVORS = Path(__file__).with_name("survivors.md")
 
-# They take long, or are about what lies around the commands: the machine, the log, the records.
-_LEFT_OUT = "book_model canary cli_* events fuzz gateway log records".split()
-
 
 def _tests(folder: str, *names: str) -> list[str]:
     found = [path for name in names for path in sorted((ROOT / "tests" / folder).glob(f"test_{name}.py"))]
-    return [str(path.relative_to(ROOT)) for path in found if not any(path.match(f"test_{it}.py") for it in _LEFT_OUT)]
+    return [str(path.relative_to(ROOT)) for path in found]
 
 
-_COMMANDS = _tests("unit", "*command*", "control*")
-_SERVICE = _tests("integration", "*")
+# They take long, or are about what lies around the commands: the machine, the log, the records.
+_LEFT_OUT = _tests("integration", *"canary cli_* events fuzzing gateway log model records".split())
+_SERVICE = [test for test in _tests("integration", "*") if test not in _LEFT_OUT]
+_COMMANDS = _tests("unit", "*command*", "opens_position")
+_CORE = [*_tests("unit", "accounts", "table", "trade"), *_SERVICE]
 
 # What each module is tried with, the fast ones first: by the first pattern that fits.
 TESTS = {
     "payload": [*_tests("unit", "payload"), *_tests("integration", "refusals")],
     "keys": _tests("unit", "keys"),
     "orders": _tests("unit", "orders", "items", "responses"),
-    "items": _tests("unit", "items"),
+    "trade_window": _tests("unit", "trade_window"),
+    "rate_limit": _tests("unit", "opens_position"),
+    "accounts": _CORE,
+    "pipeline": _CORE,
+    "trade": _CORE,
     "commands": _COMMANDS,
     "commands.fields": _COMMANDS,
     "commands.*": [*_COMMANDS, *_SERVICE],
-    "book": _SERVICE,
+    "store.alert_log": [*_tests("unit", "alert_log"), *_tests("integration", "records")],
+    "store.items": [*_tests("unit", "items"), *_tests("integration", "records")],
+    "store.*": _CORE,
 }
 
 
@@ -145,7 +151,7 @@ def _try_together(tests: Sequence[str], several: Sequence[Module]) -> int:
 
 
 def _as_listed(allowed: Sequence[Change], found: Iterable[Change]) -> bool:
-    """Tell whether exactly the listed mutants survive, and print those that do and should not, or the other way."""
+    """Return whether exactly the listed mutants survive, and print those that do and should not, or the other way."""
     surviving = []
     for change in found:
         surviving.append(change)

@@ -152,7 +152,7 @@ def _is_for_tools(node: cst.CSTNode) -> bool:
 
 
 def _returns_none(end: cst.CSTNode) -> bool:
-    """Tell whether a function does this by itself at its end."""
+    """Return whether a function does this by itself at its end."""
     match end:
         case cst.SimpleStatementLine(body=[cst.Return(value=None | cst.Name("None"))]):
             return True

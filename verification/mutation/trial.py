@@ -176,12 +176,12 @@ class _Staging:
                 break
         else:
             return
-        from orderhook.aws.clients import CONNECTIONS
-        from orderhook.commands import cancel_many
+        from orderhook.aws.budget import CONNECTIONS
+        from orderhook.store import orders
 
         # A fork has none of the threads.
-        cancel_many._threads.shutdown()
-        cancel_many._threads = ThreadPoolExecutor(CONNECTIONS)
+        orders._threads.shutdown()
+        orders._threads = ThreadPoolExecutor(CONNECTIONS)
         assert threading.active_count() == 1
 
 

@@ -24,7 +24,7 @@ class TypeChecker:
             yield cls(Path(folder))
 
     def refuses(self, module: Module, source: str) -> bool:
-        """Tell whether there is something wrong with the types of the module when this is its source."""
+        """Return whether there is something wrong with the types of the module when this is its source."""
         mutant = self._folder / "mutant.py"
         mutant.write_text(source)
         path = str(module.path)

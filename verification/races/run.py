@@ -117,7 +117,7 @@ def work(job: Job) -> None:
         import webhook  # makes the handler's client
         from verification.races import play
 
-        _count_refused(webhook.services._client, met)
+        _count_refused(webhook.services.orders._table.client, met)
         trader, record = play.Trader(*job.trader), play.Record()
         for number in range(job.rounds):
             _wait_for_all(job, number)
@@ -161,7 +161,7 @@ def run(*, operations: int, processes: int, seed: int) -> Part:
             Job(number, endpoint, trader, rounds, seed, number == processes - 1, folder) for number in range(processes)
         ]
         os.environ["PROCESSES"] = str(processes)
-        in_processes(f"from verification import races; races.work(races.Job(**{asdict(job)!r}))" for job in jobs)
+        in_processes(f"from verification.races import run; run.work(run.Job(**{asdict(job)!r}))" for job in jobs)
         records = [pickle.loads(Path(folder, f"record-{job.number}").read_bytes()) for job in jobs]
     return _judge(records, started, processes)
 

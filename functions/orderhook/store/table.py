@@ -114,7 +114,8 @@ class Table:
         try:
             send(self.client.put_item, **self._write(put))
         except ClientError as error:
-            raise _condition_failed(error) from None
+            _raise_condition_failed(error)
+            raise
 
     def update(self, update: Update, *, return_new: bool = False) -> Item:
         """Update an item and return it as it was, or with `return_new` as it is now; raises ConditionFailed."""
@@ -122,7 +123,8 @@ class Table:
         try:
             answer = send(self.client.update_item, **self._write(update), ReturnValues=returned)
         except ClientError as error:
-            raise _condition_failed(error) from None
+            _raise_condition_failed(error)
+            raise
         return deserialize(answer.get("Attributes", {}))
 
     def transact(self, writes: Sequence[Put | Update]) -> None:
@@ -133,7 +135,8 @@ class Table:
                 TransactItems=[{type(write).__name__: self._write(write)} for write in writes],
             )
         except ClientError as error:
-            raise _transaction_failed(error) from None
+            _raise_transaction_failed(error)
+            raise
 
     def _write(self, write: Put | Update) -> dict[str, Any]:
         request: dict[str, Any] = {
@@ -171,18 +174,18 @@ def _names(*expressions: str) -> Mapping[str, str]:
     return {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
 
 
-def _condition_failed(error: ClientError) -> Exception:
-    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-        return error
-    item: Any = error.response.get("Item")
-    return ConditionFailed(deserialize(item) if item else None)
+def _raise_condition_failed(error: ClientError) -> None:
+    """Raise ConditionFailed if that is what the error says."""
+    if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+        item: Any = error.response.get("Item")
+        raise ConditionFailed(deserialize(item) if item else None) from error
 
 
-def _transaction_failed(error: ClientError) -> Exception:
-    if set(cancellation_reasons(error.response)) != {"ConditionalCheckFailed"}:
-        return error
-    reasons: Any = error.response["CancellationReasons"]
-    return TransactionFailed([_failure(reason) for reason in reasons])
+def _raise_transaction_failed(error: ClientError) -> None:
+    """Raise TransactionFailed if that is what the error says: a condition did not hold, and nothing else was wrong."""
+    if set(cancellation_reasons(error.response)) == {"ConditionalCheckFailed"}:
+        reasons: Any = error.response["CancellationReasons"]
+        raise TransactionFailed([_failure(reason) for reason in reasons]) from error
 
 
 def _failure(reason: Mapping[str, Any]) -> ConditionFailed | None:

@@ -33,6 +33,6 @@ def test_a_cancel_comes_back_as_it_went(order_id: str) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", '"alert"', '{"alert": {}}', '{"other": {}}', '{"cancel": {"x": 1}}'])
-def test_anything_else_is_no_message(body: str) -> None:
+def test_anything_else_is_not_a_message(body: str) -> None:
     with pytest.raises((ValueError, TypeError)):
         parse(body)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from orderhook.commands import command_type
+from orderhook.commands import command_type, parse_command
 from orderhook.commands.place import Place
 from orderhook.errors import InvalidValueError, MissingFieldError, OrderhookError
-from orderhook.store.controls import Rate
+from orderhook.rate_limit import Rate
 from orderhook.trade_window import TradeWindow
 
 MARKET = {
@@ -20,7 +20,7 @@ MARKET = {
 
 
 def place(**fields: str) -> Place:
-    command, ignored = read(command_type(MARKET), MARKET | fields)
+    command, ignored = parse_command(command_type(MARKET), MARKET | fields)
     assert isinstance(command, Place)
     assert ignored == []
     return command
@@ -48,7 +48,7 @@ def refused(**fields: str) -> OrderhookError:
         ("1/1", Rate(1, 1)),
     ],
 )
-def test_a_rate_limit_is_a_number_of_alerts_in_a_minute_or_in_so_many_seconds(sent: str, rate: Rate) -> None:
+def test_a_rate_limit_is_a_number_of_alerts_in_a_minute_or_another_time(sent: str, rate: Rate) -> None:
     assert place(rate_limit=sent, id="es").rate_limit == rate
 
 
@@ -72,12 +72,12 @@ def test_a_rate_limit_is_a_number_of_alerts_in_a_minute_or_in_so_many_seconds(se
         "9" * 50,
     ],
 )
-def test_anything_else_is_no_rate_limit(sent: str) -> None:
+def test_anything_else_is_not_a_rate_limit(sent: str) -> None:
     error = refused(rate_limit=sent, id="es")
     assert (type(error), error.field) == (InvalidValueError, "rate_limit")
 
 
-def test_a_rate_limit_needs_an_id_and_an_id_no_rate_limit() -> None:
+def test_a_rate_limit_needs_an_id_but_an_id_needs_no_rate_limit() -> None:
     error = refused(rate_limit="5")
     assert (type(error), error.field) == (MissingFieldError, "id")
     assert place(id="es").id == "es"
@@ -112,7 +112,7 @@ def test_the_times_of_an_alert_make_its_window(fields: dict[str, str], window: T
 
 @pytest.mark.parametrize("name", ["start_time", "end_time", "closing_only_after"])
 @pytest.mark.parametrize("sent", ["24:00", "13:30 PM", "off", "0", "9:30 ET"])
-def test_what_is_no_time_of_day_is_refused(name: str, sent: str) -> None:
+def test_what_is_not_a_time_of_day_is_refused(name: str, sent: str) -> None:
     error = refused(**{name: sent})
     assert (type(error), error.field) == (InvalidValueError, name)
 

@@ -79,7 +79,7 @@ def test_a_time_is_read_as_crosstrade_writes_it(sent: str, shown: str) -> None:
         *("\u0661:30", "9\uff1a30", "1:30 \uff30M", "1:30\u00a0PM", "9:30 ET", "9:30\n"),
     ],
 )
-def test_anything_else_is_no_time_of_day(text: str) -> None:
+def test_anything_else_is_not_a_time_of_day(text: str) -> None:
     assert minute_of_day(text) is None
 
 
@@ -277,6 +277,6 @@ def test_a_refusal_of_what_may_only_close_says_so() -> None:
         window("09:30", "16:00", "15:45").check(datetime(2026, 1, 15, 20, 50, tzinfo=UTC))
     assert refusal.value.field == "closing_only_after"
     assert refusal.value.detail == (
-        "It is 15:50 EST in New York, and from 15:45 to 16:00 only closing orders pass: which ones those are is not "
-        "known here. bypass_trade_windows=true would let it pass."
+        "It is 15:50 EST in New York, and from 15:45 to 16:00 only closing orders pass, and it is not known here "
+        "which those are. bypass_trade_windows=true would let it pass."
     )
