@@ -29,6 +29,7 @@ test: .venv ## Check format, lint, types, template and lock files, then run the 
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
 	.venv/bin/cfn-lint template.yaml
 	"$(UV)" --quiet lock --check
 	"$(UV)" $(requirements) | diff functions/requirements.txt - || { echo "functions/requirements.txt is out of date: run \`make lock\`"; exit 1; }

@@ -1,1 +1,18 @@
-"""The `orderhook` command: what a person runs on their own machine. Never deployed."""
+"""The `orderhook` command: what a person runs on their own machine. Never deployed.
+
+app.py          assembles the commands; each family has a module of its own:
+serve.py        serve, seed
+send.py         send, check
+orders.py       orders, order
+alerts.py       alerts, alerts show
+keys.py         keys create, list, revoke
+templates.py    templates put, list
+kill_switch.py  kill-switch
+
+options.py      the options that commands share
+connection.py   which table a command works on, and how to reach it
+tradingview.py  an alert is sent as TradingView sends it
+terminal.py     lines, tables and colours
+views/          what a person sees of each thing
+aws/            AWS on this machine: API Gateway, DynamoDB, SQS and EventBridge Scheduler
+"""

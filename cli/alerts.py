@@ -1,132 +1,119 @@
-"""What became of alerts and orders: `orderhook alerts`, `orderhook alerts show`, `orderhook order`."""
+"""`orderhook alerts` and `orderhook alerts show`: the alerts that came in, and what became of them."""
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import Annotated
 
 import typer
 
-from cli import admin, records, show, show_records, target
-from cli.options import USAGE, AsJson, EndpointUrl, StackName, TableName, Trader, book_of, fail, target_of
-from orderhook.store.alert_log import AlertLog
+from cli.options import TableOptions, takes_table_options
+from cli.terminal import USAGE, fail, print_json, print_line
+from cli.views import alerts as view
+from orderhook.records import RecordFilter, find_record, follow_records, parse_time, recent_records
+from orderhook.representations import represent_alert_record
+from orderhook.store.alert_log import AlertLog, AlertRecord
 
-app = typer.Typer(help="List the alerts that came in and what came of them, newest first; `show ID` explains one.")
+app = typer.Typer()
 
-_TIME = "An age (30m, 2h, 7d), a date or a time in ISO 8601; UTC if it names no zone."
+_TIME_FORMS = "An age (30m, 2h, 7d), or a date or time in ISO 8601, in UTC unless it names a zone."
 
 
 @app.callback(invoke_without_command=True)
-def alerts(
+@takes_table_options()
+def list_alerts(
+    options: TableOptions,
     context: typer.Context,
     status: Annotated[
         str | None,
-        typer.Option(metavar="WORD", help="done, refused, an HTTP status, or a word of an answer: order_not_found."),
+        typer.Option(
+            metavar="WORD", help="Only alerts with this status: done, refused, 404, or a word such as order_not_found."
+        ),
     ] = None,
     command: Annotated[str | None, typer.Option(metavar="COMMAND", help="Only alerts with this command.")] = None,
     order: Annotated[
-        str | None, typer.Option(metavar="ORDER_ID", help="Only alerts that touched this order, or named it.")
+        str | None, typer.Option(metavar="ORDER_ID", help="Only alerts that affected this order or named it.")
     ] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help=f"From then on. {_TIME}")] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many at most; --follow begins with so many.")] = 50,
-    follow: Annotated[bool, typer.Option("--follow", help="Then show new ones as they come, until Ctrl-C.")] = False,
-    trader: Trader = "main",
-    table_name: TableName = None,
-    stack: StackName = None,
-    endpoint_url: EndpointUrl = None,
-    as_json: AsJson = False,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help=f"Only alerts received at this time or later. {_TIME_FORMS}")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Only alerts received before this time.")] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, help="The largest number of alerts to list, or to begin with under --follow.")
+    ] = 50,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Keep running, and show new alerts as they come in, until Ctrl-C.")
+    ] = False,
 ) -> None:
-    """List the alerts that came in and what came of them, newest first; `show ID` explains one."""
+    """List the alerts that came in and what became of them, newest first. `show ID` explains one of them."""
     if context.invoked_subcommand:
-        _refuse_options(context)
+        _refuse_options_before_subcommand(context)
         return
-    with _log_of(table_name, stack, endpoint_url) as (log, chosen):
-        wanted = records.Wanted.checked(status, command, order)
+    with options.services() as (services, trader, address):
+        record_filter = RecordFilter.parse(status, command, order)
         now = datetime.now(UTC)
-        start, end = (records.moment(text, now) if text else None for text in (since, until))
-        trader = admin.checked_trader(trader)
+        start, end = (parse_time(text, now) if text else None for text in (since, until))
         if follow:
             if end:
-                fail("--follow waits for what is still to come: leave --until out.")
-            _follow(log, trader, wanted, start, limit, as_json=as_json)
+                fail("--follow waits for new alerts, so --until makes no sense with it; leave --until out.")
+            _follow(services.alert_log, trader, record_filter, start, limit, as_json=options.as_json)
             return
-        found = list(islice(filter(wanted, log.newest(trader, start, end)), limit))
-    if as_json:
-        show.as_json([show_records.alert_as_data(record) for record in found])
-    elif found:
-        show_records.alerts(found)
+        records = list(islice(filter(record_filter.matches, services.alert_log.newest(trader, start, end)), limit))
+    if options.as_json:
+        print_json([represent_alert_record(record) for record in records])
+    elif records:
+        view.show_alerts(records)
     else:
-        show.line(f"There is no record of such an alert of trader {trader} in {chosen}.")
+        print_line(f"There is no record of such an alert of trader {trader} in {address}.")
 
 
-def _refuse_options(context: typer.Context) -> None:
-    """Let no option stand before a subcommand, where it would be overlooked, and another table be asked."""
+@app.command("show")
+@takes_table_options()
+def show_alert(
+    options: TableOptions,
+    request_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The alert's id, or enough of its beginning to tell it from others.")
+    ],
+) -> None:
+    """Show one alert: what it said, what was answered, what that means, and what to do about it."""
+    with options.services() as (services, trader, _):
+        record = find_record(services.alert_log, trader, request_id)
+    if options.as_json:
+        print_json(represent_alert_record(record))
+    else:
+        view.show_alert(record)
+
+
+def _refuse_options_before_subcommand(context: typer.Context) -> None:
+    """End the command if an option stands before the subcommand, which would not see it and read another table."""
     for name in context.params:
         source = context.get_parameter_source(name)
         if source and source.name == "COMMANDLINE":
-            fail(f"Options go after {context.invoked_subcommand}.", USAGE)
+            fail(f"The options stand before {context.invoked_subcommand}; write them after it.", USAGE)
 
 
 def _follow(
-    log: AlertLog, trader: str, wanted: records.Wanted, since: datetime | None, limit: int, *, as_json: bool
+    log: AlertLog,
+    trader: str,
+    record_filter: RecordFilter,
+    since: datetime | None,
+    limit: int,
+    *,
+    as_json: bool,
 ) -> None:
-    """Print the newest records, oldest first, then each as it comes, until Ctrl-C."""
-    last = records.recent(log, trader)
-    found = list(islice(filter(wanted, log.newest(trader, since)), limit))
+    """Print the newest records, oldest first, then each new one as it comes, until Ctrl-C."""
+    recent = recent_records(log, trader)
+    first = list(islice(filter(record_filter.matches, log.newest(trader, since)), limit))
+    new = filter(record_filter.matches, follow_records(log, trader, recent, first))
     try:
-        for record in chain(reversed(found), filter(wanted, records.follow(log, trader, last, found))):
-            if as_json:
-                show.line(json.dumps(show_records.alert_as_data(record)))
-            else:
-                show_records.alert_line(record)
+        for record in chain(reversed(first), new):
+            _print_at_once(record, as_json=as_json)
     except KeyboardInterrupt:
         pass
 
 
-@app.command("show")
-def show_alert(
-    request_id: Annotated[str, typer.Argument(metavar="ID", help="The alert's id, or enough of its beginning.")],
-    trader: Trader = "main",
-    table_name: TableName = None,
-    stack: StackName = None,
-    endpoint_url: EndpointUrl = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show one alert: what it said, what was answered, what that means and what to do about it."""
-    with _log_of(table_name, stack, endpoint_url) as (log, _):
-        record = records.find(log, admin.checked_trader(trader), request_id)
+def _print_at_once(record: AlertRecord, *, as_json: bool) -> None:
     if as_json:
-        show.as_json(show_records.alert_as_data(record))
+        print_line(json.dumps(represent_alert_record(record)))
     else:
-        show_records.alert(record)
-
-
-def order(
-    order_id: Annotated[str, typer.Argument(metavar="ID", help="The order's id; case matters.")],
-    trader: Trader = "main",
-    table_name: TableName = None,
-    stack: StackName = None,
-    endpoint_url: EndpointUrl = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show an order's whole history: each state, when it took it, by which alert and key, and what changed."""
-    with book_of(table_name, stack, endpoint_url) as (book, chosen):
-        found = book.order(admin.checked_trader(trader), order_id)
-    if found is None:
-        fail(f"There is no order {order_id!a} of trader {trader} in {chosen}; `orderhook orders` lists them.")
-    if as_json:
-        show.as_json(show_records.order_as_data(found))
-    else:
-        show_records.order(found)
-
-
-@contextmanager
-def _log_of(
-    table_name: str | None, stack: str | None, endpoint_url: str | None
-) -> Iterator[tuple[AlertLog, target.Target]]:
-    with target_of(table_name, stack, endpoint_url) as chosen:
-        yield target.alert_log(chosen, os.environ), chosen
+        view.show_alert_line(record)

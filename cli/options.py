@@ -1,59 +1,100 @@
-"""The options that commands share, and what they open: a table, its book, or one line that says why not."""
+"""The options that commands share, each written once, and the table that they name."""
 
+import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Annotated
 
 import typer
 
-from cli import show, target
+from cli import connection
+from cli.connection import TableAddress, TableError
+from cli.terminal import fail
+from orderhook import administration
 from orderhook.errors import OrderhookError
-from orderhook.store.book import OrderBook
+from orderhook.services import Services
 
-REFUSED, UNREACHABLE, USAGE = 1, 2, 2
-"""Exit codes."""
+ENDPOINT_VARIABLES = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"]
+"""The environment variables that give every AWS tool another endpoint."""
 
 TableName = Annotated[
-    str | None, typer.Option("--table", metavar="NAME", help="A table, on AWS unless there is an endpoint.")
-]
-StackName = Annotated[str | None, typer.Option("--stack", metavar="NAME", help="A deployed stack: its table.")]
-EndpointUrl = Annotated[
     str | None,
-    typer.Option(
-        "--endpoint-url",
-        metavar="URL",
-        envvar=["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"],
-        help=f"Where the table is served: DynamoDB Local, or (the default) the local run at {target.LOCAL_ENDPOINT}.",
-    ),
+    typer.Option("--table", metavar="NAME", help="The table's name; it is on AWS unless an endpoint is given."),
 ]
-Trader = Annotated[str, typer.Option("--trader", metavar="NAME", help="Whose; every key belongs to a trader.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a script.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-@contextmanager
-def target_of(table_name: str | None, stack: str | None, endpoint_url: str | None) -> Iterator[target.Target]:
-    """Give the table that the options name; whatever goes wrong with it ends the command with one line."""
-    try:
-        chosen = target.choose(table_name, stack, endpoint_url)
-        with target.explained(chosen):
-            yield chosen
-    except target.TargetError as error:
-        fail(str(error))
-    except OrderhookError as error:
-        fail(error.detail)
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """The options of every command that works on a table: whose data, which table, and how to print it."""
+
+    trader: Annotated[str, typer.Option("--trader", metavar="NAME", help="The trader; every key belongs to one.")] = (
+        "main"
+    )
+    table: TableName = None
+    stack: Annotated[
+        str | None, typer.Option("--stack", metavar="NAME", help="The name of a deployed stack, to use its table.")
+    ] = None
+    endpoint_url: Annotated[
+        str | None,
+        typer.Option(
+            "--endpoint-url",
+            metavar="URL",
+            envvar=ENDPOINT_VARIABLES,
+            help="Where the table is served, such as DynamoDB Local; by default the local server at "
+            f"{connection.LOCAL_ENDPOINT}.",
+        ),
+    ] = None
+    as_json: AsJson = False
+
+    @contextmanager
+    def services(self) -> Iterator[tuple[Services, str, TableAddress]]:
+        """Give the services over the table, the trader's checked name, and the table's address.
+
+        Any error ends the command with one line.
+        """
+        with self.address() as address:
+            yield connection.connect(address, os.environ), administration.check_trader(self.trader), address
+
+    @contextmanager
+    def address(self) -> Iterator[TableAddress]:
+        """Give the address of the table; any error in reaching or using the table ends the command with one line."""
+        try:
+            address = connection.find_table(self.table, self.stack, self.endpoint_url)
+            with connection.explained_errors(address):
+                yield address
+        except TableError as error:
+            fail(str(error))
+        except OrderhookError as error:
+            fail(error.detail)
 
 
-@contextmanager
-def book_of(
-    table_name: str | None, stack: str | None, endpoint_url: str | None
-) -> Iterator[tuple[OrderBook, target.Target]]:
-    """Give the book of the table that the options name, and which table that is."""
-    with target_of(table_name, stack, endpoint_url) as chosen:
-        yield target.book(chosen, os.environ), chosen
+def takes_table_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of TableOptions, and pass them to it as its first argument.
 
+    typer reads a command's options from its signature, so the decorated function has the command's own parameters and,
+    after them, one for each field of TableOptions, `without` those named.
+    """
+    shared = [field for field in fields(TableOptions) if field.name not in without]
 
-def fail(message: str, code: int = REFUSED) -> NoReturn:
-    """End the command with one line."""
-    show.line(show.printable(message), show.BAD, error=True)
-    raise typer.Exit(code)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(**values: object) -> None:
+            options = TableOptions(**{field.name: values.pop(field.name) for field in shared})  # type: ignore[arg-type]
+            command(options, **values)
+
+        signature = inspect.signature(command)
+        own = list(signature.parameters.values())[1:]
+        added = [
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
+            for field in shared
+        ]
+        run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *added]
+        )
+        return run
+
+    return decorate

@@ -1,60 +1,69 @@
-"""Send an alert as TradingView sends it."""
+"""`orderhook send` and `orderhook check`: try an alert, or see what it would do."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
+import os
+import sys
+from typing import Annotated
 
-import requests
+import typer
 
-from orderhook import payload
-from orderhook.errors import PayloadError
+from cli import tradingview
+from cli.aws.gateway import ROUTE
+from cli.connection import LOCAL_ENDPOINT
+from cli.options import AsJson
+from cli.terminal import REFUSED, UNREACHABLE, fail, print_json
+from cli.views.answers import show_answer
+from cli.views.explanations import show_explanation
+from orderhook.explain import explain
+from orderhook.representations import represent_explanation
 
-_SECONDS = 10
-
-
-class UnreachableError(Exception):
-    """Nothing that answers like the webhook is there; the message says what is, in one line."""
-
-
-def with_key(body: bytes, key: str) -> bytes:
-    """Put the key before an alert that has none of its own, in text or JSON."""
-    try:
-        presented, _ = payload.take_keys(payload.split(body).pairs)
-    except PayloadError:
-        presented = []
-    if presented:
-        return body
-    before, brace, rest = body.partition(b"{")
-    if brace and not before.strip():
-        comma = b"" if rest.strip() == b"}" else b", "
-        return b'{"key": ' + json.dumps(key).encode() + comma + rest
-    return f"key={key};\n".encode() + body
+AlertText = Annotated[
+    str, typer.Argument(metavar="ALERT", help="The alert's text, or - to read it from standard input.")
+]
+SecretKey = Annotated[
+    str | None,
+    typer.Option("--key", metavar="KEY", envvar="ORDERHOOK_KEY", help="The key to add to an alert that has none."),
+]
 
 
-def post(url: str, body: bytes) -> tuple[int, Mapping[str, Any]]:
-    """Post an alert; return the status and the body of the answer.
+def send(
+    alert: AlertText,
+    url: Annotated[str, typer.Option(metavar="URL", help="The address of the webhook.")] = LOCAL_ENDPOINT + ROUTE,
+    key: SecretKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send an alert as TradingView does, and show the answer.
 
-    Raises UnreachableError when there is no answer, or one that is not JSON.
+    The exit code is 0 if it was carried out, 1 if it was refused and 2 if there was no answer. A key from the
+    environment does not end up in your shell's history.
     """
-    headers = {"Content-Type": f"{_content_type(body)}; charset=utf-8"}
     try:
-        answer = requests.post(url, data=body, headers=headers, timeout=_SECONDS, allow_redirects=False)
-    except requests.RequestException as error:
-        reason = "it is no URL" if isinstance(error, ValueError) else type(error).__name__
-        raise UnreachableError(f"There is no answer from {url}: {reason}.") from error
-    try:
-        found = answer.json()
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise UnreachableError(f"{url} answered {answer.status_code}, and not as this webhook does.")
-    return answer.status_code, found
+        status, answer = tradingview.post(url, _body(alert, key))
+    except tradingview.UnreachableError as error:
+        fail(str(error), UNREACHABLE)
+    if as_json:
+        print_json({"status_code": status, **answer})
+    else:
+        show_answer(status, answer)
+    if answer.get("success") is not True:
+        raise typer.Exit(REFUSED)
 
 
-def _content_type(body: bytes) -> str:
-    """Return the type that TradingView gives a body."""
-    try:
-        json.loads(body)
-    except ValueError:
-        return "text/plain"
-    return "application/json"
+def check(alert: AlertText, key: SecretKey = None, as_json: AsJson = False) -> None:
+    """Explain what an alert would do, and everything that is wrong with it, without sending it.
+
+    The exit code is 0 if the alert is correct and 1 if it would be refused. Neither the key nor the orders are looked
+    up.
+    """
+    explanation = explain(_body(alert, key))
+    if as_json:
+        print_json(represent_explanation(explanation))
+    else:
+        show_explanation(explanation)
+    if explanation.faults:
+        raise typer.Exit(REFUSED)
+
+
+def _body(alert: str, key: str | None) -> bytes:
+    # The shell's bytes as they are: an alert that is not UTF-8 has to arrive like that.
+    body = sys.stdin.buffer.read() if alert == "-" else os.fsencode(alert)
+    return tradingview.with_key(body, key) if key else body

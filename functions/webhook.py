@@ -1,52 +1,39 @@
-"""Lambda: POST /webhook. An alert comes in as text and leaves as an answer, within TradingView's patience."""
+"""Lambda: POST /webhook. An alert comes in as text and leaves as an answer, before TradingView gives up waiting."""
 
-# ruff: noqa: E402  what costs time is imported after the collector is off
+# ruff: noqa: E402  the collector is off while modules are imported
 
-import base64
 import gc
+
+# Imports make many objects and hardly any garbage: looking for it takes a twentieth of the cold start.
+gc.disable()
+
 import os
 import secrets
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import Any
 
-# Imports make a great many objects and hardly any garbage: looking for it took a twentieth of the cold start.
-gc.disable()
-
-# Python looks these codecs up by name, for a host and for an alert: the first alert would wait for them.
-import encodings.idna
-import encodings.utf_8_sig  # noqa: F401
-
-from orderhook.stack import call_roomily
-
-# Everything that the imports below ask for. At an unlucky depth this would take a tenth longer.
-for _module in ("aws_lambda_powertools", "orderhook.commands"):
-    call_roomily(import_module, _module)
-
-from orderhook import commands, payload, pipeline, responses, telemetry
-from orderhook.aws.clients import connect, may_have_written, time_budget
+from orderhook import payload, pipeline, responses, telemetry
+from orderhook.aws.budget import time_budget
 from orderhook.aws.deadline import DeadlineError, call_until
-from orderhook.aws.deferred import Deferred
+from orderhook.aws.gateway import HttpRequest
 from orderhook.errors import (
     DuplicateFieldError,
     InvalidSecretKeyError,
     InvalidValueError,
     MalformedPayloadError,
     OrderhookError,
-    OutcomeUnknownError,
     SourceNotAllowedError,
     TemporarilyUnavailableError,
 )
 from orderhook.keys import Key, KeyRing, holds_key
-from orderhook.orders import Provenance
-from orderhook.pipeline import RequestFacts, Services
+from orderhook.orders import Outcome, Provenance
+from orderhook.pipeline import RequestFacts
 from orderhook.responses import Response
+from orderhook.services import Services
 from orderhook.settings import Settings
-from orderhook.store.alert_log import AlertLog, as_sent, id_prefix
-from orderhook.store.book import OrderBook
-from orderhook.store.controls import Controls
+from orderhook.store.alert_log import as_sent, id_prefix
 
 BUDGET_SECONDS = 2.2
 """TradingView gives up after 3 s; what is left is for the way there and back."""
@@ -54,13 +41,8 @@ BUDGET_SECONDS = 2.2
 _UNAVAILABLE = "This alert could not be answered. Send it again; it is safe."
 
 settings = Settings.from_environment(os.environ)
-_client = call_roomily(connect)
-book = OrderBook(_client, settings.table, settings.retention)
-alerts = AlertLog(_client, settings.table, settings.alert_retention)
-controls = Controls(_client, settings.table)
-later = Deferred(settings.later) if settings.later else None
-keyring = KeyRing(book.key, settings.key_cache_seconds)
-call_roomily(commands.load, commands.COMMANDS if settings.starts_ahead else ["CANCEL"])
+services = Services.connect(settings)
+keyring = KeyRing(services.keys.get, settings.key_cache_seconds)
 
 gc.freeze()  # all of this stays; a request's own garbage is found without looking through it
 gc.enable()
@@ -73,54 +55,49 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
     again could place a second order.
     """
     started, now = time.monotonic(), datetime.now(UTC)
-    # Not API Gateway's id, which a replayed event brings along: two runs are two requests. Sorts by time.
-    trail = RequestFacts(request_id=f"{id_prefix(now)}{secrets.token_hex(10)}")
-    deadline = started + BUDGET_SECONDS - _age(event, now)
+    # Not API Gateway's id, which a replayed event brings along: two runs are two requests. It sorts by time.
+    facts = RequestFacts(request_id=f"{id_prefix(now)}{secrets.token_hex(10)}")
+    request = HttpRequest(event)
+    deadline = started + BUDGET_SECONDS - request.seconds_waited(now)
+    ignored: tuple[str, ...] = ()
     with time_budget(deadline):
         try:
             # The budget keeps requests from beginning that could last too long; this ends what does so nevertheless.
-            response = call_until(deadline, _answer, event, now, trail)
+            result, ignored = call_until(deadline, _carry_out, request, now, facts)
         except DeadlineError:
-            response = _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
-        _record(trail, now, response["statusCode"], telemetry.milliseconds_since(started), deadline)
-    telemetry.log(trail, response["statusCode"], telemetry.milliseconds_since(started))
-    return response
+            result = pipeline.as_answered(TemporarilyUnavailableError(_UNAVAILABLE), facts)
+        milliseconds = telemetry.milliseconds_since(started)
+        if record := telemetry.alert_record(facts, result, now, milliseconds):
+            telemetry.write_record(services.alert_log, record, facts.request_id, deadline)
+    telemetry.log(facts, result, telemetry.milliseconds_since(started))
+    if isinstance(result, OrderhookError):
+        return responses.refusal(result, facts.request_id)
+    warnings = [responses.ignored_field(str(facts.command), name) for name in ignored]
+    return responses.success(result, warnings, facts.request_id)
 
 
-def _answer(event: Mapping[str, Any], now: datetime, trail: RequestFacts) -> Response:
+def _carry_out(
+    request: HttpRequest, now: datetime, facts: RequestFacts
+) -> tuple[Outcome | OrderhookError, tuple[str, ...]]:
+    """Return what came of the alert, and the fields that it gives and its command does not use."""
     try:
-        pairs, key = _authenticate(event, trail)
-        alert = pipeline.read(payload.read_fields(pairs), key, trail)
-        provenance = Provenance(key.trader, key.key_id, trail.request_id, now)
-        outcome = pipeline.carry_out(alert, Services(book, controls, later), provenance)
+        pairs, key = _authenticate(request, facts)
+        alert = pipeline.parse_alert(payload.parse_fields(pairs), key, facts)
+        provenance = Provenance(key.trader, key.key_id, facts.request_id, now)
+        return pipeline.carry_out(alert, services, provenance), alert.ignored
     except OrderhookError as error:
-        return _refuse(error, trail)
+        return pipeline.as_answered(error, facts), ()
     except Exception as defect:
-        telemetry.report(defect, trail.request_id)
-        return _refuse(TemporarilyUnavailableError(_UNAVAILABLE), trail)
-    trail.note_success(outcome)
-    warnings = [responses.ignored_field(str(trail.command), name) for name in alert.ignored]
-    return responses.success(outcome, warnings, trail.request_id)
+        telemetry.report(defect, facts.request_id)
+        return pipeline.as_answered(TemporarilyUnavailableError(_UNAVAILABLE), facts), ()
 
 
-def _refuse(error: OrderhookError, trail: RequestFacts) -> Response:
-    if isinstance(error, TemporarilyUnavailableError) and not trail.repeatable and may_have_written():
-        cause = error.__cause__
-        error = OutcomeUnknownError(
-            "The order may or may not have been placed: look before you send it again. An order_id makes that safe."
-        )
-        error.__cause__ = cause
-    trail.note_refusal(error)
-    return responses.refusal(error, trail.request_id)
-
-
-def _authenticate(event: Mapping[str, Any], trail: RequestFacts) -> tuple[list[payload.Pair], Key]:
+def _authenticate(request: HttpRequest, facts: RequestFacts) -> tuple[list[payload.Pair], Key]:
     """Return the pairs without the key, and whose they are. What comes after this sees no secret."""
-    # An event is whatever JSON says: a lone surrogate could not be recorded.
-    trail.source = str(_at(event, "requestContext", "http", "sourceIp")).encode(errors="replace").decode()
-    if not settings.allows_source(trail.source):
+    facts.source = request.source
+    if not settings.allows_source(facts.source):
         raise SourceNotAllowedError("This address is not on the allow-list of this endpoint.")
-    split = payload.split(_body(event))
+    split = payload.split(_body(request))
     presented, pairs = payload.take_keys(split.pairs)
     try:
         key = keyring.verify(presented[0] if presented else None, time.monotonic())
@@ -128,7 +105,7 @@ def _authenticate(event: Mapping[str, Any], trail: RequestFacts) -> tuple[list[p
         if split.fault:
             raise MalformedPayloadError(payload.FORMS) from None
         raise
-    trail.key, trail.key_id, trail.fields = key, key.key_id, as_sent(pairs)
+    facts.key, facts.key_id, facts.fields = key, key.key_id, as_sent(pairs)
     if split.fault:
         raise MalformedPayloadError(split.fault)
     if len(presented) > 1:
@@ -138,31 +115,8 @@ def _authenticate(event: Mapping[str, Any], trail: RequestFacts) -> tuple[list[p
     return pairs, key
 
 
-def _body(event: Mapping[str, Any]) -> bytes:
-    body: Any = _at(event, "body") or ""
-    if not _at(event, "isBase64Encoded"):
-        return str(body).encode("utf-8", "surrogatepass")
+def _body(request: HttpRequest) -> bytes:
     try:
-        return base64.b64decode(body, validate=True)
-    except (ValueError, TypeError):
+        return request.body()
+    except ValueError:
         raise MalformedPayloadError(payload.FORMS) from None
-
-
-def _age(event: Mapping[str, Any], now: datetime) -> float:
-    """Return for how many seconds TradingView has been waiting already; an event replayed from a file has no age."""
-    epoch = _at(event, "requestContext", "timeEpoch")
-    milliseconds = int(now.timestamp() * 1000) - epoch if isinstance(epoch, int) else 0
-    return milliseconds / 1000 if 0 < milliseconds < 10_000 else 0.0
-
-
-def _at(event: object, *path: str) -> object:
-    for name in path:
-        event = event.get(name) if isinstance(event, dict) else None
-    return event
-
-
-def _record(trail: RequestFacts, now: datetime, status: int, milliseconds: float, deadline: float) -> None:
-    """Leave the record of an authenticated alert; of any other it is not known whose it is."""
-    if trail.key is not None:
-        made = pipeline.record(trail, trail.key, now, status=status, milliseconds=milliseconds)
-        telemetry.record(alerts, made, trail, deadline)

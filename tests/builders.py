@@ -13,6 +13,7 @@ import pytest
 
 from orderhook import orders
 from orderhook.orders import Order, OrderState, Provenance, Template
+from orderhook.store.alert_log import AlertRecord
 
 EVENTS = Path(__file__).parents[1] / "events"
 
@@ -129,3 +130,21 @@ def template(name: str, *brackets: Bracket) -> Template:
     return Template(
         name, tuple(orders.Bracket(qty=qty, target=points(target), stop=points(stop)) for qty, target, stop in brackets)
     )
+
+
+def alert_record(**changes: Any) -> AlertRecord:
+    """Return the record of a cancel that was carried out."""
+    fields: dict[str, Any] = {
+        "trader": "main",
+        "request_id": "request-1",
+        "received_at": "2026-01-02T03:04:05.000000Z",
+        "key_id": "keyid",
+        "key_label": "label",
+        "source": "192.0.2.1",
+        "fields": {},
+        "command": "CANCEL",
+        "status": 200,
+        "outcome": "cancelled",
+        "milliseconds": Decimal("1.5"),
+    }
+    return AlertRecord(**fields | changes)

@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from orderhook.aws.clients import CONNECT_SECONDS, READ_SECONDS
+from orderhook.aws.budget import CONNECT_SECONDS, READ_SECONDS
 from tests.clock import Clock
 from tests.faults import (
     Fault,

@@ -27,10 +27,11 @@ from orderhook.aws.deferred import Deferred
 from orderhook.commands import Command
 from orderhook.keys import KeyRing
 from orderhook.orders import Order, OrderState, Outcome, Strategy, StrategyState
+from orderhook.services import Services
 from orderhook.store import items
 from orderhook.store.alert_log import AlertLog, AlertRecord
-from orderhook.store.book import OrderBook
-from orderhook.store.controls import Controls
+from orderhook.store.table import Table as StoreTable
+from orderhook.store.table import deserialize, serialize
 from tests.builders import ENTRY, Bracket, Event, alert, event, order, provenance, template
 from tests.client_faults import Deliver, Network
 from tests.clock import Clock
@@ -57,7 +58,7 @@ class Table:
     client: "DynamoDBClient"
     """For what tests arrange and inspect."""
     options: Mapping[str, Any]
-    """What connect() needs for a further client."""
+    """What connect("dynamodb") needs for a further client."""
     deliver: Deliver
     """How a request gets there past the hooks of a client."""
     read_all: Callable[[], list[Item]]
@@ -136,19 +137,14 @@ class Service:
         self.clock = Clock(monkeypatch)
         self.network = Network(table.deliver, self.clock)
         self.trader = f"trader-{uuid4().hex}"
-        self.orders = self.keys = self.templates = OrderBook(table.client, table.name, RETENTION)
-        self.book = self.orders
-        self.controls = Controls(table.client, table.name)
-        self.alerts = AlertLog(table.client, table.name, ALERT_RETENTION)
+        self.services = self._services(table.client, table.name)
+        self.orders, self.keys, self.templates = self.services.orders, self.services.keys, self.services.templates
+        self.controls, self.alerts = self.services.controls, self.services.alert_log
         self.key = self.issue_key()
         self.network.watch(table.handlers_client)
-        self.handlers_orders = OrderBook(table.handlers_client, table.name, RETENTION)
-        self._use(self.handlers_orders)
-        self.remember_keys(30)
-        self._record_in(AlertLog(table.handlers_client, table.name, ALERT_RETENTION))
         monkeypatch.setattr(deferred_module, "connect", self._client_of_deferred)
         self.deferred = Deferred(queue.settings)
-        self.defer_with(self.deferred)
+        self.use_table(table.name)
         self.scheduler = LocalScheduler(deferred.handler, queue.settings)
         self._clients: list[DynamoDBClient] = []
 
@@ -159,46 +155,49 @@ class Service:
         self.network.watch(client, self.queue.deliver)
         return client
 
+    @property
+    def handlers_services(self) -> Services:
+        """What the handlers work with."""
+        return webhook.services
+
     def defer_with(self, deferred_work: Deferred | None) -> None:
         """Have the handlers put off with this what is due later; None is a deployment without a queue."""
-        self._set("later", deferred_work)
+        self._replace(deferred=deferred_work)
 
     def remember_keys(self, seconds: float) -> None:
         """Have the webhook know no key yet, and remember each for this long."""
-        self.monkeypatch.setattr(webhook, "keyring", KeyRing(self._handlers_keys.key, seconds))
+        self.monkeypatch.setattr(webhook, "keyring", KeyRing(self.handlers_services.keys.get, seconds))
 
     def use_table(self, name: str) -> None:
         """Have the handlers work on another table behind the same client."""
-        self._use(OrderBook(self.table.handlers_client, name, RETENTION))
+        services = self._services(self.table.handlers_client, name)
+        self._replace(**services._replace(deferred=self.deferred)._asdict())
         self.remember_keys(30)
 
     def write_to(self, endpoint: str) -> None:
         """Have the handlers write orders at another endpoint, and read keys and controls where they did before."""
-        self._set("book", OrderBook(self._connect(endpoint), self.table.name, RETENTION))
+        there = self._services(self._connect(endpoint), self.table.name)
+        self._replace(orders=there.orders, strategies=there.strategies, templates=there.templates)
 
     def record_at(self, endpoint: str) -> None:
         """Have the handlers leave their records of alerts at another endpoint."""
-        self._record_in(AlertLog(self._connect(endpoint), self.table.name, ALERT_RETENTION))
+        self._replace(alert_log=self._services(self._connect(endpoint), self.table.name).alert_log)
 
     def record_nothing(self) -> None:
         """Have the handlers leave no records, as in a deployment that keeps none."""
-        self._record_in(AlertLog(self.table.handlers_client, self.table.name, timedelta(0)))
+        table = StoreTable(self.table.handlers_client, self.table.name)
+        self._replace(alert_log=AlertLog(table, timedelta(0)))
 
     def allow_sources(self, *networks: str) -> None:
         allowed = tuple(map(ip_network, networks))
         self.monkeypatch.setattr(webhook, "settings", webhook.settings._replace(allowed_sources=allowed))
 
-    def _use(self, orders: OrderBook) -> None:
-        self._handlers_keys = orders
-        self._set("book", orders)
-        self._set("controls", Controls(orders._client, orders._table))
+    def _services(self, client: "DynamoDBClient", name: str) -> Services:
+        return Services.over(StoreTable(client, name), retention=RETENTION, alert_retention=ALERT_RETENTION)
 
-    def _record_in(self, log: AlertLog) -> None:
-        self._set("alerts", log)
-
-    def _set(self, name: str, value: object) -> None:
+    def _replace(self, **services: Any) -> None:
         for handlers in (webhook, deferred):
-            self.monkeypatch.setattr(handlers, name, value)
+            self.monkeypatch.setattr(handlers, "services", handlers.services._replace(**services))
 
     def _connect(self, endpoint: str) -> "DynamoDBClient":
         client = connect("dynamodb", endpoint_url=endpoint)
@@ -214,7 +213,7 @@ class Service:
     def pass_time(self, seconds: float) -> None:
         """Have the queue and the schedules be this much later, and do what is due by then."""
         self.queue.pass_time(seconds, self.monkeypatch)
-        self.scheduler.round(self.queue.now)
+        self.scheduler.run_once(self.queue.now)
 
     # Alerts
 
@@ -261,22 +260,22 @@ class Service:
             created="2026-01-02T03:04:05.000000Z",
             strict_kill_switch=strict_kill_switch,
         )
-        self.keys.put_key(key)
+        self.keys.put(key)
         return secret
 
     def revoke_key(self, key: str | None = None) -> None:
         """Have an operator revoke a key, the trader's if none is given."""
-        self.keys.revoke_key((key or self.key).split("_")[1], datetime.now(UTC))
+        self.keys.revoke((key or self.key).split("_")[1], datetime.now(UTC))
 
     def put_template(self, name: str, *brackets: Bracket, trader: str | None = None, replacing: bool = False) -> None:
         """Have an operator store a template; a bracket is a quantity and the points to its target and its stop."""
         stored = template(name, *brackets)
-        assert self.templates.put_template(trader or self.trader, stored, replacing=replacing)
+        assert self.templates.put(trader or self.trader, stored, replacing=replacing)
 
     def have_order(self, state: str, order_id: str = "order-1", *, filled: int | None = None, **fields: Any) -> None:
         """Have an order be in this state, as it would get there."""
         placed = provenance(self.trader, f"place-{order_id}")
-        assert self.orders.place(placed, order(placed, order_id, **fields)).done
+        assert self.orders.place(placed, order(placed, order_id, **fields)).applied
         self._bring_to(state, order_id, filled)
 
     def have_strategy(self, state: str, name: str, order_id: str = "order-1", *, filled: int | None = None) -> None:
@@ -298,11 +297,11 @@ class Service:
             strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", state=StrategyState.ACTIVE
         )
         joining = order(placed, order_id, strategy_id="strategy-1", order_name=name, state=OrderState(state))
-        return self.orders.place_in_strategy(placed, strategy, [joining], join=not start).done
+        return self.orders.place_in_strategy(placed, strategy, [joining], join=not start).applied
 
     def close_strategy(self, strategy_id: str = "strategy-1") -> None:
         """Have another function close a strategy."""
-        self.orders.close_strategy(provenance(self.trader, "closing"), strategy_id)
+        self.services.strategies.close(provenance(self.trader, "closing"), strategy_id)
 
     def report(self, state: str, filled: int | None = None, *, order_id: str = "order-1", request_id: str = "") -> None:
         """Have a venue report that an order is in this state, and how much of it is filled; it is taken."""
@@ -320,16 +319,16 @@ class Service:
     ) -> bool:
         """Have a venue report it, and return whether it is taken; `by_handler` its request meets the faults."""
         signed = provenance(trader or self.trader, request_id or f"{state}-{order_id}")
-        orders = self.handlers_orders if by_handler else self.orders
-        return orders.report(signed, order_id, OrderState(state), filled).done
+        orders = self.handlers_services.orders if by_handler else self.orders
+        return orders.report(signed, order_id, OrderState(state), filled).applied
 
     def cancel_elsewhere(self, order_id: str = "order-1", *, request_id: str = "elsewhere") -> None:
         """Have another function cancel an order."""
-        assert self.orders.cancel(provenance(self.trader, request_id), order_id).done
+        assert self.orders.cancel(provenance(self.trader, request_id), order_id).applied
 
     def run(self, command: Command, request_id: str) -> Outcome:
         """Carry out a command of the trader's in a request of its own, as another function would."""
-        return command.run(self.orders, provenance(self.trader, request_id))
+        return command.run(self.services, provenance(self.trader, request_id))
 
     def _bring_to(self, state: str, order_id: str, filled: int | None) -> None:
         if state == "Cancelled":
@@ -345,7 +344,7 @@ class Service:
         self._remove(items.template_key(self.trader, name))
 
     def _remove(self, key: Item) -> None:
-        self.table.client.delete_item(TableName=self.table.name, Key=items.wire(key))
+        self.table.client.delete_item(TableName=self.table.name, Key=serialize(key))
 
     def clear_away(self) -> None:
         """Leave the clients alone, and the table and the queue empty."""
@@ -363,11 +362,11 @@ class Service:
 
     def order(self, order_id: str = "order-1") -> Order | None:
         """Return an order as the product reads it."""
-        return self.orders.order(self.trader, order_id)
+        return self.orders.get(self.trader, order_id)
 
     def placed(self, trader: str | None = None) -> list[Order]:
         """Return all orders of a trader, by id."""
-        return list(self.orders.orders(trader or self.trader))
+        return list(self.orders.list(trader or self.trader))
 
     def state(self, order_id: str = "order-1") -> str | None:
         item = self.item(order_id)
@@ -409,14 +408,14 @@ class Service:
         """Return an order as it lies in the table, in plain values; it must be there."""
         item = self.item(order_id)
         assert item is not None
-        return items.plain(item)
+        return deserialize(item)
 
     def after_cancel(self, before: Item, request_id: str, at: str) -> Item:
         """Return an order's item with all that a cancel by the trader's key changes, and nothing else."""
         key_id = self.key.split("_")[1]
         expires = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC) + RETENTION
         event = {"state": "Cancelled", "at": at, "request_id": request_id, "key_id": key_id}
-        changes = items.wire(
+        changes = serialize(
             {
                 "state": "Cancelled",
                 "since": at,
@@ -427,7 +426,7 @@ class Service:
                 "cancel_key_id": key_id,
                 "cancel_filled": int(before["filled"]["N"]),
                 "expires": int(expires.timestamp()),
-                "history": [*items.plain(before)["history"], event],
+                "history": [*deserialize(before)["history"], event],
             }
         )
         return {name: value for name, value in before.items() if name != "open"} | changes
@@ -436,5 +435,5 @@ class Service:
         """Return the ids of a strategy's orders, by their names."""
         strategy = self.strategy(strategy_id)
         assert strategy is not None
-        names: dict[str, str] = items.plain(strategy)["names"]
+        names: dict[str, str] = deserialize(strategy)["names"]
         return names

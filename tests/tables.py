@@ -17,7 +17,7 @@ from cli.aws import demo
 from cli.aws.moto import one_request_at_a_time
 from cli.aws.table import create_table
 from orderhook.aws.clients import connect
-from orderhook.store.book import OrderBook
+from orderhook.services import Services
 from tests.service import RETENTION, Item, Table
 
 if TYPE_CHECKING:
@@ -30,11 +30,13 @@ NAME = "orderhook"
 def in_process() -> Iterator[Table]:
     """Make it in moto, for as long as the block lasts."""
     with one_request_at_a_time(), mock_aws():
-        client = connect()
+        client = connect("dynamodb")
         create_table(client, NAME)
         # Moto imports as it goes: the first requests of each kind take longer than the handler would wait.
         create_table(client, "warm-up")
-        demo.seed(OrderBook(client, "warm-up", RETENTION), datetime.now(UTC))
+        demo.seed(
+            Services.over(Table(client, "warm-up"), retention=RETENTION, alert_retention=RETENTION), datetime.now(UTC)
+        )
         (backend,) = dynamodb_backends.values()
         inside = backend[client.meta.region_name]
 

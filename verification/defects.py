@@ -23,7 +23,6 @@ import webhook
 from orderhook import commands, payload
 from orderhook.commands import cancel_many
 from orderhook.orders import Provenance, Strategy
-from orderhook.store.book import OrderBook
 from tests.states import BEING_CANCELLED, CANCELLABLE, STATES
 
 Patch = pytest.MonkeyPatch
@@ -446,7 +445,7 @@ def an_exception_that_gets_out(patch: Patch) -> None:
 
 
 def a_reader_that_crawls(patch: Patch) -> None:
-    read = commands.read
+    read = commands.parse_command
 
     def crawl(*of: object) -> object:
         for _ in range(20_000_000):

@@ -1,7 +1,7 @@
-"""The demo: a key that everybody knows, and orders to cancel with it.
+"""The demo: a public key, and orders to cancel with it.
 
 `orderhook serve` starts with it, `orderhook seed` writes it for `sam local invoke`, and the requests in events/ name
-its key and its orders. It goes into local tables only: the key is published here, and opens whatever table holds it.
+its key and its orders. It may only be written into local tables: whoever reads this file can use its key.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from hashlib import sha256
 from orderhook import commands, payload
 from orderhook.keys import Key
 from orderhook.orders import Bracket, OrderState, Provenance, Template, timestamp
-from orderhook.store.book import OrderBook
+from orderhook.services import Services
 
 KEY = "ohk_demolocalrun_ThisKeyIsPublicAndOpensNothingButALocalDemobca28c24"
 WRONG_KEY = "ohk_demowrongkey_NobodyHasThisKeySoThatItIsAlwaysRefusedHered5d96f88"
-"""Has the form of a key and is in no table."""
+"""Has the form of a key, but is in no table."""
 
 KEY_ID = "demolocalrun"
 TRADER = "main"
@@ -24,7 +24,7 @@ TRADER = "main"
 SECOND_KEY = "ohk_demosecond01_ThisKeyIsPublicAndOpensNothingButALocalDemoaf9332fd"
 SECOND_KEY_ID = "demosecond01"
 SECOND_TRADER = "second"
-"""Has an order too, for what cancels every order of a trader: the requests in events/ can be sent in any order."""
+"""Has an order of its own, for the request in events/ that cancels all orders of a trader."""
 
 TEMPLATE = Template(
     "demo-brackets",
@@ -32,15 +32,15 @@ TEMPLATE = Template(
 )
 
 STRATEGY_ID = "demo-strategy"
-"""Holds ENTRY1 (the order demo-entry), TARGET1, STOP1 and TARGET2 (demo-strategy.TARGET1 and so on)."""
+"""Has ENTRY1 (the order demo-entry), TARGET1, STOP1 and TARGET2 (demo-strategy.TARGET1 and so on)."""
 
 FILLED_ID, CANCELLED_ID, UNKNOWN_ID = "demo-filled", "demo-cancelled", "demo-unknown"
 REPLACED_ID = "demo-replaced"
 TO_CLOSE_ID, CLOSED_ID = "demo-to-close", "demo-closed"
-"""Strategies of one entry each, which has the strategy's id; the second is closed."""
+"""Strategies with one entry each, whose order id is the strategy's; the second is closed."""
 
-SWEPT_ACCOUNT = "Sim103"
-"""Holds the order demo-4 and nothing else."""
+SMALL_ACCOUNT = "Sim103"
+"""Has the order demo-4 and nothing else."""
 
 _ES = "account=Sim101; instrument=ES 12-26"
 PLACES: Mapping[str, str] = {
@@ -49,7 +49,7 @@ PLACES: Mapping[str, str] = {
     "demo-3": "account=Sim102; instrument=NQ 12-26; action=BUY; qty=1; order_type=STOPMARKET; stop_price=18250;tif=GTC",
     "demo-entry": f"{_ES}; action=BUY; qty=2; order_type=LIMIT; limit_price=4990; tif=GTC; strategy_id={STRATEGY_ID}; "
     f"strategy={TEMPLATE.name}",
-    "demo-4": f"account={SWEPT_ACCOUNT}; instrument=ES 12-26; action=BUY; qty=1; order_type=LIMIT; limit_price=4950; "
+    "demo-4": f"account={SMALL_ACCOUNT}; instrument=ES 12-26; action=BUY; qty=1; order_type=LIMIT; limit_price=4950; "
     "tif=GTC",
     "demo-5": f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4960; tif=GTC",
     REPLACED_ID: f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4970; tif=GTC",
@@ -61,52 +61,52 @@ PLACES: Mapping[str, str] = {
 }
 """The alerts that place the demo's orders, by order id."""
 
-_LATER: tuple[str, ...] = (
+_FOLLOWING: tuple[str, ...] = (
     f"command=CANCELREPLACE; order_id={REPLACED_ID}; {_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4971; "
     "tif=GTC",
     f"command=CLOSESTRATEGY; strategy_id={CLOSED_ID}",
 )
-"""The alerts that come after those."""
+"""The alerts that follow those."""
 
 CANCELS: Mapping[str, str] = {
     "by id": f"key={KEY};command=CANCEL;order_id=demo-1;",
     "by name": f"key={KEY};command=CANCEL;order_id=STOP1;strategy_id={STRATEGY_ID};",
     "the published example": f"key={KEY};\ncommand=CANCEL\norder_id=demo-entry;\nstrategy_id={STRATEGY_ID}; (optional)",
     "JSON": f'{{"key": "{KEY}", "command": "CANCEL", "order_id": "demo-2"}}',
-    "every order of an account": f"key={KEY};command=CANCELORDERS;account={SWEPT_ACCOUNT};",
+    "every order of an account": f"key={KEY};command=CANCELORDERS;account={SMALL_ACCOUNT};",
     "a duplicate": f"key={KEY};command=CANCEL;order_id={CANCELLED_ID};",
     "a filled order": f"key={KEY};command=CANCEL;order_id={FILLED_ID};",
     "an unknown order": f"key={KEY};command=CANCEL;order_id={UNKNOWN_ID};",
     "a wrong key": f"key={WRONG_KEY};command=CANCEL;order_id=demo-3;",
 }
-"""One alert for each kind of cancel. Every one of them cancels, or fails to cancel, another order."""
+"""One alert for each kind of cancel. Each of them is about another order."""
 
 
-def seed(book: OrderBook, now: datetime) -> None:
-    """Write the demo; run twice, the second leaves everything as it is."""
+def seed(services: Services, now: datetime) -> None:
+    """Write the demo; run twice, the second run changes nothing."""
     for secret, key_id, trader in ((KEY, KEY_ID, TRADER), (SECOND_KEY, SECOND_KEY_ID, SECOND_TRADER)):
-        if book.key(key_id) is None:
-            book.put_key(_key(secret, key_id, trader, now))
-    book.put_template(TRADER, TEMPLATE)
+        if services.keys.get(key_id) is None:
+            services.keys.put(_key(secret, key_id, trader, now))
+    services.templates.put(TRADER, TEMPLATE)
     for order_id, text in PLACES.items():
         fields = _fields(f"command=PLACE; order_id={order_id}; {text}")
-        # The legs are called after the request that places them.
-        _carry_out(book, fields, _stamp(fields.get("strategy_id", f"place-{order_id}"), now))
-    for text in _LATER:
-        _carry_out(book, _fields(text), _stamp("later", now))
-    only = _fields(f"command=PLACE; order_id=demo-1; {PLACES['demo-1']}")
-    _carry_out(book, only, _stamp("place-demo-1", now)._replace(trader=SECOND_TRADER))
-    book.report(_stamp(f"fill-{FILLED_ID}", now), FILLED_ID, OrderState.FILLED, filled=1)
-    book.cancel(_stamp(f"cancel-{CANCELLED_ID}", now), CANCELLED_ID)
+        # Legs take their ids from the id of the request that places them.
+        _run(services, fields, _provenance(fields.get("strategy_id", f"place-{order_id}"), now))
+    for text in _FOLLOWING:
+        _run(services, _fields(text), _provenance("following", now))
+    order_of_second = _fields(f"command=PLACE; order_id=demo-1; {PLACES['demo-1']}")
+    _run(services, order_of_second, _provenance("place-demo-1", now)._replace(trader=SECOND_TRADER))
+    services.orders.report(_provenance(f"fill-{FILLED_ID}", now), FILLED_ID, OrderState.FILLED, filled=1)
+    services.orders.cancel(_provenance(f"cancel-{CANCELLED_ID}", now), CANCELLED_ID)
 
 
 def _fields(text: str) -> Mapping[str, str]:
-    return payload.read_fields(payload.split(text.encode()).pairs)
+    return payload.parse_fields(payload.split(text.encode()).pairs)
 
 
-def _carry_out(book: OrderBook, fields: Mapping[str, str], provenance: Provenance) -> None:
-    command, _ = commands.read(commands.recognise(fields), fields)
-    command.run(book, provenance)
+def _run(services: Services, fields: Mapping[str, str], provenance: Provenance) -> None:
+    command, _ = commands.parse_command(commands.command_type(fields), fields)
+    command.run(services, provenance)
 
 
 def _key(secret: str, key_id: str, trader: str, now: datetime) -> Key:
@@ -121,5 +121,5 @@ def _key(secret: str, key_id: str, trader: str, now: datetime) -> Key:
     )
 
 
-def _stamp(request_id: str, now: datetime) -> Provenance:
+def _provenance(request_id: str, now: datetime) -> Provenance:
     return Provenance(TRADER, KEY_ID, request_id, now)

@@ -1,4 +1,4 @@
-"""API Gateway on this machine: HTTP requests become events (payload format 2.0), the handler's answers responses."""
+"""API Gateway on this machine: turn HTTP requests into events (payload format 2.0), and answers into responses."""
 
 import base64
 import errno
@@ -17,43 +17,43 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from cli.aws.moto import Forward
-from cli.show import answer_word, counted
+from cli.views.answers import answer_word, describe_counts
 
 ROUTE = "/webhook"
 MAX_BYTES = 10_000_000
-"""API Gateway's quota for a body; the handler itself takes far less."""
+"""API Gateway's limit for a body; the handler's own is far smaller."""
 
 Handler = Callable[[Mapping[str, Any], object], Mapping[str, Any]]
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class ListenError(Exception):
-    """The address cannot be listened on; the message says why, in one line."""
+    """The server cannot listen on this address; the message says why, in one line."""
 
 
-class Quiet(WSGIRequestHandler):
-    """Speak HTTP/1.1 without a log of its own: a broken request line can be a piece of a body, and hold a key."""
+class QuietRequestHandler(WSGIRequestHandler):
+    """Speak HTTP/1.1 and log nothing: a broken request line may be part of a body, and hold a key."""
 
     protocol_version = "HTTP/1.1"
     error_message_format = '{"message":"Bad Request"}'
     error_content_type = "application/json"
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  werkzeug's name for it
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Gateway:
-    """Answer HTTP requests as API Gateway would; a WSGI application.
+    """Answer HTTP requests as API Gateway does; a WSGI application.
 
-    With a `door`, DynamoDB's protocol is spoken beside the webhook, and everything happens one request at a time.
+    With `forward_to_dynamodb`, it also answers DynamoDB requests, and handles one request at a time.
     """
 
-    def __init__(self, handler: Handler, tell: Tell, door: Forward | None = None) -> None:
+    def __init__(self, handler: Handler, log: Log, forward_to_dynamodb: Forward | None = None) -> None:
         self._handler = handler
-        self._tell = tell
-        self._door = door
-        self.turn: AbstractContextManager[object] = Lock() if door else nullcontext()
-        """Whoever else calls functions over the same table waits for it."""
+        self._log = log
+        self._forward_to_dynamodb = forward_to_dynamodb
+        self.lock: AbstractContextManager[object] = Lock() if forward_to_dynamodb else nullcontext()
+        """Held during each request. Whoever else calls a function that uses the same table must hold it too."""
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         """Answer one request."""
@@ -68,24 +68,24 @@ class Gateway:
             return _message(413, "Request Entity Too Large")
         except ClientDisconnected:
             return _message(400, "Bad Request")
-        if self._door and request.headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
-            with self.turn:
-                return self._door(request)
+        if self._forward_to_dynamodb and request.headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
+            with self.lock:
+                return self._forward_to_dynamodb(request)
         if (request.method, request.path) != ("POST", ROUTE):
             return _message(404, "Not Found")
-        with self.turn:
+        with self.lock:
             started = time.monotonic()
-            answer = self._handler(event(request, arrived), None)
+            answer = self._handler(make_event(request, arrived), None)
             milliseconds = (time.monotonic() - started) * 1000
-        self._tell(_line(arrived, answer, milliseconds))
-        return response(answer)
+        self._log(_log_line(arrived, answer, milliseconds))
+        return make_response(answer)
 
 
-def event(request: Request, arrived: datetime) -> dict[str, Any]:
+def make_event(request: Request, arrived: datetime) -> dict[str, Any]:
     """Return the event that API Gateway makes of a request."""
     host, agent = request.headers.get("Host", ""), request.headers.get("User-Agent", "")
     source = request.remote_addr or ""
-    made: dict[str, Any] = {
+    event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": f"POST {ROUTE}",
         "rawPath": request.path,
@@ -117,8 +117,8 @@ def event(request: Request, arrived: datetime) -> dict[str, Any]:
         "isBase64Encoded": False,
     }
     if request.args:
-        made["queryStringParameters"] = {name: ",".join(values) for name, values in request.args.lists()}
-    return made | _body(request.get_data(), request.mimetype)
+        event["queryStringParameters"] = {name: ",".join(values) for name, values in request.args.lists()}
+    return event | _body(request.get_data(), request.mimetype)
 
 
 def _body(body: bytes, content_type: str) -> dict[str, Any]:
@@ -132,8 +132,8 @@ def _body(body: bytes, content_type: str) -> dict[str, Any]:
     return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
 
 
-def response(answer: Mapping[str, Any]) -> Response:
-    """Return the HTTP response of what a Lambda function answers."""
+def make_response(answer: Mapping[str, Any]) -> Response:
+    """Return the HTTP response that API Gateway makes of a function's answer."""
     body = answer.get("body") or ""
     content = base64.b64decode(body) if answer.get("isBase64Encoded") else body
     return Response(content, answer["statusCode"], answer.get("headers"))
@@ -143,27 +143,27 @@ def _message(status: int, message: str) -> Response:
     return Response(json.dumps({"message": message}), status, content_type="application/json")
 
 
-def _line(arrived: datetime, answer: Mapping[str, Any], milliseconds: float) -> str:
-    """Return the log line of a request: from its answer only, which never holds a key."""
+def _log_line(arrived: datetime, answer: Mapping[str, Any], milliseconds: float) -> str:
+    """Return one line about a request, from its answer alone, which never holds a key."""
     body = json.loads(answer["body"])
-    about = body.get("order_id") or body.get("strategy_id") or body.get("field")
-    words = " ".join(filter(None, (answer_word(body), about)))
+    subject = body.get("order_id") or body.get("strategy_id") or body.get("field")
+    summary = " ".join(filter(None, (answer_word(body), subject)))
     if "counts" in body:
-        words += f": {counted(body['counts'])}"
+        summary += f": {describe_counts(body['counts'])}"
     if "results" in body:
-        words += f": {len(body['results'])} accounts"
+        summary += f": {len(body['results'])} accounts"
     time_of_day = arrived.astimezone().strftime("%H:%M:%S")
-    return f"{time_of_day}  {answer['statusCode']}  {words}  ({milliseconds:.0f} ms)"
+    return f"{time_of_day}  {answer['statusCode']}  {summary}  ({milliseconds:.0f} ms)"
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on the address, port 0 being any free one; raises ListenError."""
+    """Return a socket that listens on the address; port 0 chooses a free one. Raises ListenError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise ListenError(f"Port {port} is in use: stop what uses it, or choose another with --port.") from error
+            raise ListenError(f"Port {port} is in use; stop what uses it, or choose another with --port.") from error
         raise ListenError(f"Cannot listen on {host}, port {port}: {str(error.strerror).partition(' (')[0]}.") from error
 
 
@@ -171,7 +171,7 @@ def serve_forever(listener: socket.socket, application: Gateway) -> None:
     """Answer requests, each in a thread of its own, until Ctrl-C."""
     host, port = listener.getsockname()[:2]
     server: BaseWSGIServer = make_server(
-        host, port, application, threaded=True, request_handler=Quiet, fd=listener.fileno()
+        host, port, application, threaded=True, request_handler=QuietRequestHandler, fd=listener.fileno()
     )
     with listener:
         server.serve_forever()

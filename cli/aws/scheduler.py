@@ -1,4 +1,4 @@
-"""SQS and EventBridge Scheduler on this machine: moto keeps a queue and schedules, and a courier does the rest."""
+"""SQS and EventBridge Scheduler on this machine: moto keeps the queue and the schedules, LocalScheduler runs them."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -22,16 +22,18 @@ Handler = Callable[[Mapping[str, Any], object], Mapping[str, Any]]
 
 
 def create_queue(name: str = "orderhook") -> DeferredSettings:
-    """Make the queues of template.yaml and a group for schedules in moto, and return where they are."""
+    """Create the queues of template.yaml and a group for schedules in moto, and return where they are."""
     sqs, scheduler = _clients()
     properties = read_template()["Resources"]["Queue"]["Properties"]
-    _, dead_letter_arn = _made(sqs, f"{name}-dead-letters", {})
-    redrive = {
+    _, dead_letter_arn = _create_queue(sqs, f"{name}-dead-letters", {})
+    redrive_policy = {
         "deadLetterTargetArn": dead_letter_arn,
         "maxReceiveCount": properties["RedrivePolicy"]["maxReceiveCount"],
     }
-    attributes = {it: str(properties[it]) for it in ("VisibilityTimeout", "MessageRetentionPeriod")}
-    url, arn = _made(sqs, name, attributes | {"RedrivePolicy": json.dumps(redrive)})
+    attributes = {
+        attribute: str(properties[attribute]) for attribute in ("VisibilityTimeout", "MessageRetentionPeriod")
+    }
+    url, arn = _create_queue(sqs, name, attributes | {"RedrivePolicy": json.dumps(redrive_policy)})
     scheduler.create_schedule_group(Name=name)
     return DeferredSettings(
         queue_url=url,
@@ -42,7 +44,8 @@ def create_queue(name: str = "orderhook") -> DeferredSettings:
     )
 
 
-def _made(sqs: "SQSClient", name: str, attributes: Any) -> tuple[str, str]:
+def _create_queue(sqs: "SQSClient", name: str, attributes: Any) -> tuple[str, str]:
+    """Return its URL and its ARN."""
     url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
     return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
@@ -53,49 +56,50 @@ def _clients() -> tuple["SQSClient", "EventBridgeSchedulerClient"]:
 
 
 def environment(settings: DeferredSettings) -> dict[str, str]:
-    """Return the variables that lead the functions there."""
+    """Return the environment variables that tell the functions where these are."""
     return {f"ORDERHOOK_{name.upper()}": value for name, value in settings._asdict().items()}
 
 
 class LocalScheduler:
-    """Bring what is due to the queue, and what is in the queue to the function, as AWS does.
+    """Send the messages of schedules that are due, and call the function with the messages of the queue, as AWS does.
 
-    The function is called in its `turn`, which is whoever else's too that must not be at work at the same time.
+    `lock` is held during each call, so that no other function uses the same table meanwhile.
     """
 
     def __init__(
-        self, handler: Handler, settings: DeferredSettings, turn: AbstractContextManager[object] | None = None
+        self, handler: Handler, settings: DeferredSettings, lock: AbstractContextManager[object] | None = None
     ) -> None:
         self._handler = handler
         self._settings = settings
-        self._turn = turn or nullcontext()
+        self._lock = lock or nullcontext()
         self._sqs, self._scheduler = _clients()
-        self._fired: set[str] = set()
+        self._sent: set[str] = set()
 
-    def round(self, now: datetime) -> None:
-        """Send the messages of schedules that are due at `now`, then have everything done that the queue gives out."""
-        self.fire(now)
+    def run_once(self, now: datetime) -> None:
+        """Send the messages of schedules that are due at `now`, then deliver everything that the queue gives out."""
+        self.send_due_messages(now)
         self.deliver()
 
-    def fire(self, now: datetime) -> None:
-        """Do what EventBridge Scheduler does: send the messages of due schedules, and delete those that want it."""
+    def send_due_messages(self, now: datetime) -> None:
+        """Send the messages of due schedules, and delete those that ask for it, as EventBridge Scheduler does."""
         group = self._settings.schedule_group
         pages = self._scheduler.get_paginator("list_schedules").paginate(GroupName=group)
-        for name in [found["Name"] for page in pages for found in page["Schedules"]]:
+        for name in [schedule["Name"] for page in pages for schedule in page["Schedules"]]:
             schedule = self._scheduler.get_schedule(GroupName=group, Name=name)
             due = datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
-            if due <= now and schedule["Arn"] not in self._fired:
-                self._fired.add(schedule["Arn"])  # a time comes once; without the deletion a schedule stays there, idle
+            # A schedule that does not ask to be deleted stays there, and must not be sent twice.
+            if due <= now and schedule["Arn"] not in self._sent:
+                self._sent.add(schedule["Arn"])
                 self._sqs.send_message(QueueUrl=self._settings.queue_url, MessageBody=schedule["Target"]["Input"])
                 if schedule["ActionAfterCompletion"] == "DELETE":
                     self._scheduler.delete_schedule(GroupName=group, Name=name)
 
     def deliver(self) -> None:
-        """Do what Lambda does: hand over each message of the queue, and delete it unless it is said to have failed."""
+        """Call the function with each message of the queue, and delete the message unless it failed, as Lambda does."""
         while messages := self._receive():
             for message in messages:
-                with self._turn:
-                    answer = self._handler(event(message, self._settings.queue_arn), None)
+                with self._lock:
+                    answer = self._handler(sqs_event(message, self._settings.queue_arn), None)
                 if not answer["batchItemFailures"]:
                     self._sqs.delete_message(QueueUrl=self._settings.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
@@ -106,8 +110,8 @@ class LocalScheduler:
         return [*answer.get("Messages", [])]
 
 
-def event(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:
-    """Return the event that Lambda makes of a message that it has received."""
+def sqs_event(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:
+    """Return the event that Lambda makes of a message."""
     record = {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
@@ -123,15 +127,15 @@ def event(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:
 
 
 @contextmanager
-def at_work(courier: LocalScheduler) -> Iterator[None]:
-    """Have the courier make its rounds in the background, several times a second."""
+def running(scheduler: LocalScheduler) -> Iterator[None]:
+    """Run the scheduler in the background, several times a second."""
     stop = Event()
 
-    def work() -> None:
+    def run() -> None:
         while not stop.wait(POLL_SECONDS):
-            courier.round(datetime.now(UTC))
+            scheduler.run_once(datetime.now(UTC))
 
-    thread = Thread(target=work, name="courier", daemon=True)
+    thread = Thread(target=run, name="local-scheduler", daemon=True)
     thread.start()
     try:
         yield

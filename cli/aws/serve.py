@@ -1,126 +1,92 @@
-"""The local run: the webhook on this machine, over a table in memory unless another is named."""
+"""Serve the webhook on this machine, over a table in memory unless another is named."""
 
 import os
-import shlex
 import signal
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack, redirect_stdout
 from datetime import UTC, datetime
 
-from cli import show
 from cli.aws import demo, gateway, moto, scheduler
 from cli.aws.table import create_table
-from cli.target import Target, explained, local_credentials
+from cli.connection import TableAddress, explained_errors, local_credentials
+from cli.terminal import DIM, print_line
+from cli.views.start_page import show_start_page
 from orderhook.aws.clients import connect
+from orderhook.services import Services
 from orderhook.settings import DeferredSettings
-from orderhook.store.book import OrderBook
 
 
-def serve(host: str, port: int, target: Target) -> None:
+def serve(host: str, port: int, address: TableAddress) -> None:
     """Answer alerts until Ctrl-C or SIGTERM.
 
-    Raises ListenError when the address cannot be had, and TargetError when the table cannot be used.
+    Raises ListenError if the server cannot listen there, and TableError if the table cannot be used.
     """
     with ExitStack() as stack:
         listener = stack.enter_context(gateway.listen(host, port))
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        door = stack.enter_context(moto.everything()) if target.in_memory else None
-        os.environ |= _environment(target, os.environ)
-        queue = _queue(target, stack)
-        with explained(target):
+        forward_to_dynamodb = stack.enter_context(moto.everything()) if address.in_memory else None
+        os.environ |= _environment(address, os.environ)
+        queue = _create_queue(address, stack)
+        with explained_errors(address):
             import webhook  # reads the environment and makes its client
 
-            _prepare(target, webhook.book)
-            _welcome(_url(listener), target, webhook.book)
-        application = gateway.Gateway(webhook.handler, lambda line: show.line(line, show.DIM, error=True), door)
-        # Metrics are printed for CloudWatch to collect from the log, and nobody does so here.
+            _prepare(address, webhook.services)
+            show_start_page(
+                _url(listener), address, webhook.services.orders.list(demo.TRADER) if address.is_local else ()
+            )
+        application = gateway.Gateway(
+            webhook.handler, lambda line: print_line(line, DIM, error=True), forward_to_dynamodb
+        )
+        # The functions print metrics for CloudWatch to collect, and nothing collects them here.
         stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
         if queue:
             import deferred  # as webhook
 
-            stack.enter_context(scheduler.at_work(scheduler.LocalScheduler(deferred.handler, queue, application.turn)))
+            local_scheduler = scheduler.LocalScheduler(deferred.handler, queue, application.lock)
+            stack.enter_context(scheduler.running(local_scheduler))
         gateway.serve_forever(listener, application)
 
 
-def _queue(target: Target, stack: ExitStack) -> DeferredSettings | None:
-    """Make what the functions need to do things later, and lead them there; not for a table on AWS.
+def _create_queue(address: TableAddress, stack: ExitStack) -> DeferredSettings | None:
+    """Create the queue and the schedules in memory, and point the functions to them; not for a table on AWS.
 
-    What waits is lost when this stops, as it must not be for orders that are not a demo's.
+    What waits there is lost when the server stops, which must not happen to real orders.
     """
-    if not target.is_local:
+    if not address.is_local:
         return None
-    if not target.in_memory:
+    if not address.in_memory:
         stack.enter_context(moto.queue_and_schedules(os.environ["AWS_DEFAULT_REGION"]))
-    made = scheduler.create_queue()
-    os.environ |= scheduler.environment(made)
-    return made
+    queue = scheduler.create_queue()
+    os.environ |= scheduler.environment(queue)
+    return queue
 
 
-def _environment(target: Target, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what the function finds in its environment on AWS, and what leads its client to the table."""
-    made = {
+def _environment(address: TableAddress, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that the functions find on AWS, and those that point their client to the table."""
+    variables = {
         "POWERTOOLS_SERVICE_NAME": "orderhook",
         "POWERTOOLS_METRICS_NAMESPACE": "orderhook",
-        # The gateway prints a line for each request; the function's own log speaks up for a defect only.
+        # The gateway prints a line for each request, so the function's own log only has to report errors.
         "POWERTOOLS_LOG_LEVEL": environment.get("POWERTOOLS_LOG_LEVEL", "ERROR"),
-        "ORDERHOOK_TABLE": target.table,
+        "ORDERHOOK_TABLE": address.table,
     }
-    if target.is_local:
-        made |= local_credentials(environment)
-    if target.endpoint:
-        made["AWS_ENDPOINT_URL_DYNAMODB"] = target.endpoint
-    return made
+    if address.is_local:
+        variables |= local_credentials(environment)
+    if address.endpoint:
+        variables["AWS_ENDPOINT_URL_DYNAMODB"] = address.endpoint
+    return variables
 
 
-def _prepare(target: Target, book: OrderBook) -> None:
-    """Make and seed a table that is local; of another, only see that it is there."""
-    if target.is_local:
-        create_table(connect(), target.table)
-        demo.seed(book, datetime.now(UTC))
+def _prepare(address: TableAddress, services: Services) -> None:
+    """Create a local table and write the demo into it; only check that a table on AWS is there."""
+    if address.is_local:
+        create_table(connect("dynamodb"), address.table)
+        demo.seed(services, datetime.now(UTC))
     else:
-        next(book.keys(), None)
+        next(services.keys.list(), None)
 
 
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{gateway.ROUTE}"
-
-
-def _welcome(url: str, target: Target, book: OrderBook) -> None:
-    """Print the start page; its last line says that the server answers."""
-    show.line(f"url: {url}")
-    if target.is_local:
-        _welcome_to_demo(url, target, book)
-    else:
-        show.line(f"{target}; `orderhook keys create --table {target.table}` issues a key for it")
-        show.line(
-            "delay and cancel_after are refused here: only a deployed stack keeps for sure what is to be done later"
-        )
-    show.line()
-    show.line("orderhook is running; Ctrl-C stops it.", show.GOOD)
-
-
-def _welcome_to_demo(url: str, target: Target, book: OrderBook) -> None:
-    show.line(f"key: {demo.KEY}")
-    show.line(f"{target}{', gone when this stops' if target.in_memory else ''}")
-    show.line()
-    show.orders(book.orders(demo.TRADER))
-    show.line()
-    show.line("Cancel one, in another terminal:")
-    for kind, line in curl_lines(url).items():
-        show.line()
-        show.line(f"# {kind}", show.DIM)
-        show.line(line)
-
-
-def curl_lines(url: str) -> Mapping[str, str]:
-    """Return a shell command for each kind of cancel, each in one line."""
-    return {kind: f"curl -sS -w '\\n' -d {_quoted(text)} {url}" for kind, text in demo.CANCELS.items()}
-
-
-def _quoted(text: str) -> str:
-    if "\n" not in text:
-        return shlex.quote(text)
-    escaped = text.replace("\\", "\\\\").replace("%", "%%").replace("\n", "\\n")
-    return f'"$(printf {shlex.quote(escaped)})"'

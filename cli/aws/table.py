@@ -1,4 +1,4 @@
-"""The table of template.yaml, made where no CloudFormation makes it: in moto and in DynamoDB Local."""
+"""Create the table of template.yaml where there is no CloudFormation: in moto and in DynamoDB Local."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
-# What the resource and the API's CreateTable write alike. Backups and protection are for a table that is worth them.
-_ALIKE = ("BillingMode", "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes", "GlobalSecondaryIndexes")
+_PROPERTIES = ("BillingMode", "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes", "GlobalSecondaryIndexes")
+"""What CreateTable takes as the template writes it. A local table needs no backups and no protection."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Read CloudFormation's short forms, such as !Ref, as what stands behind the tag."""
+    """Read CloudFormation's short forms, such as !Ref, as the value after the tag."""
 
 
 def _untagged(loader: yaml.SafeLoader, _tag: str, node: yaml.Node) -> object:
@@ -30,16 +30,16 @@ _Loader.add_multi_constructor("!", _untagged)
 
 
 def read_template(path: Path = TEMPLATE) -> dict[str, Any]:
-    """Return a CloudFormation template as plain data, its tags left out."""
+    """Return a CloudFormation template as plain data, without its tags."""
     template: dict[str, Any] = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506  it is a SafeLoader
     return template
 
 
 def create_table(client: "DynamoDBClient", name: str) -> bool:
-    """Make the template's table under this name; returns False, and does nothing, when there is one already."""
+    """Create the template's table under this name; return False, and do nothing, if there already is one."""
     properties = read_template()["Resources"]["Table"]["Properties"]
     try:
-        client.create_table(TableName=name, **{part: properties[part] for part in _ALIKE if part in properties})
+        client.create_table(TableName=name, **{key: properties[key] for key in _PROPERTIES if key in properties})
     except client.exceptions.ResourceInUseException:
         return False
     client.get_waiter("table_exists").wait(TableName=name)

@@ -1,1 +1,32 @@
-"""The rooms that an alert passes on its way from text to answer."""
+"""orderhook: an alert comes in as text, passes these modules once, and leaves as an answer.
+
+The way of an alert:
+    payload          text → pairs → fields
+    keys             a key → who is asking; the secret ends here
+    pipeline         fields → a command for each account → controls → what came of it
+    accounts         `account=A,B,C` → the fields for each account
+    commands/        what each command checks and does, a module for each
+    responses        outcome or error → status and JSON
+    telemetry        the log line, the metric, the record of the alert
+
+What orders are, as plain data and pure functions:
+    orders           states and which may follow which; orders, strategies, templates, outcomes
+    trade            an entry with its targets and stops
+    trade_window     the time of day at which an alert may trade
+    rate_limit       how many alerts may come in a time
+    errors           everything that an alert can be refused with
+
+What they work with:
+    services         one object that holds the stores, and what is deferred
+    settings         the environment of a function, read and checked once
+    store/           the table: `table` sends requests; `orders`, `strategies`, `keys`, `templates`, `controls`,
+                     `alert_log` each know one kind of item; `items` and `expressions` are what they share
+    aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work
+
+For those who look on (the command line, later the console and the API):
+    explain          what an alert would do, and everything that is wrong with it
+    reference        what every word of an answer means
+    records          find and follow the records of alerts
+    representations  orders, keys, templates and records as JSON
+    administration   keys and templates, as an operator types them
+"""

@@ -12,18 +12,18 @@ from orderhook.errors import InvalidValueError
 from orderhook.payload import upper
 
 MAX_ACCOUNTS = 20
-"""So many commands of three requests each fit into the time budget."""
+"""As many commands, of three requests each, fit into the time budget."""
 
 _IDS = ("order_id", "strategy_id", "oco_id")
 
 Fields = dict[str, str]
 
 
-def spread(fields: Mapping[str, str], used: Iterable[str]) -> dict[str, Fields]:
+def per_account(fields: Mapping[str, str], used: Iterable[str]) -> dict[str, Fields]:
     """Return the fields of the command for each account; `used` are the names that the command knows.
 
     An alert for one account, or of a command that has neither an account nor an id, comes back as it is, under the name
-    "". Raises InvalidValueError for a list that cannot be.
+    "". Raises InvalidValueError for too many accounts, or two that would give their orders the same ids.
     """
     names = [name for name in map(str.strip, fields.get("account", "").split(",")) if name]
     known = set(used)

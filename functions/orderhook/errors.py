@@ -22,7 +22,7 @@ OrderhookError
 │   ├── RateLimitedError
 │   ├── OutsideTradeWindowError
 │   └── TooLateError
-├── OrderError                      the book says no
+├── OrderError                      the orders are not as the command needs them
 │   ├── OrderNotFoundError
 │   ├── StrategyNotFoundError
 │   ├── OrderAlreadyTerminalError
@@ -36,13 +36,17 @@ in responses.py.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orderhook.orders import AccountResults
 
 
 class OrderhookError(Exception):
     """Refuse an alert; `detail` is one or two sentences for the trader and never holds a secret.
 
-    `more` stands in the answer besides: what was done before a command over many orders had to stop, and `touched` has
-    the ids of these orders.
+    `extra` stands in the answer besides: what was done before a command over many orders had to stop, whose ids are
+    `affected_order_ids`. `results` has what became of each account, where the alert lists several.
     """
 
     def __init__(
@@ -51,15 +55,17 @@ class OrderhookError(Exception):
         *,
         field: str | None = None,
         state: str | None = None,
-        more: Mapping[str, object] | None = None,
-        touched: tuple[str, ...] = (),
+        extra: Mapping[str, object] | None = None,
+        results: "AccountResults" = (),
+        affected_order_ids: tuple[str, ...] = (),
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = field
         self.state = state
-        self.more = more or {}
-        self.touched = touched
+        self.extra = extra or {}
+        self.results = results
+        self.affected_order_ids = affected_order_ids
 
 
 class PayloadError(OrderhookError):

@@ -39,7 +39,7 @@ class Key(NamedTuple):
     """Whether the trader's kill switch stops even what only makes the risk smaller, such as CANCEL."""
 
     def allows(self, command: str) -> bool:
-        """Tell whether the key may give this command."""
+        """Return whether the key may give this command."""
         return not self.scopes or command in self.scopes
 
 
@@ -69,7 +69,7 @@ def key_id_of(secret: str) -> str | None:
 
 
 def holds_key(text: str) -> bool:
-    """Tell whether a key, or enough of one to be worth hiding, stands anywhere in the text, in whatever case."""
+    """Return whether a key, or enough of one to be worth hiding, stands anywhere in the text, in whatever case."""
     return _MUCH_OF_A_KEY.search(text) is not None
 
 

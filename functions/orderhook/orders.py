@@ -3,12 +3,14 @@
 The states and their names are NinjaTrader 8's (OrderState).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, NamedTuple
+
+from orderhook.errors import OrderhookError
 
 Action = Literal["BUY", "SELL"]
 OrderType = Literal["MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"]
@@ -59,10 +61,10 @@ CHANGEABLE = CANCELLABLE
 PRICES: Mapping[str, tuple[OrderType, ...]] = MappingProxyType(
     {"limit_price": ("LIMIT", "STOPLIMIT"), "stop_price": ("STOPMARKET", "STOPLIMIT")}
 )
-"""Which order types have which price."""
+"""The order types that have each price."""
 
 MAX_HISTORY = 300
-"""So many entries a history has room for before CHANGE adds no more: an item holds 400 KB, and must take its cancel."""
+"""How long a history grows before CHANGE adds no more: an item holds 400 KB, and must still take its cancel."""
 
 BEING_CANCELLED = frozenset({_S.CANCEL_PENDING, _S.CANCEL_SUBMITTED})
 """Open, but a cancel is on its way to the venue."""
@@ -71,7 +73,7 @@ TERMINAL = frozenset({_S.CANCELLED, _S.FILLED, _S.REJECTED, _S.UNKNOWN, _S.EXPIR
 """No way leads out, but for the fill that overtook a cancel."""
 
 OPEN = CANCELLABLE | BEING_CANCELLED
-"""Everything that is not finished."""
+"""The states of an order that is not finished."""
 
 # Every open order can come to an end in these ways, whatever it is doing.
 _ENDINGS = BEING_CANCELLED | {_S.CANCELLED, _S.REJECTED, _S.UNKNOWN, _S.EXPIRED}
@@ -138,7 +140,7 @@ class Event(NamedTuple):
 
 
 class Provenance(NamedTuple):
-    """Sign a write: whose it is, by which key, in which request, when."""
+    """Where a write comes from: whose it is, by which key, in which request, when."""
 
     trader: str
     key_id: str
@@ -153,7 +155,7 @@ class Provenance(NamedTuple):
 
 
 class Order(NamedTuple):
-    """An order as the book holds it; prices are Decimal points, times ISO 8601 text in UTC."""
+    """An order as the table holds it; prices are Decimal points, times ISO 8601 text in UTC."""
 
     order_id: str
     account: str
@@ -225,7 +227,7 @@ class Template(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Say what a command has done; `status` is the word of the answer, None is left out of it."""
+    """What a command has done; `status` is the word of the answer, and None is left out of it."""
 
     status: str
     duplicate: bool | None = None
@@ -238,26 +240,27 @@ class Outcome(NamedTuple):
     state: OrderState | None = None
     filled: str | None = None
     cancelled_at: str | None = None
-    more: Mapping[str, object] = _NONE
+    extra: Mapping[str, object] = _NONE
     """What only this command tells; it stands in the answer beside the rest."""
-    touched: tuple[str, ...] = ()
-    """The ids of the orders that were written, where `order_id` and `legs` do not name them; not told."""
+    results: "AccountResults" = ()
+    """What became of each account, where the alert lists several."""
+    affected_order_ids: tuple[str, ...] = ()
+    """The ids of the orders that were written, where `order_id` and `legs` do not name them; not in the answer."""
 
     @property
     def is_duplicate(self) -> bool:
-        """Tell whether an earlier alert had done it already."""
+        """Whether an earlier alert had done it already."""
         return bool(self.duplicate) or self.status.startswith("already_")
 
     @property
     def order_ids(self) -> tuple[str, ...]:
-        """Return the ids of all orders that this is about."""
+        """The ids of all orders that this is about."""
         own = (self.order_id,) if self.order_id else ()
-        return (*own, *(self.legs or {}).values(), *self.touched)
+        return (*own, *(self.legs or {}).values(), *self.affected_order_ids)
 
 
-def next_number(kind: str, names: Iterable[str]) -> int:
-    """Return the number after the highest that `kind` (ENTRY, TARGET, STOP) has among `names`; 1 if it has none."""
-    return 1 + max((int(name[len(kind) :]) for name in names if name.startswith(kind)), default=0)
+AccountResults = Sequence[tuple[str, Outcome | OrderhookError]]
+"""What became of an alert in each account that it lists."""
 
 
 def decimal_text(number: Decimal) -> str:
@@ -269,5 +272,5 @@ def decimal_text(number: Decimal) -> str:
 def timestamp(at: datetime) -> str:
     """Render a time as fixed-width ISO 8601 in UTC: text sorts as time does. Raises ValueError without a zone."""
     if at.tzinfo is None:
-        raise ValueError("a time without a zone could be any time")
+        raise ValueError("the time has no zone")
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

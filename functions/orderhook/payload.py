@@ -7,6 +7,7 @@ import json
 import re
 import string
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import NamedTuple, NoReturn
 
 from orderhook.errors import (
@@ -100,7 +101,7 @@ def _split_text(text: str) -> Split:
 
 
 def _is_remark(piece: str) -> bool:
-    """Tell whether the piece's first parenthesis is closed by its last character, and not before."""
+    """Return whether the piece's first parenthesis is closed by its last character, and not before."""
     if piece[-1] != ")":
         return False
     depth = 0
@@ -143,18 +144,18 @@ def take_keys(pairs: Iterable[Pair]) -> tuple[list[str], list[Pair]]:
     return secrets, others
 
 
-def read_fields(pairs: Iterable[Pair]) -> dict[str, str]:
+def parse_fields(pairs: Iterable[Pair]) -> dict[str, str]:
     """Check every pair as far as it concerns all commands, and return the fields that have a value, in order.
 
-    Raises as read_field does, for the first bad pair.
+    Raises as parse_field does, for the first bad pair.
     """
     fields: dict[str, str] = {}
     for pair in pairs:
-        fields |= read_field(pair, fields)
+        fields |= parse_field(pair, fields)
     return fields
 
 
-def read_field(pair: Pair, before: Mapping[str, str]) -> dict[str, str]:
+def parse_field(pair: Pair, before: Mapping[str, str]) -> dict[str, str]:
     """Return the one field that a pair adds to those `before` it, or none where its value is empty.
 
     Raises UnknownFieldError, DuplicateFieldError, UnresolvedPlaceholderError and InvalidValueError. A value is never
@@ -182,10 +183,8 @@ def read_field(pair: Pair, before: Mapping[str, str]) -> dict[str, str]:
 
 
 def _unknown_name(sent_name: str, name: str) -> str:
-    from difflib import get_close_matches  # only who mistypes waits for it
-
     nearest = get_close_matches(name[:64], KNOWN_NAMES, n=1)
-    way_out = f"did you mean {nearest[0]}?" if nearest else "take it out, or see the list of fields in the README."
+    way_out = f"did you mean {nearest[0]}?" if nearest else "take it out, or see docs/commands.md."
     return f"There is no field {sent_name[:64]!a}: {way_out}"
 
 

@@ -1,6 +1,7 @@
-"""What every word of an answer means, and the way out: for `orderhook alerts show`, and docs/errors.md is made of it.
+"""What each status word and error code of an answer means, and what to do about it.
 
-`python -m orderhook.reference` writes that page; a test compares the two.
+`orderhook alerts show` prints these sentences, and `python -m orderhook.reference` writes docs/errors.md from them; a
+test compares the two.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,196 +13,209 @@ from orderhook.responses import STATUS_AND_CODE
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 
-STATUS_OF: Mapping[str, int] = MappingProxyType({code: status for status, code in STATUS_AND_CODE.values()})
-"""The HTTP status of each error code; status words all have 200."""
+_STATUS_OF: Mapping[str, int] = MappingProxyType({code: status for status, code in STATUS_AND_CODE.values()})
+"""The HTTP status of each error code; every status word has 200."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What a status word or an error code means, and what to do."""
+class Guidance:
+    """What a status word or an error code means, and what to do about it."""
 
     meaning: str
-    way_out: str
+    what_to_do: str
 
 
-DONE: Mapping[str, Entry] = MappingProxyType(
+STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
     {
-        "cancelled": Entry(
-            "What the command cancels is cancelled; what was filled before stays filled.",
+        "cancelled": Guidance(
+            "What the command cancels is cancelled. Quantity that was filled before stays filled.",
             "Nothing. `filled` in the answer says how much was filled before.",
         ),
-        "already_cancelled": Entry(
-            "The order was cancelled, or was being cancelled, before this alert came.",
-            "Nothing: a duplicate is a success. If you did not expect one, look for two alerts with the same text.",
+        "already_cancelled": Guidance(
+            "Nothing was left to cancel: the order was cancelled, or was being cancelled, before this alert came in.",
+            "Nothing: a duplicate counts as a success. If you did not expect one, look for two alerts with the same "
+            "text.",
         ),
-        "placed": Entry("The order is in the book, and its targets and stops with it.", "Nothing."),
-        "already_placed": Entry(
-            "An order with this order_id and the same content was placed before; nothing was written.",
-            "Nothing, if it is a repetition. If it was to be another order, give it an order_id of its own.",
+        "placed": Guidance("The order is stored, with its targets and stops.", "Nothing."),
+        "already_placed": Guidance(
+            "An order with this order_id and the same content was placed before. Nothing was written.",
+            "Nothing, if the alert was sent twice. If you meant another order, give it its own order_id.",
         ),
-        "changed": Entry("The order has the new quantity and prices.", "Nothing."),
-        "replaced": Entry("The old order is cancelled, and the new one is in its place.", "Nothing."),
-        "closed": Entry(
-            "The strategy is closed and its working orders are cancelled.",
+        "changed": Guidance("The order has the new quantity and prices.", "Nothing."),
+        "replaced": Guidance("The old order is cancelled, and the new one has taken its place.", "Nothing."),
+        "closed": Guidance(
+            "The strategy is closed, and its working orders are cancelled.",
             "Nothing. A new entry needs a new strategy_id.",
         ),
-        "scheduled": Entry(
-            "The alert has a delay and waits for it; nothing is done yet.",
-            "Nothing. What came of it is a record of its own, with the time at which the delay was over.",
+        "scheduled": Guidance(
+            "The alert has a delay. Nothing has been done yet.",
+            "Nothing. The result gets a record of its own when the delay is over.",
         ),
-        "kill_switch_on": Entry(
-            "The kill switch is on from now: alerts that trade are refused.",
+        "kill_switch_on": Guidance(
+            "The kill switch is now on: alerts that trade are refused.",
             "Turn it off when you want to trade again.",
         ),
-        "kill_switch_off": Entry("The kill switch is off: alerts are carried out again.", "Nothing."),
+        "kill_switch_off": Guidance("The kill switch is now off: alerts are carried out again.", "Nothing."),
     }
 )
-"""What the status words of a success mean."""
+"""The words in `status` of a success."""
 
-REFUSED: Mapping[str, Entry] = MappingProxyType(
+ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
     {
-        "malformed_payload": Entry(
-            "The body is neither name=value pairs nor one flat JSON object in UTF-8.",
-            "End each field with ';' or a new line. JSON has to be whole: a placeholder may have put a quote into it.",
+        "malformed_payload": Guidance(
+            "The body is neither name=value pairs nor one flat JSON object, or it is not UTF-8.",
+            "End each field with ';' or a line break. If it is JSON, check it: a placeholder may have put a quotation "
+            "mark into it.",
         ),
-        "missing_field": Entry(
+        "missing_field": Guidance(
             "A field that the command needs is absent or empty.",
-            "Add the field. If it is there, its placeholder was empty when the alert fired.",
+            "Add the field. If the alert has it, its placeholder was empty when the alert fired.",
         ),
-        "duplicate_field": Entry("A field is given twice.", "Keep one of them. Two commands need two alerts."),
-        "unknown_field": Entry(
-            "There is no field of this name.", "Correct the name as `detail` proposes, or take the field out."
+        "duplicate_field": Guidance(
+            "The alert has the same field twice.", "Keep one of the two. Two commands need two alerts."
         ),
-        "invalid_value": Entry(
-            "A value has the wrong form, or does not go with the others.",
+        "unknown_field": Guidance(
+            "There is no field with this name.", "Correct the name as `detail` suggests, or remove the field."
+        ),
+        "invalid_value": Guidance(
+            "A value has the wrong form, or contradicts another value.",
             "Correct the field as `detail` says. If it says that a key stands outside key=, revoke that key.",
         ),
-        "unresolved_placeholder": Entry(
-            "A value still has a {{placeholder}} in it: TradingView did not replace it.",
-            "Use a placeholder that this kind of alert knows; those for strategies work in strategy alerts only.",
+        "unresolved_placeholder": Guidance(
+            "A value still holds a {{placeholder}}: TradingView did not fill it in.",
+            "Use a placeholder that this kind of alert knows. Strategy placeholders work in strategy alerts only.",
         ),
-        "unsupported_value": Entry(
-            "The field or its value is of the language, but cannot be done here.",
-            "Take it out, or give an absolute value: the order would not do what the alert says.",
+        "unsupported_value": Guidance(
+            "The field or its value exists in the language but is not supported here, and without it the order would "
+            "not do what the alert says.",
+            "Remove it, or give an absolute value.",
         ),
-        "unknown_command": Entry("There is no such command.", "Correct the command as `detail` proposes."),
-        "unsupported_command": Entry(
-            "The command is of the language, but is not built yet.", "Use one of the commands that `detail` lists."
+        "unknown_command": Guidance("There is no such command.", "Correct the command as `detail` suggests."),
+        "unsupported_command": Guidance(
+            "The command exists in the language but is not supported yet.",
+            "Use one of the commands that `detail` lists.",
         ),
-        "strategy_id_required": Entry(
-            "order_id is an order name such as STOP1, and names exist within a strategy only.",
-            "Add the strategy_id, or give the order's id.",
+        "strategy_id_required": Guidance(
+            "order_id is an order name such as STOP1, and a name only exists within a strategy.",
+            "Add the strategy_id, or give the order's own id.",
         ),
-        "invalid_secret_key": Entry(
-            "There is no key, or it is not a valid one, or it is revoked. Such an alert leaves no record.",
-            "Compare the alert's key with `orderhook keys list`; create a new one with `orderhook keys create`.",
+        "invalid_secret_key": Guidance(
+            "The alert has no key, or its key is not valid or is revoked. Such an alert leaves no record.",
+            "Compare the alert's key with `orderhook keys list`, or create a new one with `orderhook keys create`.",
         ),
-        "command_not_allowed": Entry(
-            "The key is good, but not for this command.",
-            "Use a key that may give it: `orderhook keys list` shows what each may.",
+        "command_not_allowed": Guidance(
+            "The key is valid but may not give this command.",
+            "Use a key that may: `orderhook keys list` shows what each key may do.",
         ),
-        "source_not_allowed": Entry(
-            "The address that the alert came from is not on the endpoint's list. Such an alert leaves no record.",
+        "source_not_allowed": Guidance(
+            "The alert came from an address that is not on the endpoint's list. Such an alert leaves no record.",
             "Send it from TradingView, or add the address to the stack's SourceAllowList.",
         ),
-        "order_not_found": Entry(
-            "None of the trader's orders has this id, or the strategy has none of this name.",
-            "Look with `orderhook orders` whether it was placed: case matters, and the key says whose orders they are.",
+        "order_not_found": Guidance(
+            "None of the trader's orders has this id, or the strategy has no order with this name.",
+            "Check with `orderhook orders` whether it was placed. Case matters, and the key decides whose orders "
+            "are meant.",
         ),
-        "strategy_not_found": Entry(
-            "The trader has no strategy, or no template, of this name.",
-            "Compare with the strategy_id of the PLACE, or store the template with `orderhook templates put`.",
+        "strategy_not_found": Guidance(
+            "The trader has no strategy, or no template, with this name.",
+            "Compare it with the strategy_id of the PLACE, or store the template with `orderhook templates put`.",
         ),
-        "order_already_terminal": Entry(
-            "The order is finished: filled, rejected, expired or cancelled, so there is nothing left to do.",
-            "Nothing, if the fill was expected. `orderhook order ID` shows what happened to it, and when.",
+        "order_already_terminal": Guidance(
+            "The order is finished (filled, rejected, expired or cancelled), so nothing was done.",
+            "Nothing, if you expected the fill. `orderhook order ID` shows what happened to the order, and when.",
         ),
-        "strategy_mismatch": Entry(
-            "The order, account or instrument does not go with the strategy that the alert names.",
+        "strategy_mismatch": Guidance(
+            "The strategy that the alert names is closed, or the order, account or instrument does not belong to it.",
             "Correct strategy_id, or leave it out.",
         ),
-        "duplicate_order_id": Entry(
-            "The order_id is taken by another order; a finished order's stays taken for the stack's RetentionDays.",
+        "duplicate_order_id": Guidance(
+            "Another order has this order_id. The id of a finished order stays taken for the stack's RetentionDays.",
             "Choose another order_id; a time in it makes each one new.",
         ),
-        "outcome_unknown": Entry(
-            "The table did not answer, and the order may or may not have been written.",
-            "Look with `orderhook orders` before you send it again. With an order_id it would have been safe.",
+        "outcome_unknown": Guidance(
+            "The table did not answer, and the order may or may not have been placed.",
+            "Check with `orderhook orders` before you send the alert again. With an order_id that would have been "
+            "safe.",
         ),
-        "payload_too_large": Entry(
+        "payload_too_large": Guidance(
             "The body is larger than 8 KiB. Such an alert leaves no record.", "Shorten the alert's message."
         ),
-        "kill_switch_on": Entry(
-            "The kill switch was on, and nothing was done.",
-            "Turn it off when you want to trade again, then send what is still to be done.",
+        "kill_switch_on": Guidance(
+            "The kill switch was on, so nothing was done.",
+            "Turn it off when you want to trade again, then send what still has to be done.",
         ),
-        "outside_trade_window": Entry(
-            "It was not the time of day at which the alert may trade.",
-            "Correct the times of the alert, or let it say bypass_trade_windows=true.",
+        "outside_trade_window": Guidance(
+            "The alert may not trade at this time of day.",
+            "Correct the alert's times, or add bypass_trade_windows=true.",
         ),
-        "too_late": Entry(
-            "A failure kept a delayed alert back for over five minutes; as it may open a position, nothing was done.",
-            "See whether an earlier attempt has placed its order; if not, send it again if you still want it.",
+        "too_late": Guidance(
+            "A failure held a delayed alert back for more than five minutes. It may open a position, so nothing was "
+            "done.",
+            "Check whether an earlier attempt placed the order. If not, send the alert again if you still want it.",
         ),
-        "rate_limited": Entry(
-            "More alerts of this id came than its rate_limit allows.",
-            "Nothing, if that is what it is for. Otherwise raise rate_limit, or have the condition fire less often.",
+        "rate_limited": Guidance(
+            "More alerts with this id came in than its rate_limit allows.",
+            "Nothing, if that is the purpose. Otherwise raise rate_limit, or make the condition fire less often.",
         ),
-        "temporarily_unavailable": Entry(
-            "The table did not answer in time, or a defect struck; nothing is half done.",
-            "Look for the repetition among later alerts. Without one, send it again: that is safe.",
+        "temporarily_unavailable": Guidance(
+            "The table did not answer in time, or an unexpected error occurred. Nothing is half done.",
+            "Look for the same alert among later ones. If it is not there, send it again; that is safe.",
         ),
     }
 )
-"""What the error codes of a refusal mean."""
+"""The codes in `error` of a refusal."""
 
-_NEVER_THERE: Mapping[str, str] = MappingProxyType(
+_UNRECORDED: Mapping[str, str] = MappingProxyType(
     {
-        "had no valid key, came from an address that is not allowed, was over 8 KiB or no UTF-8 text": (
-            "in the function's log: one line with `outcome`"
+        "It had no valid key, came from an address that is not allowed, was over 8 KiB or was not UTF-8": (
+            "The function's log: one line with `outcome`"
         ),
-        "was turned away by API Gateway's own throttling (429, not sent again)": "in the API's access log: `status`",
-        "was answered, but the table did not take the record in time": (
-            "in the function's log: `alert not recorded`; the alarm `AlertsNotRecordedAlarm` counts them"
+        "API Gateway turned it away by its own throttling (429, not sent again)": "The API's access log: `status`",
+        "It was answered, but the table did not take the record in time": (
+            "The function's log: `alert not recorded`. The alarm `AlertsNotRecordedAlarm` counts them"
         ),
-        "is older than the stack's `AlertRetentionDays`": "nowhere: it is gone",
+        "It is older than the stack's `AlertRetentionDays`": "Nowhere: its record is deleted",
     }
 )
 """Why an alert may have no record, and where to look instead."""
 
 
-def entry(status: int, word: str) -> Entry | None:
-    """Return what the word of an answer means, a status word or, with an HTTP status from 400, an error code."""
-    return (REFUSED if status >= 400 else DONE).get(word)
+def guidance_for(status: int, word: str) -> Guidance | None:
+    """Return what the word of an answer means: an error code from HTTP status 400 up, a status word below."""
+    return (ERROR_CODES if status >= 400 else STATUS_WORDS).get(word)
 
 
 def is_sent_again(status: int) -> bool:
-    """Tell whether TradingView sends an alert again that was answered like this: three times at most."""
+    """Return whether TradingView repeats an alert that was answered with this status (up to three times)."""
     return status >= 500
 
 
-def page() -> str:
-    """Return docs/errors.md."""
+def render_page() -> str:
+    """Return the text of docs/errors.md."""
     parts = [
         "# What an answer means, and what to do",
         "<!-- Made by `make docs` from functions/orderhook/reference.py: change it there. -->",
-        "`orderhook alerts` lists the alerts that came in; `orderhook alerts show ID` explains one with these words.\n"
-        "`detail` and `field` of the answer say what it is about in that very alert.",
-        "## Done: 200",
-        _table(("Word", "Meaning", "What to do"), ((f"`{word}`", it.meaning, it.way_out) for word, it in DONE.items())),
-        "## Refused",
-        "TradingView sends an alert again after a 5xx, three times at most, and after nothing else.",
+        "`orderhook alerts` lists the alerts that came in; `orderhook alerts show ID` explains one of them in these\n"
+        "words. `detail` and `field` of an answer say what it means for that particular alert.",
+        "## Success: 200",
+        _table(
+            ("Word", "Meaning", "What to do"),
+            ((f"`{word}`", guidance.meaning, guidance.what_to_do) for word, guidance in STATUS_WORDS.items()),
+        ),
+        "## Refusals",
+        "TradingView sends an alert again, up to three times, after a 5xx and after nothing else.",
         _table(("Status", "Code", "Meaning", "What to do", "Sent again"), _refusals()),
-        "## An alert that has no record",
-        _table(("It", "Look"), _NEVER_THERE.items()),
+        "## An alert without a record",
+        _table(("Why", "Where to look"), _UNRECORDED.items()),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _refusals() -> Iterator[tuple[str, ...]]:
-    for code, status in sorted(STATUS_OF.items(), key=lambda pair: pair[1]):
+    for code, status in sorted(_STATUS_OF.items(), key=lambda pair: pair[1]):
+        guidance = ERROR_CODES[code]
         again = "yes" if is_sent_again(status) else "no"
-        yield f"{status}", f"`{code}`", REFUSED[code].meaning, REFUSED[code].way_out, again
+        yield f"{status}", f"`{code}`", guidance.meaning, guidance.what_to_do, again
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -210,4 +224,4 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(render_page(), encoding="utf-8")

@@ -37,7 +37,7 @@ STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
 }
 """Clients branch on the codes, so they never change. TradingView sends again after a 5xx and after nothing else."""
 
-_NOT_TOLD = ("status", "more", "touched")
+_OUTCOME_FIELDS = [name for name in Outcome._fields if name not in ("status", "extra", "results", "affected_order_ids")]
 
 RETRY_AFTER_SECONDS = 5
 
@@ -47,39 +47,40 @@ Response = dict[str, Any]
 
 def success(outcome: Outcome, warnings: Iterable[Mapping[str, str]], request_id: str) -> Response:
     """Answer what was done; absent values are left out."""
-    body = part(outcome, request_id)
-    if found := list(warnings):
-        body["warnings"] = found
+    body = result_body(outcome, request_id)
+    if listed := list(warnings):
+        body["warnings"] = listed
     return _response(200, body)
 
 
 def refusal(error: OrderhookError, request_id: str) -> Response:
     """Answer why nothing was done and what to do about it."""
-    body = part(error, request_id)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status(error) == 503 else {}
-    return _response(status(error), body, headers)
+    return _response(status(error), result_body(error, request_id), headers)
 
 
-def status(error: OrderhookError) -> int:
+def status(result: Outcome | OrderhookError) -> int:
     """Return the HTTP status of the answer."""
-    return STATUS_AND_CODE[type(error)][0]
+    return STATUS_AND_CODE[type(result)][0] if isinstance(result, OrderhookError) else 200
 
 
-def code(error: OrderhookError) -> str:
-    """Return the code that clients branch on."""
-    return STATUS_AND_CODE[type(error)][1]
+def word(result: Outcome | OrderhookError) -> str:
+    """Return the status word of a success, or the error code that clients branch on."""
+    return STATUS_AND_CODE[type(result)][1] if isinstance(result, OrderhookError) else result.status
 
 
-def part(result: Outcome | OrderhookError, request_id: str | None = None) -> dict[str, object]:
+def result_body(result: Outcome | OrderhookError, request_id: str | None = None) -> dict[str, object]:
     """Return what is told of a result; without a request id it is that of one account among several."""
     if isinstance(result, OrderhookError):
-        head: dict[str, object] = {"success": False, "error": code(result), "detail": result.detail}
-        names: Iterable[str] = ("field", "state")
+        head: dict[str, object] = {"success": False, "error": word(result), "detail": result.detail}
+        names = ["field", "state"]
     else:
-        head = {"success": True, "status": result.status}
-        names = [name for name in Outcome._fields if name not in _NOT_TOLD]
+        head, names = {"success": True, "status": result.status}, _OUTCOME_FIELDS
     values = {"request_id": request_id} | {name: getattr(result, name) for name in names}
-    return head | {name: value for name, value in values.items() if value is not None} | dict(result.more)
+    body = head | {name: value for name, value in values.items() if value is not None} | dict(result.extra)
+    if result.results:
+        body["results"] = [{"account": account, **result_body(each)} for account, each in result.results]
+    return body
 
 
 def ignored_field(command: str, field: str) -> dict[str, str]:

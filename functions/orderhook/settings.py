@@ -5,11 +5,9 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
-_AHEAD = {"provisioned-concurrency", "snap-start"}
-
 
 class DeferredSettings(NamedTuple):
-    """Where the work goes that is done later."""
+    """Where deferred work goes."""
 
     queue_url: str
     queue_arn: str
@@ -28,10 +26,8 @@ class Settings(NamedTuple):
     alert_retention: timedelta
     """How long records of alerts are kept; zero keeps none."""
     allowed_sources: tuple[IPv4Network | IPv6Network, ...]
-    starts_ahead: bool = False
-    """Whether Lambda starts the function before any alert, so that none waits for it."""
-    later: DeferredSettings | None = None
-    """None in a deployment without a queue: nothing can be done later there."""
+    deferred: DeferredSettings | None = None
+    """None in a deployment without a queue: nothing can be deferred there."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -52,12 +48,11 @@ class Settings(NamedTuple):
             retention=timedelta(days=days),
             alert_retention=timedelta(days=alert_days),
             allowed_sources=networks,
-            starts_ahead=environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") in _AHEAD,
-            later=_later(environment),
+            deferred=_deferred(environment),
         )
 
     def allows_source(self, address: str) -> bool:
-        """Tell whether a request from this address may be answered; with an empty allow-list every one may."""
+        """Return whether a request from this address may be answered; with an empty allow-list every one may."""
         if not self.allowed_sources:
             return True
         try:
@@ -67,14 +62,12 @@ class Settings(NamedTuple):
         return any(source in network for network in self.allowed_sources)
 
 
-def _later(environment: Mapping[str, str]) -> DeferredSettings | None:
+def _deferred(environment: Mapping[str, str]) -> DeferredSettings | None:
     names = {name: f"ORDERHOOK_{name.upper()}" for name in DeferredSettings._fields}
     values = {name: environment.get(variable, "") for name, variable in names.items()}
     missing = [names[name] for name, value in values.items() if not value]
     if missing and len(missing) < len(names):
-        raise ValueError(
-            f"{', '.join(missing)} must be set too; leave all of {', '.join(names.values())} empty or none"
-        )
+        raise ValueError(f"{', '.join(missing)} must be set too; set all of {', '.join(names.values())}, or none")
     return None if missing else DeferredSettings(**values)
 
 

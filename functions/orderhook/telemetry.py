@@ -1,22 +1,30 @@
-"""What a request leaves behind in either function: one log line, one metric, and the record of its alert."""
+"""What a request leaves behind in either function: a log line, a metric, and the record of its alert.
 
-import json
+Nothing here raises: an answer that was found is given, whatever becomes of its line. Nothing here can hold a secret.
+"""
+
 import sys
 import time
 import traceback
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
 
-from orderhook.aws.clients import why
+from orderhook import responses
+from orderhook.aws.clients import error_code
 from orderhook.aws.deadline import DeadlineError, call_until
-from orderhook.pipeline import LOGGED, RequestFacts
-from orderhook.store.alert_log import AlertLog, AlertRecord
+from orderhook.errors import OrderhookError
+from orderhook.orders import Outcome, timestamp
+from orderhook.pipeline import RequestFacts, affected_order_ids
+from orderhook.store.alert_log import MAX_ORDER_IDS, AlertLog, AlertRecord, Origin
 
-# One encoder for all lines; by itself, Logger makes one for each, and tries to read each message as JSON.
-_json = json.JSONEncoder(default=str, separators=(",", ":"), ensure_ascii=False).encode
-logger = Logger(json_serializer=_json, json_deserializer=str)
+_LOGGED_FACTS = ("request_id", "key_id", "command", "order_id", "strategy_id")
+
+logger = Logger()
 
 
 def milliseconds_since(started: float) -> float:
@@ -24,38 +32,85 @@ def milliseconds_since(started: float) -> float:
     return round((time.monotonic() - started) * 1000, 1)
 
 
-def log(trail: RequestFacts, status: int, milliseconds: float) -> None:
+def log(facts: RequestFacts, result: Outcome | OrderhookError, milliseconds: float) -> None:
     """Write the line and the metric of a request that was answered."""
-    known = {name: value for name in LOGGED if (value := getattr(trail, name)) is not None}
-    logger.info("alert", status=status, milliseconds=milliseconds, **known)
-    _count("Alerts", outcome=str(trail.outcome))
+    with _never_raising():
+        values = {name: getattr(facts, name) for name in _LOGGED_FACTS}
+        values |= {"outcome": responses.word(result), "state": result.state}
+        if isinstance(result, OrderhookError):
+            # The reason is what kept the table from answering.
+            values |= {"field": result.field, "reason": error_code(result) if result.__cause__ else None}
+        present = {name: value for name, value in values.items() if value is not None}
+        logger.info("alert", status=responses.status(result), milliseconds=milliseconds, **present)
+        _count("Alerts", outcome=responses.word(result))
 
 
 def report(defect: Exception, request_id: str | None) -> None:
     """Log where a defect struck. Its message stays out: it may quote the payload."""
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(defect.__traceback__)]
-    logger.error("defect", request_id=request_id, defect=type(defect).__name__, frames=frames)
-    _count("UnhandledErrors")
+    with _never_raising():
+        frames = [
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(defect.__traceback__)
+        ]
+        logger.error("defect", request_id=request_id, defect=type(defect).__name__, frames=frames)
+        _count("UnhandledErrors")
 
 
-def record(alerts: AlertLog, made: AlertRecord, trail: RequestFacts, deadline: float) -> None:
-    """Leave the record of an alert in the time that is left; without it, all else is as it is."""
+def write_record(alert_log: AlertLog, record: AlertRecord, request_id: str, deadline: float) -> None:
+    """Write the record of an alert in the time that is left; without it, all else is as it is."""
     try:
-        call_until(deadline, alerts.put, made)
+        call_until(deadline, alert_log.put, record)
     except (Exception, DeadlineError) as failure:
-        logger.warning("alert not recorded", request_id=trail.request_id, reason=why(failure))
-        _count("AlertsNotRecorded")
+        with _never_raising():
+            logger.warning("alert not recorded", request_id=request_id, reason=error_code(failure))
+            _count("AlertsNotRecorded")
+
+
+def alert_record(
+    facts: RequestFacts,
+    result: Outcome | OrderhookError,
+    received_at: datetime,
+    milliseconds: float,
+    *,
+    origin: Origin = "webhook",
+    record_id: str | None = None,
+) -> AlertRecord | None:
+    """Return the record of an alert that had this result, None where it is not known whose it is.
+
+    What is deferred has a record of its own, with an id of its own.
+    """
+    key = facts.key
+    if key is None:
+        return None
+    return AlertRecord(
+        trader=key.trader,
+        request_id=record_id or facts.request_id,
+        received_at=timestamp(received_at),
+        key_id=key.key_id,
+        key_label=key.label,
+        source=facts.source,
+        fields=facts.fields or {},
+        command=facts.command,
+        status=responses.status(result),
+        outcome=responses.word(result),
+        detail=result.detail if isinstance(result, OrderhookError) else None,
+        field=result.field if isinstance(result, OrderhookError) else None,
+        milliseconds=Decimal(str(milliseconds)),
+        order_ids=tuple(affected_order_ids(result))[:MAX_ORDER_IDS],
+        duplicate=isinstance(result, Outcome) and result.is_duplicate,
+        origin=origin,
+    )
 
 
 def _count(name: str, **dimensions: str) -> None:
-    sys.stdout.write(_json(_metric(name, **dimensions).serialize_metric_set()) + "\n")
+    with single_metric(name=name, unit=MetricUnit.Count, value=1) as metric:
+        for dimension, value in dimensions.items():
+            metric.add_dimension(dimension, value)
 
 
-@cache
-def _metric(name: str, **dimensions: str) -> EphemeralMetrics:
-    """Return a metric of value 1 to be written again and again; the time of each is taken when it is serialized."""
-    metric = EphemeralMetrics()
-    metric.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    for dimension, value in {"service": logger.service, **dimensions}.items():
-        metric.add_dimension(dimension, value)
-    return metric
+@contextmanager
+def _never_raising() -> Iterator[None]:
+    """Turn a failure to log into a plain line on standard error, which CloudWatch keeps too."""
+    try:
+        yield
+    except Exception as failure:
+        sys.stderr.write(f"telemetry failed: {type(failure).__name__}\n")

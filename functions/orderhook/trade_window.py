@@ -7,16 +7,18 @@ days on which it is changed a window lasts an hour less or more: from 02:00 to 0
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from orderhook.errors import OutsideTradeWindowError
 
 _DAY = 24 * 60
+_NEW_YORK = ZoneInfo("America/New_York")
 _TIME = re.compile(r"([0-9]{1,2}):([0-5][0-9])(?: *([AP])M)?", re.IGNORECASE | re.ASCII)
 
 
 def minute_of_day(text: str) -> int | None:
-    """Return the minutes from midnight to a time such as 13:30 or 1:30 PM; None if the text is none."""
+    """Return the minutes from midnight to a time such as 13:30 or 1:30 PM; None if the text is not a time."""
     match = _TIME.fullmatch(text)
     if not match:
         return None
@@ -34,7 +36,7 @@ def clock(minute: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TradeWindow:
-    """From the minute `start` on, and before the minute `end`, of each day; over midnight where the end comes first."""
+    """From the minute `start` to before the minute `end` of each day; over midnight where the end comes first."""
 
     start: int = 0
     end: int = _DAY
@@ -43,11 +45,11 @@ class TradeWindow:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether it begins when it ends."""
+        """Return whether it begins when it ends."""
         return self.start == self.end
 
     def holds(self, minute: int) -> bool:
-        """Tell whether this minute of the day lies inside."""
+        """Return whether this minute of the day lies inside."""
         return self._after_start(minute) < self._after_start(self.end - 1) + 1
 
     def check(self, at: datetime) -> None:
@@ -55,7 +57,7 @@ class TradeWindow:
 
         From `closing_only_after` on none may: whether an order closes a position only a venue knows.
         """
-        there = at.astimezone(_new_york())
+        there = at.astimezone(_NEW_YORK)
         minute = there.hour * 60 + there.minute
         if not self.holds(minute):
             raise OutsideTradeWindowError(
@@ -67,16 +69,9 @@ class TradeWindow:
         if closing is not None and self._after_start(minute) >= self._after_start(closing):
             raise OutsideTradeWindowError(
                 f"It is {there:%H:%M %Z} in New York, and from {clock(closing)} to {clock(self.end)} only closing "
-                "orders pass: which ones those are is not known here. bypass_trade_windows=true would let it pass.",
+                "orders pass, and it is not known here which those are. bypass_trade_windows=true would let it pass.",
                 field="closing_only_after",
             )
 
     def _after_start(self, minute: int) -> int:
         return (minute - self.start) % _DAY
-
-
-def _new_york() -> tzinfo:
-    # Late, because only an alert with a window needs it, and it lengthens every cold start.
-    from zoneinfo import ZoneInfo
-
-    return ZoneInfo("America/New_York")

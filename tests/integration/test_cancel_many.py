@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orderhook.aws.clients import CONNECTIONS, time_budget
+from orderhook.aws.budget import CONNECTIONS, time_budget
 from orderhook.commands.cancel_many import cancel_many
 from tests.builders import UNFINISHED, lists, provenance, refused
 from tests.client_faults import in_requests_with

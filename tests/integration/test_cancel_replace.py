@@ -45,7 +45,7 @@ def replace(service: Service, order_id: str = "order-1", /, **changes: object) -
 def command(order_id: str, **changes: object) -> commands.Command:
     """Return what replace() sends as a command, to be run without the handler."""
     fields = {**ENTRY, "order_id": order_id, "limit_price": "4990", **changes}
-    made, _ = commands.read(CancelReplace, {name: str(value) for name, value in fields.items()})
+    made, _ = commands.parse_command(CancelReplace, {name: str(value) for name, value in fields.items()})
     return made
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orderhook.store import items
+from orderhook.store.table import deserialize
 from tests.builders import WAYS, every_way, not_found, phrase, provenance, refused
 from tests.client_faults import in_writes
 from tests.faults import (
@@ -36,7 +36,7 @@ def change(service: Service, order_id: str = "order-1", /, **fields: object) -> 
 
 def after_change(service: Service, before: Item, request_id: str, at: str, **changes: str) -> Item:
     """Return an order's item in plain values, with all that a change adds to it."""
-    found = items.plain(before)
+    found = deserialize(before)
     event = {"at": at, "request_id": request_id, "key_id": service.key.split("_")[1], "changes": changes}
     return (
         found
@@ -364,7 +364,7 @@ def test_a_change_whose_answer_was_lost_does_not_undo_a_later_one(service: Servi
     service.warm_up()
 
     def overtake() -> None:
-        assert service.orders.change(provenance(service.trader, "later"), "order-1", {"qty": 9}).done
+        assert service.orders.change(provenance(service.trader, "later"), "order-1", {"qty": 9}).applied
 
     service.network.inject("UpdateItem", run_and_lose_response(overtake))
     answer = change(service, qty=7)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orderhook.store import items
+from orderhook.store.table import deserialize
 from tests.builders import UNFINISHED, lists, refused
 from tests.faults import (
     LEAVING_DONE,
@@ -32,7 +32,7 @@ def closed(service: Service) -> Item:
     """Return strategy-1 as the table holds it, in plain values."""
     found = service.strategy()
     assert found is not None
-    return items.plain(found)
+    return deserialize(found)
 
 
 def joining(service: Service) -> bool:
@@ -231,7 +231,7 @@ def test_a_replacement_that_comes_just_after_cancels_nothing(service: Service) -
     service.place("order-2", strategy_id="strategy-1")
     service.warm_up()
     service.network.inject("TransactWriteItems", no_fault, run_before(service.close_strategy))
-    fields = {name: items.plain(service.item() or {})[name] for name in ("account", "instrument", "action", "qty")}
+    fields = {name: deserialize(service.item() or {})[name] for name in ("account", "instrument", "action", "qty")}
     answer = service.send(
         "CANCELREPLACE", order_id="order-1", order_type="MARKET", tif="DAY", strategy_id="strategy-1", **fields
     )

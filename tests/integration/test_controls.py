@@ -12,6 +12,7 @@ from orderhook.errors import KillSwitchOnError, OutsideTradeWindowError
 from orderhook.orders import Provenance
 from orderhook.pipeline import Alert, Services
 from orderhook.store import items
+from orderhook.store.table import deserialize
 from tests.builders import ENTRY, provenance, refused
 from tests.faults import Fault, lose_request, lose_response, no_fault, refuse_connection, run_before, throttle
 from tests.service import Answer, Service
@@ -22,7 +23,7 @@ SINCE = re.compile(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 def switch(service: Service) -> dict[str, Any] | None:
     """Return the item of the kill switch as plain values."""
     item = service.get(items.controls_key(service.trader))
-    return items.plain(item) if item else None
+    return deserialize(item) if item else None
 
 
 def assert_stopped(service: Service, answer: Answer) -> None:
@@ -252,7 +253,7 @@ def test_a_cancel_has_neither_window_nor_rate_limit(service: Service) -> None:
 
 def alert_of(**fields: str) -> Alert:
     given = {"command": "PLACE"} | {name: str(value) for name, value in ENTRY.items()} | fields
-    return pipeline.make(commands.recognise(given), given)
+    return pipeline.alert_of(commands.command_type(given), given)
 
 
 def test_a_delayed_alert_passes_switch_and_window_again_and_is_not_counted_again(service: Service) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import deferred
-from cli.aws.scheduler import event as sqs_event
+from cli.aws.scheduler import sqs_event
 from orderhook.aws.deferred import Deferred
 from orderhook.orders import timestamp
 from tests.builders import ENTRY, refused

@@ -9,9 +9,9 @@ import pytest
 
 import deferred
 from cli.aws import demo
-from cli.aws.scheduler import event as sqs_event
+from cli.aws.scheduler import sqs_event
 from cli.aws.table import create_table, read_template
-from orderhook.store.book import OrderBook
+from orderhook.services import Services
 from tests.builders import EVENTS, event_named
 from tests.service import RETENTION, Service, Table
 
@@ -80,7 +80,9 @@ def demo_service(service: Service, table: Table) -> Service:
     """The handler over a table of its own, which holds the demo."""
     name = f"demo-{uuid4().hex}"
     create_table(table.client, name)
-    demo.seed(OrderBook(table.client, name, RETENTION), datetime.now(UTC))
+    demo.seed(
+        Services.over(Table(table.client, name), retention=RETENTION, alert_retention=RETENTION), datetime.now(UTC)
+    )
     service.use_table(name)
     return service
 

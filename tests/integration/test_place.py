@@ -10,7 +10,7 @@ from orderhook import commands
 from orderhook.commands.place import Place
 from orderhook.errors import DuplicateOrderIdError
 from orderhook.orders import Strategy, StrategyState
-from orderhook.store import items
+from orderhook.store.table import deserialize
 from tests.builders import ENTRY, order, provenance, refused
 from tests.client_faults import in_writes
 from tests.faults import (
@@ -131,7 +131,7 @@ def test_a_first_order_with_a_strategy_id_starts_the_strategy(service: Service) 
     )
     strategy = service.strategy()
     assert strategy is not None
-    assert items.plain(strategy) == {
+    assert deserialize(strategy) == {
         "pk": f"TRADER#{service.trader}",
         "sk": "STRATEGY#strategy-1",
         "strategy_id": "strategy-1",
@@ -162,10 +162,10 @@ def test_further_orders_join_the_strategy_under_further_names(service: Service, 
 
 def test_a_join_adds_its_names_to_the_strategy_and_signs_it(service: Service) -> None:
     service.place("order-1", strategy_id="strategy-1")
-    before = items.plain(service.strategy() or {})
+    before = deserialize(service.strategy() or {})
     answer = service.place("order-2", strategy_id="strategy-1", take_profit=5100)
     names = before["names"] | {"ENTRY2": "order-2", **answer.body["legs"]}
-    assert items.plain(service.strategy() or {}) == before | {
+    assert deserialize(service.strategy() or {}) == before | {
         "names": names,
         "version": 2,
         "request_id": answer.request_id,
@@ -206,7 +206,7 @@ def test_an_order_cannot_join_a_strategy_that_is_closed(service: Service) -> Non
     placed = provenance(service.trader, "place-order-1")
     closed = Strategy(strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", state=StrategyState.CLOSED)
     entry = order(placed, "order-1", strategy_id="strategy-1", order_name="ENTRY1")
-    assert service.orders.place_in_strategy(placed, closed, [entry], join=False).done
+    assert service.orders.place_in_strategy(placed, closed, [entry], join=False).applied
     answer = service.place("order-2", strategy_id="strategy-1")
     assert (answer.status, answer.body) == (
         409,
@@ -503,7 +503,7 @@ def test_an_id_that_looks_like_a_name_is_refused(service: Service, name: str) ->
 
 def command(order_id: str, **changes: object) -> commands.Command:
     fields = {**ENTRY, "order_id": order_id, "strategy_id": "strategy-1", **changes}
-    place, _ = commands.read(Place, {name: str(value) for name, value in fields.items()})
+    place, _ = commands.parse_command(Place, {name: str(value) for name, value in fields.items()})
     return place
 
 

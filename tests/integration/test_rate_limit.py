@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from orderhook.errors import RateLimitedError, TemporarilyUnavailableError
 from orderhook.orders import Provenance, timestamp
 from orderhook.store import items
-from orderhook.store.controls import MOST_ALERTS, Controls, Rate
+from orderhook.store.controls import MAX_ALERTS, Controls, Rate
+from orderhook.store.table import deserialize, serialize
 from tests.builders import refused
 from tests.client_faults import Deliver, in_writes, perform
 from tests.faults import Fault, lose_request, lose_response, no_fault, run_before, throttle
@@ -39,7 +40,7 @@ def passes(controls: Controls, provenance: Provenance, rate: Rate, alert_id: str
 def counted(service: Service, alert_id: str = "es") -> int:
     """Return how many alerts of the id are counted, expired ones too."""
     item = service.get(items.rate_key(service.trader, alert_id))
-    return len(items.plain(item).get("alerts", ())) if item else 0
+    return len(deserialize(item).get("alerts", ())) if item else 0
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_one_alert_more_than_the_limit_allows_is_refused_and_places_nothing(serv
         assert service.place(order_id, rate_limit="2/300", id="es").word == "placed"
     before = service.belongings()
     answer = service.place("order-3", rate_limit="2/300", id="es")
-    [first, _] = sorted(items.plain(item)["since"] for item in before)
+    [first, _] = sorted(deserialize(item)["since"] for item in before)
     free = datetime.fromisoformat(first) + timedelta(seconds=300)
     milliseconds = timestamp(free.replace(microsecond=free.microsecond // 1000 * 1000))
     detail = f"2 alerts of id es came within 300 s, and rate_limit allows 2. The next may come at {milliseconds}."
@@ -82,7 +83,7 @@ def test_an_alert_that_is_refused_for_its_order_counts(service: Service) -> None
 
 def test_the_counted_alerts_leave_by_their_expiry_and_lie_beside_no_order(service: Service) -> None:
     answer = service.place(rate_limit="1/86400", id="es")
-    item = items.plain(service.get(items.rate_key(service.trader, "es")) or {})
+    item = deserialize(service.get(items.rate_key(service.trader, "es")) or {})
     assert item["pk"] != items.trader_partition(service.trader)
     assert item["request_id"] == answer.request_id
     assert int(item["expires"]) > (datetime.now(UTC) + timedelta(days=1)).timestamp()
@@ -162,16 +163,16 @@ def test_no_more_are_kept_than_the_largest_limit_asks_for(service: Service) -> N
     assert counted(service) == 1
 
 
-@pytest.mark.parametrize("kept", [MOST_ALERTS - 1, MOST_ALERTS])
+@pytest.mark.parametrize("kept", [MAX_ALERTS - 1, MAX_ALERTS])
 def test_a_thousand_alerts_are_kept_in_little_room_and_no_more(service: Service, kept: int) -> None:
     entries = frozenset(int((START + timedelta(seconds=n)).timestamp() * 1000) * 10**10 + n for n in range(kept))
     key = items.rate_key(service.trader, "es")
-    item = items.wire(key | {"alerts": entries, "seconds": 86_400, "version": 7})
+    item = serialize(key | {"alerts": entries, "seconds": 86_400, "version": 7})
     service.table.client.put_item(TableName=service.table.name, Item=item)
-    assert passes(service.controls, signed(service, 2000), Rate(MOST_ALERTS, 86_400)) == (kept < MOST_ALERTS)
+    assert passes(service.controls, signed(service, 2000), Rate(MAX_ALERTS, 86_400)) == (kept < MAX_ALERTS)
     assert passes(service.controls, signed(service, 2002), Rate(1, 1))
-    assert not passes(service.controls, signed(service, 2003), Rate(MOST_ALERTS, 86_400))
-    assert counted(service) == MOST_ALERTS
+    assert not passes(service.controls, signed(service, 2003), Rate(MAX_ALERTS, 86_400))
+    assert counted(service) == MAX_ALERTS
     # A number takes a byte for two digits, one for its exponent, and one in the set.
     assert max(len(str(entry)) for entry in entries) / 2 + 2 < 14
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from cli import records
 from orderhook.aws import clients
-from orderhook.aws.clients import READ_SECONDS
+from orderhook.aws.budget import READ_SECONDS
 from orderhook.errors import InvalidValueError, TemporarilyUnavailableError
 from orderhook.orders import timestamp
+from orderhook.records import find_record, follow_records, recent_records
 from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
 from tests.builders import ENTRY, alert, event
 from tests.faults import (
@@ -386,12 +386,12 @@ def test_a_record_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one(
 ) -> None:
     newest = three[0]
     for beginning in (newest.request_id, newest.request_id[:12], newest.request_id[:13].upper()):
-        assert records.find(service.alerts, service.trader, beginning) == newest
-    with pytest.raises(InvalidValueError, match="More than one alert's id begins with '01': give more of it"):
-        records.find(service.alerts, service.trader, "01")
+        assert find_record(service.alerts, service.trader, beginning) == newest
+    with pytest.raises(InvalidValueError, match="More than one alert's id begins with '01'; give more of it"):
+        find_record(service.alerts, service.trader, "01")
     for nobodys in ("f", "", three[0].request_id + "0"):
         with pytest.raises(InvalidValueError, match="There is no record of an alert"):
-            records.find(service.alerts, service.trader, nobodys)
+            find_record(service.alerts, service.trader, nobodys)
 
 
 def test_a_table_that_does_not_answer_is_said_so(service: Service) -> None:
@@ -412,8 +412,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def following(service: Service, shown: list[AlertRecord]) -> Iterator[AlertRecord]:
-    last = records.recent(service.alerts, service.trader)
-    return records.follow(service.alerts, service.trader, last, shown)
+    last = recent_records(service.alerts, service.trader)
+    return follow_records(service.alerts, service.trader, last, shown)
 
 
 @pytest.mark.usefixtures("at_once")

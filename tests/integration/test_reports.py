@@ -19,8 +19,8 @@ def events(service: Service) -> list[tuple[str, str]]:
 def test_a_report_whose_answer_was_lost_is_recorded_once(service: Service) -> None:
     service.have_order("Working")
     service.network.inject("UpdateItem", lose_response)
-    written = service.handlers_orders.report(provenance(service.trader, "fill-2"), "order-1", PART_FILLED, 2)
-    assert written.done
+    written = service.handlers_services.orders.report(provenance(service.trader, "fill-2"), "order-1", PART_FILLED, 2)
+    assert written.applied
     assert written.before is not None
     assert written.before.state == "Working"
     assert service.network.operations == ["UpdateItem", "UpdateItem"]
@@ -40,8 +40,8 @@ def test_a_report_whose_answer_was_lost_and_that_another_overtook_is_recorded_on
         ),
     )
     # Without a quantity the repetition would take away what the other report said.
-    written = service.handlers_orders.report(provenance(service.trader, "earlier"), "order-1", PART_FILLED)
-    assert written.done
+    written = service.handlers_services.orders.report(provenance(service.trader, "earlier"), "order-1", PART_FILLED)
+    assert written.applied
     assert written.before is not None
     assert written.before.state == "Working"
     assert events(service) == [("earlier", "PartFilled"), ("later", state)]
@@ -50,16 +50,18 @@ def test_a_report_whose_answer_was_lost_and_that_another_overtook_is_recorded_on
 def test_the_same_state_follows_again_in_another_report(service: Service) -> None:
     service.have_order("Working")
     for request_id in ("first", "second"):
-        assert service.orders.report(provenance(service.trader, request_id), "order-1", PART_FILLED, 2).done
+        assert service.orders.report(provenance(service.trader, request_id), "order-1", PART_FILLED, 2).applied
     assert events(service) == [("first", "PartFilled"), ("second", "PartFilled")]
 
 
 def test_an_earlier_report_sent_again_much_later_changes_nothing(service: Service) -> None:
     service.have_order("Working")
     for number in range(1, 5):
-        assert service.orders.report(provenance(service.trader, f"fill-{number}"), "order-1", PART_FILLED, number).done
+        assert service.orders.report(
+            provenance(service.trader, f"fill-{number}"), "order-1", PART_FILLED, number
+        ).applied
     before = service.item()
-    assert service.orders.report(provenance(service.trader, "fill-1"), "order-1", PART_FILLED).done
+    assert service.orders.report(provenance(service.trader, "fill-1"), "order-1", PART_FILLED).applied
     assert service.item() == before
 
 
@@ -70,5 +72,5 @@ def test_what_is_filled_never_becomes_less_nor_more_than_the_order(
     service.have_order("PartFilled", filled=3)  # of 5
     before = service.item()
     written = service.orders.report(provenance(service.trader, "more"), "order-1", PART_FILLED, filled)
-    assert written.done is is_recorded
+    assert written.applied is is_recorded
     assert (service.item() == before) is not is_recorded

@@ -1,4 +1,4 @@
-"""What is deployed, built for this machine, and what it is compared with."""
+"""The artifact, built for this machine, and what it is compared with."""
 
 import os
 import platform
@@ -21,7 +21,7 @@ FUNCTIONS = ROOT / "functions"
 BUILDS = ROOT / ".aws-sam"
 ARCHITECTURE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine().lower()]
 EMULATOR = f"samcli/local/rapid/aws-lambda-rie-{ARCHITECTURE}"
-RUNTIME: str = read_template()["Resources"]["WebhookFunction"]["Properties"]["Runtime"].removeprefix("python")
+RUNTIME: str = read_template()["Globals"]["Function"]["Runtime"].removeprefix("python")
 
 BARE = """\
 import boto3
@@ -37,23 +37,23 @@ def handler(event, context):
 
 @dataclass(frozen=True)
 class Python:
-    """The interpreter that runs the artifact: the Lambda's minor version if it is here, or else this one."""
+    """The interpreter that runs the artifact: the runtime's minor version if this machine has it, or else this one."""
 
     path: str
     minor: str
 
     @property
     def tag(self) -> str:
-        """What stands in the names of its compiled modules."""
+        """The part of a compiled module's file name that stands for this version."""
         return f"cpython-{self.minor.replace('.', '')}"
 
 
 @cache
 def python() -> Python:
-    """Return the interpreter that the build finds too."""
-    uv = subprocess.run([_uv(), "python", "find", "--no-project", RUNTIME], capture_output=True, text=True, check=False)
+    """Return the interpreter that the build finds as well."""
+    found_by_uv = subprocess.run([uv(), "python", "find", "--no-project", RUNTIME], capture_output=True, text=True)
     pyenv = sorted(Path.home().glob(f".pyenv/versions/{RUNTIME}.*/bin/python"))
-    for found in (shutil.which(f"python{RUNTIME}"), uv.stdout.strip(), *map(str, pyenv)):
+    for found in (shutil.which(f"python{RUNTIME}"), found_by_uv.stdout.strip(), *map(str, pyenv)):
         if found and _minor(found) == RUNTIME:
             return Python(found, RUNTIME)
     return Python(sys.executable, _minor(sys.executable))
@@ -65,7 +65,7 @@ def _minor(path: str) -> str:
 
 
 def missing() -> str | None:
-    """Say in one line what this machine lacks to build and run the artifact; None if it lacks nothing."""
+    """Return in one line what this machine lacks to build and run the artifact; None if it lacks nothing."""
     if not (ROOT / ".venv-sam" / "bin" / "sam").exists():
         return "The runtime tier needs the SAM CLI: run it by `make test-runtime`"
     return None if emulator() else f"The SAM CLI has no {EMULATOR}"
@@ -77,7 +77,7 @@ def emulator() -> Path | None:
 
 
 def built() -> Path:
-    """Build with `sam build`, as for a deployment but for this machine."""
+    """Run `sam build` for this machine's processor, and return the folder that would be deployed."""
     folder = BUILDS / "runtime"
     sam = ROOT / ".venv-sam" / "bin"
     environment = os.environ | {
@@ -91,7 +91,7 @@ def built() -> Path:
 
 
 def plain() -> Path:
-    """Put the same code and requirements together: nothing left out, nothing compiled."""
+    """Put together the same code and packages, with nothing pruned and nothing compiled."""
     folder = BUILDS / "plain"
     shutil.rmtree(folder, ignore_errors=True)
     _install(folder, "--require-hashes", "--requirement", str(FUNCTIONS / "requirements.txt"))
@@ -103,18 +103,18 @@ def plain() -> Path:
     return folder
 
 
-def bare(plain: Path) -> Path:
-    """Put a function together that only makes a client, of the plain packages, compiled as the artifact is."""
+def bare(built: Path) -> Path:
+    """Put a function that only makes a client into a copy of the artifact: the same packages, pruned and compiled."""
     folder = BUILDS / "bare"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(plain, folder)
+    shutil.copytree(built, folder)
     (folder / "bare.py").write_text(BARE)
     compile_all(folder)
     return folder
 
 
 def runtime_client() -> Path:
-    """Install Lambda's runtime client where only it can be found: the artifact has to bring everything else."""
+    """Install Lambda's runtime client in a folder of its own: the artifact has to bring everything else."""
     folder = BUILDS / f"runtime-client-{python().minor}"
     if not folder.exists():
         needed = [re.split(r"[^\w-]", line)[0] for line in requires("awslambdaric") or [] if "extra ==" not in line]
@@ -130,7 +130,7 @@ def compile_all(folder: Path) -> None:
 
 
 def zipped(folder: Path) -> int:
-    """Return the size in bytes of what is uploaded."""
+    """Return the size in bytes of the archive that is uploaded."""
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for path in files(folder):
@@ -139,7 +139,7 @@ def zipped(folder: Path) -> int:
 
 
 def files(folder: Path) -> Iterator[Path]:
-    """Yield every file in it."""
+    """Yield every file in a folder."""
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
@@ -152,7 +152,7 @@ def _read_only(folder: Path) -> Path:
 
 def _install(folder: Path, *what: str) -> None:
     _run(
-        _uv(),
+        uv(),
         "pip",
         "install",
         "--quiet",
@@ -166,9 +166,10 @@ def _install(folder: Path, *what: str) -> None:
     )
 
 
-def _uv() -> str:
+def uv() -> str:
+    """Return the uv beside this Python, or else the one on PATH."""
     beside = Path(sys.executable).with_name("uv")
-    return str(beside) if beside.exists() else "uv"
+    return str(beside) if beside.exists() else shutil.which("uv") or "uv"
 
 
 def _run(*command: str, environment: dict[str, str] | None = None) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from orderhook.store.book import OrderBook
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from cli.aws import demo, moto, scheduler
 from cli.aws.table import create_table
 from orderhook.aws.clients import connect
-from orderhook.store.book import OrderBook
 from tests.engine import dynamodb_local
 from tests.queues import Queue
 from tests.runtime import artifact, emulator
@@ -42,8 +42,8 @@ def endpoint() -> Iterator[str]:
         with dynamodb_local.running() as address:
             yield address
     else:
-        with moto.everything() as door:
-            server = make_server("127.0.0.1", 0, Request.application(door))
+        with moto.everything() as forward_to_dynamodb:
+            server = make_server("127.0.0.1", 0, Request.application(forward_to_dynamodb))
             Thread(target=server.serve_forever, daemon=True).start()
             yield f"http://127.0.0.1:{server.port}"
             server.shutdown()
@@ -52,12 +52,12 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def queue_variables(queue: Queue) -> Iterator[dict[str, str]]:
     """What leads a function to moto's queue and schedules, behind one endpoint."""
-    to_scheduler, to_sqs = (moto.door_to(service, emulator.REGION) for service in ("scheduler", "sqs"))
+    to_scheduler, to_sqs = (moto.forward_to(service, emulator.REGION) for service in ("scheduler", "sqs"))
 
-    def door(request: Request) -> Response:
+    def forward(request: Request) -> Response:
         return to_scheduler(request) if request.path.startswith("/schedules/") else to_sqs(request)
 
-    server = make_server("127.0.0.1", 0, Request.application(door))
+    server = make_server("127.0.0.1", 0, Request.application(forward))
     Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.port}"
     yield scheduler.environment(queue.settings) | dict.fromkeys(

@@ -89,10 +89,11 @@ def python_environment(folder: Path) -> dict[str, str]:
 
 
 def lambda_environment(table: str, endpoint: str, name: str = "WebhookFunction") -> dict[str, str]:
-    """Return the environment that Lambda and the template give the function, with the table behind `endpoint`."""
+    """Return the environment that Lambda and the template give a function, with the table behind `endpoint`."""
     template = read_template()
     parameters = template["Parameters"]
-    variables = template["Resources"][name]["Properties"]["Environment"]["Variables"]
+    shared, own = template["Globals"]["Function"], template["Resources"][name]["Properties"]
+    variables = shared["Environment"]["Variables"] | own.get("Environment", {}).get("Variables", {})
     # What remains of !Ref is the name: of a parameter, or of the table.
     return {name: str(parameters.get(value, {}).get("Default", value)) for name, value in variables.items()} | {
         "ORDERHOOK_TABLE": table,

@@ -1,18 +1,18 @@
 """The artifact, started and asked as Lambda does it."""
 
+import json
 import subprocess
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import pytest
+from orderhook.store.book import OrderBook
 
 from cli.aws import demo
-from orderhook.store.book import OrderBook
 from tests.builders import event_named
 from tests.integration.test_events import ANSWERS, MESSAGES
 from tests.queues import Queue
 from tests.runtime import artifact, emulator
+from tests.runtime.conftest import TABLE
 from tests.runtime.emulator import Function
 from tests.service import Answer
 
@@ -67,38 +67,23 @@ def contents(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in artifact.files(folder)}
 
 
-SEEN = "import sys, webhook; print(*sys.modules)"
+FIRST_ALERT = """
+import json, os, sys, webhook
+at_init = set(sys.modules)
+response = webhook.handler(json.loads(os.environ["EVENT"]), None)
+print(json.dumps([response["statusCode"], sorted(set(sys.modules) - at_init)]))
+"""
 
 
-@pytest.mark.parametrize(
-    ("initialization", "place"), [("on-demand", False), ("provisioned-concurrency", True), ("snap-start", True)]
-)
-def test_a_cold_start_imports_what_the_first_cancel_needs(built: Path, initialization: str, *, place: bool) -> None:
-    modules = printed(built, SEEN, AWS_LAMBDA_INITIALIZATION_TYPE=initialization).split()
-    assert "orderhook.commands.cancel" in modules
-    assert ("orderhook.commands.place" in modules) is place
-    assert not {"boto3", "botocore.docs.method", "configparser", "dateutil", "importlib.metadata"} & {*modules}
+def test_the_first_cancel_waits_for_no_import(built: Path, endpoint: str, table: OrderBook) -> None:
+    del table
+    event = json.dumps(event_named("cancel_by_id"))
+    printed = run(built, FIRST_ALERT, AWS_ENDPOINT_URL_DYNAMODB=endpoint, EVENT=event)
+    assert json.loads(printed.splitlines()[-1]) == [200, []]
 
 
-IMPORT = "import webhook"
-CLIENT = 'import boto3; boto3.client("dynamodb")'
-BUDGET = 1.4
-"""How many times a client's time the import may take, out of the same artifact."""
-
-
-def test_the_import_stays_within_its_budget(built: Path) -> None:
-    # In turns, so that whatever else this machine does slows both.
-    turns = [(processor_seconds(built, IMPORT), processor_seconds(built, CLIENT)) for _ in range(9)]
-    assert median(ours / clients for ours, clients in turns) <= BUDGET
-
-
-def processor_seconds(folder: Path, program: str) -> float:
-    """Return the processor's time from the start of an interpreter until the program is through."""
-    return float(printed(folder, f"{program}; import time; print(time.process_time())"))
-
-
-def printed(folder: Path, program: str, **environment: str) -> str:
-    """Run a program in the artifact, as Lambda would, up to its end and no further, and return what it wrote."""
-    given = emulator.python_environment(folder) | emulator.lambda_environment("orderhook", "http://127.0.0.1:1")
-    command = [artifact.python().path, "-S", "-c", f"{program}; import os, sys; sys.stdout.flush(); os._exit(0)"]
+def run(folder: Path, program: str, **environment: str) -> str:
+    """Run a program in the artifact, with the environment that Lambda gives the webhook, and return what it printed."""
+    given = emulator.python_environment(folder) | emulator.lambda_environment(TABLE, "http://127.0.0.1:1")
+    command = [artifact.python().path, "-S", "-c", program]
     return subprocess.run(command, env=given | environment, capture_output=True, text=True, check=True).stdout

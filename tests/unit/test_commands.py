@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orderhook.commands import COMMANDS, NOT_YET, SCOPES, Command, read, recognise
+from orderhook.commands import COMMANDS, NOT_YET, SCOPES, Command, command_type
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.opens_position import OpensPosition
@@ -44,7 +44,7 @@ ErrorT = TypeVar("ErrorT", bound=OrderhookError)
 def read_alert(*fields: Fields) -> tuple[Command, list[str]]:
     given = {name: value for part in fields for name, value in part.items()}
     present = {name: value for name, value in given.items() if value is not None}
-    return read(recognise(present), present)
+    return read(command_type(present), present)
 
 
 def refused(error: type[ErrorT], *fields: Fields) -> ErrorT:
@@ -80,7 +80,7 @@ def test_the_commands_are_those_of_the_language() -> None:
 
 @pytest.mark.parametrize("sent", ["CANCEL", "cancel", "Cancel", "cANCEL"])
 def test_a_command_is_recognised_whatever_the_case_of_its_letters(sent: str) -> None:
-    assert recognise({"command": sent}) is Cancel
+    assert command_type({"command": sent}) is Cancel
 
 
 @pytest.mark.parametrize("word", NOT_BUILT)

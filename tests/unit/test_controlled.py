@@ -2,7 +2,7 @@
 
 import pytest
 
-from orderhook.commands import read, recognise
+from orderhook.commands import command_type
 from orderhook.commands.place import Place
 from orderhook.errors import InvalidValueError, MissingFieldError, OrderhookError
 from orderhook.store.controls import Rate
@@ -20,7 +20,7 @@ MARKET = {
 
 
 def place(**fields: str) -> Place:
-    command, ignored = read(recognise(MARKET), MARKET | fields)
+    command, ignored = read(command_type(MARKET), MARKET | fields)
     assert isinstance(command, Place)
     assert ignored == []
     return command

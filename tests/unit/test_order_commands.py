@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhook.commands import COMMANDS, Command, read, recognise
+from orderhook.commands import COMMANDS, Command, command_type
 from orderhook.commands.cancel_many import CancelManyResult
 from orderhook.commands.cancel_replace import CancelReplace, next_order_id
 from orderhook.commands.change import Change
@@ -51,7 +51,7 @@ each_command = pytest.mark.parametrize("word", LEAST)
 def made(word: str, **fields: str | None) -> Command:
     given = {"command": word, **LEAST[word], **fields}
     present = {name: value for name, value in given.items() if value is not None}
-    return read(recognise(present), present)[0]
+    return read(command_type(present), present)[0]
 
 
 def refused(error: type[ErrorT], word: str, **fields: str | None) -> ErrorT:
@@ -253,7 +253,7 @@ def test_a_sweep_is_told_as_lists_and_their_lengths() -> None:
 
 
 def test_an_outcome_is_about_the_orders_that_it_wrote() -> None:
-    assert Outcome(status="closed", touched=("a", "b")).order_ids == ("a", "b")
+    assert Outcome(status="closed", affected_order_ids=("a", "b")).order_ids == ("a", "b")
     assert Outcome(status="placed", order_id="a", legs={"STOP1": "b"}).order_ids == ("a", "b")
 
 

@@ -130,7 +130,7 @@ def test_an_outcome_tells_whether_an_earlier_alert_had_done_it(
 
 def test_an_outcome_names_every_order_that_it_is_about() -> None:
     assert Outcome(status="cancelled").order_ids == ()
-    assert Outcome(status="placed", order_id="a1", legs={"STOP1": "a2"}, touched=("a3", "a4")).order_ids == (
+    assert Outcome(status="placed", order_id="a1", legs={"STOP1": "a2"}, affected_order_ids=("a3", "a4")).order_ids == (
         *("a1", "a2"),
         *("a3", "a4"),
     )
@@ -148,8 +148,8 @@ def test_what_orders_outcomes_and_the_rest_do_not_have_is_absent() -> None:
         state=None,
         filled=None,
         cancelled_at=None,
-        more={},
-        touched=(),
+        extra={},
+        affected_order_ids=(),
     )
     assert Bracket(qty=1) == Bracket(qty=1, target=None, stop=None)
     strategy = Strategy(strategy_id="s1", account="Sim101", instrument="ES 12-26", state=StrategyState.ACTIVE)

@@ -15,7 +15,7 @@ from orderhook.errors import (
     UnknownFieldError,
     UnresolvedPlaceholderError,
 )
-from orderhook.payload import FORMS, KNOWN_NAMES, SYNONYMS, lower, read_fields, split, take_keys, upper
+from orderhook.payload import FORMS, KNOWN_NAMES, SYNONYMS, lower, parse_fields, split, take_keys, upper
 
 # CrossTrade's page "Cancel Order", character for character.
 PUBLISHED_EXAMPLE = """\
@@ -41,7 +41,7 @@ LOOKALIKES = {"Kelvin sign": "\u212aey", "dotless i": "t\u0131f", "long s": "\u0
 def fields_of(body: str | bytes) -> dict[str, str]:
     found = split(body if isinstance(body, bytes) else body.encode())
     assert found.fault is None
-    return read_fields(found.pairs)
+    return parse_fields(found.pairs)
 
 
 def fault_of(body: str) -> str:
@@ -529,7 +529,7 @@ def test_whatever_the_bytes_they_are_read_or_refused_with_a_payload_error(body: 
     try:
         found = split(body)
         _, others = take_keys(found.pairs)
-        fields = read_fields(others)
+        fields = parse_fields(others)
     except PayloadError:
         return
     assert set(fields) <= KNOWN_NAMES - SYNONYMS.keys() - {"key"}
@@ -573,7 +573,7 @@ def said_of(body: str) -> str:
     try:
         found = split(body.encode())
         # Where a ';' or a new line cut a value in two, what follows may itself be a name, and names are quoted.
-        read_fields((name, value) for name, value in found.pairs if CANARY not in name)
+        parse_fields((name, value) for name, value in found.pairs if CANARY not in name)
     except PayloadError as refusal:
         return f"{refusal!r} {refusal.detail} {refusal.field} {refusal.state}"
     return str(found.fault)

@@ -1,107 +1,100 @@
-"""How the build changes modules; tests/runtime looks at what it makes of the packages."""
+"""How the build prunes data; tests/runtime checks what it makes of the packages."""
 
+import ast
+import gzip
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore import xform_name
+from botocore.session import get_session
 
-from prune import import_late, prune_types
+import prune
 
-MODULE = """\
-import os
-import slow.part
-from slow.other import (
-    fast,
-    unused,
-)
+FUNCTIONS = Path(prune.__file__).parent
 
-class Kept:
-    name = os.name
+MODEL = {
+    "metadata": {"protocol": "json"},
+    "operations": {
+        "GetItem": {"input": {"shape": "Key"}, "documentation": "Prose."},
+        "DeleteTable": {"input": {"shape": "TableName"}},
+    },
+    "shapes": {
+        "Key": {"type": "structure", "members": {"documentation": {"shape": "Text", "documentation": "Prose."}}},
+        "Text": {"type": "string", "documentation": "Prose."},
+        "TableName": {"type": "string"},
+    },
+}
 
-    def both(self, flag):
-        'A docstring.'
-        if flag:
-            return fast(
-                slow.part.size
-            )
-        return [fast(it) for it in flag]
-"""
-
-MOVED = """\
-import os
-
-
-
-
-
-
-class Kept:
-    name = os.name
-
-    def both(self, flag):
-        'A docstring.'
-        if flag:
-            from slow.other import fast, unused
-            import slow.part
-            return fast(
-                slow.part.size
-            )
-        from slow.other import fast, unused
-        return [fast(it) for it in flag]
-"""
-
-TYPES = """\
-class Kept(TypedDict, total=False):
-    'What it is.'
-    name: list[
-        str
-    ]
-    size: int
-
-class Other:
-    size: int
-"""
-
-PRUNED_TYPES = """\
-class Kept(TypedDict, total=False):
-    'What it is.'
-    pass
+PRUNED_MODEL = {
+    "metadata": {"protocol": "json"},
+    "operations": {"GetItem": {"input": {"shape": "Key"}}},
+    "shapes": {
+        "Key": {"type": "structure", "members": {"documentation": {"shape": "Text"}}},
+        "Text": {"type": "string"},
+    },
+}
 
 
-    pass
-
-class Other:
-    size: int
-"""
-
-
-@pytest.fixture
-def module(tmp_path: Path) -> Path:
-    return tmp_path / "module.py"
+def write(path: Path, content: object = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
 
 
-def test_an_import_moves_to_the_statements_that_use_it_and_stays_there(module: Path) -> None:
-    module.write_text(MODULE)
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def operations_called(service: str) -> set[str]:
+    """Return the operations that our code calls: attributes named like a method of the service's client."""
+    named: dict[str, Any] = {
+        xform_name(operation): operation for operation in get_session().get_service_model(service).operation_names
+    }
+    attributes = {
+        node.attr
+        for path in FUNCTIONS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Attribute)
+    }
+    return {named[name] for name in attributes & named.keys()}
+
+
+@pytest.mark.parametrize("service", prune.OPERATIONS)
+def test_the_operations_that_stay_are_those_that_our_code_calls(service: str) -> None:
+    assert set(prune.OPERATIONS[service]) - {"DescribeEndpoints"} == operations_called(service)
+
+
+def test_a_model_keeps_its_operations_with_every_shape_they_refer_to_and_no_prose(tmp_path: Path) -> None:
+    folder = tmp_path / "2012-08-10"
+    write(folder / "examples-1.json")
+    (folder / "service-2.json.gz").write_bytes(gzip.compress(json.dumps(MODEL).encode()))
     for _ in range(2):
-        import_late(module, "slow")
-        assert module.read_text() == MOVED
+        prune.prune_model(tmp_path, ["GetItem"])
+        assert json.loads((folder / "service-2.json").read_text()) == PRUNED_MODEL
+        assert files(folder) == {"service-2.json"}
 
 
-@pytest.mark.parametrize(
-    "use", ["slow.start()", "@slow.traced\ndef f(): pass", "def f(it=slow.it): pass", "class C(slow.C): pass"]
-)
-def test_an_import_that_is_needed_at_once_is_not_moved(module: Path, use: str) -> None:
-    module.write_text(f"import slow\n{use}\n")
-    with pytest.raises(ValueError, match="needs slow at once"):
-        import_late(module, "slow")
+def test_endpoints_keep_every_partition_and_region_of_the_services_in_use(tmp_path: Path) -> None:
+    dynamodb: dict[str, Any] = {"endpoints": {"eu-west-1": {}}}
+    partition = {"partition": "aws", "regions": {"eu-west-1": {}}, "services": {"dynamodb": dynamodb, "s3": {}}}
+    path = write(tmp_path / "endpoints.json", {"partitions": [partition]})
+    prune.prune_endpoints(path)
+    assert json.loads(path.read_text()) == {"partitions": [partition | {"services": {"dynamodb": dynamodb}}]}
 
 
-def test_a_package_whose_name_begins_alike_is_another(module: Path) -> None:
-    module.write_text("import slower\nslower.start()\n")
-    import_late(module, "slow")
-    assert module.read_text() == "import slower\nslower.start()\n"
+def test_only_the_services_in_use_and_files_that_all_share_stay(tmp_path: Path) -> None:
+    for name in ("s3/2006-03-01/service-2.json.gz", "dynamodb/2012-08-10/service-2.json.gz", "partitions.json"):
+        write(tmp_path / name)
+    prune.prune_services(tmp_path)
+    assert files(tmp_path) == {"dynamodb/2012-08-10/service-2.json.gz", "partitions.json"}
 
 
-def test_a_typed_dictionary_loses_its_fields_and_nothing_else(module: Path) -> None:
-    module.write_text(TYPES)
-    prune_types(module)
-    assert module.read_text() == PRUNED_TYPES
+def test_of_the_time_zones_one_stays_with_the_packages_around_it(tmp_path: Path) -> None:
+    kept = {"__init__.py", "zoneinfo/__init__.py", "zoneinfo/America/__init__.py", "zoneinfo/America/New_York"}
+    for name in kept | {"zones", "zoneinfo/America/Chicago", "zoneinfo/Europe/__init__.py", "zoneinfo/Europe/Paris"}:
+        write(tmp_path / name)
+    prune.prune_zones(tmp_path)
+    assert files(tmp_path) == kept
+    assert not (tmp_path / "zoneinfo" / "Europe").exists()

@@ -54,7 +54,7 @@ def test_a_refusal_answers_with_its_status_its_code_and_what_to_do(code: str, st
         "body": f'{{"success": false, "error": "{code}", "detail": "What to do.", "request_id": "r1"}}',
         "isBase64Encoded": False,
     }
-    assert responses.code(error) == code
+    assert responses.word(error) == code
 
 
 def test_only_what_may_be_sent_again_has_a_status_that_tradingview_sends_again() -> None:

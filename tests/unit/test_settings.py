@@ -145,12 +145,12 @@ LATER = {
 
 
 def test_a_deployment_with_a_queue_can_do_things_later() -> None:
-    assert settings(**LATER).later == DeferredSettings(**{name.lower(): value for name, value in LATER.items()})
+    assert settings(**LATER).deferred == DeferredSettings(**{name.lower(): value for name, value in LATER.items()})
 
 
 @pytest.mark.parametrize("unset", [{}, dict.fromkeys(LATER, "")])
 def test_a_deployment_without_a_queue_cannot(unset: dict[str, str]) -> None:
-    assert settings(**unset).later is None
+    assert settings(**unset).deferred is None
 
 
 @pytest.mark.parametrize("missing", LATER)

@@ -9,8 +9,8 @@ import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 import deferred
-from cli.target import LOCAL_ENDPOINT
-from orderhook.aws.clients import CONNECT_SECONDS, READ_SECONDS
+from cli.connection import LOCAL_ENDPOINT
+from orderhook.aws.budget import CONNECT_SECONDS, READ_SECONDS
 from orderhook.settings import DeferredSettings
 from tests.service import BUDGET_SECONDS
 
@@ -18,14 +18,27 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
 RESOURCES = TEMPLATE["Resources"]
 TABLE = RESOURCES["Table"]["Properties"]
-FUNCTION = RESOURCES["WebhookFunction"]["Properties"]
-DEFERRED = RESOURCES["DeferredFunction"]["Properties"]
-FUNCTIONS = {"WebhookFunction": FUNCTION, "DeferredFunction": DEFERRED}
+GLOBALS = TEMPLATE["Globals"]["Function"]
 QUEUE = RESOURCES["Queue"]["Properties"]
 SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"
-ROUTE = FUNCTION["Events"]["Webhook"]["Properties"]
 ACCESS_LOG = RESOURCES["Api"]["Properties"]["AccessLogSettings"]["Format"]
 ALARMS = {name: resource["Properties"] for name, resource in RESOURCES.items() if name.endswith("Alarm")}
+
+
+def completed(shared: Any, own: Any) -> Any:
+    """Complete what a function says by what Globals say, as SAM does."""
+    if isinstance(shared, dict) and isinstance(own, dict):
+        return shared | {name: completed(shared.get(name), value) for name, value in own.items()}
+    return own
+
+
+FUNCTIONS = {
+    name: completed(GLOBALS, resource["Properties"])
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
+WEBHOOK, DEFERRED = FUNCTIONS["WebhookFunction"], FUNCTIONS["DeferredFunction"]
+ROUTE = WEBHOOK["Events"]["Webhook"]["Properties"]
 
 
 def key_names(schema: list[dict[str, str]]) -> list[tuple[str, str]]:
@@ -84,7 +97,7 @@ def test_finished_orders_leave_by_their_expiry_and_never_within_seven_days() -> 
 
 def test_records_of_alerts_are_kept_for_the_days_chosen_and_ninety_by_default() -> None:
     assert TEMPLATE["Parameters"]["AlertRetentionDays"]["Default"] == 90
-    assert FUNCTION["Environment"]["Variables"]["ORDERHOOK_ALERT_RETENTION_DAYS"] == {"Ref": "AlertRetentionDays"}
+    assert WEBHOOK["Environment"]["Variables"]["ORDERHOOK_ALERT_RETENTION_DAYS"] == {"Ref": "AlertRetentionDays"}
 
 
 def test_a_revoked_key_works_for_thirty_seconds_at_most() -> None:
@@ -93,11 +106,11 @@ def test_a_revoked_key_works_for_thirty_seconds_at_most() -> None:
 
 def test_the_api_answers_before_tradingview_hangs_up_and_after_the_function_has() -> None:
     assert 2300 < ROUTE["TimeoutInMillis"] < 3000
-    assert ROUTE["TimeoutInMillis"] <= FUNCTION["Timeout"] * 1000 <= 3000
+    assert ROUTE["TimeoutInMillis"] <= WEBHOOK["Timeout"] * 1000 <= 3000
 
 
 def test_a_name_server_that_is_silent_is_given_up_before_tradingview_hangs_up() -> None:
-    options = dict(option.split(":") for option in FUNCTION["Environment"]["Variables"]["RES_OPTIONS"].split())
+    options = dict(option.split(":") for option in WEBHOOK["Environment"]["Variables"]["RES_OPTIONS"].split())
     latest_request = BUDGET_SECONDS - CONNECT_SECONDS - READ_SECONDS
     assert round(latest_request + int(options["timeout"]) * int(options["attempts"]), 3) <= 2.3
 
@@ -212,21 +225,20 @@ def test_each_message_is_a_run_of_its_own_and_a_failed_one_is_delivered_again() 
     }
 
 
-def test_both_functions_are_led_to_the_same_table_and_queue() -> None:
-    of_the_webhook, variables = (function["Environment"]["Variables"] for function in FUNCTIONS.values())
-    assert variables.items() <= of_the_webhook.items()
+def test_every_function_is_led_to_the_same_table_and_queue() -> None:
     settings = [f"ORDERHOOK_{name.upper()}" for name in DeferredSettings._fields]
-    assert {"ORDERHOOK_TABLE", *settings} <= variables.keys()
+    for function in FUNCTIONS.values():
+        assert function["Environment"]["Variables"].items() >= GLOBALS["Environment"]["Variables"].items()
+    assert {"ORDERHOOK_TABLE", *settings} <= GLOBALS["Environment"]["Variables"].keys()
 
 
 def test_sam_local_reaches_this_machine_and_does_nothing_later() -> None:
-    overrides = json.loads((ROOT / "sam-local.json").read_text())
-    assert overrides.keys() == FUNCTIONS.keys()
-    for variables in overrides.values():
-        # A container's 127.0.0.1 is its own.
-        assert variables["AWS_ENDPOINT_URL_DYNAMODB"] == LOCAL_ENDPOINT.replace("127.0.0.1", "host.docker.internal")
-        # Its functions would send to AWS.
-        assert all(variables[f"ORDERHOOK_{name.upper()}"] == "" for name in DeferredSettings._fields)
+    # SAM gives these to every function.
+    variables = json.loads((ROOT / "sam-local.json").read_text())["Parameters"]
+    # A container's 127.0.0.1 is its own.
+    assert variables["AWS_ENDPOINT_URL_DYNAMODB"] == LOCAL_ENDPOINT.replace("127.0.0.1", "host.docker.internal")
+    # Its functions would send to AWS.
+    assert all(variables[f"ORDERHOOK_{name.upper()}"] == "" for name in DeferredSettings._fields)
 
 
 def test_no_role_takes_a_managed_policy_and_no_function_a_role_of_sams_making() -> None:
@@ -237,9 +249,18 @@ def test_no_role_takes_a_managed_policy_and_no_function_a_role_of_sams_making() 
             assert "Policies" not in resource["Properties"]
 
 
+def test_every_function_logs_json_to_a_group_of_its_own() -> None:
+    logs = [function["LoggingConfig"] for function in FUNCTIONS.values()]
+    assert all(log["LogFormat"] == "JSON" for log in logs)
+    groups = [log["LogGroup"]["Ref"] for log in logs]
+    assert len({*groups}) == len(FUNCTIONS)
+    assert all(RESOURCES[group]["Type"] == "AWS::Logs::LogGroup" for group in groups)
+
+
 def test_every_log_group_forgets_after_the_days_chosen() -> None:
     groups = [resource["Properties"] for resource in RESOURCES.values() if resource["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 3
+    # The API's own, and one for each function.
+    assert len(groups) == 1 + len(FUNCTIONS)
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
 
 
@@ -263,10 +284,10 @@ def test_every_alarm_says_what_to_do_and_reaches_the_topic() -> None:
 
 @pytest.mark.parametrize("metric", ["UnhandledErrors", "AlertsNotRecorded"])
 def test_the_alarm_for_it_watches_the_metric_that_the_function_writes(metric: str) -> None:
-    variables = FUNCTION["Environment"]["Variables"]
+    variables = WEBHOOK["Environment"]["Variables"]
     alarm = ALARMS[f"{metric}Alarm"]
     assert alarm["MetricName"] == metric
-    assert f'_count("{metric}")' in (ROOT / "functions" / "orderhook" / "telemetry.py").read_text(encoding="utf-8")
+    assert f'"{metric}"' in (ROOT / "functions" / "orderhook" / "telemetry.py").read_text(encoding="utf-8")
     assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
     assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
 
@@ -283,10 +304,10 @@ def test_what_costs_extra_is_off_by_default() -> None:
 
 
 def test_a_changed_parameter_reaches_the_alias_that_the_api_calls() -> None:
-    assert FUNCTION["AutoPublishAlias"]
-    assert FUNCTION["AutoPublishAliasAllProperties"] is True
+    assert WEBHOOK["AutoPublishAlias"]
+    assert WEBHOOK["AutoPublishAliasAllProperties"] is True
     # A condition would hide the change: SAM compares the parameters' values, and conditions by name.
-    assert FUNCTION["SnapStart"] == {"ApplyOn": {"Ref": "SnapStart"}}
+    assert WEBHOOK["SnapStart"] == {"ApplyOn": {"Ref": "SnapStart"}}
 
 
 def test_tradingviews_addresses_are_offered_and_accepted_by_the_allow_list() -> None:
@@ -311,15 +332,17 @@ def test_the_handler_is_a_function_in_a_file_that_is_deployed(function: dict[str
     assert re.search(rf"^def {name}\(", source, re.MULTILINE)
 
 
-def test_the_makefile_builds_for_the_runtime_and_the_architectures_of_the_template() -> None:
-    makefile = (ROOT / FUNCTION["CodeUri"] / "Makefile").read_text(encoding="utf-8")
-    assert f"\nLAMBDA_PYTHON ?= {FUNCTION['Runtime'].removeprefix('python')}\n" in makefile
-    assert "\nbuild-WebhookFunction build-DeferredFunction:" in makefile
-    # Alike in all that SAM compares, they are built once.
-    assert RESOURCES["DeferredFunction"]["Metadata"] == RESOURCES["WebhookFunction"]["Metadata"]
-    for part in ("CodeUri", "Runtime", "Architectures"):
-        assert DEFERRED[part] == FUNCTION[part]
-    context = RESOURCES["WebhookFunction"]["Metadata"]["ContextPath"]["Fn::Sub"]
+def test_the_makefile_builds_every_function_for_the_templates_runtime_and_processor() -> None:
+    makefile = (ROOT / GLOBALS["CodeUri"] / "Makefile").read_text(encoding="utf-8")
+    assert f"\nLAMBDA_PYTHON ?= {GLOBALS['Runtime'].removeprefix('python')}\n" in makefile
+    assert "\nbuild-%:" in makefile
+    [entry_points] = re.findall("^entry_points := (.*)$", makefile, re.MULTILINE)
+    assert {*entry_points.split()} == {function["Handler"].partition(".")[0] for function in FUNCTIONS.values()}
+    context = "functions/architecture/${Architecture}"
+    for name in FUNCTIONS:
+        assert RESOURCES[name]["Metadata"] == {"BuildMethod": "makefile", "ContextPath": {"Fn::Sub": context}}
+        assert {"CodeUri", "Runtime", "Architectures"}.isdisjoint(RESOURCES[name]["Properties"])
+    assert GLOBALS["Architectures"] == [{"Ref": "Architecture"}]
     for architecture in TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]:
         own = ROOT / context.replace("${Architecture}", architecture) / "Makefile"
         assert f"ARCHITECTURE := {architecture}\n" in own.read_text(encoding="utf-8")

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from orderhook.store.book import OrderBook
+
 from cli.aws import demo
 from cli.aws.table import create_table
 from orderhook.aws.clients import connect
 from orderhook.orders import Provenance
-from orderhook.store.book import OrderBook
 from tests.engine import dynamodb_local
 from tests.runtime import artifact, emulator
 from verification.bench import cold, orders, report, warm
@@ -20,7 +21,7 @@ MANY, FEW = 1_000_000, 1_000
 
 
 def main() -> None:
-    """Run on DynamoDB Local, which answers as fast as it ever will once it is warm."""
+    """Run on DynamoDB Local, which has its full speed once it is warm."""
     if reason := artifact.missing() or dynamodb_local.missing():
         sys.exit(reason)
     os.environ |= emulator.CREDENTIALS | {"AWS_DEFAULT_REGION": emulator.REGION}
@@ -31,7 +32,7 @@ def main() -> None:
 
 
 def measure(endpoint: str) -> Iterator[report.Row | report.Fact]:
-    """Yield row after row, and tell what is going on."""
+    """Yield one row after another, and say on standard error what is being measured."""
     client = connect(endpoint_url=endpoint)
     create_table(client, TABLE)
     now = datetime.now(UTC)

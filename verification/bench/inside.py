@@ -1,8 +1,8 @@
-"""What is measured inside the artifact: run by the Lambda's Python, with nothing to import but the artifact.
+"""Measure inside the artifact: run by the runtime's Python, with nothing to import but the artifact.
 
     python -S inside.py by-id|by-name|among|requests RESULTS [COUNT [NAME=ORDERS ...]]
 
-The log lines go to standard output, as on Lambda; what was measured goes to the file RESULTS, as JSON.
+The log lines go to standard output, as on Lambda; the measurements go to the file RESULTS, as JSON.
 """
 
 import json
@@ -25,7 +25,7 @@ Samples = dict[str, list[float]]
 
 
 class Trader:
-    """Someone with a key, who places orders and cancels them."""
+    """A trader with a key, who places orders and cancels them."""
 
     def __init__(self, name: str) -> None:
         now = datetime.now(UTC)
@@ -34,7 +34,7 @@ class Trader:
         webhook.book.put_key(key)
 
     def place(self, order_id: str, strategy_id: str | None = None) -> None:
-        """Have the book hold a working order; in a strategy of its own it is STOP1."""
+        """Store a working order; in a strategy of its own its name is STOP1."""
         order = Order(
             order_id=order_id,
             account="Sim101",
@@ -77,7 +77,7 @@ class Trader:
 
 
 class Sent:
-    """The requests that the handler's client sends, attempts included, and their parameters."""
+    """The requests that the handler's client sends, repeated attempts included, and their parameters."""
 
     def __init__(self) -> None:
         self.operations: list[str] = []
@@ -92,7 +92,7 @@ class Sent:
         self.operations.append(event_name.rpartition(".")[2])
 
     def stop(self) -> None:
-        """Leave the client as it was."""
+        """Stop watching the client."""
         CLIENT.meta.events.unregister("provide-client-params.dynamodb", self._note)
         CLIENT.meta.events.unregister("before-send.dynamodb", self._count)
 
@@ -170,7 +170,7 @@ def _in_turns(
 
 
 def among(count: int, traders: Iterable[str]) -> Samples:
-    """Cancel orders of traders that have many already (see orders.py), in turns; each is given as NAME=ORDERS."""
+    """Cancel orders of traders that have many (see orders.py), in turns; each trader is given as NAME=ORDERS."""
     sizes = {name: int(size) for name, _, size in (it.partition("=") for it in traders)}
     known = {name: Trader(name) for name in sizes}
     samples: Samples = {name: [] for name in known}

@@ -1,4 +1,4 @@
-"""A great many orders, written to DynamoDB Local in bulk."""
+"""A million orders, written to DynamoDB Local in bulk."""
 
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def load(endpoint: str, table: str, trader: str, count: int) -> None:
 
 
 def _write(endpoint: str, table: str, trader: str, first: int, end: int) -> None:
-    # Without the product's short time-outs: nobody waits for this.
+    # Without the functions' short timeouts: nobody waits for this.
     client = cast("DynamoDBClient", get_session().create_client("dynamodb", endpoint_url=endpoint))
     provenance = Provenance(trader, "benchmark", "bulk", datetime.now(UTC))
     pattern = order(provenance, "", state=OrderState.WORKING)

@@ -1,4 +1,4 @@
-"""The table of results: every measure a ratio of two things measured in turns, in one run."""
+"""The table of results: every measure is a ratio of two things that were measured in turns, in one run."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ HEAD = ["Measure", "Beside", "To reach", "Measured", "n", "p50, p90, p99", "p50,
 
 @dataclass(frozen=True)
 class Row:
-    """One measure, and what it is held against; the samples are milliseconds, taken in turns."""
+    """One measure, and what it is compared with; the samples are milliseconds, taken in turns."""
 
     measure: str
     beside: str
@@ -24,16 +24,16 @@ class Row:
     ours: Sequence[float]
     theirs: Sequence[float]
     why_not: str = ""
-    """What keeps it from being reached, where something does."""
+    """What keeps the measure from its bound, where it is missed."""
 
     @property
     def ratio(self) -> float:
-        """How many times the other's median ours is."""
+        """Our median divided by the other one."""
         return median(self.ours) / median(self.theirs)
 
     @property
     def reached(self) -> bool:
-        """Whether it is as good as it is to be."""
+        """Whether the ratio is within its bound."""
         return round(self.ratio, 2) <= self.to_reach
 
     def cells(self) -> list[str]:
@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Fact:
-    """One measure without chance in it."""
+    """One measure that does not vary from run to run."""
 
     measure: str
     beside: str
@@ -59,7 +59,7 @@ class Fact:
     measured: str
     reached: bool
     why_not: str = ""
-    more: list[str] = field(default_factory=lambda: ["", "", ""])
+    empty_cells: list[str] = field(default_factory=lambda: ["", "", ""])
 
     def cells(self) -> list[str]:
         """Return the row of the table."""
@@ -68,7 +68,7 @@ class Fact:
             self.beside,
             self.to_reach,
             f"**{self.measured}**" + ("" if self.reached else ", missed"),
-            *self.more,
+            *self.empty_cells,
         ]
 
 
@@ -84,8 +84,8 @@ def table(rows: Iterable[Row | Fact]) -> str:
 
 
 def write(rows: Sequence[Row | Fact], engine: str) -> None:
-    """Write the results to the repository, with what made them."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("botocore", "pydantic", "aws-lambda-powertools"))
+    """Write the results to the repository, with the versions and the machine that they were measured on."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("boto3", "pydantic", "aws-lambda-powertools"))
     RESULTS.write_text(f"""\
 # Results
 
@@ -100,11 +100,14 @@ in turns, in one run: the ratios can be compared from machine to machine, the mi
 - The function: {packages}, on Python {artifact.python().minor},
   started by awslambdaric {version("awslambdaric")} behind the aws-lambda-rie of the SAM CLI.
 - The table: {engine}.
-- Cold start is the emulator's `INIT REPORT`. The client alone and the plain artifact bring the same packages, with
-  nothing left out; the first is compiled as the artifact is, the second is not.
-- First and second CANCEL are the emulator's own durations, without INIT. Each cancels an order; the first looks the
-  key up besides, and opens the connection.
-- A warm CANCEL is what the handler takes. Beside it stand the same requests with the same parameters, each for an
+- A cold start is the emulator's `INIT REPORT`. The bare client is a function that makes `boto3.client("dynamodb")` and
+  nothing else, in a copy of the artifact: the same packages, pruned and compiled. The plain artifact has the same code
+  and packages, with nothing pruned and nothing compiled.
+- A cold start also depends on luck. CPython keeps its stack in chunks, and imports that happen to run at the edge of
+  one map memory again and again: at an unlucky depth of the stack, INIT of either function was a quarter longer.
+- First and second CANCEL are the emulator's own durations, without INIT. Each cancels an order; the first also looks
+  the key up and opens the connection.
+- A warm CANCEL is the time in the handler. It is compared with the same requests with the same parameters, each for an
   order of its own, sent by the same client. Both run in the artifact, on the same Python.
 """)
 

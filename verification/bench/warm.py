@@ -1,4 +1,4 @@
-"""Warm cancels: the handler beside the bare requests, in many orders beside few, and what it sends."""
+"""Warm cancels: the handler beside the bare requests, among many orders beside among few, and the requests it sends."""
 
 import json
 import subprocess

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import webhook
 from orderhook import keys
-from orderhook.aws.clients import READ_SECONDS
+from orderhook.aws.budget import READ_SECONDS
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import OrderState, Provenance
 from tests.builders import alert, event
@@ -93,7 +93,7 @@ class Trader:
 
 def new_key(trader: str) -> str:
     secret, key = keys.issue(trader=trader, label="", scopes=frozenset(), created="2026-01-02T03:04:05.000000Z")
-    webhook.book.put_key(key)
+    webhook.services.keys.put(key)
     return secret
 
 
@@ -257,15 +257,15 @@ def _send(key: str, fields: Mapping[str, object], record: Record) -> Answer | No
 
 def _report_or_look(trader: Trader, order_id: str, command: Report | Look) -> Answer:
     if isinstance(command, Look):
-        order = webhook.book.order(trader.name, order_id)
+        order = webhook.services.orders.get(trader.name, order_id)
         return Answer("found", order.state, order.filled) if order else Answer("order_not_found")
     provenance = Provenance(trader.name, "venue", uuid4().hex, datetime.now(UTC))
-    written = webhook.book.report(provenance, order_id, OrderState(command.state), command.filled)
+    written = webhook.services.orders.report(provenance, order_id, OrderState(command.state), command.filled)
     if written.before is None:
         return Answer("refused")
     # An own write that was sent twice is told the quantity that it wrote itself.
-    filled = None if written.done else written.before.filled
-    return Answer("applied" if written.done else "refused", written.before.state, filled)
+    filled = None if written.applied else written.before.filled
+    return Answer("applied" if written.applied else "refused", written.before.state, filled)
 
 
 @dataclass(frozen=True)
@@ -293,7 +293,7 @@ def play_revocation(trader: Trader, *, threads: int, seconds: float) -> tuple[li
         worker.start()
     time.sleep(seconds / 2)
     began = time.monotonic_ns()
-    insist(lambda: webhook.book.revoke_key(str(keys.key_id_of(secret)), datetime.now(UTC)))
+    insist(lambda: webhook.services.keys.revoke(str(keys.key_id_of(secret)), datetime.now(UTC)))
     ended = time.monotonic_ns()
     for worker in workers:
         worker.join()

@@ -117,7 +117,7 @@ def work(job: Job) -> None:
         import webhook  # makes the handler's client
         from verification.races import play
 
-        _count_refused(webhook.book._client, met)
+        _count_refused(webhook.services._client, met)
         trader, record = play.Trader(*job.trader), play.Record()
         for number in range(job.rounds):
             _wait_for_all(job, number)

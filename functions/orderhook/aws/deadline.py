@@ -1,4 +1,7 @@
-"""The hard end of a call: the time-outs of sockets are for each part of an answer, this is for all of it."""
+"""The hard end of a call: a socket's time-out is for each part of an answer, this is for all of it.
+
+A signal and not a thread, because a thread would leave a write running that Lambda thaws into the next request.
+"""
 
 import signal
 import threading
@@ -16,20 +19,20 @@ _NOT_TO_INTERRUPT = {"threading", "queue", "importlib._bootstrap"}
 
 
 class DeadlineError(BaseException):
-    """The deadline has passed. No Exception, or a library could take it for a failed request and try again."""
+    """The deadline has passed. Not an Exception, or a library could take it for a failed request and try again."""
 
 
 def call_until(deadline: float, function: Callable[..., Result], *arguments: object) -> Result:
     """Call the function, and raise DeadlineError out of whatever it does at `deadline` (seconds of time.monotonic).
 
     Only the main thread can be interrupted, which is where Lambda calls its handler; in any other the function is
-    merely called. A call into C that goes on after a signal, such as a look-up of a name, is interrupted when it is
-    over.
+    merely called. A call into C that goes on after a signal, such as a look-up of a host name, is interrupted when it
+    is over.
     """
     if threading.current_thread() is not threading.main_thread():
         return _within(function, *arguments)
     _listen_for_alarms()
-    # Again and again, because an error is swallowed where a destructor runs. A delay of 0 would be none at all.
+    # Repeatedly, because an error is swallowed where a destructor runs. A delay of 0 would turn the timer off.
     signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 1e-6), _REPEAT_SECONDS)
     try:
         return _within(function, *arguments)
@@ -37,7 +40,7 @@ def call_until(deadline: float, function: Callable[..., Result], *arguments: obj
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-@cache  # once, and for good: without a handler, an alarm would end the process
+@cache  # once and for good: without a handler, an alarm would end the process
 def _listen_for_alarms() -> None:
     signal.signal(signal.SIGALRM, _interrupt)
 
@@ -47,7 +50,7 @@ def _within(function: Callable[..., Result], *arguments: object) -> Result:
 
 
 def _interrupt(_: int, frame: FrameType | None) -> None:
-    """Raise DeadlineError inside `_within`, and nowhere else: an alarm that comes late meets nobody."""
+    """Raise DeadlineError inside `_within`, and nowhere else: an alarm that comes late interrupts nothing."""
     while frame is not None and frame.f_code is not _within.__code__:
         if frame.f_globals.get("__name__") in _NOT_TO_INTERRUPT:
             return

@@ -1,7 +1,7 @@
-"""What is done later: an alert with a delay, and the cancel of an order whose time is over.
+"""What is deferred: an alert with a delay, and the cancel of an order whose time is over.
 
-Both end as a message in one queue, and the function behind it does them. A delayed alert is put there at once and held
-back by SQS; a cancel is put there by a schedule of EventBridge Scheduler, which deletes itself.
+Both end as a message in one queue, and DeferredFunction does what it says. A delayed alert is sent to the queue at
+once, and SQS holds it back; a cancel is sent there by a schedule of EventBridge Scheduler, which then deletes itself.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from orderhook.aws.clients import call, connect
+from orderhook.aws.clients import connect, send
 from orderhook.settings import DeferredSettings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_SECONDS = 3600
 _MOST_ATTEMPTS = 60
-"""For so long, and so often, EventBridge Scheduler tries to put a cancel into the queue."""
+"""How long, and how often, EventBridge Scheduler tries to send a cancel to the queue."""
 
 
 class DelayedAlert(NamedTuple):
@@ -31,7 +31,7 @@ class DelayedAlert(NamedTuple):
     trader: str
     key_id: str
     request_id: str
-    """Carried out under this id, once or again, so that its own writes are recognised."""
+    """Every delivery is carried out under this id, so that its own writes are recognised."""
     received_at: str
     """ISO 8601 text in UTC."""
     fields: Mapping[str, str]
@@ -43,19 +43,19 @@ class TimedCancel(NamedTuple):
     trader: str
     key_id: str
     request_id: str
-    """Of the cancel, which has an id of its own."""
+    """That of the cancel, which has an id of its own."""
     order_id: str
     content: str
     """The order must be the one of this content: another one may have its id."""
 
 
-def write_message(message: DelayedAlert | TimedCancel) -> str:
+def serialize(message: DelayedAlert | TimedCancel) -> str:
     """Return the message as the queue holds it: JSON in ASCII, because SQS does not take every character."""
     return json.dumps({"alert" if isinstance(message, DelayedAlert) else "cancel": message._asdict()})
 
 
-def read_message(body: str) -> DelayedAlert | TimedCancel:
-    """Return what write_message wrote; raises ValueError, KeyError or TypeError for anything else."""
+def parse(body: str) -> DelayedAlert | TimedCancel:
+    """Return the message that serialize wrote; raises ValueError, KeyError or TypeError for anything else."""
     match json.loads(body):
         case {"alert": alert}:
             return DelayedAlert(**alert)
@@ -67,7 +67,7 @@ def read_message(body: str) -> DelayedAlert | TimedCancel:
 class Deferred:
     """The queue and the schedules of one deployment.
 
-    The clients are made when an alert first needs them: few do, and no cold start waits for them. Every method raises
+    A client is made when an alert first needs it: few do, and no cold start waits for it. Every method raises
     TemporarilyUnavailableError when AWS does not answer inside the time budget.
     """
 
@@ -82,27 +82,27 @@ class Deferred:
     def _scheduler(self) -> "EventBridgeSchedulerClient":
         return connect("scheduler")
 
-    def send(self, alert: DelayedAlert, seconds: int) -> None:
-        """Have an alert carried out in so many seconds; run twice, it is carried out twice under the same id."""
-        call(
+    def defer(self, alert: DelayedAlert, seconds: int) -> None:
+        """Have an alert carried out after `seconds`; run twice, it is carried out twice, under the same request id."""
+        send(
             self._sqs.send_message,
             QueueUrl=self._settings.queue_url,
-            MessageBody=write_message(alert),
+            MessageBody=serialize(alert),
             DelaySeconds=seconds,
         )
 
-    def cancel(self, cancel: TimedCancel, minutes: int, now: datetime) -> datetime:
-        """Have an order cancelled in so many minutes, and return when; run twice, there is one schedule.
+    def schedule(self, cancel: TimedCancel, minutes: int, now: datetime) -> datetime:
+        """Have an order cancelled after `minutes`, and return the time; run twice, there is one schedule.
 
         An order that is not placed after all, or is finished by then, is not touched.
         """
         at = _next_second(now + timedelta(minutes=minutes))
-        # The time is part of the name. A schedule that has fired stays for a while before it is deleted, and must not
-        # be taken for one that is still to fire; of two for one order, the earlier cancels it.
+        # The time is part of the name: a schedule that has fired stays for a while before it is deleted, and must not
+        # be taken for one that is still to fire. Of two schedules for one order the earlier cancels it.
         name = _digest(cancel.trader, cancel.order_id, cancel.content, at.isoformat())
-        body = write_message(cancel)
+        body = serialize(cancel)
         try:
-            call(
+            send(
                 self._scheduler.create_schedule,
                 Name=name,
                 GroupName=self._settings.schedule_group,

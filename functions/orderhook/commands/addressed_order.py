@@ -1,6 +1,6 @@
-"""What CANCEL, CHANGE and CANCELREPLACE share: the one order that they are about, by its id or by its name."""
+"""What CANCEL, CHANGE and CANCELREPLACE share: the one order that they address, by its id or by its name."""
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import model_validator
 
@@ -14,7 +14,9 @@ from orderhook.errors import (
     StrategyNotFoundError,
 )
 from orderhook.orders import Order, Provenance
-from orderhook.store.book import OrderBook
+
+if TYPE_CHECKING:
+    from orderhook.services import Services
 
 
 class AddressesOrder(Command):
@@ -37,12 +39,11 @@ class AddressesOrder(Command):
             )
         return self
 
-    def _target(self, book: OrderBook, provenance: Provenance) -> str:
+    def _addressed_order_id(self, services: "Services", provenance: Provenance) -> str:
         """Return the id of the order; raises StrategyNotFoundError and OrderNotFoundError for a name."""
-        return self._bound_order_id(book, provenance) if self.order_name else self.order_id
-
-    def _bound_order_id(self, book: OrderBook, provenance: Provenance) -> str:
-        strategy = book.strategy(provenance.trader, str(self.strategy_id))
+        if not self.order_name:
+            return self.order_id
+        strategy = services.strategies.get(provenance.trader, str(self.strategy_id))
         if strategy is None:
             raise strategy_not_found(str(self.strategy_id))
         if self.order_id not in strategy.names:
@@ -61,14 +62,15 @@ class AddressesOrder(Command):
 
     def _not_found(self) -> OrderNotFoundError:
         return OrderNotFoundError(
-            f"Order linked to '{self.order_id}' not found or already terminal. Check order_id: case matters.",
+            f"There is no order '{self.order_id}' of yours; check order_id: case matters. "
+            f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
         )
 
     def _already_terminal(self, order: Order, way_out: str) -> OrderAlreadyTerminalError:
         return OrderAlreadyTerminalError(
-            f"Order linked to '{self.order_id}' not found or already terminal. It is {order.state} since "
-            f"{order.since}; {way_out}",
+            f"Order '{self.order_id}' is {order.state} since {order.since}; {way_out} "
+            f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
             state=order.state,
         )

@@ -1,30 +1,49 @@
 """CANCELREPLACE: cancel one order and place another in its stead, both or neither."""
 
 import re
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import model_validator
 
 from orderhook.commands.addressed_order import AddressesOrder
-from orderhook.commands.fields import MAX_LENGTH, OrderIdOrName
-from orderhook.commands.place import Place
+from orderhook.commands.command import TimeLimit
+from orderhook.commands.fields import MAX_LENGTH, Minutes
+from orderhook.commands.new_order import NewOrder, alert_fields, gathered
+from orderhook.commands.opens_position import OpensPosition
+from orderhook.commands.place import Place, Placing, place, placed
 from orderhook.errors import DuplicateOrderIdError, InvalidValueError
 from orderhook.orders import Order, Outcome, Provenance
-from orderhook.store.book import OrderBook, PlaceResult
+from orderhook.store.results import PlaceResult
+
+if TYPE_CHECKING:
+    from orderhook.services import Services
 
 _NUMBERED = re.compile(r"(.+):([1-9][0-9]{0,8})")
 
 
-class CancelReplace(AddressesOrder, Place):
-    """Cancel the order that `order_id` names and place what the other fields say, as PLACE would.
+class CancelReplace(AddressesOrder, OpensPosition):
+    """Cancel the order that `order_id` addresses and place what the other fields say, as PLACE would.
 
     The new order's id is the old one's with a number, so that a trader can tell it beforehand: `a` is replaced by
     `a:2`, and that by `a:3`.
     """
 
     word: ClassVar[str] = "CANCELREPLACE"
+    refused: ClassVar[Mapping[str, str]] = Place.refused
 
-    order_id: OrderIdOrName
+    cancel_after: Minutes = 0
+    new_order: NewOrder
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_new_order(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        return gathered(fields)
+
+    @classmethod
+    def alert_fields(cls) -> dict[str, bool]:
+        """Return the fields that an alert may give this command, and whether it must."""
+        return alert_fields(super().alert_fields())
 
     @model_validator(mode="after")
     def _leaves_room_for_a_number(self) -> Self:
@@ -33,49 +52,57 @@ class CancelReplace(AddressesOrder, Place):
         return self
 
     @property
-    def repeatable(self) -> bool:
-        """Tell that a resend is recognised: it finds the order that it would place in the place of the old one."""
-        return True
+    def content(self) -> str:
+        """The fingerprint of the order that this alert asks for."""
+        return self.new_order.content(self.order_id, self.strategy_id)
 
-    def run(self, book: OrderBook, provenance: Provenance) -> Outcome:
+    def time_limit(self, services: "Services", provenance: Provenance) -> TimeLimit | None:
+        """Return the new order with its cancel_after."""
+        if not self.cancel_after:
+            return None
+        new_order_id = next_order_id(self._addressed_order_id(services, provenance))
+        return TimeLimit(new_order_id, self.content, self.cancel_after)
+
+    def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Cancel and place in one transaction; run twice, the second finds both done and changes nothing.
 
         An order that is finished, or about to be cancelled, is not replaced, so that exposure never doubles. Raises
         OrderNotFoundError, OrderAlreadyTerminalError, and what PLACE raises.
         """
-        old_order_id = self._target(book, provenance)
-        return self._place(book, provenance, next_order_id(old_order_id), old_order_id)
-
-    def _new_order_id(self, book: OrderBook, provenance: Provenance) -> str:
-        return next_order_id(self._target(book, provenance))
-
-    def _answer(self, order: Order, placed: PlaceResult) -> Outcome:
-        if placed.entry is None or placed.entry.content != self.content:
-            self._check_that_it_was_cancelled(placed)
-            self._check_that_its_id_was_free(order, placed)
-        outcome = super()._answer(order, placed)
+        old_order_id = self._addressed_order_id(services, provenance)
+        placing = Placing(
+            order_id=next_order_id(old_order_id),
+            strategy_id=self.strategy_id,
+            new_order=self.new_order,
+            terms=self.new_order.terms(self.notes, self.content),
+            repeatable=True,
+            replaces=old_order_id,
+        )
+        order, result = place(services, provenance, placing)
+        if result.existing is None or result.existing.content != self.content:
+            self._check_replaced(order, result)
+        outcome = placed(order, result, self.content)
         return outcome._replace(
             status="replaced",
-            duplicate=None if placed.done else True,
-            more={"replaced_order_id": (placed.entry or order).replaces},
+            duplicate=None if result.applied else True,
+            extra={"replaced_order_id": (result.existing or order).replaces},
         )
 
-    def _check_that_it_was_cancelled(self, placed: PlaceResult) -> None:
-        if placed.missing:
+    def _check_replaced(self, order: Order, result: PlaceResult) -> None:
+        if result.missing:
             raise self._not_found()
-        if placed.kept is not None:
-            successor = placed.kept.replaced_by
+        if result.not_replaced is not None:
+            successor = result.not_replaced.replaced_by
             raise self._already_terminal(
-                placed.kept, f"it was replaced by {successor}: give that." if successor else "nothing was placed."
+                result.not_replaced,
+                f"it was replaced by {successor}: give that." if successor else "nothing was placed.",
             )
-
-    def _check_that_its_id_was_free(self, order: Order, placed: PlaceResult) -> None:
-        if placed.entry is not None:
+        if result.existing is not None:
             raise DuplicateOrderIdError(
                 f"The order in place of {self.order_id} would be {order.order_id}, and that id is taken by another "
-                f"order, which is {placed.entry.state}; cancel {self.order_id} and place another.",
+                f"order, which is {result.existing.state}; cancel {self.order_id} and place another.",
                 field="order_id",
-                state=placed.entry.state,
+                state=result.existing.state,
             )
 
 

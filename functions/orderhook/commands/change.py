@@ -1,7 +1,7 @@
 """CHANGE: give a working order another quantity or other prices."""
 
 from decimal import Decimal
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
@@ -10,7 +10,9 @@ from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import InvalidValueError, MissingFieldError
 from orderhook.orders import CHANGEABLE, MAX_HISTORY, PRICES, Order, Outcome, Provenance, decimal_text
-from orderhook.store.book import OrderBook
+
+if TYPE_CHECKING:
+    from orderhook.services import Services
 
 
 class Change(AddressesOrder, OpensPosition):
@@ -36,32 +38,32 @@ class Change(AddressesOrder, OpensPosition):
             )
         return self
 
-    def run(self, book: OrderBook, provenance: Provenance) -> Outcome:
+    def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Change it with one conditional write; run twice, the second finds the values there and is a success.
 
         Raises OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError, OrderAlreadyTerminalError, and
         InvalidValueError for a value that this order cannot take.
         """
-        order_id = self._target(book, provenance)
-        written = book.change(provenance, order_id, self.new, self.strategy_id)
-        order = written.before
+        order_id = self._addressed_order_id(services, provenance)
+        result = services.orders.change(provenance, order_id, self.new, self.strategy_id)
+        order = result.before
         if order is None:
             raise self._not_found()
-        if not written.done:
-            self._check_that_it_is_changed(order)
+        if not result.applied:
+            self._check_values_are_there(order)
         new = {name: decimal_text(Decimal(value)) for name, value in self.new.items()}
         return Outcome(
             status="changed",
-            duplicate=None if written.done else True,
+            duplicate=None if result.applied else True,
             order_id=order_id,
             strategy_id=order.strategy_id,
             order_name=order.order_name,
             state=order.state,
             filled=str(order.filled),
-            more=_values(order) | new,
+            extra=_values(order) | new,
         )
 
-    def _check_that_it_is_changed(self, order: Order) -> None:
+    def _check_values_are_there(self, order: Order) -> None:
         """Say why nothing was written, unless all that was asked for is there already."""
         self._check_strategy(order)
         if order.state not in CHANGEABLE:

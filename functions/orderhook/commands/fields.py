@@ -1,4 +1,4 @@
-"""The types of the fields that commands share: each checks the form of a value and raises an error naming its field."""
+"""The types of the fields that commands share: each checks the form of a value, and its error names the field."""
 
 import re
 from collections.abc import Callable
@@ -34,10 +34,10 @@ def _label(value: str, info: ValidationInfo) -> str:
 
 
 def _limited(value: str, info: ValidationInfo, outside: re.Pattern[str], alphabet: str) -> str:
-    stranger = outside.search(value)
-    if stranger:
+    forbidden = outside.search(value)
+    if forbidden:
         raise InvalidValueError(
-            f"{info.field_name} holds U+{ord(stranger[0]):04X} at position {stranger.start() + 1}; use {alphabet}.",
+            f"{info.field_name} holds U+{ord(forbidden[0]):04X} at position {forbidden.start() + 1}; use {alphabet}.",
             field=info.field_name,
         )
     if len(value) > MAX_LENGTH:
@@ -72,8 +72,8 @@ def _order_id_or_name(value: str, info: ValidationInfo) -> str:
         return name
     if LIKE_A_NAME.fullmatch(name):
         raise InvalidValueError(
-            f"order_id {value} looks like an order name and is none: a name ends in a number from 1 without leading "
-            "zeros, such as TARGET1.",
+            f"order_id {value} looks like an order name and is not one: a name ends in a number from 1 without "
+            "leading zeros, such as TARGET1.",
             field=info.field_name,
         )
     return value
@@ -82,7 +82,7 @@ def _order_id_or_name(value: str, info: ValidationInfo) -> str:
 def _price(value: str, info: ValidationInfo) -> Decimal | None:
     if _RELATIVE.fullmatch(value):
         raise UnsupportedValueError(
-            f"{info.field_name} is relative to a quote, and there is none here; give a price such as 5000.25.",
+            f"{info.field_name} is relative to a quote, and there are no quotes here; give a price such as 5000.25.",
             field=info.field_name,
         )
     number = _decimal(value, info, "a price such as 5000.25")
@@ -103,22 +103,22 @@ def _new_qty(value: str, info: ValidationInfo) -> int | None:
     return None if _decimal(value, info, "a whole number") == 0 else _qty(value, info)
 
 
-def _decimal(value: str, info: ValidationInfo, wanted: str) -> Decimal:
+def _decimal(value: str, info: ValidationInfo, expected: str) -> Decimal:
     if not _DECIMAL.fullmatch(value):
         raise InvalidValueError(
-            f"{info.field_name} must be {wanted}: at most 12 digits before the point and 18 after it, no comma, no "
+            f"{info.field_name} must be {expected}: at most 12 digits before the point and 18 after it, no comma, no "
             "sign and no exponent.",
             field=info.field_name,
         )
     return Decimal(value)
 
 
-def _up_to(most: int, unit: str) -> Callable[[str, ValidationInfo], int]:
+def _up_to(maximum: int, unit: str) -> Callable[[str, ValidationInfo], int]:
     def check(value: str, info: ValidationInfo) -> int:
-        wanted = f"a whole number of {unit} from 1 to {most}"
-        number = _decimal(value, info, wanted)
-        if number != int(number) or number > most:
-            raise InvalidValueError(f"{info.field_name} must be {wanted}; 0 means none.", field=info.field_name)
+        expected = f"a whole number of {unit} from 1 to {maximum}"
+        number = _decimal(value, info, expected)
+        if number != int(number) or number > maximum:
+            raise InvalidValueError(f"{info.field_name} must be {expected}; 0 means none.", field=info.field_name)
         return int(number)
 
     return check
@@ -134,8 +134,8 @@ def _one_of(*words: str) -> Callable[[str, ValidationInfo], str]:
     return check
 
 
-def _either(yes: tuple[str, ...], no: tuple[str, ...]) -> Callable[[str, ValidationInfo], bool]:
-    """Read a word of one group or the other; an error names the first of each."""
+def _boolean(yes: tuple[str, ...], no: tuple[str, ...]) -> Callable[[str, ValidationInfo], bool]:
+    """Return a check that reads a word of either group; its error names the first of each."""
 
     def check(value: str, info: ValidationInfo) -> bool:
         if lower(value) not in yes + no:
@@ -179,5 +179,5 @@ ActionWord = Annotated[str, BeforeValidator(_one_of("BUY", "SELL"))]
 OrderTypeWord = Annotated[str, BeforeValidator(_one_of("MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"))]
 TimeInForceWord = Annotated[str, BeforeValidator(_one_of("DAY", "GTC"))]
 
-OnOff = Annotated[bool, BeforeValidator(_either(("on", "true"), ("off", "false")))]
-YesNo = Annotated[bool, BeforeValidator(_either(("true", "yes"), ("false", "no")))]
+OnOff = Annotated[bool, BeforeValidator(_boolean(("on", "true"), ("off", "false")))]
+YesNo = Annotated[bool, BeforeValidator(_boolean(("true", "yes"), ("false", "no")))]

@@ -1,12 +1,14 @@
 """The kill switch: `kill_switch=on` or `off` in an alert without a command."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.command import Command
 from orderhook.commands.fields import OnOff
 from orderhook.orders import Outcome, Provenance
-from orderhook.store.controls import Controls
+
+if TYPE_CHECKING:
+    from orderhook.services import Services
 
 
 class KillSwitch(Command):
@@ -18,11 +20,11 @@ class KillSwitch(Command):
 
     kill_switch: OnOff
 
-    def turn(self, controls: Controls, provenance: Provenance) -> Outcome:
-        """Turn it; where it was so already that is a success."""
-        turned = controls.turn_kill_switch(provenance, on=self.kill_switch)
+    def run(self, services: "Services", provenance: Provenance) -> Outcome:
+        """Turn it by one conditional write; where it stood that way already, that is a success."""
+        result = services.controls.turn_kill_switch(provenance, on=self.kill_switch)
         return Outcome(
             status="kill_switch_on" if self.kill_switch else "kill_switch_off",
-            duplicate=None if turned.done else True,
-            more={"since": turned.state.since} if turned.state.since else {},
+            duplicate=None if result.applied else True,
+            extra={"since": result.state.since} if result.state.since else {},
         )

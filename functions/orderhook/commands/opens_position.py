@@ -1,4 +1,4 @@
-"""What the commands share that may open a position: an alert may bound how often and when they are carried out."""
+"""What the commands that may open a position share: limits on how often and when they are carried out."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from pydantic import PlainValidator, ValidationInfo, model_validator
 from orderhook.commands.command import Command
 from orderhook.commands.fields import Id, YesNo
 from orderhook.errors import InvalidValueError, MissingFieldError
-from orderhook.store.controls import MOST_ALERTS, MOST_SECONDS, Rate
+from orderhook.rate_limit import MAX_ALERTS, MAX_SECONDS, Rate
 from orderhook.trade_window import TradeWindow, minute_of_day
 
 _RATE = re.compile(r"([0-9]{1,4})(?: */ *([0-9]{1,5}))?")
@@ -26,15 +26,15 @@ def _time_of_day(value: str, info: ValidationInfo) -> int:
 
 
 def _rate_limit(value: str, info: ValidationInfo) -> Rate:
-    # CrossTrade, "Rate-Limiting": so many alerts in a minute, or in so many seconds.
+    # CrossTrade, "Rate-Limiting": a number of alerts a minute, or a number of alerts in a number of seconds.
     match = _RATE.fullmatch(value)
     if match:
         rate = Rate(int(match[1]), int(match[2] or _DEFAULT_SECONDS))
-        if 1 <= rate.alerts <= MOST_ALERTS and 1 <= rate.seconds <= MOST_SECONDS:
+        if 1 <= rate.alerts <= MAX_ALERTS and 1 <= rate.seconds <= MAX_SECONDS:
             return rate
     raise InvalidValueError(
-        f"{info.field_name} must be alerts or alerts/seconds, such as 5 or 5/300: 1 to {MOST_ALERTS} alerts in "
-        f"1 to {MOST_SECONDS} seconds.",
+        f"{info.field_name} must be alerts or alerts/seconds, such as 5 or 5/300: 1 to {MAX_ALERTS} alerts in "
+        f"1 to {MAX_SECONDS} seconds.",
         field=info.field_name,
     )
 
@@ -47,14 +47,14 @@ RateLimit = Annotated[Rate | None, PlainValidator(_rate_limit)]
 
 
 class OpensPosition(Command):
-    """A command that its alert lets through only so often, and only at some times of the day.
+    """A command that may open a position, so that its alert may limit how often and at what time of day it is done.
 
-    These fields are no part of the order: with others, the same order is still the same.
+    These fields are not part of the order: with other values, the same order is still the same.
     """
 
     refused: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("percent", "flatten_first", "require_market_position", "max_positions", "sync_strategy", "out_of_sync"),
-        "needs the position, which is not known here; take it out",
+        "needs a position, and positions are not known here; take it out",
     )
 
     rate_limit: RateLimit = None
@@ -66,7 +66,7 @@ class OpensPosition(Command):
 
     @property
     def window(self) -> TradeWindow | None:
-        """The time of day at which it may trade; None if that is always."""
+        """The time of day at which it may trade; None is any."""
         return None if self.bypass_trade_windows else self._window()
 
     @property

@@ -1,22 +1,16 @@
-"""The records of alerts: what each one asked for and what came of it. All of their keys, items and conditions.
-
-A trader's records lie in a partition of their own, so that they take nothing from what the trader's orders can be
-written with in a second.
-"""
+"""The records of alerts: what each one asked for and what came of it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from orderhook.aws.clients import call, pages, single_attempt
+from orderhook.aws.budget import single_attempt
 from orderhook.keys import holds_key
 from orderhook.payload import MAX_FIELDS, Pair
-from orderhook.store.items import Item, plain, wire
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from orderhook.store.items import alert_key
+from orderhook.store.table import Item, Put, Table
 
 MASK = "…"
 """Stands where a key stood."""
@@ -25,7 +19,7 @@ NESTED = "(nested)"
 """Stands for a JSON object or array."""
 
 MAX_ORDER_IDS = 1000
-"""So many ids of orders are kept of an alert that was about more: an item has room for 400 KB."""
+"""How many order ids a record keeps of an alert that was about more: an item has room for 400 KB."""
 
 Origin = Literal["webhook", "delayed", "cancel_after"]
 
@@ -82,83 +76,60 @@ def id_prefix(at: datetime) -> str:
 
 
 class AlertLog:
-    """The records of one table.
+    """The records in one table.
 
     Every method raises TemporarilyUnavailableError when the table does not answer inside the time budget.
     """
 
-    def __init__(self, client: "DynamoDBClient", table: str, retention: timedelta) -> None:
-        self._client = client
+    def __init__(self, table: Table, retention: timedelta) -> None:
         self._table = table
         self._retention = retention
 
     def put(self, record: AlertRecord) -> None:
         """Write a record by one request that is not sent again; with no retention, write nothing.
 
-        Raises ClientError where the table refuses it for good, as it does when there is a record with this id.
+        Raises ConditionFailed if there is a record with this id.
         """
         if not self._retention:
             return
         with single_attempt():
-            call(
-                self._client.put_item,
-                TableName=self._table,
-                Item=_item(record, self._retention),
-                ConditionExpression="attribute_not_exists(pk)",
-            )
+            self._table.put(Put(_item(record, self._retention)))
 
     def get(self, trader: str, request_id: str) -> AlertRecord | None:
         """Return the record of a request."""
-        key = wire(_key(trader, request_id))
-        item = call(self._client.get_item, TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        item = self._table.get(alert_key(trader, request_id))
         return _record(item) if item else None
 
     def newest(
         self, trader: str, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[AlertRecord]:
-        """Yield a trader's records, newest first: of what came in at `since` or later, and before `until`."""
+        """Yield a trader's records, newest first: of what was received at `since` or later, and before `until`."""
         low = id_prefix(since) if since else "0"
         high = id_prefix(until) if until else "~"  # after every hexadecimal digit
-        return self._query("pk = :pk AND sk BETWEEN :low AND :high", trader, {":low": low, ":high": high})
+        return self._query(trader, "#sk BETWEEN :low AND :high", {":low": low, ":high": high})
 
     def beginning_with(self, trader: str, prefix: str) -> Iterator[AlertRecord]:
         """Yield a trader's records whose request id begins with `prefix`, which must not be empty, newest first."""
-        return self._query("pk = :pk AND begins_with(sk, :prefix)", trader, {":prefix": prefix})
+        return self._query(trader, "begins_with(#sk, :prefix)", {":prefix": prefix})
 
-    def _query(self, condition: str, trader: str, values: Item) -> Iterator[AlertRecord]:
-        found = pages(
-            self._client.query,
-            TableName=self._table,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=wire({":pk": _partition(trader)} | values),
-            ScanIndexForward=False,
-            ConsistentRead=True,
-        )
-        return map(_record, found)
-
-
-def _partition(trader: str) -> str:
-    return f"ALERTS#{trader}"
-
-
-def _key(trader: str, request_id: str) -> Item:
-    return {"pk": _partition(trader), "sk": request_id}
+    def _query(self, trader: str, condition: str, values: dict[str, object]) -> Iterator[AlertRecord]:
+        values |= {":pk": alert_key(trader, "")["pk"]}
+        return map(_record, self._table.query(f"#pk = :pk AND {condition}", values, newest_first=True))
 
 
 def _item(record: AlertRecord, retention: timedelta) -> Item:
     expires = datetime.fromisoformat(record.received_at) + retention
     # A list, because the table does not keep the order of a map.
-    more = {"fields": list(record.fields.items()), "expires": int(expires.timestamp())}
-    return wire(_key(record.trader, record.request_id) | record._asdict() | more)
+    extra = {"fields": list(record.fields.items()), "expires": int(expires.timestamp())}
+    return alert_key(record.trader, record.request_id) | record._asdict() | extra
 
 
 def _record(item: Mapping[str, Any]) -> AlertRecord:
-    found = plain(item)
-    known = {name: found[name] for name in AlertRecord._fields if name in found}
+    values = {name: item[name] for name in AlertRecord._fields if name in item}
     typed = {
-        "fields": dict(found["fields"]),
-        "command": found.get("command"),
-        "status": int(found["status"]),
-        "order_ids": tuple(found["order_ids"]),
+        "fields": dict(item["fields"]),
+        "command": item.get("command"),
+        "status": int(item["status"]),
+        "order_ids": tuple(item["order_ids"]),
     }
-    return AlertRecord(**known | typed)
+    return AlertRecord(**values | typed)

@@ -1,0 +1,1 @@
+"""AWS on this machine: API Gateway, DynamoDB, SQS and EventBridge Scheduler, for `orderhook serve` and the tests."""

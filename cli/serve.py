@@ -1,0 +1,55 @@
+"""`orderhook serve` and `orderhook seed`: the webhook on this machine, and the demo to try it on."""
+
+import os
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from cli import connection
+from cli.aws import demo
+from cli.aws import serve as local_server
+from cli.aws.gateway import ListenError
+from cli.aws.table import create_table
+from cli.connection import IN_MEMORY, TableError
+from cli.options import ENDPOINT_VARIABLES, TableName, TableOptions, takes_table_options
+from cli.terminal import GOOD, fail, print_line
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 chooses a free one.")] = 3000,
+    table: TableName = None,
+    endpoint_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", envvar=ENDPOINT_VARIABLES, help="Where the table is served, if not in memory."),
+    ] = None,
+) -> None:
+    """Serve POST /webhook on this machine, with demo orders to try it on.
+
+    Nothing is sent to a broker. Unless you name a table or an endpoint, the table is in memory and gone when the
+    server stops.
+    """
+    try:
+        is_named = table or endpoint_url
+        address = connection.find_table(table, None, endpoint_url) if is_named else IN_MEMORY
+        local_server.serve(host, port, address)
+    except (ListenError, TableError) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        pass
+
+
+@takes_table_options(without=["trader", "stack", "as_json"])
+def seed(options: TableOptions) -> None:
+    """Write the demo into a local table, which is created if it is not there.
+
+    The requests in events/ name the key and the orders of the demo.
+    """
+    with options.address() as address:
+        if not address.is_local:
+            fail("The demo's key is public, so it goes into no table on AWS; give --endpoint-url of a local one.")
+        create_table(connection.client(address, os.environ), address.table)
+        demo.seed(connection.connect(address, os.environ), datetime.now(UTC))
+    print_line(f"The demo is in {address}.", GOOD)
+    print_line(f"key: {demo.KEY}")

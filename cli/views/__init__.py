@@ -1,0 +1,1 @@
+"""What a person sees of each thing, in a terminal or as plain text."""

@@ -1,0 +1,131 @@
+"""Show the records of alerts: as a list, one as a line, and one of them explained."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from rich.text import Text
+
+from cli.terminal import (
+    BAD,
+    DIM,
+    GOOD,
+    WARNING,
+    Cell,
+    is_terminal,
+    print_line,
+    print_table,
+    printable,
+    readable_time,
+)
+from orderhook import reference
+from orderhook.payload import lower
+from orderhook.store.alert_log import AlertRecord
+
+_SHORT_ID = 16
+"""This much of a request id tells it from others: its milliseconds, and four digits within a millisecond."""
+
+_NAME_WIDTH = 12
+
+
+def show_alerts(records: Iterable[AlertRecord]) -> None:
+    """Print records as a table; in a terminal, which is seldom wide enough for one line each, on two lines."""
+    if is_terminal():
+        print_table(("alert", "answer", "command", "key"), map(_two_lines, records))
+    else:
+        columns = ("id", "received", "status", "outcome", "command", "orders", "ms", "key", "source")
+        print_table(columns, map(_one_line, records))
+
+
+def show_alert_line(record: AlertRecord) -> None:
+    """Print one record as a line that makes sense without the others."""
+    parts = (
+        f"{record.status} {_outcome(record)}",
+        record.command or "",
+        _order_ids(record),
+        f"({record.milliseconds} ms)",
+    )
+    text = f"{readable_time(record.received_at)}  {record.request_id[:_SHORT_ID]}  {' '.join(filter(None, parts))}"
+    print_line(printable(text), _style(record))
+
+
+def show_alert(record: AlertRecord) -> None:
+    """Print everything that is known about one alert, what its answer means, and what to do about it."""
+    print_line(f"{record.status} {record.outcome}", _style(record))
+    if record.detail:
+        print_line(printable(record.detail))
+    for name, value in _facts(record).items():
+        if value:
+            print_line(printable(f"  {name:<{_NAME_WIDTH}} {value}"))
+    print_line()
+    print_line("The alert, without its key:", DIM)
+    for name, value in record.fields.items():
+        print_line(printable(f"  {name}={value}"), WARNING if _is_at_fault(name, record) else "")
+    print_line()
+    for sentence in _guidance(record):
+        print_line(sentence)
+
+
+def _one_line(record: AlertRecord) -> list[Cell]:
+    return [
+        record.request_id,
+        readable_time(record.received_at),
+        f"{record.status}",
+        _outcome(record),
+        record.command or "",
+        _order_ids(record),
+        f"{record.milliseconds}",
+        record.key_label or record.key_id,
+        record.source,
+    ]
+
+
+def _two_lines(record: AlertRecord) -> list[Cell]:
+    return [
+        Text.assemble(record.request_id[:_SHORT_ID], "\n", (readable_time(record.received_at), DIM)),
+        Text.assemble((_outcome(record), _style(record)), "\n", (f"{record.status}, {record.milliseconds} ms", DIM)),
+        Text.assemble(record.command or "", "\n", (printable(_order_ids(record, shown=1)), DIM)),
+        Text.assemble(printable(record.key_label or record.key_id), "\n", (printable(record.source), DIM)),
+    ]
+
+
+def _style(record: AlertRecord) -> str:
+    return BAD if record.status >= 400 else WARNING if record.duplicate else GOOD
+
+
+def _outcome(record: AlertRecord) -> str:
+    is_unclear = record.duplicate and not record.outcome.startswith("already_")
+    return f"{record.outcome} (duplicate)" if is_unclear else record.outcome
+
+
+def _order_ids(record: AlertRecord, shown: int = 3) -> str:
+    """Return the first few ids of the orders that the alert affected, or the one that it named."""
+    ids = record.order_ids or [value for name, value in record.fields.items() if lower(name) == "order_id"]
+    rest = [f"and {len(ids) - shown} more"] if len(ids) > shown else []
+    return ", ".join([*ids[:shown], *rest])
+
+
+def _facts(record: AlertRecord) -> Mapping[str, str]:
+    return {
+        "received": readable_time(record.received_at),
+        "id": record.request_id,
+        "command": record.command or "",
+        "orders": ", ".join(record.order_ids),
+        "duplicate": "of an earlier alert" if record.duplicate else "",
+        "field": record.field or "",
+        "key": " ".join(filter(None, (record.key_label, f"({record.key_id})"))),
+        "source": record.source,
+        "took": f"{record.milliseconds} ms",
+        "came by": "" if record.origin == "webhook" else record.origin,
+    }
+
+
+def _is_at_fault(name: str, record: AlertRecord) -> bool:
+    return record.field is not None and lower(name) == lower(record.field)
+
+
+def _guidance(record: AlertRecord) -> Iterator[str]:
+    if guidance := reference.guidance_for(record.status, record.outcome):
+        yield f"It means: {guidance.meaning}"
+        yield f"What to do: {guidance.what_to_do}"
+    if record.status >= 400 and record.origin == "webhook":
+        repeats = reference.is_sent_again(record.status)
+        yield f"TradingView {'sends it again, up to three times' if repeats else 'does not send it again'}."

@@ -1,0 +1,95 @@
+"""Show orders, and one order's history."""
+
+from collections.abc import Iterable
+
+from rich.text import Text
+
+from cli.terminal import (
+    DIM,
+    GOOD,
+    WARNING,
+    Cell,
+    is_terminal,
+    print_line,
+    print_table,
+    printable,
+    readable_time,
+)
+from orderhook.orders import OPEN, Event, Order, OrderState, decimal_text
+
+
+def show_orders(orders: Iterable[Order]) -> None:
+    """Print orders as a table; in a terminal, which is seldom wide enough for one line each, on two lines."""
+    if is_terminal():
+        print_table(("order", "", "", "state"), map(_two_lines, orders))
+    else:
+        columns = (
+            "order id",
+            "name",
+            "strategy",
+            "account",
+            "instrument",
+            "order",
+            "price",
+            "filled",
+            "state",
+            "since",
+        )
+        print_table(columns, map(_one_line, orders))
+
+
+def show_order(order: Order) -> None:
+    """Print an order and its whole history, oldest first."""
+    show_orders([order])
+    for name in ("notes", "replaces", "replaced_by"):
+        if value := getattr(order, name):
+            print_line(printable(f"{name.replace('_', ' ')}: {value}"))
+    print_line()
+    print_table(("time", "state", "values", "alert", "key id"), map(_event_cells, order.history))
+
+
+def _one_line(order: Order) -> list[Cell]:
+    return [
+        order.order_id,
+        order.order_name or "",
+        order.strategy_id or "",
+        order.account,
+        order.instrument,
+        _summary(order),
+        _prices(order),
+        str(order.filled),
+        order.state,
+        readable_time(order.since),
+    ]
+
+
+def _two_lines(order: Order) -> list[Cell]:
+    style = GOOD if order.state in OPEN else WARNING if order.state is OrderState.CANCELLED else DIM
+    filled = f", {order.filled} filled" if order.filled else ""
+    name = f"{order.order_name} of {order.strategy_id}" if order.order_name else ""
+    return [
+        Text.assemble(order.order_id, "\n", (name, DIM)),
+        Text.assemble(_summary(order), "\n", (_prices(order), DIM)),
+        Text.assemble(printable(order.instrument), "\n", (printable(order.account), DIM)),
+        Text.assemble((order.state, style), filled, "\n", (readable_time(order.since), DIM)),
+    ]
+
+
+def _summary(order: Order) -> str:
+    return f"{order.action} {order.qty} {order.order_type} {order.tif}"
+
+
+def _prices(order: Order) -> str:
+    # A leg closes what its entry opened: a target that sells, or a stop that buys, is above the entry.
+    above_entry = (order.order_type == "LIMIT") == (order.action == "SELL")
+    prices = {
+        "stop": order.stop_price,
+        "limit": order.limit_price,
+        f"entry {'+' if above_entry else '-'}": order.offset,
+    }
+    return ", ".join(f"{name} {decimal_text(price)}" for name, price in prices.items() if price is not None)
+
+
+def _event_cells(event: Event) -> list[Cell]:
+    values = ", ".join(f"{name} {value}" for name, value in event.changes.items())
+    return [readable_time(event.at), event.state or "", values, event.request_id, event.key_id]

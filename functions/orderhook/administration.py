@@ -1,0 +1,115 @@
+"""What an operator sets up for a trader: keys, templates, and whether the kill switch stops cancels.
+
+What the operator types is checked by the same rules as an alert's fields.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from pydantic import BaseModel
+
+from orderhook import keys
+from orderhook.commands import SCOPES
+from orderhook.commands.fields import Id, Label, Qty
+from orderhook.errors import InvalidValueError
+from orderhook.keys import Key
+from orderhook.orders import Bracket, Template, timestamp
+from orderhook.payload import upper
+from orderhook.store.keys import KeyStore
+
+_POINTS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")
+_MAX_BRACKETS = 40
+"""A PLACE writes its strategy, its entry and all legs in one transaction, which DynamoDB limits to 100 items."""
+
+
+class _Typed(BaseModel):
+    """The types of alert fields, for checking what an operator typed."""
+
+    trader: Id = "main"
+    label: Label = ""
+    template: Label = ""
+    qty: Qty = 1
+
+
+def check_trader(trader: str) -> str:
+    """Return a trader's name as it is stored; raises InvalidValueError if it cannot be one."""
+    if not trader:
+        raise InvalidValueError("trader is empty; leave it out to use main.", field="trader")
+    return _Typed(trader=trader).trader
+
+
+def create_key(
+    key_store: KeyStore, *, trader: str, label: str, scopes: Iterable[str], now: datetime
+) -> tuple[str, Key]:
+    """Issue a key and store its hash; return the key itself, which nobody can read again, and what is stored of it.
+
+    Raises InvalidValueError.
+    """
+    commands = frozenset(map(upper, scopes))
+    for command in commands.difference(SCOPES):
+        raise InvalidValueError(f"There is no command {command!a} to allow; there are {', '.join(SCOPES)}.")
+    trader = check_trader(trader)
+    secret, key = keys.issue(
+        trader=trader,
+        label=_Typed(label=label).label,
+        scopes=commands,
+        created=timestamp(now),
+        strict_kill_switch=stops_cancels(key_store, trader),
+    )
+    key_store.put(key)
+    return secret, key
+
+
+def keys_of(key_store: KeyStore, trader: str) -> list[Key]:
+    """Return what is stored of a trader's keys, including revoked ones."""
+    all_keys = key_store.list()
+    return [key for key in all_keys if key.trader == trader]
+
+
+def stops_cancels(key_store: KeyStore, trader: str) -> bool:
+    """Return whether the trader's kill switch stops cancels too; all keys of a trader say the same."""
+    return any(key.strict_kill_switch for key in keys_of(key_store, trader))
+
+
+def set_stops_cancels(key_store: KeyStore, trader: str, *, stops: bool) -> None:
+    """Set on every key of the trader whether the kill switch stops cancels; raises InvalidValueError without a key."""
+    trader_keys = keys_of(key_store, trader)
+    if not trader_keys:
+        raise InvalidValueError(f"{trader} has no key, and this is stored with the keys; create a key first.")
+    for key in trader_keys:
+        key_store.set_strict_kill_switch(key.key_id, strict=stops)
+
+
+def make_template(name: str, brackets: Iterable[str]) -> Template:
+    """Return the template whose brackets are typed as QTY:TARGET:STOP; raises InvalidValueError."""
+    if not name:
+        raise InvalidValueError("The template has no name; give it one.")
+    parsed = tuple(map(_parse_bracket, brackets))
+    if not 1 <= len(parsed) <= _MAX_BRACKETS:
+        raise InvalidValueError(f"A template has from 1 to {_MAX_BRACKETS} brackets; add --bracket QTY:TARGET:STOP.")
+    return Template(_Typed(template=name).template, parsed)
+
+
+def _parse_bracket(text: str) -> Bracket:
+    parts = text.split(":")
+    if len(parts) != 3:
+        raise InvalidValueError(f"The bracket {text!a} is not QTY:TARGET:STOP; write it like 1:10:5, 1:10: or 1::5.")
+    qty, target, stop = parts
+    if not target and not stop:
+        raise InvalidValueError(f"The bracket {text!a} has neither a target nor a stop; give it at least one.")
+    return Bracket(
+        qty=_Typed.model_validate({"qty": qty}).qty,
+        target=_parse_points("target", target),
+        stop=_parse_points("stop", stop),
+    )
+
+
+def _parse_points(name: str, text: str) -> Decimal | None:
+    if not text:
+        return None
+    points = Decimal(text) if _POINTS.fullmatch(text) else Decimal(0)
+    if not points:
+        raise InvalidValueError(f"The {name} {text!a} is not a distance; give points above 0, such as 10 or 2.25.")
+    return points

@@ -1,0 +1,126 @@
+"""Find records of alerts: times and filters as a person types them, one record by its id, and new ones as they come."""
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+
+from orderhook import reference
+from orderhook.commands import COMMANDS, NOT_YET
+from orderhook.errors import InvalidValueError
+from orderhook.payload import lower, upper
+from orderhook.store.alert_log import AlertLog, AlertRecord
+
+POLL_SECONDS = 1.0
+
+_MAX_DELAY = timedelta(seconds=10)
+"""A record may be written this long after those of later alerts: longer than any alert's time budget."""
+
+_AGE = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_time(text: str, now: datetime) -> datetime:
+    """Return the time that is written as an age (90s, 30m, 2h, 7d) or in ISO 8601, in UTC unless it names a zone.
+
+    Raises InvalidValueError.
+    """
+    try:
+        if age := _AGE.fullmatch(text):
+            return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        at = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise InvalidValueError(f"{text!a} is not a time; write 2h, 30m, 2026-01-02 or 2026-01-02T09:30.") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFilter:
+    """What a record must have to be listed; None accepts anything."""
+
+    status: str | None = None
+    """`refused`, `done`, an HTTP status, a status word or an error code."""
+    command: str | None = None
+    order_id: str | None = None
+
+    @classmethod
+    def parse(cls, status: str | None, command: str | None, order_id: str | None) -> "RecordFilter":
+        """Return the filter that was typed; raises InvalidValueError if no record can ever match it."""
+        status, command = status and lower(status), command and upper(command)
+        statuses = ["refused", "done", *reference.STATUS_WORDS, *reference.ERROR_CODES]
+        if status and status not in statuses and not re.fullmatch(r"[1-5][0-9]{2}", status):
+            raise InvalidValueError(f"There is no status {status!a}; {_suggestion(status, statuses)}")
+        known_commands = [*COMMANDS, *NOT_YET]
+        if command and command not in known_commands:
+            raise InvalidValueError(f"There is no command {command!a}; {_suggestion(command, known_commands)}")
+        return cls(status, command, order_id)
+
+    def matches(self, record: AlertRecord) -> bool:
+        """Return whether the record has everything that the filter asks for."""
+        return (
+            (self.command is None or record.command == self.command)
+            and (self.status is None or self._matches_status(record))
+            and (self.order_id is None or _concerns(record, self.order_id))
+        )
+
+    def _matches_status(self, record: AlertRecord) -> bool:
+        if self.status in ("refused", "done"):
+            return (record.status >= 400) == (self.status == "refused")
+        return self.status in (record.outcome, str(record.status))
+
+
+def _suggestion(word: str, known_words: list[str]) -> str:
+    closest = get_close_matches(word, known_words, n=1)
+    return f"did you mean {closest[0]}?" if closest else f"there are {', '.join(known_words)}."
+
+
+def _concerns(record: AlertRecord, order_id: str) -> bool:
+    """Return whether the alert affected the order, or named it without reaching it."""
+    named = [value for name, value in record.fields.items() if lower(name) == "order_id"]
+    # An order that was placed without an id takes the request id of its alert.
+    return order_id in (*record.order_ids, *named, record.request_id)
+
+
+def find_record(log: AlertLog, trader: str, id_beginning: str) -> AlertRecord:
+    """Return the one record whose request id begins like this; raises InvalidValueError for none or several."""
+    matching = []
+    for record in log.beginning_with(trader, lower(id_beginning)) if id_beginning else ():
+        matching.append(record)
+        if len(matching) == 2:
+            raise InvalidValueError(f"More than one alert's id begins with {id_beginning!a}; give more of it.")
+    if not matching:
+        raise InvalidValueError(f"There is no record of an alert {id_beginning!a}; `orderhook alerts` lists them.")
+    return matching[0]
+
+
+def recent_records(log: AlertLog, trader: str) -> list[AlertRecord]:
+    """Return the newest record and those so little older that other records may still be written between them."""
+    recent: list[AlertRecord] = []
+    for record in log.newest(trader):
+        if recent and _received_at(record) < _received_at(recent[0]) - _MAX_DELAY:
+            break
+        recent.append(record)
+    return recent
+
+
+def follow_records(
+    log: AlertLog, trader: str, recent: list[AlertRecord], shown: Iterable[AlertRecord]
+) -> Iterator[AlertRecord]:
+    """Yield records as they are written, for ever, asking once a second; skip those in `recent` and `shown`.
+
+    A record is written when its alert has been carried out, so the record of a slow alert comes after those of later
+    alerts. Records a little older than the newest are therefore read again each time.
+    """
+    known_ids = {record.request_id for record in (*recent, *shown)}
+    while True:
+        time.sleep(POLL_SECONDS)
+        latest = list(log.newest(trader, _received_at(recent[0]) - _MAX_DELAY if recent else None))
+        yield from (record for record in reversed(latest) if record.request_id not in known_ids)
+        known_ids |= {record.request_id for record in latest}
+        recent = latest or recent
+
+
+def _received_at(record: AlertRecord) -> datetime:
+    return datetime.fromisoformat(record.received_at)

@@ -1,0 +1,115 @@
+"""Represent orders, keys, templates, records and explanations as JSON objects, the same for every reader.
+
+Money and quantities are strings, as in every answer; times are ISO 8601 text in UTC; what is absent is null.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from orderhook import reference, responses
+from orderhook.errors import OrderhookError
+from orderhook.explain import Explanation
+from orderhook.keys import Key
+from orderhook.orders import Order, Template, decimal_text
+from orderhook.store.alert_log import AlertRecord
+from orderhook.store.controls import KillSwitchState
+
+_ORDER_FIELDS = (
+    "order_id",
+    "order_name",
+    "strategy_id",
+    "account",
+    "instrument",
+    "action",
+    "qty",
+    "filled",
+    "order_type",
+    "tif",
+    "limit_price",
+    "stop_price",
+    "offset",
+    "oco_id",
+    "state",
+    "since",
+    "cancelled_at",
+    "notes",
+    "replaces",
+    "replaced_by",
+)
+
+JsonObject = dict[str, Any]
+
+
+def represent_order(order: Order) -> JsonObject:
+    """Represent an order as it is now."""
+    values = {name: getattr(order, name) for name in _ORDER_FIELDS}
+    return {name: None if value is None else str(value) for name, value in values.items()}
+
+
+def represent_order_with_history(order: Order) -> JsonObject:
+    """Represent an order and everything that has happened to it, oldest first."""
+    history = [
+        {
+            "at": event.at,
+            "state": event.state,
+            "changes": dict(event.changes),
+            "request_id": event.request_id,
+            "key_id": event.key_id,
+        }
+        for event in order.history
+    ]
+    return represent_order(order) | {"history": history}
+
+
+def represent_key(key: Key) -> JsonObject:
+    """Represent what is stored of a key, without its digest."""
+    names = ("key_id", "last_four", "trader", "label", "created", "revoked")
+    return {name: getattr(key, name) for name in names} | {"scopes": sorted(key.scopes)}
+
+
+def represent_template(template: Template) -> JsonObject:
+    """Represent a template with its brackets; targets and stops are points from the entry's fill price."""
+    brackets = [
+        {"qty": str(bracket.qty), "target": _points(bracket.target), "stop": _points(bracket.stop)}
+        for bracket in template.brackets
+    ]
+    return {"name": template.name, "brackets": brackets}
+
+
+def _points(points: Decimal | None) -> str | None:
+    return None if points is None else decimal_text(points)
+
+
+def represent_kill_switch(trader: str, state: KillSwitchState, *, stops_cancels: bool) -> JsonObject:
+    """Represent a trader's kill switch, and whether cancels are refused too while it is on."""
+    return {"trader": trader, "on": state.on, "since": state.since, "stops_cancels": stops_cancels}
+
+
+def represent_alert_record(record: AlertRecord) -> JsonObject:
+    """Represent the record of an alert, with what its answer means and what to do about it."""
+    guidance = reference.guidance_for(record.status, record.outcome)
+    return record._asdict() | {
+        "milliseconds": str(record.milliseconds),
+        "meaning": guidance.meaning if guidance else None,
+        "way_out": guidance.what_to_do if guidance else None,
+        "sent_again": reference.is_sent_again(record.status),
+    }
+
+
+def represent_explanation(explanation: Explanation) -> JsonObject:
+    """Represent the explanation of an alert that was checked and not sent."""
+    return {
+        "accepted": not explanation.faults,
+        "verdict": explanation.verdict,
+        "faults": [_represent_fault(fault) for fault in explanation.faults],
+        "fields": [
+            {"name": row.name, "field": row.field, "value": row.value, "wrong": row.fault is not None}
+            for row in explanation.rows
+        ],
+    }
+
+
+def _represent_fault(fault: OrderhookError) -> JsonObject:
+    status, code = responses.STATUS_AND_CODE[type(fault)]
+    shown = {"status": status, "error": code, "detail": fault.detail}
+    return shown | {"field": fault.field} if fault.field else shown

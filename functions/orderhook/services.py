@@ -1,0 +1,60 @@
+"""What the commands work with: the stores of one table, and what is deferred."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from orderhook.aws.clients import connect
+from orderhook.aws.deferred import Deferred
+from orderhook.errors import UnsupportedValueError
+from orderhook.settings import Settings
+from orderhook.store.alert_log import AlertLog
+from orderhook.store.controls import Controls
+from orderhook.store.keys import KeyStore
+from orderhook.store.orders import OrderStore
+from orderhook.store.strategies import StrategyStore
+from orderhook.store.table import Table
+from orderhook.store.templates import TemplateStore
+
+
+class Services(NamedTuple):
+    """The collaborators of a function, made once and kept for its life."""
+
+    orders: OrderStore
+    strategies: StrategyStore
+    keys: KeyStore
+    templates: TemplateStore
+    controls: Controls
+    alert_log: AlertLog
+    deferred: Deferred | None = None
+    """None in a deployment without a queue, where nothing can be deferred."""
+
+    @classmethod
+    def connect(cls, settings: Settings) -> "Services":
+        """Return the services of a deployment."""
+        return cls.over(
+            Table(connect("dynamodb"), settings.table),
+            retention=settings.retention,
+            alert_retention=settings.alert_retention,
+            deferred=Deferred(settings.deferred) if settings.deferred else None,
+        )
+
+    @classmethod
+    def over(
+        cls, table: Table, *, retention: timedelta, alert_retention: timedelta, deferred: Deferred | None = None
+    ) -> "Services":
+        """Return the services over a table; finished orders and alert records are kept for the two times."""
+        return cls(
+            orders=OrderStore(table, retention),
+            strategies=StrategyStore(table),
+            keys=KeyStore(table),
+            templates=TemplateStore(table),
+            controls=Controls(table),
+            alert_log=AlertLog(table, alert_retention),
+            deferred=deferred,
+        )
+
+    def deferred_for(self, field: str) -> Deferred:
+        """Return what defers work; raises UnsupportedValueError, naming the field that needs it, where nothing does."""
+        if self.deferred is None:
+            raise UnsupportedValueError(f"{field} is not available in this deployment; take it out.", field=field)
+        return self.deferred

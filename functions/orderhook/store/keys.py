@@ -1,0 +1,51 @@
+"""The stored halves of keys."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from orderhook.keys import Key
+from orderhook.orders import timestamp
+from orderhook.store import items
+from orderhook.store.table import EXISTING, ConditionFailed, Put, Table, Update
+
+
+class KeyStore:
+    """The keys in one table, of all traders.
+
+    Every method raises TemporarilyUnavailableError when the table does not answer inside the time budget.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def get(self, key_id: str) -> Key | None:
+        """Return the stored half of a key as it is now."""
+        item = self._table.get(items.key_key(key_id))
+        return items.key(item) if item else None
+
+    def list(self) -> Iterator[Key]:
+        """Yield the stored halves of all keys, by id."""
+        for entry in self._table.query("#pk = :pk", {":pk": items.KEY_LIST}):
+            key = self.get(entry["sk"])
+            if key is not None:
+                yield key
+
+    def put(self, key: Key) -> None:
+        """Store a new key, and its id in the list of keys; raises TransactionFailed if the id is taken."""
+        entry = {"pk": items.KEY_LIST, "sk": key.key_id}
+        self._table.transact([Put(items.key_item(key)), Put(entry)])
+
+    def revoke(self, key_id: str, at: datetime) -> Key | None:
+        """Revoke a key for good and return it, None if there is none; run twice, the first time stays."""
+        return self._update(key_id, "SET #revoked = if_not_exists(#revoked, :at)", {":at": timestamp(at)})
+
+    def set_strict_kill_switch(self, key_id: str, *, strict: bool) -> Key | None:
+        """Set whether the kill switch stops even what reduces risk; returns the key, None if there is none."""
+        return self._update(key_id, "SET #strict_kill_switch = :strict", {":strict": strict})
+
+    def _update(self, key_id: str, expression: str, values: dict[str, object]) -> Key | None:
+        update = Update(items.key_key(key_id), expression, EXISTING, values)
+        try:
+            return items.key(self._table.update(update, return_new=True))
+        except ConditionFailed:
+            return None

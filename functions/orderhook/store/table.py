@@ -1,0 +1,191 @@
+"""The table: requests to DynamoDB in plain Python values, every write under a condition.
+
+Values go in and come out as boto3's own serializer pair has them: numbers as Decimal, binary as bytes.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from orderhook.aws.clients import cancellation_reasons, send
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+Key = Mapping[str, str]
+
+NEW = "attribute_not_exists(pk)"
+EXISTING = "attribute_exists(pk)"
+
+_serializer, _deserializer = TypeSerializer(), TypeDeserializer()
+
+
+class ConditionFailed(Exception):  # noqa: N818  DynamoDB's own words
+    """The condition of a write did not hold, and nothing was written; `item` is what it met, None if nothing."""
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__("the condition did not hold")
+        self.item = item
+
+
+class TransactionFailed(Exception):  # noqa: N818  as ConditionFailed
+    """Conditions of a transaction did not hold, and nothing was written.
+
+    `failures` has an entry for each write, by its position: None where its condition held.
+    """
+
+    def __init__(self, failures: Sequence[ConditionFailed | None]) -> None:
+        super().__init__("a condition did not hold")
+        self.failures = failures
+
+
+class Put(NamedTuple):
+    """Write a whole item if the condition holds for the one that has its key."""
+
+    item: Mapping[str, object]
+    condition: str = NEW
+
+
+class Update(NamedTuple):
+    """Update an item if the condition holds for it; `values` has what both expressions name with a colon."""
+
+    key: Key
+    expression: str
+    condition: str
+    values: Mapping[str, object]
+
+
+class Table:
+    """One table of DynamoDB.
+
+    Every method raises TemporarilyUnavailableError when DynamoDB does not answer inside the time budget, and
+    ClientError for what it refuses for good. Reads are consistent.
+    """
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self.client = client
+        self.name = name
+
+    def get(self, key: Key) -> Item | None:
+        """Return the item with this key."""
+        answer = send(self.client.get_item, TableName=self.name, Key=serialize(key), ConsistentRead=True)
+        return deserialize(answer["Item"]) if "Item" in answer else None
+
+    def query(
+        self,
+        key_condition: str,
+        values: Mapping[str, object],
+        *,
+        index: str | None = None,
+        filter_expression: str | None = None,
+        projection: str | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[Item]:
+        """Yield the items that the condition finds, asking for a page when the one before is used up."""
+        request: dict[str, Any] = {
+            "IndexName": index,
+            "FilterExpression": filter_expression,
+            "ProjectionExpression": projection,
+            "ScanIndexForward": False if newest_first else None,
+        }
+        request = {name: value for name, value in request.items() if value is not None}
+        expressions = filter(None, (key_condition, filter_expression, projection))
+        request |= {
+            "TableName": self.name,
+            "KeyConditionExpression": key_condition,
+            "ExpressionAttributeNames": _names(*expressions),
+            "ExpressionAttributeValues": serialize(values),
+            "ConsistentRead": True,
+        }
+        while True:
+            answer = send(self.client.query, **request)
+            yield from map(deserialize, answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def put(self, put: Put) -> None:
+        """Write an item; raises ConditionFailed."""
+        try:
+            send(self.client.put_item, **self._write(put))
+        except ClientError as error:
+            raise _condition_failed(error) from None
+
+    def update(self, update: Update, *, return_new: bool = False) -> Item:
+        """Update an item and return it as it was, or with `return_new` as it is now; raises ConditionFailed."""
+        returned: Any = "ALL_NEW" if return_new else "ALL_OLD"
+        try:
+            answer = send(self.client.update_item, **self._write(update), ReturnValues=returned)
+        except ClientError as error:
+            raise _condition_failed(error) from None
+        return deserialize(answer.get("Attributes", {}))
+
+    def transact(self, writes: Sequence[Put | Update]) -> None:
+        """Write all or nothing; raises TransactionFailed with what each condition met, by position."""
+        try:
+            send(
+                self.client.transact_write_items,
+                TransactItems=[{type(write).__name__: self._write(write)} for write in writes],
+            )
+        except ClientError as error:
+            raise _transaction_failed(error) from None
+
+    def _write(self, write: Put | Update) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "ConditionExpression": write.condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if isinstance(write, Put):
+            return request | {"Item": serialize(write.item)}
+        return request | {
+            "Key": serialize(write.key),
+            "UpdateExpression": write.expression,
+            "ExpressionAttributeNames": _names(write.expression, write.condition),
+            "ExpressionAttributeValues": serialize(write.values),
+        }
+
+
+def serialize(values: Mapping[str, object]) -> Item:
+    """Give plain values DynamoDB's types; absent ones (None) are left out."""
+    return {name: _serializer.serialize(value) for name, value in values.items() if value is not None}
+
+
+def deserialize(item: Mapping[str, Any]) -> Item:
+    """Take DynamoDB's types away."""
+    return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+def _plain(value: Any) -> Any:
+    return cast("Any", value).value if isinstance(value, Binary) else value
+
+
+@lru_cache(64)  # the same expressions come with every alert
+def _names(*expressions: str) -> Mapping[str, str]:
+    """Return an alias for every attribute of the expressions: some of their names are reserved words."""
+    return {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
+
+
+def _condition_failed(error: ClientError) -> Exception:
+    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        return error
+    item: Any = error.response.get("Item")
+    return ConditionFailed(deserialize(item) if item else None)
+
+
+def _transaction_failed(error: ClientError) -> Exception:
+    if set(cancellation_reasons(error.response)) != {"ConditionalCheckFailed"}:
+        return error
+    reasons: Any = error.response["CancellationReasons"]
+    return TransactionFailed([_failure(reason) for reason in reasons])
+
+
+def _failure(reason: Mapping[str, Any]) -> ConditionFailed | None:
+    if reason["Code"] == "None":
+        return None
+    return ConditionFailed(deserialize(reason["Item"]) if reason.get("Item") else None)

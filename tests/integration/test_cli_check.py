@@ -1,0 +1,83 @@
+"""`orderhook check` says what the webhook answers, for every alert."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.app import app
+from tests.service import Service
+
+ALERTS = [
+    "key=KEY;command=CANCEL;order_id=order-1",
+    "key=KEY;command=CANCEL\norder_id=order-1;\nstrategy_id=strategy-1; (optional)",
+    '{"key": "KEY", "command": "CANCEL", "order_id": "order-1"}',
+    "key=KEY;command=CANCEL;order_id=order-1;account=Sim101",
+    "command=CANCEL;order_id=order-1",
+    "key=your-secret-key;command=CANCEL;order_id=order-1",
+    "key=your-secret-key;command=CANCEL;order_id",
+    "key=KEY;key=KEY;command=CANCEL;order_id=order-1",
+    "key=KEY;key=KEY;comand=CANCEL",
+    "key=KEY;command=CANCEL;order_id=KEY",
+    "key=KEY;comand=CANCEL;notes=KEY",
+    "hello",
+    "key=KEY;hello",
+    "",
+    "\0",
+    "{",
+    '{"key": "KEY", "command": {"a": 1}}',
+    "key=KEY",
+    "key=KEY;kill_switch=true",
+    "key=KEY;comand=CANCEL;order_id={{x}}",
+    "key=KEY;order_id={{x}};command=CANCEL",
+    "key=KEY;command=CANCEL order_id=order-1",
+    "key=KEY;command=CANCEL;order_id=a;order_id=b",
+    "key=KEY;command=CANCEL",
+    "key=KEY;command=CANCEL;order_id=",
+    "key=KEY;command=CANCEL;order_id=STOP1",
+    "key=KEY;command=CANCEL;order_id=STOP01",
+    "key=KEY;command=CANCEL;order_id=a/b;strategy_id=c/d",
+    "key=KEY;command=FLATTEN;order_id=a/b",
+    "key=KEY;command=CANCLE",
+    "key=KEY;command=PLACE",
+    "key=KEY;command=PLACE;percent=5;qty=x",
+    "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1.5;order_type=STOP;tif=DAY;limit_price=5%",
+    "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=LIMIT;tif=DAY",
+    "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;stop_loss=2;take_profit=1",
+    "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=placed-here",
+    "key=KEY;command=CANCELORDERS",
+    "key=KEY;command=CANCELORDERS;account=Sim101;instrument=é",
+    "key=KEY;command=CANCELORDERS;account=Sim101",
+    "key=KEY;command=CANCELALLORDERS;account=Sim101",
+    "key=KEY;command=CANCELREPLACE;order_id=order-1",
+    "key=KEY;command=CANCELREPLACE;order_id=STOP1;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY",
+    "key=KEY;command=CANCELREPLACE;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id="
+    + "x" * 63,
+    "key=KEY;command=CANCELREPLACE;order_id=order-1;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY",
+    "key=KEY;command=CHANGE;order_id=order-1",
+    "key=KEY;command=CHANGE;order_id=order-1;qty=0;limit_price=0",
+    "key=KEY;command=CHANGE;order_id=order-1;qty=1.5",
+    "key=KEY;command=CHANGE;order_id=STOP1;qty=2",
+    "key=KEY;command=CHANGE;order_id=order-1;qty=2",
+    "key=KEY;command=CLOSESTRATEGY",
+    "key=KEY;command=CLOSESTRATEGY;strategy_id=strategy-1",
+    "key=KEY;command=CANCEL;order_id=order-1;notes=" + "x" * 500,
+    "key=KEY;command=CANCEL;order_id=order-1;notes=" + "x" * 501,
+    "key=KEY;notes=" + "x" * 9000,
+    "key=KEY;" + ";".join(f"x{n}=1" for n in range(70)),
+]
+
+
+@pytest.mark.parametrize("text", ALERTS, ids=range(len(ALERTS)))
+def test_check_agrees_with_the_webhook(service: Service, text: str) -> None:
+    service.have_strategy("Working", "STOP1")
+    alert = text.replace("KEY", service.key)
+    result = CliRunner().invoke(app, ["check", "-", "--json"], input=alert)
+    explanation = json.loads(result.stdout)
+    answer = service.post(alert)
+    assert (result.exit_code == 0) == explanation["accepted"] == answer.body["success"]
+    if not explanation["accepted"]:
+        first = explanation["faults"][0]
+        assert (first["status"], first["error"]) == (answer.status, answer.word)
+        assert f"{answer.status} {answer.word}" in explanation["verdict"]
+    assert service.key not in result.output

@@ -1,0 +1,252 @@
+"""The commands that work on a table, as a person uses them on the local server."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.app import app
+from cli.aws import demo
+from orderhook.commands import SCOPES
+from tests.local_server import Server, closed_port, running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("serve") / "log") as server:
+        yield server
+
+
+# send
+
+
+def test_send_shows_what_happened(server: Server) -> None:
+    server.post(f"key={demo.KEY};command=PLACE;order_id=sent;{demo.PLACES['demo-1']}")
+    result = server.run("send", f"key={demo.KEY};command=CANCEL;order_id=sent;account=Sim101", "--url", server.url)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("200 cancelled\n")
+    assert "Warning: CANCEL does not use account." in result.stdout
+
+
+def test_every_command_works_over_http(server: Server) -> None:
+    order = "account=Http;instrument=ES;action=BUY;qty=2;order_type=LIMIT;tif=GTC"
+    alerts = {
+        f"command=PLACE;order_id=http;{order};limit_price=5000;strategy_id=http;stop_loss=4990": "placed",
+        "command=CHANGE;order_id=http;qty=3": "changed",
+        f"command=CANCELREPLACE;order_id=http;{order};limit_price=4995;strategy_id=http": "replaced",
+        "command=CLOSESTRATEGY;strategy_id=http": "closed",
+        f"command=PLACE;order_id=http-2;{order};limit_price=5000": "placed",
+        "command=CANCELORDERS;account=Http": "cancelled",
+        "command=CANCELALLORDERS": "cancelled",
+    }
+    key = server.data("keys", "create", "--trader", "http")["key"]
+    for text, word in alerts.items():
+        if text.endswith("ALLORDERS"):
+            server.post(f"key={key};command=PLACE;order_id=http-3;{order};limit_price=5000")
+        assert server.post(f"key={key};{text}").json().get("status") == word, text
+    states = {order["order_id"]: order["state"] for order in server.data("orders", "--trader", "http")}
+    assert len(states) == 5
+    assert set(states.values()) == {"Cancelled"}
+
+
+def test_send_shows_of_many_orders_the_first_few(server: Server) -> None:
+    for number in range(7):
+        place = f"key={demo.KEY};command=PLACE;order_id=many-{number};{demo.PLACES['demo-1']}"
+        assert server.post(place.replace("Sim101", "Many")).json()["status"] == "placed"
+    result = server.run("send", f"key={demo.KEY};command=CANCELORDERS;account=Many", "--url", server.url)
+    assert result.stdout.splitlines()[:1] == ["200 cancelled"]
+    assert "  cancelled       many-0, many-1, many-2, many-3, many-4 and 2 more" in result.stdout.splitlines()
+
+
+def test_send_exits_1_when_the_alert_is_refused(server: Server) -> None:
+    result = server.run("send", f"key={demo.KEY};command=CANCEL;order_id={demo.UNKNOWN_ID}", "--url", server.url)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("404 order_not_found\nOrder linked to")
+
+
+def test_send_exits_2_when_nothing_answers() -> None:
+    url = f"http://127.0.0.1:{closed_port()}/webhook"
+    result = CliRunner().invoke(app, ["send", "x", "--url", url])
+    assert result.exit_code == 2
+    assert result.stderr == f"There is no answer from {url}: ConnectionError.\n"
+
+
+@pytest.mark.parametrize("text", [f"command=CANCEL;order_id={demo.FILLED_ID}", '{"command":"CANCEL","order_id":"%s"}'])
+def test_send_reads_standard_input_and_adds_the_key_of_the_environment(
+    server: Server, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("ORDERHOOK_KEY", demo.KEY)
+    result = server.run("send", "-", "--json", "--url", server.url, input=text.replace("%s", demo.FILLED_ID))
+    answer = json.loads(result.stdout)
+    assert (result.exit_code, answer["status_code"], answer["error"]) == (1, 409, "order_already_terminal")
+
+
+# orders
+
+
+def test_orders_lists_the_open_ones_alone(server: Server) -> None:
+    open_ids = {order["order_id"] for order in server.data("orders", "--open")}
+    assert {"demo-3", "demo-strategy.TARGET2"} <= open_ids
+    assert not open_ids & {demo.FILLED_ID, demo.CANCELLED_ID}
+
+
+def test_orders_of_another_trader_are_others(server: Server) -> None:
+    assert server.data("orders", "--trader", "nobody") == []
+
+
+@pytest.mark.parametrize("trader", ["", "a b", "x" * 65])
+def test_a_trader_is_named_in_the_alphabet_of_ids(server: Server, trader: str) -> None:
+    result = server.run("orders", "--trader", trader)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("trader ")
+
+
+def test_a_table_that_is_not_there_is_one_clear_line(server: Server) -> None:
+    result = server.run("orders", "--table", "nowhere")
+    assert (result.exit_code, result.stderr) == (1, f"There is no table nowhere at {server.endpoint}.\n")
+
+
+# keys
+
+
+def test_a_created_key_opens_and_is_shown_once(server: Server) -> None:
+    created = server.run("keys", "create", "--label", "for tests", "--scope", "cancel")
+    secret = re.findall(r"^key: (ohk_\S+)$", created.stdout, re.MULTILINE)[0]
+    assert server.post(f"key={secret};command=CANCEL;order_id={demo.UNKNOWN_ID}").status_code == 404
+    assert server.post(f"key={secret};command=PLACE").json()["error"] == "command_not_allowed"
+    listed = server.run("keys", "list").stdout
+    assert f"{secret[4:16]}  {secret[-4:]}     main    for tests" in listed
+    assert secret not in listed
+
+
+def test_a_revoked_key_says_when_it_stops_working_and_does(server: Server) -> None:
+    key = server.data("keys", "create")
+    revoked = server.run("keys", "revoke", key["key_id"])
+    assert revoked.exit_code == 0
+    assert "up to 30 s" in revoked.stdout
+    assert server.post(f"key={key['key']};command=CANCEL;order_id=demo-1").status_code == 401
+    assert next(k for k in server.data("keys", "list") if k["key_id"] == key["key_id"])["revoked"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["create", "--scope", "CANCLE"], f"There is no command 'CANCLE' to allow; there are {', '.join(SCOPES)}."),
+        (["create", "--label", "a;b"], "label holds U+003B"),
+        (["create", "--trader", "a/b"], "trader holds U+002F"),
+        (["revoke", "nosuchkeyid1"], "There is no key with this id"),
+    ],
+)
+def test_a_key_that_cannot_be_is_refused(server: Server, arguments: list[str], says: str) -> None:
+    before = server.data("keys", "list")
+    result = server.run("keys", *arguments)
+    assert (result.exit_code, result.stderr[: len(says)]) == (1, says)
+    assert server.data("keys", "list") == before
+
+
+# templates
+
+
+def test_a_stored_template_gives_an_entry_its_legs(server: Server) -> None:
+    stored = server.run("templates", "put", "mine", "--bracket", "1:10:2.25", "--bracket", "1::5")
+    assert stored.exit_code == 0, stored.output
+    answer = server.post(
+        f"key={demo.KEY};command=PLACE;account=Sim101;instrument=ES;action=BUY;qty=2;order_type=MARKET;tif=DAY;"
+        "strategy=mine;strategy_id=with-mine;order_id=entry-of-mine"
+    ).json()
+    assert list(answer["legs"]) == ["TARGET1", "STOP1", "STOP2"]
+    assert server.order(answer["legs"]["STOP1"])["offset"] == "2.25"
+
+
+def test_a_template_is_replaced_only_when_asked(server: Server) -> None:
+    assert server.run("templates", "put", "twice", "--replace", "--bracket", "1:1:1").exit_code == 1
+    assert server.run("templates", "put", "twice", "--bracket", "1:1:1").exit_code == 0
+    assert server.run("templates", "put", "twice", "--bracket", "2:2:2").exit_code == 1
+    assert server.run("templates", "put", "twice", "--replace", "--bracket", "3:3:").exit_code == 0
+    template = next(template for template in server.data("templates", "list") if template["name"] == "twice")
+    assert template["brackets"] == [{"qty": "3", "target": "3", "stop": None}]
+
+
+# seed
+
+
+def test_seed_is_refused_for_a_table_on_aws() -> None:
+    for endpoint in ("https://dynamodb.eu-west-1.amazonaws.com", "https://dynamodb.eu-west-1.api.aws"):
+        result = CliRunner().invoke(app, ["seed", "--table", "other", "--endpoint-url", endpoint])
+        assert (result.exit_code, "no table on AWS" in result.stderr) == (1, True)
+    result = CliRunner().invoke(app, ["seed", "--table", "other"])
+    assert (result.exit_code, "no table on AWS" in result.stderr) == (1, True)
+
+
+def test_seed_makes_the_table_and_the_demo_and_can_be_repeated(server: Server) -> None:
+    for _ in range(2):
+        result = server.run("seed", "--table", "seeded")
+        assert (result.exit_code, f"key: {demo.KEY}" in result.stdout) == (0, True)
+    orders = server.data("orders", "--table", "seeded")
+    assert [(order["order_id"], order["state"]) for order in orders] == [
+        ("demo-1", "Working"),
+        ("demo-2", "Working"),
+        ("demo-3", "Working"),
+        ("demo-4", "Working"),
+        ("demo-5", "Working"),
+        ("demo-cancelled", "Cancelled"),
+        ("demo-closed", "Cancelled"),
+        ("demo-entry", "Working"),
+        ("demo-filled", "Filled"),
+        ("demo-replaced", "Cancelled"),
+        ("demo-replaced:2", "Working"),
+        ("demo-strategy.STOP1", "Initialized"),
+        ("demo-strategy.TARGET1", "Initialized"),
+        ("demo-strategy.TARGET2", "Initialized"),
+        ("demo-to-close", "Working"),
+        ("demo-to-close.STOP1", "Initialized"),
+    ]
+
+
+# kill-switch
+
+PLACE = "command=PLACE;account=Sim101;instrument=ES;action=BUY;qty=1;order_type=MARKET;tif=DAY"
+
+
+def test_the_kill_switch_is_shown_and_turned_for_one_trader(server: Server) -> None:
+    key = server.data("keys", "create", "--trader", "halted")["key"]
+    assert "The kill switch of halted is off." in server.run("kill-switch", "--trader", "halted").stdout
+    on = server.data("kill-switch", "on", "--trader", "halted")
+    assert (on["on"], on["stops_cancels"]) == (True, False)
+    assert server.post(f"key={key};{PLACE}").json()["error"] == "kill_switch_on"
+    assert server.post(f"key={key};command=CANCEL;order_id=nobodys").json()["error"] == "order_not_found"
+    assert server.post(f"key={demo.KEY};{PLACE}").json()["status"] == "placed"
+    assert server.data("kill-switch", "on", "--trader", "halted") == on
+    assert server.data("kill-switch", "off", "--trader", "halted")["on"] is False
+    assert server.post(f"key={key};{PLACE}").json()["status"] == "placed"
+
+
+def test_a_kill_switch_that_stops_cancels_does_so_for_old_and_new_keys(server: Server) -> None:
+    # Keys that the server has not seen yet, for it remembers those that it has.
+    old = server.data("keys", "create", "--trader", "strict")["key"]
+    changed = server.run("kill-switch", "on", "--stops-cancels", "yes", "--trader", "strict")
+    assert "cancels are refused too" in changed.stdout
+    assert "up to 30 s" in changed.stdout
+    new = server.data("keys", "create", "--trader", "strict")["key"]
+    for key in (old, new):
+        assert server.post(f"key={key};command=CANCEL;order_id=nobodys").json()["error"] == "kill_switch_on"
+    assert server.data("kill-switch", "--stops-cancels", "no", "--trader", "strict")["stops_cancels"] is False
+    newest = server.data("keys", "create", "--trader", "strict")["key"]
+    assert server.post(f"key={newest};command=CANCEL;order_id=nobodys").json()["error"] == "order_not_found"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["--stops-cancels", "yes", "--trader", "keyless"],
+            "keyless has no key, and this is stored with the keys; create a key first.",
+        ),
+        (["on", "--trader", "a/b"], "trader holds U+002F"),
+    ],
+)
+def test_a_kill_switch_that_cannot_be_set_is_left_alone(server: Server, arguments: list[str], says: str) -> None:
+    result = server.run("kill-switch", *arguments)
+    assert (result.exit_code, result.stderr[: len(says)]) == (1, says)

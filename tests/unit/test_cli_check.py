@@ -1,0 +1,36 @@
+"""How `orderhook check` shows the explanation of an alert."""
+
+from typer.testing import CliRunner
+
+from cli.app import app
+from cli.aws import demo
+
+
+def test_the_key_is_masked_wherever_it_stands() -> None:
+    text = f"key={demo.KEY};command=CANCEL;order_id={demo.KEY};{demo.KEY}=1"
+    for arguments in (["check", text], ["check", text, "--json"]):
+        assert demo.KEY not in CliRunner().invoke(app, arguments).output
+
+
+def test_ignored_and_empty_fields_are_remarked_on() -> None:
+    result = CliRunner().invoke(app, ["check", f"key={demo.KEY};command=CANCEL;order_id=a;account=Sim101;qty="])
+    assert result.exit_code == 0
+    assert "CANCEL does not use account." in result.stdout
+    assert "empty, so it counts as absent" in result.stdout
+
+
+def test_no_line_is_cut_where_there_is_no_terminal() -> None:
+    stdout = CliRunner().invoke(app, ["check", f"key={demo.KEY};command=CANCEL;order_id=TARGET01"]).stdout
+    assert "such as TARGET1." in next(line for line in stdout.splitlines() if line.startswith("order_id"))
+
+
+def test_control_characters_are_escaped() -> None:
+    stdout = CliRunner().invoke(app, ["check", f"key={demo.KEY};command=CANCEL;order_id=a\x1b[2Jb"]).stdout
+    assert "a\\x1b[2Jb" in stdout
+    assert "\x1b" not in stdout
+
+
+def test_bytes_that_are_not_utf8_are_refused() -> None:
+    result = CliRunner().invoke(app, ["check", "key=\udcff"])
+    assert result.exit_code == 1
+    assert "This alert would be refused: 400 malformed_payload." in result.stdout

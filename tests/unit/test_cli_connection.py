@@ -1,0 +1,132 @@
+"""Which table the options of a command name."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from cli.connection import (
+    IN_MEMORY,
+    LOCAL_ENDPOINT,
+    TableAddress,
+    TableError,
+    find_table,
+    local_credentials,
+)
+
+OUTPUT = "<Outputs><member><OutputKey>{}</OutputKey><OutputValue>orderhook-Table-1</OutputValue></member></Outputs>"
+STACK = (
+    '<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks>'
+    "<member><StackName>mine</StackName><StackStatus>CREATE_COMPLETE</StackStatus>{}</member></Stacks>"
+    "</DescribeStacksResult></DescribeStacksResponse>"
+)
+MISSING = (
+    "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>"
+    "<Message>Stack with id mine does not exist</Message></Error></ErrorResponse>"
+)
+
+
+Answering = Callable[[str, int], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Answering:
+    """CloudFormation, which answers every request with the same text; moto's wants packages that nothing else needs."""
+
+    @contextmanager
+    def answering(text: str, status: int) -> Iterator[None]:
+        def answer(request: Request) -> Response:
+            assert request.form["StackName"] == "mine"
+            return Response(text, status, content_type="text/xml")
+
+        server = make_server("127.0.0.1", 0, Request.application(answer))
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", f"http://127.0.0.1:{server.port}")
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+    return answering
+
+
+def test_without_options_it_is_the_table_of_the_local_server() -> None:
+    assert find_table(None, None, None) == TableAddress("orderhook", LOCAL_ENDPOINT)
+
+
+def test_a_table_is_on_aws_unless_there_is_an_endpoint() -> None:
+    assert find_table("other", None, None) == TableAddress("other")
+    assert find_table("other", None, "http://localhost:8000") == TableAddress("other", "http://localhost:8000")
+
+
+def test_a_stack_means_the_table_in_its_outputs(cloudformation: Answering) -> None:
+    with cloudformation(STACK.format(OUTPUT.format("TableName")), 200):
+        assert find_table(None, "mine", None) == TableAddress("orderhook-Table-1")
+
+
+def test_a_stack_without_a_table_is_refused(cloudformation: Answering) -> None:
+    for outputs in ("", OUTPUT.format("SomethingElse")):
+        with (
+            cloudformation(STACK.format(outputs), 200),
+            pytest.raises(TableError, match="Stack mine has no output TableName, so it is not"),
+        ):
+            find_table(None, "mine", None)
+
+
+def test_a_stack_that_does_not_exist_is_refused(cloudformation: Answering) -> None:
+    with (
+        cloudformation(MISSING, 400),
+        pytest.raises(TableError, match=r"Stack mine cannot be read: .* does not exist"),
+    ):
+        find_table(None, "mine", None)
+
+
+def test_a_table_and_a_stack_contradict_each_other() -> None:
+    with pytest.raises(TableError, match="give only one of them"):
+        find_table("other", "mine", None)
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:8000", "other", "ftp://localhost"])
+def test_an_endpoint_has_to_be_a_url(endpoint: str) -> None:
+    with pytest.raises(TableError, match="is not a URL"):
+        find_table(None, None, endpoint)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        None,
+        "https://dynamodb.eu-west-1.amazonaws.com",
+        "https://DYNAMODB.EU-WEST-1.AMAZONAWS.COM:443/",
+        "https://dynamodb.cn-north-1.amazonaws.com.cn",
+        "https://dynamodb.eu-west-1.api.aws",
+        "https://vpce-0a-1b.dynamodb.eu-west-1.vpce.amazonaws.com",
+    ],
+)
+def test_a_table_on_aws_is_not_local(endpoint: str | None) -> None:
+    assert not TableAddress("other", endpoint).is_local
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8000", "http://dynamodb-local:8000", "http://[::1]:8000"])
+def test_a_table_elsewhere_is_local(endpoint: str) -> None:
+    assert TableAddress("other", endpoint).is_local
+    assert IN_MEMORY.is_local
+
+
+def test_credentials_for_a_local_endpoint_are_the_environments_or_made_up() -> None:
+    assert local_credentials({}) == {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    own = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
+    assert local_credentials(own) == {
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }

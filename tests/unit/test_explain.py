@@ -1,0 +1,151 @@
+"""What is explained about an alert: every field, everything that is wrong with it, and what it would do."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from cli.aws import demo
+from orderhook.explain import explain, mask
+from orderhook.representations import represent_explanation
+
+ENTRY = (
+    "account=Sim101;instrument=ES 12-26;action=buy;qty=1;order_type=STOPLIMIT;stop_price=5000;limit_price=5000.50;"
+    "tif=gtc"
+)
+
+
+def explained(text: str) -> dict[str, Any]:
+    explanation: dict[str, Any] = json.loads(json.dumps(represent_explanation(explain(os.fsencode(text)))))
+    return explanation
+
+
+def wrong(text: str) -> set[str]:
+    """Return the names of the fields that are marked wrong."""
+    return {field["name"] for field in explained(text)["fields"] if field["wrong"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("command=CANCEL;order_id=demo-1", "This alert would cancel order demo-1."),
+        ("command=CANCEL;order_id=a;strategy_id=S", "This alert would cancel order a if it belongs to strategy S."),
+        ("command=cancel;order_id=stop1;strategy_id=S", "This alert would cancel order STOP1 of strategy S."),
+        (
+            f"command=PLACE;{ENTRY};strategy_id=S;stop_loss=4990;take_profit=5020",
+            "This alert would place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account Sim101, in "
+            "strategy S, with a target at 5020, with a stop at 4990.",
+        ),
+        (
+            f"command=PLACE;{ENTRY};order_id=mine;strategy=two brackets",
+            "This alert would place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account Sim101, as "
+            "order mine, with the legs of template two brackets.",
+        ),
+        (
+            "command=CANCELORDERS;account=Sim101",
+            "This alert would cancel every working order of account Sim101.",
+        ),
+        (
+            "command=CANCELORDERS;account=Sim101;instrument=ES 12-26",
+            "This alert would cancel every working order of account Sim101 in ES 12-26.",
+        ),
+        ("command=CANCELALLORDERS", "This alert would cancel every working order of every account."),
+        ("kill_switch=ON", "This alert would turn the kill switch on."),
+        ("kill_switch=false", "This alert would turn the kill switch off."),
+        (
+            f"command=PLACE;{ENTRY};start_time=9:30 AM;end_time=16:00;closing_only_after=15:45;rate_limit=5/300;id=es",
+            "This alert would place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account Sim101, from "
+            "09:30 to 16:00 in New York, but not from 15:45 on, at most 5 times in 300 s among alerts of id es.",
+        ),
+        (
+            f"command=PLACE;{ENTRY};start_time=9:30 AM;bypass_trade_windows=yes",
+            "This alert would place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account Sim101.",
+        ),
+        (
+            "command=CANCELORDERS;account=A,B",
+            "This alert would cancel every working order of account A; would cancel every working order of account B.",
+        ),
+        ("command=CHANGE;order_id=a;qty=3", "This alert would change order a to qty 3."),
+        (
+            "command=CHANGE;order_id=stop1;strategy_id=S;qty=0;limit_price=5000.50;stop_price=5001",
+            "This alert would change order STOP1 of strategy S to limit 5000.5, stop 5001.",
+        ),
+        (
+            f"command=CANCELREPLACE;{ENTRY};order_id=mine:9",
+            "This alert would cancel order mine:9 and place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in "
+            "account Sim101, as order mine:10.",
+        ),
+        (
+            f"command=CANCELREPLACE;{ENTRY};order_id=mine;strategy_id=S",
+            "This alert would cancel order mine and place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in "
+            "account Sim101, as order mine:2, in strategy S.",
+        ),
+        (
+            f"command=CANCELREPLACE;{ENTRY};order_id=entry1;strategy_id=S",
+            "This alert would cancel order ENTRY1 of strategy S and place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop "
+            "5000, GTC, in account Sim101, in strategy S.",
+        ),
+        (
+            "command=CLOSESTRATEGY;strategy_id=S",
+            "This alert would close strategy S and cancel its working orders.",
+        ),
+        (
+            "command=CANCEL;order_id=long;account=A,B",
+            "This alert would cancel order long.A; would cancel order long.B.",
+        ),
+    ],
+)
+def test_it_says_what_an_alert_would_do(text: str, verdict: str) -> None:
+    assert explained(f"key={demo.KEY};{text}")["verdict"] == verdict
+
+
+def test_it_marks_everything_that_is_wrong_and_not_just_the_first() -> None:
+    text = "key=x;command=PLACE;account=Sim101;instrument=é;action=BUYY;quantity=1.5;percent=5;foo=1;strategy_id={{x}}"
+    assert wrong(text) == {"key", "instrument", "action", "quantity", "percent", "foo", "strategy_id"}
+    details = " ".join(fault["detail"] for fault in explained(text)["faults"])
+    assert "PLACE needs order_type, tif" in details
+
+
+def test_it_marks_a_list_of_accounts_that_cannot_be() -> None:
+    assert wrong(f"key={demo.KEY};command=CANCEL;order_id=a;account=A,A") == {"account"}
+
+
+def test_a_field_that_could_not_be_read_is_not_called_missing() -> None:
+    faults = explained(f"key={demo.KEY};command=CANCEL;order_id={{{{strategy.order.id}}}}")["faults"]
+    assert [fault["error"] for fault in faults] == ["unresolved_placeholder"]
+
+
+def test_only_the_second_of_two_equal_fields_is_wrong() -> None:
+    fields = explained(f"key={demo.KEY};command=CANCEL;order_id=a;ORDER_ID=b")["fields"]
+    assert [field["wrong"] for field in fields] == [False, False, False, True]
+
+
+def test_the_key_is_masked_wherever_it_stands() -> None:
+    explanation = explained(f"key={demo.KEY};command=CANCEL;order_id={demo.KEY};{demo.KEY}=1")
+    assert demo.KEY not in str(explanation)
+    assert explanation["fields"][0]["value"] == f"…{demo.KEY[-4:]}"
+
+
+def test_of_a_short_secret_not_even_the_end_is_shown() -> None:
+    assert mask("hunter2") == "…"
+
+
+def test_ignored_and_empty_fields_are_remarked_on() -> None:
+    rows = explain(f"key={demo.KEY};command=CANCEL;order_id=a;account=Sim101;qty=".encode()).rows
+    assert [row.remark for row in rows] == ["", "", "", "CANCEL does not use account.", "empty, so it counts as absent"]
+
+
+def test_bytes_that_are_not_utf8_are_refused() -> None:
+    assert explained("key=\udcff")["verdict"] == "This alert would be refused: 400 malformed_payload."
+
+
+def test_what_the_command_line_shares_needs_no_package_of_its_own() -> None:
+    code = (
+        "import sys, orderhook.administration, orderhook.records, orderhook.representations;"
+        "print(*{'cli', 'moto', 'requests', 'rich', 'typer', 'yaml'} & sys.modules.keys())"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout == "\n"
