@@ -33,14 +33,14 @@ test: .venv ## Check format, lint, types, template and lock files, then run the 
 	.venv/bin/cfn-lint template.yaml
 	"$(UV)" --quiet lock --check
 	"$(UV)" $(requirements) | diff functions/requirements.txt - || { echo "functions/requirements.txt is out of date: run \`make lock\`"; exit 1; }
-	.venv/bin/pytest tests/unit tests/integration $(ARGS)
+	.venv/bin/pytest -n auto --dist worksteal tests/unit tests/integration $(ARGS)
 
 .PHONY: test-engine
-test-engine: .venv ## Run the service's tests, races and faults on DynamoDB Local (Java 17 and Maven)
-	.venv/bin/pytest tests/engine $(ARGS)
+test-engine: .venv ## Run the integration tests, races and faults on DynamoDB Local (Java 17 and Maven)
+	.venv/bin/pytest tests/engine tests/integration --engine $(ARGS)
 
 .PHONY: prove
-prove: .venv ## Race 100,000 operations, compare the book with a model of it, send a million odd payloads (half an hour)
+prove: .venv ## Race, compare with a model, fuzz and measure, after seeded defects prove that these notice (half an hour)
 	.venv/bin/python -m verification $(ARGS)
 
 .PHONY: mutate

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
+from orderhook.aws.budget import CONNECT_SECONDS, READ_SECONDS
 from tests.clock import Clock
 from tests.faults import (
     Fault,
@@ -114,7 +115,7 @@ class Network:
     def watch(self, client: "BaseClient", deliver: Deliver | None = None) -> None:
         """Record what this client sends, and inject the faults there."""
         # After the client's own hook, which holds back what cannot be answered in time: that is never sent.
-        hook: Any = partial(self._send, client, deliver or self.deliver)  # the stubs take no hook that answers
+        hook: Any = partial(self._send, deliver or self.deliver)  # the stubs take no hook that answers
         sending = f"before-send.{client.meta.service_model.service_name}"
         client.meta.events.register_first(sending, hook)
         self._watched.append(partial(client.meta.events.unregister, sending, hook))
@@ -138,9 +139,7 @@ class Network:
     def operations(self) -> list[str]:
         return [request.operation for request in self.requests]
 
-    def _send(
-        self, client: "BaseClient", deliver: Deliver, request: AWSPreparedRequest, event_name: str, **_: object
-    ) -> AWSResponse | None:
+    def _send(self, deliver: Deliver, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:
         assert isinstance(request.body, bytes)
         service, operation = event_name.split(".")[1:]
         sent = Request(service, operation, json.loads(request.body))
@@ -151,30 +150,28 @@ class Network:
             self.requests.append(sent)
             planned = self._next.get(operation)
             fault = planned.pop(0) if planned else self.always
-        answer = self._meet(fault, client, deliver, request)
+        answer = self._meet(fault, deliver, request)
         if answer is not None:
             # Moto hooks into the same place, and botocore asks both: it leaves alone what is not for AWS.
             request.url = "http://answered.already/"
         return answer
 
-    def _meet(
-        self, fault: Injected, client: "BaseClient", deliver: Deliver, request: AWSPreparedRequest
-    ) -> AWSResponse | None:
+    def _meet(self, fault: Injected, deliver: Deliver, request: AWSPreparedRequest) -> AWSResponse | None:
         if isinstance(fault, Selective):
             fault = fault.fault if fault.meets(request) else no_fault
         if not isinstance(fault, Fault):
             self.clock.wait(REQUEST_SECONDS)
             return fault(request, deliver)
-        self.clock.wait(_seconds(fault, client.meta.config))
+        self.clock.wait(_seconds(fault))
         return perform(fault, request, deliver)
 
 
-def _seconds(fault: Fault, config: Any) -> float:
-    """Return how long the client waits for a request that meets this fault."""
+def _seconds(fault: Fault) -> float:
+    """Return how long a client waits for a request that meets this fault."""
     if fault.name == "block_connection":
-        return float(config.connect_timeout)
+        return CONNECT_SECONDS
     if fault.name in ("lose_request", "lose_response", "run_and_lose_response"):
-        return float(config.read_timeout)
+        return READ_SECONDS
     return REQUEST_SECONDS
 
 

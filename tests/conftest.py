@@ -1,36 +1,19 @@
-"""What every tier shares: made-up credentials, the functions' environment, the table, and the handlers over it.
+"""What every tier shares: the table, the queue, and the handlers over them.
 
 `--engine` puts the integration tests on DynamoDB Local, Amazon's own engine, in place of moto: it chooses the table.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 
-os.environ |= {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_SESSION_TOKEN": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "ORDERHOOK_TABLE": "the-tests-put-their-own-table-in-its-place",
-    "POWERTOOLS_SERVICE_NAME": "orderhook",
-    "POWERTOOLS_METRICS_NAMESPACE": "orderhook",
-}
-for name in ("AWS_PROFILE", "ORDERHOOK_ALLOWED_SOURCES", *(it for it in os.environ if it.startswith("AWS_ENDPOINT_"))):
-    os.environ.pop(name, None)
+import pytest
+from hypothesis import settings
 
-# After the environment, and moto before any client: webhook makes its client when it is imported.
-import moto  # noqa: E402, F401
-import pytest  # noqa: E402
-from hypothesis import settings  # noqa: E402
-
-from tests import queues, tables  # noqa: E402
-from tests.engine import dynamodb_local  # noqa: E402
-from tests.queues import Queue  # noqa: E402
-from tests.service import Output, Service, Table  # noqa: E402
+import tests.environment  # noqa: F401  before everything that imports the functions
+from tests import queues, tables
+from tests.engine import dynamodb_local
+from tests.queues import Queue
+from tests.service import Output, Service, Table
 
 # The same examples in every run, however long they take; what searches lives in verification/.
 settings.register_profile("tests", derandomize=True, database=None, deadline=None)

@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from typer.testing import CliRunner, Result
 
 from cli.app import app
+from orderhook.aws import clients
 
-ROOT = Path(__file__).parents[2]
-ORDERHOOK = [sys.executable, "-c", "from cli.app import app; app()"]
+ROOT = Path(__file__).parents[1]
+ORDERHOOK = [sys.executable, "-m", "tests.patient_orderhook"]
+PATIENCE_SECONDS = 60
+"""How long to wait for what never comes; a busy machine needs some of it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,9 @@ class Server:
         return int(self.endpoint.rpartition(":")[2])
 
     def run(self, *arguments: str, **options: Any) -> Result:
-        return CliRunner().invoke(app, arguments, env={"AWS_ENDPOINT_URL_DYNAMODB": self.endpoint}, **options)
+        with pytest.MonkeyPatch.context() as patient:
+            patient.setattr(clients, "READ_SECONDS", PATIENCE_SECONDS)
+            return CliRunner().invoke(app, arguments, env={"AWS_ENDPOINT_URL_DYNAMODB": self.endpoint}, **options)
 
     def data(self, *arguments: str) -> Any:
         result = self.run(*arguments, "--json")
@@ -53,7 +59,7 @@ class Server:
         return next(order for order in self.data("orders") if order["order_id"] == order_id)
 
     def post(self, body: str | bytes, content_type: str = "text/plain") -> requests.Response:
-        return requests.post(self.url, data=body, headers={"Content-Type": content_type}, timeout=10)
+        return requests.post(self.url, data=body, headers={"Content-Type": content_type}, timeout=PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -87,7 +93,7 @@ def running(log: Path, *arguments: str, **environment: str) -> Iterator[Server]:
 def stop(server: Server, how: signal.Signals = signal.SIGTERM) -> str:
     """Stop the server and return what it printed after its page."""
     server.process.send_signal(how)
-    rest, _ = server.process.communicate(timeout=20)
+    rest, _ = server.process.communicate(timeout=PATIENCE_SECONDS)
     return rest
 
 
@@ -98,7 +104,7 @@ def closed_port() -> int:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)

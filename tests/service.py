@@ -12,10 +12,15 @@ from uuid import uuid4
 
 import pytest
 
+import tests.environment  # noqa: F401  the functions read it when they are imported
+
+# isort: split
+
 import deferred
 import webhook
 from cli.aws.scheduler import LocalScheduler
 from orderhook import keys, telemetry
+from orderhook.aws import clients
 from orderhook.aws import deferred as deferred_module
 from orderhook.aws.clients import connect
 from orderhook.aws.deferred import Deferred
@@ -58,6 +63,8 @@ class Table:
     """How a request gets there past the hooks of a client."""
     read_all: Callable[[], list[Item]]
     """How to see every item, of all traders, in DynamoDB's own form."""
+    read: Callable[[str], list[Item]]
+    """How to see the items of one partition, by their sort keys."""
     empty: Callable[[], None]
     """How to remove every item."""
     checkpoint: Callable[[], Callable[[], None]] | None = None
@@ -65,8 +72,10 @@ class Table:
 
     @cached_property
     def handlers_client(self) -> "DynamoDBClient":
-        """The client of the handler, on which a test's network is."""
-        return connect("dynamodb", **self.options)
+        """The client of the handlers, whose requests meet a test's faults; a busy machine is not a slow table."""
+        with pytest.MonkeyPatch.context() as patient:
+            patient.setattr(clients, "READ_SECONDS", 20)
+            return connect("dynamodb", **self.options)
 
 
 @dataclass(frozen=True)
@@ -371,12 +380,18 @@ class Service:
 
     def belongings(self) -> list[Item]:
         """Return everything that belongs to the trader, in DynamoDB's own form."""
-        return self._query({"pk": items.trader_partition(self.trader)})
+        return self.table.read(items.trader_partition(self.trader))
 
     def open_orders(self) -> list[str]:
         """Return the ids in the index of open orders."""
-        found = self._query({"pk": items.trader_partition(self.trader)}, IndexName="open")
-        return [item["order_id"]["S"] for item in found]
+        found = self.table.client.query(
+            TableName=self.table.name,
+            IndexName="open",
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": items.trader_partition(self.trader)}},
+            ConsistentRead=True,
+        )
+        return [item["order_id"]["S"] for item in found["Items"]]
 
     def strategy(self, strategy_id: str = "strategy-1") -> Item | None:
         return self.get(items.strategy_key(self.trader, strategy_id))
@@ -387,9 +402,7 @@ class Service:
 
     def get(self, key: Item) -> Item | None:
         """Return the item with this key, in DynamoDB's own form."""
-        return self.table.client.get_item(TableName=self.table.name, Key=serialize(key), ConsistentRead=True).get(
-            "Item"
-        )
+        return next((item for item in self.table.read(key["pk"]) if item["sk"]["S"] == key["sk"]), None)
 
     def plain(self, order_id: str = "order-1") -> Item:
         """Return an order as it lies in the table, in plain values; it must be there."""
@@ -424,12 +437,3 @@ class Service:
         assert strategy is not None
         names: dict[str, str] = deserialize(strategy)["names"]
         return names
-
-    def _query(self, partition: Item, **options: Any) -> list[Item]:
-        return self.table.client.query(
-            TableName=self.table.name,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=serialize({":pk": partition["pk"]}),
-            ConsistentRead=True,
-            **options,
-        )["Items"]

@@ -42,9 +42,14 @@ def in_process() -> Iterator[Table]:
         (backend,) = dynamodb_backends.values()
         inside = backend[client.meta.region_name]
 
+        # Past its API: a read takes moto some milliseconds. A transaction that fails leaves it another table object.
+
         def read_all() -> list[Item]:
-            # A scan of a dozen items takes moto 20 ms. A transaction that fails leaves it another table object.
             return [item.to_json()["Attributes"] for item in inside.tables[NAME].all_items()]
+
+        def read(partition: str) -> list[Item]:
+            items = [item for item in read_all() if item["pk"]["S"] == partition]
+            return sorted(items, key=lambda item: str(item["sk"]["S"]))
 
         def empty() -> None:
             inside.tables[NAME].items.clear()
@@ -57,7 +62,7 @@ def in_process() -> Iterator[Table]:
 
             return restore
 
-        yield Table(NAME, client, {}, _deliver_to_moto, read_all, empty, checkpoint)
+        yield Table(NAME, client, {}, _deliver_to_moto, read_all, read, empty, checkpoint)
 
 
 def _deliver_to_moto(request: AWSPreparedRequest) -> AWSResponse:
@@ -76,6 +81,15 @@ def at(endpoint: str) -> Table:
         pages = client.get_paginator("scan").paginate(TableName=NAME, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 
+    def read(partition: str) -> list[Item]:
+        pages = client.get_paginator("query").paginate(
+            TableName=NAME,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+            ConsistentRead=True,
+        )
+        return [item for page in pages for item in page["Items"]]
+
     def empty() -> None:
         keys = [{"pk": item["pk"], "sk": item["sk"]} for item in read_all()]
         requests = [{"DeleteRequest": {"Key": key}} for key in keys]
@@ -83,4 +97,4 @@ def at(endpoint: str) -> Table:
             batch: Any = requests[start : start + 25]
             client.batch_write_item(RequestItems={NAME: batch})
 
-    return Table(NAME, client, {"endpoint_url": endpoint}, URLLib3Session().send, read_all, empty)
+    return Table(NAME, client, {"endpoint_url": endpoint}, URLLib3Session().send, read_all, read, empty)

@@ -1,9 +1,10 @@
-"""Race, compare and fuzz, and print what was found: `make prove`.
+"""Race, compare, fuzz and measure, and print what was found: `make prove`.
 
     python -m verification                                          everything, half an hour on two cores
-    python -m verification fuzz --payloads 10000 --seed 7           one part, smaller, with other chances
+    python -m verification fuzzing --payloads 10000 --seed 7        one part, smaller, with other chances
 
-Ends with 1 if anything was found. A part that is not smaller than usual takes its place in RESULTS.md.
+First the provers are proved themselves: each has to notice the defects that are seeded for it. Ends with 1 if anything
+was found. A part that is not smaller than usual takes its place in RESULTS.md.
 """
 
 import argparse
@@ -15,47 +16,47 @@ from tests.engine import dynamodb_local
 from verification import report
 
 OPERATIONS, RUNS, PAYLOADS = 100_000, 500, 1_000_000
+PARTS = ("provers", "races", "model", "fuzzing", "deadlines")
+ON_ENGINE = ("races", "deadlines")
 
 
 def main() -> int:
     """Run the parts, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "part", nargs="*", choices=("races", "model", "fuzzing", []), help="all of them, if none is named"
-    )
+    parser.add_argument("part", nargs="*", choices=(*PARTS, []), help="all of them, if none is named")
     parser.add_argument("--operations", type=int, default=OPERATIONS, help="of the races (default %(default)s)")
     parser.add_argument("--processes", type=int, default=3, help="of the races; the last has a faulty connection")
-    parser.add_argument(
-        "--runs", type=int, default=RUNS, help="of the model of the services, 50 steps each (%(default)s)"
-    )
+    parser.add_argument("--runs", type=int, default=RUNS, help="of the model, of 50 steps each (default %(default)s)")
     parser.add_argument("--payloads", type=int, default=PAYLOADS, help="of the fuzzing (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    from verification import fuzzing
+    from verification import deadlines, fuzzing, provers
     from verification.model import run as model
     from verification.races import run as races
 
     parts: dict[str, Callable[[], report.Part]] = {
+        "provers": lambda: provers.run(seed=options.seed),
         "races": lambda: races.run(operations=options.operations, processes=options.processes, seed=options.seed),
         "model": lambda: model.run(runs=options.runs, seed=options.seed),
         "fuzzing": lambda: fuzzing.run(payloads=options.payloads, seed=options.seed),
+        "deadlines": deadlines.run,
     }
-    usual = {
-        "races": options.operations >= OPERATIONS,
-        "model": options.runs >= RUNS,
-        "fuzzing": options.payloads >= PAYLOADS,
+    smaller = {
+        "races": options.operations < OPERATIONS,
+        "model": options.runs < RUNS,
+        "fuzzing": options.payloads < PAYLOADS,
     }
     command = "make prove" + (f" ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "")
     found = False
-    for name in options.part or parts:
-        if name == "races" and (reason := dynamodb_local.missing()):
-            print(f"No races: {reason}")
+    for name in options.part or PARTS:
+        if name in ON_ENGINE and (reason := dynamodb_local.missing()):
+            print(f"No {name}: {reason}")
             continue
         print(f"{time.strftime('%H:%M:%S')} {name} ...", file=sys.stderr)
         done = parts[name]()
         print(f"{done}\n", flush=True)
         found = found or bool(done.findings)
-        if usual[name]:
+        if not smaller.get(name):
             report.write(done, command)
     return int(found)
 

@@ -81,7 +81,6 @@ def run() -> Part:
 
 def work(endpoint: str) -> tuple[list[str], list[str]]:
     """Return a line for each case, and those that took too long."""
-    import tests.conftest  # noqa: F401  sets the environment of the handlers
     from tests import queues, tables
     from tests.service import Output
 
@@ -107,7 +106,7 @@ def _cases(service: Service) -> Iterator[tuple[str, Callable[[], float]]]:
             service.record_at(address)
             yield f"CANCEL, the table {name} to its record too", lambda: _seconds(partial(service.cancel, "order-1"))
     with FaultProxy(service.table.options["endpoint_url"]) as proxy:
-        proxy.inject(drip(0.05), times=math.inf)
+        proxy.inject(drip(0.4), times=math.inf)
         service.write_to(proxy.endpoint)
         yield "CANCEL, the table answering byte by byte", lambda: _seconds(partial(service.cancel, "order-1"))
         yield "PLACE, the table answering byte by byte", lambda: _seconds(service.place)

@@ -17,6 +17,10 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+import tests.environment  # noqa: F401  the functions read it when they are imported
+
+# isort: split
+
 import webhook
 from orderhook import payload, pipeline
 from orderhook.aws.gateway import HttpRequest

@@ -531,7 +531,6 @@ def run(*, payloads: int, seed: int) -> Part:
 
 def work(payloads: int, seed: int) -> Result:
     """Send the payloads of one process."""
-    import tests.conftest  # noqa: F401  sets the environment of the handler
     from tests import queues, tables
     from tests.service import Output, Service
 

@@ -10,7 +10,7 @@ from verification.defects import Defect, Patch
 from verification.model import machine
 from verification.model.examples import EXAMPLES
 
-RUNS, STEPS = 12, 30
+RUNS, STEPS = 8, 25
 
 
 def test_the_table_is_as_the_model_says(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

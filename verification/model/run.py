@@ -1,4 +1,4 @@
-"""Take many thousands of random steps with the handler and a model of the book beside it, and compare after each.
+"""Take many thousands of random steps with the handlers and a model beside them, and compare after each.
 
 The steps are those of machine.py; the table is DynamoDB Local's, or moto's where that cannot run.
 """
@@ -37,12 +37,12 @@ def run(*, runs: int, seed: int) -> Part:
         f"{steps / seconds:.0f} a second, each followed by a comparison of the whole table.",
         f"Answers: {counts(tally)}.",
     ]
-    return Part("Model of the book", lines, failures, len(failures), seconds)
+    return Part("Model", lines, failures, len(failures), seconds)
 
 
 def work(runs: int, seed: int, endpoint: str | None, region: str) -> tuple[Counter[str], str | None]:
     """Take the steps of one process; returns the tally, and the failure where there is one."""
-    import tests.conftest  # noqa: F401  sets the environment of the handler
+    import tests.environment  # noqa: F401  it sets the region, too
 
     os.environ["AWS_DEFAULT_REGION"] = region
     from tests import queues, tables
@@ -55,8 +55,6 @@ def work(runs: int, seed: int, endpoint: str | None, region: str) -> tuple[Count
         nullcontext(tables.at(endpoint)) if endpoint else tables.in_process() as table,
         queues.in_process() as queue,
     ):
-        # A busy machine is not a slow table.
-        monkeypatch.setattr("orderhook.aws.budget.READ_SECONDS", 20)
         service = Service(table, queue, Output(take, monkeypatch), monkeypatch)
         try:
             machine.run(service, monkeypatch, tally, seed=seed, max_examples=runs, stateful_step_count=STEPS)

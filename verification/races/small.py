@@ -15,7 +15,7 @@ from verification.races import play
 REMEMBERED_SECONDS = 0.3
 
 
-def wrongs(service: Service, rounds: int, commands: Sequence[Command] = play.COMMANDS) -> list[str]:
+def wrongs(service: Service, rounds: int, commands: Sequence[Command] = play.COMMANDS, *, seed: int = 0) -> list[str]:
     """Play until something is wrong, for this many rounds at most, and return it."""
     service.clock.run()
     service.remember_keys(REMEMBERED_SECONDS)
@@ -23,7 +23,7 @@ def wrongs(service: Service, rounds: int, commands: Sequence[Command] = play.COM
     service.network.always = now_and_then(lose_response)
     for number in range(rounds):
         order_ids = [f"{number}-{index}{'s' if index % 2 else ''}" for index in range(10)]
-        record = play.play(trader, order_ids, seed=number, threads=6, operations=50, commands=commands)
+        record = play.play(trader, order_ids, seed=seed + number, threads=6, operations=50, commands=commands)
         found = list(map(str, contradictions(record.operations, one_order("Working")).values())) + record.unexpected
         if found:
             return found

@@ -1,0 +1,28 @@
+"""The `orderhook` command, but patient: on a busy machine an answer may take longer than TradingView would wait."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from orderhook.aws import budget, deadline
+
+MORE_SECONDS = 60
+
+_time_budget, _call_until = budget.time_budget, deadline.call_until
+
+
+def time_budget(until: float) -> AbstractContextManager[None]:
+    return _time_budget(until + MORE_SECONDS)
+
+
+def call_until(until: float, function: Callable[..., object], *arguments: object) -> object:
+    return _call_until(until + MORE_SECONDS, function, *arguments)
+
+
+# Before the handlers are imported, which take them by name.
+budget.time_budget = time_budget  # type: ignore[assignment]
+deadline.call_until = call_until  # type: ignore[assignment]
+
+if __name__ == "__main__":
+    from cli.app import app
+
+    app()

@@ -1,0 +1,122 @@
+"""Prove the provers: seed each defect into the running functions, and see that who watches for it notices.
+
+A defect that nobody notices is a finding: what the other parts then do not find may be there all the same.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stderr
+
+import pytest
+from hypothesis import Phase
+from hypothesis.errors import Flaky
+
+from tests.engine import dynamodb_local
+from tests.service import Output, Service
+from verification.defects import OF_MORE_COMMANDS, OF_READING, SEEDED, STEP_BY_STEP
+from verification.processes import CORES, captured, results
+from verification.report import Part
+
+RUNS, STEPS = 100, 30
+"""Of the model, at most, until it notices."""
+ROUNDS = 6
+"""Of the races, at most."""
+EXAMPLES = 20
+"""Of the fuzzing, at most."""
+
+BODIES = (
+    b'{"key": "KEY", "command": "CANCEL", "order_id": "order-1", "qty": null}',
+    b'{"key": "KEY", "command": "CANCEL", "order_id": "order-1", "KEY": "1"}',
+)
+"""What its payloads are derived from."""
+
+Seeded = tuple[str, str]
+"""A prover, and the name of a defect that it has to notice."""
+
+TO_NOTICE: tuple[Seeded, ...] = (
+    *(("races", defect.__name__) for defect in (*SEEDED, *OF_MORE_COMMANDS)),
+    *(("model", defect.__name__) for defect in STEP_BY_STEP),
+    *(("fuzzing", defect.__name__) for defect, _ in OF_READING),
+)
+
+
+def run(*, seed: int) -> Part:
+    """Have every core seed its share of the defects."""
+    started = time.monotonic()
+    missing = dynamodb_local.missing()
+    to_notice = [seeded for seeded in TO_NOTICE if not (missing and seeded[0] == "races")]
+    with nullcontext() if missing else dynamodb_local.running() as endpoint:
+        shares = [
+            {"to_notice": to_notice[number::CORES], "seed": seed, "endpoint": endpoint} for number in range(CORES)
+        ]
+        unnoticed = [seeded for share in results("verification.provers:work", shares) for seeded in share]
+    watched = Counter(prover for prover, _ in to_notice)
+    lines = [
+        f"{number} defects seeded for the {prover}, {number - sum(it[0] == prover for it in unnoticed)} noticed."
+        for prover, number in watched.items()
+    ]
+    shown = [f"the {prover} did not notice {defect}" for prover, defect in unnoticed]
+    return Part("Provers", lines, shown, len(unnoticed), time.monotonic() - started)
+
+
+def work(to_notice: Sequence[Seeded], seed: int, endpoint: str | None) -> list[Seeded]:
+    """Seed these defects, one after the other, and return those that were not noticed."""
+    from tests import queues, tables
+
+    unnoticed = []
+    with queues.in_process() as queue:
+        for prover, defect in to_notice:
+            on_engine = endpoint and prover == "races"
+            with (
+                captured() as (take, monkeypatch),
+                nullcontext(tables.at(str(endpoint))) if on_engine else tables.in_process() as table,
+            ):
+                service = Service(table, queue, Output(take, monkeypatch), monkeypatch)
+                if not _notices(prover, defect, service, monkeypatch, seed):
+                    unnoticed.append((prover, defect))
+                service.clear_away()
+    return unnoticed
+
+
+def _notices(prover: str, defect: str, service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> bool:
+    watch = {"races": _races_notice, "model": _model_notices, "fuzzing": _fuzzer_notices}
+    return watch[prover](defect, service, monkeypatch, seed)
+
+
+def _races_notice(defect: str, service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> bool:
+    from verification import defects
+    from verification.races import play, small
+
+    seeded = getattr(defects, defect)
+    seeded(monkeypatch)
+    commands = play.CALM if seeded in OF_MORE_COMMANDS else play.COMMANDS
+    return bool(small.wrongs(service, ROUNDS, commands, seed=seed))
+
+
+def _model_notices(defect: str, service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> bool:
+    from verification import defects
+    from verification.model import machine
+
+    getattr(defects, defect)(monkeypatch)
+    options = {"max_examples": RUNS, "stateful_step_count": STEPS, "phases": [Phase.generate]}
+    try:
+        with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
+            machine.run(service, monkeypatch, Counter(), seed=seed, **options)
+    except (AssertionError, Flaky):  # a defect that remembers what it did may hide when the same steps are taken again
+        return True
+    return False
+
+
+def _fuzzer_notices(defect: str, service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> bool:
+    from verification import fuzzing
+
+    fuzzer = fuzzing.Fuzzer(service, cpu_seconds=fuzzing.CPU_SECONDS)
+    seeded, finding = next(pair for pair in OF_READING if pair[0].__name__ == defect)
+    seeded(monkeypatch)
+    for number in range(EXAMPLES):
+        fuzzer.example(BODIES[number % 2], seed + number, payloads=20)
+        if fuzzer.result.shown:
+            return finding in fuzzer.result.shown[0]
+    return False
