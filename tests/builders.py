@@ -57,7 +57,8 @@ def phrase(order_id: str) -> str:
 
 def not_found(order_id: str) -> dict[str, Any]:
     """Return the body of the refusal of an id that no order of the trader has."""
-    return refused("order_not_found", f"There is no order '{order_id}' of yours; check order_id: case matters. {phrase(order_id)}", field="order_id")
+    detail = f"There is no order '{order_id}' of yours; check order_id: case matters. {phrase(order_id)}"
+    return refused("order_not_found", detail, field="order_id")
 
 
 LISTS = ("cancelled", "already_cancelled", "already_terminal", "remaining")

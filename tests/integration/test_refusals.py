@@ -88,8 +88,8 @@ REFUSALS = [
         {**CANCEL, "order_id": "target01"},
         400,
         "invalid_value",
-        "order_id target01 looks like an order name and is not one: a name ends in a number from 1 without leading zeros, "
-        "such as TARGET1.",
+        "order_id target01 looks like an order name and is not one: a name ends in a number from 1 without leading "
+        "zeros, such as TARGET1.",
         "order_id",
     ),
     Refusal(
