@@ -34,7 +34,7 @@ class Queue:
     _clients: dict[str, "BaseClient"] = field(default_factory=dict)
 
     def handlers_client(self, service: str) -> "BaseClient":
-        """The client of the handlers, on which a test's wire is."""
+        """The client of the handlers, whose requests meet a test's faults."""
         if service not in self._clients:
             self._clients[service] = connect(service)  # type: ignore[call-overload]
         return self._clients[service]

@@ -53,13 +53,13 @@ def fetch() -> None:
     fetched = subprocess.run(maven, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if fetched.returncode:
         raise EngineError(f"Maven could not fetch DynamoDB Local:\n{fetched.stdout}")
-    # WriteResult last, so that a fetch that was cut short is not taken for a whole one.
+    # Written last, so that a fetch that was cut short is not taken for a whole one.
     shutil.copy(POM, ENGINE)
 
 
 def _is_fetched() -> bool:
-    provenance = ENGINE / POM.name
-    return provenance.exists() and provenance.read_bytes() == POM.read_bytes()
+    pom = ENGINE / POM.name
+    return pom.exists() and pom.read_bytes() == POM.read_bytes()
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def test_it_is_gone_when_python_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("endpoint")
-def test_what_java_said_is_told_when_it_does_not_start() -> None:
+def test_an_error_has_javas_words_when_it_does_not_start() -> None:
     with (
         pytest.raises(EngineError, match=r"ended with 1:\n(.*\n)*Unrecognized option: -Xnonsense"),
         running(["-Xnonsense"]),

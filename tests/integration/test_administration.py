@@ -1,4 +1,4 @@
-"""What an operator reads and stores through the book: orders, strategies, templates and keys."""
+"""What an operator reads and stores: orders, strategies, templates and keys."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ OTHER = template("one", (2, None, 5), (3, 20, None))
 
 
 def new_key(service: Service) -> Key:
-    return keys.issue(trader=service.trader, label="desk", scopes=frozenset({"CANCEL"}), created="2026-01-02")[1]
+    return keys.issue(trader=service.trader, label="office", scopes=frozenset({"CANCEL"}), created="2026-01-02")[1]
 
 
 def test_orders_are_listed_by_id_and_the_open_ones_alone(service: Service) -> None:
@@ -96,8 +96,8 @@ def test_a_key_says_whether_the_kill_switch_stops_all(service: Service) -> None:
     key = new_key(service)
     service.services.keys.put(key)
     for strict in (True, False):
-        told = service.services.keys.set_strict_kill_switch(key.key_id, strict=strict)
-        assert told == service.services.keys.get(key.key_id) == key._replace(strict_kill_switch=strict)
+        stored = service.services.keys.set_strict_kill_switch(key.key_id, strict=strict)
+        assert stored == service.services.keys.get(key.key_id) == key._replace(strict_kill_switch=strict)
 
 
 @pytest.mark.parametrize(

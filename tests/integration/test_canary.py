@@ -45,8 +45,8 @@ GOOD = {
     "change of a price that it has not": command("CHANGE", order_id="order-1", stop_price=7),
     "replacement": command("CANCELREPLACE", **{**ENTRY, "order_id": "order-1"}),
     "replacement of an unknown order": command("CANCELREPLACE", **{**ENTRY, "order_id": "nobodys"}),
-    "sweep of an account": command("CANCELORDERS", account="Sim101"),
-    "sweep of all": command("CANCELALLORDERS", notes="all of them"),
+    "cancel of an account": command("CANCELORDERS", account="Sim101"),
+    "cancel of all": command("CANCELALLORDERS", notes="all of them"),
     "close": command("CLOSESTRATEGY", strategy_id="strategy-1"),
     "place later": place(order_id="order-9", delay=5),
     "place for some time": place(order_id="order-9", cancel_after=5),
@@ -78,7 +78,7 @@ WRONG_PLACES = {
     "in a placeholder": cancel(order_id="{{KEY}}"),
     "as an account": place(account="KEY"),
     "as an oco id": place(oco_id="KEY"),
-    "as the account of a sweep": command("CANCELORDERS", account="KEY"),
+    "as the account of CANCELORDERS": command("CANCELORDERS", account="KEY"),
     "as a new price": command("CHANGE", order_id="order-1", limit_price="KEY"),
     "as the order to replace": command("CANCELREPLACE", **{**ENTRY, "order_id": "KEY"}),
     "as the strategy to close": command("CLOSESTRATEGY", strategy_id="KEY"),
@@ -193,7 +193,7 @@ def test_the_key_of_an_event_is_nowhere(service: Service, caplog: pytest.LogCapt
         place(delay=5),
         place(cancel_after=5),
     ],
-    ids=["cancel", "place", "legs", "change", "replacement", "sweep", "close", "later", "for some time"],
+    ids=["cancel", "place", "legs", "change", "replacement", "cancel of all", "close", "later", "for some time"],
 )
 def test_the_key_of_an_alert_that_met_a_fault_is_nowhere(
     holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str], fault: Fault

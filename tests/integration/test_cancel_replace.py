@@ -377,7 +377,7 @@ def test_a_place_is_not_taken_for_the_replacement_that_has_its_id(service: Servi
 
 
 @pytest.mark.parametrize("number", ["", ":7"])
-def test_the_longest_id_that_can_be_replaced(service: Service, number: str) -> None:
+def test_the_longest_ids_that_leave_room_for_a_number_are_replaced(service: Service, number: str) -> None:
     order_id = "x" * (62 if not number else 64 - len(number)) + number
     service.place(order_id)
     answer = replace(service, order_id)

@@ -139,8 +139,8 @@ def test_what_is_zero_or_absent_stays_as_it_is(
     assert before is not None
     answer = change(service, **fields)
     assert answer.word == "changed"
-    told = {"qty": "5", "limit_price": "5000.25"} | changes
-    assert {name: answer.body[name] for name in told} == told
+    expected = {"qty": "5", "limit_price": "5000.25"} | changes
+    assert {name: answer.body[name] for name in expected} == expected
     assert service.plain() == after_change(service, before, answer.request_id, last_time(service), **changes)
 
 
@@ -375,7 +375,7 @@ def test_a_change_whose_answer_was_lost_does_not_undo_a_later_one(service: Servi
 
 
 @pytest.mark.parametrize("state", ["Cancelled", "Filled", "Rejected"])
-def test_a_change_whose_answer_was_lost_was_done_even_if_the_order_has_finished_since(
+def test_a_change_whose_answer_was_lost_was_done_even_if_the_order_is_finished_now(
     service: Service, state: str
 ) -> None:
     service.place("order-1")

@@ -13,59 +13,9 @@ from cli.aws.scheduler import sqs_event
 from cli.aws.table import create_table, read_template
 from orderhook.services import Services
 from orderhook.store import table as store
+from tests.answers import ANSWERS, MESSAGES
 from tests.builders import EVENTS, event_named
 from tests.service import RETENTION, Service, Table
-
-ANSWERS: dict[str, tuple[int, str]] = {
-    "cancel_all_orders": (200, "cancelled"),
-    "cancel_accounts": (404, "order_not_found"),
-    "cancel_base64": (200, "cancelled"),
-    "cancel_by_id": (200, "cancelled"),
-    "cancel_by_name": (200, "cancelled"),
-    "cancel_duplicate": (200, "already_cancelled"),
-    "cancel_filled": (409, "order_already_terminal"),
-    "cancel_json": (200, "cancelled"),
-    "cancel_name_without_strategy": (400, "strategy_id_required"),
-    "cancel_of_strategy": (200, "cancelled"),
-    "cancel_orders": (200, "cancelled"),
-    "cancel_orders_none": (200, "already_cancelled"),
-    "cancel_orders_without_account": (400, "missing_field"),
-    "cancel_other_strategy": (409, "strategy_mismatch"),
-    "cancel_published_example": (200, "cancelled"),
-    "cancel_replace": (200, "replaced"),
-    "cancel_replace_duplicate": (200, "replaced"),
-    "cancel_replace_filled": (409, "order_already_terminal"),
-    "cancel_unknown": (404, "order_not_found"),
-    "cancel_unknown_strategy": (404, "strategy_not_found"),
-    "change": (200, "changed"),
-    "change_duplicate": (200, "changed"),
-    "change_other_price": (400, "invalid_value"),
-    "close_strategy": (200, "closed"),
-    "close_strategy_duplicate": (200, "closed"),
-    "close_strategy_unknown": (404, "strategy_not_found"),
-    "kill_switch_off": (200, "kill_switch_off"),
-    "kill_switch_on": (200, "kill_switch_on"),
-    "malformed": (400, "malformed_payload"),
-    "place": (200, "placed"),
-    "place_accounts": (200, "placed"),
-    "place_bypassing_window": (200, "placed"),
-    "place_cancel_after": (200, "placed"),
-    "place_delayed": (200, "scheduled"),
-    "place_duplicate": (200, "already_placed"),
-    "place_in_closed_strategy": (409, "strategy_mismatch"),
-    "place_in_window": (200, "placed"),
-    "place_join": (200, "placed"),
-    "place_other_content": (409, "duplicate_order_id"),
-    "place_rate_limited": (200, "placed"),
-    "place_strategy": (200, "placed"),
-    "place_template": (200, "placed"),
-    "place_with_position": (400, "unsupported_value"),
-    "place_without_id": (200, "placed"),
-    "unknown_field": (400, "unknown_field"),
-    "unresolved_placeholder": (400, "unresolved_placeholder"),
-    "unsupported_command": (400, "unsupported_command"),
-    "wrong_key": (401, "invalid_secret_key"),
-}
 
 FILES = sorted(path.stem for path in EVENTS.glob("*.json"))
 
@@ -121,15 +71,6 @@ def actions_allowed() -> set[str]:
         for statement in policy["PolicyDocument"]["Statement"]
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
     }
-
-
-MESSAGES: dict[str, str] = {
-    "cancel_after_not_placed": "order_not_found",
-    "delayed_cancel": "cancelled",
-    "delayed_place": "placed",
-    "delayed_place_too_late": "too_late",
-}
-"""What comes of the messages in events/sqs."""
 
 
 def test_every_message_has_its_row_here() -> None:

@@ -359,7 +359,7 @@ def test_a_time_bounds_what_is_read(service: Service, three: list[AlertRecord]) 
     assert between(AT + timedelta(seconds=3), None) == []
 
 
-def test_records_of_another_trader_are_others(service: Service, three: list[AlertRecord]) -> None:
+def test_records_of_another_trader_are_not_read(service: Service, three: list[AlertRecord]) -> None:
     assert list(service.alerts.newest("somebody-else")) == []
     assert service.alerts.get("somebody-else", three[0].request_id) is None
 
@@ -394,7 +394,7 @@ def test_a_record_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one(
             find_record(service.alerts, service.trader, nobodys)
 
 
-def test_a_table_that_does_not_answer_is_said_so(service: Service) -> None:
+def test_a_table_that_does_not_answer_is_an_error(service: Service) -> None:
     log = service.handlers_services.alert_log
     service.network.always = refuse_connection
     with pytest.raises(TemporarilyUnavailableError):

@@ -7,8 +7,8 @@ from typing import Any
 
 from cli.aws import demo
 from orderhook.services import Services
+from tests.answers import ANSWERS, MESSAGES
 from tests.builders import event_named
-from tests.integration.test_events import ANSWERS, MESSAGES
 from tests.queues import Queue
 from tests.runtime import artifact, emulator
 from tests.runtime.conftest import TABLE

@@ -14,92 +14,92 @@ from verification.histories.order import Answer, Cancel, Command, Look, Order, P
 StateT = TypeVar("StateT", bound=Hashable)
 CommandT = TypeVar("CommandT", bound=Hashable)
 ResultT = TypeVar("ResultT", bound=Hashable)
-Told: TypeAlias = Operation[Command, Answer]
+Done: TypeAlias = Operation[Command, Answer]
 
 
-def told(
+def done(
     command: Command, word: str, invoked: int, completed: int, *, state: str | None = None, filled: int | None = None
-) -> Told:
+) -> Done:
     return Operation(command, Answer(word, state, filled), invoked, completed)
 
 
-def lost(command: Command, invoked: int) -> Told:
+def lost(command: Command, invoked: int) -> Done:
     return Operation(command, UNKNOWN, invoked)
 
 
-def explained(*history: Told, model: Model[Order | None, Command, Answer] | None = None) -> bool:
+def explained(*history: Done, model: Model[Order | None, Command, Answer] | None = None) -> bool:
     return contradiction(history, model or one_order()) is None
 
 
-PLACED = told(Place(), "placed", 0, 1)
-CANCELLED = told(Cancel(), "cancelled", 2, 3)
+PLACED = done(Place(), "placed", 0, 1)
+CANCELLED = done(Cancel(), "cancelled", 2, 3)
 
 
 def test_commands_one_after_the_other_are_explained_by_their_order() -> None:
-    assert explained(PLACED, CANCELLED, told(Cancel(), "already_cancelled", 4, 5))
+    assert explained(PLACED, CANCELLED, done(Cancel(), "already_cancelled", 4, 5))
 
 
 def test_concurrent_commands_may_have_taken_effect_in_either_order() -> None:
-    assert explained(PLACED, told(Cancel(), "already_cancelled", 2, 9), told(Cancel(), "cancelled", 3, 8))
-    assert explained(PLACED, told(Cancel(), "cancelled", 2, 9), told(Cancel(), "already_cancelled", 3, 8))
+    assert explained(PLACED, done(Cancel(), "already_cancelled", 2, 9), done(Cancel(), "cancelled", 3, 8))
+    assert explained(PLACED, done(Cancel(), "cancelled", 2, 9), done(Cancel(), "already_cancelled", 3, 8))
 
 
 def test_real_time_order_is_kept() -> None:
-    twice = [told(Cancel(), "already_cancelled", 2, 3), told(Cancel(), "cancelled", 4, 5)]
+    twice = [done(Cancel(), "already_cancelled", 2, 3), done(Cancel(), "cancelled", 4, 5)]
     assert not explained(PLACED, *twice)
-    during_both = told(Report("Filled", 1), "applied", 2, 5)
+    during_both = done(Report("Filled", 1), "applied", 2, 5)
     assert not explained(PLACED, *twice, during_both)
 
 
 def test_what_ends_at_the_moment_in_which_another_begins_is_concurrent_with_it() -> None:
-    assert explained(PLACED, told(Cancel(), "already_cancelled", 2, 4), told(Cancel(), "cancelled", 4, 5))
+    assert explained(PLACED, done(Cancel(), "already_cancelled", 2, 4), done(Cancel(), "cancelled", 4, 5))
 
 
 def test_a_stale_read_is_found() -> None:
-    assert not explained(PLACED, CANCELLED, told(Look(), "found", 4, 5, state="Working"))
+    assert not explained(PLACED, CANCELLED, done(Look(), "found", 4, 5, state="Working"))
 
 
 def test_a_lost_update_is_found() -> None:
-    fill = told(Report("Filled", 1), "applied", 2, 9)
+    fill = done(Report("Filled", 1), "applied", 2, 9)
     assert not explained(
-        PLACED, fill, told(Cancel(), "cancelled", 3, 8), told(Look(), "found", 10, 11, state="Cancelled")
+        PLACED, fill, done(Cancel(), "cancelled", 3, 8), done(Look(), "found", 10, 11, state="Cancelled")
     )
 
 
 def test_two_cancels_that_both_succeed_are_found_however_they_overlap() -> None:
-    assert not explained(PLACED, told(Cancel(), "cancelled", 2, 9), told(Cancel(), "cancelled", 3, 8))
+    assert not explained(PLACED, done(Cancel(), "cancelled", 2, 9), done(Cancel(), "cancelled", 3, 8))
 
 
 def test_a_cancel_of_a_filled_order_is_not_explained_by_a_fill_that_came_later() -> None:
-    cancel = told(Cancel(), "order_already_terminal", 2, 3, state="Filled")
-    assert not explained(PLACED, cancel, told(Report("Filled", 1), "applied", 4, 5))
-    assert explained(PLACED, cancel, told(Report("Filled", 1), "applied", 3, 5))
+    cancel = done(Cancel(), "order_already_terminal", 2, 3, state="Filled")
+    assert not explained(PLACED, cancel, done(Report("Filled", 1), "applied", 4, 5))
+    assert explained(PLACED, cancel, done(Report("Filled", 1), "applied", 3, 5))
 
 
 def test_a_lost_operation_may_have_happened_or_not() -> None:
-    assert explained(PLACED, lost(Cancel(), 2), told(Look(), "found", 4, 5, state="Working"))
-    assert explained(PLACED, lost(Cancel(), 2), told(Look(), "found", 4, 5, state="Cancelled"))
+    assert explained(PLACED, lost(Cancel(), 2), done(Look(), "found", 4, 5, state="Working"))
+    assert explained(PLACED, lost(Cancel(), 2), done(Look(), "found", 4, 5, state="Cancelled"))
 
 
 def test_a_lost_operation_may_happen_long_after_its_client_gave_up() -> None:
-    working = told(Look(), "found", 4, 5, state="Working")
-    assert explained(PLACED, lost(Cancel(), 2), working, told(Look(), "found", 6, 7, state="Cancelled"))
+    working = done(Look(), "found", 4, 5, state="Working")
+    assert explained(PLACED, lost(Cancel(), 2), working, done(Look(), "found", 6, 7, state="Cancelled"))
 
 
 def test_a_lost_operation_does_not_happen_before_it_was_invoked() -> None:
-    assert not explained(PLACED, told(Look(), "found", 4, 5, state="Cancelled"), lost(Cancel(), 6))
+    assert not explained(PLACED, done(Look(), "found", 4, 5, state="Cancelled"), lost(Cancel(), 6))
 
 
 def test_a_lost_operation_happens_once_at_most() -> None:
-    place_again = told(Place("other"), "placed", 4, 5)
+    place_again = done(Place("other"), "placed", 4, 5)
     assert not explained(lost(Place(), 0), CANCELLED, place_again)
-    both_parts = [told(Look(), "found", time, time + 1, state=state) for time, state in ((4, "Filled"), (6, "Working"))]
+    both_parts = [done(Look(), "found", time, time + 1, state=state) for time, state in ((4, "Filled"), (6, "Working"))]
     assert not explained(PLACED, lost(Report("Filled", 1), 2), *both_parts)
 
 
 def test_a_lost_operation_that_must_have_happened_cannot_be_undone() -> None:
-    seen = told(Look(), "found", 4, 5, state="Cancelled")
-    assert not explained(PLACED, lost(Cancel(), 2), seen, told(Look(), "found", 6, 7, state="Working"))
+    seen = done(Look(), "found", 4, 5, state="Cancelled")
+    assert not explained(PLACED, lost(Cancel(), 2), seen, done(Look(), "found", 6, 7, state="Working"))
 
 
 def test_as_many_lost_operations_happened_as_the_results_need() -> None:
@@ -134,12 +134,12 @@ def test_a_way_that_leaves_more_lost_operations_is_tried_though_another_came_fir
 @pytest.mark.parametrize(
     ("change", "before"),
     [
-        (told(Place(), "placed", 2, 9), told(Look(), "order_not_found", 3, 8)),
-        (told(Cancel(), "cancelled", 2, 9), told(Look(), "found", 3, 8, state="Working")),
-        (told(Report("Filled", 1), "applied", 2, 9), told(Look(), "found", 3, 8, state="Working")),
+        (done(Place(), "placed", 2, 9), done(Look(), "order_not_found", 3, 8)),
+        (done(Cancel(), "cancelled", 2, 9), done(Look(), "found", 3, 8, state="Working")),
+        (done(Report("Filled", 1), "applied", 2, 9), done(Look(), "found", 3, 8, state="Working")),
     ],
 )
-def test_a_change_may_come_after_what_was_asked_later(change: Told, before: Told) -> None:
+def test_a_change_may_come_after_what_was_asked_later(change: Done, before: Done) -> None:
     initial = None if change.command == Place() else Order("Working", 0, "")
     assert explained(change, before, model=one_order(initial=initial))
 
@@ -165,18 +165,18 @@ def test_only_answers_that_never_go_with_a_change_are_said_to_change_nothing() -
 
 
 def test_what_had_only_begun_is_not_taken_for_the_contradiction() -> None:
-    look = told(Look(), "found", 2, 100, state="Cancelled")
-    stranger = told(Cancel(own=False), "order_not_found", 3, 10)
-    cancels = [told(Cancel(), "cancelled", 50, 60), told(Cancel(), "cancelled", 200, 201)]
+    look = done(Look(), "found", 2, 100, state="Cancelled")
+    stranger = done(Cancel(own=False), "order_not_found", 3, 10)
+    cancels = [done(Cancel(), "cancelled", 50, 60), done(Cancel(), "cancelled", 200, 201)]
     found = contradiction([PLACED, look, stranger, *cancels], one_order())
     assert found
     assert found.operations == cancels
 
 
 def test_a_contradiction_names_the_operations_that_make_it_and_no_others() -> None:
-    fine = [told(Cancel(own=False), "order_not_found", time, time + 50) for time in range(0, 200, 5)]
-    bad = told(Cancel(), "cancelled", 2_000_000, 3_000_000)
-    found = contradiction([*fine, PLACED, CANCELLED, bad, told(Look(), "found", 4_000_000, 5_000_000)], one_order())
+    fine = [done(Cancel(own=False), "order_not_found", time, time + 50) for time in range(0, 200, 5)]
+    bad = done(Cancel(), "cancelled", 2_000_000, 3_000_000)
+    found = contradiction([*fine, PLACED, CANCELLED, bad, done(Look(), "found", 4_000_000, 5_000_000)], one_order())
     assert found
     assert str(found).splitlines() == [
         "No order of these operations explains their results (ms):",
@@ -195,59 +195,59 @@ def test_each_order_has_its_own_history() -> None:
 @pytest.mark.parametrize("state", CANCELLABLE)
 def test_an_open_order_is_cancelled(state: str) -> None:
     model = one_order(initial=Order(state, 0, ""))
-    assert explained(told(Cancel(), "cancelled", 0, 1, state=state), model=model)
-    assert not explained(told(Cancel(), "already_cancelled", 0, 1), model=model)
+    assert explained(done(Cancel(), "cancelled", 0, 1, state=state), model=model)
+    assert not explained(done(Cancel(), "already_cancelled", 0, 1), model=model)
 
 
 @pytest.mark.parametrize("state", CANCELLED_ALREADY)
 def test_an_order_that_is_being_cancelled_stays_as_it_is(state: str) -> None:
     model = one_order(initial=Order(state, 0, ""))
-    look = told(Look(), "found", 2, 3, state=state)
-    assert explained(told(Cancel(), "already_cancelled", 0, 1), look, model=model)
-    assert not explained(told(Cancel(), "cancelled", 0, 1), model=model)
+    look = done(Look(), "found", 2, 3, state=state)
+    assert explained(done(Cancel(), "already_cancelled", 0, 1), look, model=model)
+    assert not explained(done(Cancel(), "cancelled", 0, 1), model=model)
 
 
 @pytest.mark.parametrize("state", FINISHED_OTHERWISE)
 def test_a_finished_order_stays_finished(state: str) -> None:
     model = one_order(initial=Order(state, 1, ""))
-    assert explained(told(Cancel(), "order_already_terminal", 0, 1, state=state), model=model)
-    assert not explained(told(Cancel(), "cancelled", 0, 1), model=model)
-    assert not explained(told(Report("Working", 1), "applied", 0, 1), model=model)
-    assert explained(told(Report("Filled", 1), "refused", 0, 1), model=model)
+    assert explained(done(Cancel(), "order_already_terminal", 0, 1, state=state), model=model)
+    assert not explained(done(Cancel(), "cancelled", 0, 1), model=model)
+    assert not explained(done(Report("Working", 1), "applied", 0, 1), model=model)
+    assert explained(done(Report("Filled", 1), "refused", 0, 1), model=model)
 
 
 def test_a_fill_that_overtook_the_cancel_is_recorded() -> None:
     fill = Report("Filled", 1)
-    assert explained(PLACED, CANCELLED, told(fill, "applied", 4, 5), told(Look(), "found", 6, 7, state="Filled"))
-    assert not explained(PLACED, CANCELLED, told(fill, "refused", 4, 5))
+    assert explained(PLACED, CANCELLED, done(fill, "applied", 4, 5), done(Look(), "found", 6, 7, state="Filled"))
+    assert not explained(PLACED, CANCELLED, done(fill, "refused", 4, 5))
 
 
 def test_a_cancelled_order_keeps_what_was_filled() -> None:
-    part = told(Report("PartFilled", 2), "applied", 2, 3)
-    cancel = told(Cancel(), "cancelled", 4, 5, state="PartFilled")
-    assert explained(PLACED, part, cancel, told(Look(), "found", 6, 7, state="Cancelled", filled=2))
-    assert not explained(PLACED, part, cancel, told(Look(), "found", 6, 7, state="Cancelled", filled=0))
+    part = done(Report("PartFilled", 2), "applied", 2, 3)
+    cancel = done(Cancel(), "cancelled", 4, 5, state="PartFilled")
+    assert explained(PLACED, part, cancel, done(Look(), "found", 6, 7, state="Cancelled", filled=2))
+    assert not explained(PLACED, part, cancel, done(Look(), "found", 6, 7, state="Cancelled", filled=0))
 
 
 def test_a_report_without_a_quantity_leaves_what_was_filled() -> None:
-    parts = [told(Report("PartFilled", 2), "applied", 2, 3), told(Report("PartFilled"), "applied", 4, 5)]
-    assert explained(PLACED, *parts, told(Look(), "found", 6, 7, state="PartFilled", filled=2))
-    assert not explained(PLACED, *parts, told(Look(), "found", 6, 7, state="PartFilled", filled=0))
+    parts = [done(Report("PartFilled", 2), "applied", 2, 3), done(Report("PartFilled"), "applied", 4, 5)]
+    assert explained(PLACED, *parts, done(Look(), "found", 6, 7, state="PartFilled", filled=2))
+    assert not explained(PLACED, *parts, done(Look(), "found", 6, 7, state="PartFilled", filled=0))
 
 
 def test_another_trader_sees_no_order_and_changes_none() -> None:
     stranger = Cancel(own=False)
-    assert explained(PLACED, told(stranger, "order_not_found", 2, 3), told(Look(), "found", 4, 5, state="Working"))
-    assert not explained(PLACED, told(stranger, "cancelled", 2, 3))
-    assert not explained(PLACED, told(stranger, "order_not_found", 2, 3, state="Working"))
+    assert explained(PLACED, done(stranger, "order_not_found", 2, 3), done(Look(), "found", 4, 5, state="Working"))
+    assert not explained(PLACED, done(stranger, "cancelled", 2, 3))
+    assert not explained(PLACED, done(stranger, "order_not_found", 2, 3, state="Working"))
 
 
 def test_an_order_id_stays_taken_after_the_order_is_finished() -> None:
-    assert explained(PLACED, CANCELLED, told(Place(), "already_placed", 4, 5))
-    assert explained(PLACED, CANCELLED, told(Place("other"), "duplicate_order_id", 4, 5))
-    assert not explained(PLACED, CANCELLED, told(Place(), "placed", 4, 5))
-    assert not explained(told(Cancel(), "cancelled", 0, 1))
-    assert explained(told(Cancel(), "order_not_found", 0, 1), told(Report("Filled", 1), "refused", 2, 3))
+    assert explained(PLACED, CANCELLED, done(Place(), "already_placed", 4, 5))
+    assert explained(PLACED, CANCELLED, done(Place("other"), "duplicate_order_id", 4, 5))
+    assert not explained(PLACED, CANCELLED, done(Place(), "placed", 4, 5))
+    assert not explained(done(Cancel(), "cancelled", 0, 1))
+    assert explained(done(Cancel(), "order_not_found", 0, 1), done(Report("Filled", 1), "refused", 2, 3))
 
 
 def tried_in_every_order(
@@ -327,7 +327,7 @@ SOME_STATES = st.sampled_from([None, None, "Working", "PartFilled", "Cancelled",
     st.sampled_from([None, Order("Working", 0, ""), Order("Suspended", 0, ""), Order("Cancelled", 1, "")]),
 )
 def test_the_search_decides_about_an_order_as_trying_every_order_does(
-    history: list[Told], initial: Order | None
+    history: list[Done], initial: Order | None
 ) -> None:
     model = one_order(initial=initial)
     expected = tried_in_every_order(history, model)
