@@ -1,12 +1,13 @@
 """Requests as API Gateway may pass them on, and as it never should: an answer always, and never a 5xx for them."""
 
 import json
-import time
+from datetime import UTC, datetime, tzinfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import webhook
 from tests.builders import Event, alert, event
 from tests.service import Service
 
@@ -98,28 +99,46 @@ def test_whatever_comes_is_answered_as_a_mistake_of_the_sender(service: Service,
 # How long the sender has been waiting
 
 
+NOW = datetime(2026, 1, 15, 15, tzinfo=UTC)
+
+
+class Standing(datetime):
+    """A clock that stands still."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "Standing":
+        return cls.fromtimestamp(NOW.timestamp(), tz)
+
+
+@pytest.fixture
+def at_now(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """The handler, called at NOW."""
+    service.warm_up()
+    monkeypatch.setattr(webhook, "datetime", Standing)
+    return service
+
+
 def received(service: Service, epoch: object) -> Event:
     request = event(good(service))
     request["requestContext"]["timeEpoch"] = epoch
     return request
 
 
-def seconds_ago(seconds: float) -> int:
-    return int((time.time() - seconds) * 1000)
+def before_now(seconds: float) -> int:
+    return int((NOW.timestamp() - seconds) * 1000)
 
 
-def test_an_alert_that_has_waited_too_long_already_is_not_begun(service: Service) -> None:
-    service.have_order("Working")
-    service.warm_up()
-    answer = service.handle(received(service, seconds_ago(1.6)))
+def test_an_alert_that_has_waited_too_long_already_is_not_begun(at_now: Service) -> None:
+    at_now.have_order("Working")
+    answer = at_now.handle(received(at_now, before_now(1.6)))
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
-    assert service.network.requests == []
-    assert service.handle(received(service, seconds_ago(0))).word == "cancelled"
+    assert at_now.network.requests == []
+    assert at_now.handle(received(at_now, before_now(0.5))).word == "cancelled"
 
 
 @pytest.mark.parametrize("seconds", [-5, 60, 86400 * 365], ids=["a clock ahead", "a minute", "a year"])
-def test_a_request_from_a_file_or_another_clock_has_all_the_time(service: Service, seconds: int) -> None:
-    assert service.handle(received(service, seconds_ago(seconds))).word == "order_not_found"
+def test_a_request_from_a_file_or_another_clock_has_all_the_time(at_now: Service, seconds: int) -> None:
+    assert at_now.handle(received(at_now, before_now(seconds))).word == "order_not_found"
 
 
 @pytest.mark.parametrize("epoch", [10**400, -(10**400), "now", None, True, 0], ids=lambda epoch: str(epoch)[:6])

@@ -310,8 +310,8 @@ class _Rehearsing(_Watch):
 
 
 def _pytest(files: Sequence[str], plugin: object) -> int:
-    settings.load_profile("mutation")
     options = ["--exitfirst", "--quiet", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
+    options.append("--hypothesis-profile=mutation")
     return int(pytest.main([*options, *files], plugins=[plugin]))
 
 
