@@ -12,8 +12,10 @@ from hypothesis import settings
 import tests.environment  # noqa: F401  before everything that imports the functions
 from tests import queues, tables
 from tests.engine import dynamodb_local
+from tests.output import Output
 from tests.queues import Queue
-from tests.service import Output, Service, Table
+from tests.service import Service
+from tests.tables import Table
 
 # The same examples in every run, however long they take; what searches lives in verification/.
 settings.register_profile("tests", derandomize=True, database=None, deadline=None)

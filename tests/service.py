@@ -1,11 +1,6 @@
 """The functions under test: the real handlers over a real table, as one trader sees them."""
 
-import json
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -19,8 +14,7 @@ import tests.environment  # noqa: F401  the functions read it when they are impo
 import deferred
 import webhook
 from cli.aws.scheduler import LocalScheduler
-from orderhook import keys, telemetry
-from orderhook.aws import clients
+from orderhook import keys
 from orderhook.aws import deferred as deferred_module
 from orderhook.aws.clients import connect
 from orderhook.aws.deferred import Deferred
@@ -33,94 +27,20 @@ from orderhook.store.alert_log import AlertLog, AlertRecord
 from orderhook.store.table import Table as StoreTable
 from orderhook.store.table import deserialize, serialize
 from tests.builders import ENTRY, Bracket, Event, alert, event, order, provenance, template
-from tests.client_faults import Deliver, Network
+from tests.client_faults import Network
 from tests.clock import Clock
+from tests.output import Answer, Output
 from tests.queues import Queue
+from tests.tables import RETENTION, Item, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-RETENTION = timedelta(days=9)
 ALERT_RETENTION = timedelta(days=11)
 BUDGET_SECONDS = webhook.BUDGET_SECONDS
 
 FILLED = {"PartFilled": 2, "Filled": 5}
 """How much is filled, of five, of an order in these states."""
-
-Item = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A tier's table."""
-
-    name: str
-    client: "DynamoDBClient"
-    """For what tests arrange and inspect."""
-    options: Mapping[str, Any]
-    """What connect("dynamodb") needs for a further client."""
-    deliver: Deliver
-    """How a request gets there past the hooks of a client."""
-    read_all: Callable[[], list[Item]]
-    """How to see every item, of all traders, in DynamoDB's own form."""
-    read: Callable[[str], list[Item]]
-    """How to see the items of one partition, by their sort keys."""
-    empty: Callable[[], None]
-    """How to remove every item."""
-    checkpoint: Callable[[], Callable[[], None]] | None = None
-    """Remember what the table holds, and return how to have it hold that again, where there is a fast way to."""
-
-    @cached_property
-    def handlers_client(self) -> "DynamoDBClient":
-        """The client of the handlers, whose requests meet a test's faults; a busy machine is not a slow table."""
-        with pytest.MonkeyPatch.context() as patient:
-            patient.setattr(clients, "READ_SECONDS", 20)
-            return connect("dynamodb", **self.options)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the handler returned; `body` is without the request id, which no test can know."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Mapping[str, Any]
-    request_id: str
-    text: str
-
-    @classmethod
-    def of(cls, response: Mapping[str, Any]) -> "Answer":
-        assert response["isBase64Encoded"] is False
-        body = json.loads(response["body"])
-        return cls(response["statusCode"], response["headers"], body, body.pop("request_id"), str(response))
-
-    @property
-    def word(self) -> str:
-        """The status word of a success, the code of a refusal."""
-        word: str = self.body["status" if self.body["success"] else "error"]
-        return word
-
-
-class _Stdout:
-    """Standard output as it is at the moment: the logger keeps the one of webhook's import, pytest changes it often."""
-
-    def write(self, text: str) -> None:
-        sys.stdout.write(text)
-
-    def flush(self) -> None:
-        sys.stdout.flush()
-
-
-class Output:
-    """Everything that the function writes to standard output and error; taking it empties it."""
-
-    def __init__(self, take: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
-        """Take what was written with `take`."""
-        self.take = take
-        monkeypatch.setattr(telemetry.logger.registered_handler, "stream", _Stdout())
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.take().splitlines()]
 
 
 class Service:

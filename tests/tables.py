@@ -1,11 +1,14 @@
-"""The table of template.yaml, in moto or behind an endpoint."""
+"""The table of template.yaml, in moto or behind an endpoint, as tests see it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 from botocore.session import get_session
@@ -16,15 +19,47 @@ from moto.dynamodb.models import dynamodb_backends
 from cli.aws import demo
 from cli.aws.moto import one_request_at_a_time
 from cli.aws.table import create_table
+from orderhook.aws import clients
 from orderhook.aws.clients import connect
 from orderhook.services import Services
 from orderhook.store import table as store
-from tests.service import RETENTION, Item, Table
+from tests.client_faults import Deliver
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NAME = "orderhook"
+RETENTION = timedelta(days=9)
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A tier's table."""
+
+    name: str
+    client: "DynamoDBClient"
+    """For what tests arrange and inspect."""
+    options: Mapping[str, Any]
+    """What connect("dynamodb") needs for a further client."""
+    deliver: Deliver
+    """How a request gets there past the hooks of a client."""
+    read_all: Callable[[], list[Item]]
+    """How to see every item, of all traders, in DynamoDB's own form."""
+    read: Callable[[str], list[Item]]
+    """How to see the items of one partition, by their sort keys."""
+    empty: Callable[[], None]
+    """How to remove every item."""
+    checkpoint: Callable[[], Callable[[], None]] | None = None
+    """Remember what the table holds, and return how to have it hold that again, where there is a fast way to."""
+
+    @cached_property
+    def handlers_client(self) -> "DynamoDBClient":
+        """The client of the handlers, whose requests meet a test's faults; a busy machine is not a slow table."""
+        with pytest.MonkeyPatch.context() as patient:
+            patient.setattr(clients, "READ_SECONDS", 20)
+            return connect("dynamodb", **self.options)
 
 
 @contextmanager

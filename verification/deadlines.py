@@ -20,7 +20,8 @@ from tests.builders import order, provenance
 from tests.engine import dynamodb_local
 from tests.fault_proxy import FaultProxy
 from tests.faults import drip
-from tests.service import Answer, Service
+from tests.output import Answer
+from tests.service import Service
 from verification.processes import captured, results
 from verification.report import Part
 
@@ -82,7 +83,7 @@ def run() -> Part:
 def work(endpoint: str) -> tuple[list[str], list[str]]:
     """Return a line for each case, and those that took too long."""
     from tests import queues, tables
-    from tests.service import Output
+    from tests.output import Output
 
     with captured() as (take, monkeypatch), queues.in_process() as queue:
         service = Service(tables.at(endpoint), queue, Output(take, monkeypatch), monkeypatch)

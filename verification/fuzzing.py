@@ -532,7 +532,8 @@ def run(*, payloads: int, seed: int) -> Part:
 def work(payloads: int, seed: int) -> Result:
     """Send the payloads of one process."""
     from tests import queues, tables
-    from tests.service import Output, Service
+    from tests.output import Output
+    from tests.service import Service
 
     with captured() as (take, monkeypatch), tables.in_process() as table, queues.in_process() as queue:
         service = Service(table, queue, Output(take, monkeypatch), monkeypatch)

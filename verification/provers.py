@@ -14,7 +14,8 @@ from hypothesis import Phase
 from hypothesis.errors import Flaky
 
 from tests.engine import dynamodb_local
-from tests.service import Output, Service
+from tests.output import Output
+from tests.service import Service
 from verification.defects import OF_MORE_COMMANDS, OF_READING, SEEDED, STEP_BY_STEP
 from verification.processes import CORES, captured, results
 from verification.report import Part

@@ -3,7 +3,7 @@
 import pytest
 
 from tests import tables
-from tests.service import Table
+from tests.tables import Table
 
 
 @pytest.fixture(scope="session")

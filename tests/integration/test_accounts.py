@@ -6,7 +6,8 @@ import pytest
 
 from tests.client_faults import in_requests_with
 from tests.faults import lose_request, lose_response, no_fault, throttle
-from tests.service import Answer, Service
+from tests.output import Answer
+from tests.service import Service
 
 
 def results(answer: Answer) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from cli.aws import demo
 from tests.builders import ENTRY, EVENTS, alert, event, event_named, refused
 from tests.client_faults import in_writes
 from tests.faults import Fault, internal_error, lose_response, reject, throttle
-from tests.service import Answer, Service
+from tests.output import Answer
+from tests.service import Service
 
 FILES = sorted(path.stem for path in EVENTS.glob("*.json"))
 

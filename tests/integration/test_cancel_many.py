@@ -11,8 +11,10 @@ from orderhook.commands.cancel_many import cancel_many
 from tests.builders import UNFINISHED, lists, provenance, refused
 from tests.client_faults import in_requests_with
 from tests.faults import LEAVING_DONE, Fault, every_fault, lose_request, lose_response, no_fault, run_before, throttle
-from tests.service import FILLED, Answer, Item, Service
+from tests.output import Answer
+from tests.service import FILLED, Service
 from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED, FINISHED_OTHERWISE
+from tests.tables import Item
 
 ALERTS: dict[str, dict[str, str]] = {
     "an account": {"command": "CANCELORDERS", "account": "Sim101"},

@@ -24,7 +24,8 @@ from tests.faults import (
     throttle,
     transaction_in_progress,
 )
-from tests.service import FILLED, Answer, Service
+from tests.output import Answer
+from tests.service import FILLED, Service
 from tests.states import CANCELLABLE, NOT_CANCELLABLE
 
 FAULTS: tuple[Fault, ...] = (

@@ -19,8 +19,10 @@ from tests.faults import (
     run_and_lose_response,
     run_before,
 )
-from tests.service import FILLED, Answer, Item, Service
+from tests.output import Answer
+from tests.service import FILLED, Service
 from tests.states import CANCELLABLE, NOT_CANCELLABLE
+from tests.tables import Item
 
 PRICES_OF = {
     "MARKET": [],

@@ -18,8 +18,10 @@ from tests.faults import (
     run_before,
     throttle,
 )
-from tests.service import FILLED, Answer, Item, Service
+from tests.output import Answer
+from tests.service import FILLED, Service
 from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED
+from tests.tables import Item
 
 CLOSED = "Strategy strategy-1 is closed; use a new strategy_id."
 

@@ -15,7 +15,8 @@ from orderhook.store import items
 from orderhook.store.table import deserialize
 from tests.builders import ENTRY, provenance, refused
 from tests.faults import Fault, lose_request, lose_response, no_fault, refuse_connection, run_before, throttle
-from tests.service import Answer, Service
+from tests.output import Answer
+from tests.service import Service
 
 SINCE = re.compile(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 

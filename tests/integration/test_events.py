@@ -15,7 +15,8 @@ from orderhook.services import Services
 from orderhook.store import table as store
 from tests.answers import ANSWERS, MESSAGES
 from tests.builders import EVENTS, event_named
-from tests.service import RETENTION, Service, Table
+from tests.service import Service
+from tests.tables import RETENTION, Table
 
 FILES = sorted(path.stem for path in EVENTS.glob("*.json"))
 

@@ -26,7 +26,8 @@ from tests.faults import (
     refuse,
     throttle_account,
 )
-from tests.service import Answer, Service
+from tests.output import Answer
+from tests.service import Service
 
 PATIENCE_SECONDS = 2.3
 NOWHERE = "http://127.0.0.1:9"

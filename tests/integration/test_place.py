@@ -23,8 +23,9 @@ from tests.faults import (
     throttle,
     throttle_throughput,
 )
-from tests.service import Item, Service
+from tests.service import Service
 from tests.states import FINISHED
+from tests.tables import Item
 
 
 def legs_of(service: Service, legs: Mapping[str, str]) -> dict[str, Item]:

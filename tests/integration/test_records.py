@@ -29,7 +29,8 @@ from tests.faults import (
     throttle,
     throttle_throughput,
 )
-from tests.service import ALERT_RETENTION, Answer, Service
+from tests.output import Answer
+from tests.service import ALERT_RETENTION, Service
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 

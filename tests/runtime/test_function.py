@@ -9,11 +9,11 @@ from cli.aws import demo
 from orderhook.services import Services
 from tests.answers import ANSWERS, MESSAGES
 from tests.builders import event_named
+from tests.output import Answer
 from tests.queues import Queue
 from tests.runtime import artifact, emulator
 from tests.runtime.conftest import TABLE
 from tests.runtime.emulator import Function
-from tests.service import Answer
 
 
 def test_every_event_gets_its_answer(built: Path, function: Function) -> None:

@@ -39,8 +39,10 @@ from tests.faults import (
     run_and_lose_response,
     throttle,
 )
-from tests.service import Answer, Item, Service
+from tests.output import Answer
+from tests.service import Service
 from tests.states import FINISHED
+from tests.tables import Item
 from verification.model import trader as model
 from verification.model.trader import (
     OUTCOMES,

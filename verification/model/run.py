@@ -46,7 +46,8 @@ def work(runs: int, seed: int, endpoint: str | None, region: str) -> tuple[Count
 
     os.environ["AWS_DEFAULT_REGION"] = region
     from tests import queues, tables
-    from tests.service import Output, Service
+    from tests.output import Output
+    from tests.service import Service
     from verification.model import machine
 
     tally: Counter[str] = Counter()
