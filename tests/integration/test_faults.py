@@ -184,7 +184,7 @@ def test_an_alarm_ends_the_wait_for_a_table_that_answers_byte_by_byte(
 
     def drip(exchange: Exchange) -> None:
         service.clock.advance(1)  # nor is there time left for a record
-        exchange.reply(FaultAnswer(200, {}, 1000 * b" "), pause=0.3)
+        exchange.reply(FaultAnswer(200, {}, 100 * b" "), pause=0.3)
 
     with FaultProxy(upstream=NOWHERE) as proxy:
         proxy.inject(drip)
@@ -209,7 +209,7 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_alerts(service:
             exchange.reply(FaultAnswer(200, {}, bodies[order_id]))
             return
         try:
-            exchange.reply(FaultAnswer(200, {}, 1000 * b" " + bodies[order_id]), pause=0.1, until=too_late)
+            exchange.reply(FaultAnswer(200, {}, 300 * b" " + bodies[order_id]), pause=0.1, until=too_late)
         finally:
             sent.set()
 
