@@ -34,7 +34,12 @@ def mutations(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 def _same_to_dynamodb(node: cst.CSTNode, mutated: cst.CSTNode) -> bool:
     """Return whether they differ in the case of an expression's keywords only, which DynamoDB reads in any."""
     texts = [
-        re.sub(r"\b(and|or|not|in|between|set|remove|add|delete)\b", lambda found: found[0].upper(), part.value, flags=re.IGNORECASE)
+        re.sub(
+            r"\b(and|or|not|in|between|set|remove|add|delete)\b",
+            lambda found: found[0].upper(),
+            part.value,
+            flags=re.IGNORECASE,
+        )
         for part in (node, mutated)
         if isinstance(part, cst.SimpleString | cst.FormattedStringText)
     ]
