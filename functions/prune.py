@@ -118,19 +118,19 @@ def _without_prose(node: dict[str, object]) -> dict[str, object]:
 
 def _shapes_of(node: object, shapes: dict[str, object]) -> set[str]:
     """Return the names of the shapes that a part of the model refers to, directly and through others."""
-    found: set[str] = set()
+    names: set[str] = set()
     to_do = [node]
     while to_do:
         match to_do.pop():
             case dict() as node:
                 name = node.get("shape")
-                if isinstance(name, str) and name not in found:
-                    found.add(name)
+                if isinstance(name, str) and name not in names:
+                    names.add(name)
                     to_do.append(shapes[name])
                 to_do.extend(node.values())
             case list() as nodes:
                 to_do.extend(nodes)
-    return found
+    return names
 
 
 def _write(path: Path, content: object) -> None:

@@ -68,18 +68,18 @@ def find_modules(artifact: Path, entry_points: list[str]) -> set[str]:
     """
     ours = [path.relative_to(artifact).with_suffix("") for path in artifact.glob("orderhook/**/*.py")]
     to_do = [(name, "the build") for name in (*entry_points, *(".".join(path.parts) for path in ours))]
-    found: set[str] = set()
+    modules: set[str] = set()
     while to_do:
         name, importer = to_do.pop()
-        if name in found or name.partition(".")[0] in sys.stdlib_module_names:
+        if name in modules or name.partition(".")[0] in sys.stdlib_module_names:
             continue
         source = find_source(artifact, name)
         if source is None and not is_made_at_run_time(artifact, name):
             raise StartError(f"{importer} imports {name}, which is not in the artifact.")
-        found.add(name)
+        modules.add(name)
         if source and source.suffix == ".py":
             to_do += [(imported, name) for imported in find_imports(artifact, name, source)]
-    return found
+    return modules
 
 
 def find_source(artifact: Path, module: str) -> Path | None:

@@ -72,16 +72,16 @@ def split(body: bytes) -> Split:
     try:
         text = body.decode("utf-8-sig")
         stripped = text.strip()
-        found = _split_json(stripped) if stripped.startswith("{") else _split_text(text)
+        split = _split_json(stripped) if stripped.startswith("{") else _split_text(text)
         # Only JSON escapes can smuggle in what the decoder lets nobody send: a lone surrogate.
-        everything = "".join(name + (value or "") for name, value in found.pairs).encode()
+        everything = "".join(name + (value or "") for name, value in split.pairs).encode()
     except (ValueError, RecursionError):
         raise MalformedPayloadError(FORMS) from None
     if "\0" in text or b"\0" in everything:
         raise MalformedPayloadError(FORMS)
-    if len(found.pairs) > MAX_FIELDS:
-        return Split(found.pairs, f"There are {len(found.pairs)} fields; at most {MAX_FIELDS} are accepted.")
-    return found
+    if len(split.pairs) > MAX_FIELDS:
+        return Split(split.pairs, f"There are {len(split.pairs)} fields; at most {MAX_FIELDS} are accepted.")
+    return split
 
 
 def _split_text(text: str) -> Split:

@@ -59,15 +59,15 @@ def as_sent(pairs: Iterable[Pair]) -> dict[str, str]:
     A name that comes again is numbered, as in `order_id (2)`. What is beyond the number of fields that any alert may
     have is left out.
     """
-    kept: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for name, value in islice(pairs, MAX_FIELDS):
         shown = unique = MASK if holds_key(name) else name
         number = 1
-        while unique in kept:
+        while unique in fields:
             number += 1
             unique = f"{shown} ({number})"
-        kept[unique] = NESTED if value is None else MASK if holds_key(value) else value
-    return kept
+        fields[unique] = NESTED if value is None else MASK if holds_key(value) else value
+    return fields
 
 
 def id_prefix(at: datetime) -> str:

@@ -135,12 +135,12 @@ class Controls:
         """Count the alert, and forget those that no rate limit looks back to; returns False if others were quicker."""
         seconds = max(rate.seconds, counted.seconds)
         recent = _recent(counted.alerts, provenance.at, seconds)
-        kept = frozenset({own, *recent[-(MAX_ALERTS - 1) :]})
+        alerts = frozenset({own, *recent[-(MAX_ALERTS - 1) :]})
         expression = (
             "SET #alerts = :own, #version = #version + :one, #seconds = :seconds, #request_id = :request_id, "
             "#expires = :expires"
         )
-        values = _values(provenance, kept, seconds) | {":seen": counted.version}
+        values = _values(provenance, alerts, seconds) | {":seen": counted.version}
         try:
             self._update(items.rate_key(provenance.trader, alert_id), expression, "#version = :seen", values)
         except ConditionFailed:
