@@ -3,7 +3,7 @@
 The way of an alert:
     payload          text → pairs → fields
     keys             a key → who is asking; the secret ends here
-    pipeline         fields → a command for each account → controls → what came of it
+    pipeline         fields → a command for each account → controls → result
     accounts         `account=A,B,C` → the fields for each account
     commands/        what each command checks and does, a module for each
     responses        outcome or error → status and JSON
@@ -23,7 +23,7 @@ What they work with:
                      `alert_log` each know one kind of item; `items` and `expressions` are what they share
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work
 
-For those who look on (the command line, later the console and the API):
+For readers (the command line, later the console and the API):
     explain          what an alert would do, and everything that is wrong with it
     reference        what every word of an answer means
     records          find and follow the records of alerts

@@ -31,7 +31,7 @@ OrderhookError
 │   └── OutcomeUnknownError
 └── TemporarilyUnavailableError     nobody is at fault: send it again
 
-An error states a fact in its class and the way out in its `detail`. Which status and code a class answers with stands
+An error states a fact in its class and what to do in its `detail`. Which status and code a class answers with stands
 in responses.py.
 """
 

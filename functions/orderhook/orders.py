@@ -70,7 +70,10 @@ BEING_CANCELLED = frozenset({_S.CANCEL_PENDING, _S.CANCEL_SUBMITTED})
 """Open, but a cancel is on its way to the venue."""
 
 TERMINAL = frozenset({_S.CANCELLED, _S.FILLED, _S.REJECTED, _S.UNKNOWN, _S.EXPIRED})
-"""No way leads out, but for the fill that overtook a cancel."""
+"""No way leads out, but from Cancelled for a fill that overtook the cancel."""
+
+FINISHED_OTHERWISE = TERMINAL - {_S.CANCELLED}
+"""What a cancel can only refuse."""
 
 OPEN = CANCELLABLE | BEING_CANCELLED
 """The states of an order that is not finished."""

@@ -57,7 +57,7 @@ def lower(text: str) -> str:
 
 
 def upper(text: str) -> str:
-    """Raise ASCII letters and no others."""
+    """Return the text with its ASCII letters, and no others, in upper case."""
     return text.translate(_UPPER)
 
 

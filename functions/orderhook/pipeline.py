@@ -1,4 +1,4 @@
-"""The way of an alert once its sender is known: fields to commands, past the controls, to what came of it.
+"""The way of an alert once its sender is known: fields to commands, past the controls, to their result.
 
 The webhook takes it at once, and the function behind the queue when a delay is over: the same code for both.
 """

@@ -43,7 +43,10 @@ JsonObject = dict[str, Any]
 def represent_order(order: Order) -> JsonObject:
     """Represent an order as it is now."""
     values = {name: getattr(order, name) for name in _ORDER_FIELDS}
-    return {name: None if value is None else str(value) for name, value in values.items()}
+    return {
+        name: decimal_text(value) if isinstance(value, Decimal) else value if value is None else str(value)
+        for name, value in values.items()
+    }
 
 
 def represent_order_with_history(order: Order) -> JsonObject:

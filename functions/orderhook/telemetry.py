@@ -1,6 +1,6 @@
 """What a request leaves behind in either function: a log line, a metric, and the record of its alert.
 
-Nothing here raises: an answer that was found is given, whatever becomes of its line. Nothing here can hold a secret.
+A line, metric or record that cannot be written takes no answer away. Nothing here can hold a secret.
 """
 
 import sys
@@ -56,7 +56,7 @@ def report(defect: Exception, request_id: str | None) -> None:
 
 
 def write_record(alert_log: AlertLog, record: AlertRecord, request_id: str, deadline: float) -> None:
-    """Write the record of an alert in the time that is left; without it, all else is as it is."""
+    """Write the record of an alert in the time that is left; a failure changes nothing else."""
     try:
         call_until(deadline, alert_log.put, record)
     except (Exception, DeadlineError) as failure:

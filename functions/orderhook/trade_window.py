@@ -45,7 +45,7 @@ class TradeWindow:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether it begins when it ends."""
+        """Whether it begins when it ends."""
         return self.start == self.end
 
     def holds(self, minute: int) -> bool:

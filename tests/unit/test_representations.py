@@ -47,6 +47,10 @@ def test_an_order_is_its_values_as_text_and_null_where_there_is_none() -> None:
     }
 
 
+def test_a_small_price_has_no_exponent() -> None:
+    assert represent_order(order(PROVENANCE, "a", limit_price=Decimal("0.0000001")))["limit_price"] == "0.0000001"
+
+
 def test_a_history_is_a_list_of_events() -> None:
     placed = order(PROVENANCE, "a")
     represented = represent_order_with_history(placed)

@@ -26,7 +26,7 @@ ANSWER_SECONDS = 0.25
 LAST_ATTEMPT_SECONDS = 0.05
 """How long before the deadline a request may begin whose answer nobody depends on."""
 CONNECTIONS = 16
-"""The number of requests that may be under way at once, and of connections that are kept for the next ones."""
+"""The number of connections that are kept, and of the threads of a command over many orders."""
 
 
 class OutOfTimeError(Exception):

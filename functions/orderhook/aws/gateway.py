@@ -14,7 +14,7 @@ class HttpRequest:
 
     @property
     def source(self) -> str:
-        """Return the address that the request came from, as text that can be stored: without half characters."""
+        """The address that the request came from, as text that can be stored: without half characters."""
         return str(self._at("requestContext", "http", "sourceIp")).encode(errors="replace").decode()
 
     def body(self) -> bytes:

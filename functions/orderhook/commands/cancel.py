@@ -4,12 +4,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.addressed_order import AddressesOrder
 from orderhook.errors import OrderAlreadyTerminalError, OrderNotFoundError
-from orderhook.orders import TERMINAL, Order, OrderState, Outcome, Provenance, timestamp
+from orderhook.orders import FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance, timestamp
 
 if TYPE_CHECKING:
     from orderhook.services import Services
-
-_FINISHED_OTHERWISE = TERMINAL - {OrderState.CANCELLED}
 
 
 class Cancel(AddressesOrder):
@@ -30,7 +28,7 @@ class Cancel(AddressesOrder):
             raise self._not_found()
         if not result.applied:
             self._check_strategy(order)
-            if order.state in _FINISHED_OTHERWISE:
+            if order.state in FINISHED_OTHERWISE:
                 raise self._already_terminal(order, "there is nothing left to cancel.")
         return _outcome(provenance, order, applied=result.applied)
 
@@ -46,7 +44,7 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
         raise OrderNotFoundError(
             f"Order '{order_id}' was never placed by this alert, so there is nothing to cancel.", field="order_id"
         )
-    if not result.applied and order.state in _FINISHED_OTHERWISE:
+    if not result.applied and order.state in FINISHED_OTHERWISE:
         raise OrderAlreadyTerminalError(
             f"Order '{order_id}' is {order.state} since {order.since}; there is nothing left to cancel.",
             field="order_id",

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from orderhook.commands.cancel_many import cancel_many, counts_and_ids
+from orderhook.commands.cancel_many import cancel_many, outcome_of_many
 from orderhook.commands.command import Command
 from orderhook.orders import Outcome, Provenance
 
@@ -18,9 +18,4 @@ class CancelAllOrders(Command):
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Cancel each as CANCELORDERS does."""
-        result = cancel_many(services, provenance, services.orders.open_ids(provenance.trader))
-        return Outcome(
-            status="cancelled" if result.cancelled else "already_cancelled",
-            extra=counts_and_ids(result),
-            affected_order_ids=tuple(result.cancelled),
-        )
+        return outcome_of_many(cancel_many(services, provenance, services.orders.open_ids(provenance.trader)))

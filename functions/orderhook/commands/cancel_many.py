@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.orders import Provenance
+from orderhook.orders import Outcome, Provenance
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -26,6 +26,15 @@ def cancel_many(services: "Services", provenance: Provenance, order_ids: Iterabl
             affected_order_ids=tuple(result.cancelled),
         )
     return result
+
+
+def outcome_of_many(result: "CancelManyResult") -> Outcome:
+    """Return the outcome of a command that cancelled all of them that it could."""
+    return Outcome(
+        status="cancelled" if result.cancelled else "already_cancelled",
+        extra=counts_and_ids(result),
+        affected_order_ids=tuple(result.cancelled),
+    )
 
 
 def counts_and_ids(result: "CancelManyResult") -> dict[str, object]:

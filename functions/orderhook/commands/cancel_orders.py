@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from orderhook.commands.cancel_many import cancel_many, counts_and_ids
+from orderhook.commands.cancel_many import cancel_many, outcome_of_many
 from orderhook.commands.command import Command
 from orderhook.commands.fields import Label
 from orderhook.orders import Outcome, Provenance
@@ -27,9 +27,4 @@ class CancelOrders(Command):
         meanwhile may be cancelled or not.
         """
         order_ids = services.orders.open_ids(provenance.trader, self.account, self.instrument)
-        result = cancel_many(services, provenance, order_ids)
-        return Outcome(
-            status="cancelled" if result.cancelled else "already_cancelled",
-            extra=counts_and_ids(result),
-            affected_order_ids=tuple(result.cancelled),
-        )
+        return outcome_of_many(cancel_many(services, provenance, order_ids))

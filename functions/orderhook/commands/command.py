@@ -34,7 +34,7 @@ class Command(BaseModel):
     """The command as an alert writes it."""
 
     refused: ClassVar[Mapping[str, str]] = {}
-    """Fields that would change what this command does and cannot yet, with the way out: better refused than ignored."""
+    """Fields that would change what this command does and cannot yet, each with what to do instead."""
 
     risk_reducing: ClassVar[bool] = False
     """Whether it can only make what is at stake smaller: the kill switch lets it pass, unless the trader says no."""

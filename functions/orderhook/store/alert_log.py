@@ -1,4 +1,4 @@
-"""The records of alerts: what each one asked for and what came of it."""
+"""The records of alerts: what each one asked for and its result."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ Origin = Literal["webhook", "delayed", "cancel_after"]
 
 
 class AlertRecord(NamedTuple):
-    """What an alert asked for, and what came of it; the key is nowhere in it."""
+    """What an alert asked for, and its result; the key is nowhere in it."""
 
     trader: str
     request_id: str
@@ -47,7 +47,7 @@ class AlertRecord(NamedTuple):
     detail: str | None = None
     field: str | None = None
     order_ids: tuple[str, ...] = ()
-    """The orders that it was about, as far as it came to any."""
+    """The orders that it reached, if any."""
     duplicate: bool = False
     """Whether an earlier alert had done it already."""
     origin: Origin = "webhook"

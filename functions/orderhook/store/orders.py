@@ -14,9 +14,9 @@ from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import (
     CANCELLABLE,
     CHANGEABLE,
+    FINISHED_OTHERWISE,
     MAX_HISTORY,
     PRICES,
-    TERMINAL,
     Order,
     OrderState,
     Provenance,
@@ -175,7 +175,7 @@ class OrderStore:
             return "cancelled"
         # An order that is gone was finished long ago.
         state = result.before.state if result.before else OrderState.UNKNOWN
-        return "already_terminal" if state in TERMINAL - {OrderState.CANCELLED} else "already_cancelled"
+        return "already_terminal" if state in FINISHED_OTHERWISE else "already_cancelled"
 
     # New orders
 

@@ -28,7 +28,7 @@ class StrategyStore:
         return map(items.strategy, self._table.query("#pk = :pk AND begins_with(#sk, :prefix)", values))
 
     def close(self, provenance: Provenance, strategy_id: str) -> tuple[Strategy | None, bool]:
-        """Close a strategy by one conditional write; return it as it was (None: there is none), and if this closed it.
+        """Close a strategy by one conditional write; return it as it was, if it is there, and whether this closed it.
 
         No entry joins a closed one: joining has the condition that it is active. Run twice, the second finds it closed.
         """
