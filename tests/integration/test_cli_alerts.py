@@ -206,11 +206,14 @@ def test_show_gives_a_script_the_same(server: Server) -> None:
 
 
 def test_the_key_is_in_nothing_that_is_shown(server: Server) -> None:
-    server.post(f"key={demo.KEY};command=CANCEL;order_id={demo.KEY};{demo.KEY}=1;notes=my {demo.KEY}")
-    mistaken = newest(server, "invalid_value")
+    key = server.data("keys", "create", "--trader", "mistaken")["key"]
+    server.post(f"key={key};command=CANCEL;order_id={key};{key}=1;notes=my {key}")
+    (mistaken,) = server.data("alerts", "--trader", "mistaken")
     assert list(mistaken["fields"].items()) == [("command", "CANCEL"), ("order_id", "…"), ("…", "1"), ("notes", "…")]
     for arguments in (["alerts"], ["alerts", "--json"], ["alerts", "show", mistaken["request_id"]]):
-        assert "ohk_" not in server.run(*arguments).stdout
+        shown = server.run(*arguments, "--trader", "mistaken").stdout
+        assert mistaken["request_id"][:16] in shown
+        assert "ohk_" not in shown
 
 
 # order
