@@ -5,10 +5,8 @@ each case is tried several times, and its fastest answer counts.
 """
 
 import math
-import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
 from typing import Any
@@ -17,6 +15,7 @@ from orderhook.orders import OrderState
 from orderhook.store import items
 from orderhook.store.table import serialize
 from tests.builders import order, provenance
+from tests.endpoints import closed, deaf, full
 from tests.engine import dynamodb_local
 from tests.fault_proxy import FaultProxy
 from tests.faults import drip
@@ -28,37 +27,6 @@ from verification.report import Part
 PATIENCE_SECONDS = 2.3
 ATTEMPTS = 3
 MANY = 500
-
-
-@contextmanager
-def deaf() -> Iterator[str]:
-    """Give an address that takes requests and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield _address(server)
-
-
-@contextmanager
-def full() -> Iterator[str]:
-    """Give an address that lets no further connection in, like one that cannot be reached."""
-    with ExitStack() as stack:
-        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(server.getsockname())
-        yield _address(server)
-
-
-@contextmanager
-def closed() -> Iterator[str]:
-    """Give an address where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = _address(server)
-    yield address
-
-
-def _address(server: socket.socket) -> str:
-    return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 def have_many(service: Service, account: str) -> list[str]:

@@ -2,15 +2,15 @@
 
 import json
 import math
-import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from threading import Event
 
 import pytest
 
 from tests.builders import ENTRY, refused
 from tests.client_faults import in_writes
+from tests.endpoints import closed, deaf, full
 from tests.fault_proxy import Answer as FaultAnswer
 from tests.fault_proxy import Exchange, FaultProxy
 from tests.faults import (
@@ -113,57 +113,28 @@ def test_an_answer_leaves_in_time_whatever_every_request_meets(service: Service,
 # Real sockets
 
 
-@pytest.fixture
-def deaf() -> Iterator[str]:
-    """An address that takes requests and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield address(server)
-
-
-@pytest.fixture
-def full() -> Iterator[str]:
-    """An address that lets no further connection in, like one that cannot be reached."""
-    with ExitStack() as stack:
-        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(server.getsockname())
-        yield address(server)
-
-
-@pytest.fixture
-def closed() -> str:
-    """An address where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return address(server)
-
-
-def address(server: socket.socket) -> str:
-    return f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-@pytest.mark.parametrize("port", ["deaf", "full", "closed"])
+@pytest.mark.parametrize("endpoint", [deaf, full, closed], ids=["deaf", "full", "closed"])
 def test_a_table_that_gives_no_answer_is_answered_503(
-    service: Service, port: str, request: pytest.FixtureRequest
+    service: Service, endpoint: Callable[[], AbstractContextManager[str]]
 ) -> None:
     service.warm_up()
-    service.write_to(request.getfixturevalue(port))
-    assert_unavailable(service, service.cancel("order-1"))
+    with endpoint() as address:
+        service.write_to(address)
+        assert_unavailable(service, service.cancel("order-1"))
 
 
-def test_an_order_without_id_that_never_reached_the_table_is_to_be_sent_again(service: Service, closed: str) -> None:
+def test_an_order_without_id_that_never_reached_the_table_is_to_be_sent_again(service: Service) -> None:
     service.warm_up()
-    service.write_to(closed)
-    assert_unavailable(service, service.place())
+    with closed() as address:
+        service.write_to(address)
+        assert_unavailable(service, service.place())
 
 
-def test_an_order_without_id_that_a_deaf_table_may_have_taken_must_not_be_sent_again(
-    service: Service, deaf: str
-) -> None:
+def test_an_order_without_id_that_a_deaf_table_may_have_taken_must_not_be_sent_again(service: Service) -> None:
     service.warm_up()
-    service.write_to(deaf)
-    assert service.place().word == "outcome_unknown"
+    with deaf() as address:
+        service.write_to(address)
+        assert service.place().word == "outcome_unknown"
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,15 @@
 """CANCELREPLACE: cancel one order and place another in its stead, both or neither."""
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
 from orderhook.commands.addressed_order import AddressesOrder
 from orderhook.commands.command import TimeLimit
 from orderhook.commands.fields import MAX_LENGTH, Minutes
-from orderhook.commands.new_order import NewOrder, alert_fields, gathered
-from orderhook.commands.opens_position import OpensPosition
-from orderhook.commands.place import Place, Placing, place, placed
+from orderhook.commands.new_order import NewOrder, PlacesOrder
+from orderhook.commands.place import Placing, place, placed
 from orderhook.errors import DuplicateOrderIdError, InvalidValueError
 from orderhook.orders import Order, Outcome, Provenance
 from orderhook.store.results import PlaceResult
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 _NUMBERED = re.compile(r"(.+):([1-9][0-9]{0,8})")
 
 
-class CancelReplace(AddressesOrder, OpensPosition):
+class CancelReplace(AddressesOrder, PlacesOrder):
     """Cancel the order that `order_id` addresses and place what the other fields say, as PLACE would.
 
     The new order's id is the old one's with a number, so that a trader can tell it beforehand: `a` is replaced by
@@ -30,20 +28,9 @@ class CancelReplace(AddressesOrder, OpensPosition):
     """
 
     word: ClassVar[str] = "CANCELREPLACE"
-    refused: ClassVar[Mapping[str, str]] = Place.refused
 
     cancel_after: Minutes = 0
     new_order: NewOrder
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather_new_order(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        return gathered(fields)
-
-    @classmethod
-    def alert_fields(cls) -> dict[str, bool]:
-        """Return the fields that an alert may give this command, and whether it must."""
-        return alert_fields(super().alert_fields())
 
     @model_validator(mode="after")
     def _leaves_room_for_a_number(self) -> Self:

@@ -1,9 +1,9 @@
-"""What a new order is: the fields of PLACE and CANCELREPLACE that say it, and its legs."""
+"""What PLACE and CANCELREPLACE share: the new order that they say by their fields, and its legs."""
 
 from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -16,6 +16,7 @@ from orderhook.commands.fields import (
     Qty,
     TimeInForceWord,
 )
+from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import InvalidValueError, MissingFieldError
 from orderhook.orders import PRICES, decimal_text
 from orderhook.trade import EntryTerms, LegTerms
@@ -110,13 +111,22 @@ _CONTENT = (
 """In this order since the first version: stored fingerprints are compared with it."""
 
 
-def gathered(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an alert's fields with those of the new order gathered in one, as PLACE and CANCELREPLACE have them."""
-    own = {name: value for name, value in fields.items() if name in NewOrder.model_fields}
-    return {name: value for name, value in fields.items() if name not in own} | {"new_order": own}
+class PlacesOrder(OpensPosition):
+    """A command that places a new order, which it has as its field `new_order`."""
 
+    refused: ClassVar[Mapping[str, str]] = {
+        **OpensPosition.refused,
+        "append_atm": "is not available yet; take it out",
+    }
 
-def alert_fields(own: Mapping[str, bool]) -> dict[str, bool]:
-    """Return a command's `own` fields, with those of its new order in place of `new_order`."""
-    new_order = {name: field.is_required() for name, field in NewOrder.model_fields.items()}
-    return {name: required for name, required in own.items() if name != "new_order"} | new_order
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_new_order(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        own = {name: value for name, value in fields.items() if name in NewOrder.model_fields}
+        return {name: value for name, value in fields.items() if name not in own} | {"new_order": own}
+
+    @classmethod
+    def alert_fields(cls) -> dict[str, bool]:
+        """Return the fields that an alert may give this command, and whether it must; the new order's come last."""
+        new_order = {name: field.is_required() for name, field in NewOrder.model_fields.items()}
+        return {name: required for name, required in super().alert_fields().items() if name != "new_order"} | new_order

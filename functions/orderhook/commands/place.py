@@ -1,14 +1,11 @@
 """PLACE: place an order; it may bring a target and a stop, and start or join a strategy."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
-
-from pydantic import model_validator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from orderhook.commands.command import TimeLimit
 from orderhook.commands.fields import Id, Minutes, NewOrderId
-from orderhook.commands.new_order import NewOrder, alert_fields, gathered
-from orderhook.commands.opens_position import OpensPosition
+from orderhook.commands.new_order import NewOrder, PlacesOrder
 from orderhook.errors import (
     DuplicateOrderIdError,
     InvalidValueError,
@@ -27,29 +24,15 @@ _RACES = 4
 """How often another alert may start or join the same strategy at the same moment before this one gives up."""
 
 
-class Place(OpensPosition):
+class Place(PlacesOrder):
     """Place one order, and with it the legs that its fields or its template ask for."""
 
     word: ClassVar[str] = "PLACE"
-    refused: ClassVar[Mapping[str, str]] = {
-        **OpensPosition.refused,
-        "append_atm": "is not available yet; take it out",
-    }
 
     order_id: NewOrderId | None = None
     strategy_id: Id | None = None
     cancel_after: Minutes = 0
     new_order: NewOrder
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather_new_order(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        return gathered(fields)
-
-    @classmethod
-    def alert_fields(cls) -> dict[str, bool]:
-        """Return the fields that an alert may give this command, and whether it must."""
-        return alert_fields(super().alert_fields())
 
     @property
     def repeatable(self) -> bool:

@@ -75,9 +75,7 @@ class Controls:
         try:
             self._update(items.controls_key(provenance.trader), expression, condition, values)
         except ConditionFailed as failure:
-            # Our own write may be what it met: its answer was lost, and the SDK has sent it again.
-            ours = failure.item is not None and failure.item.get("request_id") == provenance.request_id
-            return KillSwitchResult(_kill_switch(failure.item), applied=ours)
+            return KillSwitchResult(_kill_switch(failure.item), applied=failure.met_own_write(provenance.request_id))
         return KillSwitchResult(KillSwitchState(on, at), applied=True)
 
     # How often alerts come

@@ -38,8 +38,8 @@ class StrategyStore:
         try:
             return items.strategy(self._table.update(update)), True
         except ConditionFailed as failure:
-            ours = failure.item is not None and failure.item["request_id"] == provenance.request_id
-            return (items.strategy(failure.item) if failure.item else None), ours
+            strategy = items.strategy(failure.item) if failure.item else None
+            return strategy, failure.met_own_write(provenance.request_id)
 
 
 def strategy_write(provenance: Provenance, strategy: Strategy, orders: Sequence[Order], *, join: bool) -> Put | Update:

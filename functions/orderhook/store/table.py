@@ -32,6 +32,10 @@ class ConditionFailed(Exception):  # noqa: N818  DynamoDB's own words
         super().__init__("the condition did not hold")
         self.item = item
 
+    def met_own_write(self, request_id: str) -> bool:
+        """Return whether the last write of the item was this request's: its answer was lost, and it was sent again."""
+        return self.item is not None and self.item.get("request_id") == request_id
+
 
 class TransactionFailed(Exception):  # noqa: N818  as ConditionFailed
     """Conditions of a transaction did not hold, and nothing was written.
