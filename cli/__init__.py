@@ -8,6 +8,7 @@ alerts.py       alerts, alerts show
 keys.py         keys create, list, revoke
 templates.py    templates put, list
 kill_switch.py  kill-switch
+migrate.py      migrate
 
 options.py      the options that commands share
 connection.py   which table a command works on, and how to reach it

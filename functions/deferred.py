@@ -1,17 +1,24 @@
-"""Lambda: the queue. What was deferred is done: delayed alerts, and cancels of orders whose time is over."""
+"""Lambda: the queue. What was deferred is done: delayed alerts, releases, and cancels of orders whose time is over."""
 
 import os
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from orderhook import pipeline, telemetry
 from orderhook.aws.budget import time_budget
-from orderhook.aws.deferred import DelayedAlert, TimedCancel, parse
 from orderhook.commands.cancel import Cancel, cancel_overdue
-from orderhook.errors import InvalidSecretKeyError, OrderhookError, TemporarilyUnavailableError, TooLateError
-from orderhook.orders import Outcome, Provenance, timestamp
+from orderhook.commands.place import Place
+from orderhook.commands.release import release
+from orderhook.errors import (
+    InvalidSecretKeyError,
+    OrderhookError,
+    TemporarilyUnavailableError,
+    TooLateError,
+)
+from orderhook.messages import Message, Release, TimedCancel, parse
+from orderhook.orders import RELEASED_WITHIN, Outcome, Provenance, timestamp
 from orderhook.pipeline import Alert, RequestFacts
 from orderhook.services import Services
 from orderhook.settings import Settings
@@ -19,9 +26,6 @@ from orderhook.store.alert_log import id_prefix
 
 BUDGET_SECONDS = 5.0
 """Nobody waits, but the function is stopped after 6 s."""
-
-MAX_LATENESS = timedelta(minutes=5)
-"""How long after its delay an alert may still open a position; SQS's own repetitions are over before."""
 
 services = Services.connect(Settings.from_environment(os.environ))
 
@@ -51,12 +55,14 @@ def _finish(body: str, deadline: float) -> bool:
         return False
 
 
-def _carry_out(message: DelayedAlert | TimedCancel, started: float, now: datetime, deadline: float) -> bool:
-    facts = RequestFacts(message.request_id, key_id=message.key_id)
+def _carry_out(message: Message, started: float, now: datetime, deadline: float) -> bool:
+    facts = RequestFacts(message.request_id, key_id=message.key_id, received=now)
     try:
         result: Outcome | OrderhookError = _outcome(message, facts, now)
     except OrderhookError as error:
         result = error
+    for defect in facts.defects:
+        telemetry.report(defect, facts.request_id)
     final = not isinstance(result, TemporarilyUnavailableError)
     if final:
         _record(message, facts, result, now, telemetry.milliseconds_since(started), deadline)
@@ -64,48 +70,68 @@ def _carry_out(message: DelayedAlert | TimedCancel, started: float, now: datetim
     return final
 
 
-def _outcome(message: DelayedAlert | TimedCancel, facts: RequestFacts, now: datetime) -> Outcome:
-    provenance = Provenance(message.trader, message.key_id, message.request_id, now)
+def _outcome(message: Message, facts: RequestFacts, now: datetime) -> Outcome:
     facts.key = services.keys.get(message.key_id)
+    key_is_good = facts.key is not None and not facts.key.revoked
+    provenance = Provenance(message.trader, message.key_id, message.request_id, now, resend_of=facts.resend_of)
     if isinstance(message, TimedCancel):
         # Whatever has become of the key: an order that was given a time must not stay beyond it.
         facts.command, facts.order_id = Cancel.word, message.order_id
         facts.fields = {"order_id": message.order_id}
-        return cancel_overdue(services, provenance, message.order_id, message.content)
+        return cancel_overdue(services, provenance, message.order_id, message.cancels_at)
+    received = datetime.fromisoformat(message.received_at)
+    if isinstance(message, Release):
+        facts.command, facts.order_id = Place.word, message.order_id
+        facts.fields = {"order_id": message.order_id}
+        provenance = provenance._replace(received=received)
+        return release(services, provenance, message, key_is_good=key_is_good)
     facts.fields = message.fields
-    if facts.key is None or facts.key.revoked:
+    if facts.key is None or not key_is_good:
         raise InvalidSecretKeyError("The key was revoked while the alert waited for its delay: use another one.")
-    alert = pipeline.parse_alert(message.fields, facts.key, facts)
-    _check_lateness(alert, datetime.fromisoformat(message.received_at), now)
-    return pipeline.carry_out(alert, services, provenance, delayed=True)
+    alert = pipeline.parse_alert(message.fields.items(), facts.key, facts)
+    _check_in_time(alert, received, now)
+    provenance = provenance._replace(received=received, alert_digest=message.digest)
+    return pipeline.carry_out(alert, services, provenance, delayed=True, defects=facts.defects)
 
 
-def _check_lateness(alert: Alert, received_at: datetime, now: datetime) -> None:
-    """Raise TooLateError where the price that the alert was meant for is gone; what reduces risk is never too late."""
-    due = alert.due(received_at)
-    if now - due > MAX_LATENESS and not alert.first.risk_reducing:
+def _check_in_time(alert: Alert, received: datetime, now: datetime) -> None:
+    """Raise TooLateError for an alert that may open a position; what reduces risk is never too late."""
+    if alert.first.risk_reducing:
+        return
+    due = alert.due(received)
+    if now - due > RELEASED_WITHIN:
         raise TooLateError(
-            f"It was due at {timestamp(due)}, more than {MAX_LATENESS.seconds // 60} minutes ago: nothing is done "
-            "now. See whether an earlier attempt has placed it; if not, send it again if you still want it."
+            f"It was due at {timestamp(due)}, more than {RELEASED_WITHIN.seconds // 60} minutes ago: nothing is done "
+            "now. See whether an earlier attempt has done it; if not, send it again if you still want it."
         )
 
 
 def _record(
-    message: DelayedAlert | TimedCancel,
+    message: Message,
     facts: RequestFacts,
     result: Outcome | OrderhookError,
     now: datetime,
     milliseconds: float,
     deadline: float,
 ) -> None:
-    """Write a record beside the one that the webhook has written: its id has the time of now, and the same ending."""
+    """Write a record beside the one that the webhook has written: its id has the time at which it was due.
+
+    Its ending is the request's, so that a message that is delivered again leaves no second record.
+    """
+    due = id_prefix(datetime.fromisoformat(_due(message)))
     record = telemetry.alert_record(
         facts,
         result,
         now,
         milliseconds,
-        origin="delayed" if isinstance(message, DelayedAlert) else "cancel_after",
-        record_id=id_prefix(now) + message.request_id[len(id_prefix(now)) :],
+        origin="cancel_after" if isinstance(message, TimedCancel) else "delayed",
+        record_id=due + message.request_id[len(due) :],
     )
     if record:
-        telemetry.write_record(services.alert_log, record, facts.request_id, deadline)
+        telemetry.write_record(services.alert_log, record, facts, deadline)
+
+
+def _due(message: Message) -> str:
+    if isinstance(message, TimedCancel):
+        return message.cancels_at
+    return message.due or message.received_at

@@ -13,8 +13,8 @@ import encodings.utf_8_sig  # noqa: F401
 import os
 import secrets
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orderhook import payload, pipeline, responses, telemetry
@@ -23,6 +23,7 @@ from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.aws.gateway import HttpRequest
 from orderhook.commands.cancel import Cancel
 from orderhook.errors import (
+    AlertWarning,
     DuplicateFieldError,
     InvalidSecretKeyError,
     InvalidValueError,
@@ -31,13 +32,14 @@ from orderhook.errors import (
     SourceNotAllowedError,
     TemporarilyUnavailableError,
 )
-from orderhook.keys import Key, KeyRing, holds_key
+from orderhook.keys import Key, KeyRing, holds_key, key_id_of
 from orderhook.orders import Outcome, Provenance
+from orderhook.payload import Split
 from orderhook.pipeline import RequestFacts
 from orderhook.responses import Response
 from orderhook.services import Services
 from orderhook.settings import Settings
-from orderhook.store.alert_log import as_sent, id_prefix
+from orderhook.store.alert_log import as_sent, digest_of, id_prefix
 
 BUDGET_SECONDS = 2.2
 """TradingView gives up after 3 s; what is left is for the way there and back."""
@@ -63,61 +65,72 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
     # Not API Gateway's id, which a replayed event brings along: two runs are two requests. It sorts by time.
     facts = RequestFacts(request_id=f"{id_prefix(now)}{secrets.token_hex(10)}")
     request = HttpRequest(event)
+    facts.received = now - timedelta(seconds=request.seconds_waited(now))
     deadline = started + BUDGET_SECONDS - request.seconds_waited(now)
-    ignored: tuple[str, ...] = ()
+    warnings: tuple[AlertWarning, ...] = ()
     with time_budget(deadline):
         try:
             # The budget keeps requests from beginning that could last too long; this ends what does so nevertheless.
-            result, ignored = call_until(deadline, _carry_out, request, now, facts)
+            result, warnings = call_until(deadline, _carry_out, request, now, facts)
         except DeadlineError:
             result = pipeline.as_answered(TemporarilyUnavailableError(_UNAVAILABLE), facts)
         milliseconds = telemetry.milliseconds_since(started)
         if record := telemetry.alert_record(facts, result, now, milliseconds):
-            telemetry.write_record(services.alert_log, record, facts.request_id, deadline)
+            telemetry.write_record(services.alert_log, record, facts, deadline)
     telemetry.log(facts, result, telemetry.milliseconds_since(started))
     if isinstance(result, OrderhookError):
         return responses.refusal(result, facts.request_id)
-    warnings = [responses.ignored_field(str(facts.command), name) for name in ignored]
     return responses.success(result, warnings, facts.request_id)
 
 
 def _carry_out(
     request: HttpRequest, now: datetime, facts: RequestFacts
-) -> tuple[Outcome | OrderhookError, tuple[str, ...]]:
-    """Return what came of the alert, and the fields that it gives and its command does not use."""
+) -> tuple[Outcome | OrderhookError, tuple[AlertWarning, ...]]:
+    """Return what came of the alert, and what the trader should know of its fields where it was carried out."""
     try:
-        pairs, key = _authenticate(request, facts)
-        alert = pipeline.parse_alert(payload.parse_fields(pairs), key, facts)
-        provenance = Provenance(key.trader, key.key_id, facts.request_id, now)
-        return pipeline.carry_out(alert, services, provenance), alert.ignored
+        split, key = _authenticate(request, facts)
+        alert = pipeline.parse_alert(split.pairs, key, facts, is_json=split.is_json)
+        provenance = Provenance(
+            key.trader, key.key_id, facts.request_id, now, digest_of(split.pairs), facts.received, facts.resend_of
+        )
+        return pipeline.carry_out(alert, services, provenance, defects=facts.defects), alert.warnings
     except OrderhookError as error:
+        for defect in facts.defects:
+            telemetry.report(defect, facts.request_id)
         return pipeline.as_answered(error, facts), ()
     except Exception as defect:
         telemetry.report(defect, facts.request_id)
         return pipeline.as_answered(TemporarilyUnavailableError(_UNAVAILABLE), facts), ()
 
 
-def _authenticate(request: HttpRequest, facts: RequestFacts) -> tuple[list[payload.Pair], Key]:
-    """Return the pairs without the key, and whose they are. What comes after this sees no secret."""
+def _authenticate(request: HttpRequest, facts: RequestFacts) -> tuple[Split, Key]:
+    """Return the body taken apart, without the key, and whose it is. What comes after this sees no secret."""
     facts.source = request.source
     if not settings.allows_source(facts.source):
         raise SourceNotAllowedError("This address is not on the allow-list of this endpoint.")
     split = payload.split(_body(request))
     presented, pairs = payload.take_keys(split.pairs)
+    secret = _only_key(split.keys) if split.fault else next(iter(presented), None)
     try:
-        key = keyring.verify(presented[0] if presented else None, time.monotonic())
+        key = keyring.verify(secret, time.monotonic())
     except InvalidSecretKeyError:
-        if split.fault:
-            raise MalformedPayloadError(payload.FORMS) from None
+        if split.public_fault:
+            raise split.public_fault from None
         raise
-    facts.key, facts.key_id, facts.fields = key, key.key_id, as_sent(pairs)
+    facts.key, facts.key_id, facts.fields = key, key.key_id, as_sent(pairs, secret)
     if split.fault:
-        raise MalformedPayloadError(split.fault)
+        raise split.fault
     if len(presented) > 1:
         raise DuplicateFieldError("key is given twice; give it once.", field="key")
-    if any(holds_key(f"{name}={value}") for name, value in pairs):
+    if any(holds_key(f"{name}={value}", secret) for name, value in pairs):
         raise InvalidValueError("A key stands outside key=...; take it out, and have it revoked if others saw it.")
-    return pairs, key
+    return split._replace(pairs=tuple(pairs)), key
+
+
+def _only_key(presented: Iterable[str]) -> str | None:
+    """Return the one key of ours, by its form, that a body with a fault presents; with several it is nobody's."""
+    keys = {secret for secret in presented if key_id_of(secret)}
+    return keys.pop() if len(keys) == 1 else None
 
 
 def _body(request: HttpRequest) -> bytes:

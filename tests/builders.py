@@ -62,23 +62,24 @@ def not_found(order_id: str) -> dict[str, Any]:
 
 
 LISTS = ("cancelled", "already_cancelled", "already_terminal", "remaining")
-"""What may become of each order that a command over many reaches."""
+"""What may become of each order that a command over many reaches; `failed` and `waiting` come where there are any."""
 
 UNFINISHED = "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest."
 
 
-def lists(**order_ids: list[str]) -> dict[str, Any]:
-    """Return the lists of an answer about many orders, and their lengths."""
-    found = {name: order_ids.get(name, []) for name in LISTS}
-    return {"counts": {name: len(ids) for name, ids in found.items()}, **found}
+def lists(*, cancelled_legs: Mapping[str, list[str]] | None = None, **order_ids: list[Any]) -> dict[str, Any]:
+    """Return the lists of an answer about many orders, and their lengths; legs count with their entries."""
+    found = {name: order_ids.get(name, []) for name in dict.fromkeys((*LISTS, *order_ids))}
+    legs = {"cancelled_legs": cancelled_legs} if cancelled_legs else {}
+    return {"counts": {name: len(ids) for name, ids in found.items()}, **found, **legs}
 
 
 WAYS: Mapping[str, Mapping[str, str]] = {
     "by id": {"order_id": "order-1"},
     "by id and strategy": {"order_id": "order-1", "strategy_id": "strategy-1"},
-    "by name": {"order_id": "sToP1", "strategy_id": "strategy-1"},
+    "by name": {"order_id": "eNtRy1", "strategy_id": "strategy-1"},
 }
-"""The ways to address order-1, which is STOP1 of strategy-1."""
+"""The ways to address order-1, which is ENTRY1 of strategy-1."""
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
 
 
@@ -89,9 +90,9 @@ ENTRY: Mapping[str, object] = {
     "qty": 5,
     "order_type": "LIMIT",
     "limit_price": "5000.25",
-    "tif": "DAY",
+    "tif": "GTC",
 }
-"""The fields of a PLACE but for its ids."""
+"""The fields of a PLACE but for its ids; a DAY order would end while a test lets time pass."""
 
 
 def provenance(trader: str, request_id: str) -> Provenance:

@@ -1,6 +1,7 @@
 """The functions under test: the real handlers over a real table, as one trader sees them."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -20,12 +21,15 @@ from orderhook.aws.clients import connect
 from orderhook.aws.deferred import Deferred
 from orderhook.commands import Command
 from orderhook.keys import KeyRing
-from orderhook.orders import Order, OrderState, Outcome, Strategy, StrategyState
+from orderhook.orders import Binding, Order, OrderState, Outcome, Strategy
 from orderhook.services import Services
 from orderhook.store import items
 from orderhook.store.alert_log import AlertLog, AlertRecord
+from orderhook.store.reports import Report
+from orderhook.store.strategies import strategy_write
 from orderhook.store.table import Table as StoreTable
 from orderhook.store.table import deserialize, serialize
+from orderhook.store.writes import TransactionFailed
 from tests.builders import ENTRY, Bracket, Event, alert, event, order, provenance, template
 from tests.client_faults import Network
 from tests.clock import Clock
@@ -41,6 +45,17 @@ BUDGET_SECONDS = webhook.BUDGET_SECONDS
 
 FILLED = {"PartFilled": 2, "Filled": 5}
 """How much is filled, of five, of an order in these states."""
+
+
+def wall_clock(now: Callable[[], datetime]) -> type[datetime]:
+    """Return a datetime that tells the time which a test has let pass."""
+
+    class WallClock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # noqa: ARG003
+            return now()
+
+    return WallClock
 
 
 class Service:
@@ -65,6 +80,8 @@ class Service:
         monkeypatch.setattr(deferred_module, "connect", self._client_of_deferred)
         self.deferred = Deferred(queue.settings)
         self.use_table(table.name)
+        for handlers in (webhook, deferred):
+            monkeypatch.setattr(handlers, "datetime", wall_clock(lambda: queue.now))
         self.scheduler = LocalScheduler(deferred.handler, queue.settings)
         self._clients: list[DynamoDBClient] = []
 
@@ -97,7 +114,7 @@ class Service:
     def write_to(self, endpoint: str) -> None:
         """Have the handlers write orders at another endpoint, and read keys and controls where they did before."""
         there = self._services(self._connect(endpoint), self.table.name)
-        self._replace(orders=there.orders, strategies=there.strategies, templates=there.templates)
+        self._replace(table=there.table, orders=there.orders, strategies=there.strategies, templates=there.templates)
 
     def record_at(self, endpoint: str) -> None:
         """Have the handlers leave their records of alerts at another endpoint."""
@@ -129,6 +146,10 @@ class Service:
     def set_budget(self, seconds: float) -> None:
         """Have the webhook answer within this time."""
         self.monkeypatch.setattr(webhook, "BUDGET_SECONDS", seconds)
+
+    def let_pass(self, seconds: float) -> None:
+        """Have the handlers' clock be this much later; nothing that is due by then is done."""
+        self.queue.pass_time(seconds, self.monkeypatch)
 
     def pass_time(self, seconds: float) -> None:
         """Have the queue and the schedules be this much later, and do what is due by then."""
@@ -195,7 +216,7 @@ class Service:
     def have_order(self, state: str, order_id: str = "order-1", *, filled: int | None = None, **fields: Any) -> None:
         """Have an order be in this state, as it would get there."""
         placed = provenance(self.trader, f"place-{order_id}")
-        assert self.orders.place(placed, order(placed, order_id, **fields)).applied
+        assert self.orders.put(placed, order(placed, order_id, **fields)).applied
         self._bring_to(state, order_id, filled)
 
     def have_strategy(self, state: str, name: str, order_id: str = "order-1", *, filled: int | None = None) -> None:
@@ -213,15 +234,23 @@ class Service:
     def join_strategy(self, order_id: str, name: str, *, state: str = "Initialized", start: bool = False) -> bool:
         """Have another function place an order under this name in strategy-1, and return whether it could."""
         placed = provenance(self.trader, f"place-{order_id}")
-        strategy = Strategy(
-            strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", state=StrategyState.ACTIVE
+        before = None if start else self.services.strategies.get(self.trader, "strategy-1")
+        number = int(name.removeprefix("ENTRY"))
+        numbers = {**(before.numbers if before else {}), number: Binding(order_id, placed.now)}
+        strategy = Strategy(strategy_id="strategy-1", account="Sim101", instrument="ES 12-26", numbers=numbers)
+        joining = order(
+            placed, order_id, strategy_id="strategy-1", order_name=name, number=number, state=OrderState(state)
         )
-        joining = order(placed, order_id, strategy_id="strategy-1", order_name=name, state=OrderState(state))
-        return self.orders.place_in_strategy(placed, strategy, [joining], join=not start).applied
+        writes = [self.orders.putting(placed, joining), strategy_write(placed, before, strategy)]
+        try:
+            self.services.table.transact(writes)
+        except TransactionFailed:
+            return False
+        return True
 
     def close_strategy(self, strategy_id: str = "strategy-1") -> None:
         """Have another function close a strategy."""
-        self.services.strategies.close(provenance(self.trader, "closing"), strategy_id)
+        self.services.strategies.close(provenance(self.trader, "closing"), strategy_id, lambda _: None)
 
     def report(self, state: str, filled: int | None = None, *, order_id: str = "order-1", request_id: str = "") -> None:
         """Have a venue report that an order is in this state, and how much of it is filled; it is taken."""
@@ -239,8 +268,8 @@ class Service:
     ) -> bool:
         """Have a venue report it, and return whether it is taken; `by_handler` its request meets the faults."""
         signed = provenance(trader or self.trader, request_id or f"{state}-{order_id}")
-        orders = self.handlers_services.orders if by_handler else self.orders
-        return orders.report(signed, order_id, OrderState(state), filled).applied
+        services = self.handlers_services if by_handler else self.services
+        return services.reports.record(signed, order_id, Report(OrderState(state), filled or 0)).applied
 
     def cancel_elsewhere(self, order_id: str = "order-1", *, request_id: str = "elsewhere") -> None:
         """Have another function cancel an order."""
@@ -350,10 +379,3 @@ class Service:
             }
         )
         return {name: value for name, value in before.items() if name != "open"} | changes
-
-    def names(self, strategy_id: str = "strategy-1") -> dict[str, str]:
-        """Return the ids of a strategy's orders, by their names."""
-        strategy = self.strategy(strategy_id)
-        assert strategy is not None
-        names: dict[str, str] = deserialize(strategy)["names"]
-        return names

@@ -16,13 +16,14 @@ CANCELLABLE = (
     "ChangePending",
     "ChangeSubmitted",
     "PartFilled",
+    "Unknown",
 )
 """CANCEL cancels the order; CHANGE and CANCELREPLACE are possible."""
 
 BEING_CANCELLED = ("CancelPending", "CancelSubmitted")
 """A cancel is on its way to the venue: CANCEL succeeds and changes nothing."""
 
-FINISHED_OTHERWISE = ("Filled", "Rejected", "Unknown", "Expired")
+FINISHED_OTHERWISE = ("Filled", "Rejected", "Expired")
 """The order is finished and not cancelled: CANCEL is refused."""
 
 CANCELLED_ALREADY = ("Cancelled", *BEING_CANCELLED)
@@ -44,25 +45,27 @@ USUAL_WAYS = (
     "Accepted Rejected",
     "Working Rejected",
     "Working Expired",
-    "Cancelled Filled",  # a fill that overtook the cancel: recorded, never dropped
+    "Working Unknown Working Filled",
+    "Submitted Unknown Submitted Accepted Working",
+    "PartFilled Unknown Cancelled",
 )
-"""What venues report, state by state."""
+"""What venues report, state by state. A fill after the end is recorded beside it and is no step."""
 
 USUAL_STEPS = frozenset(step for way in USUAL_WAYS for step in pairwise(way.split()))
 """Reports that have to be taken."""
 
 
 def may_follow(before: str, after: str) -> bool:
-    """Return whether a venue may report this state of an order that is in that one."""
+    """Return whether a venue's report brings an order from that state into this one; a finished one keeps its end."""
     if before in FINISHED:
-        return (before, after) == ("Cancelled", "Filled")
+        return False
     if before == after:
         return before == "PartFilled"
     match after:
         case "Initialized":
             return False
         case "Submitted":
-            return before in {"Initialized", "TriggerPending"}
+            return before in {"Initialized", "TriggerPending", "Unknown"}
         case "CancelPending":
             return before != "CancelSubmitted"
     return True

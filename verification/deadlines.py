@@ -34,7 +34,9 @@ def have_many(service: Service, account: str) -> list[str]:
     placed = provenance(service.trader, "placed")
     order_ids = [f"{account}-{number:03}" for number in range(MANY)]
     working = (order(placed, order_id, account=account, state=OrderState.WORKING) for order_id in order_ids)
-    requests: list[Any] = [{"PutRequest": {"Item": serialize(items.order_item(placed, each))}} for each in working]
+    requests: list[Any] = [
+        {"PutRequest": {"Item": serialize(items.order_item(service.trader, each))}} for each in working
+    ]
     for start in range(0, len(requests), 25):
         service.table.client.batch_write_item(RequestItems={service.table.name: requests[start : start + 25]})
     return order_ids

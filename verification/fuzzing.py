@@ -48,13 +48,16 @@ _KEY = "KEY"
 _PLACE = {**{name: str(value) for name, value in ENTRY.items()}, "order_id": "order-9"}
 ALERTS: Mapping[str, Mapping[str, str]] = {
     "CANCEL": {"order_id": "order-1"},
-    "cancel": {"order_id": "stop1", "strategy_id": "strategy-1"},
+    "cancel": {"order_id": "entry1", "strategy_id": "strategy-1"},
+    "Cancel": {"order_id": "stop1", "strategy_id": "order-3"},
     "PLACE": _PLACE,
     "Place": {**_PLACE, "strategy_id": "strategy-9", "take_profit": "5020.5", "stop_loss": "4980"},
     "place": {**_PLACE, "strategy": "brackets", "oco_id": "group-1"},
     "CANCELORDERS": {"account": "Sim101", "instrument": "ES 12-26"},
     "CANCELALLORDERS": {},
     "CANCELREPLACE": {**_PLACE, "order_id": "order-1"},
+    "CancelReplace": {**_PLACE, "order_id": "order-3", "take_profit": "5020.5"},
+    "Change": {"order_id": "order-3.STOP1", "stop_price": "4981"},
     "CHANGE": {"order_id": "order-1", "qty": "3", "limit_price": "5001"},
     "CLOSESTRATEGY": {"strategy_id": "strategy-1"},
     "CLOSEPOSITION": {"account": "Sim101", "instrument": "ES 12-26"},
@@ -99,6 +102,7 @@ OPTIONS: Mapping[str, str] = {
 TOKENS: tuple[str, ...] = (
     *"; = == : , ( ) () (optional) // # \" ' \\ { } [ ] {} [] {{close}} {{strategy.order.id}} {{ }} ${x} %s".split(),
     *"null true NaN Infinity 0 -1 1e5 1e400 .5 5. 1,5 0x10 00 ١٢ ½ 5% $5 +2 <script> ';DROP ../ #pk".split(),
+    *"order-3.STOP1 order-3.TARGET1 order-3. order-3.stop1".split(),
     *"STOP1 TARGET0 ENTRY99999999999999999999 STOP stop01 \\u0000 \\ud800 \\udc00\\ud800 \\u006bey".split(),
     *"command= order_id= key= strategy_id=STOP1; ;order_id=order-1; command=CANCEL; __proto__=1;".split(),
     *f'key={_KEY}; ;{_KEY} {_KEY}=1; order_id={_KEY} notes={_KEY}; {_KEY} x{_KEY}x "{_KEY}"'.split(),
@@ -430,9 +434,10 @@ class Fuzzer:
         return answer
 
     def _arrange(self) -> None:
-        self.service.have_strategy("Working", "STOP1")
+        self.service.have_strategy("Working", "ENTRY1")
         self.service.have_order("PartFilled", "order-2", filled=2)
         self.service.put_template("brackets", (1, 10, 5))
+        self.service.place("order-3", take_profit="5020", stop_loss="4980")
 
     def send(self, request: Any, origin: str) -> None:
         """Send one event, and record what is wrong with the answer."""

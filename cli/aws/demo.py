@@ -10,9 +10,12 @@ from decimal import Decimal
 from hashlib import sha256
 
 from orderhook import commands, payload
+from orderhook.aws.deferred import Deferred
 from orderhook.keys import Key
+from orderhook.messages import DelayedAlert, Release
 from orderhook.orders import Bracket, OrderState, Provenance, Template, timestamp
 from orderhook.services import Services
+from orderhook.store.reports import Report
 
 KEY = "ohk_demolocalrun_ThisKeyIsPublicAndOpensNothingButALocalDemobca28c24"
 WRONG_KEY = "ohk_demowrongkey_NobodyHasThisKeySoThatItIsAlwaysRefusedHered5d96f88"
@@ -32,30 +35,52 @@ TEMPLATE = Template(
 )
 
 STRATEGY_ID = "demo-strategy"
-"""Has ENTRY1 (the order demo-entry), TARGET1, STOP1 and TARGET2 (demo-strategy.TARGET1 and so on)."""
+"""Has ENTRY1 (the order demo-entry), TARGET1, STOP1 and TARGET2 (the orders demo-entry.TARGET1 and so on)."""
 
 FILLED_ID, CANCELLED_ID, UNKNOWN_ID = "demo-filled", "demo-cancelled", "demo-unknown"
 REPLACED_ID = "demo-replaced"
 TO_CLOSE_ID, CLOSED_ID = "demo-to-close", "demo-closed"
-"""Strategies with one entry each, whose order id is the strategy's; the second is closed."""
+BRACKET_ID, RUNNING_ID, POSITION_ID = "demo-bracket", "demo-running", "demo-position"
+"""Strategies with one entry each, whose order id is the strategy's. CLOSED_ID is closed; the entry of POSITION_ID is
+filled, so that its legs work."""
+
+WAITING_ID, DELAYED_ID = "demo-waiting", "alert-was-delayed"
+"""Wait for their delay; events/sqs has the message that releases the second."""
+
+TIMED_ID = "demo-timed"
+"""Has a time limit; events/sqs has the message that cancels it."""
 
 SMALL_ACCOUNT = "Sim103"
 """Has the order demo-4 and nothing else."""
 
-_ES = "account=Sim101; instrument=ES 12-26"
+_ES, _NQ = "account=Sim101; instrument=ES 12-26", "account=Sim102; instrument=NQ 12-26"
+_BRACKET = "action=BUY; qty=2; order_type=LIMIT; limit_price=4990; tif=GTC; take_profit=5010; stop_loss=4980"
 PLACES: Mapping[str, str] = {
     "demo-1": f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=5000.25; tif=GTC",
     "demo-2": f"{_ES}; action=SELL; qty=2; order_type=LIMIT; limit_price=5100; tif=GTC",
-    "demo-3": "account=Sim102; instrument=NQ 12-26; action=BUY; qty=1; order_type=STOPMARKET; stop_price=18250;tif=GTC",
+    "demo-3": f"{_NQ}; action=BUY; qty=1; order_type=STOPMARKET; stop_price=18250; tif=GTC",
     "demo-entry": f"{_ES}; action=BUY; qty=2; order_type=LIMIT; limit_price=4990; tif=GTC; strategy_id={STRATEGY_ID}; "
     f"strategy={TEMPLATE.name}",
     "demo-4": f"account={SMALL_ACCOUNT}; instrument=ES 12-26; action=BUY; qty=1; order_type=LIMIT; limit_price=4950; "
     "tif=GTC",
     "demo-5": f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4960; tif=GTC",
+    "demo-6": f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4940; tif=GTC",
+    "demo-7": f"{_NQ}; action=BUY; qty=1; order_type=STOPMARKET; stop_price=18250; tif=GTC",
+    "demo-8": f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4930; tif=GTC",
     REPLACED_ID: f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4970; tif=GTC",
     TO_CLOSE_ID: f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4980; tif=GTC; strategy_id={TO_CLOSE_ID}; "
     "stop_loss=4975",
     CLOSED_ID: f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4980; tif=GTC; strategy_id={CLOSED_ID}",
+    **{each: f"{_ES}; {_BRACKET}; strategy_id={each}" for each in (BRACKET_ID, RUNNING_ID, POSITION_ID)},
+    **{
+        f"event-accounts.{account.lower()}": f"account={account}; instrument=ES 12-26; action=BUY; qty=1; "
+        f"order_type=LIMIT; limit_price=4920; tif=GTC; strategy_id=event-accounts.{account.lower()}"
+        for account in ("Sim104", "Apex-8")
+    },
+    **dict.fromkeys(
+        (WAITING_ID, DELAYED_ID), f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4910; tif=GTC; delay=60"
+    ),
+    TIMED_ID: f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4900; tif=GTC; cancel_after=60",
     FILLED_ID: f"{_ES}; action=BUY; qty=1; order_type=MARKET; tif=DAY",
     CANCELLED_ID: f"{_ES}; action=SELL; qty=1; order_type=LIMIT; limit_price=5200; tif=DAY",
 }
@@ -82,30 +107,48 @@ CANCELS: Mapping[str, str] = {
 """One alert for each kind of cancel. Each of them is about another order."""
 
 
+class _Unsent(Deferred):
+    """Stands for the queue where there is none: the messages in events/sqs are sent by hand."""
+
+    def __init__(self) -> None:
+        pass
+
+    def send(self, message: DelayedAlert | Release, seconds: int) -> None:
+        pass
+
+    def schedule(self, provenance: Provenance, order_id: str, minutes: int, received: datetime) -> str:  # noqa: ARG002
+        return "2099-12-31T00:00:00.000000Z"
+
+
 def seed(services: Services, now: datetime) -> None:
-    """Write the demo; run twice, the second run changes nothing."""
+    """Write the demo; run twice, the second run changes nothing.
+
+    With a queue, what waits there is done when it is due.
+    """
+    services = services._replace(deferred=services.deferred or _Unsent())
     for secret, key_id, trader in ((KEY, KEY_ID, TRADER), (SECOND_KEY, SECOND_KEY_ID, SECOND_TRADER)):
         if services.keys.get(key_id) is None:
             services.keys.put(_key(secret, key_id, trader, now))
     services.templates.put(TRADER, TEMPLATE)
     for order_id, text in PLACES.items():
-        fields = _fields(f"command=PLACE; order_id={order_id}; {text}")
-        # Legs take their ids from the id of the request that places them.
-        _run(services, fields, _provenance(fields.get("strategy_id", f"place-{order_id}"), now))
+        # Placed once: a finished order is not placed again, and another message would release it.
+        if services.orders.get(TRADER, order_id) is None:
+            _run(services, f"command=PLACE; order_id={order_id}; {text}", _provenance(f"place-{order_id}", now))
     for text in _FOLLOWING:
-        _run(services, _fields(text), _provenance("following", now))
-    order_of_second = _fields(f"command=PLACE; order_id=demo-1; {PLACES['demo-1']}")
-    _run(services, order_of_second, _provenance("place-demo-1", now)._replace(trader=SECOND_TRADER))
-    services.orders.report(_provenance(f"fill-{FILLED_ID}", now), FILLED_ID, OrderState.FILLED, filled=1)
+        _run(services, text, _provenance("following", now))
+    of_second = _provenance("place-demo-1", now)._replace(trader=SECOND_TRADER)
+    _run(services, f"command=PLACE; order_id=demo-1; {PLACES['demo-1']}", of_second)
+    for order_id, filled in ((FILLED_ID, 1), (POSITION_ID, 2)):
+        report = Report(OrderState.FILLED, filled=filled)
+        services.reports.record(_provenance(f"fill-{order_id}", now), order_id, report)
     services.orders.cancel(_provenance(f"cancel-{CANCELLED_ID}", now), CANCELLED_ID)
 
 
-def _fields(text: str) -> Mapping[str, str]:
-    return payload.parse_fields(payload.split(text.encode()).pairs)
-
-
-def _run(services: Services, fields: Mapping[str, str], provenance: Provenance) -> None:
-    command, _ = commands.parse_command(commands.command_type(fields), fields)
+def _run(services: Services, text: str, provenance: Provenance) -> None:
+    pairs = payload.split(text.encode()).pairs
+    kind = commands.command_type(pairs)
+    fields, _ = commands.parse_fields(kind, pairs, is_json=False)
+    command, _ = commands.parse_command(kind, fields)
     command.run(services, provenance)
 
 

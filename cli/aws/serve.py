@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, redirect_stdout
 from datetime import UTC, datetime
 
@@ -13,6 +13,8 @@ from cli.connection import TableAddress, explained_errors, local_credentials
 from cli.terminal import DIM, print_line
 from cli.views.start_page import show_start_page
 from orderhook.aws.clients import connect
+from orderhook.listing import list_orders
+from orderhook.orders import Order, timestamp
 from orderhook.services import Services
 from orderhook.settings import DeferredSettings
 
@@ -32,9 +34,7 @@ def serve(host: str, port: int, address: TableAddress) -> None:
             import webhook  # reads the environment and makes its client
 
             _prepare(address, webhook.services)
-            show_start_page(
-                _url(listener), address, webhook.services.orders.list(demo.TRADER) if address.is_local else ()
-            )
+            show_start_page(_url(listener), address, _demo_orders(webhook.services) if address.is_local else ())
         application = gateway.Gateway(
             webhook.handler, lambda line: print_line(line, DIM, error=True), forward_to_dynamodb
         )
@@ -85,6 +85,11 @@ def _prepare(address: TableAddress, services: Services) -> None:
         demo.seed(services, datetime.now(UTC))
     else:
         next(services.keys.list(), None)
+
+
+def _demo_orders(services: Services) -> Iterator[Order]:
+    found = list_orders(services, demo.TRADER, timestamp(datetime.now(UTC)))
+    return (order for order in found if isinstance(order, Order))
 
 
 def _url(listener: socket.socket) -> str:

@@ -1,6 +1,6 @@
 """Show the records of alerts: as a list, one as a line, and one of them explained."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.text import Text
 
@@ -18,7 +18,7 @@ from cli.terminal import (
 )
 from orderhook import reference
 from orderhook.payload import lower
-from orderhook.store.alert_log import AlertRecord
+from orderhook.store.alert_log import AlertRecord, RecordedResult
 
 _SHORT_ID = 16
 """This much of a request id tells it from others: its milliseconds, and four digits within a millisecond."""
@@ -55,6 +55,9 @@ def show_alert(record: AlertRecord) -> None:
     for name, value in _facts(record).items():
         if value:
             print_line(printable(f"  {name:<{_NAME_WIDTH}} {value}"))
+    for number, result in enumerate(record.results):
+        name = "accounts" if number == 0 else ""
+        print_line(printable(f"  {name:<{_NAME_WIDTH}} {_describe_result(result)}"), _style(result))
     print_line()
     print_line("The alert, without its key:", DIM)
     for name, value in record.fields.items():
@@ -87,18 +90,28 @@ def _two_lines(record: AlertRecord) -> list[Cell]:
     ]
 
 
-def _style(record: AlertRecord) -> str:
+def _style(record: AlertRecord | RecordedResult) -> str:
     return BAD if record.status >= 400 else WARNING if record.duplicate else GOOD
 
 
-def _outcome(record: AlertRecord) -> str:
+def _outcome(record: AlertRecord | RecordedResult) -> str:
     is_unclear = record.duplicate and not record.outcome.startswith("already_")
     return f"{record.outcome} (duplicate)" if is_unclear else record.outcome
+
+
+def _describe_result(result: RecordedResult) -> str:
+    """Return a line about one account of several; of many orders it names the first few, as all stand above."""
+    parts = (f"{result.status} {_outcome(result)}", _first(result.order_ids), result.detail)
+    return f"{result.account}: {', '.join(filter(None, parts))}"
 
 
 def _order_ids(record: AlertRecord, shown: int = 3) -> str:
     """Return the first few ids of the orders that the alert affected, or the one that it named."""
     ids = record.order_ids or [value for name, value in record.fields.items() if lower(name) == "order_id"]
+    return _first(ids, shown)
+
+
+def _first(ids: Sequence[str], shown: int = 3) -> str:
     rest = [f"and {len(ids) - shown} more"] if len(ids) > shown else []
     return ", ".join([*ids[:shown], *rest])
 

@@ -39,13 +39,21 @@ def describe_counts(counts: Mapping[str, int]) -> str:
 def _lines(value: Any) -> list[str]:
     """Return a value of an answer as lines; of many ids only the first few, because their number is shown in counts."""
     if isinstance(value, dict):
+        if any(isinstance(member, list) for member in value.values()):  # the legs that ended, by their entries
+            return [_first([leg for legs in value.values() for leg in legs])]
         return [", ".join(f"{name} {member}" for name, member in value.items())]
     if not isinstance(value, list):
         return [f"{value}"]
-    if value and isinstance(value[0], dict):  # the results of several accounts
-        return [f"{result['account']}: {_describe_result(result)}" for result in value]
-    rest = f" and {len(value) - _SHOWN_IDS} more" if len(value) > _SHOWN_IDS else ""
-    return [", ".join(map(str, value[:_SHOWN_IDS])) + rest] if value else []
+    if value and isinstance(value[0], dict):
+        if "reason" in value[0]:  # the orders that cannot be cancelled
+            return [f"{failed.get('order_id')}: {failed['reason']}" for failed in value]
+        return [f"{result.get('account')}: {_describe_result(result)}" for result in value]
+    return [_first(list(map(str, value)))] if value else []
+
+
+def _first(ids: list[str]) -> str:
+    rest = f" and {len(ids) - _SHOWN_IDS} more" if len(ids) > _SHOWN_IDS else ""
+    return ", ".join(ids[:_SHOWN_IDS]) + rest
 
 
 def _describe_result(result: Mapping[str, Any]) -> str:

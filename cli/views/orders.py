@@ -16,6 +16,7 @@ from cli.terminal import (
     readable_time,
 )
 from orderhook.orders import OPEN, Event, Order, OrderState, decimal_text
+from orderhook.trade import waiting_legs
 
 
 def show_orders(orders: Iterable[Order]) -> None:
@@ -39,13 +40,15 @@ def show_orders(orders: Iterable[Order]) -> None:
 
 
 def show_order(order: Order) -> None:
-    """Print an order and its whole history, oldest first."""
-    show_orders([order])
-    for name in ("notes", "replaces", "replaced_by"):
+    """Print an order, its waiting legs, and its history, oldest first."""
+    show_orders([order, *waiting_legs(order)])
+    for name in ("reason", "due", "day_ends", "cancels_at", "notes"):
         if value := getattr(order, name):
             print_line(printable(f"{name.replace('_', ' ')}: {value}"))
     print_line()
     print_table(("time", "state", "values", "alert", "key id"), map(_event_cells, order.history))
+    if order.history_dropped:
+        print_line(f"{order.history_dropped} entries after the first were dropped; the latest ones are kept.", DIM)
 
 
 def _one_line(order: Order) -> list[Cell]:
@@ -92,4 +95,6 @@ def _prices(order: Order) -> str:
 
 def _event_cells(event: Event) -> list[Cell]:
     values = ", ".join(f"{name} {value}" for name, value in event.changes.items())
+    if event.leg:
+        values = f"{event.leg}: {values or 'cancelled'}"
     return [readable_time(event.at), event.state or "", values, event.request_id, event.key_id]

@@ -1,11 +1,12 @@
 """orderhook: an alert comes in as text, passes these modules once, and leaves as an answer.
 
 The way of an alert:
-    payload          text → pairs → fields
+    payload          text → pairs; `flat_json` where it is JSON
     keys             a key → who is asking; the secret ends here
-    pipeline         fields → a command for each account → controls → result
+    pipeline         pairs → a command for each account → controls → result
     accounts         `account=A,B,C` → the fields for each account
-    commands/        what each command checks and does, a module for each
+    resend           whether an alert is one that TradingView repeats
+    commands/        what each command checks and does, a module for each; `hints` for a name that there is not
     responses        outcome or error → status and JSON
     telemetry        the log line, the metric, the record of the alert
 
@@ -20,13 +21,17 @@ What they work with:
     services         one object that holds the stores, and what is deferred
     settings         the environment of a function, read and checked once
     store/           the table: `table` sends requests; `orders`, `strategies`, `keys`, `templates`, `controls`,
-                     `alert_log` each know one kind of item; `items` and `expressions` are what they share
+                     `traces`, `alert_log` each know one kind of item, `reports` what a venue says of orders; `writes`,
+                     `items`, `expressions` and `results` are what they share
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work
+    messages         what is sent to the queue
 
 For readers (the command line, later the console and the API):
     explain          what an alert would do, and everything that is wrong with it
     reference        what every word of an answer means
     records          find and follow the records of alerts
+    listing          orders as a person lists them, each with its waiting legs
     representations  orders, keys, templates and records as JSON
     administration   keys and templates, as an operator types them
+    migration        a table of version 0.1 into the form of this one; `version_0_1` is what that left
 """

@@ -7,28 +7,38 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from orderhook import keys
 from orderhook.commands import SCOPES
-from orderhook.commands.fields import Id, Label, Qty
+from orderhook.commands.fields import Label, Qty, check_alphabet
 from orderhook.errors import InvalidValueError
 from orderhook.keys import Key
 from orderhook.orders import Bracket, Template, timestamp
 from orderhook.payload import upper
 from orderhook.store.keys import KeyStore
+from orderhook.trade import MAX_BRACKETS
 
 _POINTS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")
-_MAX_BRACKETS = 40
-"""A PLACE writes its strategy, its entry and all legs in one transaction, which DynamoDB limits to 100 items."""
+
+
+def _name(value: str) -> str:
+    check_alphabet(value, "trader", re.compile(r"[^A-Za-z0-9_.:-]"), "A-Z a-z 0-9 _ . : -")
+    return value
+
+
+def _remark(value: str) -> str:
+    check_alphabet(value, "label", re.compile(r"[^ -:<>-~]"), "printable ASCII characters other than ';' and '='")
+    return value
 
 
 class _Typed(BaseModel):
     """The types of alert fields, for checking what an operator typed."""
 
-    trader: Id = "main"
-    label: Label = ""
+    trader: Annotated[str, BeforeValidator(_name)] = "main"
+    label: Annotated[str, BeforeValidator(_remark)] = ""
     template: Label = ""
     qty: Qty = 1
 
@@ -87,8 +97,8 @@ def make_template(name: str, brackets: Iterable[str]) -> Template:
     if not name:
         raise InvalidValueError("The template has no name; give it one.")
     parsed = tuple(map(_parse_bracket, brackets))
-    if not 1 <= len(parsed) <= _MAX_BRACKETS:
-        raise InvalidValueError(f"A template has from 1 to {_MAX_BRACKETS} brackets; add --bracket QTY:TARGET:STOP.")
+    if not 1 <= len(parsed) <= MAX_BRACKETS:
+        raise InvalidValueError(f"A template has from 1 to {MAX_BRACKETS} brackets; add --bracket QTY:TARGET:STOP.")
     return Template(_Typed(template=name).template, parsed)
 
 

@@ -36,10 +36,18 @@ in responses.py.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from orderhook.orders import AccountResults
+
+
+class AlertWarning(NamedTuple):
+    """What a trader should know of an alert that is carried out all the same; clients branch on `code`."""
+
+    code: str
+    field: str | None
+    detail: str
 
 
 class OrderhookError(Exception):

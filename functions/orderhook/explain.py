@@ -3,19 +3,19 @@
 Nothing is sent or looked up: neither the key nor the orders are compared with the table.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from pydantic import ValidationError
 
-from orderhook import commands, payload, pipeline, responses
+from orderhook import commands, payload, pipeline
 from orderhook.commands import Command
 from orderhook.commands.addressed_order import AddressesOrder
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.cancel_all_orders import CancelAllOrders
 from orderhook.commands.cancel_orders import CancelOrders
-from orderhook.commands.cancel_replace import CancelReplace, next_order_id
+from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.commands.change import Change
 from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.commands.kill_switch import KillSwitch
@@ -25,10 +25,11 @@ from orderhook.errors import (
     DuplicateFieldError,
     InvalidSecretKeyError,
     InvalidValueError,
-    MalformedPayloadError,
     OrderhookError,
     PayloadError,
+    UnresolvedPlaceholderError,
 )
+from orderhook.flat_json import NoText
 from orderhook.keys import holds_key, key_id_of
 from orderhook.orders import decimal_text
 from orderhook.payload import Pair, Split
@@ -36,6 +37,11 @@ from orderhook.responses import STATUS_AND_CODE
 from orderhook.trade_window import clock
 
 _SHORTEST_MASKED = 16
+
+_PRICES = ("limit_price", "stop_price", "take_profit", "stop_loss", "stop_loss_limit", "stop_loss_stop")
+
+_EXAMPLES: Mapping[str, str] = {"action": "BUY", "qty": "1", **dict.fromkeys(_PRICES, "5000")}
+"""What stands for a value that TradingView fills in. Any other field holds the placeholder itself meanwhile."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,12 +65,14 @@ class Explanation:
     rows: list[Row] = field(default_factory=list)
     faults: list[OrderhookError] = field(default_factory=list)
     commands: Mapping[str, Command] = field(default_factory=dict)
-    """By account; an alert for one account has one command."""
+    """By account; an alert for one account has one command. There is none where it depends on what is filled in."""
+    has_examples: bool = False
+    """Whether an example stands for a value that TradingView fills in."""
 
     def add(self, fault: OrderhookError) -> None:
         """Add a fault, and mark the row of its field."""
         self.faults.append(fault)
-        row = next((row for row in self.rows if row.field == fault.field and row.fault is None), None)
+        row = next((row for row in self.rows if fault.field in (row.field, row.name) and row.fault is None), None)
         if row and fault.field:
             row.fault = fault
 
@@ -74,22 +82,23 @@ class Explanation:
         if self.faults:
             status, code = STATUS_AND_CODE[type(self.faults[0])]
             return f"This alert would be refused: {status} {code}."
-        return f"This alert {'; '.join(map(describe, self.commands.values()))}."
+        if not self.commands:
+            return "Nothing is wrong with this alert as far as it can be seen before TradingView fills it in."
+        examples = " (with examples for what TradingView fills in)" if self.has_examples else ""
+        return f"This alert {'; '.join(map(describe, self.commands.values()))}{examples}."
 
 
 def explain(body: bytes) -> Explanation:
     """Explain an alert without sending it; of its key, only the form is checked."""
     explanation = Explanation()
-    try:
-        split = payload.split(body)
-    except PayloadError as error:
-        explanation.add(error)
-        return explanation
-    explanation.rows = [_row(pair) for pair in split.pairs]
-    _check_key(split, explanation)
-    fields, unreadable = _parse_fields(split.pairs, explanation)
-    if "command" not in unreadable:
-        _parse_command(fields, unreadable, explanation)
+    split = payload.split(body)
+    secrets, pairs = payload.take_keys(split.pairs)
+    explanation.rows = [_row(pair, secrets) for pair in split.pairs]
+    is_left_open = _is_filled_in(split.fault, body.decode(errors="replace"))
+    _check_key(split, secrets, None if is_left_open else split.fault, explanation)
+    kind = None if is_left_open else _command_type(pairs, explanation)
+    if kind:
+        _read_fields(kind, pairs, explanation, is_json=split.is_json)
     return explanation
 
 
@@ -98,86 +107,110 @@ def mask(secret: str) -> str:
     return f"…{secret[-4:] if len(secret) >= _SHORTEST_MASKED else ''}"
 
 
-def _row(pair: Pair) -> Row:
+def _row(pair: Pair, secrets: Sequence[str]) -> Row:
     name, value = pair
-    known_name = payload.SYNONYMS.get(payload.lower(name), payload.lower(name))
-    shown_value = "(nested)" if value is None else value
+    shown_value = value.value if isinstance(value, NoText) else value
+    known_name = payload.canonical(name)
     if known_name == "key":
         return Row(name=name, field="key", value=mask(shown_value) if shown_value else "")
-    if _is_misplaced_key(pair):
-        return Row(name="…", field="", value="…")
+    if any(holds_key(f"{name}={value}", secret) for secret in (None, *secrets)):
+        fault = InvalidValueError("A key stands outside key=...; remove it, and revoke that key.")
+        return Row(name="…", field="", value="…", fault=fault)
     return Row(name=name, field=known_name if known_name in payload.KNOWN_NAMES else "", value=shown_value)
 
 
-def _is_misplaced_key(pair: Pair) -> bool:
-    return payload.lower(pair[0]) != "key" and holds_key(f"{pair[0]}={pair[1]}")
+def _is_filled_in(fault: PayloadError | None, text: str) -> bool:
+    """Return whether TradingView will put something in place of what is wrong with a text."""
+    found = payload.placeholders(text)
+    return isinstance(fault, UnresolvedPlaceholderError) and bool(found) and all(map(payload.is_filled_in, found))
 
 
-def _check_key(split: Split, explanation: Explanation) -> None:
+def _check_key(split: Split, secrets: Sequence[str], fault: PayloadError | None, explanation: Explanation) -> None:
     """Check what the webhook checks before it reads any field, in the same order."""
-    secrets, _ = payload.take_keys(split.pairs)
-    malformed = MalformedPayloadError(split.fault) if split.fault else None
-    if not secrets or key_id_of(secrets[0]) is None:
-        if malformed:
-            explanation.add(malformed)  # a sender without a key is told this and nothing else
+    if not any(map(key_id_of, split.keys if split.fault else secrets[:1])):
+        if fault and split.public_fault:
+            explanation.add(fault)  # a sender without a key is told this and nothing else
         detail = "The key was not issued here; copy it again." if secrets else "There is no key; add key=..."
         explanation.add(InvalidSecretKeyError(detail, field="key"))
-    elif malformed:
-        explanation.add(malformed)
+        if fault and not split.public_fault:
+            explanation.add(fault)
+    elif fault:
+        explanation.add(fault)
     if len(secrets) > 1:
         explanation.add(DuplicateFieldError("key is given twice; give it once.", field="key"))
-    for row, pair in zip(explanation.rows, split.pairs, strict=True):
-        if _is_misplaced_key(pair):
-            row.fault = InvalidValueError("A key stands outside key=...; remove it, and revoke that key.")
-            explanation.faults.append(row.fault)
+    explanation.faults += [row.fault for row in explanation.rows if row.fault and row.name == "…"]
 
 
-def _parse_fields(pairs: tuple[Pair, ...], explanation: Explanation) -> tuple[dict[str, str], set[str]]:
-    """Return the fields that could be read, and the names of those that could not."""
-    fields: dict[str, str] = {}
+def _command_type(pairs: list[Pair], explanation: Explanation) -> type[Command] | None:
+    try:
+        return commands.command_type(pairs)
+    except PayloadError as error:
+        row = next((row for row in explanation.rows if row.field == "command" and row.value), None)
+        if row and _is_filled_in(error, row.value):
+            row.remark = "filled in by TradingView"
+        else:
+            explanation.add(error)
+        return None
+
+
+def _read_fields(kind: type[Command], pairs: list[Pair], explanation: Explanation, *, is_json: bool) -> None:
+    """Read each field as the webhook would, and mark what is wrong with it or told of it."""
+    reader = commands.FieldReader(kind, pairs, is_json=is_json)
+    filled_in: dict[str, str] = {}
     unreadable: set[str] = set()
-    for row, pair in zip(explanation.rows, pairs, strict=True):
-        if row.field == "key" or row.fault:
+    rows = [row for row in explanation.rows if row.field != "key"]
+    for row, pair in zip(rows, pairs, strict=True):
+        if row.fault:
             continue
+        told = len(reader.warnings)
         try:
-            fields |= payload.parse_field(pair, fields)
+            reader.read(pair)
         except PayloadError as error:
+            if _is_filled_in(error, row.value):
+                row.remark = "filled in by TradingView"
+                filled_in[row.field] = _EXAMPLES.get(row.field, row.value)
+                continue
             row.fault = error
             explanation.faults.append(error)
-            unreadable |= {row.field}
-        if pair[1] == "":
-            row.remark = "empty, so it counts as absent"
-    return fields, unreadable
-
-
-def _parse_command(fields: dict[str, str], unreadable: set[str], explanation: Explanation) -> None:
-    try:
-        kind = commands.command_type(fields)
-    except PayloadError as error:
-        explanation.add(error)
-        return
-    unreadable -= fields.keys() | {""}
+            unreadable.add(row.field)
+        row.remark = " ".join(warning.detail for warning in reader.warnings[told:])
+    unreadable -= reader.fields.keys() | {""}
     # A field that is there but could not be read is not missing.
-    fields = fields | dict.fromkeys(unreadable, "?")
+    fields = reader.fields | filled_in | dict.fromkeys(unreadable, "?")
     for fault in _faults(kind, fields):
-        if fault.field not in unreadable and fault.detail not in [known.detail for known in explanation.faults]:
+        if fault.field in unreadable or fault.detail in [known.detail for known in explanation.faults]:
+            continue
+        if not _depends_on_examples(fault, filled_in):
             explanation.add(fault)
     if not explanation.faults:
+        explanation.has_examples = not _EXAMPLES.keys().isdisjoint(filled_in)
+        _make_commands(kind, fields, explanation, rows)
+
+
+def _depends_on_examples(fault: OrderhookError, filled_in: Mapping[str, str]) -> bool:
+    """Return whether another value than the example might do: in a field itself, or in one compared with others."""
+    compared = {"action", *_PRICES}
+    is_compared = isinstance(fault, InvalidValueError) and fault.field in compared
+    return fault.field in filled_in or (is_compared and not compared.isdisjoint(filled_in))
+
+
+def _make_commands(kind: type[Command], fields: dict[str, str], explanation: Explanation, rows: Sequence[Row]) -> None:
+    try:
         alert = pipeline.alert_of(kind, fields)
-        explanation.commands = alert.commands
-        for row in explanation.rows:
-            if row.field in alert.ignored:
-                row.remark = responses.ignored_field(kind.word, row.field)["detail"]
+    except PayloadError:
+        return  # only what TradingView fills in decides
+    explanation.commands = alert.commands
+    for warning in alert.warnings:
+        for row in rows:
+            row.remark = row.remark or (warning.detail if row.field == warning.field else "")
 
 
 def _faults(kind: type[Command], fields: dict[str, str]) -> Iterator[OrderhookError]:
     """Yield the fault that the webhook would answer with, then those behind it; some of them come twice."""
-    used = {name: value for name, value in fields.items() if name in kind.alert_fields()}
-    for attempt in (fields, used):
-        try:
-            pipeline.alert_of(kind, attempt)
-        except PayloadError as error:
-            yield error
+    try:
+        pipeline.alert_of(kind, fields)
+    except PayloadError as error:
+        yield error
     for name, value in fields.items():
         for parse in (lambda one_field: commands.parse_command(kind, one_field), lambda one_field: kind(**one_field)):
             try:
@@ -203,10 +236,8 @@ def _describe_action(command: Command) -> str:
             values = (f"{name.replace('_price', '')} {decimal_text(Decimal(new))}" for name, new in command.new.items())
             return f"would change {_addressed_order(command)} to {', '.join((*values, *_controls(command)))}"
         case CancelReplace():
-            # strategy_id is that of the new order; the old one is looked up in it only if it is given by name.
-            old = _addressed_order(command) if command.order_name else f"order {command.order_id}"
-            new_id = None if command.order_name else next_order_id(command.order_id)
-            return f"would cancel {old} and place {', '.join((*_order_phrases(command, new_id), *_controls(command)))}"
+            phrases = (*_order_phrases(command, None), *_controls(command))
+            return f"would replace {_addressed_order(command)} by {', '.join(phrases)}"
         case Place():
             return f"would place {', '.join((*_order_phrases(command, command.order_id), *_controls(command)))}"
         case CancelOrders():
@@ -246,7 +277,8 @@ def _order_phrases(command: Place | CancelReplace, order_id: str | None) -> Iter
         "stop_loss_limit": "with a stop limit at",
         "oco_id": "in OCO group",
     }
-    values = {**dict(new_order), "order_id": order_id, "strategy_id": command.strategy_id}
+    strategy_id = command.strategy_id if isinstance(command, Place) else None  # a replacement stays where it is
+    values = {**dict(new_order), "order_id": order_id, "strategy_id": strategy_id}
     for name, text in texts.items():
         value = values[name]
         if value is not None:

@@ -12,6 +12,7 @@ import string
 from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
+from urllib.parse import unquote
 from zlib import crc32
 
 from orderhook.errors import InvalidSecretKeyError
@@ -19,6 +20,10 @@ from orderhook.errors import InvalidSecretKeyError
 _ALPHABET = string.ascii_letters + string.digits
 _KEY = re.compile(r"ohk_([0-9a-z]{12})_[0-9A-Za-z]{43}[0-9a-f]{8}")
 _MUCH_OF_A_KEY = re.compile(r"ohk_[0-9a-z]{12}_[0-9a-z]{12}", re.IGNORECASE | re.ASCII)
+_RANDOM_FROM = len("ohk_") + 12 + len("_")
+_PART = 16
+"""As much of the random half, in one piece, is worth hiding."""
+_MOST_ENCODINGS = 4
 _DUMMY_DIGEST = sha256(b"no key has this digest").digest()
 _CACHE_SIZE = 256
 
@@ -68,9 +73,24 @@ def key_id_of(secret: str) -> str | None:
     return match[1] if match and hmac.compare_digest(_checksum(secret[:-8]), secret[-8:]) else None
 
 
-def holds_key(text: str) -> bool:
-    """Return whether a key, or enough of one to be worth hiding, stands anywhere in the text, in whatever case."""
-    return _MUCH_OF_A_KEY.search(text) is not None
+def holds_key(text: str, secret: str | None = None) -> bool:
+    """Return whether a key, or enough of one to be worth hiding, stands anywhere in the text, in whatever case.
+
+    A key may be URL-encoded, even twice. Of `secret` itself its random half is enough, or a part of that.
+    """
+    for _ in range(_MOST_ENCODINGS):
+        if _MUCH_OF_A_KEY.search(text) or (secret and _holds_part_of(secret, text)):
+            return True
+        decoded = unquote(text)
+        if decoded == text:
+            return False
+        text = decoded
+    return True  # nobody encodes anything so often without wanting to hide it
+
+
+def _holds_part_of(secret: str, text: str) -> bool:
+    half, lowered = secret.lower()[_RANDOM_FROM:], text.lower()
+    return any(half[start : start + _PART] in lowered for start in range(len(half) - _PART + 1))
 
 
 def _checksum(body: str) -> str:

@@ -3,14 +3,15 @@
 The states and their names are NinjaTrader 8's (OrderState).
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from orderhook.errors import OrderhookError
+from orderhook.errors import AlertWarning, OrderhookError
 
 Action = Literal["BUY", "SELL"]
 OrderType = Literal["MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"]
@@ -51,6 +52,7 @@ CANCELLABLE = frozenset(
         _S.CHANGE_PENDING,
         _S.CHANGE_SUBMITTED,
         _S.PART_FILLED,
+        _S.UNKNOWN,
     }
 )
 """The states from which CANCEL cancels; the condition of its write is rendered from this set."""
@@ -63,14 +65,19 @@ PRICES: Mapping[str, tuple[OrderType, ...]] = MappingProxyType(
 )
 """The order types that have each price."""
 
-MAX_HISTORY = 300
-"""How long a history grows before CHANGE adds no more: an item holds 400 KB, and must still take its cancel."""
+MAX_HISTORY = 200
+"""How many entries a history has at most; what is trimmed leaves the first one and the latest KEPT_HISTORY."""
+
+KEPT_HISTORY = 100
+
+CANCELS_OF_A_TRADE = 41
+"""How many cancels an entry and its legs may still get, which are written without a look: there is room for them."""
 
 BEING_CANCELLED = frozenset({_S.CANCEL_PENDING, _S.CANCEL_SUBMITTED})
 """Open, but a cancel is on its way to the venue."""
 
-TERMINAL = frozenset({_S.CANCELLED, _S.FILLED, _S.REJECTED, _S.UNKNOWN, _S.EXPIRED})
-"""No way leads out, but from Cancelled for a fill that overtook the cancel."""
+TERMINAL = frozenset({_S.CANCELLED, _S.FILLED, _S.REJECTED, _S.EXPIRED})
+"""The states of a finished order: it keeps its end, whatever is reported afterwards."""
 
 FINISHED_OTHERWISE = TERMINAL - {_S.CANCELLED}
 """What a cancel can only refuse."""
@@ -79,7 +86,7 @@ OPEN = CANCELLABLE | BEING_CANCELLED
 """The states of an order that is not finished."""
 
 # Every open order can come to an end in these ways, whatever it is doing.
-_ENDINGS = BEING_CANCELLED | {_S.CANCELLED, _S.REJECTED, _S.UNKNOWN, _S.EXPIRED}
+_ENDINGS = BEING_CANCELLED | {_S.CANCELLED, _S.REJECTED, _S.EXPIRED}
 # To and fro among these while the venue has the order; its state file shows the latest only, so steps may be skipped.
 # No way leads back to Initialized or Submitted.
 _LIVE = {
@@ -91,6 +98,7 @@ _LIVE = {
     _S.CHANGE_SUBMITTED,
     _S.PART_FILLED,
     _S.FILLED,
+    _S.UNKNOWN,
 }
 
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
@@ -112,53 +120,154 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
         # A cancel on its way can be overtaken by a fill, or refused by the exchange: then the order works on.
         _S.CANCEL_PENDING: frozenset((_LIVE | _ENDINGS) - {_S.CANCEL_PENDING}),
         _S.CANCEL_SUBMITTED: frozenset((_LIVE | _ENDINGS) - BEING_CANCELLED),
-        # The one exception to "terminal is terminal": the venue reports a fill that overtook the cancel.
-        _S.CANCELLED: frozenset({_S.FILLED}),
+        # NinjaTrader's word for a lost connection: nobody knows, so anything may follow.
+        _S.UNKNOWN: frozenset({_S.SUBMITTED} | (_LIVE - {_S.UNKNOWN}) | _ENDINGS),
+        # Fills that are reported after the end are recorded beside it.
+        _S.CANCELLED: frozenset(),
         _S.FILLED: frozenset(),
         _S.REJECTED: frozenset(),
-        _S.UNKNOWN: frozenset(),
         _S.EXPIRED: frozenset(),
     }
 )
 """What a venue may report next. CANCEL alone moves an order without a venue: from CANCELLABLE to Cancelled."""
 
 
-def sources(target: OrderState) -> frozenset[OrderState]:
-    """Return the states that `target` may follow."""
-    return frozenset(state for state, following in TRANSITIONS.items() if target in following)
-
-
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Event(NamedTuple):
-    """One entry of an order's history: the state it took (None: a CHANGE, it kept its own), when, in which request."""
+    """One entry of an order's history: the state it took (None: it kept its own), when, in which request."""
 
     state: OrderState | None
     at: str
     request_id: str
     key_id: str
     changes: Mapping[str, str] = _NONE
-    """The fields that took a value, and which: all of them when the order was placed, then those of each CHANGE."""
+    """The fields that took a value, and which: all of them when the order was placed, then those of each change."""
+    leg: str | None = None
+    """The waiting leg that it is about, by its name; None is the order itself."""
+    digest: str | None = None
+    """That of the alert: the same one again may be a resend."""
+    received_at: str | None = None
+
+    @property
+    def trace(self) -> "Trace | None":
+        """What its alert left; None where no alert is known."""
+        return Trace(self.digest, self.request_id, self.received_at) if self.digest and self.received_at else None
+
+
+RESENDS_END = timedelta(seconds=30)
+"""How long after the first receipt of an alert a resend of it may come."""
 
 
 class Provenance(NamedTuple):
-    """Where a write comes from: whose it is, by which key, in which request, when."""
+    """Where a write comes from: whose it is, by which key, in which request, when, from which alert."""
 
     trader: str
     key_id: str
     request_id: str
     at: datetime
+    alert_digest: str | None = None
+    """Fingerprint of the alert's text without its key; None where no alert asks for the write."""
+    received: datetime | None = None
+    """When API Gateway received the alert; None is `at`."""
+    resend_of: list[str] | None = None
+    """Takes the requests that this one turns out to be a resend of."""
 
-    def event(self, state: OrderState | None, changes: Mapping[str, str] | None = None) -> Event:
+    @property
+    def digest(self) -> str:
+        """What the write leaves of its alert, or of itself: by it the same one again is known."""
+        return self.alert_digest or self.request_id
+
+    @property
+    def now(self) -> str:
+        """The time of the write, as the table holds times."""
+        return timestamp(self.at)
+
+    @property
+    def received_on(self) -> datetime:
+        """When the alert was received."""
+        return self.received or self.at
+
+    @property
+    def received_at(self) -> str:
+        """When the alert was received, as the table holds times."""
+        return timestamp(self.received_on)
+
+    @property
+    def trace(self) -> "Trace":
+        """What the alert leaves in an item that has no history."""
+        return Trace(self.digest, self.request_id, self.received_at)
+
+    def event(
+        self, state: OrderState | None, changes: Mapping[str, str] | None = None, leg: str | None = None
+    ) -> Event:
         """Return the history entry of an order that takes `state`, and these values, by this write."""
         return Event(
-            state=state, at=timestamp(self.at), request_id=self.request_id, key_id=self.key_id, changes=changes or {}
+            state=state,
+            at=self.now,
+            request_id=self.request_id,
+            key_id=self.key_id,
+            changes=changes or {},
+            leg=leg,
+            digest=self.digest,
+            received_at=self.received_at,
         )
 
 
+class Trace(NamedTuple):
+    """What an alert left in what it wrote: by it the same alert again is known."""
+
+    digest: str
+    request_id: str
+    received_at: str
+
+
+class LegEnd(NamedTuple):
+    """The end of a leg that was ended by itself while it waited in its entry's item."""
+
+    state: OrderState
+    at: str
+    request_id: str
+    key_id: str
+
+
+class Leg(NamedTuple):
+    """A target or a stop as it lies in its entry's item: it waits there, or was released into an item of its own."""
+
+    order_type: OrderType
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    offset: Decimal | None = None
+    """Points from the entry's average fill price, which become the price when the entry fills."""
+    start: int = 0
+    """The quantity of the entry that the brackets before this leg's take."""
+    size: int | None = None
+    """The quantity that its bracket takes at most; None is all of the entry's."""
+    oco_id: str | None = None
+    generation: int = 1
+    released: bool = False
+    end: LegEnd | None = None
+
+    def share(self, qty: int) -> int:
+        """Return what of a quantity of the entry is this leg's."""
+        rest = max(0, qty - self.start)
+        return rest if self.size is None else min(rest, self.size)
+
+
+RELEASED_WITHIN = timedelta(minutes=5)
+"""How long after its delay an order may still be released; SQS's own repetitions are over before."""
+
+_NOT_RELEASED = f"it was not placed within {RELEASED_WITHIN.seconds // 60} minutes of its delay"
+
+
+def end_of_wait(due: str) -> str:
+    """Return when an order that waits for its delay is given up, if nothing has released it."""
+    return timestamp(datetime.fromisoformat(due) + RELEASED_WITHIN)
+
+
 class Order(NamedTuple):
-    """An order as the table holds it; prices are Decimal points, times ISO 8601 text in UTC."""
+    """An order as the table holds it; prices are exact decimals, times ISO 8601 text in UTC."""
 
     order_id: str
     account: str
@@ -173,45 +282,121 @@ class Order(NamedTuple):
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     offset: Decimal | None = None
-    """A template's leg: points from the entry's average fill price, which becomes its price when the entry fills."""
     oco_id: str | None = None
     strategy_id: str | None = None
     order_name: str | None = None
-    legs: Mapping[str, str] = _NONE
-    """An entry's: the names and ids of the targets and stops that were placed with it."""
+    number: int | None = None
+    """Its number in the strategy: 1 is ENTRY1, with the legs TARGET1 and STOP1."""
+    legs: Mapping[str, Leg] = MappingProxyType({})
+    """An entry's legs, by their names."""
+    wanted: Mapping[str, Leg] = MappingProxyType({})
+    """The legs of an entry that waits for its delay, which has no names yet: by the names that number 1 would give."""
+    template: str | None = None
+    """The template that gives an entry its legs."""
+    entry_id: str | None = None
+    """A released leg's entry."""
+    closes: int | None = None
+    """What is filled for a released leg: its quantity may be lowered, never raised above this."""
     filled: int = 0
-    content: str | None = None
-    """Fingerprint of the alert that an order came from: a repetition is recognised by it."""
+    average: Decimal | None = None
+    """The average price of what is filled."""
+    filled_after_end: int | None = None
+    """What was filled in all, where a report came after the end."""
+    generation: int = 1
+    """How often the order was replaced, and one more."""
+    placed: Mapping[str, str] = _NONE
+    """The fields of the order and its legs that it was placed with: the same PLACE again is recognised by them."""
+    received_at: str | None = None
+    delay: int | None = None
+    """The seconds for which its PLACE was to wait."""
+    due: str | None = None
+    """When its release is due; only an order that still waits for it has this."""
+    released_at: str | None = None
+    day_ends: str | None = None
+    """When a DAY order ends, where no venue reports it."""
+    cancels_at: str | None = None
+    """When it is cancelled if it is still open (cancel_after)."""
+    nearest_stop: Decimal | None = None
+    """The price of its stops that is nearest to the entry: the entry's prices must stay beyond it."""
+    nearest_target: Decimal | None = None
     notes: str | None = None
-    replaces: str | None = None
-    """The id of the order in whose place a CANCELREPLACE put this one."""
-    replaced_by: str | None = None
     cancelled_at: str | None = None
     cancel_request_id: str | None = None
     cancel_key_id: str | None = None
     cancel_filled: int | None = None
     """What was filled when the cancel was written; a fill that overtook it counts in `filled` alone."""
+    reason: str | None = None
+    """Why it ended, where no cancel says it."""
+    report_seq: int | None = None
+    """The sequence number of the last report."""
     history: tuple[Event, ...] = ()
+    history_dropped: int = 0
+    digests: tuple[str, ...] = ()
+    """Those of the alerts that changed it; when and by which request stands in the history."""
     version: int = 1
 
+    def at(self, now: str) -> "Order":
+        """Return the order as it is at a time: a DAY order whose day is over is Expired.
 
-class StrategyState(StrEnum):
-    """Whether a strategy takes further entries."""
+        One that waits for its delay and was not released in time is Cancelled.
+        """
+        given_up = end_of_wait(self.due) if self.due is not None else None
+        if self.state in OPEN and given_up is not None and given_up <= now:
+            return self._replace(
+                state=OrderState.CANCELLED, since=given_up, cancelled_at=given_up, reason=_NOT_RELEASED, due=None
+            )
+        if self.state in OPEN and self.day_ends is not None and self.day_ends <= now:
+            return self._replace(state=OrderState.EXPIRED, since=self.day_ends)
+        return self
 
-    ACTIVE = "Active"
-    CLOSED = "Closed"
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not finished; ask `at` first."""
+        return self.state in OPEN
+
+    def event_of(self, request_id: str) -> Event | None:
+        """Return what a request wrote into the history."""
+        return next((event for event in self.history if event.request_id == request_id), None)
+
+    @property
+    def traces(self) -> list[Trace]:
+        """What alerts left in its history, oldest first."""
+        return [trace for event in self.history if (trace := event.trace)]
+
+
+class FormerBinding(NamedTuple):
+    """An entry that had a number of a strategy, and until when."""
+
+    order_id: str
+    until: str
+
+
+class Binding(NamedTuple):
+    """What a number of a strategy leads to: an entry, since when, and the entries before it."""
+
+    order_id: str
+    at: str
+    before: "tuple[FormerBinding, ...]" = ()
+    """The entries that had the number before, the last one first: a resend may still mean one of them."""
+    legs_only: bool | None = None
+    """True where the entry has this number for its legs alone: it is that of a further bracket of its template."""
 
 
 class Strategy(NamedTuple):
-    """A strategy: what a PLACE with strategy_id starts; `names` binds order names to order ids, once."""
+    """A strategy: what a PLACE with strategy_id starts. ENTRY1, TARGET1 and STOP1 have the number 1."""
 
     strategy_id: str
     account: str
     instrument: str
-    state: StrategyState
-    closed_at: str | None = None
     template: str | None = None
-    names: Mapping[str, str] = _NONE
+    numbers: Mapping[int, Binding] = MappingProxyType({})
+    freed: Mapping[int, Binding] = MappingProxyType({})
+    """What the latest numbers that are free led to, until they are bound anew."""
+    closed_at: str | None = None
+    """When the last CLOSESTRATEGY was received: no PLACE received before it may join."""
+    traces: "tuple[Trace, ...]" = ()
+    """Those of its last CLOSESTRATEGY alerts, oldest first."""
+    version: int = 1
 
 
 class Bracket(NamedTuple):
@@ -245,6 +430,7 @@ class Outcome(NamedTuple):
     cancelled_at: str | None = None
     extra: Mapping[str, object] = _NONE
     """What only this command tells; it stands in the answer beside the rest."""
+    warnings: tuple[AlertWarning, ...] = ()
     results: "AccountResults" = ()
     """What became of each account, where the alert lists several."""
     affected_order_ids: tuple[str, ...] = ()
@@ -264,6 +450,11 @@ class Outcome(NamedTuple):
 
 AccountResults = Sequence[tuple[str, Outcome | OrderhookError]]
 """What became of an alert in each account that it lists."""
+
+
+def folded(text: str) -> str:
+    """Return the form in which accounts, instruments and templates are compared: lower case, runs of blanks as one."""
+    return re.sub(" +", " ", text.lower())
 
 
 def decimal_text(number: Decimal) -> str:

@@ -1,23 +1,22 @@
-"""The grammar of an alert: bytes to pairs, pairs to fields.
+"""The grammar of an alert: bytes to pairs of a name and a value, judged as far as no command matters.
 
 Source of the language: CrossTrade's webhook documentation, and what people paste from it.
 """
 
-import json
 import re
 import string
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from typing import NamedTuple, NoReturn
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
+from orderhook import flat_json
 from orderhook.errors import (
-    DuplicateFieldError,
     InvalidValueError,
     MalformedPayloadError,
+    PayloadError,
     PayloadTooLargeError,
-    UnknownFieldError,
     UnresolvedPlaceholderError,
 )
+from orderhook.flat_json import NoText
 
 MAX_BYTES = 8 * 1024
 MAX_FIELDS = 64
@@ -26,8 +25,8 @@ KNOWN_NAMES = frozenset(
     "key command account instrument action qty quantity percent order_type limit_price stop_price tif oco_id order_id "
     "strategy atm_strategy strategy_id take_profit stop_loss stop_loss_limit stop_loss_stop append_atm flatten_first "
     "require_market_position max_positions max_position market_position prev_market_position sync_strategy out_of_sync "
-    "cancel_after start_time end_time closing_only_after bypass_trade_windows delay rate_limit id kill_switch notes "
-    "destination".split()
+    "target_quantity strategy_tag cancel_after start_time end_time closing_only_after bypass_trade_windows delay "
+    "rate_limit id kill_switch notes destination reference_price".split()
 )
 
 SYNONYMS = {"quantity": "qty", "atm_strategy": "strategy", "max_position": "max_positions"}
@@ -36,19 +35,47 @@ SYNONYMS = {"quantity": "qty", "atm_strategy": "strategy", "max_position": "max_
 FORMS = "The body must be UTF-8 text: name=value pairs, each ended by ';' or a new line, or one flat JSON object."
 """All that a sender without a key is told about a malformed body."""
 
-_NAME_BEFORE_EQUALS = re.compile(r"([A-Za-z_]{1,32})\s*=")
+PLACEHOLDERS = frozenset(
+    "close open high low volume time timenow ticker exchange interval strategy.order.action strategy.order.contracts "
+    "strategy.order.price strategy.order.id strategy.order.comment strategy.order.alert_message strategy.position_size "
+    "strategy.market_position strategy.market_position_size strategy.prev_market_position "
+    "strategy.prev_market_position_size".split()
+)
+"""What TradingView fills in by these names; besides, plot_0 to plot_19, plot("a title") and what it calls syminfo."""
+
+_OTHER_PLACEHOLDERS = re.compile(r'plot_1?[0-9]|plot\("[^"{}]+"\)|syminfo\.[a-z_]+')
+_PLACEHOLDER = re.compile(r"\{\{([^{}\n]*)\}\}")
+_BEGINS_PLACEHOLDER = re.compile(r"\{\{\s*[A-Za-z_]")
+_JSON = re.compile(r"\s*(?:\{(?!\{\s*[A-Za-z_])|\[\s*\{)")
+# What is possessive here keeps a body of blanks from costing more than its length.
+_NAME_BEFORE_EQUALS = re.compile(r"([A-Za-z_]{1,32}+)\s*+=")
+_NAME_AFTER_BLANK = re.compile(r"\s([A-Za-z_]{1,32}+)\s*+=")
+# A key field, as far as one can be seen in a body that does not parse: its name begins a field, or stands in quotes.
+_QUOTE = r"""["'\u201c\u201d\u2018\u2019]"""
+_KEY_NAME = rf"(?:(?:^|[{{\[,;\n])[ \t]*+{_QUOTE}?(?i:key){_QUOTE}?|{_QUOTE}(?i:key){_QUOTE})"
+_KEY_FIELD = re.compile(rf"{_KEY_NAME}\s*+[:=]\s*+{_QUOTE}?(ohk_[0-9A-Za-z_]+)")
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 
-Pair = tuple[str, str | None]
-"""A name as sent and its trimmed value; None stands for a nested JSON value."""
+Pair = tuple[str, str | NoText]
+"""A name as sent, and its trimmed value."""
 
 
 class Split(NamedTuple):
     """A body taken apart: its pairs in order, and what kept the rest from being pairs, if anything."""
 
     pairs: tuple[Pair, ...]
-    fault: str | None
+    fault: PayloadError | None
+    is_json: bool
+    keys: tuple[str, ...] = ()
+    """What stands in a key field of a body with a fault: it may tell whose body it is."""
+
+    @property
+    def public_fault(self) -> PayloadError | None:
+        """What a sender without a key is told of the fault; None where the body does split into pairs."""
+        if self.fault is None or isinstance(self.fault, InvalidValueError):
+            return None
+        return self.fault if isinstance(self.fault, PayloadTooLargeError) else MalformedPayloadError(FORMS)
 
 
 def lower(text: str) -> str:
@@ -61,43 +88,75 @@ def upper(text: str) -> str:
     return text.translate(_UPPER)
 
 
+def canonical(name: str) -> str:
+    """Return the one name of the field that a name as sent means; a name that is not known comes back in lower case."""
+    return SYNONYMS.get(lower(name), lower(name))
+
+
 def split(body: bytes) -> Split:
     """Take a body apart, without judging names or values.
 
-    Raises PayloadTooLargeError and MalformedPayloadError. A piece that is no pair is reported in `fault` beside the
-    pairs found, so that its sender can be authenticated before being told.
+    The first fault is reported beside the pairs found, so that its sender can be authenticated before being told.
     """
+    fault: PayloadError | None = None
     if len(body) > MAX_BYTES:
-        raise PayloadTooLargeError(f"The body has {len(body)} bytes; at most {MAX_BYTES} are accepted.")
+        fault = PayloadTooLargeError(f"The body has {len(body)} bytes; at most {MAX_BYTES} are accepted.")
+        body = body[:MAX_BYTES]
+    text, encoding_fault = _decode(body)
+    found = _split_json(text) if _JSON.match(text) else _split_text(text)
+    fault = fault or encoding_fault or found.fault
+    if fault is None and len(found.pairs) > MAX_FIELDS:
+        fault = MalformedPayloadError(f"There are {len(found.pairs)} fields; at most {MAX_FIELDS} are accepted.")
+    if fault is None:
+        return found
+    return found._replace(fault=fault, keys=(*take_keys(found.pairs)[0], *_KEY_FIELD.findall(text)))
+
+
+def _decode(body: bytes) -> tuple[str, PayloadError | None]:
     try:
         text = body.decode("utf-8-sig")
-        stripped = text.strip()
-        split = _split_json(stripped) if stripped.startswith("{") else _split_text(text)
-        # Only JSON escapes can smuggle in what the decoder lets nobody send: a lone surrogate.
-        everything = "".join(name + (value or "") for name, value in split.pairs).encode()
-    except (ValueError, RecursionError):
-        raise MalformedPayloadError(FORMS) from None
-    if "\0" in text or b"\0" in everything:
-        raise MalformedPayloadError(FORMS)
-    if len(split.pairs) > MAX_FIELDS:
-        return Split(split.pairs, f"There are {len(split.pairs)} fields; at most {MAX_FIELDS} are accepted.")
-    return split
+        position = text.find("\0")
+        what = "There is a character U+0000"
+    except UnicodeDecodeError as fault:
+        text = body.decode("utf-8-sig", "replace")
+        position = len(fault.object[: fault.start].decode())
+        what = f"There is a byte 0x{fault.object[fault.start]:02X}, which is not UTF-8,"
+    if position < 0:
+        return text, None
+    return text.replace("\0", "\ufffd"), MalformedPayloadError(f"{what} at {_place(text, position)}. {FORMS}")
+
+
+def _place(text: str, position: int) -> str:
+    line_start = text.rfind("\n", 0, position) + 1
+    return f"line {text.count(chr(10), 0, position) + 1}, column {position - line_start + 1}"
 
 
 def _split_text(text: str) -> Split:
     pairs: list[Pair] = []
-    fault = None
+    fault: PayloadError | None = None
     for number, line in enumerate(text.split("\n"), 1):
-        for piece in map(str.strip, line.split(";")):
-            if not piece or piece.startswith("//") or _is_remark(piece):
-                continue
+        for piece, rest in _pieces(line):
+            if piece.startswith("//"):
+                fault = fault or _lost_in_comment(rest, number)
+                break
             name, equals, value = (part.strip() for part in piece.partition("="))
             if name and equals:
                 pairs.append((name, value))
-            elif fault is None:
-                missing = "a name" if equals else "'='"
-                fault = f"Line {number} has a piece without {missing}. {FORMS}"
-    return Split(tuple(pairs), fault)
+            else:
+                fault = fault or _not_a_pair(piece, number)
+    return Split(tuple(pairs), fault, is_json=False)
+
+
+def _pieces(line: str) -> Iterator[tuple[str, str]]:
+    """Yield the pieces of a line that say something, each with the line from there on; none of a line of comment."""
+    if line.lstrip().startswith("//"):
+        return
+    start = 0
+    for piece in line.split(";"):
+        stripped = piece.strip()
+        if stripped and not _is_remark(stripped):
+            yield stripped, line[start:]
+        start += len(piece) + 1
 
 
 def _is_remark(piece: str) -> bool:
@@ -112,24 +171,42 @@ def _is_remark(piece: str) -> bool:
     return depth == 1
 
 
-def _split_json(text: str) -> Split:
-    # Numbers stay the text they were: a price never passes through a float. An object arrives as a list of pairs, so
-    # that a name written twice is seen; a list among the values is therefore an object or an array.
-    members = json.loads(text, object_pairs_hook=list, parse_float=str, parse_int=str, parse_constant=_no_number)
-    pairs = tuple((name.strip(), _json_value(value)) for name, value in members)
-    return Split(pairs, None if all(name for name, _ in pairs) else f"A field has no name. {FORMS}")
-
-
-def _no_number(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _json_value(value: str | bool | list[object] | None) -> str | None:
-    if value is None:
-        return ""
-    if isinstance(value, list):
+def _lost_in_comment(rest: str, line: int) -> PayloadError | None:
+    """Return the refusal of a comment behind other fields that swallows a field; an alert of one line has no other."""
+    name = next(known_names_before_equals(rest), None)
+    if name is None:
         return None
-    return value.strip() if isinstance(value, str) else str(value).lower()
+    return InvalidValueError(
+        f"Line {line} has a comment with {name}= in it, which would be lost: put the comment on a line of its own.",
+        field=canonical(name) if lower(name) != "key" else None,
+    )
+
+
+def _not_a_pair(piece: str, line: int) -> PayloadError:
+    if "{{" in piece and "=" not in piece:
+        return UnresolvedPlaceholderError(f"Line {line} {still_holds_placeholder(piece)}")
+    missing = "a name" if piece.startswith("=") else "'='"
+    return MalformedPayloadError(f"Line {line} has a piece without {missing}. {FORMS}")
+
+
+def _split_json(text: str) -> Split:
+    members, fault = flat_json.read_object(text)
+    return Split(tuple(members), None if fault is None else _json_error(text, fault), is_json=True)
+
+
+def _json_error(text: str, fault: flat_json.Fault) -> PayloadError:
+    position = fault.position
+    name = canonical(fault.name or "")
+    for placeholder in _PLACEHOLDER.finditer(text):
+        # Inside of one is the first fault where a placeholder itself has quotes.
+        if placeholder.start() <= position < placeholder.end() and _BEGINS_PLACEHOLDER.match(placeholder[0]):
+            return UnresolvedPlaceholderError(
+                f"The JSON at {_place(text, placeholder.start())} {still_holds_placeholder(placeholder[0])} In JSON it "
+                "stands in quotes.",
+                field=name if name in KNOWN_NAMES else None,
+            )
+    met = f"not {text[position]!a}" if position < len(text) else "and the body ends"
+    return MalformedPayloadError(f"The JSON breaks at {_place(text, position)}: expected {fault.expected}, {met}.")
 
 
 def take_keys(pairs: Iterable[Pair]) -> tuple[list[str], list[Pair]]:
@@ -139,58 +216,43 @@ def take_keys(pairs: Iterable[Pair]) -> tuple[list[str], list[Pair]]:
     for name, value in pairs:
         if lower(name) != "key":
             others.append((name, value))
-        elif value != "":
-            secrets.append(value or "")  # a nested one is no key, but it is there
+        elif value not in ("", NoText.NULL):
+            secrets.append(value if isinstance(value, str) else "")  # a nested value is not a key, but it is there
     return secrets, others
 
 
-def parse_fields(pairs: Iterable[Pair]) -> dict[str, str]:
-    """Check every pair as far as it concerns all commands, and return the fields that have a value, in order.
-
-    Raises as parse_field does, for the first bad pair.
-    """
-    fields: dict[str, str] = {}
-    for pair in pairs:
-        fields |= parse_field(pair, fields)
-    return fields
+def known_names_before_equals(text: str, *, after_blank: bool = False) -> Iterator[str]:
+    """Yield the known names, as sent, that stand before a '=' in a text; `after_blank`, behind its first word only."""
+    for match in (_NAME_AFTER_BLANK if after_blank else _NAME_BEFORE_EQUALS).finditer(text):
+        if lower(match[1]) in KNOWN_NAMES:
+            yield match[1]
 
 
-def parse_field(pair: Pair, before: Mapping[str, str]) -> dict[str, str]:
-    """Return the one field that a pair adds to those `before` it, or none where its value is empty.
-
-    Raises UnknownFieldError, DuplicateFieldError, UnresolvedPlaceholderError and InvalidValueError. A value is never
-    quoted in them: it may be a secret in the wrong place.
-    """
-    sent_name, value = pair
-    name = lower(sent_name)
-    if value == "":
-        return {}
-    if name not in KNOWN_NAMES:
-        raise UnknownFieldError(_unknown_name(sent_name, name), field=ascii(sent_name[:64])[1:-1])
-    name = SYNONYMS.get(name, name)
-    if name in before:
-        raise DuplicateFieldError(f"{name} is given twice; send one alert per command, each field once.", field=name)
-    if value is None:
-        raise InvalidValueError(f"{name} must be a string, a number, true, false or null.", field=name)
-    if "{{" in value:
-        raise UnresolvedPlaceholderError(
-            f"{name} still holds a {{{{placeholder}}}}: TradingView did not replace it. Use one that it knows.",
-            field=name,
-        )
-    if "=" in value:
-        raise InvalidValueError(_missing_semicolon(name, value), field=name)
-    return {name: value}
-
-
-def _unknown_name(sent_name: str, name: str) -> str:
-    nearest = get_close_matches(name[:64], KNOWN_NAMES, n=1)
-    way_out = f"did you mean {nearest[0]}?" if nearest else "take it out, or see docs/commands.md."
-    return f"There is no field {sent_name[:64]!a}: {way_out}"
-
-
-def _missing_semicolon(name: str, value: str) -> str:
-    # Mostly the end of the field before was forgotten.
+def missing_semicolon(field: str, value: str) -> InvalidValueError:
+    """Return the refusal of a value that holds '=': mostly the end of the field was forgotten."""
     following = _NAME_BEFORE_EQUALS.search(value)
     if following and lower(following[1]) in KNOWN_NAMES:
-        return f"missing ';' before {following[1]}?"
-    return f"{name} cannot hold '='; is a ';' missing before it?"
+        return InvalidValueError(f"missing ';' before {following[1]}?", field=field)
+    return InvalidValueError(f"{field} cannot hold '='; is a ';' missing before it?", field=field)
+
+
+# Placeholders
+
+
+def placeholders(text: str) -> list[str]:
+    """Return the names of the placeholders in a text, without their braces."""
+    return [match[1] for match in _PLACEHOLDER.finditer(text)]
+
+
+def is_filled_in(placeholder: str) -> bool:
+    """Return whether TradingView puts a value in place of this placeholder, at least in some kind of alert."""
+    return placeholder in PLACEHOLDERS or _OTHER_PLACEHOLDERS.fullmatch(placeholder) is not None
+
+
+def still_holds_placeholder(text: str) -> str:
+    """Say of a text that a placeholder is left in it, and why; a name that is not TradingView's own is not quoted."""
+    known = next(filter(is_filled_in, placeholders(text)), None)
+    if known is None:
+        return "still holds a {{placeholder}}: TradingView did not replace it. Use one that it knows."
+    why = "fills it in for the orders of a strategy only" if known.startswith("strategy.") else "had no value for it"
+    return f"still holds {{{{{known}}}}}: TradingView {why}."

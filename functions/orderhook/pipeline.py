@@ -3,25 +3,31 @@
 The webhook takes it at once, and the function behind the queue when a delay is over: the same code for both.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from orderhook.accounts import per_account
 from orderhook.aws.budget import may_have_written, result_in_time, run_each
-from orderhook.aws.deferred import DelayedAlert, TimedCancel
-from orderhook.commands import Command, command_type, parse_command
+from orderhook.commands import Command, command_type, parse_command, parse_fields
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.errors import (
+    AlertWarning,
     CommandNotAllowedError,
+    ControlError,
+    KillSwitchOnError,
     OrderhookError,
     OutcomeUnknownError,
     TemporarilyUnavailableError,
 )
 from orderhook.keys import Key
-from orderhook.orders import OPEN, AccountResults, Outcome, Provenance, timestamp
+from orderhook.messages import DelayedAlert
+from orderhook.orders import AccountResults, Outcome, Provenance, timestamp
+from orderhook.payload import Pair
+from orderhook.resend import first_receipt
 from orderhook.services import Services
 
 if TYPE_CHECKING:
@@ -45,17 +51,25 @@ class RequestFacts:
     """The address that it came from."""
     fields: Mapping[str, str] | None = None
     """Its fields as alert_log.as_sent gives them."""
+    received: datetime | None = None
+    """When API Gateway received it."""
+    resend_of: list[str] = field(default_factory=list)
+    """The requests that it turned out to be a resend of."""
+    defects: list[Exception] = field(default_factory=list)
+    """What kept single accounts of a list from being served, and nobody foresaw."""
 
 
 class Alert(NamedTuple):
-    """An alert that was understood: its command for each account, and the fields that it does not use."""
+    """An alert that was understood: its command for each account, and what the trader should know of its fields."""
 
     commands: Mapping[str, Command]
     """By account; an alert for one account has one command, under the name ""."""
-    ignored: tuple[str, ...]
+    warnings: tuple[AlertWarning, ...]
     fields: Mapping[str, str]
     """What it was made of, so that it can be made again."""
     heeds_kill_switch: bool = True
+    strict_kill_switch: bool = False
+    """Whether its trader wants nothing to pass a kill switch that is on, not even what reduces risk."""
 
     @property
     def first(self) -> Command:
@@ -67,45 +81,87 @@ class Alert(NamedTuple):
         return received_at + timedelta(seconds=self.first.delay)
 
 
-def parse_alert(fields: Mapping[str, str], key: Key, facts: RequestFacts) -> Alert:
-    """Make an alert of its fields; raises the PayloadError of the first bad one, and CommandNotAllowedError."""
-    kind = command_type(fields)
+def parse_alert(pairs: Iterable[Pair], key: Key, facts: RequestFacts, *, is_json: bool = True) -> Alert:
+    """Make an alert of its pairs; raises the PayloadError of the first bad one, and CommandNotAllowedError.
+
+    In JSON, and in what was parsed once already, no value can have swallowed the next field.
+    """
+    pairs = list(pairs)
+    kind = command_type(pairs)
     facts.command = kind.word
     if not key.allows(kind.word):
         raise CommandNotAllowedError(f"This key may not give {kind.word}; use one that may.", field="command")
-    alert = alert_of(kind, fields)
+    fields, warnings = parse_fields(kind, pairs, is_json=is_json)
+    alert = alert_of(kind, fields, warnings)
     facts.repeatable = alert.first.repeatable
     several = len(alert.commands) > 1
     facts.order_id = fields.get("order_id") if several else getattr(alert.first, "order_id", None)
     facts.strategy_id = fields.get("strategy_id") if several else getattr(alert.first, "strategy_id", None)
     # The kill switch itself must pass, or it could not be turned off.
     passes = kind is KillSwitch or (kind.risk_reducing and not key.strict_kill_switch)
-    return alert._replace(heeds_kill_switch=not passes)
+    return alert._replace(heeds_kill_switch=not passes, strict_kill_switch=key.strict_kill_switch)
 
 
-def alert_of(kind: type[Command], fields: Mapping[str, str]) -> Alert:
+def alert_of(kind: type[Command], fields: Mapping[str, str], warnings: Iterable[AlertWarning] = ()) -> Alert:
     """Make the command of its fields, for each account; raises the PayloadError of the first bad one."""
     commands: dict[str, Command] = {}
-    ignored: list[str] = []
+    collected = list(warnings)
     for account, own in per_account(fields, kind.alert_fields()).items():
-        commands[account], ignored = parse_command(kind, own)
-    return Alert(commands, tuple(ignored), fields)
+        commands[account], of_values = parse_command(kind, own)
+        collected += of_values
+    return Alert(commands, tuple(dict.fromkeys(collected)), fields)  # what is said of each account is said once
 
 
-def carry_out(alert: Alert, services: Services, provenance: Provenance, *, delayed: bool = False) -> Outcome:
+def carry_out(
+    alert: Alert,
+    services: Services,
+    provenance: Provenance,
+    *,
+    delayed: bool = False,
+    defects: list[Exception] | None = None,
+) -> Outcome:
     """Do what an alert says, or raise the OrderhookError that says why not.
 
     An alert with a delay is deferred, and done when this is called again with `delayed` under the same request id; its
-    rate limit counted it the first time. For several accounts it is done at once, each with a request id of its own
-    that begins with the alert's. The error of one account does not keep the others from being served: it stands for
-    all, with the result of each.
+    rate limit counted it the first time. A PLACE with a delay is done at once: its order waits in the table. For
+    several accounts it is done at once, each with a request id of its own that begins with the alert's. The error of
+    one account does not keep the others from being served: it stands for all, with the result of each. Nor does a
+    defect: `defects` takes it.
     """
-    with _admitted(alert, services, provenance, count=not delayed):
-        if alert.first.delay and not delayed:
-            return _defer(alert, services, provenance)
-        if len(alert.commands) == 1:
-            return _run(alert.first, services, provenance)
-        return _joined(_run_all(alert.commands, services, provenance))
+    defects = [] if defects is None else defects
+    try:
+        with _admitted(alert, services, provenance, delayed=delayed):
+            if alert.first.delay and not delayed and not alert.first.waits_in_table:
+                return _defer(alert, services, provenance)
+            return _of_each(alert, provenance, lambda command, signed: command.run(services, signed), defects)
+    except ControlError as error:
+        return _carry_out_refused(alert, services, provenance, error, delayed=delayed, defects=defects)
+
+
+def _carry_out_refused(
+    alert: Alert,
+    services: Services,
+    provenance: Provenance,
+    refusal: ControlError,
+    *,
+    delayed: bool,
+    defects: list[Exception],
+) -> Outcome:
+    """Do what a control lets pass: a resend of what was done, and, of the kill switch, what only reduces risk."""
+    passes = isinstance(refusal, KillSwitchOnError) and alert.first.may_reduce and not alert.strict_kill_switch
+    if isinstance(refusal, KillSwitchOnError) and passes and alert.first.delay and not delayed:
+        for command in alert.commands.values():
+            command.check_reduces(services, provenance, refusal)
+        return _defer(alert, services, provenance)  # it is judged again when its delay is over
+
+    def run(command: Command, signed: Provenance) -> Outcome:
+        if outcome := command.already_done(services, signed):
+            return outcome
+        if isinstance(refusal, KillSwitchOnError) and passes:
+            return command.reduce(services, signed, refusal)
+        raise refusal
+
+    return _of_each(alert, provenance, run, defects)
 
 
 def as_answered(error: OrderhookError, facts: RequestFacts) -> OrderhookError:
@@ -115,86 +171,94 @@ def as_answered(error: OrderhookError, facts: RequestFacts) -> OrderhookError:
     """
     if not isinstance(error, TemporarilyUnavailableError) or facts.repeatable or not may_have_written():
         return error
-    unknown = OutcomeUnknownError(
-        "The order may or may not have been placed: look before you send it again. An order_id makes that safe."
-    )
+    results = [
+        (account, _unknown(f"{facts.request_id}.{number}") if isinstance(it, TemporarilyUnavailableError) else it)
+        for number, (account, it) in enumerate(error.results, 1)
+    ]
+    affected = (order_id for _, result in results for order_id in affected_order_ids(result))
+    unknown = OutcomeUnknownError(_UNKNOWN, results=results, affected_order_ids=tuple(affected))
     unknown.__cause__ = error.__cause__
     return unknown
 
 
+_UNKNOWN = "The order may or may not have been placed: look before you send it again. An order_id makes that safe."
+
+
+def _unknown(order_id: str) -> OutcomeUnknownError:
+    """Return the result of an account whose order, if it was placed, has this id."""
+    return OutcomeUnknownError(_UNKNOWN, extra={"order_id": order_id}, affected_order_ids=(order_id,))
+
+
 @contextmanager
-def _admitted(alert: Alert, services: Services, provenance: Provenance, *, count: bool) -> Iterator[None]:
+def _admitted(alert: Alert, services: Services, provenance: Provenance, *, delayed: bool) -> Iterator[None]:
     """Let an alert pass the controls; raises the ControlError of the first that stops it.
 
-    The rate limit comes last, so that only what passes the kill switch and its trade window is counted. What fails in a
-    way that has TradingView send it again is not counted either, or its second coming would be one too many.
+    The rate limit comes last, so that only what passes the kill switch and its trade window is counted. What surely
+    wrote nothing is not counted either. What may have written is, and its resend takes its place.
     """
     command = alert.first  # in each account the controls are the same
     if alert.heeds_kill_switch:
-        services.controls.check_kill_switch(provenance.trader)
+        # What waited for its delay is void where the switch, or a CANCELALLORDERS, came after its receipt.
+        since = provenance.received_at if delayed and not command.risk_reducing else None
+        services.controls.check_kill_switch(provenance.trader, since)
     if command.window:
         command.window.check(provenance.at)
-    if not (count and command.rate):
+    if delayed or not command.rate:
         yield
         return
     alert_id, rate = command.rate
     try:
-        services.controls.count(provenance, alert_id, rate)
+        services.controls.count(provenance, alert_id, rate, partial(first_receipt, services, provenance))
         yield
     except TemporarilyUnavailableError:
-        if command.repeatable or not may_have_written():
+        if not may_have_written():
             services.controls.uncount(provenance, alert_id)
         raise
 
 
 def _defer(alert: Alert, services: Services, provenance: Provenance) -> Outcome:
+    due = timestamp(alert.due(provenance.received_on))
     waiting = DelayedAlert(
         trader=provenance.trader,
         key_id=provenance.key_id,
         request_id=provenance.request_id,
-        received_at=timestamp(provenance.at),
+        received_at=provenance.received_at,
         fields=alert.fields,
+        digest=provenance.digest,
+        due=due,
     )
-    services.deferred_for("delay").defer(waiting, alert.first.delay)
-    return Outcome(status="scheduled", extra={"due": timestamp(alert.due(provenance.at))})
+    services.deferred_for("delay").send(waiting, alert.first.delay)
+    return Outcome(status="scheduled", extra={"due": due})
 
 
-def _run(command: Command, services: Services, provenance: Provenance) -> Outcome:
-    """Run a command; its order's end is scheduled before the order is placed, so that none is ever without it."""
-    limit = command.time_limit(services, provenance)
-    if limit is None:
-        return command.run(services, provenance)
-    cancel = TimedCancel(
-        trader=provenance.trader,
-        key_id=provenance.key_id,
-        request_id=f"{provenance.request_id}.cancel_after",
-        order_id=limit.order_id,
-        content=limit.content,
-    )
-    at = services.deferred_for("cancel_after").schedule(cancel, limit.minutes, provenance.at)
-    outcome = command.run(services, provenance)
-    if outcome.state not in OPEN:
-        return outcome
-    return outcome._replace(extra={**outcome.extra, "cancels_at": timestamp(at)})
+Run = Callable[[Command, Provenance], Outcome]
 
 
-def _run_all(commands: Mapping[str, Command], services: Services, provenance: Provenance) -> AccountResults:
-    def run(numbered: tuple[int, Command]) -> Outcome | OrderhookError:
+def _of_each(alert: Alert, provenance: Provenance, run: Run, defects: list[Exception]) -> Outcome:
+    """Run the command of each account, and return one outcome for all."""
+    if len(alert.commands) == 1:
+        return run(alert.first, provenance)
+
+    def run_one(numbered: tuple[int, Command]) -> Outcome | OrderhookError:
         number, command = numbered
         try:
-            return _run(command, services, provenance._replace(request_id=f"{provenance.request_id}.{number}"))
+            return run(command, provenance._replace(request_id=f"{provenance.request_id}.{number}"))
         except OrderhookError as error:
             return error
 
-    futures = run_each(run, list(enumerate(commands.values(), 1)))
-    return [(account, _result(future)) for account, future in zip(commands, futures, strict=True)]
+    futures = run_each(run_one, list(enumerate(alert.commands.values(), 1)))
+    results = [(account, _result(future, defects)) for account, future in zip(alert.commands, futures, strict=True)]
+    return _joined(results)
 
 
-def _result(future: "Future[Outcome | OrderhookError]") -> Outcome | OrderhookError:
+def _result(future: "Future[Outcome | OrderhookError]", defects: list[Exception]) -> Outcome | OrderhookError:
     try:
         return result_in_time(future)
     except TemporarilyUnavailableError as error:
         return error
+    except Exception as defect:
+        defects.append(defect)
+        return TemporarilyUnavailableError("This account could not be served. Send the same alert again; it is safe.")
 
 
 def _joined(results: AccountResults) -> Outcome:
@@ -208,9 +272,13 @@ def _joined(results: AccountResults) -> Outcome:
         raise joined from error.__cause__
     outcomes = [result for _, result in results if isinstance(result, Outcome)]
     fresh = [outcome for outcome in outcomes if not outcome.is_duplicate]
+    # What was done in one account is not hidden by there being nothing to do in another.
+    did_something = [outcome for outcome in fresh if outcome.status != "nothing_to_cancel"]
     return Outcome(
-        status=(fresh or outcomes)[0].status,
+        status=(did_something or fresh or outcomes)[0].status,
         duplicate=None if fresh else True,
+        # What is said of each account is said once.
+        warnings=tuple(dict.fromkeys(warning for outcome in outcomes for warning in outcome.warnings)),
         results=results,
         affected_order_ids=affected,
     )

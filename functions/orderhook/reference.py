@@ -28,7 +28,7 @@ class Guidance:
 STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
     {
         "cancelled": Guidance(
-            "What the command cancels is cancelled. Quantity that was filled before stays filled.",
+            "What the command cancels is cancelled, with what waited for it. What was filled before stays filled.",
             "Nothing. `filled` in the answer says how much was filled before.",
         ),
         "already_cancelled": Guidance(
@@ -36,24 +36,41 @@ STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
             "Nothing: a duplicate counts as a success. If you did not expect one, look for two alerts with the same "
             "text.",
         ),
+        "cancel_pending": Guidance(
+            "Nothing was left to cancel but orders whose cancel was on its way to the venue already.",
+            "Nothing, unless such an order stays open.",
+        ),
+        "nothing_to_cancel": Guidance(
+            "No open order is in the account, or in the account and instrument, that the alert names.",
+            "Nothing, if there was nothing open. Otherwise compare the names: the warning lists the accounts that have "
+            "open orders.",
+        ),
         "placed": Guidance("The order is stored, with its targets and stops.", "Nothing."),
         "already_placed": Guidance(
-            "An order with this order_id and the same content was placed before. Nothing was written.",
+            "This order was placed before and is still open, or the alert is a resend. Nothing was written.",
             "Nothing, if the alert was sent twice. If you meant another order, give it its own order_id.",
         ),
-        "changed": Guidance("The order has the new quantity and prices.", "Nothing."),
-        "replaced": Guidance("The old order is cancelled, and the new one has taken its place.", "Nothing."),
+        "changed": Guidance(
+            "The order has the quantity and prices that the answer shows, and its waiting targets and stops follow.",
+            "Nothing.",
+        ),
+        "replaced": Guidance(
+            "The order has the new type, quantity and prices. Its id, name and strategy are the same as before.",
+            "Nothing.",
+        ),
         "closed": Guidance(
-            "The strategy is closed, and its working orders are cancelled.",
-            "Nothing. A new entry needs a new strategy_id.",
+            "The strategy's working orders are cancelled, but for those that the lists name otherwise.",
+            "Nothing. The next PLACE with its strategy_id starts it anew.",
         ),
         "scheduled": Guidance(
-            "The alert has a delay. Nothing has been done yet.",
+            "The alert has a delay. A PLACE is listed as an order and can be cancelled until it is due; of any other "
+            "command nothing has been done yet.",
             "Nothing. The result gets a record of its own when the delay is over.",
         ),
         "kill_switch_on": Guidance(
-            "The kill switch is now on: alerts that trade are refused.",
-            "Turn it off when you want to trade again.",
+            "The kill switch is on: alerts that trade are refused. An alert that had passed the check before may still "
+            "be written within 3 seconds.",
+            "Cancel again in 3 seconds if orders may have been under way. Turn it off when you want to trade again.",
         ),
         "kill_switch_off": Guidance("The kill switch is now off: alerts are carried out again.", "Nothing."),
     }
@@ -64,12 +81,14 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
     {
         "malformed_payload": Guidance(
             "The body is neither name=value pairs nor one flat JSON object, or it is not UTF-8.",
-            "End each field with ';' or a line break. If it is JSON, check it: a placeholder may have put a quotation "
-            "mark into it.",
+            "End each field with ';' or a line break. `detail` says at which line and column JSON breaks: a "
+            "placeholder may have put a quotation mark into it.",
         ),
         "missing_field": Guidance(
-            "A field that the command needs is absent or empty.",
-            "Add the field. If the alert has it, its placeholder was empty when the alert fired.",
+            "A field that the command needs is absent or empty, or one is empty without which the command would do "
+            "something else.",
+            "Add the field, or take out the empty one. If the alert has a value for it, its placeholder was empty when "
+            "the alert fired.",
         ),
         "duplicate_field": Guidance(
             "The alert has the same field twice.", "Keep one of the two. Two commands need two alerts."
@@ -82,7 +101,7 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "Correct the field as `detail` says. If it says that a key stands outside key=, revoke that key.",
         ),
         "unresolved_placeholder": Guidance(
-            "A value still holds a {{placeholder}}: TradingView did not fill it in.",
+            "The alert still holds a {{placeholder}}: TradingView did not fill it in.",
             "Use a placeholder that this kind of alert knows. Strategy placeholders work in strategy alerts only.",
         ),
         "unsupported_value": Guidance(
@@ -125,23 +144,25 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "Nothing, if you expected the fill. `orderhook order ID` shows what happened to the order, and when.",
         ),
         "strategy_mismatch": Guidance(
-            "The strategy that the alert names is closed, or the order, account or instrument does not belong to it.",
-            "Correct strategy_id, or leave it out.",
+            "The order does not belong to the strategy that the alert names; or the strategy has open orders in "
+            "another account or instrument; or it was closed by an alert that came in after this one.",
+            "Correct strategy_id, or leave it out. If a PLACE with targets or stops has none, add one.",
         ),
         "duplicate_order_id": Guidance(
-            "Another order has this order_id. The id of a finished order stays taken for the stack's RetentionDays.",
-            "Choose another order_id; a time in it makes each one new.",
+            "An order has this order_id already, be it another one or this one, finished. The id stays taken for the "
+            "stack's RetentionDays.",
+            "Let TradingView put the time into it: order_id=long-{{timenow}};strategy_id=S, cancelled by "
+            "order_id=ENTRY1;strategy_id=S.",
         ),
         "outcome_unknown": Guidance(
-            "The table did not answer, and the order may or may not have been placed.",
-            "Check with `orderhook orders` before you send the alert again. With an order_id that would have been "
-            "safe.",
+            "The table did not answer, and the order may or may not have been placed; or orders are left that cannot "
+            "be cancelled, however often it is tried.",
+            "Check with `orderhook orders` before you send the alert again; with an order_id that would have been "
+            "safe. Look at the orders that the answer lists under `failed`.",
         ),
-        "payload_too_large": Guidance(
-            "The body is larger than 8 KiB. Such an alert leaves no record.", "Shorten the alert's message."
-        ),
+        "payload_too_large": Guidance("The body is larger than 8 KiB.", "Shorten the alert's message."),
         "kill_switch_on": Guidance(
-            "The kill switch was on, so nothing was done.",
+            "The kill switch was on, or was turned on while the alert waited for its delay, so nothing was done.",
             "Turn it off when you want to trade again, then send what still has to be done.",
         ),
         "outside_trade_window": Guidance(
@@ -158,7 +179,8 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "Nothing, if that is the purpose. Otherwise raise rate_limit, or make the condition fire less often.",
         ),
         "temporarily_unavailable": Guidance(
-            "The table did not answer in time, or an unexpected error occurred. Nothing is half done.",
+            "The table did not answer in time, or an unexpected error occurred. Nothing is half done; of several "
+            "orders or accounts the answer says what was done.",
             "Look for the same alert among later ones. If it is not there, send it again; that is safe.",
         ),
     }
@@ -167,7 +189,7 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
 
 _UNRECORDED: Mapping[str, str] = MappingProxyType(
     {
-        "It had no valid key, came from an address that is not allowed, was over 8 KiB or was not UTF-8": (
+        "It had no valid key, or came from an address that is not allowed": (
             "The function's log: one line with `outcome`"
         ),
         "API Gateway turned it away by its own throttling (429, not sent again)": "The API's access log: `status`",

@@ -8,8 +8,9 @@ from typing import Any
 
 from orderhook import reference, responses
 from orderhook.errors import OrderhookError
-from orderhook.explain import Explanation
+from orderhook.explain import Explanation, Row
 from orderhook.keys import Key
+from orderhook.listing import Unreadable
 from orderhook.orders import Order, Template, decimal_text
 from orderhook.store.alert_log import AlertRecord
 from orderhook.store.controls import KillSwitchState
@@ -31,10 +32,16 @@ _ORDER_FIELDS = (
     "oco_id",
     "state",
     "since",
+    "generation",
+    "average",
+    "filled_after_end",
+    "entry_id",
+    "due",
+    "day_ends",
+    "cancels_at",
     "cancelled_at",
+    "reason",
     "notes",
-    "replaces",
-    "replaced_by",
 )
 
 JsonObject = dict[str, Any]
@@ -43,25 +50,38 @@ JsonObject = dict[str, Any]
 def represent_order(order: Order) -> JsonObject:
     """Represent an order as it is now."""
     values = {name: getattr(order, name) for name in _ORDER_FIELDS}
-    return {
-        name: decimal_text(value) if isinstance(value, Decimal) else value if value is None else str(value)
-        for name, value in values.items()
-    }
+    return {name: _text(value) for name, value in values.items()}
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    return decimal_text(value) if isinstance(value, Decimal) else str(value)
+
+
+def represent_unreadable(item: Unreadable) -> JsonObject:
+    """Represent an order that this version cannot read."""
+    return {"order_id": item.order_id, "state": item.state, "unreadable": "true"}
 
 
 def represent_order_with_history(order: Order) -> JsonObject:
-    """Represent an order and everything that has happened to it, oldest first."""
+    """Represent an order and everything that has happened to it, oldest first; `leg` names the leg that it was about.
+
+    A waiting leg shares its entry's history.
+    """
     history = [
         {
             "at": event.at,
             "state": event.state,
+            "leg": event.leg,
             "changes": dict(event.changes),
             "request_id": event.request_id,
             "key_id": event.key_id,
         }
         for event in order.history
     ]
-    return represent_order(order) | {"history": history}
+    dropped = str(order.history_dropped)
+    return represent_order(order) | {"history": history, "history_dropped": dropped}
 
 
 def represent_key(key: Key) -> JsonObject:
@@ -85,7 +105,13 @@ def _points(points: Decimal | None) -> str | None:
 
 def represent_kill_switch(trader: str, state: KillSwitchState, *, stops_cancels: bool) -> JsonObject:
     """Represent a trader's kill switch, and whether cancels are refused too while it is on."""
-    return {"trader": trader, "on": state.on, "since": state.since, "stops_cancels": stops_cancels}
+    return {
+        "trader": trader,
+        "on": state.on,
+        "since": state.since,
+        "locked": state.locked,
+        "stops_cancels": stops_cancels,
+    }
 
 
 def represent_alert_record(record: AlertRecord) -> JsonObject:
@@ -93,6 +119,7 @@ def represent_alert_record(record: AlertRecord) -> JsonObject:
     guidance = reference.guidance_for(record.status, record.outcome)
     return record._asdict() | {
         "milliseconds": str(record.milliseconds),
+        "results": [result._asdict() for result in record.results],
         "meaning": guidance.meaning if guidance else None,
         "way_out": guidance.what_to_do if guidance else None,
         "sent_again": reference.is_sent_again(record.status),
@@ -105,11 +132,13 @@ def represent_explanation(explanation: Explanation) -> JsonObject:
         "accepted": not explanation.faults,
         "verdict": explanation.verdict,
         "faults": [_represent_fault(fault) for fault in explanation.faults],
-        "fields": [
-            {"name": row.name, "field": row.field, "value": row.value, "wrong": row.fault is not None}
-            for row in explanation.rows
-        ],
+        "fields": [_represent_row(row) for row in explanation.rows],
     }
+
+
+def _represent_row(row: Row) -> JsonObject:
+    shown = {"name": row.name, "field": row.field, "value": row.value}
+    return shown | {"wrong": row.fault is not None, "remark": row.remark or None}
 
 
 def _represent_fault(fault: OrderhookError) -> JsonObject:

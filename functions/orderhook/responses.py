@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orderhook import errors
-from orderhook.errors import OrderhookError
+from orderhook.errors import AlertWarning, OrderhookError
 from orderhook.orders import Outcome
 
 STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
@@ -37,7 +37,9 @@ STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
 }
 """Clients branch on the codes, so they never change. TradingView sends again after a 5xx and after nothing else."""
 
-_OUTCOME_FIELDS = [name for name in Outcome._fields if name not in ("status", "extra", "results", "affected_order_ids")]
+_OUTCOME_FIELDS = [
+    name for name in Outcome._fields if name not in ("status", "extra", "warnings", "results", "affected_order_ids")
+]
 
 RETRY_AFTER_SECONDS = 5
 
@@ -45,10 +47,10 @@ Response = dict[str, Any]
 """What API Gateway's payload format 2.0 takes for an answer."""
 
 
-def success(outcome: Outcome, warnings: Iterable[Mapping[str, str]], request_id: str) -> Response:
+def success(outcome: Outcome, warnings: Iterable[AlertWarning], request_id: str) -> Response:
     """Answer what was done; absent values are left out."""
     body = result_body(outcome, request_id)
-    if listed := list(warnings):
+    if listed := [_warning_body(warning) for warning in (*warnings, *outcome.warnings)]:
         body["warnings"] = listed
     return _response(200, body)
 
@@ -83,9 +85,8 @@ def result_body(result: Outcome | OrderhookError, request_id: str | None = None)
     return body
 
 
-def ignored_field(command: str, field: str) -> dict[str, str]:
-    """Warn of a field that is known and that this command does not use."""
-    return {"warning": "ignored_field", "field": field, "detail": f"{command} does not use {field}."}
+def _warning_body(warning: AlertWarning) -> dict[str, str]:
+    return {name: value for name, value in warning._asdict().items() if value is not None}
 
 
 def _response(code: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:

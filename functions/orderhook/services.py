@@ -11,19 +11,25 @@ from orderhook.store.alert_log import AlertLog
 from orderhook.store.controls import Controls
 from orderhook.store.keys import KeyStore
 from orderhook.store.orders import OrderStore
+from orderhook.store.reports import ReportStore
 from orderhook.store.strategies import StrategyStore
 from orderhook.store.table import Table
 from orderhook.store.templates import TemplateStore
+from orderhook.store.traces import TraceStore
 
 
 class Services(NamedTuple):
     """The collaborators of a function, made once and kept for its life."""
 
+    table: Table
+    """For transactions over several kinds of items."""
     orders: OrderStore
+    reports: ReportStore
     strategies: StrategyStore
     keys: KeyStore
     templates: TemplateStore
     controls: Controls
+    traces: TraceStore
     alert_log: AlertLog
     deferred: Deferred | None = None
     """None in a deployment without a queue, where nothing can be deferred."""
@@ -43,12 +49,16 @@ class Services(NamedTuple):
         cls, table: Table, *, retention: timedelta, alert_retention: timedelta, deferred: Deferred | None = None
     ) -> "Services":
         """Return the services over a table; finished orders and alert records are kept for the two times."""
+        orders = OrderStore(table, retention)
         return cls(
-            orders=OrderStore(table, retention),
+            table=table,
+            orders=orders,
+            reports=ReportStore(table, orders),
             strategies=StrategyStore(table),
             keys=KeyStore(table),
             templates=TemplateStore(table),
             controls=Controls(table),
+            traces=TraceStore(table),
             alert_log=AlertLog(table, alert_retention),
             deferred=deferred,
         )

@@ -7,9 +7,10 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
@@ -18,9 +19,10 @@ from orderhook import responses
 from orderhook.aws.clients import error_code
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.errors import OrderhookError
-from orderhook.orders import Outcome, timestamp
+from orderhook.orders import AccountResults, Outcome, timestamp
 from orderhook.pipeline import RequestFacts, affected_order_ids
-from orderhook.store.alert_log import MAX_ORDER_IDS, AlertLog, AlertRecord, Origin
+from orderhook.store.alert_log import MAX_ORDER_IDS, AlertLog, AlertRecord, Origin, RecordedResult
+from orderhook.store.writes import ConditionFailed
 
 _LOGGED_FACTS = ("request_id", "key_id", "command", "order_id", "strategy_id")
 
@@ -55,13 +57,21 @@ def report(defect: Exception, request_id: str | None) -> None:
         _count("UnhandledErrors")
 
 
-def write_record(alert_log: AlertLog, record: AlertRecord, request_id: str, deadline: float) -> None:
-    """Write the record of an alert in the time that is left; a failure changes nothing else."""
+def write_record(alert_log: AlertLog, record: AlertRecord, facts: RequestFacts, deadline: float) -> None:
+    """Write the record of an alert in the time that is left; without it, all else is as it is.
+
+    A resend that was answered for good is noted in the record of the alert that it repeats.
+    """
     try:
-        call_until(deadline, alert_log.put, record)
+        # A message that is delivered again has left its record the first time.
+        with suppress(ConditionFailed):
+            call_until(deadline, alert_log.put, record)
+        if record.status < 500:
+            for first in dict.fromkeys(facts.resend_of):
+                call_until(deadline, alert_log.note_answered, record.trader, first, facts.received)
     except (Exception, DeadlineError) as failure:
         with _never_raising():
-            logger.warning("alert not recorded", request_id=request_id, reason=error_code(failure))
+            logger.warning("alert not recorded", request_id=facts.request_id, reason=error_code(failure))
             _count("AlertsNotRecorded")
 
 
@@ -90,15 +100,33 @@ def alert_record(
         source=facts.source,
         fields=facts.fields or {},
         command=facts.command,
-        status=responses.status(result),
-        outcome=responses.word(result),
-        detail=result.detail if isinstance(result, OrderhookError) else None,
-        field=result.field if isinstance(result, OrderhookError) else None,
         milliseconds=Decimal(str(milliseconds)),
         order_ids=tuple(affected_order_ids(result))[:MAX_ORDER_IDS],
-        duplicate=isinstance(result, Outcome) and result.is_duplicate,
         origin=origin,
+        results=tuple(_results(result.results)),
+        **_answer(result),
     )
+
+
+def _results(results: AccountResults) -> Iterator[RecordedResult]:
+    """Yield what is kept of each account's result; the ids of all together are no more than a record keeps."""
+    room = MAX_ORDER_IDS
+    for account, result in results:
+        order_ids = tuple(affected_order_ids(result))[:room]
+        room -= len(order_ids)
+        yield RecordedResult(account, order_ids=order_ids, **_answer(result))
+
+
+def _answer(result: Outcome | OrderhookError) -> dict[str, Any]:
+    """Return what a record has of an answer, be it that to the alert or that of one account."""
+    refusal = result if isinstance(result, OrderhookError) else None
+    return {
+        "status": responses.status(result),
+        "outcome": responses.word(result),
+        "detail": refusal and refusal.detail,
+        "field": refusal and refusal.field,
+        "duplicate": isinstance(result, Outcome) and result.is_duplicate,
+    }
 
 
 def _count(name: str, **dimensions: str) -> None:

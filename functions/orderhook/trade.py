@@ -1,29 +1,348 @@
-"""A trade: an entry, with the targets and stops that close it. Plain data and pure functions.
+"""A trade: an entry with the targets and stops that close it. Plain data and pure functions.
 
-Source of the rules: CrossTrade, "Bracket Orders"; NinjaTrader's ATM strategy templates.
+Until they are released by a fill, legs lie in their entry's item: their quantity and their end follow from it. Sources:
+CrossTrade, "Bracket Orders"; NinjaTrader's ATM strategy templates.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from orderhook.errors import AlertWarning, InvalidValueError
 from orderhook.orders import (
+    CANCELS_OF_A_TRADE,
+    KEPT_HISTORY,
+    MAX_HISTORY,
     PRICES,
+    TERMINAL,
     Action,
     Bracket,
+    Event,
+    Leg,
     Order,
     OrderState,
     OrderType,
-    Provenance,
-    Strategy,
     TimeInForce,
     decimal_text,
-    timestamp,
+    folded,
 )
 
+Kind = Literal["TARGET", "STOP"]
 
-class EntryTerms(NamedTuple):
-    """What is asked of an entry, whatever its id and its strategy."""
+MAX_BRACKETS = 20
+
+_LEG_ID = re.compile(r"(.+)\.((?:TARGET|STOP)[1-9][0-9]*)")
+
+
+class LegTerms(NamedTuple):
+    """What is asked of a leg: prices, or an offset in points from the entry's average fill price."""
+
+    kind: Kind
+    order_type: OrderType
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    offset: Decimal | None = None
+
+
+# Ids and names
+
+
+def leg_id(entry_id: str, name: str) -> str:
+    """Return the id of an entry's leg."""
+    return f"{entry_id}.{name}"
+
+
+def entry_and_leg(order_id: str) -> tuple[str, str] | None:
+    """Return the entry's id and the leg's name that an id of a leg consists of; None for any other id."""
+    match = _LEG_ID.fullmatch(order_id)
+    return (match[1], match[2]) if match else None
+
+
+def kind_of(name: str) -> Kind:
+    """Return what a leg of this name is."""
+    return "TARGET" if name.startswith("TARGET") else "STOP"
+
+
+def partner_of(name: str) -> str:
+    """Return the name of the leg that stands in one bracket with the leg of this name."""
+    kind = kind_of(name)
+    return f"{'STOP' if kind == 'TARGET' else 'TARGET'}{name.removeprefix(kind)}"
+
+
+def types_of(kind: Kind) -> tuple[OrderType, ...]:
+    """Return the order types that a leg of this kind may have."""
+    return ("LIMIT",) if kind == "TARGET" else ("STOPMARKET", "STOPLIMIT")
+
+
+# Legs
+
+
+def bracket_legs(number: int, brackets: Sequence[Bracket], oco_id: str) -> dict[str, Leg]:
+    """Return the legs of a template's brackets, which have the numbers from `number` on."""
+    legs: dict[str, Leg] = {}
+    start = 0
+    for n, bracket in enumerate(brackets, number):
+        offsets: dict[Kind, Decimal | None] = {"TARGET": bracket.target, "STOP": bracket.stop}
+        group = f"{oco_id}.{n}" if None not in offsets.values() else None
+        for kind, offset in offsets.items():
+            if offset is not None:
+                order_type: OrderType = "LIMIT" if kind == "TARGET" else "STOPMARKET"
+                legs[f"{kind}{n}"] = Leg(order_type, offset=offset, start=start, size=bracket.qty, oco_id=group)
+        start += bracket.qty
+    return legs
+
+
+def own_legs(number: int, terms: Sequence[LegTerms], oco_id: str) -> dict[str, Leg]:
+    """Return the legs that an alert itself asks for."""
+    group = f"{oco_id}.{number}" if len(terms) > 1 else None
+    return {
+        f"{leg.kind}{number}": Leg(leg.order_type, leg.limit_price, leg.stop_price, leg.offset, oco_id=group)
+        for leg in terms
+    }
+
+
+def view_of_leg(entry: Order, name: str, leg: Leg) -> Order:
+    """Return a leg that waits in its entry's item as an order; of a released one this is what it was before."""
+    if leg.end:
+        state, since, reason = leg.end.state, leg.end.at, None
+    elif entry.state in TERMINAL:
+        state, since = OrderState.CANCELLED, entry.since
+        reason = "entry ended unfilled" if not entry.filled else "entry ended"
+    else:
+        state, since, reason = OrderState.INITIALIZED, entry.history[0].at, None
+    ended = state is OrderState.CANCELLED
+    return Order(
+        order_id=leg_id(entry.order_id, name),
+        account=entry.account,
+        instrument=entry.instrument,
+        action="SELL" if entry.action == "BUY" else "BUY",
+        qty=leg.share(entry.qty),
+        order_type=leg.order_type,
+        tif="GTC",
+        state=state,
+        since=since,
+        limit_price=leg.limit_price,
+        stop_price=leg.stop_price,
+        offset=leg.offset,
+        oco_id=leg.oco_id,
+        strategy_id=entry.strategy_id,
+        order_name=name,
+        entry_id=entry.order_id,
+        generation=leg.generation,
+        received_at=entry.received_at,
+        notes=entry.notes,
+        cancelled_at=since if ended else None,
+        cancel_request_id=leg.end.request_id if leg.end else None,
+        cancel_key_id=leg.end.key_id if leg.end else None,
+        reason=reason,
+        history=tuple(event for event in entry.history if event.leg in (None, name)),
+        digests=entry.digests,
+    )
+
+
+def waiting_legs(entry: Order) -> list[Order]:
+    """Return the legs that were not released, as orders; a leg that the entry's quantity does not reach is left out."""
+    return [
+        view_of_leg(entry, name, leg) for name, leg in entry.legs.items() if not leg.released and leg.share(entry.qty)
+    ]
+
+
+def open_legs(entry: Order) -> Mapping[str, str]:
+    """Return the ids of the legs that still wait, by name."""
+    return {str(leg.order_name): leg.order_id for leg in waiting_legs(entry) if leg.state is OrderState.INITIALIZED}
+
+
+def unprotected(entry: Order) -> int:
+    """Return how much of the entry's quantity its template's brackets do not reach."""
+    if any(kind_of(name) == "STOP" and leg.size is None and not leg.end for name, leg in entry.legs.items()):
+        return 0
+    sizes = [leg.start + leg.size for leg in entry.legs.values() if leg.size is not None]
+    return max(0, entry.qty - max(sizes)) if sizes else 0
+
+
+# Prices
+
+
+def check_prices(order: Order, field: str | None = None) -> None:
+    """Raise InvalidValueError unless stops, the entry's prices and targets lie on their sides of one another.
+
+    `field` is the one of the alert that the error names, if it is known.
+
+    For a BUY stop < entry < target, strictly, and mirrored for a SELL; once something is filled only stop < target.
+    """
+    sign = 1 if order.action == "BUY" else -1
+    entry_prices = (
+        [] if order.filled else [price for price in (order.limit_price, order.stop_price) if price is not None]
+    )
+    living = {name: leg for name, leg in (*order.legs.items(), *order.wanted.items()) if not (leg.end or leg.released)}
+    stops = [leg.stop_price for name, leg in living.items() if kind_of(name) == "STOP" and leg.stop_price is not None]
+    targets = [
+        leg.limit_price for name, leg in living.items() if kind_of(name) == "TARGET" and leg.limit_price is not None
+    ]
+    for leg in living.values():
+        limit, stop = leg.limit_price, leg.stop_price
+        if limit is not None and stop is not None and sign * limit > sign * stop:
+            raise InvalidValueError(
+                f"The limit {limit} of the stop must not be {'above' if sign > 0 else 'below'} its stop price {stop}.",
+                field=field or "stop_loss_limit",
+            )
+    rows = (
+        ("stop", stops, "price", entry_prices),
+        ("price", entry_prices, "target", targets),
+        ("stop", stops, "target", targets),
+    )
+    for lower_name, lower, upper_name, upper in rows:
+        for low in lower:
+            for high in upper:
+                if sign * low >= sign * high:
+                    raise InvalidValueError(
+                        f"The {lower_name} {low} must be {'below' if sign > 0 else 'above'} the {upper_name} {high} of "
+                        f"order {order.order_id}, a {order.action}.",
+                        field=field or _field_of(order, lower_name, upper_name),
+                    )
+
+
+def price_of(name: str, leg: Leg | Order) -> Decimal | None:
+    """Return the price of a leg at which it closes the trade: the limit of a target, the stop price of a stop."""
+    return leg.limit_price if kind_of(name) == "TARGET" else leg.stop_price
+
+
+def is_ended(leg: Leg | Order) -> bool:
+    """Return whether a leg was ended while it waited: given anew, it is checked like any other."""
+    return isinstance(leg, Leg) and leg.end is not None
+
+
+def must_be_above(entry: Order, name: str) -> bool:
+    """Return whether a leg's price must be above those of the other kind: for a BUY stop < target, for a SELL not."""
+    return (kind_of(name) == "TARGET") == (entry.action == "BUY")
+
+
+def opposite_legs(entry: Order, name: str) -> dict[str, Leg]:
+    """Return the legs of the other kind that were not ended while they waited, by their names."""
+    return {other: leg for other, leg in entry.legs.items() if kind_of(other) != kind_of(name) and not leg.end}
+
+
+def is_apart(entry: Order, name: str, price: Decimal, other: Decimal | None) -> bool:
+    """Return whether a leg's price is on its side of the price of a leg of the other kind."""
+    if other is None:
+        return True
+    return price > other if must_be_above(entry, name) else price < other
+
+
+def crosses(entry: Order, name: str, price: Decimal, other: str) -> InvalidValueError:
+    """Return the refusal of a leg's price that is not on its side of that of another leg."""
+    side = "above" if must_be_above(entry, name) else "below"
+    return InvalidValueError(
+        f"The price {decimal_text(price)} of {name} must be {side} that of {other} of order {entry.order_id}.",
+        field="limit_price" if kind_of(name) == "TARGET" else "stop_price",
+    )
+
+
+def _field_of(order: Order, lower_name: str, upper_name: str) -> str:
+    if "price" in (lower_name, upper_name):
+        return "limit_price" if order.limit_price is not None else "stop_price"
+    return "stop_price"
+
+
+def with_bounds(order: Order) -> Order:
+    """Return the order with the prices of its legs that are nearest to its own."""
+    living = {name: leg for name, leg in (*order.legs.items(), *order.wanted.items()) if not (leg.end or leg.released)}
+    stops = [leg.stop_price for name, leg in living.items() if kind_of(name) == "STOP" and leg.stop_price is not None]
+    targets = [
+        leg.limit_price for name, leg in living.items() if kind_of(name) == "TARGET" and leg.limit_price is not None
+    ]
+    highest, lowest = (max, min) if order.action == "BUY" else (min, max)
+    return order._replace(
+        nearest_stop=highest(stops) if stops else None,
+        nearest_target=lowest(targets) if targets else None,
+    )
+
+
+# History
+
+
+def trimmed(history: Sequence[Event]) -> tuple[tuple[Event, ...], int]:
+    """Return a history that has room for a cancel, and how many entries it lost: the first and the latest ones stay."""
+    if len(history) <= MAX_HISTORY - CANCELS_OF_A_TRADE:
+        return tuple(history), 0
+    return (history[0], *history[-KEPT_HISTORY:]), len(history) - KEPT_HISTORY - 1
+
+
+def kept_digests(digests: Iterable[str], history: Iterable[Event]) -> tuple[str, ...]:
+    """Return the digests whose alerts still stand in the history, each once."""
+    present = {event.digest for event in history}
+    return tuple(digest for digest in dict.fromkeys(digests) if digest in present)
+
+
+# What CHANGE and CANCELREPLACE make of an order, where its item must be looked at
+
+
+def changed(order: Order, new: Mapping[str, int | Decimal]) -> tuple[Order, list[AlertWarning]]:
+    """Return an order with other values, and what to warn of; raises InvalidValueError for one that it cannot take.
+
+    A quantity not above what is filled ends the remainder.
+    """
+    for name, takers in PRICES.items():
+        if name in new and order.order_type not in takers:
+            raise InvalidValueError(
+                f"Order {order.order_id} is a {order.order_type} order and has no {name}; take it out.", field=name
+            )
+    qty = int(new.get("qty", order.qty))
+    after = order._replace(**_prices(new))
+    _check_own_leg(after, qty)
+    # A price alone ends nothing, be more filled than the order's quantity or not.
+    return _with_qty(after, qty) if "qty" in new else _checked(after)
+
+
+def _check_own_leg(order: Order, qty: int) -> None:
+    """Raise InvalidValueError for a quantity or prices that a leg with an item of its own cannot have."""
+    if order.closes is not None and qty > order.closes:
+        raise InvalidValueError(
+            f"Leg {order.order_id} closes the {order.closes} that are filled for it; qty cannot be above that.",
+            field="qty",
+            state=order.state,
+        )
+    prices = (order.limit_price, order.stop_price)
+    if order.entry_id and not _is_stop_limit_in_order(order.action, order.order_type, *prices):
+        raise InvalidValueError(
+            f"The limit {order.limit_price} of a {order.action} stop must not be beyond its stop price "
+            f"{order.stop_price}.",
+            field="limit_price",
+        )
+
+
+def _is_stop_limit_in_order(
+    action: Action, order_type: OrderType, limit_price: Decimal | None, stop_price: Decimal | None
+) -> bool:
+    """Return whether a stop limit's limit is not on the wrong side of its stop price: for a SELL not above it."""
+    if order_type != "STOPLIMIT" or limit_price is None or stop_price is None:
+        return True
+    return limit_price <= stop_price if action == "SELL" else limit_price >= stop_price
+
+
+def changed_leg(entry: Order, name: str, new: Mapping[str, int | Decimal]) -> Order:
+    """Return an entry with other prices of a leg that waits in its item; raises InvalidValueError."""
+    leg = entry.legs[name]
+    if "qty" in new:
+        raise InvalidValueError(
+            f"The quantity of {name} follows from its entry {entry.order_id}; take qty out, or change the entry.",
+            field="qty",
+        )
+    for price, takers in PRICES.items():
+        if price in new and leg.order_type not in takers:
+            raise InvalidValueError(f"{name} is a {leg.order_type} order and has no {price}; take it out.", field=price)
+    after = entry._replace(legs={**entry.legs, name: leg._replace(**_prices(new), offset=None)})
+    check_prices(after, next(iter(new)))
+    return with_bounds(after)
+
+
+def _prices(new: Mapping[str, int | Decimal]) -> Any:
+    return {name: Decimal(new[name]) for name in PRICES if name in new}
+
+
+class Replacement(NamedTuple):
+    """What CANCELREPLACE gives an order; None stays as it is."""
 
     account: str
     instrument: str
@@ -33,97 +352,156 @@ class EntryTerms(NamedTuple):
     tif: TimeInForce
     limit_price: Decimal | None
     stop_price: Decimal | None
+    legs: Sequence[LegTerms]
     oco_id: str | None
+    cancels_at: str | None
+    day_ends: str | None
     notes: str | None
-    content: str
-    """Fingerprint of the alert that asks for it."""
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether a stop limit's prices are, as those of a leg must be."""
+        return _is_stop_limit_in_order(self.action, self.order_type, self.limit_price, self.stop_price)
 
 
-class LegTerms(NamedTuple):
-    """What is asked of a leg: a price, or an offset in points from the entry's average fill price."""
-
-    kind: Literal["TARGET", "STOP"]
-    order_type: OrderType
-    limit_price: Decimal | None = None
-    stop_price: Decimal | None = None
-    offset: Decimal | None = None
-    qty: int | None = None
-    """None is the entry's."""
-
-
-def legs_of(bracket: Bracket) -> list[LegTerms]:
-    """Return the legs of a template's bracket; their prices follow from the entry's fill price."""
-    legs = (
-        LegTerms("TARGET", "LIMIT", offset=bracket.target, qty=bracket.qty),
-        LegTerms("STOP", "STOPMARKET", offset=bracket.stop, qty=bracket.qty),
+def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]:
+    """Return an order in its next generation, and what to warn of; raises InvalidValueError."""
+    check_market(order, new)
+    if order.entry_id is not None:
+        _check_kind(kind_of(str(order.order_name)), str(order.order_name), new)
+    after = order._replace(
+        order_type=new.order_type,
+        limit_price=new.limit_price,
+        stop_price=new.stop_price,
+        offset=None,
+        tif=order.tif if order.entry_id is not None else new.tif,
+        # The day of an order that waits for its delay begins with its release.
+        day_ends=order.day_ends if order.entry_id is not None or order.due else new.day_ends,
+        oco_id=new.oco_id or order.oco_id,
+        cancels_at=new.cancels_at or order.cancels_at,
+        notes=new.notes or order.notes,
     )
-    return [leg for leg in legs if leg.offset is not None]
+    _check_own_leg(after, new.qty)
+    if new.legs:
+        after = _with_legs(after, new.legs)
+    after, warnings = _with_qty(after, new.qty)
+    same = with_bounds(order)._replace(notes=after.notes) == after
+    return (after if same else after._replace(generation=order.generation + 1)), warnings
 
 
-def entry_and_legs(
-    provenance: Provenance,
-    order_id: str,
-    terms: EntryTerms,
-    strategy: Strategy,
-    brackets: Sequence[Sequence[LegTerms]],
-    replaces: str | None = None,
-) -> list[Order]:
-    """Return an entry and its legs, entry first, named by the first numbers that are free in the strategy."""
-    first = max(next_number(kind, strategy.names) for kind in ("TARGET", "STOP"))
-    legs = [
-        leg
-        for number, bracket in enumerate(brackets, first)
-        for leg in _legs(provenance, terms, strategy.strategy_id, number, bracket)
-    ]
-    entry = single_order(
-        provenance,
-        order_id,
-        terms,
-        strategy_id=strategy.strategy_id,
-        order_name=f"ENTRY{next_number('ENTRY', strategy.names)}",
-        legs={str(leg.order_name): leg.order_id for leg in legs},
-        replaces=replaces,
-    )
-    return [entry, *legs]
+def replaced_leg(entry: Order, name: str, new: Replacement) -> Order:
+    """Return an entry with a leg that waits in its item in its next generation; raises InvalidValueError."""
+    leg = entry.legs[name]
+    check_market(view_of_leg(entry, name, leg), new)
+    _check_kind(kind_of(name), name, new)
+    _check_waiting_leg(entry, name, leg, new)
+    legs = {
+        **entry.legs,
+        name: leg._replace(
+            order_type=new.order_type,
+            limit_price=new.limit_price,
+            stop_price=new.stop_price,
+            offset=None,
+            oco_id=new.oco_id or leg.oco_id,
+        ),
+    }
+    if legs[name] != leg:
+        legs[name] = legs[name]._replace(generation=leg.generation + 1)
+    after = entry._replace(legs=legs)
+    check_prices(after, "limit_price" if new.order_type == "LIMIT" else "stop_price")
+    return with_bounds(after)
 
 
-def single_order(provenance: Provenance, order_id: str, terms: EntryTerms, **extra: Any) -> Order:
-    """Return an order of these terms. Without a venue the table is the authority: what stands in it works."""
-    return _new(provenance, order_id=order_id, state=OrderState.WORKING, **terms._asdict(), **extra)
-
-
-def _legs(
-    provenance: Provenance, terms: EntryTerms, strategy_id: str, number: int, bracket: Sequence[LegTerms]
-) -> Iterator[Order]:
-    for leg in bracket:
-        name = f"{leg.kind}{number}"
-        yield _new(
-            provenance,
-            order_id=f"{provenance.request_id}.{name}",
-            account=terms.account,
-            instrument=terms.instrument,
-            action="SELL" if terms.action == "BUY" else "BUY",
-            qty=leg.qty or terms.qty,
-            order_type=leg.order_type,
-            tif="GTC",
-            limit_price=leg.limit_price,
-            stop_price=leg.stop_price,
-            offset=leg.offset,
-            oco_id=f"{provenance.request_id}.OCO{number}" if len(bracket) > 1 else None,
-            state=OrderState.INITIALIZED,
-            strategy_id=strategy_id,
-            order_name=name,
-            notes=terms.notes,
+def _check_waiting_leg(entry: Order, name: str, leg: Leg, new: Replacement) -> None:
+    if new.qty != leg.share(entry.qty):
+        raise InvalidValueError(
+            f"The quantity of {name} follows from its entry and is {leg.share(entry.qty)}: give that.", field="qty"
+        )
+    if new.cancels_at:
+        raise InvalidValueError(
+            f"{name} waits for its entry {entry.order_id} and ends with it; take cancel_after out, or give it with the "
+            "entry.",
+            field="cancel_after",
         )
 
 
-def _new(provenance: Provenance, **fields: Any) -> Order:
-    values: Mapping[str, Any] = {name: fields.get(name) for name in ("qty", *PRICES)}
-    changes = {name: decimal_text(Decimal(value)) for name, value in values.items() if value is not None}
-    history = (provenance.event(fields["state"], changes),)
-    return Order(**fields, since=timestamp(provenance.at), history=history)
+def check_market(order: Order, new: Replacement) -> None:
+    """Raise InvalidValueError unless account, instrument and action are the order's."""
+    for name in ("account", "instrument", "action"):
+        present, given = getattr(order, name), getattr(new, name)
+        if folded(present) != folded(given):
+            raise InvalidValueError(
+                f"Order {order.order_id} has {name}={present}, and a replacement keeps it; give that, or place another "
+                "order.",
+                field=name,
+            )
 
 
-def next_number(kind: str, names: Iterable[str]) -> int:
-    """Return the number after the highest that `kind` (ENTRY, TARGET, STOP) has among `names`; 1 if it has none."""
-    return 1 + max((int(name[len(kind) :]) for name in names if name.startswith(kind)), default=0)
+def _check_kind(kind: Kind, name: str, new: Replacement) -> None:
+    types = types_of(kind)
+    if new.order_type not in types:
+        raise InvalidValueError(f"{name} stays a {' or '.join(types)} order; correct order_type.", field="order_type")
+    if new.legs:
+        raise InvalidValueError(f"{name} is a leg and has none of its own; take them out.", field="take_profit")
+
+
+def _with_legs(order: Order, terms: Sequence[LegTerms]) -> Order:
+    """Replace the kinds of legs that are given, or add one that is not there."""
+    legs = dict(order.wanted if order.due else order.legs)
+    for leg in terms:
+        field = "take_profit" if leg.kind == "TARGET" else "stop_loss"
+        if order.due and order.template:
+            raise InvalidValueError(
+                f"Template {order.template} brings the legs of {order.order_id} when its delay is over; take {field} "
+                "out, or change the legs then.",
+                field=field,
+            )
+        names = [name for name in legs if kind_of(name) == leg.kind]
+        if any(legs[name].released for name in names):
+            raise InvalidValueError(
+                f"The {leg.kind} of {order.order_id} works already; take {field} out, and replace the leg itself.",
+                field=field,
+            )
+        prices: Any = {"order_type": leg.order_type, "limit_price": leg.limit_price, "stop_price": leg.stop_price}
+        for name in names:
+            old = legs[name]
+            changed = old._replace(**prices, offset=None, end=None)
+            legs[name] = old if changed == old else changed._replace(generation=old.generation + 1)
+        if not names:
+            partner = next(iter(legs.values()), None)
+            group = partner.oco_id if partner and not order.template else None
+            legs[f"{leg.kind}{order.number or 1}"] = Leg(leg.order_type, leg.limit_price, leg.stop_price, oco_id=group)
+    if len(legs) == 2 and not order.template and any(leg.oco_id is None for leg in legs.values()):
+        group = f"{order.history[0].request_id}.OCO{order.number or 1}"
+        legs = {name: leg._replace(oco_id=leg.oco_id or group) for name, leg in legs.items()}
+    return order._replace(wanted=legs) if order.due else order._replace(legs=legs)
+
+
+def _with_qty(order: Order, qty: int) -> tuple[Order, list[AlertWarning]]:
+    warnings: list[AlertWarning] = []
+    if order.filled and qty <= order.filled:
+        state = OrderState.FILLED if qty == order.filled else OrderState.CANCELLED
+        if qty < order.filled:
+            warnings.append(
+                AlertWarning(
+                    "filled_more", "qty", f"{order.filled} are filled already, more than qty={qty}; the rest ended."
+                )
+            )
+        return order._replace(qty=order.filled, state=state, reason="qty not above what is filled"), warnings
+    if order.closes is not None and qty < order.closes:
+        warnings.append(
+            AlertWarning("unprotected_quantity", "qty", f"{order.closes - qty} of what is filled have no such leg.")
+        )
+    after, more = _checked(order._replace(qty=qty))
+    return after, [*warnings, *more]
+
+
+def _checked(order: Order) -> tuple[Order, list[AlertWarning]]:
+    check_prices(order)
+    rest = unprotected(order)
+    return with_bounds(order), [unprotected_warning(rest)] if rest else []
+
+
+def unprotected_warning(rest: int) -> AlertWarning:
+    """Return the warning that a template's brackets do not reach all of the entry's quantity."""
+    return AlertWarning("unprotected_quantity", "qty", f"The template's brackets leave {rest} of qty without a leg.")

@@ -7,7 +7,7 @@ days on which it is changed a window lasts an hour less or more: from 02:00 to 0
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from orderhook.errors import OutsideTradeWindowError
@@ -34,6 +34,13 @@ def clock(minute: int) -> str:
     return f"{minute // 60 % 24:02}:{minute % 60:02}"
 
 
+def end_of_day(at: datetime) -> datetime:
+    """Return when a DAY order ends that is received at this moment: the first 17:00 in New York after it."""
+    there = at.astimezone(_NEW_YORK)
+    end = there.replace(hour=17, minute=0, second=0, microsecond=0, fold=0)
+    return end if end > there else (end + timedelta(days=1)).replace(fold=0)
+
+
 @dataclass(frozen=True, slots=True)
 class TradeWindow:
     """From the minute `start` to before the minute `end` of each day; over midnight where the end comes first."""
@@ -42,6 +49,10 @@ class TradeWindow:
     end: int = _DAY
     closing_only_after: int | None = None
     """From this minute on an alert may only close what is open."""
+
+    def as_minutes(self) -> tuple[int, int, int | None]:
+        """Return its bounds, of which TradeWindow makes it again."""
+        return self.start, self.end, self.closing_only_after
 
     @property
     def is_empty(self) -> bool:

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from orderhook import keys
+from orderhook import keys, listing
 from orderhook.keys import Key
-from orderhook.orders import StrategyState
+from orderhook.orders import Order, timestamp
 from orderhook.services import Services
-from orderhook.store.table import TransactionFailed
-from tests.builders import provenance, template
+from orderhook.store.items import order_key
+from orderhook.store.table import serialize
+from orderhook.store.writes import TransactionFailed
+from tests.builders import template
 from tests.faults import deny
 from tests.service import Service
 
@@ -21,7 +23,7 @@ OTHER = template("one", (2, None, 5), (3, 20, None))
 
 
 def new_key(service: Service) -> Key:
-    return keys.issue(trader=service.trader, label="office", scopes=frozenset({"CANCEL"}), created="2026-01-02")[1]
+    return keys.issue(trader=service.trader, label="a test's", scopes=frozenset({"CANCEL"}), created="2026-01-02")[1]
 
 
 def test_orders_are_listed_by_id_and_the_open_ones_alone(service: Service) -> None:
@@ -35,15 +37,76 @@ def test_orders_are_listed_by_id_and_the_open_ones_alone(service: Service) -> No
     assert listed == [service.services.orders.get(service.trader, order.order_id) for order in listed]
 
 
+def listed(service: Service, *, open_only: bool = False) -> list[tuple[str, str]]:
+    """Return the id and the state of each order of the trader as a person is shown them."""
+    now = timestamp(service.queue.now)
+    found = listing.list_orders(service.services, service.trader, now, open_only=open_only)
+    return [(each.order_id, str(each.state)) for each in found]
+
+
+def test_waiting_legs_are_listed_after_their_entry_and_released_ones_by_their_ids(service: Service) -> None:
+    for order_id in ("a", "b", "c"):
+        service.place(order_id, take_profit=5020, stop_loss=4980)
+    service.report("Filled", 5, order_id="b")
+    service.cancel("c.STOP1")
+    waiting = [("a", "Working"), ("a.STOP1", "Initialized"), ("a.TARGET1", "Initialized")]
+    working = [("b.STOP1", "Working"), ("b.TARGET1", "Working")]
+    assert listed(service) == [
+        *waiting,
+        ("b", "Filled"),
+        *working,
+        ("c", "Working"),
+        ("c.STOP1", "Cancelled"),
+        ("c.TARGET1", "Initialized"),
+    ]
+    assert listed(service, open_only=True) == [*waiting, *working, ("c", "Working"), ("c.TARGET1", "Initialized")]
+    service.cancel("a")
+    assert listed(service)[:3] == [("a", "Cancelled"), ("a.STOP1", "Cancelled"), ("a.TARGET1", "Cancelled")]
+
+
+def test_a_day_order_is_listed_as_expired_when_its_day_is_over(service: Service) -> None:
+    service.place("day", tif="DAY", stop_loss=4980)
+    service.place("gtc")
+    service.let_pass(24 * 3600)
+    assert listed(service) == [("day", "Expired"), ("day.STOP1", "Cancelled"), ("gtc", "Working")]
+    assert listed(service, open_only=True) == [("gtc", "Working")]
+
+
+def test_one_item_that_cannot_be_read_hides_no_other(service: Service) -> None:
+    for order_id in ("a", "b", "c"):
+        service.place(order_id)
+    service.table.client.update_item(
+        TableName=service.table.name,
+        Key=serialize(order_key(service.trader, "b")),
+        UpdateExpression="SET #state = :state",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues={":state": {"S": "OfALaterVersion"}},
+    )
+    for open_only in (False, True):
+        shown = listed(service, open_only=open_only)
+        assert shown == [("a", "Working"), ("b", "OfALaterVersion"), ("c", "Working")]
+
+
+@pytest.mark.parametrize("order_id", ["a", "a.STOP1", "a.TARGET1", "b.STOP1", "b.STOP2", "c", "a.STOP1.STOP1"])
+def test_one_order_is_found_as_the_list_shows_it(service: Service, order_id: str) -> None:
+    service.place("a", take_profit=5020, stop_loss=4980)
+    service.place("b", stop_loss=4980)
+    service.report("Filled", 5, order_id="b")
+    now = timestamp(service.queue.now)
+    shown = {
+        each.order_id: each
+        for each in listing.list_orders(service.services, service.trader, now)
+        if isinstance(each, Order)
+    }
+    assert listing.find_order(service.services, service.trader, order_id, now) == shown.get(order_id)
+
+
 def test_strategies_are_listed_by_id(service: Service) -> None:
     for strategy_id in ("second", "first"):
         service.place(f"of-{strategy_id}", strategy_id=strategy_id)
-    service.services.strategies.close(provenance(service.trader, "closing"), "first")
+    service.close_strategy("first")
     listed = list(service.services.strategies.list(service.trader))
-    assert [(found.strategy_id, found.state) for found in listed] == [
-        ("first", StrategyState.CLOSED),
-        ("second", StrategyState.ACTIVE),
-    ]
+    assert [(found.strategy_id, found.closed_at is None) for found in listed] == [("first", False), ("second", True)]
     assert listed == [service.services.strategies.get(service.trader, found.strategy_id) for found in listed]
     assert list(service.services.strategies.list("somebody-else")) == []
 
@@ -55,6 +118,14 @@ def test_templates_are_listed_by_name(service: Service) -> None:
         assert service.services.templates.put(service.trader, stored)
     assert list(service.services.templates.list(service.trader)) == [STORED, second]
     assert list(service.services.templates.list("somebody-else")) == []
+
+
+def test_a_template_is_found_in_any_case(service: Service) -> None:
+    assert service.services.templates.put(service.trader, template("Scale  Out", (1, 10, 5)))
+    found = service.services.templates.get(service.trader, "SCALE out")
+    assert found is not None
+    assert found.name == "Scale  Out"
+    assert not service.services.templates.put(service.trader, template("scale out", (2, 10, 5)))
 
 
 def test_a_template_is_replaced_only_when_that_is_wanted(service: Service) -> None:

@@ -9,7 +9,7 @@ import pytest
 from cli.aws import demo
 from tests.builders import ENTRY, EVENTS, alert, event, event_named, refused
 from tests.client_faults import in_writes
-from tests.faults import Fault, internal_error, lose_response, reject, throttle
+from tests.faults import Fault, internal_error, lose_response, no_fault, reject, throttle
 from tests.output import Answer
 from tests.service import Service
 
@@ -37,6 +37,7 @@ GOOD = {
     "cancel": cancel(),
     "cancel of an unknown order": cancel(order_id="nobodys"),
     "cancel by name": cancel(order_id="stop1", strategy_id="strategy-1"),
+    "cancel for several accounts": cancel(account="A,B"),
     "cancel of another strategy": cancel(strategy_id="strategy-2"),
     "place": place(order_id="order-9"),
     "place in a strategy": place(strategy_id="strategy-9", take_profit=5020, stop_loss=4980),
@@ -46,13 +47,16 @@ GOOD = {
     "change of a price that it has not": command("CHANGE", order_id="order-1", stop_price=7),
     "replacement": command("CANCELREPLACE", **{**ENTRY, "order_id": "order-1"}),
     "replacement of an unknown order": command("CANCELREPLACE", **{**ENTRY, "order_id": "nobodys"}),
-    "cancel of an account": command("CANCELORDERS", account="Sim101"),
-    "cancel of all": command("CANCELALLORDERS", notes="all of them"),
+    "cancels of an account": command("CANCELORDERS", account="Sim101"),
+    "cancels of an account without orders": command("CANCELORDERS", account="NoSuch"),
+    "cancels of all": command("CANCELALLORDERS", notes="all of them"),
     "close": command("CLOSESTRATEGY", strategy_id="strategy-1"),
     "place later": place(order_id="order-9", delay=5),
     "place for some time": place(order_id="order-9", cancel_after=5),
     "place later, for some time": place(delay=5, cancel_after=5),
     "cancel later": cancel(delay=5),
+    "place with a rate limit": place(order_id="order-9", rate_limit="1/60", id="es"),
+    "kill switch": text("key=KEY;kill_switch=on"),
 }
 
 WRONG_PLACES = {
@@ -79,7 +83,7 @@ WRONG_PLACES = {
     "in a placeholder": cancel(order_id="{{KEY}}"),
     "as an account": place(account="KEY"),
     "as an oco id": place(oco_id="KEY"),
-    "as the account of CANCELORDERS": command("CANCELORDERS", account="KEY"),
+    "as the account of many": command("CANCELORDERS", account="KEY"),
     "as a new price": command("CHANGE", order_id="order-1", limit_price="KEY"),
     "as the order to replace": command("CANCELREPLACE", **{**ENTRY, "order_id": "KEY"}),
     "as the strategy to close": command("CLOSESTRATEGY", strategy_id="KEY"),
@@ -111,7 +115,7 @@ CUT_SHORT: dict[str, Callable[[str], str]] = {
 def holding(service: Service, caplog: pytest.LogCaptureFixture) -> Service:
     """A service with everything that the alerts of this module speak of, and every logger turned up."""
     caplog.set_level(logging.DEBUG)
-    service.have_strategy("Working", "STOP1")
+    service.place("order-1", strategy_id="strategy-1", take_profit=5020, stop_loss=4980)
     service.put_template("brackets", (1, 10, 5))
     return service
 
@@ -194,12 +198,23 @@ def test_the_key_of_an_event_is_nowhere(service: Service, caplog: pytest.LogCapt
         place(delay=5),
         place(cancel_after=5),
     ],
-    ids=["cancel", "place", "legs", "change", "replacement", "cancel of all", "close", "later", "for some time"],
+    ids=["cancel", "place", "legs", "change", "replacement", "many", "close", "later", "for some time"],
 )
 def test_the_key_of_an_alert_that_met_a_fault_is_nowhere(
     holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str], fault: Fault
 ) -> None:
     holding.network.always = in_writes(fault)
+    assert_nowhere(holding, caplog, holding.post(write(holding.key)), holding.key)
+
+
+@pytest.mark.parametrize("write", GOOD.values(), ids=list(GOOD))
+def test_the_key_of_a_resend_is_nowhere(
+    holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str]
+) -> None:
+    holding.network.always = in_writes(lose_response)
+    holding.post(write(holding.key))
+    holding.network.always = no_fault
+    holding.let_pass(5)
     assert_nowhere(holding, caplog, holding.post(write(holding.key)), holding.key)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from orderhook.aws.deferred import TimedCancel
 from orderhook.commands.cancel import cancel_overdue
 from orderhook.errors import OrderAlreadyTerminalError, OrderNotFoundError
 from orderhook.orders import timestamp
@@ -20,14 +19,17 @@ from tests.faults import (
     lose_response,
     refuse,
     refuse_connection,
+    run_before,
     service_unavailable,
     stop_after,
     stop_before,
     throttle,
 )
 from tests.service import Service
+from tests.trades import seen, to_noon_in_new_york
 
-READ, PUT, CREATE, UPDATE = "GetItem", "PutItem", "CreateSchedule", "UpdateItem"
+READ, PUT, CREATE, UPDATE, TRANSACT = "GetItem", "PutItem", "CreateSchedule", "UpdateItem", "TransactWriteItems"
+LEGS: dict[str, Any] = {"take_profit": 5020, "stop_loss": 4980}
 VISIBILITY_SECONDS = 36
 
 
@@ -45,9 +47,13 @@ def outcomes(service: Service) -> list[str]:
 def assert_ends(service: Service, order_id: str = "order-1", *, minutes: int = 5) -> None:
     """Assert that the order is cancelled when its time is over, and that nothing is left behind."""
     service.pass_time(minutes * 60 + 2)
-    assert service.state(order_id) == "Cancelled"
+    assert seen(service, order_id).state == "Cancelled"
     assert service.queue.schedules == {}
     assert service.queue.messages == []
+
+
+def cancels_at(service: Service, order_id: str = "order-1") -> datetime:
+    return datetime.fromisoformat(str(seen(service, order_id).cancels_at))
 
 
 # The schedule
@@ -71,8 +77,6 @@ def test_the_schedule_fires_once_into_the_queue_and_deletes_itself(service: Serv
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
     assert schedule["ActionAfterCompletion"] == "DELETE"
-    item = service.item()
-    assert item is not None
     body = json.loads(schedule["Target"].pop("Input"))
     assert body == {
         "cancel": {
@@ -80,9 +84,10 @@ def test_the_schedule_fires_once_into_the_queue_and_deletes_itself(service: Serv
             "key_id": service.key.split("_")[1],
             "request_id": f"{answer.request_id}.cancel_after",
             "order_id": "order-1",
-            "content": item["content"]["S"],
+            "cancels_at": service.plain()["cancels_at"],
         }
     }
+    assert answer.body["cancels_at"] == service.plain()["cancels_at"]
     assert schedule["Target"] == {
         "Arn": settings.queue_arn,
         "RoleArn": settings.scheduler_role,
@@ -91,7 +96,7 @@ def test_the_schedule_fires_once_into_the_queue_and_deletes_itself(service: Serv
     }
 
 
-@pytest.mark.parametrize("cancel_after", ["", "0", "0.0"])
+@pytest.mark.parametrize("cancel_after", ["0", "0.0"])
 def test_without_a_time_there_is_no_schedule(service: Service, cancel_after: str) -> None:
     answer = service.place("order-1", cancel_after=cancel_after)
     assert answer.word == "placed"
@@ -99,10 +104,13 @@ def test_without_a_time_there_is_no_schedule(service: Service, cancel_after: str
     assert service.queue.schedules == {}
 
 
-@pytest.mark.parametrize("cancel_after", ["61", "1.5", "-1", "later"])
-def test_a_bad_time_is_refused(service: Service, cancel_after: str) -> None:
+@pytest.mark.parametrize(
+    ("cancel_after", "word"),
+    [("", "missing_field"), *((value, "invalid_value") for value in ("61", "1.5", "-1", "later"))],
+)
+def test_a_bad_time_is_refused(service: Service, cancel_after: str, word: str) -> None:
     answer = service.place("order-1", cancel_after=cancel_after)
-    assert (answer.status, answer.word, answer.body["field"]) == (400, "invalid_value", "cancel_after")
+    assert (answer.status, answer.word, answer.body["field"]) == (400, word, "cancel_after")
     assert service.queue.schedules == {}
 
 
@@ -130,9 +138,9 @@ def test_a_command_that_places_nothing_ignores_it(service: Service) -> None:
 
 def test_an_open_order_is_cancelled_when_its_time_is_over_and_not_before(service: Service) -> None:
     answer = service.place("order-1", cancel_after=1)
-    service.pass_time(58)
+    service.pass_time(40)
     assert service.state() == "Working"
-    service.pass_time(3)
+    service.pass_time(22)
     item = service.item()
     assert item is not None
     assert item["state"]["S"] == "Cancelled"
@@ -148,12 +156,40 @@ def test_an_open_order_is_cancelled_when_its_time_is_over_and_not_before(service
         {"order_id": None},
         {"order_id": "order-1", "strategy_id": "strategy-1"},
         {"order_id": "order-1", "take_profit": 5020},
+        {"order_id": "order-1", "delay": 30},
     ],
-    ids=["without id", "in a strategy", "with a leg"],
+    ids=["without id", "in a strategy", "with a leg", "that waits"],
 )
-def test_every_kind_of_entry_can_have_a_time(service: Service, fields: dict[str, object]) -> None:
+def test_every_kind_of_entry_can_have_a_time(service: Service, fields: dict[str, Any]) -> None:
     answer = service.send("PLACE", **{**ENTRY, "cancel_after": 5, **fields})
+    service.pass_time(31)
+    assert seen(service, answer.body["order_id"]).state == "Working"
     assert_ends(service, answer.body["order_id"])
+
+
+def test_it_takes_one_read_of_the_key_and_one_write(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1", cancel_after=5, **LEGS)
+    service.network.forget()
+    service.pass_time(302)
+    assert service.network.operations == [READ, UPDATE]
+
+
+def test_its_legs_end_in_the_same_write(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1", cancel_after=5, **LEGS)
+    assert_ends(service)
+    for name in ("TARGET1", "STOP1"):
+        leg = seen(service, f"order-1.{name}")
+        assert (leg.state, leg.reason, leg.since) == ("Cancelled", "entry ended unfilled", seen(service).since)
+    assert service.open_orders() == []
+
+
+def test_legs_that_were_released_go_on_for_what_is_filled(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1", cancel_after=5, **LEGS)
+    service.report("PartFilled", 2)
+    assert_ends(service)
+    assert [(seen(service, leg).state, seen(service, leg).qty) for leg in ("order-1.STOP1", "order-1.TARGET1")] == [
+        ("Working", 2)
+    ] * 2
 
 
 def test_each_of_several_accounts_has_a_schedule(service: Service) -> None:
@@ -161,16 +197,37 @@ def test_each_of_several_accounts_has_a_schedule(service: Service) -> None:
     assert all("cancels_at" in result for result in answer.body["results"])
     assert len(service.queue.schedules) == 2
     service.pass_time(302)
-    assert (service.state("order-1.A"), service.state("order-1.B")) == ("Cancelled", "Cancelled")
+    assert (service.state("order-1.a"), service.state("order-1.b")) == ("Cancelled", "Cancelled")
 
 
-@pytest.mark.parametrize("by_name", [False, True], ids=["by id", "by name"])
-def test_the_order_that_replaces_another_can_have_a_time(service: Service, *, by_name: bool) -> None:
+@pytest.mark.parametrize(
+    "address", [{"order_id": "order-1"}, {"order_id": "ENTRY1", "strategy_id": "strategy-1"}], ids=["by id", "by name"]
+)
+def test_a_replacement_can_have_a_time(service: Service, address: dict[str, Any]) -> None:
     service.place("order-1", strategy_id="strategy-1")
-    target = {"order_id": "ENTRY1", "strategy_id": "strategy-1"} if by_name else {"order_id": "order-1"}
-    answer = service.send("CANCELREPLACE", **{**ENTRY, "qty": 2, "cancel_after": 5, **target})
-    assert (answer.word, answer.body["order_id"]) == ("replaced", "order-1:2")
-    assert_ends(service, "order-1:2")
+    answer = service.send("CANCELREPLACE", **{**ENTRY, "qty": 2, "cancel_after": 5, **address})
+    assert (answer.word, answer.body["order_id"]) == ("replaced", "order-1")
+    assert answer.body["cancels_at"] == seen(service).cancels_at
+    assert_ends(service)
+
+
+def test_a_released_leg_that_is_replaced_can_have_a_time(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1", **LEGS)
+    service.report("Filled", 5)
+    stop = {**ENTRY, "action": "SELL", "order_type": "STOPMARKET", "limit_price": None, "stop_price": 4990}
+    answer = service.send("CANCELREPLACE", **stop, order_id="STOP1", strategy_id="strategy-1", cancel_after=5)
+    assert answer.word == "replaced"
+    assert_ends(service, "order-1.STOP1")
+    assert seen(service).state == "Filled"
+
+
+def test_the_time_of_a_waiting_leg_is_kept_or_refused(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1", **LEGS)
+    stop = {**ENTRY, "action": "SELL", "order_type": "STOPMARKET", "limit_price": None, "stop_price": 4990}
+    answer = service.send("CANCELREPLACE", **stop, order_id="STOP1", strategy_id="strategy-1", cancel_after=5)
+    service.pass_time(302)
+    ended = seen(service, "order-1.STOP1").state == "Cancelled"
+    assert (answer.status, ended) in ((200, True), (400, False))
 
 
 def test_what_was_filled_stays_filled(service: Service) -> None:
@@ -182,12 +239,13 @@ def test_what_was_filled_stays_filled(service: Service) -> None:
     assert item["cancel_filled"]["N"] == "2"
 
 
-def test_a_delayed_order_has_its_time_from_when_it_is_placed(service: Service) -> None:
-    assert service.place("order-1", delay=60, cancel_after=1).word == "scheduled"
-    assert service.queue.schedules == {}
+def test_an_order_that_waits_has_its_time_from_when_it_is_due(service: Service) -> None:
+    answer = service.place("order-1", delay=60, cancel_after=1)
+    due, ends = (datetime.fromisoformat(answer.body[name]) for name in ("due", "cancels_at"))
+    assert due + timedelta(minutes=1) <= ends <= due + timedelta(minutes=1, seconds=1)
     service.pass_time(61)
-    assert service.state() == "Working"
-    assert len(service.queue.schedules) == 1
+    assert seen(service).state == "Working"
+    assert cancels_at(service) == ends
     assert_ends(service, minutes=1)
 
 
@@ -237,20 +295,29 @@ def test_an_order_that_is_finished_by_then_is_left_as_it_is(service: Service, st
     assert service.queue.messages == []
 
 
+def test_a_day_order_whose_day_ends_before_its_time_is_expired(service: Service) -> None:
+    to_noon_in_new_york(service)
+    service.let_pass(5 * 3600 - 30)
+    service.place("order-1", tif="DAY", cancel_after=5)
+    service.output.take()
+    service.pass_time(302)
+    assert seen(service).state == "Expired"
+    assert outcomes(service) == ["order_already_terminal"]
+
+
 def test_a_refusal_says_what_became_of_the_order(service: Service) -> None:
     late = provenance(service.trader, "late")
     with pytest.raises(OrderNotFoundError) as unknown:
-        cancel_overdue(service.services, late, "order-1", "content")
+        cancel_overdue(service.services, late, "order-1", late.now)
     assert (unknown.value.field, unknown.value.detail) == (
         "order_id",
-        "Order 'order-1' was never placed by this alert, so there is nothing to cancel.",
+        f"Order 'order-1' has no cancel_after that ends at {late.now}, so there is nothing to cancel.",
     )
-    service.place("order-1")
+    service.place("order-1", cancel_after=5)
     service.report("Filled", 5)
-    filled = service.order()
-    assert filled is not None
+    filled = seen(service)
     with pytest.raises(OrderAlreadyTerminalError) as finished:
-        cancel_overdue(service.services, late, "order-1", str(filled.content))
+        cancel_overdue(service.services, late, "order-1", str(filled.cancels_at))
     assert (finished.value.field, finished.value.state, finished.value.detail) == (
         "order_id",
         "Filled",
@@ -267,19 +334,119 @@ def test_an_order_that_has_left_the_table_by_then_is_no_defect(service: Service)
     assert service.queue.messages == []
 
 
-# Only the order that the alert placed
+# Only at the order's own time
 
 
-def test_another_order_of_the_same_id_is_not_touched(service: Service) -> None:
-    service.place("order-1")
+@pytest.mark.parametrize("own", [{}, {"cancel_after": 60}], ids=["without a time", "with a time of its own"])
+@pytest.mark.parametrize(
+    "fields",
+    [{"qty": 1}, {}, {"strategy_id": "strategy-2"}],
+    ids=["refused", "the same order", "another strategy"],
+)
+def test_an_alert_that_places_nothing_ends_no_order(
+    service: Service, own: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    service.place("order-1", strategy_id="strategy-1", **own)
     before = service.item()
-    refusal = service.place("order-1", qty=1, cancel_after=5)
-    assert refusal.word == "duplicate_order_id"
+    answer = service.place("order-1", **{"strategy_id": "strategy-1", **fields}, cancel_after=5)
+    assert answer.word == ("duplicate_order_id" if fields else "already_placed")
     service.output.take()
     service.pass_time(302)
     assert service.item() == before
     assert outcomes(service) == ["order_not_found"]
     assert service.queue.messages == []
+
+
+def test_the_same_place_with_another_time_keeps_the_time_that_it_has(service: Service) -> None:
+    first = service.place("order-1", cancel_after=5)
+    service.let_pass(1.5)
+    again = service.place("order-1", cancel_after=10)
+    assert (again.word, again.body["cancels_at"]) == ("already_placed", first.body["cancels_at"])
+    assert service.place("order-1").body["cancels_at"] == first.body["cancels_at"]
+    service.pass_time(302)
+    assert seen(service).state == "Cancelled"
+
+
+def test_a_replacement_with_a_time_ends_at_that_one(service: Service) -> None:
+    service.place("order-1", cancel_after=5)
+    service.let_pass(60)
+    answer = service.send("CANCELREPLACE", **ENTRY, order_id="order-1", cancel_after=10)
+    assert cancels_at(service) == datetime.fromisoformat(answer.body["cancels_at"])
+    service.output.take()
+    service.pass_time(9 * 60)
+    assert (seen(service).state, outcomes(service)) == ("Working", ["order_not_found"])
+    service.pass_time(62)
+    assert seen(service).state == "Cancelled"
+
+
+@pytest.mark.parametrize(
+    "alert",
+    [
+        {"command": "CANCELREPLACE", **ENTRY, "qty": 7},
+        {"command": "CHANGE", "qty": 7},
+        {"command": "CHANGE", "limit_price": 4000},
+    ],
+    ids=["CANCELREPLACE", "CHANGE of qty", "CHANGE of a price"],
+)
+def test_whatever_else_is_done_to_it_it_keeps_its_time(service: Service, alert: dict[str, Any]) -> None:
+    first = service.place("order-1", cancel_after=5)
+    assert service.send(**{**alert, "order_id": "order-1"}).status == 200
+    assert seen(service).cancels_at == first.body["cancels_at"]
+    assert_ends(service)
+
+
+@pytest.mark.parametrize("finished", [False, True], ids=["of another side", "finished"])
+def test_a_replacement_that_is_refused_ends_no_order(service: Service, *, finished: bool) -> None:
+    service.place("order-1")
+    if finished:
+        service.report("Filled", 5)
+    before = service.item()
+    answer = service.send("CANCELREPLACE", **{**ENTRY, "action": "SELL", "order_id": "order-1"}, cancel_after=5)
+    assert answer.status in (400, 409)
+    service.pass_time(302)
+    assert service.item() == before
+    assert service.queue.messages == []
+
+
+def test_a_resent_replacement_keeps_the_time_of_the_first(service: Service) -> None:
+    service.place("order-1")
+    alert: dict[str, Any] = {"command": "CANCELREPLACE", **ENTRY, "order_id": "order-1", "cancel_after": 5}
+    service.network.inject(UPDATE, *[lose_response] * 6)
+    assert service.send(**alert).status == 503
+    service.network.inject(UPDATE)
+    ends = cancels_at(service)
+    service.let_pass(5)
+    answer = service.send(**alert)
+    assert (answer.word, answer.body["duplicate"]) == ("replaced", True)
+    assert answer.body["cancels_at"] == timestamp(ends)
+    assert_ends(service)
+
+
+def test_a_name_that_another_order_takes_meanwhile_leaves_no_order_without_its_end(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1")
+
+    def rebind() -> None:
+        service.cancel("order-1")
+        service.place("order-2", strategy_id="strategy-1")
+
+    service.network.inject(CREATE, run_before(rebind))
+    answer = service.send("CANCELREPLACE", **ENTRY, order_id="ENTRY1", strategy_id="strategy-1", cancel_after=5)
+    if answer.status == 200:
+        assert answer.body["order_id"] == "order-2"
+        service.pass_time(302)
+        assert seen(service, "order-2").state == "Cancelled"
+    else:
+        assert seen(service, "order-2").generation == 1
+
+
+def test_an_order_that_follows_under_the_same_id_is_not_touched(service: Service) -> None:
+    service.place("order-1", cancel_after=5)
+    service.cancel("order-1")
+    service.remove("order-1")
+    service.let_pass(2)
+    service.place("order-1", cancel_after=30)
+    service.pass_time(302)
+    assert seen(service).state == "Working"
 
 
 def test_another_traders_order_of_the_same_id_is_not_touched(service: Service) -> None:
@@ -291,29 +458,23 @@ def test_another_traders_order_of_the_same_id_is_not_touched(service: Service) -
 
 
 @pytest.mark.parametrize("changes", [{"tif": None}, {"strategy": "no-such-template"}], ids=["bad", "no template"])
-def test_a_schedule_of_an_order_that_was_not_placed_does_nothing(service: Service, changes: dict[str, object]) -> None:
+def test_a_schedule_of_an_order_that_was_not_placed_does_nothing(service: Service, changes: dict[str, Any]) -> None:
     assert service.send("PLACE", **{**ENTRY, "order_id": "order-1", "cancel_after": 5, **changes}).status in (400, 404)
     service.pass_time(302)
     assert service.belongings() == []
     assert service.queue.messages == []
 
 
-def test_neither_time_is_part_of_the_content_of_the_order(service: Service) -> None:
+def test_a_time_is_no_part_of_an_order(service: Service) -> None:
     service.place("order-1")
-    for more in ({"cancel_after": 5}, {"cancel_after": 6}):
-        assert service.send("PLACE", **{**ENTRY, "order_id": "order-1", **more}).word == "already_placed"
-    service.place("order-1", delay=1)
-    service.output.take()
-    service.pass_time(2)
-    assert outcomes(service) == ["already_placed"]
+    for more in ({"cancel_after": 5}, {"cancel_after": 6}, {"delay": 5}):
+        assert service.place("order-1", **more).word == "already_placed"
 
 
-def test_a_duplicate_says_when_an_open_order_ends_but_not_a_finished_one(service: Service) -> None:
+def test_a_duplicate_says_when_an_open_order_ends(service: Service) -> None:
     service.place("order-1", cancel_after=5)
     assert "cancels_at" in service.place("order-1", cancel_after=5).body
-    service.cancel("order-1")
-    answer = service.place("order-1", cancel_after=5)
-    assert (answer.word, "cancels_at" in answer.body) == ("already_placed", False)
+    assert "cancels_at" not in service.place("order-2").body
 
 
 # Faults
@@ -362,9 +523,9 @@ def test_a_schedule_whose_answer_is_lost_is_there_once(service: Service) -> None
 def test_two_attempts_at_the_same_second_are_one_schedule(service: Service) -> None:
     now = datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC)
     for request_id in ("one", "two"):
-        cancel = TimedCancel(trader="t", key_id="k", request_id=request_id, order_id="order-1", content="c")
-        at = service.deferred.schedule(cancel, 5, now + timedelta(milliseconds=1))
-        assert at == now + timedelta(minutes=5, seconds=1)
+        signed = provenance(service.trader, request_id)
+        at = service.deferred.schedule(signed, "order-1", 5, now + timedelta(milliseconds=1))
+        assert at == timestamp(now + timedelta(minutes=5, seconds=1))
     assert len(service.queue.schedules) == 1
 
 
@@ -393,8 +554,8 @@ def test_a_schedule_that_fired_without_an_order_does_not_block_the_next(service:
     # Due, fired, and not deleted yet.
     for schedule in service.queue.schedules.values():
         schedule.action_after_completion = "NONE"
-    service.pass_time(61)
-    assert service.place("order-1", cancel_after=2).word == "placed"
+    service.pass_time(62)
+    assert service.place("order-1", cancel_after=1).word == "placed"
     service.pass_time(62)
     assert service.state() == "Cancelled"
 
@@ -415,16 +576,15 @@ def test_a_function_that_stops_is_called_again_and_cancels_once(service: Service
     assert service.queue.messages == []
 
 
-def test_a_delayed_order_is_placed_once_though_the_function_stops_after_its_schedule(service: Service) -> None:
+def test_an_order_that_waits_ends_though_the_function_stops_at_its_release(service: Service) -> None:
     answer = service.place(delay=5, cancel_after=5)
-    service.network.inject(PUT, stop_before)
+    order_id = answer.body["order_id"]
+    service.network.inject(TRANSACT, stop_before)
     with pytest.raises(Stopped):
         service.pass_time(6)
     service.pass_time(VISIBILITY_SECONDS)
-    assert service.open_orders() == [answer.request_id]
-    service.pass_time(302)
-    assert service.state(answer.request_id) == "Cancelled"
-    assert service.queue.schedules == {}
+    assert seen(service, order_id).state == "Working"
+    assert_ends(service, order_id)
 
 
 @pytest.mark.parametrize("fault", [throttle, internal_error, lose_request])

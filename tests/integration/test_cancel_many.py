@@ -1,20 +1,38 @@
 """CANCELORDERS and CANCELALLORDERS: which orders they reach, one write for each, and what remains when time is up."""
 
 import time
+from collections.abc import Mapping
+from datetime import timedelta
 from threading import Event
 from typing import Any
 
 import pytest
 
 from orderhook.aws.budget import CONNECTIONS, time_budget
-from orderhook.commands.cancel_many import cancel_many
+from orderhook.commands.cancel_many import Scope, cancel_many
+from orderhook.orders import timestamp
+from orderhook.store import items
+from orderhook.store.table import serialize
 from tests.builders import UNFINISHED, lists, provenance, refused
-from tests.client_faults import in_requests_with
-from tests.faults import LEAVING_DONE, Fault, every_fault, lose_request, lose_response, no_fault, run_before, throttle
+from tests.client_faults import in_requests_with, perform
+from tests.faults import (
+    LEAVING_DONE,
+    Fault,
+    every_fault,
+    lose_request,
+    lose_response,
+    no_fault,
+    reject,
+    run_before,
+    throttle,
+)
 from tests.output import Answer
 from tests.service import FILLED, Service
 from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED, FINISHED_OTHERWISE
 from tests.tables import Item
+from tests.trades import to_noon_in_new_york
+
+PUT, UPDATE, QUERY = "PutItem", "UpdateItem", "Query"
 
 ALERTS: dict[str, dict[str, str]] = {
     "an account": {"command": "CANCELORDERS", "account": "Sim101"},
@@ -23,15 +41,36 @@ ALERTS: dict[str, dict[str, str]] = {
 }
 every_alert = pytest.mark.parametrize("alert", ALERTS.values(), ids=list(ALERTS))
 
+LEGS: dict[str, Any] = {"take_profit": 5020, "stop_loss": 4980}
 
-def cancelled(*order_ids: str) -> dict[str, Any]:
+
+def cancelled(*order_ids: str, **more: Any) -> dict[str, Any]:
     """Return the body of an answer that lists these orders as cancelled, and no others."""
-    status = "cancelled" if order_ids else "already_cancelled"
-    return {"success": True, "status": status, **lists(cancelled=list(order_ids))}
+    return {"success": True, "status": "cancelled", **lists(cancelled=list(order_ids), **more)}
+
+
+def nothing_to_cancel(*accounts: str) -> dict[str, Any]:
+    """Return the body of an answer to what matched nothing, while orders of these accounts are open."""
+    there = f"Accounts with open orders: {', '.join(accounts)}." if accounts else "No account has an open order."
+    warning = {"code": "nothing_to_cancel", "detail": f"No open order matched. {there}"}
+    return {"success": True, "status": "nothing_to_cancel", **lists(), "warnings": [warning]}
 
 
 def of_account(service: Service, account: str, instrument: str | None = None, **more: str) -> Answer:
     return service.send("CANCELORDERS", account=account, instrument=instrument, **more)
+
+
+def before_the_cancels(alert: Mapping[str, str]) -> list[str]:
+    """Return the requests that come before the first cancel."""
+    # The trace that a resend would meet; for all orders what voids those that wait; the list.
+    return [PUT, *([UPDATE] if alert["command"] == "CANCELALLORDERS" else []), QUERY]
+
+
+def put_item(service: Service, order_id: str, **attributes: object) -> None:
+    """Have an item that the product did not write lie among the open orders."""
+    key = items.order_key(service.trader, order_id)
+    item = {"order_id": order_id, "open": f"{items.open_prefix('Sim101', 'ES 12-26')}{order_id}", **attributes}
+    service.table.client.put_item(TableName=service.table.name, Item=serialize(key | item))
 
 
 # Which orders
@@ -43,11 +82,27 @@ def test_a_working_order_is_cancelled_and_nothing_else_of_it_changes(
     service: Service, state: str, alert: dict[str, str]
 ) -> None:
     service.have_order(state, filled=FILLED.get(state))
-    before = service.item()
-    assert before is not None
+    before = service.plain()
     answer = service.send(**alert)
     assert (answer.status, answer.body) == (200, cancelled("order-1"))
-    assert service.item() == service.after_cancel(before, answer.request_id, service.plain()["cancelled_at"])
+    after = service.plain()
+    signed = {
+        "state": "Cancelled",
+        "since": after["cancelled_at"],
+        "version": before["version"] + 1,
+        "request_id": answer.request_id,
+        "cancel_request_id": answer.request_id,
+        "cancel_key_id": service.key.split("_")[1],
+        "cancel_filled": before["filled"],
+    }
+    assert signed.items() <= after.items()
+    *earlier, latest = after["history"]
+    assert (earlier, latest["state"], latest["request_id"]) == (before["history"], "Cancelled", answer.request_id)
+    assert after.keys() == (before.keys() - {"open"}) | signed.keys() | {"cancelled_at", "expires", "history"}
+    changed = signed.keys() | {"cancelled_at", "expires", "history"}
+    assert {name: after[name] for name in after.keys() - changed} == {
+        name: before[name] for name in before.keys() - changed - {"open"}
+    }
     assert service.record_of(answer).order_ids == ("order-1",)
 
 
@@ -61,7 +116,7 @@ def test_an_order_that_is_being_cancelled_is_listed_and_stays_as_it_is(
     answer = service.send(**alert)
     assert (answer.status, answer.body) == (
         200,
-        {"success": True, "status": "already_cancelled", **lists(already_cancelled=["order-1"])},
+        {"success": True, "status": "cancel_pending", **lists(cancel_pending=["order-1"])},
     )
     assert service.item() == before
 
@@ -73,22 +128,25 @@ def test_a_finished_order_is_neither_read_nor_listed(service: Service, state: st
     before = service.item()
     service.warm_up()
     answer = service.send(**alert)
-    assert (answer.status, answer.body) == (200, cancelled())
-    assert service.network.operations == ["Query"]
+    assert (answer.status, answer.body) == (200, nothing_to_cancel())
+    assert service.network.operations == [*before_the_cancels(alert), QUERY]
     assert service.item() == before
-    assert service.record_of(answer).duplicate
+    assert not service.record_of(answer).duplicate
 
 
-def test_finished_orders_cost_nothing(service: Service) -> None:
+@every_alert
+def test_finished_orders_cost_nothing(service: Service, alert: dict[str, str]) -> None:
     for number in range(20):
         service.have_order("Filled", f"filled-{number}")
     for order_id in ("a", "b"):
-        service.place(order_id)
+        service.place(order_id, **LEGS)
     service.warm_up()
-    assert of_account(service, "Sim101").body == cancelled("a", "b")
-    [query, *writes] = service.network.requests
+    answer = service.send(**alert)
+    assert (answer.word, answer.body["cancelled"]) == ("cancelled", ["a", "b"])
+    before = before_the_cancels(alert)
+    assert service.network.operations == [*before, UPDATE, UPDATE]
+    [query, *writes] = service.network.requests[len(before) - 1 :]
     assert (query.payload["IndexName"], query.payload["ConsistentRead"]) == ("open", True)
-    assert [write.operation for write in writes] == ["UpdateItem"] * 2
     assert all(write.payload["ConditionExpression"] for write in writes)
 
 
@@ -96,15 +154,11 @@ def test_each_order_is_listed_once_by_its_outcome(service: Service) -> None:
     for order_id, state in {"a": "Working", "b": "CancelPending", "c": "Filled", "d": "PartFilled"}.items():
         service.have_order(state, order_id)
     answer = of_account(service, "Sim101")
-    assert (answer.word, answer.body) == (
-        "cancelled",
-        {"success": True, "status": "cancelled", **lists(cancelled=["a", "d"], already_cancelled=["b"])},
-    )
-    again = of_account(service, "Sim101")
-    assert (again.word, again.body["counts"]) == ("already_cancelled", lists(already_cancelled=["b"])["counts"])
+    assert answer.body == cancelled("a", "d", cancel_pending=["b"])
+    assert of_account(service, "Sim101").word == "cancel_pending"
 
 
-LABELS = ["Sim1", "Sim10", "sim1", "Sim1 ", "Sim1#", "Sim1%", "Sim1%23", "Sim1#ES", "#", "%", "%25", "##"]
+LABELS = ["Sim1", "Sim10", "Sim1 ", "Sim1#", "Sim1%", "Sim1%23", "Sim1#ES", "#", "%", "%25", "##"]
 
 
 @pytest.mark.parametrize("account", [label for label in LABELS if label == label.strip()])
@@ -116,14 +170,25 @@ def test_only_orders_of_exactly_this_account_are_cancelled(service: Service, acc
     assert sorted(service.open_orders()) == sorted(set(accounts.values()) - {accounts[account]})
 
 
-@pytest.mark.parametrize("instrument", ["ES", "ES 12-26", "es", "ES#", "E", "%", "#"])
+@pytest.mark.parametrize("instrument", ["ES", "ES 12-26", "ES#", "E", "%", "#"])
 def test_only_orders_of_exactly_this_instrument_are_cancelled(service: Service, instrument: str) -> None:
-    instruments = {name: f"order-{n}" for n, name in enumerate(["ES", "ES 12-26", "es", "ES#", "E", "%", "#"])}
+    instruments = {name: f"order-{n}" for n, name in enumerate(["ES", "ES 12-26", "ES#", "E", "%", "#"])}
     for name, order_id in instruments.items():
         service.place(order_id, instrument=name)
     service.place("elsewhere", instrument=instrument, account="Sim102")
     assert of_account(service, "Sim101", instrument).body == cancelled(instruments[instrument])
     assert len(service.open_orders()) == len(instruments)
+
+
+@pytest.mark.parametrize(
+    ("account", "instrument"),
+    [("sim101", None), ("SIM101", "es 12-26"), ("Sim101", "Es  12-26")],
+)
+def test_accounts_and_instruments_are_compared_without_case(
+    service: Service, account: str, instrument: str | None
+) -> None:
+    service.place("order-1")
+    assert of_account(service, account, instrument).body == cancelled("order-1")
 
 
 def test_a_separator_in_an_account_does_not_blur_where_it_ends(service: Service) -> None:
@@ -133,16 +198,38 @@ def test_a_separator_in_an_account_does_not_blur_where_it_ends(service: Service)
     assert of_account(service, "A#B", "C").body == cancelled("order-1")
 
 
-def test_orders_in_all_accounts_are_cancelled_and_their_legs_with_them(service: Service) -> None:
+@every_alert
+def test_waiting_legs_end_with_their_entry_and_are_not_counted(service: Service, alert: dict[str, str]) -> None:
+    service.place("order-1", strategy_id="strategy-1", **LEGS)
+    service.place("order-2", stop_loss=4980)
+    legs = {"order-1": ["order-1.STOP1", "order-1.TARGET1"], "order-2": ["order-2.STOP1"]}
+    answer = service.send(**alert)
+    assert (answer.status, answer.body) == (200, cancelled("order-1", "order-2", cancelled_legs=legs))
+    assert service.cancel("STOP1", strategy_id="strategy-1").word == "already_cancelled"
+    assert service.open_orders() == []
+
+
+@every_alert
+def test_released_legs_are_orders_of_their_own(service: Service, alert: dict[str, str]) -> None:
+    service.place("order-1", strategy_id="strategy-1", **LEGS)
+    service.report("PartFilled", 2)
+    answer = service.send(**alert)
+    assert sorted(answer.body["cancelled"]) == ["order-1", "order-1.STOP1", "order-1.TARGET1"]
+    assert "cancelled_legs" not in answer.body
+    assert service.open_orders() == []
+
+
+def test_a_leg_that_was_ended_by_itself_is_not_listed_with_its_entry(service: Service) -> None:
+    service.place("order-1", strategy_id="strategy-1", **LEGS)
+    service.cancel("TARGET1", strategy_id="strategy-1")
+    assert of_account(service, "Sim101").body["cancelled_legs"] == {"order-1": ["order-1.STOP1"]}
+
+
+def test_orders_in_all_accounts_are_cancelled(service: Service) -> None:
     service.place("order-1", account="A")
     service.place("order-2", account="B", instrument="NQ 12-26")
-    legs = service.place("order-3", account="C", strategy_id="strategy-1", take_profit=5020, stop_loss=4980).body[
-        "legs"
-    ]
-    answer = service.send("CANCELALLORDERS")
-    assert sorted(answer.body["cancelled"]) == sorted(["order-1", "order-2", "order-3", *legs.values()])
-    assert service.open_orders() == []
-    assert service.cancel("STOP1", strategy_id="strategy-1").word == "already_cancelled"
+    service.place("order-3", account="C", strategy_id="strategy-1")
+    assert service.send("CANCELALLORDERS").body == cancelled("order-1", "order-2", "order-3")
 
 
 @every_alert
@@ -152,8 +239,61 @@ def test_another_traders_orders_stay_as_they_are(service: Service, alert: dict[s
     # Longer by an ending, so that a key condition that only begins with the name would reach it too.
     for trader in (f"{service.trader}-not", service.trader[:-1]):
         answer = service.send(**alert, key=service.issue_key(trader=trader))
-        assert (answer.status, answer.body) == (200, cancelled())
+        assert (answer.status, answer.body) == (200, nothing_to_cancel())
     assert service.belongings() == before
+
+
+@every_alert
+def test_a_day_order_whose_day_is_over_is_none(service: Service, alert: dict[str, str]) -> None:
+    to_noon_in_new_york(service)
+    service.place("order-1", tif="DAY", account="Sim101")
+    service.place("order-2", tif="DAY", account="Sim102")
+    service.let_pass(6 * 3600)
+    answer = service.send(**alert)
+    assert (answer.status, answer.body) == (200, nothing_to_cancel())
+    assert service.state() != "Cancelled"
+
+
+@every_alert
+def test_a_day_order_is_cancelled_before_its_day_is_over(service: Service, alert: dict[str, str]) -> None:
+    to_noon_in_new_york(service)
+    service.place("order-1", tif="DAY")
+    service.let_pass(4 * 3600)
+    assert service.send(**alert).body == cancelled("order-1")
+
+
+def test_what_is_in_the_index_and_is_no_order_is_passed_by(service: Service) -> None:
+    service.place("order-1")
+    put_item(service, "marker", open="#marker")
+    assert service.send("CANCELALLORDERS").body == cancelled("order-1")
+    assert of_account(service, "Sim101").body == nothing_to_cancel()
+
+
+# What matches nothing
+
+
+def test_where_nothing_matches_the_accounts_with_open_orders_are_named(service: Service) -> None:
+    service.place("order-1", account="Sim102")
+    service.place("order-2", account="Sim101", instrument="NQ 12-26")
+    before = service.belongings()
+    for account, instrument in (("NoSuch", None), ("Sim101", "ES 12-26"), ("Sim10", None)):
+        answer = of_account(service, account, instrument)
+        assert (answer.status, answer.body) == (200, nothing_to_cancel("Sim101", "Sim102"))
+        record = service.record_of(answer)
+        assert (record.outcome, record.duplicate, record.order_ids) == ("nothing_to_cancel", False, ())
+    assert service.belongings() == before
+
+
+def test_where_nothing_is_open_any_more_it_is_said_again_and_is_no_duplicate(service: Service) -> None:
+    service.place("order-1")
+    assert of_account(service, "Sim101").word == "cancelled"
+    for _ in range(2):
+        answer = of_account(service, "Sim101")
+        assert answer.body == nothing_to_cancel()
+        assert "duplicate" not in answer.body
+
+
+# What does not say which
 
 
 @pytest.mark.parametrize(
@@ -162,25 +302,52 @@ def test_another_traders_orders_stay_as_they_are(service: Service, alert: dict[s
         ({}, "account", "missing_field"),
         ({"account": ""}, "account", "missing_field"),
         ({"instrument": "ES"}, "account", "missing_field"),
+        ({"account": "Sim101", "instrument": ""}, "instrument", "missing_field"),
         ({"account": "{{account}}"}, "account", "unresolved_placeholder"),
         ({"account": "Sim\t101"}, "account", "invalid_value"),
+        ({"account": '"Sim101"'}, "account", "invalid_value"),
+        ({"account": "null"}, "account", "invalid_value"),
         ({"account": "Sim101", "instrument": "x" * 65}, "instrument", "invalid_value"),
+        ({"account": "Sim101", "symbol": "ES 12-26"}, "symbol", "unknown_field"),
+        ({"account": "Sim101", "order_id": "order-1"}, "order_id", "invalid_value"),
+        ({"account": "Sim101", "strategy_id": "strategy-1"}, "strategy_id", "invalid_value"),
+        ({"account": "Sim101", "action": "BUY"}, "action", "invalid_value"),
     ],
     ids=str,
 )
-def test_an_alert_that_does_not_say_which_account_cancels_nothing(
+def test_an_alert_that_does_not_say_which_orders_cancels_nothing(
     service: Service, fields: dict[str, str], field: str, word: str
 ) -> None:
-    service.place("order-1")
+    service.place("order-1", strategy_id="strategy-1")
     service.warm_up()
     answer = service.send("CANCELORDERS", **fields)
     assert (answer.status, answer.word, answer.body["field"]) == (400, word, field)
     assert service.network.requests == []
 
 
-def test_an_account_given_to_cancelallorders_is_ignored_with_a_warning(service: Service) -> None:
-    answer = service.send("CANCELALLORDERS", account="Sim101")
-    assert [warning["field"] for warning in answer.body["warnings"]] == ["account"]
+@pytest.mark.parametrize(
+    ("fields", "word", "way_out"),
+    [
+        ({"account": "Sim101"}, "invalid_value", "CANCELORDERS"),
+        ({"account": ""}, "invalid_value", "CANCELORDERS"),
+        ({"account": "Sim101,Sim102"}, "invalid_value", "CANCELORDERS"),
+        ({"instrument": "ES 12-26"}, "invalid_value", "CANCELORDERS"),
+        ({"order_id": "order-1"}, "invalid_value", "CANCEL "),
+        ({"strategy_id": "strategy-1"}, "invalid_value", "CLOSESTRATEGY"),
+        ({"action": "BUY"}, "invalid_value", ""),
+        ({"ticker": "ES 12-26"}, "unknown_field", ""),
+    ],
+    ids=str,
+)
+def test_what_was_meant_to_narrow_cancelallorders_cancels_nothing(
+    service: Service, fields: dict[str, str], word: str, way_out: str
+) -> None:
+    service.place("order-1", strategy_id="strategy-1")
+    service.warm_up()
+    answer = service.send("CANCELALLORDERS", **fields)
+    assert (answer.status, answer.word) == (400, word)
+    assert way_out in answer.body["detail"]
+    assert service.network.requests == []
 
 
 # Pages
@@ -189,7 +356,7 @@ def test_an_account_given_to_cancelallorders_is_ignored_with_a_warning(service: 
 def test_every_page_of_a_long_list_is_cancelled(service: Service) -> None:
     order_ids = have_two_pages(service)
     assert service.send("CANCELALLORDERS").body == cancelled(*order_ids)
-    queries = [request for request in service.network.requests if request.operation == "Query"]
+    queries = [request for request in service.network.requests if request.operation == QUERY]
     assert ["ExclusiveStartKey" in query.payload for query in queries] == [False, True]
     assert service.open_orders() == []
 
@@ -197,7 +364,7 @@ def test_every_page_of_a_long_list_is_cancelled(service: Service) -> None:
 def test_the_pages_before_one_that_cannot_be_read_are_cancelled(service: Service) -> None:
     order_ids = have_two_pages(service)
     service.warm_up()
-    service.network.inject("Query", no_fault, *[throttle] * 6)
+    service.network.inject(QUERY, no_fault, *[throttle] * 6)
     answer = service.send("CANCELALLORDERS")
     first = answer.body["cancelled"]
     assert (answer.status, answer.body) == (
@@ -205,7 +372,8 @@ def test_the_pages_before_one_that_cannot_be_read_are_cancelled(service: Service
         refused("temporarily_unavailable", UNFINISHED) | lists(cancelled=first),
     )
     assert 0 < len(first) < len(order_ids)
-    service.network.inject("Query")
+    assert service.record_of(answer).order_ids == tuple(first)
+    service.network.inject(QUERY)
     assert service.send("CANCELALLORDERS").body == cancelled(*order_ids[len(first) :])
 
 
@@ -227,7 +395,7 @@ def test_an_order_that_finishes_after_it_was_listed_stays_as_it_is(
 ) -> None:
     service.place("order-1")
     service.warm_up()
-    service.network.inject("UpdateItem", run_before(lambda: service.report(state)))
+    finish_after_the_list(service, lambda: service.report(state))
     answer = service.send(**alert)
     assert (answer.status, answer.body) == (
         200,
@@ -236,28 +404,177 @@ def test_an_order_that_finishes_after_it_was_listed_stays_as_it_is(
     assert service.state() == state
 
 
+def finish_after_the_list(service: Service, action: Any) -> None:
+    """Have something else happen just before the first cancel."""
+    service.network.always = in_requests_with('"ORDER#order-1"', run_before(once(service, action)))
+
+
+def once(service: Service, action: Any) -> Any:
+    def run() -> None:
+        service.network.always = no_fault
+        action()
+
+    return run
+
+
 def test_an_order_that_is_cancelled_after_it_was_listed_is_already_cancelled(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
-    service.network.inject("UpdateItem", run_before(service.cancel_elsewhere))
+    service.network.inject(UPDATE, run_before(service.cancel_elsewhere))
     assert of_account(service, "Sim101").body["already_cancelled"] == ["order-1"]
     assert service.plain()["cancel_request_id"] == "elsewhere"
 
 
-def test_an_order_that_leaves_the_table_after_it_was_listed_is_already_terminal(service: Service) -> None:
+def test_an_order_that_leaves_the_table_after_it_was_listed_is_already_cancelled(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
-    service.network.inject("UpdateItem", run_before(lambda: service.remove("order-1")))
-    assert of_account(service, "Sim101").body["already_terminal"] == ["order-1"]
+    service.network.inject(UPDATE, run_before(lambda: service.remove("order-1")))
+    assert of_account(service, "Sim101").body["already_cancelled"] == ["order-1"]
     assert service.item() is None
 
 
 def test_an_order_that_is_placed_after_the_list_is_cancelled_by_the_next_alert(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
-    service.network.inject("UpdateItem", run_before(lambda: service.have_order("Initialized", "order-2")))
+    service.network.inject(UPDATE, run_before(lambda: service.have_order("Initialized", "order-2")))
     assert of_account(service, "Sim101").body == cancelled("order-1")
     assert of_account(service, "Sim101").body == cancelled("order-2")
+
+
+@pytest.mark.parametrize("elsewhere", [{"account": "Sim102"}, {"instrument": "NQ 12-26"}], ids=str)
+def test_an_order_that_took_the_id_of_a_listed_one_elsewhere_stays_as_it_is(
+    service: Service, elsewhere: dict[str, Any]
+) -> None:
+    """What was asked for is part of the write's condition, and not only of the list."""
+    service.place("order-1")
+    service.warm_up()
+
+    def replace() -> None:
+        service.remove("order-1")
+        service.have_order("Initialized", "order-1", **elsewhere)
+
+    service.network.inject(UPDATE, run_before(replace))
+    answer = of_account(service, "Sim101", "ES 12-26")
+    assert (answer.status, answer.body["cancelled"]) == (200, [])
+    assert service.state() == "Initialized"
+
+
+@every_alert
+def test_an_order_that_was_received_after_the_alert_stays_as_it_is(service: Service, alert: dict[str, str]) -> None:
+    """Another function may have taken it in, and written it before this one lists."""
+    later = timestamp(service.queue.now + timedelta(seconds=2))
+    service.have_order("Working", "order-1", received_at=later)
+    service.have_order("Working", "order-2")
+    assert service.send(**alert).body["cancelled"] == ["order-2"]
+    assert service.state() == "Working"
+
+
+# Each part by itself
+
+
+@every_alert
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"state": "Banana", "account": "Sim101", "instrument": "ES 12-26"},
+        {"state": "Banana"},
+        {"colour": "red"},
+        {"state": 7},
+    ],
+    ids=str,
+)
+def test_an_item_that_this_version_cannot_read_hides_no_other(
+    service: Service, alert: dict[str, str], attributes: dict[str, Any]
+) -> None:
+    service.place("a")
+    service.place("c")
+    put_item(service, "b", **attributes)
+    answer = service.send(**alert)
+    assert (answer.status, answer.word, answer.body["cancelled"]) == (409, "outcome_unknown", ["a", "c"])
+    [failed] = answer.body["failed"]
+    assert failed["order_id"] == "b"
+    assert failed["reason"]
+    assert answer.body["counts"]["failed"] == 1
+    assert service.record_of(answer).order_ids == ("a", "c")
+
+
+@every_alert
+def test_an_order_whose_history_this_version_cannot_read_is_cancelled_and_told_so(
+    service: Service, alert: dict[str, str]
+) -> None:
+    service.place("order-1")
+    item = service.plain()
+    item["history"] = [{**item["history"][0], "state": "Banana"}]
+    service.table.client.put_item(TableName=service.table.name, Item=serialize(item))
+    answer = service.send(**alert)
+    assert (answer.status, answer.body) == (200, cancelled("order-1"))
+    assert service.state() == "Cancelled"
+
+
+@every_alert
+def test_an_order_that_cannot_be_written_hides_no_other(service: Service, alert: dict[str, str]) -> None:
+    for order_id in ("a", "b", "c"):
+        service.place(order_id)
+    service.warm_up()
+    service.network.always = in_requests_with('"ORDER#b"', reject)
+    answer = service.send(**alert)
+    failed = [{"order_id": "b", "reason": "ClientError"}]
+    assert (answer.status, answer.word) == (409, "outcome_unknown")
+    assert lists(cancelled=["a", "c"], failed=failed).items() <= answer.body.items()
+    assert "`failed`" in answer.body["detail"]
+    assert service.record_of(answer).order_ids == ("a", "c")
+    assert service.open_orders() == ["b"]
+
+
+def test_where_a_part_may_be_sent_again_it_is_though_another_cannot_be_written(service: Service) -> None:
+    for order_id in ("a", "b", "c"):
+        service.place(order_id)
+    service.warm_up()
+
+    def meet(request: Any, deliver: Any) -> Any:
+        for order_id, fault in (("b", reject), ("c", throttle)):
+            if f'"ORDER#{order_id}"' in str(request.body):
+                return perform(fault, request, deliver)
+        return None
+
+    service.network.always = meet
+    answer = of_account(service, "Sim101")
+    assert (answer.status, answer.word, answer.headers["Retry-After"]) == (503, "temporarily_unavailable", "5")
+    body = answer.body
+    assert (body["cancelled"], body["remaining"], [it["order_id"] for it in body["failed"]]) == (["a"], ["c"], ["b"])
+
+
+def test_each_account_of_a_list_is_told_what_became_of_it(service: Service) -> None:
+    service.place("order-1", account="A,B", **LEGS)
+    service.place("order-2", account="C")
+    answer = of_account(service, "a,B,NoSuch")
+    assert (answer.status, answer.word) == (200, "cancelled")
+    first, second, third = answer.body["results"]
+    legs = {"order-1.a": ["order-1.a.STOP1", "order-1.a.TARGET1"]}
+    assert first == {"account": "a", **cancelled("order-1.a", cancelled_legs=legs)}
+    assert (second["account"], second["cancelled"]) == ("B", ["order-1.b"])
+    assert (third["account"], third["status"]) == ("NoSuch", "nothing_to_cancel")
+    assert service.record_of(answer).order_ids == ("order-1.a", "order-1.b")
+    assert service.open_orders() == ["order-2"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "word"),
+    [(throttle, 503, "temporarily_unavailable"), (reject, 409, "outcome_unknown")],
+    ids=["may be sent again", "cannot be written"],
+)
+def test_an_order_that_was_not_cancelled_in_one_account_hides_no_other(
+    service: Service, fault: Fault, status: int, word: str
+) -> None:
+    service.place("order-1", account="A,B,C")
+    service.warm_up()
+    service.network.always = in_requests_with('"ORDER#order-1.b"', fault)
+    answer = of_account(service, "A,B,C")
+    assert (answer.status, answer.word) == (status, word)
+    first, second, third = answer.body["results"]
+    assert (first["cancelled"], second["cancelled"], third["cancelled"]) == (["order-1.a"], [], ["order-1.c"])
+    assert second["error"] == word
+    assert service.record_of(answer).order_ids == ("order-1.a", "order-1.c")
 
 
 # Faults
@@ -267,25 +584,28 @@ def test_a_cancel_among_many_whose_answer_was_lost_recognises_its_own_write(serv
     for order_id in ("a", "b", "c"):
         service.place(order_id)
     service.warm_up()
-    service.network.inject("UpdateItem", lose_response, lose_request)
+    service.network.inject(UPDATE, lose_response, lose_request)
     assert of_account(service, "Sim101").body == cancelled("a", "b", "c")
     assert [service.plain(order_id)["version"] for order_id in ("a", "b", "c")] == [2, 2, 2]
 
 
 @every_fault
 @every_alert
-def test_a_list_that_cannot_be_read_cancels_nothing_and_is_to_be_sent_again(
-    service: Service, alert: dict[str, str], fault: Fault
+@pytest.mark.parametrize("operation", [PUT, QUERY], ids=["the trace", "the list"])
+def test_what_cannot_be_begun_cancels_nothing_and_is_to_be_sent_again(
+    service: Service, operation: str, alert: dict[str, str], fault: Fault
 ) -> None:
     service.place("order-1")
-    before = service.belongings()
+    before = service.item()
     service.warm_up()
-    service.network.inject("Query", *[fault] * 6)
+    service.network.inject(operation, *[fault] * 6)
     answer = service.send(**alert)
-    assert (answer.status, answer.body) == (503, refused("temporarily_unavailable", UNFINISHED) | lists())
+    assert (answer.status, answer.word) == (503, "temporarily_unavailable")
+    if operation == QUERY:
+        assert answer.body == refused("temporarily_unavailable", UNFINISHED) | lists()
     assert answer.headers["Retry-After"] == "5"
-    assert service.belongings() == before
-    service.network.inject("Query")
+    assert service.item() == before
+    service.network.inject(operation)
     assert service.send(**alert).body == cancelled("order-1")
 
 
@@ -304,8 +624,8 @@ def test_what_the_table_does_not_take_remains_and_the_next_alert_finishes_it(ser
     done = fault in LEAVING_DONE
     assert service.open_orders() == ([] if done else ["b"])
     service.network.always = no_fault
-    assert of_account(service, "Sim101").body == cancelled(*([] if done else ["b"]))
-    assert of_account(service, "Sim101").body == cancelled()
+    assert of_account(service, "Sim101").body == (nothing_to_cancel() if done else cancelled("b"))
+    assert of_account(service, "Sim101").body == nothing_to_cancel()
 
 
 @every_alert
@@ -318,6 +638,8 @@ def test_when_time_is_up_the_rest_remains_for_the_next_alert(service: Service, a
     over = Event()
 
     def hold_all_but_the_first(params: Item, **_: object) -> None:
+        if not params["Key"]["sk"]["S"].startswith("ORDER#"):
+            return
         begun.append(params["Key"]["sk"]["S"])
         if not begun[-1].endswith("order-00"):
             if len(begun) == CONNECTIONS + 1:  # the first is done, and every connection is busy again
@@ -334,13 +656,15 @@ def test_when_time_is_up_the_rest_remains_for_the_next_alert(service: Service, a
     events.unregister("provide-client-params.dynamodb.UpdateItem", hold_all_but_the_first)
     assert (again.status, sorted(again.body["cancelled"])) == (200, order_ids[1:])
     # Nothing is sent when time is up, and what has not begun by then never does.
-    assert service.network.operations.count("UpdateItem") == len(order_ids)
+    cancels = [request for request in service.network.requests if '"ORDER#' in str(request.payload).replace("'", '"')]
+    assert len(cancels) == len(order_ids)
     assert len(begun) == CONNECTIONS + 1 + len(order_ids[1:])
 
 
 def test_a_cancel_among_many_begins_while_one_second_is_left(service: Service) -> None:
     service.place("order-1")
     service.warm_up()
+    signed = provenance(service.trader, "request-1")
     with time_budget(time.monotonic() + 1):
-        result = cancel_many(service.services, provenance(service.trader, "request-1"), ["order-1"])
+        result = cancel_many(service.services, signed, Scope(), signed.received_at)
     assert result.cancelled == ["order-1"]

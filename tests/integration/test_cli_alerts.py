@@ -14,7 +14,7 @@ from rich.console import Console
 
 from cli.aws import demo
 from cli.views.alerts import show_alert, show_alert_line, show_alerts
-from orderhook.store.alert_log import AlertRecord
+from orderhook.store.alert_log import AlertRecord, RecordedResult
 from tests.builders import alert_record
 from tests.local_server import ORDERHOOK, ROOT, Server, running
 
@@ -103,7 +103,7 @@ def test_without_a_record_it_says_so(server: Server) -> None:
             ["--follow", "--until", "2h"],
             "--follow waits for new alerts, so --until makes no sense with it; leave --until out.",
         ),
-        (["--trader", "a/b"], "trader holds U+002F"),
+        (["--trader", "a/b"], "trader holds '/' (U+002F)"),
         (["show", "zz"], "There is no record of an alert 'zz'; `orderhook alerts` lists them."),
         (["show", "0"], "More than one alert's id begins with '0'; give more of it."),
         (["--table", "nowhere"], "There is no table nowhere at "),
@@ -195,6 +195,43 @@ def test_show_says_of_a_duplicate_that_it_is_one(server: Server) -> None:
     assert "TradingView" not in result.stdout
 
 
+def test_show_has_a_line_for_each_account(server: Server) -> None:
+    key = server.data("keys", "create", "--trader", "accounts")["key"]
+    fields = demo.PLACES["demo-1"].replace("account=Sim101", "account=A,B")
+    server.post(f"key={key};command=PLACE;order_id=long;take_profit=5100;stop_loss=4900;{fields}")
+    server.post(f"key={key};command=CANCEL;order_id=long.b")
+    server.post(f"key={key};command=CANCEL;order_id=long;account=B,C,A")
+    cancelled, _, placed = server.data("alerts", "--trader", "accounts")
+    shown = server.run("alerts", "show", placed["request_id"], "--trader", "accounts").stdout.splitlines()
+    lines = [
+        "  accounts     A: 200 placed, long.a, long.a.TARGET1, long.a.STOP1",
+        "               B: 200 placed, long.b, long.b.TARGET1, long.b.STOP1",
+    ]
+    assert "\n".join(lines) in "\n".join(shown)
+    shown = server.run("alerts", "show", cancelled["request_id"], "--trader", "accounts").stdout.splitlines()
+    detail = cancelled["results"][1]["detail"]
+    lines = [
+        "  accounts     B: 200 already_cancelled, long.b",
+        f"               C: 404 order_not_found, {detail}",
+        "               A: 200 cancelled, long.a",
+    ]
+    assert "\n".join(lines) in "\n".join(shown)
+    assert detail.startswith("There is no order 'long.c' of yours")
+    assert [result["order_ids"] for result in cancelled["results"]] == [["long.b"], [], ["long.a"]]
+
+
+def test_show_names_the_first_few_of_many_orders_of_an_account(capsys: pytest.CaptureFixture[str]) -> None:
+    ids = tuple(f"long-{number}.a" for number in range(500))
+    results = (
+        RecordedResult("A", 200, "cancelled", order_ids=ids),
+        RecordedResult("B", 200, "closed", duplicate=True),
+    )
+    show_alert(alert_record(order_ids=ids, results=results))
+    lines = capsys.readouterr().out.splitlines()
+    first = lines.index("  accounts     A: 200 cancelled, long-0.a, long-1.a, long-2.a, and 497 more")
+    assert lines[first + 1 : first + 3] == ["               B: 200 closed (duplicate)", ""]
+
+
 def test_show_gives_a_script_the_same(server: Server) -> None:
     listed = newest(server, "unknown_field")
     shown = server.data("alerts", "show", listed["request_id"])
@@ -236,7 +273,7 @@ def test_order_gives_a_script_its_history(server: Server) -> None:
     order = server.data("order", "second")
     assert (order["order_id"], order["state"], order["limit_price"]) == ("second", "Cancelled", "5000.25")
     assert [entry["state"] for entry in order["history"]] == ["Working", "Cancelled"]
-    assert order["history"][1].keys() == {"at", "state", "changes", "request_id", "key_id"}
+    assert order["history"][1].keys() == {"at", "state", "changes", "leg", "request_id", "key_id"}
     assert order["history"][1]["at"] == order["cancelled_at"]
 
 
@@ -280,10 +317,18 @@ def test_in_a_terminal_an_alert_is_two_lines(capsys: pytest.CaptureFixture[str])
     ]
 
 
-@pytest.mark.parametrize("place", ["detail", "fields", "key_label", "source"])
+HOSTILE_VALUES: dict[str, Any] = {
+    "detail": HOSTILE,
+    "fields": {f"order_id{HOSTILE}": HOSTILE, "order_id": HOSTILE},
+    "key_label": HOSTILE,
+    "source": HOSTILE,
+    "results": (RecordedResult(HOSTILE, 404, "order_not_found", HOSTILE, order_ids=(HOSTILE,)),),
+}
+
+
+@pytest.mark.parametrize(("place", "value"), HOSTILE_VALUES.items(), ids=list(HOSTILE_VALUES))
 @pytest.mark.usefixtures("terminal")
-def test_control_characters_of_an_alert_are_escaped(capsys: pytest.CaptureFixture[str], place: str) -> None:
-    value: Any = {f"order_id{HOSTILE}": HOSTILE, "order_id": HOSTILE} if place == "fields" else HOSTILE
+def test_control_characters_of_an_alert_are_escaped(capsys: pytest.CaptureFixture[str], place: str, value: Any) -> None:
     text = shown(capsys, alert_record(status=404, outcome="order_not_found", **{place: value}))
     assert "\u202e" not in text
     assert "\x1b[2J" not in text

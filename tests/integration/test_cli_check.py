@@ -36,7 +36,7 @@ ALERTS = [
     "key=KEY;command=CANCEL;order_id=",
     "key=KEY;command=CANCEL;order_id=STOP1",
     "key=KEY;command=CANCEL;order_id=STOP01",
-    "key=KEY;command=CANCEL;order_id=a/b;strategy_id=c/d",
+    "key=KEY;command=CANCEL;order_id=a&b;strategy_id=c/d",
     "key=KEY;command=FLATTEN;order_id=a/b",
     "key=KEY;command=CANCLE",
     "key=KEY;command=PLACE",
@@ -52,8 +52,11 @@ ALERTS = [
     "key=KEY;command=CANCELREPLACE;order_id=order-1",
     "key=KEY;command=CANCELREPLACE;order_id=STOP1;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY",
     "key=KEY;command=CANCELREPLACE;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id="
-    + "x" * 63,
-    "key=KEY;command=CANCELREPLACE;order_id=order-1;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY",
+    + "x" * 65,
+    "key=KEY;command=CANCELREPLACE;order_id=order-1;account=sim101;instrument=ES 12-26;action=BUY;qty=1;"
+    "order_type=MARKET;tif=DAY",
+    "key=KEY;command=CANCELREPLACE;order_id=order-1;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;"
+    "strategy=scalp",
     "key=KEY;command=CHANGE;order_id=order-1",
     "key=KEY;command=CHANGE;order_id=order-1;qty=0;limit_price=0",
     "key=KEY;command=CHANGE;order_id=order-1;qty=1.5",
@@ -65,12 +68,30 @@ ALERTS = [
     "key=KEY;command=CANCEL;order_id=order-1;notes=" + "x" * 501,
     "key=KEY;notes=" + "x" * 9000,
     "key=KEY;" + ";".join(f"x{n}=1" for n in range(70)),
+    "key=KEY;// command=CANCEL; order_id=order-1;\ncommand=CANCEL;",
+    "// command=CANCEL; order_id=order-1;\nkey=KEY;command=CANCEL;",
+    "key=KEY;command=CANCEL;order_id=order-1; // strategy_id=strategy-1",
+    "key=KEY;command=CANCELORDERS;account=Sim101;instrument=",
+    'key=KEY;command=CANCELORDERS;account="Sim101"',
+    "key=KEY;command=CANCELORDERS;account=Sim101;symbol=NQ 12-26",
+    "key=KEY;command=CANCELALLORDERS;instrument=ES 12-26",
+    "key=KEY;command=CANCELALLORDERS",
+    "key=KEY;command=CANCEL;order_id=order-1;notes=sl=4990 hit;price=5000;qty={{strategy.order.contracts}}",
+    "key=KEY;command=CANCEL;orderid=order-1",
+    "key=KEY;command=CANCEL;order_id=NaN",
+    "key=KEY;command=CANCEL ORDER;order_id=order-1",
+    "key=KEY\nBuy {{nothing}} now",
+    '{"key": "KEY", "command": "CANCEL", "order_id": "order-1",}',
+    '{"key": "KEY", "command": "CANCEL", "order_id": {{nothing}}}',
+    "key=KEY;command=PLACE;account=A,a;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY",
+    "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;stop_loss=",
+    "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=LIMIT;limit_price=9;tif=DAY;stop_loss=9",
 ]
 
 
 @pytest.mark.parametrize("text", ALERTS, ids=range(len(ALERTS)))
 def test_check_agrees_with_the_webhook(service: Service, text: str) -> None:
-    service.have_strategy("Working", "STOP1")
+    service.have_strategy("Working", "ENTRY1")
     alert = text.replace("KEY", service.key)
     result = CliRunner().invoke(app, ["check", "-", "--json"], input=alert)
     explanation = json.loads(result.stdout)

@@ -51,7 +51,7 @@ def test_running_it_carries_out_what_is_due_until_it_is_stopped(service: Service
     service.place("order-1", delay=1)
     with running(local_scheduler):
         deadline = time.monotonic() + 20
-        while service.state() is None:
+        while service.state() != "Working" or service.queue.messages:
             assert time.monotonic() < deadline
             time.sleep(0.05)
     assert [thread for thread in threading.enumerate() if thread.name == "local-scheduler"] == []
@@ -68,6 +68,6 @@ def test_the_function_waits_for_the_lock(service: Service) -> None:
         delivery.start()
         delivery.join(0.3)
         assert delivery.is_alive()
-        assert service.state() is None
+        assert service.state() == "Initialized"
     delivery.join(20)
     assert service.state() == "Working"

@@ -170,11 +170,10 @@ def test_it_serves_a_table_at_another_endpoint(server: Server, tmp_path: Path) -
         assert f"table second at {server.endpoint}" in second.page
         assert second.post(f"key={demo.KEY};command=CANCEL;order_id=demo-2").json()["status"] == "cancelled"
         assert second.post(f"{DELAYED};order_id=delayed-2").json()["status"] == "scheduled"
-        wait_for(lambda: "delayed-2" in [order["order_id"] for order in server.data("orders", "--table", "second")])
+        wait_for(lambda: _states(server, "--table", "second")["delayed-2"] == "Working")
         stop(second, signal.SIGTERM)
     assert second.process.returncode == 0
-    states = {order["order_id"]: order["state"] for order in server.data("orders", "--table", "second")}
-    assert states["demo-2"] == "Cancelled"
+    assert _states(server, "--table", "second")["demo-2"] == "Cancelled"
     assert server.order("demo-2")["state"] == "Working"
 
 
@@ -185,8 +184,19 @@ DELAYED = f"key={demo.KEY};command=PLACE;delay=1;cancel_after=60;{demo.PLACES['d
 
 def test_a_delayed_order_is_placed_when_its_delay_is_over(server: Server) -> None:
     answer = server.post(f"{DELAYED};order_id=delayed").json()
-    assert (answer["status"], answer.keys()) == ("scheduled", {"success", "status", "request_id", "due"})
-    wait_for(lambda: "delayed" in [order["order_id"] for order in server.data("orders")])
-    order = server.order("delayed")
-    assert order["state"] == "Working"
-    assert order["since"] >= answer["due"]
+    assert (answer["status"], answer["order_id"], answer["state"]) == ("scheduled", "delayed", "Initialized")
+    assert answer.keys() == {"success", "status", "request_id", "order_id", "state", "due", "cancels_at"}
+    wait_for(lambda: _states(server)["delayed"] == "Working")
+    assert server.order("delayed")["due"] is None
+
+
+def test_an_order_that_waits_is_listed_and_can_be_cancelled(server: Server) -> None:
+    answer = server.post(f"{DELAYED.replace('delay=1', 'delay=60')};order_id=waiting").json()
+    listed = server.order("waiting")
+    assert (listed["state"], listed["due"]) == ("Initialized", answer["due"])
+    assert server.post(f"key={demo.KEY};command=CANCEL;order_id=waiting").json()["status"] == "cancelled"
+    assert _states(server)["waiting"] == "Cancelled"
+
+
+def _states(server: Server, *arguments: str) -> dict[str, str]:
+    return {order["order_id"]: order["state"] for order in server.data("orders", *arguments)}

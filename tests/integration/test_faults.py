@@ -28,6 +28,7 @@ from tests.faults import (
 )
 from tests.output import Answer
 from tests.service import Service
+from tests.trades import seen
 
 PATIENCE_SECONDS = 2.3
 NOWHERE = "http://127.0.0.1:9"
@@ -60,13 +61,33 @@ def test_a_cancel_that_the_table_does_not_take_is_to_be_sent_again(service: Serv
 
 
 @every_fault
+@pytest.mark.parametrize("way", [{"order_id": "order-1.STOP1"}, {"order_id": "STOP1", "strategy_id": "strategy-1"}])
+def test_a_cancel_of_a_waiting_leg_that_the_table_does_not_take_is_to_be_sent_again(
+    service: Service, way: dict[str, str], fault: Fault
+) -> None:
+    service.place("order-1", strategy_id="strategy-1", stop_loss=4980)
+    before = service.item()
+    service.warm_up()
+    service.network.inject("UpdateItem", *[fault] * 6)
+    assert_unavailable(service, service.cancel(**way))
+    if fault in LEAVING_DONE:
+        assert seen(service, "order-1.STOP1").state == "Cancelled"
+    else:
+        assert service.item() == before
+    assert seen(service).state == "Working"
+    service.network.inject("UpdateItem")
+    assert service.cancel(**way).word in ("cancelled", "already_cancelled")
+
+
+@every_fault
 def test_a_key_or_a_strategy_that_cannot_be_read_is_no_refusal(service: Service, fault: Fault) -> None:
-    service.have_strategy("Working", "STOP1")
+    service.place("order-1", strategy_id="strategy-1", stop_loss=4980)
+    service.remember_keys(30)
     service.network.inject("GetItem", *[fault] * 6)
     assert_unavailable(service, service.cancel("stop1", strategy_id="strategy-1"))
     service.network.inject("GetItem", no_fault, *[fault] * 6)
     assert_unavailable(service, service.cancel("stop1", strategy_id="strategy-1"))
-    assert service.state() == "Working"
+    assert (seen(service).state, seen(service, "order-1.STOP1").state) == ("Working", "Initialized")
 
 
 @pytest.mark.parametrize("fault", PASSING_IN_TRANSACTIONS, ids=str)
@@ -252,7 +273,7 @@ def test_a_defect_after_an_order_without_id_was_written_must_not_be_sent_again(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.warm_up()
-    monkeypatch.setattr("orderhook.commands.place.placed", None)
+    monkeypatch.setattr("orderhook.commands.place._outcome", None)
     answer = service.place()
     assert (answer.status, answer.word) == (409, "outcome_unknown")
     assert len(service.open_orders()) == 1
@@ -262,6 +283,6 @@ def test_a_defect_after_an_order_without_id_was_written_must_not_be_sent_again(
 def test_a_defect_before_an_order_without_id_was_written_is_to_be_sent_again(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orderhook.commands.place.single_order", None)
+    monkeypatch.setattr("orderhook.commands.place.place_entry", None)
     assert service.place().status == 503
     assert service.belongings() == []

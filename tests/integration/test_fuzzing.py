@@ -28,7 +28,7 @@ def test_no_payload_brings_a_5xx_an_exception_or_a_key(service: Service) -> None
 @pytest.mark.parametrize(
     ("defect", "body", "finding"),
     [
-        (a_key_that_is_let_through, "key=KEY;command=CANCEL;KEY=1", "the key is in the"),
+        (a_key_that_is_let_through, "key=KEY;command=PLACE;KEY=1", "the key is in the"),
         (an_unexpected_exception, '{"key": "KEY", "command": "CANCEL", "order_id": null}', "answered 503"),
         (an_exception_that_gets_out, "key=KEY;command=CANCEL;order_id=order-1", "Error was raised"),
     ],

@@ -18,11 +18,11 @@ ALERTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"status": 200, "command": "CANCEL", "order_id": "order-1", "outcome": "cancelled", "state": "Cancelled"},
     ),
     "cancelled by name": (
-        {"command": "CANCEL", "order_id": "stop1", "strategy_id": "strategy-1"},
+        {"command": "CANCEL", "order_id": "entry1", "strategy_id": "strategy-1"},
         {
             "status": 200,
             "command": "CANCEL",
-            "order_id": "STOP1",
+            "order_id": "ENTRY1",
             "strategy_id": "strategy-1",
             "outcome": "cancelled",
             "state": "Cancelled",
@@ -61,6 +61,20 @@ ALERTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"command": "CANCELALLORDERS"},
         {"status": 200, "command": "CANCELALLORDERS", "outcome": "cancelled"},
     ),
+    "nothing to cancel": (
+        {"command": "CANCELORDERS", "account": "NoSuch"},
+        {"status": 200, "command": "CANCELORDERS", "outcome": "nothing_to_cancel"},
+    ),
+    "waiting": (
+        {"command": "PLACE", **ENTRY, "order_id": "order-9", "delay": 5},
+        {
+            "status": 200,
+            "command": "PLACE",
+            "order_id": "order-9",
+            "outcome": "scheduled",
+            "state": "Initialized",
+        },
+    ),
     "closed": (
         {"command": "CLOSESTRATEGY", "strategy_id": "strategy-1"},
         {"status": 200, "command": "CLOSESTRATEGY", "strategy_id": "strategy-1", "outcome": "closed"},
@@ -80,7 +94,7 @@ ALERTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
 @pytest.fixture
 def lines(service: Service, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     """What is written for an alert of ALERTS."""
-    service.have_strategy("Working", "STOP1")
+    service.have_strategy("Working", "ENTRY1")
     service.have_order("Filled", "filled", filled=5)
     service.warm_up()
     service.send(**{"command": None, **request.param})

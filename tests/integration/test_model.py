@@ -1,23 +1,35 @@
 """The handlers beside a model of them, step by step; `make prove` takes many thousands of steps."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
+from hypothesis import Phase
 
+from tests.integration import test_sequences
 from tests.service import Service
 from verification import defects
 from verification.defects import Defect, Patch
 from verification.model import machine
-from verification.model.examples import EXAMPLES
+from verification.model.examples import ANSWERED_RESENDS, EXAMPLES
+from verification.model.machine import Taken
 
-RUNS, STEPS = 8, 25
+RUNS, STEPS = 6, 25
 
 
 def test_the_table_is_as_the_model_says(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     tally: Counter[str] = Counter()
-    machine.run(service, monkeypatch, tally, seed=1, max_examples=RUNS, stateful_step_count=STEPS)
+    options = {"max_examples": RUNS, "stateful_step_count": STEPS, "phases": [Phase.generate]}
+    machine.run(service, monkeypatch, tally, seed=1, **options)
     assert tally["steps"] > RUNS
     assert tally["CANCEL cancelled"]
+
+
+@pytest.mark.parametrize("steps", ANSWERED_RESENDS, ids=["CANCEL", "PLACE"])
+def test_the_text_of_an_answered_resend_is_a_new_alert(
+    steps: Sequence[Taken], service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.play(service, monkeypatch, steps)
 
 
 def test_every_defect_that_single_steps_can_show_has_its_example() -> None:
@@ -32,3 +44,10 @@ def test_the_model_notices_a_defect_and_nothing_without_it(
     defect(monkeypatch)
     with pytest.raises(AssertionError):
         machine.play(service, monkeypatch, EXAMPLES[defect])
+
+
+@pytest.mark.parametrize(("defect", "sequence"), defects.OF_SEQUENCES)
+def test_a_sequence_notices_a_defect(defect: Defect, sequence: str, service: Service, monkeypatch: Patch) -> None:
+    defect(monkeypatch)
+    with pytest.raises(AssertionError):
+        getattr(test_sequences, sequence)(test_sequences.Trader(service))

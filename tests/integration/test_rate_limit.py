@@ -32,10 +32,15 @@ def signed(service: Service, seconds: float, request_id: str | None = None) -> P
 
 def passes(controls: Controls, provenance: Provenance, rate: Rate, alert_id: str = "es") -> bool:
     try:
-        controls.count(provenance, alert_id, rate)
+        count_one(controls, provenance, alert_id, rate)
     except RateLimitedError:
         return False
     return True
+
+
+def count_one(controls: Controls, provenance: Provenance, alert_id: str, rate: Rate) -> None:
+    """Count an alert that is not a resend."""
+    controls.count(provenance, alert_id, rate, lambda _: None)
 
 
 def counted(service: Service, alert_id: str = "es") -> int:
@@ -122,7 +127,7 @@ def test_the_next_may_come_when_the_refusal_says_and_no_millisecond_before(
     for number in range(alerts):
         assert passes(service.controls, signed(service, number * 0.1), rate)
     with pytest.raises(RateLimitedError) as refusal:
-        service.controls.count(signed(service, 0.5), "es", rate)
+        count_one(service.controls, signed(service, 0.5), "es", rate)
     assert timestamp(START + timedelta(seconds=seconds)) in refusal.value.detail
     assert not passes(service.controls, signed(service, seconds - 0.001), rate)
     assert passes(service.controls, signed(service, seconds), rate)
@@ -146,7 +151,7 @@ def test_where_more_came_than_a_limit_allows_the_next_waits_for_them_to_expire(s
     for seconds in (0, 10):
         assert passes(service.controls, signed(service, seconds), Rate(2, 60))
     with pytest.raises(RateLimitedError) as refusal:
-        service.controls.count(signed(service, 20), "es", Rate(1, 60))
+        count_one(service.controls, signed(service, 20), "es", Rate(1, 60))
     assert timestamp(START + timedelta(seconds=70)) in refusal.value.detail
     assert not passes(service.controls, signed(service, 69), Rate(1, 60))
     assert passes(service.controls, signed(service, 70), Rate(1, 60))
@@ -185,11 +190,11 @@ def test_a_thousand_alerts_are_kept_in_little_room_and_no_more(service: Service,
 def test_a_count_whose_answer_is_lost_is_one_count(service: Service, controls: Controls, before: list[int]) -> None:
     rate = Rate(2, 60)
     for seconds in before:
-        service.controls.count(signed(service, seconds), "es", rate)
+        count_one(service.controls, signed(service, seconds), "es", rate)
     faults: list[Fault] = [no_fault, lose_response] if len(before) == 2 else [lose_response]
     service.network.inject("UpdateItem", *faults)
     now = 70 if len(before) == 2 else 1
-    controls.count(signed(service, now), "es", rate)
+    count_one(controls, signed(service, now), "es", rate)
     recent = len([seconds for seconds in before if seconds > now - 60])
     assert counted(service) == recent + 1
     assert passes(service.controls, signed(service, now + 1), rate) == (recent + 1 < 2)
@@ -197,8 +202,8 @@ def test_a_count_whose_answer_is_lost_is_one_count(service: Service, controls: C
 
 def test_the_last_place_is_taken_once_though_two_alerts_saw_it_free(service: Service, controls: Controls) -> None:
     rate = Rate(2, 60)
-    service.controls.count(signed(service, 0), "es", rate)
-    overtake = run_before(lambda: service.controls.count(signed(service, 1), "es", rate))
+    count_one(service.controls, signed(service, 0), "es", rate)
+    overtake = run_before(lambda: count_one(service.controls, signed(service, 1), "es", rate))
     service.network.inject("UpdateItem", overtake)
     assert not passes(controls, signed(service, 1), rate)
     assert counted(service) == 2
@@ -209,8 +214,8 @@ def test_an_alert_that_others_overtake_while_it_forgets_the_expired_counts_them(
 ) -> None:
     rate = Rate(2, 60)
     for seconds in (0, 1):
-        service.controls.count(signed(service, seconds), "es", rate)
-    overtake = run_before(lambda: service.controls.count(signed(service, 100), "es", rate))
+        count_one(service.controls, signed(service, seconds), "es", rate)
+    overtake = run_before(lambda: count_one(service.controls, signed(service, 100), "es", rate))
     service.network.inject("UpdateItem", no_fault, overtake)
     assert passes(controls, signed(service, 100), rate)
     assert counted(service) == 2
@@ -223,13 +228,13 @@ def test_an_alert_that_is_overtaken_again_and_again_gives_way(service: Service, 
 
     def overtake() -> None:
         for _ in range(2):
-            service.controls.count(signed(service, next(moments)), "es", Rate(2, 60))
+            count_one(service.controls, signed(service, next(moments)), "es", Rate(2, 60))
 
-    service.controls.count(signed(service, 0), "es", Rate(2, 86_400))
-    service.controls.count(signed(service, 1), "es", Rate(2, 60))
+    count_one(service.controls, signed(service, 0), "es", Rate(2, 86_400))
+    count_one(service.controls, signed(service, 1), "es", Rate(2, 60))
     service.network.inject("UpdateItem", *[no_fault, run_before(overtake)] * 4)
     with pytest.raises(TemporarilyUnavailableError, match="Other alerts of id es are being counted"):
-        controls.count(signed(service, 900_000), "es", Rate(2, 60))
+        count_one(controls, signed(service, 900_000), "es", Rate(2, 60))
 
 
 # What TradingView sends again
@@ -288,11 +293,11 @@ def test_what_cannot_be_taken_back_in_time_stays_counted_and_changes_no_answer(s
 
 
 def test_only_what_this_request_counted_is_taken_back(service: Service) -> None:
-    service.controls.count(signed(service, 0), "es", Rate(5, 60))
+    count_one(service.controls, signed(service, 0), "es", Rate(5, 60))
     mine = signed(service, 1)
     service.controls.uncount(mine, "es")
     service.controls.uncount(mine, "nothing-counted")
-    service.controls.count(mine, "es", Rate(5, 60))
+    count_one(service.controls, mine, "es", Rate(5, 60))
     service.controls.uncount(mine, "es")
     service.controls.uncount(mine, "es")
     assert counted(service) == 1

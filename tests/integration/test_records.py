@@ -14,17 +14,21 @@ from orderhook.errors import InvalidValueError, TemporarilyUnavailableError
 from orderhook.orders import timestamp
 from orderhook.records import find_record, follow_records, recent_records
 from orderhook.store.alert_log import AlertRecord, id_prefix
+from orderhook.store.items import alert_key
+from orderhook.store.table import deserialize
 from tests.builders import ENTRY, alert, event
+from tests.client_faults import in_requests_with
 from tests.faults import (
     Fault,
     block_connection,
     conflict,
-    fail_condition,
     internal_error,
     lose_request,
     lose_response,
+    no_fault,
     refuse,
     refuse_connection,
+    reject,
     run_before,
     throttle,
     throttle_throughput,
@@ -167,42 +171,159 @@ def test_a_record_leaves_when_its_time_has_come_and_lies_apart_from_the_orders(s
     assert service.belongings() == []
 
 
-def test_with_no_retention_no_record_is_written(service: Service) -> None:
+def test_with_no_retention_only_what_tells_a_resend_is_kept_for_a_day(service: Service) -> None:
     service.record_nothing()
     service.warm_up()
-    assert service.cancel("order-1").status == 404
-    assert service.network.records == []
+    answer = service.cancel("order-1", notes="a remark")
+    assert answer.status == 404
+    item = service.get(alert_key(service.trader, answer.request_id))
+    assert item is not None
+    kept = deserialize(item)
+    assert kept.keys() == {"pk", "sk", "received_at", "status", "expires"}
+    assert kept["status"] == 404
+    received = datetime.fromisoformat(kept["received_at"])
+    assert timedelta() <= received + timedelta(days=1) - datetime.fromtimestamp(int(kept["expires"]), UTC)
+    assert everything(service) == []
+    assert service.alerts.get(service.trader, answer.request_id) is None
+    assert list(service.alerts.beginning_with(service.trader, answer.request_id)) == []
     assert len(service.output.lines()) == 2
+
+
+def test_a_record_of_several_accounts_names_every_order_that_it_touched(service: Service) -> None:
+    service.warm_up()
+    service.network.always = in_requests_with("order-1.b", throttle)
+    answer = service.place("order-1", account="A,B,C", take_profit=5020)
+    assert answer.status == 503
+    found = service.record_of(answer)
+    assert found.order_ids == ("order-1.a", "order-1.a.TARGET1", "order-1.c", "order-1.c.TARGET1")
+    assert (found.outcome, found.command) == ("temporarily_unavailable", "PLACE")
+
+
+BROKEN = ['{"key": "KEY", "command": "CANCEL",}', '{"key": "KEY"', "key=KEY;=1", '{"key": "KEY", "order_id": {"a": 1}}']
+
+
+@pytest.mark.parametrize("body", BROKEN)
+def test_a_body_that_is_broken_and_holds_one_valid_key_is_its_senders(service: Service, body: str) -> None:
+    answer = service.post(body.replace("KEY", service.key))
+    assert answer.status == 400
+    found = service.record_of(answer)
+    assert (found.status, found.outcome, found.detail) == (400, answer.word, answer.body["detail"])
+    assert service.key.split("_")[2] not in repr(found)
+
+
+# What tells a resend
+
+
+def lose_cancel_all(service: Service) -> Answer:
+    service.network.inject("Query", *[lose_response] * 6)
+    answer = service.send("CANCELALLORDERS")
+    service.network.inject("Query")
+    assert answer.status == 503
+    return answer
+
+
+def was_answered(service: Service, answer: Answer) -> bool:
+    return service.alerts.was_answered(service.trader, answer.request_id)
+
+
+def test_an_answered_resend_is_noted_in_the_record_of_the_first(service: Service) -> None:
+    first = lose_cancel_all(service)
+    assert not was_answered(service, first)
+    before = service.record_of(first)
+    service.let_pass(5)
+    answer = service.send("CANCELALLORDERS")
+    assert was_answered(service, first)
+    assert was_answered(service, answer)
+    assert service.record_of(first) == before
+
+
+@pytest.mark.parametrize("seconds", [2, 40])
+def test_what_is_not_a_resend_notes_nothing(service: Service, seconds: float) -> None:
+    first = lose_cancel_all(service)
+    service.let_pass(seconds)
+    assert service.send("CANCELALLORDERS").status == 200
+    assert not was_answered(service, first)
+
+
+def test_a_resend_that_is_not_answered_is_not_noted(service: Service) -> None:
+    first = lose_cancel_all(service)
+    service.let_pass(5)
+    lose_cancel_all(service)
+    assert not was_answered(service, first)
+
+
+def test_a_note_without_a_record_leaves_by_its_expiry(service: Service) -> None:
+    service.network.records_meet = throttle
+    first = lose_cancel_all(service)
+    service.network.records_meet = no_fault
+    service.let_pass(5)
+    service.send("CANCELALLORDERS")
+    item = service.get(alert_key(service.trader, first.request_id))
+    assert item is not None
+    assert item.keys() == {"pk", "sk", "answered", "expires"}
+    assert [record.command for record in everything(service)] == ["CANCELALLORDERS"]
+
+
+@pytest.mark.parametrize("fault", [throttle, lose_request, lose_response, reject], ids=str)
+def test_a_note_that_is_not_taken_changes_nothing(service: Service, fault: Fault) -> None:
+    first = lose_cancel_all(service)
+    service.let_pass(5)
+    service.output.take()
+    service.network.always = in_requests_with(first.request_id, fault)
+    service.network.inject("GetItem", no_fault)
+    assert service.send("CANCELALLORDERS").status == 200
+    lines = service.output.lines()
+    assert [line["message"] for line in lines if "message" in line] == ["alert not recorded", "alert"]
+
+
+def test_every_answer_below_500_counts_as_one(service: Service) -> None:
+    service.place("order-1")
+    for answer in (service.cancel("order-1"), service.cancel("nobodys"), service.post(f"key={service.key};a")):
+        assert was_answered(service, answer)
+    assert not service.alerts.was_answered(service.trader, "nothing-has-this-id")
 
 
 # One write of its own
 
 
 @pytest.mark.parametrize(
-    ("command", "fields"),
+    ("command", "fields", "requests"),
     [
-        ("CANCEL", {"order_id": "order-1"}),
-        ("CANCEL", {"order_id": "stop1", "strategy_id": "strategy-1"}),
-        ("CANCEL", {"order_id": "nobodys"}),
-        ("CANCEL", {}),
-        ("PLACE", {**ENTRY, "take_profit": 5020}),
+        ("CANCEL", {"order_id": "order-1"}, ["UpdateItem"]),
+        ("CANCEL", {"order_id": "entry1", "strategy_id": "strategy-1"}, ["GetItem", "UpdateItem"]),
+        ("CANCEL", {"order_id": "nobodys"}, ["UpdateItem"]),
+        ("CANCEL", {}, []),
+        ("PLACE", {**ENTRY}, ["GetItem", "PutItem"]),
+        ("PLACE", {**ENTRY, "take_profit": 5020}, ["GetItem", "GetItem", "TransactWriteItems"]),
+        ("CANCELORDERS", {"account": "Sim101"}, ["PutItem", "Query", "UpdateItem"]),
+        ("CANCELALLORDERS", {}, ["PutItem", "UpdateItem", "Query", "UpdateItem"]),
+        ("CLOSESTRATEGY", {"strategy_id": "strategy-1"}, ["UpdateItem", "Query", "UpdateItem"]),
     ],
-    ids=["cancel", "by name", "not found", "no order id", "place"],
+    ids=[
+        "cancel",
+        "by name",
+        "not found",
+        "no order id",
+        "place",
+        "with a leg",
+        "of an account",
+        "of all",
+        "of a strategy",
+    ],
 )
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "not kept"])
 def test_a_record_takes_one_conditional_put_and_the_command_what_it_took(
-    service: Service, command: str, fields: dict[str, object]
+    service: Service, command: str, fields: dict[str, object], requests: list[str], *, kept: bool
 ) -> None:
-    service.have_strategy("Working", "STOP1")
+    service.have_strategy("Working", "ENTRY1")
+    if not kept:
+        service.record_nothing()
     service.warm_up()
     service.send(command, **fields)
     [made] = service.network.records
     assert made.operation == "PutItem"
     assert made.payload["ConditionExpression"] == "attribute_not_exists(pk)"
-    with_record = service.network.operations
-    service.record_nothing()
-    service.network.requests.clear()
-    service.send(command, **fields)
-    assert service.network.operations == with_record
+    assert service.network.operations == requests
 
 
 def test_a_record_is_written_after_the_command(service: Service) -> None:
@@ -217,7 +338,7 @@ def test_a_record_is_written_after_the_command(service: Service) -> None:
 
 
 RECORD_FAULTS: tuple[tuple[Fault, str], ...] = (
-    *((fault, fault.code) for fault in (throttle, throttle_throughput, conflict, internal_error, fail_condition)),
+    *((fault, fault.code) for fault in (throttle, throttle_throughput, conflict, internal_error)),
     (refuse_connection, "EndpointConnectionError"),
     (block_connection, "ConnectTimeoutError"),
     (lose_request, "ReadTimeoutError"),

@@ -71,17 +71,17 @@ REFUSALS = [
         "qty",
     ),
     Refusal(
-        {**CANCEL, "orderid": "order-1"},
+        {"command": "CANCEL", "orderid": "order-1"},
         400,
         "unknown_field",
         "There is no field 'orderid': did you mean order_id?",
         "orderid",
     ),
     Refusal(
-        {**CANCEL, "order_id": "a/b"},
+        {**CANCEL, "order_id": "a<b"},
         400,
         "invalid_value",
-        "order_id holds U+002F at position 2; use A-Z a-z 0-9 _ . : -.",
+        "order_id holds '<' (U+003C) at position 2; use printable ASCII without ; = \" ' \\ < > and &.",
         "order_id",
     ),
     Refusal(
@@ -110,7 +110,7 @@ REFUSALS = [
         {**CANCEL, "order_id": "{{strategy.order.id}}"},
         400,
         "unresolved_placeholder",
-        "order_id still holds a {{placeholder}}: TradingView did not replace it. Use one that it knows.",
+        "order_id still holds {{strategy.order.id}}: TradingView fills it in for the orders of a strategy only.",
         "order_id",
     ),
     Refusal(
@@ -418,6 +418,6 @@ def test_a_known_field_that_the_command_does_not_use_is_answered_with_a_warning(
     answer = service.cancel("order-1", tif="from my phone", qty="not even a number")
     assert answer.word == "cancelled"
     assert answer.body["warnings"] == [
-        {"warning": "ignored_field", "field": "tif", "detail": "CANCEL does not use tif."},
-        {"warning": "ignored_field", "field": "qty", "detail": "CANCEL does not use qty."},
+        {"code": "ignored_field", "field": "tif", "detail": "CANCEL does not use tif."},
+        {"code": "ignored_field", "field": "qty", "detail": "CANCEL does not use qty."},
     ]

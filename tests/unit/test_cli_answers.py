@@ -46,6 +46,28 @@ def test_a_list_of_five_ids_is_shown_whole(capsys: pytest.CaptureFixture[str]) -
     assert shown(capsys, 200, {"status": "x", "cancelled": list("abcde")})[1:] == ["  cancelled       a, b, c, d, e"]
 
 
+def test_the_legs_that_ended_and_the_orders_that_did_not_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    legs = {f"order-{number}": [f"order-{number}.TARGET1", f"order-{number}.STOP1"] for number in range(3)}
+    failed = [{"order_id": "bad", "reason": "ValueError"}, {"order_id": "worse", "reason": "TypeError"}]
+    body = {"success": False, "error": "outcome_unknown", "cancelled_legs": legs, "failed": failed, "waiting": ["d"]}
+    assert shown(capsys, 409, body) == [
+        "409 outcome_unknown",
+        "  cancelled_legs  order-0.TARGET1, order-0.STOP1, order-1.TARGET1, order-1.STOP1, order-2.TARGET1 and 1 more",
+        "  failed          bad: ValueError",
+        "                  worse: TypeError",
+        "  waiting         d",
+    ]
+
+
+def test_warnings_are_shown_by_their_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    warnings = [{"code": "empty_field", "field": "qty", "detail": "qty is empty."}, {"code": "x", "detail": "Look."}]
+    assert shown(capsys, 200, {"success": True, "status": "cancelled", "warnings": warnings}) == [
+        "200 cancelled",
+        "Warning: qty is empty.",
+        "Warning: Look.",
+    ]
+
+
 def test_each_account_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     results = [
         {"account": "A", "success": True, "status": "placed", "order_id": "long.A", "state": "Working"},

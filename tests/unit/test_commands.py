@@ -1,4 +1,3 @@
-import string
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -8,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from orderhook.commands import COMMANDS, NOT_YET, SCOPES, Command, command_type, parse_command
+from orderhook.commands import COMMANDS, NOT_YET, SCOPES, Command, command_type, parse_command, parse_fields
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.opens_position import OpensPosition
@@ -44,7 +43,10 @@ ErrorT = TypeVar("ErrorT", bound=OrderhookError)
 def read_alert(*fields: Fields) -> tuple[Command, list[str]]:
     given = {name: value for part in fields for name, value in part.items()}
     present = {name: value for name, value in given.items() if value is not None}
-    return parse_command(command_type(present), present)
+    kind = command_type(present.items())
+    read, warnings = parse_fields(kind, present.items(), is_json=False)
+    command, of_values = parse_command(kind, read)
+    return command, [str(warning.field) for warning in (*warnings, *of_values)]
 
 
 def refused(error: type[ErrorT], *fields: Fields) -> ErrorT:
@@ -74,7 +76,7 @@ def value(command: Command, name: str) -> Any:
 # Which command
 
 BUILT = "CANCEL, PLACE, CANCELORDERS, CANCELALLORDERS, CANCELREPLACE, CHANGE, CLOSESTRATEGY"
-NOT_BUILT = "CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE REVERSE REVERSEPOSITION".split()
+NOT_BUILT = "CANCELANDBRACKET CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE REVERSE REVERSEPOSITION".split()
 
 
 def test_the_commands_are_those_of_the_language() -> None:
@@ -86,7 +88,7 @@ def test_the_commands_are_those_of_the_language() -> None:
 
 @pytest.mark.parametrize("sent", ["CANCEL", "cancel", "Cancel", "cANCEL"])
 def test_a_command_is_recognised_whatever_the_case_of_its_letters(sent: str) -> None:
-    assert command_type({"command": sent}) is Cancel
+    assert command_type([("command", sent)]) is Cancel
 
 
 @pytest.mark.parametrize("word", NOT_BUILT)
@@ -107,8 +109,6 @@ def test_a_command_that_is_not_built_names_itself(word: str) -> None:
         ("CANCEL ALL ORDERS", "CANCELALLORDERS"),
         ("CLOSE_POSITION", "CLOSEPOSITION"),
         ("FLATEN", "FLATTEN"),
-        ("FLATTEN_THE_ACCOUNT", "FLATTEN"),
-        ("FLATTENEVERYTHING_AND_GO_HOME", "FLATTENEVERYTHING"),
         ("place order", "PLACE"),
     ],
 )
@@ -125,9 +125,9 @@ def test_the_title_of_a_page_of_crosstrades_points_to_the_command_it_describes(s
     assert refused(UnknownCommandError, {"command": sent}).detail.endswith(f": did you mean {meant}?")
 
 
-def test_of_two_commands_that_a_word_begins_with_the_longer_is_meant() -> None:
-    error = refused(UnknownCommandError, {"command": "CANCELALLORDERSOFTHEACCOUNT"})
-    assert error.detail.endswith(": did you mean CANCELALLORDERS?")
+@pytest.mark.parametrize("sent", ["CANCELALLORDERSOFTHEACCOUNT", "FLATTENEVERYTHING_BUT_ES", "PLACE_NOTHING"])
+def test_what_only_begins_like_a_command_could_mean_less_than_that(sent: str) -> None:
+    assert "did you mean" not in refused(UnknownCommandError, {"command": sent}).detail
 
 
 def test_an_unknown_command_that_is_near_to_none_is_told_the_commands() -> None:
@@ -135,13 +135,14 @@ def test_an_unknown_command_that_is_near_to_none_is_told_the_commands() -> None:
     assert error.detail == f"There is no command 'xyz': there are {BUILT}."
 
 
-@pytest.mark.parametrize("sent", ["REVER\u017fE", "REVERSEPOS\u0131TION", "\uff30LACE", "CANCEL\u00a0"])
+@pytest.mark.parametrize("sent", ["REVER\u017fE", "REVERSEPOS\u0131TION", "\uff30LACE", "CANCEL\u00a0x"])
 def test_a_command_is_compared_without_case_in_ascii_only(sent: str) -> None:
-    assert refused(UnknownCommandError, {"command": sent}).detail.isascii()
+    error = refused(InvalidValueError, {"command": sent})
+    assert error.detail.startswith("command holds ")
 
 
 def test_a_long_unknown_command_is_shown_short() -> None:
-    assert len(refused(UnknownCommandError, {"command": "\u202e" * 8000}).detail) < 600
+    assert len(refused(UnknownCommandError, {"command": "x" * 8000}).detail) < 600
     shown = "0123456789abcdef" * 4
     error = refused(UnknownCommandError, {"command": shown + "0"})
     assert error.detail.startswith(f"There is no command '{shown}': ")
@@ -164,7 +165,7 @@ def test_the_kill_switch_is_turned_by_an_alert_without_a_command(sent: str, on: 
     assert command.repeatable
 
 
-@pytest.mark.parametrize("sent", ["yes", "1", "0", "o\ufb00", "on off"])
+@pytest.mark.parametrize("sent", ["y", "2", "of", "on off", "-1"])
 def test_the_kill_switch_is_on_or_off_and_nothing_else(sent: str) -> None:
     error = refused(InvalidValueError, {"kill_switch": sent})
     assert (error.field, error.detail) == ("kill_switch", "kill_switch must be on or off.")
@@ -217,7 +218,7 @@ FIELDS = {
 }
 REQUIRED = [(CANCEL, "order_id"), *((MARKET, name) for name in MARKET if name != "command")]
 NEED_THE_POSITION = "percent flatten_first require_market_position max_positions sync_strategy out_of_sync".split()
-ARE_TO_COME = ["append_atm"]
+ARE_TO_COME = ["append_atm", "strategy_tag"]
 CHANGE_WHAT_PLACE_DOES = dict.fromkeys(
     NEED_THE_POSITION, "needs a position, and positions are not known here"
 ) | dict.fromkeys(ARE_TO_COME, "is not available yet")
@@ -261,7 +262,7 @@ def test_ignored_fields_are_named_in_the_order_of_the_alert() -> None:
 
 
 @pytest.mark.parametrize("name", CHANGE_WHAT_PLACE_DOES)
-@pytest.mark.parametrize("value", ["true", "1", "50", "fal\u017fe", "n\u00f6"])
+@pytest.mark.parametrize("value", ["true", "1", "50", "fal\u017fe", "n\u00f6", "00"])
 def test_a_field_that_would_change_what_place_does_is_refused_not_ignored(name: str, value: str) -> None:
     error = refused(UnsupportedValueError, MARKET, {name: value})
     assert error.field == name
@@ -301,7 +302,7 @@ def test_what_pydantic_refuses_does_not_quote_the_value(kind: type[Command]) -> 
 
 # Times
 
-UNITS = {"delay": "seconds", "cancel_after": "minutes"}
+TIMES = {"delay": "a number of seconds up to 60", "cancel_after": "a whole number of minutes from 1 to 60"}
 times = pytest.mark.parametrize(("alert", "name"), [(CANCEL, "delay"), (MARKET, "delay"), (MARKET, "cancel_after")])
 
 
@@ -313,23 +314,22 @@ def test_a_time_is_a_whole_number_and_none_is_none(alert: Fields, name: str, sen
 
 
 @times
-@pytest.mark.parametrize("sent", ["61", "1.5", "0.1", "1000000"])
-def test_a_time_that_is_too_long_or_not_whole_is_refused(alert: Fields, name: str, sent: str) -> None:
+@pytest.mark.parametrize("sent", ["61", "60.1", "1000000"])
+def test_a_time_that_is_too_long_is_refused(alert: Fields, name: str, sent: str) -> None:
     error = refused(InvalidValueError, alert, {name: sent})
-    assert error.detail == f"{name} must be a whole number of {UNITS[name]} from 1 to 60; 0 means none."
-    assert error.field == name
+    assert (error.field, error.detail) == (name, f"{name} must be {TIMES[name]}; 0 means none.")
 
 
 @times
-@pytest.mark.parametrize("sent", ["-1", "+1", "1e1", "5s", "1,0", "true", "off", "\u0661"])
+@pytest.mark.parametrize("sent", ["-1", "+1", "1e1", "5s", "1,0", "true", "off"])
 def test_a_time_that_is_not_a_number_is_refused(alert: Fields, name: str, sent: str) -> None:
     error = refused(InvalidValueError, alert, {name: sent})
-    assert error.detail.startswith(f"{name} must be a whole number of {UNITS[name]} from 1 to 60: ")
     assert error.field == name
+    assert error.detail.startswith(f"{name} must be {TIMES[name]}: ")
 
 
 def test_neither_time_is_part_of_what_an_order_is() -> None:
-    assert place(delay="5", cancel_after="7").content == place().content
+    assert place(delay="5", cancel_after="7").new_order == place().new_order
 
 
 # Ids, accounts, instruments
@@ -337,8 +337,7 @@ def test_neither_time_is_part_of_what_an_order_is() -> None:
 IDS = [(CANCEL, "order_id"), (CANCEL, "strategy_id"), *((MARKET, n) for n in ("order_id", "oco_id", "strategy_id"))]
 LABELS = [(MARKET, name) for name in ("account", "instrument", "strategy")]
 
-ID_ALPHABET = set(string.ascii_letters + string.digits + "_.:-")
-LABEL_ALPHABET = set(map(chr, range(0x20, 0x7F))) - {";", "="}
+ALPHABET = set(map(chr, range(0x20, 0x7F))) - set(";=\"'\\<>&")
 NOT_ASCII = set("\u0080\u00a0é\u0661\u212a\u202e\uff21\U0001f600")
 
 
@@ -347,25 +346,19 @@ def named(fields: list[tuple[Fields, str]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("alert", "name"), fields, ids=ids)
 
 
-def check_alphabet(alert: Fields, name: str, alphabet: set[str], sentence: str) -> None:
+@named(IDS + LABELS)
+def test_ids_and_labels_are_printable_ascii_but_for_eight_and_any_other_character_is_named(
+    alert: Fields, name: str
+) -> None:
     for character in map(chr, range(0x80)):
-        if character in alphabet:
+        if character in ALPHABET:
             command, _ = read_alert(alert, {name: f"x{character}y"})
             assert value(command, name) == f"x{character}y"
-    for character in set(map(chr, range(0x80))) - alphabet | NOT_ASCII:
+    for character in set(map(chr, range(0x80))) - ALPHABET - {"="} | NOT_ASCII:
         error = refused(InvalidValueError, alert, {name: f"x{character}y;"})
-        assert error.detail == f"{name} holds U+{ord(character):04X} at position 2; use {sentence}."
+        assert error.detail.startswith(f"{name} holds ")
+        assert f"(U+{ord(character):04X}) at position 2; " in error.detail
         assert error.field == name
-
-
-@named(IDS)
-def test_an_id_has_letters_digits_and_four_marks_and_any_other_character_is_named(alert: Fields, name: str) -> None:
-    check_alphabet(alert, name, ID_ALPHABET, "A-Z a-z 0-9 _ . : -")
-
-
-@named(LABELS)
-def test_a_label_is_printable_ascii_and_any_other_character_is_named(alert: Fields, name: str) -> None:
-    check_alphabet(alert, name, LABEL_ALPHABET, "printable ASCII characters other than ';' and '='")
 
 
 @named(IDS + LABELS)
@@ -378,7 +371,7 @@ def test_ids_and_labels_have_at_most_64_characters_and_are_kept_as_sent(alert: F
 
 
 @pytest.mark.parametrize("name", ["account", "instrument"])
-@pytest.mark.parametrize("label", ["ES 12-26", "ES1!", "Sim101", "<~>", "a"])
+@pytest.mark.parametrize("label", ["ES 12-26", "ES1!", "Sim101", "~", "a", "My  Sim"])
 def test_a_label_as_ninjatrader_writes_it_is_kept_as_sent(name: str, label: str) -> None:
     assert value(place(**{name: label}), name) == label
 
@@ -386,7 +379,7 @@ def test_a_label_as_ninjatrader_writes_it_is_kept_as_sent(name: str, label: str)
 # Order names
 
 KINDS = ["ENTRY", "EXIT", "STOP", "SIMSTOP", "TARGET"]
-PLAIN_IDS = "Stop-1 MYSTOP1 STOP1A STOP_1 STOP.1 ENTRY1-2 TARGETS1 TARGE1 1STOP1 ENTRYSTOP1 1 CANCEL a -".split()
+PLAIN_IDS = "Stop-1 MYSTOP1 STOP1A STOP_1 STOP.1 ENTRY1-2 TARGETS1 TARGE1 1STOP1 ENTRYSTOP1 1 CANCEL a .".split()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -439,7 +432,8 @@ def test_place_takes_no_order_id_that_looks_like_an_order_name(kind: str, number
         error = refused(InvalidValueError, MARKET, {"order_id": sent})
         assert error.field == "order_id"
         assert error.detail == (
-            "order_id looks like an order name (ENTRY, EXIT, STOP, SIMSTOP, TARGET); choose another."
+            "order_id looks like an order name (ENTRY, EXIT, STOP, SIMSTOP, TARGET and a number); choose another, such "
+            f"as {sent}-{{{{timenow}}}}."
         )
 
 
@@ -476,9 +470,6 @@ def test_a_word_is_read_in_capitals_whatever_the_case_of_its_letters(name: str, 
         ("action", "LONG"),
         ("action", "BUY SELL"),
         ("action", "STOP"),
-        ("order_type", "MAR\u212aET"),
-        ("order_type", "l\u0131mit"),
-        ("order_type", "\u017ftopmarket"),
         ("order_type", "STOP LIMIT"),
         ("tif", "IOC"),
         ("tif", "true"),
@@ -505,7 +496,7 @@ PRICED: Mapping[str, Fields] = {
     "take_profit": {},
     "stop_loss": {},
     "stop_loss_limit": {},
-    "stop_loss_stop": {"stop_loss_limit": "5000"},
+    "stop_loss_stop": {"stop_loss_limit": "0.00000001"},
 }
 
 NO_NUMBERS = [
@@ -527,7 +518,6 @@ NO_NUMBERS = [
         "five",
         "5000 or so",
     ),
-    *("\u0661\u0662", "\uff15", "\u00bd", "\u22121", "1\n2", "1\x1f", "1\u00a0000"),
 ]
 RELATIVE = [
     *("-2.5%", "2.5%", "+1 %", "12 ticks", "12ticks", "1 tick", "-12 TICKS", "5 points", "1 Point", "-0.25 pts"),
@@ -545,7 +535,7 @@ each_price = pytest.mark.parametrize("name", PRICED)
         "5000.25",
         "1.10",
         "0.00000001",
-        "0.123456789012345678",
+        "0.12345678",
         "007.50",
         "999999999999",
         "999999999999.99999999",
@@ -563,8 +553,8 @@ def test_a_price_that_is_not_a_plain_decimal_is_refused(name: str, sent: str) ->
     error = refused(InvalidValueError, MARKET, PRICED[name], {name: sent})
     assert error.field == name
     assert error.detail == (
-        f"{name} must be a price such as 5000.25: at most 12 digits before the point and 18 after it, no comma, "
-        "no sign and no exponent."
+        f"{name} must be a price such as 5000.25: at most 12 digits before the point, no comma, no sign and "
+        "no exponent."
     )
 
 
@@ -582,16 +572,19 @@ def test_what_only_resembles_a_price_that_needs_a_quote_is_not_a_price(sent: str
 
 
 @each_price
-@pytest.mark.parametrize("sent", ["0.1234567890123456789", "1" * 13, pytest.param("9" * 5000, id="5000")])
+@pytest.mark.parametrize("sent", ["1" * 13, pytest.param("9" * 5000, id="5000")])
 def test_a_number_with_more_digits_than_are_kept_is_told_how_many_are(name: str, sent: str) -> None:
     error = refused(InvalidValueError, MARKET, PRICED[name], {name: sent})
     assert error.field == name
-    assert "12 digits before the point and 18 after it" in error.detail
+    assert "12 digits before the point" in error.detail
 
 
 @pytest.mark.parametrize("zero", ["0", "0.0", "00.000"])
-def test_a_price_of_zero_is_none(zero: str) -> None:
-    assert place(**dict.fromkeys(PRICED, zero)) == place()
+def test_a_price_of_zero_is_none_but_for_a_leg(zero: str) -> None:
+    assert place(limit_price=zero, stop_price=zero) == place()
+    assert refused(InvalidValueError, MARKET, {"stop_loss": zero}).detail == (
+        "stop_loss is 0, which is not a price; give it one, or take it out."
+    )
 
 
 @pytest.mark.parametrize(("sent", "qty"), [("1", 1), ("12", 12), ("1.0", 1), ("007", 7), ("1000000", 1_000_000)])
@@ -611,8 +604,7 @@ def test_any_other_quantity_is_refused(sent: str) -> None:
     error = refused(InvalidValueError, MARKET, {"qty": sent})
     assert error.field == "qty"
     assert error.detail == (
-        "qty must be a whole number from 1: at most 12 digits before the point and 18 after it, no comma, no sign and "
-        "no exponent."
+        "qty must be a whole number from 1: at most 12 digits before the point, no comma, no sign and no exponent."
     )
 
 
@@ -652,10 +644,9 @@ def test_a_stop_loss_and_a_stop_loss_limit_exclude_each_other() -> None:
     assert (error.field, error.detail) == ("stop_loss_limit", "Give stop_loss or stop_loss_limit, not both.")
 
 
-@pytest.mark.parametrize("limit", [None, "0"])
 @pytest.mark.parametrize("stop_loss", [None, "4990"])
-def test_a_stop_loss_stop_needs_its_limit(limit: str | None, stop_loss: str | None) -> None:
-    fields = {"stop_loss_stop": "4985", "stop_loss_limit": limit, "stop_loss": stop_loss}
+def test_a_stop_loss_stop_needs_its_limit(stop_loss: str | None) -> None:
+    fields = {"stop_loss_stop": "4985", "stop_loss": stop_loss}
     error = refused(MissingFieldError, MARKET, fields)
     assert (error.field, error.detail) == (
         "stop_loss_limit",
@@ -670,7 +661,7 @@ def test_a_template_excludes_legs_of_the_alerts_own(name: str) -> None:
         name,
         f"The template brings its own legs: take out {name}, or strategy.",
     )
-    assert place(strategy="scalp", **{name: "0"}).new_order.strategy == "scalp"
+    assert place(strategy="scalp").new_order.strategy == "scalp"
 
 
 LEVELS = [
@@ -693,17 +684,13 @@ def with_levels(levels: Fields, action: str) -> Fields:
     return {**levels, "action": action, "order_type": BY_PRICES[prices]}
 
 
-def leg_to_look_at(levels: Fields) -> str:
-    return next(name for name in LEG_PRICES if name in levels)
-
-
 @pytest.mark.parametrize("levels", LEVELS, ids=" ".join)
 def test_the_stop_loss_lies_on_the_losing_side_and_the_take_profit_on_the_winning(levels: Fields) -> None:
     order = place(**with_levels(levels, "BUY")).new_order
     assert {name: str(getattr(order, name)) for name in levels} == levels
     error = refused(InvalidValueError, MARKET, with_levels(levels, "SELL"))
-    assert error.detail == ("For a SELL the stop loss, the order's price and the take profit must be in falling order.")
-    assert error.field == leg_to_look_at(levels)
+    assert error.field in levels
+    assert "correct one of them" in error.detail
 
 
 @pytest.mark.parametrize(
@@ -720,14 +707,14 @@ def test_the_stop_loss_lies_on_the_losing_side_and_the_take_profit_on_the_winnin
     ids=" ".join,
 )
 def test_a_single_price_on_the_wrong_side_is_enough(levels: Fields) -> None:
-    assert refused(InvalidValueError, MARKET, with_levels(levels, "BUY")).field == leg_to_look_at(levels)
+    assert refused(InvalidValueError, MARKET, with_levels(levels, "BUY")).field in {*LEG_PRICES, "stop_loss_stop"}
 
 
 def test_for_a_sell_it_is_the_other_way_round() -> None:
     levels = {"stop_loss": "5010", "limit_price": "5000", "take_profit": "4990"}
     assert place(**with_levels(levels, "SELL")).new_order.stop_loss == 5010
     error = refused(InvalidValueError, MARKET, with_levels(levels, "BUY"))
-    assert error.detail == "For a BUY the stop loss, the order's price and the take profit must be in rising order."
+    assert error.detail == "take_profit=4990 must lie above stop_loss=5010 for a BUY; correct one of them."
 
 
 # Running twice
@@ -752,10 +739,11 @@ FULL: Fields = {
 }
 
 
-def content(*fields: Fields) -> str:
+def placed(*fields: Fields) -> Mapping[str, str]:
+    """Return what the order of a PLACE is compared by, and remembers that it was placed with, but for its ids."""
     command, _ = read_alert(*fields)
     assert isinstance(command, Place)
-    return command.content
+    return command.new_order.texts()
 
 
 @pytest.mark.parametrize(
@@ -765,8 +753,10 @@ def content(*fields: Fields) -> str:
         {"qty": "001"},
         {"limit_price": "5000.5"},
         {"limit_price": "05000.50000000"},
+        {"limit_price": "5000.500000001"},
+        {"account": "sim101"},
+        {"instrument": "es   12-26"},
         {"take_profit": "5010.0"},
-        {"stop_loss": "0"},
         {"action": "buy", "order_type": "StopLimit", "tif": "day", "command": "place"},
         {"notes": "the same order", "id": "7"},
         {"rate_limit": "1", "id": "7"},
@@ -775,22 +765,16 @@ def content(*fields: Fields) -> str:
         {"delay": "5", "cancel_after": "10"},
     ],
 )
-def test_two_spellings_of_the_same_order_have_the_same_content(spelling: Fields) -> None:
-    assert content(FULL, spelling) == content(FULL)
+def test_two_spellings_of_an_order_are_one(spelling: Fields) -> None:
+    assert placed(FULL, spelling) == placed(FULL)
 
 
-def test_the_content_stays_the_same_from_one_version_to_the_next() -> None:
-    # An alert that TradingView sends again meets the order that it placed before an update.
-    assert content(FULL) == "1a23fe776393cc77083e7f0c86968e2ea82d7e3a331e30c5732daed2132592ab"
-    assert content(MARKET, {"strategy": "scalp"}) == "046a562c1f47838c79da5c79c8beef94552e37025c5b5a263a1784c1e360738d"
-
-
-def test_the_content_does_not_depend_on_the_order_of_the_fields() -> None:
-    assert content(dict(reversed(list(FULL.items())))) == content(FULL)
+def test_an_order_does_not_depend_on_the_order_of_the_fields() -> None:
+    assert placed(dict(reversed(list(FULL.items())))) == placed(FULL)
 
 
 CHANGES: list[Fields] = [
-    {"account": "sim101"},
+    {"account": "Sim102"},
     {"instrument": "ES 03-27"},
     {"action": "SELL", "take_profit": None, "stop_loss_limit": None, "stop_loss_stop": None},
     {"take_profit": None, "stop_loss_limit": None, "stop_loss_stop": None},
@@ -804,10 +788,6 @@ CHANGES: list[Fields] = [
     {"order_type": "MARKET", "limit_price": None, "stop_price": None},
     {"oco_id": "O1"},
     {"oco_id": None},
-    {"order_id": "a2"},
-    {"order_id": None},
-    {"strategy_id": "s2"},
-    {"strategy_id": None},
     {"take_profit": "5010.00000001"},
     {"take_profit": None},
     {"stop_loss_limit": "4981"},
@@ -818,15 +798,15 @@ CHANGES: list[Fields] = [
 ]
 
 
-def test_every_change_of_an_order_changes_its_content() -> None:
-    contents = [content(FULL), *(content(FULL, change) for change in CHANGES)]
-    assert len(set(contents)) == len(contents)
+def test_every_change_of_an_order_makes_another() -> None:
+    orders = [placed(FULL), *(placed(FULL, change) for change in CHANGES)]
+    assert len({tuple(sorted(order.items())) for order in orders}) == len(orders)
 
 
 @settings(deadline=None)
 @given(st.decimals(min_value="0.00000001", max_value=10**10, places=8), st.integers(0, 8), st.integers(0, 1))
-def test_a_price_has_one_content_however_it_is_spelt(price: Decimal, places: int, zeros: int) -> None:
+def test_a_price_is_one_however_it_is_spelt(price: Decimal, places: int, zeros: int) -> None:
     shortest = f"{price.normalize():f}"
     longer = "0" * zeros + f"{price:.{max(places, len(shortest.partition('.')[2]))}f}"
     limit: Fields = {**MARKET, "order_type": "LIMIT"}
-    assert content(limit, {"limit_price": longer}) == content(limit, {"limit_price": shortest})
+    assert placed(limit, {"limit_price": longer}) == placed(limit, {"limit_price": shortest})

@@ -74,19 +74,24 @@ def wrong(text: str) -> set[str]:
             "This alert would change order STOP1 of strategy S to limit 5000.5, stop 5001.",
         ),
         (
-            f"command=CANCELREPLACE;{ENTRY};order_id=mine:9",
-            "This alert would cancel order mine:9 and place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in "
-            "account Sim101, as order mine:10.",
+            f"command=CANCELREPLACE;{ENTRY};order_id=mine;take_profit=5010",
+            "This alert would replace order mine by BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account "
+            "Sim101, with a target at 5010.",
         ),
         (
             f"command=CANCELREPLACE;{ENTRY};order_id=mine;strategy_id=S",
-            "This alert would cancel order mine and place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in "
-            "account Sim101, as order mine:2, in strategy S.",
+            "This alert would replace order mine if it belongs to strategy S by BUY 1 ES 12-26 STOPLIMIT, limit "
+            "5000.5, stop 5000, GTC, in account Sim101.",
         ),
         (
-            f"command=CANCELREPLACE;{ENTRY};order_id=entry1;strategy_id=S",
-            "This alert would cancel order ENTRY1 of strategy S and place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop "
-            "5000, GTC, in account Sim101, in strategy S.",
+            f"command=CANCELREPLACE;{ENTRY};order_id=entry1;strategy_id=S;cancel_after=5",
+            "This alert would replace order ENTRY1 of strategy S by BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, "
+            "GTC, in account Sim101, cancelled 5 min later if it is still open.",
+        ),
+        (
+            f"command=PLACE;{ENTRY};order_id=mine;delay=1.5",
+            "This alert would place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account Sim101, as "
+            "order mine, 2 s after the alert comes in.",
         ),
         (
             "command=CLOSESTRATEGY;strategy_id=S",
@@ -94,7 +99,7 @@ def wrong(text: str) -> set[str]:
         ),
         (
             "command=CANCEL;order_id=long;account=A,B",
-            "This alert would cancel order long.A; would cancel order long.B.",
+            "This alert would cancel order long.a; would cancel order long.b.",
         ),
     ],
 )
@@ -114,8 +119,86 @@ def test_it_marks_a_list_of_accounts_that_cannot_be() -> None:
 
 
 def test_a_field_that_could_not_be_read_is_not_called_missing() -> None:
-    faults = explained(f"key={demo.KEY};command=CANCEL;order_id={{{{strategy.order.id}}}}")["faults"]
+    faults = explained(f"key={demo.KEY};command=CANCEL;order_id={{{{my.id}}}}")["faults"]
     assert [fault["error"] for fault in faults] == ["unresolved_placeholder"]
+
+
+OPEN = "Nothing is wrong with this alert as far as it can be seen before TradingView fills it in."
+MARKET = ENTRY.replace("STOPLIMIT;stop_price=5000;limit_price=5000.50", "MARKET")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"command=PLACE;{ENTRY};stop_loss={{{{plot_3}}}}",
+        f'command=PLACE;{ENTRY};take_profit={{{{plot("Target")}}}}',
+        f"command=PLACE;{MARKET};stop_loss={{{{plot_3}}}};take_profit={{{{plot_4}}}}",
+        f"command=PLACE;{MARKET.replace('buy', '{{strategy.order.action}}')};stop_loss=5010;take_profit=4990",
+        f"command=PLACE;{ENTRY.replace('STOPLIMIT', '{{strategy.order.comment}}')}",
+        f"command=PLACE;{ENTRY};delay={{{{plot_0}}}}",
+        "command={{strategy.order.comment}};order_id=a",
+        "kill_switch={{strategy.order.comment}}",
+        "\n{{strategy.order.alert_message}}",
+        'command=CANCEL;order_id={{plot("a=b")}}',
+    ],
+)
+def test_what_depends_on_what_tradingview_fills_in_is_not_wrong(text: str) -> None:
+    explanation = explain(f"key={demo.KEY};{text}".encode())
+    assert (explanation.faults, explanation.verdict) == ([], OPEN)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("command=CANCEL;order_id={{strategy.order.id}}", "This alert would cancel order {{strategy.order.id}}."),
+        ("command=CANCEL;order_id=long-{{timenow}}", "This alert would cancel order long-{{timenow}}."),
+        (
+            "command=CANCELORDERS;account=Sim101;instrument={{ticker}}",
+            "This alert would cancel every working order of account Sim101 in {{ticker}}.",
+        ),
+        (
+            f"command=PLACE;{ENTRY.replace('buy', '{{strategy.order.action}}')}",
+            "This alert would place BUY 1 ES 12-26 STOPLIMIT, limit 5000.5, stop 5000, GTC, in account Sim101 (with "
+            "examples for what TradingView fills in).",
+        ),
+        (
+            "command=CHANGE;order_id=STOP1;strategy_id=S;qty={{strategy.order.contracts}};stop_price={{plot_0}}",
+            "This alert would change order STOP1 of strategy S to qty 1, stop 5000 (with examples for what TradingView "
+            "fills in).",
+        ),
+    ],
+)
+def test_it_says_what_an_alert_would_do_before_tradingview_fills_it_in(text: str, verdict: str) -> None:
+    assert explained(f"key={demo.KEY};{text}")["verdict"] == verdict
+
+
+@pytest.mark.parametrize("name", ["action", "qty", "limit_price", "order_id", "account", "tif"])
+def test_what_tradingview_fills_in_is_remarked_on(name: str) -> None:
+    text = f"key={demo.KEY};command=PLACE;{name}={{{{strategy.order.action}}}}"
+    row = explain(text.encode()).rows[-1]
+    assert (row.value, row.remark, row.fault) == ("{{strategy.order.action}}", "filled in by TradingView", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "field"),
+    [
+        (f"command=PLACE;{ENTRY};order_id=a-{{{{timenow}}}}".replace("gtc", "always"), "invalid_value", "tif"),
+        (f"command=PLACE;{ENTRY};order_id=a-{{{{timenow}}}};stop_loss={{{{my_stop}}}}", "unresolved_placeholder", ""),
+        (f"command=PLACE;{ENTRY};order_id=a-{{{{timenow}}}}".replace("limit_price=5000.50;", ""), "missing_field", ""),
+        (f"command=PLACE;{ENTRY};order_id=a-{{{{timenow}}}};stop_loss=5010", "invalid_value", "stop_loss"),
+        (f"command=PLACE;{ENTRY};order_id=STOP1;oco_id={{{{ticker}}}}", "invalid_value", "order_id"),
+        ("command=CHANGE;order_id=STOP1;stop_price={{plot_0}}", "strategy_id_required", ""),
+    ],
+)
+def test_what_tradingview_does_not_fill_in_is_checked_as_ever(text: str, error: str, field: str) -> None:
+    explanation = explained(f"key={demo.KEY};{text}")
+    assert [fault["error"] for fault in explanation["faults"]] == [error]
+    assert not field or wrong(f"key={demo.KEY};{text}") == {field}
+
+
+def test_unquoted_placeholders_in_json_are_filled_in_too() -> None:
+    members = f'"key": "{demo.KEY}", "command": "CANCEL", "order_id": {{{{plot_0}}}}'
+    assert explained(f"{{{members}}}")["verdict"] == OPEN
 
 
 def test_only_the_second_of_two_equal_fields_is_wrong() -> None:
@@ -135,7 +218,23 @@ def test_of_a_short_secret_not_even_the_end_is_shown() -> None:
 
 def test_ignored_and_empty_fields_are_remarked_on() -> None:
     rows = explain(f"key={demo.KEY};command=CANCEL;order_id=a;account=Sim101;qty=".encode()).rows
-    assert [row.remark for row in rows] == ["", "", "", "CANCEL does not use account.", "empty, so it counts as absent"]
+    assert [row.remark for row in rows] == [
+        "",
+        "",
+        "",
+        "CANCEL does not use account.",
+        "qty is empty, so it counts as absent.",
+    ]
+
+
+def test_a_remark_is_told_to_a_script_too() -> None:
+    fields = explained(f"key={demo.KEY};command=CANCEL;order_id={{{{ticker}}}};qty=1")["fields"]
+    assert [field["remark"] for field in fields] == [
+        None,
+        None,
+        "filled in by TradingView",
+        "CANCEL does not use qty.",
+    ]
 
 
 def test_bytes_that_are_not_utf8_are_refused() -> None:

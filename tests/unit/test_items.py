@@ -3,19 +3,31 @@
 A deployed table holds items of this form: who changes it must still be able to read them.
 """
 
-from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from orderhook.keys import Key
-from orderhook.orders import Bracket, Event, Order, OrderState, Provenance, Strategy, StrategyState, Template
+from orderhook.orders import (
+    Binding,
+    Bracket,
+    Event,
+    FormerBinding,
+    Leg,
+    LegEnd,
+    Order,
+    OrderState,
+    Strategy,
+    Template,
+    Trace,
+)
 from orderhook.store import items
 from orderhook.store.table import deserialize, serialize
+from tests.states import OPEN
 
 AT = "2026-01-02T03:04:05.000006Z"
 SINCE = "2026-01-02T03:04:06.000000Z"
-PROVENANCE = Provenance(trader="ada", key_id="k1", request_id="r2", at=datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC))
 
 
 def test_the_keys_of_the_items_are_these() -> None:
@@ -26,17 +38,43 @@ def test_the_keys_of_the_items_are_these() -> None:
     assert items.KEY_LIST == "KEYS"
     assert items.controls_key("ada") == {"pk": "TRADER#ada", "sk": "CONTROLS"}
     assert items.rate_key("ada", "scalper") == {"pk": "RATE#ada", "sk": "scalper"}
+    assert items.alert_key("ada", "r1") == {"pk": "ALERTS#ada", "sk": "r1"}
+    assert items.trace_key("ada", "CANCELALLORDERS", "d1") == {"pk": "TRACES#ada", "sk": "CANCELALLORDERS#d1"}
 
 
-def test_the_index_of_open_orders_goes_by_account_then_instrument() -> None:
-    assert items.open_prefix("Sim101") == "Sim101#"
-    assert items.open_prefix("Sim101", "ES 12-26") == "Sim101#ES 12-26#"
+def test_a_template_is_found_whatever_the_case_of_its_name() -> None:
+    assert items.template_key("ada", "SCALP  two") == items.template_key("ada", "scalp Two")
+
+
+def test_ids_are_told_apart_by_their_case() -> None:
+    assert items.order_key("ada", "A1") != items.order_key("ada", "a1")
+    assert items.strategy_key("ada", "S1") != items.strategy_key("ada", "s1")
+
+
+def test_the_index_of_open_orders_goes_by_account_then_instrument_and_by_neither_one_s_case() -> None:
+    assert items.open_prefix() == "2#"
+    assert items.open_prefix("Sim101") == "2#sim101#"
+    assert items.open_prefix("SIM101", "es  12-26") == "2#sim101#es 12-26#"
 
 
 def test_no_account_can_pass_for_another_and_an_instrument() -> None:
-    assert items.open_prefix("a#b") == "a%23b#"
-    assert items.open_prefix("a%23b", "100%#1") == "a%2523b#100%25%231#"
+    assert items.open_prefix("a#b") == "2#a%23b#"
+    assert items.open_prefix("a%23b", "100%#1") == "2#a%2523b#100%25%231#"
 
+
+STOP = Leg(
+    order_type="STOPLIMIT",
+    limit_price=Decimal("4989.5"),
+    stop_price=Decimal(4990),
+    offset=Decimal(2),
+    start=1,
+    size=3,
+    oco_id="g1",
+    generation=2,
+    released=True,
+    end=LegEnd(OrderState.CANCELLED, SINCE, "r5", "k5"),
+)
+"""A leg that has every field, which no single leg has."""
 
 ORDER = Order(
     order_id="a1",
@@ -54,18 +92,39 @@ ORDER = Order(
     oco_id="o1",
     strategy_id="s1",
     order_name="ENTRY1",
-    legs={"STOP1": "a2"},
+    number=1,
+    legs={"TARGET1": Leg("LIMIT", limit_price=Decimal(5010)), "STOP1": STOP},
+    wanted={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4991))},
+    template="scalp",
+    entry_id="a0",
+    closes=9,
     filled=2,
-    content="c0ffee",
+    average=Decimal("5000.125"),
+    filled_after_end=3,
+    generation=4,
+    placed={"qty": "5", "account": "sim101"},
+    received_at=AT,
+    delay=2,
+    due=SINCE,
+    released_at=SINCE,
+    day_ends="2026-01-02T22:00:00.000000Z",
+    cancels_at="2026-01-02T03:09:05.000000Z",
+    nearest_stop=Decimal(4991),
+    nearest_target=Decimal(5010),
+    notes="a remark",
     cancelled_at=AT,
     cancel_request_id="r0",
     cancel_key_id="k0",
     cancel_filled=1,
+    reason="entry ended",
+    report_seq=9,
     history=(
-        Event(OrderState.WORKING, AT, "r1", "k1", {"qty": "5"}),
+        Event(OrderState.WORKING, AT, "r1", "k1", {"qty": "5"}, digest="d1", received_at=AT),
         Event(OrderState.PART_FILLED, SINCE, "r2", "k2"),
-        Event(None, SINCE, "r3", "k2", {"qty": "6"}),
+        Event(None, SINCE, "r3", "k2", {"stop_price": "4990"}, leg="STOP1"),
     ),
+    history_dropped=11,
+    digests=("d1", "d2"),
     version=7,
 )
 """An order that has every field, which no single order has."""
@@ -73,7 +132,7 @@ ORDER = Order(
 ORDER_ITEM = {
     "pk": {"S": "TRADER#ada"},
     "sk": {"S": "ORDER#a1"},
-    "open": {"S": "Sim101#ES 12-26#a1"},
+    "open": {"S": "2#sim101#es 12-26#a1"},
     "request_id": {"S": "r2"},
     "order_id": {"S": "a1"},
     "account": {"S": "Sim101"},
@@ -90,13 +149,73 @@ ORDER_ITEM = {
     "oco_id": {"S": "o1"},
     "strategy_id": {"S": "s1"},
     "order_name": {"S": "ENTRY1"},
-    "legs": {"M": {"STOP1": {"S": "a2"}}},
+    "number": {"N": "1"},
+    "legs": {
+        "M": {
+            "TARGET1": {
+                "M": {
+                    "order_type": {"S": "LIMIT"},
+                    "limit_price": {"N": "5010"},
+                    "generation": {"N": "1"},
+                }
+            },
+            "STOP1": {
+                "M": {
+                    "order_type": {"S": "STOPLIMIT"},
+                    "limit_price": {"N": "4989.5"},
+                    "stop_price": {"N": "4990"},
+                    "offset": {"N": "2"},
+                    "start": {"N": "1"},
+                    "size": {"N": "3"},
+                    "oco_id": {"S": "g1"},
+                    "generation": {"N": "2"},
+                    "released": {"BOOL": True},
+                    "end": {
+                        "M": {
+                            "state": {"S": "Cancelled"},
+                            "at": {"S": SINCE},
+                            "request_id": {"S": "r5"},
+                            "key_id": {"S": "k5"},
+                        }
+                    },
+                }
+            },
+        }
+    },
+    "wanted": {
+        "M": {
+            "STOP1": {
+                "M": {
+                    "order_type": {"S": "STOPMARKET"},
+                    "stop_price": {"N": "4991"},
+                    "generation": {"N": "1"},
+                }
+            }
+        }
+    },
+    "template": {"S": "scalp"},
+    "entry_id": {"S": "a0"},
+    "closes": {"N": "9"},
     "filled": {"N": "2"},
-    "content": {"S": "c0ffee"},
+    "average": {"N": "5000.125"},
+    "filled_after_end": {"N": "3"},
+    "generation": {"N": "4"},
+    "placed": {"M": {"qty": {"S": "5"}, "account": {"S": "sim101"}}},
+    "received_at": {"S": AT},
+    "delay": {"N": "2"},
+    "due": {"S": SINCE},
+    "released_at": {"S": SINCE},
+    "day_ends": {"S": "2026-01-02T22:00:00.000000Z"},
+    "cancels_at": {"S": "2026-01-02T03:09:05.000000Z"},
+    "nearest_stop": {"N": "4991"},
+    "nearest_target": {"N": "5010"},
+    "notes": {"S": "a remark"},
     "cancelled_at": {"S": AT},
     "cancel_request_id": {"S": "r0"},
     "cancel_key_id": {"S": "k0"},
     "cancel_filled": {"N": "1"},
+    "reason": {"S": "entry ended"},
+    "report_seq": {"N": "9"},
     "history": {
         "L": [
             {
@@ -106,6 +225,8 @@ ORDER_ITEM = {
                     "request_id": {"S": "r1"},
                     "key_id": {"S": "k1"},
                     "changes": {"M": {"qty": {"S": "5"}}},
+                    "digest": {"S": "d1"},
+                    "received_at": {"S": AT},
                 }
             },
             {
@@ -121,22 +242,65 @@ ORDER_ITEM = {
                     "at": {"S": SINCE},
                     "request_id": {"S": "r3"},
                     "key_id": {"S": "k2"},
-                    "changes": {"M": {"qty": {"S": "6"}}},
+                    "changes": {"M": {"stop_price": {"S": "4990"}}},
+                    "leg": {"S": "STOP1"},
                 }
             },
         ]
     },
+    "history_dropped": {"N": "11"},
+    "digests": {"L": [{"S": "d1"}, {"S": "d2"}]},
     "version": {"N": "7"},
 }
 
 
+def test_the_order_here_has_every_field() -> None:
+    assert [name for name in Order._fields if name not in ORDER_ITEM] == []
+    assert [name for name in Leg._fields if getattr(STOP, name) is None] == []
+
+
 def test_an_order_lies_in_the_table_in_this_form_and_comes_back() -> None:
-    assert serialize(items.order_item(PROVENANCE, ORDER)) == ORDER_ITEM
+    assert serialize(items.order_item("ada", ORDER, "r2")) == ORDER_ITEM
     read = items.order(deserialize(ORDER_ITEM))
     assert read == ORDER
-    assert {type(number) for number in (read.qty, read.filled, read.version, read.cancel_filled)} == {int}
+    numbers = (read.qty, read.filled, read.version, read.cancel_filled, read.number, read.filled_after_end)
+    more = (read.closes, read.generation, read.delay, read.report_seq, read.history_dropped)
+    assert {type(number) for number in (*numbers, *more)} == {int}
     assert [type(event.state) for event in read.history] == [OrderState, OrderState, type(None)]
     assert type(read.state) is OrderState
+    assert {type(number) for number in (read.legs["TARGET1"].start, read.wanted["STOP1"].start)} == {int}
+    stop = read.legs["STOP1"]
+    assert {type(number) for number in (stop.start, stop.size, stop.generation)} == {int}
+    assert stop.end is not None
+    assert type(stop.end.state) is OrderState
+
+
+@pytest.mark.parametrize("name", sorted({*ORDER_ITEM} - {"pk", "sk"}))
+def test_a_field_of_a_newer_version_is_left_alone_and_one_that_is_not_there_is_absent(name: str) -> None:
+    item = deserialize(ORDER_ITEM | {"newer": {"S": "x"}})
+    needed = "order_id account instrument action qty order_type tif state since".split()
+    if name in needed:
+        with pytest.raises((KeyError, TypeError)):
+            items.order({key: value for key, value in item.items() if key != name})
+    else:
+        read = items.order({key: value for key, value in item.items() if key != name})
+        default: dict[str, Any] = {name: Order._field_defaults[name]} if name in Order._fields else {}
+        assert read == ORDER._replace(**default)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("state", "Melted"),
+        ("qty", "five"),
+        ("history", [{"state": "Working"}]),
+        ("legs", {"STOP1": {"stop_price": Decimal(1)}}),
+        ("legs", {"STOP1": {"order_type": "LIMIT", "end": {"state": "Melted"}}}),
+    ],
+)
+def test_what_is_not_an_order_is_told_by_errors_that_a_list_can_catch(name: str, value: object) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        items.order(deserialize(ORDER_ITEM) | {name: value})
 
 
 def test_an_order_with_the_least_has_no_more_in_the_table_and_comes_back() -> None:
@@ -151,45 +315,71 @@ def test_an_order_with_the_least_has_no_more_in_the_table_and_comes_back() -> No
         state=OrderState.WORKING,
         since=AT,
     )
-    item = serialize(items.order_item(PROVENANCE, least))
+    item = serialize(items.order_item("ada", least, "r2"))
     always = "pk sk open request_id order_id account instrument action qty order_type tif state since".split()
     assert item == {name: ORDER_ITEM[name] for name in always} | {
         "order_type": {"S": "MARKET"},
         "state": {"S": "Working"},
         "since": {"S": AT},
-        "legs": {"M": {}},
         "filled": {"N": "0"},
+        "generation": {"N": "1"},
         "history": {"L": []},
         "version": {"N": "1"},
     }
     assert items.order(deserialize(item)) == least
 
 
+def test_a_leg_with_the_least_has_no_more_in_the_table() -> None:
+    assert items.leg(Leg("LIMIT")) == {"order_type": "LIMIT", "generation": 1}
+
+
 @pytest.mark.parametrize("state", OrderState)
 def test_only_an_open_order_is_in_the_index_of_open_orders(state: OrderState) -> None:
-    finished = state in ("Cancelled", "Filled", "Rejected", "Unknown", "Expired")
-    assert ("open" in serialize(items.order_item(PROVENANCE, ORDER._replace(state=state)))) is not finished
+    assert ("open" in serialize(items.order_item("ada", ORDER._replace(state=state)))) is (state in OPEN)
+    assert (items.open_value(ORDER._replace(state=state)) is None) is (state not in OPEN)
 
 
 def test_a_strategy_lies_in_the_table_in_this_form_and_comes_back() -> None:
-    strategy = Strategy(strategy_id="s1", account="Sim101", instrument="ES 12-26", state=StrategyState.ACTIVE)
-    names = {"ENTRY1": "a1"}
-    item = serialize(items.strategy_item(PROVENANCE, strategy, names))
+    numbers = {1: Binding("a1", AT), 12: Binding("a3", SINCE, before=(FormerBinding("a2", SINCE),))}
+    strategy = Strategy(strategy_id="s1", account="Sim101", instrument="ES 12-26", numbers=numbers)
+    item = serialize(items.strategy_item("ada", strategy, "r2"))
     assert item == {
         "pk": {"S": "TRADER#ada"},
         "sk": {"S": "STRATEGY#s1"},
         "strategy_id": {"S": "s1"},
         "account": {"S": "Sim101"},
         "instrument": {"S": "ES 12-26"},
-        "state": {"S": "Active"},
-        "names": {"M": {"ENTRY1": {"S": "a1"}}},
+        "numbers": {
+            "M": {
+                "1": {"M": {"order_id": {"S": "a1"}, "at": {"S": AT}}},
+                "12": {
+                    "M": {
+                        "order_id": {"S": "a3"},
+                        "at": {"S": SINCE},
+                        "before": {"L": [{"M": {"order_id": {"S": "a2"}, "until": {"S": SINCE}}}]},
+                    }
+                },
+            }
+        },
         "version": {"N": "1"},
         "request_id": {"S": "r2"},
     }
-    assert items.strategy(deserialize(item)) == strategy._replace(names=names)
-    closed = items.strategy(deserialize(item | {"state": {"S": "Closed"}, "template": {"S": "scalp"}}))
-    assert closed == strategy._replace(names=names, state=StrategyState.CLOSED, template="scalp")
-    assert type(closed.state) is StrategyState
+    assert items.strategy(deserialize(item)) == strategy
+
+
+def test_a_closed_strategy_says_when_and_by_which_alert_and_comes_back() -> None:
+    closed = Strategy("s1", "Sim101", "ES 12-26", "scalp", {}, {}, AT, (Trace("d1", "r9", AT),), 4)
+    item = serialize(items.strategy_item("ada", closed, "r9"))
+    assert {name: item[name] for name in ("closed_at", "traces", "digests", "template", "version")} == {
+        "closed_at": {"S": AT},
+        "traces": {"L": [{"M": {"digest": {"S": "d1"}, "request_id": {"S": "r9"}, "received_at": {"S": AT}}}]},
+        "digests": {"L": [{"S": "d1"}]},
+        "template": {"S": "scalp"},
+        "version": {"N": "4"},
+    }
+    read = items.strategy(deserialize(item))
+    assert read == closed
+    assert type(read.version) is int
 
 
 def test_a_template_lies_in_the_table_in_this_form_and_comes_back() -> None:

@@ -61,9 +61,9 @@ def test_a_stale_read_is_found() -> None:
 
 def test_a_lost_update_is_found() -> None:
     fill = done(Report("Filled", 1), "applied", 2, 9)
-    assert not explained(
-        PLACED, fill, done(Cancel(), "cancelled", 3, 8), done(Look(), "found", 10, 11, state="Cancelled")
-    )
+    cancel = done(Cancel(), "cancelled", 3, 8)
+    assert not explained(PLACED, fill, cancel, done(Look(), "found", 10, 11, state="Cancelled", filled=0))
+    assert explained(PLACED, fill, cancel, done(Look(), "found", 10, 11, state="Cancelled", filled=1))
 
 
 def test_two_cancels_that_both_succeed_are_found_however_they_overlap() -> None:
@@ -216,10 +216,11 @@ def test_a_finished_order_stays_finished(state: str) -> None:
     assert explained(done(Report("Filled", 1), "refused", 0, 1), model=model)
 
 
-def test_a_fill_that_overtook_the_cancel_is_recorded() -> None:
-    fill = Report("Filled", 1)
-    assert explained(PLACED, CANCELLED, done(fill, "applied", 4, 5), done(Look(), "found", 6, 7, state="Filled"))
-    assert not explained(PLACED, CANCELLED, done(fill, "refused", 4, 5))
+def test_a_fill_that_overtook_the_cancel_is_recorded_beside_the_end() -> None:
+    fill = done(Report("Filled", 1), "applied", 4, 5)
+    assert explained(PLACED, CANCELLED, fill, done(Look(), "found", 6, 7, state="Cancelled", filled=1))
+    assert not explained(PLACED, CANCELLED, fill, done(Look(), "found", 6, 7, state="Filled", filled=1))
+    assert not explained(PLACED, CANCELLED, done(Report("Filled", 1), "refused", 4, 5))
 
 
 def test_a_cancelled_order_keeps_what_was_filled() -> None:
@@ -230,7 +231,7 @@ def test_a_cancelled_order_keeps_what_was_filled() -> None:
 
 
 def test_a_report_without_a_quantity_leaves_what_was_filled() -> None:
-    parts = [done(Report("PartFilled", 2), "applied", 2, 3), done(Report("PartFilled"), "applied", 4, 5)]
+    parts = [done(Report("PartFilled", 2), "applied", 2, 3), done(Report("PartFilled"), "refused", 4, 5)]
     assert explained(PLACED, *parts, done(Look(), "found", 6, 7, state="PartFilled", filled=2))
     assert not explained(PLACED, *parts, done(Look(), "found", 6, 7, state="PartFilled", filled=0))
 
@@ -243,7 +244,9 @@ def test_another_trader_sees_no_order_and_changes_none() -> None:
 
 
 def test_an_order_id_stays_taken_after_the_order_is_finished() -> None:
-    assert explained(PLACED, CANCELLED, done(Place(), "already_placed", 4, 5))
+    assert explained(PLACED, done(Place(), "already_placed", 4, 5))
+    assert explained(PLACED, CANCELLED, done(Place(), "duplicate_order_id", 4, 5))
+    assert not explained(PLACED, CANCELLED, done(Place(), "already_placed", 4, 5))
     assert explained(PLACED, CANCELLED, done(Place("other"), "duplicate_order_id", 4, 5))
     assert not explained(PLACED, CANCELLED, done(Place(), "placed", 4, 5))
     assert not explained(done(Cancel(), "cancelled", 0, 1))

@@ -1,4 +1,4 @@
-"""The commands other than CANCEL and PLACE: their fields, the ids that they make, and the lists that they answer."""
+"""The commands about orders that are there: their fields, how they address an order, and the lists that they answer."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhook.commands import COMMANDS, Command, command_type, parse_command
-from orderhook.commands.cancel_many import counts_and_ids
-from orderhook.commands.cancel_replace import CancelReplace, next_order_id
-from orderhook.commands.change import Change
+from orderhook.commands import COMMANDS, Command, parse_command, parse_fields
+from orderhook.commands.cancel_many import ManyResult
+from orderhook.commands.cancel_replace import CancelReplace
+from orderhook.commands.change import Change, values
 from orderhook.commands.place import Place
 from orderhook.errors import (
     InvalidValueError,
@@ -20,9 +20,9 @@ from orderhook.errors import (
     StrategyIdRequiredError,
     UnsupportedValueError,
 )
-from orderhook.orders import OrderState, Outcome
+from orderhook.orders import OrderState, Outcome, folded
 from orderhook.store import items
-from orderhook.store.results import CancelManyResult
+from tests.builders import order, provenance
 
 ErrorT = TypeVar("ErrorT", bound=OrderhookError)
 Fields = Mapping[str, str]
@@ -50,9 +50,9 @@ each_command = pytest.mark.parametrize("word", LEAST)
 
 
 def made(word: str, **fields: str | None) -> Command:
-    given = {"command": word, **LEAST[word], **fields}
-    present = {name: value for name, value in given.items() if value is not None}
-    return parse_command(command_type(present), present)[0]
+    present = {name: value for name, value in {**LEAST[word], **fields}.items() if value is not None}
+    kind = COMMANDS[word]
+    return parse_command(kind, parse_fields(kind, present.items(), is_json=False)[0])[0]
 
 
 def refused(error: type[ErrorT], word: str, **fields: str | None) -> ErrorT:
@@ -100,15 +100,41 @@ def test_an_order_name_stands_for_an_order_in_a_strategy_alone(word: str, name: 
     assert refused(InvalidValueError, word, order_id="STOP01", strategy_id="s").field == "order_id"
 
 
+@pytest.mark.parametrize("word", ["CANCEL", "CHANGE", "CANCELREPLACE"])
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("long.STOP1", "long.STOP1"),
+        ("long.stop1", "long.STOP1"),
+        ("Long.Target10", "Long.TARGET10"),
+        ("a.b.sTOP2", "a.b.STOP2"),
+        ("long.STOP01", "long.STOP01"),
+        ("long.STOP", "long.STOP"),
+        ("long.", "long."),
+        ("x" * 64 + ".STOP1", "x" * 64 + ".STOP1"),
+    ],
+)
+def test_a_leg_is_addressed_by_its_entrys_id_and_its_name_in_any_case(word: str, sent: str, meant: str) -> None:
+    command: Any = made(word, order_id=sent)
+    assert (command.order_id, command.order_name) == (meant, None)
+
+
+@pytest.mark.parametrize("word", ["CANCEL", "CHANGE", "CANCELREPLACE"])
+@pytest.mark.parametrize("order_id", ["x" * 65, "x" * 65 + ".STOP1", "NaN", "none.STOP1", "-a", "a<b", "a.STOP1;"])
+def test_what_can_be_no_order_is_refused_as_one(word: str, order_id: str) -> None:
+    assert refused(InvalidValueError, word, order_id=order_id).field == "order_id"
+
+
 # Notes
 
 
 @each_command
-def test_every_command_takes_a_remark_of_500_characters_and_keeps_it_as_sent(word: str) -> None:
+def test_every_command_takes_a_remark_of_500_characters_and_cuts_a_longer_one(word: str) -> None:
     for notes in ("Breakout, 2nd try: \u00fc \u2191", "x" * 500, "\u2191" * 500):
         assert made(word, notes=notes).notes == notes
-    error = refused(InvalidValueError, word, notes="x" * 501)
-    assert (error.field, error.detail) == ("notes", "notes has 501 characters; at most 500 are accepted.")
+    command, warnings = parse_command(COMMANDS[word], {**LEAST[word], "notes": "\u2191" * 499 + "abc"})
+    assert command.notes == "\u2191" * 499 + "a"
+    assert [(warning.code, warning.field) for warning in warnings] == [("notes_cut", "notes")]
 
 
 @pytest.mark.parametrize("word", ["PLACE", "CANCELREPLACE"])
@@ -116,7 +142,7 @@ def test_a_remark_makes_no_other_order(word: str) -> None:
     with_notes, without = made(word, notes="x"), made(word)
     assert isinstance(with_notes, Place | CancelReplace)
     assert isinstance(without, Place | CancelReplace)
-    assert with_notes.content == without.content
+    assert with_notes.new_order.texts() == without.new_order.texts()
 
 
 # CHANGE
@@ -158,50 +184,43 @@ def test_a_new_price_is_a_plain_number(name: str) -> None:
     assert refused(UnsupportedValueError, "CHANGE", **{name: "-2 ticks"}).field == name
 
 
+@pytest.mark.parametrize(
+    ("order_type", "prices", "told"),
+    [
+        ("MARKET", {}, {"qty": "5"}),
+        ("LIMIT", {"limit_price": Decimal("4999.50")}, {"qty": "5", "limit_price": "4999.5"}),
+        ("STOPMARKET", {"stop_price": Decimal("1E+3")}, {"qty": "5", "stop_price": "1000"}),
+    ],
+)
+def test_the_answer_has_the_quantity_and_the_prices_that_the_order_has(
+    order_type: str, prices: dict[str, Decimal], told: dict[str, str]
+) -> None:
+    fields = {"limit_price": None, "order_type": order_type, **prices}
+    assert values(order(provenance("ada", "r1"), "a1", **fields)) == told
+
+
 # CANCELREPLACE
 
 
-@pytest.mark.parametrize(
-    ("order_id", "following"),
-    [
-        ("a", "a:2"),
-        ("a:1", "a:2"),
-        ("a:2", "a:3"),
-        ("a:9", "a:10"),
-        ("a:999999999", "a:1000000000"),
-        ("a:1000000000", "a:1000000000:2"),
-        ("a:0", "a:0:2"),
-        ("a:01", "a:01:2"),
-        ("a:b", "a:b:2"),
-        ("a:", "a::2"),
-        (":2", ":2:2"),
-        ("a:2:7", "a:2:8"),
-        ("x" * 62, "x" * 62 + ":2"),
-        ("x" * 62 + ":8", "x" * 62 + ":9"),
-    ],
-)
-def test_the_next_id_counts_on(order_id: str, following: str) -> None:
-    assert next_order_id(order_id) == following
-    if not order_id.endswith(":"):
-        assert replacement(order_id=order_id).order_id == order_id
+@pytest.mark.parametrize("order_id", ["a", "a:2", "a:9", "x" * 64, "x" * 62 + ":9", "x" * 64 + ".TARGET1"])
+def test_every_id_that_place_takes_can_be_replaced_and_is_kept(order_id: str) -> None:
+    assert replacement(order_id=order_id).order_id == order_id
 
 
-@pytest.mark.parametrize("order_id", ["x" * 63, "x" * 64, "x" * 62 + ":9"])
-def test_an_id_without_room_for_a_number_is_refused(order_id: str) -> None:
-    error = refused(InvalidValueError, "CANCELREPLACE", order_id=order_id)
-    assert error.field == "order_id"
-    assert "too long to be replaced" in error.detail
-
-
-@given(st.from_regex(r"[A-Za-z0-9_.:-]{1,64}", fullmatch=True))
-def test_a_next_id_is_another_id_that_place_would_take_and_cannot_be_a_name(order_id: str) -> None:
+@given(st.from_regex(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,63}", fullmatch=True))
+def test_an_id_that_place_takes_addresses_its_order_in_every_command(order_id: str) -> None:
     try:
-        following = next_order_id(order_id)
+        placed: Any = made("PLACE", order_id=order_id)
     except InvalidValueError:
-        assert len(order_id) > 61
         return
-    assert following != order_id
-    assert made("PLACE", order_id=following)
+    for word in ("CANCEL", "CHANGE", "CANCELREPLACE"):
+        command: Any = made(word, order_id=order_id)
+        assert (command.order_id, command.order_name) == (placed.order_id, None)
+
+
+def test_a_replacement_takes_no_template_because_the_order_keeps_the_legs_that_it_has() -> None:
+    error = refused(UnsupportedValueError, "CANCELREPLACE", strategy="scalp")
+    assert (error.field, "take it out" in error.detail) == ("strategy", True)
 
 
 @pytest.mark.parametrize("name", sorted(Place.refused))
@@ -216,8 +235,14 @@ def test_what_would_change_the_new_order_and_cannot_is_refused_as_by_place(name:
     [
         ({"stop_price": "5000"}, InvalidValueError, "stop_price"),
         ({"limit_price": "0"}, MissingFieldError, "limit_price"),
-        ({"take_profit": "4000"}, InvalidValueError, "take_profit"),
-        ({"strategy": "t", "stop_loss": "4000"}, InvalidValueError, "stop_loss"),
+        ({"take_profit": "4000", "stop_loss": "4001"}, InvalidValueError, "take_profit"),
+        ({"take_profit": "4000", "stop_loss": "4000"}, InvalidValueError, "take_profit"),
+        ({"stop_loss_limit": "4991", "stop_loss_stop": "4990"}, InvalidValueError, "stop_loss_limit"),
+        ({"stop_loss": "4990", "stop_loss_limit": "4990"}, InvalidValueError, "stop_loss_limit"),
+        ({"stop_loss_stop": "4990"}, MissingFieldError, "stop_loss_limit"),
+        ({"take_profit": "0"}, InvalidValueError, "take_profit"),
+        ({"stop_loss": "0.0"}, InvalidValueError, "stop_loss"),
+        ({"qty": "0"}, InvalidValueError, "qty"),
     ],
     ids=str,
 )
@@ -227,30 +252,78 @@ def test_the_new_order_has_to_be_one_that_place_would_take(
     assert refused(error, "CANCELREPLACE", **fields).field == field
 
 
-def test_of_all_that_could_write_an_order_of_this_id_none_has_the_content_of_another() -> None:
-    writers = [
-        made("PLACE", order_id="a:2"),
-        made("PLACE", order_id="a:2", strategy_id="s"),
-        replacement(order_id="a"),
-        replacement(order_id="a:1"),
-        replacement(order_id="a", strategy_id="s"),
-        replacement(order_id="ENTRY1", strategy_id="s"),
-        replacement(order_id="a", qty="2"),
+@pytest.mark.parametrize("fields", [{"stop_loss": "5001"}, {"take_profit": "4999"}], ids=str)
+def test_a_leg_beyond_the_entry_is_left_to_the_order_to_judge_because_a_fill_may_have_freed_it(fields: Fields) -> None:
+    assert replacement(**fields).new_order.legs
+    assert refused(InvalidValueError, "PLACE", **fields).field == next(iter(fields))
+
+
+def test_an_alert_that_has_placed_an_order_is_the_same_only_with_the_same_fields() -> None:
+    texts = [
+        made("PLACE", **fields).new_order.texts()  # type: ignore[attr-defined]
+        for fields in (
+            {},
+            {"qty": "2"},
+            {"limit_price": "5001"},
+            {"tif": "GTC"},
+            {"action": "SELL"},
+            {"account": "Sim102"},
+            {"oco_id": "g"},
+            {"stop_loss": "4990"},
+            {"stop_loss_limit": "4990"},
+            {"take_profit": "5010"},
+            {"strategy": "scalp"},
+        )
     ]
-    assert len({writer.content for writer in writers if isinstance(writer, Place | CancelReplace)}) == len(writers)
+    assert len({tuple(sorted(each.items())) for each in texts}) == len(texts)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"qty": "1.0"},
+        {"limit_price": "5000.000"},
+        {"account": "sim101", "instrument": "es  12-26"},
+        {"action": "buy", "order_type": "limit", "tif": "day"},
+        {"notes": "x", "delay": "5", "cancel_after": "3"},
+    ],
+    ids=str,
+)
+def test_another_spelling_and_what_does_not_count_make_no_other_order(fields: Fields) -> None:
+    other, same = made("PLACE", **fields), made("PLACE")
+    assert isinstance(other, Place)
+    assert isinstance(same, Place)
+    assert other.new_order.texts() == same.new_order.texts()
 
 
 # Many orders
 
 
 def test_what_became_of_many_orders_is_told_as_lists_and_their_lengths() -> None:
-    assert counts_and_ids(CancelManyResult(["a", "b"], [], ["c"], ["d"])) == {
+    result = ManyResult(cancelled=["a", "b"], already_terminal=["c"], remaining=["d"])
+    assert result.as_data() == {
         "counts": {"cancelled": 2, "already_cancelled": 0, "already_terminal": 1, "remaining": 1},
         "cancelled": ["a", "b"],
         "already_cancelled": [],
         "already_terminal": ["c"],
         "remaining": ["d"],
     }
+
+
+def test_what_failed_what_waits_and_the_legs_that_ended_are_told_where_there_are_any() -> None:
+    failed = [{"order_id": "e", "reason": "ValueError"}]
+    result = ManyResult(cancelled=["a"], failed=failed, waiting=["f", "g"], legs={"a": ["a.STOP1", "a.TARGET1"]})
+    told = result.as_data()
+    assert told["counts"] == {
+        "cancelled": 1,
+        "already_cancelled": 0,
+        "already_terminal": 0,
+        "remaining": 0,
+        "failed": 1,
+        "waiting": 2,
+    }
+    assert (told["failed"], told["waiting"]) == (failed, ["f", "g"])
+    assert told["cancelled_legs"] == {"a": ["a.STOP1", "a.TARGET1"]}
 
 
 def test_an_outcome_is_about_the_orders_that_it_wrote() -> None:
@@ -279,5 +352,6 @@ def test_the_index_values_of_one_account_and_instrument_never_begin_like_another
     account: str, instrument: str, other: str, others: str
 ) -> None:
     own, foreign = items.open_prefix(account, instrument), items.open_prefix(other, others)
-    assert foreign.startswith(own) is ((account, instrument) == (other, others))
-    assert foreign.startswith(items.open_prefix(account)) is (account == other)
+    equal = folded(account) == folded(other)
+    assert foreign.startswith(own) is (equal and folded(instrument) == folded(others))
+    assert foreign.startswith(items.open_prefix(account)) is equal

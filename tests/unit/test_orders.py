@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,26 +13,34 @@ from orderhook.orders import (
     BEING_CANCELLED,
     CANCELLABLE,
     CHANGEABLE,
+    KEPT_HISTORY,
     MAX_HISTORY,
     OPEN,
     PRICES,
     TERMINAL,
     TRANSITIONS,
+    Binding,
     Bracket,
     Event,
+    Leg,
+    Order,
     OrderState,
     Outcome,
     Provenance,
     Strategy,
-    StrategyState,
+    Trace,
     decimal_text,
-    sources,
+    folded,
     timestamp,
 )
 from tests import states
+from tests.builders import order
 from tests.states import STATES, USUAL_WAYS, may_follow
 
 ROOT = Path(__file__).parents[2]
+
+NOON = datetime(2026, 1, 2, 12, 0, 0, 5, tzinfo=UTC)
+SIGNED = Provenance(trader="ada", key_id="k1", request_id="r1", at=NOON)
 
 
 def test_the_states_are_those_of_the_specification() -> None:
@@ -58,14 +67,9 @@ def test_every_state_has_its_row_and_can_be_reached_from_the_first() -> None:
     assert reached == set(OrderState)
 
 
-@pytest.mark.parametrize("state", sorted(OrderState))
-def test_the_sources_of_a_state_are_the_rows_in_which_it_stands(state: OrderState) -> None:
-    assert sources(state) == {before for before in OrderState if may_follow(before, state)}
-
-
 def test_cancel_cancels_from_the_states_of_its_row_and_the_table_lets_it() -> None:
     assert set(CANCELLABLE) == set(states.CANCELLABLE)
-    assert sources(OrderState.CANCELLED) == CANCELLABLE | BEING_CANCELLED
+    assert {state for state in OrderState if may_follow(state, OrderState.CANCELLED)} == CANCELLABLE | BEING_CANCELLED
 
 
 def test_every_state_is_either_cancellable_or_being_cancelled_or_terminal() -> None:
@@ -97,8 +101,10 @@ def test_every_price_is_of_types_that_there_are() -> None:
     assert {order_type for types in PRICES.values() for order_type in types} == {"LIMIT", "STOPMARKET", "STOPLIMIT"}
 
 
-def test_a_history_has_the_room_that_is_written_down() -> None:
-    assert f"has room for {MAX_HISTORY} |" in (ROOT / "docs/capacity.md").read_text()
+def test_a_history_is_as_long_as_is_written_down() -> None:
+    assert (MAX_HISTORY, KEPT_HISTORY) == (200, 100)
+    rows = [line for line in (ROOT / "docs/capacity.md").read_text().splitlines() if "history" in line]
+    assert any(str(MAX_HISTORY) in row for row in rows)
 
 
 def test_nobody_can_change_the_tables_at_run_time() -> None:
@@ -119,6 +125,8 @@ def test_nobody_can_change_the_tables_at_run_time() -> None:
         ("already_placed", None, True),
         ("changed", True, True),
         ("changed", False, False),
+        ("cancel_pending", True, True),
+        ("nothing_to_cancel", None, False),
     ],
 )
 def test_an_outcome_tells_whether_an_earlier_alert_had_done_it(
@@ -148,12 +156,96 @@ def test_what_orders_outcomes_and_the_rest_do_not_have_is_absent() -> None:
         filled=None,
         cancelled_at=None,
         extra={},
+        warnings=(),
         results=(),
         affected_order_ids=(),
     )
     assert Bracket(qty=1) == Bracket(qty=1, target=None, stop=None)
-    strategy = Strategy(strategy_id="s1", account="Sim101", instrument="ES 12-26", state=StrategyState.ACTIVE)
-    assert (strategy.template, strategy.names) == (None, {})
+    strategy = Strategy(strategy_id="s1", account="Sim101", instrument="ES 12-26")
+    assert (strategy.template, strategy.numbers, strategy.closed_at, strategy.version) == (None, {}, None, 1)
+    assert Binding("a1", "2026-01-02T12:00:00.000000Z").before == ()
+    leg = Leg("LIMIT")
+    assert (leg.start, leg.size, leg.generation, leg.released, leg.end) == (0, None, 1, False, None)
+
+
+def test_a_new_order_is_the_first_of_its_generations_and_of_its_versions_and_has_filled_nothing() -> None:
+    made = placed()
+    assert (made.generation, made.version, made.filled, made.history_dropped) == (1, 1, 0, 0)
+    assert (made.legs, made.wanted, made.placed, made.digests) == ({}, {}, {}, ())
+    assert {made.due, made.day_ends, made.cancels_at, made.report_seq, made.average} == {None}
+
+
+# What an order is at a time
+
+
+def placed(**changes: Any) -> Order:
+    return order(SIGNED, "a1", state=OrderState.WORKING, **changes)
+
+
+ENDS = "2026-01-02T22:00:00.000000Z"
+
+
+@pytest.mark.parametrize("state", states.STATES)
+@pytest.mark.parametrize(
+    ("now", "is_over"),
+    [
+        ("2026-01-02T21:59:59.999999Z", False),
+        (ENDS, True),
+        ("2026-01-02T22:00:00.000001Z", True),
+        ("2027-01-02T00:00:00.000000Z", True),
+    ],
+)
+def test_an_open_day_order_is_expired_from_the_end_of_its_day_on(state: str, now: str, *, is_over: bool) -> None:
+    day = placed(day_ends=ENDS)._replace(state=OrderState(state))
+    then = day.at(now)
+    if is_over and state in states.OPEN:
+        assert then == day._replace(state=OrderState.EXPIRED, since=ENDS)
+        assert not then.is_open
+    else:
+        assert then is day
+        assert then.is_open is (state in states.OPEN)
+
+
+@pytest.mark.parametrize("state", states.STATES)
+def test_an_order_without_an_end_of_its_day_is_what_its_item_says(state: str) -> None:
+    lasting = placed()._replace(state=OrderState(state))
+    assert lasting.at("9999-12-31T23:59:59.999999Z") is lasting
+
+
+def test_what_is_filled_of_a_day_order_stays_when_its_day_is_over() -> None:
+    day = placed(day_ends=ENDS)._replace(state=OrderState.PART_FILLED, filled=2)
+    assert day.at(ENDS).filled == 2
+
+
+# Traces
+
+
+def test_a_request_is_found_in_the_history_by_its_id() -> None:
+    first, second = SIGNED.event(OrderState.WORKING), SIGNED._replace(request_id="r2").event(None, {"qty": "2"})
+    changed = placed(history=(first, second))
+    assert changed.event_of("r2") is second
+    assert changed.event_of("r1") is first
+    assert changed.event_of("r3") is None
+
+
+def test_the_traces_of_alerts_stand_in_the_history_oldest_first() -> None:
+    events = [
+        SIGNED._replace(request_id=request_id, alert_digest=digest, received=NOON + timedelta(seconds=number)).event(
+            None
+        )
+        for number, (request_id, digest) in enumerate([("r1", "d1"), ("r2", "d2"), ("r3", "d1"), ("r4", "d3")])
+    ]
+    traced = placed(history=tuple(events))
+    assert traced.traces == [
+        Trace(digest, request_id, f"2026-01-02T12:00:0{number}.000005Z")
+        for number, (request_id, digest) in enumerate([("r1", "d1"), ("r2", "d2"), ("r3", "d1"), ("r4", "d3")])
+    ]
+
+
+def test_an_entry_that_does_not_say_when_its_alert_was_received_is_no_trace() -> None:
+    event = Event(OrderState.WORKING, ENDS, "r1", "k1", digest="d1")
+    older = Event(OrderState.WORKING, ENDS, "r0", "k1", digest="d1", received_at=ENDS)
+    assert placed(history=(older, event)).traces == [Trace("d1", "r0", ENDS)]
 
 
 # Numbers and times
@@ -185,9 +277,6 @@ def test_a_rendered_number_is_the_same_number_and_equal_numbers_look_alike(numbe
     text = decimal_text(number)
     assert Decimal(text) == number
     assert decimal_text(number + Decimal("0.0000000000")) == text or number == 0
-
-
-NOON = datetime(2026, 1, 2, 12, 0, 0, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -233,13 +322,42 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 
 def test_provenance_signs_the_history_of_an_order() -> None:
-    provenance = Provenance(trader="ada", key_id="k1", request_id="r1", at=NOON)
-    assert provenance.event(OrderState.WORKING) == Event(
-        state=OrderState.WORKING, at="2026-01-02T12:00:00.000005Z", request_id="r1", key_id="k1"
+    assert SIGNED.event(OrderState.WORKING) == Event(
+        state=OrderState.WORKING,
+        at="2026-01-02T12:00:00.000005Z",
+        request_id="r1",
+        key_id="k1",
+        changes={},
+        leg=None,
+        digest="r1",
+        received_at="2026-01-02T12:00:00.000005Z",
     )
 
 
-def test_provenance_signs_the_values_that_an_order_takes() -> None:
-    provenance = Provenance(trader="ada", key_id="k1", request_id="r1", at=NOON)
-    assert provenance.event(OrderState.WORKING).changes == {}
-    assert provenance.event(OrderState.WORKING, {"qty": "2"}).changes == {"qty": "2"}
+def test_provenance_signs_with_the_alert_and_its_receipt_where_an_alert_asks() -> None:
+    signed = SIGNED._replace(alert_digest="d1", received=NOON - timedelta(seconds=1))
+    assert (signed.digest, signed.now) == ("d1", "2026-01-02T12:00:00.000005Z")
+    event = signed.event(None, {"qty": "2"}, leg="STOP1")
+    assert (event.state, event.changes, event.leg) == (None, {"qty": "2"}, "STOP1")
+    assert (event.digest, event.at, event.received_at) == (
+        "d1",
+        "2026-01-02T12:00:00.000005Z",
+        "2026-01-02T11:59:59.000005Z",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "compared"),
+    [
+        ("Sim101", "sim101"),
+        ("sim101", "sim101"),
+        ("ES 12-26", "es 12-26"),
+        ("ES  12-26", "es 12-26"),
+        ("es    12-26", "es 12-26"),
+        ("A  B   C", "a b c"),
+        ("", ""),
+    ],
+)
+def test_names_are_compared_without_case_and_with_runs_of_blanks_as_one(text: str, compared: str) -> None:
+    assert folded(text) == compared
+    assert folded(folded(text)) == compared

@@ -1,11 +1,13 @@
 import json
 import string
 from collections.abc import Callable, Iterable
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from orderhook.commands import Command, parse_fields
 from orderhook.errors import (
     DuplicateFieldError,
     InvalidValueError,
@@ -15,7 +17,9 @@ from orderhook.errors import (
     UnknownFieldError,
     UnresolvedPlaceholderError,
 )
-from orderhook.payload import FORMS, KNOWN_NAMES, SYNONYMS, lower, parse_fields, split, take_keys, upper
+from orderhook.flat_json import NoText
+from orderhook.orders import Outcome
+from orderhook.payload import FORMS, KNOWN_NAMES, SYNONYMS, Pair, lower, split, take_keys, upper
 
 # CrossTrade's page "Cancel Order", character for character.
 PUBLISHED_EXAMPLE = """\
@@ -29,8 +33,8 @@ LIST_OF_NAMES = """
     key, command, account, instrument, action, qty, quantity, percent, order_type, limit_price, stop_price, tif,
     oco_id, order_id, strategy, atm_strategy, strategy_id, take_profit, stop_loss, stop_loss_limit, stop_loss_stop,
     append_atm, flatten_first, require_market_position, max_positions, max_position, market_position,
-    prev_market_position, sync_strategy, out_of_sync, cancel_after, start_time, end_time, closing_only_after,
-    bypass_trade_windows, delay, rate_limit, id, kill_switch, notes, destination
+    prev_market_position, sync_strategy, out_of_sync, target_quantity, strategy_tag, cancel_after, start_time, end_time,
+    closing_only_after, bypass_trade_windows, delay, rate_limit, id, kill_switch, notes, destination, reference_price
 """
 NAMES = sorted(name.strip() for name in LIST_OF_NAMES.split(","))
 OTHER_NAMES = {"quantity": "qty", "atm_strategy": "strategy", "max_position": "max_positions"}
@@ -38,16 +42,33 @@ OTHER_NAMES = {"quantity": "qty", "atm_strategy": "strategy", "max_position": "m
 LOOKALIKES = {"Kelvin sign": "\u212aey", "dotless i": "t\u0131f", "long s": "\u017ftrategy", "full width": "\uff4bey"}
 
 
+class _UsesEverything(Command):
+    """A command that uses every field, so that its grammar alone decides."""
+
+    word: ClassVar[str] = "EVERYTHING"
+
+    def run(self, services: object, provenance: object) -> Outcome:
+        raise NotImplementedError
+
+    @classmethod
+    def alert_fields(cls) -> dict[str, bool]:
+        return dict.fromkeys(KNOWN_NAMES, False)
+
+
 def fields_of(body: str | bytes) -> dict[str, str]:
     found = split(body if isinstance(body, bytes) else body.encode())
     assert found.fault is None
-    return parse_fields(found.pairs)
+    return read(found.pairs, is_json=found.is_json)
+
+
+def read(pairs: Iterable[Pair], *, is_json: bool = False) -> dict[str, str]:
+    return parse_fields(_UsesEverything, pairs, is_json=is_json)[0]
 
 
 def fault_of(body: str) -> str:
     fault = split(body.encode()).fault
     assert fault is not None
-    return fault
+    return fault.detail
 
 
 Pairs = Iterable[tuple[str, str]]
@@ -102,11 +123,9 @@ def test_a_body_without_fields_is_not_a_fault(body: str) -> None:
 
 @pytest.mark.parametrize("space", list(" \t\r\v\f\u00a0\u0085\u2003\u2028\u3000"))
 def test_white_space_is_trimmed_around_names_and_values_and_kept_inside_a_value(space: str) -> None:
-    text = f"{space}instrument{space}={space}ES{space}{space}12-26{space};{space}"
-    assert fields_of(text) == {"instrument": f"ES{space}{space}12-26"}
-    assert fields_of(as_json([(f"{space}instrument{space}", f"{space}ES{space}{space}12-26{space}")])) == {
-        "instrument": f"ES{space}{space}12-26"
-    }
+    value = f"ES{space}{space}12-26"
+    assert fields_of(f"{space}notes{space}={space}{value}{space};{space}") == {"notes": value}
+    assert fields_of(as_json([(f"{space}notes{space}", f"{space}{value}{space}")])) == {"notes": value}
 
 
 @pytest.mark.parametrize(
@@ -127,13 +146,13 @@ def test_parentheses_that_do_not_enclose_the_piece_make_no_remark(piece: str) ->
     assert fault_of(f"order_id=a1;{piece}") == f"Line 1 has a piece without '='. {FORMS}"
 
 
-@pytest.mark.parametrize("comment", ["//", "// cancels the stop", "//order_id=b2", " \t// a // b"])
+@pytest.mark.parametrize("comment", ["//", "// cancels the stop", "//nonsense=b2", " \t// a // b"])
 def test_a_piece_that_starts_with_two_slashes_is_a_comment(comment: str) -> None:
     assert fields_of(f"{comment}\norder_id=a1;{comment}") == {"order_id": "a1"}
 
 
-def test_a_comment_ends_where_a_piece_ends() -> None:
-    assert fields_of("// the stop; order_id=a1") == {"order_id": "a1"}
+def test_a_comment_ends_where_its_line_ends() -> None:
+    assert fields_of("// the stop; order_id=b2\norder_id=a1; // a; b\ntif=DAY") == {"order_id": "a1", "tif": "DAY"}
 
 
 @pytest.mark.parametrize("value", ["http://example.org/a", "a1 // mine", "a1 (mine)", "(mine)", "//"])
@@ -151,7 +170,7 @@ def test_in_json_nothing_is_a_comment_or_a_remark_and_in_text_only_whole_pieces_
 def test_a_piece_without_an_equals_sign_is_named_and_leaves_the_others_readable() -> None:
     found = split(b"key=k\n\ncommand=CANCEL; order_id a1\nnor this")
     assert found.pairs == (("key", "k"), ("command", "CANCEL"))
-    assert found.fault == f"Line 3 has a piece without '='. {FORMS}"
+    assert str(found.fault) == f"Line 3 has a piece without '='. {FORMS}"
 
 
 @pytest.mark.parametrize("piece", ["=a1", " = a1", "=", "=="])
@@ -281,7 +300,7 @@ def test_a_placeholder_that_was_not_replaced_is_refused_by_the_name_of_its_field
     with pytest.raises(UnresolvedPlaceholderError) as refusal:
         fields_of(write([("command", "CANCEL"), ("Quantity", value)]))
     assert refusal.value.field == "qty"
-    assert refusal.value.detail.startswith("qty still holds a {{placeholder}}: ")
+    assert refusal.value.detail.startswith("qty still holds ")
 
 
 @in_both_forms
@@ -372,16 +391,14 @@ def test_nesting_is_refused_by_the_name_of_the_field(nested: str) -> None:
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_nesting_as_deep_as_a_body_can_be_is_refused(opening: str, closing: str) -> None:
     depth = 8000 // len(opening + closing)
-    with pytest.raises((MalformedPayloadError, InvalidValueError)):
-        fields_of(f'{{"notes": {opening * depth}1{closing * depth}}}')
-    with pytest.raises(MalformedPayloadError):
-        split(f'{{"notes": {opening * depth}'.encode())
+    whole = split(f'{{"notes": {opening * depth}1{closing * depth}}}'.encode())
+    assert whole.fault is not None or whole.pairs == (("notes", NoText.NESTED),)
+    assert type(split(f'{{"notes": {opening * depth}'.encode()).fault) is MalformedPayloadError
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_what_json_does_not_call_a_number_is_refused(number: str) -> None:
-    with pytest.raises((MalformedPayloadError, InvalidValueError)):
-        fields_of(f'{{"order_id": {number}}}')
+    assert "a value: text in double quotes, a number" in fault_of(f'{{"order_id": {number}}}')
 
 
 @pytest.mark.parametrize(
@@ -401,13 +418,12 @@ def test_what_json_does_not_call_a_number_is_refused(number: str) -> None:
         '{"order_id": "a1"} {}',
         '{"order_id": "a1"};tif=DAY',
         '{"order_id": "a\n1"}',
-        "{{strategy.order.alert_message}}",
     ],
 )
 def test_a_body_that_begins_with_a_brace_and_is_not_a_json_object_is_malformed(body: str) -> None:
-    with pytest.raises(MalformedPayloadError) as refusal:
-        split(body.encode())
-    assert refusal.value.detail == FORMS
+    found = split(body.encode())
+    assert type(found.fault) is MalformedPayloadError
+    assert str(found.public_fault) == FORMS
 
 
 @pytest.mark.parametrize("body", ["[]", '["order_id"]', "null", "true", "1", '"order_id"'])
@@ -417,7 +433,7 @@ def test_json_that_is_not_an_object_is_a_fault(body: str) -> None:
 
 @pytest.mark.parametrize("body", ['{"": "a1"}', '{"key": "k", " ": "a1"}', '{"": null}'])
 def test_a_json_field_without_a_name_is_a_fault(body: str) -> None:
-    assert fault_of(body) == f"A field has no name. {FORMS}"
+    assert "expected a name in double quotes" in fault_of(body)
 
 
 # Encoding and size
@@ -447,10 +463,10 @@ def test_a_json_field_without_a_name_is_a_fault(body: str) -> None:
     ],
 )
 def test_what_is_not_utf_8_or_holds_a_nul_is_malformed(body: bytes) -> None:
-    with pytest.raises(MalformedPayloadError) as refusal:
-        split(body)
-    assert refusal.value.detail == FORMS
-    assert refusal.value.__cause__ is None
+    found = split(body)
+    assert type(found.fault) is MalformedPayloadError
+    assert str(found.public_fault) == FORMS
+    assert "\0" not in str(found.pairs)
 
 
 @pytest.mark.parametrize("filler", [b"a", "\u00e9".encode(), "\U0001f600".encode()])
@@ -459,13 +475,13 @@ def test_a_body_may_have_8192_bytes_and_not_one_more(start: bytes, filler: bytes
     largest = start + filler * ((8192 - len(start)) // len(filler))
     assert len(largest) == 8192
     assert split(largest).fault is None
-    with pytest.raises(PayloadTooLargeError, match=r"^The body has 8193 bytes; at most 8192 are accepted\.$"):
-        split(largest + b"a")
+    fault = split(largest + b"a").fault
+    assert type(fault) is PayloadTooLargeError
+    assert fault.detail == "The body has 8193 bytes; at most 8192 are accepted."
 
 
 def test_the_size_is_looked_at_before_anything_else() -> None:
-    with pytest.raises(PayloadTooLargeError):
-        split(b"\xff" * 8193)
+    assert type(split(b"\xff" * 8193).fault) is PayloadTooLargeError
 
 
 @in_both_forms
@@ -473,7 +489,7 @@ def test_a_body_may_have_64_fields_and_not_one_more(write: Write) -> None:
     names = [f"n{number}" for number in range(65)]
     assert split(write((name, "x") for name in names[:64]).encode()).fault is None
     found = split(write((name, "x") for name in names).encode())
-    assert found.fault == "There are 65 fields; at most 64 are accepted."
+    assert str(found.fault) == "There are 65 fields; at most 64 are accepted."
     assert [name for name, _ in found.pairs] == names
 
 
@@ -529,7 +545,7 @@ def test_whatever_the_bytes_they_are_read_or_refused_with_a_payload_error(body: 
     try:
         found = split(body)
         _, others = take_keys(found.pairs)
-        fields = parse_fields(others)
+        fields = read(others)
     except PayloadError:
         return
     assert set(fields) <= KNOWN_NAMES - SYNONYMS.keys() - {"key"}
@@ -541,8 +557,14 @@ any_case = st.sampled_from([str.lower, str.upper, str.title, str.swapcase])
 
 def alerts(outside: str) -> st.SearchStrategy[dict[str, str]]:
     characters = st.characters(exclude_categories=["Cs"], exclude_characters=outside)
-    values = st.text(characters, min_size=1, max_size=20).map(str.strip).filter(lambda v: v and "{{" not in v)
-    return st.dictionaries(st.sampled_from(sorted(set(NAMES) - set(OTHER_NAMES))), values, max_size=8)
+    texts = st.text(characters, min_size=1, max_size=20).map(str.strip).filter(lambda v: v and "{{" not in v)
+    values = texts.map(lambda text: "".join(filter(lambda c: " " <= c <= "~", text)).strip()).filter(bool)
+    names = sorted(set(NAMES) - {*OTHER_NAMES, "notes"})
+    return st.builds(
+        lambda plain, notes: plain | notes,
+        st.dictionaries(st.sampled_from(names), values, max_size=7),
+        st.dictionaries(st.just("notes"), texts, max_size=1),
+    )
 
 
 @unhurried
@@ -573,7 +595,7 @@ def said_of(body: str) -> str:
     try:
         found = split(body.encode())
         # Where a ';' or a new line cut a value in two, what follows may itself be a name, and names are quoted.
-        parse_fields((name, value) for name, value in found.pairs if CANARY not in name)
+        read((name, value) for name, value in found.pairs if CANARY not in name)
     except PayloadError as refusal:
         return f"{refusal!r} {refusal.detail} {refusal.field} {refusal.state}"
     return str(found.fault)

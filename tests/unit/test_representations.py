@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from orderhook.administration import make_template
 from orderhook.keys import issue
-from orderhook.orders import Provenance
+from orderhook.listing import Unreadable
+from orderhook.orders import Leg, Provenance
 from orderhook.representations import (
     represent_alert_record,
     represent_key,
@@ -14,8 +15,11 @@ from orderhook.representations import (
     represent_order,
     represent_order_with_history,
     represent_template,
+    represent_unreadable,
 )
+from orderhook.store.alert_log import RecordedResult
 from orderhook.store.controls import KillSwitchState
+from orderhook.trade import waiting_legs
 from tests.builders import alert_record, order
 
 PROVENANCE = Provenance("trader", "keyid", "request-1", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
@@ -40,10 +44,48 @@ def test_an_order_is_its_values_as_text_and_null_where_there_is_none() -> None:
         "oco_id": None,
         "state": "Initialized",
         "since": AT,
+        "generation": "1",
+        "average": None,
+        "filled_after_end": None,
+        "entry_id": None,
+        "due": None,
+        "day_ends": None,
+        "cancels_at": None,
         "cancelled_at": None,
+        "reason": None,
         "notes": None,
-        "replaces": None,
-        "replaced_by": None,
+    }
+
+
+def test_a_waiting_leg_is_represented_like_an_order() -> None:
+    legs = {"STOP1": Leg("STOPMARKET", stop_price=Decimal("4990.50")), "TARGET1": Leg("LIMIT", offset=Decimal(10))}
+    entry = order(PROVENANCE, "a", strategy_id="S", order_name="ENTRY1", number=1, legs=legs)
+    stop, target = map(represent_order, waiting_legs(entry))
+    assert (
+        stop.items()
+        >= {
+            "order_id": "a.STOP1",
+            "order_name": "STOP1",
+            "strategy_id": "S",
+            "entry_id": "a",
+            "action": "SELL",
+            "qty": "5",
+            "filled": "0",
+            "order_type": "STOPMARKET",
+            "tif": "GTC",
+            "stop_price": "4990.5",
+            "state": "Initialized",
+            "since": AT,
+        }.items()
+    )
+    assert (target["limit_price"], target["offset"]) == (None, "10")
+
+
+def test_what_cannot_be_read_is_represented_as_such() -> None:
+    assert represent_unreadable(Unreadable("a", "Teleported")) == {
+        "order_id": "a",
+        "state": "Teleported",
+        "unreadable": "true",
     }
 
 
@@ -53,10 +95,14 @@ def test_a_small_price_has_no_exponent() -> None:
 
 def test_a_history_is_a_list_of_events() -> None:
     placed = order(PROVENANCE, "a")
-    represented = represent_order_with_history(placed)
+    changed = PROVENANCE.event(None, {"stop_price": "4995"}, leg="STOP1")
+    represented = represent_order_with_history(placed._replace(history=(*placed.history, changed), history_dropped=99))
+    signed = {"at": AT, "request_id": "request-1", "key_id": "keyid"}
     assert represented.pop("history") == [
-        {"at": AT, "state": "Initialized", "changes": {}, "request_id": "request-1", "key_id": "keyid"}
+        {"state": "Initialized", "leg": None, "changes": {}, **signed},
+        {"state": None, "leg": "STOP1", "changes": {"stop_price": "4995"}, **signed},
     ]
+    assert represented.pop("history_dropped") == "99"
     assert represented == represent_order(placed)
 
 
@@ -85,6 +131,7 @@ def test_a_kill_switch_says_what_it_stops() -> None:
         "trader": "main",
         "on": True,
         "since": AT,
+        "locked": False,
         "stops_cancels": False,
     }
 
@@ -97,6 +144,36 @@ def test_a_record_has_its_explanation() -> None:
     assert represented["meaning"].startswith("The table did not answer in time")
     assert represented["way_out"].endswith("that is safe.")
     assert represented["sent_again"] is True
+
+
+def test_a_record_of_several_accounts_has_the_result_of_each() -> None:
+    results = (
+        RecordedResult("A", 200, "cancelled", order_ids=("long.a", "long.a.STOP1")),
+        RecordedResult("B", 409, "order_already_terminal", "It is Filled.", "order_id"),
+        RecordedResult("C", 200, "already_cancelled", order_ids=("long.c",), duplicate=True),
+    )
+    represented = json.loads(json.dumps(represent_alert_record(alert_record(results=results))))
+    absent: dict[str, object] = {"detail": None, "field": None, "order_ids": [], "duplicate": False}
+    assert represented["results"] == [
+        {**absent, "account": "A", "status": 200, "outcome": "cancelled", "order_ids": ["long.a", "long.a.STOP1"]},
+        {
+            **absent,
+            "account": "B",
+            "status": 409,
+            "outcome": "order_already_terminal",
+            "detail": "It is Filled.",
+            "field": "order_id",
+        },
+        {
+            **absent,
+            "account": "C",
+            "status": 200,
+            "outcome": "already_cancelled",
+            "order_ids": ["long.c"],
+            "duplicate": True,
+        },
+    ]
+    assert json.loads(json.dumps(represent_alert_record(alert_record())))["results"] == []
 
 
 def test_a_record_of_an_unknown_word_has_no_explanation() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from orderhook import errors, responses
-from orderhook.errors import OrderhookError
+from orderhook.errors import AlertWarning, OrderhookError
 from orderhook.orders import OrderState, Outcome
 
 CODES = {
@@ -111,16 +111,23 @@ def test_a_success_has_everything_that_the_outcome_has() -> None:
 
 
 def test_an_ignored_field_is_a_warning_beside_the_success() -> None:
-    warnings = (responses.ignored_field("CANCEL", name) for name in ("qty", "tif"))
+    warnings = (AlertWarning("ignored_field", name, f"CANCEL does not use {name}.") for name in ("qty", "tif"))
     assert body_of(responses.success(Outcome(status="cancelled"), warnings, "r1")) == {
         "success": True,
         "status": "cancelled",
         "request_id": "r1",
         "warnings": [
-            {"warning": "ignored_field", "field": "qty", "detail": "CANCEL does not use qty."},
-            {"warning": "ignored_field", "field": "tif", "detail": "CANCEL does not use tif."},
+            {"code": "ignored_field", "field": "qty", "detail": "CANCEL does not use qty."},
+            {"code": "ignored_field", "field": "tif", "detail": "CANCEL does not use tif."},
         ],
     }
+
+
+def test_a_warning_that_is_about_no_field_names_none() -> None:
+    warnings = [AlertWarning("no_order_id", None, "Give every PLACE an order_id.")]
+    assert body_of(responses.success(Outcome(status="placed"), warnings, "r1"))["warnings"] == [
+        {"code": "no_order_id", "detail": "Give every PLACE an order_id."}
+    ]
 
 
 def test_without_warnings_they_are_not_mentioned() -> None:

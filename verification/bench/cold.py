@@ -34,7 +34,7 @@ def rows(orders: OrderStore, provenance: Provenance, environment: Mapping[str, s
     firsts, seconds = [], []
     pairs = [(f"cold-{turn}-first", f"cold-{turn}-second") for turn in range(STARTS)]
     for order_id in chain(*pairs):
-        orders.place(provenance, order(provenance, order_id))
+        orders.put(provenance, order(provenance, order_id))
     # Whatever ran before has filled the caches, so each function follows each of the others.
     for pair, names in zip(pairs, cycle(permutations(functions)), strict=False):
         for name in names:

@@ -16,9 +16,11 @@ from uuid import uuid4
 
 import webhook
 from orderhook import keys
-from orderhook.orders import Order, OrderState, Provenance, Strategy, StrategyState, timestamp
+from orderhook.orders import Binding, Order, OrderState, Provenance, Strategy, timestamp
 from orderhook.store import items
+from orderhook.store.strategies import strategy_write
 from orderhook.store.table import serialize
+from orderhook.store.writes import Put
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "cancel_by_id.json").read_text())
 CLIENT = webhook.services.orders._table.client
@@ -35,7 +37,7 @@ class Trader:
         webhook.services.keys.put(key)
 
     def place(self, order_id: str, strategy_id: str | None = None) -> None:
-        """Store a working order; in a strategy of its own its name is STOP1."""
+        """Store a working order; in a strategy of its own its name is ENTRY1."""
         order = Order(
             order_id=order_id,
             account="Sim101",
@@ -47,22 +49,17 @@ class Trader:
             state=OrderState.WORKING,
             since=timestamp(self.provenance.at),
             strategy_id=strategy_id,
-            order_name="STOP1" if strategy_id else None,
+            order_name="ENTRY1" if strategy_id else None,
+            number=1 if strategy_id else None,
             history=(self.provenance.event(OrderState.WORKING),),
         )
-        orders = webhook.services.orders
-        if strategy_id is None:
-            applied = orders.place(self.provenance, order).applied
-        else:
-            strategy = Strategy(
-                strategy_id=strategy_id,
-                account=order.account,
-                instrument=order.instrument,
-                state=StrategyState.ACTIVE,
-            )
-            applied = orders.place_in_strategy(self.provenance, strategy, [order], join=False).applied
-        if not applied:
-            raise RuntimeError(f"{order_id} was not placed")
+        services = webhook.services
+        writes: list[Put] = [services.orders.putting(self.provenance, order)]
+        if strategy_id is not None:
+            numbers = {1: Binding(order_id, self.provenance.now)}
+            strategy = Strategy(strategy_id, order.account, order.instrument, numbers=numbers)
+            writes.append(strategy_write(self.provenance, None, strategy))
+        services.table.transact(writes)
 
     def cancel(self, **fields: str) -> float:
         """Send a CANCEL through the handler; return the milliseconds that it took."""
@@ -127,7 +124,7 @@ def by_name(count: int) -> Samples:
     return _in_turns(
         count,
         lambda order_id: trader.place(order_id, f"strategy-of-{order_id}"),
-        lambda order_id: trader.cancel(order_id="STOP1", strategy_id=f"strategy-of-{order_id}"),
+        lambda order_id: trader.cancel(order_id="ENTRY1", strategy_id=f"strategy-of-{order_id}"),
         bare,
     )
 
@@ -194,7 +191,7 @@ def requests() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for kind, who, fields in (
         ("by id", trader, {"order_id": "by-id"}),
-        ("by name", trader, {"order_id": "STOP1", "strategy_id": "strategy"}),
+        ("by name", trader, {"order_id": "ENTRY1", "strategy_id": "strategy"}),
         ("with a cold key", stranger, {"order_id": "cold"}),
     ):
         sent.operations.clear()

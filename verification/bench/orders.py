@@ -37,7 +37,7 @@ def _write(endpoint: str, table: str, trader: str, first: int, end: int) -> None
     for start in range(first, end, BATCH):
         numbers = range(start, min(start + BATCH, end))
         batch: list[Any] = [
-            serialize(items.order_item(provenance, pattern._replace(order_id=f"order-{number}"))) for number in numbers
+            serialize(items.order_item(trader, pattern._replace(order_id=f"order-{number}"))) for number in numbers
         ]
         left = client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in batch]})
         if left["UnprocessedItems"]:

@@ -1,13 +1,13 @@
 """What one order answers when commands and venue reports come one at a time: the specification, stated once more.
 
 Written from the project's rules and tests/states.py, and importing nothing of the product: a wrong row in its table of
-transitions is thereby a contradiction in a history.
+transitions is thereby a contradiction in a history. No alert here is the resend of another: that is the model's part.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tests.states import CANCELLABLE, CANCELLED_ALREADY, FINISHED, USUAL_STEPS
+from tests.states import CANCELLABLE, CANCELLED_ALREADY, FINISHED, may_follow
 from verification.histories.linearizability import Model
 
 QTY = 10
@@ -23,7 +23,6 @@ class Order:
     filled: int
     content: str
     qty: int = QTY
-    replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +51,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """A cancel that places another order, always the same, in its stead."""
+    """Another order, always the same and of QTY in all, under the same id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A venue's report that the order is in `state`, with `filled` of it filled so far (None: it does not say)."""
+    """A venue's report that the order is in `state`, with `filled` of it filled so far (0: it does not say)."""
 
     state: str
-    filled: int | None = None
+    filled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +115,19 @@ def _of_no_order(command: Command, placed_as: str) -> Iterable[tuple[Answer, Ord
 def _of_an_order(order: Order, command: Command) -> Iterable[tuple[str, Order]]:
     match command:
         case Place(content):
-            return [("already_placed" if content == order.content else "duplicate_order_id", order)]
+            same = content == order.content and order.state not in FINISHED
+            return [("already_placed" if same else "duplicate_order_id", order)]
         case Cancel():
             return [_cancel(order)]
         case CancelMany():
             # It lists what is open, and writes a little later.
             return [_cancel(order), *([("not listed", order)] if order.state in FINISHED else [])]
         case Change(qty):
-            return [_change(order, qty)]
+            return [_with_qty("changed", order, qty)]
         case Replace():
-            return [_replace(order)]
+            return [_with_qty("replaced", order, QTY)]
         case Report(state, filled):
-            return _report(order, state, filled)
+            return [_report(order, state, filled)]
         case Look():
             return [("found", order)]
 
@@ -140,27 +140,20 @@ def _cancel(order: Order) -> tuple[str, Order]:
     return "order_already_terminal", order
 
 
-def _change(order: Order, qty: int) -> tuple[str, Order]:
+def _with_qty(word: str, order: Order, qty: int) -> tuple[str, Order]:
+    """Give an order another quantity in all; where it is not above what is filled, the remainder ends."""
     if order.state not in CANCELLABLE:
         return "order_already_terminal", order
-    return ("invalid_value", order) if qty < order.filled else ("changed", replace(order, qty=qty))
+    if order.filled and qty <= order.filled:
+        state = "Filled" if qty == order.filled else "Cancelled"
+        return word, replace(order, qty=order.filled, state=state)
+    return word, replace(order, qty=qty)
 
 
-def _replace(order: Order) -> tuple[str, Order]:
-    if order.replaced:  # by this very alert, which has come again
-        return "replaced", order
-    if order.state in CANCELLABLE:
-        return "replaced", replace(order, state="Cancelled", replaced=True)
-    return "order_already_terminal", order
-
-
-def _report(order: Order, state: str, filled: int | None) -> Iterable[tuple[str, Order]]:
-    filled = order.filled if filled is None else filled
-    taken, refused = ("applied", replace(order, state=state, filled=filled)), ("refused", order)
-    if filled > order.qty:
-        return [refused]
-    if filled >= order.filled and (order.state, state) in USUAL_STEPS:
-        return [taken]
-    if order.state in FINISHED:
-        return [refused]
-    return [taken, refused]
+def _report(order: Order, state: str, filled: int) -> tuple[str, Order]:
+    """Take a report: a larger fill is a fact whatever the state, and a finished order keeps its end."""
+    more = filled > order.filled
+    moves = may_follow(order.state, state) and (more or state != order.state)
+    if not (more or moves):
+        return "refused", order
+    return "applied", replace(order, filled=max(filled, order.filled), state=state if moves else order.state)

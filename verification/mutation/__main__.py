@@ -36,7 +36,7 @@ def _tests(folder: str, *names: str) -> list[str]:
 _LEFT_OUT = _tests("integration", *"canary cli_* events fuzzing gateway log model records".split())
 _SERVICE = [test for test in _tests("integration", "*") if test not in _LEFT_OUT]
 _COMMANDS = _tests("unit", "*command*", "opens_position")
-_CORE = [*_tests("unit", "accounts", "table", "trade"), *_SERVICE]
+_CORE = [*_tests("unit", "accounts", "messages", "table", "trade"), *_SERVICE]
 
 # What each module is tried with, the fast ones first: by the first pattern that fits.
 TESTS = {
@@ -48,11 +48,16 @@ TESTS = {
     "accounts": _CORE,
     "pipeline": _CORE,
     "trade": _CORE,
+    "resend": _tests("integration", "resends", "sequences"),
+    "messages": [*_tests("unit", "messages"), *_tests("integration", "delay", "cancel_after")],
+    "listing": _tests("integration", "sequences", "cli_orders"),
     "commands": _COMMANDS,
     "commands.fields": _COMMANDS,
     "commands.*": [*_COMMANDS, *_SERVICE],
     "store.alert_log": [*_tests("unit", "alert_log"), *_tests("integration", "records")],
-    "store.items": [*_tests("unit", "items"), *_tests("integration", "records")],
+    "store.items": [*_tests("unit", "items"), *_tests("integration", "records", "sequences")],
+    "store.reports": _tests("integration", "reports", "sequences"),
+    "store.traces": _tests("integration", "resends", "sequences", "cancel_many"),
     "store.*": _CORE,
 }
 

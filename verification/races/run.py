@@ -168,11 +168,14 @@ def run(*, operations: int, processes: int, seed: int) -> Part:
 
 def _prepare(endpoint: str) -> tuple[str, str, str]:
     os.environ |= environment(endpoint)
+    from orderhook.store.keys import KeyStore
+    from orderhook.store.table import Table
     from tests import tables
     from verification.races.play import Trader
 
-    tables.at(endpoint)
-    trader = Trader.new()
+    # With the table's own client: the handlers' may have been made for another endpoint, and is less patient.
+    table = tables.at(endpoint)
+    trader = Trader.new(KeyStore(Table(table.client, table.name)))
     return trader.name, trader.key, trader.other
 
 

@@ -4,16 +4,16 @@ Both end as a message in one queue, and DeferredFunction does what it says. A de
 once, and SQS holds it back; a cancel is sent there by a schedule of EventBridge Scheduler, which then deletes itself.
 """
 
-import json
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from orderhook.aws.clients import connect, send
+from orderhook.messages import DelayedAlert, Release, TimedCancel, serialize
+from orderhook.orders import Provenance, timestamp
 from orderhook.settings import DeferredSettings
 
 if TYPE_CHECKING:
@@ -23,45 +23,6 @@ if TYPE_CHECKING:
 _MOST_SECONDS = 3600
 _MOST_ATTEMPTS = 60
 """How long, and how often, EventBridge Scheduler tries to send a cancel to the queue."""
-
-
-class DelayedAlert(NamedTuple):
-    """An alert that was understood and waits for its time; the key is nowhere in it."""
-
-    trader: str
-    key_id: str
-    request_id: str
-    """Every delivery is carried out under this id, so that its own writes are recognised."""
-    received_at: str
-    """ISO 8601 text in UTC."""
-    fields: Mapping[str, str]
-
-
-class TimedCancel(NamedTuple):
-    """The cancel of the order that an alert placed for a limited time."""
-
-    trader: str
-    key_id: str
-    request_id: str
-    """That of the cancel, which has an id of its own."""
-    order_id: str
-    content: str
-    """The order must be the one of this content: another one may have its id."""
-
-
-def serialize(message: DelayedAlert | TimedCancel) -> str:
-    """Return the message as the queue holds it: JSON in ASCII, because SQS does not take every character."""
-    return json.dumps({"alert" if isinstance(message, DelayedAlert) else "cancel": message._asdict()})
-
-
-def parse(body: str) -> DelayedAlert | TimedCancel:
-    """Return the message that serialize wrote; raises ValueError, KeyError or TypeError for anything else."""
-    match json.loads(body):
-        case {"alert": alert}:
-            return DelayedAlert(**alert)
-        case {"cancel": cancel}:
-            return TimedCancel(**cancel)
-    raise ValueError("neither an alert nor a cancel")
 
 
 class Deferred:
@@ -82,24 +43,31 @@ class Deferred:
     def _scheduler(self) -> "EventBridgeSchedulerClient":
         return connect("scheduler")
 
-    def defer(self, alert: DelayedAlert, seconds: int) -> None:
-        """Have an alert carried out after `seconds`; run twice, it is carried out twice, under the same request id."""
+    def send(self, message: DelayedAlert | Release, seconds: int) -> None:
+        """Have a message delivered after `seconds`; run twice, it is delivered twice, under the same request id."""
         send(
             self._sqs.send_message,
             QueueUrl=self._settings.queue_url,
-            MessageBody=serialize(alert),
+            MessageBody=serialize(message),
             DelaySeconds=seconds,
         )
 
-    def schedule(self, cancel: TimedCancel, minutes: int, now: datetime) -> datetime:
-        """Have an order cancelled after `minutes`, and return the time; run twice, there is one schedule.
+    def schedule(self, provenance: Provenance, order_id: str, minutes: int, received: datetime) -> str:
+        """Have an order cancelled `minutes` after its alert was received, and return the time, which it must carry.
 
-        An order that is not placed after all, or is finished by then, is not touched.
+        Run twice, there is one schedule. An order that carries another time is not touched.
         """
-        at = _next_second(now + timedelta(minutes=minutes))
+        at = _next_second(received + timedelta(minutes=minutes))
+        cancel = TimedCancel(
+            trader=provenance.trader,
+            key_id=provenance.key_id,
+            request_id=f"{provenance.request_id}.cancel_after",
+            order_id=order_id,
+            cancels_at=timestamp(at),
+        )
         # The time is part of the name: a schedule that has fired stays for a while before it is deleted, and must not
-        # be taken for one that is still to fire. Of two schedules for one order the earlier cancels it.
-        name = _digest(cancel.trader, cancel.order_id, cancel.content, at.isoformat())
+        # be taken for one that is still to fire.
+        name = _digest(cancel.trader, order_id, cancel.cancels_at)
         body = serialize(cancel)
         try:
             send(
@@ -125,7 +93,7 @@ class Deferred:
         except ClientError as refusal:
             if refusal.response["Error"]["Code"] != "ConflictException":
                 raise
-        return at
+        return cancel.cancels_at
 
 
 def _next_second(at: datetime) -> datetime:

@@ -1,6 +1,6 @@
 """What CANCEL, CHANGE and CANCELREPLACE share: the one order that they address, by its id or by its name."""
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pydantic import model_validator
 
@@ -13,10 +13,36 @@ from orderhook.errors import (
     StrategyMismatchError,
     StrategyNotFoundError,
 )
-from orderhook.orders import Order, Provenance
+from orderhook.orders import RESENDS_END, Order, Provenance, timestamp
+from orderhook.resend import first_receipt
+from orderhook.trade import entry_and_leg, leg_id, view_of_leg
 
 if TYPE_CHECKING:
     from orderhook.services import Services
+
+
+class Address(NamedTuple):
+    """The order that a command addresses now, and those that its name led to shortly before, the last one first."""
+
+    order_id: str
+    before: tuple[str, ...] = ()
+
+
+class Met(NamedTuple):
+    """An order that a command met: the item that holds it, and the order, which may be a leg that waits in it."""
+
+    item: Order
+    leg: str | None = None
+    entry: Order | None = None
+    """Of a leg that has an item of its own, its entry, where that is still there."""
+
+    def order(self, now: str) -> Order | None:
+        """Return the order as it is now; None for a leg that the entry does not have."""
+        entry = self.item.at(now)
+        if self.leg is None:
+            return entry
+        leg = entry.legs.get(self.leg)
+        return view_of_leg(entry, self.leg, leg) if leg else None
 
 
 class AddressesOrder(Command):
@@ -30,6 +56,12 @@ class AddressesOrder(Command):
         """The order name, if that is what `order_id` holds. PLACE accepts no id that looks like one."""
         return self.order_id if ORDER_NAME.fullmatch(self.order_id) else None
 
+    @property
+    def addresses_leg(self) -> bool:
+        """Whether `order_id` is a leg's id or name."""
+        name = ORDER_NAME.fullmatch(self.order_id)
+        return name[1] in ("TARGET", "STOP") if name else entry_and_leg(self.order_id) is not None
+
     @model_validator(mode="after")
     def _name_has_its_strategy(self) -> Self:
         if self.order_name and self.strategy_id is None:
@@ -39,18 +71,47 @@ class AddressesOrder(Command):
             )
         return self
 
-    def _addressed_order_id(self, services: "Services", provenance: Provenance) -> str:
+    def address(self, services: "Services", provenance: Provenance) -> Address:
         """Return the id of the order; raises StrategyNotFoundError and OrderNotFoundError for a name."""
-        if not self.order_name:
-            return self.order_id
+        match = ORDER_NAME.fullmatch(self.order_id)
+        if not match:
+            return Address(self.order_id)
         strategy = services.strategies.get(provenance.trader, str(self.strategy_id))
         if strategy is None:
             raise strategy_not_found(str(self.strategy_id))
-        if self.order_id not in strategy.names:
-            raise self._not_found()
-        return strategy.names[self.order_id]
+        kind = match[1]
+        number = int(self.order_id[len(kind) :])
+        binding = strategy.numbers.get(number) or strategy.freed.get(number)
+        if binding is None or kind in ("EXIT", "SIMSTOP") or (kind == "ENTRY" and binding.legs_only):
+            raise self.not_found()
 
-    def _check_strategy(self, order: Order) -> None:
+        def addressed(entry_id: str) -> str:
+            return entry_id if kind == "ENTRY" else leg_id(entry_id, self.order_id)
+
+        earliest = timestamp(provenance.received_on - RESENDS_END)
+        before = tuple(addressed(former.order_id) for former in binding.before if former.until > earliest)
+        return Address(addressed(binding.order_id), before)
+
+    def resent(self, services: "Services", provenance: Provenance, address: Address) -> Order | None:
+        """Return the order that this very alert has reached before its name was given to another one."""
+        for order_id in address.before:
+            met = self.find(services, provenance, order_id)
+            order = met and met.order(provenance.now)
+            if order and first_receipt(services, provenance, order.traces):
+                return order
+        return None
+
+    def find(self, services: "Services", provenance: Provenance, order_id: str) -> Met | None:
+        """Read an order: a waiting leg from its entry's item, anything else from its own."""
+        split = entry_and_leg(order_id)
+        entry = services.orders.get(provenance.trader, split[0]) if split else None
+        if split and entry is not None and waits(entry, split[1]):
+            return Met(entry, split[1])
+        order = services.orders.get(provenance.trader, order_id)
+        return Met(order, entry=entry) if order else None
+
+    def check_strategy(self, order: Order) -> None:
+        """Raise StrategyMismatchError if the order is not of the strategy that the alert gives."""
         if self.strategy_id not in (None, order.strategy_id):
             raise StrategyMismatchError(
                 f"Order {order.order_id} does not belong to strategy {self.strategy_id}; leave strategy_id out, or "
@@ -60,20 +121,28 @@ class AddressesOrder(Command):
 
     # CrossTrade's API promises to keep the phrase of these two stable, and clients match on it.
 
-    def _not_found(self) -> OrderNotFoundError:
+    def not_found(self) -> OrderNotFoundError:
+        """Return the refusal of an order that the trader does not have."""
         return OrderNotFoundError(
             f"There is no order '{self.order_id}' of yours; check order_id: case matters. "
             f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
         )
 
-    def _already_terminal(self, order: Order, way_out: str) -> OrderAlreadyTerminalError:
+    def already_terminal(self, order: Order, way_out: str) -> OrderAlreadyTerminalError:
+        """Return the refusal of an order that is finished."""
         return OrderAlreadyTerminalError(
             f"Order '{self.order_id}' is {order.state} since {order.since}; {way_out} "
             f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
             state=order.state,
         )
+
+
+def waits(entry: Order, name: str) -> bool:
+    """Return whether an entry has a leg of this name that lies in its item, be it ended or not."""
+    leg = entry.legs.get(name)
+    return leg is not None and not leg.released
 
 
 def strategy_not_found(strategy_id: str) -> StrategyNotFoundError:

@@ -1,13 +1,24 @@
 """CANCEL: cancel one order, by its id or by its name within a strategy."""
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from orderhook.commands.addressed_order import AddressesOrder
+from orderhook.commands.addressed_order import AddressesOrder, Met
 from orderhook.errors import OrderAlreadyTerminalError, OrderNotFoundError
-from orderhook.orders import FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance, timestamp
+from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance
+from orderhook.resend import first_receipt
+from orderhook.store.expressions import Condition, cancels_at, no_trace, of_strategy
+from orderhook.trade import entry_and_leg, leg_id
 
 if TYPE_CHECKING:
     from orderhook.services import Services
+
+
+class Cancelled(NamedTuple):
+    """The order that a cancel met, as it was before, and whether the cancel was applied."""
+
+    order: Order
+    applied: bool
 
 
 class Cancel(AddressesOrder):
@@ -15,52 +26,113 @@ class Cancel(AddressesOrder):
 
     word: ClassVar[str] = "CANCEL"
     risk_reducing: ClassVar[bool] = True
+    takes_unknown_names: ClassVar[bool] = True
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Cancel it with one conditional write; an order that is cancelled already is a success.
 
-        Raises OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError and OrderAlreadyTerminalError.
+        Where a name leads to a finished order, it is read once more: another order may have taken it meanwhile. Raises
+        OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError and OrderAlreadyTerminalError.
         """
-        order_id = self._addressed_order_id(services, provenance)
-        result = services.orders.cancel(provenance, order_id, self.strategy_id)
-        order = result.before
-        if order is None:
-            raise self._not_found()
+        address = self.address(services, provenance)
+        if resent := self.resent(services, provenance, address):
+            return _outcome(provenance, Cancelled(resent, applied=False))
+        cancelled = self._cancel(services, provenance, address.order_id)
+        if self.order_name and not (cancelled and cancelled.applied):
+            again = self.address(services, provenance)
+            if again.order_id != address.order_id:
+                cancelled = self._cancel(services, provenance, again.order_id)
+        if cancelled is None:
+            raise self.not_found()
+        if not cancelled.applied:
+            self.check_strategy(cancelled.order)
+            if cancelled.order.state in FINISHED_OTHERWISE:
+                raise self.already_terminal(cancelled.order, "there is nothing left to cancel.")
+            # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
+            first_receipt(services, provenance, cancelled.order.traces)
+        return _outcome(provenance, cancelled)
+
+    def _cancel(self, services: "Services", provenance: Provenance, order_id: str) -> Cancelled | None:
+        """Cancel an order or a leg.
+
+        A leg may have been given anew since an equal alert ended it: a resend of that leaves it, and a new alert ends
+        it all the same.
+        """
+        conditions = [of_strategy(self.strategy_id)] if self.strategy_id else []
+        split = entry_and_leg(order_id)
+        if split is None:
+            return self._cancel_item(services, provenance, order_id, conditions)
+        cancelled = self._cancel_leg(services, provenance, *split, [*conditions, no_trace(provenance.digest)])
+        if cancelled is None or cancelled.applied or cancelled.order.state not in CANCELLABLE:
+            return cancelled
+        if first_receipt(services, provenance, cancelled.order.traces):
+            return cancelled
+        return self._cancel_leg(services, provenance, *split, conditions)
+
+    def _cancel_leg(
+        self,
+        services: "Services",
+        provenance: Provenance,
+        entry_id: str,
+        name: str,
+        conditions: Sequence[Condition],
+    ) -> Cancelled | None:
+        """Cancel a leg in its entry's item, or, where it was released, in its own."""
+        result = services.orders.cancel_leg(provenance, entry_id, name, *conditions)
+        leg = result.before.legs.get(name) if result.before else None
+        if result.before and leg and not leg.released:
+            entry = result.before
+            if result.applied and leg.end:  # our own write, its answer lost: the leg was waiting before it
+                entry = entry._replace(legs={**entry.legs, name: leg._replace(end=None)})
+            order = Met(entry, name).order(provenance.now)
+            return Cancelled(order, result.applied) if order else None
+        return self._cancel_item(services, provenance, leg_id(entry_id, name), conditions)
+
+    def _cancel_item(
+        self, services: "Services", provenance: Provenance, order_id: str, conditions: Sequence[Condition]
+    ) -> Cancelled | None:
+        result = services.orders.cancel(provenance, order_id, *conditions)
+        if result.before is None:
+            return None
         if not result.applied:
-            self._check_strategy(order)
-            if order.state in FINISHED_OTHERWISE:
-                raise self._already_terminal(order, "there is nothing left to cancel.")
-        return _outcome(provenance, order, applied=result.applied)
+            services.orders.expire(provenance, result.before)
+        order = result.before if result.applied else result.before.at(provenance.now)
+        return Cancelled(order, result.applied)
 
 
-def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, content: str) -> Outcome:
-    """Cancel an order whose time is over with one conditional write, if it is the one of this content.
+def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, at: str) -> Outcome:
+    """Cancel an order whose time is over with one conditional write, if that is still the order's time.
 
     Run twice, the second finds it cancelled. Raises OrderNotFoundError and OrderAlreadyTerminalError.
     """
-    result = services.orders.cancel(provenance, order_id, content=content)
+    result = services.orders.cancel(provenance, order_id, cancels_at(at))
     order = result.before
-    if order is None or order.content != content:
+    if order is None or order.cancels_at != at:
         raise OrderNotFoundError(
-            f"Order '{order_id}' was never placed by this alert, so there is nothing to cancel.", field="order_id"
+            f"Order '{order_id}' has no cancel_after that ends at {at}, so there is nothing to cancel.",
+            field="order_id",
         )
+    order = order if result.applied else order.at(provenance.now)
     if not result.applied and order.state in FINISHED_OTHERWISE:
         raise OrderAlreadyTerminalError(
             f"Order '{order_id}' is {order.state} since {order.since}; there is nothing left to cancel.",
             field="order_id",
             state=order.state,
         )
-    return _outcome(provenance, order, applied=result.applied)
+    return _outcome(provenance, Cancelled(order, result.applied))
 
 
-def _outcome(provenance: Provenance, order: Order, *, applied: bool) -> Outcome:
+def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
+    order, applied = cancelled
+    pending = not applied and order.state in BEING_CANCELLED
     return Outcome(
-        status="cancelled" if applied else "already_cancelled",
+        status="cancelled" if applied else "cancel_pending" if pending else "already_cancelled",
+        duplicate=True if pending else None,
         order_id=order.order_id,
         strategy_id=order.strategy_id,
         order_name=order.order_name,
         previous_state=order.state if applied else None,
         state=OrderState.CANCELLED if applied else order.state,
         filled=str(order.filled),
-        cancelled_at=timestamp(provenance.at) if applied else order.cancelled_at,
+        cancelled_at=provenance.now if applied else order.cancelled_at,
     )

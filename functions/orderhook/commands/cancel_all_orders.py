@@ -1,9 +1,10 @@
 """CANCELALLORDERS: cancel every working order of the trader."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from orderhook.commands.cancel_many import cancel_many, outcome_of_many
-from orderhook.commands.command import Command
+from orderhook.commands.cancel_many import Scope, cancel_many, cutoff, outcome
+from orderhook.commands.command import NARROWING, Command
 from orderhook.orders import Outcome, Provenance
 
 if TYPE_CHECKING:
@@ -11,11 +12,15 @@ if TYPE_CHECKING:
 
 
 class CancelAllOrders(Command):
-    """Cancel every working order of every account of the trader."""
+    """Cancel every working order of every account of the trader, also those that wait for their delay."""
 
     word: ClassVar[str] = "CANCELALLORDERS"
     risk_reducing: ClassVar[bool] = True
+    refused_if_unused: ClassVar[Mapping[str, str]] = NARROWING
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
-        """Cancel each as CANCELORDERS does."""
-        return outcome_of_many(cancel_many(services, provenance, services.orders.open_ids(provenance.trader)))
+        """Cancel each as CANCELORDERS does; what still waits for its delay is never placed."""
+        until = cutoff(services, provenance, self.word, self.delay)
+        services.controls.note_cancel_all(provenance, min(until, provenance.received_at))
+        result = cancel_many(services, provenance, Scope(), until, bar=False)
+        return outcome(services, provenance, result)

@@ -1,43 +1,193 @@
-"""What the commands over many orders share: what became of each."""
+"""What the commands over many orders share: each order is judged by itself, and what became of it is always told."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from orderhook.errors import TemporarilyUnavailableError
-from orderhook.orders import Outcome, Provenance
+from orderhook.errors import AlertWarning, OutcomeUnknownError, TemporarilyUnavailableError
+from orderhook.orders import BEING_CANCELLED, TERMINAL, OrderState, Outcome, Provenance, timestamp
+from orderhook.resend import first_receipt
+from orderhook.store.expressions import SAME_BAR, Condition, in_market, not_delayed_since, of_strategy, received_until
+from orderhook.store.items import is_open
+from orderhook.trade import leg_id, open_legs
 
 if TYPE_CHECKING:
     from orderhook.services import Services
-    from orderhook.store.results import CancelManyResult
+    from orderhook.store.results import WriteResult
 
 _LISTS = ("cancelled", "already_cancelled", "already_terminal", "remaining")
+_IF_ANY = ("cancel_pending", "failed", "waiting")
 
 
-def cancel_many(services: "Services", provenance: Provenance, order_ids: Iterable[str]) -> "CancelManyResult":
-    """Cancel every order, each by its own conditional write; run twice, the second finds what is left.
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which open orders a command is over; None is any."""
 
-    Raises TemporarilyUnavailableError, with what was done and what remains, when the time budget ends before the last.
+    account: str | None = None
+    instrument: str | None = None
+    strategy_id: str | None = None
+
+    def conditions(self) -> list[Condition]:
+        """Return what must still hold for an order when it is cancelled."""
+        conditions = [in_market(self.account, self.instrument)] if self.account is not None else []
+        return conditions + ([of_strategy(self.strategy_id)] if self.strategy_id is not None else [])
+
+
+@dataclass(slots=True)
+class ManyResult:
+    """The ids of the orders that a command over many met, by what became of them."""
+
+    cancelled: list[str] = field(default_factory=list)
+    already_cancelled: list[str] = field(default_factory=list)
+    already_terminal: list[str] = field(default_factory=list)
+    remaining: list[str] = field(default_factory=list)
+    """What the time budget left open, or may have: to send the alert again is safe, and finishes it."""
+    failed: list[dict[str, str]] = field(default_factory=list)
+    """Orders that cannot be cancelled however often it is tried, with the reason."""
+    waiting: list[str] = field(default_factory=list)
+    """Orders with `delay` of the same bar, which this does not touch."""
+    cancel_pending: list[str] = field(default_factory=list)
+    """Orders whose cancel is on its way already."""
+    legs: dict[str, list[str]] = field(default_factory=dict)
+    """The waiting legs that ended with the orders that were cancelled."""
+    complete: bool = True
+    """Whether all open orders could be listed in time."""
+
+    def as_data(self) -> dict[str, object]:
+        """Return the lists and their lengths, as an answer has them."""
+        lists: dict[str, list[Any]] = {name: getattr(self, name) for name in _LISTS}
+        lists |= {name: ids for name in _IF_ANY if (ids := getattr(self, name))}
+        extra: dict[str, object] = {"cancelled_legs": self.legs} if self.legs else {}
+        return {"counts": {name: len(ids) for name, ids in lists.items()}, **lists, **extra}
+
+
+def cutoff(services: "Services", provenance: Provenance, word: str, delay: int) -> str:
+    """Leave the trace of a command over many, and return up to which receipt it touches orders.
+
+    That is its own receipt, or that of the alert which it is a resend of; with `delay` that many seconds later.
     """
-    result = services.orders.cancel_many(provenance, order_ids)
+    first = services.traces.leave(provenance, word, partial(first_receipt, services, provenance))
+    received = datetime.fromisoformat(first.received_at) if first else provenance.received_on
+    return timestamp(received + timedelta(seconds=delay))
+
+
+def cancel_many(
+    services: "Services", provenance: Provenance, scope: Scope, until: str, *, bar: bool = True
+) -> ManyResult:
+    """Cancel every open order of the scope that was received until then, each by its own conditional write.
+
+    Run twice, the second finds what is left. With `bar`, orders with `delay` of the same bar are left alone and listed.
+    Raises TemporarilyUnavailableError, with what was done and what remains, when the time budget ends before the last,
+    and OutcomeUnknownError where one cannot be cancelled at all.
+    """
+    sweep = _Sweep(services, provenance, scope, until, bar=bar)
+    listed = services.orders.open_items(provenance.trader, scope.account, scope.instrument)
+    words, sweep.result.complete = services.orders.each_in_time(sweep.cancel, sweep.reached(listed), sweep.failed)
+    for item, word in words:
+        if word in (*_LISTS, "cancel_pending"):
+            getattr(sweep.result, word).append(item["order_id"])
+    _check_done(sweep.result)
+    return sweep.result
+
+
+class _Sweep:
+    """The cancels of one command over many; they run concurrently."""
+
+    def __init__(self, services: "Services", provenance: Provenance, scope: Scope, until: str, *, bar: bool) -> None:
+        self.result = ManyResult()
+        self._services = services
+        self._provenance = provenance
+        self._scope = scope
+        self._until = until
+        # A resend is of the bar of its first receipt, and what has a delay is of the bar in which it came.
+        received = min(provenance.received_on, datetime.fromisoformat(until))
+        self._bar = timestamp(received - SAME_BAR) if bar else None
+        self._conditions = [*scope.conditions(), received_until(until)]
+        if bar:
+            self._conditions.append(not_delayed_since(received))
+
+    def reached(self, items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Yield the items of the orders that are to be cancelled."""
+        for item in items:
+            received_at = str(item.get("received_at", ""))
+            if not is_open(item, self._provenance.now) or received_at > self._until:
+                continue
+            if self._scope.strategy_id is not None and item.get("strategy_id") != self._scope.strategy_id:
+                continue
+            if self._bar is not None and "delay" in item and received_at >= self._bar:
+                self.result.waiting.append(item["order_id"])
+                continue
+            yield item
+
+    def cancel(self, item: Mapping[str, Any]) -> str:
+        """Cancel an order, and return the name of the list that it belongs in."""
+        written = self._cancel(item["order_id"])
+        order = written.before
+        if order is None:
+            return "already_cancelled"
+        # Legs that a fill released after the orders were listed stand in no list, and are open all the same.
+        listed = item.get("legs", {})
+        for name in (name for name, leg in order.legs.items() if leg.released):
+            worked = isinstance(listed.get(name), dict) and listed[name].get("released")
+            if not worked and self._cancel(leg_id(order.order_id, name)).applied:
+                self.result.cancelled.append(leg_id(order.order_id, name))
+        if written.applied:
+            if legs := sorted(open_legs(order).values()):
+                self.result.legs[order.order_id] = legs
+            return "cancelled"
+        order = order.at(self._provenance.now)
+        if order.state is OrderState.CANCELLED:
+            return "already_cancelled"
+        if order.state in BEING_CANCELLED:
+            return "cancel_pending"
+        return "already_terminal" if order.state in TERMINAL else "untouched"
+
+    def failed(self, item: Mapping[str, Any], error: Exception | None) -> str:
+        """Return the name of the list of an order that was not cancelled in time (None), or not at all."""
+        if error is None or isinstance(error, TemporarilyUnavailableError):
+            return "remaining"
+        self.result.failed.append({"order_id": str(item.get("order_id")), "reason": type(error).__name__})
+        return "failed"
+
+    def _cancel(self, order_id: str) -> "WriteResult":
+        return self._services.orders.cancel(self._provenance, order_id, *self._conditions)
+
+
+def _check_done(result: ManyResult) -> None:
+    affected = tuple(result.cancelled)
     if result.remaining or not result.complete:
         raise TemporarilyUnavailableError(
             "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest.",
-            extra=counts_and_ids(result),
-            affected_order_ids=tuple(result.cancelled),
+            extra=result.as_data(),
+            affected_order_ids=affected,
         )
-    return result
+    if result.failed:
+        raise OutcomeUnknownError(
+            f"{len(result.failed)} of the orders could not be cancelled, and sending the alert again would not help: "
+            "look at the orders under `failed`.",
+            extra=result.as_data(),
+            affected_order_ids=affected,
+        )
 
 
-def outcome_of_many(result: "CancelManyResult") -> Outcome:
-    """Return the outcome of a command that cancelled all of them that it could."""
-    return Outcome(
-        status="cancelled" if result.cancelled else "already_cancelled",
-        extra=counts_and_ids(result),
-        affected_order_ids=tuple(result.cancelled),
-    )
-
-
-def counts_and_ids(result: "CancelManyResult") -> dict[str, object]:
-    """Return the lists of ids and their lengths, as an answer has them."""
-    lists = {name: getattr(result, name) for name in _LISTS}
-    return {"counts": {name: len(ids) for name, ids in lists.items()}, **lists}
+def outcome(services: "Services", provenance: Provenance, result: ManyResult) -> Outcome:
+    """Return the outcome of CANCELORDERS and CANCELALLORDERS: with nothing to cancel it says where orders are open."""
+    warnings: tuple[AlertWarning, ...] = ()
+    if result.cancelled:
+        status = "cancelled"
+    elif result.cancel_pending:
+        status = "cancel_pending"
+    elif result.already_cancelled or result.already_terminal:
+        status = "already_cancelled"
+    else:
+        status = "nothing_to_cancel"
+        listed = services.orders.open_items(provenance.trader)
+        accounts = sorted({str(item.get("account")) for item in listed if is_open(item, provenance.now)})
+        there = (
+            f"Accounts with open orders: {', '.join(accounts[:20])}." if accounts else "No account has an open order."
+        )
+        what = "Only orders under `waiting` matched." if result.waiting else "No open order matched."
+        warnings = (AlertWarning("nothing_to_cancel", None, f"{what} {there}"),)
+    return Outcome(status=status, extra=result.as_data(), warnings=warnings, affected_order_ids=tuple(result.cancelled))

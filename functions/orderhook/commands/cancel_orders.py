@@ -1,11 +1,12 @@
 """CANCELORDERS: cancel every working order of an account, or of an account and instrument."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from orderhook.commands.cancel_many import cancel_many, outcome_of_many
-from orderhook.commands.command import Command
-from orderhook.commands.fields import Label
-from orderhook.orders import Outcome, Provenance
+from orderhook.commands.cancel_many import Scope, cancel_many, cutoff, outcome
+from orderhook.commands.command import NARROWING, Command
+from orderhook.commands.fields import GivenLabel
+from orderhook.orders import Outcome, Provenance, folded
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -16,15 +17,18 @@ class CancelOrders(Command):
 
     word: ClassVar[str] = "CANCELORDERS"
     risk_reducing: ClassVar[bool] = True
+    refused_if_unused: ClassVar[Mapping[str, str]] = NARROWING
+    never_empty: ClassVar[frozenset[str]] = frozenset({"instrument"})
 
-    account: Label
-    instrument: Label | None = None
+    account: GivenLabel
+    instrument: GivenLabel | None = None
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Cancel each with its own conditional write; run twice, the second finds what the first left.
 
-        Raises TemporarilyUnavailableError, with what was done, when the time budget ends first. An order that is placed
-        meanwhile may be cancelled or not.
+        Raises TemporarilyUnavailableError, with what was done, when the time budget ends first.
         """
-        order_ids = services.orders.open_ids(provenance.trader, self.account, self.instrument)
-        return outcome_of_many(cancel_many(services, provenance, order_ids))
+        # Each account of a list has a trace of its own, or they would race for one.
+        until = cutoff(services, provenance, f"{self.word}#{folded(self.account)}", self.delay)
+        result = cancel_many(services, provenance, Scope(self.account, self.instrument), until)
+        return outcome(services, provenance, result)

@@ -1,106 +1,123 @@
-"""CANCELREPLACE: cancel one order and place another in its stead, both or neither."""
+"""CANCELREPLACE: replace an order by another under the same id, or a leg by another of its kind."""
 
-import re
-from typing import TYPE_CHECKING, ClassVar, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import model_validator
-
-from orderhook.commands.addressed_order import AddressesOrder
-from orderhook.commands.command import TimeLimit
-from orderhook.commands.fields import MAX_LENGTH, Minutes
+from orderhook.commands.addressed_order import Address, AddressesOrder, Met
+from orderhook.commands.change import remaining, values
+from orderhook.commands.changing import Altered, alter, find_resent
+from orderhook.commands.fields import Minutes
 from orderhook.commands.new_order import NewOrder, PlacesOrder
-from orderhook.commands.place import Placing, place, placed
-from orderhook.errors import DuplicateOrderIdError, InvalidValueError
+from orderhook.commands.place import OCO_WITHOUT_VENUE, schedule_end
+from orderhook.errors import AlertWarning
 from orderhook.orders import Order, Outcome, Provenance
-from orderhook.store.results import PlaceResult
+from orderhook.store.expressions import in_market, of_strategy
+from orderhook.store.results import WriteResult
+from orderhook.trade import Replacement, open_legs, replaced, replaced_leg
 
 if TYPE_CHECKING:
     from orderhook.services import Services
 
-_NUMBERED = re.compile(r"(.+):([1-9][0-9]{0,8})")
-
 
 class CancelReplace(AddressesOrder, PlacesOrder):
-    """Cancel the order that `order_id` addresses and place what the other fields say, as PLACE would.
+    """Replace the order that `order_id` addresses by what the other fields say; it keeps its id, name and strategy.
 
-    The new order's id is the old one's with a number, so that a trader can tell it beforehand: `a` is replaced by
-    `a:2`, and that by `a:3`.
+    `qty` is the total wanted, fills included (FIX, OrderQty of a cancel/replace).
     """
 
     word: ClassVar[str] = "CANCELREPLACE"
+    refused: ClassVar[Mapping[str, str]] = {
+        **PlacesOrder.refused,
+        "strategy": "does not go with CANCELREPLACE: the order keeps the legs that its template gave it; take it out",
+    }
 
     cancel_after: Minutes = 0
     new_order: NewOrder
 
-    @model_validator(mode="after")
-    def _leaves_room_for_a_number(self) -> Self:
-        if not self.order_name:
-            next_order_id(self.order_id)
-        return self
-
-    @property
-    def content(self) -> str:
-        """The fingerprint of the order that this alert asks for."""
-        return self.new_order.content(self.order_id, self.strategy_id)
-
-    def time_limit(self, services: "Services", provenance: Provenance) -> TimeLimit | None:
-        """Return the new order with its cancel_after."""
-        if not self.cancel_after:
-            return None
-        new_order_id = next_order_id(self._addressed_order_id(services, provenance))
-        return TimeLimit(new_order_id, self.content, self.cancel_after)
-
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
-        """Cancel and place in one transaction; run twice, the second finds both done and changes nothing.
+        """Replace it by one conditional write; a resend changes nothing and is a success.
 
         An order that is finished, or about to be cancelled, is not replaced, so that exposure never doubles. Raises
-        OrderNotFoundError, OrderAlreadyTerminalError, and what PLACE raises.
+        OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError, OrderAlreadyTerminalError, InvalidValueError.
         """
-        old_order_id = self._addressed_order_id(services, provenance)
-        placing = Placing(
-            order_id=next_order_id(old_order_id),
-            strategy_id=self.strategy_id,
-            new_order=self.new_order,
-            terms=self.new_order.terms(self.notes, self.content),
-            repeatable=True,
-            replaces=old_order_id,
-        )
-        order, result = place(services, provenance, placing)
-        if result.existing is None or result.existing.content != self.content:
-            self._check_replaced(order, result)
-        outcome = placed(order, result, self.content)
-        return outcome._replace(
+        address = self.address(services, provenance)
+        ends = schedule_end(services, provenance, address.order_id, self.cancel_after) if self.cancel_after else None
+        return self._outcome(alter(_Replacing(self, provenance, address, ends), services, provenance))
+
+    def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
+        """Return the outcome for an order that this very alert has replaced, if this is its resend."""
+        altered = find_resent(self, services, provenance)
+        return self._outcome(altered) if altered else None
+
+    def _outcome(self, altered: Altered) -> Outcome:
+        order = altered.order
+        unchanged = altered.resent or (order.generation == altered.before.generation and not altered.own)
+        ends = {"cancels_at": order.cancels_at} if order.cancels_at else {}
+        return Outcome(
             status="replaced",
-            duplicate=None if result.applied else True,
-            extra={"replaced_order_id": (result.existing or order).replaces},
+            duplicate=True if unchanged else None,
+            order_id=order.order_id,
+            strategy_id=order.strategy_id,
+            order_name=order.order_name,
+            state=order.state,
+            filled=str(order.filled),
+            legs=(open_legs(order) or None) if self.new_order.legs else None,
+            extra={**values(order), "remaining": remaining(order), "generation": order.generation, **ends},
+            warnings=(*altered.warnings, *([OCO_WITHOUT_VENUE] if self.new_order.oco_id else [])),
         )
 
-    def _check_replaced(self, order: Order, result: PlaceResult) -> None:
-        if result.missing:
-            raise self._not_found()
-        if result.not_replaced is not None:
-            successor = result.not_replaced.replaced_by
-            raise self._already_terminal(
-                result.not_replaced,
-                f"it was replaced by {successor}: give that." if successor else "nothing was placed.",
-            )
-        if result.existing is not None:
-            raise DuplicateOrderIdError(
-                f"The order in place of {self.order_id} would be {order.order_id}, and that id is taken by another "
-                f"order, which is {result.existing.state}; cancel {self.order_id} and place another.",
-                field="order_id",
-                state=result.existing.state,
-            )
 
+class _Replacing:
+    """A CANCELREPLACE at its time."""
 
-def next_order_id(order_id: str) -> str:
-    """Return the id of the order that replaces this one; raises InvalidValueError where it would be too long."""
-    numbered = _NUMBERED.fullmatch(order_id)
-    following = f"{numbered[1]}:{int(numbered[2]) + 1}" if numbered else f"{order_id}:2"
-    if len(following) > MAX_LENGTH:
-        raise InvalidValueError(
-            f"order_id is too long to be replaced: the new order would be {following}, of more than {MAX_LENGTH} "
-            "characters. Cancel it and place another.",
-            field="order_id",
+    def __init__(
+        self, command: CancelReplace, provenance: Provenance, address: Address, cancels_at: str | None
+    ) -> None:
+        self._command = command
+        new = command.new_order
+        self._new = Replacement(
+            account=new.account,
+            instrument=new.instrument,
+            action=new.action,
+            qty=new.qty,
+            order_type=new.order_type,
+            tif=new.tif,
+            limit_price=new.limit_price,
+            stop_price=new.stop_price,
+            legs=new.legs,
+            oco_id=new.oco_id,
+            cancels_at=cancels_at,
+            day_ends=new.day_ends(provenance),
+            notes=command.notes,
         )
-    return following
+        self._address = address
+        self.resent = command.resent
+        self.find = command.find
+        self.not_found = command.not_found
+        self.already_terminal = command.already_terminal
+        self.check_strategy = command.check_strategy
+
+    def address(self, services: "Services", provenance: Provenance) -> Address:  # noqa: ARG002
+        """Return the order that it addresses, the one whose end is scheduled."""
+        return self._address
+
+    def try_at_once(
+        self, services: "Services", provenance: Provenance, order_id: str, leg: str | None = None
+    ) -> WriteResult:
+        """Replace the order, or a leg in its item, by the one write that serves where it need not be looked at."""
+        conditions = [of_strategy(self._command.strategy_id)] if self._command.strategy_id else []
+        if leg is not None:
+            return services.orders.replace_leg(provenance, order_id, leg, self._new, self.changes, *conditions)
+        conditions.append(in_market(self._new.account, self._new.instrument))
+        return services.orders.replace(provenance, order_id, self._new, self.changes, *conditions)
+
+    def applied_to(self, met: Met) -> tuple[Order, list[AlertWarning]]:
+        """Return the item as the replacement makes it; raises InvalidValueError."""
+        if met.leg is not None:
+            return replaced_leg(met.item, met.leg, self._new), []
+        return replaced(met.item, self._new)
+
+    @property
+    def changes(self) -> Mapping[str, str]:
+        """The new values as the history has them."""
+        return self._command.new_order.texts()

@@ -1,15 +1,20 @@
 """CHANGE: give a working order another quantity or other prices."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
-from orderhook.commands.addressed_order import AddressesOrder
+from orderhook.commands.addressed_order import AddressesOrder, Met
+from orderhook.commands.changing import Altered, alter, find_addressed, find_resent, lower
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.opens_position import OpensPosition
-from orderhook.errors import InvalidValueError, MissingFieldError
-from orderhook.orders import CHANGEABLE, MAX_HISTORY, PRICES, Order, Outcome, Provenance, decimal_text
+from orderhook.errors import AlertWarning, KillSwitchOnError, MissingFieldError
+from orderhook.orders import Order, Outcome, Provenance, decimal_text
+from orderhook.store.expressions import of_strategy
+from orderhook.store.results import WriteResult
+from orderhook.trade import changed, changed_leg
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -39,54 +44,81 @@ class Change(AddressesOrder, OpensPosition):
         return self
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
-        """Change it with one conditional write; run twice, the second finds the values there and is a success.
+        """Change it with one conditional write; a resend changes nothing and is a success.
 
         Raises OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError, OrderAlreadyTerminalError, and
         InvalidValueError for a value that this order cannot take.
         """
-        order_id = self._addressed_order_id(services, provenance)
-        result = services.orders.change(provenance, order_id, self.new, self.strategy_id)
-        order = result.before
-        if order is None:
-            raise self._not_found()
-        if not result.applied:
-            self._check_values_are_there(order)
-        new = {name: decimal_text(Decimal(value)) for name, value in self.new.items()}
+        return self._outcome(alter(self, services, provenance))
+
+    def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
+        """Return the outcome for an order that this very alert has changed, if this is its resend."""
+        altered = find_resent(self, services, provenance)
+        return self._outcome(altered) if altered else None
+
+    @property
+    def may_reduce(self) -> bool:
+        """Whether it gives a leg other prices, or gives another quantity alone, which may be a lower one."""
+        return self.addresses_leg or not (self.limit_price or self.stop_price)
+
+    def check_reduces(self, services: "Services", provenance: Provenance, refusal: KillSwitchOnError) -> None:
+        """Raise `refusal` where the quantity would grow, as the order is now, or where there is none."""
+        order = find_addressed(self, services, provenance)
+        if order is None or (self.qty or 0) > order.qty:
+            raise refusal
+
+    def reduce(self, services: "Services", provenance: Provenance, refusal: KillSwitchOnError) -> Outcome:
+        """Change a leg's prices, or lower a quantity; raise `refusal` where the quantity would grow."""
+        if self.window:
+            self.window.check(provenance.at)
+        return self._outcome(lower(self, services, provenance, refusal))
+
+    def _outcome(self, altered: Altered) -> Outcome:
+        order = altered.order
+        same = all(value == getattr(altered.before, name) for name, value in self.new.items())
+        unchanged = altered.resent or (same and not altered.own)
         return Outcome(
             status="changed",
-            duplicate=None if result.applied else True,
-            order_id=order_id,
+            duplicate=True if unchanged else None,
+            order_id=order.order_id,
             strategy_id=order.strategy_id,
             order_name=order.order_name,
             state=order.state,
             filled=str(order.filled),
-            extra=_values(order) | new,
+            extra={**values(order), "remaining": remaining(order)},
+            warnings=altered.warnings,
         )
 
-    def _check_values_are_there(self, order: Order) -> None:
-        """Say why nothing was written, unless all that was asked for is there already."""
-        self._check_strategy(order)
-        if order.state not in CHANGEABLE:
-            raise self._already_terminal(order, "it cannot be changed any more.")
-        for name in PRICES:
-            if name in self.new and order.order_type not in PRICES[name]:
-                raise InvalidValueError(
-                    f"Order {order.order_id} is a {order.order_type} order and has no {name}; take it out.", field=name
-                )
-        if self.qty is not None and self.qty < order.filled:
-            raise InvalidValueError(
-                f"Order {order.order_id} has {order.filled} filled already; qty cannot go below that.",
-                field="qty",
-                state=order.state,
-            )
-        if len(order.history) >= MAX_HISTORY and any(getattr(order, name) != new for name, new in self.new.items()):
-            raise InvalidValueError(
-                f"Order {order.order_id} was changed so often that its history is full; give CANCELREPLACE instead.",
-                field="order_id",
-                state=order.state,
-            )
+    def try_at_once(
+        self, services: "Services", provenance: Provenance, order_id: str, leg: str | None = None
+    ) -> WriteResult:
+        """Change the order, or a leg in its item, by the one write that serves where nothing more must be looked at."""
+        conditions = [of_strategy(self.strategy_id)] if self.strategy_id else []
+        if leg is None:
+            return services.orders.change(provenance, order_id, self.new, *conditions)
+        prices = {name: Decimal(value) for name, value in self.new.items()}
+        if "qty" in prices:
+            return WriteResult(services.orders.get(provenance.trader, order_id), applied=False)
+        return services.orders.change_leg(provenance, order_id, leg, prices, *conditions)
+
+    def applied_to(self, met: Met) -> tuple[Order, list[AlertWarning]]:
+        """Return the item as the change makes it; raises InvalidValueError."""
+        if met.leg is not None:
+            return changed_leg(met.item, met.leg, self.new), []
+        return changed(met.item, self.new)
+
+    @property
+    def changes(self) -> Mapping[str, str]:
+        """The new values as the history has them."""
+        return {name: decimal_text(Decimal(value)) for name, value in self.new.items()}
 
 
-def _values(order: Order) -> dict[str, str]:
-    values = {"qty": Decimal(order.qty), "limit_price": order.limit_price, "stop_price": order.stop_price}
-    return {name: decimal_text(value) for name, value in values.items() if value is not None}
+def values(order: Order) -> dict[str, str]:
+    """Return the quantity and the prices of an order, as an answer has them."""
+    numbers = {"qty": Decimal(order.qty), "limit_price": order.limit_price, "stop_price": order.stop_price}
+    return {name: decimal_text(value) for name, value in numbers.items() if value is not None}
+
+
+def remaining(order: Order) -> str:
+    """Return what of an order may still be filled, as an answer has it."""
+    return str(max(0, order.qty - order.filled) if order.is_open else 0)

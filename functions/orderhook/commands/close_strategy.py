@@ -1,40 +1,61 @@
-"""CLOSESTRATEGY: take no further entry into a strategy, and cancel its working orders."""
+"""CLOSESTRATEGY: end a strategy's working orders; entries that were sent before it do not join any more."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.addressed_order import strategy_not_found
-from orderhook.commands.cancel_many import cancel_many, counts_and_ids
-from orderhook.commands.command import Command
+from orderhook.commands.cancel_many import Scope, cancel_many
+from orderhook.commands.command import NARROWING, Command
 from orderhook.commands.fields import Id
-from orderhook.orders import Outcome, Provenance
+from orderhook.orders import Outcome, Provenance, Strategy, Trace
+from orderhook.resend import first_receipt
+from orderhook.store.items import is_open
 
 if TYPE_CHECKING:
     from orderhook.services import Services
 
 
 class CloseStrategy(Command):
-    """Close the strategy; its order names stay, so that a late alert that uses one still finds its order."""
+    """Close the strategy. A PLACE received later starts it anew."""
 
     word: ClassVar[str] = "CLOSESTRATEGY"
     risk_reducing: ClassVar[bool] = True
+    refused_if_unused: ClassVar[Mapping[str, str]] = NARROWING
 
     strategy_id: Id
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
-        """Close it, then cancel each of its working orders: none can join any more.
+        """Close it, then cancel each of its working orders that was received before: none of those can join any more.
 
-        Raises StrategyNotFoundError, and TemporarilyUnavailableError, with what was done, when the time budget ends
-        before the last order; run twice, the second finds what the first left.
+        Raises StrategyNotFoundError where neither the strategy is known nor an order that names it waits for its delay,
+        and TemporarilyUnavailableError, with what was done, when the time budget ends before the last order. Run twice,
+        the second finds what the first left.
         """
-        strategy, closed_now = services.strategies.close(provenance, self.strategy_id)
-        if strategy is None:
-            raise strategy_not_found(self.strategy_id)
-        order_ids = services.orders.open_ids(provenance.trader, strategy.account, strategy.instrument, self.strategy_id)
-        result = cancel_many(services, provenance, order_ids)
+        first = self._close(services, provenance)
+        until = first.received_at if first else provenance.received_at
+        # Whatever their account: one that waits for its delay need not have the strategy's.
+        result = cancel_many(services, provenance, Scope(strategy_id=self.strategy_id), until)
         return Outcome(
             status="closed",
-            duplicate=None if closed_now or result.cancelled else True,
+            duplicate=True if first and not result.cancelled else None,
             strategy_id=self.strategy_id,
-            extra=counts_and_ids(result),
+            extra=result.as_data(),
             affected_order_ids=tuple(result.cancelled),
         )
+
+    def _close(self, services: "Services", provenance: Provenance) -> Trace | None:
+        """Note the close, and return the trace of the first receipt if this is a resend."""
+        first = partial(first_receipt, services, provenance)
+        strategy, trace = services.strategies.close(provenance, self.strategy_id, first)
+        if strategy is not None:
+            return trace
+        waiting = (item for item in services.orders.open_items(provenance.trader) if is_open(item, provenance.now))
+        named = next((item for item in waiting if item.get("strategy_id") == self.strategy_id), None)
+        if named is None:
+            raise strategy_not_found(self.strategy_id)
+        # Without an item of the strategy its close could not be told from a resend.
+        started = Strategy(self.strategy_id, named["account"], named["instrument"])
+        if services.strategies.start_closed(provenance, started):
+            return None
+        return services.strategies.close(provenance, self.strategy_id, first)[1]

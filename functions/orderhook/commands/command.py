@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,18 +10,20 @@ from orderhook.commands.fields import Notes, Seconds
 from orderhook.orders import Outcome, Provenance
 
 if TYPE_CHECKING:
+    from orderhook.errors import KillSwitchOnError
     from orderhook.rate_limit import Rate
     from orderhook.services import Services
     from orderhook.trade_window import TradeWindow
 
 
-class TimeLimit(NamedTuple):
-    """An order that is to be cancelled `minutes` after it is placed, if it is still open then."""
-
-    order_id: str
-    content: str
-    """The fingerprint by which the order is known to be the one that the command places."""
-    minutes: int
+NARROWING: Mapping[str, str] = {
+    "account": "CANCELORDERS acts on one account",
+    "instrument": "CANCELORDERS acts on one account and instrument",
+    "order_id": "CANCEL cancels one order",
+    "strategy_id": "CLOSESTRATEGY acts on one strategy",
+    "action": "no command acts on one side alone",
+}
+"""Fields by which a trader says which orders are meant, and what heeds them."""
 
 
 class Command(BaseModel):
@@ -36,8 +38,20 @@ class Command(BaseModel):
     refused: ClassVar[Mapping[str, str]] = {}
     """Fields that would change what this command does and cannot yet, each with what to do instead."""
 
+    never_empty: ClassVar[frozenset[str]] = frozenset()
+    """Fields that must not be empty: without them the command would do more, or less, than the alert asks for."""
+
+    refused_if_unused: ClassVar[Mapping[str, str]] = {}
+    """Fields that were meant to narrow what the command does, where it does not use them, with the way out."""
+
+    takes_unknown_names: ClassVar[bool] = False
+    """Whether a field that there is not is a warning; what the command needs must be there all the same."""
+
     risk_reducing: ClassVar[bool] = False
     """Whether it can only make what is at stake smaller: the kill switch lets it pass, unless the trader says no."""
+
+    waits_in_table: ClassVar[bool] = False
+    """Whether what has a delay is written at once and waits in the table, and not in the queue."""
 
     notes: Notes | None = None
     """The trader's remark; it is kept with the order that is placed, and with the record of the alert."""
@@ -65,12 +79,22 @@ class Command(BaseModel):
         """The id whose alerts are counted, and how many of them may come; None does not count it."""
         return None
 
-    def time_limit(self, services: "Services", provenance: Provenance) -> TimeLimit | None:  # noqa: ARG002
-        """Return the order that `run` with the same provenance places for a limited time; None if there is none.
-
-        Raises what `run` raises where the order's id depends on another order that cannot be found.
-        """
+    def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:  # noqa: ARG002
+        """Return the outcome where the alert is a resend of one that was done, though a control refuses it now."""
         return None
+
+    @property
+    def may_reduce(self) -> bool:
+        """Whether `reduce` may do it, as far as its fields say."""
+        return False
+
+    def check_reduces(self, services: "Services", provenance: Provenance, refusal: "KillSwitchOnError") -> None:  # noqa: ARG002
+        """Raise `refusal` unless it makes what is at stake smaller, as the order is now."""
+        raise refusal
+
+    def reduce(self, services: "Services", provenance: Provenance, refusal: "KillSwitchOnError") -> Outcome:  # noqa: ARG002
+        """Do what makes what is at stake smaller, though the kill switch is on; raise `refusal` where it does not."""
+        raise refusal
 
     @abstractmethod
     def run(self, services: "Services", provenance: Provenance) -> Outcome:

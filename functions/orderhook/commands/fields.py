@@ -1,71 +1,146 @@
 """The types of the fields that commands share: each checks the form of a value, and its error names the field."""
 
+import math
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from orderhook.errors import InvalidValueError, UnsupportedValueError
+from orderhook.errors import AlertWarning, InvalidValueError, UnsupportedValueError
+from orderhook.orders import Action, OrderType, TimeInForce
 from orderhook.payload import lower, upper
 
-OUTSIDE_ID = re.compile(r"[^A-Za-z0-9_.:-]")
-_OUTSIDE_LABEL = re.compile(r"[^ -:<>-~]")
-# DynamoDB keeps 38 digits of a number exactly; a price that Pine computed can bring 16 of them.
-_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?")
-_RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
+# The injection guard of NinjaTrader's ';' lines, of XML and of shells; no id becomes a file name.
+_FORBIDDEN = re.compile(r"""[^ -~]|[;="'\\<>&]""")
+_NOT_PLAIN = re.compile(r"[^ -~]")
+_BLANKS = re.compile(r" +")
+_COMMENT = re.compile(r"(^| )//")
+_NOTHING = frozenset(("null", "none", "nan", "na", "undefined"))
+_DECIMAL = re.compile(r"[0-9]{1,12}(?:\.([0-9]+))?")
+_RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|dollars?|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
+_DECIMALS = 8
+_SMALLEST = Decimal(1).scaleb(-_DECIMALS)
 MAX_LENGTH = 64
-_MAX_NOTES = 500
+MAX_NOTES = 500
 _MAX_QTY = 1_000_000
+
+IDS = ("order_id", "strategy_id", "oco_id")
 
 _KINDS = "ENTRY|EXIT|STOP|SIMSTOP|TARGET"
 ORDER_NAME = re.compile(rf"({_KINDS})[1-9][0-9]*")
 LIKE_A_NAME = re.compile(rf"({_KINDS})[0-9]*")
 
 
+def leg_parts(order_id: str) -> tuple[str, str] | None:
+    """Return the entry's id and the order name, in capitals, that the id of a leg consists of; None for other ids."""
+    entry_id, _, ending = order_id.rpartition(".")
+    name = upper(ending)
+    return (entry_id, name) if entry_id and ORDER_NAME.fullmatch(name) else None
+
+
+def check_plain(value: str, field: str) -> None:
+    """Raise InvalidValueError, naming the character, unless a value is printable ASCII; only notes may be more."""
+    if outside := _NOT_PLAIN.search(value):
+        raise InvalidValueError(f"{field} holds {_named(outside)}; type the value again.", field=field)
+
+
+def _named(found: re.Match[str]) -> str:
+    """Say which character stands where: as a person sees it, if at all, and by its code point."""
+    code_point = f"U+{ord(found[0]):04X}"
+    seen = f"'{found[0]}' ({code_point})" if found[0].isprintable() else f"an invisible character ({code_point})"
+    return f"{seen} at position {found.start() + 1}"
+
+
+def check_text(value: str, field: str) -> None:
+    """Raise InvalidValueError for what can be neither an id nor the name of an account, an instrument or a template."""
+    if forbidden := _FORBIDDEN.search(value):
+        quoted = " Take the quotes out." if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else ""
+        raise InvalidValueError(
+            f"{field} holds {_named(forbidden)}; use printable ASCII without ; = \" ' \\ < > and &.{quoted}",
+            field=field,
+        )
+    if _COMMENT.search(value):
+        raise InvalidValueError(f"{field} holds ' //': put the comment on a line of its own.", field=field)
+    _check_length(_BLANKS.sub(" ", value), field)
+
+
+def _check_length(value: str, field: str) -> None:
+    if len(value) > MAX_LENGTH:
+        raise InvalidValueError(f"{field} has {len(value)} characters; at most {MAX_LENGTH} are accepted.", field=field)
+
+
+def check_is_something(value: str, field: str) -> None:
+    """Raise InvalidValueError for what a script writes where a variable has no value."""
+    if lower(value) in _NOTHING:
+        raise InvalidValueError(
+            f"{field}={value} looks like a variable that had no value; see what the script puts there.", field=field
+        )
+
+
+def check_label(value: str, field: str) -> None:
+    """Raise InvalidValueError for what cannot be the name of an account, an instrument or a template."""
+    check_text(value, field)
+    if value.endswith(","):
+        raise InvalidValueError(f"{field} ends in ','; take it out.", field=field)
+
+
 def _id(value: str, info: ValidationInfo) -> str:
-    # Ids end up in NinjaTrader's file names and ';' lines: this is the injection guard.
-    return _limited(value, info, OUTSIDE_ID, "A-Z a-z 0-9 _ . : -")
+    field = str(info.field_name)
+    check_is_something(value, field)
+    if value.startswith("-"):
+        detail = f"{field} holds '-' (U+002D) at position 1; begin it with another character."
+        raise InvalidValueError(detail, field=field)
+    check_text(value, field)
+    return _BLANKS.sub(" ", value)
+
+
+def check_alphabet(value: str, field: str, outside: re.Pattern[str], alphabet: str) -> None:
+    """Raise InvalidValueError, naming the character, for one that is `outside` the alphabet, or for too many."""
+    if found := outside.search(value):
+        raise InvalidValueError(f"{field} holds {_named(found)}; use {alphabet}.", field=field)
+    _check_length(value, field)
 
 
 def _label(value: str, info: ValidationInfo) -> str:
-    return _limited(value, info, _OUTSIDE_LABEL, "printable ASCII characters other than ';' and '='")
-
-
-def _limited(value: str, info: ValidationInfo, outside: re.Pattern[str], alphabet: str) -> str:
-    forbidden = outside.search(value)
-    if forbidden:
-        raise InvalidValueError(
-            f"{info.field_name} holds U+{ord(forbidden[0]):04X} at position {forbidden.start() + 1}; use {alphabet}.",
-            field=info.field_name,
-        )
-    if len(value) > MAX_LENGTH:
-        raise InvalidValueError(
-            f"{info.field_name} has {len(value)} characters; at most {MAX_LENGTH} are accepted.", field=info.field_name
-        )
+    check_label(value, str(info.field_name))
     return value
+
+
+def _given_label(value: str, info: ValidationInfo) -> str:
+    check_is_something(value, str(info.field_name))
+    return _label(value, info)
 
 
 def _notes(value: str, info: ValidationInfo) -> str:
-    if len(value) > _MAX_NOTES:
-        raise InvalidValueError(
-            f"{info.field_name} has {len(value)} characters; at most {_MAX_NOTES} are accepted.", field=info.field_name
-        )
-    return value
+    if len(value) > MAX_NOTES:
+        _warn(info, "notes_cut", f"notes has {len(value)} characters; the first {MAX_NOTES} are kept.")
+    return value[:MAX_NOTES]
+
+
+def _warn(info: ValidationInfo, code: str, detail: str) -> None:
+    """Add a warning to those of the alert; they are the context in which its command is made."""
+    if info.context is not None:
+        info.context.append(AlertWarning(code, info.field_name, detail))
 
 
 def _new_order_id(value: str, info: ValidationInfo) -> str:
     value = _id(value, info)
-    if LIKE_A_NAME.fullmatch(upper(value)):
+    leg = leg_parts(value)
+    if leg or LIKE_A_NAME.fullmatch(upper(value)):
+        way_out = f"{leg[0] if leg else value}-{{{{timenow}}}}"
+        fact = f"ends in .{leg[1]}, as the id of a leg does" if leg else "looks like an order name"
         raise InvalidValueError(
-            "order_id looks like an order name (ENTRY, EXIT, STOP, SIMSTOP, TARGET); choose another.",
+            f"order_id {fact} (ENTRY, EXIT, STOP, SIMSTOP, TARGET and a number); choose another, such as {way_out}.",
             field=info.field_name,
         )
     return value
 
 
 def _order_id_or_name(value: str, info: ValidationInfo) -> str:
+    if leg := leg_parts(value):
+        return f"{_id(leg[0], info)}.{leg[1]}"
     value = _id(value, info)
     name = upper(value)
     if ORDER_NAME.fullmatch(name):
@@ -89,6 +164,16 @@ def _price(value: str, info: ValidationInfo) -> Decimal | None:
     return number or None  # 0 is NinjaTrader's way to write "no price"
 
 
+def _leg_price(value: str, info: ValidationInfo) -> Decimal:
+    price = _price(value, info)
+    if price is None:
+        # An entry must not lose its stop in silence because a variable was 0.
+        raise InvalidValueError(
+            f"{info.field_name} is 0, which is not a price; give it one, or take it out.", field=info.field_name
+        )
+    return price
+
+
 def _qty(value: str, info: ValidationInfo) -> int:
     number = _decimal(value, info, "a whole number from 1")
     if number != int(number) or not 1 <= number <= _MAX_QTY:
@@ -104,22 +189,33 @@ def _new_qty(value: str, info: ValidationInfo) -> int | None:
 
 
 def _decimal(value: str, info: ValidationInfo, expected: str) -> Decimal:
-    if not _DECIMAL.fullmatch(value):
+    match = _DECIMAL.fullmatch(value)
+    if match is None:
+        comment = " Put the comment on a line of its own." if "//" in value else ""
         raise InvalidValueError(
-            f"{info.field_name} must be {expected}: at most 12 digits before the point and 18 after it, no comma, no "
-            "sign and no exponent.",
+            f"{info.field_name} must be {expected}: at most 12 digits before the point, no comma, no sign and no "
+            f"exponent.{comment}",
             field=info.field_name,
         )
-    return Decimal(value)
+    number = Decimal(value)
+    if match[1] and len(match[1]) > _DECIMALS:
+        number = number.quantize(_SMALLEST, rounding=ROUND_HALF_UP)
+        detail = f"{info.field_name} has {len(match[1])} decimals; it was rounded to {number:f}."
+        _warn(info, "float_noise", detail)
+    return number
 
 
-def _up_to(maximum: int, unit: str) -> Callable[[str, ValidationInfo], int]:
+def _up_to(maximum: int, unit: str, *, in_parts: bool = False) -> Callable[[str, ValidationInfo], int]:
+    """Return a check of a whole number; `in_parts`, decimals are taken too, and rounded up."""
+
     def check(value: str, info: ValidationInfo) -> int:
-        expected = f"a whole number of {unit} from 1 to {maximum}"
+        expected = (
+            f"a number of {unit} up to {maximum}" if in_parts else f"a whole number of {unit} from 1 to {maximum}"
+        )
         number = _decimal(value, info, expected)
-        if number != int(number) or number > maximum:
+        if (number != int(number) and not in_parts) or number > maximum:
             raise InvalidValueError(f"{info.field_name} must be {expected}; 0 means none.", field=info.field_name)
-        return int(number)
+        return math.ceil(number)
 
     return check
 
@@ -128,40 +224,51 @@ def _one_of(*words: str) -> Callable[[str, ValidationInfo], str]:
     def check(value: str, info: ValidationInfo) -> str:
         if upper(value) not in words:
             hint = " (STOP is written STOPMARKET)" if upper(value) == "STOP" and "STOPMARKET" in words else ""
+            hint = hint or (": put the comment on a line of its own" if "//" in value else "")
             raise InvalidValueError(f"{info.field_name} must be {' or '.join(words)}{hint}.", field=info.field_name)
         return upper(value)
 
     return check
 
 
-def _boolean(yes: tuple[str, ...], no: tuple[str, ...]) -> Callable[[str, ValidationInfo], bool]:
-    """Return a check that reads a word of either group; its error names the first of each."""
+_TRUE = ("true", "yes", "on", "1")
+FALSE = ("false", "no", "off", "0")
+
+
+def _boolean(yes: str, no: str) -> Callable[[str, ValidationInfo], bool]:
+    """Return a check that reads every word for yes and no; its error names these two."""
 
     def check(value: str, info: ValidationInfo) -> bool:
-        if lower(value) not in yes + no:
-            raise InvalidValueError(f"{info.field_name} must be {yes[0]} or {no[0]}.", field=info.field_name)
-        return lower(value) in yes
+        if lower(value) not in _TRUE + FALSE:
+            raise InvalidValueError(f"{info.field_name} must be {yes} or {no}.", field=info.field_name)
+        return lower(value) in _TRUE
 
     return check
 
 
 Id = Annotated[str, BeforeValidator(_id)]
-"""1 to 64 of A-Z a-z 0-9 _ . : -, kept as sent."""
+"""1 to 64 printable ASCII characters without ; = " ' \\ < > and &, as sent but for runs of blanks, which become one."""
 
 Label = Annotated[str, BeforeValidator(_label)]
-"""An account, an instrument or a template's name: 1 to 64 printable ASCII characters without ; and =, kept as sent."""
+"""A template's name: of the same characters, kept as sent."""
+
+GivenLabel = Annotated[str, BeforeValidator(_given_label)]
+"""An account or an instrument: as a template's name, and nothing that a script writes for a missing value."""
 
 Notes = Annotated[str, BeforeValidator(_notes)]
-"""A remark of at most 500 characters, kept as sent."""
+"""A remark, kept as sent up to 500 characters."""
 
 NewOrderId = Annotated[str, BeforeValidator(_new_order_id)]
-"""An Id that cannot be taken for an order name."""
+"""An Id that cannot be taken for an order name or for the id of a leg."""
 
 OrderIdOrName = Annotated[str, BeforeValidator(_order_id_or_name)]
-"""An Id, or an order name in capitals."""
+"""An Id, which may be a leg's, or an order name; names come in capitals."""
 
 Price = Annotated[Decimal | None, BeforeValidator(_price)]
 """An exact price above 0; 0 means none."""
+
+LegPrice = Annotated[Decimal | None, BeforeValidator(_leg_price)]
+"""An exact price above 0, if it is there."""
 
 Qty = Annotated[int, BeforeValidator(_qty)]
 """A whole number of contracts from 1."""
@@ -169,15 +276,15 @@ Qty = Annotated[int, BeforeValidator(_qty)]
 NewQty = Annotated[int | None, BeforeValidator(_new_qty)]
 """A whole number of contracts; 0 means unchanged."""
 
-Seconds = Annotated[int, BeforeValidator(_up_to(60, "seconds"))]
-"""A whole number of seconds, at most a minute; 0 means none."""
+Seconds = Annotated[int, BeforeValidator(_up_to(60, "seconds", in_parts=True))]
+"""A number of seconds, at most a minute, rounded up to a whole one; 0 means none."""
 
 Minutes = Annotated[int, BeforeValidator(_up_to(60, "minutes"))]
 """A whole number of minutes, at most an hour; 0 means none."""
 
-ActionWord = Annotated[str, BeforeValidator(_one_of("BUY", "SELL"))]
-OrderTypeWord = Annotated[str, BeforeValidator(_one_of("MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"))]
-TimeInForceWord = Annotated[str, BeforeValidator(_one_of("DAY", "GTC"))]
+ActionWord = Annotated[Action, BeforeValidator(_one_of("BUY", "SELL"))]
+OrderTypeWord = Annotated[OrderType, BeforeValidator(_one_of("MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"))]
+TimeInForceWord = Annotated[TimeInForce, BeforeValidator(_one_of("DAY", "GTC"))]
 
-OnOff = Annotated[bool, BeforeValidator(_boolean(("on", "true"), ("off", "false")))]
-YesNo = Annotated[bool, BeforeValidator(_boolean(("true", "yes"), ("false", "no")))]
+OnOff = Annotated[bool, BeforeValidator(_boolean("on", "off"))]
+YesNo = Annotated[bool, BeforeValidator(_boolean("true", "false"))]

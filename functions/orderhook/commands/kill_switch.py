@@ -1,14 +1,24 @@
 """The kill switch: `kill_switch=on` or `off` in an alert without a command."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.command import Command
 from orderhook.commands.fields import OnOff
+from orderhook.errors import AlertWarning
 from orderhook.orders import Outcome, Provenance
+from orderhook.resend import first_receipt
+from orderhook.store.controls import KillSwitchResult
 
 if TYPE_CHECKING:
     from orderhook.services import Services
+
+_UNDER_WAY = AlertWarning(
+    "kill_switch",
+    None,
+    "An alert that had passed the check before may still be written within 3 s: cancel again in 3 s.",
+)
 
 
 class KillSwitch(Command):
@@ -21,10 +31,20 @@ class KillSwitch(Command):
     kill_switch: OnOff
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
-        """Turn it by one conditional write; where it stood that way already, that is a success."""
-        result = services.controls.turn_kill_switch(provenance, on=self.kill_switch)
+        """Turn it by one conditional write; where it stood that way already, that is a success.
+
+        A resent `off` does not undo a later `on`: it answers that the switch is on.
+        """
+        result = self._turn(services, provenance)
+        on = result.state.on
         return Outcome(
-            status="kill_switch_on" if self.kill_switch else "kill_switch_off",
+            status="kill_switch_on" if on else "kill_switch_off",
             duplicate=None if result.applied else True,
             extra={"since": result.state.since} if result.state.since else {},
+            warnings=(_UNDER_WAY,) if self.kill_switch else (),
         )
+
+    def _turn(self, services: "Services", provenance: Provenance) -> KillSwitchResult:
+        if self.kill_switch:
+            return services.controls.turn_on(provenance)
+        return services.controls.turn_off(provenance, partial(first_receipt, services, provenance))

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from orderhook.commands.fields import (
     ActionWord,
+    GivenLabel,
     Id,
     Label,
+    LegPrice,
     OrderTypeWord,
     Price,
     Qty,
@@ -18,8 +19,9 @@ from orderhook.commands.fields import (
 )
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import InvalidValueError, MissingFieldError
-from orderhook.orders import PRICES, decimal_text
-from orderhook.trade import EntryTerms, LegTerms
+from orderhook.orders import PRICES, Provenance, decimal_text, folded, timestamp
+from orderhook.trade import LegTerms
+from orderhook.trade_window import end_of_day
 
 
 class NewOrder(BaseModel):
@@ -27,8 +29,8 @@ class NewOrder(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
-    account: Label
-    instrument: Label
+    account: GivenLabel
+    instrument: GivenLabel
     action: ActionWord
     qty: Qty
     order_type: OrderTypeWord
@@ -37,10 +39,10 @@ class NewOrder(BaseModel):
     stop_price: Price = None
     oco_id: Id | None = None
     strategy: Label | None = None
-    take_profit: Price = None
-    stop_loss: Price = None
-    stop_loss_limit: Price = None
-    stop_loss_stop: Price = None
+    take_profit: LegPrice = None
+    stop_loss: LegPrice = None
+    stop_loss_limit: LegPrice = None
+    stop_loss_stop: LegPrice = None
 
     @model_validator(mode="after")
     def _prices_fit_the_order_type(self) -> Self:
@@ -67,16 +69,54 @@ class NewOrder(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _prices_stand_in_order(self) -> Self:
-        stop = self.stop_loss or self.stop_loss_stop or self.stop_loss_limit
-        levels = [price for price in (stop, self.limit_price or self.stop_price, self.take_profit) if price]
-        if levels != sorted(levels, reverse=self.action == "SELL"):
+    def _leg_prices_stand_in_order(self) -> Self:
+        limit, stop = self.stop_loss_limit, self.stop_loss_stop
+        if limit and stop and self._is_beyond(limit, stop):
             raise InvalidValueError(
-                f"For a {self.action} the stop loss, the order's price and the take profit must be in "
-                f"{'rising' if self.action == 'BUY' else 'falling'} order.",
-                field="take_profit" if self.take_profit else "stop_loss" if self.stop_loss else "stop_loss_limit",
+                f"stop_loss_limit={decimal_text(limit)} must not lie {self._winning_side} stop_loss_stop="
+                f"{decimal_text(stop)} where a {self.action} is to be stopped; correct one of them.",
+                field="stop_loss_limit",
             )
+        for field, price in self._stops.items():
+            if self.take_profit and not self._is_beyond(self.take_profit, price):
+                raise self._wrong_side("take_profit", self._winning_side, field)
         return self
+
+    def check_entry_between_legs(self) -> None:
+        """Raise InvalidValueError unless each price of the entry lies between the stop and the target.
+
+        That goes for an order of which nothing is filled: afterwards a stop may be moved beyond the entry.
+        """
+        for entry in PRICES:
+            price = getattr(self, entry)
+            for field, stop in self._stops.items():
+                if price and not self._is_beyond(price, stop):
+                    raise self._wrong_side(field, self._losing_side, entry)
+            if price and self.take_profit and not self._is_beyond(self.take_profit, price):
+                raise self._wrong_side("take_profit", self._winning_side, entry)
+
+    @property
+    def _stops(self) -> dict[str, Decimal]:
+        prices = {name: getattr(self, name) for name in ("stop_loss", "stop_loss_limit", "stop_loss_stop")}
+        return {name: price for name, price in prices.items() if price}
+
+    @property
+    def _winning_side(self) -> str:
+        return "above" if self.action == "BUY" else "below"
+
+    @property
+    def _losing_side(self) -> str:
+        return "below" if self.action == "BUY" else "above"
+
+    def _is_beyond(self, price: Decimal, other: Decimal) -> bool:
+        """Return whether a price is better than another for who holds the entry."""
+        return price > other if self.action == "BUY" else price < other
+
+    def _wrong_side(self, field: str, side: str, other: str) -> InvalidValueError:
+        given = [f"{name}={decimal_text(getattr(self, name))}" for name in (field, other)]
+        return InvalidValueError(
+            f"{given[0]} must lie {side} {given[1]} for a {self.action}; correct one of them.", field=field
+        )
 
     @property
     def legs(self) -> list[LegTerms]:
@@ -91,24 +131,20 @@ class NewOrder(BaseModel):
             legs.append(LegTerms("STOP", "STOPLIMIT", stop_price=stop_price, limit_price=self.stop_loss_limit))
         return legs
 
-    def terms(self, notes: str | None, content: str) -> EntryTerms:
-        """Return what is asked of the entry."""
-        own = {name: getattr(self, name) for name in EntryTerms._fields if name in type(self).model_fields}
-        return EntryTerms(**own, notes=notes, content=content)
+    def day_ends(self, provenance: Provenance) -> str | None:
+        """Return when it ends by itself, received now; None for an order that does not."""
+        return timestamp(end_of_day(provenance.received_on)) if self.tif == "DAY" else None
 
-    def content(self, order_id: str | None, strategy_id: str | None) -> str:
-        """Return the fingerprint of the order, with its ids: two spellings of a number are one."""
-        fields = dict(self) | {"order_id": order_id, "strategy_id": strategy_id}
-        values = {name: decimal_text(value) if isinstance(value, Decimal) else value for name, value in fields.items()}
-        lines = (f"{name}={values[name]}" for name in _CONTENT if values[name] is not None)
-        return sha256("\n".join(lines).encode()).hexdigest()
+    def texts(self) -> dict[str, str]:
+        """Return the order and its legs as they are compared: two spellings of a value are one."""
+        values = {name: value for name, value in dict(self).items() if value is not None}
+        return {name: _text(name, value) for name, value in values.items()}
 
 
-_CONTENT = (
-    "account instrument action qty order_type tif limit_price stop_price oco_id order_id strategy strategy_id "
-    "take_profit stop_loss stop_loss_limit stop_loss_stop".split()
-)
-"""In this order since the first version: stored fingerprints are compared with it."""
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    return folded(value) if name in ("account", "instrument", "strategy") else str(value)
 
 
 class PlacesOrder(OpensPosition):
@@ -117,6 +153,7 @@ class PlacesOrder(OpensPosition):
     refused: ClassVar[Mapping[str, str]] = {
         **OpensPosition.refused,
         "append_atm": "is not available yet; take it out",
+        "strategy_tag": "is not available yet; take it out",
     }
 
     @model_validator(mode="before")

@@ -57,6 +57,12 @@ class OpensPosition(Command):
         "needs a position, and positions are not known here; take it out",
     )
 
+    never_empty: ClassVar[frozenset[str]] = frozenset(
+        "take_profit stop_loss stop_loss_limit stop_loss_stop strategy strategy_id oco_id cancel_after rate_limit id "
+        "start_time end_time closing_only_after delay flatten_first require_market_position max_positions "
+        "market_position prev_market_position sync_strategy out_of_sync target_quantity".split()
+    )
+
     rate_limit: RateLimit = None
     id: Id | None = None
     start_time: TimeOfDay = None

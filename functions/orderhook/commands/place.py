@@ -1,203 +1,198 @@
-"""PLACE: place an order; it may bring a target and a stop, and start or join a strategy."""
+"""PLACE: place an order; it may bring a target and a stop, start or join a strategy, and wait for a delay."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from orderhook.commands.command import TimeLimit
+from pydantic import model_validator
+
 from orderhook.commands.fields import Id, Minutes, NewOrderId
 from orderhook.commands.new_order import NewOrder, PlacesOrder
-from orderhook.errors import (
-    DuplicateOrderIdError,
-    InvalidValueError,
-    StrategyMismatchError,
-    StrategyNotFoundError,
-    TemporarilyUnavailableError,
-)
-from orderhook.orders import Order, Outcome, Provenance, Strategy, StrategyState, Template
-from orderhook.store.results import PlaceResult
-from orderhook.trade import EntryTerms, LegTerms, entry_and_legs, legs_of, single_order
+from orderhook.commands.placing import Entry, brackets_of, place_entry
+from orderhook.errors import AlertWarning, DuplicateOrderIdError, OrderhookError
+from orderhook.messages import Release
+from orderhook.orders import Order, OrderState, Outcome, Provenance, folded, timestamp
+from orderhook.resend import first_receipt
+from orderhook.trade import bracket_legs, open_legs, own_legs, unprotected, unprotected_warning, with_bounds
 
 if TYPE_CHECKING:
     from orderhook.services import Services
-
-_RACES = 4
-"""How often another alert may start or join the same strategy at the same moment before this one gives up."""
 
 
 class Place(PlacesOrder):
     """Place one order, and with it the legs that its fields or its template ask for."""
 
     word: ClassVar[str] = "PLACE"
+    waits_in_table: ClassVar[bool] = True
 
     order_id: NewOrderId | None = None
     strategy_id: Id | None = None
     cancel_after: Minutes = 0
     new_order: NewOrder
 
+    @model_validator(mode="after")
+    def _legs_lie_beyond_the_entry(self) -> Self:
+        self.new_order.check_entry_between_legs()
+        return self
+
     @property
     def repeatable(self) -> bool:
         """Whether a resend is recognised: without an order_id it would be another order."""
         return self.order_id is not None
 
-    @property
-    def content(self) -> str:
-        """The fingerprint of the order that this alert asks for."""
-        return self.new_order.content(self.order_id, self.strategy_id)
-
-    def time_limit(self, services: "Services", provenance: Provenance) -> TimeLimit | None:  # noqa: ARG002
-        """Return the order with its cancel_after."""
-        if not self.cancel_after:
+    def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
+        """Return the outcome for an order that this very alert has placed, if this is its resend."""
+        existing = services.orders.get(provenance.trader, self.order_id) if self.order_id else None
+        if existing is None or existing.placed != self._placed:
             return None
-        return TimeLimit(self.order_id or provenance.request_id, self.content, self.cancel_after)
+        resent = first_receipt(services, provenance, existing.traces[:1])
+        return _outcome(existing.at(provenance.now), applied=False) if resent else None
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
-        """Write the order, and in one transaction with it its strategy and legs.
+        """Write the order, and in one transaction with it its strategy; its legs lie in its item.
 
-        Run twice with an order_id, the second writes nothing and answers already_placed. Raises DuplicateOrderIdError,
-        StrategyMismatchError and StrategyNotFoundError (for a template that is not stored).
+        With `delay` it waits for its release. Run twice with an order_id, the second writes nothing and answers
+        already_placed. Raises DuplicateOrderIdError, StrategyMismatchError and StrategyNotFoundError (for a template
+        that is not stored).
         """
-        placing = Placing(
-            order_id=self.order_id or provenance.request_id,
+        order = self._order(services, provenance)
+        if self.delay:
+            return self._wait(services, provenance, order)
+        entry = Entry(order, self.new_order.legs, self.new_order.strategy, named=self.strategy_id is not None)
+        placed = place_entry(services, provenance, entry)
+        return self._answer(services, provenance, placed.order, applied=placed.applied)
+
+    @property
+    def _placed(self) -> Mapping[str, str]:
+        ids = {"order_id": self.order_id, "strategy_id": self.strategy_id}
+        return self.new_order.texts() | {name: value for name, value in ids.items() if value is not None}
+
+    def _order(self, services: "Services", provenance: Provenance) -> Order:
+        """Return the order as it is to be, without its legs; its end is scheduled before it is placed."""
+        new, order_id = self.new_order, self.order_id or provenance.request_id
+        minutes = self.cancel_after
+        ends = schedule_end(services, provenance, order_id, minutes, after=self.delay) if minutes else None
+        # Without a venue the table is the authority: what stands in it works.
+        state = OrderState.INITIALIZED if self.delay else OrderState.WORKING
+        texts = {name: text for name, text in new.texts().items() if name in ("qty", "limit_price", "stop_price")}
+        return Order(
+            order_id=order_id,
+            account=new.account,
+            instrument=new.instrument,
+            action=new.action,
+            qty=new.qty,
+            order_type=new.order_type,
+            tif=new.tif,
+            state=state,
+            since=provenance.now,
+            limit_price=new.limit_price,
+            stop_price=new.stop_price,
+            oco_id=new.oco_id,
             strategy_id=self.strategy_id,
-            new_order=self.new_order,
-            terms=self.new_order.terms(self.notes, self.content),
-            repeatable=self.repeatable,
+            template=new.strategy,
+            placed=self._placed,
+            received_at=provenance.received_at,
+            delay=self.delay or None,
+            day_ends=new.day_ends(provenance),
+            cancels_at=ends,
+            notes=self.notes,
+            history=(provenance.event(state, texts),),
         )
-        order, result = place(services, provenance, placing)
-        return placed(order, result, self.content)
+
+    def _wait(self, services: "Services", provenance: Provenance, order: Order) -> Outcome:
+        """Have the order wait for its release; the message that brings it is sent before the order is written."""
+        due = timestamp(provenance.received_on + timedelta(seconds=self.delay))
+        wanted = own_legs(1, self.new_order.legs, f"{provenance.request_id}.OCO")
+        # A template that is not there is told now, and not when nobody waits for the answer.
+        brackets = brackets_of(services, provenance, self.new_order.strategy)
+        # Its day begins with its release: it must not end at a close that lies before.
+        order = with_bounds(order._replace(due=due, wanted=wanted, day_ends=None))
+        release = Release(
+            trader=provenance.trader,
+            key_id=provenance.key_id,
+            request_id=provenance.request_id,
+            received_at=provenance.received_at,
+            order_id=order.order_id,
+            due=due,
+            window=self.window.as_minutes() if self.window else None,
+        )
+        services.deferred_for("delay").send(release, self.delay)
+        result = services.orders.put(provenance, order)
+        if result.applied or result.before is None:
+            outcome = self._answer(services, provenance, order, applied=True)
+            rest = unprotected(order._replace(legs=bracket_legs(1, brackets, "")))
+            return outcome._replace(warnings=(*outcome.warnings, *([unprotected_warning(rest)] if rest else [])))
+        return self._answer(services, provenance, result.before, applied=False)
+
+    def _answer(self, services: "Services", provenance: Provenance, order: Order, *, applied: bool) -> Outcome:
+        """Answer for the order as written, or for the one that has its id already if it is the same."""
+        if applied:
+            outcome = _outcome(order, applied=True)
+            warnings = () if self.order_id else (_NO_ORDER_ID,)
+            return outcome._replace(warnings=(*outcome.warnings, *warnings))
+        order = order.at(provenance.now)
+        same = order.placed == self._placed
+        # Whatever the order's state: that a resend was answered must be noted.
+        resent = same and first_receipt(services, provenance, order.traces[:1])
+        if same and (order.is_open or resent):
+            return _outcome(order, applied=False)
+        raise _taken(order, same=same)
 
 
-class Placing(NamedTuple):
-    """A new order, under which id and in which strategy it is to be placed, and in place of which other order."""
+_NO_ORDER_ID = AlertWarning(
+    "no_order_id",
+    "order_id",
+    "Without an order_id no later alert can be sure to reach this order, and a resend is "
+    "not recognised: add order_id=...-{{timenow}}.",
+)
 
-    order_id: str
-    strategy_id: str | None
-    new_order: NewOrder
-    terms: EntryTerms
-    repeatable: bool
-    replaces: str | None = None
+OCO_WITHOUT_VENUE = AlertWarning(
+    "oco_without_venue",
+    "oco_id",
+    "Without a venue oco_id is kept and has no effect: when one order of the group fills, cancel the others yourself.",
+)
 
 
-def place(services: "Services", provenance: Provenance, placing: Placing) -> tuple[Order, PlaceResult]:
-    """Write the order, in one transaction with its legs, its strategy and the cancel of the order that it replaces.
+def schedule_end(services: "Services", provenance: Provenance, order_id: str, minutes: int, after: int = 0) -> str:
+    """Have an order cancelled in so many minutes, and return the time, which the order must carry.
 
-    Returns the order as it was to be, and what the write met. Raises StrategyMismatchError, DuplicateOrderIdError (for
-    a leg's id) and StrategyNotFoundError (for a template that is not stored).
+    Run twice, there is one schedule. It does nothing to an order that carries another time.
     """
-    new_order, order_id = placing.new_order, placing.order_id
-    template = services.templates.get(provenance.trader, new_order.strategy) if new_order.strategy else None
-    if new_order.strategy and not _fits(template, new_order.qty):
-        return _without_template(services, provenance, placing, template)
-    brackets = [legs_of(bracket) for bracket in template.brackets] if template else [new_order.legs]
-    # Legs have names, and names need a strategy: without one of its own the order's id serves.
-    strategy_id = placing.strategy_id or (order_id if any(brackets) else None)
-    if strategy_id is None:
-        order = single_order(provenance, order_id, placing.terms, replaces=placing.replaces)
-        return order, _write(services, provenance, placing, [order])
-    strategy = Strategy(
-        strategy_id=strategy_id,
-        account=new_order.account,
-        instrument=new_order.instrument,
-        state=StrategyState.ACTIVE,
-        template=new_order.strategy,
-    )
-    return _place_in_strategy(services, provenance, placing, strategy, brackets)
+    received = provenance.received_on + timedelta(seconds=after)
+    return services.deferred_for("cancel_after").schedule(provenance, order_id, minutes, received)
 
 
-def _place_in_strategy(
-    services: "Services",
-    provenance: Provenance,
-    placing: Placing,
-    strategy: Strategy,
-    brackets: Sequence[Sequence[LegTerms]],
-) -> tuple[Order, PlaceResult]:
-    """Start the strategy with the orders, or join it where it is there already."""
-    running: Strategy | None = None
-    for _ in range(_RACES):
-        orders = entry_and_legs(
-            provenance, placing.order_id, placing.terms, running or strategy, brackets, placing.replaces
-        )
-        result = _write(services, provenance, placing, orders, running or strategy, join=running is not None)
-        if result.applied or result.existing or not result.replaceable:
-            return orders[0], result
-        running = result.strategy
-        _check_joinable(placing, running)
-    raise TemporarilyUnavailableError("Other alerts are changing this strategy. Send the same alert again; it is safe.")
-
-
-def _write(
-    services: "Services",
-    provenance: Provenance,
-    placing: Placing,
-    orders: Sequence[Order],
-    strategy: Strategy | None = None,
-    *,
-    join: bool = False,
-) -> PlaceResult:
-    if placing.replaces is not None:
-        return services.orders.replace(provenance, placing.replaces, orders, strategy, join=join)
-    if strategy is not None:
-        return services.orders.place_in_strategy(provenance, strategy, orders, join=join)
-    return services.orders.place(provenance, orders[0])
-
-
-def _fits(template: Template | None, qty: int) -> bool:
-    return template is not None and sum(bracket.qty for bracket in template.brackets) <= qty
-
-
-def _without_template(
-    services: "Services", provenance: Provenance, placing: Placing, template: Template | None
-) -> tuple[Order, PlaceResult]:
-    """Refuse for want of a template that fits, unless it did when this very alert placed its order."""
-    existing = services.orders.get(provenance.trader, placing.order_id) if placing.repeatable else None
-    if existing is not None:
-        return existing, PlaceResult(applied=False, existing=existing)
-    name = placing.new_order.strategy
-    if template is None:
-        raise StrategyNotFoundError(
-            f"There is no template {name}; store it with `orderhook templates put`.", field="strategy"
-        )
-    raise InvalidValueError(
-        f"The brackets of template {name} are for more than qty={placing.new_order.qty}.", field="qty"
-    )
-
-
-def _check_joinable(placing: Placing, running: Strategy | None) -> None:
-    new_order = placing.new_order
-    if running is None:
-        raise DuplicateOrderIdError("One of the new order ids is taken; choose another order_id.", field="order_id")
-    if placing.strategy_id is None:
-        raise StrategyMismatchError(
-            f"The legs need a strategy, and {running.strategy_id} is taken by another: add a strategy_id.",
-            field="strategy_id",
-        )
-    if (new_order.account, new_order.instrument) != (running.account, running.instrument):
-        raise StrategyMismatchError(
-            f"Strategy {running.strategy_id} trades {running.instrument} in account {running.account}.",
-            field="strategy_id",
-        )
-    if running.state is not StrategyState.ACTIVE:
-        raise StrategyMismatchError(
-            f"Strategy {running.strategy_id} is closed; use a new strategy_id.", field="strategy_id"
-        )
-
-
-def placed(order: Order, result: PlaceResult, content: str) -> Outcome:
-    """Return the outcome for the order as written, or for the one that has its id already if it has this content."""
-    existing = result.existing
-    if not result.applied and existing is not None:
-        if existing.content != content:
-            raise DuplicateOrderIdError(
-                f"order_id {existing.order_id} is taken by another order, which is {existing.state}; choose another.",
-                field="order_id",
-                state=existing.state,
-            )
-        order = existing
+def _outcome(order: Order, *, applied: bool) -> Outcome:
+    status = "placed" if applied else "already_placed"
+    extra: dict[str, object] = {"cancels_at": order.cancels_at} if order.cancels_at else {}
+    if order.due and order.is_open:
+        status = "scheduled"
+        extra["due"] = order.due
+    warnings = [unprotected_warning(rest)] if (rest := unprotected(order)) else []
+    if order.oco_id:
+        warnings.append(OCO_WITHOUT_VENUE)
     return Outcome(
-        status="placed" if result.applied else "already_placed",
+        status=status,
+        duplicate=True if status == "scheduled" and not applied else None,
         order_id=order.order_id,
         strategy_id=order.strategy_id,
         order_name=order.order_name,
-        legs=order.legs or None,
+        legs=open_legs(order) or None,
+        state=order.state,
+        extra=extra,
+        warnings=tuple(warnings),
+    )
+
+
+def _taken(order: Order, *, same: bool) -> OrderhookError:
+    what = "this order" if same else "another order"
+    # In a list of accounts the alert's ids are without the ending of the account.
+    ending = f".{folded(order.account)}"
+    order_id, strategy = (text.removesuffix(ending) for text in (order.order_id, order.strategy_id or "S"))
+    return DuplicateOrderIdError(
+        f"order_id {order.order_id} is taken by {what}, which is {order.state} since {order.since}. Write an id that "
+        f"is new each time, order_id={order_id[:40]}-{{{{timenow}}}};strategy_id={strategy}, and cancel it by "
+        f"order_id=ENTRY1;strategy_id={strategy}.",
+        field="order_id",
         state=order.state,
     )

@@ -1,27 +1,49 @@
 """The records of alerts: what each one asked for and its result."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from orderhook.aws.budget import single_attempt
+from orderhook.flat_json import NoText
 from orderhook.keys import holds_key
 from orderhook.payload import MAX_FIELDS, Pair
 from orderhook.store.items import alert_key
-from orderhook.store.table import Item, Put, Table
+from orderhook.store.table import Table
+from orderhook.store.writes import ConditionFailed, Item, Put, Update
 
 MASK = "…"
 """Stands where a key stood."""
 
-NESTED = "(nested)"
-"""Stands for a JSON object or array."""
-
 MAX_ORDER_IDS = 1000
-"""How many order ids a record keeps of an alert that was about more: an item has room for 400 KB."""
+"""How many order ids a record keeps of an alert that was about more, those of its accounts together.
+
+An item has room for 400 KB; of several accounts each id stands in it twice.
+"""
+
+_SHORTEST = timedelta(days=1)
+"""How long what tells a resend is kept at least."""
 
 Origin = Literal["webhook", "delayed", "cancel_after"]
+
+
+class RecordedResult(NamedTuple):
+    """What became of an alert in one of the accounts that it lists."""
+
+    account: str
+    status: int
+    """The HTTP status that an alert for this account alone would have been answered with."""
+    outcome: str
+    """A status word or an error code, as of the whole alert."""
+    detail: str | None = None
+    field: str | None = None
+    order_ids: tuple[str, ...] = ()
+    duplicate: bool = False
 
 
 class AlertRecord(NamedTuple):
@@ -51,23 +73,32 @@ class AlertRecord(NamedTuple):
     duplicate: bool = False
     """Whether an earlier alert had done it already."""
     origin: Origin = "webhook"
+    results: tuple[RecordedResult, ...] = ()
+    """What became of each account, where the alert lists several, in its order."""
 
 
-def as_sent(pairs: Iterable[Pair]) -> dict[str, str]:
-    """Return an alert's fields as they may be kept: no key is in them, wherever it stood.
+def as_sent(pairs: Iterable[Pair], secret: str | None = None) -> dict[str, str]:
+    """Return an alert's fields as they may be kept: no key is in them, wherever it stood, and nothing of `secret`.
 
     A name that comes again is numbered, as in `order_id (2)`. What is beyond the number of fields that any alert may
     have is left out.
     """
     fields: dict[str, str] = {}
     for name, value in islice(pairs, MAX_FIELDS):
-        shown = unique = MASK if holds_key(name) else name
+        shown = unique = MASK if holds_key(name, secret) else name
         number = 1
         while unique in fields:
             number += 1
             unique = f"{shown} ({number})"
-        fields[unique] = NESTED if value is None else MASK if holds_key(value) else value
+        text = value.value if isinstance(value, NoText) else value
+        fields[unique] = MASK if holds_key(text, secret) else text
     return fields
+
+
+def digest_of(pairs: Iterable[Pair]) -> str:
+    """Return the fingerprint of an alert's text without its key."""
+    texts = [(name, value.value if isinstance(value, NoText) else value) for name, value in pairs]
+    return sha256(json.dumps(texts).encode()).hexdigest()[:32]
 
 
 def id_prefix(at: datetime) -> str:
@@ -86,19 +117,31 @@ class AlertLog:
         self._retention = retention
 
     def put(self, record: AlertRecord) -> None:
-        """Write a record by one request that is not sent again; with no retention, write nothing.
+        """Write a record by one request that is not sent again.
 
-        Raises ConditionFailed if there is a record with this id.
+        With no retention only the receipt and the status are kept, for a day: a resend is known by them. Raises
+        ConditionFailed if there is a record with this id.
         """
-        if not self._retention:
-            return
         with single_attempt():
             self._table.put(Put(_item(record, self._retention)))
+
+    def was_answered(self, trader: str, request_id: str) -> bool:
+        """Return whether an alert, or a resend of it, was answered 2xx or 4xx; without a record it was not."""
+        item = self._table.get(alert_key(trader, request_id)) or {}
+        return bool(item.get("answered")) or ("status" in item and item["status"] < 500)
+
+    def note_answered(self, trader: str, request_id: str, at: datetime) -> None:
+        """Note in the record of an alert that a resend of it was answered; run twice, nothing more is written."""
+        values = {":answered": True, ":expires": int((at + _SHORTEST).timestamp())}
+        expression = "SET #answered = :answered, #expires = if_not_exists(#expires, :expires)"
+        with single_attempt(), suppress(ConditionFailed):
+            key = alert_key(trader, request_id)
+            self._table.update(Update(key, expression, "attribute_not_exists(#answered)", values))
 
     def get(self, trader: str, request_id: str) -> AlertRecord | None:
         """Return the record of a request."""
         item = self._table.get(alert_key(trader, request_id))
-        return _record(item) if item else None
+        return _record(item) if item and _is_whole(item) else None
 
     def newest(
         self, trader: str, since: datetime | None = None, until: datetime | None = None
@@ -114,14 +157,28 @@ class AlertLog:
 
     def _query(self, trader: str, condition: str, values: dict[str, object]) -> Iterator[AlertRecord]:
         values |= {":pk": alert_key(trader, "")["pk"]}
-        return map(_record, self._table.query(f"#pk = :pk AND {condition}", values, newest_first=True))
+        found = self._table.query(f"#pk = :pk AND {condition}", values, newest_first=True)
+        return map(_record, filter(_is_whole, found))
 
 
 def _item(record: AlertRecord, retention: timedelta) -> Item:
-    expires = datetime.fromisoformat(record.received_at) + retention
+    expires = datetime.fromisoformat(record.received_at) + (retention or _SHORTEST)
+    key = alert_key(record.trader, record.request_id)
+    if not retention:
+        return key | {"received_at": record.received_at, "status": record.status, "expires": int(expires.timestamp())}
     # A list, because the table does not keep the order of a map.
     extra = {"fields": list(record.fields.items()), "expires": int(expires.timestamp())}
-    return alert_key(record.trader, record.request_id) | record._asdict() | extra
+    results = [_without_absent(result) for result in record.results]
+    return key | record._asdict() | extra | {"results": results or None}
+
+
+def _without_absent(result: RecordedResult) -> Item:
+    return {name: value for name, value in result._asdict().items() if value not in (None, (), False)}
+
+
+def _is_whole(item: Mapping[str, Any]) -> bool:
+    """Return whether a record is there to be read, and not only what tells a resend."""
+    return "fields" in item
 
 
 def _record(item: Mapping[str, Any]) -> AlertRecord:
@@ -131,5 +188,12 @@ def _record(item: Mapping[str, Any]) -> AlertRecord:
         "command": item.get("command"),
         "status": int(item["status"]),
         "order_ids": tuple(item["order_ids"]),
+        "results": tuple(map(_result, item.get("results", ()))),
     }
     return AlertRecord(**values | typed)
+
+
+def _result(value: Mapping[str, Any]) -> RecordedResult:
+    values = {name: value[name] for name in RecordedResult._fields if name in value}
+    typed = {"status": int(value["status"]), "order_ids": tuple(value.get("order_ids", ()))}
+    return RecordedResult(**values | typed)

@@ -1,16 +1,27 @@
 """The controls of a trader: the kill switch, and how often alerts of one id may come."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zlib import crc32
 
 from orderhook.aws.budget import ANSWER_SECONDS, last_requests_until, repeatable_writes
 from orderhook.errors import KillSwitchOnError, RateLimitedError, TemporarilyUnavailableError
-from orderhook.orders import Provenance, timestamp
+from orderhook.orders import Provenance, Trace, timestamp
 from orderhook.rate_limit import MAX_ALERTS, Rate
 from orderhook.store import items
-from orderhook.store.table import ConditionFailed, Item, Key, Table, Update
+from orderhook.store.expressions import Condition
+from orderhook.store.table import Table
+from orderhook.store.traces import (
+    ADDS_TRACE,
+    SETS_TRACES,
+    FirstReceipt,
+    left_trace,
+    takes_trace,
+    trace_values,
+    traces_of,
+)
+from orderhook.store.writes import Check, ConditionFailed, Item, Key, Update
 
 _KEPT = timedelta(days=2)
 """Longer than the longest rate limit looks back, however far the clocks of two functions are apart."""
@@ -19,11 +30,16 @@ _RACES = 4
 """How often other alerts of the same id may be counted at the same moment before this one gives up."""
 
 
+_TURNS = "#kill_switch = :on, #request_id = :request_id, #key_id = :key_id"
+
+
 class KillSwitchState(NamedTuple):
     """Whether a trader's kill switch is on, and since when it is as it is (None: nobody ever turned it)."""
 
     on: bool
     since: str | None = None
+    locked: bool = False
+    """Whether only its operator can turn it off."""
 
 
 class KillSwitchResult(NamedTuple):
@@ -39,6 +55,8 @@ class _Counted(NamedTuple):
     alerts: frozenset[int] = frozenset()
     seconds: int = 0
     version: int = 0
+    traces: Sequence[Trace] = ()
+    """What they left, oldest first."""
 
 
 class Controls:
@@ -56,41 +74,116 @@ class Controls:
         """Return the trader's kill switch as it is now."""
         return _kill_switch(self._table.get(items.controls_key(trader)))
 
-    def check_kill_switch(self, trader: str) -> None:
-        """Raise KillSwitchOnError if it is on."""
-        state = self.kill_switch(trader)
+    def check_kill_switch(self, trader: str, since: str | None = None) -> None:
+        """Raise KillSwitchOnError if it is on; with `since` also if it, or a CANCELALLORDERS, came after that time."""
+        item = self._table.get(items.controls_key(trader))
+        state = _kill_switch(item)
         if state.on:
-            raise KillSwitchOnError(f"The kill switch has been on since {state.since}; send kill_switch=off.")
+            way_out = "`orderhook kill-switch off` turns it off" if state.locked else "send kill_switch=off"
+            raise KillSwitchOnError(f"The kill switch has been on since {state.since}; {way_out}.")
+        if since is not None and (reason := _voided(item or {}, since)):
+            raise KillSwitchOnError(f"Nothing is done after the delay: {reason}.")
 
-    def turn_kill_switch(self, provenance: Provenance, *, on: bool) -> KillSwitchResult:
-        """Turn the trader's kill switch by one conditional write; run twice, the second finds it turned."""
-        expression = "SET #kill_switch = :on, #since = :at, #request_id = :request_id, #key_id = :key_id"
-        condition = "#kill_switch <> :on"
-        if on:  # a switch that nobody ever turned is off
-            condition = f"attribute_not_exists(#kill_switch) OR {condition}"
-        else:
-            condition = f"attribute_exists(#kill_switch) AND {condition}"
-        at = timestamp(provenance.at)
-        values = {":on": on, ":at": at, ":request_id": provenance.request_id, ":key_id": provenance.key_id}
+    def turn_on(self, provenance: Provenance, *, lock: bool = False) -> KillSwitchResult:
+        """Turn the trader's kill switch on by one conditional write; run twice, the second finds it turned.
+
+        With `lock` no alert can turn it off.
+        """
+        expression = f"SET {_TURNS}, #since = :now, #last_on_at = :received"
+        # A switch that nobody ever turned is off.
+        condition = "attribute_not_exists(#kill_switch) OR #kill_switch <> :on"
+        values: dict[str, object] = _turn(provenance, on=True) | {":received": provenance.received_at}
+        if lock:
+            expression += ", #locked = :on"
+            condition += " OR attribute_not_exists(#locked)"
         try:
-            self._update(items.controls_key(provenance.trader), expression, condition, values)
+            self._update(items.controls_key(provenance.trader), f"{expression} REMOVE #off_since", condition, values)
         except ConditionFailed as failure:
-            return KillSwitchResult(_kill_switch(failure.item), applied=failure.met_own_write(provenance.request_id))
-        return KillSwitchResult(KillSwitchState(on, at), applied=True)
+            ours = failure.met_own_write(provenance.request_id)
+            return KillSwitchResult(_kill_switch(failure.item), applied=ours)
+        return KillSwitchResult(KillSwitchState(on=True, since=provenance.now, locked=lock), applied=True)
+
+    def turn_off(
+        self, provenance: Provenance, first_receipt: FirstReceipt, *, unlock: bool = False
+    ) -> KillSwitchResult:
+        """Turn the trader's kill switch off by one conditional write; run twice, the second finds it turned.
+
+        Where it is off already, it keeps its time, and the alert leaves its trace all the same. A resend turns nothing:
+        the switch may have been turned on since. Raises KillSwitchOnError where it is locked, unless `unlock`.
+        """
+        key = items.controls_key(provenance.trader)
+        expression = f"SET {_TURNS}, #off_since = if_not_exists(#off_since, :now)"
+        turn = _turn(provenance, on=False)
+        allowed = takes_trace(provenance.digest)
+        if not unlock:
+            allowed &= Condition("attribute_not_exists(#locked)", {})
+        values = turn | dict(allowed.values) | trace_values(provenance) | {":none": []}
+        write = Update(key, f"{expression}, {ADDS_TRACE} REMOVE #locked", allowed.expression, values)
+        for _ in range(_RACES):
+            try:
+                before = _kill_switch(self._write(write))
+            except ConditionFailed as failure:
+                met = failure.item or {}
+            else:
+                since = provenance.now if before.on else before.since
+                return KillSwitchResult(KillSwitchState(on=False, since=since), applied=before.on)
+            state, traces = _kill_switch(met), traces_of(met, provenance)
+            if left_trace(traces, provenance):
+                return KillSwitchResult(state, applied=True)
+            if first_receipt(traces):
+                return KillSwitchResult(state, applied=False)
+            if state.locked and not unlock:
+                raise KillSwitchOnError(
+                    f"The kill switch has been on since {state.since} and is locked: only `orderhook kill-switch off` "
+                    "turns it off."
+                )
+            values = {**turn, **trace_values(provenance, traces), ":seen": met["request_id"]}
+            write = Update(key, f"{expression}, {SETS_TRACES} REMOVE #locked", "#request_id = :seen", values)
+        raise TemporarilyUnavailableError("The kill switch is being turned. Send the same alert again; it is safe.")
+
+    def note_cancel_all(self, provenance: Provenance, received_at: str | None = None) -> None:
+        """Note that a CANCELALLORDERS was received: a PLACE that came before it and waits is never released.
+
+        `received_at` is when the alert was received of which this is a resend.
+        """
+        values = {":received": received_at or provenance.received_at}
+        condition = "attribute_not_exists(#last_cancel_all_at) OR #last_cancel_all_at < :received"
+        try:
+            key = items.controls_key(provenance.trader)
+            self._update(key, "SET #last_cancel_all_at = :received", condition, values)
+        except ConditionFailed:
+            return
+
+    def allows_release(self, trader: str, received_at: str) -> Check:
+        """Return the check that nothing has voided a PLACE that was received then and waits for its delay."""
+        condition = (
+            "(attribute_not_exists(#kill_switch) OR #kill_switch = :off) "
+            "AND (attribute_not_exists(#last_on_at) OR #last_on_at < :received) "
+            "AND (attribute_not_exists(#last_cancel_all_at) OR #last_cancel_all_at < :received)"
+        )
+        return Check(items.controls_key(trader), condition, {":off": False, ":received": received_at})
+
+    def voided(self, trader: str, received_at: str) -> str | None:
+        """Return why what was received then and opens a position is void; None if it is not."""
+        return _voided(self._table.get(items.controls_key(trader)) or {}, received_at)
 
     # How often alerts come
 
-    def count(self, provenance: Provenance, alert_id: str, rate: Rate) -> None:
+    def count(self, provenance: Provenance, alert_id: str, rate: Rate, first_receipt: FirstReceipt) -> None:
         """Count an alert of this id; raises RateLimitedError, and counts nothing, if `rate` allows no more.
 
         One conditional write while there are fewer than that, whenever they came. Otherwise the item that it met shows
         which of them no longer count, and a second write leaves those out. Alerts of one id may differ in their limits:
-        each is judged by its own, over what the one that looks back furthest so far had to keep.
+        each is judged by its own, over what the one that looks back furthest so far had to keep. A resend takes the
+        place of the alert that it repeats.
         """
-        own = _entry(provenance)
+        own = _entry(provenance.at, provenance.request_id)
         for _ in range(_RACES):
             counted = self._count_if_few(provenance, alert_id, rate, own)
             if counted is None or own in counted.alerts:
+                return
+            first = first_receipt(counted.traces)
+            if first and _holds_place(first, counted):
                 return
             self._check_rate(provenance.at, alert_id, rate, counted.alerts)
             if self._count_beside_recent(provenance, alert_id, rate, own, counted):
@@ -101,8 +194,9 @@ class Controls:
 
     def uncount(self, provenance: Provenance, alert_id: str) -> None:
         """Take back that this request was counted, if it was and the table answers in time."""
+        own = _entry(provenance.at, provenance.request_id)
         expression = "DELETE #alerts :own ADD #version :one SET #request_id = :request_id"
-        values = {":own": frozenset({_entry(provenance)}), ":entry": _entry(provenance), ":one": 1}
+        values = {":own": frozenset({own}), ":entry": own, ":one": 1}
         values |= {":request_id": provenance.request_id}
         try:
             # Mostly the time is almost up when this is called.
@@ -116,15 +210,18 @@ class Controls:
         """Count the alert if there are fewer than `rate` allows, whenever they came; else return those there are."""
         expression = (
             "ADD #alerts :own, #version :one "
-            "SET #seconds = if_not_exists(#seconds, :seconds), #request_id = :request_id, #expires = :expires"
+            "SET #seconds = if_not_exists(#seconds, :seconds), #request_id = :request_id, #expires = :expires, "
+            f"{ADDS_TRACE}"
         )
         few = "attribute_not_exists(#alerts) OR size(#alerts) < :allowed"
-        condition = f"attribute_not_exists(#seconds) OR (#seconds >= :seconds AND ({few}))"
-        values = _values(provenance, frozenset({own}), rate.seconds) | {":allowed": rate.alerts}
+        allowed = takes_trace(provenance.digest)
+        condition = f"attribute_not_exists(#seconds) OR (#seconds >= :seconds AND ({few}) AND {allowed.expression})"
+        values = _values(provenance, frozenset({own}), rate.seconds) | {":allowed": rate.alerts, ":none": []}
+        values |= dict(allowed.values) | trace_values(_counted_at(provenance))
         try:
             self._update(items.rate_key(provenance.trader, alert_id), expression, condition, values)
         except ConditionFailed as failure:
-            return _counted(failure.item)
+            return _counted(failure.item, provenance)
         return None
 
     def _count_beside_recent(
@@ -136,9 +233,10 @@ class Controls:
         alerts = frozenset({own, *recent[-(MAX_ALERTS - 1) :]})
         expression = (
             "SET #alerts = :own, #version = #version + :one, #seconds = :seconds, #request_id = :request_id, "
-            "#expires = :expires"
+            f"#expires = :expires, {SETS_TRACES}"
         )
         values = _values(provenance, alerts, seconds) | {":seen": counted.version}
+        values |= trace_values(_counted_at(provenance), counted.traces)
         try:
             self._update(items.rate_key(provenance.trader, alert_id), expression, "#version = :seen", values)
         except ConditionFailed:
@@ -157,14 +255,34 @@ class Controls:
         )
 
     def _update(self, key: Key, expression: str, condition: str, values: Mapping[str, object]) -> None:
+        self._write(Update(key, expression, condition, values))
+
+    def _write(self, update: Update) -> Item:
         # None of these places an order: an alert that fails after them may be sent again.
         with repeatable_writes():
-            self._table.update(Update(key, expression, condition, values))
+            return self._table.update(update)
+
+
+def _turn(provenance: Provenance, *, on: bool) -> dict[str, object]:
+    """Return the values of _TURNS."""
+    return {":on": on, ":now": provenance.now, ":request_id": provenance.request_id, ":key_id": provenance.key_id}
 
 
 def _kill_switch(item: Item | None) -> KillSwitchState:
     item = item or {}
-    return KillSwitchState(on=item.get("kill_switch", False), since=item.get("since"))
+    on = item.get("kill_switch", False)
+    since = item.get("since") if on else item.get("off_since", item.get("since"))
+    return KillSwitchState(on=on, since=since, locked=item.get("locked", False))
+
+
+def _voided(item: Mapping[str, Any], received_at: str) -> str | None:
+    if item.get("kill_switch"):
+        return f"the kill switch is on since {item.get('since')}"
+    if item.get("last_on_at", "") >= received_at:
+        return f"the kill switch was turned on at {item['last_on_at']}"
+    if item.get("last_cancel_all_at", "") >= received_at:
+        return f"CANCELALLORDERS was received at {item['last_cancel_all_at']}"
+    return None
 
 
 def _values(provenance: Provenance, alerts: frozenset[int], seconds: int) -> dict[str, Any]:
@@ -177,10 +295,22 @@ def _values(provenance: Provenance, alerts: frozenset[int], seconds: int) -> dic
     }
 
 
-def _counted(item: Item | None) -> _Counted:
+def _counted(item: Item | None, provenance: Provenance) -> _Counted:
     item = item or {}
     alerts = frozenset(map(int, item.get("alerts", ())))
-    return _Counted(alerts, int(item.get("seconds", 0)), int(item.get("version", 0)))
+    traces = traces_of(item, provenance)
+    return _Counted(alerts, int(item.get("seconds", 0)), int(item.get("version", 0)), traces)
+
+
+def _holds_place(first: Trace, counted: _Counted) -> bool:
+    """Return whether the alert that a resend repeats, or an earlier resend of it, is counted."""
+    equal = (it for it in counted.traces if it.digest == first.digest and it.received_at >= first.received_at)
+    return any(_entry(datetime.fromisoformat(it.received_at), it.request_id) in counted.alerts for it in equal)
+
+
+def _counted_at(provenance: Provenance) -> Provenance:
+    """Return the provenance with the time of the write as its receipt, because the counted entry has that time too."""
+    return provenance._replace(received=provenance.at)
 
 
 # A counted alert is one number, so that a thousand of them are 13 KB: the milliseconds of its time, and ten digits by
@@ -188,8 +318,8 @@ def _counted(item: Item | None) -> _Counted:
 _DIGITS = 10**10
 
 
-def _entry(provenance: Provenance) -> int:
-    return _time(provenance.at) * _DIGITS + crc32(provenance.request_id.encode())
+def _entry(at: datetime, request_id: str) -> int:
+    return _time(at) * _DIGITS + crc32(request_id.encode())
 
 
 def _time(at: datetime) -> int:

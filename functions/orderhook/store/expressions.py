@@ -1,14 +1,14 @@
-"""Expressions that the writes of orders share: which states a condition allows, and what every change sets.
+"""Expressions that the writes of orders share: which orders a condition allows, and what every change sets.
 
-In an expression `#name` stands for the attribute of that name, and `:name` for a value. What is rendered of the same
-states is the same for every alert, so it is kept.
+In an expression `#name` stands for the attribute of that name, and `:name` for a value.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
+from typing import NamedTuple
 
-from orderhook.orders import TERMINAL, Event, OrderState, Provenance, timestamp
+from orderhook.orders import CANCELS_OF_A_TRADE, MAX_HISTORY, RELEASED_WITHIN, Event, OrderState, Provenance, timestamp
 from orderhook.store import items
 
 Values = dict[str, object]
@@ -18,48 +18,79 @@ VERSIONED = "#version = #version + :one, #request_id = :request_id"
 
 SIGNED = f"{VERSIONED}, #history = list_append(#history, :event)"
 
-CANCELLED = (
-    ", #cancelled_at = :at, #cancel_request_id = :request_id, #cancel_key_id = :key_id, #cancel_filled = #filled"
-)
-REPLACED = ", #replaced_by = :replaced_by"
+SAME_BAR = timedelta(seconds=3)
+"""How shortly before a command over many orders a PLACE with `delay` was received that is of the same bar."""
+
+
+class Condition(NamedTuple):
+    """A condition and its values; `a & b` holds where both do, `a | b` where either does."""
+
+    expression: str
+    values: Mapping[str, object]
+
+    def __and__(self, other: "Condition") -> "Condition":
+        return Condition(f"{self.expression} AND {other.expression}", {**self.values, **other.values})
+
+    def __or__(self, other: "Condition") -> "Condition":
+        return Condition(f"(({self.expression}) OR ({other.expression}))", {**self.values, **other.values})
 
 
 @cache
-def state_in(states: frozenset[OrderState]) -> tuple[str, Mapping[str, str]]:
-    """Return the condition that an order is in one of these states, and its values."""
+def state_in(states: frozenset[OrderState]) -> Condition:
+    """Return the condition that an order is in one of these states."""
     values = {f":state{number}": str(state) for number, state in enumerate(sorted(states))}
-    return f"#state IN ({', '.join(values)})", values
+    return Condition(f"#state IN ({', '.join(values)})", values)
+
+
+def open_in(states: frozenset[OrderState], provenance: Provenance) -> Condition:
+    """Return the condition that an order is in one of these states, and not ended by its time (Order.at)."""
+    day = Condition("(attribute_not_exists(#day_ends) OR #day_ends > :now)", {":now": provenance.now})
+    earliest_due = timestamp(provenance.at - RELEASED_WITHIN)
+    wait = Condition("(attribute_not_exists(#due) OR #due > :earliest_due)", {":earliest_due": earliest_due})
+    return state_in(states) & day & wait
+
+
+def of_strategy(strategy_id: str) -> Condition:
+    """Return the condition that an order belongs to this strategy."""
+    return Condition("#strategy_id = :strategy_id", {":strategy_id": strategy_id})
+
+
+def in_market(account: str, instrument: str | None) -> Condition:
+    """Return the condition that an open order is in this account, or in this account and instrument."""
+    return Condition("begins_with(#open, :market)", {":market": items.open_prefix(account, instrument)})
+
+
+def received_until(received_at: str) -> Condition:
+    """Return the condition that an order was received by then; one that does not say when counts as older."""
+    return Condition("(attribute_not_exists(#received_at) OR #received_at <= :until)", {":until": received_at})
+
+
+def not_delayed_since(at: datetime) -> Condition:
+    """Return the condition that an order is not one with `delay` that was received in the 3 s before."""
+    return Condition("(attribute_not_exists(#delay) OR #received_at < :bar)", {":bar": timestamp(at - SAME_BAR)})
+
+
+def cancels_at(at: str) -> Condition:
+    """Return the condition that this is when the order's time is over."""
+    return Condition("#cancels_at = :cancels_at", {":cancels_at": at})
+
+
+HISTORY_HAS_ROOM = Condition("size(#history) < :room", {":room": MAX_HISTORY - CANCELS_OF_A_TRADE})
+
+
+def no_trace(digest: str) -> Condition:
+    """Return the condition that no alert with this digest has changed the order."""
+    return Condition("NOT contains(#digests, :digest)", {":digest": digest})
+
+
+def leaves_trace(provenance: Provenance) -> tuple[str, Values]:
+    """Return the assignment that notes the alert's digest, and its values."""
+    return ", #digests = list_append(if_not_exists(#digests, :none), :digests)", {
+        ":none": [],
+        ":digests": [provenance.digest],
+    }
 
 
 def signature(provenance: Provenance, event: Event) -> Values:
     """Return the values of SIGNED."""
     return {":one": 1, ":request_id": provenance.request_id, ":event": [items.event(event)]}
-
-
-def change_of_state(provenance: Provenance, state: OrderState, retention: timedelta, extra: str) -> tuple[str, Values]:
-    """Return what every change of state sets, whatever the state before; `extra` is set besides."""
-    expression = f"SET #state = :state, #since = :at, {SIGNED}{extra}"
-    values: Values = {":state": str(state), ":at": timestamp(provenance.at)}
-    if state in TERMINAL:
-        values[":expires"] = int((provenance.at + retention).timestamp())
-        expression += ", #expires = :expires REMOVE #open"
-    return expression, values | signature(provenance, provenance.event(state))
-
-
-# What may be written again after something else has its request ids in a list of their own. They are not looked up in
-# the history: DynamoDB's manual promises `contains` for a list's strings, and says nothing of maps.
-
-
-def once(requests: str) -> str:
-    """Return the condition that this request is not yet in the list `requests`."""
-    return f" AND NOT contains(#{requests}, :request_id)"
-
-
-def noted(requests: str) -> str:
-    """Return the assignment that puts this request into the list `requests`."""
-    return f", #{requests} = list_append(if_not_exists(#{requests}, :none), :own)"
-
-
-def note(provenance: Provenance) -> Values:
-    """Return the values of `noted`."""
-    return {":none": [], ":own": [provenance.request_id]}

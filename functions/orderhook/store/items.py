@@ -1,14 +1,35 @@
-"""The items of the table: their keys, and how each becomes plain data and back."""
+"""The items of the table: their keys, and how each becomes plain data and back.
+
+What an item holds and the code does not know, such as a field of a newer version, is left alone.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from orderhook.keys import Key
-from orderhook.orders import OPEN, Bracket, Event, Order, OrderState, Provenance, Strategy, StrategyState, Template
-from orderhook.store.table import Item
+from orderhook.orders import (
+    OPEN,
+    Binding,
+    Bracket,
+    Event,
+    FormerBinding,
+    Leg,
+    LegEnd,
+    Order,
+    OrderState,
+    Strategy,
+    Template,
+    Trace,
+    end_of_wait,
+    folded,
+)
+from orderhook.store.writes import Item
 
 KEY_LIST = "KEYS"
 """The partition that names every key, so that they can be listed without a scan."""
+
+INDEX_VERSION = "2"
+"""Begins the index values of open orders; raise it when their form changes, for `orderhook migrate` to rewrite them."""
 
 
 def trader_partition(trader: str) -> str:
@@ -27,8 +48,8 @@ def strategy_key(trader: str, strategy_id: str) -> dict[str, str]:
 
 
 def template_key(trader: str, name: str) -> dict[str, str]:
-    """Return the key of a template."""
-    return {"pk": trader_partition(trader), "sk": f"TEMPLATE#{name}"}
+    """Return the key of a template, whose name is compared without case."""
+    return {"pk": trader_partition(trader), "sk": f"TEMPLATE#{folded(name)}"}
 
 
 def key_key(key_id: str) -> dict[str, str]:
@@ -39,6 +60,11 @@ def key_key(key_id: str) -> dict[str, str]:
 def controls_key(trader: str) -> dict[str, str]:
     """Return the key of a trader's kill switch."""
     return {"pk": trader_partition(trader), "sk": "CONTROLS"}
+
+
+def trace_key(trader: str, word: str, digest: str) -> dict[str, str]:
+    """Return the key of the trace of a command over many orders."""
+    return {"pk": f"TRACES#{trader}", "sk": f"{word}#{digest}"}
 
 
 def rate_key(trader: str, alert_id: str) -> dict[str, str]:
@@ -54,10 +80,27 @@ def alert_key(trader: str, request_id: str) -> dict[str, str]:
     return {"pk": f"ALERTS#{trader}", "sk": request_id}
 
 
-def open_prefix(account: str, instrument: str | None = None) -> str:
-    """Return how the index values of an account's open orders begin; a '#' inside a part cannot end it early."""
-    parts = [account] if instrument is None else [account, instrument]
+def open_prefix(account: str | None = None, instrument: str | None = None) -> str:
+    """Return how the index values of open orders begin, of an account, or of an account and instrument.
+
+    Both are folded, so that they are compared without case; a '#' inside a part cannot end it early.
+    """
+    parts = [INDEX_VERSION, *(folded(part) for part in (account, instrument) if part is not None)]
     return "".join(part.replace("%", "%25").replace("#", "%23") + "#" for part in parts)
+
+
+def open_value(order: Order) -> str | None:
+    """Return the value that puts an order into the index `open`; None for a finished one."""
+    return open_prefix(order.account, order.instrument) + order.order_id if order.state in OPEN else None
+
+
+def is_open(item: Mapping[str, Any], now: str) -> bool:
+    """Return whether an item of the index is an order that has not come to its end by its time (Order.at)."""
+    if str(item.get("open", "")).startswith("#"):
+        return False
+    day_is_over = "day_ends" in item and str(item["day_ends"]) <= now
+    given_up = "due" in item and end_of_wait(str(item["due"])) <= now
+    return not (day_is_over or given_up)
 
 
 def event(entry: Event) -> Item:
@@ -65,42 +108,92 @@ def event(entry: Event) -> Item:
     return {name: value for name, value in entry._asdict().items() if value not in ({}, None)}
 
 
-def order_item(provenance: Provenance, order: Order) -> Item:
-    """Return the item of an order; the attribute `open` is what puts it into the index of open orders."""
-    place = open_prefix(order.account, order.instrument) + order.order_id if order.state in OPEN else None
+def leg(value: Leg) -> Item:
+    """Return a leg in its entry's item as plain values."""
+    values = value._asdict() | {"end": value.end and value.end._asdict()}
+    return {name: it for name, it in values.items() if it not in (None, False)}
+
+
+def order_item(trader: str, order: Order, request_id: str | None = None) -> Item:
+    """Return the item of an order; `open` and `expires` follow from its state."""
     extra = {
         "history": [event(entry) for entry in order.history],
-        "open": place,
-        "request_id": provenance.request_id,
+        "legs": {name: leg(value) for name, value in order.legs.items()} or None,
+        "wanted": {name: leg(value) for name, value in order.wanted.items()} or None,
+        "digests": list(order.digests) or None,
+        "placed": dict(order.placed) or None,
+        "history_dropped": order.history_dropped or None,
+        "open": open_value(order),
+        "request_id": request_id,
     }
-    return order_key(provenance.trader, order.order_id) | order._asdict() | extra
+    return order_key(trader, order.order_id) | order._asdict() | extra
+
+
+_WHOLE_NUMBERS = (
+    "qty filled closes version cancel_filled number filled_after_end generation delay report_seq history_dropped"
+).split()
 
 
 def order(item: Mapping[str, Any]) -> Order:
-    """Return the order that an item holds."""
+    """Return the order that an item holds; raises KeyError, TypeError or ValueError for what is not one."""
     values = _fields(Order, item)
-    for name in ("qty", "filled", "version", "cancel_filled"):
-        if name in values:
-            values[name] = int(values[name])
+    values |= {name: int(values[name]) for name in _WHOLE_NUMBERS if name in values}
     values["state"] = OrderState(values["state"])
-    values["history"] = tuple(_event(**entry) for entry in values["history"])
+    values["history"] = tuple(_event(entry) for entry in values.get("history", ()))
+    for legs in ("legs", "wanted"):
+        # Version 0.1 had ids here, of legs that are items of their own.
+        here = {name: value for name, value in values.get(legs, {}).items() if isinstance(value, Mapping)}
+        values[legs] = {name: _leg(value) for name, value in here.items()}
+    values["digests"] = tuple(values.get("digests", ()))
     return Order(**values)
 
 
-def _event(*, state: str | None = None, **rest: Any) -> Event:
-    return Event(OrderState(state) if state else None, **rest)
+def _event(entry: Mapping[str, Any]) -> Event:
+    values = {"state": None} | _fields(Event, entry)
+    # A state of another version is passed by.
+    known = values["state"] in list(OrderState)
+    return Event(**values | {"state": OrderState(values["state"]) if known else None})
 
 
-def strategy_item(provenance: Provenance, strategy: Strategy, names: Mapping[str, str]) -> Item:
-    """Return the item of a strategy that starts with these names."""
-    extra = {"names": names, "version": 1, "request_id": provenance.request_id}
-    return strategy_key(provenance.trader, strategy.strategy_id) | strategy._asdict() | extra
+def _leg(value: Mapping[str, Any]) -> Leg:
+    values = _fields(Leg, value)
+    values |= {name: int(values[name]) for name in ("start", "size", "generation") if name in values}
+    if "end" in values:
+        end = values["end"]
+        values["end"] = LegEnd(**end | {"state": OrderState(end["state"])})
+    return Leg(**values)
+
+
+def strategy_item(trader: str, strategy: Strategy, request_id: str) -> Item:
+    """Return the item of a strategy."""
+    extra = {
+        "numbers": {str(number): _binding(binding) for number, binding in strategy.numbers.items()},
+        "freed": {str(number): _binding(binding) for number, binding in strategy.freed.items()} or None,
+        "traces": [trace._asdict() for trace in strategy.traces] or None,
+        "digests": [trace.digest for trace in strategy.traces] or None,
+        "request_id": request_id,
+    }
+    return strategy_key(trader, strategy.strategy_id) | strategy._asdict() | extra
+
+
+def _binding(binding: Binding) -> Item:
+    values = binding._asdict() | {"before": [former._asdict() for former in binding.before]}
+    return {name: value for name, value in values.items() if value not in (None, [])}
 
 
 def strategy(item: Mapping[str, Any]) -> Strategy:
     """Return the strategy that an item holds."""
     values = _fields(Strategy, item)
-    return Strategy(**values | {"state": StrategyState(values["state"])})
+    for name in ("numbers", "freed"):
+        values[name] = {int(number): _bound(binding) for number, binding in item.get(name, {}).items()}
+    values["traces"] = tuple(Trace(**trace) for trace in values.get("traces", ()))
+    values["version"] = int(values.get("version", 1))
+    return Strategy(**values)
+
+
+def _bound(binding: Mapping[str, Any]) -> Binding:
+    values = _fields(Binding, binding)
+    return Binding(**values | {"before": tuple(FormerBinding(**former) for former in values.get("before", ()))})
 
 
 def template_item(trader: str, template: Template) -> Item:
@@ -126,6 +219,6 @@ def key(item: Mapping[str, Any]) -> Key:
     return Key(**values | {"scopes": frozenset(values["scopes"])})
 
 
-def _fields(kind: type[Order | Strategy | Key], item: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(kind: type[Order | Event | Leg | Strategy | Binding | Key], item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes that `kind` has fields for."""
     return {name: item[name] for name in kind._fields if name in item}

@@ -6,7 +6,8 @@ from datetime import datetime
 from orderhook.keys import Key
 from orderhook.orders import timestamp
 from orderhook.store import items
-from orderhook.store.table import EXISTING, ConditionFailed, Put, Table, Update
+from orderhook.store.table import Table
+from orderhook.store.writes import EXISTING, ConditionFailed, Put, Update
 
 
 class KeyStore:

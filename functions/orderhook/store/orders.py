@@ -1,51 +1,56 @@
-"""Orders: one conditional write decides each command, and what it met says why it was refused.
+"""Orders, each with its waiting legs in one item: one conditional write decides each command, and what it met says why.
 
-No write without a condition, no read before a write that decides it, never a scan. Every write stores the id of its
-request: when an answer is lost and the SDK sends the write again, our own item is recognised by it.
+No write without a condition, never a scan. Every write stores the id of its request: when an answer is lost and the SDK
+sends the write again, our own item is recognised by it. What the item shows to need more than a condition can say is
+written as a whole, under the condition that the item is still the same version.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from orderhook.aws.budget import CONNECTIONS, last_requests_until, result_in_time, submit
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import (
     CANCELLABLE,
     CHANGEABLE,
-    FINISHED_OTHERWISE,
-    MAX_HISTORY,
+    OPEN,
     PRICES,
+    TERMINAL,
     Order,
     OrderState,
     Provenance,
-    Strategy,
     decimal_text,
-    sources,
 )
 from orderhook.store import items
 from orderhook.store.expressions import (
-    CANCELLED,
-    REPLACED,
+    HISTORY_HAS_ROOM,
     SIGNED,
+    Condition,
     Values,
-    change_of_state,
-    note,
-    noted,
-    once,
+    in_market,
+    leaves_trace,
+    no_trace,
+    open_in,
     signature,
-    state_in,
 )
-from orderhook.store.results import CancelManyResult, PlaceResult, WriteResult, own_placing, refused
-from orderhook.store.strategies import strategy_write
-from orderhook.store.table import ConditionFailed, Item, Put, Table, TransactionFailed, Update
+from orderhook.store.results import WriteResult, refused
+from orderhook.store.table import Table
+from orderhook.store.writes import ConditionFailed, Item, Put, Update
+from orderhook.trade import Replacement, entry_and_leg, kept_digests, kind_of, partner_of, trimmed, types_of
 
 _LAST_SECONDS = 0.3
 """How long before the deadline the last cancel of many may begin."""
 
-_OF_STRATEGY = " AND #strategy_id = :strategy_id"
-_OF_CONTENT = " AND #content = :content"
+LEGS_RETENTION = timedelta(days=400)
+"""How long the item of an entry stays whose legs were released: they may outlive it by far."""
+
+EXPIRES = "#expires = :expires + if_not_exists(#kept_longer, :none_longer)"
+"""What a write without a look sets: `kept_longer` has what the legs of an entry add to the time, once released."""
+
+Word = TypeVar("Word")
 
 _threads = ThreadPoolExecutor(max_workers=CONNECTIONS)
 
@@ -60,231 +65,375 @@ class OrderStore:
         self._table = table
         self._retention = retention
 
-    # Writes of one order
+    # Reads
 
-    def cancel(
-        self, provenance: Provenance, order_id: str, strategy_id: str | None = None, content: str | None = None
-    ) -> WriteResult:
+    def get(self, trader: str, order_id: str) -> Order | None:
+        """Return the order as the item has it; `Order.at` says what it is at a time."""
+        return _order(self._table.get(items.order_key(trader, order_id)))
+
+    def list(self, trader: str, *, open_only: bool = False) -> Iterator[Order]:
+        """Yield the trader's orders, by id; with `open_only` at the cost of the open ones alone.
+
+        Raises what items.order does for an item that is not an order.
+        """
+        return map(items.order, self.items(trader, open_only=open_only))
+
+    def items(self, trader: str, *, open_only: bool = False) -> Iterator[Item]:
+        """Yield the items of the trader's orders, also of those that this version cannot read."""
+        values = {":pk": items.trader_partition(trader)}
+        if open_only:
+            return self._table.query("#pk = :pk", values, index="open")
+        return self._table.query("#pk = :pk AND begins_with(#sk, :prefix)", {**values, ":prefix": "ORDER#"})
+
+    def open_items(self, trader: str, account: str | None = None, instrument: str | None = None) -> Iterator[Item]:
+        """Yield the items of the trader's open orders, page by page, at the cost of those alone."""
+        values = {":pk": items.trader_partition(trader)}
+        if account is None:
+            return self._table.query("#pk = :pk", values, index="open")
+        values[":prefix"] = items.open_prefix(account, instrument)
+        return self._table.query("#pk = :pk AND begins_with(#open, :prefix)", values, index="open")
+
+    # Cancels
+
+    def cancel(self, provenance: Provenance, order_id: str, *conditions: Condition) -> WriteResult:
         """Mark an order cancelled by one conditional write; run twice, the second finds it cancelled.
 
-        Nothing is written unless it belongs to the strategy, where `strategy_id` is given, and was placed with the
-        `content`, where that is.
+        Its waiting legs end with it. Nothing is written unless the further conditions hold.
         """
-        condition, states = state_in(CANCELLABLE)
-        values: Values = {**states, ":key_id": provenance.key_id}
-        if strategy_id is not None:
-            condition += _OF_STRATEGY
-            values[":strategy_id"] = strategy_id
-        if content is not None:
-            condition += _OF_CONTENT
-            values[":content"] = content
-        return self._move(provenance, order_id, OrderState.CANCELLED, condition, values, CANCELLED)
-
-    def change(
-        self, provenance: Provenance, order_id: str, new: Mapping[str, int | Decimal], strategy_id: str | None = None
-    ) -> WriteResult:
-        """Give an open order a new qty, limit_price or stop_price by one conditional write; its state stays.
-
-        Nothing is written unless every value fits: no quantity below the filled one, no price that the order's type
-        does not have, and at least one value that is not there already; nor when the history is full. Run twice, the
-        second writes nothing, whatever has changed in between.
-        """
-        condition, states = state_in(CHANGEABLE)
-        texts = {name: decimal_text(Decimal(value)) for name, value in new.items()}
-        values: Values = {**states, **{f":{name}": value for name, value in new.items()}}
-        values |= signature(provenance, provenance.event(None, texts))
-        if strategy_id is not None:
-            condition += _OF_STRATEGY
-            values[":strategy_id"] = strategy_id
-        prices = [name for name in PRICES if name in new]
-        for name in prices:
-            types = {f":{word}": word for word in PRICES[name]}
-            condition += f" AND #order_type IN ({', '.join(types)})"
-            values |= types
-        if "qty" in new:
-            condition += " AND #filled <= :qty"
-        condition += " AND size(#history) < :room"
-        values[":room"] = MAX_HISTORY
-        condition += f" AND ({' OR '.join(f'attribute_not_exists(#{name}) OR #{name} <> :{name}' for name in new)})"
-        condition += once("changed_by")
-        expression = f"SET {SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new) + noted("changed_by")
-        values |= note(provenance)
-        if prices:
-            expression += " REMOVE #offset"  # a leg whose price is given no longer takes it from its entry's fill
+        condition = open_in(CANCELLABLE, provenance)
+        for further in conditions:
+            condition &= further
+        expression = (
+            f"SET #state = :state, #since = :now, {SIGNED}, {EXPIRES}, #cancelled_at = :now, "
+            "#cancel_request_id = :request_id, #cancel_key_id = :key_id, #cancel_filled = #filled REMOVE #open"
+        )
+        values: Values = {
+            ":state": str(OrderState.CANCELLED),
+            ":now": provenance.now,
+            ":key_id": provenance.key_id,
+            ":expires": int((provenance.at + self._retention).timestamp()),
+            ":none_longer": 0,
+        }
+        values |= signature(provenance, provenance.event(OrderState.CANCELLED))
         return self._update(provenance, order_id, expression, condition, values)
 
-    def report(
-        self, provenance: Provenance, order_id: str, state: OrderState, filled: int | None = None
-    ) -> WriteResult:
-        """Record a state that a venue reports, if TRANSITIONS lets it follow; `filled` is the quantity so far.
+    def cancel_leg(self, provenance: Provenance, entry_id: str, name: str, *conditions: Condition) -> WriteResult:
+        """Mark a waiting leg cancelled inside its entry's item, by one conditional write; `before` is the entry."""
+        # Also while a cancel of its entry is on its way: a fill could overtake that, and release the leg.
+        condition = open_in(OPEN, provenance) & waiting_leg(name)
+        for further in conditions:
+            condition &= further
+        end = {
+            "state": str(OrderState.CANCELLED),
+            "at": provenance.now,
+            "request_id": provenance.request_id,
+            "key_id": provenance.key_id,
+        }
+        # A leg may be given anew: a resend must not end that one.
+        trace, trace_values = leaves_trace(provenance)
+        expression = f"SET {SIGNED}, #legs.#{name}.#end = :end{trace}"
+        values: Values = {":end": end} | trace_values | signature(provenance, provenance.event(None, leg=name))
+        return self._update(provenance, entry_id, expression, condition, values)
 
-        Run twice, the second writes nothing, whatever was reported in between.
+    # Changes
+
+    def change(
+        self, provenance: Provenance, order_id: str, new: "dict[str, int | Decimal]", *conditions: Condition
+    ) -> WriteResult:
+        """Give an order a new qty, limit_price or stop_price by one conditional write; its state stays.
+
+        Nothing is written where more must be looked at than a condition can say: what is filled, a met trace, prices on
+        the wrong side of a leg's, a full history. Then `rewrite` is for it.
         """
-        condition, states = state_in(sources(state))
-        condition += once("reports")  # the same state may follow again, in another report
-        sets = noted("reports")
-        values: Values = {**states, **note(provenance)}
-        if filled is not None:
-            condition += " AND #filled <= :filled AND #qty >= :filled"
-            values[":filled"] = filled
-            sets += ", #filled = :filled"
-        return self._move(provenance, order_id, state, condition, values, sets)
+        condition = open_in(CHANGEABLE, provenance) & HISTORY_HAS_ROOM & no_trace(provenance.digest)
+        for further in conditions:
+            condition &= further
+        texts = {name: decimal_text(Decimal(value)) for name, value in new.items()}
+        values: Values = {f":{name}": value for name, value in new.items()}
+        if "qty" in new:
+            condition &= Condition("#filled < :qty AND attribute_not_exists(#entry_id)", {})
+        prices = [name for name in PRICES if name in new]
+        for name in prices:
+            condition &= Condition(f"attribute_exists(#{name})", {})
+        if prices:
+            condition &= beyond_legs(prices)
+            # Of a leg that is a stop limit the two prices have an order of their own.
+            condition &= Condition("(attribute_not_exists(#entry_id) OR #order_type <> :two)", {":two": "STOPLIMIT"})
+        trace, trace_values = leaves_trace(provenance)
+        expression = f"SET {SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new) + trace
+        values |= trace_values | signature(provenance, provenance.event(None, texts))
+        return self._update(provenance, order_id, expression, condition, values)
 
-    def _move(
-        self, provenance: Provenance, order_id: str, state: OrderState, condition: str, values: Values, extra: str
+    def change_leg(
+        self, provenance: Provenance, entry_id: str, name: str, new: "dict[str, Decimal]", *conditions: Condition
     ) -> WriteResult:
-        expression, state_values = change_of_state(provenance, state, self._retention, extra)
-        return self._update(provenance, order_id, expression, condition, values | state_values)
+        """Give a waiting leg a new price inside its entry's item, by one conditional write; `before` is the entry.
+
+        As with `change`; nor is it written where it is one of several legs of its kind, or has two prices.
+        """
+        if len(new) > 1:
+            return WriteResult(self.get(provenance.trader, entry_id), applied=False)
+        leg = f"#legs.#{name}"
+        [(price, value)] = new.items()
+        condition = Condition(f"attribute_exists({leg}.#{price})", {})
+        if kind_of(name) == "STOP":
+            # Of a stop limit the two prices have an order of their own: `rewrite` looks at it.
+            condition &= Condition(f"{leg}.#order_type = :stopmarket", {":stopmarket": "STOPMARKET"})
+        for further in conditions:
+            condition &= further
+        return self._price_leg(provenance, entry_id, name, value, condition, {price: decimal_text(value)})
+
+    def _price_leg(
+        self,
+        provenance: Provenance,
+        entry_id: str,
+        name: str,
+        value: Decimal,
+        condition: Condition,
+        texts: Mapping[str, str],
+        sets: str = "",
+    ) -> WriteResult:
+        leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
+        price, nearest = ("limit_price", "nearest_target") if target else ("stop_price", "nearest_stop")
+        condition &= Condition(f"attribute_not_exists({leg}.#size)", {}) & HISTORY_HAS_ROOM
+        condition &= open_in(CHANGEABLE, provenance) & waiting_leg(name) & no_trace(provenance.digest)
+        condition &= leg_before_entry(kind_of(name), ":price")
+        # The price of a leg that was released stands in its own item.
+        condition &= Condition(f"attribute_not_exists(#legs.#{partner_of(name)}.#released)", {})
+        trace, trace_values = leaves_trace(provenance)
+        expression = f"SET {SIGNED}, {leg}.#{price} = :price, #{nearest} = :price{sets}{trace}"
+        values: Values = {":price": value} | trace_values
+        values |= signature(provenance, provenance.event(None, texts, leg=name))
+        return self._update(provenance, entry_id, expression, condition, values)
+
+    def replace(
+        self,
+        provenance: Provenance,
+        order_id: str,
+        new: Replacement,
+        texts: Mapping[str, str],
+        *conditions: Condition,
+    ) -> WriteResult:
+        """Bring an order into its next generation by one conditional write; its state, name and strategy stay.
+
+        Of a leg that was released its time in force stays too. Nothing is written where more must be looked at than a
+        condition can say, as with `change`, or where legs are given.
+        """
+        leg = entry_and_leg(order_id)
+        if new.legs or (leg and new.order_type not in types_of(kind_of(leg[1]))) or (leg and not new.is_in_order):
+            return WriteResult(self.get(provenance.trader, order_id), applied=False)
+        condition = open_in(CHANGEABLE, provenance) & HISTORY_HAS_ROOM & no_trace(provenance.digest)
+        entry = "attribute_not_exists(#entry_id) AND attribute_not_exists(#template)"
+        of_kind = "attribute_exists(#entry_id) AND #closes >= :qty" if leg else entry
+        condition &= Condition(f"#action = :action AND #filled < :qty AND {of_kind}", {":action": new.action})
+        for further in conditions:
+            condition &= further
+        prices = {name: value for name in PRICES if (value := getattr(new, name)) is not None}
+        if prices:
+            condition &= beyond_legs([*prices])
+        kept = {name: value for name in ("oco_id", "cancels_at", "notes") if (value := getattr(new, name)) is not None}
+        ends: Values = {"tif": new.tif} | ({"day_ends": new.day_ends} if new.day_ends else {})
+        sets = {"order_type": new.order_type, "qty": new.qty, **prices, **kept, **({} if leg else ends)}
+        own_end = [] if leg else ["day_ends"] if new.day_ends else ["day_ends", "expires"]
+        removes = [name for name in (*PRICES, *own_end, "offset") if name not in sets]
+        if not leg:
+            # The day of an order that waits for its delay begins with its release, and what waits leaves the table.
+            condition &= Condition("attribute_not_exists(#due)", {})
+        condition &= differs(
+            [name for name in sets if name != "notes"], [name for name in removes if name != "expires"]
+        )
+        trace, trace_values = leaves_trace(provenance)
+        expression = f"SET {SIGNED}, #generation = if_not_exists(#generation, :one) + :one, "
+        expression += ", ".join(f"#{name} = :{name}" for name in sets) + trace
+        values: Values = {f":{name}": value for name, value in sets.items()} | trace_values
+        if new.day_ends and not leg:
+            expression += f", {EXPIRES}"
+            values |= {":expires": self._day_expires(new.day_ends), ":none_longer": 0}
+        expression += f" REMOVE {', '.join(f'#{name}' for name in removes)}"
+        values |= signature(provenance, provenance.event(None, texts))
+        return self._update(provenance, order_id, expression, condition, values)
+
+    def replace_leg(
+        self,
+        provenance: Provenance,
+        entry_id: str,
+        name: str,
+        new: Replacement,
+        texts: Mapping[str, str],
+        *conditions: Condition,
+    ) -> WriteResult:
+        """Bring a waiting leg into its next generation by one conditional write; `before` is the entry."""
+        leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
+        order_type = "LIMIT" if target else "STOPMARKET"
+        if new.order_type != order_type or new.legs or new.cancels_at or new.oco_id:
+            return WriteResult(self.get(provenance.trader, entry_id), applied=False)
+        price = "limit_price" if target else "stop_price"
+        condition = Condition(
+            f"{leg}.#order_type = :order_type AND #action <> :action AND NOT {leg}.#{price} = :price",
+            {":action": new.action, ":order_type": order_type},
+        )
+        condition &= Condition("#qty = :qty", {":qty": new.qty}) & in_market(new.account, new.instrument)
+        for further in conditions:
+            condition &= further
+        sets = f", {leg}.#generation = if_not_exists({leg}.#generation, :one) + :one"
+        return self._price_leg(provenance, entry_id, name, getattr(new, price), condition, texts, sets)
+
+    def rewrite(self, provenance: Provenance, before: Order, after: Order) -> bool:
+        """Write what differs between two pictures of an order, if the item is still the first; returns whether it was.
+
+        The history is trimmed where it is full. Run twice, the second finds another version.
+        """
+        try:
+            self._table.update(self.rewriting(provenance, before, after))
+        except ConditionFailed:
+            return False
+        return True
+
+    def rewriting(self, provenance: Provenance, before: Order, after: Order) -> Update:
+        """Return the write of `rewrite`, for a transaction."""
+        history, dropped = trimmed(after.history)
+        after = after._replace(
+            version=before.version + 1,
+            history=history,
+            history_dropped=after.history_dropped + dropped,
+            digests=kept_digests(after.digests, history),
+        )
+        old, new = (items.order_item(provenance.trader, order) for order in (before, after))
+        new |= {"request_id": provenance.request_id, "expires": self._expires(provenance, after)}
+        if any(leg.released for leg in after.legs.values()):
+            new["kept_longer"] = int((LEGS_RETENTION - self._retention).total_seconds())
+        sets = {name: value for name, value in new.items() if value is not None and value != old.get(name)}
+        removes = [name for name, value in new.items() if value is None]
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
+        expression += " REMOVE " + ", ".join(f"#{name}" for name in removes) if removes else ""
+        values: Values = {f":{name}": value for name, value in sets.items()} | {":seen": before.version}
+        key = items.order_key(provenance.trader, before.order_id)
+        return Update(key, expression, "#version = :seen", values)
+
+    def _expires(self, provenance: Provenance, order: Order) -> int | None:
+        """Return when the item of an order leaves the table; None while nobody knows when it ends."""
+        released = any(leg.released for leg in order.legs.values())
+        retention = LEGS_RETENTION if released else self._retention
+        if order.state in TERMINAL:
+            return int((provenance.at + retention).timestamp())
+        ends = order.due or order.day_ends
+        return int((datetime.fromisoformat(ends) + retention).timestamp()) if ends else None
+
+    def _day_expires(self, day_ends: str) -> int:
+        return int((datetime.fromisoformat(day_ends) + self._retention).timestamp())
+
+    def expire(self, provenance: Provenance, order: Order) -> None:
+        """Write down the end that an order has come to by its time; where it has not, or run twice, write nothing."""
+        ended = order.at(provenance.now)
+        if ended is not order:
+            # Not by the alert that found it: its resend must not take this for what it asked for.
+            provenance = provenance._replace(request_id=f"{provenance.request_id}.end", alert_digest=None)
+            event = provenance.event(ended.state)
+            self.rewrite(provenance, order, ended._replace(history=(*order.history, event)))
+
+    # New orders
+
+    def put(self, provenance: Provenance, order: Order) -> WriteResult:
+        """Write a new order by one conditional write; an id that is taken leaves the order that has it as it is."""
+        try:
+            self._table.put(self.putting(provenance, order))
+        except ConditionFailed as failure:
+            return refused(_order(failure.item), provenance.request_id)
+        return WriteResult(None, applied=True)
+
+    def putting(self, provenance: Provenance, order: Order) -> Put:
+        """Return the write of `put`, for a transaction."""
+        expires = {"expires": self._expires(provenance, order)}
+        return Put(items.order_item(provenance.trader, order, provenance.request_id) | expires)
+
+    # Many orders
+
+    def each_in_time(
+        self,
+        write: Callable[[Item], Word],
+        orders: Iterable[Item],
+        on_failure: Callable[[Item, Exception | None], Word],
+    ) -> tuple[Sequence[tuple[Item, Word]], bool]:
+        """Run `write` for every order, concurrently, as far as the time budget allows.
+
+        Returns what came of each, and whether all could be listed; `on_failure` says what of one that was not done in
+        time (None) or failed.
+        """
+        sent: list[tuple[Item, Future[Word]]] = []
+        complete = True
+        with last_requests_until(_LAST_SECONDS):
+            try:
+                for order in orders:
+                    # Not list.extend: what was sent before the listing failed has to stay.
+                    sent.append((order, submit(_threads, write, order)))  # noqa: PERF401
+            except TemporarilyUnavailableError:
+                complete = False
+        results = []
+        for order, future in sent:
+            try:
+                results.append((order, result_in_time(future)))
+            except TemporarilyUnavailableError:
+                future.cancel()  # what waits for its turn would stand in the way of the next alert
+                results.append((order, on_failure(order, None)))
+            except Exception as error:  # one order that cannot be written hides no other
+                results.append((order, on_failure(order, error)))
+        return results, complete
 
     def _update(
-        self, provenance: Provenance, order_id: str, expression: str, condition: str, values: Values
+        self, provenance: Provenance, order_id: str, expression: str, condition: Condition, values: Values
     ) -> WriteResult:
-        update = Update(items.order_key(provenance.trader, order_id), expression, condition, values)
+        key = items.order_key(provenance.trader, order_id)
+        update = Update(key, expression, condition.expression, {**condition.values, **values})
         try:
             return WriteResult(items.order(self._table.update(update)), applied=True)
         except ConditionFailed as failure:
             return refused(_order(failure.item), provenance.request_id)
 
-    # Writes of many orders
 
-    def cancel_many(self, provenance: Provenance, order_ids: Iterable[str]) -> CancelManyResult:
-        """Cancel every order, concurrently, each by its own conditional write, as far as the time budget allows.
+def differs(sets: Iterable[str], removes: Iterable[str]) -> Condition:
+    """Return the condition that an order has not all of these values, and none of the others, already."""
+    same = [*(f"#{name} = :{name}" for name in sets), *(f"attribute_not_exists(#{name})" for name in removes)]
+    return Condition(f"NOT ({' AND '.join(same)})", {})
 
-        Run twice, the second finds what is left.
-        """
-        result = CancelManyResult()
-        sent: list[tuple[str, Future[str]]] = []
-        with last_requests_until(_LAST_SECONDS):
-            try:
-                for order_id in order_ids:
-                    # Not list.extend: what was sent before the listing failed has to stay.
-                    sent.append((order_id, submit(_threads, self._cancel_one, provenance, order_id)))  # noqa: PERF401
-            except TemporarilyUnavailableError:
-                result.complete = False
-        for order_id, word in sent:
-            getattr(result, _word_in_time(word)).append(order_id)
-        return result
 
-    def _cancel_one(self, provenance: Provenance, order_id: str) -> str:
-        """Cancel one order, and return the name of the list that it belongs to."""
-        try:
-            result = self.cancel(provenance, order_id)
-        except TemporarilyUnavailableError:
-            return "remaining"
-        if result.applied:
-            return "cancelled"
-        # An order that is gone was finished long ago.
-        state = result.before.state if result.before else OrderState.UNKNOWN
-        return "already_terminal" if state in FINISHED_OTHERWISE else "already_cancelled"
+def waiting_leg(name: str) -> Condition:
+    """Return the condition that a leg waits in its entry's item."""
+    leg = f"#legs.#{name}"
+    return Condition(
+        f"attribute_exists({leg}) AND attribute_not_exists({leg}.#end) AND attribute_not_exists({leg}.#released)", {}
+    )
 
-    # New orders
 
-    def place(self, provenance: Provenance, order: Order) -> PlaceResult:
-        """Write a new order by one conditional write; an id that is taken leaves the order that has it as it is."""
-        try:
-            self._table.put(Put(items.order_item(provenance, order)))
-        except ConditionFailed as failure:
-            return own_placing(_order(failure.item), provenance) or PlaceResult(False, _order(failure.item))
-        return PlaceResult(applied=True)
+def beyond_legs(prices: Sequence[str]) -> Condition:
+    """Return the condition that new prices of an entry lie beyond its stops and before its targets, or it has fills."""
 
-    def place_in_strategy(
-        self, provenance: Provenance, strategy: Strategy, orders: Sequence[Order], *, join: bool
-    ) -> PlaceResult:
-        """Write the orders, entry first, and start the strategy with them or `join` it, in one transaction.
+    def side(above: str, below: str) -> str:
+        parts = [
+            f"(attribute_not_exists(#{nearest}) OR #{nearest} {sign} :{price})"
+            for price in prices
+            for nearest, sign in (("nearest_stop", above), ("nearest_target", below))
+        ]
+        return " AND ".join(parts)
 
-        Everything must be new: the strategy (or the names in it) and every order id. Run twice, the second is refused.
-        """
-        return self._transact(provenance, [strategy_write(provenance, strategy, orders, join=join)], orders)
+    return Condition(
+        f"(#filled > :zero OR (#action = :buy AND {side('<', '>')}) OR (#action <> :buy AND {side('>', '<')}))",
+        {":zero": 0, ":buy": "BUY"},
+    )
 
-    def replace(
-        self,
-        provenance: Provenance,
-        old_order_id: str,
-        orders: Sequence[Order],
-        strategy: Strategy | None,
-        *,
-        join: bool,
-    ) -> PlaceResult:
-        """Cancel an order and write others in its place, entry first, in one transaction: both, or neither.
 
-        With a `strategy`, it is started or joined as by place_in_strategy. Run twice, the second is refused.
-        """
-        condition, states = state_in(CANCELLABLE)
-        expression, changes = change_of_state(provenance, OrderState.CANCELLED, self._retention, CANCELLED + REPLACED)
-        own = {":key_id": provenance.key_id, ":replaced_by": orders[0].order_id}
-        old_key = items.order_key(provenance.trader, old_order_id)
-        cancel = Update(old_key, expression, condition, {**states, **changes, **own})
-        first = [strategy_write(provenance, strategy, orders, join=join)] if strategy else []
-        return self._transact(provenance, [*first, cancel], orders, replacing=True)
+def leg_before_entry(kind: str, price: str) -> Condition:
+    """Return the condition that a leg's new price lies on its side of the entry's prices and of the other leg's."""
+    other = "nearest_stop" if kind == "TARGET" else "nearest_target"
 
-    def _transact(
-        self, provenance: Provenance, first: list[Put | Update], orders: Sequence[Order], *, replacing: bool = False
-    ) -> PlaceResult:
-        """Write what comes first (a strategy, then a cancel, if any) and the orders."""
-        try:
-            self._table.transact([*first, *(Put(items.order_item(provenance, order)) for order in orders)])
-        except TransactionFailed as failed:
-            entry = _order(_item_met(failed.failures[len(first)]))
-            old = failed.failures[len(first) - 1] if replacing else None
-            old_item = _item_met(old)
-            strategy_item = _item_met(failed.failures[0]) if len(first) > replacing else None
-            return own_placing(entry, provenance) or PlaceResult(
-                applied=False,
-                existing=entry,
-                strategy=items.strategy(strategy_item) if strategy_item else None,
-                not_replaced=_order(old_item),
-                missing=old is not None and old_item is None,
-            )
-        return PlaceResult(applied=True)
+    def side(sign: str) -> str:
+        own = " AND ".join(f"(attribute_not_exists(#{name}) OR #{name} {sign} {price})" for name in PRICES)
+        return f"(#filled > :zero OR ({own})) AND (attribute_not_exists(#{other}) OR #{other} {sign} {price})"
 
-    # Reads of orders
-
-    def get(self, trader: str, order_id: str) -> Order | None:
-        """Return the order as it is now."""
-        return _order(self._table.get(items.order_key(trader, order_id)))
-
-    def list(self, trader: str, *, open_only: bool = False) -> Iterator[Order]:
-        """Yield the trader's orders as they are now, by id; with `open_only` at the cost of the open ones alone."""
-        values = {":pk": items.trader_partition(trader)}
-        if open_only:
-            return map(items.order, self._table.query("#pk = :pk", values, index="open"))
-        condition = "#pk = :pk AND begins_with(#sk, :prefix)"
-        return map(items.order, self._table.query(condition, {**values, ":prefix": "ORDER#"}))
-
-    def open_ids(
-        self, trader: str, account: str | None = None, instrument: str | None = None, strategy_id: str | None = None
-    ) -> Iterator[str]:
-        """Yield the ids of the trader's open orders as they are now, page by page, without reading a finished one.
-
-        `account` narrows it, `instrument` narrows that, and `strategy_id` narrows what they leave.
-        """
-        condition, values = "#pk = :pk", {":pk": items.trader_partition(trader)}
-        if account is not None:
-            condition += " AND begins_with(#open, :prefix)"
-            values[":prefix"] = items.open_prefix(account, instrument)
-        if strategy_id is not None:
-            values[":strategy_id"] = strategy_id
-        orders = self._table.query(
-            condition,
-            values,
-            index="open",
-            filter_expression="#strategy_id = :strategy_id" if strategy_id is not None else None,
-            projection="#order_id",
-        )
-        return (item["order_id"] for item in orders)
+    long, short = ("<", ">") if kind == "TARGET" else (">", "<")
+    return Condition(
+        f"((#action = :buy AND {side(long)}) OR (#action <> :buy AND {side(short)}))", {":zero": 0, ":buy": "BUY"}
+    )
 
 
 def _order(item: Item | None) -> Order | None:
     return items.order(item) if item else None
-
-
-def _item_met(failure: ConditionFailed | None) -> Item | None:
-    return failure.item if failure else None
-
-
-def _word_in_time(word: "Future[str]") -> str:
-    try:
-        return result_in_time(word)
-    except TemporarilyUnavailableError:
-        word.cancel()  # what waits for its turn would stand in the way of the next alert
-        return "remaining"

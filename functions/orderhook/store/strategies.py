@@ -1,11 +1,30 @@
-"""Strategies: which orders their names lead to, and whether further entries may join."""
+"""Strategies: which entries their numbers lead to, and when they were closed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from datetime import timedelta
 
-from orderhook.orders import Order, Provenance, Strategy, StrategyState, timestamp
+from orderhook.errors import TemporarilyUnavailableError
+from orderhook.orders import TERMINAL, Provenance, Strategy, Trace
 from orderhook.store import items
-from orderhook.store.expressions import VERSIONED
-from orderhook.store.table import ConditionFailed, Put, Table, Update
+from orderhook.store.expressions import VERSIONED, Condition, Values, state_in
+from orderhook.store.table import Table
+from orderhook.store.traces import (
+    ADDS_TRACE,
+    SETS_TRACES,
+    FirstReceipt,
+    left_trace,
+    takes_trace,
+    trace_values,
+    traces_of,
+)
+from orderhook.store.writes import EXISTING, NEW, Check, ConditionFailed, Put, Update
+from orderhook.trade import leg_id
+
+RETENTION = timedelta(days=400)
+"""How long a strategy stays after the last order that joined it."""
+
+_RACES = 4
+"""How often other alerts may change the same strategy at the same moment before this one gives up."""
 
 
 class StrategyStore:
@@ -27,38 +46,81 @@ class StrategyStore:
         values = {":pk": items.trader_partition(trader), ":prefix": "STRATEGY#"}
         return map(items.strategy, self._table.query("#pk = :pk AND begins_with(#sk, :prefix)", values))
 
-    def close(self, provenance: Provenance, strategy_id: str) -> tuple[Strategy | None, bool]:
-        """Close a strategy by one conditional write; return it as it was, if it is there, and whether this closed it.
+    def close(
+        self, provenance: Provenance, strategy_id: str, first_receipt: FirstReceipt
+    ) -> tuple[Strategy | None, Trace | None]:
+        """Note that a CLOSESTRATEGY was received, by one conditional write: no PLACE received before it joins any more.
 
-        No entry joins a closed one: joining has the condition that it is active. Run twice, the second finds it closed.
+        Returns the strategy as it was before, None if there is none. A resend notes nothing, and is returned with the
+        trace of the first receipt.
         """
-        values = {":closed": StrategyState.CLOSED, ":at": timestamp(provenance.at)}
-        expression = f"SET {VERSIONED}, #state = :closed, #closed_at = :at"
-        update = _update(provenance, strategy_id, expression, "#state = :active", values)
+        signed = f"#closed_at = :received, {VERSIONED}"
+        values: Values = {":received": provenance.received_at, ":one": 1, ":request_id": provenance.request_id}
+        key = items.strategy_key(provenance.trader, strategy_id)
+        # An alert that was received before the last close must not take that back.
+        later = Condition("(attribute_not_exists(#closed_at) OR #closed_at < :received)", {})
+        allowed = Condition(EXISTING, {}) & takes_trace(provenance.digest) & later
+        write = Update(
+            key,
+            f"SET {signed}, {ADDS_TRACE}",
+            allowed.expression,
+            {**allowed.values, **values, **trace_values(provenance), ":none": []},
+        )
+        for _ in range(_RACES):
+            try:
+                return items.strategy(self._table.update(write)), None
+            except ConditionFailed as failure:
+                met = failure.item
+            if met is None:
+                return None, None
+            traces = traces_of(met, provenance)
+            if left_trace(traces, provenance):
+                return items.strategy(met), None
+            if first := first_receipt(traces):
+                return items.strategy(met), first
+            closed_at = max(str(met.get("closed_at") or ""), provenance.received_at)
+            values |= {**trace_values(provenance, traces), ":received": closed_at, ":seen": met["version"]}
+            write = Update(key, f"SET {signed}, {SETS_TRACES}", "#version = :seen", values)
+        raise TemporarilyUnavailableError("This strategy is being changed. Send the same alert again; it is safe.")
+
+    def start_closed(self, provenance: Provenance, strategy: Strategy) -> bool:
+        """Write a strategy that orders name which wait for their delay, closed from the start; False if it is there."""
+        closed = strategy._replace(closed_at=provenance.received_at, traces=(provenance.trace,))
         try:
-            return items.strategy(self._table.update(update)), True
+            self._table.put(strategy_write(provenance, None, closed))
         except ConditionFailed as failure:
-            strategy = items.strategy(failure.item) if failure.item else None
-            return strategy, failure.met_own_write(provenance.request_id)
+            return failure.met_own_write(provenance.request_id)
+        return True
 
 
-def strategy_write(provenance: Provenance, strategy: Strategy, orders: Sequence[Order], *, join: bool) -> Put | Update:
-    """Return the write that starts a strategy with the names of these orders, or has them `join` it.
-
-    Its condition is that the strategy is new, or is active and has none of the names.
-    """
-    names = {str(order.order_name): order.order_id for order in orders}
-    if not join:
-        return Put(items.strategy_item(provenance, strategy, names))
-    # Order names are letters and digits, so that each can serve as its own alias and value name.
-    expression = f"SET {VERSIONED}, " + ", ".join(f"#names.#{name} = :{name}" for name in names)
-    condition = " AND ".join(["#state = :active", *(f"attribute_not_exists(#names.#{name})" for name in names)])
-    values = {f":{name}": order_id for name, order_id in names.items()}
-    return _update(provenance, strategy.strategy_id, expression, condition, values)
+def strategy_write(provenance: Provenance, before: Strategy | None, after: Strategy) -> Put:
+    """Return the write of a strategy that an entry starts or joins, if the item is still as it was read."""
+    item = items.strategy_item(provenance.trader, after, provenance.request_id)
+    item |= {
+        "version": before.version + 1 if before else 1,
+        "expires": int((provenance.at + RETENTION).timestamp()),
+    }
+    if before is None:
+        return Put(item, NEW)
+    return Put(item, "#version = :seen", {":seen": before.version})
 
 
-def _update(
-    provenance: Provenance, strategy_id: str, expression: str, condition: str, values: Mapping[str, object]
-) -> Update:
-    own = {":one": 1, ":request_id": provenance.request_id, ":active": StrategyState.ACTIVE}
-    return Update(items.strategy_key(provenance.trader, strategy_id), expression, condition, {**values, **own})
+def finished(trader: str, now: str, order_id: str, strategy_id: str) -> Check:
+    """Return the check that an order is gone, finished, its day over, or of another strategy."""
+    states = state_in(TERMINAL)
+    condition = Condition(
+        f"attribute_not_exists(pk) OR {states.expression} OR (attribute_exists(#day_ends) AND #day_ends <= :now) "
+        "OR attribute_not_exists(#strategy_id) OR #strategy_id <> :strategy_id",
+        {**states.values, ":now": now, ":strategy_id": strategy_id},
+    )
+    return Check(items.order_key(trader, order_id), condition.expression, condition.values)
+
+
+def orders_of_number(number: int, entry_id: str) -> tuple[str, ...]:
+    """Return the ids of the orders that the names of a number may lead to: an entry, and its legs once released."""
+    return (entry_id, *(leg_id(entry_id, f"{kind}{number}") for kind in ("TARGET", "STOP")))
+
+
+def number_is_free(trader: str, now: str, strategy_id: str, number: int, entry_id: str) -> list[Check]:
+    """Return the checks that a number's entry and its legs' own items are finished."""
+    return [finished(trader, now, order_id, strategy_id) for order_id in orders_of_number(number, entry_id)]

@@ -6,62 +6,18 @@ Values go in and come out as boto3's own serializer pair has them: numbers as De
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from orderhook.aws.clients import cancellation_reasons, send
+from orderhook.store.writes import Check, ConditionFailed, Delete, Item, Key, Put, TransactionFailed, Update, Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-Item = dict[str, Any]
-Key = Mapping[str, str]
-
-NEW = "attribute_not_exists(pk)"
-EXISTING = "attribute_exists(pk)"
-
 _serializer, _deserializer = TypeSerializer(), TypeDeserializer()
-
-
-class ConditionFailed(Exception):  # noqa: N818  DynamoDB's own words
-    """The condition of a write did not hold, and nothing was written; `item` is what it met, None if nothing."""
-
-    def __init__(self, item: Item | None) -> None:
-        super().__init__("the condition did not hold")
-        self.item = item
-
-    def met_own_write(self, request_id: str) -> bool:
-        """Return whether the last write of the item was this request's: its answer was lost, and it was sent again."""
-        return self.item is not None and self.item.get("request_id") == request_id
-
-
-class TransactionFailed(Exception):  # noqa: N818  as ConditionFailed
-    """Conditions of a transaction did not hold, and nothing was written.
-
-    `failures` has an entry for each write, by its position: None where its condition held.
-    """
-
-    def __init__(self, failures: Sequence[ConditionFailed | None]) -> None:
-        super().__init__("a condition did not hold")
-        self.failures = failures
-
-
-class Put(NamedTuple):
-    """Write a whole item if the condition holds for the one that has its key."""
-
-    item: Mapping[str, object]
-    condition: str = NEW
-
-
-class Update(NamedTuple):
-    """Update an item if the condition holds for it; `values` has what both expressions name with a colon."""
-
-    key: Key
-    expression: str
-    condition: str
-    values: Mapping[str, object]
 
 
 class Table:
@@ -131,31 +87,40 @@ class Table:
             raise
         return deserialize(answer.get("Attributes", {}))
 
-    def transact(self, writes: Sequence[Put | Update]) -> None:
+    def transact(self, writes: Sequence[Write]) -> None:
         """Write all or nothing; raises TransactionFailed with what each condition met, by position."""
         try:
             send(
                 self.client.transact_write_items,
-                TransactItems=[{type(write).__name__: self._write(write)} for write in writes],
+                TransactItems=[{_KINDS[type(write)]: self._write(write)} for write in writes],
             )
         except ClientError as error:
             _raise_transaction_failed(error)
             raise
 
-    def _write(self, write: Put | Update) -> dict[str, Any]:
+    def _write(self, write: Write) -> dict[str, Any]:
         request: dict[str, Any] = {
             "TableName": self.name,
             "ConditionExpression": write.condition,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         if isinstance(write, Put):
-            return request | {"Item": serialize(write.item)}
-        return request | {
-            "Key": serialize(write.key),
-            "UpdateExpression": write.expression,
-            "ExpressionAttributeNames": _names(write.expression, write.condition),
-            "ExpressionAttributeValues": serialize(write.values),
-        }
+            request["Item"] = serialize(write.item)
+            expressions = [write.condition]
+        else:
+            request["Key"] = serialize(write.key)
+            expressions = [write.condition, *([write.expression] if isinstance(write, Update) else [])]
+        if isinstance(write, Update):
+            request["UpdateExpression"] = write.expression
+        # DynamoDB refuses names and values that no expression uses, and empty maps of them.
+        if names := _names(*expressions):
+            request["ExpressionAttributeNames"] = names
+        if write.values:
+            request["ExpressionAttributeValues"] = serialize(write.values)
+        return request
+
+
+_KINDS = {Put: "Put", Update: "Update", Check: "ConditionCheck", Delete: "Delete"}
 
 
 def serialize(values: Mapping[str, object]) -> Item:

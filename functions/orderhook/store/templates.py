@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from orderhook.orders import Template
 from orderhook.store import items
-from orderhook.store.table import EXISTING, NEW, ConditionFailed, Put, Table
+from orderhook.store.table import Table
+from orderhook.store.writes import EXISTING, NEW, ConditionFailed, Put
 
 
 class TemplateStore:

@@ -1,0 +1,74 @@
+"""`orderhook migrate`: bring a table of version 0.1 into the form of this one."""
+
+import secrets
+from collections.abc import Collection, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import typer
+
+from cli.options import TableOptions, takes_table_options
+from cli.terminal import BAD, GOOD, REFUSED, print_json, print_line, printable
+from orderhook.migration import MigrationResult, migrate
+from orderhook.orders import Provenance
+
+_KEY_ID = "orderhook"
+"""Stands where the key of an alert would stand."""
+
+
+@takes_table_options(without=["trader"])
+def migrate_table(options: TableOptions) -> None:
+    """Bring a table of version 0.1 into the form of this one, for every trader that has a key.
+
+    Run it once after the deployment, and again if it says so: what is done is not done again. Alerts may come in
+    meanwhile. The exit code is 1 if something is left as it was.
+    """
+    results: dict[str, MigrationResult] = {}
+    with options.services() as (services, _, address):
+        for trader in sorted({key.trader for key in services.keys.list()}):
+            provenance = Provenance(trader, _KEY_ID, secrets.token_hex(16), datetime.now(UTC))
+            results[trader] = migrate(services, provenance)
+    if options.as_json:
+        print_json({trader: asdict(result) for trader, result in results.items()})
+    elif not results:
+        print_line(f"There is no key in {address}, so there is no trader whose items could be migrated.")
+    for trader, result in results.items():
+        if not options.as_json:
+            _show(trader, result)
+    if any(result.left for result in results.values()):
+        raise typer.Exit(REFUSED)
+
+
+def _show(trader: str, result: MigrationResult) -> None:
+    lines = list(_lines(result))
+    print_line(f"Trader {trader}: {'' if lines else 'there is nothing to migrate.'}".rstrip(), "" if lines else GOOD)
+    for line in lines:
+        print_line(printable(f"  {line}"))
+    for item, reason in result.left.items():
+        print_line(printable(f"  Left as it was: {item}: {reason}."), BAD)
+
+
+def _lines(result: MigrationResult) -> Iterator[str]:
+    """Yield what was done, one sentence for each kind of it."""
+    if result.strategies:
+        yield f"{_count(result.strategies, 'strategy has', 'strategies have')} numbers in place of names."
+    if result.legs_moved:
+        yield f"{_count(result.legs_moved, 'waiting leg lies', 'waiting legs lie')} in the entry's item."
+    for old_id, new_id in result.legs_moved.items():
+        yield f"  {old_id} is {new_id}"
+    if result.legs_ended:
+        yield f"{_count(result.legs_ended, 'leg is', 'legs are')} Cancelled, because the entry is finished or gone:"
+    for order_id in result.legs_ended:
+        yield f"  {order_id}"
+    for order_id, (old, new) in result.renamed.items():
+        yield f"{order_id} was {old} and is {new}."
+    if result.indexed:
+        yield f"{_count(result.indexed, 'open order is', 'open orders are')} listed without regard to case."
+    if result.days_ended:
+        yield f"{_count(result.days_ended, 'DAY order is', 'DAY orders are')} Expired: {', '.join(result.days_ended)}."
+    for name in result.templates:
+        yield f"Template {name} is found without regard to case."
+
+
+def _count(things: Collection[str], one: str, more: str) -> str:
+    return f"{len(things)} {one if len(things) == 1 else more}"

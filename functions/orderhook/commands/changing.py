@@ -1,0 +1,322 @@
+"""How CHANGE and CANCELREPLACE alter the order that they address: at once, or after a look at its item."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from orderhook.commands.addressed_order import Address, AddressesOrder, Met, waits
+from orderhook.commands.placing import Entry, place_entry
+from orderhook.errors import (
+    AlertWarning,
+    ControlError,
+    DuplicateOrderIdError,
+    OrderError,
+    OrderhookError,
+    TemporarilyUnavailableError,
+)
+from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, Provenance
+from orderhook.resend import first_receipt
+from orderhook.store import items
+from orderhook.store.expressions import Condition, state_in
+from orderhook.store.reports import releases
+from orderhook.store.writes import NEW, Check, TransactionFailed
+from orderhook.trade import (
+    LegTerms,
+    crosses,
+    entry_and_leg,
+    is_apart,
+    is_ended,
+    kind_of,
+    leg_id,
+    must_be_above,
+    opposite_legs,
+    price_of,
+)
+
+if TYPE_CHECKING:
+    from orderhook.services import Services
+    from orderhook.store.results import WriteResult
+
+_RACES = 4
+"""How often another alert may change the same order at the same moment before this one gives up."""
+
+
+class Altered(NamedTuple):
+    """The order that a command met, before and after it; `resent` where a resend left it as it was."""
+
+    before: Order
+    order: Order
+    warnings: tuple[AlertWarning, ...] = ()
+    resent: bool = False
+    own: bool = False
+    """Whether this very request had written it before, and its answer was lost."""
+
+
+class Altering(Protocol):
+    """A command that alters the order that it addresses."""
+
+    def address(self, services: "Services", provenance: Provenance) -> Address:
+        """Return the order that it addresses."""
+
+    def resent(self, services: "Services", provenance: Provenance, address: Address) -> Order | None:
+        """Return the order that this very alert has reached before its name was given to another one."""
+
+    def find(self, services: "Services", provenance: Provenance, order_id: str) -> Met | None:
+        """Read an order."""
+
+    def try_at_once(
+        self, services: "Services", provenance: Provenance, order_id: str, leg: str | None = None
+    ) -> "WriteResult":
+        """Alter the order by one write, if nothing more must be looked at; or a leg in the item of this entry."""
+
+    def applied_to(self, met: Met) -> tuple[Order, list[AlertWarning]]:
+        """Return the item as the command makes it; raises InvalidValueError."""
+
+    def not_found(self) -> OrderhookError:
+        """Return the refusal of an order that the trader does not have."""
+
+    def already_terminal(self, order: Order, way_out: str) -> OrderhookError:
+        """Return the refusal of an order that is finished."""
+
+    def check_strategy(self, order: Order) -> None:
+        """Raise StrategyMismatchError if the order is not of the strategy that the alert gives."""
+
+    @property
+    def changes(self) -> Mapping[str, str]:
+        """The new values as the history has them."""
+
+
+def alter(command: Altering, services: "Services", provenance: Provenance) -> Altered:
+    """Alter the order that the command addresses.
+
+    First by one write whose condition allows what needs no look at the item. What it meets instead is looked at: a
+    resend leaves it as it is; anything else is worked out, and written if the item is still the same version.
+    """
+    address = command.address(services, provenance)
+    if order := command.resent(services, provenance, address):
+        return Altered(order, order, resent=True)
+    first = _at_once(command, services, provenance, address.order_id)
+    if isinstance(first, Altered):
+        return first
+    return _after_a_look(command, services, provenance, address.order_id, first)
+
+
+def lower(command: Altering, services: "Services", provenance: Provenance, refusal: ControlError) -> Altered:
+    """Alter the order as `alter` does, but raise `refusal` where its quantity would grow, or where there is none."""
+    try:
+        address = command.address(services, provenance)
+    except OrderError:
+        raise refusal from None
+    met = command.find(services, provenance, address.order_id)
+    if met is None or met.order(provenance.now) is None:
+        raise refusal
+    return _after_a_look(command, services, provenance, address.order_id, met, refusal)
+
+
+def find_addressed(command: AddressesOrder, services: "Services", provenance: Provenance) -> Order | None:
+    """Return the order that a command addresses; None where there is none."""
+    try:
+        met = command.find(services, provenance, command.address(services, provenance).order_id)
+    except OrderError:
+        return None
+    return met.order(provenance.now) if met else None
+
+
+def find_resent(command: AddressesOrder, services: "Services", provenance: Provenance) -> Altered | None:
+    """Return the order that the very alert has altered already, if this is its resend."""
+    try:
+        address = command.address(services, provenance)
+    except OrderError:
+        return None
+    order = command.resent(services, provenance, address)
+    if order is None:
+        met = command.find(services, provenance, address.order_id)
+        order = met and met.order(provenance.now)
+        if order is None or not first_receipt(services, provenance, order.traces):
+            return None
+    return Altered(order, order, resent=True)
+
+
+def _at_once(command: Altering, services: "Services", provenance: Provenance, order_id: str) -> Altered | Met | None:
+    """Try the one write; return what it altered, or what it met."""
+    split = entry_and_leg(order_id)
+    if split is None:
+        return _outcome(command, provenance, command.try_at_once(services, provenance, order_id), None)
+    entry_id, leg = split
+    result = command.try_at_once(services, provenance, entry_id, leg)
+    entry = result.before
+    if entry is not None and waits(entry, leg):
+        return _outcome(command, provenance, result, leg)
+    if entry is not None and opposite_legs(entry, leg):
+        # Its price must stay on its side of theirs, so its item is looked at.
+        order = services.orders.get(provenance.trader, order_id)
+        return Met(order, entry=entry) if order else None
+    return _outcome(command, provenance, command.try_at_once(services, provenance, order_id), None)
+
+
+def _outcome(command: Altering, provenance: Provenance, result: "WriteResult", leg: str | None) -> Altered | Met | None:
+    if result.before is None:
+        return None
+    met = Met(result.before, leg)
+    if not result.applied:
+        return met
+    before = met.order(provenance.now)
+    if before and result.before.event_of(provenance.request_id):
+        return Altered(before, before, own=True)  # sent again by the SDK: the item is as this very request made it
+    after, warnings = command.applied_to(met)
+    order = met._replace(item=after).order(provenance.now)
+    return Altered(before, order, tuple(warnings)) if before and order else None
+
+
+def _after_a_look(
+    command: Altering,
+    services: "Services",
+    provenance: Provenance,
+    order_id: str,
+    met: Met | None,
+    refusal: ControlError | None = None,
+) -> Altered:
+    for _ in range(_RACES):
+        altered = _by_version(command, services, provenance, met, refusal)
+        if altered is not None:
+            return altered
+        met = command.find(services, provenance, order_id)
+    raise TemporarilyUnavailableError("Other alerts are changing this order. Send the same alert again; it is safe.")
+
+
+def _by_version(
+    command: Altering, services: "Services", provenance: Provenance, met: Met | None, refusal: ControlError | None
+) -> Altered | None:
+    """Work out what the command makes of an item and write that; None where the item has changed meanwhile."""
+    order = met and met.order(provenance.now)
+    if met is None or order is None:
+        raise command.not_found()
+    command.check_strategy(order)
+    if first_receipt(services, provenance, order.traces):
+        return Altered(order, order, resent=True)
+    if met.item.event_of(provenance.request_id):
+        return Altered(order, order, own=True)
+    if refusal is not None and order.state not in CHANGEABLE:
+        raise refusal
+    if order.state not in CHANGEABLE:
+        services.orders.expire(provenance, met.item)
+        raise command.already_terminal(order, "it cannot be changed any more.")
+    after, warnings = command.applied_to(met)
+    if refusal is not None and after.qty > met.item.qty and after.state not in TERMINAL:
+        raise refusal
+    ended = after.state in TERMINAL and after.state is not met.item.state
+    event = provenance.event(after.state if ended else None, command.changes, leg=met.leg)
+    after = after._replace(
+        history=(*after.history, event),
+        digests=(*after.digests, provenance.digest),
+        since=provenance.now if ended else after.since,
+        cancelled_at=provenance.now if after.state is OrderState.CANCELLED else after.cancelled_at,
+    )
+    written = _write(services, provenance, met, after)
+    if written is None:
+        return None
+    changed = met._replace(item=written).order(provenance.now)
+    return Altered(order, changed or order, tuple(warnings))
+
+
+def _write(services: "Services", provenance: Provenance, met: Met, after: Order) -> Order | None:
+    """Write an altered item; return it as it is then, None if it has changed meanwhile.
+
+    In the same transaction stand the checks of what stands in other items, and the legs that were added and that its
+    fills reach. Raises InvalidValueError where a leg's price would cross that of another which works, and
+    DuplicateOrderIdError where an earlier leg of the same id is still in the table.
+    """
+    before = met.item
+    added = [name for name in after.legs if name not in before.legs]
+    if added and after.strategy_id is None:
+        return _start_strategy(services, provenance, before, after)
+    after, released = releases(provenance, before, after)
+    checks = _price_checks(provenance, met, after)
+    new = [Check(items.order_key(provenance.trader, leg_id(after.order_id, name)), NEW, {}) for name in added]
+    waiting = [check for name, check in zip(added, new, strict=True) if name not in released]
+    if not (released or checks or waiting):
+        return after if services.orders.rewrite(provenance, before, after) else None
+    rewriting = services.orders.rewriting(provenance, before, after)
+    try:
+        services.table.transact([rewriting, *released.values(), *waiting, *(check for check, _ in checks)])
+    except TransactionFailed as failed:
+        item, *others = failed.failures
+        legs, prices = others[: len(others) - len(checks)], others[len(others) - len(checks) :]
+        for failure, (_, refusal) in zip(prices, checks, strict=True):
+            if failure and refusal:
+                raise refusal from None
+        if item is None and any(legs):
+            raise DuplicateOrderIdError(
+                f"An earlier leg of an order {after.order_id} is still there; place an order with another order_id.",
+                field="order_id",
+            ) from None
+        return None
+    return after
+
+
+def _start_strategy(services: "Services", provenance: Provenance, before: Order, after: Order) -> Order | None:
+    """Write an order that has its first legs: these have names, for which a strategy is started that is called like it.
+
+    Raises StrategyMismatchError where a strategy of that name has something open.
+    """
+    legs = [
+        LegTerms(kind_of(name), leg.order_type, leg.limit_price, leg.stop_price) for name, leg in after.legs.items()
+    ]
+    entry = Entry(after._replace(legs={}), legs, None, named=False)
+    try:
+        return place_entry(services, provenance, entry, waiting=before).order
+    except TransactionFailed:
+        return None
+
+
+def _price_checks(provenance: Provenance, met: Met, after: Order) -> list[tuple[Check, OrderhookError | None]]:
+    """Return the checks that the new prices of legs cross none of a leg which works, each with the refusal it means.
+
+    A check without one is that the entry, whose waiting legs were looked at, is still the same. Raises
+    InvalidValueError where a price crosses that of such a leg.
+    """
+    checks: dict[str, tuple[Check, OrderhookError | None]] = {}
+    # Legs that this very alert adds, or that its fills reach now, were checked beside one another.
+    entry = met.item if met.entry is None else met.entry
+    for name, price in _new_prices(met, after).items():
+        for other, leg in opposite_legs(entry, name).items():
+            if leg.released:
+                check, refusal = _apart(provenance, entry, name, price, other)
+                checks[check.key["sk"]] = (check, refusal)
+            elif met.entry is not None and entry.at(provenance.now).is_open:
+                if not is_apart(entry, name, price, price_of(other, leg)):
+                    raise crosses(entry, name, price, other)
+                key = items.order_key(provenance.trader, entry.order_id)
+                checks[key["sk"]] = (Check(key, "#version = :seen", {":seen": entry.version}), None)
+    return list(checks.values())
+
+
+def _new_prices(met: Met, after: Order) -> dict[str, Decimal]:
+    """Return the prices of the legs that get other ones, by their names."""
+    was: Mapping[str, Leg | Order] = met.item.legs
+    now: Mapping[str, Leg | Order] = after.legs
+    if met.item.entry_id is not None:
+        name = str(after.order_name)
+        was, now = {name: met.item}, {name: after}
+    prices = {name: price_of(name, leg) for name, leg in now.items()}
+    return {
+        name: price
+        for name, price in prices.items()
+        if price is not None and (name not in was or price != price_of(name, was[name]) or is_ended(was[name]))
+    }
+
+
+def _apart(provenance: Provenance, entry: Order, name: str, price: Decimal, other: str) -> tuple[Check, OrderhookError]:
+    """Return the check that the price of a leg is on its side of that of another which has an item of its own."""
+    attribute = "limit_price" if kind_of(other) == "TARGET" else "stop_price"
+    sign = "<" if must_be_above(entry, name) else ">"
+    finished = state_in(TERMINAL)
+    condition = Condition(
+        f"attribute_not_exists(pk) OR {finished.expression} OR attribute_not_exists(#{attribute}) "
+        f"OR #{attribute} {sign} :price",
+        {**finished.values, ":price": price},
+    )
+    check = Check(
+        items.order_key(provenance.trader, leg_id(entry.order_id, other)), condition.expression, condition.values
+    )
+    return check, crosses(entry, name, price, other)

@@ -1,0 +1,200 @@
+"""From the pairs of an alert to the fields of its command: which it uses, must not lack, and may go without."""
+
+from collections.abc import Iterable
+
+from orderhook import hints
+from orderhook.commands.command import Command
+from orderhook.commands.fields import FALSE, IDS, check_plain
+from orderhook.commands.kill_switch import KillSwitch
+from orderhook.commands.opens_position import OpensPosition
+from orderhook.errors import (
+    AlertWarning,
+    DuplicateFieldError,
+    InvalidValueError,
+    MissingFieldError,
+    PayloadError,
+    UnknownFieldError,
+    UnresolvedPlaceholderError,
+    UnsupportedValueError,
+)
+from orderhook.flat_json import NoText
+from orderhook.payload import (
+    KNOWN_NAMES,
+    Pair,
+    canonical,
+    known_names_before_equals,
+    lower,
+    missing_semicolon,
+    still_holds_placeholder,
+)
+
+_BOOLEANS = frozenset(("append_atm", "flatten_first", "sync_strategy"))
+
+_ADDRESSES = frozenset(("order_id", "strategy_id"))
+"""The fields that say which order a CANCEL means."""
+
+
+class FieldReader:
+    """Read the pairs of an alert, one by one, as fields of its command.
+
+    `fields` has those that the command uses, by their canonical names; `warnings`, what the trader should know of the
+    others. A value is never quoted: it may be a secret in the wrong place.
+    """
+
+    def __init__(self, kind: type[Command], pairs: Iterable[Pair], *, is_json: bool) -> None:
+        self.fields: dict[str, str] = {}
+        self.warnings: list[AlertWarning] = []
+        self._kind = kind
+        self._is_json = is_json
+        given = {canonical(name): value for name, value in pairs if value not in ("", NoText.NULL)}
+        self._given = given.keys()
+        self._read: set[str] = set()
+        self._used = {"command", *kind.alert_fields()}
+        account = given.get("account")
+        if isinstance(account, str) and "," in account and self._used & set(IDS):
+            self._used.add("account")  # a list is read by every command that has an id
+
+    def read(self, pair: Pair) -> None:
+        """Take in one pair; raises the PayloadError that says why the alert cannot be carried out with it."""
+        sent_name, value = pair
+        name = canonical(sent_name)
+        if value is NoText.NULL:
+            return
+        if name not in KNOWN_NAMES:
+            self._read_unknown(sent_name, value)
+        elif value == "":
+            self._read_empty(name)
+        elif name in self._read:
+            raise DuplicateFieldError(
+                f"{name} is given twice; send one alert per command, each field once.", field=name
+            )
+        else:
+            self._read.add(name)
+            if name in self._kind.refused and not _is_off(name, value):
+                raise UnsupportedValueError(f"{name} {self._kind.refused[name]}.", field=name)
+            if name in self._used:
+                self.fields[name] = self._checked(name, value)
+            else:
+                self._read_unused(name, value)
+
+    def _read_unknown(self, sent_name: str, value: str | NoText) -> None:
+        shown = ascii(sent_name[:64])[1:-1]
+        if "{{" in sent_name:
+            raise UnresolvedPlaceholderError(f"The name of a field {still_holds_placeholder(sent_name)}", field=shown)
+        hint = hints.field(sent_name[:64])
+        detail = unknown_name(sent_name, hint)
+        if not self._kind.takes_unknown_names or self._is_needed(hint, value):
+            raise UnknownFieldError(detail, field=shown)
+        self.warnings.append(AlertWarning("unknown_field", shown, f"{detail} {self._kind.word} was given without it."))
+
+    def _is_needed(self, hint: str | None, value: str | NoText) -> bool:
+        """Return whether an unknown name probably is a field that the command uses to say what it means, and lacks."""
+        if hint is None or canonical(hint) in self._given:
+            return False
+        return hint in _ADDRESSES or (hint == "account" and isinstance(value, str) and "," in value)
+
+    def _read_empty(self, name: str) -> None:
+        word = self._kind.word
+        if name in self._kind.never_empty:
+            raise MissingFieldError(
+                f"{name} is empty, and without it {word} would do something else than the alert asks for; give it a "
+                "value, or take it out.",
+                field=name,
+            )
+        if name in self._kind.refused_if_unused and name not in self._used:
+            raise self._not_narrowed(name)
+        self.warnings.append(AlertWarning("empty_field", name, f"{name} is empty, so it counts as absent."))
+
+    def _read_unused(self, name: str, value: str | NoText) -> None:
+        kind = self._kind
+        if name == "kill_switch":
+            raise InvalidValueError("kill_switch goes without a command: send it alone.", field=name)
+        if name in kind.refused_if_unused:
+            raise self._not_narrowed(name)
+        if isinstance(value, str) and not self._is_json:
+            for hidden in known_names_before_equals(value, after_blank=True):
+                if canonical(hidden) in kind.refused_if_unused or (
+                    self._opens_or_alters and canonical(hidden) in self._used
+                ):
+                    raise InvalidValueError(f"missing ';' before {hidden}?", field=name)
+        self.warnings.append(AlertWarning("ignored_field", name, f"{kind.word} does not use {name}."))
+
+    def _not_narrowed(self, name: str) -> PayloadError:
+        return InvalidValueError(
+            f"{self._kind.word} does not use {name}, and would act on more than that; take it out, or give another "
+            f"command: {self._kind.refused_if_unused[name]}.",
+            field=name,
+        )
+
+    def _checked(self, name: str, value: str | NoText) -> str:
+        if isinstance(value, NoText):
+            raise InvalidValueError(f"{name} must be a string, a number, true, false or null.", field=name)
+        if name == "notes":
+            self._check_notes(value)
+            return value
+        if "{{" in value:
+            raise UnresolvedPlaceholderError(f"{name} {still_holds_placeholder(value)}", field=name)
+        if "=" in value:
+            raise missing_semicolon(name, value)
+        check_plain(value, name)
+        return value
+
+    def _check_notes(self, notes: str) -> None:
+        swallowed = None if self._is_json else next(known_names_before_equals(notes, after_blank=True), None)
+        if swallowed is None:
+            return
+        if self._opens_or_alters:
+            raise InvalidValueError(
+                f"notes holds {swallowed}=: missing ';' before {swallowed}? If it is part of the notes, write it "
+                "without '='.",
+                field="notes",
+            )
+        detail = f"notes holds {swallowed}=, which was taken for a part of the notes; is a ';' missing before it?"
+        self.warnings.append(AlertWarning("missing_semicolon", "notes", detail))
+
+    @property
+    def _opens_or_alters(self) -> bool:
+        return issubclass(self._kind, OpensPosition)
+
+
+def parse_fields(
+    kind: type[Command], pairs: Iterable[Pair], *, is_json: bool
+) -> tuple[dict[str, str], list[AlertWarning]]:
+    """Return the fields that the command uses, and what to warn of; raises the PayloadError of the first bad pair."""
+    pairs = list(pairs)
+    reader = FieldReader(kind, pairs, is_json=is_json)
+    for pair in pairs:
+        reader.read(pair)
+    return reader.fields, reader.warnings
+
+
+def parse_word(pairs: Iterable[Pair], commands: Iterable[str]) -> str | None:
+    """Return the command as sent, None for the kill switch; raises the PayloadError that says why there is neither."""
+    pairs = list(pairs)
+    words = [value for name, value in pairs if lower(name) == "command" and value not in ("", NoText.NULL)]
+    if len(words) > 1:
+        raise DuplicateFieldError(
+            "command is given twice; send one alert per command, each field once.", field="command"
+        )
+    if not words:
+        if any(lower(name) == "kill_switch" and value not in ("", NoText.NULL) for name, value in pairs):
+            return None
+        # A name mistaken may be the command's.
+        parse_fields(KillSwitch, [pair for pair in pairs if canonical(pair[0]) not in KNOWN_NAMES], is_json=False)
+        raise MissingFieldError(f"There is no command: add command=... ({', '.join(commands)}).", field="command")
+    reader = FieldReader(KillSwitch, pairs, is_json=False)
+    reader.read(("command", words[0]))
+    return reader.fields["command"]
+
+
+def unknown_name(sent_name: str, hint: str | None) -> str:
+    """Say that there is no field of this name, and which was probably meant."""
+    way_out = f"did you mean {hint}?" if hint else "take it out, or see docs/commands.md."
+    unseen = next((each for each in sent_name if not each.isprintable()), None)
+    named = "" if unseen is None else f", which holds an invisible character (U+{ord(unseen):04X})"
+    return f"There is no field {sent_name[:64]!a}{named}: {way_out}"
+
+
+def _is_off(name: str, value: str | NoText) -> bool:
+    """Return whether an option says that it is not wanted; where it is not a boolean, 0 is a value like others."""
+    return isinstance(value, str) and lower(value) in FALSE and (value != "0" or name in _BOOLEANS)

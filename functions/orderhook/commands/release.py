@@ -1,0 +1,123 @@
+"""The release of an order that waits for the delay of its PLACE: PLACE's own transaction, with conditions more."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from orderhook.commands.placing import Entry, place_entry
+from orderhook.errors import (
+    InvalidSecretKeyError,
+    KillSwitchOnError,
+    OrderhookError,
+    OrderNotFoundError,
+    TemporarilyUnavailableError,
+    TooLateError,
+)
+from orderhook.messages import Release
+from orderhook.orders import RELEASED_WITHIN, Order, OrderState, Outcome, Provenance, timestamp
+from orderhook.store.writes import TransactionFailed
+from orderhook.trade import LegTerms, kind_of, open_legs
+from orderhook.trade_window import TradeWindow, end_of_day
+
+if TYPE_CHECKING:
+    from orderhook.services import Services
+
+_WRITTEN_WITHIN = timedelta(seconds=10)
+"""How long after it is due an order may still be on its way into the table: its message is sent before."""
+
+_RACES = 4
+
+
+def release(services: "Services", provenance: Provenance, message: Release, *, key_is_good: bool) -> Outcome:
+    """Place an order that waits for its delay, as its item has it now; run twice, the second finds it placed.
+
+    What may not be placed any more ends as Cancelled, with the reason, and the error says it: the kill switch, a
+    CANCELALLORDERS, a revoked key, a window that is closed, or more than five minutes too late.
+    """
+    for _ in range(_RACES):
+        order = services.orders.get(provenance.trader, message.order_id)
+        if order is None and provenance.at < datetime.fromisoformat(message.due) + _WRITTEN_WITHIN:
+            raise TemporarilyUnavailableError("The order is not in the table yet.")
+        if order is None or order.delay is None:
+            raise OrderNotFoundError(
+                f"Order '{message.order_id}' does not wait for its delay, so there is nothing to release.",
+                field="order_id",
+            )
+        superseded = order.due != message.due and order.history[0].request_id != message.request_id
+        if order.due is None or not order.is_open or superseded:
+            # Placed or ended already; or this is the message of a PLACE that was sent again.
+            ended = order.at(provenance.now).state is OrderState.CANCELLED
+            return _outcome("already_cancelled" if ended else "already_placed", order.at(provenance.now))
+        try:
+            _check(provenance, message, order, key_is_good=key_is_good)
+            return _release(services, provenance, order)
+        except TransactionFailed:
+            reason = services.controls.voided(provenance.trader, message.received_at)
+            if reason is None:
+                continue  # the item was changed meanwhile
+            error: OrderhookError = KillSwitchOnError(f"The order was not placed: {reason}.")
+        except TemporarilyUnavailableError:
+            raise
+        except OrderhookError as refusal:
+            error = refusal
+        if end(services, provenance, order, error.detail):
+            raise error
+    raise TemporarilyUnavailableError("Other alerts are changing this order.")
+
+
+def end(services: "Services", provenance: Provenance, order: Order, reason: str) -> bool:
+    """End an order that waits as Cancelled; returns False where it has changed meanwhile."""
+    event = provenance.event(OrderState.CANCELLED)
+    ended = order._replace(
+        state=OrderState.CANCELLED,
+        since=provenance.now,
+        cancelled_at=provenance.now,
+        cancel_request_id=provenance.request_id,
+        reason=reason[:300],
+        due=None,
+        history=(*order.history, event),
+    )
+    return services.orders.rewrite(provenance, order, ended)
+
+
+def _check(provenance: Provenance, message: Release, order: Order, *, key_is_good: bool) -> None:
+    if not key_is_good:
+        raise InvalidSecretKeyError("The key was revoked while the alert waited for its delay: use another one.")
+    late = provenance.at - datetime.fromisoformat(str(order.due))
+    if late >= RELEASED_WITHIN:
+        raise TooLateError(
+            f"The order was due at {order.due}, more than {RELEASED_WITHIN.seconds // 60} minutes ago: it is void."
+        )
+    if message.window is not None:
+        start, end_minute, closing = message.window
+        TradeWindow(int(start or 0), int(end_minute or 0), closing).check(provenance.at)
+
+
+def _release(services: "Services", provenance: Provenance, order: Order) -> Outcome:
+    released = order._replace(
+        state=OrderState.WORKING,
+        since=provenance.now,
+        due=None,
+        wanted={},
+        released_at=provenance.now,
+        day_ends=timestamp(end_of_day(provenance.at)) if order.tif == "DAY" else None,
+        history=(*order.history, provenance.event(OrderState.WORKING)),
+    )
+    legs = [
+        LegTerms(kind_of(name), leg.order_type, leg.limit_price, leg.stop_price, leg.offset)
+        for name, leg in order.wanted.items()
+    ]
+    entry = Entry(released, legs, order.template, named=order.strategy_id is not None)
+    checks = [services.controls.allows_release(provenance.trader, str(order.received_at))]
+    placed = place_entry(services, provenance, entry, waiting=order, checks=checks)
+    return _outcome("placed", placed.order)
+
+
+def _outcome(status: str, order: Order) -> Outcome:
+    return Outcome(
+        status=status,
+        order_id=order.order_id,
+        strategy_id=order.strategy_id,
+        order_name=order.order_name,
+        legs=open_legs(order) or None,
+        state=order.state,
+    )

@@ -1,0 +1,147 @@
+"""Reports: what a venue says of an order. Fills are facts, whatever the order's state."""
+
+from collections.abc import Container
+from decimal import Decimal
+from typing import NamedTuple
+
+from orderhook.orders import TERMINAL, TRANSITIONS, Order, OrderState, Provenance
+from orderhook.store import items
+from orderhook.store.orders import OrderStore
+from orderhook.store.results import WriteResult, refused
+from orderhook.store.table import Table
+from orderhook.store.writes import NEW, Put, TransactionFailed, Update
+from orderhook.trade import leg_id, view_of_leg
+
+_RACES = 8
+"""How often other writes may change the same order at the same moment before a report gives up."""
+
+
+class Report(NamedTuple):
+    """A snapshot of an order as the venue has it; `seq` tells an older one from a newer one."""
+
+    state: OrderState
+    filled: int = 0
+    average: Decimal | None = None
+    seq: int | None = None
+    reason: str | None = None
+
+
+class ReportStore:
+    """Records reports in the orders of one table.
+
+    Every method raises TemporarilyUnavailableError when the table does not answer inside the time budget.
+    """
+
+    def __init__(self, table: Table, orders: OrderStore) -> None:
+        self._table = table
+        self._orders = orders
+
+    def record(self, provenance: Provenance, order_id: str, report: Report) -> WriteResult:
+        """Record a report, and release the legs that its fill reaches, in one transaction; run twice, it is one.
+
+        A larger filled quantity is recorded whatever the state, and above the quantity too. A finished order keeps its
+        end, and an older report undoes nothing. Returns the order as it was, and whether anything was recorded.
+        """
+        closed: set[str] = set()
+        for _ in range(_RACES):
+            order = self._orders.get(provenance.trader, order_id)
+            if order is None:
+                return WriteResult(None, applied=False)
+            after = reported(order.at(provenance.now), report, provenance)
+            if after is None:
+                return refused(order, provenance.request_id)
+            after, legs = releases(provenance, order, after, closed)
+            writes = [self._orders.rewriting(provenance, order, after), *legs.values()]
+            try:
+                self._table.transact(writes)
+            except TransactionFailed as failed:
+                # A leg that was ended by itself is not raised again; what another fill has made stands in the entry.
+                entry, *failures = failed.failures
+                pairs = zip(legs.items(), failures, strict=True)
+                closed |= {name for (name, write), it in pairs if it and (entry is None or isinstance(write, Update))}
+                continue
+            return WriteResult(order, applied=True)
+        raise RuntimeError(f"order {order_id} changes faster than it can be reported")
+
+
+def releases(
+    provenance: Provenance, before: Order, after: Order, closed: Container[str] = ()
+) -> tuple[Order, dict[str, Put | Update]]:
+    """Return an entry with the legs released that its fills reach, and the writes of those, by their names.
+
+    A leg becomes an item of its own at the first fill that reaches it; a later fill raises it. One that was ended by
+    itself, in the entry or, `closed`, in its own item, stays as it is.
+    """
+    writes: dict[str, Put | Update] = {}
+    for name, leg in after.legs.items():
+        share = leg.share(after.filled)
+        raised = leg.released and share > leg.share(before.filled)
+        if leg.end or name in closed or not share or (leg.released and not raised):
+            continue
+        if raised:
+            writes[name] = _raise(provenance, after, name, share)
+        else:
+            order = _released(provenance, after, name, share)
+            writes[name] = Put(items.order_item(provenance.trader, order, provenance.request_id), NEW)
+            after = after._replace(legs={**after.legs, name: leg._replace(released=True)})
+    return after, writes
+
+
+def _raise(provenance: Provenance, entry: Order, name: str, qty: int) -> Update:
+    states = {f":s{n}": str(state) for n, state in enumerate(sorted(TERMINAL))}
+    return Update(
+        items.order_key(provenance.trader, leg_id(entry.order_id, name)),
+        "SET #qty = :qty, #closes = :qty, #version = #version + :one, #request_id = :request_id",
+        f"attribute_exists(pk) AND NOT #state IN ({', '.join(states)})",
+        {":qty": qty, ":one": 1, ":request_id": provenance.request_id, **states},
+    )
+
+
+def _released(provenance: Provenance, entry: Order, name: str, qty: int) -> Order:
+    leg = view_of_leg(entry, name, entry.legs[name])
+    sign = 1 if (name.startswith("TARGET")) == (entry.action == "BUY") else -1
+    prices = {}
+    if leg.offset is not None and entry.average is not None:
+        field = "limit_price" if name.startswith("TARGET") else "stop_price"
+        prices[field] = entry.average + sign * leg.offset
+    own = [event for event in entry.history if event.leg == name]
+    return leg._replace(
+        qty=qty,
+        closes=qty,
+        state=OrderState.WORKING,
+        since=provenance.now,
+        cancelled_at=None,
+        reason=None,
+        released_at=provenance.now,
+        # What it was given while it waited goes with it: a resend of that is known by it.
+        history=(*own, provenance.event(OrderState.WORKING, {"qty": str(qty)})),
+        digests=tuple(event.digest for event in own if event.digest),
+        **prices,  # type: ignore[arg-type]
+    )
+
+
+def reported(order: Order, report: Report, provenance: Provenance) -> Order | None:
+    """Return an order after a report; None where the report says nothing that is not known."""
+    newer = report.seq is None or order.report_seq is None or report.seq > order.report_seq
+    more = report.filled > order.filled
+    if order.event_of(provenance.request_id) is not None:
+        return None
+    moves = newer and report.state is not order.state and report.state in TRANSITIONS[order.state]
+    moves = moves or (newer and report.state is OrderState.PART_FILLED and more and order.state is report.state)
+    if not (more or moves):
+        # Its number stays all the same, or an older report could undo it.
+        return order._replace(report_seq=report.seq) if newer and report.seq is not None else None
+    after = order
+    if more:
+        average = report.average if report.average is not None else order.average
+        after = after._replace(filled=report.filled, average=average)
+        if order.state in TERMINAL:
+            after = after._replace(filled_after_end=report.filled)
+    if moves:
+        after = after._replace(state=report.state, since=provenance.now, reason=report.reason)
+        if report.state is OrderState.CANCELLED:
+            after = after._replace(cancelled_at=provenance.now)
+    changes = {"filled": str(after.filled)} if more else {}
+    event = provenance.event(report.state if moves else None, changes)
+    seq = report.seq if newer and report.seq is not None else order.report_seq
+    return after._replace(report_seq=seq, history=(*order.history, event))

@@ -1,0 +1,252 @@
+"""`orderhook orders`, `orderhook order` and `orderhook kill-switch on --cancel`, over trades that alerts have made."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli import connection
+from cli.app import app
+from orderhook.store import items
+from orderhook.store.table import serialize
+from tests.service import Service
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(service: Service, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command on the service's table, for its trader."""
+    monkeypatch.setattr(connection, "connect", lambda _address, _environment: service.services)
+    return lambda *arguments: CliRunner().invoke(app, [*arguments, "--trader", service.trader, "--table", "any"])
+
+
+def listed(run: Run, *arguments: str) -> Any:
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def shown(orders: list[dict[str, Any]]) -> list[tuple[str, str | None, str, str, str]]:
+    return [(it["order_id"], it["order_name"], it["qty"], it["filled"], it["state"]) for it in orders]
+
+
+LEGS = {"stop_loss": 4990, "take_profit": 5010}
+
+
+def test_orders_has_every_order_with_its_waiting_legs(service: Service, run: Run) -> None:
+    service.place("alone")
+    service.place("long", strategy_id="S", **LEGS)
+    service.place("over", strategy_id="T", stop_loss=4990)
+    service.cancel("over")
+    assert shown(listed(run, "orders")) == [
+        ("alone", None, "5", "0", "Working"),
+        ("long", "ENTRY1", "5", "0", "Working"),
+        ("long.STOP1", "STOP1", "5", "0", "Initialized"),
+        ("long.TARGET1", "TARGET1", "5", "0", "Initialized"),
+        ("over", "ENTRY1", "5", "0", "Cancelled"),
+        ("over.STOP1", "STOP1", "5", "0", "Cancelled"),
+    ]
+
+
+def test_every_order_has_its_fields_and_its_numbers_as_text(service: Service, run: Run) -> None:
+    service.place("long", strategy_id="S", notes="mine", **LEGS)
+    entry, stop, target = listed(run, "orders")
+    assert entry.items() >= {
+        "order_id": "long", "order_name": "ENTRY1", "strategy_id": "S", "account": "Sim101", "instrument": "ES 12-26",
+        "action": "BUY", "qty": "5", "filled": "0", "order_type": "LIMIT", "tif": "GTC", "limit_price": "5000.25",
+        "stop_price": None, "state": "Working", "notes": "mine", "entry_id": None,
+    }.items()  # fmt: skip
+    assert stop.items() >= {
+        "order_id": "long.STOP1", "order_name": "STOP1", "strategy_id": "S", "account": "Sim101", "action": "SELL",
+        "qty": "5", "filled": "0", "order_type": "STOPMARKET", "tif": "GTC", "limit_price": None, "stop_price": "4990",
+        "state": "Initialized", "entry_id": "long",
+    }.items()  # fmt: skip
+    assert target["oco_id"] == stop["oco_id"] != entry["oco_id"]
+    assert all(value is None or isinstance(value, str) for order in (entry, target, stop) for value in order.values())
+
+
+def test_open_lists_the_open_ones_and_their_waiting_legs_alone(service: Service, run: Run) -> None:
+    service.place("long", strategy_id="S", **LEGS)
+    service.cancel("TARGET1", strategy_id="S")
+    service.place("over", stop_loss=4990)
+    service.cancel("over")
+    service.place("later", delay=5)
+    assert shown(listed(run, "orders", "--open")) == [
+        ("later", None, "5", "0", "Initialized"),
+        ("long", "ENTRY1", "5", "0", "Working"),
+        ("long.STOP1", "STOP1", "5", "0", "Initialized"),
+    ]
+
+
+def test_a_leg_that_a_fill_released_is_an_order_like_others(service: Service, run: Run) -> None:
+    service.place("long", strategy_id="S", stop_loss=4990)
+    service.report("PartFilled", 2, order_id="long")
+    assert shown(listed(run, "orders", "--open")) == [
+        ("long", "ENTRY1", "5", "2", "PartFilled"),
+        ("long.STOP1", "STOP1", "2", "0", "Working"),
+    ]
+
+
+def test_a_day_order_whose_day_is_over_is_shown_as_expired_and_is_not_open(service: Service, run: Run) -> None:
+    service.place("today", tif="DAY", stop_loss=4990)
+    key = items.order_key(service.trader, "today")
+    service.table.client.update_item(
+        TableName=service.table.name,
+        Key=serialize(key),
+        UpdateExpression="SET day_ends = :past",
+        ExpressionAttributeValues=serialize({":past": "2026-01-02T22:00:00.000000Z"}),
+    )
+    assert listed(run, "orders", "--open") == []
+    assert [(it["order_id"], it["state"], it["since"]) for it in listed(run, "orders")] == [
+        ("today", "Expired", "2026-01-02T22:00:00.000000Z"),
+        ("today.STOP1", "Cancelled", "2026-01-02T22:00:00.000000Z"),
+    ]
+
+
+def test_one_item_that_cannot_be_read_hides_no_other(service: Service, run: Run) -> None:
+    service.place("good")
+    newer = items.order_key(service.trader, "newer") | {"order_id": "newer", "state": "Teleported"}
+    service.table.client.put_item(TableName=service.table.name, Item=serialize(newer))
+    result = run("orders", "--json")
+    assert result.exit_code == 1
+    good, bad = json.loads(result.stdout)
+    assert good["order_id"] == "good"
+    assert bad == {"order_id": "newer", "state": "Teleported", "unreadable": "true"}
+    assert "newer: cannot be read by this version; its state is 'Teleported'." in run("orders").stdout
+
+
+# One order
+
+
+def test_a_waiting_leg_is_shown_by_its_id(service: Service, run: Run) -> None:
+    service.place("long", strategy_id="S", **LEGS)
+    service.send("CHANGE", order_id="STOP1", strategy_id="S", stop_price=4995)
+    leg = listed(run, "order", "long.STOP1")
+    assert (leg["order_id"], leg["stop_price"], leg["state"]) == ("long.STOP1", "4995", "Initialized")
+    assert [(event["leg"], event["changes"]) for event in leg["history"][1:]] == [("STOP1", {"stop_price": "4995"})]
+    assert "STOP1: stop_price 4995" in run("order", "long.STOP1").stdout
+
+
+def test_a_waiting_leg_that_was_cancelled_says_so_and_its_entry_too(service: Service, run: Run) -> None:
+    service.place("long", strategy_id="S", **LEGS)
+    service.cancel("STOP1", strategy_id="S")
+    assert listed(run, "order", "long.STOP1")["state"] == "Cancelled"
+    assert listed(run, "order", "long")["history"][1].items() >= {"state": None, "leg": "STOP1", "changes": {}}.items()
+    assert "STOP1: cancelled" in run("order", "long").stdout
+
+
+def test_a_leg_whose_entry_ended_says_why_it_ended(service: Service, run: Run) -> None:
+    service.place("long", **LEGS)
+    service.cancel("long")
+    leg = listed(run, "order", "long.TARGET1")
+    assert (leg["state"], leg["reason"]) == ("Cancelled", "entry ended unfilled")
+    assert "reason: entry ended unfilled" in run("order", "long.TARGET1").stdout
+
+
+def test_an_entry_is_shown_with_its_waiting_legs(service: Service, run: Run) -> None:
+    service.place("long", **LEGS)
+    first_cells = [line.split("  ")[0] for line in run("order", "long").stdout.splitlines()]
+    assert {"long", "long.TARGET1", "long.STOP1"} <= set(first_cells)
+
+
+@pytest.mark.parametrize("order_id", ["nobodys", "long.STOP2", "nobodys.STOP1", "long.ENTRY1"])
+def test_what_is_not_there_is_said_to_be_so(service: Service, run: Run, order_id: str) -> None:
+    service.place("long", **LEGS)
+    result = run("order", order_id)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"There is no order '{order_id}' of trader {service.trader} in ")
+
+
+def test_a_released_leg_that_has_left_the_table_is_not_shown_as_it_was(service: Service, run: Run) -> None:
+    service.place("long", stop_loss=4990)
+    service.report("Filled", 5, order_id="long")
+    service.remove("long.STOP1")
+    assert run("order", "long.STOP1").exit_code == 1
+
+
+# The kill switch
+
+
+@pytest.fixture
+def seconds_slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    monkeypatch.setattr("cli.kill_switch.time.sleep", slept.append)
+    return slept
+
+
+def test_the_kill_switch_cancels_everything_that_is_open(
+    service: Service, run: Run, seconds_slept: list[float]
+) -> None:
+    service.place("long", strategy_id="S", **LEGS)
+    service.place("elsewhere", account="Apex-7")
+    service.place("later", delay=5)
+    service.place("over")
+    service.cancel("over")
+    turned = listed(run, "kill-switch", "on", "--cancel")
+    assert (turned["on"], turned["problems"]) == (True, [])
+    assert sorted(turned["cancelled"]) == ["elsewhere", "later", "long"]
+    assert service.open_orders() == []
+    assert seconds_slept == [3]
+    service.pass_time(6)
+    assert service.state("later") == "Cancelled"
+
+
+def test_what_was_under_way_when_it_was_turned_is_cancelled_too(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.place("first")
+    monkeypatch.setattr("cli.kill_switch.time.sleep", lambda _seconds: service.have_order("Working", "under-way"))
+    result = run("kill-switch", "on", "--cancel")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[:3] == ["2 orders were cancelled:", "  first", "  under-way"]
+    assert service.open_orders() == []
+
+
+def test_one_order_that_cannot_be_cancelled_is_told_and_keeps_no_other(
+    service: Service, run: Run, seconds_slept: list[float]
+) -> None:
+    service.place("good")
+    open_value = items.open_prefix("Sim101", "ES 12-26") + "bad"
+    bad = items.order_key(service.trader, "bad") | {"order_id": "bad", "state": "Working", "open": open_value}
+    service.table.client.put_item(TableName=service.table.name, Item=serialize(bad))
+    result = run("kill-switch", "on", "--cancel")
+    assert result.exit_code == 1
+    assert "  good" in result.stdout.splitlines()
+    assert "could not be cancelled" in result.stdout
+    assert "The kill switch of" in result.stdout
+    assert service.state("good") == "Cancelled"
+    assert seconds_slept == [3]
+
+
+@pytest.mark.parametrize("turn", [["off"], []])
+def test_only_turning_it_on_cancels(service: Service, run: Run, turn: list[str]) -> None:
+    service.place("long")
+    assert run("kill-switch", *turn, "--cancel").exit_code == 2
+    assert service.state("long") == "Working"
+
+
+@pytest.mark.usefixtures("seconds_slept")
+def test_turning_it_leaves_a_record_with_who_and_from_where(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.kill_switch.getpass.getuser", lambda: "operator")
+    monkeypatch.setattr("cli.kill_switch.socket.gethostname", lambda: "laptop")
+    service.place("long")
+    run("kill-switch", "on", "--cancel")
+    run("kill-switch", "off")
+    run("kill-switch")
+    off, on, _ = service.alerts.newest(service.trader)
+    assert (on.source, on.outcome, on.order_ids) == ("operator at laptop", "kill_switch_on", ("long",))
+    assert (off.source, off.outcome, off.fields) == ("operator at laptop", "kill_switch_off", {"kill_switch": "off"})
+
+
+def test_a_user_without_a_name_can_turn_it_too(service: Service, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 1000")
+
+    monkeypatch.setattr("cli.kill_switch.getpass.getuser", nobody)
+    assert run("kill-switch", "on").exit_code == 0
+    assert next(service.alerts.newest(service.trader)).source.startswith("somebody at ")

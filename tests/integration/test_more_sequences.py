@@ -1,0 +1,317 @@
+"""Further sequences that lost money when trades were tried by those who wished them ill, and what must come of them."""
+
+import pytest
+
+from orderhook.commands import parse_command
+from orderhook.commands.cancel_replace import CancelReplace
+from tests.builders import ENTRY
+from tests.faults import lose_request, no_fault, run_before, throttle
+from tests.integration.test_sequences import SL_TP, P, R, Trader, told
+from tests.service import Service
+
+OF_S = "strategy_id=S;"
+STOP = "command=CHANGE;order_id=STOP1;strategy_id=S;"
+TARGET = "command=CHANGE;order_id=TARGET1;strategy_id=S;"
+
+
+@pytest.fixture
+def trader(service: Service) -> Trader:
+    return Trader(service)
+
+
+@pytest.fixture
+def long(trader: Trader) -> Trader:
+    """A trader whose entry of five is filled: its target works at 5010, and its stop at 4990."""
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}")
+    trader.fill("a", 5, "Filled")
+    return trader
+
+
+# A name that another order has taken
+
+
+@pytest.mark.parametrize(
+    ("text", "untouched"),
+    [
+        ("command=CANCEL;order_id=ENTRY2;", ("Working", 1, "5000")),
+        ("command=CHANGE;order_id=ENTRY2;limit_price=4000;", ("Working", 1, "5000")),
+        (f"{R}order_id=ENTRY2;qty=4;limit_price=4900;", ("Working", 1, "5000")),
+    ],
+    ids=["CANCEL", "CHANGE", "CANCELREPLACE"],
+)
+def test_a_resend_by_name_finds_its_order_though_several_names_were_free(
+    trader: Trader, text: str, untouched: tuple[str, int, str]
+) -> None:
+    for order_id in ("a", "b"):
+        trader.send(f"{P}qty=1;order_id={order_id};{OF_S}")
+    trader.send_unanswered(f"{text}{OF_S}")
+    trader.send("command=CANCEL;order_id=a", "command=CANCEL;order_id=b")
+    for order_id in ("c", "d"):
+        trader.send(f"{P}qty=1;order_id={order_id};{OF_S}")
+    assert trader.resend(f"{text}{OF_S}").status == 200
+    assert [trader.orders[order_id] for order_id in ("c", "d")] == [untouched] * 2
+
+
+def test_a_resend_of_a_stops_cancel_leaves_the_stop_of_the_next_trade(trader: Trader) -> None:
+    cancel = f"command=CANCEL;order_id=STOP2;{OF_S}"
+    for order_id in ("a", "b"):
+        trader.send(f"{P}qty=1;order_id={order_id};{OF_S}{SL_TP}")
+    trader.send_unanswered(cancel)
+    trader.send(f"command=CLOSESTRATEGY;{OF_S}")
+    for order_id in ("c", "d"):
+        trader.send(f"{P}qty=1;order_id={order_id};{OF_S}{SL_TP}")
+    assert trader.resend(cancel).word == "already_cancelled"
+    assert {"c.STOP1", "d.STOP2"} <= trader.open
+
+
+# Stop and target
+
+
+@pytest.mark.parametrize("text", [f"{STOP}stop_price=5010", f"{STOP}stop_price=5050", f"{TARGET}limit_price=4990"])
+def test_legs_that_work_do_not_cross(long: Trader, text: str) -> None:
+    before = long.orders
+    answer = long.send(text)
+    assert told(answer, "field") == (400, "invalid_value", "stop_price" if "STOP1" in text else "limit_price")
+    assert long.orders == before
+
+
+def test_a_text_sent_once_more_is_checked_once_more(long: Trader) -> None:
+    for text in (f"{STOP}stop_price=5005", f"{STOP}stop_price=4990", f"{TARGET}limit_price=5003"):
+        assert long.send(text).word == "changed"
+    long.service.let_pass(60)
+    assert long.send(f"{STOP}stop_price=5005").word == "invalid_value"
+
+
+def test_a_refused_command_leaves_nothing_that_a_later_check_goes_by(long: Trader) -> None:
+    before = long.service.belongings()
+    assert long.send(f"{TARGET}limit_price=5100;qty=9").word == "invalid_value"
+    replacement = "command=CANCELREPLACE;action=SELL;order_type=LIMIT;tif=GTC;account=Sim101;instrument=ES 12-26;"
+    assert long.send(f"{replacement}order_id=TARGET1;{OF_S}qty=9;limit_price=5100").word == "invalid_value"
+    assert long.service.belongings() == before
+    assert long.send(f"{STOP}stop_price=5050").word == "invalid_value"
+
+
+def test_while_the_kill_switch_is_on_legs_do_not_cross_either(long: Trader) -> None:
+    long.send("kill_switch=on")
+    assert long.send(f"{STOP}stop_price=5050").word == "invalid_value"
+    assert long.send(f"{STOP}stop_price=5005").word == "changed"
+    long.send("kill_switch=off")
+    assert long.send(f"{TARGET}limit_price=5003").word == "invalid_value"
+
+
+@pytest.mark.parametrize("qty", [5, 2])
+def test_a_stop_that_is_added_does_not_cross_the_target_that_works(trader: Trader, qty: int) -> None:
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}take_profit=5010")
+    trader.fill("a", 2)
+    assert trader.send(f"{R}order_id=a;qty={qty};limit_price=5000;stop_loss=5020").word == "invalid_value"
+    assert trader.open == {"a", "a.TARGET1"}
+
+
+def test_a_stop_that_is_added_after_a_fill_works_at_once_and_has_its_name(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a;")
+    trader.fill("a", 2)
+    answer = trader.send(f"{R}order_id=a;qty=5;limit_price=5000;stop_loss=4980")
+    assert told(answer, "strategy_id", "order_name") == (200, "replaced", "a", "ENTRY1")
+    assert trader.orders["a.STOP1"] == ("Working", 2, "4980")
+    trader.fill("a", 5, "Filled")
+    assert trader.orders["a.STOP1"] == ("Working", 5, "4980")
+    assert trader.send("command=CANCEL;order_id=STOP1;strategy_id=a").word == "cancelled"
+
+
+def test_a_stop_that_is_added_before_the_fill_has_its_name(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a;")
+    answer = trader.send(f"{R}order_id=a;qty=5;limit_price=5000;stop_loss=4980")
+    assert answer.body["legs"] == {"STOP1": "a.STOP1"}
+    assert trader.send("command=CANCEL;order_id=STOP1;strategy_id=a").word == "cancelled"
+
+
+@pytest.mark.parametrize("text", ["order_id=STOP2;stop_price=5015", "order_id=TARGET1;limit_price=4994"])
+def test_legs_of_a_template_do_not_cross_though_some_work_and_some_wait(trader: Trader, text: str) -> None:
+    trader.service.put_template("two", (2, 10, 5), (3, 20, 8))
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}strategy=two")
+    trader.fill("a", 2)
+    for leg in ("order_id=TARGET1;limit_price=5010", "order_id=STOP2;stop_price=4995"):
+        assert trader.send(f"command=CHANGE;{leg};{OF_S}").word == "changed"
+    assert trader.send(f"command=CHANGE;{text};{OF_S}").word == "invalid_value"
+
+
+def test_a_working_stop_limit_keeps_its_limit_on_its_side(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}stop_loss_limit=4985;stop_loss_stop=4990")
+    trader.fill("a", 1, "Filled")
+    assert trader.send(f"{STOP}limit_price=4995").word == "invalid_value"
+    assert trader.send(f"{STOP}limit_price=4990").word == "changed"
+
+
+# Commands over many orders
+
+
+@pytest.mark.parametrize("filled", [2, 5])
+@pytest.mark.parametrize(
+    ("text", "updates"),
+    [
+        ("command=CANCELORDERS;account=Sim101", 0),
+        ("command=CANCELALLORDERS", 1),
+        (f"command=CLOSESTRATEGY;{OF_S}", 1),
+    ],
+    ids=["CANCELORDERS", "CANCELALLORDERS", "CLOSESTRATEGY"],
+)
+def test_legs_that_a_fill_releases_meanwhile_are_cancelled_too(
+    trader: Trader, text: str, updates: int, filled: int
+) -> None:
+    """`updates` is how many the command sends before it lists the orders."""
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}")
+    fill = run_before(lambda: trader.fill("a", filled, "Filled" if filled == 5 else "PartFilled"))
+    trader.service.network.inject("UpdateItem", *[no_fault] * updates, fill)
+    answer = trader.send(text)
+    assert trader.states["a"] == ("Filled" if filled == 5 else "Cancelled")
+    assert trader.open == set()
+    assert {"a.STOP1", "a.TARGET1"} <= set(answer.body["cancelled"])
+    assert "cancelled_legs" not in answer.body
+
+
+def test_twenty_accounts_are_cancelled_by_one_alert(trader: Trader) -> None:
+    accounts = ",".join(f"A{number}" for number in range(20))
+    assert trader.send(f"{P}qty=1;order_id=a;".replace("Sim101", accounts)).word == "placed"
+    assert trader.send(f"command=CANCELORDERS;account={accounts}").word == "cancelled"
+    assert trader.open == set()
+
+
+@pytest.mark.parametrize("text", ["command=CANCELORDERS;account=Sim101;delay=5", "command=CANCELALLORDERS;delay=5"])
+def test_a_cancel_with_delay_means_what_came_in_before_its_delay_is_over(trader: Trader, text: str) -> None:
+    trader.send(text, f"{P}qty=1;order_id=a")
+    trader.wait(6)
+    assert trader.states == {"a": "Cancelled"}
+
+
+# Limits, delays, the kill switch
+
+
+def test_what_may_have_been_placed_counts_in_its_rate_limit(trader: Trader) -> None:
+    limited = "rate_limit=1/60;id=x;"
+    trader.send_unanswered(f"{P}qty=1;order_id=a;{limited}", "PutItem")
+    assert trader.send(f"{P}qty=1;order_id=b;{limited}").word == "rate_limited"
+    assert trader.resend(f"{P}qty=1;order_id=a;{limited}").word == "already_placed"
+    assert trader.open == {"a"}
+
+
+def test_a_template_that_is_not_there_is_told_before_the_delay(trader: Trader) -> None:
+    assert trader.send(f"{P}qty=1;order_id=a;strategy=none-such;delay=5").word == "strategy_not_found"
+    assert trader.orders == {}
+
+
+def test_what_a_template_leaves_unprotected_is_told_before_the_delay(trader: Trader) -> None:
+    trader.service.put_template("two", (2, 10, 5))
+    answer = trader.send(f"{P}qty=5;order_id=a;strategy=two;delay=5")
+    assert [warning["code"] for warning in answer.body["warnings"]] == ["unprotected_quantity"]
+
+
+def test_a_template_order_that_waits_for_its_delay_takes_no_other_legs(trader: Trader) -> None:
+    trader.service.put_template("two", (2, 10, 5))
+    trader.send(f"{P}qty=2;order_id=a;strategy=two;delay=5")
+    answer = trader.send(f"{R}order_id=a;qty=2;limit_price=5000;stop_loss=4980")
+    assert told(answer, "field") == (400, "invalid_value", "stop_loss")
+
+
+def test_a_change_with_delay_waits_though_the_kill_switch_lets_it_pass(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}", "kill_switch=on")
+    for text in (f"{STOP}stop_price=4985;delay=5", "command=CHANGE;order_id=a;qty=2;delay=5"):
+        assert trader.send(text).word == "scheduled"
+    assert trader.send("command=CHANGE;order_id=a;qty=9;delay=5").word == "kill_switch_on"
+    trader.wait(6)
+    assert [trader.orders[order_id][1:] for order_id in ("a", "a.STOP1")] == [(2, "5000"), (2, "4985")]
+
+
+def test_a_day_order_that_is_over_is_not_said_to_be_changed_by_a_resend(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;".replace("GTC", "DAY"))
+    trader.service.let_pass(48 * 3600)
+    text = "command=CHANGE;order_id=a;limit_price=4000"
+    assert told(trader.send(text), "state") == (409, "order_already_terminal", "Expired")
+    assert told(trader.resend(text), "state") == (409, "order_already_terminal", "Expired")
+
+
+def test_a_close_that_comes_late_does_not_take_a_later_one_back(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}")
+    trader.send(f"command=CLOSESTRATEGY;{OF_S}delay=3")
+    trader.service.let_pass(1)
+    trader.send(f"command=CLOSESTRATEGY;{OF_S}notes=now")
+    before = trader.service.services.strategies.get(trader.service.trader, "S")
+    trader.wait(4)
+    after = trader.service.services.strategies.get(trader.service.trader, "S")
+    assert before is not None
+    assert after is not None
+    assert after.closed_at == before.closed_at
+
+
+def test_a_waiting_order_that_was_cancelled_leaves_no_record_of_a_placing(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;delay=5", "command=CANCEL;order_id=a")
+    trader.wait(6)
+    record = next(trader.service.alerts.newest(trader.service.trader))
+    assert (record.origin, record.outcome) == ("delayed", "already_cancelled")
+
+
+def test_a_name_does_not_lead_to_an_id_that_has_another_name_now(trader: Trader) -> None:
+    for order_id in ("a", "b"):
+        trader.send(f"{P}qty=1;order_id={order_id};{OF_S}")
+    for order_id in ("a", "b"):
+        trader.send(f"command=CANCEL;order_id={order_id}")
+        trader.service.remove(order_id)  # days later
+    answer = trader.send(f"{P}qty=1;order_id=b;{OF_S}")
+    assert told(answer, "order_name") == (200, "placed", "ENTRY1")
+    assert trader.send(f"command=CANCEL;order_id=ENTRY2;{OF_S}").word == "order_not_found"
+    assert trader.open == {"b"}
+
+
+def test_of_many_names_that_are_free_at_once_a_resend_finds_its_own(trader: Trader) -> None:
+    for number in range(1, 14):
+        trader.send(f"{P}qty=1;order_id=o{number};{OF_S}")
+    cancel = f"command=CANCEL;order_id=ENTRY2;{OF_S}"
+    trader.send("command=CANCEL;order_id=o1")
+    trader.send_unanswered(cancel)
+    trader.send("command=CANCELORDERS;account=Sim101")
+    for order_id in ("c", "d"):
+        trader.send(f"{P}qty=1;order_id={order_id};{OF_S}")
+    assert trader.resend(cancel).word == "already_cancelled"
+    assert trader.open == {"c", "d"}
+
+
+def test_a_second_resend_takes_the_place_that_the_first_took(trader: Trader) -> None:
+    text = f"{P}qty=1;order_id=a;rate_limit=1/60;id=x"
+    trader.service.network.inject("PutItem", *[throttle] * 4)
+    assert trader.send(text).status == 503
+    trader.service.network.inject("PutItem", *[lose_request] * 4)
+    assert trader.resend(text).status == 503
+    trader.service.network.inject("PutItem")
+    assert trader.resend(text).word == "placed"
+
+
+def test_a_leg_that_is_given_anew_at_its_old_price_is_checked(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}", "command=CANCEL;order_id=a.TARGET1")
+    trader.fill("a", 2)
+    assert trader.send(f"{STOP}stop_price=5020").word == "changed"
+    answer = trader.send(f"{R}order_id=a;qty=5;limit_price=5000;take_profit=5010")
+    assert told(answer, "field") == (400, "invalid_value", "limit_price")
+
+
+@pytest.mark.parametrize("filled", [0, 2])
+def test_a_resend_of_a_cancel_leaves_a_stop_that_was_given_since(trader: Trader, filled: int) -> None:
+    cancel = f"command=CANCEL;order_id=STOP1;{OF_S}"
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}")
+    trader.send_unanswered(cancel)
+    assert trader.send(f"{R}order_id=a;qty=5;limit_price=5000;stop_loss=4980").word == "replaced"
+    if filled:
+        trader.fill("a", filled)
+    assert trader.resend(cancel).word == "already_cancelled"
+    assert "a.STOP1" in trader.open
+    trader.service.let_pass(60)
+    assert trader.send(cancel).word == "cancelled"
+    assert "a.STOP1" not in trader.open
+
+
+def test_a_stop_that_is_added_while_orders_are_cancelled_is_cancelled_too(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}")
+    trader.fill("a", 2)
+    entry = {**ENTRY, "order_id": "a", "qty": "5", "limit_price": "5000", "stop_loss": "4980"}
+    add, _ = parse_command(CancelReplace, {name: str(value) for name, value in entry.items()})
+    trader.service.network.inject("UpdateItem", run_before(lambda: trader.service.run(add, "meanwhile")))
+    trader.send("command=CANCELORDERS;account=Sim101")
+    assert trader.open == set()
