@@ -471,8 +471,9 @@ class Fuzzer:
         self.result.answers[f"{response['statusCode']} {word}"] += 1
         wrongs = {
             f"answered {response['statusCode']} {word}": response["statusCode"] >= 500,
-            "a defect was logged": "UnhandledErrors" in output or '"level":"ERROR"' in output,
-            "not recorded": "AlertsNotRecorded" in output,
+            # With the colon these are metrics, and not what an alert called one of its fields.
+            "a defect was logged": '"UnhandledErrors":' in output or '"level":"ERROR"' in output,
+            "not recorded": '"AlertsNotRecorded":' in output,
             "no log line, or no metric": '"message":"alert"' not in output or '"Alerts"' not in output,
             "the key is in the answer": self.secret in text.lower(),
             "the key is in the log": self.secret in output.lower(),
