@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cli.aws import demo
@@ -288,9 +288,13 @@ def test_an_id_is_what_a_strategy_of_tradingview_calls_an_order(fields: Fields, 
 
 
 @given(st.text(ID_ALPHABET, min_size=1, max_size=64).map(str.strip))
+@example("{{")
+@example("Long {{ Entry")
 def test_every_id_of_the_alphabet_is_kept_but_for_runs_of_blanks(sent: str) -> None:
     is_taken = sent and sent[0] != "-" and " //" not in f" {sent}" and sent.lower() not in ("null", "none", "nan", "na")
-    if is_taken and sent.lower() != "undefined":
+    if is_taken and "{{" in sent:
+        assert refused(UnresolvedPlaceholderError, {**ENTRY, "oco_id": sent}).field == "oco_id"
+    elif is_taken and sent.lower() != "undefined":
         assert placed({"oco_id": sent}).new_order.oco_id == " ".join(filter(None, sent.split(" ")))
 
 
