@@ -148,17 +148,18 @@ def _carry_out_refused(
     defects: list[Exception],
 ) -> Outcome:
     """Do what a control lets pass: a resend of what was done, and, of the kill switch, what only reduces risk."""
-    passes = isinstance(refusal, KillSwitchOnError) and alert.first.may_reduce and not alert.strict_kill_switch
-    if isinstance(refusal, KillSwitchOnError) and passes and alert.first.delay and not delayed:
+    may_pass = alert.first.may_reduce and not alert.strict_kill_switch
+    switch = refusal if isinstance(refusal, KillSwitchOnError) and may_pass else None
+    if switch and alert.first.delay and not delayed:
         for command in alert.commands.values():
-            command.check_reduces(services, provenance, refusal)
+            command.check_reduces(services, provenance, switch)
         return _defer(alert, services, provenance)  # it is judged again when its delay is over
 
     def run(command: Command, signed: Provenance) -> Outcome:
         if outcome := command.already_done(services, signed):
             return outcome
-        if isinstance(refusal, KillSwitchOnError) and passes:
-            return command.reduce(services, signed, refusal)
+        if switch:
+            return command.reduce(services, signed, switch)
         raise refusal
 
     return _of_each(alert, provenance, run, defects)

@@ -63,7 +63,7 @@ class Change(AddressesOrder, OpensPosition):
 
     def check_reduces(self, services: "Services", provenance: Provenance, refusal: KillSwitchOnError) -> None:
         """Raise `refusal` where the quantity would grow, as the order is now, or where there is none."""
-        order = find_addressed(self, services, provenance)
+        _, order = find_addressed(self, services, provenance)
         if order is None or (self.qty or 0) > order.qty:
             raise refusal
 

@@ -103,23 +103,19 @@ def alter(command: Altering, services: "Services", provenance: Provenance) -> Al
 
 def lower(command: Altering, services: "Services", provenance: Provenance, refusal: ControlError) -> Altered:
     """Alter the order as `alter` does, but raise `refusal` where its quantity would grow, or where there is none."""
-    try:
-        address = command.address(services, provenance)
-    except OrderError:
-        raise refusal from None
-    met = command.find(services, provenance, address.order_id)
-    if met is None or met.order(provenance.now) is None:
+    met, order = find_addressed(command, services, provenance)
+    if order is None:
         raise refusal
-    return _after_a_look(command, services, provenance, address.order_id, met, refusal)
+    return _after_a_look(command, services, provenance, order.order_id, met, refusal)
 
 
-def find_addressed(command: AddressesOrder, services: "Services", provenance: Provenance) -> Order | None:
-    """Return the order that a command addresses; None where there is none."""
+def find_addressed(command: Altering, services: "Services", provenance: Provenance) -> tuple[Met | None, Order | None]:
+    """Return the item that a command addresses, and the order in it; None where there is none."""
     try:
         met = command.find(services, provenance, command.address(services, provenance).order_id)
     except OrderError:
-        return None
-    return met.order(provenance.now) if met else None
+        return None, None
+    return met, met.order(provenance.now) if met else None
 
 
 def find_resent(command: AddressesOrder, services: "Services", provenance: Provenance) -> Altered | None:
