@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from orderhook.errors import AlertWarning, OrderhookError
 
@@ -435,6 +435,18 @@ class Outcome(NamedTuple):
     """What became of each account, where the alert lists several."""
     affected_order_ids: tuple[str, ...] = ()
     """The ids of the orders that were written, where `order_id` and `legs` do not name them; not in the answer."""
+
+    @classmethod
+    def of(cls, order: Order, status: str, **more: Any) -> "Outcome":
+        """Return the outcome of a command about one order: its ids, its name and its state, and what more is given."""
+        return cls(
+            status,
+            order_id=order.order_id,
+            strategy_id=order.strategy_id,
+            order_name=order.order_name,
+            state=order.state,
+            **more,
+        )
 
     @property
     def is_duplicate(self) -> bool:

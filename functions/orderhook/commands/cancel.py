@@ -125,14 +125,11 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
 def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
     order, applied = cancelled
     pending = not applied and order.state in BEING_CANCELLED
-    return Outcome(
-        status="cancelled" if applied else "cancel_pending" if pending else "already_cancelled",
+    return Outcome.of(
+        order._replace(state=OrderState.CANCELLED) if applied else order,
+        "cancelled" if applied else "cancel_pending" if pending else "already_cancelled",
         duplicate=True if pending else None,
-        order_id=order.order_id,
-        strategy_id=order.strategy_id,
-        order_name=order.order_name,
         previous_state=order.state if applied else None,
-        state=OrderState.CANCELLED if applied else order.state,
         filled=str(order.filled),
         cancelled_at=provenance.now if applied else order.cancelled_at,
     )

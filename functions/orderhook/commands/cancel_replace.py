@@ -53,13 +53,10 @@ class CancelReplace(AddressesOrder, PlacesOrder):
         order = altered.order
         unchanged = altered.resent or (order.generation == altered.before.generation and not altered.own)
         ends = {"cancels_at": order.cancels_at} if order.cancels_at else {}
-        return Outcome(
-            status="replaced",
+        return Outcome.of(
+            order,
+            "replaced",
             duplicate=True if unchanged else None,
-            order_id=order.order_id,
-            strategy_id=order.strategy_id,
-            order_name=order.order_name,
-            state=order.state,
             filled=str(order.filled),
             legs=(open_legs(order) or None) if self.new_order.legs else None,
             extra={**values(order), "remaining": remaining(order), "generation": order.generation, **ends},

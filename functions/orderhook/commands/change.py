@@ -77,13 +77,10 @@ class Change(AddressesOrder, OpensPosition):
         order = altered.order
         same = all(value == getattr(altered.before, name) for name, value in self.new.items())
         unchanged = altered.resent or (same and not altered.own)
-        return Outcome(
-            status="changed",
+        return Outcome.of(
+            order,
+            "changed",
             duplicate=True if unchanged else None,
-            order_id=order.order_id,
-            strategy_id=order.strategy_id,
-            order_name=order.order_name,
-            state=order.state,
             filled=str(order.filled),
             extra={**values(order), "remaining": remaining(order)},
             warnings=altered.warnings,

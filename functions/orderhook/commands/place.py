@@ -171,14 +171,11 @@ def _outcome(order: Order, *, applied: bool) -> Outcome:
     warnings = [unprotected_warning(rest)] if (rest := unprotected(order)) else []
     if order.oco_id:
         warnings.append(OCO_WITHOUT_VENUE)
-    return Outcome(
-        status=status,
+    return Outcome.of(
+        order,
+        status,
         duplicate=True if status == "scheduled" and not applied else None,
-        order_id=order.order_id,
-        strategy_id=order.strategy_id,
-        order_name=order.order_name,
         legs=open_legs(order) or None,
-        state=order.state,
         extra=extra,
         warnings=tuple(warnings),
     )

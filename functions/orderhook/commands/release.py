@@ -46,7 +46,7 @@ def release(services: "Services", provenance: Provenance, message: Release, *, k
         if order.due is None or not order.is_open or superseded:
             # Placed or ended already; or this is the message of a PLACE that was sent again.
             ended = order.at(provenance.now).state is OrderState.CANCELLED
-            return _outcome("already_cancelled" if ended else "already_placed", order.at(provenance.now))
+            return _outcome(order.at(provenance.now), "already_cancelled" if ended else "already_placed")
         try:
             _check(provenance, message, order, key_is_good=key_is_good)
             return _release(services, provenance, order)
@@ -109,15 +109,8 @@ def _release(services: "Services", provenance: Provenance, order: Order) -> Outc
     entry = Entry(released, legs, order.template, named=order.strategy_id is not None)
     checks = [services.controls.allows_release(provenance.trader, str(order.received_at))]
     placed = place_entry(services, provenance, entry, waiting=order, checks=checks)
-    return _outcome("placed", placed.order)
+    return _outcome(placed.order, "placed")
 
 
-def _outcome(status: str, order: Order) -> Outcome:
-    return Outcome(
-        status=status,
-        order_id=order.order_id,
-        strategy_id=order.strategy_id,
-        order_name=order.order_name,
-        legs=open_legs(order) or None,
-        state=order.state,
-    )
+def _outcome(order: Order, status: str) -> Outcome:
+    return Outcome.of(order, status, legs=open_legs(order) or None)
