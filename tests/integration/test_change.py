@@ -627,14 +627,14 @@ def test_no_change_is_refused_for_the_length_of_a_history(service: Service, leng
 
 
 def test_a_stop_that_is_moved_without_end_stays_a_small_item(service: Service) -> None:
-    have_long_history(service, 150)
-    for number in range(25):
+    have_long_history(service, 190)
+    for number in range(15):
         alert = {"stop_price": "4991" if number % 2 else "4992"}
         assert change(service, "order-1.STOP1", **alert).word == "changed"
     item = service.plain()
     assert len(item["history"]) <= MAX_HISTORY
     assert item["history_dropped"] > 0
-    assert len(item["history"]) + item["history_dropped"] == 150 + 25
+    assert len(item["history"]) + item["history_dropped"] == 190 + 15
     assert len(item["digests"]) == 2
     assert service.cancel("order-1.STOP1").word == "cancelled"
     assert service.cancel("order-1").word == "cancelled"
@@ -847,7 +847,7 @@ def test_the_one_write_makes_of_an_entry_what_a_look_at_its_item_makes_of_it(
 ) -> None:
     both = BothWays(service, monkeypatch, ("change", "change_leg"))
 
-    @settings(max_examples=300, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @settings(max_examples=80, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(st.data(), entries(), new_values())
     def compare(data: Any, order: Order, new: Mapping[str, str]) -> None:
         assume(is_placeable(order))

@@ -7,6 +7,7 @@ from orderhook.commands.cancel_replace import CancelReplace
 from tests.builders import ENTRY
 from tests.faults import lose_request, no_fault, run_before, throttle
 from tests.integration.test_sequences import SL_TP, P, R, Trader, told
+from tests.output import Answer
 from tests.service import Service
 
 OF_S = "strategy_id=S;"
@@ -315,3 +316,76 @@ def test_a_stop_that_is_added_while_orders_are_cancelled_is_cancelled_too(trader
     trader.service.network.inject("UpdateItem", run_before(lambda: trader.service.run(add, "meanwhile")))
     trader.send("command=CANCELORDERS;account=Sim101")
     assert trader.open == set()
+
+
+# What a trader must be told
+
+
+def warned(answer: Answer) -> list[tuple[str, str | None]]:
+    return [(warning["code"], warning.get("field")) for warning in answer.body.get("warnings", [])]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"), [("command=CANCELALLORDERS", "cancelled"), (f"command=CLOSESTRATEGY;{OF_S}", "closed")]
+)
+def test_a_resend_names_the_orders_that_came_in_since_the_first(trader: Trader, text: str, word: str) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}")
+    trader.service.network.inject("Query", *[lose_request] * 3)
+    assert trader.send(text).status == 503
+    trader.service.network.inject("Query")
+    trader.send(f"{P}qty=1;order_id=b;{OF_S}")
+    answer = trader.resend(text)
+    assert told(answer, "cancelled", "newer") == (200, word, ["a"], ["b"])
+    assert ("newer_orders", None) in warned(answer)
+    assert trader.open == {"b"}
+
+
+def test_an_order_that_comes_in_during_a_first_command_over_many_is_not_called_newer(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a")
+    assert "newer" not in trader.send("command=CANCELALLORDERS").body
+
+
+def test_the_cancel_of_a_stop_that_protects_says_so(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}")
+    assert warned(trader.send(f"command=CANCEL;order_id=STOP1;{OF_S}")) == []
+    trader.send(f"{P}qty=5;order_id=b;{OF_S}{SL_TP}")
+    trader.fill("b", 3)
+    answer = trader.send(f"command=CANCEL;order_id=STOP2;{OF_S}")
+    assert warned(answer) == [("unprotected_quantity", "order_id")]
+    assert "3 of what is filled" in answer.body["warnings"][0]["detail"]
+    assert warned(trader.send(f"command=CANCEL;order_id=TARGET2;{OF_S}")) == []
+
+
+def test_the_cancel_of_a_filled_entry_names_the_legs_that_work_on(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}")
+    trader.fill("a", 1, "Filled")
+    assert "may still work" not in trader.send("command=CANCEL;order_id=a").body["detail"]
+    trader.send(f"{P}qty=1;order_id=b;{OF_S}{SL_TP}")
+    trader.fill("b", 1, "Filled")
+    assert "b.TARGET1 and b.STOP1 may still work" in trader.send("command=CANCEL;order_id=b").body["detail"]
+
+
+def test_a_waiting_leg_that_cannot_be_a_day_order_says_so(trader: Trader) -> None:
+    trader.send(f"{P}qty=2;order_id=a;{OF_S}{SL_TP}")
+    stop = (
+        "command=CANCELREPLACE;order_id=a.STOP1;account=Sim101;instrument=ES 12-26;action=SELL;order_type=STOPMARKET;"
+    )
+    assert warned(trader.send(f"{stop}qty=2;stop_price=4991;tif=DAY")) == [("ignored_field", "tif")]
+    assert warned(trader.send(f"{stop}qty=2;stop_price=4992;tif=GTC")) == []
+
+
+def test_a_time_limit_that_comes_too_late_is_told(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a")
+    answer = trader.send(f"{P}qty=1;order_id=a;cancel_after=5")
+    assert told(answer, "cancels_at") == (200, "already_placed", None)
+    assert warned(answer) == [("ignored_field", "cancel_after")]
+    trader.send(f"{P}qty=1;order_id=b;cancel_after=5")
+    assert warned(trader.send(f"{P}qty=1;order_id=b;cancel_after=5")) == []
+
+
+@pytest.mark.parametrize("command", ["command=CANCEL;", "command=CHANGE;qty=2;", f"{R}qty=1;limit_price=5001;"])
+def test_a_name_in_a_strategy_that_only_a_waiting_order_names_is_not_there_yet(trader: Trader, command: str) -> None:
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}delay=9")
+    answer = trader.send(f"{command}order_id=ENTRY1;{OF_S}")
+    assert told(answer, "field") == (404, "order_not_found", "order_id")
+    assert "d waits for its delay" in answer.body["detail"]

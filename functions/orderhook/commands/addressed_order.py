@@ -8,6 +8,7 @@ from orderhook.commands.command import Command
 from orderhook.commands.fields import ORDER_NAME, Id, OrderIdOrName
 from orderhook.errors import (
     OrderAlreadyTerminalError,
+    OrderhookError,
     OrderNotFoundError,
     StrategyIdRequiredError,
     StrategyMismatchError,
@@ -78,7 +79,7 @@ class AddressesOrder(Command):
             return Address(self.order_id)
         strategy = services.strategies.get(provenance.trader, str(self.strategy_id))
         if strategy is None:
-            raise strategy_not_found(str(self.strategy_id))
+            raise self._without_strategy(services, provenance)
         kind = match[1]
         number = int(self.order_id[len(kind) :])
         binding = strategy.numbers.get(number) or strategy.freed.get(number)
@@ -91,6 +92,18 @@ class AddressesOrder(Command):
         earliest = timestamp(provenance.received_on - RESENDS_END)
         before = tuple(addressed(former.order_id) for former in binding.before if former.until > earliest)
         return Address(addressed(binding.order_id), before)
+
+    def _without_strategy(self, services: "Services", provenance: Provenance) -> OrderhookError:
+        """Return the refusal of a name whose strategy has no item: orders that wait for their delay may name it."""
+        waiting = [item["order_id"] for item in services.orders.naming(provenance, str(self.strategy_id))]
+        if not waiting:
+            return strategy_not_found(str(self.strategy_id))
+        ids = ", ".join(waiting[:5])
+        return OrderNotFoundError(
+            f"{self.strategy_id} has no {self.order_name} yet: {ids} waits for its delay; address it by that id. "
+            f"Order linked to '{self.order_id}' not found or already terminal.",
+            field="order_id",
+        )
 
     def resent(self, services: "Services", provenance: Provenance, address: Address) -> Order | None:
         """Return the order that this very alert has reached before its name was given to another one."""
@@ -123,16 +136,20 @@ class AddressesOrder(Command):
 
     def not_found(self) -> OrderNotFoundError:
         """Return the refusal of an order that the trader does not have."""
+        fact = f"There is no order '{self.order_id}' of yours; check order_id: case matters."
+        if self.order_name:
+            fact = f"Strategy {self.strategy_id} has no {self.order_name}; `orderhook orders` shows the names."
         return OrderNotFoundError(
-            f"There is no order '{self.order_id}' of yours; check order_id: case matters. "
-            f"Order linked to '{self.order_id}' not found or already terminal.",
+            f"{fact} Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
         )
 
     def already_terminal(self, order: Order, way_out: str) -> OrderAlreadyTerminalError:
-        """Return the refusal of an order that is finished."""
+        """Return the refusal of an order that is finished, with the legs of it that may go on."""
+        legs = [leg_id(order.order_id, name) for name, leg in order.legs.items() if leg.released]
+        released = f"{' and '.join(legs)} may still work: orders of their own since it filled. " if legs else ""
         return OrderAlreadyTerminalError(
-            f"Order '{self.order_id}' is {order.state} since {order.since}; {way_out} "
+            f"Order '{self.order_id}' is {order.state} since {order.since}; {way_out} {released}"
             f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
             state=order.state,

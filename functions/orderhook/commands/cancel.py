@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from orderhook.commands.addressed_order import AddressesOrder, Met
-from orderhook.errors import OrderAlreadyTerminalError, OrderNotFoundError
+from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderNotFoundError
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, cancels_at, no_trace, of_strategy
-from orderhook.trade import entry_and_leg, leg_id
+from orderhook.trade import entry_and_leg, kind_of, leg_id
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -47,7 +47,7 @@ class Cancel(AddressesOrder):
         if not cancelled.applied:
             self.check_strategy(cancelled.order)
             if cancelled.order.state in FINISHED_OTHERWISE:
-                raise self.already_terminal(cancelled.order, "there is nothing left to cancel.")
+                raise self.already_terminal(cancelled.order, "there is nothing left of it to cancel.")
             # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
             first_receipt(services, provenance, cancelled.order.traces)
         return _outcome(provenance, cancelled)
@@ -115,7 +115,7 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
     order = order if result.applied else order.at(provenance.now)
     if not result.applied and order.state in FINISHED_OTHERWISE:
         raise OrderAlreadyTerminalError(
-            f"Order '{order_id}' is {order.state} since {order.since}; there is nothing left to cancel.",
+            f"Order '{order_id}' is {order.state} since {order.since}; there is nothing left of it to cancel.",
             field="order_id",
             state=order.state,
         )
@@ -132,4 +132,13 @@ def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
         previous_state=order.state if applied else None,
         filled=str(order.filled),
         cancelled_at=provenance.now if applied else order.cancelled_at,
+        warnings=_unprotected(order) if applied else (),
     )
+
+
+def _unprotected(order: Order) -> tuple[AlertWarning, ...]:
+    """Return the warning for the end of a stop that a fill has released: what is filled has none any more."""
+    if order.closes is None or kind_of(str(order.order_name)) != "STOP":
+        return ()
+    detail = f"{order.closes - order.filled} of what is filled had {order.order_name} and have no stop now."
+    return (AlertWarning("unprotected_quantity", "order_id", detail),)

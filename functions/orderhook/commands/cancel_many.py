@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orderhook.errors import AlertWarning, OutcomeUnknownError, TemporarilyUnavailableError
-from orderhook.orders import BEING_CANCELLED, TERMINAL, OrderState, Outcome, Provenance, timestamp
+from orderhook.orders import BEING_CANCELLED, RESENDS_END, TERMINAL, OrderState, Outcome, Provenance, timestamp
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import SAME_BAR, Condition, in_market, not_delayed_since, of_strategy, received_until
 from orderhook.store.items import is_open
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orderhook.store.results import WriteResult
 
 _LISTS = ("cancelled", "already_cancelled", "already_terminal", "remaining")
-_IF_ANY = ("cancel_pending", "failed", "waiting")
+_IF_ANY = ("cancel_pending", "failed", "waiting", "newer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,29 @@ class ManyResult:
     """Orders that cannot be cancelled however often it is tried, with the reason."""
     waiting: list[str] = field(default_factory=list)
     """Orders with `delay` of the same bar, which this does not touch."""
+    newer: list[str] = field(default_factory=list)
+    """Orders that came in after the first receipt of this alert, which this, a resend, does not touch."""
     cancel_pending: list[str] = field(default_factory=list)
     """Orders whose cancel is on its way already."""
     legs: dict[str, list[str]] = field(default_factory=dict)
     """The waiting legs that ended with the orders that were cancelled."""
     complete: bool = True
     """Whether all open orders could be listed in time."""
+
+    @property
+    def warnings(self) -> tuple[AlertWarning, ...]:
+        """What a trader who thinks that all has ended must know."""
+        if not self.newer:
+            return ()
+        ids = ", ".join(self.newer[:5])
+        return (
+            AlertWarning(
+                "newer_orders",
+                None,
+                f"This is a resend, which leaves alone what came in after the first alert: {ids}. To end that, send it "
+                f"again {RESENDS_END.seconds} s after the first.",
+            ),
+        )
 
     def as_data(self) -> dict[str, object]:
         """Return the lists and their lengths, as an answer has them."""
@@ -112,9 +129,13 @@ class _Sweep:
         """Yield the items of the orders that are to be cancelled."""
         for item in items:
             received_at = str(item.get("received_at", ""))
-            if not is_open(item, self._provenance.now) or received_at > self._until:
+            if not is_open(item, self._provenance.now):
                 continue
             if self._scope.strategy_id is not None and item.get("strategy_id") != self._scope.strategy_id:
+                continue
+            if received_at > self._until:
+                if received_at < self._provenance.received_at:
+                    self.result.newer.append(item["order_id"])
                 continue
             if self._bar is not None and "delay" in item and received_at >= self._bar:
                 self.result.waiting.append(item["order_id"])
@@ -174,7 +195,7 @@ def _check_done(result: ManyResult) -> None:
 
 def outcome(services: "Services", provenance: Provenance, result: ManyResult) -> Outcome:
     """Return the outcome of CANCELORDERS and CANCELALLORDERS: with nothing to cancel it says where orders are open."""
-    warnings: tuple[AlertWarning, ...] = ()
+    warnings = result.warnings
     if result.cancelled:
         status = "cancelled"
     elif result.cancel_pending:
@@ -189,5 +210,5 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
             f"Accounts with open orders: {', '.join(accounts[:20])}." if accounts else "No account has an open order."
         )
         what = "Only orders under `waiting` matched." if result.waiting else "No open order matched."
-        warnings = (AlertWarning("nothing_to_cancel", None, f"{what} {there}"),)
+        warnings = (*warnings, AlertWarning("nothing_to_cancel", None, f"{what} {there}"))
     return Outcome(status=status, extra=result.as_data(), warnings=warnings, affected_order_ids=tuple(result.cancelled))

@@ -64,6 +64,9 @@ class CancelReplace(AddressesOrder, PlacesOrder):
         )
 
 
+_LEG_STAYS_GTC = AlertWarning("ignored_field", "tif", "A target or stop that waits for its entry stays GTC.")
+
+
 class _Replacing:
     """A CANCELREPLACE at its time."""
 
@@ -111,7 +114,8 @@ class _Replacing:
     def applied_to(self, met: Met) -> tuple[Order, list[AlertWarning]]:
         """Return the item as the replacement makes it; raises InvalidValueError."""
         if met.leg is not None:
-            return replaced_leg(met.item, met.leg, self._new), []
+            warnings = [_LEG_STAYS_GTC] if self._new.tif != "GTC" else []
+            return replaced_leg(met.item, met.leg, self._new), warnings
         return replaced(met.item, self._new)
 
     @property

@@ -10,7 +10,6 @@ from orderhook.commands.command import NARROWING, Command
 from orderhook.commands.fields import Id
 from orderhook.orders import Outcome, Provenance, Strategy, Trace
 from orderhook.resend import first_receipt
-from orderhook.store.items import is_open
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -41,6 +40,7 @@ class CloseStrategy(Command):
             duplicate=True if first and not result.cancelled else None,
             strategy_id=self.strategy_id,
             extra=result.as_data(),
+            warnings=result.warnings,
             affected_order_ids=tuple(result.cancelled),
         )
 
@@ -50,8 +50,7 @@ class CloseStrategy(Command):
         strategy, trace = services.strategies.close(provenance, self.strategy_id, first)
         if strategy is not None:
             return trace
-        waiting = (item for item in services.orders.open_items(provenance.trader) if is_open(item, provenance.now))
-        named = next((item for item in waiting if item.get("strategy_id") == self.strategy_id), None)
+        named = next(services.orders.naming(provenance, self.strategy_id), None)
         if named is None:
             raise strategy_not_found(self.strategy_id)
         # Without an item of the strategy its close could not be told from a resend.

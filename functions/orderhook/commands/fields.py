@@ -43,7 +43,9 @@ def leg_parts(order_id: str) -> tuple[str, str] | None:
 def check_plain(value: str, field: str) -> None:
     """Raise InvalidValueError, naming the character, unless a value is printable ASCII; only notes may be more."""
     if outside := _NOT_PLAIN.search(value):
-        raise InvalidValueError(f"{field} holds {_named(outside)}; type the value again.", field=field)
+        raise InvalidValueError(
+            f"{field} holds {_named(outside)}; write it in plain letters without accents.", field=field
+        )
 
 
 def _named(found: re.Match[str]) -> str:

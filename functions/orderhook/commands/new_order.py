@@ -51,7 +51,10 @@ class NewOrder(BaseModel):
             if self.order_type in takers and price is None:
                 raise MissingFieldError(f"A {self.order_type} order needs {field}=... above 0.", field=field)
             if self.order_type not in takers and price is not None:
-                raise InvalidValueError(f"A {self.order_type} order takes no {field}; take it out.", field=field)
+                protects = ", or write stop_loss for a stop that protects it" if field == "stop_price" else ""
+                raise InvalidValueError(
+                    f"A {self.order_type} order takes no {field}; take it out{protects}.", field=field
+                )
         return self
 
     @model_validator(mode="after")

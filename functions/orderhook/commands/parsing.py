@@ -85,7 +85,7 @@ class FieldReader:
         detail = unknown_name(sent_name, hint)
         if not self._kind.takes_unknown_names or self._is_needed(hint, value):
             raise UnknownFieldError(detail, field=shown)
-        self.warnings.append(AlertWarning("unknown_field", shown, f"{detail} {self._kind.word} was given without it."))
+        self.warnings.append(AlertWarning("unknown_field", shown, f"{detail} {self._kind.word} was done without it."))
 
     def _is_needed(self, hint: str | None, value: str | NoText) -> bool:
         """Return whether an unknown name probably is a field that the command uses to say what it means, and lacks."""

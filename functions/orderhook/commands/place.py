@@ -135,7 +135,9 @@ class Place(PlacesOrder):
         # Whatever the order's state: that a resend was answered must be noted.
         resent = same and first_receipt(services, provenance, order.traces[:1])
         if same and (order.is_open or resent):
-            return _outcome(order, applied=False)
+            outcome = _outcome(order, applied=False)
+            late = (_NO_NEW_LIMIT,) if self.cancel_after and order.is_open and not order.cancels_at else ()
+            return outcome._replace(warnings=(*outcome.warnings, *late))
         raise _taken(order, same=same)
 
 
@@ -144,6 +146,12 @@ _NO_ORDER_ID = AlertWarning(
     "order_id",
     "Without an order_id no later alert can be sure to reach this order, and a resend is "
     "not recognised: add order_id=...-{{timenow}}.",
+)
+
+_NO_NEW_LIMIT = AlertWarning(
+    "ignored_field",
+    "cancel_after",
+    "The order was placed before without a time limit, and has none now; CANCELREPLACE can give it one.",
 )
 
 OCO_WITHOUT_VENUE = AlertWarning(
@@ -182,14 +190,15 @@ def _outcome(order: Order, *, applied: bool) -> Outcome:
 
 
 def _taken(order: Order, *, same: bool) -> OrderhookError:
-    what = "this order" if same else "another order"
+    what = "the same order, placed before," if same else "another order,"
     # In a list of accounts the alert's ids are without the ending of the account.
     ending = f".{folded(order.account)}"
     order_id, strategy = (text.removesuffix(ending) for text in (order.order_id, order.strategy_id or "S"))
+    example = "" if order.strategy_id else " (S stands for a strategy_id of your choice)"
     return DuplicateOrderIdError(
-        f"order_id {order.order_id} is taken by {what}, which is {order.state} since {order.since}. Write an id that "
+        f"order_id {order.order_id} is taken by {what} which is {order.state} since {order.since}. Write an id that "
         f"is new each time, order_id={order_id[:40]}-{{{{timenow}}}};strategy_id={strategy}, and cancel it by "
-        f"order_id=ENTRY1;strategy_id={strategy}.",
+        f"order_id=ENTRY1;strategy_id={strategy}{example}.",
         field="order_id",
         state=order.state,
     )

@@ -249,7 +249,7 @@ class Controls:
             return
         free = datetime.fromtimestamp(_milliseconds(recent[-rate.alerts]) / 1000, UTC) + timedelta(seconds=rate.seconds)
         raise RateLimitedError(
-            f"{len(recent)} alerts of id {alert_id} came within {rate.seconds} s, and rate_limit allows {rate.alerts}. "
+            f"Alerts of id {alert_id} within {rate.seconds} s: {len(recent)}; rate_limit allows {rate.alerts}. "
             f"The next may come at {timestamp(free)}.",
             field="rate_limit",
         )

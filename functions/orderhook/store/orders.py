@@ -93,6 +93,11 @@ class OrderStore:
         values[":prefix"] = items.open_prefix(account, instrument)
         return self._table.query("#pk = :pk AND begins_with(#open, :prefix)", values, index="open")
 
+    def naming(self, provenance: Provenance, strategy_id: str) -> Iterator[Item]:
+        """Yield the items of open orders that name a strategy, known or not: one that waits for its delay has none."""
+        listed = (item for item in self.open_items(provenance.trader) if item.get("strategy_id") == strategy_id)
+        return (item for item in listed if items.is_open(item, provenance.now))
+
     # Cancels
 
     def cancel(self, provenance: Provenance, order_id: str, *conditions: Condition) -> WriteResult:
