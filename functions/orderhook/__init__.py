@@ -6,7 +6,7 @@ The way of an alert:
     pipeline         pairs → a command for each account → controls → result
     accounts         `account=A,B,C` → the fields for each account
     resend           whether an alert is one that TradingView repeats
-    commands/        what each command checks and does, a module for each; `hints` for a name that there is not
+    commands/        what each command checks and does, a module for each; `hints` for a name that does not exist
     responses        outcome or error → status and JSON
     telemetry        the log line, the metric, the record of the alert
 

@@ -1,4 +1,4 @@
-"""What a field or command that there is not was probably meant to be.
+"""What a field or command that does not exist was probably meant to be.
 
 A hint leads to an equal or a narrower act, never to a wider or an opposite one: CANCELORDER was meant to cancel one
 order, though CANCELORDERS is but a letter away. Where two things may be meant there is none: no hint beats a wrong one.

@@ -248,6 +248,8 @@ class Leg(NamedTuple):
     generation: int = 1
     released: bool = False
     end: LegEnd | None = None
+    received_at: str | None = None
+    """When the alert was received that added it to its entry, where that was a later one than the entry's."""
 
     def share(self, qty: int) -> int:
         """Return what of a quantity of the entry is this leg's."""
@@ -437,15 +439,15 @@ class Outcome(NamedTuple):
     """The ids of the orders that were written, where `order_id` and `legs` do not name them; not in the answer."""
 
     @classmethod
-    def of(cls, order: Order, status: str, **more: Any) -> "Outcome":
-        """Return the outcome of a command about one order: its ids, its name and its state, and what more is given."""
+    def of(cls, order: Order, status: str, **told: Any) -> "Outcome":
+        """Return the outcome of a command about one order: its ids, its name and its state, and what else is told."""
         return cls(
             status,
             order_id=order.order_id,
             strategy_id=order.strategy_id,
             order_name=order.order_name,
             state=order.state,
-            **more,
+            **told,
         )
 
     @property

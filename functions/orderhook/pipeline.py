@@ -130,39 +130,35 @@ def carry_out(
     """
     defects = [] if defects is None else defects
     try:
-        with _admitted(alert, services, provenance, delayed=delayed):
-            if alert.first.delay and not delayed and not alert.first.waits_in_table:
-                return _defer(alert, services, provenance)
-            return _of_each(alert, provenance, lambda command, signed: command.run(services, signed), defects)
-    except ControlError as error:
-        return _carry_out_refused(alert, services, provenance, error, delayed=delayed, defects=defects)
+        switch = _pass_controls(alert, services, provenance, delayed=delayed)
+    except ControlError as refusal:
+        return _of_each(alert, provenance, partial(_run_refused, services, refusal), defects)
+    with _uncounted_if_nothing_is_done(alert, services, provenance, delayed=delayed):
+        if alert.first.delay and not delayed and not alert.first.waits_in_table:
+            if switch:
+                for command in alert.commands.values():
+                    command.check_reduces(services, provenance, switch)
+            return _defer(alert, services, provenance)  # the switch judges it again when its delay is over
+        run = partial(_run_reducing, services, switch) if switch else partial(_run, services)
+        return _of_each(alert, provenance, run, defects)
 
 
-def _carry_out_refused(
-    alert: Alert,
-    services: Services,
-    provenance: Provenance,
-    refusal: ControlError,
-    *,
-    delayed: bool,
-    defects: list[Exception],
-) -> Outcome:
-    """Do what a control lets pass: a resend of what was done, and, of the kill switch, what only reduces risk."""
-    may_pass = alert.first.may_reduce and not alert.strict_kill_switch
-    switch = refusal if isinstance(refusal, KillSwitchOnError) and may_pass else None
-    if switch and alert.first.delay and not delayed:
-        for command in alert.commands.values():
-            command.check_reduces(services, provenance, switch)
-        return _defer(alert, services, provenance)  # it is judged again when its delay is over
+def _run(services: Services, command: Command, provenance: Provenance) -> Outcome:
+    return command.run(services, provenance)
 
-    def run(command: Command, signed: Provenance) -> Outcome:
-        if outcome := command.already_done(services, signed):
-            return outcome
-        if switch:
-            return command.reduce(services, signed, switch)
-        raise refusal
 
-    return _of_each(alert, provenance, run, defects)
+def _run_refused(services: Services, refusal: ControlError, command: Command, provenance: Provenance) -> Outcome:
+    """Answer a resend of what was done, which no control refuses."""
+    if outcome := command.already_done(services, provenance):
+        return outcome
+    raise refusal
+
+
+def _run_reducing(services: Services, switch: KillSwitchOnError, command: Command, provenance: Provenance) -> Outcome:
+    """Do what a kill switch that is on lets pass: a resend of what was done, and what only reduces risk."""
+    if outcome := command.already_done(services, provenance):
+        return outcome
+    return command.reduce(services, provenance, switch)
 
 
 def as_answered(error: OrderhookError, facts: RequestFacts) -> OrderhookError:
@@ -190,30 +186,48 @@ def _unknown(order_id: str) -> OutcomeUnknownError:
     return OutcomeUnknownError(_UNKNOWN, extra={"order_id": order_id}, affected_order_ids=(order_id,))
 
 
-@contextmanager
-def _admitted(alert: Alert, services: Services, provenance: Provenance, *, delayed: bool) -> Iterator[None]:
+def _pass_controls(
+    alert: Alert, services: Services, provenance: Provenance, *, delayed: bool
+) -> KillSwitchOnError | None:
     """Let an alert pass the controls; raises the ControlError of the first that stops it.
 
-    The rate limit comes last, so that only what passes the kill switch and its trade window is counted. What surely
-    wrote nothing is not counted either. What may have written is, and its resend takes its place.
+    Returns the refusal of a kill switch that is on for a command which may only reduce risk: it is judged when the
+    order is looked at. The rate limit comes last, so that only what passes the others is counted.
     """
     command = alert.first  # in each account the controls are the same
+    switch = None
     if alert.heeds_kill_switch:
         # What waited for its delay is void where the switch, or a CANCELALLORDERS, came after its receipt.
         since = provenance.received_at if delayed and not command.risk_reducing else None
-        services.controls.check_kill_switch(provenance.trader, since)
+        try:
+            services.controls.check_kill_switch(provenance.trader, since)
+        except KillSwitchOnError as refusal:
+            if alert.strict_kill_switch or not command.may_reduce:
+                raise
+            switch = refusal
     if command.window:
         command.window.check(provenance.at)
-    if delayed or not command.rate:
-        yield
-        return
-    alert_id, rate = command.rate
+    if command.rate and not delayed:
+        alert_id, rate = command.rate
+        with _uncounted_if_nothing_is_done(alert, services, provenance, delayed=delayed):
+            services.controls.count(provenance, alert_id, rate, partial(first_receipt, services, provenance))
+    return switch
+
+
+@contextmanager
+def _uncounted_if_nothing_is_done(
+    alert: Alert, services: Services, provenance: Provenance, *, delayed: bool
+) -> Iterator[None]:
+    """Take an alert out of its rate limit that the kill switch refuses, or that surely wrote nothing.
+
+    What may have written is counted, and its resend takes its place.
+    """
     try:
-        services.controls.count(provenance, alert_id, rate, partial(first_receipt, services, provenance))
         yield
-    except TemporarilyUnavailableError:
-        if not may_have_written():
-            services.controls.uncount(provenance, alert_id)
+    except (KillSwitchOnError, TemporarilyUnavailableError) as error:
+        refused = isinstance(error, KillSwitchOnError) and not error.results
+        if alert.first.rate and not delayed and (refused or not may_have_written()):
+            services.controls.uncount(provenance, alert.first.rate[0])
         raise
 
 
@@ -229,7 +243,11 @@ def _defer(alert: Alert, services: Services, provenance: Provenance) -> Outcome:
         due=due,
     )
     services.deferred_for("delay").send(waiting, alert.first.delay)
-    return Outcome(status="scheduled", extra={"due": due})
+    results = [
+        (account, Outcome("scheduled", order_id=getattr(command, "order_id", None)))
+        for account, command in alert.commands.items()
+    ]
+    return Outcome("scheduled", extra={"due": due}, results=results if len(results) > 1 else ())
 
 
 Run = Callable[[Command, Provenance], Outcome]

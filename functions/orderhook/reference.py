@@ -41,8 +41,9 @@ STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
             "Nothing, unless such an order stays open.",
         ),
         "nothing_to_cancel": Guidance(
-            "No open order is in the account, or in the account and instrument, that the alert names.",
-            "Nothing, if there was nothing open. Otherwise compare the names: the warning lists the accounts that have "
+            "No order was cancelled: none was open where the alert looks, or it left alone those under `waiting` and "
+            "`newer`, or those under `already_terminal` were finished meanwhile.",
+            "Nothing, if that is what you expect. Otherwise compare the names: the warning lists accounts with "
             "open orders.",
         ),
         "placed": Guidance("The order is stored, with its targets and stops.", "Nothing."),

@@ -2,10 +2,11 @@
 
 import pytest
 
+import deferred
 from orderhook.commands import parse_command
 from orderhook.commands.cancel_replace import CancelReplace
 from tests.builders import ENTRY
-from tests.faults import lose_request, no_fault, run_before, throttle
+from tests.faults import lose_request, lose_response, no_fault, refuse, run_before, throttle
 from tests.integration.test_sequences import SL_TP, P, R, Trader, told
 from tests.output import Answer
 from tests.service import Service
@@ -389,3 +390,149 @@ def test_a_name_in_a_strategy_that_only_a_waiting_order_names_is_not_there_yet(t
     answer = trader.send(f"{command}order_id=ENTRY1;{OF_S}")
     assert told(answer, "field") == (404, "order_not_found", "order_id")
     assert "d waits for its delay" in answer.body["detail"]
+
+
+# A PLACE with delay is one trade too
+
+
+@pytest.mark.parametrize("text", ["command=CANCELORDERS;account=Sim101", f"command=CLOSESTRATEGY;{OF_S}"])
+@pytest.mark.parametrize("filled", [2, 5])
+def test_what_leaves_a_delayed_entry_of_its_bar_alone_leaves_its_legs_alone(
+    trader: Trader, text: str, filled: int
+) -> None:
+    trader.send(f"{P}qty=5;order_id=d;{OF_S}delay=1;{SL_TP}")
+    trader.wait(1)
+    trader.fill("d", filled, "PartFilled" if filled < 5 else "Filled")
+    answer = trader.send(text)
+    assert set(answer.body["waiting"]) == {"d", "d.STOP1", "d.TARGET1"} - ({"d"} if filled == 5 else set())
+    trader.fill("d", 5, "Filled")
+    assert {"d.STOP1", "d.TARGET1"} <= trader.open
+    trader.wait(4)
+    trader.send(text)
+    assert trader.open == set()
+
+
+def test_a_resend_leaves_a_stop_alone_that_was_asked_for_since(trader: Trader) -> None:
+    sweep = "command=CANCELORDERS;account=Sim101"
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}")
+    trader.fill("a", 2)
+    trader.service.network.inject("Query", *[lose_request] * 3)
+    assert trader.send(sweep).status == 503
+    trader.service.network.inject("Query")
+    trader.send(f"{R}order_id=a;qty=2;limit_price=5000;stop_loss=4990")
+    answer = trader.resend(sweep)
+    assert told(answer, "newer") == (200, "nothing_to_cancel", ["a.STOP1"])
+    assert trader.open == {"a.STOP1"}
+    trader.wait(60)
+    assert trader.send(sweep).body["cancelled"] == ["a.STOP1"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["command=CANCEL;", "command=CHANGE;qty=9;", f"{R}qty=9;limit_price=5050;"],
+    ids=["CANCEL", "CHANGE", "CANCELREPLACE"],
+)
+@pytest.mark.parametrize("answers", ["arrive", "are lost"])
+def test_a_message_that_comes_again_does_not_touch_the_next_order_of_the_name(
+    trader: Trader, first: str, answers: str
+) -> None:
+    trader.send(f"{P}qty=1;order_id=d1;{OF_S}", f"{first}order_id=ENTRY1;{OF_S}delay=1")
+    [message] = trader.service.queue.messages
+    body = message.body
+    trader.service.network.inject("UpdateItem", *([lose_response] * 20 if answers == "are lost" else []))
+    trader.wait(1)
+    trader.service.network.inject("UpdateItem")
+    trader.send("command=CANCEL;order_id=d1", f"{P}qty=1;order_id=d2;{OF_S}")
+    if answers == "arrive":
+        sqs_message = {"messageId": "again", "body": body}
+        assert deferred.handler({"Records": [sqs_message]}, None) == {"batchItemFailures": []}
+    trader.wait(40)
+    assert trader.orders["d2"] == ("Working", 1, "5000")
+    [record] = [it for it in trader.service.alerts.newest(trader.service.trader) if it.origin == "delayed"]
+    assert (record.status, record.order_ids) == (200, ("d1",))
+
+
+def test_a_message_that_comes_again_when_the_kill_switch_is_on_tells_what_it_did(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a", f"{R}qty=9;limit_price=5050;order_id=a;delay=1")
+    trader.service.network.inject("UpdateItem", *[lose_response] * 20)
+    trader.wait(1)
+    trader.service.network.inject("UpdateItem")
+    trader.send("kill_switch=on")
+    trader.wait(40)
+    [record] = [it for it in trader.service.alerts.newest(trader.service.trader) if it.origin == "delayed"]
+    assert (record.status, record.outcome, record.order_ids) == (200, "replaced", ("a",))
+
+
+@pytest.mark.parametrize("voids", [("kill_switch=on", "kill_switch=off"), ("command=CANCELALLORDERS",)])
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (f"{P}qty=1;order_id=d;delay=30", (409, "duplicate_order_id", "Cancelled")),
+        ("command=CHANGE;order_id=d;qty=3", (409, "order_already_terminal", "Cancelled")),
+        (f"{R}qty=3;limit_price=5000;order_id=d", (409, "order_already_terminal", "Cancelled")),
+    ],
+    ids=["PLACE", "CHANGE", "CANCELREPLACE"],
+)
+def test_an_order_that_is_void_is_not_said_to_wait(
+    trader: Trader, voids: tuple[str, ...], text: str, answer: tuple[int, str, str]
+) -> None:
+    trader.send(f"{P}qty=1;order_id=d;delay=30")
+    trader.service.let_pass(31)  # the same text then is another alert
+    trader.service.network.inject("Query", *[lose_request] * 3)
+    trader.send(*voids)
+    trader.service.network.inject("Query")
+    assert told(trader.send(text), "state") == answer
+    assert trader.open == set()
+
+
+def test_the_time_limit_of_a_replacement_counts_from_the_end_of_its_delay(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a", f"{R}qty=1;limit_price=5001;order_id=a;delay=50;cancel_after=1")
+    trader.wait(50)
+    trader.wait(45)
+    assert trader.states["a"] == "Working"
+    trader.wait(20)
+    assert trader.states["a"] == "Cancelled"
+
+
+# Success and refusal
+
+
+def test_the_answer_of_an_old_cancel_does_not_speak_of_the_leg_that_was_given_since(trader: Trader) -> None:
+    cancel = f"command=CANCEL;order_id=STOP1;{OF_S}"
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}")
+    trader.send_unanswered(cancel)
+    trader.send(f"{R}order_id=a;qty=5;limit_price=5000;stop_loss=4980")
+    assert told(trader.resend(cancel), "state") == (200, "already_cancelled", None)
+
+
+def test_what_only_met_finished_orders_is_not_called_cancelled(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a")
+    fill = run_before(lambda: trader.fill("a", 1, "Filled"))
+    trader.service.network.inject("UpdateItem", fill)
+    answer = trader.send("command=CANCELORDERS;account=Sim101")
+    assert told(answer, "already_terminal") == (200, "nothing_to_cancel", ["a"])
+
+
+def test_a_kill_switch_that_is_on_does_not_turn_a_rate_limit_off(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a", "kill_switch=on")
+    limit = "rate_limit=1/60;id=x"
+    assert trader.send(f"command=CHANGE;order_id=a;qty=9;{limit}").word == "kill_switch_on"
+    assert trader.send(f"command=CHANGE;order_id=a;qty=4;{limit}").word == "changed"
+    assert trader.send(f"command=CHANGE;order_id=a;qty=3;{limit}").word == "rate_limited"
+
+
+def test_what_waits_for_several_accounts_names_each(trader: Trader) -> None:
+    answer = trader.send("command=CANCEL;account=A,B;order_id=zz;delay=2")
+    assert answer.word == "scheduled"
+    assert [(it["account"], it["status"], it["order_id"]) for it in answer.body["results"]] == [
+        ("A", "scheduled", "zz.a"),
+        ("B", "scheduled", "zz.b"),
+    ]
+
+
+def test_an_order_that_is_refused_without_a_reason_is_not_said_to_be_placed(trader: Trader) -> None:
+    for text in (f"{P}qty=1;order_id=a", f"{P}qty=1;order_id=b;delay=2"):
+        trader.service.network.inject("PutItem", refuse("ConditionalCheckFailedException"))
+        assert trader.send(text).status == 503
+        trader.service.network.inject("PutItem")
+    assert trader.orders == {}

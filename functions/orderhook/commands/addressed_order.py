@@ -106,11 +106,14 @@ class AddressesOrder(Command):
         )
 
     def resent(self, services: "Services", provenance: Provenance, address: Address) -> Order | None:
-        """Return the order that this very alert has reached before its name was given to another one."""
+        """Return the order that this very alert has reached before its name was given to another one.
+
+        That was its first receipt, or this very request: a queue delivers a message again.
+        """
         for order_id in address.before:
             met = self.find(services, provenance, order_id)
             order = met and met.order(provenance.now)
-            if order and first_receipt(services, provenance, order.traces):
+            if order and (wrote(provenance, order) or first_receipt(services, provenance, order.traces)):
                 return order
         return None
 
@@ -154,6 +157,11 @@ class AddressesOrder(Command):
             field="order_id",
             state=order.state,
         )
+
+
+def wrote(provenance: Provenance, order: Order) -> bool:
+    """Return whether this very request has written an order before."""
+    return order.event_of(provenance.request_id) is not None
 
 
 def waits(entry: Order, name: str) -> bool:

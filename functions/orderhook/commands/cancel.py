@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from orderhook.commands.addressed_order import AddressesOrder, Met
+from orderhook.commands.addressed_order import AddressesOrder, Met, wrote
 from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderNotFoundError
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance
 from orderhook.resend import first_receipt
@@ -35,10 +35,11 @@ class Cancel(AddressesOrder):
         OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError and OrderAlreadyTerminalError.
         """
         address = self.address(services, provenance)
-        if resent := self.resent(services, provenance, address):
+        resent = self.resent(services, provenance, address)
+        if resent and not wrote(provenance, resent):
             return _outcome(provenance, Cancelled(resent, applied=False))
-        cancelled = self._cancel(services, provenance, address.order_id)
-        if self.order_name and not (cancelled and cancelled.applied):
+        cancelled = self._cancel(services, provenance, resent.order_id if resent else address.order_id)
+        if self.order_name and not resent and not (cancelled and cancelled.applied):
             again = self.address(services, provenance)
             if again.order_id != address.order_id:
                 cancelled = self._cancel(services, provenance, again.order_id)
@@ -125,7 +126,7 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
 def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
     order, applied = cancelled
     pending = not applied and order.state in BEING_CANCELLED
-    return Outcome.of(
+    outcome = Outcome.of(
         order._replace(state=OrderState.CANCELLED) if applied else order,
         "cancelled" if applied else "cancel_pending" if pending else "already_cancelled",
         duplicate=True if pending else None,
@@ -134,6 +135,8 @@ def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
         cancelled_at=provenance.now if applied else order.cancelled_at,
         warnings=_unprotected(order) if applied else (),
     )
+    # A leg that was given anew since an earlier receipt of this alert ended it: what it is now is another one.
+    return outcome if applied or pending or not order.is_open else outcome._replace(state=None, cancelled_at=None)
 
 
 def _unprotected(order: Order) -> tuple[AlertWarning, ...]:

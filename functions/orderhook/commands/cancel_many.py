@@ -99,17 +99,19 @@ def cancel_many(
     Raises TemporarilyUnavailableError, with what was done and what remains, when the time budget ends before the last,
     and OutcomeUnknownError where one cannot be cancelled at all.
     """
-    sweep = _Sweep(services, provenance, scope, until, bar=bar)
+    cancels = _Cancels(services, provenance, scope, until, bar=bar)
     listed = services.orders.open_items(provenance.trader, scope.account, scope.instrument)
-    words, sweep.result.complete = services.orders.each_in_time(sweep.cancel, sweep.reached(listed), sweep.failed)
+    words, cancels.result.complete = services.orders.each_in_time(
+        cancels.cancel, cancels.reached(listed), cancels.failed
+    )
     for item, word in words:
         if word in (*_LISTS, "cancel_pending"):
-            getattr(sweep.result, word).append(item["order_id"])
-    _check_done(sweep.result)
-    return sweep.result
+            getattr(cancels.result, word).append(item["order_id"])
+    _check_done(cancels.result)
+    return cancels.result
 
 
-class _Sweep:
+class _Cancels:
     """The cancels of one command over many; they run concurrently."""
 
     def __init__(self, services: "Services", provenance: Provenance, scope: Scope, until: str, *, bar: bool) -> None:
@@ -200,7 +202,7 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
         status = "cancelled"
     elif result.cancel_pending:
         status = "cancel_pending"
-    elif result.already_cancelled or result.already_terminal:
+    elif result.already_cancelled:
         status = "already_cancelled"
     else:
         status = "nothing_to_cancel"
@@ -209,6 +211,10 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
         there = (
             f"Accounts with open orders: {', '.join(accounts[:20])}." if accounts else "No account has an open order."
         )
-        what = "Only orders under `waiting` matched." if result.waiting else "No open order matched."
+        what = "No open order matched."
+        if result.already_terminal:
+            what = "What matched was finished before it could be cancelled: see `already_terminal`."
+        elif result.waiting:
+            what = "Only orders under `waiting` matched, which came with a delay so that this cancel goes first."
         warnings = (*warnings, AlertWarning("nothing_to_cancel", None, f"{what} {there}"))
     return Outcome(status=status, extra=result.as_data(), warnings=warnings, affected_order_ids=tuple(result.cancelled))

@@ -41,7 +41,8 @@ class CancelReplace(AddressesOrder, PlacesOrder):
         OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError, OrderAlreadyTerminalError, InvalidValueError.
         """
         address = self.address(services, provenance)
-        ends = schedule_end(services, provenance, address.order_id, self.cancel_after) if self.cancel_after else None
+        minutes = self.cancel_after
+        ends = schedule_end(services, provenance, address.order_id, minutes, after=self.delay) if minutes else None
         return self._outcome(alter(_Replacing(self, provenance, address, ends), services, provenance))
 
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:

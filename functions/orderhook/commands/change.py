@@ -69,8 +69,6 @@ class Change(AddressesOrder, OpensPosition):
 
     def reduce(self, services: "Services", provenance: Provenance, refusal: KillSwitchOnError) -> Outcome:
         """Change a leg's prices, or lower a quantity; raise `refusal` where the quantity would grow."""
-        if self.window:
-            self.window.check(provenance.at)
         return self._outcome(lower(self, services, provenance, refusal))
 
     def _outcome(self, altered: Altered) -> Outcome:

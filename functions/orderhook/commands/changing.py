@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from orderhook.commands.addressed_order import Address, AddressesOrder, Met, waits
+from orderhook.commands.addressed_order import Address, AddressesOrder, Met, waits, wrote
 from orderhook.commands.placing import Entry, place_entry
+from orderhook.commands.release import ended_if_void
 from orderhook.errors import (
     AlertWarning,
     ControlError,
@@ -94,11 +95,11 @@ def alter(command: Altering, services: "Services", provenance: Provenance) -> Al
     """
     address = command.address(services, provenance)
     if order := command.resent(services, provenance, address):
-        return Altered(order, order, resent=True)
+        return _left(provenance, order)
     first = _at_once(command, services, provenance, address.order_id)
-    if isinstance(first, Altered):
-        return first
-    return _after_a_look(command, services, provenance, address.order_id, first)
+    if not isinstance(first, Altered):
+        first = _after_a_look(command, services, provenance, address.order_id, first)
+    return _if_not_void(command, services, provenance, first)
 
 
 def lower(command: Altering, services: "Services", provenance: Provenance, refusal: ControlError) -> Altered:
@@ -106,7 +107,15 @@ def lower(command: Altering, services: "Services", provenance: Provenance, refus
     met, order = find_addressed(command, services, provenance)
     if order is None:
         raise refusal
-    return _after_a_look(command, services, provenance, order.order_id, met, refusal)
+    altered = _after_a_look(command, services, provenance, order.order_id, met, refusal)
+    return _if_not_void(command, services, provenance, altered)
+
+
+def _if_not_void(command: Altering, services: "Services", provenance: Provenance, altered: Altered) -> Altered:
+    """Return what was altered; raises the refusal of a finished order for one that waits and will never be placed."""
+    if altered.order.due and (ended := ended_if_void(services, provenance, altered.order.order_id)):
+        raise command.already_terminal(ended, f"{ended.reason}, so it is never placed.")
+    return altered
 
 
 def find_addressed(command: Altering, services: "Services", provenance: Provenance) -> tuple[Met | None, Order | None]:
@@ -128,9 +137,15 @@ def find_resent(command: AddressesOrder, services: "Services", provenance: Prove
     if order is None:
         met = command.find(services, provenance, address.order_id)
         order = met and met.order(provenance.now)
-        if order is None or not first_receipt(services, provenance, order.traces):
+        if order is None or not (wrote(provenance, order) or first_receipt(services, provenance, order.traces)):
             return None
-    return Altered(order, order, resent=True)
+    return _left(provenance, order)
+
+
+def _left(provenance: Provenance, order: Order) -> Altered:
+    """Return an order that this alert has altered before, in this very request or at its first receipt."""
+    own = wrote(provenance, order)
+    return Altered(order, order, resent=not own, own=own)
 
 
 def _at_once(command: Altering, services: "Services", provenance: Provenance, order_id: str) -> Altered | Met | None:
@@ -157,7 +172,7 @@ def _outcome(command: Altering, provenance: Provenance, result: "WriteResult", l
     if not result.applied:
         return met
     before = met.order(provenance.now)
-    if before and result.before.event_of(provenance.request_id):
+    if before and wrote(provenance, result.before):
         return Altered(before, before, own=True)  # sent again by the SDK: the item is as this very request made it
     after, warnings = command.applied_to(met)
     order = met._replace(item=after).order(provenance.now)
@@ -188,10 +203,8 @@ def _by_version(
     if met is None or order is None:
         raise command.not_found()
     command.check_strategy(order)
-    if first_receipt(services, provenance, order.traces):
-        return Altered(order, order, resent=True)
-    if met.item.event_of(provenance.request_id):
-        return Altered(order, order, own=True)
+    if wrote(provenance, met.item) or first_receipt(services, provenance, order.traces):
+        return _left(provenance, order)
     if refusal is not None and order.state not in CHANGEABLE:
         raise refusal
     if order.state not in CHANGEABLE:
@@ -201,6 +214,7 @@ def _by_version(
     if refusal is not None and after.qty > met.item.qty and after.state not in TERMINAL:
         raise refusal
     ended = after.state in TERMINAL and after.state is not met.item.state
+    after = after._replace(legs=_received(provenance, met.item.legs, after.legs))
     event = provenance.event(after.state if ended else None, command.changes, leg=met.leg)
     after = after._replace(
         history=(*after.history, event),
@@ -213,6 +227,21 @@ def _by_version(
         return None
     changed = met._replace(item=written).order(provenance.now)
     return Altered(order, changed or order, tuple(warnings))
+
+
+def _received(provenance: Provenance, before: Mapping[str, Leg], after: Mapping[str, Leg]) -> dict[str, Leg]:
+    """Return an entry's legs, those with this alert's receipt that it adds, or gives anew after their end.
+
+    So a command over many that was received before does not touch them when it is sent again.
+    """
+
+    def is_new(name: str, leg: Leg) -> bool:
+        return not is_ended(leg) and (name not in before or is_ended(before[name]))
+
+    return {
+        name: leg._replace(received_at=provenance.received_at) if is_new(name, leg) else leg
+        for name, leg in after.items()
+    }
 
 
 def _write(services: "Services", provenance: Provenance, met: Met, after: Order) -> Order | None:

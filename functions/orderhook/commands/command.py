@@ -45,7 +45,7 @@ class Command(BaseModel):
     """Fields that were meant to narrow what the command does, where it does not use them, with the way out."""
 
     takes_unknown_names: ClassVar[bool] = False
-    """Whether a field that there is not is a warning; what the command needs must be there all the same."""
+    """Whether a field that does not exist is a warning; what the command needs must be there all the same."""
 
     risk_reducing: ClassVar[bool] = False
     """Whether it can only make what is at stake smaller: the kill switch lets it pass, unless the trader says no."""

@@ -9,6 +9,7 @@ from pydantic import model_validator
 from orderhook.commands.fields import Id, Minutes, NewOrderId
 from orderhook.commands.new_order import NewOrder, PlacesOrder
 from orderhook.commands.placing import Entry, brackets_of, place_entry
+from orderhook.commands.release import ended_if_void
 from orderhook.errors import AlertWarning, DuplicateOrderIdError, OrderhookError
 from orderhook.messages import Release
 from orderhook.orders import Order, OrderState, Outcome, Provenance, folded, timestamp
@@ -117,12 +118,12 @@ class Place(PlacesOrder):
             window=self.window.as_minutes() if self.window else None,
         )
         services.deferred_for("delay").send(release, self.delay)
-        result = services.orders.put(provenance, order)
-        if result.applied or result.before is None:
+        existing, applied = services.orders.put(provenance, order)
+        if applied:
             outcome = self._answer(services, provenance, order, applied=True)
             rest = unprotected(order._replace(legs=bracket_legs(1, brackets, "")))
             return outcome._replace(warnings=(*outcome.warnings, *([unprotected_warning(rest)] if rest else [])))
-        return self._answer(services, provenance, result.before, applied=False)
+        return self._answer(services, provenance, existing, applied=False)
 
     def _answer(self, services: "Services", provenance: Provenance, order: Order, *, applied: bool) -> Outcome:
         """Answer for the order as written, or for the one that has its id already if it is the same."""
@@ -130,6 +131,8 @@ class Place(PlacesOrder):
             outcome = _outcome(order, applied=True)
             warnings = () if self.order_id else (_NO_ORDER_ID,)
             return outcome._replace(warnings=(*outcome.warnings, *warnings))
+        if order.due:
+            order = ended_if_void(services, provenance, order.order_id) or order
         order = order.at(provenance.now)
         same = order.placed == self._placed
         # Whatever the order's state: that a resend was answered must be noted.

@@ -120,9 +120,7 @@ def _place_alone(
     services: "Services", provenance: Provenance, order: Order, waiting: Order | None, checks: Sequence[Check]
 ) -> PlacedEntry:
     if waiting is None:
-        result = services.orders.put(provenance, order)
-        ours = result.applied or result.before is None
-        return PlacedEntry(order if ours else result.before, ours)  # type: ignore[arg-type]
+        return PlacedEntry(*services.orders.put(provenance, order))
     services.table.transact([services.orders.rewriting(provenance, waiting, order), *checks])
     return PlacedEntry(order, applied=True)
 

@@ -59,6 +59,13 @@ class _Counted(NamedTuple):
     """What they left, oldest first."""
 
 
+_VOIDS = {
+    "last_on_at": "the kill switch was turned on at",
+    "last_cancel_all_at": "CANCELALLORDERS was received at",
+}
+"""What voids a PLACE that waits for its delay, if it comes after it: the attribute of CONTROLS, and how it is told."""
+
+
 class Controls:
     """The kill switches and counted alerts in one table.
 
@@ -156,11 +163,8 @@ class Controls:
 
     def allows_release(self, trader: str, received_at: str) -> Check:
         """Return the check that nothing has voided a PLACE that was received then and waits for its delay."""
-        condition = (
-            "(attribute_not_exists(#kill_switch) OR #kill_switch = :off) "
-            "AND (attribute_not_exists(#last_on_at) OR #last_on_at < :received) "
-            "AND (attribute_not_exists(#last_cancel_all_at) OR #last_cancel_all_at < :received)"
-        )
+        earlier = (f"(attribute_not_exists(#{name}) OR #{name} < :received)" for name in _VOIDS)
+        condition = " AND ".join(["(attribute_not_exists(#kill_switch) OR #kill_switch = :off)", *earlier])
         return Check(items.controls_key(trader), condition, {":off": False, ":received": received_at})
 
     def voided(self, trader: str, received_at: str) -> str | None:
@@ -278,11 +282,8 @@ def _kill_switch(item: Item | None) -> KillSwitchState:
 def _voided(item: Mapping[str, Any], received_at: str) -> str | None:
     if item.get("kill_switch"):
         return f"the kill switch is on since {item.get('since')}"
-    if item.get("last_on_at", "") >= received_at:
-        return f"the kill switch was turned on at {item['last_on_at']}"
-    if item.get("last_cancel_all_at", "") >= received_at:
-        return f"CANCELALLORDERS was received at {item['last_cancel_all_at']}"
-    return None
+    voids = (f"{what} {item[name]}" for name, what in _VOIDS.items() if item.get(name, "") >= received_at)
+    return next(voids, None)
 
 
 def _values(provenance: Provenance, alerts: frozenset[int], seconds: int) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from orderhook.store.expressions import (
     open_in,
     signature,
 )
-from orderhook.store.results import WriteResult, refused
+from orderhook.store.results import PutResult, WriteResult, refused
 from orderhook.store.table import Table
 from orderhook.store.writes import ConditionFailed, Item, Put, Update
 from orderhook.trade import Replacement, entry_and_leg, kept_digests, kind_of, partner_of, trimmed, types_of
@@ -338,13 +338,18 @@ class OrderStore:
 
     # New orders
 
-    def put(self, provenance: Provenance, order: Order) -> WriteResult:
+    def put(self, provenance: Provenance, order: Order) -> PutResult:
         """Write a new order by one conditional write; an id that is taken leaves the order that has it as it is."""
         try:
             self._table.put(self.putting(provenance, order))
         except ConditionFailed as failure:
-            return refused(_order(failure.item), provenance.request_id)
-        return WriteResult(None, applied=True)
+            existing, ours = refused(_order(failure.item), provenance.request_id)
+            if existing is None:
+                raise TemporarilyUnavailableError(
+                    f"It could not be seen what has the id {order.order_id}. Send the same alert again; it is safe."
+                ) from None
+            return PutResult(order if ours else existing, ours)
+        return PutResult(order, applied=True)
 
     def putting(self, provenance: Provenance, order: Order) -> Put:
         """Return the write of `put`, for a transaction."""

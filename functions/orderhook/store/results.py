@@ -20,6 +20,13 @@ class WriteResult(NamedTuple):
     applied: bool
 
 
+class PutResult(NamedTuple):
+    """The order as written, or, where nothing was, the one that has its id already."""
+
+    order: Order
+    applied: bool
+
+
 def refused(order: Order | None, request_id: str) -> WriteResult:
     """Return the result of a write that was refused, which may be our own, sent again by the SDK."""
     if order is None or order.event_of(request_id) is None:
