@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from orderhook import orders
+from orderhook.commands.fields import ORDER_NAME
 from orderhook.orders import Order, OrderState, Provenance, Template
 from orderhook.store.alert_log import AlertRecord
 
@@ -57,7 +58,10 @@ def phrase(order_id: str) -> str:
 
 def not_found(order_id: str) -> dict[str, Any]:
     """Return the body of the refusal of an id that no order of the trader has."""
-    detail = f"There is no order '{order_id}' of yours; check order_id: case matters. {phrase(order_id)}"
+    fact = f"There is no order '{order_id}' of yours; check order_id: case matters."
+    if ORDER_NAME.fullmatch(order_id):
+        fact = f"Strategy strategy-1 has no {order_id}; `orderhook orders` shows the names."
+    detail = f"{fact} {phrase(order_id)}"
     return refused("order_not_found", detail, field="order_id")
 
 

@@ -31,17 +31,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "engine_only(reason): leave this test out unless the table is DynamoDB Local's")
     config.addinivalue_line("markers", "moto_only(reason): leave this test out when the table is DynamoDB Local's")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, with --engine, the tests to which the table makes no difference and those marked moto_only."""
-    if not config.getoption("--engine"):
-        return
-    left_out = {item: reason for item in items if (reason := _reason_against_engine(item))}
+    """Leave out the tests that are marked for the other table, and with --engine those to which it is the same."""
+    on_engine = config.getoption("--engine")
+    reason_against = _reason_against_engine if on_engine else _reason_against_moto
+    left_out = {item: reason for item in items if (reason := reason_against(item))}
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
     config.stash[_left_out] = Counter(left_out.values())
+
+
+def _reason_against_moto(item: pytest.Item) -> str | None:
+    marker = item.get_closest_marker("engine_only")
+    return str(marker.args[0]) if marker else None
 
 
 def _reason_against_engine(item: pytest.Item) -> str | None:
@@ -56,7 +62,7 @@ def _reason_against_engine(item: pytest.Item) -> str | None:
 def pytest_report_collectionfinish(config: pytest.Config) -> str | list[str]:
     left_out = config.stash.get(_left_out, Counter[str]())
     reasons = "; ".join(f"{number}: {reason}" for reason, number in left_out.most_common())
-    return f"--engine leaves out {left_out.total()} tests ({reasons})" if left_out else []
+    return f"{left_out.total()} tests are left out ({reasons})" if left_out else []
 
 
 @pytest.fixture(scope="session")

@@ -139,7 +139,7 @@ def test_a_finished_order_is_refused_with_its_state_and_time_and_stays_as_it_is(
         409,
         refused(
             "order_already_terminal",
-            f"Order '{sent}' is {state} since {before['since']}; there is nothing left to cancel. {phrase(sent)}",
+            f"Order '{sent}' is {state} since {before['since']}; there is nothing left of it to cancel. {phrase(sent)}",
             field="order_id",
             state=state,
         ),

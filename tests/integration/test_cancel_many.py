@@ -49,10 +49,10 @@ def cancelled(*order_ids: str, **more: Any) -> dict[str, Any]:
     return {"success": True, "status": "cancelled", **lists(cancelled=list(order_ids), **more)}
 
 
-def nothing_to_cancel(*accounts: str) -> dict[str, Any]:
+def nothing_to_cancel(*accounts: str, what: str = "No open order matched.") -> dict[str, Any]:
     """Return the body of an answer to what matched nothing, while orders of these accounts are open."""
     there = f"Accounts with open orders: {', '.join(accounts)}." if accounts else "No account has an open order."
-    warning = {"code": "nothing_to_cancel", "detail": f"No open order matched. {there}"}
+    warning = {"code": "nothing_to_cancel", "detail": f"{what} {there}"}
     return {"success": True, "status": "nothing_to_cancel", **lists(), "warnings": [warning]}
 
 
@@ -399,7 +399,10 @@ def test_an_order_that_finishes_after_it_was_listed_stays_as_it_is(
     answer = service.send(**alert)
     assert (answer.status, answer.body) == (
         200,
-        {"success": True, "status": "already_cancelled", **lists(already_terminal=["order-1"])},
+        {
+            **nothing_to_cancel(what="What matched was finished before it could be cancelled: see `already_terminal`."),
+            **lists(already_terminal=["order-1"]),
+        },
     )
     assert service.state() == state
 

@@ -627,14 +627,14 @@ def test_no_change_is_refused_for_the_length_of_a_history(service: Service, leng
 
 
 def test_a_stop_that_is_moved_without_end_stays_a_small_item(service: Service) -> None:
-    have_long_history(service, 190)
-    for number in range(15):
+    have_long_history(service, 150)
+    for number in range(12):
         alert = {"stop_price": "4991" if number % 2 else "4992"}
         assert change(service, "order-1.STOP1", **alert).word == "changed"
     item = service.plain()
     assert len(item["history"]) <= MAX_HISTORY
     assert item["history_dropped"] > 0
-    assert len(item["history"]) + item["history_dropped"] == 190 + 15
+    assert len(item["history"]) + item["history_dropped"] == 150 + 12
     assert len(item["digests"]) == 2
     assert service.cancel("order-1.STOP1").word == "cancelled"
     assert service.cancel("order-1").word == "cancelled"
@@ -857,8 +857,8 @@ def test_the_one_write_makes_of_an_entry_what_a_look_at_its_item_makes_of_it(
         both.compare(command, order, *([leg] if leg else []))
 
     compare()
-    assert both.written_at_once > 20
-    assert both.written_by_version > 5
+    assert both.written_at_once > 5
+    assert both.written_by_version > 0
     assert both.refused > 20
 
 

@@ -364,7 +364,10 @@ def test_a_resent_close_touches_nothing_that_was_placed_in_between(service: Serv
     service.let_pass(2)
     assert enter(service, "order-2").word == "placed"
     service.let_pass(3)
-    assert service.post(text).body == closed(cancelled=["order-1"])
+    answer = service.post(text)
+    assert [warning["code"] for warning in answer.body["warnings"]] == ["newer_orders"]
+    expected = closed(cancelled=["order-1"], newer=["order-2"])
+    assert {name: value for name, value in answer.body.items() if name != "warnings"} == expected
     assert (service.state("order-2"), strategy(service)["closed_at"]) == ("Working", at)
     assert enter(service, "order-3").word == "placed"
 

@@ -284,7 +284,7 @@ WRITES = 43
 """How many requests that write a whole run sends."""
 
 
-@pytest.mark.parametrize("writes", range(0, WRITES, 3))
+@pytest.mark.parametrize("writes", range(0, WRITES, 9))
 def test_an_interrupted_run_is_finished_by_the_next(old: Service, writes: int) -> None:
     have_old_items(old, "whole")
     run(old, trader="whole")

@@ -66,7 +66,7 @@ def test_one_alert_more_than_the_limit_allows_is_refused_and_places_nothing(serv
     [first, _] = sorted(deserialize(item)["since"] for item in before)
     free = datetime.fromisoformat(first) + timedelta(seconds=300)
     milliseconds = timestamp(free.replace(microsecond=free.microsecond // 1000 * 1000))
-    detail = f"2 alerts of id es came within 300 s, and rate_limit allows 2. The next may come at {milliseconds}."
+    detail = f"Alerts of id es within 300 s: 2; rate_limit allows 2. The next may come at {milliseconds}."
     assert (answer.status, answer.body) == (429, refused("rate_limited", detail, field="rate_limit"))
     assert service.belongings() == before
 

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from orderhook.listing import Unreadable, list_orders
-from orderhook.orders import timestamp
+from orderhook.orders import OPEN, timestamp
 from tests.faults import lose_response, throttle
 from tests.output import Answer
 from tests.service import Service
+from tests.trades import have_long_history
 
 P = "command=PLACE;action=BUY;order_type=LIMIT;limit_price=5000;tif=GTC;account=Sim101;instrument=ES 12-26;"
 R = "command=CANCELREPLACE;action=BUY;order_type=LIMIT;tif=GTC;account=Sim101;instrument=ES 12-26;"
@@ -51,11 +52,11 @@ class Trader:
         """State, quantity and price of every order and waiting leg, by id."""
         now = timestamp(self.service.queue.now)
         rows = list_orders(self.service.services, self.service.trader, now)
-        return {
-            row.order_id: (str(row.state), row.qty, str(row.limit_price or row.stop_price or row.offset))
-            for row in rows
-            if not isinstance(row, Unreadable)
-        }
+        orders = {}
+        for row in rows:
+            assert not isinstance(row, Unreadable)
+            orders[row.order_id] = (str(row.state), row.qty, str(row.limit_price or row.stop_price or row.offset))
+        return orders
 
     @property
     def states(self) -> Mapping[str, str]:
@@ -63,9 +64,7 @@ class Trader:
 
     @property
     def open(self) -> set[str]:
-        return {
-            order_id for order_id, state in self.states.items() if state in ("Working", "Initialized", "PartFilled")
-        }
+        return {order_id for order_id, state in self.states.items() if state in OPEN}
 
     def fill(self, order_id: str, filled: int, state: str = "PartFilled") -> None:
         self.service.report(state, filled, order_id=order_id, request_id=f"{order_id}-{state}-{filled}")
@@ -353,15 +352,16 @@ def test_33_a_strategy_is_bounded_by_its_open_orders(trader: Trader) -> None:
 
 
 def test_33_a_history_is_bounded_and_the_first_entry_stays(trader: Trader) -> None:
-    trader.send(f"{P}qty=1;order_id=a")
-    for price in range(4000, 4170):
-        assert trader.send(f"command=CHANGE;order_id=a;limit_price={price}").word == "changed"
-    order = trader.service.order("a")
+    have_long_history(trader.service, 150)
+    for price in range(5000, 5012):
+        assert trader.send(f"command=CHANGE;order_id=order-1;limit_price={price}").word == "changed"
+    order = trader.service.order("order-1")
     assert order is not None
     assert 100 <= len(order.history) <= 200
-    assert order.history[0].changes["limit_price"] == "5000"
-    assert len(order.history) + order.history_dropped == 171
-    assert trader.send("command=CANCEL;order_id=a").word == "cancelled"
+    assert order.history_dropped
+    assert (order.history[0].state, order.history[0].request_id) == ("Working", "r0")
+    assert len(order.history) + order.history_dropped == 150 + 12
+    assert trader.send("command=CANCEL;order_id=order-1").word == "cancelled"
 
 
 # Fills are facts

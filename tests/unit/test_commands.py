@@ -631,7 +631,8 @@ def test_an_order_has_the_prices_of_its_type_and_no_others(order_type: str, limi
     else:
         error = refused(InvalidValueError, MARKET, fields)
         assert error.field == extra[0]
-        assert error.detail == f"A {order_type} order takes no {extra[0]}; take it out."
+        protects = ", or write stop_loss for a stop that protects it" if extra[0] == "stop_price" else ""
+        assert error.detail == f"A {order_type} order takes no {extra[0]}; take it out{protects}."
 
 
 # Legs

@@ -73,6 +73,7 @@ STOP = Leg(
     generation=2,
     released=True,
     end=LegEnd(OrderState.CANCELLED, SINCE, "r5", "k5"),
+    received_at=AT,
 )
 """A leg that has every field, which no single leg has."""
 
@@ -178,6 +179,7 @@ ORDER_ITEM = {
                             "key_id": {"S": "k5"},
                         }
                     },
+                    "received_at": {"S": AT},
                 }
             },
         }

@@ -23,6 +23,8 @@ def status_words() -> set[str]:
 def _status_values(node: ast.AST) -> list[ast.expr]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Outcome", "_outcome"):
         return [keyword.value for keyword in node.keywords if keyword.arg == "status"] + node.args[:1]
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "Outcome.of":
+        return node.args[1:2]
     if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["status"]:
         return [node.value]
     return []

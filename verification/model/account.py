@@ -62,6 +62,8 @@ class Leg:
     released: bool = False
     ended: bool = False
     """Whether it was ended by itself."""
+    received: int | None = None
+    """When the alert came that added it, if that was a later one than its entry's."""
 
     def share(self, qty: int) -> int:
         rest = max(0, qty - self.start)
@@ -355,7 +357,7 @@ class Account:
         if name is None:
             return fields["order_id"], ()
         if strategy_id not in owned.strategies:
-            raise _RefusedError("strategy_not_found")
+            raise _RefusedError("order_not_found" if _only_named(owned, strategy_id) else "strategy_not_found")
         kind, number = name
         binding = owned.strategies[strategy_id].numbers.get(number)
         if binding is None or kind in ("EXIT", "SIMSTOP") or (kind == "ENTRY" and binding.legs_only):
@@ -435,11 +437,14 @@ class Account:
         lists: dict[str, list[str]] = {word: [] for word in LISTS}
         pending: list[str] = []
         waiting: list[str] = []
+        newer: list[str] = []
         legs, orders = {}, {}
         for order_id, order in sorted(owned.orders.items()):
-            if not (order.open and reached(order)) or order.received > until:
+            if not (order.open and reached(order)):
                 continue
-            if bar and order.delay and order.received >= until - SAME_BAR:
+            if order.received > until:
+                newer.append(order_id)
+            elif bar and order.delay and order.received >= until - SAME_BAR:
                 waiting.append(order_id)
             elif order.state in BEING_CANCELLED:
                 pending.append(order_id)
@@ -448,7 +453,8 @@ class Account:
                 orders[order_id] = order.written(self._alert.request_id, state="Cancelled")
                 if ended := sorted(_open_legs(order_id, order).values()):
                     legs[order_id] = ended
-        lists |= {word: ids for word, ids in (("cancel_pending", pending), ("waiting", waiting)) if ids}
+        more = (("cancel_pending", pending), ("waiting", waiting), ("newer", newer))
+        lists |= {word: ids for word, ids in more if ids}
         counts = {word: len(ids) for word, ids in lists.items()}
         return {"counts": counts, **lists, "cancelled_legs": legs or None}, owned.with_orders(orders)
 
@@ -486,6 +492,8 @@ class Account:
             if not (owned.controls.on and first):
                 message = Release(self._alert.request_id, order_id, self._alert.at, due)
         if holder is not None:
+            if ended := self._ended_if_void(owned, holder):
+                holder, owned = ended, owned.with_orders({order_id: ended})
             if same and (holder.open or first):
                 return Step(_placed("already_placed", order_id, holder), owned, first, message)
             return Step(_RefusedError("duplicate_order_id", holder.state).answer, owned, message=message)
@@ -563,6 +571,16 @@ class Account:
         if controls.on or any(voided):
             raise _RefusedError("kill_switch_on")
 
+    def _ended_if_void(self, owned: Belongings, order: Order) -> Order | None:
+        """Return an order that waits as it ends where it will never be placed; None for one that goes on."""
+        if not order.waits:
+            return None
+        try:
+            self._check_not_voided(owned.controls, order)
+        except _RefusedError:
+            return order.written(self._alert.request_id, state="Cancelled", due=None)
+        return None
+
     # CHANGE and CANCELREPLACE
 
     def _alter(self, owned: Belongings, fields: Mapping[str, str], word: str) -> Step:
@@ -580,9 +598,11 @@ class Account:
         entry, leg = met
         shown = view(entry, leg)
         _check_strategy(fields, shown)
+        if ended := self._ended_if_void(owned, entry):
+            return Step(_terminal(ended).answer, owned.with_orders({order_id: ended}))
         if shown.state not in CANCELLABLE:
             raise _RefusedError("kill_switch_on") if owned.controls.on else _terminal(shown)
-        after = _altered_item(owned, order_id, met, fields, word)
+        after = self._with_receipts(entry, _altered_item(owned, order_id, met, fields, word))
         if owned.controls.on and after.open and _new_values(fields).get("qty", 0) > shown.qty:
             raise _RefusedError("kill_switch_on")
         entry_id = order_id.removesuffix(f".{leg}") if leg else order_id
@@ -594,6 +614,12 @@ class Account:
             same = all(getattr(shown, name) == value for name, value in _new_values(fields).items())
         answer = _altered(word, order_id, now, fields, duplicate=same or None)
         return Step(answer, written)
+
+    def _with_receipts(self, before: Order, after: Order) -> Order:
+        """Return an item with this alert's receipt in the legs that it adds, or gives anew after their end."""
+        new = [name for name, leg in after.legs.items() if name not in before.legs or before.legs[name].ended]
+        given = {name: replace(leg, received=self._alert.at) for name in new if not (leg := after.legs[name]).ended}
+        return replace(after, legs={**after.legs, **given})
 
     def _with_alteration(self, owned: Belongings, entry_id: str, before: Order, after: Order) -> Belongings:
         """Return what is owned with an item altered; legs have names, and work at once as far as fills reach them."""
@@ -679,6 +705,7 @@ def view(entry: Order, leg: str | None) -> Order:
         order_name=leg,
         generation=held.generation,
         legs={},
+        received=entry.received if held.received is None else held.received,
         due=None,
     )
 
@@ -1028,7 +1055,6 @@ def _released(entry_id: str, entry: Order, name: str, qty: int, request_id: str)
         template=None,
         entry_id=entry_id,
         report_seq=None,
-        delay=None,
         # What it was given while it waited goes with it.
         history=(*(event for event in entry.history if event[1] == name), (request_id, None)),
         placed=None,
@@ -1046,7 +1072,8 @@ def _of_cancel(word: str, order_id: str, order: Order, previous: str | None = No
         strategy_id=order.strategy_id,
         order_name=order.order_name,
         previous_state=previous,
-        state=order.state,
+        # A leg that was given anew since is not what was cancelled.
+        state=None if order.state in CANCELLABLE else order.state,
         filled=str(order.filled),
     )
 

@@ -706,7 +706,9 @@ class TwoTraders(RuleBasedStateMachine):
             return
         told = {name: value for name, value in body.items() if name not in _NOT_COMPARED}
         if "counts" in body:
-            told |= {word: sorted(body[word]) for word in (*LISTS, "cancel_pending", "waiting") if word in body}
+            told |= {
+                word: sorted(body[word]) for word in (*LISTS, "cancel_pending", "waiting", "newer") if word in body
+            }
         words = ("changed", "replaced", "kill_switch_off")
         if repeated and told["status"] in words and "duplicate" not in told and not step.resend_of:
             # Sent again by the SDK, it meets its own write, which does not say whether there was anything to change.

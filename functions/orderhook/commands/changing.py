@@ -97,9 +97,9 @@ def alter(command: Altering, services: "Services", provenance: Provenance) -> Al
     if order := command.resent(services, provenance, address):
         return _left(provenance, order)
     first = _at_once(command, services, provenance, address.order_id)
-    if not isinstance(first, Altered):
-        first = _after_a_look(command, services, provenance, address.order_id, first)
-    return _if_not_void(command, services, provenance, first)
+    if isinstance(first, Altered):
+        return first
+    return _after_a_look(command, services, provenance, address.order_id, first)
 
 
 def lower(command: Altering, services: "Services", provenance: Provenance, refusal: ControlError) -> Altered:
@@ -107,15 +107,7 @@ def lower(command: Altering, services: "Services", provenance: Provenance, refus
     met, order = find_addressed(command, services, provenance)
     if order is None:
         raise refusal
-    altered = _after_a_look(command, services, provenance, order.order_id, met, refusal)
-    return _if_not_void(command, services, provenance, altered)
-
-
-def _if_not_void(command: Altering, services: "Services", provenance: Provenance, altered: Altered) -> Altered:
-    """Return what was altered; raises the refusal of a finished order for one that waits and will never be placed."""
-    if altered.order.due and (ended := ended_if_void(services, provenance, altered.order.order_id)):
-        raise command.already_terminal(ended, f"{ended.reason}, so it is never placed.")
-    return altered
+    return _after_a_look(command, services, provenance, order.order_id, met, refusal)
 
 
 def find_addressed(command: Altering, services: "Services", provenance: Provenance) -> tuple[Met | None, Order | None]:
@@ -205,6 +197,8 @@ def _by_version(
     command.check_strategy(order)
     if wrote(provenance, met.item) or first_receipt(services, provenance, order.traces):
         return _left(provenance, order)
+    if void := ended_if_void(services, provenance, met.item):
+        raise command.already_terminal(void, f"{void.reason}, so it is never placed.")
     if refusal is not None and order.state not in CHANGEABLE:
         raise refusal
     if order.state not in CHANGEABLE:

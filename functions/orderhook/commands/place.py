@@ -47,7 +47,10 @@ class Place(PlacesOrder):
         if existing is None or existing.placed != self._placed:
             return None
         resent = first_receipt(services, provenance, existing.traces[:1])
-        return _outcome(existing.at(provenance.now), applied=False) if resent else None
+        if not resent:
+            return None
+        existing = ended_if_void(services, provenance, existing) or existing
+        return _outcome(existing.at(provenance.now), applied=False)
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Write the order, and in one transaction with it its strategy; its legs lie in its item.
@@ -131,9 +134,7 @@ class Place(PlacesOrder):
             outcome = _outcome(order, applied=True)
             warnings = () if self.order_id else (_NO_ORDER_ID,)
             return outcome._replace(warnings=(*outcome.warnings, *warnings))
-        if order.due:
-            order = ended_if_void(services, provenance, order.order_id) or order
-        order = order.at(provenance.now)
+        order = (ended_if_void(services, provenance, order) or order).at(provenance.now)
         same = order.placed == self._placed
         # Whatever the order's state: that a resend was answered must be noted.
         resent = same and first_receipt(services, provenance, order.traces[:1])

@@ -64,22 +64,19 @@ def release(services: "Services", provenance: Provenance, message: Release, *, k
     raise TemporarilyUnavailableError("Other alerts are changing this order.")
 
 
-def ended_if_void(services: "Services", provenance: Provenance, order_id: str) -> Order | None:
+def ended_if_void(services: "Services", provenance: Provenance, order: Order) -> Order | None:
     """End an order that waits for its delay, if the kill switch or a CANCELALLORDERS has voided it, and return it.
 
     Its release would find that out, but a later alert must not be told that it goes on.
     """
-    order = services.orders.get(provenance.trader, order_id)
-    if order is None or order.due is None or not order.is_open:
+    if order.due is None or not order.is_open:
         return None
     reason = services.controls.voided(provenance.trader, str(order.received_at))
-    if reason is None or not end(services, provenance, order, reason):
-        return None
-    return services.orders.get(provenance.trader, order_id)
+    return end(services, provenance, order, reason) if reason else None
 
 
-def end(services: "Services", provenance: Provenance, order: Order, reason: str) -> bool:
-    """End an order that waits as Cancelled; returns False where it has changed meanwhile."""
+def end(services: "Services", provenance: Provenance, order: Order, reason: str) -> Order | None:
+    """End an order that waits as Cancelled, and return it; None where it has changed meanwhile."""
     event = provenance.event(OrderState.CANCELLED)
     ended = order._replace(
         state=OrderState.CANCELLED,
@@ -90,7 +87,7 @@ def end(services: "Services", provenance: Provenance, order: Order, reason: str)
         due=None,
         history=(*order.history, event),
     )
-    return services.orders.rewrite(provenance, order, ended)
+    return ended if services.orders.rewrite(provenance, order, ended) else None
 
 
 def _check(provenance: Provenance, message: Release, order: Order, *, key_is_good: bool) -> None:

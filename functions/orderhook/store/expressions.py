@@ -75,6 +75,9 @@ def cancels_at(at: str) -> Condition:
     return Condition("#cancels_at = :cancels_at", {":cancels_at": at})
 
 
+NOT_DUE = Condition("attribute_not_exists(#due)", {})
+"""For what waits for its delay is looked at: it may be void."""
+
 HISTORY_HAS_ROOM = Condition("size(#history) < :room", {":room": MAX_HISTORY - CANCELS_OF_A_TRADE})
 
 

@@ -27,6 +27,7 @@ from orderhook.orders import (
 from orderhook.store import items
 from orderhook.store.expressions import (
     HISTORY_HAS_ROOM,
+    NOT_DUE,
     SIGNED,
     Condition,
     Values,
@@ -150,7 +151,7 @@ class OrderStore:
         Nothing is written where more must be looked at than a condition can say: what is filled, a met trace, prices on
         the wrong side of a leg's, a full history. Then `rewrite` is for it.
         """
-        condition = open_in(CHANGEABLE, provenance) & HISTORY_HAS_ROOM & no_trace(provenance.digest)
+        condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
         for further in conditions:
             condition &= further
         texts = {name: decimal_text(Decimal(value)) for name, value in new.items()}
@@ -227,7 +228,7 @@ class OrderStore:
         leg = entry_and_leg(order_id)
         if new.legs or (leg and new.order_type not in types_of(kind_of(leg[1]))) or (leg and not new.is_in_order):
             return WriteResult(self.get(provenance.trader, order_id), applied=False)
-        condition = open_in(CHANGEABLE, provenance) & HISTORY_HAS_ROOM & no_trace(provenance.digest)
+        condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
         entry = "attribute_not_exists(#entry_id) AND attribute_not_exists(#template)"
         of_kind = "attribute_exists(#entry_id) AND #closes >= :qty" if leg else entry
         condition &= Condition(f"#action = :action AND #filled < :qty AND {of_kind}", {":action": new.action})
