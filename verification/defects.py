@@ -513,7 +513,7 @@ def prices_that_nobody_checks(patch: Patch) -> None:
 
 
 def a_leg_that_is_never_raised_again(patch: Patch) -> None:
-    def check(order: Order, qty: int) -> None:
+    def check(order: Order, _: Order, qty: int) -> None:
         if order.closes is not None and qty > order.qty:
             raise InvalidValueError("It was lowered.", field="qty", state=order.state)
 

@@ -7,6 +7,7 @@ CrossTrade, "Bracket Orders"; NinjaTrader's ATM strategy templates.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import product
 from typing import Any, Literal, NamedTuple
 
 from orderhook.errors import AlertWarning, InvalidValueError
@@ -78,6 +79,11 @@ def types_of(kind: Kind) -> tuple[OrderType, ...]:
 # Legs
 
 
+def opposite(action: Action) -> Action:
+    """Return the side of an order that closes what an order of this side has entered."""
+    return "SELL" if action == "BUY" else "BUY"
+
+
 def bracket_legs(number: int, brackets: Sequence[Bracket], oco_id: str) -> dict[str, Leg]:
     """Return the legs of a template's brackets, which have the numbers from `number` on."""
     legs: dict[str, Leg] = {}
@@ -116,7 +122,7 @@ def view_of_leg(entry: Order, name: str, leg: Leg) -> Order:
         order_id=leg_id(entry.order_id, name),
         account=entry.account,
         instrument=entry.instrument,
-        action="SELL" if entry.action == "BUY" else "BUY",
+        action=opposite(entry.action),
         qty=leg.share(entry.qty),
         order_type=leg.order_type,
         tif="GTC",
@@ -165,6 +171,16 @@ def unprotected(entry: Order) -> int:
 # Prices
 
 
+def is_beyond(action: Action, price: Decimal, other: Decimal) -> bool:
+    """Return whether a price is better than another for who enters by `action`: for a BUY above it."""
+    return price > other if action == "BUY" else price < other
+
+
+def is_stop_limit_in_order(action: Action, limit_price: Decimal | None, stop_price: Decimal | None) -> bool:
+    """Return whether a stop's limit, if it has one, is not beyond its stop price: for a SELL not above it."""
+    return limit_price is None or stop_price is None or not is_beyond(action, stop_price, limit_price)
+
+
 def check_prices(order: Order, field: str | None = None) -> None:
     """Raise InvalidValueError unless stops, the entry's prices and targets lie on their sides of one another.
 
@@ -172,36 +188,41 @@ def check_prices(order: Order, field: str | None = None) -> None:
 
     For a BUY stop < entry < target, strictly, and mirrored for a SELL; once something is filled only stop < target.
     """
-    sign = 1 if order.action == "BUY" else -1
-    entry_prices = (
-        [] if order.filled else [price for price in (order.limit_price, order.stop_price) if price is not None]
-    )
-    living = {name: leg for name, leg in (*order.legs.items(), *order.wanted.items()) if not (leg.end or leg.released)}
-    stops = [leg.stop_price for name, leg in living.items() if kind_of(name) == "STOP" and leg.stop_price is not None]
-    targets = [
-        leg.limit_price for name, leg in living.items() if kind_of(name) == "TARGET" and leg.limit_price is not None
-    ]
-    for leg in living.values():
-        limit, stop = leg.limit_price, leg.stop_price
-        if limit is not None and stop is not None and sign * limit > sign * stop:
+    for leg in _living_legs(order, "STOP"):
+        if not is_stop_limit_in_order(opposite(order.action), leg.limit_price, leg.stop_price):
+            side = "above" if order.action == "BUY" else "below"
             raise InvalidValueError(
-                f"The limit {limit} of the stop must not be {'above' if sign > 0 else 'below'} its stop price {stop}.",
+                f"The limit {_text(leg.limit_price)} of the stop must not be {side} its stop price "
+                f"{_text(leg.stop_price)}.",
                 field=field or "stop_loss_limit",
             )
-    rows = (
-        ("stop", stops, "price", entry_prices),
-        ("price", entry_prices, "target", targets),
-        ("stop", stops, "target", targets),
-    )
+    own = [] if order.filled else [price for price in (order.limit_price, order.stop_price) if price is not None]
+    stops, targets = _leg_prices(order, "STOP"), _leg_prices(order, "TARGET")
+    side = "below" if order.action == "BUY" else "above"
+    rows = (("stop", stops, "price", own), ("price", own, "target", targets), ("stop", stops, "target", targets))
     for lower_name, lower, upper_name, upper in rows:
-        for low in lower:
-            for high in upper:
-                if sign * low >= sign * high:
-                    raise InvalidValueError(
-                        f"The {lower_name} {low} must be {'below' if sign > 0 else 'above'} the {upper_name} {high} of "
-                        f"order {order.order_id}, a {order.action}.",
-                        field=field or _field_of(order, lower_name, upper_name),
-                    )
+        for low, high in product(lower, upper):
+            if not is_beyond(order.action, high, low):
+                raise InvalidValueError(
+                    f"The {lower_name} {_text(low)} must be {side} the {upper_name} {_text(high)} of order "
+                    f"{order.order_id}, a {order.action}.",
+                    field=field or _field_of(order, lower_name, upper_name),
+                )
+
+
+def _living_legs(order: Order, kind: Kind) -> list[Leg]:
+    """Return the legs of a kind that wait, or are to wait once the delay of their entry is over."""
+    legs = (*order.legs.items(), *order.wanted.items())
+    return [leg for name, leg in legs if kind_of(name) == kind and not (leg.end or leg.released)]
+
+
+def _leg_prices(order: Order, kind: Kind) -> list[Decimal]:
+    prices = (price_of(kind, leg) for leg in _living_legs(order, kind))
+    return [price for price in prices if price is not None]
+
+
+def _text(price: Decimal | None) -> str:
+    return "" if price is None else decimal_text(price)
 
 
 def price_of(name: str, leg: Leg | Order) -> Decimal | None:
@@ -248,15 +269,10 @@ def _field_of(order: Order, lower_name: str, upper_name: str) -> str:
 
 def with_bounds(order: Order) -> Order:
     """Return the order with the prices of its legs that are nearest to its own."""
-    living = {name: leg for name, leg in (*order.legs.items(), *order.wanted.items()) if not (leg.end or leg.released)}
-    stops = [leg.stop_price for name, leg in living.items() if kind_of(name) == "STOP" and leg.stop_price is not None]
-    targets = [
-        leg.limit_price for name, leg in living.items() if kind_of(name) == "TARGET" and leg.limit_price is not None
-    ]
     highest, lowest = (max, min) if order.action == "BUY" else (min, max)
     return order._replace(
-        nearest_stop=highest(stops) if stops else None,
-        nearest_target=lowest(targets) if targets else None,
+        nearest_stop=highest(_leg_prices(order, "STOP"), default=None),
+        nearest_target=lowest(_leg_prices(order, "TARGET"), default=None),
     )
 
 
@@ -276,27 +292,51 @@ def kept_digests(digests: Iterable[str], history: Iterable[Event]) -> tuple[str,
     return tuple(digest for digest in dict.fromkeys(digests) if digest in present)
 
 
-# What CHANGE and CANCELREPLACE make of an order, where its item must be looked at
+# What CHANGE and CANCELREPLACE make of an order. It may be written already: what describes it judges nothing.
 
 
 def changed(order: Order, new: Mapping[str, int | Decimal]) -> tuple[Order, list[AlertWarning]]:
-    """Return an order with other values, and what to warn of; raises InvalidValueError for one that it cannot take.
-
-    A quantity not above what is filled ends the remainder.
-    """
-    for name, takers in PRICES.items():
-        if name in new and order.order_type not in takers:
-            raise InvalidValueError(
-                f"Order {order.order_id} is a {order.order_type} order and has no {name}; take it out.", field=name
-            )
-    qty = int(new.get("qty", order.qty))
+    """Return an order with other values, and what to warn of; a quantity not above what is filled ends the rest."""
     after = order._replace(**_prices(new))
-    _check_own_leg(after, qty)
     # A price alone ends nothing, be more filled than the order's quantity or not.
-    return _with_qty(after, qty) if "qty" in new else _checked(after)
+    return _with_qty(after, int(new["qty"])) if "qty" in new else _described(after)
 
 
-def _check_own_leg(order: Order, qty: int) -> None:
+def check_changed(order: Order, new: Mapping[str, int | Decimal], after: Order) -> None:
+    """Raise InvalidValueError unless the order can take the values that make it `after`.
+
+    Prices that stay are not judged: version 0.1 took some that PLACE refuses now.
+    """
+    _check_prices_of_type(f"Order {order.order_id}", order.order_type, new)
+    _check_own_leg(order, after, int(new.get("qty", order.qty)))
+    if _prices(new) and after.state not in TERMINAL:
+        check_prices(after)
+
+
+def changed_leg(entry: Order, name: str, new: Mapping[str, int | Decimal]) -> Order:
+    """Return an entry with other prices of a leg that waits in its item."""
+    legs = {**entry.legs, name: entry.legs[name]._replace(**_prices(new), offset=None)}
+    return with_bounds(entry._replace(legs=legs))
+
+
+def check_changed_leg(name: str, new: Mapping[str, int | Decimal], after: Order) -> None:
+    """Raise InvalidValueError unless a leg can take the prices that it has in `after`."""
+    if "qty" in new:
+        raise InvalidValueError(
+            f"The quantity of {name} follows from its entry {after.order_id}; take qty out, or change the entry.",
+            field="qty",
+        )
+    _check_prices_of_type(name, after.legs[name].order_type, new)
+    check_prices(after, next(iter(new)))
+
+
+def _check_prices_of_type(named: str, order_type: OrderType, new: Mapping[str, int | Decimal]) -> None:
+    for price, takers in PRICES.items():
+        if price in new and order_type not in takers:
+            raise InvalidValueError(f"{named} is a {order_type} order and has no {price}; take it out.", field=price)
+
+
+def _check_own_leg(order: Order, after: Order, qty: int) -> None:
     """Raise InvalidValueError for a quantity or prices that a leg with an item of its own cannot have."""
     if order.closes is not None and qty > order.closes:
         raise InvalidValueError(
@@ -304,38 +344,12 @@ def _check_own_leg(order: Order, qty: int) -> None:
             field="qty",
             state=order.state,
         )
-    prices = (order.limit_price, order.stop_price)
-    if order.entry_id and not _is_stop_limit_in_order(order.action, order.order_type, *prices):
+    if order.entry_id and not is_stop_limit_in_order(order.action, after.limit_price, after.stop_price):
         raise InvalidValueError(
-            f"The limit {order.limit_price} of a {order.action} stop must not be beyond its stop price "
-            f"{order.stop_price}.",
+            f"The limit {_text(after.limit_price)} of a {order.action} stop must not be beyond its stop price "
+            f"{_text(after.stop_price)}.",
             field="limit_price",
         )
-
-
-def _is_stop_limit_in_order(
-    action: Action, order_type: OrderType, limit_price: Decimal | None, stop_price: Decimal | None
-) -> bool:
-    """Return whether a stop limit's limit is not on the wrong side of its stop price: for a SELL not above it."""
-    if order_type != "STOPLIMIT" or limit_price is None or stop_price is None:
-        return True
-    return limit_price <= stop_price if action == "SELL" else limit_price >= stop_price
-
-
-def changed_leg(entry: Order, name: str, new: Mapping[str, int | Decimal]) -> Order:
-    """Return an entry with other prices of a leg that waits in its item; raises InvalidValueError."""
-    leg = entry.legs[name]
-    if "qty" in new:
-        raise InvalidValueError(
-            f"The quantity of {name} follows from its entry {entry.order_id}; take qty out, or change the entry.",
-            field="qty",
-        )
-    for price, takers in PRICES.items():
-        if price in new and leg.order_type not in takers:
-            raise InvalidValueError(f"{name} is a {leg.order_type} order and has no {price}; take it out.", field=price)
-    after = entry._replace(legs={**entry.legs, name: leg._replace(**_prices(new), offset=None)})
-    check_prices(after, next(iter(new)))
-    return with_bounds(after)
 
 
 def _prices(new: Mapping[str, int | Decimal]) -> Any:
@@ -362,14 +376,11 @@ class Replacement(NamedTuple):
     @property
     def is_in_order(self) -> bool:
         """Whether a stop limit's prices are, as those of a leg must be."""
-        return _is_stop_limit_in_order(self.action, self.order_type, self.limit_price, self.stop_price)
+        return is_stop_limit_in_order(self.action, self.limit_price, self.stop_price)
 
 
 def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]:
-    """Return an order in its next generation, and what to warn of; raises InvalidValueError."""
-    check_market(order, new)
-    if order.entry_id is not None:
-        _check_kind(kind_of(str(order.order_name)), str(order.order_name), new)
+    """Return an order in its next generation, and what to warn of."""
     after = order._replace(
         order_type=new.order_type,
         limit_price=new.limit_price,
@@ -382,7 +393,6 @@ def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]
         cancels_at=new.cancels_at or order.cancels_at,
         notes=new.notes or order.notes,
     )
-    _check_own_leg(after, new.qty)
     if new.legs:
         after = _with_legs(after, new.legs)
     after, warnings = _with_qty(after, new.qty)
@@ -390,27 +400,40 @@ def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]
     return (after if same else after._replace(generation=order.generation + 1)), warnings
 
 
+def check_replaced(order: Order, new: Replacement, after: Order) -> None:
+    """Raise InvalidValueError unless the order can become `after`."""
+    check_market(order, new)
+    if order.entry_id is not None:
+        _check_kind(kind_of(str(order.order_name)), str(order.order_name), new)
+    _check_own_leg(order, after, new.qty)
+    for leg in new.legs:
+        _check_new_leg(order, leg.kind)
+    if after.state not in TERMINAL:
+        check_prices(after)
+
+
 def replaced_leg(entry: Order, name: str, new: Replacement) -> Order:
-    """Return an entry with a leg that waits in its item in its next generation; raises InvalidValueError."""
+    """Return an entry with a leg that waits in its item in its next generation."""
+    leg = entry.legs[name]
+    after = leg._replace(
+        order_type=new.order_type,
+        limit_price=new.limit_price,
+        stop_price=new.stop_price,
+        offset=None,
+        oco_id=new.oco_id or leg.oco_id,
+    )
+    if after != leg:
+        after = after._replace(generation=leg.generation + 1)
+    return with_bounds(entry._replace(legs={**entry.legs, name: after}))
+
+
+def check_replaced_leg(entry: Order, name: str, new: Replacement, after: Order) -> None:
+    """Raise InvalidValueError unless a leg that waits in its entry's item can become what it is in `after`."""
     leg = entry.legs[name]
     check_market(view_of_leg(entry, name, leg), new)
     _check_kind(kind_of(name), name, new)
     _check_waiting_leg(entry, name, leg, new)
-    legs = {
-        **entry.legs,
-        name: leg._replace(
-            order_type=new.order_type,
-            limit_price=new.limit_price,
-            stop_price=new.stop_price,
-            offset=None,
-            oco_id=new.oco_id or leg.oco_id,
-        ),
-    }
-    if legs[name] != leg:
-        legs[name] = legs[name]._replace(generation=leg.generation + 1)
-    after = entry._replace(legs=legs)
     check_prices(after, "limit_price" if new.order_type == "LIMIT" else "stop_price")
-    return with_bounds(after)
 
 
 def _check_waiting_leg(entry: Order, name: str, leg: Leg, new: Replacement) -> None:
@@ -446,23 +469,27 @@ def _check_kind(kind: Kind, name: str, new: Replacement) -> None:
         raise InvalidValueError(f"{name} is a leg and has none of its own; take them out.", field="take_profit")
 
 
+def _check_new_leg(order: Order, kind: Kind) -> None:
+    """Raise InvalidValueError where the legs of a kind cannot be replaced with their entry."""
+    field = "take_profit" if kind == "TARGET" else "stop_loss"
+    if order.due and order.template:
+        raise InvalidValueError(
+            f"Template {order.template} brings the legs of {order.order_id} when its delay is over; take {field} "
+            "out, or change the legs then.",
+            field=field,
+        )
+    if any(leg.released for name, leg in order.legs.items() if kind_of(name) == kind):
+        raise InvalidValueError(
+            f"The {kind} of {order.order_id} works already; take {field} out, and replace the leg itself.",
+            field=field,
+        )
+
+
 def _with_legs(order: Order, terms: Sequence[LegTerms]) -> Order:
     """Replace the kinds of legs that are given, or add one that is not there."""
     legs = dict(order.wanted if order.due else order.legs)
     for leg in terms:
-        field = "take_profit" if leg.kind == "TARGET" else "stop_loss"
-        if order.due and order.template:
-            raise InvalidValueError(
-                f"Template {order.template} brings the legs of {order.order_id} when its delay is over; take {field} "
-                "out, or change the legs then.",
-                field=field,
-            )
         names = [name for name in legs if kind_of(name) == leg.kind]
-        if any(legs[name].released for name in names):
-            raise InvalidValueError(
-                f"The {leg.kind} of {order.order_id} works already; take {field} out, and replace the leg itself.",
-                field=field,
-            )
         prices: Any = {"order_type": leg.order_type, "limit_price": leg.limit_price, "stop_price": leg.stop_price}
         for name in names:
             old = legs[name]
@@ -493,12 +520,11 @@ def _with_qty(order: Order, qty: int) -> tuple[Order, list[AlertWarning]]:
         warnings.append(
             AlertWarning("unprotected_quantity", "qty", f"{order.closes - qty} of what is filled have no such leg.")
         )
-    after, more = _checked(order._replace(qty=qty))
+    after, more = _described(order._replace(qty=qty))
     return after, [*warnings, *more]
 
 
-def _checked(order: Order) -> tuple[Order, list[AlertWarning]]:
-    check_prices(order)
+def _described(order: Order) -> tuple[Order, list[AlertWarning]]:
     rest = unprotected(order)
     return with_bounds(order), [unprotected_warning(rest)] if rest else []
 

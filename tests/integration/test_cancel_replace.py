@@ -927,3 +927,26 @@ def test_the_one_write_makes_of_an_order_what_a_look_at_its_item_makes_of_it(
     assert both.written_at_once > 5
     assert both.written_by_version > 0
     assert both.refused > 20
+
+
+def test_a_replacement_that_was_written_is_a_success_whatever_prices_the_order_had(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = BothWays(service, monkeypatch, ("replace", "replace_leg"))
+
+    @settings(max_examples=120, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @given(st.data())
+    def try_at_once(data: Any) -> None:
+        order = data.draw(entries())
+        name = data.draw(st.sampled_from([None, None, *order.legs]))
+        fields = data.draw(new_orders(order, order.legs[name] if name else None))
+        assume(not is_placeable(order))
+        try:
+            made, _ = parse_command(CancelReplace, {"order_id": f"order-1.{name}" if name else "order-1", **fields})
+        except PayloadError:
+            reject()
+        leg = data.draw(released_leg(order, name)) if name else None
+        both.try_at_once(made, order, *([leg] if leg else []))
+
+    try_at_once()
+    assert both.written_at_once > 5

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from orderhook.commands import parse_command
 from orderhook.commands.change import Change
-from orderhook.orders import CANCELS_OF_A_TRADE, KEPT_HISTORY, MAX_HISTORY, Order
+from orderhook.orders import CANCELS_OF_A_TRADE, KEPT_HISTORY, MAX_HISTORY, Leg, Order, OrderState
+from orderhook.trade import with_bounds
+from tests import builders
 from tests.builders import WAYS, every_way, not_found, phrase, provenance, refused
 from tests.client_faults import in_writes
 from tests.faults import (
@@ -860,6 +862,34 @@ def test_the_one_write_makes_of_an_entry_what_a_look_at_its_item_makes_of_it(
     assert both.written_at_once > 5
     assert both.written_by_version > 0
     assert both.refused > 20
+
+
+def test_a_change_that_was_written_is_a_success_whatever_prices_the_order_had(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = BothWays(service, monkeypatch, ("change", "change_leg"))
+
+    @settings(max_examples=120, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @given(st.data(), entries(), new_values())
+    def try_at_once(data: Any, order: Order, new: Mapping[str, str]) -> None:
+        assume(not is_placeable(order))
+        name = data.draw(st.sampled_from([None, None, *order.legs]))
+        command, _ = parse_command(Change, {"order_id": f"order-1.{name}" if name else "order-1", **new})
+        leg = data.draw(released_leg(order, name)) if name else None
+        both.try_at_once(command, order, *([leg] if leg else []))
+
+    try_at_once()
+    assert both.written_at_once > 10
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_quantity_of_an_order_of_0_1_is_changed_though_its_stop_has_its_price(service: Service, times: int) -> None:
+    placed = builders.provenance(service.trader, "r0")
+    legs = {"STOP1": Leg("STOPMARKET", stop_price=Decimal("5000.25"))}
+    order = builders.order(placed, "order-1", state=OrderState.WORKING, legs=legs)
+    assert service.orders.put(placed, with_bounds(order)).applied
+    answers = [change(service, qty=3) for _ in range(times)]
+    assert [(answer.status, answer.word, answer.body["qty"]) for answer in answers] == [(200, "changed", "3")] * times
 
 
 def test_a_change_is_as_old_as_its_receipt(service: Service) -> None:

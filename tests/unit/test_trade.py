@@ -3,6 +3,7 @@
 The prices are checked against every combination of a few, by a rule written down here a second time.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhook.errors import InvalidValueError
+from orderhook import trade
+from orderhook.errors import AlertWarning, InvalidValueError
 from orderhook.orders import (
     CANCELS_OF_A_TRADE,
     KEPT_HISTORY,
@@ -30,8 +32,6 @@ from orderhook.trade import (
     LegTerms,
     Replacement,
     bracket_legs,
-    changed,
-    changed_leg,
     check_prices,
     entry_and_leg,
     kept_digests,
@@ -39,8 +39,6 @@ from orderhook.trade import (
     leg_id,
     open_legs,
     own_legs,
-    replaced,
-    replaced_leg,
     trimmed,
     unprotected,
     view_of_leg,
@@ -137,6 +135,33 @@ def terms(kind: str, number: float, limit: float | None = None) -> LegTerms:
 def unchanged_but(before: Order, after: Order) -> dict[str, object]:
     """Return the fields in which two pictures of an order differ, as the second has them."""
     return {name: value for name, value in after._asdict().items() if value != getattr(before, name)}
+
+
+# What CHANGE and CANCELREPLACE make of an order that is looked at: it is worked out, then judged
+
+
+def changed(order: Order, new: Mapping[str, Any]) -> tuple[Order, list[AlertWarning]]:
+    after, warnings = trade.changed(order, new)
+    trade.check_changed(order, new, after)
+    return after, warnings
+
+
+def changed_leg(order: Order, name: str, new: Mapping[str, Any]) -> Order:
+    after = trade.changed_leg(order, name, new)
+    trade.check_changed_leg(name, new, after)
+    return after
+
+
+def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]:
+    after, warnings = trade.replaced(order, new)
+    trade.check_replaced(order, new, after)
+    return after, warnings
+
+
+def replaced_leg(order: Order, name: str, new: Replacement) -> Order:
+    after = trade.replaced_leg(order, name, new)
+    trade.check_replaced_leg(order, name, new, after)
+    return after
 
 
 # Ids and names
@@ -412,6 +437,35 @@ def test_the_refusal_names_both_prices_and_the_side(changes: dict[str, Any], det
     assert refusal.value.field == "take_profit"
 
 
+@pytest.mark.parametrize("number", [Decimal("1E-8"), Decimal("9.99999E+11"), Decimal("5E+3")], ids=str)
+@pytest.mark.parametrize("action", ["BUY", "SELL"])
+@pytest.mark.parametrize(
+    "names", [("limit_price", "STOP1"), ("stop_price", "TARGET1"), ("STOP1", "TARGET1"), ("STOP1",)], ids=" ".join
+)
+def test_a_refusal_writes_its_prices_as_an_alert_does(action: str, names: tuple[str, ...], number: Decimal) -> None:
+    legs = {
+        "STOP1": Leg("STOPMARKET", stop_price=number),
+        "TARGET1": Leg("LIMIT", limit_price=number),
+    }
+    if len(names) == 1:  # the limit of a stop beyond its stop price
+        lower, higher = sorted([number, number * 2], reverse=action == "SELL")
+        legs["STOP1"] = Leg("STOPLIMIT", stop_price=lower, limit_price=higher)
+    own = {name: number for name in names if name not in legs}
+    given = {name: leg for name, leg in legs.items() if name in names}
+    order = builders.order(SIGNED, "a1", action=action, legs=given, **{"limit_price": None, **own})
+    with pytest.raises(InvalidValueError) as refusal:
+        check_prices(order)
+    assert not re.search(r"\dE", refusal.value.detail)
+    assert f" {number:f}" in refusal.value.detail
+
+
+@pytest.mark.parametrize("number", [Decimal("1E-8"), Decimal("5E+3")], ids=str)
+def test_the_refusal_of_a_released_stop_limit_writes_its_prices_as_an_alert_does(number: Decimal) -> None:
+    stop = released_leg()._replace(order_type="STOPLIMIT", stop_price=number, limit_price=number)
+    with pytest.raises(InvalidValueError, match=f"The limit {number * 2:f} of a SELL stop .* price {number:f}"):
+        changed(stop, {"limit_price": number * 2})
+
+
 @pytest.mark.parametrize("gone", [{"end": ENDED_BY_ITSELF}, {"released": True}], ids=["ended", "released"])
 def test_legs_that_do_not_wait_here_any_more_hold_no_price_back(gone: dict[str, Any]) -> None:
     check_prices(entry(legs={**LEGS, "STOP1": STOP._replace(**gone)}, limit_price=Decimal(4980)))
@@ -441,6 +495,25 @@ def test_the_bounds_are_the_prices_of_the_legs_that_are_nearest_to_the_entry(
     ended = {name: leg._replace(end=ENDED_BY_ITSELF) for name, leg in legs.items()}
     bounded = with_bounds(bounded._replace(legs=ended))
     assert (bounded.nearest_stop, bounded.nearest_target) == (None, None)
+
+
+# Orders that version 0.1 took, and PLACE refuses now
+
+
+def stands_wrong() -> Order:
+    """Return a BUY whose stop has the price of the entry."""
+    return entry(legs={**LEGS, "STOP1": STOP._replace(stop_price=Decimal(5000))})
+
+
+def test_a_quantity_alone_is_taken_whatever_the_prices_are_that_stay() -> None:
+    assert unchanged_but(stands_wrong(), changed(stands_wrong(), {"qty": 3})[0]) == {"qty": 3}
+
+
+def test_a_new_price_is_judged_beside_those_that_stay() -> None:
+    assert changed(stands_wrong(), {"limit_price": Decimal(5001)})[0].limit_price == 5001
+    for new in ({"limit_price": Decimal(4999)}, {"qty": 3, "limit_price": Decimal(5000)}):
+        with pytest.raises(InvalidValueError):
+            changed(stands_wrong(), new)
 
 
 # Histories

@@ -13,7 +13,14 @@ from orderhook.errors import AlertWarning
 from orderhook.orders import Order, Outcome, Provenance
 from orderhook.store.expressions import in_market, of_strategy
 from orderhook.store.results import WriteResult
-from orderhook.trade import Replacement, open_legs, replaced, replaced_leg
+from orderhook.trade import (
+    Replacement,
+    check_replaced,
+    check_replaced_leg,
+    open_legs,
+    replaced,
+    replaced_leg,
+)
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -113,11 +120,18 @@ class _Replacing:
         return services.orders.replace(provenance, order_id, self._new, self.changes, *conditions)
 
     def applied_to(self, met: Met) -> tuple[Order, list[AlertWarning]]:
-        """Return the item as the replacement makes it; raises InvalidValueError."""
+        """Return the item as the replacement makes it, and what to warn of."""
         if met.leg is not None:
             warnings = [_LEG_STAYS_GTC] if self._new.tif != "GTC" else []
             return replaced_leg(met.item, met.leg, self._new), warnings
         return replaced(met.item, self._new)
+
+    def check(self, met: Met, after: Order) -> None:
+        """Raise InvalidValueError unless the item can be replaced so."""
+        if met.leg is not None:
+            check_replaced_leg(met.item, met.leg, self._new, after)
+        else:
+            check_replaced(met.item, self._new, after)
 
     @property
     def changes(self) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from orderhook.errors import AlertWarning, KillSwitchOnError, MissingFieldError
 from orderhook.orders import Order, Outcome, Provenance, decimal_text
 from orderhook.store.expressions import of_strategy
 from orderhook.store.results import WriteResult
-from orderhook.trade import changed, changed_leg
+from orderhook.trade import changed, changed_leg, check_changed, check_changed_leg
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -97,10 +97,17 @@ class Change(AddressesOrder, OpensPosition):
         return services.orders.change_leg(provenance, order_id, leg, prices, *conditions)
 
     def applied_to(self, met: Met) -> tuple[Order, list[AlertWarning]]:
-        """Return the item as the change makes it; raises InvalidValueError."""
+        """Return the item as the change makes it, and what to warn of."""
         if met.leg is not None:
             return changed_leg(met.item, met.leg, self.new), []
         return changed(met.item, self.new)
+
+    def check(self, met: Met, after: Order) -> None:
+        """Raise InvalidValueError unless the item can be changed so."""
+        if met.leg is not None:
+            check_changed_leg(met.leg, self.new, after)
+        else:
+            check_changed(met.item, self.new, after)
 
     @property
     def changes(self) -> Mapping[str, str]:

@@ -71,7 +71,10 @@ class Altering(Protocol):
         """Alter the order by one write, if nothing more must be looked at; or a leg in the item of this entry."""
 
     def applied_to(self, met: Met) -> tuple[Order, list[AlertWarning]]:
-        """Return the item as the command makes it; raises InvalidValueError."""
+        """Return the item as the command makes it, and what to warn of; judge nothing, for it may be written."""
+
+    def check(self, met: Met, after: Order) -> None:
+        """Raise InvalidValueError unless the item that was met can become `after`."""
 
     def not_found(self) -> OrderhookError:
         """Return the refusal of an order that the trader does not have."""
@@ -205,6 +208,7 @@ def _by_version(
         services.orders.expire(provenance, met.item)
         raise command.already_terminal(order, "it cannot be changed any more.")
     after, warnings = command.applied_to(met)
+    command.check(met, after)
     if refusal is not None and after.qty > met.item.qty and after.state not in TERMINAL:
         raise refusal
     ended = after.state in TERMINAL and after.state is not met.item.state

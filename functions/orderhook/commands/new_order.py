@@ -20,7 +20,7 @@ from orderhook.commands.fields import (
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import InvalidValueError, MissingFieldError
 from orderhook.orders import PRICES, Provenance, decimal_text, folded, timestamp
-from orderhook.trade import LegTerms
+from orderhook.trade import LegTerms, is_beyond
 from orderhook.trade_window import end_of_day
 
 
@@ -74,14 +74,14 @@ class NewOrder(BaseModel):
     @model_validator(mode="after")
     def _leg_prices_stand_in_order(self) -> Self:
         limit, stop = self.stop_loss_limit, self.stop_loss_stop
-        if limit and stop and self._is_beyond(limit, stop):
+        if limit and stop and is_beyond(self.action, limit, stop):
             raise InvalidValueError(
                 f"stop_loss_limit={decimal_text(limit)} must not lie {self._winning_side} stop_loss_stop="
                 f"{decimal_text(stop)} where a {self.action} is to be stopped; correct one of them.",
                 field="stop_loss_limit",
             )
         for field, price in self._stops.items():
-            if self.take_profit and not self._is_beyond(self.take_profit, price):
+            if self.take_profit and not is_beyond(self.action, self.take_profit, price):
                 raise self._wrong_side("take_profit", self._winning_side, field)
         return self
 
@@ -93,9 +93,9 @@ class NewOrder(BaseModel):
         for entry in PRICES:
             price = getattr(self, entry)
             for field, stop in self._stops.items():
-                if price and not self._is_beyond(price, stop):
+                if price and not is_beyond(self.action, price, stop):
                     raise self._wrong_side(field, self._losing_side, entry)
-            if price and self.take_profit and not self._is_beyond(self.take_profit, price):
+            if price and self.take_profit and not is_beyond(self.action, self.take_profit, price):
                 raise self._wrong_side("take_profit", self._winning_side, entry)
 
     @property
@@ -110,10 +110,6 @@ class NewOrder(BaseModel):
     @property
     def _losing_side(self) -> str:
         return "below" if self.action == "BUY" else "above"
-
-    def _is_beyond(self, price: Decimal, other: Decimal) -> bool:
-        """Return whether a price is better than another for who holds the entry."""
-        return price > other if self.action == "BUY" else price < other
 
     def _wrong_side(self, field: str, side: str, other: str) -> InvalidValueError:
         given = [f"{name}={decimal_text(getattr(self, name))}" for name in (field, other)]
