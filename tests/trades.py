@@ -43,6 +43,12 @@ def have_bracket(service: Service, state: str = "Working", filled: int = 0, **fi
     bring_to(service, "order-1", state, filled)
 
 
+def have_bracket_again(service: Service, order_id: str = "order-2") -> None:
+    """Have another order take the names of order-1, whose trade is finished."""
+    have = {"strategy_id": "strategy-1", "take_profit": 5010, "stop_loss": 4990}
+    assert service.place(order_id, **have).body["order_name"] == "ENTRY1"
+
+
 def bring_to(service: Service, order_id: str, state: str, filled: int = 0) -> None:
     """Have an order that works be in this state; no report leads back to the first ones."""
     if state in ("Initialized", "Submitted"):

@@ -655,7 +655,11 @@ def a_kill_switch_that_stops_the_price_of_a_leg(patch: Patch) -> None:
 
 def a_kill_switch_that_lets_a_quantity_grow(patch: Patch) -> None:
     patch.setattr(
-        change, "lower", lambda command, services, provenance, _: changing.alter(command, services, provenance)
+        change,
+        "lower",
+        lambda command, services, provenance, _: changing.alter(
+            command, services, provenance, command.address(services, provenance)
+        ),
     )
 
 

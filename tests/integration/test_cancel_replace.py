@@ -41,6 +41,7 @@ from tests.trades import (
     entries,
     every_way_to_the_stop,
     have_bracket,
+    have_bracket_again,
     have_long_history,
     is_placeable,
     last_time,
@@ -229,7 +230,7 @@ def test_the_time_limit_stays_unless_it_is_given(service: Service) -> None:
     assert later > first
     service.pass_time(6 * 60)
     assert service.state() == "Working"
-    service.pass_time(5 * 60)
+    service.pass_time(5 * 60 + 1)
     assert service.state() == "Cancelled"
 
 
@@ -899,6 +900,23 @@ def test_the_refusal_of_another_market_says_which_it_is(service: Service) -> Non
         "Order order-1 has account=Sim101, and a replacement keeps it; give that, or place another order.",
         field="account",
     )
+
+
+# A name leads to the order that has it when the answer is given
+
+
+@pytest.mark.parametrize("end", ["Cancelled", "Filled", "Rejected", "Expired"])
+def test_a_name_that_another_order_takes_before_the_replacement_arrives_is_read_once_more(
+    service: Service, end: str
+) -> None:
+    have_bracket(service, end)
+    service.warm_up()
+    service.network.inject(UPDATE, run_before(lambda: have_bracket_again(service)))
+    answer = replace(service, "ENTRY1", strategy_id="strategy-1", limit_price=5001, cancel_after=5)
+    assert (answer.status, answer.word, answer.body["order_id"]) == (200, "replaced", "order-2")
+    assert seen(service, "order-2").limit_price == 5001
+    service.pass_time(5 * 60 + 1)
+    assert seen(service, "order-2").state == "Cancelled", "its end is scheduled, not that of the order before"
 
 
 # The one write, and the look at the item

@@ -40,6 +40,7 @@ from tests.trades import (
     entries,
     every_way_to_the_stop,
     have_bracket,
+    have_bracket_again,
     have_long_history,
     is_placeable,
     last_time,
@@ -839,6 +840,34 @@ def test_a_refused_change_writes_nothing_anywhere(service: Service) -> None:
     assert change(service, "nobodys", qty=7).word == "order_not_found"
     assert change(service, "nobodys.STOP1", stop_price=7).word == "order_not_found"
     assert service.belongings() == []
+
+
+# A name leads to the order that has it when the answer is given
+
+
+@pytest.mark.parametrize(("name", "field"), [("ENTRY1", "limit_price"), ("STOP1", "stop_price")])
+@pytest.mark.parametrize("end", ["Cancelled", "Filled", "Rejected", "Expired"])
+def test_a_name_that_another_order_takes_before_the_change_arrives_is_read_once_more(
+    service: Service, name: str, field: str, end: str
+) -> None:
+    have_bracket(service, end)
+    service.warm_up()
+    service.network.inject(UPDATE, run_before(lambda: have_bracket_again(service)))
+    new = {"limit_price": "5001", "stop_price": "4995"}[field]
+    answer = service.send("CHANGE", order_id=name, strategy_id="strategy-1", **{field: new})
+    changed_id = "order-2" if name == "ENTRY1" else "order-2.STOP1"
+    assert (answer.status, answer.word, answer.body["order_id"]) == (200, "changed", changed_id)
+    assert getattr(seen(service, changed_id), field) == Decimal(new)
+
+
+def test_a_name_that_leads_to_the_same_finished_order_again_is_told_of_that(service: Service) -> None:
+    have_bracket(service, "Filled", 5)
+    service.cancel("STOP1", strategy_id="strategy-1")
+    service.cancel("TARGET1", strategy_id="strategy-1")
+    service.warm_up()
+    answer = service.send("CHANGE", order_id="ENTRY1", strategy_id="strategy-1", qty=3)
+    assert (answer.status, answer.word) == (409, "order_already_terminal")
+    assert service.network.operations[-3:] == [READ, UPDATE, READ]
 
 
 # The one write, and the look at the item

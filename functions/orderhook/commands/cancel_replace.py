@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.addressed_order import Address, AddressesOrder, Met
 from orderhook.commands.change import remaining, values
-from orderhook.commands.changing import Altered, alter, find_resent
+from orderhook.commands.changing import Altered, alter, alter_addressed, find_resent
 from orderhook.commands.fields import Minutes
 from orderhook.commands.new_order import NewOrder, PlacesOrder
 from orderhook.commands.place import OCO_WITHOUT_VENUE, schedule_end
@@ -47,10 +47,13 @@ class CancelReplace(AddressesOrder, PlacesOrder):
         An order that is finished, or about to be cancelled, is not replaced, so that exposure never doubles. Raises
         OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError, OrderAlreadyTerminalError, InvalidValueError.
         """
-        address = self.address(services, provenance)
-        minutes = self.cancel_after
-        ends = schedule_end(services, provenance, address.order_id, minutes, after=self.delay) if minutes else None
-        return self._outcome(alter(_Replacing(self, provenance, address, ends), services, provenance))
+
+        def replace(address: Address) -> Altered:
+            minutes = self.cancel_after
+            ends = schedule_end(services, provenance, address.order_id, minutes, after=self.delay) if minutes else None
+            return alter(_Replacing(self, provenance, ends), services, provenance, address)
+
+        return self._outcome(alter_addressed(self, services, provenance, replace))
 
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has replaced, if this is its resend."""
@@ -78,9 +81,7 @@ _LEG_STAYS_GTC = AlertWarning("ignored_field", "tif", "A target or stop that wai
 class _Replacing:
     """A CANCELREPLACE at its time."""
 
-    def __init__(
-        self, command: CancelReplace, provenance: Provenance, address: Address, cancels_at: str | None
-    ) -> None:
+    def __init__(self, command: CancelReplace, provenance: Provenance, cancels_at: str | None) -> None:
         self._command = command
         new = command.new_order
         self._new = Replacement(
@@ -98,16 +99,11 @@ class _Replacing:
             day_ends=new.day_ends(provenance),
             notes=command.notes,
         )
-        self._address = address
         self.resent = command.resent
         self.find = command.find
         self.not_found = command.not_found
         self.already_terminal = command.already_terminal
         self.check_strategy = command.check_strategy
-
-    def address(self, services: "Services", provenance: Provenance) -> Address:  # noqa: ARG002
-        """Return the order that it addresses, the one whose end is scheduled."""
-        return self._address
 
     def try_at_once(
         self, services: "Services", provenance: Provenance, order_id: str, leg: str | None = None

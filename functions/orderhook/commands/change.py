@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
-from orderhook.commands.addressed_order import AddressesOrder, Met
-from orderhook.commands.changing import Altered, alter, find_addressed, find_resent, lower
+from orderhook.commands.addressed_order import Address, AddressesOrder, Met
+from orderhook.commands.changing import Altered, alter, alter_addressed, find_addressed, find_resent, lower
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import AlertWarning, KillSwitchOnError, MissingFieldError
@@ -49,7 +49,11 @@ class Change(AddressesOrder, OpensPosition):
         Raises OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError, OrderAlreadyTerminalError, and
         InvalidValueError for a value that this order cannot take.
         """
-        return self._outcome(alter(self, services, provenance))
+
+        def change(address: Address) -> Altered:
+            return alter(self, services, provenance, address)
+
+        return self._outcome(alter_addressed(self, services, provenance, change))
 
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has changed, if this is its resend."""

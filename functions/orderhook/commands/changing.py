@@ -1,6 +1,6 @@
 """How CHANGE and CANCELREPLACE alter the order that they address: at once, or after a look at its item."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -11,8 +11,10 @@ from orderhook.errors import (
     AlertWarning,
     ControlError,
     DuplicateOrderIdError,
+    OrderAlreadyTerminalError,
     OrderError,
     OrderhookError,
+    OrderNotFoundError,
     TemporarilyUnavailableError,
 )
 from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, Provenance
@@ -35,6 +37,7 @@ from orderhook.trade import (
 )
 
 if TYPE_CHECKING:
+    from orderhook.commands.change import Change
     from orderhook.services import Services
     from orderhook.store.results import WriteResult
 
@@ -55,9 +58,6 @@ class Altered(NamedTuple):
 
 class Altering(Protocol):
     """A command that alters the order that it addresses."""
-
-    def address(self, services: "Services", provenance: Provenance) -> Address:
-        """Return the order that it addresses."""
 
     def resent(self, services: "Services", provenance: Provenance, address: Address) -> Order | None:
         """Return the order that this very alert has reached before its name was given to another one."""
@@ -90,13 +90,31 @@ class Altering(Protocol):
         """The new values as the history has them."""
 
 
-def alter(command: Altering, services: "Services", provenance: Provenance) -> Altered:
-    """Alter the order that the command addresses.
+def alter_addressed(
+    command: AddressesOrder, services: "Services", provenance: Provenance, alter_at: Callable[[Address], Altered]
+) -> Altered:
+    """Alter the order that the command addresses, by `alter_at`.
+
+    Where a name leads to a finished order, or to none, it is read once more: another order may have taken it meanwhile.
+    """
+    address = command.address(services, provenance)
+    try:
+        return alter_at(address)
+    except (OrderAlreadyTerminalError, OrderNotFoundError):
+        if command.order_name is None:
+            raise
+        again = command.address(services, provenance)
+        if again.order_id == address.order_id:
+            raise
+    return alter_at(again)
+
+
+def alter(command: Altering, services: "Services", provenance: Provenance, address: Address) -> Altered:
+    """Alter the order at this address.
 
     First by one write whose condition allows what needs no look at the item. What it meets instead is looked at: a
     resend leaves it as it is; anything else is worked out, and written if the item is still the same version.
     """
-    address = command.address(services, provenance)
     if order := command.resent(services, provenance, address):
         return _left(provenance, order)
     first = _at_once(command, services, provenance, address.order_id)
@@ -105,7 +123,7 @@ def alter(command: Altering, services: "Services", provenance: Provenance) -> Al
     return _after_a_look(command, services, provenance, address.order_id, first)
 
 
-def lower(command: Altering, services: "Services", provenance: Provenance, refusal: ControlError) -> Altered:
+def lower(command: "Change", services: "Services", provenance: Provenance, refusal: ControlError) -> Altered:
     """Alter the order as `alter` does, but raise `refusal` where its quantity would grow, or where there is none."""
     met, order = find_addressed(command, services, provenance)
     if order is None:
@@ -113,7 +131,9 @@ def lower(command: Altering, services: "Services", provenance: Provenance, refus
     return _after_a_look(command, services, provenance, order.order_id, met, refusal)
 
 
-def find_addressed(command: Altering, services: "Services", provenance: Provenance) -> tuple[Met | None, Order | None]:
+def find_addressed(
+    command: AddressesOrder, services: "Services", provenance: Provenance
+) -> tuple[Met | None, Order | None]:
     """Return the item that a command addresses, and the order in it; None where there is none."""
     try:
         met = command.find(services, provenance, command.address(services, provenance).order_id)
