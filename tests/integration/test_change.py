@@ -1,5 +1,6 @@
 """CHANGE: every state by every way of naming the order, every value, its legs, and what the table holds afterwards."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -232,6 +233,25 @@ def test_a_bad_value_is_refused_before_the_table_is_read(
     answer = change(service, **fields)
     assert (answer.status, answer.body["field"]) == (400, field)
     assert service.network.requests == []
+
+
+@pytest.mark.parametrize("field", ["limit_price", "stop_price"])
+def test_an_empty_price_is_refused_for_a_trailing_stop_must_not_lose_its_move_in_silence(
+    service: Service, field: str
+) -> None:
+    service.place("order-1")
+    service.warm_up()
+    answer = change(service, qty=3, **{field: ""})
+    detail = f"{field} is empty, and without it CHANGE would do something else than the alert asks for; give it a value"
+    assert (answer.status, answer.body) == (400, refused("missing_field", f"{detail}, or take it out.", field=field))
+    assert service.network.requests == []
+
+
+def test_a_price_of_json_null_is_absent(service: Service) -> None:
+    service.place("order-1")
+    fields = {"key": service.key, "command": "CHANGE", "order_id": "order-1", "qty": 3, "limit_price": None}
+    answer = service.post(json.dumps(fields))
+    assert (answer.word, answer.body["limit_price"], "warnings" in answer.body) == ("changed", "5000.25", False)
 
 
 def test_the_answer_also_has_the_values_that_stay(service: Service) -> None:

@@ -11,7 +11,7 @@ from orderhook.commands.changing import Altered, alter, alter_addressed, find_ad
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import AlertWarning, KillSwitchOnError, MissingFieldError
-from orderhook.orders import Order, Outcome, Provenance, decimal_text
+from orderhook.orders import PRICES, Order, Outcome, Provenance, decimal_text
 from orderhook.store.expressions import of_strategy
 from orderhook.store.results import WriteResult
 from orderhook.trade import changed, changed_leg, check_changed, check_changed_leg
@@ -24,6 +24,7 @@ class Change(AddressesOrder, OpensPosition):
     """Change the order that `order_id` is the id of, or, in a strategy, the name of; 0 or absent means unchanged."""
 
     word: ClassVar[str] = "CHANGE"
+    never_empty: ClassVar[frozenset[str]] = OpensPosition.never_empty | set(PRICES)
 
     qty: NewQty = None
     limit_price: Price = None
