@@ -484,9 +484,10 @@ def _release(patch: Patch, wanted: Callable[[Order, str], bool]) -> None:
     """Have only those legs released or raised by a fill that are wanted."""
     releases = reports.releases
 
-    def some(provenance: Provenance, before: Order, after: Order, closed: Container[str] = ()) -> Any:
+    def some(provenance: Provenance, before: Order, after: Order, closed: Container[str] = (), *priced: Any) -> Any:
         unwanted = {name for name in after.legs if not wanted(after, name)}
-        return releases(provenance, before, after, {*unwanted, *(name for name in after.legs if name in closed)})
+        kept = {*unwanted, *(name for name in after.legs if name in closed)}
+        return releases(provenance, before, after, kept, *priced)
 
     patch.setattr(reports, "releases", some)
 
@@ -494,9 +495,9 @@ def _release(patch: Patch, wanted: Callable[[Order, str], bool]) -> None:
 def a_leg_that_was_cancelled_and_comes_back(patch: Patch) -> None:
     releases = reports.releases
 
-    def all_legs(provenance: Provenance, before: Order, after: Order, closed: Container[str] = ()) -> Any:
+    def all_legs(provenance: Provenance, before: Order, after: Order, closed: Container[str] = (), *priced: Any) -> Any:
         legs = {name: leg._replace(end=None) for name, leg in after.legs.items()}
-        return releases(provenance, before, after._replace(legs=legs), closed)
+        return releases(provenance, before, after._replace(legs=legs), closed, *priced)
 
     patch.setattr(reports, "releases", all_legs)
 

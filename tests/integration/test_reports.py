@@ -219,6 +219,50 @@ def test_a_price_that_a_leg_of_a_template_was_given_stays(service: Service) -> N
     assert (seen(service, STOP).stop_price, seen(service, TARGET).limit_price) == (4980, 5010)
 
 
+@pytest.mark.parametrize(
+    "entry_of",
+    [
+        {"order_type": "LIMIT", "limit_price": 5000},
+        {"order_type": "STOPMARKET", "limit_price": None, "stop_price": 5000},
+        {"order_type": "STOPLIMIT", "limit_price": 5000, "stop_price": 5001},
+    ],
+    ids=lambda fields: str(fields["order_type"]),
+)
+def test_without_an_average_points_become_prices_from_the_entrys_own(
+    service: Service, entry_of: dict[str, object]
+) -> None:
+    have_template(service, (5, 10, 5), **entry_of)
+    report(service, "Filled", 5)
+    assert legs(service) == working(STOP1=5, TARGET1=5)
+    assert (seen(service, STOP).stop_price, seen(service, TARGET).limit_price) == (4995, 5010)
+
+
+MARKET: Mapping[str, object] = {"order_type": "MARKET", "limit_price": None}
+
+
+@pytest.mark.parametrize(("state", "filled"), [("PartFilled", 2), ("PartFilled", 3), ("Filled", 5)])
+def test_legs_of_a_market_order_wait_for_the_average_as_orders_of_their_own(
+    service: Service, state: str, filled: int
+) -> None:
+    have_template(service, (5, 10, 5), **MARKET)
+    report(service, "PartFilled", 2)
+    assert legs(service) == {"STOP1": ("Initialized", 2), "TARGET1": ("Initialized", 2)}
+    assert sorted(service.open_orders()) == ["order-1", STOP, TARGET]
+    assert report(service, state, filled, average="5000.5").applied
+    assert (entry(service), legs(service)) == ((state, filled), working(STOP1=filled, TARGET1=filled))
+    assert (seen(service, STOP).stop_price, seen(service, TARGET).limit_price) == (Decimal("4995.5"), Decimal("5010.5"))
+
+
+def test_a_leg_without_a_price_can_be_cancelled_or_given_one_and_keeps_that(service: Service) -> None:
+    have_template(service, (5, 10, 5), **MARKET)
+    report(service, "PartFilled", 2)
+    assert service.cancel(TARGET).word == "cancelled"
+    assert service.send("CHANGE", order_id=STOP, stop_price=4980).word == "changed"
+    assert report(service, "Filled", 5, average="5000").applied
+    assert (entry(service), legs(service)["TARGET1"]) == (("Filled", 5), ("Cancelled", 2))
+    assert (seen(service, STOP).stop_price, seen(service, STOP).qty) == (4980, 5)
+
+
 # A leg that was ended by itself
 
 
