@@ -179,7 +179,7 @@ def test_a_change_leaves_the_end_of_the_day_as_it_is(service: Service) -> None:
     [
         ({"qty": 7}, {"qty": "7"}),
         ({"qty": 7, "limit_price": 0}, {"qty": "7"}),
-        ({"qty": "7.0", "limit_price": "", "stop_price": "0.00"}, {"qty": "7"}),
+        ({"qty": "7.0", "stop_price": "0.00"}, {"qty": "7"}),
         ({"limit_price": "4999"}, {"limit_price": "4999"}),
         ({"qty": 0, "limit_price": "4999.000"}, {"limit_price": "4999"}),
         ({"qty": "00", "limit_price": "0.00000001"}, {"limit_price": "0.00000001"}),
