@@ -3,6 +3,7 @@
 In an expression `#name` stands for the attribute of that name, and `:name` for a value.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
@@ -22,17 +23,25 @@ SAME_BAR = timedelta(seconds=3)
 """How shortly before a command over many orders a PLACE with `delay` was received that is of the same bar."""
 
 
+_INNERMOST_PARENTHESES = re.compile(r"\([^()]*\)")
+
+
 class Condition(NamedTuple):
-    """A condition and its values; `a & b` holds where both do, `a | b` where either does."""
+    """A condition and its values; `a & b` holds where both do."""
 
     expression: str
     values: Mapping[str, object]
 
     def __and__(self, other: "Condition") -> "Condition":
-        return Condition(f"{self.expression} AND {other.expression}", {**self.values, **other.values})
+        return Condition(f"{self._operand} AND {other._operand}", {**self.values, **other.values})
 
-    def __or__(self, other: "Condition") -> "Condition":
-        return Condition(f"(({self.expression}) OR ({other.expression}))", {**self.values, **other.values})
+    @property
+    def _operand(self) -> str:
+        """The expression, in parentheses where an OR stands outside of any; DynamoDB refuses what is redundant."""
+        outside, found = self.expression, 1
+        while found:
+            outside, found = _INNERMOST_PARENTHESES.subn("", outside)
+        return f"({self.expression})" if " OR " in outside else self.expression
 
 
 @cache

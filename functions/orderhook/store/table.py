@@ -42,26 +42,19 @@ class Table:
         values: Mapping[str, object],
         *,
         index: str | None = None,
-        filter_expression: str | None = None,
-        projection: str | None = None,
         newest_first: bool = False,
     ) -> Iterator[Item]:
         """Yield the items that the condition finds, asking for a page when the one before is used up."""
         request: dict[str, Any] = {
-            "IndexName": index,
-            "FilterExpression": filter_expression,
-            "ProjectionExpression": projection,
-            "ScanIndexForward": False if newest_first else None,
-        }
-        request = {name: value for name, value in request.items() if value is not None}
-        expressions = filter(None, (key_condition, filter_expression, projection))
-        request |= {
             "TableName": self.name,
             "KeyConditionExpression": key_condition,
-            "ExpressionAttributeNames": _names(*expressions),
+            "ExpressionAttributeNames": _names(key_condition),
             "ExpressionAttributeValues": serialize(values),
+            "ScanIndexForward": not newest_first,
             "ConsistentRead": True,
         }
+        if index is not None:
+            request["IndexName"] = index
         while True:
             answer = send(self.client.query, **request)
             yield from map(deserialize, answer["Items"])
