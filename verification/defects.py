@@ -566,11 +566,21 @@ def a_report_that_leaves_no_number(patch: Patch) -> None:
 
 
 def a_name_that_is_never_free_again(patch: Patch) -> None:
-    patch.setattr(placing._Placement, "_to_check", lambda *_: [])
+    def open_for_ever(trader: str, _now: str, order_id: str, _strategy_id: str) -> Check:
+        return Check(items.order_key(trader, order_id), "attribute_exists(pk) AND attribute_not_exists(pk)", {})
+
+    patch.setattr(placing, "finished", open_for_ever)
 
 
 def a_name_that_is_taken_from_an_open_order(patch: Patch) -> None:
-    patch.setattr(placing, "number_is_free", lambda *_: [])
+    patch.setattr(placing, "orders_of_number", lambda *_: ())
+
+
+def a_large_template_that_never_frees_its_names(patch: Patch) -> None:
+    def each_with_three(bound: Container[int], numbers: Iterable[int]) -> set[str]:
+        return {f"{n}.{order}" for n in numbers if n in bound for order in range(3)}
+
+    patch.setattr(placing, "_orders_of", each_with_three)
 
 
 def a_strategy_that_stays_closed(patch: Patch) -> None:
@@ -747,6 +757,7 @@ OF_TRADES: tuple[Defect, ...] = (
     a_report_that_leaves_no_number,
     a_name_that_is_never_free_again,
     a_name_that_is_taken_from_an_open_order,
+    a_large_template_that_never_frees_its_names,
     a_strategy_that_stays_closed,
     an_account_compared_with_case,
     a_resend_taken_for_a_new_alert,

@@ -514,6 +514,48 @@ def test_the_largest_template_fits_into_one_transaction(service: Service) -> Non
     assert len(transaction.writes) <= 100
 
 
+@pytest.mark.parametrize("end", ["ENTRY1", "CLOSESTRATEGY"])
+def test_the_largest_template_is_the_first_entry_round_after_round(service: Service, end: str) -> None:
+    service.put_template("large", *[(1, 10, 5)] * 20)
+    for number in range(4):
+        answer = enter(service, f"order-{number}", strategy="large", qty=20)
+        assert (answer.word, answer.body["order_name"]) == ("placed", "ENTRY1")
+        if end == "ENTRY1":
+            cancelled = service.cancel("ENTRY1", strategy_id="strategy-1")
+            assert (cancelled.word, cancelled.body["order_id"]) == ("cancelled", f"order-{number}")
+        else:
+            assert service.send(end, strategy_id="strategy-1").body["cancelled"] == [f"order-{number}"]
+        assert entries(service) == {str(n): f"order-{number}" for n in range(1, 21)}
+        # An entry of one number between frees the others, which are bound anew by the next.
+        assert names(service, f"between-{number}") == ["ENTRY1"]
+        service.cancel(f"between-{number}")
+        assert entries(service) == {"1": f"between-{number}"}
+
+
+def test_a_bracket_of_the_largest_template_that_works_keeps_its_number(service: Service) -> None:
+    service.put_template("large", *[(1, 10, 5)] * 20)
+    enter(service, strategy="large", qty=20)
+    service.report("Filled", 20)
+    for number in range(1, 21):
+        for kind in ("TARGET", "STOP"):
+            if number != 7:
+                service.report("Cancelled", order_id=f"order-1.{kind}{number}")
+    assert names(service, "order-2", strategy="large", qty=20)[0] == "ENTRY8"
+    assert entries(service) == {"7": "order-1"} | {str(n): "order-2" for n in range(8, 28)}
+    assert service.cancel("STOP7", strategy_id="strategy-1").body["order_id"] == "order-1.STOP7"
+
+
+def test_twenty_names_of_as_many_entries_are_too_many_for_one_transaction(service: Service) -> None:
+    service.put_template("large", *[(1, 10, 5)] * 20)
+    have_numbers(service, {number: f"gone-{number}" for number in range(1, 21)})
+    # Their 60 orders, its own 40 legs, itself and the strategy would be 102 items: the first name is left out once.
+    for order_id, name in {"order-1": "ENTRY2", "order-2": "ENTRY1", "order-3": "ENTRY1"}.items():
+        answer = enter(service, order_id, strategy="large", qty=20)
+        assert (answer.word, answer.body["order_name"]) == ("placed", name)
+        assert service.cancel(name, strategy_id="strategy-1").body["order_id"] == order_id
+    assert entries(service) == {str(n): "order-3" for n in range(1, 21)}
+
+
 def test_an_order_of_a_day_that_is_over_is_not_counted_among_many(service: Service) -> None:
     over = timestamp(service.queue.now + timedelta(hours=1))
     have_numbers(service, {number: f"open-{number}" for number in range(1, 31)})

@@ -135,6 +135,12 @@ EXAMPLES: Mapping[Defect, Sequence[Taken]] = {
     ],
     defects.a_name_that_is_never_free_again: [_cancel("ENTRY1", "t"), _place("e", "t")],
     defects.a_name_that_is_taken_from_an_open_order: [_place("e", "t")],
+    defects.a_large_template_that_never_frees_its_names: [
+        Taken("store_template", {"trader": "ann", "name": "swing", "brackets": ((1, "10", "5"),) * 20}),
+        _place("e", "u", extras={"strategy": "swing"}),
+        _cancel("ENTRY1", "u"),
+        _place("f", "u", extras={"strategy": "swing"}),
+    ],
     defects.a_strategy_that_stays_closed: [_CLOSE, _place("e", "t")],
     defects.an_account_compared_with_case: [take("cancel_many", command=CancelOrders({"account": "sim101"}))],
     defects.a_resend_taken_for_a_new_alert: [

@@ -1,6 +1,6 @@
 """How an entry gets into the table: with its legs in its item, and by a transaction into its strategy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from orderhook.errors import (
@@ -23,7 +23,7 @@ from orderhook.orders import (
 )
 from orderhook.store import items
 from orderhook.store.reports import releases
-from orderhook.store.strategies import number_is_free, orders_of_number, strategy_write
+from orderhook.store.strategies import finished, orders_of_number, strategy_write
 from orderhook.store.writes import NEW, Check, Put, TransactionFailed, Update
 from orderhook.trade import MAX_BRACKETS, LegTerms, bracket_legs, check_prices, leg_id, own_legs, with_bounds
 
@@ -33,16 +33,14 @@ if TYPE_CHECKING:
 _RACES = 4
 """How often another alert may start or join the same strategy at the same moment before this one gives up."""
 
-_MAX_CHECKED = 25
-"""How many numbers of a strategy one transaction checks at most."""
-
 _MAX_ITEMS = 100
 """How many items DynamoDB takes in one transaction."""
 
+_MAX_CHECKED = 75
+"""How many orders one transaction checks at most, to see which names are free."""
 
 _MAX_FORMER = 10
 """How many entries a number remembers that had it before."""
-
 
 _MAX_FREED = 25
 """How many free numbers a strategy remembers: their names lead to what they led to, and a resend finds it."""
@@ -155,15 +153,16 @@ class _Placement:
         strategy = self._services.strategies.get(self._provenance.trader, str(self._order.strategy_id))
         for _ in range(_RACES):
             self._check_joinable(strategy)
+            number, checked = self._choose_number(strategy)
             # In another market nothing of it may be open, not even legs that a late fill has had work.
-            if strategy and (self._is_elsewhere(strategy) or len(strategy.numbers) > self._most_checked(strategy)):
+            if strategy and (self._is_elsewhere(strategy) or strategy.numbers.keys() - self._taken - checked):
                 self._find_open(strategy)
+                number, checked = self._choose_number(strategy)
             if strategy and self._taken:
                 self._check_open_strategy(strategy)
-            number = self._free_number(strategy)
             order = self._named(number)
             try:
-                order = self._write(strategy, number, order)
+                order = self._write(strategy, number, checked, order)
             except TransactionFailed as failed:
                 if existing := self._explain(failed):
                     return existing
@@ -174,92 +173,86 @@ class _Placement:
             "Other alerts are changing this strategy. Send the same alert again; it is safe."
         )
 
-    @property
-    def _width(self) -> int:
-        """How many numbers the entry takes."""
-        return max(1, len(self._brackets))
+    def _numbers(self, first: int) -> range:
+        """Return the numbers that the entry takes: one for each bracket of its template."""
+        return range(first, first + max(1, len(self._brackets)))
 
-    def _most_checked(self, strategy: Strategy) -> int:
-        """Return how many numbers of the strategy the transaction has room to check, each with up to three items."""
-        return max(0, min(_MAX_CHECKED, (_MAX_ITEMS - self._others(strategy)) // 3))
-
-    def _others(self, strategy: Strategy) -> int:
-        """Return how many items the transaction has beside those: the free numbers that are bound again have three."""
-        return 2 + 2 * self._width + 3 * min(self._width, len(strategy.freed)) + len(self._checks)
+    def _legs(self, number: int) -> dict[str, Leg]:
+        group = f"{self._provenance.request_id}.OCO"
+        if self._brackets:
+            return bracket_legs(number, self._brackets, group)
+        return own_legs(number, self._entry.legs, group)
 
     def _named(self, number: int) -> Order:
-        legs: dict[str, Leg] = (
-            bracket_legs(number, self._brackets, f"{self._provenance.request_id}.OCO")
-            if self._brackets
-            else own_legs(number, self._entry.legs, f"{self._provenance.request_id}.OCO")
-        )
-        order = self._order._replace(number=number, order_name=f"ENTRY{number}", legs=legs)
+        order = self._order._replace(number=number, order_name=f"ENTRY{number}", legs=self._legs(number))
         check_prices(order)
         return with_bounds(order)
 
-    def _free_number(self, strategy: Strategy | None) -> int:
-        """Return the smallest number that leads, with those of further brackets, to no order found to be open."""
-        taken = set(self._bound(strategy)) - set(self._to_check(strategy))
-        if strategy and self._others(strategy) > _MAX_ITEMS:
-            taken |= set(strategy.freed)  # there is no room to check that they are free still
-        number = 1
-        while any(n in taken for n in range(number, number + self._width)):
-            number += 1
-        return number
+    def _choose_number(self, strategy: Strategy | None) -> tuple[int, set[int]]:
+        """Return the smallest number that the entry can have, and the numbers that are checked to be free.
 
-    def _bound(self, strategy: Strategy | None) -> dict[int, Binding]:
-        """Return the numbers that are bound, those included that were free and were found to be open again."""
+        Those are its own, as far as they led to an order before, and of the other bound ones as many as there is room
+        for. A number whose orders were found to be open is not among them; nor is one whose check, with those of
+        further brackets, has no room in a transaction.
+        """
+        known = self._known(strategy)
+        room = min(_MAX_CHECKED, _MAX_ITEMS - 2 - len(self._legs(1)) - len(self._checks))
+        number = 1
+        while self._taken.intersection(own := self._numbers(number)) or len(_orders_of(known, own)) > room:
+            number += 1
+        checked, orders = known.keys() & own, _orders_of(known, own)
+        for n in sorted(strategy.numbers.keys() - self._taken if strategy else ()):
+            more = orders | _orders_of(known, [n])
+            if len(more) <= room:
+                checked.add(n)
+                orders = more
+        return number, checked
+
+    def _known(self, strategy: Strategy | None) -> dict[int, Binding]:
+        """Return what the numbers of the strategy lead to or, being free, led to."""
         if strategy is None:
             return {}
-        again = {n: binding for n, binding in strategy.freed.items() if n in self._taken}
-        return {**again, **strategy.numbers}
-
-    def _to_check(self, strategy: Strategy | None) -> list[int]:
-        """Return the numbers that this transaction checks and frees: not those that were found to be open."""
         # Sorted, because the table does not keep the order of a map.
-        return sorted(set(strategy.numbers) - self._taken)[: self._most_checked(strategy)] if strategy else []
+        return {**strategy.freed, **dict(sorted(strategy.numbers.items()))}
 
-    def _write(self, strategy: Strategy | None, number: int, order: Order) -> Order:
+    def _write(self, strategy: Strategy | None, number: int, checked: Set[int], order: Order) -> Order:
         provenance, trader = self._provenance, self._provenance.trader
-        bound = self._bound(strategy)
-        freed = self._to_check(strategy)
-        numbers = {n: binding for n, binding in bound.items() if n not in freed}
-        known = strategy.freed if strategy else {}
-        free = {n: binding for n, binding in known.items() if n not in numbers}
+        after = self._joined(strategy, number, checked)
+        released: dict[str, Put | Update] = {}
+        if self._waiting is not None and order.filled:
+            order, released = releases(provenance, self._waiting, order)
+        own = {name: leg_id(order.order_id, name) for name in order.legs}
+        legs = [Check(items.order_key(trader, own[name]), NEW, {}) for name in own if name not in released]
+        writes: list[Put | Update | Check] = [self._entry_write(order), strategy_write(provenance, strategy, after)]
+        known = self._known(strategy)
+        self._numbers_of = {}
+        for n in sorted(checked):
+            for order_id in orders_of_number(n, known[n].order_id):
+                # DynamoDB takes each item once, and an entry of several brackets has several numbers.
+                if order_id not in (order.order_id, *own.values()):
+                    self._numbers_of.setdefault(order_id, set()).add(n)
+        free = [finished(trader, provenance.now, order_id, after.strategy_id) for order_id in self._numbers_of]
+        self._services.table.transact([*writes, *free, *legs, *released.values(), *self._checks])
+        return order
+
+    def _joined(self, strategy: Strategy | None, number: int, checked: Set[int]) -> Strategy:
+        """Return the strategy with the entry in it, whose checked numbers are free but for those that it takes."""
+        order, known = self._order, self._known(strategy)
+        bound = ((strategy.numbers.keys() if strategy else set()) - checked) | (self._taken & known.keys())
+        numbers = {n: known[n] for n in bound}
         # A number that led to an order of this id must not lead to the new one.
-        free = {n: it for n, it in (free | {n: bound[n] for n in freed}).items() if it.order_id != order.order_id}
-        # A late fill may have had the legs of a number work that was free.
-        again = [n for n in range(number, number + self._width) if n in free and n not in freed]
-        to_check = {n: bound[n] for n in freed} | {n: known[n] for n in again}
-        for n in range(number, number + self._width):
+        free = {n: it for n, it in known.items() if n not in bound and it.order_id != order.order_id}
+        for n in self._numbers(number):
             # The time of the write, not of a receipt that may lie a delay before it.
-            before = _before(free.pop(n), provenance, order.order_id) if n in free else ()
-            numbers[n] = Binding(order.order_id, provenance.now, before, legs_only=n != number or None)
-        after = (strategy or Strategy(str(order.strategy_id), order.account, order.instrument))._replace(
+            before = _before(free.pop(n), self._provenance, order.order_id) if n in free else ()
+            numbers[n] = Binding(order.order_id, self._provenance.now, before, legs_only=n != number or None)
+        return (strategy or Strategy(str(order.strategy_id), order.account, order.instrument))._replace(
             account=order.account,
             instrument=order.instrument,
             template=order.template,
             numbers=numbers,
             freed=dict([*free.items()][-_MAX_FREED:]),
         )
-        released: dict[str, Put | Update] = {}
-        if self._waiting is not None and order.filled:
-            order, released = releases(provenance, self._waiting, order)
-        new = [name for name in order.legs if name not in released]
-        legs = [Check(items.order_key(trader, leg_id(order.order_id, name)), NEW, {}) for name in new]
-        writes: list[Put | Update | Check] = [self._entry_write(order), strategy_write(provenance, strategy, after)]
-        # An entry has several numbers if its template has several brackets: DynamoDB takes each item once.
-        own = {order.order_id, *(leg_id(order.order_id, name) for name in order.legs)}
-        checks: dict[str, Check] = {}
-        self._numbers_of = {}
-        for n, binding in to_check.items():
-            for check in number_is_free(trader, provenance.now, str(order.strategy_id), n, binding.order_id):
-                sk = check.key["sk"]
-                if sk.removeprefix("ORDER#") not in own:
-                    checks[sk] = check
-                    self._numbers_of.setdefault(sk, set()).add(n)
-        self._services.table.transact([*writes, *checks.values(), *legs, *released.values(), *self._checks])
-        return order
 
     def _entry_write(self, order: Order) -> Put | Update:
         if self._waiting is not None:
@@ -343,6 +336,11 @@ class _Placement:
                 f"{strategy.account}; give those, or another strategy_id.",
                 field="strategy_id",
             )
+
+
+def _orders_of(bound: Mapping[int, Binding], numbers: Iterable[int]) -> set[str]:
+    """Return the ids of the orders that the names of these numbers may lead to; several may share an entry."""
+    return {order_id for n in numbers if n in bound for order_id in orders_of_number(n, bound[n].order_id)}
 
 
 def _before(binding: Binding, provenance: Provenance, order_id: str) -> tuple[FormerBinding, ...]:

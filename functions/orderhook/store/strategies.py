@@ -119,8 +119,3 @@ def finished(trader: str, now: str, order_id: str, strategy_id: str) -> Check:
 def orders_of_number(number: int, entry_id: str) -> tuple[str, ...]:
     """Return the ids of the orders that the names of a number may lead to: an entry, and its legs once released."""
     return (entry_id, *(leg_id(entry_id, f"{kind}{number}") for kind in ("TARGET", "STOP")))
-
-
-def number_is_free(trader: str, now: str, strategy_id: str, number: int, entry_id: str) -> list[Check]:
-    """Return the checks that a number's entry and its legs' own items are finished."""
-    return [finished(trader, now, order_id, strategy_id) for order_id in orders_of_number(number, entry_id)]
