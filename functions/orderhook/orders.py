@@ -134,6 +134,9 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
+_UNKNOWN: Mapping[str, Any] = MappingProxyType({})
+"""What a newer version wrote into a part of an item, and this one does not know: it is written back as it was read."""
+
 
 class Event(NamedTuple):
     """One entry of an order's history: the state it took (None: it kept its own), when, in which request."""
@@ -149,6 +152,7 @@ class Event(NamedTuple):
     digest: str | None = None
     """That of the alert: the same one again may be a resend."""
     received_at: str | None = None
+    unknown: Mapping[str, Any] = _UNKNOWN
 
     @property
     def trace(self) -> "Trace | None":
@@ -221,6 +225,7 @@ class Trace(NamedTuple):
     digest: str
     request_id: str
     received_at: str
+    unknown: Mapping[str, Any] = _UNKNOWN
 
 
 class LegEnd(NamedTuple):
@@ -230,6 +235,7 @@ class LegEnd(NamedTuple):
     at: str
     request_id: str
     key_id: str
+    unknown: Mapping[str, Any] = _UNKNOWN
 
 
 class Leg(NamedTuple):
@@ -250,6 +256,7 @@ class Leg(NamedTuple):
     end: LegEnd | None = None
     received_at: str | None = None
     """When the alert was received that added it to its entry, where that was a later one than the entry's."""
+    unknown: Mapping[str, Any] = _UNKNOWN
 
     def share(self, qty: int) -> int:
         """Return what of a quantity of the entry is this leg's."""
@@ -371,6 +378,7 @@ class FormerBinding(NamedTuple):
 
     order_id: str
     until: str
+    unknown: Mapping[str, Any] = _UNKNOWN
 
 
 class Binding(NamedTuple):
@@ -382,6 +390,7 @@ class Binding(NamedTuple):
     """The entries that had the number before, the last one first: a resend may still mean one of them."""
     legs_only: bool | None = None
     """True where the entry has this number for its legs alone: it is that of a further bracket of its template."""
+    unknown: Mapping[str, Any] = _UNKNOWN
 
 
 class Strategy(NamedTuple):

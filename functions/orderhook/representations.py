@@ -72,7 +72,7 @@ def represent_order_with_history(order: Order) -> JsonObject:
     history = [
         {
             "at": event.at,
-            "state": event.state,
+            "state": event.state or event.unknown.get("state"),
             "leg": event.leg,
             "changes": dict(event.changes),
             "request_id": event.request_id,

@@ -519,7 +519,7 @@ def test_a_close_reads_the_index_of_open_orders_alone(service: Service) -> None:
     found = service.services.strategies.get(service.trader, "strategy-1")
     assert found is not None
     numbers = {number: Binding(f"gone-{number}", signed.now) for number in range(1, 100)}
-    service.services.table.put(strategy_write(signed, found, found._replace(numbers=numbers)))
+    service.services.table.transact([strategy_write(signed, found, found._replace(numbers=numbers))])
     service.warm_up()
     close(service)
     assert service.network.operations == ["UpdateItem", "Query", "UpdateItem"]

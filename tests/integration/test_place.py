@@ -83,7 +83,7 @@ def have_numbers(service: Service, bound: Mapping[int, str], strategy_id: str = 
     before = service.services.strategies.get(service.trader, strategy_id)
     numbers = {number: Binding(order_id, signed.now) for number, order_id in bound.items()}
     strategy = before or Strategy(strategy_id, "Sim101", "ES 12-26")
-    service.services.table.put(strategy_write(signed, before, strategy._replace(numbers=numbers)))
+    service.services.table.transact([strategy_write(signed, before, strategy._replace(numbers=numbers))])
 
 
 def have_entry(service: Service, number: int, order_id: str, strategy_id: str = "strategy-1", **fields: Any) -> None:

@@ -28,6 +28,7 @@ from tests.states import OPEN
 
 AT = "2026-01-02T03:04:05.000006Z"
 SINCE = "2026-01-02T03:04:06.000000Z"
+KEPT = {"request_id": "r5", "key_id": "k5"}
 
 
 def test_the_keys_of_the_items_are_these() -> None:
@@ -432,3 +433,31 @@ def test_a_key_lies_in_the_table_in_this_form_and_comes_back(revoked: str | None
     read = items.key(deserialize(item))
     assert read == key
     assert (type(read.scopes), type(read.digest)) == (frozenset, bytes)
+
+
+def test_a_part_of_an_item_brings_along_what_a_newer_version_wrote_into_it() -> None:
+    more = {"newer": "x"}
+    leg = {"order_type": "LIMIT", "generation": 1, "end": {"state": "Cancelled", "at": AT, **KEPT, **more}, **more}
+    event = {"state": "Working", "at": AT, **KEPT, **more}
+    order = deserialize(ORDER_ITEM) | {"legs": {"TARGET1": leg}, "history": [event]}
+    written = items.order_item("ada", items.order(order))
+    assert (written["legs"], written["history"]) == ({"TARGET1": leg}, [event])
+    former = {"order_id": "a2", "until": SINCE, **more}
+    numbers = {"1": {"order_id": "a1", "at": AT, "before": [former], **more}}
+    traces = [{"digest": "d1", "request_id": "r9", "received_at": AT, **more}]
+    names = {"strategy_id": "s1", "account": "Sim101", "instrument": "ES 12-26"}
+    strategy = items.strategy(names | {"numbers": numbers, "freed": numbers, "traces": traces, "version": 1, **more})
+    again = items.strategy_item("ada", strategy)
+    assert (again["numbers"], again["freed"], again["traces"]) == (numbers, numbers, traces)
+
+
+def test_a_state_of_a_newer_version_in_the_history_comes_back_as_it_was() -> None:
+    event = {"state": "Melted", "at": AT, **KEPT}
+    order = items.order(deserialize(ORDER_ITEM) | {"history": [event]})
+    assert order.history[0].state is None
+    assert items.order_item("ada", order)["history"] == [event]
+
+
+def test_a_bracket_of_a_newer_version_is_read() -> None:
+    item = {"name": "scalp", "brackets": [{"qty": 1, "target": Decimal(2), "newer": "x"}]}
+    assert items.template(item) == Template("scalp", (Bracket(1, Decimal(2)),))

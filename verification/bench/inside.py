@@ -20,7 +20,7 @@ from orderhook.orders import Binding, Order, OrderState, Provenance, Strategy, t
 from orderhook.store import items
 from orderhook.store.strategies import strategy_write
 from orderhook.store.table import serialize
-from orderhook.store.writes import Put
+from orderhook.store.writes import Put, Update
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "cancel_by_id.json").read_text())
 CLIENT = webhook.services.orders._table.client
@@ -54,7 +54,7 @@ class Trader:
             history=(self.provenance.event(OrderState.WORKING),),
         )
         services = webhook.services
-        writes: list[Put] = [services.orders.putting(self.provenance, order)]
+        writes: list[Put | Update] = [services.orders.putting(self.provenance, order)]
         if strategy_id is not None:
             numbers = {1: Binding(order_id, self.provenance.now)}
             strategy = Strategy(strategy_id, order.account, order.instrument, numbers=numbers)

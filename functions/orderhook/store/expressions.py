@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from orderhook.orders import CANCELS_OF_A_TRADE, MAX_HISTORY, RELEASED_WITHIN, Event, OrderState, Provenance, timestamp
 from orderhook.store import items
+from orderhook.store.writes import Item, Update
 
 Values = dict[str, object]
 
@@ -106,3 +107,16 @@ def leaves_trace(provenance: Provenance) -> tuple[str, Values]:
 def signature(provenance: Provenance, event: Event) -> Values:
     """Return the values of SIGNED."""
     return {":one": 1, ":request_id": provenance.request_id, ":event": [items.event(event)]}
+
+
+def update_of(old: Item, new: Item) -> Update:
+    """Return the write of what differs between two pictures of an item, if it still has the version of the first.
+
+    What the item holds besides is left alone.
+    """
+    sets = {name: value for name, value in new.items() if value is not None and value != old.get(name)}
+    removes = [name for name, value in new.items() if value is None]
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
+    expression += " REMOVE " + ", ".join(f"#{name}" for name in removes) if removes else ""
+    values: Values = {f":{name}": value for name, value in sets.items()} | {":seen": old["version"]}
+    return Update({name: old[name] for name in ("pk", "sk")}, expression, "#version = :seen", values)

@@ -1,6 +1,7 @@
 """The items of the table: their keys, and how each becomes plain data and back.
 
-What an item holds and the code does not know, such as a field of a newer version, is left alone.
+What an item holds and the code does not know, such as a field of a newer version, is left alone. Writes of orders and
+strategies name what they change; the parts inside them, which are written as a whole, bring along what is unknown.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ from orderhook.orders import (
     folded,
 )
 from orderhook.store.writes import Item
+
+_Part = Event | Trace | Leg | LegEnd | Binding | FormerBinding
+"""What lies inside an order or a strategy."""
 
 KEY_LIST = "KEYS"
 """The partition that names every key, so that they can be listed without a scan."""
@@ -105,13 +109,24 @@ def is_open(item: Mapping[str, Any], now: str) -> bool:
 
 def event(entry: Event) -> Item:
     """Return an entry of a history as plain values."""
-    return {name: value for name, value in entry._asdict().items() if value not in ({}, None)}
+    return _part(entry)
+
+
+def trace(value: Trace) -> Item:
+    """Return a trace as plain values."""
+    return _part(value)
 
 
 def leg(value: Leg) -> Item:
     """Return a leg in its entry's item as plain values."""
-    values = value._asdict() | {"end": value.end and value.end._asdict()}
-    return {name: it for name, it in values.items() if it not in (None, False)}
+    return _part(value, end=value.end and _part(value.end))
+
+
+def _part(part: _Part, **inside: Any) -> Item:
+    """Return a part of an item as plain values, with those that this version does not know."""
+    values = part._asdict() | inside
+    unknown = values.pop("unknown")
+    return {**unknown, **{name: it for name, it in values.items() if it not in (None, False, {}, [])}}
 
 
 def order_item(trader: str, order: Order, request_id: str | None = None) -> Item:
@@ -150,35 +165,41 @@ def order(item: Mapping[str, Any]) -> Order:
 
 def _event(entry: Mapping[str, Any]) -> Event:
     values = {"state": None} | _fields(Event, entry)
+    if values["state"] in list(OrderState):
+        return Event(**values | {"state": OrderState(values["state"])})
     # A state of another version is passed by.
-    known = values["state"] in list(OrderState)
-    return Event(**values | {"state": OrderState(values["state"]) if known else None})
+    unknown = values["unknown"] | ({} if values["state"] is None else {"state": values["state"]})
+    return Event(**values | {"state": None, "unknown": unknown})
+
+
+def read_trace(value: Mapping[str, Any]) -> Trace:
+    """Return the trace that lies in an item."""
+    return Trace(**_fields(Trace, value))
 
 
 def _leg(value: Mapping[str, Any]) -> Leg:
     values = _fields(Leg, value)
     values |= {name: int(values[name]) for name in ("start", "size", "generation") if name in values}
     if "end" in values:
-        end = values["end"]
+        end = _fields(LegEnd, values["end"])
         values["end"] = LegEnd(**end | {"state": OrderState(end["state"])})
     return Leg(**values)
 
 
-def strategy_item(trader: str, strategy: Strategy, request_id: str) -> Item:
+def strategy_item(trader: str, strategy: Strategy, request_id: str | None = None) -> Item:
     """Return the item of a strategy."""
     extra = {
         "numbers": {str(number): _binding(binding) for number, binding in strategy.numbers.items()},
         "freed": {str(number): _binding(binding) for number, binding in strategy.freed.items()} or None,
-        "traces": [trace._asdict() for trace in strategy.traces] or None,
-        "digests": [trace.digest for trace in strategy.traces] or None,
+        "traces": [trace(it) for it in strategy.traces] or None,
+        "digests": [it.digest for it in strategy.traces] or None,
         "request_id": request_id,
     }
     return strategy_key(trader, strategy.strategy_id) | strategy._asdict() | extra
 
 
 def _binding(binding: Binding) -> Item:
-    values = binding._asdict() | {"before": [former._asdict() for former in binding.before]}
-    return {name: value for name, value in values.items() if value not in (None, [])}
+    return _part(binding, before=[_part(former) for former in binding.before])
 
 
 def strategy(item: Mapping[str, Any]) -> Strategy:
@@ -186,14 +207,15 @@ def strategy(item: Mapping[str, Any]) -> Strategy:
     values = _fields(Strategy, item)
     for name in ("numbers", "freed"):
         values[name] = {int(number): _bound(binding) for number, binding in item.get(name, {}).items()}
-    values["traces"] = tuple(Trace(**trace) for trace in values.get("traces", ()))
+    values["traces"] = tuple(map(read_trace, values.get("traces", ())))
     values["version"] = int(values.get("version", 1))
     return Strategy(**values)
 
 
 def _bound(binding: Mapping[str, Any]) -> Binding:
     values = _fields(Binding, binding)
-    return Binding(**values | {"before": tuple(FormerBinding(**former) for former in values.get("before", ()))})
+    before = (FormerBinding(**_fields(FormerBinding, former)) for former in values.get("before", ()))
+    return Binding(**values | {"before": tuple(before)})
 
 
 def template_item(trader: str, template: Template) -> Item:
@@ -204,8 +226,8 @@ def template_item(trader: str, template: Template) -> Item:
 
 def template(item: Mapping[str, Any]) -> Template:
     """Return the template that an item holds."""
-    brackets = (Bracket(**bracket | {"qty": int(bracket["qty"])}) for bracket in item["brackets"])
-    return Template(item["name"], tuple(brackets))
+    brackets = (_fields(Bracket, bracket) for bracket in item["brackets"])
+    return Template(item["name"], tuple(Bracket(**bracket | {"qty": int(bracket["qty"])}) for bracket in brackets))
 
 
 def key_item(key: Key) -> Item:
@@ -219,6 +241,9 @@ def key(item: Mapping[str, Any]) -> Key:
     return Key(**values | {"scopes": frozenset(values["scopes"])})
 
 
-def _fields(kind: type[Order | Event | Leg | Strategy | Binding | Key], item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes that `kind` has fields for."""
-    return {name: item[name] for name in kind._fields if name in item}
+def _fields(kind: type[_Part | Order | Strategy | Bracket | Key], item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that `kind` has fields for, and the others as `unknown` where it keeps them."""
+    values = {name: item[name] for name in kind._fields if name in item}
+    if "unknown" in kind._fields:
+        values["unknown"] = {name: value for name, value in item.items() if name not in kind._fields}
+    return values

@@ -36,6 +36,7 @@ from orderhook.store.expressions import (
     no_trace,
     open_in,
     signature,
+    update_of,
 )
 from orderhook.store.results import PutResult, WriteResult, refused
 from orderhook.store.table import Table
@@ -308,13 +309,7 @@ class OrderStore:
         new |= {"request_id": provenance.request_id, "expires": self._expires(provenance, after)}
         if any(leg.released for leg in after.legs.values()):
             new["kept_longer"] = int((LEGS_RETENTION - self._retention).total_seconds())
-        sets = {name: value for name, value in new.items() if value is not None and value != old.get(name)}
-        removes = [name for name, value in new.items() if value is None]
-        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
-        expression += " REMOVE " + ", ".join(f"#{name}" for name in removes) if removes else ""
-        values: Values = {f":{name}": value for name, value in sets.items()} | {":seen": before.version}
-        key = items.order_key(provenance.trader, before.order_id)
-        return Update(key, expression, "#version = :seen", values)
+        return update_of(old, new)
 
     def _expires(self, provenance: Provenance, order: Order) -> int | None:
         """Return when the item of an order leaves the table; None while nobody knows when it ends."""

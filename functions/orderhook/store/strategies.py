@@ -6,7 +6,7 @@ from datetime import timedelta
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import TERMINAL, Provenance, Strategy, Trace
 from orderhook.store import items
-from orderhook.store.expressions import VERSIONED, Condition, Values, state_in
+from orderhook.store.expressions import VERSIONED, Condition, Values, state_in, update_of
 from orderhook.store.table import Table
 from orderhook.store.traces import (
     ADDS_TRACE,
@@ -87,22 +87,28 @@ class StrategyStore:
         """Write a strategy that orders name which wait for their delay, closed from the start; False if it is there."""
         closed = strategy._replace(closed_at=provenance.received_at, traces=(provenance.trace,))
         try:
-            self._table.put(strategy_write(provenance, None, closed))
+            self._table.put(_start(provenance, closed))
         except ConditionFailed as failure:
             return failure.met_own_write(provenance.request_id)
         return True
 
 
-def strategy_write(provenance: Provenance, before: Strategy | None, after: Strategy) -> Put:
+def strategy_write(provenance: Provenance, before: Strategy | None, after: Strategy) -> Put | Update:
     """Return the write of a strategy that an entry starts or joins, if the item is still as it was read."""
-    item = items.strategy_item(provenance.trader, after, provenance.request_id)
-    item |= {
-        "version": before.version + 1 if before else 1,
-        "expires": int((provenance.at + RETENTION).timestamp()),
-    }
     if before is None:
-        return Put(item, NEW)
-    return Put(item, "#version = :seen", {":seen": before.version})
+        return _start(provenance, after)
+    item = items.strategy_item(provenance.trader, after, provenance.request_id)
+    item |= {"version": before.version + 1, "expires": _expires(provenance)}
+    return update_of(items.strategy_item(provenance.trader, before), item)
+
+
+def _start(provenance: Provenance, strategy: Strategy) -> Put:
+    item = items.strategy_item(provenance.trader, strategy, provenance.request_id)
+    return Put(item | {"expires": _expires(provenance)}, NEW)
+
+
+def _expires(provenance: Provenance) -> int:
+    return int((provenance.at + RETENTION).timestamp())
 
 
 def finished(trader: str, now: str, order_id: str, strategy_id: str) -> Check:

@@ -10,8 +10,8 @@ from typing import Any
 
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import RESENDS_END, Provenance, Trace, timestamp
+from orderhook.store import items
 from orderhook.store.expressions import Condition, Values, no_trace
-from orderhook.store.items import trace_key
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Item, Put
 
@@ -45,13 +45,13 @@ def takes_trace(digest: str) -> Condition:
 def trace_values(provenance: Provenance, earlier: Iterable[Trace] = ()) -> Values:
     """Return the values of SETS_TRACES, and where there is none earlier of ADDS_TRACE too."""
     traces = [*earlier, provenance.trace]
-    return {":digests": [trace.digest for trace in traces], ":traces": [trace._asdict() for trace in traces]}
+    return {":digests": [trace.digest for trace in traces], ":traces": list(map(items.trace, traces))}
 
 
 def traces_of(item: Mapping[str, Any] | None, provenance: Provenance) -> list[Trace]:
     """Return what alerts left in an item, oldest first, but for what is older than any resend."""
     earliest = timestamp(provenance.received_on - RESENDS_END)
-    traces = (Trace(**trace) for trace in (item or {}).get("traces", ()))
+    traces = map(items.read_trace, (item or {}).get("traces", ()))
     return [trace for trace in traces if trace.received_at >= earliest]
 
 
@@ -77,7 +77,8 @@ class TraceStore:
         met: Item | None = None
         traces: Sequence[Trace] = ()
         for _ in range(_RACES):
-            item = self._item(provenance, word, traces)
+            # What a newer version wrote beside the traces stays.
+            item = (met or {}) | self._item(provenance, word, traces)
             unchanged, values = (NEW, {}) if met is None else ("#request_id = :seen", {":seen": met["request_id"]})
             try:
                 self._table.put(Put(item, unchanged, values))
@@ -94,7 +95,7 @@ class TraceStore:
 
     def _item(self, provenance: Provenance, word: str, earlier: Sequence[Trace]) -> Item:
         traces = trace_values(provenance, earlier)[":traces"]
-        return trace_key(provenance.trader, word, provenance.digest) | {
+        return items.trace_key(provenance.trader, word, provenance.digest) | {
             "traces": traces,
             "request_id": provenance.request_id,
             "expires": int((provenance.at + _RETENTION).timestamp()),
