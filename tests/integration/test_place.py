@@ -840,13 +840,15 @@ SHAPES: dict[str, dict[str, Any]] = {
 every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=list(SHAPES))
 
 
-def taken(order_id: str, what: str, state: str, since: str, strategy_id: str = "S") -> dict[str, Any]:
+def taken(order_id: str, what: str, state: str, since: str, strategy_id: str | None = None) -> dict[str, Any]:
     """Return the body of the refusal of an id that an order has."""
+    example = "" if strategy_id else " (S stands for a strategy_id of your choice)"
+    strategy_id = strategy_id or "S"
     return refused(
         "duplicate_order_id",
         f"order_id {order_id} is taken by {what}, which is {state} since {since}. Write an id that is new each time, "
         f"order_id={order_id}-{{{{timenow}}}};strategy_id={strategy_id}, and cancel it by order_id=ENTRY1;strategy_id="
-        f"{strategy_id}.",
+        f"{strategy_id}{example}.",
         field="order_id",
         state=state,
     )
@@ -923,11 +925,12 @@ def test_an_order_is_compared_with_what_it_was_placed_with(service: Service) -> 
 @every_shape
 @pytest.mark.parametrize("state", FINISHED)
 def test_the_id_of_a_finished_order_stays_taken(service: Service, state: str, shape: dict[str, Any]) -> None:
-    strategy_id = service.place("order-1", **shape).body.get("strategy_id", "S")
+    strategy_id = service.place("order-1", **shape).body.get("strategy_id")
     service.report(state)
     since, before = service.plain()["since"], service.belongings()
     again, other = service.place("order-1", **shape), service.place("order-1", **{**shape, "qty": 6})
-    assert (again.status, again.body) == (409, taken("order-1", "this order", state, since, strategy_id))
+    same = "the same order, placed before"
+    assert (again.status, again.body) == (409, taken("order-1", same, state, since, strategy_id))
     assert (other.status, other.body) == (409, taken("order-1", "another order", state, since, strategy_id))
     assert service.belongings() == before
 
@@ -937,7 +940,7 @@ def test_the_id_of_an_order_whose_day_is_over_is_taken_by_what_has_expired(servi
     service.let_pass(DAY)
     answer = service.place("order-1", tif="DAY")
     day_ends = service.plain()["day_ends"]
-    assert (answer.status, answer.body) == (409, taken("order-1", "this order", "Expired", day_ends))
+    assert (answer.status, answer.body) == (409, taken("order-1", "the same order, placed before", "Expired", day_ends))
 
 
 @pytest.mark.parametrize("seconds", [0, 5, 20, DAY])

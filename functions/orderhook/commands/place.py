@@ -194,13 +194,13 @@ def _outcome(order: Order, *, applied: bool) -> Outcome:
 
 
 def _taken(order: Order, *, same: bool) -> OrderhookError:
-    what = "the same order, placed before," if same else "another order,"
+    what = "the same order, placed before" if same else "another order"
     # In a list of accounts the alert's ids are without the ending of the account.
     ending = f".{folded(order.account)}"
     order_id, strategy = (text.removesuffix(ending) for text in (order.order_id, order.strategy_id or "S"))
     example = "" if order.strategy_id else " (S stands for a strategy_id of your choice)"
     return DuplicateOrderIdError(
-        f"order_id {order.order_id} is taken by {what} which is {order.state} since {order.since}. Write an id that "
+        f"order_id {order.order_id} is taken by {what}, which is {order.state} since {order.since}. Write an id that "
         f"is new each time, order_id={order_id[:40]}-{{{{timenow}}}};strategy_id={strategy}, and cancel it by "
         f"order_id=ENTRY1;strategy_id={strategy}{example}.",
         field="order_id",
