@@ -95,6 +95,12 @@ def test_a_version_that_another_takes_the_place_of_is_kept() -> None:
     assert "${SourceAllowList}" in version["Properties"]["Description"]["Fn::Sub"]
 
 
+def test_a_domain_is_mapped_to_the_stage_that_sam_makes() -> None:
+    made = resources()
+    stage = made["DomainMapping"]["Properties"]["Stage"]["Ref"]
+    assert made[stage]["Type"] == "AWS::ApiGatewayV2::Stage"
+
+
 def test_no_route_has_an_authorizer() -> None:
     api = resources()["Api"]["Properties"]["Body"]
     assert api["paths"].keys() == {"/webhook"}

@@ -193,6 +193,8 @@ def test_the_client_takes_the_endpoint_that_the_template_accepts(endpoint: str) 
         ("SourceAllowList", "52.89.214.238/33"),
         ("SourceAllowList", "52.89.214.238 34.212.75.30"),
         ("SourceAllowList", ","),
+        ("DomainName", "https://alerts.example.com"),
+        ("DomainName", "alerts.example.com/webhook"),
         ("AlarmEmail", "me"),
         ("AlarmEmail", "me@example.com, you@example.com"),
     ],
@@ -210,6 +212,7 @@ def test_the_template_refuses_what_would_leave_a_dead_endpoint(parameter: str, v
         ("SourceAllowList", "52.89.214.238/24"),
         ("SourceAllowList", "52.89.214.238, 10.0.0.0/8,0.0.0.0/0"),
         ("AlarmEmail", "first.last+alarms@mail.example.com"),
+        ("DomainName", "alerts.example.com"),
         ("AlarmTopicArn", "arn:aws:sns:us-east-1:123456789012:alarms"),
     ],
 )

@@ -483,6 +483,21 @@ def test_the_description_of_a_version_is_no_longer_than_lambda_allows() -> None:
     assert longest <= 256
 
 
+def test_a_domain_of_ones_own_leads_to_the_same_api() -> None:
+    domain, mapping = RESOURCES["Domain"], RESOURCES["DomainMapping"]
+    assert (
+        domain["Condition"] == mapping["Condition"] == TEMPLATE["Outputs"]["DomainTarget"]["Condition"] == "HasDomain"
+    )
+    [configuration] = domain["Properties"]["DomainNameConfigurations"]
+    assert configuration["CertificateArn"] == {"Ref": "CertificateArn"}
+    assert configuration["SecurityPolicy"] == "TLS_1_2"
+    assert mapping["Properties"] == {
+        "ApiId": {"Ref": "Api"},
+        "DomainName": {"Ref": "Domain"},
+        "Stage": {"Ref": "Api.Stage"},
+    }
+
+
 def test_tradingviews_addresses_are_offered_and_accepted_by_the_allow_list() -> None:
     parameter = TEMPLATE["Parameters"]["SourceAllowList"]
     [addresses] = re.findall(r"[\d.]+(?:,[\d.]+)+", parameter["Description"])
@@ -494,7 +509,7 @@ def test_tradingviews_addresses_are_offered_and_accepted_by_the_allow_list() -> 
 
 
 def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None:
-    assert TEMPLATE["Outputs"].keys() == {"WebhookUrl", "TableName", "Warning"}
+    assert TEMPLATE["Outputs"].keys() == {"WebhookUrl", "DomainTarget", "TableName", "Warning"}
     assert TEMPLATE["Outputs"]["TableName"]["Value"] == {"Ref": "Table"}
 
 
