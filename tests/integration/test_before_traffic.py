@@ -1,8 +1,11 @@
 """A new version gets traffic only if it answers; what it is asked does nothing."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from tests.client_faults import Deliver
 from tests.faults import lose_request, refuse
 from tests.service import Service
 
+FUNCTIONS_FOLDER = Path(before_traffic.__file__).parent
 EVENT = {"DeploymentId": "d-EXAMPLE", "LifecycleEventHookExecutionId": "opaque"}
 FUNCTIONS: dict[str, Callable[..., Any]] = {"webhook:7": webhook.handler, "deferred": deferred.handler}
 
@@ -111,6 +115,11 @@ def test_a_version_that_cannot_start_gets_none(aws: Aws, function: str) -> None:
 def test_a_function_that_cannot_be_asked_gets_none(aws: Aws, function: str) -> None:
     del aws.functions[function]
     assert status(aws) == "Failed"
+
+
+def test_who_asks_can_tell_where_nothing_compiled_can_be_imported() -> None:
+    program = "import sys; sys.modules['pydantic_core'] = None; import before_traffic"
+    subprocess.run([sys.executable, "-c", program], cwd=FUNCTIONS_FOLDER, check=True)
 
 
 def test_nobody_can_ask_from_outside(service: Service) -> None:

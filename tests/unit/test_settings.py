@@ -189,6 +189,7 @@ def test_the_client_takes_the_endpoint_that_the_template_accepts(endpoint: str) 
         ("DynamoDBEndpoint", "http://a:65536"),
         ("DynamoDBEndpoint", "http://a:0"),
         ("SourceAllowList", "052.89.214.238"),
+        ("SourceAllowList", "05.89.214.238"),
         ("SourceAllowList", "52.89.214.256"),
         ("SourceAllowList", "52.89.214.238/33"),
         ("SourceAllowList", "52.89.214.238 34.212.75.30"),
