@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from orderhook.aws.clients import error_code
 from orderhook.aws.deployment import READY, REQUEST, Deployment
 
-CHECKS = {
+CHECKS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "ORDERHOOK_WEBHOOK_VERSION": (REQUEST, READY),
     # An event without messages: it shows that the function starts.
     "ORDERHOOK_DEFERRED_FUNCTION": ({"Records": []}, {"batchItemFailures": []}),

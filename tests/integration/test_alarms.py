@@ -18,18 +18,20 @@ def counted(service: Service) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("fields", "word"),
+    ("command", "fields", "word"),
     [
-        ({"command": "CANCLE"}, "unknown_command"),
-        ({"command": "CANCEL", "order_id": "nobodys"}, "order_not_found"),
-        ({"command": "PLACE", **ENTRY, "order_id": "filled", "qty": 9}, "duplicate_order_id"),
-        ({"command": "FLATTEN", "account": "Sim101"}, "unsupported_command"),
+        ("CANCLE", {}, "unknown_command"),
+        ("CANCEL", {"order_id": "nobodys"}, "order_not_found"),
+        ("PLACE", {**ENTRY, "order_id": "filled", "qty": 9}, "duplicate_order_id"),
+        ("FLATTEN", {"account": "Sim101"}, "unsupported_command"),
     ],
 )
-def test_what_is_refused_with_a_valid_key_is_counted(service: Service, fields: dict[str, object], word: str) -> None:
+def test_what_is_refused_with_a_valid_key_is_counted(
+    service: Service, command: str, fields: dict[str, object], word: str
+) -> None:
     service.have_order("Filled", "filled", filled=5)
     service.warm_up()
-    assert service.send(**{"command": None, **fields}).word == word
+    assert service.send(command, **fields).word == word
     assert counted(service) == ["Alerts", "RefusedAlerts"]
 
 

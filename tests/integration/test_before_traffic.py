@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from urllib3 import HTTPResponse
 
 import before_traffic
@@ -35,19 +36,24 @@ class Aws:
     def invoke(self, request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
         name = request.url.split("/functions/")[1].split("/")[0].replace("%3A", ":")
         try:
-            return _response(request, self.functions[name](json.loads(request.body), None))
+            return _response(request, self.functions[name](_body(request), None))
         except Exception as fault:
             # As Lambda answers where a function fails.
             return _response(request, {"errorType": type(fault).__name__}, {"X-Amz-Function-Error": "Unhandled"})
 
     def take_report(self, request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
-        self.reported.append(json.loads(request.body))
+        self.reported.append(_body(request))
         return _response(request, {})
 
 
-def _response(request: AWSPreparedRequest, body: object, headers: dict[str, str] | None = None) -> AWSResponse:
+def _body(request: AWSPreparedRequest) -> Any:
+    assert isinstance(request.body, bytes)
+    return json.loads(request.body)
+
+
+def _response(request: AWSPreparedRequest, body: object, headers: Mapping[str, str] | None = None) -> AWSResponse:
     raw = HTTPResponse(BytesIO(json.dumps(body).encode()), preload_content=False)
-    return AWSResponse(request.url, 200, headers or {}, raw)
+    return AWSResponse(request.url, 200, HTTPHeaders.from_dict(headers or {}), raw)
 
 
 @pytest.fixture

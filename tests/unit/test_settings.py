@@ -158,6 +158,10 @@ def accepted(parameter: dict[str, Any]) -> st.SearchStrategy[str]:
     return st.from_regex(parameter["AllowedPattern"], fullmatch=True).filter(lambda text: len(text) <= longest)
 
 
+NUMBERS = st.integers(0, 300).map(str) | st.integers(0, 40).map(str) | st.integers(0, 99).map("{:02}".format)
+"""Numbers as addresses have them, and some that only look so."""
+
+
 def test_every_parameter_that_the_settings_read_is_tried() -> None:
     functions = [TEMPLATE["Globals"]["Function"], TEMPLATE["Resources"]["WebhookFunction"]["Properties"]]
     variables = {name: value for it in functions for name, value in it["Environment"]["Variables"].items()}
@@ -171,6 +175,13 @@ def test_every_parameter_that_the_settings_read_is_tried() -> None:
 @given(st.fixed_dictionaries({name: accepted(PARAMETERS[parameter]) for name, parameter in VARIABLES.items()}))
 def test_the_settings_take_what_the_template_accepts(values: dict[str, str]) -> None:
     settings(**values)
+
+
+@given(st.tuples(*[NUMBERS] * 4).map(".".join), NUMBERS | st.none())
+def test_an_address_is_refused_by_the_template_or_taken_by_the_settings(address: str, prefix: str | None) -> None:
+    source = address if prefix is None else f"{address}/{prefix}"
+    if re.fullmatch(PARAMETERS["SourceAllowList"]["AllowedPattern"], source):
+        settings(ALLOWED_SOURCES=source)
 
 
 @given(accepted(PARAMETERS["DynamoDBEndpoint"]).filter(bool))

@@ -460,7 +460,8 @@ def test_what_costs_extra_is_off_by_default() -> None:
 def parameters_in(value: object) -> set[str]:
     """Return the parameters that a part of the template refers to."""
     text = json.dumps(value)
-    return {*re.findall(r'"Ref": "(\w+)"', text), *re.findall(r"\$\{(\w+)\}", text)} & TEMPLATE["Parameters"].keys()
+    names = {*re.findall(r'"Ref": "(\w+)"', text), *re.findall(r"\$\{(\w+)\}", text)}
+    return {name for name in names if name in TEMPLATE["Parameters"]}
 
 
 def test_a_changed_parameter_reaches_the_alias_that_the_api_calls() -> None:
