@@ -8,7 +8,7 @@ from orderhook.errors import OrderAlreadyTerminalError, OrderNotFoundError
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, cancels_at, no_trace, of_strategy
-from orderhook.trade import entry_and_leg, leg_id
+from orderhook.trade import entry_and_leg, leg_id, open_legs
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -135,4 +135,5 @@ def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
         state=OrderState.CANCELLED if applied else order.state,
         filled=str(order.filled),
         cancelled_at=provenance.now if applied else order.cancelled_at,
+        affected_order_ids=tuple(open_legs(order).values()) if applied else (),
     )

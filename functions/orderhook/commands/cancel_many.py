@@ -55,6 +55,11 @@ class ManyResult:
     complete: bool = True
     """Whether all open orders could be listed in time."""
 
+    @property
+    def ended(self) -> tuple[str, ...]:
+        """The ids of the orders that were cancelled, each with the legs that ended with it."""
+        return tuple(order_id for entry in self.cancelled for order_id in (entry, *self.legs.get(entry, ())))
+
     def as_data(self) -> dict[str, object]:
         """Return the lists and their lengths, as an answer has them."""
         lists: dict[str, list[Any]] = {name: getattr(self, name) for name in _LISTS}
@@ -136,6 +141,8 @@ class _Sweep:
         if written.applied:
             if legs := sorted(open_legs(order).values()):
                 self.result.legs[order.order_id] = legs
+            if self._provenance.progress:
+                self._provenance.progress.ended += [order.order_id, *legs]
             return "cancelled"
         order = order.at(self._provenance.now)
         if order.state is OrderState.CANCELLED:
@@ -148,7 +155,10 @@ class _Sweep:
         """Return the name of the list of an order that was not cancelled in time (None), or not at all."""
         if error is None or isinstance(error, TemporarilyUnavailableError):
             return "remaining"
-        self.result.failed.append({"order_id": str(item.get("order_id")), "reason": type(error).__name__})
+        reason = error.extra.get("reason") if isinstance(error, OutcomeUnknownError) else None
+        self.result.failed.append(
+            {"order_id": str(item.get("order_id")), "reason": str(reason or type(error).__name__)}
+        )
         return "failed"
 
     def _cancel(self, order_id: str) -> "WriteResult":
@@ -156,7 +166,7 @@ class _Sweep:
 
 
 def _check_done(result: ManyResult) -> None:
-    affected = tuple(result.cancelled)
+    affected = result.ended
     if result.remaining or not result.complete:
         raise TemporarilyUnavailableError(
             "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest.",
@@ -190,4 +200,4 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
         )
         what = "Only orders under `waiting` matched." if result.waiting else "No open order matched."
         warnings = (AlertWarning("nothing_to_cancel", None, f"{what} {there}"),)
-    return Outcome(status=status, extra=result.as_data(), warnings=warnings, affected_order_ids=tuple(result.cancelled))
+    return Outcome(status=status, extra=result.as_data(), warnings=warnings, affected_order_ids=result.ended)

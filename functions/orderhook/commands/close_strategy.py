@@ -41,7 +41,7 @@ class CloseStrategy(Command):
             duplicate=True if first and not result.cancelled else None,
             strategy_id=self.strategy_id,
             extra=result.as_data(),
-            affected_order_ids=tuple(result.cancelled),
+            affected_order_ids=result.ended,
         )
 
     def _close(self, services: "Services", provenance: Provenance) -> Trace | None:
