@@ -66,6 +66,10 @@ def actions(role: str) -> set[str]:
     return {action for statement in statements(role) for action in as_list(statement["Action"])}
 
 
+TAKING_MESSAGES = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+"""What a Lambda needs to be given the messages of a queue."""
+
+
 def test_the_table_outlives_the_stack() -> None:
     assert RESOURCES["Table"]["DeletionPolicy"] == "Retain"
     assert RESOURCES["Table"]["UpdateReplacePolicy"] == "Retain"
@@ -163,8 +167,10 @@ def test_a_functions_role_reaches_its_own_stack_and_its_own_log_alone(role: str,
     }
     for statement in statements(role):
         for action in as_list(statement["Action"]):
-            expected = reachable.get(action, reachable[action.partition(":")[0]])
-            assert as_list(statement["Resource"]) == [expected]
+            expected = as_list(reachable.get(action, reachable[action.partition(":")[0]]))
+            # Lambda takes the messages of both queues for the function behind them, and the webhook fills the one.
+            given = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+            assert as_list(statement["Resource"]) == expected + [given] * (action in TAKING_MESSAGES)
 
 
 def test_the_role_that_is_passed_on_is_for_the_scheduler_alone() -> None:
@@ -189,14 +195,13 @@ def test_the_scheduler_may_fill_the_queues_for_schedules_of_this_stack_alone() -
 def test_what_is_done_later_may_do_with_the_table_what_is_done_at_once_may() -> None:
     # The webhook's own are compared with what it calls, in tests/integration/test_events.py.
     shared = {action for action in actions("WebhookRole") if action != "sqs:SendMessage"}
-    # A Lambda needs these to be given messages of a queue.
-    of_the_queue = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-    assert actions("DeferredRole") == shared | of_the_queue
+    assert actions("DeferredRole") == shared | TAKING_MESSAGES
 
 
 def test_a_message_is_not_delivered_again_while_it_may_still_be_worked_on() -> None:
     assert QUEUE["VisibilityTimeout"] == 6 * DEFERRED["Timeout"]
-    assert DEFERRED["Timeout"] > deferred.BUDGET_SECONDS
+    assert RESOURCES["DeadLetterQueue"]["Properties"]["VisibilityTimeout"] >= 6 * DEFERRED["Timeout"]
+    assert DEFERRED["Timeout"] > deferred.BUDGET_SECONDS + deferred.RECORD_SECONDS
 
 
 def test_what_fails_five_times_is_kept_for_two_weeks() -> None:
@@ -214,11 +219,12 @@ def test_the_queues_are_encrypted() -> None:
         assert RESOURCES[name]["Properties"]["SqsManagedSseEnabled"] is True
 
 
-def test_each_message_is_a_run_of_its_own_and_a_failed_one_is_delivered_again() -> None:
-    assert DEFERRED["Events"]["Queue"] == {
+@pytest.mark.parametrize(("event", "queue"), [("Queue", "Queue"), ("DeadLetters", "DeadLetterQueue")])
+def test_each_message_is_a_run_of_its_own_and_a_failed_one_is_delivered_again(event: str, queue: str) -> None:
+    assert DEFERRED["Events"][event] == {
         "Type": "SQS",
         "Properties": {
-            "Queue": {"Fn::GetAtt": ["Queue", "Arn"]},
+            "Queue": {"Fn::GetAtt": [queue, "Arn"]},
             "BatchSize": 1,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
         },
@@ -268,6 +274,7 @@ def test_every_alarm_says_what_to_do_and_reaches_the_topic() -> None:
     assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ALARMS.values()} == {
         ("orderhook", "UnhandledErrors"),
         ("orderhook", "AlertsNotRecorded"),
+        ("orderhook", "GivenUp"),
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/ApiGateway", "5xx"),
@@ -282,7 +289,7 @@ def test_every_alarm_says_what_to_do_and_reaches_the_topic() -> None:
         assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]]
 
 
-@pytest.mark.parametrize("metric", ["UnhandledErrors", "AlertsNotRecorded"])
+@pytest.mark.parametrize("metric", ["UnhandledErrors", "AlertsNotRecorded", "GivenUp"])
 def test_the_alarm_for_it_watches_the_metric_that_the_function_writes(metric: str) -> None:
     variables = WEBHOOK["Environment"]["Variables"]
     alarm = ALARMS[f"{metric}Alarm"]
