@@ -188,7 +188,7 @@ def test_an_order_without_id_of_an_account_that_is_cut_off_is_told_by_its_id(
     ],
     ids=["all", "of an account", "of accounts", "of a strategy"],
 )
-def test_a_command_over_many_that_is_cut_off_is_recorded_with_the_orders_that_it_ended(
+def test_a_command_over_many_that_is_cut_off_is_recorded_with_the_orders_it_ended(
     patient: Service, progress: Progress, command: str, fields: dict[str, object]
 ) -> None:
     patient.place("order-1", strategy_id="strategy-1", stop_loss=4980)

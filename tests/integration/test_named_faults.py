@@ -250,7 +250,7 @@ def test_a_table_that_hangs_is_told_by_what_the_first_attempt_met(service: Servi
     assert (line["reason"], line["operation"]) == ("ReadTimeoutError", "UpdateItem")
 
 
-def test_a_throttled_request_that_has_no_time_for_another_attempt_is_told_as_throttled(service: Service) -> None:
+def test_a_throttled_request_without_time_for_another_attempt_is_told_as_throttled(service: Service) -> None:
     service.have_order("Working")
     service.warm_up()
 
@@ -325,9 +325,7 @@ def test_behind_the_queue_a_release_that_is_refused_for_good_ends_its_order(serv
 
 
 @pytest.mark.parametrize("fault", FOR_GOOD[:3], ids=named)
-def test_behind_the_queue_a_cancel_that_is_refused_for_good_is_told_and_not_tried_again(
-    service: Service, fault: Fault
-) -> None:
+def test_behind_the_queue_a_cancel_refused_for_good_is_told_and_not_tried_again(service: Service, fault: Fault) -> None:
     service.place("order-1", cancel_after=5)
     service.network.inject("UpdateItem", fault)
     service.output.take()

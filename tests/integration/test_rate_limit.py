@@ -259,7 +259,7 @@ def test_an_order_that_may_be_placed_and_is_not_sent_again_is_counted(service: S
     assert counted(service) == 1
 
 
-def test_an_order_that_its_deadline_cut_off_stays_counted_and_its_resend_takes_its_place(service: Service) -> None:
+def test_an_order_that_was_cut_off_stays_counted_and_its_resend_takes_its_place(service: Service) -> None:
     service.warm_up()
 
     def cut_off(_: AWSPreparedRequest, __: Deliver) -> AWSResponse | None:
