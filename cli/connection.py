@@ -17,7 +17,7 @@ from botocore.exceptions import (
     HTTPClientError,
 )
 
-from orderhook.errors import TemporarilyUnavailableError
+from orderhook.errors import OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.services import Services
 from orderhook.store.table import Table
 
@@ -123,10 +123,20 @@ def client(address: TableAddress, environment: Mapping[str, str]) -> "DynamoDBCl
 
 
 @contextmanager
+def _causes() -> Iterator[None]:
+    """Raise what AWS refused with, in place of what an alert would be answered."""
+    try:
+        yield
+    except (TemporarilyUnavailableError, OutcomeUnknownError) as error:
+        raise error.__cause__ if isinstance(error.__cause__, BotoCoreError | ClientError) else error from None
+
+
+@contextmanager
 def explained_errors(address: TableAddress) -> Iterator[None]:
     """Turn what the SDK raises into a TableError that says what to do."""
     try:
-        yield
+        with _causes():
+            yield
     except (TemporarilyUnavailableError, EndpointConnectionError, ConnectTimeoutError, HTTPClientError) as error:
         hint = " Is `orderhook serve` running?" if address.endpoint == LOCAL_ENDPOINT else ""
         raise TableError(f"There is no answer from {address}.{hint}") from error

@@ -1,4 +1,7 @@
-"""Lambda: the queue. What was deferred is done: delayed alerts, releases, and cancels of orders whose time is over."""
+"""Lambda: the queue. What was deferred is done: delayed alerts, releases, and cancels of orders whose time is over.
+
+What failed too often SQS moves to the dead-letter queue, which leads here too: there it is given up, and says so.
+"""
 
 import os
 import time
@@ -8,18 +11,22 @@ from typing import Any
 
 from orderhook import pipeline, telemetry
 from orderhook.aws.budget import time_budget
+from orderhook.aws.deadline import DeadlineError, call_until
+from orderhook.aws.gateway import aws_ids
 from orderhook.commands.cancel import Cancel, cancel_overdue
 from orderhook.commands.place import Place
-from orderhook.commands.release import release
+from orderhook.commands.release import give_up, release
 from orderhook.errors import (
     InvalidSecretKeyError,
     OrderhookError,
+    OutcomeUnknownError,
     TemporarilyUnavailableError,
     TooLateError,
 )
 from orderhook.messages import Message, Release, TimedCancel, parse
 from orderhook.orders import RELEASED_WITHIN, Outcome, Provenance, timestamp
-from orderhook.pipeline import Alert, RequestFacts
+from orderhook.pipeline import Alert
+from orderhook.request_facts import RequestFacts
 from orderhook.services import Services
 from orderhook.settings import Settings
 from orderhook.store.alert_log import Origin, id_prefix
@@ -27,55 +34,70 @@ from orderhook.store.alert_log import Origin, id_prefix
 BUDGET_SECONDS = 5.0
 """Nobody waits, but the function is stopped after 6 s."""
 
+RECORD_SECONDS = 0.5
+"""How much longer a record may take: what was cut off, and is not tried again, has one too."""
+
 services = Services.connect(Settings.from_environment(os.environ))
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  Lambda passes a context
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Do what the messages of one SQS event say, and return which of them SQS is to deliver again.
 
     SQS may deliver any message twice: each is done under the id of its request, which recognises what it has written.
     """
     deadline = time.monotonic() + BUDGET_SECONDS
-    failed = [message["messageId"] for message in event["Records"] if not _finish(message["body"], deadline)]
+    ids = aws_ids(context, os.environ)
+    failed = [message["messageId"] for message in event["Records"] if not _finish(message, ids, deadline)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def _finish(body: str, deadline: float) -> bool:
+def _finish(delivered: Mapping[str, Any], ids: Mapping[str, str], deadline: float) -> bool:
     """Do what one message says; return whether that is final, be it a success or a refusal."""
-    started, now = time.monotonic(), datetime.now(UTC)
-    request_id = None
+    queue_arn = str(delivered.get("eventSourceARN"))
+    dead_letter = services.deferred is not None and services.deferred.is_dead_letter_queue(queue_arn)
     try:
-        message = parse(body)
-        request_id = message.request_id
-        with time_budget(deadline):
-            return _carry_out(message, started, now, deadline)
+        message = parse(delivered["body"])
     except Exception as defect:
-        # Not final: after some more tries the message is in the dead-letter queue, where it can be looked at.
-        telemetry.report(defect, request_id)
+        telemetry.report(defect, None)
+        # After some more tries it is in the dead-letter queue, where it ends: nobody can do what it says.
+        return dead_letter
+    return _carry_out(message, ids, deadline, dead_letter=dead_letter)
+
+
+def _carry_out(message: Message, ids: Mapping[str, str], deadline: float, *, dead_letter: bool) -> bool:
+    started, now = time.monotonic(), datetime.now(UTC)
+    facts = RequestFacts(message.request_id, key_id=message.key_id, received=now, aws_ids=ids)
+    result: Outcome | OrderhookError
+    with time_budget(deadline) as budget:
+        facts.faults = budget.faults
+        try:
+            result = call_until(deadline, _outcome, message, facts, now, dead_letter)
+        except OrderhookError as error:
+            result = error
+        except DeadlineError:
+            result = pipeline.cut_off(facts)
+        except Exception as defect:
+            facts.defects.append(defect)
+            result = TemporarilyUnavailableError(pipeline.UNANSWERED)
+    milliseconds = telemetry.milliseconds_since(started)
+    if isinstance(result, TemporarilyUnavailableError):
+        telemetry.log(facts, result, milliseconds, origin=_origin(message))
         return False
+    recorded = _record(message, facts, result, now, milliseconds, deadline + RECORD_SECONDS)
+    given_up = dead_letter and isinstance(result, TooLateError | OutcomeUnknownError)
+    if given_up and not recorded:
+        # Either it was recorded before, and what it came to was told; or the table must take that first.
+        return recorded is not None
+    telemetry.log(facts, result, milliseconds, origin=_origin(message), given_up=given_up)
+    return True
 
 
-def _carry_out(message: Message, started: float, now: datetime, deadline: float) -> bool:
-    facts = RequestFacts(message.request_id, key_id=message.key_id, received=now)
-    try:
-        result: Outcome | OrderhookError = _outcome(message, facts, now)
-    except OrderhookError as error:
-        result = error
-    for defect in facts.defects:
-        telemetry.report(defect, facts.request_id)
-    final = not isinstance(result, TemporarilyUnavailableError)
-    if final:
-        _record(message, facts, result, now, telemetry.milliseconds_since(started), deadline)
-    telemetry.log(facts, result, telemetry.milliseconds_since(started), origin=_origin(message))
-    return final
-
-
-def _outcome(message: Message, facts: RequestFacts, now: datetime) -> Outcome:
+def _outcome(message: Message, facts: RequestFacts, now: datetime, dead_letter: bool) -> Outcome:
     facts.key = services.keys.get(message.key_id)
     key_is_good = facts.key is not None and not facts.key.revoked
     provenance = Provenance(message.trader, message.key_id, message.request_id, now, resend_of=facts.resend_of)
     if isinstance(message, TimedCancel):
-        # Whatever has become of the key: an order that was given a time must not stay beyond it.
+        # Whatever has become of the key, and however late: an order that was given a time must not stay beyond it.
         facts.command, facts.order_id = Cancel.word, message.order_id
         facts.fields = {"order_id": message.order_id}
         return cancel_overdue(services, provenance, message.order_id, message.cancels_at)
@@ -84,14 +106,24 @@ def _outcome(message: Message, facts: RequestFacts, now: datetime) -> Outcome:
         facts.command, facts.order_id = Place.word, message.order_id
         facts.fields = {"order_id": message.order_id}
         provenance = provenance._replace(received=received)
+        if dead_letter:
+            return give_up(services, provenance, message)
         return release(services, provenance, message, key_is_good=key_is_good)
     facts.fields = message.fields
     if facts.key is None or not key_is_good:
         raise InvalidSecretKeyError("The key was revoked while the alert waited for its delay: use another one.")
     alert = pipeline.parse_alert(message.fields.items(), facts.key, facts)
+    if dead_letter:
+        raise OutcomeUnknownError(_GIVEN_UP)
     _check_in_time(alert, received, now)
     provenance = provenance._replace(received=received, alert_digest=message.digest)
     return pipeline.carry_out(alert, services, provenance, delayed=True, defects=facts.defects)
+
+
+_GIVEN_UP = (
+    "Given up: it could not be carried out when its delay was over, however often it was tried, and may be done in "
+    "part. Look at your orders, and send the alert again if you still want it."
+)
 
 
 def _check_in_time(alert: Alert, received: datetime, now: datetime) -> None:
@@ -113,10 +145,11 @@ def _record(
     now: datetime,
     milliseconds: float,
     deadline: float,
-) -> None:
+) -> bool | None:
     """Write a record beside the one that the webhook has written: its id has the time at which it was due.
 
-    Its ending is the request's, so that a message that is delivered again leaves no second record.
+    Its ending is the request's, so that a message that is delivered again leaves no second record. Returns what
+    telemetry.write_record does; without a key nobody is known whose record it could be.
     """
     due = id_prefix(datetime.fromisoformat(_due(message)))
     record = telemetry.alert_record(
@@ -127,8 +160,7 @@ def _record(
         origin=_origin(message),
         record_id=due + message.request_id[len(due) :],
     )
-    if record:
-        telemetry.write_record(services.alert_log, record, facts, deadline)
+    return telemetry.write_record(services.alert_log, record, facts, deadline) if record else True
 
 
 def _origin(message: Message) -> Origin:

@@ -21,7 +21,7 @@ from orderhook import payload, pipeline, readiness, responses, telemetry
 from orderhook.aws import deployment
 from orderhook.aws.budget import time_budget
 from orderhook.aws.deadline import DeadlineError, call_until
-from orderhook.aws.gateway import HttpRequest
+from orderhook.aws.gateway import HttpRequest, aws_ids
 from orderhook.commands.cancel import Cancel
 from orderhook.errors import (
     AlertWarning,
@@ -36,7 +36,7 @@ from orderhook.errors import (
 from orderhook.keys import Key, KeyRing, holds_key, key_id_of
 from orderhook.orders import Outcome, Provenance
 from orderhook.payload import Split
-from orderhook.pipeline import RequestFacts
+from orderhook.request_facts import RequestFacts
 from orderhook.responses import Response
 from orderhook.services import Services
 from orderhook.settings import Settings
@@ -45,7 +45,8 @@ from orderhook.store.alert_log import as_sent, digest_of, id_prefix
 BUDGET_SECONDS = 2.2
 """TradingView gives up after 3 s; what is left is for the way there and back."""
 
-_UNAVAILABLE = "This alert could not be answered. Send it again; it is safe."
+RECORD_SECONDS = 0.08
+"""How much longer an alert's record may take: one that was cut off has a record too."""
 
 settings = Settings.from_environment(os.environ)
 services = Services.connect(settings)
@@ -56,7 +57,7 @@ gc.freeze()  # all of this stays; a request's own garbage is found without looki
 gc.enable()
 
 
-def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG001  Lambda passes a context
+def handler(event: Mapping[str, Any], context: object) -> Response:
     """Answer one API Gateway request (payload format 2.0) within the time budget.
 
     Never raises: a defect is logged without its payload, counted, and answered 503, or 409 where sending the alert
@@ -69,17 +70,19 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
     facts = RequestFacts(request_id=f"{id_prefix(now)}{secrets.token_hex(10)}")
     request = HttpRequest(event)
     facts.received = now - timedelta(seconds=request.seconds_waited(now))
+    facts.aws_ids = aws_ids(context, os.environ, request)
     deadline = started + BUDGET_SECONDS - request.seconds_waited(now)
     warnings: tuple[AlertWarning, ...] = ()
-    with time_budget(deadline):
+    with time_budget(deadline) as budget:
+        facts.faults = budget.faults
         try:
             # The budget keeps requests from beginning that could last too long; this ends what does so nevertheless.
             result, warnings = call_until(deadline, _carry_out, request, now, facts)
         except DeadlineError:
-            result = pipeline.as_answered(TemporarilyUnavailableError(_UNAVAILABLE), facts)
-        milliseconds = telemetry.milliseconds_since(started)
-        if record := telemetry.alert_record(facts, result, now, milliseconds):
-            telemetry.write_record(services.alert_log, record, facts, deadline)
+            result = pipeline.as_answered(pipeline.cut_off(facts), facts)
+    milliseconds = telemetry.milliseconds_since(started)
+    if record := telemetry.alert_record(facts, result, now, milliseconds):
+        telemetry.write_record(services.alert_log, record, facts, deadline + RECORD_SECONDS)
     telemetry.log(facts, result, telemetry.milliseconds_since(started))
     if isinstance(result, OrderhookError):
         return responses.refusal(result, facts.request_id)
@@ -94,16 +97,21 @@ def _carry_out(
         split, key = _authenticate(request, facts)
         alert = pipeline.parse_alert(split.pairs, key, facts, is_json=split.is_json)
         provenance = Provenance(
-            key.trader, key.key_id, facts.request_id, now, digest_of(split.pairs), facts.received, facts.resend_of
+            key.trader,
+            key.key_id,
+            facts.request_id,
+            now,
+            digest_of(split.pairs),
+            facts.received,
+            facts.resend_of,
+            progress=facts.progress,
         )
         return pipeline.carry_out(alert, services, provenance, defects=facts.defects), alert.warnings
     except OrderhookError as error:
-        for defect in facts.defects:
-            telemetry.report(defect, facts.request_id)
         return pipeline.as_answered(error, facts), ()
     except Exception as defect:
-        telemetry.report(defect, facts.request_id)
-        return pipeline.as_answered(TemporarilyUnavailableError(_UNAVAILABLE), facts), ()
+        facts.defects.append(defect)
+        return pipeline.as_answered(TemporarilyUnavailableError(pipeline.UNANSWERED), facts), ()
 
 
 def _authenticate(request: HttpRequest, facts: RequestFacts) -> tuple[Split, Key]:

@@ -10,7 +10,7 @@ MORE_SECONDS = 60
 _time_budget, _call_until = budget.time_budget, deadline.call_until
 
 
-def time_budget(until: float) -> AbstractContextManager[None]:
+def time_budget(until: float) -> AbstractContextManager[budget.Budget]:
     return _time_budget(until + MORE_SECONDS)
 
 

@@ -55,6 +55,12 @@ def _clients() -> tuple["SQSClient", "EventBridgeSchedulerClient"]:
     return connect("sqs"), connect("scheduler")
 
 
+@cache
+def _queue_url(arn: str) -> str:
+    sqs, _ = _clients()
+    return sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+
+
 def environment(settings: DeferredSettings) -> dict[str, str]:
     """Return the environment variables that tell the functions where these are."""
     return {f"ORDERHOOK_{name.upper()}": value for name, value in settings._asdict().items()}
@@ -95,18 +101,21 @@ class LocalScheduler:
                     self._scheduler.delete_schedule(GroupName=group, Name=name)
 
     def deliver(self) -> None:
-        """Call the function with each message of the queue, and delete the message unless it failed, as Lambda does."""
-        while messages := self._receive():
-            for message in messages:
-                with self._lock:
-                    answer = self._handler(sqs_event(message, self._settings.queue_arn), None)
-                if not answer["batchItemFailures"]:
-                    self._sqs.delete_message(QueueUrl=self._settings.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        """Call the function with each message of the queue, and delete the message unless it failed, as Lambda does.
 
-    def _receive(self) -> list[Any]:
-        answer = self._sqs.receive_message(
-            QueueUrl=self._settings.queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
-        )
+        Then with those of the dead-letter queue, where SQS has put what failed too often.
+        """
+        for arn in (self._settings.queue_arn, self._settings.dead_letter_arn):
+            url = _queue_url(arn)
+            while messages := self._receive(url):
+                for message in messages:
+                    with self._lock:
+                        answer = self._handler(sqs_event(message, arn), None)
+                    if not answer["batchItemFailures"]:
+                        self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    def _receive(self, url: str) -> list[Any]:
+        answer = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"])
         return [*answer.get("Messages", [])]
 
 

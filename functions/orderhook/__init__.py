@@ -8,6 +8,7 @@ The way of an alert:
     resend           whether an alert is one that TradingView repeats
     commands/        what each command checks and does, a module for each; `hints` for a name that does not exist
     responses        outcome or error → status and JSON
+    request_facts    what is known of it on its way
     telemetry        the log line, the metrics, the record of the alert; `alarms` says which metric a refusal counts in
 
 What orders are, as plain data and pure functions:

@@ -9,9 +9,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from orderhook.errors import AlertWarning, OrderhookError
+
+if TYPE_CHECKING:
+    from orderhook.request_facts import Progress
 
 Action = Literal["BUY", "SELL"]
 OrderType = Literal["MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"]
@@ -177,6 +180,8 @@ class Provenance(NamedTuple):
     """When API Gateway received the alert; None is `at`."""
     resend_of: list[str] | None = None
     """Takes the requests that this one turns out to be a resend of."""
+    progress: "Progress | None" = None
+    """Takes how far it has come, for the answer where it is cut off."""
 
     @property
     def digest(self) -> str:

@@ -5,13 +5,13 @@ The webhook takes it at once, and the function behind the queue when a delay is 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from orderhook.accounts import per_account
-from orderhook.aws.budget import may_have_written, result_in_time, run_each
+from orderhook.aws.budget import Fault, may_have_written, result_in_time, run_each, unavailable
+from orderhook.aws.deadline import DeadlineError
 from orderhook.commands import Command, command_type, parse_command, parse_fields
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.errors import (
@@ -27,36 +27,12 @@ from orderhook.keys import Key
 from orderhook.messages import DelayedAlert
 from orderhook.orders import AccountResults, Outcome, Provenance, timestamp
 from orderhook.payload import Pair
+from orderhook.request_facts import RequestFacts
 from orderhook.resend import first_receipt
 from orderhook.services import Services
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-
-@dataclass(slots=True)
-class RequestFacts:
-    """What is known of a request so far; nothing in it can hold a secret."""
-
-    request_id: str
-    key_id: str | None = None
-    command: str | None = None
-    order_id: str | None = None
-    strategy_id: str | None = None
-    repeatable: bool = True
-    """Whether the alert, sent again, does nothing more than the first did."""
-    key: Key | None = None
-    """Who sent it; without a valid key, nobody is known and nothing is recorded."""
-    source: str = ""
-    """The address that it came from."""
-    fields: Mapping[str, str] | None = None
-    """Its fields as alert_log.as_sent gives them."""
-    received: datetime | None = None
-    """When API Gateway received it."""
-    resend_of: list[str] = field(default_factory=list)
-    """The requests that it turned out to be a resend of."""
-    defects: list[Exception] = field(default_factory=list)
-    """What kept single accounts of a list from being served, and nobody foresaw."""
 
 
 class Alert(NamedTuple):
@@ -178,6 +154,22 @@ def as_answered(error: OrderhookError, facts: RequestFacts) -> OrderhookError:
     return unknown
 
 
+def cut_off(facts: RequestFacts) -> TemporarilyUnavailableError:
+    """Return the error of an alert that its deadline has ended, with what is known by then of accounts and orders."""
+    if not facts.faults:
+        facts.faults.append(Fault(DeadlineError.__name__))
+    results = [
+        (account, _result(future, facts.defects) if future.done() else unavailable())
+        for account, future in facts.progress.accounts
+    ]
+    of_accounts = [order_id for _, result in results for order_id in affected_order_ids(result)]
+    affected = tuple(dict.fromkeys([*of_accounts, *facts.progress.ended]))
+    return TemporarilyUnavailableError(UNANSWERED, results=results, affected_order_ids=affected)
+
+
+UNANSWERED = "This alert could not be answered. Send it again; it is safe."
+"""Whatever the reason: what was done of it is not done twice."""
+
 _UNKNOWN = "The order may or may not have been placed: look before you send it again. An order_id makes that safe."
 
 
@@ -266,8 +258,10 @@ def _of_each(alert: Alert, provenance: Provenance, run: Run, defects: list[Excep
             return error
 
     futures = run_each(run_one, list(enumerate(alert.commands.values(), 1)))
-    results = [(account, _result(future, defects)) for account, future in zip(alert.commands, futures, strict=True)]
-    return _joined(results)
+    accounts = list(zip(alert.commands, futures, strict=True))
+    if provenance.progress:
+        provenance.progress.accounts = accounts
+    return _joined([(account, _result(future, defects)) for account, future in accounts])
 
 
 def _result(future: "Future[Outcome | OrderhookError]", defects: list[Exception]) -> Outcome | OrderhookError:

@@ -157,10 +157,11 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "order_id=ENTRY1;strategy_id=S.",
         ),
         "outcome_unknown": Guidance(
-            "The table did not answer, and the order may or may not have been placed; or orders are left that cannot "
-            "be cancelled, however often it is tried.",
+            "The table did not answer, and the order may or may not have been placed; or AWS refused a write that it "
+            "would refuse again, and orders are left as they were; or a delayed alert was given up.",
             "Check with `orderhook orders` before you send the alert again; with an order_id that would have been "
-            "safe. Look at the orders that the answer lists under `failed`.",
+            "safe. Look at the orders that the answer lists under `failed`. Whoever runs the stack finds the reason in "
+            "the log.",
         ),
         "payload_too_large": Guidance("The body is larger than 8 KiB.", "Shorten the alert's message."),
         "kill_switch_on": Guidance(
@@ -172,8 +173,8 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "Correct the alert's times, or add bypass_trade_windows=true.",
         ),
         "too_late": Guidance(
-            "A failure held a delayed alert back for more than five minutes. It may open a position, so nothing was "
-            "done.",
+            "A failure held a delayed alert back for more than five minutes, or five attempts failed. It may open a "
+            "position, so nothing was done; an order that waited is cancelled.",
             "Check whether an earlier attempt placed the order. If not, send the alert again if you still want it.",
         ),
         "rate_limited": Guidance(
@@ -181,8 +182,8 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "Nothing, if that is the purpose. Otherwise raise rate_limit, or make the condition fire less often.",
         ),
         "temporarily_unavailable": Guidance(
-            "The table did not answer in time, or an unexpected error occurred. Nothing is half done; of several "
-            "orders or accounts the answer says what was done.",
+            "The table did not answer in time, AWS refused to serve the endpoint, or an unexpected error occurred. "
+            "Nothing is half done; of several orders or accounts the answer says what was done.",
             "Look for the same alert among later ones. If it is not there, send it again; that is safe.",
         ),
     }

@@ -6,8 +6,8 @@ A line, metric or record that cannot be written takes no answer away. Nothing he
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,11 +16,13 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from orderhook import alarms, responses
+from orderhook.aws.budget import Fault, time_budget
 from orderhook.aws.clients import error_code
 from orderhook.aws.deadline import DeadlineError, call_until
-from orderhook.errors import OrderhookError
+from orderhook.errors import OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.orders import AccountResults, Outcome, timestamp
-from orderhook.pipeline import RequestFacts, affected_order_ids
+from orderhook.pipeline import affected_order_ids
+from orderhook.request_facts import RequestFacts
 from orderhook.store.alert_log import MAX_ORDER_IDS, AlertLog, AlertRecord, Origin, RecordedResult
 from orderhook.store.writes import ConditionFailed
 
@@ -35,15 +37,31 @@ def milliseconds_since(started: float) -> float:
 
 
 def log(
-    facts: RequestFacts, result: Outcome | OrderhookError, milliseconds: float, *, origin: Origin = "webhook"
+    facts: RequestFacts,
+    result: Outcome | OrderhookError,
+    milliseconds: float,
+    *,
+    origin: Origin = "webhook",
+    given_up: bool = False,
 ) -> None:
-    """Write the line and the metrics of a request that was answered."""
+    """Write the line and the metrics of a request that was answered, and before them what an operator has to mend.
+
+    `given_up` says that it is not tried any more, though nothing was wrong with it.
+    """
+    for defect in dict.fromkeys(facts.defects):
+        report(defect, facts.request_id)
+    _report_faults(facts)
     with _never_raising():
         values = {name: getattr(facts, name) for name in _LOGGED_FACTS}
-        values |= {"outcome": responses.word(result), "state": result.state}
+        values |= {"outcome": responses.word(result), "state": result.state, **facts.aws_ids}
         if isinstance(result, OrderhookError):
-            # The reason is what kept the table from answering.
-            values |= {"field": result.field, "reason": error_code(result) if result.__cause__ else None}
+            values |= {"field": result.field}
+        if isinstance(result, TemporarilyUnavailableError | OutcomeUnknownError) and facts.faults:
+            # What came after the first was its consequence.
+            values |= _named(facts.faults[0])
+        if given_up:
+            values |= {"given_up": True}
+            _count("GivenUp")
         present = {name: value for name, value in values.items() if value is not None}
         logger.info("alert", status=responses.status(result), milliseconds=milliseconds, **present)
         word = responses.word(result)
@@ -54,29 +72,43 @@ def log(
 def report(defect: Exception, request_id: str | None) -> None:
     """Log where a defect struck. Its message stays out: it may quote the payload."""
     with _never_raising():
-        frames = [
-            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(defect.__traceback__)
-        ]
-        logger.error("defect", request_id=request_id, defect=type(defect).__name__, frames=frames)
+        frames = _frames(traceback.extract_tb(defect.__traceback__))
+        logger.error("defect", request_id=request_id, reason=error_code(defect), frames=frames)
         _count("UnhandledErrors")
 
 
-def write_record(alert_log: AlertLog, record: AlertRecord, facts: RequestFacts, deadline: float) -> None:
+def _report_faults(facts: RequestFacts) -> None:
+    """Log what AWS refused and will go on refusing until an operator mends it: each once, however often it was met."""
+    met = {(fault.reason, fault.operation): fault for fault in facts.faults if not fault.passing}
+    for fault in met.values():
+        with _never_raising():
+            logger.error("refused by AWS", request_id=facts.request_id, **_named(fault), frames=_frames(fault.stack))
+            _count("UnhandledErrors")
+
+
+def write_record(alert_log: AlertLog, record: AlertRecord, facts: RequestFacts, deadline: float) -> bool | None:
     """Write the record of an alert in the time that is left; without it, all else is as it is.
 
-    A resend that was answered for good is noted in the record of the alert that it repeats.
+    A resend that was answered for good is noted in the record of the alert that it repeats. Returns whether the record
+    was written: False where a message that is delivered again has left it before, None where the table did not take it.
     """
-    try:
-        # A message that is delivered again has left its record the first time.
-        with suppress(ConditionFailed):
-            call_until(deadline, alert_log.put, record)
-        if record.status < 500:
-            for first in dict.fromkeys(facts.resend_of):
-                call_until(deadline, alert_log.note_answered, record.trader, first, facts.received)
-    except (Exception, DeadlineError) as failure:
-        with _never_raising():
-            logger.warning("alert not recorded", request_id=facts.request_id, reason=error_code(failure))
-            _count("AlertsNotRecorded")
+    written = True
+    with time_budget(deadline) as budget:
+        try:
+            try:
+                call_until(deadline, alert_log.put, record)
+            except ConditionFailed:
+                written = False
+            if record.status < 500:
+                for first in dict.fromkeys(facts.resend_of):
+                    call_until(deadline, alert_log.note_answered, record.trader, first, facts.received)
+        except (Exception, DeadlineError) as failure:
+            with _never_raising():
+                fault = budget.faults[0] if budget.faults else Fault(error_code(failure))
+                logger.warning("alert not recorded", request_id=facts.request_id, **_named(fault))
+                _count("AlertsNotRecorded")
+            return None
+    return written
 
 
 def alert_record(
@@ -108,6 +140,7 @@ def alert_record(
         order_ids=tuple(affected_order_ids(result))[:MAX_ORDER_IDS],
         origin=origin,
         results=tuple(_results(result.results)),
+        **dict[str, Any](facts.aws_ids),
         **_answer(result),
     )
 
@@ -131,6 +164,15 @@ def _answer(result: Outcome | OrderhookError) -> dict[str, Any]:
         "field": refusal and refusal.field,
         "duplicate": isinstance(result, Outcome) and result.is_duplicate,
     }
+
+
+def _named(fault: Fault) -> dict[str, Any]:
+    """Return what a line says of a fault."""
+    return {"reason": fault.reason} | ({"operation": fault.operation} if fault.operation else {})
+
+
+def _frames(stack: Iterable[traceback.FrameSummary]) -> list[str]:
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in stack]
 
 
 def _count(*names: str, **properties: str) -> None:

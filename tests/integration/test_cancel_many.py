@@ -521,7 +521,7 @@ def test_an_order_that_cannot_be_written_hides_no_other(service: Service, alert:
     service.warm_up()
     service.network.always = in_requests_with('"ORDER#b"', reject)
     answer = service.send(**alert)
-    failed = [{"order_id": "b", "reason": "ClientError"}]
+    failed = [{"order_id": "b", "reason": "ValidationException"}]
     assert (answer.status, answer.word) == (409, "outcome_unknown")
     assert lists(cancelled=["a", "c"], failed=failed).items() <= answer.body.items()
     assert "`failed`" in answer.body["detail"]
@@ -557,7 +557,8 @@ def test_each_account_of_a_list_is_told_what_became_of_it(service: Service) -> N
     assert first == {"account": "a", **cancelled("order-1.a", cancelled_legs=legs)}
     assert (second["account"], second["cancelled"]) == ("B", ["order-1.b"])
     assert (third["account"], third["status"]) == ("NoSuch", "nothing_to_cancel")
-    assert service.record_of(answer).order_ids == ("order-1.a", "order-1.b")
+    in_a, in_b = (tuple(f"order-1.{account}{leg}" for leg in ("", ".STOP1", ".TARGET1")) for account in "ab")
+    assert service.record_of(answer).order_ids == in_a + in_b
     assert service.open_orders() == ["order-2"]
 
 

@@ -85,7 +85,7 @@ def test_a_strategy_is_closed_and_its_working_orders_are_cancelled(service: Serv
     }
     assert len(trace["digest"]) == 32
     assert service.open_orders() == []
-    assert service.record_of(answer).order_ids == ("order-1",)
+    assert service.record_of(answer).order_ids == ("order-1", *LEG_IDS)
 
 
 @pytest.mark.parametrize("state", CANCELLABLE)
@@ -507,7 +507,7 @@ def test_one_order_that_cannot_be_cancelled_hides_no_other(service: Service) -> 
     service.network.always = in_requests_with("ORDER#order-2", reject)
     answer = close(service)
     assert (answer.status, answer.word) == (409, "outcome_unknown")
-    failed = [{"order_id": "order-2", "reason": "ClientError"}]
+    failed = [{"order_id": "order-2", "reason": "ValidationException"}]
     assert lists(cancelled=["order-1", "order-3"], failed=failed).items() <= answer.body.items()
     assert service.record_of(answer).order_ids == ("order-1", "order-3")
     assert service.open_orders() == ["order-2"]

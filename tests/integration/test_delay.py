@@ -1165,16 +1165,6 @@ def test_only_what_failed_of_several_messages_is_delivered_again(service: Servic
     assert states == ["Working", "Initialized", "Working"]
 
 
-def test_what_fails_five_times_lies_in_the_dead_letter_queue(service: Service) -> None:
-    wait(service, delay=5)
-    service.network.inject(TRANSACT, *[internal_error] * 3 * ATTEMPTS)
-    service.pass_time(6)
-    retry(service, ATTEMPTS - 1)
-    assert (len(service.queue.messages), len(service.queue.dead_letters)) == (1, 0)
-    retry(service)
-    assert (len(service.queue.messages), len(service.queue.dead_letters)) == (0, 1)
-
-
 def test_there_is_time_for_every_attempt_before_the_message_is_given_up(service: Service) -> None:
     wait(service, delay=5)
     service.network.inject(TRANSACT, *[internal_error] * 3 * (ATTEMPTS - 1))
@@ -1197,9 +1187,14 @@ def test_a_message_that_cannot_be_read_is_a_defect_and_given_up(service: Service
 
 def test_a_defect_is_counted_and_delivered_again(service: Service) -> None:
     answer = wait(service)
-    service.network.inject(TRANSACT, refuse("ValidationException", message="THE-MESSAGE"))
+
+    def defect(*_: object, **__: object) -> None:
+        raise RuntimeError("THE-MESSAGE")
+
     service.output.take()
-    service.pass_time(11)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("orderhook.commands.release.place_entry", defect)
+        service.pass_time(11)
     written = service.output.lines()
     assert (written[0]["message"], written[0]["request_id"]) == ("defect", answer.request_id)
     assert "THE-MESSAGE" not in json.dumps(written)

@@ -11,6 +11,7 @@ from tests.faults import Fault, cut_response, refuse
 from tests.service import Service
 
 ALWAYS = {"level", "location", "message", "timestamp", "service", "status", "milliseconds", "request_id", "outcome"}
+ALWAYS |= {"api_request_id"}
 
 ALERTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "cancelled": (

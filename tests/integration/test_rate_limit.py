@@ -9,6 +9,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orderhook.aws.deadline import DeadlineError
 from orderhook.errors import RateLimitedError, TemporarilyUnavailableError
 from orderhook.orders import Provenance, timestamp
 from orderhook.rate_limit import MAX_ALERTS, Rate
@@ -256,6 +257,21 @@ def test_an_order_that_may_be_placed_and_is_not_sent_again_is_counted(service: S
     service.network.inject("PutItem", *[lost] * 6)
     assert service.place(None, rate_limit="1", id="es").word == "outcome_unknown"
     assert counted(service) == 1
+
+
+def test_an_order_that_was_cut_off_stays_counted_and_its_resend_takes_its_place(service: Service) -> None:
+    service.warm_up()
+
+    def cut_off(_: AWSPreparedRequest, __: Deliver) -> AWSResponse | None:
+        raise DeadlineError
+
+    service.network.inject("PutItem", cut_off)
+    assert service.place("order-1", rate_limit="1", id="es").status == 503
+    assert counted(service) == 1
+    service.let_pass(5)
+    assert service.place("order-1", rate_limit="1", id="es").word == "placed"
+    assert counted(service) == 1
+    assert service.place("order-2", rate_limit="1", id="es").status == 429
 
 
 @pytest.mark.parametrize("order_id", ["order-1", None])

@@ -85,6 +85,7 @@ def test_a_record_says_who_asked_for_what_when_and_the_outcome(service: Service)
         outcome="cancelled",
         milliseconds=found.milliseconds,
         order_ids=("order-1",),
+        api_request_id="hTX8to7cCXiILU4=",
     )
     assert list(found.fields) == ["Command", "order_id", "account"]
 
@@ -372,8 +373,10 @@ def test_a_record_that_is_not_taken_is_not_sent_again_and_changes_nothing(
     written = service.output.lines()
     not_recorded, count, line, metric = written
     assert (not_recorded["level"], not_recorded["message"]) == ("WARNING", "alert not recorded")
-    assert not_recorded.keys() == {"level", "location", "message", "timestamp", "service", "request_id", "reason"}
+    always = {"level", "location", "message", "timestamp", "service", "request_id"}
+    assert not_recorded.keys() == always | {"reason", "operation"}
     assert (not_recorded["request_id"], not_recorded["reason"]) == (answer.request_id, reason)
+    assert not_recorded["operation"] == "PutItem"
     assert (count["AlertsNotRecorded"], count["service"]) == ([1.0], "orderhook")
     assert (line["outcome"], metric["outcome"]) == (word, word)
     assert "THE-MESSAGE" not in str(written)
@@ -408,7 +411,7 @@ def test_a_defect_is_recorded_by_what_was_answered(service: Service) -> None:
     service.warm_up()
     service.network.always = refuse("ValidationException", message="THE-MESSAGE")
     found = service.record_of(service.cancel("order-1"))
-    assert (found.status, found.outcome) == (503, "temporarily_unavailable")
+    assert (found.status, found.outcome) == (409, "outcome_unknown")
     assert "THE-MESSAGE" not in repr(found)
 
 

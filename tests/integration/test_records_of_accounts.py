@@ -6,7 +6,7 @@ import pytest
 
 from cli.aws import demo
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.pipeline import RequestFacts
+from orderhook.request_facts import RequestFacts
 from orderhook.store.alert_log import MAX_ORDER_IDS, RecordedResult
 from orderhook.store.items import alert_key
 from orderhook.store.table import deserialize, serialize

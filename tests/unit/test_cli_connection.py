@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
@@ -13,9 +14,11 @@ from cli.connection import (
     LOCAL_ENDPOINT,
     TableAddress,
     TableError,
+    explained_errors,
     find_table,
     local_credentials,
 )
+from orderhook.errors import OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError
 
 OUTPUT = "<Outputs><member><OutputKey>{}</OutputKey><OutputValue>orderhook-Table-1</OutputValue></member></Outputs>"
 STACK = (
@@ -130,3 +133,24 @@ def test_credentials_for_a_local_endpoint_are_the_environments_or_made_up() -> N
         "AWS_SECRET_ACCESS_KEY": "b",
         "AWS_DEFAULT_REGION": "eu-west-1",
     }
+
+
+DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "Not you."}}, "PutItem")
+MISSING_TABLE = ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "Which?"}}, "GetItem")
+
+
+@pytest.mark.parametrize("answered", [TemporarilyUnavailableError, OutcomeUnknownError])
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (DENIED, "cannot be used: .*AccessDeniedException.* Not you"),
+        (MISSING_TABLE, "There is no table mine on AWS"),
+        (NoCredentialsError(), "cannot be used: Unable to locate credentials"),
+    ],
+    ids=["denied", "no table", "no credentials"],
+)
+def test_what_aws_refuses_a_person_is_told_in_its_own_words(
+    answered: type[OrderhookError], cause: Exception, told: str
+) -> None:
+    with pytest.raises(TableError, match=told), explained_errors(TableAddress("mine")):
+        raise answered("for a trader") from cause

@@ -29,7 +29,8 @@ from orderhook.flat_json import NoText
 from orderhook.keys import holds_key, issue
 from orderhook.orders import folded
 from orderhook.payload import KNOWN_NAMES, SYNONYMS, is_filled_in, placeholders, split, take_keys
-from orderhook.pipeline import Alert, RequestFacts
+from orderhook.pipeline import Alert
+from orderhook.request_facts import RequestFacts
 
 Fields = Mapping[str, object]
 

@@ -47,7 +47,8 @@ FUNCTIONS = {
     if resource["Type"] == "AWS::Serverless::Function"
 }
 COUNTED = sorted(
-    {*alarms.METRICS.values(), alarms.STRANGERS, "UnhandledErrors", "AlertsNotRecorded"} - {alarms.UNAVAILABLE}
+    {*alarms.METRICS.values(), alarms.STRANGERS, "UnhandledErrors", "AlertsNotRecorded", "GivenUp"}
+    - {alarms.UNAVAILABLE}
 )
 """The metrics that the functions write and an alarm watches."""
 WEBHOOK, DEFERRED = FUNCTIONS["WebhookFunction"], FUNCTIONS["DeferredFunction"]
@@ -77,6 +78,10 @@ def statements(*roles: str) -> list[dict[str, Any]]:
 
 def actions(role: str) -> set[str]:
     return {action for statement in statements(role) for action in as_list(statement["Action"])}
+
+
+TAKING_MESSAGES = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+"""What a Lambda needs to be given the messages of a queue."""
 
 
 def test_the_table_outlives_the_stack() -> None:
@@ -190,8 +195,10 @@ def test_a_functions_role_reaches_its_own_stack_and_its_own_log_alone(role: str,
     }
     for statement in statements(role):
         for action in as_list(statement["Action"]):
-            expected = reachable.get(action, reachable[action.partition(":")[0]])
-            assert as_list(statement["Resource"]) == [expected]
+            expected = as_list(reachable.get(action, reachable[action.partition(":")[0]]))
+            # Lambda takes the messages of both queues for the function behind them, and the webhook fills the one.
+            given = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+            assert as_list(statement["Resource"]) == expected + [given] * (action in TAKING_MESSAGES)
 
 
 def test_who_checks_a_version_may_ask_it_and_say_what_came_of_it_and_no_more() -> None:
@@ -284,14 +291,13 @@ def test_the_scheduler_may_fill_the_queues_for_schedules_of_this_stack_alone() -
 def test_what_is_done_later_may_do_with_the_table_what_is_done_at_once_may() -> None:
     # The webhook's own are compared with what it calls, in tests/integration/test_events.py.
     shared = {action for action in actions("WebhookRole") if action != "sqs:SendMessage"}
-    # A Lambda needs these to be given messages of a queue.
-    of_the_queue = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-    assert actions("DeferredRole") == shared | of_the_queue
+    assert actions("DeferredRole") == shared | TAKING_MESSAGES
 
 
 def test_a_message_is_not_delivered_again_while_it_may_still_be_worked_on() -> None:
     assert QUEUE["VisibilityTimeout"] == 6 * DEFERRED["Timeout"]
-    assert DEFERRED["Timeout"] > deferred.BUDGET_SECONDS
+    assert RESOURCES["DeadLetterQueue"]["Properties"]["VisibilityTimeout"] >= 6 * DEFERRED["Timeout"]
+    assert DEFERRED["Timeout"] > deferred.BUDGET_SECONDS + deferred.RECORD_SECONDS
 
 
 def test_what_fails_five_times_is_kept_for_two_weeks() -> None:
@@ -309,11 +315,12 @@ def test_the_queues_are_encrypted() -> None:
         assert RESOURCES[name]["Properties"]["SqsManagedSseEnabled"] is True
 
 
-def test_each_message_is_a_run_of_its_own_and_a_failed_one_is_delivered_again() -> None:
-    assert DEFERRED["Events"]["Queue"] == {
+@pytest.mark.parametrize(("event", "queue"), [("Queue", "Queue"), ("DeadLetters", "DeadLetterQueue")])
+def test_each_message_is_a_run_of_its_own_and_a_failed_one_is_delivered_again(event: str, queue: str) -> None:
+    assert DEFERRED["Events"][event] == {
         "Type": "SQS",
         "Properties": {
-            "Queue": {"Fn::GetAtt": ["Queue", "Arn"]},
+            "Queue": {"Fn::GetAtt": [queue, "Arn"]},
             "BatchSize": 1,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
         },

@@ -1,4 +1,6 @@
-"""The time budget of an alert: no request begins that could outlast it, and writes of unknown fate are counted.
+"""The time budget of an alert: no request begins that could outlast it.
+
+With it goes what became of the requests: writes of unknown fate are counted, and faults are noted.
 
 A request that waits for its answer as long as it may must end before the deadline, so the last one begins
 CONNECT_SECONDS + READ_SECONDS before it; docs/architecture.md draws the time line. The budget is a ContextVar because
@@ -9,11 +11,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TypeVar
+from traceback import FrameSummary
+from typing import NamedTuple, TypeVar
 
 from orderhook.errors import TemporarilyUnavailableError
 
@@ -32,6 +35,22 @@ CONNECTIONS = 16
 class OutOfTimeError(Exception):
     """The request was not sent, because its answer could have come after the deadline."""
 
+    met_before = "OutOfTimeError"
+    """What the attempt before had met, if there was one."""
+
+
+class Fault(NamedTuple):
+    """What kept a request to AWS from being done."""
+
+    reason: str
+    """AWS's code, or the class of what failed on the way; never a message, which may quote the payload."""
+    operation: str | None = None
+    """AWS's name of the request, such as UpdateItem."""
+    passing: bool = True
+    """Whether it passes by itself; what does not is for whoever runs the stack."""
+    stack: tuple[FrameSummary, ...] = ()
+    """Where it was sent, of what does not pass."""
+
 
 @dataclass(slots=True)
 class Budget:
@@ -44,6 +63,8 @@ class Budget:
     """The number of times that a request may be sent; None leaves it to the retry rules."""
     in_doubt: int = 0
     """The number of writes that were sent and not refused."""
+    faults: list[Fault] = field(default_factory=list)
+    """What requests met that were given up, in that order."""
     lock: Lock = field(default_factory=Lock)
 
     def check(self) -> None:
@@ -66,35 +87,41 @@ def current() -> Budget | None:
 
 
 @contextmanager
-def _in_force(budget: Budget | None) -> Iterator[None]:
+def _in_force(budget: Budget) -> Iterator[Budget]:
     token = _current.set(budget)
     try:
-        yield
+        yield budget
     finally:
         _current.reset(token)
 
 
-def time_budget(deadline: float) -> AbstractContextManager[None]:
+def time_budget(deadline: float) -> AbstractContextManager[Budget]:
     """Let no request begin that could outlast `deadline` (seconds of time.monotonic)."""
     return _in_force(Budget(deadline))
 
 
-def last_requests_until(seconds: float) -> AbstractContextManager[None]:
+def last_requests_until(seconds: float) -> AbstractContextManager[Budget | None]:
     """Let requests begin until `seconds` before the deadline; the caller answers in time without waiting for them."""
     budget = _current.get()
-    return _in_force(budget and Budget(budget.deadline, reserve=seconds))
+    return _in_force(replace(budget, reserve=seconds, in_doubt=0)) if budget else nullcontext()
 
 
-def repeatable_writes() -> AbstractContextManager[None]:
+def repeatable_writes() -> AbstractContextManager[Budget | None]:
     """Keep may_have_written() from counting what is written here: an alert that does so may be sent again."""
     budget = _current.get()
-    return _in_force(replace(budget) if budget else None)
+    return _in_force(replace(budget)) if budget else nullcontext()
 
 
-def single_attempt() -> AbstractContextManager[None]:
+def single_attempt() -> AbstractContextManager[Budget | None]:
     """Send each request once, until shortly before the deadline; may_have_written() does not count it."""
-    budget = _current.get()
-    return _in_force(Budget(budget.deadline if budget else math.inf, reserve=LAST_ATTEMPT_SECONDS, attempts=1))
+    budget = _current.get() or Budget(math.inf)
+    return _in_force(replace(budget, reserve=LAST_ATTEMPT_SECONDS, attempts=1, in_doubt=0))
+
+
+def note(fault: Fault) -> None:
+    """Keep what a request met that is given up, for the log line of its alert."""
+    if budget := _current.get():
+        budget.faults.append(fault)
 
 
 def may_have_written() -> bool:

@@ -1,11 +1,13 @@
 """Clients of DynamoDB, SQS and EventBridge Scheduler: their time-outs, and which failures are tried again."""
 
+import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import (
+    BotoCoreError,
     ChecksumError,
     ClientError,
     ConnectTimeoutError,
@@ -15,7 +17,9 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 
 from orderhook.aws import budget
-from orderhook.aws.budget import CONNECT_SECONDS, CONNECTIONS, READ_SECONDS, OutOfTimeError
+from orderhook.aws.budget import CONNECT_SECONDS, CONNECTIONS, READ_SECONDS, Fault, OutOfTimeError
+from orderhook.aws.deadline import DeadlineError
+from orderhook.errors import OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
@@ -40,6 +44,28 @@ _CONFLICT = {"TransactionConflictException", "TransactionInProgressException", "
 # The reasons inside a cancelled transaction that mean the same two things.
 _PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
+_FOR_GOOD = {
+    "InvalidMessageContents",
+    "InvalidParameterValue",
+    "ItemCollectionSizeLimitExceededException",
+    "SerializationException",
+    "TransactionCanceledException",
+    "ValidationException",
+}
+"""Refusals of what a request says, not of who sends it or when: the same one again would be refused again."""
+
+_READS = ("GetItem", "Query")
+"""What they cannot say is a fault of the table that they are sent to: another one may be put in its place."""
+
+_FRAMES = 15
+"""How many calls a log line has that led to a request: from the handler on, in most commands."""
+
+_HELD_UP = "AWS refuses to serve this endpoint; whoever runs it is told. Send the same alert again; it is safe."
+_REFUSED = (
+    "AWS refused to write this, and would refuse it again: it is not done. Look at your orders before you send another "
+    "alert; whoever runs this endpoint is told."
+)
+
 
 @overload
 def connect(service: Literal["dynamodb"], **options: Any) -> "DynamoDBClient": ...
@@ -63,30 +89,87 @@ def connect(service: Literal["dynamodb", "sqs", "scheduler"], **options: Any) ->
     events.register_first(f"before-send.{service}", _before_send)
     events.register_first(f"needs-retry.{service}", _retry_conflict if service == "dynamodb" else _retry_soon)
     events.register_first(f"needs-retry.{service}", _give_up)
+    events.register(f"response-received.{service}", _note_attempt)
     for write in _WRITES:
         events.register(f"response-received.{service}.{write}", _note_write_refused)
     return client
 
 
 def send(request: Callable[..., Any], **arguments: Any) -> Any:
-    """Send a request; raises TemporarilyUnavailableError for every fault that passes by itself."""
+    """Send a request, and note on the budget what it met if it is given up.
+
+    Raises ClientError for an answer that the caller understands, such as that a condition did not hold,
+    OutcomeUnknownError for a write that would be refused again, and TemporarilyUnavailableError for everything else:
+    what passes by itself, and what an operator can mend.
+    """
+    operation = _operation(request)
     try:
         return request(**arguments)
-    except (HTTPClientError, NoConnectionError, ChecksumError, OutOfTimeError) as error:
-        raise budget.unavailable() from error
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        passing = code in _THROTTLED | _CONFLICT or status >= 500 or _is_cut_short(error.response)
-        if passing or _PASSING_REASONS & set(cancellation_reasons(error.response)):
-            raise budget.unavailable() from error
+    except DeadlineError:
+        budget.note(Fault(DeadlineError.__name__, operation))
         raise
+    except (HTTPClientError, NoConnectionError, ChecksumError, OutOfTimeError) as error:
+        raise _given_up(Fault(_met_before(error), operation)) from error
+    except ClientError as error:
+        if _is_answer(error):
+            raise
+        raise _given_up(Fault(_code(error.response), operation, passing=_passes(error.response))) from error
+    except BotoCoreError as error:  # it was not sent: there are no credentials, say
+        raise _given_up(Fault(type(error).__name__, operation, passing=False)) from error
 
 
 def error_code(failure: BaseException) -> str:
     """Return AWS's code for what failed, or a class name; never a message, which may quote the payload."""
     cause = failure.__cause__ or failure
-    return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
+    return _code(cause.response) if isinstance(cause, ClientError) else type(cause).__name__
+
+
+def _operation(request: Callable[..., Any]) -> str:
+    """Return AWS's name of what a method of a client asks for: GetItem for get_item."""
+    return request.__name__.title().replace("_", "")
+
+
+def _given_up(fault: Fault) -> OrderhookError:
+    """Note what a request met that is given up, and return the error that stands for it."""
+    if fault.passing:
+        budget.note(fault)
+        return budget.unavailable()
+    budget.note(fault._replace(stack=tuple(traceback.extract_stack(limit=_FRAMES))))
+    if _is_for_good(fault):
+        return OutcomeUnknownError(_REFUSED, extra={"reason": fault.reason})
+    return TemporarilyUnavailableError(_HELD_UP)
+
+
+def _is_answer(error: ClientError) -> bool:
+    """Return whether a refusal is an answer to what was asked: a condition, or that there is such a schedule."""
+    code = error.response["Error"]["Code"]
+    reasons = set(cancellation_reasons(error.response))
+    return code in ("ConditionalCheckFailedException", "ConflictException") or reasons == {"ConditionalCheckFailed"}
+
+
+def _is_for_good(fault: Fault) -> bool:
+    """Return whether a write would be refused again however often it is sent."""
+    return fault.reason.partition(":")[0] in _FOR_GOOD and fault.operation not in _READS
+
+
+def _passes(answer: Mapping[str, Any]) -> bool:
+    return (
+        answer["Error"]["Code"] in _THROTTLED | _CONFLICT
+        or answer["ResponseMetadata"]["HTTPStatusCode"] >= 500
+        or _is_cut_short(answer)
+        or bool(_PASSING_REASONS & set(cancellation_reasons(answer)))
+    )
+
+
+def _code(answer: Mapping[str, Any]) -> str:
+    """Return AWS's code of a refusal; of a cancelled transaction with those of its parts."""
+    reasons = sorted(set(cancellation_reasons(answer)))
+    return ": ".join(filter(None, (answer["Error"]["Code"], ", ".join(reasons))))
+
+
+def _met_before(error: Exception) -> str:
+    """Return what a request met: where there was no time left for another attempt, what the one before had met."""
+    return error.met_before if isinstance(error, OutOfTimeError) else type(error).__name__
 
 
 def cancellation_reasons(answer: Mapping[str, Any]) -> list[str]:
@@ -101,6 +184,18 @@ def _before_send(event_name: str, **_: object) -> None:
     if in_force := budget.current():
         in_force.check()
         in_force.count_in_doubt(event_name.endswith(_WRITES))
+
+
+def _note_attempt(
+    context: dict[str, Any], parsed_response: Mapping[str, Any] | None, exception: Exception | None, **_: object
+) -> None:
+    """Keep what one attempt met until the next: the context is that of all attempts of a request."""
+    if isinstance(exception, OutOfTimeError):
+        exception.met_before = context.get("orderhook_met", exception.met_before)
+    elif exception:
+        context["orderhook_met"] = type(exception).__name__
+    elif parsed_response and "Error" in parsed_response:
+        context["orderhook_met"] = _code(parsed_response)
 
 
 def _note_write_refused(parsed_response: Mapping[str, Any] | None, exception: Exception | None, **_: object) -> None:

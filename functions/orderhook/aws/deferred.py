@@ -4,6 +4,7 @@ Both end as a message in one queue, and DeferredFunction does what it says. A de
 once, and SQS holds it back; a cancel is sent there by a schedule of EventBridge Scheduler, which then deletes itself.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
@@ -43,6 +44,10 @@ class Deferred:
     def _scheduler(self) -> "EventBridgeSchedulerClient":
         return connect("scheduler")
 
+    def is_dead_letter_queue(self, arn: str) -> bool:
+        """Return whether this is the queue of what was given up."""
+        return arn == self._settings.dead_letter_arn
+
     def send(self, message: DelayedAlert | Release, seconds: int) -> None:
         """Have a message delivered after `seconds`; run twice, it is delivered twice, under the same request id."""
         send(
@@ -69,7 +74,7 @@ class Deferred:
         # be taken for one that is still to fire.
         name = _digest(cancel.trader, order_id, cancel.cancels_at)
         body = serialize(cancel)
-        try:
+        with suppress(ClientError):  # an answer, as `send` says: there is such a schedule already
             send(
                 self._scheduler.create_schedule,
                 Name=name,
@@ -90,9 +95,6 @@ class Deferred:
                     "DeadLetterConfig": {"Arn": self._settings.dead_letter_arn},
                 },
             )
-        except ClientError as refusal:
-            if refusal.response["Error"]["Code"] != "ConflictException":
-                raise
         return cancel.cancels_at
 
 

@@ -1,9 +1,12 @@
-"""API Gateway's event (HTTP API, payload format 2.0), read for every function that answers HTTP."""
+"""API Gateway's event (HTTP API, payload format 2.0), read for every function that answers HTTP; and AWS's ids."""
 
 import base64
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+
+_AWS_ID = re.compile(r"[A-Za-z0-9+/=_:-]{1,64}")
 
 
 class HttpRequest:
@@ -16,6 +19,12 @@ class HttpRequest:
     def source(self) -> str:
         """The address that the request came from, as text that can be stored: without half characters."""
         return str(self._at("requestContext", "http", "sourceIp")).encode(errors="replace").decode()
+
+    @property
+    def request_id(self) -> str | None:
+        """What API Gateway calls the request, as its access log does."""
+        request_id = self._at("requestContext", "requestId")
+        return request_id if isinstance(request_id, str) and _AWS_ID.fullmatch(request_id) else None
 
     def body(self) -> bytes:
         """Return the body's bytes; raises ValueError where they are not the base64 that the event says they are."""
@@ -38,3 +47,18 @@ class HttpRequest:
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
         return value
+
+
+def aws_ids(context: object, environment: Mapping[str, str], request: HttpRequest | None = None) -> dict[str, str]:
+    """Return what AWS calls a request, by the names that log lines and records have for it.
+
+    Lambda passes the context, and puts the trace into the environment for each request; one that X-Ray does not sample
+    can be found nowhere.
+    """
+    trace = dict(part.partition("=")[::2] for part in environment.get("_X_AMZN_TRACE_ID", "").split(";"))
+    ids = {
+        "api_request_id": request and request.request_id,
+        "function_request_id": getattr(context, "aws_request_id", None),
+        "xray_trace_id": trace.get("Root") if trace.get("Sampled") == "1" else None,
+    }
+    return {name: value for name, value in ids.items() if value}

@@ -8,7 +8,7 @@ from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderNotFo
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, cancels_at, no_trace, of_strategy
-from orderhook.trade import entry_and_leg, kind_of, leg_id
+from orderhook.trade import entry_and_leg, kind_of, leg_id, open_legs
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -134,6 +134,7 @@ def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
         filled=str(order.filled),
         cancelled_at=provenance.now if applied else order.cancelled_at,
         warnings=_unprotected(order) if applied else (),
+        affected_order_ids=tuple(open_legs(order).values()) if applied else (),
     )
     # A leg that was given anew since an earlier receipt of this alert ended it: what it is now is another one.
     return outcome if applied or pending or not order.is_open else outcome._replace(state=None, cancelled_at=None)

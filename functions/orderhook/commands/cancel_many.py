@@ -58,6 +58,11 @@ class ManyResult:
     """Whether all open orders could be listed in time."""
 
     @property
+    def ended(self) -> tuple[str, ...]:
+        """The ids of the orders that were cancelled, each with the legs that ended with it."""
+        return tuple(order_id for entry in self.cancelled for order_id in (entry, *self.legs.get(entry, ())))
+
+    @property
     def warnings(self) -> tuple[AlertWarning, ...]:
         """What a trader who thinks that all has ended must know."""
         if not self.newer:
@@ -159,6 +164,8 @@ class _Cancels:
         if written.applied:
             if legs := sorted(open_legs(order).values()):
                 self.result.legs[order.order_id] = legs
+            if self._provenance.progress:
+                self._provenance.progress.ended += [order.order_id, *legs]
             return "cancelled"
         order = order.at(self._provenance.now)
         if order.state is OrderState.CANCELLED:
@@ -171,7 +178,10 @@ class _Cancels:
         """Return the name of the list of an order that was not cancelled in time (None), or not at all."""
         if error is None or isinstance(error, TemporarilyUnavailableError):
             return "remaining"
-        self.result.failed.append({"order_id": str(item.get("order_id")), "reason": type(error).__name__})
+        reason = error.extra.get("reason") if isinstance(error, OutcomeUnknownError) else None
+        self.result.failed.append(
+            {"order_id": str(item.get("order_id")), "reason": str(reason or type(error).__name__)}
+        )
         return "failed"
 
     def _cancel(self, order_id: str) -> "WriteResult":
@@ -179,7 +189,7 @@ class _Cancels:
 
 
 def _check_done(result: ManyResult) -> None:
-    affected = tuple(result.cancelled)
+    affected = result.ended
     if result.remaining or not result.complete:
         raise TemporarilyUnavailableError(
             "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest.",
@@ -217,4 +227,4 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
         elif result.waiting:
             what = "Only orders under `waiting` matched, which came with a delay so that this cancel goes first."
         warnings = (*warnings, AlertWarning("nothing_to_cancel", None, f"{what} {there}"))
-    return Outcome(status=status, extra=result.as_data(), warnings=warnings, affected_order_ids=tuple(result.cancelled))
+    return Outcome(status=status, extra=result.as_data(), warnings=warnings, affected_order_ids=result.ended)

@@ -41,7 +41,7 @@ class CloseStrategy(Command):
             strategy_id=self.strategy_id,
             extra=result.as_data(),
             warnings=result.warnings,
-            affected_order_ids=tuple(result.cancelled),
+            affected_order_ids=result.ended,
         )
 
     def _close(self, services: "Services", provenance: Provenance) -> Trace | None:

@@ -37,16 +37,9 @@ def release(services: "Services", provenance: Provenance, message: Release, *, k
         order = services.orders.get(provenance.trader, message.order_id)
         if order is None and provenance.at < datetime.fromisoformat(message.due) + _WRITTEN_WITHIN:
             raise TemporarilyUnavailableError("The order is not in the table yet.")
-        if order is None or order.delay is None:
-            raise OrderNotFoundError(
-                f"Order '{message.order_id}' does not wait for its delay, so there is nothing to release.",
-                field="order_id",
-            )
-        superseded = order.due != message.due and order.history[0].request_id != message.request_id
-        if order.due is None or not order.is_open or superseded:
+        if order is None or not _awaits(order, message):
             # Placed or ended already; or this is the message of a PLACE that was sent again.
-            ended = order.at(provenance.now).state is OrderState.CANCELLED
-            return _outcome(order.at(provenance.now), "already_cancelled" if ended else "already_placed")
+            return _not_waiting(order, provenance, message)
         try:
             _check(provenance, message, order, key_is_good=key_is_good)
             return _release(services, provenance, order)
@@ -73,6 +66,42 @@ def ended_if_void(services: "Services", provenance: Provenance, order: Order) ->
         return None
     reason = services.controls.voided(provenance.trader, str(order.received_at))
     return end(services, provenance, order, reason) if reason else None
+
+
+def give_up(services: "Services", provenance: Provenance, message: Release) -> Outcome:
+    """End an order whose release was given up as Cancelled, and raise TooLateError, which says so; likewise run twice.
+
+    Returns what has become of one that does not wait any more: its release was done, and nobody heard of it.
+    """
+    for _ in range(_RACES):
+        order = services.orders.get(provenance.trader, message.order_id)
+        if order is None or (order.reason != _GIVEN_UP and not _awaits(order, message)):
+            return _not_waiting(order, provenance, message)
+        if order.reason == _GIVEN_UP or end(services, provenance, order, _GIVEN_UP):
+            raise TooLateError(_GIVEN_UP, state=OrderState.CANCELLED, affected_order_ids=(order.order_id,))
+    raise TemporarilyUnavailableError("Other alerts are changing this order.")
+
+
+_GIVEN_UP = (
+    "Given up: the order could not be placed when its delay was over, however often it was tried. It is cancelled."
+)
+
+
+def _awaits(order: Order, message: Release) -> bool:
+    """Return whether the order still waits for this release: it is open, and not placed by a later PLACE."""
+    superseded = order.due != message.due and order.history[0].request_id != message.request_id
+    return order.due is not None and order.is_open and not superseded
+
+
+def _not_waiting(order: Order | None, provenance: Provenance, message: Release) -> Outcome:
+    """Return what has become of an order that was placed or has ended; raises OrderNotFoundError for another one."""
+    if order is None or order.delay is None:
+        raise OrderNotFoundError(
+            f"Order '{message.order_id}' does not wait for its delay, so there is nothing to release.",
+            field="order_id",
+        )
+    now = order.at(provenance.now)
+    return _outcome(now, "already_cancelled" if now.state is OrderState.CANCELLED else "already_placed")
 
 
 def end(services: "Services", provenance: Provenance, order: Order, reason: str) -> Order | None:

@@ -75,6 +75,10 @@ class AlertRecord(NamedTuple):
     origin: Origin = "webhook"
     results: tuple[RecordedResult, ...] = ()
     """What became of each account, where the alert lists several, in its order."""
+    api_request_id: str | None = None
+    """What API Gateway calls the request, as in its access log; likewise Lambda, and X-Ray where it samples it."""
+    function_request_id: str | None = None
+    xray_trace_id: str | None = None
 
 
 def as_sent(pairs: Iterable[Pair], secret: str | None = None) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from orderhook.aws.budget import ANSWER_SECONDS, last_requests_until, repeatable_writes
-from orderhook.errors import KillSwitchOnError, RateLimitedError, TemporarilyUnavailableError
+from orderhook.errors import KillSwitchOnError, OutcomeUnknownError, RateLimitedError, TemporarilyUnavailableError
 from orderhook.orders import Provenance, Trace, timestamp
 from orderhook.rate_limit import MAX_ALERTS, Rate
 from orderhook.store import items
@@ -207,7 +207,7 @@ class Controls:
             with last_requests_until(ANSWER_SECONDS):
                 key = items.rate_key(provenance.trader, alert_id)
                 self._update(key, expression, "contains(#alerts, :entry)", values)
-        except (TemporarilyUnavailableError, ConditionFailed):
+        except (TemporarilyUnavailableError, OutcomeUnknownError, ConditionFailed):
             return
 
     def _count_if_few(self, provenance: Provenance, alert_id: str, rate: Rate, own: int) -> _Counted | None:

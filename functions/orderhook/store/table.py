@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from orderhook.aws.clients import cancellation_reasons, send
+from orderhook.aws.clients import send
 from orderhook.store.writes import Check, ConditionFailed, Delete, Item, Key, Put, TransactionFailed, Update, Write
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ _serializer, _deserializer = TypeSerializer(), TypeDeserializer()
 class Table:
     """One table of DynamoDB.
 
-    Every method raises TemporarilyUnavailableError when DynamoDB does not answer inside the time budget, and
-    ClientError for what it refuses for good. Reads are consistent.
+    Every method raises TemporarilyUnavailableError when DynamoDB does not answer inside the time budget or not this
+    sender, and OutcomeUnknownError for a write that it would refuse again. Reads are consistent.
     """
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
@@ -67,8 +67,7 @@ class Table:
         try:
             send(self.client.put_item, **self._write(put))
         except ClientError as error:
-            _raise_condition_failed(error)
-            raise
+            raise _condition_failed(error) from error
 
     def update(self, update: Update, *, return_new: bool = False) -> Item:
         """Update an item and return it as it was, or with `return_new` as it is now; raises ConditionFailed."""
@@ -76,8 +75,7 @@ class Table:
         try:
             answer = send(self.client.update_item, **self._write(update), ReturnValues=returned)
         except ClientError as error:
-            _raise_condition_failed(error)
-            raise
+            raise _condition_failed(error) from error
         return deserialize(answer.get("Attributes", {}))
 
     def transact(self, writes: Sequence[Write]) -> None:
@@ -88,8 +86,7 @@ class Table:
                 TransactItems=[{_KINDS[type(write)]: self._write(write)} for write in writes],
             )
         except ClientError as error:
-            _raise_transaction_failed(error)
-            raise
+            raise _transaction_failed(error) from error
 
     def _write(self, write: Write) -> dict[str, Any]:
         request: dict[str, Any] = {
@@ -136,18 +133,14 @@ def _names(*expressions: str) -> Mapping[str, str]:
     return {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
 
 
-def _raise_condition_failed(error: ClientError) -> None:
-    """Raise ConditionFailed if that is what the error says."""
-    if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-        item: Any = error.response.get("Item")
-        raise ConditionFailed(deserialize(item) if item else None) from error
+def _condition_failed(error: ClientError) -> ConditionFailed:
+    item: Any = error.response.get("Item")
+    return ConditionFailed(deserialize(item) if item else None)
 
 
-def _raise_transaction_failed(error: ClientError) -> None:
-    """Raise TransactionFailed if that is what the error says: a condition did not hold, and nothing else was wrong."""
-    if set(cancellation_reasons(error.response)) == {"ConditionalCheckFailed"}:
-        reasons: Any = error.response["CancellationReasons"]
-        raise TransactionFailed([_failure(reason) for reason in reasons]) from error
+def _transaction_failed(error: ClientError) -> TransactionFailed:
+    reasons: Any = error.response["CancellationReasons"]
+    return TransactionFailed([_failure(reason) for reason in reasons])
 
 
 def _failure(reason: Mapping[str, Any]) -> ConditionFailed | None:

@@ -1,0 +1,54 @@
+"""What is known of a request so far, for its log line and its record; and how far it has come."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from orderhook.aws.budget import Fault
+from orderhook.errors import OrderhookError
+from orderhook.keys import Key
+from orderhook.orders import Outcome
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an alert has come."""
+
+    ended: list[str] = field(default_factory=list)
+    """The orders that a command over many has ended so far."""
+    accounts: "list[tuple[str, Future[Outcome | OrderhookError]]]" = field(default_factory=list)
+    """What becomes of it in each account that it lists."""
+
+
+@dataclass(slots=True)
+class RequestFacts:
+    """What is known of a request so far; nothing in it can hold a secret."""
+
+    request_id: str
+    key_id: str | None = None
+    command: str | None = None
+    order_id: str | None = None
+    strategy_id: str | None = None
+    repeatable: bool = True
+    """Whether the alert, sent again, does nothing more than the first did."""
+    key: Key | None = None
+    """Who sent it; without a valid key, nobody is known and nothing is recorded."""
+    source: str = ""
+    """The address that it came from."""
+    fields: Mapping[str, str] | None = None
+    """Its fields as alert_log.as_sent gives them."""
+    received: datetime | None = None
+    """When API Gateway received it."""
+    resend_of: list[str] = field(default_factory=list)
+    """The requests that it turned out to be a resend of."""
+    aws_ids: Mapping[str, str] = field(default_factory=dict)
+    """What AWS calls the request, by the names that a log line has for it."""
+    progress: Progress = field(default_factory=Progress)
+    faults: list[Fault] = field(default_factory=list)
+    """What its requests to AWS met that were given up."""
+    defects: list[Exception] = field(default_factory=list)
+    """What kept it, or single accounts of a list, from being served, and nobody foresaw."""
