@@ -29,7 +29,7 @@ An item has room for 400 KB; of several accounts each id stands in it twice.
 _SHORTEST = timedelta(days=1)
 """How long what tells a resend is kept at least."""
 
-Origin = Literal["webhook", "delayed", "cancel_after"]
+Origin = Literal["webhook", "delayed", "cancel_after", "operator"]
 
 
 class RecordedResult(NamedTuple):
