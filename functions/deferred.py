@@ -80,6 +80,7 @@ def _outcome(message: Message, facts: RequestFacts, now: datetime) -> Outcome:
         facts.fields = {"order_id": message.order_id}
         return cancel_overdue(services, provenance, message.order_id, message.cancels_at)
     received = datetime.fromisoformat(message.received_at)
+    provenance = provenance._replace(limits=facts.key and facts.key.limits)
     if isinstance(message, Release):
         facts.command, facts.order_id = Place.word, message.order_id
         facts.fields = {"order_id": message.order_id}

@@ -77,6 +77,7 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
         milliseconds = telemetry.milliseconds_since(started)
         if record := telemetry.alert_record(facts, result, now, milliseconds):
             telemetry.write_record(services.alert_log, record, facts, deadline)
+        telemetry.note_use(services.keys, facts, now, deadline)
     telemetry.log(facts, result, telemetry.milliseconds_since(started))
     if isinstance(result, OrderhookError):
         return responses.refusal(result, facts.request_id)
@@ -91,7 +92,14 @@ def _carry_out(
         split, key = _authenticate(request, facts)
         alert = pipeline.parse_alert(split.pairs, key, facts, is_json=split.is_json)
         provenance = Provenance(
-            key.trader, key.key_id, facts.request_id, now, digest_of(split.pairs), facts.received, facts.resend_of
+            key.trader,
+            key.key_id,
+            facts.request_id,
+            now,
+            digest_of(split.pairs),
+            facts.received,
+            facts.resend_of,
+            key.limits,
         )
         return pipeline.carry_out(alert, services, provenance, defects=facts.defects), alert.warnings
     except OrderhookError as error:
@@ -117,12 +125,13 @@ def _authenticate(request: HttpRequest, facts: RequestFacts) -> tuple[Split, Key
         if split.public_fault:
             raise split.public_fault from None
         raise
-    facts.key, facts.key_id, facts.fields = key, key.key_id, as_sent(pairs, secret)
+    secrets_sent = {*presented, *split.keys}
+    facts.key, facts.key_id, facts.fields = key, key.key_id, as_sent(pairs, *secrets_sent)
     if split.fault:
         raise split.fault
     if len(presented) > 1:
         raise DuplicateFieldError("key is given twice; give it once.", field="key")
-    if any(holds_key(f"{name}={value}", secret) for name, value in pairs):
+    if any(holds_key(f"{name}={value}", *secrets_sent) for name, value in pairs):
         raise InvalidValueError("A key stands outside key=...; take it out, and have it revoked if others saw it.")
     return split._replace(pairs=tuple(pairs)), key
 

@@ -9,9 +9,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from orderhook.errors import AlertWarning, OrderhookError
+
+if TYPE_CHECKING:
+    from orderhook.limits import Limits
 
 Action = Literal["BUY", "SELL"]
 OrderType = Literal["MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"]
@@ -173,6 +176,12 @@ class Provenance(NamedTuple):
     """When API Gateway received the alert; None is `at`."""
     resend_of: list[str] | None = None
     """Takes the requests that this one turns out to be a resend of."""
+    limits: "Limits | None" = None
+    """Those of the key; None is none."""
+
+    def reaches(self, account: str, instrument: str) -> bool:
+        """Return whether its key's limits let it reach what is in this account and instrument."""
+        return self.limits is None or self.limits.reaches(account, instrument)
 
     @property
     def digest(self) -> str:

@@ -3,14 +3,13 @@
 The webhook takes it at once, and the function behind the queue when a delay is over: the same code for both.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from orderhook.accounts import per_account
+from orderhook.admission import admitted, within_limits
 from orderhook.aws.budget import may_have_written, result_in_time, run_each
 from orderhook.commands import Command, command_type, parse_command, parse_fields
 from orderhook.commands.kill_switch import KillSwitch
@@ -27,7 +26,6 @@ from orderhook.keys import Key
 from orderhook.messages import DelayedAlert
 from orderhook.orders import AccountResults, Outcome, Provenance, timestamp
 from orderhook.payload import Pair
-from orderhook.resend import first_receipt
 from orderhook.services import Services
 
 if TYPE_CHECKING:
@@ -129,11 +127,22 @@ def carry_out(
     defect: `defects` takes it.
     """
     defects = [] if defects is None else defects
+
+    def run(command: Command, signed: Provenance) -> Outcome:
+        refusal = signed.limits and command.beyond(signed.limits)
+        if refusal is None:
+            return command.run(services, signed)
+        if outcome := command.already_done(services, signed):
+            return outcome
+        raise refusal
+
+    if not within_limits(alert, provenance):
+        return _of_each(alert, provenance, run, defects)
     try:
-        with _admitted(alert, services, provenance, delayed=delayed):
+        with admitted(alert, services, provenance, delayed=delayed):
             if alert.first.delay and not delayed and not alert.first.waits_in_table:
                 return _defer(alert, services, provenance)
-            return _of_each(alert, provenance, lambda command, signed: command.run(services, signed), defects)
+            return _of_each(alert, provenance, run, defects)
     except ControlError as error:
         return _carry_out_refused(alert, services, provenance, error, delayed=delayed, defects=defects)
 
@@ -188,33 +197,6 @@ _UNKNOWN = "The order may or may not have been placed: look before you send it a
 def _unknown(order_id: str) -> OutcomeUnknownError:
     """Return the result of an account whose order, if it was placed, has this id."""
     return OutcomeUnknownError(_UNKNOWN, extra={"order_id": order_id}, affected_order_ids=(order_id,))
-
-
-@contextmanager
-def _admitted(alert: Alert, services: Services, provenance: Provenance, *, delayed: bool) -> Iterator[None]:
-    """Let an alert pass the controls; raises the ControlError of the first that stops it.
-
-    The rate limit comes last, so that only what passes the kill switch and its trade window is counted. What surely
-    wrote nothing is not counted either. What may have written is, and its resend takes its place.
-    """
-    command = alert.first  # in each account the controls are the same
-    if alert.heeds_kill_switch:
-        # What waited for its delay is void where the switch, or a CANCELALLORDERS, came after its receipt.
-        since = provenance.received_at if delayed and not command.risk_reducing else None
-        services.controls.check_kill_switch(provenance.trader, since)
-    if command.window:
-        command.window.check(provenance.at)
-    if delayed or not command.rate:
-        yield
-        return
-    alert_id, rate = command.rate
-    try:
-        services.controls.count(provenance, alert_id, rate, partial(first_receipt, services, provenance))
-        yield
-    except TemporarilyUnavailableError:
-        if not may_have_written():
-            services.controls.uncount(provenance, alert_id)
-        raise
 
 
 def _defer(alert: Alert, services: Services, provenance: Provenance) -> Outcome:

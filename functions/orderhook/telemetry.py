@@ -22,6 +22,7 @@ from orderhook.errors import OrderhookError
 from orderhook.orders import AccountResults, Outcome, timestamp
 from orderhook.pipeline import RequestFacts, affected_order_ids
 from orderhook.store.alert_log import MAX_ORDER_IDS, AlertLog, AlertRecord, Origin, RecordedResult
+from orderhook.store.keys import KeyStore
 from orderhook.store.writes import ConditionFailed
 
 _LOGGED_FACTS = ("request_id", "key_id", "command", "order_id", "strategy_id")
@@ -73,6 +74,13 @@ def write_record(alert_log: AlertLog, record: AlertRecord, facts: RequestFacts, 
         with _never_raising():
             logger.warning("alert not recorded", request_id=facts.request_id, reason=error_code(failure))
             _count("AlertsNotRecorded")
+
+
+def note_use(keys: KeyStore, facts: RequestFacts, now: datetime, deadline: float) -> None:
+    """Note when the key was used, in the time that is left; where that fails, it shows the use before."""
+    if facts.key is not None:
+        with suppress(Exception, DeadlineError):
+            call_until(deadline, keys.note_use, facts.key, now)
 
 
 def alert_record(

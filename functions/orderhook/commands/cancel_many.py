@@ -83,7 +83,7 @@ def cancel_many(
     and OutcomeUnknownError where one cannot be cancelled at all.
     """
     sweep = _Sweep(services, provenance, scope, until, bar=bar)
-    listed = services.orders.open_items(provenance.trader, scope.account, scope.instrument)
+    listed = services.orders.reached_items(provenance, scope.account, scope.instrument)
     words, sweep.result.complete = services.orders.each_in_time(sweep.cancel, sweep.reached(listed), sweep.failed)
     for item, word in words:
         if word in (*_LISTS, "cancel_pending"):
@@ -183,11 +183,16 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
         status = "already_cancelled"
     else:
         status = "nothing_to_cancel"
-        listed = services.orders.open_items(provenance.trader)
+        listed = services.orders.reached_items(provenance)
         accounts = sorted({str(item.get("account")) for item in listed if is_open(item, provenance.now)})
         there = (
             f"Accounts with open orders: {', '.join(accounts[:20])}." if accounts else "No account has an open order."
         )
         what = "Only orders under `waiting` matched." if result.waiting else "No open order matched."
-        warnings = (AlertWarning("nothing_to_cancel", None, f"{what} {there}"),)
+        limited = " This key is limited to some accounts or instruments." if _is_limited(provenance) else ""
+        warnings = (AlertWarning("nothing_to_cancel", None, f"{what} {there}{limited}"),)
     return Outcome(status=status, extra=result.as_data(), warnings=warnings, affected_order_ids=tuple(result.cancelled))
+
+
+def _is_limited(provenance: Provenance) -> bool:
+    return provenance.limits is not None and provenance.limits.is_to_markets

@@ -50,7 +50,7 @@ class CloseStrategy(Command):
         strategy, trace = services.strategies.close(provenance, self.strategy_id, first)
         if strategy is not None:
             return trace
-        waiting = (item for item in services.orders.open_items(provenance.trader) if is_open(item, provenance.now))
+        waiting = (item for item in services.orders.reached_items(provenance) if is_open(item, provenance.now))
         named = next((item for item in waiting if item.get("strategy_id") == self.strategy_id), None)
         if named is None:
             raise strategy_not_found(self.strategy_id)

@@ -35,6 +35,7 @@ from orderhook.store.expressions import (
     no_trace,
     open_in,
     signature,
+    within,
 )
 from orderhook.store.results import WriteResult, refused
 from orderhook.store.table import Table
@@ -71,6 +72,11 @@ class OrderStore:
         """Return the order as the item has it; `Order.at` says what it is at a time."""
         return _order(self._table.get(items.order_key(trader, order_id)))
 
+    def reached(self, provenance: Provenance, order_id: str) -> Order | None:
+        """Return the order as the item has it, None also where the limits of the key do not reach it."""
+        order = self.get(provenance.trader, order_id)
+        return order if order and provenance.reaches(order.account, order.instrument) else None
+
     def list(self, trader: str, *, open_only: bool = False) -> Iterator[Order]:
         """Yield the trader's orders, by id; with `open_only` at the cost of the open ones alone.
 
@@ -92,6 +98,14 @@ class OrderStore:
             return self._table.query("#pk = :pk", values, index="open")
         values[":prefix"] = items.open_prefix(account, instrument)
         return self._table.query("#pk = :pk AND begins_with(#open, :prefix)", values, index="open")
+
+    def reached_items(
+        self, provenance: Provenance, account: str | None = None, instrument: str | None = None
+    ) -> Iterator[Item]:
+        """Yield what open_items does, without the orders that the limits of the key do not reach."""
+        for item in self.open_items(provenance.trader, account, instrument):
+            if _is_reached(provenance, item):
+                yield item
 
     # Cancels
 
@@ -172,7 +186,7 @@ class OrderStore:
         As with `change`; nor is it written where it is one of several legs of its kind, or has two prices.
         """
         if len(new) > 1:
-            return WriteResult(self.get(provenance.trader, entry_id), applied=False)
+            return WriteResult(self.reached(provenance, entry_id), applied=False)
         leg = f"#legs.#{name}"
         [(price, value)] = new.items()
         condition = Condition(f"attribute_exists({leg}.#{price})", {})
@@ -221,7 +235,7 @@ class OrderStore:
         """
         leg = entry_and_leg(order_id)
         if new.legs or (leg and new.order_type not in types_of(kind_of(leg[1]))) or (leg and not new.is_in_order):
-            return WriteResult(self.get(provenance.trader, order_id), applied=False)
+            return WriteResult(self.reached(provenance, order_id), applied=False)
         condition = open_in(CHANGEABLE, provenance) & HISTORY_HAS_ROOM & no_trace(provenance.digest)
         entry = "attribute_not_exists(#entry_id) AND attribute_not_exists(#template)"
         of_kind = "attribute_exists(#entry_id) AND #closes >= :qty" if leg else entry
@@ -266,7 +280,7 @@ class OrderStore:
         leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
         order_type = "LIMIT" if target else "STOPMARKET"
         if new.order_type != order_type or new.legs or new.cancels_at or new.oco_id:
-            return WriteResult(self.get(provenance.trader, entry_id), applied=False)
+            return WriteResult(self.reached(provenance, entry_id), applied=False)
         price = "limit_price" if target else "stop_price"
         condition = Condition(
             f"{leg}.#order_type = :order_type AND #action <> :action AND NOT {leg}.#{price} = :price",
@@ -383,11 +397,21 @@ class OrderStore:
         self, provenance: Provenance, order_id: str, expression: str, condition: Condition, values: Values
     ) -> WriteResult:
         key = items.order_key(provenance.trader, order_id)
+        if provenance.limits and provenance.limits.is_to_markets:
+            condition &= within(provenance.limits, order_id)
         update = Update(key, expression, condition.expression, {**condition.values, **values})
         try:
             return WriteResult(items.order(self._table.update(update)), applied=True)
         except ConditionFailed as failure:
-            return refused(_order(failure.item), provenance.request_id)
+            met = failure.item if failure.item and _is_reached(provenance, failure.item) else None
+            return refused(_order(met), provenance.request_id)
+
+
+def _is_reached(provenance: Provenance, item: Item) -> bool:
+    """Return whether the limits of a key let it reach an order; of another version's index value they know nothing."""
+    if provenance.limits is None:
+        return True
+    return items.is_indexed(item) and provenance.reaches(str(item.get("account")), str(item.get("instrument")))
 
 
 def differs(sets: Iterable[str], removes: Iterable[str]) -> Condition:
