@@ -19,6 +19,7 @@ from orderhook import responses
 from orderhook.aws.clients import error_code
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.errors import OrderhookError
+from orderhook.messages import MessageError
 from orderhook.orders import AccountResults, Outcome, timestamp
 from orderhook.pipeline import RequestFacts, affected_order_ids
 from orderhook.store.alert_log import MAX_ORDER_IDS, AlertLog, AlertRecord, Origin, RecordedResult
@@ -56,6 +57,13 @@ def report(defect: Exception, request_id: str | None) -> None:
         ]
         logger.error("defect", request_id=request_id, defect=type(defect).__name__, frames=frames)
         _count("UnhandledErrors")
+
+
+def refuse_message(refusal: MessageError, message_id: str) -> None:
+    """Log and count a message of the queue that is not understood or not to be trusted; it may hold anything."""
+    with _never_raising():
+        logger.error("message refused", message_id=message_id, reason=str(refusal))
+        _count("MessagesRefused")
 
 
 def write_record(alert_log: AlertLog, record: AlertRecord, facts: RequestFacts, deadline: float) -> None:
