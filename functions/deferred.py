@@ -76,6 +76,8 @@ def _carry_out(message: Message, started: float, now: datetime, deadline: float)
 
 def _outcome(message: Message, facts: RequestFacts, now: datetime) -> Outcome:
     key = services.keys.get(message.key_id)
+    if key is None and not isinstance(message, TimedCancel):
+        raise MessageError("its key is unknown")  # no key ever leaves the table
     if key is not None and key.trader != message.trader:
         raise MessageError("its key is another trader's")
     facts.key = key

@@ -54,6 +54,16 @@ def test_a_message_whose_key_is_of_another_trader_is_refused(service: Service, k
     assert list(service.alerts.newest("somebody-else")) == []
 
 
+@pytest.mark.parametrize("kind", ["alert", "release"])
+def test_a_message_whose_key_nobody_issued_is_refused_and_ends_no_order(service: Service, kind: str) -> None:
+    service.place("order-1", delay=5)
+    before = service.item()
+    body = serialize(messages(service, trader=service.trader, key="ohk_nosuchkeyid1_")[kind])
+    assert deliver(service, body) == [{"itemIdentifier": "m-1"}]
+    assert service.output.lines()[0]["reason"] == "its key is unknown"
+    assert service.item() == before
+
+
 @pytest.mark.parametrize("kind", ["alert", "release", "cancel"])
 def test_a_message_of_the_release_before_is_carried_out(service: Service, kind: str) -> None:
     service.place("order-1", **({} if kind == "alert" else {"delay": 5} if kind == "release" else {"cancel_after": 1}))
