@@ -81,6 +81,11 @@ def test_a_field_more_or_less_or_of_another_type_is_refused(message: Message) ->
                 parse(json.dumps({kind: {**less, name: wrong}}))
 
 
+def test_a_window_of_what_is_no_number_is_refused() -> None:
+    with pytest.raises(MessageError, match="window"):
+        parse(serialize(MESSAGES[1]).replace("[1, null, 2]", "[true, null, 2]"))
+
+
 @pytest.mark.parametrize("field", ["received_at", "due", "cancels_at"])
 @pytest.mark.parametrize("text", ["", "soon", "2026-01-02T03:04:05", "2026-13-01T00:00:00Z"])
 def test_a_time_that_is_none_is_refused(field: str, text: str) -> None:
