@@ -34,6 +34,9 @@ def list_alerts(
     order: Annotated[
         str | None, typer.Option(metavar="ORDER_ID", help="Only alerts that affected this order or named it.")
     ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="KEY_ID", help="Only alerts of this key, by the id that `keys list` shows.")
+    ] = None,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help=f"Only alerts received at this time or later. {_TIME_FORMS}")
     ] = None,
@@ -50,7 +53,7 @@ def list_alerts(
         _refuse_options_before_subcommand(context)
         return
     with options.services() as (services, trader, address):
-        record_filter = RecordFilter.parse(status, command, order)
+        record_filter = RecordFilter.parse(status, command, order, key)
         now = datetime.now(UTC)
         start, end = (parse_time(text, now) if text else None for text in (since, until))
         if follow:

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from cli.operator_records import leave_record, operators_provenance
 from cli.options import TableOptions, takes_table_options
 from cli.terminal import fail, print_json, print_line, readable_time
-from cli.views.keys import show_keys
+from cli.views.keys import describe_limits, describe_scopes, show_keys
 from orderhook import administration
 from orderhook.representations import represent_key
 
@@ -23,18 +24,57 @@ def create_key(
     ] = "",
     scope: Annotated[
         list[str] | None,
-        typer.Option(metavar="COMMAND", help="A command that the key may give; repeat it. Without it, every command."),
+        typer.Option(
+            metavar="COMMAND",
+            help="A command that the key may give; repeat it. Without it, every command but the kill switch.",
+        ),
+    ] = None,
+    kill_switch: Annotated[
+        bool, typer.Option("--kill-switch", help="The key may turn the kill switch too. Not with a limit.")
+    ] = False,
+    account: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="An account that the key is for; repeat it.")
+    ] = None,
+    instrument: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="An instrument that the key is for; repeat it.")
+    ] = None,
+    max_qty: Annotated[
+        int | None, typer.Option(metavar="N", help="The largest quantity that an order may get by it.")
+    ] = None,
+    max_orders_per_minute: Annotated[
+        int | None, typer.Option(metavar="N", help="How many orders it may open in a minute.")
     ] = None,
 ) -> None:
     """Issue a key and show it. You see it only this once, because only its hash is stored."""
     with options.services() as (services, trader, address):
-        now = datetime.now(UTC)
-        secret, key = administration.create_key(services.keys, trader=trader, label=label, scopes=scope or (), now=now)
-    if options.as_json:
-        print_json({"key": secret} | represent_key(key))
-        return
-    print_line(f"key: {secret}")
-    print_line(f"Copy it now: it is not stored, and you will not see it again. It is valid for {address}.")
+        limits = administration.make_limits(
+            accounts=account or (),
+            instruments=instrument or (),
+            max_qty=max_qty,
+            max_orders_per_minute=max_orders_per_minute,
+        )
+        signed = operators_provenance(trader)
+        secret, key = administration.create_key(
+            services.keys,
+            trader=trader,
+            label=label,
+            scopes=scope or (),
+            now=signed.at,
+            kill_switch=kill_switch,
+            limits=limits,
+        )
+        if options.as_json:
+            print_json({"key": secret} | represent_key(key))
+        else:
+            print_line(f"key: {secret}")
+            print_line(f"Copy it now: it is not stored, and you will not see it again. It is valid for {address}.")
+        # The key is shown by now: nobody could show it later, whatever becomes of the record.
+        done = {"key_id": key.key_id, "label": key.label, "may": describe_scopes(key), "limits": describe_limits(key)}
+        problem = leave_record(
+            services, signed, "KEYS CREATE", "key_created", {name: text for name, text in done.items() if text}
+        )
+    if problem:
+        fail(problem)
 
 
 @app.command("list")
@@ -42,9 +82,9 @@ def create_key(
 def list_keys(options: TableOptions) -> None:
     """List all keys, including revoked ones. The keys themselves cannot be shown."""
     with options.services() as (services, _, _):
-        keys = list(services.keys.list())
+        keys = [(key, services.keys.last_used(key)) for key in services.keys.list()]
     if options.as_json:
-        print_json([represent_key(key) for key in keys])
+        print_json([represent_key(key, last_used) for key, last_used in keys])
     else:
         show_keys(keys)
 
@@ -60,8 +100,11 @@ def revoke_key(
     """Revoke a key for good."""
     with options.services() as (services, _, address):
         key = services.keys.revoke(key_id, datetime.now(UTC))
-    if key is None:
-        fail(f"There is no key with this id in {address}; `orderhook keys list` shows all ids.")
-    print_line(
-        f"Key {key.key_id} has been revoked since {readable_time(str(key.revoked))}. It may still work for up to 30 s."
-    )
+        if key is None:
+            fail(f"There is no key with this id in {address}; `orderhook keys list` shows all ids.")
+        since = readable_time(str(key.revoked))
+        print_line(f"Key {key.key_id} has been revoked since {since}. It may still work for up to 30 s.")
+        signed, done = operators_provenance(key.trader), {"key_id": key.key_id, "label": key.label}
+        problem = leave_record(services, signed, "KEYS REVOKE", "key_revoked", done)
+    if problem:
+        fail(problem)

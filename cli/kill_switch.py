@@ -1,32 +1,22 @@
 """`orderhook kill-switch`: stop a trader's alerts from trading."""
 
-import getpass
-import secrets
-import socket
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from typing import Annotated, Literal
 
 import typer
 
+from cli.operator_records import leave_record, operators_provenance
 from cli.options import TableOptions, takes_table_options
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, printable, readable_time
 from orderhook import administration
 from orderhook.commands.cancel_many import Scope, cancel_many
 from orderhook.commands.kill_switch import KillSwitch
-from orderhook.errors import OrderhookError, TemporarilyUnavailableError
+from orderhook.errors import OrderhookError
 from orderhook.orders import Provenance, timestamp
 from orderhook.representations import represent_kill_switch
 from orderhook.services import Services
-from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
-
-_KEY_ID = "orderhook"
-"""Stands where the key of an alert would stand."""
-
-_RECORDS_ARE_KEPT = timedelta(days=90)
-"""As long as the template's AlertRetentionDays keeps them unless it is given another number."""
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
 """What came in by API Gateway's clock before the kill switch was turned may have come in later by this machine's."""
@@ -64,16 +54,19 @@ def kill_switch(
     with options.services() as (services, trader, _):
         if stops_cancels:
             administration.set_stops_cancels(services.keys, trader, stops=stops_cancels == "yes")
+        provenance = operators_provenance(trader)
         if turn:
-            provenance = _provenance(trader)
             _turn(services, provenance, turn, lock=lock)
         if cancel:
             _cancel_all(services, trader, cancelled, problems)
             time.sleep(_UNDER_WAY_SECONDS)
             problems.clear()  # what was left the first time has had its second chance
             _cancel_all(services, trader, cancelled, problems)
-        if turn:
-            _record(services, provenance, turn, cancelled, problems)
+        done = {"kill_switch": turn, "stops_cancels": stops_cancels, "lock": "yes" if lock else None}
+        if fields := {name: value for name, value in done.items() if value}:
+            word = f"kill_switch_{turn}" if turn else "kill_switch_set"
+            problem = leave_record(services, provenance, KillSwitch.word, word, fields, cancelled)
+            problems += [problem] if problem else []
         state = services.controls.kill_switch(trader)
         refuses_cancels = administration.stops_cancels(services.keys, trader)
     if options.as_json:
@@ -81,7 +74,9 @@ def kill_switch(
         print_json(shown | {"cancelled": cancelled, "problems": problems} if cancel else shown)
     else:
         if cancel:
-            _show_cancelled(cancelled, problems)
+            _show_cancelled(cancelled)
+        for problem in problems:
+            print_line(printable(problem), BAD)
         since = f" since {readable_time(state.since)}" if state.since else ""
         locked = ", and locked: no alert can turn it off" if state.locked else ""
         print_line(
@@ -101,40 +96,9 @@ def _turn(services: Services, provenance: Provenance, turn: str, *, lock: bool) 
         services.controls.turn_off(provenance, lambda _: None, unlock=True)
 
 
-def _record(
-    services: Services, provenance: Provenance, turn: str, cancelled: Sequence[str], problems: list[str]
-) -> None:
-    """Leave a record of who turned it and from where; add to the problems if there is none."""
-    record = AlertRecord(
-        trader=provenance.trader,
-        request_id=provenance.request_id,
-        received_at=provenance.now,
-        key_id=_KEY_ID,
-        key_label="the command line",
-        source=f"{_user()} at {socket.gethostname()}",
-        fields={"kill_switch": turn},
-        command=KillSwitch.word,
-        status=200,
-        milliseconds=Decimal(0),
-        outcome=f"kill_switch_{turn}",
-        order_ids=tuple(cancelled),
-    )
-    try:
-        AlertLog(services.table, _RECORDS_ARE_KEPT).put(record)
-    except TemporarilyUnavailableError:
-        problems.append("The table did not take the record of this in time.")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container may have no user of that number
-        return "somebody"
-
-
 def _cancel_all(services: Services, trader: str, cancelled: list[str], problems: list[str]) -> None:
     """Cancel all open orders, those included that wait for their delay; add what was cancelled, and what was not."""
-    provenance = _provenance(trader)
+    provenance = operators_provenance(trader)
     services.controls.note_cancel_all(provenance)
     until = timestamp(provenance.at + _CLOCKS_DIFFER)
     try:
@@ -144,14 +108,7 @@ def _cancel_all(services: Services, trader: str, cancelled: list[str], problems:
         problems.append(error.detail)
 
 
-def _show_cancelled(cancelled: Sequence[str], problems: Sequence[str]) -> None:
+def _show_cancelled(cancelled: Sequence[str]) -> None:
     print_line(f"{len(cancelled)} orders were cancelled{':' if cancelled else '.'}")
     for order_id in cancelled:
         print_line(printable(f"  {order_id}"))
-    for problem in problems:
-        print_line(printable(problem), BAD)
-
-
-def _provenance(trader: str) -> Provenance:
-    now = datetime.now(UTC)
-    return Provenance(trader, _KEY_ID, f"{id_prefix(now)}{secrets.token_hex(10)}", now)

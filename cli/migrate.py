@@ -1,19 +1,14 @@
 """`orderhook migrate`: bring a table of version 0.1 into the form of this one."""
 
-import secrets
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 import typer
 
+from cli.operator_records import leave_record, operators_provenance
 from cli.options import TableOptions, takes_table_options
 from cli.terminal import BAD, GOOD, REFUSED, print_json, print_line, printable
 from orderhook.migration import MigrationResult, migrate
-from orderhook.orders import Provenance
-
-_KEY_ID = "orderhook"
-"""Stands where the key of an alert would stand."""
 
 
 @takes_table_options(without=["trader"])
@@ -24,10 +19,14 @@ def migrate_table(options: TableOptions) -> None:
     meanwhile. The exit code is 1 if something is left as it was.
     """
     results: dict[str, MigrationResult] = {}
+    problems: list[str] = []
     with options.services() as (services, _, address):
         for trader in sorted({key.trader for key in services.keys.list()}):
-            provenance = Provenance(trader, _KEY_ID, secrets.token_hex(16), datetime.now(UTC))
+            provenance = operators_provenance(trader)
             results[trader] = migrate(services, provenance)
+            done = {name: str(len(things)) for name, things in asdict(results[trader]).items() if things}
+            if problem := leave_record(services, provenance, "MIGRATE", "migrated", done):
+                problems.append(problem)
     if options.as_json:
         print_json({trader: asdict(result) for trader, result in results.items()})
     elif not results:
@@ -35,7 +34,9 @@ def migrate_table(options: TableOptions) -> None:
     for trader, result in results.items():
         if not options.as_json:
             _show(trader, result)
-    if any(result.left for result in results.values()):
+    for problem in problems:
+        print_line(problem, BAD, error=True)
+    if problems or any(result.left for result in results.values()):
         raise typer.Exit(REFUSED)
 
 

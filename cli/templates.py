@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cli.operator_records import leave_record, operators_provenance
 from cli.options import TableOptions, takes_table_options
 from cli.terminal import fail, print_json, print_line
 from cli.views.templates import show_templates
@@ -32,6 +33,11 @@ def put_template(
     with options.services() as (services, trader, address):
         template = administration.make_template(name, bracket)
         is_stored = services.templates.put(trader, template, replacing=replace)
+        problem = None
+        if is_stored:
+            done = {"template": template.name, "bracket": " ".join(bracket)} | ({"replace": "yes"} if replace else {})
+            signed = operators_provenance(trader)
+            problem = leave_record(services, signed, "TEMPLATES PUT", "template_stored", done)
     if not is_stored:
         fail(
             f"There is no template {template.name} to replace; leave --replace out."
@@ -39,6 +45,8 @@ def put_template(
             else f"There is already a template {template.name}; add --replace to change it."
         )
     print_line(f"Template {template.name} is stored in {address}. Orders already placed keep their legs.")
+    if problem:
+        fail(problem)
 
 
 @app.command("list")

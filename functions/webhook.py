@@ -83,6 +83,8 @@ def handler(event: Mapping[str, Any], context: object) -> Response:
     milliseconds = telemetry.milliseconds_since(started)
     if record := telemetry.alert_record(facts, result, now, milliseconds):
         telemetry.write_record(services.alert_log, record, facts, deadline + RECORD_SECONDS)
+    with time_budget(deadline):
+        telemetry.note_use(services.keys, facts, now, deadline)
     telemetry.log(facts, result, telemetry.milliseconds_since(started))
     if isinstance(result, OrderhookError):
         return responses.refusal(result, facts.request_id)
@@ -104,6 +106,7 @@ def _carry_out(
             digest_of(split.pairs),
             facts.received,
             facts.resend_of,
+            limits=key.limits,
             progress=facts.progress,
         )
         return pipeline.carry_out(alert, services, provenance, defects=facts.defects), alert.warnings
@@ -128,12 +131,13 @@ def _authenticate(request: HttpRequest, facts: RequestFacts) -> tuple[Split, Key
         if split.public_fault:
             raise split.public_fault from None
         raise
-    facts.key, facts.key_id, facts.fields = key, key.key_id, as_sent(pairs, secret)
+    secrets_sent = {*presented, *split.keys}
+    facts.key, facts.key_id, facts.fields = key, key.key_id, as_sent(pairs, *secrets_sent)
     if split.fault:
         raise split.fault
     if len(presented) > 1:
         raise DuplicateFieldError("key is given twice; give it once.", field="key")
-    if any(holds_key(f"{name}={value}", secret) for name, value in pairs):
+    if any(holds_key(f"{name}={value}", *secrets_sent) for name, value in pairs):
         raise InvalidValueError("A key stands outside key=...; take it out, and have it revoked if others saw it.")
     return split._replace(pairs=tuple(pairs)), key
 

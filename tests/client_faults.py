@@ -79,6 +79,12 @@ class Request:
         return partition.startswith("ALERTS#")
 
     @property
+    def is_key_use(self) -> bool:
+        """Whether it notes when a key was used."""
+        sort_key: str = self.payload.get("Key", {}).get("sk", {}).get("S", "")
+        return self.operation == "UpdateItem" and sort_key.startswith("KEYUSE#")
+
+    @property
     def actions(self) -> set[str]:
         """What IAM asks for: a transaction needs the permission of each of its parts and none of its own."""
         if self.operation == "TransactWriteItems":
@@ -98,7 +104,8 @@ class Request:
 class Network:
     """Record the requests of clients, and inject faults.
 
-    The requests that write records of alerts are kept apart: what a test says of the others is about its command.
+    The requests that write records of alerts, and when keys were used, are kept apart: what a test says of the others
+    is about its command.
     """
 
     deliver: Deliver
@@ -109,6 +116,9 @@ class Network:
     records: list[Request] = field(default_factory=list)
     """The requests that write records of alerts."""
     records_meet: Injected = no_fault
+    key_uses: list[Request] = field(default_factory=list)
+    """The requests that note when keys were used."""
+    key_uses_meet: Injected = no_fault
     _watched: list[Callable[[], None]] = field(default_factory=list)
     _next: dict[str, list[Injected]] = field(default_factory=dict)
 
@@ -134,6 +144,7 @@ class Network:
         """Forget the requests so far."""
         self.requests.clear()
         self.records.clear()
+        self.key_uses.clear()
 
     @property
     def operations(self) -> list[str]:
@@ -146,6 +157,9 @@ class Network:
         if sent.is_record:
             self.records.append(sent)
             fault = self.records_meet
+        elif sent.is_key_use:
+            self.key_uses.append(sent)
+            fault = self.key_uses_meet
         else:
             self.requests.append(sent)
             planned = self._next.get(operation)

@@ -21,6 +21,7 @@ from orderhook.aws.clients import connect
 from orderhook.aws.deferred import Deferred
 from orderhook.commands import Command
 from orderhook.keys import KeyRing
+from orderhook.limits import Limits
 from orderhook.orders import Binding, Order, OrderState, Outcome, Strategy
 from orderhook.services import Services
 from orderhook.store import items
@@ -192,14 +193,23 @@ class Service:
         self.keys.set_strict_kill_switch(self.key.split("_")[1], strict=strict)
 
     def issue_key(
-        self, *, trader: str | None = None, scopes: frozenset[str] = frozenset(), strict_kill_switch: bool = False
+        self,
+        *,
+        trader: str | None = None,
+        scopes: frozenset[str] = frozenset(),
+        strict_kill_switch: bool = False,
+        turns_kill_switch: bool = True,
+        **limits: Any,
     ) -> str:
+        """Issue a key; `limits` are the fields of Limits."""
         secret, key = keys.issue(
             trader=trader or self.trader,
             label="a test's",
             scopes=scopes,
             created="2026-01-02T03:04:05.000000Z",
             strict_kill_switch=strict_kill_switch,
+            turns_kill_switch=turns_kill_switch,
+            limits=Limits(**limits) if limits else None,
         )
         self.keys.put(key)
         return secret
@@ -328,8 +338,9 @@ class Service:
         return record
 
     def belongings(self) -> list[Item]:
-        """Return everything that belongs to the trader, in DynamoDB's own form."""
-        return self.table.read(items.trader_partition(self.trader))
+        """Return everything that belongs to the trader, in DynamoDB's own form, but for when keys were used."""
+        found = self.table.read(items.trader_partition(self.trader))
+        return [item for item in found if not item["sk"]["S"].startswith("KEYUSE#")]
 
     def open_orders(self) -> list[str]:
         """Return the ids in the index of open orders."""

@@ -23,7 +23,7 @@ import tests.environment  # noqa: F401  the functions read it when they are impo
 
 import deferred
 import webhook
-from orderhook import flat_json, listing, pipeline, resend, trade
+from orderhook import admission, flat_json, listing, pipeline, resend, trade
 from orderhook.aws.gateway import HttpRequest
 from orderhook.commands import (
     Command,
@@ -599,7 +599,7 @@ def an_account_compared_with_case(patch: Patch) -> None:
 
 
 def _judge(patch: Patch, first_receipt: Callable[[Services, Provenance, Iterable[Trace]], Trace | None]) -> None:
-    for module in (addressed_order, cancel, cancel_many, changing, close_strategy, kill_switch, place, pipeline):
+    for module in (addressed_order, admission, cancel, cancel_many, changing, close_strategy, kill_switch, place):
         patch.setattr(module, "first_receipt", first_receipt)
 
 

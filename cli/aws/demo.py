@@ -159,6 +159,7 @@ def _key(secret: str, key_id: str, trader: str, now: datetime) -> Key:
         trader=trader,
         label="the public key of the demo",
         scopes=frozenset(),
+        turns_kill_switch=True,
         created=timestamp(now),
         last_four=secret[-4:],
     )

@@ -4,6 +4,7 @@ The way of an alert:
     payload          text → pairs; `flat_json` where it is JSON
     keys             a key → who is asking; the secret ends here
     pipeline         pairs → a command for each account → controls → result
+    admission        whether an alert may be carried out: the controls, and the limits of its key
     accounts         `account=A,B,C` → the fields for each account
     resend           whether an alert is one that TradingView repeats
     commands/        what each command checks and does, a module for each; `hints` for a name that does not exist
@@ -16,6 +17,7 @@ What orders are, as plain data and pure functions:
     trade            an entry with its targets and stops
     trade_window     the time of day at which an alert may trade
     rate_limit       how many alerts may come in a time
+    limits           what a key may reach, and how much it may open
     errors           everything that an alert can be refused with
 
 What they work with:

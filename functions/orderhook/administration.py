@@ -13,13 +13,18 @@ from pydantic import BaseModel, BeforeValidator
 
 from orderhook import keys
 from orderhook.commands import SCOPES
-from orderhook.commands.fields import Label, Qty, check_alphabet
+from orderhook.commands.fields import GivenLabel, Label, Qty, check_alphabet
 from orderhook.errors import InvalidValueError
-from orderhook.keys import Key
-from orderhook.orders import Bracket, Template, timestamp
+from orderhook.keys import KILL_SWITCH, Key
+from orderhook.limits import Limits
+from orderhook.orders import Bracket, Template, folded, timestamp
 from orderhook.payload import upper
+from orderhook.rate_limit import MAX_ALERTS
 from orderhook.store.keys import KeyStore
 from orderhook.trade import MAX_BRACKETS
+
+MAX_MARKETS = 20
+"""To how many accounts, and to how many instruments, a key can be limited: a condition has room for as many."""
 
 _POINTS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")
 
@@ -40,6 +45,8 @@ class _Typed(BaseModel):
     trader: Annotated[str, BeforeValidator(_name)] = "main"
     label: Annotated[str, BeforeValidator(_remark)] = ""
     template: Label = ""
+    account: GivenLabel = ""
+    instrument: GivenLabel = ""
     qty: Qty = 1
 
 
@@ -50,16 +57,57 @@ def check_trader(trader: str) -> str:
     return _Typed(trader=trader).trader
 
 
+def make_limits(
+    *,
+    accounts: Iterable[str] = (),
+    instruments: Iterable[str] = (),
+    max_qty: int | None = None,
+    max_orders_per_minute: int | None = None,
+) -> Limits | None:
+    """Return the limits that are typed, None without any; raises InvalidValueError."""
+    limits = Limits(_markets("account", accounts), _markets("instrument", instruments), max_qty, max_orders_per_minute)
+    if max_qty is not None:
+        _Typed.model_validate({"qty": str(max_qty)})
+    if max_orders_per_minute is not None and not 1 <= max_orders_per_minute <= MAX_ALERTS:
+        raise InvalidValueError(f"A key may open from 1 to {MAX_ALERTS} orders a minute, not {max_orders_per_minute}.")
+    return limits if any(limits) else None
+
+
+def _markets(field: str, names: Iterable[str]) -> tuple[str, ...]:
+    by_fold: dict[str, str] = {}
+    for name in names:
+        if not name:
+            raise InvalidValueError(f"An {field} is empty; leave --{field} out to allow any.", field=field)
+        if "," in name:
+            raise InvalidValueError(f"There is a ',' in {name!a}; write --{field} once for each.", field=field)
+        checked = getattr(_Typed.model_validate({field: name}), field)
+        by_fold.setdefault(folded(checked), checked)
+    if len(by_fold) > MAX_MARKETS:
+        raise InvalidValueError(f"A key can be limited to {MAX_MARKETS} of them, not {len(by_fold)}.", field=field)
+    return tuple(by_fold.values())
+
+
 def create_key(
-    key_store: KeyStore, *, trader: str, label: str, scopes: Iterable[str], now: datetime
+    key_store: KeyStore,
+    *,
+    trader: str,
+    label: str,
+    scopes: Iterable[str],
+    now: datetime,
+    kill_switch: bool = False,
+    limits: Limits | None = None,
 ) -> tuple[str, Key]:
     """Issue a key and store its hash; return the key itself, which nobody can read again, and what is stored of it.
 
-    Raises InvalidValueError.
+    Without scopes it may give every command, the kill switch only with `kill_switch`. Raises InvalidValueError.
     """
     commands = frozenset(map(upper, scopes))
     for command in commands.difference(SCOPES):
         raise InvalidValueError(f"There is no command {command!a} to allow; there are {', '.join(SCOPES)}.")
+    if kill_switch and commands:
+        commands |= {KILL_SWITCH}
+    if limits and (kill_switch or KILL_SWITCH in commands):
+        raise InvalidValueError("A limited key cannot turn the kill switch, which is for everything; issue two keys.")
     trader = check_trader(trader)
     secret, key = keys.issue(
         trader=trader,
@@ -67,6 +115,8 @@ def create_key(
         scopes=commands,
         created=timestamp(now),
         strict_kill_switch=stops_cancels(key_store, trader),
+        turns_kill_switch=kill_switch,
+        limits=limits,
     )
     key_store.put(key)
     return secret, key

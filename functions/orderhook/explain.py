@@ -113,7 +113,7 @@ def _row(pair: Pair, secrets: Sequence[str]) -> Row:
     known_name = payload.canonical(name)
     if known_name == "key":
         return Row(name=name, field="key", value=mask(shown_value) if shown_value else "")
-    if any(holds_key(f"{name}={value}", secret) for secret in (None, *secrets)):
+    if holds_key(f"{name}={value}", *secrets):
         fault = InvalidValueError("A key stands outside key=...; remove it, and revoke that key.")
         return Row(name="…", field="", value="…", fault=fault)
     return Row(name=name, field=known_name if known_name in payload.KNOWN_NAMES else "", value=shown_value)

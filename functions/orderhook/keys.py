@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from zlib import crc32
 
 from orderhook.errors import InvalidSecretKeyError
+from orderhook.limits import Limits
 
 _ALPHABET = string.ascii_letters + string.digits
 _KEY = re.compile(r"ohk_([0-9a-z]{12})_[0-9A-Za-z]{43}[0-9a-f]{8}")
@@ -24,6 +25,9 @@ _RANDOM_FROM = len("ohk_") + 12 + len("_")
 _PART = 16
 """As much of the random half, in one piece, is worth hiding."""
 _MOST_ENCODINGS = 4
+KILL_SWITCH = "KILLSWITCH"
+"""The command that a key may give only if that was asked for."""
+
 _DUMMY_DIGEST = sha256(b"no key has this digest").digest()
 _CACHE_SIZE = 256
 
@@ -36,20 +40,33 @@ class Key(NamedTuple):
     trader: str
     label: str
     scopes: frozenset[str]
-    """The commands that the key may give; empty means every command."""
+    """The commands that the key may give; empty means every command, KILLSWITCH apart."""
     created: str
     last_four: str
     revoked: str | None = None
     strict_kill_switch: bool = False
     """Whether the trader's kill switch stops even what only makes the risk smaller, such as CANCEL."""
+    turns_kill_switch: bool = True
+    """Whether, without scopes, it may turn the kill switch. A key of 0.2 does not say, and may."""
+    limits: Limits | None = None
+    """What it may reach and open; None is everything."""
 
     def allows(self, command: str) -> bool:
         """Return whether the key may give this command."""
-        return not self.scopes or command in self.scopes
+        if self.scopes:
+            return command in self.scopes
+        return self.turns_kill_switch or command != KILL_SWITCH
 
 
 def issue(
-    *, trader: str, label: str, scopes: frozenset[str], created: str, strict_kill_switch: bool = False
+    *,
+    trader: str,
+    label: str,
+    scopes: frozenset[str],
+    created: str,
+    strict_kill_switch: bool = False,
+    turns_kill_switch: bool = False,
+    limits: Limits | None = None,
 ) -> tuple[str, Key]:
     """Make a new key: the secret, to be shown once, and what may be stored of it."""
     key_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
@@ -64,6 +81,8 @@ def issue(
         created=created,
         last_four=secret[-4:],
         strict_kill_switch=strict_kill_switch,
+        turns_kill_switch=turns_kill_switch,
+        limits=limits,
     )
 
 
@@ -73,13 +92,13 @@ def key_id_of(secret: str) -> str | None:
     return match[1] if match and hmac.compare_digest(_checksum(secret[:-8]), secret[-8:]) else None
 
 
-def holds_key(text: str, secret: str | None = None) -> bool:
+def holds_key(text: str, *secrets: str) -> bool:
     """Return whether a key, or enough of one to be worth hiding, stands anywhere in the text, in whatever case.
 
-    A key may be URL-encoded, even twice. Of `secret` itself its random half is enough, or a part of that.
+    A key may be URL-encoded, even twice. Of `secrets` themselves their random half is enough, or a part of that.
     """
     for _ in range(_MOST_ENCODINGS):
-        if _MUCH_OF_A_KEY.search(text) or (secret and _holds_part_of(secret, text)):
+        if _MUCH_OF_A_KEY.search(text) or any(_holds_part_of(secret, text) for secret in secrets):
             return True
         decoded = unquote(text)
         if decoded == text:

@@ -2,7 +2,30 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from datetime import datetime
+from functools import cache
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, TypeAdapter, ValidationError
+
+from orderhook.keys import holds_key
+
+VERSION = 2
+"""Version 1, that of release 0.2, did not say it and had the same fields. A field more or less is another version."""
+
+
+class MessageError(Exception):
+    """A message is not one that this version understands, or that it should trust; says why without quoting it."""
+
+
+def _time(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("the time has no zone")
+    return text
+
+
+Time = Annotated[str, AfterValidator(_time)]
+"""ISO 8601 text in UTC."""
 
 
 class DelayedAlert(NamedTuple):
@@ -12,12 +35,11 @@ class DelayedAlert(NamedTuple):
     key_id: str
     request_id: str
     """Every delivery is carried out under this id, so that its own writes are recognised."""
-    received_at: str
-    """ISO 8601 text in UTC."""
+    received_at: Time
     fields: Mapping[str, str]
     digest: str | None = None
     """Fingerprint of the alert's text: the same alert again may be a resend."""
-    due: str | None = None
+    due: Time | None = None
 
 
 class Release(NamedTuple):
@@ -26,9 +48,9 @@ class Release(NamedTuple):
     trader: str
     key_id: str
     request_id: str
-    received_at: str
+    received_at: Time
     order_id: str
-    due: str
+    due: Time
     """The order must still wait for this time."""
     window: Sequence[int | None] | None = None
     """The trade window of its alert: start, end and closing_only_after, in minutes of the day."""
@@ -42,7 +64,7 @@ class TimedCancel(NamedTuple):
     request_id: str
     """That of the cancel, which has an id of its own."""
     order_id: str
-    cancels_at: str
+    cancels_at: Time
     """The order must still have this as the end of its time: another one may have its id."""
 
 
@@ -54,10 +76,36 @@ _KINDS: Mapping[str, type[Message]] = {"alert": DelayedAlert, "release": Release
 def serialize(message: Message) -> str:
     """Return the message as the queue holds it: JSON in ASCII, because SQS does not take every character."""
     [kind] = [name for name, type_ in _KINDS.items() if type(message) is type_]
-    return json.dumps({kind: message._asdict()})
+    return json.dumps({"version": VERSION, kind: message._asdict()})
 
 
 def parse(body: str) -> Message:
-    """Return the message that serialize wrote; raises ValueError, KeyError or TypeError for anything else."""
-    [(kind, values)] = dict(json.loads(body)).items()
-    return _KINDS[kind](**values)
+    """Return the message that serialize wrote, in this release or in the one before; raises MessageError otherwise."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        raise MessageError("it is not JSON") from None
+    if not isinstance(message, dict):
+        raise MessageError("it is not a JSON object")
+    if holds_key(json.dumps(message)):
+        raise MessageError("a key stands in it")
+    version = message.pop("version", 1)
+    if type(version) is not int or not 1 <= version <= VERSION:
+        raise MessageError("its version is unknown")
+    if len(message) != 1 or not message.keys() <= _KINDS.keys():
+        raise MessageError(f"it is none of {', '.join(_KINDS)}")
+    [(kind, values)] = message.items()
+    if not isinstance(values, dict):
+        raise MessageError(f"its {kind} has no fields")
+    try:
+        return _reader(kind).validate_python(values, strict=True)
+    except ValidationError as error:
+        places = {str(fault["loc"][0]) for fault in error.errors(include_url=False, include_input=False)}
+        known = sorted(places.intersection(_KINDS[kind]._fields))
+        raise MessageError(f"fields of its {kind} are missing, wrong or unknown: {', '.join(known)}") from None
+
+
+@cache
+def _reader(kind: str) -> "TypeAdapter[Message]":
+    """Return what checks the fields of a message; made when the first one comes, so that no cold start waits for it."""
+    return TypeAdapter(_KINDS[kind])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from orderhook.errors import AlertWarning, OrderhookError
 
 if TYPE_CHECKING:
+    from orderhook.limits import Limits
     from orderhook.request_facts import Progress
 
 Action = Literal["BUY", "SELL"]
@@ -182,6 +183,12 @@ class Provenance(NamedTuple):
     """Takes the requests that this one turns out to be a resend of."""
     progress: "Progress | None" = None
     """Takes how far it has come, for the answer where it is cut off."""
+    limits: "Limits | None" = None
+    """Those of the key; None is none."""
+
+    def reaches(self, account: str, instrument: str) -> bool:
+        """Return whether its key's limits let it reach what is in this account and instrument."""
+        return self.limits is None or self.limits.reaches(account, instrument)
 
     @property
     def digest(self) -> str:

@@ -3,13 +3,13 @@
 The webhook takes it at once, and the function behind the queue when a delay is over: the same code for both.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from orderhook.accounts import per_account
+from orderhook.admission import pass_controls, uncounted_if_nothing_is_done, within_limits
 from orderhook.aws.budget import Fault, may_have_written, result_in_time, run_each, unavailable
 from orderhook.aws.deadline import DeadlineError
 from orderhook.commands import Command, command_type, parse_command, parse_fields
@@ -28,7 +28,6 @@ from orderhook.messages import DelayedAlert
 from orderhook.orders import AccountResults, Outcome, Provenance, timestamp
 from orderhook.payload import Pair
 from orderhook.request_facts import RequestFacts
-from orderhook.resend import first_receipt
 from orderhook.services import Services
 
 if TYPE_CHECKING:
@@ -105,11 +104,13 @@ def carry_out(
     defect: `defects` takes it.
     """
     defects = [] if defects is None else defects
+    if not within_limits(alert, provenance):
+        return _of_each(alert, provenance, partial(_run, services), defects)
     try:
-        switch = _pass_controls(alert, services, provenance, delayed=delayed)
+        switch = pass_controls(alert, services, provenance, delayed=delayed)
     except ControlError as refusal:
         return _of_each(alert, provenance, partial(_run_refused, services, refusal), defects)
-    with _uncounted_if_nothing_is_done(alert, services, provenance, delayed=delayed):
+    with uncounted_if_nothing_is_done(alert, services, provenance, delayed=delayed):
         if alert.first.delay and not delayed and not alert.first.waits_in_table:
             if switch:
                 for command in alert.commands.values():
@@ -120,11 +121,13 @@ def carry_out(
 
 
 def _run(services: Services, command: Command, provenance: Provenance) -> Outcome:
-    return command.run(services, provenance)
+    """Do what the limits of the key allow, and answer a resend of what they allowed then."""
+    refusal = provenance.limits and command.beyond(provenance.limits)
+    return _run_refused(services, refusal, command, provenance) if refusal else command.run(services, provenance)
 
 
-def _run_refused(services: Services, refusal: ControlError, command: Command, provenance: Provenance) -> Outcome:
-    """Answer a resend of what was done, which no control refuses."""
+def _run_refused(services: Services, refusal: OrderhookError, command: Command, provenance: Provenance) -> Outcome:
+    """Answer a resend of what was done, which nothing refuses."""
     if outcome := command.already_done(services, provenance):
         return outcome
     raise refusal
@@ -176,51 +179,6 @@ _UNKNOWN = "The order may or may not have been placed: look before you send it a
 def _unknown(order_id: str) -> OutcomeUnknownError:
     """Return the result of an account whose order, if it was placed, has this id."""
     return OutcomeUnknownError(_UNKNOWN, extra={"order_id": order_id}, affected_order_ids=(order_id,))
-
-
-def _pass_controls(
-    alert: Alert, services: Services, provenance: Provenance, *, delayed: bool
-) -> KillSwitchOnError | None:
-    """Let an alert pass the controls; raises the ControlError of the first that stops it.
-
-    Returns the refusal of a kill switch that is on for a command which may only reduce risk: it is judged when the
-    order is looked at. The rate limit comes last, so that only what passes the others is counted.
-    """
-    command = alert.first  # in each account the controls are the same
-    switch = None
-    if alert.heeds_kill_switch:
-        # What waited for its delay is void where the switch, or a CANCELALLORDERS, came after its receipt.
-        since = provenance.received_at if delayed and not command.risk_reducing else None
-        try:
-            services.controls.check_kill_switch(provenance.trader, since)
-        except KillSwitchOnError as refusal:
-            if alert.strict_kill_switch or not command.may_reduce:
-                raise
-            switch = refusal
-    if command.window:
-        command.window.check(provenance.at)
-    if command.rate and not delayed:
-        alert_id, rate = command.rate
-        with _uncounted_if_nothing_is_done(alert, services, provenance, delayed=delayed):
-            services.controls.count(provenance, alert_id, rate, partial(first_receipt, services, provenance))
-    return switch
-
-
-@contextmanager
-def _uncounted_if_nothing_is_done(
-    alert: Alert, services: Services, provenance: Provenance, *, delayed: bool
-) -> Iterator[None]:
-    """Take an alert out of its rate limit that the kill switch refuses, or that surely wrote nothing.
-
-    What may have written is counted, and its resend takes its place.
-    """
-    try:
-        yield
-    except (KillSwitchOnError, TemporarilyUnavailableError) as error:
-        refused = isinstance(error, KillSwitchOnError) and not error.results
-        if alert.first.rate and not delayed and (refused or not may_have_written()):
-            services.controls.uncount(provenance, alert.first.rate[0])
-        raise
 
 
 def _defer(alert: Alert, services: Services, provenance: Provenance) -> Outcome:

@@ -8,12 +8,16 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from orderhook import reference
-from orderhook.commands import COMMANDS, NOT_YET
+from orderhook.commands import NOT_YET, SCOPES
 from orderhook.errors import InvalidValueError
+from orderhook.keys import holds_key
 from orderhook.payload import lower, upper
 from orderhook.store.alert_log import AlertLog, AlertRecord
 
 POLL_SECONDS = 1.0
+
+OPERATOR_COMMANDS = ("KEYS CREATE", "KEYS REVOKE", "TEMPLATES PUT", "MIGRATE")
+"""What an operator does by the command line, beside turning the kill switch."""
 
 _MAX_DELAY = timedelta(seconds=10)
 """A record may be written this long after those of later alerts: longer than any alert's time budget."""
@@ -44,18 +48,23 @@ class RecordFilter:
     """`refused`, `done`, an HTTP status, a status word or an error code."""
     command: str | None = None
     order_id: str | None = None
+    key_id: str | None = None
 
     @classmethod
-    def parse(cls, status: str | None, command: str | None, order_id: str | None) -> "RecordFilter":
+    def parse(
+        cls, status: str | None, command: str | None, order_id: str | None, key_id: str | None = None
+    ) -> "RecordFilter":
         """Return the filter that was typed; raises InvalidValueError if no record can ever match it."""
         status, command = status and lower(status), command and upper(command)
-        statuses = ["refused", "done", *reference.STATUS_WORDS, *reference.ERROR_CODES]
+        statuses = ["refused", "done", *reference.STATUS_WORDS, *reference.OPERATOR_WORDS, *reference.ERROR_CODES]
         if status and status not in statuses and not re.fullmatch(r"[1-5][0-9]{2}", status):
             raise InvalidValueError(f"There is no status {status!a}; {_suggestion(status, statuses)}")
-        known_commands = [*COMMANDS, *NOT_YET]
+        known_commands = [*SCOPES, *NOT_YET, *OPERATOR_COMMANDS]
         if command and command not in known_commands:
             raise InvalidValueError(f"There is no command {command!a}; {_suggestion(command, known_commands)}")
-        return cls(status, command, order_id)
+        if key_id and holds_key(key_id):
+            raise InvalidValueError("--key takes a key's id, as `orderhook keys list` shows it; not the key.")
+        return cls(status, command, order_id, key_id)
 
     def matches(self, record: AlertRecord) -> bool:
         """Return whether the record has everything that the filter asks for."""
@@ -63,6 +72,8 @@ class RecordFilter:
             (self.command is None or record.command == self.command)
             and (self.status is None or self._matches_status(record))
             and (self.order_id is None or _concerns(record, self.order_id))
+            # What an operator did to a key names it.
+            and (self.key_id is None or self.key_id in (record.key_id, record.fields.get("key_id")))
         )
 
     def _matches_status(self, record: AlertRecord) -> bool:

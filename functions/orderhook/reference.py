@@ -79,6 +79,21 @@ STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
 )
 """The words in `status` of a success."""
 
+OPERATOR_WORDS: Mapping[str, Guidance] = MappingProxyType(
+    {
+        "key_created": Guidance(
+            "An operator issued a key.", "Nothing, if you know of it: `source` says who, and where."
+        ),
+        "key_revoked": Guidance("An operator revoked a key.", "Give alerts that still have it another one."),
+        "kill_switch_set": Guidance("An operator set whether the kill switch stops cancels too.", "Nothing."),
+        "template_stored": Guidance(
+            "An operator stored a template.", "Nothing: orders already placed keep their legs."
+        ),
+        "migrated": Guidance("An operator brought the trader's items into this version's form.", "Nothing."),
+    }
+)
+"""The words in records of what an operator did by the command line."""
+
 ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
     {
         "malformed_payload": Guidance(
@@ -125,8 +140,8 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "Compare the alert's key with `orderhook keys list`, or create a new one with `orderhook keys create`.",
         ),
         "command_not_allowed": Guidance(
-            "The key is valid but may not give this command.",
-            "Use a key that may: `orderhook keys list` shows what each key may do.",
+            "The key is valid but may not give this command, or not for this account, instrument or quantity.",
+            "Use a key that may: `orderhook keys list` shows what each key may do, and its limits.",
         ),
         "source_not_allowed": Guidance(
             "The alert came from an address that is not on the endpoint's list. Such an alert leaves no record.",
@@ -178,8 +193,10 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "Check whether an earlier attempt placed the order. If not, send the alert again if you still want it.",
         ),
         "rate_limited": Guidance(
-            "More alerts with this id came in than its rate_limit allows.",
-            "Nothing, if that is the purpose. Otherwise raise rate_limit, or make the condition fire less often.",
+            "More alerts with this id came in than its rate_limit allows, or the key opened as many orders within a "
+            "minute as it may.",
+            "Nothing, if that is the purpose. Otherwise raise rate_limit, use a key that may open more, or make the "
+            "condition fire less often.",
         ),
         "temporarily_unavailable": Guidance(
             "The table did not answer in time, AWS refused to serve the endpoint, or an unexpected error occurred. "
@@ -207,7 +224,7 @@ _UNRECORDED: Mapping[str, str] = MappingProxyType(
 
 def guidance_for(status: int, word: str) -> Guidance | None:
     """Return what the word of an answer means: an error code from HTTP status 400 up, a status word below."""
-    return (ERROR_CODES if status >= 400 else STATUS_WORDS).get(word)
+    return (ERROR_CODES if status >= 400 else {**STATUS_WORDS, **OPERATOR_WORDS}).get(word)
 
 
 def is_sent_again(status: int) -> bool:

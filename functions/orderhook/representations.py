@@ -9,7 +9,7 @@ from typing import Any
 from orderhook import reference, responses
 from orderhook.errors import OrderhookError
 from orderhook.explain import Explanation, Row
-from orderhook.keys import Key
+from orderhook.keys import KILL_SWITCH, Key
 from orderhook.listing import Unreadable
 from orderhook.orders import Order, Template, decimal_text
 from orderhook.store.alert_log import AlertRecord
@@ -84,10 +84,16 @@ def represent_order_with_history(order: Order) -> JsonObject:
     return represent_order(order) | {"history": history, "history_dropped": dropped}
 
 
-def represent_key(key: Key) -> JsonObject:
-    """Represent what is stored of a key, without its digest."""
+def represent_key(key: Key, last_used: str | None = None) -> JsonObject:
+    """Represent what is stored of a key, without its digest, and the hour of its last use; no scopes are every one."""
     names = ("key_id", "last_four", "trader", "label", "created", "revoked")
-    return {name: getattr(key, name) for name in names} | {"scopes": sorted(key.scopes)}
+    limits = {name: value for name, value in key.limits._asdict().items() if value} if key.limits else {}
+    return {name: getattr(key, name) for name in names} | {
+        "scopes": sorted(key.scopes),
+        "kill_switch": key.allows(KILL_SWITCH),
+        "limits": limits,
+        "last_used": last_used,
+    }
 
 
 def represent_template(template: Template) -> JsonObject:

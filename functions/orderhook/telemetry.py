@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,10 +20,12 @@ from orderhook.aws.budget import Fault, time_budget
 from orderhook.aws.clients import error_code
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.errors import OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError
+from orderhook.messages import MessageError
 from orderhook.orders import AccountResults, Outcome, timestamp
 from orderhook.pipeline import affected_order_ids
 from orderhook.request_facts import RequestFacts
 from orderhook.store.alert_log import MAX_ORDER_IDS, AlertLog, AlertRecord, Origin, RecordedResult
+from orderhook.store.keys import KeyStore
 from orderhook.store.writes import ConditionFailed
 
 _LOGGED_FACTS = ("request_id", "key_id", "command", "order_id", "strategy_id")
@@ -77,6 +79,13 @@ def report(defect: Exception, request_id: str | None) -> None:
         _count("UnhandledErrors")
 
 
+def refuse_message(refusal: MessageError, message_id: str) -> None:
+    """Log and count a message of the queue that is not understood or not to be trusted; it may hold anything."""
+    with _never_raising():
+        logger.error("message refused", message_id=message_id, reason=str(refusal))
+        _count("MessagesRefused")
+
+
 def _report_faults(facts: RequestFacts) -> None:
     """Log what AWS refused and will go on refusing until an operator mends it: each once, however often it was met."""
     met = {(fault.reason, fault.operation): fault for fault in facts.faults if not fault.passing}
@@ -109,6 +118,13 @@ def write_record(alert_log: AlertLog, record: AlertRecord, facts: RequestFacts, 
                 _count("AlertsNotRecorded")
             return None
     return written
+
+
+def note_use(keys: KeyStore, facts: RequestFacts, now: datetime, deadline: float) -> None:
+    """Note when the key was used, in the time that is left; where that fails, it shows the use before."""
+    if facts.key is not None:
+        with suppress(Exception, DeadlineError):
+            call_until(deadline, keys.note_use, facts.key, now)
 
 
 def alert_record(

@@ -79,13 +79,14 @@ def test_the_schedule_fires_once_into_the_queue_and_deletes_itself(service: Serv
     assert schedule["ActionAfterCompletion"] == "DELETE"
     body = json.loads(schedule["Target"].pop("Input"))
     assert body == {
+        "version": 2,
         "cancel": {
             "trader": service.trader,
             "key_id": service.key.split("_")[1],
             "request_id": f"{answer.request_id}.cancel_after",
             "order_id": "order-1",
             "cancels_at": service.plain()["cancels_at"],
-        }
+        },
     }
     assert answer.body["cancels_at"] == service.plain()["cancels_at"]
     assert schedule["Target"] == {

@@ -201,7 +201,7 @@ def test_show_has_a_line_for_each_account(server: Server) -> None:
     server.post(f"key={key};command=PLACE;order_id=long;take_profit=5100;stop_loss=4900;{fields}")
     server.post(f"key={key};command=CANCEL;order_id=long.b")
     server.post(f"key={key};command=CANCEL;order_id=long;account=B,C,A")
-    cancelled, _, placed = server.data("alerts", "--trader", "accounts")
+    cancelled, _, placed, _ = server.data("alerts", "--trader", "accounts")
     shown = server.run("alerts", "show", placed["request_id"], "--trader", "accounts").stdout.splitlines()
     lines = [
         "  accounts     A: 200 placed, long.a, long.a.TARGET1, long.a.STOP1",
@@ -245,7 +245,7 @@ def test_show_gives_a_script_the_same(server: Server) -> None:
 def test_the_key_is_in_nothing_that_is_shown(server: Server) -> None:
     key = server.data("keys", "create", "--trader", "mistaken")["key"]
     server.post(f"key={key};command=CANCEL;order_id={key};{key}=1;notes=my {key}")
-    (mistaken,) = server.data("alerts", "--trader", "mistaken")
+    mistaken, _ = server.data("alerts", "--trader", "mistaken")
     assert list(mistaken["fields"].items()) == [("command", "CANCEL"), ("order_id", "…"), ("…", "1"), ("notes", "…")]
     for arguments in (["alerts"], ["alerts", "--json"], ["alerts", "show", mistaken["request_id"]]):
         shown = server.run(*arguments, "--trader", "mistaken").stdout

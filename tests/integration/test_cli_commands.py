@@ -210,7 +210,7 @@ def test_the_kill_switch_is_shown_and_turned_for_one_trader(server: Server) -> N
 
 
 def test_a_kill_switch_is_locked_by_its_operator_and_unlocked_by_turning_it_off(server: Server) -> None:
-    key = server.data("keys", "create", "--trader", "locked")["key"]
+    key = server.data("keys", "create", "--kill-switch", "--trader", "locked")["key"]
     assert "and locked" in server.run("kill-switch", "on", "--lock", "--trader", "locked").stdout
     assert server.post(f"key={key};kill_switch=off").json()["error"] == "kill_switch_on"
     assert server.data("kill-switch", "--trader", "locked")["locked"] is True

@@ -232,8 +232,8 @@ def test_only_turning_it_on_cancels(service: Service, run: Run, turn: list[str])
 def test_turning_it_leaves_a_record_with_who_and_from_where(
     service: Service, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.kill_switch.getpass.getuser", lambda: "operator")
-    monkeypatch.setattr("cli.kill_switch.socket.gethostname", lambda: "laptop")
+    monkeypatch.setattr("cli.operator_records.getpass.getuser", lambda: "operator")
+    monkeypatch.setattr("cli.operator_records.socket.gethostname", lambda: "laptop")
     service.place("long")
     run("kill-switch", "on", "--cancel")
     run("kill-switch", "off")
@@ -247,6 +247,6 @@ def test_a_user_without_a_name_can_turn_it_too(service: Service, run: Run, monke
     def nobody() -> str:
         raise KeyError("getpwuid(): uid not found: 1000")
 
-    monkeypatch.setattr("cli.kill_switch.getpass.getuser", nobody)
+    monkeypatch.setattr("cli.operator_records.getpass.getuser", nobody)
     assert run("kill-switch", "on").exit_code == 0
     assert next(service.alerts.newest(service.trader)).source.startswith("somebody at ")

@@ -112,6 +112,7 @@ def test_its_message_holds_nothing_but_which_order_and_until_when(service: Servi
     if answer.status == 400:  # 24:00 is not a time
         answer = service.place("order-1", delay=1, notes="café", start_time="00:00", end_time="23:59")
     assert body_of(service) == {
+        "version": 2,
         "release": {
             "trader": service.trader,
             "key_id": service.key.split("_")[1],
@@ -120,7 +121,7 @@ def test_its_message_holds_nothing_but_which_order_and_until_when(service: Servi
             "order_id": "order-1",
             "due": answer.body["due"],
             "window": [0, 23 * 60 + 59, None],
-        }
+        },
     }
     assert service.network.requests[-2].payload["MessageBody"].isascii()
 
@@ -852,13 +853,14 @@ def test_its_message_holds_the_alert_and_not_its_key(service: Service) -> None:
     received = datetime.fromisoformat(body["alert"]["received_at"])
     assert datetime.fromisoformat(body["alert"].pop("due")) == received + timedelta(seconds=1)
     assert body == {
+        "version": 2,
         "alert": {
             "trader": service.trader,
             "key_id": service.key.split("_")[1],
             "request_id": answer.request_id,
             "received_at": service.record_of(answer).received_at,
             "fields": {"command": "CANCEL", "order_id": "order-1", "delay": "1", "notes": "café"},
-        }
+        },
     }
     assert service.network.requests[-1].payload["MessageBody"].isascii()
 
@@ -1177,11 +1179,12 @@ def test_there_is_time_for_every_attempt_before_the_message_is_given_up(service:
     "body",
     ["", "nonsense", "[]", "{}", '{"alert": {}}', '{"alert": 1}', '{"cancel": {"a": 1}}', '{"release": {}}'],
 )
-def test_a_message_that_cannot_be_read_is_a_defect_and_given_up(service: Service, body: str) -> None:
+def test_a_message_that_cannot_be_read_is_refused_and_given_up(service: Service, body: str) -> None:
     event = {"Records": [{"messageId": "1", "body": body}]}
     assert deferred.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     line, metric = service.output.lines()
-    assert (line["level"], line["message"], metric["UnhandledErrors"]) == ("ERROR", "defect", [1.0])
+    assert (line["level"], line["message"], line["message_id"]) == ("ERROR", "message refused", "1")
+    assert metric["MessagesRefused"] == [1.0]
     assert "nonsense" not in json.dumps(line)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from hashlib import md5
 from typing import Any
 
@@ -123,6 +124,30 @@ def test_events_together_use_exactly_the_actions_that_the_template_allows(demo_s
     used = {action for request in demo_service.network.requests for action in request.actions}
     # A metric and a line go by way of the function's output.
     assert used == {action for action in actions_allowed() if not action.startswith("logs:")}
+
+
+def test_every_write_of_an_event_is_in_a_partition_that_the_template_lets_functions_write(
+    demo_service: Service,
+) -> None:
+    for name in reversed(FILES):
+        demo_service.handle(event_named(name))
+    network = demo_service.network
+    sent = [*network.requests, *network.records, *network.key_uses]
+    written = [write for request in sent for write in request.writes if "UpdateExpression" in write or "Item" in write]
+    partitions = {(write.get("Key") or write["Item"])["pk"]["S"] for write in written}
+    patterns = partitions_written()
+    assert {name for name in partitions if not any(fnmatchcase(name, pattern) for pattern in patterns)} == set()
+    # And each of those is needed.
+    assert all(any(fnmatchcase(name, pattern) for name in partitions) for pattern in patterns)
+
+
+def partitions_written() -> list[str]:
+    return [
+        pattern
+        for policy in read_template()["Resources"]["WebhookRole"]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for pattern in statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
+    ]
 
 
 def actions_allowed() -> set[str]:

@@ -14,7 +14,7 @@ from orderhook.errors import RateLimitedError, TemporarilyUnavailableError
 from orderhook.orders import Provenance, timestamp
 from orderhook.rate_limit import MAX_ALERTS, Rate
 from orderhook.store import items
-from orderhook.store.controls import Controls
+from orderhook.store.controls import Controls, Counter
 from orderhook.store.table import deserialize, serialize
 from tests.builders import refused
 from tests.client_faults import Deliver, in_writes, perform
@@ -41,7 +41,7 @@ def passes(controls: Controls, provenance: Provenance, rate: Rate, alert_id: str
 
 def count_one(controls: Controls, provenance: Provenance, alert_id: str, rate: Rate) -> None:
     """Count an alert that is not a resend."""
-    controls.count(provenance, alert_id, rate, lambda _: None)
+    controls.count(provenance, Counter(alert_id, rate), lambda _: None)
 
 
 def counted(service: Service, alert_id: str = "es") -> int:
@@ -311,9 +311,9 @@ def test_what_cannot_be_taken_back_in_time_stays_counted_and_changes_no_answer(s
 def test_only_what_this_request_counted_is_taken_back(service: Service) -> None:
     count_one(service.controls, signed(service, 0), "es", Rate(5, 60))
     mine = signed(service, 1)
-    service.controls.uncount(mine, "es")
-    service.controls.uncount(mine, "nothing-counted")
+    service.controls.uncount(mine, Counter("es", Rate(1, 60)))
+    service.controls.uncount(mine, Counter("nothing-counted", Rate(1, 60)))
     count_one(service.controls, mine, "es", Rate(5, 60))
-    service.controls.uncount(mine, "es")
-    service.controls.uncount(mine, "es")
+    service.controls.uncount(mine, Counter("es", Rate(1, 60)))
+    service.controls.uncount(mine, Counter("es", Rate(1, 60)))
     assert counted(service) == 1

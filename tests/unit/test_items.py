@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from orderhook.keys import Key
+from orderhook.keys import Key, issue
+from orderhook.limits import Limits
 from orderhook.orders import (
     Binding,
     Bracket,
@@ -429,6 +430,7 @@ def test_a_key_lies_in_the_table_in_this_form_and_comes_back(revoked: str | None
         "created": {"S": AT},
         "last_four": {"S": "1a2b"},
         "strict_kill_switch": {"BOOL": True},
+        "turns_kill_switch": {"BOOL": True},
     } | ({"revoked": {"S": revoked}} if revoked else {})
     read = items.key(deserialize(item))
     assert read == key
@@ -461,3 +463,23 @@ def test_a_state_of_a_newer_version_in_the_history_comes_back_as_it_was() -> Non
 def test_a_bracket_of_a_newer_version_is_read() -> None:
     item = {"name": "scalp", "brackets": [{"qty": 1, "target": Decimal(2), "newer": "x"}]}
     assert items.template(item) == Template("scalp", (Bracket(1, Decimal(2)),))
+
+
+def test_the_limits_of_a_key_lie_in_it_and_come_back() -> None:
+    limits = Limits(accounts=("Sim101", "Apex 7"), max_qty=2)
+    secret, key = issue(trader="ada", label="", scopes=frozenset(), created=AT, limits=limits)
+    item = serialize(items.key_item(key))
+    accounts = {"L": [{"S": "Sim101"}, {"S": "Apex 7"}]}
+    assert item["limits"] == {"M": {"accounts": accounts, "max_qty": {"N": "2"}}}
+    read = items.key(deserialize(item))
+    assert read == key
+    assert read.limits is not None
+    assert type(read.limits.max_qty) is int
+    assert secret not in repr(read)
+
+
+def test_a_key_of_before_there_were_limits_reaches_all_and_turns_the_kill_switch() -> None:
+    _, key = issue(trader="ada", label="", scopes=frozenset(), created=AT, limits=Limits(max_qty=1))
+    item = {name: value for name, value in items.key_item(key).items() if name not in ("limits", "turns_kill_switch")}
+    read = items.key(item)
+    assert (read.limits, read.allows("KILLSWITCH")) == (None, True)

@@ -8,7 +8,7 @@ from zlib import crc32
 import pytest
 
 from orderhook.errors import InvalidSecretKeyError
-from orderhook.keys import Key, KeyRing, holds_key, issue, key_id_of
+from orderhook.keys import KILL_SWITCH, Key, KeyRing, holds_key, issue, key_id_of
 
 FORM = re.compile(r"ohk_([a-z0-9]{12})_([A-Za-z0-9]{43})([a-f0-9]{8})")
 
@@ -77,6 +77,7 @@ def test_what_is_stored_is_the_digest_and_never_the_key() -> None:
         created="2026-01-02T03:04:05.000000Z",
         last_four=secret[-4:],
         revoked=None,
+        turns_kill_switch=False,
     )
     assert parts(secret)[1] not in repr(key)
 
@@ -132,6 +133,18 @@ def test_a_text_without_much_of_a_key_holds_none() -> None:
 )
 def test_a_key_allows_the_commands_of_its_scopes_or_every_one_without(scopes: list[str], allowed: bool) -> None:
     assert new_key(scopes)[1].allows("CANCEL") is allowed
+
+
+@pytest.mark.parametrize(
+    ("scopes", "asked", "allowed"),
+    [((), False, False), ((), True, True), (("KILLSWITCH",), False, True), (("CANCEL",), True, False)],
+)
+def test_a_key_turns_the_kill_switch_only_if_that_was_asked_for(
+    scopes: tuple[str, ...], *, asked: bool, allowed: bool
+) -> None:
+    key = new_key(scopes)[1]._replace(turns_kill_switch=asked)
+    assert key.allows(KILL_SWITCH) is allowed
+    assert new_key()[1].turns_kill_switch is False
 
 
 # Verification

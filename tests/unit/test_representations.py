@@ -116,6 +116,9 @@ def test_a_key_is_what_is_stored_of_it_but_for_its_digest() -> None:
         "created": AT,
         "revoked": None,
         "scopes": ["CANCEL", "PLACE"],
+        "kill_switch": False,
+        "limits": {},
+        "last_used": None,
     }
 
 

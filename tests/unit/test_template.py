@@ -2,6 +2,7 @@
 
 import json
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cli.connection import LOCAL_ENDPOINT
 from orderhook import alarms
 from orderhook.aws.budget import CONNECT_SECONDS, READ_SECONDS
 from orderhook.settings import DeferredSettings
+from orderhook.store import items
 from tests.service import BUDGET_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -179,7 +181,10 @@ def test_no_permission_has_a_wildcard() -> None:
         named = json.dumps(statement)
         for arn in open_ended:
             named = named.replace(arn, "")
-        assert "*" not in named
+        conditions = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).values()
+        partitions = [name for names in conditions for name in names]
+        assert all(re.fullmatch(r"[A-Z]+#\*", name) for name in partitions)
+        assert named.count("*") == len(partitions)
         assert {"NotAction", "NotResource"}.isdisjoint(statement)
 
 
@@ -267,6 +272,59 @@ def test_the_alias_can_go_back_to_the_version_before() -> None:
     assert WEBHOOK["VersionDeletionPolicy"] == "Retain"
     assert RESOURCES["WebhookFunction"]["UpdateReplacePolicy"] == "Retain"
     assert "DeletionPolicy" not in RESOURCES["WebhookFunction"]
+
+
+@pytest.mark.parametrize("role", ["WebhookRole", "DeferredRole"])
+def test_a_function_writes_neither_keys_nor_their_list(role: str) -> None:
+    writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+    [statement] = [each for each in statements(role) if writes.intersection(as_list(each["Action"]))]
+    assert set(as_list(statement["Action"])) == writes
+    [allowed] = statement["Condition"]["ForAllValues:StringLike"].values()
+
+    def may_write(key: dict[str, str]) -> bool:
+        return any(fnmatchcase(key["pk"], pattern) for pattern in allowed)
+
+    assert not may_write(items.key_key("k"))
+    assert not may_write({"pk": items.KEY_LIST})
+    makers = (
+        items.order_key,
+        items.strategy_key,
+        items.template_key,
+        items.key_use_key,
+        items.rate_key,
+        items.alert_key,
+    )
+    assert all(may_write(make("trader", "id")) for make in makers)
+    assert may_write(items.controls_key("trader"))
+    assert may_write(items.trace_key("trader", "CANCELORDERS", "digest"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "queue", "senders"),
+    [
+        ("QueuePolicy", "Queue", ["WebhookRole", "SchedulerRole"]),
+        ("DeadLetterQueuePolicy", "DeadLetterQueue", ["SchedulerRole"]),
+    ],
+)
+def test_a_queue_takes_messages_of_its_senders_alone(policy: str, queue: str, senders: list[str]) -> None:
+    resource = RESOURCES[policy]
+    assert resource["Type"] == "AWS::SQS::QueuePolicy"
+    assert resource["Properties"]["Queues"] == [{"Ref": queue}]
+    [statement] = resource["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:SendMessage")
+    assert statement["Resource"] == {"Fn::GetAtt": [queue, "Arn"]}
+    arns = as_list(statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"])
+    assert arns == [{"Fn::GetAtt": [sender, "Arn"]} for sender in senders]
+    # Those who may send by their own role are these and no others.
+    allowed = {
+        role
+        for role in ROLES
+        for each in statements(role)
+        if each["Action"] == "sqs:SendMessage" and statement["Resource"] in as_list(each["Resource"])
+    }
+    assert allowed == set(senders)
+    # What SQS moves by itself has no principal.
+    assert statement["Condition"]["Null"] == {"aws:PrincipalArn": "false"}
 
 
 def test_the_role_that_is_passed_on_is_for_the_scheduler_alone() -> None:

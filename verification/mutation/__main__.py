@@ -46,6 +46,8 @@ TESTS = {
     "trade_window": _tests("unit", "trade_window"),
     "rate_limit": _tests("unit", "opens_position"),
     "accounts": _CORE,
+    "admission": [*_CORE, *_tests("integration", "key_limits")],
+    "limits": _tests("integration", "key_limits"),
     "pipeline": _CORE,
     "trade": _CORE,
     "resend": _tests("integration", "resends", "sequences"),

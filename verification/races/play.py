@@ -97,7 +97,8 @@ class Trader:
 
 def new_key(trader: str, store: KeyStore) -> str:
     """Issue a key of a trader's."""
-    secret, key = keys.issue(trader=trader, label="", scopes=frozenset(), created="2026-01-02T03:04:05.000000Z")
+    created = "2026-01-02T03:04:05.000000Z"
+    secret, key = keys.issue(trader=trader, label="", scopes=frozenset(), created=created, turns_kill_switch=True)
     store.put(key)
     return secret
 

@@ -77,7 +77,7 @@ class AddressesOrder(Command):
         match = ORDER_NAME.fullmatch(self.order_id)
         if not match:
             return Address(self.order_id)
-        strategy = services.strategies.get(provenance.trader, str(self.strategy_id))
+        strategy = services.strategies.reached(provenance, str(self.strategy_id))
         if strategy is None:
             raise self._without_strategy(services, provenance)
         kind = match[1]
@@ -120,10 +120,10 @@ class AddressesOrder(Command):
     def find(self, services: "Services", provenance: Provenance, order_id: str) -> Met | None:
         """Read an order: a waiting leg from its entry's item, anything else from its own."""
         split = entry_and_leg(order_id)
-        entry = services.orders.get(provenance.trader, split[0]) if split else None
+        entry = services.orders.reached(provenance, split[0]) if split else None
         if split and entry is not None and waits(entry, split[1]):
             return Met(entry, split[1])
-        order = services.orders.get(provenance.trader, order_id)
+        order = services.orders.reached(provenance, order_id)
         return Met(order, entry=entry) if order else None
 
     def check_strategy(self, order: Order) -> None:

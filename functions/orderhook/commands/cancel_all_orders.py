@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class CancelAllOrders(Command):
-    """Cancel every working order of every account of the trader, also those that wait for their delay."""
+    """Cancel every working order of the trader that the key reaches, also those that wait for their delay."""
 
     word: ClassVar[str] = "CANCELALLORDERS"
     risk_reducing: ClassVar[bool] = True
@@ -21,6 +21,8 @@ class CancelAllOrders(Command):
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Cancel each as CANCELORDERS does; what still waits for its delay is never placed."""
         until = cutoff(services, provenance, self.word, self.delay)
-        services.controls.note_cancel_all(provenance, min(until, provenance.received_at))
+        if not (provenance.limits and provenance.limits.is_to_markets):
+            # It voids whatever waits: a key that does not reach everything cancels what is in the table, and no more.
+            services.controls.note_cancel_all(provenance, min(until, provenance.received_at))
         result = cancel_many(services, provenance, Scope(), until, bar=False)
         return outcome(services, provenance, result)

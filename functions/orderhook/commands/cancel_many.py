@@ -105,7 +105,7 @@ def cancel_many(
     and OutcomeUnknownError where one cannot be cancelled at all.
     """
     cancels = _Cancels(services, provenance, scope, until, bar=bar)
-    listed = services.orders.open_items(provenance.trader, scope.account, scope.instrument)
+    listed = services.orders.reached_items(provenance, scope.account, scope.instrument)
     words, cancels.result.complete = services.orders.each_in_time(
         cancels.cancel, cancels.reached(listed), cancels.failed
     )
@@ -216,7 +216,7 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
         status = "already_cancelled"
     else:
         status = "nothing_to_cancel"
-        listed = services.orders.open_items(provenance.trader)
+        listed = services.orders.reached_items(provenance)
         accounts = sorted({str(item.get("account")) for item in listed if is_open(item, provenance.now)})
         there = (
             f"Accounts with open orders: {', '.join(accounts[:20])}." if accounts else "No account has an open order."
@@ -226,5 +226,10 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
             what = "What matched was finished before it could be cancelled: see `already_terminal`."
         elif result.waiting:
             what = "Only orders under `waiting` matched, which came with a delay so that this cancel goes first."
-        warnings = (*warnings, AlertWarning("nothing_to_cancel", None, f"{what} {there}"))
+        limited = " This key is limited to some accounts or instruments." if _is_limited(provenance) else ""
+        warnings = (*warnings, AlertWarning("nothing_to_cancel", None, f"{what} {there}{limited}"))
     return Outcome(status=status, extra=result.as_data(), warnings=warnings, affected_order_ids=result.ended)
+
+
+def _is_limited(provenance: Provenance) -> bool:
+    return provenance.limits is not None and provenance.limits.is_to_markets

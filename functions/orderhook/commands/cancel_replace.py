@@ -7,7 +7,7 @@ from orderhook.commands.addressed_order import Address, AddressesOrder, Met
 from orderhook.commands.change import remaining, values
 from orderhook.commands.changing import Altered, alter, alter_addressed, find_resent
 from orderhook.commands.fields import Minutes
-from orderhook.commands.new_order import NewOrder, PlacesOrder
+from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.place import OCO_WITHOUT_VENUE, schedule_end
 from orderhook.errors import AlertWarning
 from orderhook.orders import Order, Outcome, Provenance
@@ -39,7 +39,6 @@ class CancelReplace(AddressesOrder, PlacesOrder):
     }
 
     cancel_after: Minutes = 0
-    new_order: NewOrder
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Replace it by one conditional write; a resend changes nothing and is a success.

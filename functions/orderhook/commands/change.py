@@ -10,13 +10,14 @@ from orderhook.commands.addressed_order import Address, AddressesOrder, Met
 from orderhook.commands.changing import Altered, alter, alter_addressed, find_addressed, find_resent, lower
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.opens_position import OpensPosition
-from orderhook.errors import AlertWarning, KillSwitchOnError, MissingFieldError
+from orderhook.errors import AlertWarning, CommandNotAllowedError, KillSwitchOnError, MissingFieldError
 from orderhook.orders import PRICES, Order, Outcome, Provenance, decimal_text
-from orderhook.store.expressions import of_strategy
+from orderhook.store.expressions import no_larger_than, of_strategy
 from orderhook.store.results import WriteResult
 from orderhook.trade import changed, changed_leg, check_changed, check_changed_leg
 
 if TYPE_CHECKING:
+    from orderhook.limits import Limits
     from orderhook.services import Services
 
 
@@ -43,6 +44,10 @@ class Change(AddressesOrder, OpensPosition):
                 "CHANGE needs a new qty, limit_price or stop_price above 0: add one of them.", field="qty"
             )
         return self
+
+    def beyond(self, limits: "Limits") -> CommandNotAllowedError | None:
+        """Return the refusal of a quantity that is larger than the key may give."""
+        return limits.refusal(qty=self.qty)
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Change it with one conditional write; a resend changes nothing and is a success.
@@ -94,11 +99,13 @@ class Change(AddressesOrder, OpensPosition):
     ) -> WriteResult:
         """Change the order, or a leg in its item, by the one write that serves where nothing more must be looked at."""
         conditions = [of_strategy(self.strategy_id)] if self.strategy_id else []
+        if provenance.limits and provenance.limits.max_qty:
+            conditions.append(no_larger_than(provenance.limits.max_qty))
         if leg is None:
             return services.orders.change(provenance, order_id, self.new, *conditions)
         prices = {name: Decimal(value) for name, value in self.new.items()}
         if "qty" in prices:
-            return WriteResult(services.orders.get(provenance.trader, order_id), applied=False)
+            return WriteResult(services.orders.reached(provenance, order_id), applied=False)
         return services.orders.change_leg(provenance, order_id, leg, prices, *conditions)
 
     def applied_to(self, met: Met) -> tuple[Order, list[AlertWarning]]:

@@ -175,7 +175,7 @@ def _at_once(command: Altering, services: "Services", provenance: Provenance, or
         return _outcome(command, provenance, result, leg)
     if entry is not None and opposite_legs(entry, leg):
         # Its price must stay on its side of theirs, so its item is looked at.
-        order = services.orders.get(provenance.trader, order_id)
+        order = services.orders.reached(provenance, order_id)
         return Met(order, entry=entry) if order else None
     return _outcome(command, provenance, command.try_at_once(services, provenance, order_id), None)
 
@@ -233,6 +233,9 @@ def _by_version(
         raise refusal
     ended = after.state in TERMINAL and after.state is not met.item.state
     after = after._replace(legs=_received(provenance, met.item.legs, after.legs))
+    changed = met._replace(item=after).order(provenance.now)
+    if changed and not ended and provenance.limits and (beyond := provenance.limits.refusal(qty=changed.qty)):
+        raise beyond  # also where the alert gives no quantity: the key could not place what this would leave
     event = provenance.event(after.state if ended else None, command.changes, leg=met.leg)
     after = after._replace(
         history=(*after.history, event),

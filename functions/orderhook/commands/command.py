@@ -10,7 +10,8 @@ from orderhook.commands.fields import Notes, Seconds
 from orderhook.orders import Outcome, Provenance
 
 if TYPE_CHECKING:
-    from orderhook.errors import KillSwitchOnError
+    from orderhook.errors import CommandNotAllowedError, KillSwitchOnError
+    from orderhook.limits import Limits
     from orderhook.rate_limit import Rate
     from orderhook.services import Services
     from orderhook.trade_window import TradeWindow
@@ -77,6 +78,15 @@ class Command(BaseModel):
     @property
     def rate(self) -> "tuple[str, Rate] | None":
         """The id whose alerts are counted, and how many of them may come; None does not count it."""
+        return None
+
+    @property
+    def opens(self) -> bool:
+        """Whether it may make what is at stake larger: it counts among the orders that a key may open in a minute."""
+        return not (self.risk_reducing or self.may_reduce)
+
+    def beyond(self, limits: "Limits") -> "CommandNotAllowedError | None":  # noqa: ARG002
+        """Return the refusal of what its fields ask for beyond the limits of a key; None where there is nothing."""
         return None
 
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:  # noqa: ARG002

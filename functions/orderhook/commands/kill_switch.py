@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.command import Command
 from orderhook.commands.fields import OnOff
-from orderhook.errors import AlertWarning
+from orderhook.errors import AlertWarning, CommandNotAllowedError
+from orderhook.keys import KILL_SWITCH
 from orderhook.orders import Outcome, Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.controls import KillSwitchResult
 
 if TYPE_CHECKING:
+    from orderhook.limits import Limits
     from orderhook.services import Services
 
 _UNDER_WAY = AlertWarning(
@@ -24,11 +26,17 @@ _UNDER_WAY = AlertWarning(
 class KillSwitch(Command):
     """Turn the trader's kill switch on, so that later alerts are refused, or off."""
 
-    word: ClassVar[str] = "KILLSWITCH"
+    word: ClassVar[str] = KILL_SWITCH
 
     refused: ClassVar[Mapping[str, str]] = {"delay": "does not go with kill_switch; take it out"}
 
     kill_switch: OnOff
+
+    def beyond(self, limits: "Limits") -> CommandNotAllowedError:  # noqa: ARG002
+        """Return the refusal of a key with limits, whatever they are: the switch is for all that the trader has."""
+        return CommandNotAllowedError(
+            "This key is limited, and the kill switch is for everything; use a key without limits.", field="kill_switch"
+        )
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Turn it by one conditional write; where it stood that way already, that is a success.

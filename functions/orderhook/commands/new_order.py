@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -18,10 +18,13 @@ from orderhook.commands.fields import (
     TimeInForceWord,
 )
 from orderhook.commands.opens_position import OpensPosition
-from orderhook.errors import InvalidValueError, MissingFieldError
+from orderhook.errors import CommandNotAllowedError, InvalidValueError, MissingFieldError
 from orderhook.orders import PRICES, Provenance, decimal_text, folded, timestamp
 from orderhook.trade import LegTerms, is_beyond
 from orderhook.trade_window import end_of_day
+
+if TYPE_CHECKING:
+    from orderhook.limits import Limits
 
 
 class NewOrder(BaseModel):
@@ -149,6 +152,8 @@ def _text(name: str, value: Any) -> str:
 class PlacesOrder(OpensPosition):
     """A command that places a new order, which it has as its field `new_order`."""
 
+    new_order: NewOrder
+
     refused: ClassVar[Mapping[str, str]] = {
         **OpensPosition.refused,
         "append_atm": "is not available yet; take it out",
@@ -160,6 +165,11 @@ class PlacesOrder(OpensPosition):
     def _gather_new_order(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         own = {name: value for name, value in fields.items() if name in NewOrder.model_fields}
         return {name: value for name, value in fields.items() if name not in own} | {"new_order": own}
+
+    def beyond(self, limits: "Limits") -> CommandNotAllowedError | None:
+        """Return the refusal of an account, an instrument or a quantity that the key is not for."""
+        new = self.new_order
+        return limits.refusal(account=new.account, instrument=new.instrument, qty=new.qty)
 
     @classmethod
     def alert_fields(cls) -> dict[str, bool]:

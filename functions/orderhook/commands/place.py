@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import model_validator
 
 from orderhook.commands.fields import Id, Minutes, NewOrderId
-from orderhook.commands.new_order import NewOrder, PlacesOrder
+from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.placing import Entry, brackets_of, place_entry
 from orderhook.commands.release import ended_if_void
 from orderhook.errors import AlertWarning, DuplicateOrderIdError, OrderhookError
@@ -29,7 +29,6 @@ class Place(PlacesOrder):
     order_id: NewOrderId | None = None
     strategy_id: Id | None = None
     cancel_after: Minutes = 0
-    new_order: NewOrder
 
     @model_validator(mode="after")
     def _legs_lie_beyond_the_entry(self) -> Self:

@@ -331,9 +331,14 @@ class _Placement:
                 field="strategy_id",
             )
         if self._is_elsewhere(strategy):
+            reached = self._provenance.reaches(strategy.account, strategy.instrument)
+            where = (
+                f"in {strategy.instrument}, account {strategy.account}; give those, or"
+                if reached
+                else "elsewhere; give"
+            )
             raise StrategyMismatchError(
-                f"Strategy {strategy.strategy_id} has open orders in {strategy.instrument}, account "
-                f"{strategy.account}; give those, or another strategy_id.",
+                f"Strategy {strategy.strategy_id} has open orders {where} another strategy_id.",
                 field="strategy_id",
             )
 

@@ -31,7 +31,8 @@ def release(services: "Services", provenance: Provenance, message: Release, *, k
     """Place an order that waits for its delay, as its item has it now; run twice, the second finds it placed.
 
     What may not be placed any more ends as Cancelled, with the reason, and the error says it: the kill switch, a
-    CANCELALLORDERS, a revoked key, a window that is closed, or more than five minutes too late.
+    CANCELALLORDERS, a key that is revoked or limited to less, a window that is closed, or more than five minutes too
+    late.
     """
     for _ in range(_RACES):
         order = services.orders.get(provenance.trader, message.order_id)
@@ -122,6 +123,9 @@ def end(services: "Services", provenance: Provenance, order: Order, reason: str)
 def _check(provenance: Provenance, message: Release, order: Order, *, key_is_good: bool) -> None:
     if not key_is_good:
         raise InvalidSecretKeyError("The key was revoked while the alert waited for its delay: use another one.")
+    limits = provenance.limits
+    if limits and (beyond := limits.refusal(account=order.account, instrument=order.instrument, qty=order.qty)):
+        raise beyond
     late = provenance.at - datetime.fromisoformat(str(order.due))
     if late >= RELEASED_WITHIN:
         raise TooLateError(

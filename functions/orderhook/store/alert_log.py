@@ -29,7 +29,7 @@ An item has room for 400 KB; of several accounts each id stands in it twice.
 _SHORTEST = timedelta(days=1)
 """How long what tells a resend is kept at least."""
 
-Origin = Literal["webhook", "delayed", "cancel_after"]
+Origin = Literal["webhook", "delayed", "cancel_after", "operator"]
 
 
 class RecordedResult(NamedTuple):
@@ -81,21 +81,21 @@ class AlertRecord(NamedTuple):
     xray_trace_id: str | None = None
 
 
-def as_sent(pairs: Iterable[Pair], secret: str | None = None) -> dict[str, str]:
-    """Return an alert's fields as they may be kept: no key is in them, wherever it stood, and nothing of `secret`.
+def as_sent(pairs: Iterable[Pair], *secrets: str) -> dict[str, str]:
+    """Return an alert's fields as they may be kept: no key is in them, wherever it stood, and nothing of `secrets`.
 
     A name that comes again is numbered, as in `order_id (2)`. What is beyond the number of fields that any alert may
     have is left out.
     """
     fields: dict[str, str] = {}
     for name, value in islice(pairs, MAX_FIELDS):
-        shown = unique = MASK if holds_key(name, secret) else name
+        shown = unique = MASK if holds_key(name, *secrets) else name
         number = 1
         while unique in fields:
             number += 1
             unique = f"{shown} ({number})"
         text = value.value if isinstance(value, NoText) else value
-        fields[unique] = MASK if holds_key(text, secret) else text
+        fields[unique] = MASK if holds_key(text, *secrets) else text
     return fields
 
 

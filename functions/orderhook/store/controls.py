@@ -49,6 +49,26 @@ class KillSwitchResult(NamedTuple):
     applied: bool
 
 
+class Counter(NamedTuple):
+    """What a rate limit counts together, and how many of them an alert is."""
+
+    counter_id: str
+    rate: Rate
+    number: int = 1
+    of_key: bool = False
+
+    @classmethod
+    def for_key(cls, key_id: str, rate: Rate, number: int) -> "Counter":
+        """Return the counter of the orders that a key opens; no alert can give its id, for none holds a '='."""
+        return cls(f"key={key_id}", rate, number, of_key=True)
+
+    def entries(self, at: datetime, request_id: str) -> frozenset[int]:
+        """Return what an alert leaves in it."""
+        if self.number == 1:
+            return frozenset({_entry(at, request_id)})
+        return frozenset(_entry(at, f"{request_id}.{part}") for part in range(1, self.number + 1))
+
+
 class _Counted(NamedTuple):
     """The alerts of one id that are counted, and the longest time for which one of them had to be."""
 
@@ -173,45 +193,48 @@ class Controls:
 
     # How often alerts come
 
-    def count(self, provenance: Provenance, alert_id: str, rate: Rate, first_receipt: FirstReceipt) -> None:
-        """Count an alert of this id; raises RateLimitedError, and counts nothing, if `rate` allows no more.
+    def count(self, provenance: Provenance, counter: Counter, first_receipt: FirstReceipt) -> None:
+        """Count an alert; raises RateLimitedError, and counts nothing, if the rate allows no more.
 
         One conditional write while there are fewer than that, whenever they came. Otherwise the item that it met shows
         which of them no longer count, and a second write leaves those out. Alerts of one id may differ in their limits:
         each is judged by its own, over what the one that looks back furthest so far had to keep. A resend takes the
         place of the alert that it repeats.
         """
-        own = _entry(provenance.at, provenance.request_id)
+        _check_rate(provenance.at, counter, frozenset())
+        own = counter.entries(provenance.at, provenance.request_id)
         for _ in range(_RACES):
-            counted = self._count_if_few(provenance, alert_id, rate, own)
-            if counted is None or own in counted.alerts:
+            counted = self._count_if_few(provenance, counter, own)
+            if counted is None or own <= counted.alerts:
                 return
             first = first_receipt(counted.traces)
-            if first and _holds_place(first, counted):
+            if first and _holds_place(first, counter, counted):
                 return
-            self._check_rate(provenance.at, alert_id, rate, counted.alerts)
-            if self._count_beside_recent(provenance, alert_id, rate, own, counted):
+            _check_rate(provenance.at, counter, counted.alerts)
+            if self._count_beside_recent(provenance, counter, own, counted):
                 return
+        which = "by this key" if counter.of_key else f"of id {counter.counter_id}"
         raise TemporarilyUnavailableError(
-            f"Other alerts of id {alert_id} are being counted. Send the same alert again; it is safe."
+            f"Other alerts {which} are being counted. Send the same alert again; it is safe."
         )
 
-    def uncount(self, provenance: Provenance, alert_id: str) -> None:
+    def uncount(self, provenance: Provenance, counter: Counter) -> None:
         """Take back that this request was counted, if it was and the table answers in time."""
-        own = _entry(provenance.at, provenance.request_id)
+        own = counter.entries(provenance.at, provenance.request_id)
         expression = "DELETE #alerts :own ADD #version :one SET #request_id = :request_id"
-        values = {":own": frozenset({own}), ":entry": own, ":one": 1}
+        values = {":own": own, ":entry": min(own), ":one": 1}
         values |= {":request_id": provenance.request_id}
         try:
             # Mostly the time is almost up when this is called.
             with last_requests_until(ANSWER_SECONDS):
-                key = items.rate_key(provenance.trader, alert_id)
+                key = items.rate_key(provenance.trader, counter.counter_id)
                 self._update(key, expression, "contains(#alerts, :entry)", values)
         except (TemporarilyUnavailableError, OutcomeUnknownError, ConditionFailed):
             return
 
-    def _count_if_few(self, provenance: Provenance, alert_id: str, rate: Rate, own: int) -> _Counted | None:
-        """Count the alert if there are fewer than `rate` allows, whenever they came; else return those there are."""
+    def _count_if_few(self, provenance: Provenance, counter: Counter, own: frozenset[int]) -> _Counted | None:
+        """Count the alert if there are fewer than the rate allows, whenever they came; else return those there are."""
+        rate = counter.rate
         expression = (
             "ADD #alerts :own, #version :one "
             "SET #seconds = if_not_exists(#seconds, :seconds), #request_id = :request_id, #expires = :expires, "
@@ -220,21 +243,21 @@ class Controls:
         few = "attribute_not_exists(#alerts) OR size(#alerts) < :allowed"
         allowed = takes_trace(provenance.digest)
         condition = f"attribute_not_exists(#seconds) OR (#seconds >= :seconds AND ({few}) AND {allowed.expression})"
-        values = _values(provenance, frozenset({own}), rate.seconds) | {":allowed": rate.alerts, ":none": []}
+        values = _values(provenance, own, rate.seconds) | {":allowed": rate.alerts - len(own) + 1, ":none": []}
         values |= dict(allowed.values) | trace_values(_counted_at(provenance))
         try:
-            self._update(items.rate_key(provenance.trader, alert_id), expression, condition, values)
+            self._update(items.rate_key(provenance.trader, counter.counter_id), expression, condition, values)
         except ConditionFailed as failure:
             return _counted(failure.item, provenance)
         return None
 
     def _count_beside_recent(
-        self, provenance: Provenance, alert_id: str, rate: Rate, own: int, counted: _Counted
+        self, provenance: Provenance, counter: Counter, own: frozenset[int], counted: _Counted
     ) -> bool:
         """Count the alert, and forget those that no rate limit looks back to; returns False if others were quicker."""
-        seconds = max(rate.seconds, counted.seconds)
+        seconds = max(counter.rate.seconds, counted.seconds)
         recent = _recent(counted.alerts, provenance.at, seconds)
-        alerts = frozenset({own, *recent[-(MAX_ALERTS - 1) :]})
+        alerts = own | frozenset(recent[-(MAX_ALERTS - len(own)) :])
         expression = (
             "SET #alerts = :own, #version = #version + :one, #seconds = :seconds, #request_id = :request_id, "
             f"#expires = :expires, {SETS_TRACES}"
@@ -242,21 +265,11 @@ class Controls:
         values = _values(provenance, alerts, seconds) | {":seen": counted.version}
         values |= trace_values(_counted_at(provenance), counted.traces)
         try:
-            self._update(items.rate_key(provenance.trader, alert_id), expression, "#version = :seen", values)
+            key = items.rate_key(provenance.trader, counter.counter_id)
+            self._update(key, expression, "#version = :seen", values)
         except ConditionFailed:
             return False
         return True
-
-    def _check_rate(self, at: datetime, alert_id: str, rate: Rate, alerts: frozenset[int]) -> None:
-        recent = _recent(alerts, at, rate.seconds)
-        if len(recent) < rate.alerts:
-            return
-        free = datetime.fromtimestamp(_milliseconds(recent[-rate.alerts]) / 1000, UTC) + timedelta(seconds=rate.seconds)
-        raise RateLimitedError(
-            f"Alerts of id {alert_id} within {rate.seconds} s: {len(recent)}; rate_limit allows {rate.alerts}. "
-            f"The next may come at {timestamp(free)}.",
-            field="rate_limit",
-        )
 
     def _update(self, key: Key, expression: str, condition: str, values: Mapping[str, object]) -> None:
         self._write(Update(key, expression, condition, values))
@@ -303,10 +316,35 @@ def _counted(item: Item | None, provenance: Provenance) -> _Counted:
     return _Counted(alerts, int(item.get("seconds", 0)), int(item.get("version", 0)), traces)
 
 
-def _holds_place(first: Trace, counted: _Counted) -> bool:
+def _check_rate(at: datetime, counter: Counter, alerts: frozenset[int]) -> None:
+    """Raise RateLimitedError if the alert is more than the rate allows beside those that are counted."""
+    alerts_allowed, seconds = counter.rate
+    recent = _recent(alerts, at, seconds)
+    beside = alerts_allowed - counter.number
+    if len(recent) <= beside:
+        return
+    if beside < 0:
+        raise RateLimitedError(
+            f"This alert is {counter.number} orders, and its key may open {alerts_allowed} within {seconds} s: send "
+            "fewer accounts in one alert, or use another key."
+        )
+    free = datetime.fromtimestamp(_milliseconds(recent[-1 - beside]) / 1000, UTC) + timedelta(seconds=seconds)
+    came = (
+        f"{len(recent)} orders were opened by this key within {seconds} s, and its limit"
+        if counter.of_key
+        else f"Alerts of id {counter.counter_id} within {seconds} s: {len(recent)}; rate_limit"
+    )
+    raise RateLimitedError(
+        f"{came} allows {alerts_allowed}. The next may come at {timestamp(free)}.",
+        field=None if counter.of_key else "rate_limit",
+    )
+
+
+def _holds_place(first: Trace, counter: Counter, counted: _Counted) -> bool:
     """Return whether the alert that a resend repeats, or an earlier resend of it, is counted."""
     equal = (it for it in counted.traces if it.digest == first.digest and it.received_at >= first.received_at)
-    return any(_entry(datetime.fromisoformat(it.received_at), it.request_id) in counted.alerts for it in equal)
+    entries = (counter.entries(datetime.fromisoformat(it.received_at), it.request_id) for it in equal)
+    return any(entry <= counted.alerts for entry in entries)
 
 
 def _counted_at(provenance: Provenance) -> Provenance:

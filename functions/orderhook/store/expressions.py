@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
+from orderhook.limits import Limits
 from orderhook.orders import CANCELS_OF_A_TRADE, MAX_HISTORY, RELEASED_WITHIN, Event, OrderState, Provenance, timestamp
 from orderhook.store import items
 from orderhook.store.writes import Item, Update
@@ -68,6 +69,26 @@ def of_strategy(strategy_id: str) -> Condition:
 def in_market(account: str, instrument: str | None) -> Condition:
     """Return the condition that an open order is in this account, or in this account and instrument."""
     return Condition("begins_with(#open, :market)", {":market": items.open_prefix(account, instrument)})
+
+
+def within(limits: Limits, order_id: str) -> Condition:
+    """Return the condition that an open order is in an account and an instrument that a key reaches."""
+    accounts = {f":account{number}": items.open_prefix(each) for number, each in enumerate(limits.accounts)}
+    # With the order's own id behind it, so that nothing in an id can pass for an instrument.
+    endings = {
+        f":instrument{number}": items.open_ending(each, order_id) for number, each in enumerate(limits.instruments)
+    }
+    either = [
+        " OR ".join(f"{function}(#open, {name})" for name in names)
+        for function, names in (("begins_with", accounts), ("contains", endings))
+        if names
+    ]
+    return Condition(" AND ".join(f"({each})" for each in either), {**accounts, **endings})
+
+
+def no_larger_than(qty: int) -> Condition:
+    """Return the condition that an order's quantity is not larger than this."""
+    return Condition("#qty <= :most_qty", {":most_qty": qty})
 
 
 def received_until(received_at: str) -> Condition:

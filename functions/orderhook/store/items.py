@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orderhook.keys import Key
+from orderhook.limits import Limits
 from orderhook.orders import (
     OPEN,
     Binding,
@@ -71,6 +72,11 @@ def trace_key(trader: str, word: str, digest: str) -> dict[str, str]:
     return {"pk": f"TRACES#{trader}", "sk": f"{word}#{digest}"}
 
 
+def key_use_key(trader: str, key_id: str) -> dict[str, str]:
+    """Return the key of the item that says when a key was last used: the trader's, for a key's own is never written."""
+    return {"pk": trader_partition(trader), "sk": f"KEYUSE#{key_id}"}
+
+
 def rate_key(trader: str, alert_id: str) -> dict[str, str]:
     """Return the key of the counted alerts of one id.
 
@@ -89,13 +95,27 @@ def open_prefix(account: str | None = None, instrument: str | None = None) -> st
 
     Both are folded, so that they are compared without case; a '#' inside a part cannot end it early.
     """
-    parts = [INDEX_VERSION, *(folded(part) for part in (account, instrument) if part is not None)]
-    return "".join(part.replace("%", "%25").replace("#", "%23") + "#" for part in parts)
+    parts = [INDEX_VERSION, *(part for part in (account, instrument) if part is not None)]
+    return "".join(f"{_index_part(part)}#" for part in parts)
+
+
+def open_ending(instrument: str, order_id: str) -> str:
+    """Return how the index value of this order ends if it is in this instrument, be the account what it may."""
+    return f"#{_index_part(instrument)}#{order_id}"
+
+
+def _index_part(text: str) -> str:
+    return folded(text).replace("%", "%25").replace("#", "%23")
 
 
 def open_value(order: Order) -> str | None:
     """Return the value that puts an order into the index `open`; None for a finished one."""
     return open_prefix(order.account, order.instrument) + order.order_id if order.state in OPEN else None
+
+
+def is_indexed(item: Mapping[str, Any]) -> bool:
+    """Return whether the index value of an order, where it has one, is in the form of this version."""
+    return str(item.get("open", open_prefix())).startswith(open_prefix())
 
 
 def is_open(item: Mapping[str, Any], now: str) -> bool:
@@ -232,16 +252,25 @@ def template(item: Mapping[str, Any]) -> Template:
 
 def key_item(key: Key) -> Item:
     """Return the item of a key; it holds the digest, never the key."""
-    return key_key(key.key_id) | key._asdict() | {"scopes": sorted(key.scopes)}
+    limits = key.limits and {name: value for name, value in key.limits._asdict().items() if value}
+    return key_key(key.key_id) | key._asdict() | {"scopes": sorted(key.scopes), "limits": limits}
 
 
 def key(item: Mapping[str, Any]) -> Key:
     """Return the stored half of the key that an item holds."""
     values = _fields(Key, item)
-    return Key(**values | {"scopes": frozenset(values["scopes"])})
+    limits = _limits(values["limits"]) if "limits" in values else None
+    return Key(**values | {"scopes": frozenset(values["scopes"]), "limits": limits})
 
 
-def _fields(kind: type[_Part | Order | Strategy | Bracket | Key], item: Mapping[str, Any]) -> dict[str, Any]:
+def _limits(value: Mapping[str, Any]) -> Limits:
+    values = _fields(Limits, value)
+    values |= {name: tuple(values[name]) for name in ("accounts", "instruments") if name in values}
+    values |= {name: int(values[name]) for name in ("max_qty", "max_orders_per_minute") if name in values}
+    return Limits(**values)
+
+
+def _fields(kind: type[_Part | Order | Strategy | Bracket | Key | Limits], item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes that `kind` has fields for, and the others as `unknown` where it keeps them."""
     values = {name: item[name] for name in kind._fields if name in item}
     if "unknown" in kind._fields:

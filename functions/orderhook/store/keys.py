@@ -1,8 +1,10 @@
-"""The stored halves of keys."""
+"""The stored halves of keys, and when each was last used."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 
+from orderhook.aws.budget import single_attempt
 from orderhook.keys import Key
 from orderhook.orders import timestamp
 from orderhook.store import items
@@ -18,6 +20,7 @@ class KeyStore:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._noted: dict[str, str] = {}
 
     def get(self, key_id: str) -> Key | None:
         """Return the stored half of a key as it is now."""
@@ -30,6 +33,24 @@ class KeyStore:
             key = self.get(entry["sk"])
             if key is not None:
                 yield key
+
+    def last_used(self, key: Key) -> str | None:
+        """Return the hour in which the key was last used; None where nobody noted one."""
+        item = self._table.get(items.key_use_key(key.trader, key.key_id))
+        return item["used"] if item else None
+
+    def note_use(self, key: Key, at: datetime) -> None:
+        """Note the hour in which a key is used, in an item of its trader's, by one request that is not sent again.
+
+        An instance does so once an hour, whether or not the table takes it.
+        """
+        hour = timestamp(at.replace(minute=0, second=0, microsecond=0))
+        if self._noted.get(key.key_id) == hour:
+            return
+        self._noted[key.key_id] = hour
+        where, later = items.key_use_key(key.trader, key.key_id), "attribute_not_exists(#used) OR #used < :hour"
+        with single_attempt(), suppress(ConditionFailed):
+            self._table.update(Update(where, "SET #used = :hour", later, {":hour": hour}))
 
     def put(self, key: Key) -> None:
         """Store a new key, and its id in the list of keys; raises TransactionFailed if the id is taken."""

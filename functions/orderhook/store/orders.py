@@ -37,6 +37,7 @@ from orderhook.store.expressions import (
     open_in,
     signature,
     update_of,
+    within,
 )
 from orderhook.store.results import PutResult, WriteResult, refused
 from orderhook.store.table import Table
@@ -73,6 +74,11 @@ class OrderStore:
         """Return the order as the item has it; `Order.at` says what it is at a time."""
         return _order(self._table.get(items.order_key(trader, order_id)))
 
+    def reached(self, provenance: Provenance, order_id: str) -> Order | None:
+        """Return the order as the item has it, None also where the limits of the key do not reach it."""
+        order = self.get(provenance.trader, order_id)
+        return order if order and provenance.reaches(order.account, order.instrument) else None
+
     def list(self, trader: str, *, open_only: bool = False) -> Iterator[Order]:
         """Yield the trader's orders, by id; with `open_only` at the cost of the open ones alone.
 
@@ -95,9 +101,17 @@ class OrderStore:
         values[":prefix"] = items.open_prefix(account, instrument)
         return self._table.query("#pk = :pk AND begins_with(#open, :prefix)", values, index="open")
 
+    def reached_items(
+        self, provenance: Provenance, account: str | None = None, instrument: str | None = None
+    ) -> Iterator[Item]:
+        """Yield what open_items does, without the orders that the limits of the key do not reach."""
+        for item in self.open_items(provenance.trader, account, instrument):
+            if _is_reached(provenance, item):
+                yield item
+
     def naming(self, provenance: Provenance, strategy_id: str) -> Iterator[Item]:
         """Yield the items of open orders that name a strategy, known or not: one that waits for its delay has none."""
-        listed = (item for item in self.open_items(provenance.trader) if item.get("strategy_id") == strategy_id)
+        listed = (item for item in self.reached_items(provenance) if item.get("strategy_id") == strategy_id)
         return (item for item in listed if items.is_open(item, provenance.now))
 
     # Cancels
@@ -179,7 +193,7 @@ class OrderStore:
         As with `change`; nor is it written where it is one of several legs of its kind, or has two prices.
         """
         if len(new) > 1:
-            return WriteResult(self.get(provenance.trader, entry_id), applied=False)
+            return WriteResult(self.reached(provenance, entry_id), applied=False)
         leg = f"#legs.#{name}"
         [(price, value)] = new.items()
         condition = Condition(f"attribute_exists({leg}.#{price})", {})
@@ -228,7 +242,7 @@ class OrderStore:
         """
         leg = entry_and_leg(order_id)
         if new.legs or (leg and new.order_type not in types_of(kind_of(leg[1]))) or (leg and not new.is_in_order):
-            return WriteResult(self.get(provenance.trader, order_id), applied=False)
+            return WriteResult(self.reached(provenance, order_id), applied=False)
         condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
         entry = "attribute_not_exists(#entry_id) AND attribute_not_exists(#template)"
         of_kind = "attribute_exists(#entry_id) AND #closes >= :qty" if leg else entry
@@ -273,7 +287,7 @@ class OrderStore:
         leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
         order_type = "LIMIT" if target else "STOPMARKET"
         if new.order_type != order_type or new.legs or new.cancels_at or new.oco_id:
-            return WriteResult(self.get(provenance.trader, entry_id), applied=False)
+            return WriteResult(self.reached(provenance, entry_id), applied=False)
         price = "limit_price" if target else "stop_price"
         condition = Condition(
             f"{leg}.#order_type = :order_type AND #action <> :action AND NOT {leg}.#{price} = :price",
@@ -389,11 +403,21 @@ class OrderStore:
         self, provenance: Provenance, order_id: str, expression: str, condition: Condition, values: Values
     ) -> WriteResult:
         key = items.order_key(provenance.trader, order_id)
+        if provenance.limits and provenance.limits.is_to_markets:
+            condition &= within(provenance.limits, order_id)
         update = Update(key, expression, condition.expression, {**condition.values, **values})
         try:
             return WriteResult(items.order(self._table.update(update)), applied=True)
         except ConditionFailed as failure:
-            return refused(_order(failure.item), provenance.request_id)
+            met = failure.item if failure.item and _is_reached(provenance, failure.item) else None
+            return refused(_order(met), provenance.request_id)
+
+
+def _is_reached(provenance: Provenance, item: Item) -> bool:
+    """Return whether the limits of a key let it reach an order; of another version's index value they know nothing."""
+    if provenance.limits is None:
+        return True
+    return items.is_indexed(item) and provenance.reaches(str(item.get("account")), str(item.get("instrument")))
 
 
 def differs(sets: Iterable[str], removes: Iterable[str]) -> Condition:

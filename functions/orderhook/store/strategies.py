@@ -41,6 +41,11 @@ class StrategyStore:
         item = self._table.get(items.strategy_key(trader, strategy_id))
         return items.strategy(item) if item else None
 
+    def reached(self, provenance: Provenance, strategy_id: str) -> Strategy | None:
+        """Return the strategy as it is now, None also where the limits of the key do not reach it."""
+        strategy = self.get(provenance.trader, strategy_id)
+        return strategy if strategy and provenance.reaches(strategy.account, strategy.instrument) else None
+
     def list(self, trader: str) -> Iterator[Strategy]:
         """Yield the trader's strategies as they are now, by id."""
         values = {":pk": items.trader_partition(trader), ":prefix": "STRATEGY#"}
@@ -57,9 +62,12 @@ class StrategyStore:
         signed = f"#closed_at = :received, {VERSIONED}"
         values: Values = {":received": provenance.received_at, ":one": 1, ":request_id": provenance.request_id}
         key = items.strategy_key(provenance.trader, strategy_id)
+        market = self._in_reach(provenance, strategy_id)
+        if market is None:
+            return None, None
         # An alert that was received before the last close must not take that back.
         later = Condition("(attribute_not_exists(#closed_at) OR #closed_at < :received)", {})
-        allowed = Condition(EXISTING, {}) & takes_trace(provenance.digest) & later
+        allowed = market & takes_trace(provenance.digest) & later
         write = Update(
             key,
             f"SET {signed}, {ADDS_TRACE}",
@@ -71,7 +79,7 @@ class StrategyStore:
                 return items.strategy(self._table.update(write)), None
             except ConditionFailed as failure:
                 met = failure.item
-            if met is None:
+            if met is None or not provenance.reaches(met["account"], met["instrument"]):
                 return None, None
             traces = traces_of(met, provenance)
             if left_trace(traces, provenance):
@@ -82,6 +90,19 @@ class StrategyStore:
             values |= {**trace_values(provenance, traces), ":received": closed_at, ":seen": met["version"]}
             write = Update(key, f"SET {signed}, {SETS_TRACES}", "#version = :seen", values)
         raise TemporarilyUnavailableError("This strategy is being changed. Send the same alert again; it is safe.")
+
+    def _in_reach(self, provenance: Provenance, strategy_id: str) -> Condition | None:
+        """Return the condition that the strategy is where the limits of the key reach it, None where it is not.
+
+        The item has no folded form of its market: with limits it is looked at first, and must not move after that.
+        """
+        if provenance.limits is None or not provenance.limits.is_to_markets:
+            return Condition(EXISTING, {})
+        seen = self.reached(provenance, strategy_id)
+        return seen and Condition(
+            "#account = :account AND #instrument = :instrument",
+            {":account": seen.account, ":instrument": seen.instrument},
+        )
 
     def start_closed(self, provenance: Provenance, strategy: Strategy) -> bool:
         """Write a strategy that orders name which wait for their delay, closed from the start; False if it is there."""

@@ -1,0 +1,63 @@
+"""What an operator does by the command line leaves a record among those of the alerts: what, who, and from where."""
+
+import getpass
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from orderhook.errors import TemporarilyUnavailableError
+from orderhook.orders import Provenance
+from orderhook.services import Services
+from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
+
+_KEY_ID = "orderhook"
+"""Stands where the key of an alert would stand."""
+
+_RECORDS_ARE_KEPT = timedelta(days=90)
+"""As long as the template's AlertRetentionDays keeps them unless it is given another number."""
+
+
+def operators_provenance(trader: str) -> Provenance:
+    """Return where a write comes from that an operator makes for a trader now."""
+    now = datetime.now(UTC)
+    return Provenance(trader, _KEY_ID, f"{id_prefix(now)}{secrets.token_hex(10)}", now)
+
+
+def leave_record(
+    services: Services,
+    signed: Provenance,
+    command: str,
+    outcome: str,
+    fields: Mapping[str, str],
+    order_ids: Sequence[str] = (),
+) -> str | None:
+    """Leave the record of what was done; return what the operator is to be told if the table did not take it."""
+    record = AlertRecord(
+        trader=signed.trader,
+        request_id=signed.request_id,
+        received_at=signed.now,
+        key_id=signed.key_id,
+        key_label="the command line",
+        source=f"{_user()} at {socket.gethostname()}",
+        fields=fields,
+        command=command,
+        status=200,
+        milliseconds=Decimal(0),
+        outcome=outcome,
+        order_ids=tuple(order_ids),
+        origin="operator",
+    )
+    try:
+        AlertLog(services.table, _RECORDS_ARE_KEPT).put(record)
+    except TemporarilyUnavailableError:
+        return "The table did not take the record of this in time."
+    return None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container may have no user of that number
+        return "somebody"

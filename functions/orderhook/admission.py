@@ -1,0 +1,95 @@
+"""Whether an alert may be carried out: the kill switch, its trade window, rate limits, and the limits of its key."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from orderhook.aws.budget import may_have_written
+from orderhook.commands import Command
+from orderhook.errors import KillSwitchOnError, RateLimitedError, TemporarilyUnavailableError
+from orderhook.orders import Provenance
+from orderhook.resend import first_receipt
+from orderhook.services import Services
+from orderhook.store.controls import Counter
+
+if TYPE_CHECKING:
+    from orderhook.pipeline import Alert
+
+
+def pass_controls(
+    alert: "Alert", services: Services, provenance: Provenance, *, delayed: bool
+) -> KillSwitchOnError | None:
+    """Let an alert pass the controls; raises the ControlError of the first that stops it.
+
+    Returns the refusal of a kill switch that is on for a command which may only reduce risk: it is judged when the
+    order is looked at. The rate limits come last, so that only what passes the others is counted.
+    """
+    command = alert.first  # in each account the controls are the same
+    switch = None
+    if alert.heeds_kill_switch:
+        # What waited for its delay is void where the switch, or a CANCELALLORDERS, came after its receipt.
+        since = provenance.received_at if delayed and not command.risk_reducing else None
+        try:
+            services.controls.check_kill_switch(provenance.trader, since)
+        except KillSwitchOnError as refusal:
+            if alert.strict_kill_switch or not command.may_reduce:
+                raise
+            switch = refusal
+    if command.window:
+        command.window.check(provenance.at)
+    if not delayed:
+        _count(alert, services, provenance)
+    return switch
+
+
+def _count(alert: "Alert", services: Services, provenance: Provenance) -> None:
+    counted: list[Counter] = []
+    try:
+        for counter in _counters(alert, provenance):
+            counted.append(counter)
+            services.controls.count(provenance, counter, partial(first_receipt, services, provenance))
+    except RateLimitedError:
+        _uncount(counted[:-1], services, provenance)
+        raise
+    except TemporarilyUnavailableError:
+        _uncount(counted, services, provenance)
+        raise
+
+
+@contextmanager
+def uncounted_if_nothing_is_done(
+    alert: "Alert", services: Services, provenance: Provenance, *, delayed: bool
+) -> Iterator[None]:
+    """Take an alert out of its rate limits that the kill switch refuses, or that surely wrote nothing.
+
+    What may have written is counted, and its resend takes its place.
+    """
+    try:
+        yield
+    except (KillSwitchOnError, TemporarilyUnavailableError) as error:
+        refused = isinstance(error, KillSwitchOnError) and not error.results
+        if not delayed and (refused or not may_have_written()):
+            _uncount(_counters(alert, provenance), services, provenance)
+        raise
+
+
+def _uncount(counters: Iterable[Counter], services: Services, provenance: Provenance) -> None:
+    for counter in counters:
+        services.controls.uncount(provenance, counter)
+
+
+def _counters(alert: "Alert", provenance: Provenance) -> Iterator[Counter]:
+    """Yield what an alert counts in: the rate limit that it gives itself, and the one of its key for what opens."""
+    if alert.first.rate:
+        alert_id, rate = alert.first.rate
+        yield Counter(alert_id, rate)
+    if provenance.limits and provenance.limits.rate and alert.first.opens:
+        orders = len(within_limits(alert, provenance))
+        yield Counter.for_key(provenance.key_id, provenance.limits.rate, orders)
+
+
+def within_limits(alert: "Alert", provenance: Provenance) -> list[Command]:
+    """Return the commands of the accounts for which the key's limits allow what they ask for."""
+    limits = provenance.limits
+    return [command for command in alert.commands.values() if limits is None or command.beyond(limits) is None]

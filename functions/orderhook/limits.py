@@ -1,0 +1,55 @@
+"""What a key may reach, and how much it may open: an operator limits it when it is issued."""
+
+from typing import NamedTuple
+
+from orderhook.errors import CommandNotAllowedError
+from orderhook.orders import folded
+from orderhook.rate_limit import Rate
+
+_MINUTE = 60
+
+
+class Limits(NamedTuple):
+    """The limits of a key; an empty tuple or None is any."""
+
+    accounts: tuple[str, ...] = ()
+    instruments: tuple[str, ...] = ()
+    max_qty: int | None = None
+    max_orders_per_minute: int | None = None
+
+    @property
+    def is_to_markets(self) -> bool:
+        """Whether there are orders of its trader that the key does not reach."""
+        return bool(self.accounts or self.instruments)
+
+    @property
+    def rate(self) -> Rate | None:
+        """How many orders it may open; None is any number."""
+        return Rate(self.max_orders_per_minute, _MINUTE) if self.max_orders_per_minute else None
+
+    def reaches(self, account: str, instrument: str) -> bool:
+        """Return whether what is in this account and instrument is there for the key at all."""
+        return _allows(self.accounts, account) and _allows(self.instruments, instrument)
+
+    def refusal(
+        self, *, account: str | None = None, instrument: str | None = None, qty: int | None = None
+    ) -> CommandNotAllowedError | None:
+        """Return the refusal of an alert that asks for this, None where the key may."""
+        for field, given, allowed in (
+            ("account", account, self.accounts),
+            ("instrument", instrument, self.instruments),
+        ):
+            if given is not None and not _allows(allowed, given):
+                return CommandNotAllowedError(
+                    f"This key is limited to {field} {' or '.join(allowed)}; give that, or use another key.",
+                    field=field,
+                )
+        if qty is not None and self.max_qty is not None and qty > self.max_qty:
+            return CommandNotAllowedError(
+                f"This key is limited to a quantity of {self.max_qty}; give no more, or use another key.", field="qty"
+            )
+        return None
+
+
+def _allows(allowed: tuple[str, ...], given: str) -> bool:
+    return not allowed or folded(given) in map(folded, allowed)
