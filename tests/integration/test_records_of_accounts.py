@@ -139,7 +139,9 @@ def test_a_delayed_list_is_recorded_when_it_is_carried_out_in_every_account(serv
     service.place("long", account="A,B,C")
     service.report("Filled", 5, order_id="long.c")
     answer = service.cancel("long", account="A,B,C", delay=2)
-    assert (service.record_of(answer).outcome, service.record_of(answer).results) == ("scheduled", ())
+    record = service.record_of(answer)
+    assert record.outcome == "scheduled"
+    assert [(result.account, result.outcome) for result in record.results] == [(it, "scheduled") for it in "ABC"]
     service.network.always = in_requests_with("ORDER#long.b", throttle)
     service.pass_time(3)
     assert not any(record.origin == "delayed" for record in service.alerts.newest(service.trader))

@@ -386,8 +386,20 @@ def test_an_empty_field_that_would_strip_the_alert_is_missing(command: str, name
     assert error.field == SYNONYMS.get(name, name)
 
 
-@pytest.mark.parametrize("name", sorted(KNOWN_NAMES - {*STRIPPED, *NEEDED, "key", "quantity"}))
-@pytest.mark.parametrize("command", OPENING)
+@pytest.mark.parametrize("price", ["limit_price", "stop_price"])
+def test_an_empty_price_of_a_change_is_missing(price: str) -> None:
+    assert refused(MissingFieldError, {**OPENING["CHANGE"], price: ""}).field == price
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (command, name)
+        for command in OPENING
+        for name in sorted(KNOWN_NAMES - {*STRIPPED, *NEEDED, "key", "quantity"})
+        if (command, name) != ("CHANGE", "stop_price")
+    ],
+)
 def test_any_other_empty_field_counts_as_absent_and_is_told(command: str, name: str) -> None:
     assert warnings({**OPENING[command], name: " "}) == [("empty_field", name)]
 
