@@ -1,0 +1,184 @@
+"""A stack of this repository on the emulator: built by SAM, deployed by SAM, and reached as TradingView reaches it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+from typer.testing import CliRunner, Result
+
+from cli.app import app
+from tests.deploy.emulator import Emulator
+from tests.output import Answer
+from tests.runtime import artifact
+
+SAM = artifact.ROOT / ".venv-sam" / "bin" / "sam"
+Found = TypeVar("Found")
+
+PATIENCE_SECONDS = 60
+"""How long to wait for what never comes; a busy machine needs some of it."""
+
+
+def build(source: Path, folder: Path) -> Path:
+    """Build the repository at `source` for this machine's processor into `folder`; return the template."""
+    environment = os.environ | {
+        "PATH": os.pathsep.join([str(SAM.parent), str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "SAM_CLI_TELEMETRY": "0",
+    }
+    options = ["--build-dir", str(folder), "--parameter-overrides", f"Architecture={artifact.ARCHITECTURE}"]
+    _run([str(SAM), "build", *options], cwd=source, env=environment)
+    return folder / "template.yaml"
+
+
+def _run(command: list[str], **options: Any) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    printed: str = done.stdout
+    if done.returncode:
+        raise DeploymentError(f"{' '.join(command)} failed:\n{printed}\n{done.stderr}")
+    return printed
+
+
+class DeploymentError(Exception):
+    """SAM or CloudFormation refused; the message is all that it printed."""
+
+
+class Stack:
+    """One stack, by its name; it need not exist yet."""
+
+    def __init__(self, emulator: Emulator, name: str) -> None:
+        self.emulator, self.name = emulator, name
+        self.parameters: dict[str, str] = {}
+
+    def deploy(self, template: Path, **parameters: object) -> str:
+        """Deploy with these parameters and those that were given before; return what was printed."""
+        self.parameters |= {name: str(value) for name, value in parameters.items()}
+        given = {"Architecture": artifact.ARCHITECTURE} | self.parameters
+        options = ["--stack-name", self.name, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
+        options += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
+        overrides = [f"{name}={value}" for name, value in given.items()]
+        printed = self._sam("deploy", "--template-file", str(template), *options, "--parameter-overrides", *overrides)
+        self._adapt_to_emulator()
+        return printed
+
+    def delete(self) -> None:
+        self._sam("delete", "--stack-name", self.name, "--no-prompts", "--region", "us-east-1")
+
+    def _sam(self, *arguments: str) -> str:
+        environment = os.environ | self.emulator.environment | {"SAM_CLI_TELEMETRY": "0"}
+        return _run([str(SAM), *arguments], cwd=artifact.ROOT, env=environment)
+
+    def client(self, service: str) -> Any:
+        return self.emulator.client(service)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        [stack] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        return stack  # type: ignore[no-any-return]
+
+    def output(self, name: str) -> str:
+        outputs: dict[str, str] = {each["OutputKey"]: each["OutputValue"] for each in self.description["Outputs"]}
+        return outputs[name]
+
+    @property
+    def resources(self) -> dict[str, str]:
+        """The physical ids, by logical id."""
+        found = self.client("cloudformation").describe_stack_resources(StackName=self.name)["StackResources"]
+        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
+
+    def post(self, body: str | bytes) -> Answer:
+        """Send an alert to the address that the stack puts out, and as TradingView does again after a 5xx.
+
+        A function that starts on a busy machine may not answer the first one in time.
+        """
+        return wait_for(lambda: self._post_once(body))
+
+    def _post_once(self, body: str | bytes) -> Answer | None:
+        response = requests.post(
+            self.output("WebhookUrl"),
+            data=body,
+            headers={"Content-Type": "text/plain; charset=utf-8"},
+            proxies={"https": self.emulator.address},
+            verify=str(self.emulator.certificate),
+            timeout=PATIENCE_SECONDS,
+        )
+        if response.status_code >= 500:
+            return None
+        answer = response.json()
+        return Answer(response.status_code, response.headers, answer, answer.pop("request_id", ""), response.text)
+
+    def send_event(self, event: Mapping[str, Any]) -> Answer:
+        """Send the body of an event of API Gateway."""
+        return self.post(b64decode(event["body"]) if event["isBase64Encoded"] else event["body"])
+
+    def orderhook(self, *arguments: str, **environment: str) -> Result:
+        """Run a command about this stack."""
+        given = self.emulator.environment | environment
+        return CliRunner().invoke(app, [*arguments, "--stack", self.name], env=given)
+
+    def data(self, *arguments: str) -> Any:
+        result = self.orderhook(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def new_key(self, *arguments: str) -> str:
+        key: str = self.data("keys", "create", *arguments)["key"]
+        return key
+
+    def log(self, function: str) -> list[dict[str, Any]]:
+        """Return the lines that a function has logged as JSON."""
+        found = self.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{self.name}-{function}")["events"]
+        return [json.loads(event["message"]) for event in found if event["message"].startswith("{")]
+
+    def _adapt_to_emulator(self) -> None:
+        self._import_routes()
+        self._allow_schedules()
+
+    def _import_routes(self) -> None:
+        """Make what the API's definition asks for: the emulator reads none."""
+        gateway, resources = self.client("apigatewayv2"), self.resources
+        api = resources["Api"]
+        template = self.client("cloudformation").get_template(StackName=self.name, TemplateStage="Processed")
+        body = template["TemplateBody"]["Resources"]["Api"]["Properties"]["Body"]
+        there = {route["RouteKey"]: route["Target"] for route in gateway.get_routes(ApiId=api)["Items"]}
+        for path, methods in body["paths"].items():
+            for method, operation in methods.items():
+                definition = operation["x-amazon-apigateway-integration"]
+                [alias] = re.findall(r"functions/\$\{(\w+)\}/", definition["uri"]["Fn::Sub"])
+                settings = {
+                    "ApiId": api,
+                    "IntegrationUri": resources[alias],
+                    "PayloadFormatVersion": definition["payloadFormatVersion"],
+                    "TimeoutInMillis": definition["timeoutInMillis"],
+                }
+                key = f"{method.upper()} {path}"
+                if key in there:
+                    gateway.update_integration(IntegrationId=there[key].rpartition("/")[2], **settings)
+                else:
+                    made = gateway.create_integration(IntegrationType="AWS_PROXY", **settings)
+                    gateway.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{made['IntegrationId']}")
+
+    def _allow_schedules(self) -> None:
+        """Allow for the group `default` what is allowed for the stack's own: the emulator takes every group for it."""
+        iam, resources = self.client("iam"), self.resources
+        for role in (resources["WebhookRole"], resources["DeferredRole"]):
+            for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+                text = json.dumps(document).replace(f"/{resources['ScheduleGroup']}/", "/default/")
+                if text != json.dumps(document):
+                    iam.put_role_policy(RoleName=role, PolicyName=f"{policy}-default-group", PolicyDocument=text)
+
+
+def wait_for(look: Callable[[], Found | None]) -> Found:
+    """Look until there is something, and return it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
