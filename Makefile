@@ -81,6 +81,13 @@ lock: $(filter $(own_uv),$(UV)) ## Update uv.lock after a change of pyproject.to
 	"$(UV)" lock $(ARGS)
 	"$(UV)" $(requirements) --output-file functions/requirements.txt
 
+# Vulnerabilities are not in a package index: this asks osv.dev, and is no part of what a change has to pass.
+.PHONY: audit
+audit: $(filter $(own_uv),$(UV)) ## Compare the locked packages with the known vulnerabilities of osv.dev
+	@"$(UV)" audit --preview-features audit-command --locked $(ARGS) || { \
+	  echo "Either a package above has a known vulnerability (docs/operate.md, Dependencies), or osv.dev is out of reach:" \
+	    "then nothing was compared." >&2; exit 1; }
+
 .PHONY: build
 build: .venv-sam ## Build what is deployed, into .aws-sam
 	$(sam) build $(ARGS)

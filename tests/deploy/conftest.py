@@ -1,10 +1,12 @@
 """The deploy tier: this repository's stack on an emulator of AWS, as SAM deploys it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from cli.aws.demo import seed
 from tests.deploy import emulator as aws
 from tests.deploy.emulator import Emulator
 from tests.deploy.stack import Stack, build
@@ -30,6 +32,17 @@ def stack(emulator: Emulator, template: Path) -> Stack:
     """The stack with every parameter left as it is; tests leave it deployed."""
     stack = Stack(emulator, "orderhook")
     stack.deploy(template)
+    return stack
+
+
+@pytest.fixture
+def demo(stack: Stack) -> Stack:
+    """The stack, with the demo in its table and nothing else."""
+    table = stack.client("dynamodb")
+    name = stack.output("TableName")
+    for item in table.scan(TableName=name)["Items"]:
+        table.delete_item(TableName=name, Key={key: item[key] for key in ("pk", "sk")})
+    seed(stack.services, datetime.now(UTC))
     return stack
 
 

@@ -14,15 +14,23 @@ from typing import Any, TypeVar
 import requests
 from typer.testing import CliRunner, Result
 
+from cli import connection
 from cli.app import app
+from cli.aws.table import read_template
+from cli.connection import TableAddress
+from orderhook.services import Services
 from tests.deploy.emulator import Emulator
 from tests.output import Answer
 from tests.runtime import artifact
 
+EVERYWHERE = {"Architecture": artifact.ARCHITECTURE, "TrafficShift": "Unchecked"}
+"""Parameters of every deployment, where the template has them: this machine's processor, and no CodeDeploy, which the
+emulator has not."""
+
 SAM = artifact.ROOT / ".venv-sam" / "bin" / "sam"
 Found = TypeVar("Found")
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 """How long to wait for what never comes; a busy machine needs some of it."""
 
 
@@ -57,9 +65,10 @@ class Stack:
         self.parameters: dict[str, str] = {}
 
     def deploy(self, template: Path, **parameters: object) -> str:
-        """Deploy with these parameters and those that were given before; return what was printed."""
+        """Deploy with these parameters, and those that were given before; return what was printed."""
         self.parameters |= {name: str(value) for name, value in parameters.items()}
-        given = {"Architecture": artifact.ARCHITECTURE} | self.parameters
+        given = {name: value for name, value in EVERYWHERE.items() if name in read_template(template)["Parameters"]}
+        given |= self.parameters
         options = ["--stack-name", self.name, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
         options += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
         overrides = [f"{name}={value}" for name, value in given.items()]
@@ -97,21 +106,25 @@ class Stack:
 
         A function that starts on a busy machine may not answer the first one in time.
         """
-        return wait_for(lambda: self._post_once(body))
 
-    def _post_once(self, body: str | bytes) -> Answer | None:
+        def answer() -> Answer | None:
+            found = self.post_once(body)
+            return found if found.status < 500 else None
+
+        return wait_for(answer)
+
+    def post_once(self, alert: str | bytes) -> Answer:
+        """Send an alert, whatever is answered."""
         response = requests.post(
             self.output("WebhookUrl"),
-            data=body,
+            data=alert,
             headers={"Content-Type": "text/plain; charset=utf-8"},
             proxies={"https": self.emulator.address},
             verify=str(self.emulator.certificate),
             timeout=PATIENCE_SECONDS,
         )
-        if response.status_code >= 500:
-            return None
-        answer = response.json()
-        return Answer(response.status_code, response.headers, answer, answer.pop("request_id", ""), response.text)
+        body = response.json()
+        return Answer(response.status_code, response.headers, body, body.pop("request_id", ""), response.text)
 
     def send_event(self, event: Mapping[str, Any]) -> Answer:
         """Send the body of an event of API Gateway."""
@@ -130,6 +143,11 @@ class Stack:
     def new_key(self, *arguments: str) -> str:
         key: str = self.data("keys", "create", *arguments)["key"]
         return key
+
+    @property
+    def services(self) -> Services:
+        """The stores over the stack's table."""
+        return connection.connect(TableAddress(self.output("TableName"), self.emulator.address), os.environ)
 
     def log(self, function: str) -> list[dict[str, Any]]:
         """Return the lines that a function has logged as JSON."""
@@ -167,17 +185,19 @@ class Stack:
     def _allow_schedules(self) -> None:
         """Allow for the group `default` what is allowed for the stack's own: the emulator takes every group for it."""
         iam, resources = self.client("iam"), self.resources
+        own = f"/{resources['ScheduleGroup']}/"
         for role in (resources["WebhookRole"], resources["DeferredRole"]):
-            for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-                document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-                text = json.dumps(document).replace(f"/{resources['ScheduleGroup']}/", "/default/")
-                if text != json.dumps(document):
-                    iam.put_role_policy(RoleName=role, PolicyName=f"{policy}-default-group", PolicyDocument=text)
+            [policy] = set(iam.list_role_policies(RoleName=role)["PolicyNames"]) - {"default-group"}
+            document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+            statements = [json.dumps(statement) for statement in document["Statement"]]
+            allowed = [json.loads(text.replace(own, "/default/")) for text in statements if own in text]
+            text = json.dumps({"Version": document["Version"], "Statement": allowed})
+            iam.put_role_policy(RoleName=role, PolicyName="default-group", PolicyDocument=text)
 
 
-def wait_for(look: Callable[[], Found | None]) -> Found:
+def wait_for(look: Callable[[], Found | None], seconds: float = PATIENCE_SECONDS) -> Found:
     """Look until there is something, and return it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -1,12 +1,61 @@
-"""Alerts, sent to the deployed webhook as TradingView sends them."""
+"""Alerts, sent to the deployed webhook as TradingView sends them, and what the queue holds for later."""
 
-from tests.deploy.stack import Stack
+import json
+
+from cli.aws.demo import KEY, TRADER
+from tests.answers import ANSWERS, MESSAGES
+from tests.builders import event_named
+from tests.deploy.stack import Stack, wait_for
+
+PLACE = "account=Sim101; instrument=ES 12-26; action=BUY; qty=1; order_type=LIMIT; limit_price=4900; tif=GTC;"
 
 
-def test_an_alert_is_answered_at_the_address_that_the_stack_puts_out(stack: Stack) -> None:
-    key = stack.new_key()
-    place = f"key={key}; command=PLACE; order_id=first; account=Sim101; instrument=ES 12-26; action=BUY; qty=1; "
-    place += "order_type=LIMIT; limit_price=5000; tif=GTC;"
-    assert stack.post(place).word == "placed"
-    answer = stack.post(f"key={key}; command=CANCEL; order_id=first;")
-    assert (answer.status, answer.word) == (200, "cancelled")
+def state(stack: Stack, order_id: str) -> str | None:
+    order = stack.services.orders.get(TRADER, order_id)
+    return order and order.state
+
+
+def test_every_event_gets_its_answer_at_the_address_that_the_stack_puts_out(demo: Stack) -> None:
+    for name, expected in reversed(ANSWERS.items()):  # a command over many orders comes after those over one
+        answer = demo.send_event(event_named(name))
+        assert (name, answer.status, answer.word) == (name, *expected)
+
+
+def test_every_message_in_the_queue_is_done(demo: Stack) -> None:
+    queue = demo.client("sqs")
+    expected: dict[str, str] = {}
+    for name, outcome in MESSAGES.items():
+        [record] = event_named(f"sqs/{name}")["Records"]
+        [content] = json.loads(record["body"]).values()
+        expected[content["request_id"]] = outcome
+        queue.send_message(QueueUrl=demo.resources["Queue"], MessageBody=record["body"])
+
+    def outcomes() -> dict[str, str] | None:
+        lines = demo.log("deferred")
+        found = {line["request_id"]: line["outcome"] for line in lines if line.get("request_id") in expected}
+        return found if len(found) == len(expected) else None
+
+    assert wait_for(outcomes) == expected
+
+
+def test_an_order_is_placed_after_its_delay_and_cancelled_after_its_time(demo: Stack) -> None:
+    place = f"key={KEY}; command=PLACE; order_id=timed; {PLACE} delay=1; cancel_after=1;"
+    assert demo.post(place).word == "scheduled"
+    wait_for(lambda: state(demo, "timed") == "Working")
+    [schedule] = demo.client("scheduler").list_schedules(GroupName=demo.resources["ScheduleGroup"])["Schedules"]
+    assert schedule["State"] == "ENABLED"
+    wait_for(lambda: state(demo, "timed") == "Cancelled", 90)
+
+
+def test_an_action_that_the_role_does_not_allow_is_denied(demo: Stack) -> None:
+    # Without this, a role that lacks something would pass unseen.
+    iam, role = demo.client("iam"), demo.resources["WebhookRole"]
+    policy = iam.get_role_policy(RoleName=role, PolicyName="webhook")["PolicyDocument"]
+    without = json.loads(json.dumps(policy).replace("dynamodb:UpdateItem", "dynamodb:DescribeTable"))
+    iam.put_role_policy(RoleName=role, PolicyName="webhook", PolicyDocument=json.dumps(without))
+    answer = demo.post_once(f"key={KEY}; command=CANCEL; order_id=demo-1;")
+    iam.put_role_policy(RoleName=role, PolicyName="webhook", PolicyDocument=json.dumps(policy))
+    assert answer.status == 503
+    [denial, *_] = demo.emulator.denied
+    assert "dynamodb:UpdateItem" in denial
+    demo.emulator.denied.clear()
