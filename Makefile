@@ -60,8 +60,9 @@ test-runtime: .venv .venv-sam ## Run the built artifact under Lambda's runtime c
 	.venv/bin/pytest tests/runtime $(ARGS)
 
 .PHONY: test-deploy
-test-deploy: .venv .venv-sam .venv-deploy ## Deploy the stack onto an emulator of AWS, and use, update, restore and remove it (Python 3.13)
-	.venv/bin/pytest tests/deploy $(ARGS)
+test-deploy: .venv .venv-sam .venv-deploy ## Deploy the stack onto an emulator of AWS, and use, update, restore and remove it
+	@if [ -x .venv-deploy/bin/ministack ]; then set -x; .venv/bin/pytest tests/deploy $(ARGS); \
+	else echo "Skipped: the emulator needs the functions' Python $(runtime), and there is none on this machine."; fi
 
 .PHONY: bench
 bench: .venv .venv-sam ## Measure cold start, warm cancels, size and requests, and write verification/bench/RESULTS.md
@@ -110,7 +111,7 @@ clean: ## Remove what was built, and caches; environments stay
 .venv-sam: $(filter $(own_uv),$(UV))
 	@UV_PROJECT_ENVIRONMENT=.venv-sam "$(UV)" sync --locked --only-group sam $(if $(wildcard .venv-sam/bin/sam),--quiet)
 
-# The emulator of AWS runs the functions with its own Python; without the runtime's, the tests say that they are skipped.
+# The emulator of AWS runs the functions with its own Python; without the runtime's there is none.
 .PHONY: .venv-deploy
 .venv-deploy: $(filter $(own_uv),$(UV))
 	@python="$(runtime_python)"; [ -z "$$python" ] || UV_PROJECT_ENVIRONMENT=.venv-deploy "$(UV)" sync --locked \
