@@ -38,8 +38,14 @@ def test_a_table_of_another_form_has_failed(service: Service, description: dict[
 
 def test_what_a_restore_does_not_bring_along_is_warned_of(description: dict[str, Any]) -> None:
     restored = description | {"DeletionProtectionEnabled": False}
-    findings = list(checks.check_table(restored, {"TimeToLiveStatus": "DISABLED"}, {}))
+    findings = list(checks.check_table(restored, {"TimeToLiveStatus": "DISABLED", "AttributeName": "expires"}, {}))
     assert [finding.result for finding in findings] == ["ok", "warning", "warning", "warning"]
+
+
+def test_items_that_expire_by_another_attribute_are_warned_of(description: dict[str, Any]) -> None:
+    other = {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
+    _, finding = checks.check_table(description, other, RECOVERABLE)
+    assert (finding.result, "by the attribute `expires`" in finding.detail) == ("warning", True)
 
 
 def test_a_key_is_valid_unknown_cut_or_revoked(service: Service) -> None:
