@@ -22,7 +22,7 @@ from orderhook.orders import RELEASED_WITHIN, Outcome, Provenance, timestamp
 from orderhook.pipeline import Alert, RequestFacts
 from orderhook.services import Services
 from orderhook.settings import Settings
-from orderhook.store.alert_log import id_prefix
+from orderhook.store.alert_log import Origin, id_prefix
 
 BUDGET_SECONDS = 5.0
 """Nobody waits, but the function is stopped after 6 s."""
@@ -66,7 +66,7 @@ def _carry_out(message: Message, started: float, now: datetime, deadline: float)
     final = not isinstance(result, TemporarilyUnavailableError)
     if final:
         _record(message, facts, result, now, telemetry.milliseconds_since(started), deadline)
-    telemetry.log(facts, result, telemetry.milliseconds_since(started))
+    telemetry.log(facts, result, telemetry.milliseconds_since(started), origin=_origin(message))
     return final
 
 
@@ -124,11 +124,15 @@ def _record(
         result,
         now,
         milliseconds,
-        origin="cancel_after" if isinstance(message, TimedCancel) else "delayed",
+        origin=_origin(message),
         record_id=due + message.request_id[len(due) :],
     )
     if record:
         telemetry.write_record(services.alert_log, record, facts, deadline)
+
+
+def _origin(message: Message) -> Origin:
+    return "cancel_after" if isinstance(message, TimedCancel) else "delayed"
 
 
 def _due(message: Message) -> str:

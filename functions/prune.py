@@ -14,6 +14,8 @@ from pathlib import Path
 
 OPERATIONS = {
     "dynamodb": ("GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems", "DescribeEndpoints"),
+    "lambda": ("Invoke",),
+    "codedeploy": ("PutLifecycleEventHookExecutionStatus",),
     "scheduler": ("CreateSchedule",),
     "sqs": ("SendMessage",),
 }

@@ -1,7 +1,8 @@
 """Check that an artifact can start: `python smoke.py FOLDER TAG ENTRY_POINT...`, which ends every build.
 
-TAG names the Python and the platform that the artifact is for, such as cpython-313-aarch64-linux-gnu. The Python that
-runs this imports the entry points if it is such a one; otherwise it reads the code and the shared libraries.
+TAG names the Python that the artifact is for, such as cpython-313. It runs on Linux on both of Lambda's processors, so
+each shared library must be there for both. The Python that runs this imports the entry points if the artifact is for
+it; otherwise it reads the code.
 """
 
 import ast
@@ -40,17 +41,23 @@ class StartError(Exception):
 
 def check(artifact: Path, tag: str, entry_points: list[str]) -> str:
     """Return what was checked, in words; raises StartError or SyntaxError if the artifact cannot start."""
-    own_tag = sysconfig.get_config_var("SOABI")
-    if own_tag == tag:
+    own_platform = sysconfig.get_config_var("SOABI")
+    libraries = check_libraries(artifact, tag)
+    if own_platform in platforms(tag):
         for entry_point in entry_points:
             import_alone(artifact, entry_point)
         return f"imported {' and '.join(entry_points)} from the artifact."
     modules = find_modules(artifact, entry_points)
-    libraries = check_libraries(artifact, tag)
     return (
-        f"not imported, because the artifact is for {tag} and this is {own_tag}. Checked instead: {len(modules)} "
-        f"modules parse and find what they import at once, and the shared libraries ({libraries}) are for {tag}."
+        f"not imported, because the artifact is for {tag} on Linux and this is {own_platform}. Checked instead: "
+        f"{len(modules)} modules parse and find what they import at once, and each shared library ({libraries}) is "
+        f"there for {' and '.join(MACHINES)}."
     )
+
+
+def platforms(tag: str) -> dict[str, str]:
+    """Return the platforms that an artifact is for, as names of shared libraries have them, with their machines."""
+    return {f"{tag}-{machine}-linux-gnu": machine for machine in MACHINES}
 
 
 def import_alone(artifact: Path, entry_point: str) -> None:
@@ -117,14 +124,19 @@ def find_imports(artifact: Path, module: str, source: Path) -> Iterator[str]:
 
 
 def check_libraries(artifact: Path, tag: str) -> int:
-    """Return how many shared libraries there are; raises StartError if one is for another Python or platform."""
-    libraries = [*artifact.rglob("*.so")]
-    for library in libraries:
+    """Return how many shared libraries there are; raises StartError if one is not there for each machine."""
+    found: dict[Path, set[str]] = {}
+    for library in artifact.rglob("*.so"):
+        name, _, platform = library.name.removesuffix(".so").rpartition(".")
+        machine = platforms(tag).get(platform, "")
         # Bytes 18 and 19 of an ELF file are its e_machine.
-        machine = int.from_bytes(library.read_bytes()[18:20], "little")
-        if not library.name.endswith((f".{tag}.so", ".abi3.so")) or machine != MACHINES[tag.split("-")[2]]:
-            raise StartError(f"{library.name} is not for {tag}.")
-    return len(libraries)
+        if MACHINES.get(machine) != int.from_bytes(library.read_bytes()[18:20], "little"):
+            raise StartError(f"{library.name} is not for {tag} on one of Lambda's machines.")
+        found.setdefault(library.with_name(name), set()).add(machine)
+    for library, machines in found.items():
+        if missing := MACHINES.keys() - machines:
+            raise StartError(f"{library.name} is not there for {' and '.join(missing)}.")
+    return len(found)
 
 
 if __name__ == "__main__":

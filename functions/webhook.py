@@ -17,7 +17,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orderhook import payload, pipeline, responses, telemetry
+from orderhook import payload, pipeline, readiness, responses, telemetry
+from orderhook.aws import deployment
 from orderhook.aws.budget import time_budget
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.aws.gateway import HttpRequest
@@ -61,6 +62,8 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
     Never raises: a defect is logged without its payload, counted, and answered 503, or 409 where sending the alert
     again could place a second order.
     """
+    if event == deployment.REQUEST:
+        return readiness.answer(services)
     started, now = time.monotonic(), datetime.now(UTC)
     # Not API Gateway's id, which a replayed event brings along: two runs are two requests. It sorts by time.
     facts = RequestFacts(request_id=f"{id_prefix(now)}{secrets.token_hex(10)}")

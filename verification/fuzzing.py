@@ -474,7 +474,7 @@ class Fuzzer:
             # With the colon these are metrics, and not what an alert called one of its fields.
             "a defect was logged": '"UnhandledErrors":' in output or '"level":"ERROR"' in output,
             "not recorded": '"AlertsNotRecorded":' in output,
-            "no log line, or no metric": '"message":"alert"' not in output or '"Alerts"' not in output,
+            "no log line, or no metric": '"message":"alert"' not in output or '"CloudWatchMetrics"' not in output,
             "the key is in the answer": self.secret in text.lower(),
             "the key is in the log": self.secret in output.lower(),
             "the key is in a request to the table": self.secret in b"".join(self.requests).decode().lower(),

@@ -8,7 +8,7 @@ The way of an alert:
     resend           whether an alert is one that TradingView repeats
     commands/        what each command checks and does, a module for each; `hints` for a name that there is not
     responses        outcome or error → status and JSON
-    telemetry        the log line, the metric, the record of the alert
+    telemetry        the log line, the metrics, the record of the alert; `alarms` says which metric a refusal counts in
 
 What orders are, as plain data and pure functions:
     orders           states and which may follow which; orders, strategies, templates, outcomes
@@ -25,6 +25,7 @@ What they work with:
                      `items`, `expressions` and `results` are what they share
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work
     messages         what is sent to the queue
+    readiness        what a new version is asked before it gets traffic; `aws/deployment` asks it
 
 For readers (the command line, later the console and the API):
     explain          what an alert would do, and everything that is wrong with it

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from orderhook.alarms import METRICS, SILENT
 from orderhook.responses import STATUS_AND_CODE
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -227,6 +228,11 @@ def render_page() -> str:
         "## Refusals",
         "TradingView sends an alert again, up to three times, after a 5xx and after nothing else.",
         _table(("Status", "Code", "Meaning", "What to do", "Sent again"), _refusals()),
+        "## Which alarm tells of it",
+        "What each alarm means, and what to do then, is in [operate.md](operate.md#alarms). Without a valid key,\n"
+        "whatever is refused rings `StrangersAlarm`; what was answered `scheduled` and is refused when its delay is\n"
+        "over rings `NotDoneLaterAlarm`, unless this table has a reason for silence.",
+        _table(("Code", "Alarm"), _alarms()),
         "## An alert without a record",
         _table(("Why", "Where to look"), _UNRECORDED.items()),
     ]
@@ -238,6 +244,11 @@ def _refusals() -> Iterator[tuple[str, ...]]:
         guidance = ERROR_CODES[code]
         again = "yes" if is_sent_again(status) else "no"
         yield f"{status}", f"`{code}`", guidance.meaning, guidance.what_to_do, again
+
+
+def _alarms() -> Iterator[tuple[str, str]]:
+    for code in _STATUS_OF:
+        yield f"`{code}`", f"none: {SILENT[code]}" if code in SILENT else f"`{METRICS[code]}Alarm`"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

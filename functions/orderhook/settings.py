@@ -37,7 +37,8 @@ class Settings(NamedTuple):
         days = _number(environment, "ORDERHOOK_RETENTION_DAYS", default="30", low=7, high=3650)
         alert_days = _number(environment, "ORDERHOOK_ALERT_RETENTION_DAYS", default="90", low=0, high=3650)
         sources = environment.get("ORDERHOOK_ALLOWED_SOURCES", "")
-        networks = tuple(ip_network(source.strip()) for source in sources.split(",") if source.strip())
+        # An address with a prefix, 52.89.214.238/24, is the network that it lies in.
+        networks = tuple(ip_network(source.strip(), strict=False) for source in sources.split(",") if source.strip())
         if sources and not networks:
             raise ValueError("ORDERHOOK_ALLOWED_SOURCES has no address; leave it empty to allow any")
         if not environment["ORDERHOOK_TABLE"]:

@@ -12,10 +12,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from orderhook import responses
+from orderhook import alarms, responses
 from orderhook.aws.clients import error_code
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.errors import OrderhookError
@@ -34,8 +34,10 @@ def milliseconds_since(started: float) -> float:
     return round((time.monotonic() - started) * 1000, 1)
 
 
-def log(facts: RequestFacts, result: Outcome | OrderhookError, milliseconds: float) -> None:
-    """Write the line and the metric of a request that was answered."""
+def log(
+    facts: RequestFacts, result: Outcome | OrderhookError, milliseconds: float, *, origin: Origin = "webhook"
+) -> None:
+    """Write the line and the metrics of a request that was answered."""
     with _never_raising():
         values = {name: getattr(facts, name) for name in _LOGGED_FACTS}
         values |= {"outcome": responses.word(result), "state": result.state}
@@ -44,7 +46,9 @@ def log(facts: RequestFacts, result: Outcome | OrderhookError, milliseconds: flo
             values |= {"field": result.field, "reason": error_code(result) if result.__cause__ else None}
         present = {name: value for name, value in values.items() if value is not None}
         logger.info("alert", status=responses.status(result), milliseconds=milliseconds, **present)
-        _count("Alerts", outcome=responses.word(result))
+        word = responses.word(result)
+        code = word if isinstance(result, OrderhookError) else None
+        _count(*alarms.metrics_of(code, origin, key_is_known=facts.key_id is not None), outcome=word)
 
 
 def report(defect: Exception, request_id: str | None) -> None:
@@ -129,10 +133,14 @@ def _answer(result: Outcome | OrderhookError) -> dict[str, Any]:
     }
 
 
-def _count(name: str, **dimensions: str) -> None:
-    with single_metric(name=name, unit=MetricUnit.Count, value=1) as metric:
-        for dimension, value in dimensions.items():
-            metric.add_dimension(dimension, value)
+def _count(*names: str, **properties: str) -> None:
+    """Write one line that CloudWatch makes metrics of; properties stand in it and are no dimensions, which cost."""
+    metrics = EphemeralMetrics()
+    for name in names:
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    for name, value in properties.items():
+        metrics.add_metadata(key=name, value=value)
+    metrics.flush_metrics()
 
 
 @contextmanager

@@ -49,12 +49,12 @@ def _run(command: list[str], **options: Any) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     printed: str = done.stdout
     if done.returncode:
-        raise DeploymentError(f"{' '.join(command)} failed:\n{printed}\n{done.stderr}")
+        raise DeploymentError("\n".join([*printed.splitlines()[-30:], *done.stderr.splitlines()[-10:]]))
     return printed
 
 
 class DeploymentError(Exception):
-    """SAM or CloudFormation refused; the message is all that it printed."""
+    """SAM or CloudFormation refused; the message is the end of what it printed."""
 
 
 class Stack:
@@ -143,6 +143,16 @@ class Stack:
     def new_key(self, *arguments: str) -> str:
         key: str = self.data("keys", "create", *arguments)["key"]
         return key
+
+    def send_message(self, queue: str, body: str) -> None:
+        """Put a message into a queue of the stack, whose policy, if it has one, admits nobody but the stack's own."""
+        sqs, url = self.client("sqs"), self.resources[queue]
+        policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
+        if policy:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+        if policy:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=policy)
 
     @property
     def services(self) -> Services:

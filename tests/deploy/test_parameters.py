@@ -24,7 +24,7 @@ def bounds(parameter: dict[str, Any]) -> tuple[object, object]:
 
 LEAST = {name: bounds(parameter)[0] for name, parameter in PARAMETERS.items() if name not in EVERYWHERE}
 MOST = {name: bounds(parameter)[1] for name, parameter in PARAMETERS.items() if name not in EVERYWHERE} | {
-    "SourceAllowList": "10.0.0.0/8, 127.0.0.0/8",
+    "SourceAllowList": "10.0.0.0/8,127.0.0.0/8",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:alarms",
     # Not together with SnapStart, by a rule of the template.
     "ProvisionedConcurrency": 0,

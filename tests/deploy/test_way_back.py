@@ -20,7 +20,7 @@ def removed(emulator: Emulator, template: Path) -> tuple[Stack, dict[str, str], 
     stack.deploy(template)
     key, resources = stack.new_key(), stack.resources
     assert stack.post(f"key={key}; {PLACE} order_id=open; cancel_after=600;").word == "placed"
-    stack.client("sqs").send_message(QueueUrl=resources["DeadLetterQueue"], MessageBody="a dead letter")
+    stack.send_message("DeadLetterQueue", "a dead letter")
     stack.delete()
     return stack, resources, key
 

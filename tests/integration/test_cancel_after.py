@@ -262,7 +262,7 @@ def test_the_log_the_metric_and_the_record_are_those_of_a_cancel(service: Servic
         "order_id": "order-1",
         "outcome": "cancelled",
     }
-    assert (metric["outcome"], metric["Alerts"]) == ("cancelled", [1])
+    assert (metric["outcome"], metric["Deferred"]) == ("cancelled", [1])
     newest, first = service.alerts.newest(service.trader)
     assert first == service.record_of(answer)
     assert (newest.outcome, newest.origin, newest.command) == ("cancelled", "cancel_after", "CANCEL")

@@ -321,7 +321,12 @@ def test_the_log_the_metric_and_the_record_are_those_of_an_alert(service: Servic
         "command": "PLACE",
         "order_id": "order-1",
     }
-    assert (line["outcome"], line["state"], metric["outcome"], metric["Alerts"]) == ("placed", "Working", "placed", [1])
+    assert (line["outcome"], line["state"], metric["outcome"], metric["Deferred"]) == (
+        "placed",
+        "Working",
+        "placed",
+        [1],
+    )
     newest, first, *_ = service.alerts.newest(service.trader)
     assert first == service.record_of(answer)
     assert (first.outcome, first.origin) == ("scheduled", "webhook")

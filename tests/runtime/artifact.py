@@ -23,6 +23,8 @@ ARCHITECTURE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm6
 EMULATOR = f"samcli/local/rapid/aws-lambda-rie-{ARCHITECTURE}"
 RUNTIME: str = read_template()["Globals"]["Function"]["Runtime"].removeprefix("python")
 
+ENTRY_POINTS = ("webhook.py", "deferred.py", "before_traffic.py")
+
 BARE = """\
 import boto3
 
@@ -77,7 +79,7 @@ def emulator() -> Path | None:
 
 
 def built() -> Path:
-    """Run `sam build` for this machine's processor, and return the folder that would be deployed."""
+    """Run `sam build`, and return the folder that would be deployed."""
     folder = BUILDS / "runtime"
     sam = ROOT / ".venv-sam" / "bin"
     environment = os.environ | {
@@ -85,8 +87,7 @@ def built() -> Path:
         "LAMBDA_PYTHON": python().minor,
         "SAM_CLI_TELEMETRY": "0",
     }
-    arguments = ["build", "--parameter-overrides", f"Architecture={ARCHITECTURE}", "--build-dir", str(folder)]
-    _run(str(sam / "sam"), *arguments, environment=environment)
+    _run(str(sam / "sam"), "build", "--build-dir", str(folder), environment=environment)
     return _read_only(folder / "WebhookFunction")
 
 
@@ -96,7 +97,7 @@ def plain() -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     _install(folder, "--require-hashes", "--requirement", str(FUNCTIONS / "requirements.txt"))
     shutil.copytree(FUNCTIONS / "orderhook", folder / "orderhook")
-    for entry_point in ("webhook.py", "deferred.py"):
+    for entry_point in ENTRY_POINTS:
         shutil.copy(FUNCTIONS / entry_point, folder)
     for compiled in list(folder.rglob("__pycache__")):
         shutil.rmtree(compiled)

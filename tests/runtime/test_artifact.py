@@ -14,7 +14,7 @@ import pytest
 import prune
 from tests.runtime import artifact, emulator
 
-BUILD_ONLY = {"Makefile", "architecture", "prune.py", "requirements.txt", "smoke.py"}
+BUILD_ONLY = {"Makefile", "prune.py", "requirements.txt", "smoke.py"}
 
 UNCHECKED = 0b01
 """The flags of a compiled module (PEP 552): it is known by a hash, which is not compared."""
@@ -46,7 +46,7 @@ def test_every_python_file_of_a_package_is_the_one_in_its_wheel(built: Path, pla
         for record in plain.glob("*.dist-info/RECORD")
         for path, digest, _ in csv.reader(record.read_text().splitlines())
     }
-    ours = {"webhook.py", "deferred.py"}
+    ours = {*artifact.ENTRY_POINTS}
     sources = {path.relative_to(built).as_posix(): path for path in built.rglob("*.py")}
     of_packages = {name for name in sources if name not in ours and not name.startswith("orderhook/")}
     assert len(of_packages) > 300
@@ -73,7 +73,7 @@ def test_nothing_that_is_left_imports_what_was_left_out(built: Path, plain: Path
 
 def test_every_package_is_one_that_the_functions_import(built: Path) -> None:
     found = modules(built)
-    to_do, reached = ["webhook", "deferred"], set()
+    to_do, reached = [Path(name).stem for name in artifact.ENTRY_POINTS], set()
     while to_do:
         name = to_do.pop()
         package = name.rpartition(".")[0]
@@ -143,5 +143,6 @@ def test_it_knows_the_time_in_new_york_where_the_machine_does_not(built: Path) -
     assert zones == ["New_York"]
 
 
-def test_it_is_little_more_than_a_third_of_what_it_is_made_of(built: Path, plain: Path) -> None:
-    assert artifact.zipped(built) <= 0.35 * artifact.zipped(plain)
+def test_it_is_much_less_than_half_of_what_it_is_made_of(built: Path, plain: Path) -> None:
+    # It is for both processors; what it is made of is for this one.
+    assert artifact.zipped(built) <= 0.42 * artifact.zipped(plain)

@@ -1,7 +1,14 @@
+import re
 from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from botocore.utils import is_valid_endpoint_url
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cli.aws.table import read_template
 from orderhook.settings import DeferredSettings, Settings
 
 TRADINGVIEW = ["52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7"]
@@ -84,7 +91,7 @@ def test_a_number_outside_its_limits_stops_the_deployment_by_name(name: str, val
         ("RETENTION_DAYS", "a week"),
         ("ALERT_RETENTION_DAYS", "never"),
         ("ALLOWED_SOURCES", "tradingview.com"),
-        ("ALLOWED_SOURCES", "10.0.0.1/8"),
+        ("ALLOWED_SOURCES", "010.0.0.1"),
         ("ALLOWED_SOURCES", "10.0.0.0/8 192.0.2.1"),
         ("TABLE", ""),
     ],
@@ -122,6 +129,95 @@ def test_a_network_of_the_allow_list_holds_all_its_addresses() -> None:
     assert networks.allows_source("2001:db8::7")
     assert not networks.allows_source("10.2.0.0")
     assert not networks.allows_source("2001:db9::7")
+
+
+def test_an_address_with_a_prefix_is_the_network_that_it_lies_in() -> None:
+    assert settings(ALLOWED_SOURCES="52.89.214.238/24") == settings(ALLOWED_SOURCES="52.89.214.0/24")
+
+
+# What the template accepts
+
+TEMPLATE = read_template()
+PARAMETERS = TEMPLATE["Parameters"]
+VARIABLES = {
+    "KEY_CACHE_SECONDS": "KeyCacheSeconds",
+    "RETENTION_DAYS": "RetentionDays",
+    "ALERT_RETENTION_DAYS": "AlertRetentionDays",
+    "ALLOWED_SOURCES": "SourceAllowList",
+}
+
+
+def accepted(parameter: dict[str, Any]) -> st.SearchStrategy[str]:
+    """Draw the text of what CloudFormation lets pass for a parameter."""
+    if "AllowedValues" in parameter:
+        return st.sampled_from([str(value) for value in parameter["AllowedValues"]])
+    if parameter["Type"] == "Number":
+        low, high = parameter["MinValue"], parameter["MaxValue"]
+        return st.integers(low, high).map(str) | st.decimals(low, high, places=3).map(str)
+    longest = parameter.get("MaxLength", 4096)
+    return st.from_regex(parameter["AllowedPattern"], fullmatch=True).filter(lambda text: len(text) <= longest)
+
+
+def test_every_parameter_that_the_settings_read_is_tried() -> None:
+    functions = [TEMPLATE["Globals"]["Function"], TEMPLATE["Resources"]["WebhookFunction"]["Properties"]]
+    variables = {name: value for it in functions for name, value in it["Environment"]["Variables"].items()}
+    read = {name: value for name, value in variables.items() if isinstance(value, str) and value in PARAMETERS}
+    assert read == {
+        **{f"ORDERHOOK_{name}": parameter for name, parameter in VARIABLES.items()},
+        "AWS_ENDPOINT_URL_DYNAMODB": "DynamoDBEndpoint",
+    }
+
+
+@given(st.fixed_dictionaries({name: accepted(PARAMETERS[parameter]) for name, parameter in VARIABLES.items()}))
+def test_the_settings_take_what_the_template_accepts(values: dict[str, str]) -> None:
+    settings(**values)
+
+
+@given(accepted(PARAMETERS["DynamoDBEndpoint"]).filter(bool))
+def test_the_client_takes_the_endpoint_that_the_template_accepts(endpoint: str) -> None:
+    assert is_valid_endpoint_url(endpoint)
+    assert urlsplit(endpoint).port != 0
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("DynamoDBEndpoint", "localhost:8000"),
+        ("DynamoDBEndpoint", "dynamodb.us-east-1.amazonaws.com"),
+        ("DynamoDBEndpoint", "http://"),
+        ("DynamoDBEndpoint", "http://-a"),
+        ("DynamoDBEndpoint", "http://a:65536"),
+        ("DynamoDBEndpoint", "http://a:0"),
+        ("SourceAllowList", "052.89.214.238"),
+        ("SourceAllowList", "52.89.214.256"),
+        ("SourceAllowList", "52.89.214.238/33"),
+        ("SourceAllowList", "52.89.214.238 34.212.75.30"),
+        ("SourceAllowList", ","),
+        ("DomainName", "https://alerts.example.com"),
+        ("DomainName", "alerts.example.com/webhook"),
+        ("AlarmEmail", "me"),
+        ("AlarmEmail", "me@example.com, you@example.com"),
+    ],
+)
+def test_the_template_refuses_what_would_leave_a_dead_endpoint(parameter: str, value: str) -> None:
+    assert not re.fullmatch(PARAMETERS[parameter]["AllowedPattern"], value)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("DynamoDBEndpoint", "http://host.docker.internal:3000"),
+        ("DynamoDBEndpoint", "https://vpce-0123456789abcdef0-abcdefgh.dynamodb.us-east-1.vpce.amazonaws.com"),
+        ("DynamoDBEndpoint", "http://127.0.0.1:65535/"),
+        ("SourceAllowList", "52.89.214.238/24"),
+        ("SourceAllowList", "52.89.214.238, 10.0.0.0/8,0.0.0.0/0"),
+        ("AlarmEmail", "first.last+alarms@mail.example.com"),
+        ("DomainName", "alerts.example.com"),
+        ("AlarmTopicArn", "arn:aws:sns:us-east-1:123456789012:alarms"),
+    ],
+)
+def test_the_template_accepts_what_people_write(parameter: str, value: str) -> None:
+    assert re.fullmatch(PARAMETERS[parameter]["AllowedPattern"], value)
 
 
 # What is deferred

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
+import before_traffic
 import deferred
+import smoke
 from cli.connection import LOCAL_ENDPOINT
+from orderhook import alarms
 from orderhook.aws.budget import CONNECT_SECONDS, READ_SECONDS
 from orderhook.settings import DeferredSettings
 from tests.service import BUDGET_SECONDS
@@ -23,7 +26,13 @@ QUEUE = RESOURCES["Queue"]["Properties"]
 TABLE_NAME = {"Fn::If": ["MakesTable", {"Ref": "Table"}, {"Ref": "ExistingTable"}]}
 TABLE_ARN = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Name}"
 SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"
-ACCESS_LOG = RESOURCES["Api"]["Properties"]["AccessLogSettings"]["Format"]
+VERSIONS = {"Fn::Sub": "${WebhookFunction.Arn}:*"}
+ALARMS_OF_THE_ACCOUNT = {"Fn::Sub": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"}
+DEPLOYMENTS = {
+    "Fn::Sub": "arn:${AWS::Partition}:codedeploy:${AWS::Region}:${AWS::AccountId}:deploymentgroup:${AWS::StackName}-*"
+}
+ACCESS_LOG = RESOURCES["Api"]["Properties"]["AccessLogSettings"]["Format"]["Fn::Sub"]
+STACK = {"Ref": "AWS::StackName"}
 ALARMS = {name: resource["Properties"] for name, resource in RESOURCES.items() if name.endswith("Alarm")}
 
 
@@ -39,6 +48,10 @@ FUNCTIONS = {
     for name, resource in RESOURCES.items()
     if resource["Type"] == "AWS::Serverless::Function"
 }
+COUNTED = sorted(
+    {*alarms.METRICS.values(), alarms.STRANGERS, "UnhandledErrors", "AlertsNotRecorded"} - {alarms.UNAVAILABLE}
+)
+"""The metrics that the functions write and an alarm watches."""
 WEBHOOK, DEFERRED = FUNCTIONS["WebhookFunction"], FUNCTIONS["DeferredFunction"]
 ROUTE = WEBHOOK["Events"]["Webhook"]["Properties"]
 
@@ -81,14 +94,12 @@ def test_a_table_that_is_there_is_used_and_none_is_made() -> None:
     assert GLOBALS["Environment"]["Variables"]["ORDERHOOK_TABLE"] == TABLE_NAME
 
 
-@pytest.mark.parametrize("name", ["orderhook-Table-1A2B3C", "restored_2026.11", "a" * 255, ""])
-def test_the_name_of_a_table_is_taken_as_dynamodb_takes_it(name: str) -> None:
+@pytest.mark.parametrize("name", ["orderhook-Table-1A2B3C", "restored_2026.11", "a" * 45, ""])
+def test_the_name_of_a_table_is_taken_up_to_45_characters(name: str) -> None:
     assert re.fullmatch(TEMPLATE["Parameters"]["ExistingTable"]["AllowedPattern"], name)
 
 
-@pytest.mark.parametrize(
-    "name", ["ab", "a" * 256, "a table", "arn:aws:dynamodb:us-east-1:123456789012:table/orderhook"]
-)
+@pytest.mark.parametrize("name", ["ab", "a" * 46, "a table", "arn:aws:dynamodb:us-east-1:123456789012:table/orderhook"])
 def test_what_is_not_the_name_of_a_table_is_refused(name: str) -> None:
     assert not re.fullmatch(TEMPLATE["Parameters"]["ExistingTable"]["AllowedPattern"], name)
 
@@ -147,11 +158,20 @@ def test_alerts_are_posted_to_webhook_in_payload_format_2() -> None:
     assert TEMPLATE["Outputs"]["WebhookUrl"]["Value"]["Fn::Sub"].endswith(ROUTE["Path"])
 
 
-def test_every_route_is_throttled() -> None:
-    assert RESOURCES["Api"]["Properties"]["DefaultRouteSettings"].keys() >= {
-        "ThrottlingRateLimit",
-        "ThrottlingBurstLimit",
+def test_every_route_is_throttled_as_the_operator_chooses_but_never_shut() -> None:
+    assert RESOURCES["Api"]["Properties"]["DefaultRouteSettings"] == {
+        "ThrottlingRateLimit": {"Ref": "RequestsPerSecond"},
+        "ThrottlingBurstLimit": {"Ref": "RequestBurst"},
     }
+    for name in ("RequestsPerSecond", "RequestBurst"):
+        # A market's open of one trader must pass.
+        assert TEMPLATE["Parameters"][name]["MinValue"] >= 10
+
+
+def test_the_template_says_that_the_api_authenticates_nobody() -> None:
+    # Or `sam deploy --guided` asks, and takes Enter for no: tests/runtime/test_deploy.py.
+    assert RESOURCES["Api"]["Properties"]["Auth"] == {"EnableIamAuthorizer": False}
+    assert "Auth" not in ROUTE
 
 
 def test_the_access_log_is_json_and_names_nothing_that_a_sender_can_put_a_key_into() -> None:
@@ -167,14 +187,19 @@ def test_the_access_log_is_json_and_names_nothing_that_a_sender_can_put_a_key_in
         "integrationLatency",
         "error.responseType",
     }
-    assert ACCESS_LOG.count("$") == ACCESS_LOG.count("$context.")
+    assert ACCESS_LOG.count("$") == ACCESS_LOG.count("$context.") + ACCESS_LOG.count("${AWS::StackName}")
 
 
 def test_no_permission_has_a_wildcard() -> None:
     assert statements()
+    # The names of schedules and versions are made as they come; their group and function are this stack's. CodeDeploy
+    # asks for alarms by name, and CloudFormation names its deployments after the stack.
+    open_ended = [SCHEDULES, *(arn["Fn::Sub"] for arn in (VERSIONS, ALARMS_OF_THE_ACCOUNT, DEPLOYMENTS))]
     for statement in statements():
-        # The names of schedules are made as they come; their group is this stack's.
-        assert "*" not in json.dumps(statement).replace(SCHEDULES, "")
+        named = json.dumps(statement)
+        for arn in open_ended:
+            named = named.replace(arn, "")
+        assert "*" not in named
         assert {"NotAction", "NotResource"}.isdisjoint(statement)
 
 
@@ -192,6 +217,74 @@ def test_a_functions_role_reaches_its_own_stack_and_its_own_log_alone(role: str,
         for action in as_list(statement["Action"]):
             expected = reachable.get(action, reachable[action.partition(":")[0]])
             assert as_list(statement["Resource"]) == [expected]
+
+
+def test_who_checks_a_version_may_ask_it_and_say_what_came_of_it_and_no_more() -> None:
+    allowed = {
+        action: statement["Resource"]
+        for statement in statements("BeforeTrafficRole")
+        for action in as_list(statement["Action"])
+    }
+    assert allowed == {
+        "lambda:InvokeFunction": [VERSIONS, {"Fn::GetAtt": ["DeferredFunction", "Arn"]}],
+        "codedeploy:PutLifecycleEventHookExecutionStatus": DEPLOYMENTS,
+        "logs:CreateLogStream": {"Fn::GetAtt": ["BeforeTrafficLog", "Arn"]},
+        "logs:PutLogEvents": {"Fn::GetAtt": ["BeforeTrafficLog", "Arn"]},
+    }
+
+
+def test_codedeploy_may_shift_this_functions_traffic_alone() -> None:
+    webhook = [{"Fn::GetAtt": ["WebhookFunction", "Arn"]}, VERSIONS]
+    allowed = {
+        action: statement["Resource"]
+        for statement in statements("DeploymentRole")
+        for action in as_list(statement["Action"])
+    }
+    # What AWS's own policy allows (AWSCodeDeployRoleForLambdaLimited), but for files in S3, of which there are none.
+    assert allowed == {
+        "lambda:GetAlias": webhook,
+        "lambda:GetProvisionedConcurrencyConfig": webhook,
+        "lambda:UpdateAlias": webhook,
+        "lambda:InvokeFunction": {"Fn::GetAtt": ["BeforeTrafficFunction", "Arn"]},
+        "cloudwatch:DescribeAlarms": ALARMS_OF_THE_ACCOUNT,
+    }
+    [trust] = ROLES["DeploymentRole"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "codedeploy.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_a_new_version_is_checked_before_it_gets_traffic() -> None:
+    preference = WEBHOOK["DeploymentPreference"]
+    shifts = TEMPLATE["Mappings"]["TrafficShifts"]
+    assert preference["Hooks"] == {"PreTraffic": {"Ref": "BeforeTrafficFunction"}}
+    assert preference["Role"] == {"Fn::GetAtt": ["DeploymentRole", "Arn"]}
+    assert preference["Type"] == {"Ref": "TrafficShift"}
+    assert preference["Enabled"] == {"Fn::FindInMap": ["TrafficShifts", {"Ref": "TrafficShift"}, "Checked"]}
+    assert list(shifts) == TEMPLATE["Parameters"]["TrafficShift"]["AllowedValues"]
+    assert [name for name, shift in shifts.items() if shift["Checked"] == "false"] == ["Unchecked"]
+
+
+def test_the_version_that_is_asked_is_the_new_one() -> None:
+    assert (
+        FUNCTIONS["BeforeTrafficFunction"]["Environment"]["Variables"].items()
+        >= {
+            "ORDERHOOK_WEBHOOK_VERSION": {"Ref": "WebhookFunction.Version"},
+            "ORDERHOOK_DEFERRED_FUNCTION": {"Ref": "DeferredFunction"},
+        }.items()
+    )
+    assert {*before_traffic.CHECKS} <= FUNCTIONS["BeforeTrafficFunction"]["Environment"]["Variables"].keys()
+
+
+def test_an_alarm_ends_a_gradual_shift_and_never_keeps_a_repair_from_going_out() -> None:
+    condition, alarms, otherwise = WEBHOOK["DeploymentPreference"]["Alarms"]["Fn::If"]
+    assert (condition, otherwise) == ("ShiftsGradually", [{"Ref": "AWS::NoValue"}])
+    assert {alarm["Ref"] for alarm in alarms} == {"UnhandledErrorsAlarm", "FunctionErrorsAlarm", "ApiServerErrorsAlarm"}
+
+
+def test_the_alias_can_go_back_to_the_version_before() -> None:
+    assert WEBHOOK["VersionDeletionPolicy"] == "Retain"
+    assert RESOURCES["WebhookFunction"]["UpdateReplacePolicy"] == "Retain"
+    assert "DeletionPolicy" not in RESOURCES["WebhookFunction"]
 
 
 def test_the_role_that_is_passed_on_is_for_the_scheduler_alone() -> None:
@@ -291,10 +384,9 @@ def test_every_log_group_forgets_after_the_days_chosen() -> None:
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
 
 
-def test_every_alarm_says_what_to_do_and_reaches_the_topic() -> None:
+def test_every_alarm_says_what_to_do_and_reaches_whoever_is_to_be_told() -> None:
     assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ALARMS.values()} == {
-        ("orderhook", "UnhandledErrors"),
-        ("orderhook", "AlertsNotRecorded"),
+        *(("orderhook", metric) for metric in (*COUNTED, "ThrottledAlerts", "Alerts")),
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/ApiGateway", "5xx"),
@@ -306,17 +398,77 @@ def test_every_alarm_says_what_to_do_and_reaches_the_topic() -> None:
         assert re.search(
             r"Look in|look in|See|Look into", description["Fn::Sub"] if isinstance(description, dict) else description
         )
-        assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]]
+        assert alarm["AlarmActions"] == [
+            {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]},
+            {"Fn::If": ["HasAlarmEmail", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]},
+        ]
 
 
-@pytest.mark.parametrize("metric", ["UnhandledErrors", "AlertsNotRecorded"])
+def test_no_alarm_is_longer_than_cloudwatch_allows() -> None:
+    for alarm in ALARMS.values():
+        description = alarm["AlarmDescription"]
+        text = description["Fn::Sub"] if isinstance(description, dict) else description
+        # What is filled in is longer than its placeholder: names of log groups and of the stack.
+        assert len(text) + 64 * text.count("${") <= 1024
+
+
+def test_two_stacks_do_not_ring_each_others_alarms() -> None:
+    assert GLOBALS["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == STACK
+    of_a_resource = {"FunctionName", "ApiId", "QueueName"}
+    for alarm in ALARMS.values():
+        [dimension] = alarm["Dimensions"]
+        assert dimension["Name"] in of_a_resource or dimension == {"Name": "service", "Value": STACK}
+
+
+@pytest.mark.parametrize("metric", COUNTED)
 def test_the_alarm_for_it_watches_the_metric_that_the_function_writes(metric: str) -> None:
-    variables = WEBHOOK["Environment"]["Variables"]
     alarm = ALARMS[f"{metric}Alarm"]
     assert alarm["MetricName"] == metric
-    assert f'"{metric}"' in (ROOT / "functions" / "orderhook" / "telemetry.py").read_text(encoding="utf-8")
-    assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
-    assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+    written = [ROOT / "functions" / "orderhook" / name for name in ("telemetry.py", "alarms.py")]
+    assert any(f'"{metric}"' in path.read_text(encoding="utf-8") for path in written)
+    assert alarm["Namespace"] == WEBHOOK["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+    assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Sum", 60, 1)
+
+
+def test_what_the_api_itself_turns_away_is_counted_from_its_log() -> None:
+    counted = RESOURCES["ThrottledAlerts"]["Properties"]
+    assert counted["LogGroupName"] == {"Ref": "AccessLog"}
+    [transformation] = counted["MetricTransformations"]
+    alarm = ALARMS["ThrottledAlertsAlarm"]
+    assert (transformation["MetricNamespace"], transformation["MetricName"]) == (
+        alarm["Namespace"],
+        alarm["MetricName"],
+    )
+    # The dimension comes from the log, and the pattern must name it.
+    assert transformation["Dimensions"] == [{"Key": "service", "Value": "$.service"}]
+    fields = json.loads(ACCESS_LOG)
+    assert fields["service"] == "${AWS::StackName}"
+    assert set(re.findall(r"\$\.(\w+)", counted["FilterPattern"])) == {"service", "status", "integration_status"}
+    assert set(re.findall(r"\$\.(\w+)", counted["FilterPattern"])) <= fields.keys()
+
+
+def test_silence_is_an_alarm_where_the_operator_wants_it() -> None:
+    alarm = ALARMS["NoAlertsAlarm"]
+    assert RESOURCES["NoAlertsAlarm"]["Condition"] == "TellsOfSilence"
+    assert TEMPLATE["Conditions"]["TellsOfSilence"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "NoAlertHours"}, "0"]}]}
+    assert (alarm["TreatMissingData"], alarm["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (3600, {"Ref": "NoAlertHours"})
+    # CloudWatch looks back seven days at most.
+    assert TEMPLATE["Parameters"]["NoAlertHours"]["MaxValue"] * alarm["Period"] <= 7 * 24 * 3600
+
+
+def test_an_address_gets_a_topic_of_the_stacks_own() -> None:
+    topic = RESOURCES["AlarmTopic"]
+    assert topic["Condition"] == "HasAlarmEmail"
+    assert topic["Properties"]["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}]
+
+
+def test_a_deployment_that_tells_nobody_says_so() -> None:
+    warning = TEMPLATE["Outputs"]["Warning"]
+    assert warning["Condition"] == "TellsNobody"
+    told = [{"Condition": "HasAlarmTopic"}, {"Condition": "HasAlarmEmail"}]
+    assert TEMPLATE["Conditions"]["TellsNobody"] == {"Fn::Not": [{"Fn::Or": told}]}
+    assert "AlarmEmail" in warning["Value"]
 
 
 def test_every_parameter_has_a_default_and_says_what_it_is() -> None:
@@ -330,11 +482,45 @@ def test_what_costs_extra_is_off_by_default() -> None:
     assert TEMPLATE["Parameters"]["ProvisionedConcurrency"]["Default"] == 0
 
 
+def parameters_in(value: object) -> set[str]:
+    """Return the parameters that a part of the template refers to."""
+    text = json.dumps(value)
+    return {*re.findall(r'"Ref": "(\w+)"', text), *re.findall(r"\$\{(\w+)\}", text)} & TEMPLATE["Parameters"].keys()
+
+
 def test_a_changed_parameter_reaches_the_alias_that_the_api_calls() -> None:
+    # SAM makes a new version where a property is another, and CloudFormation where the description is: SAM itself does
+    # not look at the values of parameters.
     assert WEBHOOK["AutoPublishAlias"]
     assert WEBHOOK["AutoPublishAliasAllProperties"] is True
-    # A condition would hide the change: SAM compares the parameters' values, and conditions by name.
-    assert WEBHOOK["SnapStart"] == {"ApplyOn": {"Ref": "SnapStart"}}
+    arrives_otherwise = {"TrafficShift", "ProvisionedConcurrency"}
+    configuration = {name: value for name, value in WEBHOOK.items() if name != "VersionDescription"}
+    assert parameters_in(configuration) - arrives_otherwise == parameters_in(WEBHOOK["VersionDescription"])
+
+
+def test_the_description_of_a_version_is_no_longer_than_lambda_allows() -> None:
+    description: str = WEBHOOK["VersionDescription"]["Fn::Sub"]
+    longest = len(re.sub(r"\$\{\w+\}", "", description))
+    for name in parameters_in(WEBHOOK["VersionDescription"]):
+        parameter = TEMPLATE["Parameters"][name]
+        values = parameter.get("AllowedValues", [parameter.get("MaxValue", "")])
+        longest += parameter.get("MaxLength", max(len(str(value)) for value in values))
+    assert longest <= 256
+
+
+def test_a_domain_of_ones_own_leads_to_the_same_api() -> None:
+    domain, mapping = RESOURCES["Domain"], RESOURCES["DomainMapping"]
+    assert (
+        domain["Condition"] == mapping["Condition"] == TEMPLATE["Outputs"]["DomainTarget"]["Condition"] == "HasDomain"
+    )
+    [configuration] = domain["Properties"]["DomainNameConfigurations"]
+    assert configuration["CertificateArn"] == {"Ref": "CertificateArn"}
+    assert configuration["SecurityPolicy"] == "TLS_1_2"
+    assert mapping["Properties"] == {
+        "ApiId": {"Ref": "Api"},
+        "DomainName": {"Ref": "Domain"},
+        "Stage": {"Ref": "Api.Stage"},
+    }
 
 
 def test_tradingviews_addresses_are_offered_and_accepted_by_the_allow_list() -> None:
@@ -348,7 +534,7 @@ def test_tradingviews_addresses_are_offered_and_accepted_by_the_allow_list() -> 
 
 
 def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None:
-    assert TEMPLATE["Outputs"].keys() == {"WebhookUrl", "TableName"}
+    assert TEMPLATE["Outputs"].keys() == {"WebhookUrl", "DomainTarget", "TableName", "Warning"}
     assert TEMPLATE["Outputs"]["TableName"]["Value"] == TABLE_NAME
 
 
@@ -365,11 +551,10 @@ def test_the_makefile_builds_every_function_for_the_templates_runtime_and_proces
     assert "\nbuild-%:" in makefile
     [entry_points] = re.findall("^entry_points := (.*)$", makefile, re.MULTILINE)
     assert {*entry_points.split()} == {function["Handler"].partition(".")[0] for function in FUNCTIONS.values()}
-    context = "functions/architecture/${Architecture}"
     for name in FUNCTIONS:
-        assert RESOURCES[name]["Metadata"] == {"BuildMethod": "makefile", "ContextPath": {"Fn::Sub": context}}
+        # One artifact for every function and either processor: what is built cannot differ from what is deployed.
+        assert RESOURCES[name]["Metadata"] == {"BuildMethod": "makefile"}
         assert {"CodeUri", "Runtime", "Architectures"}.isdisjoint(RESOURCES[name]["Properties"])
     assert GLOBALS["Architectures"] == [{"Ref": "Architecture"}]
-    for architecture in TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]:
-        own = ROOT / context.replace("${Architecture}", architecture) / "Makefile"
-        assert f"ARCHITECTURE := {architecture}\n" in own.read_text(encoding="utf-8")
+    machines = {name.replace("aarch64", "arm64") for name in smoke.MACHINES}
+    assert machines == {*TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]}

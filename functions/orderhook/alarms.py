@@ -1,0 +1,73 @@
+"""Which metric tells of a refused alert, or why none does: no alert is lost in silence.
+
+For each metric template.yaml has an alarm of the same name: RefusedAlerts and RefusedAlertsAlarm.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orderhook.store.alert_log import Origin
+
+REFUSED = "RefusedAlerts"
+"""The key is known, and the alert was not carried out."""
+UNKNOWN = "UnknownOutcomes"
+STRANGERS = "Strangers"
+"""Nobody knows whose the alert is."""
+NOT_DONE_LATER = "NotDoneLater"
+"""An alert that had been answered `scheduled`."""
+UNAVAILABLE = "ApiServerErrors"
+"""Not counted here: API Gateway counts what it answers 5xx, whatever caused it."""
+
+METRICS: Mapping[str, str] = MappingProxyType(
+    {
+        "malformed_payload": REFUSED,
+        "missing_field": REFUSED,
+        "duplicate_field": REFUSED,
+        "unknown_field": REFUSED,
+        "invalid_value": REFUSED,
+        "unresolved_placeholder": REFUSED,
+        "unsupported_value": REFUSED,
+        "unknown_command": REFUSED,
+        "unsupported_command": REFUSED,
+        "strategy_id_required": REFUSED,
+        "invalid_secret_key": STRANGERS,
+        "command_not_allowed": REFUSED,
+        "source_not_allowed": STRANGERS,
+        "order_not_found": REFUSED,
+        "strategy_not_found": REFUSED,
+        "strategy_mismatch": REFUSED,
+        "duplicate_order_id": REFUSED,
+        "outcome_unknown": UNKNOWN,
+        "payload_too_large": REFUSED,
+        "too_late": NOT_DONE_LATER,
+        "temporarily_unavailable": UNAVAILABLE,
+    }
+)
+"""The metric of each error code, where the key is known and the alert is carried out at once."""
+
+SILENT: Mapping[str, str] = MappingProxyType(
+    {
+        "order_already_terminal": "an order that fills before its cancel is trading, not a fault",
+        "kill_switch_on": "whoever turned the kill switch on wants no trades",
+        "outside_trade_window": "the alert itself says when it may not trade",
+        "rate_limited": "the alert itself says how often it may come",
+    }
+)
+"""The error codes that no alarm tells of, and why."""
+
+
+def metrics_of(code: str | None, origin: "Origin", *, key_is_known: bool) -> list[str]:
+    """Return the metrics that an answer counts in; a success has no error code.
+
+    `Alerts` counts what came in by the webhook, `Deferred` what came in by the queue. A time limit that meets an order
+    which is filled, or has another limit by now, is no loss.
+    """
+    metric = None if code in SILENT else METRICS.get(code or "")
+    if origin != "webhook":
+        is_lost = origin == "delayed" and metric not in (None, UNAVAILABLE)
+        return ["Deferred", *([NOT_DONE_LATER] if is_lost else [])]
+    if metric and metric != UNAVAILABLE and not key_is_known:
+        return [STRANGERS]
+    return ["Alerts", *([metric] if metric and metric != UNAVAILABLE else [])]
