@@ -165,15 +165,25 @@ class Stack:
         return [json.loads(event["message"]) for event in found if event["message"].startswith("{")]
 
     def _adapt_to_emulator(self) -> None:
-        self._import_routes()
+        template = self.client("cloudformation").get_template(StackName=self.name, TemplateStage="Processed")
+        resources = template["TemplateBody"]["Resources"]
+        self._import_routes(resources["Api"]["Properties"]["Body"])
         self._allow_schedules()
+        if "Table" in self.resources:
+            self._set_up_table(resources["Table"]["Properties"])
 
-    def _import_routes(self) -> None:
+    def _set_up_table(self, properties: dict[str, Any]) -> None:
+        """Turn expiry and backups on as the template does: the emulator passes both by."""
+        table, name = self.client("dynamodb"), self.resources["Table"]
+        if table.describe_time_to_live(TableName=name)["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
+            table.update_time_to_live(TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
+        recovery = properties["PointInTimeRecoverySpecification"]
+        table.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
+
+    def _import_routes(self, body: dict[str, Any]) -> None:
         """Make what the API's definition asks for: the emulator reads none."""
         gateway, resources = self.client("apigatewayv2"), self.resources
         api = resources["Api"]
-        template = self.client("cloudformation").get_template(StackName=self.name, TemplateStage="Processed")
-        body = template["TemplateBody"]["Resources"]["Api"]["Properties"]["Body"]
         there = {route["RouteKey"]: route["Target"] for route in gateway.get_routes(ApiId=api)["Items"]}
         for path, methods in body["paths"].items():
             for method, operation in methods.items():
