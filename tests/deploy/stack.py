@@ -12,20 +12,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 from typer.testing import CliRunner, Result
 
 from cli import connection
 from cli.app import app
-from cli.aws.table import read_template
 from cli.connection import TableAddress
 from orderhook.services import Services
 from tests.deploy.emulator import Emulator
 from tests.output import Answer
 from tests.runtime import artifact
-
-EVERYWHERE = {"Architecture": artifact.ARCHITECTURE, "TrafficShift": "Unchecked"}
-"""Parameters of every deployment, where the template has them: this machine's processor, and no CodeDeploy, which the
-emulator has not."""
 
 SAM = artifact.ROOT / ".venv-sam" / "bin" / "sam"
 Found = TypeVar("Found")
@@ -42,7 +38,17 @@ def build(source: Path, folder: Path) -> Path:
     }
     options = ["--build-dir", str(folder), "--parameter-overrides", f"Architecture={artifact.ARCHITECTURE}"]
     _run([str(SAM), "build", *options], cwd=source, env=environment)
-    return folder / "template.yaml"
+    return _without_code_deploy(folder / "template.yaml")
+
+
+def _without_code_deploy(template: Path) -> Path:
+    """Write the template, as JSON, without what shifts traffic to a new version: the emulator has no CodeDeploy."""
+    content: dict[str, Any] = cfn_yaml.load(str(template))
+    for resource in content["Resources"].values():
+        resource.get("Properties", {}).pop("DeploymentPreference", None)
+    written = template.with_name("without-code-deploy.json")
+    written.write_text(json.dumps(content), encoding="utf-8")
+    return written
 
 
 def _run(command: list[str], **options: Any) -> str:
@@ -67,8 +73,7 @@ class Stack:
     def deploy(self, template: Path, **parameters: object) -> str:
         """Deploy with these parameters, and those that were given before; return what was printed."""
         self.parameters |= {name: str(value) for name, value in parameters.items()}
-        given = {name: value for name, value in EVERYWHERE.items() if name in read_template(template)["Parameters"]}
-        given |= self.parameters
+        given = {"Architecture": artifact.ARCHITECTURE} | self.parameters
         options = ["--stack-name", self.name, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
         options += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
         overrides = [f"{name}={value}" for name, value in given.items()]

@@ -1,5 +1,6 @@
 """A stack of the last release, brought to this version while alerts come in, and updates that fail."""
 
+import json
 import subprocess
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,13 +21,11 @@ LAST_RELEASE = "5363a0bac9fa6d0f941c432fb290b7780cd18111"
 PLACE = "command=PLACE; account=Sim101; instrument=ES 12-26; action=BUY; qty=1; order_type=LIMIT; limit_price=4900; "
 PLACE += "tif=GTC;"
 
-BROKEN = """
-Resources:
-  Broken:
-    Type: AWS::SQS::Queue
-    DependsOn: [WebhookFunctionAliaslive, DeferredFunction]
-    Properties: { MessageRetentionPeriod: 1 }
-"""
+BROKEN = {
+    "Type": "AWS::SQS::Queue",
+    "DependsOn": ["WebhookFunctionAliaslive", "DeferredFunction"],
+    "Properties": {"MessageRetentionPeriod": 1},
+}
 """A queue that SQS refuses, once the functions have been changed."""
 
 
@@ -101,14 +100,12 @@ def test_the_last_release_can_be_deployed_again(
     assert stack.post(f"key={key}; command=CANCEL; order_id=old;").word == "cancelled"
 
 
-def test_an_update_that_fails_leaves_the_version_before_at_work(stack: Stack, template: Path, tmp_path: Path) -> None:
+def test_an_update_that_fails_leaves_the_version_before_at_work(stack: Stack, template: Path) -> None:
     function = stack.resources["WebhookFunction"]
-    broken = tmp_path / "template.yaml"
-    broken.write_text(
-        template.read_text(encoding="utf-8")
-        .replace("\nResources:\n", BROKEN)
-        .replace("CodeUri: ", f"CodeUri: {template.parent}/")
-    )
+    broken = template.with_name("broken.json")
+    content = json.loads(template.read_text(encoding="utf-8"))
+    content["Resources"]["Broken"] = BROKEN
+    broken.write_text(json.dumps(content), encoding="utf-8")
     key = stack.new_key()
     with pytest.raises(DeploymentError, match="Broken"):
         stack.deploy(broken, MemorySize=512)
