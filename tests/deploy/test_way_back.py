@@ -19,7 +19,7 @@ def removed(emulator: Emulator, template: Path) -> tuple[Stack, dict[str, str], 
     stack = Stack(emulator, "removed")
     stack.deploy(template)
     key, resources = stack.new_key(), stack.resources
-    assert stack.post(f"key={key}; {PLACE} order_id=open; cancel_after=600;").word == "placed"
+    assert stack.post(f"key={key}; {PLACE} order_id=open; cancel_after=30;").word == "placed"
     stack.send_message("DeadLetterQueue", "a dead letter")
     stack.delete()
     return stack, resources, key
