@@ -14,6 +14,14 @@ export SAM_CLI_TELEMETRY ?= 0
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 sam := PATH="$(CURDIR)/.venv-sam/bin:$$PATH" .venv-sam/bin/sam
+# The functions' own Python, found as functions/Makefile finds it; empty where there is none.
+runtime := $(shell sed -n 's/^ *Runtime: python//p' template.yaml)
+define find_runtime_python
+for python in python$(runtime) "$$("$(UV)" python find --no-project $(runtime))" "$$HOME"/.pyenv/versions/$(runtime).*/bin/python; do
+  "$$python" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(runtime)")' && echo "$$python" && break;
+done 2>/dev/null
+endef
+runtime_python = $(shell $(find_runtime_python))
 requirements := --quiet export --locked --no-dev --no-emit-project --no-header
 
 .PHONY: help
@@ -51,6 +59,11 @@ mutate: .venv ## Break the code in every small way: types or tests must notice, 
 test-runtime: .venv .venv-sam ## Run the built artifact under Lambda's runtime client and emulator, without a container
 	.venv/bin/pytest tests/runtime $(ARGS)
 
+.PHONY: test-deploy
+test-deploy: .venv .venv-sam .venv-deploy ## Deploy the stack onto an emulator of AWS, and use, update, restore and remove it
+	@if [ -x .venv-deploy/bin/ministack ]; then set -x; .venv/bin/pytest tests/deploy $(ARGS); \
+	else echo "Skipped: the emulator needs the functions' Python $(runtime), and there is none on this machine."; fi
+
 .PHONY: bench
 bench: .venv .venv-sam ## Measure cold start, warm cancels, size and requests, and write verification/bench/RESULTS.md
 	.venv/bin/python -m verification.bench $(ARGS)
@@ -68,6 +81,13 @@ docs: .venv ## Write docs/errors.md from the code's table of answers
 lock: $(filter $(own_uv),$(UV)) ## Update uv.lock after a change of pyproject.toml, and functions/requirements.txt with it
 	"$(UV)" lock $(ARGS)
 	"$(UV)" $(requirements) --output-file functions/requirements.txt
+
+# Vulnerabilities are not in a package index: this asks osv.dev, and is no part of what a change has to pass.
+.PHONY: audit
+audit: $(filter $(own_uv),$(UV)) ## Compare the locked packages with the known vulnerabilities of osv.dev
+	@"$(UV)" audit --preview-features audit-command --locked $(ARGS) || { \
+	  echo "Either a package above has a known vulnerability (docs/operate.md, Dependencies), or osv.dev is out of reach:" \
+	    "then nothing was compared." >&2; exit 1; }
 
 .PHONY: build
 build: .venv-sam ## Build what is deployed, into .aws-sam
@@ -90,6 +110,12 @@ clean: ## Remove what was built, and caches; environments stay
 .PHONY: .venv-sam
 .venv-sam: $(filter $(own_uv),$(UV))
 	@UV_PROJECT_ENVIRONMENT=.venv-sam "$(UV)" sync --locked --only-group sam $(if $(wildcard .venv-sam/bin/sam),--quiet)
+
+# The emulator of AWS runs the functions with its own Python; without the runtime's there is none.
+.PHONY: .venv-deploy
+.venv-deploy: $(filter $(own_uv),$(UV))
+	@python="$(runtime_python)"; [ -z "$$python" ] || UV_PROJECT_ENVIRONMENT=.venv-deploy "$(UV)" sync --locked \
+	  --only-group deploy --python "$$python" $(if $(wildcard .venv-deploy/bin/ministack),--quiet)
 
 $(own_uv):
 	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import alerts, keys, kill_switch, migrate, orders, send, serve, templates
+from cli import alerts, keys, kill_switch, migrate, orders, send, serve, templates, verify
 from cli.terminal import print_line
 
 app = typer.Typer(
@@ -41,3 +41,4 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(templates.app, name="templates")
 app.command("kill-switch")(kill_switch.kill_switch)
 app.command("migrate")(migrate.migrate_table)
+app.command("verify")(verify.verify)

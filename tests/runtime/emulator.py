@@ -94,9 +94,9 @@ def lambda_environment(table: str, endpoint: str, name: str = "WebhookFunction")
     parameters = template["Parameters"]
     shared, own = template["Globals"]["Function"], template["Resources"][name]["Properties"]
     variables = shared["Environment"]["Variables"] | own.get("Environment", {}).get("Variables", {})
-    # What remains of !Ref is the name: of a parameter, or of the table.
-    return {name: str(parameters.get(value, {}).get("Default", value)) for name, value in variables.items()} | {
-        "ORDERHOOK_TABLE": table,
+    given = variables | {"ORDERHOOK_TABLE": table}
+    # What remains of !Ref is the name of a parameter or a resource.
+    return {name: str(parameters.get(value, {}).get("Default", value)) for name, value in given.items()} | {
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,

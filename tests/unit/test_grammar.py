@@ -35,7 +35,9 @@ from orderhook.request_facts import RequestFacts
 Fields = Mapping[str, object]
 
 SECRET = demo.KEY
-_, KEY = issue(trader="main", label="a test's", scopes=frozenset(), created="2026-01-02T03:04:05.000000Z")
+_, KEY = issue(
+    trader="main", label="a test's", scopes=frozenset(), created="2026-01-02T03:04:05.000000Z", turns_kill_switch=True
+)
 
 ENTRY: Fields = {
     "command": "PLACE",

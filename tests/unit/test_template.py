@@ -25,6 +25,8 @@ RESOURCES = TEMPLATE["Resources"]
 TABLE = RESOURCES["Table"]["Properties"]
 GLOBALS = TEMPLATE["Globals"]["Function"]
 QUEUE = RESOURCES["Queue"]["Properties"]
+TABLE_NAME = {"Fn::If": ["MakesTable", {"Ref": "Table"}, {"Ref": "ExistingTable"}]}
+TABLE_ARN = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Name}"
 SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"
 VERSIONS = {"Fn::Sub": "${WebhookFunction.Arn}:*"}
 ALARMS_OF_THE_ACCOUNT = {"Fn::Sub": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"}
@@ -49,7 +51,7 @@ FUNCTIONS = {
     if resource["Type"] == "AWS::Serverless::Function"
 }
 COUNTED = sorted(
-    {*alarms.METRICS.values(), alarms.STRANGERS, "UnhandledErrors", "AlertsNotRecorded", "GivenUp"}
+    {*alarms.METRICS.values(), alarms.STRANGERS, "UnhandledErrors", "AlertsNotRecorded", "GivenUp", "MessagesRefused"}
     - {alarms.UNAVAILABLE}
 )
 """The metrics that the functions write and an alarm watches."""
@@ -91,6 +93,29 @@ def test_the_table_outlives_the_stack() -> None:
     assert RESOURCES["Table"]["UpdateReplacePolicy"] == "Retain"
     assert TABLE["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
     assert TEMPLATE["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+def test_a_table_that_is_there_is_used_and_none_is_made() -> None:
+    assert RESOURCES["Table"]["Condition"] == "MakesTable"
+    assert TEMPLATE["Conditions"]["MakesTable"] == {"Fn::Equals": [{"Ref": "ExistingTable"}, ""]}
+    assert GLOBALS["Environment"]["Variables"]["ORDERHOOK_TABLE"] == TABLE_NAME
+
+
+@pytest.mark.parametrize("name", ["orderhook-Table-1A2B3C", "restored_2026.11", "a" * 45, ""])
+def test_the_name_of_a_table_is_taken_up_to_45_characters(name: str) -> None:
+    assert re.fullmatch(TEMPLATE["Parameters"]["ExistingTable"]["AllowedPattern"], name)
+
+
+@pytest.mark.parametrize("name", ["ab", "a" * 46, "a table", "arn:aws:dynamodb:us-east-1:123456789012:table/orderhook"])
+def test_what_is_not_the_name_of_a_table_is_refused(name: str) -> None:
+    assert not re.fullmatch(TEMPLATE["Parameters"]["ExistingTable"]["AllowedPattern"], name)
+
+
+def test_dead_letters_and_schedules_outlive_the_stack_and_end_in_one_queue() -> None:
+    # A schedule needs its role to become a dead letter.
+    for name in ("DeadLetterQueue", "ScheduleGroup", "SchedulerRole"):
+        assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
 
 def test_the_table_can_be_restored_to_any_point_in_time() -> None:
@@ -191,8 +216,8 @@ def test_no_permission_has_a_wildcard() -> None:
 @pytest.mark.parametrize(("role", "log"), [("WebhookRole", "WebhookLog"), ("DeferredRole", "DeferredLog")])
 def test_a_functions_role_reaches_its_own_stack_and_its_own_log_alone(role: str, log: str) -> None:
     reachable = {
-        "dynamodb": {"Fn::GetAtt": ["Table", "Arn"]},
-        "dynamodb:Query": {"Fn::Sub": "${Table.Arn}/index/open"},
+        "dynamodb": {"Fn::Sub": [TABLE_ARN, {"Name": TABLE_NAME}]},
+        "dynamodb:Query": {"Fn::Sub": [f"{TABLE_ARN}/index/open", {"Name": TABLE_NAME}]},
         "sqs": {"Fn::GetAtt": ["Queue", "Arn"]},
         "scheduler": {"Fn::Sub": SCHEDULES},
         "iam": {"Fn::GetAtt": ["SchedulerRole", "Arn"]},
@@ -576,7 +601,7 @@ def test_tradingviews_addresses_are_offered_and_accepted_by_the_allow_list() -> 
 
 def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None:
     assert TEMPLATE["Outputs"].keys() == {"WebhookUrl", "DomainTarget", "TableName", "Warning"}
-    assert TEMPLATE["Outputs"]["TableName"]["Value"] == {"Ref": "Table"}
+    assert TEMPLATE["Outputs"]["TableName"]["Value"] == TABLE_NAME
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=list(FUNCTIONS))
