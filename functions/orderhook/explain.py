@@ -3,13 +3,13 @@
 Nothing is sent or looked up: neither the key nor the orders are compared with the table.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from pydantic import ValidationError
 
-from orderhook import commands, payload, pipeline
+from orderhook import broken_json, commands, hints, payload, pipeline
 from orderhook.commands import Command
 from orderhook.commands.addressed_order import AddressesOrder
 from orderhook.commands.cancel import Cancel
@@ -25,6 +25,8 @@ from orderhook.errors import (
     DuplicateFieldError,
     InvalidSecretKeyError,
     InvalidValueError,
+    MalformedPayloadError,
+    MissingFieldError,
     OrderhookError,
     PayloadError,
     UnresolvedPlaceholderError,
@@ -88,18 +90,39 @@ class Explanation:
         return f"This alert {'; '.join(map(describe, self.commands.values()))}{examples}."
 
 
-def explain(body: bytes) -> Explanation:
-    """Explain an alert without sending it; of its key, only the form is checked."""
+def explain(body: bytes, key: str | None = None) -> Explanation:
+    """Explain an alert without sending it; of its key, or of the one it will be given, only the form is checked."""
     explanation = Explanation()
-    split = payload.split(body)
+    split, faults, unreadable = _taken_apart(body)
     secrets, pairs = payload.take_keys(split.pairs)
+    secrets = secrets or ([key] if key else [])
     explanation.rows = [_row(pair, secrets) for pair in split.pairs]
-    is_left_open = _is_filled_in(split.fault, body.decode(errors="replace"))
-    _check_key(split, secrets, None if is_left_open else split.fault, explanation)
-    kind = None if is_left_open else _command_type(pairs, explanation)
+    _check_key(split, secrets, faults, explanation)
+    kind = None if split.fault and not faults else _command_type(pairs, explanation, unreadable)
     if kind:
-        _read_fields(kind, pairs, explanation, is_json=split.is_json)
+        _read_fields(kind, pairs, explanation, unreadable, is_json=split.is_json)
     return explanation
+
+
+def _taken_apart(body: bytes) -> tuple[Split, list[PayloadError], set[str]]:
+    """Return an alert taken apart as far as it can be, its faults, and the names of the fields that cannot be read.
+
+    Where TradingView will put something in place of the fault there is none.
+    """
+    split = payload.split(body)
+    text = body.decode(errors="replace")
+    reread = payload.split(text.encode()).fault  # without what is not UTF-8
+    if split.fault is None or reread is None or reread.detail != split.fault.detail:
+        return split, [split.fault] if split.fault else [], set()
+    if split.is_json and isinstance(split.fault, (MalformedPayloadError, UnresolvedPlaceholderError)):
+        found = broken_json.read_on(text)
+        return split._replace(pairs=found.pairs, fault=next(iter(found.faults), None)), found.faults, found.unreadable
+    if _is_filled_in(split.fault, text):
+        return split, [], set()
+    lines = text.split("\n")
+    each = (payload.split(("\n" * number + line).encode()).fault for number, line in enumerate(lines))
+    others = [fault for fault in each if fault and fault.detail != split.fault.detail]
+    return split, [split.fault, *(fault for fault in others if not _is_filled_in(fault, text))], set()
 
 
 def mask(secret: str) -> str:
@@ -125,42 +148,58 @@ def _is_filled_in(fault: PayloadError | None, text: str) -> bool:
     return isinstance(fault, UnresolvedPlaceholderError) and bool(found) and all(map(payload.is_filled_in, found))
 
 
-def _check_key(split: Split, secrets: Sequence[str], fault: PayloadError | None, explanation: Explanation) -> None:
+def _check_key(split: Split, secrets: Sequence[str], faults: Sequence[PayloadError], explanation: Explanation) -> None:
     """Check what the webhook checks before it reads any field, in the same order."""
-    if not any(map(key_id_of, split.keys if split.fault else secrets[:1])):
-        if fault and split.public_fault:
-            explanation.add(fault)  # a sender without a key is told this and nothing else
+    if any(map(key_id_of, (*split.keys, *secrets) if faults else secrets[:1])):
+        for fault in faults:
+            explanation.add(fault)
+    else:
+        # A sender without a key is told that a body is malformed, and nothing else.
+        public = faults if faults and split.public_fault else ()
+        for fault in public:
+            explanation.add(fault)
         detail = "The key was not issued here; copy it again." if secrets else "There is no key; add key=..."
         explanation.add(InvalidSecretKeyError(detail, field="key"))
-        if fault and not split.public_fault:
+        for fault in () if public else faults:
             explanation.add(fault)
-    elif fault:
-        explanation.add(fault)
     if len(secrets) > 1:
         explanation.add(DuplicateFieldError("key is given twice; give it once.", field="key"))
     explanation.faults += [row.fault for row in explanation.rows if row.fault and row.name == "…"]
 
 
-def _command_type(pairs: list[Pair], explanation: Explanation) -> type[Command] | None:
+def _command_type(pairs: Sequence[Pair], explanation: Explanation, unreadable: Collection[str]) -> type[Command] | None:
+    """Return the type of the command, or of the one that was probably meant: the other faults are told by it."""
     try:
         return commands.command_type(pairs)
     except PayloadError as error:
         row = next((row for row in explanation.rows if row.field == "command" and row.value), None)
         if row and _is_filled_in(error, row.value):
             row.remark = "filled in by TradingView"
-        else:
+            return None
+        if "command" not in unreadable or not isinstance(error, MissingFieldError):
             explanation.add(error)
-        return None
+    words = [value for name, value in pairs if "command" in (payload.lower(name), hints.field(name[:64]))]
+    meant = {word for value in words if isinstance(value, str) and (word := _meant(value, pairs))}
+    return commands.COMMANDS[meant.pop()] if len(meant) == 1 else None
 
 
-def _read_fields(kind: type[Command], pairs: list[Pair], explanation: Explanation, *, is_json: bool) -> None:
+def _meant(word: str, pairs: Sequence[Pair]) -> str | None:
+    """Return the command that a word is, or probably was meant to be."""
+    word = payload.upper(word)
+    hint = word if word in commands.COMMANDS else commands.meant_command(word, pairs)
+    return hint if hint in commands.COMMANDS else None
+
+
+def _read_fields(
+    kind: type[Command], pairs: Sequence[Pair], explanation: Explanation, unreadable: set[str], *, is_json: bool
+) -> None:
     """Read each field as the webhook would, and mark what is wrong with it or told of it."""
     reader = commands.FieldReader(kind, pairs, is_json=is_json)
     filled_in: dict[str, str] = {}
-    unreadable: set[str] = set()
     rows = [row for row in explanation.rows if row.field != "key"]
     for row, pair in zip(rows, pairs, strict=True):
         if row.fault:
+            unreadable.add(row.field)
             continue
         told = len(reader.warnings)
         try:
