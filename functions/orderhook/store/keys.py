@@ -7,7 +7,7 @@ from orderhook.keys import Key
 from orderhook.orders import timestamp
 from orderhook.store import items
 from orderhook.store.table import Table
-from orderhook.store.writes import EXISTING, ConditionFailed, Put, Update
+from orderhook.store.writes import EXISTING, ConditionFailed, Item, Put, Update
 
 
 class KeyStore:
@@ -26,10 +26,13 @@ class KeyStore:
 
     def list(self) -> Iterator[Key]:
         """Yield the stored halves of all keys, by id."""
+        return map(items.key, self.items())
+
+    def items(self) -> Iterator[Item]:
+        """Yield the items of all keys, by id, also of those that this version cannot read."""
         for entry in self._table.query("#pk = :pk", {":pk": items.KEY_LIST}):
-            key = self.get(entry["sk"])
-            if key is not None:
-                yield key
+            if item := self._table.get(items.key_key(entry["sk"])):
+                yield item
 
     def put(self, key: Key) -> None:
         """Store a new key, and its id in the list of keys; raises TransactionFailed if the id is taken."""

@@ -69,7 +69,11 @@ class OrderStore:
 
     def get(self, trader: str, order_id: str) -> Order | None:
         """Return the order as the item has it; `Order.at` says what it is at a time."""
-        return _order(self._table.get(items.order_key(trader, order_id)))
+        return _order(self.item(trader, order_id))
+
+    def item(self, trader: str, order_id: str) -> Item | None:
+        """Return the item of an order, also of one that this version cannot read."""
+        return self._table.get(items.order_key(trader, order_id))
 
     def list(self, trader: str, *, open_only: bool = False) -> Iterator[Order]:
         """Yield the trader's orders, by id; with `open_only` at the cost of the open ones alone.
