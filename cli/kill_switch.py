@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.options import TableOptions, takes_table_options
+from cli.options import TableOptions, examples, takes_table_options
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, printable, readable_time
 from orderhook import administration
 from orderhook.commands.cancel_many import Scope, cancel_many
@@ -21,6 +21,12 @@ from orderhook.orders import Provenance, timestamp
 from orderhook.representations import represent_kill_switch
 from orderhook.services import Services
 from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
+
+EXAMPLES = examples(
+    "orderhook kill-switch",
+    "orderhook kill-switch on --cancel --stack orderhook",
+    "orderhook kill-switch off --stack orderhook",
+)
 
 _KEY_ID = "orderhook"
 """Stands where the key of an alert would stand."""
@@ -39,12 +45,14 @@ _UNDER_WAY_SECONDS = 3
 def kill_switch(
     options: TableOptions,
     turn: Annotated[
-        Literal["on", "off"] | None, typer.Argument(help="How to turn it. Leave it out to see how it stands.")
+        Literal["on", "off"] | None,
+        typer.Argument(metavar="TURN", help="How to turn it. Leave it out to see how it stands."),
     ] = None,
     stops_cancels: Annotated[
         Literal["yes", "no"] | None,
         typer.Option(
-            help="Whether it stops cancels too, although they only reduce risk. Until you say yes it does not."
+            metavar="yes|no",
+            help="Whether it stops cancels too, although they only reduce risk. Until you say yes it does not.",
         ),
     ] = None,
     cancel: Annotated[
@@ -54,26 +62,29 @@ def kill_switch(
         bool, typer.Option("--lock", help="With on: no alert can turn it off, only `orderhook kill-switch off`.")
     ] = False,
 ) -> None:
-    """Turn a trader's kill switch on or off, set whether it stops cancels, or see how it stands."""
+    """Turn a trader's kill switch on or off, or show it.
+
+    While it is on, alerts that trade are refused; what only reduces risk passes, unless you say otherwise.
+    """
     if cancel and turn != "on":
         fail("--cancel goes with on; write `orderhook kill-switch on --cancel`.", USAGE)
     if lock and turn != "on":
         fail("--lock goes with on; write `orderhook kill-switch on --lock`.", USAGE)
     cancelled: list[str] = []
     problems: list[str] = []
-    with options.services() as (services, trader, _):
+    with options.services_of_trader() as (services, trader, _):
         if stops_cancels:
             administration.set_stops_cancels(services.keys, trader, stops=stops_cancels == "yes")
         if turn:
             provenance = _provenance(trader)
             _turn(services, provenance, turn, lock=lock)
         if cancel:
-            _cancel_all(services, trader, cancelled, problems)
+            _cancel_all(services, provenance, 1, cancelled, problems)
             time.sleep(_UNDER_WAY_SECONDS)
             problems.clear()  # what was left the first time has had its second chance
-            _cancel_all(services, trader, cancelled, problems)
+            _cancel_all(services, provenance, 2, cancelled, problems)
         if turn:
-            _record(services, provenance, turn, cancelled, problems)
+            _record(services, provenance, turn, cancelled if cancel else None, problems)
         state = services.controls.kill_switch(trader)
         refuses_cancels = administration.stops_cancels(services.keys, trader)
     if options.as_json:
@@ -102,9 +113,12 @@ def _turn(services: Services, provenance: Provenance, turn: str, *, lock: bool) 
 
 
 def _record(
-    services: Services, provenance: Provenance, turn: str, cancelled: Sequence[str], problems: list[str]
+    services: Services, provenance: Provenance, turn: str, cancelled: Sequence[str] | None, problems: list[str]
 ) -> None:
-    """Leave a record of who turned it and from where; add to the problems if there is none."""
+    """Leave a record of who turned it and from where, and what was cancelled if that was asked for.
+
+    Add to the problems if there is none.
+    """
     record = AlertRecord(
         trader=provenance.trader,
         request_id=provenance.request_id,
@@ -112,12 +126,12 @@ def _record(
         key_id=_KEY_ID,
         key_label="the command line",
         source=f"{_user()} at {socket.gethostname()}",
-        fields={"kill_switch": turn},
+        fields={"kill_switch": turn} | ({"cancel": "yes"} if cancelled is not None else {}),
         command=KillSwitch.word,
         status=200,
         milliseconds=Decimal(0),
         outcome=f"kill_switch_{turn}",
-        order_ids=tuple(cancelled),
+        order_ids=tuple(cancelled or ()),
     )
     try:
         AlertLog(services.table, _RECORDS_ARE_KEPT).put(record)
@@ -132,9 +146,13 @@ def _user() -> str:
         return "somebody"
 
 
-def _cancel_all(services: Services, trader: str, cancelled: list[str], problems: list[str]) -> None:
-    """Cancel all open orders, those included that wait for their delay; add what was cancelled, and what was not."""
-    provenance = _provenance(trader)
+def _cancel_all(services: Services, turned: Provenance, number: int, cancelled: list[str], problems: list[str]) -> None:
+    """Cancel all open orders, those included that wait for their delay; add what was cancelled, and what was not.
+
+    Its request id leads to the record of the turning.
+    """
+    request_id = f"{turned.request_id}.{number}"
+    provenance = _provenance(turned.trader)._replace(request_id=request_id)
     services.controls.note_cancel_all(provenance)
     until = timestamp(provenance.at + _CLOCKS_DIFFER)
     try:
