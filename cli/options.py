@@ -17,13 +17,7 @@ from orderhook import administration
 from orderhook.errors import OrderhookError
 from orderhook.services import Services
 
-TableName = Annotated[
-    str | None,
-    typer.Option("--table", metavar="NAME", help="The table's name; it is on AWS unless an endpoint is given."),
-]
-Stack = Annotated[
-    str | None, typer.Option("--stack", metavar="NAME", help="The name of a deployed stack on AWS, in place of it.")
-]
+Stack = Annotated[str | None, typer.Option("--stack", metavar="NAME", help="A deployed stack on AWS, by its name.")]
 # Read from the environment by find_table and find_webhook: an address that is given goes before one that is set there.
 Port = Annotated[
     int | None,
@@ -45,7 +39,12 @@ class TableOptions:
     trader: Annotated[str, typer.Option("--trader", metavar="NAME", help="The trader; every key belongs to one.")] = (
         "main"
     )
-    table: TableName = None
+    table: Annotated[
+        str | None,
+        typer.Option(
+            "--table", metavar="NAME", help="The table's name; it is on AWS unless --port or --endpoint-url is given."
+        ),
+    ] = None
     stack: Stack = None
     endpoint_url: Annotated[
         str | None,

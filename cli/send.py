@@ -33,7 +33,11 @@ AlertFile = Annotated[
 SecretKey = Annotated[
     str | None,
     typer.Option(
-        "--key", metavar="KEY", envvar="ORDERHOOK_KEY", help="The key of an alert that has none.", show_envvar=True
+        "--key",
+        metavar="KEY",
+        envvar="ORDERHOOK_KEY",
+        help="The key to send with an alert that has none.",
+        show_envvar=True,
     ),
 ]
 

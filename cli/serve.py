@@ -12,7 +12,7 @@ from cli.aws import serve as local_server
 from cli.aws.gateway import ListenError
 from cli.aws.table import create_table
 from cli.connection import ENDPOINT_VARIABLES, IN_MEMORY, LOCAL_PORT, PORT_VARIABLE, TableError
-from cli.options import TableName, TableOptions, examples, takes_table_options
+from cli.options import TableOptions, examples, takes_table_options
 from cli.terminal import GOOD, fail, print_line
 
 SERVE_EXAMPLES = examples(
@@ -39,7 +39,10 @@ def serve(
             help=f"The port to listen on; 0 chooses a free one.  [default: {LOCAL_PORT}; env var: {PORT_VARIABLE}]",
         ),
     ] = LOCAL_PORT,
-    table: TableName = None,
+    table: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The table to serve; it is on AWS unless --endpoint-url is given."),
+    ] = None,
     endpoint_url: Annotated[
         str | None,
         typer.Option(

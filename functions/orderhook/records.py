@@ -24,6 +24,7 @@ _LONGEST_WAIT = timedelta(minutes=70)
 
 _TIME_DIGITS = len(id_prefix(datetime.fromtimestamp(0, UTC)))
 
+_BEGINS_ID = re.compile(r"[0-9a-f]+(\.|$)")
 _AGE = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -117,9 +118,10 @@ def find_record(log: AlertLog, trader: str, request_id: str) -> AlertRecord:
         ending = request_id[_TIME_DIGITS:]
         matching = [it for it in related_records(log, alert) if it.request_id[_TIME_DIGITS:] == ending] or [alert]
     if not matching:
+        other = "" if _BEGINS_ID.match(request_id) else " An alert's id is hexadecimal; the demo's orders have none."
         raise InvalidValueError(
             f"There is no record of an alert {request_id!a}; `orderhook alerts` lists them, and --order ID those about "
-            "an order."
+            f"an order.{other}"
         )
     return matching[0]
 

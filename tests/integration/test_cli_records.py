@@ -66,7 +66,8 @@ def test_what_is_no_alerts_id_is_told_with_the_way_to_find_it(run: Run) -> None:
     result = run("alerts", "show", "long")
     assert result.exit_code == 1
     assert result.stderr == (
-        "There is no record of an alert 'long'; `orderhook alerts` lists them, and --order ID those about an order.\n"
+        "There is no record of an alert 'long'; `orderhook alerts` lists them, and --order ID those about an order. An "
+        "alert's id is hexadecimal; the demo's orders have none.\n"
     )
 
 

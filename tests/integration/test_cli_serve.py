@@ -1,7 +1,6 @@
 """`orderhook serve` as a person uses it: its start page, HTTP, starting and stopping, and delayed alerts."""
 
 import json
-import os
 import re
 import shlex
 import signal
@@ -18,7 +17,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.aws import demo
-from tests.local_server import ORDERHOOK, ROOT, Server, closed_port, running, stop, wait_for
+from tests.local_server import ROOT, Server, closed_port, running, stop, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +85,16 @@ def test_every_curl_line_of_the_page_does_what_it_says(finished_run: FinishedRun
 
 def test_the_lines_to_try_work_as_they_are_printed(server: Server) -> None:
     """They lead to this server, which is not on the port that commands look at by themselves."""
-    page = server.page.partition("Try it in another terminal:\n")[2].partition("\n\n")[0]
-    script = page.replace(str(ROOT / "tests" / "patient_orderhook.py"), shlex.join(ORDERHOOK))
-    assert script.count(shlex.join(ORDERHOOK)) == 3
-    bare = {name: value for name, value in os.environ.items() if not name.startswith(("ORDERHOOK", "AWS_ENDPOINT"))}
-    tried = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, cwd=ROOT, env=bare, check=True)
-    assert tried.stdout.startswith("200 cancelled\n")
-    assert "demo-entry.STOP1" in tried.stdout
-    assert "CANCEL   demo-1" in tried.stdout
+    lines = server.page.partition("Try it in another terminal:\n")[2].partition("\n\n")[0].splitlines()
+    exported = dict(line.removeprefix("export ").split("=") for line in lines if line.startswith("export "))
+    tried = [shlex.split(line) for line in lines if not line.startswith("export ")]
+    assert {words[0] for words in tried} == {str(ROOT / "tests" / "patient_orderhook.py")}
+    results = [CliRunner().invoke(app, words[1:], env=exported) for words in tried]
+    assert [result.exit_code for result in results] == [0, 0, 0]
+    sent, orders, alerts = (result.stdout for result in results)
+    assert sent.startswith("200 cancelled\n")
+    assert "demo-entry.STOP1" in orders
+    assert "CANCEL   demo-1" in alerts
 
 
 def test_the_page_says_what_the_server_does_not_do(server: Server) -> None:
