@@ -17,7 +17,8 @@ def show_explanation(explanation: Explanation) -> None:
     names = {id(row.fault): row.name for row in explanation.rows}
     for fault in explanation.faults:
         name = names.get(id(fault))
-        print_line(printable(f"{name}: {fault.detail}" if name else fault.detail), BAD)
+        is_named = name is None or fault.detail.startswith(f"{name} ")
+        print_line(printable(fault.detail if is_named else f"{name}: {fault.detail}"), BAD)
     print_line(explanation.verdict, BAD if explanation.faults else GOOD)
 
 

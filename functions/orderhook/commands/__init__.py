@@ -61,9 +61,9 @@ def command_type(pairs: Iterable[Pair]) -> type[Command]:
 
 
 def meant_command(word: str, pairs: Iterable[Pair]) -> str | None:
-    """Return the command that a word which is none was probably meant to be; not CANCEL of an alert that has no id."""
+    """Return the command that a word which is none was probably meant to be; not CANCEL of an account's orders."""
     hint = hints.command(word[:64], (*COMMANDS, *NOT_YET))
-    return None if hint == Cancel.word and not _has_order_id(pairs) else hint
+    return None if hint == Cancel.word and _names_account_alone(pairs) else hint
 
 
 def _way_out(word: str, pairs: Iterable[Pair]) -> str:
@@ -77,8 +77,9 @@ def _way_out(word: str, pairs: Iterable[Pair]) -> str:
     return f"there are {', '.join(COMMANDS)}."
 
 
-def _has_order_id(pairs: Iterable[Pair]) -> bool:
-    return any(canonical(name) == "order_id" and value not in ("", NoText.NULL) for name, value in pairs)
+def _names_account_alone(pairs: Iterable[Pair]) -> bool:
+    given = {canonical(name) for name, value in pairs if value not in ("", NoText.NULL)}
+    return "account" in given and "order_id" not in given
 
 
 def parse_command(kind: type[Command], fields: Mapping[str, str]) -> tuple[Command, list[AlertWarning]]:
