@@ -8,11 +8,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli.aws import demo
-from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableAddress
+from cli.connection import LOCAL_PORT, PORT_VARIABLE, ROUTE, TableAddress
 from cli.terminal import DIM, GOOD, WARNING, print_line
 from cli.views.orders import show_orders
 from orderhook.listing import Unreadable
 from orderhook.orders import Order
+
+_FOUND_BY_PORT = ("127.0.0.1", "0.0.0.0")  # noqa: S104  nothing is bound here
+"""Where a server listens that commands find by its port alone."""
 
 
 def show_start_page(
@@ -33,7 +36,7 @@ def show_start_page(
         print_line(f"key: {demo.KEY}")
         print_line()
         print_line("Try it in another terminal:")
-        for command in first_commands(url):
+        for command in first_commands(url, address):
             print_line(command)
     else:
         print_line(f"`orderhook keys create --table {address.table}` issues a key for it.")
@@ -41,16 +44,21 @@ def show_start_page(
     print_line("orderhook is running; Ctrl-C stops it.", GOOD)
 
 
-def first_commands(url: str) -> Iterator[str]:
+def first_commands(url: str, address: TableAddress) -> Iterator[str]:
     """Yield what to type in another terminal: what the lines after it need, then three things to try."""
-    port = urlsplit(url).port
+    server = urlsplit(url)
+    is_found = server.hostname in _FOUND_BY_PORT
+    webhook = "" if is_found else f" --url {url}"
+    table = "" if is_found else f" --endpoint-url {url.removesuffix(ROUTE)}"
+    if not address.in_memory:
+        table = f" --table {shlex.quote(address.table)} --endpoint-url {shlex.quote(str(address.endpoint))}"
     yield f"export ORDERHOOK_KEY={demo.KEY}"
-    if port != LOCAL_PORT:
-        yield f"export {PORT_VARIABLE}={port}"
+    if is_found and server.port != LOCAL_PORT:
+        yield f"export {PORT_VARIABLE}={server.port}"
     command = _command()
-    yield f"{command} send 'command=CANCEL; order_id=demo-1;'"
-    yield f"{command} orders --open"
-    yield f"{command} alerts"
+    yield f"{command} send{webhook} 'command=CANCEL; order_id=demo-1;'"
+    yield f"{command} orders --open{table}"
+    yield f"{command} alerts{table}"
 
 
 def _command() -> str:

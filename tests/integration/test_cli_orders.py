@@ -130,7 +130,8 @@ def test_a_template_that_cannot_be_read_is_a_row(service: Service, run: Run) -> 
 def test_a_key_that_cannot_be_read_is_a_row_and_keeps_no_command_from_working(service: Service, run: Run) -> None:
     put_item(service, items.key_key("newer") | {"trader": "new"})
     put_item(service, {"pk": items.KEY_LIST, "sk": "newer"})
-    assert run("orders").exit_code == 0
+    for arguments in (["orders"], ["kill-switch", "on"]):
+        assert run(*arguments).exit_code == 0
     result = CliRunner().invoke(app, ["keys", "list", "--table", "any"])
     assert result.exit_code == 1
     assert [line.split()[-1] for line in result.stdout.splitlines() if line.startswith("newer ")] == ["unreadable"]

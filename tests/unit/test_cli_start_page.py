@@ -46,8 +46,24 @@ def test_its_last_24_lines_have_what_one_needs(capsys: pytest.CaptureFixture[str
 
 
 def test_the_commands_of_a_server_on_another_port_name_it() -> None:
-    assert "export ORDERHOOK_PORT=3104" in first_commands("http://127.0.0.1:3104/webhook")
-    assert not [line for line in first_commands("http://127.0.0.1:3000/webhook") if "PORT" in line]
+    assert "export ORDERHOOK_PORT=3104" in first_commands("http://127.0.0.1:3104/webhook", IN_MEMORY)
+    assert not [line for line in first_commands("http://127.0.0.1:3000/webhook", IN_MEMORY) if "PORT" in line]
+
+
+def test_the_commands_name_what_the_port_does_not_lead_to() -> None:
+    """The server answers for a table in memory alone; another has to be named, and so has another host."""
+    lasting = TableAddress("other", "http://127.0.0.1:8000")
+    *_, send, orders, alerts = first_commands("http://127.0.0.1:3000/webhook", lasting)
+    assert " send 'command" in send
+    assert {orders.partition(" orders --open")[2], alerts.partition(" alerts")[2]} == {
+        " --table other --endpoint-url http://127.0.0.1:8000"
+    }
+    key, send, orders, alerts = first_commands("http://192.0.2.1:3104/webhook", IN_MEMORY)
+    assert key.startswith("export ORDERHOOK_KEY=")
+    assert " send --url http://192.0.2.1:3104/webhook '" in send
+    assert {orders.partition(" orders --open")[2], alerts.partition(" alerts")[2]} == {
+        " --endpoint-url http://192.0.2.1:3104"
+    }
 
 
 @pytest.mark.parametrize(

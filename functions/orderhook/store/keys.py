@@ -25,8 +25,13 @@ class KeyStore:
         return items.key(item) if item else None
 
     def list(self) -> Iterator[Key]:
-        """Yield the stored halves of all keys, by id."""
-        return map(items.key, self.items())
+        """Yield the stored halves of all keys, by id; one that this version cannot read is passed by."""
+        for item in self.items():
+            try:
+                key = items.key(item)
+            except (KeyError, TypeError):
+                continue
+            yield key
 
     def items(self) -> Iterator[Item]:
         """Yield the items of all keys, by id, also of those that this version cannot read."""
