@@ -5,6 +5,7 @@ it was.
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from orderhook import flat_json, payload
@@ -18,6 +19,9 @@ _NUMBERS = re.compile(
     r"|strategy\.(?:order\.(?:contracts|price)|position_size|(?:prev_)?market_position_size))\}\}"
 )
 """The placeholders that TradingView replaces by a number, which goes without quotes."""
+
+_FIRST_STAND_IN = 0xE000
+"""Characters for private use stand for placeholders meanwhile, as many as those have."""
 
 
 class Found(NamedTuple):
@@ -33,7 +37,7 @@ def read_on(text: str) -> Found:
     pairs: list[Pair] = []
     faults: list[PayloadError] = []
     unreadable: set[str] = set()
-    quoted: dict[str, str] = {}
+    placeholders: dict[str, str] = {}
     while True:
         split = payload.split(text.encode())
         fault = flat_json.read_object(text)[1]
@@ -42,23 +46,26 @@ def read_on(text: str) -> Found:
         name = payload.canonical(fault.name or "")
         placeholder = next((it for it in _PLACEHOLDER.finditer(text) if it.start() <= fault.position < it.end()), None)
         if placeholder and fault.name is not None:
-            if not _NUMBERS.fullmatch(placeholder[0]):
-                faults.append(_unquoted(split.fault, name, placeholder[0]))
-            stand_in = f"{len(quoted):0>{len(placeholder[0]) - 2}}"
-            quoted[stand_in] = placeholder[0]
-            text = f'{text[: placeholder.start()]}"{stand_in}"{text[placeholder.end() :]}'
+            stand_in, before = chr(_FIRST_STAND_IN + len(placeholders)), text[: placeholder.start()]
+            placeholders[stand_in] = placeholder[0]
+            stand_in *= len(placeholder[0])
+            if before.rstrip().endswith(":"):  # else it is part of a text, and has quotes of its own
+                stand_in = f'"{stand_in[2:]}"'
+                if not _NUMBERS.fullmatch(placeholder[0]):
+                    faults.append(_unquoted(split.fault, name, placeholder[0]))
+            text = before + stand_in + text[placeholder.end() :]
             continue
         pairs += split.pairs
         faults.append(split.fault)
         unreadable.add(name)
         following = _NEXT_MEMBER.search(text, fault.position)
         if following is None:
-            return Found(_with_placeholders(pairs, quoted), faults, unreadable)
+            return Found(_with_placeholders(pairs, placeholders), faults, unreadable)
         text = re.sub(r"[^\n]", " ", text[: following.start()]) + "{" + text[following.end() :]
     pairs += split.pairs
     if split.fault:
         faults.append(split.fault)
-    return Found(_with_placeholders(pairs, quoted), faults, unreadable)
+    return Found(_with_placeholders(pairs, placeholders), faults, unreadable)
 
 
 def _unquoted(fault: PayloadError, name: str, placeholder: str) -> PayloadError:
@@ -69,5 +76,11 @@ def _unquoted(fault: PayloadError, name: str, placeholder: str) -> PayloadError:
     return MalformedPayloadError(detail, field=name if name in payload.KNOWN_NAMES else None)
 
 
-def _with_placeholders(pairs: list[Pair], quoted: dict[str, str]) -> tuple[Pair, ...]:
-    return tuple((name, quoted.get(value, value) if isinstance(value, str) else value) for name, value in pairs)
+def _with_placeholders(pairs: list[Pair], placeholders: Mapping[str, str]) -> tuple[Pair, ...]:
+    return tuple((name, _restored(value, placeholders) if isinstance(value, str) else value) for name, value in pairs)
+
+
+def _restored(value: str, placeholders: Mapping[str, str]) -> str:
+    for stand_in, placeholder in placeholders.items():
+        value = re.sub(f"{stand_in}+", lambda _, it=placeholder: it, value)  # type: ignore[misc]
+    return value

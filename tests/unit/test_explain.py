@@ -201,6 +201,13 @@ def test_unquoted_placeholders_in_json_are_filled_in_too() -> None:
     assert explained(f"{{{members}}}")["verdict"] == "This alert would cancel order {{plot_0}}."
 
 
+def test_a_placeholder_with_quotes_of_its_own_breaks_no_text_in_json() -> None:
+    order = '"account": "Sim101", "instrument": "ES", "action": "BUY", "qty": 1, "order_type": "MARKET", "tif": "GTC"'
+    members = f'"key": "{demo.KEY}", "command": "PLACE", {order}, "stop_loss": "{{{{plot("My stop")}}}}"'
+    explanation = explained(f"{{{members}}}")
+    assert (explanation["faults"], explanation["fields"][-1]["value"]) == ([], '{{plot("My stop")}}')
+
+
 def test_text_that_tradingview_puts_into_json_without_quotes_breaks_it() -> None:
     members = f'"key": "{demo.KEY}", "command": "CANCEL", "order_id": {{{{timenow}}}}, "qty": {{{{strategy.order.id}}}}'
     explanation = explained(f"{{{members}}}")
