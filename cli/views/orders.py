@@ -20,6 +20,8 @@ from orderhook.listing import Unreadable
 from orderhook.orders import OPEN, Event, Order, OrderState, decimal_text
 from orderhook.trade import waiting_legs
 
+_TIMES = ("due", "day_ends", "cancels_at")
+
 
 def show_orders(orders: Iterable[Order | Unreadable]) -> None:
     """Print orders as a table; in a terminal, which is seldom wide enough for one line each, on two lines."""
@@ -46,7 +48,8 @@ def show_order(order: Order) -> None:
     show_orders([order, *waiting_legs(order)])
     for name in ("reason", "due", "day_ends", "cancels_at", "notes"):
         if value := getattr(order, name):
-            print_line(printable(f"{name.replace('_', ' ')}: {value}"))
+            shown = readable_time(value) if name in _TIMES else value
+            print_line(printable(f"{name.replace('_', ' ')}: {shown}"))
     print_line()
     print_table(("time", "state", "values", "alert", "key id"), map(_event_cells, order.history))
     if order.history_dropped:

@@ -260,6 +260,14 @@ def test_a_leg_whose_entry_ended_says_why_it_ended(service: Service, run: Run) -
     assert "reason: entry ended unfilled" in run("order", "long.TARGET1").stdout
 
 
+def test_the_times_of_an_order_are_shown_as_all_times_are(service: Service, run: Run) -> None:
+    service.place("long", cancel_after=1, notes="2026-01-02")
+    stored = listed(run, "order", "long")["cancels_at"]
+    lines = run("order", "long").stdout.splitlines()
+    assert f"cancels at: {stored[:19].replace('T', ' ')} UTC" in lines
+    assert "notes: 2026-01-02" in lines
+
+
 def test_an_entry_is_shown_with_its_waiting_legs(service: Service, run: Run) -> None:
     service.place("long", **LEGS)
     first_cells = [line.split("  ")[0] for line in run("order", "long").stdout.splitlines()]
