@@ -27,7 +27,8 @@ What they work with:
     messages         what is sent to the queue
 
 For readers (the command line, later the console and the API):
-    explain          what an alert would do, and everything that is wrong with it; `broken_json` reads on behind a fault
+    explain          what an alert would do, and everything that is wrong with it; `description` has the words,
+                     `broken_json` reads on behind a fault
     reference        what every word of an answer means
     records          find and follow the records of alerts
     listing          orders as a person lists them, each with its waiting legs

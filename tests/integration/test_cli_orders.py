@@ -199,9 +199,7 @@ COLUMNS = (
 ).split()
 
 
-def test_csv_has_the_values_of_json_the_first_columns_in_the_order_of_the_specification(
-    service: Service, run: Run
-) -> None:
+def test_csv_has_the_values_of_json_and_its_first_columns_are_the_specified_ones(service: Service, run: Run) -> None:
     service.place("long", strategy_id="S", stop_loss=4990)
     head, *rows = csv.reader(io.StringIO(run("orders", "--csv").stdout))
     of_json = listed(run, "orders")

@@ -90,7 +90,7 @@ def test_a_table_is_on_aws_unless_there_is_an_endpoint() -> None:
         (("other", None, "http://x", None), EVERY_ENDPOINT, TableAddress("other", "http://x")),
     ],
 )
-def test_what_is_given_goes_before_the_environment_and_the_port_before_endpoints_of_aws(
+def test_what_is_given_goes_before_the_environment_and_a_port_before_endpoints(
     given: tuple[str | None, str | None, str | None, int | None], environment: dict[str, str], expected: TableAddress
 ) -> None:
     assert find_table(*given, environment) == expected
