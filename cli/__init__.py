@@ -10,10 +10,10 @@ templates.py    templates put, list
 kill_switch.py  kill-switch
 migrate.py      migrate
 
-options.py      the options that commands share
-connection.py   which table a command works on, and how to reach it
+options.py      the options that commands share, and the examples of their help
+connection.py   where a command finds its table and its webhook
 tradingview.py  an alert is sent as TradingView sends it
-terminal.py     lines, tables and colours
+terminal.py     lines, tables, CSV, colours, times and exit codes
 views/          what a person sees of each thing
 aws/            AWS on this machine: API Gateway, DynamoDB, SQS and EventBridge Scheduler
 """

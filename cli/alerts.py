@@ -7,19 +7,35 @@ from typing import Annotated
 
 import typer
 
-from cli.options import TableOptions, takes_table_options
-from cli.terminal import USAGE, fail, print_json, print_line
+from cli.options import AsCsv, TableOptions, examples, takes_table_options
+from cli.terminal import REFUSED, USAGE, fail, print_csv, print_json, print_line, shown_zone
 from cli.views import alerts as view
-from orderhook.records import RecordFilter, find_record, follow_records, parse_time, recent_records
+from orderhook.records import (
+    RecordFilter,
+    find_record,
+    follow_records,
+    parse_time,
+    recent_records,
+    related_records,
+)
 from orderhook.representations import represent_alert_record
-from orderhook.store.alert_log import AlertLog, AlertRecord
+from orderhook.store.alert_log import UNREADABLE, AlertLog, AlertRecord
 
 app = typer.Typer()
 
-_TIME_FORMS = "An age (30m, 2h, 7d), or a date or time in ISO 8601, in UTC unless it names a zone."
+_TIME_FORMS = "An age (30m, 2h, 7d), or a date or time in ISO 8601, in UTC unless it names a zone or you say --local."
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(
+    invoke_without_command=True,
+    epilog=examples(
+        "orderhook alerts --since 2h --status refused",
+        "orderhook alerts --order demo-1",
+        "orderhook alerts --stack orderhook --follow",
+        "orderhook alerts --stack orderhook --since 7d --csv > alerts.csv",
+        "orderhook alerts show 01a21e2341b6",
+    ),
+)
 @takes_table_options()
 def list_alerts(
     options: TableOptions,
@@ -42,49 +58,73 @@ def list_alerts(
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Only alerts received before this time.")] = None,
     limit: Annotated[
-        int, typer.Option(min=1, help="The largest number of alerts to list, or to begin with under --follow.")
+        int,
+        typer.Option(
+            metavar="NUMBER", min=1, help="The largest number of alerts to list, or to begin with under --follow."
+        ),
     ] = 50,
     follow: Annotated[
         bool, typer.Option("--follow", help="Keep running, and show new alerts as they come in, until Ctrl-C.")
     ] = False,
+    as_csv: AsCsv = False,
 ) -> None:
-    """List the alerts that came in and what became of them, newest first. `show ID` explains one of them."""
+    """List the alerts that came in, newest first.
+
+    Each has what became of it, and `show ID` explains one of them. A record that this version cannot read is listed as
+    unreadable, and the exit code is 1.
+    """
     if context.invoked_subcommand:
         _refuse_options_before_subcommand(context)
         return
-    with options.services() as (services, trader, address):
+    with options.services_of_trader() as (services, trader, address):
         record_filter = RecordFilter.parse(status, command, order, key)
         now = datetime.now(UTC)
-        start, end = (parse_time(text, now) if text else None for text in (since, until))
+        start, end = (parse_time(text, now, shown_zone()) if text else None for text in (since, until))
         if follow:
             if end:
                 fail("--follow waits for new alerts, so --until makes no sense with it; leave --until out.")
+            if as_csv:
+                fail("--follow writes lines or JSON; leave --csv out.")
             _follow(services.alert_log, trader, record_filter, start, limit, as_json=options.as_json)
             return
         records = list(islice(filter(record_filter.matches, services.alert_log.newest(trader, start, end)), limit))
-    if options.as_json:
-        print_json([represent_alert_record(record) for record in records])
+    if options.as_json or as_csv:
+        (print_json if options.as_json else print_csv)([represent_alert_record(record) for record in records])
     elif records:
         view.show_alerts(records)
     else:
         print_line(f"There is no record of such an alert of trader {trader} in {address}.")
+    if any(record.outcome == UNREADABLE for record in records):
+        raise typer.Exit(REFUSED)
 
 
-@app.command("show")
+@app.command(
+    "show", epilog=examples("orderhook alerts show 01a21e2341b6", "orderhook alerts show ID --stack orderhook")
+)
 @takes_table_options()
 def show_alert(
     options: TableOptions,
     request_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The alert's id, or enough of its beginning to tell it from others.")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="The alert's id, enough of its beginning to tell it from others, or the id in an order's history.",
+        ),
     ],
 ) -> None:
-    """Show one alert: what it said, what was answered, what that means, and what to do about it."""
-    with options.services() as (services, trader, _):
+    """Show one alert: what it said, what was answered, and why.
+
+    It says what the answer means, what to do about it, and where the records of what followed are.
+    """
+    with options.services_of_trader() as (services, trader, _):
         record = find_record(services.alert_log, trader, request_id)
+        related = list(related_records(services.alert_log, record))
     if options.as_json:
-        print_json(represent_alert_record(record))
+        print_json(represent_alert_record(record) | {"related": [it.request_id for it in related]})
     else:
-        view.show_alert(record)
+        view.show_alert(record, related)
+    if record.outcome == UNREADABLE:
+        raise typer.Exit(REFUSED)
 
 
 def _refuse_options_before_subcommand(context: typer.Context) -> None:

@@ -6,12 +6,23 @@ from typing import Annotated
 import typer
 
 from cli import alerts, keys, kill_switch, migrate, orders, send, serve, templates, verify
-from cli.terminal import print_line
+from cli.options import examples
+from cli.terminal import EXIT_CODES, print_line
+
+_EXAMPLES = examples(
+    "orderhook serve",
+    "orderhook send 'command=CANCEL; order_id=demo-1;'",
+    "orderhook orders --open",
+    "orderhook alerts --stack orderhook --since 2h --status refused",
+)
+_EXIT_CODES = "\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items())
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
+    epilog=f"{_EXAMPLES}\n\n\b\nExit codes:\n{_EXIT_CODES}",
 )
 
 
@@ -30,15 +41,15 @@ def main(
     """Run orderhook on your own machine, try alerts on it, and manage orders, keys and templates."""
 
 
-app.command()(serve.serve)
-app.command()(serve.seed)
-app.command()(send.send)
-app.command()(send.check)
-app.command("orders")(orders.list_orders)
-app.command("order")(orders.show_order)
+app.command(epilog=serve.SERVE_EXAMPLES)(serve.serve)
+app.command(epilog=serve.SEED_EXAMPLES)(serve.seed)
+app.command(epilog=send.SEND_EXAMPLES)(send.send)
+app.command(epilog=send.CHECK_EXAMPLES)(send.check)
+app.command("orders", epilog=orders.ORDERS_EXAMPLES)(orders.list_orders)
+app.command("order", epilog=orders.ORDER_EXAMPLES)(orders.show_order)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(templates.app, name="templates")
-app.command("kill-switch")(kill_switch.kill_switch)
-app.command("migrate")(migrate.migrate_table)
-app.command("verify")(verify.verify)
+app.command("kill-switch", epilog=kill_switch.EXAMPLES)(kill_switch.kill_switch)
+app.command("migrate", epilog=migrate.EXAMPLES)(migrate.migrate_table)
+app.command("verify", epilog=verify.EXAMPLES)(verify.verify)

@@ -1,9 +1,10 @@
-"""Which table a command works on (the local server's, one at another endpoint, or one on AWS), and how to reach it."""
+"""Where a command finds its table and its webhook: in the local server, at another address, or in a stack on AWS."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -24,15 +25,25 @@ from orderhook.store.table import Table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-LOCAL_ENDPOINT = "http://127.0.0.1:3000"
+LOCAL_PORT = 3000
+LOCAL_ENDPOINT = f"http://127.0.0.1:{LOCAL_PORT}"
 LOCAL_TABLE = "orderhook"
+ROUTE = "/webhook"
+
+PORT_VARIABLE = "ORDERHOOK_PORT"
+"""The environment variable that gives the local server another port: to the server, and to who looks for it."""
+
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
+"""The environment variables that give every AWS tool another endpoint."""
+
+NO_SERVER = "Start the local server with `make run`, or say where it is: --port for another port, --stack for AWS."
 
 _PATIENT = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 _RETENTION = timedelta(days=30)
 
 
 class TableError(Exception):
-    """The table cannot be reached or used; the message says why and what to do, in one line."""
+    """The table or its stack cannot be reached or used; the message says why and what to do, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,8 @@ class TableAddress:
     endpoint: str | None = None
     in_memory: bool = False
     """Whether it is the memory of the local server; other processes reach it at the local server's endpoint."""
+    of_server: bool = field(default=False, compare=False)
+    """Whether the endpoint is where the local server should be."""
 
     def __str__(self) -> str:
         if self.in_memory:
@@ -61,31 +74,79 @@ class TableAddress:
 IN_MEMORY = TableAddress(LOCAL_TABLE, in_memory=True)
 
 
-def find_table(table: str | None, stack: str | None, endpoint: str | None) -> TableAddress:
+def find_table(
+    table: str | None,
+    stack: str | None,
+    endpoint: str | None,
+    port: int | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> TableAddress:
     """Return the address of a stack's table, of a table by its name, or else of the local server's table.
 
-    Raises TableError if the arguments contradict each other or are not valid, or if the stack cannot be read.
+    What is given goes before the environment. Raises TableError if the arguments contradict each other or are not
+    valid, or if the stack cannot be read.
     """
     if endpoint and urlsplit(endpoint).scheme not in ("http", "https"):
         raise TableError(f"The endpoint {endpoint!a} is not a URL; give one such as {LOCAL_ENDPOINT}.")
-    if table and stack:
-        raise TableError("--table and --stack are both given; give only one of them.")
+    _check_one_of(table=table, stack=stack)
+    _check_one_of(port=port, stack=stack)
+    _check_one_of(port=port, endpoint_url=endpoint)
+    if not (table or stack or endpoint):
+        port = port if port is not None else _port_of(environment)
+    if port is not None:
+        return TableAddress(table or LOCAL_TABLE, _local_endpoint(port), of_server=True)
+    endpoint = endpoint or next(filter(None, map(environment.get, ENDPOINT_VARIABLES)), None)
     if stack:
-        return TableAddress(_table_of_stack(stack), endpoint)
-    if table:
-        return TableAddress(table, endpoint)
-    return TableAddress(LOCAL_TABLE, endpoint or LOCAL_ENDPOINT)
+        return TableAddress(stack_output(stack, "TableName"), endpoint)
+    if table or endpoint:
+        return TableAddress(table or LOCAL_TABLE, endpoint)
+    return TableAddress(LOCAL_TABLE, LOCAL_ENDPOINT, of_server=True)
 
 
-def _table_of_stack(stack: str) -> str:
+def find_webhook(
+    url: str | None, stack: str | None, port: int | None, environment: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Return the URL to send alerts to: the one that is given, a stack's, or else the local server's."""
+    _check_one_of(url=url, stack=stack, port=port)
+    if stack:
+        return stack_output(stack, "WebhookUrl")
+    if url:
+        return url
+    port = port if port is not None else _port_of(environment)
+    return _local_endpoint(LOCAL_PORT if port is None else port) + ROUTE
+
+
+def _check_one_of(**given: object) -> None:
+    names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise TableError(f"{names[0]} and {names[1]} are both given; give only one of them.")
+
+
+def _port_of(environment: Mapping[str, str]) -> int | None:
+    text = environment.get(PORT_VARIABLE)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise TableError(f"{PORT_VARIABLE} is {text!a}, which is not a port; set it to a number such as {LOCAL_PORT}.")
+    return int(text)
+
+
+def _local_endpoint(port: int) -> str:
+    if not 1 <= port <= 65535:
+        raise TableError(f"{port} is not a port; give a number from 1 to 65535, such as {LOCAL_PORT}.")
+    return f"http://127.0.0.1:{port}"
+
+
+def stack_output(stack: str, name: str) -> str:
+    """Return an output of a deployed stack; raises TableError if it cannot be read or is not orderhook's."""
     try:
         stacks = boto3.client("cloudformation", config=_PATIENT).describe_stacks(StackName=stack)["Stacks"]
     except (BotoCoreError, ClientError) as error:
         raise TableError(f"Stack {stack} cannot be read: {error}") from error
     for output in stacks[0].get("Outputs", []):
-        if output.get("OutputKey") == "TableName":
+        if output.get("OutputKey") == name:
             return output["OutputValue"]
-    raise TableError(f"Stack {stack} has no output TableName, so it is not orderhook's; give the name of one that is.")
+    raise TableError(f"Stack {stack} has no output {name}, so it is not orderhook's; give the name of one that is.")
 
 
 def local_credentials(environment: Mapping[str, str]) -> dict[str, str]:
@@ -138,7 +199,7 @@ def explained_errors(address: TableAddress) -> Iterator[None]:
         with _causes():
             yield
     except (TemporarilyUnavailableError, EndpointConnectionError, ConnectTimeoutError, HTTPClientError) as error:
-        hint = " Is `orderhook serve` running?" if address.endpoint == LOCAL_ENDPOINT else ""
+        hint = f" {NO_SERVER}" if address.of_server else ""
         raise TableError(f"There is no answer from {address}.{hint}") from error
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":

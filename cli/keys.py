@@ -6,17 +6,22 @@ from typing import Annotated
 import typer
 
 from cli.operator_records import leave_record, operators_provenance
-from cli.options import TableOptions, takes_table_options
-from cli.terminal import fail, print_json, print_line, readable_time
+from cli.options import AsCsv, TableOptions, examples, takes_table_options
+from cli.terminal import REFUSED, fail, print_csv, print_json, print_line, readable_time
 from cli.views.keys import describe_limits, describe_scopes, show_keys
 from orderhook import administration
-from orderhook.representations import represent_key
+from orderhook.listing import Unreadable
+from orderhook.listing import list_keys as keys_of
+from orderhook.representations import represent_key, represent_unreadable
 
-app = typer.Typer(no_args_is_help=True, help="Issue, list and revoke keys.")
+_CREATE = "orderhook keys create --label TradingView"
+_LIST = "orderhook keys list"
+
+app = typer.Typer(no_args_is_help=True, help="Issue, list and revoke keys.", epilog=examples(_CREATE, _LIST))
 
 
-@app.command("create")
-@takes_table_options()
+@app.command("create", epilog=examples(_CREATE, f"{_CREATE} --scope CANCEL --stack orderhook"))
+@takes_table_options(without=["local_times"])
 def create_key(
     options: TableOptions,
     label: Annotated[
@@ -45,7 +50,10 @@ def create_key(
         int | None, typer.Option(metavar="N", help="How many orders it may open in a minute.")
     ] = None,
 ) -> None:
-    """Issue a key and show it. You see it only this once, because only its hash is stored."""
+    """Issue a key and show it, this once.
+
+    You see it only this once, because only its hash is stored.
+    """
     with options.services() as (services, trader, address):
         limits = administration.make_limits(
             accounts=account or (),
@@ -77,19 +85,33 @@ def create_key(
         fail(problem)
 
 
-@app.command("list")
+@app.command("list", epilog=examples(_LIST, f"{_LIST} --stack orderhook --csv"))
 @takes_table_options(without=["trader"])
-def list_keys(options: TableOptions) -> None:
-    """List all keys, including revoked ones. The keys themselves cannot be shown."""
-    with options.services() as (services, _, _):
-        keys = [(key, services.keys.last_used(key)) for key in services.keys.list()]
-    if options.as_json:
-        print_json([represent_key(key, last_used) for key, last_used in keys])
-    else:
+def list_keys(options: TableOptions, as_csv: AsCsv = False) -> None:
+    """List all keys, including revoked ones.
+
+    The keys themselves cannot be shown.
+    """
+    with options.services() as (services, _, address):
+        keys = [
+            (key, None if isinstance(key, Unreadable) else services.keys.last_used(key)) for key in keys_of(services)
+        ]
+    if options.as_json or as_csv:
+        (print_json if options.as_json else print_csv)(
+            [
+                represent_unreadable(key, "key_id") if isinstance(key, Unreadable) else represent_key(key, last_used)
+                for key, last_used in keys
+            ]
+        )
+    elif keys:
         show_keys(keys)
+    else:
+        print_line(f"There is no key in {address}; `orderhook keys create` issues one.")
+    if any(isinstance(key, Unreadable) for key, _ in keys):
+        raise typer.Exit(REFUSED)
 
 
-@app.command("revoke")
+@app.command("revoke", epilog=examples("orderhook keys revoke KEY_ID --stack orderhook"))
 @takes_table_options(without=["trader", "as_json"])
 def revoke_key(
     options: TableOptions,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.operator_records import leave_record, operators_provenance
-from cli.options import TableOptions, takes_table_options
+from cli.options import TableOptions, examples, takes_table_options
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, printable, readable_time
 from orderhook import administration
 from orderhook.commands.cancel_many import Scope, cancel_many
@@ -17,6 +17,12 @@ from orderhook.errors import OrderhookError
 from orderhook.orders import Provenance, timestamp
 from orderhook.representations import represent_kill_switch
 from orderhook.services import Services
+
+EXAMPLES = examples(
+    "orderhook kill-switch",
+    "orderhook kill-switch on --cancel --stack orderhook",
+    "orderhook kill-switch off --stack orderhook",
+)
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
 """What came in by API Gateway's clock before the kill switch was turned may have come in later by this machine's."""
@@ -29,12 +35,14 @@ _UNDER_WAY_SECONDS = 3
 def kill_switch(
     options: TableOptions,
     turn: Annotated[
-        Literal["on", "off"] | None, typer.Argument(help="How to turn it. Leave it out to see how it stands.")
+        Literal["on", "off"] | None,
+        typer.Argument(metavar="TURN", help="How to turn it. Leave it out to see how it stands."),
     ] = None,
     stops_cancels: Annotated[
         Literal["yes", "no"] | None,
         typer.Option(
-            help="Whether it stops cancels too, although they only reduce risk. Until you say yes it does not."
+            metavar="yes|no",
+            help="Whether it stops cancels too, although they only reduce risk. Until you say yes it does not.",
         ),
     ] = None,
     cancel: Annotated[
@@ -44,25 +52,33 @@ def kill_switch(
         bool, typer.Option("--lock", help="With on: no alert can turn it off, only `orderhook kill-switch off`.")
     ] = False,
 ) -> None:
-    """Turn a trader's kill switch on or off, set whether it stops cancels, or see how it stands."""
+    """Turn a trader's kill switch on or off, or show it.
+
+    While it is on, alerts that trade are refused; what only reduces risk passes, unless you say otherwise.
+    """
     if cancel and turn != "on":
         fail("--cancel goes with on; write `orderhook kill-switch on --cancel`.", USAGE)
     if lock and turn != "on":
         fail("--lock goes with on; write `orderhook kill-switch on --lock`.", USAGE)
     cancelled: list[str] = []
     problems: list[str] = []
-    with options.services() as (services, trader, _):
+    with options.services_of_trader() as (services, trader, _):
         if stops_cancels:
             administration.set_stops_cancels(services.keys, trader, stops=stops_cancels == "yes")
         provenance = operators_provenance(trader)
         if turn:
             _turn(services, provenance, turn, lock=lock)
         if cancel:
-            _cancel_all(services, trader, cancelled, problems)
+            _cancel_all(services, provenance, 1, cancelled, problems)
             time.sleep(_UNDER_WAY_SECONDS)
             problems.clear()  # what was left the first time has had its second chance
-            _cancel_all(services, trader, cancelled, problems)
-        done = {"kill_switch": turn, "stops_cancels": stops_cancels, "lock": "yes" if lock else None}
+            _cancel_all(services, provenance, 2, cancelled, problems)
+        done = {
+            "kill_switch": turn,
+            "cancel": "yes" if cancel else None,
+            "stops_cancels": stops_cancels,
+            "lock": "yes" if lock else None,
+        }
         if fields := {name: value for name, value in done.items() if value}:
             word = f"kill_switch_{turn}" if turn else "kill_switch_set"
             problem = leave_record(services, provenance, KillSwitch.word, word, fields, cancelled)
@@ -96,9 +112,13 @@ def _turn(services: Services, provenance: Provenance, turn: str, *, lock: bool) 
         services.controls.turn_off(provenance, lambda _: None, unlock=True)
 
 
-def _cancel_all(services: Services, trader: str, cancelled: list[str], problems: list[str]) -> None:
-    """Cancel all open orders, those included that wait for their delay; add what was cancelled, and what was not."""
-    provenance = operators_provenance(trader)
+def _cancel_all(services: Services, turned: Provenance, number: int, cancelled: list[str], problems: list[str]) -> None:
+    """Cancel all open orders, those included that wait for their delay; add what was cancelled, and what was not.
+
+    Its request id leads to the record of the turning.
+    """
+    request_id = f"{turned.request_id}.{number}"
+    provenance = operators_provenance(turned.trader)._replace(request_id=request_id)
     services.controls.note_cancel_all(provenance)
     until = timestamp(provenance.at + _CLOCKS_DIFFER)
     try:

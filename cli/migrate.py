@@ -6,17 +6,19 @@ from dataclasses import asdict
 import typer
 
 from cli.operator_records import leave_record, operators_provenance
-from cli.options import TableOptions, takes_table_options
+from cli.options import TableOptions, examples, takes_table_options
 from cli.terminal import BAD, GOOD, REFUSED, print_json, print_line, printable
 from orderhook.migration import MigrationResult, migrate
 
+EXAMPLES = examples("orderhook migrate --stack orderhook")
 
-@takes_table_options(without=["trader"])
+
+@takes_table_options(without=["trader", "local_times"])
 def migrate_table(options: TableOptions) -> None:
-    """Bring a table of version 0.1 into the form of this one, for every trader that has a key.
+    """Bring a table of version 0.1 into the form of this one.
 
-    Run it once after the deployment, and again if it says so: what is done is not done again. Alerts may come in
-    meanwhile. The exit code is 1 if something is left as it was.
+    It does so for every trader that has a key. Run it once after the deployment, and again if it says so: what is done
+    is not done again. Alerts may come in meanwhile. The exit code is 1 if something is left as it was.
     """
     results: dict[str, MigrationResult] = {}
     problems: list[str] = []

@@ -11,20 +11,25 @@ from typing import Annotated
 import typer
 
 from cli import connection
-from cli.connection import TableAddress, TableError
-from cli.terminal import fail
+from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableAddress, TableError
+from cli.terminal import fail, times_shown
 from orderhook import administration
 from orderhook.errors import OrderhookError
 from orderhook.services import Services
 
-ENDPOINT_VARIABLES = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"]
-"""The environment variables that give every AWS tool another endpoint."""
-
-TableName = Annotated[
-    str | None,
-    typer.Option("--table", metavar="NAME", help="The table's name; it is on AWS unless an endpoint is given."),
+Stack = Annotated[str | None, typer.Option("--stack", metavar="NAME", help="A deployed stack on AWS, by its name.")]
+# Read from the environment by find_table and find_webhook: an address that is given goes before one that is set there.
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        metavar="PORT",
+        help=f"The local server's port.  [default: {LOCAL_PORT}; env var: {PORT_VARIABLE}]",
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet: the same values as --json.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +39,26 @@ class TableOptions:
     trader: Annotated[str, typer.Option("--trader", metavar="NAME", help="The trader; every key belongs to one.")] = (
         "main"
     )
-    table: TableName = None
-    stack: Annotated[
-        str | None, typer.Option("--stack", metavar="NAME", help="The name of a deployed stack, to use its table.")
+    table: Annotated[
+        str | None,
+        typer.Option(
+            "--table", metavar="NAME", help="The table's name; it is on AWS unless --port or --endpoint-url is given."
+        ),
     ] = None
+    stack: Stack = None
     endpoint_url: Annotated[
         str | None,
         typer.Option(
             "--endpoint-url",
             metavar="URL",
-            envvar=ENDPOINT_VARIABLES,
-            help="Where the table is served, such as DynamoDB Local; by default the local server at "
-            f"{connection.LOCAL_ENDPOINT}.",
+            help="Where the table is served, if not in the local server, such as DynamoDB Local.  [env var: "
+            f"{', '.join(connection.ENDPOINT_VARIABLES)}]",
         ),
     ] = None
+    port: Port = None
+    local_times: Annotated[
+        bool, typer.Option("--local", help="Show times, and read them, in this machine's time zone, not in UTC.")
+    ] = False
     as_json: AsJson = False
 
     @contextmanager
@@ -60,16 +71,28 @@ class TableOptions:
             yield connection.connect(address, os.environ), administration.check_trader(self.trader), address
 
     @contextmanager
+    def services_of_trader(self) -> Iterator[tuple[Services, str, TableAddress]]:
+        """Give the same as services(), for a trader that has a key: another name is probably mistyped."""
+        with self.services() as (services, trader, address):
+            administration.check_has_key(services.keys, trader)
+            yield services, trader, address
+
+    @contextmanager
     def address(self) -> Iterator[TableAddress]:
         """Give the address of the table; any error in reaching or using the table ends the command with one line."""
         try:
-            address = connection.find_table(self.table, self.stack, self.endpoint_url)
+            address = connection.find_table(self.table, self.stack, self.endpoint_url, self.port, os.environ)
             with connection.explained_errors(address):
                 yield address
         except TableError as error:
             fail(str(error))
         except OrderhookError as error:
             fail(error.detail)
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: lines that a person can try as they stand."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def takes_table_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -84,7 +107,8 @@ def takes_table_options(*, without: Collection[str] = ()) -> Callable[[Callable[
         @wraps(command)
         def run(**values: object) -> None:
             options = TableOptions(**{field.name: values.pop(field.name) for field in shared})  # type: ignore[arg-type]
-            command(options, **values)
+            with times_shown(local=options.local_times):
+                command(options, **values)
 
         signature = inspect.signature(command)
         own = list(signature.parameters.values())[1:]

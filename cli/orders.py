@@ -1,17 +1,25 @@
 """`orderhook orders` and `orderhook order`: the orders in a table, and what happened to one."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from cli.options import TableOptions, takes_table_options
-from cli.terminal import BAD, REFUSED, fail, print_json, print_line, printable
+from cli.options import AsCsv, TableOptions, examples, takes_table_options
+from cli.terminal import REFUSED, fail, print_csv, print_json, print_line, printable
 from cli.views import orders as view
-from orderhook.listing import Unreadable, find_order
+from orderhook.listing import OrderFilter, Unreadable, UnreadableError, find_order
 from orderhook.listing import list_orders as orders_of
-from orderhook.orders import timestamp
+from orderhook.orders import Order, timestamp
 from orderhook.representations import represent_order, represent_order_with_history, represent_unreadable
+
+ORDERS_EXAMPLES = examples(
+    "orderhook orders",
+    "orderhook orders --open --account Sim101 --instrument 'ES 12-26'",
+    "orderhook orders --stack orderhook --csv > orders.csv",
+)
+ORDER_EXAMPLES = examples("orderhook order demo-1", "orderhook order demo-entry.STOP1 --stack orderhook --local")
 
 
 @takes_table_options()
@@ -20,18 +28,33 @@ def list_orders(
     open_only: Annotated[
         bool, typer.Option("--open", help="Only the orders that are not finished, with their waiting legs.")
     ] = False,
+    account: Annotated[
+        str | None, typer.Option(metavar="ACCOUNT", help="Only orders in this account, in any case.")
+    ] = None,
+    instrument: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only orders in this instrument, in any case.")
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(metavar="STRATEGY_ID", help="Only orders of this strategy, in the same case.")
+    ] = None,
+    as_csv: AsCsv = False,
 ) -> None:
-    """List a trader's orders and their legs: in the local server, in another table, or in a deployed stack."""
-    with options.services() as (services, trader, _):
-        rows = list(orders_of(services, trader, timestamp(datetime.now(UTC)), open_only=open_only))
-    unreadable = [row for row in rows if isinstance(row, Unreadable)]
-    if options.as_json:
-        print_json([represent_unreadable(row) if isinstance(row, Unreadable) else represent_order(row) for row in rows])
+    """List a trader's orders and their legs.
+
+    They are those in the local server, in another table, or in a deployed stack. An order that this version cannot
+    read is listed as unreadable, and the exit code is 1.
+    """
+    with options.services_of_trader() as (services, trader, address):
+        found = list(orders_of(services, trader, timestamp(datetime.now(UTC)), open_only=open_only))
+    order_filter = OrderFilter(account, instrument, strategy)
+    rows = [row for row in found if isinstance(row, Unreadable) or order_filter.matches(row)]
+    if options.as_json or as_csv:
+        (print_json if options.as_json else print_csv)(list(map(_represent, rows)))
+    elif rows:
+        view.show_orders(rows)
     else:
-        view.show_orders([row for row in rows if not isinstance(row, Unreadable)])
-        for row in unreadable:
-            print_line(printable(f"{row.order_id}: cannot be read by this version; its state is {row.state!a}."), BAD)
-    if unreadable:
+        print_line(printable(_no_orders(f"trader {trader} in {address}", found, order_filter, open_only=open_only)))
+    if any(isinstance(row, Unreadable) for row in rows):
         raise typer.Exit(REFUSED)
 
 
@@ -40,12 +63,35 @@ def show_order(
     options: TableOptions,
     order_id: Annotated[str, typer.Argument(metavar="ID", help="The order's id, in the same upper and lower case.")],
 ) -> None:
-    """Show an order and its whole history: each state and change, its time, and the alert and key that caused it."""
-    with options.services() as (services, trader, address):
-        order = find_order(services, trader, order_id, timestamp(datetime.now(UTC)))
+    """Show an order and its whole history.
+
+    Each state and change has its time, and the alert and the key that caused it; `orderhook alerts show` takes the
+    alert's id.
+    """
+    with options.services_of_trader() as (services, trader, address):
+        try:
+            order = find_order(services, trader, order_id, timestamp(datetime.now(UTC)))
+        except UnreadableError as error:
+            print_json(_represent(error.item)) if options.as_json else view.show_orders([error.item])
+            raise typer.Exit(REFUSED) from None
     if order is None:
         fail(f"There is no order {order_id!a} of trader {trader} in {address}; `orderhook orders` lists them.")
     if options.as_json:
         print_json(represent_order_with_history(order))
     else:
         view.show_order(order)
+
+
+def _represent(row: Order | Unreadable) -> dict[str, object]:
+    return represent_unreadable(row) if isinstance(row, Unreadable) else represent_order(row)
+
+
+def _no_orders(whose: str, found: Sequence[Order | Unreadable], order_filter: OrderFilter, *, open_only: bool) -> str:
+    """Say that there are no such orders, and where there are some: a name that is not among those is mistyped."""
+    kind = "open order" if open_only else "order"
+    orders = [row for row in found if isinstance(row, Order)]
+    if not orders:
+        return f"There is no {kind} of {whose}."
+    for name, wanted, there in order_filter.unmatched(orders):
+        return f"There is no {kind} of {whose} with {name} {wanted!a}; there are orders with {', '.join(there)}."
+    return f"There is no {kind} of {whose} that matches all of this."

@@ -2,59 +2,92 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli import tradingview
-from cli.aws.gateway import ROUTE
-from cli.connection import LOCAL_ENDPOINT
-from cli.options import AsJson
-from cli.terminal import REFUSED, UNREACHABLE, fail, print_json
+from cli import connection, tradingview
+from cli.connection import NO_SERVER, TableError
+from cli.options import AsJson, Port, Stack, examples
+from cli.terminal import REFUSED, UNREACHABLE, USAGE, WARNING, fail, print_json, print_line, printable
 from cli.views.answers import show_answer
 from cli.views.explanations import show_explanation
 from orderhook.explain import explain
 from orderhook.representations import represent_explanation
 
+SEND_EXAMPLES = examples(
+    "orderhook send 'command=CANCEL; order_id=demo-1;'",
+    "orderhook send --file alert.txt --stack orderhook",
+    "echo 'command=CANCELALLORDERS;' | orderhook send - --port 3001",
+)
+CHECK_EXAMPLES = examples("orderhook check 'command=CANCEL; order_id=demo-1;'", "orderhook check --file alert.txt")
+
 AlertText = Annotated[
-    str, typer.Argument(metavar="ALERT", help="The alert's text, or - to read it from standard input.")
+    str | None,
+    typer.Argument(metavar="ALERT", help="The alert's text, or - to read it from standard input.", show_default=False),
+]
+AlertFile = Annotated[
+    Path | None, typer.Option("--file", metavar="PATH", help="Read the alert's text from this file, in its place.")
 ]
 SecretKey = Annotated[
     str | None,
-    typer.Option("--key", metavar="KEY", envvar="ORDERHOOK_KEY", help="The key to add to an alert that has none."),
+    typer.Option(
+        "--key",
+        metavar="KEY",
+        envvar="ORDERHOOK_KEY",
+        help="The key to send with an alert that has none.",
+        show_envvar=True,
+    ),
 ]
 
 
 def send(
-    alert: AlertText,
-    url: Annotated[str, typer.Option(metavar="URL", help="The address of the webhook.")] = LOCAL_ENDPOINT + ROUTE,
+    alert: AlertText = None,
+    file: AlertFile = None,
     key: SecretKey = None,
+    stack: Stack = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="The webhook's whole address, wherever it is.")] = None,
+    port: Port = None,
     as_json: AsJson = False,
 ) -> None:
     """Send an alert as TradingView does, and show the answer.
 
-    The exit code is 0 if it was carried out, 1 if it was refused and 2 if there was no answer. A key from the
-    environment does not end up in your shell's history.
+    It goes to the local server, unless you say --stack, --url or --port. The exit code is 0 if it was carried out, 1
+    if it was refused and 2 if there was no answer. A key from the environment does not end up in your shell's history.
     """
+    body = _body(alert, file)
+    has_key = bool(key) or tradingview.has_key(body)
     try:
-        status, answer = tradingview.post(url, _body(alert, key))
+        address = connection.find_webhook(url, stack, port, os.environ)
+        status, answer = tradingview.post(address, tradingview.with_key(body, key) if key else body)
+    except TableError as error:
+        fail(str(error))
     except tradingview.UnreachableError as error:
-        fail(str(error), UNREACHABLE)
+        hint = f" {NO_SERVER}" if not (url or stack) else ""
+        fail(f"{error}{hint}", UNREACHABLE)
     if as_json:
         print_json({"status_code": status, **answer})
     else:
         show_answer(status, answer)
+    if status == 401 and not has_key:
+        print_line(
+            "The alert has no key: give --key, or set ORDERHOOK_KEY. `orderhook serve` shows the demo's, `orderhook "
+            "keys create` issues one.",
+            WARNING,
+            error=True,
+        )
     if answer.get("success") is not True:
         raise typer.Exit(REFUSED)
 
 
-def check(alert: AlertText, key: SecretKey = None, as_json: AsJson = False) -> None:
-    """Explain what an alert would do, and everything that is wrong with it, without sending it.
+def check(alert: AlertText = None, file: AlertFile = None, key: SecretKey = None, as_json: AsJson = False) -> None:
+    """Say what an alert would do, and all that is wrong with it.
 
-    The exit code is 0 if the alert is correct and 1 if it would be refused. Neither the key nor the orders are looked
-    up.
+    Nothing is sent, and neither the key nor the orders are looked up. The exit code is 0 if the alert is correct and 1
+    if it would be refused.
     """
-    explanation = explain(_body(alert, key))
+    explanation = explain(_body(alert, file), key)
     if as_json:
         print_json(represent_explanation(explanation))
     else:
@@ -63,7 +96,18 @@ def check(alert: AlertText, key: SecretKey = None, as_json: AsJson = False) -> N
         raise typer.Exit(REFUSED)
 
 
-def _body(alert: str, key: str | None) -> bytes:
-    # The shell's bytes as they are: an alert that is not UTF-8 has to arrive like that.
-    body = sys.stdin.buffer.read() if alert == "-" else os.fsencode(alert)
-    return tradingview.with_key(body, key) if key else body
+def _body(alert: str | None, file: Path | None) -> bytes:
+    """Return the bytes of the alert as they are: one that is not UTF-8 has to arrive like that."""
+    if (alert is None) == (file is None):
+        fail("Give either the alert's text, - for standard input, or --file PATH.", USAGE)
+    try:
+        if file is not None:
+            return file.read_bytes()
+        if alert == "-":
+            return sys.stdin.buffer.read()
+        if "=" not in str(alert) and Path(str(alert)).is_file():
+            fail(f"{alert!a} is the name of a file, not an alert; write --file {alert}.", USAGE)
+    except (OSError, ValueError) as error:
+        if file is not None:
+            fail(f"{str(file)!a} cannot be read: {printable(str(getattr(error, 'strerror', None) or error))}.", USAGE)
+    return os.fsencode(str(alert))

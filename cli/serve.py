@@ -11,21 +11,48 @@ from cli.aws import demo
 from cli.aws import serve as local_server
 from cli.aws.gateway import ListenError
 from cli.aws.table import create_table
-from cli.connection import IN_MEMORY, TableError
-from cli.options import ENDPOINT_VARIABLES, TableName, TableOptions, takes_table_options
+from cli.connection import ENDPOINT_VARIABLES, IN_MEMORY, LOCAL_PORT, PORT_VARIABLE, TableError
+from cli.options import TableOptions, examples, takes_table_options
 from cli.terminal import GOOD, fail, print_line
+
+SERVE_EXAMPLES = examples(
+    "orderhook serve",
+    "orderhook serve --port 3001",
+    "orderhook serve --table orders --endpoint-url http://127.0.0.1:8000",
+)
+SEED_EXAMPLES = examples("orderhook seed --endpoint-url http://127.0.0.1:8000")
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 chooses a free one.")] = 3000,
-    table: TableName = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="The address to listen on; 0.0.0.0 is every one of this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            metavar="PORT",
+            min=0,
+            max=65535,
+            envvar=PORT_VARIABLE,
+            show_default=False,
+            show_envvar=False,
+            help=f"The port to listen on; 0 chooses a free one.  [default: {LOCAL_PORT}; env var: {PORT_VARIABLE}]",
+        ),
+    ] = LOCAL_PORT,
+    table: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The table to serve; it is on AWS unless --endpoint-url is given."),
+    ] = None,
     endpoint_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", envvar=ENDPOINT_VARIABLES, help="Where the table is served, if not in memory."),
+        typer.Option(
+            metavar="URL",
+            envvar=list(ENDPOINT_VARIABLES),
+            help="Where the table is served, if not in memory, such as DynamoDB Local.",
+        ),
     ] = None,
 ) -> None:
-    """Serve POST /webhook on this machine, with demo orders to try it on.
+    """Serve the webhook on this machine, with demo orders.
 
     Nothing is sent to a broker. Unless you name a table or an endpoint, the table is in memory and gone when the
     server stops.
@@ -40,11 +67,11 @@ def serve(
         pass
 
 
-@takes_table_options(without=["trader", "stack", "as_json"])
+@takes_table_options(without=["trader", "stack", "local_times", "as_json"])
 def seed(options: TableOptions) -> None:
-    """Write the demo into a local table, which is created if it is not there.
+    """Write the demo into a local table.
 
-    The requests in events/ name the key and the orders of the demo.
+    The table is created if it is not there. The requests in events/ name the key and the orders of the demo.
     """
     with options.address() as address:
         if not address.is_local:

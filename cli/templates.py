@@ -5,20 +5,25 @@ from typing import Annotated
 import typer
 
 from cli.operator_records import leave_record, operators_provenance
-from cli.options import TableOptions, takes_table_options
-from cli.terminal import fail, print_json, print_line
+from cli.options import AsCsv, TableOptions, examples, takes_table_options
+from cli.terminal import REFUSED, fail, print_csv, print_json, print_line
 from cli.views.templates import show_templates
 from orderhook import administration
-from orderhook.representations import represent_template
+from orderhook.listing import Unreadable, list_templates
+from orderhook.representations import represent_template, represent_unreadable
 
-app = typer.Typer(no_args_is_help=True, help="Store and list the targets and stops that `strategy=NAME` adds.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Store and list templates of targets and stops.",
+    epilog=examples("orderhook templates put scalp --bracket 1:10:5 --bracket 1:20:5"),
+)
 
 
-@app.command("put")
-@takes_table_options(without=["as_json"])
+@app.command("put", epilog=examples("orderhook templates put scalp --bracket 1:10:5 --bracket 1:20:5"))
+@takes_table_options(without=["local_times", "as_json"])
 def put_template(
     options: TableOptions,
-    name: Annotated[str, typer.Argument(help="The name that an alert gives in strategy=NAME.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that an alert gives in strategy=NAME.")],
     bracket: Annotated[
         list[str],
         typer.Option(
@@ -29,8 +34,8 @@ def put_template(
     ],
     replace: Annotated[bool, typer.Option("--replace", help="Change a template that already exists.")] = False,
 ) -> None:
-    """Store a template: the targets and stops that an entry with strategy=NAME gets."""
-    with options.services() as (services, trader, address):
+    """Store the targets and stops that strategy=NAME adds to an entry."""
+    with options.services_of_trader() as (services, trader, address):
         template = administration.make_template(name, bracket)
         is_stored = services.templates.put(trader, template, replacing=replace)
         problem = None
@@ -49,13 +54,22 @@ def put_template(
         fail(problem)
 
 
-@app.command("list")
-@takes_table_options()
-def list_templates(options: TableOptions) -> None:
+@app.command("list", epilog=examples("orderhook templates list", "orderhook templates list --stack orderhook --json"))
+@takes_table_options(without=["local_times"])
+def list_them(options: TableOptions, as_csv: AsCsv = False) -> None:
     """List a trader's templates and their brackets."""
-    with options.services() as (services, trader, _):
-        templates = list(services.templates.list(trader))
-    if options.as_json:
-        print_json([represent_template(template) for template in templates])
-    else:
+    with options.services_of_trader() as (services, trader, address):
+        templates = list(list_templates(services, trader))
+    if options.as_json or as_csv:
+        (print_json if options.as_json else print_csv)(
+            [
+                represent_unreadable(each, "name") if isinstance(each, Unreadable) else represent_template(each)
+                for each in templates
+            ]
+        )
+    elif templates:
         show_templates(templates)
+    else:
+        print_line(f"There is no template of trader {trader} in {address}; `orderhook templates put` stores one.")
+    if any(isinstance(each, Unreadable) for each in templates):
+        raise typer.Exit(REFUSED)

@@ -1,8 +1,13 @@
 """Print to a terminal: lines, tables and colours; plain text that a script can read when it is not a terminal."""
 
+import csv
+import io
 import json
-from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, tzinfo
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -15,8 +20,21 @@ GOOD, BAD, WARNING, DIM = "green", "bold red", "yellow", "dim"
 REFUSED, UNREACHABLE, USAGE = 1, 2, 2
 """Exit codes."""
 
+EXIT_CODES: Mapping[int, str] = {
+    0: "done; of send, the alert was carried out; of check, it is in order",
+    1: "refused, something left undone or not readable, or the table not usable",
+    2: "send got no answer, or the command line was not understood",
+}
+"""What each exit code means, for every command."""
+
+MOST_IN_CELL = 64
+"""The widest that a line in a cell of a table may be: one long value must not widen all the others."""
+
 _UNLIMITED_WIDTH = 10_000
 """The width of what is not a terminal: no line is wrapped or cut."""
+
+_zone: ContextVar[tzinfo | None] = ContextVar("zone", default=UTC)
+"""The time zone that times are shown in; None is this machine's."""
 
 Cell = str | Text
 
@@ -38,8 +56,26 @@ def print_json(value: object) -> None:
     print_line(json.dumps(value, indent=2))
 
 
+def print_csv(objects: Iterable[Mapping[str, Any]]) -> None:
+    """Print JSON objects for a spreadsheet, under the names of their members; what is not text is JSON."""
+    rows = list(objects)
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if columns:
+        writer.writerow(columns)
+    writer.writerows([_csv_cell(row.get(name)) for name in columns] for row in rows)
+    typer.echo(text.getvalue(), nl=False)
+
+
+def _csv_cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """Print rows under the names of their columns."""
+    """Print rows under the names of their columns; a line of a cell that is too wide is cut, and ends in `…`."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=_UNLIMITED_WIDTH)
@@ -47,9 +83,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     for column in table.columns:
         column.overflow = "fold"
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
+        table.add_row(*map(_cut, row))
     console.print(table)
     console.file.flush()
+
+
+def _cut(cell: Cell) -> Text:
+    lines = (cell if isinstance(cell, Text) else Text(printable(cell))).split("\n", allow_blank=True)
+    for line in lines:
+        line.truncate(MOST_IN_CELL, overflow="ellipsis")
+    return Text("\n").join(lines)
 
 
 def is_terminal() -> bool:
@@ -57,9 +100,27 @@ def is_terminal() -> bool:
     return Console().is_terminal
 
 
+@contextmanager
+def times_shown(*, local: bool) -> Iterator[None]:
+    """Show times in UTC, or in this machine's time zone."""
+    token = _zone.set(None if local else UTC)
+    try:
+        yield
+    finally:
+        _zone.reset(token)
+
+
+def shown_zone() -> tzinfo | None:
+    """Return the time zone that times are shown in, and typed in; None is this machine's."""
+    return _zone.get()
+
+
 def readable_time(at: str) -> str:
-    """Return a stored time as a person reads it: to the second, in UTC."""
-    return at[:19].replace("T", " ") + " UTC"
+    """Return a stored time as a person reads it, to the second; what is not a time comes back as it is."""
+    try:
+        return f"{datetime.fromisoformat(at).astimezone(_zone.get()):%Y-%m-%d %H:%M:%S %Z}"
+    except ValueError:
+        return at
 
 
 def fail(message: str, exit_code: int = REFUSED) -> NoReturn:

@@ -7,28 +7,36 @@ from typing import Any
 import requests
 
 from orderhook import payload
-from orderhook.errors import PayloadError
 
 _TIMEOUT_SECONDS = 10
+_BLANKS = b" \t\r\n\xef\xbb\xbf"
+"""White space, and the mark that some editors begin a file with."""
 
 
 class UnreachableError(Exception):
     """There is no answer, or not one of this webhook; the message says so in one line."""
 
 
+def has_key(body: bytes) -> bool:
+    """Return whether an alert, in text or JSON, has a key field of its own."""
+    split = payload.split(body)
+    return bool(split.keys or payload.take_keys(split.pairs)[0])
+
+
 def with_key(body: bytes, key: str) -> bytes:
-    """Return the alert, in text or JSON, with the key put before it if it has none of its own."""
-    try:
-        secrets, _ = payload.take_keys(payload.split(body).pairs)
-    except PayloadError:
-        secrets = []
-    if secrets:
+    """Return the alert, in text or JSON, with the key put behind it if it has none of its own.
+
+    Behind it, so that the line and the column that an answer names are those of the alert.
+    """
+    if has_key(body):
         return body
-    before, brace, rest = body.partition(b"{")
-    if brace and not before.strip():
-        comma = b"" if rest.strip() == b"}" else b", "
-        return b'{"key": ' + json.dumps(key).encode() + comma + rest
-    return f"key={key};\n".encode() + body
+    if not payload.split(body).is_json:
+        return body + f"\nkey={key};".encode()
+    before, brace, rest = body.rpartition(b"}")
+    if not brace:
+        before, rest = body, b""
+    comma = b"" if before.strip(_BLANKS) == b"{" else b", "
+    return before + comma + b'"key": ' + json.dumps(key).encode() + brace + rest
 
 
 def post(url: str, body: bytes) -> tuple[int, Mapping[str, Any]]:

@@ -20,12 +20,14 @@ from cli.checks import (
     check_status,
     check_table,
 )
-from cli.options import AsJson
+from cli.options import AsJson, examples
 from cli.send import SecretKey
 from cli.terminal import BAD, GOOD, REFUSED, WARNING, fail, print_json, print_line, printable
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.services import Services
 from orderhook.store.table import Table
+
+EXAMPLES = examples("orderhook verify --stack orderhook")
 
 _PATIENT = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 _STYLES = {"ok": GOOD, "warning": WARNING, "failed": BAD}

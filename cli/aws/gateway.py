@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from threading import Lock
 from typing import Any
 
@@ -17,9 +18,9 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from cli.aws.moto import Forward
+from cli.connection import ROUTE
 from cli.views.answers import answer_word, describe_counts
 
-ROUTE = "/webhook"
 MAX_BYTES = 10_000_000
 """API Gateway's limit for a body; the handler's own is far smaller."""
 
@@ -165,6 +166,11 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise ListenError(f"Port {port} is in use; stop what uses it, or choose another with --port.") from error
         raise ListenError(f"Cannot listen on {host}, port {port}: {str(error.strerror).partition(' (')[0]}.") from error
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Return whether only this machine can reach it."""
+    return ip_address(listener.getsockname()[0]).is_loopback
 
 
 def serve_forever(listener: socket.socket, application: Gateway) -> None:

@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from cli.aws.table import read_template
 from orderhook.aws.clients import connect
+from orderhook.commands.release import end
+from orderhook.keys import Key
+from orderhook.listing import Unreadable, list_keys, list_orders
+from orderhook.orders import Provenance, timestamp
+from orderhook.services import Services
 from orderhook.settings import DeferredSettings
 
 if TYPE_CHECKING:
@@ -59,6 +64,25 @@ def _clients() -> tuple["SQSClient", "EventBridgeSchedulerClient"]:
 def _queue_url(arn: str) -> str:
     sqs, _ = _clients()
     return sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+
+
+def resume(services: Services, now: datetime) -> None:
+    """Schedule anew what the open orders of a lasting table wait for: this queue knows nothing of an earlier run.
+
+    A time limit is kept, and if it is over meanwhile it is carried out at once. An order that waited for its delay
+    ends, because its trade window went with the message. Run twice, the second run changes nothing.
+    """
+    for trader in {key.trader for key in list_keys(services) if isinstance(key, Key)}:
+        for order in list_orders(services, trader, timestamp(now), open_only=True):
+            if isinstance(order, Unreadable):
+                continue
+            first = order.history[0]
+            provenance = Provenance(trader, first.key_id, first.request_id, now)
+            if order.due:
+                end(services, provenance, order, "the server was stopped while it waited for its delay")
+            elif order.cancels_at:
+                at = datetime.fromisoformat(order.cancels_at)
+                services.deferred_for("cancel_after").schedule(provenance, order.order_id, 0, at)
 
 
 def environment(settings: DeferredSettings) -> dict[str, str]:

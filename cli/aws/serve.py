@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 from cli.aws import demo, gateway, moto, scheduler
 from cli.aws.table import create_table
-from cli.connection import TableAddress, explained_errors, local_credentials
+from cli.connection import ROUTE, TableAddress, explained_errors, local_credentials
 from cli.terminal import DIM, print_line
 from cli.views.start_page import show_start_page
 from orderhook.aws.clients import connect
-from orderhook.listing import list_orders
+from orderhook.listing import Unreadable, list_orders
 from orderhook.orders import Order, timestamp
 from orderhook.services import Services
 from orderhook.settings import DeferredSettings
@@ -34,7 +34,8 @@ def serve(host: str, port: int, address: TableAddress) -> None:
             import webhook  # reads the environment and makes its client
 
             _prepare(address, webhook.services)
-            show_start_page(_url(listener), address, _demo_orders(webhook.services) if address.is_local else ())
+            orders = _demo_orders(webhook.services) if address.is_local else ()
+            show_start_page(_url(listener), address, orders, is_open=not gateway.is_loopback(listener))
         application = gateway.Gateway(
             webhook.handler, lambda line: print_line(line, DIM, error=True), forward_to_dynamodb
         )
@@ -79,19 +80,23 @@ def _environment(address: TableAddress, environment: Mapping[str, str]) -> dict[
 
 
 def _prepare(address: TableAddress, services: Services) -> None:
-    """Create a local table and write the demo into it; only check that a table on AWS is there."""
+    """Create a local table, or take up what an earlier run left there, and write the demo into it.
+
+    Of a table on AWS only check that it is there.
+    """
     if address.is_local:
-        create_table(connect("dynamodb"), address.table)
+        is_new = create_table(connect("dynamodb"), address.table)
+        if not is_new:
+            scheduler.resume(services, datetime.now(UTC))
         demo.seed(services, datetime.now(UTC))
     else:
         next(services.keys.list(), None)
 
 
-def _demo_orders(services: Services) -> Iterator[Order]:
-    found = list_orders(services, demo.TRADER, timestamp(datetime.now(UTC)))
-    return (order for order in found if isinstance(order, Order))
+def _demo_orders(services: Services) -> Iterator[Order | Unreadable]:
+    return list_orders(services, demo.TRADER, timestamp(datetime.now(UTC)))
 
 
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{gateway.ROUTE}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{ROUTE}"

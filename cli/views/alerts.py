@@ -18,12 +18,15 @@ from cli.terminal import (
 )
 from orderhook import reference
 from orderhook.payload import lower
-from orderhook.store.alert_log import AlertRecord, RecordedResult
+from orderhook.store.alert_log import UNREADABLE, AlertRecord, Origin, RecordedResult
 
 _SHORT_ID = 16
 """This much of a request id tells it from others: its milliseconds, and four digits within a millisecond."""
 
 _NAME_WIDTH = 12
+
+_RELATIONS: Mapping[Origin, str] = {"webhook": "the alert", "delayed": "its result", "cancel_after": "time limit"}
+"""What a record is to another of the same alert."""
 
 
 def show_alerts(records: Iterable[AlertRecord]) -> None:
@@ -47,8 +50,13 @@ def show_alert_line(record: AlertRecord) -> None:
     print_line(printable(text), _style(record))
 
 
-def show_alert(record: AlertRecord) -> None:
-    """Print everything that is known about one alert, what its answer means, and what to do about it."""
+def show_alert(record: AlertRecord, related: Sequence[AlertRecord] = ()) -> None:
+    """Print everything that is known about one alert, what its answer means, what to do, and what it belongs to."""
+    if record.outcome == UNREADABLE:
+        print_line(
+            f"The record {record.request_id} cannot be read by this version; a newer one may have written it.", BAD
+        )
+        return
     print_line(f"{record.status} {record.outcome}", _style(record))
     if record.detail:
         print_line(printable(record.detail))
@@ -58,6 +66,8 @@ def show_alert(record: AlertRecord) -> None:
     for number, result in enumerate(record.results):
         name = "accounts" if number == 0 else ""
         print_line(printable(f"  {name:<{_NAME_WIDTH}} {_describe_result(result)}"), _style(result))
+    for it in related:
+        print_line(printable(f"  {_RELATIONS[it.origin]:<{_NAME_WIDTH}} {_describe_related(it)}"), _style(it))
     print_line()
     print_line("The alert, without its key:", DIM)
     for name, value in record.fields.items():
@@ -65,6 +75,10 @@ def show_alert(record: AlertRecord) -> None:
     print_line()
     for sentence in _guidance(record):
         print_line(sentence)
+
+
+def _describe_related(record: AlertRecord) -> str:
+    return f"{record.status} {_outcome(record)}: `orderhook alerts show {record.request_id}`"
 
 
 def _one_line(record: AlertRecord) -> list[Cell]:
@@ -91,7 +105,7 @@ def _two_lines(record: AlertRecord) -> list[Cell]:
 
 
 def _style(record: AlertRecord | RecordedResult) -> str:
-    return BAD if record.status >= 400 else WARNING if record.duplicate else GOOD
+    return BAD if record.status >= 400 or record.outcome == UNREADABLE else WARNING if record.duplicate else GOOD
 
 
 def _outcome(record: AlertRecord | RecordedResult) -> str:
@@ -138,7 +152,14 @@ def _is_at_fault(name: str, record: AlertRecord) -> bool:
 def _guidance(record: AlertRecord) -> Iterator[str]:
     if guidance := reference.guidance_for(record.status, record.outcome):
         yield f"It means: {guidance.meaning}"
-        yield f"What to do: {guidance.what_to_do}"
+        yield f"What to do: {_cancelled_again(record) or guidance.what_to_do}"
     if record.status >= 400 and record.origin == "webhook":
         repeats = reference.is_sent_again(record.status)
         yield f"TradingView {'sends it again, up to three times' if repeats else 'does not send it again'}."
+
+
+def _cancelled_again(record: AlertRecord) -> str | None:
+    """Return what to do after `orderhook kill-switch on --cancel`, which has cancelled again by itself."""
+    if record.outcome != "kill_switch_on" or "cancel" not in record.fields:
+        return None
+    return "Turn it off when you want to trade again. All open orders were cancelled, and again 3 seconds later."

@@ -5,10 +5,9 @@ from typing import Any
 
 from cli.terminal import BAD, GOOD, WARNING, print_line, printable
 
-_SHOWN_IDS = 5
-"""How many ids of a long list are shown."""
-
 _NAME_WIDTH = 15
+_IDS_WIDTH = 80 - 2 - _NAME_WIDTH - 1
+"""What a line of ids may take beside the name of their list."""
 
 _SHOWN_APART = frozenset({"success", "status", "error", "message", "detail", "warnings"})
 
@@ -37,10 +36,10 @@ def describe_counts(counts: Mapping[str, int]) -> str:
 
 
 def _lines(value: Any) -> list[str]:
-    """Return a value of an answer as lines; of many ids only the first few, because their number is shown in counts."""
+    """Return a value of an answer as lines, whole: what became of an order must not be left out."""
     if isinstance(value, dict):
         if any(isinstance(member, list) for member in value.values()):  # the legs that ended, by their entries
-            return [_first([leg for legs in value.values() for leg in legs])]
+            return _ids([leg for legs in value.values() for leg in legs])
         return [", ".join(f"{name} {member}" for name, member in value.items())]
     if not isinstance(value, list):
         return [f"{value}"]
@@ -48,12 +47,19 @@ def _lines(value: Any) -> list[str]:
         if "reason" in value[0]:  # the orders that cannot be cancelled
             return [f"{failed.get('order_id')}: {failed['reason']}" for failed in value]
         return [f"{result.get('account')}: {_describe_result(result)}" for result in value]
-    return [_first(list(map(str, value)))] if value else []
+    return _ids(list(map(str, value)))
 
 
-def _first(ids: list[str]) -> str:
-    rest = f" and {len(ids) - _SHOWN_IDS} more" if len(ids) > _SHOWN_IDS else ""
-    return ", ".join(ids[:_SHOWN_IDS]) + rest
+def _ids(ids: list[str]) -> list[str]:
+    """Return lines of ids, none of them parted, as many on a line as 80 columns hold."""
+    lines: list[str] = []
+    for number, order_id in enumerate(ids):
+        text = order_id if number == len(ids) - 1 else f"{order_id},"
+        if lines and len(lines[-1]) + 1 + len(text) <= _IDS_WIDTH:
+            lines[-1] += f" {text}"
+        else:
+            lines.append(text)
+    return lines
 
 
 def _describe_result(result: Mapping[str, Any]) -> str:

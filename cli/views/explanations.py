@@ -9,15 +9,19 @@ from orderhook.explain import Explanation, Row
 def show_explanation(explanation: Explanation) -> None:
     """Print every field of an alert, everything that is wrong with it, and what it would do."""
     if explanation.rows:
-        print_table(("as sent", "field", "value", "", "remark"), map(_cells, explanation.rows))
-    shown_faults = [row.fault for row in explanation.rows]
+        print_table(("as sent", "field", "value", ""), map(_cells, explanation.rows))
+        print_line()
+    for row in explanation.rows:
+        if row.remark and not row.fault:
+            print_line(printable(f"{row.name}: {row.remark}"), WARNING)
+    names = {id(row.fault): row.name for row in explanation.rows}
     for fault in explanation.faults:
-        if fault not in shown_faults:
-            print_line(printable(fault.detail), BAD)
+        name = names.get(id(fault))
+        is_named = name is None or fault.detail.startswith(f"{name} ")
+        print_line(printable(fault.detail if is_named else f"{name}: {fault.detail}"), BAD)
     print_line(explanation.verdict, BAD if explanation.faults else GOOD)
 
 
 def _cells(row: Row) -> list[Cell]:
-    mark = Text("wrong", BAD) if row.fault else Text("ok", GOOD)
-    remark = Text(printable(row.fault.detail), BAD) if row.fault else Text(row.remark, WARNING)
-    return [row.name, row.field, row.value, mark, remark]
+    mark = Text("wrong", BAD) if row.fault else Text("look", WARNING) if row.remark else Text("ok", GOOD)
+    return [row.name, row.field, row.value, mark]

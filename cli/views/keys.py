@@ -4,13 +4,14 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from cli.terminal import DIM, WARNING, Cell, print_table, readable_time
+from cli.terminal import BAD, DIM, WARNING, Cell, print_table, readable_time
 from orderhook.keys import KILL_SWITCH, Key
+from orderhook.listing import Unreadable
 
 _COLUMNS = ("key id", "ends in", "trader", "label", "may give", "limits", "created", "last used", "revoked")
 
 
-def show_keys(keys: Iterable[tuple[Key, str | None]]) -> None:
+def show_keys(keys: Iterable[tuple[Key | Unreadable, str | None]]) -> None:
     """Print keys, each with the hour of its last use, as a table, without anything that would let somebody use them."""
     print_table(_COLUMNS, (_cells(key, last_used) for key, last_used in keys))
 
@@ -35,7 +36,9 @@ def describe_limits(key: Key) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _cells(key: Key, last_used: str | None) -> list[Cell]:
+def _cells(key: Key | Unreadable, last_used: str | None) -> list[Cell]:
+    if isinstance(key, Unreadable):
+        return [key.id, "", "", "", "", "", "", "", Text("unreadable", BAD)]
     revoked = Text(readable_time(key.revoked), WARNING) if key.revoked else Text("no", DIM)
     used = f"{last_used[:13].replace('T', ' ')}h UTC" if last_used else Text("never seen", DIM)
     limits = describe_limits(key) or Text("none", DIM)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from rich.text import Text
 
 from cli.terminal import (
+    BAD,
     DIM,
     GOOD,
     WARNING,
@@ -15,11 +16,14 @@ from cli.terminal import (
     printable,
     readable_time,
 )
+from orderhook.listing import Unreadable
 from orderhook.orders import OPEN, Event, Order, OrderState, decimal_text
 from orderhook.trade import waiting_legs
 
+_TIMES = ("due", "day_ends", "cancels_at")
 
-def show_orders(orders: Iterable[Order]) -> None:
+
+def show_orders(orders: Iterable[Order | Unreadable]) -> None:
     """Print orders as a table; in a terminal, which is seldom wide enough for one line each, on two lines."""
     if is_terminal():
         print_table(("order", "", "", "state"), map(_two_lines, orders))
@@ -44,14 +48,17 @@ def show_order(order: Order) -> None:
     show_orders([order, *waiting_legs(order)])
     for name in ("reason", "due", "day_ends", "cancels_at", "notes"):
         if value := getattr(order, name):
-            print_line(printable(f"{name.replace('_', ' ')}: {value}"))
+            shown = readable_time(value) if name in _TIMES else value
+            print_line(printable(f"{name.replace('_', ' ')}: {shown}"))
     print_line()
     print_table(("time", "state", "values", "alert", "key id"), map(_event_cells, order.history))
     if order.history_dropped:
         print_line(f"{order.history_dropped} entries after the first were dropped; the latest ones are kept.", DIM)
 
 
-def _one_line(order: Order) -> list[Cell]:
+def _one_line(order: Order | Unreadable) -> list[Cell]:
+    if isinstance(order, Unreadable):
+        return [order.id, *[""] * 7, Text(_unreadable(order), BAD), ""]
     return [
         order.order_id,
         order.order_name or "",
@@ -66,7 +73,9 @@ def _one_line(order: Order) -> list[Cell]:
     ]
 
 
-def _two_lines(order: Order) -> list[Cell]:
+def _two_lines(order: Order | Unreadable) -> list[Cell]:
+    if isinstance(order, Unreadable):
+        return [order.id, "", "", Text(_unreadable(order), BAD)]
     style = GOOD if order.state in OPEN else WARNING if order.state is OrderState.CANCELLED else DIM
     filled = f", {order.filled} filled" if order.filled else ""
     name = f"{order.order_name} of {order.strategy_id}" if order.order_name else ""
@@ -76,6 +85,10 @@ def _two_lines(order: Order) -> list[Cell]:
         Text.assemble(printable(order.instrument), "\n", (printable(order.account), DIM)),
         Text.assemble((order.state, style), filled, "\n", (readable_time(order.since), DIM)),
     ]
+
+
+def _unreadable(order: Unreadable) -> str:
+    return printable(f"unreadable: {order.state}" if order.state else "unreadable")
 
 
 def _summary(order: Order) -> str:

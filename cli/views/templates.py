@@ -3,17 +3,23 @@
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from cli.terminal import Cell, print_table
+from rich.text import Text
+
+from cli.terminal import BAD, Cell, print_table
+from orderhook.listing import Unreadable
 from orderhook.orders import Template, decimal_text
 
 
-def show_templates(templates: Iterable[Template]) -> None:
+def show_templates(templates: Iterable[Template | Unreadable]) -> None:
     """Print templates as a table, a row for each bracket."""
     rows = (cells for template in templates for cells in _rows(template))
     print_table(("template", "bracket", "qty", "target", "stop"), rows)
 
 
-def _rows(template: Template) -> Iterator[list[Cell]]:
+def _rows(template: Template | Unreadable) -> Iterator[list[Cell]]:
+    if isinstance(template, Unreadable):
+        yield [template.id, Text("unreadable", BAD), "", "", ""]
+        return
     for number, bracket in enumerate(template.brackets, 1):
         name = template.name if number == 1 else ""
         yield [name, f"{number}", f"{bracket.qty}", _points(bracket.target), _points(bracket.stop)]

@@ -31,7 +31,8 @@ What they work with:
     readiness        what a new version is asked before it gets traffic; `aws/deployment` asks it
 
 For readers (the command line, later the console and the API):
-    explain          what an alert would do, and everything that is wrong with it
+    explain          what an alert would do, and everything that is wrong with it; `description` has the words,
+                     `broken_json` reads on behind a fault
     reference        what every word of an answer means
     records          find and follow the records of alerts
     listing          orders as a person lists them, each with its waiting legs

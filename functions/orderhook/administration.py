@@ -122,6 +122,15 @@ def create_key(
     return secret, key
 
 
+def check_has_key(key_store: KeyStore, trader: str) -> None:
+    """Raise InvalidValueError, naming the traders that there are, where keys belong to others and none to this one."""
+    traders = sorted({str(item.get("trader")) for item in key_store.items()})
+    if traders and trader not in traders:
+        raise InvalidValueError(
+            f"No key belongs to a trader {trader!a}; the traders are {', '.join(traders)}.", field="trader"
+        )
+
+
 def keys_of(key_store: KeyStore, trader: str) -> list[Key]:
     """Return what is stored of a trader's keys, including revoked ones."""
     all_keys = key_store.list()

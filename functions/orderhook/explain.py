@@ -3,38 +3,28 @@
 Nothing is sent or looked up: neither the key nor the orders are compared with the table.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from pydantic import ValidationError
 
-from orderhook import commands, payload, pipeline
+from orderhook import broken_json, commands, hints, payload, pipeline
 from orderhook.commands import Command
-from orderhook.commands.addressed_order import AddressesOrder
-from orderhook.commands.cancel import Cancel
-from orderhook.commands.cancel_all_orders import CancelAllOrders
-from orderhook.commands.cancel_orders import CancelOrders
-from orderhook.commands.cancel_replace import CancelReplace
-from orderhook.commands.change import Change
-from orderhook.commands.close_strategy import CloseStrategy
-from orderhook.commands.kill_switch import KillSwitch
-from orderhook.commands.opens_position import OpensPosition
-from orderhook.commands.place import Place
+from orderhook.description import describe
 from orderhook.errors import (
     DuplicateFieldError,
     InvalidSecretKeyError,
     InvalidValueError,
+    MalformedPayloadError,
+    MissingFieldError,
     OrderhookError,
     PayloadError,
     UnresolvedPlaceholderError,
 )
 from orderhook.flat_json import NoText
 from orderhook.keys import holds_key, key_id_of
-from orderhook.orders import decimal_text
 from orderhook.payload import Pair, Split
 from orderhook.responses import STATUS_AND_CODE
-from orderhook.trade_window import clock
 
 _SHORTEST_MASKED = 16
 
@@ -88,18 +78,39 @@ class Explanation:
         return f"This alert {'; '.join(map(describe, self.commands.values()))}{examples}."
 
 
-def explain(body: bytes) -> Explanation:
-    """Explain an alert without sending it; of its key, only the form is checked."""
+def explain(body: bytes, key: str | None = None) -> Explanation:
+    """Explain an alert without sending it; of its key, or of the one it will be given, only the form is checked."""
     explanation = Explanation()
-    split = payload.split(body)
+    split, faults, unreadable = _taken_apart(body)
     secrets, pairs = payload.take_keys(split.pairs)
+    secrets = secrets or ([key] if key else [])
     explanation.rows = [_row(pair, secrets) for pair in split.pairs]
-    is_left_open = _is_filled_in(split.fault, body.decode(errors="replace"))
-    _check_key(split, secrets, None if is_left_open else split.fault, explanation)
-    kind = None if is_left_open else _command_type(pairs, explanation)
+    _check_key(split, secrets, faults, explanation)
+    kind = None if split.fault and not faults else _command_type(pairs, explanation, unreadable)
     if kind:
-        _read_fields(kind, pairs, explanation, is_json=split.is_json)
+        _read_fields(kind, pairs, explanation, unreadable, is_json=split.is_json)
     return explanation
+
+
+def _taken_apart(body: bytes) -> tuple[Split, list[PayloadError], set[str]]:
+    """Return an alert taken apart as far as it can be, its faults, and the names of the fields that cannot be read.
+
+    Where TradingView will put something in place of the fault there is none.
+    """
+    split = payload.split(body)
+    text = body.decode(errors="replace")
+    reread = payload.split(text.encode()).fault  # without what is not UTF-8
+    if split.fault is None or reread is None or reread.detail != split.fault.detail:
+        return split, [split.fault] if split.fault else [], set()
+    if split.is_json and isinstance(split.fault, (MalformedPayloadError, UnresolvedPlaceholderError)):
+        found = broken_json.read_on(text)
+        return split._replace(pairs=found.pairs, fault=next(iter(found.faults), None)), found.faults, found.unreadable
+    if _is_filled_in(split.fault, text):
+        return split, [], set()
+    lines = text.split("\n")
+    each = (payload.split(("\n" * number + line).encode()).fault for number, line in enumerate(lines))
+    others = [fault for fault in each if fault and fault.detail != split.fault.detail]
+    return split, [split.fault, *(fault for fault in others if not _is_filled_in(fault, text))], set()
 
 
 def mask(secret: str) -> str:
@@ -125,42 +136,58 @@ def _is_filled_in(fault: PayloadError | None, text: str) -> bool:
     return isinstance(fault, UnresolvedPlaceholderError) and bool(found) and all(map(payload.is_filled_in, found))
 
 
-def _check_key(split: Split, secrets: Sequence[str], fault: PayloadError | None, explanation: Explanation) -> None:
+def _check_key(split: Split, secrets: Sequence[str], faults: Sequence[PayloadError], explanation: Explanation) -> None:
     """Check what the webhook checks before it reads any field, in the same order."""
-    if not any(map(key_id_of, split.keys if split.fault else secrets[:1])):
-        if fault and split.public_fault:
-            explanation.add(fault)  # a sender without a key is told this and nothing else
+    if any(map(key_id_of, (*split.keys, *secrets) if faults else secrets[:1])):
+        for fault in faults:
+            explanation.add(fault)
+    else:
+        # A sender without a key is told that a body is malformed, and nothing else.
+        public = faults if faults and split.public_fault else ()
+        for fault in public:
+            explanation.add(fault)
         detail = "The key was not issued here; copy it again." if secrets else "There is no key; add key=..."
         explanation.add(InvalidSecretKeyError(detail, field="key"))
-        if fault and not split.public_fault:
+        for fault in () if public else faults:
             explanation.add(fault)
-    elif fault:
-        explanation.add(fault)
     if len(secrets) > 1:
         explanation.add(DuplicateFieldError("key is given twice; give it once.", field="key"))
     explanation.faults += [row.fault for row in explanation.rows if row.fault and row.name == "…"]
 
 
-def _command_type(pairs: list[Pair], explanation: Explanation) -> type[Command] | None:
+def _command_type(pairs: Sequence[Pair], explanation: Explanation, unreadable: Collection[str]) -> type[Command] | None:
+    """Return the type of the command, or of the one that was probably meant: the other faults are told by it."""
     try:
         return commands.command_type(pairs)
     except PayloadError as error:
         row = next((row for row in explanation.rows if row.field == "command" and row.value), None)
         if row and _is_filled_in(error, row.value):
             row.remark = "filled in by TradingView"
-        else:
+            return None
+        if "command" not in unreadable or not isinstance(error, MissingFieldError):
             explanation.add(error)
-        return None
+    words = [value for name, value in pairs if "command" in (payload.lower(name), hints.field(name[:64]))]
+    meant = {word for value in words if isinstance(value, str) and (word := _meant(value, pairs))}
+    return commands.COMMANDS[meant.pop()] if len(meant) == 1 else None
 
 
-def _read_fields(kind: type[Command], pairs: list[Pair], explanation: Explanation, *, is_json: bool) -> None:
+def _meant(word: str, pairs: Sequence[Pair]) -> str | None:
+    """Return the command that a word is, or probably was meant to be."""
+    word = payload.upper(word)
+    hint = word if word in commands.COMMANDS else commands.meant_command(word, pairs)
+    return hint if hint in commands.COMMANDS else None
+
+
+def _read_fields(
+    kind: type[Command], pairs: Sequence[Pair], explanation: Explanation, unreadable: set[str], *, is_json: bool
+) -> None:
     """Read each field as the webhook would, and mark what is wrong with it or told of it."""
     reader = commands.FieldReader(kind, pairs, is_json=is_json)
     filled_in: dict[str, str] = {}
-    unreadable: set[str] = set()
     rows = [row for row in explanation.rows if row.field != "key"]
     for row, pair in zip(rows, pairs, strict=True):
         if row.fault:
+            unreadable.add(row.field)
             continue
         told = len(reader.warnings)
         try:
@@ -220,79 +247,3 @@ def _faults(kind: type[Command], fields: dict[str, str]) -> Iterator[OrderhookEr
             except PayloadError as error:
                 if error.field == name:
                     yield error
-
-
-def describe(command: Command) -> str:
-    """Return what a command would do, and when, as the end of a sentence."""
-    action = _describe_action(command)
-    return f"{action}, {command.delay} s after the alert comes in" if command.delay else action
-
-
-def _describe_action(command: Command) -> str:
-    match command:
-        case Cancel():
-            return f"would cancel {_addressed_order(command)}"
-        case Change():
-            values = (f"{name.replace('_price', '')} {decimal_text(Decimal(new))}" for name, new in command.new.items())
-            return f"would change {_addressed_order(command)} to {', '.join((*values, *_controls(command)))}"
-        case CancelReplace():
-            phrases = (*_order_phrases(command, None), *_controls(command))
-            return f"would replace {_addressed_order(command)} by {', '.join(phrases)}"
-        case Place():
-            return f"would place {', '.join((*_order_phrases(command, command.order_id), *_controls(command)))}"
-        case CancelOrders():
-            of_instrument = f" in {command.instrument}" if command.instrument else ""
-            return f"would cancel every working order of account {command.account}{of_instrument}"
-        case CancelAllOrders():
-            return "would cancel every working order of every account"
-        case CloseStrategy():
-            return f"would close strategy {command.strategy_id} and cancel its working orders"
-        case KillSwitch():
-            return f"would turn the kill switch {'on' if command.kill_switch else 'off'}"
-    return f"would give the command {command.word}"
-
-
-def _addressed_order(command: AddressesOrder) -> str:
-    if not command.strategy_id:
-        return f"order {command.order_id}"
-    return (
-        f"order {command.order_id} {'of' if command.order_name else 'if it belongs to'} strategy {command.strategy_id}"
-    )
-
-
-def _order_phrases(command: Place | CancelReplace, order_id: str | None) -> Iterator[str]:
-    new_order = command.new_order
-    yield f"{new_order.action} {new_order.qty} {new_order.instrument} {new_order.order_type}"
-    texts = {
-        "limit_price": "limit",
-        "stop_price": "stop",
-        "tif": "",
-        "account": "in account",
-        "order_id": "as order",
-        "strategy_id": "in strategy",
-        "strategy": "with the legs of template",
-        "take_profit": "with a target at",
-        "stop_loss": "with a stop at",
-        "stop_loss_stop": "with a stop at",
-        "stop_loss_limit": "with a stop limit at",
-        "oco_id": "in OCO group",
-    }
-    strategy_id = command.strategy_id if isinstance(command, Place) else None  # a replacement stays where it is
-    values = {**dict(new_order), "order_id": order_id, "strategy_id": strategy_id}
-    for name, text in texts.items():
-        value = values[name]
-        if value is not None:
-            yield f"{text} {decimal_text(value) if isinstance(value, Decimal) else value}".strip()
-    if command.cancel_after:
-        yield f"cancelled {command.cancel_after} min later if it is still open"
-
-
-def _controls(command: OpensPosition) -> Iterator[str]:
-    window = command.window
-    if window:
-        yield f"from {clock(window.start)} to {clock(window.end)} in New York"
-        if window.closing_only_after is not None:
-            yield f"but not from {clock(window.closing_only_after)} on"
-    if command.rate_limit:
-        alerts, seconds = command.rate_limit
-        yield f"at most {alerts} times in {seconds} s among alerts of id {command.id}"

@@ -1,19 +1,61 @@
 """Orders as a person lists them: each as it is now, with the legs that wait in its item."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
-from orderhook.orders import Order
+from orderhook.keys import Key
+from orderhook.orders import Order, Template, folded
 from orderhook.services import Services
 from orderhook.store import items
 from orderhook.trade import entry_and_leg, view_of_leg, waiting_legs
 
+_MOST_NAMES = 20
+
+Readable = TypeVar("Readable")
+
 
 class Unreadable(NamedTuple):
-    """The item of an order that this version cannot read, such as one of a newer version."""
+    """An item that this version cannot read, such as one of a newer version."""
 
-    order_id: str
-    state: str
+    id: str
+    state: str = ""
+    """Of an order, the state that its item has."""
+
+
+class UnreadableError(Exception):
+    """The order that was asked for cannot be read by this version."""
+
+    def __init__(self, item: Unreadable) -> None:
+        super().__init__(item.id)
+        self.item = item
+
+
+class OrderFilter(NamedTuple):
+    """What an order must have to be listed; None is anything."""
+
+    account: str | None = None
+    instrument: str | None = None
+    strategy_id: str | None = None
+
+    def matches(self, order: Order) -> bool:
+        """Return whether the order has everything that is asked for."""
+        return all(_is_same(name, getattr(order, name), wanted) for name, wanted in self._wanted())
+
+    def unmatched(self, orders: Iterable[Order]) -> Iterator[tuple[str, str, list[str]]]:
+        """Yield the field, the value asked for, and the first few that there are, of what no order has."""
+        orders = list(orders)
+        for name, wanted in self._wanted():
+            if not any(_is_same(name, getattr(order, name), wanted) for order in orders):
+                there = sorted({value for order in orders if (value := getattr(order, name))})
+                yield name, wanted, there[:_MOST_NAMES] or ["none"]
+
+    def _wanted(self) -> list[tuple[str, str]]:
+        return [(name, wanted) for name, wanted in self._asdict().items() if wanted is not None]
+
+
+def _is_same(name: str, value: str | None, wanted: str) -> bool:
+    """Return whether a value is the one asked for: accounts and instruments without regard to case, ids with it."""
+    return value is not None and (value == wanted or (name != "strategy_id" and folded(value) == folded(wanted)))
 
 
 def list_orders(services: Services, trader: str, now: str, *, open_only: bool = False) -> Iterator[Order | Unreadable]:
@@ -24,7 +66,7 @@ def list_orders(services: Services, trader: str, now: str, *, open_only: bool = 
     for item in services.orders.items(trader, open_only=open_only):
         if str(item.get("open", "")).startswith("#"):
             continue  # not an order
-        order = _read(item)
+        order = _read_order(item)
         if isinstance(order, Unreadable):
             yield order
             continue
@@ -38,20 +80,44 @@ def list_orders(services: Services, trader: str, now: str, *, open_only: bool = 
 
 
 def find_order(services: Services, trader: str, order_id: str, now: str) -> Order | None:
-    """Return an order, or a leg that waits in its entry's item, as it is now."""
-    order = services.orders.get(trader, order_id)
+    """Return an order, or a leg that waits in its entry's item, as it is now; raises UnreadableError."""
+    order = _get(services, trader, order_id)
     if order is not None:
         return order.at(now)
     split = entry_and_leg(order_id)
-    entry = services.orders.get(trader, split[0]) if split else None
+    entry = _get(services, trader, split[0]) if split else None
     leg = entry.legs.get(split[1]) if split and entry else None
     if split is None or entry is None or leg is None or leg.released:
         return None  # a released leg has an item of its own, which has left the table
     return view_of_leg(entry.at(now), split[1], leg)
 
 
-def _read(item: Mapping[str, Any]) -> Order | Unreadable:
+def list_keys(services: Services) -> Iterator[Key | Unreadable]:
+    """Yield the stored halves of all keys, by id; one bad item hides no other."""
+    for item in services.keys.items():
+        yield _readable(items.key, item) or Unreadable(str(item["pk"]).partition("#")[2])
+
+
+def list_templates(services: Services, trader: str) -> Iterator[Template | Unreadable]:
+    """Yield a trader's templates, by name; one bad item hides no other."""
+    for item in services.templates.items(trader):
+        yield _readable(items.template, item) or Unreadable(str(item["sk"]).partition("#")[2])
+
+
+def _get(services: Services, trader: str, order_id: str) -> Order | None:
+    item = services.orders.item(trader, order_id)
+    order = None if item is None else _read_order(item)
+    if isinstance(order, Unreadable):
+        raise UnreadableError(order)
+    return order
+
+
+def _read_order(item: Mapping[str, Any]) -> Order | Unreadable:
+    return _readable(items.order, item) or Unreadable(str(item.get("order_id", item["sk"])), str(item.get("state", "")))
+
+
+def _readable(read: Callable[[Mapping[str, Any]], Readable], item: Mapping[str, Any]) -> Readable | None:
     try:
-        return items.order(item)
-    except (KeyError, TypeError, ValueError):
-        return Unreadable(str(item.get("order_id", item["sk"])), str(item.get("state", "")))
+        return read(item)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+        return None

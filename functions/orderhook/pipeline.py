@@ -248,11 +248,23 @@ def _joined(results: AccountResults) -> Outcome:
     return Outcome(
         status=(did_something or fresh or outcomes)[0].status,
         duplicate=None if fresh else True,
-        # What is said of each account is said once.
-        warnings=tuple(dict.fromkeys(warning for outcome in outcomes for warning in outcome.warnings)),
+        warnings=_warnings(results),
         results=results,
         affected_order_ids=affected,
     )
+
+
+def _warnings(results: AccountResults) -> tuple[AlertWarning, ...]:
+    """Return what is said of the accounts, each thing once; of nothing to cancel, with the account's name."""
+    told = (
+        warning._replace(detail=f"Account {account}: {warning.detail}")
+        if warning.code == "nothing_to_cancel"
+        else warning
+        for account, result in results
+        if isinstance(result, Outcome)
+        for warning in result.warnings
+    )
+    return tuple(dict.fromkeys(told))
 
 
 def affected_order_ids(result: Outcome | OrderhookError) -> Sequence[str]:

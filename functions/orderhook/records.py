@@ -4,15 +4,16 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from difflib import get_close_matches
+from itertools import islice
 
-from orderhook import reference
+from orderhook import hints, reference
 from orderhook.commands import NOT_YET, SCOPES
 from orderhook.errors import InvalidValueError
 from orderhook.keys import holds_key
 from orderhook.payload import lower, upper
-from orderhook.store.alert_log import AlertLog, AlertRecord
+from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
 
 POLL_SECONDS = 1.0
 
@@ -22,12 +23,20 @@ OPERATOR_COMMANDS = ("KEYS CREATE", "KEYS REVOKE", "TEMPLATES PUT", "MIGRATE")
 _MAX_DELAY = timedelta(seconds=10)
 """A record may be written this long after those of later alerts: longer than any alert's time budget."""
 
+_LONGEST_WAIT = timedelta(minutes=70)
+"""A time limit is an hour at most, a delay less; the queue may take some minutes more."""
+
+_TIME_DIGITS = len(id_prefix(datetime.fromtimestamp(0, UTC)))
+
+_BEGINS_ID = re.compile(r"[0-9a-f]+(\.|$)")
 _AGE = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def parse_time(text: str, now: datetime) -> datetime:
-    """Return the time that is written as an age (90s, 30m, 2h, 7d) or in ISO 8601, in UTC unless it names a zone.
+def parse_time(text: str, now: datetime, zone: tzinfo | None = UTC) -> datetime:
+    """Return the time that is written as an age (90s, 30m, 2h, 7d) or in ISO 8601, in `zone` unless it names one.
+
+    No zone is this machine's.
 
     Raises InvalidValueError.
     """
@@ -37,7 +46,7 @@ def parse_time(text: str, now: datetime) -> datetime:
         at = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise InvalidValueError(f"{text!a} is not a time; write 2h, 30m, 2026-01-02 or 2026-01-02T09:30.") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at if at.tzinfo else (at.replace(tzinfo=zone) if zone else at.astimezone())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ class RecordFilter:
     def matches(self, record: AlertRecord) -> bool:
         """Return whether the record has everything that the filter asks for."""
         return (
-            (self.command is None or record.command == self.command)
+            (self.command is None or self.command in _commands(record))
             and (self.status is None or self._matches_status(record))
             and (self.order_id is None or _concerns(record, self.order_id))
             # What an operator did to a key names it.
@@ -87,6 +96,14 @@ def _suggestion(word: str, known_words: list[str]) -> str:
     return f"did you mean {closest[0]}?" if closest else f"there are {', '.join(known_words)}."
 
 
+def _commands(record: AlertRecord) -> list[str]:
+    """Return the command, or, of an alert that was refused before its command was read, what stands in its place."""
+    if record.command:
+        return [record.command]
+    named = ((name.partition(" (")[0], value) for name, value in record.fields.items())  # a second one is numbered
+    return [upper(value) for name, value in named if "command" in (lower(name), hints.field(name))]
+
+
 def _concerns(record: AlertRecord, order_id: str) -> bool:
     """Return whether the alert affected the order, or named it without reaching it."""
     named = [value for name, value in record.fields.items() if lower(name) == "order_id"]
@@ -94,16 +111,47 @@ def _concerns(record: AlertRecord, order_id: str) -> bool:
     return order_id in (*record.order_ids, *named, record.request_id)
 
 
-def find_record(log: AlertLog, trader: str, id_beginning: str) -> AlertRecord:
-    """Return the one record whose request id begins like this; raises InvalidValueError for none or several."""
-    matching = []
-    for record in log.beginning_with(trader, lower(id_beginning)) if id_beginning else ():
-        matching.append(record)
-        if len(matching) == 2:
-            raise InvalidValueError(f"More than one alert's id begins with {id_beginning!a}; give more of it.")
+def find_record(log: AlertLog, trader: str, request_id: str) -> AlertRecord:
+    """Return the record of a request by its id, the beginning of it, or the id that an order's history has of it.
+
+    Such an id may end in the number of an account, or say that a time limit was over. Raises InvalidValueError for none
+    or several.
+    """
+    request_id = lower(request_id)
+    if request_id and (record := log.get(trader, request_id)):
+        return record
+    matching = list(islice(log.beginning_with(trader, request_id), 2)) if request_id else []
+    if len(matching) > 1:
+        raise InvalidValueError(f"More than one alert's id begins with {request_id!a}; give more of it.")
+    alert_id, dot, _ = request_id.partition(".")
+    if not matching and dot and (alert := log.get(trader, alert_id)):
+        # What follows an alert has a record of its own, which begins with the time of that.
+        ending = request_id[_TIME_DIGITS:]
+        matching = [it for it in related_records(log, alert) if it.request_id[_TIME_DIGITS:] == ending] or [alert]
     if not matching:
-        raise InvalidValueError(f"There is no record of an alert {id_beginning!a}; `orderhook alerts` lists them.")
+        other = "" if _BEGINS_ID.match(request_id) else " An alert's id is hexadecimal; the demo's orders have none."
+        raise InvalidValueError(
+            f"There is no record of an alert {request_id!a}; `orderhook alerts` lists them, and --order ID those about "
+            f"an order.{other}"
+        )
     return matching[0]
+
+
+def related_records(log: AlertLog, record: AlertRecord) -> Iterator[AlertRecord]:
+    """Yield, oldest first, the other records of one alert: of itself, of its delayed result, of its time limit."""
+    ending = _ending(record)
+    may_follow = {"delay", "cancel_after"} & {lower(name) for name in record.fields}
+    if not ending or (record.origin == "webhook" and not may_follow):
+        return
+    at = _received_at(record)
+    before = timedelta(0) if record.origin == "webhook" else _LONGEST_WAIT
+    found = [it for it in log.newest(record.trader, at - before, at + _LONGEST_WAIT) if _ending(it) == ending]
+    yield from (it for it in reversed(found) if it.request_id != record.request_id)
+
+
+def _ending(record: AlertRecord) -> str:
+    """Return the part of a record's id that all records of one alert share: what is behind the time, up to a '.'."""
+    return record.request_id[_TIME_DIGITS:].partition(".")[0]
 
 
 def recent_records(log: AlertLog, trader: str) -> list[AlertRecord]:

@@ -12,7 +12,7 @@ from orderhook.explain import Explanation, Row
 from orderhook.keys import KILL_SWITCH, Key
 from orderhook.listing import Unreadable
 from orderhook.orders import Order, Template, decimal_text
-from orderhook.store.alert_log import AlertRecord
+from orderhook.store.alert_log import UNREADABLE, AlertRecord
 from orderhook.store.controls import KillSwitchState
 
 _ORDER_FIELDS = (
@@ -28,10 +28,10 @@ _ORDER_FIELDS = (
     "tif",
     "limit_price",
     "stop_price",
-    "offset",
-    "oco_id",
     "state",
     "since",
+    "offset",
+    "oco_id",
     "generation",
     "average",
     "filled_after_end",
@@ -59,9 +59,10 @@ def _text(value: object) -> str | None:
     return decimal_text(value) if isinstance(value, Decimal) else str(value)
 
 
-def represent_unreadable(item: Unreadable) -> JsonObject:
-    """Represent an order that this version cannot read."""
-    return {"order_id": item.order_id, "state": item.state, "unreadable": "true"}
+def represent_unreadable(item: Unreadable, name: str = "order_id") -> JsonObject:
+    """Represent an item that this version cannot read; `name` says what its id is called."""
+    state = {"state": item.state} if name == "order_id" else {}
+    return {name: item.id} | state | {"unreadable": "true"}
 
 
 def represent_order_with_history(order: Order) -> JsonObject:
@@ -122,6 +123,8 @@ def represent_kill_switch(trader: str, state: KillSwitchState, *, stops_cancels:
 
 def represent_alert_record(record: AlertRecord) -> JsonObject:
     """Represent the record of an alert, with what its answer means and what to do about it."""
+    if record.outcome == UNREADABLE:
+        return {"request_id": record.request_id, "received_at": record.received_at, "unreadable": "true"}
     guidance = reference.guidance_for(record.status, record.outcome)
     return record._asdict() | {
         "milliseconds": str(record.milliseconds),

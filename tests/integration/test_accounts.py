@@ -148,6 +148,10 @@ def test_what_was_cancelled_in_one_account_is_told_before_nothing_in_another(ser
         "cancelled",
         "nothing_to_cancel",
     ]
+    assert [warning["detail"] for warning in answer.body["warnings"]] == [
+        "Account A: No open order matched. Accounts with open orders: B.",
+        "Account C: No open order matched. No account has an open order.",
+    ]
     assert service.send("CANCELORDERS", account="A,B,C").word == "nothing_to_cancel"
 
 

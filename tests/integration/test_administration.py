@@ -42,7 +42,7 @@ def listed(service: Service, *, open_only: bool = False) -> list[tuple[str, str]
     """Return the id and the state of each order of the trader as a person is shown them."""
     now = timestamp(service.queue.now)
     found = listing.list_orders(service.services, service.trader, now, open_only=open_only)
-    return [(each.order_id, str(each.state)) for each in found]
+    return [(each.id if isinstance(each, listing.Unreadable) else each.order_id, str(each.state)) for each in found]
 
 
 def test_waiting_legs_are_listed_after_their_entry_and_released_ones_by_their_ids(service: Service) -> None:

@@ -69,14 +69,13 @@ def test_alerts_lists_what_came_in_newest_first(server: Server) -> None:
         (["--status", "done"], ALL[2:]),
         (["--status", "404"], ["order_not_found"]),
         (["--status", "Cancelled"], ["cancelled"]),
-        (["--command", "cancel"], ALL[1:4]),
+        (["--command", "cancel"], ALL[:4]),
         (["--command", "PLACE", "--limit", "1"], ["placed"]),
         (["--order", "second"], ["unknown_field", "already_cancelled", "cancelled", "placed"]),
         (["--order", "second", "--status", "done", "--command", "CANCEL"], ["already_cancelled", "cancelled"]),
         (["--since", "1h"], ALL),
         (["--until", "1h"], []),
         (["--since", "2020-01-01", "--until", "2020-01-02T12:00"], []),
-        (["--trader", "nobody"], []),
     ],
     ids=" ".join,
 )
@@ -85,11 +84,11 @@ def test_alerts_lists_what_it_is_asked_for(server: Server, arguments: list[str],
 
 
 def test_without_a_record_it_says_so(server: Server) -> None:
-    result = server.run("alerts", "--trader", "nobody")
+    result = server.run("alerts", "--until", "1h")
     assert result.exit_code == 0
     assert (
         result.stdout
-        == f"There is no record of such an alert of trader nobody in table orderhook at {server.endpoint}.\n"
+        == f"There is no record of such an alert of trader main in table orderhook at {server.endpoint}.\n"
     )
 
 
@@ -104,7 +103,7 @@ def test_without_a_record_it_says_so(server: Server) -> None:
             "--follow waits for new alerts, so --until makes no sense with it; leave --until out.",
         ),
         (["--trader", "a/b"], "trader holds '/' (U+002F)"),
-        (["show", "zz"], "There is no record of an alert 'zz'; `orderhook alerts` lists them."),
+        (["show", "zz"], "There is no record of an alert 'zz'; `orderhook alerts` lists them, "),
         (["show", "0"], "More than one alert's id begins with '0'; give more of it."),
         (["--table", "nowhere"], "There is no table nowhere at "),
     ],
@@ -235,7 +234,7 @@ def test_show_names_the_first_few_of_many_orders_of_an_account(capsys: pytest.Ca
 def test_show_gives_a_script_the_same(server: Server) -> None:
     listed = newest(server, "unknown_field")
     shown = server.data("alerts", "show", listed["request_id"])
-    assert shown == listed
+    assert shown == listed | {"related": []}
     assert shown["fields"] == {"comand": "CANCEL", "order_id": "second"}
     assert shown["meaning"] == "There is no field with this name."
     assert (shown["sent_again"], shown["command"], shown["origin"]) == (False, None, "webhook")

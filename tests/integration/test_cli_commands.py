@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -51,13 +52,13 @@ def test_every_command_works_over_http(server: Server) -> None:
     assert set(states.values()) == {"Cancelled"}
 
 
-def test_send_shows_of_many_orders_the_first_few(server: Server) -> None:
+def test_send_shows_every_one_of_many_orders(server: Server) -> None:
     for number in range(7):
         place = f"key={demo.KEY};command=PLACE;order_id=many-{number};{demo.PLACES['demo-1']}"
         assert server.post(place.replace("Sim101", "Many")).json()["status"] == "placed"
     result = server.run("send", f"key={demo.KEY};command=CANCELORDERS;account=Many", "--url", server.url)
     assert result.stdout.splitlines()[:1] == ["200 cancelled"]
-    assert "  cancelled       many-0, many-1, many-2, many-3, many-4 and 2 more" in result.stdout.splitlines()
+    assert "  cancelled       many-0, many-1, many-2, many-3, many-4, many-5, many-6" in result.stdout.splitlines()
 
 
 def test_send_exits_1_when_the_alert_is_refused(server: Server) -> None:
@@ -71,6 +72,64 @@ def test_send_exits_2_when_nothing_answers() -> None:
     result = CliRunner().invoke(app, ["send", "x", "--url", url])
     assert result.exit_code == 2
     assert result.stderr == f"There is no answer from {url}: ConnectionError.\n"
+
+
+def test_where_the_local_server_does_not_answer_it_says_how_to_start_it() -> None:
+    port = str(closed_port())
+    result = CliRunner().invoke(app, ["send", "x", "--port", port])
+    assert result.exit_code == 2
+    assert "Start the local server with `make run`, or say where it is" in result.stderr
+
+
+def test_one_variable_reaches_a_server_on_another_port(server: Server) -> None:
+    """What is sent, and what is read, goes to the same server."""
+    reach = {"ORDERHOOK_PORT": str(server.port), "ORDERHOOK_KEY": demo.KEY}
+    sent = CliRunner().invoke(app, ["send", f"command=CANCEL;order_id={demo.CANCELLED_ID}"], env=reach)
+    assert (sent.exit_code, sent.stdout.splitlines()[0]) == (0, "200 already_cancelled")
+    request_id = re.findall(r"request_id +(\S+)", sent.stdout)[0]
+    for address in (["--port", str(server.port)], []):
+        result = CliRunner().invoke(app, ["alerts", "show", request_id, *address], env={} if address else reach)
+        assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "200 already_cancelled")
+
+
+def test_send_reads_a_file(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "alert.txt"
+    file.write_text(f"key={demo.KEY};\ncommand=CANCEL;\norder_id={demo.UNKNOWN_ID};\n")
+    result = server.run("send", "--file", str(file), "--url", server.url)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (1, "404 order_not_found")
+
+
+@pytest.mark.parametrize("command", ["send", "check"])
+def test_the_name_of_a_file_is_not_taken_for_an_alert(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "alert.txt"
+    file.write_text("command=CANCEL;order_id=a")
+    result = CliRunner().invoke(app, [command, str(file)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"{str(file)!a} is the name of a file, not an alert; write --file {file}.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "Give either the alert's text, - for standard input, or --file PATH.\n"),
+        (["x", "--file", "y"], "Give either the alert's text, - for standard input, or --file PATH.\n"),
+        (["--file", "no-such-file"], "'no-such-file' cannot be read: No such file or directory.\n"),
+        (["x", "--url", "http://x", "--port", "3104"], "--url and --port are both given; give only one of them.\n"),
+        (["x", "--stack", "mine", "--port", "3104"], "--stack and --port are both given; give only one of them.\n"),
+    ],
+)
+def test_send_says_what_it_needs(arguments: list[str], says: str) -> None:
+    result = CliRunner().invoke(app, ["send", *arguments])
+    assert (result.exit_code, result.stderr) == (2 if "--port" not in arguments else 1, says)
+
+
+def test_an_alert_without_a_key_is_told_where_to_get_one(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORDERHOOK_KEY", raising=False)
+    result = server.run("send", "command=CANCEL;order_id=a", "--url", server.url)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (1, "401 invalid_secret_key")
+    assert "give --key, or set ORDERHOOK_KEY" in result.stderr
+    result = server.run("send", f"key={demo.WRONG_KEY};command=CANCEL;order_id=a", "--url", server.url)
+    assert (result.exit_code, result.stderr) == (1, "")
 
 
 @pytest.mark.parametrize("text", [f"command=CANCEL;order_id={demo.FILLED_ID}", '{"command":"CANCEL","order_id":"%s"}'])
@@ -93,7 +152,7 @@ def test_orders_lists_the_open_ones_alone(server: Server) -> None:
 
 
 def test_orders_of_another_trader_are_others(server: Server) -> None:
-    assert server.data("orders", "--trader", "nobody") == []
+    assert [order["order_id"] for order in server.data("orders", "--trader", demo.SECOND_TRADER)] == ["demo-1"]
 
 
 @pytest.mark.parametrize("trader", ["", "a b", "x" * 65])
@@ -238,7 +297,7 @@ def test_a_kill_switch_that_stops_cancels_does_so_for_old_and_new_keys(server: S
     [
         (
             ["--stops-cancels", "yes", "--trader", "keyless"],
-            "keyless has no key, and this is stored with the keys; create a key first.",
+            "No key belongs to a trader 'keyless'; the traders are ",
         ),
         (["on", "--trader", "a/b"], "trader holds '/' (U+002F)"),
     ],

@@ -1,26 +1,18 @@
 """`orderhook orders`, `orderhook order` and `orderhook kill-switch on --cancel`, over trades that alerts have made."""
 
+import csv
+import io
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
-from cli import connection
 from cli.app import app
 from orderhook.store import items
 from orderhook.store.table import serialize
+from tests.integration.conftest import Run
 from tests.service import Service
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(service: Service, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the command on the service's table, for its trader."""
-    monkeypatch.setattr(connection, "connect", lambda _address, _environment: service.services)
-    return lambda *arguments: CliRunner().invoke(app, [*arguments, "--trader", service.trader, "--table", "any"])
 
 
 def listed(run: Run, *arguments: str) -> Any:
@@ -108,14 +100,134 @@ def test_a_day_order_whose_day_is_over_is_shown_as_expired_and_is_not_open(servi
 
 def test_one_item_that_cannot_be_read_hides_no_other(service: Service, run: Run) -> None:
     service.place("good")
-    newer = items.order_key(service.trader, "newer") | {"order_id": "newer", "state": "Teleported"}
-    service.table.client.put_item(TableName=service.table.name, Item=serialize(newer))
+    put_item(service, items.order_key(service.trader, "newer") | {"order_id": "newer", "state": "Teleported"})
     result = run("orders", "--json")
     assert result.exit_code == 1
     good, bad = json.loads(result.stdout)
     assert good["order_id"] == "good"
     assert bad == {"order_id": "newer", "state": "Teleported", "unreadable": "true"}
-    assert "newer: cannot be read by this version; its state is 'Teleported'." in run("orders").stdout
+    lines = run("orders").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["order", "good", "newer"]
+    assert "unreadable: Teleported" in lines[-1]
+
+
+def test_an_order_that_cannot_be_read_is_said_to_be_so(service: Service, run: Run) -> None:
+    put_item(service, items.order_key(service.trader, "newer") | {"order_id": "newer", "state": "Teleported"})
+    for arguments in (["order", "newer"], ["order", "newer.STOP1"], ["order", "newer", "--json"]):
+        result = run(*arguments)
+        assert (result.exit_code, "Teleported" in result.stdout) == (1, True)
+        assert isinstance(result.exception, SystemExit)
+
+
+def test_a_template_that_cannot_be_read_is_a_row(service: Service, run: Run) -> None:
+    service.put_template("scalp", (1, 10, 5))
+    put_item(service, items.template_key(service.trader, "newer") | {"name": "newer", "brackets": 7})
+    result = run("templates", "list")
+    assert (result.exit_code, result.stdout.split()[5:7]) == (1, ["newer", "unreadable"])
+    assert json.loads(run("templates", "list", "--json").stdout)[0] == {"name": "newer", "unreadable": "true"}
+
+
+def test_a_key_that_cannot_be_read_is_a_row_and_keeps_no_command_from_working(service: Service, run: Run) -> None:
+    put_item(service, items.key_key("newer") | {"trader": "new"})
+    put_item(service, {"pk": items.KEY_LIST, "sk": "newer"})
+    for arguments in (["orders"], ["kill-switch", "on"]):
+        assert run(*arguments).exit_code == 0
+    result = CliRunner().invoke(app, ["keys", "list", "--table", "any"])
+    assert result.exit_code == 1
+    assert [line.split()[-1] for line in result.stdout.splitlines() if line.startswith("newer ")] == ["unreadable"]
+
+
+def put_item(service: Service, item: dict[str, Any]) -> None:
+    service.table.client.put_item(TableName=service.table.name, Item=serialize(item))
+
+
+# What is asked for
+
+
+def test_where_there_is_no_order_it_says_so(service: Service, run: Run) -> None:
+    for arguments, kind in ((["orders"], "order"), (["orders", "--open"], "open order")):
+        result = run(*arguments)
+        assert (result.exit_code, result.stdout) == (
+            0,
+            f"There is no {kind} of trader {service.trader} in table any on AWS.\n",
+        )
+    assert listed(run, "orders") == []
+    assert run("orders", "--csv").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--account", "SIM101"], ["a", "b", "b.STOP1"]),
+        (["--instrument", "nq  12-26"], ["c"]),
+        (["--strategy", "S"], ["b", "b.STOP1"]),
+        (["--account", "Sim101", "--strategy", "S", "--instrument", "ES 12-26"], ["b", "b.STOP1"]),
+        (["--account", "Sim101", "--instrument", "NQ 12-26"], []),
+        (["--strategy", "s"], []),
+    ],
+    ids=" ".join,
+)
+def test_orders_of_an_account_an_instrument_and_a_strategy(
+    service: Service, run: Run, arguments: list[str], expected: list[str]
+) -> None:
+    service.place("a")
+    service.place("b", strategy_id="S", stop_loss=4990)
+    service.place("c", account="Apex-7", instrument="NQ 12-26")
+    assert [order["order_id"] for order in listed(run, "orders", *arguments)] == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--account", "Sim11"], "with account 'Sim11'; there are orders with Apex-7, Sim101.\n"),
+        (["--strategy", "s"], "with strategy_id 's'; there are orders with S.\n"),
+        (["--account", "Apex-7", "--strategy", "S"], "that matches all of this.\n"),
+    ],
+)
+def test_a_filter_that_nothing_matches_says_what_there_is(
+    service: Service, run: Run, arguments: list[str], says: str
+) -> None:
+    service.place("a", strategy_id="S")
+    service.place("c", account="Apex-7")
+    result = run("orders", *arguments)
+    assert (result.exit_code, result.stdout.partition("on AWS ")[2]) == (0, says)
+
+
+COLUMNS = (
+    "order_id order_name strategy_id account instrument action qty filled order_type tif limit_price stop_price state "
+    "since"
+).split()
+
+
+def test_csv_has_the_values_of_json_and_its_first_columns_are_the_specified_ones(service: Service, run: Run) -> None:
+    service.place("long", strategy_id="S", stop_loss=4990)
+    head, *rows = csv.reader(io.StringIO(run("orders", "--csv").stdout))
+    of_json = listed(run, "orders")
+    assert head[: len(COLUMNS)] == COLUMNS == list(of_json[0])[: len(COLUMNS)]
+    assert [dict(zip(head, row, strict=True)) for row in rows] == [
+        {name: value or "" for name, value in order.items()} for order in of_json
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["orders"], ["order", "long"], ["alerts"], ["alerts", "show", "0"], ["templates", "list"],
+        ["templates", "put", "scalp", "--bracket", "1:1:1"], ["kill-switch"], ["kill-switch", "on", "--cancel"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_of_a_mistyped_trader_it_says_which_there_are(service: Service, run: Run, arguments: list[str]) -> None:
+    service.place("long")
+    result = run(*arguments, "--trader", "mian")
+    says = f"No key belongs to a trader 'mian'; the traders are {service.trader}.\n"
+    assert (result.exit_code, result.stderr, result.stdout) == (1, says, "")
+    assert service.services.controls.kill_switch("mian").on is False
+
+
+def test_in_a_table_without_keys_no_trader_is_a_mistyped_one(service: Service, run: Run) -> None:
+    service.table.empty()
+    assert run("orders").exit_code == 0
 
 
 # One order
@@ -144,6 +256,14 @@ def test_a_leg_whose_entry_ended_says_why_it_ended(service: Service, run: Run) -
     leg = listed(run, "order", "long.TARGET1")
     assert (leg["state"], leg["reason"]) == ("Cancelled", "entry ended unfilled")
     assert "reason: entry ended unfilled" in run("order", "long.TARGET1").stdout
+
+
+def test_the_times_of_an_order_are_shown_as_all_times_are(service: Service, run: Run) -> None:
+    service.place("long", cancel_after=1, notes="2026-01-02")
+    stored = listed(run, "order", "long")["cancels_at"]
+    lines = run("order", "long").stdout.splitlines()
+    assert f"cancels at: {stored[:19].replace('T', ' ')} UTC" in lines
+    assert "notes: 2026-01-02" in lines
 
 
 def test_an_entry_is_shown_with_its_waiting_legs(service: Service, run: Run) -> None:

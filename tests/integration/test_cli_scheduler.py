@@ -11,7 +11,7 @@ from werkzeug.test import Client
 import deferred
 import webhook
 from cli.aws.gateway import Gateway
-from cli.aws.scheduler import LocalScheduler, running
+from cli.aws.scheduler import LocalScheduler, resume, running
 from tests.builders import ENTRY, alert
 from tests.service import Service
 
@@ -44,6 +44,30 @@ def test_more_schedules_than_one_page_holds_are_all_carried_out(service: Service
     service.pass_time(62)
     assert service.open_orders() == []
     assert service.queue.schedules == {}
+
+
+@pytest.mark.parametrize("down_for", [0, 600])
+def test_a_time_limit_survives_a_restart_over_a_lasting_table(service: Service, down_for: int) -> None:
+    service.place("order-1", cancel_after=1, stop_loss=4990)
+    service.queue.schedules.clear()
+    service.let_pass(down_for)
+    for _ in range(2):
+        resume(service.handlers_services, service.queue.now)
+    assert len(service.queue.schedules) == 1
+    service.pass_time(62)
+    assert service.state("order-1") == "Cancelled"
+    assert service.queue.schedules == {}
+
+
+def test_an_order_that_waited_for_its_delay_ends_with_the_server(service: Service) -> None:
+    service.place("waiting", delay=5)
+    service.place("open")
+    service.queue.messages.clear()
+    resume(service.handlers_services, service.queue.now)
+    ended = service.order("waiting")
+    assert ended is not None
+    assert (ended.state, ended.reason) == ("Cancelled", "the server was stopped while it waited for its delay")
+    assert service.state("open") == "Working"
 
 
 def test_running_it_carries_out_what_is_due_until_it_is_stopped(service: Service) -> None:

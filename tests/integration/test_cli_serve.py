@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.aws import demo
-from tests.local_server import Server, closed_port, running, stop, wait_for
+from tests.local_server import ROOT, Server, closed_port, running, stop, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,20 @@ def test_every_curl_line_of_the_page_does_what_it_says(finished_run: FinishedRun
         "an unknown order": "order_not_found",
         "a wrong key": "invalid_secret_key",
     }
+
+
+def test_the_lines_to_try_work_as_they_are_printed(server: Server) -> None:
+    """They lead to this server, which is not on the port that commands look at by themselves."""
+    lines = server.page.partition("Try it in another terminal:\n")[2].partition("\n\n")[0].splitlines()
+    exported = dict(line.removeprefix("export ").split("=") for line in lines if line.startswith("export "))
+    tried = [shlex.split(line) for line in lines if not line.startswith("export ")]
+    assert {words[0] for words in tried} == {str(ROOT / "tests" / "patient_orderhook.py")}
+    results = [CliRunner().invoke(app, words[1:], env=exported) for words in tried]
+    assert [result.exit_code for result in results] == [0, 0, 0]
+    sent, orders, alerts = (result.stdout for result in results)
+    assert sent.startswith("200 cancelled\n")
+    assert "demo-entry.STOP1" in orders
+    assert "CANCEL   demo-1" in alerts
 
 
 def test_the_page_says_what_the_server_does_not_do(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""How an answer is shown: every value once, and the first few of a long list."""
+"""How an answer is shown: every value once, and every id of a long list."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,16 +30,20 @@ def test_a_refusal_is_shown_as_its_code_and_detail(capsys: pytest.CaptureFixture
     assert shown(capsys, 404, {"message": "Not Found"}) == ["404 Not Found"]
 
 
-def test_of_many_orders_the_counts_and_the_first_few_ids_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_many_orders_the_counts_and_every_id_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     ids = [f"order-{number}" for number in range(500)]
     counts = NO_COUNTS | {"cancelled": 500, "already_terminal": 1}
     body = {"success": True, "status": "cancelled", "counts": counts, "cancelled": ids, "already_cancelled": []}
-    assert shown(capsys, 200, {**body, "already_terminal": ["x"]}) == [
+    lines = shown(capsys, 200, {**body, "already_terminal": ["x"]})
+    assert lines[:3] == [
         "200 cancelled",
         "  counts          cancelled 500, already_cancelled 0, already_terminal 1, remaining 0",
-        "  cancelled       order-0, order-1, order-2, order-3, order-4 and 495 more",
-        "  already_terminal x",
+        "  cancelled       order-0, order-1, order-2, order-3, order-4, order-5, order-6,",
     ]
+    assert lines[3].startswith("                  order-7, order-8, ")
+    assert lines[-1] == "  already_terminal x"
+    assert ", ".join(ids) == " ".join(line[18:] for line in lines[2:-1])
+    assert max(map(len, lines[2:])) <= 80
 
 
 def test_a_list_of_five_ids_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,7 +56,8 @@ def test_the_legs_that_ended_and_the_orders_that_did_not_are_shown(capsys: pytes
     body = {"success": False, "error": "outcome_unknown", "cancelled_legs": legs, "failed": failed, "waiting": ["d"]}
     assert shown(capsys, 409, body) == [
         "409 outcome_unknown",
-        "  cancelled_legs  order-0.TARGET1, order-0.STOP1, order-1.TARGET1, order-1.STOP1, order-2.TARGET1 and 1 more",
+        "  cancelled_legs  order-0.TARGET1, order-0.STOP1, order-1.TARGET1,",
+        "                  order-1.STOP1, order-2.TARGET1, order-2.STOP1",
         "  failed          bad: ValueError",
         "                  worse: TypeError",
         "  waiting         d",

@@ -21,7 +21,26 @@ def test_ignored_and_empty_fields_are_remarked_on() -> None:
 
 def test_no_line_is_cut_where_there_is_no_terminal() -> None:
     stdout = CliRunner().invoke(app, ["check", f"key={demo.KEY};command=CANCEL;order_id=TARGET01"]).stdout
-    assert "such as TARGET1." in next(line for line in stdout.splitlines() if line.startswith("order_id"))
+    assert "such as TARGET1." in next(
+        line for line in stdout.splitlines() if line.startswith("order_id ") and "such as" in line
+    )
+
+
+def test_a_long_value_widens_no_line() -> None:
+    stdout = CliRunner().invoke(app, ["check", f"key={demo.KEY};command=CANCEL;order_id={'x' * 7000}"]).stdout
+    assert max(map(len, stdout.splitlines())) < 200
+
+
+def test_the_key_of_the_environment_counts_for_an_alert_that_has_none() -> None:
+    result = CliRunner().invoke(app, ["check", "command=CANCEL;order_id=a"], env={"ORDERHOOK_KEY": demo.KEY})
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "This alert would cancel order a.")
+    assert "key" not in result.stdout
+
+
+def test_a_fault_has_the_place_that_it_has_in_the_alert() -> None:
+    alert = "command=CANCEL;\nhello;\norder_id=a"
+    stdout = CliRunner().invoke(app, ["check", alert], env={"ORDERHOOK_KEY": demo.KEY}).stdout
+    assert "Line 2 has a piece without '='." in stdout
 
 
 def test_control_characters_are_escaped() -> None:

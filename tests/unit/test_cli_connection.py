@@ -16,6 +16,7 @@ from cli.connection import (
     TableError,
     explained_errors,
     find_table,
+    find_webhook,
     local_credentials,
 )
 from orderhook.errors import OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError
@@ -31,6 +32,8 @@ MISSING = (
     "<Message>Stack with id mine does not exist</Message></Error></ErrorResponse>"
 )
 
+
+EVERY_ENDPOINT = {"AWS_ENDPOINT_URL": "http://all", "AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb"}
 
 Answering = Callable[[str, int], AbstractContextManager[None]]
 
@@ -65,6 +68,69 @@ def test_without_options_it_is_the_table_of_the_local_server() -> None:
 def test_a_table_is_on_aws_unless_there_is_an_endpoint() -> None:
     assert find_table("other", None, None) == TableAddress("other")
     assert find_table("other", None, "http://localhost:8000") == TableAddress("other", "http://localhost:8000")
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "expected"),
+    [
+        ((None, None, None, 3104), {}, TableAddress("orderhook", "http://127.0.0.1:3104")),
+        ((None, None, None, None), {"ORDERHOOK_PORT": "3104"}, TableAddress("orderhook", "http://127.0.0.1:3104")),
+        (
+            (None, None, None, 3105),
+            {"ORDERHOOK_PORT": "3104", **EVERY_ENDPOINT},
+            TableAddress("orderhook", "http://127.0.0.1:3105"),
+        ),
+        (("other", None, None, 3104), EVERY_ENDPOINT, TableAddress("other", "http://127.0.0.1:3104")),
+        (("other", None, None, None), {"ORDERHOOK_PORT": "3104"}, TableAddress("other")),
+        ((None, None, "http://x", None), {"ORDERHOOK_PORT": "3104"}, TableAddress("orderhook", "http://x")),
+        (
+            (None, None, None, None),
+            {"ORDERHOOK_PORT": "3104", **EVERY_ENDPOINT},
+            TableAddress("orderhook", "http://127.0.0.1:3104"),
+        ),
+        ((None, None, None, None), EVERY_ENDPOINT, TableAddress("orderhook", "http://dynamodb")),
+        (("other", None, None, None), EVERY_ENDPOINT, TableAddress("other", "http://dynamodb")),
+        (("other", None, "http://x", None), EVERY_ENDPOINT, TableAddress("other", "http://x")),
+    ],
+)
+def test_what_is_given_goes_before_the_environment_and_a_port_before_endpoints(
+    given: tuple[str | None, str | None, str | None, int | None], environment: dict[str, str], expected: TableAddress
+) -> None:
+    assert find_table(*given, environment) == expected
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "0", "65536", "³"])
+def test_a_port_of_the_environment_has_to_be_one(text: str) -> None:
+    with pytest.raises(TableError, match="is not a port"):
+        find_table(None, None, None, None, {"ORDERHOOK_PORT": text})
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((None, "mine", None, 3104), "--port and --stack are both given"),
+        ((None, None, "http://x", 3104), "--port and --endpoint-url are both given"),
+    ],
+)
+def test_a_port_is_the_local_servers_and_nothing_elses(
+    given: tuple[str | None, str | None, str | None, int | None], says: str
+) -> None:
+    with pytest.raises(TableError, match=says):
+        find_table(*given)
+
+
+def test_an_alert_goes_to_the_local_server_unless_another_webhook_is_named(cloudformation: Answering) -> None:
+    port = {"ORDERHOOK_PORT": "3104"}
+    assert find_webhook(None, None, None) == "http://127.0.0.1:3000/webhook"
+    assert find_webhook(None, None, None, port) == "http://127.0.0.1:3104/webhook"
+    assert find_webhook(None, None, 3105, port) == "http://127.0.0.1:3105/webhook"
+    assert find_webhook("https://x/webhook", None, None, port) == "https://x/webhook"
+    with cloudformation(
+        STACK.format(OUTPUT.format("WebhookUrl").replace("orderhook-Table-1", "https://api/webhook")), 200
+    ):
+        assert find_webhook(None, "mine", None, port) == "https://api/webhook"
+    with pytest.raises(TableError, match="--url and --stack are both given"):
+        find_webhook("https://x/webhook", "mine", None)
 
 
 def test_a_stack_means_the_table_in_its_outputs(cloudformation: Answering) -> None:

@@ -1,5 +1,6 @@
 """The options of the `orderhook` command: those that commands share, and its own."""
 
+from datetime import UTC
 from importlib.metadata import version
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.options import TableOptions, takes_table_options
+from cli.terminal import shown_zone
 
 runner = CliRunner()
 
@@ -44,11 +46,23 @@ def test_shared_options_have_defaults(command: typer.Typer, received: list[tuple
     assert received == [(TableOptions(trader="main"), 7, "none")]
 
 
-def test_an_endpoint_may_come_from_the_environment(
+def test_what_an_option_names_is_where_the_table_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERHOOK_PORT", "3104")
+    with TableOptions().address() as address:
+        assert address.endpoint == "http://127.0.0.1:3104"
+    with TableOptions(port=3105).address() as address:
+        assert address.endpoint == "http://127.0.0.1:3105"
+
+
+@pytest.mark.usefixtures("in_new_york")
+def test_local_has_times_shown_and_read_in_the_zone_of_this_machine(
     command: typer.Typer, received: list[tuple[TableOptions, int, str]]
 ) -> None:
-    runner.invoke(command, ["7"], env={"AWS_ENDPOINT_URL": "http://all", "AWS_ENDPOINT_URL_DYNAMODB": "http://x"})
-    assert received[0][0].endpoint_url == "http://x"
+    zones = []
+    command.registered_commands[0].callback = takes_table_options()(lambda *_: zones.append(shown_zone()))
+    assert runner.invoke(command, ["--local"]).exit_code == 0
+    assert runner.invoke(command, []).exit_code == 0
+    assert (zones, received) == ([None, UTC], [])
 
 
 def test_a_command_does_not_take_an_option_that_it_leaves_out(command: typer.Typer) -> None:

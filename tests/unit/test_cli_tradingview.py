@@ -1,6 +1,7 @@
 """How an alert gets its key before it is sent."""
 
 import json
+import re
 
 import pytest
 
@@ -15,9 +16,35 @@ from orderhook.keys import key_id_of
 )
 def test_an_alert_without_a_key_gets_one_and_is_otherwise_unchanged(text: str) -> None:
     before = payload.split(text.encode()).pairs
-    assert payload.split(with_key(text.encode(), demo.KEY)).pairs == (("key", demo.KEY), *before)
+    assert payload.split(with_key(text.encode(), demo.KEY)).pairs == (*before, ("key", demo.KEY))
     if text.strip().startswith("{"):
         json.loads(with_key(text.encode(), demo.KEY))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "command=CANCEL\nhello",
+        "command=CANCEL; // account=a",
+        "command=CANCEL\n\0",
+        '{"command": "CANCEL", "order_id": a}',
+        '{"command": "CANCEL" "order_id": "a"}',
+        '{"command": "CANCEL",\n "order_id": {{nothing}}}',
+        '{"command": "CANCEL",}',
+    ],
+)
+def test_the_key_that_is_added_moves_no_fault(text: str) -> None:
+    """The line and the column that the answer names are those of the alert as its author has it."""
+    given = payload.split(with_key(text.encode(), demo.KEY))
+    alone = payload.split(text.encode())
+    assert set(given.keys) == {demo.KEY}
+    assert given.fault is not None
+    assert alone.fault is not None
+    assert places(given.fault.detail) == places(alone.fault.detail) != []
+
+
+def places(detail: str) -> list[str]:
+    return re.findall(r"[Ll]ine \d+(?:, column \d+)?", detail)
 
 
 @pytest.mark.parametrize("text", ["KEY = own;command=CANCEL", '{"Key": "own"}'])

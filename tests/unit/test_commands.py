@@ -118,6 +118,17 @@ def test_an_unknown_command_is_refused_with_the_nearest_known_one(sent: str, nea
     assert error.field == "command"
 
 
+@pytest.mark.parametrize("sent", ["CANCELORDER", "CANCEL ORDER", "CANCLE"])
+def test_of_a_cancel_in_an_account_it_says_what_each_command_would_do(sent: str) -> None:
+    error = refused(UnknownCommandError, {"command": sent, "account": "Sim101"})
+    assert error.detail == (
+        f"There is no command '{sent}': CANCEL cancels the one order that order_id names; CANCELORDERS cancels every "
+        "working order of an account."
+    )
+    for more in ({"account": "A,B", "order_id": "a"}, {"account": ""}, {}):
+        assert refused(UnknownCommandError, {"command": sent, **more}).detail.endswith("did you mean CANCEL?")
+
+
 @pytest.mark.parametrize(
     ("sent", "meant"), [("PLACEORDER", "PLACE"), ("Place Order", "PLACE"), ("CHANGE_ORDER", "CHANGE")]
 )

@@ -198,7 +198,77 @@ def test_what_tradingview_does_not_fill_in_is_checked_as_ever(text: str, error: 
 
 def test_unquoted_placeholders_in_json_are_filled_in_too() -> None:
     members = f'"key": "{demo.KEY}", "command": "CANCEL", "order_id": {{{{plot_0}}}}'
-    assert explained(f"{{{members}}}")["verdict"] == OPEN
+    assert explained(f"{{{members}}}")["verdict"] == "This alert would cancel order {{plot_0}}."
+
+
+def test_a_placeholder_with_quotes_of_its_own_breaks_no_text_in_json() -> None:
+    order = '"account": "Sim101", "instrument": "ES", "action": "BUY", "qty": 1, "order_type": "MARKET", "tif": "GTC"'
+    members = f'"key": "{demo.KEY}", "command": "PLACE", {order}, "stop_loss": "{{{{plot("My stop")}}}}"'
+    explanation = explained(f"{{{members}}}")
+    assert (explanation["faults"], explanation["fields"][-1]["value"]) == ([], '{{plot("My stop")}}')
+
+
+def test_text_that_tradingview_puts_into_json_without_quotes_breaks_it() -> None:
+    members = f'"key": "{demo.KEY}", "command": "CANCEL", "order_id": {{{{timenow}}}}, "qty": {{{{strategy.order.id}}}}'
+    explanation = explained(f"{{{members}}}")
+    assert explanation["verdict"] == "This alert would be refused: 400 malformed_payload."
+    assert [(fault["field"], fault["detail"]) for fault in explanation["faults"]] == [
+        (
+            name,
+            f"{name} holds {{{{{what}}}}} without quotes, and TradingView puts text there: write it in double quotes.",
+        )
+        for name, what in (("order_id", "timenow"), ("qty", "strategy.order.id"))
+    ]
+    assert wrong(f"{{{members}}}") == {"order_id", "qty"}
+
+
+def test_json_that_is_broken_behind_a_placeholder_is_broken() -> None:
+    text = f'{{"key": "{demo.KEY}", "command": "CANCEL", "order_id": {{{{plot_0}}}} "qty": 1}}'
+    explanation = explained(text)
+    assert [fault["error"] for fault in explanation["faults"]] == ["malformed_payload"]
+    place = text.index('"qty"') + 1
+    assert f"line 1, column {place}" in explanation["faults"][0]["detail"]
+
+
+def test_of_broken_json_every_fault_is_told_with_its_place() -> None:
+    lines = [
+        "{",
+        f'"key": "{demo.KEY}",',
+        '"command": "CHANGE",',
+        '"order_id": a,',
+        '"limit_price": {{close}},',
+        '"stop_price": 5,5,',
+        '"quantity": "1.5"}',
+    ]
+    explanation = explained("\n".join(lines))
+    details = [fault["detail"] for fault in explanation["faults"]]
+    assert [detail.partition(": ")[0] for detail in details[:2]] == [
+        "The JSON breaks at line 4, column 13",
+        "The JSON breaks at line 6, column 17",
+    ]
+    assert details[2:] == ["qty must be a whole number from 1 to 1000000."]
+    assert wrong("\n".join(lines)) == {"quantity"}
+
+
+def test_of_a_text_every_line_that_is_no_field_is_told() -> None:
+    faults = explained(f"key={demo.KEY};command=CANCEL\nhello\norder_id=STOP01\nworld")["faults"]
+    assert [fault["detail"][:6] for fault in faults if fault["error"] == "malformed_payload"] == ["Line 2", "Line 4"]
+    assert [fault["field"] for fault in faults if fault["error"] == "invalid_value"] == ["order_id"]
+
+
+@pytest.mark.parametrize("command", ["command=CANCLE", "comand=CANCEL", "cmd=CANCLE"])
+def test_behind_a_mistyped_command_the_fields_are_checked_too(command: str) -> None:
+    assert wrong(f"key={demo.KEY};{command};order_id=STOP01;foo=1") == {command.partition("=")[0], "order_id"}
+
+
+def test_bytes_that_are_no_text_are_told_in_json_too() -> None:
+    body = f'{{"key": "{demo.KEY}", "command": "CANCEL", "order_id": "'.encode() + b'\xff"}'
+    assert explain(body).faults[0].detail.startswith("There is a byte 0xFF, which is not UTF-8, at line 1, column ")
+
+
+def test_a_key_that_will_be_added_counts_and_is_not_shown() -> None:
+    explanation = explain(b"command=CANCEL;order_id=a", demo.KEY)
+    assert (explanation.faults, [row.name for row in explanation.rows]) == ([], ["command", "order_id"])
 
 
 def test_only_the_second_of_two_equal_fields_is_wrong() -> None:

@@ -66,6 +66,23 @@ def test_the_id_of_an_order_placed_without_one_is_its_alerts() -> None:
     assert RecordFilter.parse(None, None, "request-1").matches(alert_record(status=409, outcome="outcome_unknown"))
 
 
+@pytest.mark.parametrize("name", ["comand", "cmd", "command", "COMMAND (2)"])
+def test_an_alert_that_was_refused_before_its_command_was_read_has_the_one_it_says(name: str) -> None:
+    record = alert_record(status=400, outcome="unknown_field", command=None, fields={name: "cancel", "notes": "PLACE"})
+    assert RecordFilter.parse(None, "CANCEL", None).matches(record)
+    assert not RecordFilter.parse(None, "PLACE", None).matches(record)
+
+
+def test_the_kill_switch_is_a_command_to_filter_by() -> None:
+    assert RecordFilter.parse(None, "killswitch", None).matches(alert_record(command="KILLSWITCH"))
+
+
+def test_a_time_without_a_zone_is_in_the_zone_that_is_given() -> None:
+    berlin = timezone(timedelta(hours=1))
+    assert parse_time("2026-01-02T09:30", NOW, berlin) == datetime(2026, 1, 2, 8, 30, tzinfo=UTC)
+    assert parse_time("2026-01-02T09:30", NOW, None) == datetime(2026, 1, 2, 9, 30).astimezone()
+
+
 @pytest.mark.parametrize(
     ("status", "command", "says"),
     [

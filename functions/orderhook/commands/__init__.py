@@ -17,7 +17,8 @@ from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.parsing import FieldReader, parse_fields, parse_word
 from orderhook.commands.place import Place
 from orderhook.errors import AlertWarning, MissingFieldError, UnknownCommandError, UnsupportedCommandError
-from orderhook.payload import Pair, upper
+from orderhook.flat_json import NoText
+from orderhook.payload import Pair, canonical, upper
 
 __all__ = [
     "COMMANDS",
@@ -26,6 +27,7 @@ __all__ = [
     "Command",
     "FieldReader",
     "command_type",
+    "meant_command",
     "parse_command",
     "parse_fields",
 ]
@@ -46,6 +48,7 @@ NOT_YET = frozenset(
 
 def command_type(pairs: Iterable[Pair]) -> type[Command]:
     """Return the type of the alert's command; raises the PayloadError that says why there is none."""
+    pairs = list(pairs)
     sent = parse_word(pairs, COMMANDS)
     if sent is None:
         return KillSwitch
@@ -53,10 +56,30 @@ def command_type(pairs: Iterable[Pair]) -> type[Command]:
     if word in NOT_YET:
         raise UnsupportedCommandError(f"{word} is not available yet; there are {', '.join(COMMANDS)}.", field="command")
     if word not in COMMANDS:
-        hint = hints.command(word[:64], (*COMMANDS, *NOT_YET))
-        way_out = f"did you mean {hint}?" if hint else f"there are {', '.join(COMMANDS)}."
-        raise UnknownCommandError(f"There is no command {sent[:64]!a}: {way_out}", field="command")
+        raise UnknownCommandError(f"There is no command {sent[:64]!a}: {_way_out(word, pairs)}", field="command")
     return COMMANDS[word]
+
+
+def meant_command(word: str, pairs: Iterable[Pair]) -> str | None:
+    """Return the command that a word which is none was probably meant to be; not CANCEL of an account's orders."""
+    hint = hints.command(word[:64], (*COMMANDS, *NOT_YET))
+    return None if hint == Cancel.word and _names_account_alone(pairs) else hint
+
+
+def _way_out(word: str, pairs: Iterable[Pair]) -> str:
+    if hint := meant_command(word, pairs):
+        return f"did you mean {hint}?"
+    if hints.command(word[:64], COMMANDS) == Cancel.word:
+        # To name CANCEL alone would lead to the next refusal, and CANCELORDERS alone to a wider act.
+        return (
+            "CANCEL cancels the one order that order_id names; CANCELORDERS cancels every working order of an account."
+        )
+    return f"there are {', '.join(COMMANDS)}."
+
+
+def _names_account_alone(pairs: Iterable[Pair]) -> bool:
+    given = {canonical(name) for name, value in pairs if value not in ("", NoText.NULL)}
+    return "account" in given and "order_id" not in given
 
 
 def parse_command(kind: type[Command], fields: Mapping[str, str]) -> tuple[Command, list[AlertWarning]]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from itertools import islice
@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from orderhook.aws.budget import single_attempt
 from orderhook.flat_json import NoText
 from orderhook.keys import holds_key
+from orderhook.orders import timestamp
 from orderhook.payload import MAX_FIELDS, Pair
 from orderhook.store.items import alert_key
 from orderhook.store.table import Table
@@ -19,6 +20,9 @@ from orderhook.store.writes import ConditionFailed, Item, Put, Update
 
 MASK = "…"
 """Stands where a key stood."""
+
+UNREADABLE = "unreadable"
+"""The outcome of a record that this version cannot read, such as one of a newer version; of it only the id is known."""
 
 MAX_ORDER_IDS = 1000
 """How many order ids a record keeps of an alert that was about more, those of its accounts together.
@@ -186,6 +190,15 @@ def _is_whole(item: Mapping[str, Any]) -> bool:
 
 
 def _record(item: Mapping[str, Any]) -> AlertRecord:
+    try:
+        return _read(item)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        received_at = timestamp(datetime.fromtimestamp(int(item["sk"][:12], 16) / 1000, UTC))
+        trader = item["pk"].partition("#")[2]
+        return AlertRecord(trader, item["sk"], received_at, "", "", "", {}, None, 0, Decimal(0), UNREADABLE)
+
+
+def _read(item: Mapping[str, Any]) -> AlertRecord:
     values = {name: item[name] for name in AlertRecord._fields if name in item}
     typed = {
         "fields": dict(item["fields"]),

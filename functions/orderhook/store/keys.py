@@ -9,7 +9,7 @@ from orderhook.keys import Key
 from orderhook.orders import timestamp
 from orderhook.store import items
 from orderhook.store.table import Table
-from orderhook.store.writes import EXISTING, ConditionFailed, Put, Update
+from orderhook.store.writes import EXISTING, ConditionFailed, Item, Put, Update
 
 
 class KeyStore:
@@ -28,11 +28,19 @@ class KeyStore:
         return items.key(item) if item else None
 
     def list(self) -> Iterator[Key]:
-        """Yield the stored halves of all keys, by id."""
+        """Yield the stored halves of all keys, by id; one that this version cannot read is passed by."""
+        for item in self.items():
+            try:
+                key = items.key(item)
+            except (KeyError, TypeError):
+                continue
+            yield key
+
+    def items(self) -> Iterator[Item]:
+        """Yield the items of all keys, by id, also of those that this version cannot read."""
         for entry in self._table.query("#pk = :pk", {":pk": items.KEY_LIST}):
-            key = self.get(entry["sk"])
-            if key is not None:
-                yield key
+            if item := self._table.get(items.key_key(entry["sk"])):
+                yield item
 
     def last_used(self, key: Key) -> str | None:
         """Return the hour in which the key was last used; None where nobody noted one."""

@@ -72,7 +72,11 @@ class OrderStore:
 
     def get(self, trader: str, order_id: str) -> Order | None:
         """Return the order as the item has it; `Order.at` says what it is at a time."""
-        return _order(self._table.get(items.order_key(trader, order_id)))
+        return _order(self.item(trader, order_id))
+
+    def item(self, trader: str, order_id: str) -> Item | None:
+        """Return the item of an order, also of one that this version cannot read."""
+        return self._table.get(items.order_key(trader, order_id))
 
     def reached(self, provenance: Provenance, order_id: str) -> Order | None:
         """Return the order as the item has it, None also where the limits of the key do not reach it."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from orderhook.orders import Template
 from orderhook.store import items
 from orderhook.store.table import Table
-from orderhook.store.writes import EXISTING, NEW, ConditionFailed, Put
+from orderhook.store.writes import EXISTING, NEW, ConditionFailed, Item, Put
 
 
 class TemplateStore:
@@ -24,8 +24,12 @@ class TemplateStore:
 
     def list(self, trader: str) -> Iterator[Template]:
         """Yield the trader's templates, by name."""
+        return map(items.template, self.items(trader))
+
+    def items(self, trader: str) -> Iterator[Item]:
+        """Yield the items of the trader's templates, by name, also of those that this version cannot read."""
         values = {":pk": items.trader_partition(trader), ":prefix": "TEMPLATE#"}
-        return map(items.template, self._table.query("#pk = :pk AND begins_with(#sk, :prefix)", values))
+        return self._table.query("#pk = :pk AND begins_with(#sk, :prefix)", values)
 
     def put(self, trader: str, template: Template, *, replacing: bool = False) -> bool:
         """Store a template; returns False, and stores nothing, if the name is taken (or, `replacing`, is not)."""

@@ -1,0 +1,94 @@
+"""Say in words what a command would do."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from orderhook.commands import Command
+from orderhook.commands.addressed_order import AddressesOrder
+from orderhook.commands.cancel import Cancel
+from orderhook.commands.cancel_all_orders import CancelAllOrders
+from orderhook.commands.cancel_orders import CancelOrders
+from orderhook.commands.cancel_replace import CancelReplace
+from orderhook.commands.change import Change
+from orderhook.commands.close_strategy import CloseStrategy
+from orderhook.commands.kill_switch import KillSwitch
+from orderhook.commands.opens_position import OpensPosition
+from orderhook.commands.place import Place
+from orderhook.orders import decimal_text
+from orderhook.trade_window import clock
+
+
+def describe(command: Command) -> str:
+    """Return what a command would do, and when, as the end of a sentence."""
+    action = _describe_action(command)
+    return f"{action}, {command.delay} s after the alert comes in" if command.delay else action
+
+
+def _describe_action(command: Command) -> str:
+    match command:
+        case Cancel():
+            return f"would cancel {_addressed_order(command)}"
+        case Change():
+            values = (f"{name.replace('_price', '')} {decimal_text(Decimal(new))}" for name, new in command.new.items())
+            return f"would change {_addressed_order(command)} to {', '.join((*values, *_controls(command)))}"
+        case CancelReplace():
+            phrases = (*_order_phrases(command, None), *_controls(command))
+            return f"would replace {_addressed_order(command)} by {', '.join(phrases)}"
+        case Place():
+            return f"would place {', '.join((*_order_phrases(command, command.order_id), *_controls(command)))}"
+        case CancelOrders():
+            of_instrument = f" in {command.instrument}" if command.instrument else ""
+            return f"would cancel every working order of account {command.account}{of_instrument}"
+        case CancelAllOrders():
+            return "would cancel every working order of every account"
+        case CloseStrategy():
+            return f"would close strategy {command.strategy_id} and cancel its working orders"
+        case KillSwitch():
+            return f"would turn the kill switch {'on' if command.kill_switch else 'off'}"
+    return f"would give the command {command.word}"
+
+
+def _addressed_order(command: AddressesOrder) -> str:
+    if not command.strategy_id:
+        return f"order {command.order_id}"
+    return (
+        f"order {command.order_id} {'of' if command.order_name else 'if it belongs to'} strategy {command.strategy_id}"
+    )
+
+
+def _order_phrases(command: Place | CancelReplace, order_id: str | None) -> Iterator[str]:
+    new_order = command.new_order
+    yield f"{new_order.action} {new_order.qty} {new_order.instrument} {new_order.order_type}"
+    texts = {
+        "limit_price": "limit",
+        "stop_price": "stop",
+        "tif": "",
+        "account": "in account",
+        "order_id": "as order",
+        "strategy_id": "in strategy",
+        "strategy": "with the legs of template",
+        "take_profit": "with a target at",
+        "stop_loss": "with a stop at",
+        "stop_loss_stop": "with a stop at",
+        "stop_loss_limit": "with a stop limit at",
+        "oco_id": "in OCO group",
+    }
+    strategy_id = command.strategy_id if isinstance(command, Place) else None  # a replacement stays where it is
+    values = {**dict(new_order), "order_id": order_id, "strategy_id": strategy_id}
+    for name, text in texts.items():
+        value = values[name]
+        if value is not None:
+            yield f"{text} {decimal_text(value) if isinstance(value, Decimal) else value}".strip()
+    if command.cancel_after:
+        yield f"cancelled {command.cancel_after} min later if it is still open"
+
+
+def _controls(command: OpensPosition) -> Iterator[str]:
+    window = command.window
+    if window:
+        yield f"from {clock(window.start)} to {clock(window.end)} in New York"
+        if window.closing_only_after is not None:
+            yield f"but not from {clock(window.closing_only_after)} on"
+    if command.rate_limit:
+        alerts, seconds = command.rate_limit
+        yield f"at most {alerts} times in {seconds} s among alerts of id {command.id}"

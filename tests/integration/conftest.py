@@ -1,0 +1,24 @@
+"""What integration tests share: the command line over the service's table."""
+
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli import connection
+from cli.app import app
+from tests.service import Service
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(service: Service, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command on the service's table, for its trader unless another is named."""
+    monkeypatch.setattr(connection, "connect", lambda _address, _environment: service.services)
+
+    def run(*arguments: str) -> Result:
+        trader = () if "--trader" in arguments else ("--trader", service.trader)
+        return CliRunner().invoke(app, [*arguments, *trader, "--table", "any"])
+
+    return run
