@@ -38,11 +38,11 @@ def verify(
     key: SecretKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a deployed stack can do its work: endpoint, table, key, an alert's whole way, and alarms.
+    """Check that a deployed stack can do its work.
 
-    It changes nothing but for the record of the one alert that it sends with your key, a CANCEL of an order that does
-    not exist. Give the key in ORDERHOOK_KEY; it is not shown. The exit code is 1 if something has failed; warnings
-    leave it 0.
+    It looks at the endpoint, the table, your key, the whole way of an alert, and the alarms. It changes nothing but for
+    the record of the one alert that it sends with your key, a CANCEL of an order that does not exist. Give the key in
+    ORDERHOOK_KEY; it is not shown. The exit code is 1 if something has failed; warnings leave it 0.
     """
     findings: list[Finding] = []
     for finding in check_stack(stack, key):

@@ -212,11 +212,15 @@ def test_show_has_a_line_for_each_account(server: Server) -> None:
     lines = [
         "  accounts     B: 200 already_cancelled, long.b",
         f"               C: 404 order_not_found, {detail}",
-        "               A: 200 cancelled, long.a",
+        "               A: 200 cancelled, long.a, long.a.TARGET1, long.a.STOP1",
     ]
     assert "\n".join(lines) in "\n".join(shown)
     assert detail.startswith("There is no order 'long.c' of yours")
-    assert [result["order_ids"] for result in cancelled["results"]] == [["long.b"], [], ["long.a"]]
+    assert [result["order_ids"] for result in cancelled["results"]] == [
+        ["long.b"],
+        [],
+        ["long.a", "long.a.TARGET1", "long.a.STOP1"],
+    ]
 
 
 def test_show_names_the_first_few_of_many_orders_of_an_account(capsys: pytest.CaptureFixture[str]) -> None:

@@ -229,7 +229,7 @@ def test_an_order_whose_time_is_over_is_cancelled_however_late(service: Service)
 def test_a_dead_letter_that_cannot_be_read_ends_there(service: Service, body: str) -> None:
     assert deliver(service, body, dead=True) == {"batchItemFailures": []}
     line, metric = service.output.lines()
-    assert (line["message"], metric["UnhandledErrors"]) == ("defect", [1.0])
+    assert (line["message"], metric["MessagesRefused"]) == ("message refused", [1.0])
     assert "nonsense" not in json.dumps(line)
 
 

@@ -208,5 +208,5 @@ def plain(value: object) -> str:
     text = json.dumps([value.status, value.body] if isinstance(value, Answer) else value, sort_keys=True, default=str)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
     text = re.sub(r"\b\d{9,}\b", "NUMBER", text)
-    text = re.sub(r'key_id": "\w+"', "KEY", text)
+    text = re.sub(r'key_id": "\w+"|KEYUSE#\w+', "KEY", text)
     return re.sub(r"[0-9a-f]{32}", "REQUEST", text)

@@ -80,7 +80,7 @@ def test_a_message_of_a_later_version_waits_for_that_and_is_kept(service: Servic
     assert service.state() == "Initialized"
 
 
-def test_a_poisonous_message_ends_among_the_dead_letters_and_holds_up_no_other(service: Service) -> None:
+def test_a_poisonous_message_ends_after_its_attempts_and_holds_up_no_other(service: Service) -> None:
     service.place("order-1", delay=5)
     service.queue.handlers_client("sqs").send_message(  # type: ignore[attr-defined]
         QueueUrl=service.queue.settings.queue_url, MessageBody='{"version": 2, "release": {"x": 1}}'
@@ -89,4 +89,6 @@ def test_a_poisonous_message_ends_among_the_dead_letters_and_holds_up_no_other(s
     assert service.state() == "Working"
     for _ in range(ATTEMPTS):
         service.pass_time(VISIBILITY_SECONDS)
-    assert (len(service.queue.messages), len(service.queue.dead_letters)) == (0, 1)
+    assert (len(service.queue.messages), len(service.queue.dead_letters)) == (0, 0)
+    refused = [line for line in service.output.lines() if "MessagesRefused" in line]
+    assert len(refused) == ATTEMPTS + 1
