@@ -507,6 +507,8 @@ def _with_legs(order: Order, terms: Sequence[LegTerms]) -> Order:
 
 def _with_qty(order: Order, qty: int) -> tuple[Order, list[AlertWarning]]:
     warnings: list[AlertWarning] = []
+    if order.closes is not None and (bare := order.closes - max(qty, order.filled)) > 0:
+        warnings.append(AlertWarning("unprotected_quantity", "qty", f"{bare} of what is filled have no such leg."))
     if order.filled and qty <= order.filled:
         state = OrderState.FILLED if qty == order.filled else OrderState.CANCELLED
         if qty < order.filled:
@@ -516,10 +518,6 @@ def _with_qty(order: Order, qty: int) -> tuple[Order, list[AlertWarning]]:
                 )
             )
         return order._replace(qty=order.filled, state=state, reason="qty not above what is filled"), warnings
-    if order.closes is not None and qty < order.closes:
-        warnings.append(
-            AlertWarning("unprotected_quantity", "qty", f"{order.closes - qty} of what is filled have no such leg.")
-        )
     after, more = _described(order._replace(qty=qty))
     return after, [*warnings, *more]
 

@@ -494,6 +494,16 @@ def test_the_time_limit_of_a_replacement_counts_from_the_end_of_its_delay(trader
     assert trader.states["a"] == "Cancelled"
 
 
+def test_a_stop_that_ends_at_what_is_filled_of_it_says_what_it_leaves(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}")
+    trader.fill("a", 5, "Filled")
+    trader.fill("a.STOP1", 1)
+    answer = trader.send(f"{STOP}qty=1")
+    assert told(answer, "state") == (200, "changed", "Filled")
+    assert warned(answer) == [("unprotected_quantity", "qty")]
+    assert answer.body["warnings"][0]["detail"].startswith("4 of what is filled")
+
+
 # Success and refusal
 
 
