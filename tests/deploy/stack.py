@@ -38,17 +38,31 @@ def build(source: Path, folder: Path) -> Path:
     }
     options = ["--build-dir", str(folder), "--parameter-overrides", f"Architecture={artifact.ARCHITECTURE}"]
     _run([str(SAM), "build", *options], cwd=source, env=environment)
-    return _without_code_deploy(folder / "template.yaml")
+    return _for_emulator(folder / "template.yaml")
 
 
-def _without_code_deploy(template: Path) -> Path:
-    """Write the template, as JSON, without what shifts traffic to a new version: the emulator has no CodeDeploy."""
+def _for_emulator(template: Path) -> Path:
+    """Write the template, as JSON, as the emulator takes it.
+
+    It has no CodeDeploy, which shifts traffic to a new version. As `aws:PrincipalArn` of a function it has its session,
+    where AWS says its role.
+    """
     content: dict[str, Any] = cfn_yaml.load(str(template))
     for resource in content["Resources"].values():
         resource.get("Properties", {}).pop("DeploymentPreference", None)
-    written = template.with_name("without-code-deploy.json")
+        if resource["Type"] == "AWS::SQS::QueuePolicy":
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                roles = statement["Condition"].pop("ArnNotEquals")["aws:PrincipalArn"]
+                sessions = [_session_of(role) for role in (roles if isinstance(roles, list) else [roles])]
+                statement["Condition"]["ArnNotLike"] = {"aws:PrincipalArn": sessions}
+    written = template.with_name("for-emulator.json")
     written.write_text(json.dumps(content), encoding="utf-8")
     return written
+
+
+def _session_of(role: dict[str, list[str]]) -> dict[str, str]:
+    [name, _] = role["Fn::GetAtt"]
+    return {"Fn::Sub": f"arn:aws:sts::${{AWS::AccountId}}:assumed-role/${{{name}}}/*"}
 
 
 def _run(command: list[str], **options: Any) -> str:

@@ -25,7 +25,7 @@ def test_every_message_in_the_queue_is_done(demo: Stack) -> None:
     expected: dict[str, str] = {}
     for name, outcome in MESSAGES.items():
         [record] = event_named(f"sqs/{name}")["Records"]
-        [content] = json.loads(record["body"]).values()
+        [content] = (part for part in json.loads(record["body"]).values() if isinstance(part, dict))
         expected[content["request_id"]] = outcome
         demo.send_message("Queue", record["body"])
 
