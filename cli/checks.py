@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from cli import tradingview
 from cli.aws.table import read_template
-from orderhook.keys import Key, key_id_of
+from cli.views.keys import describe_limits, describe_scopes
+from orderhook.keys import key_id_of
 from orderhook.services import Services
 
 _RECORD_SECONDS = 5
@@ -110,11 +111,8 @@ def check_key(services: Services, secret: str | None) -> Findings:
     elif key.revoked:
         yield Finding("failed", "key", f"{key_id} has been revoked since {key.revoked}")
     else:
-        yield Finding("ok", "key", f"{key_id} is valid for {_reach(key)} of trader {key.trader}")
-
-
-def _reach(key: Key) -> str:
-    return ", ".join(sorted(key.scopes)) or "every command"
+        described = ", ".join(filter(None, (describe_scopes(key), describe_limits(key))))
+        yield Finding("ok", "key", f"{key_id} is valid for {described} of trader {key.trader}")
 
 
 def check_round_trip(url: str, services: Services, secret: str, *, keeps_records: bool) -> Findings:

@@ -119,9 +119,9 @@ def _cancel_all(services: Services, turned: Provenance, number: int, cancelled: 
     """
     request_id = f"{turned.request_id}.{number}"
     provenance = operators_provenance(turned.trader)._replace(request_id=request_id)
-    services.controls.note_cancel_all(provenance)
     until = timestamp(provenance.at + _CLOCKS_DIFFER)
     try:
+        services.controls.note_cancel_all(provenance)
         cancelled += cancel_many(services, provenance, Scope(), until, bar=False).cancelled
     except OrderhookError as error:
         cancelled += error.affected_order_ids

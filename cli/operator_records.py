@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from orderhook.errors import TemporarilyUnavailableError
+from orderhook.errors import OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.orders import Provenance
 from orderhook.services import Services
-from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
+from orderhook.store.alert_log import MAX_ORDER_IDS, AlertLog, AlertRecord, id_prefix
 
 _KEY_ID = "orderhook"
 """Stands where the key of an alert would stand."""
@@ -46,12 +46,12 @@ def leave_record(
         status=200,
         milliseconds=Decimal(0),
         outcome=outcome,
-        order_ids=tuple(order_ids),
+        order_ids=tuple(order_ids)[:MAX_ORDER_IDS],
         origin="operator",
     )
     try:
         AlertLog(services.table, _RECORDS_ARE_KEPT).put(record)
-    except TemporarilyUnavailableError:
+    except (TemporarilyUnavailableError, OutcomeUnknownError):
         return "The table did not take the record of this in time."
     return None
 

@@ -6,6 +6,7 @@ What failed too often SQS moves to the dead-letter queue, which leads here too: 
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ from orderhook.errors import (
     TemporarilyUnavailableError,
     TooLateError,
 )
-from orderhook.messages import Message, MessageError, Release, TimedCancel, parse
+from orderhook.messages import DelayedAlert, Message, MessageError, Release, TimedCancel, parse
 from orderhook.orders import RELEASED_WITHIN, Outcome, Provenance, timestamp
 from orderhook.pipeline import Alert
 from orderhook.request_facts import RequestFacts
@@ -58,7 +59,7 @@ def _finish(delivered: Mapping[str, Any], ids: Mapping[str, str], deadline: floa
     try:
         message = parse(delivered["body"])
     except MessageError as refusal:
-        # Nobody but this deployment writes here. As below: it is kept, and an alarm tells.
+        # Nobody but this deployment writes here. It ends after its attempts, and an alarm tells.
         telemetry.refuse_message(refusal, delivered["messageId"])
         return dead_letter
     except Exception as defect:
@@ -74,6 +75,8 @@ def _finish(delivered: Mapping[str, Any], ids: Mapping[str, str], deadline: floa
 
 def _carry_out(message: Message, ids: Mapping[str, str], deadline: float, *, dead_letter: bool) -> bool:
     started, now = time.monotonic(), datetime.now(UTC)
+    if isinstance(message, DelayedAlert) and _was_recorded(message, deadline):
+        return True  # what was refused left no trace, and must not meet what came later
     facts = RequestFacts(message.request_id, key_id=message.key_id, received=now, aws_ids=ids)
     result: Outcome | OrderhookError
     with time_budget(deadline) as budget:
@@ -91,15 +94,28 @@ def _carry_out(message: Message, ids: Mapping[str, str], deadline: float, *, dea
             result = TemporarilyUnavailableError(pipeline.UNANSWERED)
     milliseconds = telemetry.milliseconds_since(started)
     if isinstance(result, TemporarilyUnavailableError):
-        telemetry.log(facts, result, milliseconds, origin=_origin(message))
+        telemetry.log(facts, result, milliseconds, origin=_origin(message), dead_letter=dead_letter)
         return False
     recorded = _record(message, facts, result, now, milliseconds, deadline + RECORD_SECONDS)
-    given_up = dead_letter and isinstance(result, TooLateError | OutcomeUnknownError)
+    gives_up = dead_letter and not isinstance(message, TimedCancel)
+    given_up = gives_up and isinstance(result, TooLateError | OutcomeUnknownError)
     if given_up and not recorded:
         # Either it was recorded before, and what it came to was told; or the table must take that first.
         return recorded is not None
     telemetry.log(facts, result, milliseconds, origin=_origin(message), given_up=given_up)
     return True
+
+
+def _was_recorded(message: DelayedAlert, deadline: float) -> bool:
+    with suppress(Exception), time_budget(deadline):
+        return services.alert_log.get(message.trader, _record_id(message)) is not None
+    return False
+
+
+def _record_id(message: Message) -> str:
+    """Return the id of the record: it begins with the time at which the message was due, and ends as its request's."""
+    due = id_prefix(datetime.fromisoformat(_due(message)))
+    return due + message.request_id[len(due) :]
 
 
 def _outcome(message: Message, facts: RequestFacts, now: datetime, dead_letter: bool) -> Outcome:
@@ -162,19 +178,17 @@ def _record(
     milliseconds: float,
     deadline: float,
 ) -> bool | None:
-    """Write a record beside the one that the webhook has written: its id has the time at which it was due.
+    """Write a record beside the one that the webhook has written; a message delivered again leaves no second one.
 
-    Its ending is the request's, so that a message that is delivered again leaves no second record. Returns what
-    telemetry.write_record does; without a key nobody is known whose record it could be.
+    Returns what telemetry.write_record does; without a key nobody is known whose record it could be.
     """
-    due = id_prefix(datetime.fromisoformat(_due(message)))
     record = telemetry.alert_record(
         facts,
         result,
         now,
         milliseconds,
         origin=_origin(message),
-        record_id=due + message.request_id[len(due) :],
+        record_id=_record_id(message),
     )
     return telemetry.write_record(services.alert_log, record, facts, deadline) if record else True
 

@@ -83,8 +83,9 @@ def handler(event: Mapping[str, Any], context: object) -> Response:
     milliseconds = telemetry.milliseconds_since(started)
     if record := telemetry.alert_record(facts, result, now, milliseconds):
         telemetry.write_record(services.alert_log, record, facts, deadline + RECORD_SECONDS)
-    with time_budget(deadline):
+    with time_budget(deadline) as budget:
         telemetry.note_use(services.keys, facts, now, deadline)
+    facts.faults = [*facts.faults, *(fault for fault in budget.faults if not fault.passing)]
     telemetry.log(facts, result, telemetry.milliseconds_since(started))
     if isinstance(result, OrderhookError):
         return responses.refusal(result, facts.request_id)
@@ -103,7 +104,7 @@ def _carry_out(
             key.key_id,
             facts.request_id,
             now,
-            digest_of(split.pairs),
+            digest_of([*([("key", key.key_id)] if key.limits else []), *split.pairs]),
             facts.received,
             facts.resend_of,
             limits=key.limits,

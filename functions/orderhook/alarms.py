@@ -19,6 +19,10 @@ NOT_DONE_LATER = "NotDoneLater"
 """An alert that had been answered `scheduled`."""
 UNAVAILABLE = "ApiServerErrors"
 """Not counted here: API Gateway counts what it answers 5xx, whatever caused it."""
+DEFERRED_UNAVAILABLE = "DeferredUnavailable"
+"""What came in by the queue could not be done, and SQS delivers it again. Now and then that is nothing."""
+DEAD_LETTERS = "DeadLetters"
+"""Not even what failed five times could be given up."""
 
 METRICS: Mapping[str, str] = MappingProxyType(
     {
@@ -52,22 +56,31 @@ SILENT: Mapping[str, str] = MappingProxyType(
         "order_already_terminal": "an order that fills before its cancel is trading, not a fault",
         "kill_switch_on": "whoever turned the kill switch on wants no trades",
         "outside_trade_window": "the alert itself says when it may not trade",
-        "rate_limited": "the alert itself says how often it may come",
+        "rate_limited": "the alert itself says how often it may come; where its key says so, RefusedAlertsAlarm rings",
     }
 )
 """The error codes that no alarm tells of, and why."""
 
 
-def metrics_of(code: str | None, origin: "Origin", *, key_is_known: bool) -> list[str]:
+def metrics_of(
+    code: str | None,
+    origin: "Origin",
+    *,
+    key_is_known: bool,
+    dead_letter: bool = False,
+    by_key: bool = False,
+) -> list[str]:
     """Return the metrics that an answer counts in; a success has no error code.
 
     `Alerts` counts what came in by the webhook, `Deferred` what came in by the queue. A time limit that meets an order
-    which is filled, or has another limit by now, is no loss.
+    which is filled, or has another limit by now, is no loss. `by_key` says that a limit of the key refused it, which no
+    alert has asked for.
     """
-    metric = None if code in SILENT else METRICS.get(code or "")
+    metric = METRICS.get(code or "") or (REFUSED if by_key else None)
     if origin != "webhook":
-        is_lost = origin == "delayed" and metric not in (None, UNAVAILABLE)
-        return ["Deferred", *([NOT_DONE_LATER] if is_lost else [])]
+        if metric == UNAVAILABLE:
+            return ["Deferred", DEAD_LETTERS if dead_letter else DEFERRED_UNAVAILABLE]
+        return ["Deferred", *([NOT_DONE_LATER] if origin == "delayed" and metric else [])]
     if metric and metric != UNAVAILABLE and not key_is_known:
         return [STRANGERS]
     return ["Alerts", *([metric] if metric and metric != UNAVAILABLE else [])]

@@ -276,6 +276,9 @@ class Leg(NamedTuple):
         return rest if self.size is None else min(rest, self.size)
 
 
+SAME_BAR = timedelta(seconds=3)
+"""How shortly before a command over many orders a PLACE with `delay` was received that is of the same bar."""
+
 RELEASED_WITHIN = timedelta(minutes=5)
 """How long after its delay an order may still be released; SQS's own repetitions are over before."""
 

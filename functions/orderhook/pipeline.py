@@ -113,8 +113,7 @@ def carry_out(
     with uncounted_if_nothing_is_done(alert, services, provenance, delayed=delayed):
         if alert.first.delay and not delayed and not alert.first.waits_in_table:
             if switch:
-                for command in alert.commands.values():
-                    command.check_reduces(services, provenance, switch)
+                _check_one_reduces(alert, services, provenance, switch)
             return _defer(alert, services, provenance)  # the switch judges it again when its delay is over
         run = partial(_run_reducing, services, switch) if switch else partial(_run, services)
         return _of_each(alert, provenance, run, defects)
@@ -124,6 +123,20 @@ def _run(services: Services, command: Command, provenance: Provenance) -> Outcom
     """Do what the limits of the key allow, and answer a resend of what they allowed then."""
     refusal = provenance.limits and command.beyond(provenance.limits)
     return _run_refused(services, refusal, command, provenance) if refusal else command.run(services, provenance)
+
+
+def _beyond(command: Command, provenance: Provenance) -> OrderhookError | None:
+    return command.beyond(provenance.limits) if provenance.limits else None
+
+
+def _check_one_reduces(alert: Alert, services: Services, provenance: Provenance, switch: KillSwitchOnError) -> None:
+    """Raise unless at least one account's command makes what is at stake smaller; each is judged after the delay."""
+    for command in alert.commands.values():
+        try:
+            return command.check_reduces(services, provenance, switch)
+        except KillSwitchOnError:
+            continue
+    raise switch
 
 
 def _run_refused(services: Services, refusal: OrderhookError, command: Command, provenance: Provenance) -> Outcome:
@@ -194,9 +207,11 @@ def _defer(alert: Alert, services: Services, provenance: Provenance) -> Outcome:
     )
     services.deferred_for("delay").send(waiting, alert.first.delay)
     results = [
-        (account, Outcome("scheduled", order_id=getattr(command, "order_id", None)))
+        (account, _beyond(command, provenance) or Outcome("scheduled", order_id=getattr(command, "order_id", None)))
         for account, command in alert.commands.items()
     ]
+    if any(isinstance(result, OrderhookError) for _, result in results):
+        return _joined(results)
     return Outcome("scheduled", extra={"due": due}, results=results if len(results) > 1 else ())
 
 

@@ -19,7 +19,7 @@ from orderhook import alarms, responses
 from orderhook.aws.budget import Fault, time_budget
 from orderhook.aws.clients import error_code
 from orderhook.aws.deadline import DeadlineError, call_until
-from orderhook.errors import OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError
+from orderhook.errors import OrderhookError, OutcomeUnknownError, RateLimitedError, TemporarilyUnavailableError
 from orderhook.messages import MessageError
 from orderhook.orders import AccountResults, Outcome, timestamp
 from orderhook.pipeline import affected_order_ids
@@ -44,6 +44,7 @@ def log(
     milliseconds: float,
     *,
     origin: Origin = "webhook",
+    dead_letter: bool = False,
     given_up: bool = False,
 ) -> None:
     """Write the line and the metrics of a request that was answered, and before them what an operator has to mend.
@@ -63,12 +64,18 @@ def log(
             values |= _named(facts.faults[0])
         if given_up:
             values |= {"given_up": True}
-            _count("GivenUp")
         present = {name: value for name, value in values.items() if value is not None}
         logger.info("alert", status=responses.status(result), milliseconds=milliseconds, **present)
         word = responses.word(result)
-        code = word if isinstance(result, OrderhookError) else None
-        _count(*alarms.metrics_of(code, origin, key_is_known=facts.key_id is not None), outcome=word)
+        metrics = alarms.metrics_of(
+            word if isinstance(result, OrderhookError) else None,
+            origin,
+            key_is_known=facts.key_id is not None,
+            dead_letter=dead_letter,
+            # The limit of a key is no field of an alert.
+            by_key=isinstance(result, RateLimitedError) and result.field is None,
+        )
+        _count(*(["Deferred", "GivenUp"] if given_up else metrics), outcome=word)
 
 
 def report(defect: Exception, request_id: str | None) -> None:

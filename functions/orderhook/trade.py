@@ -6,6 +6,7 @@ CrossTrade, "Bracket Orders"; NinjaTrader's ATM strategy templates.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from itertools import product
 from typing import Any, Literal, NamedTuple
@@ -16,6 +17,7 @@ from orderhook.orders import (
     KEPT_HISTORY,
     MAX_HISTORY,
     PRICES,
+    SAME_BAR,
     TERMINAL,
     Action,
     Bracket,
@@ -44,6 +46,8 @@ class LegTerms(NamedTuple):
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     offset: Decimal | None = None
+    received_at: str | None = None
+    """When the alert was received that adds it, where that was a later one than its entry's."""
 
 
 # Ids and names
@@ -103,7 +107,9 @@ def own_legs(number: int, terms: Sequence[LegTerms], oco_id: str) -> dict[str, L
     """Return the legs that an alert itself asks for."""
     group = f"{oco_id}.{number}" if len(terms) > 1 else None
     return {
-        f"{leg.kind}{number}": Leg(leg.order_type, leg.limit_price, leg.stop_price, leg.offset, oco_id=group)
+        f"{leg.kind}{number}": Leg(
+            leg.order_type, leg.limit_price, leg.stop_price, leg.offset, oco_id=group, received_at=leg.received_at
+        )
         for leg in terms
     }
 
@@ -137,7 +143,7 @@ def view_of_leg(entry: Order, name: str, leg: Leg) -> Order:
         entry_id=entry.order_id,
         generation=leg.generation,
         received_at=leg.received_at or entry.received_at,
-        delay=entry.delay,
+        delay=entry.delay if _is_of_its_bar(entry, leg) else None,
         notes=entry.notes,
         cancelled_at=since if ended else None,
         cancel_request_id=leg.end.request_id if leg.end else None,
@@ -146,6 +152,13 @@ def view_of_leg(entry: Order, name: str, leg: Leg) -> Order:
         history=tuple(event for event in entry.history if event.leg in (None, name)),
         digests=entry.digests,
     )
+
+
+def _is_of_its_bar(entry: Order, leg: Leg) -> bool:
+    """Return whether a leg came with its entry, or in the same bar."""
+    if not (leg.received_at and entry.received_at):
+        return True
+    return datetime.fromisoformat(leg.received_at) - datetime.fromisoformat(entry.received_at) <= SAME_BAR
 
 
 def waiting_legs(entry: Order) -> list[Order]:
@@ -297,9 +310,16 @@ def kept_digests(digests: Iterable[str], history: Iterable[Event]) -> tuple[str,
 
 def changed(order: Order, new: Mapping[str, int | Decimal]) -> tuple[Order, list[AlertWarning]]:
     """Return an order with other values, and what to warn of; a quantity not above what is filled ends the rest."""
-    after = order._replace(**_prices(new))
+    after = _priced(order._replace(**_prices(new)))
     # A price alone ends nothing, be more filled than the order's quantity or not.
     return _with_qty(after, int(new["qty"])) if "qty" in new else _described(after)
+
+
+def _priced(order: Order) -> Order:
+    """Return a leg that works now where it lacked a price alone."""
+    lacked = order.entry_id is not None and order.state is OrderState.INITIALIZED
+    has = lacked and price_of(str(order.order_name), order) is not None
+    return order._replace(state=OrderState.WORKING) if has else order
 
 
 def check_changed(order: Order, new: Mapping[str, int | Decimal], after: Order) -> None:
@@ -393,6 +413,7 @@ def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]
         cancels_at=new.cancels_at or order.cancels_at,
         notes=new.notes or order.notes,
     )
+    after = _priced(after)
     if new.legs:
         after = _with_legs(after, new.legs)
     after, warnings = _with_qty(after, new.qty)

@@ -433,3 +433,46 @@ def test_a_resend_is_judged_as_of_its_first_receipt_though_the_limits_are_others
     assert service.post(text).word == "already_placed"
     service.let_pass(40)
     assert service.post(text).word == "command_not_allowed"
+
+
+def test_what_the_limit_of_a_key_refuses_rings_an_alarm(service: Service) -> None:
+    key = service.issue_key(max_orders_per_minute=1)
+    assert service.place("one", key=key).word == "placed"
+    service.output.take()
+    assert service.place("two", key=key).word == "rate_limited"
+    assert any("RefusedAlerts" in line for line in service.output.lines())
+    service.place("three", rate_limit="1/60", id="x")
+    service.output.take()
+    assert service.place("four", rate_limit="1/60", id="x").word == "rate_limited"
+    assert not any("RefusedAlerts" in line for line in service.output.lines())
+
+
+def test_an_id_that_an_order_elsewhere_has_is_taken_and_no_more_is_said(service: Service, limited: str) -> None:
+    service.place("secret", account="Sim102", strategy_id="mine", delay=30)
+    service.turn("on")
+    service.turn("off")
+    before = service.plain("secret")
+    answer = service.place("secret", key=limited, qty=1)
+    assert (answer.status, answer.word) == (409, "duplicate_order_id")
+    assert "state" not in answer.body
+    assert "mine" not in answer.body["detail"]
+    assert service.plain("secret") == before
+
+
+def test_what_a_limited_key_tried_is_not_the_first_receipt_of_another(service: Service, limited: str) -> None:
+    service.place("old", account="Sim102")
+    service.network.inject("Query", *[lose_request] * 3)
+    assert service.send("CANCELALLORDERS", key=limited).status == 503
+    service.network.inject("Query")
+    service.place("new", account="Sim102")
+    service.let_pass(5)
+    assert service.send("CANCELALLORDERS").word == "cancelled"
+    assert service.open_orders() == []
+
+
+def test_a_delayed_list_says_at_once_which_accounts_the_key_does_not_reach(service: Service, limited: str) -> None:
+    service.place("long", account="Sim101,Sim102", qty=1)
+    fields = {**ENTRY, "account": "Sim101,Sim102", "qty": 1}
+    answer = service.send("CANCELREPLACE", key=limited, order_id="long", delay=5, **fields)
+    assert (answer.status, answer.word) == (403, "command_not_allowed")
+    assert [result["success"] for result in answer.body["results"]] == [True, False]

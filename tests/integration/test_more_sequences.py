@@ -1,11 +1,15 @@
 """Further sequences that lost money when trades were tried by those who wished them ill, and what must come of them."""
 
+from decimal import Decimal
+
 import pytest
 
 import deferred
 from orderhook.commands import parse_command
 from orderhook.commands.cancel_replace import CancelReplace
-from tests.builders import ENTRY
+from orderhook.orders import OrderState
+from orderhook.store.reports import Report
+from tests.builders import ENTRY, provenance
 from tests.faults import lose_request, lose_response, no_fault, refuse, run_before, throttle
 from tests.integration.test_sequences import SL_TP, P, R, Trader, told
 from tests.output import Answer
@@ -546,3 +550,108 @@ def test_an_order_that_is_refused_without_a_reason_is_not_said_to_be_placed(trad
         assert trader.send(text).status == 503
         trader.service.network.inject("PutItem")
     assert trader.orders == {}
+
+
+# What a second adversary found
+
+
+def test_a_command_over_many_with_a_delay_ends_what_came_after_its_bar(trader: Trader) -> None:
+    trader.send("command=CANCELORDERS;account=Sim101;delay=60")
+    trader.wait(10)
+    trader.send(f"{P}qty=1;order_id=d;delay=2")
+    trader.wait(3)
+    assert trader.open == {"d"}
+    trader.wait(60)
+    assert trader.open == set()
+
+
+@pytest.mark.parametrize("text", ["command=CANCELORDERS;account=Sim101", f"command=CLOSESTRATEGY;{OF_S}"])
+def test_a_leg_that_came_long_after_its_delayed_entry_is_not_of_that_bar(trader: Trader, text: str) -> None:
+    trader.send(f"{P}qty=4;order_id=d;{OF_S}delay=2")
+    trader.wait(2)
+    trader.fill("d", 2)
+    trader.service.let_pass(3600)
+    trader.send(f"{R}order_id=d;qty=4;limit_price=5000;stop_loss=4990")
+    trader.send(text)
+    assert trader.open == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{STOP}stop_price=4995", "CANCELREPLACE"],
+    ids=["CHANGE", "CANCELREPLACE"],
+)
+def test_a_leg_without_a_price_works_as_soon_as_it_is_given_one(trader: Trader, text: str) -> None:
+    trader.service.put_template("T", (2, 10, 10))
+    market = "command=PLACE;account=Sim101;instrument=ES 12-26;action=BUY;order_type=MARKET;tif=GTC;"
+    trader.send(f"{market}qty=2;order_id=m;{OF_S}strategy=T")
+    trader.fill("m", 2, "Filled")
+    assert trader.states["m.STOP1"] == "Initialized"
+    if text == "CANCELREPLACE":
+        text = (
+            "command=CANCELREPLACE;order_id=STOP1;strategy_id=S;account=Sim101;instrument=ES 12-26;action=SELL;"
+            "order_type=STOPMARKET;tif=GTC;qty=2;stop_price=4995"
+        )
+    assert told(trader.send(text), "state")[2] == "Working"
+    assert trader.orders["m.STOP1"] == ("Working", 2, "4995")
+
+
+def test_the_legs_of_a_market_entry_get_their_price_though_it_was_replaced(trader: Trader) -> None:
+    trader.service.put_template("T", (2, 10, 10))
+    market = "command=PLACE;account=Sim101;instrument=ES 12-26;action=BUY;order_type=MARKET;tif=GTC;"
+    trader.send(f"{market}qty=2;order_id=m;{OF_S}strategy=T")
+    trader.fill("m", 1)
+    assert trader.send(f"{R}order_id=m;qty=2;limit_price=5000").word == "replaced"
+    report = Report(OrderState.FILLED, 2, average=Decimal(5001))
+    assert trader.service.services.reports.record(provenance(trader.service.trader, "filled"), "m", report).applied
+    assert trader.orders["m.STOP1"] == ("Working", 2, "4991")
+
+
+@pytest.mark.parametrize(
+    ("text", "first"), [("command=CHANGE;limit_price=4000;", 409), ("command=CANCEL;", 200)], ids=["CHANGE", "CANCEL"]
+)
+def test_a_message_that_was_refused_does_nothing_when_it_comes_again(trader: Trader, text: str, first: int) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}", "command=CANCEL;order_id=a", f"{text}order_id=ENTRY1;{OF_S}delay=2")
+    [message] = trader.service.queue.messages
+    body = message.body
+    trader.wait(2)
+    [record] = [it for it in trader.service.alerts.newest(trader.service.trader) if it.origin == "delayed"]
+    assert record.status == first
+    trader.send(f"{P}qty=1;order_id=b;{OF_S}")
+    assert deferred.handler({"Records": [{"messageId": "again", "body": body}]}, None) == {"batchItemFailures": []}
+    assert trader.orders["b"] == ("Working", 1, "5000")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{P}qty=1;order_id=d;delay=30", "command=CHANGE;order_id=d;qty=3", f"{R}qty=3;limit_price=5000;order_id=d"],
+    ids=["PLACE", "CHANGE", "CANCELREPLACE"],
+)
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_void_order_is_refused_though_the_answer_to_its_end_is_lost(trader: Trader, text: str, lost: int) -> None:
+    trader.send(f"{P}qty=1;order_id=d;delay=30")
+    trader.service.let_pass(31)
+    trader.send("kill_switch=on", "kill_switch=off")
+    ending = {"UpdateItem": [no_fault] * (not text.startswith("command=PLACE")) + [lose_response] * lost}
+    for operation, faults in ending.items():
+        trader.service.network.inject(operation, *faults)
+    answer = trader.send(text)
+    if lost == 2:
+        assert answer.status == 503
+        answer = trader.resend(text)
+    assert told(answer, "state") in [
+        (409, "duplicate_order_id", "Cancelled"),
+        (409, "order_already_terminal", "Cancelled"),
+    ]
+
+
+def test_a_resend_leaves_a_stop_alone_that_an_order_without_strategy_was_given(trader: Trader) -> None:
+    many = "command=CANCELORDERS;account=Sim101"
+    trader.send(f"{P}qty=4;order_id=e")
+    trader.fill("e", 2)
+    trader.service.network.inject("Query", *[lose_request] * 3)
+    assert trader.send(many).status == 503
+    trader.service.network.inject("Query")
+    trader.send(f"{R}order_id=e;qty=4;limit_price=5000;stop_loss=4990")
+    trader.resend(many)
+    assert "e.STOP1" in trader.open

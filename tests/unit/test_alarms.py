@@ -1,5 +1,7 @@
 """Every error code has an alarm, or a reason for silence."""
 
+from typing import Any
+
 import pytest
 
 from cli.aws.table import read_template
@@ -45,8 +47,20 @@ def test_without_a_key_whatever_is_refused_for_good_is_a_strangers(code: str) ->
 @pytest.mark.parametrize("code", STATUS)
 def test_what_is_delayed_and_refused_for_good_is_not_done_later(code: str) -> None:
     lost = code not in alarms.SILENT and STATUS[code] != 503
-    assert alarms.metrics_of(code, "delayed", key_is_known=True) == ["Deferred", *["NotDoneLater"] * lost]
-    assert alarms.metrics_of(code, "cancel_after", key_is_known=True) == ["Deferred"]
+    again = ["DeferredUnavailable"] * (STATUS[code] == 503)
+    assert alarms.metrics_of(code, "delayed", key_is_known=True) == ["Deferred", *["NotDoneLater"] * lost, *again]
+    assert alarms.metrics_of(code, "cancel_after", key_is_known=True) == ["Deferred", *again]
+
+
+@pytest.mark.parametrize("origin", ["delayed", "cancel_after"])
+def test_a_dead_letter_that_cannot_be_given_up_is_told_at_once(origin: Any) -> None:
+    code = "temporarily_unavailable"
+    assert alarms.metrics_of(code, origin, key_is_known=True, dead_letter=True) == ["Deferred", "DeadLetters"]
+
+
+def test_what_the_limit_of_a_key_refuses_is_told() -> None:
+    assert alarms.metrics_of("rate_limited", "webhook", key_is_known=True) == ["Alerts"]
+    assert alarms.metrics_of("rate_limited", "webhook", key_is_known=True, by_key=True) == ["Alerts", "RefusedAlerts"]
 
 
 def test_what_is_done_is_counted_and_no_more() -> None:

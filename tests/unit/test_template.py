@@ -27,6 +27,7 @@ GLOBALS = TEMPLATE["Globals"]["Function"]
 QUEUE = RESOURCES["Queue"]["Properties"]
 TABLE_NAME = {"Fn::If": ["MakesTable", {"Ref": "Table"}, {"Ref": "ExistingTable"}]}
 TABLE_ARN = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Name}"
+OWN_TABLES = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${AWS::StackName}-Table-*"
 SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"
 VERSIONS = {"Fn::Sub": "${WebhookFunction.Arn}:*"}
 ALARMS_OF_THE_ACCOUNT = {"Fn::Sub": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"}
@@ -51,7 +52,15 @@ FUNCTIONS = {
     if resource["Type"] == "AWS::Serverless::Function"
 }
 COUNTED = sorted(
-    {*alarms.METRICS.values(), alarms.STRANGERS, "UnhandledErrors", "AlertsNotRecorded", "GivenUp", "MessagesRefused"}
+    {
+        *alarms.METRICS.values(),
+        alarms.STRANGERS,
+        alarms.DEAD_LETTERS,
+        "UnhandledErrors",
+        "AlertsNotRecorded",
+        "GivenUp",
+        "MessagesRefused",
+    }
     - {alarms.UNAVAILABLE}
 )
 """The metrics that the functions write and an alarm watches."""
@@ -201,7 +210,7 @@ def test_no_permission_has_a_wildcard() -> None:
     assert statements()
     # The names of schedules and versions are made as they come; their group and function are this stack's. CodeDeploy
     # asks for alarms by name, and CloudFormation names its deployments after the stack.
-    open_ended = [SCHEDULES, *(arn["Fn::Sub"] for arn in (VERSIONS, ALARMS_OF_THE_ACCOUNT, DEPLOYMENTS))]
+    open_ended = [SCHEDULES, OWN_TABLES, *(arn["Fn::Sub"] for arn in (VERSIONS, ALARMS_OF_THE_ACCOUNT, DEPLOYMENTS))]
     for statement in statements():
         named = json.dumps(statement)
         for arn in open_ended:
@@ -216,8 +225,11 @@ def test_no_permission_has_a_wildcard() -> None:
 @pytest.mark.parametrize(("role", "log"), [("WebhookRole", "WebhookLog"), ("DeferredRole", "DeferredLog")])
 def test_a_functions_role_reaches_its_own_stack_and_its_own_log_alone(role: str, log: str) -> None:
     reachable = {
-        "dynamodb": {"Fn::Sub": [TABLE_ARN, {"Name": TABLE_NAME}]},
-        "dynamodb:Query": {"Fn::Sub": [f"{TABLE_ARN}/index/open", {"Name": TABLE_NAME}]},
+        "dynamodb": [{"Fn::Sub": [TABLE_ARN, {"Name": TABLE_NAME}]}, {"Fn::Sub": OWN_TABLES}],
+        "dynamodb:Query": [
+            {"Fn::Sub": [f"{TABLE_ARN}/index/open", {"Name": TABLE_NAME}]},
+            {"Fn::Sub": f"{OWN_TABLES}/index/open"},
+        ],
         "sqs": {"Fn::GetAtt": ["Queue", "Arn"]},
         "scheduler": {"Fn::Sub": SCHEDULES},
         "iam": {"Fn::GetAtt": ["SchedulerRole", "Arn"]},
@@ -451,15 +463,16 @@ def test_every_log_group_forgets_after_the_days_chosen() -> None:
 
 def test_every_alarm_says_what_to_do_and_reaches_whoever_is_to_be_told() -> None:
     assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ALARMS.values()} == {
-        *(("orderhook", metric) for metric in (*COUNTED, "ThrottledAlerts", "Alerts")),
+        *(("orderhook", metric) for metric in (*COUNTED, "DeferredUnavailable", "ThrottledAlerts", "Alerts")),
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/ApiGateway", "5xx"),
-        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
         ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
     }
     for alarm in ALARMS.values():
         description = alarm["AlarmDescription"]
+        for command in re.findall(r"`(orderhook [^`]*)`", str(description)):
+            assert "--stack" in command or "alerts show" in command
         assert re.search(
             r"Look in|look in|See|Look into", description["Fn::Sub"] if isinstance(description, dict) else description
         )

@@ -7,9 +7,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orderhook.errors import AlertWarning, OutcomeUnknownError, TemporarilyUnavailableError
-from orderhook.orders import BEING_CANCELLED, RESENDS_END, TERMINAL, OrderState, Outcome, Provenance, timestamp
+from orderhook.orders import (
+    BEING_CANCELLED,
+    RESENDS_END,
+    SAME_BAR,
+    TERMINAL,
+    OrderState,
+    Outcome,
+    Provenance,
+    timestamp,
+)
 from orderhook.resend import first_receipt
-from orderhook.store.expressions import SAME_BAR, Condition, in_market, not_delayed_since, of_strategy, received_until
+from orderhook.store.expressions import Condition, in_market, not_delayed_since, of_strategy, received_until
 from orderhook.store.items import is_open
 from orderhook.trade import leg_id, open_legs
 
@@ -127,7 +136,7 @@ class _Cancels:
         self._until = until
         # A resend is of the bar of its first receipt, and what has a delay is of the bar in which it came.
         received = min(provenance.received_on, datetime.fromisoformat(until))
-        self._bar = timestamp(received - SAME_BAR) if bar else None
+        self._bar = (timestamp(received - SAME_BAR), timestamp(received + SAME_BAR)) if bar else None
         self._conditions = [*scope.conditions(), received_until(until)]
         if bar:
             self._conditions.append(not_delayed_since(received))
@@ -144,7 +153,7 @@ class _Cancels:
                 if received_at < self._provenance.received_at:
                     self.result.newer.append(item["order_id"])
                 continue
-            if self._bar is not None and "delay" in item and received_at >= self._bar:
+            if self._bar is not None and "delay" in item and self._bar[0] <= received_at <= self._bar[1]:
                 self.result.waiting.append(item["order_id"])
                 continue
             yield item

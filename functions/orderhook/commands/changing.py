@@ -306,7 +306,8 @@ def _start_strategy(services: "Services", provenance: Provenance, before: Order,
     Raises StrategyMismatchError where a strategy of that name has something open.
     """
     legs = [
-        LegTerms(kind_of(name), leg.order_type, leg.limit_price, leg.stop_price) for name, leg in after.legs.items()
+        LegTerms(kind_of(name), leg.order_type, leg.limit_price, leg.stop_price, received_at=leg.received_at)
+        for name, leg in after.legs.items()
     ]
     entry = Entry(after._replace(legs={}), legs, None, named=False)
     try:

@@ -133,6 +133,11 @@ class Place(PlacesOrder):
             outcome = _outcome(order, applied=True)
             warnings = () if self.order_id else (_NO_ORDER_ID,)
             return outcome._replace(warnings=(*outcome.warnings, *warnings))
+        if not provenance.reaches(order.account, order.instrument):
+            raise DuplicateOrderIdError(
+                f"order_id {order.order_id} is taken; write another, such as {order.order_id[:40]}-{{{{timenow}}}}.",
+                field="order_id",
+            )
         order = (ended_if_void(services, provenance, order) or order).at(provenance.now)
         same = order.placed == self._placed
         # Whatever the order's state: that a resend was answered must be noted.

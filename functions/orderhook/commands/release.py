@@ -66,7 +66,14 @@ def ended_if_void(services: "Services", provenance: Provenance, order: Order) ->
     if order.due is None or not order.is_open:
         return None
     reason = services.controls.voided(provenance.trader, str(order.received_at))
-    return end(services, provenance, order, reason) if reason else None
+    if reason is None:
+        return None
+    # Not by the alert that found it: neither its resend nor its own repetition must take this for what it asked for.
+    signed = provenance._replace(request_id=f"{provenance.request_id}.end", alert_digest=None)
+    if ended := end(services, signed, order, reason):
+        return ended
+    met = services.orders.get(provenance.trader, order.order_id)
+    return met if met and met.event_of(signed.request_id) else None
 
 
 def give_up(services: "Services", provenance: Provenance, message: Release) -> Outcome:

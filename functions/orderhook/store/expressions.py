@@ -5,12 +5,21 @@ In an expression `#name` stands for the attribute of that name, and `:name` for 
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import NamedTuple
 
 from orderhook.limits import Limits
-from orderhook.orders import CANCELS_OF_A_TRADE, MAX_HISTORY, RELEASED_WITHIN, Event, OrderState, Provenance, timestamp
+from orderhook.orders import (
+    CANCELS_OF_A_TRADE,
+    MAX_HISTORY,
+    RELEASED_WITHIN,
+    SAME_BAR,
+    Event,
+    OrderState,
+    Provenance,
+    timestamp,
+)
 from orderhook.store import items
 from orderhook.store.writes import Item, Update
 
@@ -20,9 +29,6 @@ VERSIONED = "#version = #version + :one, #request_id = :request_id"
 """What every change of an order or a strategy sets; a change of an order sets more."""
 
 SIGNED = f"{VERSIONED}, #history = list_append(#history, :event)"
-
-SAME_BAR = timedelta(seconds=3)
-"""How shortly before a command over many orders a PLACE with `delay` was received that is of the same bar."""
 
 
 _INNERMOST_PARENTHESES = re.compile(r"\([^()]*\)")
@@ -98,7 +104,10 @@ def received_until(received_at: str) -> Condition:
 
 def not_delayed_since(at: datetime) -> Condition:
     """Return the condition that an order is not one with `delay` that was received in the 3 s before."""
-    return Condition("(attribute_not_exists(#delay) OR #received_at < :bar)", {":bar": timestamp(at - SAME_BAR)})
+    return Condition(
+        "(attribute_not_exists(#delay) OR #received_at < :bar OR #received_at > :bar_end)",
+        {":bar": timestamp(at - SAME_BAR), ":bar_end": timestamp(at + SAME_BAR)},
+    )
 
 
 def cancels_at(at: str) -> Condition:

@@ -261,7 +261,10 @@ class OrderStore:
         sets = {"order_type": new.order_type, "qty": new.qty, **prices, **kept, **({} if leg else ends)}
         own_end = [] if leg else ["day_ends"] if new.day_ends else ["day_ends", "expires"]
         removes = [name for name in (*PRICES, *own_end, "offset") if name not in sets]
-        if not leg:
+        if leg:
+            # One that lacked a price works as soon as it has one.
+            condition &= Condition("#state <> :initialized", {":initialized": str(OrderState.INITIALIZED)})
+        else:
             # The day of an order that waits for its delay begins with its release, and what waits leaves the table.
             condition &= Condition("attribute_not_exists(#due)", {})
         condition &= differs(

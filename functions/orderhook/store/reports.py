@@ -80,12 +80,12 @@ def releases(
     for name, leg in after.legs.items():
         share = leg.share(after.filled)
         raised = leg.released and share > leg.share(before.filled)
-        lacked_price = leg.released and leg.offset is not None and _basis(before) is None and name not in priced
+        lacked_price = leg.released and leg.offset is not None and before.average is None and name not in priced
         price = _price(after, name, leg) if lacked_price and after.average is not None else None
         if leg.end or name in closed or not share or (leg.released and not raised and price is None):
             continue
         if price is not None:
-            writes[name] = _give_price(provenance, after, name, share, price)
+            writes[name] = _give_price(provenance, after, name, share if raised else None, price)
         elif raised:
             writes[name] = _raise(provenance, after, name, share)
         else:
@@ -112,16 +112,17 @@ def _price_field(name: str) -> str:
     return "limit_price" if kind_of(name) == "TARGET" else "stop_price"
 
 
-def _give_price(provenance: Provenance, entry: Order, name: str, qty: int, price: Decimal) -> Update:
+def _give_price(provenance: Provenance, entry: Order, name: str, qty: int | None, price: Decimal) -> Update:
     """Return the write that has a leg work which was released without a price, if it lacks it still."""
     field = _price_field(name)
+    raises = "" if qty is None else "#qty = :qty, #closes = :qty, "
     return Update(
         items.order_key(provenance.trader, leg_id(entry.order_id, name)),
-        f"SET #qty = :qty, #closes = :qty, #{field} = :price, #state = :working, #since = :now, "
+        f"SET {raises}#{field} = :price, #state = :working, #since = :now, "
         "#version = #version + :one, #request_id = :request_id",
         f"#state = :initialized AND attribute_not_exists(#{field})",
         {
-            ":qty": qty,
+            **({} if qty is None else {":qty": qty}),
             ":price": price,
             ":working": str(OrderState.WORKING),
             ":initialized": str(OrderState.INITIALIZED),
