@@ -706,6 +706,7 @@ def view(entry: Order, leg: str | None) -> Order:
         generation=held.generation,
         legs={},
         received=entry.received if held.received is None else held.received,
+        delay=entry.delay if held.received is None or held.received - entry.received <= SAME_BAR else None,
         due=None,
     )
 
