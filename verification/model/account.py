@@ -529,18 +529,24 @@ class Account:
         _check_prices(order)
         numbers = dict(bound)
         for n in range(number, number + width):
-            numbers[n] = Binding(order_id, self._alert.at, self._former(bound.get(n)), legs_only=n != number)
+            numbers[n] = Binding(order_id, self._alert.at, self._former(bound.get(n), order_id), legs_only=n != number)
         strategy = replace(
             known or Strategy("", "", {}), account=order.account, instrument=order.instrument, numbers=numbers
         )
         return replace(owned.with_orders({order_id: order}), strategies={**owned.strategies, strategy_id: strategy})
 
-    def _former(self, binding: Binding | None) -> tuple[Former, ...]:
-        """Return what a number led to before: the last entry, and those that a resend may still mean."""
-        if binding is None:
+    def _former(self, binding: Binding | None, order_id: str) -> tuple[Former, ...]:
+        """Return what a number led to before: the last entry, and those that a resend may still mean.
+
+        An order of this id that has left the table is forgotten: its id leads to the new one.
+        """
+        if binding is None or binding.order_id == order_id:
             return ()
         recent = (former for former in binding.before if self._alert.at - former.until < REBOUND)
-        return (Former(binding.order_id, self._alert.at), *recent)
+        return (
+            Former(binding.order_id, self._alert.at),
+            *(former for former in recent if former.order_id != order_id),
+        )
 
     def _is_taken(self, owned: Belongings, strategy_id: str, number: int, binding: Binding) -> bool:
         """Return whether the entry of a number, or a leg of it that was released, is open."""
