@@ -76,6 +76,7 @@ def _finish(delivered: Mapping[str, Any], ids: Mapping[str, str], deadline: floa
 def _carry_out(message: Message, ids: Mapping[str, str], deadline: float, *, dead_letter: bool) -> bool:
     started, now = time.monotonic(), datetime.now(UTC)
     if isinstance(message, DelayedAlert) and _was_recorded(message, deadline):
+        telemetry.log_delivered_again(message.request_id)
         return True  # what was refused left no trace, and must not meet what came later
     facts = RequestFacts(message.request_id, key_id=message.key_id, received=now, aws_ids=ids)
     result: Outcome | OrderhookError

@@ -86,6 +86,12 @@ def report(defect: Exception, request_id: str | None) -> None:
         _count("UnhandledErrors")
 
 
+def log_delivered_again(request_id: str) -> None:
+    """Log a message that an earlier delivery has answered for good, so that nothing is done."""
+    with _never_raising():
+        logger.info("delivered again", request_id=request_id)
+
+
 def refuse_message(refusal: MessageError, message_id: str) -> None:
     """Log and count a message of the queue that is not understood or not to be trusted; it may hold anything."""
     with _never_raising():

@@ -172,9 +172,19 @@ def test_every_message_has_its_row_here() -> None:
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_a_message_has_its_outcome(new_demo_service: Service, name: str) -> None:
-    for outcome in (MESSAGES[name], AGAIN.get(name, MESSAGES[name])):
-        assert deferred.handler(event_named(f"sqs/{name}"), None) == {"batchItemFailures": []}
-        assert new_demo_service.output.lines()[0]["outcome"] == outcome
+    assert handle(new_demo_service, name)["outcome"] == MESSAGES[name]
+    again = handle(new_demo_service, name)
+    if name.startswith("delayed_c"):  # what was answered for good is not done again
+        assert again["message"] == "delivered again"
+    else:
+        assert again["outcome"] == AGAIN.get(name, MESSAGES[name])
+
+
+def handle(service: Service, name: str) -> dict[str, Any]:
+    """Deliver a message, and return the line that the function logs."""
+    assert deferred.handler(event_named(f"sqs/{name}"), None) == {"batchItemFailures": []}
+    line: dict[str, Any] = service.output.lines()[0]
+    return line
 
 
 def test_messages_do_not_depend_on_one_another(new_demo_service: Service) -> None:
