@@ -367,7 +367,7 @@ def test_the_cancel_of_a_filled_entry_names_the_legs_that_work_on(trader: Trader
     assert "may still work" not in trader.send("command=CANCEL;order_id=a").body["detail"]
     trader.send(f"{P}qty=1;order_id=b;{OF_S}{SL_TP}")
     trader.fill("b", 1, "Filled")
-    assert "b.TARGET1 and b.STOP1 may still work" in trader.send("command=CANCEL;order_id=b").body["detail"]
+    assert "b.STOP1 and b.TARGET1 may still work" in trader.send("command=CANCEL;order_id=b").body["detail"]
 
 
 def test_a_waiting_leg_that_cannot_be_a_day_order_says_so(trader: Trader) -> None:

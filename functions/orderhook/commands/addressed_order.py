@@ -149,7 +149,7 @@ class AddressesOrder(Command):
 
     def already_terminal(self, order: Order, way_out: str) -> OrderAlreadyTerminalError:
         """Return the refusal of an order that is finished, with the legs of it that may go on."""
-        legs = [leg_id(order.order_id, name) for name, leg in order.legs.items() if leg.released]
+        legs = sorted(leg_id(order.order_id, name) for name, leg in order.legs.items() if leg.released)
         released = f"{' and '.join(legs)} may still work: orders of their own since it filled. " if legs else ""
         return OrderAlreadyTerminalError(
             f"Order '{self.order_id}' is {order.state} since {order.since}; {way_out} {released}"
