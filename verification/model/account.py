@@ -62,7 +62,7 @@ class Leg:
     released: bool = False
     ended: bool = False
     """Whether it was ended by itself."""
-    received: int | None = None
+    received: int | None = field(default=None, compare=False)
     """When the alert came that added it, if that was a later one than its entry's."""
 
     def share(self, qty: int) -> int:

@@ -902,7 +902,9 @@ def _seen_order(found: Item) -> model.Order:
 
 
 def _seen_leg(held: Item) -> model.Leg:
-    values = {name: held[name] for name in ("order_type", *_DECIMALS) if name in held}
+    values: dict[str, Any] = {name: held[name] for name in ("order_type", *_DECIMALS) if name in held}
+    if "received_at" in held:
+        values["received"] = _milliseconds(held["received_at"])
     values |= {name: int(held[name]) for name in ("start", "size", "generation") if name in held}
     leg = model.Leg(**values, released=held.get("released", False), ended="end" in held)
     return leg.left_behind if leg.released else leg
