@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from orderhook.aws.budget import may_have_written
 from orderhook.commands import Command
-from orderhook.errors import KillSwitchOnError, RateLimitedError, TemporarilyUnavailableError
+from orderhook.errors import (
+    CommandNotAllowedError,
+    KillSwitchOnError,
+    RateLimitedError,
+    TemporarilyUnavailableError,
+)
 from orderhook.orders import Provenance
 from orderhook.resend import first_receipt
 from orderhook.services import Services
@@ -89,7 +94,11 @@ def _counters(alert: "Alert", provenance: Provenance) -> Iterator[Counter]:
         yield Counter.for_key(provenance.key_id, provenance.limits.rate, orders)
 
 
+def beyond_limits(command: Command, provenance: Provenance) -> CommandNotAllowedError | None:
+    """Return the refusal of a command that asks for more than the key's limits allow; None for any other."""
+    return command.beyond(provenance.limits) if provenance.limits else None
+
+
 def within_limits(alert: "Alert", provenance: Provenance) -> list[Command]:
     """Return the commands of the accounts for which the key's limits allow what they ask for."""
-    limits = provenance.limits
-    return [command for command in alert.commands.values() if limits is None or command.beyond(limits) is None]
+    return [command for command in alert.commands.values() if beyond_limits(command, provenance) is None]

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from orderhook.accounts import per_account
-from orderhook.admission import pass_controls, uncounted_if_nothing_is_done, within_limits
+from orderhook.admission import beyond_limits, pass_controls, uncounted_if_nothing_is_done, within_limits
 from orderhook.aws.budget import Fault, may_have_written, result_in_time, run_each, unavailable
 from orderhook.aws.deadline import DeadlineError
 from orderhook.commands import Command, command_type, parse_command, parse_fields
@@ -121,12 +121,8 @@ def carry_out(
 
 def _run(services: Services, command: Command, provenance: Provenance) -> Outcome:
     """Do what the limits of the key allow, and answer a resend of what they allowed then."""
-    refusal = provenance.limits and command.beyond(provenance.limits)
+    refusal = beyond_limits(command, provenance)
     return _run_refused(services, refusal, command, provenance) if refusal else command.run(services, provenance)
-
-
-def _beyond(command: Command, provenance: Provenance) -> OrderhookError | None:
-    return command.beyond(provenance.limits) if provenance.limits else None
 
 
 def _check_one_reduces(alert: Alert, services: Services, provenance: Provenance, switch: KillSwitchOnError) -> None:
@@ -207,12 +203,16 @@ def _defer(alert: Alert, services: Services, provenance: Provenance) -> Outcome:
     )
     services.deferred_for("delay").send(waiting, alert.first.delay)
     results = [
-        (account, _beyond(command, provenance) or Outcome("scheduled", order_id=getattr(command, "order_id", None)))
+        (account, beyond_limits(command, provenance) or _scheduled(command))
         for account, command in alert.commands.items()
     ]
     if any(isinstance(result, OrderhookError) for _, result in results):
         return _joined(results)
     return Outcome("scheduled", extra={"due": due}, results=results if len(results) > 1 else ())
+
+
+def _scheduled(command: Command) -> Outcome:
+    return Outcome("scheduled", order_id=getattr(command, "order_id", None))
 
 
 Run = Callable[[Command, Provenance], Outcome]

@@ -116,7 +116,7 @@ def cancels_at(at: str) -> Condition:
 
 
 NOT_DUE = Condition("attribute_not_exists(#due)", {})
-"""For what waits for its delay is looked at: it may be void."""
+"""What waits for its delay is looked at: it may be void, its day begins with its release, and it leaves the table."""
 
 HISTORY_HAS_ROOM = Condition("size(#history) < :room", {":room": MAX_HISTORY - CANCELS_OF_A_TRADE})
 

@@ -264,9 +264,6 @@ class OrderStore:
         if leg:
             # One that lacked a price works as soon as it has one.
             condition &= Condition("#state <> :initialized", {":initialized": str(OrderState.INITIALIZED)})
-        else:
-            # The day of an order that waits for its delay begins with its release, and what waits leaves the table.
-            condition &= Condition("attribute_not_exists(#due)", {})
         condition &= differs(
             [name for name in sets if name != "notes"], [name for name in removes if name != "expires"]
         )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from orderhook.orders import TERMINAL, TRANSITIONS, Leg, Order, OrderState, Provenance
 from orderhook.store import items
+from orderhook.store.expressions import VERSIONED
 from orderhook.store.orders import OrderStore
 from orderhook.store.results import WriteResult, refused
 from orderhook.store.table import Table
@@ -118,8 +119,7 @@ def _give_price(provenance: Provenance, entry: Order, name: str, qty: int | None
     raises = "" if qty is None else "#qty = :qty, #closes = :qty, "
     return Update(
         items.order_key(provenance.trader, leg_id(entry.order_id, name)),
-        f"SET {raises}#{field} = :price, #state = :working, #since = :now, "
-        "#version = #version + :one, #request_id = :request_id",
+        f"SET {raises}#{field} = :price, #state = :working, #since = :now, {VERSIONED}",
         f"#state = :initialized AND attribute_not_exists(#{field})",
         {
             **({} if qty is None else {":qty": qty}),
@@ -137,7 +137,7 @@ def _raise(provenance: Provenance, entry: Order, name: str, qty: int) -> Update:
     states = {f":s{n}": str(state) for n, state in enumerate(sorted(TERMINAL))}
     return Update(
         items.order_key(provenance.trader, leg_id(entry.order_id, name)),
-        "SET #qty = :qty, #closes = :qty, #version = #version + :one, #request_id = :request_id",
+        f"SET #qty = :qty, #closes = :qty, {VERSIONED}",
         f"attribute_exists(pk) AND NOT #state IN ({', '.join(states)})",
         {":qty": qty, ":one": 1, ":request_id": provenance.request_id, **states},
     )
