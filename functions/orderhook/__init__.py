@@ -28,6 +28,7 @@ What they work with:
                      `items`, `expressions` and `results` are what they share
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work
     messages         what is sent to the queue
+    venue            what a bridge sends to the report queue
     readiness        what a new version is asked before it gets traffic; `aws/deployment` asks it
 
 For readers (the command line, later the console and the API):

@@ -240,6 +240,21 @@ class Trace(NamedTuple):
     unknown: Mapping[str, Any] = _UNKNOWN
 
 
+class Want(NamedTuple):
+    """What was asked last of an order that a venue has; the values that were asked for are the order's own.
+
+    The bridge makes it so, and a report that has acknowledged `n` ends it. Only commands raise `n`.
+    """
+
+    n: int
+    kind: Literal["place", "change", "replace", "cancel"]
+    at: str
+    """When the alert was first received that asks it."""
+    not_after: str | None = None
+    """Until when it may be carried out; None for what reduces risk."""
+    unknown: Mapping[str, Any] = _UNKNOWN
+
+
 class LegEnd(NamedTuple):
     """The end of a leg that was ended by itself while it waited in its entry's item."""
 
@@ -268,6 +283,8 @@ class Leg(NamedTuple):
     end: LegEnd | None = None
     received_at: str | None = None
     """When the alert was received that added it to its entry, where that was a later one than the entry's."""
+    want: Want | None = None
+    """What was asked last of a leg that waits, where its entry has a venue."""
     unknown: Mapping[str, Any] = _UNKNOWN
 
     def share(self, qty: int) -> int:
@@ -353,6 +370,16 @@ class Order(NamedTuple):
     """Why it ended, where no cancel says it."""
     report_seq: int | None = None
     """The sequence number of the last report."""
+    venue: str | None = None
+    """The venue that has it, from its placing on; None where the table is the authority."""
+    want: Want | None = None
+    """What was asked last of its venue."""
+    acked: int = 0
+    """The last want that its venue has answered."""
+    confirmed: Mapping[str, str] = _NONE
+    """The quantity and the prices that its venue has confirmed, as texts; the order's own are those asked for."""
+    unresolved: str | None = None
+    """Why its bridge cannot know what has become of it; `orderhook resolve` ends it."""
     history: tuple[Event, ...] = ()
     history_dropped: int = 0
     digests: tuple[str, ...] = ()

@@ -22,12 +22,13 @@ from orderhook.orders import (
     Strategy,
     Template,
     Trace,
+    Want,
     end_of_wait,
     folded,
 )
 from orderhook.store.writes import Item
 
-_Part = Event | Trace | Leg | LegEnd | Binding | FormerBinding
+_Part = Event | Trace | Leg | LegEnd | Want | Binding | FormerBinding
 """What lies inside an order or a strategy."""
 
 KEY_LIST = "KEYS"
@@ -139,7 +140,12 @@ def trace(value: Trace) -> Item:
 
 def leg(value: Leg) -> Item:
     """Return a leg in its entry's item as plain values."""
-    return _part(value, end=value.end and _part(value.end))
+    return _part(value, end=value.end and _part(value.end), want=value.want and _part(value.want))
+
+
+def want(value: Want) -> Item:
+    """Return what is asked of a venue as plain values."""
+    return _part(value)
 
 
 def _part(part: _Part, **inside: Any) -> Item:
@@ -157,6 +163,9 @@ def order_item(trader: str, order: Order, request_id: str | None = None) -> Item
         "wanted": {name: leg(value) for name, value in order.wanted.items()} or None,
         "digests": list(order.digests) or None,
         "placed": dict(order.placed) or None,
+        "want": order.want and _part(order.want),
+        "acked": order.acked or None,
+        "confirmed": dict(order.confirmed) or None,
         "history_dropped": order.history_dropped or None,
         "open": open_value(order),
         "request_id": request_id,
@@ -165,7 +174,7 @@ def order_item(trader: str, order: Order, request_id: str | None = None) -> Item
 
 
 _WHOLE_NUMBERS = (
-    "qty filled closes version cancel_filled number filled_after_end generation delay report_seq history_dropped"
+    "qty filled closes version cancel_filled number filled_after_end generation delay report_seq history_dropped acked"
 ).split()
 
 
@@ -180,6 +189,8 @@ def order(item: Mapping[str, Any]) -> Order:
         here = {name: value for name, value in values.get(legs, {}).items() if isinstance(value, Mapping)}
         values[legs] = {name: _leg(value) for name, value in here.items()}
     values["digests"] = tuple(values.get("digests", ()))
+    if "want" in values:
+        values["want"] = _want(values["want"])
     return Order(**values)
 
 
@@ -200,10 +211,17 @@ def read_trace(value: Mapping[str, Any]) -> Trace:
 def _leg(value: Mapping[str, Any]) -> Leg:
     values = _fields(Leg, value)
     values |= {name: int(values[name]) for name in ("start", "size", "generation") if name in values}
+    if "want" in values:
+        values["want"] = _want(values["want"])
     if "end" in values:
         end = _fields(LegEnd, values["end"])
         values["end"] = LegEnd(**end | {"state": OrderState(end["state"])})
     return Leg(**values)
+
+
+def _want(value: Mapping[str, Any]) -> Want:
+    values = _fields(Want, value)
+    return Want(**values | {"n": int(values["n"])})
 
 
 def strategy_item(trader: str, strategy: Strategy, request_id: str | None = None) -> Item:

@@ -1,0 +1,183 @@
+"""What the engine is told, and what it asks for: the seam between deciding and doing. Plain data.
+
+Every event carries no clock of its own: the time comes beside it (`engine.step(state, event, at)`), AWS's time, UTC.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from orderhook.orders import Order
+from orderhook.venue import Heartbeat, OrderReport, PositionReport, Side
+
+# What the engine is told
+
+
+class Looked(NamedTuple):
+    """The table was read: every open order of this trader and venue, then the controls."""
+
+    orders: Sequence[Order]
+    kill_switch: bool
+    owner: str | None
+    """The id of the journal of the bridge that owns the stack; None where none does."""
+    complete: bool = True
+    """False where an item could not be read: what is missing is then not taken for finished."""
+
+
+class Fetched(NamedTuple):
+    """One order was read by its id, because it has left the listing: None where there is none."""
+
+    order_id: str
+    order: Order | None
+
+
+class FileWritten(NamedTuple):
+    """The file of an instruction is in `incoming`."""
+
+    name: str
+
+
+class FileNotWritten(NamedTuple):
+    """The file could certainly not be created: nothing of it was there."""
+
+    name: str
+    reason: str
+
+
+class FileConsumed(NamedTuple):
+    """NinjaTrader has taken the file: it is gone from `incoming`."""
+
+    name: str
+
+
+class FileMovedOut(NamedTuple):
+    """The file was still there after 2 s, or at start, and was moved out of `incoming`: NinjaTrader has not read it."""
+
+    name: str
+
+
+class OrderStateRead(NamedTuple):
+    """An order's state file, read whole."""
+
+    venue_id: str
+    account: str | None
+    state: str
+    """As NinjaTrader writes it, upper case without blanks: WORKING, PARTFILLED, FILLED, CANCELLED ..."""
+    filled: int
+    average: Decimal | None
+
+
+class PositionRead(NamedTuple):
+    """A position file, read whole; `written_since_start` is False for one from before NinjaTrader's start."""
+
+    account: str
+    instrument: str
+    side: Side
+    quantity: int
+    average: Decimal | None
+
+
+class ConnectionRead(NamedTuple):
+    """Which connections NinjaTrader says are CONNECTED."""
+
+    connected: bool
+
+
+class NinjaTraderStarted(NamedTuple):
+    """NinjaTrader runs, and was started since it was last seen: `outgoing` was emptied."""
+
+
+class NinjaTraderStopped(NamedTuple):
+    """NinjaTrader does not run."""
+
+
+class LogLine(NamedTuple):
+    """A line of NinjaTrader's log that names an order of ours, or a refused file."""
+
+    venue_id: str | None
+    text: str
+    is_error: bool
+
+
+class FlatConfirmed(NamedTuple):
+    """A person has said that an account is flat (`orderhook bridge confirm`)."""
+
+    account: str
+
+
+class Resolved(NamedTuple):
+    """A person has let a blocked pair of account and instrument trade again (`orderhook bridge resume`)."""
+
+    account: str
+    instrument: str
+
+
+class Tick(NamedTuple):
+    """Time has passed."""
+
+
+Event = (
+    Looked
+    | Fetched
+    | FileWritten
+    | FileNotWritten
+    | FileConsumed
+    | FileMovedOut
+    | OrderStateRead
+    | PositionRead
+    | ConnectionRead
+    | NinjaTraderStarted
+    | NinjaTraderStopped
+    | LogLine
+    | FlatConfirmed
+    | Resolved
+    | Tick
+)
+
+# What the engine asks for, in this order: whoever does it stops at the first that fails
+
+
+class Save(NamedTuple):
+    """Write these records into the journal, durably, before anything that follows."""
+
+    records: Mapping[str, object]
+    """By their ids; None removes one."""
+
+
+class WriteFile(NamedTuple):
+    """Create one instruction file in `incoming`; answered by FileWritten or FileNotWritten."""
+
+    name: str
+    line: str
+
+
+class MoveOut(NamedTuple):
+    """Move a file that NinjaTrader has not taken out of `incoming`; answered by FileMovedOut or FileConsumed."""
+
+    name: str
+
+
+class Fetch(NamedTuple):
+    """Read one order by its id; answered by Fetched."""
+
+    order_id: str
+
+
+class Look(NamedTuple):
+    """Read the table at once."""
+
+
+class Report(NamedTuple):
+    """Send a report; it is kept in the journal until the queue has taken it."""
+
+    what: OrderReport | PositionReport | Heartbeat
+
+
+class Alarm(NamedTuple):
+    """Tell a person now: print it, log it, and let it travel with the next heartbeat."""
+
+    code: str
+    detail: str
+
+
+Effect = Save | WriteFile | MoveOut | Fetch | Look | Report | Alarm

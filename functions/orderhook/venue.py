@@ -1,0 +1,156 @@
+"""What a bridge sends to the report queue: snapshots of orders, executions, positions, and its heartbeat.
+
+The cloud and the bridge share this page: `serialize` is the bridge's half, `parse` is that of the function that reads
+the queue. Every message is whole in itself, and may come twice, late, or in any order.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AfterValidator, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+
+from orderhook.messages import MessageError
+from orderhook.orders import OrderState
+
+NINJATRADER = "ninjatrader"
+"""What Order.venue says of an order that NinjaTrader has."""
+
+VERSION = 1
+
+LOOK = json.dumps({"version": VERSION, "look": {}})
+"""The doorbell's message: there may be news in the table. A lost or doubled one does no harm."""
+
+Side = Literal["LONG", "SHORT", "FLAT", "UNKNOWN"]
+
+
+def _time(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("the time has no zone")
+    return text
+
+
+Time = Annotated[str, AfterValidator(_time)]
+"""ISO 8601 text in UTC."""
+
+
+class Execution(NamedTuple):
+    """A fill of an order of the venue: what was filled since the last one."""
+
+    venue_id: str
+    """The venue's order; an order of ours may have several: generations, and legs for parts of an entry."""
+    cumulative: PositiveInt
+    """What is filled of it in all; with `venue_id` it names the execution."""
+    quantity: PositiveInt
+    price: Decimal | None
+    """None where the venue did not say it."""
+    at: Time
+
+
+class OrderReport(NamedTuple):
+    """An order as the venue has it: a snapshot, not an event (FIX: Execution Report)."""
+
+    order_id: str
+    """A released leg's is its entry's id and its name: long.STOP1."""
+    placed_by: str
+    """The request id of the order's placing; an order that took its id later is another one."""
+    state: OrderState
+    filled: NonNegativeInt
+    seq: PositiveInt
+    """Grows with every snapshot of the order: max(last + 1, AWS's time in ms)."""
+    acked: NonNegativeInt = 0
+    """The want that it answers; what was asked later goes on."""
+    average: Decimal | None = None
+    values: Mapping[str, str] = {}
+    """The quantity and the prices that the venue has confirmed, as texts: qty, limit_price, stop_price."""
+    reason: str | None = None
+    unresolved: str | None = None
+    """Why the bridge cannot know what has become of it."""
+    venue_ids: Sequence[str] = ()
+    executions: Sequence[Execution] = ()
+    alarms: Sequence[str] = ()
+    """What somebody should look at: change_unconfirmed, cancel_refused, unprotected, not_read, overfill ..."""
+
+
+class PositionReport(NamedTuple):
+    """A position as NinjaTrader's own file has it."""
+
+    account: str
+    instrument: str
+    side: Side
+    quantity: NonNegativeInt
+    average: Decimal | None
+    at: Time
+
+
+class Heartbeat(NamedTuple):
+    """That a bridge lives, and whether it can carry out what opens a position."""
+
+    journal: str
+    """The id of its journal: it names the bridge. One bridge owns a stack."""
+    host: str
+    accounts: Sequence[str]
+    ready: bool
+    at: Time
+    reason: str | None = None
+    """Why it is not ready."""
+    take_over: bool = False
+    """Whether it is to own the stack although another one's heartbeat is fresh."""
+    positions: Sequence[PositionReport] = ()
+    alarms: Sequence[str] = ()
+
+
+class Sent(NamedTuple):
+    """A message of the report queue: whose, from which bridge, and what it says."""
+
+    trader: str
+    journal: str
+    what: OrderReport | PositionReport | Heartbeat
+
+
+_KINDS: Mapping[str, type[OrderReport | PositionReport | Heartbeat]] = {
+    "order": OrderReport,
+    "position": PositionReport,
+    "heartbeat": Heartbeat,
+}
+
+
+def serialize(sent: Sent) -> str:
+    """Return the message as the queue holds it: JSON in ASCII, with numbers of money as text."""
+    [kind] = [name for name, type_ in _KINDS.items() if type(sent.what) is type_]
+    values = _reader(kind).dump_python(sent.what, mode="json")
+    return json.dumps({"version": VERSION, "trader": sent.trader, "journal": sent.journal, kind: values})
+
+
+def parse(body: str) -> Sent:
+    """Return the message that serialize wrote; raises MessageError otherwise."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        raise MessageError("it is not JSON") from None
+    if not isinstance(message, dict):
+        raise MessageError("it is not a JSON object")
+    if message.pop("version", None) != VERSION:
+        raise MessageError("its version is unknown")
+    trader, journal = message.pop("trader", None), message.pop("journal", None)
+    if not (isinstance(trader, str) and trader and isinstance(journal, str) and journal):
+        raise MessageError("it does not say whose it is")
+    if len(message) != 1 or not message.keys() <= _KINDS.keys():
+        raise MessageError(f"it is none of {', '.join(_KINDS)}")
+    [(kind, values)] = message.items()
+    try:
+        return Sent(trader, journal, _reader(kind).validate_python(values))
+    except ValidationError as error:
+        places = {
+            str(fault["loc"][0]) for fault in error.errors(include_url=False, include_input=False) if fault["loc"]
+        }
+        known = sorted(places.intersection(_KINDS[kind]._fields))
+        raise MessageError(f"fields of its {kind} are missing, wrong or unknown: {', '.join(known)}") from None
+
+
+@cache
+def _reader(kind: str) -> "TypeAdapter[OrderReport | PositionReport | Heartbeat]":
+    return TypeAdapter(_KINDS[kind])
