@@ -12,6 +12,7 @@ from orderhook.store.reports import Report
 from tests.builders import ENTRY, provenance
 from tests.faults import lose_request, lose_response, no_fault, refuse, run_before, throttle
 from tests.integration.test_sequences import SL_TP, P, R, Trader, told
+from tests.marks import LONG
 from tests.output import Answer
 from tests.service import Service
 
@@ -267,6 +268,7 @@ def test_a_name_does_not_lead_to_an_id_that_has_another_name_now(trader: Trader)
     assert trader.open == {"b"}
 
 
+@LONG
 def test_of_many_names_that_are_free_at_once_a_resend_finds_its_own(trader: Trader) -> None:
     for number in range(1, 14):
         trader.send(f"{P}qty=1;order_id=o{number};{OF_S}")

@@ -5,6 +5,7 @@ import pytest
 from tests.builders import ENTRY, alert
 from tests.client_faults import in_writes
 from tests.faults import lose_response, no_fault
+from tests.marks import LONG
 from tests.service import Service
 
 UPDATE, READ, PUT, TRANSACTION, QUERY = "UpdateItem", "GetItem", "PutItem", "TransactWriteItems", "Query"
@@ -222,6 +223,7 @@ def test_without_its_template_a_place_is_looked_up_only_if_it_may_be_a_duplicate
 # Many orders
 
 
+@LONG
 @pytest.mark.parametrize(
     ("fields", "operations"),
     [
