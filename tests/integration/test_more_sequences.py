@@ -7,7 +7,8 @@ import pytest
 import deferred
 from orderhook.commands import parse_command
 from orderhook.commands.cancel_replace import CancelReplace
-from orderhook.orders import OrderState
+from orderhook.listing import list_orders
+from orderhook.orders import OrderState, timestamp
 from orderhook.store.reports import Report
 from tests.builders import ENTRY, provenance
 from tests.client_faults import in_requests_with
@@ -15,6 +16,7 @@ from tests.faults import lose_request, lose_response, no_fault, refuse, run_befo
 from tests.integration.test_sequences import SL_TP, P, R, Trader, told
 from tests.output import Answer
 from tests.service import Service
+from tests.trades import seen
 
 OF_S = "strategy_id=S;"
 STOP = "command=CHANGE;order_id=STOP1;strategy_id=S;"
@@ -738,3 +740,29 @@ def test_the_same_text_for_several_accounts_is_a_new_alert_once_it_was_answered(
     trader.send(f"{IN}{OF_BOTH}order_id=y;{OF_S}")
     assert trader.resend(cancel).word == "cancelled"
     assert trader.open == set()
+
+
+# Orders that wait
+
+
+@pytest.mark.parametrize(
+    "voids", [("kill_switch=on",), ("kill_switch=on", "kill_switch=off"), ("command=CANCELALLORDERS",)]
+)
+def test_an_order_that_waits_and_is_void_is_listed_as_cancelled(trader: Trader, voids: tuple[str, ...]) -> None:
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}delay=30")
+    assert trader.open == {"d"}
+    trader.service.network.inject("Query", *[lose_request] * 3)  # CANCELALLORDERS voids it before it ends anything
+    trader.send(*voids)
+    trader.service.network.inject("Query")
+    assert trader.states == {"d": "Cancelled"}
+    now = timestamp(trader.service.queue.now)
+    assert list(list_orders(trader.service.services, trader.service.trader, now, open_only=True)) == []
+    shown = seen(trader.service, "d")
+    assert (shown.state, shown.due) == ("Cancelled", None)
+    assert str(shown.reason).startswith(("the kill switch", "CANCELALLORDERS"))
+    answer = trader.send("command=CANCELORDERS;account=Sim101")
+    assert told(answer, "waiting", "already_cancelled") == (200, "already_cancelled", None, ["d"])
+    answer = trader.send(f"command=CLOSESTRATEGY;{OF_S}")
+    assert told(answer, "waiting", "already_cancelled") == (200, "closed", None, ["d"])
+    trader.wait(31)
+    assert trader.states == {"d": "Cancelled"}
