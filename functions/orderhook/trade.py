@@ -122,7 +122,7 @@ def view_of_leg(entry: Order, name: str, leg: Leg) -> Order:
         state, since = OrderState.CANCELLED, entry.since
         reason = "entry ended unfilled" if not entry.filled else "entry ended"
     else:
-        state, since, reason = OrderState.INITIALIZED, entry.history[0].at, None
+        state, since, reason = _state_of_waiting(leg), entry.history[0].at, None
     ended = state is OrderState.CANCELLED
     return Order(
         order_id=leg_id(entry.order_id, name),
@@ -149,9 +149,19 @@ def view_of_leg(entry: Order, name: str, leg: Leg) -> Order:
         cancel_request_id=leg.end.request_id if leg.end else None,
         cancel_key_id=leg.end.key_id if leg.end else None,
         reason=reason,
+        venue=entry.venue,
+        want=leg.want,
+        acked=leg.acked,
         history=tuple(event for event in entry.history if event.leg in (None, name)),
         digests=entry.digests,
     )
+
+
+def _state_of_waiting(leg: Leg) -> OrderState:
+    """Return the state of a leg that has not ended: what is asked of its venue is open until that has answered."""
+    if leg.want is None or leg.want.kind == "place" or leg.want.n <= leg.acked:
+        return OrderState.INITIALIZED
+    return OrderState.CANCEL_PENDING if leg.want.kind == "cancel" else OrderState.CHANGE_PENDING
 
 
 def _is_of_its_bar(entry: Order, leg: Leg) -> bool:
