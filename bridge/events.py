@@ -75,6 +75,7 @@ class PositionRead(NamedTuple):
     side: Side
     quantity: int
     average: Decimal | None
+    written_since_start: bool = True
 
 
 class ConnectionRead(NamedTuple):
