@@ -102,7 +102,7 @@ def _whole(text: str) -> int | None:
 
 def _price(text: str) -> Decimal | None:
     """Return a number; a comma in it is a decimal one, as some countries' Windows writes them."""
-    if not re.fullmatch(r"-?\d{1,15}(?:[.,]\d{1,15})?(?:E[+-]?\d{1,2})?", text, re.IGNORECASE | re.ASCII):
+    if not re.fullmatch(r"-?\d{1,15}(?:[.,]\d{1,30})?(?:E[+-]?\d{1,2})?", text, re.IGNORECASE | re.ASCII):
         return None
     try:
         return Decimal(text.replace(",", "."))
