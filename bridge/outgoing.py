@@ -25,6 +25,11 @@ def venue_id_of(text: str) -> str | None:
     return text.lower() if re.fullmatch(r"oh[a-z2-7]{8,}", text, re.IGNORECASE) else None
 
 
+def is_of_own_order(name: str) -> bool:
+    """Return whether a file is the state file of an order of ours, by its name."""
+    return _STATE_NAME.fullmatch(name) is not None
+
+
 def order_state(name: str, content: bytes, accounts: Sequence[str]) -> OrderStateRead | None:
     """Return what the state file of an order of ours says; None if it is another file, or not written yet."""
     named = _STATE_NAME.fullmatch(name)
