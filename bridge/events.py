@@ -22,6 +22,8 @@ class Looked(NamedTuple):
     """The id of the journal of the bridge that owns the stack; None where none does."""
     complete: bool = True
     """False where an item could not be read: what is missing is then not taken for finished."""
+    unreadable: Sequence[str] = ()
+    """The ids of the orders that could not be read: of a newer version, say."""
 
 
 class Fetched(NamedTuple):
