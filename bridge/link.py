@@ -4,7 +4,7 @@ A request is sent once: whoever asks tries again, for as long as it takes.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -78,11 +78,11 @@ class Link:
                 unreadable.append(str(item.get("order_id", item["sk"])))
             else:
                 orders.append(order)
-        controls = self._get(items.controls_key(self._settings.trader)) or {}
+        controls = self._controls()
         return Looked(
             orders,
             kill_switch=bool(controls.get("kill_switch", False)),
-            owner=(controls.get("bridge") or {}).get("journal"),
+            owner=_owner(controls).get("journal"),
             complete=not unreadable,
             unreadable=unreadable,
         )
@@ -94,6 +94,10 @@ class Link:
             return Fetched(order_id, None)
         order = _read(item)
         return None if order is None else Fetched(order_id, order)
+
+    def owner(self) -> Mapping[str, Any]:
+        """Read what is known of the bridge that owns the stack; empty where none ever did."""
+        return _owner(self._controls())
 
     def wait(self, seconds: int = WAIT_SECONDS) -> bool:
         """Wait for the doorbell, at most so long; return whether it rang."""
@@ -125,6 +129,9 @@ class Link:
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _controls(self) -> Item:
+        return self._get(items.controls_key(self._settings.trader)) or {}
 
     def _get(self, key: Item) -> Item | None:
         answer = self._ask(
@@ -173,6 +180,11 @@ class Clock:
         earliest, latest = at - timedelta(seconds=received), at + _ONE_SECOND - timedelta(seconds=sent)
         # What fits the answer stays, so that the time does not go to and fro by what the date leaves open.
         self._zero = earliest if self._zero is None else min(max(self._zero, earliest), latest)
+
+
+def _owner(controls: Item) -> Mapping[str, Any]:
+    bridge = controls.get("bridge")
+    return bridge if isinstance(bridge, Mapping) else {}
 
 
 def _read(item: Item) -> Order | None:
