@@ -42,14 +42,16 @@ class Link:
     Every method raises LinkError, and may be called from several threads.
     """
 
-    def __init__(self, dynamodb: "DynamoDBClient", sqs: "SQSClient", settings: BridgeSettings) -> None:
+    def __init__(
+        self, dynamodb: "DynamoDBClient", sqs: "SQSClient", settings: BridgeSettings, clock: "Clock | None" = None
+    ) -> None:
         self.dynamodb = dynamodb
         self.sqs = sqs
         self._settings = settings
-        self._clock = Clock()
+        self._clock = clock or Clock()
 
     @classmethod
-    def connect(cls, settings: BridgeSettings) -> "Link":
+    def connect(cls, settings: BridgeSettings, clock: "Clock | None" = None) -> "Link":
         """Return the link of a bridge on a person's own machine, with the credentials that it finds there."""
         # Only legacy mode compares DynamoDB's checksums: without that, half an answer is taken for a whole one.
         once: Any = {"mode": "legacy", "total_max_attempts": 1}
@@ -60,7 +62,7 @@ class Link:
             sqs = boto3.client("sqs", config=long, region_name=settings.region)
         except (BotoCoreError, ValueError) as error:
             raise LinkError(f"AWS cannot be asked: {error}") from error
-        return cls(dynamodb, sqs, settings)
+        return cls(dynamodb, sqs, settings, clock)
 
     def now(self) -> datetime:
         """Return AWS's time; before the first answer, and where it has no date, this machine's."""

@@ -26,6 +26,8 @@ from orderhook.venue import Heartbeat, Sent, serialize
 LOOK_SECONDS = 5.0
 BUSY_SECONDS, IDLE_SECONDS = 0.1, 1.0
 """Between two turns: while an order is at the venue, and otherwise."""
+OWNERSHIP_SECONDS = 1.0
+"""How soon after a heartbeat the table may say that this bridge owns the stack now."""
 FIRST_LOOK_SECONDS = 10.0
 """How long the start waits for AWS's time; without an answer it goes by this machine's clock."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
@@ -207,7 +209,10 @@ class Bridge:
         for number, text in self._reports.take() or []:
             if number is not None:
                 self._journal.sent(number)
-            elif self._heartbeat and text == self._message(self._heartbeat):
+                continue
+            if self._state.owner != self._journal.id:
+                self._look_at = min(self._look_at, self._monotonic() + OWNERSHIP_SECONDS)
+            if self._heartbeat and text == self._message(self._heartbeat):
                 self._heartbeat = None
         if self._reports.is_free and (waiting := self._waiting()):
             self._reports.start(_send, self._link, waiting)

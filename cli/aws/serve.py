@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, redirect_stdout
 from datetime import UTC, datetime
@@ -37,20 +38,24 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False) -
 
             _prepare(address, webhook.services, with_orders=not paper)
         application = gateway.Gateway(webhook.handler, _log, forward_to_dynamodb)
+        terminal = sys.stdout
+        # The functions print metrics for CloudWatch to collect, and nothing collects them here.
+        stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
         if venue_queues:
             import reports  # as webhook
 
             in_paper = venue.running(venue_queues, address.table, reports.handler, application.lock, _log)
             bridge, market = stack.enter_context(in_paper)
             application.actions |= {"/bridge/stop": bridge.stop, "/bridge/start": bridge.start}
-            print_line(bridge.start())
-            show_paper_page(_url(listener), address, market.price(demo.INSTRUMENT))
+            started = bridge.start()
+            # Under the lock no function runs, whose metrics would stand in the page.
+            with application.lock, redirect_stdout(terminal):
+                print_line(started)
+                show_paper_page(_url(listener), address, market.price(demo.INSTRUMENT))
         else:
-            with explained_errors(address):
+            with explained_errors(address), redirect_stdout(terminal):
                 orders = _demo_orders(webhook.services) if address.is_local else ()
                 show_start_page(_url(listener), address, orders, is_open=not gateway.is_loopback(listener))
-        # The functions print metrics for CloudWatch to collect, and nothing collects them here.
-        stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
         if queue:
             import deferred  # as webhook
 

@@ -1,0 +1,175 @@
+"""An alert on its whole way to NinjaTrader and back, through the real engine, journal, files, queues and table."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import faults
+from tests.bridge_world import World
+from tests.service import Service
+
+ES = {"account": "Sim101", "instrument": "ES 12-26"}
+BRACKET = {"take_profit": 5040, "stop_loss": 4960, "limit_price": None}
+
+
+@pytest.fixture
+def world(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A bridge that is ready."""
+    world = World(service, tmp_path, monkeypatch)
+    world.start()
+    world.until(lambda: is_ready(world))
+    yield world
+    world.kill()
+    world.network.leave()
+
+
+def is_ready(world: World) -> bool:
+    return world.link.owner().get("ready") is True
+
+
+def place(world: World, order_id: str = "long", **fields: object) -> None:
+    """Place a MARKET order for one contract, of a strategy of its own."""
+    bought = {"action": "BUY", "qty": 1, "order_type": "MARKET", "limit_price": None, "tif": "DAY", **ES}
+    answer = world.service.place(order_id, **{**bought, "strategy_id": order_id, **fields})
+    assert answer.body["status"] == "placed", answer.body
+
+
+def have_bracket(world: World) -> None:
+    """Have an order be filled, and its target and stop work."""
+    place(world, **BRACKET)
+    world.until(lambda: list(world.states().values()) == ["Filled", "Working", "Working"])
+
+
+def test_an_order_is_filled_and_its_target_and_stop_work(world: World) -> None:
+    have_bracket(world)
+    assert world.states() == {"long": "Filled", "long.STOP1": "Working", "long.TARGET1": "Working"}
+    assert world.live() == ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4960"]
+    assert world.position() == 1
+    order = world.service.order("long")
+    assert order
+    assert (order.filled, order.average) == (1, world.paper.executions[0].price)
+
+
+def test_a_stop_is_cancelled_by_its_name_and_its_target_goes_on(world: World) -> None:
+    have_bracket(world)
+    assert world.service.cancel("STOP1", strategy_id="long").body["status"] == "cancel_pending"
+    world.until(lambda: world.states() == {"long": "Filled", "long.STOP1": "Cancelled", "long.TARGET1": "Working"})
+    assert world.live() == ["LIMIT SELL 1 5040"]
+
+
+def test_a_target_is_replaced_by_another_price(world: World) -> None:
+    have_bracket(world)
+    changed = {"action": "SELL", "qty": 1, "order_type": "LIMIT", "limit_price": 5030, "tif": "GTC", **ES}
+    answer = world.service.send("CANCELREPLACE", order_id="TARGET1", strategy_id="long", **changed)
+    assert answer.body["status"] == "replace_pending"
+    world.until(lambda: world.states()["long.TARGET1"] == "Working")
+    assert world.live() == ["LIMIT SELL 1 5030", "STOPMARKET SELL 1 4960"]
+
+
+def test_a_closed_strategy_has_nothing_at_the_venue_any_more(world: World) -> None:
+    have_bracket(world)
+    assert world.service.send("CLOSESTRATEGY", strategy_id="long").body["status"] == "accepted"
+    world.until(lambda: not world.live())
+    world.until(lambda: set(world.states().values()) == {"Filled", "Cancelled"})
+
+
+def test_a_stop_that_fills_ends_its_target(world: World) -> None:
+    have_bracket(world)
+    world.paper.set_price("ES 12-26", "4950", world.at)
+    world.until(lambda: world.states()["long.STOP1"] == "Filled")
+    world.until(lambda: world.states()["long.TARGET1"] == "Cancelled")
+    assert (world.position(), world.live()) == (0, [])
+
+
+def test_without_a_bridge_what_opens_is_refused_and_a_cancel_waits_for_it(world: World) -> None:
+    place(world, "resting", order_type="LIMIT", limit_price=4900, tif="GTC")
+    world.until(lambda: world.states()["resting"] == "Working")
+    world.stop()
+    refused = world.service.place("late", **ES)
+    assert (refused.status, refused.body["error"]) == (503, "venue_offline")
+    assert world.service.cancel("resting").body["status"] == "cancel_pending"
+    world.let_pass(5)
+    assert world.live() == ["LIMIT BUY 1 4900"]
+    world.start()
+    world.until(lambda: world.states()["resting"] == "Cancelled")
+    assert world.live() == []
+
+
+def test_a_bridge_that_is_killed_at_any_moment_sends_nothing_twice(world: World) -> None:
+    for steps in range(1, 12):
+        world.let_pass(2)  # until it is ready again
+        place(world, f"long-{steps}")
+        for _ in range(steps):
+            world.step()
+        world.kill()
+        world.start()
+        # What NinjaTrader had not read yet was taken back: it never opens, and is Rejected.
+        world.until(lambda steps=steps: world.states()[f"long-{steps}"] in ("Filled", "Rejected"))
+    filled = list(world.states().values()).count("Filled")
+    assert (world.position(), len(world.placed_lines())) == (filled, filled)
+    assert filled > 5
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_bridge_that_is_killed_while_it_protects_does_so_afterwards_or_closes(world: World, steps: int) -> None:
+    place(world, **BRACKET)
+    world.until(lambda: world.position() == 1)
+    for _ in range(steps):
+        world.step()
+    world.kill()
+    world.start()
+    # A stop that NinjaTrader had not read was taken back; then what it was for is closed.
+    world.until(lambda: world.position() == 0 or world.live() == ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4960"])
+    world.let_pass(5)
+    assert (world.position() == 0) == (world.live() == [])
+    assert len(world.placed_lines()) == 3
+
+
+def test_without_a_network_a_fill_has_its_stop_and_is_reported_later(world: World) -> None:
+    place(world, order_type="LIMIT", **{**BRACKET, "limit_price": 4990})
+    world.until(lambda: world.states()["long"] == "Working")
+    world.network.always = faults.refuse_connection
+    bells = world.link.wait
+    world.link.wait = lambda _=0: False  # type: ignore[method-assign]  # its thread is not this test's
+    world.paper.set_price("ES 12-26", "4985", world.at)
+    world.let_pass(6)
+    assert world.live() == ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4960"]
+    assert world.states()["long"] == "Working"
+    assert len([line for line in world.told if "There is no answer from the table" in line]) == 1
+    world.network.always, world.link.wait = faults.no_fault, bells  # type: ignore[method-assign]
+    world.until(lambda: list(world.states().values()) == ["Filled", "Working", "Working"])
+    assert "There is an answer from the table again." in world.told
+
+
+def test_a_lost_doorbell_costs_five_seconds(world: World) -> None:
+    world.let_pass(1)
+    place(world)
+    world.service.queue.rings.clear()
+    placed_at = world.at
+    world.until(lambda: world.position() == 1)
+    assert (world.at - placed_at).total_seconds() < 7
+
+
+def test_the_kill_switch_is_asked_by_the_bridge_too(world: World) -> None:
+    place(world)
+    world.service.turn("on")
+    world.until(lambda: world.states()["long"] == "Rejected")
+    assert world.placed_lines() == []
+
+
+def test_a_second_bridge_writes_nothing_and_says_who_owns_the_stack(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = World(world.service, tmp_path / "other", monkeypatch)
+    other.start()
+    other.at = world.at
+    place(world, order_type="LIMIT", limit_price=4900, tif="GTC")
+    for _ in range(50):
+        world.step()
+        other.at = world.at
+        other.step()
+    assert (other.paper.lines, world.states()["long"]) == ([], "Working")
+    assert is_ready(world)
+    other.kill()
+    other.network.leave()
