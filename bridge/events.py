@@ -70,7 +70,7 @@ class OrderStateRead(NamedTuple):
 
 
 class PositionRead(NamedTuple):
-    """A position file, read whole; `written_since_start` is False for one from before NinjaTrader's start."""
+    """A position file, read whole, and written since NinjaTrader's start; the instrument as `contracts.canonical`."""
 
     account: str
     instrument: str
@@ -80,13 +80,16 @@ class PositionRead(NamedTuple):
 
 
 class ConnectionRead(NamedTuple):
-    """Which connections NinjaTrader says are CONNECTED."""
+    """Whether NinjaTrader says of a connection that it is CONNECTED."""
 
     connected: bool
 
 
 class NinjaTraderStarted(NamedTuple):
-    """NinjaTrader runs, and was started since it was last seen: `outgoing` was emptied."""
+    """NinjaTrader runs; `emptied` unless it is the run that the folder was last read in, by an earlier bridge too."""
+
+    emptied: bool = True
+    """Whether it was started since, so that `outgoing` was emptied: no position is known."""
 
 
 class NinjaTraderStopped(NamedTuple):
