@@ -97,7 +97,8 @@ def _carry_out(message: Message, ids: Mapping[str, str], deadline: float, *, dea
     if isinstance(result, TemporarilyUnavailableError):
         telemetry.log(facts, result, milliseconds, origin=_origin(message), dead_letter=dead_letter)
         return False
-    recorded = _record(message, facts, result, now, milliseconds, deadline + RECORD_SECONDS)
+    with telemetry.doorbell_rung(services.doorbell, facts, result, deadline + RECORD_SECONDS):
+        recorded = _record(message, facts, result, now, milliseconds, deadline + RECORD_SECONDS)
     gives_up = dead_letter and not isinstance(message, TimedCancel)
     given_up = gives_up and isinstance(result, TooLateError | OutcomeUnknownError)
     if given_up and not recorded:
@@ -149,7 +150,8 @@ def _outcome(message: Message, facts: RequestFacts, now: datetime, dead_letter: 
     if dead_letter:
         raise OutcomeUnknownError(_GIVEN_UP)
     _check_in_time(alert, received, now)
-    provenance = provenance._replace(received=received, alert_digest=message.digest)
+    due = datetime.fromisoformat(message.due) if message.due else None
+    provenance = provenance._replace(received=received, alert_digest=message.digest, due=due)
     return pipeline.carry_out(alert, services, provenance, delayed=True, defects=facts.defects)
 
 

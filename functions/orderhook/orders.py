@@ -185,6 +185,8 @@ class Provenance(NamedTuple):
     """Takes how far it has come, for the answer where it is cut off."""
     limits: "Limits | None" = None
     """Those of the key; None is none."""
+    due: datetime | None = None
+    """When the delay of its alert was over, of what is done later."""
 
     def reaches(self, account: str, instrument: str) -> bool:
         """Return whether its key's limits let it reach what is in this account and instrument."""
@@ -284,7 +286,9 @@ class Leg(NamedTuple):
     received_at: str | None = None
     """When the alert was received that added it to its entry, where that was a later one than the entry's."""
     want: Want | None = None
-    """What was asked last of a leg that waits, where its entry has a venue."""
+    """What was asked last of a leg that waits, where its entry has a venue: from its placing on."""
+    acked: int = 0
+    """The last want that its venue has answered while it waited."""
     unknown: Mapping[str, Any] = _UNKNOWN
 
     def share(self, qty: int) -> int:
@@ -404,6 +408,11 @@ class Order(NamedTuple):
     def is_open(self) -> bool:
         """Whether it is not finished; ask `at` first."""
         return self.state in OPEN
+
+    @property
+    def placed_by(self) -> str:
+        """The request of its placing, which a venue's reports name: an order that takes the id later has another."""
+        return self.history[0].request_id
 
     def event_of(self, request_id: str) -> Event | None:
         """Return what a request wrote into the history."""

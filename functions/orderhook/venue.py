@@ -5,16 +5,17 @@ the queue. Every message is whole in itself, and may come twice, late, or in any
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import AfterValidator, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter, ValidationError
 
 from orderhook.messages import MessageError
-from orderhook.orders import OrderState
+from orderhook.orders import PRICES, OrderState, decimal_text
 
 NINJATRADER = "ninjatrader"
 """What Order.venue says of an order that NinjaTrader has."""
@@ -25,6 +26,9 @@ LOOK = json.dumps({"version": VERSION, "look": {}})
 """The doorbell's message: there may be news in the table. A lost or doubled one does no harm."""
 
 Side = Literal["LONG", "SHORT", "FLAT", "UNKNOWN"]
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+"""What becomes part of a key in the table."""
 
 
 def _time(text: str) -> str:
@@ -37,10 +41,23 @@ Time = Annotated[str, AfterValidator(_time)]
 """ISO 8601 text in UTC."""
 
 
+def _values(values: Mapping[str, str]) -> Mapping[str, str]:
+    for name, text in values.items():
+        if name == "qty" and text.isascii() and text.isdigit():
+            continue
+        if name not in PRICES or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
+            raise ValueError("not a quantity or a price")
+    return values
+
+
+Values = Annotated[Mapping[str, str], AfterValidator(_values)]
+"""A quantity and prices as texts, by the names of the order's fields: qty, limit_price, stop_price."""
+
+
 class Execution(NamedTuple):
     """A fill of an order of the venue: what was filled since the last one."""
 
-    venue_id: str
+    venue_id: Id
     """The venue's order; an order of ours may have several: generations, and legs for parts of an entry."""
     cumulative: PositiveInt
     """What is filled of it in all; with `venue_id` it names the execution."""
@@ -53,7 +70,7 @@ class Execution(NamedTuple):
 class OrderReport(NamedTuple):
     """An order as the venue has it: a snapshot, not an event (FIX: Execution Report)."""
 
-    order_id: str
+    order_id: Id
     """A released leg's is its entry's id and its name: long.STOP1."""
     placed_by: str
     """The request id of the order's placing; an order that took its id later is another one."""
@@ -64,8 +81,8 @@ class OrderReport(NamedTuple):
     acked: NonNegativeInt = 0
     """The want that it answers; what was asked later goes on."""
     average: Decimal | None = None
-    values: Mapping[str, str] = {}
-    """The quantity and the prices that the venue has confirmed, as texts: qty, limit_price, stop_price."""
+    values: Values = {}  # noqa: RUF012  nobody changes it, and pydantic copies it
+    """What the venue has confirmed: the quantity and every price that it works with, or nothing."""
     reason: str | None = None
     unresolved: str | None = None
     """Why the bridge cannot know what has become of it."""
@@ -78,8 +95,8 @@ class OrderReport(NamedTuple):
 class PositionReport(NamedTuple):
     """A position as NinjaTrader's own file has it."""
 
-    account: str
-    instrument: str
+    account: Id
+    instrument: Id
     side: Side
     quantity: NonNegativeInt
     average: Decimal | None
@@ -121,8 +138,19 @@ _KINDS: Mapping[str, type[OrderReport | PositionReport | Heartbeat]] = {
 def serialize(sent: Sent) -> str:
     """Return the message as the queue holds it: JSON in ASCII, with numbers of money as text."""
     [kind] = [name for name, type_ in _KINDS.items() if type(sent.what) is type_]
-    values = _reader(kind).dump_python(sent.what, mode="json")
-    return json.dumps({"version": VERSION, "trader": sent.trader, "journal": sent.journal, kind: values})
+    message = {"version": VERSION, "trader": sent.trader, "journal": sent.journal, kind: _by_name(sent.what)}
+    return json.dumps(message)
+
+
+def _by_name(value: object) -> object:
+    """Return a value as JSON has it, with every field by its name and every price as text."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: _by_name(it) for name, it in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_by_name(it) for it in value]
+    return decimal_text(value) if isinstance(value, Decimal) else value
 
 
 def parse(body: str) -> Sent:

@@ -22,6 +22,7 @@ from orderhook.orders import (
     Strategy,
     Template,
     Trace,
+    Want,
 )
 from orderhook.store import items
 from orderhook.store.table import deserialize, serialize
@@ -76,6 +77,8 @@ STOP = Leg(
     released=True,
     end=LegEnd(OrderState.CANCELLED, SINCE, "r5", "k5"),
     received_at=AT,
+    want=Want(2, "cancel", AT),
+    acked=1,
 )
 """A leg that has every field, which no single leg has."""
 
@@ -121,6 +124,11 @@ ORDER = Order(
     cancel_filled=1,
     reason="entry ended",
     report_seq=9,
+    venue="ninjatrader",
+    want=Want(3, "change", AT, not_after=SINCE),
+    acked=2,
+    confirmed={"qty": "5", "limit_price": "5000"},
+    unresolved="its file was not read",
     history=(
         Event(OrderState.WORKING, AT, "r1", "k1", {"qty": "5"}, digest="d1", received_at=AT),
         Event(OrderState.PART_FILLED, SINCE, "r2", "k2"),
@@ -182,6 +190,8 @@ ORDER_ITEM = {
                         }
                     },
                     "received_at": {"S": AT},
+                    "want": {"M": {"n": {"N": "2"}, "kind": {"S": "cancel"}, "at": {"S": AT}}},
+                    "acked": {"N": "1"},
                 }
             },
         }
@@ -220,6 +230,11 @@ ORDER_ITEM = {
     "cancel_filled": {"N": "1"},
     "reason": {"S": "entry ended"},
     "report_seq": {"N": "9"},
+    "venue": {"S": "ninjatrader"},
+    "want": {"M": {"n": {"N": "3"}, "kind": {"S": "change"}, "at": {"S": AT}, "not_after": {"S": SINCE}}},
+    "acked": {"N": "2"},
+    "confirmed": {"M": {"qty": {"S": "5"}, "limit_price": {"S": "5000"}}},
+    "unresolved": {"S": "its file was not read"},
     "history": {
         "L": [
             {

@@ -144,14 +144,17 @@ def _check(provenance: Provenance, message: Release, order: Order, *, key_is_goo
 
 
 def _release(services: "Services", provenance: Provenance, order: Order) -> Outcome:
+    venue = services.venue
     released = order._replace(
-        state=OrderState.WORKING,
+        state=venue.placed,
         since=provenance.now,
         due=None,
         wanted={},
         released_at=provenance.now,
-        day_ends=timestamp(end_of_day(provenance.at)) if order.tif == "DAY" else None,
-        history=(*order.history, provenance.event(OrderState.WORKING)),
+        day_ends=timestamp(end_of_day(provenance.at)) if order.tif == "DAY" and venue.name is None else None,
+        venue=venue.name,
+        want=venue.want(provenance._replace(due=provenance.at), "place"),
+        history=(*order.history, provenance.event(venue.placed)),
     )
     legs = [
         LegTerms(kind_of(name), leg.order_type, leg.limit_price, leg.stop_price, leg.offset)

@@ -210,7 +210,7 @@ def read_trace(value: Mapping[str, Any]) -> Trace:
 
 def _leg(value: Mapping[str, Any]) -> Leg:
     values = _fields(Leg, value)
-    values |= {name: int(values[name]) for name in ("start", "size", "generation") if name in values}
+    values |= {name: int(values[name]) for name in ("start", "size", "generation", "acked") if name in values}
     if "want" in values:
         values["want"] = _want(values["want"])
     if "end" in values:

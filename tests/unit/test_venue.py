@@ -1,0 +1,97 @@
+"""What a bridge sends to the report queue."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from orderhook.messages import MessageError
+from orderhook.orders import OrderState
+from orderhook.venue import Execution, Heartbeat, OrderReport, PositionReport, Sent, parse, serialize
+
+AT = "2026-01-02T03:04:05.000000Z"
+
+ORDER = OrderReport(
+    order_id="long.STOP1",
+    placed_by="r1",
+    state=OrderState.PART_FILLED,
+    filled=2,
+    seq=1764300000000,
+    acked=3,
+    average=Decimal("5000.125"),
+    values={"qty": "5", "limit_price": "5000.25", "stop_price": "-0.5"},
+    reason="the exchange says why",
+    unresolved="its file was not read",
+    venue_ids=["oh1"],
+    executions=[Execution("oh1", 2, 1, Decimal("5000.25"), AT), Execution("oh1", 1, 1, None, AT)],
+    alarms=["cancel_refused"],
+)
+POSITION = PositionReport("Sim101", "ES 12-26", "LONG", 2, Decimal("5000.125"), AT)
+HEARTBEAT = Heartbeat("j1", "PC", ["Sim101"], True, AT, positions=[POSITION], alarms=["orphan"])
+
+PLAIN = OrderReport("a", "r1", OrderState.WORKING, 0, 1, venue_ids=[], executions=[], alarms=[])
+
+MESSAGES = [ORDER, PLAIN, POSITION, HEARTBEAT]
+
+
+@pytest.mark.parametrize("what", MESSAGES, ids=lambda what: type(what).__name__)
+def test_a_message_comes_back_as_it_went(what: OrderReport | PositionReport | Heartbeat) -> None:
+    body = serialize(Sent("main", "j1", what))
+    assert body.isascii()
+    assert parse(body) == Sent("main", "j1", what)
+
+
+def test_a_price_is_exact_on_its_way() -> None:
+    assert json.loads(serialize(Sent("main", "j1", ORDER)))["order"]["average"] == "5000.125"
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"version": 2}, "version"),
+        ({"version": None}, "version"),
+        ({"trader": ""}, "whose"),
+        ({"journal": None}, "whose"),
+        ({"position": {}}, "none of"),
+        ({"order": None}, "fields of its order"),
+        ({"order": []}, "fields of its order"),
+    ],
+)
+def test_a_message_of_another_form_is_refused(values: dict[str, object], why: str) -> None:
+    whole = json.loads(serialize(Sent("main", "j1", ORDER)))
+    with pytest.raises(MessageError, match=why):
+        parse(json.dumps(whole | values))
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "null", '{"version": 1}', "[" * 100_000])
+def test_what_is_no_message_is_refused(body: str) -> None:
+    with pytest.raises(MessageError):
+        parse(body)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("order_id", ""),
+        ("order_id", "a" * 201),
+        ("seq", 0),
+        ("filled", -1),
+        ("state", "Lost"),
+        ("average", "NaN"),
+        ("values", {"qty": "-1"}),
+        ("values", {"qty": "1.5"}),
+        ("values", {"qty": ""}),
+        ("values", {"limit_price": "1e9"}),
+        ("values", {"tif": "1"}),
+        ("executions", [{"venue_id": "oh1", "cumulative": 0, "quantity": 1, "price": None, "at": AT}]),
+        ("executions", [{"venue_id": "oh1", "cumulative": 1, "quantity": 1, "price": None, "at": "yesterday"}]),
+        ("one_more", "1"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named_and_never_quoted(name: str, value: object) -> None:
+    whole = json.loads(serialize(Sent("main", "j1", ORDER)))
+    whole["order"][name] = value
+    with pytest.raises(MessageError) as refused:
+        parse(json.dumps(whole))
+    assert name in str(refused.value) or name == "one_more"
+    assert "yesterday" not in str(refused.value)
