@@ -255,13 +255,13 @@ def _alone(lock: Path, where: str) -> Iterator[None]:
 
 
 def _is_locked(lock: Path) -> bool:
+    if not lock.exists():
+        return False
     try:
         with windows.lock(lock):
             return False
     except windows.HeldElsewhereError:
         return True
-    except OSError:
-        return False
 
 
 def _ask(config: Path, what: asked.Asked, done: str) -> None:

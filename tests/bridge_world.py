@@ -1,4 +1,4 @@
-"""The whole way in one thread: webhook, table, bridge, folder, a stand-in for NinjaTrader, reports. Time stands still."""
+"""The whole way in one thread: webhook, table, bridge, folder, stand-in for NinjaTrader, reports. Time stands still."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import reports
+from bridge.journal import Journal
+from bridge.state import Config
 
 import deferred
-import reports
 import webhook
-from bridge.journal import Journal
 from bridge.link import Clock, Link, LinkError
 from bridge.ninjatrader import Folder
 from bridge.run import Bridge
 from bridge.settings import BridgeSettings
-from bridge.state import Config
 from cli.aws import scheduler
 from cli.aws.paper import Paper
 from orderhook.aws.clients import connect
