@@ -37,6 +37,7 @@ test: .venv ## Check format, lint, types, template and lock files, then run the 
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
+	.venv/bin/mypy --platform win32 bridge
 	.venv/bin/lint-imports --no-cache
 	.venv/bin/cfn-lint template.yaml
 	"$(UV)" --quiet lock --check

@@ -70,13 +70,14 @@ class OrderStateRead(NamedTuple):
 
 
 class PositionRead(NamedTuple):
-    """A position file, read whole, and written since NinjaTrader's start; the instrument as `contracts.canonical`."""
+    """A position file, read whole; `written_since_start` is False for one from before NinjaTrader's start."""
 
     account: str
     instrument: str
     side: Side
     quantity: int
     average: Decimal | None
+    written_since_start: bool = True
 
 
 class ConnectionRead(NamedTuple):

@@ -193,11 +193,10 @@ class Folder:
     def _positions(self, files: Sequence[tuple[str, _Reading]]) -> Iterator[Event]:
         for name, reading in files:
             written = reading.stamp[0] / 1e9
-            if written < self._since:
-                continue  # NinjaTrader has not emptied the folder yet: this was the position before it started
             today = datetime.fromtimestamp(written, UTC).date()
             if read := outgoing.position(name, reading.content, self._accounts, today):
-                yield read
+                # Of before the start is what NinjaTrader has not deleted yet.
+                yield read._replace(written_since_start=written >= self._since)
 
     def _connection(self, connections: Sequence[bool]) -> Iterator[ConnectionRead]:
         if connections and any(connections) != self._is_connected:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from heapq import heappop, heappush
+from functools import partial
+from heapq import heapify, heappop, heappush
 from pathlib import Path
-from threading import Event
+from threading import Event, RLock
 from typing import NamedTuple
 
 from bridge.contracts import spellings
@@ -111,6 +112,7 @@ class Paper:
         self._due: list[_Due] = []
         self._numbers = 0
         self._seen: set[str] = set()
+        self._lock = RLock()
         self._started_at: datetime | None = None
         self._moved_at: datetime | None = None
 
@@ -124,6 +126,9 @@ class Paper:
             file.unlink()
         self._started_at = self._moved_at = at
         self._seen.clear()
+        for due in self._due:
+            due.at = max(due.at, at)  # what was under way goes on now
+        heapify(self._due)
         self.set_connected(True, at)
 
     def stop(self) -> None:
@@ -140,8 +145,10 @@ class Paper:
 
     def set_price(self, instrument: str, price: Decimal | str, at: datetime) -> None:
         """Put the market at a price, and fill what it fills; the instrument as `ES 12-26`."""
-        self._market.set_price(instrument, Decimal(price))
-        self._match(at)
+        with self._lock:
+            self._market.set_price(instrument, Decimal(price))
+            if self._started_at is not None:
+                self._match(at)
 
     def price(self, instrument: str) -> Decimal:
         """Return where the market stands."""
@@ -154,11 +161,14 @@ class Paper:
 
     def step(self, at: datetime) -> None:
         """Do what is due at a time: read instructions, move the market, fill orders, write what has changed."""
-        if self._started_at is None:
-            return
+        with self._lock:
+            if self._started_at is not None:
+                self._step(at)
+
+    def _step(self, at: datetime) -> None:
         while self._due and self._due[0].at <= at:
             due = heappop(self._due)
-            due.do(max(due.at, self._started_at))
+            due.do(due.at)
         self._look(at)
         while self._moves and self._moved_at and self._moved_at + _MOVES_EVERY <= at:
             self._moved_at += _MOVES_EVERY
@@ -175,7 +185,7 @@ class Paper:
         self._seen &= names
         for name in sorted(names - self._seen):
             self._seen.add(name)
-            self._at(at + _READ_AFTER, lambda then, name=name: self._take(name, then))
+            self._at(at + _READ_AFTER, partial(self._take, name))
 
     def _take(self, name: str, at: datetime) -> None:
         if self.misbehaviour.leaves_files:
