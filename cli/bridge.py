@@ -16,12 +16,12 @@ import boto3
 import requests
 import typer
 from bridge.journal import Journal, JournalError
-from bridge.ninjatrader import Folder
 from bridge.state import Config
 
 from bridge import asked, windows
 from bridge.events import FlatConfirmed, Resolved
 from bridge.link import Link, LinkError
+from bridge.ninjatrader import Folder
 from bridge.run import Bridge
 from bridge.settings import BridgeSettings, SettingsError
 from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableError, stack_output
