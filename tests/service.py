@@ -23,7 +23,7 @@ from orderhook.aws.doorbell import Doorbell
 from orderhook.commands import Command
 from orderhook.keys import KeyRing
 from orderhook.limits import Limits
-from orderhook.orders import Binding, Order, OrderState, Outcome, Strategy, timestamp
+from orderhook.orders import Binding, Order, OrderState, Outcome, Strategy, Want, timestamp
 from orderhook.services import Services
 from orderhook.store import items
 from orderhook.store.alert_log import AlertLog, AlertRecord
@@ -77,6 +77,8 @@ class Service:
         self.trader = f"trader-{uuid4().hex}"
         self.venue = TABLE
         self._doorbell: Doorbell | None = None
+        self._watched: set[str] = set()
+        """The services whose client the network watches."""
         self.services = self._services(table.client, table.name)
         self.orders, self.keys, self.templates = self.services.orders, self.services.keys, self.services.templates
         self.controls, self.alerts = self.services.controls, self.services.alert_log
@@ -94,7 +96,9 @@ class Service:
 
     def _client_of_deferred(self, service: str) -> object:
         client = self.queue.handlers_client(service)
-        self.network.watch(client, self.queue.deliver)
+        if service not in self._watched:
+            self._watched.add(service)
+            self.network.watch(client, self.queue.deliver)
         return client
 
     @property
@@ -147,6 +151,13 @@ class Service:
         history = (*order.history, signed.event(OrderState(state)))
         after = order._replace(state=OrderState(state), since=signed.now, acked=order.want.n, history=history, **fields)
         assert self.orders.rewrite(signed, order, after)
+
+    def answer_release(self, order_id: str, want: Want | None) -> None:
+        """Have a leg that was released be at the venue, as ReportsFunction writes it."""
+        leg = self.order(order_id)
+        assert leg is not None
+        at_venue = leg._replace(venue=self.venue.name, want=want, acked=1)
+        assert self.orders.rewrite(provenance(self.trader, f"release-{order_id}"), leg, at_venue)
 
     def write_to(self, endpoint: str) -> None:
         """Have the handlers write orders at another endpoint, and read keys and controls where they did before."""

@@ -220,8 +220,8 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
         "venue_offline": Guidance(
             "The bridge has not been heard of for 90 seconds, or says that it is not ready, so nothing that opens a "
             "position was written. What cancels or closes is taken all the same, and waits.",
-            "See what `orderhook bridge doctor` says on the trader's PC. The alert is sent again by itself; after that, "
-            "send it if you still want it.",
+            "Look at the bridge on the trader's PC: `detail` says what is wrong. The alert is sent again by itself; "
+            "after that, send it if you still want it.",
         ),
         "temporarily_unavailable": Guidance(
             "The table did not answer in time, AWS refused to serve the endpoint, or an unexpected error occurred. "

@@ -145,6 +145,8 @@ VARIABLES = {
     "RETENTION_DAYS": "RetentionDays",
     "ALERT_RETENTION_DAYS": "AlertRetentionDays",
     "ALLOWED_SOURCES": "SourceAllowList",
+    "VENUE": "Venue",
+    "TOO_LATE_SECONDS": "TooLateSeconds",
 }
 
 
@@ -175,7 +177,7 @@ def test_every_parameter_that_the_settings_read_is_tried() -> None:
 
 @given(st.fixed_dictionaries({name: accepted(PARAMETERS[parameter]) for name, parameter in VARIABLES.items()}))
 def test_the_settings_take_what_the_template_accepts(values: dict[str, str]) -> None:
-    settings(**values)
+    settings(DOORBELL_URL="https://queue", **values)
 
 
 @given(st.tuples(*[NUMBERS] * 4).map(".".join), NUMBERS | st.none())

@@ -429,7 +429,7 @@ def test_without_a_venue_there_is_no_doorbell_and_nobody_may_ring() -> None:
     assert TEMPLATE["Parameters"]["Venue"]["Default"] == "none"
     assert TEMPLATE["Parameters"]["Venue"]["AllowedValues"] == list(VENUES)
     assert TEMPLATE["Conditions"]["HasVenue"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Venue"}, "none"]}]}
-    for name in ("Doorbell", "RingDoorbell", "DoorbellsLostAlarm"):
+    for name in ("Doorbell", "RingDoorbell", "DeliverAgain", "DoorbellsLostAlarm"):
         assert RESOURCES[name]["Condition"] == "HasVenue"
     assert TEMPLATE["Outputs"]["DoorbellUrl"]["Condition"] == "HasVenue"
     url = GLOBALS["Environment"]["Variables"]["ORDERHOOK_DOORBELL_URL"]
@@ -449,6 +449,17 @@ def test_whoever_writes_orders_may_ring_and_do_nothing_else_with_the_doorbell() 
     assert policy["PolicyDocument"]["Statement"] == [
         {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Doorbell", "Arn"]}}
     ]
+
+
+def test_what_is_done_later_may_have_its_messages_delivered_again_sooner() -> None:
+    policy = RESOURCES["DeliverAgain"]["Properties"]
+    assert policy["Roles"] == [{"Ref": "DeferredRole"}]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "sqs:ChangeMessageVisibility"
+    assert statement["Resource"] == {"Fn::GetAtt": ["Queue", "Arn"]}
+    # It ends by its own time, and not because SQS has tried it too often.
+    tries = TEMPLATE["Parameters"]["TooLateSeconds"]["Default"] // deferred.BRIDGE_SECONDS + 1
+    assert tries < QUEUE["RedrivePolicy"]["maxReceiveCount"]
 
 
 @pytest.mark.parametrize("metric", SOMETIMES_NOTHING)

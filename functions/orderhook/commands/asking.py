@@ -58,7 +58,8 @@ def _check_leg(order_id: str, before: Leg, after: Leg) -> None:
             f"{order_id} is being cancelled; give it anew when that is done.",
             field="take_profit" if after.order_type == "LIMIT" else "stop_loss",
         )
-    if not is_new and (before.order_type, before.oco_id) != (after.order_type, after.oco_id or before.oco_id):
+    regrouped = before.oco_id not in (None, after.oco_id)  # its first partner brings it into a group
+    if not is_new and (before.order_type != after.order_type or regrouped):
         raise _not_of_another_kind(order_id, before, after)
 
 
