@@ -1,14 +1,13 @@
 """What a bridge has to know of its stack: `bridge.toml`, which `orderhook bridge setup` writes. It holds no secret."""
 
 import json
-import os
 import re
-import sys
 import tomllib
-from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
+
+import platformdirs
 
 
 class SettingsError(Exception):
@@ -47,18 +46,10 @@ class BridgeSettings(NamedTuple):
         lines = (f"{name} = {json.dumps(value)}\n" for name, value in self._asdict().items())
         return "# Written by `orderhook bridge setup`; it holds no secret.\n" + "".join(lines)
 
-    def journal_path(self, environment: Mapping[str, str] = os.environ) -> Path:
-        """Return where the journal lies of the bridge for this table and trader."""
+    @property
+    def journal_path(self) -> Path:
+        """Where the journal lies of the bridge for this table and trader: on this machine, never synced to another."""
         names = "-".join(re.sub(r"[^A-Za-z0-9]+", "-", name) for name in (self.table, self.trader))
         # Names that look alike as files have journals of their own all the same.
         digest = sha256("\n".join((self.region, self.table, self.trader)).encode()).hexdigest()[:8]
-        return state_folder(environment) / f"{names[:80]}-{digest}.sqlite"
-
-
-def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder of this machine's user in which the journals lie: never one that is synced to another PC."""
-    if sys.platform == "win32":
-        local = environment.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "orderhook"
-    state = environment.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "orderhook"
+        return platformdirs.user_state_path("orderhook", appauthor=False) / f"{names[:80]}-{digest}.sqlite"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from bridge.journal import Journal, JournalError
 from bridge.state import Config
 
 from bridge import asked, windows
+from bridge.doctor import examine
 from bridge.events import FlatConfirmed, Resolved
 from bridge.link import Link, LinkError
 from bridge.ninjatrader import Folder
@@ -26,13 +27,14 @@ from bridge.run import Bridge
 from bridge.settings import BridgeSettings, SettingsError
 from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableError, stack_output
 from cli.options import AsJson, Port, examples
-from cli.terminal import BAD, GOOD, UNREACHABLE, fail, print_json, print_line, printable
-from cli.views.bridge import represent_status, show_status
+from cli.terminal import BAD, GOOD, REFUSED, UNREACHABLE, fail, print_json, print_line, printable
+from cli.views.bridge import represent_status, show_finding, show_status
 
 SETTINGS_FILE = Path("bridge.toml")
 
 _SETUP = "orderhook bridge setup --stack orderhook"
 _RUN = "orderhook bridge run --account Sim101"
+_DOCTOR = "orderhook bridge doctor --account Sim101"
 _STATUS = "orderhook bridge status"
 
 app = typer.Typer(
@@ -64,7 +66,7 @@ def set_up(
     stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="A deployed stack with a venue, by its name.")],
     config: ConfigFile = SETTINGS_FILE,
 ) -> None:
-    """Write down where a stack's bridge finds its table and queues.
+    """Write down where a stack's bridge finds everything.
 
     The file holds no secret. The one who runs the bridge needs it, and credentials with the stack's BridgePolicy.
     """
@@ -85,7 +87,7 @@ def set_up(
     print_line(f"The bridge's credentials need this policy and nothing else: {policy}")
 
 
-@app.command("run", epilog=examples(_RUN, f"{_RUN} --account DEMO123456 --config D:/orderhook/bridge.toml"))
+@app.command("run", epilog=examples(_RUN, f"{_RUN} --account DEMO123456"))
 def run(
     account: Accounts,
     folder: NinjaTraderFolder = None,
@@ -113,7 +115,7 @@ def run(
         wanted = Config("", socket.gethostname(), account, live, stop_rejected, take_over)
         with ExitStack() as stack:
             stack.enter_context(_alone(there / "orderhook.lock", "over this NinjaTrader"))
-            path = settings.journal_path()
+            path = settings.journal_path
             path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_alone(_lock_of(path), f"for the trader {settings.trader}"))
             journal = Journal.open(path)
@@ -137,6 +139,49 @@ def run(
             _tell("The bridge has stopped.")
 
 
+@app.command("doctor", epilog=examples(_DOCTOR, f"{_DOCTOR} --json"))
+def doctor(
+    account: Accounts, folder: NinjaTraderFolder = None, config: ConfigFile = SETTINGS_FILE, as_json: AsJson = False
+) -> None:
+    """Check everything before the first order.
+
+    It places none. It ends with exit code 1 if something is not as it must be.
+    """
+    with _refusals():
+        link = Link.connect(BridgeSettings.read(config))
+    findings = []
+    for finding in examine(
+        folder or windows.ninjatrader_folder(),
+        account,
+        started=windows.Process().started,
+        clock=lambda: _ahead(link),
+        checks={"table": lambda: _listed(link), "doorbell": lambda: _heard(link)},
+    ):
+        findings.append(finding)
+        if not as_json:
+            show_finding(finding)
+    if as_json:
+        print_json([finding._asdict() for finding in findings])
+    if any(finding.result == "failed" for finding in findings):
+        raise typer.Exit(REFUSED)
+
+
+def _ahead(link: Link) -> timedelta:
+    """Return by how much AWS's clock is ahead of this machine's."""
+    link.look()
+    return link.now() - datetime.now(UTC)
+
+
+def _listed(link: Link) -> str:
+    looked = link.look()
+    return f"{len(looked.orders)} orders are open at the venue, and {len(looked.unreadable)} cannot be read"
+
+
+def _heard(link: Link) -> str:
+    link.wait(0)
+    return "these credentials may listen to it"
+
+
 @app.command("confirm", epilog=examples("orderhook bridge confirm Sim101 flat"))
 def confirm(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="As NinjaTrader spells it.")],
@@ -156,20 +201,24 @@ def resume(
     instrument: Annotated[str, typer.Argument(metavar="INSTRUMENT", help="As its orders name it.")],
     config: ConfigFile = SETTINGS_FILE,
 ) -> None:
-    """Let an account and instrument trade again after an alarm has blocked it."""
+    """Let a blocked account and instrument trade again.
+
+    An alarm has said that it is blocked, and why: look at the position first.
+    """
     _ask(config, Resolved(account, instrument), f"{account}, {instrument} may open positions again.")
 
 
 @app.command("status", epilog=examples(_STATUS, f"{_STATUS} --json"))
 def status(config: ConfigFile = SETTINGS_FILE, as_json: AsJson = False) -> None:
-    """Show which bridge owns the stack, whether it is ready, and what is under way.
+    """Show whether the bridge is ready, and its orders.
 
-    It asks the table, by the bridge's own credentials, and this machine's journal.
+    It shows besides which bridge owns the stack. It asks the table, by the bridge's own credentials, and this machine's
+    journal.
     """
     with _refusals():
         settings = BridgeSettings.read(config)
         link = Link.connect(settings)
-        found = represent_status(settings, link.look(), link.owner(), _here(settings.journal_path()))
+        found = represent_status(settings, link.look(), link.owner(), _here(settings.journal_path))
     if as_json:
         print_json(found)
     else:
@@ -178,13 +227,19 @@ def status(config: ConfigFile = SETTINGS_FILE, as_json: AsJson = False) -> None:
 
 @app.command("stop", epilog=examples("orderhook bridge stop", "orderhook bridge stop --port 3001"))
 def stop(port: Port = None) -> None:
-    """Stop the bridge of `orderhook serve --paper`, to see what is answered without one."""
+    """Stop the local server's bridge (serve --paper).
+
+    What opens is then answered `venue_offline`.
+    """
     _turn_local("stop", port)
 
 
 @app.command("start", epilog=examples("orderhook bridge start", "orderhook bridge start --port 3001"))
 def start(port: Port = None) -> None:
-    """Start the bridge of `orderhook serve --paper` again, from its journal."""
+    """Start the local server's bridge again.
+
+    It goes on from its journal.
+    """
     _turn_local("start", port)
 
 
@@ -267,7 +322,7 @@ def _is_locked(lock: Path) -> bool:
 def _ask(config: Path, what: asked.Asked, done: str) -> None:
     """Ask something of the bridge that runs on this machine, and wait until it has taken it."""
     with _refusals():
-        path = BridgeSettings.read(config).journal_path()
+        path = BridgeSettings.read(config).journal_path
         if not _is_locked(_lock_of(path)):
             fail("No bridge is running on this machine for this stack and trader; start it, then say it again.")
         left = asked.ask(asked.folder_of(path), what)

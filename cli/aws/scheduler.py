@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.25
 
-_QUEUE_ATTRIBUTES = ("VisibilityTimeout", "MessageRetentionPeriod")
-"""What a queue in moto takes from the template: it waits for no messages, because nobody else would be answered."""
-
 Handler = Callable[[Mapping[str, Any], object], Mapping[str, Any]]
 
 
@@ -47,7 +44,9 @@ def create_queue(name: str = "orderhook") -> DeferredSettings:
 def create_like(sqs: "SQSClient", name: str, resource: str, dead_letter_arn: str | None = None) -> tuple[str, str]:
     """Create a queue as template.yaml has this one, and return its URL and its ARN."""
     properties = read_template()["Resources"][resource]["Properties"]
-    attributes: Any = {it: str(properties[it]) for it in _QUEUE_ATTRIBUTES if it in properties}
+    names = ("MessageRetentionPeriod", *(["VisibilityTimeout"] if dead_letter_arn else []))
+    # Without long polls, in which moto would answer nobody else; a dead letter that fails is looked at again at once.
+    attributes: Any = {it: str(properties[it]) for it in names if it in properties}
     if dead_letter_arn is not None:
         times = properties["RedrivePolicy"]["maxReceiveCount"]
         attributes["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": dead_letter_arn, "maxReceiveCount": times})

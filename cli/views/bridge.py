@@ -5,10 +5,18 @@ from typing import Any
 
 from rich.text import Text
 
+from bridge.doctor import Finding
 from bridge.events import Looked
 from bridge.settings import BridgeSettings
 from cli.terminal import BAD, DIM, GOOD, WARNING, Cell, print_line, print_table, printable, readable_time
 from orderhook.orders import Order
+
+_STYLES = {"ok": GOOD, "warning": WARNING, "failed": BAD, "look": DIM}
+
+
+def show_finding(finding: Finding) -> None:
+    """Print what `orderhook bridge doctor` has found of one thing."""
+    print_line(printable(f"{finding.result:8} {finding.about:11} {finding.detail}"), _STYLES[finding.result])
 
 
 def represent_status(

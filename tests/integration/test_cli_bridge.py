@@ -111,7 +111,7 @@ def test_a_folder_that_is_synced_to_another_pc_is_refused(
 def test_a_folder_or_a_trader_has_one_bridge_on_a_machine(settings: BridgeSettings, folder: Path) -> None:
     for lock, says in (
         (folder / "orderhook.lock", "over this NinjaTrader"),
-        (settings.journal_path().with_suffix(".lock"), f"for the trader {settings.trader}"),
+        (settings.journal_path.with_suffix(".lock"), f"for the trader {settings.trader}"),
     ):
         lock.parent.mkdir(exist_ok=True)
         with windows.lock(lock):
@@ -129,13 +129,13 @@ def test_nothing_is_asked_where_no_bridge_runs(settings: BridgeSettings) -> None
         result = run(*command)
         assert result.exit_code == 1
         assert "No bridge is running on this machine" in result.stderr
-    assert list(asked.take(asked.folder_of(settings.journal_path()))) == []
+    assert list(asked.take(asked.folder_of(settings.journal_path))) == []
 
 
 def test_what_is_asked_waits_until_the_bridge_has_taken_it(
     settings: BridgeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = settings.journal_path()
+    path = settings.journal_path
     path.parent.mkdir(exist_ok=True)
     taken: list[asked.Asked] = []
     monkeypatch.setattr("cli.bridge.time.sleep", lambda _: taken.extend(asked.take(asked.folder_of(path))))
@@ -164,7 +164,7 @@ def test_status_shows_the_owner_and_what_is_at_the_venue(settings: BridgeSetting
     text = run("status").stdout
     for part in ("ready: no, it rains", "another's, j1, on PC", "The kill switch is on", "this machine: not running"):
         assert part in text
-    assert not settings.journal_path().exists()
+    assert not settings.journal_path.exists()
 
 
 def test_status_says_where_no_bridge_ever_owned_the_stack(settings: BridgeSettings) -> None:
