@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import reports
 from bridge.journal import Journal
-from bridge.state import Config
+from bridge.state import Config, State
 
 import deferred
 import webhook
@@ -64,7 +64,8 @@ class World:
         """What the bridge has told its person."""
         self.network = Network(service.table.deliver, service.clock)
         self._bridge: Bridge | None = None
-        self._journal: Journal | None = None
+        self.journal: Journal | None = None
+        self.asked_in = folder / "asked"
 
     # The bridge
 
@@ -76,23 +77,24 @@ class World:
         self.network.leave()
         self.network.watch(self.link.dynamodb)
         self.network.watch(self.link.sqs, self.service.queue.deliver)
-        self._journal = Journal.open(self._path / "journal.sqlite", self.at)
+        self.journal = Journal.open(self._path / "journal.sqlite", self.at)
         self._bridge = Bridge(
-            Config(self._journal.id, "PC", ACCOUNTS),
-            self._journal,
+            Config(self.journal.id, "PC", ACCOUNTS),
+            self.journal,
             Folder(self._path, ACCOUNTS, self.paper.started),
             self.link,
             trader=self.service.trader,
             background=AtOnce(),
             tell=self.told.append,
+            asked_in=self.asked_in,
             monotonic=lambda: self.at.timestamp(),
         )
 
     def kill(self) -> None:
         """End the bridge without a word."""
-        if self._journal:
-            self._journal.close()
-        self._bridge = self._journal = None
+        if self.journal:
+            self.journal.close()
+        self._bridge = self.journal = None
 
     def stop(self) -> None:
         """End the bridge as Ctrl-C does, and have its last word be heard."""
@@ -108,10 +110,21 @@ class World:
         self.at += STEP
         self.paper.step(self.at)
         if self._bridge:
-            if self.link.wait(0):
-                self._bridge.ring()
-            self._bridge.turn()
+            self.turn()
         self.deliver_reports()
+
+    def turn(self) -> None:
+        """Have the bridge take its turn, after the doorbell."""
+        assert self._bridge
+        if self.link.wait(0):
+            self._bridge.ring()
+        self._bridge.turn()
+
+    @property
+    def state(self) -> State:
+        """What the bridge knows."""
+        assert self._bridge
+        return self._bridge.state
 
     def deliver_reports(self) -> None:
         scheduler.deliver(reports.handler, [self._reports_arn], nullcontext())

@@ -1,10 +1,17 @@
 """An alert on its whole way to NinjaTrader and back, through the real engine, journal, files, queues and table."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bridge import asked
+from bridge.events import FlatConfirmed
+from orderhook.orders import folded
+from orderhook.store import items
+from orderhook.store.table import serialize
+from orderhook.venue import NINJATRADER
 from tests import faults
 from tests.bridge_world import World
 from tests.service import Service
@@ -174,3 +181,69 @@ def test_a_second_bridge_writes_nothing_and_says_who_owns_the_stack(
     assert is_ready(world)
     other.kill()
     other.network.leave()
+
+
+def test_what_is_sent_twice_or_late_leaves_the_same_picture(world: World) -> None:
+    for fault in (faults.lose_response, faults.lose_request, faults.cut_response, faults.throttle):
+        world.network.inject("SendMessage", fault, fault, faults.no_fault, fault)
+        place(world, f"long-{fault.name}")
+        world.until(lambda fault=fault: world.states()[f"long-{fault.name}"] == "Filled")
+    world.let_pass(15)
+    assert set(world.states().values()) == {"Filled"}
+    assert world.position() == 4
+
+
+def test_a_journal_that_cannot_be_written_ends_the_bridge_before_anything_is_sent(world: World) -> None:
+    place(world)
+    assert world.journal
+    world.journal.close()
+    with pytest.raises(sqlite3.Error):
+        world.until(lambda: world.position() == 1)
+    assert world.placed_lines() == []
+    world.kill()
+    world.start()
+    world.until(lambda: world.states()["long"] == "Filled")
+    assert len(world.placed_lines()) == 1
+
+
+def test_a_folder_that_cannot_be_read_is_told_once_and_read_when_it_can(world: World, tmp_path: Path) -> None:
+    (tmp_path / "outgoing").rename(tmp_path / "away")
+    for _ in range(5):
+        world.turn()
+    assert len([line for line in world.told if "NinjaTrader's folder cannot be read" in line]) == 1
+    (tmp_path / "away").rename(tmp_path / "outgoing")
+    place(world)
+    world.until(lambda: world.states()["long"] == "Filled")
+
+
+def test_an_order_that_the_bridge_cannot_read_is_named_once_and_hides_no_other(world: World) -> None:
+    service = world.service
+    newer = items.order_key(service.trader, "newer") | {
+        "order_id": "newer",
+        "open": "2#x#y#newer",
+        "state": "Teleported",
+    }
+    item = serialize(newer | {"venue": NINJATRADER})
+    service.table.client.put_item(TableName=service.table.name, Item=item)
+    world.let_pass(12)
+    assert [line for line in world.told if "unreadable" in line] == [
+        "ALARM unreadable: newer cannot be read by this version of the bridge; install the stack's."
+    ]
+    service.table.client.delete_item(
+        TableName=service.table.name, Key=serialize(items.order_key(service.trader, "newer"))
+    )
+    place(world)
+    world.until(lambda: world.service.order("long") is not None and world.position() == 1)
+
+
+def test_a_position_that_nobody_knows_is_flat_when_a_person_says_so(world: World) -> None:
+    assert world.state.flat_accounts == frozenset()
+    asked.ask(world.asked_in, FlatConfirmed("Sim101"))
+    world.step()
+    assert world.state.flat_accounts == {folded("Sim101")}
+    asked.ask(world.asked_in, FlatConfirmed("Sim102"))
+    world.kill()
+    world.start()
+    world.until(lambda: is_ready(world))
+    assert world.state.flat_accounts == frozenset()  # what was asked of an earlier run is not what one sees now
+    assert list(asked.take(world.asked_in)) == []

@@ -1,6 +1,7 @@
 """`orderhook bridge`: setting it up, what keeps it from running, and what it says of itself."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,3 +171,20 @@ def test_status_shows_the_owner_and_what_is_at_the_venue(settings: BridgeSetting
 def test_status_says_where_no_bridge_ever_owned_the_stack(settings: BridgeSettings) -> None:
     del settings
     assert "No bridge has ever owned this stack" in run("status").stdout
+
+
+def test_the_doctor_says_what_is_in_order_and_what_is_not(settings: BridgeSettings, folder: Path) -> None:
+    del settings
+    arguments = ["doctor", "--account", "Sim101", "--folder", str(folder)]
+    result = run(*arguments)
+    assert result.exit_code == 1  # NinjaTrader does not run
+    for line in (
+        r"failed +process +NinjaTrader does not run",
+        r"ok +table +0 orders are open",
+        r"ok +doorbell",
+        "ok +clock",
+    ):
+        assert re.search(rf"^{line}", result.stdout, re.M), result.stdout
+    found = json.loads(run(*arguments, "--json").stdout)
+    assert {"result", "about", "detail"} == set(found[0])
+    assert [line for line in found if line["result"] == "look"]
