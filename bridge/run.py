@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
@@ -86,8 +87,8 @@ class Bridge:
                 return
             self._begin()
         if answer is not None:
-            self._told_unreadable(answer)
             self._take(answer)
+            self._note_look(answer)
         for event in self._scan():
             self._take(event)
         if self._asked_in is not None:
@@ -120,16 +121,14 @@ class Bridge:
         self._wake.set()
 
     def say_goodbye(self) -> None:
-        """Send what is left to report, and that nobody is here to open anything; tried once."""
-        goodbye = farewell(self._state, self._link.now())
+        """Send that nobody is here to open anything, and what is left to report; tried once."""
         try:
-            sent = _send(self._link, [(None, self._message(goodbye)), *self._journal.reports()])
+            self._link.send(self._message(farewell(self._state, self._link.now())))
+            for number, text in self._journal.reports():
+                self._link.send(text)
+                self._journal.sent(number)
         except LinkError as error:
             self._tell(f"Nobody was told that the bridge stops: {error}")
-            return
-        for number, _ in sent:
-            if number is not None:
-                self._journal.sent(number)
 
     # Events and effects
 
@@ -163,7 +162,8 @@ class Bridge:
             case WriteFile(name, line):
                 answer = self._folder.write(name, line)
             case MoveOut(name):
-                answer = self._folder.move_out(name)
+                with suppress(OSError):  # then it is asked for again
+                    answer = self._folder.move_out(name)
             case Report(Heartbeat() as heartbeat):
                 # Of an older one that is not sent yet only the alarms still matter.
                 waiting = self._heartbeat.alarms if self._heartbeat else ()
@@ -193,14 +193,16 @@ class Bridge:
         self._folder_fault = ""
         return events
 
-    def _told_unreadable(self, answer: Event) -> None:
-        if isinstance(answer, Looked) and answer.unreadable != self._unreadable:
-            self._unreadable = answer.unreadable
-            if answer.unreadable:
-                self._tell(
-                    f"ALARM unreadable: {', '.join(answer.unreadable)} cannot be read by this version of the bridge; "
-                    "install the stack's."
-                )
+    def _note_look(self, answer: Event) -> None:
+        """Tell of what could not be read, once; a stack that is taken over is not taken over again."""
+        if not isinstance(answer, Looked):
+            return
+        if answer.unreadable and answer.unreadable != self._unreadable:
+            names = ", ".join(answer.unreadable)
+            self._tell(f"ALARM unreadable: {names} cannot be read by this version of the bridge; install the stack's.")
+        self._unreadable = answer.unreadable
+        if answer.owner == self._journal.id and self._state.config.take_over:
+            self._state = self._state._replace(config=self._state.config._replace(take_over=False))
 
     # AWS
 

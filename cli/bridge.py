@@ -130,8 +130,9 @@ def run(
                 tell=_tell,
                 asked_in=asked.folder_of(path),
             )
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: bridge.stop())
+            for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Windows'
+                if number := getattr(signal, name, None):
+                    signal.signal(number, lambda *_: bridge.stop())
             windows.stay_awake()
             windows.turn_quick_edit_off()
             _tell(f"The bridge of {settings.stack} is running over {there}; Ctrl-C stops it.")

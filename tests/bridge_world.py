@@ -45,9 +45,19 @@ class AtOnce(Executor):
 class World:
     """One trader, one NinjaTrader, and the bridge between; `step` lets a moment pass."""
 
-    def __init__(self, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        service.use_venue(heard=False)
+    def __init__(
+        self,
+        service: Service,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        reports_of: "World | None" = None,
+    ) -> None:
+        """`reports_of` is a world before it on the same stack, whose queue it sends to."""
         self.service, self._path = service, folder
+        self.asked_in = folder / "asked"
+        if reports_of is None:
+            service.use_venue(heard=False)
         self.at: datetime = service.queue.now
         for handlers in (webhook, deferred):
             monkeypatch.setattr(handlers, "datetime", wall_clock(lambda: self.at))
@@ -55,6 +65,7 @@ class World:
         monkeypatch.setattr(reports, "services", service.services)
         monkeypatch.setattr(reports, "settings", reports.settings._replace(venue_trader=service.trader))
         sqs = connect("sqs")
+        # Made twice, it is one queue.
         self._reports_url = sqs.create_queue(QueueName=f"reports-{service.trader}")["QueueUrl"]
         answer = sqs.get_queue_attributes(QueueUrl=self._reports_url, AttributeNames=["QueueArn"])
         self._reports_arn = answer["Attributes"]["QueueArn"]
@@ -65,11 +76,10 @@ class World:
         self.network = Network(service.table.deliver, service.clock)
         self._bridge: Bridge | None = None
         self.journal: Journal | None = None
-        self.asked_in = folder / "asked"
 
     # The bridge
 
-    def start(self) -> None:
+    def start(self, *, take_over: bool = False) -> None:
         """Start the bridge, from its journal if it has one."""
         urls = self.service.queue.doorbell_url, self._reports_url
         settings = BridgeSettings("stack", "us-east-1", self.service.table.name, self.service.trader, *urls)
@@ -79,7 +89,7 @@ class World:
         self.network.watch(self.link.sqs, self.service.queue.deliver)
         self.journal = Journal.open(self._path / "journal.sqlite", self.at)
         self._bridge = Bridge(
-            Config(self.journal.id, "PC", ACCOUNTS),
+            Config(self.journal.id, "PC", ACCOUNTS, take_over=take_over),
             self.journal,
             Folder(self._path, ACCOUNTS, self.paper.started),
             self.link,
