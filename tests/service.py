@@ -131,6 +131,10 @@ class Service:
         if heard:
             self.hear_bridge()
 
+    def services_of_operator(self) -> Services:
+        """Return what the command line works with."""
+        return self._services(self.table.client, self.table.name)._replace(doorbell=self._doorbell)
+
     def hear_bridge(self, *, accounts: tuple[str, ...] = ("Sim101",), ready: bool = True, reason: str = "") -> None:
         """Have the bridge say how it is, as ReportsFunction writes it."""
         bridge = {"journal": "j1", "host": "PC", "accounts": [*accounts], "ready": ready}

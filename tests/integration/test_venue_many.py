@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.app import app
 from orderhook.orders import Order
 from orderhook.venues import TABLE
 from tests.builders import ENTRY, lists
@@ -267,3 +269,20 @@ def test_a_bridge_of_which_a_newer_version_writes_otherwise_is_not_ready(service
     )
     assert service.place("order-1").word == "venue_offline"
     assert QUERY not in service.network.operations
+
+
+# The command line
+
+
+def test_the_operators_kill_switch_asks_the_venue_and_rings(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.place("order-1")
+    service.queue.rings.clear()
+    services = service.services_of_operator()
+    monkeypatch.setattr("cli.connection.connect", lambda *_: services)
+    monkeypatch.setattr("cli.kill_switch.time.sleep", lambda _: None)
+    result = CliRunner().invoke(
+        app, ["kill-switch", "on", "--cancel", "--trader", service.trader, "--table", service.table.name]
+    )
+    assert "1 orders are to be cancelled at the venue:\n  order-1" in result.stdout
+    assert order_of(service).state == "CancelPending"
+    assert len(service.queue.rings) == 3
