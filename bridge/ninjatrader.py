@@ -38,7 +38,6 @@ _OLD_LOG = 64 * 1024
 """How many bytes of the newest log are read when the folder is first scanned."""
 
 _FINISHED = ("FILLED", "CANCELLED", "REJECTED", "EXPIRED")
-"""States after which a file is read again only when its size or time says that it was written."""
 
 
 class _Reading(NamedTuple):
@@ -48,6 +47,7 @@ class _Reading(NamedTuple):
     is_taken: bool
     """Whether it was whole, so that it was told."""
     is_final: bool
+    """Whether it is read again only when its time or its size says that it was written."""
 
 
 class Folder:
@@ -64,6 +64,7 @@ class Folder:
         self._started = started
         self._since = 0.0
         self._runs: bool | None = None
+        self._untold: list[Event] = []
         self._written: set[str] = set()
         self._readings: dict[str, _Reading] = {}
         self._is_connected: bool | None = None
@@ -101,11 +102,11 @@ class Folder:
 
     def move_out(self, name: str) -> FileMovedOut | FileConsumed | None:
         """Move a file out of `incoming`, unless NinjaTrader has taken it; None where that must be tried again."""
-        self._moved_out.mkdir(exist_ok=True)
         target = self._moved_out / name
         while target.exists():
             target = target.with_name(f"{target.stem}+{target.suffix}")
         try:
+            self._moved_out.mkdir(exist_ok=True)
             os.replace(self._incoming / name, target)
         except FileNotFoundError:
             self._written.discard(name)
@@ -120,11 +121,15 @@ class Folder:
         return sorted(name for name in os.listdir(self._incoming) if _OWN_NAME.fullmatch(name))
 
     def scan(self) -> list[Event]:
-        """Return what has changed since the last scan; raises OSError where a folder cannot be listed.
+        """Return what has changed since the last scan; raises OSError where a folder cannot be read.
 
-        A file that vanishes or cannot be read meanwhile is read next time.
+        The next scan then tells what this one had found. A file that vanishes or is held meanwhile is read next time.
         """
-        return [*self._read_process(), *self._read_consumed(), *self._read_outgoing(), *self._read_log()]
+        for read in (self._read_process, self._read_consumed, self._read_outgoing, self._read_log):
+            for event in read():
+                self._untold.append(event)  # so that what was found before a fault is kept
+        events, self._untold = self._untold, []
+        return events
 
     def _read_process(self) -> Iterator[Event]:
         started = self._started() if self._started else 0.0
@@ -164,6 +169,8 @@ class Folder:
                 positions += [(file.name, reading)] if is_news else []
             elif (is_connected := outgoing.is_connected(reading.content)) is not None:
                 connections.append(is_connected)
+            elif not outgoing.is_of_own_order(file.name):
+                self._readings[file.name] = reading._replace(is_final=True)
             elif is_news and (read := outgoing.order_state(file.name, reading.content, self._accounts)):
                 self._readings[file.name] = reading._replace(is_final=read.state in _FINISHED)
                 yield read
@@ -245,10 +252,7 @@ def _taken_back_empty(path: Path) -> bool:
 
 
 def _marked(marker: Path) -> float | None:
-    """Return which start of NinjaTrader's the marker is of; 0 where that is not known."""
-    try:
+    """Return which start of NinjaTrader's the marker is of; None where there is none."""
+    with suppress(FileNotFoundError, ValueError):
         return float(marker.read_text(encoding="ascii"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        return 0.0
+    return None

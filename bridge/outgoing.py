@@ -25,6 +25,11 @@ def venue_id_of(text: str) -> str | None:
     return text.lower() if re.fullmatch(r"oh[a-z2-7]{8,}", text, re.IGNORECASE) else None
 
 
+def is_of_own_order(name: str) -> bool:
+    """Return whether a file is the state file of an order of ours, by its name."""
+    return _STATE_NAME.fullmatch(name) is not None
+
+
 def order_state(name: str, content: bytes, accounts: Sequence[str]) -> OrderStateRead | None:
     """Return what the state file of an order of ours says; None if it is another file, or not written yet."""
     named = _STATE_NAME.fullmatch(name)
@@ -102,7 +107,7 @@ def _whole(text: str) -> int | None:
 
 def _price(text: str) -> Decimal | None:
     """Return a number; a comma in it is a decimal one, as some countries' Windows writes them."""
-    if not re.fullmatch(r"-?\d{1,15}(?:[.,]\d{1,15})?(?:E[+-]?\d{1,2})?", text, re.IGNORECASE | re.ASCII):
+    if not re.fullmatch(r"-?\d{1,15}(?:[.,]\d{1,30})?(?:E[+-]?\d{1,2})?", text, re.IGNORECASE | re.ASCII):
         return None
     try:
         return Decimal(text.replace(",", "."))

@@ -126,7 +126,7 @@ class Process:
             self._found = next((each for each in psutil.process_iter() if self._is_it(each)), None)
         try:
             return self._found.create_time() if self._found else None
-        except psutil.NoSuchProcess:
+        except psutil.Error:
             return None
 
     def _is_it(self, process: psutil.Process) -> bool:

@@ -6,7 +6,7 @@ Prices are made up, and the same for the same seed.
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -82,6 +82,10 @@ class PaperOrder:
         """1 for what buys, -1 for what sells."""
         return 1 if self.action == "BUY" else -1
 
+    def is_partner_of(self, other: "PaperOrder") -> bool:
+        """Whether both are of one OCO group."""
+        return self is not other and self.oco == other.oco != "" and self.account == other.account
+
     def is_beyond_market(self, price: Decimal) -> bool:
         """Whether its stop price is one that the market has passed already, so that no exchange takes it."""
         return self.order_type.startswith("STOP") and self.sign * (self.stop - price) <= 0
@@ -95,6 +99,18 @@ class PaperOrder:
         if self.order_type in ("LIMIT", "STOPLIMIT") and self.sign * (price - self.limit) > 0:
             return None
         return price
+
+
+class Execution(NamedTuple):
+    """A fill."""
+
+    order_id: str
+    account: str
+    instrument: str
+    quantity: int
+    """Negative when sold."""
+    price: Decimal
+    at: datetime
 
 
 class Position(NamedTuple):

@@ -177,6 +177,7 @@ def test_a_file_that_another_program_holds_is_moved_later(room: Room, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", held)
         assert room.folder.move_out(NAME) is None
+        assert room.scan() == []
     assert room.folder.move_out(NAME) == FileMovedOut(NAME)
 
 
@@ -300,6 +301,23 @@ def test_orders_and_files_of_others_are_passed_by(room: Room) -> None:
     room.put("active_stops.json", "{}")
     room.put(f"{ID}.tmp", "WORKING;0;0\r\n")
     assert room.scan() == []
+
+
+def test_a_file_of_others_is_read_again_only_when_it_was_written(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def counted(path: Path, mode: str) -> Any:
+        opened.append(path.name)
+        return open(path, mode)
+
+    monkeypatch.setattr(windows, "open", counted, raising=False)
+    others, own = "Sim101_54512de4e067447f813e437300cab5aa.txt", f"Sim101_{ID}.txt"
+    for written in (STARTED + 1, STARTED + 2):
+        room.put(others, "WORKING;0;0\r\n", written)
+        room.put(own, "WORKING;0;0\r\n")
+        for _ in range(3):
+            room.scan()
+    assert (opened.count(others), opened.count(own)) == (2, 6)
 
 
 # Positions
@@ -435,6 +453,38 @@ def test_while_ninjatrader_does_not_run_no_position_is_read(room: Room) -> None:
     found = room.folder.scan()
     assert found[0] == NinjaTraderStarted(emptied=True)
     assert {type(event) for event in found} == {NinjaTraderStarted, OrderStateRead, PositionRead, ConnectionRead}
+
+
+def test_a_marker_that_cannot_be_read_now_is_no_restart(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.folder.scan()
+
+    def held(*_: object, **__: object) -> str:
+        raise PermissionError(errno.EACCES, "in use")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", held)
+        with pytest.raises(PermissionError):
+            room.folder.scan()
+    assert room.folder.scan() == []
+
+
+def test_a_marker_that_was_cut_off_is_a_restart(room: Room) -> None:
+    room.folder.scan()
+    (room.path / "outgoing" / "orderhook_marker.txt").write_bytes(b"")
+    assert room.folder.scan() == [NinjaTraderStarted(emptied=True)]
+    assert room.folder.scan() == []
+
+
+def test_what_was_found_before_a_folder_failed_is_told_by_the_next_scan(room: Room) -> None:
+    room.folder.write(NAME, LINE)
+    (room.path / "incoming" / NAME).unlink()
+    log = room.path / "log"
+    log.rmdir()
+    log.touch()
+    with pytest.raises(NotADirectoryError):
+        room.folder.scan()
+    log.unlink()
+    assert room.folder.scan() == [NinjaTraderStarted(emptied=True), FileConsumed(NAME)]
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:

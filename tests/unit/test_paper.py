@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from bridge.events import ConnectionRead, FileConsumed, LogLine, NinjaTraderStarted, OrderStateRead, PositionRead
 from bridge.ninjatrader import Folder
-from cli.aws.paper import Misbehaviour, Paper
+from cli.aws.paper import Paper
 from cli.aws.paper_market import FINISHED, Position
+from cli.aws.paper_misbehaviour import Misbehaviour
 from tests import oif_reader
 
 ACCOUNTS = ("Sim101", "Sim_VWAP v2")
@@ -400,6 +401,16 @@ def test_an_oco_partner_may_keep_its_size(desk: Desk) -> None:
     desk.place(C, "SELL 2 LIMIT 5010 0", OCO)
     desk.paper.set_price(ES, "5010", desk.now)
     assert next(order for order in desk.paper.orders if order.order_id == B).quantity == 2
+
+
+def test_an_average_is_written_with_fifteen_digits(desk: Desk) -> None:
+    desk.paper.misbehaviour.fills_at_most = 1
+    desk.place(A, "BUY 3 LIMIT 4990 0")
+    for price in ("4990", "4989", "4989"):
+        desk.paper.set_price(ES, price, desk.now)
+    desk.wait(1)
+    assert desk.state(A) == ("FILLED", 3, Decimal("4989.33333333333"))
+    assert desk.side() == ("LONG", 3, Decimal("4989.33333333333"))
 
 
 def test_a_part_fill_has_two_spellings(desk: Desk) -> None:
