@@ -151,6 +151,10 @@ class World:
             assert self.at < ends, self.picture()
             self.step()
 
+    def until_state(self, order_id: str, *states: str) -> None:
+        """Let time pass until an order is in one of these states."""
+        self.until(lambda: self.states().get(order_id) in states)
+
     # What is there
 
     def states(self) -> dict[str, str]:

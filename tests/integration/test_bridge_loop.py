@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.bridge_world import World
 from tests.service import Service
 
 ES = {"account": "Sim101", "instrument": "ES 12-26"}
-BRACKET = {"take_profit": 5040, "stop_loss": 4960, "limit_price": None}
+BRACKET: dict[str, Any] = {"take_profit": 5040, "stop_loss": 4960, "limit_price": None}
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_a_bridge_that_is_killed_at_any_moment_sends_nothing_twice(world: World)
         world.kill()
         world.start()
         # What NinjaTrader had not read yet was taken back: it never opens, and is Rejected.
-        world.until(lambda steps=steps: world.states()[f"long-{steps}"] in ("Filled", "Rejected"))
+        world.until_state(f"long-{steps}", "Filled", "Rejected")
     filled = list(world.states().values()).count("Filled")
     assert (world.position(), len(world.placed_lines())) == (filled, filled)
     assert filled > 3
@@ -134,18 +135,19 @@ def test_a_bridge_that_is_killed_while_it_protects_does_so_afterwards_or_closes(
     assert len(ids) == len(set(ids))
 
 
-def test_without_a_network_a_fill_has_its_stop_and_is_reported_later(world: World) -> None:
+def test_without_a_network_a_fill_has_its_stop_and_is_reported_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place(world, order_type="LIMIT", **{**BRACKET, "limit_price": 4990})
     world.until(lambda: world.states()["long"] == "Working")
     world.network.always = faults.refuse_connection
-    bells = world.link.wait
-    world.link.wait = lambda _=0: False  # type: ignore[method-assign]  # its thread is not this test's
+    monkeypatch.setattr(world.link, "wait", lambda _: False)  # the loop's thread does not wait for the doorbell
     world.paper.set_price("ES 12-26", "4985", world.at)
     world.let_pass(6)
     assert world.live() == ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4960"]
     assert world.states()["long"] == "Working"
     assert len([line for line in world.told if "There is no answer from the table" in line]) == 1
-    world.network.always, world.link.wait = faults.no_fault, bells  # type: ignore[method-assign]
+    world.network.always = faults.no_fault
     world.until(lambda: list(world.states().values()) == ["Filled", "Working", "Working"])
     assert "There is an answer from the table again." in world.told
 
@@ -187,7 +189,7 @@ def test_what_is_sent_twice_or_late_leaves_the_same_picture(world: World) -> Non
     for fault in (faults.lose_response, faults.lose_request, faults.cut_response, faults.throttle):
         world.network.inject("SendMessage", fault, fault, faults.no_fault, fault)
         place(world, f"long-{fault.name}")
-        world.until(lambda fault=fault: world.states()[f"long-{fault.name}"] == "Filled")
+        world.until_state(f"long-{fault.name}", "Filled")
     world.let_pass(15)
     assert world.journal
     assert world.journal.reports() == []
@@ -257,7 +259,8 @@ def test_the_doorbell_has_the_bridge_look_at_once(world: World) -> None:
         world.let_pass(1 + number)
         place(world, f"long-{number}")
         placed_at = world.at
-        world.until(lambda number=number: world.position() == number + 1)
+        while world.position() == number:
+            world.step()
         assert (world.at - placed_at).total_seconds() <= 1
 
 

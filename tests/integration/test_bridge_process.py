@@ -86,6 +86,10 @@ class Trading:
     def states(self) -> list[str]:
         return [str(order.state) for order in self.service.placed()]
 
+    def until_read(self, lines: int) -> None:
+        """Deliver reports until NinjaTrader has read so many lines."""
+        self.until(lambda: len(self.paper.lines) >= lines)
+
     def until(self, condition: Callable[[], bool]) -> None:
         """Deliver reports until something is so."""
         ends = time.monotonic() + PATIENCE_SECONDS
@@ -129,7 +133,7 @@ def test_a_bridge_process_that_is_killed_amid_work_doubles_and_loses_nothing(tra
         assert answer.body["status"] == "placed", answer.body
         read = len(trading.paper.lines)
         # The kill comes as far along as the loop has got by then: that what is asserted below holds wherever it is.
-        trading.until(lambda read=read, number=number: len(trading.paper.lines) >= read + number % 2)
+        trading.until_read(read + number % 2)
         process.kill()
         process.communicate()
     process = trading.start()
