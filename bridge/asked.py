@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 from bridge.events import FlatConfirmed, Resolved
@@ -35,14 +36,21 @@ def take(folder: Path) -> Generator[Asked, None, None]:
         try:
             [(kind, values)] = json.loads(path.read_text(encoding="utf-8")).items()
             asked = _KINDS[kind](*values)
+        except OSError:
+            continue  # a scanner of viruses may hold it; it is taken next time
         except (AttributeError, KeyError, TypeError, ValueError):
-            path.unlink(missing_ok=True)  # nobody of ours wrote it
+            _remove(path)  # nobody of ours wrote it
             continue
         yield asked
-        path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def forget(folder: Path) -> None:
     """Forget what was asked of an earlier run: what a person saw then may no longer be so."""
     for path in folder.glob("*.json"):
-        path.unlink(missing_ok=True)
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # what stays is taken again, which does no harm
+        path.unlink()
