@@ -14,8 +14,9 @@ from orderhook.errors import (
     OrderhookError,
     RateLimitedError,
     TemporarilyUnavailableError,
+    TooLateError,
 )
-from orderhook.orders import Provenance
+from orderhook.orders import Provenance, timestamp
 from orderhook.resend import first_receipt
 from orderhook.services import Services
 from orderhook.store.controls import BridgeState, Counter
@@ -66,7 +67,11 @@ def beyond_venue(
     refusal = bridge.refusal(provenance.at, command.venue_account)
     if refusal is None or isinstance(refusal, AccountNotConnectedError):
         return refusal
-    return refusal if command.needs_venue(services, provenance) else None
+    if not command.needs_venue(services, provenance):
+        return None
+    if provenance.due and provenance.at >= provenance.due + services.venue.too_late:
+        return TooLateError(f"It was due at {timestamp(provenance.due)}, and the bridge was away: nothing is done now.")
+    return refusal
 
 
 def _count(alert: "Alert", services: Services, provenance: Provenance) -> None:

@@ -157,6 +157,19 @@ def test_what_a_delayed_replacement_asks_is_in_time_counted_from_the_end_of_its_
     assert str(order.want.not_after) > (service.queue.now + timedelta(seconds=20)).isoformat()
 
 
+def test_a_delayed_replacement_that_the_bridge_is_away_for_ends_when_it_is_too_late(service: Service) -> None:
+    service.place("order-1")
+    service.answer_want("Working")
+    service.send("CANCELREPLACE", order_id="order-1", **{**ENTRY, "limit_price": 4990}, delay=5)
+    service.hear_bridge(ready=False, reason="no connection")
+    for _ in range(4):
+        service.pass_time(11)
+    assert order_of(service).limit_price != 4990
+    outcomes = [record.outcome for record in service.alerts.newest(service.trader)]
+    assert (outcomes.count("too_late"), outcomes.count("outcome_unknown")) == (1, 0)
+    assert service.queue.messages == []
+
+
 # Whether the bridge can
 
 
@@ -193,6 +206,12 @@ def test_the_answer_says_what_is_wrong_with_the_bridge(service: Service, heard: 
     assert answer.status == (403 if "accounts" in heard else 503)
     assert answer.word == ("account_not_connected" if "accounts" in heard else "venue_offline")
     assert says in answer.body["detail"]
+    assert service.placed() == []
+
+
+def test_an_account_that_the_bridge_does_not_have_is_refused_before_its_delay(service: Service) -> None:
+    assert service.place("order-1", account="Sim102", delay=5).word == "account_not_connected"
+    assert service.queue.messages == []
     assert service.placed() == []
 
 

@@ -168,6 +168,21 @@ def test_a_leg_whose_cancel_was_lost_on_its_way_back_is_recognised(service: Serv
     assert order.legs["STOP1"].want.n == 2
 
 
+def test_a_leg_whose_cancel_the_venue_has_refused_is_cancelled_anew(service: Service) -> None:
+    have(service, **LEGS)
+    service.cancel("order-1.STOP1")
+    order = service.order()
+    assert order is not None
+    answered = {**order.legs, "STOP1": order.legs["STOP1"]._replace(acked=2)}
+    service.answer_want("Working", legs=answered)
+    assert service.send("CHANGE", order_id="order-1.STOP1", stop_price=4981).word == "change_pending"
+    assert service.cancel("order-1.STOP1", notes="again").word == "cancel_pending"
+    order = service.order()
+    assert order is not None
+    assert order.legs["STOP1"].want is not None
+    assert (order.legs["STOP1"].want.n, order.legs["STOP1"].want.kind) == (4, "cancel")
+
+
 # Whose the order is
 
 

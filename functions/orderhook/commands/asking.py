@@ -53,7 +53,8 @@ def check_asking(met: Met, after: Order) -> None:
 
 def _check_leg(order_id: str, before: Leg, after: Leg) -> None:
     is_new = before.end is not None
-    if before.want and before.want.kind == "cancel" and before != after and not is_new:
+    is_ending = before.want is not None and before.want.kind == "cancel" and before.want.n > before.acked
+    if is_ending and before != after and not is_new:
         raise UnsupportedValueError(
             f"{order_id} is being cancelled; give it anew when that is done.",
             field="take_profit" if after.order_type == "LIMIT" else "stop_loss",

@@ -527,7 +527,9 @@ def waiting_leg(name: str) -> Condition:
 
 def not_being_cancelled(name: str) -> Condition:
     """Return the condition that no cancel of a leg is on its way to the venue."""
-    return Condition(f"#legs.#{name}.#want.#kind <> :being_cancelled", {":being_cancelled": "cancel"})
+    leg = f"#legs.#{name}"
+    answered = f"{leg}.#acked >= {leg}.#want.#n"
+    return Condition(f"({leg}.#want.#kind <> :being_cancelled OR {answered})", {":being_cancelled": "cancel"})
 
 
 def beyond_legs(prices: Sequence[str]) -> Condition:
