@@ -4,6 +4,7 @@ Every event carries no clock of its own: the time comes beside it (`engine.step(
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ class Looked(NamedTuple):
     """False where an item could not be read: what is missing is then not taken for finished."""
     unreadable: Sequence[str] = ()
     """The ids of the orders that could not be read: of a newer version, say."""
+    began_at: datetime | None = None
+    """When the reading began: what came into the table since then may be missing. None is when it is told."""
 
 
 class Fetched(NamedTuple):

@@ -70,6 +70,7 @@ class Link:
 
     def look(self) -> Looked:
         """Read what is open for this trader at the venue, and then the controls."""
+        began = time.monotonic()
         orders: list[Order] = []
         unreadable: list[str] = []
         for item in self._open_items():
@@ -87,6 +88,8 @@ class Link:
             owner=_owner(controls).get("journal"),
             complete=not unreadable,
             unreadable=unreadable,
+            # Told by the time at its end: before the first answer AWS's is not known.
+            began_at=self.now() - timedelta(seconds=time.monotonic() - began),
         )
 
     def fetch(self, order_id: str) -> Fetched | None:

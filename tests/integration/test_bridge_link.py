@@ -204,6 +204,20 @@ def test_the_time_is_that_of_awss_answers_and_passes_between_them(linked: Linked
     assert abs(linked.link.now() - AT - timedelta(hours=3, seconds=clock.elapsed)) < timedelta(seconds=1.1)
 
 
+def test_a_look_is_as_old_as_its_beginning_however_long_it_takes(linked: Linked) -> None:
+    def answer_late(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse:
+        linked.service.clock.advance(4)
+        return dated(request, deliver)
+
+    dated = _Dated(linked.service.clock)
+    linked.network.always = dated
+    linked.link.look()
+    linked.network.inject("Query", answer_late)
+    began_at = linked.link.look().began_at
+    assert began_at
+    assert timedelta(seconds=4) <= linked.link.now() - began_at < timedelta(seconds=4.1)
+
+
 def test_a_refusal_tells_the_time_too(linked: Linked) -> None:
     def refuse(request: AWSPreparedRequest, _: Deliver) -> AWSResponse | None:
         answer = perform(faults.deny, request, linked.table.deliver)
