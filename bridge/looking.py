@@ -22,7 +22,8 @@ def look(turn: Turn, looked: Looked) -> None:
     """Take a look at the table down."""
     if turn.now.memory is None:
         turn.set(memory=Memory(turn.at))
-    turn.set(owner=looked.owner, kill_switch=looked.kill_switch, looked_at=turn.at, look_asked_at=None)
+    looked_at = looked.began_at or turn.at
+    turn.set(owner=looked.owner, kill_switch=looked.kill_switch, looked_at=looked_at, look_asked_at=None)
     listed: set[str] = set()
     for item in looked.orders:
         # A delayed order is the bridge's after its release alone.
