@@ -11,6 +11,8 @@ log_lines        what its log says of our orders; pure
 contracts        the names of a futures contract: `ES 12-26`, `ES DEC26` and `ESZ6` are one; pure
 windows          what Windows does otherwise: sharing of files, locks, folders, processes
 link             the doorbell, the look at the table, the reports
+settings         bridge.toml: where a stack has its table and its queues
+asked            what a person asks of a bridge that runs
 doctor           the check before the first order
 run              the loop over these
 """

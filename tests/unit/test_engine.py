@@ -43,6 +43,16 @@ def test_an_order_is_written_once_whatever_is_listed_again(desk: Desk) -> None:
     assert desk.take() == []
 
 
+def test_what_a_slow_look_has_shown_is_opened_by_the_next_one_alone(desk: Desk) -> None:
+    shown = order(desk)
+    desk.wait(4)
+    desk.effects.clear()
+    desk.tell(Looked([shown], kill_switch=False, owner=desk.config.journal, began_at=START))
+    assert (desk.take(), [type(effect) for effect in desk.effects].count(Look)) == ([], 1)
+    desk.look(shown)
+    assert len(desk.take()) == 1
+
+
 def test_what_nt_says_is_reported_with_its_fill(desk: Desk) -> None:
     desk.look(order(desk))
     desk.take()
