@@ -15,16 +15,16 @@ from typing import Annotated, Any, Literal
 import boto3
 import requests
 import typer
-from bridge.journal import Journal, JournalError
-from bridge.state import Config
 
 from bridge import asked, windows
 from bridge.doctor import examine
 from bridge.events import FlatConfirmed, Resolved
+from bridge.journal import Journal, JournalError
 from bridge.link import Link, LinkError
 from bridge.ninjatrader import Folder
 from bridge.run import Bridge
 from bridge.settings import BridgeSettings, SettingsError
+from bridge.state import Config
 from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableError, stack_output
 from cli.options import AsJson, Port, examples
 from cli.terminal import BAD, GOOD, REFUSED, UNREACHABLE, fail, print_json, print_line, printable

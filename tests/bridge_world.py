@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 import reports
-from bridge.journal import Journal
-from bridge.state import Config, State
 
 import deferred
 import webhook
+from bridge.journal import Journal
 from bridge.link import Clock, Link, LinkError
 from bridge.ninjatrader import Folder
 from bridge.run import Bridge
 from bridge.settings import BridgeSettings
+from bridge.state import Config, State
 from cli.aws import scheduler
 from cli.aws.paper import Paper
 from orderhook.aws.clients import connect

@@ -12,12 +12,11 @@ from threading import Event, RLock, Thread
 from typing import NamedTuple
 
 from bridge.journal import Journal
-from bridge.ninjatrader import Folder
-from bridge.state import Config
-
 from bridge.link import WAIT_SECONDS, Link
+from bridge.ninjatrader import Folder
 from bridge.run import Bridge, Tell
 from bridge.settings import BridgeSettings
+from bridge.state import Config
 from cli.aws import demo, scheduler
 from cli.aws.paper import Paper
 from orderhook.aws.clients import connect
