@@ -28,6 +28,10 @@ class Settings(NamedTuple):
     allowed_sources: tuple[IPv4Network | IPv6Network, ...]
     deferred: DeferredSettings | None = None
     """None in a deployment without a queue: nothing can be deferred there."""
+    venue_trader: str = "main"
+    """Whose orders the bridge carries out, and whose reports are believed."""
+    report_dead_letter_arn: str = ""
+    """The queue of the reports that could not be taken."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -50,6 +54,8 @@ class Settings(NamedTuple):
             alert_retention=timedelta(days=alert_days),
             allowed_sources=networks,
             deferred=_deferred(environment),
+            venue_trader=environment.get("ORDERHOOK_VENUE_TRADER") or "main",
+            report_dead_letter_arn=environment.get("ORDERHOOK_REPORT_DEAD_LETTER_ARN", ""),
         )
 
     def allows_source(self, address: str) -> bool:
