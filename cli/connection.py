@@ -18,9 +18,11 @@ from botocore.exceptions import (
     HTTPClientError,
 )
 
+from orderhook.aws.doorbell import Doorbell
 from orderhook.errors import OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.services import Services
 from orderhook.store.table import Table
+from orderhook.venues import NINJATRADER, TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -56,6 +58,8 @@ class TableAddress:
     """Whether it is the memory of the local server; other processes reach it at the local server's endpoint."""
     of_server: bool = field(default=False, compare=False)
     """Whether the endpoint is where the local server should be."""
+    doorbell_url: str | None = field(default=None, compare=False)
+    """Of a stack with a venue, the queue that tells its bridge to look."""
 
     def __str__(self) -> str:
         if self.in_memory:
@@ -97,7 +101,8 @@ def find_table(
         return TableAddress(table or LOCAL_TABLE, _local_endpoint(port), of_server=True)
     endpoint = endpoint or next(filter(None, map(environment.get, ENDPOINT_VARIABLES)), None)
     if stack:
-        return TableAddress(stack_output(stack, "TableName"), endpoint)
+        outputs = stack_outputs(stack)
+        return TableAddress(_output(outputs, stack, "TableName"), endpoint, doorbell_url=outputs.get("DoorbellUrl"))
     if table or endpoint:
         return TableAddress(table or LOCAL_TABLE, endpoint)
     return TableAddress(LOCAL_TABLE, LOCAL_ENDPOINT, of_server=True)
@@ -139,14 +144,22 @@ def _local_endpoint(port: int) -> str:
 
 def stack_output(stack: str, name: str) -> str:
     """Return an output of a deployed stack; raises TableError if it cannot be read or is not orderhook's."""
+    return _output(stack_outputs(stack), stack, name)
+
+
+def stack_outputs(stack: str) -> dict[str, str]:
+    """Return the outputs of a deployed stack, by their names; raises TableError if it cannot be read."""
     try:
         stacks = boto3.client("cloudformation", config=_PATIENT).describe_stacks(StackName=stack)["Stacks"]
     except (BotoCoreError, ClientError) as error:
         raise TableError(f"Stack {stack} cannot be read: {error}") from error
-    for output in stacks[0].get("Outputs", []):
-        if output.get("OutputKey") == name:
-            return output["OutputValue"]
-    raise TableError(f"Stack {stack} has no output {name}, so it is not orderhook's; give the name of one that is.")
+    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+
+
+def _output(outputs: Mapping[str, str], stack: str, name: str) -> str:
+    if name not in outputs:
+        raise TableError(f"Stack {stack} has no output {name}, so it is not orderhook's; give the name of one that is.")
+    return outputs[name]
 
 
 def local_credentials(environment: Mapping[str, str]) -> dict[str, str]:
@@ -165,7 +178,9 @@ def connect(address: TableAddress, environment: Mapping[str, str]) -> Services:
     Records of alerts are only read by them: the functions write those.
     """
     table = Table(client(address, environment), address.table)
-    return Services.over(table, retention=_RETENTION, alert_retention=timedelta(0))
+    doorbell = Doorbell(address.doorbell_url, boto3.client("sqs", config=_PATIENT)) if address.doorbell_url else None
+    venue = NINJATRADER if doorbell else TABLE
+    return Services.over(table, retention=_RETENTION, alert_retention=timedelta(0), venue=venue, doorbell=doorbell)
 
 
 def client(address: TableAddress, environment: Mapping[str, str]) -> "DynamoDBClient":

@@ -68,6 +68,7 @@ def kill_switch(
         provenance = operators_provenance(trader)
         if turn:
             _turn(services, provenance, turn, lock=lock)
+            _ring(services)
         if cancel:
             _cancel_all(services, provenance, 1, cancelled, problems)
             time.sleep(_UNDER_WAY_SECONDS)
@@ -90,7 +91,7 @@ def kill_switch(
         print_json(shown | {"cancelled": cancelled, "problems": problems} if cancel else shown)
     else:
         if cancel:
-            _show_cancelled(cancelled)
+            _show_cancelled(cancelled, at_venue=services.doorbell is not None)
         for problem in problems:
             print_line(printable(problem), BAD)
         since = f" since {readable_time(state.since)}" if state.since else ""
@@ -122,13 +123,22 @@ def _cancel_all(services: Services, turned: Provenance, number: int, cancelled: 
     until = timestamp(provenance.at + _CLOCKS_DIFFER)
     try:
         services.controls.note_cancel_all(provenance)
-        cancelled += cancel_many(services, provenance, Scope(), until, bar=False).cancelled
+        result = cancel_many(services, provenance, Scope(), until, bar=False)
+        cancelled += (*result.cancelled, *result.asked)
     except OrderhookError as error:
         cancelled += error.affected_order_ids
         problems.append(error.detail)
+    _ring(services)
 
 
-def _show_cancelled(cancelled: Sequence[str]) -> None:
-    print_line(f"{len(cancelled)} orders were cancelled{':' if cancelled else '.'}")
+def _ring(services: Services) -> None:
+    """Tell a bridge to look; one that is not told looks some seconds later."""
+    if services.doorbell:
+        services.doorbell.ring().failure(time.monotonic() + _UNDER_WAY_SECONDS)
+
+
+def _show_cancelled(cancelled: Sequence[str], *, at_venue: bool) -> None:
+    what = "orders are to be cancelled at the venue" if at_venue else "orders were cancelled"
+    print_line(f"{len(cancelled)} {what}{':' if cancelled else '.'}")
     for order_id in cancelled:
         print_line(printable(f"  {order_id}"))

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ from cli.views.answers import show_answer
 from cli.views.explanations import show_explanation
 from orderhook.explain import explain
 from orderhook.representations import represent_explanation
+from orderhook.venues import VENUES
 
 SEND_EXAMPLES = examples(
     "orderhook send 'command=CANCEL; order_id=demo-1;'",
@@ -81,13 +82,26 @@ def send(
         raise typer.Exit(REFUSED)
 
 
-def check(alert: AlertText = None, file: AlertFile = None, key: SecretKey = None, as_json: AsJson = False) -> None:
+def check(
+    alert: AlertText = None,
+    file: AlertFile = None,
+    key: SecretKey = None,
+    venue: Annotated[
+        Literal["none", "ninjatrader"],
+        typer.Option(
+            metavar="none|ninjatrader",
+            envvar="ORDERHOOK_VENUE",
+            help="The stack's Venue: with one, an alert asks for what without one it does.",
+        ),
+    ] = "none",
+    as_json: AsJson = False,
+) -> None:
     """Say what an alert would do, and all that is wrong with it.
 
     Nothing is sent, and neither the key nor the orders are looked up. The exit code is 0 if the alert is correct and 1
     if it would be refused.
     """
-    explanation = explain(_body(alert, file), key)
+    explanation = explain(_body(alert, file), key, VENUES[venue])
     if as_json:
         print_json(represent_explanation(explanation))
     else:

@@ -23,6 +23,7 @@ from orderhook.errors import (
     OutcomeUnknownError,
     TemporarilyUnavailableError,
     TooLateError,
+    VenueOfflineError,
 )
 from orderhook.messages import DelayedAlert, Message, MessageError, Release, TimedCancel, parse
 from orderhook.orders import RELEASED_WITHIN, Outcome, Provenance, timestamp
@@ -37,6 +38,9 @@ BUDGET_SECONDS = 5.0
 
 RECORD_SECONDS = 0.5
 """How much longer a record may take: what was cut off, and is not tried again, has one too."""
+
+BRIDGE_SECONDS = 10
+"""How soon a release is tried again while the bridge is away: three times before it is too late, and then it ends."""
 
 services = Services.connect(Settings.from_environment(os.environ))
 
@@ -67,13 +71,15 @@ def _finish(delivered: Mapping[str, Any], ids: Mapping[str, str], deadline: floa
         # After some more tries it is in the dead-letter queue, where it ends: nobody can do what it says.
         return dead_letter
     try:
-        return _carry_out(message, ids, deadline, dead_letter=dead_letter)
+        return _carry_out(message, ids, deadline, str(delivered.get("receiptHandle")), dead_letter=dead_letter)
     except MessageError as refusal:
         telemetry.refuse_message(refusal, delivered["messageId"])
         return dead_letter
 
 
-def _carry_out(message: Message, ids: Mapping[str, str], deadline: float, *, dead_letter: bool) -> bool:
+def _carry_out(
+    message: Message, ids: Mapping[str, str], deadline: float, receipt_handle: str, *, dead_letter: bool
+) -> bool:
     started, now = time.monotonic(), datetime.now(UTC)
     if isinstance(message, DelayedAlert) and _was_recorded(message, deadline):
         telemetry.log_delivered_again(message.request_id)
@@ -96,8 +102,12 @@ def _carry_out(message: Message, ids: Mapping[str, str], deadline: float, *, dea
     milliseconds = telemetry.milliseconds_since(started)
     if isinstance(result, TemporarilyUnavailableError):
         telemetry.log(facts, result, milliseconds, origin=_origin(message), dead_letter=dead_letter)
+        if isinstance(result, VenueOfflineError) and services.deferred:
+            with suppress(Exception), time_budget(deadline + RECORD_SECONDS):  # or it comes when SQS says
+                services.deferred.deliver_again(receipt_handle, BRIDGE_SECONDS)
         return False
-    recorded = _record(message, facts, result, now, milliseconds, deadline + RECORD_SECONDS)
+    with telemetry.doorbell_rung(services.doorbell, facts, result, deadline + RECORD_SECONDS):
+        recorded = _record(message, facts, result, now, milliseconds, deadline + RECORD_SECONDS)
     gives_up = dead_letter and not isinstance(message, TimedCancel)
     given_up = gives_up and isinstance(result, TooLateError | OutcomeUnknownError)
     if given_up and not recorded:
@@ -149,7 +159,8 @@ def _outcome(message: Message, facts: RequestFacts, now: datetime, dead_letter: 
     if dead_letter:
         raise OutcomeUnknownError(_GIVEN_UP)
     _check_in_time(alert, received, now)
-    provenance = provenance._replace(received=received, alert_digest=message.digest)
+    due = datetime.fromisoformat(message.due) if message.due else None
+    provenance = provenance._replace(received=received, alert_digest=message.digest, due=due)
     return pipeline.carry_out(alert, services, provenance, delayed=True, defects=facts.defects)
 
 

@@ -81,8 +81,9 @@ def handler(event: Mapping[str, Any], context: object) -> Response:
         except DeadlineError:
             result = pipeline.as_answered(pipeline.cut_off(facts), facts)
     milliseconds = telemetry.milliseconds_since(started)
-    if record := telemetry.alert_record(facts, result, now, milliseconds):
-        telemetry.write_record(services.alert_log, record, facts, deadline + RECORD_SECONDS)
+    with telemetry.doorbell_rung(services.doorbell, facts, result, deadline + RECORD_SECONDS):
+        if record := telemetry.alert_record(facts, result, now, milliseconds):
+            telemetry.write_record(services.alert_log, record, facts, deadline + RECORD_SECONDS)
     with time_budget(deadline) as budget:
         telemetry.note_use(services.keys, facts, now, deadline)
     facts.faults = [*facts.faults, *(fault for fault in budget.faults if not fault.passing)]

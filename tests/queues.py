@@ -30,6 +30,7 @@ class Queue:
     """What is done later lies here; time passes only when a test says so."""
 
     settings: DeferredSettings
+    doorbell_url: str
     passed: timedelta = timedelta()
     _clients: dict[str, "BaseClient"] = field(default_factory=dict)
 
@@ -66,12 +67,17 @@ class Queue:
         return _only(sqs_backends).queues[f"{NAME}-dead-letters"]._messages  # type: ignore[no-any-return]
 
     @property
+    def rings(self) -> list[Any]:
+        """What lies in the queue that tells a bridge to look."""
+        return _only(sqs_backends).queues[f"{NAME}-doorbell"]._messages  # type: ignore[no-any-return]
+
+    @property
     def schedules(self) -> dict[str, Any]:
         return _only(scheduler_backends).schedule_groups[NAME].schedules  # type: ignore[no-any-return]
 
     def clear(self) -> None:
         """Forget everything, and be in the present again."""
-        for kept in (self.messages, self.dead_letters, self.schedules):
+        for kept in (self.messages, self.dead_letters, self.rings, self.schedules):
             kept.clear()
         self.passed = timedelta()
 
@@ -85,4 +91,5 @@ def _only(backends: Any) -> Any:
 def in_process() -> Iterator[Queue]:
     """Make it, for as long as the block lasts; DynamoDB clients of another endpoint than AWS's are left alone."""
     with one_request_at_a_time(), mock_aws(config={"core": {"mock_credentials": False}}):
-        yield Queue(create_queue(NAME))
+        doorbell = connect("sqs").create_queue(QueueName=f"{NAME}-doorbell")["QueueUrl"]
+        yield Queue(create_queue(NAME), doorbell)

@@ -20,10 +20,11 @@ from orderhook import keys
 from orderhook.aws import deferred as deferred_module
 from orderhook.aws.clients import connect
 from orderhook.aws.deferred import Deferred
+from orderhook.aws.doorbell import Doorbell
 from orderhook.commands import Command
 from orderhook.keys import KeyRing
 from orderhook.limits import Limits
-from orderhook.orders import Binding, Order, OrderState, Outcome, Strategy
+from orderhook.orders import Binding, Order, OrderState, Outcome, Strategy, Want, timestamp
 from orderhook.services import Services
 from orderhook.store import items
 from orderhook.store.alert_log import AlertLog, AlertRecord
@@ -32,6 +33,7 @@ from orderhook.store.strategies import strategy_write
 from orderhook.store.table import Table as StoreTable
 from orderhook.store.table import deserialize, serialize
 from orderhook.store.writes import TransactionFailed
+from orderhook.venues import NINJATRADER, TABLE, Venue
 from tests.builders import ENTRY, Bracket, Event, alert, event, order, provenance, template
 from tests.client_faults import Network
 from tests.clock import Clock
@@ -74,6 +76,10 @@ class Service:
         self.clock = Clock(monkeypatch)
         self.network = Network(table.deliver, self.clock)
         self.trader = f"trader-{uuid4().hex}"
+        self.venue = TABLE
+        self._doorbell: Doorbell | None = None
+        self._watched: set[str] = set()
+        """The services whose client the network watches."""
         self.services = self._services(table.client, table.name)
         self.orders, self.keys, self.templates = self.services.orders, self.services.keys, self.services.templates
         self.controls, self.alerts = self.services.controls, self.services.alert_log
@@ -91,7 +97,9 @@ class Service:
 
     def _client_of_deferred(self, service: str) -> object:
         client = self.queue.handlers_client(service)
-        self.network.watch(client, self.queue.deliver)
+        if service not in self._watched:
+            self._watched.add(service)
+            self.network.watch(client, self.queue.deliver)
         return client
 
     @property
@@ -113,6 +121,49 @@ class Service:
         self._replace(**services._replace(deferred=self.deferred)._asdict())
         self.remember_keys(30)
 
+    def use_venue(self, venue: Venue = NINJATRADER, *, heard: bool = True) -> None:
+        """Have new orders go to this venue, of whose bridge a heartbeat has just come."""
+        self.venue = venue
+        self.use_table(self.table.name)
+        if self._doorbell is None:
+            client: Any = self._client_of_deferred("sqs")
+            self._doorbell = Doorbell(self.queue.doorbell_url, client)
+        self._replace(doorbell=self._doorbell if venue.name else None)
+        if heard:
+            self.hear_bridge()
+
+    def services_of_operator(self) -> Services:
+        """Return what the command line works with."""
+        return self._services(self.table.client, self.table.name)._replace(doorbell=self._doorbell)
+
+    def hear_bridge(self, *, accounts: tuple[str, ...] = ("Sim101",), ready: bool = True, reason: str = "") -> None:
+        """Have the bridge say how it is, as ReportsFunction writes it."""
+        bridge = {"journal": "j1", "host": "PC", "accounts": [*accounts], "ready": ready}
+        bridge |= {"at": timestamp(self.queue.now)} | ({"reason": reason} if reason else {})
+        self.table.client.update_item(
+            TableName=self.table.name,
+            Key=serialize(items.controls_key(self.trader)),
+            UpdateExpression="SET bridge = :bridge",
+            ExpressionAttributeValues=serialize({":bridge": bridge}),
+        )
+
+    def answer_want(self, state: str, order_id: str = "order-1", **fields: Any) -> None:
+        """Have the bridge report that it has done what was asked of an order, which then is in this state."""
+        order = self.order(order_id)
+        assert order is not None
+        assert order.want is not None
+        signed = provenance(self.trader, f"{state}-{order_id}-{order.want.n}")
+        history = (*order.history, signed.event(OrderState(state)))
+        after = order._replace(state=OrderState(state), since=signed.now, acked=order.want.n, history=history, **fields)
+        assert self.orders.rewrite(signed, order, after)
+
+    def answer_release(self, order_id: str, want: Want | None) -> None:
+        """Have a leg that was released be at the venue, as ReportsFunction writes it."""
+        leg = self.order(order_id)
+        assert leg is not None
+        at_venue = leg._replace(venue=self.venue.name, want=want, acked=1)
+        assert self.orders.rewrite(provenance(self.trader, f"release-{order_id}"), leg, at_venue)
+
     def write_to(self, endpoint: str) -> None:
         """Have the handlers write orders at another endpoint, and read keys and controls where they did before."""
         there = self._services(self._connect(endpoint), self.table.name)
@@ -132,7 +183,9 @@ class Service:
         self.monkeypatch.setattr(webhook, "settings", webhook.settings._replace(allowed_sources=allowed))
 
     def _services(self, client: "DynamoDBClient", name: str) -> Services:
-        return Services.over(StoreTable(client, name), retention=RETENTION, alert_retention=ALERT_RETENTION)
+        return Services.over(
+            StoreTable(client, name), retention=RETENTION, alert_retention=ALERT_RETENTION, venue=self.venue
+        )
 
     def _replace(self, **services: Any) -> None:
         for handlers in (webhook, deferred, reports):

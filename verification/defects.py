@@ -728,8 +728,8 @@ def an_order_that_waits_for_ever(patch: Patch) -> None:
 def a_finished_order_that_is_said_to_wait(patch: Patch) -> None:
     outcome = place._outcome
 
-    def say(order: Order, *, applied: bool) -> Outcome:
-        said = outcome(order, applied=applied)
+    def say(services: Services, order: Order, *, applied: bool) -> Outcome:
+        said = outcome(services, order, applied=applied)
         return said._replace(status="scheduled") if order.due else said
 
     patch.setattr(place, "_outcome", say)

@@ -16,6 +16,7 @@ What orders are, as plain data and pure functions:
     orders           states and which may follow which; orders, strategies, templates, outcomes
     trade            an entry with its targets and stops
     trade_window     the time of day at which an alert may trade
+    venues           what commands lead to with a venue, and without one
     rate_limit       how many alerts may come in a time
     limits           what a key may reach, and how much it may open
     errors           everything that an alert can be refused with
@@ -26,7 +27,8 @@ What they work with:
     store/           the table: `table` sends requests; `orders`, `strategies`, `keys`, `templates`, `controls`,
                      `traces`, `alert_log` each know one kind of item, `reports` what a venue says of orders, `bridge`
                      what it says besides; `writes`, `items`, `expressions` and `results` are what they share
-    aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work
+    aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work,
+                     the `doorbell`
     messages         what is sent to the queue
     venue            what a bridge sends to the report queue
     reporting        a report of the bridge → the table, and what somebody should look at

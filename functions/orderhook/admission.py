@@ -3,40 +3,50 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orderhook.aws.budget import may_have_written
 from orderhook.commands import Command
 from orderhook.errors import (
+    AccountNotConnectedError,
     CommandNotAllowedError,
     KillSwitchOnError,
+    OrderhookError,
     RateLimitedError,
     TemporarilyUnavailableError,
+    TooLateError,
 )
-from orderhook.orders import Provenance
+from orderhook.orders import Provenance, timestamp
 from orderhook.resend import first_receipt
 from orderhook.services import Services
-from orderhook.store.controls import Counter
+from orderhook.store.controls import BridgeState, Counter
 
 if TYPE_CHECKING:
     from orderhook.pipeline import Alert
 
 
-def pass_controls(
-    alert: "Alert", services: Services, provenance: Provenance, *, delayed: bool
-) -> KillSwitchOnError | None:
+class Admission(NamedTuple):
+    """What the controls leave to be judged of each command of an alert."""
+
+    switch: KillSwitchOnError | None = None
+    """The refusal of a kill switch that is on, for a command which may only reduce risk."""
+    bridge: BridgeState | None = None
+    """What is known of the bridge; None where the switch was not looked at, or is on: nothing opens."""
+
+
+def pass_controls(alert: "Alert", services: Services, provenance: Provenance, *, delayed: bool) -> Admission:
     """Let an alert pass the controls; raises the ControlError of the first that stops it.
 
-    Returns the refusal of a kill switch that is on for a command which may only reduce risk: it is judged when the
-    order is looked at. The rate limits come last, so that only what passes the others is counted.
+    What may only reduce risk is judged when the order is looked at. The rate limits come last, so that only what passes
+    the others is counted.
     """
     command = alert.first  # in each account the controls are the same
-    switch = None
+    switch = bridge = None
     if alert.heeds_kill_switch:
         # What waited for its delay is void where the switch, or a CANCELALLORDERS, came after its receipt.
         since = provenance.received_at if delayed and not command.risk_reducing else None
         try:
-            services.controls.check_kill_switch(provenance.trader, since)
+            bridge = services.controls.check_kill_switch(provenance.trader, since)
         except KillSwitchOnError as refusal:
             if alert.strict_kill_switch or not command.may_reduce:
                 raise
@@ -45,7 +55,23 @@ def pass_controls(
         command.window.check(provenance.at)
     if not delayed:
         _count(alert, services, provenance)
-    return switch
+    return Admission(switch, bridge)
+
+
+def beyond_venue(
+    bridge: BridgeState | None, command: Command, services: Services, provenance: Provenance
+) -> OrderhookError | None:
+    """Return the refusal of what the venue cannot open now; None for all else, and where there is no venue."""
+    if bridge is None or services.venue.name is None or not command.opens:
+        return None
+    refusal = bridge.refusal(provenance.at, command.venue_account)
+    if refusal is None or isinstance(refusal, AccountNotConnectedError):
+        return refusal
+    if not command.needs_venue(services, provenance):
+        return None
+    if provenance.due and provenance.at >= provenance.due + services.venue.too_late:
+        return TooLateError(f"It was due at {timestamp(provenance.due)}, and the bridge was away: nothing is done now.")
+    return refusal
 
 
 def _count(alert: "Alert", services: Services, provenance: Provenance) -> None:

@@ -21,6 +21,8 @@ UNAVAILABLE = "ApiServerErrors"
 """Not counted here: API Gateway counts what it answers 5xx, whatever caused it."""
 DEFERRED_UNAVAILABLE = "DeferredUnavailable"
 """What came in by the queue could not be done, and SQS delivers it again. Now and then that is nothing."""
+DOORBELLS_LOST = "DoorbellsLost"
+"""The bridge was not told to look, and looks some seconds later all the same."""
 DEAD_LETTERS = "DeadLetters"
 """Not even what failed five times could be given up."""
 
@@ -66,6 +68,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "invalid_secret_key": STRANGERS,
         "command_not_allowed": REFUSED,
         "source_not_allowed": STRANGERS,
+        "account_not_connected": REFUSED,
         "order_not_found": REFUSED,
         "strategy_not_found": REFUSED,
         "strategy_mismatch": REFUSED,
@@ -74,6 +77,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "payload_too_large": REFUSED,
         "too_late": NOT_DONE_LATER,
         "temporarily_unavailable": UNAVAILABLE,
+        "venue_offline": UNAVAILABLE,
     }
 )
 """The metric of each error code, where the key is known and the alert is carried out at once."""

@@ -16,36 +16,38 @@ from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.place import Place
 from orderhook.orders import decimal_text
 from orderhook.trade_window import clock
+from orderhook.venues import TABLE, Venue
 
 
-def describe(command: Command) -> str:
-    """Return what a command would do, and when, as the end of a sentence."""
-    action = _describe_action(command)
+def describe(command: Command, venue: Venue = TABLE) -> str:
+    """Return what a command would do, and when, as the end of a sentence; with a venue it would ask for it there."""
+    here = venue.name is None or isinstance(command, KillSwitch)
+    action = f"would {'' if here else 'ask the venue to '}{_describe_action(command)}"
     return f"{action}, {command.delay} s after the alert comes in" if command.delay else action
 
 
 def _describe_action(command: Command) -> str:
     match command:
         case Cancel():
-            return f"would cancel {_addressed_order(command)}"
+            return f"cancel {_addressed_order(command)}"
         case Change():
             values = (f"{name.replace('_price', '')} {decimal_text(Decimal(new))}" for name, new in command.new.items())
-            return f"would change {_addressed_order(command)} to {', '.join((*values, *_controls(command)))}"
+            return f"change {_addressed_order(command)} to {', '.join((*values, *_controls(command)))}"
         case CancelReplace():
             phrases = (*_order_phrases(command, None), *_controls(command))
-            return f"would replace {_addressed_order(command)} by {', '.join(phrases)}"
+            return f"replace {_addressed_order(command)} by {', '.join(phrases)}"
         case Place():
-            return f"would place {', '.join((*_order_phrases(command, command.order_id), *_controls(command)))}"
+            return f"place {', '.join((*_order_phrases(command, command.order_id), *_controls(command)))}"
         case CancelOrders():
             of_instrument = f" in {command.instrument}" if command.instrument else ""
-            return f"would cancel every working order of account {command.account}{of_instrument}"
+            return f"cancel every working order of account {command.account}{of_instrument}"
         case CancelAllOrders():
-            return "would cancel every working order of every account"
+            return "cancel every working order of every account"
         case CloseStrategy():
-            return f"would close strategy {command.strategy_id} and cancel its working orders"
+            return f"close strategy {command.strategy_id} and cancel its working orders"
         case KillSwitch():
-            return f"would turn the kill switch {'on' if command.kill_switch else 'off'}"
-    return f"would give the command {command.word}"
+            return f"turn the kill switch {'on' if command.kill_switch else 'off'}"
+    return f"give the command {command.word}"
 
 
 def _addressed_order(command: AddressesOrder) -> str:

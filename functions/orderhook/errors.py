@@ -16,6 +16,7 @@ OrderhookError
 ├── AccessError                     the sender is at fault
 │   ├── InvalidSecretKeyError
 │   ├── CommandNotAllowedError
+│   ├── AccountNotConnectedError
 │   └── SourceNotAllowedError
 ├── ControlError                    a control of the trader says no
 │   ├── KillSwitchOnError
@@ -30,6 +31,7 @@ OrderhookError
 │   ├── DuplicateOrderIdError
 │   └── OutcomeUnknownError
 └── TemporarilyUnavailableError     nobody is at fault: send it again
+    └── VenueOfflineError
 
 An error states a fact in its class and what to do in its `detail`. Which status and code a class answers with stands
 in responses.py.
@@ -136,6 +138,10 @@ class CommandNotAllowedError(AccessError):
     """The key is good, but not for this command."""
 
 
+class AccountNotConnectedError(AccessError):
+    """The venue's bridge does not have this account."""
+
+
 class SourceNotAllowedError(AccessError):
     """The request comes from an address outside the allow-list."""
 
@@ -190,3 +196,7 @@ class OutcomeUnknownError(OrderError):
 
 class TemporarilyUnavailableError(OrderhookError):
     """The table did not answer in time; the same alert may be sent again."""
+
+
+class VenueOfflineError(TemporarilyUnavailableError):
+    """The venue cannot carry out what opens a position, as far as its bridge says."""

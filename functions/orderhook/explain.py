@@ -25,6 +25,7 @@ from orderhook.flat_json import NoText
 from orderhook.keys import holds_key, key_id_of
 from orderhook.payload import Pair, Split
 from orderhook.responses import STATUS_AND_CODE
+from orderhook.venues import TABLE, Venue
 
 _SHORTEST_MASKED = 16
 
@@ -58,6 +59,8 @@ class Explanation:
     """By account; an alert for one account has one command. There is none where it depends on what is filled in."""
     has_examples: bool = False
     """Whether an example stands for a value that TradingView fills in."""
+    venue: Venue = TABLE
+    """Where the order would be."""
 
     def add(self, fault: OrderhookError) -> None:
         """Add a fault, and mark the row of its field."""
@@ -75,12 +78,13 @@ class Explanation:
         if not self.commands:
             return "Nothing is wrong with this alert as far as it can be seen before TradingView fills it in."
         examples = " (with examples for what TradingView fills in)" if self.has_examples else ""
-        return f"This alert {'; '.join(map(describe, self.commands.values()))}{examples}."
+        told = "; ".join(describe(command, self.venue) for command in self.commands.values())
+        return f"This alert {told}{examples}."
 
 
-def explain(body: bytes, key: str | None = None) -> Explanation:
+def explain(body: bytes, key: str | None = None, venue: Venue = TABLE) -> Explanation:
     """Explain an alert without sending it; of its key, or of the one it will be given, only the form is checked."""
-    explanation = Explanation()
+    explanation = Explanation(venue=venue)
     split, faults, unreadable = _taken_apart(body)
     secrets, pairs = payload.take_keys(split.pairs)
     secrets = secrets or ([key] if key else [])

@@ -185,6 +185,8 @@ class Provenance(NamedTuple):
     """Takes how far it has come, for the answer where it is cut off."""
     limits: "Limits | None" = None
     """Those of the key; None is none."""
+    due: datetime | None = None
+    """When the delay of its alert was over, of what is done later."""
 
     def reaches(self, account: str, instrument: str) -> bool:
         """Return whether its key's limits let it reach what is in this account and instrument."""

@@ -9,7 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from orderhook.accounts import per_account
-from orderhook.admission import beyond_limits, pass_controls, uncounted_if_nothing_is_done, within_limits
+from orderhook.admission import (
+    beyond_limits,
+    beyond_venue,
+    pass_controls,
+    uncounted_if_nothing_is_done,
+    within_limits,
+)
 from orderhook.aws.budget import Fault, may_have_written, result_in_time, run_each, unavailable
 from orderhook.aws.deadline import DeadlineError
 from orderhook.commands import Command, command_type, parse_command, parse_fields
@@ -29,6 +35,7 @@ from orderhook.orders import AccountResults, Outcome, Provenance, timestamp
 from orderhook.payload import Pair
 from orderhook.request_facts import RequestFacts
 from orderhook.services import Services
+from orderhook.store.controls import BridgeState
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -105,9 +112,9 @@ def carry_out(
     """
     defects = [] if defects is None else defects
     if not within_limits(alert, provenance):
-        return _of_each(alert, provenance, partial(_run, services), defects)
+        return _of_each(alert, provenance, partial(_run, services, None), defects)
     try:
-        switch = pass_controls(alert, services, provenance, delayed=delayed)
+        switch, bridge = pass_controls(alert, services, provenance, delayed=delayed)
     except ControlError as refusal:
         return _of_each(alert, provenance, partial(_run_refused, services, refusal), defects)
     with uncounted_if_nothing_is_done(alert, services, provenance, delayed=delayed):
@@ -115,13 +122,13 @@ def carry_out(
             if switch:
                 _check_one_reduces(alert, services, provenance, switch)
             return _defer(alert, services, provenance)  # the switch judges it again when its delay is over
-        run = partial(_run_reducing, services, switch) if switch else partial(_run, services)
+        run = partial(_run_reducing, services, switch) if switch else partial(_run, services, bridge)
         return _of_each(alert, provenance, run, defects)
 
 
-def _run(services: Services, command: Command, provenance: Provenance) -> Outcome:
-    """Do what the limits of the key allow, and answer a resend of what they allowed then."""
-    refusal = beyond_limits(command, provenance)
+def _run(services: Services, bridge: BridgeState | None, command: Command, provenance: Provenance) -> Outcome:
+    """Do what the limits of the key and the venue allow, and answer a resend of what they allowed then."""
+    refusal = beyond_limits(command, provenance) or beyond_venue(bridge, command, services, provenance)
     return _run_refused(services, refusal, command, provenance) if refusal else command.run(services, provenance)
 
 

@@ -38,8 +38,8 @@ STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
             "text.",
         ),
         "cancel_pending": Guidance(
-            "Nothing was left to cancel but orders whose cancel was on its way to the venue already.",
-            "Nothing, unless such an order stays open.",
+            "The venue is asked to cancel it, now or, with `duplicate`, by an earlier alert. It is not cancelled yet.",
+            "Nothing, unless it stays open: `orderhook order ID` shows what the venue has said.",
         ),
         "nothing_to_cancel": Guidance(
             "No order was cancelled: none was open where the alert looks, or it left alone those under `waiting` and "
@@ -47,7 +47,10 @@ STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
             "Nothing, if that is what you expect. Otherwise compare the names: the warning lists accounts with "
             "open orders.",
         ),
-        "placed": Guidance("The order is stored, with its targets and stops.", "Nothing."),
+        "placed": Guidance(
+            "The order is stored, with its targets and stops. With a venue it gets there next, and its state says so.",
+            "Nothing.",
+        ),
         "already_placed": Guidance(
             "This order was placed before and is still open, or the alert is a resend. Nothing was written.",
             "Nothing, if the alert was sent twice. If you meant another order, give it its own order_id.",
@@ -55,6 +58,18 @@ STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
         "changed": Guidance(
             "The order has the quantity and prices that the answer shows, and its waiting targets and stops follow.",
             "Nothing.",
+        ),
+        "change_pending": Guidance(
+            "The venue is asked for the quantity and prices that the answer shows. It has not confirmed them yet.",
+            "Nothing, unless it stays ChangePending: `orderhook order ID` shows what the venue has said.",
+        ),
+        "replace_pending": Guidance(
+            "The venue is asked for the order that the answer shows, under the same id. It has not confirmed it yet.",
+            "Nothing, unless it stays ChangePending: `orderhook order ID` shows what the venue has said.",
+        ),
+        "accepted": Guidance(
+            "The venue is asked to do it; of the orders that the lists name, none has ended yet.",
+            "Nothing. `orderhook orders --open` shows what is still open.",
         ),
         "replaced": Guidance(
             "The order has the new type, quantity and prices. Its id, name and strategy are the same as before.",
@@ -143,6 +158,10 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "The key is valid but may not give this command, or not for this account, instrument or quantity.",
             "Use a key that may: `orderhook keys list` shows what each key may do, and its limits.",
         ),
+        "account_not_connected": Guidance(
+            "The bridge on the trader's PC is not started for this account, so nothing was written.",
+            "Start it with `--account` and this name as NinjaTrader has it, or correct the alert.",
+        ),
         "source_not_allowed": Guidance(
             "The alert came from an address that is not on the endpoint's list. Such an alert leaves no record.",
             "Send it from TradingView, or add the address to the stack's SourceAllowList.",
@@ -197,6 +216,12 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "minute as it may.",
             "Nothing, if that is the purpose. Otherwise raise rate_limit, use a key that may open more, or make the "
             "condition fire less often.",
+        ),
+        "venue_offline": Guidance(
+            "The bridge has not been heard of for 90 seconds, or says that it is not ready, so nothing that opens a "
+            "position was written. What cancels or closes is taken all the same, and waits.",
+            "Look at the bridge on the trader's PC: `detail` says what is wrong. The alert is sent again by itself; "
+            "after that, send it if you still want it.",
         ),
         "temporarily_unavailable": Guidance(
             "The table did not answer in time, AWS refused to serve the endpoint, or an unexpected error occurred. "

@@ -22,6 +22,7 @@ STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
     errors.InvalidSecretKeyError: (401, "invalid_secret_key"),
     errors.CommandNotAllowedError: (403, "command_not_allowed"),
     errors.SourceNotAllowedError: (403, "source_not_allowed"),
+    errors.AccountNotConnectedError: (403, "account_not_connected"),
     errors.OrderNotFoundError: (404, "order_not_found"),
     errors.StrategyNotFoundError: (404, "strategy_not_found"),
     errors.OrderAlreadyTerminalError: (409, "order_already_terminal"),
@@ -34,6 +35,7 @@ STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
     errors.TooLateError: (423, "too_late"),
     errors.RateLimitedError: (429, "rate_limited"),
     errors.TemporarilyUnavailableError: (503, "temporarily_unavailable"),
+    errors.VenueOfflineError: (503, "venue_offline"),
 }
 """Clients branch on the codes, so they never change. TradingView sends again after a 5xx and after nothing else."""
 

@@ -1,10 +1,11 @@
-"""What the commands work with: the stores of one table, and what is deferred."""
+"""What the commands work with: the stores of one table, what is deferred, and the venue."""
 
 from datetime import timedelta
 from typing import NamedTuple
 
 from orderhook.aws.clients import connect
 from orderhook.aws.deferred import Deferred
+from orderhook.aws.doorbell import Doorbell
 from orderhook.errors import UnsupportedValueError
 from orderhook.settings import Settings
 from orderhook.store.alert_log import AlertLog
@@ -17,6 +18,7 @@ from orderhook.store.strategies import StrategyStore
 from orderhook.store.table import Table
 from orderhook.store.templates import TemplateStore
 from orderhook.store.traces import TraceStore
+from orderhook.venues import TABLE, Venue
 
 
 class Services(NamedTuple):
@@ -35,6 +37,10 @@ class Services(NamedTuple):
     alert_log: AlertLog
     deferred: Deferred | None = None
     """None in a deployment without a queue, where nothing can be deferred."""
+    venue: Venue = TABLE
+    """Where new orders go; what is done to an older one follows from its own."""
+    doorbell: Doorbell | None = None
+    """None without a venue, where nobody listens."""
 
     @classmethod
     def connect(cls, settings: Settings) -> "Services":
@@ -44,14 +50,23 @@ class Services(NamedTuple):
             retention=settings.retention,
             alert_retention=settings.alert_retention,
             deferred=Deferred(settings.deferred) if settings.deferred else None,
+            venue=settings.venue,
+            doorbell=Doorbell(settings.doorbell_url) if settings.doorbell_url else None,
         )
 
     @classmethod
     def over(
-        cls, table: Table, *, retention: timedelta, alert_retention: timedelta, deferred: Deferred | None = None
+        cls,
+        table: Table,
+        *,
+        retention: timedelta,
+        alert_retention: timedelta,
+        deferred: Deferred | None = None,
+        venue: Venue = TABLE,
+        doorbell: Doorbell | None = None,
     ) -> "Services":
         """Return the services over a table; finished orders and alert records are kept for the two times."""
-        orders = OrderStore(table, retention)
+        orders = OrderStore(table, retention, venue)
         return cls(
             table=table,
             orders=orders,
@@ -64,6 +79,8 @@ class Services(NamedTuple):
             traces=TraceStore(table),
             alert_log=AlertLog(table, alert_retention),
             deferred=deferred,
+            venue=venue,
+            doorbell=doorbell,
         )
 
     def deferred_for(self, field: str) -> Deferred:

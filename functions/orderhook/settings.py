@@ -5,6 +5,8 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
+from orderhook.venues import TABLE, VENUES, Venue
+
 
 class DeferredSettings(NamedTuple):
     """Where deferred work goes."""
@@ -28,6 +30,9 @@ class Settings(NamedTuple):
     allowed_sources: tuple[IPv4Network | IPv6Network, ...]
     deferred: DeferredSettings | None = None
     """None in a deployment without a queue: nothing can be deferred there."""
+    venue: Venue = TABLE
+    doorbell_url: str | None = None
+    """The queue that tells a bridge to look; None without a venue."""
     venue_trader: str = "main"
     """Whose orders the bridge carries out, and whose reports are believed."""
     report_dead_letter_arn: str = ""
@@ -54,6 +59,8 @@ class Settings(NamedTuple):
             alert_retention=timedelta(days=alert_days),
             allowed_sources=networks,
             deferred=_deferred(environment),
+            venue=_venue(environment),
+            doorbell_url=_doorbell_url(environment),
             venue_trader=environment.get("ORDERHOOK_VENUE_TRADER") or "main",
             report_dead_letter_arn=environment.get("ORDERHOOK_REPORT_DEAD_LETTER_ARN", ""),
         )
@@ -76,6 +83,22 @@ def _deferred(environment: Mapping[str, str]) -> DeferredSettings | None:
     if missing and len(missing) < len(names):
         raise ValueError(f"{', '.join(missing)} must be set too; set all of {', '.join(names.values())}, or none")
     return None if missing else DeferredSettings(**values)
+
+
+def _venue(environment: Mapping[str, str]) -> Venue:
+    name = environment.get("ORDERHOOK_VENUE") or "none"
+    if name not in VENUES:
+        raise ValueError(f"ORDERHOOK_VENUE must be one of {', '.join(VENUES)}, not {name}")
+    seconds = _number(environment, "ORDERHOOK_TOO_LATE_SECONDS", default="30", low=5, high=300)
+    return VENUES[name]._replace(too_late=timedelta(seconds=seconds))
+
+
+def _doorbell_url(environment: Mapping[str, str]) -> str | None:
+    if _venue(environment).name is None:
+        return None
+    if not environment.get("ORDERHOOK_DOORBELL_URL"):
+        raise ValueError("ORDERHOOK_DOORBELL_URL must be set too where there is a venue")
+    return environment["ORDERHOOK_DOORBELL_URL"]
 
 
 def _number(environment: Mapping[str, str], name: str, *, default: str, low: int, high: int) -> float:

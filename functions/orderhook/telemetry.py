@@ -19,7 +19,17 @@ from orderhook import alarms, responses
 from orderhook.aws.budget import Fault, time_budget
 from orderhook.aws.clients import error_code
 from orderhook.aws.deadline import DeadlineError, call_until
-from orderhook.errors import OrderhookError, OutcomeUnknownError, RateLimitedError, TemporarilyUnavailableError
+from orderhook.aws.doorbell import Doorbell
+from orderhook.errors import (
+    AccessError,
+    ControlError,
+    OrderhookError,
+    OutcomeUnknownError,
+    PayloadError,
+    RateLimitedError,
+    TemporarilyUnavailableError,
+    VenueOfflineError,
+)
 from orderhook.messages import MessageError
 from orderhook.orders import AccountResults, Outcome, timestamp
 from orderhook.pipeline import affected_order_ids
@@ -148,6 +158,29 @@ def write_record(alert_log: AlertLog, record: AlertRecord, facts: RequestFacts, 
                 _count("AlertsNotRecorded")
             return None
     return written
+
+
+@contextmanager
+def doorbell_rung(
+    doorbell: Doorbell | None, facts: RequestFacts, result: Outcome | OrderhookError, deadline: float
+) -> Iterator[None]:
+    """Ring meanwhile, where there is a doorbell and may be news: duplicates too, for the ring before may be lost.
+
+    Where it fails that is counted, and all else is as it is.
+    """
+    refused = isinstance(result, PayloadError | AccessError | ControlError | VenueOfflineError) and not result.results
+    if doorbell is None or refused:
+        yield
+        return
+    ringing = None
+    with _never_raising(), time_budget(deadline):
+        ringing = doorbell.ring()
+    yield
+    with _never_raising():
+        reason = ringing.failure(deadline) if ringing else "NotSent"
+        if reason:
+            logger.warning("doorbell lost", request_id=facts.request_id, reason=reason)
+            _count(alarms.DOORBELLS_LOST)
 
 
 def note_use(keys: KeyStore, facts: RequestFacts, now: datetime, deadline: float) -> None:

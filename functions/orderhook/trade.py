@@ -180,7 +180,7 @@ def waiting_legs(entry: Order) -> list[Order]:
 
 def open_legs(entry: Order) -> Mapping[str, str]:
     """Return the ids of the legs that still wait, by name."""
-    return {str(leg.order_name): leg.order_id for leg in waiting_legs(entry) if leg.state is OrderState.INITIALIZED}
+    return {str(leg.order_name): leg.order_id for leg in waiting_legs(entry) if leg.is_open}
 
 
 def unprotected(entry: Order) -> int:
@@ -327,7 +327,7 @@ def changed(order: Order, new: Mapping[str, int | Decimal]) -> tuple[Order, list
 
 def _priced(order: Order) -> Order:
     """Return a leg that works now where it lacked a price alone."""
-    lacked = order.entry_id is not None and order.state is OrderState.INITIALIZED
+    lacked = order.entry_id is not None and order.state is OrderState.INITIALIZED and order.venue is None
     has = lacked and price_of(str(order.order_name), order) is not None
     return order._replace(state=OrderState.WORKING) if has else order
 
@@ -417,8 +417,8 @@ def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]
         stop_price=new.stop_price,
         offset=None,
         tif=order.tif if order.entry_id is not None else new.tif,
-        # The day of an order that waits for its delay begins with its release.
-        day_ends=order.day_ends if order.entry_id is not None or order.due else new.day_ends,
+        # The day of an order that waits for its delay begins with its release; a venue ends its own.
+        day_ends=order.day_ends if order.entry_id is not None or order.due or order.venue else new.day_ends,
         oco_id=new.oco_id or order.oco_id,
         cancels_at=new.cancels_at or order.cancels_at,
         notes=new.notes or order.notes,
@@ -548,6 +548,8 @@ def _with_qty(order: Order, qty: int) -> tuple[Order, list[AlertWarning]]:
                     "filled_more", "qty", f"{order.filled} are filled already, more than qty={qty}; the rest ended."
                 )
             )
+        if order.venue is not None:
+            return order._replace(qty=order.filled), warnings  # the venue ends it, and reports that
         return order._replace(qty=order.filled, state=state, reason="qty not above what is filled"), warnings
     after, more = _described(order._replace(qty=qty))
     return after, [*warnings, *more]

@@ -14,12 +14,14 @@ from cli.connection import (
     LOCAL_ENDPOINT,
     TableAddress,
     TableError,
+    connect,
     explained_errors,
     find_table,
     find_webhook,
     local_credentials,
 )
 from orderhook.errors import OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError
+from orderhook.venues import NINJATRADER, TABLE
 
 OUTPUT = "<Outputs><member><OutputKey>{}</OutputKey><OutputValue>orderhook-Table-1</OutputValue></member></Outputs>"
 STACK = (
@@ -136,6 +138,18 @@ def test_an_alert_goes_to_the_local_server_unless_another_webhook_is_named(cloud
 def test_a_stack_means_the_table_in_its_outputs(cloudformation: Answering) -> None:
     with cloudformation(STACK.format(OUTPUT.format("TableName")), 200):
         assert find_table(None, "mine", None) == TableAddress("orderhook-Table-1")
+
+
+def test_a_stack_with_a_venue_has_its_doorbell_and_one_without_has_none(cloudformation: Answering) -> None:
+    table = OUTPUT.format("TableName")
+    doorbell = OUTPUT.format("DoorbellUrl").replace("orderhook-Table-1", "https://queue")
+    for outputs, url in ((table, None), (table + doorbell, "https://queue")):
+        with cloudformation(STACK.format(outputs.replace("</Outputs><Outputs>", "")), 200):
+            address = find_table(None, "mine", None)
+        assert address.doorbell_url == url
+        services = connect(address, {})
+        assert services.venue == (TABLE if url is None else NINJATRADER)
+        assert (services.doorbell is None) == (url is None)
 
 
 def test_a_stack_without_a_table_is_refused(cloudformation: Answering) -> None:

@@ -11,6 +11,7 @@ import pytest
 from cli.aws import demo
 from orderhook.explain import explain, mask
 from orderhook.representations import represent_explanation
+from orderhook.venues import NINJATRADER
 
 ENTRY = (
     "account=Sim101;instrument=ES 12-26;action=buy;qty=1;order_type=STOPLIMIT;stop_price=5000;limit_price=5000.50;"
@@ -318,3 +319,16 @@ def test_what_the_command_line_shares_needs_no_package_of_its_own() -> None:
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout == "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("command=CANCEL; order_id=a;", "This alert would ask the venue to cancel order a."),
+        ("command=CHANGE; order_id=a; qty=2;", "This alert would ask the venue to change order a to qty 2."),
+        ("command=CANCELALLORDERS;", "This alert would ask the venue to cancel every working order of every account."),
+        ("kill_switch=on;", "This alert would turn the kill switch on."),
+    ],
+)
+def test_with_a_venue_an_alert_asks_for_it(text: str, verdict: str) -> None:
+    assert explain(f"key={demo.KEY}; {text}".encode(), venue=NINJATRADER).verdict == verdict

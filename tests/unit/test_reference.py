@@ -6,18 +6,22 @@ from typing import TypeGuard
 
 from orderhook import reference
 from orderhook.responses import STATUS_AND_CODE
+from orderhook.venues import VENUES
 
 ROOT = Path(__file__).parents[2]
 
 
 def status_words() -> set[str]:
-    """Return every text that stands where an outcome gets its status word: in it, or in the variable `status`."""
+    """Return every text that stands where an outcome gets its status word: in it, or in the variable `status`.
+
+    With a venue other words stand for some of them.
+    """
     words = set()
     for path in (ROOT / "functions" / "orderhook" / "commands").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             texts = [part.value for value in _status_values(node) for part in ast.walk(value) if _is_constant(part)]
             words |= {text for text in texts if isinstance(text, str)}
-    return words
+    return words | {word for venue in VENUES.values() for word in venue.words.values()}
 
 
 def _status_values(node: ast.AST) -> list[ast.expr]:

@@ -11,13 +11,13 @@ CODES = {
     400: """malformed_payload missing_field duplicate_field unknown_field invalid_value unresolved_placeholder
             unsupported_value unknown_command unsupported_command strategy_id_required""",
     401: "invalid_secret_key",
-    403: "command_not_allowed source_not_allowed",
+    403: "command_not_allowed source_not_allowed account_not_connected",
     404: "order_not_found strategy_not_found",
     409: "order_already_terminal strategy_mismatch duplicate_order_id outcome_unknown",
     413: "payload_too_large",
     423: "kill_switch_on outside_trade_window too_late",
     429: "rate_limited",
-    503: "temporarily_unavailable",
+    503: "temporarily_unavailable venue_offline",
 }
 STATUS_OF = {code: status for status, codes in CODES.items() for code in codes.split()}
 
@@ -41,7 +41,8 @@ def leaves(kind: type[OrderhookError]) -> set[type[OrderhookError]]:
 
 def test_every_error_has_the_one_status_and_code_of_the_specification() -> None:
     assert {error_of(code): (status, code) for code, status in STATUS_OF.items()} == responses.STATUS_AND_CODE
-    assert set(responses.STATUS_AND_CODE) == leaves(OrderhookError)
+    # Whoever sends again what is unavailable does so where a venue is.
+    assert set(responses.STATUS_AND_CODE) == leaves(OrderhookError) | {errors.TemporarilyUnavailableError}
 
 
 @pytest.mark.parametrize(("code", "status"), STATUS_OF.items())
@@ -59,7 +60,7 @@ def test_a_refusal_answers_with_its_status_its_code_and_what_to_do(code: str, st
 
 def test_only_what_may_be_sent_again_has_a_status_that_tradingview_sends_again() -> None:
     resent = {kind for kind, (status, _) in responses.STATUS_AND_CODE.items() if status >= 500}
-    assert resent == {errors.TemporarilyUnavailableError}
+    assert resent == {errors.TemporarilyUnavailableError, errors.VenueOfflineError}
 
 
 def test_a_refusal_names_its_field_and_state_where_it_has_them() -> None:

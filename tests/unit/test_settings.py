@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cli.aws.table import read_template
 from orderhook.settings import DeferredSettings, Settings
+from orderhook.venues import NINJATRADER, TABLE
 
 TRADINGVIEW = ["52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7"]
 
@@ -144,6 +145,8 @@ VARIABLES = {
     "RETENTION_DAYS": "RetentionDays",
     "ALERT_RETENTION_DAYS": "AlertRetentionDays",
     "ALLOWED_SOURCES": "SourceAllowList",
+    "VENUE": "Venue",
+    "TOO_LATE_SECONDS": "TooLateSeconds",
 }
 
 
@@ -174,7 +177,7 @@ def test_every_parameter_that_the_settings_read_is_tried() -> None:
 
 @given(st.fixed_dictionaries({name: accepted(PARAMETERS[parameter]) for name, parameter in VARIABLES.items()}))
 def test_the_settings_take_what_the_template_accepts(values: dict[str, str]) -> None:
-    settings(**values)
+    settings(DOORBELL_URL="https://queue", **values)
 
 
 @given(st.tuples(*[NUMBERS] * 4).map(".".join), NUMBERS | st.none())
@@ -256,3 +259,29 @@ def test_a_deployment_without_a_queue_cannot(unset: dict[str, str]) -> None:
 def test_a_queue_with_a_part_missing_stops_the_deployment_by_name(missing: str) -> None:
     with pytest.raises(ValueError, match=rf"^ORDERHOOK_{missing} must be set too; "):
         settings(**{**QUEUE, missing: ""})
+
+
+def test_without_a_word_about_it_there_is_no_venue() -> None:
+    assert (settings().venue, settings().doorbell_url) == (TABLE, None)
+    assert settings(VENUE="none", DOORBELL_URL="").doorbell_url is None
+
+
+@pytest.mark.parametrize(("more", "too_late"), [({}, 30), ({"TOO_LATE_SECONDS": "45"}, 45)])
+def test_a_venue_has_its_doorbell_and_its_time(more: dict[str, str], too_late: int) -> None:
+    chosen = settings(VENUE="ninjatrader", DOORBELL_URL="https://queue", **more)
+    assert chosen.venue == NINJATRADER._replace(too_late=timedelta(seconds=too_late))
+    assert chosen.doorbell_url == "https://queue"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"VENUE": "ninjatrader"},
+        {"VENUE": "NinjaTrader", "DOORBELL_URL": "https://queue"},
+        {"TOO_LATE_SECONDS": "4"},
+    ],
+    ids=str,
+)
+def test_a_venue_that_cannot_be_reached_or_is_not_one_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="ORDERHOOK_"):
+        settings(**wrong)

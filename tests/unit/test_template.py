@@ -17,6 +17,7 @@ from orderhook import alarms
 from orderhook.aws.budget import CONNECT_SECONDS, READ_SECONDS
 from orderhook.settings import DeferredSettings
 from orderhook.store import items
+from orderhook.venues import VENUES
 from tests.service import BUDGET_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,8 @@ COUNTED = sorted(
     - {alarms.UNAVAILABLE}
 )
 """The metrics that the functions write and an alarm watches."""
+SOMETIMES_NOTHING = (alarms.DEFERRED_UNAVAILABLE, alarms.DOORBELLS_LOST)
+"""What one of now and then is no reason to ring for."""
 WEBHOOK, DEFERRED = FUNCTIONS["WebhookFunction"], FUNCTIONS["DeferredFunction"]
 ROUTE = WEBHOOK["Events"]["Webhook"]["Properties"]
 
@@ -422,6 +425,49 @@ def test_each_message_is_a_run_of_its_own_and_a_failed_one_is_delivered_again(ev
     }
 
 
+def test_without_a_venue_there_is_no_doorbell_and_nobody_may_ring() -> None:
+    assert TEMPLATE["Parameters"]["Venue"]["Default"] == "none"
+    assert TEMPLATE["Parameters"]["Venue"]["AllowedValues"] == list(VENUES)
+    assert TEMPLATE["Conditions"]["HasVenue"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Venue"}, "none"]}]}
+    for name in ("Doorbell", "RingDoorbell", "DeliverAgain", "DoorbellsLostAlarm"):
+        assert RESOURCES[name]["Condition"] == "HasVenue"
+    assert TEMPLATE["Outputs"]["DoorbellUrl"]["Condition"] == "HasVenue"
+    url = GLOBALS["Environment"]["Variables"]["ORDERHOOK_DOORBELL_URL"]
+    assert url == {"Fn::If": ["HasVenue", {"Ref": "Doorbell"}, ""]}
+
+
+def test_a_ring_that_nobody_takes_is_forgotten_within_a_minute() -> None:
+    doorbell = RESOURCES["Doorbell"]["Properties"]
+    assert doorbell["MessageRetentionPeriod"] == 60
+    assert doorbell["SqsManagedSseEnabled"] is True
+    assert "RedrivePolicy" not in doorbell
+
+
+def test_whoever_writes_orders_may_ring_and_do_nothing_else_with_the_doorbell() -> None:
+    policy = RESOURCES["RingDoorbell"]["Properties"]
+    assert policy["Roles"] == [{"Ref": "WebhookRole"}, {"Ref": "DeferredRole"}]
+    assert policy["PolicyDocument"]["Statement"] == [
+        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Doorbell", "Arn"]}}
+    ]
+
+
+def test_what_is_done_later_may_have_its_messages_delivered_again_sooner() -> None:
+    policy = RESOURCES["DeliverAgain"]["Properties"]
+    assert policy["Roles"] == [{"Ref": "DeferredRole"}]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "sqs:ChangeMessageVisibility"
+    assert statement["Resource"] == {"Fn::GetAtt": ["Queue", "Arn"]}
+    # It ends by its own time, and not because SQS has tried it too often.
+    tries = TEMPLATE["Parameters"]["TooLateSeconds"]["Default"] // deferred.BRIDGE_SECONDS + 1
+    assert tries < QUEUE["RedrivePolicy"]["maxReceiveCount"]
+
+
+@pytest.mark.parametrize("metric", SOMETIMES_NOTHING)
+def test_an_alarm_for_what_is_nothing_now_and_then_waits_for_three_in_five_minutes(metric: str) -> None:
+    alarm = ALARMS[f"{metric}Alarm"]
+    assert (alarm["MetricName"], alarm["Period"], alarm["Threshold"]) == (metric, 300, 3)
+
+
 def test_every_function_is_led_to_the_same_table_and_queue() -> None:
     settings = [f"ORDERHOOK_{name.upper()}" for name in DeferredSettings._fields]
     for function in FUNCTIONS.values():
@@ -463,7 +509,7 @@ def test_every_log_group_forgets_after_the_days_chosen() -> None:
 
 def test_every_alarm_says_what_to_do_and_reaches_whoever_is_to_be_told() -> None:
     assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ALARMS.values()} == {
-        *(("orderhook", metric) for metric in (*COUNTED, "DeferredUnavailable", "ThrottledAlerts", "Alerts")),
+        *(("orderhook", metric) for metric in (*COUNTED, *SOMETIMES_NOTHING, "ThrottledAlerts", "Alerts")),
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/ApiGateway", "5xx"),
@@ -613,7 +659,7 @@ def test_tradingviews_addresses_are_offered_and_accepted_by_the_allow_list() -> 
 
 
 def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None:
-    assert TEMPLATE["Outputs"].keys() == {"WebhookUrl", "DomainTarget", "TableName", "Warning"}
+    assert TEMPLATE["Outputs"].keys() == {"WebhookUrl", "DomainTarget", "TableName", "DoorbellUrl", "Warning"}
     assert TEMPLATE["Outputs"]["TableName"]["Value"] == TABLE_NAME
 
 

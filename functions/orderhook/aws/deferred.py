@@ -57,6 +57,15 @@ class Deferred:
             DelaySeconds=seconds,
         )
 
+    def deliver_again(self, receipt_handle: str, seconds: int) -> None:
+        """Have a message of the queue delivered again after `seconds`, if it is not done by then."""
+        send(
+            self._sqs.change_message_visibility,
+            QueueUrl=self._settings.queue_url,
+            ReceiptHandle=receipt_handle,
+            VisibilityTimeout=seconds,
+        )
+
     def schedule(self, provenance: Provenance, order_id: str, minutes: int, received: datetime) -> str:
         """Have an order cancelled `minutes` after its alert was received, and return the time, which it must carry.
 

@@ -8,7 +8,8 @@ from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderNotFo
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, cancels_at, no_trace, of_strategy
-from orderhook.trade import entry_and_leg, kind_of, leg_id, open_legs
+from orderhook.trade import entry_and_leg, kind_of, leg_id, open_legs, partner_of
+from orderhook.venues import venue_of
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -83,8 +84,9 @@ class Cancel(AddressesOrder):
         leg = result.before.legs.get(name) if result.before else None
         if result.before and leg and not leg.released:
             entry = result.before
-            if result.applied and leg.end:  # our own write, its answer lost: the leg was waiting before it
-                entry = entry._replace(legs={**entry.legs, name: leg._replace(end=None)})
+            if result.applied and wrote(provenance, entry):
+                # Our own write, its answer lost: the leg was waiting before it, and nothing was asked of it.
+                entry = entry._replace(legs={**entry.legs, name: leg._replace(end=None, want=None)})
             order = Met(entry, name).order(provenance.now)
             return Cancelled(order, result.applied) if order else None
         return self._cancel_item(services, provenance, leg_id(entry_id, name), conditions)
@@ -125,19 +127,30 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
 
 def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
     order, applied = cancelled
+    venue = venue_of(order)
     pending = not applied and order.state in BEING_CANCELLED
+    ended = applied and venue.cancelled is OrderState.CANCELLED
     outcome = Outcome.of(
-        order._replace(state=OrderState.CANCELLED) if applied else order,
-        "cancelled" if applied else "cancel_pending" if pending else "already_cancelled",
+        order._replace(state=venue.cancelled) if applied else order,
+        venue.word("cancelled") if applied else "cancel_pending" if pending else "already_cancelled",
         duplicate=True if pending else None,
         previous_state=order.state if applied else None,
         filled=str(order.filled),
-        cancelled_at=provenance.now if applied else order.cancelled_at,
-        warnings=_unprotected(order) if applied else (),
-        affected_order_ids=tuple(open_legs(order).values()) if applied else (),
+        cancelled_at=provenance.now if ended else order.cancelled_at,
+        warnings=(*_unprotected(order), *_partner(order)) if applied else (),
+        affected_order_ids=tuple(open_legs(order).values()) if ended else (),
     )
     # A leg that was given anew since an earlier receipt of this alert ended it: what it is now is another one.
     return outcome if applied or pending or not order.is_open else outcome._replace(state=None, cancelled_at=None)
+
+
+def _partner(order: Order) -> tuple[AlertWarning, ...]:
+    """Return the warning for a leg that a venue has: it ends the other one of its group with it."""
+    if order.venue is None or order.closes is None or order.oco_id is None:
+        return ()
+    partner = partner_of(str(order.order_name))
+    detail = f"{partner} is one group with {order.order_name} at the venue, which ends both; it is placed there again."
+    return (AlertWarning("oco_partner", "order_id", detail),)
 
 
 def _unprotected(order: Order) -> tuple[AlertWarning, ...]:

@@ -12,6 +12,7 @@ from orderhook.orders import (
     RESENDS_END,
     SAME_BAR,
     TERMINAL,
+    Order,
     OrderState,
     Outcome,
     Provenance,
@@ -21,6 +22,7 @@ from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, in_market, not_delayed_since, of_strategy, received_until
 from orderhook.store.items import is_open
 from orderhook.trade import leg_id, open_legs
+from orderhook.venues import venue_of
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -60,16 +62,19 @@ class ManyResult:
     newer: list[str] = field(default_factory=list)
     """Orders that came in after the first receipt of this alert, which this, a resend, does not touch."""
     cancel_pending: list[str] = field(default_factory=list)
-    """Orders whose cancel is on its way already."""
+    """Orders whose cancel is on its way to their venue."""
+    asked: list[str] = field(default_factory=list)
+    """Those of them that this command has asked their venue for."""
     legs: dict[str, list[str]] = field(default_factory=dict)
     """The waiting legs that ended with the orders that were cancelled."""
     complete: bool = True
     """Whether all open orders could be listed in time."""
 
     @property
-    def ended(self) -> tuple[str, ...]:
-        """The ids of the orders that were cancelled, each with the legs that ended with it."""
-        return tuple(order_id for entry in self.cancelled for order_id in (entry, *self.legs.get(entry, ())))
+    def affected(self) -> tuple[str, ...]:
+        """The ids of the orders that were written: cancelled, each with the legs that ended with it, or asked for."""
+        ended = (order_id for entry in self.cancelled for order_id in (entry, *self.legs.get(entry, ())))
+        return (*ended, *self.asked)
 
     @property
     def warnings(self) -> tuple[AlertWarning, ...]:
@@ -168,20 +173,27 @@ class _Cancels:
         listed = item.get("legs", {})
         for name in (name for name, leg in order.legs.items() if leg.released):
             worked = isinstance(listed.get(name), dict) and listed[name].get("released")
-            if not worked and self._cancel(leg_id(order.order_id, name)).applied:
-                self.result.cancelled.append(leg_id(order.order_id, name))
+            if not worked and (leg := self._cancel(leg_id(order.order_id, name))).applied and leg.before:
+                getattr(self.result, self._applied(leg.before)).append(leg.before.order_id)
         if written.applied:
-            if legs := sorted(open_legs(order).values()):
-                self.result.legs[order.order_id] = legs
-            if self._provenance.progress:
-                self._provenance.progress.ended += [order.order_id, *legs]
-            return "cancelled"
+            return self._applied(order)
         order = order.at(self._provenance.now)
         if order.state is OrderState.CANCELLED:
             return "already_cancelled"
         if order.state in BEING_CANCELLED:
             return "cancel_pending"
         return "already_terminal" if order.state in TERMINAL else "untouched"
+
+    def _applied(self, order: Order) -> str:
+        """Note a cancel that was applied to an order, and return the name of its list."""
+        legs: list[str] = []
+        if order.venue is not None:  # its legs wait on: a fill may overtake the cancel
+            self.result.asked.append(order.order_id)
+        elif legs := sorted(open_legs(order).values()):
+            self.result.legs[order.order_id] = legs
+        if self._provenance.progress:
+            self._provenance.progress.ended += [order.order_id, *legs]
+        return venue_of(order).word("cancelled")
 
     def failed(self, item: Mapping[str, Any], error: Exception | None) -> str:
         """Return the name of the list of an order that was not cancelled in time (None), or not at all."""
@@ -198,7 +210,7 @@ class _Cancels:
 
 
 def _check_done(result: ManyResult) -> None:
-    affected = result.ended
+    affected = result.affected
     if result.remaining or not result.complete:
         raise TemporarilyUnavailableError(
             "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest.",
@@ -217,7 +229,9 @@ def _check_done(result: ManyResult) -> None:
 def outcome(services: "Services", provenance: Provenance, result: ManyResult) -> Outcome:
     """Return the outcome of CANCELORDERS and CANCELALLORDERS: with nothing to cancel it says where orders are open."""
     warnings = result.warnings
-    if result.cancelled:
+    if result.asked:
+        status = "cancel_pending"  # not all of it is done yet
+    elif result.cancelled:
         status = "cancelled"
     elif result.cancel_pending:
         status = "cancel_pending"
@@ -237,7 +251,7 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
             what = "Only orders under `waiting` matched, which came with a delay so that this cancel goes first."
         limited = " This key is limited to some accounts or instruments." if _is_limited(provenance) else ""
         warnings = (*warnings, AlertWarning("nothing_to_cancel", None, f"{what} {there}{limited}"))
-    return Outcome(status=status, extra=result.as_data(), warnings=warnings, affected_order_ids=result.ended)
+    return Outcome(status=status, extra=result.as_data(), warnings=warnings, affected_order_ids=result.affected)
 
 
 def _is_limited(provenance: Provenance) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.addressed_order import Address, AddressesOrder, Met
-from orderhook.commands.change import remaining, values
-from orderhook.commands.changing import Altered, alter, alter_addressed, find_resent
+from orderhook.commands.change import answered, remaining, values
+from orderhook.commands.changing import Altered, alter, alter_addressed, find_resent, needs_venue
 from orderhook.commands.fields import Minutes
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.place import OCO_WITHOUT_VENUE, schedule_end
@@ -54,6 +54,10 @@ class CancelReplace(AddressesOrder, PlacesOrder):
 
         return self._outcome(alter_addressed(self, services, provenance, replace))
 
+    def needs_venue(self, services: "Services", provenance: Provenance) -> bool:
+        """Return whether it alters an entry that a venue has."""
+        return needs_venue(self, services, provenance)
+
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has replaced, if this is its resend."""
         altered = find_resent(self, services, provenance)
@@ -65,12 +69,12 @@ class CancelReplace(AddressesOrder, PlacesOrder):
         ends = {"cancels_at": order.cancels_at} if order.cancels_at else {}
         return Outcome.of(
             order,
-            "replaced",
+            answered("replaced", order, unchanged=unchanged),
             duplicate=True if unchanged else None,
             filled=str(order.filled),
             legs=(open_legs(order) or None) if self.new_order.legs else None,
             extra={**values(order), "remaining": remaining(order), "generation": order.generation, **ends},
-            warnings=(*altered.warnings, *([OCO_WITHOUT_VENUE] if self.new_order.oco_id else [])),
+            warnings=(*altered.warnings, *([OCO_WITHOUT_VENUE] if self.new_order.oco_id and not order.venue else [])),
         )
 
 

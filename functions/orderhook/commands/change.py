@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import model_validator
 
 from orderhook.commands.addressed_order import Address, AddressesOrder, Met
-from orderhook.commands.changing import Altered, alter, alter_addressed, find_addressed, find_resent, lower
+from orderhook.commands.changing import Altered, alter, alter_addressed, find_addressed, find_resent, lower, needs_venue
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import AlertWarning, CommandNotAllowedError, KillSwitchOnError, MissingFieldError
-from orderhook.orders import PRICES, Order, Outcome, Provenance, decimal_text
+from orderhook.orders import PRICES, Order, OrderState, Outcome, Provenance, decimal_text
 from orderhook.store.expressions import no_larger_than, of_strategy
 from orderhook.store.results import WriteResult
 from orderhook.trade import changed, changed_leg, check_changed, check_changed_leg
+from orderhook.venues import venue_of
 
 if TYPE_CHECKING:
     from orderhook.limits import Limits
@@ -61,6 +62,10 @@ class Change(AddressesOrder, OpensPosition):
 
         return self._outcome(alter_addressed(self, services, provenance, change))
 
+    def needs_venue(self, services: "Services", provenance: Provenance) -> bool:
+        """Return whether it alters an entry that a venue has."""
+        return needs_venue(self, services, provenance)
+
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has changed, if this is its resend."""
         altered = find_resent(self, services, provenance)
@@ -87,7 +92,7 @@ class Change(AddressesOrder, OpensPosition):
         unchanged = altered.resent or (same and not altered.own)
         return Outcome.of(
             order,
-            "changed",
+            answered("changed", order, unchanged=unchanged),
             duplicate=True if unchanged else None,
             filled=str(order.filled),
             extra={**values(order), "remaining": remaining(order)},
@@ -125,6 +130,12 @@ class Change(AddressesOrder, OpensPosition):
     def changes(self) -> Mapping[str, str]:
         """The new values as the history has them."""
         return {name: decimal_text(Decimal(value)) for name, value in self.new.items()}
+
+
+def answered(done: str, order: Order, *, unchanged: bool) -> str:
+    """Return the word of an answer: `done`, or that it is asked of the venue, which has not answered yet."""
+    pending = not unchanged or order.state is OrderState.CHANGE_PENDING
+    return venue_of(order).word(done) if pending else done
 
 
 def values(order: Order) -> dict[str, str]:

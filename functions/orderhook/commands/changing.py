@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from orderhook.commands.addressed_order import Address, AddressesOrder, Met, waits, wrote
+from orderhook.commands.asking import asking, check_asking
 from orderhook.commands.placing import Entry, place_entry
 from orderhook.commands.release import ended_if_void
 from orderhook.errors import (
@@ -142,6 +144,12 @@ def find_addressed(
     return met, met.order(provenance.now) if met else None
 
 
+def needs_venue(command: AddressesOrder, services: "Services", provenance: Provenance) -> bool:
+    """Return whether the order that a command addresses is an entry that a venue has: a leg's closes the trade."""
+    _, order = find_addressed(command, services, provenance)
+    return order is not None and order.venue is not None and order.entry_id is None
+
+
 def find_resent(command: AddressesOrder, services: "Services", provenance: Provenance) -> Altered | None:
     """Return the order that the very alert has altered already, if this is its resend."""
     try:
@@ -166,21 +174,24 @@ def _left(provenance: Provenance, order: Order) -> Altered:
 def _at_once(command: Altering, services: "Services", provenance: Provenance, order_id: str) -> Altered | Met | None:
     """Try the one write; return what it altered, or what it met."""
     split = entry_and_leg(order_id)
+    outcome = partial(_outcome, command, services, provenance)
     if split is None:
-        return _outcome(command, provenance, command.try_at_once(services, provenance, order_id), None)
+        return outcome(command.try_at_once(services, provenance, order_id), None)
     entry_id, leg = split
     result = command.try_at_once(services, provenance, entry_id, leg)
     entry = result.before
     if entry is not None and waits(entry, leg):
-        return _outcome(command, provenance, result, leg)
+        return outcome(result, leg)
     if entry is not None and opposite_legs(entry, leg):
         # Its price must stay on its side of theirs, so its item is looked at.
         order = services.orders.reached(provenance, order_id)
         return Met(order, entry=entry) if order else None
-    return _outcome(command, provenance, command.try_at_once(services, provenance, order_id), None)
+    return outcome(command.try_at_once(services, provenance, order_id), None)
 
 
-def _outcome(command: Altering, provenance: Provenance, result: "WriteResult", leg: str | None) -> Altered | Met | None:
+def _outcome(
+    command: Altering, services: "Services", provenance: Provenance, result: "WriteResult", leg: str | None
+) -> Altered | Met | None:
     if result.before is None:
         return None
     met = Met(result.before, leg)
@@ -190,6 +201,7 @@ def _outcome(command: Altering, provenance: Provenance, result: "WriteResult", l
     if before and wrote(provenance, result.before):
         return Altered(before, before, own=True)  # sent again by the SDK: the item is as this very request made it
     after, warnings = command.applied_to(met)
+    after = asking(services.venue, provenance, met, after)
     order = met._replace(item=after).order(provenance.now)
     return Altered(before, order, tuple(warnings)) if before and order else None
 
@@ -229,6 +241,8 @@ def _by_version(
         raise command.already_terminal(order, "it cannot be changed any more.")
     after, warnings = command.applied_to(met)
     command.check(met, after)
+    check_asking(met, after)
+    after = asking(services.venue, provenance, met, after)
     if refusal is not None and after.qty > met.item.qty and after.state not in TERMINAL:
         raise refusal
     ended = after.state in TERMINAL and after.state is not met.item.state
@@ -236,7 +250,8 @@ def _by_version(
     changed = met._replace(item=after).order(provenance.now)
     if changed and not ended and provenance.limits and (beyond := provenance.limits.refusal(qty=changed.qty)):
         raise beyond  # also where the alert gives no quantity: the key could not place what this would leave
-    event = provenance.event(after.state if ended else None, command.changes, leg=met.leg)
+    moved = after.state is not met.item.state and (ended or after.venue is not None)
+    event = provenance.event(after.state if moved else None, command.changes, leg=met.leg)
     after = after._replace(
         history=(*after.history, event),
         digests=(*after.digests, provenance.digest),

@@ -36,12 +36,12 @@ class CloseStrategy(Command):
         # Whatever their account: one that waits for its delay need not have the strategy's.
         result = cancel_many(services, provenance, Scope(strategy_id=self.strategy_id), until)
         return Outcome(
-            status="closed",
-            duplicate=True if first and not result.cancelled else None,
+            status=services.venue.word("closed"),
+            duplicate=True if first and not result.affected else None,
             strategy_id=self.strategy_id,
             extra=result.as_data(),
             warnings=result.warnings,
-            affected_order_ids=result.ended,
+            affected_order_ids=result.affected,
         )
 
     def _close(self, services: "Services", provenance: Provenance) -> Trace | None:

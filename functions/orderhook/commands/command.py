@@ -85,6 +85,15 @@ class Command(BaseModel):
         """Whether it may make what is at stake larger: it counts among the orders that a key may open in a minute."""
         return not (self.risk_reducing or self.may_reduce)
 
+    @property
+    def venue_account(self) -> str | None:
+        """The account that the venue must have, where the command says it."""
+        return None
+
+    def needs_venue(self, services: "Services", provenance: Provenance) -> bool:  # noqa: ARG002
+        """Return whether it opens something at a venue, which must be ready for that now."""
+        return False
+
     def beyond(self, limits: "Limits") -> "CommandNotAllowedError | None":  # noqa: ARG002
         """Return the refusal of what its fields ask for beyond the limits of a key; None where there is nothing."""
         return None

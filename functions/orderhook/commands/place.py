@@ -15,6 +15,7 @@ from orderhook.messages import Release
 from orderhook.orders import Order, OrderState, Outcome, Provenance, folded, timestamp
 from orderhook.resend import first_receipt
 from orderhook.trade import bracket_legs, open_legs, own_legs, unprotected, unprotected_warning, with_bounds
+from orderhook.venues import TABLE
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -40,6 +41,15 @@ class Place(PlacesOrder):
         """Whether a resend is recognised: without an order_id it would be another order."""
         return self.order_id is not None
 
+    @property
+    def venue_account(self) -> str:
+        """The account that the venue must have."""
+        return self.new_order.account
+
+    def needs_venue(self, services: "Services", provenance: Provenance) -> bool:  # noqa: ARG002
+        """Return whether it opens something at once: its release asks again, after the delay."""
+        return not self.delay
+
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has placed, if this is its resend."""
         existing = services.orders.get(provenance.trader, self.order_id) if self.order_id else None
@@ -49,7 +59,7 @@ class Place(PlacesOrder):
         if not resent:
             return None
         existing = ended_if_void(services, provenance, existing) or existing
-        return _outcome(existing.at(provenance.now), applied=False)
+        return _outcome(services, existing.at(provenance.now), applied=False)
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Write the order, and in one transaction with it its strategy; its legs lie in its item.
@@ -75,8 +85,9 @@ class Place(PlacesOrder):
         new, order_id = self.new_order, self.order_id or provenance.request_id
         minutes = self.cancel_after
         ends = schedule_end(services, provenance, order_id, minutes, after=self.delay) if minutes else None
-        # Without a venue the table is the authority: what stands in it works.
-        state = OrderState.INITIALIZED if self.delay else OrderState.WORKING
+        # What waits for its delay is not at the venue before its release.
+        venue = TABLE if self.delay else services.venue
+        state = OrderState.INITIALIZED if self.delay else venue.placed
         texts = {name: text for name, text in new.texts().items() if name in ("qty", "limit_price", "stop_price")}
         return Order(
             order_id=order_id,
@@ -96,9 +107,11 @@ class Place(PlacesOrder):
             placed=self._placed,
             received_at=provenance.received_at,
             delay=self.delay or None,
-            day_ends=new.day_ends(provenance),
+            day_ends=new.day_ends(provenance) if venue.name is None else None,
             cancels_at=ends,
             notes=self.notes,
+            venue=venue.name,
+            want=venue.want(provenance, "place"),
             history=(provenance.event(state, texts),),
         )
 
@@ -130,7 +143,7 @@ class Place(PlacesOrder):
     def _answer(self, services: "Services", provenance: Provenance, order: Order, *, applied: bool) -> Outcome:
         """Answer for the order as written, or for the one that has its id already if it is the same."""
         if applied:
-            outcome = _outcome(order, applied=True)
+            outcome = _outcome(services, order, applied=True)
             warnings = () if self.order_id else (_NO_ORDER_ID,)
             return outcome._replace(warnings=(*outcome.warnings, *warnings))
         if not provenance.reaches(order.account, order.instrument):
@@ -143,7 +156,7 @@ class Place(PlacesOrder):
         # Whatever the order's state: that a resend was answered must be noted.
         resent = same and first_receipt(services, provenance, order.traces[:1])
         if same and (order.is_open or resent):
-            outcome = _outcome(order, applied=False)
+            outcome = _outcome(services, order, applied=False)
             late = (_NO_NEW_LIMIT,) if self.cancel_after and order.is_open and not order.cancels_at else ()
             return outcome._replace(warnings=(*outcome.warnings, *late))
         raise _taken(order, same=same)
@@ -178,14 +191,14 @@ def schedule_end(services: "Services", provenance: Provenance, order_id: str, mi
     return services.deferred_for("cancel_after").schedule(provenance, order_id, minutes, received)
 
 
-def _outcome(order: Order, *, applied: bool) -> Outcome:
+def _outcome(services: "Services", order: Order, *, applied: bool) -> Outcome:
     status = "placed" if applied else "already_placed"
     extra: dict[str, object] = {"cancels_at": order.cancels_at} if order.cancels_at else {}
     if order.due and order.is_open:
         status = "scheduled"
         extra["due"] = order.due
     warnings = [unprotected_warning(rest)] if (rest := unprotected(order)) else []
-    if order.oco_id:
+    if order.oco_id and not (order.venue or (order.due and services.venue.name)):
         warnings.append(OCO_WITHOUT_VENUE)
     return Outcome.of(
         order,

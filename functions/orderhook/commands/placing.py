@@ -26,6 +26,7 @@ from orderhook.store.reports import releases
 from orderhook.store.strategies import finished, orders_of_number, strategy_write
 from orderhook.store.writes import NEW, Check, Put, TransactionFailed, Update
 from orderhook.trade import MAX_BRACKETS, LegTerms, bracket_legs, check_prices, leg_id, own_legs, with_bounds
+from orderhook.venues import venue_of
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -184,7 +185,12 @@ class _Placement:
         return own_legs(number, self._entry.legs, group)
 
     def _named(self, number: int) -> Order:
-        order = self._order._replace(number=number, order_name=f"ENTRY{number}", legs=self._legs(number))
+        legs = self._legs(number)
+        if self._order.venue is not None:
+            venue = venue_of(self._order, self._services.venue)
+            want = venue.want(self._provenance, "place", closes=True)
+            legs = {name: leg._replace(want=want) for name, leg in legs.items()}
+        order = self._order._replace(number=number, order_name=f"ENTRY{number}", legs=legs)
         check_prices(order)
         return with_bounds(order)
 

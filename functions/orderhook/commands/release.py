@@ -11,6 +11,7 @@ from orderhook.errors import (
     OrderNotFoundError,
     TemporarilyUnavailableError,
     TooLateError,
+    VenueOfflineError,
 )
 from orderhook.messages import Release
 from orderhook.orders import RELEASED_WITHIN, Order, OrderState, Outcome, Provenance, timestamp
@@ -31,8 +32,8 @@ def release(services: "Services", provenance: Provenance, message: Release, *, k
     """Place an order that waits for its delay, as its item has it now; run twice, the second finds it placed.
 
     What may not be placed any more ends as Cancelled, with the reason, and the error says it: the kill switch, a
-    CANCELALLORDERS, a key that is revoked or limited to less, a window that is closed, or more than five minutes too
-    late.
+    CANCELALLORDERS, a key that is revoked or limited to less, a window that is closed, more than five minutes too late,
+    or a bridge that was away until the venue's own time was over. Before that VenueOfflineError says: try again.
     """
     for _ in range(_RACES):
         order = services.orders.get(provenance.trader, message.order_id)
@@ -43,6 +44,7 @@ def release(services: "Services", provenance: Provenance, message: Release, *, k
             return _not_waiting(order, provenance, message)
         try:
             _check(provenance, message, order, key_is_good=key_is_good)
+            _check_venue(services, provenance, order)
             return _release(services, provenance, order)
         except TransactionFailed:
             reason = services.controls.voided(provenance.trader, message.received_at)
@@ -143,15 +145,31 @@ def _check(provenance: Provenance, message: Release, order: Order, *, key_is_goo
         TradeWindow(int(start or 0), int(end_minute or 0), closing).check(provenance.at)
 
 
+def _check_venue(services: "Services", provenance: Provenance, order: Order) -> None:
+    """Raise what keeps the order from its venue: VenueOfflineError as long as its release may be tried again."""
+    if services.venue.name is None:
+        return
+    refusal = services.controls.bridge(provenance.trader).refusal(provenance.at, order.account)
+    if isinstance(refusal, VenueOfflineError):
+        too_late = datetime.fromisoformat(str(order.due)) + services.venue.too_late
+        if provenance.at >= too_late:
+            raise TooLateError(f"The order was not placed until {timestamp(too_late)}: the bridge was away.")
+    if refusal:
+        raise refusal
+
+
 def _release(services: "Services", provenance: Provenance, order: Order) -> Outcome:
+    venue = services.venue
     released = order._replace(
-        state=OrderState.WORKING,
+        state=venue.placed,
         since=provenance.now,
         due=None,
         wanted={},
         released_at=provenance.now,
-        day_ends=timestamp(end_of_day(provenance.at)) if order.tif == "DAY" else None,
-        history=(*order.history, provenance.event(OrderState.WORKING)),
+        day_ends=timestamp(end_of_day(provenance.at)) if order.tif == "DAY" and venue.name is None else None,
+        venue=venue.name,
+        want=venue.want(provenance._replace(due=provenance.at), "place"),
+        history=(*order.history, provenance.event(venue.placed)),
     )
     legs = [
         LegTerms(kind_of(name), leg.order_type, leg.limit_price, leg.stop_price, leg.offset)

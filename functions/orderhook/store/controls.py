@@ -6,8 +6,16 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from orderhook.aws.budget import ANSWER_SECONDS, last_requests_until, repeatable_writes
-from orderhook.errors import KillSwitchOnError, OutcomeUnknownError, RateLimitedError, TemporarilyUnavailableError
-from orderhook.orders import Provenance, Trace, timestamp
+from orderhook.errors import (
+    AccountNotConnectedError,
+    KillSwitchOnError,
+    OrderhookError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    TemporarilyUnavailableError,
+    VenueOfflineError,
+)
+from orderhook.orders import Provenance, Trace, folded, timestamp
 from orderhook.rate_limit import MAX_ALERTS, Rate
 from orderhook.store import items
 from orderhook.store.expressions import Condition
@@ -49,6 +57,37 @@ class KillSwitchResult(NamedTuple):
     applied: bool
 
 
+class BridgeState(NamedTuple):
+    """What the last heartbeat of a trader's bridge said."""
+
+    accounts: Sequence[str] = ()
+    ready: bool = False
+    at: str | None = None
+    """None: it was never heard."""
+    reason: str | None = None
+    """Why it is not ready."""
+
+    def refusal(self, now: datetime, account: str | None) -> OrderhookError | None:
+        """Return why nothing can be opened there now, in this account where one is known; None where it can."""
+        if self.at is None:
+            return _offline("has not been heard of")
+        silent = now - datetime.fromisoformat(self.at)
+        if silent > _HEARD_WITHIN:
+            return _offline(f"was last heard of at {self.at}")
+        if account is not None and folded(account) not in map(folded, self.accounts):
+            return AccountNotConnectedError(
+                f"The bridge does not have account {account}; start it with --account {account}, or correct account.",
+                field="account",
+            )
+        return None if self.ready else _offline(f"is not ready: {self.reason or 'it does not say why'}")
+
+
+def _offline(why: str) -> VenueOfflineError:
+    return VenueOfflineError(
+        f"The bridge {why}. Nothing was written; send the same alert again when it runs: `orderhook bridge doctor`."
+    )
+
+
 class Counter(NamedTuple):
     """What a rate limit counts together, and how many of them an alert is."""
 
@@ -86,6 +125,10 @@ _VOIDS = {
 """What voids a PLACE that waits for its delay, if it comes after it: the attribute of CONTROLS, and how it is told."""
 
 
+_HEARD_WITHIN = timedelta(seconds=90)
+"""How old the last heartbeat of a bridge may be that works; one comes every 30 s."""
+
+
 class Controls:
     """The kill switches and counted alerts in one table.
 
@@ -101,8 +144,11 @@ class Controls:
         """Return the trader's kill switch as it is now."""
         return _kill_switch(self._table.get(items.controls_key(trader)))
 
-    def check_kill_switch(self, trader: str, since: str | None = None) -> None:
-        """Raise KillSwitchOnError if it is on; with `since` also if it, or a CANCELALLORDERS, came after that time."""
+    def check_kill_switch(self, trader: str, since: str | None = None) -> BridgeState:
+        """Raise KillSwitchOnError if it is on; with `since` also if it, or a CANCELALLORDERS, came after that time.
+
+        Otherwise return what the same item says of the bridge.
+        """
         item = self._table.get(items.controls_key(trader))
         state = _kill_switch(item)
         if state.on:
@@ -110,6 +156,11 @@ class Controls:
             raise KillSwitchOnError(f"The kill switch has been on since {state.since}; {way_out}.")
         if since is not None and (reason := _voided(item or {}, since)):
             raise KillSwitchOnError(f"Nothing is done after the delay: {reason}.")
+        return _bridge(item)
+
+    def bridge(self, trader: str) -> BridgeState:
+        """Return what the last heartbeat of the trader's bridge said."""
+        return _bridge(self._table.get(items.controls_key(trader)))
 
     def turn_on(self, provenance: Provenance, *, lock: bool = False) -> KillSwitchResult:
         """Turn the trader's kill switch on by one conditional write; run twice, the second finds it turned.
@@ -290,6 +341,15 @@ def _kill_switch(item: Item | None) -> KillSwitchState:
     on = item.get("kill_switch", False)
     since = item.get("since") if on else item.get("off_since", item.get("since"))
     return KillSwitchState(on=on, since=since, locked=item.get("locked", False))
+
+
+def _bridge(item: Item | None) -> BridgeState:
+    """Return what reports.py has written of the bridge."""
+    held = (item or {}).get("bridge")
+    if not isinstance(held, dict):
+        return BridgeState()
+    known = {name: held[name] for name in BridgeState._fields if name in held}
+    return BridgeState(**known | {"accounts": tuple(known.get("accounts", ()))})
 
 
 def _voided(item: Mapping[str, Any], received_at: str) -> str | None:

@@ -18,6 +18,7 @@ from orderhook.orders import (
     Event,
     OrderState,
     Provenance,
+    Want,
     timestamp,
 )
 from orderhook.store import items
@@ -119,6 +120,32 @@ NOT_DUE = Condition("attribute_not_exists(#due)", {})
 """What waits for its delay is looked at: it may be void, its day begins with its release, and it leaves the table."""
 
 HISTORY_HAS_ROOM = Condition("size(#history) < :room", {":room": MAX_HISTORY - CANCELS_OF_A_TRADE})
+
+
+def at_venue(name: str | None) -> Condition:
+    """Return the condition that an order is at this venue; None is that it has none."""
+    if name is None:
+        return Condition("attribute_not_exists(#venue)", {})
+    return Condition("#venue = :venue", {":venue": name})
+
+
+class Asked(NamedTuple):
+    """What a write says that asks something of a venue: what it sets, what it removes, and the values."""
+
+    sets: str = ""
+    removes: str = ""
+    values: Mapping[str, object] = {}
+
+
+def asked(want: Want | None, of: str = "#want") -> Asked:
+    """Return the assignments that ask this, as the next want of an order, or of a part of it; none for no want."""
+    if want is None:
+        return Asked()
+    sets = f", {of}.#n = {of}.#n + :one, {of}.#kind = :kind, {of}.#at = :asked_at"
+    values: Values = {":kind": want.kind, ":asked_at": want.at}
+    if want.not_after is None:
+        return Asked(sets, f"{of}.#not_after", values)
+    return Asked(f"{sets}, {of}.#not_after = :not_after", "", values | {":not_after": want.not_after})
 
 
 def no_trace(digest: str) -> Condition:

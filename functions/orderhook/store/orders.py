@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from orderhook.aws.budget import CONNECTIONS, last_requests_until, result_in_time, submit
 from orderhook.errors import TemporarilyUnavailableError
@@ -31,6 +31,8 @@ from orderhook.store.expressions import (
     SIGNED,
     Condition,
     Values,
+    asked,
+    at_venue,
     in_market,
     leaves_trace,
     no_trace,
@@ -43,6 +45,7 @@ from orderhook.store.results import PutResult, WriteResult, refused
 from orderhook.store.table import Table
 from orderhook.store.writes import ConditionFailed, Item, Put, Update
 from orderhook.trade import Replacement, entry_and_leg, kept_digests, kind_of, partner_of, trimmed, types_of
+from orderhook.venues import TABLE, Venue, venue_of
 
 _LAST_SECONDS = 0.3
 """How long before the deadline the last cancel of many may begin."""
@@ -59,14 +62,15 @@ _threads = ThreadPoolExecutor(max_workers=CONNECTIONS)
 
 
 class OrderStore:
-    """The orders in one table.
+    """The orders in one table, which are at `venue` unless their items say otherwise.
 
     Every method raises TemporarilyUnavailableError when the table does not answer inside the time budget.
     """
 
-    def __init__(self, table: Table, retention: timedelta) -> None:
+    def __init__(self, table: Table, retention: timedelta, venue: Venue = TABLE) -> None:
         self._table = table
         self._retention = retention
+        self._venue = venue
 
     # Reads
 
@@ -123,42 +127,82 @@ class OrderStore:
     def cancel(self, provenance: Provenance, order_id: str, *conditions: Condition) -> WriteResult:
         """Mark an order cancelled by one conditional write; run twice, the second finds it cancelled.
 
-        Its waiting legs end with it. Nothing is written unless the further conditions hold.
+        Its waiting legs end with it. Nothing is written unless the further conditions hold. An order at a venue is
+        asked for there, keeps its place in the index and its legs, and ends by a report. Where the order is not at the
+        venue that was expected, it is written once more.
         """
-        condition = open_in(CANCELLABLE, provenance)
+
+        def cancel(venue: Venue) -> WriteResult:
+            return self._cancel(provenance, order_id, venue, conditions)
+
+        return self._where_it_is(cancel)
+
+    def _where_it_is(self, write: Callable[[Venue], WriteResult]) -> WriteResult:
+        """Run a cancel as for the venue of this deployment, and again if the order met is at another one, or at none.
+
+        It may get to a venue meanwhile, by its release, and never leaves one.
+        """
+        venue = self._venue
+        while True:
+            result = write(venue)
+            met = result.before
+            if result.applied or met is None or met.venue == venue.name or met.state in TERMINAL:
+                return result
+            venue = venue_of(met, self._venue)
+
+    def _cancel(
+        self, provenance: Provenance, order_id: str, venue: Venue, conditions: Iterable[Condition]
+    ) -> WriteResult:
+        condition = open_in(CANCELLABLE, provenance) & at_venue(venue.name)
         for further in conditions:
             condition &= further
+        want = asked(venue.want(provenance, "cancel", closes=True))
         expression = (
-            f"SET #state = :state, #since = :now, {SIGNED}, {EXPIRES}, #cancelled_at = :now, "
-            "#cancel_request_id = :request_id, #cancel_key_id = :key_id, #cancel_filled = #filled REMOVE #open"
+            f"SET #state = :state, #since = :now, {SIGNED}, #cancel_request_id = :request_id, #cancel_key_id = :key_id"
         )
-        values: Values = {
-            ":state": str(OrderState.CANCELLED),
-            ":now": provenance.now,
-            ":key_id": provenance.key_id,
-            ":expires": int((provenance.at + self._retention).timestamp()),
-            ":none_longer": 0,
-        }
-        values |= signature(provenance, provenance.event(OrderState.CANCELLED))
+        values: Values = {":state": str(venue.cancelled), ":now": provenance.now, ":key_id": provenance.key_id}
+        if venue.name is None:
+            expression += f", {EXPIRES}, #cancelled_at = :now, #cancel_filled = #filled REMOVE #open"
+            values |= {":expires": int((provenance.at + self._retention).timestamp()), ":none_longer": 0}
+        else:
+            expression += want.sets + f" REMOVE {want.removes}"
+        values |= {**want.values, **signature(provenance, provenance.event(venue.cancelled))}
         return self._update(provenance, order_id, expression, condition, values)
 
     def cancel_leg(self, provenance: Provenance, entry_id: str, name: str, *conditions: Condition) -> WriteResult:
-        """Mark a waiting leg cancelled inside its entry's item, by one conditional write; `before` is the entry."""
+        """Mark a waiting leg cancelled inside its entry's item, by one conditional write; `before` is the entry.
+
+        With a venue, which may have placed it by now, it is asked for there, and ends by a report.
+        """
+
+        def cancel(venue: Venue) -> WriteResult:
+            return self._cancel_leg(provenance, entry_id, name, venue, conditions)
+
+        return self._where_it_is(cancel)
+
+    def _cancel_leg(
+        self, provenance: Provenance, entry_id: str, name: str, venue: Venue, conditions: Iterable[Condition]
+    ) -> WriteResult:
         # Also while a cancel of its entry is on its way: a fill could overtake that, and release the leg.
-        condition = open_in(OPEN, provenance) & waiting_leg(name)
+        condition = open_in(OPEN, provenance) & at_venue(venue.name) & waiting_leg(name)
         for further in conditions:
             condition &= further
-        end = {
-            "state": str(OrderState.CANCELLED),
-            "at": provenance.now,
-            "request_id": provenance.request_id,
-            "key_id": provenance.key_id,
-        }
         # A leg may be given anew: a resend must not end that one.
         trace, trace_values = leaves_trace(provenance)
-        expression = f"SET {SIGNED}, #legs.#{name}.#end = :end{trace}"
-        values: Values = {":end": end} | trace_values | signature(provenance, provenance.event(None, leg=name))
-        return self._update(provenance, entry_id, expression, condition, values)
+        values: Values = {**trace_values, **signature(provenance, provenance.event(None, leg=name))}
+        if venue.name is None:
+            end = {
+                "state": str(OrderState.CANCELLED),
+                "at": provenance.now,
+                "request_id": provenance.request_id,
+                "key_id": provenance.key_id,
+            }
+            expression = f"SET {SIGNED}, #legs.#{name}.#end = :end{trace}"
+            return self._update(provenance, entry_id, expression, condition, values | {":end": end})
+        want = asked(venue.want(provenance, "cancel", closes=True), f"#legs.#{name}.#want")
+        condition &= not_being_cancelled(name)
+        expression = f"SET {SIGNED}{trace}{want.sets} REMOVE {want.removes}"
+        return self._update(provenance, entry_id, expression, condition, {**values, **want.values})
 
     # Changes
 
@@ -171,8 +215,12 @@ class OrderStore:
         the wrong side of a leg's, a full history. Then `rewrite` is for it.
         """
         condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
+        changing = self._changing(provenance, is_leg=entry_and_leg(order_id) is not None)
+        condition &= changing.condition
         for further in conditions:
             condition &= further
+        if changing.state:
+            condition &= differs(new, ())
         texts = {name: decimal_text(Decimal(value)) for name, value in new.items()}
         values: Values = {f":{name}": value for name, value in new.items()}
         if "qty" in new:
@@ -186,8 +234,23 @@ class OrderStore:
             condition &= Condition("(attribute_not_exists(#entry_id) OR #order_type <> :two)", {":two": "STOPLIMIT"})
         trace, trace_values = leaves_trace(provenance)
         expression = f"SET {SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new) + trace
-        values |= trace_values | signature(provenance, provenance.event(None, texts))
-        return self._update(provenance, order_id, expression, condition, values)
+        expression += changing.sets + (f" REMOVE {changing.removes}" if changing.removes else "")
+        values |= trace_values | signature(provenance, provenance.event(changing.state, texts))
+        return self._update(provenance, order_id, expression, condition, {**values, **changing.values})
+
+    def _changing(self, provenance: Provenance, *, is_leg: bool) -> "_Changing":
+        """Return what CHANGE and CANCELREPLACE say besides of an order that is at the venue of this deployment."""
+        venue = self._venue
+        condition = at_venue(venue.name)
+        if venue.name is None:
+            return _Changing(condition)
+        if not is_leg:
+            # Until the venue has answered, what is asked of it is still the placing, which may be too late.
+            condition &= Condition("attribute_exists(#acked)", {})
+        want = asked(venue.want(provenance, "change", closes=is_leg))
+        values = {**want.values, ":changing": str(OrderState.CHANGE_PENDING), ":now": provenance.now}
+        sets = f", #state = :changing, #since = :now{want.sets}"
+        return _Changing(condition, OrderState.CHANGE_PENDING, sets, want.removes, values)
 
     def change_leg(
         self, provenance: Provenance, entry_id: str, name: str, new: "dict[str, Decimal]", *conditions: Condition
@@ -220,14 +283,19 @@ class OrderStore:
     ) -> WriteResult:
         leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
         price, nearest = ("limit_price", "nearest_target") if target else ("stop_price", "nearest_stop")
+        want = asked(self._venue.want(provenance, "change", closes=True), f"{leg}.#want")
+        condition &= at_venue(self._venue.name)
+        if want.sets:
+            condition &= not_being_cancelled(name) & Condition(f"{leg}.#{price} <> :price", {})
         condition &= Condition(f"attribute_not_exists({leg}.#size)", {}) & HISTORY_HAS_ROOM
         condition &= open_in(CHANGEABLE, provenance) & waiting_leg(name) & no_trace(provenance.digest)
         condition &= leg_before_entry(kind_of(name), ":price")
         # The price of a leg that was released stands in its own item.
         condition &= Condition(f"attribute_not_exists(#legs.#{partner_of(name)}.#released)", {})
         trace, trace_values = leaves_trace(provenance)
-        expression = f"SET {SIGNED}, {leg}.#{price} = :price, #{nearest} = :price{sets}{trace}"
-        values: Values = {":price": value} | trace_values
+        expression = f"SET {SIGNED}, {leg}.#{price} = :price, #{nearest} = :price{sets}{trace}{want.sets}"
+        expression += f" REMOVE {want.removes}" if want.removes else ""
+        values: Values = {":price": value, **trace_values, **want.values}
         values |= signature(provenance, provenance.event(None, texts, leg=name))
         return self._update(provenance, entry_id, expression, condition, values)
 
@@ -248,6 +316,13 @@ class OrderStore:
         if new.legs or (leg and new.order_type not in types_of(kind_of(leg[1]))) or (leg and not new.is_in_order):
             return WriteResult(self.reached(provenance, order_id), applied=False)
         condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
+        changing = self._changing(provenance, is_leg=leg is not None)
+        condition &= changing.condition
+        if self._venue.name is not None:
+            # Of the same kind it is a change there, which keeps its group.
+            new = new._replace(day_ends=None)
+            same = ["order_type", *(["qty"] if leg else ["tif"]), *(["oco_id"] if new.oco_id else [])]
+            condition &= Condition(" AND ".join(f"#{name} = :{name}" for name in same), {})
         entry = "attribute_not_exists(#entry_id) AND attribute_not_exists(#template)"
         of_kind = "attribute_exists(#entry_id) AND #closes >= :qty" if leg else entry
         condition &= Condition(f"#action = :action AND #filled < :qty AND {of_kind}", {":action": new.action})
@@ -269,13 +344,14 @@ class OrderStore:
         )
         trace, trace_values = leaves_trace(provenance)
         expression = f"SET {SIGNED}, #generation = if_not_exists(#generation, :one) + :one, "
-        expression += ", ".join(f"#{name} = :{name}" for name in sets) + trace
-        values: Values = {f":{name}": value for name, value in sets.items()} | trace_values
+        expression += ", ".join(f"#{name} = :{name}" for name in sets) + trace + changing.sets
+        values: Values = {f":{name}": value for name, value in sets.items()} | trace_values | dict(changing.values)
         if new.day_ends and not leg:
             expression += f", {EXPIRES}"
             values |= {":expires": self._day_expires(new.day_ends), ":none_longer": 0}
-        expression += f" REMOVE {', '.join(f'#{name}' for name in removes)}"
-        values |= signature(provenance, provenance.event(None, texts))
+        removed = [*(f"#{name}" for name in removes), *([changing.removes] if changing.removes else [])]
+        expression += f" REMOVE {', '.join(removed)}"
+        values |= signature(provenance, provenance.event(changing.state, texts))
         return self._update(provenance, order_id, expression, condition, values)
 
     def replace_leg(
@@ -417,6 +493,17 @@ class OrderStore:
             return refused(_order(met), provenance.request_id)
 
 
+class _Changing(NamedTuple):
+    """What a change says besides of an order at a venue."""
+
+    condition: Condition
+    state: OrderState | None = None
+    """None: it stays."""
+    sets: str = ""
+    removes: str = ""
+    values: Mapping[str, object] = {}
+
+
 def _is_reached(provenance: Provenance, item: Item) -> bool:
     """Return whether the limits of a key let it reach an order; of another version's index value they know nothing."""
     if provenance.limits is None:
@@ -436,6 +523,13 @@ def waiting_leg(name: str) -> Condition:
     return Condition(
         f"attribute_exists({leg}) AND attribute_not_exists({leg}.#end) AND attribute_not_exists({leg}.#released)", {}
     )
+
+
+def not_being_cancelled(name: str) -> Condition:
+    """Return the condition that no cancel of a leg is on its way to the venue."""
+    leg = f"#legs.#{name}"
+    answered = f"{leg}.#acked >= {leg}.#want.#n"
+    return Condition(f"({leg}.#want.#kind <> :being_cancelled OR {answered})", {":being_cancelled": "cancel"})
 
 
 def beyond_legs(prices: Sequence[str]) -> Condition:

@@ -1,0 +1,93 @@
+"""What CHANGE and CANCELREPLACE ask of the venue that has the order which they alter."""
+
+from orderhook.commands.addressed_order import Met
+from orderhook.errors import OrderhookError, UnsupportedValueError
+from orderhook.orders import Leg, Order, OrderState, Provenance
+from orderhook.trade import leg_id
+from orderhook.venues import Kind, Venue, venue_of
+
+_TERMS = ("order_type", "tif", "oco_id")
+"""What NinjaTrader's CHANGE cannot alter: another order has to take its place."""
+
+_VALUES = (*_TERMS, "qty", "limit_price", "stop_price")
+
+
+def asking(own: Venue, provenance: Provenance, met: Met, after: Order) -> Order:
+    """Return an altered item with what is asked of its venue; as it is where it has none, or nothing is asked.
+
+    `own` is the venue of this deployment.
+    """
+    before = met.item
+    if before.venue is None:
+        return after
+    venue = venue_of(before, own)
+    after = after._replace(
+        legs={name: _leg(venue, provenance, before.legs.get(name), leg) for name, leg in after.legs.items()}
+    )
+    if met.leg is not None or _same(before, after, _VALUES):
+        return after
+    kind: Kind = "change" if _same(before, after, _TERMS) else "replace"
+    want = venue.want(provenance, kind, _next(before), closes=before.entry_id is not None)
+    if want and before.want and not before.acked and before.entry_id is None:
+        # Until the venue has answered, what is asked of it is still the placing, which may be too late.
+        want = want._replace(not_after=before.want.not_after)
+    return after._replace(state=OrderState.CHANGE_PENDING, since=provenance.now, want=want)
+
+
+def check_asking(met: Met, after: Order) -> None:
+    """Raise UnsupportedValueError for what no venue can make of an order; without a venue there is nothing."""
+    before = met.item
+    if before.venue is None:
+        return
+    for name, leg in after.legs.items():
+        if name in before.legs:
+            _check_leg(leg_id(before.order_id, name), before.legs[name], leg)
+    if before.entry_id is not None and before.qty != after.qty:
+        raise UnsupportedValueError(
+            f"The quantity of {before.order_id} follows from what is filled; take qty out, or cancel it.", field="qty"
+        )
+    member = before.entry_id is not None or before.oco_id is not None
+    if member and not _same(before, after, _TERMS):
+        raise _not_of_another_kind(before.order_id, before, after)
+
+
+def _check_leg(order_id: str, before: Leg, after: Leg) -> None:
+    is_new = before.end is not None
+    is_ending = before.want is not None and before.want.kind == "cancel" and before.want.n > before.acked
+    if is_ending and before != after and not is_new:
+        raise UnsupportedValueError(
+            f"{order_id} is being cancelled; give it anew when that is done.",
+            field="take_profit" if after.order_type == "LIMIT" else "stop_loss",
+        )
+    regrouped = before.oco_id not in (None, after.oco_id)  # its first partner brings it into a group
+    if not is_new and (before.order_type != after.order_type or regrouped):
+        raise _not_of_another_kind(order_id, before, after)
+
+
+def _not_of_another_kind(order_id: str, before: Order | Leg, after: Order | Leg) -> OrderhookError:
+    field = next((it for it in _TERMS if getattr(before, it, None) != getattr(after, it, None)), "order_type")
+    return UnsupportedValueError(
+        f"{order_id} is one of a group at the venue, of which one ends the others: its {field} stays "
+        f"{getattr(before, field)}. Give that, or cancel it and place another order.",
+        field=field,
+    )
+
+
+def _leg(venue: Venue, provenance: Provenance, before: Leg | None, after: Leg) -> Leg:
+    """Return a leg in its entry's item with what is asked of the venue for it."""
+    if after.released or after.end:
+        return after
+    if before is None or after.want is None:
+        return after._replace(want=after.want or venue.want(provenance, "place", closes=True))
+    if before == after:
+        return after
+    kind: Kind = "place" if before.end else "change"
+    return after._replace(want=venue.want(provenance, kind, _next(before), closes=True))
+
+
+def _next(before: Order | Leg) -> int:
+    return before.want.n + 1 if before.want else 1
+
+
+def _same(before: Order, after: Order, names: tuple[str, ...]) -> bool:
+    return all(getattr(before, name) == getattr(after, name) for name in names)
