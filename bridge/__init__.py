@@ -2,6 +2,7 @@
 
 engine           decides: (state, event) → (state, effects); pure
 events           what the engine is told, and what it asks for
+state, records   what the engine knows, and what of it the journal keeps
 oif              the lines and names of order instruction files, and the ids of orders at the venue; pure
 journal          what was seen, intended, written and acknowledged, in SQLite
 ninjatrader      NinjaTrader 8's folder: instructions written, updates and log read

@@ -20,10 +20,10 @@ _FOREIGN_PLACES = 20
 
 def look(turn: Turn, looked: Looked) -> None:
     """Take a look at the table down."""
+    began_at = looked.began_at or turn.at
     if turn.now.memory is None:
-        turn.set(memory=Memory(turn.at))
-    looked_at = looked.began_at or turn.at
-    turn.set(owner=looked.owner, kill_switch=looked.kill_switch, looked_at=looked_at, look_asked_at=None)
+        turn.set(memory=Memory(began_at))
+    turn.set(owner=looked.owner, kill_switch=looked.kill_switch, looked_at=began_at, look_asked_at=None)
     listed: set[str] = set()
     for item in looked.orders:
         # A delayed order is the bridge's after its release alone.

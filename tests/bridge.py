@@ -24,8 +24,8 @@ from bridge.events import (
     WriteFile,
 )
 from bridge.state import Config, State
-from orderhook.orders import Leg, Order, OrderState, Want, timestamp
 from orderhook.orders import Event as HistoryEvent
+from orderhook.orders import Leg, Order, OrderState, Want, timestamp
 from orderhook.venue import NINJATRADER, OrderReport
 
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)

@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from bridge import oif
 from bridge.events import FileNotWritten, FileWritten, Look, Looked, Save, WriteFile
 from orderhook.orders import Leg, OrderState, timestamp
-from tests.bridge import START, Desk, order, placed, want
+from tests.bridge import JOURNAL, START, Desk, order, placed, want
 
 BRACKET = {
     "STOP1": Leg("STOPMARKET", stop_price=Decimal(4990), oco_id="group"),
@@ -68,7 +69,7 @@ def test_what_nt_says_is_reported_with_its_fill(desk: Desk) -> None:
         ({"received_at": None}, None),
     ],
 )
-def test_an_order_that_may_not_open_is_not_written(desk: Desk, values: dict[str, None], reason: str | None) -> None:
+def test_an_order_that_may_not_open_is_not_written(desk: Desk, values: dict[str, Any], reason: str | None) -> None:
     desk.look(order(desk, **values))
     assert desk.take() == []
     report = desk.last("long")
@@ -344,3 +345,9 @@ def test_a_late_state_of_before_takes_no_cancel_away(desk: Desk) -> None:
     desk.take()
     desk.say(LONG, "WORKING")
     assert (desk.last("long").state, desk.last("long").acked) == (OrderState.WORKING, 1)
+
+
+def test_what_opens_counts_from_when_the_look_began(desk: Desk) -> None:
+    desk.tell(Looked([order(desk)], kill_switch=False, owner=JOURNAL, began_at=desk.at - timedelta(seconds=4)))
+    assert desk.take() == []
+    assert any(isinstance(effect, Look) for effect in desk.effects)
