@@ -112,7 +112,17 @@ def test_a_quantity_that_is_filled_already_ends_by_a_report(service: Service, qt
     assert (answer.word, answer.body["state"]) == ("change_pending", "ChangePending")
     order = order_of(service)
     assert (order.state, order.qty, asked(order)) == ("ChangePending", 2, (2, "change"))
+    assert order.reason is None
     assert service.open_orders() == ["order-1"]
+
+
+def test_a_replacement_for_the_day_ends_when_the_venue_says_so(service: Service) -> None:
+    have(service, tif="DAY")
+    fields = {**ENTRY, "tif": "DAY", "limit_price": 4990}
+    assert service.send("CANCELREPLACE", order_id="order-1", **fields).word == "replace_pending"
+    assert service.network.operations == [READ, UPDATE, SEND]
+    assert order_of(service).day_ends is None
+    assert "expires" not in service.plain()
 
 
 # Legs

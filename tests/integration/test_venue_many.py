@@ -1,6 +1,6 @@
 """Commands over many orders, strategies, delays and time limits with a venue: none of them ends an order there."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -110,7 +110,8 @@ def test_a_release_gives_the_order_to_the_venue_with_its_own_time(service: Servi
     assert order.released_at is not None
     assert (order.want.n, order.want.kind, order.want.at) == (1, "place", order.received_at)
     assert order.want.not_after is not None
-    assert order.want.not_after > order.released_at
+    in_time = datetime.fromisoformat(order.want.not_after) - datetime.fromisoformat(order.released_at)
+    assert in_time == service.venue.too_late
     assert [leg.want and leg.want.kind for leg in order.legs.values()] == ["place", "place"]
     assert service.network.operations == [READ, READ, READ, READ, TRANSACTION, SEND]
     assert len(service.queue.rings) == 1

@@ -153,8 +153,12 @@ def test_a_leg_that_waits_is_cancelled_by_its_own_want(service: Service, way: di
     assert target.want is not None
     assert target.want.n == 1
     assert (order.state, order.want and order.want.n) == ("Working", 1)
-    second = service.send("CANCEL", **way)
-    assert (second.word, second.body["duplicate"]) == ("cancel_pending", True)
+    for text in ({}, {"notes": "another text"}):
+        second = service.send("CANCEL", **way, **text)
+        assert (second.word, second.body["duplicate"]) == ("cancel_pending", True)
+    order = service.order()
+    assert order is not None
+    assert order.legs["STOP1"].want == stop.want
 
 
 def test_a_leg_whose_cancel_was_lost_on_its_way_back_is_recognised(service: Service) -> None:
@@ -168,19 +172,23 @@ def test_a_leg_whose_cancel_was_lost_on_its_way_back_is_recognised(service: Serv
     assert order.legs["STOP1"].want.n == 2
 
 
-def test_a_leg_whose_cancel_the_venue_has_refused_is_cancelled_anew(service: Service) -> None:
+@pytest.mark.parametrize("changed", [False, True], ids=["at once", "after a change"])
+def test_a_leg_whose_cancel_the_venue_has_refused_is_cancelled_anew(service: Service, *, changed: bool) -> None:
     have(service, **LEGS)
     service.cancel("order-1.STOP1")
     order = service.order()
     assert order is not None
     answered = {**order.legs, "STOP1": order.legs["STOP1"]._replace(acked=2)}
     service.answer_want("Working", legs=answered)
-    assert service.send("CHANGE", order_id="order-1.STOP1", stop_price=4981).word == "change_pending"
-    assert service.cancel("order-1.STOP1", notes="again").word == "cancel_pending"
+    if changed:
+        assert service.send("CHANGE", order_id="order-1.STOP1", stop_price=4981).word == "change_pending"
+    answer = service.cancel("order-1.STOP1", notes="again")
+    assert (answer.word, "duplicate" in answer.body) == ("cancel_pending", False)
     order = service.order()
     assert order is not None
-    assert order.legs["STOP1"].want is not None
-    assert (order.legs["STOP1"].want.n, order.legs["STOP1"].want.kind) == (4, "cancel")
+    want = order.legs["STOP1"].want
+    assert want is not None
+    assert (want.n, want.kind) == (4 if changed else 3, "cancel")
 
 
 # Whose the order is
