@@ -323,7 +323,7 @@ def test_a_file_of_others_is_read_again_only_when_it_was_written(room: Room, mon
 # Positions
 
 
-@pytest.mark.parametrize("contract", ["ES 12-26", "ES DEC26", "ESZ6", "ESZ26", "ES 1226"])
+@pytest.mark.parametrize("contract", ["ES 12-26", "ES DEC26", "ESZ6", "ESZ26", "ESZ2026", "ES 1226"])
 @pytest.mark.parametrize("ending", ["position", "Position", "POSITION"])
 def test_a_position_is_read_in_every_spelling_of_its_contract(room: Room, contract: str, ending: str) -> None:
     room.put(f"{contract} Globex_Sim101_{ending}.txt", "LONG;1;26741.25\r\n")
@@ -513,6 +513,23 @@ def test_the_lines_of_an_order_are_found_by_what_its_instruction_asked_for(room:
     assert [(line.venue_id, line.is_error) for line in found] == [(ID, False), (ID, False), (ID, True)]
     assert "No data" in found[-1].text
     assert log_lines(room) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [("Sim101;", "Sim102;"), (";BUY;", ";SELL;"), (f";;{ID}", f";ohzzzzzzzz222222;{ID}"), (";0;0;GTC", ";0;7;GTC")],
+)
+def test_an_order_that_differs_from_the_instruction_is_anothers(room: Room, asked: str, shown: str) -> None:
+    assert asked in LINE
+    room.log(f"OIF, '{LINE.replace(asked, shown)}' processing", ORDER.format("Submitted", 1, "No error", ""))
+    assert len(log_lines(room)) == 1
+
+
+def test_two_equal_orders_are_told_apart_by_their_turn(room: Room) -> None:
+    other = "ohzzzzzzzz222222"
+    room.log(f"OIF, '{LINE}' processing", f"OIF, '{LINE.replace(ID, other)}' processing")
+    room.log(*(ORDER.replace("e1d3", start).format("Submitted", 1, "No error", "") for start in ("aaaa", "bbbb")))
+    assert [line.venue_id for line in log_lines(room)] == [ID, other, ID, other]
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,27 @@ def test_global_commands_reach_every_account(desk: Desk) -> None:
     assert [desk.side()[0], desk.side("Sim_VWAP v2")[0]] == ["FLAT", "FLAT"]
 
 
+def test_an_order_without_an_id_has_a_file_under_ninjatraders_own(desk: Desk) -> None:
+    desk.write_raw(f"PLACE;Sim101;{ES};BUY;1;MARKET;0;0;GTC;;;;")
+    [order] = desk.paper.orders
+    assert (desk.path / "outgoing" / f"Sim101_{order.native_id}.txt").exists()
+
+
+def test_a_second_cancel_changes_nothing(desk: Desk) -> None:
+    desk.place(A, "BUY 1 LIMIT 4990 0")
+    desk.cancel(A, wait=0.1)
+    desk.cancel(A)
+    assert desk.states[A][-2:] == ["CANCELPENDING", "CANCELLED"]
+    assert desk.states[A].count("CANCELPENDING") == 1
+
+
+def test_an_oco_group_is_of_one_account(desk: Desk) -> None:
+    desk.place(A, "BUY 1 LIMIT 4990 0", OCO)
+    desk.place(B, "BUY 1 LIMIT 4990 0", OCO, account="Sim_VWAP v2")
+    desk.cancel(A)
+    assert desk.state(B)[0] == "WORKING"
+
+
 # What it refuses
 
 
@@ -307,6 +328,19 @@ def test_an_order_id_that_is_used_twice_makes_two_orders(desk: Desk) -> None:
     for _ in range(2):
         desk.place(A, "BUY 1 MARKET 0 0")
     assert desk.side()[:2] == ("LONG", 2)
+
+
+def test_a_change_of_what_is_finished_or_filled_is_refused(desk: Desk) -> None:
+    desk.paper.misbehaviour.fills_at_most = 1
+    desk.place(A, "BUY 2 LIMIT 4990 0")
+    desk.paper.set_price(ES, "4990", desk.now)
+    desk.price("5000")
+    desk.write(f"CHANGE;;;;1;;0;0;;;{A};;")
+    desk.cancel(A)
+    desk.write(f"CHANGE;;;;3;;0;0;;;{A};;")
+    filled, finished = desk.errors()
+    assert "already filled" in filled
+    assert "does not exist" in finished
 
 
 # Its misbehaviours
@@ -401,6 +435,8 @@ def test_an_oco_partner_may_keep_its_size(desk: Desk) -> None:
     desk.place(C, "SELL 2 LIMIT 5010 0", OCO)
     desk.paper.set_price(ES, "5010", desk.now)
     assert next(order for order in desk.paper.orders if order.order_id == B).quantity == 2
+    desk.wait(1)
+    assert [desk.state(C)[0], desk.state(B)[0]] == ["FILLED", "CANCELLED"]
 
 
 def test_an_average_is_written_with_fifteen_digits(desk: Desk) -> None:
@@ -446,6 +482,20 @@ def test_the_same_seed_makes_the_same_market(tmp_path: Path) -> None:
     first, second, other = (history(tmp_path / name, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
     assert first == second != other
     assert "Filled" in first[0]
+
+
+def test_prices_move_by_whole_ticks_unless_they_are_held(tmp_path: Path) -> None:
+    prices = set()
+    for moves in (True, False):
+        paper = Paper(tmp_path, moves=moves)
+        paper.start(START)
+        paper.price(ES)
+        for seconds in range(1, 20):
+            paper.step(START + timedelta(seconds=seconds))
+            prices |= {paper.price(ES)} if moves else set()
+    assert paper.price(ES) == 5000
+    assert len(prices) > 2
+    assert {price % Decimal("0.25") for price in prices} == {0}
 
 
 def test_it_runs_by_the_machines_clock_in_a_thread(tmp_path: Path) -> None:
