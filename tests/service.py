@@ -13,6 +13,7 @@ import tests.environment  # noqa: F401  the functions read it when they are impo
 # isort: split
 
 import deferred
+import reports
 import webhook
 from cli.aws.scheduler import LocalScheduler
 from orderhook import keys
@@ -187,7 +188,7 @@ class Service:
         )
 
     def _replace(self, **services: Any) -> None:
-        for handlers in (webhook, deferred):
+        for handlers in (webhook, deferred, reports):
             self.monkeypatch.setattr(handlers, "services", handlers.services._replace(**services))
 
     def _connect(self, endpoint: str) -> "DynamoDBClient":

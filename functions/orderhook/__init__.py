@@ -25,12 +25,13 @@ What they work with:
     services         one object that holds the stores, and what is deferred
     settings         the environment of a function, read and checked once
     store/           the table: `table` sends requests; `orders`, `strategies`, `keys`, `templates`, `controls`,
-                     `traces`, `alert_log` each know one kind of item, `reports` what a venue says of orders; `writes`,
-                     `items`, `expressions` and `results` are what they share
+                     `traces`, `alert_log` each know one kind of item, `reports` what a venue says of orders, `bridge`
+                     what it says besides; `writes`, `items`, `expressions` and `results` are what they share
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work,
                      the `doorbell`
     messages         what is sent to the queue
     venue            what a bridge sends to the report queue
+    reporting        a report of the bridge → the table, and what somebody should look at
     readiness        what a new version is asked before it gets traffic; `aws/deployment` asks it
 
 For readers (the command line, later the console and the API):

@@ -3,7 +3,7 @@
 For each metric template.yaml has an alarm of the same name: RefusedAlerts and RefusedAlertsAlarm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,33 @@ DOORBELLS_LOST = "DoorbellsLost"
 """The bridge was not told to look, and looks some seconds later all the same."""
 DEAD_LETTERS = "DeadLetters"
 """Not even what failed five times could be given up."""
+
+BRIDGE_READY = "BridgeReady"
+"""The bridge lives and can carry out what opens a position; `BridgeAwayAlarm` rings where this is not counted."""
+UNREAD = "UnreadInstructions"
+UNRESOLVED = "UnresolvedOrders"
+"""The bridge cannot know what has become of an order, or NinjaTrader calls it Unknown."""
+OVERFILLS = "Overfills"
+UNPROTECTED = "Unprotected"
+"""What is filled has no stop, though one was asked for."""
+UNATTACHED = "UnattachedReports"
+"""No order is known that a report is about."""
+BRIDGE_ALARMS = "BridgeAlarms"
+REPORTS_UNAVAILABLE = "ReportsUnavailable"
+"""A report could not be taken, and SQS delivers it again. Now and then that is nothing."""
+REPORT_DEAD_LETTERS = "ReportDeadLetters"
+"""Not even after five deliveries."""
+
+METRICS_OF_BRIDGE: Mapping[str, str] = MappingProxyType(
+    {
+        "change_unconfirmed": "ChangesUnconfirmed",
+        "cancel_refused": "CancelsRefused",
+        "unprotected": UNPROTECTED,
+        "not_read": UNREAD,
+        "overfill": OVERFILLS,
+    }
+)
+"""The metric of each alarm that a bridge sends; any other counts in BRIDGE_ALARMS."""
 
 METRICS: Mapping[str, str] = MappingProxyType(
     {
@@ -88,3 +115,8 @@ def metrics_of(
     if metric and metric != UNAVAILABLE and not key_is_known:
         return [STRANGERS]
     return ["Alerts", *([metric] if metric and metric != UNAVAILABLE else [])]
+
+
+def metrics_of_bridge(codes: Iterable[str]) -> list[str]:
+    """Return the metrics that the alarms of a bridge count in."""
+    return [METRICS_OF_BRIDGE.get(code, BRIDGE_ALARMS) for code in codes]

@@ -9,6 +9,7 @@ from orderhook.aws.doorbell import Doorbell
 from orderhook.errors import UnsupportedValueError
 from orderhook.settings import Settings
 from orderhook.store.alert_log import AlertLog
+from orderhook.store.bridge import BridgeStore
 from orderhook.store.controls import Controls
 from orderhook.store.keys import KeyStore
 from orderhook.store.orders import OrderStore
@@ -27,6 +28,7 @@ class Services(NamedTuple):
     """For transactions over several kinds of items."""
     orders: OrderStore
     reports: ReportStore
+    bridge: BridgeStore
     strategies: StrategyStore
     keys: KeyStore
     templates: TemplateStore
@@ -69,6 +71,7 @@ class Services(NamedTuple):
             table=table,
             orders=orders,
             reports=ReportStore(table, orders),
+            bridge=BridgeStore(table),
             strategies=StrategyStore(table),
             keys=KeyStore(table),
             templates=TemplateStore(table),

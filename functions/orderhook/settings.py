@@ -33,6 +33,10 @@ class Settings(NamedTuple):
     venue: Venue = TABLE
     doorbell_url: str | None = None
     """The queue that tells a bridge to look; None without a venue."""
+    venue_trader: str = "main"
+    """Whose orders the bridge carries out, and whose reports are believed."""
+    report_dead_letter_arn: str = ""
+    """The queue of the reports that could not be taken."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -57,6 +61,8 @@ class Settings(NamedTuple):
             deferred=_deferred(environment),
             venue=_venue(environment),
             doorbell_url=_doorbell_url(environment),
+            venue_trader=environment.get("ORDERHOOK_VENUE_TRADER") or "main",
+            report_dead_letter_arn=environment.get("ORDERHOOK_REPORT_DEAD_LETTER_ARN", ""),
         )
 
     def allows_source(self, address: str) -> bool:

@@ -6,7 +6,7 @@ A line, metric or record that cannot be written takes no answer away. Nothing he
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
@@ -107,6 +107,23 @@ def refuse_message(refusal: MessageError, message_id: str) -> None:
     with _never_raising():
         logger.error("message refused", message_id=message_id, reason=str(refusal))
         _count("MessagesRefused")
+
+
+def log_report(message_id: str, told: Mapping[str, Any], metrics: Iterable[str]) -> None:
+    """Write the line and the metrics of a report that was taken."""
+    with _never_raising():
+        if told:
+            logger.info("report", message_id=message_id, **{name: it for name, it in told.items() if it is not None})
+        _count(*metrics)
+
+
+def log_report_not_taken(message_id: str, faults: list[Fault], metrics: Iterable[str]) -> None:
+    """Write the line and the metrics of a report that SQS is to deliver again."""
+    facts = RequestFacts(message_id, faults=faults)
+    _report_faults(facts)
+    with _never_raising():
+        logger.warning("report not taken", message_id=message_id, **(_named(faults[0]) if faults else {}))
+        _count(*metrics)
 
 
 def _report_faults(facts: RequestFacts) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter, ValidationError
 
 from orderhook.messages import MessageError
-from orderhook.orders import PRICES, OrderState, decimal_text
+from orderhook.orders import PRICES, OrderState, decimal_text, timestamp
 
 NINJATRADER = "ninjatrader"
 """What Order.venue says of an order that NinjaTrader has."""
@@ -32,13 +32,11 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 def _time(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError("the time has no zone")
-    return text
+    return timestamp(datetime.fromisoformat(text))
 
 
 Time = Annotated[str, AfterValidator(_time)]
-"""ISO 8601 text in UTC."""
+"""ISO 8601 text with a zone, which is read as the table holds times."""
 
 
 def _values(values: Mapping[str, str]) -> Mapping[str, str]:

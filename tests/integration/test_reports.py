@@ -12,8 +12,7 @@ from orderhook.errors import TemporarilyUnavailableError
 from orderhook.listing import Unreadable, list_orders
 from orderhook.orders import OrderState, Provenance, timestamp
 from orderhook.store.orders import LEGS_RETENTION
-from orderhook.store.reports import Report, reported
-from orderhook.store.results import WriteResult
+from orderhook.store.reports import Report, ReportResult, reported
 from tests import builders
 from tests.faults import (
     PASSING_IN_TRANSACTIONS,
@@ -52,7 +51,7 @@ def report(
     reason: str | None = None,
     request_id: str | None = None,
     by_handler: bool = False,
-) -> WriteResult:
+) -> ReportResult:
     """Have a venue report an order; `by_handler` its requests meet the faults. The same values are the same report."""
     request_id = request_id or f"{order_id}-{state}-{filled}-{average}-{seq}"
     signed = Provenance(service.trader, "venue", request_id, service.queue.now)
@@ -670,10 +669,10 @@ def test_a_report_of_an_unknown_order_is_told_and_writes_nothing(service: Servic
     have_bracket(service)
     before = service.everything()
     for order_id in ("nobodys", "order-1.STOP2", STOP):  # which waits, and is no order yet
-        assert report(service, "Filled", 5, order_id=order_id) == WriteResult(None, applied=False)
+        assert report(service, "Filled", 5, order_id=order_id) == ReportResult(None, applied=False)
     signed = builders.provenance("somebody-else", "fill")
     said = Report(OrderState.FILLED, 5)
-    assert service.services.reports.record(signed, "order-1", said) == WriteResult(None, applied=False)
+    assert service.services.reports.record(signed, "order-1", said) == ReportResult(None, applied=False)
     assert service.everything() == before
 
 

@@ -91,6 +91,16 @@ def alert_key(trader: str, request_id: str) -> dict[str, str]:
     return {"pk": f"ALERTS#{trader}", "sk": request_id}
 
 
+def position_key(trader: str, account: str, instrument: str) -> dict[str, str]:
+    """Return the key of a position, by account and instrument without their case."""
+    return {"pk": f"POSITIONS#{trader}", "sk": f"{_index_part(account)}#{_index_part(instrument)}"}
+
+
+def execution_key(trader: str, venue_id: str, cumulative: int) -> dict[str, str]:
+    """Return the key of an execution, which has one whenever and however often it is told."""
+    return {"pk": f"EXECUTIONS#{trader}", "sk": f"{venue_id}#{cumulative}"}
+
+
 def open_prefix(account: str | None = None, instrument: str | None = None) -> str:
     """Return how the index values of open orders begin, of an account, or of an account and instrument.
 

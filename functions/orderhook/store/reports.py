@@ -1,20 +1,49 @@
 """Reports: what a venue says of an order. Fills are facts, whatever the order's state."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
-from orderhook.orders import TERMINAL, TRANSITIONS, Leg, Order, OrderState, Provenance
+from orderhook.orders import (
+    OPEN,
+    PRICES,
+    TERMINAL,
+    TRANSITIONS,
+    Leg,
+    LegEnd,
+    Order,
+    OrderState,
+    OrderType,
+    Provenance,
+    Want,
+)
 from orderhook.store import items
 from orderhook.store.expressions import VERSIONED
 from orderhook.store.orders import OrderStore
-from orderhook.store.results import WriteResult, refused
+from orderhook.store.results import refused
 from orderhook.store.table import Table
-from orderhook.store.writes import NEW, Put, TransactionFailed, Update
-from orderhook.trade import kind_of, leg_id, must_be_above, view_of_leg
+from orderhook.store.writes import NEW, ConditionFailed, Put, TransactionFailed, Update
+from orderhook.trade import entry_and_leg, kind_of, leg_id, must_be_above, view_of_leg
+from orderhook.venue import OrderReport
 
 _RACES = 8
 """How often other writes may change the same order at the same moment before a report gives up."""
+
+_LONGEST_REASON = 500
+"""Nothing in an item grows without bound: NinjaTrader's log says what it likes."""
+
+_ASKED = frozenset({OrderState.CHANGE_PENDING, OrderState.CANCEL_PENDING})
+"""What a command has asked of a venue and no report has answered; only the answer, or the order's end, ends it."""
+
+_TYPES: Mapping[frozenset[str], OrderType] = MappingProxyType(
+    {
+        frozenset({"limit_price"}): "LIMIT",
+        frozenset({"stop_price"}): "STOPMARKET",
+        frozenset({"limit_price", "stop_price"}): "STOPLIMIT",
+    }
+)
+"""What an order is that has these prices."""
 
 
 class Report(NamedTuple):
@@ -25,6 +54,28 @@ class Report(NamedTuple):
     average: Decimal | None = None
     seq: int | None = None
     reason: str | None = None
+    acked: int = 0
+    """The want that it answers."""
+    values: Mapping[str, str] = MappingProxyType({})
+    """What the venue has confirmed: the quantity and all prices, or nothing."""
+    unresolved: str | None = None
+
+    @classmethod
+    def of(cls, said: OrderReport) -> "Report":
+        """Return what a bridge's message says of its order."""
+        reason, unresolved = (text and text[:_LONGEST_REASON] for text in (said.reason, said.unresolved))
+        return cls(said.state, said.filled, said.average, said.seq, reason, said.acked, said.values, unresolved)
+
+
+class ReportResult(NamedTuple):
+    """The order as a report met it (None: there is none that it is about), and whether anything was recorded."""
+
+    before: Order | None
+    applied: bool
+    after: Order | None = None
+    """The order as it was written by this call."""
+    unprotected: tuple[str, ...] = ()
+    """The stops of the entry that its fill reaches and that were ended by themselves."""
 
 
 class ReportStore:
@@ -37,35 +88,104 @@ class ReportStore:
         self._table = table
         self._orders = orders
 
-    def record(self, provenance: Provenance, order_id: str, report: Report) -> WriteResult:
+    def take(self, provenance: Provenance, said: OrderReport) -> ReportResult:
+        """Record a bridge's report as `record` does, if the order is the one that it was placed for.
+
+        A leg's that comes before its entry's fill is recorded where the leg waits, or has it released.
+        """
+        report, split = Report.of(said), entry_and_leg(said.order_id)
+        if split:
+            return self._record_leg(provenance, *split, report, said.placed_by)
+        return self.record(provenance, said.order_id, report, lambda order: order.placed_by == said.placed_by)
+
+    def resolve(self, provenance: Provenance, order_id: str, report: Report) -> ReportResult:
+        """Record what a person says has become of an order, as `record` does, while nobody else can know it."""
+        return self.record(provenance, order_id, report, lambda order: order.unresolved is not None)
+
+    def record(
+        self,
+        provenance: Provenance,
+        order_id: str,
+        report: Report,
+        is_meant: Callable[[Order], bool] = lambda _: True,
+    ) -> ReportResult:
         """Record a report, and release the legs that its fill reaches, in one transaction; run twice, it is one.
 
         A larger filled quantity is recorded whatever the state, and above the quantity too. A finished order keeps its
-        end, and an older report undoes nothing. Returns the order as it was, and whether anything was recorded.
+        end, and an older report undoes nothing. What `is_meant` does not hold for is left alone.
         """
-        closed: set[str] = set()
-        priced: set[str] = set()
+        met = _Legs(set(), set(), {})
         for _ in range(_RACES):
             order = self._orders.get(provenance.trader, order_id)
-            if order is None:
-                return WriteResult(None, applied=False)
+            if order is None or not is_meant(order):
+                return ReportResult(None, applied=False)
             after = reported(order.at(provenance.now), report, provenance)
             if after is None:
-                return refused(order, provenance.request_id)
-            after, legs = releases(provenance, order, after, closed, priced)
-            writes = [self._orders.rewriting(provenance, order, after), *legs.values()]
+                return ReportResult(*refused(order, provenance.request_id))
+            after, legs = releases(provenance, order, after, met.closed, met.priced)
+            for name in met.ended.keys() & legs.keys():
+                leg = met.ended[name]
+                again = _working_again(provenance, leg, after.legs[name].share(after.filled))
+                legs[name] = self._orders.rewriting(provenance, leg, again)
+            try:
+                self._table.transact([self._orders.rewriting(provenance, order, after), *legs.values()])
+            except TransactionFailed as failed:
+                met.note(legs, failed.failures)
+                continue
+            return ReportResult(order, True, after, _unprotected(order, after, met.closed))
+        raise RuntimeError(f"order {order_id} changes faster than it can be reported")
+
+    def _record_leg(
+        self, provenance: Provenance, entry_id: str, name: str, report: Report, placed_by: str
+    ) -> ReportResult:
+        """Record the report of a leg, which names its entry's placing."""
+        for _ in range(_RACES):
+            entry = self._orders.get(provenance.trader, entry_id)
+            leg = entry.legs.get(name) if entry and entry.placed_by == placed_by else None
+            if entry is None or leg is None:
+                return ReportResult(None, applied=False)
+            if leg.released:
+                return self.record(provenance, leg_id(entry_id, name), report)
+            before = view_of_leg(entry, name, leg)
+            after, order = reported_waiting(provenance, entry, name, report)
+            if after is entry:
+                return ReportResult(before, applied=False)
+            writes: list[Put | Update] = [self._orders.rewriting(provenance, entry, after)]
+            if order:
+                writes.append(self._orders.putting(provenance, order))
             try:
                 self._table.transact(writes)
-            except TransactionFailed as failed:
-                # A leg that was ended by itself is not raised again; what another fill has made stands in the entry.
-                entry, *failures = failed.failures
-                for (name, write), failure in zip(legs.items(), failures, strict=True):
-                    if failure and (entry is None or isinstance(write, Update)):
-                        has_price = isinstance(write, Update) and ":price" in write.values
-                        (priced if has_price else closed).add(name)
+            except TransactionFailed:
                 continue
-            return WriteResult(order, applied=True)
-        raise RuntimeError(f"order {order_id} changes faster than it can be reported")
+            return ReportResult(before, True, order or view_of_leg(after, name, after.legs[name]))
+        raise RuntimeError(f"order {entry_id} changes faster than its legs can be reported")
+
+
+class _Legs(NamedTuple):
+    """What the writes of an entry's legs have met."""
+
+    closed: set[str]
+    """Ended by themselves: a fill makes and raises them no more."""
+    priced: set[str]
+    """Given a price by something else."""
+    ended: dict[str, Order]
+    """Ended at the venue for what was filled before: a further fill has them work again."""
+
+    def note(self, legs: Mapping[str, Put | Update], failures: Sequence[ConditionFailed | None]) -> None:
+        """Keep why a transaction failed: first the entry's part, then those of the legs in their order."""
+        entry, *of_legs = failures
+        for (name, write), failure in zip(legs.items(), of_legs, strict=True):
+            # What another fill has made stands in the entry. A leg that was ended by itself is not raised again.
+            if failure is None or (entry is not None and isinstance(write, Put)):
+                continue
+            leg = items.order(failure.item) if failure.item else None
+            if leg and works_again(leg) and ":qty" in write.values:
+                self.ended[name] = leg
+            elif leg and leg.is_open and name in self.ended:
+                del self.ended[name]
+            else:
+                has_price = isinstance(write, Update) and ":price" in write.values
+                (self.priced if has_price else self.closed).add(name)
 
 
 def releases(
@@ -117,16 +237,17 @@ def _give_price(provenance: Provenance, entry: Order, name: str, qty: int | None
     """Return the write that has a leg work which was released without a price, if it lacks it still."""
     field = _price_field(name)
     raises = "" if qty is None else "#qty = :qty, #closes = :qty, "
+    # At a venue it works when that says so.
+    works = "" if entry.venue else "#state = :working, #since = :now, "
     return Update(
         items.order_key(provenance.trader, leg_id(entry.order_id, name)),
-        f"SET {raises}#{field} = :price, #state = :working, #since = :now, {VERSIONED}",
+        f"SET {raises}{works}#{field} = :price, {VERSIONED}",
         f"#state = :initialized AND attribute_not_exists(#{field})",
         {
             **({} if qty is None else {":qty": qty}),
+            **({":working": str(OrderState.WORKING), ":now": provenance.now} if works else {}),
             ":price": price,
-            ":working": str(OrderState.WORKING),
             ":initialized": str(OrderState.INITIALIZED),
-            ":now": provenance.now,
             ":one": 1,
             ":request_id": provenance.request_id,
         },
@@ -144,11 +265,14 @@ def _raise(provenance: Provenance, entry: Order, name: str, qty: int) -> Update:
 
 
 def _released(provenance: Provenance, entry: Order, name: str, qty: int) -> Order:
-    leg = view_of_leg(entry, name, entry.legs[name])
+    # What was asked of it while it waited goes on, though its entry may have ended before this fill was heard of.
+    leg = view_of_leg(entry._replace(state=OrderState.WORKING), name, entry.legs[name]._replace(end=None))
     price = _price(entry, name, entry.legs[name])
     prices = {} if price is None else {_price_field(name): price}
-    # Without a price nothing can work: it is an order that can be cancelled and changed, and waits for its price.
-    state = OrderState.INITIALIZED if leg.offset is not None and price is None else OrderState.WORKING
+    state = leg.state
+    if entry.venue is None and (leg.offset is None or price is not None):
+        # Without a price nothing can work: it is an order that can be cancelled and changed, and waits for its price.
+        state = OrderState.WORKING
     own = [event for event in entry.history if event.leg == name]
     return leg._replace(
         qty=qty,
@@ -158,6 +282,7 @@ def _released(provenance: Provenance, entry: Order, name: str, qty: int) -> Orde
         cancelled_at=None,
         reason=None,
         released_at=provenance.now,
+        want=(leg.want or Want(1, "place", leg.received_at or provenance.now)) if entry.venue else None,
         # What it was given while it waited goes with it: a resend of that is known by it.
         history=(*own, provenance.event(state, {"qty": str(qty)})),
         digests=tuple(event.digest for event in own if event.digest),
@@ -165,29 +290,144 @@ def _released(provenance: Provenance, entry: Order, name: str, qty: int) -> Orde
     )
 
 
+def works_again(leg: Order) -> bool:
+    """Return whether a further fill of its entry has a finished leg work again, which at a venue is a further order.
+
+    One that its trader has cancelled stays so.
+    """
+    cancelled = leg.want is not None and leg.want.kind == "cancel"
+    return leg.venue is not None and leg.entry_id is not None and leg.state in TERMINAL and not cancelled
+
+
+def _working_again(provenance: Provenance, leg: Order, qty: int) -> Order:
+    event = provenance.event(OrderState.INITIALIZED, {"qty": str(qty)})
+    return leg._replace(
+        qty=qty,
+        closes=qty,
+        state=OrderState.INITIALIZED,
+        since=provenance.now,
+        cancelled_at=None,
+        reason=None,
+        history=(*leg.history, event),
+    )
+
+
+def _unprotected(before: Order, after: Order, closed: Container[str]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, leg in after.legs.items()
+        if kind_of(name) == "STOP"
+        and (leg.end or name in closed)
+        and leg.share(after.filled) > leg.share(before.filled)
+    )
+
+
+def reported_waiting(provenance: Provenance, entry: Order, name: str, report: Report) -> tuple[Order, Order | None]:
+    """Return an entry after the report of a leg that waits in its item, and the leg where that has it released.
+
+    A bridge answers at once what is asked of a leg that it has not placed. It places one by its entry's fill alone, so
+    that anything else which it says of a leg tells of a fill whose own report is still on its way.
+    """
+    leg = entry.legs[name]
+    if report.state is OrderState.INITIALIZED and not (report.filled or report.unresolved):
+        leg = leg._replace(acked=max(leg.acked, report.acked))
+        return (entry if leg == entry.legs[name] else entry._replace(legs={**entry.legs, name: leg})), None
+    if leg.end and not report.filled:
+        return entry, None
+    cancels = leg.want is not None and leg.want.kind == "cancel"
+    if cancels and report.state is OrderState.CANCELLED and not report.filled:
+        end = LegEnd(OrderState.CANCELLED, provenance.now, provenance.request_id, provenance.key_id)
+        leg = leg._replace(end=end, acked=max(leg.acked, report.acked))
+        history = (*entry.history, provenance.event(None, leg=name))
+        return entry._replace(legs={**entry.legs, name: leg}, history=history), None
+    qty = max(report.filled, int(report.values.get("qty", 0)), leg.share(entry.filled)) or leg.share(entry.qty)
+    released = _released(provenance._replace(request_id=f"{provenance.request_id}.release"), entry, name, qty)
+    entry = entry._replace(legs={**entry.legs, name: leg._replace(released=True, end=None)})
+    return entry, reported(released, report, provenance) or released
+
+
 def reported(order: Order, report: Report, provenance: Provenance) -> Order | None:
-    """Return an order after a report; None where the report says nothing that is not known."""
+    """Return an order after a report; None where the report says nothing that is not known.
+
+    While what was asked last of its venue is not answered, an order keeps its state and the values asked for, unless
+    the report ends it. Otherwise its values are those that the venue has confirmed.
+    """
+    if order.event_of(provenance.request_id) is not None:
+        return None
     newer = report.seq is None or order.report_seq is None or report.seq > order.report_seq
     more = report.filled > order.filled
     learns_average = order.average is None and report.average is not None and report.filled == order.filled > 0
-    if order.event_of(provenance.request_id) is not None:
-        return None
-    moves = newer and report.state is not order.state and report.state in TRANSITIONS[order.state]
-    moves = moves or (newer and report.state is OrderState.PART_FILLED and more and order.state is report.state)
-    if not (more or moves or learns_average):
-        # Its number stays all the same, or an older report could undo it.
-        return order._replace(report_seq=report.seq) if newer and report.seq is not None else None
     after = order
+    changes: dict[str, str] = {}
     if more or learns_average:
         average = report.average if report.average is not None else order.average
         after = after._replace(filled=report.filled, average=average)
+        changes |= {"filled": str(report.filled)} if more else {}
     if more and order.state in TERMINAL:
         after = after._replace(filled_after_end=report.filled)
+    moves = newer and _moves(order, report, more=more)
+    if newer and (order.is_open or moves):
+        after, told = _told(after, report, moves=moves)
+        changes |= told
     if moves:
-        after = after._replace(state=report.state, since=provenance.now, reason=report.reason)
-        if report.state is OrderState.CANCELLED:
-            after = after._replace(cancelled_at=provenance.now)
-    changes = {"filled": str(after.filled)} if more else {}
+        cancelled_at = provenance.now if report.state is OrderState.CANCELLED else None
+        after = after._replace(state=report.state, since=provenance.now, cancelled_at=cancelled_at)
+    if newer and report.seq is not None:
+        # It stays whatever else was known, or an older report could undo it.
+        after = after._replace(report_seq=report.seq)
+    if after is order or after == order:
+        return None
+    if not (more or learns_average or moves or changes):
+        return after
     event = provenance.event(report.state if moves else None, changes)
-    seq = report.seq if newer and report.seq is not None else order.report_seq
-    return after._replace(report_seq=seq, history=(*order.history, event))
+    return after._replace(history=(*order.history, event))
+
+
+def _moves(order: Order, report: Report, *, more: bool) -> bool:
+    """Return whether the latest report of an order gives it its state."""
+    if report.state in OPEN and works_again(order):
+        return True
+    asked = order.want if order.state in _ASKED else None
+    if asked and report.acked < asked.n and report.state not in TERMINAL:
+        return False
+    if report.state is order.state:
+        return more and report.state is OrderState.PART_FILLED
+    # What is answered before its venue knew it goes back to where it was.
+    unknown_there = asked is not None and report.state in (OrderState.INITIALIZED, OrderState.SUBMITTED)
+    return unknown_there or report.state in TRANSITIONS[order.state]
+
+
+def _told(order: Order, report: Report, *, moves: bool) -> tuple[Order, dict[str, str]]:
+    """Return an order with what the latest report says of it besides its state and its fills, and what is new."""
+    ends = report.state in TERMINAL and moves
+    changes: dict[str, str] = {}
+    after = order._replace(
+        acked=max(order.acked, report.acked),
+        confirmed=dict(report.values) or order.confirmed,
+        unresolved=None if ends else report.unresolved,
+        reason=report.reason if moves else report.reason or order.reason,
+    )
+    answered = order.want is None or after.acked >= order.want.n
+    if (report.values and answered) or (ends and not answered):
+        confirmed = _confirmed(after)
+        changes |= {name: after.confirmed.get(name, str(value)) for name, value in confirmed.items()}
+        after = after._replace(**confirmed)  # type: ignore[arg-type]
+    if after.unresolved != order.unresolved:
+        changes["unresolved"] = after.unresolved or "no"
+    if report.reason and (moves or report.reason != order.reason):
+        changes["reason"] = report.reason
+    return after, changes
+
+
+def _confirmed(order: Order) -> dict[str, int | Decimal | OrderType | None]:
+    """Return the fields of an order that its venue has otherwise: what was asked for was not done, or done otherwise.
+
+    The quantity of a leg follows from its entry's fills; at the venue it may be in several orders.
+    """
+    values: dict[str, int | Decimal | OrderType | None] = {}
+    if "qty" in order.confirmed and order.entry_id is None:
+        values["qty"] = int(order.confirmed["qty"])
+    if prices := frozenset(PRICES).intersection(order.confirmed):
+        values |= {name: Decimal(order.confirmed[name]) if name in prices else None for name in PRICES}
+        values["order_type"] = _TYPES[prices]
+    return {name: value for name, value in values.items() if value != getattr(order, name)}

@@ -1,0 +1,130 @@
+"""What a bridge says besides the state of orders: that it lives, positions, executions."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from orderhook.orders import Order, timestamp
+from orderhook.store import items
+from orderhook.store.table import Table
+from orderhook.store.writes import NEW, ConditionFailed, Item, Put, Update
+from orderhook.venue import Execution, Heartbeat, PositionReport
+
+SILENT = timedelta(seconds=90)
+"""How long the bridge that owns a stack must be silent for another to take its place; a heartbeat comes every 30 s."""
+
+EXECUTIONS_KEPT = timedelta(days=400)
+"""As long as the legs of an entry."""
+
+
+class ExecutionRecord(NamedTuple):
+    """An execution, and the order that it belongs to."""
+
+    venue_id: str
+    cumulative: int
+    quantity: int
+    price: Decimal | None
+    at: str
+    order_id: str
+    account: str | None = None
+    """That of the order, and likewise the next two; None where it belongs to none."""
+    instrument: str | None = None
+    action: str | None = None
+    unattached: bool = False
+    """Whether no order is known that it belongs to: none has the id, or another one has it by now."""
+
+
+class BridgeStore:
+    """What bridges say, in one table.
+
+    Every method raises TemporarilyUnavailableError when the table does not answer inside the time budget.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def note_heartbeat(self, trader: str, heartbeat: Heartbeat, sent: datetime) -> bool:
+        """Note that a bridge lived when it sent this, and return whether it owns the stack; run twice, it is once.
+
+        One bridge owns it: another takes its place when it has been silent, or when it is told to. An older heartbeat
+        changes nothing, and the kill switch beside it stays as it is.
+        """
+        noted = {
+            "journal": heartbeat.journal,
+            "host": heartbeat.host,
+            "accounts": list(heartbeat.accounts),
+            "ready": heartbeat.ready,
+            "at": timestamp(sent),
+        }
+        noted |= {"reason": heartbeat.reason} if heartbeat.reason else {}
+        may_own = "#bridge.#at < :at"
+        values: dict[str, object] = {":bridge": noted, ":at": timestamp(sent)}
+        if not heartbeat.take_over:
+            may_own = f"(#bridge.#journal = :journal AND {may_own}) OR #bridge.#at < :silent"
+            values |= {":journal": heartbeat.journal, ":silent": timestamp(sent - SILENT)}
+        condition = f"attribute_not_exists(#bridge) OR {may_own}"
+        try:
+            self._table.update(Update(items.controls_key(trader), "SET #bridge = :bridge", condition, values))
+        except ConditionFailed as failure:
+            return bool(failure.item and failure.item["bridge"]["journal"] == heartbeat.journal)
+        return True
+
+    def owner(self, trader: str) -> str | None:
+        """Return the id of the journal of the bridge that owns the stack; None where none was heard of."""
+        item = self._table.get(items.controls_key(trader)) or {}
+        journal: str | None = item.get("bridge", {}).get("journal")
+        return journal
+
+    def put_position(self, trader: str, position: PositionReport) -> None:
+        """Store a position, unless a newer one of the same account and instrument is there."""
+        item = items.position_key(trader, position.account, position.instrument) | position._asdict()
+        try:
+            self._table.put(Put(item, f"{NEW} OR #at < :at", {":at": position.at}))
+        except ConditionFailed:
+            return
+
+    def positions(self, trader: str) -> Iterator[PositionReport]:
+        """Yield a trader's positions, by account and instrument, closed ones included."""
+        partition = items.position_key(trader, "", "")["pk"]
+        for item in self._table.query("#pk = :pk", {":pk": partition}):
+            values = {"average": None} | {name: item[name] for name in PositionReport._fields if name in item}
+            yield PositionReport(**values | {"quantity": int(item["quantity"])})
+
+    def put_execution(self, trader: str, execution: Execution, order_id: str, order: Order | None) -> bool:
+        """Store an execution of an order, which is None where none is known; return whether it is new."""
+        of_order = {name: getattr(order, name) for name in ("account", "instrument", "action")} if order else {}
+        expires = datetime.fromisoformat(execution.at) + EXECUTIONS_KEPT
+        item: Item = {
+            **items.execution_key(trader, execution.venue_id, execution.cumulative),
+            **execution._asdict(),
+            **of_order,
+            "order_id": order_id,
+            "unattached": None if order else True,
+            # The index lists what carries it: of this partition the executions, by their times.
+            "open": f"{execution.at}#{execution.venue_id}#{execution.cumulative}",
+            "expires": int(expires.timestamp()),
+        }
+        try:
+            self._table.put(Put(item))
+        except ConditionFailed:
+            return False
+        return True
+
+    def executions(
+        self, trader: str, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[ExecutionRecord]:
+        """Yield a trader's executions, newest first: of what was filled at `since` or later, and before `until`."""
+        values = {
+            ":pk": items.execution_key(trader, "", 0)["pk"],
+            ":low": timestamp(since) if since else "0",
+            ":high": timestamp(until) if until else "~",  # after every digit
+        }
+        condition = "#pk = :pk AND #open BETWEEN :low AND :high"
+        return map(_execution, self._table.query(condition, values, index="open", newest_first=True))
+
+
+def _execution(item: Mapping[str, Any]) -> ExecutionRecord:
+    values = {name: item[name] for name in ExecutionRecord._fields if name in item}
+    numbers = {name: int(item[name]) for name in ("cumulative", "quantity")}
+    return ExecutionRecord(**{"price": None} | values | numbers)

@@ -1,0 +1,428 @@
+"""What a bridge reports: through the handler of the report queue into the table."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+import pytest
+
+import reports
+from orderhook.orders import TRANSITIONS, Leg, Order, OrderState, Want, timestamp
+from orderhook.store import items
+from orderhook.store.reports import Report, reported
+from orderhook.trade import with_bounds
+from orderhook.venue import Execution, Heartbeat, OrderReport, PositionReport, Sent
+from orderhook.venue import serialize as message_of
+from tests import builders
+from tests.service import Service
+from tests.states import FINISHED, STATES
+from tests.trades import seen
+
+AT = "2026-01-02T03:04:05.000000Z"
+STOP, TARGET = "order-1.STOP1", "order-1.TARGET1"
+
+
+@pytest.fixture(autouse=True)
+def _of_this_trader(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "settings", reports.settings._replace(venue_trader=service.trader))
+
+
+def have(service: Service, *, state: str = "Initialized", n: int = 1, kind: Any = "place", **fields: Any) -> Order:
+    """Have order-1 be at the venue, with a stop and a target that wait, and with this asked of it last."""
+    placed = builders.provenance(service.trader, "r1")
+    place = Want(1, "place", AT)
+    legs = {
+        "STOP1": Leg("STOPMARKET", stop_price=Decimal(4990), oco_id="g", want=place),
+        "TARGET1": Leg("LIMIT", limit_price=Decimal(5010), oco_id="g", want=place),
+    }
+    more: dict[str, Any] = {"legs": legs, "strategy_id": "s", "order_name": "ENTRY1", "number": 1, **fields}
+    order = builders.order(
+        placed, "order-1", state=OrderState(state), venue="ninjatrader", want=Want(n, kind, AT), received_at=AT, **more
+    )
+    order = with_bounds(order)
+    assert service.orders.put(placed, order).applied
+    return order
+
+
+def say(state: str, filled: int = 0, *, seq: int = 1, order_id: str = "order-1", **more: Any) -> OrderReport:
+    return OrderReport(order_id, more.pop("placed_by", "r1"), OrderState(state), filled, seq, **more)
+
+
+def deliver(
+    service: Service,
+    *what: OrderReport | PositionReport | Heartbeat,
+    journal: str = "j1",
+    at: datetime | None = None,
+    trader: str | None = None,
+) -> list[str]:
+    """Deliver messages in one event, and return the metrics that are counted."""
+    sent = int((at or service.queue.now).timestamp() * 1000)
+    service.output.take()
+    bodies = [message_of(Sent(trader or service.trader, journal, it)) for it in what]
+    failed = reports.handler({"Records": [record(body, n, sent) for n, body in enumerate(bodies)]}, None)
+    assert failed == {"batchItemFailures": []}
+    return counted(service)
+
+
+def record(body: str, number: int, sent: int) -> dict[str, Any]:
+    return {"messageId": f"m-{number}", "body": body, "attributes": {"SentTimestamp": str(sent)}}
+
+
+def counted(service: Service) -> list[str]:
+    declared = [line["_aws"]["CloudWatchMetrics"] for line in service.output.lines() if "_aws" in line]
+    return [
+        metric["Name"] for [directive] in declared for metric in directive["Metrics"] if metric["Name"] != "Reports"
+    ]
+
+
+def states(service: Service, *order_ids: str) -> list[tuple[str, int, int]]:
+    found = [seen(service, order_id) for order_id in order_ids]
+    return [(str(it.state), it.qty, it.filled) for it in found]
+
+
+def bridge(service: Service) -> dict[str, Any]:
+    item = service.services.table.get(items.controls_key(service.trader)) or {}
+    noted: dict[str, Any] = item["bridge"]
+    return noted
+
+
+# What was asked last
+
+
+@pytest.mark.parametrize("kind", ["cancel", "change"])
+@pytest.mark.parametrize("late", ["Accepted", "Working", "PartFilled", "Unknown", "CancelSubmitted"])
+def test_a_late_report_of_an_earlier_want_takes_nothing_away(service: Service, kind: str, late: str) -> None:
+    pending = f"{kind.title()}Pending"
+    have(service, state=pending, n=2, kind=kind)
+    deliver(service, say(late, 2, acked=1))
+    assert states(service, "order-1") == [(pending, 5, 2)]
+    assert seen(service).acked == 1
+    deliver(service, say("Working", 2, seq=2, acked=2))
+    assert states(service, "order-1") == [("Working", 5, 2)]
+
+
+def test_a_fill_that_overtakes_a_cancel_ends_the_order(service: Service) -> None:
+    have(service, state="CancelPending", n=2, kind="cancel")
+    deliver(service, say("Filled", 5, acked=1))
+    assert states(service, "order-1", STOP, TARGET) == [
+        ("Filled", 5, 5),
+        ("Initialized", 5, 0),
+        ("Initialized", 5, 0),
+    ]
+    assert sorted(service.open_orders()) == [STOP, TARGET]
+    assert "expires" in service.plain()
+
+
+def test_a_change_that_was_too_late_leads_back_to_what_is_confirmed(service: Service) -> None:
+    have(service, state="ChangePending", n=2, kind="change", qty=3)
+    deliver(
+        service,
+        say("Working", acked=2, values={"qty": "5", "limit_price": "4999.5"}, reason="too late: the bridge was away"),
+    )
+    order = seen(service)
+    assert (order.state, order.qty, order.limit_price) == ("Working", 5, Decimal("4999.5"))
+    assert order.history[-1].changes == {
+        "qty": "5",
+        "limit_price": "4999.5",
+        "reason": "too late: the bridge was away",
+    }
+
+
+def test_a_change_that_nobody_confirms_keeps_the_values_asked_for(service: Service) -> None:
+    have(service, state="ChangePending", n=2, kind="change", qty=3, confirmed={"qty": "5"})
+    assert deliver(service, say("Working", acked=2, alarms=["change_unconfirmed"])) == ["ChangesUnconfirmed"]
+    assert (seen(service).qty, seen(service).confirmed) == (3, {"qty": "5"})
+
+
+def test_an_order_of_another_kind_that_was_not_made_is_what_it_was(service: Service) -> None:
+    have(service, state="ChangePending", n=2, kind="replace", order_type="STOPMARKET", limit_price=None, stop_price=5)
+    deliver(service, say("Working", acked=2, values={"qty": "5", "limit_price": "4999"}))
+    order = seen(service)
+    assert (order.order_type, order.limit_price, order.stop_price) == ("LIMIT", 4999, None)
+
+
+def test_a_fill_while_a_change_waits_is_no_overfill_of_what_is_confirmed(service: Service) -> None:
+    have(service, state="ChangePending", n=2, kind="change", qty=3)
+    assert deliver(service, say("Filled", 5, acked=1, values={"qty": "5", "limit_price": "5000.25"})) == []
+    assert states(service, "order-1") == [("Filled", 5, 5)]
+    assert deliver(service, say("Filled", 6, seq=2, acked=1)) == ["Overfills"]
+
+
+@pytest.mark.parametrize(("before", "said", "acked"), [*product(STATES, STATES, (0, 1, 2, 3))])
+def test_every_state_under_every_answer_follows_the_rule(before: str, said: str, acked: int) -> None:
+    placed = builders.provenance("nobody", "r1")
+    order = builders.order(
+        placed, "a", state=OrderState(before), venue="ninjatrader", want=Want(2, "cancel", AT), filled=1
+    )
+    after = reported(order, Report(OrderState(said), 1, seq=1, acked=acked), builders.provenance("nobody", "r2"))
+    assert after is not None
+    assert (after.filled, after.report_seq) == (1, 1)
+    asked = before in ("ChangePending", "CancelPending")
+    if before in FINISHED or (asked and acked < 2 and said not in FINISHED):
+        assert after.state == before
+    elif asked and said in ("Initialized", "Submitted"):
+        assert after.state == said
+    else:
+        assert after.state == (said if said in TRANSITIONS[OrderState(before)] and said != before else before)
+    assert after.acked == (0 if before in FINISHED else acked)
+
+
+# Lost, doubled, reordered
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 1, 2, 2), (2, 0, 1, 0)], ids=str)
+def test_in_whatever_order_and_however_often_the_same_is_known(service: Service, order: tuple[int, ...]) -> None:
+    have(service)
+    fills = [Execution("oh1", n, 1, Decimal(5000 + n), AT) for n in (1, 2)]
+    told = (
+        say("Working", seq=1, acked=1),
+        say("PartFilled", 1, seq=2, acked=1, average=Decimal(5001), executions=fills[:1]),
+        say("PartFilled", 2, seq=3, acked=1, average=Decimal("5001.5"), executions=fills),
+    )
+    for number in order:
+        deliver(service, told[number])
+    assert states(service, "order-1", STOP, TARGET) == [
+        ("PartFilled", 5, 2),
+        ("Initialized", 2, 0),
+        ("Initialized", 2, 0),
+    ]
+    assert seen(service).average == Decimal("5001.5")
+    stored = list(service.services.bridge.executions(service.trader))
+    assert [(it.cumulative, it.quantity, it.price) for it in stored] == [(2, 1, 5002), (1, 1, 5001)]
+    assert {(it.order_id, it.account, it.action) for it in stored} == {("order-1", "Sim101", "BUY")}
+
+
+def test_a_report_twice_writes_and_rings_once(service: Service) -> None:
+    have(service)
+    assert deliver(service, say("Working", acked=1, alarms=["cancel_refused"])) == ["CancelsRefused"]
+    before = service.everything()
+    assert deliver(service, say("Working", acked=1, alarms=["cancel_refused"])) == []
+    assert service.everything() == before
+
+
+def test_the_messages_of_one_event_are_judged_each_by_itself(service: Service) -> None:
+    have(service)
+    good = message_of(Sent(service.trader, "j1", say("Working", acked=1)))
+    records = [record("{", 0, 1), record(good, 1, 1), record(message_of(Sent("other", "j1", say("Filled", 5))), 2, 1)]
+    assert reports.handler({"Records": records}, None) == {
+        "batchItemFailures": [{"itemIdentifier": "m-0"}, {"itemIdentifier": "m-2"}]
+    }
+    assert states(service, "order-1") == [("Working", 5, 0)]
+
+
+def test_a_poisonous_message_ends_among_the_dead_letters(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "settings", reports.settings._replace(report_dead_letter_arn="arn:dead"))
+    dead = record("{", 0, 1) | {"eventSourceARN": "arn:dead"}
+    assert reports.handler({"Records": [dead]}, None) == {"batchItemFailures": []}
+    assert counted(service) == ["MessagesRefused"]
+
+
+# Orders that are others, or nobody's
+
+
+@pytest.mark.parametrize("order_id", ["order-1", "order-1.STOP1", "nobodys"])
+def test_a_fill_of_no_known_order_is_kept_and_rings(service: Service, order_id: str) -> None:
+    before = have(service)
+    fill = Execution("oh9", 2, 2, Decimal(5000), AT)
+    said = say("Filled", 2, order_id=order_id, placed_by="another", executions=[fill])
+    assert deliver(service, said) == ["UnattachedReports"]
+    assert service.order() == before
+    [stored] = service.services.bridge.executions(service.trader)
+    assert (stored.unattached, stored.order_id, stored.account) == (True, order_id, None)
+
+
+def test_the_end_of_an_order_that_is_gone_rings_nothing(service: Service) -> None:
+    assert deliver(service, say("Cancelled")) == []
+
+
+# Legs
+
+
+def test_a_fill_releases_each_leg_with_what_is_asked_of_it(service: Service) -> None:
+    entry = have(service)
+    cancel = entry.legs["STOP1"]._replace(want=Want(2, "cancel", AT))
+    change = entry.legs["TARGET1"]._replace(want=Want(2, "change", AT))
+    after = entry._replace(legs={"STOP1": cancel, "TARGET1": change})
+    assert service.orders.rewrite(builders.provenance(service.trader, "r2"), entry, after)
+    deliver(service, say("PartFilled", 2, acked=1))
+    stop, target = seen(service, STOP), seen(service, TARGET)
+    assert (stop.state, stop.want, stop.venue, stop.received_at) == ("CancelPending", cancel.want, "ninjatrader", AT)
+    assert (target.state, target.want, target.qty) == ("ChangePending", change.want, 2)
+    deliver(service, say("Working", order_id=STOP, acked=1))
+    assert seen(service, STOP).state == "CancelPending"
+
+
+def test_a_waiting_leg_answers_what_is_asked_of_it(service: Service) -> None:
+    entry = have(service)
+    asked = {name: leg._replace(want=Want(2, "change", AT)) for name, leg in entry.legs.items()}
+    asked["STOP1"] = asked["STOP1"]._replace(want=Want(2, "cancel", AT))
+    assert service.orders.rewrite(builders.provenance(service.trader, "r2"), entry, entry._replace(legs=asked))
+    assert [seen(service, it).state for it in (STOP, TARGET)] == ["CancelPending", "ChangePending"]
+    deliver(service, say("Cancelled", order_id=STOP, acked=2), say("Initialized", order_id=TARGET, acked=2))
+    assert [seen(service, it).state for it in (STOP, TARGET)] == ["Cancelled", "Initialized"]
+    assert deliver(service, say("PartFilled", 2, acked=1)) == ["Unprotected"]
+    assert states(service, STOP, TARGET) == [("Cancelled", 5, 0), ("Initialized", 2, 0)]
+
+
+def test_a_legs_report_before_its_release_releases_it(service: Service) -> None:
+    have(service)
+    deliver(service, say("Working", seq=7, order_id=STOP, acked=1, values={"qty": "2", "stop_price": "4990.25"}))
+    assert states(service, "order-1", STOP) == [("Initialized", 5, 0), ("Working", 2, 0)]
+    assert seen(service, STOP).stop_price == Decimal("4990.25")
+    deliver(service, say("PartFilled", 3, seq=7, acked=1))
+    assert states(service, "order-1", STOP, TARGET) == [
+        ("PartFilled", 5, 3),
+        ("Working", 3, 0),
+        ("Initialized", 3, 0),
+    ]
+    deliver(service, say("Filled", 3, seq=8, order_id=STOP, acked=1))
+    assert states(service, STOP) == [("Filled", 3, 3)]
+
+
+@pytest.mark.parametrize("end", ["Filled", "Cancelled", "Rejected"])
+@pytest.mark.parametrize("leg_first", [False, True])
+def test_a_further_fill_has_a_leg_work_again_that_ended_at_the_venue(
+    service: Service, end: str, *, leg_first: bool
+) -> None:
+    have(service)
+    deliver(service, say("PartFilled", 2, acked=1))
+    deliver(service, say(end, 2 if end == "Filled" else 0, order_id=STOP, acked=1))
+    again = [
+        say("Filled", 5, seq=2, acked=1),
+        say("Working", 2 if end == "Filled" else 0, seq=2, order_id=STOP, acked=1),
+    ]
+    for what in reversed(again) if leg_first else again:
+        deliver(service, what)
+    assert states(service, STOP) == [("Working", 5, 2 if end == "Filled" else 0)]
+    assert STOP in service.open_orders()
+    assert "expires" not in service.plain(STOP)
+
+
+def test_a_leg_that_its_trader_cancelled_stays_so(service: Service) -> None:
+    have(service)
+    deliver(service, say("PartFilled", 2, acked=1))
+    stop = seen(service, STOP)
+    pending = stop._replace(state=OrderState.CANCEL_PENDING, want=Want(2, "cancel", AT))
+    assert service.orders.rewrite(builders.provenance(service.trader, "r2"), stop, pending)
+    deliver(service, say("Cancelled", order_id=STOP, acked=2))
+    assert deliver(service, say("Filled", 5, seq=2, acked=1)) == ["Unprotected"]
+    assert states(service, STOP) == [("Cancelled", 2, 0)]
+
+
+def test_the_end_of_an_entry_takes_its_waiting_legs_and_a_late_fill_brings_them(service: Service) -> None:
+    have(service, state="CancelPending", n=2, kind="cancel")
+    deliver(service, say("Cancelled", acked=2))
+    assert [seen(service, it).state for it in ("order-1", STOP, TARGET)] == ["Cancelled"] * 3
+    assert service.open_orders() == []
+    deliver(service, say("Cancelled", 2, seq=2, acked=2))
+    assert (seen(service).state, seen(service).filled_after_end) == ("Cancelled", 2)
+    assert states(service, STOP, TARGET) == [("Initialized", 2, 0)] * 2
+
+
+def test_a_trade_of_twenty_brackets_is_one_transaction(service: Service) -> None:
+    place = Want(1, "place", AT)
+    legs: dict[str, Leg] = {}
+    for n in range(1, 21):
+        legs[f"STOP{n}"] = Leg("STOPMARKET", stop_price=Decimal(4990), start=n - 1, size=1, oco_id=f"g{n}", want=place)
+        legs[f"TARGET{n}"] = Leg("LIMIT", limit_price=Decimal(5010), start=n - 1, size=1, oco_id=f"g{n}", want=place)
+    have(service, legs=legs, qty=20)
+    deliver(service, say("Filled", 20, acked=1))
+    assert len(service.open_orders()) == 40
+
+
+# What nobody can know
+
+
+def test_what_cannot_be_known_rings_stays_open_and_ends_by_a_later_report(service: Service) -> None:
+    have(service)
+    assert deliver(service, say("Initialized", acked=1, unresolved="the bridge was stopped")) == ["UnresolvedOrders"]
+    assert seen(service).unresolved == "the bridge was stopped"
+    assert service.open_orders() == ["order-1"]
+    deliver(service, say("Filled", 5, seq=2, acked=1))
+    assert (seen(service).unresolved, seen(service).state) == (None, "Filled")
+
+
+def test_an_unknown_order_rings(service: Service) -> None:
+    have(service)
+    assert deliver(service, say("Unknown", acked=1)) == ["UnresolvedOrders"]
+
+
+# The bridge itself
+
+
+def beat(journal: str = "j1", **more: Any) -> Heartbeat:
+    return Heartbeat(journal, "PC", ["Sim101"], more.pop("ready", True), AT, **more)
+
+
+def test_a_heartbeat_is_noted_beside_the_kill_switch(service: Service) -> None:
+    service.turn("on")
+    now = service.queue.now
+    assert deliver(service, beat(), at=now) == ["BridgeReady"]
+    noted = bridge(service)
+    assert (noted["journal"], noted["host"], noted["accounts"], noted["ready"]) == ("j1", "PC", ["Sim101"], True)
+    assert noted["at"] == timestamp(now.replace(microsecond=now.microsecond // 1000 * 1000))
+    assert service.controls.kill_switch(service.trader).on
+
+
+def test_a_bridge_that_is_not_ready_is_noted_and_not_counted(service: Service) -> None:
+    assert deliver(service, beat(ready=False, reason="NinjaTrader does not run")) == []
+    assert (bridge(service)["ready"], bridge(service)["reason"]) == (False, "NinjaTrader does not run")
+
+
+def test_an_older_heartbeat_changes_nothing(service: Service) -> None:
+    now = service.queue.now
+    deliver(service, beat(ready=False), at=now)
+    assert deliver(service, beat(), at=now - timedelta(seconds=1)) == ["BridgeReady"]
+    assert bridge(service)["ready"] is False
+
+
+@pytest.mark.parametrize(("seconds", "take_over", "owner"), [(89, False, "j1"), (91, False, "j2"), (1, True, "j2")])
+def test_another_bridge_takes_over_from_a_silent_one_or_when_told_to(
+    service: Service, seconds: int, *, take_over: bool, owner: str
+) -> None:
+    now = service.queue.now
+    deliver(service, beat(), at=now)
+    told = deliver(service, beat("j2", take_over=take_over), journal="j2", at=now + timedelta(seconds=seconds))
+    assert (bridge(service)["journal"], told) == (owner, ["BridgeReady"] if owner == "j2" else [])
+    deliver(service, beat(), at=now + timedelta(seconds=seconds + 5))
+    assert bridge(service)["journal"] == owner
+
+
+def position(quantity: int, at: str = AT, instrument: str = "ES 12-26") -> PositionReport:
+    return PositionReport("Sim101", instrument, "LONG", quantity, Decimal("5000.25"), at)
+
+
+def positions(service: Service) -> Iterable[int]:
+    return [it.quantity for it in service.services.bridge.positions(service.trader)]
+
+
+def test_the_newest_position_wins_whatever_the_case_of_its_names(service: Service) -> None:
+    deliver(service, beat(positions=[position(2, "2026-01-02T03:04:06Z")]))
+    deliver(service, position(1), position(3, "2026-01-02T03:04:07Z", instrument="es  12-26"))
+    assert positions(service) == [3]
+
+
+def test_only_the_bridge_that_owns_the_stack_tells_positions(service: Service) -> None:
+    deliver(service, beat())
+    deliver(service, position(2), journal="j2")
+    deliver(service, beat("j2", positions=[position(2)]), journal="j2")
+    assert positions(service) == []
+
+
+def test_what_a_bridge_calls_out_rings_though_its_name_be_new(service: Service) -> None:
+    assert deliver(service, beat(alarms=["unprotected", "something_new"])) == [
+        "BridgeReady",
+        "Unprotected",
+        "BridgeAlarms",
+    ]
+
+
+def test_executions_are_listed_by_their_times(service: Service) -> None:
+    have(service)
+    fills = [Execution("oh1", n, 1, None, f"2026-01-02T03:04:0{n}+00:00") for n in (1, 2, 3)]
+    deliver(service, say("PartFilled", 3, acked=1, executions=fills))
+    at = datetime.fromisoformat("2026-01-02T03:04:02+00:00")
+    since = service.services.bridge.executions(service.trader, at, at + timedelta(seconds=1))
+    assert [it.cumulative for it in since] == [2]
