@@ -52,8 +52,8 @@ def create_queues(name: str = "orderhook") -> VenueQueues:
     """Create the doorbell and the queue of reports, with its dead letters."""
     sqs = connect("sqs")
     doorbell, _ = scheduler.create_like(sqs, f"{name}-doorbell", "Doorbell")
-    _, dead_letter_arn = scheduler.create_like(sqs, f"{name}-report-dead-letters", "ReportDeadLetterQueue")
-    reports, reports_arn = scheduler.create_like(sqs, f"{name}-reports", "ReportQueue", dead_letter_arn)
+    _, dead_letter_arn = scheduler.create_like(sqs, f"{name}-report-dead-letters", "DeadLetterQueue")
+    reports, reports_arn = scheduler.create_like(sqs, f"{name}-reports", "Queue", dead_letter_arn)
     return VenueQueues(doorbell, reports, reports_arn, dead_letter_arn)
 
 
