@@ -295,7 +295,7 @@ def works_again(leg: Order) -> bool:
 
     One that its trader has cancelled stays so.
     """
-    cancelled = leg.want is not None and leg.want.kind == "cancel"
+    cancelled = leg.state is OrderState.CANCELLED and leg.want is not None and leg.want.kind == "cancel"
     return leg.venue is not None and leg.entry_id is not None and leg.state in TERMINAL and not cancelled
 
 
