@@ -12,12 +12,11 @@ from threading import Event, RLock, Thread
 from typing import NamedTuple
 
 from bridge.journal import Journal
-from bridge.ninjatrader import Folder
-from bridge.state import Config
-
 from bridge.link import WAIT_SECONDS, Link
+from bridge.ninjatrader import Folder
 from bridge.run import Bridge, Tell
 from bridge.settings import BridgeSettings
+from bridge.state import Config
 from cli.aws import demo, scheduler
 from cli.aws.paper import Paper
 from orderhook.aws.clients import connect
@@ -52,8 +51,8 @@ def create_queues(name: str = "orderhook") -> VenueQueues:
     """Create the doorbell and the queue of reports, with its dead letters."""
     sqs = connect("sqs")
     doorbell, _ = scheduler.create_like(sqs, f"{name}-doorbell", "Doorbell")
-    _, dead_letter_arn = scheduler.create_like(sqs, f"{name}-report-dead-letters", "DeadLetterQueue")
-    reports, reports_arn = scheduler.create_like(sqs, f"{name}-reports", "Queue", dead_letter_arn)
+    _, dead_letter_arn = scheduler.create_like(sqs, f"{name}-report-dead-letters", "ReportDeadLetterQueue")
+    reports, reports_arn = scheduler.create_like(sqs, f"{name}-reports", "ReportQueue", dead_letter_arn)
     return VenueQueues(doorbell, reports, reports_arn, dead_letter_arn)
 
 
