@@ -11,6 +11,7 @@ from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint 
 
 import before_traffic
 import deferred
+import reports
 import smoke
 from cli.connection import LOCAL_ENDPOINT
 from orderhook import alarms
@@ -67,6 +68,16 @@ COUNTED = sorted(
 """The metrics that the functions write and an alarm watches."""
 SOMETIMES_NOTHING = (alarms.DEFERRED_UNAVAILABLE, alarms.DOORBELLS_LOST)
 """What one of now and then is no reason to ring for."""
+OF_BRIDGE = sorted(
+    {
+        *alarms.METRICS_OF_BRIDGE.values(),
+        alarms.BRIDGE_ALARMS,
+        alarms.UNRESOLVED,
+        alarms.UNATTACHED,
+        alarms.REPORT_DEAD_LETTERS,
+    }
+)
+"""The metrics of reports that ring at once."""
 WEBHOOK, DEFERRED = FUNCTIONS["WebhookFunction"], FUNCTIONS["DeferredFunction"]
 ROUTE = WEBHOOK["Events"]["Webhook"]["Properties"]
 
@@ -468,6 +479,80 @@ def test_an_alarm_for_what_is_nothing_now_and_then_waits_for_three_in_five_minut
     assert (alarm["MetricName"], alarm["Period"], alarm["Threshold"]) == (metric, 300, 3)
 
 
+OF_REPORTS = (
+    *("ReportQueue", "ReportDeadLetterQueue", "ReportQueuePolicy", "ReportDeadLetterQueuePolicy", "ReportsFunction"),
+    *("ReportsRole", "ReportsLog", "BridgePolicy", "ReportsErrorsAlarm", "ReportsAgeAlarm", "BridgeAwayAlarm"),
+)
+
+
+@pytest.mark.parametrize("name", OF_REPORTS)
+def test_without_a_venue_there_is_nothing_that_takes_reports(name: str) -> None:
+    assert RESOURCES[name]["Condition"] == "HasVenue"
+
+
+@pytest.mark.parametrize("metric", OF_BRIDGE)
+def test_what_a_bridge_calls_out_rings_at_once(metric: str) -> None:
+    alarm = ALARMS[f"{metric}Alarm"]
+    assert RESOURCES[f"{metric}Alarm"]["Condition"] == "HasVenue"
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == (metric, "Sum", 60, 1)
+
+
+def test_a_bridge_that_is_not_heard_of_or_not_ready_rings() -> None:
+    alarm = ALARMS["BridgeAwayAlarm"]
+    assert (alarm["MetricName"], alarm["TreatMissingData"]) == (alarms.BRIDGE_READY, "breaching")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 120
+
+
+def test_the_bridge_may_read_one_traders_orders_hear_the_doorbell_and_report() -> None:
+    own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [{"Fn::Sub": "TRADER#${VenueTrader}"}]}}
+    allowed = {
+        action: (statement["Effect"], statement["Resource"], statement.get("Condition"))
+        for statement in RESOURCES["BridgePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        for action in as_list(statement["Action"])
+    }
+    doorbell = ("Allow", {"Fn::GetAtt": ["Doorbell", "Arn"]}, None)
+    assert allowed == {
+        "dynamodb:Query": ("Allow", {"Fn::Sub": [f"{TABLE_ARN}/index/open", {"Name": TABLE_NAME}]}, own),
+        "dynamodb:GetItem": ("Allow", {"Fn::Sub": [TABLE_ARN, {"Name": TABLE_NAME}]}, own),
+        "sqs:ReceiveMessage": doorbell,
+        "sqs:DeleteMessage": doorbell,
+        "sqs:SendMessage": ("Allow", {"Fn::GetAtt": ["ReportQueue", "Arn"]}, None),
+    }
+
+
+def test_who_records_reports_reaches_orders_positions_and_executions_alone() -> None:
+    assert actions("ReportsRole") == TAKING_MESSAGES | {
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "logs:CreateLogStream", "logs:PutLogEvents")
+    }
+    [writes] = [it for it in statements("ReportsRole") if "dynamodb:PutItem" in as_list(it["Action"])]
+    [patterns] = writes["Condition"]["ForAllValues:StringLike"].values()
+    assert patterns == ["TRADER#*", "POSITIONS#*", "EXECUTIONS#*"]
+    made = (items.controls_key("t"), items.position_key("t", "a", "i"), items.execution_key("t", "v", 1))
+    assert all(any(fnmatchcase(key["pk"], pattern) for pattern in patterns) for key in made)
+
+
+def test_nobody_of_the_stack_sends_reports_and_nobody_of_another_account() -> None:
+    queue = {"Fn::GetAtt": ["ReportQueue", "Arn"]}
+    sending = [it for it in statements() if "sqs:SendMessage" in as_list(it["Action"])]
+    assert all(queue not in as_list(it["Resource"]) for it in sending)
+    [denied] = RESOURCES["ReportQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    own = {"Fn::Sub": "arn:${AWS::Partition}:*::${AWS::AccountId}:*"}
+    assert (denied["Effect"], denied["Principal"], denied["Resource"]) == ("Deny", "*", queue)
+    assert denied["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": own}, "Null": {"aws:PrincipalArn": "false"}}
+    [moved] = RESOURCES["ReportDeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (moved["Effect"], moved["Condition"]) == ("Deny", {"Null": {"aws:PrincipalArn": "false"}})
+
+
+def test_a_report_is_not_delivered_again_while_it_may_still_be_worked_on() -> None:
+    queue, dead = RESOURCES["ReportQueue"]["Properties"], RESOURCES["ReportDeadLetterQueue"]["Properties"]
+    timeout = FUNCTIONS["ReportsFunction"]["Timeout"]
+    assert queue["VisibilityTimeout"] == dead["VisibilityTimeout"] == 6 * timeout
+    assert timeout > reports.BUDGET_SECONDS
+    assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+    assert queue["SqsManagedSseEnabled"] is dead["SqsManagedSseEnabled"] is True
+
+
 def test_every_function_is_led_to_the_same_table_and_queue() -> None:
     settings = [f"ORDERHOOK_{name.upper()}" for name in DeferredSettings._fields]
     for function in FUNCTIONS.values():
@@ -510,6 +595,7 @@ def test_every_log_group_forgets_after_the_days_chosen() -> None:
 def test_every_alarm_says_what_to_do_and_reaches_whoever_is_to_be_told() -> None:
     assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ALARMS.values()} == {
         *(("orderhook", metric) for metric in (*COUNTED, *SOMETIMES_NOTHING, "ThrottledAlerts", "Alerts")),
+        *(("orderhook", metric) for metric in (*OF_BRIDGE, alarms.BRIDGE_READY, alarms.REPORTS_UNAVAILABLE)),
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/ApiGateway", "5xx"),
@@ -659,7 +745,9 @@ def test_tradingviews_addresses_are_offered_and_accepted_by_the_allow_list() -> 
 
 
 def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None:
-    assert TEMPLATE["Outputs"].keys() == {"WebhookUrl", "DomainTarget", "TableName", "DoorbellUrl", "Warning"}
+    assert TEMPLATE["Outputs"].keys() == {
+        *("WebhookUrl", "DomainTarget", "TableName", "DoorbellUrl", "ReportQueueUrl", "BridgePolicyArn", "Warning")
+    }
     assert TEMPLATE["Outputs"]["TableName"]["Value"] == TABLE_NAME
 
 
