@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import reports
 
 import deferred
+import reports
 import webhook
 from bridge.journal import Journal
 from bridge.link import Clock, Link, LinkError
