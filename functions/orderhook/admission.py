@@ -1,7 +1,6 @@
 """Whether an alert may be carried out: the kill switch, its trade window, rate limits, and the limits of its key."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,11 +11,12 @@ from orderhook.errors import (
     CommandNotAllowedError,
     KillSwitchOnError,
     OrderhookError,
+    OutcomeUnknownError,
     RateLimitedError,
     TemporarilyUnavailableError,
     TooLateError,
 )
-from orderhook.orders import Provenance, timestamp
+from orderhook.orders import Outcome, Provenance, timestamp
 from orderhook.resend import first_receipt
 from orderhook.services import Services
 from orderhook.store.controls import BridgeState, Counter
@@ -77,7 +77,7 @@ def beyond_venue(
 def _count(alert: "Alert", services: Services, provenance: Provenance) -> None:
     counted: list[Counter] = []
     try:
-        for counter in _counters(alert, provenance):
+        for counter in counters(alert, provenance):
             counted.append(counter)
             services.controls.count(provenance, counter, partial(first_receipt, services, provenance))
     except RateLimitedError:
@@ -88,21 +88,23 @@ def _count(alert: "Alert", services: Services, provenance: Provenance) -> None:
         raise
 
 
-@contextmanager
 def uncounted_if_nothing_is_done(
-    alert: "Alert", services: Services, provenance: Provenance, *, delayed: bool
-) -> Iterator[None]:
-    """Take an alert out of its rate limits that the kill switch refuses, or that surely wrote nothing.
+    counted: Iterable[Counter], services: Services, provenance: Provenance, do: Callable[[], Outcome]
+) -> Outcome:
+    """Do what was counted, and take it out of the counters if it is refused, or turns out to be done already.
 
-    What may have written is counted, and its resend takes its place.
+    What may have been done is counted, and its resend takes its place.
     """
     try:
-        yield
-    except (KillSwitchOnError, TemporarilyUnavailableError) as error:
-        refused = isinstance(error, KillSwitchOnError) and not error.results
-        if not delayed and (refused or not may_have_written()):
-            _uncount(_counters(alert, provenance), services, provenance)
+        outcome = do()
+    except OrderhookError as error:
+        in_doubt = isinstance(error, TemporarilyUnavailableError | OutcomeUnknownError) or error.results
+        if not (in_doubt and may_have_written()):
+            _uncount(counted, services, provenance)
         raise
+    if outcome.is_duplicate:
+        _uncount(counted, services, provenance)
+    return outcome
 
 
 def _uncount(counters: Iterable[Counter], services: Services, provenance: Provenance) -> None:
@@ -110,7 +112,7 @@ def _uncount(counters: Iterable[Counter], services: Services, provenance: Proven
         services.controls.uncount(provenance, counter)
 
 
-def _counters(alert: "Alert", provenance: Provenance) -> Iterator[Counter]:
+def counters(alert: "Alert", provenance: Provenance) -> Iterator[Counter]:
     """Yield what an alert counts in: the rate limit that it gives itself, and the one of its key for what opens."""
     if alert.first.rate:
         alert_id, rate = alert.first.rate

@@ -13,6 +13,7 @@ from orderhook.accounts import per_account
 from orderhook.admission import (
     beyond_limits,
     beyond_venue,
+    counters,
     pass_controls,
     uncounted_if_nothing_is_done,
     within_limits,
@@ -28,16 +29,18 @@ from orderhook.errors import (
     KillSwitchOnError,
     OrderhookError,
     OutcomeUnknownError,
+    RateLimitedError,
     TemporarilyUnavailableError,
 )
 from orderhook.keys import Key
 from orderhook.messages import DelayedAlert
 from orderhook.orders import AccountResults, Outcome, Provenance, timestamp
 from orderhook.payload import Pair
+from orderhook.rate_limit import Rate
 from orderhook.request_facts import RequestFacts
-from orderhook.resend import first_results
+from orderhook.resend import first_receipt, first_results
 from orderhook.services import Services
-from orderhook.store.controls import BridgeState
+from orderhook.store.controls import BridgeState, Counter
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -123,7 +126,8 @@ def carry_out(
         switch, bridge = pass_controls(alert, services, provenance, delayed=delayed)
     except ControlError as refusal:
         return _of_each(alert, provenance, partial(_run_refused, services, refusal), defects)
-    with uncounted_if_nothing_is_done(alert, services, provenance, delayed=delayed):
+
+    def do() -> Outcome:
         if alert.first.delay and not delayed and not alert.first.waits_in_table:
             if switch:
                 _check_one_reduces(alert, services, provenance, switch)
@@ -132,6 +136,9 @@ def carry_out(
         several = len(alert.commands) > 1 and not alert.first.always_leaves_trace
         answered = _answered(alert, services, provenance, as_recorded) if several and as_recorded else {}
         return _of_each(alert, provenance, run, defects, answered)
+
+    counted = () if delayed else counters(alert, provenance)
+    return uncounted_if_nothing_is_done(counted, services, provenance, do)
 
 
 def _answered(
@@ -159,7 +166,25 @@ def give_up(
 def _run(services: Services, bridge: BridgeState | None, command: Command, provenance: Provenance) -> Outcome:
     """Do what the limits of the key and the venue allow, and answer a resend of what they allowed then."""
     refusal = beyond_limits(command, provenance) or beyond_venue(bridge, command, services, provenance)
-    return _run_refused(services, refusal, command, provenance) if refusal else command.run(services, provenance)
+    if refusal:
+        return _run_refused(services, refusal, command, provenance)
+    if command.may_enlarge and provenance.limits and provenance.limits.rate:
+        return _run_enlarging(services, provenance.limits.rate, command, provenance)
+    return command.run(services, provenance)
+
+
+def _run_enlarging(services: Services, rate: Rate, command: Command, provenance: Provenance) -> Outcome:
+    """Do what may make an order larger: as a new order it counts among those of its key, once the order shows that."""
+    larger = RateLimitedError("The order would become larger.")
+    try:
+        return _run_reducing(services, larger, command, provenance)
+    except RateLimitedError as error:
+        if error is not larger:
+            raise
+    counter = Counter.for_key(provenance.key_id, rate, 1)
+    services.controls.count(provenance, counter, partial(first_receipt, services, provenance))
+    run = partial(command.run, services, provenance)
+    return uncounted_if_nothing_is_done([counter], services, provenance, run)
 
 
 def _check_one_reduces(alert: Alert, services: Services, provenance: Provenance, switch: KillSwitchOnError) -> None:
@@ -179,11 +204,11 @@ def _run_refused(services: Services, refusal: OrderhookError, command: Command, 
     raise refusal
 
 
-def _run_reducing(services: Services, switch: KillSwitchOnError, command: Command, provenance: Provenance) -> Outcome:
-    """Do what a kill switch that is on lets pass: a resend of what was done, and what only reduces risk."""
+def _run_reducing(services: Services, refusal: ControlError, command: Command, provenance: Provenance) -> Outcome:
+    """Do what a control lets pass that refuses the rest: a resend of what was done, and what only reduces risk."""
     if outcome := command.already_done(services, provenance):
         return outcome
-    return command.reduce(services, provenance, switch)
+    return command.reduce(services, provenance, refusal)
 
 
 def as_answered(error: OrderhookError, facts: RequestFacts) -> OrderhookError:

@@ -184,11 +184,17 @@ def open_legs(entry: Order) -> Mapping[str, str]:
 
 
 def unprotected(entry: Order) -> int:
-    """Return how much of the entry's quantity its template's brackets do not reach."""
+    """Return how much of the entry's quantity its template's brackets do not reach, as far as they were not ended."""
     if any(kind_of(name) == "STOP" and leg.size is None and not leg.end for name, leg in entry.legs.items()):
         return 0
-    sizes = [leg.start + leg.size for leg in entry.legs.values() if leg.size is not None]
-    return max(0, entry.qty - max(sizes)) if sizes else 0
+    sized = {name: leg for name, leg in entry.legs.items() if leg.size is not None}
+    # A bracket that had a stop protects nothing without it, whatever becomes of its target.
+    protecting = {
+        leg.start: leg.share(entry.qty)
+        for name, leg in sized.items()
+        if not leg.end and not (kind_of(name) == "TARGET" and (stop := sized.get(partner_of(name))) and stop.end)
+    }
+    return entry.qty - sum(protecting.values()) if sized else 0
 
 
 # Prices
@@ -251,6 +257,29 @@ def _text(price: Decimal | None) -> str:
 def price_of(name: str, leg: Leg | Order) -> Decimal | None:
     """Return the price of a leg at which it closes the trade: the limit of a target, the stop price of a stop."""
     return leg.limit_price if kind_of(name) == "TARGET" else leg.stop_price
+
+
+def price_from_offset(entry: Order, name: str, leg: Leg) -> Decimal | None:
+    """Return what a leg's offset comes to: it counts from what was paid for its entry, else from what was asked for."""
+    prices = (entry.average, entry.limit_price, entry.stop_price)
+    basis = next((price for price in prices if price is not None), None)
+    if leg.offset is None or basis is None:
+        return None
+    return basis + (leg.offset if must_be_above(entry, name) else -leg.offset)
+
+
+def without_price(entry: Order, legs: Mapping[str, Leg]) -> AlertWarning | None:
+    """Return the warning that offsets of legs lead to no price above 0, as far as the entry's own price tells."""
+    prices = {name: price_from_offset(entry, name, leg) for name, leg in legs.items()}
+    names = [name for name, price in prices.items() if price is not None and price <= 0]
+    if not names:
+        return None
+    return AlertWarning(
+        "leg_without_price",
+        "strategy",
+        f"The template puts {', '.join(names)} at or below 0: without a price it does not work when the entry fills. "
+        "Give it one by CHANGE, or correct the template.",
+    )
 
 
 def is_ended(leg: Leg | Order) -> bool:
@@ -374,6 +403,8 @@ def _check_own_leg(order: Order, after: Order, qty: int) -> None:
             field="qty",
             state=order.state,
         )
+    if after.state in TERMINAL:
+        return  # its remainder ends, whatever its prices
     if order.entry_id and not is_stop_limit_in_order(order.action, after.limit_price, after.stop_price):
         raise InvalidValueError(
             f"The limit {_text(after.limit_price)} of a {order.action} stop must not be beyond its stop price "
@@ -402,6 +433,8 @@ class Replacement(NamedTuple):
     cancels_at: str | None
     day_ends: str | None
     notes: str | None
+    lifts_time_limit: bool = False
+    """Whether it ends the time limit that the order has."""
 
     @property
     def is_in_order(self) -> bool:
@@ -420,7 +453,7 @@ def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]
         # The day of an order that waits for its delay begins with its release; a venue ends its own.
         day_ends=order.day_ends if order.entry_id is not None or order.due or order.venue else new.day_ends,
         oco_id=new.oco_id or order.oco_id,
-        cancels_at=new.cancels_at or order.cancels_at,
+        cancels_at=None if new.lifts_time_limit else new.cancels_at or order.cancels_at,
         notes=new.notes or order.notes,
     )
     after = _priced(after)

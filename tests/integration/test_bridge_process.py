@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import reports
 
+import reports
 from bridge.link import Link
 from bridge.settings import BridgeSettings
 from cli.aws import scheduler

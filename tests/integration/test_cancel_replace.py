@@ -514,7 +514,7 @@ def test_a_waiting_leg_is_replaced_inside_its_entrys_item_and_goes_on_waiting(
                 {
                     "code": "ignored_field",
                     "field": "tif",
-                    "detail": "A target or stop that waits for its entry stays GTC.",
+                    "detail": "A target or stop stays GTC.",
                 }
             ],
         },

@@ -304,9 +304,10 @@ def test_a_release_is_judged_by_what_its_key_may_by_then(service: Service, limit
     place(service, "order-1", limited, delay=5)
     place(service, "order-2", limited, delay=5)
     assert service.send("CHANGE", order_id="order-1", qty=3).word == "changed"  # by a key that may
+    narrow(service, limited, Limits(accounts=("Sim101",), max_qty=1))
     service.pass_time(6)
-    assert (service.state("order-1"), service.state("order-2")) == ("Cancelled", "Working")
-    assert service.plain("order-1")["reason"].startswith("This key is limited to a quantity of 2;")
+    assert (service.state("order-1"), service.state("order-2")) == ("Working", "Cancelled")
+    assert service.plain("order-2")["reason"].startswith("This key is limited to a quantity of 1;")
 
 
 def test_limits_that_became_narrower_while_it_waited_void_a_place_and_a_change(service: Service) -> None:

@@ -1,5 +1,6 @@
 """Further sequences that lost money when trades were tried by those who wished them ill, and what must come of them."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,12 +8,15 @@ import pytest
 import deferred
 from orderhook.commands import parse_command
 from orderhook.commands.cancel_replace import CancelReplace
+from orderhook.limits import Limits
 from orderhook.listing import list_orders
 from orderhook.orders import OrderState, timestamp
 from orderhook.store.reports import Report
+from orderhook.trade_window import end_of_day
 from tests.builders import ENTRY, provenance
 from tests.client_faults import in_requests_with
 from tests.faults import lose_request, lose_response, no_fault, refuse, run_before, throttle
+from tests.integration.test_key_limits import narrow
 from tests.integration.test_sequences import SL_TP, P, R, Trader, told
 from tests.marks import LONG
 from tests.output import Answer
@@ -768,3 +772,162 @@ def test_an_order_that_waits_and_is_void_is_listed_as_cancelled(trader: Trader, 
     assert told(answer, "waiting", "already_cancelled") == (200, "closed", None, ["d"])
     trader.wait(31)
     assert trader.states == {"d": "Cancelled"}
+
+
+# What a third adversary found
+
+
+@pytest.mark.parametrize("command", ["command=CANCELORDERS;account=Sim101;", f"command=CLOSESTRATEGY;{OF_S}"])
+def test_a_cancel_with_delay_ends_what_of_its_bar_is_placed_before_it(trader: Trader, command: str) -> None:
+    trader.send(f"{P}qty=2;order_id=early;{OF_S}delay=2;stop_loss=4990", f"{P}qty=2;order_id=late;{OF_S}delay=60")
+    trader.service.queue.passed -= timedelta(seconds=0.2)  # all of one moment
+    trader.send(f"{command}delay=60")
+    trader.wait(3)
+    trader.wait(60)
+    assert trader.states == {"early": "Cancelled", "early.STOP1": "Cancelled", "late": "Working"}
+
+
+def test_a_key_makes_orders_larger_no_more_often_than_it_may_open_them(trader: Trader) -> None:
+    key = trader.service.issue_key(max_orders_per_minute=2)
+    trader.service.place("a", qty=1, key=key)
+    assert trader.service.send("CHANGE", order_id="a", qty=10, key=key).word == "changed"
+    assert trader.service.send("CHANGE", order_id="a", qty=1000, key=key).word == "rate_limited"
+    assert trader.service.send("CHANGE", order_id="a", qty=5, key=key).word == "changed"
+    assert trader.orders["a"][1] == 5
+    trader.service.let_pass(61)
+    assert trader.service.send("CHANGE", order_id="gone", qty=5, key=key).word == "order_not_found"
+    for qty in (6, 7):
+        assert trader.service.send("CHANGE", order_id="a", qty=qty, key=key).word == "changed"
+    assert trader.service.send("CHANGE", order_id="a", qty=8, key=key).word == "rate_limited"
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("command=CHANGE;order_id=gone;limit_price=5", "order_not_found"),
+        (f"{P}qty=2;order_id=a", "duplicate_order_id"),
+        (f"{P}qty=2;order_id=a;delay=5", "duplicate_order_id"),
+        (f"{P}qty=1;order_id=a", "already_placed"),
+        (f"{P}qty=2;order_id=b;{OF_S}".replace("Sim101", "B"), "strategy_mismatch"),
+    ],
+)
+@pytest.mark.parametrize("limit", ["rate_limit=1;id=x;", ""], ids=["of the alert", "of the key"])
+def test_what_comes_to_nothing_counts_in_no_rate_limit(trader: Trader, text: str, word: str, limit: str) -> None:
+    trader.send(f"{P}qty=1;order_id=a;", f"{P}qty=1;order_id=of-s;{OF_S}")
+    trader.service.key = trader.service.issue_key(max_orders_per_minute=1)
+    assert trader.send(f"{text};{limit}").word == word
+    assert trader.send(f"{P}qty=1;order_id=real;{limit}").word == "placed"
+    assert trader.send(f"{P}qty=1;order_id=more;{limit}").word == "rate_limited"
+
+
+def test_a_resend_that_finds_its_order_placed_leaves_it_counted(trader: Trader) -> None:
+    text = f"{P}qty=1;order_id=a;rate_limit=2;id=x"
+    trader.send_unanswered(text, "PutItem")
+    assert trader.resend(text).word == "already_placed"
+    assert trader.send(f"{P}qty=1;order_id=b;rate_limit=2;id=x").word == "placed"
+    assert trader.send(f"{P}qty=1;order_id=c;rate_limit=2;id=x").word == "rate_limited"
+
+
+@pytest.mark.parametrize("end", ["Cancelled", "Filled"])
+def test_a_released_stop_that_has_ended_is_not_said_to_work(trader: Trader, end: str) -> None:
+    trader.send(f"{P}qty=2;order_id=a;{OF_S}stop_loss=4990")
+    trader.fill("a", 1)
+    if end == "Filled":
+        trader.fill("a.STOP1", 1, "Filled")
+    else:
+        trader.send(f"command=CANCEL;order_id=STOP1;{OF_S}")
+    answer = trader.send(f"{R}order_id=ENTRY1;{OF_S}qty=2;limit_price=5000;stop_loss=4985")
+    assert told(answer, "field") == (400, "invalid_value", "stop_loss")
+    assert f"a.STOP1 is {end} since" in answer.body["detail"]
+    assert "PLACE a SELL with order_type=STOPMARKET" in answer.body["detail"]
+    way_out = P.replace("BUY", "SELL").replace("LIMIT;limit_price=5000", "STOPMARKET;stop_price=4985")
+    assert trader.send(f"{way_out}qty=1;{OF_S}").word == "placed"
+
+
+@pytest.mark.parametrize("ended", [["STOP2", "TARGET2"], ["STOP2"]])
+def test_a_bracket_whose_stop_was_ended_protects_nothing(trader: Trader, ended: list[str]) -> None:
+    trader.service.put_template("two", (1, 10, 5), (2, 20, 8))
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}strategy=two")
+    for name in ended:
+        assert trader.send(f"command=CANCEL;order_id={name};{OF_S}").status == 200
+    answer = trader.send(f"command=CHANGE;order_id=ENTRY1;{OF_S}qty=3")
+    assert warned(answer) == [("unprotected_quantity", "qty")]
+    assert "leave 2 of qty" in answer.body["warnings"][0]["detail"]
+
+
+def test_what_an_unlimited_key_makes_of_a_waiting_order_is_placed(trader: Trader) -> None:
+    limited = trader.service.issue_key(max_qty=2)
+    trader.service.place("a", qty=2, delay=5, key=limited)
+    trader.service.place("b", qty=2, delay=5, key=limited)
+    assert trader.send("command=CHANGE;order_id=a;qty=5").word == "changed"
+    narrow(trader.service, limited, Limits(max_qty=1))
+    trader.wait(6)
+    assert (trader.states["a"], trader.states["b"]) == ("Working", "Cancelled")
+
+
+def test_the_day_of_a_replacement_begins_when_its_delay_is_over(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a")
+    close = end_of_day(trader.service.queue.now)
+    trader.service.let_pass((close - trader.service.queue.now).total_seconds() - 5)
+    trader.send(f"{R}qty=1;limit_price=5001;order_id=a;delay=10".replace("GTC", "DAY"))
+    trader.wait(11)
+    assert trader.orders["a"] == ("Working", 1, "5001")
+    trader.service.let_pass(24 * 3600)
+    assert trader.states["a"] == "Expired"
+
+
+def test_a_released_leg_that_cannot_be_a_day_order_says_so(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}")
+    trader.fill("a", 1, "Filled")
+    stop = "command=CANCELREPLACE;account=Sim101;instrument=ES 12-26;action=SELL;order_type=STOPMARKET;qty=1;"
+    for price, tif, warnings in ((4991, "DAY", [("ignored_field", "tif")]), (4992, "GTC", [])):
+        answer = trader.send(f"{stop}order_id=STOP1;{OF_S}stop_price={price};tif={tif}")
+        assert (answer.word, warned(answer)) == ("replaced", warnings)
+
+
+@pytest.mark.parametrize("legs", ["", "stop_loss=4980;"], ids=["alone", "with a new stop"])
+def test_a_replacement_lifts_a_time_limit(trader: Trader, legs: str) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}stop_loss=4990;cancel_after=1")
+    replacement = f"{R}qty=1;order_id=a;{legs}"
+    assert "cancels_at" in trader.send(f"{replacement}limit_price=5000").body
+    assert "cancels_at" not in trader.send(f"{replacement}limit_price=5000;cancel_after=0").body
+    trader.wait(65)
+    assert trader.states["a"] == "Working"
+
+
+def test_an_order_whose_id_is_taken_as_a_strategy_is_told_a_way_to_its_stop(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a", f"{P}qty=1;order_id=z;strategy_id=a".replace("Sim101", "B"))
+    answer = trader.send(f"{R}qty=1;limit_price=5000;order_id=a;stop_loss=4990")
+    assert told(answer) == (409, "strategy_mismatch")
+    assert "add a strategy_id" not in answer.body["detail"]
+    assert "by a PLACE of its own" in answer.body["detail"]
+
+
+def test_a_stop_limit_that_ends_at_what_is_filled_of_it_ends_whatever_its_prices(trader: Trader) -> None:
+    trader.send(f"{P}qty=4;order_id=a;{OF_S}{SL_TP}".replace("stop_loss=", "stop_loss_limit="))
+    trader.fill("a", 4, "Filled")
+    trader.fill("a.STOP1", 3)
+    answer = trader.send(f"{STOP}qty=3;stop_price=5010;limit_price=5020")
+    assert told(answer, "state", "remaining") == (200, "changed", "Filled", "0")
+
+
+def test_no_leg_works_at_a_price_that_is_not_above_zero(trader: Trader) -> None:
+    trader.service.put_template("wide", (1, 10, 5))
+    cheap = P.replace("5000", "3")
+    for number, delay in enumerate((0, 5), 1):
+        answer = trader.send(f"{cheap}qty=1;order_id=a{number};strategy_id=S{number};strategy=wide;delay={delay}")
+        assert warned(answer) == [("leg_without_price", "strategy")]
+        assert "STOP1" in answer.body["warnings"][0]["detail"]
+    trader.fill("a1", 1, "Filled")
+    assert trader.states["a1.STOP1"] == "Initialized"
+    assert trader.orders["a1.TARGET1"] == ("Working", 1, "13")
+    assert trader.send("command=CHANGE;order_id=STOP1;strategy_id=S1;stop_price=1").word == "changed"
+    assert trader.orders["a1.STOP1"] == ("Working", 1, "1")
+
+
+def test_a_replacement_names_the_legs_that_work_at_once(trader: Trader) -> None:
+    trader.send(f"{P}qty=2;order_id=a;")
+    trader.fill("a", 1)
+    answer = trader.send(f"{R}qty=2;limit_price=5000;order_id=a;{SL_TP}")
+    assert answer.body["legs"] == {"STOP1": "a.STOP1", "TARGET1": "a.TARGET1"}
+    assert {"a.STOP1", "a.TARGET1"} <= trader.open

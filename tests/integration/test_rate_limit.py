@@ -83,10 +83,10 @@ def test_each_id_and_each_trader_has_a_count_of_its_own(service: Service) -> Non
     assert service.place(key=theirs, rate_limit="1", id="es").word == "placed"
 
 
-def test_an_alert_that_is_refused_for_its_order_counts(service: Service) -> None:
+def test_an_alert_that_is_refused_for_its_order_does_not_count(service: Service) -> None:
     service.have_order("Working", "order-1")
     assert service.place("order-1", rate_limit="1", id="es").word == "duplicate_order_id"
-    assert service.place("order-2", rate_limit="1", id="es").word == "rate_limited"
+    assert service.place("order-2", rate_limit="1", id="es").word == "placed"
 
 
 def test_the_counted_alerts_leave_by_their_expiry_and_lie_beside_no_order(service: Service) -> None:

@@ -110,15 +110,16 @@ def cutoff(services: "Services", provenance: Provenance, word: str, delay: int) 
 
 
 def cancel_many(
-    services: "Services", provenance: Provenance, scope: Scope, until: str, *, bar: bool = True
+    services: "Services", provenance: Provenance, scope: Scope, until: str, *, delay: int = 0, bar: bool = True
 ) -> ManyResult:
     """Cancel every open order of the scope that was received until then, each by its own conditional write.
 
-    Run twice, the second finds what is left. With `bar`, orders with `delay` of the same bar are left alone and listed.
+    Run twice, the second finds what is left. With `bar`, orders of the same bar whose `delay` is not shorter than the
+    command's own are left alone and listed.
     Raises TemporarilyUnavailableError, with what was done and what remains, when the time budget ends before the last,
     and OutcomeUnknownError where one cannot be cancelled at all.
     """
-    cancels = _Cancels(services, provenance, scope, until, bar=bar)
+    cancels = _Cancels(services, provenance, scope, until, delay=delay, bar=bar)
     listed = services.orders.reached_items(provenance, scope.account, scope.instrument)
     words, cancels.result.complete = services.orders.each_in_time(
         cancels.cancel, cancels.reached(listed), cancels.failed
@@ -133,19 +134,22 @@ def cancel_many(
 class _Cancels:
     """The cancels of one command over many; they run concurrently."""
 
-    def __init__(self, services: "Services", provenance: Provenance, scope: Scope, until: str, *, bar: bool) -> None:
+    def __init__(
+        self, services: "Services", provenance: Provenance, scope: Scope, until: str, *, delay: int, bar: bool
+    ) -> None:
         self.result = ManyResult()
         self._services = services
         self._provenance = provenance
         self._scope = scope
         self._until = until
+        self._delay = delay
         # A resend is of the bar of its first receipt, and what has a delay is of the bar in which it came.
         received = min(provenance.received_on, datetime.fromisoformat(until))
         self._voiding = cache(lambda: services.controls.voiding(provenance.trader))
         self._bar = (timestamp(received - SAME_BAR), timestamp(received + SAME_BAR)) if bar else None
         self._conditions = [*scope.conditions(), received_until(until)]
         if bar:
-            self._conditions.append(not_delayed_since(received))
+            self._conditions.append(not_delayed_since(received, delay))
 
     def reached(self, items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Yield the items of the orders that are to be cancelled."""
@@ -159,7 +163,8 @@ class _Cancels:
                 if received_at < self._provenance.received_at:
                     self.result.newer.append(item["order_id"])
                 continue
-            if self._bar is not None and "delay" in item and self._bar[0] <= received_at <= self._bar[1]:
+            of_bar = self._bar is not None and self._bar[0] <= received_at <= self._bar[1]
+            if of_bar and item.get("delay", -1) >= self._delay:
                 is_void = "due" in item and self._voiding()(received_at) is not None
                 (self.result.already_cancelled if is_void else self.result.waiting).append(item["order_id"])
                 continue

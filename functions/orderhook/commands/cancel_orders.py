@@ -31,5 +31,5 @@ class CancelOrders(Command):
         """
         # Each account of a list has a trace of its own, or they would race for one.
         until = cutoff(services, provenance, f"{self.word}#{folded(self.account)}", self.delay)
-        result = cancel_many(services, provenance, Scope(self.account, self.instrument), until)
+        result = cancel_many(services, provenance, Scope(self.account, self.instrument), until, delay=self.delay)
         return outcome(services, provenance, result)

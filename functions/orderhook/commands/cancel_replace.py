@@ -9,7 +9,7 @@ from orderhook.commands.changing import Altered, alter, alter_addressed, find_re
 from orderhook.commands.fields import Minutes
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.place import OCO_WITHOUT_VENUE, schedule_end
-from orderhook.errors import AlertWarning
+from orderhook.errors import AlertWarning, InvalidValueError
 from orderhook.orders import Order, Outcome, Provenance
 from orderhook.store.expressions import in_market, of_strategy
 from orderhook.store.results import WriteResult
@@ -17,6 +17,8 @@ from orderhook.trade import (
     Replacement,
     check_replaced,
     check_replaced_leg,
+    kind_of,
+    leg_id,
     open_legs,
     replaced,
     replaced_leg,
@@ -40,6 +42,11 @@ class CancelReplace(AddressesOrder, PlacesOrder):
 
     cancel_after: Minutes = 0
 
+    @property
+    def lifts_time_limit(self) -> bool:
+        """Whether it says that the order is to have no time limit: without `cancel_after` it keeps the one it has."""
+        return "cancel_after" in self.model_fields_set and not self.cancel_after
+
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Replace it by one conditional write; a resend changes nothing and is a success.
 
@@ -50,7 +57,7 @@ class CancelReplace(AddressesOrder, PlacesOrder):
         def replace(address: Address) -> Altered:
             minutes = self.cancel_after
             ends = schedule_end(services, provenance, address.order_id, minutes, after=self.delay) if minutes else None
-            return alter(_Replacing(self, provenance, ends), services, provenance, address)
+            return alter(_Replacing(self, services, provenance, ends), services, provenance, address)
 
         return self._outcome(alter_addressed(self, services, provenance, replace))
 
@@ -67,25 +74,32 @@ class CancelReplace(AddressesOrder, PlacesOrder):
         order = altered.order
         unchanged = altered.resent or (order.generation == altered.before.generation and not altered.own)
         ends = {"cancels_at": order.cancels_at} if order.cancels_at else {}
+        kinds = {leg.kind for leg in self.new_order.legs}
+        # Legs that fills reach work at once; of a kind that had been released before there is none among those given.
+        at_once = {n: leg_id(order.order_id, n) for n, it in order.legs.items() if it.released and kind_of(n) in kinds}
         return Outcome.of(
             order,
             answered("replaced", order, unchanged=unchanged),
             duplicate=True if unchanged else None,
             filled=str(order.filled),
-            legs=(open_legs(order) or None) if self.new_order.legs else None,
+            legs=({**at_once, **open_legs(order)} or None) if kinds else None,
             extra={**values(order), "remaining": remaining(order), "generation": order.generation, **ends},
             warnings=(*altered.warnings, *([OCO_WITHOUT_VENUE] if self.new_order.oco_id and not order.venue else [])),
         )
 
 
-_LEG_STAYS_GTC = AlertWarning("ignored_field", "tif", "A target or stop that waits for its entry stays GTC.")
+_LEG_STAYS_GTC = AlertWarning("ignored_field", "tif", "A target or stop stays GTC.")
 
 
 class _Replacing:
     """A CANCELREPLACE at its time."""
 
-    def __init__(self, command: CancelReplace, provenance: Provenance, cancels_at: str | None) -> None:
+    def __init__(
+        self, command: CancelReplace, services: "Services", provenance: Provenance, cancels_at: str | None
+    ) -> None:
         self._command = command
+        self._services = services
+        self._provenance = provenance
         new = command.new_order
         self._new = Replacement(
             account=new.account,
@@ -99,7 +113,8 @@ class _Replacing:
             legs=new.legs,
             oco_id=new.oco_id,
             cancels_at=cancels_at,
-            day_ends=new.day_ends(provenance),
+            lifts_time_limit=command.lifts_time_limit,
+            day_ends=new.day_ends(provenance, after=command.delay),
             notes=command.notes,
         )
         self.resent = command.resent
@@ -123,14 +138,34 @@ class _Replacing:
         if met.leg is not None:
             warnings = [_LEG_STAYS_GTC] if self._new.tif != "GTC" else []
             return replaced_leg(met.item, met.leg, self._new), warnings
-        return replaced(met.item, self._new)
+        after, warnings = replaced(met.item, self._new)
+        return after, warnings + ([_LEG_STAYS_GTC] if after.tif != self._new.tif else [])
 
     def check(self, met: Met, after: Order) -> None:
         """Raise InvalidValueError unless the item can be replaced so."""
         if met.leg is not None:
             check_replaced_leg(met.item, met.leg, self._new, after)
         else:
+            self._check_released(met.item)
             check_replaced(met.item, self._new, after)
+
+    def _check_released(self, entry: Order) -> None:
+        """Raise InvalidValueError where a leg of a kind that is given has an item of its own, with what became of it.
+
+        One that has ended there is not given anew: its id is taken.
+        """
+        kinds = {leg.kind for leg in self._new.legs}
+        for name in (name for name, leg in entry.legs.items() if leg.released and kind_of(name) in kinds):
+            leg = self._services.orders.reached(self._provenance, leg_id(entry.order_id, name))
+            leg = leg and leg.at(self._provenance.now)
+            if leg is not None and not leg.is_open:
+                field = "take_profit" if kind_of(name) == "TARGET" else "stop_loss"
+                raise InvalidValueError(
+                    f"{leg.order_id} is {leg.state} since {leg.since}, and an entry gets no other. Take {field} out; "
+                    f"what is still to be closed needs an order of its own: PLACE a {leg.action} with "
+                    f"order_type={leg.order_type}.",
+                    field=field,
+                )
 
     @property
     def changes(self) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from orderhook.commands.addressed_order import Address, AddressesOrder, Met
 from orderhook.commands.changing import Altered, alter, alter_addressed, find_addressed, find_resent, lower, needs_venue
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.opens_position import OpensPosition
-from orderhook.errors import AlertWarning, CommandNotAllowedError, KillSwitchOnError, MissingFieldError
+from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, KillSwitchOnError, MissingFieldError
 from orderhook.orders import PRICES, Order, OrderState, Outcome, Provenance, decimal_text
 from orderhook.store.expressions import no_larger_than, of_strategy
 from orderhook.store.results import WriteResult
@@ -82,7 +82,12 @@ class Change(AddressesOrder, OpensPosition):
         if order is None or (self.qty or 0) > order.qty:
             raise refusal
 
-    def reduce(self, services: "Services", provenance: Provenance, refusal: KillSwitchOnError) -> Outcome:
+    @property
+    def may_enlarge(self) -> bool:
+        """Whether it gives an entry another quantity alone."""
+        return self.may_reduce and not self.addresses_leg
+
+    def reduce(self, services: "Services", provenance: Provenance, refusal: ControlError) -> Outcome:
         """Change a leg's prices, or lower a quantity; raise `refusal` where the quantity would grow."""
         return self._outcome(lower(self, services, provenance, refusal))
 

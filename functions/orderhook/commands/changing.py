@@ -17,6 +17,7 @@ from orderhook.errors import (
     OrderError,
     OrderhookError,
     OrderNotFoundError,
+    StrategyMismatchError,
     TemporarilyUnavailableError,
 )
 from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, Provenance
@@ -329,6 +330,13 @@ def _start_strategy(services: "Services", provenance: Provenance, before: Order,
         return place_entry(services, provenance, entry, waiting=before).order
     except TransactionFailed:
         return None
+    except StrategyMismatchError:
+        # The order has none, and none can be added to it.
+        raise StrategyMismatchError(
+            f"Legs of order {after.order_id} need a strategy called {after.order_id}, and that one has other open "
+            "orders. Take take_profit and stop_loss out, and place the target or stop by a PLACE of its own.",
+            field="order_id",
+        ) from None
 
 
 def _price_checks(provenance: Provenance, met: Met, after: Order) -> list[tuple[Check, OrderhookError | None]]:
@@ -358,6 +366,8 @@ def _new_prices(met: Met, after: Order) -> dict[str, Decimal]:
     was: Mapping[str, Leg | Order] = met.item.legs
     now: Mapping[str, Leg | Order] = after.legs
     if met.item.entry_id is not None:
+        if after.state in TERMINAL:
+            return {}
         name = str(after.order_name)
         was, now = {name: met.item}, {name: after}
     prices = {name: price_of(name, leg) for name, leg in now.items()}

@@ -34,7 +34,7 @@ class CloseStrategy(Command):
         first = self._close(services, provenance)
         until = first.received_at if first else provenance.received_at
         # Whatever their account: one that waits for its delay need not have the strategy's.
-        result = cancel_many(services, provenance, Scope(strategy_id=self.strategy_id), until)
+        result = cancel_many(services, provenance, Scope(strategy_id=self.strategy_id), until, delay=self.delay)
         return Outcome(
             status=services.venue.word("closed"),
             duplicate=True if first and not result.affected else None,

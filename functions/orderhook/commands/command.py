@@ -10,7 +10,7 @@ from orderhook.commands.fields import Notes, Seconds
 from orderhook.orders import Outcome, Provenance
 
 if TYPE_CHECKING:
-    from orderhook.errors import CommandNotAllowedError, KillSwitchOnError
+    from orderhook.errors import CommandNotAllowedError, ControlError, KillSwitchOnError
     from orderhook.limits import Limits
     from orderhook.rate_limit import Rate
     from orderhook.services import Services
@@ -114,8 +114,13 @@ class Command(BaseModel):
         """Raise `refusal` unless it makes what is at stake smaller, as the order is now."""
         raise refusal
 
-    def reduce(self, services: "Services", provenance: Provenance, refusal: "KillSwitchOnError") -> Outcome:  # noqa: ARG002
-        """Do what makes what is at stake smaller, though the kill switch is on; raise `refusal` where it does not."""
+    @property
+    def may_enlarge(self) -> bool:
+        """Whether it may make an order larger, though `reduce` may do it: that shows when the order is looked at."""
+        return False
+
+    def reduce(self, services: "Services", provenance: Provenance, refusal: "ControlError") -> Outcome:  # noqa: ARG002
+        """Do what makes what is at stake smaller, though a control refuses; raise `refusal` where it does not."""
         raise refusal
 
     @abstractmethod

@@ -1,6 +1,7 @@
 """What PLACE and CANCELREPLACE share: the new order that they say by their fields, and its legs."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -133,9 +134,10 @@ class NewOrder(BaseModel):
             legs.append(LegTerms("STOP", "STOPLIMIT", stop_price=stop_price, limit_price=self.stop_loss_limit))
         return legs
 
-    def day_ends(self, provenance: Provenance) -> str | None:
-        """Return when it ends by itself, received now; None for an order that does not."""
-        return timestamp(end_of_day(provenance.received_on)) if self.tif == "DAY" else None
+    def day_ends(self, provenance: Provenance, after: int = 0) -> str | None:
+        """Return when it ends by itself, its day beginning so many seconds after receipt; None if it does not."""
+        begins = provenance.received_on + timedelta(seconds=after)
+        return timestamp(end_of_day(begins)) if self.tif == "DAY" else None
 
     def texts(self) -> dict[str, str]:
         """Return the order and its legs as they are compared: two spellings of a value are one."""

@@ -12,9 +12,17 @@ from orderhook.commands.placing import Entry, brackets_of, place_entry
 from orderhook.commands.release import ended_if_void
 from orderhook.errors import AlertWarning, DuplicateOrderIdError, OrderhookError
 from orderhook.messages import Release
-from orderhook.orders import Order, OrderState, Outcome, Provenance, folded, timestamp
+from orderhook.orders import Leg, Order, OrderState, Outcome, Provenance, folded, timestamp
 from orderhook.resend import first_receipt
-from orderhook.trade import bracket_legs, open_legs, own_legs, unprotected, unprotected_warning, with_bounds
+from orderhook.trade import (
+    bracket_legs,
+    open_legs,
+    own_legs,
+    unprotected,
+    unprotected_warning,
+    with_bounds,
+    without_price,
+)
 from orderhook.venues import TABLE
 
 if TYPE_CHECKING:
@@ -136,8 +144,8 @@ class Place(PlacesOrder):
         existing, applied = services.orders.put(provenance, order)
         if applied:
             outcome = self._answer(services, provenance, order, applied=True)
-            rest = unprotected(order._replace(legs=bracket_legs(1, brackets, "")))
-            return outcome._replace(warnings=(*outcome.warnings, *([unprotected_warning(rest)] if rest else [])))
+            legs = bracket_legs(1, brackets, "")
+            return outcome._replace(warnings=(*outcome.warnings, *_of_template(order, legs)))
         return self._answer(services, provenance, existing, applied=False)
 
     def _answer(self, services: "Services", provenance: Provenance, order: Order, *, applied: bool) -> Outcome:
@@ -197,7 +205,7 @@ def _outcome(services: "Services", order: Order, *, applied: bool) -> Outcome:
     if order.due and order.is_open:
         status = "scheduled"
         extra["due"] = order.due
-    warnings = [unprotected_warning(rest)] if (rest := unprotected(order)) else []
+    warnings = _of_template(order, order.legs)
     if order.oco_id and not (order.venue or (order.due and services.venue.name)):
         warnings.append(OCO_WITHOUT_VENUE)
     return Outcome.of(
@@ -208,6 +216,13 @@ def _outcome(services: "Services", order: Order, *, applied: bool) -> Outcome:
         extra=extra,
         warnings=tuple(warnings),
     )
+
+
+def _of_template(order: Order, legs: Mapping[str, Leg]) -> list[AlertWarning]:
+    """Return what to warn of where these are the order's legs."""
+    rest = unprotected(order._replace(legs=legs))
+    no_price = without_price(order, legs)
+    return [*([unprotected_warning(rest)] if rest else []), *([no_price] if no_price else [])]
 
 
 def _taken(order: Order, *, same: bool) -> OrderhookError:

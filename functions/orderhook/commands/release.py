@@ -133,7 +133,9 @@ def _check(provenance: Provenance, message: Release, order: Order, *, key_is_goo
     if not key_is_good:
         raise InvalidSecretKeyError("The key was revoked while the alert waited for its delay: use another one.")
     limits = provenance.limits
-    if limits and (beyond := limits.refusal(account=order.account, instrument=order.instrument, qty=order.qty)):
+    # A quantity that another key has given since was judged by the limits of that one.
+    own_qty = order.qty if order.history[-1].key_id == message.key_id else None
+    if limits and (beyond := limits.refusal(account=order.account, instrument=order.instrument, qty=own_qty)):
         raise beyond
     late = provenance.at - datetime.fromisoformat(str(order.due))
     if late >= RELEASED_WITHIN:

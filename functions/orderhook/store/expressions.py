@@ -103,11 +103,11 @@ def received_until(received_at: str) -> Condition:
     return Condition("(attribute_not_exists(#received_at) OR #received_at <= :until)", {":until": received_at})
 
 
-def not_delayed_since(at: datetime) -> Condition:
-    """Return the condition that an order is not one with `delay` that was received in the 3 s before."""
+def not_delayed_since(at: datetime, delay: int) -> Condition:
+    """Return the condition that an order is not of the bar of this time, with this `delay` or a longer one."""
     return Condition(
-        "(attribute_not_exists(#delay) OR #received_at < :bar OR #received_at > :bar_end)",
-        {":bar": timestamp(at - SAME_BAR), ":bar_end": timestamp(at + SAME_BAR)},
+        "(attribute_not_exists(#delay) OR #delay < :own_delay OR #received_at < :bar OR #received_at > :bar_end)",
+        {":own_delay": delay, ":bar": timestamp(at - SAME_BAR), ":bar_end": timestamp(at + SAME_BAR)},
     )
 
 

@@ -335,7 +335,8 @@ class OrderStore:
         ends: Values = {"tif": new.tif} | ({"day_ends": new.day_ends} if new.day_ends else {})
         sets = {"order_type": new.order_type, "qty": new.qty, **prices, **kept, **({} if leg else ends)}
         own_end = [] if leg else ["day_ends"] if new.day_ends else ["day_ends", "expires"]
-        removes = [name for name in (*PRICES, *own_end, "offset") if name not in sets]
+        no_limit = ["cancels_at"] if new.lifts_time_limit else []
+        removes = [name for name in (*PRICES, *own_end, *no_limit, "offset") if name not in sets]
         if leg:
             # One that lacked a price works as soon as it has one.
             condition &= Condition("#state <> :initialized", {":initialized": str(OrderState.INITIALIZED)})

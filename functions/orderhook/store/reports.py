@@ -24,7 +24,7 @@ from orderhook.store.orders import OrderStore
 from orderhook.store.results import refused
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Put, TransactionFailed, Update
-from orderhook.trade import entry_and_leg, kind_of, leg_id, must_be_above, view_of_leg
+from orderhook.trade import entry_and_leg, kind_of, leg_id, price_from_offset, view_of_leg
 from orderhook.venue import OrderReport
 
 _RACES = 8
@@ -216,17 +216,10 @@ def releases(
     return after, writes
 
 
-def _basis(entry: Order) -> Decimal | None:
-    """Return the price from which the offsets of an entry's legs count: what was paid, else what was asked for."""
-    prices = (entry.average, entry.limit_price, entry.stop_price)
-    return next((price for price in prices if price is not None), None)
-
-
 def _price(entry: Order, name: str, leg: Leg) -> Decimal | None:
-    basis = _basis(entry)
-    if leg.offset is None or basis is None:
-        return None
-    return basis + (leg.offset if must_be_above(entry, name) else -leg.offset)
+    """Return the price that a leg gets from its entry's; None where there is none at which an order can work."""
+    price = price_from_offset(entry, name, leg)
+    return price if price is not None and price > 0 else None
 
 
 def _price_field(name: str) -> str:
