@@ -16,6 +16,9 @@ from bridge.state import Turn, place
 from orderhook.orders import Action, OrderState
 from orderhook.trade import is_beyond, kind_of
 
+_STOP_IS_SEEN = timedelta(seconds=5)
+"""Until when a stop must have had a state: nobody knows whether it is there before."""
+
 _PARTNER_ENDS = timedelta(seconds=2)
 """How long NinjaTrader has to end the partner of a leg that has filled."""
 
@@ -149,7 +152,9 @@ def _keep_stop(turn: Turn, part: Part) -> bool:
     if last.is_over:
         return _keep_ended_stop(turn, part, stop, last)
     if last.state is None:
-        if last.place is not None and last.place.stage in ("ambiguous", "unread"):
+        if last.place is not None and (
+            last.place.stage in ("ambiguous", "unread") or turn.at - last.place.at >= _STOP_IS_SEEN
+        ):
             _alarm(turn, part, "unprotected", f"nobody knows whether the stop {last.venue_id} is at the venue")
         _await(turn, part.target)
         return False
