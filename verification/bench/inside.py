@@ -130,8 +130,6 @@ def by_name(count: int) -> Samples:
 
 
 def _put_record(order_id: str, parameters: dict[str, dict[str, Any]]) -> None:
-    if "PutItem" not in parameters:
-        return  # records are not kept here
     record = parameters["PutItem"]["Item"] | {"sk": {"S": f"bare-{order_id}"}}
     CLIENT.put_item(**parameters["PutItem"] | {"Item": record})
 
