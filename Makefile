@@ -37,6 +37,7 @@ test: .venv ## Check format, lint, types, template and lock files, then run the 
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
+	.venv/bin/mypy --platform win32 bridge
 	.venv/bin/lint-imports --no-cache
 	.venv/bin/cfn-lint template.yaml
 	"$(UV)" --quiet lock --check
@@ -45,7 +46,7 @@ test: .venv ## Check format, lint, types, template and lock files, then run the 
 
 .PHONY: test-engine
 test-engine: .venv ## Run the integration tests, races and faults on DynamoDB Local (Java 17 and Maven)
-	.venv/bin/pytest tests/engine tests/integration --engine $(ARGS)
+	.venv/bin/pytest -n auto --dist worksteal tests/engine tests/integration --engine $(ARGS)
 
 .PHONY: prove
 prove: .venv ## Race, compare with a model, fuzz and measure, after seeded defects prove that these notice (half an hour)

@@ -2,8 +2,17 @@
 
 engine           decides: (state, event) → (state, effects); pure
 events           what the engine is told, and what it asks for
+state, records   what the engine knows, and what of it the journal keeps
+oif              the lines and names of order instruction files, and the ids of orders at the venue; pure
 journal          what was seen, intended, written and acknowledged, in SQLite
-ninjatrader      NinjaTrader 8's files: order instructions, states, positions, connections, log
+ninjatrader      NinjaTrader 8's folder: instructions written, updates and log read
+outgoing         what its update files say: states of orders, positions, connections; pure
+log_lines        what its log says of our orders; pure
+contracts        the names of a futures contract: `ES 12-26`, `ES DEC26` and `ESZ6` are one; pure
+windows          what Windows does otherwise: sharing of files, locks, folders, processes
 link             the doorbell, the look at the table, the reports
-run              the loop over these; `doctor` is the check before the first order
+settings         bridge.toml: where a stack has its table and its queues
+asked            what a person asks of a bridge that runs
+doctor           the check before the first order
+run              the loop over these
 """

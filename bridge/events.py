@@ -4,6 +4,7 @@ Every event carries no clock of its own: the time comes beside it (`engine.step(
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -22,6 +23,10 @@ class Looked(NamedTuple):
     """The id of the journal of the bridge that owns the stack; None where none does."""
     complete: bool = True
     """False where an item could not be read: what is missing is then not taken for finished."""
+    unreadable: Sequence[str] = ()
+    """The ids of the orders that could not be read: of a newer version, say."""
+    began_at: datetime | None = None
+    """When the reading began: what came into the table since then may be missing. None is when it is told."""
 
 
 class Fetched(NamedTuple):
@@ -75,16 +80,20 @@ class PositionRead(NamedTuple):
     side: Side
     quantity: int
     average: Decimal | None
+    written_since_start: bool = True
 
 
 class ConnectionRead(NamedTuple):
-    """Which connections NinjaTrader says are CONNECTED."""
+    """Whether NinjaTrader says of a connection that it is CONNECTED."""
 
     connected: bool
 
 
 class NinjaTraderStarted(NamedTuple):
-    """NinjaTrader runs, and was started since it was last seen: `outgoing` was emptied."""
+    """NinjaTrader runs; `emptied` unless it is the run that the folder was last read in, by an earlier bridge too."""
+
+    emptied: bool = True
+    """Whether it was started since, so that `outgoing` was emptied: no position is known."""
 
 
 class NinjaTraderStopped(NamedTuple):

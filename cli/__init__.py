@@ -9,11 +9,13 @@ keys.py         keys create, list, revoke
 templates.py    templates put, list
 kill_switch.py  kill-switch
 migrate.py      migrate
+bridge.py       bridge setup, run, confirm, resume, status; bridge stop, start for the local server's
 
 options.py      the options that commands share, and the examples of their help
 connection.py   where a command finds its table and its webhook
 tradingview.py  an alert is sent as TradingView sends it
 terminal.py     lines, tables, CSV, colours, times and exit codes
 views/          what a person sees of each thing
-aws/            AWS on this machine: API Gateway, DynamoDB, SQS and EventBridge Scheduler
+aws/            AWS on this machine: API Gateway, DynamoDB, SQS and EventBridge Scheduler; a bridge and a stand-in for
+                NinjaTrader
 """

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import alerts, keys, kill_switch, migrate, orders, send, serve, templates, verify
+from cli import alerts, bridge, keys, kill_switch, migrate, orders, send, serve, templates, verify
 from cli.options import examples
 from cli.terminal import EXIT_CODES, print_line
 
@@ -48,6 +48,7 @@ app.command(epilog=send.CHECK_EXAMPLES)(send.check)
 app.command("orders", epilog=orders.ORDERS_EXAMPLES)(orders.list_orders)
 app.command("order", epilog=orders.ORDER_EXAMPLES)(orders.show_order)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(bridge.app, name="bridge")
 app.add_typer(keys.app, name="keys")
 app.add_typer(templates.app, name="templates")
 app.command("kill-switch", epilog=kill_switch.EXAMPLES)(kill_switch.kill_switch)

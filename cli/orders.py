@@ -1,8 +1,9 @@
 """`orderhook orders` and `orderhook order`: the orders in a table, and what happened to one."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -14,9 +15,12 @@ from orderhook.listing import list_orders as orders_of
 from orderhook.orders import Order, timestamp
 from orderhook.representations import represent_order, represent_order_with_history, represent_unreadable
 
+FOLLOW_SECONDS = 1
+
 ORDERS_EXAMPLES = examples(
     "orderhook orders",
     "orderhook orders --open --account Sim101 --instrument 'ES 12-26'",
+    "orderhook orders --follow",
     "orderhook orders --stack orderhook --csv > orders.csv",
 )
 ORDER_EXAMPLES = examples("orderhook order demo-1", "orderhook order demo-entry.STOP1 --stack orderhook --local")
@@ -38,15 +42,22 @@ def list_orders(
         str | None, typer.Option(metavar="STRATEGY_ID", help="Only orders of this strategy, in the same case.")
     ] = None,
     as_csv: AsCsv = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on: print a line for each change, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """List a trader's orders and their legs.
 
     They are those in the local server, in another table, or in a deployed stack. An order that this version cannot
     read is listed as unreadable, and the exit code is 1.
     """
+    order_filter = OrderFilter(account, instrument, strategy)
+    if follow:
+        if options.as_json or as_csv:
+            fail("--follow prints lines for a person; leave out --json and --csv.")
+        _follow(options, order_filter, open_only=open_only)
     with options.services_of_trader() as (services, trader, address):
         found = list(orders_of(services, trader, timestamp(datetime.now(UTC)), open_only=open_only))
-    order_filter = OrderFilter(account, instrument, strategy)
     rows = [row for row in found if isinstance(row, Unreadable) or order_filter.matches(row)]
     if options.as_json or as_csv:
         (print_json if options.as_json else print_csv)(list(map(_represent, rows)))
@@ -56,6 +67,24 @@ def list_orders(
         print_line(printable(_no_orders(f"trader {trader} in {address}", found, order_filter, open_only=open_only)))
     if any(isinstance(row, Unreadable) for row in rows):
         raise typer.Exit(REFUSED)
+
+
+def _follow(options: TableOptions, order_filter: OrderFilter, *, open_only: bool) -> NoReturn:
+    """Print a line for each order, and for each change of one, until Ctrl-C; it looks once a second."""
+    before: dict[str, str] = {}
+    try:
+        with options.services_of_trader() as (services, trader, _):
+            while True:
+                listed = orders_of(services, trader, timestamp(datetime.now(UTC)), open_only=open_only)
+                for order in listed:
+                    if isinstance(order, Order) and order_filter.matches(order):
+                        now = view.describe(order)
+                        if before.get(order.order_id) != now:
+                            view.show_news(order)
+                        before[order.order_id] = now
+                time.sleep(FOLLOW_SECONDS)
+    except KeyboardInterrupt:
+        raise typer.Exit from None
 
 
 @takes_table_options()

@@ -17,6 +17,7 @@ from cli.terminal import GOOD, fail, print_line
 
 SERVE_EXAMPLES = examples(
     "orderhook serve",
+    "orderhook serve --paper",
     "orderhook serve --port 3001",
     "orderhook serve --table orders --endpoint-url http://127.0.0.1:8000",
 )
@@ -51,6 +52,12 @@ def serve(
             help="Where the table is served, if not in memory, such as DynamoDB Local.",
         ),
     ] = None,
+    paper: Annotated[
+        bool,
+        typer.Option(
+            "--paper", help="Fill orders: with a bridge and a stand-in for NinjaTrader, over a made-up market."
+        ),
+    ] = False,
 ) -> None:
     """Serve the webhook on this machine, with demo orders.
 
@@ -59,8 +66,10 @@ def serve(
     """
     try:
         is_named = table or endpoint_url
+        if paper and is_named:
+            fail("--paper has a table of its own, in memory; leave out --table and --endpoint-url.")
         address = connection.find_table(table, None, endpoint_url) if is_named else IN_MEMORY
-        local_server.serve(host, port, address)
+        local_server.serve(host, port, address, paper=paper)
     except (ListenError, TableError) as error:
         fail(str(error))
     except KeyboardInterrupt:

@@ -157,7 +157,7 @@ def _outcome(message: Message, facts: RequestFacts, now: datetime, dead_letter: 
         raise InvalidSecretKeyError("The key was revoked while the alert waited for its delay: use another one.")
     alert = pipeline.parse_alert(message.fields.items(), facts.key, facts)
     if dead_letter:
-        raise OutcomeUnknownError(_GIVEN_UP)
+        return pipeline.give_up(alert, services, provenance, OutcomeUnknownError(_GIVEN_UP), facts.defects)
     _check_in_time(alert, received, now)
     due = datetime.fromisoformat(message.due) if message.due else None
     provenance = provenance._replace(received=received, alert_digest=message.digest, due=due)

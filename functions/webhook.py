@@ -111,7 +111,10 @@ def _carry_out(
             limits=key.limits,
             progress=facts.progress,
         )
-        return pipeline.carry_out(alert, services, provenance, defects=facts.defects), alert.warnings
+        return (
+            pipeline.carry_out(alert, services, provenance, defects=facts.defects, as_recorded=telemetry.as_recorded),
+            alert.warnings,
+        )
     except OrderhookError as error:
         return pipeline.as_answered(error, facts), ()
     except Exception as defect:

@@ -28,24 +28,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--engine", action="store_true", help="run the integration tests on DynamoDB Local (needs Java 17 and Maven)"
     )
+    parser.addoption("--long", action="store_true", help="run on moto too what takes long there")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "engine_only(reason): leave this test out unless the table is DynamoDB Local's")
+    config.addinivalue_line("markers", "long: leave this test out unless the table is DynamoDB Local's, or with --long")
     config.addinivalue_line("markers", "moto_only(reason): leave this test out when the table is DynamoDB Local's")
+    is_worker = hasattr(config, "workerinput")
+    if config.getoption("--engine") and not is_worker and not dynamodb_local.missing():
+        dynamodb_local.fetch()  # once, before several workers want it
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests that are marked for the other table, and with --engine those to which it is the same."""
     on_engine = config.getoption("--engine")
-    reason_against = _reason_against_engine if on_engine else _reason_against_moto
-    left_out = {item: reason for item in items if (reason := reason_against(item))}
+    left_out = {
+        item: reason
+        for item in items
+        if (reason := _reason_against_engine(item) if on_engine else _reason_against_moto(item, config))
+    }
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
     config.stash[_left_out] = Counter(left_out.values())
 
 
-def _reason_against_moto(item: pytest.Item) -> str | None:
+def _reason_against_moto(item: pytest.Item, config: pytest.Config) -> str | None:
+    if item.get_closest_marker("long") and not config.getoption("--long"):
+        return "they take long on moto: `make test-engine` runs them"
     marker = item.get_closest_marker("engine_only")
     return str(marker.args[0]) if marker else None
 

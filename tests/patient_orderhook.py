@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from orderhook.aws import budget, deadline
+from orderhook.aws import budget, clients, deadline
 
 MORE_SECONDS = 60
+READ_SECONDS = 20
+"""How long a table on this machine may take for one answer."""
 
 _time_budget, _call_until = budget.time_budget, deadline.call_until
 
@@ -19,6 +21,7 @@ def call_until(until: float, function: Callable[..., object], *arguments: object
 
 
 # Before the handlers are imported, which take them by name.
+clients.READ_SECONDS = READ_SECONDS  # type: ignore[attr-defined]
 budget.time_budget = time_budget  # type: ignore[assignment]
 deadline.call_until = call_until  # type: ignore[assignment]
 

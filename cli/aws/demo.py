@@ -120,8 +120,12 @@ class _Unsent(Deferred):
         return "2099-12-31T00:00:00.000000Z"
 
 
-def seed(services: Services, now: datetime) -> None:
-    """Write the demo; run twice, the second run changes nothing.
+INSTRUMENT = "ES 12-26"
+"""What the alerts to try trade, where they are filled."""
+
+
+def seed(services: Services, now: datetime, *, with_orders: bool = True) -> None:
+    """Write the demo, or its keys and its template alone; run twice, the second run changes nothing.
 
     With a queue, what waits there is done when it is due.
     """
@@ -130,6 +134,8 @@ def seed(services: Services, now: datetime) -> None:
         if services.keys.get(key_id) is None:
             services.keys.put(_key(secret, key_id, trader, now))
     services.templates.put(TRADER, TEMPLATE)
+    if not with_orders:
+        return
     for order_id, text in PLACES.items():
         # Placed once: a finished order is not placed again, and another message would release it.
         if services.orders.get(TRADER, order_id) is None:

@@ -49,8 +49,15 @@ class Gateway:
     With `forward_to_dynamodb`, it also answers DynamoDB requests, and handles one request at a time.
     """
 
-    def __init__(self, handler: Handler, log: Log, forward_to_dynamodb: Forward | None = None) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        log: Log,
+        forward_to_dynamodb: Forward | None = None,
+    ) -> None:
         self._handler = handler
+        self.actions: dict[str, Callable[[], str]] = {}
+        """What a POST to other paths does, and what is told of it; without the lock."""
         self._log = log
         self._forward_to_dynamodb = forward_to_dynamodb
         self.lock: AbstractContextManager[object] = Lock() if forward_to_dynamodb else nullcontext()
@@ -72,6 +79,8 @@ class Gateway:
         if self._forward_to_dynamodb and request.headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
             with self.lock:
                 return self._forward_to_dynamodb(request)
+        if request.method == "POST" and (action := self.actions.get(request.path)):
+            return _message(200, action())
         if (request.method, request.path) != ("POST", ROUTE):
             return _message(404, "Not Found")
         with self.lock:

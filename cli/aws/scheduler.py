@@ -1,7 +1,7 @@
 """SQS and EventBridge Scheduler on this machine: moto keeps the queue and the schedules, LocalScheduler runs them."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache
@@ -29,16 +29,8 @@ Handler = Callable[[Mapping[str, Any], object], Mapping[str, Any]]
 def create_queue(name: str = "orderhook") -> DeferredSettings:
     """Create the queues of template.yaml and a group for schedules in moto, and return where they are."""
     sqs, scheduler = _clients()
-    properties = read_template()["Resources"]["Queue"]["Properties"]
-    _, dead_letter_arn = _create_queue(sqs, f"{name}-dead-letters", {})
-    redrive_policy = {
-        "deadLetterTargetArn": dead_letter_arn,
-        "maxReceiveCount": properties["RedrivePolicy"]["maxReceiveCount"],
-    }
-    attributes = {
-        attribute: str(properties[attribute]) for attribute in ("VisibilityTimeout", "MessageRetentionPeriod")
-    }
-    url, arn = _create_queue(sqs, name, attributes | {"RedrivePolicy": json.dumps(redrive_policy)})
+    _, dead_letter_arn = create_like(sqs, f"{name}-dead-letters", "DeadLetterQueue")
+    url, arn = create_like(sqs, name, "Queue", dead_letter_arn)
     scheduler.create_schedule_group(Name=name)
     return DeferredSettings(
         queue_url=url,
@@ -49,8 +41,15 @@ def create_queue(name: str = "orderhook") -> DeferredSettings:
     )
 
 
-def _create_queue(sqs: "SQSClient", name: str, attributes: Any) -> tuple[str, str]:
-    """Return its URL and its ARN."""
+def create_like(sqs: "SQSClient", name: str, resource: str, dead_letter_arn: str | None = None) -> tuple[str, str]:
+    """Create a queue as template.yaml has this one, and return its URL and its ARN."""
+    properties = read_template()["Resources"][resource]["Properties"]
+    names = ("MessageRetentionPeriod", *(["VisibilityTimeout"] if dead_letter_arn else []))
+    # Without long polls, in which moto would answer nobody else; a dead letter that fails is looked at again at once.
+    attributes: Any = {it: str(properties[it]) for it in names if it in properties}
+    if dead_letter_arn is not None:
+        times = properties["RedrivePolicy"]["maxReceiveCount"]
+        attributes["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": dead_letter_arn, "maxReceiveCount": times})
     url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
     return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
@@ -125,22 +124,26 @@ class LocalScheduler:
                     self._scheduler.delete_schedule(GroupName=group, Name=name)
 
     def deliver(self) -> None:
-        """Call the function with each message of the queue, and delete the message unless it failed, as Lambda does.
+        """Call the function with each message of the queue; then with those that SQS has given up."""
+        deliver(self._handler, (self._settings.queue_arn, self._settings.dead_letter_arn), self._lock)
 
-        Then with those of the dead-letter queue, where SQS has put what failed too often.
-        """
-        for arn in (self._settings.queue_arn, self._settings.dead_letter_arn):
-            url = _queue_url(arn)
-            while messages := self._receive(url):
-                for message in messages:
-                    with self._lock:
-                        answer = self._handler(sqs_event(message, arn), None)
-                    if not answer["batchItemFailures"]:
-                        self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
-    def _receive(self, url: str) -> list[Any]:
-        answer = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"])
-        return [*answer.get("Messages", [])]
+def deliver(handler: Handler, arns: Iterable[str], lock: AbstractContextManager[object]) -> None:
+    """Call a function with each message of these queues, and delete the message unless it failed, as Lambda does."""
+    sqs, _ = _clients()
+    for arn in arns:
+        url = _queue_url(arn)
+        while messages := _receive(sqs, url):
+            for message in messages:
+                with lock:
+                    answer = handler(sqs_event(message, arn), None)
+                if not answer["batchItemFailures"]:
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def _receive(sqs: "SQSClient", url: str) -> list[Any]:
+    answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"])
+    return [*answer.get("Messages", [])]
 
 
 def sqs_event(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:

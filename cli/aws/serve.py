@@ -3,15 +3,16 @@
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, redirect_stdout
 from datetime import UTC, datetime
 
-from cli.aws import demo, gateway, moto, scheduler
+from cli.aws import demo, gateway, moto, scheduler, venue
 from cli.aws.table import create_table
 from cli.connection import ROUTE, TableAddress, explained_errors, local_credentials
 from cli.terminal import DIM, print_line
-from cli.views.start_page import show_start_page
+from cli.views.start_page import show_paper_page, show_start_page
 from orderhook.aws.clients import connect
 from orderhook.listing import Unreadable, list_orders
 from orderhook.orders import Order, timestamp
@@ -19,8 +20,8 @@ from orderhook.services import Services
 from orderhook.settings import DeferredSettings
 
 
-def serve(host: str, port: int, address: TableAddress) -> None:
-    """Answer alerts until Ctrl-C or SIGTERM.
+def serve(host: str, port: int, address: TableAddress, *, paper: bool = False) -> None:
+    """Answer alerts until Ctrl-C or SIGTERM; with `paper` they are carried out, in a made-up market.
 
     Raises ListenError if the server cannot listen there, and TableError if the table cannot be used.
     """
@@ -30,17 +31,31 @@ def serve(host: str, port: int, address: TableAddress) -> None:
         forward_to_dynamodb = stack.enter_context(moto.everything()) if address.in_memory else None
         os.environ |= _environment(address, os.environ)
         queue = _create_queue(address, stack)
+        venue_queues = venue.create_queues() if paper else None
+        os.environ |= venue_queues.environment if venue_queues else {}
         with explained_errors(address):
             import webhook  # reads the environment and makes its client
 
-            _prepare(address, webhook.services)
-            orders = _demo_orders(webhook.services) if address.is_local else ()
-            show_start_page(_url(listener), address, orders, is_open=not gateway.is_loopback(listener))
-        application = gateway.Gateway(
-            webhook.handler, lambda line: print_line(line, DIM, error=True), forward_to_dynamodb
-        )
+            _prepare(address, webhook.services, with_orders=not paper)
+        application = gateway.Gateway(webhook.handler, _log, forward_to_dynamodb)
+        terminal = sys.stdout
         # The functions print metrics for CloudWatch to collect, and nothing collects them here.
         stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
+        if venue_queues:
+            import reports  # as webhook
+
+            in_paper = venue.running(venue_queues, address.table, reports.handler, application.lock, _log)
+            bridge, market = stack.enter_context(in_paper)
+            application.actions |= {"/bridge/stop": bridge.stop, "/bridge/start": bridge.start}
+            started = bridge.start()
+            # Under the lock no function runs, whose metrics would stand in the page.
+            with application.lock, redirect_stdout(terminal):
+                print_line(started)
+                show_paper_page(_url(listener), address, market.price(demo.INSTRUMENT))
+        else:
+            with explained_errors(address), redirect_stdout(terminal):
+                orders = _demo_orders(webhook.services) if address.is_local else ()
+                show_start_page(_url(listener), address, orders, is_open=not gateway.is_loopback(listener))
         if queue:
             import deferred  # as webhook
 
@@ -79,7 +94,7 @@ def _environment(address: TableAddress, environment: Mapping[str, str]) -> dict[
     return variables
 
 
-def _prepare(address: TableAddress, services: Services) -> None:
+def _prepare(address: TableAddress, services: Services, *, with_orders: bool) -> None:
     """Create a local table, or take up what an earlier run left there, and write the demo into it.
 
     Of a table on AWS only check that it is there.
@@ -88,9 +103,13 @@ def _prepare(address: TableAddress, services: Services) -> None:
         is_new = create_table(connect("dynamodb"), address.table)
         if not is_new:
             scheduler.resume(services, datetime.now(UTC))
-        demo.seed(services, datetime.now(UTC))
+        demo.seed(services, datetime.now(UTC), with_orders=with_orders)
     else:
         next(services.keys.list(), None)
+
+
+def _log(line: str) -> None:
+    print_line(line, DIM, error=True)
 
 
 def _demo_orders(services: Services) -> Iterator[Order | Unreadable]:

@@ -56,6 +56,21 @@ def show_order(order: Order) -> None:
         print_line(f"{order.history_dropped} entries after the first were dropped; the latest ones are kept.", DIM)
 
 
+def describe(order: Order) -> str:
+    """Say how an order stands, in one line."""
+    filled = f"{order.filled} of {order.qty} filled" if order.filled else ""
+    average = f"at {decimal_text(order.average)}" if order.filled and order.average is not None else ""
+    doubt = f"UNRESOLVED: {order.unresolved}" if order.unresolved else order.reason or ""
+    told = " ".join(filter(None, (filled, average)))
+    return ", ".join(filter(None, (order.state, _summary(order), _prices(order), told, doubt)))
+
+
+def show_news(order: Order) -> None:
+    """Print a line about an order that is new or has changed."""
+    style = BAD if order.unresolved else GOOD if order.state in OPEN else DIM
+    print_line(printable(f"{readable_time(order.since)}  {order.order_id}  {describe(order)}"), style)
+
+
 def _one_line(order: Order | Unreadable) -> list[Cell]:
     if isinstance(order, Unreadable):
         return [order.id, *[""] * 7, Text(_unreadable(order), BAD), ""]

@@ -4,6 +4,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,6 +43,49 @@ def show_start_page(
         print_line(f"`orderhook keys create --table {address.table}` issues a key for it.")
     print_line()
     print_line("orderhook is running; Ctrl-C stops it.", GOOD)
+
+
+PAPER_ORDER, PAPER_STRATEGY = "paper-1", "paper"
+
+
+def show_paper_page(url: str, address: TableAddress, price: Decimal) -> None:
+    """Print the start page of a server that fills orders; `price` is where the market of its alerts stands."""
+    print_line(f"{address}, a bridge, and a stand-in for NinjaTrader with the accounts Sim101 and Sim102")
+    print_line("Nothing is sent to a broker: the market is made up, and everything is gone when this stops.", WARNING)
+    print_line()
+    print_line(f"url: {url}")
+    print_line(f"key: {demo.KEY}")
+    print_line()
+    print_line("Try it in another terminal, and watch it in a third:")
+    for command in paper_commands(url, price):
+        print_line(command)
+    print_line()
+    print_line("orderhook is running; Ctrl-C stops it.", GOOD)
+
+
+def paper_commands(url: str, price: Decimal) -> Iterator[str]:
+    """Yield what to type in other terminals: what the rest needs, three alerts, and how to see what they do."""
+    command, port = _command(), urlsplit(url).port
+    near = price.quantize(Decimal(1))
+    yield f"export ORDERHOOK_KEY={demo.KEY}"
+    if port != LOCAL_PORT:
+        yield f"export {PORT_VARIABLE}={port}"
+    for alert in paper_alerts(near):
+        yield f"{command} send '{alert}'"
+    yield f"{command} orders --follow"
+    yield f"{command} positions"
+    yield f"{command} bridge stop"
+
+
+def paper_alerts(near: Decimal) -> tuple[str, str, str]:
+    """Return three alerts to try where orders are filled: a bracket, its stop cancelled by name, its end."""
+    bracket = f"take_profit={near + 40}; stop_loss={near - 40}"
+    return (
+        f"command=PLACE; account=Sim101; instrument={demo.INSTRUMENT}; action=BUY; qty=1; order_type=MARKET; tif=DAY; "
+        f"{bracket}; order_id={PAPER_ORDER}; strategy_id={PAPER_STRATEGY};",
+        f"command=CANCEL; order_id=STOP1; strategy_id={PAPER_STRATEGY};",
+        f"command=CLOSESTRATEGY; strategy_id={PAPER_STRATEGY};",
+    )
 
 
 def first_commands(url: str, address: TableAddress) -> Iterator[str]:

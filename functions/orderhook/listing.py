@@ -1,6 +1,7 @@
 """Orders as a person lists them: each as it is now, with the legs that wait in its item."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from orderhook.keys import Key
@@ -61,8 +62,10 @@ def _is_same(name: str, value: str | None, wanted: str) -> bool:
 def list_orders(services: Services, trader: str, now: str, *, open_only: bool = False) -> Iterator[Order | Unreadable]:
     """Yield a trader's orders, by id, each followed by its waiting legs; one bad item hides no other.
 
-    With `open_only` only those that are open, at the cost of those alone.
+    With `open_only` only those that are open, at the cost of those alone. The controls are read where one waits for its
+    delay.
     """
+    voiding = cache(lambda: services.controls.voiding(trader))
     for item in services.orders.items(trader, open_only=open_only):
         if str(item.get("open", "")).startswith("#"):
             continue  # not an order
@@ -71,6 +74,8 @@ def list_orders(services: Services, trader: str, now: str, *, open_only: bool = 
             yield order
             continue
         order = order.at(now)
+        if order.due is not None and order.is_open:
+            order = order.void(voiding()(str(order.received_at)))
         if open_only and not order.is_open:
             continue
         yield order
@@ -83,7 +88,8 @@ def find_order(services: Services, trader: str, order_id: str, now: str) -> Orde
     """Return an order, or a leg that waits in its entry's item, as it is now; raises UnreadableError."""
     order = _get(services, trader, order_id)
     if order is not None:
-        return order.at(now)
+        order = order.at(now)
+        return order.void(services.controls.voided(trader, str(order.received_at))) if order.due else order
     split = entry_and_leg(order_id)
     entry = _get(services, trader, split[0]) if split else None
     leg = entry.legs.get(split[1]) if split and entry else None

@@ -404,6 +404,12 @@ class Order(NamedTuple):
             return self._replace(state=OrderState.EXPIRED, since=self.day_ends)
         return self
 
+    def void(self, reason: str | None) -> "Order":
+        """Return the order as it is where something has voided its wait for its delay; its release writes that down."""
+        if reason is None or self.due is None or not self.is_open:
+            return self
+        return self._replace(state=OrderState.CANCELLED, reason=reason, due=None)
+
     @property
     def is_open(self) -> bool:
         """Whether it is not finished; ask `at` first."""

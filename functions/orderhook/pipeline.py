@@ -6,6 +6,7 @@ The webhook takes it at once, and the function behind the queue when a delay is 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from orderhook.accounts import per_account
@@ -34,11 +35,14 @@ from orderhook.messages import DelayedAlert
 from orderhook.orders import AccountResults, Outcome, Provenance, timestamp
 from orderhook.payload import Pair
 from orderhook.request_facts import RequestFacts
+from orderhook.resend import first_results
 from orderhook.services import Services
 from orderhook.store.controls import BridgeState
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from orderhook.store.alert_log import RecordedResult
 
 
 class Alert(NamedTuple):
@@ -101,6 +105,7 @@ def carry_out(
     *,
     delayed: bool = False,
     defects: list[Exception] | None = None,
+    as_recorded: "AsRecorded | None" = None,
 ) -> Outcome:
     """Do what an alert says, or raise the OrderhookError that says why not.
 
@@ -108,7 +113,8 @@ def carry_out(
     rate limit counted it the first time. A PLACE with a delay is done at once: its order waits in the table. For
     several accounts it is done at once, each with a request id of its own that begins with the alert's. The error of
     one account does not keep the others from being served: it stands for all, with the result of each. Nor does a
-    defect: `defects` takes it.
+    defect: `defects` takes it. With `as_recorded`, which reads a record's result of an account, a resend is answered so
+    where the first wrote nothing.
     """
     defects = [] if defects is None else defects
     if not within_limits(alert, provenance):
@@ -123,7 +129,31 @@ def carry_out(
                 _check_one_reduces(alert, services, provenance, switch)
             return _defer(alert, services, provenance)  # the switch judges it again when its delay is over
         run = partial(_run_reducing, services, switch) if switch else partial(_run, services, bridge)
-        return _of_each(alert, provenance, run, defects)
+        several = len(alert.commands) > 1 and not alert.first.always_leaves_trace
+        answered = _answered(alert, services, provenance, as_recorded) if several and as_recorded else {}
+        return _of_each(alert, provenance, run, defects, answered)
+
+
+def _answered(
+    alert: Alert, services: Services, provenance: Provenance, as_recorded: "AsRecorded"
+) -> Mapping[str, Outcome | OrderhookError]:
+    """Return, of a resend, what the first was answered in accounts where it wrote nothing.
+
+    There it has left no trace, and what has come in since must not be taken for what it meant.
+    """
+    recorded = zip(alert.commands, first_results(services, provenance), strict=False)
+    return {
+        account: as_recorded(result)
+        for account, result in recorded
+        if 400 <= result.status < 500 or (result.status < 400 and result.duplicate)
+    }
+
+
+def give_up(
+    alert: Alert, services: Services, provenance: Provenance, refusal: OrderhookError, defects: list[Exception]
+) -> Outcome:
+    """Return what an alert has done under this request id, or raise `refusal`: each account is looked at by itself."""
+    return _of_each(alert, provenance, partial(_run_refused, services, refusal), defects)
 
 
 def _run(services: Services, bridge: BridgeState | None, command: Command, provenance: Provenance) -> Outcome:
@@ -223,21 +253,30 @@ def _scheduled(command: Command) -> Outcome:
 
 
 Run = Callable[[Command, Provenance], Outcome]
+AsRecorded = Callable[["RecordedResult"], Outcome | OrderhookError]
 
 
-def _of_each(alert: Alert, provenance: Provenance, run: Run, defects: list[Exception]) -> Outcome:
-    """Run the command of each account, and return one outcome for all."""
+def _of_each(
+    alert: Alert,
+    provenance: Provenance,
+    run: Run,
+    defects: list[Exception],
+    answered: Mapping[str, Outcome | OrderhookError] = MappingProxyType({}),
+) -> Outcome:
+    """Run the command of each account that is not answered already, and return one outcome for all."""
     if len(alert.commands) == 1:
         return run(alert.first, provenance)
 
-    def run_one(numbered: tuple[int, Command]) -> Outcome | OrderhookError:
-        number, command = numbered
+    def run_one(numbered: tuple[int, tuple[str, Command]]) -> Outcome | OrderhookError:
+        number, (account, command) = numbered
+        if account in answered:
+            return answered[account]
         try:
             return run(command, provenance._replace(request_id=f"{provenance.request_id}.{number}"))
         except OrderhookError as error:
             return error
 
-    futures = run_each(run_one, list(enumerate(alert.commands.values(), 1)))
+    futures = run_each(run_one, list(enumerate(alert.commands.items(), 1)))
     accounts = list(zip(alert.commands, futures, strict=True))
     if provenance.progress:
         provenance.progress.accounts = accounts

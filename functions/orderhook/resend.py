@@ -5,16 +5,21 @@ first or a resend of it was answered 2xx or 4xx. It is judged as of its first re
 alert. Source: TradingView waits 5 s after a 5xx and sends the alert again, up to three times.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orderhook.orders import RESENDS_END, Provenance, Trace
 
 if TYPE_CHECKING:
     from orderhook.services import Services
+    from orderhook.store.alert_log import RecordedResult
 
 EARLIEST, LATEST = timedelta(seconds=4), RESENDS_END
+
+_ACCOUNTS = "ACCOUNTS"
+"""What the trace of an alert for several accounts is found by, beside its digest."""
 
 
 def first_receipt(services: "Services", provenance: Provenance, traces: Iterable[Trace]) -> Trace | None:
@@ -35,6 +40,16 @@ def first_receipt(services: "Services", provenance: Provenance, traces: Iterable
             provenance.resend_of.append(first)
         return trace
     return None
+
+
+def first_results(services: "Services", provenance: Provenance) -> "Sequence[RecordedResult]":
+    """Leave the trace of an alert for several accounts; of a resend, return what the first came to in each of them.
+
+    In an account where nothing was written there is no other trace. Of any other alert, or where nothing was recorded,
+    it is nothing.
+    """
+    first = services.traces.leave(provenance, _ACCOUNTS, partial(first_receipt, services, provenance))
+    return services.alert_log.results(provenance.trader, first.request_id) if first else ()
 
 
 def first_request(request_id: str) -> str:

@@ -39,6 +39,8 @@ STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
 }
 """Clients branch on the codes, so they never change. TradingView sends again after a 5xx and after nothing else."""
 
+ERRORS: Mapping[str, type[OrderhookError]] = {code: kind for kind, (_, code) in STATUS_AND_CODE.items()}
+
 _OUTCOME_FIELDS = [
     name for name in Outcome._fields if name not in ("status", "extra", "warnings", "results", "affected_order_ids")
 ]

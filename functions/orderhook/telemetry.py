@@ -245,6 +245,15 @@ def _answer(result: Outcome | OrderhookError) -> dict[str, Any]:
     }
 
 
+def as_recorded(result: RecordedResult) -> Outcome | OrderhookError:
+    """Return what an alert came to in an account, as far as its record has it."""
+    if error := responses.ERRORS.get(result.outcome):
+        return error(result.detail or "The first of these alerts was refused so.", field=result.field)
+    order_id, *others = result.order_ids or (None,)
+    duplicate = True if result.duplicate else None
+    return Outcome(result.outcome, duplicate, order_id=order_id, affected_order_ids=tuple(filter(None, others)))
+
+
 def _named(fault: Fault) -> dict[str, Any]:
     """Return what a line says of a fault."""
     return {"reason": fault.reason} | ({"operation": fault.operation} if fault.operation else {})

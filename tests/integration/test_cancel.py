@@ -8,6 +8,7 @@ import pytest
 from orderhook.store.table import deserialize
 from tests.builders import WAYS, every_way, not_found, phrase, refused
 from tests.faults import lose_request, lose_response, no_fault, run_and_lose_response, run_before
+from tests.marks import LONG
 from tests.output import Answer
 from tests.service import FILLED, Service
 from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED, FINISHED_OTHERWISE, OPEN
@@ -245,6 +246,7 @@ def test_the_legs_of_a_day_order_end_with_its_day(service: Service, way: dict[st
 # Waiting legs end with their entry
 
 
+@LONG
 @every_way
 @pytest.mark.parametrize("state", CANCELLABLE)
 def test_legs_that_wait_are_cancelled_in_the_entrys_own_write(
@@ -379,6 +381,7 @@ def test_a_leg_that_was_ended_is_not_made_by_a_later_fill(service: Service) -> N
     assert service.open_orders() == ["order-1.TARGET1"]
 
 
+@LONG
 @every_way_to_the_stop
 @pytest.mark.parametrize("state", CANCELLABLE)
 def test_a_released_leg_is_cancelled_in_its_own_item_and_its_entrys_stays(
@@ -397,6 +400,7 @@ def test_a_released_leg_is_cancelled_in_its_own_item_and_its_entrys_stays(
     assert service.state("order-1.TARGET1") == "Working"
 
 
+@LONG
 @every_way_to_the_stop
 @pytest.mark.parametrize(
     ("state", "status", "word"),

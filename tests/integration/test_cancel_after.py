@@ -25,6 +25,7 @@ from tests.faults import (
     stop_before,
     throttle,
 )
+from tests.marks import LONG
 from tests.service import Service
 from tests.trades import seen, to_noon_in_new_york
 
@@ -481,6 +482,7 @@ def test_a_duplicate_says_when_an_open_order_ends(service: Service) -> None:
 # Faults
 
 
+@LONG
 @pytest.mark.parametrize(
     "fault",
     [

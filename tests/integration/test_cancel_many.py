@@ -26,6 +26,7 @@ from tests.faults import (
     run_before,
     throttle,
 )
+from tests.marks import LONG
 from tests.output import Answer
 from tests.service import FILLED, Service
 from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED, FINISHED_OTHERWISE
@@ -593,6 +594,7 @@ def test_a_cancel_among_many_whose_answer_was_lost_recognises_its_own_write(serv
     assert [service.plain(order_id)["version"] for order_id in ("a", "b", "c")] == [2, 2, 2]
 
 
+@LONG
 @every_fault
 @every_alert
 @pytest.mark.parametrize("operation", [PUT, QUERY], ids=["the trace", "the list"])

@@ -27,6 +27,7 @@ from tests.faults import (
     run_and_lose_response,
     run_before,
 )
+from tests.marks import LONG
 from tests.output import Answer
 from tests.service import FILLED, Service
 from tests.states import CANCELLABLE, NOT_CANCELLABLE
@@ -485,6 +486,7 @@ def test_a_templates_legs_stay_and_what_they_do_not_reach_is_told(service: Servi
 # A leg that waits
 
 
+@LONG
 @every_way_to_the_stop
 @pytest.mark.parametrize("state", CANCELLABLE)
 def test_a_waiting_leg_is_replaced_inside_its_entrys_item_and_goes_on_waiting(
@@ -657,6 +659,7 @@ def test_a_released_legs_quantity_is_lowered_with_a_warning(service: Service) ->
 # Histories
 
 
+@LONG
 @pytest.mark.parametrize("order_id", ["order-1", "order-1.STOP1"])
 @pytest.mark.parametrize("length", [1, 158, 159, 198, 199, 200, 240])
 def test_no_replacement_is_refused_for_the_length_of_a_history(service: Service, length: int, order_id: str) -> None:
@@ -673,6 +676,7 @@ def test_no_replacement_is_refused_for_the_length_of_a_history(service: Service,
     assert [event["request_id"] for event in kept[1:-1]] == [f"r{number}" for number in range(dropped + 1, length)]
 
 
+@LONG
 def test_an_entry_that_is_trailed_by_one_text_without_end_stays_a_small_item(service: Service) -> None:
     have_long_history(service, 150)
     for number in range(12):
@@ -922,6 +926,7 @@ def test_a_name_that_another_order_takes_before_the_replacement_arrives_is_read_
 # The one write, and the look at the item
 
 
+@LONG
 def test_the_one_write_makes_of_an_order_what_a_look_at_its_item_makes_of_it(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -947,6 +952,7 @@ def test_the_one_write_makes_of_an_order_what_a_look_at_its_item_makes_of_it(
     assert both.refused > 20
 
 
+@LONG
 def test_a_replacement_that_was_written_is_a_success_whatever_prices_the_order_had(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

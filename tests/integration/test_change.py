@@ -27,6 +27,7 @@ from tests.faults import (
     run_and_lose_response,
     run_before,
 )
+from tests.marks import LONG
 from tests.output import Answer
 from tests.service import FILLED, Service
 from tests.states import CANCELLABLE, NOT_CANCELLABLE
@@ -368,6 +369,7 @@ def test_an_order_that_waits_for_its_delay_is_changed_and_placed_as_it_is_then(s
 # The quantity is the total, what is filled included
 
 
+@LONG
 @pytest.mark.parametrize("state", ["PartFilled", "Unknown", "Working", "ChangePending"])
 @pytest.mark.parametrize("more", [{}, {"limit_price": "4999"}], ids=["quantity alone", "with a price"])
 @pytest.mark.parametrize(("qty", "end"), [(1, "Cancelled"), (2, "Filled"), (3, None), (9, None)])
@@ -464,6 +466,7 @@ def test_what_a_templates_brackets_do_not_reach_is_told(service: Service) -> Non
 # A leg that waits
 
 
+@LONG
 @every_way_to_the_stop
 @pytest.mark.parametrize("state", CANCELLABLE)
 def test_a_waiting_leg_gets_its_price_inside_its_entrys_item_and_nothing_else_changes(
@@ -629,6 +632,7 @@ def test_a_leg_that_is_released_just_before_its_change_arrives_is_changed_where_
 # Histories
 
 
+@LONG
 @pytest.mark.parametrize("order_id", ["order-1", "order-1.STOP1"])
 @pytest.mark.parametrize("length", [1, 100, 158, 159, 198, 199, 200, 240])
 def test_no_change_is_refused_for_the_length_of_a_history(service: Service, length: int, order_id: str) -> None:
@@ -649,6 +653,7 @@ def test_no_change_is_refused_for_the_length_of_a_history(service: Service, leng
     assert len(service.plain()["history"]) <= MAX_HISTORY
 
 
+@LONG
 def test_a_stop_that_is_moved_without_end_stays_a_small_item(service: Service) -> None:
     have_long_history(service, 150)
     for number in range(12):
@@ -893,6 +898,7 @@ def test_a_name_that_leads_to_the_same_finished_order_again_is_told_of_that(serv
 # The one write, and the look at the item
 
 
+@LONG
 def test_the_one_write_makes_of_an_entry_what_a_look_at_its_item_makes_of_it(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -913,6 +919,7 @@ def test_the_one_write_makes_of_an_entry_what_a_look_at_its_item_makes_of_it(
     assert both.refused > 20
 
 
+@LONG
 def test_a_change_that_was_written_is_a_success_whatever_prices_the_order_had(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -370,3 +370,32 @@ def test_a_user_without_a_name_can_turn_it_too(service: Service, run: Run, monke
     monkeypatch.setattr("cli.operator_records.getpass.getuser", nobody)
     assert run("kill-switch", "on").exit_code == 0
     assert next(service.alerts.newest(service.trader)).source.startswith("somebody at ")
+
+
+def test_follow_prints_each_order_once_and_again_when_it_has_changed(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.place("a")
+    service.place("b", account="Sim102")
+    meanwhile = iter([lambda: service.report("PartFilled", 2, order_id="a"), lambda: None, lambda: service.cancel("a")])
+
+    def sleep(_: float) -> None:
+        happening = next(meanwhile, None)
+        if happening is None:
+            raise KeyboardInterrupt
+        happening()
+
+    monkeypatch.setattr("cli.orders.time.sleep", sleep)
+    result = run("orders", "--follow", "--account", "sim101")
+    assert result.exit_code == 0
+    lines = [line.partition("  a  ")[2] for line in result.stdout.splitlines() if "  a  " in line]
+    assert lines == [
+        "Working, BUY 5 LIMIT GTC, limit 5000.25",
+        "PartFilled, BUY 5 LIMIT GTC, limit 5000.25, 2 of 5 filled",
+        "Cancelled, BUY 5 LIMIT GTC, limit 5000.25, 2 of 5 filled",
+    ]
+
+
+def test_follow_is_for_a_person(run: Run) -> None:
+    result = run("orders", "--follow", "--json")
+    assert (result.exit_code, "--follow prints lines for a person" in result.stderr) == (1, True)

@@ -133,14 +133,14 @@ def send_to_accounts(service: Service, progress: Progress, order_id: str | None)
 
     def hang_in_b(request: AWSPreparedRequest, _: Deliver) -> AWSResponse | None:
         item = json.loads(request.body)["Item"]  # type: ignore[arg-type]
-        if item["account"] != {"S": "B"}:
+        if item.get("account") != {"S": "B"}:
             return None
         until(lambda: sum(future.done() for _, future in progress.accounts) == 2)
         reach_deadline()
         until(over.is_set)
         raise Stopped
 
-    service.network.inject("PutItem", *[hang_in_b] * 3)
+    service.network.inject("PutItem", *[hang_in_b] * 4)
     answer = service.place(order_id, account="A,B,C")
     over.set()
     assert_was_cut_off(service)

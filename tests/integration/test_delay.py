@@ -301,7 +301,7 @@ def test_each_of_several_accounts_has_a_message_and_an_order_and_is_judged_alone
         ("A", "scheduled", "order-1.a"),
         ("B", "scheduled", "order-1.b"),
     ]
-    assert sorted(service.network.operations) == sorted([READ, *[SEND, PUT] * 2])
+    assert sorted(service.network.operations) == sorted([READ, PUT, *[SEND, PUT] * 2])
     service.cancel("order-1.a")
     service.pass_time(11)
     assert seen(service, "order-1.a").state == "Cancelled"

@@ -15,6 +15,7 @@ from cli.aws.table import read_template
 from orderhook.messages import DelayedAlert, Release, TimedCancel, parse, serialize
 from tests.answers import ANSWERS, MESSAGES
 from tests.builders import EVENTS, LISTS, event_named
+from tests.marks import LONG
 from tests.service import Service
 from tests.tables import Table
 
@@ -108,6 +109,7 @@ def test_an_event_gets_its_answer(demo_service: Service, name: str) -> None:
     assert codes == WARNINGS.get(name, []) or "kill_switch" in name
 
 
+@LONG
 @pytest.mark.parametrize("backwards", [False, True])
 def test_events_do_not_depend_on_one_another(demo_service: Service, *, backwards: bool) -> None:
     # Whoever tries them by hand sends one after the other to the same table, in whatever order: but while the kill

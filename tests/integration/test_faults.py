@@ -26,6 +26,7 @@ from tests.faults import (
     no_fault,
     throttle_account,
 )
+from tests.marks import LONG
 from tests.output import Answer
 from tests.service import Service
 from tests.trades import seen
@@ -60,6 +61,7 @@ def test_a_cancel_that_the_table_does_not_take_is_to_be_sent_again(service: Serv
     assert service.cancel("order-1").word in ("cancelled", "already_cancelled")
 
 
+@LONG
 @every_fault
 @pytest.mark.parametrize("way", [{"order_id": "order-1.STOP1"}, {"order_id": "STOP1", "strategy_id": "strategy-1"}])
 def test_a_cancel_of_a_waiting_leg_that_the_table_does_not_take_is_to_be_sent_again(

@@ -241,3 +241,35 @@ def test_a_defect_keeps_a_dead_letter(service: Service) -> None:
     failed = {"batchItemFailures": [{"itemIdentifier": "a"}]}
     assert deliver(service, message.body, dead=True) == failed
     assert [line.get("message") for line in service.output.lines()] == ["defect", None, "alert", None]
+
+
+@pytest.mark.parametrize(
+    ("command", "fields", "done"),
+    [
+        ("CHANGE", {"limit_price": 4990}, "changed"),
+        ("CANCEL", {}, "cancelled"),
+        ("CANCEL", {"order_id": "ENTRY1", "strategy_id": "s"}, "cancelled"),
+    ],
+    ids=["CHANGE", "CANCEL", "CANCEL by name"],
+)
+def test_the_record_of_a_list_that_was_given_up_has_what_became_of_each_account(
+    service: Service, command: str, fields: dict[str, Any], done: str
+) -> None:
+    service.place("order-1", account="A,B", strategy_id="s")
+    service.send(command, **{"order_id": "order-1", "account": "A,B", "delay": 10, **fields})
+    service.network.always = in_requests_with("ORDER#order-1.b", internal_error)
+    service.pass_time(11)
+    retry(service, ATTEMPTS - 1)
+    service.network.always = no_fault
+    service.output.take()
+    retry(service)
+    assert_nothing_waits(service)
+    [record] = records(service)
+    assert (record.status, record.outcome) == (409, "outcome_unknown")
+    assert [(it.account, it.outcome, it.order_ids) for it in record.results] == [
+        ("A", done, ("order-1.a",)),
+        ("B", "outcome_unknown", ()),
+    ]
+    assert record.order_ids == ("order-1.a",)
+    assert str(record.results[1].detail).startswith("Given up: ")
+    assert given_up(service) == (1, 1)

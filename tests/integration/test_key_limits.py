@@ -10,6 +10,7 @@ from orderhook.store import items
 from orderhook.store.table import serialize
 from tests.builders import ENTRY, alert
 from tests.faults import lose_request, lose_response
+from tests.marks import LONG
 from tests.service import Service
 
 UPDATE, READ, PUT, QUERY = "UpdateItem", "GetItem", "PutItem", "Query"
@@ -124,6 +125,7 @@ def test_a_limited_key_does_not_turn_the_kill_switch(service: Service, limits: d
 # Orders that are there
 
 
+@LONG
 @every_elsewhere
 @pytest.mark.parametrize(
     ("command", "fields"),
@@ -181,6 +183,7 @@ def test_a_strategy_elsewhere_is_not_joined_and_not_told_of(service: Service, li
     assert answer.body["detail"] == "Strategy strategy-1 has open orders elsewhere; give another strategy_id."
 
 
+@LONG
 @every_form_of_limit
 @pytest.mark.parametrize(
     "fields",

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.builders import ENTRY, alert
+from tests.marks import LONG
 from tests.service import Service
 
 _PART = 16
@@ -59,6 +60,7 @@ def cut(key: str, start: int, length: int) -> str:
     return key[start : start + length]
 
 
+@LONG
 @settings(
     derandomize=True, max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

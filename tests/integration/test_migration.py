@@ -23,6 +23,7 @@ from orderhook.store.table import Table, serialize
 from orderhook.store.writes import Update, Write
 from orderhook.trade import check_prices
 from tests.builders import provenance
+from tests.marks import LONG
 from tests.service import Service
 
 OLD: list[dict[str, Any]] = json.loads(Path(__file__).with_name("table_of_0_1.json").read_text(encoding="utf-8"))
@@ -183,6 +184,7 @@ def test_the_legs_of_a_template_keep_their_distances_and_their_shares(old: Servi
 # What alerts find afterwards
 
 
+@LONG
 @pytest.mark.parametrize(
     ("name", "strategy_id", "order_id"),
     [
@@ -284,6 +286,7 @@ WRITES = 43
 """How many requests that write a whole run sends."""
 
 
+@LONG
 @pytest.mark.parametrize("writes", range(0, WRITES, 9))
 def test_an_interrupted_run_is_finished_by_the_next(old: Service, writes: int) -> None:
     have_old_items(old, "whole")

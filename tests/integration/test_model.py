@@ -14,7 +14,7 @@ from verification.model import machine
 from verification.model.examples import ANSWERED_RESENDS, EXAMPLES
 from verification.model.machine import Taken
 
-RUNS, STEPS = 6, 25
+RUNS, STEPS = 4, 25
 
 
 def test_the_table_is_as_the_model_says(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

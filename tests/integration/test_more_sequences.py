@@ -7,13 +7,17 @@ import pytest
 import deferred
 from orderhook.commands import parse_command
 from orderhook.commands.cancel_replace import CancelReplace
-from orderhook.orders import OrderState
+from orderhook.listing import list_orders
+from orderhook.orders import OrderState, timestamp
 from orderhook.store.reports import Report
 from tests.builders import ENTRY, provenance
+from tests.client_faults import in_requests_with
 from tests.faults import lose_request, lose_response, no_fault, refuse, run_before, throttle
 from tests.integration.test_sequences import SL_TP, P, R, Trader, told
+from tests.marks import LONG
 from tests.output import Answer
 from tests.service import Service
+from tests.trades import seen
 
 OF_S = "strategy_id=S;"
 STOP = "command=CHANGE;order_id=STOP1;strategy_id=S;"
@@ -267,6 +271,7 @@ def test_a_name_does_not_lead_to_an_id_that_has_another_name_now(trader: Trader)
     assert trader.open == {"b"}
 
 
+@LONG
 def test_of_many_names_that_are_free_at_once_a_resend_finds_its_own(trader: Trader) -> None:
     for number in range(1, 14):
         trader.send(f"{P}qty=1;order_id=o{number};{OF_S}")
@@ -655,3 +660,111 @@ def test_a_resend_leaves_a_stop_alone_that_an_order_without_strategy_was_given(t
     trader.send(f"{R}order_id=e;qty=4;limit_price=5000;stop_loss=4990")
     trader.resend(many)
     assert "e.STOP1" in trader.open
+
+
+# Several accounts
+
+
+IN = "command=PLACE;action=BUY;order_type=LIMIT;limit_price=5000;tif=GTC;instrument=ES 12-26;qty=1;"
+OF_BOTH = "account=A,B;"
+
+
+@pytest.mark.parametrize("records", ["are kept", "are not kept"])
+@pytest.mark.parametrize(
+    ("before", "text", "between", "first", "opened"),
+    [
+        (
+            (f"{IN}{OF_BOTH}order_id=x;{OF_S}", "command=CANCEL;order_id=x.a"),
+            f"command=CANCEL;order_id=ENTRY1;{OF_S}",
+            f"{IN}account=A;order_id=y;strategy_id=S.a",
+            "already_cancelled",
+            {"y"},
+        ),
+        (
+            (f"{IN}account=B;order_id=x.b",),
+            "command=CANCEL;order_id=x;",
+            f"{IN}account=A;order_id=x.a",
+            "order_not_found",
+            {"x.a"},
+        ),
+        (
+            (f"{IN}account=B;order_id=x.b;strategy_id=S.b",),
+            f"command=CLOSESTRATEGY;{OF_S}",
+            f"{IN}account=A;order_id=x.a;strategy_id=S.a",
+            "strategy_not_found",
+            {"x.a"},
+        ),
+        (
+            (f"{IN}{OF_BOTH}order_id=x;{OF_S}{SL_TP}",),
+            f"{STOP}limit_price=4000;",
+            "command=CANCEL;order_id=x.a",
+            "invalid_value",
+            set(),
+        ),
+        (
+            (f"{IN}account=C;order_id=c;strategy_id=S.a",),
+            f"{IN}order_id=x;{OF_S}",
+            "command=CANCEL;order_id=c",
+            "strategy_mismatch",
+            set(),
+        ),
+    ],
+    ids=["CANCEL by name", "CANCEL by id", "CLOSESTRATEGY", "CHANGE", "PLACE"],
+)
+def test_a_resend_for_several_accounts_does_nothing_where_the_first_was_answered(
+    trader: Trader, before: tuple[str, ...], text: str, between: str, first: str, opened: set[str], records: str
+) -> None:
+    if records == "are not kept":
+        trader.service.record_nothing()
+    trader.send(*before)
+    text = f"{text}{OF_BOTH}"
+    trader.service.network.always = in_requests_with(".b", lose_request)
+    answer = trader.send(text)
+    assert (answer.status, _in_a(answer)) == (503, first)
+    trader.service.network.always = no_fault
+    assert trader.send(between).status == 200
+    trader.service.let_pass(4)
+    assert _in_a(trader.resend(text)) == first
+    assert {order_id for order_id in trader.open if ".b" not in order_id} == opened
+    trader.service.let_pass(60)
+    assert trader.send(text).status != 503
+
+
+def _in_a(answer: Answer) -> str:
+    in_a = answer.body["results"][0]
+    word: str = in_a.get("error") or in_a["status"]
+    return word
+
+
+def test_the_same_text_for_several_accounts_is_a_new_alert_once_it_was_answered(trader: Trader) -> None:
+    cancel = f"command=CANCEL;order_id=ENTRY1;{OF_S}{OF_BOTH}"
+    trader.send(f"{IN}{OF_BOTH}order_id=x;{OF_S}", cancel)
+    trader.send(f"{IN}{OF_BOTH}order_id=y;{OF_S}")
+    assert trader.resend(cancel).word == "cancelled"
+    assert trader.open == set()
+
+
+# Orders that wait
+
+
+@pytest.mark.parametrize(
+    "voids", [("kill_switch=on",), ("kill_switch=on", "kill_switch=off"), ("command=CANCELALLORDERS",)]
+)
+def test_an_order_that_waits_and_is_void_is_listed_as_cancelled(trader: Trader, voids: tuple[str, ...]) -> None:
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}delay=30")
+    assert trader.open == {"d"}
+    trader.service.network.inject("Query", *[lose_request] * 3)  # CANCELALLORDERS voids it before it ends anything
+    trader.send(*voids)
+    trader.service.network.inject("Query")
+    assert trader.states == {"d": "Cancelled"}
+    now = timestamp(trader.service.queue.now)
+    assert list(list_orders(trader.service.services, trader.service.trader, now, open_only=True)) == []
+    shown = seen(trader.service, "d")
+    assert (shown.state, shown.due) == ("Cancelled", None)
+    assert str(shown.reason).startswith(("the kill switch", "CANCELALLORDERS"))
+    answer = trader.send("command=CANCELORDERS;account=Sim101")
+    assert told(answer, "waiting", "already_cancelled") == (200, "already_cancelled", None, ["d"])
+    answer = trader.send(f"command=CLOSESTRATEGY;{OF_S}")
+    assert told(answer, "waiting", "already_cancelled") == (200, "closed", None, ["d"])
+    trader.wait(31)
+    assert trader.states == {"d": "Cancelled"}

@@ -14,6 +14,7 @@ from orderhook import listing
 from orderhook.orders import timestamp
 from orderhook.representations import represent_order_with_history
 from orderhook.store.table import deserialize, serialize
+from tests.marks import LONG
 from tests.output import Answer
 from tests.service import Service
 from tests.tables import Item
@@ -114,6 +115,7 @@ COMMANDS: dict[str, Callable[[Service], object]] = {
 }
 
 
+@LONG
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_part_that_this_version_does_not_know_changes_no_answer_and_stays(service: Service, command: str) -> None:
     run = COMMANDS[command]

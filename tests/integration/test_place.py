@@ -25,6 +25,7 @@ from tests.faults import (
     throttle,
     throttle_throughput,
 )
+from tests.marks import LONG
 from tests.output import Answer
 from tests.service import Service
 from tests.states import FINISHED
@@ -348,6 +349,7 @@ def test_a_number_whose_orders_are_finished_is_free_and_leads_to_what_it_led_to(
     assert service.cancel("ENTRY2", strategy_id="strategy-1").body["order_id"] == "order-5"
 
 
+@LONG
 def test_the_numbers_that_are_free_are_remembered(service: Service) -> None:
     for number in range(1, 15):
         enter(service, f"order-{number}")
@@ -428,6 +430,7 @@ def test_an_account_and_an_instrument_spelled_in_another_way_are_the_same(servic
     assert names(service, "order-2", account="SIM101", instrument="es  12-26") == ["ENTRY2"]
 
 
+@LONG
 @elsewhere
 @every_end
 def test_with_nothing_open_a_strategy_is_started_anew_anywhere(
@@ -514,6 +517,7 @@ def test_the_largest_template_fits_into_one_transaction(service: Service) -> Non
     assert len(transaction.writes) <= 100
 
 
+@LONG
 @pytest.mark.parametrize("end", ["ENTRY1", "CLOSESTRATEGY"])
 def test_the_largest_template_is_the_first_entry_round_after_round(service: Service, end: str) -> None:
     service.put_template("large", *[(1, 10, 5)] * 20)
@@ -532,6 +536,7 @@ def test_the_largest_template_is_the_first_entry_round_after_round(service: Serv
         assert entries(service) == {"1": f"between-{number}"}
 
 
+@LONG
 def test_a_bracket_of_the_largest_template_that_works_keeps_its_number(service: Service) -> None:
     service.put_template("large", *[(1, 10, 5)] * 20)
     enter(service, strategy="large", qty=20)
@@ -545,6 +550,7 @@ def test_a_bracket_of_the_largest_template_that_works_keeps_its_number(service: 
     assert service.cancel("STOP7", strategy_id="strategy-1").body["order_id"] == "order-1.STOP7"
 
 
+@LONG
 def test_twenty_names_of_as_many_entries_are_too_many_for_one_transaction(service: Service) -> None:
     service.put_template("large", *[(1, 10, 5)] * 20)
     have_numbers(service, {number: f"gone-{number}" for number in range(1, 21)})
@@ -556,6 +562,7 @@ def test_twenty_names_of_as_many_entries_are_too_many_for_one_transaction(servic
     assert entries(service) == {str(n): "order-3" for n in range(1, 21)}
 
 
+@LONG
 def test_an_order_of_a_day_that_is_over_is_not_counted_among_many(service: Service) -> None:
     over = timestamp(service.queue.now + timedelta(hours=1))
     have_numbers(service, {number: f"open-{number}" for number in range(1, 31)})

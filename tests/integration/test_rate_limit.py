@@ -19,6 +19,7 @@ from orderhook.store.table import deserialize, serialize
 from tests.builders import refused
 from tests.client_faults import Deliver, in_writes, perform
 from tests.faults import Fault, lose_request, lose_response, no_fault, run_before, throttle
+from tests.marks import LONG
 from tests.service import Service
 
 START = datetime(2026, 1, 15, 15, tzinfo=UTC)
@@ -99,6 +100,7 @@ def test_the_counted_alerts_leave_by_their_expiry_and_lie_beside_no_order(servic
 # How many, in which time
 
 
+@LONG
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(

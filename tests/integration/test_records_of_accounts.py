@@ -206,11 +206,14 @@ def test_twenty_accounts_with_more_orders_than_a_record_names_fit_into_it(servic
     assert service.alerts.get(service.trader, "request-1") == record
 
 
-def test_without_retention_nothing_is_kept_of_the_accounts(service: Service) -> None:
+def test_without_retention_only_the_status_is_kept_of_the_accounts(service: Service) -> None:
     service.record_nothing()
+    service.place("long.b", account="B", qty=1)
     answer = service.place("long", account="A,B")
-    assert answer.word == "placed"
-    assert item_of(service, answer).keys() == {"pk", "sk", "received_at", "status", "expires"}
+    assert answer.word == "duplicate_order_id"
+    item = item_of(service, answer)
+    assert item.keys() == {"pk", "sk", "received_at", "status", "expires", "results"}
+    assert item["results"] == [{"status": 200, "outcome": "placed"}, {"status": 409, "outcome": "duplicate_order_id"}]
 
 
 @pytest.mark.parametrize("account", ["A,{key}", "{key},A", "A,B{key}", "A,{half}"])

@@ -24,6 +24,7 @@ from tests.faults import (
     run_before,
     throttle,
 )
+from tests.marks import LONG
 from tests.service import Service
 from tests.states import FINISHED, OPEN, STATES, may_follow
 from tests.tables import RETENTION
@@ -464,6 +465,7 @@ def test_a_fill_after_the_end_of_its_day_leaves_the_order_expired(service: Servi
     assert legs(service) == working(STOP1=after.filled, TARGET1=after.filled)
 
 
+@LONG
 @pytest.mark.parametrize(("before", "after"), [*product(FINISHED, STATES)])
 def test_a_finished_order_keeps_its_end_whatever_is_reported(service: Service, before: str, after: str) -> None:
     service.have_order(before)
@@ -535,6 +537,7 @@ def test_a_report_stands_in_the_history_with_what_was_filled(service: Service) -
     ]
 
 
+@LONG
 @pytest.mark.parametrize("length", [198, 199])
 def test_a_report_trims_a_full_history_and_keeps_its_first_entry(service: Service, length: int) -> None:
     have_long_history(service, length)

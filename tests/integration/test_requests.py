@@ -5,6 +5,7 @@ import pytest
 from tests.builders import ENTRY, alert
 from tests.client_faults import in_writes
 from tests.faults import lose_response, no_fault
+from tests.marks import LONG
 from tests.service import Service
 
 UPDATE, READ, PUT, TRANSACTION, QUERY = "UpdateItem", "GetItem", "PutItem", "TransactWriteItems", "Query"
@@ -219,9 +220,31 @@ def test_without_its_template_a_place_is_looked_up_only_if_it_may_be_a_duplicate
     assert service.network.operations == operations
 
 
+# Several accounts
+
+
+@pytest.mark.parametrize(
+    ("fields", "operations"),
+    [
+        ({"command": "CANCEL", "order_id": "order-1"}, [PUT, UPDATE, UPDATE]),
+        ({"command": "CHANGE", "order_id": "order-1", "qty": "3"}, [READ, PUT, UPDATE, UPDATE]),
+        ({"command": "CANCELORDERS"}, [PUT, PUT, QUERY, QUERY, UPDATE, UPDATE]),
+    ],
+    ids=["CANCEL", "CHANGE", "CANCELORDERS, which leaves a trace in each"],
+)
+def test_an_alert_for_several_accounts_leaves_a_trace_first(
+    service: Service, fields: dict[str, str], operations: list[str]
+) -> None:
+    service.place("order-1", account="A,B")
+    service.warm_up()
+    assert service.send(**fields, account="A,B").status == 200
+    assert sorted(service.network.operations) == sorted(operations)
+
+
 # Many orders
 
 
+@LONG
 @pytest.mark.parametrize(
     ("fields", "operations"),
     [

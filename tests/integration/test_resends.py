@@ -14,6 +14,7 @@ from orderhook.resend import first_receipt
 from tests.builders import ENTRY, alert, provenance
 from tests.client_faults import in_requests_with
 from tests.faults import lose_request, lose_response, no_fault, run_before, throttle
+from tests.marks import LONG
 from tests.output import Answer
 from tests.service import Service
 from tests.trades import have_long_history
@@ -345,6 +346,7 @@ def test_a_resend_is_judged_as_of_its_first_receipt(service: Service, case: Repe
     case.assert_resent(service, case.post(service))
 
 
+@LONG
 @every_case
 def test_the_same_text_after_an_answer_is_a_new_alert(service: Service, case: Repeated) -> None:
     case.arrange(service)
@@ -355,6 +357,7 @@ def test_the_same_text_after_an_answer_is_a_new_alert(service: Service, case: Re
     case.assert_new(service, case.post(service))
 
 
+@LONG
 @each_trace
 @pytest.mark.parametrize(("seconds", "resent"), [(0.2, False), (4.1, True), (25, True), (31, False)])
 def test_a_resend_comes_from_4_to_30_s_after_the_first(
@@ -404,6 +407,7 @@ def test_after_an_answered_resend_the_same_text_is_a_new_alert(service: Service,
     case.assert_new(service, case.post(service))
 
 
+@LONG
 @every_case
 def test_a_resend_whose_answer_is_lost_too_comes_again_and_is_one(service: Service, case: Repeated) -> None:
     case.arrange(service)

@@ -8,6 +8,7 @@ import pytest
 from orderhook.listing import Unreadable, list_orders
 from orderhook.orders import OPEN, timestamp
 from tests.faults import lose_response, throttle
+from tests.marks import LONG
 from tests.output import Answer
 from tests.service import Service
 from tests.trades import have_long_history
@@ -343,6 +344,7 @@ def test_32_a_closed_strategy_starts_anew(trader: Trader) -> None:
     assert told(trader.send(f"{P}qty=1;order_id=b;strategy_id=S"), "order_name") == (200, "placed", "ENTRY1")
 
 
+@LONG
 def test_33_a_strategy_is_bounded_by_its_open_orders(trader: Trader) -> None:
     for number in range(40):
         trader.send(f"{P}qty=1;order_id=a{number};strategy_id=S", f"command=CANCEL;order_id=a{number}")
@@ -351,6 +353,7 @@ def test_33_a_strategy_is_bounded_by_its_open_orders(trader: Trader) -> None:
     assert len(strategy.numbers) == 1
 
 
+@LONG
 def test_33_a_history_is_bounded_and_the_first_entry_stays(trader: Trader) -> None:
     have_long_history(trader.service, 150)
     for price in range(5000, 5012):

@@ -1,13 +1,7 @@
 """Which table the options of a command name."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
-from werkzeug.serving import make_server
-from werkzeug.wrappers import Request, Response
 
 from cli.connection import (
     IN_MEMORY,
@@ -22,45 +16,14 @@ from cli.connection import (
 )
 from orderhook.errors import OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.venues import NINJATRADER, TABLE
-
-OUTPUT = "<Outputs><member><OutputKey>{}</OutputKey><OutputValue>orderhook-Table-1</OutputValue></member></Outputs>"
-STACK = (
-    '<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks>'
-    "<member><StackName>mine</StackName><StackStatus>CREATE_COMPLETE</StackStatus>{}</member></Stacks>"
-    "</DescribeStacksResult></DescribeStacksResponse>"
-)
-MISSING = (
-    "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>"
-    "<Message>Stack with id mine does not exist</Message></Error></ErrorResponse>"
-)
-
+from tests.cloudformation import MISSING, OUTPUT, STACK, Answering, stand_in
 
 EVERY_ENDPOINT = {"AWS_ENDPOINT_URL": "http://all", "AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb"}
-
-Answering = Callable[[str, int], AbstractContextManager[None]]
 
 
 @pytest.fixture
 def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Answering:
-    """CloudFormation, which answers every request with the same text; moto's wants packages that nothing else needs."""
-
-    @contextmanager
-    def answering(text: str, status: int) -> Iterator[None]:
-        def answer(request: Request) -> Response:
-            assert request.form["StackName"] == "mine"
-            return Response(text, status, content_type="text/xml")
-
-        server = make_server("127.0.0.1", 0, Request.application(answer))
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", f"http://127.0.0.1:{server.port}")
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
-
-    return answering
+    return stand_in(monkeypatch)
 
 
 def test_without_options_it_is_the_table_of_the_local_server() -> None:

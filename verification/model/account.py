@@ -405,7 +405,7 @@ class Account:
         lists, after = self._cancel_many(
             owned, lambda order: order.in_market(account, instrument), until, bar=not everything
         )
-        words = (word for word in ("cancelled", "cancel_pending") if lists.get(word))
+        words = (word for word in ("cancelled", "cancel_pending", "already_cancelled") if lists.get(word))
         word = next(words, "nothing_to_cancel")
         return Step(_success(word, **lists), after, first)
 
@@ -445,7 +445,7 @@ class Account:
             if order.received > until:
                 newer.append(order_id)
             elif bar and order.delay and order.received >= until - SAME_BAR:
-                waiting.append(order_id)
+                (lists["already_cancelled"] if self._ended_if_void(owned, order) else waiting).append(order_id)
             elif order.state in BEING_CANCELLED:
                 pending.append(order_id)
             else:

@@ -310,7 +310,7 @@ class _Rehearsing(_Watch):
 
 
 def _pytest(files: Sequence[str], plugin: object) -> int:
-    options = ["--exitfirst", "--quiet", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
+    options = ["--exitfirst", "--quiet", "--tb=no", "--assert=plain", "-p", "no:cacheprovider", "--long"]
     options.append("--hypothesis-profile=mutation")
     return int(pytest.main([*options, *files], plugins=[plugin]))
 

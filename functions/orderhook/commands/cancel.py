@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from orderhook.commands.addressed_order import AddressesOrder, Met, wrote
+from orderhook.commands.changing import find_resent
 from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderNotFoundError
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, cancels_at, no_trace, of_strategy
+from orderhook.store.results import refused
 from orderhook.trade import entry_and_leg, kind_of, leg_id, open_legs, partner_of
 from orderhook.venues import venue_of
 
@@ -53,6 +55,14 @@ class Cancel(AddressesOrder):
             # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
             first_receipt(services, provenance, cancelled.order.traces)
         return _outcome(provenance, cancelled)
+
+    def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
+        """Return the outcome for an order that this very alert has cancelled, in this request or as its resend."""
+        found = find_resent(self, services, provenance)
+        if found is None:
+            return None
+        before = refused(found.order, provenance.request_id).before or found.order
+        return _outcome(provenance, Cancelled(before, applied=found.own))
 
     def _cancel(self, services: "Services", provenance: Provenance, order_id: str) -> Cancelled | None:
         """Cancel an order or a leg.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from orderhook.errors import AlertWarning, OutcomeUnknownError, TemporarilyUnavailableError
@@ -141,6 +141,7 @@ class _Cancels:
         self._until = until
         # A resend is of the bar of its first receipt, and what has a delay is of the bar in which it came.
         received = min(provenance.received_on, datetime.fromisoformat(until))
+        self._voiding = cache(lambda: services.controls.voiding(provenance.trader))
         self._bar = (timestamp(received - SAME_BAR), timestamp(received + SAME_BAR)) if bar else None
         self._conditions = [*scope.conditions(), received_until(until)]
         if bar:
@@ -159,7 +160,8 @@ class _Cancels:
                     self.result.newer.append(item["order_id"])
                 continue
             if self._bar is not None and "delay" in item and self._bar[0] <= received_at <= self._bar[1]:
-                self.result.waiting.append(item["order_id"])
+                is_void = "due" in item and self._voiding()(received_at) is not None
+                (self.result.already_cancelled if is_void else self.result.waiting).append(item["order_id"])
                 continue
             yield item
 

@@ -127,8 +127,8 @@ class AlertLog:
     def put(self, record: AlertRecord) -> None:
         """Write a record by one request that is not sent again.
 
-        With no retention only the receipt and the status are kept, for a day: a resend is known by them. Raises
-        ConditionFailed if there is a record with this id.
+        With no retention only the receipt and the status are kept, of each account too, for a day: a resend is judged
+        by them. Raises ConditionFailed if there is a record with this id.
         """
         with single_attempt():
             self._table.put(Put(_item(record, self._retention)))
@@ -137,6 +137,11 @@ class AlertLog:
         """Return whether an alert, or a resend of it, was answered 2xx or 4xx; without a record it was not."""
         item = self._table.get(alert_key(trader, request_id)) or {}
         return bool(item.get("answered")) or ("status" in item and item["status"] < 500)
+
+    def results(self, trader: str, request_id: str) -> tuple[RecordedResult, ...]:
+        """Return what was recorded of each account of an alert, in its order."""
+        item = self._table.get(alert_key(trader, request_id)) or {}
+        return tuple(map(_result, item.get("results", ())))
 
     def note_answered(self, trader: str, request_id: str, at: datetime) -> None:
         """Note in the record of an alert that a resend of it was answered; run twice, nothing more is written."""
@@ -172,16 +177,21 @@ class AlertLog:
 def _item(record: AlertRecord, retention: timedelta) -> Item:
     expires = datetime.fromisoformat(record.received_at) + (retention or _SHORTEST)
     key = alert_key(record.trader, record.request_id)
+    kept = record if retention else record._replace(results=tuple(map(_status_alone, record.results)))
+    results = [_without_absent(result) for result in kept.results]
+    extra = {"expires": int(expires.timestamp()), "results": results or None}
     if not retention:
-        return key | {"received_at": record.received_at, "status": record.status, "expires": int(expires.timestamp())}
+        return key | {"received_at": record.received_at, "status": record.status} | extra
     # A list, because the table does not keep the order of a map.
-    extra = {"fields": list(record.fields.items()), "expires": int(expires.timestamp())}
-    results = [_without_absent(result) for result in record.results]
-    return key | record._asdict() | extra | {"results": results or None}
+    return key | record._asdict() | {"fields": list(record.fields.items())} | extra
+
+
+def _status_alone(result: RecordedResult) -> RecordedResult:
+    return RecordedResult("", result.status, result.outcome, duplicate=result.duplicate)
 
 
 def _without_absent(result: RecordedResult) -> Item:
-    return {name: value for name, value in result._asdict().items() if value not in (None, (), False)}
+    return {name: value for name, value in result._asdict().items() if value not in (None, (), False, "")}
 
 
 def _is_whole(item: Mapping[str, Any]) -> bool:
@@ -213,4 +223,4 @@ def _read(item: Mapping[str, Any]) -> AlertRecord:
 def _result(value: Mapping[str, Any]) -> RecordedResult:
     values = {name: value[name] for name in RecordedResult._fields if name in value}
     typed = {"status": int(value["status"]), "order_ids": tuple(value.get("order_ids", ()))}
-    return RecordedResult(**values | typed)
+    return RecordedResult(**{"account": ""} | values | typed)

@@ -1,7 +1,8 @@
 """The controls of a trader: the kill switch, and how often alerts of one id may come."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -240,7 +241,11 @@ class Controls:
 
     def voided(self, trader: str, received_at: str) -> str | None:
         """Return why what was received then and opens a position is void; None if it is not."""
-        return _voided(self._table.get(items.controls_key(trader)) or {}, received_at)
+        return self.voiding(trader)(received_at)
+
+    def voiding(self, trader: str) -> Callable[[str], str | None]:
+        """Return what says the same of any time of receipt, as the controls are now."""
+        return partial(_voided, self._table.get(items.controls_key(trader)) or {})
 
     # How often alerts come
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from orderhook.aws.budget import repeatable_writes
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import RESENDS_END, Provenance, Trace, timestamp
 from orderhook.store import items
@@ -61,7 +62,7 @@ def left_trace(traces: Iterable[Trace], provenance: Provenance) -> bool:
 
 
 class TraceStore:
-    """The traces of commands over many orders in one table, each in an item of its own.
+    """The traces of commands over many orders, and of alerts for several accounts, each in an item of its own.
 
     Every method raises TemporarilyUnavailableError when the table does not answer inside the time budget.
     """
@@ -81,7 +82,9 @@ class TraceStore:
             item = (met or {}) | self._item(provenance, word, traces)
             unchanged, values = (NEW, {}) if met is None else ("#request_id = :seen", {":seen": met["request_id"]})
             try:
-                self._table.put(Put(item, unchanged, values))
+                # No order is placed by it: an alert that fails after it may be sent again.
+                with repeatable_writes():
+                    self._table.put(Put(item, unchanged, values))
             except ConditionFailed as failure:
                 met = failure.item
             else:

@@ -1,0 +1,56 @@
+"""What a person asks of a bridge that runs, by another process: one file each, gone when the bridge has taken it."""
+
+import json
+import os
+import secrets
+from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
+
+from bridge.events import FlatConfirmed, Resolved
+
+Asked = FlatConfirmed | Resolved
+
+_KINDS = {"flat": FlatConfirmed, "resume": Resolved}
+
+
+def folder_of(journal: Path) -> Path:
+    """Return the folder for what is asked of the bridge with this journal."""
+    return journal.with_suffix(".asked")
+
+
+def ask(folder: Path, asked: Asked) -> Path:
+    """Leave what is asked; return its file, which is gone when it was taken."""
+    [kind] = [kind for kind, type_ in _KINDS.items() if type(asked) is type_]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{secrets.token_hex(8)}.json"
+    written = path.with_suffix(".new")
+    written.write_text(json.dumps({kind: list(asked)}), encoding="utf-8")
+    os.replace(written, path)  # whole or not at all
+    return path
+
+
+def take(folder: Path) -> Generator[Asked, None, None]:
+    """Yield what is asked; each file goes after what was done of it, so that a crash loses nothing."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            [(kind, values)] = json.loads(path.read_text(encoding="utf-8")).items()
+            asked = _KINDS[kind](*values)
+        except OSError:
+            continue  # a scanner of viruses may hold it; it is taken next time
+        except (AttributeError, KeyError, TypeError, ValueError):
+            _remove(path)  # nobody of ours wrote it
+            continue
+        yield asked
+        _remove(path)
+
+
+def forget(folder: Path) -> None:
+    """Forget what was asked of an earlier run: what a person saw then may no longer be so."""
+    for path in folder.glob("*.json"):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # what stays is taken again, which does no harm
+        path.unlink()

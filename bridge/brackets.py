@@ -1,0 +1,353 @@
+"""The targets and stops of an entry at the venue: one OCO pair for every part of it that is filled, and bracket.
+
+They follow from the fills in the journal alone, without a look at the table: the stop at once, the target once the stop
+lives. What a pair should have follows from what is filled of it, at every step anew.
+"""
+
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
+
+from bridge import oif
+from bridge.cancelling import ask_cancel
+from bridge.changing import Goal, may_change, write_change
+from bridge.records import Increment, TableOrder, VenueOrder
+from bridge.state import Turn, place
+from orderhook.orders import Action, OrderState
+from orderhook.trade import is_beyond, kind_of
+
+_PARTNER_ENDS = timedelta(seconds=2)
+"""How long NinjaTrader has to end the partner of a leg that has filled."""
+
+
+class Part(NamedTuple):
+    """What one bracket closes of one increment of an entry, and with what."""
+
+    entry: TableOrder
+    number: str
+    increment: Increment
+    qty: int
+    stop: TableOrder | None
+    target: TableOrder | None
+    stops: list[VenueOrder]
+    targets: list[VenueOrder]
+    close: VenueOrder | None
+
+    @property
+    def all(self) -> list[VenueOrder]:
+        """All that it has at the venue."""
+        return [*self.stops, *self.targets, *([self.close] if self.close else [])]
+
+    @property
+    def rest(self) -> int:
+        """What of it is still to be closed."""
+        return self.qty - sum(it.filled for it in self.all)
+
+
+def keep(turn: Turn, entry: TableOrder) -> None:
+    """Take the next step for the legs of what is filled of an entry."""
+    if entry.is_foreign:
+        return
+    for leg in turn.legs_of(entry):
+        _cancel_by_name(turn, leg)
+    for part in parts_of(turn, entry):
+        _keep_part(turn, part)
+
+
+def parts_of(turn: Turn, entry: TableOrder) -> list[Part]:
+    """Return the parts of an entry that its legs close, oldest first."""
+    legs = {str(leg.leg): leg for leg in turn.legs_of(entry)}
+    numbers = sorted({name.removeprefix(kind_of(name)) for name in legs}, key=int)
+    return [
+        part
+        for increment in entry.increments[entry.over :]
+        for number in numbers
+        if (part := _part(turn, entry, increment, number, legs.get(f"STOP{number}"), legs.get(f"TARGET{number}"))).qty
+    ]
+
+
+def _part(
+    turn: Turn,
+    entry: TableOrder,
+    increment: Increment,
+    number: str,
+    stop: TableOrder | None,
+    target: TableOrder | None,
+) -> Part:
+    leg = stop or target
+    end = increment.start + increment.quantity
+    qty = leg.share(end) - leg.share(increment.start) if leg else 0
+    stops = _at_venue(turn, stop, increment)
+    close = next((it for it in stops if it.closes), None)
+    stops = [it for it in stops if not it.closes]
+    return Part(entry, number, increment, qty, stop, target, stops, _at_venue(turn, target, increment), close)
+
+
+def _at_venue(turn: Turn, leg: TableOrder | None, increment: Increment) -> list[VenueOrder]:
+    return [it for it in turn.venue_orders_of(leg) if it.start == increment.start] if leg else []
+
+
+def _cancel_by_name(turn: Turn, leg: TableOrder) -> None:
+    """Cancel all that a leg has at the venue, if that is asked for."""
+    if not leg.wants_cancel:
+        return
+    for order in turn.venue_orders_of(leg):
+        ask_cancel(turn, order, "cancelled", leg.n)
+    left = [it for it in turn.venue_orders_of(leg) if not (it.is_over or it.is_unwritten)]
+    if left and all(it.cancel and it.cancel.is_refused for it in left):
+        turn.put(turn.orders[leg.order_id]._replace(given_up=leg.n, acked=leg.n, why="the cancel was refused"))
+
+
+def is_wanted(leg: TableOrder | None) -> bool:
+    """Return whether a leg is there, and was not ended by itself."""
+    return leg is not None and not leg.ended and not leg.wants_cancel
+
+
+def _last(orders: list[VenueOrder]) -> VenueOrder | None:
+    """Return the order of a leg that is or was there; what could not be written is not."""
+    return orders[-1] if orders and not orders[-1].is_unwritten else None
+
+
+def _keep_part(turn: Turn, part: Part) -> None:
+    if part.rest <= 0:
+        _end_leftovers(turn, part)
+    elif part.close is not None and not part.close.is_unwritten:
+        if part.close.state is OrderState.REJECTED:
+            _alarm(turn, part, "unprotected", f"the order that was to close {part.rest} was rejected")
+    elif _keep_stop(turn, part):
+        _keep_target(turn, part)
+
+
+def _end_leftovers(turn: Turn, part: Part) -> None:
+    """Cancel what still works of a pair that has closed its part, if NinjaTrader has not done so itself."""
+    if part.rest < 0:
+        _alarm(turn, part, "overfill", "its legs have closed more than was filled")
+    filled_at = max(fill.at for order in part.all for fill in order.fills)
+    if turn.at - filled_at >= _PARTNER_ENDS:
+        for order in part.all:
+            ask_cancel(turn, order, "its part is closed")
+
+
+# The stop
+
+
+def _keep_stop(turn: Turn, part: Part) -> bool:
+    """Take the next step for the stop; returns whether the target may follow."""
+    stop, last = part.stop, _last(part.stops)
+    if stop is None or not is_wanted(stop):
+        if last is None or last.is_over:
+            return True
+        _await(turn, part.target)
+        return False
+    if last is None:
+        _await(turn, stop, part.target)
+        _place_stop(turn, part, stop)
+        return False
+    if last.state is OrderState.REJECTED:
+        _close(turn, part, stop, "stop_rejected", last.log or "NinjaTrader has rejected it")
+        return False
+    if last.is_over:
+        return _keep_ended_stop(turn, part, stop, last)
+    if last.state is None:
+        if last.place is not None and last.place.stage in ("ambiguous", "unread"):
+            _alarm(turn, part, "unprotected", f"nobody knows whether the stop {last.venue_id} is at the venue")
+        _await(turn, part.target)
+        return False
+    _change(turn, part, stop, last)
+    return True
+
+
+def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder) -> bool:
+    """Place a stop again that NinjaTrader has ended with its target; a person's cancel stays."""
+    target = _last(part.targets)
+    if _took_partner_along(part.target, target) and _was_cancelled(last):
+        _await(turn, stop)
+        if target is None or target.is_over:
+            _place_stop(turn, part, stop)
+        return False
+    _alarm(turn, part, "unprotected", f"the stop {last.venue_id} is {last.state}, with {part.rest} open")
+    return True
+
+
+def _was_cancelled(order: VenueOrder) -> bool:
+    """Return whether NinjaTrader may have ended an order with its partner."""
+    return order.state is OrderState.CANCELLED and order.oco_id is not None
+
+
+def _took_partner_along(partner: TableOrder | None, order: VenueOrder | None) -> bool:
+    """Return whether a leg was ended by name or rejected, so that NinjaTrader has ended the other one with it."""
+    if partner is None or order is None:
+        return False
+    return not is_wanted(partner) or order.state is OrderState.REJECTED
+
+
+def _place_stop(turn: Turn, part: Part, stop: TableOrder) -> None:
+    prices = prices_of(turn, part.entry, stop)
+    if prices is None:
+        _alarm(turn, part, "unprotected", f"nobody knows the price from which {stop.leg} counts")
+    elif _is_on_wrong_side(part, stop, prices):
+        _close(turn, part, stop, "stop_on_wrong_side", f"{prices.stop_price} is not beyond the fill")
+    elif turn.may_write:
+        # An OCO id is never taken twice: only the first pair of a part has one.
+        is_pair = is_wanted(part.target) and not part.targets and all(it.is_unwritten for it in part.stops)
+        oco_id = oif.venue_id(stop.placed_by, "OCO", part.number, part.increment.start) if is_pair else None
+        _place(turn, part, stop, part.stops, prices, oco_id)
+
+
+def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> None:
+    """Close a part whose stop cannot work by one opposite MARKET order, once its target has ended."""
+    _alarm(turn, part, code, why)
+    if turn.config.stop_rejected == "alarm":
+        return
+    _await(turn, stop)
+    for order in part.targets:
+        ask_cancel(turn, order, code)
+    if turn.may_write and all(it.is_over or it.is_unwritten for it in part.targets) and _may_retry(turn, part.close):
+        venue_order = VenueOrder(
+            venue_id=oif.venue_id(stop.placed_by, 1, f"CLOSE{part.number}", part.increment.start),
+            order_id=stop.order_id,
+            account=_account(turn, part.entry),
+            instrument=part.entry.instrument,
+            action=stop.action,
+            order_type="MARKET",
+            tif="GTC",
+            qty=part.rest,
+            start=part.increment.start,
+            closes=True,
+        )
+        place(turn, stop, venue_order)
+
+
+# The target
+
+
+def _keep_target(turn: Turn, part: Part) -> None:
+    target, last = part.target, _last(part.targets)
+    if target is None or not is_wanted(target):
+        return
+    stop = _last(part.stops)
+    if last is None:
+        _place_target(turn, part, target)
+    elif last.is_live:
+        _change(turn, part, target, last)
+    elif last.state is OrderState.REJECTED:
+        _alarm(turn, part, "target_rejected", last.log or "NinjaTrader has rejected it")
+    elif _was_cancelled(last) and _took_partner_along(part.stop, stop):
+        # NinjaTrader has ended it with its stop, which was cancelled by name.
+        _place_target(turn, part, target)
+
+
+def _place_target(turn: Turn, part: Part, target: TableOrder) -> None:
+    prices = prices_of(turn, part.entry, target)
+    if prices is None:
+        _alarm(turn, part, "target_not_sent", f"nobody knows the price from which {target.leg} counts")
+    elif not part.targets and _is_on_wrong_side(part, target, prices):
+        _alarm(turn, part, "target_not_sent", f"{prices.limit_price} is not beyond the fill")
+    else:
+        _await(turn, target)
+        if turn.may_write:
+            stop = _last(part.stops)
+            _place(turn, part, target, part.targets, prices, stop.oco_id if stop and stop.is_live else None)
+
+
+# Both
+
+
+class Prices(NamedTuple):
+    """Where a leg is to work."""
+
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+
+
+def prices_of(turn: Turn, entry: TableOrder, leg: TableOrder) -> Prices | None:
+    """Return the prices of a leg; None where it counts from a fill whose price nobody knows.
+
+    An offset counts from the average at the entry's first fill, for all its parts.
+    """
+    if leg.offset is None or leg.limit_price is not None or leg.stop_price is not None:
+        return Prices(leg.limit_price, leg.stop_price)
+    known = (entry.increments[0].price, entry.limit_price, entry.stop_price)
+    basis = next((price for price in known if price is not None), None)
+    if basis is None:
+        return None
+    price = _to_tick(turn, entry.instrument, basis + leg.offset * (1 if _is_above(entry, leg) else -1))
+    return Prices(price, None) if _is_target(leg) else Prices(None, price)
+
+
+def _is_above(entry: TableOrder, leg: TableOrder) -> bool:
+    return _is_target(leg) == (entry.action == "BUY")
+
+
+def _to_tick(turn: Turn, instrument: str, price: Decimal) -> Decimal:
+    tick = turn.config.tick_of(instrument)
+    return price if tick is None else (price / tick).quantize(Decimal(1), ROUND_HALF_UP) * tick
+
+
+def _is_on_wrong_side(part: Part, leg: TableOrder, prices: Prices) -> bool:
+    """Return whether a leg would close its part at once: a long's stop is not below the fill, its target not above."""
+    fill, price = part.increment.price, prices.limit_price if _is_target(leg) else prices.stop_price
+    if fill is None or price is None:
+        return False
+    side: Action = "BUY" if _is_above(part.entry, leg) else "SELL"
+    return not is_beyond(side, price, fill)
+
+
+def _is_target(leg: TableOrder) -> bool:
+    return kind_of(str(leg.leg)) == "TARGET"
+
+
+def _place(
+    turn: Turn, part: Part, leg: TableOrder, before: list[VenueOrder], prices: Prices, oco_id: str | None
+) -> None:
+    """Place a leg for its part, the first time or again; one that could not be written keeps its id."""
+    last = before[-1] if before else None
+    if not _may_retry(turn, last):
+        return
+    generation = 1 if last is None else last.generation + (not last.is_unwritten)
+    entry, start = part.entry, part.increment.start
+    venue_order = VenueOrder(
+        venue_id=oif.venue_id(entry.placed_by, generation, str(leg.leg), start),
+        order_id=leg.order_id,
+        account=_account(turn, entry),
+        instrument=entry.instrument,
+        action=leg.action,
+        order_type=leg.order_type,
+        tif="GTC",
+        qty=part.rest,
+        limit_price=prices.limit_price,
+        stop_price=prices.stop_price,
+        oco_id=oco_id,
+        generation=generation,
+        start=start,
+    )
+    place(turn, leg, venue_order)
+
+
+def _may_retry(turn: Turn, last: VenueOrder | None) -> bool:
+    return last is None or last.held_until is None or turn.at >= last.held_until
+
+
+def _account(turn: Turn, entry: TableOrder) -> str:
+    return turn.config.account(entry.account) or entry.account
+
+
+def _change(turn: Turn, part: Part, leg: TableOrder, order: VenueOrder) -> None:
+    """Give a leg that works the prices that are wanted, and the quantity that is left of its part."""
+    prices = prices_of(turn, part.entry, leg)
+    if prices is None:
+        return
+    goal = Goal(order.filled + part.rest, *prices)
+    if turn.may_write and may_change(turn, order, goal):
+        write_change(turn, leg, order, goal)
+
+
+def _await(turn: Turn, *legs: TableOrder | None) -> None:
+    """Say that these legs are still to be placed, so that they are not at their end."""
+    turn.awaiting.update(leg.order_id for leg in legs if leg is not None and is_wanted(leg))
+
+
+def _alarm(turn: Turn, part: Part, code: str, detail: str) -> None:
+    leg = part.target if code.startswith("target") else part.stop
+    order_id = leg.order_id if leg else part.entry.order_id
+    turn.alarm_once(order_id, code, detail)

@@ -1,0 +1,64 @@
+"""Cancels: held until an order is known to live, and repeated until it is being cancelled."""
+
+from datetime import timedelta
+
+from bridge import oif
+from bridge.records import Cancel, VenueOrder
+from bridge.state import Turn
+from orderhook.orders import BEING_CANCELLED
+
+HELD = timedelta(seconds=5)
+"""How long a cancel waits at most for the first state of its order: a CANCEL before it was lost once."""
+
+REPEATED = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 15, 60))
+"""When a cancel is written, counted from its first writing."""
+
+_REFUSED = timedelta(seconds=65)
+
+
+def ask_cancel(turn: Turn, order: VenueOrder, why: str, n: int = 0) -> None:
+    """Have an order of the venue cancelled; a later want begins anew where an earlier one was refused."""
+    if order.is_over or order.is_unwritten:
+        return
+    cancel = order.cancel
+    if cancel is None or (cancel.is_refused and n > cancel.n):
+        turn.put(order._replace(cancel=Cancel(why, n, turn.at)))
+    elif n > cancel.n:
+        turn.put(order._replace(cancel=cancel._replace(why=why, n=n)))
+
+
+def follow_cancel(turn: Turn, order: VenueOrder) -> None:
+    """Write the cancel of an order when it is due."""
+    cancel = order.cancel
+    if cancel is None or cancel.is_refused or order.is_over or not turn.may_write or _is_held(turn, order):
+        return
+    if order.is_live or order.place is None:
+        _follow_live(turn, order, cancel)
+    elif not (cancel.is_early or order.is_unwritten) and turn.at - cancel.since >= HELD:
+        _write(turn, order, cancel._replace(is_early=True))
+
+
+def _is_held(turn: Turn, order: VenueOrder) -> bool:
+    """Return whether a file of the cancel is on its way, or the last one could not be written just now."""
+    instruction = order.cancel.instruction if order.cancel else None
+    is_under_way = instruction is not None and instruction.stage in ("intended", "written")
+    return is_under_way or (order.held_until is not None and turn.at < order.held_until)
+
+
+def _follow_live(turn: Turn, order: VenueOrder, cancel: Cancel) -> None:
+    if cancel.first_at is None:
+        _write(turn, order, cancel._replace(first_at=turn.at, writes=1))
+    elif order.state in BEING_CANCELLED:
+        return
+    elif cancel.writes < len(REPEATED):
+        if turn.at - cancel.first_at >= REPEATED[cancel.writes]:
+            _write(turn, order, cancel._replace(writes=cancel.writes + 1))
+    elif turn.at - cancel.first_at >= _REFUSED:
+        turn.put(order._replace(cancel=cancel._replace(is_refused=True)))
+        turn.alarm_once(order.order_id, "cancel_refused", f"{order.venue_id} was cancelled four times, and works on")
+
+
+def _write(turn: Turn, order: VenueOrder, cancel: Cancel) -> None:
+    files = order.files + 1
+    instruction = turn.write(oif.file_name(order.venue_id, "cancel", files), oif.cancel(order.venue_id))
+    turn.put(order._replace(cancel=cancel._replace(instruction=instruction), files=files))

@@ -1,0 +1,206 @@
+"""Brings what is at the venue nearer to what the table wants of an order that is not a leg.
+
+It acts on the journal and the wants, never on the table's state: an order that was never written is placed with the
+merged values, or, on cancel, not at all.
+"""
+
+from datetime import timedelta
+
+from bridge import oif
+from bridge.cancelling import ask_cancel
+from bridge.changing import Goal, may_change, write_change
+from bridge.reading import give_up
+from bridge.records import Group, TableOrder, VenueOrder
+from bridge.state import Turn, place
+from orderhook.orders import BEING_CANCELLED, OrderState, folded
+
+_STOOD = timedelta(milliseconds=200)
+"""How long an order's end must have stood before the order that replaces it is placed."""
+
+REPLACED = "replaced"
+"""Why an order of the venue is cancelled to make room for its next generation."""
+
+
+def carry_out(turn: Turn, order: TableOrder) -> None:
+    """Take the next step for an order, if there is one."""
+    if order.ended or not turn.owns:
+        return
+    current = latest(turn, order)
+    if order.wants_cancel:
+        _cancel(turn, order)
+    elif order.is_foreign:
+        return
+    elif current is None or current.is_unwritten:
+        _open(turn, order, current)
+    elif not current.is_over:
+        _adapt(turn, order, current)
+    elif is_being_replaced(turn, order) and current.since and turn.at - current.since >= _STOOD:
+        _open_next(turn, order, current)
+
+
+def latest(turn: Turn, order: TableOrder) -> VenueOrder | None:
+    """Return the last generation of an order at the venue."""
+    return turn.venue_orders[order.venue_ids[-1]] if order.venue_ids else None
+
+
+def filled_of(turn: Turn, order: TableOrder, except_of: VenueOrder | None = None) -> int:
+    """Return what is filled of an order in all, or by all its generations but one."""
+    return sum(
+        it.filled for it in turn.venue_orders_of(order) if except_of is None or it.venue_id != except_of.venue_id
+    )
+
+
+def is_being_replaced(turn: Turn, order: TableOrder) -> bool:
+    """Return whether the end of an order's generation is not the order's end, because another is to follow."""
+    current = latest(turn, order)
+    return (
+        current is not None
+        and current.state is OrderState.CANCELLED
+        and current.cancel is not None
+        and current.cancel.why == REPLACED
+        and not (order.ended or order.wants_cancel)
+        and filled_of(turn, order) < order.qty
+    )
+
+
+def is_other_kind(order: TableOrder, current: VenueOrder) -> bool:
+    """Return whether a CHANGE cannot make what is wanted of what is there."""
+    return (order.order_type, order.tif) != (current.order_type, current.tif)
+
+
+def end(turn: Turn, order: TableOrder, state: OrderState, why: str) -> None:
+    """End an order that the venue does not have."""
+    turn.put(turn.orders[order.order_id]._replace(ended=state, why=why, acked=order.n))
+
+
+def _cancel(turn: Turn, order: TableOrder) -> None:
+    known = turn.venue_orders_of(order)
+    if not any(not it.is_unwritten for it in known):
+        if not order.is_foreign:
+            end(turn, order, OrderState.CANCELLED, "cancelled before it was sent")
+        return
+    for venue_order in known:
+        ask_cancel(turn, venue_order, "cancelled", order.n)
+    open_ones = [it for it in turn.venue_orders_of(order) if not (it.is_over or it.is_unwritten)]
+    if open_ones and not order.is_foreign and all(it.cancel and it.cancel.is_refused for it in open_ones):
+        turn.put(turn.orders[order.order_id]._replace(given_up=order.n, acked=order.n, why="the cancel was refused"))
+
+
+# Opening
+
+
+def _open(turn: Turn, order: TableOrder, unwritten: VenueOrder | None) -> None:
+    """Place an order that NinjaTrader has certainly not had: `unwritten` is what could not be written."""
+    generation = unwritten.generation if unwritten else 1
+    if (why := _why_refused(turn, order)) is not None:
+        end(turn, order, OrderState.REJECTED if generation == 1 else OrderState.CANCELLED, why)
+    elif turn.is_ready and (unwritten is None or unwritten.held_until is None or turn.at >= unwritten.held_until):
+        if turn.look_is_fresh:
+            _place(turn, order, generation, order.qty - filled_of(turn, order))
+        else:
+            turn.look()
+
+
+def _open_next(turn: Turn, order: TableOrder, ended: VenueOrder) -> None:
+    """Place what is left of an order after its generation of another kind has ended, and one more look."""
+    if (why := _why_refused(turn, order)) is not None:
+        end(turn, order, OrderState.CANCELLED, f"not replaced: {why}")
+    elif turn.is_ready and ended.since is not None:
+        looked_at = turn.now.looked_at
+        if looked_at is not None and looked_at >= ended.since + _STOOD and turn.look_is_fresh:
+            _place(turn, order, ended.generation + 1, order.qty - filled_of(turn, order))
+        else:
+            turn.look()
+
+
+def _why_refused(turn: Turn, order: TableOrder) -> str | None:
+    """Return why an order may not be opened; None where it may."""
+    account = turn.config.account(order.account)
+    if account is None:
+        return f"account {order.account} is not one of this bridge's: give it by --account"
+    if not (turn.config.live or account.lower().startswith(("sim", "demo"))):
+        return f"account {account} trades real money: start the bridge with --live to allow that"
+    if turn.now.kill_switch:
+        return "the kill switch is on"
+    if order.not_after is not None and turn.at > order.not_after:
+        return "too late: the bridge was away"
+    return None
+
+
+def _place(turn: Turn, order: TableOrder, generation: int, qty: int) -> None:
+    venue_id = oif.venue_id(order.placed_by, generation)
+    account = turn.config.account(order.account) or order.account
+    venue_order = VenueOrder(
+        venue_id=venue_id,
+        order_id=order.order_id,
+        account=account,
+        instrument=order.instrument,
+        action=order.action,
+        order_type=order.order_type,
+        tif=order.tif,
+        qty=qty,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        oco_id=_join_group(turn, order, account, venue_id),
+        generation=generation,
+    )
+    place(turn, order, venue_order)
+
+
+def _join_group(turn: Turn, order: TableOrder, account: str, venue_id: str) -> str | None:
+    """Return the id of a trader's OCO group at the venue: another one once a member has ended or is to."""
+    if order.oco_id is None:
+        return None
+    name = f"{folded(account)}/{order.oco_id}"
+    group = turn.groups.get(name)
+    if group is None or venue_id not in group.members:
+        number = group.number if group else 0
+        if group is None or not all(_is_in_force(turn, member) for member in group.members):
+            group = Group(name, oif.venue_id("oco", name, order.placed_by, number + 1), number + 1)
+        group = group._replace(members=(*group.members, venue_id))
+        turn.put(group)
+    return group.oco_id
+
+
+def _is_in_force(turn: Turn, venue_id: str) -> bool:
+    member = turn.venue_orders.get(venue_id)
+    return member is not None and not (member.is_over or member.cancel or member.state in BEING_CANCELLED)
+
+
+# What is there, and should be otherwise
+
+
+def _adapt(turn: Turn, order: TableOrder, current: VenueOrder) -> None:
+    goal = Goal(order.qty - filled_of(turn, order, except_of=current), order.limit_price, order.stop_price)
+    cancel = current.cancel
+    if cancel is not None:
+        if cancel.is_refused and order.acked < order.n:
+            give_up(turn, order, current, "NinjaTrader has refused the cancel that would make room")
+            turn.put(turn.venue_orders[current.venue_id]._replace(cancel=None))
+        return
+    is_new = order.acked < order.n
+    is_other = is_other_kind(order, current)
+    ends_rest = goal.qty <= current.filled < current.qty
+    if not (is_other or ends_rest or may_change(turn, current, goal)) or not current.is_live:
+        return
+    if is_new and (why := _why_not_changed(turn, order, current, goal)) is not None:
+        give_up(turn, order, current, why)
+    elif is_other:
+        ask_cancel(turn, current, REPLACED)
+    elif ends_rest:
+        ask_cancel(turn, current, "the quantity is filled")
+    elif turn.may_write:
+        if not is_new:
+            turn.alarm_once(order.order_id, "late_fill", "its first generation was filled after its end")
+        write_change(turn, turn.orders[order.order_id], current, goal)
+
+
+def _why_not_changed(turn: Turn, order: TableOrder, current: VenueOrder, goal: Goal) -> str | None:
+    if current.change is not None and current.change.n == order.n:
+        return None
+    if order.not_after is not None and turn.at > order.not_after:
+        return "too late: the bridge was away"
+    only_less = goal == (min(goal.qty, current.qty), current.limit_price, current.stop_price)
+    if turn.now.kill_switch and (is_other_kind(order, current) or not only_less):
+        return "the kill switch is on"
+    return None

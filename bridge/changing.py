@@ -1,0 +1,61 @@
+"""Changes: one CHANGE with all values at a time, confirmed by the order's state file or refused by the log."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from bridge import oif
+from bridge.reading import CHANGE_IS_JUDGED
+from bridge.records import Change, TableOrder, VenueOrder
+from bridge.state import Turn
+from orderhook.orders import BEING_CANCELLED
+
+
+class Goal(NamedTuple):
+    """The values that an order of the venue should have."""
+
+    qty: int
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+
+
+def values_of(order: VenueOrder | Change) -> Goal:
+    """Return the values that an order has, or is asked to take."""
+    return Goal(order.qty, order.limit_price, order.stop_price)
+
+
+def is_changing(order: VenueOrder, goal: Goal) -> bool:
+    """Return whether an order has yet to take these values."""
+    return order.change is not None or values_of(order) != goal
+
+
+def may_change(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
+    """Return whether a CHANGE to these values can be written now: the order lives, and nothing is under way."""
+    if not order.is_live or order.state in BEING_CANCELLED or (order.cancel and not order.cancel.is_refused):
+        return False
+    if order.held_until is not None and turn.at < order.held_until:
+        return False
+    if order.change is None:
+        return values_of(order) != goal
+    return values_of(order.change) != goal and order.change.instruction.stage == "consumed"
+
+
+def write_change(turn: Turn, table_order: TableOrder, order: VenueOrder, goal: Goal) -> None:
+    """Write a CHANGE; it brings all values, so that it does not matter what became of the one before."""
+    line = oif.change(order.venue_id, qty=goal.qty, limit_price=goal.limit_price, stop_price=goal.stop_price)
+    files = order.files + 1
+    instruction = turn.write(oif.file_name(order.venue_id, "change", files), line)
+    turn.put(order._replace(change=Change(instruction, table_order.n, *goal), files=files))
+
+
+def follow_change(turn: Turn, order: VenueOrder) -> None:
+    """Confirm a change whose file was taken and whose order was seen alive since; tell of one that is overdue."""
+    change = order.change
+    if change is None:
+        return
+    if order.is_over:
+        turn.put(order._replace(change=None))
+    elif change.instruction.stage == "consumed" and change.was_seen:
+        turn.put(order._replace(change=None)._replace(**values_of(change)._asdict()))
+    elif not change.is_overdue and turn.at - change.instruction.at >= CHANGE_IS_JUDGED:
+        turn.put(order._replace(change=change._replace(is_overdue=True)))
+        turn.alarm_once(order.order_id, "change_unconfirmed", f"nothing says that {order.venue_id} has changed")

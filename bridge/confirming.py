@@ -1,0 +1,58 @@
+"""Files that are not taken, and orders of which nothing is said: what time makes of them."""
+
+from datetime import timedelta
+
+from bridge.events import MoveOut
+from bridge.records import Instruction, TableOrder, VenueOrder
+from bridge.state import Turn
+from orderhook.orders import OrderState
+
+_TAKEN = timedelta(seconds=2)
+"""How long a file may lie in `incoming`: one that is left there would be carried out hours later."""
+
+_SEEN = timedelta(seconds=60)
+"""Until when an order must have had a state."""
+
+_ASKED_AGAIN = timedelta(seconds=5)
+
+
+def follow_files(turn: Turn, order: VenueOrder) -> None:
+    """Have files moved out that NinjaTrader does not take, and reject what it has not read."""
+    for instruction in (
+        order.place,
+        order.change and order.change.instruction,
+        order.cancel and order.cancel.instruction,
+    ):
+        if instruction is not None:
+            follow_file(turn, instruction)
+    place = order.place
+    if place is not None and place.stage == "unread" and order.state is None and turn.at - place.at >= _SEEN:
+        log = order.log or "not_read: NinjaTrader has not taken its file"
+        turn.put(order._replace(state=OrderState.REJECTED, since=turn.at, log=log))
+
+
+def follow_file(turn: Turn, instruction: Instruction) -> None:
+    """Have a file moved out of `incoming` that is there too long, or perhaps since before a crash."""
+    is_stuck = instruction.stage == "written" and turn.at - instruction.at >= _TAKEN
+    if not (is_stuck or instruction.stage == "ambiguous"):
+        return
+    asked = turn.now.moving.get(instruction.name)
+    # Whether the file of an ambiguous one is there is asked once: that it is not proves nothing.
+    if asked is None or (is_stuck and turn.at - asked >= _ASKED_AGAIN):
+        turn.set(moving={**turn.now.moving, instruction.name: turn.at})
+        turn.ask(MoveOut(instruction.name))
+
+
+def unresolved_of(turn: Turn, order: TableOrder) -> str | None:
+    """Return why nobody knows what has become of an order; None where it is known, or may still be."""
+    known = turn.venue_orders_of(order)
+    if order.is_foreign:
+        if any(it.state for it in known):
+            return None
+        return "the journal of the bridge is younger than the order: look in NinjaTrader whether it is there"
+    for it in known:
+        place = it.place if it.state is None else None
+        is_out = place is not None and place.stage in ("written", "consumed", "ambiguous")
+        if place is not None and is_out and turn.at - place.at >= _SEEN:
+            return it.log or f"NinjaTrader has said nothing of {it.venue_id} within 60 s"
+    return None

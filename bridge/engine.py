@@ -1,0 +1,119 @@
+"""Decides what the bridge does: (state, event) to (state, effects). No input or output, and no clock.
+
+looking, reading     take down what the table and NinjaTrader's files say
+carrying_out         brings an order nearer to what is wanted of it
+brackets, positions  protect what is filled; cancel legs that a closed position has left
+cancelling, changing, confirming
+                     what was written is held, repeated, confirmed, or left to a person
+reporting, readiness what the cloud is told
+
+After each event every open order takes its next step, by what is known and what is wanted: so a step that could not be
+taken, or was lost with the process, is taken at the next.
+"""
+
+from datetime import datetime
+
+from bridge.brackets import keep
+from bridge.cancelling import follow_cancel
+from bridge.carrying_out import carry_out
+from bridge.changing import follow_change
+from bridge.confirming import follow_files
+from bridge.events import (
+    ConnectionRead,
+    Effect,
+    Event,
+    Fetched,
+    FileConsumed,
+    FileMovedOut,
+    FileNotWritten,
+    FileWritten,
+    FlatConfirmed,
+    LogLine,
+    Looked,
+    NinjaTraderStarted,
+    NinjaTraderStopped,
+    OrderStateRead,
+    PositionRead,
+)
+from bridge.looking import fetch, look
+from bridge.positions import confirm_flat, end_orphans, forget_positions, read_position
+from bridge.readiness import beat, probe, probe_is_taken
+from bridge.reading import file_is, read_log, read_state
+from bridge.records import TableOrder
+from bridge.reporting import report
+from bridge.state import State, Turn
+
+
+def step(state: State, event: Event, at: datetime) -> tuple[State, list[Effect]]:
+    """Return the state after an event, and what is to be done, in this order; `at` is AWS's time.
+
+    The effects are done one after the other, up to the first that fails: the state is the new one all the same, except
+    that a Save that fails ends the bridge.
+    """
+    turn = Turn(state, at)
+    _take_down(turn, event)
+    _act(turn)
+    return turn.done()
+
+
+def _take_down(turn: Turn, event: Event) -> None:
+    match event:
+        case Looked():
+            look(turn, event)
+        case Fetched():
+            fetch(turn, event)
+        case FileWritten():
+            file_is(turn, event.name, "written")
+        case FileNotWritten():
+            file_is(turn, event.name, "unwritten", event.reason)
+        case FileConsumed():
+            file_is(turn, event.name, "consumed")
+        case FileMovedOut():
+            file_is(turn, event.name, "unread")
+        case OrderStateRead():
+            read_state(turn, event)
+        case PositionRead():
+            read_position(turn, event)
+        case ConnectionRead():
+            turn.set(connected=event.connected)
+        case NinjaTraderStarted():
+            turn.set(runs=True, reads=False, probe=None)
+            forget_positions(turn)
+        case NinjaTraderStopped():
+            turn.set(runs=False, reads=False, connected=False)
+            forget_positions(turn)
+        case LogLine():
+            read_log(turn, event)
+        case FlatConfirmed():
+            confirm_flat(turn, event.account)
+        case _:
+            pass
+
+
+def _act(turn: Turn) -> None:
+    probe_is_taken(turn)
+    for order in sorted(turn.active(), key=_urgency):
+        for venue_order in turn.venue_orders_of(order):
+            follow_files(turn, venue_order)
+            follow_change(turn, turn.venue_orders[venue_order.venue_id])
+        if order.leg is None:
+            carry_out(turn, turn.orders[order.order_id])
+            _write_cancels(turn, order)
+    for entry in turn.active_entries():
+        keep(turn, turn.orders[entry.order_id])
+    end_orphans(turn)
+    for order in turn.active():
+        _write_cancels(turn, order)
+        report(turn, order)
+    probe(turn)
+    beat(turn)
+
+
+def _write_cancels(turn: Turn, order: TableOrder) -> None:
+    for venue_order in turn.venue_orders_of(turn.orders[order.order_id]):
+        follow_cancel(turn, venue_order)
+
+
+def _urgency(order: TableOrder) -> tuple[bool, float]:
+    """Return what puts cancels first, then what was asked first."""
+    return not order.wants_cancel, order.wanted_at.timestamp() if order.wanted_at else 0.0

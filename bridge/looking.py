@@ -1,0 +1,245 @@
+"""What a look at the table shows: orders and what is wanted of them, who owns the stack, the kill switch."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bridge import oif
+from bridge.events import Fetch, Fetched, Looked, Report
+from bridge.records import Memory, TableOrder, VenueOrder
+from bridge.state import Turn
+from orderhook.orders import OPEN, Leg, Order, Want
+from orderhook.trade import leg_id, opposite
+from orderhook.venue import NINJATRADER
+
+_FETCHED_AGAIN = timedelta(seconds=30)
+_SENT_AGAIN = timedelta(seconds=10)
+_FORGOTTEN = timedelta(days=30)
+_FOREIGN_PLACES = 20
+"""How many ids of an order of another journal are cancelled at most: those of its first generations."""
+
+
+def look(turn: Turn, looked: Looked) -> None:
+    """Take a look at the table down."""
+    began_at = looked.began_at or turn.at
+    if turn.now.memory is None:
+        turn.set(memory=Memory(began_at))
+    turn.set(owner=looked.owner, kill_switch=looked.kill_switch, looked_at=began_at, look_asked_at=None)
+    listed: set[str] = set()
+    for item in looked.orders:
+        # A delayed order is the bridge's after its release alone.
+        if item.venue == NINJATRADER and not item.due:
+            listed.add(item.order_id)
+            listed.update(leg_id(item.order_id, name) for name, leg in item.legs.items() if not leg.released)
+            _see(turn, item)
+    if looked.complete:
+        _miss(turn, listed)
+
+
+def fetch(turn: Turn, fetched: Fetched) -> None:
+    """Take one order down that was asked for by its id."""
+    item = fetched.order
+    turn.set(fetching={name: at for name, at in turn.now.fetching.items() if name != fetched.order_id})
+    for order in turn.orders.values():
+        if order.is_foreign and order.entry_id == fetched.order_id and not order.placed_by and item is not None:
+            _adopt(turn, order._replace(placed_by=_placed_by(item)))
+            return
+    known = turn.orders.get(fetched.order_id)
+    if known is None:
+        return
+    if item is not None and item.state in OPEN and item.venue == NINJATRADER:
+        _see(turn, item)
+        return
+    working = [it.venue_id for it in turn.venue_orders_of(known) if it.is_live]
+    if working:
+        turn.alarm("works_though_finished", f"{known.order_id} is finished in the table; {', '.join(working)} work")
+    turn.put(turn.orders[known.order_id]._replace(is_closed=True))
+
+
+def _see(turn: Turn, item: Order) -> None:
+    known = turn.orders.get(item.order_id)
+    if item.entry_id is not None:
+        known = known or _foreign_leg(turn, item)
+    else:
+        placed_by = _placed_by(item)
+        if known is None or known.placed_by != placed_by:
+            known = _new(turn, item, placed_by)
+    if item.want is not None and item.want.n > known.n:
+        turn.put(_wanting(known, item, item.want))
+    if item.entry_id is None:
+        for name, leg in item.legs.items():
+            _see_leg(turn, item, name, leg)
+    _compare(turn, turn.orders[item.order_id], item)
+
+
+def _placed_by(item: Order) -> str:
+    """Return the request that has placed an order: the first entry of its history always stays."""
+    return item.history[0].request_id if item.history else ""
+
+
+def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
+    received_at = _time(item.released_at or item.received_at)
+    order = TableOrder(
+        order_id=item.order_id,
+        placed_by=placed_by,
+        account=item.account,
+        instrument=item.instrument,
+        action=item.action,
+        order_type=item.order_type,
+        tif=item.tif,
+        qty=item.qty,
+        limit_price=item.limit_price,
+        stop_price=item.stop_price,
+        oco_id=item.oco_id,
+        table_state=item.state,
+        received_at=received_at,
+        is_foreign=_is_older(turn, received_at),
+    )
+    turn.put(order)
+    if order.is_foreign:
+        _adopt(turn, order, generations=item.generation)
+    return turn.orders[item.order_id]
+
+
+def _is_older(turn: Turn, received_at: datetime | None) -> bool:
+    """Return whether an order that the journal does not know may be one that another journal has placed."""
+    memory = turn.now.memory
+    return memory is None or received_at is None or received_at < memory.began
+
+
+def _adopt(turn: Turn, order: TableOrder, generations: int = 1) -> None:
+    """Give an order of another journal the ids that it may have at the venue, so that it can be cancelled."""
+    if order.leg is None:
+        ids = {oif.venue_id(order.placed_by, number): number for number in range(1, min(generations, 20) + 1)}
+    else:
+        starts = range(min(order.qty, _FOREIGN_PLACES))
+        ids = {oif.venue_id(order.placed_by, 1, order.leg, start): start for start in starts}
+    for venue_id in ids:
+        turn.put(
+            VenueOrder(
+                venue_id=venue_id,
+                order_id=order.order_id,
+                account=turn.config.account(order.account) or order.account,
+                instrument=order.instrument,
+                action=order.action,
+                order_type=order.order_type,
+                tif=order.tif,
+                qty=order.qty,
+                limit_price=order.limit_price,
+                stop_price=order.stop_price,
+            )
+        )
+    turn.put(order._replace(venue_ids=tuple(ids)))
+
+
+def _foreign_leg(turn: Turn, item: Order) -> TableOrder:
+    """Return a leg whose entry the journal does not know: only its entry tells its ids at the venue."""
+    turn.put(_new(turn, item, "")._replace(entry_id=item.entry_id, leg=item.order_name, is_foreign=True, venue_ids=()))
+    _fetch(turn, str(item.entry_id))
+    return turn.orders[item.order_id]
+
+
+def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
+    """Return an order that is wanted as the table has it now."""
+    qty = order.qty if order.leg else item.qty
+    return order._replace(
+        n=want.n,
+        kind=want.kind,
+        wanted_at=_time(want.at),
+        not_after=_deadline(order, want),
+        order_type=item.order_type,
+        tif=item.tif,
+        qty=qty,
+        limit_price=item.limit_price,
+        stop_price=item.stop_price,
+        offset=item.offset,
+        why=None,
+    )
+
+
+def _deadline(order: TableOrder, want: Want) -> datetime | None:
+    """Return until when what is wanted may be carried out.
+
+    An order that was never written opens when it is placed, whatever has altered it since: its PLACE's time counts.
+    """
+    not_after, at = _time(want.not_after), _time(want.at)
+    if want.kind == "place" or order.venue_ids or order.received_at is None or not_after is None or at is None:
+        return not_after
+    return order.received_at + (not_after - at)
+
+
+def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
+    """Take a leg down as it lies in its entry's item; once it is released, its own item counts."""
+    order_id = leg_id(entry.order_id, name)
+    known = turn.orders.get(order_id)
+    owner = turn.orders[entry.order_id]
+    if known is not None and known.placed_by == owner.placed_by and leg.released:
+        return
+    if known is None or known.placed_by != owner.placed_by:
+        known = TableOrder(
+            order_id=order_id,
+            placed_by=owner.placed_by,
+            account=entry.account,
+            instrument=entry.instrument,
+            action=opposite(entry.action),
+            order_type=leg.order_type,
+            tif="GTC",
+            qty=0,
+            entry_id=entry.order_id,
+            leg=name,
+            is_foreign=owner.is_foreign,
+        )
+    after = known._replace(start=leg.start, size=leg.size)
+    want = leg.want
+    if leg.end is not None:
+        after = after._replace(ended=leg.end.state)
+    if want is not None and want.n > known.n:
+        after = after._replace(n=want.n, kind=want.kind, wanted_at=_time(want.at), why=None)
+    if after.n > after.given_up or not after.n:
+        after = after._replace(
+            order_type=leg.order_type, limit_price=leg.limit_price, stop_price=leg.stop_price, offset=leg.offset
+        )
+    turn.put(after if after != known else known)
+    if name not in owner.legs:
+        turn.put(owner._replace(legs=(*owner.legs, name)))
+
+
+def _compare(turn: Turn, order: TableOrder, item: Order) -> None:
+    """Send the last report again if the table has not had it for a while."""
+    order = order._replace(is_closed=False) if order.is_closed else order
+    if order.report is None or (item.report_seq or 0) >= order.report.seq:
+        turn.put(order if order.behind_since is None else order._replace(behind_since=None))
+    elif order.behind_since is None:
+        turn.put(order._replace(behind_since=turn.at))
+    elif turn.at - max(order.behind_since, order.reported_at or order.behind_since) >= _SENT_AGAIN:
+        turn.put(order._replace(reported_at=turn.at))
+        turn.ask(Report(order.report))
+    else:
+        turn.put(order)
+
+
+def _miss(turn: Turn, listed: set[str]) -> None:
+    """Close what the table has finished, and ask for what it should still have."""
+    for order in turn.active():
+        if order.order_id in listed:
+            continue
+        known_end = order.report is not None and order.report.state not in OPEN
+        if known_end or not (order.venue_ids or order.is_foreign or order.leg is None):
+            # A leg that nothing was filled for ends with its entry.
+            turn.put(order._replace(is_closed=True))
+        else:
+            _fetch(turn, order.order_id)
+    for order in list(turn.orders.values()):
+        is_old = order.reported_at is None or turn.at - order.reported_at > _FORGOTTEN
+        if order.is_closed and is_old and order.received_at and turn.at - order.received_at > _FORGOTTEN:
+            turn.forget(order)
+
+
+def _fetch(turn: Turn, order_id: str) -> None:
+    asked = turn.now.fetching.get(order_id)
+    if asked is None or turn.at - asked >= _FETCHED_AGAIN:
+        turn.set(fetching={**turn.now.fetching, order_id: turn.at})
+        turn.ask(Fetch(order_id))
+
+
+def _time(text: Any) -> datetime | None:
+    return datetime.fromisoformat(str(text)) if text is not None else None

@@ -1,0 +1,202 @@
+"""What NinjaTrader's files say, taken down: states of orders, files that were taken, the log."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from bridge import oif
+from bridge.events import LogLine, OrderStateRead
+from bridge.records import Cancel, Fill, Increment, Instruction, Stage, TableOrder, VenueOrder
+from bridge.state import Turn
+from orderhook.orders import TERMINAL, OrderState
+
+_STATES = {str(state).upper(): state for state in OrderState} | {
+    "PARTIALLYFILLED": OrderState.PART_FILLED,
+    "CANCELED": OrderState.CANCELLED,
+}
+
+_PRICE = Decimal("0.00000001")
+
+CHANGE_IS_JUDGED = timedelta(seconds=5)
+"""How long after its writing a CHANGE is confirmed, or refused by the log."""
+
+
+def read_state(turn: Turn, read: OrderStateRead) -> None:
+    """Take an order's state file down; fills only grow, and an end stays."""
+    order = turn.venue_orders.get(read.venue_id)
+    if order is None:
+        return
+    state = _STATES.get(read.state.upper(), OrderState.UNKNOWN)
+    if order.is_over and state is not OrderState.FILLED:
+        state = order.state or state
+    if state is not order.state:
+        order = order._replace(state=state, since=turn.at)
+    if order.place is not None and order.place.stage != "consumed":
+        # Its state proves that NinjaTrader had the file.
+        order = order._replace(place=order.place._replace(stage="consumed", at=turn.at))
+    if order.change is not None and state not in TERMINAL:
+        order = order._replace(change=order.change._replace(was_seen=True))
+    turn.put(order)
+    if read.filled > order.filled:
+        _fill(turn, order, read)
+    _reopen(turn, order.order_id)
+
+
+def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
+    fill = Fill(read.filled, read.filled - order.filled, _price(order, read), turn.at)
+    average = read.average if read.average is not None else order.average
+    turn.put(order._replace(filled=read.filled, average=average, fills=(*order.fills, fill)))
+    owner = turn.orders[order.order_id]
+    if owner.leg is None:
+        start = sum(it.quantity for it in owner.increments)
+        increment = Increment(start, fill.quantity, fill.price, turn.at)
+        turn.put(owner._replace(increments=(*owner.increments, increment)))
+        if start + fill.quantity > owner.qty:
+            turn.alarm_once(owner.order_id, "overfill", f"{start + fill.quantity} of {owner.qty} are filled")
+        if owner.is_foreign and owner.legs:
+            turn.alarm_once(owner.order_id, "unprotected", "its legs are another journal's; look at its stop")
+
+
+def _price(order: VenueOrder, read: OrderStateRead) -> Decimal | None:
+    """Return what was paid for what was filled since the last reading, by the averages before and after."""
+    if read.average is None or not order.filled:
+        return read.average
+    if order.average is None:
+        return None
+    price = (read.average * read.filled - order.average * order.filled) / (read.filled - order.filled)
+    return price.quantize(_PRICE).normalize() if price else price
+
+
+def _reopen(turn: Turn, order_id: str) -> None:
+    """Have an order and its legs be looked after again: something is said of it after its end."""
+    order = turn.orders[order_id]
+    if order.is_closed:
+        turn.put(order._replace(is_closed=False))
+        for leg in turn.legs_of(order):
+            turn.put(leg._replace(is_closed=False))
+
+
+def read_log(turn: Turn, line: LogLine) -> None:
+    """Take a line of the log down: it gives reasons, and refuses a CHANGE that was just written."""
+    order = turn.venue_orders.get(line.venue_id or "")
+    if order is None:
+        return
+    if line.is_error:
+        order = order._replace(log=line.text)
+    change = order.change
+    if change is not None and not line.is_error and "WORKING" in line.text.upper():
+        order = order._replace(change=change._replace(was_seen=True))
+    turn.put(order)
+    if line.is_error and change is not None and turn.at - change.instruction.at <= CHANGE_IS_JUDGED:
+        refuse_change(turn, order, line.text)
+
+
+def refuse_change(turn: Turn, order: VenueOrder, why: str) -> None:
+    """Drop a CHANGE that NinjaTrader has refused: the values are the old ones."""
+    turn.put(order._replace(change=None))
+    give_up(turn, turn.orders[order.order_id], order, f"NinjaTrader has refused the change: {why}")
+    turn.alarm_once(order.order_id, "change_refused", why)
+
+
+def give_up(turn: Turn, order: TableOrder, current: VenueOrder, why: str) -> None:
+    """Drop what is wanted of an order, and answer it: it has the values that it had."""
+    elsewhere = sum(it.filled for it in turn.venue_orders_of(order) if it.venue_id != current.venue_id)
+    qty = order.qty if order.leg else current.qty + elsewhere
+    turn.put(
+        order._replace(
+            qty=qty,
+            order_type=current.order_type,
+            tif=current.tif,
+            limit_price=current.limit_price,
+            stop_price=current.stop_price,
+            given_up=order.n,
+            acked=order.n,
+            why=why,
+        )
+    )
+
+
+# Files
+
+
+def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
+    """Take down how far a file of ours has come."""
+    if turn.now.probe is not None and turn.now.probe.name == name:
+        turn.set(probe=turn.now.probe._replace(stage=stage, at=turn.at))
+        if stage in ("unread", "unwritten"):
+            turn.set(reads=False)
+    known = oif.read_file_name(name)
+    order = turn.venue_orders.get(known[0]) if known else None
+    if stage == "consumed" and _was_written(order, name):
+        turn.set(reads=turn.now.runs is not False)
+    if order is None or known is None:
+        return
+    match known[1]:
+        case "place":
+            _place_is(turn, order, stage)
+        case "change":
+            _change_is(turn, order, name, stage)
+        case "cancel":
+            _cancel_is(turn, order, name, stage)
+    if stage == "unwritten":
+        turn.put(turn.venue_orders[order.venue_id]._replace(held_until=turn.at + timedelta(seconds=1)))
+        turn.alarm_once(order.order_id, "not_written", f"{name} could not be written: {reason}")
+    if stage == "unread":
+        turn.set(reads=False)
+        turn.alarm_once(order.order_id, "not_read", f"NinjaTrader has not taken {name}; it was moved out")
+
+
+def _was_written(order: VenueOrder | None, name: str) -> bool:
+    """Return whether it is certain that a file was there before it was gone."""
+    if order is None:
+        return False
+    instructions = (order.place, order.change and order.change.instruction, order.cancel and order.cancel.instruction)
+    return any(it and it.name == name and it.stage == "written" for it in instructions)
+
+
+def _place_is(turn: Turn, order: VenueOrder, stage: Stage) -> None:
+    place = order.place
+    if place is None or not _follows(place.stage, stage):
+        return
+    turn.put(order._replace(place=place._replace(stage=stage, at=turn.at)))
+
+
+def _follows(before: Stage, after: Stage) -> bool:
+    """Return whether a PLACE's file may go from one stage to another.
+
+    That the file of an ambiguous one is gone proves nothing: perhaps it never was there.
+    """
+    if before == "ambiguous":
+        return after == "unread"
+    return before in ("intended", "written")
+
+
+def _change_is(turn: Turn, order: VenueOrder, name: str, stage: Stage) -> None:
+    change = order.change
+    if change is None or change.instruction.name != name:
+        return
+    if stage in ("unread", "unwritten"):
+        turn.put(order._replace(change=None))
+    else:
+        instruction = _moved(change.instruction, stage, turn.at)
+        turn.put(order._replace(change=change._replace(instruction=instruction)))
+
+
+def _cancel_is(turn: Turn, order: VenueOrder, name: str, stage: Stage) -> None:
+    cancel = order.cancel
+    if cancel is None or cancel.instruction is None or cancel.instruction.name != name:
+        return
+    if stage in ("unread", "unwritten"):
+        turn.put(order._replace(cancel=_unwritten(cancel)))
+    else:
+        turn.put(order._replace(cancel=cancel._replace(instruction=_moved(cancel.instruction, stage, turn.at))))
+
+
+def _unwritten(cancel: Cancel) -> Cancel:
+    """Return a cancel as it was before its last file, which NinjaTrader has not read."""
+    writes = max(0, cancel.writes - 1)
+    first_at = cancel.first_at if writes else None
+    return cancel._replace(instruction=None, writes=writes, first_at=first_at, is_early=False)
+
+
+def _moved(instruction: Instruction, stage: Stage, at: datetime) -> Instruction:
+    return instruction._replace(stage=stage, at=at)

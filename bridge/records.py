@@ -1,0 +1,262 @@
+"""What the bridge knows of orders and its journal keeps: plain data, to JSON and back.
+
+An order of the table (TableOrder) may have several at the venue (VenueOrder): generations of it, and a leg one for
+every part of its entry that was filled.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+from pydantic import TypeAdapter
+
+from orderhook.orders import TERMINAL, Action, OrderState, OrderType, TimeInForce, timestamp
+from orderhook.venue import OrderReport
+
+Stage = Literal["intended", "written", "consumed", "unread", "unwritten", "ambiguous"]
+"""How far a file has come.
+
+intended: the journal says that it is about to be written
+written: it is in `incoming`
+consumed: NinjaTrader has taken it, or there is other proof that it had it
+unread: it was moved out of `incoming`, because NinjaTrader had not taken it
+unwritten: it could certainly not be created
+ambiguous: the bridge ended between the intent and the word that it was written; a PLACE is never written again
+"""
+
+
+class Instruction(NamedTuple):
+    """One instruction file, and since when it is where it is."""
+
+    name: str
+    stage: Stage
+    at: datetime
+
+
+class Fill(NamedTuple):
+    """What was filled of an order of the venue between two readings of its state."""
+
+    cumulative: int
+    quantity: int
+    price: Decimal | None
+    at: datetime
+
+
+class Change(NamedTuple):
+    """A CHANGE that was asked for, and is not confirmed."""
+
+    instruction: Instruction
+    n: int
+    """The want that it carries out."""
+    qty: int
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    was_seen: bool = False
+    """Whether the order's state was written since, and was live."""
+    is_overdue: bool = False
+
+
+class Cancel(NamedTuple):
+    """That an order of the venue is to be cancelled."""
+
+    why: str
+    n: int
+    """The want that asks it; 0 where none does."""
+    since: datetime
+    instruction: Instruction | None = None
+    is_early: bool = False
+    """Whether it was written before the order had any state: NinjaTrader may have lost it."""
+    first_at: datetime | None = None
+    """When it was first written to an order that was seen alive."""
+    writes: int = 0
+    is_refused: bool = False
+
+
+class VenueOrder(NamedTuple):
+    """An order at the venue: what was sent, and what its files say."""
+
+    venue_id: str
+    order_id: str
+    """The order of the table whose it is."""
+    account: str
+    instrument: str
+    action: Action
+    order_type: OrderType
+    tif: TimeInForce
+    qty: int
+    """The quantity and the prices are those that NinjaTrader has confirmed."""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    oco_id: str | None = None
+    generation: int = 1
+    start: int = 0
+    """What of the entry was filled before the part that it closes; of legs alone."""
+    closes: bool = False
+    """Whether it is a MARKET order that closes a part whose stop cannot work."""
+    place: Instruction | None = None
+    """None where an earlier journal would have placed it."""
+    state: OrderState | None = None
+    """None before its first state file."""
+    since: datetime | None = None
+    filled: int = 0
+    average: Decimal | None = None
+    fills: tuple[Fill, ...] = ()
+    change: Change | None = None
+    cancel: Cancel | None = None
+    files: int = 0
+    """How many files were written for it after its PLACE."""
+    held_until: datetime | None = None
+    """No file is written for it before: the last could not be."""
+    log: str | None = None
+    """What NinjaTrader's log says of it."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has come to its end."""
+        return self.state in TERMINAL
+
+    @property
+    def is_unwritten(self) -> bool:
+        """Whether NinjaTrader has certainly never had it."""
+        return self.state is None and self.place is not None and self.place.stage == "unwritten"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether NinjaTrader has it, as far as its last state says."""
+        return self.state is not None and not self.is_over
+
+
+class Increment(NamedTuple):
+    """A part of an entry that was filled at once: its legs are placed for it."""
+
+    start: int
+    quantity: int
+    price: Decimal | None
+    at: datetime
+
+
+class TableOrder(NamedTuple):
+    """An order as the table wants it, and what was answered."""
+
+    order_id: str
+    placed_by: str
+    account: str
+    instrument: str
+    action: Action
+    order_type: OrderType
+    tif: TimeInForce
+    qty: int
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    oco_id: str | None = None
+    table_state: OrderState = OrderState.INITIALIZED
+    """Its state in the table when it was first seen."""
+    received_at: datetime | None = None
+    """When its PLACE was received, or released after its delay."""
+    n: int = 0
+    kind: Literal["place", "change", "replace", "cancel"] = "place"
+    wanted_at: datetime | None = None
+    not_after: datetime | None = None
+    legs: tuple[str, ...] = ()
+    """The names of an entry's legs."""
+    entry_id: str | None = None
+    leg: str | None = None
+    """The name of a leg: STOP1."""
+    offset: Decimal | None = None
+    start: int = 0
+    size: int | None = None
+    is_foreign: bool = False
+    """Whether it is older than the journal: another one may have placed it."""
+    acked: int = 0
+    given_up: int = 0
+    """The last want that was dropped."""
+    why: str | None = None
+    ended: OrderState | None = None
+    """Its end, where the bridge has ended it without the venue."""
+    increments: tuple[Increment, ...] = ()
+    over: int = 0
+    """How many of the increments need legs no more, because the position is gone."""
+    venue_ids: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+    alarms_told: int = 0
+    fills_told: int = 0
+    report: OrderReport | None = None
+    """The last one that was sent."""
+    reported_at: datetime | None = None
+    behind_since: datetime | None = None
+    """Since when the table shows an older report than the last one."""
+    is_closed: bool = False
+    """Whether the table has finished it, too."""
+
+    @property
+    def wants_cancel(self) -> bool:
+        """Whether it is to be cancelled, and that was not given up."""
+        return self.kind == "cancel" and self.n > self.given_up
+
+    def share(self, qty: int) -> int:
+        """Return what of a quantity of the entry is this leg's."""
+        rest = max(0, qty - self.start)
+        return rest if self.size is None else min(rest, self.size)
+
+
+class Group(NamedTuple):
+    """A trader's OCO group: its id at the venue, and who is in it."""
+
+    name: str
+    oco_id: str
+    number: int
+    members: tuple[str, ...] = ()
+
+
+class Memory(NamedTuple):
+    """What the journal keeps besides orders."""
+
+    began: datetime
+    """When it saw the table first, by AWS's clock: an older order may be another journal's."""
+
+
+Record = TableOrder | VenueOrder | Group | Memory
+
+_KINDS: Mapping[str, Any] = {"order": TableOrder, "venue": VenueOrder, "group": Group, "memory": Memory}
+
+
+def record_id(record: Record) -> str:
+    """Return the id under which the journal keeps a record."""
+    match record:
+        case TableOrder():
+            return f"order/{record.order_id}"
+        case VenueOrder():
+            return f"venue/{record.venue_id}"
+        case Group():
+            return f"group/{record.name}"
+        case Memory():
+            return "memory/"
+
+
+def dump(value: object) -> object:
+    """Return a record as JSON can hold it, without what is as it always is at first."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        defaults = value._field_defaults  # type: ignore[attr-defined]
+        fields = {name: getattr(value, name) for name in value._fields}
+        return {name: dump(it) for name, it in fields.items() if name not in defaults or it != defaults[name]}
+    if isinstance(value, Mapping):
+        return {str(name): dump(it) for name, it in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [dump(it) for it in value]
+    if isinstance(value, datetime):
+        return timestamp(value)
+    return str(value) if isinstance(value, (Decimal, Enum)) else value
+
+
+def load(name: str, value: object) -> Record:
+    """Return the record that the journal keeps under this id; raises ValueError for what is not one."""
+    record: Record = _reader(name.split("/", 1)[0]).validate_python(value)
+    return record
+
+
+@cache
+def _reader(kind: str) -> "TypeAdapter[Any]":
+    return TypeAdapter(_KINDS[kind])

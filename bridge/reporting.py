@@ -1,0 +1,195 @@
+"""Snapshots of orders for the cloud: sent whenever one says something new."""
+
+from decimal import Decimal
+from itertools import chain
+
+from bridge.brackets import is_wanted
+from bridge.carrying_out import filled_of, is_being_replaced, is_other_kind, latest
+from bridge.changing import Goal, is_changing
+from bridge.confirming import unresolved_of
+from bridge.events import Report
+from bridge.records import TableOrder, VenueOrder
+from bridge.state import Turn
+from orderhook.orders import OrderState, decimal_text, timestamp
+from orderhook.venue import Execution, OrderReport
+
+_PRICE = Decimal("0.00000001")
+_S = OrderState
+
+
+def report(turn: Turn, order: TableOrder) -> None:
+    """Send a snapshot of an order if it differs from the last one."""
+    order = turn.orders[order.order_id]
+    state = _state_of(turn, order)
+    if _is_answered(turn, order, state):
+        order = order._replace(acked=order.n)
+    known = turn.venue_orders_of(order)
+    fills = _executions(known)
+    last = order.report
+    snapshot = OrderReport(
+        order_id=order.order_id,
+        placed_by=order.placed_by,
+        state=state,
+        filled=sum(it.filled for it in known),
+        seq=1 if last is None else last.seq,
+        acked=order.acked,
+        average=_average(known),
+        values=_values(turn, order, known),
+        reason=order.why or _log_of(known, state),
+        unresolved=unresolved_of(turn, order),
+        venue_ids=tuple(order.venue_ids),
+        executions=tuple(fills[order.fills_told :]),
+        alarms=order.alarms[order.alarms_told :],
+    )
+    if order.placed_by and _says_more(turn, order, snapshot):
+        now = int(turn.at.timestamp() * 1000)
+        snapshot = snapshot._replace(seq=now if last is None else max(last.seq + 1, now))
+        order = order._replace(
+            report=snapshot, reported_at=turn.at, fills_told=len(fills), alarms_told=len(order.alarms)
+        )
+        turn.ask(Report(snapshot))
+    if order != turn.orders[order.order_id]:
+        turn.put(order)
+
+
+def _says_more(turn: Turn, order: TableOrder, snapshot: OrderReport) -> bool:
+    last = order.report
+    if last is not None:
+        kept = last._replace(executions=snapshot.executions, alarms=())
+        return snapshot != kept
+    says_nothing = snapshot.state is order.table_state or snapshot.state is _S.INITIALIZED
+    if order.leg and not (order.venue_ids or order.acked or _share(turn, order)):
+        # It waits in its entry's item, and ends with that.
+        return False
+    return not says_nothing or bool(snapshot.acked or snapshot.filled or snapshot.unresolved or snapshot.alarms)
+
+
+# State
+
+
+def _state_of(turn: Turn, order: TableOrder) -> OrderState:
+    if order.leg:
+        return _state_of_leg(turn, order)
+    if order.ended:
+        return order.ended
+    if order.is_foreign:
+        seen = [it for it in turn.venue_orders_of(order) if it.state]
+        return seen[-1].state or order.table_state if seen else order.table_state
+    current = latest(turn, order)
+    if current is None or current.state is None:
+        return _S.CHANGE_PENDING if len(order.venue_ids) > 1 else _S.INITIALIZED
+    if is_being_replaced(turn, order):
+        return _S.CHANGE_PENDING
+    if current.state is _S.CANCELLED and filled_of(turn, order) >= order.qty:
+        # A change to the filled quantity is carried out by a cancel.
+        return _S.FILLED
+    return current.state
+
+
+def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
+    known = turn.venue_orders_of(leg)
+    filled = sum(it.filled for it in known)
+    live = [it for it in known if not (it.is_over or it.is_unwritten)]
+    if leg.is_foreign:
+        return next((it.state for it in reversed(known) if it.state), leg.table_state)
+    if live:
+        states = [it.state for it in live if it.state]
+        if len(states) == 1 and len(known) == 1:
+            return states[0]
+        return (
+            _S.PART_FILLED
+            if filled
+            else _S.WORKING
+            if _S.WORKING in states
+            else states[0]
+            if states
+            else _S.INITIALIZED
+        )
+    if not is_wanted(leg):
+        return leg.ended or _S.CANCELLED
+    if leg.order_id in turn.awaiting or _may_grow(turn, leg):
+        return _S.PART_FILLED if filled else _S.ACCEPTED if known else _S.INITIALIZED
+    if filled and filled >= _share(turn, leg):
+        return _S.FILLED
+    return _S.REJECTED if known and all(it.state is _S.REJECTED for it in known) else _S.CANCELLED
+
+
+def _share(turn: Turn, leg: TableOrder) -> int:
+    """Return what is filled of the entry for a leg."""
+    entry = turn.orders.get(leg.entry_id or "")
+    return leg.share(sum(it.quantity for it in entry.increments)) if entry else 0
+
+
+def _may_grow(turn: Turn, leg: TableOrder) -> bool:
+    """Return whether more may be filled for a leg: its entry is not at its end."""
+    entry = turn.orders.get(leg.entry_id or "")
+    if entry is None or entry.ended:
+        return False
+    current = latest(turn, entry)
+    return current is None or not current.is_over or is_being_replaced(turn, entry)
+
+
+# What is answered
+
+
+def _is_answered(turn: Turn, order: TableOrder, state: OrderState) -> bool:
+    """Return whether what is wanted of an order is so."""
+    if order.acked >= order.n:
+        return False
+    if state in (_S.CANCELLED, _S.FILLED, _S.REJECTED, _S.EXPIRED):
+        return True
+    if order.is_foreign or order.wants_cancel:
+        return False
+    if order.leg:
+        return _is_leg_answered(turn, order)
+    current = latest(turn, order)
+    if current is None or current.state is None or current.cancel or is_other_kind(order, current):
+        return False
+    rest = order.qty - filled_of(turn, order, except_of=current)
+    return not is_changing(current, Goal(rest, order.limit_price, order.stop_price))
+
+
+def _is_leg_answered(turn: Turn, leg: TableOrder) -> bool:
+    """Return whether all that a leg has at the venue has its prices; what it has not placed has nothing to change."""
+    live = [it for it in turn.venue_orders_of(leg) if not (it.is_over or it.is_unwritten or it.closes)]
+    return all(
+        it.state and not it.change and (it.limit_price, it.stop_price) == (leg.limit_price, leg.stop_price)
+        for it in live
+    )
+
+
+# Values
+
+
+def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str, str]:
+    seen = [it for it in known if it.state and not it.closes]
+    if not seen:
+        return {}
+    current = seen[-1]
+    elsewhere = filled_of(turn, order, except_of=current)
+    qty = _share(turn, order) if order.leg else current.qty + elsewhere
+    prices = {"limit_price": current.limit_price, "stop_price": current.stop_price}
+    return {"qty": str(qty), **{name: decimal_text(it) for name, it in prices.items() if it is not None}}
+
+
+def _average(known: list[VenueOrder]) -> Decimal | None:
+    filled = [(it.filled, it.average) for it in known if it.filled]
+    if len(filled) == 1:
+        return filled[0][1]
+    if not filled or any(average is None for _, average in filled):
+        return None
+    total = sum((qty * average for qty, average in filled if average is not None), Decimal(0))
+    return Decimal(decimal_text((total / sum(qty for qty, _ in filled)).quantize(_PRICE)))
+
+
+def _executions(known: list[VenueOrder]) -> list[Execution]:
+    fills = sorted(
+        chain.from_iterable(((fill, it.venue_id) for fill in it.fills) for it in known), key=lambda it: it[0].at
+    )
+    return [
+        Execution(venue_id, fill.cumulative, fill.quantity, fill.price, timestamp(fill.at)) for fill, venue_id in fills
+    ]
+
+
+def _log_of(known: list[VenueOrder], state: OrderState) -> str | None:
+    return next((it.log for it in reversed(known) if it.log), None) if state is _S.REJECTED else None

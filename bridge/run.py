@@ -1,0 +1,319 @@
+"""The bridge's loop: what is read becomes events, the engine decides, and what it asks for is done, in that order.
+
+The loop never waits for the network: a fill has its stop within a second, however long AWS's answers take. Requests are
+made in the background, one of a kind at a time, and again after a failure for as long as it takes.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from pathlib import Path
+from threading import Event as Signal
+from threading import Thread
+from typing import Any
+
+from bridge import asked
+from bridge.engine import step
+from bridge.events import Alarm, Effect, Event, Fetch, Look, Looked, MoveOut, Report, Save, Tick, WriteFile
+from bridge.journal import Journal
+from bridge.link import Link, LinkError
+from bridge.ninjatrader import Folder
+from bridge.readiness import farewell
+from bridge.state import Config, State
+from orderhook.venue import Heartbeat, Sent, serialize
+
+LOOK_SECONDS = 5.0
+BUSY_SECONDS, IDLE_SECONDS = 0.1, 1.0
+"""Between two turns: while an order is at the venue, and otherwise."""
+OWNERSHIP_SECONDS = 1.0
+"""How soon after a heartbeat the table may say that this bridge owns the stack now."""
+FIRST_LOOK_SECONDS = 10.0
+"""How long the start waits for AWS's time; without an answer it goes by this machine's clock."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+"""Seconds between two attempts to reach AWS: twice as long after each failure."""
+REPORTS_AT_ONCE = 10
+MOST_ALARMS = 50
+"""What one heartbeat tells at most."""
+
+Tell = Callable[[str], None]
+
+
+class Bridge:
+    """What a trader's table wants, made so at one NinjaTrader. One thread calls `turn`, or `run`.
+
+    With a `background` that does at once what it is given, and clocks that a test turns, a turn is deterministic.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        folder: Folder,
+        link: Link,
+        *,
+        trader: str,
+        background: Executor,
+        tell: Tell = print,
+        asked_in: Path | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`tell` takes a line for a person to read; what a person asks of it lies `asked_in` a folder."""
+        self._config, self._journal, self._folder, self._link = config, journal, folder, link
+        self._trader, self._tell, self._asked_in, self._monotonic = trader, tell, asked_in, monotonic
+        self._state, self._has_begun = State(config), False
+        self._started = monotonic()
+        self._wake, self._stop = Signal(), Signal()
+        self._table = Lane("the table", background, tell, monotonic, self._wake.set)
+        self._reports = Lane("the queue of reports", background, tell, monotonic, self._wake.set)
+        self._look_at = 0.0
+        self._fetches: deque[str] = deque()
+        self._heartbeat: Heartbeat | None = None
+        self._unreadable: Sequence[str] = ()
+        self._folder_fault = ""
+
+    @property
+    def state(self) -> State:
+        """What the engine knows."""
+        return self._state
+
+    def turn(self) -> None:
+        """Take in what has come meanwhile, do what follows from it, and ask AWS for what is due."""
+        self._ask()
+        answer = self._table.take()
+        if not self._has_begun:
+            if answer is None and self._monotonic() - self._started < FIRST_LOOK_SECONDS:
+                return
+            self._begin()
+        if answer is not None:
+            self._take(answer)
+            self._note_look(answer)
+        for event in self._scan():
+            self._take(event)
+        if self._asked_in is not None:
+            for event in asked.take(self._asked_in):
+                self._take(event)
+        self._take(Tick())
+        self._ask()
+
+    def ring(self) -> None:
+        """Look at the table at once; any thread may ask for it."""
+        self._look_at = 0.0
+        self._wake.set()
+
+    def run(self) -> None:
+        """Turn until `stop` is called, then say goodbye."""
+        listener = Thread(target=self._listen, name="doorbell", daemon=True)
+        listener.start()
+        try:
+            while not self._stop.is_set():
+                self.turn()
+                self._wake.wait(BUSY_SECONDS if self._is_busy else IDLE_SECONDS)
+                self._wake.clear()
+        finally:
+            self._stop.set()
+            self.say_goodbye()
+
+    def stop(self) -> None:
+        """Have `run` end after its turn; any thread, and the handler of a signal, may call it."""
+        self._stop.set()
+        self._wake.set()
+
+    def say_goodbye(self) -> None:
+        """Send that nobody is here to open anything, and what is left to report; tried once."""
+        try:
+            self._link.send(self._message(farewell(self._state, self._link.now())))
+            for number, text in self._journal.reports():
+                self._link.send(text)
+                self._journal.sent(number)
+        except LinkError as error:
+            self._tell(f"Nobody was told that the bridge stops: {error}")
+
+    # Events and effects
+
+    def _begin(self) -> None:
+        """Go on from the journal; what an earlier run has left in `incoming` is moved out first of all."""
+        if self._asked_in is not None:
+            asked.forget(self._asked_in)
+        self._has_begun = True
+        self._state = State.restored(self._config, self._journal.records(), self._link.now())
+        for name in self._folder.own_files():
+            for event in self._do(MoveOut(name)):
+                self._take(event)
+
+    def _take(self, event: Event) -> None:
+        """Have the engine decide on an event, and on those that come of doing what it asks for.
+
+        Whatever cannot be done raises: the journal is then the truth, from which a new start goes on.
+        """
+        events = deque([event])
+        while events:
+            self._state, effects = step(self._state, events.popleft(), self._link.now())
+            for effect in effects:
+                events.extend(self._do(effect))
+
+    def _do(self, effect: Effect) -> list[Event]:
+        """Do what the engine asks for; return what came of it at once."""
+        answer: Event | None = None
+        match effect:
+            case Save(records):
+                self._journal.save(records)
+            case WriteFile(name, line):
+                answer = self._folder.write(name, line)
+            case MoveOut(name):
+                with suppress(OSError):  # then it is asked for again
+                    answer = self._folder.move_out(name)
+            case Report(Heartbeat() as heartbeat):
+                # Of an older one that is not sent yet only the alarms still matter.
+                waiting = self._heartbeat.alarms if self._heartbeat else ()
+                self._heartbeat = heartbeat._replace(alarms=(*waiting, *heartbeat.alarms)[-MOST_ALARMS:])
+            case Report(what):
+                self._journal.put_report(self._message(what))
+            case Fetch(order_id):
+                self._fetches.append(order_id)
+            case Look():
+                self._look_at = 0.0
+            case Alarm(code, detail):
+                self._tell(f"ALARM {code}: {detail}")
+        return [] if answer is None else [answer]
+
+    def _message(self, what: Any) -> str:
+        return serialize(Sent(self._trader, self._journal.id, what))
+
+    def _scan(self) -> list[Event]:
+        """Return what is new in the folder; one that cannot be read now is read next time."""
+        try:
+            events = self._folder.scan()
+        except OSError as error:
+            if str(error) != self._folder_fault:
+                self._tell(f"NinjaTrader's folder cannot be read: {error}")
+            self._folder_fault = str(error)
+            return []
+        self._folder_fault = ""
+        return events
+
+    def _note_look(self, answer: Event) -> None:
+        """Tell of what could not be read, once; a stack that is taken over is not taken over again."""
+        if not isinstance(answer, Looked):
+            return
+        if answer.unreadable and answer.unreadable != self._unreadable:
+            names = ", ".join(answer.unreadable)
+            self._tell(f"ALARM unreadable: {names} cannot be read by this version of the bridge; install the stack's.")
+        self._unreadable = answer.unreadable
+        if answer.owner == self._journal.id and self._state.config.take_over:
+            self._state = self._state._replace(config=self._state.config._replace(take_over=False))
+
+    # AWS
+
+    def _ask(self) -> None:
+        """Begin the requests that are due, of each kind one."""
+        for number, text in self._reports.take() or []:
+            if number is not None:
+                self._journal.sent(number)
+                continue
+            if self._state.owner != self._journal.id:
+                self._look_at = min(self._look_at, self._monotonic() + OWNERSHIP_SECONDS)
+            if self._heartbeat and text == self._message(self._heartbeat):
+                self._heartbeat = None
+        if self._reports.is_free and (waiting := self._waiting()):
+            self._reports.start(_send, self._link, waiting)
+        if not self._table.is_free:
+            return
+        if self._fetches:
+            self._table.start(self._link.fetch, self._fetches.popleft())
+        elif self._monotonic() >= self._look_at or self._table.has_failed:
+            self._look_at = self._monotonic() + LOOK_SECONDS
+            self._table.start(self._link.look)
+
+    def _waiting(self) -> list["_Message"]:
+        """Return what is to be sent next: the heartbeat, which has no number, and the oldest reports."""
+        heartbeat: list[_Message] = [(None, self._message(self._heartbeat))] if self._heartbeat else []
+        return [*heartbeat, *self._journal.reports(REPORTS_AT_ONCE)]
+
+    def _listen(self) -> None:
+        """Wait for the doorbell, again and again: a thread of its own, which nobody waits for."""
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                if self._link.wait():
+                    self.ring()
+                failures = 0
+            except LinkError as error:
+                if not failures:
+                    self._tell(f"The doorbell is not heard, so alerts are seen {LOOK_SECONDS:g} s later: {error}")
+                failures += 1
+                self._stop.wait(_pause(failures))
+
+    @property
+    def _is_busy(self) -> bool:
+        return not self._has_begun or any(not order.is_over for order in self._state.venue_orders.values())
+
+
+_Message = tuple[int | None, str]
+"""A report with its number in the journal; the heartbeat has none."""
+
+
+def _send(link: Link, messages: Sequence[_Message]) -> list[_Message]:
+    """Send reports, and return those that were taken; raises LinkError where none was."""
+    sent: list[_Message] = []
+    for message in messages:
+        try:
+            link.send(message[1])
+        except LinkError:
+            if not sent:
+                raise
+            break
+        sent.append(message)
+    return sent
+
+
+class Lane:
+    """Requests of one kind, made in the background one at a time; after a failure the next one waits, ever longer."""
+
+    def __init__(
+        self, of: str, background: Executor, tell: Tell, monotonic: Callable[[], float], done: Callable[[], object]
+    ) -> None:
+        """`done` is called whenever a request has ended, in its thread."""
+        self._of, self._background, self._tell, self._monotonic, self._done = of, background, tell, monotonic, done
+        self._under_way: Future[Any] | None = None
+        self._failures = 0
+        self._not_before = 0.0
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last request failed."""
+        return self._failures > 0
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the next request may begin."""
+        return self._under_way is None and self._monotonic() >= self._not_before
+
+    def start(self, request: Callable[..., Any], *arguments: Any) -> None:
+        """Begin a request."""
+        self._under_way = self._background.submit(request, *arguments)
+        self._under_way.add_done_callback(lambda _: self._done())
+
+    def take(self) -> Any:
+        """Return what came back, once; None where nothing has, or not what was asked for."""
+        if self._under_way is None or not self._under_way.done():
+            return None
+        future, self._under_way = self._under_way, None
+        try:
+            answer = future.result()
+        except LinkError as error:
+            self._failures += 1
+            self._not_before = self._monotonic() + _pause(self._failures)
+            if self._failures == 1:
+                self._tell(f"{error} It is tried again until it succeeds.")
+            return None
+        if self._failures:
+            self._tell(f"There is an answer from {self._of} again.")
+        self._failures = 0
+        return answer
+
+
+def _pause(failures: int) -> float:
+    """Return how long to wait after so many failures in a row."""
+    return float(min(SHORTEST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE))

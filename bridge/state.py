@@ -1,0 +1,274 @@
+"""The engine's state, and the working copy of it that a step changes.
+
+What a step has changed of the records is saved before anything that it asks for is done: `Turn.done` sees to that
+alone, so that no rule of the engine has to.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+from bridge import oif
+from bridge.events import Alarm, Effect, Look, Save, WriteFile
+from bridge.records import Group, Instruction, Memory, Record, TableOrder, VenueOrder, dump, load, record_id
+from orderhook.orders import folded
+from orderhook.trade import leg_id
+from orderhook.venue import Heartbeat, Side
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+LOOK_IS_FRESH = timedelta(seconds=3)
+"""How long after a look what opens may be written."""
+
+
+def _no_tick(_: str) -> Decimal | None:
+    return None
+
+
+class Config(NamedTuple):
+    """What the operator has said."""
+
+    journal: str
+    """The journal's id: it is the bridge's name."""
+    host: str
+    accounts: Sequence[str]
+    """As NinjaTrader spells them."""
+    live: bool = False
+    """Whether accounts that do not begin with Sim or DEMO may be traded."""
+    stop_rejected: Literal["close", "alarm"] = "close"
+    take_over: bool = False
+    tick_of: Callable[[str], Decimal | None] = _no_tick
+    """The tick of an instrument; None where it is unknown."""
+
+    def account(self, name: str) -> str | None:
+        """Return an account's name as it is configured; None where it is not."""
+        return next((account for account in self.accounts if folded(account) == folded(name)), None)
+
+
+class Position(NamedTuple):
+    """A position by NinjaTrader's file, or UNKNOWN."""
+
+    account: str
+    instrument: str
+    side: Side
+    quantity: int
+    average: Decimal | None
+    since: datetime
+    """When this side was read first."""
+    open_at: datetime | None = None
+    """When it was last read, and was not FLAT."""
+
+
+class State(NamedTuple):
+    """Everything that the engine knows; make it by `restored`."""
+
+    config: Config
+    orders: Mapping[str, TableOrder] = _EMPTY
+    venue_orders: Mapping[str, VenueOrder] = _EMPTY
+    groups: Mapping[str, Group] = _EMPTY
+    memory: Memory | None = None
+    # What follows is not in the journal: nobody knows it after a start.
+    owner: str | None = None
+    kill_switch: bool = False
+    looked_at: datetime | None = None
+    look_asked_at: datetime | None = None
+    fetching: Mapping[str, datetime] = _EMPTY
+    """When orders were last asked for by their ids."""
+    moving: Mapping[str, datetime] = _EMPTY
+    """When files were last to be moved out of `incoming`."""
+    runs: bool | None = None
+    reads: bool = False
+    """Whether NinjaTrader takes files: it has taken one since it was last in doubt."""
+    probe: Instruction | None = None
+    connected: bool = False
+    positions: Mapping[str, Position] = _EMPTY
+    flat_accounts: frozenset[str] = frozenset()
+    """Those of which a person has said that they are flat."""
+    alarms: tuple[str, ...] = ()
+    """What the next heartbeat tells."""
+    heartbeat: Heartbeat | None = None
+    heartbeat_at: datetime | None = None
+
+    @classmethod
+    def restored(cls, config: Config, records: Mapping[str, object], at: datetime) -> "State":
+        """Return the state that a journal's records tell, after a start or a crash."""
+        state = cls(config)
+        orders: dict[str, TableOrder] = {}
+        venue_orders: dict[str, VenueOrder] = {}
+        groups: dict[str, Group] = {}
+        for name, value in records.items():
+            record = load(name, value)
+            match record:
+                case TableOrder():
+                    orders[record.order_id] = record
+                case VenueOrder():
+                    venue_orders[record.venue_id] = _after_crash(record, at)
+                case Group():
+                    groups[record.name] = record
+                case Memory():
+                    state = state._replace(memory=record)
+        return state._replace(orders=orders, venue_orders=venue_orders, groups=groups)
+
+
+def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:
+    """Return an order whose last instructions are in doubt: a PLACE is ambiguous, the others are repeated."""
+    if order.place is not None and order.place.stage == "intended" and order.state is None:
+        order = order._replace(place=order.place._replace(stage="ambiguous", at=at))
+    if order.change is not None:
+        order = order._replace(change=None)
+    cancel = order.cancel
+    if cancel is not None and cancel.instruction is not None and cancel.instruction.stage in ("intended", "written"):
+        order = order._replace(cancel=cancel._replace(instruction=None, is_early=False, first_at=None, writes=0))
+    return order
+
+
+class Turn:
+    """One step in the making: what it has changed so far, and what it asks for."""
+
+    def __init__(self, state: State, at: datetime) -> None:
+        self._before = state
+        self.config = state.config
+        self.at = at
+        self.orders = dict(state.orders)
+        self.venue_orders = dict(state.venue_orders)
+        self.groups = dict(state.groups)
+        self.now = state
+        """The rest of the state; replaced as a whole."""
+        self._effects: list[Effect] = []
+        self.awaiting: set[str] = set()
+        """The legs that are still to be placed for something, by their ids."""
+
+    def set(self, **values: Any) -> None:
+        """Change what is not in the journal."""
+        self.now = self.now._replace(**values)
+
+    def put(self, record: TableOrder | VenueOrder | Group) -> None:
+        """Change a record."""
+        match record:
+            case TableOrder():
+                self.orders[record.order_id] = record
+            case VenueOrder():
+                self.venue_orders[record.venue_id] = record
+            case Group():
+                self.groups[record.name] = record
+
+    def ask(self, effect: Effect) -> None:
+        """Ask for something to be done."""
+        self._effects.append(effect)
+
+    def alarm(self, code: str, detail: str) -> None:
+        """Tell a person."""
+        self.ask(Alarm(code, detail))
+        self.set(alarms=(*self.now.alarms, f"{code}: {detail}"))
+
+    def alarm_once(self, order_id: str, code: str, detail: str) -> None:
+        """Tell a person of an order, and its next report, once."""
+        order = self.orders[order_id]
+        if code not in order.alarms:
+            self.put(order._replace(alarms=(*order.alarms, code)))
+            self.alarm(code, f"{order_id}: {detail}")
+
+    def look(self) -> None:
+        """Ask for a look at the table, at most once a second."""
+        asked = self.now.look_asked_at
+        if asked is None or self.at - asked >= timedelta(seconds=1):
+            self.set(look_asked_at=self.at)
+            self.ask(Look())
+
+    def write(self, name: str, line: str) -> Instruction:
+        """Ask for a file to be written, and return its beginning."""
+        self.ask(WriteFile(name, line))
+        return Instruction(name, "intended", self.at)
+
+    def venue_orders_of(self, order: TableOrder) -> list[VenueOrder]:
+        """Return the orders that an order of the table has at the venue, oldest first."""
+        return [self.venue_orders[venue_id] for venue_id in order.venue_ids]
+
+    def legs_of(self, entry: TableOrder) -> list[TableOrder]:
+        """Return the legs of an entry."""
+        ids = [leg_id(entry.order_id, name) for name in entry.legs]
+        return [self.orders[order_id] for order_id in ids if order_id in self.orders]
+
+    def forget(self, order: TableOrder) -> None:
+        """Take an order out of the journal, with what it had at the venue."""
+        del self.orders[order.order_id]
+        for venue_id in order.venue_ids:
+            del self.venue_orders[venue_id]
+
+    def active(self) -> Iterator[TableOrder]:
+        """Return the orders that the table has not finished."""
+        return (order for order in list(self.orders.values()) if not order.is_closed)
+
+    def active_entries(self) -> Iterator[TableOrder]:
+        """Return the orders that are not legs, and are not finished, or have legs that are not."""
+        ids = {order.entry_id or order.order_id for order in self.active()}
+        return (self.orders[order_id] for order_id in sorted(ids) if order_id in self.orders)
+
+    @property
+    def owns(self) -> bool:
+        """Whether this bridge owns the stack; it writes no file otherwise."""
+        return self.now.owner == self.config.journal
+
+    @property
+    def may_write(self) -> bool:
+        """Whether a file would be read: what reduces risk may be written."""
+        return self.owns and self.now.reads
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what opens may be written."""
+        return self.may_write and self.now.connected
+
+    @property
+    def look_is_fresh(self) -> bool:
+        """Whether the last look is so young that what it showed may be opened."""
+        return self.now.looked_at is not None and self.at - self.now.looked_at <= LOOK_IS_FRESH
+
+    def done(self) -> tuple[State, list[Effect]]:
+        """Return the state after the step, and what it asks for: first of all, that what has changed is saved."""
+        after = self.now._replace(orders=self.orders, venue_orders=self.venue_orders, groups=self.groups)
+        changed = {record_id(it): dump(it) for it in self._changed()} | dict.fromkeys(self._forgotten())
+        saves: list[Effect] = [Save(changed)] if changed else []
+        return after, saves + self._effects
+
+    def _changed(self) -> Iterator[Record]:
+        for old, new in self._pairs():
+            yield from (record for name, record in new.items() if old.get(name) is not record)
+        if self.now.memory is not None and self._before.memory is not self.now.memory:
+            yield self.now.memory
+
+    def _forgotten(self) -> Iterator[str]:
+        for old, new in self._pairs():
+            yield from (record_id(old[name]) for name in old.keys() - new.keys())
+
+    def _pairs(self) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        before = self._before
+        yield before.orders, self.orders
+        yield before.venue_orders, self.venue_orders
+        yield before.groups, self.groups
+
+
+def place(turn: Turn, order: TableOrder, venue_order: VenueOrder) -> None:
+    """Send an order to the venue: one that was never written, or certainly could not be."""
+    line = oif.place(
+        account=venue_order.account,
+        instrument=venue_order.instrument,
+        action=venue_order.action,
+        qty=venue_order.qty,
+        order_type=venue_order.order_type,
+        tif=venue_order.tif,
+        order_id=venue_order.venue_id,
+        limit_price=venue_order.limit_price,
+        stop_price=venue_order.stop_price,
+        oco_id=venue_order.oco_id,
+    )
+    known = turn.venue_orders.get(venue_order.venue_id)
+    if known is not None and not known.is_unwritten:
+        raise AssertionError(f"{venue_order.venue_id} would be placed twice")
+    instruction = turn.write(oif.file_name(venue_order.venue_id), line)
+    turn.put(venue_order._replace(place=instruction))
+    if known is None:
+        order = turn.orders[order.order_id]
+        turn.put(order._replace(venue_ids=(*order.venue_ids, venue_order.venue_id)))

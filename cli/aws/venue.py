@@ -1,0 +1,166 @@
+"""The venue on this machine: its queues, the function behind them, a bridge, and a stand-in for NinjaTrader."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, RLock, Thread
+from typing import NamedTuple
+
+from bridge.journal import Journal
+from bridge.link import WAIT_SECONDS, Link
+from bridge.ninjatrader import Folder
+from bridge.run import Bridge, Tell
+from bridge.settings import BridgeSettings
+from bridge.state import Config
+from cli.aws import demo, scheduler
+from cli.aws.paper import Paper
+from orderhook.aws.clients import connect
+from orderhook.venue import NINJATRADER
+
+ACCOUNTS = ("Sim101", "Sim102")
+_PATIENCE_SECONDS = 30
+_POLL_SECONDS = 0.25
+_REPORTS_SECONDS = 0.1
+
+
+class VenueQueues(NamedTuple):
+    """The queues that template.yaml has with a venue, in moto."""
+
+    doorbell_url: str
+    report_queue_url: str
+    report_queue_arn: str
+    report_dead_letter_arn: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that tell the functions of the venue."""
+        return {
+            "ORDERHOOK_VENUE": NINJATRADER,
+            "ORDERHOOK_VENUE_TRADER": demo.TRADER,
+            "ORDERHOOK_DOORBELL_URL": self.doorbell_url,
+            "ORDERHOOK_REPORT_DEAD_LETTER_ARN": self.report_dead_letter_arn,
+        }
+
+
+def create_queues(name: str = "orderhook") -> VenueQueues:
+    """Create the doorbell and the queue of reports, with its dead letters."""
+    sqs = connect("sqs")
+    doorbell, _ = scheduler.create_like(sqs, f"{name}-doorbell", "Doorbell")
+    _, dead_letter_arn = scheduler.create_like(sqs, f"{name}-report-dead-letters", "ReportDeadLetterQueue")
+    reports, reports_arn = scheduler.create_like(sqs, f"{name}-reports", "ReportQueue", dead_letter_arn)
+    return VenueQueues(doorbell, reports, reports_arn, dead_letter_arn)
+
+
+class LocalLink(Link):
+    """A link to moto, which lets nobody else in while a request waits for a message."""
+
+    def wait(self, seconds: int = WAIT_SECONDS) -> bool:  # noqa: ARG002
+        """Wait a moment for the doorbell, and return whether it rang."""
+        time.sleep(_POLL_SECONDS)
+        return super().wait(0)
+
+
+class LocalBridge:
+    """A bridge over the stand-in's folder, in threads of this process; stopped and started again it has its journal."""
+
+    def __init__(self, settings: BridgeSettings, paper: Paper, folder: Path, tell: Callable[[str], None]) -> None:
+        self._settings, self._paper, self._folder, self._tell = settings, paper, folder, tell
+        self._link = LocalLink.connect(settings)
+        self._lock = RLock()
+        self._thread: Thread | None = None
+        self._bridge: Bridge | None = None
+
+    def start(self) -> str:
+        """Start it, wait until the table says that it is ready, and return what to tell of it."""
+        with self._lock:
+            if self._thread is not None:
+                return "The bridge is running already."
+            self._thread = Thread(target=self._run, name="bridge", daemon=True)
+            self._thread.start()
+            if self._is_told(ready=True):
+                return "The bridge is ready: what opens goes to the stand-in for NinjaTrader."
+            return f"The bridge is running, but not ready: {self._link.owner().get('reason', 'nobody heard of it')}."
+
+    def stop(self) -> str:
+        """Stop it, wait until the table says so, and return what to tell of it."""
+        with self._lock:
+            if self._thread is None or self._bridge is None:
+                return "The bridge is not running."
+            self._bridge.stop()
+            self._thread.join()
+            self._thread = self._bridge = None
+            self._is_told(ready=False)
+            return "The bridge has stopped: what opens is answered venue_offline; what cancels is written, and waits."
+
+    def _is_told(self, *, ready: bool) -> bool:
+        """Wait for the table to say whether the bridge is ready; return False if it does not in time."""
+        ends = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < ends:
+            if self._link.owner().get("ready") is ready:
+                return True
+            time.sleep(_POLL_SECONDS)
+        return False
+
+    def _run(self) -> None:
+        # The journal is this thread's alone.
+        with ExitStack() as stack:
+            journal = Journal.open(self._folder / "journal.sqlite")
+            stack.callback(journal.close)
+            self._bridge = Bridge(
+                Config(journal.id, "this machine", ACCOUNTS),
+                journal,
+                Folder(self._folder, ACCOUNTS, self._paper.started),
+                self._link,
+                trader=self._settings.trader,
+                background=stack.enter_context(ThreadPoolExecutor(2)),
+                tell=self._tell,
+            )
+            self._bridge.run()
+
+
+@contextmanager
+def running(
+    queues: VenueQueues, table: str, reports: scheduler.Handler, lock: AbstractContextManager[object], tell: Tell
+) -> Iterator[tuple[LocalBridge, Paper]]:
+    """Run the stand-in, the bridge, and the function that takes the reports; give the first two."""
+    settings = BridgeSettings(
+        stack="this machine",
+        region=os.environ["AWS_DEFAULT_REGION"],
+        table=table,
+        trader=demo.TRADER,
+        doorbell_url=queues.doorbell_url,
+        report_queue_url=queues.report_queue_url,
+    )
+    arns = (queues.report_queue_arn, queues.report_dead_letter_arn)
+    with TemporaryDirectory(prefix="orderhook-paper-") as name, ExitStack() as stack:
+        paper = Paper(Path(name), accounts=ACCOUNTS)
+        paper.start(datetime.now(UTC))
+        stack.enter_context(_thread("paper", lambda stopped: paper.run(stopped)))
+        stack.enter_context(_thread("reports", lambda stopped: _deliver(reports, arns, lock, stopped)))
+        bridge = LocalBridge(settings, paper, Path(name), tell)
+        stack.callback(bridge.stop)
+        yield bridge, paper
+
+
+def _deliver(
+    reports: scheduler.Handler, arns: Sequence[str], lock: AbstractContextManager[object], stopped: Event
+) -> None:
+    while not stopped.wait(_REPORTS_SECONDS):
+        scheduler.deliver(reports, arns, lock)
+
+
+@contextmanager
+def _thread(name: str, work: Callable[[Event], None]) -> Iterator[None]:
+    stopped = Event()
+    thread = Thread(target=work, args=(stopped,), name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,300 @@
+"""An alert on its whole way to NinjaTrader and back, through the real engine, journal, files, queues and table."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge import asked
+from bridge.events import FlatConfirmed
+from orderhook.orders import folded
+from orderhook.store import items
+from orderhook.store.table import serialize
+from orderhook.venue import NINJATRADER
+from tests import faults
+from tests.bridge_world import World
+from tests.service import Service
+
+ES = {"account": "Sim101", "instrument": "ES 12-26"}
+BRACKET: dict[str, Any] = {"take_profit": 5040, "stop_loss": 4960, "limit_price": None}
+
+
+@pytest.fixture
+def world(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A bridge that is ready."""
+    world = World(service, tmp_path, monkeypatch)
+    world.start()
+    world.until(lambda: is_ready(world))
+    yield world
+    world.kill()
+    world.network.leave()
+
+
+def is_ready(world: World) -> bool:
+    return world.link.owner().get("ready") is True
+
+
+def place(world: World, order_id: str = "long", **fields: object) -> None:
+    """Place a MARKET order for one contract, of a strategy of its own."""
+    bought = {"action": "BUY", "qty": 1, "order_type": "MARKET", "limit_price": None, "tif": "DAY", **ES}
+    answer = world.service.place(order_id, **{**bought, "strategy_id": order_id, **fields})
+    assert answer.body["status"] == "placed", answer.body
+
+
+def have_bracket(world: World) -> None:
+    """Have an order be filled, and its target and stop work."""
+    place(world, **BRACKET)
+    world.until(lambda: list(world.states().values()) == ["Filled", "Working", "Working"])
+
+
+def test_an_order_is_filled_and_its_target_and_stop_work(world: World) -> None:
+    have_bracket(world)
+    assert world.states() == {"long": "Filled", "long.STOP1": "Working", "long.TARGET1": "Working"}
+    assert world.live() == ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4960"]
+    assert world.position() == 1
+    order = world.service.order("long")
+    assert order
+    assert (order.filled, order.average) == (1, world.paper.executions[0].price)
+
+
+def test_a_stop_is_cancelled_by_its_name_and_its_target_goes_on(world: World) -> None:
+    have_bracket(world)
+    assert world.service.cancel("STOP1", strategy_id="long").body["status"] == "cancel_pending"
+    world.until(lambda: world.states() == {"long": "Filled", "long.STOP1": "Cancelled", "long.TARGET1": "Working"})
+    assert world.live() == ["LIMIT SELL 1 5040"]
+
+
+def test_a_target_is_replaced_by_another_price(world: World) -> None:
+    have_bracket(world)
+    changed = {"action": "SELL", "qty": 1, "order_type": "LIMIT", "limit_price": 5030, "tif": "GTC", **ES}
+    answer = world.service.send("CANCELREPLACE", order_id="TARGET1", strategy_id="long", **changed)
+    assert answer.body["status"] == "replace_pending"
+    world.until(lambda: world.states()["long.TARGET1"] == "Working")
+    assert world.live() == ["LIMIT SELL 1 5030", "STOPMARKET SELL 1 4960"]
+
+
+def test_a_closed_strategy_has_nothing_at_the_venue_any_more(world: World) -> None:
+    have_bracket(world)
+    assert world.service.send("CLOSESTRATEGY", strategy_id="long").body["status"] == "accepted"
+    world.until(lambda: not world.live())
+    world.until(lambda: set(world.states().values()) == {"Filled", "Cancelled"})
+
+
+def test_a_stop_that_fills_ends_its_target(world: World) -> None:
+    have_bracket(world)
+    world.paper.set_price("ES 12-26", "4950", world.at)
+    world.until(lambda: world.states()["long.STOP1"] == "Filled")
+    world.until(lambda: world.states()["long.TARGET1"] == "Cancelled")
+    assert (world.position(), world.live()) == (0, [])
+
+
+def test_without_a_bridge_what_opens_is_refused_and_a_cancel_waits_for_it(world: World) -> None:
+    place(world, "resting", order_type="LIMIT", limit_price=4900, tif="GTC")
+    world.until(lambda: world.states()["resting"] == "Working")
+    world.stop()
+    refused = world.service.place("late", **ES)
+    assert (refused.status, refused.body["error"]) == (503, "venue_offline")
+    assert world.service.cancel("resting").body["status"] == "cancel_pending"
+    world.let_pass(5)
+    assert world.live() == ["LIMIT BUY 1 4900"]
+    world.start()
+    world.until(lambda: world.states()["resting"] == "Cancelled")
+    assert world.live() == []
+
+
+def test_a_bridge_that_is_killed_at_any_moment_sends_nothing_twice(world: World) -> None:
+    for steps in range(1, 9):
+        world.let_pass(2)  # until it is ready again
+        place(world, f"long-{steps}")
+        for _ in range(steps):
+            world.step()
+        world.kill()
+        world.start()
+        # What NinjaTrader had not read yet was taken back: it never opens, and is Rejected.
+        world.until_state(f"long-{steps}", "Filled", "Rejected")
+    filled = list(world.states().values()).count("Filled")
+    assert (world.position(), len(world.placed_lines())) == (filled, filled)
+    assert filled > 3
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 5])
+def test_a_bridge_that_is_killed_while_it_protects_does_so_afterwards_or_closes(world: World, steps: int) -> None:
+    place(world, **BRACKET)
+    world.until(lambda: world.position() == 1)
+    for _ in range(steps):
+        world.step()
+    world.kill()
+    world.start()
+    # A stop that NinjaTrader had not read was taken back; then what it was for is closed. A target is only told of.
+    world.until(lambda: world.position() == 0 or "STOPMARKET SELL 1 4960" in world.live())
+    world.let_pass(5)
+    assert (world.position() == 0) == (world.live() == [])
+    ids = [line.split(";")[10] for line in world.placed_lines()]
+    assert len(ids) == len(set(ids))
+
+
+def test_without_a_network_a_fill_has_its_stop_and_is_reported_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(world, order_type="LIMIT", **{**BRACKET, "limit_price": 4990})
+    world.until(lambda: world.states()["long"] == "Working")
+    world.network.always = faults.refuse_connection
+    monkeypatch.setattr(world.link, "wait", lambda _: False)  # the loop's thread does not wait for the doorbell
+    world.paper.set_price("ES 12-26", "4985", world.at)
+    world.let_pass(6)
+    assert world.live() == ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4960"]
+    assert world.states()["long"] == "Working"
+    assert len([line for line in world.told if "There is no answer from the table" in line]) == 1
+    world.network.always = faults.no_fault
+    world.until(lambda: list(world.states().values()) == ["Filled", "Working", "Working"])
+    assert "There is an answer from the table again." in world.told
+
+
+def test_a_lost_doorbell_costs_five_seconds(world: World) -> None:
+    world.let_pass(1)
+    place(world)
+    world.service.queue.rings.clear()
+    placed_at = world.at
+    world.until(lambda: world.position() == 1)
+    assert (world.at - placed_at).total_seconds() < 7
+
+
+def test_the_kill_switch_is_asked_by_the_bridge_too(world: World) -> None:
+    place(world)
+    world.service.turn("on")
+    world.until(lambda: world.states()["long"] == "Rejected")
+    assert world.placed_lines() == []
+
+
+def test_a_second_bridge_writes_nothing_and_says_who_owns_the_stack(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = World(world.service, tmp_path / "other", monkeypatch, reports_of=world)
+    other.at = world.at
+    other.start()
+    place(world, order_type="LIMIT", limit_price=4900, tif="GTC")
+    for _ in range(50):
+        world.step()
+        other.at = world.at
+        other.step()
+    assert (other.paper.lines, world.states()["long"]) == ([], "Working")
+    assert is_ready(world)
+    other.kill()
+    other.network.leave()
+
+
+def test_what_is_sent_twice_or_late_leaves_the_same_picture(world: World) -> None:
+    for fault in (faults.lose_response, faults.lose_request, faults.cut_response, faults.throttle):
+        world.network.inject("SendMessage", fault, fault, faults.no_fault, fault)
+        place(world, f"long-{fault.name}")
+        world.until_state(f"long-{fault.name}", "Filled")
+    world.let_pass(15)
+    assert world.journal
+    assert world.journal.reports() == []
+    assert set(world.states().values()) == {"Filled"}
+    assert world.position() == 4
+
+
+def test_a_journal_that_cannot_be_written_ends_the_bridge_before_anything_is_sent(world: World) -> None:
+    place(world)
+    assert world.journal
+    world.journal.close()
+    with pytest.raises(sqlite3.Error):
+        world.until(lambda: world.position() == 1)
+    assert world.placed_lines() == []
+    world.kill()
+    world.start()
+    world.until(lambda: world.states()["long"] == "Filled")
+    assert len(world.placed_lines()) == 1
+
+
+def test_a_folder_that_cannot_be_read_is_told_once_and_read_when_it_can(world: World, tmp_path: Path) -> None:
+    (tmp_path / "outgoing").rename(tmp_path / "away")
+    for _ in range(5):
+        world.turn()
+    assert len([line for line in world.told if "NinjaTrader's folder cannot be read" in line]) == 1
+    (tmp_path / "away").rename(tmp_path / "outgoing")
+    place(world)
+    world.until(lambda: world.states()["long"] == "Filled")
+
+
+def test_an_order_that_the_bridge_cannot_read_is_named_once_and_hides_no_other(world: World) -> None:
+    service = world.service
+    newer = items.order_key(service.trader, "newer") | {
+        "order_id": "newer",
+        "open": "2#x#y#newer",
+        "state": "Teleported",
+    }
+    item = serialize(newer | {"venue": NINJATRADER})
+    service.table.client.put_item(TableName=service.table.name, Item=item)
+    world.let_pass(12)
+    assert [line for line in world.told if "unreadable" in line] == [
+        "ALARM unreadable: newer cannot be read by this version of the bridge; install the stack's."
+    ]
+    service.table.client.delete_item(
+        TableName=service.table.name, Key=serialize(items.order_key(service.trader, "newer"))
+    )
+    place(world)
+    world.until(lambda: world.service.order("long") is not None and world.position() == 1)
+
+
+def test_a_position_that_nobody_knows_is_flat_when_a_person_says_so(world: World) -> None:
+    assert world.state.flat_accounts == frozenset()
+    asked.ask(world.asked_in, FlatConfirmed("Sim101"))
+    world.step()
+    assert world.state.flat_accounts == {folded("Sim101")}
+    asked.ask(world.asked_in, FlatConfirmed("Sim102"))
+    world.kill()
+    world.start()
+    world.step()
+    assert world.state.flat_accounts == frozenset()  # what was asked of an earlier run is not what one sees now
+    assert list(asked.take(world.asked_in)) == []
+
+
+def test_the_doorbell_has_the_bridge_look_at_once(world: World) -> None:
+    world.let_pass(0.5)
+    for number in range(3):
+        world.let_pass(1 + number)
+        place(world, f"long-{number}")
+        placed_at = world.at
+        while world.position() == number:
+            world.step()
+        assert (world.at - placed_at).total_seconds() <= 1
+
+
+def test_what_a_dead_bridge_has_left_in_the_folder_is_taken_back_first_of_all(world: World, tmp_path: Path) -> None:
+    world.paper.misbehaviour.leaves_files = True
+    place(world)
+    world.until(lambda: list((tmp_path / "incoming").iterdir()))
+    world.kill()
+    world.start()
+    world.turn()
+    assert not [file for file in (tmp_path / "incoming").iterdir() if "_c1" not in file.name]
+    world.paper.misbehaviour.leaves_files = False
+    world.until(lambda: world.states()["long"] == "Rejected")
+    assert (world.placed_lines(), world.position()) == ([], 0)
+
+
+def test_a_stack_is_taken_over_once_and_its_owner_then_writes_nothing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = World(world.service, tmp_path / "other", monkeypatch, reports_of=world)
+    other.at = world.at
+    other.start(take_over=True)
+    for _ in range(40):
+        other.at = world.at
+        world.step()
+        other.step()
+    assert other.link.owner()["journal"] == other.state.config.journal
+    assert not other.state.config.take_over
+    read = len(world.paper.lines)
+    place(other)
+    for _ in range(50):
+        other.at = world.at
+        world.step()
+        other.step()
+    assert (len(world.paper.lines), other.position()) == (read, 1)
+    other.kill()
+    other.network.leave()

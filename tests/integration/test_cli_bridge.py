@@ -1,0 +1,190 @@
+"""`orderhook bridge`: setting it up, what keeps it from running, and what it says of itself."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bridge import asked, windows
+from bridge.events import FlatConfirmed
+from bridge.settings import BridgeSettings
+from cli.app import app
+from orderhook.orders import Want, timestamp
+from orderhook.store import items
+from orderhook.store.table import serialize
+from orderhook.venue import NINJATRADER
+from tests.builders import order, provenance
+from tests.cloudformation import OUTPUT, STACK, stand_in
+from tests.service import Service
+
+OUTPUTS = {
+    "TableName": "orderhook-Table-1",
+    "VenueTrader": "main",
+    "DoorbellUrl": "https://sqs/bell",
+    "ReportQueueUrl": "https://sqs/reports",
+    "BridgePolicyArn": "arn:aws:iam::123456789012:policy/orderhook-BridgePolicy",
+}
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the command runs in, where its journals lie too."""
+    monkeypatch.chdir(tmp_path)
+    for variable in ("XDG_STATE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def folder(here: Path) -> Path:
+    """NinjaTrader's folder."""
+    for name in ("incoming", "outgoing", "log"):
+        (here / "NinjaTrader 8" / name).mkdir(parents=True)
+    return here / "NinjaTrader 8"
+
+
+@pytest.fixture
+def settings(here: Path, service: Service) -> BridgeSettings:
+    """bridge.toml, for the service's table and trader."""
+    urls = service.queue.doorbell_url, "https://sqs.us-east-1.amazonaws.com/123456789012/none"
+    settings = BridgeSettings("stack", "us-east-1", service.table.name, service.trader, *urls)
+    (here / "bridge.toml").write_text(settings.text())
+    return settings
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["bridge", *arguments])
+
+
+def outputs(names: dict[str, str]) -> str:
+    members = (OUTPUT.format(name).replace("orderhook-Table-1", value) for name, value in names.items())
+    return "".join(members).replace("</Outputs><Outputs>", "")
+
+
+def test_setup_writes_down_what_the_stack_says(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stand_in(monkeypatch)(STACK.format(outputs(OUTPUTS)), 200):
+        result = run("setup", "--stack", "mine")
+    assert result.exit_code == 0, result.output
+    assert OUTPUTS["BridgePolicyArn"] in result.stdout
+    written = BridgeSettings(
+        "mine", "us-east-1", "orderhook-Table-1", "main", "https://sqs/bell", "https://sqs/reports"
+    )
+    assert BridgeSettings.read(here / "bridge.toml") == written
+
+
+def test_a_stack_without_a_venue_has_no_bridge(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stand_in(monkeypatch)(STACK.format(outputs({"TableName": "t"})), 200):
+        result = run("setup", "--stack", "mine")
+    assert result.exit_code == 1
+    assert "Venue=ninjatrader" in result.stderr
+    assert not (here / "bridge.toml").exists()
+
+
+@pytest.mark.parametrize("command", [["run", "--account", "Sim101"], ["status"], ["confirm", "Sim101", "flat"]])
+def test_without_its_settings_every_command_says_how_to_get_them(here: Path, command: list[str]) -> None:
+    result = run(*command)
+    assert (result.exit_code, list(here.iterdir())) == (1, [])
+    assert "orderhook bridge setup" in result.stderr
+
+
+def test_a_folder_that_is_not_ninjatraders_is_refused(settings: BridgeSettings, here: Path) -> None:
+    del settings
+    result = run("run", "--account", "Sim101", "--folder", str(here))
+    assert result.exit_code == 1
+    assert "no folder `incoming`" in result.stderr
+
+
+def test_a_folder_that_is_synced_to_another_pc_is_refused(
+    settings: BridgeSettings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del settings
+    monkeypatch.setenv("OneDrive", str(folder.parent))
+    result = run("run", "--account", "Sim101", "--folder", str(folder))
+    assert result.exit_code == 1
+    assert "OneDrive" in result.stderr
+
+
+def test_a_folder_or_a_trader_has_one_bridge_on_a_machine(settings: BridgeSettings, folder: Path) -> None:
+    for lock, says in (
+        (folder / "orderhook.lock", "over this NinjaTrader"),
+        (settings.journal_path.with_suffix(".lock"), f"for the trader {settings.trader}"),
+    ):
+        lock.parent.mkdir(exist_ok=True)
+        with windows.lock(lock):
+            result = run("run", "--account", "Sim101", "--folder", str(folder))
+        assert result.exit_code == 1
+        assert f"A bridge is running already {says}." in result.stderr
+
+
+def test_a_run_needs_to_be_told_its_accounts() -> None:
+    assert run("run").exit_code == 2
+
+
+def test_nothing_is_asked_where_no_bridge_runs(settings: BridgeSettings) -> None:
+    for command in (["confirm", "Sim101", "flat"], ["resume", "Sim101", "ES 12-26"]):
+        result = run(*command)
+        assert result.exit_code == 1
+        assert "No bridge is running on this machine" in result.stderr
+    assert list(asked.take(asked.folder_of(settings.journal_path))) == []
+
+
+def test_what_is_asked_waits_until_the_bridge_has_taken_it(
+    settings: BridgeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = settings.journal_path
+    path.parent.mkdir(exist_ok=True)
+    taken: list[asked.Asked] = []
+    monkeypatch.setattr("cli.bridge.time.sleep", lambda _: taken.extend(asked.take(asked.folder_of(path))))
+    with windows.lock(path.with_suffix(".lock")):
+        result = run("confirm", "Sim101", "flat")
+    assert (result.exit_code, taken) == (0, [FlatConfirmed("Sim101")])
+    assert "Sim101 counts as flat" in result.stdout
+
+
+def test_status_shows_the_owner_and_what_is_at_the_venue(settings: BridgeSettings, service: Service) -> None:
+    signed = provenance(service.trader, "placing")
+    want = Want(2, "cancel", signed.now)
+    pending = order(signed, "long", venue=NINJATRADER, want=want, acked=1)
+    bridge = {"journal": "j1", "host": "PC", "accounts": ["Sim101"], "ready": False, "reason": "it rains"}
+    bridge["at"] = timestamp(signed.at)
+    for item in (
+        items.order_item(service.trader, pending),
+        items.controls_key(service.trader) | {"bridge": bridge, "kill_switch": True},
+    ):
+        service.table.client.put_item(TableName=service.table.name, Item=serialize(item))
+    found = json.loads(run("status", "--json").stdout)
+    assert found["owner"] == bridge
+    assert found["here"] == {"journal": None, "running": False, "reports_waiting": 0}
+    [shown] = found["orders"]
+    assert (shown["order_id"], shown["waits_for"], shown["qty"]) == ("long", "cancel", "5")
+    text = run("status").stdout
+    for part in ("ready: no, it rains", "another's, j1, on PC", "The kill switch is on", "this machine: not running"):
+        assert part in text
+    assert not settings.journal_path.exists()
+
+
+def test_status_says_where_no_bridge_ever_owned_the_stack(settings: BridgeSettings) -> None:
+    del settings
+    assert "No bridge has ever owned this stack" in run("status").stdout
+
+
+def test_the_doctor_says_what_is_in_order_and_what_is_not(settings: BridgeSettings, folder: Path) -> None:
+    del settings
+    arguments = ["doctor", "--account", "Sim101", "--folder", str(folder)]
+    result = run(*arguments)
+    assert result.exit_code == 1  # NinjaTrader does not run
+    for line in (
+        r"failed +process +NinjaTrader does not run",
+        r"ok +table +0 orders are open",
+        r"ok +doorbell",
+        "ok +clock",
+    ):
+        assert re.search(rf"^{line}", result.stdout, re.M), result.stdout
+    found = json.loads(run(*arguments, "--json").stdout)
+    assert {"result", "about", "detail"} == set(found[0])
+    assert [line for line in found if line["result"] == "look"]

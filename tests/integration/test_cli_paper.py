@@ -1,0 +1,71 @@
+"""`orderhook serve --paper`: alerts are filled before one's eyes, in a process of its own."""
+
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from cli.aws import demo
+from tests.local_server import Server, running, wait_for
+
+KEY = f"key={demo.KEY};"
+ES = "account=Sim101;instrument=ES 12-26"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("serve") / "log", "--paper") as server:
+        yield server
+
+
+def states(server: Server) -> dict[str, str]:
+    return {order["order_id"]: order["state"] for order in server.data("orders")}
+
+
+def alerts(server: Server) -> list[str]:
+    """Return the alerts that the start page says to try."""
+    lines = re.findall(r"^\S+ send .*$", server.page, re.M)
+    return [shlex.split(line)[2] for line in lines]
+
+
+def test_the_alerts_of_the_start_page_do_what_they_say(server: Server) -> None:
+    place, cancel, close = alerts(server)
+    assert server.post(KEY + place).json()["status"] == "placed"
+    wait_for(lambda: states(server) == {"paper-1": "Filled", "paper-1.STOP1": "Working", "paper-1.TARGET1": "Working"})
+    assert server.post(KEY + cancel).json()["status"] == "cancel_pending"
+    wait_for(
+        lambda: states(server) == {"paper-1": "Filled", "paper-1.STOP1": "Cancelled", "paper-1.TARGET1": "Working"}
+    )
+    replaced = f"{KEY}command=CANCELREPLACE;order_id=TARGET1;strategy_id=paper;{ES};action=SELL;qty=1;order_type=LIMIT;"
+    assert server.post(f"{replaced}limit_price=5090;tif=GTC").json()["status"] == "replace_pending"
+    wait_for(lambda: states(server)["paper-1.TARGET1"] == "Working")
+    assert server.order("paper-1.TARGET1")["limit_price"] == "5090"
+    assert server.post(KEY + close).json()["status"] == "accepted"
+    wait_for(lambda: states(server)["paper-1.TARGET1"] == "Cancelled")
+
+
+def test_without_its_bridge_what_opens_is_refused_until_it_is_back(server: Server) -> None:
+    port = str(server.port)
+    assert "has stopped" in server.run("bridge", "stop", "--port", port).stdout
+    place = f"{KEY}command=PLACE;order_id=later;{ES};action=BUY;qty=1;order_type=MARKET;tif=DAY"
+    answer = server.post(place)
+    assert (answer.status_code, answer.json()["error"]) == (503, "venue_offline")
+    assert "The bridge is not running." in server.run("bridge", "stop", "--port", port).stdout
+    assert "is ready" in server.run("bridge", "start", "--port", port).stdout
+    assert server.post(place).json()["status"] == "placed"
+    wait_for(lambda: states(server)["later"] == "Filled")
+
+
+def test_a_server_without_a_bridge_says_so(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running(tmp_path_factory.mktemp("plain") / "log") as plain:
+        result = plain.run("bridge", "stop", "--port", str(plain.port))
+    assert (result.exit_code, "has no bridge" in result.stderr) == (1, True)
+    nobody = plain.run("bridge", "stop", "--port", str(plain.port))
+    assert (nobody.exit_code, "Nothing answers" in nobody.stderr) == (2, True)
+
+
+def test_a_table_that_is_named_takes_no_made_up_fills(server: Server) -> None:
+    result = server.run("serve", "--paper", "--table", "orders")
+    assert result.exit_code == 1
+    assert "--paper has a table of its own" in result.stderr

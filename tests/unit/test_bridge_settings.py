@@ -1,0 +1,64 @@
+"""bridge.toml, where a bridge's journal lies, and what a person asks of it while it runs."""
+
+from pathlib import Path
+
+import pytest
+
+from bridge import asked
+from bridge.events import FlatConfirmed, Resolved
+from bridge.settings import BridgeSettings, SettingsError
+
+SETTINGS = BridgeSettings(
+    "orderhook", "us-east-1", "orderhook-Table-1", "main", "https://sqs/bell", "https://sqs/reports"
+)
+
+
+def test_what_setup_writes_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "bridge.toml"
+    settings = SETTINGS._replace(trader='quo"te\\ \u00e9')
+    path.write_text(settings.text(), encoding="utf-8")
+    assert BridgeSettings.read(path) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "There is no .*setup --stack NAME"),
+        ("table = [", "cannot be read"),
+        ('table = "t"\ntrader = 7', "does not say stack, region, trader, doorbell_url, report_queue_url"),
+        (b"\xff\xfe", "cannot be read"),
+    ],
+)
+def test_settings_that_cannot_be_used_say_what_to_do(tmp_path: Path, text: str | bytes | None, says: str) -> None:
+    path = tmp_path / "bridge.toml"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SettingsError, match=says):
+        BridgeSettings.read(path)
+
+
+def test_every_table_and_trader_has_a_journal_of_its_own() -> None:
+    others = [{"trader": "other"}, {"table": "other"}, {"trader": "Main"}, {"region": "eu-central-1"}]
+    paths = [SETTINGS._replace(**other).journal_path for other in [{}, *others]]
+    assert len(set(paths)) == len(paths)
+    assert {path.parent.name for path in paths} == {"orderhook"}
+    assert SETTINGS._replace(stack="renamed").journal_path == paths[0]
+
+
+def test_what_is_asked_is_taken_once_and_only_after_it_was_done(tmp_path: Path) -> None:
+    folder = asked.folder_of(tmp_path / "journal.sqlite")
+    wanted: list[asked.Asked] = [FlatConfirmed("Sim101"), Resolved("Sim101", "ES 12-26")]
+    for one in wanted:
+        asked.ask(folder, one)
+    (folder / "of-somebody.json").write_text("[1]")
+    interrupted = asked.take(folder)
+    next(interrupted)
+    interrupted.close()
+    assert sorted(asked.take(folder)) == sorted(wanted)
+    assert list(asked.take(folder)) == []
+
+
+def test_what_was_asked_of_an_earlier_run_is_forgotten(tmp_path: Path) -> None:
+    asked.ask(tmp_path, FlatConfirmed("Sim101"))
+    asked.forget(tmp_path)
+    assert list(asked.take(tmp_path)) == []
