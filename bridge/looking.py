@@ -206,8 +206,12 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
 def _compare(turn: Turn, order: TableOrder, item: Order) -> None:
     """Send the last report again if the table has not had it for a while."""
     order = order._replace(is_closed=False) if order.is_closed else order
-    if order.report is None or (item.report_seq or 0) >= order.report.seq:
-        turn.put(order if order.behind_since is None else order._replace(behind_since=None))
+    if order.report is None:
+        turn.put(order)
+    elif (item.report_seq or 0) >= order.report.seq:
+        told = {it.venue_id: it.cumulative for it in order.report.executions}
+        after = order._replace(behind_since=None, fills_told={**order.fills_told, **told})
+        turn.put(after if after != order else order)
     elif order.behind_since is None:
         turn.put(order._replace(behind_since=turn.at))
     elif turn.at - max(order.behind_since, order.reported_at or order.behind_since) >= _SENT_AGAIN:

@@ -182,7 +182,8 @@ class TableOrder(NamedTuple):
     venue_ids: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
     alarms_told: int = 0
-    fills_told: int = 0
+    fills_told: Mapping[str, int] = {}
+    """What of its fills the table has recorded: by the venue's ids, how much in all."""
     report: OrderReport | None = None
     """The last one that was sent."""
     reported_at: datetime | None = None

@@ -1,7 +1,6 @@
 """Snapshots of orders for the cloud: sent whenever one says something new."""
 
 from decimal import Decimal
-from itertools import chain
 
 from bridge.brackets import is_wanted
 from bridge.carrying_out import filled_of, is_being_replaced, is_other_kind, latest
@@ -24,7 +23,6 @@ def report(turn: Turn, order: TableOrder) -> None:
     if _is_answered(turn, order, state):
         order = order._replace(acked=order.n)
     known = turn.venue_orders_of(order)
-    fills = _executions(known)
     last = order.report
     snapshot = OrderReport(
         order_id=order.order_id,
@@ -38,15 +36,13 @@ def report(turn: Turn, order: TableOrder) -> None:
         reason=order.why or _log_of(known, state),
         unresolved=unresolved_of(turn, order),
         venue_ids=tuple(order.venue_ids),
-        executions=tuple(fills[order.fills_told :]),
+        executions=_executions(order, known),
         alarms=order.alarms[order.alarms_told :],
     )
     if order.placed_by and _says_more(turn, order, snapshot):
         now = int(turn.at.timestamp() * 1000)
         snapshot = snapshot._replace(seq=now if last is None else max(last.seq + 1, now))
-        order = order._replace(
-            report=snapshot, reported_at=turn.at, fills_told=len(fills), alarms_told=len(order.alarms)
-        )
+        order = order._replace(report=snapshot, reported_at=turn.at, alarms_told=len(order.alarms))
         turn.ask(Report(snapshot))
     if order != turn.orders[order.order_id]:
         turn.put(order)
@@ -182,13 +178,14 @@ def _average(known: list[VenueOrder]) -> Decimal | None:
     return Decimal(decimal_text((total / sum(qty for qty, _ in filled)).quantize(_PRICE)))
 
 
-def _executions(known: list[VenueOrder]) -> list[Execution]:
-    fills = sorted(
-        chain.from_iterable(((fill, it.venue_id) for fill in it.fills) for it in known), key=lambda it: it[0].at
+def _executions(order: TableOrder, known: list[VenueOrder]) -> tuple[Execution, ...]:
+    """Return the fills that the table is not known to have: a report of them may have been lost with the process."""
+    return tuple(
+        Execution(it.venue_id, fill.cumulative, fill.quantity, fill.price, timestamp(fill.at))
+        for it in known
+        for fill in it.fills
+        if fill.cumulative > order.fills_told.get(it.venue_id, 0)
     )
-    return [
-        Execution(venue_id, fill.cumulative, fill.quantity, fill.price, timestamp(fill.at)) for fill, venue_id in fills
-    ]
 
 
 def _log_of(known: list[VenueOrder], state: OrderState) -> str | None:

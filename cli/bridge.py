@@ -25,7 +25,7 @@ from bridge.ninjatrader import Folder
 from bridge.run import Bridge
 from bridge.settings import BridgeSettings, SettingsError
 from bridge.state import Config
-from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableError, stack_output
+from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableError, stack_output, stack_parameter
 from cli.options import AsJson, Port, examples
 from cli.terminal import BAD, GOOD, REFUSED, UNREACHABLE, fail, print_json, print_line, printable
 from cli.views.bridge import represent_status, show_finding, show_status
@@ -75,7 +75,7 @@ def set_up(
             stack=stack,
             region=str(boto3.session.Session().region_name),
             table=stack_output(stack, "TableName"),
-            trader=stack_output(stack, "VenueTrader"),
+            trader=stack_parameter(stack, "VenueTrader"),
             doorbell_url=stack_output(stack, "DoorbellUrl"),
             report_queue_url=stack_output(stack, "ReportQueueUrl"),
         )

@@ -25,6 +25,7 @@ from orderhook.store.table import Table
 from orderhook.venues import NINJATRADER, TABLE
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LOCAL_PORT = 3000
@@ -149,11 +150,22 @@ def stack_output(stack: str, name: str) -> str:
 
 def stack_outputs(stack: str) -> dict[str, str]:
     """Return the outputs of a deployed stack, by their names; raises TableError if it cannot be read."""
+    return {output["OutputKey"]: output["OutputValue"] for output in _describe(stack).get("Outputs", [])}
+
+
+def stack_parameter(stack: str, name: str) -> str:
+    """Return a parameter of a deployed stack; raises TableError if it cannot be read or is not orderhook's."""
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in _describe(stack).get("Parameters", [])}
+    if name not in parameters:
+        raise TableError(f"Stack {stack} has no parameter {name}, so it is older, or not orderhook's.")
+    return parameters[name]
+
+
+def _describe(stack: str) -> "StackTypeDef":
     try:
-        stacks = boto3.client("cloudformation", config=_PATIENT).describe_stacks(StackName=stack)["Stacks"]
+        return boto3.client("cloudformation", config=_PATIENT).describe_stacks(StackName=stack)["Stacks"][0]
     except (BotoCoreError, ClientError) as error:
         raise TableError(f"Stack {stack} cannot be read: {error}") from error
-    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
 
 
 def _output(outputs: Mapping[str, str], stack: str, name: str) -> str:

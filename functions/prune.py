@@ -17,7 +17,7 @@ OPERATIONS = {
     "lambda": ("Invoke",),
     "codedeploy": ("PutLifecycleEventHookExecutionStatus",),
     "scheduler": ("CreateSchedule",),
-    "sqs": ("SendMessage",),
+    "sqs": ("ChangeMessageVisibility", "SendMessage"),
 }
 """The operations that our code calls. DescribeEndpoints is botocore's own, where endpoint discovery is switched on."""
 

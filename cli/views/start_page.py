@@ -73,7 +73,6 @@ def paper_commands(url: str, price: Decimal) -> Iterator[str]:
     for alert in paper_alerts(near):
         yield f"{command} send '{alert}'"
     yield f"{command} orders --follow"
-    yield f"{command} positions"
     yield f"{command} bridge stop"
 
 

@@ -22,11 +22,15 @@ from tests.service import Service
 
 OUTPUTS = {
     "TableName": "orderhook-Table-1",
-    "VenueTrader": "main",
     "DoorbellUrl": "https://sqs/bell",
     "ReportQueueUrl": "https://sqs/reports",
     "BridgePolicyArn": "arn:aws:iam::123456789012:policy/orderhook-BridgePolicy",
 }
+
+PARAMETERS = (
+    "<Parameters><member><ParameterKey>VenueTrader</ParameterKey><ParameterValue>main</ParameterValue></member>"
+    "</Parameters>"
+)
 
 Run = Callable[..., Result]
 
@@ -67,7 +71,7 @@ def outputs(names: dict[str, str]) -> str:
 
 
 def test_setup_writes_down_what_the_stack_says(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with stand_in(monkeypatch)(STACK.format(outputs(OUTPUTS)), 200):
+    with stand_in(monkeypatch)(STACK.format(PARAMETERS + outputs(OUTPUTS)), 200):
         result = run("setup", "--stack", "mine")
     assert result.exit_code == 0, result.output
     assert OUTPUTS["BridgePolicyArn"] in result.stdout

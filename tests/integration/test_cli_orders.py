@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -377,13 +378,16 @@ def test_follow_prints_each_order_once_and_again_when_it_has_changed(
 ) -> None:
     service.place("a")
     service.place("b", account="Sim102")
-    meanwhile = iter([lambda: service.report("PartFilled", 2, order_id="a"), lambda: None, lambda: service.cancel("a")])
+    happenings: list[Callable[[], object]] = [
+        lambda: service.report("PartFilled", 2, order_id="a"),
+        lambda: None,
+        lambda: service.cancel("a"),
+    ]
 
     def sleep(_: float) -> None:
-        happening = next(meanwhile, None)
-        if happening is None:
+        if not happenings:
             raise KeyboardInterrupt
-        happening()
+        happenings.pop(0)()
 
     monkeypatch.setattr("cli.orders.time.sleep", sleep)
     result = run("orders", "--follow", "--account", "sim101")
