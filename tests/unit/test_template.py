@@ -746,7 +746,16 @@ def test_tradingviews_addresses_are_offered_and_accepted_by_the_allow_list() -> 
 
 def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None:
     assert TEMPLATE["Outputs"].keys() == {
-        *("WebhookUrl", "DomainTarget", "TableName", "DoorbellUrl", "ReportQueueUrl", "BridgePolicyArn", "Warning")
+        *(
+            "WebhookUrl",
+            "DomainTarget",
+            "TableName",
+            "DoorbellUrl",
+            "VenueTrader",
+            "ReportQueueUrl",
+            "BridgePolicyArn",
+            "Warning",
+        )
     }
     assert TEMPLATE["Outputs"]["TableName"]["Value"] == TABLE_NAME
 
