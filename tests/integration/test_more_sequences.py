@@ -768,3 +768,25 @@ def test_an_order_that_waits_and_is_void_is_listed_as_cancelled(trader: Trader, 
     assert told(answer, "waiting", "already_cancelled") == (200, "closed", None, ["d"])
     trader.wait(31)
     assert trader.states == {"d": "Cancelled"}
+
+
+@pytest.mark.parametrize("delay", ["", "delay=1;"])
+def test_a_limited_key_starts_no_strategy_that_an_order_elsewhere_waits_for(trader: Trader, delay: str) -> None:
+    limited = trader.service.issue_key(instruments=("NQ 12-26",))
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}delay=30")
+    text = f"{IN}account=Sim101;order_id=n;{OF_S}{delay}".replace("ES", "NQ")
+    answer = trader.service.post(f"key={limited};\n{text}")
+    if not delay:
+        assert told(answer, "field") == (409, "strategy_mismatch", "strategy_id")
+        assert "d" not in answer.body["detail"].split()
+    trader.wait(1)
+    trader.wait(30)
+    assert trader.open == {"d"}
+
+
+def test_a_limited_key_joins_what_it_has_open_though_an_order_elsewhere_waits(trader: Trader) -> None:
+    limited = trader.service.issue_key(instruments=("NQ 12-26",))
+    text = f"key={limited};\n{IN}account=Sim101;{OF_S}".replace("ES", "NQ")
+    assert trader.service.post(f"{text}order_id=n").word == "placed"
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}delay=30")
+    assert trader.service.post(f"{text}order_id=m").word == "placed"
