@@ -931,3 +931,25 @@ def test_a_replacement_names_the_legs_that_work_at_once(trader: Trader) -> None:
     answer = trader.send(f"{R}qty=2;limit_price=5000;order_id=a;{SL_TP}")
     assert answer.body["legs"] == {"STOP1": "a.STOP1", "TARGET1": "a.TARGET1"}
     assert {"a.STOP1", "a.TARGET1"} <= trader.open
+
+
+@pytest.mark.parametrize("delay", ["", "delay=1;"])
+def test_a_limited_key_starts_no_strategy_that_an_order_elsewhere_waits_for(trader: Trader, delay: str) -> None:
+    limited = trader.service.issue_key(instruments=("NQ 12-26",))
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}delay=30")
+    text = f"{IN}account=Sim101;order_id=n;{OF_S}{delay}".replace("ES", "NQ")
+    answer = trader.service.post(f"key={limited};\n{text}")
+    if not delay:
+        assert told(answer, "field") == (409, "strategy_mismatch", "strategy_id")
+        assert "d" not in answer.body["detail"].split()
+    trader.wait(1)
+    trader.wait(30)
+    assert trader.open == {"d"}
+
+
+def test_a_limited_key_joins_what_it_has_open_though_an_order_elsewhere_waits(trader: Trader) -> None:
+    limited = trader.service.issue_key(instruments=("NQ 12-26",))
+    text = f"key={limited};\n{IN}account=Sim101;{OF_S}".replace("ES", "NQ")
+    assert trader.service.post(f"{text}order_id=n").word == "placed"
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}delay=30")
+    assert trader.service.post(f"{text}order_id=m").word == "placed"

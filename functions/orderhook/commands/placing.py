@@ -152,6 +152,7 @@ class _Placement:
     def run(self) -> PlacedEntry:
         """Write it; another alert may have started, joined or closed the strategy meanwhile: then look again."""
         strategy = self._services.strategies.get(self._provenance.trader, str(self._order.strategy_id))
+        self._check_waiting_elsewhere()
         for _ in range(_RACES):
             self._check_joinable(strategy)
             number, checked = self._choose_number(strategy)
@@ -320,6 +321,28 @@ class _Placement:
             raise StrategyMismatchError(
                 f"Strategy {strategy.strategy_id} was closed by an alert that was received later, at "
                 f"{strategy.closed_at}; send the order again if it is still wanted.",
+                field="strategy_id",
+            )
+
+    def _check_waiting_elsewhere(self) -> None:
+        """Raise StrategyMismatchError where an earlier order waits for its delay where the limits do not reach.
+
+        Its release would find the strategy in another market and be void: a limited key must not bring that about. What
+        is open in the strategy has decided already where it is.
+        """
+        provenance, order = self._provenance, self._order
+        if not (provenance.limits and provenance.limits.is_to_markets):
+            return
+        listed = self._services.orders.open_items(provenance.trader)
+        named = [item for item in listed if item.get("strategy_id") == order.strategy_id]
+        named = [item for item in named if items.is_open(item, provenance.now)]
+        received_at = order.received_at or provenance.received_at
+        earlier = [item for item in named if item.get("due") and str(item.get("received_at")) < received_at]
+        beyond = [item for item in earlier if not provenance.reaches(item["account"], item["instrument"])]
+        if beyond and all(item.get("due") for item in named):
+            raise StrategyMismatchError(
+                f"Strategy {order.strategy_id} has an order elsewhere that waits for its delay; give another "
+                "strategy_id.",
                 field="strategy_id",
             )
 
