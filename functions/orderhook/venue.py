@@ -22,9 +22,6 @@ NINJATRADER = "ninjatrader"
 
 VERSION = 1
 
-LOOK = json.dumps({"version": VERSION, "look": {}})
-"""The doorbell's message: there may be news in the table. A lost or doubled one does no harm."""
-
 Side = Literal["LONG", "SHORT", "FLAT", "UNKNOWN"]
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]

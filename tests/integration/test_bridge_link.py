@@ -12,10 +12,11 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from bridge.link import Link, LinkError
 from bridge.settings import BridgeSettings
 from orderhook.aws.clients import connect
+from orderhook.aws.doorbell import LOOK
 from orderhook.orders import Want, timestamp
 from orderhook.store import items
 from orderhook.store.table import serialize
-from orderhook.venue import LOOK, NINJATRADER
+from orderhook.venue import NINJATRADER
 from tests import faults
 from tests.builders import order, provenance
 from tests.client_faults import Deliver, Network, perform

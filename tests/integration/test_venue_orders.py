@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from orderhook.aws.doorbell import LOOK
 from orderhook.orders import Want
-from orderhook.venue import LOOK
 from orderhook.venues import TABLE
 from tests.builders import every_way
 from tests.client_faults import in_requests_with

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from orderhook.aws.budget import single_attempt, submit
 from orderhook.aws.clients import connect, error_code, send
-from orderhook.venue import LOOK
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+LOOK = '{"version": 1, "look": {}}'
+"""What a ring says: there may be news in the table. A lost or doubled one does no harm."""
 
 PATIENCE_SECONDS = 0.1
 """How long an answer that is ready otherwise waits for it. What is under way then may still get there."""

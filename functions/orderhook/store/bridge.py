@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orderhook.orders import Order, timestamp
 from orderhook.store import items
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Item, Put, Update
-from orderhook.venue import Execution, Heartbeat, PositionReport
+
+if TYPE_CHECKING:
+    from orderhook.venue import Execution, Heartbeat, PositionReport
 
 SILENT = timedelta(seconds=90)
 """How long the bridge that owns a stack must be silent for another to take its place; a heartbeat comes every 30 s."""
@@ -44,7 +46,7 @@ class BridgeStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def note_heartbeat(self, trader: str, heartbeat: Heartbeat, sent: datetime) -> bool:
+    def note_heartbeat(self, trader: str, heartbeat: "Heartbeat", sent: datetime) -> bool:
         """Note that a bridge lived when it sent this, and return whether it owns the stack; run twice, it is once.
 
         One bridge owns it: another takes its place when it has been silent, or when it is told to. An older heartbeat
@@ -76,7 +78,7 @@ class BridgeStore:
         journal: str | None = item.get("bridge", {}).get("journal")
         return journal
 
-    def put_position(self, trader: str, position: PositionReport) -> None:
+    def put_position(self, trader: str, position: "PositionReport") -> None:
         """Store a position, unless a newer one of the same account and instrument is there."""
         item = items.position_key(trader, position.account, position.instrument) | position._asdict()
         try:
@@ -84,14 +86,16 @@ class BridgeStore:
         except ConditionFailed:
             return
 
-    def positions(self, trader: str) -> Iterator[PositionReport]:
+    def positions(self, trader: str) -> "Iterator[PositionReport]":
         """Yield a trader's positions, by account and instrument, closed ones included."""
+        from orderhook.venue import PositionReport  # for readers alone: no cold start of the webhook waits for it
+
         partition = items.position_key(trader, "", "")["pk"]
         for item in self._table.query("#pk = :pk", {":pk": partition}):
             values = {"average": None} | {name: item[name] for name in PositionReport._fields if name in item}
             yield PositionReport(**values | {"quantity": int(item["quantity"])})
 
-    def put_execution(self, trader: str, execution: Execution, order_id: str, order: Order | None) -> bool:
+    def put_execution(self, trader: str, execution: "Execution", order_id: str, order: Order | None) -> bool:
         """Store an execution of an order, which is None where none is known; return whether it is new."""
         of_order = {name: getattr(order, name) for name in ("account", "instrument", "action")} if order else {}
         expires = datetime.fromisoformat(execution.at) + EXECUTIONS_KEPT

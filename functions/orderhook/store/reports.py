@@ -3,7 +3,7 @@
 from collections.abc import Callable, Container, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from orderhook.orders import (
     OPEN,
@@ -25,7 +25,9 @@ from orderhook.store.results import refused
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Put, TransactionFailed, Update
 from orderhook.trade import entry_and_leg, kind_of, leg_id, price_from_offset, view_of_leg
-from orderhook.venue import OrderReport
+
+if TYPE_CHECKING:
+    from orderhook.venue import OrderReport
 
 _RACES = 8
 """How often other writes may change the same order at the same moment before a report gives up."""
@@ -61,7 +63,7 @@ class Report(NamedTuple):
     unresolved: str | None = None
 
     @classmethod
-    def of(cls, said: OrderReport) -> "Report":
+    def of(cls, said: "OrderReport") -> "Report":
         """Return what a bridge's message says of its order."""
         reason, unresolved = (text and text[:_LONGEST_REASON] for text in (said.reason, said.unresolved))
         return cls(said.state, said.filled, said.average, said.seq, reason, said.acked, said.values, unresolved)
@@ -88,7 +90,7 @@ class ReportStore:
         self._table = table
         self._orders = orders
 
-    def take(self, provenance: Provenance, said: OrderReport) -> ReportResult:
+    def take(self, provenance: Provenance, said: "OrderReport") -> ReportResult:
         """Record a bridge's report as `record` does, if the order is the one that it was placed for.
 
         A leg's that comes before its entry's fill is recorded where the leg waits, or has it released.
