@@ -83,7 +83,10 @@ class World:
         """Start the bridge, from its journal if it has one."""
         urls = self.service.queue.doorbell_url, self._reports_url
         settings = BridgeSettings("stack", "us-east-1", self.service.table.name, self.service.trader, *urls)
-        self.link = Link.connect(settings, _WorldsClock(self))
+        with pytest.MonkeyPatch.context() as there:
+            for endpoint in filter(None, [self.service.table.options.get("endpoint_url")]):
+                there.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+            self.link = Link.connect(settings, _WorldsClock(self))
         self.network.leave()
         self.network.watch(self.link.dynamodb)
         self.network.watch(self.link.sqs, self.service.queue.deliver)
