@@ -790,3 +790,15 @@ def test_a_limited_key_joins_what_it_has_open_though_an_order_elsewhere_waits(tr
     assert trader.service.post(f"{text}order_id=n").word == "placed"
     trader.send(f"{P}qty=1;order_id=d;{OF_S}delay=30")
     assert trader.service.post(f"{text}order_id=m").word == "placed"
+
+
+@pytest.mark.parametrize(
+    "text", ["command=CHANGE;qty=5;", f"{R}qty=5;limit_price=5000;"], ids=["CHANGE", "CANCELREPLACE"]
+)
+def test_a_waiting_order_says_what_its_template_will_leave_without_a_leg(trader: Trader, text: str) -> None:
+    trader.service.put_template("T", (2, 10, 10))
+    trader.send(f"{P}qty=2;order_id=d;{OF_S}strategy=T;delay=30")
+    answer = trader.send(f"{text}order_id=d")
+    assert warned(answer) == [("unprotected_quantity", "qty")]
+    assert answer.body["warnings"][0]["detail"].endswith("leave 3 of qty without a leg.")
+    assert warned(trader.send(f"{text}order_id=d".replace("qty=5", "qty=2"))) == []
