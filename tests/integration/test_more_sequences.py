@@ -7,7 +7,7 @@ import pytest
 import deferred
 from orderhook.commands import parse_command
 from orderhook.commands.cancel_replace import CancelReplace
-from orderhook.listing import list_orders
+from orderhook.listing import find_order, list_orders
 from orderhook.orders import OrderState, timestamp
 from orderhook.store.reports import Report
 from tests.builders import ENTRY, provenance
@@ -802,3 +802,20 @@ def test_a_waiting_order_says_what_its_template_will_leave_without_a_leg(trader:
     assert warned(answer) == [("unprotected_quantity", "qty")]
     assert answer.body["warnings"][0]["detail"].endswith("leave 3 of qty without a leg.")
     assert warned(trader.send(f"{text}order_id=d".replace("qty=5", "qty=2"))) == []
+
+
+@pytest.mark.parametrize("name", ["STOP2", "TARGET2"])
+@pytest.mark.parametrize("by_name", [True, False], ids=["by name", "by id"])
+def test_a_leg_that_the_quantity_does_not_reach_is_not_there(trader: Trader, name: str, *, by_name: bool) -> None:
+    trader.service.put_template("T", (1, 10, 10), (1, 20, 20))
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}strategy=T")
+    price = "stop_price=4980" if name == "STOP2" else "limit_price=5020"
+    address = f"order_id={name};{OF_S}" if by_name else f"order_id=a.{name};"
+    assert told(trader.send(f"command=CHANGE;{address}{price}")) == (404, "order_not_found")
+    assert told(trader.send(f"command=CANCEL;{address}")) == (404, "order_not_found")
+    now = timestamp(trader.service.queue.now)
+    assert find_order(trader.service.services, trader.service.trader, f"a.{name}", now) is None
+    trader.send("command=CHANGE;order_id=a;qty=2")
+    assert told(trader.send(f"command=CANCEL;{address}")) == (200, "cancelled")
+    trader.send("command=CHANGE;order_id=a;qty=1")
+    assert told(trader.send(f"command=CANCEL;{address}notes=again")) == (200, "already_cancelled")
