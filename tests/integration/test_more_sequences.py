@@ -819,3 +819,17 @@ def test_a_leg_that_the_quantity_does_not_reach_is_not_there(trader: Trader, nam
     assert told(trader.send(f"command=CANCEL;{address}")) == (200, "cancelled")
     trader.send("command=CHANGE;order_id=a;qty=1")
     assert told(trader.send(f"command=CANCEL;{address}notes=again")) == (200, "already_cancelled")
+
+
+@pytest.mark.parametrize(
+    ("first", "added"), [("stop_loss=4990", "take_profit=5010"), ("take_profit=5010", "stop_loss=4990")]
+)
+def test_a_leg_that_is_added_after_the_release_stands_in_the_group_of_its_partner(
+    trader: Trader, first: str, added: str
+) -> None:
+    trader.send(f"{P}qty=4;order_id=a;{OF_S}{first}")
+    trader.fill("a", 2)
+    trader.send(f"{R}order_id=a;qty=4;limit_price=5000;{added}")
+    groups = {seen(trader.service, f"a.{name}").oco_id for name in ("STOP1", "TARGET1")}
+    assert len(groups) == 1
+    assert None not in groups

@@ -11,7 +11,7 @@ from orderhook.store.orders import OrderStore
 from orderhook.store.results import WriteResult, refused
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, Put, TransactionFailed, Update
-from orderhook.trade import kind_of, leg_id, must_be_above, view_of_leg
+from orderhook.trade import kind_of, leg_id, must_be_above, oco_group, view_of_leg
 
 _RACES = 8
 """How often other writes may change the same order at the same moment before a report gives up."""
@@ -158,6 +158,8 @@ def _released(provenance: Provenance, entry: Order, name: str, qty: int) -> Orde
         cancelled_at=None,
         reason=None,
         released_at=provenance.now,
+        # One that comes alone has a group too: a partner that is added later cannot give it one in its own item.
+        oco_id=leg.oco_id or (None if entry.template else oco_group(entry)),
         # What it was given while it waited goes with it: a resend of that is known by it.
         history=(*own, provenance.event(state, {"qty": str(qty)})),
         digests=tuple(event.digest for event in own if event.digest),
