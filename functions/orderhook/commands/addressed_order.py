@@ -43,7 +43,8 @@ class Met(NamedTuple):
         if self.leg is None:
             return entry
         leg = entry.legs.get(self.leg)
-        return view_of_leg(entry, self.leg, leg) if leg and (leg.end or leg.share(entry.qty)) else None
+        order = view_of_leg(entry, self.leg, leg) if leg else None
+        return order if order and (order.qty or not order.is_open) else None
 
 
 class AddressesOrder(Command):
