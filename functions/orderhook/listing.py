@@ -95,7 +95,8 @@ def find_order(services: Services, trader: str, order_id: str, now: str) -> Orde
     leg = entry.legs.get(split[1]) if split and entry else None
     if split is None or entry is None or leg is None or leg.released:
         return None  # a released leg has an item of its own, which has left the table
-    return view_of_leg(entry.at(now), split[1], leg)
+    order = view_of_leg(entry.at(now), split[1], leg)
+    return order if order.qty or not order.is_open else None  # its entry's quantity does not reach it
 
 
 def list_keys(services: Services) -> Iterator[Key | Unreadable]:

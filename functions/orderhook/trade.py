@@ -114,6 +114,11 @@ def own_legs(number: int, terms: Sequence[LegTerms], oco_id: str) -> dict[str, L
     }
 
 
+def oco_group(entry: Order) -> str:
+    """Return the group of a leg that came alone, and of the one that may be added to it later."""
+    return f"{entry.history[0].request_id}.OCO{entry.number or 1}"
+
+
 def view_of_leg(entry: Order, name: str, leg: Leg) -> Order:
     """Return a leg that waits in its entry's item as an order; of a released one this is what it was before."""
     if leg.end:
@@ -564,8 +569,7 @@ def _with_legs(order: Order, terms: Sequence[LegTerms]) -> Order:
             group = partner.oco_id if partner and not order.template else None
             legs[f"{leg.kind}{order.number or 1}"] = Leg(leg.order_type, leg.limit_price, leg.stop_price, oco_id=group)
     if len(legs) == 2 and not order.template and any(leg.oco_id is None for leg in legs.values()):
-        group = f"{order.history[0].request_id}.OCO{order.number or 1}"
-        legs = {name: leg._replace(oco_id=leg.oco_id or group) for name, leg in legs.items()}
+        legs = {name: leg._replace(oco_id=leg.oco_id or oco_group(order)) for name, leg in legs.items()}
     return order._replace(wanted=legs) if order.due else order._replace(legs=legs)
 
 

@@ -446,11 +446,12 @@ def test_a_leg_of_another_name_is_none_of_the_entrys(service: Service) -> None:
     assert service.belongings() == before
 
 
-def test_a_leg_of_a_template_that_the_quantity_does_not_reach_can_be_ended_too(service: Service) -> None:
+def test_a_leg_of_a_template_can_be_ended_once_the_quantity_reaches_it(service: Service) -> None:
     service.put_template("two", (5, 10, 5), (3, 20, 8))
     service.place("order-1", strategy_id="strategy-1", strategy="two")
-    assert service.cancel("STOP2", strategy_id="strategy-1").word == "cancelled"
+    assert service.cancel("STOP2", strategy_id="strategy-1").word == "order_not_found"
     service.send("CHANGE", order_id="order-1", qty=8)
+    assert service.cancel("STOP2", strategy_id="strategy-1").word == "cancelled"
     service.report("Filled", 8)
     assert service.open_orders() == ["order-1.STOP1", "order-1.TARGET1", "order-1.TARGET2"]
 

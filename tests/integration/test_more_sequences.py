@@ -10,6 +10,7 @@ from orderhook.commands import parse_command
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.limits import Limits
 from orderhook.listing import list_orders
+from orderhook.listing import find_order, list_orders
 from orderhook.orders import OrderState, timestamp
 from orderhook.store.reports import Report
 from orderhook.trade_window import end_of_day
@@ -847,9 +848,10 @@ def test_a_released_stop_that_has_ended_is_not_said_to_work(trader: Trader, end:
 @pytest.mark.parametrize("ended", [["STOP2", "TARGET2"], ["STOP2"]])
 def test_a_bracket_whose_stop_was_ended_protects_nothing(trader: Trader, ended: list[str]) -> None:
     trader.service.put_template("two", (1, 10, 5), (2, 20, 8))
-    trader.send(f"{P}qty=1;order_id=a;{OF_S}strategy=two")
+    trader.send(f"{P}qty=3;order_id=a;{OF_S}strategy=two")
     for name in ended:
         assert trader.send(f"command=CANCEL;order_id={name};{OF_S}").status == 200
+    trader.send(f"command=CHANGE;order_id=ENTRY1;{OF_S}qty=1")
     answer = trader.send(f"command=CHANGE;order_id=ENTRY1;{OF_S}qty=3")
     assert warned(answer) == [("unprotected_quantity", "qty")]
     assert "leave 2 of qty" in answer.body["warnings"][0]["detail"]
@@ -953,3 +955,46 @@ def test_a_limited_key_joins_what_it_has_open_though_an_order_elsewhere_waits(tr
     assert trader.service.post(f"{text}order_id=n").word == "placed"
     trader.send(f"{P}qty=1;order_id=d;{OF_S}delay=30")
     assert trader.service.post(f"{text}order_id=m").word == "placed"
+
+
+@pytest.mark.parametrize(
+    "text", ["command=CHANGE;qty=5;", f"{R}qty=5;limit_price=5000;"], ids=["CHANGE", "CANCELREPLACE"]
+)
+def test_a_waiting_order_says_what_its_template_will_leave_without_a_leg(trader: Trader, text: str) -> None:
+    trader.service.put_template("T", (2, 10, 10))
+    trader.send(f"{P}qty=2;order_id=d;{OF_S}strategy=T;delay=30")
+    answer = trader.send(f"{text}order_id=d")
+    assert warned(answer) == [("unprotected_quantity", "qty")]
+    assert answer.body["warnings"][0]["detail"].endswith("leave 3 of qty without a leg.")
+    assert warned(trader.send(f"{text}order_id=d".replace("qty=5", "qty=2"))) == []
+
+
+@pytest.mark.parametrize("name", ["STOP2", "TARGET2"])
+@pytest.mark.parametrize("by_name", [True, False], ids=["by name", "by id"])
+def test_a_leg_that_the_quantity_does_not_reach_is_not_there(trader: Trader, name: str, *, by_name: bool) -> None:
+    trader.service.put_template("T", (1, 10, 10), (1, 20, 20))
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}strategy=T")
+    price = "stop_price=4980" if name == "STOP2" else "limit_price=5020"
+    address = f"order_id={name};{OF_S}" if by_name else f"order_id=a.{name};"
+    assert told(trader.send(f"command=CHANGE;{address}{price}")) == (404, "order_not_found")
+    assert told(trader.send(f"command=CANCEL;{address}")) == (404, "order_not_found")
+    now = timestamp(trader.service.queue.now)
+    assert find_order(trader.service.services, trader.service.trader, f"a.{name}", now) is None
+    trader.send("command=CHANGE;order_id=a;qty=2")
+    assert told(trader.send(f"command=CANCEL;{address}")) == (200, "cancelled")
+    trader.send("command=CHANGE;order_id=a;qty=1")
+    assert told(trader.send(f"command=CANCEL;{address}notes=again")) == (200, "already_cancelled")
+
+
+@pytest.mark.parametrize(
+    ("first", "added"), [("stop_loss=4990", "take_profit=5010"), ("take_profit=5010", "stop_loss=4990")]
+)
+def test_a_leg_that_is_added_after_the_release_stands_in_the_group_of_its_partner(
+    trader: Trader, first: str, added: str
+) -> None:
+    trader.send(f"{P}qty=4;order_id=a;{OF_S}{first}")
+    trader.fill("a", 2)
+    trader.send(f"{R}order_id=a;qty=4;limit_price=5000;{added}")
+    groups = {seen(trader.service, f"a.{name}").oco_id for name in ("STOP1", "TARGET1")}
+    assert len(groups) == 1
+    assert None not in groups

@@ -159,7 +159,7 @@ def test_a_program_is_found_by_its_name_with_its_start() -> None:
     found = windows.Process(this.name().upper()).started()
     assert found is not None
     assert found <= time.time()
-    assert windows.Process("NinjaTrader.exe").started() is None
+    assert windows.Process("no program has this name").started() is None
 
 
 def test_a_file_is_read_from_a_place_on(tmp_path: Path) -> None:

@@ -38,12 +38,13 @@ class Met(NamedTuple):
     """Of a leg that has an item of its own, its entry, where that is still there."""
 
     def order(self, now: str) -> Order | None:
-        """Return the order as it is now; None for a leg that the entry does not have."""
+        """Return the order as it is now; None for a leg that the entry does not have, or has no share for."""
         entry = self.item.at(now)
         if self.leg is None:
             return entry
         leg = entry.legs.get(self.leg)
-        return view_of_leg(entry, self.leg, leg) if leg else None
+        order = view_of_leg(entry, self.leg, leg) if leg else None
+        return order if order and (order.qty or not order.is_open) else None
 
 
 class AddressesOrder(Command):

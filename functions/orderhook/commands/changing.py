@@ -27,7 +27,9 @@ from orderhook.store.expressions import Condition, state_in
 from orderhook.store.reports import releases
 from orderhook.store.writes import NEW, Check, TransactionFailed
 from orderhook.trade import (
+    MAX_BRACKETS,
     LegTerms,
+    bracket_legs,
     crosses,
     entry_and_leg,
     is_apart,
@@ -37,6 +39,8 @@ from orderhook.trade import (
     must_be_above,
     opposite_legs,
     price_of,
+    unprotected,
+    unprotected_warning,
 )
 
 if TYPE_CHECKING:
@@ -241,6 +245,7 @@ def _by_version(
         services.orders.expire(provenance, met.item)
         raise command.already_terminal(order, "it cannot be changed any more.")
     after, warnings = command.applied_to(met)
+    warnings += _warned_of_template(services, provenance, after)
     command.check(met, after)
     check_asking(met, after)
     after = asking(services.venue, provenance, met, after)
@@ -264,6 +269,14 @@ def _by_version(
         return None
     changed = met._replace(item=written).order(provenance.now)
     return Altered(order, changed or order, tuple(warnings))
+
+
+def _warned_of_template(services: "Services", provenance: Provenance, order: Order) -> list[AlertWarning]:
+    """Return the warning of an order that waits for what its template will leave without a leg, as PLACE gives it."""
+    template = services.templates.get(provenance.trader, order.template) if order.due and order.template else None
+    brackets = template.brackets[:MAX_BRACKETS] if template else ()
+    rest = unprotected(order._replace(legs=bracket_legs(1, brackets, ""))) if brackets else 0
+    return [unprotected_warning(rest)] if rest else []
 
 
 def _received(provenance: Provenance, before: Mapping[str, Leg], after: Mapping[str, Leg]) -> dict[str, Leg]:

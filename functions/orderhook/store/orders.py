@@ -519,11 +519,10 @@ def differs(sets: Iterable[str], removes: Iterable[str]) -> Condition:
 
 
 def waiting_leg(name: str) -> Condition:
-    """Return the condition that a leg waits in its entry's item."""
+    """Return the condition that a leg waits in its entry's item, and has a share of its quantity."""
     leg = f"#legs.#{name}"
-    return Condition(
-        f"attribute_exists({leg}) AND attribute_not_exists({leg}.#end) AND attribute_not_exists({leg}.#released)", {}
-    )
+    waits = f"attribute_exists({leg}) AND attribute_not_exists({leg}.#end) AND attribute_not_exists({leg}.#released)"
+    return Condition(f"{waits} AND (attribute_not_exists({leg}.#start) OR #qty > {leg}.#start)", {})
 
 
 def not_being_cancelled(name: str) -> Condition:

@@ -24,7 +24,7 @@ from orderhook.store.orders import OrderStore
 from orderhook.store.results import refused
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Put, TransactionFailed, Update
-from orderhook.trade import entry_and_leg, kind_of, leg_id, price_from_offset, view_of_leg
+from orderhook.trade import entry_and_leg, kind_of, leg_id, oco_group, price_from_offset, view_of_leg
 
 if TYPE_CHECKING:
     from orderhook.venue import OrderReport
@@ -278,6 +278,8 @@ def _released(provenance: Provenance, entry: Order, name: str, qty: int) -> Orde
         reason=None,
         released_at=provenance.now,
         want=(leg.want or Want(1, "place", leg.received_at or provenance.now)) if entry.venue else None,
+        # One that comes alone has a group too: a partner that is added later cannot give it one in its own item.
+        oco_id=leg.oco_id or (None if entry.template else oco_group(entry)),
         # What it was given while it waited goes with it: a resend of that is known by it.
         history=(*own, provenance.event(state, {"qty": str(qty)})),
         digests=tuple(event.digest for event in own if event.digest),
