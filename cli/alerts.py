@@ -1,6 +1,8 @@
 """`orderhook alerts` and `orderhook alerts show`: the alerts that came in, and what became of them."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import Annotated
@@ -10,6 +12,8 @@ import typer
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.terminal import REFUSED, USAGE, fail, print_csv, print_json, print_line, shown_zone
 from cli.views import alerts as view
+from orderhook.listing import UnreadableError, find_order
+from orderhook.orders import Order, timestamp
 from orderhook.records import (
     RecordFilter,
     find_record,
@@ -18,10 +22,14 @@ from orderhook.records import (
     recent_records,
     related_records,
 )
-from orderhook.representations import represent_alert_record
+from orderhook.representations import represent_alert_record, represent_order
+from orderhook.services import Services
 from orderhook.store.alert_log import UNREADABLE, AlertLog, AlertRecord
 
 app = typer.Typer()
+
+_MOST_ORDERS = 20
+"""Of how many orders it is told what has become of them."""
 
 _TIME_FORMS = "An age (30m, 2h, 7d), or a date or time in ISO 8601, in UTC unless it names a zone or you say --local."
 
@@ -114,17 +122,30 @@ def show_alert(
 ) -> None:
     """Show one alert: what it said, what was answered, and why.
 
-    It says what the answer means, what to do about it, and where the records of what followed are.
+    It says what the answer means, what to do about it, where the records of what followed are, and what has become of
+    its orders.
     """
     with options.services_of_trader() as (services, trader, _):
         record = find_record(services.alert_log, trader, request_id)
         related = list(related_records(services.alert_log, record))
+        orders = list(_orders_of(services, record))
     if options.as_json:
-        print_json(represent_alert_record(record) | {"related": [it.request_id for it in related]})
+        more = {"related": [it.request_id for it in related], "orders": [represent_order(order) for order in orders]}
+        print_json(represent_alert_record(record) | more)
     else:
-        view.show_alert(record, related)
+        view.show_alert(record, related, orders)
     if record.outcome == UNREADABLE:
         raise typer.Exit(REFUSED)
+
+
+def _orders_of(services: Services, record: AlertRecord) -> Iterator[Order]:
+    """Yield the first orders that an alert reached, as they are now; one that cannot be read hides no other."""
+    now = timestamp(datetime.now(UTC))
+    for order_id in record.order_ids[:_MOST_ORDERS]:
+        with suppress(UnreadableError):
+            order = find_order(services, record.trader, order_id, now)
+            if order is not None:
+                yield order
 
 
 def _refuse_options_before_subcommand(context: typer.Context) -> None:

@@ -16,7 +16,9 @@ from cli.terminal import (
     printable,
     readable_time,
 )
+from cli.views.orders import describe
 from orderhook import reference
+from orderhook.orders import Order
 from orderhook.payload import lower
 from orderhook.store.alert_log import UNREADABLE, AlertRecord, Origin, RecordedResult
 
@@ -50,7 +52,7 @@ def show_alert_line(record: AlertRecord) -> None:
     print_line(printable(text), _style(record))
 
 
-def show_alert(record: AlertRecord, related: Sequence[AlertRecord] = ()) -> None:
+def show_alert(record: AlertRecord, related: Sequence[AlertRecord] = (), orders: Sequence[Order] = ()) -> None:
     """Print everything that is known about one alert, what its answer means, what to do, and what it belongs to."""
     if record.outcome == UNREADABLE:
         print_line(
@@ -68,6 +70,9 @@ def show_alert(record: AlertRecord, related: Sequence[AlertRecord] = ()) -> None
         print_line(printable(f"  {name:<{_NAME_WIDTH}} {_describe_result(result)}"), _style(result))
     for it in related:
         print_line(printable(f"  {_RELATIONS[it.origin]:<{_NAME_WIDTH}} {_describe_related(it)}"), _style(it))
+    for number, order in enumerate(orders):
+        name = "now" if number == 0 else ""
+        print_line(printable(f"  {name:<{_NAME_WIDTH}} {order.order_id}: {describe(order)}"))
     print_line()
     print_line("The alert, without its key:", DIM)
     for name, value in record.fields.items():

@@ -50,10 +50,23 @@ def show_order(order: Order) -> None:
         if value := getattr(order, name):
             shown = readable_time(value) if name in _TIMES else value
             print_line(printable(f"{name.replace('_', ' ')}: {shown}"))
+    if order.venue:
+        _show_venue(order)
     print_line()
     print_table(("time", "state", "values", "alert", "key id"), map(_event_cells, order.history))
     if order.history_dropped:
         print_line(f"{order.history_dropped} entries after the first were dropped; the latest ones are kept.", DIM)
+
+
+def _show_venue(order: Order) -> None:
+    """Print what the venue has of an order, and what it is asked for and has not answered."""
+    values = ", ".join(f"{name} {value}" for name, value in order.confirmed.items())
+    print_line(printable(f"venue: {order.venue}, {f'which has {values}' if values else 'which has confirmed nothing'}"))
+    if order.want and order.acked < order.want.n and order.is_open:
+        print_line(f"not answered: {order.want.kind}, asked at {readable_time(order.want.at)}", WARNING)
+    if order.unresolved:
+        print_line(printable(f"UNRESOLVED: {order.unresolved}"), BAD)
+        print_line(f"Look it up at the venue, then: `orderhook resolve {order.order_id} cancelled`, or filled=N.", BAD)
 
 
 def describe(order: Order) -> str:

@@ -17,7 +17,7 @@ from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
 
 POLL_SECONDS = 1.0
 
-OPERATOR_COMMANDS = ("KEYS CREATE", "KEYS REVOKE", "TEMPLATES PUT", "MIGRATE")
+OPERATOR_COMMANDS = ("KEYS CREATE", "KEYS REVOKE", "TEMPLATES PUT", "MIGRATE", "RESOLVE")
 """What an operator does by the command line, beside turning the kill switch."""
 
 _MAX_DELAY = timedelta(seconds=10)

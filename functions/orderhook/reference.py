@@ -104,6 +104,10 @@ OPERATOR_WORDS: Mapping[str, Guidance] = MappingProxyType(
         "template_stored": Guidance(
             "An operator stored a template.", "Nothing: orders already placed keep their legs."
         ),
+        "order_resolved": Guidance(
+            "An operator said what has become of an order of which its bridge could not know it.",
+            "Nothing, if that is what NinjaTrader's own list of orders says.",
+        ),
         "migrated": Guidance("An operator brought the trader's items into this version's form.", "Nothing."),
     }
 )

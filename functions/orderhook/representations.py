@@ -13,7 +13,9 @@ from orderhook.keys import KILL_SWITCH, Key
 from orderhook.listing import Unreadable
 from orderhook.orders import Order, Template, decimal_text
 from orderhook.store.alert_log import UNREADABLE, AlertRecord
+from orderhook.store.bridge import ExecutionRecord
 from orderhook.store.controls import KillSwitchState
+from orderhook.venue import PositionReport
 
 _ORDER_FIELDS = (
     "order_id",
@@ -42,6 +44,8 @@ _ORDER_FIELDS = (
     "cancelled_at",
     "reason",
     "notes",
+    "venue",
+    "unresolved",
 )
 
 JsonObject = dict[str, Any]
@@ -81,8 +85,19 @@ def represent_order_with_history(order: Order) -> JsonObject:
         }
         for event in order.history
     ]
-    dropped = str(order.history_dropped)
-    return represent_order(order) | {"history": history, "history_dropped": dropped}
+    more = {"history": history, "history_dropped": str(order.history_dropped)}
+    return represent_order(order) | {"confirmed": dict(order.confirmed), **more}
+
+
+def represent_position(position: PositionReport) -> JsonObject:
+    """Represent a position as the bridge has reported it."""
+    return {name: _text(value) for name, value in position._asdict().items()}
+
+
+def represent_execution(execution: ExecutionRecord) -> JsonObject:
+    """Represent a part of what was filled; `cumulative` is what is filled of the venue's order in all."""
+    values = {name: _text(value) for name, value in execution._asdict().items()}
+    return values | {"unattached": execution.unattached}
 
 
 def represent_key(key: Key, last_used: str | None = None) -> JsonObject:

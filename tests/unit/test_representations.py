@@ -54,6 +54,8 @@ def test_an_order_is_its_values_as_text_and_null_where_there_is_none() -> None:
         "cancelled_at": None,
         "reason": None,
         "notes": None,
+        "venue": None,
+        "unresolved": None,
     }
 
 
@@ -103,6 +105,7 @@ def test_a_history_is_a_list_of_events() -> None:
         {"state": None, "leg": "STOP1", "changes": {"stop_price": "4995"}, **signed},
     ]
     assert represented.pop("history_dropped") == "99"
+    assert represented.pop("confirmed") == {}
     assert represented == represent_order(placed)
 
 

@@ -1,0 +1,135 @@
+"""`orderhook positions`, `executions` and `resolve`: what the bridge has reported, and what only a person can know."""
+
+import re
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from cli.operator_records import leave_record, operators_provenance
+from cli.options import AsCsv, TableOptions, examples, takes_table_options
+from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_csv, print_json, print_line, printable, shown_zone
+from cli.views import venue as view
+from orderhook.listing import find_order
+from orderhook.orders import Order, OrderState, folded, timestamp
+from orderhook.records import parse_time
+from orderhook.representations import represent_execution, represent_order, represent_position
+from orderhook.store.reports import Report
+
+POSITIONS_EXAMPLES = examples(
+    "orderhook positions", "orderhook positions --account Sim101 --json", "orderhook positions --stack orderhook"
+)
+EXECUTIONS_EXAMPLES = examples(
+    "orderhook executions --since 1d",
+    "orderhook executions --order demo-1",
+    "orderhook executions --stack orderhook --since 7d --csv > executions.csv",
+)
+RESOLVE_EXAMPLES = examples(
+    "orderhook resolve es-long-1 cancelled --stack orderhook", "orderhook resolve es-long-1 filled=2 --stack orderhook"
+)
+
+Account = Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only those of this account, in any case.")]
+
+
+@takes_table_options()
+def list_positions(options: TableOptions, account: Account = None, as_csv: AsCsv = False) -> None:
+    """List a trader's positions, as NinjaTrader has them.
+
+    They are as old as the bridge's last report. One that is UNKNOWN may be anything: NinjaTrader has not said it since it was started.
+    """
+    with options.services_of_trader() as (services, trader, address):
+        found = [it for it in services.bridge.positions(trader) if account is None or _same(account, it)]
+    if options.as_json or as_csv:
+        (print_json if options.as_json else print_csv)([represent_position(it) for it in found])
+    elif found:
+        view.show_positions(found)
+    else:
+        print_line(printable(f"The bridge has reported no such position of trader {trader} in {address}."))
+
+
+@takes_table_options()
+def list_executions(
+    options: TableOptions,
+    order: Annotated[
+        str | None, typer.Option(metavar="ORDER_ID", help="Only those of this order; a leg has an id of its own.")
+    ] = None,
+    account: Account = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only what was filled at this time or later: an age (2h, 7d) or ISO 8601."),
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Only what was filled before this time.")] = None,
+    limit: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="The largest number to list.")] = 100,
+    as_csv: AsCsv = False,
+) -> None:
+    """List what was filled, newest first.
+
+    Each part has its quantity, its price and its time. One that belongs to no known order says so.
+    """
+    with options.services_of_trader() as (services, trader, address):
+        now = datetime.now(UTC)
+        start, end = (parse_time(text, now, shown_zone()) if text else None for text in (since, until))
+        listed = services.bridge.executions(trader, start, end)
+        meant = (it for it in listed if order in (None, it.order_id) and (account is None or _same(account, it)))
+        found = list(islice(meant, limit))
+    if options.as_json or as_csv:
+        (print_json if options.as_json else print_csv)([represent_execution(it) for it in found])
+    elif found:
+        view.show_executions(found)
+    else:
+        print_line(printable(f"The bridge has reported no such execution of trader {trader} in {address}."))
+
+
+@takes_table_options()
+def resolve_order(
+    options: TableOptions,
+    order_id: Annotated[str, typer.Argument(metavar="ORDER", help="The order's id, in the same upper and lower case.")],
+    outcome: Annotated[
+        str, typer.Argument(metavar="OUTCOME", help="cancelled, rejected, or filled=N: N were filled in all.")
+    ],
+) -> None:
+    """Say what has become of an unresolved order.
+
+    Its bridge cannot know it, and has marked it so. Look it up in NinjaTrader's own list of orders first. What was filled of less than its quantity ended there: the
+    rest is cancelled. Targets and stops work for what was filled.
+    """
+    matched = re.fullmatch(r"cancelled|rejected|filled=([1-9][0-9]{0,8})", outcome)
+    if not matched:
+        fail(f"{outcome!a} is no outcome; write cancelled, rejected or filled=N.", USAGE)
+    with options.services_of_trader() as (services, trader, address):
+        order = find_order(services, trader, order_id, timestamp(datetime.now(UTC)))
+        if order is None:
+            fail(f"There is no order {order_id!a} of trader {trader} in {address}; `orderhook orders` lists them.")
+        report = _report(order, outcome, int(matched[1] or order.filled))
+        provenance = operators_provenance(trader)
+        result = services.reports.resolve(provenance, order_id, report) if order.unresolved else None
+        if result is None or result.after is None:
+            fail(
+                f"Order {order_id} is {order.state}, and not marked unresolved: its bridge knows what becomes of it. "
+                "To end it, cancel it."
+            )
+        fields = {"order_id": order_id, "outcome": outcome}
+        problem = leave_record(services, provenance, "RESOLVE", "order_resolved", fields, [order_id])
+    if options.as_json:
+        print_json(represent_order(result.after))
+    else:
+        print_line(printable(f"Order {order_id} is {result.after.state}, {result.after.filled} filled."), GOOD)
+    if problem:
+        print_line(problem, BAD, error=True)
+        raise typer.Exit(REFUSED)
+
+
+def _report(order: Order, outcome: str, filled: int) -> Report:
+    """Return what a person says of an order; ends the command where it cannot be."""
+    if filled < order.filled:
+        fail(f"{order.filled} are filled already, as its bridge has reported; what is filled never gets less.")
+    if outcome == "rejected" and order.filled:
+        fail(f"{order.filled} are filled already, so it was not rejected; say cancelled, or filled=N.")
+    states = {"cancelled": OrderState.CANCELLED, "rejected": OrderState.REJECTED}
+    ended = OrderState.FILLED if filled >= order.qty else OrderState.CANCELLED
+    return Report(states.get(outcome, ended), filled, reason="resolved by an operator")
+
+
+def _same(account: str | None, row: object) -> bool:
+    return folded(getattr(row, "account", None) or "") == folded(account or "")

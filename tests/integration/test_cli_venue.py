@@ -1,0 +1,179 @@
+"""What an operator sees of the bridge's reports, and says of an order of which nobody else can know it."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from orderhook.orders import Order, OrderState, Want
+from orderhook.store.reports import Report
+from orderhook.trade import LegTerms, own_legs
+from orderhook.venue import Execution, PositionReport
+from tests import builders
+from tests.integration.conftest import Run
+from tests.service import Service
+from tests.trades import seen
+
+AT = "2026-01-02T03:04:05.000000Z"
+
+
+def have(service: Service, order_id: str = "order-1", **fields: Any) -> Order:
+    """Have an order be at the venue, with a stop that waits."""
+    placed = builders.provenance(service.trader, f"r-{order_id}")
+    legs = own_legs(1, [LegTerms("STOP", "STOPMARKET", stop_price=Decimal(4990))], "g")
+    order = builders.order(
+        placed, order_id, venue="ninjatrader", want=Want(1, "place", AT), legs=legs, received_at=AT, **fields
+    )
+    assert service.orders.put(placed, order).applied
+    return order
+
+
+def have_positions(service: Service) -> None:
+    for account, side, quantity, average in (("Sim101", "LONG", 2, "5000.25"), ("Sim102", "FLAT", 0, None)):
+        price = None if average is None else Decimal(average)
+        said = PositionReport(account, "ES 12-26", side, quantity, price, AT)  # type: ignore[arg-type]
+        service.services.bridge.put_position(service.trader, said)
+
+
+def have_executions(service: Service) -> None:
+    order = have(service)
+    bridge = service.services.bridge
+    for n, at in ((1, "2026-01-02T03:04:01.000000Z"), (2, "2026-01-02T03:04:02.000000Z")):
+        fill = Execution("oh1", n, 1, Decimal("5000.25"), at)
+        assert bridge.put_execution(service.trader, fill, "order-1", order)
+        assert not bridge.put_execution(service.trader, fill, "order-1", order)
+    stray = Execution("oh9", 1, 1, None, "2026-01-02T03:04:03.000000Z")
+    assert bridge.put_execution(service.trader, stray, "gone", None)
+
+
+def test_positions_are_listed_for_a_person_and_a_script(service: Service, run: Run) -> None:
+    have_positions(service)
+    lines = run("positions").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["account", "Sim101", "Sim102"]
+    assert "5000.25" in lines[1]
+    [shown] = json.loads(run("positions", "--account", "sim101", "--json").stdout)
+    expected = {"side": "LONG", "quantity": "2", "average": "5000.25", "at": AT}
+    assert shown == {"account": "Sim101", "instrument": "ES 12-26", **expected}
+    assert run("positions", "--csv").stdout.splitlines()[2] == f"Sim102,ES 12-26,FLAT,0,,{AT}"
+
+
+def test_executions_are_listed_newest_first(service: Service, run: Run) -> None:
+    have_executions(service)
+    shown = json.loads(run("executions", "--json").stdout)
+    assert [(it["order_id"], it["cumulative"], it["price"], it["unattached"]) for it in shown] == [
+        ("gone", "1", None, True),
+        ("order-1", "2", "5000.25", False),
+        ("order-1", "1", "5000.25", False),
+    ]
+    assert "gone (not known)" in run("executions").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["--order", "order-1"], 2),
+        (["--account", "SIM101"], 2),
+        (["--since", "2026-01-02T03:04:02"], 2),
+        (["--until", "2026-01-02T03:04:02"], 1),
+        (["--limit", "1"], 1),
+        (["--order", "nobodys"], 0),
+    ],
+    ids=str,
+)
+def test_executions_are_chosen(service: Service, run: Run, arguments: list[str], found: int) -> None:
+    have_executions(service)
+    assert len(json.loads(run("executions", "--json", *arguments).stdout)) == found
+
+
+@pytest.mark.parametrize("command", ["positions", "executions"])
+def test_where_nothing_was_reported_it_says_so(run: Run, command: str) -> None:
+    assert "has reported no such" in run(command).stdout
+    assert run(command, "--json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "filled"),
+    [
+        ("cancelled", "Cancelled", 1),
+        ("filled=2", "Cancelled", 2),
+        ("filled=5", "Filled", 5),
+        ("filled=6", "Filled", 6),
+    ],
+)
+def test_a_person_says_what_became_of_an_order(
+    service: Service, run: Run, outcome: str, state: str, filled: int
+) -> None:
+    have(service, unresolved="the bridge was stopped", filled=1, average=Decimal(5000))
+    result = run("resolve", "order-1", outcome)
+    assert (result.exit_code, result.stdout) == (0, f"Order order-1 is {state}, {filled} filled.\n")
+    order = seen(service)
+    assert (order.state, order.filled, order.unresolved) == (state, filled, None)
+    assert order.reason == order.history[-1].changes["reason"] == "resolved by an operator"
+    assert "order-1" not in service.open_orders()
+    [record] = service.alerts.newest(service.trader)
+    assert (record.outcome, record.command, record.order_ids) == ("order_resolved", "RESOLVE", ("order-1",))
+    assert record.fields == {"order_id": "order-1", "outcome": outcome}
+    if filled > 1:
+        assert seen(service, "order-1.STOP1").qty == filled
+
+
+def test_what_was_never_filled_may_have_been_rejected(service: Service, run: Run) -> None:
+    have(service, unresolved="its file was not read")
+    assert run("resolve", "order-1", "rejected").exit_code == 0
+    assert seen(service).state == "Rejected"
+
+
+@pytest.mark.parametrize(
+    ("order_id", "outcome", "unresolved", "exit_code", "says"),
+    [
+        ("order-1", "cancelled", None, 1, "not marked unresolved"),
+        ("order-1", "filled=1", "x", 1, "2 are filled already"),
+        ("order-1", "rejected", "x", 1, "2 are filled already"),
+        ("order-1", "lost", "x", 2, "is no outcome"),
+        ("order-1", "filled=0", "x", 2, "is no outcome"),
+        ("nobodys", "cancelled", "x", 1, "There is no order"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_writes_nothing(
+    service: Service, run: Run, order_id: str, outcome: str, unresolved: str | None, exit_code: int, says: str
+) -> None:
+    have(service, unresolved=unresolved, filled=2)
+    before = service.everything()
+    result = run("resolve", order_id, outcome)
+    assert (result.exit_code, says in result.stderr) == (exit_code, True)
+    assert service.everything() == before
+
+
+def test_an_order_that_its_bridge_knew_meanwhile_is_left_alone(service: Service) -> None:
+    have(service)
+    said = Report(OrderState.CANCELLED, 0)
+    result = service.services.reports.resolve(builders.provenance(service.trader, "r9"), "order-1", said)
+    assert (result.after, seen(service).state) == (None, "Initialized")
+
+
+def test_an_order_shows_what_its_venue_has_and_what_nobody_can_know(service: Service, run: Run) -> None:
+    have(
+        service,
+        confirmed={"qty": "5", "limit_price": "5000"},
+        unresolved="the bridge was stopped",
+        reason="why",
+        acked=0,
+    )
+    shown = run("order", "order-1").stdout
+    for line in ("reason: why", "venue: ninjatrader, which has qty 5, limit_price 5000", "UNRESOLVED: the bridge"):
+        assert line in shown
+    assert "not answered: place" in shown
+    assert "`orderhook resolve order-1 cancelled`" in shown
+    as_json = json.loads(run("order", "order-1", "--json").stdout)
+    assert (as_json["venue"], as_json["unresolved"]) == ("ninjatrader", "the bridge was stopped")
+    assert as_json["confirmed"] == {"qty": "5", "limit_price": "5000"}
+
+
+def test_an_alert_shows_what_has_become_of_its_orders(service: Service, run: Run) -> None:
+    answer = service.place("order-1")
+    service.report("PartFilled", 2)
+    shown = run("alerts", "show", answer.request_id)
+    assert "  now          order-1: PartFilled, BUY 5 LIMIT GTC, limit 5000.25, 2 of 5 filled" in shown.stdout
+    [order] = json.loads(run("alerts", "show", answer.request_id, "--json").stdout)["orders"]
+    assert (order["order_id"], order["state"]) == ("order-1", "PartFilled")
