@@ -15,8 +15,8 @@ from collections.abc import Callable
 from tests.engine import dynamodb_local
 from verification import report
 
-OPERATIONS, RUNS, PAYLOADS = 100_000, 500, 1_000_000
-PARTS = ("provers", "races", "model", "fuzzing", "deadlines")
+OPERATIONS, RUNS, PAYLOADS, STEPS = 100_000, 500, 1_000_000, 200_000
+PARTS = ("provers", "races", "model", "fuzzing", "deadlines", "venue")
 ON_ENGINE = ("races", "deadlines")
 
 
@@ -28,11 +28,13 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=3, help="of the races; the last has a faulty connection")
     parser.add_argument("--runs", type=int, default=RUNS, help="of the model, of 50 steps each (default %(default)s)")
     parser.add_argument("--payloads", type=int, default=PAYLOADS, help="of the fuzzing (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the venue (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     from verification import deadlines, fuzzing, provers
     from verification.model import run as model
     from verification.races import run as races
+    from verification.venue import run as venue
 
     parts: dict[str, Callable[[], report.Part]] = {
         "provers": lambda: provers.run(seed=options.seed),
@@ -40,11 +42,13 @@ def main() -> int:
         "model": lambda: model.run(runs=options.runs, seed=options.seed),
         "fuzzing": lambda: fuzzing.run(payloads=options.payloads, seed=options.seed),
         "deadlines": deadlines.run,
+        "venue": lambda: venue.run(steps=options.steps, seed=options.seed),
     }
     smaller = {
         "races": options.operations < OPERATIONS,
         "model": options.runs < RUNS,
         "fuzzing": options.payloads < PAYLOADS,
+        "venue": options.steps < STEPS,
     }
     command = "make prove" + (f" ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "")
     found = False

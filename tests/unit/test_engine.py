@@ -7,8 +7,21 @@ from typing import Any
 import pytest
 
 from bridge import oif
-from bridge.events import FileNotWritten, FileWritten, Look, Looked, Save, WriteFile
+from bridge.events import (
+    FileMovedOut,
+    FileNotWritten,
+    FileWritten,
+    FlatConfirmed,
+    Look,
+    Looked,
+    MoveOut,
+    NinjaTraderStarted,
+    PositionRead,
+    Save,
+    WriteFile,
+)
 from orderhook.orders import Leg, OrderState, timestamp
+from orderhook.venue import Side
 from tests.bridge import JOURNAL, START, Desk, order, placed, want
 
 BRACKET = {
@@ -351,3 +364,105 @@ def test_what_opens_counts_from_when_the_look_began(desk: Desk) -> None:
     desk.tell(Looked([order(desk)], kill_switch=False, owner=JOURNAL, began_at=desk.at - timedelta(seconds=4)))
     assert desk.take() == []
     assert any(isinstance(effect, Look) for effect in desk.effects)
+
+
+def _protected(desk: Desk) -> None:
+    desk.look(order(desk, legs=BRACKET))
+    desk.take()
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.take()
+    desk.say(STOP, "ACCEPTED")
+    desk.take()
+    desk.say(TARGET, "WORKING")
+
+
+def _position(side: Side, quantity: int = 0, *, since_start: bool = True) -> PositionRead:
+    return PositionRead("Sim101", "ES 12-26", side, quantity, None, since_start)
+
+
+def test_legs_whose_position_is_surely_gone_are_cancelled(desk: Desk) -> None:
+    _protected(desk)
+    desk.wait(1)
+    desk.tell(_position("LONG", 1))
+    desk.wait(1)
+    desk.tell(_position("FLAT"))
+    assert desk.take() == []
+    desk.wait(2)
+    assert sorted(desk.take()) == sorted([oif.cancel(STOP), oif.cancel(TARGET)])
+    desk.say(STOP, "CANCELLED")
+    desk.say(TARGET, "CANCELLED")
+    assert desk.take() == []
+    assert desk.last("long.STOP1").state == "Cancelled"
+
+
+def test_legs_whose_position_only_seems_to_be_gone_are_told_of(desk: Desk) -> None:
+    desk.tell(_position("LONG", 1))
+    desk.wait(1)
+    _protected(desk)
+    desk.tell(_position("FLAT"))
+    desk.wait(3)
+    assert desk.take() == []
+    assert "orphans" in desk.alarms
+
+
+def test_a_position_file_from_before_the_start_says_nothing(desk: Desk) -> None:
+    desk.tell(_position("FLAT", since_start=False))
+    assert desk.state.positions == {}
+
+
+def test_a_start_of_nt_makes_every_position_unknown(desk: Desk) -> None:
+    desk.tell(_position("LONG", 1))
+    desk.tell(NinjaTraderStarted())
+    assert [it.side for it in desk.state.positions.values()] == ["UNKNOWN"]
+    desk.tell(FlatConfirmed("sim101"))
+    assert [it.side for it in desk.state.positions.values()] == ["FLAT"]
+
+
+def test_a_file_that_is_not_taken_is_moved_out_and_its_order_rejected(desk: Desk) -> None:
+    desk.look(order(desk))
+    [name] = desk.lines
+    desk.lines.clear()
+    desk.tell(FileWritten(name))
+    desk.effects.clear()
+    desk.wait(2)
+    assert MoveOut(name) in desk.effects
+    desk.tell(FileMovedOut(name))
+    assert "not_read" in desk.alarms
+    assert not desk.state.reads
+    desk.wait(60)
+    assert (desk.last("long").state, str(desk.last("long").reason)[:8]) == ("Rejected", "not_read")
+
+
+def test_a_change_that_is_too_late_is_dropped_and_answered(desk: Desk) -> None:
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    changed = shown._replace(limit_price=Decimal(4001), want=want(desk, 2, "change"))
+    desk.at += timedelta(seconds=31)
+    desk.look(changed)
+    assert desk.take() == []
+    report = desk.last("long")
+    assert (report.state, report.acked, report.values["limit_price"]) == ("Working", 2, "4000")
+    assert str(report.reason).startswith("too late")
+
+
+def test_a_change_to_what_is_filled_is_a_cancel_reported_as_filled(desk: Desk) -> None:
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000), qty=3)
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "PARTFILLED", 2, "4000")
+    desk.look(shown._replace(qty=2, want=want(desk, 2, "change")))
+    assert desk.take() == [oif.cancel(LONG)]
+    desk.say(LONG, "CANCELLED", 2, "4000")
+    assert (desk.last("long").state, desk.last("long").acked) == ("Filled", 2)
+
+
+def test_members_of_a_traders_oco_group_share_an_id_until_one_ends(desk: Desk) -> None:
+    desk.look(order(desk, "a", oco_id="g"), order(desk, "b", oco_id="g"))
+    first, second = (placed(line)["oco_id"] for line in desk.take())
+    assert first == second != ""
+    desk.say(oif.venue_id("request-a", 1), "CANCELLED")
+    desk.look(order(desk, "c", oco_id="g"))
+    [third] = (placed(line)["oco_id"] for line in desk.take())
+    assert third not in ("", first)
