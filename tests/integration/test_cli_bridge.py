@@ -53,8 +53,10 @@ def folder(here: Path) -> Path:
 
 
 @pytest.fixture
-def settings(here: Path, service: Service) -> BridgeSettings:
+def settings(here: Path, service: Service, monkeypatch: pytest.MonkeyPatch) -> BridgeSettings:
     """bridge.toml, for the service's table and trader."""
+    for endpoint in filter(None, [service.table.options.get("endpoint_url")]):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
     urls = service.queue.doorbell_url, "https://sqs.us-east-1.amazonaws.com/123456789012/none"
     settings = BridgeSettings("stack", "us-east-1", service.table.name, service.trader, *urls)
     (here / "bridge.toml").write_text(settings.text())

@@ -9,7 +9,6 @@ import deferred
 from orderhook.commands import parse_command
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.limits import Limits
-from orderhook.listing import list_orders
 from orderhook.listing import find_order, list_orders
 from orderhook.orders import OrderState, timestamp
 from orderhook.store.reports import Report
