@@ -36,7 +36,8 @@ Account = Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only those
 def list_positions(options: TableOptions, account: Account = None, as_csv: AsCsv = False) -> None:
     """List a trader's positions, as NinjaTrader has them.
 
-    They are as old as the bridge's last report. One that is UNKNOWN may be anything: NinjaTrader has not said it since it was started.
+    They are as old as the bridge's last report. One that is UNKNOWN may be anything: NinjaTrader has not said it since
+    it was started.
     """
     with options.services_of_trader() as (services, trader, address):
         found = [it for it in services.bridge.positions(trader) if account is None or _same(account, it)]
@@ -91,8 +92,8 @@ def resolve_order(
 ) -> None:
     """Say what has become of an unresolved order.
 
-    Its bridge cannot know it, and has marked it so. Look it up in NinjaTrader's own list of orders first. What was filled of less than its quantity ended there: the
-    rest is cancelled. Targets and stops work for what was filled.
+    Its bridge cannot know it, and has marked it so. Look it up in NinjaTrader's own list of orders first. What was
+    filled of less than its quantity ended there: the rest is cancelled. Targets and stops work for what was filled.
     """
     matched = re.fullmatch(r"cancelled|rejected|filled=([1-9][0-9]{0,8})", outcome)
     if not matched:
