@@ -92,8 +92,8 @@ def resolve_order(
 ) -> None:
     """Say what has become of an unresolved order.
 
-    Its bridge cannot know it, and has marked it so. Look it up in NinjaTrader's own list of orders first. Where less than
-    its quantity was filled, the rest counts as cancelled. Targets and stops work for what was filled.
+    Its bridge cannot know it, and has marked it so. Look it up in NinjaTrader's own list of orders first. Where less
+    than its quantity was filled, the rest counts as cancelled. Targets and stops work for what was filled.
     """
     matched = re.fullmatch(r"cancelled|rejected|filled=([1-9][0-9]{0,8})", outcome)
     if not matched:

@@ -60,7 +60,8 @@ def show_order(order: Order) -> None:
 
 def _show_venue(order: Order) -> None:
     """Print what the venue has of an order, and what it is asked for and has not answered."""
-    values = ", ".join(f"{name} {value}" for name, value in order.confirmed.items())
+    # Sorted, because the table does not keep the order of a map.
+    values = ", ".join(f"{name} {value}" for name, value in sorted(order.confirmed.items()))
     print_line(printable(f"venue: {order.venue}, {f'which has {values}' if values else 'which has confirmed nothing'}"))
     if order.want and order.acked < order.want.n and order.is_open:
         print_line(f"not answered: {order.want.kind}, asked at {readable_time(order.want.at)}", WARNING)

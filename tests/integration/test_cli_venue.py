@@ -161,7 +161,7 @@ def test_an_order_shows_what_its_venue_has_and_what_nobody_can_know(service: Ser
         acked=0,
     )
     shown = run("order", "order-1").stdout
-    for line in ("reason: why", "venue: ninjatrader, which has qty 5, limit_price 5000", "UNRESOLVED: the bridge"):
+    for line in ("reason: why", "venue: ninjatrader, which has limit_price 5000, qty 5", "UNRESOLVED: the bridge"):
         assert line in shown
     assert "not answered: place" in shown
     assert "`orderhook resolve order-1 cancelled`" in shown

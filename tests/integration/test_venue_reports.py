@@ -136,6 +136,20 @@ def test_a_change_that_nobody_confirms_keeps_the_values_asked_for(service: Servi
     assert (seen(service).qty, seen(service).confirmed) == (3, {"qty": "5"})
 
 
+def test_what_an_earlier_want_has_confirmed_takes_no_value_away(service: Service) -> None:
+    have(service, state="ChangePending", n=2, kind="change", qty=3)
+    deliver(service, say("Working", acked=1, values={"qty": "5", "limit_price": "4999"}))
+    order = seen(service)
+    assert (order.qty, order.limit_price) == (3, Decimal("5000.25"))
+    assert order.confirmed == {"qty": "5", "limit_price": "4999"}
+
+
+def test_a_change_to_what_is_filled_is_answered_by_the_end(service: Service) -> None:
+    have(service, state="ChangePending", n=2, kind="change", qty=2, filled=2, confirmed={"qty": "5"})
+    deliver(service, say("Filled", 2, acked=2))
+    assert states(service, "order-1") == [("Filled", 2, 2)]
+
+
 def test_an_order_of_another_kind_that_was_not_made_is_what_it_was(service: Service) -> None:
     have(service, state="ChangePending", n=2, kind="replace", order_type="STOPMARKET", limit_price=None, stop_price=5)
     deliver(service, say("Working", acked=2, values={"qty": "5", "limit_price": "4999"}))
@@ -400,7 +414,7 @@ def positions(service: Service) -> Iterable[int]:
 
 def test_the_newest_position_wins_whatever_the_case_of_its_names(service: Service) -> None:
     deliver(service, beat(positions=[position(2, "2026-01-02T03:04:06Z")]))
-    deliver(service, position(1), position(3, "2026-01-02T03:04:07Z", instrument="es  12-26"))
+    deliver(service, position(3, "2026-01-02T03:04:07Z", instrument="es  12-26"), position(1))
     assert positions(service) == [3]
 
 
