@@ -87,7 +87,7 @@ lock: $(filter $(own_uv),$(UV)) ## Update uv.lock after a change of pyproject.to
 .PHONY: audit
 audit: $(filter $(own_uv),$(UV)) ## Compare the locked packages with the known vulnerabilities of osv.dev
 	@"$(UV)" audit --preview-features audit-command --locked $(ARGS) || { \
-	  echo "Either a package above has a known vulnerability (docs/operate.md, Dependencies), or osv.dev is out of reach:" \
+	  echo "Either a package above has a known vulnerability (CONTRIBUTING.md, Dependencies), or osv.dev is out of reach:" \
 	    "then nothing was compared." >&2; exit 1; }
 
 .PHONY: build

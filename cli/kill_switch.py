@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -128,6 +128,8 @@ def _cancel_all(services: Services, turned: Provenance, number: int, cancelled: 
     except OrderhookError as error:
         cancelled += error.affected_order_ids
         problems.append(error.detail)
+        failed: Any = error.extra.get("failed", ())
+        problems += [f"{order['order_id']}: {order['reason']}" for order in failed]
     _ring(services)
 
 

@@ -18,7 +18,8 @@ def migrate_table(options: TableOptions) -> None:
     """Bring a table of version 0.1 into the form of this one.
 
     It does so for every trader that has a key. Run it once after the deployment, and again if it says so: what is done
-    is not done again. Alerts may come in meanwhile. The exit code is 1 if something is left as it was.
+    is not done again. Run it while nothing trades: until then some alerts cannot find orders of 0.1. The exit code is 1
+    if something is left as it was.
     """
     results: dict[str, MigrationResult] = {}
     problems: list[str] = []

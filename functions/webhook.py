@@ -82,7 +82,7 @@ def handler(event: Mapping[str, Any], context: object) -> Response:
             result = pipeline.as_answered(pipeline.cut_off(facts), facts)
     milliseconds = telemetry.milliseconds_since(started)
     with telemetry.doorbell_rung(services.doorbell, facts, result, deadline + RECORD_SECONDS):
-        if record := telemetry.alert_record(facts, result, now, milliseconds):
+        if record := telemetry.alert_record(facts, result, now, milliseconds, warnings=warnings):
             telemetry.write_record(services.alert_log, record, facts, deadline + RECORD_SECONDS)
     with time_budget(deadline) as budget:
         telemetry.note_use(services.keys, facts, now, deadline)

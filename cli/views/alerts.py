@@ -65,6 +65,8 @@ def show_alert(record: AlertRecord, related: Sequence[AlertRecord] = (), orders:
     for name, value in _facts(record).items():
         if value:
             print_line(printable(f"  {name:<{_NAME_WIDTH}} {value}"))
+    for warning in record.warnings:
+        print_line(printable(f"Warning: {warning.detail}"), WARNING)
     for number, result in enumerate(record.results):
         name = "accounts" if number == 0 else ""
         print_line(printable(f"  {name:<{_NAME_WIDTH}} {_describe_result(result)}"), _style(result))

@@ -143,6 +143,7 @@ def represent_alert_record(record: AlertRecord) -> JsonObject:
     guidance = reference.guidance_for(record.status, record.outcome)
     return record._asdict() | {
         "milliseconds": str(record.milliseconds),
+        "warnings": [warning._asdict() for warning in record.warnings],
         "results": [result._asdict() for result in record.results],
         "meaning": guidance.meaning if guidance else None,
         "way_out": guidance.what_to_do if guidance else None,

@@ -22,6 +22,7 @@ from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.aws.doorbell import Doorbell
 from orderhook.errors import (
     AccessError,
+    AlertWarning,
     ControlError,
     OrderhookError,
     OutcomeUnknownError,
@@ -34,7 +35,7 @@ from orderhook.messages import MessageError
 from orderhook.orders import AccountResults, Outcome, timestamp
 from orderhook.pipeline import affected_order_ids
 from orderhook.request_facts import RequestFacts
-from orderhook.store.alert_log import MAX_ORDER_IDS, AlertLog, AlertRecord, Origin, RecordedResult
+from orderhook.store.alert_log import MAX_ORDER_IDS, MAX_WARNINGS, AlertLog, AlertRecord, Origin, RecordedResult
 from orderhook.store.keys import KeyStore
 from orderhook.store.writes import ConditionFailed
 
@@ -196,10 +197,13 @@ def alert_record(
     received_at: datetime,
     milliseconds: float,
     *,
+    warnings: Iterable[AlertWarning] = (),
     origin: Origin = "webhook",
     record_id: str | None = None,
 ) -> AlertRecord | None:
     """Return the record of an alert that had this result, None where it is not known whose it is.
+
+    `warnings` are those of its fields; the result has others.
 
     What is deferred has a record of its own, with an id of its own.
     """
@@ -217,6 +221,7 @@ def alert_record(
         command=facts.command,
         milliseconds=Decimal(str(milliseconds)),
         order_ids=tuple(affected_order_ids(result))[:MAX_ORDER_IDS],
+        warnings=(*warnings, *(result.warnings if isinstance(result, Outcome) else ()))[:MAX_WARNINGS],
         origin=origin,
         results=tuple(_results(result.results)),
         **dict[str, Any](facts.aws_ids),

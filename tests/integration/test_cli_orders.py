@@ -337,6 +337,7 @@ def test_one_order_that_cannot_be_cancelled_is_told_and_keeps_no_other(
     assert result.exit_code == 1
     assert "  good" in result.stdout.splitlines()
     assert "could not be cancelled" in result.stdout
+    assert "bad: " in result.stdout
     assert "The kill switch of" in result.stdout
     assert service.state("good") == "Cancelled"
     assert seconds_slept == [3]

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from cli.views.alerts import show_alert
 from orderhook.aws import budget
 from orderhook.aws.budget import READ_SECONDS
-from orderhook.errors import InvalidValueError, TemporarilyUnavailableError
+from orderhook.errors import AlertWarning, InvalidValueError, TemporarilyUnavailableError
 from orderhook.orders import timestamp
 from orderhook.records import find_record, follow_records, recent_records
+from orderhook.representations import represent_alert_record
 from orderhook.store.alert_log import AlertRecord, id_prefix
 from orderhook.store.items import alert_key
 from orderhook.store.table import deserialize
@@ -85,9 +87,23 @@ def test_a_record_says_who_asked_for_what_when_and_the_outcome(service: Service)
         outcome="cancelled",
         milliseconds=found.milliseconds,
         order_ids=("order-1",),
+        warnings=(AlertWarning("ignored_field", "account", "CANCEL does not use account."),),
         api_request_id="hTX8to7cCXiILU4=",
     )
     assert list(found.fields) == ["Command", "order_id", "account"]
+
+
+def test_a_record_has_the_warnings_of_its_answer(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    service.place("a")
+    answer = service.send("CANCELORDERS", account="Sm101", tif="GTC")
+    assert {warning["code"] for warning in answer.body["warnings"]} == {"ignored_field", "nothing_to_cancel"}
+    found = service.record_of(answer)
+    expected = [{"field": None, **warning} for warning in answer.body["warnings"]]
+    assert represent_alert_record(found)["warnings"] == expected
+    capsys.readouterr()
+    show_alert(found)
+    shown = capsys.readouterr().out
+    assert all(f"Warning: {warning['detail']}" in shown for warning in answer.body["warnings"])
 
 
 def test_a_record_of_a_refusal_has_its_code_its_detail_and_its_field(service: Service) -> None:

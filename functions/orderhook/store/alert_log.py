@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from orderhook.aws.budget import single_attempt
+from orderhook.errors import AlertWarning
 from orderhook.flat_json import NoText
 from orderhook.keys import holds_key
 from orderhook.orders import timestamp
@@ -29,6 +30,9 @@ MAX_ORDER_IDS = 1000
 
 An item has room for 400 KB; of several accounts each id stands in it twice.
 """
+
+MAX_WARNINGS = 50
+"""How many warnings a record keeps; each is a sentence or two."""
 
 _SHORTEST = timedelta(days=1)
 """How long what tells a resend is kept at least."""
@@ -77,6 +81,8 @@ class AlertRecord(NamedTuple):
     duplicate: bool = False
     """Whether an earlier alert had done it already."""
     origin: Origin = "webhook"
+    warnings: tuple[AlertWarning, ...] = ()
+    """What the answer warned of: TradingView shows it to nobody."""
     results: tuple[RecordedResult, ...] = ()
     """What became of each account, where the alert lists several, in its order."""
     api_request_id: str | None = None
@@ -182,8 +188,9 @@ def _item(record: AlertRecord, retention: timedelta) -> Item:
     extra = {"expires": int(expires.timestamp()), "results": results or None}
     if not retention:
         return key | {"received_at": record.received_at, "status": record.status} | extra
+    warnings = [warning._asdict() for warning in record.warnings]
     # A list, because the table does not keep the order of a map.
-    return key | record._asdict() | {"fields": list(record.fields.items())} | extra
+    return key | record._asdict() | {"fields": list(record.fields.items()), "warnings": warnings or None} | extra
 
 
 def _status_alone(result: RecordedResult) -> RecordedResult:
@@ -215,9 +222,14 @@ def _read(item: Mapping[str, Any]) -> AlertRecord:
         "command": item.get("command"),
         "status": int(item["status"]),
         "order_ids": tuple(item["order_ids"]),
+        "warnings": tuple(map(_warning, item.get("warnings", ()))),
         "results": tuple(map(_result, item.get("results", ()))),
     }
     return AlertRecord(**values | typed)
+
+
+def _warning(value: Mapping[str, Any]) -> AlertWarning:
+    return AlertWarning(str(value["code"]), value.get("field"), str(value["detail"]))
 
 
 def _result(value: Mapping[str, Any]) -> RecordedResult:
