@@ -9,7 +9,7 @@ from bridge.confirming import unresolved_of
 from bridge.events import Report
 from bridge.records import TableOrder, VenueOrder
 from bridge.state import Turn
-from orderhook.orders import OrderState, decimal_text, timestamp
+from orderhook.orders import BEING_CANCELLED, OrderState, decimal_text, timestamp
 from orderhook.venue import Execution, OrderReport
 
 _PRICE = Decimal("0.00000001")
@@ -89,7 +89,9 @@ def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
     if leg.is_foreign:
         return next((it.state for it in reversed(known) if it.state), leg.table_state)
     if live:
-        states = [it.state for it in live if it.state]
+        # One that ends although nobody asked is ended by its partner's end, and is placed again: the leg goes on.
+        ends = BEING_CANCELLED if is_wanted(leg) else frozenset[_S]()
+        states = [_S.ACCEPTED if it.state in ends else it.state for it in live if it.state]
         if len(states) == 1 and len(known) == 1:
             return states[0]
         return (

@@ -62,8 +62,24 @@ def test_an_order_is_filled_and_its_target_and_stop_work(world: World) -> None:
 def test_a_stop_is_cancelled_by_its_name_and_its_target_goes_on(world: World) -> None:
     have_bracket(world)
     assert world.service.cancel("STOP1", strategy_id="long").body["status"] == "cancel_pending"
+    taken: set[str] = set()
+    while len(taken) < 2 or world.live() != ["LIMIT SELL 1 5040"] or "Cancelled" not in world.states()["long.STOP1"]:
+        world.step()
+        taken.add(world.states()["long.TARGET1"])
+    # NinjaTrader ends it with its stop, and it is placed again: to its trader it goes on.
+    assert taken.isdisjoint({"CancelPending", "CancelSubmitted", "Cancelled"})
     world.until(lambda: world.states() == {"long": "Filled", "long.STOP1": "Cancelled", "long.TARGET1": "Working"})
     assert world.live() == ["LIMIT SELL 1 5040"]
+
+
+def test_a_target_that_ends_with_its_cancelled_stop_can_be_cancelled_then(world: World) -> None:
+    have_bracket(world)
+    world.service.cancel("STOP1", strategy_id="long")
+    world.until(lambda: world.states()["long.TARGET1"] != "Working")
+    assert world.service.cancel("TARGET1", strategy_id="long").body["status"] == "cancel_pending"
+    world.until(lambda: world.states()["long.TARGET1"] == "Cancelled")
+    world.let_pass(5)
+    assert world.live() == []
 
 
 def test_a_target_is_replaced_by_another_price(world: World) -> None:

@@ -38,7 +38,8 @@ def test_the_alerts_of_the_start_page_do_what_they_say(server: Server) -> None:
         lambda: states(server) == {"paper-1": "Filled", "paper-1.STOP1": "Cancelled", "paper-1.TARGET1": "Working"}
     )
     replaced = f"{KEY}command=CANCELREPLACE;order_id=TARGET1;strategy_id=paper;{ES};action=SELL;qty=1;order_type=LIMIT;"
-    assert server.post(f"{replaced}limit_price=5090;tif=GTC").json()["status"] == "replace_pending"
+    answer = server.post(f"{replaced}limit_price=5090;tif=GTC").json()
+    assert answer.get("status") == "replace_pending", answer
     wait_for(lambda: states(server)["paper-1.TARGET1"] == "Working")
     assert server.order("paper-1.TARGET1")["limit_price"] == "5090"
     assert server.post(KEY + close).json()["status"] == "accepted"

@@ -100,6 +100,17 @@ def test_a_cancel_asks_the_venue_and_leaves_the_order_in_the_index(service: Serv
     assert service.open_orders() == ["order-1"]
 
 
+def test_what_the_venue_cancels_by_itself_is_asked_for_all_the_same(service: Service) -> None:
+    have(service)
+    service.answer_want("CancelPending")
+    answer = service.cancel("order-1")
+    assert (answer.word, answer.body.get("duplicate")) == ("cancel_pending", None)
+    order = service.order()
+    assert order is not None
+    assert order.want is not None
+    assert (order.want.n, order.want.kind) == (2, "cancel")
+
+
 def test_a_second_cancel_is_a_duplicate_that_asks_nothing_more_and_rings(service: Service) -> None:
     have(service)
     service.cancel("order-1")

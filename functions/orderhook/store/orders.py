@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from orderhook.aws.budget import CONNECTIONS, last_requests_until, result_in_time, submit
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import (
+    BEING_CANCELLED,
     CANCELLABLE,
     CHANGEABLE,
     OPEN,
@@ -153,7 +154,9 @@ class OrderStore:
     def _cancel(
         self, provenance: Provenance, order_id: str, venue: Venue, conditions: Iterable[Condition]
     ) -> WriteResult:
-        condition = open_in(CANCELLABLE, provenance) & at_venue(venue.name)
+        condition = open_in(CANCELLABLE if venue.name is None else OPEN, provenance) & at_venue(venue.name)
+        if venue.name is not None:
+            condition &= no_cancel_asked()
         for further in conditions:
             condition &= further
         want = asked(venue.want(provenance, "cancel", closes=True))
@@ -523,6 +526,16 @@ def waiting_leg(name: str) -> Condition:
     leg = f"#legs.#{name}"
     waits = f"attribute_exists({leg}) AND attribute_not_exists({leg}.#end) AND attribute_not_exists({leg}.#released)"
     return Condition(f"{waits} AND (attribute_not_exists({leg}.#start) OR #qty > {leg}.#start)", {})
+
+
+def no_cancel_asked() -> Condition:
+    """Return the condition that an order at a venue is not being cancelled because somebody asked for it.
+
+    The venue cancels by itself too: one of an OCO group, which may be placed again.
+    """
+    values = {f":ending{number}": str(state) for number, state in enumerate(sorted(BEING_CANCELLED))}
+    expression = f"NOT (#want.#kind = :is_cancel AND #state IN ({', '.join(values)}))"
+    return Condition(expression, {**values, ":is_cancel": "cancel"})
 
 
 def not_being_cancelled(name: str) -> Condition:
