@@ -52,6 +52,8 @@ def _for_emulator(template: Path) -> Path:
         resource.get("Properties", {}).pop("DeploymentPreference", None)
         if resource["Type"] == "AWS::SQS::QueuePolicy":
             for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                if "ArnNotEquals" not in statement["Condition"]:
+                    continue  # it names an account, not roles
                 roles = statement["Condition"].pop("ArnNotEquals")["aws:PrincipalArn"]
                 sessions = [_session_of(role) for role in (roles if isinstance(roles, list) else [roles])]
                 statement["Condition"]["ArnNotLike"] = {"aws:PrincipalArn": sessions}

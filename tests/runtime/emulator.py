@@ -96,7 +96,9 @@ def lambda_environment(table: str, endpoint: str, name: str = "WebhookFunction")
     variables = shared["Environment"]["Variables"] | own.get("Environment", {}).get("Variables", {})
     given = variables | {"ORDERHOOK_TABLE": table}
     # What remains of !Ref is the name of a parameter or a resource.
-    return {name: str(parameters.get(value, {}).get("Default", value)) for name, value in given.items()} | {
+    # Of what depends on a condition, such as the doorbell of a venue, there is none by default.
+    values = {name: "" if isinstance(value, list) else value for name, value in given.items()}
+    return {name: str(parameters.get(value, {}).get("Default", value)) for name, value in values.items()} | {
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,

@@ -573,8 +573,7 @@ class Account:
             return owned.with_orders({message.order_id: ended})
 
     def _check_not_voided(self, controls: Controls, order: Order) -> None:
-        voided = (at is not None and at >= order.received for at in (controls.on_at, controls.cancel_all_at))
-        if controls.on or any(voided):
+        if is_void(controls, order):
             raise _RefusedError("kill_switch_on")
 
     def _ended_if_void(self, owned: Belongings, order: Order) -> Order | None:
@@ -1100,6 +1099,12 @@ def _placed(word: str, order_id: str, order: Order) -> dict[str, Any]:
     )
 
 
+def is_void(controls: Controls, order: Order) -> bool:
+    """Return whether the kill switch or a CANCELALLORDERS has voided what waits for its delay."""
+    voids = (at is not None and at >= order.received for at in (controls.on_at, controls.cancel_all_at))
+    return controls.on or any(voids)
+
+
 def _altered(
     word: str, order_id: str, order: Order, fields: Mapping[str, str], *, duplicate: bool | None
 ) -> dict[str, Any]:
@@ -1107,7 +1112,9 @@ def _altered(
     if word == "replaced":
         more["generation"] = order.generation
     if word == "replaced" and fields.keys() & set(_LEG_PRICES):
-        more["legs"] = _open_legs(order_id, order) or None
+        kinds = {"TARGET" if name == "take_profit" else "STOP" for name in fields.keys() & set(_LEG_PRICES)}
+        at_once = (name for name, leg in order.legs.items() if leg.released and name.rstrip("0123456789") in kinds)
+        more["legs"] = {name: f"{order_id}.{name}" for name in at_once} | _open_legs(order_id, order) or None
     values = {"qty": Decimal(order.qty), "limit_price": order.limit_price, "stop_price": order.stop_price}
     return _success(
         word,
