@@ -228,11 +228,11 @@ class Stack:
         iam, resources = self.client("iam"), self.resources
         own = f"/{resources['ScheduleGroup']}/"
         for role in (resources["WebhookRole"], resources["DeferredRole"]):
-            [policy] = set(iam.list_role_policies(RoleName=role)["PolicyNames"]) - {"default-group"}
-            document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-            statements = [json.dumps(statement) for statement in document["Statement"]]
+            policies = set(iam.list_role_policies(RoleName=role)["PolicyNames"]) - {"default-group"}
+            documents = [iam.get_role_policy(RoleName=role, PolicyName=it)["PolicyDocument"] for it in policies]
+            statements = [json.dumps(statement) for document in documents for statement in document["Statement"]]
             allowed = [json.loads(text.replace(own, "/default/")) for text in statements if own in text]
-            text = json.dumps({"Version": document["Version"], "Statement": allowed})
+            text = json.dumps({"Version": documents[0]["Version"], "Statement": allowed})
             iam.put_role_policy(RoleName=role, PolicyName="default-group", PolicyDocument=text)
 
 
