@@ -774,7 +774,7 @@ def test_an_order_that_waits_and_is_void_is_listed_as_cancelled(trader: Trader, 
     assert trader.states == {"d": "Cancelled"}
 
 
-# What a third adversary found
+# Delays, rate limits, legs that ended, time limits
 
 
 @pytest.mark.parametrize("command", ["command=CANCELORDERS;account=Sim101;", f"command=CLOSESTRATEGY;{OF_S}"])
