@@ -561,7 +561,7 @@ def test_an_order_that_is_refused_without_a_reason_is_not_said_to_be_placed(trad
     assert trader.orders == {}
 
 
-# What a second adversary found
+# Names, traces and legs, in longer sequences
 
 
 def test_a_command_over_many_with_a_delay_ends_what_came_after_its_bar(trader: Trader) -> None:
