@@ -116,7 +116,7 @@ def own_legs(number: int, terms: Sequence[LegTerms], oco_id: str) -> dict[str, L
 
 def oco_group(entry: Order) -> str:
     """Return the group of a leg that came alone, and of the one that may be added to it later."""
-    return f"{entry.history[0].request_id}.OCO{entry.number or 1}"
+    return f"{entry.placed_by}.OCO{entry.number or 1}"
 
 
 def view_of_leg(entry: Order, name: str, leg: Leg) -> Order:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orderhook.orders import Order, timestamp
 from orderhook.store import items
+from orderhook.store.controls import HEARD_WITHIN
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Item, Put, Update
 
 if TYPE_CHECKING:
     from orderhook.venue import Execution, Heartbeat, PositionReport
-
-SILENT = timedelta(seconds=90)
-"""How long the bridge that owns a stack must be silent for another to take its place; a heartbeat comes every 30 s."""
 
 EXECUTIONS_KEPT = timedelta(days=400)
 """As long as the legs of an entry."""
@@ -64,7 +62,7 @@ class BridgeStore:
         values: dict[str, object] = {":bridge": noted, ":at": timestamp(sent)}
         if not heartbeat.take_over:
             may_own = f"(#bridge.#journal = :journal AND {may_own}) OR #bridge.#at < :silent"
-            values |= {":journal": heartbeat.journal, ":silent": timestamp(sent - SILENT)}
+            values |= {":journal": heartbeat.journal, ":silent": timestamp(sent - HEARD_WITHIN)}
         condition = f"attribute_not_exists(#bridge) OR {may_own}"
         try:
             self._table.update(Update(items.controls_key(trader), "SET #bridge = :bridge", condition, values))

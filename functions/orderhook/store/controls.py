@@ -73,7 +73,7 @@ class BridgeState(NamedTuple):
         if self.at is None:
             return _offline("has not been heard of")
         silent = now - datetime.fromisoformat(self.at)
-        if silent > _HEARD_WITHIN:
+        if silent > HEARD_WITHIN:
             return _offline(f"was last heard of at {self.at}")
         if account is not None and folded(account) not in map(folded, self.accounts):
             return AccountNotConnectedError(
@@ -126,8 +126,8 @@ _VOIDS = {
 """What voids a PLACE that waits for its delay, if it comes after it: the attribute of CONTROLS, and how it is told."""
 
 
-_HEARD_WITHIN = timedelta(seconds=90)
-"""How old the last heartbeat of a bridge may be that works; one comes every 30 s."""
+HEARD_WITHIN = timedelta(seconds=90)
+"""How old the last heartbeat of a bridge may be that works; one comes every 30 s. Then another may take its place."""
 
 
 class Controls:
