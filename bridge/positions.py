@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from bridge.brackets import parts_of
 from bridge.cancelling import ask_cancel
+from bridge.contracts import canonical
 from bridge.events import PositionRead, Report
 from bridge.records import Fill, TableOrder, VenueOrder
 from bridge.state import Position, Turn
@@ -13,16 +14,16 @@ from orderhook.venue import PositionReport
 _FLAT_STOOD = timedelta(seconds=2)
 
 
-def pair(account: str, instrument: str) -> str:
-    """Return the name of an account and an instrument, compared without case."""
-    return f"{folded(account)}/{folded(instrument)}"
+def pair(turn: Turn, account: str, instrument: str) -> str:
+    """Return the name of an account and an instrument: without case, and every spelling of a contract is one."""
+    return f"{folded(account)}/{folded(canonical(instrument, turn.at.date()))}"
 
 
 def read_position(turn: Turn, read: PositionRead) -> None:
     """Take a position file down; one from before NinjaTrader's start says nothing."""
     if not read.written_since_start or turn.config.account(read.account) is None:
         return
-    name = pair(read.account, read.instrument)
+    name = pair(turn, read.account, read.instrument)
     known = turn.now.positions.get(name)
     is_same = known is not None and (known.side, known.quantity) == (read.side, read.quantity)
     open_at = turn.at if read.side in ("LONG", "SHORT") else known and known.open_at
@@ -66,7 +67,7 @@ def report_of(turn: Turn, position: Position) -> PositionReport:
 
 
 def _set(turn: Turn, position: Position) -> None:
-    turn.set(positions={**turn.now.positions, pair(position.account, position.instrument): position})
+    turn.set(positions={**turn.now.positions, pair(turn, position.account, position.instrument): position})
 
 
 def end_orphans(turn: Turn) -> None:
@@ -78,10 +79,11 @@ def end_orphans(turn: Turn) -> None:
     }
     for order_id, legs in open_legs.items():
         entry = turn.orders[order_id]
-        position = turn.now.positions.get(pair(entry.account, entry.instrument))
+        name = pair(turn, entry.account, entry.instrument)
+        position = turn.now.positions.get(name)
         if position is None or position.side != "FLAT" or turn.at - position.since < _FLAT_STOOD:
             continue
-        others = [it for it in open_legs if it != order_id and _is_same_pair(turn.orders[it], entry)]
+        others = [it for it in open_legs if it != order_id and _is_of(turn, turn.orders[it], name)]
         fills = [fill.at for it in (entry, *turn.legs_of(entry)) for fill in _fills(turn, it)]
         was_open_since = position.open_at is not None and position.open_at >= max(fills)
         if turn.now.connected and was_open_since and not others:
@@ -101,5 +103,5 @@ def _fills(turn: Turn, order: TableOrder) -> list[Fill]:
     return [fill for it in turn.venue_orders_of(order) for fill in it.fills]
 
 
-def _is_same_pair(one: TableOrder, other: TableOrder) -> bool:
-    return pair(one.account, one.instrument) == pair(other.account, other.instrument)
+def _is_of(turn: Turn, order: TableOrder, name: str) -> bool:
+    return pair(turn, order.account, order.instrument) == name

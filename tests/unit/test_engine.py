@@ -366,8 +366,8 @@ def test_what_opens_counts_from_when_the_look_began(desk: Desk) -> None:
     assert any(isinstance(effect, Look) for effect in desk.effects)
 
 
-def _protected(desk: Desk) -> None:
-    desk.look(order(desk, legs=BRACKET))
+def _protected(desk: Desk, **values: Any) -> None:
+    desk.look(order(desk, legs=BRACKET, **values))
     desk.take()
     desk.say(LONG, "FILLED", 1, "5000")
     desk.take()
@@ -393,6 +393,33 @@ def test_legs_whose_position_is_surely_gone_are_cancelled(desk: Desk) -> None:
     desk.say(TARGET, "CANCELLED")
     assert desk.take() == []
     assert desk.last("long.STOP1").state == "Cancelled"
+
+
+@pytest.mark.parametrize("spelling", ["ES DEC26", "ESZ6", "es 12-26", "ESZ2026"])
+def test_a_contract_is_that_of_its_position_file_however_it_is_spelled(desk: Desk, spelling: str) -> None:
+    _protected(desk, instrument=spelling)
+    desk.wait(1)
+    desk.tell(_position("LONG", 1))
+    desk.wait(1)
+    desk.tell(_position("FLAT"))
+    desk.wait(2)
+    assert sorted(desk.take()) == sorted([oif.cancel(STOP), oif.cancel(TARGET)])
+
+
+def test_another_trade_of_the_contract_keeps_orphans_from_being_cancelled(desk: Desk) -> None:
+    _protected(desk, instrument="ES DEC26")
+    desk.look(order(desk, "other", instrument="ESZ6", legs=BRACKET))
+    desk.take()
+    desk.say(oif.venue_id("request-other", 1), "FILLED", 1, "5000")
+    desk.take()
+    desk.say(oif.venue_id("request-other", 1, "STOP1", 0), "ACCEPTED")
+    desk.take()
+    desk.wait(1)
+    desk.tell(_position("LONG", 2))
+    desk.wait(1)
+    desk.tell(_position("FLAT"))
+    desk.wait(2)
+    assert (desk.take(), "orphans" in desk.alarms) == ([], True)
 
 
 def test_legs_whose_position_only_seems_to_be_gone_are_told_of(desk: Desk) -> None:
