@@ -167,7 +167,8 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
     elsewhere = filled_of(turn, order, except_of=current)
     qty = _share(turn, order) if order.leg else current.qty + elsewhere
     prices = {"limit_price": current.limit_price, "stop_price": current.stop_price}
-    return {"qty": str(qty), **{name: decimal_text(it) for name, it in prices.items() if it is not None}}
+    kind = {"order_type": current.order_type, "tif": current.tif}
+    return {"qty": str(qty), **kind, **{name: decimal_text(it) for name, it in prices.items() if it is not None}}
 
 
 def _average(known: list[VenueOrder]) -> Decimal | None:

@@ -381,7 +381,7 @@ class Order(NamedTuple):
     acked: int = 0
     """The last want that its venue has answered."""
     confirmed: Mapping[str, str] = _NONE
-    """The quantity and the prices that its venue has confirmed, as texts; the order's own are those asked for."""
+    """What its venue has confirmed, as texts: kind, quantity and prices; the order's own are those asked for."""
     unresolved: str | None = None
     """Why its bridge cannot know what has become of it; `orderhook resolve` ends it."""
     history: tuple[Event, ...] = ()

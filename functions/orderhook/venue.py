@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter, ValidationError
 
 from orderhook.messages import MessageError
-from orderhook.orders import PRICES, OrderState, decimal_text, timestamp
+from orderhook.orders import PRICES, OrderState, OrderType, TimeInForce, decimal_text, timestamp
 
 NINJATRADER = "ninjatrader"
 """What Order.venue says of an order that NinjaTrader has."""
@@ -36,17 +36,26 @@ Time = Annotated[str, AfterValidator(_time)]
 """ISO 8601 text with a zone, which is read as the table holds times."""
 
 
+_PRICE = r"-?[0-9]+(\.[0-9]+)?"
+
+_VALUES: Mapping[str, str] = {
+    "qty": "[0-9]+",
+    **dict.fromkeys(PRICES, _PRICE),
+    "order_type": "|".join(get_args(OrderType)),
+    "tif": "|".join(get_args(TimeInForce)),
+}
+"""The form of each value."""
+
+
 def _values(values: Mapping[str, str]) -> Mapping[str, str]:
     for name, text in values.items():
-        if name == "qty" and text.isascii() and text.isdigit():
-            continue
-        if name not in PRICES or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
-            raise ValueError("not a quantity or a price")
+        if name not in _VALUES or not re.fullmatch(_VALUES[name], text):
+            raise ValueError("not a value of an order, or of another form")
     return values
 
 
 Values = Annotated[Mapping[str, str], AfterValidator(_values)]
-"""A quantity and prices as texts, by the names of the order's fields: qty, limit_price, stop_price."""
+"""Values as texts, by the names of the order's fields: qty, limit_price, stop_price, order_type, tif."""
 
 
 class Execution(NamedTuple):
@@ -77,7 +86,7 @@ class OrderReport(NamedTuple):
     """The want that it answers; what was asked later goes on."""
     average: Decimal | None = None
     values: Values = {}  # noqa: RUF012  nobody changes it, and pydantic copies it
-    """What the venue has confirmed: the quantity and every price that it works with, or nothing."""
+    """What the venue has confirmed: kind, quantity and every price that it works with, or nothing."""
     reason: str | None = None
     unresolved: str | None = None
     """Why the bridge cannot know what has become of it."""

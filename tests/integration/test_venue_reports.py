@@ -150,11 +150,30 @@ def test_a_change_to_what_is_filled_is_answered_by_the_end(service: Service) -> 
     assert states(service, "order-1") == [("Filled", 2, 2)]
 
 
-def test_an_order_of_another_kind_that_was_not_made_is_what_it_was(service: Service) -> None:
-    have(service, state="ChangePending", n=2, kind="replace", order_type="STOPMARKET", limit_price=None, stop_price=5)
-    deliver(service, say("Working", acked=2, values={"qty": "5", "limit_price": "4999"}))
+@pytest.mark.parametrize(
+    ("wanted", "confirmed"),
+    [
+        (
+            {"order_type": "STOPMARKET", "limit_price": None, "stop_price": 5},
+            {"order_type": "LIMIT", "limit_price": "4999"},
+        ),
+        ({"order_type": "LIMIT"}, {"order_type": "MARKET"}),
+        ({"tif": "GTC"}, {"order_type": "LIMIT", "limit_price": "5000.25", "tif": "DAY"}),
+    ],
+)
+def test_an_order_of_another_kind_that_was_not_made_is_what_it_was(
+    service: Service, wanted: dict[str, Any], confirmed: dict[str, str]
+) -> None:
+    have(service, state="ChangePending", n=2, kind="replace", **wanted)
+    deliver(service, say("Working", acked=2, values={"qty": "5", "tif": "DAY", **confirmed}))
     order = seen(service)
-    assert (order.order_type, order.limit_price, order.stop_price) == ("LIMIT", 4999, None)
+    limit = Decimal(confirmed["limit_price"]) if "limit_price" in confirmed else None
+    assert (order.order_type, order.tif, order.limit_price, order.stop_price) == (
+        confirmed["order_type"],
+        "DAY",
+        limit,
+        None,
+    )
 
 
 def test_a_fill_while_a_change_waits_is_no_overfill_of_what_is_confirmed(service: Service) -> None:

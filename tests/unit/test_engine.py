@@ -493,3 +493,15 @@ def test_members_of_a_traders_oco_group_share_an_id_until_one_ends(desk: Desk) -
     desk.look(order(desk, "c", oco_id="g"))
     [third] = (placed(line)["oco_id"] for line in desk.take())
     assert third not in ("", first)
+
+
+def test_a_replacement_that_is_given_up_is_answered_with_the_kind_that_works(desk: Desk) -> None:
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    other = shown._replace(order_type="MARKET", limit_price=None, tif="GTC", want=want(desk, 2, "replace"))
+    desk.look(other, kill_switch=True)
+    report = desk.last("long")
+    assert (desk.take(), report.acked, report.reason) == ([], 2, "the kill switch is on")
+    assert report.values == {"qty": "1", "order_type": "LIMIT", "tif": "DAY", "limit_price": "4000"}

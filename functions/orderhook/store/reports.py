@@ -14,7 +14,6 @@ from orderhook.orders import (
     LegEnd,
     Order,
     OrderState,
-    OrderType,
     Provenance,
     Want,
 )
@@ -38,15 +37,6 @@ _LONGEST_REASON = 500
 _ASKED = frozenset({OrderState.CHANGE_PENDING, OrderState.CANCEL_PENDING})
 """What a command has asked of a venue and no report has answered; only the answer, or the order's end, ends it."""
 
-_TYPES: Mapping[frozenset[str], OrderType] = MappingProxyType(
-    {
-        frozenset({"limit_price"}): "LIMIT",
-        frozenset({"stop_price"}): "STOPMARKET",
-        frozenset({"limit_price", "stop_price"}): "STOPLIMIT",
-    }
-)
-"""What an order is that has these prices."""
-
 
 class Report(NamedTuple):
     """A snapshot of an order as the venue has it; `seq` tells an older one from a newer one."""
@@ -59,7 +49,7 @@ class Report(NamedTuple):
     acked: int = 0
     """The want that it answers."""
     values: Mapping[str, str] = MappingProxyType({})
-    """What the venue has confirmed: the quantity and all prices, or nothing."""
+    """What the venue has confirmed: the kind, the quantity and all prices, or nothing."""
     unresolved: str | None = None
 
     @classmethod
@@ -416,15 +406,17 @@ def _told(order: Order, report: Report, *, moves: bool) -> tuple[Order, dict[str
     return after, changes
 
 
-def _confirmed(order: Order) -> dict[str, int | Decimal | OrderType | None]:
+def _confirmed(order: Order) -> dict[str, int | str | Decimal | None]:
     """Return the fields of an order that its venue has otherwise: what was asked for was not done, or done otherwise.
 
     The quantity of a leg follows from its entry's fills; at the venue it may be in several orders.
     """
-    values: dict[str, int | Decimal | OrderType | None] = {}
-    if "qty" in order.confirmed and order.entry_id is None:
-        values["qty"] = int(order.confirmed["qty"])
-    if prices := frozenset(PRICES).intersection(order.confirmed):
-        values |= {name: Decimal(order.confirmed[name]) if name in prices else None for name in PRICES}
-        values["order_type"] = _TYPES[prices]
+    confirmed = order.confirmed
+    values: dict[str, int | str | Decimal | None] = {
+        name: confirmed[name] for name in ("order_type", "tif") if name in confirmed
+    }
+    if "qty" in confirmed and order.entry_id is None:
+        values["qty"] = int(confirmed["qty"])
+    if confirmed.keys() & {"order_type", *PRICES}:
+        values |= {name: Decimal(confirmed[name]) if name in confirmed else None for name in PRICES}
     return {name: value for name, value in values.items() if value != getattr(order, name)}
