@@ -197,6 +197,8 @@ def _place_stop(turn: Turn, part: Part, stop: TableOrder) -> None:
         is_pair = is_wanted(part.target) and not part.targets and all(it.is_unwritten for it in part.stops)
         oco_id = oif.venue_id(stop.placed_by, "OCO", part.number, part.increment.start) if is_pair else None
         _place(turn, part, stop, part.stops, prices, oco_id)
+    elif turn.at - part.increment.at >= _STOP_IS_SEEN:
+        _alarm(turn, part, "unprotected", "its stop cannot be sent: no file would be read")
 
 
 def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> None:

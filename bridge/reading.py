@@ -8,6 +8,7 @@ from bridge.events import LogLine, OrderStateRead
 from bridge.records import Cancel, Fill, Increment, Instruction, Stage, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.orders import TERMINAL, OrderState
+from orderhook.trade import kind_of
 
 _STATES = {str(state).upper(): state for state in OrderState} | {
     "PARTIALLYFILLED": OrderState.PART_FILLED,
@@ -130,6 +131,9 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
         turn.set(reads=turn.now.runs is not False)
     if order is None or known is None:
         return
+    if stage == "written":
+        # What was moved out before was another file of this name.
+        turn.set(moving={other: at for other, at in turn.now.moving.items() if other != name})
     match known[1]:
         case "place":
             _place_is(turn, order, stage)
@@ -142,7 +146,8 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
         turn.alarm_once(order.order_id, "not_written", f"{name} could not be written: {reason}")
     if stage == "unread":
         turn.set(reads=False)
-        turn.alarm_once(order.order_id, "not_read", f"NinjaTrader has not taken {name}; it was moved out")
+        then = ", and is written again" if turn.venue_orders[order.venue_id].is_unwritten else ""
+        turn.alarm_once(order.order_id, "not_read", f"NinjaTrader has not taken {name}; it was moved out{then}")
 
 
 def _was_written(order: VenueOrder | None, name: str) -> bool:
@@ -157,6 +162,13 @@ def _place_is(turn: Turn, order: VenueOrder, stage: Stage) -> None:
     place = order.place
     if place is None or not _follows(place.stage, stage):
         return
+    leg = turn.orders[order.order_id].leg
+    if stage == "unread" and leg is not None and order.order_type != "MARKET" and order.state is None:
+        # What protects a position does not wait for what NinjaTrader may still say of a file that was there untouched.
+        # A second MARKET order would open another position: that one does.
+        if place.stage == "ambiguous" and kind_of(leg) == "STOP":
+            turn.alarm_once(order.order_id, "unprotected", f"the bridge ended while it wrote the stop {order.venue_id}")
+        stage = "unwritten"
     turn.put(order._replace(place=place._replace(stage=stage, at=turn.at)))
 
 

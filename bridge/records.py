@@ -23,7 +23,7 @@ intended: the journal says that it is about to be written
 written: it is in `incoming`
 consumed: NinjaTrader has taken it, or there is other proof that it had it
 unread: it was moved out of `incoming`, because NinjaTrader had not taken it
-unwritten: it could certainly not be created
+unwritten: it could certainly not be created; or, of a leg, it was moved out, and is written again
 ambiguous: the bridge ended between the intent and the word that it was written; a PLACE is never written again
 """
 

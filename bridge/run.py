@@ -6,7 +6,7 @@ made in the background, one of a kind at a time, and again after a failure for a
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from pathlib import Path
@@ -72,6 +72,8 @@ class Bridge:
         self._heartbeat: Heartbeat | None = None
         self._unreadable: Sequence[str] = ()
         self._folder_fault = ""
+        self._held: set[str] = set()
+        """Files that are to be moved out, and that another program holds."""
 
     @property
     def state(self) -> State:
@@ -89,6 +91,7 @@ class Bridge:
         if answer is not None:
             self._take(answer)
             self._note_look(answer)
+        self._move_out(sorted(self._held))
         for event in self._scan():
             self._take(event)
         if self._asked_in is not None:
@@ -138,7 +141,10 @@ class Bridge:
             asked.forget(self._asked_in)
         self._has_begun = True
         self._state = State.restored(self._config, self._journal.records(), self._link.now())
-        for name in self._folder.own_files():
+        self._move_out(self._folder.own_files())
+
+    def _move_out(self, names: Iterable[str]) -> None:
+        for name in names:
             for event in self._do(MoveOut(name)):
                 self._take(event)
 
@@ -162,8 +168,9 @@ class Bridge:
             case WriteFile(name, line):
                 answer = self._folder.write(name, line)
             case MoveOut(name):
-                with suppress(OSError):  # then it is asked for again
+                with suppress(OSError):
                     answer = self._folder.move_out(name)
+                self._held = self._held | {name} if answer is None else self._held - {name}
             case Report(Heartbeat() as heartbeat):
                 # Of an older one that is not sent yet only the alarms still matter.
                 waiting = self._heartbeat.alarms if self._heartbeat else ()

@@ -143,7 +143,7 @@ def test_a_bridge_that_is_killed_while_it_protects_does_so_afterwards_or_closes(
         world.step()
     world.kill()
     world.start()
-    # A stop that NinjaTrader had not read was taken back; then what it was for is closed. A target is only told of.
+    # A stop that NinjaTrader had not read was taken back, and is written again; a MARKET order that closes is not.
     world.until(lambda: world.position() == 0 or "STOPMARKET SELL 1 4960" in world.live())
     world.let_pass(5)
     assert (world.position() == 0) == (world.live() == [])
@@ -291,6 +291,44 @@ def test_what_a_dead_bridge_has_left_in_the_folder_is_taken_back_first_of_all(wo
     world.paper.misbehaviour.leaves_files = False
     world.until(lambda: world.states()["long"] == "Rejected")
     assert (world.placed_lines(), world.position()) == ([], 0)
+
+
+def test_a_stop_that_a_start_takes_back_stands_within_a_second(world: World, tmp_path: Path) -> None:
+    place(world, **BRACKET)
+    world.until(lambda: world.position() == 1)
+    world.paper.misbehaviour.leaves_files = True
+    world.until(lambda: list((tmp_path / "incoming").iterdir()))
+    world.let_pass(0.5)
+    world.kill()
+    world.paper.misbehaviour.leaves_files = False
+    started_at = world.at
+    world.start()
+    world.turn()
+    world.until(lambda: "STOPMARKET SELL 1 4960" in world.live())
+    assert (world.at - started_at).total_seconds() <= 1
+    world.until(lambda: list(world.states().values()) == ["Filled", "Working", "Working"])
+    assert len(world.placed_lines()) == 3
+
+
+def test_a_file_that_is_held_at_the_start_is_moved_out_as_soon_as_it_can(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.paper.misbehaviour.leaves_files = True
+    place(world)
+    world.until(lambda: list((tmp_path / "incoming").iterdir()))
+    world.kill()
+    world.start()
+    with monkeypatch.context() as held:
+        held.setattr("bridge.ninjatrader.os.replace", refuse_to_move)
+        world.turn()
+    [left] = [file.name for file in (tmp_path / "incoming").iterdir() if "_c1" not in file.name]
+    world.turn()
+    assert not (tmp_path / "incoming" / left).exists()
+
+
+def refuse_to_move(*_: object) -> None:
+    """Refuse to move a file that another program has open."""
+    raise PermissionError(13, "The process cannot access the file because it is being used by another process")
 
 
 def test_a_stack_is_taken_over_once_and_its_owner_then_writes_nothing(

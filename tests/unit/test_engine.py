@@ -8,6 +8,8 @@ import pytest
 
 from bridge import oif
 from bridge.events import (
+    ConnectionRead,
+    FileConsumed,
     FileMovedOut,
     FileNotWritten,
     FileWritten,
@@ -505,3 +507,89 @@ def test_a_replacement_that_is_given_up_is_answered_with_the_kind_that_works(des
     report = desk.last("long")
     assert (desk.take(), report.acked, report.reason) == ([], 2, "the kill switch is on")
     assert report.values == {"qty": "1", "order_type": "LIMIT", "tif": "DAY", "limit_price": "4000"}
+
+
+# Legs whose files NinjaTrader has not taken
+
+
+def _write_stop(desk: Desk) -> str:
+    """Have an entry be filled; returns the name of its stop's file, which is about to be written."""
+    desk.look(order(desk, legs=BRACKET))
+    desk.take()
+    desk.say(LONG, "FILLED", 1, "5000")
+    [name] = desk.lines
+    return name
+
+
+def _start_again(desk: Desk, moved_out: str) -> list[str]:
+    """Crash, have a file be moved out at the start, and return what is placed then."""
+    desk.crash()
+    desk.tell(FileMovedOut(moved_out))
+    desk.tell(NinjaTraderStarted(emptied=False))
+    desk.tell(ConnectionRead(connected=True))
+    desk.look(order(desk, state=OrderState.FILLED, filled=1, legs=BRACKET))
+    return [line for line in desk.take() if line.startswith("PLACE")]
+
+
+def test_a_stop_that_a_start_takes_back_is_written_again_at_once(desk: Desk) -> None:
+    name = _write_stop(desk)
+    line = desk.lines[name]
+    desk.tell(FileWritten(name))
+    assert _start_again(desk, name) == [line]
+    assert "unprotected" not in desk.alarms
+    desk.say(STOP, "ACCEPTED")
+    assert [placed(line)["order_id"] for line in desk.take()] == [TARGET]
+
+
+def test_a_stop_taken_back_after_a_crash_in_its_intent_alarms_and_is_written(desk: Desk) -> None:
+    name = _write_stop(desk)
+    line = desk.lines[name]
+    assert _start_again(desk, name) == [line]
+    assert "unprotected" in desk.alarms
+
+
+def test_a_stop_is_written_again_as_soon_as_nt_takes_files_again(desk: Desk) -> None:
+    name = _write_stop(desk)
+    line = desk.lines.pop(name)
+    desk.tell(FileWritten(name))
+    desk.wait(2)
+    desk.tell(FileMovedOut(name))
+    desk.wait(3)
+    assert {"not_read", "unprotected"} <= set(desk.alarms)
+    assert name not in desk.lines
+    assert line in desk.take()
+
+
+def test_a_file_of_the_same_name_is_moved_out_anew(desk: Desk) -> None:
+    name = _write_stop(desk)
+    for _ in range(2):
+        del desk.lines[name]
+        desk.tell(FileWritten(name))
+        desk.effects.clear()
+        desk.wait(2)
+        assert MoveOut(name) in desk.effects
+        desk.tell(FileMovedOut(name))
+        [probe] = desk.lines
+        desk.lines.clear()
+        desk.tell(FileWritten(probe))
+        desk.tell(FileConsumed(probe))
+
+
+def test_a_stop_of_which_nt_says_something_is_not_written_again(desk: Desk) -> None:
+    name = _write_stop(desk)
+    desk.crash()
+    desk.tell(FileMovedOut(name))
+    desk.say(STOP, "WORKING")
+    assert [placed(line)["order_id"] for line in _start_again(desk, name)] == [TARGET]
+
+
+def test_a_market_order_that_closes_is_never_written_again(desk: Desk) -> None:
+    _write_stop(desk)
+    desk.take()
+    desk.say(STOP, "REJECTED")
+    [name] = desk.lines
+    desk.tell(FileWritten(name))
+    assert _start_again(desk, name) == []
+    desk.wait(61)
+    assert [line for line in desk.take() if line.startswith("PLACE")] == []
+    assert "unprotected" in desk.alarms
