@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cli.operator_records import leave_record, operators_provenance
+from cli.operator_records import leave_record, operators_provenance, ring
 from cli.options import TableOptions, examples, takes_table_options
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, printable, readable_time
 from orderhook import administration
@@ -68,7 +68,7 @@ def kill_switch(
         provenance = operators_provenance(trader)
         if turn:
             _turn(services, provenance, turn, lock=lock)
-            _ring(services)
+            ring(services)
         if cancel:
             _cancel_all(services, provenance, 1, cancelled, problems)
             time.sleep(_UNDER_WAY_SECONDS)
@@ -130,13 +130,7 @@ def _cancel_all(services: Services, turned: Provenance, number: int, cancelled: 
         problems.append(error.detail)
         failed: Any = error.extra.get("failed", ())
         problems += [f"{order['order_id']}: {order['reason']}" for order in failed]
-    _ring(services)
-
-
-def _ring(services: Services) -> None:
-    """Tell a bridge to look; one that is not told looks some seconds later."""
-    if services.doorbell:
-        services.doorbell.ring().failure(time.monotonic() + _UNDER_WAY_SECONDS)
+    ring(services)
 
 
 def _show_cancelled(cancelled: Sequence[str], *, at_venue: bool) -> None:

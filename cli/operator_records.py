@@ -1,8 +1,12 @@
-"""What an operator does by the command line leaves a record among those of the alerts: what, who, and from where."""
+"""What an operator does by the command line leaves a record among those of the alerts: what, who, and from where.
+
+And it rings, as an alert does.
+"""
 
 import getpass
 import secrets
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +21,14 @@ _KEY_ID = "orderhook"
 
 _RECORDS_ARE_KEPT = timedelta(days=90)
 """As long as the template's AlertRetentionDays keeps them unless it is given another number."""
+
+_RING_SECONDS = 3
+
+
+def ring(services: Services) -> None:
+    """Tell a bridge to look, where there is a venue; one that is not told looks some seconds later."""
+    if services.doorbell:
+        services.doorbell.ring().failure(time.monotonic() + _RING_SECONDS)
 
 
 def operators_provenance(trader: str) -> Provenance:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.operator_records import leave_record, operators_provenance
+from cli.operator_records import leave_record, operators_provenance, ring
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_csv, print_json, print_line, printable, shown_zone
 from cli.views import venue as view
@@ -110,6 +110,7 @@ def resolve_order(
                 f"Order {order_id} is {order.state}, and not marked unresolved: its bridge knows what becomes of it. "
                 "To end it, cancel it."
             )
+        ring(services)
         fields = {"order_id": order_id, "outcome": outcome}
         problem = leave_record(services, provenance, "RESOLVE", "order_resolved", fields, [order_id])
     if options.as_json:

@@ -110,7 +110,9 @@ def metrics_of(
     metric = METRICS.get(code or "") or (REFUSED if by_key else None)
     if origin != "webhook":
         if metric == UNAVAILABLE:
-            return ["Deferred", DEAD_LETTERS if dead_letter else DEFERRED_UNAVAILABLE]
+            # BridgeAwayAlarm tells of that one, and what becomes too late by it counts in NOT_DONE_LATER.
+            again = [] if code == "venue_offline" else [DEFERRED_UNAVAILABLE]
+            return ["Deferred", *([DEAD_LETTERS] if dead_letter else again)]
         return ["Deferred", *([NOT_DONE_LATER] if origin == "delayed" and metric else [])]
     if metric and metric != UNAVAILABLE and not key_is_known:
         return [STRANGERS]

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from cli import connection
+from orderhook.aws.doorbell import LOOK
 from orderhook.orders import Order, OrderState, Want
 from orderhook.store.reports import Report
 from orderhook.trade import LegTerms, own_legs
@@ -116,6 +118,16 @@ def test_a_person_says_what_became_of_an_order(
     assert record.fields == {"order_id": "order-1", "outcome": outcome}
     if filled > 1:
         assert seen(service, "order-1.STOP1").qty == filled
+
+
+def test_a_bridge_is_told_to_look_at_what_a_person_has_said(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.use_venue()
+    monkeypatch.setattr(connection, "connect", lambda *_: service.services_of_operator())
+    have(service, unresolved="its file was not read")
+    assert run("resolve", "order-1", "cancelled").exit_code == 0
+    assert [it.body for it in service.queue.rings] == [LOOK]
 
 
 def test_what_was_never_filled_may_have_been_rejected(service: Service, run: Run) -> None:

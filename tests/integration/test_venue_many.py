@@ -130,12 +130,18 @@ def test_a_place_with_a_delay_is_taken_while_the_bridge_is_away_and_released_whe
 def test_a_release_that_the_bridge_is_away_for_ends_when_it_is_too_late(service: Service) -> None:
     assert service.place("order-1", delay=5).word == "scheduled"
     service.hear_bridge(ready=False, reason="no connection")
+    service.output.take()
     for _ in range(4):
         service.pass_time(11)
     order = order_of(service)
     assert (order.state, order.venue) == ("Cancelled", None)
     assert "the bridge was away" in str(order.reason)
     assert "too_late" in {record.outcome for record in service.alerts.newest(service.trader)}
+    # BridgeAwayAlarm tells of the attempts, and NotDoneLaterAlarm of the end.
+    told = service.output.take()
+    rung = ("DeferredUnavailable", "DeadLetters", "GivenUp", "NotDoneLater")
+    assert [name for name in rung if f'"{name}"' in told] == ["NotDoneLater"]
+    assert (service.queue.messages, service.queue.dead_letters) == ([], [])
 
 
 def test_a_time_limit_asks_the_venue(service: Service) -> None:
