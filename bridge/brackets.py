@@ -52,7 +52,7 @@ def keep(turn: Turn, entry: TableOrder) -> None:
     if entry.is_foreign:
         return
     for leg in turn.legs_of(entry):
-        _cancel_by_name(turn, leg)
+        cancel_by_name(turn, leg)
     for part in parts_of(turn, entry):
         _keep_part(turn, part)
 
@@ -90,14 +90,14 @@ def _at_venue(turn: Turn, leg: TableOrder | None, increment: Increment) -> list[
     return [it for it in turn.venue_orders_of(leg) if it.start == increment.start] if leg else []
 
 
-def _cancel_by_name(turn: Turn, leg: TableOrder) -> None:
+def cancel_by_name(turn: Turn, leg: TableOrder) -> None:
     """Cancel all that a leg has at the venue, if that is asked for."""
     if not leg.wants_cancel:
         return
     for order in turn.venue_orders_of(leg):
         ask_cancel(turn, order, "cancelled", leg.n)
     left = [it for it in turn.venue_orders_of(leg) if not (it.is_over or it.is_unwritten)]
-    if left and all(it.cancel and it.cancel.is_refused for it in left):
+    if left and not leg.is_foreign and all(it.cancel and it.cancel.is_refused for it in left):
         turn.put(turn.orders[leg.order_id]._replace(given_up=leg.n, acked=leg.n, why="the cancel was refused"))
 
 

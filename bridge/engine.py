@@ -13,7 +13,7 @@ taken, or was lost with the process, is taken at the next.
 
 from datetime import datetime
 
-from bridge.brackets import keep
+from bridge.brackets import cancel_by_name, keep
 from bridge.cancelling import follow_cancel
 from bridge.carrying_out import carry_out
 from bridge.changing import follow_change
@@ -99,6 +99,8 @@ def _act(turn: Turn) -> None:
         if order.leg is None:
             carry_out(turn, turn.orders[order.order_id])
             _write_cancels(turn, order)
+        elif order.is_foreign:
+            cancel_by_name(turn, order)
     for entry in turn.active_entries():
         keep(turn, turn.orders[entry.order_id])
     end_orphans(turn)

@@ -9,6 +9,8 @@ import pytest
 from bridge import oif
 from bridge.events import (
     ConnectionRead,
+    Fetch,
+    Fetched,
     FileConsumed,
     FileMovedOut,
     FileNotWritten,
@@ -593,3 +595,126 @@ def test_a_market_order_that_closes_is_never_written_again(desk: Desk) -> None:
     desk.wait(61)
     assert [line for line in desk.take() if line.startswith("PLACE")] == []
     assert "unprotected" in desk.alarms
+
+
+# Legs that cannot be as they were wanted
+
+OFFSETS = {"STOP1": Leg("STOPMARKET", offset=Decimal(10)), "TARGET1": Leg("LIMIT", offset=Decimal(20))}
+
+
+def test_offsets_count_from_the_entrys_price_where_nobody_knows_the_fills(desk: Desk) -> None:
+    desk.look(order(desk, order_type="LIMIT", limit_price=Decimal(5000), legs=OFFSETS))
+    desk.take()
+    desk.say(LONG, "FILLED", 1, None)
+    assert [placed(line)["stop_price"] for line in desk.take()] == ["4990"]
+
+
+def test_offsets_without_any_price_alarm_and_send_nothing(desk: Desk) -> None:
+    desk.look(order(desk, legs=OFFSETS))
+    desk.take()
+    desk.say(LONG, "FILLED", 1, None)
+    assert (desk.take(), desk.alarms) == ([], ["unprotected"])
+    assert desk.last("long.STOP1").alarms == ("unprotected",)
+
+
+def test_a_target_without_any_price_is_told_of_and_not_sent(desk: Desk) -> None:
+    desk.look(order(desk, legs={"TARGET1": OFFSETS["TARGET1"]}))
+    desk.take()
+    desk.say(LONG, "FILLED", 1, None)
+    assert (desk.take(), desk.alarms) == ([], ["target_not_sent"])
+
+
+@pytest.mark.parametrize("fill", ["4990", "4989.75"])
+def test_a_stop_on_the_wrong_side_of_the_fill_closes_its_part(desk: Desk, fill: str) -> None:
+    desk.look(order(desk, legs=BRACKET, qty=2))
+    desk.take()
+    desk.say(LONG, "FILLED", 2, fill)
+    [line] = desk.take()
+    assert (placed(line)["order_type"], placed(line)["action"], placed(line)["qty"]) == ("MARKET", "SELL", "2")
+    assert "stop_on_wrong_side" in desk.alarms
+    desk.wait(5)
+    assert desk.take() == []
+
+
+def test_a_target_on_the_wrong_side_of_the_fill_is_told_of_and_not_sent(desk: Desk) -> None:
+    desk.look(order(desk, legs=BRACKET))
+    desk.take()
+    desk.say(LONG, "FILLED", 1, "5010")
+    assert [placed(line)["order_type"] for line in desk.take()] == ["STOPMARKET"]
+    desk.say(STOP, "ACCEPTED")
+    assert (desk.take(), desk.alarms) == ([], ["target_not_sent"])
+
+
+def test_a_rejected_stop_only_alarms_where_that_is_wished() -> None:
+    desk = Desk(stop_rejected="alarm").start()
+    desk.look(order(desk, legs=BRACKET))
+    desk.take()
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.take()
+    desk.say(STOP, "REJECTED")
+    desk.wait(60)
+    assert (desk.take(), desk.alarms) == ([], ["stop_rejected"])
+    assert desk.last("long.STOP1").state == "Rejected"
+
+
+def test_a_stop_that_ended_with_its_rejected_target_is_placed_again_alone(desk: Desk) -> None:
+    desk.look(order(desk, legs=BRACKET))
+    desk.take()
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.take()
+    desk.say(STOP, "ACCEPTED")
+    desk.take()
+    desk.say(TARGET, "REJECTED")
+    desk.say(STOP, "CANCELLED")
+    [line] = desk.take()
+    again = oif.venue_id("request-long", 2, "STOP1", 0)
+    assert (placed(line)["order_id"], placed(line)["stop_price"], placed(line)["oco_id"]) == (again, "4990", "")
+    assert desk.alarms == ["target_rejected"]
+    desk.say(again, "WORKING")
+    assert (desk.take(), desk.last("long.STOP1").state) == ([], "Working")
+
+
+# Orders of another journal
+
+
+def test_legs_of_another_journals_entry_are_never_placed(desk: Desk) -> None:
+    old = order(desk, received_at=timestamp(START - timedelta(hours=1)), legs=BRACKET)
+    desk.look(old)
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.wait(10)
+    assert (desk.take(), desk.alarms) == ([], ["unprotected"])
+    assert (desk.last("long").state, desk.last("long").filled) == ("Filled", 1)
+
+
+def test_a_released_leg_of_another_journal_is_cancelled_at_every_id_it_may_have(desk: Desk) -> None:
+    old = timestamp(START - timedelta(hours=1))
+    asked = want(desk, 2, "cancel")
+    leg = order(desk, "long.STOP1", qty=2, entry_id="long", order_name="STOP1", received_at=old, want=asked)
+    desk.look(leg)
+    assert Fetch("long") in desk.effects
+    assert desk.take() == []
+    desk.tell(Fetched("long", order(desk, received_at=old, state=OrderState.FILLED)))
+    ids = [oif.venue_id("request-long", 1, "STOP1", start) for start in (0, 1)]
+    assert sorted(desk.take()) == sorted(oif.cancel(it) for it in ids)
+    assert "younger" in str(desk.last("long.STOP1").unresolved)
+
+
+# What is over
+
+
+def test_an_order_is_forgotten_thirty_days_after_its_end(desk: Desk) -> None:
+    shown = order(desk)
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "FILLED", 1, "5000")
+    seen = shown._replace(state=OrderState.FILLED, filled=1, report_seq=desk.last("long").seq)
+    desk.look(seen)
+    desk.look()
+    desk.at += timedelta(days=30)
+    desk.look()
+    assert "order/long" in desk.journal
+    desk.at += timedelta(seconds=1)
+    desk.look()
+    assert [name for name in desk.journal if name != "memory/"] == []
+    desk.say(LONG, "FILLED", 1, "5000")
+    assert desk.take() == []
