@@ -51,8 +51,6 @@ def keep(turn: Turn, entry: TableOrder) -> None:
     """Take the next step for the legs of what is filled of an entry."""
     if entry.is_foreign:
         return
-    for leg in turn.legs_of(entry):
-        cancel_by_name(turn, leg)
     for part in parts_of(turn, entry):
         _keep_part(turn, part)
 
@@ -91,9 +89,7 @@ def _at_venue(turn: Turn, leg: TableOrder | None, increment: Increment) -> list[
 
 
 def cancel_by_name(turn: Turn, leg: TableOrder) -> None:
-    """Cancel all that a leg has at the venue, if that is asked for."""
-    if not leg.wants_cancel:
-        return
+    """Cancel all that a leg has at the venue."""
     for order in turn.venue_orders_of(leg):
         ask_cancel(turn, order, "cancelled", leg.n)
     left = [it for it in turn.venue_orders_of(leg) if not (it.is_over or it.is_unwritten)]

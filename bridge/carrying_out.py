@@ -20,6 +20,9 @@ _STOOD = timedelta(milliseconds=200)
 REPLACED = "replaced"
 """Why an order of the venue is cancelled to make room for its next generation."""
 
+ENOUGH = "the quantity is filled"
+"""Why an order of the venue is cancelled of which no more is wanted than is filled."""
+
 
 def carry_out(turn: Turn, order: TableOrder) -> None:
     """Take the next step for an order, if there is one."""
@@ -188,19 +191,20 @@ def _adapt(turn: Turn, order: TableOrder, current: VenueOrder) -> None:
     elif is_other:
         ask_cancel(turn, current, REPLACED)
     elif ends_rest:
-        ask_cancel(turn, current, "the quantity is filled")
+        ask_cancel(turn, current, ENOUGH)
     elif turn.may_write:
-        if not is_new:
-            turn.alarm_once(order.order_id, "late_fill", "its first generation was filled after its end")
         write_change(turn, turn.orders[order.order_id], current, goal)
 
 
 def _why_not_changed(turn: Turn, order: TableOrder, current: VenueOrder, goal: Goal) -> str | None:
     if current.change is not None and current.change.n == order.n:
         return None
+    only_less = goal == (min(goal.qty, current.qty), current.limit_price, current.stop_price)
+    if only_less and order.kind == "replace" and current.generation > 1 and not is_other_kind(order, current):
+        # Nobody asks that: the generation before was filled after its end, and left less.
+        return None
     if order.not_after is not None and turn.at > order.not_after:
         return "too late: the bridge was away"
-    only_less = goal == (min(goal.qty, current.qty), current.limit_price, current.stop_price)
     if turn.now.kill_switch and (is_other_kind(order, current) or not only_less):
         return "the kill switch is on"
     return None

@@ -91,19 +91,23 @@ def _take_down(turn: Turn, event: Event) -> None:
 
 
 def _act(turn: Turn) -> None:
+    """Have every order take its next step: what is cancelled first, then what protects, then what opens."""
     probe_is_taken(turn)
-    for order in sorted(turn.active(), key=_urgency):
+    for order in turn.active():
         for venue_order in turn.venue_orders_of(order):
             follow_files(turn, venue_order)
             follow_change(turn, turn.venue_orders[venue_order.venue_id])
-        if order.leg is None:
-            carry_out(turn, turn.orders[order.order_id])
+    asked = sorted(turn.active(), key=_asked_at)
+    for order in asked:
+        if order.wants_cancel:
+            (cancel_by_name if order.leg else carry_out)(turn, turn.orders[order.order_id])
             _write_cancels(turn, order)
-        elif order.is_foreign:
-            cancel_by_name(turn, order)
     for entry in turn.active_entries():
         keep(turn, turn.orders[entry.order_id])
     end_orphans(turn)
+    for order in asked:
+        if order.leg is None and not order.wants_cancel:
+            carry_out(turn, turn.orders[order.order_id])
     for order in turn.active():
         _write_cancels(turn, order)
         report(turn, order)
@@ -116,6 +120,5 @@ def _write_cancels(turn: Turn, order: TableOrder) -> None:
         follow_cancel(turn, venue_order)
 
 
-def _urgency(order: TableOrder) -> tuple[bool, float]:
-    """Return what puts cancels first, then what was asked first."""
-    return not order.wants_cancel, order.wanted_at.timestamp() if order.wanted_at else 0.0
+def _asked_at(order: TableOrder) -> float:
+    return order.wanted_at.timestamp() if order.wanted_at else 0.0

@@ -53,6 +53,8 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
         turn.put(owner._replace(increments=(*owner.increments, increment)))
         if start + fill.quantity > owner.qty:
             turn.alarm_once(owner.order_id, "overfill", f"{start + fill.quantity} of {owner.qty} are filled")
+        if order.venue_id != owner.venue_ids[-1] and not owner.is_foreign:
+            turn.alarm_once(owner.order_id, "late_fill", f"{order.venue_id} was filled after its end")
         if owner.is_foreign and owner.legs:
             turn.alarm_once(owner.order_id, "unprotected", "its legs are another journal's; look at its stop")
 
@@ -83,6 +85,10 @@ def read_log(turn: Turn, line: LogLine) -> None:
         return
     if line.is_error:
         order = order._replace(log=line.text)
+    place = order.place
+    if place is not None and place.stage != "consumed" and "PLACE;" in line.text:
+        # NinjaTrader has read the file, whatever has become of that.
+        order = order._replace(place=place._replace(stage="consumed", at=turn.at))
     change = order.change
     if change is not None and not line.is_error and "WORKING" in line.text.upper():
         order = order._replace(change=change._replace(was_seen=True))

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from bridge.brackets import is_wanted
-from bridge.carrying_out import filled_of, is_being_replaced, is_other_kind, latest
+from bridge.carrying_out import ENOUGH, filled_of, is_being_replaced, is_other_kind, latest
 from bridge.changing import Goal, is_changing
 from bridge.confirming import unresolved_of
 from bridge.events import Report
@@ -76,7 +76,7 @@ def _state_of(turn: Turn, order: TableOrder) -> OrderState:
         return _S.CHANGE_PENDING if len(order.venue_ids) > 1 else _S.INITIALIZED
     if is_being_replaced(turn, order):
         return _S.CHANGE_PENDING
-    if current.state is _S.CANCELLED and filled_of(turn, order) >= order.qty:
+    if current.state is _S.CANCELLED and filled_of(turn, order) == order.qty:
         # A change to the filled quantity is carried out by a cancel.
         return _S.FILLED
     return current.state
@@ -165,7 +165,8 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
         return {}
     current = seen[-1]
     elsewhere = filled_of(turn, order, except_of=current)
-    qty = _share(turn, order) if order.leg else current.qty + elsewhere
+    is_enough = current.is_over and current.cancel is not None and current.cancel.why == ENOUGH
+    qty = _share(turn, order) if order.leg else order.qty if is_enough else current.qty + elsewhere
     prices = {"limit_price": current.limit_price, "stop_price": current.stop_price}
     kind = {"order_type": current.order_type, "tif": current.tif}
     return {"qty": str(qty), **kind, **{name: decimal_text(it) for name, it in prices.items() if it is not None}}

@@ -16,6 +16,7 @@ from bridge.events import (
     FileNotWritten,
     FileWritten,
     FlatConfirmed,
+    LogLine,
     Look,
     Looked,
     MoveOut,
@@ -487,6 +488,91 @@ def test_a_change_to_what_is_filled_is_a_cancel_reported_as_filled(desk: Desk) -
     assert desk.take() == [oif.cancel(LONG)]
     desk.say(LONG, "CANCELLED", 2, "4000")
     assert (desk.last("long").state, desk.last("long").acked) == ("Filled", 2)
+
+
+def test_a_quantity_that_a_cancel_carries_out_is_reported_as_the_orders(desk: Desk) -> None:
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000), qty=3)
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "PARTFILLED", 2, "4000")
+    desk.look(shown._replace(qty=2, want=want(desk, 2, "change")))
+    desk.take()
+    desk.say(LONG, "CANCELLED", 2, "4000")
+    assert desk.last("long").values["qty"] == "2"
+
+
+def test_what_is_filled_beyond_a_lowered_quantity_ends_as_cancelled(desk: Desk) -> None:
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000), qty=5)
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "PARTFILLED", 2, "4000")
+    desk.look(shown._replace(qty=1, want=want(desk, 2, "change")))
+    assert desk.take() == [oif.cancel(LONG)]
+    desk.say(LONG, "CANCELLED", 2, "4000")
+    report = desk.last("long")
+    assert (report.state, report.filled, report.values["qty"]) == ("Cancelled", 2, "1")
+
+
+def test_what_closes_is_written_before_what_opens_in_the_order_of_their_alerts(desk: Desk) -> None:
+    _protected(desk)
+    desk.look(order(desk, "b"))
+    desk.take()
+    desk.say(oif.venue_id("request-b", 1), "WORKING")
+    desk.at += timedelta(seconds=1)
+    new = order(desk, "new")
+    desk.at += timedelta(seconds=1)
+    newer = order(desk, "newer")
+    leg = order(desk, "long.STOP1", entry_id="long", order_name="STOP1", want=want(desk, 1, "change"))
+    leg = leg._replace(order_type="STOPMARKET", stop_price=Decimal(4980))
+    desk.at += timedelta(seconds=1)
+    desk.look(newer, new, leg, order(desk, "b", want=want(desk, 2, "cancel")))
+    ids = [oif.venue_id(f"request-{it}", 1) for it in ("b", "new", "newer")]
+    [cancel, change, *opened] = desk.lines.values()
+    assert (cancel, change) == (oif.cancel(ids[0]), oif.change(STOP, qty=1, stop_price=Decimal(4980)))
+    assert [placed(line)["order_id"] for line in opened] == ids[1:]
+
+
+def test_the_cancel_of_a_leg_is_written_before_what_opens(desk: Desk) -> None:
+    _protected(desk)
+    leg = order(desk, "long.STOP1", entry_id="long", order_name="STOP1", want=want(desk, 1, "cancel"))
+    desk.look(order(desk, "new"), leg)
+    [cancel, opened] = desk.lines.values()
+    assert (cancel, placed(opened)["order_id"]) == (oif.cancel(STOP), oif.venue_id("request-new", 1))
+
+
+def test_a_late_fill_of_the_first_makes_the_rest_smaller_however_late(desk: Desk) -> None:
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000), qty=3)
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    other = shown._replace(order_type="STOPMARKET", limit_price=None, stop_price=Decimal(6000))
+    other = other._replace(want=want(desk, 2, "replace"))
+    desk.look(other)
+    desk.take()
+    desk.say(LONG, "CANCELLED")
+    desk.wait(1)
+    desk.look(other)
+    assert [placed(line)["qty"] for line in desk.take()] == ["3"]
+    desk.at += timedelta(seconds=31)
+    desk.say(LONG, "CANCELLED", 1, "4000")
+    assert "late_fill" in desk.alarms
+    second = oif.venue_id("request-long", 2)
+    desk.say(second, "WORKING")
+    assert desk.take() == [oif.change(second, qty=2, stop_price=Decimal(6000))]
+    desk.say(second, "WORKING")
+    assert (desk.last("long").acked, desk.last("long").values["qty"]) == (2, "3")
+
+
+def test_a_line_of_the_log_proves_that_a_file_was_read(desk: Desk) -> None:
+    desk.look(order(desk))
+    [(name, line)] = desk.lines.items()
+    desk.lines.clear()
+    desk.tell(FileWritten(name))
+    desk.wait(2)
+    desk.tell(FileMovedOut(name))
+    desk.tell(LogLine(LONG, f"OIF, '{line}' processing", is_error=False))
+    desk.wait(61)
+    assert (desk.last("long").state, LONG in str(desk.last("long").unresolved)) == ("Initialized", True)
 
 
 def test_members_of_a_traders_oco_group_share_an_id_until_one_ends(desk: Desk) -> None:
