@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge import oif
 from bridge.events import Fetch, Fetched, Looked, Report
-from bridge.records import Memory, TableOrder, VenueOrder
+from bridge.records import Increment, Memory, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.orders import OPEN, Leg, Order, Want
 from orderhook.trade import leg_id, opposite
@@ -49,10 +49,23 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
     if item is not None and item.state in OPEN and item.venue == NINJATRADER:
         _see(turn, item)
         return
+    if item is not None:
+        _take_a_persons_word(turn, known, item)
     working = [it.venue_id for it in turn.venue_orders_of(known) if it.is_live]
     if working:
         turn.alarm("works_though_finished", f"{known.order_id} is finished in the table; {', '.join(working)} work")
     turn.put(turn.orders[known.order_id]._replace(is_closed=True))
+
+
+def _take_a_persons_word(turn: Turn, order: TableOrder, item: Order) -> None:
+    """Have an entry's legs be placed for what a person says was filled of it (`orderhook resolve`)."""
+    was_unresolved = order.report is not None and order.report.unresolved is not None
+    known = sum(it.quantity for it in order.increments)
+    if was_unresolved and not order.is_foreign and order.placed_by == _placed_by(item) and item.filled > known:
+        increment = Increment(known, item.filled - known, item.average, turn.at)
+        turn.put(order._replace(increments=(*order.increments, increment)))
+        for leg in turn.legs_of(order):
+            turn.put(leg._replace(is_closed=False))
 
 
 def _see(turn: Turn, item: Order) -> None:

@@ -785,6 +785,53 @@ def test_a_released_leg_of_another_journal_is_cancelled_at_every_id_it_may_have(
     assert "younger" in str(desk.last("long.STOP1").unresolved)
 
 
+# What only a person knows
+
+
+def _resolved(desk: Desk, filled: int, **values: Any) -> None:
+    """Have nobody know what has become of an order for three, until a person says what was filled of it."""
+    shown = order(desk, qty=3, legs=BRACKET)
+    desk.look(shown)
+    desk.take()
+    desk.wait(61)
+    assert desk.last("long").unresolved
+    desk.look()
+    assert Fetch("long") in desk.effects
+    desk.tell(Fetched("long", shown._replace(state=OrderState.CANCELLED, filled=filled, **values)))
+
+
+def test_what_a_person_says_was_filled_has_its_stop_and_its_target(desk: Desk) -> None:
+    _resolved(desk, 2)
+    [stop] = desk.take()
+    assert (placed(stop)["order_id"], placed(stop)["qty"]) == (STOP, "2")
+    desk.say(STOP, "ACCEPTED")
+    assert [placed(line)["qty"] for line in desk.take()] == ["2"]
+    desk.say(TARGET, "WORKING")
+    desk.say(TARGET, "FILLED", 2, "5010")
+    desk.say(STOP, "CANCELLED")
+    assert (desk.last("long.TARGET1").state, desk.last("long.STOP1").state) == ("Filled", "Cancelled")
+
+
+def test_what_nt_says_later_of_a_persons_word_counts_once(desk: Desk) -> None:
+    _resolved(desk, 2)
+    desk.take()
+    desk.say(LONG, "PARTFILLED", 2, "5000")
+    assert desk.take() == []
+    desk.say(LONG, "FILLED", 3, "5000")
+    assert [placed(line)["qty"] for line in desk.take()] == ["1"]
+
+
+def test_what_a_person_says_was_not_filled_has_no_stop(desk: Desk) -> None:
+    _resolved(desk, 0)
+    desk.wait(10)
+    assert desk.take() == []
+
+
+def test_an_order_that_took_the_id_meanwhile_is_not_a_persons_word(desk: Desk) -> None:
+    _resolved(desk, 2, history=order(desk, "other").history)
+    assert desk.take() == []
+
+
 # What is over
 
 
