@@ -41,7 +41,7 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
     turn.set(fetching={name: at for name, at in turn.now.fetching.items() if name != fetched.order_id})
     for order in turn.orders.values():
         if order.is_foreign and order.entry_id == fetched.order_id and not order.placed_by and item is not None:
-            _adopt(turn, order._replace(placed_by=_placed_by(item)))
+            _adopt(turn, order._replace(placed_by=item.placed_by))
             return
     known = turn.orders.get(fetched.order_id)
     if known is None:
@@ -61,7 +61,7 @@ def _take_a_persons_word(turn: Turn, order: TableOrder, item: Order) -> None:
     """Have an entry's legs be placed for what a person says was filled of it (`orderhook resolve`)."""
     was_unresolved = order.report is not None and order.report.unresolved is not None
     known = sum(it.quantity for it in order.increments)
-    if was_unresolved and not order.is_foreign and order.placed_by == _placed_by(item) and item.filled > known:
+    if was_unresolved and not order.is_foreign and order.placed_by == item.placed_by and item.filled > known:
         increment = Increment(known, item.filled - known, item.average, turn.at)
         turn.put(order._replace(increments=(*order.increments, increment)))
         for leg in turn.legs_of(order):
@@ -73,7 +73,7 @@ def _see(turn: Turn, item: Order) -> None:
     if item.entry_id is not None:
         known = known or _foreign_leg(turn, item)
     else:
-        placed_by = _placed_by(item)
+        placed_by = item.placed_by
         if known is None or known.placed_by != placed_by:
             known = _new(turn, item, placed_by)
     if item.want is not None and item.want.n > known.n:
@@ -82,11 +82,6 @@ def _see(turn: Turn, item: Order) -> None:
         for name, leg in item.legs.items():
             _see_leg(turn, item, name, leg)
     _compare(turn, turn.orders[item.order_id], item)
-
-
-def _placed_by(item: Order) -> str:
-    """Return the request that has placed an order: the first entry of its history always stays."""
-    return item.history[0].request_id if item.history else ""
 
 
 def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
