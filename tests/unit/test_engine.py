@@ -584,6 +584,22 @@ def test_a_replacement_that_is_given_up_is_answered_with_the_kind_that_works(des
     assert report.values == {"qty": "1", "order_type": "LIMIT", "tif": "DAY", "limit_price": "4000"}
 
 
+def test_a_member_that_could_not_be_written_gets_no_id_that_has_ended_meanwhile(desk: Desk) -> None:
+    first, second = order(desk, "a", oco_id="g"), order(desk, "b", oco_id="g")
+    desk.look(first, second)
+    names = {placed(line)["order_id"]: name for name, line in desk.lines.items()}
+    ids = [oif.venue_id(f"request-{it}", 1) for it in "ab"]
+    used = placed(desk.lines.pop(names[ids[0]]))["oco_id"]
+    desk.tell(FileNotWritten(names[ids[0]], "denied"))
+    desk.take()
+    desk.say(ids[1], "CANCELLED")
+    desk.wait(1)
+    desk.look(first)
+    [again] = desk.take()
+    assert placed(again)["order_id"] == ids[0]
+    assert placed(again)["oco_id"] not in ("", used)
+
+
 # Legs whose files NinjaTrader has not taken
 
 
