@@ -76,10 +76,14 @@ def _state_of(turn: Turn, order: TableOrder) -> OrderState:
         return _S.CHANGE_PENDING if len(order.venue_ids) > 1 else _S.INITIALIZED
     if is_being_replaced(turn, order):
         return _S.CHANGE_PENDING
-    if current.state is _S.CANCELLED and filled_of(turn, order) >= order.qty:
-        # A change to the filled quantity is carried out by a cancel.
+    if _had_its_rest_ended(turn, order, current) and filled_of(turn, order) == order.qty:
         return _S.FILLED
     return current.state
+
+
+def _had_its_rest_ended(turn: Turn, order: TableOrder, current: VenueOrder) -> bool:
+    """Return whether a cancel has carried out a change to no more than what is filled."""
+    return current.state is _S.CANCELLED and not order.leg and filled_of(turn, order) >= order.qty
 
 
 def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
@@ -166,6 +170,8 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
     current = seen[-1]
     elsewhere = filled_of(turn, order, except_of=current)
     qty = _share(turn, order) if order.leg else current.qty + elsewhere
+    if _had_its_rest_ended(turn, order, current):
+        qty = order.qty
     prices = {"limit_price": current.limit_price, "stop_price": current.stop_price}
     kind = {"order_type": current.order_type, "tif": current.tif}
     return {"qty": str(qty), **kind, **{name: decimal_text(it) for name, it in prices.items() if it is not None}}
