@@ -206,6 +206,21 @@ def test_a_member_of_a_group_is_not_replaced_by_another_kind(
     assert (order_of(service).state, asked(order_of(service))) == ("Working", (1, "place"))
 
 
+def test_an_order_at_a_venue_joins_no_group(service: Service) -> None:
+    have(service)
+    answer = service.send("CANCELREPLACE", order_id="order-1", **ENTRY, oco_id="g1")
+    assert (answer.status, answer.word, answer.body["field"]) == (400, "unsupported_value", "oco_id")
+    assert asked(order_of(service)) == (1, "place")
+
+
+def test_a_cancel_of_one_of_a_group_names_the_group_that_ends_with_it(service: Service) -> None:
+    have(service, oco_id="g1")
+    answer = service.cancel("order-1")
+    [warning] = answer.body["warnings"]
+    assert (answer.word, warning["code"]) == ("cancel_pending", "oco_group")
+    assert "g1" in warning["detail"]
+
+
 def test_a_leg_keeps_its_kind_though_it_waits(service: Service) -> None:
     have(service, **LEGS)
     answer = service.send(

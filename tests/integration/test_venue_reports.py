@@ -314,6 +314,15 @@ def test_a_legs_report_before_its_release_releases_it(service: Service) -> None:
     assert states(service, STOP) == [("Filled", 3, 3)]
 
 
+def test_legs_that_ended_before_their_entrys_fill_was_told_stay_ended(service: Service) -> None:
+    have(service)
+    deliver(service, say("Filled", 5, order_id=TARGET, acked=1, values={"qty": "5"}))
+    deliver(service, say("Cancelled", order_id=STOP, acked=1, values={"qty": "5"}))
+    assert deliver(service, say("Filled", 5, acked=1)) == []
+    assert states(service, "order-1", STOP, TARGET) == [("Filled", 5, 5), ("Cancelled", 5, 0), ("Filled", 5, 5)]
+    assert service.open_orders() == []
+
+
 @pytest.mark.parametrize("end", ["Filled", "Cancelled", "Rejected"])
 @pytest.mark.parametrize("leg_first", [False, True])
 def test_a_further_fill_has_a_leg_work_again_that_ended_at_the_venue(

@@ -472,15 +472,17 @@ def test_a_change_that_is_too_late_is_dropped_and_answered(desk: Desk) -> None:
     assert str(report.reason).startswith("too late")
 
 
-def test_a_change_to_what_is_filled_is_a_cancel_reported_as_filled(desk: Desk) -> None:
+@pytest.mark.parametrize(("qty", "end"), [(2, "Filled"), (1, "Cancelled")])
+def test_a_change_to_no_more_than_is_filled_is_a_cancel_and_keeps_its_quantity(desk: Desk, qty: int, end: str) -> None:
     shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000), qty=3)
     desk.look(shown)
     desk.take()
     desk.say(LONG, "PARTFILLED", 2, "4000")
-    desk.look(shown._replace(qty=2, want=want(desk, 2, "change")))
+    desk.look(shown._replace(qty=qty, want=want(desk, 2, "change")))
     assert desk.take() == [oif.cancel(LONG)]
     desk.say(LONG, "CANCELLED", 2, "4000")
-    assert (desk.last("long").state, desk.last("long").acked) == ("Filled", 2)
+    report = desk.last("long")
+    assert (report.state, report.filled, report.acked, report.values["qty"]) == (end, 2, 2, str(qty))
 
 
 def test_a_quantity_that_a_cancel_carries_out_is_reported_as_the_orders(desk: Desk) -> None:

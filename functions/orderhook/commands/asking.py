@@ -6,10 +6,10 @@ from orderhook.orders import Leg, Order, OrderState, Provenance
 from orderhook.trade import leg_id
 from orderhook.venues import Kind, Venue, venue_of
 
-_TERMS = ("order_type", "tif", "oco_id")
+_KIND = ("order_type", "tif")
 """What NinjaTrader's CHANGE cannot alter: another order has to take its place."""
 
-_VALUES = (*_TERMS, "qty", "limit_price", "stop_price")
+_VALUES = (*_KIND, "qty", "limit_price", "stop_price")
 
 
 def asking(own: Venue, provenance: Provenance, met: Met, after: Order) -> Order:
@@ -26,7 +26,7 @@ def asking(own: Venue, provenance: Provenance, met: Met, after: Order) -> Order:
     )
     if met.leg is not None or _same(before, after, _VALUES):
         return after
-    kind: Kind = "change" if _same(before, after, _TERMS) else "replace"
+    kind: Kind = "change" if _same(before, after, _KIND) else "replace"
     want = venue.want(provenance, kind, _next(before), closes=before.entry_id is not None)
     if want and before.want and not before.acked and before.entry_id is None:
         # Until the venue has answered, what is asked of it is still the placing, which may be too late.
@@ -46,9 +46,15 @@ def check_asking(met: Met, after: Order) -> None:
         raise UnsupportedValueError(
             f"The quantity of {before.order_id} follows from what is filled; take qty out, or cancel it.", field="qty"
         )
-    member = before.entry_id is not None or before.oco_id is not None
-    if member and not _same(before, after, _TERMS):
+    is_member = before.entry_id is not None or before.oco_id is not None
+    if is_member and not _same(before, after, (*_KIND, "oco_id")):
         raise _not_of_another_kind(before.order_id, before, after)
+    if before.oco_id != after.oco_id:
+        raise UnsupportedValueError(
+            f"{before.order_id} is in no group at the venue and cannot join one: take oco_id out, or cancel the order "
+            "and place another one.",
+            field="oco_id",
+        )
 
 
 def _check_leg(order_id: str, before: Leg, after: Leg) -> None:
@@ -65,7 +71,8 @@ def _check_leg(order_id: str, before: Leg, after: Leg) -> None:
 
 
 def _not_of_another_kind(order_id: str, before: Order | Leg, after: Order | Leg) -> OrderhookError:
-    field = next((it for it in _TERMS if getattr(before, it, None) != getattr(after, it, None)), "order_type")
+    fields = (*_KIND, "oco_id")
+    field = next((it for it in fields if getattr(before, it, None) != getattr(after, it, None)), "order_type")
     return UnsupportedValueError(
         f"{order_id} is one of a group at the venue, of which one ends the others: its {field} stays "
         f"{getattr(before, field)}. Give that, or cancel it and place another order.",

@@ -147,17 +147,20 @@ def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
         previous_state=order.state if applied else None,
         filled=str(order.filled),
         cancelled_at=provenance.now if ended else order.cancelled_at,
-        warnings=(*_unprotected(order), *_partner(order)) if applied else (),
+        warnings=(*_unprotected(order), *_group(order)) if applied else (),
         affected_order_ids=tuple(open_legs(order).values()) if ended else (),
     )
     # A leg that was given anew since an earlier receipt of this alert ended it: what it is now is another one.
     return outcome if applied or pending or not order.is_open else outcome._replace(state=None, cancelled_at=None)
 
 
-def _partner(order: Order) -> tuple[AlertWarning, ...]:
-    """Return the warning for a leg that a venue has: it ends the other one of its group with it."""
-    if order.venue is None or order.closes is None or order.oco_id is None:
+def _group(order: Order) -> tuple[AlertWarning, ...]:
+    """Return the warning for an order of an OCO group that a venue has: it ends the others of the group with it."""
+    if order.venue is None or order.oco_id is None:
         return ()
+    if order.closes is None:
+        detail = f"The venue also ends the other orders of the group {order.oco_id}."
+        return (AlertWarning("oco_group", "order_id", detail),)
     partner = partner_of(str(order.order_name))
     detail = f"{partner} is one group with {order.order_name} at the venue, which ends both; it is placed there again."
     return (AlertWarning("oco_partner", "order_id", detail),)

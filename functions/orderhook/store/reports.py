@@ -116,9 +116,12 @@ class ReportStore:
                 return ReportResult(*refused(order, provenance.request_id))
             after, legs = releases(provenance, order, after, met.closed, met.priced)
             for name in met.ended.keys() & legs.keys():
-                leg = met.ended[name]
-                again = _working_again(provenance, leg, after.legs[name].share(after.filled))
-                legs[name] = self._orders.rewriting(provenance, leg, again)
+                leg, share = met.ended[name], after.legs[name].share(after.filled)
+                if share > leg.qty:
+                    again = _working_again(provenance, leg, share)
+                    legs[name] = self._orders.rewriting(provenance, leg, again)
+                else:  # its own report came before this fill's, and says how it ended
+                    del legs[name]
             try:
                 self._table.transact([self._orders.rewriting(provenance, order, after), *legs.values()])
             except TransactionFailed as failed:
