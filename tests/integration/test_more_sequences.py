@@ -997,3 +997,121 @@ def test_a_leg_that_is_added_after_the_release_stands_in_the_group_of_its_partne
     groups = {seen(trader.service, f"a.{name}").oco_id for name in ("STOP1", "TARGET1")}
     assert len(groups) == 1
     assert None not in groups
+
+
+# A name that an order which waits for its delay takes next
+
+CANCEL_NAME = f"command=CANCEL;order_id=ENTRY1;{OF_S}"
+
+
+@pytest.fixture(params=[False, True], ids=["without a venue", "with a venue"])
+def trader_anywhere(service: Service, request: pytest.FixtureRequest) -> Trader:
+    """A trader whose orders go to the table, or to a venue whose bridge is there."""
+    if request.param:
+        service.use_venue()
+    return Trader(service)
+
+
+@pytest.mark.parametrize("name", ["ENTRY1", "STOP1", "TARGET1"])
+def test_a_name_that_a_waiting_order_takes_next_is_not_said_to_be_cancelled(trader_anywhere: Trader, name: str) -> None:
+    trader = trader_anywhere
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", "command=CANCEL;order_id=a")
+    if trader.service.venue.name:
+        trader.service.report("Cancelled", order_id="a")
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}{SL_TP}delay=30")
+    trader.service.let_pass(4)
+    answer = trader.send(f"command=CANCEL;order_id={name};{OF_S}")
+    assert told(answer, "field") == (404, "order_not_found", "order_id")
+    assert "d waits for its delay" in answer.body["detail"]
+    assert trader.open == {"d"}
+    assert trader.send("command=CANCEL;order_id=d").word == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        (f"{P}qty=1;order_id=d;{OF_S}stop_loss=4990;delay=30", "TARGET1"),
+        (f"{P}qty=1;order_id=d;strategy_id=T;{SL_TP}delay=30", "ENTRY1"),
+    ],
+    ids=["no such leg", "another strategy"],
+)
+def test_a_name_that_a_waiting_order_does_not_take_is_cancelled_already(trader: Trader, sent: str, name: str) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", CANCEL_NAME, sent)
+    trader.service.let_pass(4)
+    assert trader.send(f"command=CANCEL;order_id={name};{OF_S}notes=again").word == "already_cancelled"
+
+
+def test_of_one_bar_a_cancel_by_name_leaves_the_order_that_is_to_be_placed_after_it(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}", CANCEL_NAME, f"{P}qty=1;order_id=d;{OF_S}delay=2")
+    assert trader.send(f"{CANCEL_NAME}notes=again").word == "already_cancelled"
+
+
+def test_a_waiting_order_takes_the_smallest_free_number(trader: Trader) -> None:
+    trader.send(*(f"{P}qty=1;order_id={order_id};{OF_S}" for order_id in ("a", "b")))
+    trader.send("command=CANCEL;order_id=b", f"{P}qty=1;order_id=d;{OF_S}delay=60")
+    trader.service.let_pass(4)
+    assert trader.send(f"command=CANCEL;order_id=ENTRY2;{OF_S}").word == "order_not_found"
+    trader.send("command=CANCEL;order_id=a")
+    assert trader.send(f"command=CANCEL;order_id=ENTRY2;{OF_S}notes=again").word == "already_cancelled"
+    trader.send(f"{P}qty=1;order_id=e;{OF_S}delay=60")
+    trader.service.let_pass(4)
+    assert trader.send(f"command=CANCEL;order_id=ENTRY2;{OF_S}notes=third").word == "order_not_found"
+
+
+def test_a_waiting_order_may_take_any_free_number_for_the_brackets_of_its_template(trader: Trader) -> None:
+    trader.service.put_template("T", (1, 10, 10), (1, 20, 20))
+    trader.send(f"{P}qty=2;order_id=a;{OF_S}strategy=T", "command=CANCEL;order_id=a")
+    trader.send(f"{P}qty=2;order_id=d;{OF_S}strategy=T;delay=60")
+    trader.service.let_pass(4)
+    assert trader.send(f"command=CANCEL;order_id=STOP2;{OF_S}").word == "order_not_found"
+
+
+def test_a_resent_cancel_by_name_is_done_though_an_order_waits_for_the_name(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}", f"{P}qty=1;order_id=d;{OF_S}delay=60")
+    trader.service.let_pass(4)
+    trader.send_unanswered(CANCEL_NAME)
+    assert trader.resend(CANCEL_NAME).word == "already_cancelled"
+
+
+def test_a_waiting_order_that_the_kill_switch_has_voided_takes_no_name(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}", CANCEL_NAME, f"{P}qty=1;order_id=d;{OF_S}delay=60")
+    trader.service.let_pass(4)
+    trader.send("kill_switch=on", "kill_switch=off")
+    assert trader.send(f"{CANCEL_NAME}notes=again").word == "already_cancelled"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["command=CANCEL;", "command=CHANGE;limit_price=5001;", f"{R}qty=1;limit_price=5001;"],
+    ids=["CANCEL", "CHANGE", "CANCELREPLACE"],
+)
+@pytest.mark.parametrize(
+    ("ended", "answer"),
+    [
+        ("Filled", (409, "order_already_terminal", "Filled")),
+        ("Expired", (409, "order_already_terminal", "Expired")),
+        (None, (404, "order_not_found", None)),
+    ],
+)
+def test_a_refused_name_tells_which_order_waits_to_take_it(
+    trader: Trader, text: str, ended: str | None, answer: tuple[int, str, str | None]
+) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}")
+    if ended:
+        trader.service.report(ended, 1 if ended == "Filled" else 0, order_id="a")
+    name = "ENTRY1" if ended else "ENTRY2"
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}delay=60")
+    told_of = trader.send(f"{text}order_id={name};{OF_S}")
+    assert told(told_of, "state") == answer
+    assert "d waits for its delay; address it by that id." in told_of.body["detail"]
+    assert f"Order linked to '{name}' not found or already terminal." in told_of.body["detail"]
+
+
+@pytest.mark.parametrize(
+    "text", ["command=CHANGE;limit_price=5001;", f"{R}qty=1;limit_price=5001;"], ids=["CHANGE", "CANCELREPLACE"]
+)
+def test_a_change_by_the_name_of_a_cancelled_order_tells_which_waits_to_take_it(trader: Trader, text: str) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}", CANCEL_NAME, f"{P}qty=1;order_id=d;{OF_S}delay=60")
+    answer = trader.send(f"{text}order_id=ENTRY1;{OF_S}")
+    assert told(answer, "state") == (409, "order_already_terminal", "Cancelled")
+    assert "d waits for its delay" in answer.body["detail"]

@@ -10,6 +10,7 @@ Times are milliseconds. Ids that the service makes up begin with the id of the r
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from string import ascii_uppercase
 from typing import Any
 
 from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED, may_follow
@@ -366,6 +367,24 @@ class Account:
         recent = [former.order_id for former in binding.before if self._alert.at - former.until < REBOUND]
         return binding.order_id + ending, [order_id + ending for order_id in recent]
 
+    def _is_to_come(self, owned: Belongings, fields: Mapping[str, str]) -> bool:
+        """Return whether an order which waits, not of this bar, takes the free name at its release, as things are."""
+        name = _name_in(fields)
+        if name is None:
+            return False
+        kind, number = name
+        named = [order for order in owned.orders.values() if order.open and order.strategy_id == fields["strategy_id"]]
+        waiting = [order for order in named if order.waits and order.received < self._alert.at - SAME_BAR]
+        taken = {_number_of(name) for order in named if order.order_name for name in (order.order_name, *order.legs)}
+        free = [n for n in range(1, number + 1) if n not in taken]
+        if number in taken or not (len(free) <= len(waiting) or any(order.template for order in waiting)):
+            return False
+        return any(
+            not is_void(owned.controls, order)
+            and (kind == "ENTRY" or order.template or any(leg.startswith(kind) for leg in order.wanted))
+            for order in waiting
+        )
+
     # CANCEL
 
     def _cancel(self, owned: Belongings, fields: Mapping[str, str]) -> Step:
@@ -383,6 +402,8 @@ class Account:
         entry, leg = met
         if shown.state not in CANCELLABLE:
             pending = shown.state in BEING_CANCELLED
+            if not (pending or self._resent(entry)) and self._is_to_come(owned, fields):
+                raise _RefusedError("order_not_found")
             answer = _of_cancel("cancel_pending" if pending else "already_cancelled", order_id, shown)
             return Step(answer | ({"duplicate": True} if pending else {}), owned, self._resent(entry))
         answer = _of_cancel("cancelled", order_id, replace(shown, state="Cancelled"), shown.state)
@@ -735,6 +756,10 @@ def _name_in(fields: Mapping[str, str]) -> tuple[str, int] | None:
     if "strategy_id" not in fields:
         raise _RefusedError("strategy_id_required")
     return kind, int(order_id[len(kind) :])
+
+
+def _number_of(order_name: str) -> int:
+    return int(order_name.lstrip(ascii_uppercase))
 
 
 def _only_named(owned: Belongings, strategy_id: str) -> Strategy | None:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from orderhook.commands.addressed_order import AddressesOrder, Met, wrote
+from orderhook.commands.addressed_order import NOTHING_OPEN, AddressesOrder, Met, wrote
 from orderhook.commands.changing import find_resent
+from orderhook.commands.names_to_come import to_come
 from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderNotFoundError
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance
 from orderhook.resend import first_receipt
@@ -34,9 +35,16 @@ class Cancel(AddressesOrder):
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Cancel it with one conditional write; an order that is cancelled already is a success.
 
-        Where a name leads to a finished order, it is read once more: another order may have taken it meanwhile. Raises
-        OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError and OrderAlreadyTerminalError.
+        Where a name leads to a finished order, it is read once more: another order may have taken it meanwhile, or one
+        that waits for its delay may take it next, and nothing of that has ended. Raises OrderNotFoundError,
+        StrategyNotFoundError, StrategyMismatchError and OrderAlreadyTerminalError.
         """
+        try:
+            return self._run(services, provenance)
+        except NOTHING_OPEN as refusal:
+            raise self.naming_what_waits(services, provenance, refusal) from None
+
+    def _run(self, services: "Services", provenance: Provenance) -> Outcome:
         address = self.address(services, provenance)
         resent = self.resent(services, provenance, address)
         if resent and not wrote(provenance, resent):
@@ -49,12 +57,20 @@ class Cancel(AddressesOrder):
         if cancelled is None:
             raise self.not_found()
         if not cancelled.applied:
-            self.check_strategy(cancelled.order)
-            if cancelled.order.state in FINISHED_OTHERWISE:
-                raise self.already_terminal(cancelled.order, "there is nothing left of it to cancel.")
-            # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
-            first_receipt(services, provenance, cancelled.order.traces)
+            self._check_ended(services, provenance, cancelled.order)
         return _outcome(provenance, cancelled)
+
+    def _check_ended(self, services: "Services", provenance: Provenance, order: Order) -> None:
+        """Raise what keeps an order that was not cancelled now from being told as cancelled."""
+        self.check_strategy(order)
+        if order.state in FINISHED_OTHERWISE:
+            raise self.already_terminal(order, "there is nothing left of it to cancel.")
+        # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
+        resent = first_receipt(services, provenance, order.traces)
+        if self.order_name and not resent and order.state is OrderState.CANCELLED:
+            waiting = to_come(services, provenance, str(self.strategy_id), self.order_name, of_bar=False)
+            if waiting:
+                raise self.not_yet(waiting)
 
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has cancelled, in this request or as its resend."""
