@@ -1115,3 +1115,60 @@ def test_a_change_by_the_name_of_a_cancelled_order_tells_which_waits_to_take_it(
     answer = trader.send(f"{text}order_id=ENTRY1;{OF_S}")
     assert told(answer, "state") == (409, "order_already_terminal", "Cancelled")
     assert "d waits for its delay" in answer.body["detail"]
+
+
+# A name that another order has taken before a late fill
+
+
+@pytest.fixture
+def late(trader_anywhere: Trader) -> Trader:
+    """A trader whose cancelled entry `a` is filled after `b`, which has no stop, has taken its name."""
+    trader = trader_anywhere
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", "command=CANCEL;order_id=a")
+    if trader.service.venue.name:
+        trader.service.report("Cancelled", order_id="a")
+    assert trader.send(f"{P}qty=1;order_id=b;{OF_S}take_profit=5010").body["order_name"] == "ENTRY1"
+    trader.fill("a", 1, "Filled")
+    return trader
+
+
+def test_a_leg_that_a_late_fill_has_work_is_reached_by_its_name(late: Trader) -> None:
+    word = late.service.venue.word("changed")
+    answer = late.send(f"{STOP}stop_price=4985")
+    assert told(answer, "order_id") == (200, word, "a.STOP1")
+    replacement = "action=SELL;order_type=STOPMARKET;tif=GTC;account=Sim101;instrument=ES 12-26;qty=1;stop_price=4980;"
+    answer = late.send(f"command=CANCELREPLACE;order_id=STOP1;{OF_S}{replacement}")
+    assert told(answer, "order_id") == (200, late.service.venue.word("replaced"), "a.STOP1")
+    answer = late.send(f"command=CANCEL;order_id=STOP1;{OF_S}")
+    assert told(answer, "order_id") == (200, late.service.venue.word("cancelled"), "a.STOP1")
+
+
+def test_a_name_reaches_the_leg_that_works_on_once_the_order_that_took_it_is_finished(late: Trader) -> None:
+    service, cancel = late.service, f"command=CANCEL;order_id=TARGET1;{OF_S}"
+    late.send("command=CANCEL;order_id=b")
+    if service.venue.name:
+        service.report("Cancelled", order_id="b")
+    assert told(late.send(cancel), "order_id") == (200, service.venue.word("cancelled"), "a.TARGET1")
+    again = late.send(f"{cancel}notes=again")
+    pending = (200, "cancel_pending", "a.TARGET1")
+    assert told(again, "order_id") == (pending if service.venue.name else (200, "already_cancelled", "b.TARGET1"))
+
+
+def test_of_two_legs_of_one_name_a_cancel_reaches_one_after_the_other(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", "command=CANCEL;order_id=a", f"{P}qty=1;order_id=b;{OF_S}{SL_TP}")
+    trader.fill("a", 1, "Filled")
+    answers = [trader.send(f"command=CANCEL;order_id=STOP1;{OF_S}notes={number}") for number in range(3)]
+    assert [told(answer, "order_id")[1:] for answer in answers] == [
+        ("cancelled", "b.STOP1"),
+        ("cancelled", "a.STOP1"),
+        ("already_cancelled", "b.STOP1"),
+    ]
+
+
+def test_a_resent_cancel_by_name_leaves_the_leg_that_a_late_fill_has_work(trader: Trader) -> None:
+    cancel = f"command=CANCEL;order_id=STOP1;{OF_S}"
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", "command=CANCEL;order_id=a", f"{P}qty=1;order_id=b;{OF_S}{SL_TP}")
+    trader.send_unanswered(cancel)
+    trader.fill("a", 1, "Filled")
+    assert told(trader.resend(cancel), "order_id") == (200, "already_cancelled", "b.STOP1")
+    assert "a.STOP1" in trader.open

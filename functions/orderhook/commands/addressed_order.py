@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from orderhook.commands.command import Command
 from orderhook.commands.fields import ORDER_NAME, Id, OrderIdOrName
-from orderhook.commands.names_to_come import to_come
+from orderhook.commands.strategy_names import to_come
 from orderhook.errors import (
     OrderAlreadyTerminalError,
     OrderhookError,
@@ -22,6 +22,7 @@ from orderhook.trade import entry_and_leg, leg_id, view_of_leg
 
 if TYPE_CHECKING:
     from orderhook.services import Services
+    from orderhook.store.writes import Item
 
 NOTHING_OPEN = (OrderNotFoundError, OrderAlreadyTerminalError, StrategyNotFoundError)
 """The refusals which say that a name leads to no open order."""
@@ -149,17 +150,18 @@ class AddressesOrder(Command):
             field="order_id",
         )
 
+    def open_of_strategy(self, services: "Services", provenance: Provenance) -> "Sequence[Item]":
+        """Return the items of the open orders of the strategy, and of those that wait for their delay to join it."""
+        return list(services.orders.naming(provenance, str(self.strategy_id)))
+
     def naming_what_waits(
-        self, services: "Services", provenance: Provenance, refusal: OrderhookError
+        self, services: "Services", provenance: Provenance, open_items: "Sequence[Item]", refusal: OrderhookError
     ) -> OrderhookError:
-        """Return the refusal of an order, with those that wait for their delay and take its name next."""
-        if self.order_name is None:
-            return refusal
-        strategy_id = str(self.strategy_id)
+        """Return the refusal of a name, with the orders that wait for their delay and take it next."""
         if isinstance(refusal, StrategyNotFoundError):
-            waiting: Sequence[str] = [item["order_id"] for item in services.orders.naming(provenance, strategy_id)]
+            waiting: Sequence[str] = [item["order_id"] for item in open_items if "due" in item]
         else:
-            waiting = to_come(services, provenance, strategy_id, self.order_name, of_bar=True)
+            waiting = to_come(services, provenance, open_items, str(self.order_name), of_bar=True)
         if not waiting:
             return refusal
         if not isinstance(refusal, OrderAlreadyTerminalError):

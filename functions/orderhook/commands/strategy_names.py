@@ -1,6 +1,10 @@
-"""Which orders that wait for their delay take a name of their strategy next: before their release they have none."""
+"""What the open orders of a strategy tell of a name that leads to nothing open: who bears it all the same, or will.
 
-from collections.abc import Sequence
+A name leads to the order that took it last. Legs of an earlier one come to work by a fill that is reported after its
+end, and an order that waits for its delay has no name before its release.
+"""
+
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from orderhook.commands.fields import ORDER_NAME
@@ -11,21 +15,25 @@ if TYPE_CHECKING:
     from orderhook.store.writes import Item
 
 
+def bearing(open_items: "Iterable[Item]", order_name: str) -> Sequence[str]:
+    """Return the ids of the open orders that bear this name."""
+    return [item["order_id"] for item in open_items if item.get("order_name") == order_name]
+
+
 def to_come(
-    services: "Services", provenance: Provenance, strategy_id: str, order_name: str, *, of_bar: bool
+    services: "Services", provenance: Provenance, open_items: "Sequence[Item]", order_name: str, *, of_bar: bool
 ) -> Sequence[str]:
-    """Return the ids of the orders of which one takes this free name at its release, as things are now.
+    """Return the ids of the orders that wait of which one takes this free name at its release, as things are now.
 
     One that came in the same bar may be meant to be placed after this alert, and counts with `of_bar` only. What a
     control has voided is never placed.
     """
-    named = list(services.orders.naming(provenance, strategy_id))
     bar = timestamp(provenance.received_on - SAME_BAR)
-    waiting = [item for item in named if "due" in item and (of_bar or str(item["received_at"]) < bar)]
+    waiting = [item for item in open_items if "due" in item and (of_bar or str(item["received_at"]) < bar)]
     if not waiting:
         return ()
     kind, number = _kind_and_number(order_name)
-    taken = {_kind_and_number(name)[1] for item in named for name in _names(item)}
+    taken = {_kind_and_number(name)[1] for item in open_items for name in _names(item)}
     free_below = set(range(1, number)) - taken
     # How many numbers the brackets of a template take shows at the release only.
     if number in taken or (len(free_below) >= len(waiting) and not any("template" in item for item in waiting)):
