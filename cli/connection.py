@@ -206,7 +206,7 @@ def connect(address: TableAddress, environment: Mapping[str, str]) -> Services:
 
 def client(address: TableAddress, environment: Mapping[str, str]) -> "DynamoDBClient":
     """Return a client that is patient: a person's own machine and network may be slow."""
-    credentials: dict[str, str] = {}
+    credentials: dict[str, Any] = {}
     if address.is_local:
         local = local_credentials(environment)
         credentials = {
@@ -218,7 +218,7 @@ def client(address: TableAddress, environment: Mapping[str, str]) -> "DynamoDBCl
         "dynamodb",
         config=_PATIENT,
         endpoint_url=address.endpoint,
-        **credentials,  # type: ignore[arg-type]
+        **credentials,
     )
     made.meta.events.register("before-call.dynamodb", _note_sent)
     made.meta.events.register("after-call.dynamodb", _set_clock)

@@ -224,7 +224,7 @@ def test_an_operator_signs_by_the_tables_clock_where_this_machines_is_wrong(
         date = HTTPHeaders.from_dict({"Date": format_datetime(now, usegmt=True)})
         return AWSResponse(request.url, 200, date, Raw(b"{}"))
 
-    client.meta.events.register("before-send.dynamodb", answer)
+    client.meta.events.register("before-send.dynamodb", answer)  # type: ignore[arg-type]
     assert operator_records.operators_provenance("me").at - here < timedelta(minutes=1)
     client.get_item(TableName="orderhook", Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
     assert abs(operator_records.operators_provenance("me").at - now) < timedelta(minutes=1)
