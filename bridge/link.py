@@ -164,8 +164,9 @@ class Link:
 class Clock:
     """AWS's time, by the dates of its answers and the time since then; a PC's own clock may be wrong by hours."""
 
-    def __init__(self) -> None:
-        self._zero: datetime | None = None
+    def __init__(self, first: datetime | None = None) -> None:
+        """Begin with `first`, which holds until an answer contradicts it; without it with the first answer's date."""
+        self._zero = None if first is None else first - timedelta(seconds=time.monotonic())
         """AWS's time when this machine's monotonic clock was zero."""
 
     def now(self) -> datetime:

@@ -1,11 +1,12 @@
 """Where a command finds its table and its webhook: in the local server, at another address, or in a stack on AWS."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -18,6 +19,7 @@ from botocore.exceptions import (
     HTTPClientError,
 )
 
+from bridge.link import Clock
 from orderhook.aws.doorbell import Doorbell
 from orderhook.errors import OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.services import Services
@@ -43,6 +45,13 @@ NO_SERVER = "Start the local server with `make run`, or say where it is: --port 
 
 _PATIENT = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 _RETENTION = timedelta(days=30)
+
+
+aws_clock = Clock(datetime.now(UTC))
+"""The time by which this process signs what it writes: this machine's, unless an answer of the table contradicts it.
+
+A switch turned by a clock that is ahead would void what comes in after it, and by one that is behind spare what waits.
+"""
 
 
 class TableError(Exception):
@@ -197,17 +206,31 @@ def connect(address: TableAddress, environment: Mapping[str, str]) -> Services:
 
 def client(address: TableAddress, environment: Mapping[str, str]) -> "DynamoDBClient":
     """Return a client that is patient: a person's own machine and network may be slow."""
-    if not address.is_local:
-        return boto3.client("dynamodb", config=_PATIENT, endpoint_url=address.endpoint)
-    credentials = local_credentials(environment)
-    return boto3.client(
+    credentials: dict[str, Any] = {}
+    if address.is_local:
+        local = local_credentials(environment)
+        credentials = {
+            "region_name": local["AWS_DEFAULT_REGION"],
+            "aws_access_key_id": local["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": local["AWS_SECRET_ACCESS_KEY"],
+        }
+    made: DynamoDBClient = boto3.client(
         "dynamodb",
         config=_PATIENT,
         endpoint_url=address.endpoint,
-        region_name=credentials["AWS_DEFAULT_REGION"],
-        aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+        **credentials,
     )
+    made.meta.events.register("before-call.dynamodb", _note_sent)
+    made.meta.events.register("after-call.dynamodb", _set_clock)
+    return made
+
+
+def _note_sent(context: dict[str, Any], **_: object) -> None:
+    context["sent"] = time.monotonic()
+
+
+def _set_clock(parsed: Mapping[str, Any], context: Mapping[str, Any], **_: object) -> None:
+    aws_clock.set(parsed, context["sent"], time.monotonic())
 
 
 @contextmanager

@@ -8,9 +8,10 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
+from cli import connection
 from orderhook.errors import OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.orders import Provenance
 from orderhook.services import Services
@@ -32,8 +33,8 @@ def ring(services: Services) -> None:
 
 
 def operators_provenance(trader: str) -> Provenance:
-    """Return where a write comes from that an operator makes for a trader now."""
-    now = datetime.now(UTC)
+    """Return where a write comes from that an operator makes for a trader now, by the table's clock as far as known."""
+    now = connection.aws_clock.now()
     return Provenance(trader, _KEY_ID, f"{id_prefix(now)}{secrets.token_hex(10)}", now)
 
 

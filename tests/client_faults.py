@@ -196,9 +196,9 @@ def perform(fault: Fault, request: AWSPreparedRequest, deliver: Deliver) -> AWSR
             return None
         case Refusal(body=body, status=status):
             headers = HTTPHeaders.from_dict({"Content-Type": "application/x-amz-json-1.0"})
-            return AWSResponse(request.url, status, headers, _Raw(json.dumps(body).encode()))
+            return AWSResponse(request.url, status, headers, Raw(json.dumps(body).encode()))
         case Fault("cut_refusal"):
-            return AWSResponse(request.url, 400, HTTPHeaders(), _Raw(b'{"__type":"com.amaz'))
+            return AWSResponse(request.url, 400, HTTPHeaders(), Raw(b'{"__type":"com.amaz'))
         case Fault("refuse_connection"):
             raise EndpointConnectionError(endpoint_url=request.url)
         case Fault("block_connection"):
@@ -230,9 +230,11 @@ def _cut(request: AWSPreparedRequest, answer: AWSResponse) -> AWSResponse:
     whole = answer.content
     # The checksum is DynamoDB's; moto leaves it out. Without one, botocore takes half an answer for a whole one.
     headers = HTTPHeaders.from_pairs([*answer.headers.items(), ("x-amz-crc32", str(crc32(whole)))])
-    return AWSResponse(request.url, answer.status_code, headers, _Raw(whole[: len(whole) // 2]))
+    return AWSResponse(request.url, answer.status_code, headers, Raw(whole[: len(whole) // 2]))
 
 
-class _Raw(BytesIO):
+class Raw(BytesIO):
+    """The body of an answer as botocore reads it."""
+
     def stream(self, **_: object) -> list[bytes]:
         return [self.read()]

@@ -22,7 +22,7 @@ from tests.output import Answer
 from tests.service import Service
 from tests.tables import Item
 
-UPDATE, READ, TRANSACTION = "UpdateItem", "GetItem", "TransactWriteItems"
+UPDATE, READ, TRANSACTION, QUERY = "UpdateItem", "GetItem", "TransactWriteItems", "Query"
 
 LEG_WAYS: Mapping[str, Mapping[str, str]] = {
     "by id": {"order_id": "order-1.stop1"},

@@ -3,7 +3,7 @@
 Nothing is sent or looked up: neither the key nor the orders are compared with the table.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -92,7 +92,7 @@ def explain(body: bytes, key: str | None = None, venue: Venue = TABLE) -> Explan
     _check_key(split, secrets, faults, explanation)
     kind = None if split.fault and not faults else _command_type(pairs, explanation, unreadable)
     if kind:
-        _read_fields(kind, pairs, explanation, unreadable, is_json=split.is_json)
+        _read_fields(kind, pairs, explanation, unreadable, split)
     return explanation
 
 
@@ -183,10 +183,10 @@ def _meant(word: str, pairs: Sequence[Pair]) -> str | None:
 
 
 def _read_fields(
-    kind: type[Command], pairs: Sequence[Pair], explanation: Explanation, unreadable: set[str], *, is_json: bool
+    kind: type[Command], pairs: Sequence[Pair], explanation: Explanation, unreadable: set[str], split: Split
 ) -> None:
     """Read each field as the webhook would, and mark what is wrong with it or told of it."""
-    reader = commands.FieldReader(kind, pairs, is_json=is_json)
+    reader = commands.FieldReader(kind, pairs, is_json=split.is_json)
     filled_in: dict[str, str] = {}
     rows = [row for row in explanation.rows if row.field != "key"]
     for row, pair in zip(rows, pairs, strict=True):
@@ -205,6 +205,7 @@ def _read_fields(
             explanation.faults.append(error)
             unreadable.add(row.field)
         row.remark = " ".join(warning.detail for warning in reader.warnings[told:])
+    _read_remarks(reader, split.in_remarks, explanation)
     unreadable -= reader.fields.keys() | {""}
     # A field that is there but could not be read is not missing.
     fields = reader.fields | filled_in | dict.fromkeys(unreadable, "?")
@@ -216,6 +217,21 @@ def _read_fields(
     if not explanation.faults:
         explanation.has_examples = not _EXAMPLES.keys().isdisjoint(filled_in)
         _make_commands(kind, fields, explanation, rows)
+
+
+def _read_remarks(reader: commands.FieldReader, names: Iterable[str], explanation: Explanation) -> None:
+    """Add the fields that stand in parentheses, as far as there is something to tell of them."""
+    for name in names:
+        told = len(reader.warnings)
+        row = Row(name=name, field=name, value="(in parentheses)")
+        try:
+            reader.read_remark(name)
+        except PayloadError as error:
+            row.fault = error
+            explanation.faults.append(error)
+        row.remark = " ".join(warning.detail for warning in reader.warnings[told:])
+        if row.fault or row.remark:
+            explanation.rows.append(row)
 
 
 def _depends_on_examples(fault: OrderhookError, filled_in: Mapping[str, str]) -> bool:

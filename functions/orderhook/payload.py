@@ -69,6 +69,8 @@ class Split(NamedTuple):
     is_json: bool
     keys: tuple[str, ...] = ()
     """What stands in a key field of a body with a fault: it may tell whose body it is."""
+    in_remarks: tuple[str, ...] = ()
+    """The fields, by their canonical names, that stand in pieces in parentheses, which are left out."""
 
     @property
     def public_fault(self) -> PayloadError | None:
@@ -134,17 +136,21 @@ def _place(text: str, position: int) -> str:
 def _split_text(text: str) -> Split:
     pairs: list[Pair] = []
     fault: PayloadError | None = None
+    in_remarks: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         for piece, rest in _pieces(line):
             if piece.startswith("//"):
                 fault = fault or _lost_in_comment(rest, number)
                 break
+            if _is_remark(piece):
+                in_remarks += map(canonical, known_names_before_equals(piece))
+                continue
             name, equals, value = (part.strip() for part in piece.partition("="))
             if name and equals:
                 pairs.append((name, value))
             else:
                 fault = fault or _not_a_pair(piece, number)
-    return Split(tuple(pairs), fault, is_json=False)
+    return Split(tuple(pairs), fault, is_json=False, in_remarks=tuple(dict.fromkeys(in_remarks)))
 
 
 def _pieces(line: str) -> Iterator[tuple[str, str]]:
@@ -154,7 +160,7 @@ def _pieces(line: str) -> Iterator[tuple[str, str]]:
     start = 0
     for piece in line.split(";"):
         stripped = piece.strip()
-        if stripped and not _is_remark(stripped):
+        if stripped:
             yield stripped, line[start:]
         start += len(piece) + 1
 

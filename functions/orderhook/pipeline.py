@@ -70,17 +70,19 @@ class Alert(NamedTuple):
         return received_at + timedelta(seconds=self.first.delay)
 
 
-def parse_alert(pairs: Iterable[Pair], key: Key, facts: RequestFacts, *, is_json: bool = True) -> Alert:
+def parse_alert(
+    pairs: Iterable[Pair], key: Key, facts: RequestFacts, *, is_json: bool = True, in_remarks: Iterable[str] = ()
+) -> Alert:
     """Make an alert of its pairs; raises the PayloadError of the first bad one, and CommandNotAllowedError.
 
-    In JSON, and in what was parsed once already, no value can have swallowed the next field.
+    In JSON, and in what was parsed once already, no value can have swallowed the next field, and there are no remarks.
     """
     pairs = list(pairs)
     kind = command_type(pairs)
     facts.command = kind.word
     if not key.allows(kind.word):
         raise CommandNotAllowedError(f"This key may not give {kind.word}; use one that may.", field="command")
-    fields, warnings = parse_fields(kind, pairs, is_json=is_json)
+    fields, warnings = parse_fields(kind, pairs, is_json=is_json, in_remarks=in_remarks)
     alert = alert_of(kind, fields, warnings)
     facts.repeatable = alert.first.repeatable
     several = len(alert.commands) > 1

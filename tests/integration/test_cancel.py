@@ -14,6 +14,7 @@ from tests.service import FILLED, Service
 from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED, FINISHED_OTHERWISE, OPEN
 from tests.tables import RETENTION, Item
 from tests.trades import (
+    QUERY,
     READ,
     SECONDS_TO_CLOSE,
     UPDATE,
@@ -653,7 +654,7 @@ def test_a_name_that_leads_to_the_same_finished_order_again_is_answered_about_th
     service.warm_up()
     answer = service.cancel("ENTRY1", strategy_id="strategy-1")
     assert answer.word == ("already_cancelled" if end == "Cancelled" else "order_already_terminal")
-    assert service.network.operations == [READ, UPDATE, READ]
+    assert service.network.operations == [READ, UPDATE, READ, QUERY]
 
 
 def test_an_id_is_looked_at_once(service: Service) -> None:

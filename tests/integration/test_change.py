@@ -33,6 +33,7 @@ from tests.service import FILLED, Service
 from tests.states import CANCELLABLE, NOT_CANCELLABLE
 from tests.tables import Item
 from tests.trades import (
+    QUERY,
     READ,
     SECONDS_TO_CLOSE,
     TRANSACTION,
@@ -892,7 +893,7 @@ def test_a_name_that_leads_to_the_same_finished_order_again_is_told_of_that(serv
     service.warm_up()
     answer = service.send("CHANGE", order_id="ENTRY1", strategy_id="strategy-1", qty=3)
     assert (answer.status, answer.word) == (409, "order_already_terminal")
-    assert service.network.operations[-3:] == [READ, UPDATE, READ]
+    assert service.network.operations[-4:] == [READ, UPDATE, READ, QUERY]
 
 
 # The one write, and the look at the item

@@ -997,3 +997,178 @@ def test_a_leg_that_is_added_after_the_release_stands_in_the_group_of_its_partne
     groups = {seen(trader.service, f"a.{name}").oco_id for name in ("STOP1", "TARGET1")}
     assert len(groups) == 1
     assert None not in groups
+
+
+# A name that an order which waits for its delay takes next
+
+CANCEL_NAME = f"command=CANCEL;order_id=ENTRY1;{OF_S}"
+
+
+@pytest.fixture(params=[False, True], ids=["without a venue", "with a venue"])
+def trader_anywhere(service: Service, request: pytest.FixtureRequest) -> Trader:
+    """A trader whose orders go to the table, or to a venue whose bridge is there."""
+    if request.param:
+        service.use_venue()
+    return Trader(service)
+
+
+@pytest.mark.parametrize("name", ["ENTRY1", "STOP1", "TARGET1"])
+def test_a_name_that_a_waiting_order_takes_next_is_not_said_to_be_cancelled(trader_anywhere: Trader, name: str) -> None:
+    trader = trader_anywhere
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", "command=CANCEL;order_id=a")
+    if trader.service.venue.name:
+        trader.service.report("Cancelled", order_id="a")
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}{SL_TP}delay=30")
+    trader.service.let_pass(4)
+    answer = trader.send(f"command=CANCEL;order_id={name};{OF_S}")
+    assert told(answer, "field") == (404, "order_not_found", "order_id")
+    assert "d waits for its delay" in answer.body["detail"]
+    assert trader.open == {"d"}
+    assert trader.send("command=CANCEL;order_id=d").word == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        (f"{P}qty=1;order_id=d;{OF_S}stop_loss=4990;delay=30", "TARGET1"),
+        (f"{P}qty=1;order_id=d;strategy_id=T;{SL_TP}delay=30", "ENTRY1"),
+    ],
+    ids=["no such leg", "another strategy"],
+)
+def test_a_name_that_a_waiting_order_does_not_take_is_cancelled_already(trader: Trader, sent: str, name: str) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", CANCEL_NAME, sent)
+    trader.service.let_pass(4)
+    assert trader.send(f"command=CANCEL;order_id={name};{OF_S}notes=again").word == "already_cancelled"
+
+
+def test_of_one_bar_a_cancel_by_name_leaves_the_order_that_is_to_be_placed_after_it(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}", CANCEL_NAME, f"{P}qty=1;order_id=d;{OF_S}delay=2")
+    assert trader.send(f"{CANCEL_NAME}notes=again").word == "already_cancelled"
+
+
+def test_a_waiting_order_takes_the_smallest_free_number(trader: Trader) -> None:
+    trader.send(*(f"{P}qty=1;order_id={order_id};{OF_S}" for order_id in ("a", "b")))
+    trader.send("command=CANCEL;order_id=b", f"{P}qty=1;order_id=d;{OF_S}delay=60")
+    trader.service.let_pass(4)
+    assert trader.send(f"command=CANCEL;order_id=ENTRY2;{OF_S}").word == "order_not_found"
+    trader.send("command=CANCEL;order_id=a")
+    assert trader.send(f"command=CANCEL;order_id=ENTRY2;{OF_S}notes=again").word == "already_cancelled"
+    trader.send(f"{P}qty=1;order_id=e;{OF_S}delay=60")
+    trader.service.let_pass(4)
+    assert trader.send(f"command=CANCEL;order_id=ENTRY2;{OF_S}notes=third").word == "order_not_found"
+
+
+def test_a_waiting_order_may_take_any_free_number_for_the_brackets_of_its_template(trader: Trader) -> None:
+    trader.service.put_template("T", (1, 10, 10), (1, 20, 20))
+    trader.send(f"{P}qty=2;order_id=a;{OF_S}strategy=T", "command=CANCEL;order_id=a")
+    trader.send(f"{P}qty=2;order_id=d;{OF_S}strategy=T;delay=60")
+    trader.service.let_pass(4)
+    assert trader.send(f"command=CANCEL;order_id=STOP2;{OF_S}").word == "order_not_found"
+
+
+def test_a_resent_cancel_by_name_is_done_though_an_order_waits_for_the_name(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}", f"{P}qty=1;order_id=d;{OF_S}delay=60")
+    trader.service.let_pass(4)
+    trader.send_unanswered(CANCEL_NAME)
+    assert trader.resend(CANCEL_NAME).word == "already_cancelled"
+
+
+def test_a_waiting_order_that_the_kill_switch_has_voided_takes_no_name(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}", CANCEL_NAME, f"{P}qty=1;order_id=d;{OF_S}delay=60")
+    trader.service.let_pass(4)
+    trader.send("kill_switch=on", "kill_switch=off")
+    assert trader.send(f"{CANCEL_NAME}notes=again").word == "already_cancelled"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["command=CANCEL;", "command=CHANGE;limit_price=5001;", f"{R}qty=1;limit_price=5001;"],
+    ids=["CANCEL", "CHANGE", "CANCELREPLACE"],
+)
+@pytest.mark.parametrize(
+    ("ended", "answer"),
+    [
+        ("Filled", (409, "order_already_terminal", "Filled")),
+        ("Expired", (409, "order_already_terminal", "Expired")),
+        (None, (404, "order_not_found", None)),
+    ],
+)
+def test_a_refused_name_tells_which_order_waits_to_take_it(
+    trader: Trader, text: str, ended: str | None, answer: tuple[int, str, str | None]
+) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}")
+    if ended:
+        trader.service.report(ended, 1 if ended == "Filled" else 0, order_id="a")
+    name = "ENTRY1" if ended else "ENTRY2"
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}delay=60")
+    told_of = trader.send(f"{text}order_id={name};{OF_S}")
+    assert told(told_of, "state") == answer
+    assert "d waits for its delay; address it by that id." in told_of.body["detail"]
+    assert f"Order linked to '{name}' not found or already terminal." in told_of.body["detail"]
+
+
+@pytest.mark.parametrize(
+    "text", ["command=CHANGE;limit_price=5001;", f"{R}qty=1;limit_price=5001;"], ids=["CHANGE", "CANCELREPLACE"]
+)
+def test_a_change_by_the_name_of_a_cancelled_order_tells_which_waits_to_take_it(trader: Trader, text: str) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}", CANCEL_NAME, f"{P}qty=1;order_id=d;{OF_S}delay=60")
+    answer = trader.send(f"{text}order_id=ENTRY1;{OF_S}")
+    assert told(answer, "state") == (409, "order_already_terminal", "Cancelled")
+    assert "d waits for its delay" in answer.body["detail"]
+
+
+# A name that another order has taken before a late fill
+
+
+@pytest.fixture
+def late(trader_anywhere: Trader) -> Trader:
+    """A trader whose cancelled entry `a` is filled after `b`, which has no stop, has taken its name."""
+    trader = trader_anywhere
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", "command=CANCEL;order_id=a")
+    if trader.service.venue.name:
+        trader.service.report("Cancelled", order_id="a")
+    assert trader.send(f"{P}qty=1;order_id=b;{OF_S}take_profit=5010").body["order_name"] == "ENTRY1"
+    trader.fill("a", 1, "Filled")
+    return trader
+
+
+def test_a_leg_that_a_late_fill_has_work_is_reached_by_its_name(late: Trader) -> None:
+    word = late.service.venue.word("changed")
+    answer = late.send(f"{STOP}stop_price=4985")
+    assert told(answer, "order_id") == (200, word, "a.STOP1")
+    replacement = "action=SELL;order_type=STOPMARKET;tif=GTC;account=Sim101;instrument=ES 12-26;qty=1;stop_price=4980;"
+    answer = late.send(f"command=CANCELREPLACE;order_id=STOP1;{OF_S}{replacement}")
+    assert told(answer, "order_id") == (200, late.service.venue.word("replaced"), "a.STOP1")
+    answer = late.send(f"command=CANCEL;order_id=STOP1;{OF_S}")
+    assert told(answer, "order_id") == (200, late.service.venue.word("cancelled"), "a.STOP1")
+
+
+def test_a_name_reaches_the_leg_that_works_on_once_the_order_that_took_it_is_finished(late: Trader) -> None:
+    service, cancel = late.service, f"command=CANCEL;order_id=TARGET1;{OF_S}"
+    late.send("command=CANCEL;order_id=b")
+    if service.venue.name:
+        service.report("Cancelled", order_id="b")
+    assert told(late.send(cancel), "order_id") == (200, service.venue.word("cancelled"), "a.TARGET1")
+    again = late.send(f"{cancel}notes=again")
+    pending = (200, "cancel_pending", "a.TARGET1")
+    assert told(again, "order_id") == (pending if service.venue.name else (200, "already_cancelled", "b.TARGET1"))
+
+
+def test_of_two_legs_of_one_name_a_cancel_reaches_one_after_the_other(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", "command=CANCEL;order_id=a", f"{P}qty=1;order_id=b;{OF_S}{SL_TP}")
+    trader.fill("a", 1, "Filled")
+    answers = [trader.send(f"command=CANCEL;order_id=STOP1;{OF_S}notes={number}") for number in range(3)]
+    assert [told(answer, "order_id")[1:] for answer in answers] == [
+        ("cancelled", "b.STOP1"),
+        ("cancelled", "a.STOP1"),
+        ("already_cancelled", "b.STOP1"),
+    ]
+
+
+def test_a_resent_cancel_by_name_leaves_the_leg_that_a_late_fill_has_work(trader: Trader) -> None:
+    cancel = f"command=CANCEL;order_id=STOP1;{OF_S}"
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", "command=CANCEL;order_id=a", f"{P}qty=1;order_id=b;{OF_S}{SL_TP}")
+    trader.send_unanswered(cancel)
+    trader.fill("a", 1, "Filled")
+    assert told(trader.resend(cancel), "order_id") == (200, "already_cancelled", "b.STOP1")
+    assert "a.STOP1" in trader.open

@@ -399,3 +399,64 @@ def test_the_noise_of_a_float_is_taken_with_a_warning(service: "Service") -> Non
 def test_prices_on_the_wrong_side_of_each_other_place_nothing(service: "Service", prices: Fields, field: str) -> None:
     assert refusal(place(service, {"order_id": "new"}, prices)) == (400, "invalid_value", field)
     assert not lives(service, "new")
+
+
+# Fields in parentheses, which are left out
+
+
+@pytest.mark.parametrize(
+    ("command", "remark", "field"),
+    [
+        ("PLACE", "(stop_loss=4990)", "stop_loss"),
+        ("PLACE", "(sl at 4990, take_profit = 5010)", "take_profit"),
+        ("PLACE", "( order_id=other )", "order_id"),
+        ("PLACE", "(flatten_first=true)", "flatten_first"),
+        ("CANCELREPLACE", "(ATM_STRATEGY=brackets)", "strategy"),
+    ],
+)
+def test_what_opens_is_refused_where_a_field_would_be_lost_in_parentheses(
+    service: "Service", command: str, remark: str, field: str
+) -> None:
+    have_living_order(service)
+    fields = {"order_id": "living"} if command == "CANCELREPLACE" else {}
+    answer = post(service, {"command": command}, {**ENTRY, **fields}, remark)
+    assert refusal(answer) == (400, "invalid_value", field)
+    assert service.open_orders() == ["living"]
+
+
+@pytest.mark.parametrize(
+    ("text_before", "remark", "field"),
+    [
+        ("command=CANCELORDERS;account=Sim101;", "(instrument=NQ 12-26)", "instrument"),
+        ("command=CANCELORDERS;account=Sim101;", "(strategy_id=S)", "strategy_id"),
+        ("command=CANCELALLORDERS;", "(account=Sim102)", "account"),
+    ],
+)
+def test_a_cancel_is_refused_where_what_narrows_it_stands_in_parentheses(
+    service: "Service", text_before: str, remark: str, field: str
+) -> None:
+    have_living_order(service)
+    assert refusal(post(service, text_before, remark)) == (400, "invalid_value", field)
+    assert lives(service)
+
+
+def test_a_cancel_is_done_without_a_field_in_parentheses_and_warns(service: "Service") -> None:
+    have_living_order(service)
+    answer = post(service, "command=CANCEL;order_id=living;(strategy_id=S)")
+    assert answer.word == "cancelled"
+    assert warnings(answer) == [("ignored_field", "strategy_id")]
+
+
+@pytest.mark.parametrize(
+    "remark", ["(optional)", "(qty=1 or 2)", "(command=PLACE)", "(notes=mine)", "(sl=4990)", "(kill_switch=on)"]
+)
+def test_parentheses_around_anything_else_are_a_remark(service: "Service", remark: str) -> None:
+    answer = post(service, {"command": "PLACE", **ENTRY, "order_id": "living"}, remark)
+    assert answer.word == "placed"
+    assert warnings(answer) == []
+
+
+def test_a_key_in_parentheses_is_no_key_and_is_not_told(service: "Service") -> None:
+    answer = service.post(f"(key={service.key});command=CANCEL;order_id=a")
+    assert refusal(answer) == (401, "invalid_secret_key", None)
+    assert service.key not in str(answer.body)

@@ -62,12 +62,13 @@ def test_a_cancel_takes_one_write_and_by_name_one_read_more(
 
 @every_way
 @pytest.mark.parametrize("reported", ["Cancelled", "Filled"])
-def test_a_cancel_of_what_is_finished_reads_its_name_once_more(
+def test_a_cancel_of_what_is_finished_reads_its_name_once_more_and_who_waits_for_it(
     service: Service, reported: str, way: dict[str, str], operations: list[str]
 ) -> None:
     have(service, reported)
     service.send("CANCEL", **way)
-    assert service.network.operations == operations + operations[:-1]
+    by_name = [READ, QUERY] if READ in operations else []
+    assert service.network.operations == operations + by_name
 
 
 @every_way_to_a_leg
@@ -103,8 +104,8 @@ def test_a_change_and_a_replacement_take_one_write_after_the_kill_switch(
     fields = {**ENTRY, "limit_price": 4990} if command == "CANCELREPLACE" else {"limit_price": 4990}
     answer = service.send(command, **way, **fields)
     assert answer.status == (409 if reported else 200)
-    # A name that leads to a finished order is read once more.
-    again = [READ] if reported and READ in operations else []
+    # A name that leads to a finished order is read once more, and which orders wait to take it.
+    again = [READ, QUERY] if reported and READ in operations else []
     assert service.network.operations == [READ, *operations, *again]
 
 

@@ -1,8 +1,15 @@
 """Which table the options of a command name."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError, NoCredentialsError
 
+from bridge.link import Clock
+from cli import connection, operator_records
 from cli.connection import (
     IN_MEMORY,
     LOCAL_ENDPOINT,
@@ -16,6 +23,7 @@ from cli.connection import (
 )
 from orderhook.errors import OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.venues import NINJATRADER, TABLE
+from tests.client_faults import Raw
 from tests.cloudformation import MISSING, OUTPUT, STACK, Answering, stand_in
 
 EVERY_ENDPOINT = {"AWS_ENDPOINT_URL": "http://all", "AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb"}
@@ -197,3 +205,26 @@ def test_what_aws_refuses_a_person_is_told_in_its_own_words(
 ) -> None:
     with pytest.raises(TableError, match=told), explained_errors(TableAddress("mine")):
         raise answered("for a trader") from cause
+
+
+# The clock
+
+
+@pytest.mark.parametrize("minutes", [4, -4, 0])
+def test_an_operator_signs_by_the_tables_clock_where_this_machines_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    now = datetime.now(UTC)
+    here = now + timedelta(minutes=minutes)
+    monkeypatch.setattr(connection, "aws_clock", Clock(here))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client = connection.client(TableAddress("orderhook", "http://127.0.0.1:1"), {})
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        date = HTTPHeaders.from_dict({"Date": format_datetime(now, usegmt=True)})
+        return AWSResponse(request.url, 200, date, Raw(b"{}"))
+
+    client.meta.events.register("before-send.dynamodb", answer)  # type: ignore[arg-type]
+    assert operator_records.operators_provenance("me").at - here < timedelta(minutes=1)
+    client.get_item(TableName="orderhook", Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
+    assert abs(operator_records.operators_provenance("me").at - now) < timedelta(minutes=1)

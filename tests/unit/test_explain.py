@@ -332,3 +332,11 @@ def test_what_the_command_line_shares_needs_no_package_of_its_own() -> None:
 )
 def test_with_a_venue_an_alert_asks_for_it(text: str, verdict: str) -> None:
     assert explain(f"key={demo.KEY}; {text}".encode(), venue=NINJATRADER).verdict == verdict
+
+
+def test_a_field_that_is_lost_in_parentheses_is_shown() -> None:
+    assert wrong(f"command=PLACE;{ENTRY};(stop_loss=4990)") == {"stop_loss"}
+    fields = explained("command=CANCEL;order_id=a;(strategy_id=S)")["fields"]
+    assert [field["remark"] for field in fields if field["name"] == "strategy_id"] == [
+        "strategy_id= stands in parentheses, as a remark does: CANCEL was done without it."
+    ]

@@ -10,6 +10,7 @@ Times are milliseconds. Ids that the service makes up begin with the id of the r
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from string import ascii_uppercase
 from typing import Any
 
 from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED, may_follow
@@ -366,10 +367,41 @@ class Account:
         recent = [former.order_id for former in binding.before if self._alert.at - former.until < REBOUND]
         return binding.order_id + ending, [order_id + ending for order_id in recent]
 
+    def _reached(self, owned: Belongings, fields: Mapping[str, str]) -> tuple[str, Sequence[str]]:
+        """Return what `_address` does; where that is nothing open, an open order that bears the name all the same."""
+        try:
+            order_id, before = self._address(owned, fields)
+        except _RefusedError:
+            if bearing := _bearing(owned, fields):
+                return bearing, ()
+            raise
+        met = find(owned, order_id)
+        if met and (view(*met).open or self._resent(met[0])):
+            return order_id, before
+        return _bearing(owned, fields) or order_id, before
+
+    def _is_to_come(self, owned: Belongings, fields: Mapping[str, str]) -> bool:
+        """Return whether an order which waits, not of this bar, takes the free name at its release, as things are."""
+        name = _name_in(fields)
+        if name is None:
+            return False
+        kind, number = name
+        named = [order for order in owned.orders.values() if order.open and order.strategy_id == fields["strategy_id"]]
+        waiting = [order for order in named if order.waits and order.received < self._alert.at - SAME_BAR]
+        taken = {_number_of(name) for order in named if order.order_name for name in (order.order_name, *order.legs)}
+        free = [n for n in range(1, number + 1) if n not in taken]
+        if number in taken or not (len(free) <= len(waiting) or any(order.template for order in waiting)):
+            return False
+        return any(
+            not is_void(owned.controls, order)
+            and (kind == "ENTRY" or order.template or any(leg.startswith(kind) for leg in order.wanted))
+            for order in waiting
+        )
+
     # CANCEL
 
     def _cancel(self, owned: Belongings, fields: Mapping[str, str]) -> Step:
-        order_id, before = self._address(owned, fields)
+        order_id, before = self._reached(owned, fields)
         if resent := self._resent_to_former(owned, before):
             former, shown, first = resent
             return Step(_of_cancel("already_cancelled", former, shown), owned, first)
@@ -383,6 +415,8 @@ class Account:
         entry, leg = met
         if shown.state not in CANCELLABLE:
             pending = shown.state in BEING_CANCELLED
+            if not (pending or self._resent(entry)) and self._is_to_come(owned, fields):
+                raise _RefusedError("order_not_found")
             answer = _of_cancel("cancel_pending" if pending else "already_cancelled", order_id, shown)
             return Step(answer | ({"duplicate": True} if pending else {}), owned, self._resent(entry))
         answer = _of_cancel("cancelled", order_id, replace(shown, state="Cancelled"), shown.state)
@@ -596,7 +630,7 @@ class Account:
             return step
         if owned.controls.on and not self._may_reduce(owned, fields, word):
             raise _RefusedError("kill_switch_on")
-        order_id, _ = self._address(owned, fields)
+        order_id, _ = (self._address if owned.controls.on else self._reached)(owned, fields)
         met = find(owned, order_id)
         if met is None:
             raise _RefusedError("order_not_found")
@@ -735,6 +769,23 @@ def _name_in(fields: Mapping[str, str]) -> tuple[str, int] | None:
     if "strategy_id" not in fields:
         raise _RefusedError("strategy_id_required")
     return kind, int(order_id[len(kind) :])
+
+
+def _bearing(owned: Belongings, fields: Mapping[str, str]) -> str | None:
+    """Return the first open order of the strategy that bears the name which is addressed."""
+    name, strategy_id = fields["order_id"], fields.get("strategy_id")
+    named = (
+        order_id
+        for order_id, order in owned.orders.items()
+        if strategy_id and order.open and order.strategy_id == strategy_id and order.order_name == name
+    )
+    return min(
+        named, key=lambda it: (folded(owned.orders[it].account), folded(owned.orders[it].instrument), it), default=None
+    )
+
+
+def _number_of(order_name: str) -> int:
+    return int(order_name.lstrip(ascii_uppercase))
 
 
 def _only_named(owned: Belongings, strategy_id: str) -> Strategy | None:

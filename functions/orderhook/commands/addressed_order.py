@@ -1,11 +1,13 @@
 """What CANCEL, CHANGE and CANCELREPLACE share: the one order that they address, by its id or by its name."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pydantic import model_validator
 
 from orderhook.commands.command import Command
 from orderhook.commands.fields import ORDER_NAME, Id, OrderIdOrName
+from orderhook.commands.strategy_names import to_come
 from orderhook.errors import (
     OrderAlreadyTerminalError,
     OrderhookError,
@@ -20,6 +22,10 @@ from orderhook.trade import entry_and_leg, leg_id, view_of_leg
 
 if TYPE_CHECKING:
     from orderhook.services import Services
+    from orderhook.store.writes import Item
+
+NOTHING_OPEN = (OrderNotFoundError, OrderAlreadyTerminalError, StrategyNotFoundError)
+"""The refusals which say that a name leads to no open order."""
 
 
 class Address(NamedTuple):
@@ -80,7 +86,7 @@ class AddressesOrder(Command):
             return Address(self.order_id)
         strategy = services.strategies.reached(provenance, str(self.strategy_id))
         if strategy is None:
-            raise self._without_strategy(services, provenance)
+            raise strategy_not_found(str(self.strategy_id))
         kind = match[1]
         number = int(self.order_id[len(kind) :])
         binding = strategy.numbers.get(number) or strategy.freed.get(number)
@@ -93,18 +99,6 @@ class AddressesOrder(Command):
         earliest = timestamp(provenance.received_on - RESENDS_END)
         before = tuple(addressed(former.order_id) for former in binding.before if former.until > earliest)
         return Address(addressed(binding.order_id), before)
-
-    def _without_strategy(self, services: "Services", provenance: Provenance) -> OrderhookError:
-        """Return the refusal of a name whose strategy has no item: orders that wait for their delay may name it."""
-        waiting = [item["order_id"] for item in services.orders.naming(provenance, str(self.strategy_id))]
-        if not waiting:
-            return strategy_not_found(str(self.strategy_id))
-        ids = ", ".join(waiting[:5])
-        return OrderNotFoundError(
-            f"{self.strategy_id} has no {self.order_name} yet: {ids} waits for its delay; address it by that id. "
-            f"Order linked to '{self.order_id}' not found or already terminal.",
-            field="order_id",
-        )
 
     def resent(self, services: "Services", provenance: Provenance, address: Address) -> Order | None:
         """Return the order that this very alert has reached before its name was given to another one.
@@ -148,6 +142,33 @@ class AddressesOrder(Command):
             field="order_id",
         )
 
+    def not_yet(self, waiting: Sequence[str]) -> OrderNotFoundError:
+        """Return the refusal of a name that no order has before one of these is placed, which wait for their delay."""
+        return OrderNotFoundError(
+            f"{self.strategy_id} has no {self.order_name} yet: {_waits_for_delay(waiting)} "
+            f"Order linked to '{self.order_id}' not found or already terminal.",
+            field="order_id",
+        )
+
+    def open_of_strategy(self, services: "Services", provenance: Provenance) -> "Sequence[Item]":
+        """Return the items of the open orders of the strategy, and of those that wait for their delay to join it."""
+        return list(services.orders.naming(provenance, str(self.strategy_id)))
+
+    def naming_what_waits(
+        self, services: "Services", provenance: Provenance, open_items: "Sequence[Item]", refusal: OrderhookError
+    ) -> OrderhookError:
+        """Return the refusal of a name, with the orders that wait for their delay and take it next."""
+        if isinstance(refusal, StrategyNotFoundError):
+            waiting: Sequence[str] = [item["order_id"] for item in open_items if "due" in item]
+        else:
+            waiting = to_come(services, provenance, open_items, str(self.order_name), of_bar=True)
+        if not waiting:
+            return refusal
+        if not isinstance(refusal, OrderAlreadyTerminalError):
+            return self.not_yet(waiting)
+        detail = f"{_waits_for_delay(waiting)} Meanwhile: {refusal.detail}"
+        return OrderAlreadyTerminalError(detail, field=refusal.field, state=refusal.state)
+
     def already_terminal(self, order: Order, way_out: str) -> OrderAlreadyTerminalError:
         """Return the refusal of an order that is finished, with the legs of it that may go on."""
         legs = sorted(leg_id(order.order_id, name) for name, leg in order.legs.items() if leg.released)
@@ -158,6 +179,10 @@ class AddressesOrder(Command):
             field="order_id",
             state=order.state,
         )
+
+
+def _waits_for_delay(waiting: Sequence[str]) -> str:
+    return f"{', '.join(waiting[:5])} waits for its delay; address it by that id."
 
 
 def wrote(provenance: Provenance, order: Order) -> bool:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from orderhook.commands.addressed_order import AddressesOrder, Met, wrote
+from orderhook.commands.addressed_order import NOTHING_OPEN, AddressesOrder, Met, wrote
 from orderhook.commands.changing import find_resent
-from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderNotFoundError
+from orderhook.commands.strategy_names import bearing, to_come
+from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderhookError, OrderNotFoundError
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, cancels_at, no_trace, of_strategy
@@ -34,13 +35,26 @@ class Cancel(AddressesOrder):
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Cancel it with one conditional write; an order that is cancelled already is a success.
 
-        Where a name leads to a finished order, it is read once more: another order may have taken it meanwhile. Raises
+        Where a name leads to a finished order, it is read once more: another order may have taken it meanwhile. If that
+        is finished too, what is open of the strategy is looked at: nothing that bears the name may go on. Raises
         OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError and OrderAlreadyTerminalError.
         """
+        try:
+            cancelled, resent = self._cancel_addressed(services, provenance)
+        except NOTHING_OPEN as refusal:
+            if self.order_name is None:
+                raise
+            return self._cancel_bearing_name(services, provenance, self.order_name, refusal)
+        if self.order_name and not (resent or cancelled.applied) and cancelled.order.state is OrderState.CANCELLED:
+            return self._cancel_bearing_name(services, provenance, self.order_name, cancelled)
+        return _outcome(provenance, cancelled)
+
+    def _cancel_addressed(self, services: "Services", provenance: Provenance) -> tuple[Cancelled, bool]:
+        """Cancel what the id or the name leads to; return also whether this is a resend of an alert that did."""
         address = self.address(services, provenance)
         resent = self.resent(services, provenance, address)
         if resent and not wrote(provenance, resent):
-            return _outcome(provenance, Cancelled(resent, applied=False))
+            return Cancelled(resent, applied=False), True
         cancelled = self._cancel(services, provenance, resent.order_id if resent else address.order_id)
         if self.order_name and not resent and not (cancelled and cancelled.applied):
             again = self.address(services, provenance)
@@ -48,13 +62,31 @@ class Cancel(AddressesOrder):
                 cancelled = self._cancel(services, provenance, again.order_id)
         if cancelled is None:
             raise self.not_found()
-        if not cancelled.applied:
-            self.check_strategy(cancelled.order)
-            if cancelled.order.state in FINISHED_OTHERWISE:
-                raise self.already_terminal(cancelled.order, "there is nothing left of it to cancel.")
-            # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
-            first_receipt(services, provenance, cancelled.order.traces)
-        return _outcome(provenance, cancelled)
+        if cancelled.applied:
+            return cancelled, False
+        self.check_strategy(cancelled.order)
+        if cancelled.order.state in FINISHED_OTHERWISE:
+            raise self.already_terminal(cancelled.order, "there is nothing left of it to cancel.")
+        # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
+        return cancelled, first_receipt(services, provenance, cancelled.order.traces) is not None
+
+    def _cancel_bearing_name(
+        self, services: "Services", provenance: Provenance, name: str, found: Cancelled | OrderhookError
+    ) -> Outcome:
+        """Cancel an open order that bears the name though it was `found` to lead to none; else answer that.
+
+        Where one takes the name next that waits for its delay, OrderNotFoundError says so: nothing of that has ended.
+        """
+        open_items = self.open_of_strategy(services, provenance)
+        for order_id in bearing(open_items, name):
+            cancelled = self._cancel(services, provenance, order_id)
+            if cancelled and (cancelled.applied or cancelled.order.is_open):
+                return _outcome(provenance, cancelled)
+        if isinstance(found, OrderhookError):
+            raise self.naming_what_waits(services, provenance, open_items, found) from None
+        if waiting := to_come(services, provenance, open_items, name, of_bar=False):
+            raise self.not_yet(waiting)
+        return _outcome(provenance, found)
 
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has cancelled, in this request or as its resend."""

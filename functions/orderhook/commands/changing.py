@@ -5,10 +5,11 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from orderhook.commands.addressed_order import Address, AddressesOrder, Met, waits, wrote
+from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesOrder, Met, waits, wrote
 from orderhook.commands.asking import asking, check_asking
 from orderhook.commands.placing import Entry, place_entry
 from orderhook.commands.release import ended_if_void
+from orderhook.commands.strategy_names import bearing
 from orderhook.errors import (
     AlertWarning,
     ControlError,
@@ -103,7 +104,23 @@ def alter_addressed(
     """Alter the order that the command addresses, by `alter_at`.
 
     Where a name leads to a finished order, or to none, it is read once more: another order may have taken it meanwhile.
+    Then an open order that bears the name all the same is altered; else the refusal tells which wait for their delay
+    and take it next.
     """
+    try:
+        return _alter_addressed(command, services, provenance, alter_at)
+    except NOTHING_OPEN as refusal:
+        if command.order_name is None:
+            raise
+        open_items = command.open_of_strategy(services, provenance)
+        if living := bearing(open_items, command.order_name):
+            return alter_at(Address(living[0]))
+        raise command.naming_what_waits(services, provenance, open_items, refusal) from None
+
+
+def _alter_addressed(
+    command: AddressesOrder, services: "Services", provenance: Provenance, alter_at: Callable[[Address], Altered]
+) -> Altered:
     address = command.address(services, provenance)
     try:
         return alter_at(address)

@@ -77,6 +77,27 @@ class FieldReader:
             else:
                 self._read_unused(name, value)
 
+    def read_remark(self, name: str) -> None:
+        """Take in a field that stands in parentheses, and so is left out; raises InvalidValueError where that matters.
+
+        Where the alert gives the field besides, it is a remark indeed.
+        """
+        kind = self._kind
+        if name in self._given or name in ("key", "command", "notes"):
+            return
+        if name in kind.refused_if_unused and name not in self._used:
+            raise self._not_narrowed(name)
+        if name not in self._used and name not in kind.refused:
+            return
+        if self._opens_or_alters or name in kind.never_empty:
+            raise InvalidValueError(
+                f"{name}= stands in parentheses, as a remark does, and would be lost: take the parentheses away, or "
+                "write it without '='.",
+                field=name,
+            )
+        detail = f"{name}= stands in parentheses, as a remark does: {kind.word} was done without it."
+        self.warnings.append(AlertWarning("ignored_field", name, detail))
+
     def _read_unknown(self, sent_name: str, value: str | NoText) -> None:
         shown = ascii(sent_name[:64])[1:-1]
         if "{{" in sent_name:
@@ -158,13 +179,18 @@ class FieldReader:
 
 
 def parse_fields(
-    kind: type[Command], pairs: Iterable[Pair], *, is_json: bool
+    kind: type[Command], pairs: Iterable[Pair], *, is_json: bool, in_remarks: Iterable[str] = ()
 ) -> tuple[dict[str, str], list[AlertWarning]]:
-    """Return the fields that the command uses, and what to warn of; raises the PayloadError of the first bad pair."""
+    """Return the fields that the command uses, and what to warn of; raises the PayloadError of the first bad pair.
+
+    `in_remarks` has the fields that stand in parentheses.
+    """
     pairs = list(pairs)
     reader = FieldReader(kind, pairs, is_json=is_json)
     for pair in pairs:
         reader.read(pair)
+    for name in in_remarks:
+        reader.read_remark(name)
     return reader.fields, reader.warnings
 
 
