@@ -97,6 +97,8 @@ def holds_key(text: str, *secrets: str) -> bool:
 
     A key may be URL-encoded, even twice. Of `secrets` themselves their random half is enough, or a part of that.
     """
+    if len(text) < _PART:
+        return False
     for _ in range(_MOST_ENCODINGS):
         if _MUCH_OF_A_KEY.search(text) or any(_holds_part_of(secret, text) for secret in secrets):
             return True

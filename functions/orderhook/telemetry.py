@@ -42,6 +42,7 @@ from orderhook.store.writes import ConditionFailed
 _LOGGED_FACTS = ("request_id", "key_id", "command", "order_id", "strategy_id")
 
 logger = Logger()
+_metrics = EphemeralMetrics()
 
 
 def milliseconds_since(started: float) -> float:
@@ -270,12 +271,14 @@ def _frames(stack: Iterable[traceback.FrameSummary]) -> list[str]:
 
 def _count(*names: str, **properties: str) -> None:
     """Write one line that CloudWatch makes metrics of; properties stand in it and are no dimensions, which cost."""
-    metrics = EphemeralMetrics()
-    for name in names:
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    for name, value in properties.items():
-        metrics.add_metadata(key=name, value=value)
-    metrics.flush_metrics()
+    try:
+        for name in names:
+            _metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+        for name, value in properties.items():
+            _metrics.add_metadata(key=name, value=value)
+        _metrics.flush_metrics()
+    finally:
+        _metrics.clear_metrics()  # where one was refused, or metrics are switched off, flushing leaves them
 
 
 @contextmanager

@@ -6,7 +6,7 @@ In an expression `#name` stands for the attribute of that name, and `:name` for 
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from orderhook.limits import Limits
@@ -42,15 +42,17 @@ class Condition(NamedTuple):
     values: Mapping[str, object]
 
     def __and__(self, other: "Condition") -> "Condition":
-        return Condition(f"{self._operand} AND {other._operand}", {**self.values, **other.values})
+        both = f"{_operand(self.expression)} AND {_operand(other.expression)}"
+        return Condition(both, {**self.values, **other.values})
 
-    @property
-    def _operand(self) -> str:
-        """The expression, in parentheses where an OR stands outside of any; DynamoDB refuses what is redundant."""
-        outside, found = self.expression, 1
-        while found:
-            outside, found = _INNERMOST_PARENTHESES.subn("", outside)
-        return f"({self.expression})" if " OR " in outside else self.expression
+
+@lru_cache(maxsize=256)
+def _operand(expression: str) -> str:
+    """Return the expression, in parentheses where an OR stands outside of any; DynamoDB refuses what is redundant."""
+    outside, found = expression, 1
+    while found:
+        outside, found = _INNERMOST_PARENTHESES.subn("", outside)
+    return f"({expression})" if " OR " in outside else expression
 
 
 @cache
