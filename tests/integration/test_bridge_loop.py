@@ -15,6 +15,7 @@ from orderhook.store.table import serialize
 from orderhook.venue import NINJATRADER
 from tests import faults
 from tests.bridge_world import World
+from tests.marks import LONG
 from tests.service import Service
 
 ES = {"account": "Sim101", "instrument": "ES 12-26"}
@@ -120,6 +121,7 @@ def test_without_a_bridge_what_opens_is_refused_and_a_cancel_waits_for_it(world:
     assert world.live() == []
 
 
+@LONG
 def test_a_bridge_that_is_killed_at_any_moment_sends_nothing_twice(world: World) -> None:
     for steps in range(1, 9):
         world.let_pass(2)  # until it is ready again
@@ -135,6 +137,7 @@ def test_a_bridge_that_is_killed_at_any_moment_sends_nothing_twice(world: World)
     assert filled > 3
 
 
+@LONG
 @pytest.mark.parametrize("steps", [0, 1, 2, 5])
 def test_a_bridge_that_is_killed_while_it_protects_does_so_afterwards_or_closes(world: World, steps: int) -> None:
     place(world, **BRACKET)
@@ -201,6 +204,7 @@ def test_a_second_bridge_writes_nothing_and_says_who_owns_the_stack(
     other.network.leave()
 
 
+@LONG
 def test_what_is_sent_twice_or_late_leaves_the_same_picture(world: World) -> None:
     for fault in (faults.lose_response, faults.lose_request, faults.cut_response, faults.throttle):
         world.network.inject("SendMessage", fault, fault, faults.no_fault, fault)
