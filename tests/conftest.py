@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 import tests.environment  # noqa: F401  before everything that imports the functions
-from tests import queues, quick, tables
+from tests import marks, queues, quick, tables
 from tests.engine import dynamodb_local
 from tests.output import Output
 from tests.queues import Queue
@@ -57,12 +57,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _further_combinations(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Return what is not needed of the tests marked each_once: all off the diagonal of their parameters."""
+    """Return the cases that tests marked each_once can do without."""
     functions: dict[str, dict[pytest.Item, list[str]]] = {}
     for item in items:
         if item.get_closest_marker("each_once"):
             functions.setdefault(item.nodeid.partition("[")[0], {})[item] = _values(item)
-    return {item for cases in functions.values() for item in cases.keys() - _diagonal(cases)}
+    return {item for cases in functions.values() for item in cases.keys() - marks.diagonal(cases)}
 
 
 def _values(item: pytest.Item) -> list[str]:
@@ -71,14 +71,6 @@ def _values(item: pytest.Item) -> list[str]:
     names = (mark.args[0] for mark in item.iter_markers("parametrize"))
     split = (it.replace(" ", "").split(",") if isinstance(it, str) else it for it in names)
     return [repr([params[name] for name in axis]) for axis in split]
-
-
-def _diagonal(cases: dict[pytest.Item, list[str]]) -> set[pytest.Item]:
-    """Return the cases that have the n-th value of each parametrization, which begins anew where it has fewer."""
-    axes = [list(dict.fromkeys(axis)) for axis in zip(*cases.values(), strict=True)]
-    longest = max(map(len, axes))
-    steps = {tuple(axis[n % len(axis)] for axis in axes) for n in range(longest)}
-    return {item for item, values in cases.items() if tuple(values) in steps}
 
 
 def _reason_against_moto(item: pytest.Item, config: pytest.Config, further: set[pytest.Item]) -> str | None:
