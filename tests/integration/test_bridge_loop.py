@@ -121,7 +121,6 @@ def test_without_a_bridge_what_opens_is_refused_and_a_cancel_waits_for_it(world:
     assert world.live() == []
 
 
-@LONG
 def test_a_bridge_that_is_killed_at_any_moment_sends_nothing_twice(world: World) -> None:
     for steps in range(1, 9):
         world.let_pass(2)  # until it is ready again
