@@ -12,6 +12,8 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export SAM_CLI_TELEMETRY ?= 0
 # Another environment that happens to be active is not ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# Without byte code that is kept, each process that a test starts would compile all its packages anew: seconds of it.
+unexport PYTHONDONTWRITEBYTECODE
 
 sam := PATH="$(CURDIR)/.venv-sam/bin:$$PATH" .venv-sam/bin/sam
 # The functions' own Python, found as functions/Makefile finds it; empty where there is none.

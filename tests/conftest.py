@@ -5,12 +5,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 import tests.environment  # noqa: F401  before everything that imports the functions
-from tests import queues, tables
+from tests import marks, queues, quick, tables
 from tests.engine import dynamodb_local
 from tests.output import Output
 from tests.queues import Queue
@@ -34,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "engine_only(reason): leave this test out unless the table is DynamoDB Local's")
     config.addinivalue_line("markers", "long: leave this test out unless the table is DynamoDB Local's, or with --long")
+    config.addinivalue_line("markers", "each_once: as long, but for so many cases as have each parameter's values once")
     config.addinivalue_line("markers", "moto_only(reason): leave this test out when the table is DynamoDB Local's")
     is_worker = hasattr(config, "workerinput")
     if config.getoption("--engine") and not is_worker and not dynamodb_local.missing():
@@ -43,18 +45,36 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests that are marked for the other table, and with --engine those to which it is the same."""
     on_engine = config.getoption("--engine")
+    further = set() if on_engine or config.getoption("--long") else _further_combinations(items)
     left_out = {
         item: reason
         for item in items
-        if (reason := _reason_against_engine(item) if on_engine else _reason_against_moto(item, config))
+        if (reason := _reason_against_engine(item) if on_engine else _reason_against_moto(item, config, further))
     }
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
     config.stash[_left_out] = Counter(left_out.values())
 
 
-def _reason_against_moto(item: pytest.Item, config: pytest.Config) -> str | None:
-    if item.get_closest_marker("long") and not config.getoption("--long"):
+def _further_combinations(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Return the cases that tests marked each_once can do without."""
+    functions: dict[str, dict[pytest.Item, list[str]]] = {}
+    for item in items:
+        if item.get_closest_marker("each_once"):
+            functions.setdefault(item.nodeid.partition("[")[0], {})[item] = _values(item)
+    return {item for cases in functions.values() for item in cases.keys() - marks.diagonal(cases)}
+
+
+def _values(item: pytest.Item) -> list[str]:
+    """Return what a case has of each parametrization."""
+    params = item.callspec.params  # type: ignore[attr-defined]
+    names = (mark.args[0] for mark in item.iter_markers("parametrize"))
+    split = (it.replace(" ", "").split(",") if isinstance(it, str) else it for it in names)
+    return [repr([params[name] for name in axis]) for axis in split]
+
+
+def _reason_against_moto(item: pytest.Item, config: pytest.Config, further: set[pytest.Item]) -> str | None:
+    if item in further or (item.get_closest_marker("long") and not config.getoption("--long")):
         return "they take long on moto: `make test-engine` runs them"
     marker = item.get_closest_marker("engine_only")
     return str(marker.args[0]) if marker else None
@@ -67,6 +87,13 @@ def _reason_against_engine(item: pytest.Item) -> str | None:
     if marker:
         return str(marker.args[0])
     return None if "table" in getattr(item, "fixturenames", ()) else "they do not use the table"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    """Run a test as pytest does, in one piece of stack."""
+    runner: Any = item.config.pluginmanager.getplugin("runner")
+    return quick.in_one_piece_of_stack(runner.pytest_runtest_protocol, {"item": item, "nextitem": nextitem})
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> str | list[str]:

@@ -15,6 +15,7 @@ from orderhook.store.table import serialize
 from orderhook.venue import NINJATRADER
 from tests import faults
 from tests.bridge_world import World
+from tests.marks import LONG
 from tests.service import Service
 
 ES = {"account": "Sim101", "instrument": "ES 12-26"}
@@ -135,6 +136,7 @@ def test_a_bridge_that_is_killed_at_any_moment_sends_nothing_twice(world: World)
     assert filled > 3
 
 
+@LONG
 @pytest.mark.parametrize("steps", [0, 1, 2, 5])
 def test_a_bridge_that_is_killed_while_it_protects_does_so_afterwards_or_closes(world: World, steps: int) -> None:
     place(world, **BRACKET)
@@ -227,6 +229,7 @@ def test_a_second_bridge_writes_nothing_and_says_who_owns_the_stack(
     other.network.leave()
 
 
+@LONG
 def test_what_is_sent_twice_or_late_leaves_the_same_picture(world: World) -> None:
     for fault in (faults.lose_response, faults.lose_request, faults.cut_response, faults.throttle):
         world.network.inject("SendMessage", fault, fault, faults.no_fault, fault)

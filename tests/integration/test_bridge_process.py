@@ -23,6 +23,7 @@ from orderhook.aws.clients import connect
 from tests import aws_door
 from tests.aws_door import Door
 from tests.local_server import PATIENCE_SECONDS, ROOT
+from tests.marks import LONG
 from tests.service import Service
 
 ENTRY = {
@@ -125,6 +126,7 @@ def trading(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             ninjatrader.kill()
 
 
+@LONG
 def test_a_bridge_process_that_is_killed_amid_work_doubles_and_loses_nothing(trading: Trading) -> None:
     for number in range(4):
         process = trading.start()

@@ -8,7 +8,7 @@ import pytest
 from orderhook.store.table import deserialize
 from tests.builders import WAYS, every_way, not_found, phrase, refused
 from tests.faults import lose_request, lose_response, no_fault, run_and_lose_response, run_before
-from tests.marks import LONG
+from tests.marks import EACH_ONCE, LONG
 from tests.output import Answer
 from tests.service import FILLED, Service
 from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED, FINISHED_OTHERWISE, OPEN
@@ -55,6 +55,7 @@ def after_cancel(before: Item, service: Service, answer: Answer) -> Item:
 # What the write meets
 
 
+@EACH_ONCE
 @every_way
 @pytest.mark.parametrize("state", CANCELLABLE)
 def test_an_open_order_is_cancelled_and_nothing_else_of_it_changes(
@@ -129,6 +130,7 @@ def test_a_cancelled_order_is_a_success_and_stays_as_it_is(service: Service, way
     assert service.record_of(answer).duplicate
 
 
+@EACH_ONCE
 @every_way
 @pytest.mark.parametrize("state", FINISHED_OTHERWISE)
 def test_a_finished_order_is_refused_with_its_state_and_time_and_stays_as_it_is(
@@ -191,6 +193,7 @@ def test_an_order_that_waits_for_its_delay_is_cancelled_like_any_other(service: 
 # Orders of one day
 
 
+@EACH_ONCE
 @every_way
 @pytest.mark.parametrize("state", ["Working", "PartFilled", "Unknown"])
 def test_a_day_order_is_expired_from_17_00_new_york_on_and_the_cancel_writes_that(
@@ -288,6 +291,7 @@ def test_a_leg_whose_entry_was_cancelled_is_cancelled_already(service: Service, 
     assert service.plain() == before
 
 
+@EACH_ONCE
 @every_way_to_the_stop
 @pytest.mark.parametrize("state", FINISHED)
 def test_a_leg_whose_entry_ended_unfilled_is_cancelled_already_whatever_the_end(
@@ -329,6 +333,7 @@ def test_of_a_template_the_legs_that_still_wait_end_with_the_entry_and_the_relea
 # One leg by itself
 
 
+@EACH_ONCE
 @every_way_to_the_stop
 @pytest.mark.parametrize("state", OPEN)
 def test_a_waiting_leg_is_ended_inside_its_entrys_item_and_nothing_else_changes(
@@ -630,6 +635,7 @@ def test_a_name_without_a_strategy_is_refused_before_anything_is_read(service: S
 # A name leads to the order that has it when the answer is given
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(("name", "ending"), [("ENTRY1", ""), ("STOP1", ".STOP1"), ("TARGET1", ".TARGET1")])
 @pytest.mark.parametrize("end", ["Cancelled", "Filled", "Rejected", "Expired"])
 def test_a_name_that_another_order_takes_before_the_write_arrives_is_read_once_more(

@@ -26,7 +26,7 @@ from tests.faults import (
     run_before,
     throttle,
 )
-from tests.marks import LONG
+from tests.marks import EACH_ONCE, LONG
 from tests.output import Answer
 from tests.service import FILLED, Service
 from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED, FINISHED_OTHERWISE
@@ -77,6 +77,7 @@ def put_item(service: Service, order_id: str, **attributes: object) -> None:
 # Which orders
 
 
+@EACH_ONCE
 @every_alert
 @pytest.mark.parametrize("state", CANCELLABLE)
 def test_a_working_order_is_cancelled_and_nothing_else_of_it_changes(
@@ -122,6 +123,7 @@ def test_an_order_that_is_being_cancelled_is_listed_and_stays_as_it_is(
     assert service.item() == before
 
 
+@EACH_ONCE
 @every_alert
 @pytest.mark.parametrize("state", FINISHED)
 def test_a_finished_order_is_neither_read_nor_listed(service: Service, state: str, alert: dict[str, str]) -> None:
@@ -389,6 +391,7 @@ def have_two_pages(service: Service) -> list[str]:
 # Meanwhile
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("state", FINISHED_OTHERWISE)
 @every_alert
 def test_an_order_that_finishes_after_it_was_listed_stays_as_it_is(
@@ -476,6 +479,7 @@ def test_an_order_that_was_received_after_the_alert_stays_as_it_is(service: Serv
 # Each part by itself
 
 
+@EACH_ONCE
 @every_alert
 @pytest.mark.parametrize(
     "attributes",

@@ -27,7 +27,7 @@ from tests.faults import (
     run_and_lose_response,
     run_before,
 )
-from tests.marks import LONG
+from tests.marks import EACH_ONCE, LONG
 from tests.output import Answer
 from tests.service import FILLED, Service
 from tests.states import CANCELLABLE, NOT_CANCELLABLE
@@ -95,6 +95,7 @@ def changes_of(**changes: object) -> dict[str, str]:
 # States
 
 
+@EACH_ONCE
 @every_way
 @pytest.mark.parametrize("state", CANCELLABLE)
 def test_an_open_order_is_replaced_in_its_own_item_and_keeps_id_name_and_strategy(
@@ -132,6 +133,7 @@ def test_an_open_order_is_replaced_in_its_own_item_and_keeps_id_name_and_strateg
     assert [order.order_id for order in service.placed()] == ["order-1"]
 
 
+@EACH_ONCE
 @every_way
 @pytest.mark.parametrize("state", NOT_CANCELLABLE)
 def test_an_order_that_is_finished_or_being_cancelled_is_not_replaced(
@@ -530,6 +532,7 @@ def test_a_waiting_leg_is_replaced_inside_its_entrys_item_and_goes_on_waiting(
     assert (leg.tif, leg.oco_id, leg.day_ends) == ("GTC", seen(service, "order-1.TARGET1").oco_id, None)
 
 
+@EACH_ONCE
 @every_way_to_the_stop
 @pytest.mark.parametrize(
     ("changes", "field"),
@@ -605,6 +608,7 @@ def test_a_leg_that_has_ended_is_not_replaced_by_itself(service: Service, end: s
 # A leg that was released
 
 
+@EACH_ONCE
 @every_way_to_the_stop
 @pytest.mark.parametrize("stop_price", ["4985", "5000.25", "5005"])
 def test_a_released_leg_is_replaced_in_its_own_item_and_its_entrys_stays(
@@ -629,6 +633,7 @@ def test_a_released_leg_is_replaced_in_its_own_item_and_its_entrys_stays(
     assert service.plain() == entry
 
 
+@EACH_ONCE
 @every_way_to_the_stop
 @pytest.mark.parametrize(
     ("changes", "field"),
@@ -692,6 +697,7 @@ def test_an_entry_that_is_trailed_by_one_text_without_end_stays_a_small_item(ser
 # Sent twice, lost, refused by the table
 
 
+@EACH_ONCE
 @every_way
 @pytest.mark.parametrize("state", ["Working", "PartFilled"])
 def test_a_replacement_whose_answer_was_lost_recognises_its_own_write(
@@ -708,6 +714,7 @@ def test_a_replacement_whose_answer_was_lost_recognises_its_own_write(
     assert (item["generation"], item["version"], item["limit_price"]) == (2, len(item["history"]), 4995)
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("way", LEG_WAYS.values(), ids=list(LEG_WAYS))
 @pytest.mark.parametrize("state", ["Working", "Filled"])
 def test_a_replacement_of_a_leg_whose_answer_was_lost_recognises_its_own_write(
@@ -749,6 +756,7 @@ def test_a_replacement_that_was_lost_on_its_way_is_done_by_the_second_attempt(se
     assert service.plain()["limit_price"] == 4995
 
 
+@EACH_ONCE
 @every_fault
 @pytest.mark.parametrize("order_id", ["order-1", "order-1.STOP1"])
 def test_a_replacement_that_the_table_does_not_take_is_sent_again_and_done_once(
@@ -781,6 +789,7 @@ def test_an_order_that_is_cancelled_first_is_not_replaced(service: Service) -> N
     assert (service.state(), service.plain()["generation"]) == ("Cancelled", 1)
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(("stop_loss", "write"), [(None, UPDATE), (4985, TRANSACTION)], ids=["at once", "by version"])
 @pytest.mark.parametrize(("state", "filled"), [("Filled", 5), ("CancelPending", 0), ("Rejected", 0)])
 def test_an_order_that_the_venue_reports_as_finished_first_is_not_replaced(
@@ -842,6 +851,7 @@ def test_a_strategy_id_is_a_check_and_starts_none(service: Service) -> None:
     assert service.belongings() == before
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(
     ("fields", "word"),
     [

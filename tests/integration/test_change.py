@@ -27,7 +27,7 @@ from tests.faults import (
     run_and_lose_response,
     run_before,
 )
-from tests.marks import LONG
+from tests.marks import EACH_ONCE, LONG
 from tests.output import Answer
 from tests.service import FILLED, Service
 from tests.states import CANCELLABLE, NOT_CANCELLABLE
@@ -94,6 +94,7 @@ def warned(answer: Answer) -> list[str]:
 # States
 
 
+@EACH_ONCE
 @every_way
 @pytest.mark.parametrize("state", CANCELLABLE)
 def test_an_open_order_is_changed_and_nothing_else_of_it_changes(
@@ -125,6 +126,7 @@ def test_an_open_order_is_changed_and_nothing_else_of_it_changes(
     assert service.open_orders() == ["order-1"]
 
 
+@EACH_ONCE
 @every_way
 @pytest.mark.parametrize("state", NOT_CANCELLABLE)
 def test_an_order_that_is_finished_or_being_cancelled_is_not_changed(
@@ -262,6 +264,7 @@ def test_the_answer_also_has_the_values_that_stay(service: Service) -> None:
     assert (body["qty"], body["limit_price"], body["stop_price"]) == ("7", "5000", "5000")
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("order_type", PRICES_OF)
 @pytest.mark.parametrize("prices", [["limit_price"], ["stop_price"], ["limit_price", "stop_price"]], ids=" ".join)
 def test_only_the_prices_of_its_type_can_be_changed(service: Service, order_type: str, prices: list[str]) -> None:
@@ -508,6 +511,7 @@ def test_the_same_price_again_is_a_duplicate_of_a_waiting_leg_too(service: Servi
     assert "duplicate" not in service.send("CHANGE", **way, stop_price="4991").body
 
 
+@EACH_ONCE
 @every_way_to_the_stop
 @pytest.mark.parametrize(
     ("fields", "field"),
@@ -571,6 +575,7 @@ def test_a_leg_that_has_ended_is_not_changed(service: Service, end: str) -> None
 # A leg that was released
 
 
+@EACH_ONCE
 @every_way_to_the_stop
 @pytest.mark.parametrize("stop_price", ["4985", "5000.25", "5005"])
 def test_a_released_stop_is_moved_to_break_even_and_beyond(
@@ -696,6 +701,7 @@ def test_a_change_whose_answer_was_lost_recognises_its_own_write(
     assert without_digest(service.plain()) == after_change(service, before, answer, qty="7")
 
 
+@EACH_ONCE
 @every_way_to_the_stop
 @pytest.mark.parametrize("state", ["Working", "Filled"])
 def test_a_change_of_a_leg_whose_answer_was_lost_recognises_its_own_write(
@@ -831,6 +837,7 @@ def test_an_unknown_order_and_another_traders_look_the_same_to_a_change(service:
     assert service.belongings() == before
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
@@ -871,6 +878,7 @@ def test_a_refused_change_writes_nothing_anywhere(service: Service) -> None:
 # A name leads to the order that has it when the answer is given
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(("name", "field"), [("ENTRY1", "limit_price"), ("STOP1", "stop_price")])
 @pytest.mark.parametrize("end", ["Cancelled", "Filled", "Rejected", "Expired"])
 def test_a_name_that_another_order_takes_before_the_change_arrives_is_read_once_more(

@@ -22,6 +22,7 @@ from tests.faults import (
     run_before,
     throttle,
 )
+from tests.marks import EACH_ONCE
 from tests.output import Answer
 from tests.service import FILLED, Service
 from tests.states import BEING_CANCELLED, CANCELLABLE, FINISHED
@@ -253,6 +254,7 @@ def received(service: Service, body: str, at: datetime) -> Answer:
     return service.handle(request)
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("known", [True, False], ids=["in a running strategy", "that would start it anew"])
 @pytest.mark.parametrize("fields", [{}, LEGS], ids=["alone", "with legs"])
 def test_an_entry_received_before_the_close_is_refused_after_it(

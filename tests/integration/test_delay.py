@@ -33,6 +33,7 @@ from tests.faults import (
     stop_before,
     throttle,
 )
+from tests.marks import EACH_ONCE
 from tests.output import Answer
 from tests.service import Service
 from tests.trades import seen, to_noon_in_new_york
@@ -461,6 +462,7 @@ OF_THE_BAR: dict[str, dict[str, Any]] = {
 every_command_of_the_bar = pytest.mark.parametrize("alert", OF_THE_BAR.values(), ids=list(OF_THE_BAR))
 
 
+@EACH_ONCE
 @every_command_of_the_bar
 @pytest.mark.parametrize("after", [0.1, 1.5])
 def test_the_cancel_of_its_bar_lets_it_wait_and_says_so(service: Service, alert: dict[str, Any], after: float) -> None:
@@ -486,6 +488,7 @@ def test_the_cancel_of_its_bar_leaves_it_alone_though_it_was_released_already(
     assert service.state() == "Working"
 
 
+@EACH_ONCE
 @every_command_of_the_bar
 @pytest.mark.parametrize("released", [False, True], ids=["waiting", "released"])
 def test_after_more_than_3_s_it_is_cancelled_like_any_other(
@@ -648,6 +651,7 @@ def test_a_change_that_overtakes_its_release_is_in_what_is_placed(service: Servi
     assert (seen(service).state, seen(service).qty) == ("Working", 2)
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(
     ("overtake", "reason"),
     [
@@ -1115,6 +1119,7 @@ def test_what_the_table_does_not_take_is_delivered_again(service: Service, opera
     assert service.queue.messages == []
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(
     "fields", [{}, {"strategy_id": "strategy-1"}, {"take_profit": 5020}, {"account": "A,B"}], ids=str
 )

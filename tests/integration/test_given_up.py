@@ -12,6 +12,7 @@ from orderhook.store.alert_log import AlertRecord
 from orderhook.store.items import alert_key
 from tests.client_faults import in_requests_with, in_writes
 from tests.faults import Fault, Stopped, deny, internal_error, lose_response, no_fault, stop_before, throttle
+from tests.marks import EACH_ONCE
 from tests.service import Service
 from tests.trades import seen
 
@@ -66,6 +67,7 @@ def assert_nothing_waits(service: Service) -> None:
 # A PLACE that waits
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(
     "fields", [{}, {"strategy_id": "strategy-1", "take_profit": 5020}], ids=["plain", "with a leg"]
 )

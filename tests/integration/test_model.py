@@ -7,6 +7,7 @@ import pytest
 from hypothesis import Phase
 
 from tests.integration import test_sequences
+from tests.marks import LONG
 from tests.service import Service
 from verification import defects
 from verification.defects import Defect, Patch
@@ -17,6 +18,7 @@ from verification.model.machine import Taken
 RUNS, STEPS = 4, 25
 
 
+@LONG
 def test_the_table_is_as_the_model_says(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     tally: Counter[str] = Counter()
     options = {"max_examples": RUNS, "stateful_step_count": STEPS, "phases": [Phase.generate]}

@@ -18,7 +18,7 @@ from tests.client_faults import in_requests_with
 from tests.faults import lose_request, lose_response, no_fault, refuse, run_before, throttle
 from tests.integration.test_key_limits import narrow
 from tests.integration.test_sequences import SL_TP, P, R, Trader, told
-from tests.marks import LONG
+from tests.marks import EACH_ONCE, LONG
 from tests.output import Answer
 from tests.service import Service
 from tests.trades import seen
@@ -159,6 +159,7 @@ def test_a_working_stop_limit_keeps_its_limit_on_its_side(trader: Trader) -> Non
 # Commands over many orders
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("filled", [2, 5])
 @pytest.mark.parametrize(
     ("text", "updates"),
@@ -408,6 +409,7 @@ def test_a_name_in_a_strategy_that_only_a_waiting_order_names_is_not_there_yet(t
 # A PLACE with delay is one trade too
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("text", ["command=CANCELORDERS;account=Sim101", f"command=CLOSESTRATEGY;{OF_S}"])
 @pytest.mark.parametrize("filled", [2, 5])
 def test_what_leaves_a_delayed_entry_of_its_bar_alone_leaves_its_legs_alone(
@@ -440,6 +442,7 @@ def test_a_resend_leaves_a_stop_alone_that_was_asked_for_since(trader: Trader) -
     assert trader.send(sweep).body["cancelled"] == ["a.STOP1"]
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(
     "first",
     ["command=CANCEL;", "command=CHANGE;qty=9;", f"{R}qty=9;limit_price=5050;"],
@@ -673,6 +676,7 @@ IN = "command=PLACE;action=BUY;order_type=LIMIT;limit_price=5000;tif=GTC;instrum
 OF_BOTH = "account=A,B;"
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("records", ["are kept", "are not kept"])
 @pytest.mark.parametrize(
     ("before", "text", "between", "first", "opened"),
@@ -801,6 +805,7 @@ def test_a_key_makes_orders_larger_no_more_often_than_it_may_open_them(trader: T
     assert trader.service.send("CHANGE", order_id="a", qty=8, key=key).word == "rate_limited"
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(
     ("text", "word"),
     [
@@ -968,6 +973,7 @@ def test_a_waiting_order_says_what_its_template_will_leave_without_a_leg(trader:
     assert warned(trader.send(f"{text}order_id=d".replace("qty=5", "qty=2"))) == []
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("name", ["STOP2", "TARGET2"])
 @pytest.mark.parametrize("by_name", [True, False], ids=["by name", "by id"])
 def test_a_leg_that_the_quantity_does_not_reach_is_not_there(trader: Trader, name: str, *, by_name: bool) -> None:

@@ -14,6 +14,7 @@ from tests.builders import ENTRY, alert, event
 from tests.client_faults import in_requests_with, in_writes, perform
 from tests.endpoints import deaf
 from tests.faults import Fault, Refusal, cancel_transaction, refuse, throttle
+from tests.marks import EACH_ONCE
 from tests.service import Service
 
 REFUSED = "would refuse it again"
@@ -105,6 +106,7 @@ def test_what_may_pass_or_be_mended_is_answered_503_with_its_name_in_the_line(se
     assert "THE-MESSAGE" not in answer.text
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("fault", FOR_GOOD, ids=named)
 @pytest.mark.parametrize(
     ("command", "fields", "operation"),
@@ -137,6 +139,7 @@ def test_a_write_that_is_refused_for_good_is_a_4xx_and_an_alarm(
     assert service.network.operations.count(operation) == 1
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("fault", [*FOR_AN_OPERATOR, *FOR_GOOD[:1]], ids=named)
 @pytest.mark.parametrize(
     ("command", "fields", "operation"),
@@ -197,6 +200,7 @@ def test_each_account_is_answered_by_itself(service: Service, fault: Fault) -> N
     assert written(service).refusals == [(named(fault), "PutItem")]
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("order_id", ["order-1", None])
 @pytest.mark.parametrize("fault", FOR_AN_OPERATOR, ids=named)
 def test_an_order_that_was_refused_is_surely_not_there_and_not_counted(

@@ -25,7 +25,7 @@ from tests.faults import (
     throttle,
     throttle_throughput,
 )
-from tests.marks import LONG
+from tests.marks import EACH_ONCE, LONG
 from tests.output import Answer
 from tests.service import Service
 from tests.states import FINISHED
@@ -302,6 +302,7 @@ def test_a_filled_entry_without_legs_frees_its_name(service: Service) -> None:
     assert names(service, "order-2") == ["ENTRY1"]
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("leg", ["TARGET1", "STOP1"])
 @pytest.mark.parametrize("fields", [{}, LEGS], ids=["alone", "with legs"])
 def test_a_leg_that_works_keeps_the_number_of_its_entry(service: Service, leg: str, fields: dict[str, Any]) -> None:
@@ -476,6 +477,7 @@ def test_a_strategy_has_no_more_numbers_than_open_orders(service: Service) -> No
     assert entries(service) == {"1": "stays", "2": "order-5"}
 
 
+@LONG
 def test_a_strategy_with_hundreds_of_names_takes_further_entries(service: Service) -> None:
     # As an older version may have left it; of these, two are open.
     have_numbers(service, {number: f"gone-{number}" for number in reversed(range(1, 301))})
@@ -929,6 +931,7 @@ def test_an_order_is_compared_with_what_it_was_placed_with(service: Service) -> 
         assert service.plain()["version"] == 1 + number
 
 
+@EACH_ONCE
 @every_shape
 @pytest.mark.parametrize("state", FINISHED)
 def test_the_id_of_a_finished_order_stays_taken(service: Service, state: str, shape: dict[str, Any]) -> None:

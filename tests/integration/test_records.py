@@ -35,6 +35,7 @@ from tests.faults import (
     throttle,
     throttle_throughput,
 )
+from tests.marks import EACH_ONCE
 from tests.output import Answer
 from tests.service import ALERT_RETENTION, Service
 
@@ -303,6 +304,7 @@ def test_every_answer_below_500_counts_as_one(service: Service) -> None:
 # One write of its own
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(
     ("command", "fields", "requests"),
     [
@@ -373,6 +375,7 @@ def send_place(service: Service) -> Answer:
     return service.place()
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(("fault", "reason"), RECORD_FAULTS, ids=str)
 @pytest.mark.parametrize(
     ("send", "word"), [(send_cancel, "cancelled"), (send_place, "placed")], ids=["cancel", "place without id"]

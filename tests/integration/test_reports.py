@@ -24,7 +24,7 @@ from tests.faults import (
     run_before,
     throttle,
 )
-from tests.marks import LONG
+from tests.marks import EACH_ONCE, LONG
 from tests.service import Service
 from tests.states import FINISHED, OPEN, STATES, may_follow
 from tests.tables import RETENTION
@@ -642,6 +642,7 @@ def test_each_order_counts_the_reports_of_its_own(service: Service) -> None:
     assert legs(service) == {"STOP1": ("Suspended", 5), "TARGET1": ("Working", 5)}
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("seq", [None, 4])
 @pytest.mark.parametrize("state", ["PartFilled", "Filled", "Cancelled"])
 def test_the_same_report_twice_is_one(service: Service, state: str, seq: int | None) -> None:

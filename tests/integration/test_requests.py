@@ -5,7 +5,7 @@ import pytest
 from tests.builders import ENTRY, alert
 from tests.client_faults import in_writes
 from tests.faults import lose_response, no_fault
-from tests.marks import LONG
+from tests.marks import EACH_ONCE, LONG
 from tests.service import Service
 
 UPDATE, READ, PUT, TRANSACTION, QUERY = "UpdateItem", "GetItem", "PutItem", "TransactWriteItems", "Query"
@@ -88,6 +88,7 @@ def test_a_key_not_seen_lately_takes_one_read_more(service: Service) -> None:
     assert service.network.operations == [READ, READ, UPDATE]
 
 
+@EACH_ONCE
 @every_way
 @pytest.mark.parametrize("reported", [None, "Cancelled", "Filled"])
 @with_legs_or_without

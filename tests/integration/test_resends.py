@@ -14,7 +14,7 @@ from orderhook.resend import first_receipt
 from tests.builders import ENTRY, alert, provenance
 from tests.client_faults import in_requests_with
 from tests.faults import lose_request, lose_response, no_fault, run_before, throttle
-from tests.marks import LONG
+from tests.marks import EACH_ONCE, LONG
 from tests.output import Answer
 from tests.service import Service
 from tests.trades import have_long_history
@@ -436,6 +436,7 @@ def test_without_the_record_of_the_first_it_counts_as_unanswered(service: Servic
     case.assert_new(service, case.post(service))
 
 
+@EACH_ONCE
 @each_trace
 @pytest.mark.parametrize("answered", [False, True], ids=["unanswered", "answered"])
 def test_a_deployment_that_keeps_no_records_knows_a_resend(service: Service, case: Repeated, *, answered: bool) -> None:

@@ -8,6 +8,7 @@ from orderhook.orders import Order
 from orderhook.venues import TABLE
 from tests.builders import ENTRY
 from tests.integration.test_requests import READ, SEND, TRANSACTION, UPDATE
+from tests.marks import EACH_ONCE
 from tests.service import Service
 
 STRATEGY = {"strategy_id": "strategy-1"}
@@ -38,6 +39,7 @@ def asked(order: Any) -> tuple[int, str]:
     return order.want.n, order.want.kind
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("way", [{"order_id": "order-1"}, {"order_id": "ENTRY1", **STRATEGY}], ids=str)
 @pytest.mark.parametrize(
     ("command", "fields", "word"),
@@ -128,6 +130,7 @@ def test_a_replacement_for_the_day_ends_when_the_venue_says_so(service: Service)
 # Legs
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("way", [{"order_id": "order-1.STOP1"}, {"order_id": "STOP1", **STRATEGY}], ids=str)
 @pytest.mark.parametrize(
     ("command", "fields", "word"),

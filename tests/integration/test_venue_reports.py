@@ -16,6 +16,7 @@ from orderhook.trade import with_bounds
 from orderhook.venue import Execution, Heartbeat, OrderReport, PositionReport, Sent
 from orderhook.venue import serialize as message_of
 from tests import builders
+from tests.marks import EACH_ONCE
 from tests.service import Service
 from tests.states import FINISHED, STATES
 from tests.trades import seen
@@ -91,6 +92,7 @@ def bridge(service: Service) -> dict[str, Any]:
 # What was asked last
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("kind", ["cancel", "change"])
 @pytest.mark.parametrize("late", ["Accepted", "Working", "PartFilled", "Unknown", "CancelSubmitted"])
 def test_a_late_report_of_an_earlier_want_takes_nothing_away(service: Service, kind: str, late: str) -> None:
@@ -323,6 +325,7 @@ def test_legs_that_ended_before_their_entrys_fill_was_told_stay_ended(service: S
     assert service.open_orders() == []
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("end", ["Filled", "Cancelled", "Rejected"])
 @pytest.mark.parametrize("leg_first", [False, True])
 def test_a_further_fill_has_a_leg_work_again_that_ended_at_the_venue(
