@@ -161,6 +161,10 @@ def _keep_stop(turn: Turn, part: Part) -> bool:
 def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder) -> bool:
     """Place a stop again that NinjaTrader has ended with its target; a person's cancel stays."""
     target = _last(part.targets)
+    if _is_given_anew(stop, last):
+        _await(turn, stop, part.target)
+        _place_stop(turn, part, stop)
+        return False
     if _took_partner_along(part.target, target) and _was_cancelled(last):
         _await(turn, stop)
         if target is None or target.is_over:
@@ -168,6 +172,12 @@ def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder)
         return False
     _alarm(turn, part, "unprotected", f"the stop {last.venue_id} is {last.state}, with {part.rest} open")
     return True
+
+
+def _is_given_anew(leg: TableOrder, order: VenueOrder) -> bool:
+    """Return whether a leg that was cancelled by name was given anew with its entry, whose fill was not known then."""
+    was_asked = order.cancel is not None and order.cancel.n > 0
+    return was_asked and leg.kind != "cancel" and order.state is OrderState.CANCELLED
 
 
 def _was_cancelled(order: VenueOrder) -> bool:
@@ -186,7 +196,7 @@ def _place_stop(turn: Turn, part: Part, stop: TableOrder) -> None:
     prices = prices_of(turn, part.entry, stop)
     if prices is None:
         _alarm(turn, part, "unprotected", f"nobody knows the price from which {stop.leg} counts")
-    elif _is_on_wrong_side(part, stop, prices):
+    elif not _is_moved(part, stop) and _is_on_wrong_side(part, stop, prices):
         _close(turn, part, stop, "stop_on_wrong_side", f"{prices.stop_price} is not beyond the fill")
     elif turn.may_write:
         # An OCO id is never taken twice: only the first pair of a part has one.
@@ -195,6 +205,12 @@ def _place_stop(turn: Turn, part: Part, stop: TableOrder) -> None:
         _place(turn, part, stop, part.stops, prices, oco_id)
     elif turn.at - part.increment.at >= _STOP_IS_SEEN:
         _alarm(turn, part, "unprotected", "its stop cannot be sent: no file would be read")
+
+
+def _is_moved(part: Part, stop: TableOrder) -> bool:
+    """Return whether a stop has worked for its part, or was moved since the fill: then it may be in profit."""
+    was_changed = stop.wanted_at is not None and stop.wanted_at > part.increment.at
+    return was_changed or any(not it.is_unwritten for it in part.stops)
 
 
 def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> None:
@@ -235,7 +251,7 @@ def _keep_target(turn: Turn, part: Part) -> None:
         _change(turn, part, target, last)
     elif last.state is OrderState.REJECTED:
         _alarm(turn, part, "target_rejected", last.log or "NinjaTrader has rejected it")
-    elif _was_cancelled(last) and _took_partner_along(part.stop, stop):
+    elif _is_given_anew(target, last) or (_was_cancelled(last) and _took_partner_along(part.stop, stop)):
         # NinjaTrader has ended it with its stop, which was cancelled by name.
         _place_target(turn, part, target)
 

@@ -188,10 +188,9 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
             leg=name,
             is_foreign=owner.is_foreign,
         )
-    after = known._replace(start=leg.start, size=leg.size)
+    # One that was ended may be given anew with its entry.
+    after = known._replace(start=leg.start, size=leg.size, ended=leg.end.state if leg.end else None)
     want = leg.want
-    if leg.end is not None:
-        after = after._replace(ended=leg.end.state)
     if want is not None and want.n > known.n:
         after = after._replace(n=want.n, kind=want.kind, wanted_at=_time(want.at), why=None)
     if after.n > after.given_up or not after.n:
