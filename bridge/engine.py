@@ -17,7 +17,7 @@ from bridge.brackets import cancel_by_name, keep
 from bridge.cancelling import follow_cancel
 from bridge.carrying_out import carry_out
 from bridge.changing import follow_change
-from bridge.confirming import follow_files
+from bridge.confirming import follow_files, follow_state, forget_states
 from bridge.events import (
     ConnectionRead,
     Effect,
@@ -75,10 +75,13 @@ def _take_down(turn: Turn, event: Event) -> None:
         case PositionRead():
             read_position(turn, event)
         case ConnectionRead():
-            turn.set(connected=event.connected)
+            since = turn.now.connected_at if turn.now.connected else turn.at
+            turn.set(connected=event.connected, connected_at=since if event.connected else None)
         case NinjaTraderStarted():
-            turn.set(runs=True, reads=False, probe=None)
+            turn.set(runs=True, reads=False, probe=None, connected=turn.now.connected and not event.emptied)
             forget_positions(turn)
+            if event.emptied:
+                forget_states(turn)
         case NinjaTraderStopped():
             turn.set(runs=False, reads=False, connected=False)
             forget_positions(turn)
@@ -97,6 +100,7 @@ def _act(turn: Turn) -> None:
         for venue_order in turn.venue_orders_of(order):
             follow_files(turn, venue_order)
             follow_change(turn, turn.venue_orders[venue_order.venue_id])
+            follow_state(turn, turn.venue_orders[venue_order.venue_id])
     asked = sorted(turn.active(), key=_asked_at)
     for order in asked:
         if order.wants_cancel:

@@ -49,7 +49,7 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
     if item is not None and item.state in OPEN and item.venue == NINJATRADER:
         _see(turn, item)
         return
-    working = [it.venue_id for it in turn.venue_orders_of(known) if it.is_live]
+    working = [it.venue_id for it in turn.venue_orders_of(known) if it.is_live and not it.is_lost]
     if working:
         turn.alarm("works_though_finished", f"{known.order_id} is finished in the table; {', '.join(working)} work")
     turn.put(turn.orders[known.order_id]._replace(is_closed=True))

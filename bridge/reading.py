@@ -31,6 +31,8 @@ def read_state(turn: Turn, read: OrderStateRead) -> None:
         state = order.state or state
     if state is not order.state:
         order = order._replace(state=state, since=turn.at)
+    if read.written_since_start:
+        order = order._replace(unseen_since=None, is_lost=False)
     if order.place is not None and order.place.stage != "consumed":
         # Its state proves that NinjaTrader had the file.
         order = order._replace(place=order.place._replace(stage="consumed", at=turn.at))

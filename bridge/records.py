@@ -112,6 +112,10 @@ class VenueOrder(NamedTuple):
     """No file is written for it before: the last could not be."""
     log: str | None = None
     """What NinjaTrader's log says of it."""
+    unseen_since: datetime | None = None
+    """Which start of NinjaTrader's its state file has gone with; None where it was written since."""
+    is_lost: bool = False
+    """Whether that file did not come back in time."""
 
     @property
     def is_over(self) -> bool:

@@ -83,6 +83,8 @@ class State(NamedTuple):
     """Whether NinjaTrader takes files: it has taken one since it was last in doubt."""
     probe: Instruction | None = None
     connected: bool = False
+    connected_at: datetime | None = None
+    """Since when it is."""
     positions: Mapping[str, Position] = _EMPTY
     flat_accounts: frozenset[str] = frozenset()
     """Those of which a person has said that they are flat."""

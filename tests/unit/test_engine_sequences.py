@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 
 from bridge import oif
-from bridge.events import FileNotWritten
+from bridge.events import (
+    ConnectionRead,
+    Fetched,
+    FileNotWritten,
+    NinjaTraderStarted,
+    OrderStateRead,
+    PositionRead,
+)
 from orderhook.orders import Leg, LegEnd, Order, OrderState, timestamp
+from orderhook.venue import Side
 from tests.bridge import Desk, order, placed, want
 
 BRACKET = {
@@ -150,3 +158,121 @@ def test_a_cancel_while_the_next_generation_cannot_be_written_ends_the_order(des
     assert (desk.last("long").state, desk.last("long").acked) == ("Cancelled", 3)
     desk.wait(5)
     assert desk.take() == []
+
+
+# NinjaTrader was started meanwhile
+
+
+def restart(desk: Desk) -> None:
+    """Start NinjaTrader anew: its folder is emptied, and it says nothing of its orders."""
+    desk.tell(NinjaTraderStarted())
+    desk.tell(ConnectionRead(connected=True))
+    desk.take()
+
+
+def test_an_order_of_which_a_new_nt_says_nothing_is_unresolved(desk: Desk) -> None:
+    work(desk)
+    restart(desk)
+    desk.wait(59)
+    assert (desk.alarms, desk.last("long").unresolved) == ([], None)
+    desk.wait(1)
+    assert (desk.alarms, desk.last("long").state) == (["unresolved"], "Working")
+    assert LONG in str(desk.last("long").unresolved)
+    desk.say(LONG, "FILLED", 1, "5000")
+    assert (desk.last("long").state, desk.last("long").unresolved) == ("Filled", None)
+    assert [placed(line)["order_id"] for line in desk.take()] == [STOP]
+
+
+def test_the_time_to_speak_of_an_order_begins_with_the_connection(desk: Desk) -> None:
+    work(desk)
+    desk.tell(NinjaTraderStarted())
+    desk.wait(600)
+    assert desk.alarms == []
+    desk.tell(ConnectionRead(connected=True))
+    desk.wait(59)
+    assert desk.alarms == []
+    desk.wait(1)
+    assert desk.alarms == ["unresolved"]
+
+
+def test_an_order_stays_unresolved_when_the_bridge_starts_again(desk: Desk) -> None:
+    shown = work(desk)
+    restart(desk)
+    desk.wait(60)
+    desk.crash()
+    desk.tell(NinjaTraderStarted(emptied=False))
+    desk.tell(ConnectionRead(connected=True))
+    desk.look(shown)
+    assert desk.last("long").unresolved
+    assert desk.alarms == ["unresolved"]
+
+
+def test_a_start_that_the_bridge_was_told_of_before_a_crash_still_counts(desk: Desk) -> None:
+    work(desk)
+    desk.tell(NinjaTraderStarted())
+    desk.crash()
+    desk.tell(NinjaTraderStarted(emptied=False))
+    desk.tell(ConnectionRead(connected=True))
+    desk.look()
+    desk.wait(60)
+    assert "unresolved" in desk.alarms
+
+
+def test_a_state_from_before_the_start_does_not_show_that_an_order_works(desk: Desk) -> None:
+    work(desk)
+    restart(desk)
+    desk.tell(OrderStateRead(LONG, "Sim101", "WORKING", 0, None, written_since_start=False))
+    desk.wait(60)
+    assert desk.alarms == ["unresolved"]
+
+
+def test_a_state_that_is_written_after_the_start_ends_the_doubt(desk: Desk) -> None:
+    work(desk)
+    restart(desk)
+    desk.say(LONG, "WORKING")
+    desk.wait(120)
+    assert (desk.alarms, desk.last("long").unresolved) == ([], None)
+
+
+def test_legs_that_went_out_of_sight_are_unresolved_and_can_be_cancelled(desk: Desk) -> None:
+    protect(desk)
+    restart(desk)
+    desk.wait(60)
+    assert desk.alarms == ["unresolved", "unresolved"]
+    desk.look(leg_order(desk, want=want(desk, 2, "cancel")))
+    assert desk.take() == [oif.cancel(STOP)]
+    desk.say(STOP, "CANCELLED")
+    assert (desk.last("long.STOP1").state, desk.last("long.STOP1").unresolved) == ("Cancelled", None)
+
+
+def test_what_a_person_has_resolved_rings_no_more(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    restart(desk)
+    desk.wait(60)
+    desk.tell(Fetched("long", shown._replace(state=OrderState.CANCELLED)))
+    assert desk.alarms == ["unresolved"]
+
+
+@pytest.mark.parametrize(("side", "quantity"), [("LONG", 1), ("SHORT", 1), ("FLAT", 0)])
+def test_a_position_that_no_own_fill_explains_rings_at_once(desk: Desk, side: Side, quantity: int) -> None:
+    work(desk)
+    restart(desk)
+    desk.tell(PositionRead("Sim101", "ES DEC26", side, quantity, None))
+    assert desk.alarms == (["unprotected"] if side == "LONG" else [])
+
+
+def test_a_position_that_own_fills_explain_does_not_ring(desk: Desk) -> None:
+    work(desk)
+    desk.look(order(desk, "other"))
+    desk.take()
+    desk.say(oif.venue_id("request-other", 1), "FILLED", 1, "5000")
+    restart(desk)
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    assert desk.alarms == []
+
+
+def test_an_entry_without_a_stop_does_not_ring_for_a_position(desk: Desk) -> None:
+    work(desk, legs={"TARGET1": BRACKET["TARGET1"]})
+    restart(desk)
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    assert desk.alarms == []
