@@ -14,7 +14,7 @@ from bridge.changing import Goal, may_change, write_change
 from bridge.records import Increment, TableOrder, VenueOrder
 from bridge.state import Turn, place
 from orderhook.orders import Action, OrderState
-from orderhook.trade import is_beyond, kind_of
+from orderhook.trade import is_beyond, kind_of, leg_id
 
 _STOP_IS_SEEN = timedelta(seconds=5)
 """Until when a stop must have had a state: nobody knows whether it is there before."""
@@ -91,10 +91,23 @@ def _at_venue(turn: Turn, leg: TableOrder | None, increment: Increment) -> list[
 def cancel_by_name(turn: Turn, leg: TableOrder) -> None:
     """Cancel all that a leg has at the venue."""
     for order in turn.venue_orders_of(leg):
-        ask_cancel(turn, order, "cancelled", leg.n)
+        if order.state or not (leg.is_foreign and order.closes):
+            ask_cancel(turn, order, "cancelled", leg.n)
     left = [it for it in turn.venue_orders_of(leg) if not (it.is_over or it.is_unwritten)]
     if left and not leg.is_foreign and all(it.cancel and it.cancel.is_refused for it in left):
         turn.put(turn.orders[leg.order_id]._replace(given_up=leg.n, acked=leg.n, why="the cancel was refused"))
+
+
+def watch(turn: Turn, stop: TableOrder) -> None:
+    """Alarm where a stop of another journal has ended although nobody asked: this one does not place it again."""
+    known = [it for it in turn.venue_orders_of(stop) if it.state]
+    if kind_of(str(stop.leg)) != "STOP" or stop.wants_cancel or not known or any(it.is_live for it in known):
+        return
+    target = turn.orders.get(leg_id(str(stop.entry_id), str(stop.leg).replace("STOP", "TARGET")))
+    closed = sum(it.filled for leg in (stop, target) if leg for it in turn.venue_orders_of(leg))
+    ended_at = max(it.since or turn.at for it in known)
+    if closed < stop.qty and turn.at - ended_at >= _PARTNER_ENDS:
+        turn.alarm_once(stop.order_id, "unprotected", f"it has ended, with {stop.qty - closed} open")
 
 
 def is_wanted(leg: TableOrder | None) -> bool:

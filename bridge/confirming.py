@@ -68,13 +68,20 @@ def _lost(order: VenueOrder) -> str:
     return f"NinjaTrader was started, and says nothing of {order.venue_id} since"
 
 
+def _is_part_of_leg(leg: TableOrder, known: list[VenueOrder]) -> bool:
+    """Return whether all that is seen of a leg has filled, and was not all of it."""
+    is_filled = all(it.state is OrderState.FILLED for it in known if it.state)
+    return leg.leg is not None and is_filled and sum(it.filled for it in known) < leg.qty
+
+
 def unresolved_of(turn: Turn, order: TableOrder) -> str | None:
     """Return why nobody knows what has become of an order; None where it is known, or may still be."""
     known = turn.venue_orders_of(order)
     if lost := next((it for it in known if it.is_lost and it.is_live), None):
         return _lost(lost)
     if order.is_foreign:
-        if any(it.state for it in known):
+        waits = order.leg is not None and not order.is_released
+        if waits or (any(it.state for it in known) and not _is_part_of_leg(order, known)):
             return None
         return "the journal of the bridge is younger than the order: look in NinjaTrader whether it is there"
     for it in known:

@@ -1,6 +1,7 @@
 """Decides what the bridge does: (state, event) to (state, effects). No input or output, and no clock.
 
 looking, reading     take down what the table and NinjaTrader's files say
+adopting             takes in what another journal has placed
 carrying_out         brings an order nearer to what is wanted of it
 brackets, positions  protect what is filled; cancel legs that a closed position has left
 cancelling, changing, confirming
@@ -13,7 +14,7 @@ taken, or was lost with the process, is taken at the next.
 
 from datetime import datetime
 
-from bridge.brackets import cancel_by_name, keep
+from bridge.brackets import cancel_by_name, keep, watch
 from bridge.cancelling import follow_cancel
 from bridge.carrying_out import carry_out
 from bridge.changing import follow_change
@@ -106,6 +107,8 @@ def _act(turn: Turn) -> None:
         if order.wants_cancel:
             (cancel_by_name if order.leg else carry_out)(turn, turn.orders[order.order_id])
             _write_cancels(turn, order)
+        if order.is_foreign and order.leg:
+            watch(turn, turn.orders[order.order_id])
     for entry in turn.active_entries():
         keep(turn, turn.orders[entry.order_id])
     end_orphans(turn)

@@ -25,6 +25,7 @@ def read_state(turn: Turn, read: OrderStateRead) -> None:
     """Take an order's state file down; fills only grow, and an end stays."""
     order = turn.venue_orders.get(read.venue_id)
     if order is None:
+        turn.set(unclaimed={**turn.now.unclaimed, read.venue_id: read})
         return
     state = _STATES.get(read.state.upper(), OrderState.UNKNOWN)
     if order.is_over and state is not OrderState.FILLED:

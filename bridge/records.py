@@ -174,6 +174,8 @@ class TableOrder(NamedTuple):
     size: int | None = None
     is_foreign: bool = False
     """Whether it is older than the journal: another one may have placed it."""
+    is_released: bool = False
+    """Whether it is a leg with an item of its own; of foreign ones alone."""
     acked: int = 0
     given_up: int = 0
     """The last want that was dropped."""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from bridge import oif
-from bridge.events import Alarm, Effect, Look, Save, WriteFile
+from bridge.events import Alarm, Effect, Look, OrderStateRead, Save, WriteFile
 from bridge.records import Group, Instruction, Memory, Record, TableOrder, VenueOrder, dump, load, record_id
 from orderhook.orders import folded
 from orderhook.trade import leg_id
@@ -82,6 +82,8 @@ class State(NamedTuple):
     reads: bool = False
     """Whether NinjaTrader takes files: it has taken one since it was last in doubt."""
     probe: Instruction | None = None
+    unclaimed: Mapping[str, OrderStateRead] = _EMPTY
+    """What state files say whose orders are not known, or not yet, by the venue's ids."""
     connected: bool = False
     connected_at: datetime | None = None
     """Since when it is."""

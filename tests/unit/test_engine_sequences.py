@@ -9,6 +9,7 @@ import pytest
 from bridge import oif
 from bridge.events import (
     ConnectionRead,
+    Fetch,
     Fetched,
     FileNotWritten,
     NinjaTraderStarted,
@@ -17,7 +18,7 @@ from bridge.events import (
 )
 from orderhook.orders import Leg, LegEnd, Order, OrderState, timestamp
 from orderhook.venue import Side
-from tests.bridge import Desk, order, placed, want
+from tests.bridge import START, Desk, order, placed, want
 
 BRACKET = {
     "STOP1": Leg("STOPMARKET", stop_price=Decimal(4990), oco_id="group"),
@@ -276,3 +277,116 @@ def test_an_entry_without_a_stop_does_not_ring_for_a_position(desk: Desk) -> Non
     restart(desk)
     desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
     assert desk.alarms == []
+
+
+# Another journal's legs
+
+AGO = timestamp(START - timedelta(hours=1))
+
+
+def foreign_leg(desk: Desk, name: str, **values: Any) -> Order:
+    return leg_order(desk, name, **{"state": OrderState.WORKING, "received_at": AGO, **values})
+
+
+def know_entry(desk: Desk, **values: Any) -> None:
+    """Answer which placing the legs are of."""
+    item = order(desk, received_at=AGO, **{"state": OrderState.FILLED, "filled": 1, "legs": BRACKET, **values})
+    desk.tell(Fetched("long", item))
+
+
+def test_every_leg_of_another_journal_can_be_cancelled_by_its_name(desk: Desk) -> None:
+    legs = [foreign_leg(desk, name) for name in BRACKET]
+    desk.look(*legs)
+    know_entry(desk)
+    desk.look(*(leg._replace(want=want(desk, 2, "cancel")) for leg in legs))
+    assert {oif.cancel(STOP), oif.cancel(TARGET)} <= set(desk.take())
+    for name, venue_id in (("STOP1", STOP), ("TARGET1", TARGET)):
+        desk.say(venue_id, "CANCELLED")
+        assert (desk.last(f"long.{name}").state, desk.last(f"long.{name}").acked) == ("Cancelled", 2)
+    desk.wait(70)
+    assert "cancel_refused" not in desk.alarms
+
+
+@pytest.mark.parametrize(("generation", "start"), [(1, 0), (2, 0), (3, 2)])
+def test_a_state_that_was_read_before_its_leg_was_known_counts(desk: Desk, generation: int, start: int) -> None:
+    desk.say(leg_at_venue("TARGET1", start, generation), "FILLED", 3, "5010")
+    desk.look(*(foreign_leg(desk, name, qty=3) for name in BRACKET))
+    know_entry(desk, qty=3, filled=3)
+    report = desk.last("long.TARGET1")
+    assert (report.state, report.filled, report.unresolved) == ("Filled", 3, None)
+    assert desk.last("long.STOP1").unresolved
+
+
+def test_a_state_read_before_an_entry_was_known_counts_and_rings(desk: Desk) -> None:
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.look(order(desk, received_at=AGO, legs=BRACKET))
+    assert (desk.last("long").state, desk.last("long").filled) == ("Filled", 1)
+    assert desk.alarms == ["unprotected"]
+
+
+def test_a_fill_that_the_table_knew_does_not_ring_for_another_journal(desk: Desk) -> None:
+    desk.say(LONG, "PARTFILLED", 1, "5000")
+    desk.look(order(desk, received_at=AGO, qty=2, filled=1, state=OrderState.PART_FILLED, legs=BRACKET))
+    assert desk.alarms == []
+
+
+def test_released_legs_of_another_journals_open_entry_are_adopted(desk: Desk) -> None:
+    released = {name: leg._replace(released=True) for name, leg in BRACKET.items()}
+    entry = order(desk, received_at=AGO, qty=2, filled=1, state=OrderState.PART_FILLED, legs=released)
+    legs = [foreign_leg(desk, name, want=want(desk, 2, "cancel")) for name in BRACKET]
+    desk.look(*legs, entry)
+    assert {oif.cancel(STOP), oif.cancel(TARGET)} <= set(desk.take())
+    assert desk.last("long.STOP1").unresolved
+
+
+def test_a_waiting_leg_of_another_journals_unfilled_entry_is_cancelled(desk: Desk) -> None:
+    waiting = {"STOP1": BRACKET["STOP1"]._replace(want=want(desk, 2, "cancel"))}
+    desk.look(order(desk, received_at=AGO, legs=BRACKET, state=OrderState.WORKING))
+    assert [report.order_id for report in desk.reports] == ["long"]
+    desk.say(LONG, "WORKING")
+    desk.look(order(desk, received_at=AGO, legs=waiting, state=OrderState.WORKING))
+    assert (desk.last("long.STOP1").state, desk.last("long.STOP1").acked) == ("Cancelled", 2)
+
+
+def test_an_entry_that_could_not_be_read_is_asked_for_again(desk: Desk) -> None:
+    leg = foreign_leg(desk, "STOP1")
+    desk.look(leg)
+    desk.effects.clear()
+    desk.wait(30)
+    desk.look(leg)
+    assert Fetch("long") in desk.effects
+
+
+def test_a_stop_of_another_journal_that_ends_with_its_target_rings(desk: Desk) -> None:
+    legs = [foreign_leg(desk, name) for name in BRACKET]
+    desk.look(*legs)
+    know_entry(desk)
+    desk.say(STOP, "WORKING")
+    desk.say(TARGET, "WORKING")
+    desk.look(legs[0], legs[1]._replace(want=want(desk, 2, "cancel")))
+    desk.take()
+    desk.say(TARGET, "CANCELLED")
+    desk.say(STOP, "CANCELLED")
+    desk.wait(2)
+    assert desk.alarms == ["unprotected"]
+
+
+def test_a_stop_of_another_journal_that_ends_with_its_filled_target_is_well(desk: Desk) -> None:
+    desk.look(*(foreign_leg(desk, name) for name in BRACKET))
+    know_entry(desk)
+    desk.say(STOP, "CANCELLED")
+    desk.say(TARGET, "FILLED", 1, "5010")
+    desk.wait(5)
+    assert desk.alarms == []
+
+
+def test_a_stop_added_just_before_a_fill_is_placed_for_it(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.wait(1)
+    desk.look(leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(4990)))
+    released = {"STOP1": BRACKET["STOP1"]._replace(released=True)}
+    desk.tell(Fetched("long", shown._replace(state=OrderState.FILLED, filled=1, legs=released)))
+    assert [placed(line)["order_id"] for line in desk.take()] == [STOP]
+    desk.say(STOP, "WORKING")
+    assert (desk.last("long.STOP1").state, desk.last("long.STOP1").unresolved) == ("Working", None)
