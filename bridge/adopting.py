@@ -69,4 +69,6 @@ def adopt(turn: Turn, order: TableOrder, entry: Order) -> None:
     for read in reads:
         read_state(turn, read)
     if order.leg is None and entry.legs and sum(read.filled for read in reads) > entry.filled:
-        turn.alarm_once(order.order_id, "unprotected", "it was filled, and its legs are another journal's")
+        turn.alarm_once(
+            order.order_id, "unprotected", "it was filled, and its legs are another journal's", of="adopted"
+        )

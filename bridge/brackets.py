@@ -107,7 +107,7 @@ def watch(turn: Turn, stop: TableOrder) -> None:
     closed = sum(it.filled for leg in (stop, target) if leg for it in turn.venue_orders_of(leg))
     ended_at = max(it.since or turn.at for it in known)
     if closed < stop.qty and turn.at - ended_at >= _PARTNER_ENDS:
-        turn.alarm_once(stop.order_id, "unprotected", f"it has ended, with {stop.qty - closed} open")
+        turn.alarm_once(stop.order_id, "unprotected", f"it has ended, with {stop.qty - closed} open", of=ended_at)
 
 
 def is_wanted(leg: TableOrder | None) -> bool:
@@ -125,7 +125,7 @@ def _keep_part(turn: Turn, part: Part) -> None:
         _end_leftovers(turn, part)
     elif part.close is not None and not part.close.is_unwritten:
         if part.close.state is OrderState.REJECTED:
-            _alarm(turn, part, "unprotected", f"the order that was to close {part.rest} was rejected")
+            _alarm(turn, part, "unprotected", f"the order that was to close {part.rest} was rejected", part.close)
     elif _keep_stop(turn, part):
         _keep_target(turn, part)
 
@@ -164,7 +164,7 @@ def _keep_stop(turn: Turn, part: Part) -> bool:
         if last.place is not None and (
             last.place.stage in ("ambiguous", "unread") or turn.at - last.place.at >= _STOP_IS_SEEN
         ):
-            _alarm(turn, part, "unprotected", f"nobody knows whether the stop {last.venue_id} is at the venue")
+            _alarm(turn, part, "unprotected", f"nobody knows whether the stop {last.venue_id} is at the venue", last)
         _await(turn, part.target)
         return False
     _change(turn, part, stop, last)
@@ -183,7 +183,7 @@ def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder)
         if target is None or target.is_over:
             _place_stop(turn, part, stop)
         return False
-    _alarm(turn, part, "unprotected", f"the stop {last.venue_id} is {last.state}, with {part.rest} open")
+    _alarm(turn, part, "unprotected", f"the stop {last.venue_id} is {last.state}, with {part.rest} open", last)
     return True
 
 
@@ -263,7 +263,7 @@ def _keep_target(turn: Turn, part: Part) -> None:
     elif last.is_live:
         _change(turn, part, target, last)
     elif last.state is OrderState.REJECTED:
-        _alarm(turn, part, "target_rejected", last.log or "NinjaTrader has rejected it")
+        _alarm(turn, part, "target_rejected", last.log or "NinjaTrader has rejected it", last)
     elif _is_given_anew(target, last) or (_was_cancelled(last) and _took_partner_along(part.stop, stop)):
         # NinjaTrader has ended it with its stop, which was cancelled by name.
         _place_target(turn, part, target)
@@ -379,7 +379,9 @@ def _await(turn: Turn, *legs: TableOrder | None) -> None:
     turn.awaiting.update(leg.order_id for leg in legs if leg is not None and is_wanted(leg))
 
 
-def _alarm(turn: Turn, part: Part, code: str, detail: str) -> None:
+def _alarm(turn: Turn, part: Part, code: str, detail: str, order: VenueOrder | None = None) -> None:
+    """Alarm once for each part of an entry and, where it is one's, state of an order."""
     leg = part.target if code.startswith("target") else part.stop
     order_id = leg.order_id if leg else part.entry.order_id
-    turn.alarm_once(order_id, code, detail)
+    what = f"{order.venue_id} {order.state}" if order else len(part.stops)
+    turn.alarm_once(order_id, code, detail, of=f"{part.number} {part.increment.start} {what}")

@@ -61,7 +61,8 @@ def follow_state(turn: Turn, order: VenueOrder) -> None:
         return
     if turn.at - max(gone, connected) >= _COMES_BACK:
         turn.put(order._replace(is_lost=True))
-        turn.alarm_once(order.order_id, "unresolved", f"{_lost(order)}: look whether it works, was filled, or is gone")
+        why = f"{_lost(order)}: look whether it works, was filled, or is gone"
+        turn.alarm_once(order.order_id, "unresolved", why, of=f"{order.venue_id} {gone}")
 
 
 def _lost(order: VenueOrder) -> str:

@@ -59,6 +59,17 @@ class Change(NamedTuple):
     is_overdue: bool = False
 
 
+class Refused(NamedTuple):
+    """A CHANGE that NinjaTrader has refused, and how often."""
+
+    n: int
+    qty: int
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    times: int
+    at: datetime
+
+
 class Cancel(NamedTuple):
     """That an order of the venue is to be cancelled."""
 
@@ -105,6 +116,7 @@ class VenueOrder(NamedTuple):
     average: Decimal | None = None
     fills: tuple[Fill, ...] = ()
     change: Change | None = None
+    refused: Refused | None = None
     cancel: Cancel | None = None
     files: int = 0
     """How many files were written for it after its PLACE."""
@@ -187,7 +199,10 @@ class TableOrder(NamedTuple):
     """How many of the increments need legs no more, because the position is gone."""
     venue_ids: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
+    """The codes of all that have rung."""
     alarms_told: int = 0
+    rung: tuple[str, ...] = ()
+    """What they have rung for: it rings once."""
     fills_told: Mapping[str, int] = {}
     """What of its fills the table has recorded: by the venue's ids, how much in all."""
     report: OrderReport | None = None

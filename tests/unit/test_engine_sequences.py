@@ -11,7 +11,10 @@ from bridge.events import (
     ConnectionRead,
     Fetch,
     Fetched,
+    FileConsumed,
     FileNotWritten,
+    FileWritten,
+    LogLine,
     NinjaTraderStarted,
     OrderStateRead,
     PositionRead,
@@ -390,3 +393,163 @@ def test_a_stop_added_just_before_a_fill_is_placed_for_it(desk: Desk) -> None:
     assert [placed(line)["order_id"] for line in desk.take()] == [STOP]
     desk.say(STOP, "WORKING")
     assert (desk.last("long.STOP1").state, desk.last("long.STOP1").unresolved) == ("Working", None)
+
+
+# Positions that are smaller than what the legs close
+
+
+def reenter(desk: Desk) -> None:
+    """Have a trade be closed by a plain order and begun anew, within a second."""
+    protect(desk)
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    desk.look(order(desk, "close", action="SELL"))
+    desk.take()
+    desk.say(oif.venue_id("request-close", 1), "FILLED", 1, "5001")
+    desk.tell(PositionRead("Sim101", "ES 12-26", "FLAT", 0, None))
+    desk.wait(1)
+    desk.look(order(desk, "again", legs=BRACKET))
+    desk.take()
+    desk.say(oif.venue_id("request-again", 1), "FILLED", 1, "5000")
+    desk.take()
+    desk.say(oif.venue_id("request-again", 1, "STOP1", 0), "WORKING")
+    desk.take()
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+
+
+def test_legs_of_a_trade_that_was_closed_and_begun_anew_ring(desk: Desk) -> None:
+    reenter(desk)
+    desk.wait(4)
+    assert desk.alarms == []
+    desk.wait(1)
+    assert (desk.alarms, desk.last("long.STOP1").alarms, desk.take()) == (["orphans"], ("orphans",), [])
+
+
+def test_legs_that_close_more_than_is_open_ring_again_the_next_time(desk: Desk) -> None:
+    protect(desk, qty=2)
+    for quantity, seen in ((2, []), (1, ["orphans"]), (2, ["orphans"]), (1, ["orphans", "orphans"])):
+        desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", quantity, None))
+        desk.wait(5)
+        desk.wait(5)
+        assert desk.alarms == seen
+
+
+def test_legs_against_a_position_of_the_other_side_ring(desk: Desk) -> None:
+    protect(desk)
+    desk.tell(PositionRead("Sim101", "ES 12-26", "SHORT", 1, None))
+    desk.wait(5)
+    desk.wait(1)
+    assert desk.alarms == ["orphans"]
+
+
+def test_trades_of_both_sides_whose_difference_is_the_position_are_well(desk: Desk) -> None:
+    protect(desk, qty=2)
+    legs = {"STOP1": Leg("STOPMARKET", stop_price=Decimal(5010))}
+    desk.look(order(desk, "short", action="SELL", legs=legs))
+    desk.take()
+    desk.say(oif.venue_id("request-short", 1), "FILLED", 1, "5000")
+    desk.take()
+    desk.say(oif.venue_id("request-short", 1, "STOP1", 0), "WORKING")
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    desk.wait(10)
+    assert desk.alarms == []
+
+
+# What NinjaTrader refuses
+
+
+def refuse_changes(desk: Desk, seconds: int, step: int = 1) -> int:
+    """Have every CHANGE be refused for a while; returns how many were written."""
+    written = 0
+    for _ in range(0, seconds, step):
+        for line in desk.take():
+            written += line.startswith("CHANGE")
+            desk.tell(LogLine(placed(line)["order_id"], "Unable to change order", is_error=True))
+        desk.wait(step)
+    return written
+
+
+def test_a_partner_that_nt_does_not_let_shrink_is_tried_four_times(desk: Desk) -> None:
+    protect(desk, qty=3)
+    desk.say(TARGET, "PARTFILLED", 1, "5010")
+    assert refuse_changes(desk, 300) == 4
+    assert desk.alarms == ["change_refused", "change_refused"]
+    desk.say(TARGET, "PARTFILLED", 2, "5010")
+    assert refuse_changes(desk, 4) == 1
+
+
+def test_a_change_that_nt_takes_after_a_refusal_is_done(desk: Desk) -> None:
+    protect(desk, qty=3)
+    desk.say(TARGET, "PARTFILLED", 1, "5010")
+    assert refuse_changes(desk, 1) == 1
+    desk.wait(5)
+    assert desk.take() == [oif.change(STOP, qty=2, stop_price=Decimal(4990))]
+    desk.say(STOP, "WORKING")
+    assert refuse_changes(desk, 100) == 0
+
+
+def test_the_same_change_sent_again_after_a_refusal_is_written_at_once(desk: Desk) -> None:
+    shown = work(desk)
+    for n in (2, 3):
+        desk.look(shown._replace(limit_price=Decimal(4999), want=want(desk, n, "change")))
+        assert refuse_changes(desk, 1) == 1
+        assert (desk.last("long").acked, desk.last("long").values["limit_price"]) == (n, "5000")
+    assert desk.alarms == ["change_refused", "change_refused"]
+
+
+def test_a_refused_change_takes_no_newer_cancel_away(desk: Desk) -> None:
+    shown = work(desk)
+    desk.look(shown._replace(limit_price=Decimal(4999), want=want(desk, 2, "change")))
+    desk.take()
+    desk.look(shown._replace(limit_price=Decimal(4999), want=want(desk, 3, "cancel")))
+    desk.tell(LogLine(LONG, "Unable to change order", is_error=True))
+    assert desk.last("long").acked < 3
+    assert desk.take() == [oif.cancel(LONG)]
+
+
+# Alarms ring for each occurrence
+
+
+def test_a_second_refused_cancel_rings_again(desk: Desk) -> None:
+    shown = work(desk)
+    for n in (2, 3):
+        desk.look(shown._replace(want=want(desk, n, "cancel")))
+        for _ in range(70):
+            desk.take()
+            desk.wait(1)
+    assert desk.alarms == ["cancel_refused", "cancel_refused"]
+    assert [code for report in desk.reports for code in report.alarms] == ["cancel_refused", "cancel_refused"]
+
+
+def test_a_second_unconfirmed_change_rings_again(desk: Desk) -> None:
+    shown = work(desk)
+    for n in (2, 3):
+        desk.look(shown._replace(limit_price=Decimal(5000 - n), want=want(desk, n, "change")))
+        desk.take()
+        desk.wait(5)
+        desk.wait(5)
+    assert desk.alarms == ["change_unconfirmed", "change_unconfirmed"]
+
+
+def test_every_part_without_its_stop_rings_once(desk: Desk) -> None:
+    work(desk, qty=3)
+    for filled, start in ((1, 0), (2, 1)):
+        desk.say(LONG, "PARTFILLED", filled, "5000")
+        desk.take()
+        desk.say(leg_at_venue("STOP1", start), "WORKING")
+        desk.say(leg_at_venue("STOP1", start), "CANCELLED")
+        desk.wait(5)
+        desk.wait(5)
+    assert desk.alarms == ["unprotected", "unprotected"]
+
+
+def test_a_file_that_cannot_be_written_rings_once_until_one_can(desk: Desk) -> None:
+    shown = work(desk)
+    desk.look(shown._replace(want=want(desk, 2, "cancel")))
+    for seconds, is_written in ((3, False), (1, True), (3, False)):
+        for _ in range(seconds):
+            [name] = desk.lines
+            desk.lines.clear()
+            desk.tell(FileWritten(name) if is_written else FileNotWritten(name, "denied"))
+            desk.tell(FileConsumed(name))
+            desk.wait(6 if is_written else 1)
+    assert desk.alarms == ["not_written", "not_written"]
