@@ -14,7 +14,7 @@ from bridge.changing import Goal, may_change, write_change
 from bridge.records import Increment, TableOrder, VenueOrder
 from bridge.state import Turn, place
 from orderhook.orders import Action, OrderState
-from orderhook.trade import is_beyond, kind_of
+from orderhook.trade import is_beyond, kind_of, leg_id
 
 _STOP_IS_SEEN = timedelta(seconds=5)
 """Until when a stop must have had a state: nobody knows whether it is there before."""
@@ -91,10 +91,23 @@ def _at_venue(turn: Turn, leg: TableOrder | None, increment: Increment) -> list[
 def cancel_by_name(turn: Turn, leg: TableOrder) -> None:
     """Cancel all that a leg has at the venue."""
     for order in turn.venue_orders_of(leg):
-        ask_cancel(turn, order, "cancelled", leg.n)
+        if order.state or not (leg.is_foreign and order.closes):
+            ask_cancel(turn, order, "cancelled", leg.n)
     left = [it for it in turn.venue_orders_of(leg) if not (it.is_over or it.is_unwritten)]
     if left and not leg.is_foreign and all(it.cancel and it.cancel.is_refused for it in left):
         turn.put(turn.orders[leg.order_id]._replace(given_up=leg.n, acked=leg.n, why="the cancel was refused"))
+
+
+def watch(turn: Turn, stop: TableOrder) -> None:
+    """Alarm where a stop of another journal has ended although nobody asked: this one does not place it again."""
+    known = [it for it in turn.venue_orders_of(stop) if it.state]
+    if kind_of(str(stop.leg)) != "STOP" or stop.wants_cancel or not known or any(it.is_live for it in known):
+        return
+    target = turn.orders.get(leg_id(str(stop.entry_id), str(stop.leg).replace("STOP", "TARGET")))
+    closed = sum(it.filled for leg in (stop, target) if leg for it in turn.venue_orders_of(leg))
+    ended_at = max(it.since or turn.at for it in known)
+    if closed < stop.qty and turn.at - ended_at >= _PARTNER_ENDS:
+        turn.alarm_once(stop.order_id, "unprotected", f"it has ended, with {stop.qty - closed} open", of=ended_at)
 
 
 def is_wanted(leg: TableOrder | None) -> bool:
@@ -112,7 +125,7 @@ def _keep_part(turn: Turn, part: Part) -> None:
         _end_leftovers(turn, part)
     elif part.close is not None and not part.close.is_unwritten:
         if part.close.state is OrderState.REJECTED:
-            _alarm(turn, part, "unprotected", f"the order that was to close {part.rest} was rejected")
+            _alarm(turn, part, "unprotected", f"the order that was to close {part.rest} was rejected", part.close)
     elif _keep_stop(turn, part):
         _keep_target(turn, part)
 
@@ -151,7 +164,7 @@ def _keep_stop(turn: Turn, part: Part) -> bool:
         if last.place is not None and (
             last.place.stage in ("ambiguous", "unread") or turn.at - last.place.at >= _STOP_IS_SEEN
         ):
-            _alarm(turn, part, "unprotected", f"nobody knows whether the stop {last.venue_id} is at the venue")
+            _alarm(turn, part, "unprotected", f"nobody knows whether the stop {last.venue_id} is at the venue", last)
         _await(turn, part.target)
         return False
     _change(turn, part, stop, last)
@@ -161,13 +174,23 @@ def _keep_stop(turn: Turn, part: Part) -> bool:
 def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder) -> bool:
     """Place a stop again that NinjaTrader has ended with its target; a person's cancel stays."""
     target = _last(part.targets)
+    if _is_given_anew(stop, last):
+        _await(turn, stop, part.target)
+        _place_stop(turn, part, stop)
+        return False
     if _took_partner_along(part.target, target) and _was_cancelled(last):
         _await(turn, stop)
         if target is None or target.is_over:
             _place_stop(turn, part, stop)
         return False
-    _alarm(turn, part, "unprotected", f"the stop {last.venue_id} is {last.state}, with {part.rest} open")
+    _alarm(turn, part, "unprotected", f"the stop {last.venue_id} is {last.state}, with {part.rest} open", last)
     return True
+
+
+def _is_given_anew(leg: TableOrder, order: VenueOrder) -> bool:
+    """Return whether a leg that was cancelled by name was given anew with its entry, whose fill was not known then."""
+    was_asked = order.cancel is not None and order.cancel.n > 0
+    return was_asked and leg.kind != "cancel" and order.state is OrderState.CANCELLED
 
 
 def _was_cancelled(order: VenueOrder) -> bool:
@@ -186,7 +209,7 @@ def _place_stop(turn: Turn, part: Part, stop: TableOrder) -> None:
     prices = prices_of(turn, part.entry, stop)
     if prices is None:
         _alarm(turn, part, "unprotected", f"nobody knows the price from which {stop.leg} counts")
-    elif _is_on_wrong_side(part, stop, prices):
+    elif not _is_moved(part, stop) and _is_on_wrong_side(part, stop, prices):
         _close(turn, part, stop, "stop_on_wrong_side", f"{prices.stop_price} is not beyond the fill")
     elif turn.may_write:
         # An OCO id is never taken twice: only the first pair of a part has one.
@@ -195,6 +218,12 @@ def _place_stop(turn: Turn, part: Part, stop: TableOrder) -> None:
         _place(turn, part, stop, part.stops, prices, oco_id)
     elif turn.at - part.increment.at >= _STOP_IS_SEEN:
         _alarm(turn, part, "unprotected", "its stop cannot be sent: no file would be read")
+
+
+def _is_moved(part: Part, stop: TableOrder) -> bool:
+    """Return whether a stop has worked for its part, or was moved since the fill: then it may be in profit."""
+    was_changed = stop.wanted_at is not None and stop.wanted_at > part.increment.at
+    return was_changed or any(not it.is_unwritten for it in part.stops)
 
 
 def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> None:
@@ -234,8 +263,8 @@ def _keep_target(turn: Turn, part: Part) -> None:
     elif last.is_live:
         _change(turn, part, target, last)
     elif last.state is OrderState.REJECTED:
-        _alarm(turn, part, "target_rejected", last.log or "NinjaTrader has rejected it")
-    elif _was_cancelled(last) and _took_partner_along(part.stop, stop):
+        _alarm(turn, part, "target_rejected", last.log or "NinjaTrader has rejected it", last)
+    elif _is_given_anew(target, last) or (_was_cancelled(last) and _took_partner_along(part.stop, stop)):
         # NinjaTrader has ended it with its stop, which was cancelled by name.
         _place_target(turn, part, target)
 
@@ -350,7 +379,9 @@ def _await(turn: Turn, *legs: TableOrder | None) -> None:
     turn.awaiting.update(leg.order_id for leg in legs if leg is not None and is_wanted(leg))
 
 
-def _alarm(turn: Turn, part: Part, code: str, detail: str) -> None:
+def _alarm(turn: Turn, part: Part, code: str, detail: str, order: VenueOrder | None = None) -> None:
+    """Alarm once for each part of an entry and, where it is one's, state of an order."""
     leg = part.target if code.startswith("target") else part.stop
     order_id = leg.order_id if leg else part.entry.order_id
-    turn.alarm_once(order_id, code, detail)
+    what = f"{order.venue_id} {order.state}" if order else len(part.stops)
+    turn.alarm_once(order_id, code, detail, of=f"{part.number} {part.increment.start} {what}")

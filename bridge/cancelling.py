@@ -55,7 +55,11 @@ def _follow_live(turn: Turn, order: VenueOrder, cancel: Cancel) -> None:
             _write(turn, order, cancel._replace(writes=cancel.writes + 1))
     elif turn.at - cancel.first_at >= _REFUSED:
         turn.put(order._replace(cancel=cancel._replace(is_refused=True)))
-        turn.alarm_once(order.order_id, "cancel_refused", f"{order.venue_id} was cancelled four times, and works on")
+        if order.state is None and any(it.state for it in turn.venue_orders_of(turn.orders[order.order_id])):
+            # One of the ids that an order of another journal might have had, which is seen under another.
+            return
+        why = f"{order.venue_id} was cancelled four times, and works on"
+        turn.alarm_once(order.order_id, "cancel_refused", why, of=f"{order.venue_id} {cancel.n}")
 
 
 def _write(turn: Turn, order: VenueOrder, cancel: Cancel) -> None:

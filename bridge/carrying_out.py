@@ -78,9 +78,10 @@ def end(turn: Turn, order: TableOrder, state: OrderState, why: str) -> None:
 
 def _cancel(turn: Turn, order: TableOrder) -> None:
     known = turn.venue_orders_of(order)
-    if not any(not it.is_unwritten for it in known):
-        if not order.is_foreign:
-            end(turn, order, OrderState.CANCELLED, "cancelled before it was sent")
+    is_sent = any(not (it.is_over or it.is_unwritten) for it in known)
+    if not is_sent and not order.is_foreign and (not known or known[-1].is_unwritten):
+        # Of its last generation NinjaTrader has nothing.
+        end(turn, order, OrderState.CANCELLED, "cancelled before it was sent")
         return
     for venue_order in known:
         ask_cancel(turn, venue_order, "cancelled", order.n)

@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from bridge import oif
-from bridge.reading import CHANGE_IS_JUDGED
-from bridge.records import Change, TableOrder, VenueOrder
+from bridge.reading import CHANGE_IS_JUDGED, CHANGED_AGAIN
+from bridge.records import Change, Refused, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED
 
@@ -18,7 +18,7 @@ class Goal(NamedTuple):
     stop_price: Decimal | None
 
 
-def values_of(order: VenueOrder | Change) -> Goal:
+def values_of(order: VenueOrder | Change | Refused) -> Goal:
     """Return the values that an order has, or is asked to take."""
     return Goal(order.qty, order.limit_price, order.stop_price)
 
@@ -32,11 +32,19 @@ def may_change(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
     """Return whether a CHANGE to these values can be written now: the order lives, and nothing is under way."""
     if not order.is_live or order.state in BEING_CANCELLED or (order.cancel and not order.cancel.is_refused):
         return False
-    if order.held_until is not None and turn.at < order.held_until:
+    if (order.held_until is not None and turn.at < order.held_until) or _is_refused(turn, order, goal):
         return False
     if order.change is None:
         return values_of(order) != goal
     return values_of(order.change) != goal and order.change.instruction.stage == "consumed"
+
+
+def _is_refused(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
+    """Return whether NinjaTrader has refused these values just now, or so often that they are not tried again."""
+    refused = order.refused
+    if refused is None or refused.n != turn.orders[order.order_id].n or values_of(refused) != goal:
+        return False
+    return refused.times > len(CHANGED_AGAIN) or turn.at - refused.at < CHANGED_AGAIN[refused.times - 1]
 
 
 def write_change(turn: Turn, table_order: TableOrder, order: VenueOrder, goal: Goal) -> None:
@@ -55,7 +63,8 @@ def follow_change(turn: Turn, order: VenueOrder) -> None:
     if order.is_over:
         turn.put(order._replace(change=None))
     elif change.instruction.stage == "consumed" and change.was_seen:
-        turn.put(order._replace(change=None)._replace(**values_of(change)._asdict()))
+        turn.put(order._replace(change=None, refused=None)._replace(**values_of(change)._asdict()))
     elif not change.is_overdue and turn.at - change.instruction.at >= CHANGE_IS_JUDGED:
         turn.put(order._replace(change=change._replace(is_overdue=True)))
-        turn.alarm_once(order.order_id, "change_unconfirmed", f"nothing says that {order.venue_id} has changed")
+        why = f"nothing says that {order.venue_id} has changed"
+        turn.alarm_once(order.order_id, "change_unconfirmed", why, of=change.instruction.name)

@@ -13,6 +13,9 @@ _TAKEN = timedelta(seconds=2)
 _SEEN = timedelta(seconds=60)
 """Until when an order must have had a state."""
 
+_COMES_BACK = timedelta(seconds=60)
+"""Until when the state of an order must be written again after NinjaTrader's start, while it is connected."""
+
 _ASKED_AGAIN = timedelta(seconds=5)
 
 
@@ -43,11 +46,43 @@ def follow_file(turn: Turn, instruction: Instruction) -> None:
         turn.ask(MoveOut(instruction.name))
 
 
+def forget_states(turn: Turn) -> None:
+    """Take down that NinjaTrader has started, and emptied its folder: what its orders are now is not said any more."""
+    for table_order in turn.active():
+        for order in turn.venue_orders_of(table_order):
+            if order.is_live:
+                turn.put(order._replace(unseen_since=turn.at, is_lost=False))
+
+
+def follow_state(turn: Turn, order: VenueOrder) -> None:
+    """Name an order whose state has gone with a start of NinjaTrader's and is not written again."""
+    gone, connected = order.unseen_since, turn.now.connected_at
+    if gone is None or order.is_lost or not order.is_live or connected is None or not turn.now.connected:
+        return
+    if turn.at - max(gone, connected) >= _COMES_BACK:
+        turn.put(order._replace(is_lost=True))
+        why = f"{_lost(order)}: look whether it works, was filled, or is gone"
+        turn.alarm_once(order.order_id, "unresolved", why, of=f"{order.venue_id} {gone}")
+
+
+def _lost(order: VenueOrder) -> str:
+    return f"NinjaTrader was started, and says nothing of {order.venue_id} since"
+
+
+def _is_part_of_leg(leg: TableOrder, known: list[VenueOrder]) -> bool:
+    """Return whether all that is seen of a leg has filled, and was not all of it."""
+    is_filled = all(it.state is OrderState.FILLED for it in known if it.state)
+    return leg.leg is not None and is_filled and sum(it.filled for it in known) < leg.qty
+
+
 def unresolved_of(turn: Turn, order: TableOrder) -> str | None:
     """Return why nobody knows what has become of an order; None where it is known, or may still be."""
     known = turn.venue_orders_of(order)
+    if lost := next((it for it in known if it.is_lost and it.is_live), None):
+        return _lost(lost)
     if order.is_foreign:
-        if any(it.state for it in known):
+        waits = order.leg is not None and not order.is_released
+        if waits or (any(it.state for it in known) and not _is_part_of_leg(order, known)):
             return None
         return "the journal of the bridge is younger than the order: look in NinjaTrader whether it is there"
     for it in known:

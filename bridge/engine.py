@@ -1,6 +1,7 @@
 """Decides what the bridge does: (state, event) to (state, effects). No input or output, and no clock.
 
 looking, reading     take down what the table and NinjaTrader's files say
+adopting             takes in what another journal has placed
 carrying_out         brings an order nearer to what is wanted of it
 brackets, positions  protect what is filled; cancel legs that a closed position has left
 cancelling, changing, confirming
@@ -13,11 +14,11 @@ taken, or was lost with the process, is taken at the next.
 
 from datetime import datetime
 
-from bridge.brackets import cancel_by_name, keep
+from bridge.brackets import cancel_by_name, keep, watch
 from bridge.cancelling import follow_cancel
 from bridge.carrying_out import carry_out
 from bridge.changing import follow_change
-from bridge.confirming import follow_files
+from bridge.confirming import follow_files, follow_state, forget_states
 from bridge.events import (
     ConnectionRead,
     Effect,
@@ -75,10 +76,13 @@ def _take_down(turn: Turn, event: Event) -> None:
         case PositionRead():
             read_position(turn, event)
         case ConnectionRead():
-            turn.set(connected=event.connected)
+            since = turn.now.connected_at if turn.now.connected else turn.at
+            turn.set(connected=event.connected, connected_at=since if event.connected else None)
         case NinjaTraderStarted():
-            turn.set(runs=True, reads=False, probe=None)
+            turn.set(runs=True, reads=False, probe=None, connected=turn.now.connected and not event.emptied)
             forget_positions(turn)
+            if event.emptied:
+                forget_states(turn)
         case NinjaTraderStopped():
             turn.set(runs=False, reads=False, connected=False)
             forget_positions(turn)
@@ -97,11 +101,14 @@ def _act(turn: Turn) -> None:
         for venue_order in turn.venue_orders_of(order):
             follow_files(turn, venue_order)
             follow_change(turn, turn.venue_orders[venue_order.venue_id])
+            follow_state(turn, turn.venue_orders[venue_order.venue_id])
     asked = sorted(turn.active(), key=_asked_at)
     for order in asked:
         if order.wants_cancel:
             (cancel_by_name if order.leg else carry_out)(turn, turn.orders[order.order_id])
             _write_cancels(turn, order)
+        if order.is_foreign and order.leg:
+            watch(turn, turn.orders[order.order_id])
     for entry in turn.active_entries():
         keep(turn, turn.orders[entry.order_id])
     end_orphans(turn)

@@ -70,6 +70,8 @@ class OrderStateRead(NamedTuple):
     """As NinjaTrader writes it, upper case without blanks: WORKING, PARTFILLED, FILLED, CANCELLED ..."""
     filled: int
     average: Decimal | None
+    written_since_start: bool = True
+    """False for one from before NinjaTrader's start: what has become of the order since, nobody knows."""
 
 
 class PositionRead(NamedTuple):

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from bridge import oif
+from bridge.adopting import adopt
 from bridge.events import Fetch, Fetched, Looked, Report
-from bridge.records import Increment, Memory, TableOrder, VenueOrder
+from bridge.records import Increment, Memory, TableOrder
 from bridge.state import Turn
 from orderhook.orders import OPEN, Leg, Order, Want
 from orderhook.trade import leg_id, opposite
@@ -14,8 +14,6 @@ from orderhook.venue import NINJATRADER
 _FETCHED_AGAIN = timedelta(seconds=30)
 _SENT_AGAIN = timedelta(seconds=10)
 _FORGOTTEN = timedelta(days=30)
-_FOREIGN_PLACES = 20
-"""How many ids of an order of another journal are cancelled at most: those of its first generations."""
 
 
 def look(turn: Turn, looked: Looked) -> None:
@@ -25,7 +23,8 @@ def look(turn: Turn, looked: Looked) -> None:
         turn.set(memory=Memory(began_at))
     turn.set(owner=looked.owner, kill_switch=looked.kill_switch, looked_at=began_at, look_asked_at=None)
     listed: set[str] = set()
-    for item in looked.orders:
+    # Legs follow their entries, which know them.
+    for item in sorted(looked.orders, key=lambda it: it.entry_id is not None):
         # A delayed order is the bridge's after its release alone.
         if item.venue == NINJATRADER and not item.due:
             listed.add(item.order_id)
@@ -39,11 +38,10 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
     """Take one order down that was asked for by its id."""
     item = fetched.order
     turn.set(fetching={name: at for name, at in turn.now.fetching.items() if name != fetched.order_id})
-    for order in turn.orders.values():
-        if order.is_foreign and order.entry_id == fetched.order_id and not order.placed_by and item is not None:
-            _adopt(turn, order._replace(placed_by=item.placed_by))
-            return
     known = turn.orders.get(fetched.order_id)
+    for leg in list(turn.orders.values()):
+        if leg.entry_id == fetched.order_id and not leg.placed_by and item is not None:
+            _know_entry(turn, leg, item)
     if known is None:
         return
     if item is not None and item.state in OPEN and item.venue == NINJATRADER:
@@ -51,7 +49,7 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
         return
     if item is not None:
         _take_a_persons_word(turn, known, item)
-    working = [it.venue_id for it in turn.venue_orders_of(known) if it.is_live]
+    working = [it.venue_id for it in turn.venue_orders_of(known) if it.is_live and not it.is_lost]
     if working:
         turn.alarm("works_though_finished", f"{known.order_id} is finished in the table; {', '.join(working)} work")
     turn.put(turn.orders[known.order_id]._replace(is_closed=True))
@@ -71,7 +69,8 @@ def _take_a_persons_word(turn: Turn, order: TableOrder, item: Order) -> None:
 def _see(turn: Turn, item: Order) -> None:
     known = turn.orders.get(item.order_id)
     if item.entry_id is not None:
-        known = known or _foreign_leg(turn, item)
+        if known is None or known.is_foreign:
+            known = _foreign_leg(turn, item, known)
     else:
         placed_by = item.placed_by
         if known is None or known.placed_by != placed_by:
@@ -103,8 +102,8 @@ def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
         is_foreign=_is_older(turn, received_at),
     )
     turn.put(order)
-    if order.is_foreign:
-        _adopt(turn, order, generations=item.generation)
+    if order.is_foreign and item.entry_id is None:
+        adopt(turn, order, item)
     return turn.orders[item.order_id]
 
 
@@ -114,36 +113,34 @@ def _is_older(turn: Turn, received_at: datetime | None) -> bool:
     return memory is None or received_at is None or received_at < memory.began
 
 
-def _adopt(turn: Turn, order: TableOrder, generations: int = 1) -> None:
-    """Give an order of another journal the ids that it may have at the venue, so that it can be cancelled."""
-    if order.leg is None:
-        ids = {oif.venue_id(order.placed_by, number): number for number in range(1, min(generations, 20) + 1)}
-    else:
-        starts = range(min(order.qty, _FOREIGN_PLACES))
-        ids = {oif.venue_id(order.placed_by, 1, order.leg, start): start for start in starts}
-    for venue_id in ids:
-        turn.put(
-            VenueOrder(
-                venue_id=venue_id,
-                order_id=order.order_id,
-                account=turn.config.account(order.account) or order.account,
-                instrument=order.instrument,
-                action=order.action,
-                order_type=order.order_type,
-                tif=order.tif,
-                qty=order.qty,
-                limit_price=order.limit_price,
-                stop_price=order.stop_price,
-            )
+def _foreign_leg(turn: Turn, item: Order, known: TableOrder | None) -> TableOrder:
+    """Return a leg of another journal by its own item; only its entry tells its ids at the venue."""
+    if known is None or not known.is_released:
+        leg = _new(turn, item, known.placed_by if known else "")._replace(
+            entry_id=item.entry_id,
+            leg=item.order_name,
+            is_foreign=True,
+            is_released=True,
+            venue_ids=known.venue_ids if known else (),
         )
-    turn.put(order._replace(venue_ids=tuple(ids)))
-
-
-def _foreign_leg(turn: Turn, item: Order) -> TableOrder:
-    """Return a leg whose entry the journal does not know: only its entry tells its ids at the venue."""
-    turn.put(_new(turn, item, "")._replace(entry_id=item.entry_id, leg=item.order_name, is_foreign=True, venue_ids=()))
-    _fetch(turn, str(item.entry_id))
+        turn.put(leg)
+    elif known.qty != item.qty:
+        turn.put(known._replace(qty=item.qty))
+    if not turn.orders[item.order_id].placed_by:
+        _fetch(turn, str(item.entry_id))
     return turn.orders[item.order_id]
+
+
+def _know_entry(turn: Turn, leg: TableOrder, entry: Order) -> None:
+    """Give a leg the entry that it was asked for: one that the journal has placed, or another one's."""
+    placed_by, known = entry.placed_by, turn.orders.get(entry.order_id)
+    is_own = known is not None and known.placed_by == placed_by and not known.is_foreign
+    if is_own and leg.leg in entry.legs:
+        # It was added to an entry that was filled before a look showed it.
+        _see_leg(turn, entry, str(leg.leg), entry.legs[str(leg.leg)])
+    else:
+        turn.put(leg._replace(placed_by=placed_by))
+        adopt(turn, turn.orders[leg.order_id], entry)
 
 
 def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
@@ -196,10 +193,9 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
             leg=name,
             is_foreign=owner.is_foreign,
         )
-    after = known._replace(start=leg.start, size=leg.size)
+    # One that was ended may be given anew with its entry.
+    after = known._replace(start=leg.start, size=leg.size, ended=leg.end.state if leg.end else None)
     want = leg.want
-    if leg.end is not None:
-        after = after._replace(ended=leg.end.state)
     if want is not None and want.n > known.n:
         after = after._replace(n=want.n, kind=want.kind, wanted_at=_time(want.at), why=None)
     if after.n > after.given_up or not after.n:
@@ -209,6 +205,8 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
     turn.put(after if after != known else known)
     if name not in owner.legs:
         turn.put(owner._replace(legs=(*owner.legs, name)))
+    if after.is_foreign and not after.venue_ids:
+        adopt(turn, after, entry)
 
 
 def _compare(turn: Turn, order: TableOrder, item: Order) -> None:

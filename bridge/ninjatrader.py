@@ -173,7 +173,7 @@ class Folder:
                 self._readings[file.name] = reading._replace(is_final=True)
             elif is_news and (read := outgoing.order_state(file.name, reading.content, self._accounts)):
                 self._readings[file.name] = reading._replace(is_final=read.state in _FINISHED)
-                yield read
+                yield read._replace(written_since_start=self._is_since_start(reading))
         if self._runs:
             yield from self._positions(positions)
             yield from self._connection(connections)
@@ -203,7 +203,10 @@ class Folder:
             today = datetime.fromtimestamp(written, UTC).date()
             if read := outgoing.position(name, reading.content, self._accounts, today):
                 # Of before the start is what NinjaTrader has not deleted yet.
-                yield read._replace(written_since_start=written >= self._since)
+                yield read._replace(written_since_start=self._is_since_start(reading))
+
+    def _is_since_start(self, reading: _Reading) -> bool:
+        return reading.stamp[0] / 1e9 >= self._since
 
     def _connection(self, connections: Sequence[bool]) -> Iterator[ConnectionRead]:
         if connections and any(connections) != self._is_connected:

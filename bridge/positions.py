@@ -2,16 +2,19 @@
 
 from datetime import timedelta
 
-from bridge.brackets import parts_of
+from bridge.brackets import is_wanted, parts_of
 from bridge.cancelling import ask_cancel
 from bridge.contracts import canonical
 from bridge.events import PositionRead, Report
 from bridge.records import Fill, TableOrder, VenueOrder
 from bridge.state import Position, Turn
-from orderhook.orders import folded, timestamp
-from orderhook.venue import PositionReport
+from orderhook.orders import Action, folded, timestamp
+from orderhook.trade import kind_of
+from orderhook.venue import PositionReport, Side
 
 _FLAT_STOOD = timedelta(seconds=2)
+_TOO_MANY_STOOD = timedelta(seconds=5)
+"""How long legs may seem to close more than is open: a position's file comes later than its fill's."""
 
 
 def pair(turn: Turn, account: str, instrument: str) -> str:
@@ -32,6 +35,22 @@ def read_position(turn: Turn, read: PositionRead) -> None:
     _set(turn, position)
     if not is_same:
         turn.ask(Report(report_of(turn, position)))
+    _tell_unseen_fills(turn, name, position)
+
+
+def _tell_unseen_fills(turn: Turn, name: str, position: Position) -> None:
+    """Alarm where a position is larger than what own orders have filled, and an entry with a stop is out of sight."""
+    sides: dict[str, tuple[Side, int]] = {"BUY": ("LONG", 1), "SELL": ("SHORT", -1)}
+    own = [it for it in turn.venue_orders.values() if it.filled and pair(turn, it.account, it.instrument) == name]
+    filled = sum(it.filled * sides[it.action][1] for it in own)
+    for entry in turn.active_entries():
+        side, sign = sides[entry.action]
+        is_out_of_sight = any(it.unseen_since and it.is_live for it in turn.venue_orders_of(entry))
+        has_stop = any(kind_of(str(leg.leg)) == "STOP" and is_wanted(leg) for leg in turn.legs_of(entry))
+        unexplained = position.quantity - filled * sign
+        if is_out_of_sight and has_stop and side == position.side and unexplained > 0 and _is_of(turn, entry, name):
+            why = f"{unexplained} of the position came while NinjaTrader said nothing of it; it may have no stop"
+            turn.alarm_once(entry.order_id, "unprotected", why, of=f"position {unexplained}")
 
 
 def forget_positions(turn: Turn) -> None:
@@ -77,6 +96,7 @@ def end_orphans(turn: Turn) -> None:
         for order in turn.active_entries()
         if order.increments and (legs := _live_legs(turn, order)) and any(it.rest > 0 for it in parts_of(turn, order))
     }
+    doubtful = _too_many(turn, list(open_legs))
     for order_id, legs in open_legs.items():
         entry = turn.orders[order_id]
         name = pair(turn, entry.account, entry.instrument)
@@ -92,7 +112,44 @@ def end_orphans(turn: Turn) -> None:
             for leg in legs:
                 ask_cancel(turn, leg, "the position is gone")
         else:
-            turn.alarm_once(order_id, "orphans", "its position seems to be gone, and its legs work")
+            doubtful.add(order_id)
+    for order_id, legs in open_legs.items():
+        # Its legs are reported, whose entry may be finished long since.
+        if order_id in doubtful:
+            why = "the position of its trade seems to be gone, or smaller, and its legs work"
+            turn.alarm_once(legs[0].order_id, "orphans", why)
+        else:
+            for leg in legs:
+                turn.calm(leg.order_id, "orphans")
+
+
+def _too_many(turn: Turn, entries: list[str]) -> set[str]:
+    """Return the trades whose legs would close more than is open, for a while: the oldest ones of their pair."""
+    trades = sorted((turn.orders[it] for it in entries), key=lambda it: it.increments[-1].at, reverse=True)
+    left: dict[tuple[str, Action], int] = {}
+    over: list[str] = []
+    for trade in trades:
+        name = pair(turn, trade.account, trade.instrument)
+        position = turn.now.positions.get(name)
+        if position is None or position.side in ("UNKNOWN", "FLAT"):
+            continue
+        if (name, trade.action) not in left:
+            # What trades of the other side have open is open for this one: the position is the difference.
+            others = sum(_rest(turn, it) for it in trades if it.action != trade.action and _is_of(turn, it, name))
+            is_same_side = (trade.action == "BUY") == (position.side == "LONG")
+            left[name, trade.action] = others + position.quantity * (1 if is_same_side else -1)
+        left[name, trade.action] -= _rest(turn, trade)
+        if left[name, trade.action] < 0:
+            over.append(trade.order_id)
+    since = {it: turn.now.too_many.get(it, turn.at) for it in over}
+    if since != turn.now.too_many:
+        turn.set(too_many=since)
+    return {it for it, began in since.items() if turn.at - began >= _TOO_MANY_STOOD}
+
+
+def _rest(turn: Turn, entry: TableOrder) -> int:
+    """Return what the legs of an entry that work would close."""
+    return sum(it.rest for it in parts_of(turn, entry) if it.rest > 0 and any(leg.is_live for leg in it.all))
 
 
 def _live_legs(turn: Turn, entry: TableOrder) -> list[VenueOrder]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from bridge import oif
 from bridge.events import LogLine, OrderStateRead
-from bridge.records import Cancel, Fill, Increment, Instruction, Stage, TableOrder, VenueOrder
+from bridge.records import Cancel, Fill, Increment, Instruction, Refused, Stage, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.orders import TERMINAL, OrderState
 from orderhook.trade import kind_of
@@ -17,6 +17,9 @@ _STATES = {str(state).upper(): state for state in OrderState} | {
 
 _PRICE = Decimal("0.00000001")
 
+CHANGED_AGAIN = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60))
+"""How long after each refusal a CHANGE is tried again that is wanted all the same, as by a leg whose partner fills."""
+
 CHANGE_IS_JUDGED = timedelta(seconds=5)
 """How long after its writing a CHANGE is confirmed, or refused by the log."""
 
@@ -25,12 +28,15 @@ def read_state(turn: Turn, read: OrderStateRead) -> None:
     """Take an order's state file down; fills only grow, and an end stays."""
     order = turn.venue_orders.get(read.venue_id)
     if order is None:
+        turn.set(unclaimed={**turn.now.unclaimed, read.venue_id: read})
         return
     state = _STATES.get(read.state.upper(), OrderState.UNKNOWN)
     if order.is_over and state is not OrderState.FILLED:
         state = order.state or state
     if state is not order.state:
         order = order._replace(state=state, since=turn.at)
+    if read.written_since_start:
+        order = order._replace(unseen_since=None, is_lost=False)
     if order.place is not None and order.place.stage != "consumed":
         # Its state proves that NinjaTrader had the file.
         order = order._replace(place=order.place._replace(stage="consumed", at=turn.at))
@@ -55,11 +61,12 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
             increment = Increment(start, total - start, fill.price, turn.at)
             turn.put(owner._replace(increments=(*owner.increments, increment)))
         if total > owner.qty:
-            turn.alarm_once(owner.order_id, "overfill", f"{total} of {owner.qty} are filled")
+            turn.alarm_once(owner.order_id, "overfill", f"{total} of {owner.qty} are filled", of=total)
         if order.venue_id != owner.venue_ids[-1] and not owner.is_foreign:
-            turn.alarm_once(owner.order_id, "late_fill", f"{order.venue_id} was filled after its end")
+            why = f"{order.venue_id} was filled after its end"
+            turn.alarm_once(owner.order_id, "late_fill", why, of=f"{order.venue_id} {fill.cumulative}")
         if owner.is_foreign and owner.legs:
-            turn.alarm_once(owner.order_id, "unprotected", "its legs are another journal's; look at its stop")
+            turn.alarm_once(owner.order_id, "unprotected", "its legs are another journal's; look at its stop", of=start)
 
 
 def _price(order: VenueOrder, read: OrderStateRead) -> Decimal | None:
@@ -101,10 +108,20 @@ def read_log(turn: Turn, line: LogLine) -> None:
 
 
 def refuse_change(turn: Turn, order: VenueOrder, why: str) -> None:
-    """Drop a CHANGE that NinjaTrader has refused: the values are the old ones."""
-    turn.put(order._replace(change=None))
-    give_up(turn, turn.orders[order.order_id], order, f"NinjaTrader has refused the change: {why}")
-    turn.alarm_once(order.order_id, "change_refused", why)
+    """Drop a CHANGE that NinjaTrader has refused: its order has the old values, unless more is asked by now."""
+    change, before, owner = order.change, order.refused, turn.orders[order.order_id]
+    if change is None:
+        return
+    refused = Refused(change.n, change.qty, change.limit_price, change.stop_price, 1, turn.at)
+    if before is not None and before[:4] == refused[:4]:
+        refused = refused._replace(times=before.times + 1)
+    turn.put(order._replace(change=None, refused=refused))
+    if change.n == owner.n:
+        give_up(turn, owner, order, f"NinjaTrader has refused the change: {why}")
+    is_last = refused.times > len(CHANGED_AGAIN)
+    if refused.times == 1 or is_last:
+        then = ", and is not tried again" if is_last else ""
+        turn.alarm_once(order.order_id, "change_refused", f"{why}{then}", of=change.instruction.name)
 
 
 def give_up(turn: Turn, order: TableOrder, current: VenueOrder, why: str) -> None:
@@ -152,11 +169,14 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
             _cancel_is(turn, order, name, stage)
     if stage == "unwritten":
         turn.put(turn.venue_orders[order.venue_id]._replace(held_until=turn.at + timedelta(seconds=1)))
-        turn.alarm_once(order.order_id, "not_written", f"{name} could not be written: {reason}")
+        turn.alarm_once(order.order_id, "not_written", f"{name} could not be written: {reason}", of=known)
+    elif stage == "written":
+        turn.calm(order.order_id, "not_written", of=known)
     if stage == "unread":
         turn.set(reads=False)
         then = ", and is written again" if turn.venue_orders[order.venue_id].is_unwritten else ""
-        turn.alarm_once(order.order_id, "not_read", f"NinjaTrader has not taken {name}; it was moved out{then}")
+        why = f"NinjaTrader has not taken {name}; it was moved out{then}"
+        turn.alarm_once(order.order_id, "not_read", why, of=f"{name} {turn.at}")
 
 
 def _was_written(order: VenueOrder | None, name: str) -> bool:
@@ -176,7 +196,8 @@ def _place_is(turn: Turn, order: VenueOrder, stage: Stage) -> None:
         # What protects a position does not wait for what NinjaTrader may still say of a file that was there untouched.
         # A second MARKET order would open another position: that one does.
         if place.stage == "ambiguous" and kind_of(leg) == "STOP":
-            turn.alarm_once(order.order_id, "unprotected", f"the bridge ended while it wrote the stop {order.venue_id}")
+            why = f"the bridge ended while it wrote the stop {order.venue_id}"
+            turn.alarm_once(order.order_id, "unprotected", why, of=order.venue_id)
         stage = "unwritten"
     turn.put(order._replace(place=place._replace(stage=stage, at=turn.at)))
 

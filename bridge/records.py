@@ -59,6 +59,17 @@ class Change(NamedTuple):
     is_overdue: bool = False
 
 
+class Refused(NamedTuple):
+    """A CHANGE that NinjaTrader has refused, and how often."""
+
+    n: int
+    qty: int
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    times: int
+    at: datetime
+
+
 class Cancel(NamedTuple):
     """That an order of the venue is to be cancelled."""
 
@@ -105,6 +116,7 @@ class VenueOrder(NamedTuple):
     average: Decimal | None = None
     fills: tuple[Fill, ...] = ()
     change: Change | None = None
+    refused: Refused | None = None
     cancel: Cancel | None = None
     files: int = 0
     """How many files were written for it after its PLACE."""
@@ -112,6 +124,10 @@ class VenueOrder(NamedTuple):
     """No file is written for it before: the last could not be."""
     log: str | None = None
     """What NinjaTrader's log says of it."""
+    unseen_since: datetime | None = None
+    """Which start of NinjaTrader's its state file has gone with; None where it was written since."""
+    is_lost: bool = False
+    """Whether that file did not come back in time."""
 
     @property
     def is_over(self) -> bool:
@@ -170,6 +186,8 @@ class TableOrder(NamedTuple):
     size: int | None = None
     is_foreign: bool = False
     """Whether it is older than the journal: another one may have placed it."""
+    is_released: bool = False
+    """Whether it is a leg with an item of its own; of foreign ones alone."""
     acked: int = 0
     given_up: int = 0
     """The last want that was dropped."""
@@ -181,7 +199,10 @@ class TableOrder(NamedTuple):
     """How many of the increments need legs no more, because the position is gone."""
     venue_ids: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
+    """The codes of all that have rung."""
     alarms_told: int = 0
+    rung: tuple[str, ...] = ()
+    """What they have rung for: it rings once."""
     fills_told: Mapping[str, int] = {}
     """What of its fills the table has recorded: by the venue's ids, how much in all."""
     report: OrderReport | None = None

@@ -87,7 +87,7 @@ def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
     filled = sum(it.filled for it in known)
     live = [it for it in known if not (it.is_over or it.is_unwritten)]
     if leg.is_foreign:
-        return next((it.state for it in reversed(known) if it.state), leg.table_state)
+        return _state_of_foreign_leg(turn, leg, known)
     if live:
         # One that ends although nobody asked is ended by its partner's end, and is placed again: the leg goes on.
         ends = BEING_CANCELLED if is_wanted(leg) else frozenset[_S]()
@@ -110,6 +110,26 @@ def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
     if filled and filled >= _share(turn, leg):
         return _S.FILLED
     return _S.REJECTED if known and all(it.state is _S.REJECTED for it in known) else _S.CANCELLED
+
+
+def _state_of_foreign_leg(turn: Turn, leg: TableOrder, known: list[VenueOrder]) -> OrderState:
+    seen = [it.state for it in known if it.state]
+    live = [it.state for it in known if it.state and it.is_live]
+    filled = sum(it.filled for it in known)
+    if live:
+        return _S.PART_FILLED if filled else _S.WORKING if _S.WORKING in live else live[-1]
+    if not seen:
+        # What nothing is filled for was never placed.
+        return _S.CANCELLED if leg.wants_cancel and _waits_for_fill(turn, leg) else leg.table_state
+    if filled:
+        return _S.FILLED if filled >= leg.qty else _S.CANCELLED if _S.CANCELLED in seen else _S.PART_FILLED
+    return seen[-1]
+
+
+def _waits_for_fill(turn: Turn, leg: TableOrder) -> bool:
+    entry = turn.orders.get(leg.entry_id or "")
+    seen = [it for it in turn.venue_orders_of(entry) if it.state] if entry and not leg.is_released else []
+    return bool(seen) and not any(it.filled for it in seen)
 
 
 def _share(turn: Turn, leg: TableOrder) -> int:
@@ -161,7 +181,8 @@ def _is_leg_answered(turn: Turn, leg: TableOrder) -> bool:
 
 def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str, str]:
     seen = [it for it in known if it.state and not it.closes]
-    if not seen:
+    if not seen or order.is_foreign:
+        # What another journal's order was changed to, this one does not know.
         return {}
     current = seen[-1]
     elsewhere = filled_of(turn, order, except_of=current)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from bridge import oif
-from bridge.events import Alarm, Effect, Look, Save, WriteFile
+from bridge.events import Alarm, Effect, Look, OrderStateRead, Save, WriteFile
 from bridge.records import Group, Instruction, Memory, Record, TableOrder, VenueOrder, dump, load, record_id
 from orderhook.orders import folded
 from orderhook.trade import leg_id
@@ -82,10 +82,16 @@ class State(NamedTuple):
     reads: bool = False
     """Whether NinjaTrader takes files: it has taken one since it was last in doubt."""
     probe: Instruction | None = None
+    unclaimed: Mapping[str, OrderStateRead] = _EMPTY
+    """What state files say whose orders are not known, or not yet, by the venue's ids."""
     connected: bool = False
+    connected_at: datetime | None = None
+    """Since when it is."""
     positions: Mapping[str, Position] = _EMPTY
     flat_accounts: frozenset[str] = frozenset()
     """Those of which a person has said that they are flat."""
+    too_many: Mapping[str, datetime] = _EMPTY
+    """Since when the legs of a trade would close more than is open, by its entry's id."""
     alarms: tuple[str, ...] = ()
     """What the next heartbeat tells."""
     heartbeat: Heartbeat | None = None
@@ -163,12 +169,18 @@ class Turn:
         self.ask(Alarm(code, detail))
         self.set(alarms=(*self.now.alarms, f"{code}: {detail}"))
 
-    def alarm_once(self, order_id: str, code: str, detail: str) -> None:
-        """Tell a person of an order, and its next report, once."""
-        order = self.orders[order_id]
-        if code not in order.alarms:
-            self.put(order._replace(alarms=(*order.alarms, code)))
+    def alarm_once(self, order_id: str, code: str, detail: str, of: object = "") -> None:
+        """Tell a person of an order, and its next report, once; `of` tells one occurrence from the next."""
+        order, trouble = self.orders[order_id], f"{code} {of}"
+        if trouble not in order.rung:
+            self.put(order._replace(alarms=(*order.alarms, code), rung=(*order.rung, trouble)))
             self.alarm(code, f"{order_id}: {detail}")
+
+    def calm(self, order_id: str, code: str, of: object = "") -> None:
+        """Take down that a trouble is over: its next occurrence rings again."""
+        order, trouble = self.orders[order_id], f"{code} {of}"
+        if trouble in order.rung:
+            self.put(order._replace(rung=tuple(it for it in order.rung if it != trouble)))
 
     def look(self) -> None:
         """Ask for a look at the table, at most once a second."""

@@ -771,7 +771,7 @@ def test_a_released_leg_of_another_journal_is_cancelled_at_every_id_it_may_have(
     assert Fetch("long") in desk.effects
     assert desk.take() == []
     desk.tell(Fetched("long", order(desk, received_at=old, state=OrderState.FILLED)))
-    ids = [oif.venue_id("request-long", 1, "STOP1", start) for start in (0, 1)]
+    ids = [oif.venue_id("request-long", number, "STOP1", start) for number in (1, 2, 3) for start in (0, 1)]
     assert sorted(desk.take()) == sorted(oif.cancel(it) for it in ids)
     assert "younger" in str(desk.last("long.STOP1").unresolved)
 

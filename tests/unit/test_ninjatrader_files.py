@@ -371,6 +371,11 @@ def test_a_position_from_before_ninjatraders_start_is_told_as_such(room: Room) -
     assert room.scan() == [PositionRead("Sim101", "ES 12-26", "FLAT", 0, None, written_since_start=False)]
 
 
+def test_an_orders_state_from_before_ninjatraders_start_is_told_as_such(room: Room) -> None:
+    room.put(f"Sim101_{ID}.txt", "WORKING;0;0\r\n", STARTED - 1)
+    assert room.scan() == [state()._replace(written_since_start=False)]
+
+
 _MONTHS = st.integers(1, 12), st.integers(2026, 2033)
 
 

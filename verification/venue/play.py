@@ -158,6 +158,10 @@ class Play:
                 self.look()
             case 3:
                 self.tell(events.NinjaTraderStarted())
+                self.tell(events.ConnectionRead(connected=True))
+                # It says of its orders what they are, unless it leaves that to the next change.
+                if self.chance.random() < 0.8:
+                    self.exchange.news = [order.id for order in self.exchange.orders.values() if order.state]
             case 4:
                 self.at += timedelta(seconds=40)
                 self.tell(events.Tick())

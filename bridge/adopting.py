@@ -1,0 +1,74 @@
+"""Orders that another journal has placed: the ids that they may have at the venue, so that they can be cancelled."""
+
+from typing import NamedTuple
+
+from bridge import oif
+from bridge.reading import read_state
+from bridge.records import TableOrder, VenueOrder
+from bridge.state import Turn
+from orderhook.orders import Order
+from orderhook.trade import kind_of
+
+_FOREIGN_PLACES = 20
+"""How many generations of an entry of another journal are looked for at most, or parts of it that a leg closes."""
+_FOREIGN_GENERATIONS = (1, 2, 3)
+"""Those of its legs: one is placed again where NinjaTrader has ended it with its partner."""
+
+
+class _Place(NamedTuple):
+    """Where an order of another journal may be at the venue."""
+
+    generation: int
+    start: int = 0
+    closes: bool = False
+
+
+def _places(order: TableOrder, entry: Order) -> dict[str, _Place]:
+    """Return the ids that an order of another journal may have at the venue."""
+    placed_by, leg = order.placed_by, order.leg
+    if leg is None:
+        generations = range(1, min(entry.generation, _FOREIGN_PLACES) + 1)
+        return {oif.venue_id(placed_by, number): _Place(number) for number in generations}
+    starts = range(min(max(entry.qty, entry.filled, order.qty), _FOREIGN_PLACES))
+    ids = {
+        oif.venue_id(placed_by, number, leg, start): _Place(number, start)
+        for number in _FOREIGN_GENERATIONS
+        for start in starts
+    }
+    if kind_of(leg) == "STOP":
+        close = f"CLOSE{leg.removeprefix('STOP')}"
+        ids |= {oif.venue_id(placed_by, 1, close, start): _Place(1, start, closes=True) for start in starts}
+    return ids
+
+
+def adopt(turn: Turn, order: TableOrder, entry: Order) -> None:
+    """Give an order of another journal the ids that it may have at the venue; `entry` is its item, or its entry's.
+
+    So it can be cancelled. What NinjaTrader's files say of them was read before anybody knew whose they are.
+    """
+    ids = _places(order, entry)
+    for venue_id, place in ids.items():
+        turn.put(
+            VenueOrder(
+                **place._asdict(),
+                venue_id=venue_id,
+                order_id=order.order_id,
+                account=turn.config.account(order.account) or order.account,
+                instrument=order.instrument,
+                action=order.action,
+                order_type=order.order_type,
+                tif=order.tif,
+                qty=order.qty,
+                limit_price=order.limit_price,
+                stop_price=order.stop_price,
+            )
+        )
+    turn.put(order._replace(venue_ids=tuple(ids)))
+    reads = [read for venue_id in ids if (read := turn.now.unclaimed.get(venue_id))]
+    turn.set(unclaimed={name: read for name, read in turn.now.unclaimed.items() if name not in ids})
+    for read in reads:
+        read_state(turn, read)
+    if order.leg is None and entry.legs and sum(read.filled for read in reads) > entry.filled:
+        turn.alarm_once(
+            order.order_id, "unprotected", "it was filled, and its legs are another journal's", of="adopted"
+        )

@@ -1,0 +1,555 @@
+"""The engine of the bridge under sequences of alerts, files and failures that are chosen against it."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bridge import oif
+from bridge.events import (
+    ConnectionRead,
+    Fetch,
+    Fetched,
+    FileConsumed,
+    FileNotWritten,
+    FileWritten,
+    LogLine,
+    NinjaTraderStarted,
+    OrderStateRead,
+    PositionRead,
+)
+from orderhook.orders import Leg, LegEnd, Order, OrderState, timestamp
+from orderhook.venue import Side
+from tests.bridge import START, Desk, order, placed, want
+
+BRACKET = {
+    "STOP1": Leg("STOPMARKET", stop_price=Decimal(4990), oco_id="group"),
+    "TARGET1": Leg("LIMIT", limit_price=Decimal(5010), oco_id="group"),
+}
+LONG = oif.venue_id("request-long", 1)
+
+
+def leg_at_venue(name: str, start: int = 0, generation: int = 1) -> str:
+    return oif.venue_id("request-long", generation, name, start)
+
+
+STOP, TARGET = leg_at_venue("STOP1"), leg_at_venue("TARGET1")
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk().start()
+
+
+def work(desk: Desk, **values: Any) -> Order:
+    """Have a LIMIT entry with a bracket work; returns it as the table has it."""
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(5000), **{"legs": BRACKET, **values})
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    return shown
+
+
+def protect(desk: Desk, **values: Any) -> None:
+    """Have an entry be filled, and its bracket work."""
+    shown = work(desk, **values)
+    desk.say(LONG, "FILLED", shown.qty, "5000")
+    desk.take()
+    desk.say(STOP, "ACCEPTED")
+    desk.take()
+    desk.say(TARGET, "WORKING")
+
+
+def leg_order(desk: Desk, name: str = "STOP1", **values: Any) -> Order:
+    """Return a leg's own item, as the table has it after the fill."""
+    return order(desk, f"long.{name}", entry_id="long", order_name=name, action="SELL", **values)
+
+
+# Legs that are given anew
+
+
+@pytest.mark.parametrize("name", ["STOP1", "TARGET1"])
+def test_a_leg_given_anew_after_its_end_is_placed_with_the_fill(desk: Desk, name: str) -> None:
+    shown = work(desk)
+    asked = want(desk, 2, "cancel")
+    desk.look(shown._replace(legs={**BRACKET, name: BRACKET[name]._replace(want=asked)}))
+    end = LegEnd(OrderState.CANCELLED, timestamp(desk.at), "request", "key")
+    desk.look(shown._replace(legs={**BRACKET, name: BRACKET[name]._replace(want=asked, end=end)}))
+    anew = want(desk, 3, "replace")
+    desk.look(shown._replace(legs={**BRACKET, name: BRACKET[name]._replace(want=anew)}))
+    desk.say(LONG, "FILLED", 1, "5000")
+    lines = desk.take()
+    desk.say(STOP, "ACCEPTED")
+    assert sorted(placed(line)["order_id"] for line in lines + desk.take()) == sorted([STOP, TARGET])
+
+
+def test_a_stop_given_anew_that_was_cancelled_at_the_venue_is_placed_again(desk: Desk) -> None:
+    protect(desk)
+    asked = want(desk, 2, "cancel")
+    waiting = order(desk, state=OrderState.WORKING, legs={"STOP1": BRACKET["STOP1"]._replace(want=asked)})
+    desk.look(waiting)
+    assert desk.take() == [oif.cancel(STOP)]
+    desk.say(STOP, "CANCELLED")
+    anew = BRACKET["STOP1"]._replace(want=want(desk, 3, "replace"), stop_price=Decimal(4980))
+    desk.look(waiting._replace(legs={"STOP1": anew}))
+    [line] = desk.take()
+    assert (placed(line)["order_id"], placed(line)["stop_price"]) == (leg_at_venue("STOP1", generation=2), "4980")
+
+
+# A stop beyond break-even
+
+
+def move_stop(desk: Desk) -> Order:
+    """Have the stop be moved into profit."""
+    desk.wait(1)
+    stop = leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(5005), want=want(desk, 2, "change"))
+    desk.look(stop)
+    desk.take()
+    desk.say(STOP, "ACCEPTED")
+    return stop
+
+
+def test_a_stop_in_profit_is_placed_again_where_it_was(desk: Desk) -> None:
+    protect(desk)
+    stop = move_stop(desk)
+    desk.look(stop, leg_order(desk, "TARGET1", want=want(desk, 2, "cancel")))
+    assert desk.take() == [oif.cancel(TARGET)]
+    desk.say(STOP, "CANCELLED")
+    desk.say(TARGET, "CANCELLED")
+    [line] = desk.take()
+    assert (placed(line)["order_type"], placed(line)["stop_price"]) == ("STOPMARKET", "5005")
+    assert desk.alarms == []
+
+
+def test_a_stop_in_profit_that_a_rejected_target_ends_is_placed_again(desk: Desk) -> None:
+    protect(desk)
+    move_stop(desk)
+    desk.say(TARGET, "REJECTED")
+    desk.say(STOP, "CANCELLED")
+    [line] = desk.take()
+    assert (placed(line)["order_type"], placed(line)["stop_price"]) == ("STOPMARKET", "5005")
+    assert desk.alarms == ["target_rejected"]
+
+
+def test_a_stop_moved_into_profit_before_its_file_was_taken_is_placed_there(desk: Desk) -> None:
+    work(desk)
+    desk.say(LONG, "FILLED", 1, "5000")
+    [name] = desk.lines
+    desk.lines.clear()
+    desk.tell(FileNotWritten(name, "denied"))
+    desk.at += timedelta(seconds=1)
+    desk.look(leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(5005), want=want(desk, 2, "change")))
+    [line] = desk.take()
+    assert (placed(line)["order_type"], placed(line)["stop_price"]) == ("STOPMARKET", "5005")
+
+
+# Replacements
+
+
+def test_a_cancel_while_the_next_generation_cannot_be_written_ends_the_order(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    other = shown._replace(order_type="MARKET", limit_price=None, want=want(desk, 2, "replace"))
+    desk.look(other)
+    desk.take()
+    desk.say(LONG, "CANCELLED")
+    desk.wait(1)
+    desk.look(other)
+    [name] = desk.lines
+    desk.lines.clear()
+    desk.tell(FileNotWritten(name, "denied"))
+    desk.look(other._replace(want=want(desk, 3, "cancel")))
+    assert (desk.last("long").state, desk.last("long").acked) == ("Cancelled", 3)
+    desk.wait(5)
+    assert desk.take() == []
+
+
+# NinjaTrader was started meanwhile
+
+
+def restart(desk: Desk) -> None:
+    """Start NinjaTrader anew: its folder is emptied, and it says nothing of its orders."""
+    desk.tell(NinjaTraderStarted())
+    desk.tell(ConnectionRead(connected=True))
+    desk.take()
+
+
+def test_an_order_of_which_a_new_nt_says_nothing_is_unresolved(desk: Desk) -> None:
+    work(desk)
+    restart(desk)
+    desk.wait(59)
+    assert (desk.alarms, desk.last("long").unresolved) == ([], None)
+    desk.wait(1)
+    assert (desk.alarms, desk.last("long").state) == (["unresolved"], "Working")
+    assert LONG in str(desk.last("long").unresolved)
+    desk.say(LONG, "FILLED", 1, "5000")
+    assert (desk.last("long").state, desk.last("long").unresolved) == ("Filled", None)
+    assert [placed(line)["order_id"] for line in desk.take()] == [STOP]
+
+
+def test_the_time_to_speak_of_an_order_begins_with_the_connection(desk: Desk) -> None:
+    work(desk)
+    desk.tell(NinjaTraderStarted())
+    desk.wait(600)
+    assert desk.alarms == []
+    desk.tell(ConnectionRead(connected=True))
+    desk.wait(59)
+    assert desk.alarms == []
+    desk.wait(1)
+    assert desk.alarms == ["unresolved"]
+
+
+def test_an_order_stays_unresolved_when_the_bridge_starts_again(desk: Desk) -> None:
+    shown = work(desk)
+    restart(desk)
+    desk.wait(60)
+    desk.crash()
+    desk.tell(NinjaTraderStarted(emptied=False))
+    desk.tell(ConnectionRead(connected=True))
+    desk.look(shown)
+    assert desk.last("long").unresolved
+    assert desk.alarms == ["unresolved"]
+
+
+def test_a_start_that_the_bridge_was_told_of_before_a_crash_still_counts(desk: Desk) -> None:
+    work(desk)
+    desk.tell(NinjaTraderStarted())
+    desk.crash()
+    desk.tell(NinjaTraderStarted(emptied=False))
+    desk.tell(ConnectionRead(connected=True))
+    desk.look()
+    desk.wait(60)
+    assert "unresolved" in desk.alarms
+
+
+def test_a_state_from_before_the_start_does_not_show_that_an_order_works(desk: Desk) -> None:
+    work(desk)
+    restart(desk)
+    desk.tell(OrderStateRead(LONG, "Sim101", "WORKING", 0, None, written_since_start=False))
+    desk.wait(60)
+    assert desk.alarms == ["unresolved"]
+
+
+def test_a_state_that_is_written_after_the_start_ends_the_doubt(desk: Desk) -> None:
+    work(desk)
+    restart(desk)
+    desk.say(LONG, "WORKING")
+    desk.wait(120)
+    assert (desk.alarms, desk.last("long").unresolved) == ([], None)
+
+
+def test_legs_that_went_out_of_sight_are_unresolved_and_can_be_cancelled(desk: Desk) -> None:
+    protect(desk)
+    restart(desk)
+    desk.wait(60)
+    assert desk.alarms == ["unresolved", "unresolved"]
+    desk.look(leg_order(desk, want=want(desk, 2, "cancel")))
+    assert desk.take() == [oif.cancel(STOP)]
+    desk.say(STOP, "CANCELLED")
+    assert (desk.last("long.STOP1").state, desk.last("long.STOP1").unresolved) == ("Cancelled", None)
+
+
+def test_what_a_person_has_resolved_rings_no_more(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    restart(desk)
+    desk.wait(60)
+    desk.tell(Fetched("long", shown._replace(state=OrderState.CANCELLED)))
+    assert desk.alarms == ["unresolved"]
+
+
+@pytest.mark.parametrize(("side", "quantity"), [("LONG", 1), ("SHORT", 1), ("FLAT", 0)])
+def test_a_position_that_no_own_fill_explains_rings_at_once(desk: Desk, side: Side, quantity: int) -> None:
+    work(desk)
+    restart(desk)
+    desk.tell(PositionRead("Sim101", "ES DEC26", side, quantity, None))
+    assert desk.alarms == (["unprotected"] if side == "LONG" else [])
+
+
+def test_a_position_that_own_fills_explain_does_not_ring(desk: Desk) -> None:
+    work(desk)
+    desk.look(order(desk, "other"))
+    desk.take()
+    desk.say(oif.venue_id("request-other", 1), "FILLED", 1, "5000")
+    restart(desk)
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    assert desk.alarms == []
+
+
+def test_an_entry_without_a_stop_does_not_ring_for_a_position(desk: Desk) -> None:
+    work(desk, legs={"TARGET1": BRACKET["TARGET1"]})
+    restart(desk)
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    assert desk.alarms == []
+
+
+# Another journal's legs
+
+AGO = timestamp(START - timedelta(hours=1))
+
+
+def foreign_leg(desk: Desk, name: str, **values: Any) -> Order:
+    return leg_order(desk, name, **{"state": OrderState.WORKING, "received_at": AGO, **values})
+
+
+def know_entry(desk: Desk, **values: Any) -> None:
+    """Answer which placing the legs are of."""
+    item = order(desk, received_at=AGO, **{"state": OrderState.FILLED, "filled": 1, "legs": BRACKET, **values})
+    desk.tell(Fetched("long", item))
+
+
+def test_every_leg_of_another_journal_can_be_cancelled_by_its_name(desk: Desk) -> None:
+    legs = [foreign_leg(desk, name) for name in BRACKET]
+    desk.look(*legs)
+    know_entry(desk)
+    desk.look(*(leg._replace(want=want(desk, 2, "cancel")) for leg in legs))
+    assert {oif.cancel(STOP), oif.cancel(TARGET)} <= set(desk.take())
+    for name, venue_id in (("STOP1", STOP), ("TARGET1", TARGET)):
+        desk.say(venue_id, "CANCELLED")
+        assert (desk.last(f"long.{name}").state, desk.last(f"long.{name}").acked) == ("Cancelled", 2)
+    desk.wait(70)
+    assert "cancel_refused" not in desk.alarms
+
+
+@pytest.mark.parametrize(("generation", "start"), [(1, 0), (2, 0), (3, 2)])
+def test_a_state_that_was_read_before_its_leg_was_known_counts(desk: Desk, generation: int, start: int) -> None:
+    desk.say(leg_at_venue("TARGET1", start, generation), "FILLED", 3, "5010")
+    desk.look(*(foreign_leg(desk, name, qty=3) for name in BRACKET))
+    know_entry(desk, qty=3, filled=3)
+    report = desk.last("long.TARGET1")
+    assert (report.state, report.filled, report.unresolved) == ("Filled", 3, None)
+    assert desk.last("long.STOP1").unresolved
+
+
+def test_a_state_read_before_an_entry_was_known_counts_and_rings(desk: Desk) -> None:
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.look(order(desk, received_at=AGO, legs=BRACKET))
+    assert (desk.last("long").state, desk.last("long").filled) == ("Filled", 1)
+    assert desk.alarms == ["unprotected"]
+
+
+def test_a_fill_that_the_table_knew_does_not_ring_for_another_journal(desk: Desk) -> None:
+    desk.say(LONG, "PARTFILLED", 1, "5000")
+    desk.look(order(desk, received_at=AGO, qty=2, filled=1, state=OrderState.PART_FILLED, legs=BRACKET))
+    assert desk.alarms == []
+
+
+def test_released_legs_of_another_journals_open_entry_are_adopted(desk: Desk) -> None:
+    released = {name: leg._replace(released=True) for name, leg in BRACKET.items()}
+    entry = order(desk, received_at=AGO, qty=2, filled=1, state=OrderState.PART_FILLED, legs=released)
+    legs = [foreign_leg(desk, name, want=want(desk, 2, "cancel")) for name in BRACKET]
+    desk.look(*legs, entry)
+    assert {oif.cancel(STOP), oif.cancel(TARGET)} <= set(desk.take())
+    assert desk.last("long.STOP1").unresolved
+
+
+def test_a_waiting_leg_of_another_journals_unfilled_entry_is_cancelled(desk: Desk) -> None:
+    waiting = {"STOP1": BRACKET["STOP1"]._replace(want=want(desk, 2, "cancel"))}
+    desk.look(order(desk, received_at=AGO, legs=BRACKET, state=OrderState.WORKING))
+    assert [report.order_id for report in desk.reports] == ["long"]
+    desk.say(LONG, "WORKING")
+    desk.look(order(desk, received_at=AGO, legs=waiting, state=OrderState.WORKING))
+    assert (desk.last("long.STOP1").state, desk.last("long.STOP1").acked) == ("Cancelled", 2)
+
+
+def test_an_entry_that_could_not_be_read_is_asked_for_again(desk: Desk) -> None:
+    leg = foreign_leg(desk, "STOP1")
+    desk.look(leg)
+    desk.effects.clear()
+    desk.wait(30)
+    desk.look(leg)
+    assert Fetch("long") in desk.effects
+
+
+def test_a_stop_of_another_journal_that_ends_with_its_target_rings(desk: Desk) -> None:
+    legs = [foreign_leg(desk, name) for name in BRACKET]
+    desk.look(*legs)
+    know_entry(desk)
+    desk.say(STOP, "WORKING")
+    desk.say(TARGET, "WORKING")
+    desk.look(legs[0], legs[1]._replace(want=want(desk, 2, "cancel")))
+    desk.take()
+    desk.say(TARGET, "CANCELLED")
+    desk.say(STOP, "CANCELLED")
+    desk.wait(2)
+    assert desk.alarms == ["unprotected"]
+
+
+def test_a_stop_of_another_journal_that_ends_with_its_filled_target_is_well(desk: Desk) -> None:
+    desk.look(*(foreign_leg(desk, name) for name in BRACKET))
+    know_entry(desk)
+    desk.say(STOP, "CANCELLED")
+    desk.say(TARGET, "FILLED", 1, "5010")
+    desk.wait(5)
+    assert desk.alarms == []
+
+
+def test_a_stop_added_just_before_a_fill_is_placed_for_it(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.wait(1)
+    desk.look(leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(4990)))
+    released = {"STOP1": BRACKET["STOP1"]._replace(released=True)}
+    desk.tell(Fetched("long", shown._replace(state=OrderState.FILLED, filled=1, legs=released)))
+    assert [placed(line)["order_id"] for line in desk.take()] == [STOP]
+    desk.say(STOP, "WORKING")
+    assert (desk.last("long.STOP1").state, desk.last("long.STOP1").unresolved) == ("Working", None)
+
+
+# Positions that are smaller than what the legs close
+
+
+def reenter(desk: Desk) -> None:
+    """Have a trade be closed by a plain order and begun anew, within a second."""
+    protect(desk)
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    desk.look(order(desk, "close", action="SELL"))
+    desk.take()
+    desk.say(oif.venue_id("request-close", 1), "FILLED", 1, "5001")
+    desk.tell(PositionRead("Sim101", "ES 12-26", "FLAT", 0, None))
+    desk.wait(1)
+    desk.look(order(desk, "again", legs=BRACKET))
+    desk.take()
+    desk.say(oif.venue_id("request-again", 1), "FILLED", 1, "5000")
+    desk.take()
+    desk.say(oif.venue_id("request-again", 1, "STOP1", 0), "WORKING")
+    desk.take()
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+
+
+def test_legs_of_a_trade_that_was_closed_and_begun_anew_ring(desk: Desk) -> None:
+    reenter(desk)
+    desk.wait(4)
+    assert desk.alarms == []
+    desk.wait(1)
+    assert (desk.alarms, desk.last("long.STOP1").alarms, desk.take()) == (["orphans"], ("orphans",), [])
+
+
+def test_legs_that_close_more_than_is_open_ring_again_the_next_time(desk: Desk) -> None:
+    protect(desk, qty=2)
+    for quantity, seen in ((2, []), (1, ["orphans"]), (2, ["orphans"]), (1, ["orphans", "orphans"])):
+        desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", quantity, None))
+        desk.wait(5)
+        desk.wait(5)
+        assert desk.alarms == seen
+
+
+def test_legs_against_a_position_of_the_other_side_ring(desk: Desk) -> None:
+    protect(desk)
+    desk.tell(PositionRead("Sim101", "ES 12-26", "SHORT", 1, None))
+    desk.wait(5)
+    desk.wait(1)
+    assert desk.alarms == ["orphans"]
+
+
+def test_trades_of_both_sides_whose_difference_is_the_position_are_well(desk: Desk) -> None:
+    protect(desk, qty=2)
+    legs = {"STOP1": Leg("STOPMARKET", stop_price=Decimal(5010))}
+    desk.look(order(desk, "short", action="SELL", legs=legs))
+    desk.take()
+    desk.say(oif.venue_id("request-short", 1), "FILLED", 1, "5000")
+    desk.take()
+    desk.say(oif.venue_id("request-short", 1, "STOP1", 0), "WORKING")
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    desk.wait(10)
+    assert desk.alarms == []
+
+
+# What NinjaTrader refuses
+
+
+def refuse_changes(desk: Desk, seconds: int, step: int = 1) -> int:
+    """Have every CHANGE be refused for a while; returns how many were written."""
+    written = 0
+    for _ in range(0, seconds, step):
+        for line in desk.take():
+            written += line.startswith("CHANGE")
+            desk.tell(LogLine(placed(line)["order_id"], "Unable to change order", is_error=True))
+        desk.wait(step)
+    return written
+
+
+def test_a_partner_that_nt_does_not_let_shrink_is_tried_four_times(desk: Desk) -> None:
+    protect(desk, qty=3)
+    desk.say(TARGET, "PARTFILLED", 1, "5010")
+    assert refuse_changes(desk, 300) == 4
+    assert desk.alarms == ["change_refused", "change_refused"]
+    desk.say(TARGET, "PARTFILLED", 2, "5010")
+    assert refuse_changes(desk, 4) == 1
+
+
+def test_a_change_that_nt_takes_after_a_refusal_is_done(desk: Desk) -> None:
+    protect(desk, qty=3)
+    desk.say(TARGET, "PARTFILLED", 1, "5010")
+    assert refuse_changes(desk, 1) == 1
+    desk.wait(5)
+    assert desk.take() == [oif.change(STOP, qty=2, stop_price=Decimal(4990))]
+    desk.say(STOP, "WORKING")
+    assert refuse_changes(desk, 100) == 0
+
+
+def test_the_same_change_sent_again_after_a_refusal_is_written_at_once(desk: Desk) -> None:
+    shown = work(desk)
+    for n in (2, 3):
+        desk.look(shown._replace(limit_price=Decimal(4999), want=want(desk, n, "change")))
+        assert refuse_changes(desk, 1) == 1
+        assert (desk.last("long").acked, desk.last("long").values["limit_price"]) == (n, "5000")
+    assert desk.alarms == ["change_refused", "change_refused"]
+
+
+def test_a_refused_change_takes_no_newer_cancel_away(desk: Desk) -> None:
+    shown = work(desk)
+    desk.look(shown._replace(limit_price=Decimal(4999), want=want(desk, 2, "change")))
+    desk.take()
+    desk.look(shown._replace(limit_price=Decimal(4999), want=want(desk, 3, "cancel")))
+    desk.tell(LogLine(LONG, "Unable to change order", is_error=True))
+    assert desk.last("long").acked < 3
+    assert desk.take() == [oif.cancel(LONG)]
+
+
+# Alarms ring for each occurrence
+
+
+def test_a_second_refused_cancel_rings_again(desk: Desk) -> None:
+    shown = work(desk)
+    for n in (2, 3):
+        desk.look(shown._replace(want=want(desk, n, "cancel")))
+        for _ in range(70):
+            desk.take()
+            desk.wait(1)
+    assert desk.alarms == ["cancel_refused", "cancel_refused"]
+    assert [code for report in desk.reports for code in report.alarms] == ["cancel_refused", "cancel_refused"]
+
+
+def test_a_second_unconfirmed_change_rings_again(desk: Desk) -> None:
+    shown = work(desk)
+    for n in (2, 3):
+        desk.look(shown._replace(limit_price=Decimal(5000 - n), want=want(desk, n, "change")))
+        desk.take()
+        desk.wait(5)
+        desk.wait(5)
+    assert desk.alarms == ["change_unconfirmed", "change_unconfirmed"]
+
+
+def test_every_part_without_its_stop_rings_once(desk: Desk) -> None:
+    work(desk, qty=3)
+    for filled, start in ((1, 0), (2, 1)):
+        desk.say(LONG, "PARTFILLED", filled, "5000")
+        desk.take()
+        desk.say(leg_at_venue("STOP1", start), "WORKING")
+        desk.say(leg_at_venue("STOP1", start), "CANCELLED")
+        desk.wait(5)
+        desk.wait(5)
+    assert desk.alarms == ["unprotected", "unprotected"]
+
+
+def test_a_file_that_cannot_be_written_rings_once_until_one_can(desk: Desk) -> None:
+    shown = work(desk)
+    desk.look(shown._replace(want=want(desk, 2, "cancel")))
+    for seconds, is_written in ((3, False), (1, True), (3, False)):
+        for _ in range(seconds):
+            [name] = desk.lines
+            desk.lines.clear()
+            desk.tell(FileWritten(name) if is_written else FileNotWritten(name, "denied"))
+            desk.tell(FileConsumed(name))
+            desk.wait(6 if is_written else 1)
+    assert desk.alarms == ["not_written", "not_written"]
