@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from orderhook.alarms import METRICS, SILENT
+from orderhook.alarms import METRICS, SILENT, SILENT_SUCCESSES
 from orderhook.responses import STATUS_AND_CODE
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -297,6 +297,8 @@ def _refusals() -> Iterator[tuple[str, ...]]:
 def _alarms() -> Iterator[tuple[str, str]]:
     for code in _STATUS_OF:
         yield f"`{code}`", f"none: {SILENT[code]}" if code in SILENT else f"`{METRICS[code]}Alarm`"
+    for word, reason in SILENT_SUCCESSES.items():
+        yield f"`{word}` (200)", f"none: {reason}"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
