@@ -1,5 +1,6 @@
 """Show orders, and one order's history."""
 
+import textwrap
 from collections.abc import Iterable
 
 from rich.text import Text
@@ -8,6 +9,7 @@ from cli.terminal import (
     BAD,
     DIM,
     GOOD,
+    MOST_IN_CELL,
     WARNING,
     Cell,
     is_terminal,
@@ -136,7 +138,11 @@ def _prices(order: Order) -> str:
 
 
 def _event_cells(event: Event) -> list[Cell]:
-    values = ", ".join(f"{name} {value}" for name, value in event.changes.items())
+    values = [f"{name} {value}" for name, value in event.changes.items()]
+    state = event.state or ""
     if event.leg:
-        values = f"{event.leg}: {values or 'cancelled'}"
-    return [readable_time(event.at), event.state or "", values, event.request_id, event.key_id]
+        values = [f"{event.leg}: {', '.join(filter(None, (state, *values))) or 'cancelled'}"]
+        state = ""
+    # A replacement has more values than a cell is wide, and none of them may be cut.
+    lines = "\n".join(textwrap.wrap(printable(", ".join(values)), MOST_IN_CELL))
+    return [readable_time(event.at), state, Text(lines), event.request_id, event.key_id]

@@ -96,7 +96,10 @@ def find_order(services: Services, trader: str, order_id: str, now: str) -> Orde
     if split is None or entry is None or leg is None or leg.released:
         return None  # a released leg has an item of its own, which has left the table
     order = view_of_leg(entry.at(now), split[1], leg)
-    return order if order.qty or not order.is_open else None  # its entry's quantity does not reach it
+    if order.is_open and not order.qty:
+        return None  # its entry's quantity does not reach it
+    named = entry.order_name or "ENTRY"  # or a reader would take what the entry became for what the leg is
+    return order._replace(history=tuple(it if it.leg else it._replace(leg=named) for it in order.history))
 
 
 def list_keys(services: Services) -> Iterator[Key | Unreadable]:
