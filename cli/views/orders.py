@@ -89,7 +89,7 @@ def show_news(order: Order) -> None:
 
 def _one_line(order: Order | Unreadable) -> list[Cell]:
     if isinstance(order, Unreadable):
-        return [order.id, *[""] * 7, Text(_unreadable(order), BAD), ""]
+        return [order.id, "", "", order.account, order.instrument, "", "", "", Text(_unreadable(order), BAD), ""]
     return [
         order.order_id,
         order.order_name or "",
@@ -106,7 +106,8 @@ def _one_line(order: Order | Unreadable) -> list[Cell]:
 
 def _two_lines(order: Order | Unreadable) -> list[Cell]:
     if isinstance(order, Unreadable):
-        return [order.id, "", "", Text(_unreadable(order), BAD)]
+        where = Text.assemble(printable(order.instrument), "\n", (printable(order.account), DIM))
+        return [order.id, "", where, Text(_unreadable(order), BAD)]
     style = GOOD if order.state in OPEN else WARNING if order.state is OrderState.CANCELLED else DIM
     filled = f", {order.filled} filled" if order.filled else ""
     name = f"{order.order_name} of {order.strategy_id}" if order.order_name else ""

@@ -20,7 +20,9 @@ class Unreadable(NamedTuple):
 
     id: str
     state: str = ""
-    """Of an order, the state that its item has."""
+    """Of an order, the state that its item has, and where it is."""
+    account: str = ""
+    instrument: str = ""
 
 
 class UnreadableError(Exception):
@@ -123,11 +125,23 @@ def _get(services: Services, trader: str, order_id: str) -> Order | None:
 
 
 def _read_order(item: Mapping[str, Any]) -> Order | Unreadable:
-    return _readable(items.order, item) or Unreadable(str(item.get("order_id", item["sk"])), str(item.get("state", "")))
+    order = _readable(items.order, item)
+    if order and all(map(_has_its_types, order.history)):
+        return order
+    return Unreadable(
+        str(item.get("order_id", item["sk"])), *(str(item.get(name, "")) for name in ("state", "account", "instrument"))
+    )
 
 
 def _readable(read: Callable[[Mapping[str, Any]], Readable], item: Mapping[str, Any]) -> Readable | None:
     try:
-        return read(item)
+        found = read(item)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         return None
+    return found if _has_its_types(found) else None
+
+
+def _has_its_types(found: object) -> bool:
+    """Return whether text is text, and what is true or false is that: an item may hold anything."""
+    fields = type(found).__annotations__.items()
+    return all(isinstance(getattr(found, name), kind) for name, kind in fields if kind in (str, str | None, bool))

@@ -65,8 +65,12 @@ def _text(value: object) -> str | None:
 
 def represent_unreadable(item: Unreadable, name: str = "order_id") -> JsonObject:
     """Represent an item that this version cannot read; `name` says what its id is called."""
-    state = {"state": item.state} if name == "order_id" else {}
-    return {name: item.id} | state | {"unreadable": "true"}
+    more = (
+        {"state": item.state, "account": item.account or None, "instrument": item.instrument or None}
+        if name == "order_id"
+        else {}
+    )
+    return {name: item.id} | more | {"unreadable": "true"}
 
 
 def represent_order_with_history(order: Order) -> JsonObject:

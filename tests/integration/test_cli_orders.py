@@ -102,14 +102,19 @@ def test_a_day_order_whose_day_is_over_is_shown_as_expired_and_is_not_open(servi
 
 def test_one_item_that_cannot_be_read_hides_no_other(service: Service, run: Run) -> None:
     service.place("good")
-    put_item(service, items.order_key(service.trader, "newer") | {"order_id": "newer", "state": "Teleported"})
+    put_item(
+        service,
+        items.order_key(service.trader, "newer") | {"order_id": "newer", "state": "Teleported", "account": "Sim101"},
+    )
     result = run("orders", "--json")
     assert result.exit_code == 1
     good, bad = json.loads(result.stdout)
     assert good["order_id"] == "good"
-    assert bad == {"order_id": "newer", "state": "Teleported", "unreadable": "true"}
+    where = {"account": "Sim101", "instrument": None}
+    assert bad == {"order_id": "newer", "state": "Teleported", **where, "unreadable": "true"}
     lines = run("orders").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["order", "good", "newer"]
+    assert "Sim101" in lines[-1]
     assert "unreadable: Teleported" in lines[-1]
 
 
