@@ -88,9 +88,10 @@ lock: $(filter $(own_uv),$(UV)) ## Update uv.lock after a change of pyproject.to
 # Vulnerabilities are not in a package index: this asks osv.dev, and is no part of what a change has to pass.
 .PHONY: audit
 audit: $(filter $(own_uv),$(UV)) ## Compare the locked packages with the known vulnerabilities of osv.dev
-	@"$(UV)" audit --preview-features audit-command --locked $(ARGS) || { \
-	  echo "Either a package above has a known vulnerability (CONTRIBUTING.md, Dependencies), or osv.dev is out of reach:" \
-	    "then nothing was compared." >&2; exit 1; }
+	@"$(UV)" audit --preview-features audit-command --locked $(ARGS); case $$? in \
+	  0) echo "osv.dev knows of no vulnerability in the locked packages." ;; \
+	  1) echo "A package above has a known vulnerability: see CONTRIBUTING.md, Dependencies." >&2; exit 1 ;; \
+	  *) echo "Nothing was compared: osv.dev was not reached, for the reason above." >&2; exit 2 ;; esac
 
 .PHONY: build
 build: .venv-sam ## Build what is deployed, into .aws-sam

@@ -9,10 +9,13 @@ from typing import Annotated
 
 import typer
 
+from cli.operator_records import OPERATOR
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
+from cli.plain import App
 from cli.terminal import REFUSED, USAGE, fail, print_csv, print_json, print_line, shown_zone
 from cli.views import alerts as view
-from orderhook.listing import UnreadableError, find_order
+from orderhook.keys import Key
+from orderhook.listing import Unreadable, UnreadableError, find_order, list_keys
 from orderhook.orders import Order, timestamp
 from orderhook.records import (
     RecordFilter,
@@ -26,7 +29,7 @@ from orderhook.representations import represent_alert_record, represent_order
 from orderhook.services import Services
 from orderhook.store.alert_log import UNREADABLE, AlertLog, AlertRecord
 
-app = typer.Typer()
+app = App()
 
 _MOST_ORDERS = 20
 """Of how many orders it is told what has become of them."""
@@ -86,6 +89,8 @@ def list_alerts(
         return
     with options.services_of_trader() as (services, trader, address):
         record_filter = RecordFilter.parse(status, command, order, key)
+        if key is not None:
+            _check_key_id(services, key, trader)
         now = datetime.now(UTC)
         start, end = (parse_time(text, now, shown_zone()) if text else None for text in (since, until))
         if follow:
@@ -96,12 +101,14 @@ def list_alerts(
             _follow(services.alert_log, trader, record_filter, start, limit, as_json=options.as_json)
             return
         records = list(islice(filter(record_filter.matches, services.alert_log.newest(trader, start, end)), limit))
+        nor_order = not records and order is not None and not _is_order(services, trader, order)
     if options.as_json or as_csv:
         (print_json if options.as_json else print_csv)([represent_alert_record(record) for record in records])
     elif records:
         view.show_alerts(records)
     else:
-        print_line(f"There is no record of such an alert of trader {trader} in {address}.")
+        nor = f", nor an order {order!a}" if nor_order else ""
+        print_line(f"There is no record of such an alert of trader {trader} in {address}{nor}.")
     if any(record.outcome == UNREADABLE for record in records):
         raise typer.Exit(REFUSED)
 
@@ -146,6 +153,23 @@ def _orders_of(services: Services, record: AlertRecord) -> Iterator[Order]:
             order = find_order(services, record.trader, order_id, now)
             if order is not None:
                 yield order
+
+
+def _check_key_id(services: Services, key_id: str, trader: str) -> None:
+    """End the command if no key of the trader's has this id: nothing that it lists could be of it."""
+    of = {key.id if isinstance(key, Unreadable) else key.key_id: key for key in list_keys(services)}
+    key = of.get(key_id)
+    if key is None and key_id != OPERATOR:
+        fail(f"There is no key with the id {key_id!a}; `orderhook keys list` shows all ids.")
+    if isinstance(key, Key) and key.trader != trader:
+        fail(f"The key {key_id} is of trader {key.trader}; add --trader {key.trader}.")
+
+
+def _is_order(services: Services, trader: str, order_id: str) -> bool:
+    try:
+        return find_order(services, trader, order_id, timestamp(datetime.now(UTC))) is not None
+    except UnreadableError:
+        return True
 
 
 def _refuse_options_before_subcommand(context: typer.Context) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from cli import alerts, bridge, keys, kill_switch, migrate, orders, send, serve, templates, venue, verify
 from cli.options import examples
+from cli.plain import App
 from cli.terminal import EXIT_CODES, print_line
 
 _EXAMPLES = examples(
@@ -17,7 +18,7 @@ _EXAMPLES = examples(
 )
 _EXIT_CODES = "\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items())
 
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -27,6 +27,7 @@ from bridge.settings import BridgeSettings, SettingsError
 from bridge.state import Config
 from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableError, stack_output, stack_parameter
 from cli.options import AsJson, Port, examples
+from cli.plain import App
 from cli.terminal import BAD, GOOD, REFUSED, UNREACHABLE, fail, print_json, print_line, printable
 from cli.views.bridge import represent_status, show_finding, show_status
 
@@ -37,7 +38,7 @@ _RUN = "orderhook bridge run --account Sim101"
 _DOCTOR = "orderhook bridge doctor --account Sim101"
 _STATUS = "orderhook bridge status"
 
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     help="Bring orders to NinjaTrader 8, on the trader's PC.",
     epilog=examples(_SETUP, _RUN, _STATUS),

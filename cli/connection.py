@@ -20,6 +20,7 @@ from botocore.exceptions import (
 )
 
 from bridge.link import Clock
+from cli.aws_errors import is_missing_stack, told
 from orderhook.aws.doorbell import Doorbell
 from orderhook.errors import OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.services import Services
@@ -41,10 +42,12 @@ PORT_VARIABLE = "ORDERHOOK_PORT"
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
 """The environment variables that give every AWS tool another endpoint."""
 
+RETENTION, RECORD_RETENTION = timedelta(days=30), timedelta(days=90)
+"""The template's, for a table that is named without its stack."""
+
 NO_SERVER = "Start the local server with `make run`, or say where it is: --port for another port, --stack for AWS."
 
 _PATIENT = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
-_RETENTION = timedelta(days=30)
 
 
 aws_clock = Clock(datetime.now(UTC))
@@ -70,6 +73,10 @@ class TableAddress:
     """Whether the endpoint is where the local server should be."""
     doorbell_url: str | None = field(default=None, compare=False)
     """Of a stack with a venue, the queue that tells its bridge to look."""
+    retention: timedelta = field(default=RETENTION, compare=False)
+    """How long a finished order is kept; of a stack as its parameter says."""
+    record_retention: timedelta = field(default=RECORD_RETENTION, compare=False)
+    """Likewise, the record of what an operator does."""
 
     def __str__(self) -> str:
         if self.in_memory:
@@ -111,11 +118,22 @@ def find_table(
         return TableAddress(table or LOCAL_TABLE, _local_endpoint(port), of_server=True)
     endpoint = endpoint or next(filter(None, map(environment.get, ENDPOINT_VARIABLES)), None)
     if stack:
-        outputs = stack_outputs(stack)
-        return TableAddress(_output(outputs, stack, "TableName"), endpoint, doorbell_url=outputs.get("DoorbellUrl"))
+        return _table_of(stack, endpoint)
     if table or endpoint:
         return TableAddress(table or LOCAL_TABLE, endpoint)
     return TableAddress(LOCAL_TABLE, LOCAL_ENDPOINT, of_server=True)
+
+
+def _table_of(stack: str, endpoint: str | None) -> TableAddress:
+    described = _describe(stack)
+    outputs, parameters = _outputs(described), _parameters(described)
+    return TableAddress(
+        _output(outputs, stack, "TableName"),
+        endpoint,
+        doorbell_url=outputs.get("DoorbellUrl"),
+        retention=timedelta(days=int(parameters.get("RetentionDays", RETENTION.days))),
+        record_retention=timedelta(days=int(parameters.get("AlertRetentionDays", RECORD_RETENTION.days))),
+    )
 
 
 def find_webhook(
@@ -159,22 +177,37 @@ def stack_output(stack: str, name: str) -> str:
 
 def stack_outputs(stack: str) -> dict[str, str]:
     """Return the outputs of a deployed stack, by their names; raises TableError if it cannot be read."""
-    return {output["OutputKey"]: output["OutputValue"] for output in _describe(stack).get("Outputs", [])}
+    return _outputs(_describe(stack))
 
 
 def stack_parameter(stack: str, name: str) -> str:
     """Return a parameter of a deployed stack; raises TableError if it cannot be read or is not orderhook's."""
-    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in _describe(stack).get("Parameters", [])}
+    parameters = _parameters(_describe(stack))
     if name not in parameters:
         raise TableError(f"Stack {stack} has no parameter {name}, so it is older, or not orderhook's.")
     return parameters[name]
+
+
+def _outputs(stack: "StackTypeDef") -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _parameters(stack: "StackTypeDef") -> dict[str, str]:
+    return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
 
 
 def _describe(stack: str) -> "StackTypeDef":
     try:
         return boto3.client("cloudformation", config=_PATIENT).describe_stacks(StackName=stack)["Stacks"][0]
     except (BotoCoreError, ClientError) as error:
-        raise TableError(f"Stack {stack} cannot be read: {error}") from error
+        raise unreadable_stack(stack, error) from error
+
+
+def unreadable_stack(stack: str, error: BotoCoreError | ClientError) -> TableError:
+    """Return what to say of a stack that CloudFormation does not describe."""
+    if is_missing_stack(error):
+        return TableError(f"There is no stack {stack!a} in this account and region; see AWS_PROFILE and its region.")
+    return TableError(f"Stack {stack} cannot be read: {told(error)}.")
 
 
 def _output(outputs: Mapping[str, str], stack: str, name: str) -> str:
@@ -194,14 +227,17 @@ def local_credentials(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def connect(address: TableAddress, environment: Mapping[str, str]) -> Services:
-    """Return the services over a table, by a client that waits longer than a Lambda may.
-
-    Records of alerts are only read by them: the functions write those.
-    """
+    """Return the services over a table, by a client that waits longer than a Lambda may."""
     table = Table(client(address, environment), address.table)
     doorbell = Doorbell(address.doorbell_url, boto3.client("sqs", config=_PATIENT)) if address.doorbell_url else None
     venue = NINJATRADER if doorbell else TABLE
-    return Services.over(table, retention=_RETENTION, alert_retention=timedelta(0), venue=venue, doorbell=doorbell)
+    return Services.over(
+        table,
+        retention=address.retention,
+        alert_retention=address.record_retention,
+        venue=venue,
+        doorbell=doorbell,
+    )
 
 
 def client(address: TableAddress, environment: Mapping[str, str]) -> "DynamoDBClient":
@@ -254,6 +290,6 @@ def explained_errors(address: TableAddress) -> Iterator[None]:
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             raise TableError(f"There is no {address}.") from error
-        raise TableError(f"{address} cannot be used: {error}") from error
+        raise TableError(f"{address} cannot be used: {told(error)}.") from error
     except BotoCoreError as error:
-        raise TableError(f"{address} cannot be used: {error}") from error
+        raise TableError(f"{address} cannot be used: {told(error)}.") from error

@@ -7,6 +7,7 @@ import typer
 
 from cli.operator_records import leave_record, operators_provenance
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
+from cli.plain import App
 from cli.terminal import REFUSED, fail, print_csv, print_json, print_line, readable_time
 from cli.views.keys import describe_limits, describe_scopes, show_keys
 from orderhook import administration
@@ -17,7 +18,7 @@ from orderhook.representations import represent_key, represent_unreadable
 _CREATE = "orderhook keys create --label TradingView"
 _LIST = "orderhook keys list"
 
-app = typer.Typer(no_args_is_help=True, help="Issue, list and revoke keys.", epilog=examples(_CREATE, _LIST))
+app = App(no_args_is_help=True, help="Issue, list and revoke keys.", epilog=examples(_CREATE, _LIST))
 
 
 @app.command("create", epilog=examples(_CREATE, f"{_CREATE} --scope CANCEL --stack orderhook"))

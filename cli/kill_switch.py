@@ -36,7 +36,7 @@ def kill_switch(
     options: TableOptions,
     turn: Annotated[
         Literal["on", "off"] | None,
-        typer.Argument(metavar="TURN", help="How to turn it. Leave it out to see how it stands."),
+        typer.Argument(metavar="TURN", help="on or off; leave it out to see how it stands."),
     ] = None,
     stops_cancels: Annotated[
         Literal["yes", "no"] | None,

@@ -8,20 +8,16 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
 
 from cli import connection
 from orderhook.errors import OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.orders import Provenance
 from orderhook.services import Services
-from orderhook.store.alert_log import MAX_ORDER_IDS, AlertLog, AlertRecord, id_prefix
+from orderhook.store.alert_log import MAX_ORDER_IDS, AlertRecord, id_prefix
 
-_KEY_ID = "orderhook"
+OPERATOR = "orderhook"
 """Stands where the key of an alert would stand."""
-
-_RECORDS_ARE_KEPT = timedelta(days=90)
-"""As long as the template's AlertRetentionDays keeps them unless it is given another number."""
 
 _RING_SECONDS = 3
 
@@ -35,7 +31,7 @@ def ring(services: Services) -> None:
 def operators_provenance(trader: str) -> Provenance:
     """Return where a write comes from that an operator makes for a trader now, by the table's clock as far as known."""
     now = connection.aws_clock.now()
-    return Provenance(trader, _KEY_ID, f"{id_prefix(now)}{secrets.token_hex(10)}", now)
+    return Provenance(trader, OPERATOR, f"{id_prefix(now)}{secrets.token_hex(10)}", now)
 
 
 def leave_record(
@@ -63,7 +59,7 @@ def leave_record(
         origin="operator",
     )
     try:
-        AlertLog(services.table, _RECORDS_ARE_KEPT).put(record)
+        services.alert_log.put(record)
     except (TemporarilyUnavailableError, OutcomeUnknownError):
         return "The table did not take the record of this in time."
     return None

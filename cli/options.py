@@ -12,7 +12,7 @@ import typer
 
 from cli import connection
 from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableAddress, TableError
-from cli.terminal import fail, times_shown
+from cli.terminal import USAGE, fail, times_shown
 from orderhook import administration
 from orderhook.errors import OrderhookError
 from orderhook.services import Services
@@ -107,6 +107,8 @@ def takes_table_options(*, without: Collection[str] = ()) -> Callable[[Callable[
         @wraps(command)
         def run(**values: object) -> None:
             options = TableOptions(**{field.name: values.pop(field.name) for field in shared})  # type: ignore[arg-type]
+            if options.as_json and values.get("as_csv"):
+                fail("--csv and --json are both given; give only one of them.", USAGE)
             with times_shown(local=options.local_times):
                 command(options, **values)
 

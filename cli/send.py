@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -31,16 +31,15 @@ AlertText = Annotated[
 AlertFile = Annotated[
     Path | None, typer.Option("--file", metavar="PATH", help="Read the alert's text from this file, in its place.")
 ]
-SecretKey = Annotated[
-    str | None,
-    typer.Option(
-        "--key",
-        metavar="KEY",
-        envvar="ORDERHOOK_KEY",
-        help="The key to send with an alert that has none.",
-        show_envvar=True,
-    ),
-]
+
+
+def key_option(told: str) -> Any:
+    """Return the option that gives a key, or the environment's."""
+    return typer.Option("--key", metavar="KEY", envvar="ORDERHOOK_KEY", help=told, show_envvar=True)
+
+
+SecretKey = Annotated[str | None, key_option("The key to send with an alert that has none.")]
+CheckedKey = Annotated[str | None, key_option("The key that an alert without one will be sent with.")]
 
 
 def send(
@@ -71,6 +70,7 @@ def send(
         print_json({"status_code": status, **answer})
     else:
         show_answer(status, answer)
+    _hint_at_file(body)
     if status == 401 and not has_key:
         print_line(
             "The alert has no key: give --key, or set ORDERHOOK_KEY. `orderhook serve` shows the demo's, `orderhook "
@@ -85,7 +85,7 @@ def send(
 def check(
     alert: AlertText = None,
     file: AlertFile = None,
-    key: SecretKey = None,
+    key: CheckedKey = None,
     venue: Annotated[
         Literal["none", "ninjatrader"],
         typer.Option(
@@ -101,13 +101,22 @@ def check(
     Nothing is sent, and neither the key nor the orders are looked up. The exit code is 0 if the alert is correct and 1
     if it would be refused.
     """
-    explanation = explain(_body(alert, file), key, VENUES[venue])
+    body = _body(alert, file)
+    explanation = explain(body, key, VENUES[venue])
     if as_json:
         print_json(represent_explanation(explanation))
     else:
         show_explanation(explanation)
+    _hint_at_file(body)
     if explanation.faults:
         raise typer.Exit(REFUSED)
+
+
+def _hint_at_file(body: bytes) -> None:
+    """Say how a file or standard input is read, where what was sent is neither pairs nor JSON."""
+    if b"=" not in body and not body.lstrip().startswith(b"{"):
+        hint = "That is no alert: it has no name=value. A file is read by --file PATH, standard input by -."
+        print_line(hint, WARNING, error=True)
 
 
 def _body(alert: str | None, file: Path | None) -> bytes:
@@ -123,5 +132,8 @@ def _body(alert: str | None, file: Path | None) -> bytes:
             fail(f"{alert!a} is the name of a file, not an alert; write --file {alert}.", USAGE)
     except (OSError, ValueError) as error:
         if file is not None:
-            fail(f"{str(file)!a} cannot be read: {printable(str(getattr(error, 'strerror', None) or error))}.", USAGE)
+            why = printable(str(getattr(error, "strerror", None) or error))
+            hint = " Standard input is read by -, without --file." if str(file) == "-" else ""
+            here = f" It is looked for in {Path.cwd()}." if not (hint or file.is_absolute()) else ""
+            fail(f"{str(file)!a} cannot be read: {why}.{hint or here}", USAGE)
     return os.fsencode(str(alert))

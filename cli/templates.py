@@ -6,13 +6,14 @@ import typer
 
 from cli.operator_records import leave_record, operators_provenance
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
+from cli.plain import App
 from cli.terminal import REFUSED, fail, print_csv, print_json, print_line
 from cli.views.templates import show_templates
 from orderhook import administration
 from orderhook.listing import Unreadable, list_templates
 from orderhook.representations import represent_template, represent_unreadable
 
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     help="Store and list templates of targets and stops.",
     epilog=examples("orderhook templates put scalp --bracket 1:10:5 --bracket 1:20:5"),

@@ -10,6 +10,7 @@ import typer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.aws_errors import told
 from cli.checks import (
     Finding,
     Findings,
@@ -20,8 +21,9 @@ from cli.checks import (
     check_status,
     check_table,
 )
+from cli.connection import unreadable_stack
 from cli.options import AsJson, examples
-from cli.send import SecretKey
+from cli.send import key_option
 from cli.terminal import BAD, GOOD, REFUSED, WARNING, fail, print_json, print_line, printable
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.services import Services
@@ -35,14 +37,14 @@ _STYLES = {"ok": GOOD, "warning": WARNING, "failed": BAD}
 
 def verify(
     stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The name of a deployed stack.")],
-    key: SecretKey = None,
+    key: Annotated[str | None, key_option("The key to try. Better give it in ORDERHOOK_KEY; it is not shown.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check that a deployed stack can do its work.
 
     It looks at the endpoint, the table, your key, the whole way of an alert, and the alarms. It changes nothing but for
-    the record of the one alert that it sends with your key, a CANCEL of an order that does not exist. Give the key in
-    ORDERHOOK_KEY; it is not shown. The exit code is 1 if something has failed; warnings leave it 0.
+    the record of the one alert that it sends with your key, a CANCEL of an order that does not exist. The exit code is
+    1 if something has failed; warnings leave it 0.
     """
     findings: list[Finding] = []
     for finding in check_stack(stack, key):
@@ -77,7 +79,7 @@ def check_stack(name: str, secret: str | None) -> Findings:
     try:
         stack = _read(name)
     except (BotoCoreError, ClientError) as error:
-        fail(f"Stack {name} cannot be read: {error}")
+        fail(str(unreadable_stack(name, error)))
     if not stack.outputs.keys() >= {"WebhookUrl", "TableName"}:
         fail(f"Stack {name} has no outputs WebhookUrl and TableName, so it is not orderhook's.")
     services = _services(stack)
@@ -96,8 +98,10 @@ def check_stack(name: str, secret: str | None) -> Findings:
 def _guarded(about: str, check: Callable[[], Findings]) -> Findings:
     try:
         yield from check()
-    except (BotoCoreError, ClientError, TemporarilyUnavailableError) as error:
-        yield Finding("failed", about, f"cannot be looked at: {getattr(error, 'detail', error)}")
+    except (BotoCoreError, ClientError) as error:
+        yield Finding("failed", about, f"cannot be looked at: {told(error)}")
+    except TemporarilyUnavailableError as error:
+        yield Finding("failed", about, f"cannot be looked at: {error.detail}")
 
 
 def _read(name: str) -> _Stack:

@@ -20,6 +20,7 @@ from orderhook.commands.release import give_up, release
 from orderhook.errors import (
     InvalidSecretKeyError,
     OrderhookError,
+    OrderNotFoundError,
     OutcomeUnknownError,
     TemporarilyUnavailableError,
     TooLateError,
@@ -192,8 +193,11 @@ def _record(
 ) -> bool | None:
     """Write a record beside the one that the webhook has written; a message delivered again leaves no second one.
 
-    Returns what telemetry.write_record does; without a key nobody is known whose record it could be.
+    Returns what telemetry.write_record does; without a key nobody is known whose record it could be. A time limit that
+    no order has was scheduled by an alert that placed nothing, or has been replaced: neither is anybody's news.
     """
+    if isinstance(message, TimedCancel) and isinstance(result, OrderNotFoundError):
+        return True
     record = telemetry.alert_record(
         facts,
         result,

@@ -151,9 +151,9 @@ class Network:
         return [request.operation for request in self.requests]
 
     def _send(self, deliver: Deliver, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:
-        assert isinstance(request.body, bytes)
+        assert request.body is None or isinstance(request.body, bytes)
         service, operation = event_name.split(".")[1:]
-        sent = Request(service, operation, json.loads(request.body))
+        sent = Request(service, operation, json.loads(request.body or "{}"))
         if sent.is_record:
             self.records.append(sent)
             fault = self.records_meet

@@ -118,4 +118,6 @@ def _demo_orders(services: Services) -> Iterator[Order | Unreadable]:
 
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
+    # The address of every network is one to listen on, and none to send to.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  nothing is bound here
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{ROUTE}"

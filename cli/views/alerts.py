@@ -76,7 +76,7 @@ def show_alert(record: AlertRecord, related: Sequence[AlertRecord] = (), orders:
         name = "now" if number == 0 else ""
         print_line(printable(f"  {name:<{_NAME_WIDTH}} {order.order_id}: {describe(order)}"))
     print_line()
-    print_line("The alert, without its key:", DIM)
+    print_line("The alert, without its key:" if record.origin == "webhook" else "It was about:", DIM)
     for name, value in record.fields.items():
         print_line(printable(f"  {name}={value}"), WARNING if _is_at_fault(name, record) else "")
     print_line()
@@ -143,7 +143,7 @@ def _facts(record: AlertRecord) -> Mapping[str, str]:
         "id": record.request_id,
         "command": record.command or "",
         "orders": ", ".join(record.order_ids),
-        "duplicate": "of an earlier alert" if record.duplicate else "",
+        "duplicate": "of an earlier alert" if record.duplicate and record.origin == "webhook" else "",
         "field": record.field or "",
         "key": " ".join(filter(None, (record.key_label, f"({record.key_id})"))),
         "source": record.source,
@@ -157,7 +157,7 @@ def _is_at_fault(name: str, record: AlertRecord) -> bool:
 
 
 def _guidance(record: AlertRecord) -> Iterator[str]:
-    if guidance := reference.guidance_for(record.status, record.outcome):
+    if guidance := reference.guidance_of(record):
         yield f"It means: {guidance.meaning}"
         yield f"What to do: {_cancelled_again(record) or guidance.what_to_do}"
     if record.status >= 400 and record.origin == "webhook":

@@ -19,7 +19,7 @@ def show_keys(keys: Iterable[tuple[Key | Unreadable, str | None]]) -> None:
 def describe_scopes(key: Key) -> str:
     """Say which commands a key may give."""
     everything = "every command" if key.turns_kill_switch else f"every command but {KILL_SWITCH}"
-    return ", ".join(sorted(key.scopes)) or everything
+    return ", ".join(sorted(map(str, key.scopes))) or everything
 
 
 def describe_limits(key: Key) -> str:

@@ -1,5 +1,6 @@
 """Show orders, and one order's history."""
 
+import textwrap
 from collections.abc import Iterable
 
 from rich.text import Text
@@ -8,6 +9,7 @@ from cli.terminal import (
     BAD,
     DIM,
     GOOD,
+    MOST_IN_CELL,
     WARNING,
     Cell,
     is_terminal,
@@ -87,7 +89,7 @@ def show_news(order: Order) -> None:
 
 def _one_line(order: Order | Unreadable) -> list[Cell]:
     if isinstance(order, Unreadable):
-        return [order.id, *[""] * 7, Text(_unreadable(order), BAD), ""]
+        return [order.id, "", "", order.account, order.instrument, "", "", "", Text(_unreadable(order), BAD), ""]
     return [
         order.order_id,
         order.order_name or "",
@@ -104,7 +106,8 @@ def _one_line(order: Order | Unreadable) -> list[Cell]:
 
 def _two_lines(order: Order | Unreadable) -> list[Cell]:
     if isinstance(order, Unreadable):
-        return [order.id, "", "", Text(_unreadable(order), BAD)]
+        where = Text.assemble(printable(order.instrument), "\n", (printable(order.account), DIM))
+        return [order.id, "", where, Text(_unreadable(order), BAD)]
     style = GOOD if order.state in OPEN else WARNING if order.state is OrderState.CANCELLED else DIM
     filled = f", {order.filled} filled" if order.filled else ""
     name = f"{order.order_name} of {order.strategy_id}" if order.order_name else ""
@@ -136,7 +139,11 @@ def _prices(order: Order) -> str:
 
 
 def _event_cells(event: Event) -> list[Cell]:
-    values = ", ".join(f"{name} {value}" for name, value in event.changes.items())
+    values = [f"{name} {value}" for name, value in event.changes.items()]
+    state = event.state or ""
     if event.leg:
-        values = f"{event.leg}: {values or 'cancelled'}"
-    return [readable_time(event.at), event.state or "", values, event.request_id, event.key_id]
+        values = [f"{event.leg}: {', '.join(filter(None, (state, *values))) or 'cancelled'}"]
+        state = ""
+    # A replacement has more values than a cell is wide, and none of them may be cut.
+    lines = "\n".join(textwrap.wrap(printable(", ".join(values)), MOST_IN_CELL))
+    return [readable_time(event.at), state, Text(lines), event.request_id, event.key_id]

@@ -114,7 +114,7 @@ def _command() -> str:
 def _limits(address: TableAddress, *, is_open: bool) -> Iterable[str]:
     """Yield what a person has to know before they rely on this server."""
     if is_open:
-        yield "Other machines can reach this server. Without --host it is for this machine alone."
+        yield "Other machines can reach this server, at its own address. Without --host it is for this machine alone."
         if address.in_memory:
             yield "Whoever reaches it can use the demo's key, and needs none to read and write its table."
         elif address.is_local:

@@ -118,8 +118,10 @@ def counters(alert: "Alert", provenance: Provenance) -> Iterator[Counter]:
         alert_id, rate = alert.first.rate
         yield Counter(alert_id, rate)
     if provenance.limits and provenance.limits.rate and alert.first.opens:
+        # What another limit forbids opens nothing, and is told of that, not of the rate.
         orders = len(within_limits(alert, provenance))
-        yield Counter.for_key(provenance.key_id, provenance.limits.rate, orders)
+        if orders:
+            yield Counter.for_key(provenance.key_id, provenance.limits.rate, orders)
 
 
 def beyond_limits(command: Command, provenance: Provenance) -> CommandNotAllowedError | None:

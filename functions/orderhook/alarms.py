@@ -92,6 +92,16 @@ SILENT: Mapping[str, str] = MappingProxyType(
 )
 """The error codes that no alarm tells of, and why."""
 
+SILENT_SUCCESSES: Mapping[str, str] = MappingProxyType(
+    {
+        "nothing_to_cancel": "many scripts cancel before each entry, so most such alerts rightly find nothing; where a "
+        "name is mistyped, the record's warning has the accounts with open orders",
+        "already_cancelled": "it is as the alert wants it",
+        "already_placed": "it is as the alert wants it",
+    }
+)
+"""The status words of a success by which nothing was done, and why no alarm tells of them."""
+
 
 def metrics_of(
     code: str | None,

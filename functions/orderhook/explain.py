@@ -19,6 +19,7 @@ from orderhook.errors import (
     MissingFieldError,
     OrderhookError,
     PayloadError,
+    StrategyIdRequiredError,
     UnresolvedPlaceholderError,
 )
 from orderhook.flat_json import NoText
@@ -65,8 +66,10 @@ class Explanation:
     def add(self, fault: OrderhookError) -> None:
         """Add a fault, and mark the row of its field."""
         self.faults.append(fault)
-        row = next((row for row in self.rows if fault.field in (row.field, row.name) and row.fault is None), None)
-        if row and fault.field:
+        # A name without its strategy: the field to add has no row, and the one that needs it is wrong as it stands.
+        at_fault = "order_id" if isinstance(fault, StrategyIdRequiredError) else fault.field
+        row = next((row for row in self.rows if at_fault in (row.field, row.name) and row.fault is None), None)
+        if row and at_fault:
             row.fault = fault
 
     @property

@@ -20,7 +20,9 @@ class Unreadable(NamedTuple):
 
     id: str
     state: str = ""
-    """Of an order, the state that its item has."""
+    """Of an order, the state that its item has, and where it is."""
+    account: str = ""
+    instrument: str = ""
 
 
 class UnreadableError(Exception):
@@ -96,7 +98,10 @@ def find_order(services: Services, trader: str, order_id: str, now: str) -> Orde
     if split is None or entry is None or leg is None or leg.released:
         return None  # a released leg has an item of its own, which has left the table
     order = view_of_leg(entry.at(now), split[1], leg)
-    return order if order.qty or not order.is_open else None  # its entry's quantity does not reach it
+    if order.is_open and not order.qty:
+        return None  # its entry's quantity does not reach it
+    named = entry.order_name or "ENTRY"  # or a reader would take what the entry became for what the leg is
+    return order._replace(history=tuple(it if it.leg else it._replace(leg=named) for it in order.history))
 
 
 def list_keys(services: Services) -> Iterator[Key | Unreadable]:
@@ -120,11 +125,23 @@ def _get(services: Services, trader: str, order_id: str) -> Order | None:
 
 
 def _read_order(item: Mapping[str, Any]) -> Order | Unreadable:
-    return _readable(items.order, item) or Unreadable(str(item.get("order_id", item["sk"])), str(item.get("state", "")))
+    order = _readable(items.order, item)
+    if order and all(map(_has_its_types, order.history)):
+        return order
+    return Unreadable(
+        str(item.get("order_id", item["sk"])), *(str(item.get(name, "")) for name in ("state", "account", "instrument"))
+    )
 
 
 def _readable(read: Callable[[Mapping[str, Any]], Readable], item: Mapping[str, Any]) -> Readable | None:
     try:
-        return read(item)
+        found = read(item)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         return None
+    return found if _has_its_types(found) else None
+
+
+def _has_its_types(found: object) -> bool:
+    """Return whether text is text, and what is true or false is that: an item may hold anything."""
+    fields = type(found).__annotations__.items()
+    return all(isinstance(getattr(found, name), kind) for name, kind in fields if kind in (str, str | None, bool))

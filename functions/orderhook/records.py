@@ -67,7 +67,9 @@ class RecordFilter:
         status, command = status and lower(status), command and upper(command)
         statuses = ["refused", "done", *reference.STATUS_WORDS, *reference.OPERATOR_WORDS, *reference.ERROR_CODES]
         if status and status not in statuses and not re.fullmatch(r"[1-5][0-9]{2}", status):
-            raise InvalidValueError(f"There is no status {status!a}; {_suggestion(status, statuses)}")
+            raise InvalidValueError(
+                f"There is no status {status!a}; {_suggestion(status, list(dict.fromkeys(statuses)))}"
+            )
         known_commands = [*SCOPES, *NOT_YET, *OPERATOR_COMMANDS]
         if command and command not in known_commands:
             raise InvalidValueError(f"There is no command {command!a}; {_suggestion(command, known_commands)}")

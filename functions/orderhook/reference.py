@@ -8,9 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from orderhook.alarms import METRICS, SILENT
+from orderhook.alarms import METRICS, SILENT, SILENT_SUCCESSES
 from orderhook.responses import STATUS_AND_CODE
+
+if TYPE_CHECKING:
+    from orderhook.store.alert_log import AlertRecord
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 
@@ -93,6 +97,17 @@ STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
     }
 )
 """The words in `status` of a success."""
+
+RELEASE_WORDS: Mapping[str, Guidance] = MappingProxyType(
+    {
+        "already_cancelled": Guidance(
+            "The order was cancelled while it waited for its delay, so nothing was placed when that was over.",
+            "Nothing. `orderhook order ID` shows who cancelled it.",
+        ),
+        "already_placed": Guidance("The order was placed by an earlier delivery of this message.", "Nothing."),
+    }
+)
+"""The words in records of a PLACE whose delay is over, where they mean something else than in an answer."""
 
 OPERATOR_WORDS: Mapping[str, Guidance] = MappingProxyType(
     {
@@ -251,6 +266,13 @@ _UNRECORDED: Mapping[str, str] = MappingProxyType(
 """Why an alert may have no record, and where to look instead."""
 
 
+def guidance_of(record: "AlertRecord") -> Guidance | None:
+    """Return what the answer in a record means; of a PLACE whose delay is over it may mean something else."""
+    is_release = record.origin == "delayed" and record.command == "PLACE" and record.status < 400
+    released = RELEASE_WORDS.get(record.outcome) if is_release else None
+    return released or guidance_for(record.status, record.outcome)
+
+
 def guidance_for(status: int, word: str) -> Guidance | None:
     """Return what the word of an answer means: an error code from HTTP status 400 up, a status word below."""
     return (ERROR_CODES if status >= 400 else {**STATUS_WORDS, **OPERATOR_WORDS}).get(word)
@@ -297,6 +319,8 @@ def _refusals() -> Iterator[tuple[str, ...]]:
 def _alarms() -> Iterator[tuple[str, str]]:
     for code in _STATUS_OF:
         yield f"`{code}`", f"none: {SILENT[code]}" if code in SILENT else f"`{METRICS[code]}Alarm`"
+    for word, reason in SILENT_SUCCESSES.items():
+        yield f"`{word}` (200)", f"none: {reason}"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

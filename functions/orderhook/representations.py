@@ -65,14 +65,18 @@ def _text(value: object) -> str | None:
 
 def represent_unreadable(item: Unreadable, name: str = "order_id") -> JsonObject:
     """Represent an item that this version cannot read; `name` says what its id is called."""
-    state = {"state": item.state} if name == "order_id" else {}
-    return {name: item.id} | state | {"unreadable": "true"}
+    more = (
+        {"state": item.state, "account": item.account or None, "instrument": item.instrument or None}
+        if name == "order_id"
+        else {}
+    )
+    return {name: item.id} | more | {"unreadable": "true"}
 
 
 def represent_order_with_history(order: Order) -> JsonObject:
     """Represent an order and everything that has happened to it, oldest first; `leg` names the leg that it was about.
 
-    A waiting leg shares its entry's history.
+    A waiting leg shares its entry's history, in which `leg` names the entry where it was about that.
     """
     history = [
         {
@@ -140,7 +144,7 @@ def represent_alert_record(record: AlertRecord) -> JsonObject:
     """Represent the record of an alert, with what its answer means and what to do about it."""
     if record.outcome == UNREADABLE:
         return {"request_id": record.request_id, "received_at": record.received_at, "unreadable": "true"}
-    guidance = reference.guidance_for(record.status, record.outcome)
+    guidance = reference.guidance_of(record)
     return record._asdict() | {
         "milliseconds": str(record.milliseconds),
         "warnings": [warning._asdict() for warning in record.warnings],

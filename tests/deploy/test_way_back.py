@@ -1,8 +1,11 @@
 """The ways back that docs/operate.md describes, each walked once."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
@@ -77,3 +80,40 @@ def test_a_stack_goes_on_with_a_restored_table_and_keeps_its_own(stack: Stack, t
     # And back to its own: CloudFormation would make a new one, so it is adopted as well.
     stack.deploy(template, ExistingTable=own)
     assert stack.post(f"key={key}; command=CANCEL; order_id=after;").word == "cancelled"
+
+
+def test_every_alert_that_comes_while_a_table_is_adopted_is_in_one_of_the_two(stack: Stack, template: Path) -> None:
+    key, tables, own = stack.new_key(), stack.client("dynamodb"), stack.output("TableName")
+    tables.restore_table_to_point_in_time(
+        SourceTableName=own, TargetTableName="adopted", RestoreDateTime=datetime.now(UTC)
+    )
+    done = Event()
+
+    def send() -> list[str]:
+        """Place one order after another, and return the words of the answers."""
+        words: list[str] = []
+        while not done.wait(0.2):
+            words.append(stack.post(f"key={key}; {PLACE} order_id=during-{len(words)};").word)
+        return words
+
+    with ThreadPoolExecutor(1) as sender:
+        sent = sender.submit(send)
+        try:
+            stack.deploy(template, ExistingTable="adopted")
+        finally:
+            done.set()
+        words = sent.result()
+    # A function that starts on a busy machine may have placed an order without answering in time.
+    assert {*words} <= {"placed", "already_placed"}
+    before, after = (orders_in(tables, table) for table in (own, "adopted"))
+    # Up to one of them they are in the table before, from then on in the adopted one.
+    assert sorted({*before, *after}) == [*range(len(words))]
+    assert before == [*range(len(before))]
+    assert after == [*range(len(words) - len(after), len(words))]
+    stack.deploy(template, ExistingTable=own)
+
+
+def orders_in(tables: Any, name: str) -> list[int]:
+    """Return the numbers of the orders that were placed during the adoption."""
+    ids = (item.get("order_id", {}).get("S", "") for item in tables.scan(TableName=name)["Items"])
+    return sorted(int(it.partition("-")[2]) for it in ids if it.startswith("during-"))

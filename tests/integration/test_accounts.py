@@ -233,8 +233,8 @@ def test_a_refusal_in_one_account_leaves_the_others_served(service: Service) -> 
     since = service.plain("long.b")["since"]
     assert (answer.status, answer.word) == (409, "duplicate_order_id")
     assert answer.body["detail"].startswith(
-        f"1 of 3 accounts were refused. Account B: order_id long.b is taken by another order, which is Working since "
-        f"{since}. "
+        f"1 of 3 accounts were refused. Account B: order_id long.b is taken by another order, which has been Working "
+        f"since {since}. "
     )
     assert (answer.body["field"], answer.body["state"]) == ("order_id", "Working")
     assert results(answer) == {

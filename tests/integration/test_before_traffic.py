@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -15,15 +17,25 @@ from urllib3 import HTTPResponse
 
 import before_traffic
 import deferred
+import reports
 import webhook
+from cli.aws.table import create_table
 from orderhook.aws import deployment
+from orderhook.keys import Key, issue
+from orderhook.services import Services
+from orderhook.store.table import Table as StoreTable
 from tests.client_faults import Deliver
 from tests.faults import lose_request, refuse
 from tests.service import Service
+from tests.tables import RETENTION
 
 FUNCTIONS_FOLDER = Path(before_traffic.__file__).parent
 EVENT = {"DeploymentId": "d-EXAMPLE", "LifecycleEventHookExecutionId": "opaque"}
-FUNCTIONS: dict[str, Callable[..., Any]] = {"webhook:7": webhook.handler, "deferred": deferred.handler}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "webhook:7": webhook.handler,
+    "deferred": deferred.handler,
+    "reports": reports.handler,
+}
 
 
 class Aws:
@@ -32,6 +44,7 @@ class Aws:
     def __init__(self) -> None:
         self.functions = dict(FUNCTIONS)
         self.reported: list[dict[str, str]] = []
+        self.table_before = ""
 
     def invoke(self, request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
         name = request.url.split("/functions/")[1].split("/")[0].replace("%3A", ":")
@@ -40,6 +53,10 @@ class Aws:
         except Exception as fault:
             # As Lambda answers where a function fails.
             return _response(request, {"errorType": type(fault).__name__}, {"X-Amz-Function-Error": "Unhandled"})
+
+    def configuration(self, request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
+        assert request.url.endswith("/functions/webhook/configuration?Qualifier=live")
+        return _response(request, {"Environment": {"Variables": {"ORDERHOOK_TABLE": self.table_before}}})
 
     def take_report(self, request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
         self.reported.append(_body(request))
@@ -56,15 +73,24 @@ def _response(request: AWSPreparedRequest, body: object, headers: Mapping[str, s
     return AWSResponse(request.url, 200, HTTPHeaders.from_dict(headers or {}), raw)
 
 
+def use_table(service: Service, name: str) -> None:
+    """Have the stack be deployed with this table."""
+    service.monkeypatch.setattr(before_traffic, "table", StoreTable(service.table.handlers_client, name))
+
+
 @pytest.fixture
 def aws(service: Service, monkeypatch: pytest.MonkeyPatch) -> Aws:
     monkeypatch.setenv("ORDERHOOK_WEBHOOK_VERSION", "webhook:7")
     monkeypatch.setenv("ORDERHOOK_DEFERRED_FUNCTION", "deferred")
+    monkeypatch.setenv("ORDERHOOK_REPORTS_FUNCTION", "reports")
     service.output.take()
     aws = Aws()
+    aws.table_before = service.table.name
+    use_table(service, service.table.name)
     for client in (before_traffic.deployment._lambda, before_traffic.deployment._code_deploy):
         service.network.watch(client)
     service.network.inject("Invoke", *[aws.invoke] * len(FUNCTIONS))
+    service.network.inject("GetFunctionConfiguration", aws.configuration)
     service.network.inject("PutLifecycleEventHookExecutionStatus", aws.take_report)
     return aws
 
@@ -121,6 +147,61 @@ def test_a_version_that_cannot_start_gets_none(aws: Aws, function: str) -> None:
 def test_a_function_that_cannot_be_asked_gets_none(aws: Aws, function: str) -> None:
     del aws.functions[function]
     assert status(aws) == "Failed"
+
+
+def test_without_a_venue_nobody_asks_for_reports(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERHOOK_REPORTS_FUNCTION", "")
+    del aws.functions["reports"]
+    assert status(aws) == "Succeeded"
+
+
+@pytest.fixture
+def other(service: Service) -> Iterator[Services]:
+    """Another table than before, without a key: the new version has it."""
+    name = f"other-{uuid4().hex}"
+    create_table(service.table.client, name)
+    use_table(service, name)
+    service.use_table(name)
+    yield Services.over(StoreTable(service.table.client, name), retention=RETENTION, alert_retention=RETENTION)
+    service.table.client.delete_table(TableName=name)
+
+
+def a_key() -> Key:
+    return issue(trader="main", label="", scopes=frozenset({"CANCEL"}), created="2026-01-02")[1]
+
+
+def test_a_version_that_moves_to_a_table_without_a_key_gets_none(aws: Aws, service: Service, other: Services) -> None:
+    assert status(aws) == "Failed"
+    [line] = service.output.lines()
+    assert (line["message"], line["table"]) == ("not ready", other.table.name)
+    assert line["reason"] == "the table is another one than before, and has no valid key: every alert would be refused"
+
+
+def test_a_version_that_moves_to_a_table_whose_keys_are_revoked_gets_none(aws: Aws, other: Services) -> None:
+    revoked = a_key()
+    other.keys.put(revoked)
+    other.keys.revoke(revoked.key_id, datetime.now(UTC))
+    assert status(aws) == "Failed"
+
+
+def test_a_version_that_moves_to_a_table_with_a_key_gets_traffic(aws: Aws, other: Services) -> None:
+    other.keys.put(a_key())
+    assert status(aws) == "Succeeded"
+
+
+def test_a_stack_that_has_no_key_yet_can_be_deployed_again(aws: Aws, other: Services) -> None:
+    aws.table_before = other.table.name
+    assert status(aws) == "Succeeded"
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_keys_decide_where_the_table_before_is_not_told(
+    aws: Aws, service: Service, other: Services, has_key: bool
+) -> None:
+    service.network.inject("GetFunctionConfiguration", refuse("AccessDeniedException"))
+    if has_key:
+        other.keys.put(a_key())
+    assert status(aws) == ("Succeeded" if has_key else "Failed")
 
 
 def test_who_asks_can_tell_where_nothing_compiled_can_be_imported() -> None:

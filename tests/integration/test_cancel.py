@@ -143,7 +143,8 @@ def test_a_finished_order_is_refused_with_its_state_and_time_and_stays_as_it_is(
         409,
         refused(
             "order_already_terminal",
-            f"Order '{sent}' is {state} since {before['since']}; there is nothing left of it to cancel. {phrase(sent)}",
+            f"Order '{sent}' has been {state} since {before['since']}; there is nothing left of it to cancel. "
+            f"{phrase(sent)}",
             field="order_id",
             state=state,
         ),
@@ -209,7 +210,7 @@ def test_a_day_order_is_expired_from_17_00_new_york_on_and_the_cancel_writes_tha
     for _ in range(2):
         answer = service.send("CANCEL", **way)
         assert (answer.status, answer.word, answer.body["state"]) == (409, "order_already_terminal", "Expired")
-        assert f" is Expired since {ends}; " in answer.body["detail"]
+        assert f" has been Expired since {ends}; " in answer.body["detail"]
         item = service.plain()
         assert (item["state"], item["since"], item["filled"]) == ("Expired", ends, FILLED.get(state, 0))
         assert [event["state"] for event in item["history"]][-1] == "Expired"

@@ -323,7 +323,7 @@ def test_a_refusal_says_what_became_of_the_order(service: Service) -> None:
     assert (finished.value.field, finished.value.state, finished.value.detail) == (
         "order_id",
         "Filled",
-        f"Order 'order-1' is Filled since {filled.since}; there is nothing left of it to cancel.",
+        f"Order 'order-1' has been Filled since {filled.since}; there is nothing left of it to cancel.",
     )
 
 
@@ -352,11 +352,21 @@ def test_an_alert_that_places_nothing_ends_no_order(
     before = service.item()
     answer = service.place("order-1", **{"strategy_id": "strategy-1", **fields}, cancel_after=5)
     assert answer.word == ("duplicate_order_id" if fields else "already_placed")
+    recorded = [*service.alerts.newest(service.trader)]
     service.output.take()
     service.pass_time(302)
     assert service.item() == before
     assert outcomes(service) == ["order_not_found"]
     assert service.queue.messages == []
+    # A CANCEL that nobody sent, and that found no order, would look like a fault.
+    assert [*service.alerts.newest(service.trader)] == recorded
+
+
+def test_a_time_that_was_replaced_leaves_no_record(service: Service) -> None:
+    service.place("order-1", cancel_after=5)
+    assert service.send("CANCELREPLACE", **ENTRY, order_id="order-1", cancel_after=10).word == "replaced"
+    service.pass_time(302)
+    assert [record.command for record in service.alerts.newest(service.trader)] == ["CANCELREPLACE", "PLACE"]
 
 
 def test_the_same_place_with_another_time_keeps_the_time_that_it_has(service: Service) -> None:

@@ -92,6 +92,17 @@ def test_without_a_record_it_says_so(server: Server) -> None:
     )
 
 
+def test_of_an_order_that_there_is_not_it_says_so(server: Server) -> None:
+    none = f"There is no record of such an alert of trader main in table orderhook at {server.endpoint}"
+    assert server.run("alerts", "--order", "mistyped").stdout == f"{none}, nor an order 'mistyped'.\n"
+    assert server.run("alerts", "--order", "demo-1").stdout == f"{none}.\n"
+
+
+def test_a_word_that_there_is_not_is_answered_with_each_word_once(server: Server) -> None:
+    told = server.run("alerts", "--status", "xyz").stderr
+    assert told.count("kill_switch_on,") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -102,6 +113,8 @@ def test_without_a_record_it_says_so(server: Server) -> None:
             ["--follow", "--until", "2h"],
             "--follow waits for new alerts, so --until makes no sense with it; leave --until out.",
         ),
+        (["--key", "nosuch"], "There is no key with the id 'nosuch'; `orderhook keys list` shows all ids."),
+        (["--trader", "second", "--key", demo.KEY_ID], f"The key {demo.KEY_ID} is of trader main; add --trader main."),
         (["--trader", "a/b"], "trader holds '/' (U+002F)"),
         (["show", "zz"], "There is no record of an alert 'zz'; `orderhook alerts` lists them, "),
         (["show", "0"], "More than one alert's id begins with '0'; give more of it."),

@@ -113,7 +113,14 @@ def test_the_name_of_a_file_is_not_taken_for_an_alert(tmp_path: Path, command: s
     [
         ([], "Give either the alert's text, - for standard input, or --file PATH.\n"),
         (["x", "--file", "y"], "Give either the alert's text, - for standard input, or --file PATH.\n"),
-        (["--file", "no-such-file"], "'no-such-file' cannot be read: No such file or directory.\n"),
+        (
+            ["--file", "no-such-file"],
+            f"'no-such-file' cannot be read: No such file or directory. It is looked for in {Path.cwd()}.\n",
+        ),
+        (
+            ["--file", "-"],
+            "'-' cannot be read: No such file or directory. Standard input is read by -, without --file.\n",
+        ),
         (["x", "--url", "http://x", "--port", "3104"], "--url and --port are both given; give only one of them.\n"),
         (["x", "--stack", "mine", "--port", "3104"], "--stack and --port are both given; give only one of them.\n"),
     ],
@@ -121,6 +128,14 @@ def test_the_name_of_a_file_is_not_taken_for_an_alert(tmp_path: Path, command: s
 def test_send_says_what_it_needs(arguments: list[str], says: str) -> None:
     result = CliRunner().invoke(app, ["send", *arguments])
     assert (result.exit_code, result.stderr) == (2 if "--port" not in arguments else 1, says)
+
+
+@pytest.mark.parametrize(("text", "hinted"), [("no-such-file.txt", True), ('{"command": 1}', False), ("a=b", False)])
+def test_what_is_no_alert_is_told_how_a_file_is_read(text: str, hinted: bool) -> None:
+    result = CliRunner().invoke(app, ["check", text])
+    assert result.exit_code == 1
+    hint = "That is no alert: it has no name=value. A file is read by --file PATH, standard input by -.\n"
+    assert result.stderr == hint * hinted
 
 
 def test_an_alert_without_a_key_is_told_where_to_get_one(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from cli.app import app
 from orderhook.store import items
 from orderhook.store.table import serialize
+from tests.builders import ENTRY
 from tests.integration.conftest import Run
 from tests.service import Service
 
@@ -101,14 +102,19 @@ def test_a_day_order_whose_day_is_over_is_shown_as_expired_and_is_not_open(servi
 
 def test_one_item_that_cannot_be_read_hides_no_other(service: Service, run: Run) -> None:
     service.place("good")
-    put_item(service, items.order_key(service.trader, "newer") | {"order_id": "newer", "state": "Teleported"})
+    put_item(
+        service,
+        items.order_key(service.trader, "newer") | {"order_id": "newer", "state": "Teleported", "account": "Sim101"},
+    )
     result = run("orders", "--json")
     assert result.exit_code == 1
     good, bad = json.loads(result.stdout)
     assert good["order_id"] == "good"
-    assert bad == {"order_id": "newer", "state": "Teleported", "unreadable": "true"}
+    where = {"account": "Sim101", "instrument": None}
+    assert bad == {"order_id": "newer", "state": "Teleported", **where, "unreadable": "true"}
     lines = run("orders").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["order", "good", "newer"]
+    assert "Sim101" in lines[-1]
     assert "unreadable: Teleported" in lines[-1]
 
 
@@ -239,8 +245,22 @@ def test_a_waiting_leg_is_shown_by_its_id(service: Service, run: Run) -> None:
     service.send("CHANGE", order_id="STOP1", strategy_id="S", stop_price=4995)
     leg = listed(run, "order", "long.STOP1")
     assert (leg["order_id"], leg["stop_price"], leg["state"]) == ("long.STOP1", "4995", "Initialized")
-    assert [(event["leg"], event["changes"]) for event in leg["history"][1:]] == [("STOP1", {"stop_price": "4995"})]
-    assert "STOP1: stop_price 4995" in run("order", "long.STOP1").stdout
+    # The first is what its entry became, and says so.
+    assert [(event["leg"], event["state"]) for event in leg["history"]] == [("ENTRY1", "Working"), ("STOP1", None)]
+    assert leg["history"][1]["changes"] == {"stop_price": "4995"}
+    page = run("order", "long.STOP1").stdout
+    assert "ENTRY1: Working, qty 5, limit_price 5000.25" in page
+    assert "STOP1: stop_price 4995" in page
+
+
+def test_no_value_of_a_history_is_cut(service: Service, run: Run) -> None:
+    service.place("long")
+    whole = {**ENTRY, "order_type": "STOPLIMIT", "limit_price": "5000.12345678", "stop_price": "5000.12345678"}
+    assert service.send("CANCELREPLACE", **whole, order_id="long", stop_loss="4999.12345678").word == "replaced"
+    page = run("order", "long").stdout
+    assert "…" not in page
+    told = " ".join(line[34:].split("  ")[0].strip() for line in page.partition("values")[2].splitlines())
+    assert all(f"{name} {value}" in " ".join(told.split()) for name, value in whole.items() if name.endswith("_price"))
 
 
 def test_a_waiting_leg_that_was_cancelled_says_so_and_its_entry_too(service: Service, run: Run) -> None:

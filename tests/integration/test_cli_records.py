@@ -28,6 +28,17 @@ def history(run: Run, order_id: str) -> list[str]:
     return ids
 
 
+def test_the_release_of_an_order_that_was_cancelled_meanwhile_is_no_duplicate(service: Service, run: Run) -> None:
+    service.place("order-1", delay=5)
+    service.cancel("order-1")
+    service.pass_time(6)
+    [newest, *_] = service.alerts.newest(service.trader)
+    page = run("alerts", "show", newest.request_id).stdout
+    assert "duplicate" not in page
+    assert "It means: The order was cancelled while it waited for its delay, so nothing was placed" in page
+    assert "It was about:\n  order_id=order-1\n" in page
+
+
 def test_every_id_in_an_orders_history_leads_to_a_record(service: Service, run: Run) -> None:
     answer = service.place("long", account="A,B", cancel_after=1)
     service.pass_time(62)

@@ -382,6 +382,9 @@ def test_each_account_of_a_list_is_an_order(service: Service) -> None:
     assert service.place("short", account="Sim101,Sim109", key=key).word == "command_not_allowed"
     assert service.placed()[-1].order_id == "short.sim101"
     assert service.place("last", key=key).word == "rate_limited"
+    # What the key may never do is told as that, however many orders it has opened.
+    forbidden = service.place("short", account="Sim109", key=key)
+    assert (forbidden.status, forbidden.word) == (403, "command_not_allowed")
 
 
 def test_an_alert_for_more_accounts_than_orders_a_minute_says_so(service: Service) -> None:

@@ -843,7 +843,7 @@ def test_a_released_stop_that_has_ended_is_not_said_to_work(trader: Trader, end:
         trader.send(f"command=CANCEL;order_id=STOP1;{OF_S}")
     answer = trader.send(f"{R}order_id=ENTRY1;{OF_S}qty=2;limit_price=5000;stop_loss=4985")
     assert told(answer, "field") == (400, "invalid_value", "stop_loss")
-    assert f"a.STOP1 is {end} since" in answer.body["detail"]
+    assert f"a.STOP1 has been {end} since" in answer.body["detail"]
     assert "PLACE a SELL with order_type=STOPMARKET" in answer.body["detail"]
     way_out = P.replace("BUY", "SELL").replace("LIMIT;limit_price=5000", "STOPMARKET;stop_price=4985")
     assert trader.send(f"{way_out}qty=1;{OF_S}").word == "placed"

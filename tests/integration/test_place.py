@@ -855,9 +855,9 @@ def taken(order_id: str, what: str, state: str, since: str, strategy_id: str | N
     strategy_id = strategy_id or "S"
     return refused(
         "duplicate_order_id",
-        f"order_id {order_id} is taken by {what}, which is {state} since {since}. Write an id that is new each time, "
-        f"order_id={order_id}-{{{{timenow}}}};strategy_id={strategy_id}, and cancel it by order_id=ENTRY1;strategy_id="
-        f"{strategy_id}{example}.",
+        f"order_id {order_id} is taken by {what}, which has been {state} since {since}. Write an id that is new each "
+        f"time, order_id={order_id}-{{{{timenow}}}};strategy_id={strategy_id}, and cancel it by order_id=ENTRY1;"
+        f"strategy_id={strategy_id}{example}.",
         field="order_id",
         state=state,
     )

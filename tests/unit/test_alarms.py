@@ -5,11 +5,16 @@ from typing import Any
 import pytest
 
 from cli.aws.table import read_template
-from orderhook import alarms
+from orderhook import alarms, reference
 from orderhook.responses import STATUS_AND_CODE
 
 RESOURCES = read_template()["Resources"]
 STATUS = {code: status for status, code in STATUS_AND_CODE.values()}
+DONE = {
+    *("cancelled", "cancel_pending", "placed", "changed", "change_pending", "replaced", "replace_pending", "accepted"),
+    *("closed", "scheduled", "kill_switch_on", "kill_switch_off"),
+}
+"""The status words that say that what the alert asks for is done, or on its way."""
 COUNTED = {*alarms.METRICS.values(), alarms.STRANGERS} - {alarms.UNAVAILABLE}
 
 
@@ -27,8 +32,17 @@ def test_every_metric_has_an_alarm_of_its_name(metric: str) -> None:
     assert alarm["Properties"]["MetricName"] == expected
 
 
+def test_every_success_that_did_nothing_has_its_reason_for_silence() -> None:
+    assert {*alarms.SILENT_SUCCESSES} == {*reference.STATUS_WORDS} - DONE
+
+
 def test_every_silence_has_its_reason() -> None:
-    assert all(len(reason.split()) > 5 for reason in alarms.SILENT.values())
+    assert all(len(reason.split()) > 5 for reason in {**alarms.SILENT, **alarms.SILENT_SUCCESSES}.values())
+
+
+def test_every_silence_is_told_on_the_page_of_answers() -> None:
+    page = reference.render_page()
+    assert all(f"none: {reason}" in page for reason in {**alarms.SILENT, **alarms.SILENT_SUCCESSES}.values())
 
 
 @pytest.mark.parametrize("code", STATUS)

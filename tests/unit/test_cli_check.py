@@ -53,3 +53,9 @@ def test_bytes_that_are_not_utf8_are_refused() -> None:
     result = CliRunner().invoke(app, ["check", "key=\udcff"])
     assert result.exit_code == 1
     assert "This alert would be refused: 400 malformed_payload." in result.stdout
+
+
+def test_a_name_that_needs_its_strategy_is_not_called_right() -> None:
+    result = CliRunner().invoke(app, ["check", "command=CANCEL; order_id=stop1;"])
+    [row] = [line for line in result.stdout.splitlines() if line.startswith("order_id ")]
+    assert row.split() == ["order_id", "order_id", "stop1", "wrong"]

@@ -111,6 +111,20 @@ def test_a_stack_means_the_table_in_its_outputs(cloudformation: Answering) -> No
         assert find_table(None, "mine", None) == TableAddress("orderhook-Table-1")
 
 
+def test_a_stack_says_how_long_what_is_written_is_kept(cloudformation: Answering) -> None:
+    days = "<Parameters>{}</Parameters>".format(
+        "".join(
+            f"<member><ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue></member>"
+            for name, value in (("RetentionDays", 7), ("AlertRetentionDays", 365))
+        )
+    )
+    outputs = OUTPUT.format("TableName")
+    for parameters, kept in (("", (30, 90)), (days, (7, 365))):
+        with cloudformation(STACK.format(outputs + parameters), 200):
+            address = find_table(None, "mine", None)
+        assert (address.retention.days, address.record_retention.days) == kept
+
+
 def test_a_stack_with_a_venue_has_its_doorbell_and_one_without_has_none(cloudformation: Answering) -> None:
     table = OUTPUT.format("TableName")
     doorbell = OUTPUT.format("DoorbellUrl").replace("orderhook-Table-1", "https://queue")
@@ -135,7 +149,7 @@ def test_a_stack_without_a_table_is_refused(cloudformation: Answering) -> None:
 def test_a_stack_that_does_not_exist_is_refused(cloudformation: Answering) -> None:
     with (
         cloudformation(MISSING, 400),
-        pytest.raises(TableError, match=r"Stack mine cannot be read: .* does not exist"),
+        pytest.raises(TableError, match=r"There is no stack 'mine' in this account and region"),
     ):
         find_table(None, "mine", None)
 
@@ -187,6 +201,9 @@ def test_credentials_for_a_local_endpoint_are_the_environments_or_made_up() -> N
 
 
 DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "Not you."}}, "PutItem")
+EXPIRED = ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "Late."}}, "GetItem")
+UNKNOWN_TOKEN = ClientError({"Error": {"Code": "UnrecognizedClientException", "Message": "Who?"}}, "GetItem")
+OTHER = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Slow down."}}, "GetItem")
 MISSING_TABLE = ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "Which?"}}, "GetItem")
 
 
@@ -194,13 +211,16 @@ MISSING_TABLE = ClientError({"Error": {"Code": "ResourceNotFoundException", "Mes
 @pytest.mark.parametrize(
     ("cause", "told"),
     [
-        (DENIED, "cannot be used: .*AccessDeniedException.* Not you"),
+        (DENIED, r"cannot be used: your AWS credentials may not do this \(AccessDeniedException\): Not you\.$"),
         (MISSING_TABLE, "There is no table mine on AWS"),
-        (NoCredentialsError(), "cannot be used: Unable to locate credentials"),
+        (NoCredentialsError(), "cannot be used: there are no AWS credentials; set AWS_PROFILE"),
+        (EXPIRED, "cannot be used: your AWS credentials have expired; set AWS_PROFILE"),
+        (UNKNOWN_TOKEN, r"cannot be used: AWS does not accept your credentials \(UnrecognizedClientException\); set"),
+        (OTHER, r"cannot be used: AWS refuses it \(ThrottlingException\): Slow down\.$"),
     ],
-    ids=["denied", "no table", "no credentials"],
+    ids=["denied", "no table", "no credentials", "expired", "unknown", "other"],
 )
-def test_what_aws_refuses_a_person_is_told_in_its_own_words(
+def test_what_aws_refuses_a_person_is_told_in_plain_words(
     answered: type[OrderhookError], cause: Exception, told: str
 ) -> None:
     with pytest.raises(TableError, match=told), explained_errors(TableAddress("mine")):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.aws import demo
+from cli.aws import demo, serve
 from cli.aws.gateway import is_loopback, listen
 from cli.connection import IN_MEMORY, TableAddress
 from cli.views.start_page import first_commands, show_start_page
@@ -81,7 +81,7 @@ def test_it_warns_where_other_machines_can_reach_it(
     assert "Other machines" not in page(capsys, address)
     show_start_page("http://0.0.0.0:3000/webhook", address, [], is_open=True)
     out = capsys.readouterr().out
-    assert "Other machines can reach this server." in out
+    assert "Other machines can reach this server, at its own address." in out
     assert says in out
 
 
@@ -89,6 +89,12 @@ def test_it_warns_where_other_machines_can_reach_it(
 def test_a_server_that_listens_beyond_this_machine_is_open(host: str, is_open: bool) -> None:
     with listen(host, 0) as listener:
         assert is_loopback(listener) is not is_open
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]")])
+def test_the_url_that_is_shown_is_one_that_answers(host: str, shown: str) -> None:
+    with listen(host, 0) as listener:
+        assert serve._url(listener) == f"http://{shown}:{listener.getsockname()[1]}/webhook"
 
 
 def test_it_shows_the_demo_for_a_local_table_only(capsys: pytest.CaptureFixture[str]) -> None:

@@ -478,10 +478,11 @@ def test_a_word_is_read_in_capitals_whatever_the_case_of_its_letters(name: str, 
 @pytest.mark.parametrize(
     ("name", "sent"),
     [
-        ("action", "LONG"),
+        ("action", "FLAT"),
+        ("action", "LMT"),
         ("action", "BUY SELL"),
         ("action", "STOP"),
-        ("order_type", "STOP LIMIT"),
+        ("order_type", "LONG"),
         ("tif", "IOC"),
         ("tif", "true"),
     ],
@@ -492,10 +493,21 @@ def test_any_other_word_is_refused_with_the_words_that_there_are(name: str, sent
     assert error.field == name
 
 
-@pytest.mark.parametrize("sent", ["STOP", "stop"])
-def test_ninjatraders_own_word_for_a_stop_order_is_refused_with_the_word_to_use(sent: str) -> None:
-    assert refused(InvalidValueError, MARKET, {"order_type": sent}).detail == (
-        "order_type must be MARKET or LIMIT or STOPMARKET or STOPLIMIT (STOP is written STOPMARKET)."
+@pytest.mark.parametrize(
+    ("name", "sent", "word"),
+    [
+        ("action", "long", "BUY"),
+        ("action", "SHORT", "SELL"),
+        ("order_type", "MKT", "MARKET"),
+        ("order_type", "LMT", "LIMIT"),
+        ("order_type", "stop", "STOPMARKET"),
+        ("order_type", "Stop Limit", "STOPLIMIT"),
+    ],
+)
+def test_another_services_word_is_refused_with_the_word_to_use(name: str, sent: str, word: str) -> None:
+    hint = f"({sent.upper()} is written {word})"
+    assert (
+        refused(InvalidValueError, MARKET, {name: sent}).detail == f"{name} must be {' or '.join(WORDS[name])} {hint}."
     )
 
 

@@ -87,6 +87,8 @@ def test_what_cannot_be_read_is_represented_as_such() -> None:
     assert represent_unreadable(Unreadable("a", "Teleported")) == {
         "order_id": "a",
         "state": "Teleported",
+        "account": None,
+        "instrument": None,
         "unreadable": "true",
     }
 

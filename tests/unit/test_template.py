@@ -231,8 +231,8 @@ def test_no_permission_has_a_wildcard() -> None:
             named = named.replace(arn, "")
         conditions = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).values()
         partitions = [name for names in conditions for name in names]
-        assert all(re.fullmatch(r"[A-Z]+#\*", name) for name in partitions)
-        assert named.count("*") == len(partitions)
+        assert all(re.fullmatch(r"[A-Z]+(#\*)?", name) for name in partitions)
+        assert named.count("*") == sum(name.endswith("*") for name in partitions)
         assert {"NotAction", "NotResource"}.isdisjoint(statement)
 
 
@@ -263,8 +263,12 @@ def test_who_checks_a_version_may_ask_it_and_say_what_came_of_it_and_no_more() -
         for statement in statements("BeforeTrafficRole")
         for action in as_list(statement["Action"])
     }
+    reports_function = {"Fn::If": ["HasVenue", {"Fn::GetAtt": ["ReportsFunction", "Arn"]}, {"Ref": "AWS::NoValue"}]}
     assert allowed == {
-        "lambda:InvokeFunction": [VERSIONS, {"Fn::GetAtt": ["DeferredFunction", "Arn"]}],
+        "lambda:InvokeFunction": [VERSIONS, {"Fn::GetAtt": ["DeferredFunction", "Arn"]}, reports_function],
+        "lambda:GetFunctionConfiguration": [{"Fn::GetAtt": ["WebhookFunction", "Arn"]}, VERSIONS],
+        "dynamodb:GetItem": {"Fn::Sub": [TABLE_ARN, {"Name": TABLE_NAME}]},
+        "dynamodb:Query": {"Fn::Sub": [TABLE_ARN, {"Name": TABLE_NAME}]},
         "codedeploy:PutLifecycleEventHookExecutionStatus": DEPLOYMENTS,
         "logs:CreateLogStream": {"Fn::GetAtt": ["BeforeTrafficLog", "Arn"]},
         "logs:PutLogEvents": {"Fn::GetAtt": ["BeforeTrafficLog", "Arn"]},
@@ -308,6 +312,7 @@ def test_the_version_that_is_asked_is_the_new_one() -> None:
         >= {
             "ORDERHOOK_WEBHOOK_VERSION": {"Ref": "WebhookFunction.Version"},
             "ORDERHOOK_DEFERRED_FUNCTION": {"Ref": "DeferredFunction"},
+            "ORDERHOOK_REPORTS_FUNCTION": {"Fn::If": ["HasVenue", {"Ref": "ReportsFunction"}, ""]},
         }.items()
     )
     assert {*before_traffic.CHECKS} <= FUNCTIONS["BeforeTrafficFunction"]["Environment"]["Variables"].keys()
@@ -323,6 +328,12 @@ def test_the_alias_can_go_back_to_the_version_before() -> None:
     assert WEBHOOK["VersionDeletionPolicy"] == "Retain"
     assert RESOURCES["WebhookFunction"]["UpdateReplacePolicy"] == "Retain"
     assert "DeletionPolicy" not in RESOURCES["WebhookFunction"]
+
+
+def test_who_checks_a_version_may_look_at_keys_and_at_nothing_else_in_the_table() -> None:
+    [looks] = [it for it in statements("BeforeTrafficRole") if "dynamodb:Query" in as_list(it["Action"])]
+    patterns = looks["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert patterns == [items.KEY_LIST, items.key_key("*")["pk"]]
 
 
 @pytest.mark.parametrize("role", ["WebhookRole", "DeferredRole"])

@@ -13,6 +13,9 @@ REQUEST = {"check": "before traffic"}
 READY = {"ready": True}
 """What it must answer."""
 
+_ALIAS = "live"
+"""Which version has the traffic; a new one gets it by this name (AutoPublishAlias)."""
+
 _SECONDS = 20
 """A function that starts for the first time may take this long."""
 
@@ -29,6 +32,11 @@ class Deployment:
         """Return what a function answers; one that fails answers with an `errorType`."""
         answer = self._lambda.invoke(FunctionName=function, Payload=json.dumps(request))
         return json.loads(answer["Payload"].read())
+
+    def table_in_use(self, version: str) -> str:
+        """Return the table of the version that has the traffic, by the ARN of any version of its function."""
+        settings = self._lambda.get_function_configuration(FunctionName=version.rpartition(":")[0], Qualifier=_ALIAS)
+        return str(settings["Environment"]["Variables"]["ORDERHOOK_TABLE"])
 
     def report(self, event: Mapping[str, Any], *, passed: bool) -> None:
         """Tell CodeDeploy whether traffic may be shifted; without a word it waits for an hour."""

@@ -174,7 +174,7 @@ class AddressesOrder(Command):
         legs = sorted(leg_id(order.order_id, name) for name, leg in order.legs.items() if leg.released)
         released = f"{' and '.join(legs)} may still work: orders of their own since it filled. " if legs else ""
         return OrderAlreadyTerminalError(
-            f"Order '{self.order_id}' is {order.state} since {order.since}; {way_out} {released}"
+            f"Order '{self.order_id}' has been {order.state} since {order.since}; {way_out} {released}"
             f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
             state=order.state,

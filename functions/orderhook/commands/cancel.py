@@ -160,7 +160,7 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
     order = order if result.applied else order.at(provenance.now)
     if not result.applied and order.state in FINISHED_OTHERWISE:
         raise OrderAlreadyTerminalError(
-            f"Order '{order_id}' is {order.state} since {order.since}; there is nothing left of it to cancel.",
+            f"Order '{order_id}' has been {order.state} since {order.since}; there is nothing left of it to cancel.",
             field="order_id",
             state=order.state,
         )

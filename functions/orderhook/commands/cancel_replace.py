@@ -161,8 +161,8 @@ class _Replacing:
             if leg is not None and not leg.is_open:
                 field = "take_profit" if kind_of(name) == "TARGET" else "stop_loss"
                 raise InvalidValueError(
-                    f"{leg.order_id} is {leg.state} since {leg.since}, and an entry gets no other. Take {field} out; "
-                    f"what is still to be closed needs an order of its own: PLACE a {leg.action} with "
+                    f"{leg.order_id} has been {leg.state} since {leg.since}, and an entry gets no other. Take "
+                    f"{field} out; what is still to be closed needs an order of its own: PLACE a {leg.action} with "
                     f"order_type={leg.order_type}.",
                     field=field,
                 )

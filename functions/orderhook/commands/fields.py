@@ -222,10 +222,22 @@ def _up_to(maximum: int, unit: str, *, in_parts: bool = False) -> Callable[[str,
     return check
 
 
+_ELSEWHERE = {
+    "LONG": "BUY",
+    "SHORT": "SELL",
+    "MKT": "MARKET",
+    "LMT": "LIMIT",
+    **dict.fromkeys(("STOP", "STP", "STP_MARKET", "STOP_MARKET"), "STOPMARKET"),
+    **dict.fromkeys(("STP LMT", "STPLMT", "STOP LIMIT", "STOP_LIMIT"), "STOPLIMIT"),
+}
+"""What other services call a word; what may mean to close a position (EXIT, FLAT) is in no place of an order's."""
+
+
 def _one_of(*words: str) -> Callable[[str, ValidationInfo], str]:
     def check(value: str, info: ValidationInfo) -> str:
         if upper(value) not in words:
-            hint = " (STOP is written STOPMARKET)" if upper(value) == "STOP" and "STOPMARKET" in words else ""
+            word = _ELSEWHERE.get(upper(value))
+            hint = f" ({upper(value)} is written {word})" if word in words else ""
             hint = hint or (": put the comment on a line of its own" if "//" in value else "")
             raise InvalidValueError(f"{info.field_name} must be {' or '.join(words)}{hint}.", field=info.field_name)
         return upper(value)

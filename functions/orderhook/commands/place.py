@@ -232,8 +232,8 @@ def _taken(order: Order, *, same: bool) -> OrderhookError:
     order_id, strategy = (text.removesuffix(ending) for text in (order.order_id, order.strategy_id or "S"))
     example = "" if order.strategy_id else " (S stands for a strategy_id of your choice)"
     return DuplicateOrderIdError(
-        f"order_id {order.order_id} is taken by {what}, which is {order.state} since {order.since}. Write an id that "
-        f"is new each time, order_id={order_id[:40]}-{{{{timenow}}}};strategy_id={strategy}, and cancel it by "
+        f"order_id {order.order_id} is taken by {what}, which has been {order.state} since {order.since}. Write an id "
+        f"that is new each time, order_id={order_id[:40]}-{{{{timenow}}}};strategy_id={strategy}, and cancel it by "
         f"order_id=ENTRY1;strategy_id={strategy}{example}.",
         field="order_id",
         state=order.state,

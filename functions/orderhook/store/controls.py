@@ -359,7 +359,7 @@ def _bridge(item: Item | None) -> BridgeState:
 
 def _voided(item: Mapping[str, Any], received_at: str) -> str | None:
     if item.get("kill_switch"):
-        return f"the kill switch is on since {item.get('since')}"
+        return f"the kill switch has been on since {item.get('since')}"
     voids = (f"{what} {item[name]}" for name, what in _VOIDS.items() if item.get(name, "") >= received_at)
     return next(voids, None)
 
