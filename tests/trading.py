@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+import tests.environment  # noqa: F401  the functions read it when they are imported
+
+# isort: split
+
 import reports
 from bridge.link import Link
 from bridge.settings import BridgeSettings
