@@ -51,7 +51,7 @@ test-engine: .venv ## Run the integration tests, races and faults on DynamoDB Lo
 	.venv/bin/pytest -n auto --dist worksteal tests/engine tests/integration --engine $(ARGS)
 
 .PHONY: prove
-prove: .venv ## Race, compare with a model, fuzz and measure, after seeded defects prove that these notice (half an hour)
+prove: .venv ## Race, compare with a model, fuzz, simulate and kill, after seeded defects prove that these notice (35 minutes)
 	.venv/bin/python -m verification $(ARGS)
 
 .PHONY: mutate

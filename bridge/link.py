@@ -104,13 +104,18 @@ class Link:
         """Read what is known of the bridge that owns the stack; empty where none ever did."""
         return _owner(self._controls())
 
-    def wait(self, seconds: int = WAIT_SECONDS) -> bool:
-        """Wait for the doorbell, at most so long; return whether it rang."""
+    def wait(self, seconds: int = WAIT_SECONDS, heard: Callable[[], object] | None = None) -> bool:
+        """Wait for the doorbell, at most so long; return whether it rang.
+
+        `heard` is called as soon as it rings: the look need not wait until the ring is deleted.
+        """
         queue = self._settings.doorbell_url
         answer = self._ask(
             "the doorbell", self.sqs.receive_message, QueueUrl=queue, WaitTimeSeconds=seconds, MaxNumberOfMessages=10
         )
         messages = answer.get("Messages", [])
+        if messages and heard is not None:
+            heard()
         for message in messages:
             self._ask("the doorbell", self.sqs.delete_message, QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return bool(messages)

@@ -243,8 +243,7 @@ class Bridge:
         failures = 0
         while not self._stop.is_set():
             try:
-                if self._link.wait():
-                    self.ring()
+                self._link.wait(heard=self.ring)
                 failures = 0
             except LinkError as error:
                 if not failures:

@@ -15,7 +15,7 @@ import webhook
 from bridge.journal import Journal
 from bridge.link import Clock, Link, LinkError
 from bridge.ninjatrader import Folder
-from bridge.run import Bridge
+from bridge.run import IDLE_SECONDS, Bridge
 from bridge.settings import BridgeSettings
 from bridge.state import Config, State
 from cli.aws import scheduler
@@ -141,6 +141,16 @@ class World:
 
     def deliver_reports(self) -> None:
         scheduler.deliver(reports.handler, [self._reports_arn], nullcontext())
+
+    def rest(self, seconds: float) -> None:
+        """Let time pass as the bridge's loop does while nothing is under way; nobody listens to the doorbell."""
+        assert self._bridge
+        ends = self.at + timedelta(seconds=seconds)
+        while self.at < ends:
+            self.at += timedelta(seconds=IDLE_SECONDS)
+            self.paper.step(self.at)
+            self._bridge.turn()
+            self.deliver_reports()
 
     def let_pass(self, seconds: float) -> None:
         ends = self.at + timedelta(seconds=seconds)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 import tests.environment  # noqa: F401  before everything that imports the functions
-from tests import marks, queues, quick, tables
+from tests import marks, oif_watch, queues, quick, tables
 from tests.engine import dynamodb_local
 from tests.output import Output
 from tests.queues import Queue
@@ -100,6 +100,24 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str | list[str]:
     left_out = config.stash.get(_left_out, Counter[str]())
     reasons = "; ".join(f"{number}: {reason}" for reason, number in left_out.most_common())
     return f"{left_out.total()} tests are left out ({reasons})" if left_out else []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _odd_instructions() -> Iterator[list[str]]:
+    """What NinjaTrader's grammar does not allow, of all that is written for it."""
+    odd: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        oif_watch.watch(patch, odd.append)
+        yield odd
+
+
+@pytest.fixture(autouse=True)
+def _every_instruction_is_one(_odd_instructions: list[str]) -> Iterator[None]:
+    """Fail whatever test has written something else."""
+    yield
+    odd = _odd_instructions[:]
+    _odd_instructions.clear()
+    assert not odd
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,11 @@
 """The `orderhook` command, but patient: on a busy machine an answer may take longer than TradingView would wait."""
 
+import os
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+
+import pytest
 
 from orderhook.aws import budget, clients, deadline
 
@@ -25,7 +29,16 @@ clients.READ_SECONDS = READ_SECONDS  # type: ignore[attr-defined]
 budget.time_budget = time_budget  # type: ignore[assignment]
 deadline.call_until = call_until  # type: ignore[assignment]
 
+
+def stop(odd: str) -> None:
+    """End the process: it has written for NinjaTrader what it would not understand."""
+    sys.stderr.write(f"{odd}\n")
+    os._exit(1)
+
+
 if __name__ == "__main__":
     from cli.app import app
+    from tests import oif_watch
 
+    oif_watch.watch(pytest.MonkeyPatch(), stop)
     app()

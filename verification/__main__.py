@@ -1,6 +1,6 @@
 """Race, compare, fuzz and measure, and print what was found: `make prove`.
 
-    python -m verification                                          everything, half an hour on two cores
+    python -m verification                                          everything, in 35 minutes on two cores
     python -m verification fuzzing --payloads 10000 --seed 7        one part, smaller, with other chances
 
 First the provers are proved themselves: each has to notice the defects that are seeded for it. Ends with 1 if anything
@@ -15,9 +15,9 @@ from collections.abc import Callable
 from tests.engine import dynamodb_local
 from verification import report
 
-OPERATIONS, RUNS, PAYLOADS, STEPS = 100_000, 500, 1_000_000, 200_000
-PARTS = ("provers", "races", "model", "fuzzing", "deadlines", "venue")
-ON_ENGINE = ("races", "deadlines")
+OPERATIONS, RUNS, PAYLOADS, STEPS, KILLS = 100_000, 500, 1_000_000, 200_000, 50
+PARTS = ("provers", "races", "model", "fuzzing", "deadlines", "venue", "kills")
+ON_ENGINE = ("races", "deadlines", "kills")
 
 
 def main() -> int:
@@ -29,11 +29,13 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=RUNS, help="of the model, of 50 steps each (default %(default)s)")
     parser.add_argument("--payloads", type=int, default=PAYLOADS, help="of the fuzzing (default %(default)s)")
     parser.add_argument("--steps", type=int, default=STEPS, help="of the venue (default %(default)s)")
+    parser.add_argument("--kills", type=int, default=KILLS, help="of the bridge's process (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     from verification import deadlines, fuzzing, provers
     from verification.model import run as model
     from verification.races import run as races
+    from verification.venue import kills
     from verification.venue import run as venue
 
     parts: dict[str, Callable[[], report.Part]] = {
@@ -43,12 +45,14 @@ def main() -> int:
         "fuzzing": lambda: fuzzing.run(payloads=options.payloads, seed=options.seed),
         "deadlines": deadlines.run,
         "venue": lambda: venue.run(steps=options.steps, seed=options.seed),
+        "kills": lambda: kills.run(kills=options.kills, seed=options.seed),
     }
     smaller = {
         "races": options.operations < OPERATIONS,
         "model": options.runs < RUNS,
         "fuzzing": options.payloads < PAYLOADS,
         "venue": options.steps < STEPS,
+        "kills": options.kills < KILLS,
     }
     command = "make prove" + (f" ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "")
     found = False

@@ -59,10 +59,10 @@ def create_queues(name: str = "orderhook") -> VenueQueues:
 class LocalLink(Link):
     """A link to moto, which lets nobody else in while a request waits for a message."""
 
-    def wait(self, seconds: int = WAIT_SECONDS) -> bool:  # noqa: ARG002
+    def wait(self, seconds: int = WAIT_SECONDS, heard: Callable[[], object] | None = None) -> bool:  # noqa: ARG002
         """Wait a moment for the doorbell, and return whether it rang."""
         time.sleep(_POLL_SECONDS)
-        return super().wait(0)
+        return super().wait(0, heard)
 
 
 class LocalBridge:

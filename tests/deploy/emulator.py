@@ -56,6 +56,8 @@ class Emulator:
         self.address = f"http://127.0.0.1:{door.server_port}"
         self.denied = door.denied
         """What IAM denied so far, in its own words."""
+        self.asked_by_users = door.asked_by_users
+        """What users of IAM asked for: the operation, as `DynamoDB_20120810.GetItem`, and the body."""
         self.log = log
         self.certificate = certificate
 
@@ -115,6 +117,7 @@ class _Door(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Request)
         self.upstream = urllib3.HTTPConnectionPool("127.0.0.1", port, maxsize=64, retries=False, timeout=60)
         self.denied: list[str] = []
+        self.asked_by_users: list[tuple[str, bytes]] = []
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(certificate, certificate.with_suffix(".key"))
 
@@ -149,6 +152,8 @@ class _Request(BaseHTTPRequestHandler):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_A_CONNECTION}
         if self._host:
             headers["Host"] = self._host
+        if "Credential=AKIA" in self.headers.get("Authorization", ""):
+            self.server.asked_by_users.append((self.headers.get("X-Amz-Target", ""), body))
         answer = self.server.upstream.request(self.command, self.path, body, headers=headers, decode_content=False)
         if answer.status >= 400 and (denial := _denial(answer.data)):
             self.server.denied.append(denial)

@@ -124,6 +124,14 @@ def test_the_doorbell_rings_once_for_all_that_has_rung_it(linked: Linked) -> Non
     assert not linked.link.wait(0)
 
 
+def test_a_ring_is_heard_before_it_is_deleted(linked: Linked) -> None:
+    linked.sqs.send_message(QueueUrl=linked.doorbell_url, MessageBody=LOOK)
+    linked.network.forget()
+    asked: list[str] = []
+    assert linked.link.wait(0, lambda: asked.extend(linked.network.operations))
+    assert (asked, linked.network.operations) == (["ReceiveMessage"], ["ReceiveMessage", "DeleteMessage"])
+
+
 def test_a_report_lies_in_its_queue(linked: Linked) -> None:
     linked.link.send("a report")
     [message] = linked.sqs.receive_message(QueueUrl=linked.report_queue_url)["Messages"]

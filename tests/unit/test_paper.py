@@ -16,7 +16,6 @@ from bridge.ninjatrader import Folder
 from cli.aws.paper import Paper
 from cli.aws.paper_market import FINISHED, Market, Position
 from cli.aws.paper_misbehaviour import Misbehaviour
-from tests import oif_reader
 
 ACCOUNTS = ("Sim101", "Sim_VWAP v2")
 ES = "ES 12-26"
@@ -70,14 +69,14 @@ class Desk:
                     self.starts += 1
 
     def write(self, line: str, wait: float = 1) -> None:
-        """Write an instruction, which the grammar allows, and let NinjaTrader work."""
-        oif_reader.read_line(line)
-        self.write_raw(line, wait)
-
-    def write_raw(self, line: str, wait: float = 1) -> None:
-        """Write whatever it is."""
+        """Write an instruction of the bridge, and let NinjaTrader work."""
         self.files += 1
         self.folder.write(f"oif_oh_{self.files:04}.txt", line)
+        self.wait(wait)
+
+    def write_raw(self, line: str, wait: float = 1) -> None:
+        """Write whatever another program may."""
+        (self.path / "incoming" / "oif1.txt").write_text(f"{line}\r\n", newline="")
         self.wait(wait)
 
     def place(self, order_id: str, what: str, oco: str = "", wait: float = 1, account: str = "Sim101") -> None:
@@ -285,7 +284,7 @@ def test_what_is_refused_leaves_a_line_in_the_log_and_no_file(desk: Desk, line: 
     desk.write_raw(line)
     assert [words in error for error in desk.errors()] == [True]
     assert desk.states == {}
-    assert desk.consumed
+    assert os.listdir(desk.path / "incoming") == []
     assert desk.paper.orders == []
 
 

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, cycle, permutations
+from itertools import chain, cycle, islice, permutations
+from pathlib import Path
 
 from cli.aws import demo
 from orderhook.orders import Provenance
@@ -12,7 +13,8 @@ from tests.builders import event, order
 from tests.runtime import artifact, emulator
 from verification.bench.report import Fact, Row
 
-STARTS = 42
+STARTS, STARTS_WITH_VENUE = 42, 20
+VENUE = {"ORDERHOOK_VENUE": "ninjatrader", "ORDERHOOK_DOORBELL_URL": "https://sqs.us-east-1.amazonaws.com/1/doorbell"}
 BEYOND_THE_CLIENT = (
     "beyond the client, the functions need pydantic, Powertools and their own modules. As shares of the bare client's "
     "processor time, the artifact's own client takes 0.70, pydantic 0.20, our modules 0.20 and Powertools 0.03; "
@@ -57,9 +59,29 @@ def rows(orders: OrderStore, provenance: Provenance, environment: Mapping[str, s
     )
     yield Row("cold start: INIT of the artifact", "the plain artifact", 0.35, starts["built"], starts["plain"])
     yield Row("first CANCEL after INIT", "the second", 3, firsts, seconds)
+    yield _with_venue(built, bare, environment)
     small, large = artifact.zipped(built), artifact.zipped(plain)
     sizes = f"{small / large:.2f}, {small / 1e6:.1f} of {large / 1e6:.1f} MB"
     yield Fact("artifact, zipped", "the plain artifact", "≤ 0.42", sizes, small <= 0.42 * large)
+
+
+def _with_venue(built: Path, bare: Path, environment: Mapping[str, str]) -> Row:
+    """Measure cold starts of a deployment with a venue, which makes a client for the doorbell, too."""
+    functions = {"built": (built, "webhook.handler"), "bare": (bare, "bare_with_queue.handler")}
+    starts: dict[str, list[float]] = {name: [] for name in functions}
+    for names in islice(cycle(permutations(functions)), STARTS_WITH_VENUE):
+        for name in names:
+            with emulator.running(*functions[name], {**environment, **VENUE}) as function:
+                function.invoke({})
+                starts[name].append(function.init_milliseconds)
+    return Row(
+        "cold start with a venue: INIT of the artifact",
+        "a function that makes bare boto3 clients for DynamoDB and SQS, with its packages as pip installs them",
+        1.1,
+        starts["built"],
+        starts["bare"],
+        BEYOND_THE_CLIENT,
+    )
 
 
 def _cancel(function: emulator.Function, order_ids: Iterable[str]) -> None:

@@ -109,6 +109,9 @@ in turns, in one run: the ratios can be compared from machine to machine, the mi
   the key up and opens the connection.
 - A warm CANCEL is the time in the handler. It is compared with the same requests with the same parameters, each for an
   order of its own, sent by the same client. Both run in the artifact, on the same Python.
+- The way to NinjaTrader is from the call of the handler until a file is there, with the handler, the bridge and the
+  queues (moto's, over HTTP) in a process each. Beside it, two threads send a message, receive it, list the open orders
+  and write a file, through the same queue and to the same table.
 """)
 
 

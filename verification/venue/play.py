@@ -14,6 +14,7 @@ from bridge.journal import Journal
 from bridge.state import Config, State
 from orderhook.orders import OPEN, TERMINAL, Leg, OrderState
 from orderhook.venue import OrderReport
+from tests import oif_reader
 from verification.venue.exchange import AtExchange, Exchange
 from verification.venue.table import TOO_LATE, Table
 
@@ -100,6 +101,10 @@ class Play:
     def _write(self, name: str, line: str) -> events.Event:
         if self.owner != self.journal.id:
             self.find("a file was written by a bridge that does not own the stack")
+        try:
+            oif_reader.read_line(line)
+        except AssertionError as error:
+            self.find(f"a line that is no instruction: {error}")
         if self.may_crash and self.chance.random() < 0.03:
             return events.FileNotWritten(name, "denied")
         group, venue_id = line.split(";")[9:11]
