@@ -2,12 +2,14 @@
 
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bridge.events import WriteFile
+from bridge.positions import pair
 from bridge.state import State
 from cli.aws.paper_market import PaperOrder
-from orderhook.orders import OPEN, TERMINAL, Order
+from orderhook.orders import CANCELLABLE, OPEN, TERMINAL, Order, OrderState
 from orderhook.trade import kind_of, leg_id
 from tests.oif_reader import Line, read_line
 
@@ -53,6 +55,8 @@ class Judge:
             if line.startswith("ALARM "):
                 code, order_id, *_ = [*line.removeprefix("ALARM ").split(": "), ""]
                 self.alarms[order_id].add(code)
+                if code == "orphans_cancelled":
+                    self._look_at_orphans(order_id)
             loop.note(f"told: {line}")
         self._heard = len(loop.told)
 
@@ -109,6 +113,18 @@ class Judge:
                 self._placed.add(line.order_id)
         self._read = len(lines)
 
+    def _look_at_orphans(self, entry_id: str) -> None:
+        """Legs are cancelled only where no other trade of the pair has legs that work."""
+        loop = self._loop
+        entry = loop.state.orders[entry_id]
+        for other in loop.state.orders.values():
+            is_pair = pair(other.account, other.instrument) == pair(entry.account, entry.instrument)
+            if not is_pair or other.leg is None or other.entry_id in (None, entry_id):
+                continue
+            live = [it for it in loop.paper.orders if it.order_id in other.venue_ids and it.state == "Working"]
+            if live:
+                self.find(f"the legs of {entry_id} were cancelled, and those of {other.entry_id} work")
+
     # Quiet
 
     def judge(self) -> None:
@@ -133,6 +149,7 @@ class Judge:
         for order_id in at_venue.keys() - orders.keys():
             if any(order.filled or not order.is_finished for order in at_venue[order_id]):
                 self.find(f"{order_id} is at the venue, and not in the table")
+        self._judge_orphans(orders, at_venue)
         self._judge_positions()
         self._judge_reports()
 
@@ -148,6 +165,9 @@ class Judge:
             return
         if order.filled != filled and not order.unresolved:
             self.find(f"{name} has {order.filled} filled in the table, {filled} at the venue")
+        paid = sum((it.average * it.filled for it in there if it.filled), Decimal(0))
+        if filled and order.average and abs(order.average - paid / filled) > Decimal("0.0001"):
+            self.find(f"{name} was filled at {paid / filled}, not at {order.average}")
         told = self._told[name]
         if told != filled and not order.unresolved:
             self.find(f"{name} has executions of {told}, and {filled} are filled")
@@ -155,13 +175,22 @@ class Judge:
             self.find(f"{name} is {order.state} in the table, and works at the venue")
         if order.state in OPEN and not live and not order.unresolved:
             self.find(f"{name} is {order.state} in the table, and nothing works for it")
-        if name in self._loop.trader.cancelled and order.state in OPEN:
-            if not (order.unresolved or "cancel_refused" in alarms):
-                self.find(f"the cancel of {name} was forgotten: {order.state}")
-        if order.want and order.acked < order.want.n and order.state in OPEN:
-            if not (order.unresolved or {"change_unconfirmed", "cancel_refused"} & alarms):
-                self.find(f"nobody answered what was asked of {name}: {order.want.kind}, {order.state}")
+        is_owed = order.state in OPEN and not order.unresolved and "cancel_refused" not in alarms
+        if is_owed and name in self._loop.trader.cancelled:
+            self.find(f"the cancel of {name} was forgotten: {order.state}")
+        if is_owed and order.want and order.acked < order.want.n and "change_unconfirmed" not in alarms:
+            self.find(f"nobody answered what was asked of {name}: {order.want.kind}, {order.state}")
+        self._judge_history(order)
         self._judge_values(order, live)
+
+    def _judge_history(self, order: Order) -> None:
+        states = [event.state for event in order.history if event.state and not event.leg]
+        if OrderState.UNKNOWN in states:
+            self.find(f"{order.order_id} was Unknown, which NinjaTrader has never written: a file was half read")
+        asked = [number for number, state in enumerate(states) if state is OrderState.CANCEL_PENDING]
+        taken_away = asked and order.venue and set(states[asked[0] + 1 :]) & CANCELLABLE
+        if taken_away and "cancel_refused" not in self.alarms[order.order_id]:
+            self.find(f"the cancel of {order.order_id} was taken away: {', '.join(states)}")
 
     def _judge_values(self, order: Order, live: list[PaperOrder]) -> None:
         if order.state not in OPEN or "change_unconfirmed" in self.alarms[order.order_id]:
@@ -197,6 +226,20 @@ class Judge:
         if rest > 0 and covered != rest:
             self.find(f"{entry.order_id} has {rest} open, and stops for {covered}: {stop and stop.state}")
 
+    def _judge_orphans(self, orders: dict[str, Order], at_venue: dict[str, list[PaperOrder]]) -> None:
+        """Legs may work for a position that is known to be gone only if somebody was told."""
+        loop = self._loop
+        if not loop.is_up:
+            return
+        for order in orders.values():
+            live = [it for it in at_venue[order.order_id] if not it.is_finished]
+            known = loop.state.positions.get(pair(order.account, order.instrument))
+            entry_id = order.entry_id or ""
+            if live and entry_id and known and known.side == "FLAT" and not self._is_foreign(order):
+                codes = self.alarms[entry_id] | self.alarms[order.order_id]
+                if not codes & {"orphans", "orphans_cancelled", "overfill", "unprotected"}:
+                    self.find(f"{order.order_id} works, and its position is gone")
+
     def _judge_positions(self) -> None:
         loop = self._loop
         told = {(it.account, it.instrument): it for it in loop.service.services.bridge.positions(loop.service.trader)}
@@ -208,7 +251,9 @@ class Judge:
                 continue
             signed = {"LONG": 1, "SHORT": -1, "FLAT": 0}[position.side] * position.quantity
             if signed != quantity:
-                self.find(f"{account} has {quantity} of {instrument}; the table says {position.side} {position.quantity}")
+                self.find(
+                    f"{account} has {quantity} of {instrument}; the table says {position.side} {position.quantity}"
+                )
 
     def _judge_reports(self) -> None:
         loop = self._loop

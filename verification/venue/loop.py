@@ -1,11 +1,12 @@
 """The whole loop in one process, by chance: alerts, webhook, table, bridge, folder, stand-in, reports, and back.
 
-All of it is the product's own: handlers over moto, queues, link, engine, journal, folder, and the stand-in for
-NinjaTrader. What is put in between is what may befall them: crashes, lost requests, late answers, a folder that is away.
+All of it is the product's own: handlers, store, link, engine, journal, folder, and the stand-in for NinjaTrader. What
+is put in between is what may befall them: crashes, lost requests, late answers, a folder that is away.
 """
 
+import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -48,7 +49,7 @@ TROUBLES = (
     "crashes", "network", "slow answers", "late reports", "lost doorbells", "lost answers", "folder away",
     "restarts", "yesterday's files", "connection", "a person trades", "journal lost",
     "leaves_files", "writes_halves", "late positions", "has_no_data", "fills_overtake_cancels",
-    "fills_overtake_changes", "rejects_stops", "keeps_oco_partner", "part fills",
+    "fills_overtake_changes", "refuses_changes", "rejects_stops", "keeps_oco_partner", "part fills",
 )  # fmt: skip
 
 
@@ -58,7 +59,16 @@ class Loop(World):
     accounts_at_venue = ("Sim101", "Sim102", "Apex1")
     accounts = ("Sim101", "Sim102", "Apex1")
 
-    def __init__(self, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    def __init__(
+        self,
+        service: Service,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        seed: int,
+        troubles: Sequence[str] = TROUBLES,
+    ) -> None:
+        """Take a seed, and what may go wrong."""
         super().__init__(service, folder, monkeypatch)
         self.chance = Random(seed)
         self.trader = Trader(self.chance, service, self.paper, lambda: self.at)
@@ -66,6 +76,7 @@ class Loop(World):
         self.steps = 0
         self.trail: list[str] = []
         """What was done, for whoever looks for the cause of a finding."""
+        self._possible = troubles
         self.troubles: frozenset[str] = frozenset()
         self.had: set[str] = set()
         self._away_until: datetime | None = None
@@ -93,9 +104,9 @@ class Loop(World):
         super().start(take_over=take_over)
         self.note("the bridge starts")
 
-    def may_die(self) -> None:
+    def may_die(self, likelihood: float = 0.02) -> None:
         """Die by chance."""
-        if "crashes" in self.troubles and self.chance.random() < 0.01:
+        if "crashes" in self.troubles and self.chance.random() < likelihood:
             raise faults.Stopped
 
     def _die(self) -> None:
@@ -218,18 +229,21 @@ class Loop(World):
 
     def _move_market(self) -> None:
         instrument = self.chance.choice(("ES 12-26", "ES 12-26", "NQ 12-26"))
-        price = self.paper.price(instrument) + Decimal(self.chance.randint(-8, 8) * self.chance.choice((1, 1, 1, 4))) / 4
+        ticks = self.chance.randint(-8, 8) * self.chance.choice((1, 1, 1, 4))
+        price = self.paper.price(instrument) + Decimal(ticks) / 4
         self.note(f"{instrument} at {price}")
         if self._away_until is None:
             self.paper.set_price(instrument, price, self.at)
 
     def choose_troubles(self) -> None:
         """Choose what is to go wrong until the next quiet point; often nothing."""
-        number = self.chance.choice((0, 1, 1, 2, 2, 3))
-        self.troubles = frozenset(self.chance.sample(TROUBLES, min(number, len(TROUBLES))))
+        number = min(self.chance.choice((0, 1, 1, 2, 2, 3)), len(self._possible))
+        self.troubles = frozenset(self.chance.sample(self._possible, number))
         self.had |= self.troubles
         self.note(f"troubles: {', '.join(sorted(self.troubles)) or 'none'}")
         self.trader.loses_answers = "lost answers" in self.troubles
+        for trouble in self.troubles & set(type(self.paper.misbehaviour).__slots__):
+            setattr(self.paper.misbehaviour, trouble, True)
         self.paper.misbehaviour.fills_at_most = self.chance.choice((None, 1)) if "part fills" in self.troubles else None
 
     def _trouble(self) -> None:
@@ -258,7 +272,7 @@ class Loop(World):
 
     def _trade_by_hand(self) -> None:
         instrument = self.chance.choice(("ES 12-26", "NQ 12-26"))
-        held, _ = self.paper.positions["Sim101", instrument]
+        held, _ = self.paper.positions.get(("Sim101", instrument), (0, 0))
         if not held or self._away_until or self._closed_until:
             return
         side = "SELL" if held > 0 else "BUY"
@@ -272,9 +286,12 @@ class Loop(World):
         if self._away_until and self.at >= self._away_until:
             (self._path / "away").rename(self._path / "incoming")
             self._away_until = None
-        for file in self._yesterday:
-            file.unlink(missing_ok=True)
-        self._yesterday = []
+        if self._yesterday and self.chance.random() < 0.2:
+            for file in self._yesterday:
+                with suppress(FileNotFoundError):
+                    if file.stat().st_mtime < (self.judge.restarted_at or self.at).timestamp():
+                        file.unlink()
+            self._yesterday = []
         if self._closed_until and self.at >= self._closed_until:
             self._closed_until = None
             self._open_ninjatrader()
@@ -289,6 +306,10 @@ class Loop(World):
         self.note("NinjaTrader starts")
         if "yesterday's files" in self.troubles:
             for file in kept.glob("*_position.txt"):
+                # Of an earlier moment than the last one, by chance.
+                if self.chance.random() < 0.5:
+                    file.write_text("FLAT;0;0\r\n")
+                    os.utime(file, ((self.at - timedelta(hours=9)).timestamp(),) * 2)
                 if not (outgoing / file.name).exists():
                     shutil.copy2(file, outgoing / file.name)
                     self._yesterday.append(outgoing / file.name)
@@ -348,7 +369,7 @@ class _Mortal(Bridge):
         answers = super()._do(effect)
         if isinstance(effect, WriteFile):
             self._loop.note(f"{effect.line} {answers}")
-            self._loop.may_die()
+            self._loop.may_die(0.15)
         return answers
 
 

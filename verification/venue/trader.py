@@ -50,7 +50,8 @@ class Trader:
             return self._send(due[0][1])
         actions: Mapping[Callable[[], Fields], float] = {
             self._place: 9, self._cancel: 3, self._cancel_by_name: 3, self._change: 3, self._change_by_name: 3,
-            self._replace: 3, self._close_strategy: 0.7, self._cancel_orders: 0.7, self._switch: 9 if self.switched_on else 0.5,
+            self._replace: 3, self._close_strategy: 0.7, self._cancel_orders: 0.7,
+            self._switch: 9 if self.switched_on else 0.5,
         }  # fmt: skip
         [action] = self._chance.choices(list(actions), list(actions.values()))
         return self._send(action())
@@ -188,7 +189,8 @@ class Trader:
         order = self._order()
         sign = 1 if kept["action"] == "BUY" else -1
         market = self._paper.price(kept["instrument"])
-        order |= kept | {name: market + sign * self._points(-3, 3) for name in ("limit_price", "stop_price") if name in order}
+        prices = [name for name in ("limit_price", "stop_price") if name in order]
+        order |= kept | {name: market + sign * self._points(-3, 3) for name in prices}
         return self._alert("CANCELREPLACE", **order, order_id=order_id)
 
     def _close_strategy(self) -> Fields:
