@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -242,7 +243,7 @@ class Loop(World):
         self.had |= self.troubles
         self.note(f"troubles: {', '.join(sorted(self.troubles)) or 'none'}")
         self.trader.loses_answers = "lost answers" in self.troubles
-        for trouble in self.troubles & set(type(self.paper.misbehaviour).__slots__):
+        for trouble in self.troubles & {it.name for it in fields(self.paper.misbehaviour)}:
             setattr(self.paper.misbehaviour, trouble, True)
         self.paper.misbehaviour.fills_at_most = self.chance.choice((None, 1)) if "part fills" in self.troubles else None
 
@@ -335,8 +336,8 @@ class Loop(World):
         self.trader.loses_answers = False
         worse = self.paper.misbehaviour
         usual = type(worse)()
-        for name in usual.__slots__:
-            setattr(worse, name, getattr(usual, name))
+        for it in fields(usual):
+            setattr(worse, it.name, getattr(usual, it.name))
         self.moment()
         self.paper.set_connected(True, self.at)
         if self.trader.switched_on:

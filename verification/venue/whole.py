@@ -3,7 +3,6 @@
 python -m verification.venue.whole 7 12       seeds 7 to 12, on moto, with what was done in each that finds something
 """
 
-import os
 import sys
 import tempfile
 import time
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engine import dynamodb_local
-from verification.model.run import REGIONS
 from verification.processes import CORES, captured, results
 from verification.report import Part, counts
 
@@ -37,28 +35,28 @@ def run(*, steps: int, seed: int) -> Part:
     from verification.venue.loop_defects import SEEDED
 
     started = time.monotonic()
-    cores = min(CORES, len(REGIONS))
     names = [defect.__name__ for defect, _ in SEEDED]
-    with dynamodb_local.running() if dynamodb_local.missing() is None else nullcontext() as endpoint:
-        shares = [
-            {
-                "steps": -(-steps // cores),
-                "seed": seed * 100_000 + number * 10_000,
-                "defects": names[number::cores],
-                "endpoint": endpoint,
-                "region": REGIONS[number],
-            }
-            for number in range(cores)
-        ]
-        found = results("verification.venue.whole:work", shares)
+    on_engine = dynamodb_local.missing() is None
+    if on_engine:
+        dynamodb_local.fetch()  # once, before several processes want it
+    shares = [
+        {
+            "steps": -(-steps // CORES),
+            "seed": seed * 100_000 + number * 10_000,
+            "defects": names[number::CORES],
+            "on_engine": on_engine,
+        }
+        for number in range(CORES)
+    ]
+    found = results("verification.venue.whole:work", shares)
     tally = sum((counted for counted, _, _ in found), Counter[str]())
     findings = [finding for _, share, _ in found for finding in share]
     missed = [f"a seeded defect was not noticed: {name}" for _, _, share in found for name in share]
     seconds = time.monotonic() - started
     taken, runs = tally.pop("steps"), tally.pop("runs")
     lines = [
-        f"{taken:,} steps of the engine in {runs} runs of the whole loop, {taken / seconds:.0f} a second in {cores} "
-        f"processes: webhook, {'DynamoDB Local' if endpoint else 'moto'}, SQS on moto, link, journal, folder, "
+        f"{taken:,} steps of the engine in {runs} runs of the whole loop, {taken / seconds:.0f} a second in {CORES} "
+        f"processes: webhook, {'DynamoDB Local' if on_engine else 'moto'}, SQS on moto, link, journal, folder, "
         f"stand-in, reports. Seed {seed}.",
         f"{len(names)} defects seeded, {len(names) - len(missed)} noticed.",
         f"Alerts: {counts(tally)}.",
@@ -67,17 +65,22 @@ def run(*, steps: int, seed: int) -> Part:
 
 
 def work(
-    steps: int, seed: int, defects: Sequence[str], endpoint: str | None, region: str
+    steps: int, seed: int, defects: Sequence[str], *, on_engine: bool
 ) -> tuple[Counter[str], list[str], list[str]]:
-    """Take the steps of one process; returns the tally, what was found, and the defects that were not noticed."""
-    import tests.environment  # noqa: F401  it sets the region, too
+    """Take the steps of one process, which has a table of its own.
 
-    os.environ["AWS_DEFAULT_REGION"] = region
+    Returns the tally, what was found, and the defects that were not noticed.
+    """
+    import tests.environment  # noqa: F401
     from tests import queues, tables
 
     tally: Counter[str] = Counter()
     findings: list[str] = []
-    with nullcontext(tables.at(endpoint)) if endpoint else tables.in_process() as table, queues.in_process() as queue:
+    with (
+        dynamodb_local.running() if on_engine else nullcontext() as endpoint,
+        nullcontext(tables.at(endpoint)) if endpoint else tables.in_process() as table,
+        queues.in_process() as queue,
+    ):
         while tally["steps"] < steps:
             played = play(table, queue, seed + tally["runs"])
             tally += Counter(played.trader.answers) + Counter(steps=played.steps)
