@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -33,6 +33,7 @@ from tests.service import Service
 from verification.venue.judge import Judge
 from verification.venue.trader import Trader
 
+START = datetime(2026, 11, 28, 12, tzinfo=UTC)
 STEP = 0.1
 QUIET_SECONDS = 100
 """Longer than anything that the bridge waits for: a first state, a refused cancel, another owner's silence."""
@@ -72,6 +73,12 @@ class Loop(World):
         """Take a seed, and what may go wrong."""
         super().__init__(service, folder, monkeypatch)
         self.chance = Random(seed)
+        # Ids become the names of files, which are read in their order: a seed has the same ids in every run.
+        ids = Random(seed)
+        for token_hex in ("secrets.token_hex", "bridge.journal.token_hex"):
+            monkeypatch.setattr(token_hex, lambda size: ids.randbytes(size).hex())
+        self.at = START
+        self.paper.start(self.at)
         self.trader = Trader(self.chance, service, self.paper, lambda: self.at)
         self.judge = Judge(self)
         self.steps = 0
@@ -342,10 +349,9 @@ class Loop(World):
         self.paper.set_connected(True, self.at)
         if self.trader.switched_on:
             self.trader.switch_off()
-        while self.trader.unanswered:
-            self.note(self.trader.act())
-            self.moment(1)
-        for _ in range(150):
+        for _ in range(200):
+            if answered := self.trader.resend():
+                self.note(answered)
             self.moment()
         for _ in range(QUIET_SECONDS):
             self.moment(1)

@@ -15,6 +15,7 @@ STRATEGIES = ("S1", "S2")
 NAMES = ("ENTRY1", "STOP1", "TARGET1", "STOP2", "TARGET2")
 TEMPLATE = "scalp"
 
+RESENDS = 3
 TOO_LATE = timedelta(seconds=30)
 
 Fields = dict[str, Any]
@@ -35,19 +36,25 @@ class Trader:
         self.may_replace_until: dict[str, datetime] = {}
         self.switched_on: datetime | None = None
         """Since when the kill switch is on."""
-        self.unanswered: list[tuple[datetime, Fields]] = []
-        """What was answered 503, and when it is sent again."""
+        self._unanswered: list[tuple[datetime, int, Fields]] = []
+        """What was answered 503: when it is sent again, and how often it was."""
         self.loses_answers = False
         self.answers: list[str] = []
         service.put_template(TEMPLATE, (1, 4, 4), (2, 8, 6))
 
+    def resend(self) -> str | None:
+        """Send again what was answered 5xx, as TradingView does, if it is time; returns what was answered."""
+        due = next((it for it in self._unanswered if it[0] <= self._now()), None)
+        if due is None:
+            return None
+        self._unanswered.remove(due)
+        _, times, fields = due
+        return self._send(fields, times + 1)
+
     def act(self) -> str:
-        """Send an alert, or one again whose answer was 5xx; returns what was answered."""
-        now = self._now()
-        due = [it for it in self.unanswered if it[0] <= now]
-        if due:
-            self.unanswered.remove(due[0])
-            return self._send(due[0][1])
+        """Send an alert, or one again; returns what was answered."""
+        if (answered := self.resend()) is not None:
+            return answered
         actions: Mapping[Callable[[], Fields], float] = {
             self._place: 9, self._cancel: 3, self._cancel_by_name: 3, self._change: 3, self._change_by_name: 3,
             self._replace: 3, self._close_strategy: 0.7, self._cancel_orders: 0.7,
@@ -56,13 +63,13 @@ class Trader:
         [action] = self._chance.choices(list(actions), list(actions.values()))
         return self._send(action())
 
-    def _send(self, fields: Fields) -> str:
+    def _send(self, fields: Fields, times: int = 0) -> str:
         if self.loses_answers and self._chance.random() < 0.2:
             self._service.network.always = lose_response
         answer = self._service.post("".join(f"{name}={value};" for name, value in fields.items() if value is not None))
         self._service.network.always = no_fault
-        if answer.status == 503:
-            self.unanswered.append((self._now() + timedelta(seconds=5), fields))
+        if answer.status == 503 and times < RESENDS:
+            self._unanswered.append((self._now() + timedelta(seconds=5), times, fields))
         self._note(fields, answer)
         self.answers.append(f"{fields.get('command', 'KILLSWITCH')} {answer.word}")
         asked = " ".join(f"{name}={value}" for name, value in fields.items() if value is not None and name != "key")
