@@ -136,18 +136,18 @@ class Judge:
         for execution in service.services.bridge.executions(service.trader):
             self._told[execution.order_id] += execution.quantity
         at_venue: dict[str, list[PaperOrder]] = defaultdict(list)
-        for order in self._loop.paper.orders:
-            if owner := self.owners.get(order.order_id):
-                at_venue[owner].append(order)
-            elif order.order_id != order.native_id:
-                self.find(f"nobody knows whose {order.order_id} is")
+        for there in self._loop.paper.orders:
+            if owner := self.owners.get(there.order_id):
+                at_venue[owner].append(there)
+            elif there.order_id != there.native_id:
+                self.find(f"nobody knows whose {there.order_id} is")
         for order in orders.values():
             self._judge_order(order, at_venue[order.order_id])
             if order.legs:
                 for number in {name.removeprefix(kind_of(name)) for name in order.legs}:
                     self._judge_protection(order, number, orders, at_venue)
         for order_id in at_venue.keys() - orders.keys():
-            if any(order.filled or not order.is_finished for order in at_venue[order_id]):
+            if any(it.filled or not it.is_finished for it in at_venue[order_id]):
                 self.find(f"{order_id} is at the venue, and not in the table")
         self._judge_orphans(orders, at_venue)
         self._judge_positions()

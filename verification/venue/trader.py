@@ -163,7 +163,7 @@ class Trader:
         return {"order_id": self._chance.choice(NAMES), "strategy_id": self._some_strategy()}
 
     def _some_strategy(self) -> str:
-        known = [it["strategy_id"] for it in self.placed.values() if "strategy_id" in it]
+        known = [str(it["strategy_id"]) for it in self.placed.values() if "strategy_id" in it]
         return self._chance.choice(known[-4:] or ["none"])
 
     def _cancel_by_name(self) -> Fields:
@@ -173,7 +173,8 @@ class Trader:
         order_id = self._some_id()
         before = self.placed.get(order_id.partition(".")[0], {"instrument": "ES 12-26"})
         of_leg = {"STOP1": "stop_price", "TARGET1": "limit_price"}.get(order_id.partition(".")[2])
-        names = [of_leg] if of_leg else [it for it in ("limit_price", "stop_price") if it in before] or ["qty"]
+        own: list[str] = [it for it in ("limit_price", "stop_price") if it in before]
+        names = [of_leg] if of_leg else own or ["qty"]
         return self._alert("CHANGE", order_id=order_id, **self._other_value(names, before["instrument"]))
 
     def _other_value(self, names: Sequence[str], instrument: str) -> Fields:
