@@ -1,5 +1,6 @@
 """Changes: one CHANGE with all values at a time, confirmed by the order's state file or refused by the log."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -8,6 +9,9 @@ from bridge.reading import CHANGE_IS_JUDGED, CHANGED_AGAIN
 from bridge.records import Change, Refused, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED
+
+_LOG_FOLLOWS = timedelta(milliseconds=300)
+"""How soon after an order's state NinjaTrader's log says that its change was refused: the state says it nowhere."""
 
 
 class Goal(NamedTuple):
@@ -62,7 +66,7 @@ def follow_change(turn: Turn, order: VenueOrder) -> None:
         return
     if order.is_over:
         turn.put(order._replace(change=None))
-    elif change.instruction.stage == "consumed" and change.was_seen:
+    elif change.instruction.stage == "consumed" and change.seen_at and turn.at - change.seen_at >= _LOG_FOLLOWS:
         turn.put(order._replace(change=None, refused=None)._replace(**values_of(change)._asdict()))
     elif not change.is_overdue and turn.at - change.instruction.at >= CHANGE_IS_JUDGED:
         turn.put(order._replace(change=change._replace(is_overdue=True)))

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from bridge import oif
 from bridge.events import LogLine, OrderStateRead
-from bridge.records import Cancel, Fill, Increment, Instruction, Refused, Stage, TableOrder, VenueOrder
+from bridge.records import Cancel, Change, Fill, Increment, Instruction, Refused, Stage, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.orders import TERMINAL, OrderState
 from orderhook.trade import kind_of
@@ -14,6 +14,8 @@ _STATES = {str(state).upper(): state for state in OrderState} | {
     "PARTIALLYFILLED": OrderState.PART_FILLED,
     "CANCELED": OrderState.CANCELLED,
 }
+
+_BEING_CHANGED = frozenset({OrderState.CHANGE_PENDING, OrderState.CHANGE_SUBMITTED})
 
 _PRICE = Decimal("0.00000001")
 
@@ -40,12 +42,16 @@ def read_state(turn: Turn, read: OrderStateRead) -> None:
     if order.place is not None and order.place.stage != "consumed":
         # Its state proves that NinjaTrader had the file.
         order = order._replace(place=order.place._replace(stage="consumed", at=turn.at))
-    if order.change is not None and state not in TERMINAL:
-        order = order._replace(change=order.change._replace(was_seen=True))
+    if order.change is not None and state not in TERMINAL | _BEING_CHANGED:
+        order = _seen(order, order.change, turn.at)
     turn.put(order)
     if read.filled > order.filled:
         _fill(turn, order, read)
     _reopen(turn, order.order_id)
+
+
+def _seen(order: VenueOrder, change: Change, at: datetime) -> VenueOrder:
+    return order._replace(change=change._replace(seen_at=change.seen_at or at))
 
 
 def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
@@ -101,7 +107,7 @@ def read_log(turn: Turn, line: LogLine) -> None:
         order = order._replace(place=place._replace(stage="consumed", at=turn.at))
     change = order.change
     if change is not None and not line.is_error and "WORKING" in line.text.upper():
-        order = order._replace(change=change._replace(was_seen=True))
+        order = _seen(order, change, turn.at)
     turn.put(order)
     if line.is_error and change is not None and turn.at - change.instruction.at <= CHANGE_IS_JUDGED:
         refuse_change(turn, order, line.text)

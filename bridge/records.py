@@ -54,8 +54,8 @@ class Change(NamedTuple):
     qty: int
     limit_price: Decimal | None
     stop_price: Decimal | None
-    was_seen: bool = False
-    """Whether the order's state was written since, and was live."""
+    seen_at: datetime | None = None
+    """When the order's state was first read since, live and no longer being changed."""
     is_overdue: bool = False
 
 

@@ -45,6 +45,10 @@ class AtOnce(Executor):
 class World:
     """One trader, one NinjaTrader, and the bridge between; `step` lets a moment pass."""
 
+    accounts_at_venue: tuple[str, ...] = ACCOUNTS
+    accounts: tuple[str, ...] = ACCOUNTS
+    """The bridge's."""
+
     def __init__(
         self,
         service: Service,
@@ -69,7 +73,7 @@ class World:
         self._reports_url = sqs.create_queue(QueueName=f"reports-{service.trader}")["QueueUrl"]
         answer = sqs.get_queue_attributes(QueueUrl=self._reports_url, AttributeNames=["QueueArn"])
         self._reports_arn = answer["Attributes"]["QueueArn"]
-        self.paper = Paper(folder, accounts=ACCOUNTS, moves=False)
+        self.paper = Paper(folder, accounts=self.accounts_at_venue, moves=False)
         self.paper.start(self.at)
         self.told: list[str] = []
         """What the bridge has told its person."""
@@ -91,10 +95,10 @@ class World:
         self.network.watch(self.link.dynamodb)
         self.network.watch(self.link.sqs, self.service.queue.deliver)
         self.journal = Journal.open(self._path / "journal.sqlite", self.at)
-        self._bridge = Bridge(
-            Config(self.journal.id, "PC", ACCOUNTS, take_over=take_over),
+        self._bridge = self.make_bridge(
+            Config(self.journal.id, "PC", self.accounts, take_over=take_over),
             self.journal,
-            Folder(self._path, ACCOUNTS, self.paper.started),
+            Folder(self._path, self.accounts, self.paper.started),
             self.link,
             trader=self.service.trader,
             background=AtOnce(),
@@ -102,6 +106,10 @@ class World:
             asked_in=self.asked_in,
             monotonic=lambda: self.at.timestamp(),
         )
+
+    def make_bridge(self, *parts: Any, **options: Any) -> Bridge:
+        """Return the bridge, of these parts."""
+        return Bridge(*parts, **options)
 
     def kill(self) -> None:
         """End the bridge without a word."""

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from tests.engine import dynamodb_local
 from verification import report
 
-OPERATIONS, RUNS, PAYLOADS, STEPS, KILLS = 100_000, 500, 1_000_000, 200_000, 50
-PARTS = ("provers", "races", "model", "fuzzing", "deadlines", "venue", "kills")
-ON_ENGINE = ("races", "deadlines", "kills")
+OPERATIONS, RUNS, PAYLOADS, STEPS, WHOLE_STEPS, KILLS = 100_000, 500, 1_000_000, 200_000, 50_000, 50
+PARTS = ("provers", "races", "races-at-venue", "model", "fuzzing", "deadlines", "venue", "whole-loop", "kills")
+ON_ENGINE = ("races", "races-at-venue", "deadlines", "kills")
 
 
 def main() -> int:
@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--payloads", type=int, default=PAYLOADS, help="of the fuzzing (default %(default)s)")
     parser.add_argument("--steps", type=int, default=STEPS, help="of the venue (default %(default)s)")
     parser.add_argument("--kills", type=int, default=KILLS, help="of the bridge's process (default %(default)s)")
+    parser.add_argument("--whole-steps", type=int, default=WHOLE_STEPS, help="of the whole loop (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     from verification import deadlines, fuzzing, provers
@@ -37,22 +38,28 @@ def main() -> int:
     from verification.races import run as races
     from verification.venue import kills
     from verification.venue import run as venue
+    from verification.venue import whole
 
+    of_races = {"operations": options.operations, "processes": options.processes, "seed": options.seed}
     parts: dict[str, Callable[[], report.Part]] = {
         "provers": lambda: provers.run(seed=options.seed),
-        "races": lambda: races.run(operations=options.operations, processes=options.processes, seed=options.seed),
+        "races": lambda: races.run(**of_races),
+        "races-at-venue": lambda: races.run(**of_races, at_venue=True),
         "model": lambda: model.run(runs=options.runs, seed=options.seed),
         "fuzzing": lambda: fuzzing.run(payloads=options.payloads, seed=options.seed),
         "deadlines": deadlines.run,
         "venue": lambda: venue.run(steps=options.steps, seed=options.seed),
         "kills": lambda: kills.run(kills=options.kills, seed=options.seed),
+        "whole-loop": lambda: whole.run(steps=options.whole_steps, seed=options.seed),
     }
     smaller = {
         "races": options.operations < OPERATIONS,
+        "races-at-venue": options.operations < OPERATIONS,
         "model": options.runs < RUNS,
         "fuzzing": options.payloads < PAYLOADS,
         "venue": options.steps < STEPS,
         "kills": options.kills < KILLS,
+        "whole-loop": options.whole_steps < WHOLE_STEPS,
     }
     command = "make prove" + (f" ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "")
     found = False

@@ -18,6 +18,7 @@ from tests.output import Output
 from tests.service import Service
 from verification.defects import OF_MORE_COMMANDS, OF_READING, SEEDED, STEP_BY_STEP
 from verification.processes import CORES, captured, results
+from verification.races import venue_defects
 from verification.report import Part
 
 RUNS, STEPS = 100, 30
@@ -38,6 +39,7 @@ Seeded = tuple[str, str]
 
 TO_NOTICE: tuple[Seeded, ...] = (
     *(("races", defect.__name__) for defect in (*SEEDED, *OF_MORE_COMMANDS)),
+    *(("races at a venue", defect.__name__) for defect in venue_defects.SEEDED),
     *(("model", defect.__name__) for defect in STEP_BY_STEP),
     *(("fuzzing", defect.__name__) for defect, _ in OF_READING),
 )
@@ -47,7 +49,7 @@ def run(*, seed: int) -> Part:
     """Have every core seed its share of the defects."""
     started = time.monotonic()
     missing = dynamodb_local.missing()
-    to_notice = [seeded for seeded in TO_NOTICE if not (missing and seeded[0] == "races")]
+    to_notice = [seeded for seeded in TO_NOTICE if not (missing and seeded[0].startswith("races"))]
     with nullcontext() if missing else dynamodb_local.running() as endpoint:
         shares = [
             {"to_notice": to_notice[number::CORES], "seed": seed, "endpoint": endpoint} for number in range(CORES)
@@ -69,7 +71,7 @@ def work(to_notice: Sequence[Seeded], seed: int, endpoint: str | None) -> list[S
     unnoticed = []
     with queues.in_process() as queue:
         for prover, defect in to_notice:
-            on_engine = endpoint and prover == "races"
+            on_engine = endpoint and prover.startswith("races")
             with (
                 captured() as (take, monkeypatch),
                 nullcontext(tables.at(str(endpoint))) if on_engine else tables.in_process() as table,
@@ -82,7 +84,8 @@ def work(to_notice: Sequence[Seeded], seed: int, endpoint: str | None) -> list[S
 
 
 def _notices(prover: str, defect: str, service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> bool:
-    watch = {"races": _races_notice, "model": _model_notices, "fuzzing": _fuzzer_notices}
+    races = {"races": _races_notice, "races at a venue": _races_at_venue_notice}
+    watch = {**races, "model": _model_notices, "fuzzing": _fuzzer_notices}
     return watch[prover](defect, service, monkeypatch, seed)
 
 
@@ -94,6 +97,14 @@ def _races_notice(defect: str, service: Service, monkeypatch: pytest.MonkeyPatch
     seeded(monkeypatch)
     commands = play.CALM if seeded in OF_MORE_COMMANDS else play.COMMANDS
     return bool(small.wrongs(service, ROUNDS, commands, seed=seed))
+
+
+def _races_at_venue_notice(defect: str, service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> bool:
+    from verification.races import at_venue, small, venue_defects
+
+    getattr(venue_defects, defect)(monkeypatch)
+    service.use_venue()
+    return bool(small.wrongs(service, ROUNDS, at_venue.COMMANDS, seed=seed))
 
 
 def _model_notices(defect: str, service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> bool:

@@ -174,7 +174,7 @@ class Paper:
         average = _plain(order.average) if order.filled else "0"
         self._put(f"{order.account}_{order.order_id}.txt", f"{word};{order.filled};{average}", at)
         words = re.sub(r"(?<=[a-z])[A-Z]", lambda found: f" {found[0].lower()}", order.state)
-        error = "Order rejected" if order.state == "Rejected" else "No error"
+        error = "Order rejected" if order.state == "Rejected" else "Unable to change order" if why else "No error"
         self._log(  # M: it has NinjaTrader's own id of the order, never ours
             at,
             32,
@@ -195,7 +195,7 @@ class Paper:
     def _put(self, name: str, text: str, at: datetime) -> None:
         path, content = self._folder / "outgoing" / name, f"{text}\r\n".encode()
         if self.misbehaviour.writes_halves:
-            self._write(path, content[: len(text) // 2], at)
+            self._write(path, content[: len(text) * 3 // 4], at)  # a price that is cut short is one, too
             self._exchange.later(at + _READ_AFTER, lambda then: self._write(path, content, then))
         else:
             self._write(path, content, at)

@@ -40,7 +40,7 @@ class Told(Protocol):
     """Who is told of what has happened: it writes the files."""
 
     def order_moved(self, order: PaperOrder, why: str, at: datetime) -> None:
-        """Take that an order has a new state, or was changed in it; `why` it was rejected."""
+        """Take that an order has a new state, or was changed in it; `why` it was rejected, or its change refused."""
 
     def position_moved(self, account: str, instrument: str, at: datetime) -> None:
         """Take that a position has another size or price, and that it is time to say so."""
@@ -188,10 +188,12 @@ class Exchange:
             self._fill(order, order.rest, order.limit or order.stop or self.market.price(order.instrument), at)
         if order.state != "ChangePending":
             return
-        # D: a zero leaves the value as it is
-        order.quantity = max(asked.quantity or order.quantity, order.filled)
-        order.limit, order.stop = asked.limit or order.limit, asked.stop or order.stop
-        self._move(order, "PartFilled" if order.filled else "Working", at)
+        why = "Order can't be changed at this moment." if self.misbehaviour.refuses_changes else ""
+        if not why:
+            # D: a zero leaves the value as it is
+            order.quantity = max(asked.quantity or order.quantity, order.filled)
+            order.limit, order.stop = asked.limit or order.limit, asked.stop or order.stop
+        self._move(order, "PartFilled" if order.filled else "Working", at, why)
 
     def cancel_all(self, _: Instruction, at: datetime) -> None:
         """M: of every account."""

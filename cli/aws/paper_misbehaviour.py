@@ -20,6 +20,8 @@ class Misbehaviour:
     """D: an order that is being cancelled is filled first."""
     fills_overtake_changes: bool = False
     """D: an order that is being changed is filled first, as it was before."""
+    refuses_changes: bool = False
+    """C: a change is refused, in the log alone: the order works on as it was."""
     rejects_stops: bool = False
     """C: a stop is rejected."""
     stop_fills_during_close: bool = False

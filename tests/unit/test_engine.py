@@ -222,7 +222,24 @@ def test_a_change_is_confirmed_by_a_later_state(desk: Desk) -> None:
     assert desk.take() == [oif.change(LONG, qty=1, limit_price=Decimal(4001))]
     assert desk.last("long").acked == 1
     desk.say(LONG, "WORKING")
+    desk.wait(0.3)
     assert (desk.last("long").acked, desk.last("long").values["limit_price"]) == (2, "4001")
+
+
+def test_a_change_that_the_log_refuses_after_the_state_was_read_is_not_confirmed(desk: Desk) -> None:
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    desk.look(shown._replace(limit_price=Decimal(4001), want=want(desk, 2, "change")))
+    desk.take()
+    for state in ("CHANGEPENDING", "WORKING"):
+        desk.say(LONG, state)
+        desk.wait(0.1)
+    assert desk.last("long").acked == 1
+    desk.tell(LogLine(LONG, "Unable to change order", is_error=True))
+    assert (desk.last("long").acked, desk.last("long").values["limit_price"]) == (2, "4000")
+    assert "change_refused" in desk.alarms
 
 
 def test_a_change_that_nothing_confirms_alarms_and_stays_wanted(desk: Desk) -> None:

@@ -413,6 +413,16 @@ def test_a_fill_may_overtake_a_change(desk: Desk) -> None:
     assert desk.state(A) == ("FILLED", 2, Decimal(4990))
 
 
+def test_a_change_may_be_refused_in_the_log_alone(desk: Desk) -> None:
+    desk.paper.misbehaviour.refuses_changes = True
+    desk.place(A, "BUY 2 LIMIT 4990 0")
+    desk.write(f"CHANGE;;;;1;;4980;0;;;{A};;")
+    assert desk.state(A)[0] == "WORKING"
+    [order] = desk.paper.orders
+    assert (order.quantity, order.limit) == (2, Decimal(4990))
+    assert any("Unable to change order" in text for text in desk.errors())
+
+
 def test_stops_may_be_rejected(desk: Desk) -> None:
     desk.paper.misbehaviour.rejects_stops = True
     desk.place(A, "SELL 1 STOPMARKET 0 4990")

@@ -92,10 +92,11 @@ def one_order(placed_as: str = "Working", initial: Order | None = None) -> Model
             return _of_no_order(command, placed_as)
         return [(Answer(word, order.state, order.filled), after) for word, after in _of_an_order(order, command)]
 
-    return Model(initial, step, _agrees, lambda answer: answer.word not in MAY_CHANGE)
+    return Model(initial, step, agrees, lambda answer: answer.word not in MAY_CHANGE)
 
 
-def _agrees(given: Answer, allowed: Answer) -> bool:
+def agrees(given: Answer, allowed: Answer) -> bool:
+    """Return whether an answer is the allowed one, as far as it says."""
     return (
         given.word == allowed.word and given.state in (None, allowed.state) and given.filled in (None, allowed.filled)
     )

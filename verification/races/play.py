@@ -38,6 +38,8 @@ from verification.histories.order import (
     Replace,
     Report,
 )
+from verification.histories.order_at_venue import ASKED, Snapshot
+from verification.races import at_venue
 
 RESENDS = ("once", "twice", "three times")
 RESEND_SECONDS = 0.05
@@ -46,9 +48,12 @@ RESEND_SECONDS = 0.05
 UNEXPECTED = ("outcome_unknown", "strategy_mismatch")
 """Codes that no operation may get."""
 
+ALTERED = {"changed": "changed", "change_pending": "changed", "replaced": "replaced", "replace_pending": "replaced"}
+"""The words of alerts that have altered an order, or asked its venue to."""
+
 ResultT = TypeVar("ResultT")
 
-Ops = dict[str, list[Operation[Command, Answer]]]
+Ops = dict[str, list[Operation[Command | Snapshot, Answer]]]
 
 # Weighted as trouble is: cancels race with fills and with each other, and everything comes twice.
 COMMANDS: tuple[Command, ...] = (
@@ -132,7 +137,7 @@ def play(
     seed: int,
     threads: int,
     operations: int,
-    commands: Sequence[Command] = COMMANDS,
+    commands: Sequence[Command | Snapshot] = COMMANDS,
 ) -> Record:
     """Have every thread do this many random operations on these orders; returns when all are done."""
     record, chosen = Record(), tuple(order_ids)
@@ -153,7 +158,7 @@ def play(
     return record
 
 
-def do(trader: Trader, order_id: str, command: Command, dice: random.Random, record: Record) -> None:
+def do(trader: Trader, order_id: str, command: Command | Snapshot, dice: random.Random, record: Record) -> None:
     """Do one operation, again as TradingView would while the answer is 503, and record each time."""
     for times in (*RESENDS, "given up"):
         invoked = time.monotonic_ns()
@@ -174,7 +179,9 @@ def _may_come_late(invoked: int, completed: int) -> bool:
     return completed - invoked > READ_SECONDS * 1e9
 
 
-def _do(trader: Trader, order_id: str, command: Command, dice: random.Random, record: Record) -> Answer | None:
+def _do(
+    trader: Trader, order_id: str, command: Command | Snapshot, dice: random.Random, record: Record
+) -> Answer | None:
     match command:
         case Place(content):
             return _send(trader.key, _place(order_id, content), record)
@@ -187,6 +194,11 @@ def _do(trader: Trader, order_id: str, command: Command, dice: random.Random, re
         case Replace():
             fields = {**_place(order_id, "5002"), "command": "CANCELREPLACE", "strategy_id": None}
             return _send(trader.key, fields, record)
+        case Snapshot():
+            try:
+                return at_venue.report(trader.name, order_id, command)
+            except TemporarilyUnavailableError:
+                return None
         case Report() | Look():
             try:
                 return _report_or_look(trader, order_id, command)
@@ -217,7 +229,8 @@ def _cancel_many(trader: Trader, order_id: str, dice: random.Random, record: Rec
         return None
     lists = ("cancelled", "already_cancelled", "cancel_pending", "already_terminal")
     found = [word for word in lists if order_id in body.get(word, [])]
-    words = {"already_terminal": "order_already_terminal", "cancel_pending": "already_cancelled"}
+    pending = ASKED if webhook.services.venue.name else "already_cancelled"
+    words = {"already_terminal": "order_already_terminal", "cancel_pending": pending}
     return Answer(words.get(found[0], found[0])) if found else Answer("not listed")
 
 
@@ -236,9 +249,10 @@ def _send(key: str, fields: Mapping[str, object], record: Record) -> Answer | No
     word = body.get("status") or body["error"]
     if word in ("order_not_found", "strategy_not_found"):
         return Answer("order_not_found")
-    if word in ("changed", "replaced"):
-        return Answer(word)  # how the order stands now, which may be a little later
-    word = "already_cancelled" if word == "cancel_pending" else word
+    if word in ALTERED:
+        return Answer(ALTERED[word])  # how the order stands now, which may be a little later
+    if word == "cancel_pending":
+        word = "already_cancelled" if body.get("duplicate") else "cancelled"
     state = None if word == "placed" else body.get("previous_state") or body.get("state")
     return Answer(word, state, int(body["filled"]) if "filled" in body else None)
 

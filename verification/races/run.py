@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from tests.engine import dynamodb_local
 from tests.fault_proxy import FaultProxy, Request
 from verification.histories.linearizability import UNKNOWN, contradictions
 from verification.histories.order import one_order
+from verification.histories.order_at_venue import order_at_venue
 from verification.processes import in_processes
 from verification.report import Part, counts
 
@@ -61,6 +63,7 @@ class Job:
     seed: int
     faulty: bool
     folder: str
+    at_venue: bool = False
 
 
 @contextmanager
@@ -115,19 +118,39 @@ def work(job: Job) -> None:
     with unreliable(job.endpoint, job.seed, met) if job.faulty else nullcontext(job.endpoint) as endpoint:
         os.environ |= environment(endpoint)
         import webhook  # makes the handler's client
-        from verification.races import play
+        from verification.races import at_venue, play
 
+        if job.at_venue:
+            _go_to_venue()
+        commands = at_venue.COMMANDS if job.at_venue else play.COMMANDS
         _count_refused(webhook.services.orders._table.client, met)
         trader, record = play.Trader(*job.trader), play.Record()
         for number in range(job.rounds):
             _wait_for_all(job, number)
-            order_ids = [f"{number}-{index}{'s' if index % 2 else ''}" for index in range(ORDERS)]
+            order_ids = _order_ids(number)
             seed = hash((job.seed, job.number, number))
-            record.merge(play.play(trader, order_ids, seed=seed, threads=THREADS, operations=OPERATIONS))
+            record.merge(
+                play.play(trader, order_ids, seed=seed, threads=THREADS, operations=OPERATIONS, commands=commands)
+            )
         revocation = play.play_revocation(trader, threads=THREADS, seconds=3)
     Path(job.folder, f"record-{job.number}").write_bytes(
         pickle.dumps((record.operations, record.unexpected, record.resends, revocation, met))
     )
+
+
+def _order_ids(number: int) -> list[str]:
+    """Return the orders of a round."""
+    return [f"{number}-{index}{'s' if index % 2 else ''}" for index in range(ORDERS)]
+
+
+def _go_to_venue() -> None:
+    """Have the handler place orders at the venue; nobody listens to its doorbell, so it has none."""
+    import webhook
+    from orderhook.services import Services
+    from orderhook.venues import NINJATRADER
+
+    kept = {name: getattr(webhook.settings, name) for name in ("retention", "alert_retention")}
+    webhook.services = Services.over(webhook.services.table, **kept, venue=NINJATRADER)
 
 
 def environment(endpoint: str) -> dict[str, str]:
@@ -151,35 +174,43 @@ def _wait_for_all(job: Job, number: int) -> None:
         time.sleep(0.002)
 
 
-def run(*, operations: int, processes: int, seed: int) -> Part:
-    """Run the races; the last of the processes has a faulty connection."""
+def run(*, operations: int, processes: int, seed: int, at_venue: bool = False) -> Part:
+    """Run the races, of orders of the table or at a venue; the last of the processes has a faulty connection."""
     rounds = math.ceil(operations / (processes * THREADS * OPERATIONS))
     started = time.monotonic()
     with dynamodb_local.running() as endpoint, tempfile.TemporaryDirectory() as folder:
-        trader = _prepare(endpoint)
+        trader = _prepare(endpoint, rounds if at_venue else 0)
         jobs = [
-            Job(number, endpoint, trader, rounds, seed, number == processes - 1, folder) for number in range(processes)
+            Job(number, endpoint, trader, rounds, seed, number == processes - 1, folder, at_venue)
+            for number in range(processes)
         ]
         os.environ["PROCESSES"] = str(processes)
         in_processes(f"from verification.races import run; run.work(run.Job(**{asdict(job)!r}))" for job in jobs)
         records = [pickle.loads(Path(folder, f"record-{job.number}").read_bytes()) for job in jobs]
-    return _judge(records, started, processes)
+    return _judge(records, started, processes, at_venue=at_venue)
 
 
-def _prepare(endpoint: str) -> tuple[str, str, str]:
+def _prepare(endpoint: str, rounds: int) -> tuple[str, str, str]:
+    """Make the table and a trader, whose bridge is heard for so many rounds."""
     os.environ |= environment(endpoint)
-    from orderhook.store.keys import KeyStore
+    from orderhook.services import Services
     from orderhook.store.table import Table
     from tests import tables
+    from verification.races.at_venue import hear_bridge
     from verification.races.play import Trader
 
     # With the table's own client: the handlers' may have been made for another endpoint, and is less patient.
     table = tables.at(endpoint)
-    trader = Trader.new(KeyStore(Table(table.client, table.name)))
+    nothing = timedelta(0)
+    services = Services.over(Table(table.client, table.name), retention=nothing, alert_retention=nothing)
+    trader = Trader.new(services.keys)
+    if rounds:
+        accounts = [f"A-{order_id}" for number in range(rounds) for order_id in _order_ids(number)]
+        hear_bridge(services, trader.name, tuple(accounts))
     return trader.name, trader.key, trader.other
 
 
-def _judge(records: Sequence[tuple[Any, ...]], started: float, processes: int) -> Part:
+def _judge(records: Sequence[tuple[Any, ...]], started: float, processes: int, *, at_venue: bool) -> Part:
     from verification.races import play
 
     whole, met = play.Record(), Counter[str]()
@@ -197,7 +228,8 @@ def _judge(records: Sequence[tuple[Any, ...]], started: float, processes: int) -
         for operation in operations
     )
     played = time.monotonic()
-    wrong = contradictions(histories, one_order("Working"))
+    model: Any = order_at_venue() if at_venue else one_order("Working")
+    wrong = contradictions(histories, model)
     seconds = time.monotonic() - started
     lines = [
         f"{sum(words.values()):,} operations on {len(histories):,} orders, by {processes} processes of {THREADS} "
@@ -211,4 +243,10 @@ def _judge(records: Sequence[tuple[Any, ...]], started: float, processes: int) -
     ]
     shown = [f"{order_id} {contradiction}" for order_id, contradiction in list(wrong.items())[:3]]
     shown += [*whole.unexpected[:3], *map(str, strays[:3])]
-    return Part("Races", lines, shown, len(wrong) + len(whole.unexpected) + len(strays), seconds)
+    return Part(
+        "Races at a venue" if at_venue else "Races",
+        lines,
+        shown,
+        len(wrong) + len(whole.unexpected) + len(strays),
+        seconds,
+    )

@@ -1,0 +1,21 @@
+"""A small run of the simulation of the whole loop; `python -m verification whole-loop` is the large one."""
+
+import pytest
+
+from tests.queues import Queue
+from tests.tables import Table
+from verification.venue import whole
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_from_alert_to_report_nothing_is_found(table: Table, queue: Queue, seed: int) -> None:
+    played = whole.play(table, queue, seed)
+    assert played.judge.findings == []
+    assert played.steps > 200
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("defect", ["a_real_account_without_leave", "legs_that_nobody_cancels"])
+def test_the_whole_loop_notices_a_seeded_defect(table: Table, queue: Queue, defect: str) -> None:
+    assert whole.noticed(defect, table, queue, tries=4)

@@ -1,0 +1,132 @@
+"""Defects to be seeded into the bridge and the functions: the simulation of the whole loop has to notice each."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bridge import brackets, carrying_out, changing, engine, looking, oif, positions, reading, reporting, state
+from bridge.ninjatrader import Folder
+from bridge.records import TableOrder, VenueOrder
+from bridge.state import Turn
+from orderhook.store import reports as store
+from verification.venue import defects
+from verification.venue.defects import Defect
+
+Patch = pytest.MonkeyPatch
+
+
+def a_half_read_file_that_is_believed(patch: Patch) -> None:
+    read = Folder._read
+
+    def believe(folder: Folder, file: Any) -> bool:
+        is_news = read(folder, file)
+        reading = folder._readings.get(file.name)
+        if reading is None or reading.is_taken:
+            return is_news
+        folder._readings[file.name] = reading._replace(is_taken=True)
+        return True
+
+    patch.setattr(Folder, "_read", believe)
+
+
+def a_position_of_yesterday(patch: Patch) -> None:
+    read = positions.read_position
+    patch.setattr(engine, "read_position", lambda turn, it: read(turn, it._replace(written_since_start=True)))
+
+
+def legs_that_nobody_cancels(patch: Patch) -> None:
+    patch.setattr(engine, "end_orphans", lambda _: None)
+
+
+def legs_that_are_cancelled_with_anothers(patch: Patch) -> None:
+    patch.setattr(positions, "_is_same_pair", lambda *_: False)
+
+
+def a_refused_change_that_is_taken_for_done(patch: Patch) -> None:
+    patch.setattr(reading, "refuse_change", lambda *_: None)
+
+
+def a_real_account_without_leave(patch: Patch) -> None:
+    why_refused = carrying_out._why_refused
+
+    def why(turn: Turn, order: TableOrder) -> str | None:
+        found = why_refused(turn, order)
+        return None if found and "trades real money" in found else found
+
+    patch.setattr(carrying_out, "_why_refused", why)
+
+
+def a_late_report_that_takes_a_cancel_away(patch: Patch) -> None:
+    patch.setattr(store, "_ASKED", frozenset())
+
+
+def an_execution_that_is_dropped(patch: Patch) -> None:
+    executions = reporting._executions
+    patch.setattr(reporting, "_executions", lambda order, known: executions(order, known)[:1])
+
+
+def a_file_that_is_written_twice(patch: Patch) -> None:
+    after_crash = state._after_crash
+
+    def unwritten(order: VenueOrder, at: Any) -> VenueOrder:
+        order = after_crash(order, at)
+        place = order.place
+        if place is None or place.stage != "ambiguous":
+            return order
+        return order._replace(place=place._replace(stage="unwritten"))
+
+    patch.setattr(state, "_after_crash", unwritten)
+
+
+def an_offset_from_the_last_fill(patch: Patch) -> None:
+    defects.an_offset_from_the_last_fill(patch)
+
+
+def a_stop_that_waits_for_a_look(patch: Patch) -> None:
+    place_stop = brackets._place_stop
+
+    def wait(turn: Turn, *arguments: Any) -> None:
+        if turn.at - (turn.now.looked_at or turn.at) > timedelta(days=1):
+            place_stop(turn, *arguments)
+
+    patch.setattr(brackets, "_place_stop", wait)
+
+
+def a_journal_that_does_not_know_its_age(patch: Patch) -> None:
+    patch.setattr(looking, "_is_older", lambda *_: False)
+
+
+def a_change_that_is_confirmed_unseen(patch: Patch) -> None:
+    write_change = changing.write_change
+
+    def confirmed(turn: Turn, table_order: TableOrder, order: VenueOrder, goal: changing.Goal) -> None:
+        write_change(turn, table_order, order, goal)
+        known = turn.venue_orders[order.venue_id]
+        turn.put(known._replace(change=None)._replace(**goal._asdict()))
+
+    patch.setattr(changing, "write_change", confirmed)
+    patch.setattr(carrying_out, "write_change", confirmed)
+    patch.setattr(brackets, "write_change", confirmed)
+
+
+def a_line_without_its_price(patch: Patch) -> None:
+    patch.setattr(oif, "_price", lambda price: "" if price is None else str(int(price)))
+
+
+SEEDED: tuple[tuple[Defect, tuple[str, ...]], ...] = (
+    (a_half_read_file_that_is_believed, ("writes_halves",)),
+    (a_position_of_yesterday, ("yesterday's files",)),
+    (legs_that_nobody_cancels, ("a person trades",)),
+    (legs_that_are_cancelled_with_anothers, ("a person trades",)),
+    (a_refused_change_that_is_taken_for_done, ("refuses_changes",)),
+    (a_real_account_without_leave, ()),
+    (a_late_report_that_takes_a_cancel_away, ("late reports",)),
+    (an_execution_that_is_dropped, ("part fills", "network")),
+    (a_file_that_is_written_twice, ("crashes",)),
+    (a_stop_that_waits_for_a_look, ()),
+    (a_journal_that_does_not_know_its_age, ("journal lost",)),
+    (a_change_that_is_confirmed_unseen, ("refuses_changes",)),
+    (a_line_without_its_price, ()),
+)
+"""Each with the troubles in which it shows."""
