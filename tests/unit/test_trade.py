@@ -27,23 +27,34 @@ from orderhook.orders import (
     Order,
     OrderState,
     Provenance,
+    Want,
 )
 from orderhook.trade import (
     LegTerms,
     Replacement,
     bracket_legs,
     check_prices,
+    crosses,
     entry_and_leg,
+    is_apart,
+    is_ended,
     kept_digests,
     kind_of,
     leg_id,
+    must_be_above,
+    oco_group,
     open_legs,
+    opposite_legs,
     own_legs,
+    partner_of,
+    price_from_offset,
     trimmed,
+    types_of,
     unprotected,
     view_of_leg,
     waiting_legs,
     with_bounds,
+    without_price,
 )
 from tests import builders
 from tests.states import FINISHED, OPEN
@@ -90,7 +101,7 @@ def template_entry(qty: int, *brackets: tuple[int, int | None, int | None], **ch
 def released_leg(name: str = "STOP1", **changes: Any) -> Order:
     """Return a leg of five that lies in an item of its own."""
     leg = view_of_leg(entry(), name, LEGS[name])
-    return leg._replace(state=OrderState.WORKING, **{"closes": 5, **changes})
+    return leg._replace(**{"state": OrderState.WORKING, "closes": 5, **changes})
 
 
 def replacement(**changes: Any) -> Replacement:
@@ -352,6 +363,194 @@ def test_the_legs_that_are_open_are_told_by_name_with_their_ids() -> None:
     assert open_legs(entry(legs=ended)) == {"TARGET1": "a1.TARGET1"}
     assert [leg.state for leg in waiting_legs(entry(legs=ended))] == ["Initialized", "Cancelled"]
     assert open_legs(entry(state=OrderState.CANCELLED)) == {}
+
+
+# What is asked of a venue for a leg that waits
+
+
+@pytest.mark.parametrize(
+    ("kind", "acked", "state"),
+    [
+        ("place", 1, "Initialized"),
+        ("change", 1, "ChangePending"),
+        ("change", 2, "Initialized"),
+        ("change", 3, "Initialized"),
+        ("replace", 1, "ChangePending"),
+        ("cancel", 1, "CancelPending"),
+        ("cancel", 2, "Initialized"),
+    ],
+)
+def test_a_waiting_leg_is_in_the_state_of_what_its_venue_has_not_answered(kind: Any, acked: int, state: str) -> None:
+    want = Want(2, kind, PLACED_AT)
+    view = view_of_leg(entry(venue="ninjatrader"), "STOP1", STOP._replace(want=want, acked=acked))
+    assert (view.state, view.since, view.cancelled_at) == (state, PLACED_AT, None)
+    assert (view.venue, view.want, view.acked) == ("ninjatrader", want, acked)
+
+
+@pytest.mark.parametrize(
+    ("added_at", "delay"),
+    [(None, 5), ("2026-01-02T12:00:03.000000Z", 5), ("2026-01-02T12:00:03.000001Z", None)],
+)
+def test_a_leg_that_was_added_after_its_entrys_bar_has_nothing_of_the_delay(
+    added_at: str | None, delay: int | None
+) -> None:
+    leg = STOP._replace(received_at=added_at)
+    view = view_of_leg(entry(delay=5), "STOP1", leg)
+    assert (view.received_at, view.delay) == (added_at or PLACED_AT, delay)
+    assert view_of_leg(entry(delay=5, received_at=None), "STOP1", leg).delay == 5
+
+
+def test_a_quantity_not_above_what_is_filled_ends_nothing_that_a_venue_has() -> None:
+    before = entry(filled=3, state=OrderState.PART_FILLED, venue="ninjatrader")
+    for qty, codes in ((3, []), (2, ["filled_more"])):
+        after, warnings = changed(before, {"qty": qty})
+        assert unchanged_but(before, after) == {"qty": 3}
+        assert [warning.code for warning in warnings] == codes
+
+
+def test_the_day_of_an_order_ends_anew_with_a_replacement_but_not_where_a_venue_or_a_delay_ends_it() -> None:
+    new = replacement(tif="DAY", day_ends=ENDED_AT)
+    assert replaced(entry(tif="DAY"), new)[0].day_ends == ENDED_AT
+    for elsewhere in (entry(tif="DAY", venue="ninjatrader"), entry(tif="DAY", due=ENDED_AT)):
+        assert replaced(elsewhere, new)[0].day_ends is None
+
+
+# A released leg that lacks its price
+
+
+def test_a_leg_that_lacked_its_price_alone_works_once_it_has_it() -> None:
+    lacking = {"state": OrderState.INITIALIZED, "stop_price": None, "offset": Decimal(10)}
+    leg = released_leg(**lacking)
+    assert changed(leg, {"stop_price": Decimal(4980)})[0].state == "Working"
+    assert replaced(leg, of_stop(4980))[0].state == "Working"
+    assert changed(leg, {"qty": 4})[0].state == "Initialized"
+    target = released_leg("TARGET1", **{**lacking, "limit_price": None})
+    assert changed(target, {"limit_price": Decimal(5020)})[0].state == "Working"
+
+
+def test_no_other_order_begins_to_work_by_a_price() -> None:
+    prices = {"order_type": "STOPMARKET", "limit_price": None, "stop_price": Decimal(5000)}
+    for waiting in (
+        entry(state=OrderState.INITIALIZED, legs={}, **prices),
+        released_leg(state=OrderState.INITIALIZED, venue="ninjatrader"),
+        released_leg(state=OrderState.SUBMITTED),
+    ):
+        assert changed(waiting, {"stop_price": Decimal(4985)})[0].state == waiting.state
+
+
+# Offsets
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "price_there"),
+    [("BUY", "TARGET1", 5010), ("BUY", "STOP1", 4990), ("SELL", "TARGET1", 4990), ("SELL", "STOP1", 5010)],
+)
+def test_an_offset_counts_from_what_was_paid_else_from_what_was_asked_for(
+    action: str, name: str, price_there: int
+) -> None:
+    leg = Leg("LIMIT", offset=Decimal(10))
+    asked = entry(action=action, limit_price=Decimal(5000), stop_price=Decimal(6000))
+    assert price_from_offset(asked, name, leg) == price_there
+    assert price_from_offset(asked._replace(average=Decimal(5100)), name, leg) == price_there + 100
+    assert price_from_offset(asked._replace(limit_price=None), name, leg) == price_there + 1000
+    assert price_from_offset(asked._replace(limit_price=None, stop_price=None), name, leg) is None
+    assert price_from_offset(asked, name, leg._replace(offset=None)) is None
+    assert must_be_above(asked, name) is (price_there == 5010)
+
+
+def test_offsets_that_lead_to_no_price_above_0_are_told_with_the_names_of_their_legs() -> None:
+    def warned(limit_price: int | None) -> AlertWarning | None:
+        placed = template_entry(5, (2, 10, 5), (3, 20, 8), limit_price=price(limit_price))
+        return without_price(placed, placed.legs)
+
+    assert warned(9) is None
+    assert warned(None) is None
+    for limit_price, names in ((8, "STOP2"), (5, "STOP1, STOP2")):
+        warning = warned(limit_price)
+        assert warning is not None
+        assert warning == AlertWarning(
+            "leg_without_price",
+            "strategy",
+            f"The template puts {names} at or below 0: without a price it does not work when the entry fills. "
+            "Give it one by CHANGE, or correct the template.",
+        )
+
+
+# A leg beside those of the other kind
+
+
+def test_a_leg_stands_on_its_side_of_those_of_the_other_kind() -> None:
+    numbers = [Decimal(number) for number in (1, 2, 3)]
+    for action, name in product(("BUY", "SELL"), ("TARGET1", "STOP1")):
+        trade_of = entry(action=action, legs={})
+        above = (action == "BUY") == (name == "TARGET1")
+        apart = [number for number in numbers if is_apart(trade_of, name, number, Decimal(2))]
+        assert apart == [Decimal(3 if above else 1)]
+        assert is_apart(trade_of, name, Decimal(2), None)
+
+
+def test_the_refusal_of_a_price_beyond_another_leg_names_both_legs_and_the_side() -> None:
+    refusals = [
+        crosses(entry(), "TARGET1", Decimal("4980.50"), "STOP1"),
+        crosses(entry(), "STOP1", Decimal(5), "TARGET1"),
+    ]
+    assert [(refusal.detail, refusal.field) for refusal in refusals] == [
+        ("The price 4980.5 of TARGET1 must be above that of STOP1 of order a1.", "limit_price"),
+        ("The price 5 of STOP1 must be below that of TARGET1 of order a1.", "stop_price"),
+    ]
+
+
+def test_the_legs_of_the_other_kind_are_those_that_were_not_ended() -> None:
+    ended = STOP._replace(end=ENDED_BY_ITSELF)
+    released = STOP._replace(released=True)
+    legs = {"TARGET1": TARGET, "STOP1": STOP, "STOP2": ended, "STOP3": released}
+    assert opposite_legs(entry(legs=legs), "TARGET2") == {"STOP1": STOP, "STOP3": released}
+    assert opposite_legs(entry(legs=legs), "STOP1") == {"TARGET1": TARGET}
+    assert [is_ended(leg) for leg in (STOP, ended, released, released_leg(state=OrderState.CANCELLED))] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_leg_has_a_partner_of_its_number_and_the_types_of_its_kind() -> None:
+    assert (partner_of("TARGET12"), partner_of("STOP1")) == ("STOP12", "TARGET1")
+    assert types_of("TARGET") == ("LIMIT",)
+    assert types_of("STOP") == ("STOPMARKET", "STOPLIMIT")
+
+
+def test_the_group_of_a_trade_is_its_placings_and_its_numbers() -> None:
+    assert [oco_group(entry(number=number)) for number in (None, 1, 2)] == ["r1.OCO1", "r1.OCO1", "r1.OCO2"]
+
+
+# What a template's brackets protect once a leg was ended
+
+
+@pytest.mark.parametrize(
+    ("ended", "rest"),
+    [
+        ([], 1),
+        (["TARGET1"], 1),
+        (["STOP1"], 3),
+        (["TARGET1", "STOP1"], 3),
+        (["STOP2"], 4),
+        (["STOP1", "STOP2"], 6),
+        (["TARGET3"], 2),
+    ],
+    ids=str,
+)
+def test_a_bracket_whose_stop_was_ended_protects_nothing(ended: list[str], rest: int) -> None:
+    placed = template_entry(7, (2, 10, 5), (3, 20, 8), (1, 30, None))
+    legs = {name: leg._replace(end=ENDED_BY_ITSELF) if name in ended else leg for name, leg in placed.legs.items()}
+    assert unprotected(placed._replace(legs=legs)) == rest
+
+
+def test_a_stop_of_the_alerts_own_protects_all_beside_a_templates_brackets_until_it_is_ended() -> None:
+    placed = template_entry(7, (2, 10, 5))
+    assert unprotected(placed._replace(legs={**placed.legs, "STOP9": STOP})) == 0
+    assert unprotected(placed._replace(legs={**placed.legs, "STOP9": STOP._replace(end=ENDED_BY_ITSELF)})) == 5
+    assert unprotected(placed._replace(legs={**placed.legs, "TARGET9": TARGET})) == 5
 
 
 # Prices on their sides

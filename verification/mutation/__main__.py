@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
+from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
+from itertools import accumulate
 from pathlib import Path
 
 from verification.mutation import trial
@@ -25,6 +27,9 @@ from verification.mutation.types import TypeChecker
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "functions" / "orderhook"
 SURVIVORS = Path(__file__).with_name("survivors.md")
+
+_QUICK = 0.5
+"""The seconds of tests that are run before the type checker is asked."""
 
 
 def _tests(folder: str, *names: str) -> list[str]:
@@ -38,28 +43,59 @@ _SERVICE = [test for test in _tests("integration", "*") if test not in _LEFT_OUT
 _COMMANDS = _tests("unit", "*command*", "opens_position")
 _CORE = [*_tests("unit", "accounts", "messages", "table", "trade"), *_SERVICE]
 
-# What each module is tried with, the fast ones first: by the first pattern that fits.
+
+def _alerts(names: str) -> list[str]:
+    return [*_COMMANDS, *_tests("integration", *names.split())]
+
+
+_ALTERING = "change cancel_replace resends venue_changes"
+_MANY = "cancel_many close_strategy venue_many"
+_PLACING = "place delay venue_orders"
+
+# What each module is tried with, the fast ones first: by the first pattern that fits. What survives has run all of it,
+# so a module whose behaviour a few files describe is tried with those, and not with the whole service's.
 TESTS = {
     "payload": [*_tests("unit", "payload"), *_tests("integration", "refusals")],
     "keys": _tests("unit", "keys"),
     "orders": _tests("unit", "orders", "items", "responses"),
     "trade_window": _tests("unit", "trade_window"),
     "rate_limit": _tests("unit", "opens_position"),
-    "accounts": _CORE,
-    "admission": [*_CORE, *_tests("integration", "key_limits")],
-    "limits": _tests("integration", "key_limits"),
+    "accounts": _tests("unit", "accounts"),
+    "admission": _tests("integration", "key_limits", "controls", "refusals"),
+    "limits": _tests("unit", "limits"),
     "pipeline": _CORE,
-    "trade": _CORE,
-    "resend": _tests("integration", "resends", "sequences"),
-    "messages": [*_tests("unit", "messages"), *_tests("integration", "delay", "cancel_after")],
-    "listing": _tests("integration", "sequences", "cli_orders"),
+    "trade": _tests("unit", "trade"),
+    "resend": _tests("integration", "resends", "accounts"),
+    "messages": _tests("unit", "messages"),
+    "listing": _tests("integration", "sequences", "more_sequences", "cli_orders"),
+    "venue": _tests("unit", "venue"),
+    "venues": _tests("unit", "venues"),
+    "reporting": _tests("integration", "venue_reports"),
     "commands": _COMMANDS,
     "commands.fields": _COMMANDS,
+    "commands.parsing": _alerts("refusals place change"),
+    "commands.addressed_order": _alerts("cancel change cancel_replace"),
+    "commands.cancel": _alerts("cancel cancel_after resends venue_orders"),
+    "commands.cancel_many": _alerts(_MANY),
+    "commands.cancel_*orders": _alerts(_MANY),
+    "commands.close_strategy": _alerts(_MANY),
+    "commands.change": _alerts(_ALTERING),
+    "commands.changing": _alerts(_ALTERING),
+    "commands.cancel_replace": _alerts(_ALTERING),
+    "commands.asking": _alerts("venue_changes"),
+    "commands.place": _alerts(_PLACING),
+    "commands.new_order": _alerts(_PLACING),
+    "commands.placing": _alerts(f"{_PLACING} resends sequences"),
+    "commands.release": _alerts("delay given_up venue_many venue_races"),
+    "commands.opens_position": _alerts("controls rate_limit key_limits"),
+    "commands.kill_switch": _alerts("controls"),
     "commands.*": [*_COMMANDS, *_SERVICE],
     "store.alert_log": [*_tests("unit", "alert_log"), *_tests("integration", "records")],
-    "store.items": [*_tests("unit", "items"), *_tests("integration", "records", "sequences")],
-    "store.reports": _tests("integration", "reports", "sequences"),
-    "store.traces": _tests("integration", "resends", "sequences", "cancel_many"),
+    "store.bridge": _tests("integration", "venue_reports", "bridge_link", "venue_orders"),
+    "store.items": _tests("unit", "items"),
+    "store.reports": _tests("integration", "reports", "venue_reports", "sequences"),
+    "store.strategies": _tests("integration", *"place close_strategy sequences more_sequences".split()),
+    "store.traces": _tests("integration", "resends", "cancel_many"),
     "store.*": _CORE,
 }
 
@@ -113,7 +149,10 @@ def _try(
     # What has killed a neighbour will mostly kill this one too, and else a test of this very module.
     likely = [test for test in killers if test in tests]
     own = [test for test in tests if f"test_{module.path.stem}" in test]
-    others = [test for test in (*own, *tests) if test not in likely]
+    others = [test for test in dict.fromkeys([*own, *tests]) if test not in likely]
+    spent = list(accumulate(rehearsal.durations[test] for test in others))
+    quick = bisect(spent, _QUICK)
+    likely, others = [*likely, *others[:quick]], others[quick:]
 
     def run(tests: Sequence[str]) -> Trial:
         if not tests:
