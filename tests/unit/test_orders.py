@@ -163,6 +163,19 @@ def test_an_outcome_names_every_order_that_it_is_about() -> None:
     )
 
 
+def test_the_outcome_of_a_command_about_an_order_tells_its_ids_its_name_and_its_state() -> None:
+    named = placed(strategy_id="s1", order_name="ENTRY1")
+    assert Outcome.of(named, "changed", filled="2", duplicate=True) == Outcome(
+        status="changed",
+        duplicate=True,
+        order_id="a1",
+        strategy_id="s1",
+        order_name="ENTRY1",
+        state=OrderState.WORKING,
+        filled="2",
+    )
+
+
 def test_what_orders_outcomes_and_the_rest_do_not_have_is_absent() -> None:
     assert Outcome(status="placed") == Outcome(
         status="placed",
