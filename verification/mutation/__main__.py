@@ -2,8 +2,9 @@
 
     python -m verification.mutation [MODULE ...]
 
-MODULE is a module or a package of functions/orderhook, such as `payload`, `commands` or `store.orders`. A survivor
-that is not listed in survivors.md fails the run, and so does a listed one that does not survive.
+MODULE is a module or a package of functions/orderhook, such as `payload`, `commands` or `store.orders`, or of the
+bridge, such as `bridge.engine`. A survivor that is not listed in survivors.md fails the run, and so does a listed one
+that does not survive.
 """
 
 import os
@@ -25,7 +26,7 @@ from verification.mutation.trial import Module, Rehearsal, Stage, Trial
 from verification.mutation.types import TypeChecker
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "functions" / "orderhook"
+PACKAGE, BRIDGE = ROOT / "functions" / "orderhook", ROOT / "bridge"
 SURVIVORS = Path(__file__).with_name("survivors.md")
 
 _QUICK = 0.5
@@ -51,6 +52,7 @@ def _alerts(names: str) -> list[str]:
 _ALTERING = "change cancel_replace resends venue_changes"
 _MANY = "cancel_many close_strategy venue_many"
 _PLACING = "place delay venue_orders"
+_ENGINE = "asked brackets cancelling changing confirming engine events positions state"
 
 # What each module is tried with, the fast ones first: by the first pattern that fits. What survives has run all of it,
 # so a module whose behaviour a few files describe is tried with those, and not with the whole service's.
@@ -97,20 +99,34 @@ TESTS = {
     "store.strategies": _tests("integration", *"place close_strategy sequences more_sequences".split()),
     "store.traces": _tests("integration", "resends", "cancel_many"),
     "store.*": _CORE,
+    **dict.fromkeys([f"bridge.{name}" for name in _ENGINE.split()], _tests("unit", "engine")),
+    "bridge.oif": _tests("unit", "oif"),
+    "bridge.windows": _tests("unit", "bridge_windows"),
+    "bridge.journal": _tests("unit", "journal"),
 }
 
 
 def modules(wanted: Sequence[str]) -> dict[tuple[str, ...], list[Module]]:
     """Return the modules to try, those of `wanted` or all that have tests, by their tests."""
     by_tests = defaultdict[tuple[str, ...], list[Module]](list)
-    for path in sorted(PACKAGE.rglob("*.py")):
-        whole_name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in (*sorted(PACKAGE.rglob("*.py")), *sorted(BRIDGE.rglob("*.py"))):
+        whole_name = _name_of(path)
         name = whole_name.removesuffix(".__init__")
         tests = next((tests for pattern, tests in TESTS.items() if fnmatch(name, pattern)), None)
         chosen = not wanted or any(one in (name, whole_name) or name.startswith(f"{one}.") for one in wanted)
         if tests and chosen:
-            by_tests[tuple(tests)].append(Module(f"orderhook.{name}", path))
+            prefix = "orderhook." if path.is_relative_to(PACKAGE) else ""
+            by_tests[tuple(tests)].append(Module(f"{prefix}{name}", path))
     return by_tests
+
+
+def _place_of(path: Path) -> Path:
+    """Return what survivors.md calls a module: its path in functions/orderhook, or bridge/ and its path in that."""
+    return path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else ROOT)
+
+
+def _name_of(path: Path) -> str:
+    return ".".join(_place_of(path).with_suffix("").parts)
 
 
 def rehearse(tests: Sequence[str], several: Sequence[Module]) -> Rehearsal:
@@ -180,7 +196,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _try_apart(several: Sequence[Module]) -> bool:
     """Try modules in a process of their own; return whether it found something wrong."""
-    names = [".".join(module.path.relative_to(PACKAGE).with_suffix("").parts) for module in several]
+    names = [_name_of(module.path) for module in several]
     return subprocess.run([sys.executable, "-m", "verification.mutation", *names]).returncode != 0
 
 
@@ -191,7 +207,7 @@ def _try_together(tests: Sequence[str], several: Sequence[Module]) -> int:
     wrong = 0
     with TypeChecker.at_work() as types, Stage.of(tests) as stage:
         for module in several:
-            allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
+            allowed = listed.get(_place_of(module.path).as_posix(), [])
             wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types))
     return wrong
 
