@@ -1,10 +1,11 @@
 """Try every mutant of the modules that decide what becomes of an order, and compare the survivors with the listed ones.
 
-    python -m verification.mutation [MODULE ...]
+    python -m verification.mutation [--seconds N] [MODULE ...]
 
 MODULE is a module or a package of functions/orderhook, such as `payload`, `commands` or `store.orders`, or of the
 bridge, such as `bridge.engine`. A survivor that is not listed in survivors.md fails the run, and so does a listed one
-that does not survive.
+that does not survive. With --seconds each mutant has only so many seconds of tests to survive: then more survive, and
+what is killed is killed.
 """
 
 import os
@@ -17,7 +18,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
+from functools import partial
 from itertools import accumulate
+from math import inf
 from pathlib import Path
 
 from verification.mutation import trial
@@ -138,7 +141,9 @@ def rehearse(tests: Sequence[str], several: Sequence[Module]) -> Rehearsal:
     return rehearsal
 
 
-def survivors(module: Module, rehearsal: Rehearsal, stage: Stage, types: TypeChecker) -> Iterator[Change]:
+def survivors(
+    module: Module, rehearsal: Rehearsal, stage: Stage, types: TypeChecker, seconds: float
+) -> Iterator[Change]:
     """Yield the mutants of a module that neither its types nor its tests give away, and print how many there were."""
     source = module.path.read_text()
     if types.refuses(module, source):
@@ -147,7 +152,7 @@ def survivors(module: Module, rehearsal: Rehearsal, stage: Stage, types: TypeChe
     killers: list[str] = []
     verdicts: Counter[str] = Counter()
     for mutant in mutants_of(source):
-        result = _try(module, mutant, rehearsal, stage, types, killers)
+        result = _try(module, mutant, rehearsal, stage, types, killers, seconds)
         verdicts[result.verdict] += 1
         if result.verdict == "survived":
             yield mutant.change
@@ -158,7 +163,13 @@ def survivors(module: Module, rehearsal: Rehearsal, stage: Stage, types: TypeChe
 
 
 def _try(
-    module: Module, mutant: Mutant, rehearsal: Rehearsal, stage: Stage, types: TypeChecker, killers: Sequence[str]
+    module: Module,
+    mutant: Mutant,
+    rehearsal: Rehearsal,
+    stage: Stage,
+    types: TypeChecker,
+    killers: Sequence[str],
+    seconds: float,
 ) -> Trial:
     running = rehearsal.tests_of(module.path, mutant.lines)
     tests = list(rehearsal.durations) if running is None else running
@@ -168,7 +179,7 @@ def _try(
     others = [test for test in dict.fromkeys([*own, *tests]) if test not in likely]
     spent = list(accumulate(rehearsal.durations[test] for test in others))
     quick = bisect(spent, _QUICK)
-    likely, others = [*likely, *others[:quick]], others[quick:]
+    likely, others = [*likely, *others[:quick]], others[quick : bisect(spent, seconds)]
 
     def run(tests: Sequence[str]) -> Trial:
         if not tests:
@@ -187,20 +198,24 @@ def main(arguments: Sequence[str]) -> int:
     """Try the modules, as many groups at once as there are cores; return how many of them are not as listed."""
     parser = ArgumentParser(prog="python -m verification.mutation", description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as payload, commands or commands.cancel")
-    groups = modules(parser.parse_args(arguments).modules)
+    parser.add_argument("--seconds", type=float, default=inf, help="of tests that each mutant has to survive")
+    wanted = parser.parse_args(arguments)
+    groups = modules(wanted.modules)
     if len(groups) > 1:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return sum(pool.map(_try_apart, groups.values()))
-    return sum(_try_together(tests, several) for tests, several in groups.items())
+            return sum(pool.map(partial(_try_apart, wanted.seconds), groups.values()))
+    return sum(_try_together(wanted.seconds, tests, several) for tests, several in groups.items())
 
 
-def _try_apart(several: Sequence[Module]) -> bool:
+def _try_apart(seconds: float, several: Sequence[Module]) -> bool:
     """Try modules in a process of their own; return whether it found something wrong."""
     names = [_name_of(module.path) for module in several]
-    return subprocess.run([sys.executable, "-m", "verification.mutation", *names]).returncode != 0
+    return (
+        subprocess.run([sys.executable, "-m", "verification.mutation", f"--seconds={seconds}", *names]).returncode != 0
+    )
 
 
-def _try_together(tests: Sequence[str], several: Sequence[Module]) -> int:
+def _try_together(seconds: float, tests: Sequence[str], several: Sequence[Module]) -> int:
     """Try the modules that these tests are for; return how many are not as listed."""
     listed = listed_in(SURVIVORS.read_text())
     rehearsal = rehearse(tests, several)
@@ -208,7 +223,7 @@ def _try_together(tests: Sequence[str], several: Sequence[Module]) -> int:
     with TypeChecker.at_work() as types, Stage.of(tests) as stage:
         for module in several:
             allowed = listed.get(_place_of(module.path).as_posix(), [])
-            wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types))
+            wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types, seconds))
     return wrong
 
 
