@@ -129,6 +129,15 @@ def test_a_message_that_is_not_understood_is_told_why_without_its_values(body: s
     assert str(refusal.value) == why
 
 
+def test_an_alert_whose_message_has_no_digest_and_no_due_has_none() -> None:
+    message = json.loads(serialize(MESSAGES[0]))
+    for name in ("digest", "due"):
+        del message["alert"][name]
+    alert = parse(json.dumps(message))
+    assert isinstance(alert, DelayedAlert)
+    assert (alert.digest, alert.due) == (None, None)
+
+
 def test_what_is_sent_says_version_2_and_what_it_is_in_json() -> None:
     cancel = TimedCancel(trader="main", key_id="k", request_id="r", order_id="o", cancels_at=AT)
     values = {"trader": "main", "key_id": "k", "request_id": "r", "order_id": "o", "cancels_at": AT}
