@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orderhook import listing
+from orderhook.commands.cancel import Cancel
 from orderhook.orders import Order, Trace, timestamp
 from orderhook.resend import first_receipt
 from tests.builders import ENTRY, alert, provenance
@@ -742,6 +743,16 @@ def test_a_resent_cancel_by_a_name_that_a_release_took_means_the_order_before_it
     answer = resend(service, body, 2.5)
     assert (answer.word, answer.body["order_id"]) == ("already_cancelled", "a")
     assert state_of("b")(service) == "Working"
+
+
+def test_a_cancel_by_a_name_that_is_delivered_twice_is_of_the_order_that_it_ended(service: Service) -> None:
+    places("a", strategy_id="s")(service)
+    cancel = Cancel(order_id="ENTRY1", strategy_id="s")
+    service.run(cancel, "r1")
+    places("b", strategy_id="s")(service)
+    again = service.run(cancel, "r1")
+    assert (again.status, again.order_id) == ("cancelled", "a")
+    assert service.open_orders() == ["b"]
 
 
 def test_a_cancel_by_a_name_that_was_rebound_long_ago_means_the_order_that_has_it(service: Service) -> None:
