@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from orderhook.orders import Order
+from orderhook.orders import LegEnd, Order, OrderState
 from orderhook.venues import TABLE
-from tests.builders import ENTRY
+from tests.builders import ENTRY, provenance
 from tests.integration.test_requests import READ, SEND, TRANSACTION, UPDATE
 from tests.service import Service
 
@@ -263,8 +263,16 @@ def test_a_cancel_of_a_leg_that_works_names_the_one_that_ends_with_it(service: S
     assert order_of(service, "order-1.TARGET1").state != "CancelPending"
 
 
-def test_a_cancel_of_a_leg_that_came_alone_names_none_that_ends_with_it(service: Service) -> None:
-    have_released_legs(service, stop_loss=4980)
+@pytest.mark.parametrize("ended", [None, "TARGET1"], ids=["came alone", "is alone"])
+def test_a_cancel_of_a_leg_without_a_partner_names_none_that_ends_with_it(service: Service, ended: str | None) -> None:
+    have(service, **(LEGS if ended else {"stop_loss": 4980}))
+    if ended:
+        before = order_of(service)
+        end = LegEnd(OrderState.CANCELLED, before.since, "r9", "k9")
+        after = before._replace(legs={**before.legs, ended: before.legs[ended]._replace(end=end)})
+        assert service.orders.rewrite(provenance(service.trader, "r9"), before, after)
+    service.report("Filled", 5)
+    service.answer_release("order-1.STOP1", order_of(service).legs["STOP1"].want)
     [warning] = service.cancel("STOP1", **STRATEGY).body["warnings"]
     assert warning["code"] == "unprotected_quantity"
 
