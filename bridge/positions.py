@@ -1,6 +1,6 @@
 """Positions by NinjaTrader's own files, and the legs that a closed position has left behind. Unknown is not flat."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bridge.brackets import is_wanted, parts_of
 from bridge.cancelling import ask_cancel
@@ -17,16 +17,16 @@ _TOO_MANY_STOOD = timedelta(seconds=5)
 """How long legs may seem to close more than is open: a position's file comes later than its fill's."""
 
 
-def pair(turn: Turn, account: str, instrument: str) -> str:
+def pair(at: datetime, account: str, instrument: str) -> str:
     """Return the name of an account and an instrument: without case, and every spelling of a contract is one."""
-    return f"{folded(account)}/{folded(canonical(instrument, turn.at.date()))}"
+    return f"{folded(account)}/{folded(canonical(instrument, at.date()))}"
 
 
 def read_position(turn: Turn, read: PositionRead) -> None:
     """Take a position file down; one from before NinjaTrader's start says nothing."""
     if not read.written_since_start or turn.config.account(read.account) is None:
         return
-    name = pair(turn, read.account, read.instrument)
+    name = pair(turn.at, read.account, read.instrument)
     known = turn.now.positions.get(name)
     is_same = known is not None and (known.side, known.quantity) == (read.side, read.quantity)
     open_at = turn.at if read.side in ("LONG", "SHORT") else known and known.open_at
@@ -41,7 +41,7 @@ def read_position(turn: Turn, read: PositionRead) -> None:
 def _tell_unseen_fills(turn: Turn, name: str, position: Position) -> None:
     """Alarm where a position is larger than what own orders have filled, and an entry with a stop is out of sight."""
     sides: dict[str, tuple[Side, int]] = {"BUY": ("LONG", 1), "SELL": ("SHORT", -1)}
-    own = [it for it in turn.venue_orders.values() if it.filled and pair(turn, it.account, it.instrument) == name]
+    own = [it for it in turn.venue_orders.values() if it.filled and pair(turn.at, it.account, it.instrument) == name]
     filled = sum(it.filled * sides[it.action][1] for it in own)
     for entry in turn.active_entries():
         side, sign = sides[entry.action]
@@ -86,7 +86,7 @@ def report_of(turn: Turn, position: Position) -> PositionReport:
 
 
 def _set(turn: Turn, position: Position) -> None:
-    turn.set(positions={**turn.now.positions, pair(turn, position.account, position.instrument): position})
+    turn.set(positions={**turn.now.positions, pair(turn.at, position.account, position.instrument): position})
 
 
 def end_orphans(turn: Turn) -> None:
@@ -99,7 +99,7 @@ def end_orphans(turn: Turn) -> None:
     doubtful = _too_many(turn, list(open_legs))
     for order_id, legs in open_legs.items():
         entry = turn.orders[order_id]
-        name = pair(turn, entry.account, entry.instrument)
+        name = pair(turn.at, entry.account, entry.instrument)
         position = turn.now.positions.get(name)
         if position is None or position.side != "FLAT" or turn.at - position.since < _FLAT_STOOD:
             continue
@@ -129,7 +129,7 @@ def _too_many(turn: Turn, entries: list[str]) -> set[str]:
     left: dict[tuple[str, Action], int] = {}
     over: list[str] = []
     for trade in trades:
-        name = pair(turn, trade.account, trade.instrument)
+        name = pair(turn.at, trade.account, trade.instrument)
         position = turn.now.positions.get(name)
         if position is None or position.side in ("UNKNOWN", "FLAT"):
             continue
@@ -161,4 +161,4 @@ def _fills(turn: Turn, order: TableOrder) -> list[Fill]:
 
 
 def _is_of(turn: Turn, order: TableOrder, name: str) -> bool:
-    return pair(turn, order.account, order.instrument) == name
+    return pair(turn.at, order.account, order.instrument) == name

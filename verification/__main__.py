@@ -36,9 +36,8 @@ def main() -> int:
     from verification import deadlines, fuzzing, provers
     from verification.model import run as model
     from verification.races import run as races
-    from verification.venue import kills
+    from verification.venue import kills, whole
     from verification.venue import run as venue
-    from verification.venue import whole
 
     of_races = {"operations": options.operations, "processes": options.processes, "seed": options.seed}
     parts: dict[str, Callable[[], report.Part]] = {

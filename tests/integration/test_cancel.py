@@ -429,6 +429,25 @@ def test_a_released_leg_that_is_not_open_any_more_is_answered_as_any_order(
     assert service.plain("order-1.STOP1") == before
 
 
+def test_the_cancel_of_a_released_stop_warns_of_what_has_none_now_and_no_other_does(service: Service) -> None:
+    have_bracket(service, "Filled", 5)
+    service.report("PartFilled", 2, order_id="order-1.STOP1")
+    detail = "3 of what is filled had STOP1 and have no stop now."
+    warning = {"code": "unprotected_quantity", "field": "order_id", "detail": detail}
+    assert service.cancel("order-1.STOP1").body["warnings"] == [warning]
+    assert "warnings" not in service.cancel("order-1.STOP1").body
+    assert "warnings" not in service.cancel("order-1.TARGET1").body
+    service.place("order-2", stop_loss=4990)
+    assert "warnings" not in service.cancel("order-2").body
+
+
+def test_the_record_of_a_cancel_names_the_legs_that_ended_with_the_entry(service: Service) -> None:
+    have_bracket(service)
+    record = service.record_of(service.cancel("order-1"))
+    assert record.order_ids == ("order-1", "order-1.TARGET1", "order-1.STOP1")
+    assert service.record_of(service.cancel("order-1")).order_ids == ("order-1",)
+
+
 def test_a_leg_that_is_released_just_before_its_cancel_arrives_is_cancelled_where_it_is_then(
     service: Service,
 ) -> None:

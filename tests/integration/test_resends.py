@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orderhook import listing
+from orderhook.commands.cancel import Cancel
 from orderhook.orders import Order, Trace, timestamp
 from orderhook.resend import first_receipt
 from tests.builders import ENTRY, alert, provenance
@@ -395,6 +396,33 @@ def test_of_equal_alerts_the_first_that_was_not_answered_is_the_one_that_is_rese
     assert first_receipt(service.services, again, traces) == traces[1]
 
 
+@pytest.mark.parametrize("skipped", ["of another text", "of this request", "answered", "long ago"])
+def test_what_was_not_left_by_the_first_receipt_hides_no_trace_after_it(service: Service, skipped: str) -> None:
+    first = provenance(service.trader, "first")
+    again = first._replace(request_id="again", alert_digest="text", received=first.at + timedelta(seconds=6))
+    service.alerts.note_answered(service.trader, "answered", first.at)
+    before = {
+        "of another text": Trace("another", "other", first.received_at),
+        "of this request": Trace("text", "again", first.received_at),
+        "answered": Trace("text", "answered", first.received_at),
+        "long ago": Trace("text", "earlier", timestamp(first.at - timedelta(seconds=25))),
+    }
+    trace = Trace("text", "first", first.received_at)
+    assert first_receipt(service.services, again, [before[skipped], trace]) == trace
+
+
+def test_what_was_answered_in_one_account_was_answered_with_its_whole_alert(service: Service) -> None:
+    first = provenance(service.trader, "first.sim101")
+    again = first._replace(
+        request_id="again.sim101", alert_digest="text", received=first.at + timedelta(seconds=6), resend_of=[]
+    )
+    trace = Trace("text", "first.sim101", first.received_at)
+    assert first_receipt(service.services, again, [trace]) == trace
+    assert again.resend_of == ["first"]
+    service.alerts.note_answered(service.trader, "first", first.at)
+    assert first_receipt(service.services, again, [trace]) is None
+
+
 @each_trace
 def test_after_an_answered_resend_the_same_text_is_a_new_alert(service: Service, case: Repeated) -> None:
     case.arrange(service)
@@ -716,6 +744,16 @@ def test_a_resent_cancel_by_a_name_that_a_release_took_means_the_order_before_it
     answer = resend(service, body, 2.5)
     assert (answer.word, answer.body["order_id"]) == ("already_cancelled", "a")
     assert state_of("b")(service) == "Working"
+
+
+def test_a_cancel_by_a_name_that_is_delivered_twice_is_of_the_order_that_it_ended(service: Service) -> None:
+    places("a", strategy_id="s")(service)
+    cancel = Cancel(order_id="ENTRY1", strategy_id="s")
+    service.run(cancel, "r1")
+    places("b", strategy_id="s")(service)
+    again = service.run(cancel, "r1")
+    assert (again.status, again.order_id) == ("cancelled", "a")
+    assert service.open_orders() == ["b"]
 
 
 def test_a_cancel_by_a_name_that_was_rebound_long_ago_means_the_order_that_has_it(service: Service) -> None:

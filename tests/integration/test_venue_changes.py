@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from orderhook.orders import Order
+from orderhook.orders import LegEnd, Order, OrderState
 from orderhook.venues import TABLE
-from tests.builders import ENTRY
+from tests.builders import ENTRY, provenance
 from tests.integration.test_requests import READ, SEND, TRANSACTION, UPDATE
 from tests.marks import EACH_ONCE
 from tests.service import Service
@@ -232,11 +232,11 @@ def test_a_leg_keeps_its_kind_though_it_waits(service: Service) -> None:
     assert (answer.status, answer.word, answer.body["field"]) == (400, "unsupported_value", "order_type")
 
 
-def have_released_legs(service: Service) -> None:
+def have_released_legs(service: Service, **legs: object) -> None:
     """Have the legs of order-1 be orders of their own, which the venue has, as reports write them."""
-    have(service, **LEGS)
+    have(service, **(legs or LEGS))
     service.report("Filled", 5)
-    for name in ("STOP1", "TARGET1"):
+    for name in order_of(service).legs:
         leg = order_of(service, f"order-1.{name}")
         if leg.venue is None:
             waiting = order_of(service).legs[name].want
@@ -270,10 +270,29 @@ def test_a_cancel_of_a_leg_that_works_names_the_one_that_ends_with_it(service: S
     have_released_legs(service)
     answer = service.cancel("STOP1", **STRATEGY)
     assert answer.word == "cancel_pending"
-    codes = {warning["code"]: warning["detail"] for warning in answer.body["warnings"]}
-    assert "TARGET1" in codes["oco_partner"]
+    unprotected, partner = answer.body["warnings"]
+    assert unprotected["code"] == "unprotected_quantity"
+    assert partner == {
+        "code": "oco_partner",
+        "field": "order_id",
+        "detail": "TARGET1 is one group with STOP1 at the venue, which ends both; it is placed there again.",
+    }
     assert asked(order_of(service, "order-1.STOP1")) == (2, "cancel")
     assert order_of(service, "order-1.TARGET1").state != "CancelPending"
+
+
+@pytest.mark.parametrize("ended", [None, "TARGET1"], ids=["came alone", "is alone"])
+def test_a_cancel_of_a_leg_without_a_partner_names_none_that_ends_with_it(service: Service, ended: str | None) -> None:
+    have(service, **(LEGS if ended else {"stop_loss": 4980}))
+    if ended:
+        before = order_of(service)
+        end = LegEnd(OrderState.CANCELLED, before.since, "r9", "k9")
+        after = before._replace(legs={**before.legs, ended: before.legs[ended]._replace(end=end)})
+        assert service.orders.rewrite(provenance(service.trader, "r9"), before, after)
+    service.report("Filled", 5)
+    service.answer_release("order-1.STOP1", order_of(service).legs["STOP1"].want)
+    [warning] = service.cancel("STOP1", **STRATEGY).body["warnings"]
+    assert warning["code"] == "unprotected_quantity"
 
 
 # Whose the order is

@@ -282,3 +282,8 @@ def test_what_opens_is_refused_while_nobody_has_heard_of_the_bridge(service: Ser
     assert (answer.status, answer.word) == (503, "venue_offline")
     assert answer.headers["Retry-After"] == "5"
     assert service.placed("somebody-else") == []
+
+
+def test_the_cancel_of_an_entry_of_a_group_names_no_partner(service: Service) -> None:
+    have(service, oco_id="group")
+    assert "warnings" not in service.cancel("order-1").body

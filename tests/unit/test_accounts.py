@@ -38,6 +38,26 @@ def test_an_order_name_is_the_same_in_the_strategy_of_each_account(name: str) ->
     }
 
 
+def test_the_ending_of_a_leg_stays_last() -> None:
+    assert per_account({"account": "A,B", "order_id": "long.stop1"}, CANCEL) == {
+        "A": {"order_id": "long.a.STOP1"},
+        "B": {"order_id": "long.b.STOP1"},
+    }
+
+
+def test_a_command_that_has_no_id_but_an_account_is_given_for_each() -> None:
+    assert per_account({"account": "A,B"}, ("account",)) == {"A": {"account": "A"}, "B": {"account": "B"}}
+
+
+def test_an_id_that_had_no_value_is_refused_before_an_ending_makes_it_one() -> None:
+    with pytest.raises(InvalidValueError) as refused:
+        per_account({"account": "A,B", "order_id": "a", "oco_id": "null"}, PLACE)
+    assert (refused.value.detail, refused.value.field) == (
+        "oco_id=null looks like a variable that had no value; see what the script puts there.",
+        "oco_id",
+    )
+
+
 def test_a_command_without_an_account_is_given_for_each_of_its_ids() -> None:
     assert per_account({"account": "A,B", "order_id": "a"}, CANCEL) == {
         "A": {"order_id": "a.a"},
@@ -60,6 +80,12 @@ def test_a_command_with_neither_an_account_nor_an_id_is_given_once() -> None:
             "A,stop1",
             "Account stop1 looks like an order name, so it cannot be in a list; send an alert of its own for it.",
         ),
+        ("A,null", "account=null looks like a variable that had no value; see what the script puts there."),
+        ("A,B,,", "account has a ',' without an account beside it; take it out."),
+        (
+            "A,B=C",
+            """account holds '=' (U+003D) at position 2; use printable ASCII without ; = " ' \\ < > and &.""",
+        ),
         (
             ",".join(map(str, range(MAX_ACCOUNTS + 1))),
             f"account lists {MAX_ACCOUNTS + 1} accounts; at most {MAX_ACCOUNTS} are accepted.",
@@ -73,4 +99,5 @@ def test_a_list_that_cannot_be_is_refused(sent: str, detail: str) -> None:
 
 
 def test_as_many_accounts_as_are_accepted_are_accepted() -> None:
+    assert MAX_ACCOUNTS == 20
     assert len(per_account({"account": ",".join(map(str, range(MAX_ACCOUNTS)))}, PLACE)) == MAX_ACCOUNTS

@@ -209,6 +209,10 @@ def test_only_what_can_open_no_position_passes_the_kill_switch() -> None:
     assert not any(kind.risk_reducing for kind in COMMANDS.values() if issubclass(kind, OpensPosition))
 
 
+def test_only_a_cancel_is_carried_out_whatever_unknown_names_it_holds() -> None:
+    assert [word for word, kind in COMMANDS.items() if kind.takes_unknown_names] == ["CANCEL"]
+
+
 # Which fields
 
 EVERY = {"notes", "delay"}

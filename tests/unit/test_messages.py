@@ -107,6 +107,43 @@ def test_anything_else_is_not_a_message(body: str) -> None:
         parse(body)
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("", "it is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
+        ("[]", "it is not a JSON object"),
+        ('{"version": 3, "cancel": {}}', "its version is unknown"),
+        ('{"version": 2}', "it is none of alert, release, cancel"),
+        ('{"cancel": {}, "alert": {}}', "it is none of alert, release, cancel"),
+        ('{"release": []}', "its release has no fields"),
+        (
+            '{"cancel": {"trader": "main", "key_id": "k", "order_id": 1, "cancels_at": "", "x": "SECRET"}}',
+            "fields of its cancel are missing, wrong or unknown: cancels_at, order_id, request_id",
+        ),
+    ],
+)
+def test_a_message_that_is_not_understood_is_told_why_without_its_values(body: str, why: str) -> None:
+    with pytest.raises(MessageError) as refusal:
+        parse(body)
+    assert str(refusal.value) == why
+
+
+def test_an_alert_whose_message_has_no_digest_and_no_due_has_none() -> None:
+    message = json.loads(serialize(MESSAGES[0]))
+    for name in ("digest", "due"):
+        del message["alert"][name]
+    alert = parse(json.dumps(message))
+    assert isinstance(alert, DelayedAlert)
+    assert (alert.digest, alert.due) == (None, None)
+
+
+def test_what_is_sent_says_version_2_and_what_it_is_in_json() -> None:
+    cancel = TimedCancel(trader="main", key_id="k", request_id="r", order_id="o", cancels_at=AT)
+    values = {"trader": "main", "key_id": "k", "request_id": "r", "order_id": "o", "cancels_at": AT}
+    assert json.loads(serialize(cancel)) == {"version": 2, "cancel": values}
+
+
 @given(st.text(max_size=300) | st.from_type(type({})).map(json.dumps))
 def test_no_text_whatever_breaks_the_reader(body: str) -> None:
     with pytest.raises(MessageError):

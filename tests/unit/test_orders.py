@@ -9,14 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orderhook.limits import Limits
 from orderhook.orders import (
     BEING_CANCELLED,
     CANCELLABLE,
+    CANCELS_OF_A_TRADE,
     CHANGEABLE,
+    FINISHED_OTHERWISE,
     KEPT_HISTORY,
     MAX_HISTORY,
     OPEN,
     PRICES,
+    RELEASED_WITHIN,
+    RESENDS_END,
+    SAME_BAR,
     TERMINAL,
     TRANSITIONS,
     Binding,
@@ -29,10 +35,13 @@ from orderhook.orders import (
     Provenance,
     Strategy,
     Trace,
+    Want,
     decimal_text,
+    end_of_wait,
     folded,
     timestamp,
 )
+from orderhook.trade import MAX_BRACKETS
 from tests import states
 from tests.builders import order
 from tests.states import STATES, USUAL_WAYS, may_follow
@@ -77,6 +86,7 @@ def test_every_state_is_either_cancellable_or_being_cancelled_or_terminal() -> N
     assert set(TERMINAL) == set(states.FINISHED)
     assert set(OPEN) == set(states.OPEN)
     assert len(CANCELLABLE) + len(BEING_CANCELLED) + len(TERMINAL) == 16
+    assert {"Filled", "Rejected", "Expired"} == FINISHED_OTHERWISE
 
 
 def test_change_alters_what_cancel_would_cancel() -> None:
@@ -105,6 +115,16 @@ def test_a_history_is_as_long_as_is_written_down() -> None:
     assert (MAX_HISTORY, KEPT_HISTORY) == (200, 100)
     rows = [line for line in (ROOT / "docs/capacity.md").read_text().splitlines() if "history" in line]
     assert any(str(MAX_HISTORY) in row for row in rows)
+
+
+def test_a_trade_has_room_for_a_cancel_of_its_entry_and_of_each_of_its_legs() -> None:
+    assert CANCELS_OF_A_TRADE == 1 + 2 * MAX_BRACKETS
+
+
+def test_the_times_of_resends_bars_and_releases_are_those_of_the_specification() -> None:
+    assert timedelta(seconds=30) == RESENDS_END
+    assert timedelta(seconds=3) == SAME_BAR
+    assert timedelta(minutes=5) == RELEASED_WITHIN
 
 
 def test_nobody_can_change_the_tables_at_run_time() -> None:
@@ -143,6 +163,19 @@ def test_an_outcome_names_every_order_that_it_is_about() -> None:
     )
 
 
+def test_the_outcome_of_a_command_about_an_order_tells_its_ids_its_name_and_its_state() -> None:
+    named = placed(strategy_id="s1", order_name="ENTRY1")
+    assert Outcome.of(named, "changed", filled="2", duplicate=True) == Outcome(
+        status="changed",
+        duplicate=True,
+        order_id="a1",
+        strategy_id="s1",
+        order_name="ENTRY1",
+        state=OrderState.WORKING,
+        filled="2",
+    )
+
+
 def test_what_orders_outcomes_and_the_rest_do_not_have_is_absent() -> None:
     assert Outcome(status="placed") == Outcome(
         status="placed",
@@ -173,6 +206,19 @@ def test_a_new_order_is_the_first_of_its_generations_and_of_its_versions_and_has
     assert (made.generation, made.version, made.filled, made.history_dropped) == (1, 1, 0, 0)
     assert (made.legs, made.wanted, made.placed, made.digests) == ({}, {}, {}, ())
     assert {made.due, made.day_ends, made.cancels_at, made.report_seq, made.average} == {None}
+    assert (made.acked, made.confirmed, made.unresolved, made.want, made.venue) == (0, {}, None, None, None)
+    assert (Leg("LIMIT").acked, Leg("LIMIT").want, Want(1, "place", ENDS).not_after) == (0, None, None)
+
+
+def test_an_order_is_named_by_the_request_that_placed_it() -> None:
+    later = SIGNED._replace(request_id="r2").event(None)
+    assert placed(history=(SIGNED.event(OrderState.WORKING), later)).placed_by == "r1"
+
+
+@pytest.mark.parametrize(("qty", "shares"), [(0, [0, 0, 0]), (2, [0, 0, 2]), (3, [1, 1, 3]), (6, [4, 3, 6])])
+def test_a_legs_share_is_what_the_brackets_before_it_leave_up_to_its_own(qty: int, shares: list[int]) -> None:
+    legs = [Leg("LIMIT", start=2), Leg("LIMIT", start=2, size=3), Leg("LIMIT")]
+    assert [leg.share(qty) for leg in legs] == shares
 
 
 # What an order is at a time
@@ -215,6 +261,41 @@ def test_an_order_without_an_end_of_its_day_is_what_its_item_says(state: str) ->
 def test_what_is_filled_of_a_day_order_stays_when_its_day_is_over() -> None:
     day = placed(day_ends=ENDS)._replace(state=OrderState.PART_FILLED, filled=2)
     assert day.at(ENDS).filled == 2
+
+
+# What waits for its delay
+
+DUE, GIVEN_UP = "2026-01-02T12:00:05.000000Z", "2026-01-02T12:05:05.000000Z"
+
+
+@pytest.mark.parametrize("state", states.STATES)
+@pytest.mark.parametrize(("now", "is_over"), [("2026-01-02T12:05:04.999999Z", False), (GIVEN_UP, True)])
+def test_what_is_not_released_in_time_is_cancelled_with_the_reason(state: str, now: str, *, is_over: bool) -> None:
+    waiting = placed(due=DUE, day_ends=DUE)._replace(state=OrderState(state))
+    assert end_of_wait(DUE) == GIVEN_UP
+    if is_over and state in states.OPEN:
+        assert waiting.at(now) == waiting._replace(
+            state=OrderState.CANCELLED,
+            since=GIVEN_UP,
+            cancelled_at=GIVEN_UP,
+            reason="it was not placed within 5 minutes of its delay",
+            due=None,
+        )
+    else:
+        assert waiting._replace(day_ends=None).at(now) == waiting._replace(day_ends=None)
+
+
+@pytest.mark.parametrize("state", states.STATES)
+def test_what_has_voided_a_wait_ends_it_where_it_goes_on(state: str) -> None:
+    waiting = placed(due=DUE)._replace(state=OrderState(state))
+    voided = waiting.void("the kill switch was on")
+    if state in states.OPEN:
+        assert voided == waiting._replace(state=OrderState.CANCELLED, reason="the kill switch was on", due=None)
+    else:
+        assert voided is waiting
+    assert waiting.void(None) is waiting
+    released = waiting._replace(due=None)
+    assert released.void("the kill switch was on") is released
 
 
 # Traces
@@ -332,6 +413,20 @@ def test_provenance_signs_the_history_of_an_order() -> None:
         digest="r1",
         received_at="2026-01-02T12:00:00.000005Z",
     )
+
+
+def test_a_key_without_limits_reaches_every_market_and_one_with_limits_only_its_own() -> None:
+    assert SIGNED.reaches("Sim101", "ES 12-26")
+    limited = SIGNED._replace(limits=Limits(accounts=("Sim101",), instruments=("ES 12-26",)))
+    assert limited.reaches("sim101", "ES 12-26")
+    assert not limited.reaches("Sim102", "ES 12-26")
+    assert not limited.reaches("Sim101", "NQ 12-26")
+
+
+def test_an_alert_leaves_its_digest_its_request_and_its_receipt() -> None:
+    signed = SIGNED._replace(alert_digest="d1", received=NOON - timedelta(seconds=1))
+    assert signed.trace == Trace("d1", "r1", "2026-01-02T11:59:59.000005Z")
+    assert SIGNED.trace == Trace("r1", "r1", "2026-01-02T12:00:00.000005Z")
 
 
 def test_provenance_signs_with_the_alert_and_its_receipt_where_an_alert_asks() -> None:

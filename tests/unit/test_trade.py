@@ -27,23 +27,35 @@ from orderhook.orders import (
     Order,
     OrderState,
     Provenance,
+    Want,
 )
 from orderhook.trade import (
+    MAX_BRACKETS,
     LegTerms,
     Replacement,
     bracket_legs,
     check_prices,
+    crosses,
     entry_and_leg,
+    is_apart,
+    is_ended,
     kept_digests,
     kind_of,
     leg_id,
+    must_be_above,
+    oco_group,
     open_legs,
+    opposite_legs,
     own_legs,
+    partner_of,
+    price_from_offset,
     trimmed,
+    types_of,
     unprotected,
     view_of_leg,
     waiting_legs,
     with_bounds,
+    without_price,
 )
 from tests import builders
 from tests.states import FINISHED, OPEN
@@ -90,7 +102,7 @@ def template_entry(qty: int, *brackets: tuple[int, int | None, int | None], **ch
 def released_leg(name: str = "STOP1", **changes: Any) -> Order:
     """Return a leg of five that lies in an item of its own."""
     leg = view_of_leg(entry(), name, LEGS[name])
-    return leg._replace(state=OrderState.WORKING, **{"closes": 5, **changes})
+    return leg._replace(**{"state": OrderState.WORKING, "closes": 5, **changes})
 
 
 def replacement(**changes: Any) -> Replacement:
@@ -231,6 +243,15 @@ def test_an_alerts_own_legs_are_one_group_if_there_are_two() -> None:
     assert own_legs(1, [], "g") == {}
 
 
+def test_an_alerts_own_leg_keeps_its_offset_and_the_receipt_that_adds_it() -> None:
+    added = LegTerms("STOP", "STOPMARKET", offset=Decimal(5), received_at=ENDED_AT)
+    assert own_legs(1, [added], "g") == {"STOP1": Leg("STOPMARKET", offset=Decimal(5), received_at=ENDED_AT)}
+
+
+def test_a_trade_has_at_most_the_brackets_of_the_specification() -> None:
+    assert MAX_BRACKETS == 20
+
+
 # Shares
 
 
@@ -305,6 +326,12 @@ def test_a_waiting_leg_is_listed_like_an_order_and_all_that_it_shares_follows_fr
     )
 
 
+def test_a_waiting_leg_shows_the_prices_that_it_has() -> None:
+    stop = Leg("STOPLIMIT", limit_price=Decimal(4989), stop_price=Decimal(4990))
+    view = view_of_leg(entry(), "STOP1", stop)
+    assert (view.order_type, *told(view.limit_price, view.stop_price)) == ("STOPLIMIT", "4989", "4990")
+
+
 @pytest.mark.parametrize("state", OPEN)
 def test_a_leg_waits_while_its_entry_is_open(state: str) -> None:
     view = view_of_leg(entry(state=OrderState(state), filled=2), "STOP1", STOP)
@@ -352,6 +379,194 @@ def test_the_legs_that_are_open_are_told_by_name_with_their_ids() -> None:
     assert open_legs(entry(legs=ended)) == {"TARGET1": "a1.TARGET1"}
     assert [leg.state for leg in waiting_legs(entry(legs=ended))] == ["Initialized", "Cancelled"]
     assert open_legs(entry(state=OrderState.CANCELLED)) == {}
+
+
+# What is asked of a venue for a leg that waits
+
+
+@pytest.mark.parametrize(
+    ("kind", "acked", "state"),
+    [
+        ("place", 1, "Initialized"),
+        ("change", 1, "ChangePending"),
+        ("change", 2, "Initialized"),
+        ("change", 3, "Initialized"),
+        ("replace", 1, "ChangePending"),
+        ("cancel", 1, "CancelPending"),
+        ("cancel", 2, "Initialized"),
+    ],
+)
+def test_a_waiting_leg_is_in_the_state_of_what_its_venue_has_not_answered(kind: Any, acked: int, state: str) -> None:
+    want = Want(2, kind, PLACED_AT)
+    view = view_of_leg(entry(venue="ninjatrader"), "STOP1", STOP._replace(want=want, acked=acked))
+    assert (view.state, view.since, view.cancelled_at) == (state, PLACED_AT, None)
+    assert (view.venue, view.want, view.acked) == ("ninjatrader", want, acked)
+
+
+@pytest.mark.parametrize(
+    ("added_at", "delay"),
+    [(None, 5), ("2026-01-02T12:00:03.000000Z", 5), ("2026-01-02T12:00:03.000001Z", None)],
+)
+def test_a_leg_that_was_added_after_its_entrys_bar_has_nothing_of_the_delay(
+    added_at: str | None, delay: int | None
+) -> None:
+    leg = STOP._replace(received_at=added_at)
+    view = view_of_leg(entry(delay=5), "STOP1", leg)
+    assert (view.received_at, view.delay) == (added_at or PLACED_AT, delay)
+    assert view_of_leg(entry(delay=5, received_at=None), "STOP1", leg).delay == 5
+
+
+def test_a_quantity_not_above_what_is_filled_ends_nothing_that_a_venue_has() -> None:
+    before = entry(filled=3, state=OrderState.PART_FILLED, venue="ninjatrader")
+    for qty, codes in ((3, []), (2, ["filled_more"])):
+        after, warnings = changed(before, {"qty": qty})
+        assert unchanged_but(before, after) == {"qty": 3}
+        assert [warning.code for warning in warnings] == codes
+
+
+def test_the_day_of_an_order_ends_anew_with_a_replacement_but_not_where_a_venue_or_a_delay_ends_it() -> None:
+    new = replacement(tif="DAY", day_ends=ENDED_AT)
+    assert replaced(entry(tif="DAY"), new)[0].day_ends == ENDED_AT
+    for elsewhere in (entry(tif="DAY", venue="ninjatrader"), entry(tif="DAY", due=ENDED_AT)):
+        assert replaced(elsewhere, new)[0].day_ends is None
+
+
+# A released leg that lacks its price
+
+
+def test_a_leg_that_lacked_its_price_alone_works_once_it_has_it() -> None:
+    lacking: dict[str, Any] = {"state": OrderState.INITIALIZED, "stop_price": None, "offset": Decimal(10)}
+    leg = released_leg(**lacking)
+    assert changed(leg, {"stop_price": Decimal(4980)})[0].state == "Working"
+    assert replaced(leg, of_stop(4980))[0].state == "Working"
+    assert changed(leg, {"qty": 4})[0].state == "Initialized"
+    target = released_leg("TARGET1", **{**lacking, "limit_price": None})
+    assert changed(target, {"limit_price": Decimal(5020)})[0].state == "Working"
+
+
+def test_no_other_order_begins_to_work_by_a_price() -> None:
+    prices = {"order_type": "STOPMARKET", "limit_price": None, "stop_price": Decimal(5000)}
+    for waiting in (
+        entry(state=OrderState.INITIALIZED, legs={}, **prices),
+        released_leg(state=OrderState.INITIALIZED, venue="ninjatrader"),
+        released_leg(state=OrderState.SUBMITTED),
+    ):
+        assert changed(waiting, {"stop_price": Decimal(4985)})[0].state == waiting.state
+
+
+# Offsets
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "price_there"),
+    [("BUY", "TARGET1", 5010), ("BUY", "STOP1", 4990), ("SELL", "TARGET1", 4990), ("SELL", "STOP1", 5010)],
+)
+def test_an_offset_counts_from_what_was_paid_else_from_what_was_asked_for(
+    action: str, name: str, price_there: int
+) -> None:
+    leg = Leg("LIMIT", offset=Decimal(10))
+    asked = entry(action=action, limit_price=Decimal(5000), stop_price=Decimal(6000))
+    assert price_from_offset(asked, name, leg) == price_there
+    assert price_from_offset(asked._replace(average=Decimal(5100)), name, leg) == price_there + 100
+    assert price_from_offset(asked._replace(limit_price=None), name, leg) == price_there + 1000
+    assert price_from_offset(asked._replace(limit_price=None, stop_price=None), name, leg) is None
+    assert price_from_offset(asked, name, leg._replace(offset=None)) is None
+    assert must_be_above(asked, name) is (price_there == 5010)
+
+
+def test_offsets_that_lead_to_no_price_above_0_are_told_with_the_names_of_their_legs() -> None:
+    def warned(limit_price: int | None) -> AlertWarning | None:
+        placed = template_entry(5, (2, 10, 5), (3, 20, 8), limit_price=price(limit_price))
+        return without_price(placed, placed.legs)
+
+    assert warned(9) is None
+    assert warned(None) is None
+    for limit_price, names in ((8, "STOP2"), (5, "STOP1, STOP2")):
+        warning = warned(limit_price)
+        assert warning is not None
+        assert warning == AlertWarning(
+            "leg_without_price",
+            "strategy",
+            f"The template puts {names} at or below 0: without a price it does not work when the entry fills. "
+            "Give it one by CHANGE, or correct the template.",
+        )
+
+
+# A leg beside those of the other kind
+
+
+def test_a_leg_stands_on_its_side_of_those_of_the_other_kind() -> None:
+    numbers = [Decimal(number) for number in (1, 2, 3)]
+    for action, name in product(("BUY", "SELL"), ("TARGET1", "STOP1")):
+        trade_of = entry(action=action, legs={})
+        above = (action == "BUY") == (name == "TARGET1")
+        apart = [number for number in numbers if is_apart(trade_of, name, number, Decimal(2))]
+        assert apart == [Decimal(3 if above else 1)]
+        assert is_apart(trade_of, name, Decimal(2), None)
+
+
+def test_the_refusal_of_a_price_beyond_another_leg_names_both_legs_and_the_side() -> None:
+    refusals = [
+        crosses(entry(), "TARGET1", Decimal("4980.50"), "STOP1"),
+        crosses(entry(), "STOP1", Decimal(5), "TARGET1"),
+    ]
+    assert [(refusal.detail, refusal.field) for refusal in refusals] == [
+        ("The price 4980.5 of TARGET1 must be above that of STOP1 of order a1.", "limit_price"),
+        ("The price 5 of STOP1 must be below that of TARGET1 of order a1.", "stop_price"),
+    ]
+
+
+def test_the_legs_of_the_other_kind_are_those_that_were_not_ended() -> None:
+    ended = STOP._replace(end=ENDED_BY_ITSELF)
+    released = STOP._replace(released=True)
+    legs = {"TARGET1": TARGET, "STOP1": STOP, "STOP2": ended, "STOP3": released}
+    assert opposite_legs(entry(legs=legs), "TARGET2") == {"STOP1": STOP, "STOP3": released}
+    assert opposite_legs(entry(legs=legs), "STOP1") == {"TARGET1": TARGET}
+    assert [is_ended(leg) for leg in (STOP, ended, released, released_leg(state=OrderState.CANCELLED))] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_leg_has_a_partner_of_its_number_and_the_types_of_its_kind() -> None:
+    assert (partner_of("TARGET12"), partner_of("STOP1")) == ("STOP12", "TARGET1")
+    assert types_of("TARGET") == ("LIMIT",)
+    assert types_of("STOP") == ("STOPMARKET", "STOPLIMIT")
+
+
+def test_the_group_of_a_trade_is_its_placings_and_its_numbers() -> None:
+    assert [oco_group(entry(number=number)) for number in (None, 1, 2)] == ["r1.OCO1", "r1.OCO1", "r1.OCO2"]
+
+
+# What a template's brackets protect once a leg was ended
+
+
+@pytest.mark.parametrize(
+    ("ended", "rest"),
+    [
+        ([], 1),
+        (["TARGET1"], 1),
+        (["STOP1"], 3),
+        (["TARGET1", "STOP1"], 3),
+        (["STOP2"], 4),
+        (["STOP1", "STOP2"], 6),
+        (["TARGET3"], 2),
+    ],
+    ids=str,
+)
+def test_a_bracket_whose_stop_was_ended_protects_nothing(ended: list[str], rest: int) -> None:
+    placed = template_entry(7, (2, 10, 5), (3, 20, 8), (1, 30, None))
+    legs = {name: leg._replace(end=ENDED_BY_ITSELF) if name in ended else leg for name, leg in placed.legs.items()}
+    assert unprotected(placed._replace(legs=legs)) == rest
+
+
+def test_a_stop_of_the_alerts_own_protects_all_beside_a_templates_brackets_until_it_is_ended() -> None:
+    placed = template_entry(7, (2, 10, 5))
+    assert unprotected(placed._replace(legs={**placed.legs, "STOP9": STOP})) == 0
+    assert unprotected(placed._replace(legs={**placed.legs, "STOP9": STOP._replace(end=ENDED_BY_ITSELF)})) == 5
+    assert unprotected(placed._replace(legs={**placed.legs, "TARGET9": TARGET})) == 5
 
 
 # Prices on their sides
@@ -414,8 +629,11 @@ def test_the_limit_of_a_stop_lies_on_its_losing_side(
     if is_good:
         check_prices(order)
         return
-    with pytest.raises(InvalidValueError, match=r"^The limit \d+ of the stop must not be") as refusal:
+    side = "above" if action == "BUY" else "below"
+    detail = f"The limit {limit} of the stop must not be {side} its stop price {stop}."
+    with pytest.raises(InvalidValueError) as refusal:
         check_prices(order)
+    assert refusal.value.detail == detail
     assert refusal.value.field == "stop_loss_limit"
 
 
@@ -435,6 +653,19 @@ def test_the_refusal_names_both_prices_and_the_side(changes: dict[str, Any], det
     with pytest.raises(InvalidValueError) as refusal:
         check_prices(entry()._replace(**changes), "take_profit")
     assert refusal.value.field == "take_profit"
+
+
+@pytest.mark.parametrize(
+    ("own", "field"),
+    [({"limit_price": 4990}, "limit_price"), ({"limit_price": None, "stop_price": 4990}, "stop_price")],
+)
+def test_the_refusal_is_of_the_price_that_the_entry_has_else_of_the_stops(own: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        check_prices(entry(**own))
+    assert refusal.value.field == field
+    with pytest.raises(InvalidValueError) as refusal:
+        check_prices(entry(filled=1, legs={**LEGS, "STOP1": STOP._replace(stop_price=Decimal(5010))}))
+    assert refusal.value.field == "stop_price"
 
 
 @pytest.mark.parametrize("number", [Decimal("1E-8"), Decimal("9.99999E+11"), Decimal("5E+3")], ids=str)
@@ -462,8 +693,17 @@ def test_a_refusal_writes_its_prices_as_an_alert_does(action: str, names: tuple[
 @pytest.mark.parametrize("number", [Decimal("1E-8"), Decimal("5E+3")], ids=str)
 def test_the_refusal_of_a_released_stop_limit_writes_its_prices_as_an_alert_does(number: Decimal) -> None:
     stop = released_leg()._replace(order_type="STOPLIMIT", stop_price=number, limit_price=number)
-    with pytest.raises(InvalidValueError, match=f"The limit {number * 2:f} of a SELL stop .* price {number:f}"):
-        changed(stop, {"limit_price": number * 2})
+    detail = f"The limit {number * 2:f} of a SELL stop must not be beyond its stop price {number:f}."
+    with pytest.raises(InvalidValueError) as refusal:
+        changed(stop._replace(limit_price=None), {"limit_price": number * 2})
+    assert (refusal.value.detail, refusal.value.field) == (detail, "limit_price")
+
+
+def test_the_prices_of_what_ends_with_a_change_are_not_judged() -> None:
+    stop = released_leg(order_type="STOPLIMIT", filled=2, limit_price=Decimal(4989))
+    assert changed(stop, {"qty": 2, "limit_price": Decimal(4991)})[0].state == "Filled"
+    with pytest.raises(InvalidValueError):
+        changed(stop, {"qty": 3, "limit_price": Decimal(4991)})
 
 
 @pytest.mark.parametrize("gone", [{"end": ENDED_BY_ITSELF}, {"released": True}], ids=["ended", "released"])
@@ -628,6 +868,16 @@ def test_a_quantity_not_above_what_is_filled_ends_the_remainder(filled: int, qty
     assert [warning.code for warning in warnings] == (["filled_more"] if qty < filled else [])
 
 
+def test_what_ends_since_more_is_filled_says_so() -> None:
+    part_filled = entry(filled=3, state=OrderState.PART_FILLED)
+    after, [warning] = changed(part_filled, {"qty": 2})
+    detail = "3 are filled already, more than qty=2; the rest ended."
+    assert (after.reason, warning) == (
+        "qty not above what is filled",
+        AlertWarning("filled_more", "qty", detail),
+    )
+
+
 @pytest.mark.parametrize("filled", [5, 6])
 def test_a_price_alone_ends_nothing_be_more_filled_than_the_orders_quantity_or_not(filled: int) -> None:
     before = entry(filled=filled, state=OrderState.PART_FILLED)
@@ -640,8 +890,8 @@ def test_a_quantity_below_what_a_template_reaches_or_above_it_is_told_where_it_p
     before = template_entry(3, (2, 10, 5), (1, 20, 5))
     assert changed(before, {"qty": 1})[1] == []
     after, [warning] = changed(before, {"qty": 5})
-    assert (warning.code, warning.field) == ("unprotected_quantity", "qty")
-    assert "2" in warning.detail
+    detail = "The template's brackets leave 2 of qty without a leg."
+    assert warning == AlertWarning("unprotected_quantity", "qty", detail)
     assert [leg.qty for leg in waiting_legs(after)] == [2, 2, 1, 1]
     assert [leg.qty for leg in waiting_legs(changed(before, {"qty": 1})[0])] == [1, 1]
 
@@ -655,10 +905,12 @@ def test_a_released_legs_quantity_may_be_lowered_and_never_raised(qty: int, word
         with pytest.raises(InvalidValueError) as refusal:
             changed(leg, {"qty": qty})
         assert (refusal.value.field, refusal.value.state) == ("qty", "Working")
+        assert refusal.value.detail == "Leg a1.STOP1 closes the 5 that are filled for it; qty cannot be above that."
         return
     after, warnings = changed(leg, {"qty": qty})
     assert unchanged_but(leg, after) == ({} if qty == 5 else {"qty": qty})
-    assert [warning.code for warning in warnings] == word
+    detail = f"{5 - qty} of what is filled have no such leg."
+    assert warnings == [AlertWarning(code, "qty", detail) for code in word]
 
 
 @pytest.mark.parametrize("stop_price", [4985, 5000, 5005])
@@ -829,6 +1081,44 @@ def test_a_market_order_in_its_place_has_no_price_between_its_legs() -> None:
     assert (after.order_type, after.limit_price, after.legs) == ("MARKET", None, LEGS)
 
 
+def test_a_price_of_its_own_takes_the_place_of_a_legs_offset() -> None:
+    assert replaced(released_leg(offset=Decimal(5)), of_stop())[0].offset is None
+    waiting = entry(legs={**LEGS, "STOP1": STOP._replace(offset=Decimal(5))})
+    assert replaced_leg(waiting, "STOP1", of_stop()).legs["STOP1"].offset is None
+
+
+def test_a_time_limit_stays_until_another_is_given_or_it_is_lifted() -> None:
+    limited = entry(cancels_at=ENDED_AT)
+    assert replaced(limited, replacement())[0].cancels_at == ENDED_AT
+    assert replaced(limited, replacement(lifts_time_limit=True))[0].cancels_at is None
+
+
+def test_a_refused_replacement_is_told_what_the_order_has() -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        replaced(entry(), replacement(account="Sim102"))
+    assert refusal.value.detail == (
+        "Order a1 has account=Sim101, and a replacement keeps it; give that, or place another order."
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "limit", "stop", "is_in_order"),
+    [
+        ("SELL", 4990, 4990, True),
+        ("SELL", 4991, 4990, False),
+        ("SELL", 4991, None, True),
+        ("SELL", None, 4990, True),
+        ("BUY", 4989, 4990, False),
+        ("BUY", 4991, 4990, True),
+    ],
+)
+def test_a_replacement_knows_whether_the_prices_of_a_stop_limit_are_in_order(
+    action: str, limit: float | None, stop: float | None, *, is_in_order: bool
+) -> None:
+    new = replacement(action=action, limit_price=price(limit), stop_price=price(stop))
+    assert new.is_in_order is is_in_order
+
+
 # CANCELREPLACE with legs
 
 
@@ -877,6 +1167,30 @@ def test_a_kind_that_was_not_there_is_added_to_the_group_of_the_other() -> None:
     assert told(after.nearest_stop, after.nearest_target) == ["4990", "5020"]
 
 
+def test_a_kind_that_was_not_there_joins_the_group_that_the_other_has() -> None:
+    after, _ = replaced(entry(legs={"STOP1": STOP}), replacement(legs=[terms("TARGET", 5020)]))
+    assert after.legs == {"STOP1": STOP, "TARGET1": Leg("LIMIT", Decimal(5020), oco_id="g.1")}
+
+
+def test_a_leg_that_comes_alone_is_in_no_group_and_has_the_number_1_where_there_is_none() -> None:
+    bare = entry(legs={}, number=None)
+    after, _ = replaced(bare, replacement(legs=[terms("STOP", 4990, 4989)]))
+    assert after.legs == {"STOP1": Leg("STOPLIMIT", Decimal(4989), Decimal(4990))}
+
+
+def test_the_single_legs_of_a_templates_brackets_are_in_no_group_when_they_are_replaced() -> None:
+    for brackets in ([(2, 10, None), (3, 20, None)], [(5, None, 5)]):
+        before = template_entry(5, *brackets)
+        after, _ = replaced(before, replacement(legs=[terms("TARGET", 5020)]))
+        assert {leg.oco_id for leg in after.legs.values()} == {None}
+
+
+def test_a_leg_that_is_given_what_it_has_is_the_same_leg() -> None:
+    after, warnings = replaced(entry(), replacement(legs=[terms("STOP", 4990), terms("TARGET", 5020)]))
+    assert after.legs == {"STOP1": STOP, "TARGET1": TARGET._replace(limit_price=Decimal(5020), generation=2)}
+    assert warnings == []
+
+
 def test_legs_that_an_entry_of_another_number_gets_have_that_number() -> None:
     second = entry(number=2, order_name="ENTRY2", legs={})
     after, _ = replaced(second, replacement(legs=[terms("TARGET", 5020), terms("STOP", 4995)]))
@@ -905,10 +1219,29 @@ def test_what_waits_for_its_delay_has_its_legs_replaced_there() -> None:
     ("given_legs", "field"), [([terms("STOP", 4995)], "stop_loss"), ([terms("TARGET", 5020)], "take_profit")]
 )
 def test_once_that_kind_is_released_the_leg_itself_is_to_be_replaced(given_legs: list[LegTerms], field: str) -> None:
-    released = entry(filled=2, legs={name: leg._replace(released=True) for name, leg in LEGS.items()})
+    kind = given_legs[0].kind
+    released = {name: leg._replace(released=name.startswith(kind)) for name, leg in LEGS.items()}
     with pytest.raises(InvalidValueError) as refusal:
-        replaced(released, replacement(legs=given_legs))
-    assert refusal.value.field == field
+        replaced(entry(filled=2, legs=released), replacement(legs=given_legs))
+    assert (refusal.value.field, refusal.value.detail) == (
+        field,
+        f"The {kind} of a1 works already; take {field} out, and replace the leg itself.",
+    )
+    others = {name: leg._replace(released=not name.startswith(kind)) for name, leg in LEGS.items()}
+    after, _ = replaced(entry(filled=2, legs=others), replacement(legs=given_legs))
+    assert after.legs[f"{kind}1"].generation == 2
+
+
+@pytest.mark.parametrize(("kind", "field"), [("STOP", "stop_loss"), ("TARGET", "take_profit")])
+def test_what_waits_for_its_delay_gets_the_legs_of_its_template_then_and_no_others(kind: str, field: str) -> None:
+    waiting = entry(due=ENDED_AT, legs={}, template="t", number=None, order_name=None)
+    with pytest.raises(InvalidValueError) as refusal:
+        replaced(waiting, replacement(legs=[terms(kind, 4995 if kind == "STOP" else 5020)]))
+    assert (refusal.value.field, refusal.value.detail) == (
+        field,
+        f"Template t brings the legs of a1 when its delay is over; take {field} out, or change the legs then.",
+    )
+    assert replaced(waiting, replacement(qty=3))[0].qty == 3
 
 
 @pytest.mark.parametrize(
@@ -1002,6 +1335,45 @@ def test_what_a_waiting_leg_cannot_become(name: str, new: Replacement, field: st
     assert refusal.value.field == field
 
 
+@pytest.mark.parametrize(
+    ("new", "field", "detail"),
+    [
+        (of_stop(qty=4), "qty", "The quantity of STOP1 follows from its entry and is 5: give that."),
+        (
+            of_stop(cancels_at=ENDED_AT),
+            "cancel_after",
+            "STOP1 waits for its entry a1 and ends with it; take cancel_after out, or give it with the entry.",
+        ),
+        (
+            of_stop(order_type="MARKET"),
+            "order_type",
+            "STOP1 stays a STOPMARKET or STOPLIMIT order; correct order_type.",
+        ),
+        (
+            of_stop(legs=[terms("TARGET", 5020)]),
+            "take_profit",
+            "STOP1 is a leg and has none of its own; take them out.",
+        ),
+    ],
+)
+def test_the_refusal_of_a_waiting_legs_replacement_says_what_to_do(new: Replacement, field: str, detail: str) -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        replaced_leg(entry(), "STOP1", new)
+    assert (refusal.value.field, refusal.value.detail) == (field, detail)
+
+
+def test_the_refusal_of_a_waiting_legs_quantity_names_its_entry() -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        changed_leg(entry(), "STOP1", {"qty": 3})
+    detail = "The quantity of STOP1 follows from its entry a1; take qty out, or change the entry."
+    assert refusal.value.detail == detail
+
+
+def test_a_waiting_leg_takes_the_group_that_it_is_given() -> None:
+    after = replaced_leg(entry(), "STOP1", of_stop(oco_id="x"))
+    assert after.legs["STOP1"].oco_id == "x"
+
+
 def test_the_quantity_of_a_templates_leg_is_its_share_and_nothing_else() -> None:
     before = template_entry(3, (2, 10, 5), (4, 20, 8))
     assert replaced_leg(before, "STOP2", of_stop(4980, qty=1)).legs["STOP2"].stop_price == 4980
@@ -1023,6 +1395,18 @@ def test_what_a_released_leg_cannot_become(new: Replacement, field: str) -> None
     with pytest.raises(InvalidValueError) as refusal:
         replaced(released_leg(), new)
     assert refusal.value.field == field
+
+
+def test_the_kind_of_a_released_leg_is_that_of_its_name() -> None:
+    target = released_leg("TARGET1")
+    assert unchanged_but(target, replaced(target, of_target())[0]) == {"limit_price": 5020, "generation": 2}
+    for leg, new, types in (
+        (target, of_stop(), "LIMIT"),
+        (released_leg(), of_target(), "STOPMARKET or STOPLIMIT"),
+    ):
+        with pytest.raises(InvalidValueError) as refusal:
+            replaced(leg, new)
+        assert refusal.value.detail == f"{leg.order_name} stays a {types} order; correct order_type."
 
 
 def test_a_released_leg_is_replaced_in_its_own_item() -> None:

@@ -63,6 +63,45 @@ def test_a_message_of_another_form_is_refused(values: dict[str, object], why: st
         parse(json.dumps(whole | values))
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("", "it is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
+        ("[]", "it is not a JSON object"),
+        ('{"version": 2}', "its version is unknown"),
+        ('{"version": 1, "trader": "main", "order": {}}', "it does not say whose it is"),
+        ('{"version": 1, "trader": 1, "journal": "j1", "order": {}}', "it does not say whose it is"),
+        ('{"version": 1, "trader": "main", "journal": "", "order": {}}', "it does not say whose it is"),
+        ('{"version": 1, "trader": "main", "journal": "j1"}', "it is none of order, position, heartbeat"),
+        (
+            '{"version": 1, "trader": "main", "journal": "j1", "heartbeat": {"journal": "j1", "at": "SECRET"}}',
+            "fields of its heartbeat are missing, wrong or unknown: accounts, at, host, ready",
+        ),
+    ],
+)
+def test_a_message_that_is_not_understood_is_told_why_without_its_values(body: str, why: str) -> None:
+    with pytest.raises(MessageError) as refused:
+        parse(body)
+    assert str(refused.value) == why
+
+
+def test_what_a_bridge_sends_says_its_version_whose_it_is_and_what_it_is_in_json() -> None:
+    assert json.loads(serialize(Sent("main", "j1", POSITION))) == {
+        "version": 1,
+        "trader": "main",
+        "journal": "j1",
+        "position": {
+            "account": "Sim101",
+            "instrument": "ES 12-26",
+            "side": "LONG",
+            "quantity": 2,
+            "average": "5000.125",
+            "at": AT,
+        },
+    }
+
+
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", '{"version": 1}', "[" * 100_000])
 def test_what_is_no_message_is_refused(body: str) -> None:
     with pytest.raises(MessageError):

@@ -1,9 +1,11 @@
 """Try every mutant of the modules that decide what becomes of an order, and compare the survivors with the listed ones.
 
-    python -m verification.mutation [MODULE ...]
+    python -m verification.mutation [--seconds N] [MODULE ...]
 
-MODULE is a module or a package of functions/orderhook, such as `payload`, `commands` or `store.orders`. A survivor
-that is not listed in survivors.md fails the run, and so does a listed one that does not survive.
+MODULE is a module or a package of functions/orderhook, such as `payload`, `commands` or `store.orders`, or of the
+bridge, such as `bridge.engine`. A survivor that is not listed in survivors.md fails the run, and so does a listed one
+that does not survive. With --seconds each mutant has only so many seconds of tests to survive: then more survive, and
+what is killed is killed.
 """
 
 import os
@@ -11,10 +13,14 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
+from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
+from functools import partial
+from itertools import accumulate
+from math import inf
 from pathlib import Path
 
 from verification.mutation import trial
@@ -23,8 +29,11 @@ from verification.mutation.trial import Module, Rehearsal, Stage, Trial
 from verification.mutation.types import TypeChecker
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "functions" / "orderhook"
+PACKAGE, BRIDGE = ROOT / "functions" / "orderhook", ROOT / "bridge"
 SURVIVORS = Path(__file__).with_name("survivors.md")
+
+_QUICK = 0.5
+"""The seconds of tests that are run before the type checker is asked."""
 
 
 def _tests(folder: str, *names: str) -> list[str]:
@@ -38,43 +47,89 @@ _SERVICE = [test for test in _tests("integration", "*") if test not in _LEFT_OUT
 _COMMANDS = _tests("unit", "*command*", "opens_position")
 _CORE = [*_tests("unit", "accounts", "messages", "table", "trade"), *_SERVICE]
 
-# What each module is tried with, the fast ones first: by the first pattern that fits.
+
+def _alerts(names: str) -> list[str]:
+    return [*_COMMANDS, *_tests("integration", *names.split())]
+
+
+_ALTERING = "change cancel_replace resends venue_changes"
+_MANY = "cancel_many close_strategy venue_many"
+_PLACING = "place delay venue_orders"
+_ENGINE = "asked brackets cancelling changing confirming engine events positions state"
+
+# What each module is tried with, the fast ones first: by the first pattern that fits. What survives has run all of it,
+# so a module whose behaviour a few files describe is tried with those, and not with the whole service's.
 TESTS = {
     "payload": [*_tests("unit", "payload"), *_tests("integration", "refusals")],
     "keys": _tests("unit", "keys"),
     "orders": _tests("unit", "orders", "items", "responses"),
     "trade_window": _tests("unit", "trade_window"),
     "rate_limit": _tests("unit", "opens_position"),
-    "accounts": _CORE,
-    "admission": [*_CORE, *_tests("integration", "key_limits")],
-    "limits": _tests("integration", "key_limits"),
+    "accounts": _tests("unit", "accounts"),
+    "admission": _tests("integration", "key_limits", "controls", "refusals"),
+    "limits": _tests("unit", "limits"),
     "pipeline": _CORE,
-    "trade": _CORE,
-    "resend": _tests("integration", "resends", "sequences"),
-    "messages": [*_tests("unit", "messages"), *_tests("integration", "delay", "cancel_after")],
-    "listing": _tests("integration", "sequences", "cli_orders"),
+    "trade": _tests("unit", "trade"),
+    "resend": _tests("integration", "resends", "accounts"),
+    "messages": _tests("unit", "messages"),
+    "listing": _tests("integration", "sequences", "more_sequences", "cli_orders"),
+    "venue": _tests("unit", "venue"),
+    "venues": _tests("unit", "venues"),
+    "reporting": _tests("integration", "venue_reports"),
     "commands": _COMMANDS,
     "commands.fields": _COMMANDS,
+    "commands.parsing": _alerts("refusals place change"),
+    "commands.addressed_order": _alerts("cancel change cancel_replace"),
+    "commands.cancel": _alerts("cancel cancel_after resends venue_orders"),
+    "commands.cancel_many": _alerts(_MANY),
+    "commands.cancel_*orders": _alerts(_MANY),
+    "commands.close_strategy": _alerts(_MANY),
+    "commands.change": _alerts(_ALTERING),
+    "commands.changing": _alerts(_ALTERING),
+    "commands.cancel_replace": _alerts(_ALTERING),
+    "commands.asking": _alerts("venue_changes"),
+    "commands.place": _alerts(_PLACING),
+    "commands.new_order": _alerts(_PLACING),
+    "commands.placing": _alerts(f"{_PLACING} resends sequences"),
+    "commands.release": _alerts("delay given_up venue_many venue_races"),
+    "commands.opens_position": _alerts("controls rate_limit key_limits"),
+    "commands.kill_switch": _alerts("controls"),
     "commands.*": [*_COMMANDS, *_SERVICE],
     "store.alert_log": [*_tests("unit", "alert_log"), *_tests("integration", "records")],
-    "store.items": [*_tests("unit", "items"), *_tests("integration", "records", "sequences")],
-    "store.reports": _tests("integration", "reports", "sequences"),
-    "store.traces": _tests("integration", "resends", "sequences", "cancel_many"),
+    "store.bridge": _tests("integration", "venue_reports", "bridge_link", "venue_orders"),
+    "store.items": _tests("unit", "items"),
+    "store.reports": _tests("integration", "reports", "venue_reports", "sequences"),
+    "store.strategies": _tests("integration", *"place close_strategy sequences more_sequences".split()),
+    "store.traces": _tests("integration", "resends", "cancel_many"),
     "store.*": _CORE,
+    **dict.fromkeys([f"bridge.{name}" for name in _ENGINE.split()], _tests("unit", "engine")),
+    "bridge.oif": _tests("unit", "oif"),
+    "bridge.windows": _tests("unit", "bridge_windows"),
+    "bridge.journal": _tests("unit", "journal"),
 }
 
 
 def modules(wanted: Sequence[str]) -> dict[tuple[str, ...], list[Module]]:
     """Return the modules to try, those of `wanted` or all that have tests, by their tests."""
     by_tests = defaultdict[tuple[str, ...], list[Module]](list)
-    for path in sorted(PACKAGE.rglob("*.py")):
-        whole_name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in (*sorted(PACKAGE.rglob("*.py")), *sorted(BRIDGE.rglob("*.py"))):
+        whole_name = _name_of(path)
         name = whole_name.removesuffix(".__init__")
         tests = next((tests for pattern, tests in TESTS.items() if fnmatch(name, pattern)), None)
         chosen = not wanted or any(one in (name, whole_name) or name.startswith(f"{one}.") for one in wanted)
         if tests and chosen:
-            by_tests[tuple(tests)].append(Module(f"orderhook.{name}", path))
+            prefix = "orderhook." if path.is_relative_to(PACKAGE) else ""
+            by_tests[tuple(tests)].append(Module(f"{prefix}{name}", path))
     return by_tests
+
+
+def _place_of(path: Path) -> Path:
+    """Return what survivors.md calls a module: its path in functions/orderhook, or bridge/ and its path in that."""
+    return path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else ROOT)
+
+
+def _name_of(path: Path) -> str:
+    return ".".join(_place_of(path).with_suffix("").parts)
 
 
 def rehearse(tests: Sequence[str], several: Sequence[Module]) -> Rehearsal:
@@ -86,7 +141,9 @@ def rehearse(tests: Sequence[str], several: Sequence[Module]) -> Rehearsal:
     return rehearsal
 
 
-def survivors(module: Module, rehearsal: Rehearsal, stage: Stage, types: TypeChecker) -> Iterator[Change]:
+def survivors(
+    module: Module, rehearsal: Rehearsal, stage: Stage, types: TypeChecker, seconds: float
+) -> Iterator[Change]:
     """Yield the mutants of a module that neither its types nor its tests give away, and print how many there were."""
     source = module.path.read_text()
     if types.refuses(module, source):
@@ -95,7 +152,7 @@ def survivors(module: Module, rehearsal: Rehearsal, stage: Stage, types: TypeChe
     killers: list[str] = []
     verdicts: Counter[str] = Counter()
     for mutant in mutants_of(source):
-        result = _try(module, mutant, rehearsal, stage, types, killers)
+        result = _try(module, mutant, rehearsal, stage, types, killers, seconds)
         verdicts[result.verdict] += 1
         if result.verdict == "survived":
             yield mutant.change
@@ -106,14 +163,23 @@ def survivors(module: Module, rehearsal: Rehearsal, stage: Stage, types: TypeChe
 
 
 def _try(
-    module: Module, mutant: Mutant, rehearsal: Rehearsal, stage: Stage, types: TypeChecker, killers: Sequence[str]
+    module: Module,
+    mutant: Mutant,
+    rehearsal: Rehearsal,
+    stage: Stage,
+    types: TypeChecker,
+    killers: Sequence[str],
+    seconds: float,
 ) -> Trial:
     running = rehearsal.tests_of(module.path, mutant.lines)
     tests = list(rehearsal.durations) if running is None else running
     # What has killed a neighbour will mostly kill this one too, and else a test of this very module.
     likely = [test for test in killers if test in tests]
     own = [test for test in tests if f"test_{module.path.stem}" in test]
-    others = [test for test in (*own, *tests) if test not in likely]
+    others = [test for test in dict.fromkeys([*own, *tests]) if test not in likely]
+    spent = list(accumulate(rehearsal.durations[test] for test in others))
+    quick = bisect(spent, _QUICK)
+    likely, others = [*likely, *others[:quick]], others[quick : bisect(spent, seconds)]
 
     def run(tests: Sequence[str]) -> Trial:
         if not tests:
@@ -132,28 +198,32 @@ def main(arguments: Sequence[str]) -> int:
     """Try the modules, as many groups at once as there are cores; return how many of them are not as listed."""
     parser = ArgumentParser(prog="python -m verification.mutation", description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as payload, commands or commands.cancel")
-    groups = modules(parser.parse_args(arguments).modules)
+    parser.add_argument("--seconds", type=float, default=inf, help="of tests that each mutant has to survive")
+    wanted = parser.parse_args(arguments)
+    groups = modules(wanted.modules)
     if len(groups) > 1:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return sum(pool.map(_try_apart, groups.values()))
-    return sum(_try_together(tests, several) for tests, several in groups.items())
+            return sum(pool.map(partial(_try_apart, wanted.seconds), groups.values()))
+    return sum(_try_together(wanted.seconds, tests, several) for tests, several in groups.items())
 
 
-def _try_apart(several: Sequence[Module]) -> bool:
+def _try_apart(seconds: float, several: Sequence[Module]) -> bool:
     """Try modules in a process of their own; return whether it found something wrong."""
-    names = [".".join(module.path.relative_to(PACKAGE).with_suffix("").parts) for module in several]
-    return subprocess.run([sys.executable, "-m", "verification.mutation", *names]).returncode != 0
+    names = [_name_of(module.path) for module in several]
+    return (
+        subprocess.run([sys.executable, "-m", "verification.mutation", f"--seconds={seconds}", *names]).returncode != 0
+    )
 
 
-def _try_together(tests: Sequence[str], several: Sequence[Module]) -> int:
+def _try_together(seconds: float, tests: Sequence[str], several: Sequence[Module]) -> int:
     """Try the modules that these tests are for; return how many are not as listed."""
     listed = listed_in(SURVIVORS.read_text())
     rehearsal = rehearse(tests, several)
     wrong = 0
     with TypeChecker.at_work() as types, Stage.of(tests) as stage:
         for module in several:
-            allowed = listed.get(module.path.relative_to(PACKAGE).as_posix(), [])
-            wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types))
+            allowed = listed.get(_place_of(module.path).as_posix(), [])
+            wrong += not _as_listed(allowed, survivors(module, rehearsal, stage, types, seconds))
     return wrong
 
 

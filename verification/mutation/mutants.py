@@ -48,7 +48,8 @@ class Mutant:
     """What can be put in its place when all is imported: the outermost function in whose body it is, by its qualified
     name, or a constant that only such bodies use."""
     lines: frozenset[int] | None
-    """The lines at which it can be noticed: of that body, or of those that use the private name; None is anywhere."""
+    """The lines at which it can be noticed: of its statement in that body, else of the body, or of those that use the
+    private name; None is anywhere."""
 
 
 def mutants_of(source: str) -> Iterator[Mutant]:
@@ -63,7 +64,7 @@ def mutants_of(source: str) -> Iterator[Mutant]:
         finder = _Finder()
         statement.visit(finder)
         is_constant = isinstance(statement, cst.SimpleStatementLine)
-        for place, function, name, node, mutated in finder.found:
+        for place, function, line, name, node, mutated in finder.found:
             changed_statement = statement.deep_replace(node, mutated)
             assert isinstance(changed_statement, cst.CSTNode)
             changed = "".join([*pieces[:number], module.code_for_node(changed_statement), *pieces[number + 1 :]])
@@ -73,8 +74,8 @@ def mutants_of(source: str) -> Iterator[Mutant]:
                 continue
             if tree not in known:
                 known.add(tree)
-                body = positions[function.body] if function else None
-                lines = frozenset(range(body.start.line, body.end.line + 1)) if body else readers.get(place)
+                within = positions[line or function.body] if function else None
+                lines = frozenset(range(within.start.line, within.end.line + 1)) if within else readers.get(place)
                 replaceable = place if is_constant and place in readers else name
                 yield Mutant(Change.between(place, source, changed), changed, replaceable, lines)
 
@@ -99,24 +100,30 @@ def _names_in(nodes: list[ast.stmt]) -> set[str]:
     return {name.id for name in found if isinstance(name.ctx, ast.Load)}
 
 
+_Line = cst.SimpleStatementLine
+
+
 class _Finder(cst.CSTVisitor):
     """Collect what can be put in the place of each node, and where that is."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[str, cst.FunctionDef | None, str | None, cst.CSTNode, cst.CSTNode]] = []
+        self.found: list[tuple[str, cst.FunctionDef | None, _Line | None, str | None, cst.CSTNode, cst.CSTNode]] = []
+        self._line: _Line | None = None
         self._names: list[str] = []
         self._functions: list[tuple[cst.FunctionDef, str]] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         self._names += _name_of(node)
+        self._line = node if isinstance(node, _Line) else self._line
         is_end = bool(self._functions) and node is self._functions[-1][0].body.body[-1]
         nothing_to_change = _is_for_tools(node) or (is_end and _returns_none(node))
         looked_into = not isinstance(node, _NOT_LOOKED_INTO) and not nothing_to_change
         if looked_into:
             place = ".".join(self._names) or "module"
             function, name = self._functions[0] if self._functions else (None, None)
-            self.found += ((place, function, name, node, mutated) for mutated in mutations(node))
+            line = self._line
+            self.found += ((place, function, line, name, node, mutated) for mutated in mutations(node))
         return looked_into
 
     def visit_FunctionDef_body(self, node: cst.FunctionDef) -> None:  # noqa: N802  the names are libcst's
@@ -127,6 +134,7 @@ class _Finder(cst.CSTVisitor):
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
         del self._names[len(self._names) - len(_name_of(original_node)) :]
+        self._line = None if isinstance(original_node, _Line) else self._line
 
 
 def _name_of(node: cst.CSTNode) -> list[str]:

@@ -118,7 +118,7 @@ class Judge:
         loop = self._loop
         entry = loop.state.orders[entry_id]
         for other in loop.state.orders.values():
-            is_pair = pair(other.account, other.instrument) == pair(entry.account, entry.instrument)
+            is_pair = pair(loop.at, other.account, other.instrument) == pair(loop.at, entry.account, entry.instrument)
             if not is_pair or other.leg is None or other.entry_id in (None, entry_id):
                 continue
             live = [it for it in loop.paper.orders if it.order_id in other.venue_ids and it.state == "Working"]
@@ -233,7 +233,7 @@ class Judge:
             return
         for order in orders.values():
             live = [it for it in at_venue[order.order_id] if not it.is_finished]
-            known = loop.state.positions.get(pair(order.account, order.instrument))
+            known = loop.state.positions.get(pair(loop.at, order.account, order.instrument))
             entry_id = order.entry_id or ""
             if live and entry_id and known and known.side == "FLAT" and not self._is_foreign(order):
                 codes = self.alarms[entry_id] | self.alarms[order.order_id]

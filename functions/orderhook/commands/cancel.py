@@ -23,6 +23,8 @@ class Cancelled(NamedTuple):
 
     order: Order
     applied: bool
+    entry: Order | None = None
+    """Of a leg that has an item of its own, its entry, where that is still there."""
 
 
 class Cancel(AddressesOrder):
@@ -131,7 +133,8 @@ class Cancel(AddressesOrder):
                 entry = entry._replace(legs={**entry.legs, name: leg._replace(end=None, want=None)})
             order = Met(entry, name).order(provenance.now)
             return Cancelled(order, result.applied) if order else None
-        return self._cancel_item(services, provenance, leg_id(entry_id, name), conditions)
+        cancelled = self._cancel_item(services, provenance, leg_id(entry_id, name), conditions)
+        return cancelled and cancelled._replace(entry=result.before)
 
     def _cancel_item(
         self, services: "Services", provenance: Provenance, order_id: str, conditions: Sequence[Condition]
@@ -168,7 +171,7 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
 
 
 def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
-    order, applied = cancelled
+    order, applied, entry = cancelled
     venue = venue_of(order)
     pending = not applied and order.state in BEING_CANCELLED
     ended = applied and venue.cancelled is OrderState.CANCELLED
@@ -179,14 +182,14 @@ def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
         previous_state=order.state if applied else None,
         filled=str(order.filled),
         cancelled_at=provenance.now if ended else order.cancelled_at,
-        warnings=(*_unprotected(order), *_group(order)) if applied else (),
+        warnings=(*_unprotected(order), *_group(order, entry)) if applied else (),
         affected_order_ids=tuple(open_legs(order).values()) if ended else (),
     )
     # A leg that was given anew since an earlier receipt of this alert ended it: what it is now is another one.
     return outcome if applied or pending or not order.is_open else outcome._replace(state=None, cancelled_at=None)
 
 
-def _group(order: Order) -> tuple[AlertWarning, ...]:
+def _group(order: Order, entry: Order | None) -> tuple[AlertWarning, ...]:
     """Return the warning for an order of an OCO group that a venue has: it ends the others of the group with it."""
     if order.venue is None or order.oco_id is None:
         return ()
@@ -194,6 +197,8 @@ def _group(order: Order) -> tuple[AlertWarning, ...]:
         detail = f"The venue also ends the other orders of the group {order.oco_id}."
         return (AlertWarning("oco_group", "order_id", detail),)
     partner = partner_of(str(order.order_name))
+    if entry is not None and (partner not in entry.legs or entry.legs[partner].end):
+        return ()
     detail = f"{partner} is one group with {order.order_name} at the venue, which ends both; it is placed there again."
     return (AlertWarning("oco_partner", "order_id", detail),)
 
