@@ -772,6 +772,18 @@ def test_a_resent_cancel_is_a_success_though_the_kill_switch_stops_cancels_since
     assert service.cancel("a").word == "kill_switch_on"
 
 
+def test_a_cancel_by_a_name_whose_resend_was_answered_is_of_the_order_that_takes_the_name_then(
+    service: Service,
+) -> None:
+    body = text_of(service, {"command": "CANCEL", "order_id": "ENTRY1", "strategy_id": "s"})
+    places("a", strategy_id="s")(service)
+    lose(service, body, UPDATE)
+    assert resend(service, body).word == "already_cancelled"
+    places("b", strategy_id="s")(service)
+    answer = resend(service, body)
+    assert (answer.word, answer.body["order_id"]) == ("cancelled", "b")
+
+
 def test_a_cancel_by_a_name_that_is_delivered_twice_is_of_the_order_that_it_ended(service: Service) -> None:
     places("a", strategy_id="s")(service)
     cancel = Cancel(order_id="ENTRY1", strategy_id="s")

@@ -80,7 +80,7 @@ TESTS = {
     "commands.fields": _COMMANDS,
     "commands.parsing": _alerts("refusals place change"),
     "commands.addressed_order": _alerts("cancel change cancel_replace"),
-    "commands.cancel": _alerts("cancel cancel_after resends venue_orders"),
+    "commands.cancel": _alerts("cancel cancel_after resends venue_orders venue_changes"),
     "commands.cancel_many": _alerts(_MANY),
     "commands.cancel_*orders": _alerts(_MANY),
     "commands.close_strategy": _alerts(_MANY),
