@@ -70,7 +70,7 @@ TESTS = {
     "limits": _tests("unit", "limits"),
     "pipeline": _CORE,
     "trade": _tests("unit", "trade"),
-    "resend": _tests("integration", "resends", "accounts"),
+    "resend": _tests("integration", "resends", "accounts", "more_sequences"),
     "messages": _tests("unit", "messages"),
     "listing": _tests("integration", "sequences", "more_sequences", "cli_orders"),
     "venue": _tests("unit", "venue"),
