@@ -772,7 +772,7 @@ def test_a_resent_cancel_is_a_success_though_the_kill_switch_stops_cancels_since
     assert service.cancel("a").word == "kill_switch_on"
 
 
-def test_a_cancel_by_a_name_whose_resend_was_answered_is_of_the_order_that_takes_the_name_then(
+def test_a_cancel_by_name_after_an_answered_resend_is_of_the_order_that_has_it_then(
     service: Service,
 ) -> None:
     body = text_of(service, {"command": "CANCEL", "order_id": "ENTRY1", "strategy_id": "s"})

@@ -133,7 +133,7 @@ def test_sixteen_characters_of_the_random_half_of_a_key_in_one_piece_are_found()
     assert not holds_key(f"_{half[:15]}", secret)
 
 
-def test_what_is_encoded_three_times_is_read_and_what_is_encoded_more_often_is_hidden() -> None:
+def test_what_is_encoded_three_times_is_read_and_what_is_more_often_is_hidden() -> None:
     hidden, harmless = new_key()[0], "a b"
     for times in range(6):
         assert holds_key(hidden)
@@ -144,7 +144,7 @@ def test_what_is_encoded_three_times_is_read_and_what_is_encoded_more_often_is_h
         )
 
 
-def test_a_key_is_issued_with_its_limits_and_one_that_does_not_say_so_turns_the_kill_switch() -> None:
+def test_a_key_is_issued_with_its_limits_and_an_older_one_turns_the_kill_switch() -> None:
     limits = Limits(max_qty=1)
     _, key = issue(trader="ada", label="l", scopes=frozenset(), created="2026-01-02T03:04:05.000000Z", limits=limits)
     assert key.limits == limits
