@@ -303,7 +303,7 @@ SAME_BAR = timedelta(seconds=3)
 RELEASED_WITHIN = timedelta(minutes=5)
 """How long after its delay an order may still be released; SQS's own repetitions are over before."""
 
-_NOT_RELEASED = f"it was not placed within {RELEASED_WITHIN.seconds // 60} minutes of its delay"
+_NOT_RELEASED = f"it was not placed within {RELEASED_WITHIN // timedelta(minutes=1)} minutes of its delay"
 
 
 def end_of_wait(due: str) -> str:

@@ -37,8 +37,8 @@ def clock(minute: int) -> str:
 def end_of_day(at: datetime) -> datetime:
     """Return when a DAY order ends that is received at this moment: the first 17:00 in New York after it."""
     there = at.astimezone(_NEW_YORK)
-    end = there.replace(hour=17, minute=0, second=0, microsecond=0, fold=0)
-    return end if end > there else (end + timedelta(days=1)).replace(fold=0)
+    end = there.replace(hour=17, minute=0, second=0, microsecond=0)
+    return end if end > there else end + timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from orderhook.commands.cancel import Cancel, cancel_overdue
+from orderhook.orders import timestamp
 from orderhook.store.table import deserialize
-from tests.builders import WAYS, every_way, not_found, phrase, refused
+from tests.builders import WAYS, every_way, not_found, phrase, provenance, refused
 from tests.faults import lose_request, lose_response, no_fault, run_and_lose_response, run_before
 from tests.marks import EACH_ONCE, LONG
 from tests.output import Answer
@@ -563,6 +565,23 @@ def test_a_cancel_whose_answers_were_all_lost_is_found_done_by_the_next_alert(se
     assert (answer.status, answer.word, answer.headers["Retry-After"]) == (503, "temporarily_unavailable", "5")
     service.network.always = no_fault
     assert service.cancel(order_id).word == "already_cancelled"
+
+
+def test_a_cancel_that_is_delivered_again_after_its_orders_day_was_in_time(service: Service) -> None:
+    signed = provenance(service.trader, "r1")
+    ends = timestamp(signed.at + timedelta(minutes=1))
+    service.have_order("Working", day_ends=ends, cancels_at=ends)
+    cancel = Cancel(order_id="order-1")
+    later = signed._replace(at=signed.at + timedelta(hours=1))
+    for by in (signed, later):
+        outcome = cancel.run(service.services, by)
+        assert (outcome.status, outcome.previous_state) == ("cancelled", "Working")
+    for done in (
+        cancel.already_done(service.services, later),
+        cancel_overdue(service.services, later, "order-1", ends),
+    ):
+        assert done is not None
+        assert (done.status, done.previous_state) == ("cancelled", "Working")
 
 
 # Strategies and names

@@ -746,6 +746,45 @@ def test_a_resent_cancel_by_a_name_that_a_release_took_means_the_order_before_it
     assert state_of("b")(service) == "Working"
 
 
+def test_a_resent_cancel_leaves_a_leg_that_was_given_anew_since(service: Service) -> None:
+    body = text_of(service, {"command": "CANCEL", "order_id": "a.STOP1"})
+    places("a", **LEGS)(service)
+    lose(service, body, UPDATE)
+    sends("CANCELREPLACE", **{**ENTRY, "order_id": "a", "stop_loss": 4985})(service)
+    answer = resend(service, body)
+    assert (answer.status, answer.word) == (200, "already_cancelled")
+    assert not {"state", "cancelled_at", "previous_state"} & answer.body.keys()
+    assert state_of("a.STOP1")(service) == "Initialized"
+    again = service.post(body)  # the resend was answered, so this is a new alert
+    assert (again.word, again.body["state"]) == ("cancelled", "Cancelled")
+    assert state_of("a.STOP1")(service) == "Cancelled"
+    assert state_of("a.TARGET1")(service) == "Initialized"
+
+
+def test_a_resent_cancel_is_a_success_though_the_kill_switch_stops_cancels_since(service: Service) -> None:
+    body = text_of(service, {"command": "CANCEL", "order_id": "a"})
+    places("a")(service)
+    lose(service, body, UPDATE)
+    service.set_strict_kill_switch(strict=True)
+    service.turn("on")
+    service.remember_keys(30)
+    answer = resend(service, body)
+    assert (answer.status, answer.word) == (200, "already_cancelled")
+    assert service.cancel("a").word == "kill_switch_on"
+
+
+def test_a_cancel_by_name_after_an_answered_resend_is_of_the_order_that_has_it_then(
+    service: Service,
+) -> None:
+    body = text_of(service, {"command": "CANCEL", "order_id": "ENTRY1", "strategy_id": "s"})
+    places("a", strategy_id="s")(service)
+    lose(service, body, UPDATE)
+    assert resend(service, body).word == "already_cancelled"
+    places("b", strategy_id="s")(service)
+    answer = resend(service, body)
+    assert (answer.word, answer.body["order_id"]) == ("cancelled", "b")
+
+
 def test_a_cancel_by_a_name_that_is_delivered_twice_is_of_the_order_that_it_ended(service: Service) -> None:
     places("a", strategy_id="s")(service)
     cancel = Cancel(order_id="ENTRY1", strategy_id="s")

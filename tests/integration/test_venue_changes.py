@@ -232,6 +232,12 @@ def test_a_leg_keeps_its_kind_though_it_waits(service: Service) -> None:
     assert (answer.status, answer.word, answer.body["field"]) == (400, "unsupported_value", "order_type")
 
 
+def test_a_cancel_of_a_waiting_leg_says_what_was_asked_of_it_before(service: Service) -> None:
+    have(service, **LEGS)
+    service.send("CHANGE", order_id="order-1.STOP1", stop_price=4981)
+    assert service.cancel("order-1.STOP1").body["previous_state"] == "ChangePending"
+
+
 def have_released_legs(service: Service, **legs: object) -> None:
     """Have the legs of order-1 be orders of their own, which the venue has, as reports write them."""
     have(service, **(legs or LEGS))

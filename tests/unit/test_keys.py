@@ -3,12 +3,14 @@ import re
 import string
 from collections.abc import Iterable
 from hashlib import sha256
+from urllib.parse import quote
 from zlib import crc32
 
 import pytest
 
 from orderhook.errors import InvalidSecretKeyError
 from orderhook.keys import KILL_SWITCH, Key, KeyRing, holds_key, issue, key_id_of
+from orderhook.limits import Limits
 
 FORM = re.compile(r"ohk_([a-z0-9]{12})_([A-Za-z0-9]{43})([a-f0-9]{8})")
 
@@ -119,6 +121,36 @@ def test_a_key_is_found_anywhere_in_a_text_and_in_any_case(form: str) -> None:
 @pytest.mark.parametrize("length", [29, 59, 67])
 def test_a_key_that_was_cut_short_is_found_too(length: int) -> None:
     assert holds_key(f"order_id={new_key()[0][:length]}")
+
+
+def test_sixteen_characters_of_the_random_half_of_a_key_in_one_piece_are_found() -> None:
+    secret, _ = new_key()
+    public, half = secret[:17], secret[17:]
+    starts = range(len(half) - 15)
+    assert all(holds_key(f"x{half[start : start + 16].upper()}x", secret) for start in starts)
+    assert not any(holds_key(half[start : start + 15], secret) for start in (*starts, len(half) - 15))
+    assert not holds_key(public[1:], secret)
+    assert not holds_key(f"_{half[:15]}", secret)
+
+
+def test_what_is_encoded_three_times_is_read_and_what_is_more_often_is_hidden() -> None:
+    hidden, harmless = new_key()[0], "a b"
+    for times in range(6):
+        assert holds_key(hidden)
+        assert holds_key(harmless) is (times > 3)
+        hidden, harmless = (
+            "".join(f"%{ord(character):02x}" for character in hidden) if times < 2 else quote(hidden),
+            quote(harmless),
+        )
+
+
+def test_a_key_is_issued_with_its_limits_and_an_older_one_turns_the_kill_switch() -> None:
+    limits = Limits(max_qty=1)
+    _, key = issue(trader="ada", label="l", scopes=frozenset(), created="2026-01-02T03:04:05.000000Z", limits=limits)
+    assert key.limits == limits
+    older = Key("k", b"", "ada", "l", frozenset(), "2026-01-02T03:04:05.000000Z", "last")
+    assert older.allows(KILL_SWITCH)
+    assert not key.allows(KILL_SWITCH)
 
 
 def test_a_text_without_much_of_a_key_holds_none() -> None:

@@ -163,7 +163,7 @@ def test_an_outcome_names_every_order_that_it_is_about() -> None:
     )
 
 
-def test_the_outcome_of_a_command_about_an_order_tells_its_ids_its_name_and_its_state() -> None:
+def test_an_outcome_about_an_order_tells_its_ids_its_name_and_its_state() -> None:
     named = placed(strategy_id="s1", order_name="ENTRY1")
     assert Outcome.of(named, "changed", filled="2", duplicate=True) == Outcome(
         status="changed",

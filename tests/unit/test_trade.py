@@ -424,7 +424,7 @@ def test_a_quantity_not_above_what_is_filled_ends_nothing_that_a_venue_has() -> 
         assert [warning.code for warning in warnings] == codes
 
 
-def test_the_day_of_an_order_ends_anew_with_a_replacement_but_not_where_a_venue_or_a_delay_ends_it() -> None:
+def test_a_replacement_has_a_day_of_its_own_unless_a_venue_or_a_delay_ends_it() -> None:
     new = replacement(tif="DAY", day_ends=ENDED_AT)
     assert replaced(entry(tif="DAY"), new)[0].day_ends == ENDED_AT
     for elsewhere in (entry(tif="DAY", venue="ninjatrader"), entry(tif="DAY", due=ENDED_AT)):
@@ -562,7 +562,7 @@ def test_a_bracket_whose_stop_was_ended_protects_nothing(ended: list[str], rest:
     assert unprotected(placed._replace(legs=legs)) == rest
 
 
-def test_a_stop_of_the_alerts_own_protects_all_beside_a_templates_brackets_until_it_is_ended() -> None:
+def test_a_stop_of_the_alerts_own_protects_all_beside_brackets_until_it_is_ended() -> None:
     placed = template_entry(7, (2, 10, 5))
     assert unprotected(placed._replace(legs={**placed.legs, "STOP9": STOP})) == 0
     assert unprotected(placed._replace(legs={**placed.legs, "STOP9": STOP._replace(end=ENDED_BY_ITSELF)})) == 5
@@ -1172,13 +1172,13 @@ def test_a_kind_that_was_not_there_joins_the_group_that_the_other_has() -> None:
     assert after.legs == {"STOP1": STOP, "TARGET1": Leg("LIMIT", Decimal(5020), oco_id="g.1")}
 
 
-def test_a_leg_that_comes_alone_is_in_no_group_and_has_the_number_1_where_there_is_none() -> None:
+def test_a_leg_that_comes_alone_is_in_no_group_and_has_the_number_1() -> None:
     bare = entry(legs={}, number=None)
     after, _ = replaced(bare, replacement(legs=[terms("STOP", 4990, 4989)]))
     assert after.legs == {"STOP1": Leg("STOPLIMIT", Decimal(4989), Decimal(4990))}
 
 
-def test_the_single_legs_of_a_templates_brackets_are_in_no_group_when_they_are_replaced() -> None:
+def test_the_single_legs_of_brackets_are_in_no_group_when_they_are_replaced() -> None:
     for brackets in ([(2, 10, None), (3, 20, None)], [(5, None, 5)]):
         before = template_entry(5, *brackets)
         after, _ = replaced(before, replacement(legs=[terms("TARGET", 5020)]))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from orderhook.errors import OutsideTradeWindowError
-from orderhook.trade_window import TradeWindow, clock, minute_of_day
+from orderhook.trade_window import TradeWindow, clock, end_of_day, minute_of_day
 
 DAY = 24 * 60
 MINUTES = range(DAY)
@@ -55,6 +55,8 @@ def test_a_time_is_read_as_crosstrade_writes_it(sent: str, shown: str) -> None:
             "9.30",
             "9:3",
             "9:300",
+            ":30",
+            ":30 PM",
             "009:30",
             "9:60",
             "24:00",
@@ -280,3 +282,23 @@ def test_a_refusal_of_what_may_only_close_says_so() -> None:
         "It is 15:50 EST in New York, and from 15:45 to 16:00 only closing orders pass, and it is not known here "
         "which those are. bypass_trade_windows=true would let it pass."
     )
+
+
+@pytest.mark.parametrize(
+    ("at", "end"),
+    [
+        ("2026-01-02T12:34:56.789012+00:00", "2026-01-02T22:00:00+00:00"),
+        ("2026-01-02T21:59:59.999999+00:00", "2026-01-02T22:00:00+00:00"),
+        ("2026-01-02T22:00:00+00:00", "2026-01-03T22:00:00+00:00"),
+        ("2026-01-02T22:00:00.000001+00:00", "2026-01-03T22:00:00+00:00"),
+        ("2026-01-03T01:00:00+00:00", "2026-01-03T22:00:00+00:00"),  # still the evening of the 2nd in New York
+        ("2026-07-01T12:00:00+00:00", "2026-07-01T21:00:00+00:00"),
+        ("2026-07-01T12:00:00+09:00", "2026-07-01T21:00:00+00:00"),
+        ("2026-03-07T23:00:00+00:00", "2026-03-08T21:00:00+00:00"),  # over the night in which summer time begins
+        ("2026-10-31T22:00:00+00:00", "2026-11-01T22:00:00+00:00"),  # and over the one in which it ends
+        ("2026-11-01T05:30:00+00:00", "2026-11-01T22:00:00+00:00"),  # 01:30 for the first time
+        ("2026-11-01T06:30:00+00:00", "2026-11-01T22:00:00+00:00"),  # and for the second time
+    ],
+)
+def test_a_day_ends_at_the_first_17_00_in_new_york_after_its_receipt(at: str, end: str) -> None:
+    assert end_of_day(datetime.fromisoformat(at)).astimezone(UTC) == datetime.fromisoformat(end)

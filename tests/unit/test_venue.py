@@ -2,12 +2,13 @@
 
 import json
 from decimal import Decimal
+from types import MappingProxyType
 
 import pytest
 
 from orderhook.messages import MessageError
 from orderhook.orders import OrderState
-from orderhook.venue import Execution, Heartbeat, OrderReport, PositionReport, Sent, parse, serialize
+from orderhook.venue import NINJATRADER, Execution, Heartbeat, OrderReport, PositionReport, Sent, parse, serialize
 
 AT = "2026-01-02T03:04:05.000000Z"
 
@@ -63,12 +64,41 @@ def test_a_message_of_another_form_is_refused(values: dict[str, object], why: st
         parse(json.dumps(whole | values))
 
 
+def test_what_a_bridge_does_not_say_is_absent() -> None:
+    least = {"order_id": "a", "placed_by": "r1", "state": "Working", "filled": 0, "seq": 1}
+    order = parse(json.dumps({"version": 1, "trader": "main", "journal": "j1", "order": least})).what
+    assert order == OrderReport("a", "r1", OrderState.WORKING, 0, 1)
+    assert isinstance(order, OrderReport)
+    assert (order.acked, order.average, order.values, order.reason, order.unresolved) == (0, None, {}, None, None)
+    least = {"journal": "j1", "host": "PC", "accounts": [], "ready": False, "at": AT}
+    heartbeat = parse(json.dumps({"version": 1, "trader": "main", "journal": "j1", "heartbeat": least})).what
+    assert isinstance(heartbeat, Heartbeat)
+    assert (heartbeat.reason, heartbeat.take_over) == (None, False)
+
+
+@pytest.mark.parametrize("values", [{"qty": "5", "limit_price": "5000"}, {"stop_price": "-5000.25"}, {}])
+def test_a_quantity_and_whole_or_broken_prices_are_taken(values: dict[str, str]) -> None:
+    report = PLAIN._replace(values=values, order_id="a" * 200)
+    assert parse(serialize(Sent("main", "j1", report))).what == report
+
+
+def test_what_nobody_can_change_is_sent_as_well() -> None:
+    report = PLAIN._replace(venue_ids=("oh1", "oh2"), values=MappingProxyType({"qty": "5"}))
+    sent = json.loads(serialize(Sent("main", "j1", report)))["order"]
+    assert (sent["venue_ids"], sent["values"]) == (["oh1", "oh2"], {"qty": "5"})
+
+
+def test_orders_at_ninjatrader_say_so() -> None:
+    assert NINJATRADER == "ninjatrader"
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [
         ("", "it is not JSON"),
         ("[" * 100_000, "it is not JSON"),
         ("[]", "it is not a JSON object"),
+        ("{}", "its version is unknown"),
         ('{"version": 2}', "its version is unknown"),
         ('{"version": 1, "trader": "main", "order": {}}', "it does not say whose it is"),
         ('{"version": 1, "trader": 1, "journal": "j1", "order": {}}', "it does not say whose it is"),
@@ -124,6 +154,7 @@ def test_what_is_no_message_is_refused(body: str) -> None:
         ("values", {"tif": "1"}),
         ("values", {"order_type": "STOP"}),
         ("values", {"account": "1"}),
+        ("values", {"qty": "5", "limit_price": "five"}),
         ("executions", [{"venue_id": "oh1", "cumulative": 0, "quantity": 1, "price": None, "at": AT}]),
         ("executions", [{"venue_id": "oh1", "cumulative": 1, "quantity": 1, "price": None, "at": "yesterday"}]),
         ("one_more", "1"),

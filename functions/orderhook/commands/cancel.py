@@ -130,7 +130,7 @@ class Cancel(AddressesOrder):
             entry = result.before
             if result.applied and wrote(provenance, entry):
                 # Our own write, its answer lost: the leg was waiting before it, and nothing was asked of it.
-                entry = entry._replace(legs={**entry.legs, name: leg._replace(end=None, want=None)})
+                entry = entry._replace(legs={name: leg._replace(end=None, want=None)})
             order = Met(entry, name).order(provenance.now)
             return Cancelled(order, result.applied) if order else None
         cancelled = self._cancel_item(services, provenance, leg_id(entry_id, name), conditions)
