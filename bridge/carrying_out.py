@@ -157,10 +157,10 @@ def _join_group(turn: Turn, order: TableOrder, account: str, venue_id: str) -> s
         return None
     name = f"{folded(account)}/{order.oco_id}"
     group = turn.groups.get(name)
-    if group is None or venue_id not in group.members:
-        number = group.number if group else 0
-        if group is None or not all(_is_in_force(turn, member) for member in group.members):
-            group = Group(name, oif.venue_id("oco", name, order.placed_by, number + 1), number + 1)
+    if group is None or not all(_is_in_force(turn, it) for it in group.members if it != venue_id):
+        number = group.number + 1 if group else 1
+        group = Group(name, oif.venue_id("oco", name, order.placed_by, number), number)
+    if venue_id not in group.members:
         group = group._replace(members=(*group.members, venue_id))
         turn.put(group)
     return group.oco_id

@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge.adopting import adopt
 from bridge.events import Fetch, Fetched, Looked, Report
-from bridge.records import Memory, TableOrder
+from bridge.records import Increment, Memory, TableOrder
 from bridge.state import Turn
 from orderhook.orders import OPEN, Leg, Order, Want
 from orderhook.trade import leg_id, opposite
@@ -47,10 +47,23 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
     if item is not None and item.state in OPEN and item.venue == NINJATRADER:
         _see(turn, item)
         return
+    if item is not None:
+        _take_a_persons_word(turn, known, item)
     working = [it.venue_id for it in turn.venue_orders_of(known) if it.is_live and not it.is_lost]
     if working:
         turn.alarm("works_though_finished", f"{known.order_id} is finished in the table; {', '.join(working)} work")
     turn.put(turn.orders[known.order_id]._replace(is_closed=True))
+
+
+def _take_a_persons_word(turn: Turn, order: TableOrder, item: Order) -> None:
+    """Have an entry's legs be placed for what a person says was filled of it (`orderhook resolve`)."""
+    was_unresolved = order.report is not None and order.report.unresolved is not None
+    known = sum(it.quantity for it in order.increments)
+    if was_unresolved and not order.is_foreign and order.placed_by == item.placed_by and item.filled > known:
+        increment = Increment(known, item.filled - known, item.average, turn.at)
+        turn.put(order._replace(increments=(*order.increments, increment)))
+        for leg in turn.legs_of(order):
+            turn.put(leg._replace(is_closed=False))
 
 
 def _see(turn: Turn, item: Order) -> None:
@@ -59,7 +72,7 @@ def _see(turn: Turn, item: Order) -> None:
         if known is None or known.is_foreign:
             known = _foreign_leg(turn, item, known)
     else:
-        placed_by = _placed_by(item)
+        placed_by = item.placed_by
         if known is None or known.placed_by != placed_by:
             known = _new(turn, item, placed_by)
     if item.want is not None and item.want.n > known.n:
@@ -68,11 +81,6 @@ def _see(turn: Turn, item: Order) -> None:
         for name, leg in item.legs.items():
             _see_leg(turn, item, name, leg)
     _compare(turn, turn.orders[item.order_id], item)
-
-
-def _placed_by(item: Order) -> str:
-    """Return the request that has placed an order: the first entry of its history always stays."""
-    return item.history[0].request_id if item.history else ""
 
 
 def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
@@ -125,7 +133,7 @@ def _foreign_leg(turn: Turn, item: Order, known: TableOrder | None) -> TableOrde
 
 def _know_entry(turn: Turn, leg: TableOrder, entry: Order) -> None:
     """Give a leg the entry that it was asked for: one that the journal has placed, or another one's."""
-    placed_by, known = _placed_by(entry), turn.orders.get(entry.order_id)
+    placed_by, known = entry.placed_by, turn.orders.get(entry.order_id)
     is_own = known is not None and known.placed_by == placed_by and not known.is_foreign
     if is_own and leg.leg in entry.legs:
         # It was added to an entry that was filled before a look showed it.

@@ -105,7 +105,7 @@ def end_orphans(turn: Turn) -> None:
         if position is None or position.side != "FLAT" or turn.at - position.since < _FLAT_STOOD:
             continue
         others = [it for it in open_legs if it != order_id and _is_of(turn, turn.orders[it], name)]
-        fills = [fill.at for it in (entry, *turn.legs_of(entry)) for fill in _fills(turn, it)]
+        fills = [it.at for it in entry.increments] + [it.at for leg in turn.legs_of(entry) for it in _fills(turn, leg)]
         was_open_since = position.open_at is not None and position.open_at >= max(fills)
         if turn.now.connected and was_open_since and not others:
             turn.alarm("orphans_cancelled", f"{order_id}: its position is gone; its legs are cancelled")

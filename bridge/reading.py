@@ -54,11 +54,13 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
     turn.put(order._replace(filled=read.filled, average=average, fills=(*order.fills, fill)))
     owner = turn.orders[order.order_id]
     if owner.leg is None:
+        total = sum(it.filled for it in turn.venue_orders_of(owner))
+        # What a person has told of counts already.
         start = sum(it.quantity for it in owner.increments)
-        increment = Increment(start, fill.quantity, fill.price, turn.at)
-        turn.put(owner._replace(increments=(*owner.increments, increment)))
-        if start + fill.quantity > owner.qty:
-            total = start + fill.quantity
+        if total > start:
+            increment = Increment(start, total - start, fill.price, turn.at)
+            turn.put(owner._replace(increments=(*owner.increments, increment)))
+        if total > owner.qty:
             turn.alarm_once(owner.order_id, "overfill", f"{total} of {owner.qty} are filled", of=total)
         if order.venue_id != owner.venue_ids[-1] and not owner.is_foreign:
             why = f"{order.venue_id} was filled after its end"

@@ -141,7 +141,7 @@ def _share(turn: Turn, leg: TableOrder) -> int:
 def _may_grow(turn: Turn, leg: TableOrder) -> bool:
     """Return whether more may be filled for a leg: its entry is not at its end."""
     entry = turn.orders.get(leg.entry_id or "")
-    if entry is None or entry.ended:
+    if entry is None or entry.ended or entry.is_closed:
         return False
     current = latest(turn, entry)
     return current is None or not current.is_over or is_being_replaced(turn, entry)

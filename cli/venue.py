@@ -1,9 +1,10 @@
 """`orderhook positions`, `executions` and `resolve`: what the bridge has reported, and what only a person can know."""
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -29,6 +30,8 @@ RESOLVE_EXAMPLES = examples(
     "orderhook resolve es-long-1 cancelled --stack orderhook", "orderhook resolve es-long-1 filled=2 --stack orderhook"
 )
 
+_Row = TypeVar("_Row")
+
 Account = Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only those of this account, in any case.")]
 
 
@@ -41,12 +44,8 @@ def list_positions(options: TableOptions, account: Account = None, as_csv: AsCsv
     """
     with options.services_of_trader() as (services, trader, address):
         found = [it for it in services.bridge.positions(trader) if account is None or _same(account, it)]
-    if options.as_json or as_csv:
-        (print_json if options.as_json else print_csv)([represent_position(it) for it in found])
-    elif found:
-        view.show_positions(found)
-    else:
-        print_line(printable(f"The bridge has reported no such position of trader {trader} in {address}."))
+    nothing = f"The bridge has reported no such position of trader {trader} in {address}."
+    _print_list(options, as_csv, found, represent_position, view.show_positions, nothing)
 
 
 @takes_table_options()
@@ -74,12 +73,24 @@ def list_executions(
         listed = services.bridge.executions(trader, start, end)
         meant = (it for it in listed if order in (None, it.order_id) and (account is None or _same(account, it)))
         found = list(islice(meant, limit))
+    nothing = f"The bridge has reported no such execution of trader {trader} in {address}."
+    _print_list(options, as_csv, found, represent_execution, view.show_executions, nothing)
+
+
+def _print_list(
+    options: TableOptions,
+    as_csv: bool,
+    found: list[_Row],
+    represent: Callable[[_Row], Mapping[str, Any]],
+    show: Callable[[list[_Row]], None],
+    nothing: str,
+) -> None:
     if options.as_json or as_csv:
-        (print_json if options.as_json else print_csv)([represent_execution(it) for it in found])
+        (print_json if options.as_json else print_csv)([represent(it) for it in found])
     elif found:
-        view.show_executions(found)
+        show(found)
     else:
-        print_line(printable(f"The bridge has reported no such execution of trader {trader} in {address}."))
+        print_line(printable(nothing))
 
 
 @takes_table_options()

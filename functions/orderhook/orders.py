@@ -418,7 +418,7 @@ class Order(NamedTuple):
     @property
     def placed_by(self) -> str:
         """The request of its placing, which a venue's reports name: an order that takes the id later has another."""
-        return self.history[0].request_id
+        return self.history[0].request_id if self.history else ""
 
     def event_of(self, request_id: str) -> Event | None:
         """Return what a request wrote into the history."""

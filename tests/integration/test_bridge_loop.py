@@ -168,6 +168,32 @@ def test_without_a_network_a_fill_has_its_stop_and_is_reported_later(
     assert "There is an answer from the table again." in world.told
 
 
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_position_that_could_not_be_sent_is_known_later(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, dies: bool
+) -> None:
+    place(world, order_type="LIMIT", limit_price=4990)
+    world.until(lambda: world.states()["long"] == "Working")
+    world.network.always = faults.refuse_connection
+    monkeypatch.setattr(world.link, "wait", lambda _: False)  # the loop's thread does not wait for the doorbell
+    world.paper.set_price("ES 12-26", "4985", world.at)
+    world.let_pass(6)
+    assert positions(world) == []
+    if dies:
+        world.kill()
+    world.network.always = faults.no_fault
+    if dies:
+        world.start()
+    world.until(lambda: world.states()["long"] == "Filled")
+    world.let_pass(1)
+    assert (positions(world), is_ready(world)) == ([("ES 12-26", "LONG", 1)], True)
+
+
+def positions(world: World) -> list[tuple[str, str, int]]:
+    told = world.service.services.bridge.positions(world.service.trader)
+    return [(it.instrument, it.side, it.quantity) for it in told]
+
+
 def test_a_lost_doorbell_costs_five_seconds(world: World) -> None:
     world.let_pass(1)
     place(world)

@@ -101,6 +101,38 @@ def test_a_folder_that_is_not_ninjatraders(patient: Patient, tmp_path: Path) -> 
     assert patient.of("process") == []
 
 
+@pytest.mark.parametrize("missing", ["incoming", "outgoing"])
+def test_a_folder_without_one_of_its_halves_is_not_ninjatraders(tmp_path: Path, missing: str) -> None:
+    for name in {"incoming", "outgoing"} - {missing}:
+        (tmp_path / name).mkdir()
+    [(result, detail)] = [(it.result, it.detail) for it in examine(tmp_path, (), started=float) if it.about == "folder"]
+    assert (result, f"has no folder {missing}:" in detail) == ("failed", True)
+
+
+def test_an_error_without_words_is_told_by_its_name(patient: Patient) -> None:
+    def fails() -> str:
+        raise TimeoutError
+
+    assert patient.of("table", checks={"table": fails}) == [("failed", "TimeoutError")]
+
+
+def test_a_file_that_cannot_be_read_now_is_passed_by(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def held(*_: object) -> bytes:
+        raise PermissionError(13, "held")
+
+    trade(patient, "Sim101")
+    monkeypatch.setattr("bridge.doctor.windows.read_shared", held)
+    assert [found for found, _ in patient.of("connected")] == ["failed"]
+    assert [found for found, _ in patient.of("account")] == ["ok"]
+
+
+@pytest.mark.parametrize("line", ["2026-11-27 14:00:00:000|1|4|Account='Sim101' Order='x/Sim102' New state='Filled'"])
+def test_every_account_that_the_log_names_is_known(patient: Patient, line: str) -> None:
+    (patient.path / "log").mkdir(exist_ok=True)
+    (patient.path / "log" / "log.20261127.00001.txt").write_text(f"{line}\n", encoding="utf-8")
+    assert [found for found, _ in patient.of("account", "Sim101", "Sim102")] == ["ok", "ok"]
+
+
 def test_a_folder_in_onedrive_fails(tmp_path: Path) -> None:
     path = tmp_path / "OneDrive" / "Documents"
     path.mkdir(parents=True)

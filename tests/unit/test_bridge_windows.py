@@ -98,6 +98,10 @@ def test_a_folder_that_onedrive_syncs(tmp_path: Path, folder: str, environment: 
     assert windows.is_under_onedrive(tmp_path / folder, known) == expected
 
 
+def test_an_empty_variable_of_onedrives_is_not_the_folder_one_is_in() -> None:
+    assert not windows.is_under_onedrive(Path("NinjaTrader 8"), {"OneDrive": ""})
+
+
 @pytest.mark.parametrize(
     ("executable", "expected"),
     [
@@ -160,6 +164,51 @@ def test_a_program_is_found_by_its_name_with_its_start() -> None:
     assert found is not None
     assert found <= time.time()
     assert windows.Process("no program has this name").started() is None
+
+
+def test_a_program_that_has_ended_does_not_run_and_one_that_begins_is_found() -> None:
+    command = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        process = windows.Process("no program has this name")
+        process._found = psutil.Process(program.pid)
+        assert process.started() == psutil.Process(program.pid).create_time()
+        program.kill()
+        program.wait()
+        assert process.started() is None
+
+
+def test_a_program_is_looked_for_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[float] = []
+    now = [100.0]
+
+    def none_runs() -> list[psutil.Process]:
+        looked.append(now[0])
+        return []
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(psutil, "process_iter", none_runs)
+    process = windows.Process()
+    for now[0] in (100.0, 100.9, 101.0):
+        assert process.started() is None
+    assert looked == [100.0, 101.0]
+
+
+def test_a_process_that_ends_while_it_is_looked_at_is_passed_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ended(psutil.Process):
+        def name(self) -> str:
+            raise psutil.NoSuchProcess(self.pid)
+
+        def create_time(self) -> float:
+            raise psutil.NoSuchProcess(self.pid)
+
+    this = psutil.Process()
+    monkeypatch.setattr(psutil, "process_iter", lambda: [Ended(this.pid), this])
+    assert windows.Process(this.name()).started() == this.create_time()
+    process = windows.Process()
+    process._found = Ended(this.pid)
+    assert process.started() is None
 
 
 def test_a_file_is_read_from_a_place_on(tmp_path: Path) -> None:

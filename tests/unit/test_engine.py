@@ -25,7 +25,7 @@ from bridge.events import (
     Save,
     WriteFile,
 )
-from orderhook.orders import Leg, OrderState, timestamp
+from orderhook.orders import Leg, Order, OrderState, timestamp
 from orderhook.venue import Side
 from tests.bridge import JOURNAL, START, Desk, order, placed, want
 
@@ -41,6 +41,23 @@ TARGET = oif.venue_id("request-long", 1, "TARGET1", 0)
 @pytest.fixture
 def desk() -> Desk:
     return Desk().start()
+
+
+def _working(desk: Desk, **values: Any) -> Order:
+    """Have a LIMIT order work."""
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000), **values)
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    return shown
+
+
+def _fill(desk: Desk, average: str | None, **values: Any) -> None:
+    """Have an order be placed and be filled at once."""
+    shown = order(desk, **values)
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "FILLED", shown.qty, average)
 
 
 def test_a_new_order_is_written_after_its_intent_was_saved(desk: Desk) -> None:
@@ -72,9 +89,7 @@ def test_what_a_slow_look_has_shown_is_opened_by_the_next_one_alone(desk: Desk) 
 
 
 def test_what_nt_says_is_reported_with_its_fill(desk: Desk) -> None:
-    desk.look(order(desk))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, "5000.25")
+    _fill(desk, "5000.25")
     report = desk.last("long")
     assert (report.state, report.filled, report.average, report.acked) == ("Filled", 1, Decimal("5000.25"), 1)
     assert [(it.cumulative, it.price) for it in report.executions] == [(1, Decimal("5000.25"))]
@@ -184,10 +199,7 @@ def test_a_cancel_is_written_early_after_five_seconds_and_again_when_alive(desk:
 
 
 def test_a_cancel_that_nothing_follows_is_repeated_then_refused(desk: Desk) -> None:
-    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
-    desk.look(shown)
-    desk.take()
-    desk.say(LONG, "WORKING")
+    shown = _working(desk)
     desk.look(shown._replace(want=want(desk, 2, "cancel")))
     written = len(desk.take())
     for _ in range(70):
@@ -205,10 +217,7 @@ def test_an_order_that_was_never_written_is_cancelled_at_once(desk: Desk) -> Non
 
 
 def test_a_change_is_confirmed_by_a_later_state(desk: Desk) -> None:
-    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
-    desk.look(shown)
-    desk.take()
-    desk.say(LONG, "WORKING")
+    shown = _working(desk)
     desk.look(shown._replace(limit_price=Decimal(4001), want=want(desk, 2, "change")))
     assert desk.take() == [oif.change(LONG, qty=1, limit_price=Decimal(4001))]
     assert desk.last("long").acked == 1
@@ -217,10 +226,7 @@ def test_a_change_is_confirmed_by_a_later_state(desk: Desk) -> None:
 
 
 def test_a_change_that_nothing_confirms_alarms_and_stays_wanted(desk: Desk) -> None:
-    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
-    desk.look(shown)
-    desk.take()
-    desk.say(LONG, "WORKING")
+    shown = _working(desk)
     desk.look(shown._replace(limit_price=Decimal(4001), want=want(desk, 2, "change")))
     desk.take()
     desk.wait(5)
@@ -248,9 +254,7 @@ def test_another_kind_replaces_after_the_end_and_one_more_look(desk: Desk) -> No
 
 
 def test_the_stop_follows_the_fill_and_the_target_its_first_state(desk: Desk) -> None:
-    desk.look(order(desk, legs=BRACKET))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, "5000")
+    _fill(desk, "5000", legs=BRACKET)
     [stop] = desk.take()
     assert (placed(stop)["order_id"], placed(stop)["stop_price"], placed(stop)["tif"]) == (STOP, "4990", "GTC")
     desk.say(STOP, "ACCEPTED")
@@ -281,9 +285,7 @@ def test_offsets_count_from_the_average_at_the_first_fill_to_the_tick() -> None:
 
 
 def test_a_rejected_stop_closes_its_part_once(desk: Desk) -> None:
-    desk.look(order(desk, legs=BRACKET))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, "5000")
+    _fill(desk, "5000", legs=BRACKET)
     desk.take()
     desk.say(STOP, "REJECTED")
     [close] = desk.take()
@@ -293,9 +295,7 @@ def test_a_rejected_stop_closes_its_part_once(desk: Desk) -> None:
 
 
 def test_a_leg_that_fills_in_part_has_its_partner_shrunk(desk: Desk) -> None:
-    desk.look(order(desk, legs=BRACKET, qty=3))
-    desk.take()
-    desk.say(LONG, "FILLED", 3, "5000")
+    _fill(desk, "5000", legs=BRACKET, qty=3)
     desk.take()
     desk.say(STOP, "ACCEPTED")
     desk.take()
@@ -305,9 +305,7 @@ def test_a_leg_that_fills_in_part_has_its_partner_shrunk(desk: Desk) -> None:
 
 
 def test_the_partner_of_a_leg_cancelled_by_name_is_placed_again(desk: Desk) -> None:
-    desk.look(order(desk, legs=BRACKET))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, "5000")
+    _fill(desk, "5000", legs=BRACKET)
     desk.take()
     desk.say(STOP, "ACCEPTED")
     desk.take()
@@ -372,9 +370,7 @@ def test_what_opens_counts_from_when_the_look_began(desk: Desk) -> None:
 
 
 def _protected(desk: Desk, **values: Any) -> None:
-    desk.look(order(desk, legs=BRACKET, **values))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, "5000")
+    _fill(desk, "5000", legs=BRACKET, **values)
     desk.take()
     desk.say(STOP, "ACCEPTED")
     desk.take()
@@ -466,10 +462,7 @@ def test_a_file_that_is_not_taken_is_moved_out_and_its_order_rejected(desk: Desk
 
 
 def test_a_change_that_is_too_late_is_dropped_and_answered(desk: Desk) -> None:
-    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
-    desk.look(shown)
-    desk.take()
-    desk.say(LONG, "WORKING")
+    shown = _working(desk)
     changed = shown._replace(limit_price=Decimal(4001), want=want(desk, 2, "change"))
     desk.at += timedelta(seconds=31)
     desk.look(changed)
@@ -541,10 +534,7 @@ def test_the_cancel_of_a_leg_is_written_before_what_opens(desk: Desk) -> None:
 
 
 def test_a_late_fill_of_the_first_makes_the_rest_smaller_however_late(desk: Desk) -> None:
-    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000), qty=3)
-    desk.look(shown)
-    desk.take()
-    desk.say(LONG, "WORKING")
+    shown = _working(desk, qty=3)
     other = shown._replace(order_type="STOPMARKET", limit_price=None, stop_price=Decimal(6000))
     other = other._replace(want=want(desk, 2, "replace"))
     desk.look(other)
@@ -586,10 +576,7 @@ def test_members_of_a_traders_oco_group_share_an_id_until_one_ends(desk: Desk) -
 
 
 def test_a_replacement_that_is_given_up_is_answered_with_the_kind_that_works(desk: Desk) -> None:
-    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
-    desk.look(shown)
-    desk.take()
-    desk.say(LONG, "WORKING")
+    shown = _working(desk)
     other = shown._replace(order_type="MARKET", limit_price=None, tif="GTC", want=want(desk, 2, "replace"))
     desk.look(other, kill_switch=True)
     report = desk.last("long")
@@ -597,14 +584,28 @@ def test_a_replacement_that_is_given_up_is_answered_with_the_kind_that_works(des
     assert report.values == {"qty": "1", "order_type": "LIMIT", "tif": "DAY", "limit_price": "4000"}
 
 
+def test_a_member_that_could_not_be_written_gets_no_id_that_has_ended_meanwhile(desk: Desk) -> None:
+    first, second = order(desk, "a", oco_id="g"), order(desk, "b", oco_id="g")
+    desk.look(first, second)
+    names = {placed(line)["order_id"]: name for name, line in desk.lines.items()}
+    ids = [oif.venue_id(f"request-{it}", 1) for it in "ab"]
+    used = placed(desk.lines.pop(names[ids[0]]))["oco_id"]
+    desk.tell(FileNotWritten(names[ids[0]], "denied"))
+    desk.take()
+    desk.say(ids[1], "CANCELLED")
+    desk.wait(1)
+    desk.look(first)
+    [again] = desk.take()
+    assert placed(again)["order_id"] == ids[0]
+    assert placed(again)["oco_id"] not in ("", used)
+
+
 # Legs whose files NinjaTrader has not taken
 
 
 def _write_stop(desk: Desk) -> str:
     """Have an entry be filled; returns the name of its stop's file, which is about to be written."""
-    desk.look(order(desk, legs=BRACKET))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, "5000")
+    _fill(desk, "5000", legs=BRACKET)
     [name] = desk.lines
     return name
 
@@ -689,24 +690,18 @@ OFFSETS = {"STOP1": Leg("STOPMARKET", offset=Decimal(10)), "TARGET1": Leg("LIMIT
 
 
 def test_offsets_count_from_the_entrys_price_where_nobody_knows_the_fills(desk: Desk) -> None:
-    desk.look(order(desk, order_type="LIMIT", limit_price=Decimal(5000), legs=OFFSETS))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, None)
+    _fill(desk, None, order_type="LIMIT", limit_price=Decimal(5000), legs=OFFSETS)
     assert [placed(line)["stop_price"] for line in desk.take()] == ["4990"]
 
 
 def test_offsets_without_any_price_alarm_and_send_nothing(desk: Desk) -> None:
-    desk.look(order(desk, legs=OFFSETS))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, None)
+    _fill(desk, None, legs=OFFSETS)
     assert (desk.take(), desk.alarms) == ([], ["unprotected"])
     assert desk.last("long.STOP1").alarms == ("unprotected",)
 
 
 def test_a_target_without_any_price_is_told_of_and_not_sent(desk: Desk) -> None:
-    desk.look(order(desk, legs={"TARGET1": OFFSETS["TARGET1"]}))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, None)
+    _fill(desk, None, legs={"TARGET1": OFFSETS["TARGET1"]})
     assert (desk.take(), desk.alarms) == ([], ["target_not_sent"])
 
 
@@ -723,9 +718,7 @@ def test_a_stop_on_the_wrong_side_of_the_fill_closes_its_part(desk: Desk, fill: 
 
 
 def test_a_target_on_the_wrong_side_of_the_fill_is_told_of_and_not_sent(desk: Desk) -> None:
-    desk.look(order(desk, legs=BRACKET))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, "5010")
+    _fill(desk, "5010", legs=BRACKET)
     assert [placed(line)["order_type"] for line in desk.take()] == ["STOPMARKET"]
     desk.say(STOP, "ACCEPTED")
     assert (desk.take(), desk.alarms) == ([], ["target_not_sent"])
@@ -733,9 +726,7 @@ def test_a_target_on_the_wrong_side_of_the_fill_is_told_of_and_not_sent(desk: De
 
 def test_a_rejected_stop_only_alarms_where_that_is_wished() -> None:
     desk = Desk(stop_rejected="alarm").start()
-    desk.look(order(desk, legs=BRACKET))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, "5000")
+    _fill(desk, "5000", legs=BRACKET)
     desk.take()
     desk.say(STOP, "REJECTED")
     desk.wait(60)
@@ -744,9 +735,7 @@ def test_a_rejected_stop_only_alarms_where_that_is_wished() -> None:
 
 
 def test_a_stop_that_ended_with_its_rejected_target_is_placed_again_alone(desk: Desk) -> None:
-    desk.look(order(desk, legs=BRACKET))
-    desk.take()
-    desk.say(LONG, "FILLED", 1, "5000")
+    _fill(desk, "5000", legs=BRACKET)
     desk.take()
     desk.say(STOP, "ACCEPTED")
     desk.take()
@@ -783,6 +772,53 @@ def test_a_released_leg_of_another_journal_is_cancelled_at_every_id_it_may_have(
     ids = [oif.venue_id("request-long", number, "STOP1", start) for number in (1, 2, 3) for start in (0, 1)]
     assert sorted(desk.take()) == sorted(oif.cancel(it) for it in ids)
     assert "younger" in str(desk.last("long.STOP1").unresolved)
+
+
+# What only a person knows
+
+
+def _resolved(desk: Desk, filled: int, **values: Any) -> None:
+    """Have nobody know what has become of an order for three, until a person says what was filled of it."""
+    shown = order(desk, qty=3, legs=BRACKET)
+    desk.look(shown)
+    desk.take()
+    desk.wait(61)
+    assert desk.last("long").unresolved
+    desk.look()
+    assert Fetch("long") in desk.effects
+    desk.tell(Fetched("long", shown._replace(state=OrderState.CANCELLED, filled=filled, **values)))
+
+
+def test_what_a_person_says_was_filled_has_its_stop_and_its_target(desk: Desk) -> None:
+    _resolved(desk, 2)
+    [stop] = desk.take()
+    assert (placed(stop)["order_id"], placed(stop)["qty"]) == (STOP, "2")
+    desk.say(STOP, "ACCEPTED")
+    assert [placed(line)["qty"] for line in desk.take()] == ["2"]
+    desk.say(TARGET, "WORKING")
+    desk.say(TARGET, "FILLED", 2, "5010")
+    desk.say(STOP, "CANCELLED")
+    assert (desk.last("long.TARGET1").state, desk.last("long.STOP1").state) == ("Filled", "Cancelled")
+
+
+def test_what_nt_says_later_of_a_persons_word_counts_once(desk: Desk) -> None:
+    _resolved(desk, 2)
+    desk.take()
+    desk.say(LONG, "PARTFILLED", 2, "5000")
+    assert desk.take() == []
+    desk.say(LONG, "FILLED", 3, "5000")
+    assert [placed(line)["qty"] for line in desk.take()] == ["1"]
+
+
+def test_what_a_person_says_was_not_filled_has_no_stop(desk: Desk) -> None:
+    _resolved(desk, 0)
+    desk.wait(10)
+    assert desk.take() == []
+
+
+def test_an_order_that_took_the_id_meanwhile_is_not_a_persons_word(desk: Desk) -> None:
+    _resolved(desk, 2, history=order(desk, "other").history)
+    assert desk.take() == []
 
 
 # What is over

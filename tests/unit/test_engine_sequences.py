@@ -606,3 +606,12 @@ def test_a_step_walks_only_through_what_is_not_finished(desk: Desk) -> None:
     assert desk.state.active == ("long",)
     desk.crash()
     assert desk.state.active == ("long",)
+
+
+def test_what_a_person_says_was_filled_out_of_sight_has_its_stop(desk: Desk) -> None:
+    shown = work(desk)
+    restart(desk)
+    desk.wait(60)
+    desk.tell(Fetched("long", shown._replace(state=OrderState.FILLED, filled=1)))
+    assert [placed(line)["order_id"] for line in desk.take()] == [STOP]
+    assert desk.alarms == ["unresolved"]

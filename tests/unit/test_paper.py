@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bridge.events import ConnectionRead, FileConsumed, LogLine, NinjaTraderStarted, OrderStateRead, PositionRead
 from bridge.ninjatrader import Folder
 from cli.aws.paper import Paper
-from cli.aws.paper_market import FINISHED, Position
+from cli.aws.paper_market import FINISHED, Market, Position
 from cli.aws.paper_misbehaviour import Misbehaviour
 from tests import oif_reader
 
@@ -496,6 +496,30 @@ def test_prices_move_by_whole_ticks_unless_they_are_held(tmp_path: Path) -> None
     assert paper.price(ES) == 5000
     assert len(prices) > 2
     assert {price % Decimal("0.25") for price in prices} == {0}
+
+
+def test_a_price_never_falls_below_a_tick() -> None:
+    market = Market(seed=1)
+    market.set_price("MCL 12-26", Decimal("0.01"))
+    prices = []
+    for _ in range(50):
+        market.move()
+        prices.append(market.price("MCL 12-26"))
+    assert min(prices) == Decimal("0.01") < max(prices)
+
+
+@pytest.mark.parametrize("quantity", [2, -2])
+def test_what_is_closed_has_neither_size_nor_price(quantity: int) -> None:
+    assert Position(quantity, Decimal(5000)).after(-quantity, Decimal(5010)) == Position()
+
+
+@pytest.mark.parametrize(
+    ("instrument", "exchange"),
+    [("ES 12-26", "Globex"), ("YM 12-26", "Cbot"), ("CL 12-26", "Nymex"), ("GC 12-26", "Comex")],
+)
+def test_a_position_file_names_the_contracts_exchange(desk: Desk, instrument: str, exchange: str) -> None:
+    desk.write(f"PLACE;Sim101;{instrument};BUY;1;MARKET;0;0;GTC;;{A};;", 1)
+    assert list((desk.path / "outgoing").glob(f"* {exchange}_*_position.txt"))
 
 
 def test_it_runs_by_the_machines_clock_in_a_thread(tmp_path: Path) -> None:
