@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.bridge_world import World
 from tests.service import Service
 
 ES = {"account": "Sim101", "instrument": "ES 12-26"}
-BRACKET = {"take_profit": 5040, "stop_loss": 4960}
+BRACKET: dict[str, Any] = {"take_profit": 5040, "stop_loss": 4960}
 
 
 @pytest.fixture
