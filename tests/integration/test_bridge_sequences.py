@@ -49,7 +49,7 @@ def test_a_stop_given_anew_with_its_entry_protects_the_fill(world: World) -> Non
     place(world, limit_price=4990, **BRACKET)
     world.until_state("long", "Working")
     world.service.cancel("STOP1", strategy_id="long")
-    world.until(lambda: world.states()["long.STOP1"] == "Cancelled")
+    world.until(lambda: (order := world.service.order("long")) and order.legs["STOP1"].end)
     terms = {"action": "BUY", "qty": 1, "order_type": "LIMIT", "limit_price": 4990, "tif": "GTC", **ES}
     answer = world.service.send("CANCELREPLACE", order_id="ENTRY1", strategy_id="long", **terms, stop_loss=4970)
     assert answer.body["status"] == "replace_pending"
