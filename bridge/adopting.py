@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 from bridge import oif
+from bridge.brackets import PARTNER_ENDS
 from bridge.reading import read_state
 from bridge.records import TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.orders import Order
-from orderhook.trade import kind_of
+from orderhook.trade import kind_of, leg_id
 
 _FOREIGN_PLACES = 20
 """How many generations of an entry of another journal are looked for at most, or parts of it that a leg closes."""
@@ -72,3 +73,15 @@ def adopt(turn: Turn, order: TableOrder, entry: Order) -> None:
         turn.alarm_once(
             order.order_id, "unprotected", "it was filled, and its legs are another journal's", of="adopted"
         )
+
+
+def watch(turn: Turn, stop: TableOrder) -> None:
+    """Alarm where a stop of another journal has ended although nobody asked: this one does not place it again."""
+    known = [it for it in turn.venue_orders_of(stop) if it.state]
+    if kind_of(str(stop.leg)) != "STOP" or stop.wants_cancel or not known or any(it.is_live for it in known):
+        return
+    target = turn.orders.get(leg_id(str(stop.entry_id), str(stop.leg).replace("STOP", "TARGET")))
+    closed = sum(it.filled for leg in (stop, target) if leg for it in turn.venue_orders_of(leg))
+    ended_at = max(it.since or turn.at for it in known)
+    if closed < stop.qty and turn.at - ended_at >= PARTNER_ENDS:
+        turn.alarm_once(stop.order_id, "unprotected", f"it has ended, with {stop.qty - closed} open", of=ended_at)

@@ -14,12 +14,12 @@ from bridge.changing import Goal, may_change, write_change
 from bridge.records import Increment, TableOrder, VenueOrder
 from bridge.state import Turn, place
 from orderhook.orders import Action, OrderState
-from orderhook.trade import is_beyond, kind_of, leg_id
+from orderhook.trade import is_beyond, kind_of
 
 _STOP_IS_SEEN = timedelta(seconds=5)
 """Until when a stop must have had a state: nobody knows whether it is there before."""
 
-_PARTNER_ENDS = timedelta(seconds=2)
+PARTNER_ENDS = timedelta(seconds=2)
 """How long NinjaTrader has to end the partner of a leg that has filled."""
 
 
@@ -98,18 +98,6 @@ def cancel_by_name(turn: Turn, leg: TableOrder) -> None:
         turn.put(turn.orders[leg.order_id]._replace(given_up=leg.n, acked=leg.n, why="the cancel was refused"))
 
 
-def watch(turn: Turn, stop: TableOrder) -> None:
-    """Alarm where a stop of another journal has ended although nobody asked: this one does not place it again."""
-    known = [it for it in turn.venue_orders_of(stop) if it.state]
-    if kind_of(str(stop.leg)) != "STOP" or stop.wants_cancel or not known or any(it.is_live for it in known):
-        return
-    target = turn.orders.get(leg_id(str(stop.entry_id), str(stop.leg).replace("STOP", "TARGET")))
-    closed = sum(it.filled for leg in (stop, target) if leg for it in turn.venue_orders_of(leg))
-    ended_at = max(it.since or turn.at for it in known)
-    if closed < stop.qty and turn.at - ended_at >= _PARTNER_ENDS:
-        turn.alarm_once(stop.order_id, "unprotected", f"it has ended, with {stop.qty - closed} open", of=ended_at)
-
-
 def is_wanted(leg: TableOrder | None) -> bool:
     """Return whether a leg is there, and was not ended by itself."""
     return leg is not None and not leg.ended and not leg.wants_cancel
@@ -135,7 +123,7 @@ def _end_leftovers(turn: Turn, part: Part) -> None:
     if part.rest < 0:
         _alarm(turn, part, "overfill", "its legs have closed more than was filled")
     filled_at = max(fill.at for order in part.all for fill in order.fills)
-    if turn.at - filled_at >= _PARTNER_ENDS:
+    if turn.at - filled_at >= PARTNER_ENDS:
         for order in part.all:
             ask_cancel(turn, order, "its part is closed")
 

@@ -14,7 +14,8 @@ taken, or was lost with the process, is taken at the next.
 
 from datetime import datetime
 
-from bridge.brackets import cancel_by_name, keep, watch
+from bridge.adopting import watch
+from bridge.brackets import cancel_by_name, keep
 from bridge.cancelling import follow_cancel
 from bridge.carrying_out import carry_out
 from bridge.changing import follow_change

@@ -238,10 +238,20 @@ def _miss(turn: Turn, listed: set[str]) -> None:
             turn.put(order._replace(is_closed=True))
         else:
             _fetch(turn, order.order_id)
-    for order in list(turn.orders.values()):
-        is_old = order.reported_at is None or turn.at - order.reported_at > _FORGOTTEN
-        if order.is_closed and is_old and order.received_at and turn.at - order.received_at > _FORGOTTEN:
-            turn.forget(order)
+    _forget(turn)
+
+
+def _forget(turn: Turn) -> None:
+    """Forget trades that are long over: an entry with its legs, of which some were never reported."""
+    trades: dict[str, list[TableOrder]] = {}
+    for order in turn.orders.values():
+        trades.setdefault(order.entry_id or order.order_id, []).append(order)
+    old: list[TableOrder] = []
+    for trade in trades.values():
+        times = [at for order in trade for at in (order.received_at, order.reported_at) if at]
+        if all(order.is_closed for order in trade) and times and turn.at - max(times) > _FORGOTTEN:
+            old += trade
+    turn.forget(old)
 
 
 def _fetch(turn: Turn, order_id: str) -> None:

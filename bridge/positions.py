@@ -41,14 +41,17 @@ def read_position(turn: Turn, read: PositionRead) -> None:
 def _tell_unseen_fills(turn: Turn, name: str, position: Position) -> None:
     """Alarm where a position is larger than what own orders have filled, and an entry with a stop is out of sight."""
     sides: dict[str, tuple[Side, int]] = {"BUY": ("LONG", 1), "SELL": ("SHORT", -1)}
-    own = [it for it in turn.venue_orders.values() if it.filled and pair(turn.at, it.account, it.instrument) == name]
-    filled = sum(it.filled * sides[it.action][1] for it in own)
     for entry in turn.active_entries():
         side, sign = sides[entry.action]
         is_out_of_sight = any(it.unseen_since and it.is_live for it in turn.venue_orders_of(entry))
         has_stop = any(kind_of(str(leg.leg)) == "STOP" and is_wanted(leg) for leg in turn.legs_of(entry))
-        unexplained = position.quantity - filled * sign
-        if is_out_of_sight and has_stop and side == position.side and unexplained > 0 and _is_of(turn, entry, name):
+        if not (is_out_of_sight and has_stop and side == position.side and _is_of(turn, entry, name)):
+            continue
+        own = [
+            it for it in turn.venue_orders.values() if it.filled and pair(turn.at, it.account, it.instrument) == name
+        ]
+        unexplained = position.quantity - sum(it.filled * sides[it.action][1] for it in own) * sign
+        if unexplained > 0:
             why = f"{unexplained} of the position came while NinjaTrader said nothing of it; it may have no stop"
             turn.alarm_once(entry.order_id, "unprotected", why, of=f"position {unexplained}")
 

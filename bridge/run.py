@@ -253,7 +253,7 @@ class Bridge:
 
     @property
     def _is_busy(self) -> bool:
-        return not self._has_begun or any(not order.is_over for order in self._state.venue_orders.values())
+        return not self._has_begun or self._state.is_busy
 
 
 _Message = tuple[int | None, str]

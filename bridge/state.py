@@ -69,6 +69,8 @@ class State(NamedTuple):
     venue_orders: Mapping[str, VenueOrder] = _EMPTY
     groups: Mapping[str, Group] = _EMPTY
     memory: Memory | None = None
+    active: tuple[str, ...] = ()
+    """The ids of the orders that the table has not finished: a step walks through no others."""
     # What follows is not in the journal: nobody knows it after a start.
     owner: str | None = None
     kill_switch: bool = False
@@ -115,7 +117,14 @@ class State(NamedTuple):
                     groups[record.name] = record
                 case Memory():
                     state = state._replace(memory=record)
-        return state._replace(orders=orders, venue_orders=venue_orders, groups=groups)
+        active = tuple(name for name, order in orders.items() if not order.is_closed)
+        return state._replace(orders=orders, venue_orders=venue_orders, groups=groups, active=active)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is at the venue that the table has not finished."""
+        ids = (venue_id for name in self.active for venue_id in self.orders[name].venue_ids)
+        return any(not self.venue_orders[it].is_over for it in ids)
 
 
 def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:
@@ -142,6 +151,9 @@ class Turn:
         self.groups = dict(state.groups)
         self.now = state
         """The rest of the state; replaced as a whole."""
+        self._active = dict.fromkeys(state.active)
+        self._touched: dict[str, Record | None] = {}
+        """What was put, or forgotten, by the journal's ids."""
         self._effects: list[Effect] = []
         self.awaiting: set[str] = set()
         """The legs that are still to be placed for something, by their ids."""
@@ -152,9 +164,14 @@ class Turn:
 
     def put(self, record: TableOrder | VenueOrder | Group) -> None:
         """Change a record."""
+        self._touched[record_id(record)] = record
         match record:
             case TableOrder():
                 self.orders[record.order_id] = record
+                if record.is_closed:
+                    self._active.pop(record.order_id, None)
+                else:
+                    self._active.setdefault(record.order_id)
             case VenueOrder():
                 self.venue_orders[record.venue_id] = record
             case Group():
@@ -203,15 +220,20 @@ class Turn:
         ids = [leg_id(entry.order_id, name) for name in entry.legs]
         return [self.orders[order_id] for order_id in ids if order_id in self.orders]
 
-    def forget(self, order: TableOrder) -> None:
-        """Take an order out of the journal, with what it had at the venue."""
-        del self.orders[order.order_id]
-        for venue_id in order.venue_ids:
-            del self.venue_orders[venue_id]
+    def forget(self, orders: Sequence[TableOrder]) -> None:
+        """Take orders out of the journal, with what they had at the venue, and groups that have no members any more."""
+        for order in orders:
+            self._touched[record_id(self.orders.pop(order.order_id))] = None
+            self._active.pop(order.order_id, None)
+            for venue_id in order.venue_ids:
+                self._touched[record_id(self.venue_orders.pop(venue_id))] = None
+        for group in list(self.groups.values()) if orders else ():
+            if not any(member in self.venue_orders for member in group.members):
+                self._touched[record_id(self.groups.pop(group.name))] = None
 
     def active(self) -> Iterator[TableOrder]:
         """Return the orders that the table has not finished."""
-        return (order for order in list(self.orders.values()) if not order.is_closed)
+        return (self.orders[name] for name in list(self._active) if name in self._active)
 
     def active_entries(self) -> Iterator[TableOrder]:
         """Return the orders that are not legs, and are not finished, or have legs that are not."""
@@ -240,26 +262,25 @@ class Turn:
 
     def done(self) -> tuple[State, list[Effect]]:
         """Return the state after the step, and what it asks for: first of all, that what has changed is saved."""
-        after = self.now._replace(orders=self.orders, venue_orders=self.venue_orders, groups=self.groups)
-        changed = {record_id(it): dump(it) for it in self._changed()} | dict.fromkeys(self._forgotten())
+        after = self.now._replace(
+            orders=self.orders, venue_orders=self.venue_orders, groups=self.groups, active=tuple(self._active)
+        )
+        if self.now.memory is not None and self._before.memory is not self.now.memory:
+            self._touched[record_id(self.now.memory)] = self.now.memory
+        changed = {name: it and dump(it) for name, it in self._touched.items() if it is None or not self._is_known(it)}
         saves: list[Effect] = [Save(changed)] if changed else []
         return after, saves + self._effects
 
-    def _changed(self) -> Iterator[Record]:
-        for old, new in self._pairs():
-            yield from (record for name, record in new.items() if old.get(name) is not record)
-        if self.now.memory is not None and self._before.memory is not self.now.memory:
-            yield self.now.memory
-
-    def _forgotten(self) -> Iterator[str]:
-        for old, new in self._pairs():
-            yield from (record_id(old[name]) for name in old.keys() - new.keys())
-
-    def _pairs(self) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-        before = self._before
-        yield before.orders, self.orders
-        yield before.venue_orders, self.venue_orders
-        yield before.groups, self.groups
+    def _is_known(self, record: Record) -> bool:
+        """Return whether a record is as it was before the step."""
+        match record:
+            case TableOrder():
+                return self._before.orders.get(record.order_id) is record
+            case VenueOrder():
+                return self._before.venue_orders.get(record.venue_id) is record
+            case Group():
+                return self._before.groups.get(record.name) is record
+        return False
 
 
 def place(turn: Turn, order: TableOrder, venue_order: VenueOrder) -> None:

@@ -553,3 +553,65 @@ def test_a_file_that_cannot_be_written_rings_once_until_one_can(desk: Desk) -> N
             desk.tell(FileConsumed(name))
             desk.wait(6 if is_written else 1)
     assert desk.alarms == ["not_written", "not_written"]
+
+
+# What the journal forgets
+
+
+def test_a_trade_is_forgotten_with_its_legs_and_its_group(desk: Desk) -> None:
+    protect(desk, oco_id="group")
+    desk.look(order(desk, "unfilled", order_type="LIMIT", limit_price=Decimal(4000), legs=BRACKET))
+    desk.take()
+    desk.say(oif.venue_id("request-unfilled", 1), "CANCELLED")
+    desk.say(TARGET, "FILLED", 1, "5010")
+    desk.say(STOP, "CANCELLED")
+    desk.look()
+    assert len(desk.state.active) == 0
+    desk.wait(timedelta(days=30).total_seconds() + 1)
+    desk.look()
+    assert list(desk.journal) == ["memory/"]
+    assert [*desk.state.orders, *desk.state.venue_orders, *desk.state.groups] == []
+
+
+def test_a_trade_of_which_one_leg_works_is_not_forgotten(desk: Desk) -> None:
+    protect(desk)
+    stop = leg_order(desk)
+    desk.look(stop)
+    desk.wait(timedelta(days=31).total_seconds())
+    desk.look(stop)
+    assert {"order/long", "order/long.STOP1"} <= desk.journal.keys()
+
+
+def test_a_group_is_kept_while_a_member_is(desk: Desk) -> None:
+    protect(desk, oco_id="group")
+    desk.at += timedelta(days=20)
+    desk.look(order(desk, "other", order_type="LIMIT", limit_price=Decimal(4000), oco_id="group"))
+    desk.take()
+    desk.say(TARGET, "FILLED", 1, "5010")
+    desk.say(STOP, "CANCELLED")
+    for _ in range(2):
+        desk.at += timedelta(days=20)
+        desk.look()
+    assert "group/sim101/group" in desk.journal
+
+
+def test_a_step_walks_only_through_what_is_not_finished(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    assert desk.state.active == ("long",)
+    assert desk.state.is_busy
+    desk.say(LONG, "CANCELLED")
+    desk.look()
+    assert (desk.state.active, desk.state.is_busy) == ((), False)
+    desk.look(shown._replace(state=OrderState.WORKING))
+    assert desk.state.active == ("long",)
+    desk.crash()
+    assert desk.state.active == ("long",)
+
+
+def test_what_a_person_says_was_filled_out_of_sight_has_its_stop(desk: Desk) -> None:
+    shown = work(desk)
+    restart(desk)
+    desk.wait(60)
+    desk.tell(Fetched("long", shown._replace(state=OrderState.FILLED, filled=1)))
+    assert [placed(line)["order_id"] for line in desk.take()] == [STOP]
+    assert desk.alarms == ["unresolved"]

@@ -159,7 +159,7 @@ def a_partner_that_is_not_placed_again(patch: Patch) -> None:
     patch.setattr(
         brackets,
         "_alarm",
-        lambda turn, part, code, why: None if code == "unprotected" else alarm(turn, part, code, why),
+        lambda turn, part, code, *why: None if code == "unprotected" else alarm(turn, part, code, *why),
     )
 
 

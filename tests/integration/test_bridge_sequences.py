@@ -1,0 +1,123 @@
+"""Sequences of alerts, fills and failures that were chosen against the bridge, through everything that is real."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bridge_world import World
+from tests.service import Service
+
+ES = {"account": "Sim101", "instrument": "ES 12-26"}
+BRACKET: dict[str, Any] = {"take_profit": 5040, "stop_loss": 4960}
+
+
+@pytest.fixture
+def world(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A bridge that is ready."""
+    world = World(service, tmp_path, monkeypatch)
+    world.start()
+    world.until(lambda: world.link.owner().get("ready") is True)
+    yield world
+    world.kill()
+    world.network.leave()
+
+
+def place(world: World, order_id: str = "long", **fields: object) -> None:
+    """Place an order for one contract, of a strategy of its own: at the market, unless a limit is given."""
+    kind = {"order_type": "LIMIT" if "limit_price" in fields else "MARKET", "limit_price": None}
+    values = {"action": "BUY", "qty": 1, "tif": "GTC", "strategy_id": order_id, **ES, **kind, **fields}
+    answer = world.service.place(order_id, **values)
+    assert answer.body["status"] == "placed", answer.body
+
+
+def have_bracket(world: World) -> None:
+    """Have an order be filled, and its target and stop work."""
+    place(world, **BRACKET)
+    world.until(lambda: list(world.states().values()) == ["Filled", "Working", "Working"])
+
+
+def restart_nt(world: World) -> None:
+    """Have NinjaTrader be closed and started, which empties its folder."""
+    world.paper.stop()
+    world.let_pass(2)
+    world.paper.start(world.at)
+
+
+def test_a_stop_given_anew_with_its_entry_protects_the_fill(world: World) -> None:
+    place(world, limit_price=4990, **BRACKET)
+    world.until_state("long", "Working")
+    world.service.cancel("STOP1", strategy_id="long")
+    world.until(lambda: (order := world.service.order("long")) and order.legs["STOP1"].end)
+    terms = {"action": "BUY", "qty": 1, "order_type": "LIMIT", "limit_price": 4990, "tif": "GTC", **ES}
+    answer = world.service.send("CANCELREPLACE", order_id="ENTRY1", strategy_id="long", **terms, stop_loss=4970)
+    assert answer.body["status"] == "replace_pending"
+    world.let_pass(6)
+    world.paper.set_price("ES 12-26", "4989", world.at)
+    world.until(lambda: world.live() == ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4970"])
+    world.until(lambda: list(world.states().values()) == ["Filled", "Working", "Working"])
+
+
+def test_a_stop_in_profit_stays_when_its_target_is_cancelled(world: World) -> None:
+    have_bracket(world)
+    world.paper.set_price("ES 12-26", "5020", world.at)
+    changed = world.service.send("CHANGE", order_id="STOP1", strategy_id="long", stop_price=5005)
+    assert changed.body["status"] == "change_pending"
+    world.until(lambda: "STOPMARKET SELL 1 5005" in world.live())
+    world.until(lambda: world.states()["long.STOP1"] == "Working")
+    world.service.cancel("TARGET1", strategy_id="long")
+    world.until(lambda: world.states()["long.TARGET1"] == "Cancelled")
+    world.let_pass(3)
+    assert (world.live(), world.position()) == (["STOPMARKET SELL 1 5005"], 1)
+
+
+def test_an_order_that_fills_while_nobody_looks_is_named_for_a_person(world: World) -> None:
+    place(world, limit_price=4990, **BRACKET)
+    world.until_state("long", "Working")
+    world.kill()
+    world.paper.set_price("ES 12-26", "4989", world.at)
+    restart_nt(world)
+    world.start()
+    world.let_pass(70)
+    order = world.service.order("long")
+    assert order
+    assert "NinjaTrader was started" in str(order.unresolved)
+    assert [line for line in world.told if "ALARM unresolved: long" in line]
+
+
+def test_legs_that_another_journal_has_placed_are_cancelled_by_name(world: World, tmp_path: Path) -> None:
+    have_bracket(world)
+    lose_journal(world, tmp_path)
+    for name in ("STOP1", "TARGET1"):
+        assert world.service.cancel(name, strategy_id="long").body["status"] == "cancel_pending"
+    world.until(lambda: [world.states()[f"long.{name}"] for name in ("STOP1", "TARGET1")] == ["Cancelled"] * 2)
+    assert world.live() == []
+
+
+def test_a_leg_that_filled_while_the_journal_was_lost_is_filled(world: World, tmp_path: Path) -> None:
+    have_bracket(world)
+    world.kill()
+    world.paper.set_price("ES 12-26", "5041", world.at)
+    lose_journal(world, tmp_path)
+    world.until(lambda: list(world.states().values()) == ["Filled", "Cancelled", "Filled"])
+    assert not [line for line in world.told if "unprotected" in line]
+
+
+def lose_journal(world: World, tmp_path: Path) -> None:
+    world.kill()
+    for file in tmp_path.glob("journal.sqlite*"):
+        file.unlink()
+    world.start(take_over=True)
+    world.let_pass(8)
+
+
+def test_legs_of_a_trade_that_was_closed_and_begun_anew_are_told_of(world: World) -> None:
+    have_bracket(world)
+    place(world, "close", action="SELL")
+    world.until_state("close", "Filled")
+    place(world, "again", **BRACKET)
+    world.until_state("again.TARGET1", "Working")
+    world.let_pass(6)
+    assert [line for line in world.told if "ALARM orphans: long." in line]
+    assert not [line for line in world.told if "ALARM orphans: again" in line]
