@@ -106,7 +106,8 @@ def end_orphans(turn: Turn) -> None:
         position = turn.now.positions.get(name)
         if position is None or position.side != "FLAT" or turn.at - position.since < _FLAT_STOOD:
             continue
-        others = [it for it in open_legs if it != order_id and _is_of(turn, turn.orders[it], name)]
+        others = [it for it in turn.active_entries() if it.order_id != order_id and _is_of(turn, it, name)]
+        others = [it for it in others if _awaits_legs(turn, it) or it.order_id in open_legs]
         fills = [it.at for it in entry.increments] + [it.at for leg in turn.legs_of(entry) for it in _fills(turn, leg)]
         was_open_since = position.open_at is not None and position.open_at >= max(fills)
         if turn.now.connected and was_open_since and not others:
@@ -157,6 +158,13 @@ def _rest(turn: Turn, entry: TableOrder) -> int:
 
 def _live_legs(turn: Turn, entry: TableOrder) -> list[VenueOrder]:
     return [it for leg in turn.legs_of(entry) for it in turn.venue_orders_of(leg) if it.is_live and not it.cancel]
+
+
+def _awaits_legs(turn: Turn, entry: TableOrder) -> bool:
+    """Return whether legs of a trade are being placed, perhaps again: they do not work yet."""
+    legs = turn.legs_of(entry)
+    sent = [it for leg in legs for it in turn.venue_orders_of(leg) if it.state is None and not it.is_unwritten]
+    return bool(sent) or any(leg.order_id in turn.awaiting for leg in legs)
 
 
 def _fills(turn: Turn, order: TableOrder) -> list[Fill]:

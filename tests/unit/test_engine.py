@@ -450,6 +450,23 @@ def test_legs_whose_position_only_seems_to_be_gone_are_told_of(desk: Desk) -> No
     assert "orphans" in desk.alarms
 
 
+def test_legs_are_left_alone_while_another_trade_of_the_pair_waits_for_its_own(desk: Desk) -> None:
+    _protected(desk)
+    desk.wait(1)
+    shown = order(desk, "other", action="SELL", legs={"STOP1": Leg("STOPMARKET", stop_price=Decimal(5100))})
+    first = order(desk, legs=BRACKET)
+    desk.look(first, shown)
+    desk.take()
+    desk.say(oif.venue_id("request-other", 1), "FILLED", 1, "5000")
+    assert len(desk.take()) == 1  # its stop, of which nothing is said yet
+    desk.tell(_position("LONG", 1))
+    desk.wait(1)
+    desk.tell(_position("FLAT"))
+    desk.wait(2)
+    assert desk.take() == []
+    assert "orphans" in desk.alarms
+
+
 def test_a_position_file_from_before_the_start_says_nothing(desk: Desk) -> None:
     desk.tell(_position("FLAT", since_start=False))
     assert desk.state.positions == {}

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bridge.events import WriteFile
-from bridge.positions import pair
+from bridge.records import TableOrder
 from bridge.state import State
 from cli.aws.paper_market import PaperOrder
-from orderhook.orders import CANCELLABLE, OPEN, TERMINAL, Order, OrderState
+from orderhook.orders import CANCELLABLE, OPEN, TERMINAL, Order, OrderState, folded
 from orderhook.trade import kind_of, leg_id
 from tests.oif_reader import Line, read_line
 
@@ -118,7 +118,7 @@ class Judge:
         loop = self._loop
         entry = loop.state.orders[entry_id]
         for other in loop.state.orders.values():
-            is_pair = pair(loop.at, other.account, other.instrument) == pair(loop.at, entry.account, entry.instrument)
+            is_pair = _pair(other) == _pair(entry)
             if not is_pair or other.leg is None or other.entry_id in (None, entry_id):
                 continue
             live = [it for it in loop.paper.orders if it.order_id in other.venue_ids and it.state == "Working"]
@@ -173,7 +173,7 @@ class Judge:
             self.find(f"{name} has executions of {told}, and {filled} are filled")
         if order.state in TERMINAL and live:
             self.find(f"{name} is {order.state} in the table, and works at the venue")
-        if order.state in OPEN and not live and not order.unresolved:
+        if order.state in OPEN and not live and not (order.unresolved or "cancel_refused" in alarms):
             self.find(f"{name} is {order.state} in the table, and nothing works for it")
         is_owed = order.state in OPEN and not order.unresolved and "cancel_refused" not in alarms
         if is_owed and name in self._loop.trader.cancelled:
@@ -214,7 +214,11 @@ class Judge:
         covered = sum(it.rest for it in stops if not it.is_finished)
         offered = sum(it.rest for it in targets if not it.is_finished)
         alarms = {code for it in self.alarms if it.startswith(entry.order_id) for code in self.alarms[it]}
-        if self._is_foreign(entry) or entry.instrument in self.by_hand or alarms & {"overfill", "unprotected"}:
+        if (
+            self._is_foreign(entry)
+            or entry.instrument in self.by_hand
+            or alarms & {"overfill", "unprotected", "orphans_cancelled"}
+        ):
             return
         if rest < 0:
             self.find(f"{entry.order_id} was closed by {-rest} more than it had")
@@ -233,7 +237,7 @@ class Judge:
             return
         for order in orders.values():
             live = [it for it in at_venue[order.order_id] if not it.is_finished]
-            known = loop.state.positions.get(pair(loop.at, order.account, order.instrument))
+            known = loop.state.positions.get(_pair(order))
             entry_id = order.entry_id or ""
             if live and entry_id and known and known.side == "FLAT" and not self._is_foreign(order):
                 codes = self.alarms[entry_id] | self.alarms[order.order_id]
@@ -261,3 +265,7 @@ class Judge:
             self.find("reports were not sent")
         if loop.waits_for_reports:
             self.find("reports were not taken")
+
+
+def _pair(order: Order | TableOrder) -> str:
+    return f"{folded(order.account)}/{folded(order.instrument)}"

@@ -40,7 +40,16 @@ def legs_that_nobody_cancels(patch: Patch) -> None:
 
 
 def legs_that_are_cancelled_with_anothers(patch: Patch) -> None:
-    patch.setattr(positions, "_is_same_pair", lambda *_: False)
+    end_orphans = positions.end_orphans
+
+    def each_alone(turn: Turn) -> None:
+        for entry in list(turn.active_entries()):
+            with pytest.MonkeyPatch.context() as alone:
+                alone.setattr(turn, "active_entries", lambda entry=entry: iter([turn.orders[entry.order_id]]))
+                alone.setattr(turn, "awaiting", set())
+                end_orphans(turn)
+
+    patch.setattr(engine, "end_orphans", each_alone)
 
 
 def a_refused_change_that_is_taken_for_done(patch: Patch) -> None:
