@@ -14,7 +14,7 @@ from pathlib import Path
 
 OPERATIONS = {
     "dynamodb": ("GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems", "DescribeEndpoints"),
-    "lambda": ("Invoke",),
+    "lambda": ("GetFunctionConfiguration", "Invoke"),
     "codedeploy": ("PutLifecycleEventHookExecutionStatus",),
     "scheduler": ("CreateSchedule",),
     "sqs": ("ChangeMessageVisibility", "SendMessage"),

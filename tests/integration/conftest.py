@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from typer.testing import CliRunner, Result
 
+from bridge.link import Clock
 from cli import connection
 from cli.app import app
 from tests.service import Service
@@ -16,6 +17,8 @@ Run = Callable[..., Result]
 def run(service: Service, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command on the service's table, for its trader unless another is named."""
     monkeypatch.setattr(connection, "connect", lambda _address, _environment: service.services)
+    # Without a first time it follows this machine's: the monotonic clock stands still in these tests.
+    monkeypatch.setattr(connection, "aws_clock", Clock())
 
     def run(*arguments: str) -> Result:
         trader = () if "--trader" in arguments else ("--trader", service.trader)

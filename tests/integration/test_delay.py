@@ -549,7 +549,7 @@ def test_a_kill_switch_that_is_on_at_its_release_voids_it(service: Service) -> N
     service.turn("on")
     service.output.take()
     service.pass_time(11)
-    assert_ended(service, "order-1", "kill switch is on")
+    assert_ended(service, "order-1", "kill switch has been on")
     record = next(service.alerts.newest(service.trader))
     assert (record.status, record.outcome, record.origin) == (423, "kill_switch_on", "delayed")
     assert service.queue.messages == []
@@ -659,7 +659,7 @@ def test_a_change_that_overtakes_its_release_is_in_what_is_placed(service: Servi
         (lambda service: service.send("CANCELALLORDERS"), None),
         (lambda service: service.send("CANCELORDERS", account="Sim101"), None),
         (lambda service: service.send("CLOSESTRATEGY", strategy_id="strategy-1"), None),
-        (lambda service: service.turn("on"), "kill switch is on"),
+        (lambda service: service.turn("on"), "kill switch has been on"),
     ],
     ids=["CANCEL", "CANCELALLORDERS", "CANCELORDERS", "CLOSESTRATEGY", "kill switch"],
 )

@@ -284,11 +284,6 @@ def test_what_opens_is_refused_while_nobody_has_heard_of_the_bridge(service: Ser
     assert service.placed("somebody-else") == []
 
 
-def test_the_cancel_of_an_entry_of_a_group_names_no_partner(service: Service) -> None:
-    have(service, oco_id="group")
-    assert "warnings" not in service.cancel("order-1").body
-
-
 def test_the_record_of_a_cancel_names_no_legs_that_the_venue_has_not_ended(service: Service) -> None:
     have(service, **LEGS)
     assert service.record_of(service.cancel("order-1")).order_ids == ("order-1",)

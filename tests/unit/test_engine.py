@@ -586,6 +586,7 @@ def test_a_late_fill_of_the_first_makes_the_rest_smaller_however_late(desk: Desk
     desk.say(second, "WORKING")
     assert desk.take() == [oif.change(second, qty=2, stop_price=Decimal(6000))]
     desk.say(second, "WORKING")
+    desk.wait(1)
     assert (desk.last("long").acked, desk.last("long").values["qty"]) == (2, "3")
 
 

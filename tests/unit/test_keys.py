@@ -134,7 +134,7 @@ def test_sixteen_characters_of_the_random_half_of_a_key_in_one_piece_are_found()
 
 
 def test_what_is_encoded_three_times_is_read_and_what_is_more_often_is_hidden() -> None:
-    hidden, harmless = new_key()[0], "a b"
+    hidden, harmless = new_key()[0], "a text that holds no key"
     for times in range(6):
         assert holds_key(hidden)
         assert holds_key(harmless) is (times > 3)
