@@ -51,7 +51,7 @@ test-engine: .venv ## Run the integration tests, races and faults on DynamoDB Lo
 	.venv/bin/pytest -n auto --dist worksteal tests/engine tests/integration --engine $(ARGS)
 
 .PHONY: prove
-prove: .venv ## Race, compare with a model, fuzz, simulate and kill, after seeded defects prove that these notice (35 minutes)
+prove: .venv ## Race, compare with a model, fuzz, simulate and kill, after seeded defects prove that these notice (about an hour)
 	.venv/bin/python -m verification $(ARGS)
 
 .PHONY: mutate

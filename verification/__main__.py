@@ -1,6 +1,6 @@
 """Race, compare, fuzz and measure, and print what was found: `make prove`.
 
-    python -m verification                                          everything, in 35 minutes on two cores
+    python -m verification                                          everything, in about an hour on two cores
     python -m verification fuzzing --payloads 10000 --seed 7        one part, smaller, with other chances
 
 First the provers are proved themselves: each has to notice the defects that are seeded for it. Ends with 1 if anything

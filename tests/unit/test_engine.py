@@ -519,29 +519,6 @@ def test_a_change_to_no_more_than_is_filled_is_a_cancel_and_keeps_its_quantity(d
     assert (report.state, report.filled, report.acked, report.values["qty"]) == (end, 2, 2, str(qty))
 
 
-def test_a_quantity_that_a_cancel_carries_out_is_reported_as_the_orders(desk: Desk) -> None:
-    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000), qty=3)
-    desk.look(shown)
-    desk.take()
-    desk.say(LONG, "PARTFILLED", 2, "4000")
-    desk.look(shown._replace(qty=2, want=want(desk, 2, "change")))
-    desk.take()
-    desk.say(LONG, "CANCELLED", 2, "4000")
-    assert desk.last("long").values["qty"] == "2"
-
-
-def test_what_is_filled_beyond_a_lowered_quantity_ends_as_cancelled(desk: Desk) -> None:
-    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000), qty=5)
-    desk.look(shown)
-    desk.take()
-    desk.say(LONG, "PARTFILLED", 2, "4000")
-    desk.look(shown._replace(qty=1, want=want(desk, 2, "change")))
-    assert desk.take() == [oif.cancel(LONG)]
-    desk.say(LONG, "CANCELLED", 2, "4000")
-    report = desk.last("long")
-    assert (report.state, report.filled, report.values["qty"]) == ("Cancelled", 2, "1")
-
-
 def test_what_closes_is_written_before_what_opens_in_the_order_of_their_alerts(desk: Desk) -> None:
     _protected(desk)
     desk.look(order(desk, "b"))

@@ -1,4 +1,4 @@
-"""What must hold of the whole loop: of every file when it is written, of everything whenever it is quiet (issue 14)."""
+"""What must hold of the whole loop: of every file when it is written, of everything whenever it is quiet."""
 
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
