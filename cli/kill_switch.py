@@ -62,6 +62,7 @@ def kill_switch(
         fail("--lock goes with on; write `orderhook kill-switch on --lock`.", USAGE)
     cancelled: list[str] = []
     problems: list[str] = []
+    bare: list[str] = []
     with options.services_of_trader() as (services, trader, _):
         if stops_cancels:
             administration.set_stops_cancels(services.keys, trader, stops=stops_cancels == "yes")
@@ -70,10 +71,10 @@ def kill_switch(
             _turn(services, provenance, turn, lock=lock)
             ring(services)
         if cancel:
-            _cancel_all(services, provenance, 1, cancelled, problems)
+            _cancel_all(services, provenance, 1, cancelled, problems, bare)
             time.sleep(_UNDER_WAY_SECONDS)
             problems.clear()  # what was left the first time has had its second chance
-            _cancel_all(services, provenance, 2, cancelled, problems)
+            _cancel_all(services, provenance, 2, cancelled, problems, bare)
         done = {
             "kill_switch": turn,
             "cancel": "yes" if cancel else None,
@@ -92,6 +93,9 @@ def kill_switch(
     else:
         if cancel:
             _show_cancelled(cancelled, at_venue=services.doorbell is not None)
+            if bare:
+                what = f"What is filled stays, and has no stop now: {', '.join(sorted(set(bare)))} protected it."
+                print_line(printable(what), BAD)
         for problem in problems:
             print_line(printable(problem), BAD)
         since = f" since {readable_time(state.since)}" if state.since else ""
@@ -113,10 +117,12 @@ def _turn(services: Services, provenance: Provenance, turn: str, *, lock: bool) 
         services.controls.turn_off(provenance, lambda _: None, unlock=True)
 
 
-def _cancel_all(services: Services, turned: Provenance, number: int, cancelled: list[str], problems: list[str]) -> None:
+def _cancel_all(
+    services: Services, turned: Provenance, number: int, cancelled: list[str], problems: list[str], bare: list[str]
+) -> None:
     """Cancel all open orders, those included that wait for their delay; add what was cancelled, and what was not.
 
-    Its request id leads to the record of the turning.
+    `bare` gets the stops of what is filled. Its request id leads to the record of the turning.
     """
     request_id = f"{turned.request_id}.{number}"
     provenance = operators_provenance(turned.trader)._replace(request_id=request_id)
@@ -125,6 +131,7 @@ def _cancel_all(services: Services, turned: Provenance, number: int, cancelled: 
         services.controls.note_cancel_all(provenance)
         result = cancel_many(services, provenance, Scope(), until, bar=False)
         cancelled += (*result.cancelled, *result.asked)
+        bare += result.stops
     except OrderhookError as error:
         cancelled += error.affected_order_ids
         problems.append(error.detail)

@@ -44,7 +44,7 @@ def list_positions(options: TableOptions, account: Account = None, as_csv: AsCsv
     """
     with options.services_of_trader() as (services, trader, address):
         found = [it for it in services.bridge.positions(trader) if account is None or _same(account, it)]
-    nothing = f"The bridge has reported no such position of trader {trader} in {address}."
+    nothing = f"No bridge has reported a position of trader {trader} in {address}."
     _print_list(options, as_csv, found, represent_position, view.show_positions, nothing)
 
 

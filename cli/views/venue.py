@@ -11,7 +11,7 @@ from orderhook.venue import PositionReport
 
 def show_positions(positions: Iterable[PositionReport]) -> None:
     """Print positions as a table."""
-    columns = ("account", "instrument", "side", "quantity", "average", "since")
+    columns = ("account", "instrument", "side", "quantity", "average", "as of")
     print_table(columns, map(_position, positions))
 
 

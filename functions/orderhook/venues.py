@@ -51,7 +51,6 @@ NINJATRADER = Venue(
             "cancelled": "cancel_pending",
             "changed": "change_pending",
             "replaced": "replace_pending",
-            "closed": "accepted",
         }
     ),
 )

@@ -434,7 +434,7 @@ def test_a_released_leg_that_is_not_open_any_more_is_answered_as_any_order(
 def test_the_cancel_of_a_released_stop_warns_of_what_has_none_now_and_no_other_does(service: Service) -> None:
     have_bracket(service, "Filled", 5)
     service.report("PartFilled", 2, order_id="order-1.STOP1")
-    detail = "3 of what is filled had STOP1 and have no stop now."
+    detail = "3 of what is filled had STOP1, and no stop now."
     warning = {"code": "unprotected_quantity", "field": "order_id", "detail": detail}
     assert service.cancel("order-1.STOP1").body["warnings"] == [warning]
     assert "warnings" not in service.cancel("order-1.STOP1").body

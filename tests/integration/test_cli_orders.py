@@ -346,6 +346,15 @@ def test_what_was_under_way_when_it_was_turned_is_cancelled_too(
     assert service.open_orders() == []
 
 
+@pytest.mark.usefixtures("seconds_slept")
+def test_the_kill_switch_names_the_stops_that_it_takes_from_what_is_filled(service: Service, run: Run) -> None:
+    service.place("long", strategy_id="S", **LEGS)
+    service.report("Filled", 5, order_id="long")
+    result = run("kill-switch", "on", "--cancel")
+    assert result.exit_code == 0
+    assert "has no stop now: long.STOP1" in " ".join(result.stdout.split())
+
+
 def test_one_order_that_cannot_be_cancelled_is_told_and_keeps_no_other(
     service: Service, run: Run, seconds_slept: list[float]
 ) -> None:

@@ -51,6 +51,11 @@ def closed(**more: Any) -> dict[str, Any]:
     return {"success": True, "status": "closed", "strategy_id": "strategy-1", **extra, **lists(**more)}
 
 
+def without_stop(order_id: str) -> list[dict[str, str]]:
+    detail = f"What is filled stays, and has no stop now: {order_id} protected it."
+    return [{"code": "unprotected_quantity", "detail": detail}]
+
+
 def body(answer: Answer) -> dict[str, Any]:
     """Return the body of an answer with the legs of each entry in order: the table does not keep that of a map."""
     legs = {entry: sorted(found) for entry, found in answer.body.get("cancelled_legs", {}).items()}
@@ -117,7 +122,7 @@ def test_legs_that_work_are_cancelled_each_by_itself(service: Service) -> None:
     enter(service, **LEGS)
     service.report("Filled", 5)
     answer = close(service)
-    assert answer.body == closed(cancelled=LEG_IDS)
+    assert answer.body == closed(cancelled=LEG_IDS) | {"warnings": without_stop("order-1.STOP1")}
     assert [service.state(order_id) for order_id in ("order-1", *LEG_IDS)] == ["Filled", "Cancelled", "Cancelled"]
 
 
@@ -126,7 +131,8 @@ def test_a_part_filled_entry_ends_with_the_legs_that_wait_and_those_that_work(se
     enter(service, strategy="two")
     service.report("PartFilled", 1)  # of which the first bracket takes all
     answer = close(service)
-    assert answer.body == closed(cancelled=["order-1", "order-1.STOP1"], cancelled_legs={"order-1": ["order-1.STOP2"]})
+    expected = closed(cancelled=["order-1", "order-1.STOP1"], cancelled_legs={"order-1": ["order-1.STOP2"]})
+    assert answer.body == expected | {"warnings": without_stop("order-1.STOP1")}
     assert service.open_orders() == []
 
 

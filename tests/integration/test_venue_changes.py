@@ -224,6 +224,11 @@ def test_a_cancel_of_one_of_a_group_names_the_group_that_ends_with_it(service: S
     assert "g1" in warning["detail"]
 
 
+def test_a_leg_that_waits_is_cancelled_alone_and_no_group_is_named(service: Service) -> None:
+    have(service, **LEGS)
+    assert "warnings" not in service.cancel("TARGET1", **STRATEGY).body
+
+
 def test_a_leg_keeps_its_kind_though_it_waits(service: Service) -> None:
     have(service, **LEGS)
     answer = service.send(
@@ -281,7 +286,8 @@ def test_a_cancel_of_a_leg_that_works_names_the_one_that_ends_with_it(service: S
     assert partner == {
         "code": "oco_partner",
         "field": "order_id",
-        "detail": "TARGET1 is one group with STOP1 at the venue, which ends both; it is placed there again.",
+        "detail": "TARGET1 and STOP1 are one group at the venue, which ends both; TARGET1 is placed again, unless "
+        "it was cancelled too.",
     }
     assert asked(order_of(service, "order-1.STOP1")) == (2, "cancel")
     assert order_of(service, "order-1.TARGET1").state != "CancelPending"

@@ -193,13 +193,18 @@ def _group(order: Order, entry: Order | None) -> tuple[AlertWarning, ...]:
     """Return the warning for an order of an OCO group that a venue has: it ends the others of the group with it."""
     if order.venue is None or order.oco_id is None:
         return ()
+    if order.closes is None and order.entry_id is not None:
+        return ()  # a leg that waits ends alone
     if order.closes is None:
         detail = f"The venue also ends the other orders of the group {order.oco_id}."
         return (AlertWarning("oco_group", "order_id", detail),)
     partner = partner_of(str(order.order_name))
     if entry is not None and (partner not in entry.legs or entry.legs[partner].end):
         return ()
-    detail = f"{partner} is one group with {order.order_name} at the venue, which ends both; it is placed there again."
+    detail = (
+        f"{partner} and {order.order_name} are one group at the venue, which ends both; {partner} is placed again, "
+        "unless it was cancelled too."
+    )
     return (AlertWarning("oco_partner", "order_id", detail),)
 
 
@@ -207,5 +212,5 @@ def _unprotected(order: Order) -> tuple[AlertWarning, ...]:
     """Return the warning for the end of a stop that a fill has released: what is filled has none any more."""
     if order.closes is None or kind_of(str(order.order_name)) != "STOP":
         return ()
-    detail = f"{order.closes - order.filled} of what is filled had {order.order_name} and have no stop now."
+    detail = f"{order.closes - order.filled} of what is filled had {order.order_name}, and no stop now."
     return (AlertWarning("unprotected_quantity", "order_id", detail),)

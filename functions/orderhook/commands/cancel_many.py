@@ -21,7 +21,7 @@ from orderhook.orders import (
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, in_market, not_delayed_since, of_strategy, received_until
 from orderhook.store.items import is_open
-from orderhook.trade import leg_id, open_legs
+from orderhook.trade import kind_of, leg_id, open_legs
 from orderhook.venues import venue_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,10 @@ class ManyResult:
     """Those of them that this command has asked their venue for."""
     legs: dict[str, list[str]] = field(default_factory=dict)
     """The waiting legs that ended with the orders that were cancelled."""
+    stops: list[str] = field(default_factory=list)
+    """Stops of what is filled that this command has cancelled, or asked their venue to."""
+    waits_for_venue: bool = False
+    """Whether a venue has yet to end some of them."""
     complete: bool = True
     """Whether all open orders could be listed in time."""
 
@@ -79,17 +83,18 @@ class ManyResult:
     @property
     def warnings(self) -> tuple[AlertWarning, ...]:
         """What a trader who thinks that all has ended must know."""
-        if not self.newer:
-            return ()
-        ids = ", ".join(self.newer[:5])
-        return (
-            AlertWarning(
-                "newer_orders",
-                None,
+        warnings = []
+        if self.newer:
+            ids = ", ".join(self.newer[:5])
+            detail = (
                 f"This is a resend, which leaves alone what came in after the first alert: {ids}. To end that, send it "
-                f"again {RESENDS_END.seconds} s after the first.",
-            ),
-        )
+                f"again {RESENDS_END.seconds} s after the first."
+            )
+            warnings.append(AlertWarning("newer_orders", None, detail))
+        if self.stops:
+            detail = f"What is filled stays, and has no stop now: {', '.join(sorted(self.stops)[:5])} protected it."
+            warnings.append(AlertWarning("unprotected_quantity", None, detail))
+        return tuple(warnings)
 
     def as_data(self) -> dict[str, object]:
         """Return the lists and their lengths, as an answer has them."""
@@ -188,14 +193,18 @@ class _Cancels:
         if order.state is OrderState.CANCELLED:
             return "already_cancelled"
         if order.state in BEING_CANCELLED:
+            self.result.waits_for_venue |= order.venue is not None
             return "cancel_pending"
         return "already_terminal" if order.state in TERMINAL else "untouched"
 
     def _applied(self, order: Order) -> str:
         """Note a cancel that was applied to an order, and return the name of its list."""
         legs: list[str] = []
+        if order.closes is not None and kind_of(str(order.order_name)) == "STOP":
+            self.result.stops.append(order.order_id)
         if order.venue is not None:  # its legs wait on: a fill may overtake the cancel
             self.result.asked.append(order.order_id)
+            self.result.waits_for_venue = True
         elif legs := sorted(open_legs(order).values()):
             self.result.legs[order.order_id] = legs
         if self._provenance.progress:

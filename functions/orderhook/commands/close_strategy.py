@@ -36,7 +36,7 @@ class CloseStrategy(Command):
         # Whatever their account: one that waits for its delay need not have the strategy's.
         result = cancel_many(services, provenance, Scope(strategy_id=self.strategy_id), until, delay=self.delay)
         return Outcome(
-            status=services.venue.word("closed"),
+            status="accepted" if result.waits_for_venue else "closed",
             duplicate=True if first and not result.affected else None,
             strategy_id=self.strategy_id,
             extra=result.as_data(),
