@@ -234,10 +234,6 @@ def _forge_refusals(patch: Patch, operation: str, forge: Callable[[Parameters, A
     _intercept(patch, operation, intercept)
 
 
-def a_name_that_leads_to_a_stale_order(patch: Patch) -> None:
-    _read_once(patch, "STRATEGY#")
-
-
 def a_key_remembered_for_too_long(patch: Patch) -> None:
     _read_once(patch, "KEY")
 
@@ -326,7 +322,6 @@ SEEDED: tuple[Defect, ...] = (
     a_condition_that_only_knows_filled,
     a_read_that_decides_a_later_write,
     an_own_write_taken_for_anothers,
-    a_name_that_leads_to_a_stale_order,
     a_partition_for_all_traders,
     a_key_remembered_for_too_long,
     a_cancel_that_forgets_what_was_filled,

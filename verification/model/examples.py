@@ -69,7 +69,6 @@ EXAMPLES: Mapping[Defect, Sequence[Taken]] = {
     defects.a_list_without_its_first_order: [_CANCEL_ALL],
     defects.an_own_write_taken_for_anothers: [_cancel("a", mishap="answer lost")],
     defects.an_answer_before_the_write: [_cancel("a")],
-    defects.a_name_that_leads_to_a_stale_order: [_cancel("ENTRY1", "t"), _place("e", "t"), _cancel("ENTRY1", "t")],
     # Both traders begin with orders of the same ids.
     defects.a_partition_for_all_traders: [],
     defects.a_cancel_that_forgets_what_was_filled: [_cancel("ENTRY1", "t")],
