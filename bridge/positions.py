@@ -163,7 +163,8 @@ def _live_legs(turn: Turn, entry: TableOrder) -> list[VenueOrder]:
 def _awaits_legs(turn: Turn, entry: TableOrder) -> bool:
     """Return whether legs of a trade are being placed, perhaps again: they do not work yet."""
     legs = turn.legs_of(entry)
-    sent = [it for leg in legs for it in turn.venue_orders_of(leg) if it.state is None and not it.is_unwritten]
+    known = [it for leg in legs for it in turn.venue_orders_of(leg) if it.place is not None]
+    sent = [it for it in known if it.state is None and not it.is_unwritten]
     return bool(sent) or any(leg.order_id in turn.awaiting for leg in legs)
 
 

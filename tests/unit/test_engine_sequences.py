@@ -395,6 +395,16 @@ def test_a_stop_added_just_before_a_fill_is_placed_for_it(desk: Desk) -> None:
     assert (desk.last("long.STOP1").state, desk.last("long.STOP1").unresolved) == ("Working", None)
 
 
+def test_another_journals_trade_does_not_keep_orphans_from_being_cancelled(desk: Desk) -> None:
+    protect(desk)
+    desk.look(order(desk, "old", received_at=AGO, state=OrderState.WORKING, legs=BRACKET))
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    desk.tell(PositionRead("Sim101", "ES 12-26", "FLAT", 0, None))
+    desk.wait(2)
+    assert desk.alarms == ["orphans_cancelled"]
+    assert sorted(desk.take()) == sorted([oif.cancel(STOP), oif.cancel(TARGET)])
+
+
 # Positions that are smaller than what the legs close
 
 
