@@ -189,10 +189,10 @@ def _adapt(turn: Turn, order: TableOrder, current: VenueOrder) -> None:
         return
     if is_new and (why := _why_not_changed(turn, order, current, goal)) is not None:
         give_up(turn, order, current, why)
-    elif is_other:
-        ask_cancel(turn, current, REPLACED)
     elif ends_rest:
         ask_cancel(turn, current, ENOUGH)
+    elif is_other:
+        ask_cancel(turn, current, REPLACED)
     elif turn.may_write:
         write_change(turn, turn.orders[order.order_id], current, goal)
 

@@ -40,7 +40,7 @@ from bridge.events import (
 from bridge.looking import fetch, look
 from bridge.positions import confirm_flat, end_orphans, forget_positions, read_position
 from bridge.readiness import beat, probe, probe_is_taken
-from bridge.reading import file_is, read_log, read_state
+from bridge.reading import file_is, forget_unclaimed, read_log, read_state
 from bridge.records import TableOrder
 from bridge.reporting import report
 from bridge.state import State, Turn
@@ -84,6 +84,7 @@ def _take_down(turn: Turn, event: Event) -> None:
             forget_positions(turn)
             if event.emptied:
                 forget_states(turn)
+                forget_unclaimed(turn)
         case NinjaTraderStopped():
             turn.set(runs=False, reads=False, connected=False)
             forget_positions(turn)

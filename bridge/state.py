@@ -193,6 +193,10 @@ class Turn:
             self.put(order._replace(alarms=(*order.alarms, code), rung=(*order.rung, trouble)))
             self.alarm(code, f"{order_id}: {detail}")
 
+    def has_rung(self, order_id: str, code: str, of: object = "") -> bool:
+        """Return whether a person was told of this trouble of an order, and it is not over."""
+        return f"{code} {of}" in self.orders[order_id].rung
+
     def calm(self, order_id: str, code: str, of: object = "") -> None:
         """Take down that a trouble is over: its next occurrence rings again."""
         order, trouble = self.orders[order_id], f"{code} {of}"

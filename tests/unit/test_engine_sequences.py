@@ -164,6 +164,16 @@ def test_a_cancel_while_the_next_generation_cannot_be_written_ends_the_order(des
     assert desk.take() == []
 
 
+def test_another_kind_for_the_filled_quantity_ends_the_order_with_it(desk: Desk) -> None:
+    shown = work(desk, legs={}, qty=5)
+    desk.say(LONG, "PARTFILLED", 3, "5000")
+    desk.look(shown._replace(order_type="MARKET", limit_price=None, qty=3, want=want(desk, 2, "replace")))
+    assert desk.take() == [oif.cancel(LONG)]
+    desk.say(LONG, "CANCELLED", 3, "5000")
+    report = desk.last("long")
+    assert (report.state, report.filled, report.acked, report.values["qty"]) == ("Filled", 3, 2, "3")
+
+
 # NinjaTrader was started meanwhile
 
 
@@ -327,6 +337,20 @@ def test_a_state_read_before_an_entry_was_known_counts_and_rings(desk: Desk) -> 
     assert desk.alarms == ["unprotected"]
 
 
+def test_a_state_from_before_the_start_does_not_count_for_what_is_adopted(desk: Desk) -> None:
+    desk.say(LONG, "WORKING")
+    restart(desk)
+    desk.look(order(desk, received_at=AGO, legs=BRACKET))
+    assert desk.last("long").unresolved
+
+
+def test_an_end_from_before_the_start_counts_for_what_is_adopted(desk: Desk) -> None:
+    desk.say(LONG, "FILLED", 1, "5000")
+    restart(desk)
+    desk.look(order(desk, received_at=AGO))
+    assert (desk.last("long").state, desk.last("long").unresolved) == ("Filled", None)
+
+
 def test_a_fill_that_the_table_knew_does_not_ring_for_another_journal(desk: Desk) -> None:
     desk.say(LONG, "PARTFILLED", 1, "5000")
     desk.look(order(desk, received_at=AGO, qty=2, filled=1, state=OrderState.PART_FILLED, legs=BRACKET))
@@ -432,6 +456,25 @@ def test_legs_of_a_trade_that_was_closed_and_begun_anew_ring(desk: Desk) -> None
     assert desk.alarms == []
     desk.wait(1)
     assert (desk.alarms, desk.last("long.STOP1").alarms, desk.take()) == (["orphans"], ("orphans",), [])
+
+
+def test_legs_without_their_position_ring_once_though_the_first_of_them_ends(desk: Desk) -> None:
+    protect(desk)
+    desk.tell(PositionRead("Sim101", "ES 12-26", "FLAT", 0, None))
+    desk.wait(2)
+    desk.look(leg_order(desk, want=want(desk, 2, "cancel")), leg_order(desk, "TARGET1"))
+    desk.wait(5)
+    assert desk.alarms == ["orphans"]
+
+
+def test_legs_of_another_journal_do_not_ring_for_a_smaller_position(desk: Desk) -> None:
+    desk.look(order(desk, qty=3, received_at=AGO, state=OrderState.WORKING, legs=BRACKET))
+    desk.say(LONG, "FILLED", 3, "5000")
+    desk.say(STOP, "WORKING")
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    desk.wait(5)
+    desk.wait(1)
+    assert desk.alarms == ["unprotected"]
 
 
 def test_legs_that_close_more_than_is_open_ring_again_the_next_time(desk: Desk) -> None:
