@@ -122,9 +122,9 @@ class State(NamedTuple):
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is at the venue that the table has not finished."""
-        ids = (venue_id for name in self.active for venue_id in self.orders[name].venue_ids)
-        return any(not self.venue_orders[it].is_over for it in ids)
+        """Whether something is at the venue that the table has not finished; what may be there only is not."""
+        known = (self.venue_orders[venue_id] for name in self.active for venue_id in self.orders[name].venue_ids)
+        return any(not it.is_over and (it.place or it.state) for it in known)
 
 
 def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:

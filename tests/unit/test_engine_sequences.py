@@ -97,6 +97,21 @@ def test_a_stop_given_anew_that_was_cancelled_at_the_venue_is_placed_again(desk:
     assert (placed(line)["order_id"], placed(line)["stop_price"]) == (leg_at_venue("STOP1", generation=2), "4980")
 
 
+def test_a_stop_whose_cancel_was_refused_and_a_person_cancels_stays_cancelled(desk: Desk) -> None:
+    protect(desk)
+    desk.look(leg_order(desk, want=want(desk, 2, "cancel")))
+    for _ in range(70):
+        desk.take()
+        desk.wait(1)
+    stop = leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(4985), want=want(desk, 3, "change"))
+    desk.look(stop)
+    assert desk.take() == [oif.change(STOP, qty=1, stop_price=Decimal(4985))]
+    desk.say(STOP, "ACCEPTED")
+    desk.say(STOP, "CANCELLED")
+    assert desk.take() == []
+    assert desk.alarms == ["cancel_refused", "unprotected"]
+
+
 # A stop beyond break-even
 
 
@@ -373,6 +388,40 @@ def test_a_waiting_leg_of_another_journals_unfilled_entry_is_cancelled(desk: Des
     desk.say(LONG, "WORKING")
     desk.look(order(desk, received_at=AGO, legs=waiting, state=OrderState.WORKING))
     assert (desk.last("long.STOP1").state, desk.last("long.STOP1").acked) == ("Cancelled", 2)
+
+
+def refuse_cancels(desk: Desk) -> None:
+    """Have every cancel be taken, and no order end."""
+    for _ in range(70):
+        desk.take()
+        desk.wait(1)
+
+
+def test_a_refused_cancel_of_another_journals_entry_is_answered(desk: Desk) -> None:
+    asked = {"received_at": AGO, "state": OrderState.WORKING}
+    desk.look(order(desk, **asked))
+    desk.say(LONG, "WORKING")
+    desk.look(order(desk, **asked, want=want(desk, 2, "cancel")))
+    refuse_cancels(desk)
+    report = desk.last("long")
+    assert (report.state, report.acked, report.reason) == ("Working", 2, "the cancel was refused")
+
+
+def test_a_refused_cancel_of_another_journals_leg_is_answered(desk: Desk) -> None:
+    desk.look(foreign_leg(desk, "STOP1"))
+    know_entry(desk)
+    desk.say(STOP, "WORKING")
+    desk.look(foreign_leg(desk, "STOP1", want=want(desk, 2, "cancel")))
+    refuse_cancels(desk)
+    report = desk.last("long.STOP1")
+    assert (report.state, report.acked, report.reason) == ("Working", 2, "the cancel was refused")
+
+
+def test_ids_of_another_journals_order_that_are_never_seen_keep_nobody_busy(desk: Desk) -> None:
+    desk.look(order(desk, received_at=AGO, state=OrderState.WORKING))
+    assert not desk.state.is_busy
+    desk.say(LONG, "WORKING")
+    assert desk.state.is_busy
 
 
 def test_an_entry_that_could_not_be_read_is_asked_for_again(desk: Desk) -> None:
