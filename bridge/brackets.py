@@ -89,11 +89,19 @@ def _at_venue(turn: Turn, leg: TableOrder | None, increment: Increment) -> list[
 
 
 def cancel_by_name(turn: Turn, leg: TableOrder) -> None:
-    """Cancel all that a leg has at the venue."""
+    """Cancel all that a leg has at the venue; of another journal's, what it may have there until that is answered."""
+    is_over = leg.is_foreign and (leg.acked >= leg.n or waits_for_fill(turn, leg))
     for order in turn.venue_orders_of(leg):
-        if order.state or not (leg.is_foreign and order.closes):
+        if order.state or not (is_over or (leg.is_foreign and order.closes)):
             ask_cancel(turn, order, "cancelled", leg.n)
     answer_refused(turn, leg)
+
+
+def waits_for_fill(turn: Turn, leg: TableOrder) -> bool:
+    """Return whether a leg of another journal waits: its entry is seen, and nothing is filled of it."""
+    entry = turn.orders.get(leg.entry_id or "")
+    seen = [it for it in turn.venue_orders_of(entry) if it.state] if entry and not leg.is_released else []
+    return bool(seen) and not any(it.filled for it in seen)
 
 
 def is_wanted(leg: TableOrder | None) -> bool:

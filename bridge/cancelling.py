@@ -42,6 +42,10 @@ def follow_cancel(turn: Turn, order: VenueOrder) -> None:
     cancel = order.cancel
     if cancel is None or cancel.is_refused or order.is_over or not turn.may_write or _is_held(turn, order):
         return
+    owner = turn.orders[order.order_id]
+    if owner.leg and order.place is None and order.state is None and cancel.writes and owner.acked >= owner.n:
+        # A leg of another journal may have dozens of ids; one that is seen has answered.
+        return
     if order.is_live or order.place is None:
         _follow_live(turn, order, cancel)
     elif not (cancel.is_early or order.is_unwritten) and turn.at - cancel.since >= HELD:

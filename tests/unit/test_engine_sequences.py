@@ -390,6 +390,30 @@ def test_a_waiting_leg_of_another_journals_unfilled_entry_is_cancelled(desk: Des
     assert (desk.last("long.STOP1").state, desk.last("long.STOP1").acked) == ("Cancelled", 2)
 
 
+def test_a_waiting_leg_of_another_journals_unfilled_entry_writes_no_cancel(desk: Desk) -> None:
+    desk.look(order(desk, received_at=AGO, qty=20, legs=BRACKET, state=OrderState.WORKING))
+    desk.say(LONG, "WORKING")
+    waiting = {"STOP1": BRACKET["STOP1"]._replace(want=want(desk, 2, "cancel"))}
+    desk.look(order(desk, received_at=AGO, qty=20, legs=waiting, state=OrderState.WORKING))
+    assert (desk.last("long.STOP1").acked, desk.take()) == (2, [])
+    desk.wait(5)
+    desk.say(LONG, "FILLED", 20, "5000")
+    assert desk.take() == []
+    desk.say(STOP, "WORKING")
+    assert desk.take() == [oif.cancel(STOP)]
+
+
+def test_cancels_of_ids_that_are_never_seen_end_with_the_answer(desk: Desk) -> None:
+    desk.look(foreign_leg(desk, "STOP1"))
+    know_entry(desk)
+    desk.look(foreign_leg(desk, "STOP1", want=want(desk, 2, "cancel")))
+    assert len(desk.take()) > 1
+    desk.say(STOP, "CANCELLED")
+    assert desk.last("long.STOP1").acked == 2
+    desk.wait(5)
+    assert desk.take() == []
+
+
 def refuse_cancels(desk: Desk) -> None:
     """Have every cancel be taken, and no order end."""
     for _ in range(70):
