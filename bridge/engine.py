@@ -14,7 +14,7 @@ taken, or was lost with the process, is taken at the next.
 
 from datetime import datetime
 
-from bridge.adopting import watch
+from bridge.adopting import decline_change, watch
 from bridge.brackets import cancel_by_name, keep
 from bridge.cancelling import follow_cancel
 from bridge.carrying_out import carry_out
@@ -109,6 +109,8 @@ def _act(turn: Turn) -> None:
         if order.wants_cancel:
             (cancel_by_name if order.leg else carry_out)(turn, turn.orders[order.order_id])
             _write_cancels(turn, order)
+        if order.is_foreign:
+            decline_change(turn, turn.orders[order.order_id])
         if order.is_foreign and order.leg:
             watch(turn, turn.orders[order.order_id])
     for entry in turn.active_entries():

@@ -448,6 +448,35 @@ def test_ids_of_another_journals_order_that_are_never_seen_keep_nobody_busy(desk
     assert desk.state.is_busy
 
 
+ONLY_CANCELLED = "another journal's order can only be cancelled"
+
+
+@pytest.mark.parametrize("kind", ["change", "replace"])
+def test_a_change_of_another_journals_entry_is_answered_and_not_done(desk: Desk, kind: str) -> None:
+    asked = {"received_at": AGO, "state": OrderState.WORKING, "order_type": "LIMIT", "limit_price": Decimal(4999)}
+    desk.look(order(desk, **asked))
+    desk.say(LONG, "WORKING")
+    desk.look(order(desk, **asked, want=want(desk, 2, kind)))
+    report = desk.last("long")
+    assert (report.state, report.acked, report.reason, desk.take()) == ("Working", 2, ONLY_CANCELLED, [])
+    desk.look(order(desk, **asked, want=want(desk, 3, "cancel")))
+    assert desk.take() == [oif.cancel(LONG)]
+
+
+def test_a_change_of_another_journals_legs_is_answered_and_not_done(desk: Desk) -> None:
+    asked = want(desk, 2, "change")
+    desk.look(foreign_leg(desk, "STOP1"))
+    know_entry(desk)
+    desk.say(STOP, "WORKING")
+    waiting = {"STOP1": BRACKET["STOP1"]._replace(want=asked)}
+    old = order(desk, "old", received_at=AGO, state=OrderState.WORKING, legs=waiting)
+    desk.look(foreign_leg(desk, "STOP1", want=asked), old)
+    report, waits = desk.last("long.STOP1"), desk.last("old.STOP1")
+    assert (report.state, report.acked, report.reason) == ("Working", 2, ONLY_CANCELLED)
+    assert (waits.state, waits.acked, waits.unresolved) == ("Initialized", 2, None)
+    assert desk.take() == []
+
+
 def test_an_entry_that_could_not_be_read_is_asked_for_again(desk: Desk) -> None:
     leg = foreign_leg(desk, "STOP1")
     desk.look(leg)
