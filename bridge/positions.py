@@ -120,9 +120,9 @@ def end_orphans(turn: Turn) -> None:
     for order_id, legs in open_legs.items():
         trade = turn.legs_of(turn.orders[order_id])
         if order_id not in doubtful:
-            for leg in trade:
-                turn.calm(leg.order_id, "orphans")
-        elif not any(turn.has_rung(leg.order_id, "orphans") for leg in trade):
+            for it in trade:
+                turn.calm(it.order_id, "orphans")
+        elif not any(turn.has_rung(it.order_id, "orphans") for it in trade):
             # A leg that works is reported; its entry may be finished long since.
             why = "the position of its trade seems to be gone, or smaller, and its legs work"
             turn.alarm_once(legs[0].order_id, "orphans", why)

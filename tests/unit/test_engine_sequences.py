@@ -422,7 +422,7 @@ def refuse_cancels(desk: Desk) -> None:
 
 
 def test_a_refused_cancel_of_another_journals_entry_is_answered(desk: Desk) -> None:
-    asked = {"received_at": AGO, "state": OrderState.WORKING}
+    asked: dict[str, Any] = {"received_at": AGO, "state": OrderState.WORKING}
     desk.look(order(desk, **asked))
     desk.say(LONG, "WORKING")
     desk.look(order(desk, **asked, want=want(desk, 2, "cancel")))
@@ -453,7 +453,12 @@ ONLY_CANCELLED = "another journal's order can only be cancelled"
 
 @pytest.mark.parametrize("kind", ["change", "replace"])
 def test_a_change_of_another_journals_entry_is_answered_and_not_done(desk: Desk, kind: str) -> None:
-    asked = {"received_at": AGO, "state": OrderState.WORKING, "order_type": "LIMIT", "limit_price": Decimal(4999)}
+    asked: dict[str, Any] = {
+        "received_at": AGO,
+        "state": OrderState.WORKING,
+        "order_type": "LIMIT",
+        "limit_price": Decimal(4999),
+    }
     desk.look(order(desk, **asked))
     desk.say(LONG, "WORKING")
     desk.look(order(desk, **asked, want=want(desk, 2, kind)))
