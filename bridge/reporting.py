@@ -180,7 +180,8 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
         return {}
     current = seen[-1]
     elsewhere = filled_of(turn, order, except_of=current)
-    is_enough = current.is_over and current.cancel is not None and current.cancel.why == ENOUGH
+    was_enough = current.cancel is not None and current.cancel.why == ENOUGH
+    is_enough = current.is_over and (was_enough or current.filled + elsewhere == order.qty)
     qty = _share(turn, order) if order.leg else order.qty if is_enough else current.qty + elsewhere
     prices = {"limit_price": current.limit_price, "stop_price": current.stop_price}
     kind = {"order_type": current.order_type, "tif": current.tif}

@@ -179,9 +179,10 @@ def test_a_cancel_while_the_next_generation_cannot_be_written_ends_the_order(des
     assert desk.take() == []
 
 
-def test_another_kind_for_the_filled_quantity_ends_the_order_with_it(desk: Desk) -> None:
+@pytest.mark.parametrize("filled", [2, 3])
+def test_another_kind_for_what_is_filled_at_its_end_ends_the_order(desk: Desk, filled: int) -> None:
     shown = work(desk, legs={}, qty=5)
-    desk.say(LONG, "PARTFILLED", 3, "5000")
+    desk.say(LONG, "PARTFILLED", filled, "5000")
     desk.look(shown._replace(order_type="MARKET", limit_price=None, qty=3, want=want(desk, 2, "replace")))
     assert desk.take() == [oif.cancel(LONG)]
     desk.say(LONG, "CANCELLED", 3, "5000")
