@@ -75,6 +75,13 @@ def adopt(turn: Turn, order: TableOrder, entry: Order) -> None:
         )
 
 
+def decline_change(turn: Turn, order: TableOrder) -> None:
+    """Answer a change of an order of another journal, which is not done: nobody here knows what values it has."""
+    if turn.owns and order.acked < order.n and order.kind in ("change", "replace"):
+        why = "another journal's order can only be cancelled"
+        turn.put(order._replace(given_up=order.n, acked=order.n, why=why))
+
+
 def watch(turn: Turn, stop: TableOrder) -> None:
     """Alarm where a stop of another journal has ended although nobody asked: this one does not place it again."""
     known = [it for it in turn.venue_orders_of(stop) if it.state]

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from bridge import oif
-from bridge.cancelling import ask_cancel
+from bridge.cancelling import answer_refused, ask_cancel
 from bridge.changing import Goal, may_change, write_change
 from bridge.records import Increment, TableOrder, VenueOrder
 from bridge.state import Turn, place
@@ -89,13 +89,19 @@ def _at_venue(turn: Turn, leg: TableOrder | None, increment: Increment) -> list[
 
 
 def cancel_by_name(turn: Turn, leg: TableOrder) -> None:
-    """Cancel all that a leg has at the venue."""
+    """Cancel all that a leg has at the venue; of another journal's, what it may have there until that is answered."""
+    is_over = leg.is_foreign and (leg.acked >= leg.n or waits_for_fill(turn, leg))
     for order in turn.venue_orders_of(leg):
-        if order.state or not (leg.is_foreign and order.closes):
+        if order.state or not (is_over or (leg.is_foreign and order.closes)):
             ask_cancel(turn, order, "cancelled", leg.n)
-    left = [it for it in turn.venue_orders_of(leg) if not (it.is_over or it.is_unwritten)]
-    if left and not leg.is_foreign and all(it.cancel and it.cancel.is_refused for it in left):
-        turn.put(turn.orders[leg.order_id]._replace(given_up=leg.n, acked=leg.n, why="the cancel was refused"))
+    answer_refused(turn, leg)
+
+
+def waits_for_fill(turn: Turn, leg: TableOrder) -> bool:
+    """Return whether a leg of another journal waits: its entry is seen, and nothing is filled of it."""
+    entry = turn.orders.get(leg.entry_id or "")
+    seen = [it for it in turn.venue_orders_of(entry) if it.state] if entry and not leg.is_released else []
+    return bool(seen) and not any(it.filled for it in seen)
 
 
 def is_wanted(leg: TableOrder | None) -> bool:
@@ -177,7 +183,7 @@ def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder)
 
 def _is_given_anew(leg: TableOrder, order: VenueOrder) -> bool:
     """Return whether a leg that was cancelled by name was given anew with its entry, whose fill was not known then."""
-    was_asked = order.cancel is not None and order.cancel.n > 0
+    was_asked = order.cancel is not None and order.cancel.n > 0 and not order.cancel.is_refused
     return was_asked and leg.kind != "cancel" and order.state is OrderState.CANCELLED
 
 

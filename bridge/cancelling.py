@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bridge import oif
-from bridge.records import Cancel, VenueOrder
+from bridge.records import Cancel, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED
 
@@ -27,10 +27,24 @@ def ask_cancel(turn: Turn, order: VenueOrder, why: str, n: int = 0) -> None:
         turn.put(order._replace(cancel=cancel._replace(why=why, n=n)))
 
 
+def answer_refused(turn: Turn, order: TableOrder) -> None:
+    """Answer a cancel once NinjaTrader has refused it for all that works; the order works on."""
+    left = [it for it in turn.venue_orders_of(order) if not (it.is_over or it.is_unwritten)]
+    if order.is_foreign:
+        # It has one of the ids that it may have: those that are seen count.
+        left = [it for it in left if it.state]
+    if left and all(it.cancel and it.cancel.is_refused for it in left):
+        turn.put(turn.orders[order.order_id]._replace(given_up=order.n, acked=order.n, why="the cancel was refused"))
+
+
 def follow_cancel(turn: Turn, order: VenueOrder) -> None:
     """Write the cancel of an order when it is due."""
     cancel = order.cancel
     if cancel is None or cancel.is_refused or order.is_over or not turn.may_write or _is_held(turn, order):
+        return
+    owner = turn.orders[order.order_id]
+    if owner.leg and order.place is None and order.state is None and cancel.writes and owner.acked >= owner.n:
+        # A leg of another journal may have dozens of ids; one that is seen has answered.
         return
     if order.is_live or order.place is None:
         _follow_live(turn, order, cancel)

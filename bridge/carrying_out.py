@@ -7,7 +7,7 @@ merged values, or, on cancel, not at all.
 from datetime import timedelta
 
 from bridge import oif
-from bridge.cancelling import ask_cancel
+from bridge.cancelling import answer_refused, ask_cancel
 from bridge.changing import Goal, may_change, write_change
 from bridge.reading import give_up
 from bridge.records import Group, TableOrder, VenueOrder
@@ -85,9 +85,7 @@ def _cancel(turn: Turn, order: TableOrder) -> None:
         return
     for venue_order in known:
         ask_cancel(turn, venue_order, "cancelled", order.n)
-    open_ones = [it for it in turn.venue_orders_of(order) if not (it.is_over or it.is_unwritten)]
-    if open_ones and not order.is_foreign and all(it.cancel and it.cancel.is_refused for it in open_ones):
-        turn.put(turn.orders[order.order_id]._replace(given_up=order.n, acked=order.n, why="the cancel was refused"))
+    answer_refused(turn, order)
 
 
 # Opening
@@ -189,10 +187,10 @@ def _adapt(turn: Turn, order: TableOrder, current: VenueOrder) -> None:
         return
     if is_new and (why := _why_not_changed(turn, order, current, goal)) is not None:
         give_up(turn, order, current, why)
-    elif is_other:
-        ask_cancel(turn, current, REPLACED)
     elif ends_rest:
         ask_cancel(turn, current, ENOUGH)
+    elif is_other:
+        ask_cancel(turn, current, REPLACED)
     elif turn.may_write:
         write_change(turn, turn.orders[order.order_id], current, goal)
 

@@ -14,7 +14,7 @@ taken, or was lost with the process, is taken at the next.
 
 from datetime import datetime
 
-from bridge.adopting import watch
+from bridge.adopting import decline_change, watch
 from bridge.brackets import cancel_by_name, keep
 from bridge.cancelling import follow_cancel
 from bridge.carrying_out import carry_out
@@ -40,7 +40,7 @@ from bridge.events import (
 from bridge.looking import fetch, look
 from bridge.positions import confirm_flat, end_orphans, forget_positions, read_position
 from bridge.readiness import beat, probe, probe_is_taken
-from bridge.reading import file_is, read_log, read_state
+from bridge.reading import file_is, forget_unclaimed, read_log, read_state
 from bridge.records import TableOrder
 from bridge.reporting import report
 from bridge.state import State, Turn
@@ -84,6 +84,7 @@ def _take_down(turn: Turn, event: Event) -> None:
             forget_positions(turn)
             if event.emptied:
                 forget_states(turn)
+                forget_unclaimed(turn)
         case NinjaTraderStopped():
             turn.set(runs=False, reads=False, connected=False)
             forget_positions(turn)
@@ -108,6 +109,8 @@ def _act(turn: Turn) -> None:
         if order.wants_cancel:
             (cancel_by_name if order.leg else carry_out)(turn, turn.orders[order.order_id])
             _write_cancels(turn, order)
+        if order.is_foreign:
+            decline_change(turn, turn.orders[order.order_id])
         if order.is_foreign and order.leg:
             watch(turn, turn.orders[order.order_id])
     for entry in turn.active_entries():

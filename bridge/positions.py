@@ -118,13 +118,14 @@ def end_orphans(turn: Turn) -> None:
         else:
             doubtful.add(order_id)
     for order_id, legs in open_legs.items():
-        # Its legs are reported, whose entry may be finished long since.
-        if order_id in doubtful:
+        trade = turn.legs_of(turn.orders[order_id])
+        if order_id not in doubtful:
+            for it in trade:
+                turn.calm(it.order_id, "orphans")
+        elif not any(turn.has_rung(it.order_id, "orphans") for it in trade):
+            # A leg that works is reported; its entry may be finished long since.
             why = "the position of its trade seems to be gone, or smaller, and its legs work"
             turn.alarm_once(legs[0].order_id, "orphans", why)
-        else:
-            for leg in legs:
-                turn.calm(leg.order_id, "orphans")
 
 
 def _too_many(turn: Turn, entries: list[str]) -> set[str]:
@@ -135,7 +136,8 @@ def _too_many(turn: Turn, entries: list[str]) -> set[str]:
     for trade in trades:
         name = pair(turn.at, trade.account, trade.instrument)
         position = turn.now.positions.get(name)
-        if position is None or position.side in ("UNKNOWN", "FLAT"):
+        # For which parts another journal has placed its legs, this one does not know.
+        if trade.is_foreign or position is None or position.side in ("UNKNOWN", "FLAT"):
             continue
         if (name, trade.action) not in left:
             # What trades of the other side have open is open for this one: the position is the difference.
@@ -163,7 +165,8 @@ def _live_legs(turn: Turn, entry: TableOrder) -> list[VenueOrder]:
 def _awaits_legs(turn: Turn, entry: TableOrder) -> bool:
     """Return whether legs of a trade are being placed, perhaps again: they do not work yet."""
     legs = turn.legs_of(entry)
-    sent = [it for leg in legs for it in turn.venue_orders_of(leg) if it.state is None and not it.is_unwritten]
+    known = [it for leg in legs for it in turn.venue_orders_of(leg) if it.place is not None]
+    sent = [it for it in known if it.state is None and not it.is_unwritten]
     return bool(sent) or any(leg.order_id in turn.awaiting for leg in legs)
 
 

@@ -32,7 +32,7 @@ def read_state(turn: Turn, read: OrderStateRead) -> None:
     if order is None:
         turn.set(unclaimed={**turn.now.unclaimed, read.venue_id: read})
         return
-    state = _STATES.get(read.state.upper(), OrderState.UNKNOWN)
+    state = _state_of(read)
     if order.is_over and state is not OrderState.FILLED:
         state = order.state or state
     if state is not order.state:
@@ -48,6 +48,16 @@ def read_state(turn: Turn, read: OrderStateRead) -> None:
     if read.filled > order.filled:
         _fill(turn, order, read)
     _reopen(turn, order.order_id)
+
+
+def _state_of(read: OrderStateRead) -> OrderState:
+    return _STATES.get(read.state.upper(), OrderState.UNKNOWN)
+
+
+def forget_unclaimed(turn: Turn) -> None:
+    """Forget what was read of orders that nobody knows yet, unless it is their end: it may be so no more."""
+    ended = {name: read for name, read in turn.now.unclaimed.items() if _state_of(read) in TERMINAL}
+    turn.set(unclaimed=ended)
 
 
 def _seen(order: VenueOrder, change: Change, at: datetime) -> VenueOrder:

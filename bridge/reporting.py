@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from bridge.brackets import is_wanted
+from bridge.brackets import is_wanted, waits_for_fill
 from bridge.carrying_out import ENOUGH, filled_of, is_being_replaced, is_other_kind, latest
 from bridge.changing import Goal, is_changing
 from bridge.confirming import unresolved_of
@@ -120,16 +120,10 @@ def _state_of_foreign_leg(turn: Turn, leg: TableOrder, known: list[VenueOrder]) 
         return _S.PART_FILLED if filled else _S.WORKING if _S.WORKING in live else live[-1]
     if not seen:
         # What nothing is filled for was never placed.
-        return _S.CANCELLED if leg.wants_cancel and _waits_for_fill(turn, leg) else leg.table_state
+        return _S.CANCELLED if leg.wants_cancel and waits_for_fill(turn, leg) else leg.table_state
     if filled:
         return _S.FILLED if filled >= leg.qty else _S.CANCELLED if _S.CANCELLED in seen else _S.PART_FILLED
     return seen[-1]
-
-
-def _waits_for_fill(turn: Turn, leg: TableOrder) -> bool:
-    entry = turn.orders.get(leg.entry_id or "")
-    seen = [it for it in turn.venue_orders_of(entry) if it.state] if entry and not leg.is_released else []
-    return bool(seen) and not any(it.filled for it in seen)
 
 
 def _share(turn: Turn, leg: TableOrder) -> int:
@@ -186,7 +180,8 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
         return {}
     current = seen[-1]
     elsewhere = filled_of(turn, order, except_of=current)
-    is_enough = current.is_over and current.cancel is not None and current.cancel.why == ENOUGH
+    was_enough = current.cancel is not None and current.cancel.why == ENOUGH
+    is_enough = current.is_over and (was_enough or current.filled + elsewhere == order.qty)
     qty = _share(turn, order) if order.leg else order.qty if is_enough else current.qty + elsewhere
     prices = {"limit_price": current.limit_price, "stop_price": current.stop_price}
     kind = {"order_type": current.order_type, "tif": current.tif}

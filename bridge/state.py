@@ -122,9 +122,9 @@ class State(NamedTuple):
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is at the venue that the table has not finished."""
-        ids = (venue_id for name in self.active for venue_id in self.orders[name].venue_ids)
-        return any(not self.venue_orders[it].is_over for it in ids)
+        """Whether something is at the venue that the table has not finished; what may be there only is not."""
+        known = (self.venue_orders[venue_id] for name in self.active for venue_id in self.orders[name].venue_ids)
+        return any(not it.is_over and (it.place or it.state) for it in known)
 
 
 def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:
@@ -192,6 +192,10 @@ class Turn:
         if trouble not in order.rung:
             self.put(order._replace(alarms=(*order.alarms, code), rung=(*order.rung, trouble)))
             self.alarm(code, f"{order_id}: {detail}")
+
+    def has_rung(self, order_id: str, code: str, of: object = "") -> bool:
+        """Return whether a person was told of this trouble of an order, and it is not over."""
+        return f"{code} {of}" in self.orders[order_id].rung
 
     def calm(self, order_id: str, code: str, of: object = "") -> None:
         """Take down that a trouble is over: its next occurrence rings again."""

@@ -97,6 +97,21 @@ def test_a_stop_given_anew_that_was_cancelled_at_the_venue_is_placed_again(desk:
     assert (placed(line)["order_id"], placed(line)["stop_price"]) == (leg_at_venue("STOP1", generation=2), "4980")
 
 
+def test_a_stop_whose_cancel_was_refused_and_a_person_cancels_stays_cancelled(desk: Desk) -> None:
+    protect(desk)
+    desk.look(leg_order(desk, want=want(desk, 2, "cancel")))
+    for _ in range(70):
+        desk.take()
+        desk.wait(1)
+    stop = leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(4985), want=want(desk, 3, "change"))
+    desk.look(stop)
+    assert desk.take() == [oif.change(STOP, qty=1, stop_price=Decimal(4985))]
+    desk.say(STOP, "ACCEPTED")
+    desk.say(STOP, "CANCELLED")
+    assert desk.take() == []
+    assert desk.alarms == ["cancel_refused", "unprotected"]
+
+
 # A stop beyond break-even
 
 
@@ -162,6 +177,17 @@ def test_a_cancel_while_the_next_generation_cannot_be_written_ends_the_order(des
     assert (desk.last("long").state, desk.last("long").acked) == ("Cancelled", 3)
     desk.wait(5)
     assert desk.take() == []
+
+
+@pytest.mark.parametrize("filled", [2, 3])
+def test_another_kind_for_what_is_filled_at_its_end_ends_the_order(desk: Desk, filled: int) -> None:
+    shown = work(desk, legs={}, qty=5)
+    desk.say(LONG, "PARTFILLED", filled, "5000")
+    desk.look(shown._replace(order_type="MARKET", limit_price=None, qty=3, want=want(desk, 2, "replace")))
+    assert desk.take() == [oif.cancel(LONG)]
+    desk.say(LONG, "CANCELLED", 3, "5000")
+    report = desk.last("long")
+    assert (report.state, report.filled, report.acked, report.values["qty"]) == ("Filled", 3, 2, "3")
 
 
 # NinjaTrader was started meanwhile
@@ -327,6 +353,20 @@ def test_a_state_read_before_an_entry_was_known_counts_and_rings(desk: Desk) -> 
     assert desk.alarms == ["unprotected"]
 
 
+def test_a_state_from_before_the_start_does_not_count_for_what_is_adopted(desk: Desk) -> None:
+    desk.say(LONG, "WORKING")
+    restart(desk)
+    desk.look(order(desk, received_at=AGO, legs=BRACKET))
+    assert desk.last("long").unresolved
+
+
+def test_an_end_from_before_the_start_counts_for_what_is_adopted(desk: Desk) -> None:
+    desk.say(LONG, "FILLED", 1, "5000")
+    restart(desk)
+    desk.look(order(desk, received_at=AGO))
+    assert (desk.last("long").state, desk.last("long").unresolved) == ("Filled", None)
+
+
 def test_a_fill_that_the_table_knew_does_not_ring_for_another_journal(desk: Desk) -> None:
     desk.say(LONG, "PARTFILLED", 1, "5000")
     desk.look(order(desk, received_at=AGO, qty=2, filled=1, state=OrderState.PART_FILLED, legs=BRACKET))
@@ -349,6 +389,98 @@ def test_a_waiting_leg_of_another_journals_unfilled_entry_is_cancelled(desk: Des
     desk.say(LONG, "WORKING")
     desk.look(order(desk, received_at=AGO, legs=waiting, state=OrderState.WORKING))
     assert (desk.last("long.STOP1").state, desk.last("long.STOP1").acked) == ("Cancelled", 2)
+
+
+def test_a_waiting_leg_of_another_journals_unfilled_entry_writes_no_cancel(desk: Desk) -> None:
+    desk.look(order(desk, received_at=AGO, qty=20, legs=BRACKET, state=OrderState.WORKING))
+    desk.say(LONG, "WORKING")
+    waiting = {"STOP1": BRACKET["STOP1"]._replace(want=want(desk, 2, "cancel"))}
+    desk.look(order(desk, received_at=AGO, qty=20, legs=waiting, state=OrderState.WORKING))
+    assert (desk.last("long.STOP1").acked, desk.take()) == (2, [])
+    desk.wait(5)
+    desk.say(LONG, "FILLED", 20, "5000")
+    assert desk.take() == []
+    desk.say(STOP, "WORKING")
+    assert desk.take() == [oif.cancel(STOP)]
+
+
+def test_cancels_of_ids_that_are_never_seen_end_with_the_answer(desk: Desk) -> None:
+    desk.look(foreign_leg(desk, "STOP1"))
+    know_entry(desk)
+    desk.look(foreign_leg(desk, "STOP1", want=want(desk, 2, "cancel")))
+    assert len(desk.take()) > 1
+    desk.say(STOP, "CANCELLED")
+    assert desk.last("long.STOP1").acked == 2
+    desk.wait(5)
+    assert desk.take() == []
+
+
+def refuse_cancels(desk: Desk) -> None:
+    """Have every cancel be taken, and no order end."""
+    for _ in range(70):
+        desk.take()
+        desk.wait(1)
+
+
+def test_a_refused_cancel_of_another_journals_entry_is_answered(desk: Desk) -> None:
+    asked: dict[str, Any] = {"received_at": AGO, "state": OrderState.WORKING}
+    desk.look(order(desk, **asked))
+    desk.say(LONG, "WORKING")
+    desk.look(order(desk, **asked, want=want(desk, 2, "cancel")))
+    refuse_cancels(desk)
+    report = desk.last("long")
+    assert (report.state, report.acked, report.reason) == ("Working", 2, "the cancel was refused")
+
+
+def test_a_refused_cancel_of_another_journals_leg_is_answered(desk: Desk) -> None:
+    desk.look(foreign_leg(desk, "STOP1"))
+    know_entry(desk)
+    desk.say(STOP, "WORKING")
+    desk.look(foreign_leg(desk, "STOP1", want=want(desk, 2, "cancel")))
+    refuse_cancels(desk)
+    report = desk.last("long.STOP1")
+    assert (report.state, report.acked, report.reason) == ("Working", 2, "the cancel was refused")
+
+
+def test_ids_of_another_journals_order_that_are_never_seen_keep_nobody_busy(desk: Desk) -> None:
+    desk.look(order(desk, received_at=AGO, state=OrderState.WORKING))
+    assert not desk.state.is_busy
+    desk.say(LONG, "WORKING")
+    assert desk.state.is_busy
+
+
+ONLY_CANCELLED = "another journal's order can only be cancelled"
+
+
+@pytest.mark.parametrize("kind", ["change", "replace"])
+def test_a_change_of_another_journals_entry_is_answered_and_not_done(desk: Desk, kind: str) -> None:
+    asked: dict[str, Any] = {
+        "received_at": AGO,
+        "state": OrderState.WORKING,
+        "order_type": "LIMIT",
+        "limit_price": Decimal(4999),
+    }
+    desk.look(order(desk, **asked))
+    desk.say(LONG, "WORKING")
+    desk.look(order(desk, **asked, want=want(desk, 2, kind)))
+    report = desk.last("long")
+    assert (report.state, report.acked, report.reason, desk.take()) == ("Working", 2, ONLY_CANCELLED, [])
+    desk.look(order(desk, **asked, want=want(desk, 3, "cancel")))
+    assert desk.take() == [oif.cancel(LONG)]
+
+
+def test_a_change_of_another_journals_legs_is_answered_and_not_done(desk: Desk) -> None:
+    asked = want(desk, 2, "change")
+    desk.look(foreign_leg(desk, "STOP1"))
+    know_entry(desk)
+    desk.say(STOP, "WORKING")
+    waiting = {"STOP1": BRACKET["STOP1"]._replace(want=asked)}
+    old = order(desk, "old", received_at=AGO, state=OrderState.WORKING, legs=waiting)
+    desk.look(foreign_leg(desk, "STOP1", want=asked), old)
+    report, waits = desk.last("long.STOP1"), desk.last("old.STOP1")
+    assert (report.state, report.acked, report.reason) == ("Working", 2, ONLY_CANCELLED)
+    assert (waits.state, waits.acked, waits.unresolved) == ("Initialized", 2, None)
+    assert desk.take() == []
 
 
 def test_an_entry_that_could_not_be_read_is_asked_for_again(desk: Desk) -> None:
@@ -395,6 +527,16 @@ def test_a_stop_added_just_before_a_fill_is_placed_for_it(desk: Desk) -> None:
     assert (desk.last("long.STOP1").state, desk.last("long.STOP1").unresolved) == ("Working", None)
 
 
+def test_another_journals_trade_does_not_keep_orphans_from_being_cancelled(desk: Desk) -> None:
+    protect(desk)
+    desk.look(order(desk, "old", received_at=AGO, state=OrderState.WORKING, legs=BRACKET))
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    desk.tell(PositionRead("Sim101", "ES 12-26", "FLAT", 0, None))
+    desk.wait(2)
+    assert desk.alarms == ["orphans_cancelled"]
+    assert sorted(desk.take()) == sorted([oif.cancel(STOP), oif.cancel(TARGET)])
+
+
 # Positions that are smaller than what the legs close
 
 
@@ -422,6 +564,25 @@ def test_legs_of_a_trade_that_was_closed_and_begun_anew_ring(desk: Desk) -> None
     assert desk.alarms == []
     desk.wait(1)
     assert (desk.alarms, desk.last("long.STOP1").alarms, desk.take()) == (["orphans"], ("orphans",), [])
+
+
+def test_legs_without_their_position_ring_once_though_the_first_of_them_ends(desk: Desk) -> None:
+    protect(desk)
+    desk.tell(PositionRead("Sim101", "ES 12-26", "FLAT", 0, None))
+    desk.wait(2)
+    desk.look(leg_order(desk, want=want(desk, 2, "cancel")), leg_order(desk, "TARGET1"))
+    desk.wait(5)
+    assert desk.alarms == ["orphans"]
+
+
+def test_legs_of_another_journal_do_not_ring_for_a_smaller_position(desk: Desk) -> None:
+    desk.look(order(desk, qty=3, received_at=AGO, state=OrderState.WORKING, legs=BRACKET))
+    desk.say(LONG, "FILLED", 3, "5000")
+    desk.say(STOP, "WORKING")
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    desk.wait(5)
+    desk.wait(1)
+    assert desk.alarms == ["unprotected"]
 
 
 def test_legs_that_close_more_than_is_open_ring_again_the_next_time(desk: Desk) -> None:
