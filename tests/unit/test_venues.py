@@ -43,7 +43,6 @@ def test_what_was_delayed_has_its_time_from_the_end_of_its_delay_on() -> None:
         ("cancelled", "cancel_pending"),
         ("changed", "change_pending"),
         ("replaced", "replace_pending"),
-        ("closed", "accepted"),
         ("placed", "placed"),
         ("already_cancelled", "already_cancelled"),
     ],
