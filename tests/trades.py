@@ -129,9 +129,9 @@ def to_noon_in_new_york(service: Service) -> None:
 
 # Trades of every kind
 
-_NOW = datetime(2026, 3, 4, 15, tzinfo=UTC)
+_NOW = datetime(2099, 3, 4, 15, tzinfo=UTC)  # a Wednesday, so late that the engine finds no item of it expired
 _PRICES = st.integers(1, 9).map(Decimal)
-_ENDED = LegEnd(OrderState.CANCELLED, "2026-01-02T13:00:00.000000Z", "r9", "k9")
+_ENDED = LegEnd(OrderState.CANCELLED, "2099-01-02T13:00:00.000000Z", "r9", "k9")
 
 
 def _prices_of(draw: st.DrawFn, order_type: str) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def entries(draw: st.DrawFn, order_id: str = "order-1") -> Order:
     state = draw(st.sampled_from([*[order.state] * 8, "Unknown", "Suspended", "CancelPending", "Cancelled"]))
     order = order._replace(legs=legs, state=OrderState(state), tif=draw(st.sampled_from(["GTC", "DAY"])))
     if order.tif == "DAY":
-        ends = draw(st.sampled_from([*["2026-03-04T22:00:00.000000Z"] * 5, "2026-03-03T22:00:00.000000Z"]))
+        ends = draw(st.sampled_from([*["2099-03-04T22:00:00.000000Z"] * 5, "2099-03-03T22:00:00.000000Z"]))
         order = order._replace(day_ends=ends)
     return order
 
