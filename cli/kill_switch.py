@@ -11,7 +11,7 @@ from cli.operator_records import leave_record, operators_provenance, ring
 from cli.options import TableOptions, examples, takes_table_options
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, printable, readable_time
 from orderhook import administration
-from orderhook.commands.cancel_many import Scope, cancel_many
+from orderhook.commands.cancel_many import Scope, cancel_many, without_stop
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.errors import OrderhookError
 from orderhook.orders import Provenance, timestamp
@@ -94,8 +94,7 @@ def kill_switch(
         if cancel:
             _show_cancelled(cancelled, at_venue=services.doorbell is not None)
             if bare:
-                what = f"What is filled stays, and has no stop now: {', '.join(sorted(set(bare)))} protected it."
-                print_line(printable(what), BAD)
+                print_line(printable(without_stop(sorted(set(bare)))), BAD)
         for problem in problems:
             print_line(printable(problem), BAD)
         since = f" since {readable_time(state.since)}" if state.since else ""

@@ -235,15 +235,10 @@ def _forge_refusals(patch: Patch, operation: str, forge: Callable[[Parameters, A
 
 
 def a_key_remembered_for_too_long(patch: Patch) -> None:
-    _read_once(patch, "KEY")
-
-
-def _read_once(patch: Patch, sort_key: str) -> None:
-    """Have items be read once, and then remembered for good."""
     remembered: dict[str, Any] = {}
 
     def intercept(send: Call, read: Parameters) -> Any:
-        if not read["Key"]["sk"]["S"].startswith(sort_key):
+        if not read["Key"]["sk"]["S"].startswith("KEY"):
             return send("GetItem", read)
         key = repr(read["Key"])
         if key not in remembered:

@@ -193,11 +193,11 @@ def _group(order: Order, entry: Order | None) -> tuple[AlertWarning, ...]:
     """Return the warning for an order of an OCO group that a venue has: it ends the others of the group with it."""
     if order.venue is None or order.oco_id is None:
         return ()
-    if order.closes is None and order.entry_id is not None:
-        return ()  # a leg that waits ends alone
-    if order.closes is None:
+    if order.entry_id is None:
         detail = f"The venue also ends the other orders of the group {order.oco_id}."
         return (AlertWarning("oco_group", "order_id", detail),)
+    if order.closes is None:
+        return ()  # a leg that waits ends alone
     partner = partner_of(str(order.order_name))
     if entry is not None and (partner not in entry.legs or entry.legs[partner].end):
         return ()

@@ -92,8 +92,7 @@ class ManyResult:
             )
             warnings.append(AlertWarning("newer_orders", None, detail))
         if self.stops:
-            detail = f"What is filled stays, and has no stop now: {', '.join(sorted(self.stops)[:5])} protected it."
-            warnings.append(AlertWarning("unprotected_quantity", None, detail))
+            warnings.append(AlertWarning("unprotected_quantity", None, without_stop(sorted(self.stops)[:5])))
         return tuple(warnings)
 
     def as_data(self) -> dict[str, object]:
@@ -102,6 +101,11 @@ class ManyResult:
         lists |= {name: ids for name in _IF_ANY if (ids := getattr(self, name))}
         extra: dict[str, object] = {"cancelled_legs": self.legs} if self.legs else {}
         return {"counts": {name: len(ids) for name, ids in lists.items()}, **lists, **extra}
+
+
+def without_stop(stops: Iterable[str]) -> str:
+    """Return what to say of the cancel of these stops of what is filled."""
+    return f"What is filled stays, and has no stop now: {', '.join(stops)} protected it."
 
 
 def cutoff(services: "Services", provenance: Provenance, word: str, delay: int) -> str:
