@@ -1435,3 +1435,61 @@ def test_a_delayed_command_over_many_that_comes_again_leaves_what_came_in_since(
     assert trader.open == {"y.a", "y.b"}
     [(status, _)] = delayed_records(trader)
     assert status == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "newer"),
+    [
+        ("command=CHANGE;order_id=a;limit_price=4000;", "command=CHANGE;order_id=a;limit_price=4500"),
+        (f"{R}qty=1;order_id=a;limit_price=4000;", f"{R}qty=1;order_id=a;limit_price=4500"),
+    ],
+    ids=["CHANGE", "CANCELREPLACE"],
+)
+def test_a_message_that_comes_after_that_of_its_resend_does_not_undo_what_came_since(
+    trader: Trader, text: str, newer: str
+) -> None:
+    trader.send(f"{P}qty=1;order_id=a")
+    trader.send_unanswered(f"{text}delay=1", "SendMessage")
+    fail_once(trader, in_writes(lose_request))
+    assert trader.resend(f"{text}delay=1").word == "scheduled"
+    trader.wait(1)
+    assert trader.orders["a"] == ("Working", 1, "4000")
+    trader.send(newer)
+    trader.wait(40)
+    assert trader.orders["a"] == ("Working", 1, "4500")
+    assert delayed_records(trader) == [(200, ("a",))] * 2
+
+
+@by_stop
+def test_a_message_that_comes_after_that_of_its_resend_leaves_the_other_trade_of_the_name(
+    two_stops: Trader, text: str
+) -> None:
+    trader = two_stops
+    trader.send_unanswered(f"{text}delay=1", "SendMessage")
+    fail_once(trader, in_writes(lose_request))
+    trader.resend(f"{text}delay=1")
+    trader.wait(1)
+    trader.send("command=CANCEL;order_id=a.STOP1")
+    trader.wait(40)
+    assert untouched(trader, "b.STOP1")
+    assert delayed_records(trader) == [(200, ("a.STOP1",))] * 2
+
+
+@pytest.mark.parametrize("name", ["ENTRY1", "STOP1"])
+def test_a_cancel_with_a_longer_delay_ends_what_is_placed_before_it_though_the_queue_is_late(
+    trader: Trader, name: str
+) -> None:
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}{SL_TP}delay=2", f"command=CANCEL;order_id={name};{OF_S}delay=3")
+    trader.wait(12)
+    assert trader.states["d" if name == "ENTRY1" else "d.STOP1"] == "Cancelled"
+
+
+def test_of_forty_names_that_are_free_a_resend_finds_its_own(trader: Trader) -> None:
+    trader.service.put_template("T", *[(1, 10, 10)] * 20)
+    entry = f"{P}qty=20;{OF_S}strategy=T;"
+    trader.send(f"{entry}order_id=a", f"{entry}order_id=b")
+    cancel = f"command=CANCEL;order_id=STOP5;{OF_S}"
+    trader.send_unanswered(cancel)
+    trader.send("command=CANCELORDERS;account=Sim101", f"{P}qty=1;order_id=c;{OF_S}", f"{entry}order_id=d")
+    assert told(trader.resend(cancel), "order_id") == (200, "already_cancelled", "a.STOP5")
+    assert "d.STOP5" in trader.open

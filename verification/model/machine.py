@@ -820,7 +820,12 @@ class TwoTraders(RuleBasedStateMachine):
 
         traces = {" ".join(left): left for requests in owned.traces.values() if (left := recent(requests))}
         controls = replace(owned.controls, off_by=recent(owned.controls.off_by))
-        strategies = {name: replace(it, closed_by=recent(it.closed_by)) for name, it in owned.strategies.items()}
+
+        def recently(strategy: model.Strategy) -> model.Strategy:
+            named = tuple(it for it in strategy.named if recent((it[0],)))
+            return replace(strategy, closed_by=recent(strategy.closed_by), named=named)
+
+        strategies = {name: recently(it) for name, it in owned.strategies.items()}
         return replace(model.as_of(owned, now), traces=traces, controls=controls, strategies=strategies)
 
 
@@ -931,7 +936,8 @@ def _seen_strategy(found: Item) -> model.Strategy:
     }
     closed_at = _milliseconds(found["closed_at"]) if "closed_at" in found else None
     place = found["account"], found["instrument"]
-    return model.Strategy(*place, numbers, closed_at, _requests(found))
+    named = tuple((it["request_id"], it["order_id"]) for it in found.get("named", ()))
+    return model.Strategy(*place, numbers, closed_at, _requests(found), named)
 
 
 def _milliseconds(text: str) -> int:

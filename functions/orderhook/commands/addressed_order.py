@@ -103,12 +103,19 @@ class AddressesOrder(Command):
 
         earliest = timestamp(provenance.received_on - RESENDS_END)
         before = tuple(addressed(former.order_id) for former in binding.before if former.until > earliest)
-        if provenance.until is None or binding.at <= provenance.until:
-            return Address(addressed(binding.order_id), before)
+        order_id = addressed(binding.order_id)
+        if provenance.until is None or binding.at <= provenance.until or self._is_meant(services, provenance, order_id):
+            return Address(order_id, before)
         at_due = [former.order_id for former in binding.before if former.until > provenance.until]
         if not at_due:
             raise self.came_later()
         return Address(addressed(at_due[-1]), before)
+
+    def _is_meant(self, services: "Services", provenance: Provenance, order_id: str) -> bool:
+        """Return whether an order that got its name when the alert's delay was over had come in before."""
+        met = self.find(services, provenance, order_id)
+        order = met and met.order(provenance.now)
+        return order is not None and not _came_later(provenance, order)
 
     def resent(self, services: "Services", provenance: Provenance, address: Address) -> Order | None:
         """Return the order that this very alert has reached before its name was given to another one.
@@ -145,7 +152,7 @@ class AddressesOrder(Command):
 
         And OrderNotFoundError if it came in when the alert's delay was over.
         """
-        if provenance.until is not None and (order.received_at or "") > provenance.until:
+        if _came_later(provenance, order):
             raise self.came_later()
         if self.strategy_id not in (None, order.strategy_id):
             raise StrategyMismatchError(
@@ -185,14 +192,16 @@ class AddressesOrder(Command):
     def bearing_name(
         self, services: "Services", provenance: Provenance, open_items: "Iterable[Item]", bound: Address | None
     ) -> Iterator[str]:
-        """Yield the ids of open orders that bear the name, but for the one that is bound to it.
+        """Yield the ids of open orders that bear the name, none where the one that is bound to it is still open.
 
         Before each is given, the strategy notes that the name leads this alert to it.
         """
-        for order_id in bearing(open_items, str(self.order_name), provenance.until):
-            if bound is None or order_id != bound.order_id:
-                services.strategies.note_named(provenance, str(self.strategy_id), order_id)
-                yield order_id
+        order_ids = bearing(open_items, str(self.order_name), provenance.until)
+        if bound and bound.order_id in order_ids:
+            return
+        for order_id in order_ids:
+            services.strategies.note_named(provenance, str(self.strategy_id), order_id)
+            yield order_id
 
     def open_of_strategy(self, services: "Services", provenance: Provenance) -> "Sequence[Item]":
         """Return the items of the open orders of the strategy, and of those that wait for their delay to join it."""
@@ -223,6 +232,11 @@ class AddressesOrder(Command):
             field="order_id",
             state=order.state,
         )
+
+
+def _came_later(provenance: Provenance, order: Order) -> bool:
+    """Return whether an order came in when the delay of the alert was over."""
+    return provenance.until is not None and (order.received_at or "") > provenance.until
 
 
 def _led_to(services: "Services", provenance: Provenance, strategy: Strategy) -> str | None:
