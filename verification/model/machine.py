@@ -102,6 +102,8 @@ MISHAPS: Mapping[str, tuple[Fault, ...]] = {
     "busy at the third request": (no_fault, no_fault, *(throttle,) * 3),
     "busy at the fourth request": (no_fault, no_fault, no_fault, *(throttle,) * 3),
     "answer to the third request lost": (no_fault, no_fault, *(lose_response,) * 3),
+    "answer to the ninth request lost": (*(no_fault,) * 8, *(lose_response,) * 3),
+    "busy at the ninth request": (*(no_fault,) * 8, *(throttle,) * 3),
 }
 """What the requests of one alert or report meet, in turn; the SDK tries three times, and after a conflict six."""
 WRITTEN_UNANSWERED = ("every answer lost", "answer to the second request lost", "answer to the third request lost")
