@@ -188,6 +188,11 @@ class Provenance(NamedTuple):
     due: datetime | None = None
     """When the delay of its alert was over, of what is done later."""
 
+    @property
+    def until(self) -> str | None:
+        """Until when what the alert means was received, or had its name: until its delay was over; None is any time."""
+        return timestamp(self.due) if self.due else None
+
     def reaches(self, account: str, instrument: str) -> bool:
         """Return whether its key's limits let it reach what is in this account and instrument."""
         return self.limits is None or self.limits.reaches(account, instrument)
@@ -239,6 +244,8 @@ class Trace(NamedTuple):
     digest: str
     request_id: str
     received_at: str
+    order_id: str | None = None
+    """The order that the alert reached, where a strategy has the trace of a name."""
     unknown: Mapping[str, Any] = _UNKNOWN
 
 
@@ -464,6 +471,8 @@ class Strategy(NamedTuple):
     """When the last CLOSESTRATEGY was received: no PLACE received before it may join."""
     traces: "tuple[Trace, ...]" = ()
     """Those of its last CLOSESTRATEGY alerts, oldest first."""
+    named: "tuple[Trace, ...]" = ()
+    """Those of alerts which a name led to an order that it is not bound to: the same alert again means that order."""
     version: int = 1
 
 

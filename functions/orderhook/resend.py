@@ -25,15 +25,20 @@ _ACCOUNTS = "ACCOUNTS"
 def first_receipt(services: "Services", provenance: Provenance, traces: Iterable[Trace]) -> Trace | None:
     """Return the trace of the first receipt of the alert if this is a resend of it, and note that it is one.
 
-    Several equal alerts may have left traces, oldest first. The record of one is read only where the times fit. What is
-    answered to a resend is noted in that record.
+    Several equal alerts may have left traces, oldest first. The record of one is read only where the times fit, and
+    once. What is answered to a resend is noted in that record. Of two messages of one alert the queue may bring that of
+    the resend first: then it is the trace of that one.
     """
+    known = provenance.resend_of or ()
     for trace in traces:
         if trace.digest != provenance.digest or trace.request_id == provenance.request_id:
             continue
-        if not EARLIEST <= provenance.received_on - datetime.fromisoformat(trace.received_at) <= LATEST:
+        later = provenance.received_on - datetime.fromisoformat(trace.received_at)
+        if not EARLIEST <= abs(later) <= LATEST:
             continue
-        first = first_request(trace.request_id)
+        first = first_request(trace.request_id if later > timedelta(0) else provenance.request_id)
+        if first in known:
+            return trace
         if services.alert_log.was_answered(provenance.trader, first):
             continue
         if provenance.resend_of is not None:

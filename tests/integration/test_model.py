@@ -12,7 +12,7 @@ from tests.service import Service
 from verification import defects
 from verification.defects import Defect, Patch
 from verification.model import machine
-from verification.model.examples import ANSWERED_RESENDS, EXAMPLES
+from verification.model.examples import ANSWERED_RESENDS, BORNE_NAMES, EXAMPLES
 from verification.model.machine import Taken
 
 RUNS, STEPS = 4, 25
@@ -29,6 +29,13 @@ def test_the_table_is_as_the_model_says(service: Service, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("steps", ANSWERED_RESENDS, ids=["CANCEL", "PLACE"])
 def test_the_text_of_an_answered_resend_is_a_new_alert(
+    steps: Sequence[Taken], service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.play(service, monkeypatch, steps)
+
+
+@pytest.mark.parametrize("steps", BORNE_NAMES)
+def test_a_resend_by_a_name_that_two_trades_bear_is_as_the_model_says(
     steps: Sequence[Taken], service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.play(service, monkeypatch, steps)

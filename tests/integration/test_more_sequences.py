@@ -14,8 +14,8 @@ from orderhook.orders import OrderState, timestamp
 from orderhook.store.reports import Report
 from orderhook.trade_window import end_of_day
 from tests.builders import ENTRY, provenance
-from tests.client_faults import in_requests_with
-from tests.faults import lose_request, lose_response, no_fault, refuse, run_before, throttle
+from tests.client_faults import Selective, in_requests_with, in_writes
+from tests.faults import Fault, lose_request, lose_response, no_fault, refuse, run_before, throttle
 from tests.integration.test_key_limits import narrow
 from tests.integration.test_sequences import SL_TP, P, R, Trader, told
 from tests.marks import EACH_ONCE, LONG
@@ -1178,3 +1178,318 @@ def test_a_resent_cancel_by_name_leaves_the_leg_that_a_late_fill_has_work(trader
     trader.fill("a", 1, "Filled")
     assert told(trader.resend(cancel), "order_id") == (200, "already_cancelled", "b.STOP1")
     assert "a.STOP1" in trader.open
+
+
+# The same alert by a name that several trades have borne
+
+BEARERS = (f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", f"{P}qty=1;order_id=b;{OF_S}{SL_TP}", f"{P}qty=1;order_id=c;{OF_S}")
+TO_STOP = "action=SELL;order_type=STOPMARKET;tif=GTC;account=Sim101;instrument=ES 12-26;qty=1;"
+by_stop = pytest.mark.parametrize(
+    "text",
+    [
+        f"command=CANCEL;order_id=STOP1;{OF_S}",
+        f"{STOP}stop_price=4985;",
+        f"command=CANCELREPLACE;order_id=STOP1;{OF_S}{TO_STOP}stop_price=4985;",
+    ],
+    ids=["CANCEL", "CHANGE", "CANCELREPLACE"],
+)
+
+
+def writes_of(order_id: str) -> Selective:
+    """Have the answers to the writes of an order be lost: what is asked of it is done."""
+    return _in_writes_of(order_id, lose_response)
+
+
+def _in_writes_of(order_id: str, fault: Fault) -> Selective:
+    meets = in_writes(fault).meets
+    return Selective(fault, lambda request: meets(request) and f'"ORDER#{order_id}"' in str(request.body))
+
+
+def untouched(trader: Trader, *order_ids: str) -> bool:
+    return all(trader.orders[order_id] == ("Working", 1, "4990") for order_id in order_ids)
+
+
+@pytest.fixture
+def two_stops(trader: Trader) -> Trader:
+    """A trader with two cancelled trades that were filled late: STOP1 is bound to `c`, which has no stop."""
+    for text in BEARERS:
+        trader.send("command=CANCELORDERS;account=Sim101", text)
+    trader.service.let_pass(40)
+    for order_id in ("a", "b"):
+        trader.fill(order_id, 1, "Filled")
+    assert untouched(trader, "a.STOP1", "b.STOP1")
+    return trader
+
+
+def unanswered(trader: Trader, text: str, fault: Selective) -> None:
+    trader.service.network.always = fault
+    assert trader.send(text).status == 503
+    trader.service.network.always = no_fault
+
+
+@by_stop
+@pytest.mark.parametrize("deliveries", [2, 3])
+def test_a_resend_by_name_leaves_the_other_trade_that_bears_the_name(
+    two_stops: Trader, text: str, deliveries: int
+) -> None:
+    trader = two_stops
+    unanswered(trader, text, writes_of("a.STOP1"))
+    if "=CANCEL;" not in text:
+        assert trader.orders["a.STOP1"] == ("Working", 1, "4985")
+        trader.send("command=CANCEL;order_id=a.STOP1")
+    for _ in range(deliveries - 2):
+        trader.service.let_pass(5)
+        unanswered(trader, text, in_requests_with("a.STOP1", lose_request))
+    assert told(trader.resend(text), "order_id") == (200, _word_of_resend(text), "a.STOP1")
+    assert untouched(trader, "b.STOP1")
+    trader.service.let_pass(60)
+    assert told(trader.send(text), "order_id")[2] == "b.STOP1"
+
+
+def _word_of_resend(text: str) -> str:
+    words = {"CANCEL": "already_cancelled", "CHANGE": "changed", "CANCELREPLACE": "replaced"}
+    return words[text.partition(";")[0].removeprefix("command=")]
+
+
+@by_stop
+@pytest.mark.parametrize("kill_switch", ["off", "on"])
+def test_a_resend_by_name_leaves_the_trade_that_has_taken_the_name_since(
+    two_stops: Trader, text: str, kill_switch: str
+) -> None:
+    trader = two_stops
+    unanswered(trader, text, writes_of("a.STOP1"))
+    trader.send("command=CANCEL;order_id=c", f"{P}qty=1;order_id=d;{OF_S}stop_loss=4990", f"kill_switch={kill_switch}")
+    assert told(trader.resend(text), "order_id") == (200, _word_of_resend(text), "a.STOP1")
+    assert trader.orders["d.STOP1"] == ("Initialized", 1, "4990")
+    assert untouched(trader, "b.STOP1")
+
+
+def test_a_resent_cancel_by_name_leaves_the_stop_that_has_come_to_work_since(trader: Trader) -> None:
+    cancel = f"command=CANCEL;order_id=STOP1;{OF_S}"
+    for text in BEARERS[:2]:
+        trader.send(text, "command=CANCELORDERS;account=Sim101")
+    trader.service.let_pass(40)
+    trader.fill("a", 1, "Filled")
+    unanswered(trader, cancel, writes_of("a.STOP1"))
+    trader.fill("b", 1, "Filled")
+    assert told(trader.resend(cancel), "order_id") == (200, "already_cancelled", "a.STOP1")
+    assert untouched(trader, "b.STOP1")
+
+
+@by_stop
+@pytest.mark.parametrize("ended", [False, True], ids=["works on", "has filled"])
+def test_a_resend_by_name_means_the_trade_that_the_first_had_found_though_it_wrote_nothing(
+    two_stops: Trader, text: str, *, ended: bool
+) -> None:
+    trader = two_stops
+    unanswered(trader, text, _in_writes_of("a.STOP1", lose_request))
+    assert untouched(trader, "a.STOP1")
+    if ended:
+        trader.fill("a.STOP1", 1, "Filled")
+    answer = trader.resend(text)
+    assert answer.status == (409 if ended else 200)
+    assert ended or answer.body["order_id"] == "a.STOP1"
+    assert untouched(trader, "b.STOP1")
+
+
+@by_stop
+def test_a_message_that_comes_again_leaves_the_other_trade_that_bears_the_name(two_stops: Trader, text: str) -> None:
+    trader = two_stops
+    trader.send(f"{text}delay=1")
+    trader.service.network.always = writes_of("a.STOP1")
+    trader.wait(1)
+    trader.service.network.always = no_fault
+    trader.send("command=CANCEL;order_id=a.STOP1")
+    trader.wait(40)
+    [record] = [it for it in trader.service.alerts.newest(trader.service.trader) if it.origin == "delayed"]
+    assert (record.status, record.order_ids) == (200, ("a.STOP1",))
+    assert untouched(trader, "b.STOP1")
+
+
+@by_stop
+def test_two_messages_of_one_alert_reach_one_of_the_trades_that_bear_the_name(two_stops: Trader, text: str) -> None:
+    trader = two_stops
+    trader.send_unanswered(f"{text}delay=1", "SendMessage")
+    trader.wait(1)
+    trader.send("command=CANCEL;order_id=a.STOP1")
+    assert trader.resend(f"{text}delay=1").word == "scheduled"
+    trader.wait(1)
+    assert untouched(trader, "b.STOP1")
+
+
+@by_stop
+def test_a_resend_for_several_accounts_leaves_the_other_trade_that_bears_the_name(trader: Trader, text: str) -> None:
+    both = "account=A,B;"
+    text = text.replace("account=Sim101;", "") + both
+    for placing in BEARERS:
+        trader.send(f"command=CANCELORDERS;{both}", placing.replace("account=Sim101;", both))
+    trader.service.let_pass(40)
+    for order_id in ("a.a", "b.a", "a.b", "b.b"):
+        trader.fill(order_id, 1, "Filled")
+    unanswered(trader, text, in_requests_with("a.b", lose_request))
+    trader.send("command=CANCEL;order_id=a.a.STOP1")
+    answer = trader.resend(text)
+    assert [it["order_id"] for it in answer.body["results"]] == ["a.a.STOP1", "a.b.STOP1"]
+    assert untouched(trader, "b.a.STOP1", "b.b.STOP1")
+
+
+# A delayed alert that is delivered again, where nothing of it or a part was written
+
+
+def delayed_records(trader: Trader) -> list[tuple[int, tuple[str, ...]]]:
+    records = trader.service.alerts.newest(trader.service.trader)
+    return [(it.status, it.order_ids) for it in records if it.origin == "delayed"]
+
+
+by_entry = pytest.mark.parametrize(
+    "text",
+    ["command=CANCEL;", "command=CHANGE;qty=9;", f"{R}qty=9;limit_price=5050;"],
+    ids=["CANCEL", "CHANGE", "CANCELREPLACE"],
+)
+
+
+def fail_once(trader: Trader, fault: Selective, seconds: float = 1) -> None:
+    """Have the delay be over, and what is done then meet the fault; SQS delivers it again 36 s later."""
+    trader.service.network.always = fault
+    trader.wait(seconds)
+    trader.service.network.always = no_fault
+    assert delayed_records(trader) == []
+
+
+@by_entry
+@pytest.mark.parametrize("address", ["order_id=ENTRY1;strategy_id=S;", "order_id=d2;"], ids=["by name", "by id"])
+def test_a_delayed_alert_that_nothing_was_written_of_does_not_touch_a_later_order(
+    trader: Trader, text: str, address: str
+) -> None:
+    trader.send(f"{P}qty=1;order_id=d1;{OF_S}", f"{text}{address}delay=1")
+    fail_once(trader, in_writes(lose_request))
+    trader.send("command=CANCEL;order_id=d1", f"{P}qty=1;order_id=d2;{OF_S}")
+    trader.wait(40)
+    assert trader.orders["d2"] == ("Working", 1, "5000")
+    [(status, _)] = delayed_records(trader)
+    assert status == (200 if "ENTRY1" in address and "=CANCEL;" in text else 409 if "ENTRY1" in address else 404)
+
+
+@by_entry
+@pytest.mark.parametrize("of", ["order_id=ENTRY1;strategy_id=S;", "order_id=y;"], ids=["by name", "by id"])
+def test_a_delayed_list_that_comes_again_does_not_touch_a_later_order(trader: Trader, text: str, of: str) -> None:
+    both = "account=A,B;"
+    text = text.replace("account=Sim101;", "") + of + both
+    trader.send(f"{P}qty=1;order_id=x.a;strategy_id=S.a".replace("Sim101", "A"), "command=CANCEL;order_id=x.a")
+    trader.send(f"{P}qty=1;order_id=y.b;strategy_id=S.b".replace("Sim101", "B"), f"{text}delay=1")
+    fail_once(trader, in_requests_with(".b", lose_request))
+    trader.send(f"{P}qty=1;order_id=y.a;strategy_id=S.a".replace("Sim101", "A"))
+    trader.wait(40)
+    assert trader.orders["y.a"] == ("Working", 1, "5000")
+    assert trader.orders["y.b"] == (
+        ("Cancelled", 1, "5000") if "=CANCEL;" in text else ("Working", 9, "5050" if "5050" in text else "5000")
+    )
+
+
+@by_stop
+def test_a_delayed_alert_that_comes_again_leaves_a_stop_that_was_given_since(trader: Trader, text: str) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", f"{text}delay=1")
+    fail_once(trader, in_writes(lose_request))
+    trader.send("command=CANCEL;order_id=a.STOP1", f"{R}order_id=a;qty=1;limit_price=5000;stop_loss=4980")
+    trader.wait(40)
+    assert trader.orders["a.STOP1"] == ("Initialized", 1, "4980")
+    assert delayed_records(trader) == [(404, ())]
+
+
+@by_stop
+def test_a_delayed_alert_that_comes_again_leaves_a_stop_that_has_come_to_work_since(trader: Trader, text: str) -> None:
+    trader.send(*BEARERS[:1], "command=CANCEL;order_id=a", f"{P}qty=1;order_id=b;{OF_S}", f"{text}delay=1")
+    fail_once(trader, in_requests_with("TRADER", lose_request))
+    late = provenance(trader.service.trader, "late")._replace(at=trader.service.queue.now)
+    assert trader.service.services.reports.record(late, "a", Report(OrderState.FILLED, 1)).applied
+    trader.wait(40)
+    assert untouched(trader, "a.STOP1")
+
+
+def test_a_delayed_alert_that_comes_again_reaches_the_stop_that_it_meant(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}{SL_TP}", f"command=CANCEL;order_id=STOP1;{OF_S}delay=1")
+    fail_once(trader, in_writes(lose_request))
+    trader.fill("a", 1, "Filled")
+    trader.wait(40)
+    assert trader.states["a.STOP1"] == "Cancelled"
+
+
+@pytest.mark.parametrize("part", [False, True], ids=["nothing", "a part"])
+@pytest.mark.parametrize(
+    "text",
+    ["command=CANCELORDERS;account=A,B;", f"command=CLOSESTRATEGY;account=A,B;{OF_S}", "command=CANCELALLORDERS;"],
+    ids=["CANCELORDERS", "CLOSESTRATEGY", "CANCELALLORDERS"],
+)
+def test_a_delayed_command_over_many_that_comes_again_leaves_what_came_in_since(
+    trader: Trader, text: str, *, part: bool
+) -> None:
+    for account in ("A", "B"):
+        entry = f"{P}qty=1;order_id=x.{account.lower()};strategy_id=S.{account.lower()};stop_loss=4990"
+        trader.send(entry.replace("Sim101", account))
+    trader.send(f"{text}delay=5")
+    fail_once(trader, in_requests_with(".b", lose_request) if part else in_writes(lose_request), 5)
+    for account in ("A", "B"):
+        trader.send(f"{P}qty=1;order_id=y.{account.lower()};strategy_id=S.{account.lower()}".replace("Sim101", account))
+    trader.send(f"{R}order_id=x.b;qty=1;limit_price=5000;take_profit=5010".replace("Sim101", "B"))
+    trader.wait(40)
+    assert trader.open == {"y.a", "y.b"}
+    [(status, _)] = delayed_records(trader)
+    assert status == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "newer"),
+    [
+        ("command=CHANGE;order_id=a;limit_price=4000;", "command=CHANGE;order_id=a;limit_price=4500"),
+        (f"{R}qty=1;order_id=a;limit_price=4000;", f"{R}qty=1;order_id=a;limit_price=4500"),
+    ],
+    ids=["CHANGE", "CANCELREPLACE"],
+)
+def test_a_message_that_comes_after_that_of_its_resend_does_not_undo_what_came_since(
+    trader: Trader, text: str, newer: str
+) -> None:
+    trader.send(f"{P}qty=1;order_id=a")
+    trader.send_unanswered(f"{text}delay=1", "SendMessage")
+    fail_once(trader, in_writes(lose_request))
+    assert trader.resend(f"{text}delay=1").word == "scheduled"
+    trader.wait(1)
+    assert trader.orders["a"] == ("Working", 1, "4000")
+    trader.send(newer)
+    trader.wait(40)
+    assert trader.orders["a"] == ("Working", 1, "4500")
+    assert delayed_records(trader) == [(200, ("a",))] * 2
+
+
+@by_stop
+def test_a_message_that_comes_after_that_of_its_resend_leaves_the_other_trade_of_the_name(
+    two_stops: Trader, text: str
+) -> None:
+    trader = two_stops
+    trader.send_unanswered(f"{text}delay=1", "SendMessage")
+    fail_once(trader, in_writes(lose_request))
+    trader.resend(f"{text}delay=1")
+    trader.wait(1)
+    trader.send("command=CANCEL;order_id=a.STOP1")
+    trader.wait(40)
+    assert untouched(trader, "b.STOP1")
+    assert delayed_records(trader) == [(200, ("a.STOP1",))] * 2
+
+
+@pytest.mark.parametrize("name", ["ENTRY1", "STOP1"])
+def test_a_cancel_with_a_longer_delay_ends_what_is_placed_before_it_though_the_queue_is_late(
+    trader: Trader, name: str
+) -> None:
+    trader.send(f"{P}qty=1;order_id=d;{OF_S}{SL_TP}delay=2", f"command=CANCEL;order_id={name};{OF_S}delay=3")
+    trader.wait(12)
+    assert trader.states["d" if name == "ENTRY1" else "d.STOP1"] == "Cancelled"
+
+
+def test_of_forty_names_that_are_free_a_resend_finds_its_own(trader: Trader) -> None:
+    trader.service.put_template("T", *[(1, 10, 10)] * 20)
+    entry = f"{P}qty=20;{OF_S}strategy=T;"
+    trader.send(f"{entry}order_id=a", f"{entry}order_id=b")
+    cancel = f"command=CANCEL;order_id=STOP5;{OF_S}"
+    trader.send_unanswered(cancel)
+    trader.send("command=CANCELORDERS;account=Sim101", f"{P}qty=1;order_id=c;{OF_S}", f"{entry}order_id=d")
+    assert told(trader.resend(cancel), "order_id") == (200, "already_cancelled", "a.STOP5")
+    assert "d.STOP5" in trader.open

@@ -4,7 +4,7 @@ import pytest
 
 from tests.builders import ENTRY, alert
 from tests.client_faults import in_writes
-from tests.faults import lose_response, no_fault
+from tests.faults import lose_request, lose_response, no_fault
 from tests.marks import EACH_ONCE, LONG
 from tests.service import Service
 
@@ -331,6 +331,33 @@ def test_a_resend_takes_one_read_more_and_is_noted_in_the_record_of_the_first(se
     assert service.place("order-1").word == "already_placed"
     assert service.network.operations == [READ, PUT, READ, UPDATE]
     assert len(service.network.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "fields", "operations"),
+    [
+        ("CANCEL", {}, [UPDATE, UPDATE]),
+        ("CHANGE", {"stop_price": "4981"}, [UPDATE, READ]),
+        ("CANCELREPLACE", {**STOP, "qty": 5}, [UPDATE, READ]),
+    ],
+)
+def test_a_name_that_leads_to_a_trade_of_before_is_noted_and_its_resend_takes_one_read_more(
+    service: Service, command: str, fields: dict[str, object], operations: list[str]
+) -> None:
+    service.place("order-0", **STRATEGY, **LEGS)
+    service.cancel("order-0")
+    have(service)
+    service.report("Filled", 5, order_id="order-0")
+    service.network.records_meet = lose_request
+    controls = [] if command == "CANCEL" else [READ]
+    change = {"order_id": "STOP1", **STRATEGY, **fields}
+    assert service.send(command, **change).status == 200
+    last = [UPDATE, UPDATE] if command == "CANCEL" else [UPDATE, READ, TRANSACTION]
+    assert service.network.operations[-len(last) - 2 :] == [READ, UPDATE, *last]
+    service.let_pass(5)
+    service.network.forget()
+    assert service.send(command, **change).status == 200
+    assert service.network.operations == [*controls, READ, READ, *operations]
 
 
 @pytest.mark.parametrize("sent", ["on", "off"])

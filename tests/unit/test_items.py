@@ -387,7 +387,7 @@ def test_a_strategy_lies_in_the_table_in_this_form_and_comes_back() -> None:
 
 
 def test_a_closed_strategy_says_when_and_by_which_alert_and_comes_back() -> None:
-    closed = Strategy("s1", "Sim101", "ES 12-26", "scalp", {}, {}, AT, (Trace("d1", "r9", AT),), 4)
+    closed = Strategy("s1", "Sim101", "ES 12-26", "scalp", {}, {}, AT, (Trace("d1", "r9", AT),), version=4)
     item = serialize(items.strategy_item("ada", closed, "r9"))
     assert {name: item[name] for name in ("closed_at", "traces", "digests", "template", "version")} == {
         "closed_at": {"S": AT},
@@ -399,6 +399,15 @@ def test_a_closed_strategy_says_when_and_by_which_alert_and_comes_back() -> None
     read = items.strategy(deserialize(item))
     assert read == closed
     assert type(read.version) is int
+
+
+def test_a_strategy_says_which_order_a_name_led_an_alert_to_and_comes_back() -> None:
+    strategy = Strategy("s1", "Sim101", "ES 12-26", named=(Trace("d1", "r9", AT, "a1.STOP1"),))
+    item = serialize(items.strategy_item("ada", strategy, "r9"))
+    assert item["named"] == {
+        "L": [{"M": {n: {"S": it} for n, it in zip(Trace._fields, ("d1", "r9", AT, "a1.STOP1"), strict=False)}}]
+    }
+    assert items.strategy(deserialize(item)) == strategy
 
 
 def test_a_template_lies_in_the_table_in_this_form_and_comes_back() -> None:

@@ -158,6 +158,8 @@ class Strategy:
     numbers: Mapping[int, Binding]
     closed_at: int | None = None
     closed_by: Requests = ()
+    named: tuple[tuple[str, str], ...] = ()
+    """The alerts that a name led to an order which is not bound to it, oldest first, each with that order."""
 
 
 @dataclass(frozen=True)
@@ -295,14 +297,28 @@ class Account:
         """Judge `alert`; `alerts` are all that were received, by request."""
         self._alerts = alerts
         self._alert = alert
+        self._settled_by: str | None = None
+        """The alert that this one is a resend of, where its name had led that one to an order."""
+        self._led_to: tuple[str, str] | None = None
+        """The strategy, and the order that its name leads this alert to without being bound to it."""
 
     def step(self, owned: Belongings, command: Command) -> Step:
         """Do what the alert says."""
         owned = as_of(owned, self._alert.at)
         try:
-            return self._step(owned, command)
+            step = self._step(owned, command)
         except _RefusedError as refusal:
-            return Step(refusal.answer, owned, refusal.resend_of)
+            step = Step(refusal.answer, owned, refusal.resend_of)
+        return replace(step, after=self._noted(step.after), resend_of=step.resend_of or self._settled_by)
+
+    def _noted(self, owned: Belongings) -> Belongings:
+        """Return what is owned with the note which order the name has led this alert to."""
+        if self._led_to is None or self._led_to[0] not in owned.strategies:
+            return owned
+        name, order_id = self._led_to
+        strategy = owned.strategies[name]
+        strategy = replace(strategy, named=(*strategy.named, (self._alert.request_id, order_id)))
+        return replace(owned, strategies={**owned.strategies, name: strategy})
 
     def _step(self, owned: Belongings, command: Command) -> Step:
         match command:
@@ -359,6 +375,10 @@ class Account:
             return fields["order_id"], ()
         if strategy_id not in owned.strategies:
             raise _RefusedError("order_not_found" if _only_named(owned, strategy_id) else "strategy_not_found")
+        for request_id, order_id in owned.strategies[strategy_id].named:
+            if self._is_resend_of(request_id):
+                self._settled_by = request_id
+                return order_id, ()
         kind, number = name
         binding = owned.strategies[strategy_id].numbers.get(number)
         if binding is None or kind in ("EXIT", "SIMSTOP") or (kind == "ENTRY" and binding.legs_only):
@@ -372,13 +392,19 @@ class Account:
         try:
             order_id, before = self._address(owned, fields)
         except _RefusedError:
-            if bearing := _bearing(owned, fields):
+            if bearing := self._bearing(owned, fields):
                 return bearing, ()
             raise
         met = find(owned, order_id)
-        if met and (view(*met).open or self._resent(met[0])):
+        if self._settled_by or (met and (view(*met).open or self._resent(met[0]))):
             return order_id, before
-        return _bearing(owned, fields) or order_id, before
+        return self._bearing(owned, fields) or order_id, before
+
+    def _bearing(self, owned: Belongings, fields: Mapping[str, str]) -> str | None:
+        """Return the first open order of the strategy that bears the name which is addressed, and remember it."""
+        order_id = _bearing(owned, fields)
+        self._led_to = (fields["strategy_id"], order_id) if order_id else None
+        return order_id
 
     def _is_to_come(self, owned: Belongings, fields: Mapping[str, str]) -> bool:
         """Return whether an order which waits, not of this bar, takes the free name at its release, as things are."""
@@ -403,6 +429,7 @@ class Account:
     def _cancel(self, owned: Belongings, fields: Mapping[str, str]) -> Step:
         order_id, before = self._reached(owned, fields)
         if resent := self._resent_to_former(owned, before):
+            self._led_to = None
             former, shown, first = resent
             return Step(_of_cancel("already_cancelled", former, shown), owned, first)
         met = find(owned, order_id)
@@ -415,7 +442,8 @@ class Account:
         entry, leg = met
         if shown.state not in CANCELLABLE:
             pending = shown.state in BEING_CANCELLED
-            if not (pending or self._resent(entry)) and self._is_to_come(owned, fields):
+            resent_here = self._settled_by or self._resent(entry)
+            if not (pending or resent_here) and self._is_to_come(owned, fields):
                 raise _RefusedError("order_not_found")
             answer = _of_cancel("cancel_pending" if pending else "already_cancelled", order_id, shown)
             return Step(answer | ({"duplicate": True} if pending else {}), owned, self._resent(entry))

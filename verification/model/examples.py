@@ -226,3 +226,19 @@ ANSWERED_RESENDS: Sequence[Sequence[Taken]] = (
         _FIRST_AGAIN,
     ),
 )
+
+_STOP = {"stop_loss": "4990"}
+_TWO_LATE = (
+    *(step for order_id in ("a2", "b2") for step in (_place(order_id, "v", extras=_STOP), _cancel(order_id))),
+    _place("c2", "v"),
+    _wait(40),
+    *(_report(order_id, "Filled", 5) for order_id in ("a2", "b2")),
+)
+"""STOP1 leads to an order without a stop; two trades that were filled late have one of that name."""
+
+BORNE_NAMES: Sequence[Sequence[Taken]] = tuple(
+    (*_TWO_LATE, _cancel("STOP1", "v", mishap=f"{mishap} the ninth request{lost}"), *between, _RESEND)
+    for mishap, lost in (("answer to", " lost"), ("busy at", ""))
+    for between in ((), (_cancel("c2"), _place("d2", "v", extras=_STOP)), (_report("a2.STOP1", "Filled", 5),))
+)
+"""A resend by such a name, of an alert that was carried out and of one that was not, and what comes in between."""

@@ -102,6 +102,8 @@ MISHAPS: Mapping[str, tuple[Fault, ...]] = {
     "busy at the third request": (no_fault, no_fault, *(throttle,) * 3),
     "busy at the fourth request": (no_fault, no_fault, no_fault, *(throttle,) * 3),
     "answer to the third request lost": (no_fault, no_fault, *(lose_response,) * 3),
+    "answer to the ninth request lost": (*(no_fault,) * 8, *(lose_response,) * 3),
+    "busy at the ninth request": (*(no_fault,) * 8, *(throttle,) * 3),
 }
 """What the requests of one alert or report meet, in turn; the SDK tries three times, and after a conflict six."""
 WRITTEN_UNANSWERED = ("every answer lost", "answer to the second request lost", "answer to the third request lost")
@@ -820,7 +822,12 @@ class TwoTraders(RuleBasedStateMachine):
 
         traces = {" ".join(left): left for requests in owned.traces.values() if (left := recent(requests))}
         controls = replace(owned.controls, off_by=recent(owned.controls.off_by))
-        strategies = {name: replace(it, closed_by=recent(it.closed_by)) for name, it in owned.strategies.items()}
+
+        def recently(strategy: model.Strategy) -> model.Strategy:
+            named = tuple(it for it in strategy.named if recent((it[0],)))
+            return replace(strategy, closed_by=recent(strategy.closed_by), named=named)
+
+        strategies = {name: recently(it) for name, it in owned.strategies.items()}
         return replace(model.as_of(owned, now), traces=traces, controls=controls, strategies=strategies)
 
 
@@ -931,7 +938,8 @@ def _seen_strategy(found: Item) -> model.Strategy:
     }
     closed_at = _milliseconds(found["closed_at"]) if "closed_at" in found else None
     place = found["account"], found["instrument"]
-    return model.Strategy(*place, numbers, closed_at, _requests(found))
+    named = tuple((it["request_id"], it["order_id"]) for it in found.get("named", ()))
+    return model.Strategy(*place, numbers, closed_at, _requests(found), named)
 
 
 def _milliseconds(text: str) -> int:

@@ -52,7 +52,7 @@ def _alerts(names: str) -> list[str]:
     return [*_COMMANDS, *_tests("integration", *names.split())]
 
 
-_ALTERING = "change cancel_replace resends venue_changes"
+_ALTERING = "change cancel_replace resends more_sequences venue_changes"
 _MANY = "cancel_many close_strategy venue_many"
 _PLACING = "place delay venue_orders"
 _ENGINE = "asked brackets cancelling changing confirming engine events positions state"
@@ -79,8 +79,8 @@ TESTS = {
     "commands": _COMMANDS,
     "commands.fields": _COMMANDS,
     "commands.parsing": _alerts("refusals place change"),
-    "commands.addressed_order": _alerts("cancel change cancel_replace"),
-    "commands.cancel": _alerts("cancel cancel_after resends venue_orders venue_changes"),
+    "commands.addressed_order": _alerts("cancel change cancel_replace resends more_sequences"),
+    "commands.cancel": _alerts("cancel cancel_after resends more_sequences venue_orders venue_changes"),
     "commands.cancel_many": _alerts(_MANY),
     "commands.cancel_*orders": _alerts(_MANY),
     "commands.close_strategy": _alerts(_MANY),

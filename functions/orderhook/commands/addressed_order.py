@@ -1,13 +1,13 @@
 """What CANCEL, CHANGE and CANCELREPLACE share: the one order that they address, by its id or by its name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pydantic import model_validator
 
 from orderhook.commands.command import Command
 from orderhook.commands.fields import ORDER_NAME, Id, OrderIdOrName
-from orderhook.commands.strategy_names import to_come
+from orderhook.commands.strategy_names import bearing, to_come
 from orderhook.errors import (
     OrderAlreadyTerminalError,
     OrderhookError,
@@ -16,8 +16,9 @@ from orderhook.errors import (
     StrategyMismatchError,
     StrategyNotFoundError,
 )
-from orderhook.orders import RESENDS_END, Order, Provenance, timestamp
+from orderhook.orders import RESENDS_END, Order, Provenance, Strategy, timestamp
 from orderhook.resend import first_receipt
+from orderhook.store.expressions import Condition, leg_received_until, of_strategy, received_until
 from orderhook.trade import entry_and_leg, leg_id, view_of_leg
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Address(NamedTuple):
 
     order_id: str
     before: tuple[str, ...] = ()
+    settled: bool = False
+    """Whether this very alert was led to that order before: it means no other, whatever has become of it."""
 
 
 class Met(NamedTuple):
@@ -84,8 +87,10 @@ class AddressesOrder(Command):
         match = ORDER_NAME.fullmatch(self.order_id)
         if not match:
             return Address(self.order_id)
-        strategy = services.strategies.reached(provenance, str(self.strategy_id))
-        if strategy is None:
+        strategy = services.strategies.get(provenance.trader, str(self.strategy_id))
+        if strategy and (order_id := _led_to(services, provenance, strategy)):
+            return Address(order_id, settled=True)
+        if strategy is None or not provenance.reaches(strategy.account, strategy.instrument):
             raise strategy_not_found(str(self.strategy_id))
         kind = match[1]
         number = int(self.order_id[len(kind) :])
@@ -98,7 +103,19 @@ class AddressesOrder(Command):
 
         earliest = timestamp(provenance.received_on - RESENDS_END)
         before = tuple(addressed(former.order_id) for former in binding.before if former.until > earliest)
-        return Address(addressed(binding.order_id), before)
+        order_id = addressed(binding.order_id)
+        if provenance.until is None or binding.at <= provenance.until or self._is_meant(services, provenance, order_id):
+            return Address(order_id, before)
+        at_due = [former.order_id for former in binding.before if former.until > provenance.until]
+        if not at_due:
+            raise self.came_later()
+        return Address(addressed(at_due[-1]), before)
+
+    def _is_meant(self, services: "Services", provenance: Provenance, order_id: str) -> bool:
+        """Return whether an order that got its name when the alert's delay was over had come in before."""
+        met = self.find(services, provenance, order_id)
+        order = met and met.order(provenance.now)
+        return order is not None and not _came_later(provenance, order)
 
     def resent(self, services: "Services", provenance: Provenance, address: Address) -> Order | None:
         """Return the order that this very alert has reached before its name was given to another one.
@@ -121,8 +138,22 @@ class AddressesOrder(Command):
         order = services.orders.reached(provenance, order_id)
         return Met(order, entry=entry) if order else None
 
-    def check_strategy(self, order: Order) -> None:
-        """Raise StrategyMismatchError if the order is not of the strategy that the alert gives."""
+    def conditions(self, provenance: Provenance, leg: str | None = None) -> list[Condition]:
+        """Return what must hold for the order that is addressed, which may be a leg in the item of its entry."""
+        conditions = [of_strategy(self.strategy_id)] if self.strategy_id else []
+        if provenance.until is not None:
+            conditions.append(received_until(provenance.until))
+            if leg is not None:
+                conditions.append(leg_received_until(leg, provenance.until))
+        return conditions
+
+    def check_meant(self, provenance: Provenance, order: Order) -> None:
+        """Raise StrategyMismatchError if the order is not of the strategy that the alert gives.
+
+        And OrderNotFoundError if it came in when the alert's delay was over.
+        """
+        if _came_later(provenance, order):
+            raise self.came_later()
         if self.strategy_id not in (None, order.strategy_id):
             raise StrategyMismatchError(
                 f"Order {order.order_id} does not belong to strategy {self.strategy_id}; leave strategy_id out, or "
@@ -142,6 +173,14 @@ class AddressesOrder(Command):
             field="order_id",
         )
 
+    def came_later(self) -> OrderNotFoundError:
+        """Return the refusal of an order that an alert with `delay` cannot mean."""
+        return OrderNotFoundError(
+            f"What '{self.order_id}' leads to came in when the delay of this alert was over. "
+            f"Order linked to '{self.order_id}' not found or already terminal.",
+            field="order_id",
+        )
+
     def not_yet(self, waiting: Sequence[str]) -> OrderNotFoundError:
         """Return the refusal of a name that no order has before one of these is placed, which wait for their delay."""
         return OrderNotFoundError(
@@ -149,6 +188,20 @@ class AddressesOrder(Command):
             f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
         )
+
+    def bearing_name(
+        self, services: "Services", provenance: Provenance, open_items: "Iterable[Item]", bound: Address | None
+    ) -> Iterator[str]:
+        """Yield the ids of open orders that bear the name, none where the one that is bound to it is still open.
+
+        Before each is given, the strategy notes that the name leads this alert to it.
+        """
+        order_ids = bearing(open_items, str(self.order_name), provenance.until)
+        if bound and bound.order_id in order_ids:
+            return
+        for order_id in order_ids:
+            services.strategies.note_named(provenance, str(self.strategy_id), order_id)
+            yield order_id
 
     def open_of_strategy(self, services: "Services", provenance: Provenance) -> "Sequence[Item]":
         """Return the items of the open orders of the strategy, and of those that wait for their delay to join it."""
@@ -179,6 +232,18 @@ class AddressesOrder(Command):
             field="order_id",
             state=order.state,
         )
+
+
+def _came_later(provenance: Provenance, order: Order) -> bool:
+    """Return whether an order came in when the delay of the alert was over."""
+    return provenance.until is not None and (order.received_at or "") > provenance.until
+
+
+def _led_to(services: "Services", provenance: Provenance, strategy: Strategy) -> str | None:
+    """Return the order that this very alert was led to by its name, in this request or at its first receipt."""
+    own = next((trace for trace in strategy.named if trace.request_id == provenance.request_id), None)
+    trace = own or first_receipt(services, provenance, strategy.named)
+    return trace and trace.order_id
 
 
 def _waits_for_delay(waiting: Sequence[str]) -> str:

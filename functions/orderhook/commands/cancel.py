@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from orderhook.commands.addressed_order import NOTHING_OPEN, AddressesOrder, Met, wrote
+from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesOrder, Met, wrote
 from orderhook.commands.changing import find_resent
-from orderhook.commands.strategy_names import bearing, to_come
+from orderhook.commands.strategy_names import to_come
 from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderhookError, OrderNotFoundError
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance
 from orderhook.resend import first_receipt
-from orderhook.store.expressions import Condition, cancels_at, no_trace, of_strategy
+from orderhook.store.expressions import Condition, cancels_at, no_trace
 from orderhook.store.results import refused
 from orderhook.trade import entry_and_leg, kind_of, leg_id, open_legs, partner_of
 from orderhook.venues import venue_of
@@ -41,24 +41,28 @@ class Cancel(AddressesOrder):
         is finished too, what is open of the strategy is looked at: nothing that bears the name may go on. Raises
         OrderNotFoundError, StrategyNotFoundError, StrategyMismatchError and OrderAlreadyTerminalError.
         """
+        address = None
         try:
-            cancelled, resent = self._cancel_addressed(services, provenance)
+            address = self.address(services, provenance)
+            cancelled, resent = self._cancel_addressed(services, provenance, address)
         except NOTHING_OPEN as refusal:
-            if self.order_name is None:
+            if self.order_name is None or (address and address.settled):
                 raise
-            return self._cancel_bearing_name(services, provenance, self.order_name, refusal)
-        if self.order_name and not (resent or cancelled.applied) and cancelled.order.state is OrderState.CANCELLED:
-            return self._cancel_bearing_name(services, provenance, self.order_name, cancelled)
-        return _outcome(provenance, cancelled)
+            return self._cancel_bearing_name(services, provenance, address, refusal)
+        settled = self.order_name is None or address.settled or resent or cancelled.applied
+        if settled or cancelled.order.state is not OrderState.CANCELLED:
+            return _outcome(provenance, cancelled)
+        return self._cancel_bearing_name(services, provenance, address, cancelled)
 
-    def _cancel_addressed(self, services: "Services", provenance: Provenance) -> tuple[Cancelled, bool]:
+    def _cancel_addressed(
+        self, services: "Services", provenance: Provenance, address: Address
+    ) -> tuple[Cancelled, bool]:
         """Cancel what the id or the name leads to; return also whether this is a resend of an alert that did."""
-        address = self.address(services, provenance)
         resent = self.resent(services, provenance, address)
         if resent and not wrote(provenance, resent):
             return Cancelled(resent, applied=False), True
         cancelled = self._cancel(services, provenance, resent.order_id if resent else address.order_id)
-        if self.order_name and not resent and not (cancelled and cancelled.applied):
+        if self.order_name and not (resent or address.settled or (cancelled and cancelled.applied)):
             again = self.address(services, provenance)
             if again.order_id != address.order_id:
                 cancelled = self._cancel(services, provenance, again.order_id)
@@ -66,27 +70,31 @@ class Cancel(AddressesOrder):
             raise self.not_found()
         if cancelled.applied:
             return cancelled, False
-        self.check_strategy(cancelled.order)
+        self.check_meant(provenance, cancelled.order)
         if cancelled.order.state in FINISHED_OTHERWISE:
             raise self.already_terminal(cancelled.order, "there is nothing left of it to cancel.")
         # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
         return cancelled, first_receipt(services, provenance, cancelled.order.traces) is not None
 
     def _cancel_bearing_name(
-        self, services: "Services", provenance: Provenance, name: str, found: Cancelled | OrderhookError
+        self,
+        services: "Services",
+        provenance: Provenance,
+        bound: Address | None,
+        found: Cancelled | OrderhookError,
     ) -> Outcome:
         """Cancel an open order that bears the name though it was `found` to lead to none; else answer that.
 
         Where one takes the name next that waits for its delay, OrderNotFoundError says so: nothing of that has ended.
         """
         open_items = self.open_of_strategy(services, provenance)
-        for order_id in bearing(open_items, name):
+        for order_id in self.bearing_name(services, provenance, open_items, bound):
             cancelled = self._cancel(services, provenance, order_id)
             if cancelled and (cancelled.applied or cancelled.order.is_open):
                 return _outcome(provenance, cancelled)
         if isinstance(found, OrderhookError):
             raise self.naming_what_waits(services, provenance, open_items, found) from None
-        if waiting := to_come(services, provenance, open_items, name, of_bar=False):
+        if waiting := to_come(services, provenance, open_items, str(self.order_name), of_bar=False):
             raise self.not_yet(waiting)
         return _outcome(provenance, found)
 
@@ -104,16 +112,15 @@ class Cancel(AddressesOrder):
         A leg may have been given anew since an equal alert ended it: a resend of that leaves it, and a new alert ends
         it all the same.
         """
-        conditions = [of_strategy(self.strategy_id)] if self.strategy_id else []
         split = entry_and_leg(order_id)
         if split is None:
-            return self._cancel_item(services, provenance, order_id, conditions)
-        cancelled = self._cancel_leg(services, provenance, *split, [*conditions, no_trace(provenance.digest)])
+            return self._cancel_item(services, provenance, order_id, self.conditions(provenance))
+        cancelled = self._cancel_leg(services, provenance, *split, no_trace(provenance.digest))
         if cancelled is None or cancelled.applied or cancelled.order.state not in CANCELLABLE:
             return cancelled
         if first_receipt(services, provenance, cancelled.order.traces):
             return cancelled
-        return self._cancel_leg(services, provenance, *split, conditions)
+        return self._cancel_leg(services, provenance, *split)
 
     def _cancel_leg(
         self,
@@ -121,9 +128,10 @@ class Cancel(AddressesOrder):
         provenance: Provenance,
         entry_id: str,
         name: str,
-        conditions: Sequence[Condition],
+        *further: Condition,
     ) -> Cancelled | None:
         """Cancel a leg in its entry's item, or, where it was released, in its own."""
+        conditions = [*self.conditions(provenance, name), *further]
         result = services.orders.cancel_leg(provenance, entry_id, name, *conditions)
         leg = result.before.legs.get(name) if result.before else None
         if result.before and leg and not leg.released:
@@ -133,6 +141,7 @@ class Cancel(AddressesOrder):
                 entry = entry._replace(legs={name: leg._replace(end=None, want=None)})
             order = Met(entry, name).order(provenance.now)
             return Cancelled(order, result.applied) if order else None
+        conditions = [*self.conditions(provenance), *further]
         cancelled = self._cancel_item(services, provenance, leg_id(entry_id, name), conditions)
         return cancelled and cancelled._replace(entry=result.before)
 

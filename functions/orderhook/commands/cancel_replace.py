@@ -11,7 +11,7 @@ from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.place import OCO_WITHOUT_VENUE, schedule_end
 from orderhook.errors import AlertWarning, InvalidValueError
 from orderhook.orders import Order, Outcome, Provenance
-from orderhook.store.expressions import in_market, of_strategy
+from orderhook.store.expressions import in_market
 from orderhook.store.results import WriteResult
 from orderhook.trade import (
     Replacement,
@@ -121,13 +121,13 @@ class _Replacing:
         self.find = command.find
         self.not_found = command.not_found
         self.already_terminal = command.already_terminal
-        self.check_strategy = command.check_strategy
+        self.check_meant = command.check_meant
 
     def try_at_once(
         self, services: "Services", provenance: Provenance, order_id: str, leg: str | None = None
     ) -> WriteResult:
         """Replace the order, or a leg in its item, by the one write that serves where it need not be looked at."""
-        conditions = [of_strategy(self._command.strategy_id)] if self._command.strategy_id else []
+        conditions = self._command.conditions(provenance, leg)
         if leg is not None:
             return services.orders.replace_leg(provenance, order_id, leg, self._new, self.changes, *conditions)
         conditions.append(in_market(self._new.account, self._new.instrument))

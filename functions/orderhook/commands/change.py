@@ -12,7 +12,7 @@ from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, KillSwitchOnError, MissingFieldError
 from orderhook.orders import PRICES, Order, OrderState, Outcome, Provenance, decimal_text
-from orderhook.store.expressions import no_larger_than, of_strategy
+from orderhook.store.expressions import no_larger_than
 from orderhook.store.results import WriteResult
 from orderhook.trade import changed, changed_leg, check_changed, check_changed_leg
 from orderhook.venues import venue_of
@@ -108,7 +108,7 @@ class Change(AddressesOrder, OpensPosition):
         self, services: "Services", provenance: Provenance, order_id: str, leg: str | None = None
     ) -> WriteResult:
         """Change the order, or a leg in its item, by the one write that serves where nothing more must be looked at."""
-        conditions = [of_strategy(self.strategy_id)] if self.strategy_id else []
+        conditions = self.conditions(provenance, leg)
         if provenance.limits and provenance.limits.max_qty:
             conditions.append(no_larger_than(provenance.limits.max_qty))
         if leg is None:

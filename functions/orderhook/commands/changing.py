@@ -9,7 +9,6 @@ from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesO
 from orderhook.commands.asking import asking, check_asking
 from orderhook.commands.placing import Entry, place_entry
 from orderhook.commands.release import ended_if_void
-from orderhook.commands.strategy_names import bearing
 from orderhook.errors import (
     AlertWarning,
     ControlError,
@@ -90,8 +89,8 @@ class Altering(Protocol):
     def already_terminal(self, order: Order, way_out: str) -> OrderhookError:
         """Return the refusal of an order that is finished."""
 
-    def check_strategy(self, order: Order) -> None:
-        """Raise StrategyMismatchError if the order is not of the strategy that the alert gives."""
+    def check_meant(self, provenance: Provenance, order: Order) -> None:
+        """Raise StrategyMismatchError or OrderNotFoundError if the order cannot be the one that the alert means."""
 
     @property
     def changes(self) -> Mapping[str, str]:
@@ -107,25 +106,30 @@ def alter_addressed(
     Then an open order that bears the name all the same is altered; else the refusal tells which wait for their delay
     and take it next.
     """
+    address = None
     try:
-        return _alter_addressed(command, services, provenance, alter_at)
+        address = command.address(services, provenance)
+        return _alter_addressed(command, services, provenance, address, alter_at)
     except NOTHING_OPEN as refusal:
-        if command.order_name is None:
+        if command.order_name is None or (address and address.settled):
             raise
         open_items = command.open_of_strategy(services, provenance)
-        if living := bearing(open_items, command.order_name):
-            return alter_at(Address(living[0]))
+        if living := next(command.bearing_name(services, provenance, open_items, address), None):
+            return alter_at(Address(living))
         raise command.naming_what_waits(services, provenance, open_items, refusal) from None
 
 
 def _alter_addressed(
-    command: AddressesOrder, services: "Services", provenance: Provenance, alter_at: Callable[[Address], Altered]
+    command: AddressesOrder,
+    services: "Services",
+    provenance: Provenance,
+    address: Address,
+    alter_at: Callable[[Address], Altered],
 ) -> Altered:
-    address = command.address(services, provenance)
     try:
         return alter_at(address)
     except (OrderAlreadyTerminalError, OrderNotFoundError):
-        if command.order_name is None:
+        if command.order_name is None or address.settled:
             raise
         again = command.address(services, provenance)
         if again.order_id == address.order_id:
@@ -251,7 +255,7 @@ def _by_version(
     order = met and met.order(provenance.now)
     if met is None or order is None:
         raise command.not_found()
-    command.check_strategy(order)
+    command.check_meant(provenance, order)
     if wrote(provenance, met.item) or first_receipt(services, provenance, order.traces):
         return _left(provenance, order)
     if void := ended_if_void(services, provenance, met.item):

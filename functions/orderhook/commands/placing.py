@@ -43,8 +43,11 @@ _MAX_CHECKED = 75
 _MAX_FORMER = 10
 """How many entries a number remembers that had it before."""
 
-_MAX_FREED = 25
-"""How many free numbers a strategy remembers: their names lead to what they led to, and a resend finds it."""
+_MAX_FREED = 100
+"""How many free numbers a strategy remembers: their names lead to what they led to, and a resend finds it.
+
+One entry takes up to MAX_BRACKETS of them.
+"""
 
 
 class Entry(NamedTuple):

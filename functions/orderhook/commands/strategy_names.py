@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     from orderhook.store.writes import Item
 
 
-def bearing(open_items: "Iterable[Item]", order_name: str) -> Sequence[str]:
-    """Return the ids of the open orders that bear this name."""
-    return [item["order_id"] for item in open_items if item.get("order_name") == order_name]
+def bearing(open_items: "Iterable[Item]", order_name: str, until: str | None) -> Sequence[str]:
+    """Return the ids of the open orders that bear this name; with `until`, that were to be reached by it then."""
+
+    def bears(item: "Item") -> bool:
+        since = str(item.get("released_at") or item.get("received_at", ""))
+        return item.get("order_name") == order_name and (until is None or since <= until)
+
+    return [item["order_id"] for item in open_items if bears(item)]
 
 
 def to_come(

@@ -105,6 +105,12 @@ def received_until(received_at: str) -> Condition:
     return Condition("(attribute_not_exists(#received_at) OR #received_at <= :until)", {":until": received_at})
 
 
+def leg_received_until(name: str, received_at: str) -> Condition:
+    """Return the condition that a leg in its entry's item was received by then, or came with its entry."""
+    received = f"#legs.#{name}.#received_at"
+    return Condition(f"(attribute_not_exists({received}) OR {received} <= :until)", {":until": received_at})
+
+
 def not_delayed_since(at: datetime, delay: int) -> Condition:
     """Return the condition that an order is not of the bar of this time, with this `delay` or a longer one."""
     return Condition(

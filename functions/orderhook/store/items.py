@@ -241,6 +241,7 @@ def strategy_item(trader: str, strategy: Strategy, request_id: str | None = None
         "freed": {str(number): _binding(binding) for number, binding in strategy.freed.items()} or None,
         "traces": [trace(it) for it in strategy.traces] or None,
         "digests": [it.digest for it in strategy.traces] or None,
+        "named": [trace(it) for it in strategy.named] or None,
         "request_id": request_id,
     }
     return strategy_key(trader, strategy.strategy_id) | strategy._asdict() | extra
@@ -255,7 +256,8 @@ def strategy(item: Mapping[str, Any]) -> Strategy:
     values = _fields(Strategy, item)
     for name in ("numbers", "freed"):
         values[name] = {int(number): _bound(binding) for number, binding in item.get(name, {}).items()}
-    values["traces"] = tuple(map(read_trace, values.get("traces", ())))
+    for traces in ("traces", "named"):
+        values[traces] = tuple(map(read_trace, values.get(traces, ())))
     values["version"] = int(values.get("version", 1))
     return Strategy(**values)
 

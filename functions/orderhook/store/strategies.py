@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.orders import TERMINAL, Provenance, Strategy, Trace
+from orderhook.orders import TERMINAL, Provenance, Strategy, Trace, timestamp
 from orderhook.store import items
 from orderhook.store.expressions import VERSIONED, Condition, Values, state_in, update_of
 from orderhook.store.table import Table
@@ -22,6 +22,9 @@ from orderhook.trade import leg_id
 
 RETENTION = timedelta(days=400)
 """How long a strategy stays after the last order that joined it."""
+
+_NAMED_KEPT, _MOST_NAMED = timedelta(minutes=10), 50
+"""How long, and how many, traces of names stay: for longer than the queue delivers a message again."""
 
 _RACES = 4
 """How often other alerts may change the same strategy at the same moment before this one gives up."""
@@ -104,6 +107,26 @@ class StrategyStore:
             {":account": seen.account, ":instrument": seen.instrument},
         )
 
+    def note_named(self, provenance: Provenance, strategy_id: str, order_id: str) -> None:
+        """Note which order a name leads this alert to, so that the same alert again means that one; last noted counts.
+
+        Of a strategy that is not in the table any more nothing is noted.
+        """
+        for _ in range(_RACES):
+            strategy = self.get(provenance.trader, strategy_id)
+            if strategy is None:
+                return
+            earliest = timestamp(provenance.received_on - _NAMED_KEPT)
+            others = [it for it in strategy.named if it.request_id != provenance.request_id]
+            named = [it for it in others if it.received_at >= earliest][1 - _MOST_NAMED :]
+            named.append(provenance.trace._replace(order_id=order_id))
+            try:
+                self._table.update(_rewrite(provenance, strategy, strategy._replace(named=tuple(named))))
+            except ConditionFailed:
+                continue
+            return
+        raise TemporarilyUnavailableError("This strategy is being changed. Send the same alert again; it is safe.")
+
     def start_closed(self, provenance: Provenance, strategy: Strategy) -> bool:
         """Write a strategy that orders name which wait for their delay, closed from the start; False if it is there."""
         closed = strategy._replace(closed_at=provenance.received_at, traces=(provenance.trace,))
@@ -118,9 +141,12 @@ def strategy_write(provenance: Provenance, before: Strategy | None, after: Strat
     """Return the write of a strategy that an entry starts or joins, if the item is still as it was read."""
     if before is None:
         return _start(provenance, after)
-    item = items.strategy_item(provenance.trader, after, provenance.request_id)
-    item |= {"version": before.version + 1, "expires": _expires(provenance)}
-    return update_of(items.strategy_item(provenance.trader, before), item)
+    return _rewrite(provenance, before, after, expires=_expires(provenance))
+
+
+def _rewrite(provenance: Provenance, before: Strategy, after: Strategy, **more: object) -> Update:
+    item = items.strategy_item(provenance.trader, after._replace(version=before.version + 1), provenance.request_id)
+    return update_of(items.strategy_item(provenance.trader, before), item | more)
 
 
 def _start(provenance: Provenance, strategy: Strategy) -> Put:
