@@ -3,6 +3,9 @@
 engine           decides: (state, event) → (state, effects); pure
 events           what the engine is told, and what it asks for
 state, records   what the engine knows, and what of it the journal keeps
+looking, reading what the table and NinjaTrader's files show, taken down
+carrying_out, brackets, changing, cancelling, confirming, adopting   the next step for what is wanted of each order
+positions, readiness, reporting                                      what the cloud is told
 oif              the lines and names of order instruction files, and the ids of orders at the venue; pure
 journal          what was seen, intended, written and acknowledged, in SQLite
 ninjatrader      NinjaTrader 8's folder: instructions written, updates and log read
@@ -14,5 +17,6 @@ link             the doorbell, the look at the table, the reports
 settings         bridge.toml: where a stack has its table and its queues
 asked            what a person asks of a bridge that runs
 doctor           the check before the first order
+status           how a bridge stands: who owns the stack, what this machine has, which orders are at the venue
 run              the loop over these
 """

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import time
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,9 @@ from bridge.events import FlatConfirmed, Resolved
 Asked = FlatConfirmed | Resolved
 
 _KINDS = {"flat": FlatConfirmed, "resume": Resolved}
+
+PATIENCE_SECONDS = 10
+"""How long to wait for a bridge that runs to take what is asked of it."""
 
 
 def folder_of(journal: Path) -> Path:
@@ -28,6 +32,17 @@ def ask(folder: Path, asked: Asked) -> Path:
     written.write_text(json.dumps({kind: list(asked)}), encoding="utf-8")
     os.replace(written, path)  # whole or not at all
     return path
+
+
+def ask_and_wait(folder: Path, asked: Asked) -> bool:
+    """Leave what is asked, and return whether the bridge has taken it in time; otherwise it is asked no more."""
+    left = ask(folder, asked)
+    for _ in range(PATIENCE_SECONDS * 10):
+        if not left.exists():
+            return True
+        time.sleep(0.1)
+    left.unlink(missing_ok=True)
+    return False
 
 
 def take(folder: Path) -> Generator[Asked, None, None]:

@@ -7,13 +7,14 @@ import sys
 import time
 from base64 import b32encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from bridge import outgoing, windows
 from bridge.events import FileNotWritten
+from bridge.link import Link
 from bridge.ninjatrader import Folder
 
 PATIENCE = 5.0
@@ -72,6 +73,27 @@ def examine(
         yield _guarded(about, partial(_passed, about, check))
     for detail in TO_LOOK_AT:
         yield Finding("look", "you", detail)
+
+
+def ahead(link: Link) -> timedelta:
+    """Return by how much AWS's clock is ahead of this machine's."""
+    link.look()
+    return link.now() - datetime.now(UTC)
+
+
+def checks_of(link: Link) -> Mapping[str, Callable[[], str]]:
+    """Return the checks of what a bridge needs of AWS, for `examine`."""
+    return {"table": partial(_listed, link), "doorbell": partial(_heard, link)}
+
+
+def _listed(link: Link) -> str:
+    looked = link.look()
+    return f"{len(looked.orders)} orders are open at the venue, and {len(looked.unreadable)} cannot be read"
+
+
+def _heard(link: Link) -> str:
+    link.wait(0)
+    return "these credentials may listen to it"
 
 
 def _passed(about: str, check: Callable[[], str]) -> Finding:

@@ -12,7 +12,7 @@ import typer
 from cli.operator_records import OPERATOR
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.plain import App
-from cli.terminal import REFUSED, USAGE, fail, print_csv, print_json, print_line, shown_zone
+from cli.terminal import REFUSED, USAGE, fail, print_csv, print_json, print_line, print_text, shown_zone
 from cli.views import alerts as view
 from orderhook.keys import Key
 from orderhook.listing import Unreadable, UnreadableError, find_order, list_keys
@@ -108,7 +108,7 @@ def list_alerts(
         view.show_alerts(records)
     else:
         nor = f", nor an order {order!a}" if nor_order else ""
-        print_line(f"There is no record of such an alert of trader {trader} in {address}{nor}.")
+        print_text(f"There is no record of such an alert of trader {trader} in {address}{nor}.")
     if any(record.outcome == UNREADABLE for record in records):
         raise typer.Exit(REFUSED)
 

@@ -39,7 +39,7 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Run orderhook on your own machine, try alerts on it, and manage orders, keys and templates."""
+    """Run orderhook on your own machine, try alerts on it, and look after orders, keys and the bridge of a stack."""
 
 
 app.command(epilog=serve.SERVE_EXAMPLES)(serve.serve)

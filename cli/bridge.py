@@ -4,11 +4,10 @@ import os
 import signal
 import socket
 import sqlite3
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +16,7 @@ import requests
 import typer
 
 from bridge import asked, windows
-from bridge.doctor import examine
+from bridge.doctor import Finding, ahead, checks_of, examine
 from bridge.events import FlatConfirmed, Resolved
 from bridge.journal import Journal, JournalError
 from bridge.link import Link, LinkError
@@ -25,13 +24,17 @@ from bridge.ninjatrader import Folder
 from bridge.run import Bridge
 from bridge.settings import BridgeSettings, SettingsError
 from bridge.state import Config
-from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableError, stack_output, stack_parameter
+from bridge.status import status_of
+from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableError, local_endpoint, port_of, stack_output, stack_parameter
 from cli.options import AsJson, Port, examples
 from cli.plain import App
-from cli.terminal import BAD, GOOD, REFUSED, UNREACHABLE, fail, print_json, print_line, printable
-from cli.views.bridge import represent_status, show_finding, show_status
+from cli.terminal import BAD, GOOD, REFUSED, UNREACHABLE, USAGE, fail, print_json, print_line, print_text, printable
+from cli.views.bridge import show_finding, show_status
 
 SETTINGS_FILE = Path("bridge.toml")
+
+_SERVER_SECONDS = 40
+"""How long the local server may take: its bridge is waited for until the table says that it is ready, or gone."""
 
 _SETUP = "orderhook bridge setup --stack orderhook"
 _RUN = "orderhook bridge run --account Sim101"
@@ -45,7 +48,13 @@ app = App(
 )
 
 ConfigFile = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="What `orderhook bridge setup` has written.")
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help=f"What `orderhook bridge setup` has written.  [default: {SETTINGS_FILE}]",
+        show_default=False,
+    ),
 ]
 NinjaTraderFolder = Annotated[
     Path | None,
@@ -53,6 +62,17 @@ NinjaTraderFolder = Annotated[
         "--folder",
         metavar="FOLDER",
         help="NinjaTrader's folder.  [default: NinjaTrader 8 in Documents]",
+        show_default=False,
+    ),
+]
+SettingsTo = Annotated[Path, typer.Option("--config", metavar="FILE", help="The file to write, with its folder.")]
+ServerPort = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        metavar="PORT",
+        help="Ask the bridge of the local server (serve --paper) at this port, in place of bridge.toml's.  "
+        f"[env var: {PORT_VARIABLE}]",
         show_default=False,
     ),
 ]
@@ -65,7 +85,7 @@ Accounts = Annotated[
 @app.command("setup", epilog=examples(_SETUP, f"{_SETUP} --config D:/orderhook/bridge.toml"))
 def set_up(
     stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="A deployed stack with a venue, by its name.")],
-    config: ConfigFile = SETTINGS_FILE,
+    config: SettingsTo = SETTINGS_FILE,
 ) -> None:
     """Write down where a stack's bridge finds everything.
 
@@ -85,14 +105,14 @@ def set_up(
         fail(f"{error} A stack has a bridge if it was deployed with Venue=ninjatrader.")
     config.write_text(settings.text(), encoding="utf-8")
     print_line(f"{printable(str(config))} is written, for the trader {settings.trader}.", GOOD)
-    print_line(f"The bridge's credentials need this policy and nothing else: {policy}")
+    print_text(f"The bridge's credentials need this policy and nothing else: {policy}")
 
 
 @app.command("run", epilog=examples(_RUN, f"{_RUN} --account DEMO123456"))
 def run(
     account: Accounts,
     folder: NinjaTraderFolder = None,
-    config: ConfigFile = SETTINGS_FILE,
+    config: ConfigFile = None,
     live: Annotated[
         bool, typer.Option("--live", help="Trade accounts too whose names do not begin with Sim or DEMO: real money.")
     ] = False,
@@ -111,7 +131,7 @@ def run(
     Run it where NinjaTrader runs, as the same user. Killed at any moment, it goes on from its journal.
     """
     with _refusals():
-        settings = BridgeSettings.read(config)
+        settings = BridgeSettings.read(config or SETTINGS_FILE)
         there = _folder(folder)
         wanted = Config("", socket.gethostname(), account, live, stop_rejected, take_over)
         with ExitStack() as stack:
@@ -141,24 +161,20 @@ def run(
             _tell("The bridge has stopped.")
 
 
-@app.command("doctor", epilog=examples(_DOCTOR, f"{_DOCTOR} --json"))
+@app.command("doctor", epilog=examples(_DOCTOR, f"{_DOCTOR} --port {LOCAL_PORT}", f"{_DOCTOR} --json"))
 def doctor(
-    account: Accounts, folder: NinjaTraderFolder = None, config: ConfigFile = SETTINGS_FILE, as_json: AsJson = False
+    account: Accounts,
+    folder: NinjaTraderFolder = None,
+    config: ConfigFile = None,
+    port: ServerPort = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check everything before the first order.
 
     It places none. It ends with exit code 1 if something is not as it must be.
     """
-    with _refusals():
-        link = Link.connect(BridgeSettings.read(config))
     findings = []
-    for finding in examine(
-        folder or windows.ninjatrader_folder(),
-        account,
-        started=windows.Process().started,
-        clock=lambda: _ahead(link),
-        checks={"table": lambda: _listed(link), "doorbell": lambda: _heard(link)},
-    ):
+    for finding in _findings(account, folder, config, port):
         findings.append(finding)
         if not as_json:
             show_finding(finding)
@@ -168,59 +184,67 @@ def doctor(
         raise typer.Exit(REFUSED)
 
 
-def _ahead(link: Link) -> timedelta:
-    """Return by how much AWS's clock is ahead of this machine's."""
-    link.look()
-    return link.now() - datetime.now(UTC)
-
-
-def _listed(link: Link) -> str:
-    looked = link.look()
-    return f"{len(looked.orders)} orders are open at the venue, and {len(looked.unreadable)} cannot be read"
-
-
-def _heard(link: Link) -> str:
-    link.wait(0)
-    return "these credentials may listen to it"
+def _findings(account: list[str], folder: Path | None, config: Path | None, port: int | None) -> Iterator[Finding]:
+    if (local := _local_port(config, port)) is not None:
+        if folder:
+            fail("--folder and --port are both given: the local server has a folder of its own.", USAGE)
+        yield from (Finding(**found) for found in _ask_server(local, "doctor", account=account))
+        return
+    with _refusals():
+        link = Link.connect(_settings(config))
+    yield from examine(
+        folder or windows.ninjatrader_folder(),
+        account,
+        started=windows.Process().started,
+        clock=lambda: ahead(link),
+        checks=checks_of(link),
+    )
 
 
 @app.command("confirm", epilog=examples("orderhook bridge confirm Sim101 flat"))
 def confirm(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="As NinjaTrader spells it.")],
     position: Annotated[Literal["flat"], typer.Argument(metavar="flat", help="What it is.")],  # noqa: ARG001
-    config: ConfigFile = SETTINGS_FILE,
+    config: ConfigFile = None,
+    port: ServerPort = None,
 ) -> None:
     """Say that you see an account flat in NinjaTrader.
 
     NinjaTrader writes a position only when it changes: after its start the bridge does not know it otherwise.
     """
-    _ask(config, FlatConfirmed(account), f"{account} counts as flat until NinjaTrader says otherwise or starts anew.")
+    _ask(config, port, "confirm", FlatConfirmed(account))
+    print_text(printable(f"{account} counts as flat until NinjaTrader says otherwise or starts anew."), GOOD)
 
 
 @app.command("resume", epilog=examples("orderhook bridge resume Sim101 'ES 12-26'"))
 def resume(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="As NinjaTrader spells it.")],
     instrument: Annotated[str, typer.Argument(metavar="INSTRUMENT", help="As its orders name it.")],
-    config: ConfigFile = SETTINGS_FILE,
+    config: ConfigFile = None,
+    port: ServerPort = None,
 ) -> None:
     """Let a blocked account and instrument trade again.
 
     An alarm has said that it is blocked, and why: look at the position first.
     """
-    _ask(config, Resolved(account, instrument), f"{account}, {instrument} may open positions again.")
+    _ask(config, port, "resume", Resolved(account, instrument))
+    print_line(printable(f"{account}, {instrument} may open positions again."), GOOD)
 
 
-@app.command("status", epilog=examples(_STATUS, f"{_STATUS} --json"))
-def status(config: ConfigFile = SETTINGS_FILE, as_json: AsJson = False) -> None:
+@app.command("status", epilog=examples(_STATUS, f"{_STATUS} --port {LOCAL_PORT}", f"{_STATUS} --json"))
+def status(config: ConfigFile = None, port: ServerPort = None, as_json: AsJson = False) -> None:
     """Show whether the bridge is ready, and its orders.
 
     It shows besides which bridge owns the stack. It asks the table, by the bridge's own credentials, and this machine's
     journal.
     """
-    with _refusals():
-        settings = BridgeSettings.read(config)
-        link = Link.connect(settings)
-        found = represent_status(settings, link.look(), link.owner(), _here(settings.journal_path))
+    if (local := _local_port(config, port)) is not None:
+        found = _ask_server(local, "status")
+    else:
+        with _refusals():
+            settings = _settings(config)
+            link, path = Link.connect(settings), settings.journal_path
+            found = status_of(settings, link.look(), link.owner(), path, running=_is_locked(_lock_of(path)))
     if as_json:
         print_json(found)
     else:
@@ -233,7 +257,7 @@ def stop(port: Port = None) -> None:
 
     What opens is then answered `venue_offline`.
     """
-    _turn_local("stop", port)
+    print_text(str(_ask_server(_port(port), "stop")), GOOD)
 
 
 @app.command("start", epilog=examples("orderhook bridge start", "orderhook bridge start --port 3001"))
@@ -242,24 +266,55 @@ def start(port: Port = None) -> None:
 
     It goes on from its journal.
     """
-    _turn_local("start", port)
+    print_text(str(_ask_server(_port(port), "start")), GOOD)
 
 
-def _turn_local(word: str, port: int | None) -> None:
-    """Tell the local server's bridge to stop or start."""
-    port = port or int(os.environ.get(PORT_VARIABLE) or LOCAL_PORT)
+def _settings(config: Path | None) -> BridgeSettings:
+    """Return what bridge.toml says; raises SettingsError, which names the local server too where none is there."""
     try:
-        answer = requests.post(f"http://127.0.0.1:{port}/bridge/{word}", timeout=30)
+        return BridgeSettings.read(config or SETTINGS_FILE)
+    except SettingsError as error:
+        if config is not None or SETTINGS_FILE.exists():
+            raise
+        raise SettingsError(
+            f"{error} The bridge of `make run ARGS=--paper` is reached by --port {LOCAL_PORT}."
+        ) from None
+
+
+def _local_port(config: Path | None, port: int | None) -> int | None:
+    """Return the port of the local server whose bridge is meant; None where bridge.toml says which is."""
+    if config is None:
+        return _port(port) if port is not None or os.environ.get(PORT_VARIABLE) else None
+    if port is not None:
+        fail("--config and --port are both given; give only one of them.", USAGE)
+    return None
+
+
+def _port(port: int | None) -> int:
+    try:
+        port = port if port is not None else port_of(os.environ)
+    except TableError as error:
+        fail(str(error))
+    return LOCAL_PORT if port is None else port
+
+
+def _ask_server(port: int, what: str, **values: list[str]) -> Any:
+    """Ask something of the local server's bridge, and return its answer."""
+    try:
+        url = f"{local_endpoint(port)}/bridge/{what}"
+        answer = requests.post(url, params=values, timeout=_SERVER_SECONDS)
+    except TableError as error:
+        fail(str(error))
     except requests.RequestException:
         fail(f"Nothing answers at port {port}. Start it with `make run ARGS=--paper`.", UNREACHABLE)
     if answer.status_code != 200:
         fail("This server has no bridge. Start it with `make run ARGS=--paper`.")
-    print_line(str(answer.json()["message"]), GOOD)
+    return answer.json()
 
 
 def _tell(line: str) -> None:
     at = datetime.now().astimezone()
-    print_line(f"{at:%Y-%m-%d %H:%M:%S}  {printable(line)}", BAD if line.startswith("ALARM") else "")
+    print_text(f"{at:%Y-%m-%d %H:%M:%S}  {printable(line)}", BAD if line.startswith("ALARM") else "", hanging=21)
 
 
 @contextmanager
@@ -288,16 +343,6 @@ def _folder(given: Path | None) -> Path:
     return folder
 
 
-def _here(path: Path) -> dict[str, Any]:
-    """Return what this machine has of a bridge; the journal of one that never ran here is not made."""
-    if not path.exists():
-        return {"journal": None, "running": False, "reports_waiting": 0}
-    journal = Journal.open(path)
-    with closing(journal):
-        waiting = len(journal.reports(1000))
-        return {"journal": journal.id, "running": _is_locked(_lock_of(path)), "reports_waiting": waiting}
-
-
 def _lock_of(journal: Path) -> Path:
     return journal.with_suffix(".lock")
 
@@ -321,17 +366,17 @@ def _is_locked(lock: Path) -> bool:
         return True
 
 
-def _ask(config: Path, what: asked.Asked, done: str) -> None:
-    """Ask something of the bridge that runs on this machine, and wait until it has taken it."""
+def _ask(config: Path | None, port: int | None, what: str, asks: asked.Asked) -> None:
+    """Ask something of a bridge that runs, and wait until it has taken it; ends the command where none does."""
+    if (local := _local_port(config, port)) is not None:
+        values = {name: [value] for name, value in asks._asdict().items()}
+        if not _ask_server(local, what, **values):
+            fail("The local server's bridge has not taken it; `orderhook bridge start` starts it.")
+        return
     with _refusals():
-        path = BridgeSettings.read(config).journal_path
+        path = _settings(config).journal_path
         if not _is_locked(_lock_of(path)):
             fail("No bridge is running on this machine for this stack and trader; start it, then say it again.")
-        left = asked.ask(asked.folder_of(path), what)
-        for _ in range(100):
-            if not left.exists():
-                print_line(printable(done), GOOD)
-                return
-            time.sleep(0.1)
-        left.unlink(missing_ok=True)
-    fail("The bridge has not taken it within 10 s. Look at what it prints, then say it again.")
+        if asked.ask_and_wait(asked.folder_of(path), asks):
+            return
+    fail(f"The bridge has not taken it within {asked.PATIENCE_SECONDS} s. Look at what it prints, then say it again.")

@@ -115,7 +115,7 @@ def check_key(services: Services, secret: str | None) -> Findings:
         yield Finding("ok", "key", f"{key_id} is valid for {described} of trader {key.trader}")
 
 
-def check_round_trip(url: str, services: Services, secret: str, *, keeps_records: bool) -> Findings:
+def check_round_trip(stack: str, url: str, services: Services, secret: str, *, keeps_records: bool) -> Findings:
     """Send a CANCEL of an order that does not exist, and say whether it is answered and recorded as it must be."""
     alert = f"key={secret}; command=CANCEL; order_id=verify-{secrets.token_hex(16)};"
     started = time.monotonic()
@@ -137,7 +137,7 @@ def check_round_trip(url: str, services: Services, secret: str, *, keeps_records
     if not keeps_records:
         yield Finding("ok", "record", "none is kept of any alert (AlertRetentionDays is 0)")
     elif _is_recorded(services, secret, str(answer.get("request_id"))):
-        yield Finding("ok", "record", f"`orderhook alerts show {answer['request_id']}` shows it")
+        yield Finding("ok", "record", f"`orderhook alerts show {answer['request_id']} --stack {stack}` shows it")
     else:
         yield Finding("failed", "record", "there is none of it: look for `alert not recorded` in the function's log")
 

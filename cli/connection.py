@@ -113,9 +113,9 @@ def find_table(
     _check_one_of(port=port, stack=stack)
     _check_one_of(port=port, endpoint_url=endpoint)
     if not (table or stack or endpoint):
-        port = port if port is not None else _port_of(environment)
+        port = port if port is not None else port_of(environment)
     if port is not None:
-        return TableAddress(table or LOCAL_TABLE, _local_endpoint(port), of_server=True)
+        return TableAddress(table or LOCAL_TABLE, local_endpoint(port), of_server=True)
     endpoint = endpoint or next(filter(None, map(environment.get, ENDPOINT_VARIABLES)), None)
     if stack:
         return _table_of(stack, endpoint)
@@ -145,8 +145,8 @@ def find_webhook(
         return stack_output(stack, "WebhookUrl")
     if url:
         return url
-    port = port if port is not None else _port_of(environment)
-    return _local_endpoint(LOCAL_PORT if port is None else port) + ROUTE
+    port = port if port is not None else port_of(environment)
+    return local_endpoint(LOCAL_PORT if port is None else port) + ROUTE
 
 
 def _check_one_of(**given: object) -> None:
@@ -155,7 +155,8 @@ def _check_one_of(**given: object) -> None:
         raise TableError(f"{names[0]} and {names[1]} are both given; give only one of them.")
 
 
-def _port_of(environment: Mapping[str, str]) -> int | None:
+def port_of(environment: Mapping[str, str]) -> int | None:
+    """Return the local server's port as the environment has it; raises TableError if it is not one."""
     text = environment.get(PORT_VARIABLE)
     if not text:
         return None
@@ -164,7 +165,8 @@ def _port_of(environment: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def _local_endpoint(port: int) -> str:
+def local_endpoint(port: int) -> str:
+    """Return the address of the local server at a port; raises TableError if it cannot be one."""
     if not 1 <= port <= 65535:
         raise TableError(f"{port} is not a port; give a number from 1 to 65535, such as {LOCAL_PORT}.")
     return f"http://127.0.0.1:{port}"

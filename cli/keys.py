@@ -8,7 +8,7 @@ import typer
 from cli.operator_records import leave_record, operators_provenance
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.plain import App
-from cli.terminal import REFUSED, fail, print_csv, print_json, print_line, readable_time
+from cli.terminal import REFUSED, fail, print_csv, print_json, print_line, print_text, readable_time
 from cli.views.keys import describe_limits, describe_scopes, show_keys
 from orderhook import administration
 from orderhook.listing import Unreadable
@@ -21,7 +21,14 @@ _LIST = "orderhook keys list"
 app = App(no_args_is_help=True, help="Issue, list and revoke keys.", epilog=examples(_CREATE, _LIST))
 
 
-@app.command("create", epilog=examples(_CREATE, f"{_CREATE} --scope CANCEL --stack orderhook"))
+@app.command(
+    "create",
+    epilog=examples(
+        _CREATE,
+        f"{_CREATE} --scope CANCEL --stack orderhook",
+        "orderhook keys create --account Sim101 --max-qty 2 --stack orderhook",
+    ),
+)
 @takes_table_options(without=["local_times"])
 def create_key(
     options: TableOptions,
@@ -76,7 +83,7 @@ def create_key(
             print_json({"key": secret} | represent_key(key))
         else:
             print_line(f"key: {secret}")
-            print_line(f"Copy it now: it is not stored, and you will not see it again. It is valid for {address}.")
+            print_text(f"Copy it now: it is not stored, and you will not see it again. It is valid for {address}.")
         # The key is shown by now: nobody could show it later, whatever becomes of the record.
         done = {"key_id": key.key_id, "label": key.label, "may": describe_scopes(key), "limits": describe_limits(key)}
         problem = leave_record(
@@ -107,7 +114,7 @@ def list_keys(options: TableOptions, as_csv: AsCsv = False) -> None:
     elif keys:
         show_keys(keys)
     else:
-        print_line(f"There is no key in {address}; `orderhook keys create` issues one.")
+        print_text(f"There is no key in {address}; `orderhook keys create` issues one.")
     if any(isinstance(key, Unreadable) for key, _ in keys):
         raise typer.Exit(REFUSED)
 
@@ -126,7 +133,7 @@ def revoke_key(
         if key is None:
             fail(f"There is no key with this id in {address}; `orderhook keys list` shows all ids.")
         since = readable_time(str(key.revoked))
-        print_line(f"Key {key.key_id} has been revoked since {since}. It may still work for up to 30 s.")
+        print_text(f"Key {key.key_id} has been revoked since {since}. It may still work for up to 30 s.")
         signed, done = operators_provenance(key.trader), {"key_id": key.key_id, "label": key.label}
         problem = leave_record(services, signed, "KEYS REVOKE", "key_revoked", done)
     if problem:

@@ -9,7 +9,7 @@ import typer
 
 from cli.operator_records import leave_record, operators_provenance, ring
 from cli.options import TableOptions, examples, takes_table_options
-from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, printable, readable_time
+from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, print_text, printable, readable_time
 from orderhook import administration
 from orderhook.commands.cancel_many import Scope, cancel_many, without_stop
 from orderhook.commands.kill_switch import KillSwitch
@@ -94,17 +94,17 @@ def kill_switch(
         if cancel:
             _show_cancelled(cancelled, at_venue=services.doorbell is not None)
             if bare:
-                print_line(printable(without_stop(sorted(set(bare)))), BAD)
+                print_text(printable(without_stop(sorted(set(bare)))), BAD)
         for problem in problems:
-            print_line(printable(problem), BAD)
+            print_text(printable(problem), BAD)
         since = f" since {readable_time(state.since)}" if state.since else ""
         locked = ", and locked: no alert can turn it off" if state.locked else ""
-        print_line(
+        print_text(
             f"The kill switch of {trader} is {'on' if state.on else 'off'}{since}{locked}.", BAD if state.on else GOOD
         )
         print_line(f"While it is on, cancels {'are refused too' if refuses_cancels else 'pass'}.")
         if stops_cancels:
-            print_line("It may take up to 30 s to take effect, because functions remember keys for that long.")
+            print_text("It may take up to 30 s to take effect, because functions remember keys for that long.")
     if problems:
         raise typer.Exit(REFUSED)
 

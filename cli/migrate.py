@@ -7,7 +7,7 @@ import typer
 
 from cli.operator_records import leave_record, operators_provenance
 from cli.options import TableOptions, examples, takes_table_options
-from cli.terminal import BAD, GOOD, REFUSED, print_json, print_line, printable
+from cli.terminal import BAD, GOOD, REFUSED, print_json, print_line, print_text, printable
 from orderhook.migration import MigrationResult, migrate
 
 EXAMPLES = examples("orderhook migrate --stack orderhook")
@@ -33,12 +33,12 @@ def migrate_table(options: TableOptions) -> None:
     if options.as_json:
         print_json({trader: asdict(result) for trader, result in results.items()})
     elif not results:
-        print_line(f"There is no key in {address}, so there is no trader whose items could be migrated.")
+        print_text(f"There is no key in {address}, so there is no trader whose items could be migrated.")
     for trader, result in results.items():
         if not options.as_json:
             _show(trader, result)
     for problem in problems:
-        print_line(problem, BAD, error=True)
+        print_text(problem, BAD, error=True)
     if problems or any(result.left for result in results.values()):
         raise typer.Exit(REFUSED)
 
@@ -47,9 +47,9 @@ def _show(trader: str, result: MigrationResult) -> None:
     lines = list(_lines(result))
     print_line(f"Trader {trader}: {'' if lines else 'there is nothing to migrate.'}".rstrip(), "" if lines else GOOD)
     for line in lines:
-        print_line(printable(f"  {line}"))
+        print_text(printable(f"  {line}"), hanging=4)
     for item, reason in result.left.items():
-        print_line(printable(f"  Left as it was: {item}: {reason}."), BAD)
+        print_text(printable(f"  Left as it was: {item}: {reason}."), BAD, hanging=4)
 
 
 def _lines(result: MigrationResult) -> Iterator[str]:

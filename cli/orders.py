@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, NoReturn
 
 import typer
 
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
-from cli.terminal import REFUSED, fail, print_csv, print_json, print_line, printable
+from cli.terminal import REFUSED, fail, print_csv, print_json, print_text, printable
 from cli.views import orders as view
-from orderhook.listing import OrderFilter, Unreadable, UnreadableError, find_order
+from orderhook.listing import OrderFilter, Unreadable, UnreadableError, by_placing, find_legs, find_order
 from orderhook.listing import list_orders as orders_of
 from orderhook.orders import Order, timestamp
 from orderhook.representations import represent_order, represent_order_with_history, represent_unreadable
+from orderhook.services import Services
 
 FOLLOW_SECONDS = 1
 
@@ -46,7 +48,7 @@ def list_orders(
         bool, typer.Option("--follow", help="Go on: print a line for each change, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """List a trader's orders and their legs.
+    """List a trader's orders and their legs, the newest last.
 
     They are those in the local server, in another table, or in a deployed stack. An order that this version cannot
     read is listed as unreadable, and the exit code is 1.
@@ -57,34 +59,49 @@ def list_orders(
             fail("--follow prints lines for a person; leave out --json and --csv.")
         _follow(options, order_filter, open_only=open_only)
     with options.services_of_trader() as (services, trader, address):
-        found = list(orders_of(services, trader, timestamp(datetime.now(UTC)), open_only=open_only))
+        found = by_placing(orders_of(services, trader, timestamp(datetime.now(UTC)), open_only=open_only))
     rows = [row for row in found if isinstance(row, Unreadable) or order_filter.matches(row)]
     if options.as_json or as_csv:
         (print_json if options.as_json else print_csv)(list(map(_represent, rows)))
     elif rows:
         view.show_orders(rows)
     else:
-        print_line(printable(_no_orders(f"trader {trader} in {address}", found, order_filter, open_only=open_only)))
+        print_text(printable(_no_orders(f"trader {trader} in {address}", found, order_filter, open_only=open_only)))
     if any(isinstance(row, Unreadable) for row in rows):
         raise typer.Exit(REFUSED)
 
 
 def _follow(options: TableOptions, order_filter: OrderFilter, *, open_only: bool) -> NoReturn:
     """Print a line for each order, and for each change of one, until Ctrl-C; it looks once a second."""
-    before: dict[str, str] = {}
+    shown: dict[str, str] = {}
     try:
         with options.services_of_trader() as (services, trader, _):
             while True:
-                listed = orders_of(services, trader, timestamp(datetime.now(UTC)), open_only=open_only)
-                for order in listed:
-                    if isinstance(order, Order) and order_filter.matches(order):
-                        now = view.describe(order)
-                        if before.get(order.order_id) != now:
-                            view.show_news(order)
-                        before[order.order_id] = now
+                for order in _followed(services, trader, shown, open_only=open_only):
+                    told = view.describe(order)
+                    if order_filter.matches(order) and shown.get(order.order_id) != told:
+                        view.show_news(order)
+                        if order.is_open or not open_only:
+                            shown[order.order_id] = told
                 time.sleep(FOLLOW_SECONDS)
     except KeyboardInterrupt:
         raise typer.Exit from None
+
+
+def _followed(services: Services, trader: str, shown: dict[str, str], *, open_only: bool) -> list[Order]:
+    """Return the orders that may have news, the latest last; under `open_only` also those that have ended since.
+
+    Those are forgotten, as they have no news any more.
+    """
+    now = timestamp(datetime.now(UTC))
+    listed = [row for row in orders_of(services, trader, now, open_only=open_only) if isinstance(row, Order)]
+    gone = set(shown).difference(order.order_id for order in listed) if open_only else ()
+    for order_id in gone:
+        del shown[order_id]
+        with suppress(UnreadableError):
+            order = find_order(services, trader, order_id, now)
+            listed += [order] if order else []
+    return sorted(listed, key=lambda order: (order.since, order.order_id))
 
 
 @takes_table_options()
@@ -92,23 +109,25 @@ def show_order(
     options: TableOptions,
     order_id: Annotated[str, typer.Argument(metavar="ID", help="The order's id, in the same upper and lower case.")],
 ) -> None:
-    """Show an order and its whole history.
+    """Show an order, its legs and its whole history.
 
-    Each state and change has its time, and the alert and the key that caused it; `orderhook alerts show` takes the
-    alert's id.
+    It shows what has raised an alarm, too. Each state and change has its time, and the alert and the key that caused
+    it; `orderhook alerts show` takes the alert's id.
     """
+    now = timestamp(datetime.now(UTC))
     with options.services_of_trader() as (services, trader, address):
         try:
-            order = find_order(services, trader, order_id, timestamp(datetime.now(UTC)))
+            order = find_order(services, trader, order_id, now)
         except UnreadableError as error:
             print_json(_represent(error.item)) if options.as_json else view.show_orders([error.item])
             raise typer.Exit(REFUSED) from None
+        legs = find_legs(services, trader, order, now) if order else []
     if order is None:
         fail(f"There is no order {order_id!a} of trader {trader} in {address}; `orderhook orders` lists them.")
     if options.as_json:
         print_json(represent_order_with_history(order))
     else:
-        view.show_order(order)
+        view.show_order(order, legs)
 
 
 def _represent(row: Order | Unreadable) -> dict[str, object]:

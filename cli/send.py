@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,10 +11,11 @@ import typer
 from cli import connection, tradingview
 from cli.connection import NO_SERVER, TableError
 from cli.options import AsJson, Port, Stack, examples
-from cli.terminal import REFUSED, UNREACHABLE, USAGE, WARNING, fail, print_json, print_line, printable
+from cli.terminal import REFUSED, UNREACHABLE, USAGE, WARNING, fail, print_json, print_text, printable
 from cli.views.answers import show_answer
 from cli.views.explanations import show_explanation
-from orderhook.explain import explain
+from orderhook.explain import PLACEHOLDER_SENT, explain
+from orderhook.keys import is_placeholder
 from orderhook.representations import represent_explanation
 from orderhook.venues import VENUES
 
@@ -57,7 +59,6 @@ def send(
     if it was refused and 2 if there was no answer. A key from the environment does not end up in your shell's history.
     """
     body = _body(alert, file)
-    has_key = bool(key) or tradingview.has_key(body)
     try:
         address = connection.find_webhook(url, stack, port, os.environ)
         status, answer = tradingview.post(address, tradingview.with_key(body, key) if key else body)
@@ -71,13 +72,8 @@ def send(
     else:
         show_answer(status, answer)
     _hint_at_file(body)
-    if status == 401 and not has_key:
-        print_line(
-            "The alert has no key: give --key, or set ORDERHOOK_KEY. `orderhook serve` shows the demo's, `orderhook "
-            "keys create` issues one.",
-            WARNING,
-            error=True,
-        )
+    if status == 401 and (hint := _hint_at_key([*tradingview.keys_of(body), key])):
+        print_text(hint, WARNING, error=True)
     if answer.get("success") is not True:
         raise typer.Exit(REFUSED)
 
@@ -91,7 +87,7 @@ def check(
         typer.Option(
             metavar="none|ninjatrader",
             envvar="ORDERHOOK_VENUE",
-            help="The stack's Venue: with one, an alert asks for what without one it does.",
+            help="The stack's Venue: with one, an alert asks the venue for what it would do at once without one.",
         ),
     ] = "none",
     as_json: AsJson = False,
@@ -112,11 +108,22 @@ def check(
         raise typer.Exit(REFUSED)
 
 
+def _hint_at_key(keys: Sequence[str | None]) -> str | None:
+    """Return what to do about the key of an alert that was refused, where that can be seen."""
+    given = next(filter(None, keys), None)
+    if given is None:
+        return (
+            "The alert has no key: give --key, or set ORDERHOOK_KEY. `orderhook serve` shows the demo's, and "
+            "`orderhook keys create` issues one."
+        )
+    return PLACEHOLDER_SENT if is_placeholder(given) else None
+
+
 def _hint_at_file(body: bytes) -> None:
     """Say how a file or standard input is read, where what was sent is neither pairs nor JSON."""
     if b"=" not in body and not body.lstrip().startswith(b"{"):
         hint = "That is no alert: it has no name=value. A file is read by --file PATH, standard input by -."
-        print_line(hint, WARNING, error=True)
+        print_text(hint, WARNING, error=True)
 
 
 def _body(alert: str | None, file: Path | None) -> bytes:

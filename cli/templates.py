@@ -7,7 +7,7 @@ import typer
 from cli.operator_records import leave_record, operators_provenance
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.plain import App
-from cli.terminal import REFUSED, fail, print_csv, print_json, print_line
+from cli.terminal import REFUSED, fail, print_csv, print_json, print_text
 from cli.views.templates import show_templates
 from orderhook import administration
 from orderhook.listing import Unreadable, list_templates
@@ -50,7 +50,7 @@ def put_template(
             if replace
             else f"There is already a template {template.name}; add --replace to change it."
         )
-    print_line(f"Template {template.name} is stored in {address}. Orders already placed keep their legs.")
+    print_text(f"Template {template.name} is stored in {address}. Orders already placed keep their legs.")
     if problem:
         fail(problem)
 
@@ -71,6 +71,6 @@ def list_them(options: TableOptions, as_csv: AsCsv = False) -> None:
     elif templates:
         show_templates(templates)
     else:
-        print_line(f"There is no template of trader {trader} in {address}; `orderhook templates put` stores one.")
+        print_text(f"There is no template of trader {trader} in {address}; `orderhook templates put` stores one.")
     if any(isinstance(each, Unreadable) for each in templates):
         raise typer.Exit(REFUSED)

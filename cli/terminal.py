@@ -3,16 +3,20 @@
 import csv
 import io
 import json
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
+from decimal import Context, Decimal
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from orderhook.orders import decimal_text
 
 GOOD, BAD, WARNING, DIM = "green", "bold red", "yellow", "dim"
 """Styles."""
@@ -33,6 +37,9 @@ MOST_IN_CELL = 64
 _UNLIMITED_WIDTH = 10_000
 """The width of what is not a terminal: no line is wrapped or cut."""
 
+_AVERAGE = Context(prec=8)
+"""Finer than any tick of what is traded, and coarser than the digits that an average never ends."""
+
 _zone: ContextVar[tzinfo | None] = ContextVar("zone", default=UTC)
 """The time zone that times are shown in; None is this machine's."""
 
@@ -49,6 +56,18 @@ def print_line(text: str = "", style: str = "", *, error: bool = False) -> None:
     console = Console(stderr=error, soft_wrap=True, highlight=False)
     console.print(Text(text, style))
     console.file.flush()
+
+
+def print_text(text: str, style: str = "", *, hanging: int = 0, error: bool = False) -> None:
+    """Print sentences: in a terminal wrapped between words, with `hanging` blanks before each further line."""
+    console = Console(stderr=error)
+    lines = [text]
+    if console.is_terminal:
+        indent = " " * min(hanging, console.width // 2)
+        lines = textwrap.wrap(
+            text, console.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+    print_line("\n".join(lines), style, error=error)
 
 
 def print_json(value: object) -> None:
@@ -123,7 +142,12 @@ def readable_time(at: str) -> str:
         return at
 
 
+def readable_average(average: Decimal | None) -> str:
+    """Return an average price as a person reads it: as a quotient it may have no end."""
+    return "" if average is None else decimal_text(_AVERAGE.plus(average))
+
+
 def fail(message: str, exit_code: int = REFUSED) -> NoReturn:
-    """End the command with one line that says why."""
-    print_line(printable(message), BAD, error=True)
+    """End the command with one sentence that says why."""
+    print_text(printable(message), BAD, error=True)
     raise typer.Exit(exit_code)

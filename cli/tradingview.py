@@ -1,7 +1,7 @@
 """Send an alert as TradingView sends it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
@@ -17,10 +17,10 @@ class UnreachableError(Exception):
     """There is no answer, or not one of this webhook; the message says so in one line."""
 
 
-def has_key(body: bytes) -> bool:
-    """Return whether an alert, in text or JSON, has a key field of its own."""
+def keys_of(body: bytes) -> Sequence[str]:
+    """Return what an alert, in text or JSON, has as its key: one, or none, or too many."""
     split = payload.split(body)
-    return bool(split.keys or payload.take_keys(split.pairs)[0])
+    return split.keys or payload.take_keys(split.pairs)[0]
 
 
 def with_key(body: bytes, key: str) -> bytes:
@@ -28,7 +28,7 @@ def with_key(body: bytes, key: str) -> bytes:
 
     Behind it, so that the line and the column that an answer names are those of the alert.
     """
-    if has_key(body):
+    if keys_of(body):
         return body
     if not payload.split(body).is_json:
         return body + f"\nkey={key};".encode()

@@ -10,7 +10,7 @@ import typer
 
 from cli.operator_records import leave_record, operators_provenance, ring
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
-from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_csv, print_json, print_line, printable, shown_zone
+from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_csv, print_json, print_text, printable, shown_zone
 from cli.views import venue as view
 from orderhook.listing import find_order
 from orderhook.orders import Order, OrderState, folded, timestamp
@@ -39,8 +39,8 @@ Account = Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only those
 def list_positions(options: TableOptions, account: Account = None, as_csv: AsCsv = False) -> None:
     """List a trader's positions, as NinjaTrader has them.
 
-    They are as old as the bridge's last report. One that is UNKNOWN may be anything: NinjaTrader has not said it since
-    it was started.
+    It is the bridge that reports them, so there are none without a venue, and each is as old as it says. One that is
+    UNKNOWN may be anything: NinjaTrader has not told it since it was started.
     """
     with options.services_of_trader() as (services, trader, address):
         found = [it for it in services.bridge.positions(trader) if account is None or _same(account, it)]
@@ -65,7 +65,8 @@ def list_executions(
 ) -> None:
     """List what was filled, newest first.
 
-    Each part has its quantity, its price and its time. One that belongs to no known order says so.
+    Each part has its quantity, its price and its time. It is the bridge that reports them, so there are none without a
+    venue. One that belongs to no known order says so.
     """
     with options.services_of_trader() as (services, trader, address):
         now = datetime.now(UTC)
@@ -90,7 +91,7 @@ def _print_list(
     elif found:
         show(found)
     else:
-        print_line(printable(nothing))
+        print_text(printable(nothing))
 
 
 @takes_table_options()
@@ -127,9 +128,9 @@ def resolve_order(
     if options.as_json:
         print_json(represent_order(result.after))
     else:
-        print_line(printable(f"Order {order_id} is {result.after.state}, {result.after.filled} filled."), GOOD)
+        print_text(printable(f"Order {order_id} is {result.after.state}, {result.after.filled} filled."), GOOD)
     if problem:
-        print_line(problem, BAD, error=True)
+        print_text(problem, BAD, error=True)
         raise typer.Exit(REFUSED)
 
 

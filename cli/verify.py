@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import boto3
@@ -24,7 +25,7 @@ from cli.checks import (
 from cli.connection import unreadable_stack
 from cli.options import AsJson, examples
 from cli.send import key_option
-from cli.terminal import BAD, GOOD, REFUSED, WARNING, fail, print_json, print_line, printable
+from cli.terminal import BAD, GOOD, REFUSED, WARNING, fail, print_json, print_text, printable
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.services import Services
 from orderhook.store.table import Table
@@ -50,7 +51,11 @@ def verify(
     for finding in check_stack(stack, key):
         findings.append(finding)
         if not as_json:
-            print_line(printable(f"{finding.result:<8} {finding.about:<9} {finding.detail}"), _STYLES[finding.result])
+            print_text(
+                printable(f"{finding.result:<8} {finding.about:<9} {finding.detail}"),
+                _STYLES[finding.result],
+                hanging=19,
+            )
     if as_json:
         print_json([finding._asdict() for finding in findings])
     if any(finding.result == "failed" for finding in findings):
@@ -91,7 +96,8 @@ def check_stack(name: str, secret: str | None) -> Findings:
     yield from key
     if secret and all(finding.result == "ok" for finding in (*endpoint, *key)):
         keeps_records = stack.parameters.get("AlertRetentionDays") != "0"
-        yield from _guarded("alert", lambda: check_round_trip(stack.url, services, secret, keeps_records=keeps_records))
+        sent = partial(check_round_trip, name, stack.url, services, secret, keeps_records=keeps_records)
+        yield from _guarded("alert", sent)
     yield from _guarded("alarms", lambda: _look_at_alarms(stack))
 
 

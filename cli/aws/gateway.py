@@ -26,6 +26,8 @@ MAX_BYTES = 10_000_000
 
 Handler = Callable[[Mapping[str, Any], object], Mapping[str, Any]]
 Log = Callable[[str], None]
+Action = Callable[..., object]
+"""Takes the lists of a query's values by their names, and returns what is told as JSON."""
 
 
 class ListenError(Exception):
@@ -56,8 +58,8 @@ class Gateway:
         forward_to_dynamodb: Forward | None = None,
     ) -> None:
         self._handler = handler
-        self.actions: dict[str, Callable[[], str]] = {}
-        """What a POST to other paths does, and what is told of it; without the lock."""
+        self.actions: dict[str, Action] = {}
+        """What a POST to other paths does, without the lock."""
         self._log = log
         self._forward_to_dynamodb = forward_to_dynamodb
         self.lock: AbstractContextManager[object] = Lock() if forward_to_dynamodb else nullcontext()
@@ -80,7 +82,8 @@ class Gateway:
             with self.lock:
                 return self._forward_to_dynamodb(request)
         if request.method == "POST" and (action := self.actions.get(request.path)):
-            return _message(200, action())
+            told = action(**request.args.to_dict(flat=False))
+            return Response(json.dumps(told), 200, content_type="application/json")
         if (request.method, request.path) != ("POST", ROUTE):
             return _message(404, "Not Found")
         with self.lock:

@@ -46,7 +46,7 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False) -
 
             in_paper = venue.running(venue_queues, address.table, reports.handler, application.lock, _log)
             bridge, market = stack.enter_context(in_paper)
-            application.actions |= {"/bridge/stop": bridge.stop, "/bridge/start": bridge.start}
+            application.actions |= bridge.actions
             started = bridge.start()
             # Under the lock no function runs, whose metrics would stand in the page.
             with application.lock, redirect_stdout(terminal):

@@ -2,21 +2,25 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, RLock, Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from bridge import asked
+from bridge.doctor import ahead, checks_of, examine
+from bridge.events import FlatConfirmed, Resolved
 from bridge.journal import Journal
 from bridge.link import WAIT_SECONDS, Link
 from bridge.ninjatrader import Folder
 from bridge.run import Bridge, Tell
 from bridge.settings import BridgeSettings
 from bridge.state import Config
+from bridge.status import status_of
 from cli.aws import demo, scheduler
 from cli.aws.paper import Paper
 from orderhook.aws.clients import connect
@@ -70,10 +74,19 @@ class LocalBridge:
 
     def __init__(self, settings: BridgeSettings, paper: Paper, folder: Path, tell: Callable[[str], None]) -> None:
         self._settings, self._paper, self._folder, self._tell = settings, paper, folder, tell
+        self._journal_path = folder / "journal.sqlite"
         self._link = LocalLink.connect(settings)
         self._lock = RLock()
         self._thread: Thread | None = None
         self._bridge: Bridge | None = None
+
+    @property
+    def actions(self) -> Mapping[str, Callable[..., object]]:
+        """What `orderhook bridge` asks of it, by the path of the local server."""
+        return {
+            f"/bridge/{action.__name__}": action
+            for action in (self.start, self.stop, self.status, self.doctor, self.confirm, self.resume)
+        }
 
     def start(self) -> str:
         """Start it, wait until the table says that it is ready, and return what to tell of it."""
@@ -97,6 +110,34 @@ class LocalBridge:
             self._is_told(ready=False)
             return "The bridge has stopped: what opens is answered venue_offline; what cancels is written, and waits."
 
+    def status(self) -> dict[str, Any]:
+        """Return how it stands, as `orderhook bridge status` shows it."""
+        running = self._thread is not None
+        return status_of(self._settings, self._link.look(), self._link.owner(), self._journal_path, running=running)
+
+    def doctor(self, account: Sequence[str]) -> list[dict[str, Any]]:
+        """Return what the check finds; there is nothing that only a person could see."""
+        found = examine(
+            self._folder,
+            account,
+            started=self._paper.started,
+            clock=lambda: ahead(self._link),
+            checks=checks_of(self._link),
+        )
+        return [finding._asdict() for finding in found if finding.result != "look"]
+
+    def confirm(self, account: Sequence[str]) -> bool:
+        """Tell it that an account is flat; return whether it has taken that."""
+        return self._thread is not None and asked.ask_and_wait(self._asked_in, FlatConfirmed(*account))
+
+    def resume(self, account: Sequence[str], instrument: Sequence[str]) -> bool:
+        """Let an account and instrument trade again; return whether it has taken that."""
+        return self._thread is not None and asked.ask_and_wait(self._asked_in, Resolved(*account, *instrument))
+
+    @property
+    def _asked_in(self) -> Path:
+        return asked.folder_of(self._journal_path)
+
     def _is_told(self, *, ready: bool) -> bool:
         """Wait for the table to say whether the bridge is ready; return False if it does not in time."""
         ends = time.monotonic() + _PATIENCE_SECONDS
@@ -109,7 +150,7 @@ class LocalBridge:
     def _run(self) -> None:
         # The journal is this thread's alone.
         with ExitStack() as stack:
-            journal = Journal.open(self._folder / "journal.sqlite")
+            journal = Journal.open(self._journal_path)
             stack.callback(journal.close)
             self._bridge = Bridge(
                 Config(journal.id, "this machine", ACCOUNTS),
@@ -119,6 +160,7 @@ class LocalBridge:
                 trader=self._settings.trader,
                 background=stack.enter_context(ThreadPoolExecutor(2)),
                 tell=self._tell,
+                asked_in=self._asked_in,
             )
             self._bridge.run()
 

@@ -13,6 +13,7 @@ from cli.terminal import (
     is_terminal,
     print_line,
     print_table,
+    print_text,
     printable,
     readable_time,
 )
@@ -27,6 +28,8 @@ _SHORT_ID = 16
 
 _NAME_WIDTH = 12
 
+_NARROW = ("alert", "answer", "command", "key")
+
 _RELATIONS: Mapping[Origin, str] = {"webhook": "the alert", "delayed": "its result", "cancel_after": "time limit"}
 """What a record is to another of the same alert."""
 
@@ -34,7 +37,10 @@ _RELATIONS: Mapping[Origin, str] = {"webhook": "the alert", "delayed": "its resu
 def show_alerts(records: Iterable[AlertRecord]) -> None:
     """Print records as a table; in a terminal, which is seldom wide enough for one line each, on two lines."""
     if is_terminal():
-        print_table(("alert", "answer", "command", "key"), map(_two_lines, records))
+        records = list(records)
+        # Where all are of one key, its name says nothing.
+        shown = _NARROW if len({record.key_id for record in records}) > 1 else _NARROW[:-1]
+        print_table(shown, (_two_lines(record)[: len(shown)] for record in records))
     else:
         columns = ("id", "received", "status", "outcome", "command", "orders", "ms", "key", "source")
         print_table(columns, map(_one_line, records))
@@ -49,39 +55,41 @@ def show_alert_line(record: AlertRecord) -> None:
         f"({record.milliseconds} ms)",
     )
     text = f"{readable_time(record.received_at)}  {record.request_id[:_SHORT_ID]}  {' '.join(filter(None, parts))}"
-    print_line(printable(text), _style(record))
+    print_text(printable(text), _style(record), hanging=4)
 
 
 def show_alert(record: AlertRecord, related: Sequence[AlertRecord] = (), orders: Sequence[Order] = ()) -> None:
     """Print everything that is known about one alert, what its answer means, what to do, and what it belongs to."""
     if record.outcome == UNREADABLE:
-        print_line(
+        print_text(
             f"The record {record.request_id} cannot be read by this version; a newer one may have written it.", BAD
         )
         return
     print_line(f"{record.status} {record.outcome}", _style(record))
     if record.detail:
-        print_line(printable(record.detail))
+        print_text(printable(record.detail))
     for name, value in _facts(record).items():
         if value:
-            print_line(printable(f"  {name:<{_NAME_WIDTH}} {value}"))
+            _print_fact(name, value)
     for warning in record.warnings:
-        print_line(printable(f"Warning: {warning.detail}"), WARNING)
+        print_text(printable(f"Warning: {warning.detail}"), WARNING)
     for number, result in enumerate(record.results):
-        name = "accounts" if number == 0 else ""
-        print_line(printable(f"  {name:<{_NAME_WIDTH}} {_describe_result(result)}"), _style(result))
+        _print_fact("accounts" if number == 0 else "", _describe_result(result), _style(result))
     for it in related:
-        print_line(printable(f"  {_RELATIONS[it.origin]:<{_NAME_WIDTH}} {_describe_related(it)}"), _style(it))
+        _print_fact(_RELATIONS[it.origin], _describe_related(it), _style(it))
     for number, order in enumerate(orders):
-        name = "now" if number == 0 else ""
-        print_line(printable(f"  {name:<{_NAME_WIDTH}} {order.order_id}: {describe(order)}"))
+        _print_fact("now" if number == 0 else "", f"{order.order_id}: {describe(order)}")
     print_line()
     print_line("The alert, without its key:" if record.origin == "webhook" else "It was about:", DIM)
     for name, value in record.fields.items():
-        print_line(printable(f"  {name}={value}"), WARNING if _is_at_fault(name, record) else "")
+        print_text(printable(f"  {name}={value}"), WARNING if _is_at_fault(name, record) else "", hanging=4)
     print_line()
     for sentence in _guidance(record):
-        print_line(sentence)
+        print_text(sentence)
+
+
+def _print_fact(name: str, value: str, style: str = "") -> None:
+    print_text(printable(f"  {name:<{_NAME_WIDTH}} {value}"), style, hanging=_NAME_WIDTH + 3)
 
 
 def _describe_related(record: AlertRecord) -> str:

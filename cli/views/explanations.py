@@ -2,7 +2,7 @@
 
 from rich.text import Text
 
-from cli.terminal import BAD, GOOD, WARNING, Cell, print_line, print_table, printable
+from cli.terminal import BAD, GOOD, WARNING, Cell, print_line, print_table, print_text, printable
 from orderhook.explain import Explanation, Row
 
 
@@ -13,13 +13,13 @@ def show_explanation(explanation: Explanation) -> None:
         print_line()
     for row in explanation.rows:
         if row.remark and not row.fault:
-            print_line(printable(f"{row.name}: {row.remark}"), WARNING)
+            print_text(printable(f"{row.name}: {row.remark}"), WARNING)
     names = {id(row.fault): row.name for row in explanation.rows}
     for fault in explanation.faults:
         name = names.get(id(fault))
         is_named = name is None or fault.detail.startswith(f"{name} ")
-        print_line(printable(fault.detail if is_named else f"{name}: {fault.detail}"), BAD)
-    print_line(explanation.verdict, BAD if explanation.faults else GOOD)
+        print_text(printable(fault.detail if is_named else f"{name}: {fault.detail}"), BAD)
+    print_text(printable(explanation.verdict), BAD if explanation.faults else GOOD)
 
 
 def _cells(row: Row) -> list[Cell]:

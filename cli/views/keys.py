@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from cli.terminal import BAD, DIM, WARNING, Cell, print_table, readable_time
+from cli.terminal import BAD, DIM, WARNING, Cell, is_terminal, print_table, printable, readable_time
 from orderhook.keys import KILL_SWITCH, Key
 from orderhook.listing import Unreadable
 
@@ -12,8 +12,14 @@ _COLUMNS = ("key id", "ends in", "trader", "label", "may give", "limits", "creat
 
 
 def show_keys(keys: Iterable[tuple[Key | Unreadable, str | None]]) -> None:
-    """Print keys, each with the hour of its last use, as a table, without anything that would let somebody use them."""
-    print_table(_COLUMNS, (_cells(key, last_used) for key, last_used in keys))
+    """Print keys, each with the hour of its last use, as a table, without anything that would let somebody use them.
+
+    In a terminal, which is seldom wide enough for one line each, they are on two lines.
+    """
+    if is_terminal():
+        print_table(("key id", "label", "may give", "used"), (_two_lines(key, last_used) for key, last_used in keys))
+    else:
+        print_table(_COLUMNS, (_cells(key, last_used) for key, last_used in keys))
 
 
 def describe_scopes(key: Key) -> str:
@@ -40,7 +46,23 @@ def _cells(key: Key | Unreadable, last_used: str | None) -> list[Cell]:
     if isinstance(key, Unreadable):
         return [key.id, "", "", "", "", "", "", "", Text("unreadable", BAD)]
     revoked = Text(readable_time(key.revoked), WARNING) if key.revoked else Text("no", DIM)
-    used = f"{last_used[:13].replace('T', ' ')}h UTC" if last_used else Text("never seen", DIM)
+    used = _hour(last_used) or Text("never seen", DIM)
     limits = describe_limits(key) or Text("none", DIM)
     created = readable_time(key.created)
     return [key.key_id, key.last_four, key.trader, key.label, describe_scopes(key), limits, created, used, revoked]
+
+
+def _two_lines(key: Key | Unreadable, last_used: str | None) -> list[Cell]:
+    if isinstance(key, Unreadable):
+        return [key.id, "", "", Text("unreadable", BAD)]
+    when = (f"revoked {key.revoked[:10]}", WARNING) if key.revoked else (f"created {key.created[:10]}", DIM)
+    return [
+        Text.assemble(key.key_id, "\n", (f"ends in {key.last_four}", DIM)),
+        Text.assemble(printable(key.label), "\n" if key.label else "", (f"trader {key.trader}", DIM)),
+        Text.assemble(describe_scopes(key), "\n", (printable(describe_limits(key)) or "no limits", DIM)),
+        Text.assemble(_hour(last_used) or ("never seen", DIM), "\n", when),
+    ]
+
+
+def _hour(last_used: str | None) -> str:
+    return f"{last_used[:13].replace('T', ' ')}h UTC" if last_used else ""

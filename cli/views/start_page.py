@@ -3,14 +3,14 @@
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli.aws import demo
 from cli.connection import LOCAL_PORT, PORT_VARIABLE, ROUTE, TableAddress
-from cli.terminal import DIM, GOOD, WARNING, print_line
+from cli.terminal import DIM, GOOD, WARNING, print_line, print_text
 from cli.views.orders import show_orders
 from orderhook.listing import Unreadable
 from orderhook.orders import Order
@@ -30,7 +30,7 @@ def show_start_page(
         _show_demo(url, demo_orders)
     print_line(f"{address}")
     for limit in _limits(address, is_open=is_open):
-        print_line(limit, WARNING)
+        print_text(limit, WARNING)
     print_line()
     print_line(f"url: {url}")
     if address.is_local:
@@ -49,40 +49,49 @@ PAPER_ORDER, PAPER_STRATEGY = "paper-1", "paper"
 
 
 def show_paper_page(url: str, address: TableAddress, price: Decimal) -> None:
-    """Print the start page of a server that fills orders; `price` is where the market of its alerts stands."""
-    print_line(f"{address}, a bridge, and a stand-in for NinjaTrader with the accounts Sim101 and Sim102")
-    print_line("Nothing is sent to a broker: the market is made up, and everything is gone when this stops.", WARNING)
+    """Print the start page of a server that fills orders; `price` is where the market of its alerts stands.
+
+    What one needs comes last, as on the other page.
+    """
+    port = urlsplit(url).port
+    print_text(f"{address}, a bridge, and a stand-in for NinjaTrader with the accounts Sim101 and Sim102")
+    print_text("Nothing is sent to a broker: the market is made up, and everything is gone when this stops.", WARNING)
     print_line()
     print_line(f"url: {url}")
     print_line(f"key: {demo.KEY}")
+    print_text("Watch in a second terminal:", DIM)
+    for command in _on_port(port, "orders --follow"):
+        print_line(command)
     print_line()
-    print_line("Try it in another terminal, and watch it in a third:")
-    for command in paper_commands(url, price):
+    print_text(
+        f"Trade in a third. An order_id serves once: next time write {PAPER_ORDER[:-1]}2. CLOSESTRATEGY cancels the "
+        "orders; the position stays.",
+        DIM,
+    )
+    print_line(f"export ORDERHOOK_KEY={demo.KEY}")
+    alerts = (f"send '{alert}'" for alert in paper_alerts(price.quantize(Decimal(1))))
+    for command in _on_port(port, *alerts, "bridge stop", "bridge start"):
         print_line(command)
     print_line()
     print_line("orderhook is running; Ctrl-C stops it.", GOOD)
 
 
-def paper_commands(url: str, price: Decimal) -> Iterator[str]:
-    """Yield what to type in other terminals: what the rest needs, three alerts, and how to see what they do."""
-    command, port = _command(), urlsplit(url).port
-    near = price.quantize(Decimal(1))
-    yield f"export ORDERHOOK_KEY={demo.KEY}"
+def _on_port(port: int | None, *commands: str) -> Iterator[str]:
+    """Yield what to type in another terminal, which has to know the port unless it is the usual one."""
     if port != LOCAL_PORT:
         yield f"export {PORT_VARIABLE}={port}"
-    for alert in paper_alerts(near):
-        yield f"{command} send '{alert}'"
-    yield f"{command} orders --follow"
-    yield f"{command} bridge stop"
+    yield from (f"{_command()} {command}" for command in commands)
 
 
-def paper_alerts(near: Decimal) -> tuple[str, str, str]:
-    """Return three alerts to try where orders are filled: a bracket, its stop cancelled by name, its end."""
-    bracket = f"take_profit={near + 40}; stop_loss={near - 40}"
+def paper_alerts(near: Decimal) -> Sequence[str]:
+    """Return alerts to try where orders are filled: a bracket, its stop cancelled, its target replaced, its end."""
+    market, bracket = f"account=Sim101; instrument={demo.INSTRUMENT}", f"take_profit={near + 40}; stop_loss={near - 40}"
     return (
-        f"command=PLACE; account=Sim101; instrument={demo.INSTRUMENT}; action=BUY; qty=1; order_type=MARKET; tif=DAY; "
-        f"{bracket}; order_id={PAPER_ORDER}; strategy_id={PAPER_STRATEGY};",
+        f"command=PLACE; {market}; action=BUY; qty=1; order_type=MARKET; tif=DAY; {bracket}; order_id={PAPER_ORDER}; "
+        f"strategy_id={PAPER_STRATEGY};",
         f"command=CANCEL; order_id=STOP1; strategy_id={PAPER_STRATEGY};",
+        f"command=CANCELREPLACE; order_id=TARGET1; strategy_id={PAPER_STRATEGY}; {market}; action=SELL; qty=1; "
+        f"order_type=LIMIT; limit_price={near + 30}; tif=GTC;",
         f"command=CLOSESTRATEGY; strategy_id={PAPER_STRATEGY};",
     )
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator
 
 from orderhook import keys
 from orderhook.commands import SCOPES
-from orderhook.commands.fields import GivenLabel, Label, Qty, check_alphabet
+from orderhook.commands.fields import MAX_QTY, GivenLabel, Label, Qty, check_alphabet
 from orderhook.errors import InvalidValueError
 from orderhook.keys import KILL_SWITCH, Key
 from orderhook.limits import Limits
@@ -66,10 +66,12 @@ def make_limits(
 ) -> Limits | None:
     """Return the limits that are typed, None without any; raises InvalidValueError."""
     limits = Limits(_markets("account", accounts), _markets("instrument", instruments), max_qty, max_orders_per_minute)
-    if max_qty is not None:
-        _Typed.model_validate({"qty": str(max_qty)})
-    if max_orders_per_minute is not None and not 1 <= max_orders_per_minute <= MAX_ALERTS:
-        raise InvalidValueError(f"A key may open from 1 to {MAX_ALERTS} orders a minute, not {max_orders_per_minute}.")
+    for option, number, most in (
+        ("--max-qty", max_qty, MAX_QTY),
+        ("--max-orders-per-minute", max_orders_per_minute, MAX_ALERTS),
+    ):
+        if number is not None and not 1 <= number <= most:
+            raise InvalidValueError(f"{option} is {number}; give a whole number from 1 to {most}.")
     return limits if any(limits) else None
 
 

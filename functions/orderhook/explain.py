@@ -23,10 +23,15 @@ from orderhook.errors import (
     UnresolvedPlaceholderError,
 )
 from orderhook.flat_json import NoText
-from orderhook.keys import holds_key, key_id_of
+from orderhook.keys import holds_key, is_placeholder, key_id_of
 from orderhook.payload import Pair, Split
 from orderhook.responses import STATUS_AND_CODE
 from orderhook.venues import TABLE, Venue
+
+PLACEHOLDER_SENT = (
+    "your-secret-key stands for your own key: put that in its place. `orderhook keys create` issues one, and the local "
+    "server prints the demo's."
+)
 
 _SHORTEST_MASKED = 16
 
@@ -153,13 +158,20 @@ def _check_key(split: Split, secrets: Sequence[str], faults: Sequence[PayloadErr
         public = faults if faults and split.public_fault else ()
         for fault in public:
             explanation.add(fault)
-        detail = "The key was not issued here; copy it again." if secrets else "There is no key; add key=..."
-        explanation.add(InvalidSecretKeyError(detail, field="key"))
+        explanation.add(InvalidSecretKeyError(_key_fault(secrets), field="key"))
         for fault in () if public else faults:
             explanation.add(fault)
     if len(secrets) > 1:
         explanation.add(DuplicateFieldError("key is given twice; give it once.", field="key"))
     explanation.faults += [row.fault for row in explanation.rows if row.fault and row.name == "…"]
+
+
+def _key_fault(secrets: Sequence[str]) -> str:
+    if not secrets:
+        return "There is no key; add key=..."
+    if is_placeholder(secrets[0]):
+        return PLACEHOLDER_SENT
+    return "The key was not issued here; copy it again."
 
 
 def _command_type(pairs: Sequence[Pair], explanation: Explanation, unreadable: Collection[str]) -> type[Command] | None:

@@ -50,6 +50,8 @@ _COMMANDS = {
 }
 """What other services and the titles of CrossTrade's pages call a command."""
 
+_KILL_SWITCH = frozenset(f"KILLSWITCH{turn}" for turn in ("", "ON", "OFF"))
+
 _SHORTEST_WITH_A_SLIP = 3
 _SHORTEST_WITH_ANY_SLIP = 5
 """In a shorter name another letter, or one less, makes another word: tf is a time frame and no tif."""
@@ -83,6 +85,12 @@ def command(word: str, commands: Iterable[str]) -> str | None:
     known = {**_COMMAND_BY_LETTERS, **{each: each for each in commands}}
     near = {meant for known_letters, meant in known.items() if _is_a_slip(letters, known_letters)}
     return known.get(letters) or (near.pop() if len(near) == 1 else None)
+
+
+def is_kill_switch(word: str) -> bool:
+    """Return whether a word that is no command was meant to turn the kill switch, on or off."""
+    letters = _letters(upper(word))
+    return letters in _KILL_SWITCH or any(_is_a_slip(letters, known) for known in _KILL_SWITCH)
 
 
 def _is_a_slip(letters: str, known: str) -> bool:

@@ -28,6 +28,9 @@ _MOST_ENCODINGS = 4
 KILL_SWITCH = "KILLSWITCH"
 """The command that a key may give only if that was asked for."""
 
+_PLACEHOLDER = "your-secret-key"
+"""What stands for a key in the documentation, and in CrossTrade's."""
+
 _DUMMY_DIGEST = sha256(b"no key has this digest").digest()
 _CACHE_SIZE = 256
 
@@ -84,6 +87,11 @@ def issue(
         turns_kill_switch=turns_kill_switch,
         limits=limits,
     )
+
+
+def is_placeholder(secret: str) -> bool:
+    """Return whether it is what stands for a key in the documentation, however it is written."""
+    return secret.lower().replace("_", "-").replace(" ", "-") == _PLACEHOLDER
 
 
 def key_id_of(secret: str) -> str | None:

@@ -8,7 +8,7 @@ from orderhook.keys import Key
 from orderhook.orders import Order, Template, folded
 from orderhook.services import Services
 from orderhook.store import items
-from orderhook.trade import entry_and_leg, view_of_leg, waiting_legs
+from orderhook.trade import entry_and_leg, leg_id, view_of_leg, waiting_legs
 
 _MOST_NAMES = 20
 
@@ -102,6 +102,37 @@ def find_order(services: Services, trader: str, order_id: str, now: str) -> Orde
         return None  # its entry's quantity does not reach it
     named = entry.order_name or "ENTRY"  # or a reader would take what the entry became for what the leg is
     return order._replace(history=tuple(it if it.leg else it._replace(leg=named) for it in order.history))
+
+
+def find_legs(services: Services, trader: str, entry: Order, now: str) -> list[Order | Unreadable]:
+    """Return an entry's legs, released ones and waiting ones, by their names; one bad item hides no other."""
+    legs: list[Order | Unreadable] = []
+    for name in sorted(entry.legs):
+        try:
+            leg = find_order(services, trader, leg_id(entry.order_id, name), now)
+        except UnreadableError as error:
+            legs.append(error.item)
+        else:
+            legs += [leg] if leg else []
+    return legs
+
+
+def by_placing(rows: Iterable[Order | Unreadable]) -> list[Order | Unreadable]:
+    """Return orders in the order of their placing, each followed by its legs; last what cannot be read."""
+    rows = list(rows)
+    placed = {row.order_id: _placed_at(row) for row in rows if isinstance(row, Order)}
+
+    def place_of(row: Order | Unreadable) -> tuple[bool, str, str, str]:
+        if isinstance(row, Unreadable):
+            return (True, "", row.id, "")
+        entry_id = row.entry_id or row.order_id
+        return (False, placed.get(entry_id, placed[row.order_id]), entry_id, row.order_id)
+
+    return sorted(rows, key=place_of)
+
+
+def _placed_at(order: Order) -> str:
+    return order.history[0].at if order.history else order.since
 
 
 def list_keys(services: Services) -> Iterator[Key | Unreadable]:

@@ -327,10 +327,26 @@ def test_in_a_terminal_an_alert_is_two_lines(capsys: pytest.CaptureFixture[str])
     show_alerts([record])
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
-        ["alert", "answer", "command", "key"],
-        ["0123456789abcdef", "closed", "(duplicate)", "CANCEL", "label"],
-        ["2026-01-02", "03:04:05", "UTC", "200,", "1.5", "ms", "a,", "and", "4", "more", "192.0.2.1"],
+        ["alert", "answer", "command"],
+        ["0123456789abcdef", "closed", "(duplicate)", "CANCEL"],
+        ["2026-01-02", "03:04:05", "UTC", "200,", "1.5", "ms", "a,", "and", "4", "more"],
     ]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_in_a_terminal_the_key_is_named_where_there_are_several(capsys: pytest.CaptureFixture[str]) -> None:
+    show_alerts([alert_record(), alert_record(key_id="other", key_label="second")])
+    heading, first, _, second, _ = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[-1] for line in (heading, first, second)] == ["key", "label", "second"]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_in_a_terminal_sentences_are_wrapped_between_words(capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = "The order is of another strategy than the one that was given; give its own, or leave strategy_id out."
+    show_alert(alert_record(status=409, outcome="strategy_mismatch", detail=f"{sentence} {sentence}"))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert f"{sentence} {sentence}" in " ".join(lines)
 
 
 HOSTILE_VALUES: dict[str, Any] = {

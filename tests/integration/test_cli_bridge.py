@@ -98,6 +98,23 @@ def test_without_its_settings_every_command_says_how_to_get_them(here: Path, com
     assert "orderhook bridge setup" in result.stderr
 
 
+def test_who_has_no_settings_is_told_of_the_local_servers_bridge(here: Path) -> None:
+    del here
+    for command in (["status"], ["doctor", "--account", "Sim101"], ["confirm", "Sim101", "flat"]):
+        assert "--port 3000" in run(*command).stderr
+    assert "--port" not in run("status", "--config", "other.toml").stderr
+
+
+def test_one_bridge_is_meant_at_a_time(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "bridge.toml").write_text("")
+    both = run("status", "--config", "bridge.toml", "--port", "3310")
+    assert (both.exit_code, "--config and --port are both given" in both.stderr) == (2, True)
+    monkeypatch.setenv("ORDERHOOK_PORT", "none")
+    assert "ORDERHOOK_PORT is 'none'" in run("status").stderr
+    # What is given goes before the environment.
+    assert "bridge.toml does not say" in run("status", "--config", "bridge.toml").stderr
+
+
 def test_a_folder_that_is_not_ninjatraders_is_refused(settings: BridgeSettings, here: Path) -> None:
     del settings
     result = run("run", "--account", "Sim101", "--folder", str(here))
@@ -145,7 +162,7 @@ def test_what_is_asked_waits_until_the_bridge_has_taken_it(
     path = settings.journal_path
     path.parent.mkdir(exist_ok=True)
     taken: list[asked.Asked] = []
-    monkeypatch.setattr("cli.bridge.time.sleep", lambda _: taken.extend(asked.take(asked.folder_of(path))))
+    monkeypatch.setattr("bridge.asked.time.sleep", lambda _: taken.extend(asked.take(asked.folder_of(path))))
     with windows.lock(path.with_suffix(".lock")):
         result = run("confirm", "Sim101", "flat")
     assert (result.exit_code, taken) == (0, [FlatConfirmed("Sim101")])

@@ -69,10 +69,21 @@ def test_open_lists_the_open_ones_and_their_waiting_legs_alone(service: Service,
     service.cancel("over")
     service.place("later", delay=5)
     assert shown(listed(run, "orders", "--open")) == [
-        ("later", None, "5", "0", "Initialized"),
         ("long", "ENTRY1", "5", "0", "Working"),
         ("long.STOP1", "STOP1", "5", "0", "Initialized"),
+        ("later", None, "5", "0", "Initialized"),
     ]
+
+
+def test_the_newest_order_is_the_last_and_legs_stand_under_their_entry(service: Service, run: Run) -> None:
+    service.place("z", stop_loss=4990)
+    service.place("m")
+    service.place("a", stop_loss=4990)
+    service.report("PartFilled", 2, order_id="z")
+    rows = ["z", "z.STOP1", "m", "a", "a.STOP1"]
+    assert [order["order_id"] for order in listed(run, "orders")] == rows
+    service.cancel("z")
+    assert [order["order_id"] for order in listed(run, "orders", "--open")] == ["m", "a", "a.STOP1", "z.STOP1"]
 
 
 def test_a_leg_that_a_fill_released_is_an_order_like_others(service: Service, run: Run) -> None:
@@ -425,9 +436,31 @@ def test_follow_prints_each_order_once_and_again_when_it_has_changed(
     assert result.exit_code == 0
     lines = [line.partition("  a  ")[2] for line in result.stdout.splitlines() if "  a  " in line]
     assert lines == [
-        "Working, BUY 5 LIMIT GTC, limit 5000.25",
-        "PartFilled, BUY 5 LIMIT GTC, limit 5000.25, 2 of 5 filled",
-        "Cancelled, BUY 5 LIMIT GTC, limit 5000.25, 2 of 5 filled",
+        "Working, BUY 5 ES 12-26 LIMIT GTC, limit 5000.25",
+        "PartFilled, BUY 5 ES 12-26 LIMIT GTC, limit 5000.25, 2 of 5 filled",
+        "Cancelled, BUY 5 ES 12-26 LIMIT GTC, limit 5000.25, 2 of 5 filled",
+    ]
+
+
+def test_follow_shows_last_what_happened_last(service: Service, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        service.place(name)
+    service.report("PartFilled", 2, order_id="a")
+    happenings: list[Callable[[], object]] = [lambda: service.cancel("b"), lambda: None]
+
+    def sleep(_: float) -> None:
+        if not happenings:
+            raise KeyboardInterrupt
+        happenings.pop(0)()
+
+    monkeypatch.setattr("cli.orders.time.sleep", sleep)
+    shown = run("orders", "--follow", "--open").stdout.splitlines()
+    lines = [line.split("  ")[1:] for line in shown if " UTC  " in line]
+    assert [(order_id, told.partition(",")[0]) for order_id, told in lines] == [
+        ("b", "Working"),
+        ("c", "Working"),
+        ("a", "PartFilled"),
+        ("b", "Cancelled"),
     ]
 
 

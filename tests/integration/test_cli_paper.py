@@ -1,5 +1,6 @@
 """`orderhook serve --paper`: alerts are filled before one's eyes, in a process of its own."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -30,18 +31,17 @@ def alerts(server: Server) -> list[str]:
 
 
 def test_the_alerts_of_the_start_page_do_what_they_say(server: Server) -> None:
-    place, cancel, close = alerts(server)
+    place, cancel, replace, close = alerts(server)
     assert server.post(KEY + place).json()["status"] == "placed"
     wait_for(lambda: states(server) == {"paper-1": "Filled", "paper-1.STOP1": "Working", "paper-1.TARGET1": "Working"})
     assert server.post(KEY + cancel).json()["status"] == "cancel_pending"
     wait_for(
         lambda: states(server) == {"paper-1": "Filled", "paper-1.STOP1": "Cancelled", "paper-1.TARGET1": "Working"}
     )
-    replaced = f"{KEY}command=CANCELREPLACE;order_id=TARGET1;strategy_id=paper;{ES};action=SELL;qty=1;order_type=LIMIT;"
-    answer = server.post(f"{replaced}limit_price=5090;tif=GTC").json()
+    answer = server.post(KEY + replace).json()
     assert answer.get("status") == "replace_pending", answer
     wait_for(lambda: states(server)["paper-1.TARGET1"] == "Working")
-    assert server.order("paper-1.TARGET1")["limit_price"] == "5090"
+    assert f"limit_price={server.order('paper-1.TARGET1')['limit_price']};" in replace
     assert server.post(KEY + close).json()["status"] == "accepted"
     wait_for(lambda: states(server)["paper-1.TARGET1"] == "Cancelled")
 
@@ -58,10 +58,29 @@ def test_without_its_bridge_what_opens_is_refused_until_it_is_back(server: Serve
     wait_for(lambda: states(server)["later"] == "Filled")
 
 
+def test_its_bridge_is_reached_by_the_port(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = str(server.port)
+    found = json.loads(server.run("bridge", "status", "--port", port, "--json").stdout)
+    assert found["owner"]["ready"]
+    assert found["owner"]["journal"] == found["here"]["journal"]
+    assert found["here"]["running"]
+    doctor = json.loads(server.run("bridge", "doctor", "--account", "Sim101", "--port", port, "--json").stdout)
+    assert {finding["result"] for finding in doctor} <= {"ok", "warning"}
+    assert {"incoming", "table", "doorbell"} <= {finding["about"] for finding in doctor}
+    monkeypatch.setenv("ORDERHOOK_PORT", port)
+    for arguments, said in (
+        (["status"], "ready: yes"),
+        (["confirm", "Sim101", "flat"], "Sim101 counts as flat"),
+        (["resume", "Sim101", "ES 12-26"], "may open positions again"),
+    ):
+        assert said in server.run("bridge", *arguments).stdout
+
+
 def test_a_server_without_a_bridge_says_so(tmp_path_factory: pytest.TempPathFactory) -> None:
     with running(tmp_path_factory.mktemp("plain") / "log") as plain:
-        result = plain.run("bridge", "stop", "--port", str(plain.port))
-    assert (result.exit_code, "has no bridge" in result.stderr) == (1, True)
+        for command in ("stop", "status"):
+            result = plain.run("bridge", command, "--port", str(plain.port))
+            assert (result.exit_code, "has no bridge" in result.stderr) == (1, True)
     nobody = plain.run("bridge", "stop", "--port", str(plain.port))
     assert (nobody.exit_code, "Nothing answers" in nobody.stderr) == (2, True)
 

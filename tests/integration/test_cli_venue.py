@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from cli import connection
 from orderhook.aws.doorbell import LOOK
@@ -186,6 +187,67 @@ def test_an_alert_shows_what_has_become_of_its_orders(service: Service, run: Run
     answer = service.place("order-1")
     service.report("PartFilled", 2)
     shown = run("alerts", "show", answer.request_id)
-    assert "  now          order-1: PartFilled, BUY 5 LIMIT GTC, limit 5000.25, 2 of 5 filled" in shown.stdout
+    assert "  now          order-1: PartFilled, BUY 5 ES 12-26 LIMIT GTC, limit 5000.25, 2 of 5 filled" in shown.stdout
     [order] = json.loads(run("alerts", "show", answer.request_id, "--json").stdout)["orders"]
     assert (order["order_id"], order["state"]) == ("order-1", "PartFilled")
+
+
+def test_an_order_shows_its_fills_its_legs_and_what_rang_of_them(service: Service, run: Run) -> None:
+    order = have(service)
+    alarmed = order._replace(
+        history=(
+            *order.history,
+            builders.provenance(service.trader, "r2").event(None, {"alarm": "unprotected"}, "STOP1"),
+        )
+    )
+    service.orders.rewrite(builders.provenance(service.trader, "r3"), order, alarmed)
+    report = Report(OrderState.FILLED, 5, Decimal("5000.0833333333333"), seq=1, acked=1)
+    service.services.reports.record(builders.provenance(service.trader, "r4"), "order-1", report)
+    shown = run("order", "order-1").stdout
+    assert shown.count("ALARM of STOP1: unprotected") == 1
+    [entry, stop] = shown.splitlines()[1:3]
+    assert "5000.0833 " in entry
+    assert stop.startswith("order-1.STOP1")
+    assert "filled 5, average 5000.0833" in shown
+    assert "ALARM of STOP1: unprotected" in run("order", "order-1.STOP1").stdout
+
+
+def test_a_leg_that_waits_says_of_which_order_an_alarm_was(service: Service, run: Run) -> None:
+    order = have(service)
+    rung = builders.provenance(service.trader, "r2").event(None, {"alarm": "cancel_refused"})
+    service.orders.rewrite(
+        builders.provenance(service.trader, "r3"), order, order._replace(history=(*order.history, rung))
+    )
+    assert "ALARM of ENTRY: cancel_refused" in run("order", "order-1.STOP1").stdout
+
+
+LONG = "es-long-2026-11-28T14:30:00Z"
+
+
+@pytest.mark.parametrize(
+    ("command", "whole"),
+    [
+        (["orders"], [LONG, "BUY 5 ES 12-26, Sim101", "2 of 5 at 5000.0833"]),
+        (["order", LONG], [LONG, "BUY 5 ES 12-26, Sim101", "filled 2, average 5000.0833"]),
+        (["positions"], ["Sim101", "ES 12-26", "LONG 2 at 5000.25"]),
+        (["executions"], [LONG, "ES 12-26, Sim101", "BUY 1 at 5000.0833", "ohabcdefghijklmnop"]),
+        (["alerts"], [LONG, "placed", "PLACE"]),
+    ],
+    ids=lambda value: value[0],
+)
+def test_in_a_terminal_of_80_columns_what_matters_is_whole(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str], whole: list[str]
+) -> None:
+    service.place(LONG, strategy_id="es-long", stop_loss=4990)
+    signed, average = builders.provenance(service.trader, "r9"), Decimal("5000.08333333333")
+    result = service.services.reports.record(signed, LONG, Report(OrderState.PART_FILLED, 2, average))
+    have_positions(service)
+    fill = Execution("ohabcdefghijklmnop", 1, 1, average, AT)
+    service.services.bridge.put_execution(service.trader, fill, LONG, result.after)
+    monkeypatch.setattr(Console, "is_terminal", property(lambda _: True))
+    for name, value in {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    lines = run(*command).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    for value in whole:
+        assert [line for line in lines if value in line], "\n".join(lines)

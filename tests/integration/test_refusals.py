@@ -152,7 +152,7 @@ REFUSALS = [
         {**CANCEL, "kill_switch": "off"},
         400,
         "invalid_value",
-        "kill_switch goes without a command: send it alone.",
+        "kill_switch goes without a command: send it in an alert of its own, with nothing but the key.",
         "kill_switch",
     ),
     Refusal(

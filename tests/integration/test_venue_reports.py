@@ -237,6 +237,36 @@ def test_a_report_twice_writes_and_rings_once(service: Service) -> None:
     assert service.everything() == before
 
 
+@pytest.mark.parametrize("seqs", [(1, 2), (2, 1)], ids=str)
+def test_an_alarm_stands_in_the_history_whatever_was_known(service: Service, seqs: tuple[int, int]) -> None:
+    have(service)
+    for seq in seqs:
+        deliver(service, say("Working", seq=seq, acked=1, alarms=["cancel_refused", "overfill"] if seq == 1 else []))
+    assert [it.changes["alarm"] for it in seen(service).history if it.changes.get("alarm")] == [
+        "cancel_refused, overfill"
+    ]
+
+
+def test_an_alarm_of_a_leg_stands_in_its_history_and_while_it_waits_in_its_entrys(service: Service) -> None:
+    have(service)
+    waits = say("Initialized", order_id=STOP, acked=1, alarms=["unprotected"])
+    assert deliver(service, waits) == ["Unprotected"]
+    assert deliver(service, waits) == []
+    rung = [(it.leg, it.changes) for it in seen(service).history if "alarm" in it.changes]
+    assert rung == [("STOP1", {"alarm": "unprotected"})]
+    deliver(service, say("Filled", 5, acked=1), say("Rejected", order_id=STOP, seq=2, alarms=["stop_rejected"]))
+    told = [it.changes.get("alarm") for it in seen(service, STOP).history]
+    assert [alarm for alarm in told if alarm] == ["unprotected", "stop_rejected"]
+
+
+def test_each_fill_in_the_history_has_the_average_price(service: Service) -> None:
+    have(service)
+    for seq, filled, average in ((1, 1, "5000"), (2, 3, "5000.5")):
+        deliver(service, say("PartFilled", filled, seq=seq, acked=1, average=Decimal(average)))
+    fills = [it.changes for it in seen(service).history if "filled" in it.changes]
+    assert fills == [{"filled": "1", "average": "5000"}, {"filled": "3", "average": "5000.5"}]
+
+
 def test_the_messages_of_one_event_are_judged_each_by_itself(service: Service) -> None:
     have(service)
     good = message_of(Sent(service.trader, "j1", say("Working", acked=1)))

@@ -35,15 +35,16 @@ def test_of_many_orders_the_counts_and_every_id_are_shown(capsys: pytest.Capture
     counts = NO_COUNTS | {"cancelled": 500, "already_terminal": 1}
     body = {"success": True, "status": "cancelled", "counts": counts, "cancelled": ids, "already_cancelled": []}
     lines = shown(capsys, 200, {**body, "already_terminal": ["x"]})
-    assert lines[:3] == [
+    assert lines[:4] == [
         "200 cancelled",
-        "  counts          cancelled 500, already_cancelled 0, already_terminal 1, remaining 0",
+        "  counts          cancelled 500, already_cancelled 0, already_terminal 1,",
+        "                  remaining 0",
         "  cancelled       order-0, order-1, order-2, order-3, order-4, order-5, order-6,",
     ]
-    assert lines[3].startswith("                  order-7, order-8, ")
+    assert lines[4].startswith("                  order-7, order-8, ")
     assert lines[-1] == "  already_terminal x"
-    assert ", ".join(ids) == " ".join(line[18:] for line in lines[2:-1])
-    assert max(map(len, lines[2:])) <= 80
+    assert ", ".join(ids) == " ".join(line[18:] for line in lines[3:-1])
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_list_of_five_ids_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:

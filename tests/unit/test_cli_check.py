@@ -1,5 +1,6 @@
 """How `orderhook check` shows the explanation of an alert."""
 
+import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
@@ -35,6 +36,16 @@ def test_the_key_of_the_environment_counts_for_an_alert_that_has_none() -> None:
     result = CliRunner().invoke(app, ["check", "command=CANCEL;order_id=a"], env={"ORDERHOOK_KEY": demo.KEY})
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "This alert would cancel order a.")
     assert "key" not in result.stdout
+
+
+@pytest.mark.parametrize("written", ["your-secret-key", "YOUR_SECRET_KEY", "Your Secret Key"])
+def test_the_placeholder_of_the_documentation_is_told_from_a_mistyped_key(written: str) -> None:
+    text = "command=CANCEL;order_id=a"
+    for arguments in ([f"key={written};{text}"], [text, "--key", written]):
+        result = CliRunner().invoke(app, ["check", *arguments])
+        assert (result.exit_code, "stands for your own key" in result.stdout) == (1, True)
+    mistyped = CliRunner().invoke(app, ["check", f"key=ohk_x;{text}"]).stdout
+    assert "The key was not issued here" in mistyped
 
 
 def test_a_fault_has_the_place_that_it_has_in_the_alert() -> None:

@@ -1,11 +1,13 @@
 """The page that `orderhook serve` starts with states the limits of each kind of table."""
 
+from decimal import Decimal
+
 import pytest
 
 from cli.aws import demo, serve
 from cli.aws.gateway import is_loopback, listen
 from cli.connection import IN_MEMORY, TableAddress
-from cli.views.start_page import first_commands, show_start_page
+from cli.views.start_page import first_commands, show_paper_page, show_start_page
 from tests.builders import order, provenance
 
 PROVENANCE = provenance("main", "request-1")
@@ -43,6 +45,21 @@ def test_its_last_24_lines_have_what_one_needs(capsys: pytest.CaptureFixture[str
         assert needed in last
     for command in ("send 'command=CANCEL; order_id=demo-1;'", "orders --open", "alerts"):
         assert f"orderhook {command}" in last or f" {command}" in last
+
+
+def test_the_last_24_lines_of_the_page_about_fills_have_what_one_needs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", [".venv/bin/orderhook"])
+    show_paper_page("http://127.0.0.1:3104/webhook", IN_MEMORY, Decimal("5000.25"))
+    wrapped = [line[n : n + 80] for line in capsys.readouterr().out.splitlines() for n in range(0, len(line) or 1, 80)]
+    last = "".join(wrapped[-23:])
+    for needed in ("url: http://127.0.0.1:3104/webhook", f"key: {demo.KEY}", "export ORDERHOOK_PORT=3104"):
+        assert needed in last
+    for command in ("PLACE", "CANCEL", "CANCELREPLACE", "CLOSESTRATEGY"):
+        assert f"orderhook send 'command={command};" in last
+    for needed in ("orders --follow", "bridge stop", "bridge start", "paper-2", "the position stays"):
+        assert needed in last
 
 
 def test_the_commands_of_a_server_on_another_port_name_it() -> None:

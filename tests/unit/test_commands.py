@@ -118,6 +118,13 @@ def test_an_unknown_command_is_refused_with_the_nearest_known_one(sent: str, nea
     assert error.field == "command"
 
 
+@pytest.mark.parametrize("sent", ["KILLSWITCH", "KILL SWITCH", "kill_switch", "KillSwitch_On", "KILLSWICH"])
+def test_who_writes_the_kill_switch_as_a_command_is_told_how_to_turn_it(sent: str) -> None:
+    detail = refused(UnknownCommandError, {"command": sent}).detail
+    assert "kill_switch=on" in detail
+    assert "`orderhook kill-switch`" in detail
+
+
 @pytest.mark.parametrize("sent", ["CANCELORDER", "CANCEL ORDER", "CANCLE"])
 def test_of_a_cancel_in_an_account_it_says_what_each_command_would_do(sent: str) -> None:
     error = refused(UnknownCommandError, {"command": sent, "account": "Sim101"})
@@ -186,7 +193,10 @@ def test_the_kill_switch_is_on_or_off_and_nothing_else(sent: str) -> None:
 @pytest.mark.parametrize("sent", ["on", "off", "x"])
 def test_a_kill_switch_beside_a_command_is_refused(alert: Fields, sent: str) -> None:
     error = refused(InvalidValueError, alert, {"kill_switch": sent})
-    assert (error.field, error.detail) == ("kill_switch", "kill_switch goes without a command: send it alone.")
+    assert error.field == "kill_switch"
+    assert (
+        error.detail == "kill_switch goes without a command: send it in an alert of its own, with nothing but the key."
+    )
 
 
 def test_the_kill_switch_is_turned_at_once_or_not_at_all() -> None:

@@ -326,23 +326,23 @@ def test_the_operators_page_has_every_parameter_and_alarm() -> None:
 # The tree
 
 
-def modules_in_the_tree() -> set[str]:
-    [tree] = [fence.text for fence in FENCES if (fence.kind, fence.note) == ("text", "tree")]
+def modules_in_the_tree(note: str) -> list[str]:
+    [tree] = [fence.text for fence in FENCES if (fence.kind, fence.note) == ("text", note)]
     parents: list[str] = []
-    found = set()
+    found = []
     for line in tree.splitlines():
         drawn, name = re.match(r"([│├└─ ]*)(\S+)", line).groups()  # type: ignore[union-attr]
         depth = len(drawn) // 4
         parents[depth:] = [name]
         if name.endswith(".py"):
-            found.add("".join(parents[: depth + 1]))
+            found.append("".join(parents[: depth + 1]))
     return found
 
 
-def test_the_tree_names_every_module_that_is_deployed() -> None:
-    functions = ROOT / "functions"
-    modules = {f"functions/{path.relative_to(functions).as_posix()}" for path in functions.rglob("*.py")}
-    assert modules_in_the_tree() == {path for path in modules if not path.endswith("__init__.py")}
+@pytest.mark.parametrize(("note", "folder"), [("tree", "functions"), ("bridge", "bridge")])
+def test_the_tree_names_every_module_once(note: str, folder: str) -> None:
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
+    assert sorted(modules_in_the_tree(note)) == sorted(path for path in modules if not path.endswith("__init__.py"))
 
 
 def test_a_module_that_a_document_names_is_there() -> None:

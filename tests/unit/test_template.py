@@ -603,6 +603,14 @@ def test_every_log_group_forgets_after_the_days_chosen() -> None:
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
 
 
+def test_the_page_about_cost_counts_the_alarms() -> None:
+    of_venue = [name for name in ALARMS if RESOURCES[name].get("Condition") == "HasVenue"]
+    always = [name for name in ALARMS if "Condition" not in RESOURCES[name]]
+    page = (ROOT / "docs/capacity.md").read_text(encoding="utf-8").replace("\n", " ")
+    assert (len(of_venue), "| The venue's fourteen alarms, 0.10 each | 1.40 |" in page) == (14, True)
+    assert (len(always), "each of the sixteen alarms" in page) == (16, True)
+
+
 def test_every_alarm_says_what_to_do_and_reaches_whoever_is_to_be_told() -> None:
     assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ALARMS.values()} == {
         *(("orderhook", metric) for metric in (*COUNTED, *SOMETIMES_NOTHING, "ThrottledAlerts", "Alerts")),

@@ -67,6 +67,11 @@ def meant_command(word: str, pairs: Iterable[Pair]) -> str | None:
 
 
 def _way_out(word: str, pairs: Iterable[Pair]) -> str:
+    if hints.is_kill_switch(word[:64]):
+        return (
+            "the kill switch has none. Send kill_switch=on or kill_switch=off in place of the command, or run "
+            "`orderhook kill-switch`."
+        )
     if hint := meant_command(word, pairs):
         return f"did you mean {hint}?"
     if hints.command(word[:64], COMMANDS) == Cancel.word:

@@ -24,7 +24,7 @@ _DECIMALS = 8
 _SMALLEST = Decimal(1).scaleb(-_DECIMALS)
 MAX_LENGTH = 64
 MAX_NOTES = 500
-_MAX_QTY = 1_000_000
+MAX_QTY = 1_000_000
 
 IDS = ("order_id", "strategy_id", "oco_id")
 
@@ -178,10 +178,8 @@ def _leg_price(value: str, info: ValidationInfo) -> Decimal:
 
 def _qty(value: str, info: ValidationInfo) -> int:
     number = _decimal(value, info, "a whole number from 1")
-    if number != int(number) or not 1 <= number <= _MAX_QTY:
-        raise InvalidValueError(
-            f"{info.field_name} must be a whole number from 1 to {_MAX_QTY}.", field=info.field_name
-        )
+    if number != int(number) or not 1 <= number <= MAX_QTY:
+        raise InvalidValueError(f"{info.field_name} must be a whole number from 1 to {MAX_QTY}.", field=info.field_name)
     return int(number)
 
 

@@ -129,7 +129,10 @@ class FieldReader:
     def _read_unused(self, name: str, value: str | NoText) -> None:
         kind = self._kind
         if name == "kill_switch":
-            raise InvalidValueError("kill_switch goes without a command: send it alone.", field=name)
+            raise InvalidValueError(
+                "kill_switch goes without a command: send it in an alert of its own, with nothing but the key.",
+                field=name,
+            )
         if name in kind.refused_if_unused:
             raise self._not_narrowed(name)
         if isinstance(value, str) and not self._is_json:

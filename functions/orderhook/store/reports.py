@@ -16,6 +16,7 @@ from orderhook.orders import (
     OrderState,
     Provenance,
     Want,
+    decimal_text,
 )
 from orderhook.store import items
 from orderhook.store.expressions import VERSIONED
@@ -51,12 +52,20 @@ class Report(NamedTuple):
     values: Mapping[str, str] = MappingProxyType({})
     """What the venue has confirmed: the kind, the quantity and all prices, or nothing."""
     unresolved: str | None = None
+    alarms: str | None = None
+    """What somebody should look at, by the bridge's words for it."""
 
     @classmethod
     def of(cls, said: "OrderReport") -> "Report":
         """Return what a bridge's message says of its order."""
-        reason, unresolved = (text and text[:_LONGEST_REASON] for text in (said.reason, said.unresolved))
-        return cls(said.state, said.filled, said.average, said.seq, reason, said.acked, said.values, unresolved)
+        told = (said.reason, said.unresolved, ", ".join(said.alarms) or None)
+        reason, unresolved, alarms = (text and text[:_LONGEST_REASON] for text in told)
+        return cls(said.state, said.filled, said.average, said.seq, reason, said.acked, said.values, unresolved, alarms)
+
+    @property
+    def alarm(self) -> Mapping[str, str]:
+        """What of it rang, as a history has it."""
+        return {"alarm": self.alarms} if self.alarms else {}
 
 
 class ReportResult(NamedTuple):
@@ -319,17 +328,20 @@ def reported_waiting(provenance: Provenance, entry: Order, name: str, report: Re
     that anything else which it says of a leg tells of a fill whose own report is still on its way.
     """
     leg = entry.legs[name]
+    rung = provenance.event(None, report.alarm, leg=name)
+    is_heard = not report.alarms or entry.event_of(provenance.request_id) is not None
+    heard = entry if is_heard else entry._replace(history=(*entry.history, rung))
     if report.state is OrderState.INITIALIZED and not (report.filled or report.unresolved):
         leg = leg._replace(acked=max(leg.acked, report.acked))
-        return (entry if leg == entry.legs[name] else entry._replace(legs={**entry.legs, name: leg})), None
+        return (heard if leg == entry.legs[name] else heard._replace(legs={**entry.legs, name: leg})), None
     if leg.end and not report.filled:
-        return entry, None
+        return heard, None
     cancels = leg.want is not None and leg.want.kind == "cancel"
     if cancels and report.state is OrderState.CANCELLED and not report.filled:
         end = LegEnd(OrderState.CANCELLED, provenance.now, provenance.request_id, provenance.key_id)
         leg = leg._replace(end=end, acked=max(leg.acked, report.acked))
-        history = (*entry.history, provenance.event(None, leg=name))
-        return entry._replace(legs={**entry.legs, name: leg}, history=history), None
+        history = (*heard.history, provenance.event(None, leg=name))
+        return heard._replace(legs={**entry.legs, name: leg}, history=history), None
     qty = max(report.filled, int(report.values.get("qty", 0)), leg.share(entry.filled)) or leg.share(entry.qty)
     released = _released(provenance._replace(request_id=f"{provenance.request_id}.release"), entry, name, qty)
     entry = entry._replace(legs={**entry.legs, name: leg._replace(released=True, end=None)})
@@ -353,6 +365,7 @@ def reported(order: Order, report: Report, provenance: Provenance) -> Order | No
         average = report.average if report.average is not None else order.average
         after = after._replace(filled=report.filled, average=average)
         changes |= {"filled": str(report.filled)} if more else {}
+        changes |= {} if report.average is None else {"average": decimal_text(report.average)}
     if more and order.state in TERMINAL:
         after = after._replace(filled_after_end=report.filled)
     moves = newer and _moves(order, report, more=more)
@@ -362,10 +375,11 @@ def reported(order: Order, report: Report, provenance: Provenance) -> Order | No
     if moves:
         cancelled_at = provenance.now if report.state is OrderState.CANCELLED else None
         after = after._replace(state=report.state, since=provenance.now, cancelled_at=cancelled_at)
+    changes |= report.alarm
     if newer and report.seq is not None:
         # It stays whatever else was known, or an older report could undo it.
         after = after._replace(report_seq=report.seq)
-    if after is order or after == order:
+    if (after is order or after == order) and not report.alarms:
         return None
     if not (more or learns_average or moves or changes):
         return after
