@@ -26,6 +26,8 @@ class Venue(NamedTuple):
     """What is answered in place of a word that says that it is done."""
     too_late: timedelta = timedelta(seconds=30)
     """How long after an alert, or after its delay, the venue may still be given what opens a position."""
+    runs_own_templates: bool = False
+    """Whether it places targets and stops of templates of its own (NinjaTrader: ATM strategies)."""
 
     def word(self, done: str) -> str:
         """Return the word of an answer, where the table's would be `done`."""
@@ -53,6 +55,7 @@ NINJATRADER = Venue(
             "replaced": "replace_pending",
         }
     ),
+    runs_own_templates=True,
 )
 """What is asked is accepted, and done where a bridge says so."""
 
