@@ -33,6 +33,10 @@ class Venue(NamedTuple):
         """Return the word of an answer, where the table's would be `done`."""
         return self.words.get(done, done)
 
+    def day_ends(self, at: str | None) -> str | None:
+        """Return when a DAY order ends that would end then; None where the venue ends and reports it."""
+        return at if self.name is None else None
+
     def want(self, provenance: Provenance, kind: Kind, n: int = 1, *, closes: bool = False) -> Want | None:
         """Return what is asked of the venue; None where there is none. What closes a position is never too late."""
         if self.name is None:

@@ -115,7 +115,7 @@ class Place(PlacesOrder):
             placed=self._placed,
             received_at=provenance.received_at,
             delay=self.delay or None,
-            day_ends=new.day_ends(provenance) if venue.name is None else None,
+            day_ends=venue.day_ends(new.day_ends(provenance)),
             cancels_at=ends,
             notes=self.notes,
             venue=venue.name,
