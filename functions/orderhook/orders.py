@@ -472,8 +472,8 @@ class Strategy(NamedTuple):
 
     @property
     def has_atm(self) -> bool:
-        """Whether one of its entries has a template of NinjaTrader's own, whose legs are not known here."""
-        return any(binding.atm for binding in (*self.numbers.values(), *self.freed.values()))
+        """Whether an entry that has a number has a template of NinjaTrader's own, whose legs are not known here."""
+        return any(binding.atm for binding in self.numbers.values())
 
 
 class Bracket(NamedTuple):

@@ -168,7 +168,9 @@ def test_the_entry_is_not_replaced_by_what_would_start_a_second_strategy(
 def test_a_close_cancels_the_entry_and_says_that_the_rest_is_ninjatraders(service: Service) -> None:
     place(service)
     service.answer_want("Working", "long")
+    service.queue.rings.clear()
     answer = service.send("CLOSESTRATEGY", strategy_id="s")
+    assert len(service.queue.rings) == 1
     assert refusal(answer) == (400, "unsupported_value")
     assert "close that in NinjaTrader" in answer.body["detail"]
     assert answer.body["cancel_pending"] == ["long"]
@@ -181,6 +183,17 @@ def test_a_strategy_that_has_ninjatraders_template_no_more_is_closed(service: Se
     place(service)
     service.answer_want("Cancelled", "long")
     service.place("own", **{**ENTRY, "strategy_id": "s"})
+    assert service.send("CLOSESTRATEGY", strategy_id="s").word == "accepted"
+
+
+@pytest.mark.usefixtures("venue")
+def test_a_number_that_is_free_again_keeps_no_close_from_being_done(service: Service) -> None:
+    place(service)
+    place(service, "second")
+    for order_id in ("long", "second"):
+        service.answer_want("Cancelled", order_id)
+    service.place("own", **{**ENTRY, "strategy_id": "s"})
+    assert refusal(service.cancel("STOP2", strategy_id="s")) == (400, "unsupported_value")
     assert service.send("CLOSESTRATEGY", strategy_id="s").word == "accepted"
 
 

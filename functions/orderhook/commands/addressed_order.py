@@ -148,8 +148,8 @@ class AddressesOrder(Command):
     def is_ninjatraders(self) -> UnsupportedValueError:
         """Return the refusal of a leg that NinjaTrader's own template brings: nobody knows a way to reach one there."""
         return UnsupportedValueError(
-            f"{self.order_id} would be NinjaTrader's own, and orderhook does not reach targets and stops of its templates: "
-            "cancel or change it in NinjaTrader.",
+            f"{self.order_id} would be NinjaTrader's own: orderhook reaches no targets and stops of templates there. "
+            "Cancel or change it in NinjaTrader.",
             field="order_id",
         )
 
