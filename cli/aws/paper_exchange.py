@@ -97,7 +97,7 @@ class Exchange:
             template = f"templates/AtmStrategy/{asked.strategy}.xml"
             raise RefusedError(f"Unable to load ATM strategy template from file '{template}'")  # M
         if asked.strategy_id and asked.strategy_id in self._strategy_ids:
-            raise RefusedError(f"holds the strategy id '{asked.strategy_id}', which is in use")  # I
+            raise RefusedError(f"holds invalid strategy id parameter '{asked.strategy_id}'")  # I: it is in use
         self._strategy_ids.add(asked.strategy_id)
         native = self._native_id()
         order = PaperOrder(

@@ -277,7 +277,7 @@ def test_a_strategys_id_starts_one_strategy(desk: Desk) -> None:
     for order_id in (A, C):
         desk.write(f"PLACE;Sim101;{ES};BUY;1;MARKET;0;0;GTC;;{order_id};paper-atm;{B}")
     assert desk.paper.positions["Sim101", ES].quantity == 1
-    assert any("is in use" in error for error in desk.errors())
+    assert any("invalid strategy id" in error for error in desk.errors())
 
 
 GOOD = f"PLACE;Sim101;{ES};BUY;1;LIMIT;4990;0;GTC;;{A};;"
