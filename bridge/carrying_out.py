@@ -144,6 +144,8 @@ def _place(turn: Turn, order: TableOrder, generation: int, qty: int) -> None:
         limit_price=order.limit_price,
         stop_price=order.stop_price,
         oco_id=_join_group(turn, order, account, venue_id),
+        atm_template=order.atm_template,
+        atm_strategy_id=oif.venue_id(order.placed_by, generation, "ATM") if order.atm_template else None,
         generation=generation,
     )
     place(turn, order, venue_order)

@@ -97,6 +97,7 @@ def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
         limit_price=item.limit_price,
         stop_price=item.stop_price,
         oco_id=item.oco_id,
+        atm_template=item.atm_template,
         table_state=item.state,
         received_at=received_at,
         is_foreign=_is_older(turn, received_at),

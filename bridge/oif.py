@@ -56,10 +56,14 @@ def place(
     limit_price: Decimal | None = None,
     stop_price: Decimal | None = None,
     oco_id: str | None = None,
+    atm_template: str | None = None,
+    atm_strategy_id: str | None = None,
 ) -> str:
-    """Return the line, without its end, that places an order."""
+    """Return the line, without its end, that places an order; with a template it starts an ATM strategy of that id."""
     prices = (_price(limit_price), _price(stop_price))
-    return _line("PLACE", account, instrument, action, str(qty), order_type, *prices, tif, oco_id or "", order_id)
+    strategy = (atm_template or "", atm_strategy_id or "")
+    order = (account, instrument, action, str(qty), order_type, *prices, tif, oco_id or "", order_id)
+    return _line("PLACE", *order, *strategy)
 
 
 def change(order_id: str, *, qty: int, limit_price: Decimal | None = None, stop_price: Decimal | None = None) -> str:

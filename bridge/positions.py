@@ -14,7 +14,10 @@ from orderhook.venue import PositionReport, Side
 
 _FLAT_STOOD = timedelta(seconds=2)
 _TOO_MANY_STOOD = timedelta(seconds=5)
-"""How long legs may seem to close more than is open: a position's file comes later than its fill's."""
+"""How long legs must seem to close more than is open before anybody is told."""
+
+_FILE_COMES = timedelta(seconds=60)
+"""How long after a fill the position's file may be missing: it comes later by a moment that nobody has measured."""
 
 
 def pair(at: datetime, account: str, instrument: str) -> str:
@@ -31,7 +34,7 @@ def read_position(turn: Turn, read: PositionRead) -> None:
     is_same = known is not None and (known.side, known.quantity) == (read.side, read.quantity)
     open_at = turn.at if read.side in ("LONG", "SHORT") else known and known.open_at
     since = known.since if known and known.side == read.side else turn.at
-    position = Position(read.account, read.instrument, read.side, read.quantity, read.average, since, open_at)
+    position = Position(read.account, read.instrument, read.side, read.quantity, read.average, since, open_at, turn.at)
     _set(turn, position)
     if not is_same:
         turn.ask(Report(report_of(turn, position)))
@@ -57,11 +60,11 @@ def _tell_unseen_fills(turn: Turn, name: str, position: Position) -> None:
 
 
 def forget_positions(turn: Turn) -> None:
-    """Know no position any more: NinjaTrader has started, or does not run."""
+    """Know no position any more, of any known pair: NinjaTrader has started, or does not run."""
     turn.set(flat_accounts=frozenset())
-    for position in turn.now.positions.values():
-        if position.side != "UNKNOWN":
-            unknown = position._replace(side="UNKNOWN", quantity=0, average=None, since=turn.at, open_at=None)
+    for position in _known_pairs(turn):
+        if position.side != "UNKNOWN" or _name(turn, position) not in turn.now.positions:
+            unknown = Position(position.account, position.instrument, "UNKNOWN", 0, None, turn.at)
             _set(turn, unknown)
             turn.ask(Report(report_of(turn, unknown)))
 
@@ -69,11 +72,23 @@ def forget_positions(turn: Turn) -> None:
 def confirm_flat(turn: Turn, account: str) -> None:
     """Take every pair of an account for flat that has no file since NinjaTrader's start: a person has said so."""
     turn.set(flat_accounts=turn.now.flat_accounts | {folded(account)})
-    for position in turn.now.positions.values():
+    for position in _known_pairs(turn):
         if position.side == "UNKNOWN" and folded(position.account) == folded(account):
             flat = position._replace(side="FLAT", since=turn.at)
             _set(turn, flat)
             turn.ask(Report(report_of(turn, flat)))
+
+
+def _known_pairs(turn: Turn) -> list[Position]:
+    """Return the position of each pair that is known: by a file, an order of ours, or because the operator named it."""
+    known = dict(turn.now.positions)
+    named = [(account, instrument) for account in turn.config.accounts for instrument in turn.config.instruments]
+    ours = [(turn.config.account(it.account), it.instrument) for it in turn.orders.values()]
+    for account, instrument in dict.fromkeys(named + ours):
+        if account is not None:
+            position = Position(account, canonical(instrument, turn.at.date()), "UNKNOWN", 0, None, turn.at)
+            known.setdefault(_name(turn, position), position)
+    return list(known.values())
 
 
 def report_of(turn: Turn, position: Position) -> PositionReport:
@@ -89,7 +104,19 @@ def report_of(turn: Turn, position: Position) -> PositionReport:
 
 
 def _set(turn: Turn, position: Position) -> None:
-    turn.set(positions={**turn.now.positions, pair(turn.at, position.account, position.instrument): position})
+    turn.set(positions={**turn.now.positions, _name(turn, position): position})
+
+
+def _name(turn: Turn, position: Position) -> str:
+    return pair(turn.at, position.account, position.instrument)
+
+
+def _is_behind(turn: Turn, name: str, position: Position) -> bool:
+    """Return whether something of ours was filled since a position's file was read: another file is still to come."""
+    read_at = position.read_at or position.since
+    newer = [it for it in turn.venue_orders.values() if it.fills and it.fills[-1].at > read_at]
+    fills = [it.fills[-1].at for it in newer if pair(turn.at, it.account, it.instrument) == name]
+    return any(turn.at - at < _FILE_COMES for at in fills)
 
 
 def end_orphans(turn: Turn) -> None:
@@ -105,6 +132,8 @@ def end_orphans(turn: Turn) -> None:
         name = pair(turn.at, entry.account, entry.instrument)
         position = turn.now.positions.get(name)
         if position is None or position.side != "FLAT" or turn.at - position.since < _FLAT_STOOD:
+            continue
+        if _is_behind(turn, name, position):
             continue
         others = [it for it in turn.active_entries() if it.order_id != order_id and _is_of(turn, it, name)]
         others = [it for it in others if _awaits_legs(turn, it) or it.order_id in open_legs]
@@ -145,7 +174,7 @@ def _too_many(turn: Turn, entries: list[str]) -> set[str]:
             is_same_side = (trade.action == "BUY") == (position.side == "LONG")
             left[name, trade.action] = others + position.quantity * (1 if is_same_side else -1)
         left[name, trade.action] -= _rest(turn, trade)
-        if left[name, trade.action] < 0:
+        if left[name, trade.action] < 0 and not _is_behind(turn, name, position):
             over.append(trade.order_id)
     since = {it: turn.now.too_many.get(it, turn.at) for it in over}
     if since != turn.now.too_many:

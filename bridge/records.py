@@ -102,6 +102,10 @@ class VenueOrder(NamedTuple):
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     oco_id: str | None = None
+    atm_template: str | None = None
+    """The template of NinjaTrader's own that it is placed with: NinjaTrader places its legs."""
+    atm_strategy_id: str | None = None
+    """What the strategy is called there that it starts: never the trader's id, which comes back every day."""
     generation: int = 1
     start: int = 0
     """What of the entry was filled before the part that it closes; of legs alone."""
@@ -168,6 +172,7 @@ class TableOrder(NamedTuple):
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     oco_id: str | None = None
+    atm_template: str | None = None
     table_state: OrderState = OrderState.INITIALIZED
     """Its state in the table when it was first seen."""
     received_at: datetime | None = None

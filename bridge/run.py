@@ -72,8 +72,11 @@ class Bridge:
         self._heartbeat: Heartbeat | None = None
         self._unreadable: Sequence[str] = ()
         self._folder_fault = ""
+        self._readiness = ""
         self._held: set[str] = set()
         """Files that are to be moved out, and that another program holds."""
+        self._taken_back: list[Event] = []
+        """What became of the files that an earlier run has left in `incoming`."""
 
     @property
     def state(self) -> State:
@@ -85,6 +88,7 @@ class Bridge:
         self._ask()
         answer = self._table.take()
         if not self._has_begun:
+            self._take_back()
             if answer is None and self._monotonic() - self._started < FIRST_LOOK_SECONDS:
                 return
             self._begin()
@@ -135,13 +139,21 @@ class Bridge:
 
     # Events and effects
 
+    def _take_back(self) -> None:
+        """Move out what an earlier run has left in `incoming`: the first act, whenever AWS's time is known."""
+        for name in self._folder.own_files():
+            if (event := self._folder.move_out(name)) is not None:
+                self._taken_back.append(event)
+
     def _begin(self) -> None:
-        """Go on from the journal; what an earlier run has left in `incoming` is moved out first of all."""
+        """Go on from the journal, and have the engine know what was moved out of `incoming`."""
         if self._asked_in is not None:
             asked.forget(self._asked_in)
         self._has_begun = True
         self._state = State.restored(self._config, self._journal.records(), self._link.now())
-        self._move_out(self._folder.own_files())
+        for event in self._taken_back:
+            self._take(event)
+        self._move_out(self._folder.own_files())  # what another program has held so far
 
     def _move_out(self, names: Iterable[str]) -> None:
         for name in names:
@@ -175,6 +187,7 @@ class Bridge:
                 # Of an older one that is not sent yet only the alarms still matter.
                 waiting = self._heartbeat.alarms if self._heartbeat else ()
                 self._heartbeat = heartbeat._replace(alarms=(*waiting, *heartbeat.alarms)[-MOST_ALARMS:])
+                self._tell_readiness(heartbeat)
             case Report(what):
                 self._journal.put_report(self._message(what))
             case Fetch(order_id):
@@ -184,6 +197,13 @@ class Bridge:
             case Alarm(code, detail):
                 self._tell(f"ALARM {code}: {detail}")
         return [] if answer is None else [answer]
+
+    def _tell_readiness(self, heartbeat: Heartbeat) -> None:
+        """Tell a person whether what opens is carried out, and why it is not, whenever that changes."""
+        line = "Ready: what opens is carried out" if heartbeat.ready else f"Not ready: {heartbeat.reason}"
+        if line != self._readiness:
+            self._tell(line)
+        self._readiness = line
 
     def _message(self, what: Any) -> str:
         return serialize(Sent(self._trader, self._journal.id, what))

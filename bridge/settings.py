@@ -23,6 +23,8 @@ class BridgeSettings(NamedTuple):
     trader: str
     doorbell_url: str
     report_queue_url: str
+    instruments: tuple[str, ...] = ()
+    """Those that it is to know though no order was ever in them."""
 
     @classmethod
     def read(cls, path: Path) -> "BridgeSettings":
@@ -35,14 +37,18 @@ class BridgeSettings(NamedTuple):
             ) from None
         except (OSError, ValueError) as error:
             raise SettingsError(f"{path} cannot be read: {error}. Write it anew: `orderhook bridge setup`.") from None
-        wrong = [name for name in cls._fields if not (isinstance(values.get(name), str) and values[name])]
+        instruments = values.pop("instruments", [])
+        named = [name for name in cls._fields if name != "instruments"]
+        wrong = [name for name in named if not (isinstance(values.get(name), str) and values[name])]
+        if not (isinstance(instruments, list) and all(isinstance(it, str) and it for it in instruments)):
+            wrong.append("instruments as a list of names")
         if wrong:
             raise SettingsError(f"{path} does not say {', '.join(wrong)}. Write it anew: `orderhook bridge setup`.")
-        return cls(**{name: values[name] for name in cls._fields})
+        return cls(**{name: values[name] for name in named}, instruments=tuple(instruments))
 
     def text(self) -> str:
         """Return them as bridge.toml has them."""
-        # JSON's form of a text in ASCII is TOML's too.
+        # JSON's form of a text in ASCII, and of a list of such, is TOML's too.
         lines = (f"{name} = {json.dumps(value)}\n" for name, value in self._asdict().items())
         return "# Written by `orderhook bridge setup`; it holds no secret.\n" + "".join(lines)
 

@@ -39,6 +39,8 @@ class Config(NamedTuple):
     """Whether accounts that do not begin with Sim or DEMO may be traded."""
     stop_rejected: Literal["close", "alarm"] = "close"
     take_over: bool = False
+    instruments: Sequence[str] = ()
+    """Those of which positions are asked for though no order of ours was ever in them."""
     tick_of: Callable[[str], Decimal | None] = _no_tick
     """The tick of an instrument; None where it is unknown."""
 
@@ -59,6 +61,8 @@ class Position(NamedTuple):
     """When this side was read first."""
     open_at: datetime | None = None
     """When it was last read, and was not FLAT."""
+    read_at: datetime | None = None
+    """When its file was last read; None where a person has said it, or nobody."""
 
 
 class State(NamedTuple):
@@ -300,6 +304,8 @@ def place(turn: Turn, order: TableOrder, venue_order: VenueOrder) -> None:
         limit_price=venue_order.limit_price,
         stop_price=venue_order.stop_price,
         oco_id=venue_order.oco_id,
+        atm_template=venue_order.atm_template,
+        atm_strategy_id=venue_order.atm_strategy_id,
     )
     known = turn.venue_orders.get(venue_order.venue_id)
     if known is not None and not known.is_unwritten:

@@ -80,12 +80,21 @@ Accounts = Annotated[
     list[str],
     typer.Option("--account", metavar="NAME", help="An account as NinjaTrader spells it; repeat it for others."),
 ]
+Instruments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--instrument",
+        metavar="NAME",
+        help="A contract to know the position of though no order was ever in it; repeat it for others.",
+    ),
+]
 
 
 @app.command("setup", epilog=examples(_SETUP, f"{_SETUP} --config D:/orderhook/bridge.toml"))
 def set_up(
     stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="A deployed stack with a venue, by its name.")],
     config: SettingsTo = SETTINGS_FILE,
+    instrument: Instruments = None,
 ) -> None:
     """Write down where a stack's bridge finds everything.
 
@@ -99,6 +108,7 @@ def set_up(
             trader=stack_parameter(stack, "VenueTrader"),
             doorbell_url=stack_output(stack, "DoorbellUrl"),
             report_queue_url=stack_output(stack, "ReportQueueUrl"),
+            instruments=tuple(instrument or ()),
         )
         policy = stack_output(stack, "BridgePolicyArn")
     except TableError as error:
@@ -113,6 +123,7 @@ def run(
     account: Accounts,
     folder: NinjaTraderFolder = None,
     config: ConfigFile = None,
+    instrument: Instruments = None,
     live: Annotated[
         bool, typer.Option("--live", help="Trade accounts too whose names do not begin with Sim or DEMO: real money.")
     ] = False,
@@ -133,7 +144,8 @@ def run(
     with _refusals():
         settings = BridgeSettings.read(config or SETTINGS_FILE)
         there = _folder(folder)
-        wanted = Config("", socket.gethostname(), account, live, stop_rejected, take_over)
+        instruments = (*settings.instruments, *(instrument or ()))
+        wanted = Config("", socket.gethostname(), account, live, stop_rejected, take_over, instruments)
         with ExitStack() as stack:
             stack.enter_context(_alone(there / "orderhook.lock", "over this NinjaTrader"))
             path = settings.journal_path

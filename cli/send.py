@@ -72,8 +72,8 @@ def send(
     else:
         show_answer(status, answer)
     _hint_at_file(body)
-    if status == 401 and (hint := _hint_at_key([*tradingview.keys_of(body), key])):
-        print_text(hint, WARNING, error=True)
+    if status == 401 and (advice := _hint_at_key([*tradingview.keys_of(body), key])):
+        print_text(advice, WARNING, error=True)
     if answer.get("success") is not True:
         raise typer.Exit(REFUSED)
 
@@ -123,7 +123,7 @@ def _hint_at_file(body: bytes) -> None:
     """Say how a file or standard input is read, where what was sent is neither pairs nor JSON."""
     if b"=" not in body and not body.lstrip().startswith(b"{"):
         hint = "That is no alert: it has no name=value. A file is read by --file PATH, standard input by -."
-        print_text(hint, WARNING, error=True)
+        print_text(advice, WARNING, error=True)
 
 
 def _body(alert: str | None, file: Path | None) -> bytes:

@@ -13,35 +13,49 @@ from orderhook import administration
 from orderhook.listing import Unreadable, list_templates
 from orderhook.representations import represent_template, represent_unreadable
 
+_PUT = "orderhook templates put scalp --bracket 1:10:5 --bracket 1:20:5"
+
 app = App(
     no_args_is_help=True,
     help="Store and list templates of targets and stops.",
-    epilog=examples("orderhook templates put scalp --bracket 1:10:5 --bracket 1:20:5"),
+    epilog=examples(_PUT),
 )
 
 
-@app.command("put", epilog=examples("orderhook templates put scalp --bracket 1:10:5 --bracket 1:20:5"))
+@app.command("put", epilog=examples(_PUT, "orderhook templates put 'ES scalp' --ninjatrader"))
 @takes_table_options(without=["local_times", "as_json"])
 def put_template(
     options: TableOptions,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name that an alert gives in strategy=NAME.")],
     bracket: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="QTY:TARGET:STOP",
             help="A quantity, with its target and stop in points from the entry's fill price; repeat it. The target or "
             "the stop may be left empty, as in 1:10:.",
         ),
-    ],
+    ] = None,
+    ninjatrader: Annotated[
+        bool,
+        typer.Option(
+            "--ninjatrader",
+            help="It is an ATM strategy template of NinjaTrader's own, of just this name, without brackets here.",
+        ),
+    ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Change a template that already exists.")] = False,
 ) -> None:
-    """Store the targets and stops that strategy=NAME adds to an entry."""
+    """Store what strategy=NAME adds to an entry.
+
+    That is targets and stops, or a template of NinjaTrader's own, which it knows by this name.
+    """
     with options.services_of_trader() as (services, trader, address):
-        template = administration.make_template(name, bracket)
+        brackets = bracket or []
+        template = administration.make_template(name, brackets, ninjatrader=ninjatrader)
         is_stored = services.templates.put(trader, template, replacing=replace)
         problem = None
         if is_stored:
-            done = {"template": template.name, "bracket": " ".join(bracket)} | ({"replace": "yes"} if replace else {})
+            kind = {"ninjatrader": "yes"} if ninjatrader else {"bracket": " ".join(brackets)}
+            done = {"template": template.name} | kind | ({"replace": "yes"} if replace else {})
             signed = operators_provenance(trader)
             problem = leave_record(services, signed, "TEMPLATES PUT", "template_stored", done)
     if not is_stored:

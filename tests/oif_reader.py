@@ -36,7 +36,7 @@ _FORMS = {
     "tif": "DAY|GTC",
     "oco_id": r"[a-z0-9]{1,60}",
     "order_id": r"[a-z0-9]{1,60}",
-    "strategy": r"[^;\r\n]{1,60}",
+    "strategy": r"[^;\r\n]{1,64}",
     "strategy_id": r"[a-z0-9]{1,60}",
 }
 """Ids become the names of files on Windows, where A and a are one and `:` is none: lower case and digits alone."""

@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from cli.aws.paper_instructions import Instruction, RefusedError
-from cli.aws.paper_market import MATCHED, Execution, Market, PaperOrder, Position
+from cli.aws.paper_market import ATM_TEMPLATES, MATCHED, Execution, Market, PaperOrder, Position, legs_of
 from cli.aws.paper_misbehaviour import Misbehaviour
 
 _SUBMITTED_AFTER = timedelta(milliseconds=100)
@@ -60,6 +60,7 @@ class Exchange:
         self._random = random.Random(seed)  # noqa: S311  it makes ids, not secrets
         self._due: list[_Due] = []
         self._numbers = 0
+        self._strategy_ids: set[str] = set()
         self._moved_at: datetime | None = None
 
     def start(self, at: datetime) -> None:
@@ -92,10 +93,13 @@ class Exchange:
 
     def place(self, asked: Instruction, at: datetime) -> None:
         """Take a new order."""
-        if asked.strategy:
+        if asked.strategy and asked.strategy not in ATM_TEMPLATES:
             template = f"templates/AtmStrategy/{asked.strategy}.xml"
             raise RefusedError(f"Unable to load ATM strategy template from file '{template}'")  # M
-        native = f"{self._random.getrandbits(128):032x}"
+        if asked.strategy_id and asked.strategy_id in self._strategy_ids:
+            raise RefusedError(f"holds invalid strategy id parameter '{asked.strategy_id}'")  # I: it is in use
+        self._strategy_ids.add(asked.strategy_id)
+        native = self._native_id()
         order = PaperOrder(
             order_id=asked.order_id or native,  # M: the state file is named by NinjaTrader's own id then
             native_id=native,
@@ -108,8 +112,12 @@ class Exchange:
             stop=asked.stop,
             tif=asked.tif,
             oco=asked.oco,
+            atm=ATM_TEMPLATES.get(asked.strategy),
         )
         self.later(at + _SUBMITTED_AFTER, lambda then: self._submit(order, then))
+
+    def _native_id(self) -> str:
+        return f"{self._random.getrandbits(128):032x}"
 
     def _submit(self, order: PaperOrder, at: datetime) -> None:
         is_used = order.oco and any(each.oco == order.oco and each.is_finished for each in self.orders)
@@ -263,6 +271,8 @@ class Exchange:
         for partner in self.orders:
             if partner.is_partner_of(order):
                 self._after_partner(partner, order, quantity, at)
+        for leg in legs_of(order, quantity, price, [self._native_id() for _ in range(3)]) if order.atm else ():
+            self._submit(leg, at)
 
     def _after_partner(self, partner: PaperOrder, order: PaperOrder, quantity: int, at: datetime) -> None:
         if partner.is_finished or partner.state == "CancelPending":

@@ -4,7 +4,7 @@ Prices are made up, and the same for the same seed.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -46,6 +46,16 @@ CONTRACTS: Mapping[str, Contract] = {
 }
 
 
+class AtmTemplate(NamedTuple):
+    """An ATM strategy template, as far as the stand-in has them: one target and one stop, in points from the fill."""
+
+    target: Decimal
+    stop: Decimal
+
+
+ATM_TEMPLATES: Mapping[str, AtmTemplate] = {"paper-atm": AtmTemplate(Decimal(10), Decimal(5))}
+
+
 @dataclass(slots=True)
 class PaperOrder:
     """An order as NinjaTrader has it."""
@@ -66,6 +76,8 @@ class PaperOrder:
     filled: int = 0
     average: Decimal = Decimal(0)
     is_triggered: bool = False
+    atm: "AtmTemplate | None" = None
+    """What it is placed with, of NinjaTrader's own."""
 
     @property
     def is_finished(self) -> bool:
@@ -99,6 +111,23 @@ class PaperOrder:
         if self.order_type in ("LIMIT", "STOPLIMIT") and self.sign * (price - self.limit) > 0:
             return None
         return price
+
+
+def legs_of(order: PaperOrder, quantity: int, price: Decimal, ids: Sequence[str]) -> list[PaperOrder]:
+    """Return the target and the stop that an order's template gives to what was just filled of it (D).
+
+    The `ids` are NinjaTrader's own: of the target, of the stop, and of their OCO group.
+    """
+    if order.atm is None:
+        return []
+    action = "SELL" if order.action == "BUY" else "BUY"
+    return [
+        PaperOrder(own, own, order.account, order.instrument, action, quantity, order_type, limit, stop, oco=ids[2])
+        for own, order_type, limit, stop in (
+            (ids[0], "LIMIT", price + order.sign * order.atm.target, Decimal(0)),
+            (ids[1], "STOPMARKET", Decimal(0), price - order.sign * order.atm.stop),
+        )
+    ]
 
 
 class Execution(NamedTuple):

@@ -96,6 +96,8 @@ def _show_venue(order: Order) -> None:
     # Sorted, because the table does not keep the order of a map.
     values = ", ".join(f"{name} {value}" for name, value in sorted(order.confirmed.items()))
     print_text(printable(f"venue: {order.venue}, {f'which has {values}' if values else 'which has confirmed nothing'}"))
+    if order.atm_template:
+        print_text(printable(f"targets and stops: NinjaTrader's, by its own template {order.atm_template}"))
     if order.want and order.acked < order.want.n and order.is_open:
         print_line(f"not answered: {order.want.kind}, asked at {readable_time(order.want.at)}", WARNING)
     if order.unresolved:

@@ -20,6 +20,8 @@ def _rows(template: Template | Unreadable) -> Iterator[list[Cell]]:
     if isinstance(template, Unreadable):
         yield [template.id, Text("unreadable", BAD), "", "", ""]
         return
+    if template.ninjatrader:
+        yield [template.name, "NinjaTrader's own", "", "", ""]
     for number, bracket in enumerate(template.brackets, 1):
         name = template.name if number == 1 else ""
         yield [name, f"{number}", f"{bracket.qty}", _points(bracket.target), _points(bracket.stop)]

@@ -153,13 +153,23 @@ def set_stops_cancels(key_store: KeyStore, trader: str, *, stops: bool) -> None:
         key_store.set_strict_kill_switch(key.key_id, strict=stops)
 
 
-def make_template(name: str, brackets: Iterable[str]) -> Template:
-    """Return the template whose brackets are typed as QTY:TARGET:STOP; raises InvalidValueError."""
+def make_template(name: str, brackets: Iterable[str], *, ninjatrader: bool = False) -> Template:
+    """Return the template whose brackets are typed as QTY:TARGET:STOP; raises InvalidValueError.
+
+    One of NinjaTrader's own has none here.
+    """
     if not name:
         raise InvalidValueError("The template has no name; give it one.")
+    if ninjatrader:
+        if any(brackets):
+            raise InvalidValueError("NinjaTrader knows the brackets of its own template; leave --bracket out.")
+        return Template(_Typed(template=name).template, ninjatrader=True)
     parsed = tuple(map(_parse_bracket, brackets))
     if not 1 <= len(parsed) <= MAX_BRACKETS:
-        raise InvalidValueError(f"A template has from 1 to {MAX_BRACKETS} brackets; add --bracket QTY:TARGET:STOP.")
+        raise InvalidValueError(
+            f"A template has from 1 to {MAX_BRACKETS} brackets; add --bracket QTY:TARGET:STOP, or --ninjatrader if "
+            "NinjaTrader has it."
+        )
     return Template(_Typed(template=name).template, parsed)
 
 

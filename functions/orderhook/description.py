@@ -23,6 +23,8 @@ def describe(command: Command, venue: Venue = TABLE) -> str:
     """Return what a command would do, and when, as the end of a sentence; with a venue it would ask for it there."""
     here = venue.name is None or isinstance(command, KillSwitch)
     action = f"would {'' if here else 'ask the venue to '}{_describe_action(command)}"
+    if venue.runs_own_templates and isinstance(command, Place) and command.new_order.strategy:
+        action += " (NinjaTrader's own legs, if the template is declared as NinjaTrader's)"
     return f"{action}, {command.delay} s after the alert comes in" if command.delay else action
 
 

@@ -345,6 +345,8 @@ class Order(NamedTuple):
     """The legs of an entry that waits for its delay, which has no names yet: by the names that number 1 would give."""
     template: str | None = None
     """The template that gives an entry its legs."""
+    atm_template: str | None = None
+    """The same where it is one of NinjaTrader's own, as that spells it: the legs are there alone."""
     entry_id: str | None = None
     """A released leg's entry."""
     closes: int | None = None
@@ -454,6 +456,8 @@ class Binding(NamedTuple):
     """The entries that had the number before, the last one first: a resend may still mean one of them."""
     legs_only: bool | None = None
     """True where the entry has this number for its legs alone: it is that of a further bracket of its template."""
+    atm: bool | None = None
+    """True where the entry's template is NinjaTrader's own."""
     unknown: Mapping[str, Any] = _UNKNOWN
 
 
@@ -475,6 +479,11 @@ class Strategy(NamedTuple):
     """Those of alerts which a name led to an order that it is not bound to: the same alert again means that order."""
     version: int = 1
 
+    @property
+    def has_atm(self) -> bool:
+        """Whether an entry that has a number has a template of NinjaTrader's own, whose legs are not known here."""
+        return any(binding.atm for binding in self.numbers.values())
+
 
 class Bracket(NamedTuple):
     """A target and a stop for a part of the entry; both are points from the entry's average fill price."""
@@ -485,10 +494,12 @@ class Bracket(NamedTuple):
 
 
 class Template(NamedTuple):
-    """A stored set of brackets that `strategy=NAME` attaches to an entry (NinjaTrader: an ATM strategy template)."""
+    """A stored set of brackets that `strategy=NAME` attaches to an entry, or the name of one of NinjaTrader's own."""
 
     name: str
-    brackets: tuple[Bracket, ...]
+    brackets: tuple[Bracket, ...] = ()
+    ninjatrader: bool = False
+    """Whether it is an ATM strategy template of NinjaTrader's, which knows what is in it."""
 
 
 class Outcome(NamedTuple):

@@ -38,6 +38,7 @@ _ORDER_FIELDS = (
     "average",
     "filled_after_end",
     "entry_id",
+    "atm_template",
     "due",
     "day_ends",
     "cancels_at",
@@ -117,12 +118,15 @@ def represent_key(key: Key, last_used: str | None = None) -> JsonObject:
 
 
 def represent_template(template: Template) -> JsonObject:
-    """Represent a template with its brackets; targets and stops are points from the entry's fill price."""
+    """Represent a template with its brackets; targets and stops are points from the entry's fill price.
+
+    `ninjatrader` says that it is NinjaTrader's own, whose brackets are not known here.
+    """
     brackets = [
         {"qty": str(bracket.qty), "target": _points(bracket.target), "stop": _points(bracket.stop)}
         for bracket in template.brackets
     ]
-    return {"name": template.name, "brackets": brackets}
+    return {"name": template.name, "brackets": brackets, "ninjatrader": template.ninjatrader}
 
 
 def _points(points: Decimal | None) -> str | None:

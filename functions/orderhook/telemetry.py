@@ -170,8 +170,8 @@ def doorbell_rung(
 
     Where it fails that is counted, and all else is as it is.
     """
-    refused = isinstance(result, PayloadError | AccessError | ControlError | VenueOfflineError) and not result.results
-    if doorbell is None or refused:
+    refused = isinstance(result, PayloadError | AccessError | ControlError | VenueOfflineError)
+    if doorbell is None or (refused and not (result.results or result.affected_order_ids)):
         yield
         return
     ringing = None

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import product
 from typing import Any, Literal, NamedTuple
 
-from orderhook.errors import AlertWarning, InvalidValueError
+from orderhook.errors import AlertWarning, InvalidValueError, UnsupportedValueError
 from orderhook.orders import (
     CANCELS_OF_A_TRADE,
     KEPT_HISTORY,
@@ -545,6 +545,12 @@ def _check_new_leg(order: Order, kind: Kind) -> None:
         raise InvalidValueError(
             f"Template {order.template} brings the legs of {order.order_id} when its delay is over; take {field} "
             "out, or change the legs then.",
+            field=field,
+        )
+    if order.atm_template:
+        raise UnsupportedValueError(
+            f"NinjaTrader's own template {order.atm_template} brings the targets and stops of {order.order_id}; take "
+            f"{field} out.",
             field=field,
         )
     if any(leg.released for name, leg in order.legs.items() if kind_of(name) == kind):

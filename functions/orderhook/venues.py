@@ -26,10 +26,16 @@ class Venue(NamedTuple):
     """What is answered in place of a word that says that it is done."""
     too_late: timedelta = timedelta(seconds=30)
     """How long after an alert, or after its delay, the venue may still be given what opens a position."""
+    runs_own_templates: bool = False
+    """Whether it places targets and stops of templates of its own (NinjaTrader: ATM strategies)."""
 
     def word(self, done: str) -> str:
         """Return the word of an answer, where the table's would be `done`."""
         return self.words.get(done, done)
+
+    def day_ends(self, at: str | None) -> str | None:
+        """Return when a DAY order ends that would end then; None where the venue ends and reports it."""
+        return at if self.name is None else None
 
     def want(self, provenance: Provenance, kind: Kind, n: int = 1, *, closes: bool = False) -> Want | None:
         """Return what is asked of the venue; None where there is none. What closes a position is never too late."""
@@ -53,6 +59,7 @@ NINJATRADER = Venue(
             "replaced": "replace_pending",
         }
     ),
+    runs_own_templates=True,
 )
 """What is asked is accepted, and done where a bridge says so."""
 

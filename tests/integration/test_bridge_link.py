@@ -38,7 +38,9 @@ class Linked:
         self.sqs = connect("sqs")
         urls = [self.sqs.create_queue(QueueName=f"{name}-{uuid4().hex}")["QueueUrl"] for name in ("bell", "reports")]
         self.doorbell_url, self.report_queue_url = urls
-        self.settings = BridgeSettings("orderhook", "us-east-1", table.name, self.trader, *urls)
+        self.settings = BridgeSettings(
+            "orderhook", "us-east-1", table.name, self.trader, self.doorbell_url, self.report_queue_url
+        )
         with pytest.MonkeyPatch.context() as there:
             for endpoint in filter(None, [table.options.get("endpoint_url")]):
                 there.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)

@@ -225,6 +225,8 @@ def test_a_second_bridge_writes_nothing_and_says_who_owns_the_stack(
         other.step()
     assert (other.paper.lines, world.states()["long"]) == ([], "Working")
     assert is_ready(world)
+    assert "Ready: what opens is carried out" in world.told
+    assert f"Not ready: the bridge with the journal {world.state.config.journal} owns the stack" in other.told
     other.kill()
     other.network.leave()
 
@@ -253,6 +255,24 @@ def test_a_journal_that_cannot_be_written_ends_the_bridge_before_anything_is_sen
     world.start()
     world.until(lambda: world.states()["long"] == "Filled")
     assert len(world.placed_lines()) == 1
+
+
+def test_what_an_earlier_run_has_left_is_taken_back_before_anything_else(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.paper.misbehaviour.leaves_files = True
+    place(world)
+    world.until(lambda: list((tmp_path / "incoming").iterdir()))
+    world.kill()
+    world.start()
+    world.network.always = faults.refuse_connection
+    world.paper.misbehaviour.leaves_files = False
+    monkeypatch.setattr(world.link, "wait", lambda _: False)  # the loop's thread does not wait for the doorbell
+    world.turn()
+    assert list((tmp_path / "incoming").iterdir()) == []
+    world.network.always = faults.no_fault
+    world.until(lambda: world.states()["long"] == "Rejected")
+    assert (world.placed_lines(), world.position()) == ([], 0)
 
 
 def test_a_folder_that_cannot_be_read_is_told_once_and_read_when_it_can(world: World, tmp_path: Path) -> None:

@@ -74,11 +74,17 @@ def outputs(names: dict[str, str]) -> str:
 
 def test_setup_writes_down_what_the_stack_says(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with stand_in(monkeypatch)(STACK.format(PARAMETERS + outputs(OUTPUTS)), 200):
-        result = run("setup", "--stack", "mine")
+        result = run("setup", "--stack", "mine", "--instrument", "ES 12-26", "--instrument", "NQ 12-26")
     assert result.exit_code == 0, result.output
     assert OUTPUTS["BridgePolicyArn"] in result.stdout
     written = BridgeSettings(
-        "mine", "us-east-1", "orderhook-Table-1", "main", "https://sqs/bell", "https://sqs/reports"
+        "mine",
+        "us-east-1",
+        "orderhook-Table-1",
+        "main",
+        "https://sqs/bell",
+        "https://sqs/reports",
+        ("ES 12-26", "NQ 12-26"),
     )
     assert BridgeSettings.read(here / "bridge.toml") == written
 

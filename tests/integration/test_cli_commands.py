@@ -243,6 +243,17 @@ def test_a_template_is_replaced_only_when_asked(server: Server) -> None:
     assert template["brackets"] == [{"qty": "3", "target": "3", "stop": None}]
 
 
+def test_a_template_of_ninjatraders_own_is_declared_by_its_name(server: Server) -> None:
+    refused = server.run("templates", "put", "ES scalp", "--ninjatrader", "--bracket", "1:1:1")
+    assert (refused.exit_code, "leave --bracket out" in refused.stderr) == (1, True)
+    assert server.run("templates", "put", "ES scalp", "--ninjatrader").exit_code == 0
+    listed = {template["name"]: template for template in server.data("templates", "list")}
+    assert listed["ES scalp"] == {"name": "ES scalp", "brackets": [], "ninjatrader": True}
+    assert "NinjaTrader's own" in server.run("templates", "list").stdout
+    record = server.data("alerts")[0]
+    assert (record["command"], record["fields"]) == ("TEMPLATES PUT", {"template": "ES scalp", "ninjatrader": "yes"})
+
+
 # seed
 
 

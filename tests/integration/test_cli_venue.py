@@ -172,11 +172,13 @@ def test_an_order_shows_what_its_venue_has_and_what_nobody_can_know(service: Ser
         unresolved="the bridge was stopped",
         reason="why",
         acked=0,
+        atm_template="ES scalp",
     )
     shown = run("order", "order-1").stdout
     for line in ("reason: why", "venue: ninjatrader, which has limit_price 5000, qty 5", "UNRESOLVED: the bridge"):
         assert line in shown
     assert "not answered: place" in shown
+    assert "NinjaTrader's, by its own template ES scalp" in shown
     assert "`orderhook resolve order-1 cancelled`" in shown
     as_json = json.loads(run("order", "order-1", "--json").stdout)
     assert (as_json["venue"], as_json["unresolved"]) == ("ninjatrader", "the bridge was stopped")

@@ -6,7 +6,7 @@ import pytest
 
 from orderhook.administration import make_template
 from orderhook.errors import InvalidValueError
-from orderhook.orders import Bracket
+from orderhook.orders import Bracket, Template
 
 
 def test_a_bracket_is_a_quantity_a_target_and_a_stop() -> None:
@@ -38,3 +38,11 @@ def test_a_template_has_at_most_twenty_brackets() -> None:
     for brackets in ([], ["1:1:1"] * 21):
         with pytest.raises(InvalidValueError, match="from 1 to 20"):
             make_template("name", brackets)
+
+
+def test_a_template_of_ninjatraders_own_has_a_name_and_no_brackets() -> None:
+    assert make_template("ES scalp", [], ninjatrader=True) == Template("ES scalp", ninjatrader=True)
+    with pytest.raises(InvalidValueError, match="leave --bracket out"):
+        make_template("ES scalp", ["1:10:5"], ninjatrader=True)
+    with pytest.raises(InvalidValueError, match="or --ninjatrader"):
+        make_template("ES scalp", [])

@@ -1,6 +1,7 @@
 """bridge.toml, where a bridge's journal lies, and what a person asks of it while it runs."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,15 @@ SETTINGS = BridgeSettings(
 
 def test_what_setup_writes_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "bridge.toml"
-    settings = SETTINGS._replace(trader='quo"te\\ \u00e9')
+    settings = SETTINGS._replace(trader='quo"te\\ \u00e9', instruments=("ES 12-26", 'N"Q'))
     path.write_text(settings.text(), encoding="utf-8")
     assert BridgeSettings.read(path) == settings
+
+
+def test_what_an_earlier_setup_wrote_names_no_instruments(tmp_path: Path) -> None:
+    path = tmp_path / "bridge.toml"
+    path.write_text(SETTINGS.text().replace("instruments = []\n", ""), encoding="utf-8")
+    assert BridgeSettings.read(path) == SETTINGS
 
 
 @pytest.mark.parametrize(
@@ -26,6 +33,7 @@ def test_what_setup_writes_is_read_again(tmp_path: Path) -> None:
         (None, "There is no .*setup --stack NAME"),
         ("table = [", "cannot be read"),
         ('table = "t"\ntrader = 7', "does not say stack, region, trader, doorbell_url, report_queue_url"),
+        (SETTINGS.text().replace("[]", '"ES 12-26"'), "does not say instruments as a list of names"),
         (b"\xff\xfe", "cannot be read"),
     ],
 )
@@ -38,7 +46,12 @@ def test_settings_that_cannot_be_used_say_what_to_do(tmp_path: Path, text: str |
 
 
 def test_every_table_and_trader_has_a_journal_of_its_own() -> None:
-    others = [{"trader": "other"}, {"table": "other"}, {"trader": "Main"}, {"region": "eu-central-1"}]
+    others: list[dict[str, Any]] = [
+        {"trader": "other"},
+        {"table": "other"},
+        {"trader": "Main"},
+        {"region": "eu-central-1"},
+    ]
     paths = [SETTINGS._replace(**other).journal_path for other in [{}, *others]]
     assert len(set(paths)) == len(paths)
     assert {path.parent.name for path in paths} == {"orderhook"}

@@ -22,11 +22,12 @@ from bridge.events import (
     MoveOut,
     NinjaTraderStarted,
     PositionRead,
+    Report,
     Save,
     WriteFile,
 )
 from orderhook.orders import Leg, Order, OrderState, timestamp
-from orderhook.venue import Side
+from orderhook.venue import PositionReport, Side
 from tests.bridge import JOURNAL, START, Desk, order, placed, want
 
 BRACKET = {
@@ -478,6 +479,32 @@ def test_a_start_of_nt_makes_every_position_unknown(desk: Desk) -> None:
     assert [it.side for it in desk.state.positions.values()] == ["UNKNOWN"]
     desk.tell(FlatConfirmed("sim101"))
     assert [it.side for it in desk.state.positions.values()] == ["FLAT"]
+
+
+def test_a_start_makes_every_known_pair_unknown_of_the_journal_and_named_ones() -> None:
+    desk = Desk(instruments=["NQ DEC26", "ES 12-26"]).start()
+    desk.look(order(desk, instrument="CL 01-27"), order(desk, "other", account="Other", instrument="GC 02-27"))
+    assert _sides(desk) == {"NQ 12-26": "UNKNOWN", "ES 12-26": "UNKNOWN"}
+    desk.crash()
+    desk.effects.clear()
+    desk.tell(NinjaTraderStarted(emptied=False))
+    assert _sides(desk) == {"NQ 12-26": "UNKNOWN", "ES 12-26": "UNKNOWN", "CL 01-27": "UNKNOWN"}
+    assert len([it for it in desk.effects if isinstance(it, Report) and isinstance(it.what, PositionReport)]) == 3
+
+
+def test_a_flat_account_is_flat_in_every_known_pair_without_a_file() -> None:
+    desk = Desk(instruments=["NQ 12-26"]).start()
+    desk.look(order(desk, instrument="CL 01-27"))
+    desk.tell(_position("LONG", 1))
+    desk.tell(FlatConfirmed("Sim101"))
+    assert _sides(desk) == {"NQ 12-26": "FLAT", "ES 12-26": "LONG", "CL 01-27": "FLAT"}
+    desk.tell(FlatConfirmed("Other"))
+    desk.tell(NinjaTraderStarted())
+    assert set(_sides(desk).values()) == {"UNKNOWN"}
+
+
+def _sides(desk: Desk) -> dict[str, str]:
+    return {it.instrument: it.side for it in desk.state.positions.values()}
 
 
 def test_a_file_that_is_not_taken_is_moved_out_and_its_order_rejected(desk: Desk) -> None:

@@ -594,6 +594,30 @@ def test_legs_that_close_more_than_is_open_ring_again_the_next_time(desk: Desk) 
         assert desk.alarms == seen
 
 
+@pytest.mark.parametrize("before", [("FLAT", 0), ("LONG", 1)])
+def test_legs_do_not_ring_for_a_position_file_that_is_late(desk: Desk, before: tuple[Side, int]) -> None:
+    side, quantity = before
+    desk.tell(PositionRead("Sim101", "ES 12-26", side, quantity, None))
+    desk.wait(3)
+    protect(desk, qty=2)
+    for _ in range(5):
+        desk.wait(10)
+    assert desk.alarms == []
+    desk.wait(10)
+    desk.wait(5)
+    assert desk.alarms == ["orphans"]  # by now the file should have come
+
+
+def test_legs_ring_by_a_position_file_that_was_written_since_the_fill(desk: Desk) -> None:
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    desk.wait(3)
+    protect(desk, qty=2)
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, None))
+    desk.wait(5)
+    desk.wait(5)
+    assert desk.alarms == ["orphans"]
+
+
 def test_legs_against_a_position_of_the_other_side_ring(desk: Desk) -> None:
     protect(desk)
     desk.tell(PositionRead("Sim101", "ES 12-26", "SHORT", 1, None))

@@ -326,6 +326,12 @@ def test_what_the_command_line_shares_needs_no_package_of_its_own() -> None:
     [
         ("command=CANCEL; order_id=a;", "This alert would ask the venue to cancel order a."),
         ("command=CHANGE; order_id=a; qty=2;", "This alert would ask the venue to change order a to qty 2."),
+        (
+            "command=PLACE; account=A; instrument=ES; action=BUY; qty=1; order_type=MARKET; tif=DAY; order_id=a; "
+            "strategy=scalp;",
+            "This alert would ask the venue to place BUY 1 ES MARKET, DAY, in account A, as order a, with the legs of "
+            "template scalp (NinjaTrader's own legs, if the template is declared as NinjaTrader's).",
+        ),
         ("command=CANCELALLORDERS;", "This alert would ask the venue to cancel every working order of every account."),
         ("kill_switch=on;", "This alert would turn the kill switch on."),
     ],

@@ -102,6 +102,7 @@ ORDER = Order(
     legs={"TARGET1": Leg("LIMIT", limit_price=Decimal(5010)), "STOP1": STOP},
     wanted={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4991))},
     template="scalp",
+    atm_template="Scalp",
     entry_id="a0",
     closes=9,
     filled=2,
@@ -208,6 +209,7 @@ ORDER_ITEM = {
         }
     },
     "template": {"S": "scalp"},
+    "atm_template": {"S": "Scalp"},
     "entry_id": {"S": "a0"},
     "closes": {"N": "9"},
     "filled": {"N": "2"},
@@ -482,6 +484,18 @@ def test_a_state_of_a_newer_version_in_the_history_comes_back_as_it_was() -> Non
     order = items.order(deserialize(ORDER_ITEM) | {"history": [event]})
     assert order.history[0].state is None
     assert items.order_item("ada", order)["history"] == [event]
+
+
+def test_a_template_of_ninjatraders_own_has_no_brackets_in_the_table_and_comes_back() -> None:
+    template = Template("ES scalp", ninjatrader=True)
+    item = serialize(items.template_item("ada", template))
+    assert item == {
+        "pk": {"S": "TRADER#ada"},
+        "sk": {"S": "TEMPLATE#es scalp"},
+        "name": {"S": "ES scalp"},
+        "ninjatrader": {"BOOL": True},
+    }
+    assert items.template(deserialize(item)) == template
 
 
 def test_a_bracket_of_a_newer_version_is_read() -> None:

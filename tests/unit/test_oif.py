@@ -32,6 +32,21 @@ def test_a_market_order_has_no_prices() -> None:
     assert line == "PLACE;Sim101;ES 12-26;SELL;1;MARKET;;;DAY;;oh1;;"
 
 
+def test_a_template_of_ninjatraders_stands_in_the_last_two_fields() -> None:
+    line = oif.place(
+        account="Sim101",
+        instrument="ES 12-26",
+        action="SELL",
+        qty=1,
+        order_type="MARKET",
+        tif="DAY",
+        order_id="oh1",
+        atm_template="ES scalp",
+        atm_strategy_id="oh2",
+    )
+    assert line == "PLACE;Sim101;ES 12-26;SELL;1;MARKET;;;DAY;;oh1;ES scalp;oh2"
+
+
 def test_a_change_leaves_prices_that_it_does_not_name() -> None:
     assert oif.change("oh1", qty=3, stop_price=Decimal("4990")) == "CHANGE;;;;3;;0;4990;;;oh1;;"
 

@@ -258,6 +258,28 @@ def test_an_oco_group_is_of_one_account(desk: Desk) -> None:
 # What it refuses
 
 
+def test_a_template_gives_each_fill_a_target_and_a_stop_of_ninjatraders_own(desk: Desk) -> None:
+    desk.paper.misbehaviour.fills_at_most = 1
+    desk.write(f"PLACE;Sim101;{ES};SELL;2;MARKET;0;0;GTC;;{A};paper-atm;{B}", 2)
+    _, *legs = desk.paper.orders
+    shown = [(it.order_type, it.action, it.quantity, it.limit, it.stop, it.state) for it in legs]
+    target = ("LIMIT", "BUY", 1, Decimal(4990), Decimal(0), "Working")
+    stop = ("STOPMARKET", "BUY", 1, Decimal(0), Decimal(5005), "Working")
+    assert shown == [target, stop, target, stop]
+    assert len({it.oco for it in legs}) == 2
+    assert list(desk.states) == [A]  # nothing of ours tells of them
+    desk.paper.set_price(ES, "4990", desk.now)
+    desk.wait(2)
+    assert sorted(it.state for it in legs) == ["Cancelled", "Cancelled", "Filled", "Filled"]
+
+
+def test_a_strategys_id_starts_one_strategy(desk: Desk) -> None:
+    for order_id in (A, C):
+        desk.write(f"PLACE;Sim101;{ES};BUY;1;MARKET;0;0;GTC;;{order_id};paper-atm;{B}")
+    assert desk.paper.positions["Sim101", ES].quantity == 1
+    assert any("invalid strategy id" in error for error in desk.errors())
+
+
 GOOD = f"PLACE;Sim101;{ES};BUY;1;LIMIT;4990;0;GTC;;{A};;"
 
 

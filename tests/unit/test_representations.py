@@ -48,6 +48,7 @@ def test_an_order_is_its_values_as_text_and_null_where_there_is_none() -> None:
         "average": None,
         "filled_after_end": None,
         "entry_id": None,
+        "atm_template": None,
         "due": None,
         "day_ends": None,
         "cancels_at": None,
@@ -131,7 +132,10 @@ def test_a_template_is_a_list_of_brackets() -> None:
     assert represent_template(make_template("one", ["1:10:2.25", "2::5"])) == {
         "name": "one",
         "brackets": [{"qty": "1", "target": "10", "stop": "2.25"}, {"qty": "2", "target": None, "stop": "5"}],
+        "ninjatrader": False,
     }
+    own = make_template("ES scalp", [], ninjatrader=True)
+    assert represent_template(own) == {"name": "ES scalp", "brackets": [], "ninjatrader": True}
 
 
 def test_a_kill_switch_says_what_it_stops() -> None:

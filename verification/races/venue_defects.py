@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orderhook.orders import Order, OrderState
-from orderhook.store import orders as order_store
+from orderhook.store import asking as order_asking
 from orderhook.store import reports
 from orderhook.store.expressions import Condition
 from orderhook.store.reports import Report
@@ -49,7 +49,7 @@ def a_confirmation_that_is_dropped(patch: Patch) -> None:
 
 
 def a_cancel_that_is_asked_again_and_again(patch: Patch) -> None:
-    patch.setattr(order_store, "no_cancel_asked", lambda: Condition("attribute_exists(#pk)", {}))
+    patch.setattr(order_asking, "no_cancel_asked", lambda: Condition("attribute_exists(#pk)", {}))
 
 
 SEEDED = (

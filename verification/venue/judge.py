@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bridge.events import WriteFile
+from bridge.positions import pair
 from bridge.records import TableOrder
 from bridge.state import State
 from cli.aws.paper_market import PaperOrder
-from orderhook.orders import CANCELLABLE, OPEN, TERMINAL, Order, OrderState, folded
+from orderhook.orders import CANCELLABLE, OPEN, TERMINAL, Order, OrderState
 from orderhook.trade import kind_of, leg_id
 from tests.oif_reader import Line, read_line
 
@@ -118,7 +119,7 @@ class Judge:
         loop = self._loop
         entry = loop.state.orders[entry_id]
         for other in loop.state.orders.values():
-            is_pair = _pair(other) == _pair(entry)
+            is_pair = self._pair(other) == self._pair(entry)
             if not is_pair or other.leg is None or other.entry_id in (None, entry_id):
                 continue
             live = [it for it in loop.paper.orders if it.order_id in other.venue_ids and it.state == "Working"]
@@ -237,12 +238,15 @@ class Judge:
             return
         for order in orders.values():
             live = [it for it in at_venue[order.order_id] if not it.is_finished]
-            known = loop.state.positions.get(_pair(order))
+            known = loop.state.positions.get(self._pair(order))
             entry_id = order.entry_id or ""
             if live and entry_id and known and known.side == "FLAT" and not self._is_foreign(order):
                 codes = self.alarms[entry_id] | self.alarms[order.order_id]
                 if not codes & {"orphans", "orphans_cancelled", "overfill", "unprotected"}:
                     self.find(f"{order.order_id} works, and its position is gone")
+
+    def _pair(self, order: Order | TableOrder) -> str:
+        return pair(self._loop.at, order.account, order.instrument)
 
     def _judge_positions(self) -> None:
         loop = self._loop
@@ -265,7 +269,3 @@ class Judge:
             self.find("reports were not sent")
         if loop.waits_for_reports:
             self.find("reports were not taken")
-
-
-def _pair(order: Order | TableOrder) -> str:
-    return f"{folded(order.account)}/{folded(order.instrument)}"

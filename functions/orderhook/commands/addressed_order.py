@@ -15,6 +15,7 @@ from orderhook.errors import (
     StrategyIdRequiredError,
     StrategyMismatchError,
     StrategyNotFoundError,
+    UnsupportedValueError,
 )
 from orderhook.orders import RESENDS_END, Order, Provenance, Strategy, timestamp
 from orderhook.resend import first_receipt
@@ -95,6 +96,8 @@ class AddressesOrder(Command):
         kind = match[1]
         number = int(self.order_id[len(kind) :])
         binding = strategy.numbers.get(number) or strategy.freed.get(number)
+        if strategy.has_atm and kind != "ENTRY" and (binding is None or kind in ("EXIT", "SIMSTOP")):
+            raise self.is_ninjatraders()
         if binding is None or kind in ("EXIT", "SIMSTOP") or (kind == "ENTRY" and binding.legs_only):
             raise self.not_found()
 
@@ -180,6 +183,19 @@ class AddressesOrder(Command):
             f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
         )
+
+    def is_ninjatraders(self) -> UnsupportedValueError:
+        """Return the refusal of a leg that NinjaTrader's own template brings: nobody knows a way to reach one there."""
+        return UnsupportedValueError(
+            f"{self.order_id} would be NinjaTrader's own: orderhook reaches no targets and stops of templates there. "
+            "Cancel or change it in NinjaTrader.",
+            field="order_id",
+        )
+
+    def check_is_known(self, entry: Order | None, name: str) -> None:
+        """Raise UnsupportedValueError for a leg of this entry that NinjaTrader's own template brings."""
+        if entry is not None and entry.atm_template is not None and name not in entry.legs:
+            raise self.is_ninjatraders()
 
     def not_yet(self, waiting: Sequence[str]) -> OrderNotFoundError:
         """Return the refusal of a name that no order has before one of these is placed, which wait for their delay."""

@@ -46,6 +46,12 @@ def check_asking(met: Met, after: Order) -> None:
         raise UnsupportedValueError(
             f"The quantity of {before.order_id} follows from what is filled; take qty out, or cancel it.", field="qty"
         )
+    if before.atm_template is not None and not _same(before, after, _KIND):
+        raise UnsupportedValueError(
+            f"{before.order_id} has NinjaTrader's own template {before.atm_template}: its order_type and tif stay "
+            f"{before.order_type} and {before.tif}. Give those, or cancel it and place another order.",
+            field="order_type" if before.order_type != after.order_type else "tif",
+        )
     is_member = before.entry_id is not None or before.oco_id is not None
     if is_member and not _same(before, after, (*_KIND, "oco_id")):
         raise _not_of_another_kind(before.order_id, before, after)

@@ -133,6 +133,7 @@ class Cancel(AddressesOrder):
         """Cancel a leg in its entry's item, or, where it was released, in its own."""
         conditions = [*self.conditions(provenance, name), *further]
         result = services.orders.cancel_leg(provenance, entry_id, name, *conditions)
+        self.check_is_known(result.before, name)
         leg = result.before.legs.get(name) if result.before else None
         if result.before and leg and not leg.released:
             entry = result.before

@@ -120,6 +120,7 @@ class _Replacing:
         self.resent = command.resent
         self.find = command.find
         self.not_found = command.not_found
+        self.check_is_known = command.check_is_known
         self.already_terminal = command.already_terminal
         self.check_meant = command.check_meant
 

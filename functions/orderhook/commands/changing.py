@@ -86,6 +86,9 @@ class Altering(Protocol):
     def not_found(self) -> OrderhookError:
         """Return the refusal of an order that the trader does not have."""
 
+    def check_is_known(self, entry: Order | None, name: str) -> None:
+        """Raise UnsupportedValueError for a leg of this entry that NinjaTrader's own template brings."""
+
     def already_terminal(self, order: Order, way_out: str) -> OrderhookError:
         """Return the refusal of an order that is finished."""
 
@@ -206,6 +209,7 @@ def _at_once(command: Altering, services: "Services", provenance: Provenance, or
     entry_id, leg = split
     result = command.try_at_once(services, provenance, entry_id, leg)
     entry = result.before
+    command.check_is_known(entry, leg)
     if entry is not None and waits(entry, leg):
         return outcome(result, leg)
     if entry is not None and opposite_legs(entry, leg):

@@ -8,6 +8,7 @@ from orderhook.commands.addressed_order import strategy_not_found
 from orderhook.commands.cancel_many import Scope, cancel_many
 from orderhook.commands.command import NARROWING, Command
 from orderhook.commands.fields import Id
+from orderhook.errors import UnsupportedValueError
 from orderhook.orders import Outcome, Provenance, Strategy, Trace
 from orderhook.resend import first_receipt
 
@@ -28,13 +29,22 @@ class CloseStrategy(Command):
         """Close it, then cancel each of its working orders that was received before: none of those can join any more.
 
         Raises StrategyNotFoundError where neither the strategy is known nor an order that names it waits for its delay,
-        and TemporarilyUnavailableError, with what was done, when the time budget ends before the last order. Run twice,
-        the second finds what the first left.
+        and TemporarilyUnavailableError, with what was done, when the time budget ends before the last order. Likewise
+        UnsupportedValueError where it has entries of NinjaTrader's own templates: what is filled goes on there. Run
+        twice, the second finds what the first left.
         """
-        first = self._close(services, provenance)
+        strategy, first = self._close(services, provenance)
         until = first.received_at if first else provenance.received_at
         # Whatever their account: one that waits for its delay need not have the strategy's.
         result = cancel_many(services, provenance, Scope(strategy_id=self.strategy_id), until, delay=self.delay)
+        if strategy and strategy.has_atm:
+            raise UnsupportedValueError(
+                f"The orders of {self.strategy_id} are cancelled as told here, but it has entries of NinjaTrader's own "
+                "templates, and orderhook cannot close what is filled of those: close that in NinjaTrader.",
+                field="strategy_id",
+                extra=result.as_data(),
+                affected_order_ids=result.affected,
+            )
         return Outcome(
             status="accepted" if result.waits_for_venue else "closed",
             duplicate=True if first and not result.affected else None,
@@ -44,17 +54,17 @@ class CloseStrategy(Command):
             affected_order_ids=result.affected,
         )
 
-    def _close(self, services: "Services", provenance: Provenance) -> Trace | None:
-        """Note the close, and return the trace of the first receipt if this is a resend."""
+    def _close(self, services: "Services", provenance: Provenance) -> tuple[Strategy | None, Trace | None]:
+        """Note the close, and return the strategy, and the trace of the first receipt if this is a resend."""
         first = partial(first_receipt, services, provenance)
         strategy, trace = services.strategies.close(provenance, self.strategy_id, first)
         if strategy is not None:
-            return trace
+            return strategy, trace
         named = next(services.orders.naming(provenance, self.strategy_id), None)
         if named is None:
             raise strategy_not_found(self.strategy_id)
         # Without an item of the strategy its close could not be told from a resend.
         started = Strategy(self.strategy_id, named["account"], named["instrument"])
         if services.strategies.start_closed(provenance, started):
-            return None
-        return services.strategies.close(provenance, self.strategy_id, first)[1]
+            return started, None
+        return services.strategies.close(provenance, self.strategy_id, first)

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from orderhook.commands.fields import Id, Minutes, NewOrderId
 from orderhook.commands.new_order import PlacesOrder
-from orderhook.commands.placing import Entry, brackets_of, place_entry
+from orderhook.commands.placing import Entry, brackets_of, place_entry, template_of
 from orderhook.commands.release import ended_if_void
 from orderhook.errors import AlertWarning, DuplicateOrderIdError, OrderhookError
 from orderhook.messages import Release
@@ -73,8 +73,8 @@ class Place(PlacesOrder):
         """Write the order, and in one transaction with it its strategy; its legs lie in its item.
 
         With `delay` it waits for its release. Run twice with an order_id, the second writes nothing and answers
-        already_placed. Raises DuplicateOrderIdError, StrategyMismatchError and StrategyNotFoundError (for a template
-        that is not stored).
+        already_placed. Raises DuplicateOrderIdError and StrategyMismatchError, and StrategyNotFoundError and
+        UnsupportedValueError for a template.
         """
         order = self._order(services, provenance)
         if self.delay:
@@ -115,7 +115,7 @@ class Place(PlacesOrder):
             placed=self._placed,
             received_at=provenance.received_at,
             delay=self.delay or None,
-            day_ends=new.day_ends(provenance) if venue.name is None else None,
+            day_ends=venue.day_ends(new.day_ends(provenance)),
             cancels_at=ends,
             notes=self.notes,
             venue=venue.name,
@@ -128,7 +128,7 @@ class Place(PlacesOrder):
         due = timestamp(provenance.received_on + timedelta(seconds=self.delay))
         wanted = own_legs(1, self.new_order.legs, f"{provenance.request_id}.OCO")
         # A template that is not there is told now, and not when nobody waits for the answer.
-        brackets = brackets_of(services, provenance, self.new_order.strategy)
+        template = template_of(services, provenance, self.new_order.strategy)
         # Its day begins with its release: it must not end at a close that lies before.
         order = with_bounds(order._replace(due=due, wanted=wanted, day_ends=None))
         release = Release(
@@ -144,8 +144,9 @@ class Place(PlacesOrder):
         existing, applied = services.orders.put(provenance, order)
         if applied:
             outcome = self._answer(services, provenance, order, applied=True)
-            legs = bracket_legs(1, brackets, "")
-            return outcome._replace(warnings=(*outcome.warnings, *_of_template(order, legs)))
+            legs = bracket_legs(1, brackets_of(template), "")
+            warnings = [_ATM_STRATEGY] if template and template.ninjatrader else _of_template(order, legs)
+            return outcome._replace(warnings=(*outcome.warnings, *warnings))
         return self._answer(services, provenance, existing, applied=False)
 
     def _answer(self, services: "Services", provenance: Provenance, order: Order, *, applied: bool) -> Outcome:
@@ -183,6 +184,13 @@ _NO_NEW_LIMIT = AlertWarning(
     "The order was placed before without a time limit, and has none now; CANCELREPLACE can give it one.",
 )
 
+_ATM_STRATEGY = AlertWarning(
+    "atm_strategy",
+    "strategy",
+    "NinjaTrader places the targets and stops of its own template, and moves them. Only the entry is an order here: "
+    "the others are not listed, and no command reaches them.",
+)
+
 OCO_WITHOUT_VENUE = AlertWarning(
     "oco_without_venue",
     "oco_id",
@@ -205,7 +213,7 @@ def _outcome(services: "Services", order: Order, *, applied: bool) -> Outcome:
     if order.due and order.is_open:
         status = "scheduled"
         extra["due"] = order.due
-    warnings = _of_template(order, order.legs)
+    warnings = [_ATM_STRATEGY] if order.atm_template else _of_template(order, order.legs)
     if order.oco_id and not (order.venue or (order.due and services.venue.name)):
         warnings.append(OCO_WITHOUT_VENUE)
     return Outcome.of(

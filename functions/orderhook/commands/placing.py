@@ -8,6 +8,7 @@ from orderhook.errors import (
     StrategyMismatchError,
     StrategyNotFoundError,
     TemporarilyUnavailableError,
+    UnsupportedValueError,
 )
 from orderhook.orders import (
     RESENDS_END,
@@ -18,6 +19,7 @@ from orderhook.orders import (
     Order,
     Provenance,
     Strategy,
+    Template,
     folded,
     timestamp,
 )
@@ -78,12 +80,12 @@ def place_entry(
     """Write an entry, in one transaction with its strategy if it has one.
 
     With `waiting`, the order that waits for its release takes its place, if it is still as it was read and the `checks`
-    hold. Raises StrategyMismatchError, StrategyNotFoundError (for a template that is not stored), InvalidValueError,
-    and DuplicateOrderIdError (for the item of an earlier leg).
+    hold. Raises StrategyMismatchError, StrategyNotFoundError and UnsupportedValueError (for a template), and
+    InvalidValueError, and DuplicateOrderIdError (for the item of an earlier leg).
     """
     try:
         return _place(services, provenance, entry, waiting, checks)
-    except (StrategyMismatchError, StrategyNotFoundError):
+    except (StrategyMismatchError, StrategyNotFoundError, UnsupportedValueError):
         # What has the id already says more, unless the order is new for certain.
         new = waiting is not None or entry.order.order_id == provenance.request_id
         existing = None if new else services.orders.get(provenance.trader, entry.order.order_id)
@@ -95,9 +97,10 @@ def place_entry(
 def _place(
     services: "Services", provenance: Provenance, entry: Entry, waiting: Order | None, checks: Sequence[Check]
 ) -> PlacedEntry:
-    brackets = brackets_of(services, provenance, entry.template)
-    order = entry.order
-    has_legs = bool(brackets or entry.legs)
+    template = template_of(services, provenance, entry.template)
+    brackets = brackets_of(template)
+    order = entry.order._replace(atm_template=template.name if template and template.ninjatrader else None)
+    has_legs = bool(brackets or entry.legs or order.atm_template)
     # Legs have names, and names need a strategy: without one of its own the order's id serves.
     strategy_id = order.strategy_id or (order.order_id if has_legs else None)
     if strategy_id is None:
@@ -106,16 +109,33 @@ def _place(
     return _Placement(services, provenance, entry, order, brackets, waiting, checks).run()
 
 
-def brackets_of(services: "Services", provenance: Provenance, name: str | None) -> Sequence[Bracket]:
-    """Return the brackets of a template, none without one; raises StrategyNotFoundError where it is not stored."""
+def template_of(services: "Services", provenance: Provenance, name: str | None) -> Template | None:
+    """Return the template of this name, None without one.
+
+    Raises StrategyNotFoundError where it is not stored, and UnsupportedValueError for one of NinjaTrader's own where
+    orders do not go there.
+    """
     if name is None:
-        return ()
+        return None
     template = services.templates.get(provenance.trader, name)
     if template is None:
         raise StrategyNotFoundError(
-            f"There is no template {name}; store it with `orderhook templates put`.", field="strategy"
+            f"There is no template {name}; store it with `orderhook templates put`, with --ninjatrader if it is one of "
+            "NinjaTrader's own.",
+            field="strategy",
         )
-    return template.brackets[:MAX_BRACKETS]
+    if template.ninjatrader and not services.venue.runs_own_templates:
+        raise UnsupportedValueError(
+            f"Template {template.name} is NinjaTrader's own, and no order goes there without a venue: deploy the stack "
+            "with Venue=ninjatrader, or give the template brackets with `orderhook templates put --replace`.",
+            field="strategy",
+        )
+    return template
+
+
+def brackets_of(template: Template | None) -> Sequence[Bracket]:
+    """Return the brackets that a template gives an entry; none without one, or where NinjaTrader alone knows them."""
+    return template.brackets[:MAX_BRACKETS] if template else ()
 
 
 def _place_alone(
@@ -255,7 +275,13 @@ class _Placement:
         for n in self._numbers(number):
             # The time of the write, not of a receipt that may lie a delay before it.
             before = _before(free.pop(n), self._provenance, order.order_id) if n in free else ()
-            numbers[n] = Binding(order.order_id, self._provenance.now, before, legs_only=n != number or None)
+            numbers[n] = Binding(
+                order.order_id,
+                self._provenance.now,
+                before,
+                legs_only=n != number or None,
+                atm=order.atm_template is not None or None,
+            )
         return (strategy or Strategy(str(order.strategy_id), order.account, order.instrument))._replace(
             account=order.account,
             instrument=order.instrument,

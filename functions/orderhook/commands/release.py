@@ -168,7 +168,7 @@ def _release(services: "Services", provenance: Provenance, order: Order) -> Outc
         due=None,
         wanted={},
         released_at=provenance.now,
-        day_ends=timestamp(end_of_day(provenance.at)) if order.tif == "DAY" and venue.name is None else None,
+        day_ends=venue.day_ends(timestamp(end_of_day(provenance.at))) if order.tif == "DAY" else None,
         venue=venue.name,
         want=venue.want(provenance._replace(due=provenance.at), "place"),
         history=(*order.history, provenance.event(venue.placed)),

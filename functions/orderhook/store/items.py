@@ -270,12 +270,17 @@ def _bound(binding: Mapping[str, Any]) -> Binding:
 
 def template_item(trader: str, template: Template) -> Item:
     """Return the item of a template."""
+    # One of NinjaTrader's has no `brackets`, so that no earlier version takes it for one that has none.
+    if template.ninjatrader:
+        return template_key(trader, template.name) | {"name": template.name, "ninjatrader": True}
     brackets = [bracket._asdict() for bracket in template.brackets]
     return template_key(trader, template.name) | {"name": template.name, "brackets": brackets}
 
 
 def template(item: Mapping[str, Any]) -> Template:
     """Return the template that an item holds."""
+    if item.get("ninjatrader"):
+        return Template(item["name"], ninjatrader=True)
     brackets = (_fields(Bracket, bracket) for bracket in item["brackets"])
     return Template(item["name"], tuple(Bracket(**bracket | {"qty": int(bracket["qty"])}) for bracket in brackets))
 

@@ -9,15 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from orderhook.aws.budget import CONNECTIONS, last_requests_until, result_in_time, submit
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.orders import (
-    BEING_CANCELLED,
-    CANCELLABLE,
     CHANGEABLE,
-    OPEN,
     PRICES,
     TERMINAL,
     Order,
@@ -26,14 +23,13 @@ from orderhook.orders import (
     decimal_text,
 )
 from orderhook.store import items
+from orderhook.store.asking import EXPIRES, cancels, cancels_leg, changes, changes_leg, replaces
 from orderhook.store.expressions import (
     HISTORY_HAS_ROOM,
     NOT_DUE,
     SIGNED,
     Condition,
     Values,
-    asked,
-    at_venue,
     in_market,
     leaves_trace,
     no_trace,
@@ -53,9 +49,6 @@ _LAST_SECONDS = 0.3
 
 LEGS_RETENTION = timedelta(days=400)
 """How long the item of an entry stays whose legs were released: they may outlive it by far."""
-
-EXPIRES = "#expires = :expires + if_not_exists(#kept_longer, :none_longer)"
-"""What a write without a look sets: `kept_longer` has what the legs of an entry add to the time, once released."""
 
 Word = TypeVar("Word")
 
@@ -154,22 +147,14 @@ class OrderStore:
     def _cancel(
         self, provenance: Provenance, order_id: str, venue: Venue, conditions: Iterable[Condition]
     ) -> WriteResult:
-        condition = open_in(CANCELLABLE if venue.name is None else OPEN, provenance) & at_venue(venue.name)
-        if venue.name is not None:
-            condition &= no_cancel_asked()
+        cancel = cancels(venue, provenance, self._retention)
+        condition = cancel.condition
         for further in conditions:
             condition &= further
-        want = asked(venue.want(provenance, "cancel", closes=True))
-        expression = (
-            f"SET #state = :state, #since = :now, {SIGNED}, #cancel_request_id = :request_id, #cancel_key_id = :key_id"
-        )
-        values: Values = {":state": str(venue.cancelled), ":now": provenance.now, ":key_id": provenance.key_id}
-        if venue.name is None:
-            expression += f", {EXPIRES}, #cancelled_at = :now, #cancel_filled = #filled REMOVE #open"
-            values |= {":expires": int((provenance.at + self._retention).timestamp()), ":none_longer": 0}
-        else:
-            expression += want.sets + f" REMOVE {want.removes}"
-        values |= {**want.values, **signature(provenance, provenance.event(venue.cancelled))}
+        signed = f"{SIGNED}, #cancel_request_id = :request_id, #cancel_key_id = :key_id"
+        values: Values = {":state": str(cancel.state), ":now": provenance.now, ":key_id": provenance.key_id}
+        values |= {**cancel.values, **signature(provenance, provenance.event(cancel.state))}
+        expression = f"SET #state = :state, #since = :now, {signed}{cancel.assignments}"
         return self._update(provenance, order_id, expression, condition, values)
 
     def cancel_leg(self, provenance: Provenance, entry_id: str, name: str, *conditions: Condition) -> WriteResult:
@@ -186,26 +171,15 @@ class OrderStore:
     def _cancel_leg(
         self, provenance: Provenance, entry_id: str, name: str, venue: Venue, conditions: Iterable[Condition]
     ) -> WriteResult:
-        # Also while a cancel of its entry is on its way: a fill could overtake that, and release the leg.
-        condition = open_in(OPEN, provenance) & at_venue(venue.name) & waiting_leg(name)
+        cancel = cancels_leg(venue, provenance, name)
+        condition = cancel.condition & waiting_leg(name)
         for further in conditions:
             condition &= further
         # A leg may be given anew: a resend must not end that one.
         trace, trace_values = leaves_trace(provenance)
-        values: Values = {**trace_values, **signature(provenance, provenance.event(None, leg=name))}
-        if venue.name is None:
-            end = {
-                "state": str(OrderState.CANCELLED),
-                "at": provenance.now,
-                "request_id": provenance.request_id,
-                "key_id": provenance.key_id,
-            }
-            expression = f"SET {SIGNED}, #legs.#{name}.#end = :end{trace}"
-            return self._update(provenance, entry_id, expression, condition, values | {":end": end})
-        want = asked(venue.want(provenance, "cancel", closes=True), f"#legs.#{name}.#want")
-        condition &= not_being_cancelled(name)
-        expression = f"SET {SIGNED}{trace}{want.sets} REMOVE {want.removes}"
-        return self._update(provenance, entry_id, expression, condition, {**values, **want.values})
+        values: Values = {**trace_values, **cancel.values, **signature(provenance, provenance.event(None, leg=name))}
+        expression = f"SET {SIGNED}{trace}{cancel.assignments}"
+        return self._update(provenance, entry_id, expression, condition, values)
 
     # Changes
 
@@ -218,7 +192,7 @@ class OrderStore:
         the wrong side of a leg's, a full history. Then `rewrite` is for it.
         """
         condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
-        changing = self._changing(provenance, is_leg=entry_and_leg(order_id) is not None)
+        changing = changes(self._venue, provenance, is_leg=entry_and_leg(order_id) is not None)
         condition &= changing.condition
         for further in conditions:
             condition &= further
@@ -237,23 +211,9 @@ class OrderStore:
             condition &= Condition("(attribute_not_exists(#entry_id) OR #order_type <> :two)", {":two": "STOPLIMIT"})
         trace, trace_values = leaves_trace(provenance)
         expression = f"SET {SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new) + trace
-        expression += changing.sets + (f" REMOVE {changing.removes}" if changing.removes else "")
+        expression += changing.assignments
         values |= trace_values | signature(provenance, provenance.event(changing.state, texts))
         return self._update(provenance, order_id, expression, condition, {**values, **changing.values})
-
-    def _changing(self, provenance: Provenance, *, is_leg: bool) -> "_Changing":
-        """Return what CHANGE and CANCELREPLACE say besides of an order that is at the venue of this deployment."""
-        venue = self._venue
-        condition = at_venue(venue.name)
-        if venue.name is None:
-            return _Changing(condition)
-        if not is_leg:
-            # Until the venue has answered, what is asked of it is still the placing, which may be too late.
-            condition &= Condition("attribute_exists(#acked)", {})
-        want = asked(venue.want(provenance, "change", closes=is_leg))
-        values = {**want.values, ":changing": str(OrderState.CHANGE_PENDING), ":now": provenance.now}
-        sets = f", #state = :changing, #since = :now{want.sets}"
-        return _Changing(condition, OrderState.CHANGE_PENDING, sets, want.removes, values)
 
     def change_leg(
         self, provenance: Provenance, entry_id: str, name: str, new: "dict[str, Decimal]", *conditions: Condition
@@ -286,19 +246,15 @@ class OrderStore:
     ) -> WriteResult:
         leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
         price, nearest = ("limit_price", "nearest_target") if target else ("stop_price", "nearest_stop")
-        want = asked(self._venue.want(provenance, "change", closes=True), f"{leg}.#want")
-        condition &= at_venue(self._venue.name)
-        if want.sets:
-            condition &= not_being_cancelled(name) & Condition(f"{leg}.#{price} <> :price", {})
-        condition &= Condition(f"attribute_not_exists({leg}.#size)", {}) & HISTORY_HAS_ROOM
+        changing = changes_leg(self._venue, provenance, name, price)
+        condition &= changing.condition & Condition(f"attribute_not_exists({leg}.#size)", {}) & HISTORY_HAS_ROOM
         condition &= open_in(CHANGEABLE, provenance) & waiting_leg(name) & no_trace(provenance.digest)
         condition &= leg_before_entry(kind_of(name), ":price")
         # The price of a leg that was released stands in its own item.
         condition &= Condition(f"attribute_not_exists(#legs.#{partner_of(name)}.#released)", {})
         trace, trace_values = leaves_trace(provenance)
-        expression = f"SET {SIGNED}, {leg}.#{price} = :price, #{nearest} = :price{sets}{trace}{want.sets}"
-        expression += f" REMOVE {want.removes}" if want.removes else ""
-        values: Values = {":price": value, **trace_values, **want.values}
+        expression = f"SET {SIGNED}, {leg}.#{price} = :price, #{nearest} = :price{sets}{trace}{changing.assignments}"
+        values: Values = {":price": value, **trace_values, **changing.values}
         values |= signature(provenance, provenance.event(None, texts, leg=name))
         return self._update(provenance, entry_id, expression, condition, values)
 
@@ -319,13 +275,9 @@ class OrderStore:
         if new.legs or (leg and new.order_type not in types_of(kind_of(leg[1]))) or (leg and not new.is_in_order):
             return WriteResult(self.reached(provenance, order_id), applied=False)
         condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
-        changing = self._changing(provenance, is_leg=leg is not None)
+        new = new._replace(day_ends=self._venue.day_ends(new.day_ends))
+        changing = replaces(self._venue, provenance, is_leg=leg is not None, names_group=new.oco_id is not None)
         condition &= changing.condition
-        if self._venue.name is not None:
-            # Of the same kind it is a change there, which keeps its group.
-            new = new._replace(day_ends=None)
-            same = ["order_type", *(["qty"] if leg else ["tif"]), *(["oco_id"] if new.oco_id else [])]
-            condition &= Condition(" AND ".join(f"#{name} = :{name}" for name in same), {})
         entry = "attribute_not_exists(#entry_id) AND attribute_not_exists(#template)"
         of_kind = "attribute_exists(#entry_id) AND #closes >= :qty" if leg else entry
         condition &= Condition(f"#action = :action AND #filled < :qty AND {of_kind}", {":action": new.action})
@@ -497,17 +449,6 @@ class OrderStore:
             return refused(_order(met), provenance.request_id)
 
 
-class _Changing(NamedTuple):
-    """What a change says besides of an order at a venue."""
-
-    condition: Condition
-    state: OrderState | None = None
-    """None: it stays."""
-    sets: str = ""
-    removes: str = ""
-    values: Mapping[str, object] = {}
-
-
 def _is_reached(provenance: Provenance, item: Item) -> bool:
     """Return whether the limits of a key let it reach an order; of another version's index value they know nothing."""
     if provenance.limits is None:
@@ -526,23 +467,6 @@ def waiting_leg(name: str) -> Condition:
     leg = f"#legs.#{name}"
     waits = f"attribute_exists({leg}) AND attribute_not_exists({leg}.#end) AND attribute_not_exists({leg}.#released)"
     return Condition(f"{waits} AND (attribute_not_exists({leg}.#start) OR #qty > {leg}.#start)", {})
-
-
-def no_cancel_asked() -> Condition:
-    """Return the condition that an order at a venue is not being cancelled because somebody asked for it.
-
-    The venue cancels by itself too: one of an OCO group, which may be placed again.
-    """
-    values = {f":ending{number}": str(state) for number, state in enumerate(sorted(BEING_CANCELLED))}
-    expression = f"NOT (#want.#kind = :is_cancel AND #state IN ({', '.join(values)}))"
-    return Condition(expression, {**values, ":is_cancel": "cancel"})
-
-
-def not_being_cancelled(name: str) -> Condition:
-    """Return the condition that no cancel of a leg is on its way to the venue."""
-    leg = f"#legs.#{name}"
-    answered = f"{leg}.#acked >= {leg}.#want.#n"
-    return Condition(f"({leg}.#want.#kind <> :being_cancelled OR {answered})", {":being_cancelled": "cancel"})
 
 
 def beyond_legs(prices: Sequence[str]) -> Condition:
