@@ -9,9 +9,12 @@ keys.py         keys create, list, revoke
 templates.py    templates put, list
 kill_switch.py  kill-switch
 migrate.py      migrate
-bridge.py       bridge setup, run, confirm, resume, status; bridge stop, start for the local server's
+bridge.py       bridge setup, run, doctor, confirm, resume, status; bridge stop, start for the local server's
+venue.py        positions, executions, resolve
+verify.py       verify
 
 options.py      the options that commands share, and the examples of their help
+local_bridge.py the local server's bridge: when it is meant, and what is asked of it
 connection.py   where a command finds its table and its webhook
 tradingview.py  an alert is sent as TradingView sends it
 terminal.py     lines, tables, CSV, colours, times and exit codes

@@ -1,6 +1,5 @@
 """`orderhook bridge`: the program on the trader's PC that brings orders to NinjaTrader 8."""
 
-import os
 import signal
 import socket
 import sqlite3
@@ -9,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import boto3
-import requests
 import typer
 
 from bridge import asked, windows
@@ -25,16 +23,14 @@ from bridge.run import Bridge
 from bridge.settings import BridgeSettings, SettingsError
 from bridge.state import Config
 from bridge.status import status_of
-from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableError, local_endpoint, port_of, stack_output, stack_parameter
+from cli import local_bridge
+from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableError, stack_output, stack_parameter
 from cli.options import AsJson, Port, examples
 from cli.plain import App
-from cli.terminal import BAD, GOOD, REFUSED, UNREACHABLE, USAGE, fail, print_json, print_line, print_text, printable
+from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, print_text, printable
 from cli.views.bridge import show_finding, show_status
 
 SETTINGS_FILE = Path("bridge.toml")
-
-_SERVER_SECONDS = 40
-"""How long the local server may take: its bridge is waited for until the table says that it is ready, or gone."""
 
 _SETUP = "orderhook bridge setup --stack orderhook"
 _RUN = "orderhook bridge run --account Sim101"
@@ -197,10 +193,10 @@ def doctor(
 
 
 def _findings(account: list[str], folder: Path | None, config: Path | None, port: int | None) -> Iterator[Finding]:
-    if (local := _local_port(config, port)) is not None:
+    if (local := local_bridge.port_of(config, port)) is not None:
         if folder:
             fail("--folder and --port are both given: the local server has a folder of its own.", USAGE)
-        yield from (Finding(**found) for found in _ask_server(local, "doctor", account=account))
+        yield from (Finding(**found) for found in local_bridge.ask(local, "doctor", account=account))
         return
     with _refusals():
         link = Link.connect(_settings(config))
@@ -250,8 +246,8 @@ def status(config: ConfigFile = None, port: ServerPort = None, as_json: AsJson =
     It shows besides which bridge owns the stack. It asks the table, by the bridge's own credentials, and this machine's
     journal.
     """
-    if (local := _local_port(config, port)) is not None:
-        found = _ask_server(local, "status")
+    if (local := local_bridge.port_of(config, port)) is not None:
+        found = local_bridge.ask(local, "status")
     else:
         with _refusals():
             settings = _settings(config)
@@ -269,7 +265,7 @@ def stop(port: Port = None) -> None:
 
     What opens is then answered `venue_offline`.
     """
-    print_text(str(_ask_server(_port(port), "stop")), GOOD)
+    print_text(str(local_bridge.ask(local_bridge.usual_port(port), "stop")), GOOD)
 
 
 @app.command("start", epilog=examples("orderhook bridge start", "orderhook bridge start --port 3001"))
@@ -278,7 +274,7 @@ def start(port: Port = None) -> None:
 
     It goes on from its journal.
     """
-    print_text(str(_ask_server(_port(port), "start")), GOOD)
+    print_text(str(local_bridge.ask(local_bridge.usual_port(port), "start")), GOOD)
 
 
 def _settings(config: Path | None) -> BridgeSettings:
@@ -291,37 +287,6 @@ def _settings(config: Path | None) -> BridgeSettings:
         raise SettingsError(
             f"{error} The bridge of `make run ARGS=--paper` is reached by --port {LOCAL_PORT}."
         ) from None
-
-
-def _local_port(config: Path | None, port: int | None) -> int | None:
-    """Return the port of the local server whose bridge is meant; None where bridge.toml says which is."""
-    if config is None:
-        return _port(port) if port is not None or os.environ.get(PORT_VARIABLE) else None
-    if port is not None:
-        fail("--config and --port are both given; give only one of them.", USAGE)
-    return None
-
-
-def _port(port: int | None) -> int:
-    try:
-        port = port if port is not None else port_of(os.environ)
-    except TableError as error:
-        fail(str(error))
-    return LOCAL_PORT if port is None else port
-
-
-def _ask_server(port: int, what: str, **values: list[str]) -> Any:
-    """Ask something of the local server's bridge, and return its answer."""
-    try:
-        url = f"{local_endpoint(port)}/bridge/{what}"
-        answer = requests.post(url, params=values, timeout=_SERVER_SECONDS)
-    except TableError as error:
-        fail(str(error))
-    except requests.RequestException:
-        fail(f"Nothing answers at port {port}. Start it with `make run ARGS=--paper`.", UNREACHABLE)
-    if answer.status_code != 200:
-        fail("This server has no bridge. Start it with `make run ARGS=--paper`.")
-    return answer.json()
 
 
 def _tell(line: str) -> None:
@@ -380,9 +345,9 @@ def _is_locked(lock: Path) -> bool:
 
 def _ask(config: Path | None, port: int | None, what: str, asks: asked.Asked) -> None:
     """Ask something of a bridge that runs, and wait until it has taken it; ends the command where none does."""
-    if (local := _local_port(config, port)) is not None:
+    if (local := local_bridge.port_of(config, port)) is not None:
         values = {name: [value] for name, value in asks._asdict().items()}
-        if not _ask_server(local, what, **values):
+        if not local_bridge.ask(local, what, **values):
             fail("The local server's bridge has not taken it; `orderhook bridge start` starts it.")
         return
     with _refusals():

@@ -162,10 +162,10 @@ def _two_lines(order: Order | Unreadable) -> list[Cell]:
 
 
 def _fitting(width: int, first: str, joint: str, second: str) -> str:
-    """Return both on one line if they fit into it, else on two."""
+    """Return both on one line if they fit into it, else on lines of their own."""
     first, second = printable(first), printable(second)
     one = f"{first}{joint}{second}" if second else first
-    return one if len(one) <= width else f"{first}\n{second}"
+    return one if len(one) <= width else "\n".join([first, *textwrap.wrap(second, width)])
 
 
 def parted_id(order_id: str) -> str:

@@ -46,7 +46,7 @@ def _describe_action(command: Command) -> str:
         case CancelAllOrders():
             return "cancel every working order of every account"
         case CloseStrategy():
-            return f"close strategy {command.strategy_id} and cancel its working orders"
+            return f"cancel the working orders of strategy {command.strategy_id}, and leave its position as it is"
         case KillSwitch():
             return f"turn the kill switch {'on' if command.kill_switch else 'off'}"
     return f"give the command {command.word}"

@@ -106,15 +106,15 @@ def find_order(services: Services, trader: str, order_id: str, now: str) -> Orde
 
 def find_legs(services: Services, trader: str, entry: Order, now: str) -> list[Order | Unreadable]:
     """Return an entry's legs, released ones and waiting ones, by their names; one bad item hides no other."""
-    legs: list[Order | Unreadable] = []
-    for name in sorted(entry.legs):
+    legs: list[Order | Unreadable] = list(waiting_legs(entry))
+    for name in (name for name, leg in entry.legs.items() if leg.released):
         try:
             leg = find_order(services, trader, leg_id(entry.order_id, name), now)
         except UnreadableError as error:
             legs.append(error.item)
         else:
             legs += [leg] if leg else []
-    return legs
+    return by_placing(legs)
 
 
 def by_placing(rows: Iterable[Order | Unreadable]) -> list[Order | Unreadable]:

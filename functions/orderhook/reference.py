@@ -72,16 +72,18 @@ STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
             "Nothing, unless it stays ChangePending: `orderhook order ID` shows what the venue has said.",
         ),
         "accepted": Guidance(
-            "The venue is asked to do it; of the orders that the lists name, none has ended yet.",
-            "Nothing. `orderhook orders --open` shows what is still open.",
+            "The venue is asked to end the strategy's orders; of those that the lists name, none has ended yet. Its "
+            "position stays.",
+            "`orderhook orders --open` shows what is still open. If it has a position, close that yourself.",
         ),
         "replaced": Guidance(
             "The order has the new type, quantity and prices. Its id, name and strategy are the same as before.",
             "Nothing.",
         ),
         "closed": Guidance(
-            "The strategy's working orders are cancelled, but for those that the lists name otherwise.",
-            "Nothing. The next PLACE with its strategy_id starts it anew.",
+            "The strategy's working orders are cancelled, but for those that the lists name otherwise. Its position "
+            "stays.",
+            "If it has a position, close that yourself. The next PLACE with its strategy_id starts it anew.",
         ),
         "scheduled": Guidance(
             "The alert has a delay. A PLACE is listed as an order and can be cancelled until it is due; of any other "

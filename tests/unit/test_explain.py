@@ -96,7 +96,7 @@ def wrong(text: str) -> set[str]:
         ),
         (
             "command=CLOSESTRATEGY;strategy_id=S",
-            "This alert would close strategy S and cancel its working orders.",
+            "This alert would cancel the working orders of strategy S, and leave its position as it is.",
         ),
         (
             "command=CANCEL;order_id=long;account=A,B",
