@@ -123,7 +123,7 @@ def _hint_at_file(body: bytes) -> None:
     """Say how a file or standard input is read, where what was sent is neither pairs nor JSON."""
     if b"=" not in body and not body.lstrip().startswith(b"{"):
         hint = "That is no alert: it has no name=value. A file is read by --file PATH, standard input by -."
-        print_text(advice, WARNING, error=True)
+        print_text(hint, WARNING, error=True)
 
 
 def _body(alert: str | None, file: Path | None) -> bytes:
