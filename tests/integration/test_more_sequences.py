@@ -1493,3 +1493,46 @@ def test_of_forty_names_that_are_free_a_resend_finds_its_own(trader: Trader) -> 
     trader.send("command=CANCELORDERS;account=Sim101", f"{P}qty=1;order_id=c;{OF_S}", f"{entry}order_id=d")
     assert told(trader.resend(cancel), "order_id") == (200, "already_cancelled", "a.STOP5")
     assert "d.STOP5" in trader.open
+
+
+@pytest.mark.parametrize(
+    ("text", "newer", "order_id", "seen_then"),
+    [
+        ("command=CHANGE;order_id=a;limit_price=4992;", "order_id=a;limit_price=4995", "a", (5, "4995")),
+        ("command=CHANGE;order_id=a;limit_price=4992;", "order_id=a;qty=4", "a", (4, "4992")),
+        (f"{R}order_id=a;qty=5;limit_price=4992;", "order_id=a;limit_price=4995", "a", (5, "4995")),
+        (f"{STOP}stop_price=4985;", "order_id=a.STOP1;stop_price=4980", "a.STOP1", (5, "4980")),
+        (f"{STOP}stop_price=4985;", "order_id=a.TARGET1;limit_price=5020", "a.STOP1", (5, "4985")),
+    ],
+    ids=["the same value", "another value", "CANCELREPLACE", "the price of a leg", "that of another leg"],
+)
+@pytest.mark.parametrize("filled", [0, 5])
+def test_a_message_that_failed_does_not_undo_what_a_later_alert_has_given(
+    trader: Trader, text: str, newer: str, order_id: str, seen_then: tuple[int, str], filled: int
+) -> None:
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}")
+    if filled and order_id != "a":
+        trader.fill("a", filled, "Filled")
+    trader.send(f"{text}delay=1")
+    fail_once(trader, in_writes(lose_request))
+    assert trader.send(f"command=CHANGE;{newer}").word == "changed"
+    trader.wait(40)
+    assert trader.orders[order_id][1:] == seen_then
+    assert [status for status, _ in delayed_records(trader)] == [200]
+
+
+def test_a_message_that_failed_does_not_move_a_stop_that_was_given_with_its_entry_since(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}", f"{STOP}stop_price=4985;delay=1")
+    fail_once(trader, in_writes(lose_request))
+    trader.send(f"{R}order_id=a;qty=5;limit_price=5000;stop_loss=4980")
+    trader.wait(40)
+    assert trader.orders["a.STOP1"] == ("Initialized", 5, "4980")
+
+
+def test_a_message_that_failed_moves_a_stop_though_its_entry_was_changed_since(trader: Trader) -> None:
+    entry = P.replace("=LIMIT;limit_price=5000", "=STOPMARKET;stop_price=5000")
+    trader.send(f"{entry}qty=5;order_id=a;{OF_S}{SL_TP}", f"{STOP}stop_price=4985;delay=1")
+    fail_once(trader, in_writes(lose_request))
+    trader.send("command=CHANGE;order_id=a;stop_price=5001")
+    trader.wait(40)
+    assert trader.orders["a.STOP1"] == ("Initialized", 5, "4985")
