@@ -1333,6 +1333,46 @@ def test_a_resend_for_several_accounts_leaves_the_other_trade_that_bears_the_nam
     assert untouched(trader, "b.a.STOP1", "b.b.STOP1")
 
 
+def named_in(trader: Trader) -> list[str | None]:
+    strategy = trader.service.services.strategies.get(trader.service.trader, "S")
+    assert strategy is not None
+    return [trace.order_id for trace in strategy.named]
+
+
+def test_a_strategy_keeps_what_its_names_led_to_for_minutes_and_no_more_than_fifty(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}")
+    service = trader.service
+    signed = provenance(service.trader, "r")
+    for number in range(52):
+        signed = signed._replace(request_id=f"r{number}", at=signed.at + timedelta(seconds=1))
+        service.services.strategies.note_named(signed, "S", f"o{number}")
+    assert named_in(trader) == [f"o{number}" for number in range(2, 52)]
+    service.services.strategies.note_named(signed, "S", "again")
+    assert named_in(trader) == [*(f"o{number}" for number in range(2, 51)), "again"]
+    later = signed._replace(request_id="later", at=signed.at + timedelta(minutes=10))
+    service.services.strategies.note_named(later, "S", "o")
+    assert named_in(trader) == ["again", "o"]
+    service.services.strategies.note_named(later, "gone", "o")
+    assert service.strategy("gone") is None
+
+
+def test_what_a_name_leads_to_is_noted_though_others_change_the_strategy(two_stops: Trader) -> None:
+    trader = two_stops
+    close = run_before(lambda: trader.service.close_strategy("S"))
+    trader.service.network.inject("UpdateItem", no_fault, no_fault, close)
+    assert told(trader.send(f"command=CANCEL;order_id=STOP1;{OF_S}"), "order_id") == (200, "cancelled", "a.STOP1")
+    assert named_in(trader) == ["a.STOP1"]
+
+
+def test_a_resend_with_a_limited_key_means_its_order_though_the_strategy_is_elsewhere_now(two_stops: Trader) -> None:
+    trader, cancel = two_stops, f"command=CANCEL;order_id=STOP1;{OF_S}"
+    trader.send("command=CANCEL;order_id=c", f"{IN}account=Sim101;order_id=n;{OF_S}".replace("ES", "NQ"))
+    trader.service.key = trader.service.issue_key(instruments=("ES 12-26",))
+    unanswered(trader, cancel, writes_of("a.STOP1"))
+    assert told(trader.resend(cancel), "order_id") == (200, "already_cancelled", "a.STOP1")
+    assert untouched(trader, "b.STOP1")
+
+
 # A delayed alert that is delivered again, where nothing of it or a part was written
 
 
@@ -1536,3 +1576,12 @@ def test_a_message_that_failed_moves_a_stop_though_its_entry_was_changed_since(t
     trader.send("command=CHANGE;order_id=a;stop_price=5001")
     trader.wait(40)
     assert trader.orders["a.STOP1"] == ("Initialized", 5, "4985")
+
+
+def test_a_message_that_comes_again_counts_once_in_the_rate_of_its_key(trader: Trader) -> None:
+    trader.service.key = trader.service.issue_key(max_orders_per_minute=2)
+    trader.send(f"{P}qty=1;order_id=a", "command=CHANGE;order_id=a;qty=3;delay=1")
+    fail_once(trader, _in_writes_of("a", lose_request))
+    trader.wait(37)
+    assert trader.orders["a"] == ("Working", 3, "5000")
+    assert trader.send(f"{P}qty=1;order_id=b").word == "rate_limited"
