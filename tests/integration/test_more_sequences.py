@@ -1402,7 +1402,7 @@ def test_a_delayed_alert_that_nothing_was_written_of_does_not_touch_a_later_orde
     trader: Trader, text: str, address: str
 ) -> None:
     trader.send(f"{P}qty=1;order_id=d1;{OF_S}", f"{text}{address}delay=1")
-    fail_once(trader, in_writes(lose_request))
+    fail_once(trader, in_requests_with("TRADER", lose_request))
     trader.send("command=CANCEL;order_id=d1", f"{P}qty=1;order_id=d2;{OF_S}")
     trader.wait(40)
     assert trader.orders["d2"] == ("Working", 1, "5000")
