@@ -1333,6 +1333,46 @@ def test_a_resend_for_several_accounts_leaves_the_other_trade_that_bears_the_nam
     assert untouched(trader, "b.a.STOP1", "b.b.STOP1")
 
 
+def named_in(trader: Trader) -> list[str | None]:
+    strategy = trader.service.services.strategies.get(trader.service.trader, "S")
+    assert strategy is not None
+    return [trace.order_id for trace in strategy.named]
+
+
+def test_a_strategy_keeps_what_its_names_led_to_for_minutes_and_no_more_than_fifty(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}")
+    service = trader.service
+    signed = provenance(service.trader, "r")
+    for number in range(52):
+        signed = signed._replace(request_id=f"r{number}", at=signed.at + timedelta(seconds=1))
+        service.services.strategies.note_named(signed, "S", f"o{number}")
+    assert named_in(trader) == [f"o{number}" for number in range(2, 52)]
+    service.services.strategies.note_named(signed, "S", "again")
+    assert named_in(trader) == [*(f"o{number}" for number in range(2, 51)), "again"]
+    later = signed._replace(request_id="later", at=signed.at + timedelta(minutes=10))
+    service.services.strategies.note_named(later, "S", "o")
+    assert named_in(trader) == ["again", "o"]
+    service.services.strategies.note_named(later, "gone", "o")
+    assert service.strategy("gone") is None
+
+
+def test_what_a_name_leads_to_is_noted_though_others_change_the_strategy(two_stops: Trader) -> None:
+    trader = two_stops
+    close = run_before(lambda: trader.service.close_strategy("S"))
+    trader.service.network.inject("UpdateItem", no_fault, no_fault, close)
+    assert told(trader.send(f"command=CANCEL;order_id=STOP1;{OF_S}"), "order_id") == (200, "cancelled", "a.STOP1")
+    assert named_in(trader) == ["a.STOP1"]
+
+
+def test_a_resend_with_a_limited_key_means_its_order_though_the_strategy_is_elsewhere_now(two_stops: Trader) -> None:
+    trader, cancel = two_stops, f"command=CANCEL;order_id=STOP1;{OF_S}"
+    trader.send("command=CANCEL;order_id=c", f"{IN}account=Sim101;order_id=n;{OF_S}".replace("ES", "NQ"))
+    trader.service.key = trader.service.issue_key(instruments=("ES 12-26",))
+    unanswered(trader, cancel, writes_of("a.STOP1"))
+    assert told(trader.resend(cancel), "order_id") == (200, "already_cancelled", "a.STOP1")
+    assert untouched(trader, "b.STOP1")
+
+
 # A delayed alert that is delivered again, where nothing of it or a part was written
 
 
@@ -1362,7 +1402,7 @@ def test_a_delayed_alert_that_nothing_was_written_of_does_not_touch_a_later_orde
     trader: Trader, text: str, address: str
 ) -> None:
     trader.send(f"{P}qty=1;order_id=d1;{OF_S}", f"{text}{address}delay=1")
-    fail_once(trader, in_writes(lose_request))
+    fail_once(trader, in_requests_with("TRADER", lose_request))
     trader.send("command=CANCEL;order_id=d1", f"{P}qty=1;order_id=d2;{OF_S}")
     trader.wait(40)
     assert trader.orders["d2"] == ("Working", 1, "5000")
@@ -1493,3 +1533,55 @@ def test_of_forty_names_that_are_free_a_resend_finds_its_own(trader: Trader) -> 
     trader.send("command=CANCELORDERS;account=Sim101", f"{P}qty=1;order_id=c;{OF_S}", f"{entry}order_id=d")
     assert told(trader.resend(cancel), "order_id") == (200, "already_cancelled", "a.STOP5")
     assert "d.STOP5" in trader.open
+
+
+@pytest.mark.parametrize(
+    ("text", "newer", "order_id", "seen_then"),
+    [
+        ("command=CHANGE;order_id=a;limit_price=4992;", "order_id=a;limit_price=4995", "a", (5, "4995")),
+        ("command=CHANGE;order_id=a;limit_price=4992;", "order_id=a;qty=4", "a", (4, "4992")),
+        (f"{R}order_id=a;qty=5;limit_price=4992;", "order_id=a;limit_price=4995", "a", (5, "4995")),
+        (f"{STOP}stop_price=4985;", "order_id=a.STOP1;stop_price=4980", "a.STOP1", (5, "4980")),
+        (f"{STOP}stop_price=4985;", "order_id=a.TARGET1;limit_price=5020", "a.STOP1", (5, "4985")),
+    ],
+    ids=["the same value", "another value", "CANCELREPLACE", "the price of a leg", "that of another leg"],
+)
+@pytest.mark.parametrize("filled", [0, 5])
+def test_a_message_that_failed_does_not_undo_what_a_later_alert_has_given(
+    trader: Trader, text: str, newer: str, order_id: str, seen_then: tuple[int, str], filled: int
+) -> None:
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}")
+    if filled and order_id != "a":
+        trader.fill("a", filled, "Filled")
+    trader.send(f"{text}delay=1")
+    fail_once(trader, in_writes(lose_request))
+    assert trader.send(f"command=CHANGE;{newer}").word == "changed"
+    trader.wait(40)
+    assert trader.orders[order_id][1:] == seen_then
+    assert [status for status, _ in delayed_records(trader)] == [200]
+
+
+def test_a_message_that_failed_does_not_move_a_stop_that_was_given_with_its_entry_since(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}", f"{STOP}stop_price=4985;delay=1")
+    fail_once(trader, in_writes(lose_request))
+    trader.send(f"{R}order_id=a;qty=5;limit_price=5000;stop_loss=4980")
+    trader.wait(40)
+    assert trader.orders["a.STOP1"] == ("Initialized", 5, "4980")
+
+
+def test_a_message_that_failed_moves_a_stop_though_its_entry_was_changed_since(trader: Trader) -> None:
+    entry = P.replace("=LIMIT;limit_price=5000", "=STOPMARKET;stop_price=5000")
+    trader.send(f"{entry}qty=5;order_id=a;{OF_S}{SL_TP}", f"{STOP}stop_price=4985;delay=1")
+    fail_once(trader, in_writes(lose_request))
+    trader.send("command=CHANGE;order_id=a;stop_price=5001")
+    trader.wait(40)
+    assert trader.orders["a.STOP1"] == ("Initialized", 5, "4985")
+
+
+def test_a_message_that_comes_again_counts_once_in_the_rate_of_its_key(trader: Trader) -> None:
+    trader.service.key = trader.service.issue_key(max_orders_per_minute=2)
+    trader.send(f"{P}qty=1;order_id=a", "command=CHANGE;order_id=a;qty=3;delay=1")
+    fail_once(trader, _in_writes_of("a", lose_request))
+    trader.wait(37)
+    assert trader.orders["a"] == ("Working", 3, "5000")
+    assert trader.send(f"{P}qty=1;order_id=b").word == "rate_limited"

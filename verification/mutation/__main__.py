@@ -84,6 +84,8 @@ TESTS = {
     "commands.cancel_many": _alerts(_MANY),
     "commands.cancel_*orders": _alerts(_MANY),
     "commands.close_strategy": _alerts(_MANY),
+    "commands.overtaken": _tests("integration", "more_sequences"),
+    "commands.strategy_names": _tests("integration", "more_sequences"),
     "commands.change": _alerts(_ALTERING),
     "commands.changing": _alerts(_ALTERING),
     "commands.cancel_replace": _alerts(_ALTERING),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesOrder, Met, waits, wrote
 from orderhook.commands.asking import asking, check_asking
+from orderhook.commands.overtaken import is_overtaken
 from orderhook.commands.placing import Entry, place_entry
 from orderhook.commands.release import ended_if_void
 from orderhook.errors import (
@@ -144,10 +145,14 @@ def alter(command: Altering, services: "Services", provenance: Provenance, addre
     """Alter the order at this address.
 
     First by one write whose condition allows what needs no look at the item. What it meets instead is looked at: a
-    resend leaves it as it is; anything else is worked out, and written if the item is still the same version.
+    resend leaves it as it is; anything else is worked out, and written if the item is still the same version. With a
+    delay the item is looked at first, because alerts that came in later may have been done before.
     """
     if order := command.resent(services, provenance, address):
         return _left(provenance, order)
+    if provenance.until is not None:
+        met = command.find(services, provenance, address.order_id)
+        return _after_a_look(command, services, provenance, address.order_id, met)
     first = _at_once(command, services, provenance, address.order_id)
     if isinstance(first, Altered):
         return first
@@ -261,6 +266,8 @@ def _by_version(
         raise command.not_found()
     command.check_meant(provenance, order)
     if wrote(provenance, met.item) or first_receipt(services, provenance, order.traces):
+        return _left(provenance, order)
+    if is_overtaken(provenance, met, command.changes):
         return _left(provenance, order)
     if void := ended_if_void(services, provenance, met.item):
         raise command.already_terminal(void, f"{void.reason}, so it is never placed.")

@@ -255,13 +255,16 @@ class Controls:
         One conditional write while there are fewer than that, whenever they came. Otherwise the item that it met shows
         which of them no longer count, and a second write leaves those out. Alerts of one id may differ in their limits:
         each is judged by its own, over what the one that looks back furthest so far had to keep. A resend takes the
-        place of the alert that it repeats.
+        place of the alert that it repeats, and a message that the queue delivers again its own.
         """
         _check_rate(provenance.at, counter, frozenset())
         own = counter.entries(provenance.at, provenance.request_id)
         for _ in range(_RACES):
             counted = self._count_if_few(provenance, counter, own)
             if counted is None or own <= counted.alerts:
+                return
+            again = (it for it in counted.traces if it.request_id == provenance.request_id)
+            if any(_is_counted(it, counter, counted) for it in again):
                 return
             first = first_receipt(counted.traces)
             if first and _holds_place(first, counter, counted):
@@ -408,8 +411,12 @@ def _check_rate(at: datetime, counter: Counter, alerts: frozenset[int]) -> None:
 def _holds_place(first: Trace, counter: Counter, counted: _Counted) -> bool:
     """Return whether the alert that a resend repeats, or an earlier resend of it, is counted."""
     equal = (it for it in counted.traces if it.digest == first.digest and it.received_at >= first.received_at)
-    entries = (counter.entries(datetime.fromisoformat(it.received_at), it.request_id) for it in equal)
-    return any(entry <= counted.alerts for entry in entries)
+    return any(_is_counted(it, counter, counted) for it in equal)
+
+
+def _is_counted(left: Trace, counter: Counter, counted: _Counted) -> bool:
+    """Return whether the alert that left this trace is counted still."""
+    return counter.entries(datetime.fromisoformat(left.received_at), left.request_id) <= counted.alerts
 
 
 def _counted_at(provenance: Provenance) -> Provenance:
