@@ -17,7 +17,7 @@ from cli.terminal import (
     printable,
     readable_time,
 )
-from cli.views.orders import describe
+from cli.views.orders import describe, parted_id
 from orderhook import reference
 from orderhook.orders import Order
 from orderhook.payload import lower
@@ -28,19 +28,17 @@ _SHORT_ID = 16
 
 _NAME_WIDTH = 12
 
-_NARROW = ("alert", "answer", "command", "key")
-
 _RELATIONS: Mapping[Origin, str] = {"webhook": "the alert", "delayed": "its result", "cancel_after": "time limit"}
 """What a record is to another of the same alert."""
 
 
 def show_alerts(records: Iterable[AlertRecord]) -> None:
-    """Print records as a table; in a terminal, which is seldom wide enough for one line each, on two lines."""
+    """Print records as a table; in a terminal, which is seldom wide enough for one line each, on some lines."""
     if is_terminal():
         records = list(records)
         # Where all are of one key, its name says nothing.
-        shown = _NARROW if len({record.key_id for record in records}) > 1 else _NARROW[:-1]
-        print_table(shown, (_two_lines(record)[: len(shown)] for record in records))
+        several = len({record.key_id for record in records}) > 1
+        print_table(("alert", "answer", "command"), (_on_lines(record, with_key=several) for record in records))
     else:
         columns = ("id", "received", "status", "outcome", "command", "orders", "ms", "key", "source")
         print_table(columns, map(_one_line, records))
@@ -110,12 +108,15 @@ def _one_line(record: AlertRecord) -> list[Cell]:
     ]
 
 
-def _two_lines(record: AlertRecord) -> list[Cell]:
+def _on_lines(record: AlertRecord, *, with_key: bool) -> list[Cell]:
+    ids = _ids_of(record)
+    more = f"and {len(ids) - 1} more" if len(ids) > 1 else ""
+    key = f"by {printable(record.key_label or record.key_id)}" if with_key else ""
+    about = "\n".join(filter(None, (parted_id(ids[0]) if ids else "", more, key)))
     return [
         Text.assemble(record.request_id[:_SHORT_ID], "\n", (readable_time(record.received_at), DIM)),
         Text.assemble((_outcome(record), _style(record)), "\n", (f"{record.status}, {record.milliseconds} ms", DIM)),
-        Text.assemble(record.command or "", "\n", (printable(_order_ids(record, shown=1)), DIM)),
-        Text.assemble(printable(record.key_label or record.key_id), "\n", (printable(record.source), DIM)),
+        Text.assemble(record.command or "", "\n", (about, DIM)),
     ]
 
 
@@ -134,10 +135,13 @@ def _describe_result(result: RecordedResult) -> str:
     return f"{result.account}: {', '.join(filter(None, parts))}"
 
 
-def _order_ids(record: AlertRecord, shown: int = 3) -> str:
+def _order_ids(record: AlertRecord) -> str:
     """Return the first few ids of the orders that the alert affected, or the one that it named."""
-    ids = record.order_ids or [value for name, value in record.fields.items() if lower(name) == "order_id"]
-    return _first(ids, shown)
+    return _first(_ids_of(record))
+
+
+def _ids_of(record: AlertRecord) -> Sequence[str]:
+    return record.order_ids or [value for name, value in record.fields.items() if lower(name) == "order_id"]
 
 
 def _first(ids: Sequence[str], shown: int = 3) -> str:

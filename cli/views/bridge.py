@@ -1,5 +1,6 @@
 """Show how it stands with a stack's bridge."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ from cli.terminal import (
 from cli.views.orders import parted_id
 
 _STYLES = {"ok": GOOD, "warning": WARNING, "failed": BAD, "look": DIM}
-_ABOUT_WIDTH = 11
+_ABOUT_WIDTH, _WAITS_WIDTH = 11, 25
 
 
 def show_finding(finding: Finding) -> None:
@@ -70,10 +71,13 @@ def _cells(order: Mapping[str, Any]) -> list[Cell]:
 
 def _two_lines(order: Mapping[str, Any]) -> list[Cell]:
     where = printable(f"{order['instrument']}, {order['account']}")
+    waits = order["waits_for"] or ""
+    if order["unresolved"]:
+        waits = Text("\n".join(textwrap.wrap(printable(f"unresolved: {order['unresolved']}"), _WAITS_WIDTH)), BAD)
     return [
         Text.assemble(parted_id(order["order_id"]), "\n", (where, DIM)),
         Text.assemble(f"{order['state']}, {_filled(order)}", "\n", (readable_time(order["since"]), DIM)),
-        _waits(order),
+        waits,
     ]
 
 
