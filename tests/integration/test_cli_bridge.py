@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from bridge import asked, windows
 from bridge.events import FlatConfirmed
+from bridge.run import Bridge
 from bridge.settings import BridgeSettings
 from cli.app import app
 from orderhook.orders import Want, timestamp
@@ -152,6 +153,18 @@ def test_a_folder_or_a_trader_has_one_bridge_on_a_machine(settings: BridgeSettin
 
 def test_a_run_needs_to_be_told_its_accounts() -> None:
     assert run("run").exit_code == 2
+
+
+def test_a_run_knows_the_contracts_of_its_settings_and_those_it_is_given(
+    settings: BridgeSettings, folder: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "bridge.toml").write_text(settings._replace(instruments=("NQ 12-26",)).text())
+    ran: list[Bridge] = []
+    monkeypatch.setattr(Bridge, "run", lambda bridge: ran.append(bridge))
+    monkeypatch.setattr("cli.bridge.signal.signal", lambda *_: None)
+    result = run("run", "--account", "Sim101", "--folder", str(folder), "--instrument", "ES 12-26")
+    assert result.exit_code == 0, result.output
+    assert [[*bridge.state.config.instruments] for bridge in ran] == [["NQ 12-26", "ES 12-26"]]
 
 
 def test_nothing_is_asked_where_no_bridge_runs(settings: BridgeSettings) -> None:
