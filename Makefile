@@ -34,17 +34,26 @@ help: ## Show this list
 run: .venv ## Serve the webhook on this machine, over a table in memory
 	.venv/bin/orderhook serve $(ARGS)
 
+# By another name, for `make --dry-run` runs each line that has make's own: here the tests with it.
+make := $(MAKE)
+
 .PHONY: test
-test: .venv ## Check format, lint, types, template and lock files, then run the unit and integration tests
+test: .venv ## Check format, lint, types, template and lock files, and run the unit and integration tests beside
+	@log=$$(mktemp); \
+	$(make) --no-print-directory checks >"$$log" 2>&1 & checks=$$!; \
+	.venv/bin/pytest -n auto --dist worksteal tests/unit tests/integration $(ARGS); tests=$$?; \
+	wait $$checks; checks=$$?; cat "$$log"; rm "$$log"; exit $$((tests || checks))
+
+.PHONY: checks
+checks: .venv ## Check format, lint, types, template and lock files
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
-	.venv/bin/mypy --platform win32 bridge
+	.venv/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 bridge
 	.venv/bin/lint-imports --no-cache
 	.venv/bin/cfn-lint template.yaml
 	"$(UV)" --quiet lock --check
 	"$(UV)" $(requirements) | diff functions/requirements.txt - || { echo "functions/requirements.txt is out of date: run \`make lock\`"; exit 1; }
-	.venv/bin/pytest -n auto --dist worksteal tests/unit tests/integration $(ARGS)
 
 .PHONY: test-engine
 test-engine: .venv ## Run the integration tests, races and faults on DynamoDB Local (Java 17 and Maven)

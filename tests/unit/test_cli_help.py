@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def commands() -> Iterator[str]:
 COMMANDS = list(commands())
 
 
+@cache
 def help_of(command: str) -> str:
     result = CliRunner().invoke(app, [*command.split(), "-h"], env={"COLUMNS": "80"}, terminal_width=80)
     assert result.exit_code == 0
