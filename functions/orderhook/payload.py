@@ -43,17 +43,19 @@ PLACEHOLDERS = frozenset(
 )
 """What TradingView fills in by these names; besides, plot_0 to plot_19, plot("a title") and what it calls syminfo."""
 
-_OTHER_PLACEHOLDERS = re.compile(r'plot_1?[0-9]|plot\("[^"{}]+"\)|syminfo\.[a-z_]+')
-_PLACEHOLDER = re.compile(r"\{\{([^{}\n]*)\}\}")
-_BEGINS_PLACEHOLDER = re.compile(r"\{\{\s*[A-Za-z_]")
+# Python compiles these when an alert is first refused: no cold start waits for them.
+_OTHER_PLACEHOLDERS = r'plot_1?[0-9]|plot\("[^"{}]+"\)|syminfo\.[a-z_]+'
+_PLACEHOLDER = r"\{\{([^{}\n]*)\}\}"
+_BEGINS_PLACEHOLDER = r"\{\{\s*[A-Za-z_]"
+# A key field, as far as one can be seen in a body that does not parse: its name begins a field, or stands in quotes.
+_QUOTE = r"""["'\u201c\u201d\u2018\u2019]"""
+_KEY_NAME = rf"(?:(?:^|[{{\[,;\n])[ \t]*+{_QUOTE}?(?i:key){_QUOTE}?|{_QUOTE}(?i:key){_QUOTE})"
+_KEY_FIELD = rf"{_KEY_NAME}\s*+[:=]\s*+{_QUOTE}?(ohk_[0-9A-Za-z_]+)"
+
 _JSON = re.compile(r"\s*(?:\{(?!\{\s*[A-Za-z_])|\[\s*\{)")
 # What is possessive here keeps a body of blanks from costing more than its length.
 _NAME_BEFORE_EQUALS = re.compile(r"([A-Za-z_]{1,32}+)\s*+=")
 _NAME_AFTER_BLANK = re.compile(r"\s([A-Za-z_]{1,32}+)\s*+=")
-# A key field, as far as one can be seen in a body that does not parse: its name begins a field, or stands in quotes.
-_QUOTE = r"""["'\u201c\u201d\u2018\u2019]"""
-_KEY_NAME = rf"(?:(?:^|[{{\[,;\n])[ \t]*+{_QUOTE}?(?i:key){_QUOTE}?|{_QUOTE}(?i:key){_QUOTE})"
-_KEY_FIELD = re.compile(rf"{_KEY_NAME}\s*+[:=]\s*+{_QUOTE}?(ohk_[0-9A-Za-z_]+)")
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 
@@ -92,7 +94,8 @@ def upper(text: str) -> str:
 
 def canonical(name: str) -> str:
     """Return the one name of the field that a name as sent means; a name that is not known comes back in lower case."""
-    return SYNONYMS.get(lower(name), lower(name))
+    lowered = lower(name)
+    return SYNONYMS.get(lowered, lowered)
 
 
 def split(body: bytes) -> Split:
@@ -111,7 +114,7 @@ def split(body: bytes) -> Split:
         fault = MalformedPayloadError(f"There are {len(found.pairs)} fields; at most {MAX_FIELDS} are accepted.")
     if fault is None:
         return found
-    return found._replace(fault=fault, keys=(*take_keys(found.pairs)[0], *_KEY_FIELD.findall(text)))
+    return found._replace(fault=fault, keys=(*take_keys(found.pairs)[0], *re.findall(_KEY_FIELD, text)))
 
 
 def _decode(body: bytes) -> tuple[str, PayloadError | None]:
@@ -203,9 +206,9 @@ def _split_json(text: str) -> Split:
 def _json_error(text: str, fault: flat_json.Fault) -> PayloadError:
     position = fault.position
     name = canonical(fault.name or "")
-    for placeholder in _PLACEHOLDER.finditer(text):
+    for placeholder in re.finditer(_PLACEHOLDER, text):
         # Inside of one is the first fault where a placeholder itself has quotes.
-        if placeholder.start() <= position < placeholder.end() and _BEGINS_PLACEHOLDER.match(placeholder[0]):
+        if placeholder.start() <= position < placeholder.end() and re.match(_BEGINS_PLACEHOLDER, placeholder[0]):
             return UnresolvedPlaceholderError(
                 f"The JSON at {_place(text, placeholder.start())} {still_holds_placeholder(placeholder[0])} In JSON it "
                 "stands in quotes.",
@@ -247,12 +250,12 @@ def missing_semicolon(field: str, value: str) -> InvalidValueError:
 
 def placeholders(text: str) -> list[str]:
     """Return the names of the placeholders in a text, without their braces."""
-    return [match[1] for match in _PLACEHOLDER.finditer(text)]
+    return [match[1] for match in re.finditer(_PLACEHOLDER, text)]
 
 
 def is_filled_in(placeholder: str) -> bool:
     """Return whether TradingView puts a value in place of this placeholder, at least in some kind of alert."""
-    return placeholder in PLACEHOLDERS or _OTHER_PLACEHOLDERS.fullmatch(placeholder) is not None
+    return placeholder in PLACEHOLDERS or re.fullmatch(_OTHER_PLACEHOLDERS, placeholder) is not None
 
 
 def still_holds_placeholder(text: str) -> str:

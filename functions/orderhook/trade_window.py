@@ -6,8 +6,8 @@ days on which it is changed a window lasts an hour less or more: from 02:00 to 0
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from orderhook.errors import OutsideTradeWindowError
@@ -41,18 +41,13 @@ def end_of_day(at: datetime) -> datetime:
     return end if end > there else end + timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class TradeWindow:
+class TradeWindow(NamedTuple):
     """From the minute `start` to before the minute `end` of each day; over midnight where the end comes first."""
 
     start: int = 0
     end: int = _DAY
     closing_only_after: int | None = None
     """From this minute on an alert may only close what is open."""
-
-    def as_minutes(self) -> tuple[int, int, int | None]:
-        """Return its bounds, of which TradeWindow makes it again."""
-        return self.start, self.end, self.closing_only_after
 
     @property
     def is_empty(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orderhook.errors import AlertWarning, OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.orders import (
@@ -32,8 +32,7 @@ _LISTS = ("cancelled", "already_cancelled", "already_terminal", "remaining")
 _IF_ANY = ("cancel_pending", "failed", "waiting", "newer")
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """Which open orders a command is over; None is any."""
 
     account: str | None = None

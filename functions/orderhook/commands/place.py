@@ -138,7 +138,7 @@ class Place(PlacesOrder):
             received_at=provenance.received_at,
             order_id=order.order_id,
             due=due,
-            window=self.window.as_minutes() if self.window else None,
+            window=self.window,
         )
         services.deferred_for("delay").send(release, self.delay)
         existing, applied = services.orders.put(provenance, order)

@@ -115,12 +115,19 @@ _KINDS = {Put: "Put", Update: "Update", Check: "ConditionCheck", Delete: "Delete
 
 def serialize(values: Mapping[str, object]) -> Item:
     """Give plain values DynamoDB's types; absent ones (None) are left out."""
-    return {name: _serializer.serialize(value) for name, value in values.items() if value is not None}
+    return {
+        # Most are text, which the serializer would try as three other types first.
+        name: {"S": value} if type(value) is str else _serializer.serialize(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def deserialize(item: Mapping[str, Any]) -> Item:
     """Take DynamoDB's types away."""
-    return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
+    return {
+        name: value["S"] if "S" in value else _plain(_deserializer.deserialize(value)) for name, value in item.items()
+    }
 
 
 def _plain(value: Any) -> Any:
