@@ -72,8 +72,8 @@ def send(
     else:
         show_answer(status, answer)
     _hint_at_file(body)
-    if status == 401 and (advice := _hint_at_key([*tradingview.keys_of(body), key])):
-        print_text(advice, WARNING, error=True)
+    if status == 401 and (about_key := _hint_at_key([*tradingview.keys_of(body), key])):
+        print_text(about_key, WARNING, error=True)
     if answer.get("success") is not True:
         raise typer.Exit(REFUSED)
 

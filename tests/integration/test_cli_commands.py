@@ -138,13 +138,19 @@ def test_what_is_no_alert_is_told_how_a_file_is_read(text: str, hinted: bool) ->
     assert result.stderr == hint * hinted
 
 
+CANCEL_A = "command=CANCEL;order_id=a"
+
+
 def test_an_alert_without_a_key_is_told_where_to_get_one(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ORDERHOOK_KEY", raising=False)
-    result = server.run("send", "command=CANCEL;order_id=a", "--url", server.url)
+    result = server.run("send", CANCEL_A, "--url", server.url)
     assert (result.exit_code, result.stdout.splitlines()[0]) == (1, "401 invalid_secret_key")
     assert "give --key, or set ORDERHOOK_KEY" in result.stderr
     result = server.run("send", f"key={demo.WRONG_KEY};command=CANCEL;order_id=a", "--url", server.url)
     assert (result.exit_code, result.stderr) == (1, "")
+    for arguments in ([f"key=your-secret-key;{CANCEL_A}"], [CANCEL_A, "--key", "YOUR_SECRET_KEY"]):
+        result = server.run("send", *arguments, "--url", server.url)
+        assert (result.exit_code, "stands for your own key" in result.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("text", [f"command=CANCEL;order_id={demo.FILLED_ID}", '{"command":"CANCEL","order_id":"%s"}'])
