@@ -1227,6 +1227,7 @@ def unanswered(trader: Trader, text: str, fault: Selective) -> None:
     trader.service.network.always = no_fault
 
 
+@EACH_ONCE
 @by_stop
 @pytest.mark.parametrize("deliveries", [2, 3])
 def test_a_resend_by_name_leaves_the_other_trade_that_bears_the_name(
@@ -1251,6 +1252,7 @@ def _word_of_resend(text: str) -> str:
     return words[text.partition(";")[0].removeprefix("command=")]
 
 
+@EACH_ONCE
 @by_stop
 @pytest.mark.parametrize("kill_switch", ["off", "on"])
 def test_a_resend_by_name_leaves_the_trade_that_has_taken_the_name_since(
@@ -1276,9 +1278,10 @@ def test_a_resent_cancel_by_name_leaves_the_stop_that_has_come_to_work_since(tra
     assert untouched(trader, "b.STOP1")
 
 
+@EACH_ONCE
 @by_stop
 @pytest.mark.parametrize("ended", [False, True], ids=["works on", "has filled"])
-def test_a_resend_by_name_means_the_trade_that_the_first_had_found_though_it_wrote_nothing(
+def test_a_resend_by_name_means_the_trade_that_the_first_had_found_but_not_written(
     two_stops: Trader, text: str, *, ended: bool
 ) -> None:
     trader = two_stops
@@ -1364,7 +1367,7 @@ def test_what_a_name_leads_to_is_noted_though_others_change_the_strategy(two_sto
     assert named_in(trader) == ["a.STOP1"]
 
 
-def test_a_resend_with_a_limited_key_means_its_order_though_the_strategy_is_elsewhere_now(two_stops: Trader) -> None:
+def test_a_limited_key_resends_to_its_order_though_the_strategy_is_elsewhere_now(two_stops: Trader) -> None:
     trader, cancel = two_stops, f"command=CANCEL;order_id=STOP1;{OF_S}"
     trader.send("command=CANCEL;order_id=c", f"{IN}account=Sim101;order_id=n;{OF_S}".replace("ES", "NQ"))
     trader.service.key = trader.service.issue_key(instruments=("ES 12-26",))
@@ -1396,6 +1399,7 @@ def fail_once(trader: Trader, fault: Selective, seconds: float = 1) -> None:
     assert delayed_records(trader) == []
 
 
+@EACH_ONCE
 @by_entry
 @pytest.mark.parametrize("address", ["order_id=ENTRY1;strategy_id=S;", "order_id=d2;"], ids=["by name", "by id"])
 def test_a_delayed_alert_that_nothing_was_written_of_does_not_touch_a_later_order(
@@ -1410,6 +1414,7 @@ def test_a_delayed_alert_that_nothing_was_written_of_does_not_touch_a_later_orde
     assert status == (200 if "ENTRY1" in address and "=CANCEL;" in text else 409 if "ENTRY1" in address else 404)
 
 
+@EACH_ONCE
 @by_entry
 @pytest.mark.parametrize("of", ["order_id=ENTRY1;strategy_id=S;", "order_id=y;"], ids=["by name", "by id"])
 def test_a_delayed_list_that_comes_again_does_not_touch_a_later_order(trader: Trader, text: str, of: str) -> None:
@@ -1454,6 +1459,7 @@ def test_a_delayed_alert_that_comes_again_reaches_the_stop_that_it_meant(trader:
     assert trader.states["a.STOP1"] == "Cancelled"
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("part", [False, True], ids=["nothing", "a part"])
 @pytest.mark.parametrize(
     "text",
@@ -1485,7 +1491,7 @@ def test_a_delayed_command_over_many_that_comes_again_leaves_what_came_in_since(
     ],
     ids=["CHANGE", "CANCELREPLACE"],
 )
-def test_a_message_that_comes_after_that_of_its_resend_does_not_undo_what_came_since(
+def test_a_message_after_that_of_its_resend_does_not_undo_what_came_since(
     trader: Trader, text: str, newer: str
 ) -> None:
     trader.send(f"{P}qty=1;order_id=a")
@@ -1501,9 +1507,7 @@ def test_a_message_that_comes_after_that_of_its_resend_does_not_undo_what_came_s
 
 
 @by_stop
-def test_a_message_that_comes_after_that_of_its_resend_leaves_the_other_trade_of_the_name(
-    two_stops: Trader, text: str
-) -> None:
+def test_a_message_after_that_of_its_resend_leaves_the_other_trade_of_the_name(two_stops: Trader, text: str) -> None:
     trader = two_stops
     trader.send_unanswered(f"{text}delay=1", "SendMessage")
     fail_once(trader, in_writes(lose_request))
@@ -1516,9 +1520,7 @@ def test_a_message_that_comes_after_that_of_its_resend_leaves_the_other_trade_of
 
 
 @pytest.mark.parametrize("name", ["ENTRY1", "STOP1"])
-def test_a_cancel_with_a_longer_delay_ends_what_is_placed_before_it_though_the_queue_is_late(
-    trader: Trader, name: str
-) -> None:
+def test_a_cancel_with_a_longer_delay_ends_what_comes_before_it_in_a_late_queue(trader: Trader, name: str) -> None:
     trader.send(f"{P}qty=1;order_id=d;{OF_S}{SL_TP}delay=2", f"command=CANCEL;order_id={name};{OF_S}delay=3")
     trader.wait(12)
     assert trader.states["d" if name == "ENTRY1" else "d.STOP1"] == "Cancelled"
@@ -1535,6 +1537,7 @@ def test_of_forty_names_that_are_free_a_resend_finds_its_own(trader: Trader) -> 
     assert "d.STOP5" in trader.open
 
 
+@EACH_ONCE
 @pytest.mark.parametrize(
     ("text", "newer", "order_id", "seen_then"),
     [
@@ -1561,7 +1564,7 @@ def test_a_message_that_failed_does_not_undo_what_a_later_alert_has_given(
     assert [status for status, _ in delayed_records(trader)] == [200]
 
 
-def test_a_message_that_failed_does_not_move_a_stop_that_was_given_with_its_entry_since(trader: Trader) -> None:
+def test_a_message_that_failed_does_not_move_a_stop_that_its_entry_was_given_since(trader: Trader) -> None:
     trader.send(f"{P}qty=5;order_id=a;{OF_S}{SL_TP}", f"{STOP}stop_price=4985;delay=1")
     fail_once(trader, in_writes(lose_request))
     trader.send(f"{R}order_id=a;qty=5;limit_price=5000;stop_loss=4980")

@@ -341,7 +341,7 @@ def test_a_resend_takes_one_read_more_and_is_noted_in_the_record_of_the_first(se
         ("CANCELREPLACE", {**STOP, "qty": 5}, [UPDATE, READ]),
     ],
 )
-def test_a_name_that_leads_to_a_trade_of_before_is_noted_and_its_resend_takes_one_read_more(
+def test_a_name_that_leads_to_an_earlier_trade_is_noted_for_its_resend(
     service: Service, command: str, fields: dict[str, object], operations: list[str]
 ) -> None:
     service.place("order-0", **STRATEGY, **LEGS)
