@@ -187,6 +187,8 @@ class Provenance(NamedTuple):
     """Those of the key; None is none."""
     due: datetime | None = None
     """When the delay of its alert was over, of what is done later."""
+    first_received: datetime | None = None
+    """When the first of these alerts was received, where one for several accounts is known to be a resend."""
 
     @property
     def until(self) -> str | None:

@@ -135,22 +135,24 @@ def carry_out(
                 _check_one_reduces(alert, services, provenance, switch)
             return _defer(alert, services, provenance)  # the switch judges it again when its delay is over
         run = partial(_run_reducing, services, switch) if switch else partial(_run, services, bridge)
-        several = len(alert.commands) > 1 and not alert.first.always_leaves_trace
-        answered = _answered(alert, services, provenance, as_recorded) if several and as_recorded else {}
-        return _of_each(alert, provenance, run, defects, answered)
+        if len(alert.commands) == 1 or as_recorded is None:
+            return _of_each(alert, provenance, run, defects)
+        first_received, results = first_results(services, provenance)
+        answered = _answered(alert, results, as_recorded)
+        return _of_each(alert, provenance._replace(first_received=first_received), run, defects, answered)
 
     counted = () if delayed else counters(alert, provenance)
     return uncounted_if_nothing_is_done(counted, services, provenance, do)
 
 
 def _answered(
-    alert: Alert, services: Services, provenance: Provenance, as_recorded: "AsRecorded"
+    alert: Alert, results: "Iterable[RecordedResult]", as_recorded: "AsRecorded"
 ) -> Mapping[str, Outcome | OrderhookError]:
     """Return, of a resend, what the first was answered in accounts where it wrote nothing.
 
     There it has left no trace, and what has come in since must not be taken for what it meant.
     """
-    recorded = zip(alert.commands, first_results(services, provenance), strict=False)
+    recorded = zip(alert.commands, results, strict=False)
     return {
         account: as_recorded(result)
         for account, result in recorded

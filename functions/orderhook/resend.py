@@ -47,14 +47,16 @@ def first_receipt(services: "Services", provenance: Provenance, traces: Iterable
     return None
 
 
-def first_results(services: "Services", provenance: Provenance) -> "Sequence[RecordedResult]":
-    """Leave the trace of an alert for several accounts; of a resend, return what the first came to in each of them.
+def first_results(services: "Services", provenance: Provenance) -> "tuple[datetime | None, Sequence[RecordedResult]]":
+    """Leave the trace of an alert for several accounts; of a resend, return when the first came, and to what in each.
 
     In an account where nothing was written there is no other trace. Of any other alert, or where nothing was recorded,
     it is nothing.
     """
     first = services.traces.leave(provenance, _ACCOUNTS, partial(first_receipt, services, provenance))
-    return services.alert_log.results(provenance.trader, first.request_id) if first else ()
+    if first is None:
+        return None, ()
+    return datetime.fromisoformat(first.received_at), services.alert_log.results(provenance.trader, first.request_id)
 
 
 def first_request(request_id: str) -> str:

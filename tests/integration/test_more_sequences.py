@@ -1588,3 +1588,15 @@ def test_a_message_that_comes_again_counts_once_in_the_rate_of_its_key(trader: T
     trader.wait(37)
     assert trader.orders["a"] == ("Working", 3, "5000")
     assert trader.send(f"{P}qty=1;order_id=b").word == "rate_limited"
+
+
+@pytest.mark.parametrize("text", ["command=CANCELORDERS;", f"command=CLOSESTRATEGY;{OF_S}"])
+def test_a_resend_over_many_leaves_what_came_in_since_where_the_first_had_no_trace(trader: Trader, text: str) -> None:
+    text = f"{text}{OF_BOTH}"
+    trader.send(f"{IN}{OF_BOTH}order_id=x;{OF_S}")
+    meets = (in_requests_with(part, lose_request).meets for part in ("CANCELORDERS#b#", "STRATEGY#S.b"))
+    of_b = tuple(meets)
+    unanswered(trader, text, Selective(lose_request, lambda request: any(meet(request) for meet in of_b)))
+    trader.send(f"{IN}account=B;order_id=y;strategy_id=S.b")
+    assert trader.resend(text).status == 200
+    assert trader.open == {"y"}

@@ -230,9 +230,9 @@ def test_without_its_template_a_place_is_looked_up_only_if_it_may_be_a_duplicate
     [
         ({"command": "CANCEL", "order_id": "order-1"}, [PUT, UPDATE, UPDATE]),
         ({"command": "CHANGE", "order_id": "order-1", "qty": "3"}, [READ, PUT, UPDATE, UPDATE]),
-        ({"command": "CANCELORDERS"}, [PUT, PUT, QUERY, QUERY, UPDATE, UPDATE]),
+        ({"command": "CANCELORDERS"}, [PUT, PUT, PUT, QUERY, QUERY, UPDATE, UPDATE]),
     ],
-    ids=["CANCEL", "CHANGE", "CANCELORDERS, which leaves a trace in each"],
+    ids=["CANCEL", "CHANGE", "CANCELORDERS, which leaves one in each too"],
 )
 def test_an_alert_for_several_accounts_leaves_a_trace_first(
     service: Service, fields: dict[str, str], operations: list[str]

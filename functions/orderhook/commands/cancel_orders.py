@@ -18,7 +18,6 @@ class CancelOrders(Command):
     word: ClassVar[str] = "CANCELORDERS"
     risk_reducing: ClassVar[bool] = True
     refused_if_unused: ClassVar[Mapping[str, str]] = NARROWING
-    always_leaves_trace: ClassVar[bool] = True
     never_empty: ClassVar[frozenset[str]] = frozenset({"instrument"})
 
     account: GivenLabel

@@ -51,9 +51,6 @@ class Command(BaseModel):
     risk_reducing: ClassVar[bool] = False
     """Whether it can only make what is at stake smaller: the kill switch lets it pass, unless the trader says no."""
 
-    always_leaves_trace: ClassVar[bool] = False
-    """Whether a resend of it is known though it wrote nothing: otherwise one for several accounts leaves a trace."""
-
     waits_in_table: ClassVar[bool] = False
     """Whether what has a delay is written at once and waits in the table, and not in the queue."""
 
