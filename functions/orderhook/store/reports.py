@@ -20,7 +20,6 @@ from orderhook.orders import (
 from orderhook.store import items
 from orderhook.store.expressions import VERSIONED
 from orderhook.store.orders import OrderStore
-from orderhook.store.results import refused
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Put, TransactionFailed, Update
 from orderhook.trade import entry_and_leg, kind_of, leg_id, oco_group, price_from_offset, view_of_leg
@@ -65,7 +64,7 @@ class ReportResult(NamedTuple):
     before: Order | None
     applied: bool
     after: Order | None = None
-    """The order as it was written by this call."""
+    """The order as it was written by this report, or, where it was written before and comes again, as it is now."""
     unprotected: tuple[str, ...] = ()
     """The stops of the entry that its fill reaches and that were ended by themselves."""
 
@@ -113,7 +112,7 @@ class ReportStore:
                 return ReportResult(None, applied=False)
             after = reported(order.at(provenance.now), report, provenance)
             if after is None:
-                return ReportResult(*refused(order, provenance.request_id))
+                return self._met_again(provenance, order)
             after, legs = releases(provenance, order, after, met.closed, met.priced)
             for name in met.ended.keys() & legs.keys():
                 leg, share = met.ended[name], after.legs[name].share(after.filled)
@@ -129,6 +128,28 @@ class ReportStore:
                 continue
             return ReportResult(order, True, after, _unprotected(order, after, met.closed))
         raise RuntimeError(f"order {order_id} changes faster than it can be reported")
+
+    def _met_again(self, provenance: Provenance, order: Order) -> ReportResult:
+        """Return what a report has done that says nothing new: what its own earlier delivery did, or nothing.
+
+        That one may have failed after its write, so that nobody was told.
+        """
+        event = order.event_of(provenance.request_id)
+        if event is None:
+            return ReportResult(order, applied=False)
+        state, filled = OrderState.INITIALIZED, 0
+        for earlier in order.history[: order.history.index(event)]:
+            state = earlier.state or state
+            filled = int(earlier.changes.get("filled", filled))
+        unresolved = None if "unresolved" in event.changes else order.unresolved
+        before = order._replace(state=state, filled=filled, unresolved=unresolved)
+        closed = {name for name, leg in order.legs.items() if leg.released and self._is_behind(provenance, order, name)}
+        return ReportResult(before, True, order, _unprotected(before, order, closed))
+
+    def _is_behind(self, provenance: Provenance, entry: Order, name: str) -> bool:
+        """Return whether a fill of its entry has not raised a leg, because it was ended by itself."""
+        leg = self._orders.get(provenance.trader, leg_id(entry.order_id, name))
+        return leg is None or leg.qty < entry.legs[name].share(entry.filled)
 
     def _record_leg(
         self, provenance: Provenance, entry_id: str, name: str, report: Report, placed_by: str
