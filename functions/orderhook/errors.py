@@ -56,7 +56,8 @@ class OrderhookError(Exception):
     """Refuse an alert; `detail` is one or two sentences for the trader and never holds a secret.
 
     `extra` stands in the answer besides: what was done before a command over many orders had to stop, whose ids are
-    `affected_order_ids`. `results` has what became of each account, where the alert lists several.
+    `affected_order_ids`. `results` has what became of each account, where the alert lists several. `warnings` are those
+    of what was done.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class OrderhookError(Exception):
         extra: Mapping[str, object] | None = None,
         results: "AccountResults" = (),
         affected_order_ids: tuple[str, ...] = (),
+        warnings: tuple[AlertWarning, ...] = (),
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -76,6 +78,7 @@ class OrderhookError(Exception):
         self.extra = extra or {}
         self.results = results
         self.affected_order_ids = affected_order_ids
+        self.warnings = warnings
 
 
 class PayloadError(OrderhookError):
