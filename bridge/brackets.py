@@ -118,8 +118,9 @@ def _keep_part(turn: Turn, part: Part) -> None:
     if part.rest <= 0:
         _end_leftovers(turn, part)
     elif part.close is not None and not part.close.is_unwritten:
-        if part.close.state is OrderState.REJECTED:
-            _alarm(turn, part, "unprotected", f"the order that was to close {part.rest} was rejected", part.close)
+        if part.close.is_over:
+            what = f"the order that was to close {part.rest} is {part.close.state}"
+            _alarm(turn, part, "unprotected", what, part.close)
     elif _keep_stop(turn, part):
         _keep_target(turn, part)
 

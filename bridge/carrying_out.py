@@ -29,7 +29,9 @@ def carry_out(turn: Turn, order: TableOrder) -> None:
     if order.ended or not turn.owns:
         return
     current = latest(turn, order)
-    if order.wants_cancel:
+    if current is not None and current.is_unwritten and filled_of(turn, order) >= order.qty:
+        end(turn, order, OrderState.FILLED, "it was filled before its next generation was written")
+    elif order.wants_cancel:
         _cancel(turn, order)
     elif order.is_foreign:
         return

@@ -21,10 +21,8 @@ class Looked(NamedTuple):
     kill_switch: bool
     owner: str | None
     """The id of the journal of the bridge that owns the stack; None where none does."""
-    complete: bool = True
-    """False where an item could not be read: what is missing is then not taken for finished."""
     unreadable: Sequence[str] = ()
-    """The ids of the orders that could not be read: of a newer version, say."""
+    """The ids of the orders that could not be read: of a newer version, say. They are not taken for finished."""
     began_at: datetime | None = None
     """When the reading began: what came into the table since then may be missing. None is when it is told."""
 

@@ -1,5 +1,6 @@
 """What a look at the table shows: orders and what is wanted of them, who owns the stack, the kill switch."""
 
+from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,8 +31,16 @@ def look(turn: Turn, looked: Looked) -> None:
             listed.add(item.order_id)
             listed.update(leg_id(item.order_id, name) for name, leg in item.legs.items() if not leg.released)
             _see(turn, item)
-    if looked.complete:
-        _miss(turn, listed)
+    _tell_unreadable(turn, tuple(looked.unreadable))
+    _miss(turn, listed, looked.unreadable)
+
+
+def _tell_unreadable(turn: Turn, unreadable: tuple[str, ...]) -> None:
+    """Alarm where other orders than before cannot be read."""
+    if unreadable and unreadable != turn.now.unreadable:
+        what = f"{', '.join(unreadable)} cannot be read by this version of the bridge; install the stack's."
+        turn.alarm("unreadable", what)
+    turn.set(unreadable=unreadable)
 
 
 def fetch(turn: Turn, fetched: Fetched) -> None:
@@ -227,10 +236,13 @@ def _compare(turn: Turn, order: TableOrder, item: Order) -> None:
         turn.put(order)
 
 
-def _miss(turn: Turn, listed: set[str]) -> None:
-    """Close what the table has finished, and ask for what it should still have."""
+def _miss(turn: Turn, listed: Container[str], unreadable: Container[str]) -> None:
+    """Close what the table has finished, and ask for what it should still have.
+
+    What could not be read is open; and of an entry that could not be read, so may be the legs in its item.
+    """
     for order in turn.active():
-        if order.order_id in listed:
+        if order.order_id in listed or order.order_id in unreadable or order.entry_id in unreadable:
             continue
         known_end = order.report is not None and order.report.state not in OPEN
         if known_end or not (order.venue_ids or order.is_foreign or order.leg is None):

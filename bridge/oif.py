@@ -57,7 +57,9 @@ def place(
     stop_price: Decimal | None = None,
     oco_id: str | None = None,
 ) -> str:
-    """Return the line, without its end, that places an order."""
+    """Return the line, without its end, that places an order; raises ValueError for less than one contract."""
+    if qty < 1:
+        raise ValueError(f"an order of {qty} contracts cannot be placed")
     prices = (_price(limit_price), _price(stop_price))
     return _line("PLACE", account, instrument, action, str(qty), order_type, *prices, tif, oco_id or "", order_id)
 

@@ -275,7 +275,10 @@ def dump(value: object) -> object:
 
 def load(name: str, value: object) -> Record:
     """Return the record that the journal keeps under this id; raises ValueError for what is not one."""
-    record: Record = _reader(name.split("/", 1)[0]).validate_python(value)
+    kind = name.split("/", 1)[0]
+    if kind not in _KINDS:
+        raise ValueError(f"{name} is no record of this version")
+    record: Record = _reader(kind).validate_python(value)
     return record
 
 

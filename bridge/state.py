@@ -76,6 +76,8 @@ class State(NamedTuple):
     kill_switch: bool = False
     looked_at: datetime | None = None
     look_asked_at: datetime | None = None
+    unreadable: tuple[str, ...] = ()
+    """Which orders the last look could not read."""
     fetching: Mapping[str, datetime] = _EMPTY
     """When orders were last asked for by their ids."""
     moving: Mapping[str, datetime] = _EMPTY

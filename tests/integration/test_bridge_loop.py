@@ -9,6 +9,7 @@ import pytest
 
 from bridge import asked
 from bridge.events import FlatConfirmed
+from bridge.journal import JournalError
 from orderhook.orders import folded
 from orderhook.store import items
 from orderhook.store.table import serialize
@@ -265,7 +266,8 @@ def test_a_folder_that_cannot_be_read_is_told_once_and_read_when_it_can(world: W
     world.until(lambda: world.states()["long"] == "Filled")
 
 
-def test_an_order_that_the_bridge_cannot_read_is_named_once_and_hides_no_other(world: World) -> None:
+def put_newer(world: World) -> None:
+    """Have an order be open that only a newer version could read."""
     service = world.service
     newer = items.order_key(service.trader, "newer") | {
         "order_id": "newer",
@@ -274,7 +276,14 @@ def test_an_order_that_the_bridge_cannot_read_is_named_once_and_hides_no_other(w
     }
     item = serialize(newer | {"venue": NINJATRADER})
     service.table.client.put_item(TableName=service.table.name, Item=item)
+
+
+def test_an_order_that_the_bridge_cannot_read_is_named_once_and_hides_no_other(world: World) -> None:
+    service = world.service
+    put_newer(world)
+    world.service.output.take()
     world.let_pass(12)
+    assert world.service.output.take().count('"BridgeAlarms":') == 1
     assert [line for line in world.told if "unreadable" in line] == [
         "ALARM unreadable: newer cannot be read by this version of the bridge; install the stack's."
     ]
@@ -381,3 +390,41 @@ def test_a_stack_is_taken_over_once_and_its_owner_then_writes_nothing(
     assert (len(world.paper.lines), other.position()) == (read, 1)
     other.kill()
     other.network.leave()
+
+
+def test_a_person_who_cannot_be_told_keeps_no_order_from_its_stop(world: World) -> None:
+    world.kill()
+    world.told = Deaf()
+    world.start()
+    world.paper.misbehaviour.rejects_stops = True
+    place(world, **BRACKET)
+    world.until(lambda: "Filled" in world.states().values() and world.position() == 0)
+
+
+class Deaf(list[str]):
+    """One who cannot be told anything."""
+
+    def append(self, line: str, /) -> None:
+        raise UnicodeEncodeError("charmap", line, 0, 1, "character maps to <undefined>")
+
+
+@pytest.mark.parametrize("record", [{"memory/": {"began": "2026-11-28T00:00:00Z", "newer": 1}}, {"newer/1": {}}])
+def test_the_journal_of_a_newer_version_is_refused_with_what_to_do(world: World, record: dict[str, object]) -> None:
+    assert world.journal
+    world.journal.save(record)
+    world.kill()
+    world.start()
+    with pytest.raises(JournalError, match="Install that one again"):
+        world.let_pass(1)
+
+
+def test_what_a_bridge_could_not_tell_yet_is_told_in_its_goodbye(world: World) -> None:
+    put_newer(world)
+    world.network.inject("SendMessage", *[faults.refuse_connection] * 100)
+    world.let_pass(6)
+    assert any("unreadable" in line for line in world.told)
+    world.network.inject("SendMessage")
+    world.service.output.take()
+    world.stop()
+    assert "BridgeAlarms" in world.service.output.take()
+    assert not is_ready(world)

@@ -15,13 +15,15 @@ from bridge.events import (
     FileNotWritten,
     FileWritten,
     LogLine,
+    Looked,
     NinjaTraderStarted,
     OrderStateRead,
     PositionRead,
+    Report,
 )
 from orderhook.orders import Leg, LegEnd, Order, OrderState, timestamp
-from orderhook.venue import Side
-from tests.bridge import START, Desk, order, placed, want
+from orderhook.venue import Heartbeat, Side
+from tests.bridge import JOURNAL, START, Desk, order, placed, want
 
 BRACKET = {
     "STOP1": Leg("STOPMARKET", stop_price=Decimal(4990), oco_id="group"),
@@ -776,3 +778,101 @@ def test_what_a_person_says_was_filled_out_of_sight_has_its_stop(desk: Desk) -> 
     desk.tell(Fetched("long", shown._replace(state=OrderState.FILLED, filled=1)))
     assert [placed(line)["order_id"] for line in desk.take()] == [STOP]
     assert desk.alarms == ["unresolved"]
+
+
+# The first generation fills while the next could not be written
+
+
+def unwritten_next_generation(desk: Desk, qty: int) -> Order:
+    """Replace a working order of two by one of another kind, whose file cannot be created."""
+    shown = work(desk, qty=2, legs={})
+    desk.wait(1)
+    more: dict[str, Any] = {"order_type": "STOPMARKET", "limit_price": None, "stop_price": Decimal(5100), "qty": qty}
+    shown = shown._replace(**more, want=want(desk, 2, "replace"))
+    desk.look(shown)
+    assert desk.take() == [oif.cancel(LONG)]
+    desk.say(LONG, "CANCELLED")
+    while not desk.lines:
+        desk.wait(0.3)
+        desk.look(shown)
+    [name] = desk.lines
+    desk.lines.clear()
+    desk.tell(FileNotWritten(name, "held"))
+    return shown
+
+
+@pytest.mark.parametrize("qty", [2, 1])
+def test_a_generation_of_which_nothing_is_left_is_not_written(desk: Desk, qty: int) -> None:
+    shown = unwritten_next_generation(desk, qty)
+    desk.say(LONG, "FILLED", 2, "5000")
+    for _ in range(4):
+        desk.wait(0.5)
+        desk.look(shown)
+    assert desk.lines == {}
+    assert (desk.last("long").state, desk.last("long").filled, desk.last("long").acked) == ("Filled", 2, 2)
+
+
+def test_a_cancel_of_an_unwritten_generation_that_needs_none_is_answered_filled(desk: Desk) -> None:
+    shown = unwritten_next_generation(desk, 2)
+    desk.say(LONG, "FILLED", 2, "5000")
+    desk.look(shown._replace(want=want(desk, 3, "cancel")))
+    assert (desk.last("long").state, desk.last("long").filled, desk.lines) == ("Filled", 2, {})
+
+
+def test_an_unwritten_generation_is_written_for_what_is_left(desk: Desk) -> None:
+    shown = unwritten_next_generation(desk, 2)
+    desk.say(LONG, "PARTFILLED", 1, "5000")
+    desk.wait(1)
+    desk.look(shown)
+    [line] = desk.take()
+    assert (placed(line)["order_type"], placed(line)["qty"]) == ("STOPMARKET", "1")
+
+
+# A close that does not close
+
+
+@pytest.mark.parametrize("end", ["REJECTED", "CANCELLED", "EXPIRED"])
+def test_a_close_that_ends_without_closing_rings(desk: Desk, end: str) -> None:
+    protect(desk)
+    desk.say(STOP, "REJECTED")
+    desk.say(TARGET, "CANCELLED")
+    [line] = [line for line in desk.take() if ";MARKET;" in line]
+    assert "unprotected" not in desk.alarms
+    desk.say(placed(line)["order_id"], end)
+    for _ in range(3):
+        desk.wait(5)
+    assert desk.alarms.count("unprotected") == 1
+
+
+# What cannot be read
+
+
+def look_without(desk: Desk, *unreadable: str, orders: tuple[Order, ...] = ()) -> None:
+    desk.tell(Looked(orders, kill_switch=False, owner=JOURNAL, unreadable=unreadable))
+
+
+def test_what_cannot_be_read_rings_and_travels_with_the_heartbeat(desk: Desk) -> None:
+    desk.effects.clear()
+    for names in (("newer",), ("newer",), ("newer", "newest"), (), ("newer",)):
+        look_without(desk, *names)
+    assert desk.alarms == ["unreadable"] * 3
+    beats = [it.what.alarms for it in desk.effects if isinstance(it, Report) and isinstance(it.what, Heartbeat)]
+    assert [alarm.split(" ", 2)[:2] for alarms in beats for alarm in alarms] == [
+        ["unreadable:", "newer"],
+        ["unreadable:", "newer,"],
+        ["unreadable:", "newer"],
+    ]
+
+
+def test_beside_what_cannot_be_read_the_others_end_as_ever(desk: Desk) -> None:
+    shown, resting = (
+        work(desk, legs={}),
+        order(desk, "resting", order_type="LIMIT", limit_price=Decimal(4000), legs=BRACKET),
+    )
+    desk.look(shown, resting)
+    desk.take()
+    desk.say(LONG, "FILLED", 1, "5000")
+    look_without(desk, "resting")
+    assert desk.state.active == ("resting", "resting.STOP1", "resting.TARGET1")
+    desk.look()
+    assert desk.state.active == ("resting",)

@@ -105,9 +105,12 @@ class Play:
             oif_reader.read_line(line)
         except AssertionError as error:
             self.find(f"a line that is no instruction: {error}")
-        if self.may_crash and self.chance.random() < 0.03:
-            return events.FileNotWritten(name, "denied")
         group, venue_id = line.split(";")[9:11]
+        replaces = line.startswith("PLACE") and len(self._generations(venue_id)) > 1
+        if self.may_crash and self.chance.random() < (0.5 if replaces else 0.03):
+            if replaces:
+                self._fill_late(venue_id)
+            return events.FileNotWritten(name, "denied")
         members = [it for it in self.state.venue_orders.values() if it.oco_id == group and it.venue_id != venue_id]
         if group and any(it.state in TERMINAL for it in members):
             self.find(f"the OCO id {group} was used again, of an order that is known to have ended")
@@ -221,6 +224,17 @@ class Play:
             order = self.chance.choice(live)
             price = Decimal(5000 + self.chance.randint(-5, 5))
             self.exchange.fill(order, self.chance.randint(1, order.qty - order.filled), price)
+
+    def _fill_late(self, venue_id: str) -> None:
+        """Fill what ended to make room for an order whose file could not be written."""
+        *_, ended = (self.exchange.orders[it] for it in self._generations(venue_id) if it != venue_id)
+        if ended.filled < ended.qty:
+            self.exchange.fill(ended, self.chance.randint(1, ended.qty - ended.filled), Decimal(5000))
+
+    def _generations(self, venue_id: str) -> tuple[str, ...]:
+        """Return the venue's ids of an order that is not a leg; none for a leg's."""
+        order = self.state.orders[self.state.venue_orders[venue_id].order_id]
+        return () if order.leg else order.venue_ids
 
     def _deliver(self) -> None:
         if self.queue:
