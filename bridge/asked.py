@@ -7,11 +7,11 @@ from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 
-from bridge.events import FlatConfirmed, Resolved
+from bridge.events import FlatConfirmed
 
-Asked = FlatConfirmed | Resolved
+Asked = FlatConfirmed
 
-_KINDS = {"flat": FlatConfirmed, "resume": Resolved}
+_KINDS = {"flat": FlatConfirmed}
 
 
 def folder_of(journal: Path) -> Path:

@@ -114,13 +114,6 @@ class FlatConfirmed(NamedTuple):
     account: str
 
 
-class Resolved(NamedTuple):
-    """A person has let a blocked pair of account and instrument trade again (`orderhook bridge resume`)."""
-
-    account: str
-    instrument: str
-
-
 class Tick(NamedTuple):
     """Time has passed."""
 
@@ -139,7 +132,6 @@ Event = (
     | NinjaTraderStopped
     | LogLine
     | FlatConfirmed
-    | Resolved
     | Tick
 )
 

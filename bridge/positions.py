@@ -58,7 +58,6 @@ def _tell_unseen_fills(turn: Turn, name: str, position: Position) -> None:
 
 def forget_positions(turn: Turn) -> None:
     """Know no position any more: NinjaTrader has started, or does not run."""
-    turn.set(flat_accounts=frozenset())
     for position in turn.now.positions.values():
         if position.side != "UNKNOWN":
             unknown = position._replace(side="UNKNOWN", quantity=0, average=None, since=turn.at, open_at=None)
@@ -67,8 +66,7 @@ def forget_positions(turn: Turn) -> None:
 
 
 def confirm_flat(turn: Turn, account: str) -> None:
-    """Take every pair of an account for flat that has no file since NinjaTrader's start: a person has said so."""
-    turn.set(flat_accounts=turn.now.flat_accounts | {folded(account)})
+    """Take every known pair of an account for flat of which NinjaTrader says nothing: a person has said so."""
     for position in turn.now.positions.values():
         if position.side == "UNKNOWN" and folded(position.account) == folded(account):
             flat = position._replace(side="FLAT", since=turn.at)

@@ -92,8 +92,6 @@ class State(NamedTuple):
     connected_at: datetime | None = None
     """Since when it is."""
     positions: Mapping[str, Position] = _EMPTY
-    flat_accounts: frozenset[str] = frozenset()
-    """Those of which a person has said that they are flat."""
     too_many: Mapping[str, datetime] = _EMPTY
     """Since when the legs of a trade would close more than is open, by its entry's id."""
     alarms: tuple[str, ...] = ()

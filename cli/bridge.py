@@ -18,7 +18,7 @@ import typer
 
 from bridge import asked, windows
 from bridge.doctor import examine
-from bridge.events import FlatConfirmed, Resolved
+from bridge.events import FlatConfirmed
 from bridge.journal import Journal, JournalError
 from bridge.link import Link, LinkError
 from bridge.ninjatrader import Folder
@@ -30,8 +30,12 @@ from cli.options import AsJson, Port, examples
 from cli.plain import App
 from cli.terminal import BAD, GOOD, REFUSED, UNREACHABLE, fail, print_json, print_line, printable
 from cli.views.bridge import represent_status, show_finding, show_status
+from orderhook.orders import folded
 
 SETTINGS_FILE = Path("bridge.toml")
+
+_TRIES = 5
+"""How often a run tries to get a lock: other commands hold it for a moment, to see whether one runs."""
 
 _SETUP = "orderhook bridge setup --stack orderhook"
 _RUN = "orderhook bridge run --account Sim101"
@@ -193,21 +197,27 @@ def confirm(
     """Say that you see an account flat in NinjaTrader.
 
     NinjaTrader writes a position only when it changes: after its start the bridge does not know it otherwise.
+    `orderhook positions` shows FLAT then where it showed UNKNOWN.
     """
-    _ask(config, FlatConfirmed(account), f"{account} counts as flat until NinjaTrader says otherwise or starts anew.")
+    with _refusals():
+        settings = BridgeSettings.read(config)
+        _need_bridge(settings)
+        accounts = [str(it) for it in Link.connect(settings).owner().get("accounts", ())]
+    if not any(folded(it) == folded(account) for it in accounts):
+        fail(f"{account} is no account of the stack's bridge, which has {', '.join(accounts) or 'none'}.")
+    _ask(settings, FlatConfirmed(account), f"{account} counts as flat until NinjaTrader says otherwise or starts anew.")
 
 
 @app.command("resume", epilog=examples("orderhook bridge resume Sim101 'ES 12-26'"))
 def resume(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="As NinjaTrader spells it.")],
     instrument: Annotated[str, typer.Argument(metavar="INSTRUMENT", help="As its orders name it.")],
-    config: ConfigFile = SETTINGS_FILE,
 ) -> None:
     """Let a blocked account and instrument trade again.
 
-    An alarm has said that it is blocked, and why: look at the position first.
+    So far nothing blocks one: it says so, and ends with exit code 1.
     """
-    _ask(config, Resolved(account, instrument), f"{account}, {instrument} may open positions again.")
+    fail(f"Nothing blocks {account}, {instrument}: this version of the bridge blocks no account and instrument.")
 
 
 @app.command("status", epilog=examples(_STATUS, f"{_STATUS} --json"))
@@ -304,11 +314,16 @@ def _lock_of(journal: Path) -> Path:
 
 @contextmanager
 def _alone(lock: Path, where: str) -> Iterator[None]:
-    try:
-        with windows.lock(lock):
-            yield
-    except windows.HeldElsewhereError:
-        fail(f"A bridge is running already {where}.")
+    with ExitStack() as stack:
+        for left in reversed(range(_TRIES)):
+            try:
+                stack.enter_context(windows.lock(lock))
+                break
+            except windows.HeldElsewhereError:
+                if not left:
+                    fail(f"A bridge is running already {where}.")
+                time.sleep(0.1)
+        yield
 
 
 def _is_locked(lock: Path) -> bool:
@@ -321,13 +336,16 @@ def _is_locked(lock: Path) -> bool:
         return True
 
 
-def _ask(config: Path, what: asked.Asked, done: str) -> None:
+def _need_bridge(settings: BridgeSettings) -> None:
+    """End the command where no bridge runs on this machine."""
+    if not _is_locked(_lock_of(settings.journal_path)):
+        fail("No bridge is running on this machine for this stack and trader; start it, then say it again.")
+
+
+def _ask(settings: BridgeSettings, what: asked.Asked, done: str) -> None:
     """Ask something of the bridge that runs on this machine, and wait until it has taken it."""
     with _refusals():
-        path = BridgeSettings.read(config).journal_path
-        if not _is_locked(_lock_of(path)):
-            fail("No bridge is running on this machine for this stack and trader; start it, then say it again.")
-        left = asked.ask(asked.folder_of(path), what)
+        left = asked.ask(asked.folder_of(settings.journal_path), what)
         for _ in range(100):
             if not left.exists():
                 print_line(printable(done), GOOD)

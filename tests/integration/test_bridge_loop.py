@@ -1,8 +1,10 @@
 """An alert on its whole way to NinjaTrader and back, through the real engine, journal, files, queues and table."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event as Signal
 from typing import Any
 
 import pytest
@@ -10,10 +12,10 @@ import pytest
 from bridge import asked
 from bridge.events import FlatConfirmed
 from bridge.journal import JournalError
-from orderhook.orders import folded
+from bridge.run import Bridge
 from orderhook.store import items
 from orderhook.store.table import serialize
-from orderhook.venue import NINJATRADER
+from orderhook.venue import NINJATRADER, Heartbeat, parse
 from tests import faults
 from tests.bridge_world import World
 from tests.marks import LONG
@@ -295,16 +297,23 @@ def test_an_order_that_the_bridge_cannot_read_is_named_once_and_hides_no_other(w
 
 
 def test_a_position_that_nobody_knows_is_flat_when_a_person_says_so(world: World) -> None:
-    assert world.state.flat_accounts == frozenset()
-    asked.ask(world.asked_in, FlatConfirmed("Sim101"))
-    world.step()
-    assert world.state.flat_accounts == {folded("Sim101")}
+    place(world)
+    world.until(lambda: positions(world) == [("ES 12-26", "LONG", 1)])
+    world.paper.stop()
+    world.until(lambda: positions(world) == [("ES 12-26", "UNKNOWN", 0)])
     asked.ask(world.asked_in, FlatConfirmed("Sim102"))
+    world.let_pass(1)
+    assert positions(world) == [("ES 12-26", "UNKNOWN", 0)]
+    asked.ask(world.asked_in, FlatConfirmed("sim101"))
+    world.until(lambda: positions(world) == [("ES 12-26", "FLAT", 0)])
+
+
+def test_what_was_asked_of_an_earlier_run_is_forgotten(world: World) -> None:
+    asked.ask(world.asked_in, FlatConfirmed("Sim101"))
     world.kill()
     world.start()
     world.step()
-    assert world.state.flat_accounts == frozenset()  # what was asked of an earlier run is not what one sees now
-    assert list(asked.take(world.asked_in)) == []
+    assert list(asked.take(world.asked_in)) == []  # it is not what one sees now
 
 
 def test_the_doorbell_has_the_bridge_look_at_once(world: World) -> None:
@@ -428,3 +437,38 @@ def test_what_a_bridge_could_not_tell_yet_is_told_in_its_goodbye(world: World) -
     world.stop()
     assert "BridgeAlarms" in world.service.output.take()
     assert not is_ready(world)
+
+
+def test_the_goodbye_goes_after_the_heartbeat_that_is_being_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bool] = []
+    is_sending, goes_on = Signal(), Signal()
+
+    def send(text: str) -> None:
+        what = parse(text).what
+        if isinstance(what, Heartbeat):
+            if what.ready:
+                is_sending.set()
+                goes_on.wait(60)
+            sent.append(what.ready)
+
+    def wait_for(requests: Iterable[Future[object]]) -> None:
+        goes_on.set()
+        wait(requests)
+
+    monkeypatch.setattr("bridge.run.wait", wait_for)
+    world.kill()
+    with ThreadPoolExecutor(2) as background:
+        bridge: list[Bridge] = []
+
+        def make(*parts: Any, **options: Any) -> Bridge:
+            bridge.append(Bridge(*parts, **options | {"background": background}))
+            return bridge[0]
+
+        monkeypatch.setattr(world, "make_bridge", make)
+        world.start()
+        monkeypatch.setattr(world.link, "send", send)
+        while not is_sending.wait(0.01):
+            world.step()
+        bridge[0].say_goodbye()
+        goes_on.set()
+    assert sent[-2:] == [True, False]

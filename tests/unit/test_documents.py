@@ -326,23 +326,42 @@ def test_the_operators_page_has_every_parameter_and_alarm() -> None:
 # The tree
 
 
-def modules_in_the_tree() -> set[str]:
+def modules_in_the_tree() -> list[str]:
     [tree] = [fence.text for fence in FENCES if (fence.kind, fence.note) == ("text", "tree")]
     parents: list[str] = []
-    found = set()
+    found = []
     for line in tree.splitlines():
         drawn, name = re.match(r"([│├└─ ]*)(\S+)", line).groups()  # type: ignore[union-attr]
         depth = len(drawn) // 4
         parents[depth:] = [name]
         if name.endswith(".py"):
-            found.add("".join(parents[: depth + 1]))
+            found.append("".join(parents[: depth + 1]))
     return found
 
 
-def test_the_tree_names_every_module_that_is_deployed() -> None:
+def test_the_tree_names_every_module_that_is_deployed_once() -> None:
     functions = ROOT / "functions"
     modules = {f"functions/{path.relative_to(functions).as_posix()}" for path in functions.rglob("*.py")}
-    assert modules_in_the_tree() == {path for path in modules if not path.endswith("__init__.py")}
+    assert sorted(modules_in_the_tree()) == sorted(path for path in modules if not path.endswith("__init__.py"))
+
+
+@pytest.mark.parametrize("folder", ["functions/orderhook", "bridge"])
+def test_every_module_stands_in_a_contract_of_its_own_about_imports(folder: str) -> None:
+    """A contract about a whole package says nothing of what one of its modules may not import."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    named = {module for contract in contracts for module in contract.get("source_modules", ())}
+    named |= {module for contract in contracts for layer in contract.get("layers", ()) for module in layer.split(" | ")}
+    base = ROOT / folder
+    package = base.name
+    modules = {
+        ".".join((package, *path.relative_to(base).with_suffix("").parts))
+        for path in base.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    bare = {it for it in modules if not any(it == name or it.startswith(f"{name}.") for name in named - {package})}
+    assert bare == set()
 
 
 def test_a_module_that_a_document_names_is_there() -> None:
