@@ -40,7 +40,7 @@ _PRICE = r"-?[0-9]+(\.[0-9]+)?"
 
 _VALUES: Mapping[str, str] = {
     "qty": "[0-9]+",
-    **dict.fromkeys(PRICES, _PRICE),
+    **dict.fromkeys((*PRICES, "offset"), _PRICE),
     "order_type": "|".join(get_args(OrderType)),
     "tif": "|".join(get_args(TimeInForce)),
 }
@@ -55,7 +55,7 @@ def _values(values: Mapping[str, str]) -> Mapping[str, str]:
 
 
 Values = Annotated[Mapping[str, str], AfterValidator(_values)]
-"""Values as texts, by the names of the order's fields: qty, limit_price, stop_price, order_type, tif."""
+"""Values as texts, by the names of the order's fields: qty, limit_price, stop_price, offset, order_type, tif."""
 
 
 class Execution(NamedTuple):
@@ -84,6 +84,8 @@ class OrderReport(NamedTuple):
     """Grows with every snapshot of the order: max(last + 1, AWS's time in ms)."""
     acked: NonNegativeInt = 0
     """The want that it answers; what was asked later goes on."""
+    dropped: NonNegativeInt = 0
+    """The last want that was not done and is not done any more."""
     average: Decimal | None = None
     values: Values = {}  # noqa: RUF012  nobody changes it, and pydantic copies it
     """What the venue has confirmed: kind, quantity and every price that it works with, or nothing."""
