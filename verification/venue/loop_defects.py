@@ -119,6 +119,15 @@ def a_change_that_is_confirmed_unseen(patch: Patch) -> None:
     patch.setattr(brackets, "write_change", confirmed)
 
 
+def a_change_that_is_dropped_in_part(patch: Patch) -> None:
+    def take(turn: Turn, entry: TableOrder) -> None:
+        for leg in turn.legs_of(entry):
+            if leg.asked is not None:
+                turn.put(leg._replace(**leg.asked._asdict(), asked=None, ended=None))
+
+    patch.setattr(engine, "settle", take)
+
+
 def a_line_without_its_price(patch: Patch) -> None:
     patch.setattr(oif, "_price", lambda price: "" if price is None else str(int(price)))
 
@@ -132,10 +141,12 @@ SEEDED: tuple[tuple[Defect, tuple[str, ...]], ...] = (
     (a_real_account_without_leave, ()),
     (a_late_report_that_takes_a_cancel_away, ("late reports",)),
     (an_execution_that_is_dropped, ("part fills", "network")),
+    (an_offset_from_the_last_fill, ("part fills",)),
     (a_file_that_is_written_twice, ("crashes",)),
     (a_stop_that_waits_for_a_look, ()),
     (a_journal_that_does_not_know_its_age, ("journal lost",)),
     (a_change_that_is_confirmed_unseen, ("refuses_changes",)),
+    (a_change_that_is_dropped_in_part, ("refuses_changes",)),
     (a_line_without_its_price, ()),
 )
 """Each with the troubles in which it shows."""
