@@ -136,8 +136,9 @@ class VenueOrder(NamedTuple):
         """It, with the values of its CHANGE, which was done."""
         if (done := self.change) is None:
             return self
-        prices = {"limit_price": done.limit_price, "stop_price": done.stop_price}
-        return self._replace(change=None, refused=None, qty=done.qty, **prices)
+        return self._replace(
+            change=None, refused=None, qty=done.qty, limit_price=done.limit_price, stop_price=done.stop_price
+        )
 
     @property
     def is_over(self) -> bool:

@@ -31,7 +31,6 @@ def report(turn: Turn, order: TableOrder) -> None:
         filled=sum(it.filled for it in known),
         seq=1 if last is None else last.seq,
         acked=order.acked,
-        dropped=order.given_up,
         average=_average(known),
         values=_values(turn, order, known),
         reason=order.why or _why_ended(known, state),
@@ -39,6 +38,7 @@ def report(turn: Turn, order: TableOrder) -> None:
         venue_ids=tuple(order.venue_ids),
         executions=_executions(order, known),
         alarms=order.alarms,
+        dropped=order.given_up,
     )
     if order.placed_by and _says_more(turn, order, snapshot):
         now = int(turn.at.timestamp() * 1000)

@@ -84,8 +84,6 @@ class OrderReport(NamedTuple):
     """Grows with every snapshot of the order: max(last + 1, AWS's time in ms)."""
     acked: NonNegativeInt = 0
     """The want that it answers; what was asked later goes on."""
-    dropped: NonNegativeInt = 0
-    """The last want that was not done and is not done any more."""
     average: Decimal | None = None
     values: Values = {}  # noqa: RUF012  nobody changes it, and pydantic copies it
     """What the venue has confirmed: kind, quantity and every price that it works with, or nothing."""
@@ -96,6 +94,8 @@ class OrderReport(NamedTuple):
     executions: Sequence[Execution] = ()
     alarms: Sequence[str] = ()
     """What somebody should look at: change_unconfirmed, cancel_refused, unprotected, not_read, overfill ..."""
+    dropped: NonNegativeInt = 0
+    """The last want that was not done and is not done any more."""
 
 
 class PositionReport(NamedTuple):
