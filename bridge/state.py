@@ -19,6 +19,9 @@ from orderhook.venue import Heartbeat, Side
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
+_MOST_RUNG = 50
+"""How many troubles of an order are remembered; one that is older and still stands rings again."""
+
 LOOK_IS_FRESH = timedelta(seconds=3)
 """How long after a look what opens may be written."""
 
@@ -190,7 +193,8 @@ class Turn:
         """Tell a person of an order, and its next report, once; `of` tells one occurrence from the next."""
         order, trouble = self.orders[order_id], f"{code} {of}"
         if trouble not in order.rung:
-            self.put(order._replace(alarms=(*order.alarms, code), rung=(*order.rung, trouble)))
+            rung = (*order.rung, trouble)[-_MOST_RUNG:]
+            self.put(order._replace(alarms=(*order.alarms, code)[-_MOST_RUNG:], rung=rung))
             self.alarm(code, f"{order_id}: {detail}")
 
     def has_rung(self, order_id: str, code: str, of: object = "") -> bool:

@@ -29,6 +29,7 @@ OrderhookError
 │   ├── OrderAlreadyTerminalError
 │   ├── StrategyMismatchError
 │   ├── DuplicateOrderIdError
+│   ├── ChangeDroppedError
 │   └── OutcomeUnknownError
 └── TemporarilyUnavailableError     nobody is at fault: send it again
     └── VenueOfflineError
@@ -191,6 +192,10 @@ class StrategyMismatchError(OrderError):
 
 class DuplicateOrderIdError(OrderError):
     """The order id is taken by another order."""
+
+
+class ChangeDroppedError(OrderError):
+    """What the alert asked of a venue when it came first was dropped there: the order is as it was."""
 
 
 class OutcomeUnknownError(OrderError):

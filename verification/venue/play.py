@@ -11,6 +11,7 @@ from typing import Any
 from bridge import events
 from bridge.engine import step
 from bridge.journal import Journal
+from bridge.records import TableOrder
 from bridge.state import Config, State
 from orderhook.orders import OPEN, TERMINAL, Leg, OrderState
 from orderhook.venue import OrderReport
@@ -247,7 +248,7 @@ class Play:
     def _was_refused(self, order_id: str) -> bool:
         """Return whether the bridge has given a cancel up, and said so; that report may still be on its way."""
         order = self.state.orders.get(order_id)
-        return order is not None and "cancel_refused" in order.alarms
+        return order is not None and "cancel_refused" in _rung(order)
 
     def _judge_place(self, order: AtExchange) -> None:
         known = self.state.venue_orders.get(order.id)
@@ -342,7 +343,7 @@ class Play:
         filled = sum(it.quantity for it in entry.increments)
         rest = filled - sum(it.filled for it in legs)
         covered = sum(it.qty - it.filled for it in stops if it.is_live)
-        is_known = {"unprotected", "not_read", "overfill"} & {*stop.alarms, *target.alarms, *entry.alarms}
+        is_known = {"unprotected", "not_read", "overfill"} & (_rung(stop) | _rung(target) | _rung(entry))
         if stop.wants_cancel or stop.ended or is_known:
             return
         if rest > 0 and covered != rest:
@@ -358,6 +359,11 @@ class Play:
         offered = sum(it.qty - it.filled for it in targets if it.is_live)
         if offered > max(rest, 0):
             self.find(f"{entry_id} has {rest} open, and targets for {offered}")
+
+
+def _rung(order: TableOrder) -> set[str]:
+    """Return the codes of an order's alarms."""
+    return {trouble.partition(" ")[0] for trouble in order.rung}
 
 
 def play(seed: int, steps: int, folder: Path) -> Play:

@@ -199,7 +199,10 @@ class Trader:
         market = self._paper.price(kept["instrument"])
         prices = [name for name in ("limit_price", "stop_price") if name in order]
         order |= kept | {name: market + sign * self._points(-3, 3) for name in prices}
-        return self._alert("CANCELREPLACE", **order, order_id=order_id)
+        legs = self._legs(order) if self._chance.random() < 0.5 else {}
+        legs.pop("strategy", None)
+        time_limit = {"cancel_after": self._chance.choice((0, 1, 60))} if self._chance.random() < 0.2 else {}
+        return self._alert("CANCELREPLACE", **order, **legs, **time_limit, order_id=order_id)
 
     def _close_strategy(self) -> Fields:
         return self._alert("CLOSESTRATEGY", strategy_id=self._some_strategy())

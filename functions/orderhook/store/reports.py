@@ -22,7 +22,7 @@ from orderhook.store.expressions import VERSIONED
 from orderhook.store.orders import OrderStore
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Put, TransactionFailed, Update
-from orderhook.trade import entry_and_leg, kind_of, leg_id, oco_group, price_from_offset, view_of_leg
+from orderhook.trade import entry_and_leg, kind_of, leg_id, oco_group, price_from_offset, view_of_leg, with_bounds
 
 if TYPE_CHECKING:
     from orderhook.venue import OrderReport
@@ -50,12 +50,15 @@ class Report(NamedTuple):
     values: Mapping[str, str] = MappingProxyType({})
     """What the venue has confirmed: the kind, the quantity and all prices, or nothing."""
     unresolved: str | None = None
+    dropped: int = 0
+    """The last want that the venue has not done, and will not do."""
 
     @classmethod
     def of(cls, said: "OrderReport") -> "Report":
         """Return what a bridge's message says of its order."""
         reason, unresolved = (text and text[:_LONGEST_REASON] for text in (said.reason, said.unresolved))
-        return cls(said.state, said.filled, said.average, said.seq, reason, said.acked, said.values, unresolved)
+        answer = said.acked, said.values, unresolved, said.dropped
+        return cls(said.state, said.filled, said.average, said.seq, reason, *answer)
 
 
 class ReportResult(NamedTuple):
@@ -341,20 +344,40 @@ def reported_waiting(provenance: Provenance, entry: Order, name: str, report: Re
     """
     leg = entry.legs[name]
     if report.state is OrderState.INITIALIZED and not (report.filled or report.unresolved):
-        leg = leg._replace(acked=max(leg.acked, report.acked))
-        return (entry if leg == entry.legs[name] else entry._replace(legs={**entry.legs, name: leg})), None
+        return _answered_waiting(provenance, entry, name, report), None
     if leg.end and not report.filled:
         return entry, None
-    cancels = leg.want is not None and leg.want.kind == "cancel"
+    # One that a change of its entry was to add, or to give anew, ends where that was not done.
+    cancels = leg.want is not None and (leg.want.kind == "cancel" or report.dropped >= leg.want.n)
     if cancels and report.state is OrderState.CANCELLED and not report.filled:
         end = LegEnd(OrderState.CANCELLED, provenance.now, provenance.request_id, provenance.key_id)
         leg = leg._replace(end=end, acked=max(leg.acked, report.acked))
         history = (*entry.history, provenance.event(None, leg=name))
-        return entry._replace(legs={**entry.legs, name: leg}, history=history), None
+        return with_bounds(entry._replace(legs={**entry.legs, name: leg}, history=history)), None
     qty = max(report.filled, int(report.values.get("qty", 0)), leg.share(entry.filled)) or leg.share(entry.qty)
     released = _released(provenance._replace(request_id=f"{provenance.request_id}.release"), entry, name, qty)
     entry = entry._replace(legs={**entry.legs, name: leg._replace(released=True, end=None)})
     return entry, reported(released, report, provenance) or released
+
+
+def _answered_waiting(provenance: Provenance, entry: Order, name: str, report: Report) -> Order:
+    """Return an entry after the answer to what was asked of a leg that waits in its item.
+
+    What was dropped with a change of the entry is what it was: the bridge, which would place the leg, says it.
+    """
+    leg = entry.legs[name]
+    if report.acked <= leg.acked:
+        return entry
+    leg = leg._replace(acked=report.acked)
+    is_dropped = leg.want is not None and report.acked >= leg.want.n and report.dropped >= leg.want.n
+    if not (is_dropped and report.values):
+        return entry._replace(legs={**entry.legs, name: leg})
+    values = {it: report.values.get(it) for it in (*PRICES, "offset")}
+    prices = {it: None if text is None else Decimal(text) for it, text in values.items()}
+    leg = leg._replace(order_type=report.values["order_type"], **prices)  # type: ignore[arg-type]
+    told = {it: text for it, text in values.items() if text is not None} | {"reason": report.reason or "dropped"}
+    history = (*entry.history, provenance.event(None, told, leg=name))
+    return with_bounds(entry._replace(legs={**entry.legs, name: leg}, history=history))
 
 
 def reported(order: Order, report: Report, provenance: Provenance) -> Order | None:
@@ -419,7 +442,13 @@ def _told(order: Order, report: Report, *, moves: bool) -> tuple[Order, dict[str
         reason=report.reason if moves else report.reason or order.reason,
     )
     answered = order.want is None or after.acked >= order.want.n
-    if (report.values and answered) or (ends and not answered):
+    dropped = order.want is not None and report.dropped >= order.want.n
+    if dropped and order.want and order.want.cancels_at is not None:
+        after = after._replace(cancels_at=order.want.cancels_at or None)
+        changes["cancels_at"] = order.want.cancels_at or "none"
+    if answered and order.want and order.want.cancels_at is not None:
+        after = after._replace(want=order.want._replace(cancels_at=None))
+    if (answered and (report.values or dropped)) or (ends and not answered):
         confirmed = _confirmed(after)
         changes |= {name: after.confirmed.get(name, str(value)) for name, value in confirmed.items()}
         after = after._replace(**confirmed)  # type: ignore[arg-type]
