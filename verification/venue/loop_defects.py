@@ -141,7 +141,7 @@ SEEDED: tuple[tuple[Defect, tuple[str, ...], str], ...] = (
     (a_real_account_without_leave, (), ""),
     (a_late_report_that_takes_a_cancel_away, ("late reports",), ""),
     (an_execution_that_is_dropped, ("part fills", "network"), ""),
-    (an_offset_from_the_last_fill, ("part fills",), "at the venue"),
+    (an_offset_from_the_last_fill, ("part fills",), "and counts"),
     (a_file_that_is_written_twice, ("crashes",), ""),
     (a_stop_that_waits_for_a_look, (), ""),
     (a_journal_that_does_not_know_its_age, ("journal lost",), ""),
