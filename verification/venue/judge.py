@@ -11,7 +11,7 @@ from bridge.state import State
 from cli.aws.paper_market import PaperOrder
 from orderhook.errors import InvalidValueError
 from orderhook.orders import CANCELLABLE, OPEN, TERMINAL, Order, OrderState, folded
-from orderhook.trade import check_prices, kind_of, leg_id, partner_of
+from orderhook.trade import check_prices, kind_of, leg_id, partner_of, price_from_offset, price_of
 from tests.oif_reader import Line, read_line
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _TRADED = frozenset({"Sim101", "Sim102"})
 """The bridge has Apex1 too, but may not trade real money; Sim103 is none of its accounts."""
+
+_TICK = Decimal("0.25")
 
 _LOOKED_WITHIN = timedelta(seconds=3.5)
 """How long after the kill switch was turned a look may still show it off, by which something is opened."""
@@ -145,6 +147,7 @@ class Judge:
         for order in orders.values():
             self._judge_order(order, at_venue[order.order_id])
             if order.legs:
+                self._judge_offsets(order, orders)
                 for number in {name.removeprefix(kind_of(name)) for name in order.legs}:
                     self._judge_protection(order, number, orders, at_venue)
         for order_id in at_venue.keys() - orders.keys():
@@ -219,6 +222,20 @@ class Judge:
             check_prices(entry)
         except InvalidValueError as error:
             self.find(f"a change of {entry.order_id} was done in part: {error}")
+
+    def _judge_offsets(self, entry: Order, orders: dict[str, Order]) -> None:
+        """Legs that nobody has moved count from the entry's first fill."""
+        known = self._loop.state.orders.get(entry.order_id) if self._loop.is_up else None
+        first = known.increments[0].price if known and known.increments else None
+        for name, leg in entry.legs.items():
+            order = orders.get(leg_id(entry.order_id, name))
+            price = order and price_of(name, order)
+            is_placed = order and order.want and order.want.kind == "place" and order.state in OPEN
+            if first is None or leg.offset is None or not is_placed or not price or self._is_foreign(entry):
+                continue
+            right = price_from_offset(entry._replace(average=first), name, leg)
+            if right is not None and abs(price - right) > _TICK / 2:
+                self.find(f"{order and order.order_id} is at {price}, and counts {leg.offset} from {first}")
 
     def _judge_protection(
         self, entry: Order, number: str, orders: dict[str, Order], at_venue: dict[str, list[PaperOrder]]
