@@ -8,11 +8,11 @@ from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 
-from bridge.events import FlatConfirmed, Resolved
+from bridge.events import FlatConfirmed
 
-Asked = FlatConfirmed | Resolved
+Asked = FlatConfirmed
 
-_KINDS = {"flat": FlatConfirmed, "resume": Resolved}
+_KINDS = {"flat": FlatConfirmed}
 
 PATIENCE_SECONDS = 10
 """How long to wait for a bridge that runs to take what is asked of it."""

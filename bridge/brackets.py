@@ -118,8 +118,9 @@ def _keep_part(turn: Turn, part: Part) -> None:
     if part.rest <= 0:
         _end_leftovers(turn, part)
     elif part.close is not None and not part.close.is_unwritten:
-        if part.close.state is OrderState.REJECTED:
-            _alarm(turn, part, "unprotected", f"the order that was to close {part.rest} was rejected", part.close)
+        if part.close.is_over:
+            what = f"the order that was to close {part.rest} is {part.close.state}"
+            _alarm(turn, part, "unprotected", what, part.close)
     elif _keep_stop(turn, part):
         _keep_target(turn, part)
 
@@ -129,8 +130,10 @@ def _end_leftovers(turn: Turn, part: Part) -> None:
     if part.rest < 0:
         _alarm(turn, part, "overfill", "its legs have closed more than was filled")
     filled_at = max(fill.at for order in part.all for fill in order.fills)
-    if turn.at - filled_at >= PARTNER_ENDS:
-        for order in part.all:
+    groups = {order.oco_id for order in part.all if order.fills and order.oco_id}
+    for order in part.all:
+        # Of another group, or of none, NinjaTrader ends nothing.
+        if order.oco_id not in groups or turn.at - filled_at >= PARTNER_ENDS:
             ask_cancel(turn, order, "its part is closed")
 
 
@@ -206,10 +209,7 @@ def _place_stop(turn: Turn, part: Part, stop: TableOrder) -> None:
     elif not _is_moved(part, stop) and _is_on_wrong_side(part, stop, prices):
         _close(turn, part, stop, "stop_on_wrong_side", f"{prices.stop_price} is not beyond the fill")
     elif turn.may_write:
-        # An OCO id is never taken twice: only the first pair of a part has one.
-        is_pair = is_wanted(part.target) and not part.targets and all(it.is_unwritten for it in part.stops)
-        oco_id = oif.venue_id(stop.placed_by, "OCO", part.number, part.increment.start) if is_pair else None
-        _place(turn, part, stop, part.stops, prices, oco_id)
+        _place(turn, part, stop, part.stops, prices, _oco_id(part, part.targets))
     elif turn.at - part.increment.at >= _STOP_IS_SEEN:
         _alarm(turn, part, "unprotected", "its stop cannot be sent: no file would be read")
 
@@ -272,11 +272,23 @@ def _place_target(turn: Turn, part: Part, target: TableOrder) -> None:
     else:
         _await(turn, target)
         if turn.may_write:
-            stop = _last(part.stops)
-            _place(turn, part, target, part.targets, prices, stop.oco_id if stop and stop.is_live else None)
+            _place(turn, part, target, part.targets, prices, _oco_id(part, part.stops))
 
 
 # Both
+
+
+def _oco_id(part: Part, partners: list[VenueOrder]) -> str | None:
+    """Return the OCO id for a leg: that of its partner which works, for one that is first a new one, else none.
+
+    One that comes alone has a group too, which a partner that is added later joins. An OCO id is never taken twice.
+    """
+    partner = _last(partners)
+    if partner is not None and partner.is_live and not partner.cancel:
+        return partner.oco_id
+    if any(not it.is_unwritten for it in part.all):
+        return None
+    return oif.venue_id(part.entry.placed_by, "OCO", part.number, part.increment.start)
 
 
 class Prices(NamedTuple):

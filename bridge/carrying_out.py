@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
-from bridge.changing import Goal, may_change, write_change
+from bridge.changing import Goal, is_changing, may_change, write_change
 from bridge.reading import give_up
 from bridge.records import Group, TableOrder, VenueOrder
 from bridge.state import Turn, place
@@ -20,7 +20,7 @@ _STOOD = timedelta(milliseconds=200)
 REPLACED = "replaced"
 """Why an order of the venue is cancelled to make room for its next generation."""
 
-ENOUGH = "the quantity is filled"
+ENOUGH = "qty not above what is filled"
 """Why an order of the venue is cancelled of which no more is wanted than is filled."""
 
 
@@ -29,7 +29,9 @@ def carry_out(turn: Turn, order: TableOrder) -> None:
     if order.ended or not turn.owns:
         return
     current = latest(turn, order)
-    if order.wants_cancel:
+    if current is not None and current.is_unwritten and filled_of(turn, order) >= order.qty:
+        end(turn, order, OrderState.FILLED, "it was filled before its next generation was written")
+    elif order.wants_cancel:
         _cancel(turn, order)
     elif order.is_foreign:
         return
@@ -69,6 +71,23 @@ def is_being_replaced(turn: Turn, order: TableOrder) -> bool:
 def is_other_kind(order: TableOrder, current: VenueOrder) -> bool:
     """Return whether a CHANGE cannot make what is wanted of what is there."""
     return (order.order_type, order.tif) != (current.order_type, current.tif)
+
+
+def is_as_wanted(turn: Turn, order: TableOrder) -> bool:
+    """Return whether what NinjaTrader has of an order is what is wanted of it."""
+    current = latest(turn, order)
+    if current is None or current.state is None or is_other_kind(order, current):
+        return False
+    return is_ended_as_enough(current) or not is_changing(current, _goal(turn, order, current))
+
+
+def is_ended_as_enough(current: VenueOrder) -> bool:
+    """Return whether an order of the venue was ended because no more is wanted than is filled."""
+    return current.is_over and current.cancel is not None and current.cancel.why == ENOUGH
+
+
+def _goal(turn: Turn, order: TableOrder, current: VenueOrder) -> Goal:
+    return Goal(order.qty - filled_of(turn, order, except_of=current), order.limit_price, order.stop_price)
 
 
 def end(turn: Turn, order: TableOrder, state: OrderState, why: str) -> None:
@@ -175,7 +194,7 @@ def _is_in_force(turn: Turn, venue_id: str) -> bool:
 
 
 def _adapt(turn: Turn, order: TableOrder, current: VenueOrder) -> None:
-    goal = Goal(order.qty - filled_of(turn, order, except_of=current), order.limit_price, order.stop_price)
+    goal = _goal(turn, order, current)
     cancel = current.cancel
     if cancel is not None:
         if cancel.is_refused and order.acked < order.n:
@@ -198,7 +217,8 @@ def _adapt(turn: Turn, order: TableOrder, current: VenueOrder) -> None:
 
 
 def _why_not_changed(turn: Turn, order: TableOrder, current: VenueOrder, goal: Goal) -> str | None:
-    if current.change is not None and current.change.n == order.n:
+    if current.changed_for == order.n:
+        # It was in time when it was written first.
         return None
     only_less = goal == (min(goal.qty, current.qty), current.limit_price, current.stop_price)
     if only_less and order.kind == "replace" and current.generation > 1 and not is_other_kind(order, current):

@@ -40,7 +40,8 @@ def may_change(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
         return False
     if order.change is None:
         return values_of(order) != goal
-    return values_of(order.change) != goal and order.change.instruction.stage == "consumed"
+    is_asked_anew = order.change.is_overdue and turn.orders[order.order_id].n > order.change.n
+    return (values_of(order.change) != goal or is_asked_anew) and order.change.instruction.stage == "consumed"
 
 
 def _is_refused(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
@@ -56,7 +57,7 @@ def write_change(turn: Turn, table_order: TableOrder, order: VenueOrder, goal: G
     line = oif.change(order.venue_id, qty=goal.qty, limit_price=goal.limit_price, stop_price=goal.stop_price)
     files = order.files + 1
     instruction = turn.write(oif.file_name(order.venue_id, "change", files), line)
-    turn.put(order._replace(change=Change(instruction, table_order.n, *goal), files=files))
+    turn.put(order._replace(change=Change(instruction, table_order.n, *goal), changed_for=table_order.n, files=files))
 
 
 def follow_change(turn: Turn, order: VenueOrder) -> None:
@@ -67,7 +68,7 @@ def follow_change(turn: Turn, order: VenueOrder) -> None:
     if order.is_over:
         turn.put(order._replace(change=None))
     elif change.instruction.stage == "consumed" and change.seen_at and turn.at - change.seen_at >= _LOG_FOLLOWS:
-        turn.put(order._replace(change=None, refused=None)._replace(**values_of(change)._asdict()))
+        turn.put(order.changed)
     elif not change.is_overdue and turn.at - change.instruction.at >= CHANGE_IS_JUDGED:
         turn.put(order._replace(change=change._replace(is_overdue=True)))
         why = f"nothing says that {order.venue_id} has changed"

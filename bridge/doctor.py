@@ -5,14 +5,13 @@ import re
 import secrets
 import sys
 import time
-from base64 import b32encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from bridge import outgoing, windows
+from bridge import oif, outgoing, windows
 from bridge.events import FileNotWritten
 from bridge.link import Link
 from bridge.ninjatrader import Folder
@@ -141,9 +140,9 @@ def _strangers(path: Path) -> Iterator[Finding]:
 
 def _probe(folder: Folder, wait: Callable[[float], None]) -> Finding:
     """Have NinjaTrader take a file that does nothing: the cancel of an order that does not exist."""
-    venue_id = "oh" + b32encode(secrets.token_bytes(10)).decode("ascii").lower()
-    name = f"oif_oh_{venue_id}_c1.txt"
-    written = folder.write(name, f"CANCEL;;;;;;;;;;{venue_id};;")
+    venue_id = oif.venue_id("doctor", secrets.token_hex(8))
+    name = oif.file_name(venue_id, "cancel")
+    written = folder.write(name, oif.cancel(venue_id))
     if isinstance(written, FileNotWritten):
         return Finding("failed", "incoming", f"cannot be written into: {written.reason}")
     for _ in range(round(PATIENCE * 10)):

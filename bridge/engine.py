@@ -3,6 +3,7 @@
 looking, reading     take down what the table and NinjaTrader's files say
 adopting             takes in what another journal has placed
 carrying_out         brings an order nearer to what is wanted of it
+legs                 what is asked of legs is done with what is asked of their entry
 brackets, positions  protect what is filled; cancel legs that a closed position has left
 cancelling, changing, confirming
                      what was written is held, repeated, confirmed, or left to a person
@@ -37,6 +38,7 @@ from bridge.events import (
     OrderStateRead,
     PositionRead,
 )
+from bridge.legs import settle
 from bridge.looking import fetch, look
 from bridge.positions import confirm_flat, end_orphans, forget_positions, read_position
 from bridge.readiness import beat, probe, probe_is_taken
@@ -104,21 +106,22 @@ def _act(turn: Turn) -> None:
             follow_files(turn, venue_order)
             follow_change(turn, turn.venue_orders[venue_order.venue_id])
             follow_state(turn, turn.venue_orders[venue_order.venue_id])
-    asked = sorted(turn.active(), key=_asked_at)
-    for order in asked:
+    asked = [order.order_id for order in sorted(turn.active(), key=_asked_at)]
+    for order in map(turn.orders.__getitem__, asked):
         if order.wants_cancel:
-            (cancel_by_name if order.leg else carry_out)(turn, turn.orders[order.order_id])
+            (cancel_by_name if order.leg else carry_out)(turn, order)
             _write_cancels(turn, order)
         if order.is_foreign:
             decline_change(turn, turn.orders[order.order_id])
         if order.is_foreign and order.leg:
             watch(turn, turn.orders[order.order_id])
     for entry in turn.active_entries():
+        settle(turn, turn.orders[entry.order_id])
         keep(turn, turn.orders[entry.order_id])
     end_orphans(turn)
-    for order in asked:
+    for order in map(turn.orders.__getitem__, asked):
         if order.leg is None and not order.wants_cancel:
-            carry_out(turn, turn.orders[order.order_id])
+            carry_out(turn, order)
     for order in turn.active():
         _write_cancels(turn, order)
         report(turn, order)

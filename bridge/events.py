@@ -21,10 +21,8 @@ class Looked(NamedTuple):
     kill_switch: bool
     owner: str | None
     """The id of the journal of the bridge that owns the stack; None where none does."""
-    complete: bool = True
-    """False where an item could not be read: what is missing is then not taken for finished."""
     unreadable: Sequence[str] = ()
-    """The ids of the orders that could not be read: of a newer version, say."""
+    """The ids of the orders that could not be read: of a newer version, say. They are not taken for finished."""
     began_at: datetime | None = None
     """When the reading began: what came into the table since then may be missing. None is when it is told."""
 
@@ -116,13 +114,6 @@ class FlatConfirmed(NamedTuple):
     account: str
 
 
-class Resolved(NamedTuple):
-    """A person has let a blocked pair of account and instrument trade again (`orderhook bridge resume`)."""
-
-    account: str
-    instrument: str
-
-
 class Tick(NamedTuple):
     """Time has passed."""
 
@@ -141,7 +132,6 @@ Event = (
     | NinjaTraderStopped
     | LogLine
     | FlatConfirmed
-    | Resolved
     | Tick
 )
 

@@ -78,7 +78,7 @@ class Link:
                 continue
             order = _read(item)
             if order is None:
-                unreadable.append(str(item.get("order_id", item["sk"])))
+                unreadable.append(str(item["sk"]).removeprefix("ORDER#"))
             else:
                 orders.append(order)
         controls = self._controls()
@@ -86,7 +86,6 @@ class Link:
             orders,
             kill_switch=bool(controls.get("kill_switch", False)),
             owner=_owner(controls).get("journal"),
-            complete=not unreadable,
             unreadable=unreadable,
             # Told by the time at its end: before the first answer AWS's is not known.
             began_at=self.now() - timedelta(seconds=time.monotonic() - began),

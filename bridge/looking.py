@@ -1,13 +1,15 @@
 """What a look at the table shows: orders and what is wanted of them, who owns the stack, the kill switch."""
 
+from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.adopting import adopt
 from bridge.events import Fetch, Fetched, Looked, Report
-from bridge.records import Increment, Memory, TableOrder
+from bridge.reading import give_up
+from bridge.records import Increment, Memory, TableOrder, Terms
 from bridge.state import Turn
-from orderhook.orders import OPEN, Leg, Order, Want
+from orderhook.orders import OPEN, Leg, Order, OrderState, Want
 from orderhook.trade import leg_id, opposite
 from orderhook.venue import NINJATRADER
 
@@ -30,8 +32,16 @@ def look(turn: Turn, looked: Looked) -> None:
             listed.add(item.order_id)
             listed.update(leg_id(item.order_id, name) for name, leg in item.legs.items() if not leg.released)
             _see(turn, item)
-    if looked.complete:
-        _miss(turn, listed)
+    _tell_unreadable(turn, tuple(looked.unreadable))
+    _miss(turn, listed, looked.unreadable)
+
+
+def _tell_unreadable(turn: Turn, unreadable: tuple[str, ...]) -> None:
+    """Alarm where other orders than before cannot be read."""
+    if unreadable and unreadable != turn.now.unreadable:
+        what = f"{', '.join(unreadable)} cannot be read by this version of the bridge; install the stack's."
+        turn.alarm("unreadable", what)
+    turn.set(unreadable=unreadable)
 
 
 def fetch(turn: Turn, fetched: Fetched) -> None:
@@ -76,7 +86,8 @@ def _see(turn: Turn, item: Order) -> None:
         if known is None or known.placed_by != placed_by:
             known = _new(turn, item, placed_by)
     if item.want is not None and item.want.n > known.n:
-        turn.put(_wanting(known, item, item.want))
+        turn.put((_leg_wanting if known.leg else _wanting)(known, item, item.want))
+        _drop_what_follows(turn, known, item)
     if item.entry_id is None:
         for name, leg in item.legs.items():
             _see_leg(turn, item, name, leg)
@@ -146,7 +157,6 @@ def _know_entry(turn: Turn, leg: TableOrder, entry: Order) -> None:
 
 def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
     """Return an order that is wanted as the table has it now."""
-    qty = order.qty if order.leg else item.qty
     return order._replace(
         n=want.n,
         kind=want.kind,
@@ -154,12 +164,34 @@ def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
         not_after=_deadline(order, want),
         order_type=item.order_type,
         tif=item.tif,
-        qty=qty,
+        qty=item.qty,
         limit_price=item.limit_price,
         stop_price=item.stop_price,
-        offset=item.offset,
         why=None,
     )
+
+
+def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
+    """Return a leg of which something is asked, which it takes when its entry allows (`legs.settle`)."""
+    asked = Terms(item.order_type, item.limit_price, item.stop_price, item.offset)
+    takes_none = want.kind == "cancel" or (leg.is_foreign and not want.of)
+    return leg._replace(
+        n=want.n,
+        kind=want.kind,
+        wanted_at=_time(want.at),
+        asked=None if takes_none else asked,
+        of=want.of or 0,
+        why=None,
+    )
+
+
+def _drop_what_follows(turn: Turn, before: TableOrder, item: Order) -> None:
+    """Drop a change that was asked on top of one which was dropped, before the table knew: it would bring that back."""
+    order = turn.orders[item.order_id]
+    is_on_top = item.acked < before.given_up and order.kind in ("change", "replace")
+    if is_on_top and order.venue_ids and order.leg is None and not order.is_foreign:
+        current = turn.venue_orders[order.venue_ids[-1]]
+        give_up(turn, order, current, f"the change before it was dropped ({before.why}): send it again")
 
 
 def _deadline(order: TableOrder, want: Want) -> datetime | None:
@@ -180,6 +212,7 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
     owner = turn.orders[entry.order_id]
     if known is not None and known.placed_by == owner.placed_by and leg.released:
         return
+    want = leg.want
     if known is None or known.placed_by != owner.placed_by:
         known = TableOrder(
             order_id=order_id,
@@ -188,21 +221,25 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
             instrument=entry.instrument,
             action=opposite(entry.action),
             order_type=leg.order_type,
+            limit_price=leg.limit_price,
+            stop_price=leg.stop_price,
+            offset=leg.offset,
             tif="GTC",
             qty=0,
             entry_id=entry.order_id,
             leg=name,
             is_foreign=owner.is_foreign,
+            # One that a change of its entry adds is not there before that is done.
+            ended=OrderState.CANCELLED if want and want.of else None,
         )
-    # One that was ended may be given anew with its entry.
-    after = known._replace(start=leg.start, size=leg.size, ended=leg.end.state if leg.end else None)
-    want = leg.want
-    if want is not None and want.n > known.n:
-        after = after._replace(n=want.n, kind=want.kind, wanted_at=_time(want.at), why=None)
-    if after.n > after.given_up or not after.n:
-        after = after._replace(
-            order_type=leg.order_type, limit_price=leg.limit_price, stop_price=leg.stop_price, offset=leg.offset
-        )
+    after = known._replace(start=leg.start, size=leg.size)
+    if want is None:
+        terms = Terms(leg.order_type, leg.limit_price, leg.stop_price, leg.offset)
+        after = after._replace(**terms._asdict(), ended=None)
+    elif want.n > known.n:
+        after = _leg_wanting(after, leg, want)
+    if leg.end:
+        after = after._replace(ended=leg.end.state, asked=None)
     turn.put(after if after != known else known)
     if name not in owner.legs:
         turn.put(owner._replace(legs=(*owner.legs, name)))
@@ -228,10 +265,13 @@ def _compare(turn: Turn, order: TableOrder, item: Order) -> None:
         turn.put(order)
 
 
-def _miss(turn: Turn, listed: set[str]) -> None:
-    """Close what the table has finished, and ask for what it should still have."""
+def _miss(turn: Turn, listed: Container[str], unreadable: Container[str]) -> None:
+    """Close what the table has finished, and ask for what it should still have.
+
+    What could not be read is open; and of an entry that could not be read, so may be the legs in its item.
+    """
     for order in turn.active():
-        if order.order_id in listed:
+        if order.order_id in listed or order.order_id in unreadable or order.entry_id in unreadable:
             continue
         known_end = order.report is not None and order.report.state not in OPEN
         if known_end or not (order.venue_ids or order.is_foreign or order.leg is None):

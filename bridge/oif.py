@@ -59,7 +59,12 @@ def place(
     atm_template: str | None = None,
     atm_strategy_id: str | None = None,
 ) -> str:
-    """Return the line, without its end, that places an order; with a template it starts an ATM strategy of that id."""
+    """Return the line, without its end, that places an order; with a template it starts an ATM strategy of that id.
+
+    Raises ValueError for less than one contract.
+    """
+    if qty < 1:
+        raise ValueError(f"an order of {qty} contracts cannot be placed")
     prices = (_price(limit_price), _price(stop_price))
     strategy = (atm_template or "", atm_strategy_id or "")
     order = (account, instrument, action, str(qty), order_type, *prices, tif, oco_id or "", order_id)

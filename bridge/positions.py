@@ -61,7 +61,6 @@ def _tell_unseen_fills(turn: Turn, name: str, position: Position) -> None:
 
 def forget_positions(turn: Turn) -> None:
     """Know no position any more, of any known pair: NinjaTrader has started, or does not run."""
-    turn.set(flat_accounts=frozenset())
     for position in _known_pairs(turn):
         if position.side != "UNKNOWN" or _name(turn, position) not in turn.now.positions:
             unknown = Position(position.account, position.instrument, "UNKNOWN", 0, None, turn.at)
@@ -70,8 +69,7 @@ def forget_positions(turn: Turn) -> None:
 
 
 def confirm_flat(turn: Turn, account: str) -> None:
-    """Take every pair of an account for flat that has no file since NinjaTrader's start: a person has said so."""
-    turn.set(flat_accounts=turn.now.flat_accounts | {folded(account)})
+    """Take every known pair of an account for flat of which NinjaTrader says nothing: a person has said so."""
     for position in _known_pairs(turn):
         if position.side == "UNKNOWN" and folded(position.account) == folded(account):
             flat = position._replace(side="FLAT", since=turn.at)

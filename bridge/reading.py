@@ -8,7 +8,7 @@ from bridge.events import LogLine, OrderStateRead
 from bridge.records import Cancel, Change, Fill, Increment, Instruction, Refused, Stage, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.orders import TERMINAL, OrderState
-from orderhook.trade import kind_of
+from orderhook.trade import is_beyond, kind_of, opposite
 
 _STATES = {str(state).upper(): state for state in OrderState} | {
     "PARTIALLYFILLED": OrderState.PART_FILLED,
@@ -67,8 +67,11 @@ def _seen(order: VenueOrder, change: Change, at: datetime) -> VenueOrder:
 def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
     fill = Fill(read.filled, read.filled - order.filled, _price(order, read), turn.at)
     average = read.average if read.average is not None else order.average
-    turn.put(order._replace(filled=read.filled, average=average, fills=(*order.fills, fill)))
+    order = order._replace(filled=read.filled, average=average, fills=(*order.fills, fill))
     owner = turn.orders[order.order_id]
+    if owner.leg is None and _proves_change(order, fill.price):
+        order = order.changed
+    turn.put(order)
     if owner.leg is None:
         total = sum(it.filled for it in turn.venue_orders_of(owner))
         # What a person has told of counts already.
@@ -83,6 +86,18 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
             turn.alarm_once(owner.order_id, "late_fill", why, of=f"{order.venue_id} {fill.cumulative}")
         if owner.is_foreign and owner.legs:
             turn.alarm_once(owner.order_id, "unprotected", "its legs are another journal's; look at its stop", of=start)
+
+
+def _proves_change(order: VenueOrder, price: Decimal | None) -> bool:
+    """Return whether a fill's price shows that a CHANGE was done: at the price before, it could not have been.
+
+    Where NinjaTrader fills an order as soon as it is changed, nothing else says so.
+    """
+    if order.change is None or price is None:
+        return False
+    is_past_limit = order.limit_price is not None and is_beyond(order.action, price, order.limit_price)
+    is_before_stop = order.stop_price is not None and is_beyond(opposite(order.action), price, order.stop_price)
+    return order.change.instruction.stage == "consumed" and (is_past_limit or is_before_stop)
 
 
 def _price(order: VenueOrder, read: OrderStateRead) -> Decimal | None:
@@ -132,7 +147,7 @@ def refuse_change(turn: Turn, order: VenueOrder, why: str) -> None:
     if before is not None and before[:4] == refused[:4]:
         refused = refused._replace(times=before.times + 1)
     turn.put(order._replace(change=None, refused=refused))
-    if change.n == owner.n:
+    if change.n == owner.n and owner.asked is None:
         give_up(turn, owner, order, f"NinjaTrader has refused the change: {why}")
     is_last = refused.times > len(CHANGED_AGAIN)
     if refused.times == 1 or is_last:

@@ -120,6 +120,8 @@ class VenueOrder(NamedTuple):
     average: Decimal | None = None
     fills: tuple[Fill, ...] = ()
     change: Change | None = None
+    changed_for: int = 0
+    """The last want that a CHANGE was written for."""
     refused: Refused | None = None
     cancel: Cancel | None = None
     files: int = 0
@@ -132,6 +134,15 @@ class VenueOrder(NamedTuple):
     """Which start of NinjaTrader's its state file has gone with; None where it was written since."""
     is_lost: bool = False
     """Whether that file did not come back in time."""
+
+    @property
+    def changed(self) -> "VenueOrder":
+        """It, with the values of its CHANGE, which was done."""
+        if (done := self.change) is None:
+            return self
+        return self._replace(
+            change=None, refused=None, qty=done.qty, limit_price=done.limit_price, stop_price=done.stop_price
+        )
 
     @property
     def is_over(self) -> bool:
@@ -147,6 +158,15 @@ class VenueOrder(NamedTuple):
     def is_live(self) -> bool:
         """Whether NinjaTrader has it, as far as its last state says."""
         return self.state is not None and not self.is_over
+
+
+class Terms(NamedTuple):
+    """What a leg is to be: its kind and its prices, or the points from its entry's fill."""
+
+    order_type: OrderType
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    offset: Decimal | None = None
 
 
 class Increment(NamedTuple):
@@ -187,6 +207,10 @@ class TableOrder(NamedTuple):
     leg: str | None = None
     """The name of a leg: STOP1."""
     offset: Decimal | None = None
+    asked: Terms | None = None
+    """What is asked of a leg, which it has not taken yet: perhaps that waits for what is asked of its entry."""
+    of: int = 0
+    """The want of its entry that this came with; 0 where it stands alone."""
     start: int = 0
     size: int | None = None
     is_foreign: bool = False
@@ -204,10 +228,9 @@ class TableOrder(NamedTuple):
     """How many of the increments need legs no more, because the position is gone."""
     venue_ids: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
-    """The codes of all that have rung."""
-    alarms_told: int = 0
+    """The codes of those that the next report tells."""
     rung: tuple[str, ...] = ()
-    """What they have rung for: it rings once."""
+    """What they have rung for last: it rings once."""
     fills_told: Mapping[str, int] = {}
     """What of its fills the table has recorded: by the venue's ids, how much in all."""
     report: OrderReport | None = None
@@ -280,7 +303,10 @@ def dump(value: object) -> object:
 
 def load(name: str, value: object) -> Record:
     """Return the record that the journal keeps under this id; raises ValueError for what is not one."""
-    record: Record = _reader(name.split("/", 1)[0]).validate_python(value)
+    kind = name.split("/", 1)[0]
+    if kind not in _KINDS:
+        raise ValueError(f"{name} is no record of this version")
+    record: Record = _reader(kind).validate_python(value)
     return record
 
 

@@ -1,10 +1,10 @@
 """Snapshots of orders for the cloud: sent whenever one says something new."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from bridge.brackets import is_wanted, waits_for_fill
-from bridge.carrying_out import ENOUGH, filled_of, is_being_replaced, is_other_kind, latest
-from bridge.changing import Goal, is_changing
+from bridge.carrying_out import ENOUGH, filled_of, is_as_wanted, is_being_replaced, is_ended_as_enough, latest
 from bridge.confirming import unresolved_of
 from bridge.events import Report
 from bridge.records import TableOrder, VenueOrder
@@ -33,16 +33,17 @@ def report(turn: Turn, order: TableOrder) -> None:
         acked=order.acked,
         average=_average(known),
         values=_values(turn, order, known),
-        reason=order.why or _log_of(known, state),
+        reason=order.why or _why_ended(known, state),
         unresolved=unresolved_of(turn, order),
         venue_ids=tuple(order.venue_ids),
         executions=_executions(order, known),
-        alarms=order.alarms[order.alarms_told :],
+        alarms=order.alarms,
+        dropped=order.given_up,
     )
     if order.placed_by and _says_more(turn, order, snapshot):
         now = int(turn.at.timestamp() * 1000)
         snapshot = snapshot._replace(seq=now if last is None else max(last.seq + 1, now))
-        order = order._replace(report=snapshot, reported_at=turn.at, alarms_told=len(order.alarms))
+        order = order._replace(report=snapshot, reported_at=turn.at, alarms=())
         turn.ask(Report(snapshot))
     if order != turn.orders[order.order_id]:
         turn.put(order)
@@ -86,7 +87,7 @@ def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
     known = turn.venue_orders_of(leg)
     filled = sum(it.filled for it in known)
     live = [it for it in known if not (it.is_over or it.is_unwritten)]
-    if leg.is_foreign:
+    if leg.is_foreign and not leg.ended:
         return _state_of_foreign_leg(turn, leg, known)
     if live:
         # One that ends although nobody asked is ended by its partner's end, and is placed again: the leg goes on.
@@ -103,7 +104,7 @@ def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
             if states
             else _S.INITIALIZED
         )
-    if not is_wanted(leg):
+    if not is_wanted(leg) and leg.asked is None:
         return leg.ended or _S.CANCELLED
     if leg.order_id in turn.awaiting or _may_grow(turn, leg):
         return _S.PART_FILLED if filled else _S.ACCEPTED if known else _S.INITIALIZED
@@ -150,15 +151,12 @@ def _is_answered(turn: Turn, order: TableOrder, state: OrderState) -> bool:
         return False
     if state in (_S.CANCELLED, _S.FILLED, _S.REJECTED, _S.EXPIRED):
         return True
-    if order.is_foreign or order.wants_cancel:
+    if order.is_foreign or order.wants_cancel or order.asked is not None:
         return False
     if order.leg:
         return _is_leg_answered(turn, order)
     current = latest(turn, order)
-    if current is None or current.state is None or current.cancel or is_other_kind(order, current):
-        return False
-    rest = order.qty - filled_of(turn, order, except_of=current)
-    return not is_changing(current, Goal(rest, order.limit_price, order.stop_price))
+    return current is not None and current.cancel is None and is_as_wanted(turn, order)
 
 
 def _is_leg_answered(turn: Turn, leg: TableOrder) -> bool:
@@ -175,17 +173,27 @@ def _is_leg_answered(turn: Turn, leg: TableOrder) -> bool:
 
 def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str, str]:
     seen = [it for it in known if it.state and not it.closes]
+    if order.leg and not (seen or order.is_released) and order.acked == order.given_up == order.n > 0:
+        return _values_of_waiting(order)
     if not seen or order.is_foreign:
         # What another journal's order was changed to, this one does not know.
         return {}
     current = seen[-1]
     elsewhere = filled_of(turn, order, except_of=current)
-    was_enough = current.cancel is not None and current.cancel.why == ENOUGH
-    is_enough = current.is_over and (was_enough or current.filled + elsewhere == order.qty)
+    is_enough = is_ended_as_enough(current) or (current.is_over and current.filled + elsewhere == order.qty)
     qty = _share(turn, order) if order.leg else order.qty if is_enough else current.qty + elsewhere
     prices = {"limit_price": current.limit_price, "stop_price": current.stop_price}
-    kind = {"order_type": current.order_type, "tif": current.tif}
-    return {"qty": str(qty), **kind, **{name: decimal_text(it) for name, it in prices.items() if it is not None}}
+    return {"qty": str(qty), "order_type": current.order_type, "tif": current.tif, **_texts(prices)}
+
+
+def _values_of_waiting(leg: TableOrder) -> dict[str, str]:
+    """Return what a leg has that is not at the venue yet, where what was asked of it last was dropped."""
+    prices = {"limit_price": leg.limit_price, "stop_price": leg.stop_price, "offset": leg.offset}
+    return {"order_type": leg.order_type, "tif": leg.tif, **_texts(prices)}
+
+
+def _texts(prices: Mapping[str, Decimal | None]) -> dict[str, str]:
+    return {name: decimal_text(price) for name, price in prices.items() if price is not None}
 
 
 def _average(known: list[VenueOrder]) -> Decimal | None:
@@ -208,5 +216,8 @@ def _executions(order: TableOrder, known: list[VenueOrder]) -> tuple[Execution, 
     )
 
 
-def _log_of(known: list[VenueOrder], state: OrderState) -> str | None:
-    return next((it.log for it in reversed(known) if it.log), None) if state is _S.REJECTED else None
+def _why_ended(known: list[VenueOrder], state: OrderState) -> str | None:
+    if state is _S.REJECTED:
+        return next((it.log for it in reversed(known) if it.log), None)
+    was_enough = bool(known) and known[-1].state is _S.CANCELLED and is_ended_as_enough(known[-1])
+    return ENOUGH if was_enough else None

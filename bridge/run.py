@@ -7,7 +7,7 @@ made in the background, one of a kind at a time, and again after a failure for a
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from contextlib import suppress
 from pathlib import Path
 from threading import Event as Signal
@@ -17,7 +17,7 @@ from typing import Any
 from bridge import asked
 from bridge.engine import step
 from bridge.events import Alarm, Effect, Event, Fetch, Look, Looked, MoveOut, Report, Save, Tick, WriteFile
-from bridge.journal import Journal
+from bridge.journal import Journal, JournalError
 from bridge.link import Link, LinkError
 from bridge.ninjatrader import Folder
 from bridge.readiness import farewell
@@ -61,6 +61,7 @@ class Bridge:
     ) -> None:
         """`tell` takes a line for a person to read; what a person asks of it lies `asked_in` a folder."""
         self._config, self._journal, self._folder, self._link = config, journal, folder, link
+        tell = _without_fail(tell)
         self._trader, self._tell, self._asked_in, self._monotonic = trader, tell, asked_in, monotonic
         self._state, self._has_begun = State(config), False
         self._started = monotonic()
@@ -70,7 +71,6 @@ class Bridge:
         self._look_at = 0.0
         self._fetches: deque[str] = deque()
         self._heartbeat: Heartbeat | None = None
-        self._unreadable: Sequence[str] = ()
         self._folder_fault = ""
         self._readiness = ""
         self._held: set[str] = set()
@@ -129,8 +129,13 @@ class Bridge:
 
     def say_goodbye(self) -> None:
         """Send that nobody is here to open anything, and what is left to report; tried once."""
+        self._stop.set()
+        # What says that it is ready must not come after what says that it stops.
+        self._reports.wait()
+        self._note_sent()
+        last = self._with_alarms_of_waiting(farewell(self._state, self._link.now()))
         try:
-            self._link.send(self._message(farewell(self._state, self._link.now())))
+            self._link.send(self._message(last))
             for number, text in self._journal.reports():
                 self._link.send(text)
                 self._journal.sent(number)
@@ -150,7 +155,13 @@ class Bridge:
         if self._asked_in is not None:
             asked.forget(self._asked_in)
         self._has_begun = True
-        self._state = State.restored(self._config, self._journal.records(), self._link.now())
+        try:
+            self._state = State.restored(self._config, self._journal.records(), self._link.now())
+        except ValueError:
+            raise JournalError(
+                "The journal holds what this version of the bridge does not know: a newer one has written it. Install "
+                "that one again. A new journal would take the orders that are open now for unresolved."
+            ) from None
         for event in self._taken_back:
             self._take(event)
         self._move_out(self._folder.own_files())  # what another program has held so far
@@ -184,9 +195,7 @@ class Bridge:
                     answer = self._folder.move_out(name)
                 self._held = self._held | {name} if answer is None else self._held - {name}
             case Report(Heartbeat() as heartbeat):
-                # Of an older one that is not sent yet only the alarms still matter.
-                waiting = self._heartbeat.alarms if self._heartbeat else ()
-                self._heartbeat = heartbeat._replace(alarms=(*waiting, *heartbeat.alarms)[-MOST_ALARMS:])
+                self._heartbeat = self._with_alarms_of_waiting(heartbeat)
                 self._tell_readiness(heartbeat)
             case Report(what):
                 self._journal.put_report(self._message(what))
@@ -205,6 +214,11 @@ class Bridge:
             self._tell(line)
         self._readiness = line
 
+    def _with_alarms_of_waiting(self, heartbeat: Heartbeat) -> Heartbeat:
+        """Return a heartbeat that takes the place of the one that is not sent yet: of that only the alarms matter."""
+        waiting = self._heartbeat.alarms if self._heartbeat else ()
+        return heartbeat._replace(alarms=(*waiting, *heartbeat.alarms)[-MOST_ALARMS:])
+
     def _message(self, what: Any) -> str:
         return serialize(Sent(self._trader, self._journal.id, what))
 
@@ -221,20 +235,28 @@ class Bridge:
         return events
 
     def _note_look(self, answer: Event) -> None:
-        """Tell of what could not be read, once; a stack that is taken over is not taken over again."""
-        if not isinstance(answer, Looked):
-            return
-        if answer.unreadable and answer.unreadable != self._unreadable:
-            names = ", ".join(answer.unreadable)
-            self._tell(f"ALARM unreadable: {names} cannot be read by this version of the bridge; install the stack's.")
-        self._unreadable = answer.unreadable
-        if answer.owner == self._journal.id and self._state.config.take_over:
+        """Take down that a stack is taken over: it is not taken over again."""
+        is_owner = isinstance(answer, Looked) and answer.owner == self._journal.id
+        if is_owner and self._state.config.take_over:
             self._state = self._state._replace(config=self._state.config._replace(take_over=False))
 
     # AWS
 
     def _ask(self) -> None:
         """Begin the requests that are due, of each kind one."""
+        self._note_sent()
+        if self._reports.is_free and (waiting := self._waiting()):
+            self._reports.start(_send, self._link, waiting, self._stop)
+        if not self._table.is_free:
+            return
+        if self._fetches:
+            self._table.start(self._link.fetch, self._fetches.popleft())
+        elif self._monotonic() >= self._look_at or self._table.has_failed:
+            self._look_at = self._monotonic() + LOOK_SECONDS
+            self._table.start(self._link.look)
+
+    def _note_sent(self) -> None:
+        """Take down which reports the queue has taken."""
         for number, text in self._reports.take() or []:
             if number is not None:
                 self._journal.sent(number)
@@ -243,15 +265,6 @@ class Bridge:
                 self._look_at = min(self._look_at, self._monotonic() + OWNERSHIP_SECONDS)
             if self._heartbeat and text == self._message(self._heartbeat):
                 self._heartbeat = None
-        if self._reports.is_free and (waiting := self._waiting()):
-            self._reports.start(_send, self._link, waiting)
-        if not self._table.is_free:
-            return
-        if self._fetches:
-            self._table.start(self._link.fetch, self._fetches.popleft())
-        elif self._monotonic() >= self._look_at or self._table.has_failed:
-            self._look_at = self._monotonic() + LOOK_SECONDS
-            self._table.start(self._link.look)
 
     def _waiting(self) -> list["_Message"]:
         """Return what is to be sent next: the heartbeat, which has no number, and the oldest reports."""
@@ -276,14 +289,26 @@ class Bridge:
         return not self._has_begun or self._state.is_busy
 
 
+def _without_fail(tell: Tell) -> Tell:
+    """Return what tells a person, or does not: a stop is placed although nobody can read of its fill."""
+
+    def told(line: str) -> None:
+        with suppress(Exception):
+            tell(line)
+
+    return told
+
+
 _Message = tuple[int | None, str]
 """A report with its number in the journal; the heartbeat has none."""
 
 
-def _send(link: Link, messages: Sequence[_Message]) -> list[_Message]:
-    """Send reports, and return those that were taken; raises LinkError where none was."""
+def _send(link: Link, messages: Sequence[_Message], stop: Signal) -> list[_Message]:
+    """Send reports until the bridge stops, and return those that were taken; raises LinkError where none was."""
     sent: list[_Message] = []
     for message in messages:
+        if stop.is_set():
+            break
         try:
             link.send(message[1])
         except LinkError:
@@ -320,6 +345,11 @@ class Lane:
         """Begin a request."""
         self._under_way = self._background.submit(request, *arguments)
         self._under_way.add_done_callback(lambda _: self._done())
+
+    def wait(self) -> None:
+        """Wait until the request that is under way has ended."""
+        if self._under_way is not None:
+            wait([self._under_way])
 
     def take(self) -> Any:
         """Return what came back, once; None where nothing has, or not what was asked for."""

@@ -19,6 +19,9 @@ from orderhook.venue import Heartbeat, Side
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
+_MOST_RUNG = 50
+"""How many troubles of an order are remembered; one that is older and still stands rings again."""
+
 LOOK_IS_FRESH = timedelta(seconds=3)
 """How long after a look what opens may be written."""
 
@@ -80,6 +83,8 @@ class State(NamedTuple):
     kill_switch: bool = False
     looked_at: datetime | None = None
     look_asked_at: datetime | None = None
+    unreadable: tuple[str, ...] = ()
+    """Which orders the last look could not read."""
     fetching: Mapping[str, datetime] = _EMPTY
     """When orders were last asked for by their ids."""
     moving: Mapping[str, datetime] = _EMPTY
@@ -94,8 +99,6 @@ class State(NamedTuple):
     connected_at: datetime | None = None
     """Since when it is."""
     positions: Mapping[str, Position] = _EMPTY
-    flat_accounts: frozenset[str] = frozenset()
-    """Those of which a person has said that they are flat."""
     too_many: Mapping[str, datetime] = _EMPTY
     """Since when the legs of a trade would close more than is open, by its entry's id."""
     alarms: tuple[str, ...] = ()
@@ -194,7 +197,8 @@ class Turn:
         """Tell a person of an order, and its next report, once; `of` tells one occurrence from the next."""
         order, trouble = self.orders[order_id], f"{code} {of}"
         if trouble not in order.rung:
-            self.put(order._replace(alarms=(*order.alarms, code), rung=(*order.rung, trouble)))
+            rung = (*order.rung, trouble)[-_MOST_RUNG:]
+            self.put(order._replace(alarms=(*order.alarms, code)[-_MOST_RUNG:], rung=rung))
             self.alarm(code, f"{order_id}: {detail}")
 
     def has_rung(self, order_id: str, code: str, of: object = "") -> bool:

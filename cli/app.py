@@ -1,5 +1,7 @@
 """Assemble the `orderhook` command."""
 
+import io
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -40,6 +42,10 @@ def main(
     ] = False,
 ) -> None:
     """Run orderhook on your own machine, try alerts on it, and look after orders, keys and the bridge of a stack."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Windows gives what is redirected an encoding of few characters: one that it lacks must end nothing.
+            stream.reconfigure(errors="backslashreplace")
 
 
 app.command(epilog=serve.SERVE_EXAMPLES)(serve.serve)

@@ -3,6 +3,7 @@
 import signal
 import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,7 @@ import typer
 
 from bridge import asked, windows
 from bridge.doctor import Finding, ahead, checks_of, examine
-from bridge.events import FlatConfirmed, Resolved
+from bridge.events import FlatConfirmed
 from bridge.journal import Journal, JournalError
 from bridge.link import Link, LinkError
 from bridge.ninjatrader import Folder
@@ -29,8 +30,12 @@ from cli.options import AsJson, Port, examples
 from cli.plain import App
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, print_text, printable
 from cli.views.bridge import show_finding, show_status
+from orderhook.orders import folded
 
 SETTINGS_FILE = Path("bridge.toml")
+
+_TRIES = 5
+"""How often a run tries to get a lock: other commands hold it for a moment, to see whether one runs."""
 
 _SETUP = "orderhook bridge setup --stack orderhook"
 _RUN = "orderhook bridge run --account Sim101"
@@ -219,8 +224,14 @@ def confirm(
     """Say that you see an account flat in NinjaTrader.
 
     NinjaTrader writes a position only when it changes: after its start the bridge does not know it otherwise.
+    `orderhook positions` shows FLAT then where it showed UNKNOWN.
     """
-    _ask(config, port, "confirm", FlatConfirmed(account))
+    said = FlatConfirmed(account)
+    if (local := local_bridge.port_of(config, port)) is not None:
+        if not local_bridge.ask(local, "confirm", **{name: [value] for name, value in said._asdict().items()}):
+            fail("The local server's bridge has not taken it; `orderhook bridge start` starts it.")
+    else:
+        _ask(config, said)
     print_text(printable(f"{account} counts as flat until NinjaTrader says otherwise or starts anew."), GOOD)
 
 
@@ -228,15 +239,12 @@ def confirm(
 def resume(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="As NinjaTrader spells it.")],
     instrument: Annotated[str, typer.Argument(metavar="INSTRUMENT", help="As its orders name it.")],
-    config: ConfigFile = None,
-    port: ServerPort = None,
 ) -> None:
     """Let a blocked account and instrument trade again.
 
-    An alarm has said that it is blocked, and why: look at the position first.
+    So far nothing blocks one: it says so, and ends with exit code 1.
     """
-    _ask(config, port, "resume", Resolved(account, instrument))
-    print_line(printable(f"{account}, {instrument} may open positions again."), GOOD)
+    fail(f"Nothing blocks {account}, {instrument}: this version of the bridge blocks no account and instrument.")
 
 
 @app.command("status", epilog=examples(_STATUS, f"{_STATUS} --port {LOCAL_PORT}", f"{_STATUS} --json"))
@@ -326,11 +334,16 @@ def _lock_of(journal: Path) -> Path:
 
 @contextmanager
 def _alone(lock: Path, where: str) -> Iterator[None]:
-    try:
-        with windows.lock(lock):
-            yield
-    except windows.HeldElsewhereError:
-        fail(f"A bridge is running already {where}.")
+    with ExitStack() as stack:
+        for left in reversed(range(_TRIES)):
+            try:
+                stack.enter_context(windows.lock(lock))
+                break
+            except windows.HeldElsewhereError:
+                if not left:
+                    fail(f"A bridge is running already {where}.")
+                time.sleep(0.1)
+        yield
 
 
 def _is_locked(lock: Path) -> bool:
@@ -343,17 +356,15 @@ def _is_locked(lock: Path) -> bool:
         return True
 
 
-def _ask(config: Path | None, port: int | None, what: str, asks: asked.Asked) -> None:
-    """Ask something of a bridge that runs, and wait until it has taken it; ends the command where none does."""
-    if (local := local_bridge.port_of(config, port)) is not None:
-        values = {name: [value] for name, value in asks._asdict().items()}
-        if not local_bridge.ask(local, what, **values):
-            fail("The local server's bridge has not taken it; `orderhook bridge start` starts it.")
-        return
+def _ask(config: Path | None, said: FlatConfirmed) -> None:
+    """Tell the bridge that runs on this machine, and wait until it has taken it; ends the command where none does."""
     with _refusals():
-        path = _settings(config).journal_path
-        if not _is_locked(_lock_of(path)):
+        settings = _settings(config)
+        if not _is_locked(_lock_of(settings.journal_path)):
             fail("No bridge is running on this machine for this stack and trader; start it, then say it again.")
-        if asked.ask_and_wait(asked.folder_of(path), asks):
+        accounts = [str(it) for it in Link.connect(settings).owner().get("accounts", ())]
+        if not any(folded(it) == folded(said.account) for it in accounts):
+            fail(f"{said.account} is no account of the stack's bridge, which has {', '.join(accounts) or 'none'}.")
+        if asked.ask_and_wait(asked.folder_of(settings.journal_path), said):
             return
     fail(f"The bridge has not taken it within {asked.PATIENCE_SECONDS} s. Look at what it prints, then say it again.")

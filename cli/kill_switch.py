@@ -11,7 +11,7 @@ from cli.operator_records import leave_record, operators_provenance, ring
 from cli.options import TableOptions, examples, takes_table_options
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, print_text, printable, readable_time
 from orderhook import administration
-from orderhook.commands.cancel_many import Scope, cancel_many, without_stop
+from orderhook.commands.cancel_many import Scope, cancel_many
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.errors import OrderhookError
 from orderhook.orders import Provenance, timestamp
@@ -62,7 +62,7 @@ def kill_switch(
         fail("--lock goes with on; write `orderhook kill-switch on --lock`.", USAGE)
     cancelled: list[str] = []
     problems: list[str] = []
-    bare: list[str] = []
+    warned: list[str] = []
     with options.services_of_trader() as (services, trader, _):
         if stops_cancels:
             administration.set_stops_cancels(services.keys, trader, stops=stops_cancels == "yes")
@@ -71,10 +71,11 @@ def kill_switch(
             _turn(services, provenance, turn, lock=lock)
             ring(services)
         if cancel:
-            _cancel_all(services, provenance, 1, cancelled, problems, bare)
+            _cancel_all(services, provenance, 1, cancelled, problems, warned)
             time.sleep(_UNDER_WAY_SECONDS)
             problems.clear()  # what was left the first time has had its second chance
-            _cancel_all(services, provenance, 2, cancelled, problems, bare)
+            _cancel_all(services, provenance, 2, cancelled, problems, warned)
+            warned = list(dict.fromkeys(warned))
         done = {
             "kill_switch": turn,
             "cancel": "yes" if cancel else None,
@@ -89,12 +90,12 @@ def kill_switch(
         refuses_cancels = administration.stops_cancels(services.keys, trader)
     if options.as_json:
         shown = represent_kill_switch(trader, state, stops_cancels=refuses_cancels)
-        print_json(shown | {"cancelled": cancelled, "problems": problems} if cancel else shown)
+        print_json(shown | {"cancelled": cancelled, "warnings": warned, "problems": problems} if cancel else shown)
     else:
         if cancel:
             _show_cancelled(cancelled, at_venue=services.doorbell is not None)
-            if bare:
-                print_text(printable(without_stop(sorted(set(bare)))), BAD)
+            for detail in warned:
+                print_text(printable(detail), BAD)
         for problem in problems:
             print_text(printable(problem), BAD)
         since = f" since {readable_time(state.since)}" if state.since else ""
@@ -117,11 +118,11 @@ def _turn(services: Services, provenance: Provenance, turn: str, *, lock: bool) 
 
 
 def _cancel_all(
-    services: Services, turned: Provenance, number: int, cancelled: list[str], problems: list[str], bare: list[str]
+    services: Services, turned: Provenance, number: int, cancelled: list[str], problems: list[str], warned: list[str]
 ) -> None:
     """Cancel all open orders, those included that wait for their delay; add what was cancelled, and what was not.
 
-    `bare` gets the stops of what is filled. Its request id leads to the record of the turning.
+    `warned` gets what a person must know of it. Its request id leads to the record of the turning.
     """
     request_id = f"{turned.request_id}.{number}"
     provenance = operators_provenance(turned.trader)._replace(request_id=request_id)
@@ -130,9 +131,10 @@ def _cancel_all(
         services.controls.note_cancel_all(provenance)
         result = cancel_many(services, provenance, Scope(), until, bar=False)
         cancelled += (*result.cancelled, *result.asked)
-        bare += result.stops
+        warned += [warning.detail for warning in result.warnings]
     except OrderhookError as error:
         cancelled += error.affected_order_ids
+        warned += [warning.detail for warning in error.warnings]
         problems.append(error.detail)
         failed: Any = error.extra.get("failed", ())
         problems += [f"{order['order_id']}: {order['reason']}" for order in failed]

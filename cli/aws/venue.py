@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from bridge import asked
 from bridge.doctor import ahead, checks_of, examine
-from bridge.events import FlatConfirmed, Resolved
+from bridge.events import FlatConfirmed
 from bridge.journal import Journal
 from bridge.link import WAIT_SECONDS, Link
 from bridge.ninjatrader import Folder
@@ -85,7 +85,7 @@ class LocalBridge:
         """What `orderhook bridge` asks of it, by the path of the local server."""
         return {
             f"/bridge/{action.__name__}": action
-            for action in (self.start, self.stop, self.status, self.doctor, self.confirm, self.resume)
+            for action in (self.start, self.stop, self.status, self.doctor, self.confirm)
         }
 
     def start(self) -> str:
@@ -129,10 +129,6 @@ class LocalBridge:
     def confirm(self, account: Sequence[str]) -> bool:
         """Tell it that an account is flat; return whether it has taken that."""
         return self._thread is not None and asked.ask_and_wait(self._asked_in, FlatConfirmed(*account))
-
-    def resume(self, account: Sequence[str], instrument: Sequence[str]) -> bool:
-        """Let an account and instrument trade again; return whether it has taken that."""
-        return self._thread is not None and asked.ask_and_wait(self._asked_in, Resolved(*account, *instrument))
 
     @property
     def _asked_in(self) -> Path:

@@ -73,6 +73,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "strategy_not_found": REFUSED,
         "strategy_mismatch": REFUSED,
         "duplicate_order_id": REFUSED,
+        "change_dropped": REFUSED,
         "outcome_unknown": UNKNOWN,
         "payload_too_large": REFUSED,
         "too_late": NOT_DONE_LATER,

@@ -29,6 +29,7 @@ OrderhookError
 │   ├── OrderAlreadyTerminalError
 │   ├── StrategyMismatchError
 │   ├── DuplicateOrderIdError
+│   ├── ChangeDroppedError
 │   └── OutcomeUnknownError
 └── TemporarilyUnavailableError     nobody is at fault: send it again
     └── VenueOfflineError
@@ -56,7 +57,8 @@ class OrderhookError(Exception):
     """Refuse an alert; `detail` is one or two sentences for the trader and never holds a secret.
 
     `extra` stands in the answer besides: what was done before a command over many orders had to stop, whose ids are
-    `affected_order_ids`. `results` has what became of each account, where the alert lists several.
+    `affected_order_ids`. `results` has what became of each account, where the alert lists several. `warnings` are those
+    of what was done.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class OrderhookError(Exception):
         extra: Mapping[str, object] | None = None,
         results: "AccountResults" = (),
         affected_order_ids: tuple[str, ...] = (),
+        warnings: tuple[AlertWarning, ...] = (),
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -76,6 +79,7 @@ class OrderhookError(Exception):
         self.extra = extra or {}
         self.results = results
         self.affected_order_ids = affected_order_ids
+        self.warnings = warnings
 
 
 class PayloadError(OrderhookError):
@@ -188,6 +192,10 @@ class StrategyMismatchError(OrderError):
 
 class DuplicateOrderIdError(OrderError):
     """The order id is taken by another order."""
+
+
+class ChangeDroppedError(OrderError):
+    """What the alert asked of a venue when it came first was dropped there: the order is as it was."""
 
 
 class OutcomeUnknownError(OrderError):

@@ -263,6 +263,10 @@ class Want(NamedTuple):
     """When the alert was first received that asks it."""
     not_after: str | None = None
     """Until when it may be carried out; None for what reduces risk."""
+    of: int | None = None
+    """The want of its entry that it came with, of a leg: it is done with that, or not at all."""
+    cancels_at: str | None = None
+    """The time limit that stands until it is done, where it gives another one; empty where there is none."""
     unknown: Mapping[str, Any] = _UNKNOWN
 
 

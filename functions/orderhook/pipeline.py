@@ -227,7 +227,9 @@ def as_answered(error: OrderhookError, facts: RequestFacts) -> OrderhookError:
         for number, (account, it) in enumerate(error.results, 1)
     ]
     affected = (order_id for _, result in results for order_id in affected_order_ids(result))
-    unknown = OutcomeUnknownError(_UNKNOWN, results=results, affected_order_ids=tuple(affected))
+    unknown = OutcomeUnknownError(
+        _UNKNOWN, results=results, affected_order_ids=tuple(affected), warnings=error.warnings
+    )
     unknown.__cause__ = error.__cause__
     return unknown
 
@@ -242,7 +244,9 @@ def cut_off(facts: RequestFacts) -> TemporarilyUnavailableError:
     ]
     of_accounts = [order_id for _, result in results for order_id in affected_order_ids(result)]
     affected = tuple(dict.fromkeys([*of_accounts, *facts.progress.ended]))
-    return TemporarilyUnavailableError(UNANSWERED, results=results, affected_order_ids=affected)
+    return TemporarilyUnavailableError(
+        UNANSWERED, results=results, affected_order_ids=affected, warnings=_warnings(results)
+    )
 
 
 UNANSWERED = "This alert could not be answered. Send it again; it is safe."
@@ -329,8 +333,14 @@ def _joined(results: AccountResults) -> Outcome:
     if refused:
         account, error = min(refused, key=lambda refusal: not isinstance(refusal[1], TemporarilyUnavailableError))
         detail = f"{len(refused)} of {len(results)} accounts were refused. Account {account}: {error.detail}"
-        joined = type(error)(detail, field=error.field, state=error.state, results=results, affected_order_ids=affected)
-        raise joined from error.__cause__
+        raise type(error)(
+            detail,
+            field=error.field,
+            state=error.state,
+            results=results,
+            affected_order_ids=affected,
+            warnings=_warnings(results),
+        ) from error.__cause__
     outcomes = [result for _, result in results if isinstance(result, Outcome)]
     fresh = [outcome for outcome in outcomes if not outcome.is_duplicate]
     # What was done in one account is not hidden by there being nothing to do in another.
@@ -351,7 +361,6 @@ def _warnings(results: AccountResults) -> tuple[AlertWarning, ...]:
         if warning.code == "nothing_to_cancel"
         else warning
         for account, result in results
-        if isinstance(result, Outcome)
         for warning in result.warnings
     )
     return tuple(dict.fromkeys(told))

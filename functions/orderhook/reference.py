@@ -211,6 +211,11 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "Let TradingView put the time into it: order_id=long-{{timenow}};strategy_id=S, cancelled by "
             "order_id=ENTRY1;strategy_id=S.",
         ),
+        "change_dropped": Guidance(
+            "With a venue: a resend of a CHANGE or CANCELREPLACE that its bridge has dropped since it came first (the "
+            "kill switch, too late, refused by NinjaTrader). `detail` says why, and which values the order has.",
+            "Send a new alert if you still want it.",
+        ),
         "outcome_unknown": Guidance(
             "The table did not answer, and the order may or may not have been placed; or AWS refused a write that it "
             "would refuse again, and orders are left as they were; or a delayed alert was given up.",

@@ -35,7 +35,6 @@ def _order(services: Services, trader: str, said: OrderReport, at: datetime) -> 
     leg = entry_and_leg(said.order_id)
     request_id = f"report.{said.seq}.{leg[1]}" if leg else f"report.{said.seq}"
     provenance = Provenance(trader, NINJATRADER, request_id, at)
-    # First what was filled: that is a fact, whatever comes of the rest.
     result = services.reports.take(provenance, said)
     for execution in said.executions:
         services.bridge.put_execution(trader, execution, said.order_id, result.before)
@@ -59,9 +58,8 @@ def _metrics(said: OrderReport, result: ReportResult) -> Iterator[str]:
     # Of what neither works nor was filled there is nothing to look at.
     if before is None and (said.filled or said.executions or said.state not in TERMINAL):
         yield alarms.UNATTACHED
-    if before is None or after is not None:
-        # What comes a second time has rung already.
-        yield from alarms.metrics_of_bridge(said.alarms)
+    # What comes a second time rings a second time: nobody knows whether the first has rung.
+    yield from alarms.metrics_of_bridge(said.alarms)
     if before is None or after is None:
         return
     if (after.unresolved and not before.unresolved) or _is_new(OrderState.UNKNOWN, before, after):

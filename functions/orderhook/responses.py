@@ -28,6 +28,7 @@ STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
     errors.OrderAlreadyTerminalError: (409, "order_already_terminal"),
     errors.StrategyMismatchError: (409, "strategy_mismatch"),
     errors.DuplicateOrderIdError: (409, "duplicate_order_id"),
+    errors.ChangeDroppedError: (409, "change_dropped"),
     errors.OutcomeUnknownError: (409, "outcome_unknown"),
     errors.PayloadTooLargeError: (413, "payload_too_large"),
     errors.KillSwitchOnError: (423, "kill_switch_on"),
@@ -53,16 +54,13 @@ Response = dict[str, Any]
 
 def success(outcome: Outcome, warnings: Iterable[AlertWarning], request_id: str) -> Response:
     """Answer what was done; absent values are left out."""
-    body = result_body(outcome, request_id)
-    if listed := [_warning_body(warning) for warning in (*warnings, *outcome.warnings)]:
-        body["warnings"] = listed
-    return _response(200, body)
+    return _response(200, _with_warnings(result_body(outcome, request_id), (*warnings, *outcome.warnings)))
 
 
 def refusal(error: OrderhookError, request_id: str) -> Response:
-    """Answer why nothing was done and what to do about it."""
+    """Answer why it was not done, or not all of it, and what to do about it."""
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status(error) == 503 else {}
-    return _response(status(error), result_body(error, request_id), headers)
+    return _response(status(error), _with_warnings(result_body(error, request_id), error.warnings), headers)
 
 
 def status(result: Outcome | OrderhookError) -> int:
@@ -87,6 +85,11 @@ def result_body(result: Outcome | OrderhookError, request_id: str | None = None)
     if result.results:
         body["results"] = [{"account": account, **result_body(each)} for account, each in result.results]
     return body
+
+
+def _with_warnings(body: dict[str, object], warnings: Iterable[AlertWarning]) -> dict[str, object]:
+    listed = [_warning_body(warning) for warning in warnings]
+    return body | {"warnings": listed} if listed else body
 
 
 def _warning_body(warning: AlertWarning) -> dict[str, str]:

@@ -222,7 +222,7 @@ def alert_record(
         command=facts.command,
         milliseconds=Decimal(str(milliseconds)),
         order_ids=tuple(affected_order_ids(result))[:MAX_ORDER_IDS],
-        warnings=(*warnings, *(result.warnings if isinstance(result, Outcome) else ()))[:MAX_WARNINGS],
+        warnings=(*warnings, *result.warnings)[:MAX_WARNINGS],
         origin=origin,
         results=tuple(_results(result.results)),
         **dict[str, Any](facts.aws_ids),

@@ -40,7 +40,7 @@ _PRICE = r"-?[0-9]+(\.[0-9]+)?"
 
 _VALUES: Mapping[str, str] = {
     "qty": "[0-9]+",
-    **dict.fromkeys(PRICES, _PRICE),
+    **dict.fromkeys((*PRICES, "offset"), _PRICE),
     "order_type": "|".join(get_args(OrderType)),
     "tif": "|".join(get_args(TimeInForce)),
 }
@@ -55,7 +55,7 @@ def _values(values: Mapping[str, str]) -> Mapping[str, str]:
 
 
 Values = Annotated[Mapping[str, str], AfterValidator(_values)]
-"""Values as texts, by the names of the order's fields: qty, limit_price, stop_price, order_type, tif."""
+"""Values as texts, by the names of the order's fields: qty, limit_price, stop_price, offset, order_type, tif."""
 
 
 class Execution(NamedTuple):
@@ -94,6 +94,8 @@ class OrderReport(NamedTuple):
     executions: Sequence[Execution] = ()
     alarms: Sequence[str] = ()
     """What somebody should look at: change_unconfirmed, cancel_refused, unprotected, not_read, overfill ..."""
+    dropped: NonNegativeInt = 0
+    """The last want that was not done and is not done any more."""
 
 
 class PositionReport(NamedTuple):

@@ -198,6 +198,15 @@ def test_what_is_said_of_each_account_is_said_once(service: Service) -> None:
     ]
 
 
+def test_what_was_done_in_one_account_is_warned_of_though_another_is_refused(service: Service) -> None:
+    service.place("long", account="A,B", order_type="LIMIT", limit_price=5000, stop_loss=4990)
+    service.report("Filled", 5, order_id="long.a")
+    answer = service.cancel("long.STOP1", account="A,C")
+    assert (answer.status, answer.word) == (404, "order_not_found")
+    assert [warning["code"] for warning in answer.body["warnings"]] == ["unprotected_quantity"]
+    assert [it.code for it in service.record_of(answer).warnings] == ["unprotected_quantity"]
+
+
 # One account is not a list
 
 

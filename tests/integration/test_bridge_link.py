@@ -77,7 +77,7 @@ def test_a_look_lists_what_is_open_at_its_own_venue_and_then_reads_the_controls(
         ("a", "place"),
         ("b", "cancel"),
     ]
-    assert (looked.kill_switch, looked.owner, looked.complete) == (False, None, True)
+    assert (looked.kill_switch, looked.owner, looked.unreadable) == (False, None, [])
     assert linked.network.operations == ["Query", "GetItem"]
     assert [request.payload["ConsistentRead"] for request in linked.network.requests] == [True, True]
 
@@ -96,7 +96,7 @@ def test_an_order_that_cannot_be_read_is_named_and_hides_no_other(linked: Linked
     linked.put(broken | {"venue": NINJATRADER, "state": "Teleported"})
     looked = linked.link.look()
     assert [order.order_id for order in looked.orders] == ["a", "good"]
-    assert (looked.complete, looked.unreadable) == (False, ["newer"])
+    assert looked.unreadable == ["newer"]
     assert linked.link.fetch("newer") is None
 
 

@@ -1,18 +1,21 @@
 """An alert on its whole way to NinjaTrader and back, through the real engine, journal, files, queues and table."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event as Signal
 from typing import Any
 
 import pytest
 
 from bridge import asked
 from bridge.events import FlatConfirmed
-from orderhook.orders import folded
+from bridge.journal import JournalError
+from bridge.run import Bridge
 from orderhook.store import items
 from orderhook.store.table import serialize
-from orderhook.venue import NINJATRADER
+from orderhook.venue import NINJATRADER, Heartbeat, parse
 from tests import faults
 from tests.bridge_world import World
 from tests.marks import LONG
@@ -285,7 +288,8 @@ def test_a_folder_that_cannot_be_read_is_told_once_and_read_when_it_can(world: W
     world.until(lambda: world.states()["long"] == "Filled")
 
 
-def test_an_order_that_the_bridge_cannot_read_is_named_once_and_hides_no_other(world: World) -> None:
+def put_newer(world: World) -> None:
+    """Have an order be open that only a newer version could read."""
     service = world.service
     newer = items.order_key(service.trader, "newer") | {
         "order_id": "newer",
@@ -294,7 +298,14 @@ def test_an_order_that_the_bridge_cannot_read_is_named_once_and_hides_no_other(w
     }
     item = serialize(newer | {"venue": NINJATRADER})
     service.table.client.put_item(TableName=service.table.name, Item=item)
+
+
+def test_an_order_that_the_bridge_cannot_read_is_named_once_and_hides_no_other(world: World) -> None:
+    service = world.service
+    put_newer(world)
+    world.service.output.take()
     world.let_pass(12)
+    assert world.service.output.take().count('"BridgeAlarms":') == 1
     assert [line for line in world.told if "unreadable" in line] == [
         "ALARM unreadable: newer cannot be read by this version of the bridge; install the stack's."
     ]
@@ -306,16 +317,23 @@ def test_an_order_that_the_bridge_cannot_read_is_named_once_and_hides_no_other(w
 
 
 def test_a_position_that_nobody_knows_is_flat_when_a_person_says_so(world: World) -> None:
-    assert world.state.flat_accounts == frozenset()
-    asked.ask(world.asked_in, FlatConfirmed("Sim101"))
-    world.step()
-    assert world.state.flat_accounts == {folded("Sim101")}
+    place(world)
+    world.until(lambda: positions(world) == [("ES 12-26", "LONG", 1)])
+    world.paper.stop()
+    world.until(lambda: positions(world) == [("ES 12-26", "UNKNOWN", 0)])
     asked.ask(world.asked_in, FlatConfirmed("Sim102"))
+    world.let_pass(1)
+    assert positions(world) == [("ES 12-26", "UNKNOWN", 0)]
+    asked.ask(world.asked_in, FlatConfirmed("sim101"))
+    world.until(lambda: positions(world) == [("ES 12-26", "FLAT", 0)])
+
+
+def test_what_was_asked_of_an_earlier_run_is_forgotten(world: World) -> None:
+    asked.ask(world.asked_in, FlatConfirmed("Sim101"))
     world.kill()
     world.start()
     world.step()
-    assert world.state.flat_accounts == frozenset()  # what was asked of an earlier run is not what one sees now
-    assert list(asked.take(world.asked_in)) == []
+    assert list(asked.take(world.asked_in)) == []  # it is not what one sees now
 
 
 def test_the_doorbell_has_the_bridge_look_at_once(world: World) -> None:
@@ -401,3 +419,76 @@ def test_a_stack_is_taken_over_once_and_its_owner_then_writes_nothing(
     assert (len(world.paper.lines), other.position()) == (read, 1)
     other.kill()
     other.network.leave()
+
+
+def test_a_person_who_cannot_be_told_keeps_no_order_from_its_stop(world: World) -> None:
+    world.kill()
+    world.told = Deaf()
+    world.start()
+    world.paper.misbehaviour.rejects_stops = True
+    place(world, **BRACKET)
+    world.until(lambda: "Filled" in world.states().values() and world.position() == 0)
+
+
+class Deaf(list[str]):
+    """One who cannot be told anything."""
+
+    def append(self, line: str, /) -> None:
+        raise UnicodeEncodeError("charmap", line, 0, 1, "character maps to <undefined>")
+
+
+@pytest.mark.parametrize("record", [{"memory/": {"began": "2026-11-28T00:00:00Z", "newer": 1}}, {"newer/1": {}}])
+def test_the_journal_of_a_newer_version_is_refused_with_what_to_do(world: World, record: dict[str, object]) -> None:
+    assert world.journal
+    world.journal.save(record)
+    world.kill()
+    world.start()
+    with pytest.raises(JournalError, match="Install that one again"):
+        world.let_pass(1)
+
+
+def test_what_a_bridge_could_not_tell_yet_is_told_in_its_goodbye(world: World) -> None:
+    put_newer(world)
+    world.network.inject("SendMessage", *[faults.refuse_connection] * 100)
+    world.let_pass(6)
+    assert any("unreadable" in line for line in world.told)
+    world.network.inject("SendMessage")
+    world.service.output.take()
+    world.stop()
+    assert "BridgeAlarms" in world.service.output.take()
+    assert not is_ready(world)
+
+
+def test_the_goodbye_goes_after_the_heartbeat_that_is_being_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bool] = []
+    is_sending, goes_on = Signal(), Signal()
+
+    def send(text: str) -> None:
+        what = parse(text).what
+        if isinstance(what, Heartbeat):
+            if what.ready:
+                is_sending.set()
+                goes_on.wait(60)
+            sent.append(what.ready)
+
+    def wait_for(requests: Iterable[Future[object]]) -> None:
+        goes_on.set()
+        wait(requests)
+
+    monkeypatch.setattr("bridge.run.wait", wait_for)
+    world.kill()
+    with ThreadPoolExecutor(2) as background:
+        bridge: list[Bridge] = []
+
+        def make(*parts: Any, **options: Any) -> Bridge:
+            bridge.append(Bridge(*parts, **options | {"background": background}))
+            return bridge[0]
+
+        monkeypatch.setattr(world, "make_bridge", make)
+        world.start()
+        monkeypatch.setattr(world.link, "send", send)
+        while not is_sending.wait(0.01):
+            world.step()
+        bridge[0].say_goodbye()
+        goes_on.set()
+    assert sent[-2:] == [True, False]

@@ -1,12 +1,14 @@
 """Sequences of alerts, fills and failures that were chosen against the bridge, through everything that is real."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.bridge_world import World
+from tests.faults import lose_response
 from tests.service import Service
 
 ES = {"account": "Sim101", "instrument": "ES 12-26"}
@@ -121,3 +123,133 @@ def test_legs_of_a_trade_that_was_closed_and_begun_anew_are_told_of(world: World
     world.let_pass(6)
     assert [line for line in world.told if "ALARM orphans: long." in line]
     assert not [line for line in world.told if "ALARM orphans: again" in line]
+
+
+REPLACED: dict[str, Any] = {"action": "BUY", "qty": 1, "order_type": "LIMIT", "limit_price": 4998, "tif": "GTC", **ES}
+
+
+def drop(world: World, how: str, **fields: object) -> None:
+    """Have a CANCELREPLACE of the entry be taken, and dropped by the bridge."""
+    if how == "too late":
+        world.kill()
+    world.paper.misbehaviour.refuses_changes = how == "refused"
+    answer = world.service.send("CANCELREPLACE", order_id="ENTRY1", strategy_id="long", **REPLACED, **fields)
+    assert answer.body["status"] == "replace_pending"
+    if how == "kill switch":
+        world.service.turn("on")
+    if how == "too late":
+        world.at += timedelta(seconds=35)
+        world.start()
+    world.until(lambda: (order := world.service.order("long")) and order.acked == 2)
+    world.let_pass(2)
+    world.service.turn("off")
+    world.paper.misbehaviour.refuses_changes = False
+
+
+@pytest.mark.parametrize("how", ["kill switch", "too late", "refused"])
+def test_a_dropped_replacement_leaves_its_entry_and_legs_and_time_limit(world: World, how: str) -> None:
+    place(world, limit_price=4990, stop_loss=4980, take_profit=5000, cancel_after=5)
+    world.until_state("long", "Working")
+    before = world.service.order("long")
+    drop(world, how, stop_loss=4992, take_profit=5008, cancel_after=60)
+    order = world.service.order("long")
+    assert before
+    assert order
+    assert (order.limit_price, order.cancels_at) == (4990, before.cancels_at)
+    assert (order.legs["STOP1"].stop_price, order.legs["TARGET1"].limit_price) == (4980, 5000)
+    assert (order.nearest_stop, order.nearest_target) == (4980, 5000)
+    world.paper.set_price("ES 12-26", "4989", world.at)
+    world.until(lambda: world.live() == ["LIMIT SELL 1 5000", "STOPMARKET SELL 1 4980"])
+    world.until(lambda: list(world.states().values()) == ["Filled", "Working", "Working"])
+    stop, target = (world.service.order(f"long.{name}") for name in ("STOP1", "TARGET1"))
+    assert stop
+    assert target
+    assert (stop.stop_price, target.limit_price) == (4980, 5000)
+
+
+def test_a_target_that_a_dropped_replacement_was_to_add_is_cancelled(world: World) -> None:
+    place(world, limit_price=4990, stop_loss=4980)
+    world.until_state("long", "Working")
+    drop(world, "refused", take_profit=5008)
+    order = world.service.order("long")
+    assert order
+    assert order.legs["TARGET1"].end
+    assert order.nearest_target is None
+    world.paper.set_price("ES 12-26", "4989", world.at)
+    world.until(lambda: world.live() == ["STOPMARKET SELL 1 4980"])
+
+
+def test_a_replacement_that_is_done_brings_legs_and_time_limit(world: World) -> None:
+    place(world, limit_price=4990, stop_loss=4980, cancel_after=5)
+    world.until_state("long", "Working")
+    fields = {**REPLACED, "stop_loss": 4992, "take_profit": 5008, "cancel_after": 0}
+    world.service.send("CANCELREPLACE", order_id="ENTRY1", strategy_id="long", **fields)
+    world.until_state("long", "Working")
+    world.let_pass(2)
+    order = world.service.order("long")
+    assert order
+    assert (order.limit_price, order.legs["STOP1"].stop_price, order.cancels_at) == (4998, 4992, None)
+    assert order.want
+    assert order.want.cancels_at is None
+    assert {name: leg.acked for name, leg in order.legs.items()} == {"STOP1": 2, "TARGET1": 1}
+
+
+def test_the_time_limit_before_a_replacement_counts_until_that_is_done(world: World) -> None:
+    place(world, limit_price=4990, cancel_after=1)
+    world.until_state("long", "Working")
+    world.kill()
+    world.service.send("CANCELREPLACE", order_id="ENTRY1", strategy_id="long", **REPLACED, cancel_after=0)
+    order = world.service.order("long")
+    assert order
+    assert order.cancels_at is None
+    world.at += timedelta(seconds=70)
+    world.service.scheduler.send_due_messages(world.at)
+    world.service.scheduler.deliver()
+    assert world.states()["long"] == "CancelPending"
+
+
+@pytest.mark.parametrize("command", ["CANCELREPLACE", "CHANGE"])
+def test_a_resend_of_what_was_dropped_tells_what_stands(world: World, command: str) -> None:
+    place(world, limit_price=4990)
+    world.until_state("long", "Working")
+    world.paper.misbehaviour.refuses_changes = True
+    fields = REPLACED if command == "CANCELREPLACE" else {"limit_price": 4998}
+    fields = {"order_id": "ENTRY1", "strategy_id": "long", **fields}
+    world.service.network.inject("UpdateItem", *[lose_response] * 6)
+    first = world.service.send(command, **fields)
+    world.service.network.inject("UpdateItem")
+    world.until(lambda: (order := world.service.order("long")) and order.acked == 2)
+    world.let_pass(5)
+    again = world.service.send(command, **fields)
+    assert (first.status, again.status, again.word) == (503, 409, "change_dropped")
+    assert "limit_price=4990" in again.body["detail"]
+    assert again.body["state"] == "Working"
+
+
+def test_a_change_of_another_journals_order_is_taken_back(world: World, tmp_path: Path) -> None:
+    place(world, limit_price=4990, **BRACKET)
+    world.until_state("long", "Working")
+    lose_journal(world, tmp_path)
+    for name, price in (("ENTRY1", {"limit_price": 4998}), ("STOP1", {"stop_price": 4970})):
+        answer = world.service.send("CHANGE", order_id=name, strategy_id="long", **price)
+        assert answer.body["status"] == "change_pending"
+    world.until_state("long", "Working")
+    world.until(lambda: (order := world.service.order("long")) and order.legs["STOP1"].acked == 2)
+    order = world.service.order("long")
+    assert order
+    assert (order.limit_price, order.legs["STOP1"].stop_price) == (4990, 4960)
+    assert order.reason == "another journal's order can only be cancelled"
+
+
+def test_the_same_change_again_is_asked_anew_while_it_is_unconfirmed(world: World) -> None:
+    place(world, limit_price=4990)
+    world.until_state("long", "Working")
+    world.kill()
+    fields = {"order_id": "ENTRY1", "strategy_id": "long", "limit_price": 4995}
+    answers = [world.service.send("CHANGE", **fields).body for _ in range(2)]
+    assert [answer["status"] for answer in answers] == ["change_pending"] * 2
+    assert "duplicate" not in answers[1]
+    order = world.service.order("long")
+    assert order
+    assert order.want
+    assert order.want.n == 3

@@ -638,6 +638,22 @@ def test_what_the_table_does_not_take_remains_and_the_next_alert_finishes_it(ser
     assert of_account(service, "Sim101").body == nothing_to_cancel()
 
 
+def test_a_cancel_that_is_not_finished_says_all_the_same_which_stops_it_took(service: Service) -> None:
+    service.place("a", stop_loss=4990)
+    service.report("Filled", 5, order_id="a")
+    service.place("b")
+    service.warm_up()
+    service.network.always = in_requests_with('"ORDER#b"', throttle)
+    answer = of_account(service, "Sim101")
+    assert (answer.status, answer.body["cancelled"], answer.body["remaining"]) == (503, ["a.STOP1"], ["b"])
+    [warning] = answer.body["warnings"]
+    assert (warning["code"], "a.STOP1" in warning["detail"]) == ("unprotected_quantity", True)
+    assert [it.code for it in service.record_of(answer).warnings] == ["unprotected_quantity"]
+    service.network.always = no_fault
+    # What the first has done, the second cannot know.
+    assert "warnings" not in of_account(service, "Sim101").body
+
+
 @every_alert
 def test_when_time_is_up_the_rest_remains_for_the_next_alert(service: Service, alert: dict[str, str]) -> None:
     order_ids = [f"order-{number:02}" for number in range(40)]

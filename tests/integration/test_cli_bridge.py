@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -168,16 +169,46 @@ def test_a_run_knows_the_contracts_of_its_settings_and_those_it_is_given(
 
 
 def test_nothing_is_asked_where_no_bridge_runs(settings: BridgeSettings) -> None:
-    for command in (["confirm", "Sim101", "flat"], ["resume", "Sim101", "ES 12-26"]):
-        result = run(*command)
-        assert result.exit_code == 1
-        assert "No bridge is running on this machine" in result.stderr
+    result = run("confirm", "Sim101", "flat")
+    assert result.exit_code == 1
+    assert "No bridge is running on this machine" in result.stderr
     assert list(asked.take(asked.folder_of(settings.journal_path))) == []
 
 
-def test_what_is_asked_waits_until_the_bridge_has_taken_it(
-    settings: BridgeSettings, monkeypatch: pytest.MonkeyPatch
+def test_nothing_is_blocked_that_could_be_resumed() -> None:
+    result = run("resume", "Sim101", "ES 12-26")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Nothing blocks Sim101, ES 12-26" in result.stderr
+
+
+def test_an_account_that_is_not_the_bridges_cannot_be_confirmed(settings: BridgeSettings, service: Service) -> None:
+    service.hear_bridge(accounts=("Sim101", "Sim102"))
+    path = settings.journal_path
+    path.parent.mkdir(exist_ok=True)
+    with windows.lock(path.with_suffix(".lock")):
+        result = run("confirm", "Sim103", "flat")
+    assert result.exit_code == 1
+    assert "Sim103 is no account of the stack's bridge, which has Sim101, Sim102." in result.stderr
+    assert list(asked.take(asked.folder_of(path))) == []
+
+
+def test_a_run_is_not_refused_by_a_command_that_looks_whether_one_runs(
+    settings: BridgeSettings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    del settings
+    lock = ExitStack()
+    lock.enter_context(windows.lock(folder / "orderhook.lock"))
+    monkeypatch.setattr("cli.bridge.time.sleep", lambda _: lock.close())
+    monkeypatch.setattr("cli.bridge.signal.signal", lambda *_: None)
+    monkeypatch.setattr("cli.bridge.Bridge.run", lambda _: None)
+    result = run("run", "--account", "Sim101", "--folder", str(folder))
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_what_is_asked_waits_until_the_bridge_has_taken_it(
+    settings: BridgeSettings, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.hear_bridge()
     path = settings.journal_path
     path.parent.mkdir(exist_ok=True)
     taken: list[asked.Asked] = []

@@ -367,13 +367,28 @@ def test_the_kill_switch_names_the_stops_that_it_takes_from_what_is_filled(servi
     assert "has no stop now: long.STOP1" in " ".join(result.stdout.split())
 
 
+@pytest.mark.usefixtures("seconds_slept")
+def test_the_kill_switch_names_such_stops_too_where_another_cancel_fails(service: Service, run: Run) -> None:
+    service.place("long", strategy_id="S", **LEGS)
+    service.report("Filled", 5, order_id="long")
+    put_unreadable(service)
+    result = run("kill-switch", "on", "--cancel")
+    assert result.exit_code == 1
+    assert "has no stop now: long.STOP1" in " ".join(result.stdout.split())
+
+
+def put_unreadable(service: Service) -> None:
+    """Have an order be open that cannot be cancelled."""
+    open_value = items.open_prefix("Sim101", "ES 12-26") + "bad"
+    bad = items.order_key(service.trader, "bad") | {"order_id": "bad", "state": "Working", "open": open_value}
+    service.table.client.put_item(TableName=service.table.name, Item=serialize(bad))
+
+
 def test_one_order_that_cannot_be_cancelled_is_told_and_keeps_no_other(
     service: Service, run: Run, seconds_slept: list[float]
 ) -> None:
     service.place("good")
-    open_value = items.open_prefix("Sim101", "ES 12-26") + "bad"
-    bad = items.order_key(service.trader, "bad") | {"order_id": "bad", "state": "Working", "open": open_value}
-    service.table.client.put_item(TableName=service.table.name, Item=serialize(bad))
+    put_unreadable(service)
     result = run("kill-switch", "on", "--cancel")
     assert result.exit_code == 1
     assert "  good" in result.stdout.splitlines()

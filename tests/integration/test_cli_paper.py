@@ -71,7 +71,6 @@ def test_its_bridge_is_reached_by_the_port(server: Server, monkeypatch: pytest.M
     for arguments, said in (
         (["status"], "ready: yes"),
         (["confirm", "Sim101", "flat"], "Sim101 counts as flat"),
-        (["resume", "Sim101", "ES 12-26"], "may open positions again"),
     ):
         assert said in server.run("bridge", *arguments).stdout
 

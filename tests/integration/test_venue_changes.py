@@ -85,12 +85,12 @@ def test_the_values_that_the_order_has_already_ask_nothing(service: Service, com
     assert (order_of(service).state, asked(order_of(service))) == ("Working", (1, "place"))
 
 
-def test_the_values_that_were_asked_for_already_are_a_duplicate_that_is_not_done_yet(service: Service) -> None:
+def test_the_values_that_were_asked_for_already_and_are_not_confirmed_are_asked_anew(service: Service) -> None:
     have(service)
     service.send("CHANGE", order_id="order-1", limit_price=4990)
     answer = service.send("CHANGE", order_id="order-1", limit_price=4990)
-    assert (answer.word, answer.body["duplicate"]) == ("change_pending", True)
-    assert asked(order_of(service)) == (2, "change")
+    assert (answer.word, answer.body.get("duplicate")) == ("change_pending", None)
+    assert asked(order_of(service)) == (3, "change")
 
 
 def test_until_the_venue_has_the_order_a_change_keeps_the_time_of_its_placing(service: Service) -> None:

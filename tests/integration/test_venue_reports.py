@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 import reports
-from orderhook.orders import TRANSITIONS, Leg, Order, OrderState, Want, timestamp
+import webhook
+from orderhook.orders import TRANSITIONS, Leg, LegEnd, Order, OrderState, Want, timestamp
 from orderhook.store import items
 from orderhook.store.reports import Report, reported
 from orderhook.trade import with_bounds
 from orderhook.venue import Execution, Heartbeat, OrderReport, PositionReport, Sent
 from orderhook.venue import serialize as message_of
-from tests import builders
+from tests import builders, faults
 from tests.marks import EACH_ONCE
 from tests.service import Service
 from tests.states import FINISHED, STATES
@@ -229,11 +230,12 @@ def test_in_whatever_order_and_however_often_the_same_is_known(service: Service,
     assert {(it.order_id, it.account, it.action) for it in stored} == {("order-1", "Sim101", "BUY")}
 
 
-def test_a_report_twice_writes_and_rings_once(service: Service) -> None:
+def test_a_report_twice_writes_once_and_rings_at_least_once(service: Service) -> None:
     have(service)
-    assert deliver(service, say("Working", acked=1, alarms=["cancel_refused"])) == ["CancelsRefused"]
+    said = say("Working", acked=1, alarms=["cancel_refused"])
+    assert deliver(service, said) == ["CancelsRefused"]
     before = service.everything()
-    assert deliver(service, say("Working", acked=1, alarms=["cancel_refused"])) == []
+    assert deliver(service, said) == ["CancelsRefused"]
     assert service.everything() == before
 
 
@@ -250,8 +252,8 @@ def test_an_alarm_stands_in_the_history_whatever_was_known(service: Service, seq
 def test_an_alarm_of_a_leg_stands_in_its_history_and_while_it_waits_in_its_entrys(service: Service) -> None:
     have(service)
     waits = say("Initialized", order_id=STOP, acked=1, alarms=["unprotected"])
-    assert deliver(service, waits) == ["Unprotected"]
-    assert deliver(service, waits) == []
+    for _ in range(2):
+        assert deliver(service, waits) == ["Unprotected"]
     rung = [(it.leg, it.changes) for it in seen(service).history if "alarm" in it.changes]
     assert rung == [("STOP1", {"alarm": "unprotected"})]
     deliver(service, say("Filled", 5, acked=1), say("Rejected", order_id=STOP, seq=2, alarms=["stop_rejected"]))
@@ -265,6 +267,45 @@ def test_each_fill_in_the_history_has_the_average_price(service: Service) -> Non
         deliver(service, say("PartFilled", filled, seq=seq, acked=1, average=Decimal(average)))
     fills = [it.changes for it in seen(service).history if "filled" in it.changes]
     assert fills == [{"filled": "1", "average": "5000"}, {"filled": "3", "average": "5000.5"}]
+
+
+@pytest.mark.parametrize(
+    ("operation", "script"),
+    [("PutItem", [faults.deny]), ("TransactWriteItems", [faults.lose_response, *[faults.refuse_connection] * 5])],
+    ids=["the execution fails", "the answer of the write is lost"],
+)
+def test_a_report_that_fails_after_its_write_rings_when_it_comes_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch, operation: str, script: list[faults.Fault]
+) -> None:
+    monkeypatch.setattr(reports, "services", webhook.services)
+    end = LegEnd(OrderState.CANCELLED, AT, "r0", "key")
+    have(service, legs={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4990), end=end)})
+    fill = Execution("oh1", 7, 7, Decimal(5000), AT)
+    said = say("Filled", 7, acked=1, alarms=["change_unconfirmed"], executions=[fill])
+    service.network.inject(operation, *script)
+    body = message_of(Sent(service.trader, "j1", said))
+    failed = reports.handler({"Records": [record(body, 0, 1)]}, None)
+    assert failed == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
+    assert states(service, "order-1") == [("Filled", 5, 7)]
+    service.network.inject(operation)
+    assert deliver(service, said) == ["ChangesUnconfirmed", "Overfills", "Unprotected"]
+
+
+def test_a_mark_whose_report_comes_again_rings_again(service: Service) -> None:
+    have(service)
+    for _ in range(2):
+        assert deliver(service, say("Initialized", acked=1, unresolved="it is gone")) == ["UnresolvedOrders"]
+
+
+def test_a_stop_that_a_fill_did_not_raise_rings_when_its_report_comes_again(service: Service) -> None:
+    have(service)
+    deliver(service, say("PartFilled", 2, acked=1))
+    stop = seen(service, STOP)
+    pending = stop._replace(state=OrderState.CANCEL_PENDING, want=Want(2, "cancel", AT))
+    assert service.orders.rewrite(builders.provenance(service.trader, "r2"), stop, pending)
+    deliver(service, say("Cancelled", order_id=STOP, acked=2))
+    for _ in range(2):
+        assert deliver(service, say("Filled", 5, seq=2, acked=1)) == ["Unprotected"]
 
 
 def test_the_messages_of_one_event_are_judged_each_by_itself(service: Service) -> None:

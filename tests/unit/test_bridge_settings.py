@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge import asked
-from bridge.events import FlatConfirmed, Resolved
+from bridge.events import FlatConfirmed
 from bridge.settings import BridgeSettings, SettingsError
 
 SETTINGS = BridgeSettings(
@@ -60,7 +60,7 @@ def test_every_table_and_trader_has_a_journal_of_its_own() -> None:
 
 def test_what_is_asked_is_taken_once_and_only_after_it_was_done(tmp_path: Path) -> None:
     folder = asked.folder_of(tmp_path / "journal.sqlite")
-    wanted: list[asked.Asked] = [FlatConfirmed("Sim101"), Resolved("Sim101", "ES 12-26")]
+    wanted: list[asked.Asked] = [FlatConfirmed("Sim101"), FlatConfirmed("Sim102")]
     for one in wanted:
         asked.ask(folder, one)
     (folder / "of-somebody.json").write_text("[1]")

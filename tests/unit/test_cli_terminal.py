@@ -6,7 +6,8 @@ import io
 import pytest
 from rich.text import Text
 
-from cli.terminal import MOST_IN_CELL, print_csv, print_table, readable_time, times_shown
+from cli.app import main
+from cli.terminal import MOST_IN_CELL, print_csv, print_line, print_table, readable_time, times_shown
 
 
 def printed(capsys: pytest.CaptureFixture[str], *rows: list[str | Text]) -> list[str]:
@@ -46,3 +47,12 @@ def test_csv_has_a_column_for_each_member_and_a_row_for_each_object(capsys: pyte
 def test_csv_of_nothing_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     print_csv([])
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_character_that_the_output_lacks_ends_nothing(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(f"sys.{stream}", io.TextIOWrapper(written, encoding="cp1252"))
+    main()
+    print_line("Цена: 5 €", error=stream == "stderr")
+    assert written.getvalue().splitlines() == [b"\\u0426\\u0435\\u043d\\u0430: 5 \x80"]

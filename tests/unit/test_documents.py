@@ -345,6 +345,25 @@ def test_the_tree_names_every_module_once(note: str, folder: str) -> None:
     assert sorted(modules_in_the_tree(note)) == sorted(path for path in modules if not path.endswith("__init__.py"))
 
 
+@pytest.mark.parametrize("folder", ["functions/orderhook", "bridge"])
+def test_every_module_stands_in_a_contract_of_its_own_about_imports(folder: str) -> None:
+    """A contract about a whole package says nothing of what one of its modules may not import."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    named = {module for contract in contracts for module in contract.get("source_modules", ())}
+    named |= {module for contract in contracts for layer in contract.get("layers", ()) for module in layer.split(" | ")}
+    base = ROOT / folder
+    package = base.name
+    modules = {
+        ".".join((package, *path.relative_to(base).with_suffix("").parts))
+        for path in base.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    bare = {it for it in modules if not any(it == name or it.startswith(f"{name}.") for name in named - {package})}
+    assert bare == set()
+
+
 def test_a_module_that_a_document_names_is_there() -> None:
     folders = ("", "functions/", "functions/orderhook/")
     today = [(page, text) for page, text in INLINE if page not in ("CHANGELOG.md", "docs/decisions.md")]

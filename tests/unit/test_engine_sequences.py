@@ -15,13 +15,16 @@ from bridge.events import (
     FileNotWritten,
     FileWritten,
     LogLine,
+    Looked,
     NinjaTraderStarted,
     OrderStateRead,
     PositionRead,
+    Report,
+    WriteFile,
 )
 from orderhook.orders import Leg, LegEnd, Order, OrderState, timestamp
-from orderhook.venue import Side
-from tests.bridge import START, Desk, order, placed, want
+from orderhook.venue import Heartbeat, Side
+from tests.bridge import JOURNAL, START, Desk, order, placed, want
 
 BRACKET = {
     "STOP1": Leg("STOPMARKET", stop_price=Decimal(4990), oco_id="group"),
@@ -110,6 +113,186 @@ def test_a_stop_whose_cancel_was_refused_and_a_person_cancels_stays_cancelled(de
     desk.say(STOP, "CANCELLED")
     assert desk.take() == []
     assert desk.alarms == ["cancel_refused", "unprotected"]
+
+
+# What is asked of an entry and its legs at once is done at once, or not at all
+
+
+HIGHER: dict[str, dict[str, Any]] = {"STOP1": {"stop_price": Decimal(5012)}, "TARGET1": {"limit_price": Decimal(5030)}}
+
+
+def replacing(desk: Desk, shown: Order, n: int = 2, **legs: Leg) -> Order:
+    """Return an entry that is to work at 5020, with a stop and a target to go with that."""
+    asked = want(desk, n, "change")
+    of = {name: BRACKET[name]._replace(want=asked._replace(of=n), **prices) for name, prices in HIGHER.items()}
+    return shown._replace(limit_price=Decimal(5020), want=asked, legs={**of, **legs})
+
+
+def legs_placed(desk: Desk, fill: str = "5000") -> list[str]:
+    """Have an entry be filled, and return the prices of the stop and the target that are placed for it."""
+    desk.say(LONG, "FILLED", 1, fill)
+    lines = desk.take()
+    desk.say(STOP, "ACCEPTED")
+    lines += desk.take()
+    legs = [placed(line) for line in lines if line.startswith("PLACE;")]
+    return [price for leg in legs for name in ("stop_price", "limit_price") if (price := leg[name])]
+
+
+@pytest.mark.parametrize("how", ["kill switch", "too late", "refused", "filled first", "filled unseen", "crash"])
+def test_a_change_that_is_not_done_leaves_the_legs_as_they_were(desk: Desk, how: str) -> None:
+    shown = work(desk)
+    asked = replacing(desk, shown)
+    if how == "too late":
+        desk.wait(31)
+    if how != "filled unseen":
+        desk.look(asked, kill_switch=how in ("kill switch", "crash"))
+    if how == "crash":
+        desk.crash()
+        desk.start()
+        desk.look(asked, kill_switch=True)
+    if how == "refused":
+        desk.take()
+        desk.tell(LogLine(LONG, "Unable to change order", is_error=True))
+        desk.wait(1)
+    assert legs_placed(desk) == ["4990", "5010"]
+    released = [leg_order(desk, it, state=OrderState.CHANGE_PENDING, want=asked.legs[it].want) for it in HIGHER]
+    desk.look(*released)
+    assert desk.take() == []
+    for name, price in (("STOP1", ("stop_price", "4990")), ("TARGET1", ("limit_price", "5010"))):
+        desk.say(leg_at_venue(name), "WORKING")
+        last = desk.last(f"long.{name}")
+        assert (last.acked, last.dropped) == (2, 2)
+        assert price in last.values.items()
+
+
+def test_a_change_that_is_done_brings_its_legs(desk: Desk) -> None:
+    shown = work(desk)
+    desk.look(replacing(desk, shown))
+    desk.take()
+    assert "long.STOP1" not in [it.order_id for it in desk.reports if it.acked == 2]
+    desk.say(LONG, "WORKING")
+    desk.wait(1)
+    assert legs_placed(desk, "5020") == ["5012", "5030"]
+
+
+def test_a_fill_that_only_the_changed_price_allows_brings_the_changes_legs(desk: Desk) -> None:
+    desk.look(replacing(desk, work(desk)))
+    desk.take()
+    assert legs_placed(desk, "5015") == ["5012", "5030"]
+
+
+def test_a_target_that_comes_with_a_dropped_change_is_not_there(desk: Desk) -> None:
+    shown = work(desk, legs={"STOP1": BRACKET["STOP1"]})
+    desk.look(replacing(desk, shown), kill_switch=True)
+    desk.wait(1)
+    last = desk.last("long.TARGET1")
+    assert (last.state, last.acked, last.dropped) == (OrderState.CANCELLED, 2, 2)
+    assert legs_placed(desk) == ["4990"]
+
+
+def test_a_stop_asked_alone_is_taken_at_once_where_it_fits_its_entry(desk: Desk) -> None:
+    shown = work(desk)
+    entry = shown._replace(limit_price=Decimal(5020), want=want(desk, 2, "change"))
+    stop = BRACKET["STOP1"]._replace(want=want(desk, 2, "change"), stop_price=Decimal(4995))
+    desk.look(entry._replace(legs={**BRACKET, "STOP1": stop}), kill_switch=True)
+    assert legs_placed(desk) == ["4995", "5010"]
+
+
+def test_a_stop_asked_for_a_price_that_its_entry_does_not_get_is_dropped(desk: Desk) -> None:
+    shown = work(desk)
+    entry = shown._replace(limit_price=Decimal(5020), want=want(desk, 2, "change"))
+    stop = BRACKET["STOP1"]._replace(want=want(desk, 2, "change"), stop_price=Decimal(5012))
+    desk.look(entry._replace(legs={**BRACKET, "STOP1": stop}), kill_switch=True)
+    desk.wait(1)
+    assert desk.last("long.STOP1").reason == "dropped with the change of long: the kill switch is on"
+    assert legs_placed(desk) == ["4990", "5010"]
+
+
+def test_a_change_asked_on_top_of_a_dropped_one_does_not_bring_that_back(desk: Desk) -> None:
+    shown = work(desk)
+    desk.look(replacing(desk, shown), kill_switch=True)
+    on_top = replacing(desk, shown)._replace(qty=2, want=want(desk, 3, "change"), acked=1)
+    desk.look(on_top)
+    assert desk.take() == []
+    assert (desk.last("long").acked, desk.last("long").values["limit_price"]) == (3, "5000")
+    assert legs_placed(desk) == ["4990", "5010"]
+
+
+def test_a_change_written_before_a_crash_is_not_too_late_after_it(desk: Desk) -> None:
+    shown = work(desk)
+    desk.look(changed := shown._replace(limit_price=Decimal(5020), want=want(desk, 2, "change")))
+    desk.take()
+    desk.crash()
+    desk.wait(40)
+    desk.look(changed)
+    desk.start()
+    lines = [effect.line for effect in desk.effects if isinstance(effect, WriteFile)]
+    assert lines.count(oif.change(LONG, qty=1, limit_price=Decimal(5020))) == 2
+
+
+def test_the_same_change_asked_again_while_it_is_unconfirmed_is_written_again(desk: Desk) -> None:
+    shown = work(desk)
+    lines = []
+    for n in (2, 3):
+        desk.look(shown._replace(limit_price=Decimal(5020), want=want(desk, n, "change")))
+        lines += desk.take()
+        desk.wait(6)
+    assert lines == [oif.change(LONG, qty=1, limit_price=Decimal(5020))] * 2
+
+
+# Partners
+
+
+def test_a_target_added_to_a_filled_part_is_in_one_group_with_its_stop(desk: Desk) -> None:
+    shown = work(desk, qty=2, legs={"STOP1": BRACKET["STOP1"]})
+    desk.say(LONG, "PARTFILLED", 1, "5000")
+    [stop] = desk.take()
+    desk.say(STOP, "ACCEPTED")
+    desk.look(shown._replace(legs=BRACKET))
+    [target] = desk.take()
+    assert placed(stop)["oco_id"]
+    assert placed(target)["oco_id"] == placed(stop)["oco_id"]
+
+
+def test_a_partner_in_no_group_is_cancelled_as_soon_as_the_other_has_filled(desk: Desk) -> None:
+    protect(desk)
+    target = BRACKET["TARGET1"]._replace(want=want(desk, 2, "cancel"))
+    waiting = order(desk, state=OrderState.WORKING, legs={**BRACKET, "TARGET1": target})
+    desk.look(waiting)
+    desk.take()
+    desk.say(TARGET, "CANCELLED")
+    desk.say(STOP, "CANCELLED")
+    desk.take()
+    stop = leg_at_venue("STOP1", generation=2)
+    desk.say(stop, "ACCEPTED")
+    anew = BRACKET["TARGET1"]._replace(want=want(desk, 3, "replace"))
+    desk.look(waiting._replace(legs={**BRACKET, "TARGET1": anew}))
+    desk.take()
+    target_anew = leg_at_venue("TARGET1", generation=2)
+    desk.say(target_anew, "WORKING")
+    desk.say(stop, "FILLED", 1, "4990")
+    assert desk.take() == [oif.cancel(target_anew)]
+
+
+def test_an_orders_record_keeps_a_bounded_number_of_alarms(desk: Desk) -> None:
+    shown = work(desk)
+    for n in range(2, 80):
+        desk.look(shown._replace(limit_price=Decimal(5000 + n), want=want(desk, n, "change"), acked=n - 1))
+        desk.take()
+        desk.tell(LogLine(LONG, "Unable to change order", is_error=True))
+    record = desk.state.orders["long"]
+    assert desk.alarms.count("change_refused") == 78
+    assert (len(record.rung), len(record.alarms)) == (50, 0)
+
+
+def test_a_rest_that_is_ended_says_why(desk: Desk) -> None:
+    shown = work(desk, qty=3)
+    desk.say(LONG, "PARTFILLED", 1, "5000")
+    desk.look(shown._replace(qty=1, want=want(desk, 2, "change")))
+    desk.take()
+    desk.say(LONG, "CANCELLED", 1, "5000")
+    last = desk.last("long")
+    assert (last.state, last.reason) == (OrderState.FILLED, "qty not above what is filled")
 
 
 # A stop beyond break-even
@@ -675,7 +858,7 @@ def test_a_change_that_nt_takes_after_a_refusal_is_done(desk: Desk) -> None:
 def test_the_same_change_sent_again_after_a_refusal_is_written_at_once(desk: Desk) -> None:
     shown = work(desk)
     for n in (2, 3):
-        desk.look(shown._replace(limit_price=Decimal(4999), want=want(desk, n, "change")))
+        desk.look(shown._replace(limit_price=Decimal(4999), want=want(desk, n, "change"), acked=n - 1))
         assert refuse_changes(desk, 1) == 1
         assert (desk.last("long").acked, desk.last("long").values["limit_price"]) == (n, "5000")
     assert desk.alarms == ["change_refused", "change_refused"]
@@ -800,3 +983,101 @@ def test_what_a_person_says_was_filled_out_of_sight_has_its_stop(desk: Desk) -> 
     desk.tell(Fetched("long", shown._replace(state=OrderState.FILLED, filled=1)))
     assert [placed(line)["order_id"] for line in desk.take()] == [STOP]
     assert desk.alarms == ["unresolved"]
+
+
+# The first generation fills while the next could not be written
+
+
+def unwritten_next_generation(desk: Desk, qty: int) -> Order:
+    """Replace a working order of two by one of another kind, whose file cannot be created."""
+    shown = work(desk, qty=2, legs={})
+    desk.wait(1)
+    more: dict[str, Any] = {"order_type": "STOPMARKET", "limit_price": None, "stop_price": Decimal(5100), "qty": qty}
+    shown = shown._replace(**more, want=want(desk, 2, "replace"))
+    desk.look(shown)
+    assert desk.take() == [oif.cancel(LONG)]
+    desk.say(LONG, "CANCELLED")
+    while not desk.lines:
+        desk.wait(0.3)
+        desk.look(shown)
+    [name] = desk.lines
+    desk.lines.clear()
+    desk.tell(FileNotWritten(name, "held"))
+    return shown
+
+
+@pytest.mark.parametrize("qty", [2, 1])
+def test_a_generation_of_which_nothing_is_left_is_not_written(desk: Desk, qty: int) -> None:
+    shown = unwritten_next_generation(desk, qty)
+    desk.say(LONG, "FILLED", 2, "5000")
+    for _ in range(4):
+        desk.wait(0.5)
+        desk.look(shown)
+    assert desk.lines == {}
+    assert (desk.last("long").state, desk.last("long").filled, desk.last("long").acked) == ("Filled", 2, 2)
+
+
+def test_a_cancel_of_an_unwritten_generation_that_needs_none_is_answered_filled(desk: Desk) -> None:
+    shown = unwritten_next_generation(desk, 2)
+    desk.say(LONG, "FILLED", 2, "5000")
+    desk.look(shown._replace(want=want(desk, 3, "cancel")))
+    assert (desk.last("long").state, desk.last("long").filled, desk.lines) == ("Filled", 2, {})
+
+
+def test_an_unwritten_generation_is_written_for_what_is_left(desk: Desk) -> None:
+    shown = unwritten_next_generation(desk, 2)
+    desk.say(LONG, "PARTFILLED", 1, "5000")
+    desk.wait(1)
+    desk.look(shown)
+    [line] = desk.take()
+    assert (placed(line)["order_type"], placed(line)["qty"]) == ("STOPMARKET", "1")
+
+
+# A close that does not close
+
+
+@pytest.mark.parametrize("end", ["REJECTED", "CANCELLED", "EXPIRED"])
+def test_a_close_that_ends_without_closing_rings(desk: Desk, end: str) -> None:
+    protect(desk)
+    desk.say(STOP, "REJECTED")
+    desk.say(TARGET, "CANCELLED")
+    [line] = [line for line in desk.take() if ";MARKET;" in line]
+    assert "unprotected" not in desk.alarms
+    desk.say(placed(line)["order_id"], end)
+    for _ in range(3):
+        desk.wait(5)
+    assert desk.alarms.count("unprotected") == 1
+
+
+# What cannot be read
+
+
+def look_without(desk: Desk, *unreadable: str, orders: tuple[Order, ...] = ()) -> None:
+    desk.tell(Looked(orders, kill_switch=False, owner=JOURNAL, unreadable=unreadable))
+
+
+def test_what_cannot_be_read_rings_and_travels_with_the_heartbeat(desk: Desk) -> None:
+    desk.effects.clear()
+    for names in (("newer",), ("newer",), ("newer", "newest"), (), ("newer",)):
+        look_without(desk, *names)
+    assert desk.alarms == ["unreadable"] * 3
+    beats = [it.what.alarms for it in desk.effects if isinstance(it, Report) and isinstance(it.what, Heartbeat)]
+    assert [alarm.split(" ", 2)[:2] for alarms in beats for alarm in alarms] == [
+        ["unreadable:", "newer"],
+        ["unreadable:", "newer,"],
+        ["unreadable:", "newer"],
+    ]
+
+
+def test_beside_what_cannot_be_read_the_others_end_as_ever(desk: Desk) -> None:
+    shown, resting = (
+        work(desk, legs={}),
+        order(desk, "resting", order_type="LIMIT", limit_price=Decimal(4000), legs=BRACKET),
+    )
+    desk.look(shown, resting)
+    desk.take()
+    desk.say(LONG, "FILLED", 1, "5000")
+    look_without(desk, "resting")
+    assert desk.state.active == ("resting", "resting.STOP1", "resting.TARGET1")
+    desk.look()
+    assert desk.state.active == ("resting",)

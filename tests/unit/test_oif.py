@@ -87,3 +87,11 @@ def test_the_files_of_an_orders_cancels_have_names_of_their_own() -> None:
 def test_the_name_of_another_programs_file_tells_nothing() -> None:
     assert oif.read_file_name("oif.txt") is None
     assert oif.read_file_name("oif_oh_oh1.txt") is None
+
+
+@pytest.mark.parametrize("qty", [0, -1])
+def test_an_order_of_nothing_has_no_line(qty: int) -> None:
+    with pytest.raises(ValueError, match="contracts cannot be placed"):
+        oif.place(
+            account="Sim101", instrument="ES", action="SELL", qty=qty, order_type="MARKET", tif="DAY", order_id="oh1"
+        )

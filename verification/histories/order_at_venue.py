@@ -135,11 +135,12 @@ def _cancel_many(order: Order) -> Iterable[tuple[str, Order]]:
 
 
 def _ask(word: str, order: Order, qty: int, price: str) -> tuple[str, Order]:
-    """Ask for other values; those that it has already ask nothing."""
+    """Ask for other values; those that it has already, and that are confirmed, ask nothing."""
     if order.state not in CANCELLABLE:
         return "order_already_terminal", order
     qty = max(qty, order.filled)
-    if (qty, price) == (order.qty, order.price):
+    is_unconfirmed = order.kind == "change" and order.n > order.acked
+    if (qty, price) == (order.qty, order.price) and not is_unconfirmed:
         return word, order
     return word, replace(order, qty=qty, price=price, state="ChangePending", n=order.n + 1, kind="change")
 

@@ -84,13 +84,13 @@ class Exchange:
                 self._end(order, "CANCELLED")
 
     def fill(self, order: AtExchange, qty: int, price: Decimal) -> None:
-        """Fill a part of an order; its partners end with it."""
+        """Fill a part of an order, perhaps after its end; its partners end with it."""
         order.filled += qty
         order.paid += qty * price
         if order.filled >= order.qty:
             self._end(order, "FILLED")
         else:
-            self._say(order, order.state if order.state == "CANCELPENDING" else "PARTFILLED")
+            self._say(order, order.state if order.state in ("CANCELPENDING", "CANCELLED") else "PARTFILLED")
 
     def _say(self, order: AtExchange, state: str) -> None:
         order.state = state

@@ -10,8 +10,9 @@ from bridge.positions import pair
 from bridge.records import TableOrder
 from bridge.state import State
 from cli.aws.paper_market import PaperOrder
+from orderhook.errors import InvalidValueError
 from orderhook.orders import CANCELLABLE, OPEN, TERMINAL, Order, OrderState
-from orderhook.trade import kind_of, leg_id
+from orderhook.trade import check_prices, kind_of, leg_id, partner_of, price_from_offset, price_of
 from tests.oif_reader import Line, read_line
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _TRADED = frozenset({"Sim101", "Sim102"})
 """The bridge has Apex1 too, but may not trade real money; Sim103 is none of its accounts."""
+
+_TICK = Decimal("0.25")
 
 _LOOKED_WITHIN = timedelta(seconds=3.5)
 """How long after the kill switch was turned a look may still show it off, by which something is opened."""
@@ -145,6 +148,7 @@ class Judge:
         for order in orders.values():
             self._judge_order(order, at_venue[order.order_id])
             if order.legs:
+                self._judge_offsets(order, orders)
                 for number in {name.removeprefix(kind_of(name)) for name in order.legs}:
                     self._judge_protection(order, number, orders, at_venue)
         for order_id in at_venue.keys() - orders.keys():
@@ -174,7 +178,9 @@ class Judge:
             self.find(f"{name} has executions of {told}, and {filled} are filled")
         if order.state in TERMINAL and live:
             self.find(f"{name} is {order.state} in the table, and works at the venue")
-        if order.state in OPEN and not live and not (order.unresolved or "cancel_refused" in alarms):
+        # A target waits for its stop, of which perhaps nobody knows whether it is there.
+        waits = order.entry_id is not None and "unprotected" in self.alarms[_stop_of(name)]
+        if order.state in OPEN and not live and not (order.unresolved or "cancel_refused" in alarms or waits):
             self.find(f"{name} is {order.state} in the table, and nothing works for it")
         is_owed = order.state in OPEN and not order.unresolved and "cancel_refused" not in alarms
         if is_owed and name in self._loop.trader.cancelled:
@@ -183,6 +189,8 @@ class Judge:
             self.find(f"nobody answered what was asked of {name}: {order.want.kind}, {order.state}")
         self._judge_history(order)
         self._judge_values(order, live)
+        if order.state in OPEN and "change_unconfirmed" not in alarms:
+            self._judge_waiting(order)
 
     def _judge_history(self, order: Order) -> None:
         states = [event.state for event in order.history if event.state and not event.leg]
@@ -202,6 +210,33 @@ class Judge:
                 self.find(f"{order.order_id} is at {it.limit}/{it.stop} at the venue, {prices} in the table")
         if order.entry_id is None and live and sum(it.rest for it in live) != order.qty - order.filled:
             self.find(f"{order.order_id} has {sum(it.rest for it in live)} left at the venue, {order.qty} in the table")
+
+    def _judge_waiting(self, entry: Order) -> None:
+        """Waiting legs are as the bridge would place them, and fit the price at which their entry works."""
+        for name, leg in entry.legs.items():
+            known = self._loop.state.orders.get(leg_id(entry.order_id, name)) if self._loop.is_up else None
+            if known is None or leg.released or leg.end:
+                continue
+            if (known.limit_price, known.stop_price) != (leg.limit_price, leg.stop_price) or known.ended:
+                self.find(f"{known.order_id} is {leg} in the table; the bridge would place {known}")
+        try:
+            check_prices(entry)
+        except InvalidValueError as error:
+            self.find(f"a change of {entry.order_id} was done in part: {error}")
+
+    def _judge_offsets(self, entry: Order, orders: dict[str, Order]) -> None:
+        """Legs that nobody has moved count from the entry's first fill."""
+        known = self._loop.state.orders.get(entry.order_id) if self._loop.is_up else None
+        first = known.increments[0].price if known and known.increments else None
+        for name, leg in entry.legs.items():
+            order = orders.get(leg_id(entry.order_id, name))
+            price = order and price_of(name, order)
+            is_placed = order and order.want and order.want.kind == "place" and order.state in OPEN
+            if first is None or leg.offset is None or not is_placed or not price or self._is_foreign(entry):
+                continue
+            right = price_from_offset(entry._replace(average=first), name, leg)
+            if right is not None and abs(price - right) > _TICK / 2:
+                self.find(f"{order and order.order_id} is at {price}, and counts {leg.offset} from {first}")
 
     def _judge_protection(
         self, entry: Order, number: str, orders: dict[str, Order], at_venue: dict[str, list[PaperOrder]]
@@ -241,7 +276,9 @@ class Judge:
             known = loop.state.positions.get(self._pair(order))
             entry_id = order.entry_id or ""
             if live and entry_id and known and known.side == "FLAT" and not self._is_foreign(order):
-                codes = self.alarms[entry_id] | self.alarms[order.order_id]
+                # What is wrong with a trade is told of one of its legs.
+                of_trade = (it for it in self.alarms if it == entry_id or it.startswith(f"{entry_id}."))
+                codes = {code for it in of_trade for code in self.alarms[it]}
                 if not codes & {"orphans", "orphans_cancelled", "overfill", "unprotected"}:
                     self.find(f"{order.order_id} works, and its position is gone")
 
@@ -269,3 +306,8 @@ class Judge:
             self.find("reports were not sent")
         if loop.waits_for_reports:
             self.find("reports were not taken")
+
+
+def _stop_of(order_id: str) -> str:
+    entry_id, _, name = order_id.rpartition(".")
+    return leg_id(entry_id, partner_of(name)) if kind_of(name) == "TARGET" else ""

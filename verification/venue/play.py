@@ -11,6 +11,7 @@ from typing import Any
 from bridge import events
 from bridge.engine import step
 from bridge.journal import Journal
+from bridge.records import TableOrder
 from bridge.state import Config, State
 from orderhook.orders import OPEN, TERMINAL, Leg, OrderState
 from orderhook.venue import OrderReport
@@ -105,9 +106,12 @@ class Play:
             oif_reader.read_line(line)
         except AssertionError as error:
             self.find(f"a line that is no instruction: {error}")
-        if self.may_crash and self.chance.random() < 0.03:
-            return events.FileNotWritten(name, "denied")
         group, venue_id = line.split(";")[9:11]
+        replaces = line.startswith("PLACE") and len(self._generations(venue_id)) > 1
+        if self.may_crash and self.chance.random() < (0.5 if replaces else 0.03):
+            if replaces:
+                self._fill_late(venue_id)
+            return events.FileNotWritten(name, "denied")
         members = [it for it in self.state.venue_orders.values() if it.oco_id == group and it.venue_id != venue_id]
         if group and any(it.state in TERMINAL for it in members):
             self.find(f"the OCO id {group} was used again, of an order that is known to have ended")
@@ -222,6 +226,17 @@ class Play:
             price = Decimal(5000 + self.chance.randint(-5, 5))
             self.exchange.fill(order, self.chance.randint(1, order.qty - order.filled), price)
 
+    def _fill_late(self, venue_id: str) -> None:
+        """Fill what ended to make room for an order whose file could not be written."""
+        *_, ended = (self.exchange.orders[it] for it in self._generations(venue_id) if it != venue_id)
+        if ended.filled < ended.qty:
+            self.exchange.fill(ended, self.chance.randint(1, ended.qty - ended.filled), Decimal(5000))
+
+    def _generations(self, venue_id: str) -> tuple[str, ...]:
+        """Return the venue's ids of an order that is not a leg; none for a leg's."""
+        order = self.state.orders[self.state.venue_orders[venue_id].order_id]
+        return () if order.leg else order.venue_ids
+
     def _deliver(self) -> None:
         if self.queue:
             report = self.queue.pop(self.chance.randrange(len(self.queue)))
@@ -233,7 +248,7 @@ class Play:
     def _was_refused(self, order_id: str) -> bool:
         """Return whether the bridge has given a cancel up, and said so; that report may still be on its way."""
         order = self.state.orders.get(order_id)
-        return order is not None and "cancel_refused" in order.alarms
+        return order is not None and "cancel_refused" in _rung(order)
 
     def _judge_place(self, order: AtExchange) -> None:
         known = self.state.venue_orders.get(order.id)
@@ -328,7 +343,7 @@ class Play:
         filled = sum(it.quantity for it in entry.increments)
         rest = filled - sum(it.filled for it in legs)
         covered = sum(it.qty - it.filled for it in stops if it.is_live)
-        is_known = {"unprotected", "not_read", "overfill"} & {*stop.alarms, *target.alarms, *entry.alarms}
+        is_known = {"unprotected", "not_read", "overfill"} & (_rung(stop) | _rung(target) | _rung(entry))
         if stop.wants_cancel or stop.ended or is_known:
             return
         if rest > 0 and covered != rest:
@@ -344,6 +359,11 @@ class Play:
         offered = sum(it.qty - it.filled for it in targets if it.is_live)
         if offered > max(rest, 0):
             self.find(f"{entry_id} has {rest} open, and targets for {offered}")
+
+
+def _rung(order: TableOrder) -> set[str]:
+    """Return the codes of an order's alarms."""
+    return {trouble.partition(" ")[0] for trouble in order.rung}
 
 
 def play(seed: int, steps: int, folder: Path) -> Play:

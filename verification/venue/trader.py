@@ -199,7 +199,20 @@ class Trader:
         market = self._paper.price(kept["instrument"])
         prices = [name for name in ("limit_price", "stop_price") if name in order]
         order |= kept | {name: market + sign * self._points(-3, 3) for name in prices}
-        return self._alert("CANCELREPLACE", **order, order_id=order_id)
+        if self._chance.random() < 0.5:
+            return self._replace_with_legs(order_id, before)
+        time_limit = {"cancel_after": self._chance.choice((0, 1, 60))} if self._chance.random() < 0.2 else {}
+        return self._alert("CANCELREPLACE", **order, **time_limit, order_id=order_id)
+
+    def _replace_with_legs(self, order_id: str, before: Fields) -> Fields:
+        """Move an order of the same kind away from the market, with a target and a stop."""
+        sign = 1 if before["action"] == "BUY" else -1
+        names = ("account", "instrument", "action", "qty", "order_type", "tif")
+        order = {name: before[name] for name in names}
+        order |= {it: before[it] - sign * self._points(-8, 8) for it in ("limit_price", "stop_price") if it in before}
+        legs = self._legs(order)
+        legs.pop("strategy", None)
+        return self._alert("CANCELREPLACE", **order, **legs, order_id=order_id)
 
     def _close_strategy(self) -> Fields:
         return self._alert("CLOSESTRATEGY", strategy_id=self._some_strategy())

@@ -2,7 +2,7 @@
 
 from orderhook.commands.addressed_order import Met
 from orderhook.errors import OrderhookError, UnsupportedValueError
-from orderhook.orders import Leg, Order, OrderState, Provenance
+from orderhook.orders import Leg, Order, OrderState, Provenance, Want
 from orderhook.trade import leg_id
 from orderhook.venues import Kind, Venue, venue_of
 
@@ -21,17 +21,36 @@ def asking(own: Venue, provenance: Provenance, met: Met, after: Order) -> Order:
     if before.venue is None:
         return after
     venue = venue_of(before, own)
-    after = after._replace(
-        legs={name: _leg(venue, provenance, before.legs.get(name), leg) for name, leg in after.legs.items()}
+    want = _want(venue, provenance, before, after) if met.leg is None else None
+    legs = {
+        name: _leg(venue, provenance, before.legs.get(name), leg, want and want.n) for name, leg in after.legs.items()
+    }
+    after = after._replace(legs=legs)
+    return after._replace(state=OrderState.CHANGE_PENDING, since=provenance.now, want=want) if want else after
+
+
+def _want(venue: Venue, provenance: Provenance, before: Order, after: Order) -> Want | None:
+    """Return what is asked of the venue for an order itself; None where it has the values, or takes them."""
+    last = before.want
+    # What the venue has not confirmed is asked anew: it may have been lost there.
+    is_open = last is not None and last.kind in ("change", "replace") and last.n > before.acked
+    if _same(before, after, _VALUES) and not is_open:
+        return None
+    is_other_kind = not _same(before, after, _KIND) or (is_open and last is not None and last.kind == "replace")
+    want = venue.want(
+        provenance, "replace" if is_other_kind else "change", _next(before), closes=before.entry_id is not None
     )
-    if met.leg is not None or _same(before, after, _VALUES):
-        return after
-    kind: Kind = "change" if _same(before, after, _KIND) else "replace"
-    want = venue.want(provenance, kind, _next(before), closes=before.entry_id is not None)
-    if want and before.want and not before.acked and before.entry_id is None:
+    if want and last and not before.acked and before.entry_id is None:
         # Until the venue has answered, what is asked of it is still the placing, which may be too late.
-        want = want._replace(not_after=before.want.not_after)
-    return after._replace(state=OrderState.CHANGE_PENDING, since=provenance.now, want=want)
+        want = want._replace(not_after=last.not_after)
+    return want and want._replace(cancels_at=_limit_until_done(before, after, is_open=is_open))
+
+
+def _limit_until_done(before: Order, after: Order, *, is_open: bool) -> str | None:
+    """Return the time limit that stands until a change is done: the one from before all that is still open."""
+    if is_open and before.want and before.want.cancels_at is not None:
+        return before.want.cancels_at
+    return None if before.cancels_at == after.cancels_at else before.cancels_at or ""
 
 
 def check_asking(met: Met, after: Order) -> None:
@@ -86,16 +105,13 @@ def _not_of_another_kind(order_id: str, before: Order | Leg, after: Order | Leg)
     )
 
 
-def _leg(venue: Venue, provenance: Provenance, before: Leg | None, after: Leg) -> Leg:
-    """Return a leg in its entry's item with what is asked of the venue for it."""
-    if after.released or after.end:
+def _leg(venue: Venue, provenance: Provenance, before: Leg | None, after: Leg, of: int | None) -> Leg:
+    """Return a leg in its entry's item with what is asked of the venue for it, with its entry's want or alone."""
+    if after.released or after.end or (before == after and after.want):
         return after
-    if before is None or after.want is None:
-        return after._replace(want=after.want or venue.want(provenance, "place", closes=True))
-    if before == after:
-        return after
-    kind: Kind = "place" if before.end else "change"
-    return after._replace(want=venue.want(provenance, kind, _next(before), closes=True))
+    kind: Kind = "place" if before is None or before.end or before.want is None else "change"
+    want = venue.want(provenance, kind, _next(before) if before else 1, closes=True)
+    return after._replace(want=want and want._replace(of=of))
 
 
 def _next(before: Order | Leg) -> int:

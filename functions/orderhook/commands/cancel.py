@@ -165,7 +165,7 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
     """
     result = services.orders.cancel(provenance, order_id, cancels_at(at))
     order = result.before
-    if order is None or order.cancels_at != at:
+    if order is None or at not in (order.cancels_at, order.want and order.want.cancels_at):
         raise OrderNotFoundError(
             f"Order '{order_id}' has no cancel_after that ends at {at}, so there is nothing to cancel.",
             field="order_id",

@@ -240,6 +240,7 @@ def _check_done(result: ManyResult) -> None:
             "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest.",
             extra=result.as_data(),
             affected_order_ids=affected,
+            warnings=result.warnings,
         )
     if result.failed:
         raise OutcomeUnknownError(
@@ -247,6 +248,7 @@ def _check_done(result: ManyResult) -> None:
             "look at the orders under `failed`.",
             extra=result.as_data(),
             affected_order_ids=affected,
+            warnings=result.warnings,
         )
 
 

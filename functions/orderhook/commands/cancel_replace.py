@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.addressed_order import Address, AddressesOrder, Met
-from orderhook.commands.change import answered, remaining, values
-from orderhook.commands.changing import Altered, alter, alter_addressed, find_resent, needs_venue
+from orderhook.commands.change import answered, remaining
+from orderhook.commands.changing import Altered, alter, alter_addressed, find_resent, needs_venue, values
 from orderhook.commands.fields import Minutes
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.place import OCO_WITHOUT_VENUE, schedule_end
@@ -72,7 +72,8 @@ class CancelReplace(AddressesOrder, PlacesOrder):
 
     def _outcome(self, altered: Altered) -> Outcome:
         order = altered.order
-        unchanged = altered.resent or (order.generation == altered.before.generation and not altered.own)
+        same = order.generation == altered.before.generation and not altered.is_asked
+        unchanged = altered.resent or (same and not altered.own)
         ends = {"cancels_at": order.cancels_at} if order.cancels_at else {}
         kinds = {leg.kind for leg in self.new_order.legs}
         # Legs that fills reach work at once; of a kind that had been released before there is none among those given.

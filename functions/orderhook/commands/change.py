@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import model_validator
 
 from orderhook.commands.addressed_order import Address, AddressesOrder, Met
-from orderhook.commands.changing import Altered, alter, alter_addressed, find_addressed, find_resent, lower, needs_venue
+from orderhook.commands.changing import (
+    Altered,
+    alter,
+    alter_addressed,
+    find_addressed,
+    find_resent,
+    lower,
+    needs_venue,
+    values,
+)
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, KillSwitchOnError, MissingFieldError
@@ -94,7 +103,7 @@ class Change(AddressesOrder, OpensPosition):
     def _outcome(self, altered: Altered) -> Outcome:
         order = altered.order
         same = all(value == getattr(altered.before, name) for name, value in self.new.items())
-        unchanged = altered.resent or (same and not altered.own)
+        unchanged = altered.resent or (same and not altered.own and not altered.is_asked)
         return Outcome.of(
             order,
             answered("changed", order, unchanged=unchanged),
@@ -141,12 +150,6 @@ def answered(done: str, order: Order, *, unchanged: bool) -> str:
     """Return the word of an answer: `done`, or that it is asked of the venue, which has not answered yet."""
     pending = not unchanged or order.state is OrderState.CHANGE_PENDING
     return venue_of(order).word(done) if pending else done
-
-
-def values(order: Order) -> dict[str, str]:
-    """Return the quantity and the prices of an order, as an answer has them."""
-    numbers = {"qty": Decimal(order.qty), "limit_price": order.limit_price, "stop_price": order.stop_price}
-    return {name: decimal_text(value) for name, value in numbers.items() if value is not None}
 
 
 def remaining(order: Order) -> str:

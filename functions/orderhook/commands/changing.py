@@ -12,6 +12,7 @@ from orderhook.commands.placing import Entry, place_entry
 from orderhook.commands.release import ended_if_void
 from orderhook.errors import (
     AlertWarning,
+    ChangeDroppedError,
     ControlError,
     DuplicateOrderIdError,
     OrderAlreadyTerminalError,
@@ -21,7 +22,7 @@ from orderhook.errors import (
     StrategyMismatchError,
     TemporarilyUnavailableError,
 )
-from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, Provenance
+from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, Provenance, decimal_text
 from orderhook.resend import first_receipt
 from orderhook.store import items
 from orderhook.store.expressions import Condition, state_in
@@ -62,6 +63,11 @@ class Altered(NamedTuple):
     resent: bool = False
     own: bool = False
     """Whether this very request had written it before, and its answer was lost."""
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether something is asked of the venue, perhaps anew what it has not confirmed."""
+        return self.order.want != self.before.want
 
 
 class Altering(Protocol):
@@ -200,9 +206,46 @@ def find_resent(command: AddressesOrder, services: "Services", provenance: Prove
 
 
 def _left(provenance: Provenance, order: Order) -> Altered:
-    """Return an order that this alert has altered before, in this very request or at its first receipt."""
+    """Return an order that this alert has altered before, in this very request or at its first receipt.
+
+    Raises ChangeDroppedError where its venue has dropped that since.
+    """
     own = wrote(provenance, order)
+    if why := _why_dropped(provenance, order):
+        present = ", ".join(f"{name}={value}" for name, value in values(order).items())
+        raise ChangeDroppedError(
+            f"What this alert asked when it came first was dropped by the venue's bridge: {why}. {order.order_id} is "
+            f"{order.state}, with {present}. Send a new alert if you still want it.",
+            field="order_id",
+            state=order.state,
+            affected_order_ids=(order.order_id,),
+        )
     return Altered(order, order, resent=not own, own=own)
+
+
+def _why_dropped(provenance: Provenance, order: Order) -> str | None:
+    """Return why a venue has dropped what this alert asked; None where it did not, or has not answered yet.
+
+    The bridge's report has then set a value back that the alert gave.
+    """
+    number, asked = next(
+        (number, event)
+        for number, event in reversed(list(enumerate(order.history)))
+        if event.request_id == provenance.request_id or event.digest == provenance.digest
+    )
+    for event in order.history[number + 1 :]:
+        # A leg that waits has its events beside its entry's; once it is released, all in its history are its own.
+        is_its_own = event.leg == asked.leg or order.closes is not None
+        is_set_back = any(asked.changes.get(name, text) != text for name, text in event.changes.items())
+        if event.key_id == order.venue and is_its_own and is_set_back:
+            return event.changes.get("reason") or order.reason or f"it is {order.state}"
+    return None
+
+
+def values(order: Order) -> dict[str, str]:
+    """Return the quantity and the prices of an order, as an answer has them."""
+    numbers = {"qty": Decimal(order.qty), "limit_price": order.limit_price, "stop_price": order.stop_price}
+    return {name: decimal_text(value) for name, value in numbers.items() if value is not None}
 
 
 def _at_once(command: Altering, services: "Services", provenance: Provenance, order_id: str) -> Altered | Met | None:

@@ -120,8 +120,8 @@ def not_delayed_since(at: datetime, delay: int) -> Condition:
 
 
 def cancels_at(at: str) -> Condition:
-    """Return the condition that this is when the order's time is over."""
-    return Condition("#cancels_at = :cancels_at", {":cancels_at": at})
+    """Return the condition that this is when the order's time is over, or was before a change that is not done."""
+    return Condition("(#cancels_at = :cancels_at OR #want.#cancels_at = :cancels_at)", {":cancels_at": at})
 
 
 NOT_DUE = Condition("attribute_not_exists(#due)", {})
@@ -151,9 +151,11 @@ def asked(want: Want | None, of: str = "#want") -> Asked:
         return Asked()
     sets = f", {of}.#n = {of}.#n + :one, {of}.#kind = :kind, {of}.#at = :asked_at"
     values: Values = {":kind": want.kind, ":asked_at": want.at}
+    # What is asked of a leg alone does not come with its entry.
+    removes = f"{of}.#of"
     if want.not_after is None:
-        return Asked(sets, f"{of}.#not_after", values)
-    return Asked(f"{sets}, {of}.#not_after = :not_after", "", values | {":not_after": want.not_after})
+        return Asked(sets, f"{removes}, {of}.#not_after", values)
+    return Asked(f"{sets}, {of}.#not_after = :not_after", removes, values | {":not_after": want.not_after})
 
 
 def no_trace(digest: str) -> Condition:

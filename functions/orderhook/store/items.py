@@ -231,7 +231,7 @@ def _leg(value: Mapping[str, Any]) -> Leg:
 
 def _want(value: Mapping[str, Any]) -> Want:
     values = _fields(Want, value)
-    return Want(**values | {"n": int(values["n"])})
+    return Want(**values | {name: int(values[name]) for name in ("n", "of") if name in values})
 
 
 def strategy_item(trader: str, strategy: Strategy, request_id: str | None = None) -> Item:

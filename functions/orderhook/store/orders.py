@@ -272,7 +272,10 @@ class OrderStore:
         condition can say, as with `change`, or where legs are given.
         """
         leg = entry_and_leg(order_id)
-        if new.legs or (leg and new.order_type not in types_of(kind_of(leg[1]))) or (leg and not new.is_in_order):
+        # A venue may not do it: then the time limit is again the one that it was.
+        changes_limit = self._venue.name is not None and (new.cancels_at or new.lifts_time_limit)
+        is_other = leg and (new.order_type not in types_of(kind_of(leg[1])) or not new.is_in_order)
+        if new.legs or changes_limit or is_other:
             return WriteResult(self.reached(provenance, order_id), applied=False)
         condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
         new = new._replace(day_ends=self._venue.day_ends(new.day_ends))

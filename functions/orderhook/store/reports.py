@@ -21,10 +21,9 @@ from orderhook.orders import (
 from orderhook.store import items
 from orderhook.store.expressions import VERSIONED
 from orderhook.store.orders import OrderStore
-from orderhook.store.results import refused
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Put, TransactionFailed, Update
-from orderhook.trade import entry_and_leg, kind_of, leg_id, oco_group, price_from_offset, view_of_leg
+from orderhook.trade import entry_and_leg, kind_of, leg_id, oco_group, price_from_offset, view_of_leg, with_bounds
 
 if TYPE_CHECKING:
     from orderhook.venue import OrderReport
@@ -52,6 +51,8 @@ class Report(NamedTuple):
     values: Mapping[str, str] = MappingProxyType({})
     """What the venue has confirmed: the kind, the quantity and all prices, or nothing."""
     unresolved: str | None = None
+    dropped: int = 0
+    """The last want that the venue has not done, and will not do."""
     alarms: str | None = None
     """What somebody should look at, by the bridge's words for it."""
 
@@ -60,7 +61,8 @@ class Report(NamedTuple):
         """Return what a bridge's message says of its order."""
         told = (said.reason, said.unresolved, ", ".join(said.alarms) or None)
         reason, unresolved, alarms = (text and text[:_LONGEST_REASON] for text in told)
-        return cls(said.state, said.filled, said.average, said.seq, reason, said.acked, said.values, unresolved, alarms)
+        answer = said.acked, said.values, unresolved, said.dropped
+        return cls(said.state, said.filled, said.average, said.seq, reason, *answer, alarms)
 
     @property
     def alarm(self) -> Mapping[str, str]:
@@ -74,7 +76,7 @@ class ReportResult(NamedTuple):
     before: Order | None
     applied: bool
     after: Order | None = None
-    """The order as it was written by this call."""
+    """The order as it was written by this report, or, where it was written before and comes again, as it is now."""
     unprotected: tuple[str, ...] = ()
     """The stops of the entry that its fill reaches and that were ended by themselves."""
 
@@ -122,7 +124,7 @@ class ReportStore:
                 return ReportResult(None, applied=False)
             after = reported(order.at(provenance.now), report, provenance)
             if after is None:
-                return ReportResult(*refused(order, provenance.request_id))
+                return self._met_again(provenance, order)
             after, legs = releases(provenance, order, after, met.closed, met.priced)
             for name in met.ended.keys() & legs.keys():
                 leg, share = met.ended[name], after.legs[name].share(after.filled)
@@ -138,6 +140,28 @@ class ReportStore:
                 continue
             return ReportResult(order, True, after, _unprotected(order, after, met.closed))
         raise RuntimeError(f"order {order_id} changes faster than it can be reported")
+
+    def _met_again(self, provenance: Provenance, order: Order) -> ReportResult:
+        """Return what a report has done that says nothing new: what its own earlier delivery did, or nothing.
+
+        That one may have failed after its write, so that nobody was told.
+        """
+        event = order.event_of(provenance.request_id)
+        if event is None:
+            return ReportResult(order, applied=False)
+        state, filled = OrderState.INITIALIZED, 0
+        for earlier in order.history[: order.history.index(event)]:
+            state = earlier.state or state
+            filled = int(earlier.changes.get("filled", filled))
+        unresolved = None if "unresolved" in event.changes else order.unresolved
+        before = order._replace(state=state, filled=filled, unresolved=unresolved)
+        closed = {name for name, leg in order.legs.items() if leg.released and self._is_behind(provenance, order, name)}
+        return ReportResult(before, True, order, _unprotected(before, order, closed))
+
+    def _is_behind(self, provenance: Provenance, entry: Order, name: str) -> bool:
+        """Return whether a fill of its entry has not raised a leg, because it was ended by itself."""
+        leg = self._orders.get(provenance.trader, leg_id(entry.order_id, name))
+        return leg is None or leg.qty < entry.legs[name].share(entry.filled)
 
     def _record_leg(
         self, provenance: Provenance, entry_id: str, name: str, report: Report, placed_by: str
@@ -332,20 +356,40 @@ def reported_waiting(provenance: Provenance, entry: Order, name: str, report: Re
     is_heard = not report.alarms or entry.event_of(provenance.request_id) is not None
     heard = entry if is_heard else entry._replace(history=(*entry.history, rung))
     if report.state is OrderState.INITIALIZED and not (report.filled or report.unresolved):
-        leg = leg._replace(acked=max(leg.acked, report.acked))
-        return (heard if leg == entry.legs[name] else heard._replace(legs={**entry.legs, name: leg})), None
+        return _answered_waiting(provenance, heard, name, report), None
     if leg.end and not report.filled:
         return heard, None
-    cancels = leg.want is not None and leg.want.kind == "cancel"
+    # One that a change of its entry was to add, or to give anew, ends where that was not done.
+    cancels = leg.want is not None and (leg.want.kind == "cancel" or report.dropped >= leg.want.n)
     if cancels and report.state is OrderState.CANCELLED and not report.filled:
         end = LegEnd(OrderState.CANCELLED, provenance.now, provenance.request_id, provenance.key_id)
         leg = leg._replace(end=end, acked=max(leg.acked, report.acked))
         history = (*heard.history, provenance.event(None, leg=name))
-        return heard._replace(legs={**entry.legs, name: leg}, history=history), None
+        return with_bounds(heard._replace(legs={**entry.legs, name: leg}, history=history)), None
     qty = max(report.filled, int(report.values.get("qty", 0)), leg.share(entry.filled)) or leg.share(entry.qty)
     released = _released(provenance._replace(request_id=f"{provenance.request_id}.release"), entry, name, qty)
     entry = entry._replace(legs={**entry.legs, name: leg._replace(released=True, end=None)})
     return entry, reported(released, report, provenance) or released
+
+
+def _answered_waiting(provenance: Provenance, entry: Order, name: str, report: Report) -> Order:
+    """Return an entry after the answer to what was asked of a leg that waits in its item.
+
+    What was dropped with a change of the entry is what it was: the bridge, which would place the leg, says it.
+    """
+    leg = entry.legs[name]
+    if report.acked <= leg.acked:
+        return entry
+    leg = leg._replace(acked=report.acked)
+    is_dropped = leg.want is not None and report.acked >= leg.want.n and report.dropped >= leg.want.n
+    if not (is_dropped and report.values):
+        return entry._replace(legs={**entry.legs, name: leg})
+    values = {it: report.values.get(it) for it in (*PRICES, "offset")}
+    prices = {it: None if text is None else Decimal(text) for it, text in values.items()}
+    leg = leg._replace(order_type=report.values["order_type"], **prices)  # type: ignore[arg-type]
+    told = {it: text for it, text in values.items() if text is not None} | {"reason": report.reason or "dropped"}
+    history = (*entry.history, provenance.event(None, told, leg=name))
+    return with_bounds(entry._replace(legs={**entry.legs, name: leg}, history=history))
 
 
 def reported(order: Order, report: Report, provenance: Provenance) -> Order | None:
@@ -412,7 +456,13 @@ def _told(order: Order, report: Report, *, moves: bool) -> tuple[Order, dict[str
         reason=report.reason if moves else report.reason or order.reason,
     )
     answered = order.want is None or after.acked >= order.want.n
-    if (report.values and answered) or (ends and not answered):
+    dropped = order.want is not None and report.dropped >= order.want.n
+    if dropped and order.want and order.want.cancels_at is not None:
+        after = after._replace(cancels_at=order.want.cancels_at or None)
+        changes["cancels_at"] = order.want.cancels_at or "none"
+    if answered and order.want and order.want.cancels_at is not None:
+        after = after._replace(want=order.want._replace(cancels_at=None))
+    if (answered and (report.values or dropped)) or (ends and not answered):
         confirmed = _confirmed(after)
         changes |= {name: after.confirmed.get(name, str(value)) for name, value in confirmed.items()}
         after = after._replace(**confirmed)  # type: ignore[arg-type]
