@@ -598,6 +598,11 @@ def _with_qty(order: Order, qty: int) -> tuple[Order, list[AlertWarning]]:
     return after, [*warnings, *more]
 
 
+def standing(order: Order) -> list[AlertWarning]:
+    """Return what to warn of an order as it is."""
+    return [it for it in _with_qty(order, order.qty)[1] if it.code == "unprotected_quantity"]
+
+
 def _described(order: Order) -> tuple[Order, list[AlertWarning]]:
     rest = unprotected(order)
     return with_bounds(order), [unprotected_warning(rest)] if rest else []

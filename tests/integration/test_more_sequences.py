@@ -1493,3 +1493,116 @@ def test_of_forty_names_that_are_free_a_resend_finds_its_own(trader: Trader) -> 
     trader.send("command=CANCELORDERS;account=Sim101", f"{P}qty=1;order_id=c;{OF_S}", f"{entry}order_id=d")
     assert told(trader.resend(cancel), "order_id") == (200, "already_cancelled", "a.STOP5")
     assert "d.STOP5" in trader.open
+
+
+# Warnings of what was done, told again
+
+
+def details(answer: Answer) -> list[str]:
+    return [f"{it['code']}: {it['detail']}" for it in answer.body.get("warnings", [])]
+
+
+OTHER_STOP = (
+    "command=CANCELREPLACE;action=SELL;order_type=STOPMARKET;stop_price=4991;tif=GTC;account=Sim101;"
+    f"instrument=ES 12-26;order_id=STOP1;{OF_S}qty=2"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "bare", "operation"),
+    [
+        (f"command=CANCEL;order_id=STOP1;{OF_S}", "5 of what is filled had STOP1", "UpdateItem"),
+        (f"{STOP}qty=2", "3 of what is filled", "UpdateItem"),
+        (OTHER_STOP, "3 of what is filled", "TransactWriteItems"),
+    ],
+    ids=["CANCEL", "CHANGE", "CANCELREPLACE"],
+)
+@pytest.mark.parametrize("switched", [False, True], ids=["", "the kill switch is on"])
+def test_a_resend_tells_again_what_has_no_stop(
+    long: Trader, text: str, bare: str, operation: str, *, switched: bool
+) -> None:
+    # A CANCEL of a leg that works looks for it in its entry's item first.
+    looks = [no_fault] if "=CANCEL;" in text else []
+    long.service.network.inject(operation, *looks, *[lose_response] * 3)
+    assert long.send(text).status == 503
+    long.service.network.inject(operation)
+    if switched:
+        long.send("kill_switch=on")
+    [detail] = details(long.resend(text))
+    assert detail.startswith(f"unprotected_quantity: {bare}")
+
+
+def test_a_resend_does_not_warn_of_what_has_its_stop_again(long: Trader) -> None:
+    long.send_unanswered(f"{STOP}qty=2")
+    long.send(f"{STOP}qty=5")
+    answer = long.resend(f"{STOP}qty=2")
+    assert told(answer, "qty") == (200, "changed", "5")
+    assert warned(answer) == []
+
+
+def test_a_resend_tells_again_that_more_is_filled_than_it_asks_for(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a;")
+    trader.fill("a", 3)
+    trader.service.network.inject("UpdateItem", no_fault, *[lose_response] * 3)
+    assert trader.send("command=CHANGE;order_id=a;qty=2").status == 503
+    trader.service.network.inject("UpdateItem")
+    answer = trader.resend("command=CHANGE;order_id=a;qty=2")
+    assert (answer.body["duplicate"], warned(answer)) == (True, [("filled_more", "qty")])
+
+
+# A name that another trade bears
+
+
+@pytest.fixture
+def late_long(trader: Trader) -> Trader:
+    """A trader whose first entry was filled after its end: its stop works, and another entry has taken its name."""
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}stop_loss=4990", f"command=CANCEL;order_id=ENTRY1;{OF_S}")
+    return trader
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        f"{P}qty=1;order_id=b;{OF_S}stop_loss=4900".replace("ES 12-26", "NQ 12-26"),
+        f"{P}qty=1;order_id=b;{OF_S}stop_loss=4900".replace("Sim101", "Sim102"),
+        f"{P}qty=1;order_id=b;{OF_S}stop_loss=5010".replace("BUY", "SELL"),
+        f"{P}qty=1;order_id=b;{OF_S}".replace("BUY", "SELL"),
+    ],
+    ids=["instrument", "account", "action", "action, without a stop"],
+)
+@pytest.mark.parametrize("delay", ["", "delay=1"])
+def test_a_change_by_name_moves_no_stop_of_another_market_or_side(late_long: Trader, later: str, delay: str) -> None:
+    trader = late_long
+    trader.send(later)
+    trader.fill("a", 1, "Filled")
+    trader.send(f"command=CANCEL;order_id=ENTRY1;{OF_S}")
+    answer = trader.send(f"{STOP}stop_price=4995;{delay}")
+    trader.wait(2)
+    assert trader.orders["a.STOP1"] == ("Working", 1, "4990")
+    if not delay:
+        assert answer.status in (404, 409)
+        assert answer.body["detail"].startswith("a.STOP1 bears the name STOP1 too")
+    assert trader.send(f"command=CANCEL;order_id=STOP1;{OF_S}").body["order_id"] == "a.STOP1"
+
+
+def test_a_change_by_name_moves_the_stop_of_its_own_market_and_side(late_long: Trader) -> None:
+    late_long.send(f"{P}qty=1;order_id=b;{OF_S}")
+    late_long.fill("a", 1, "Filled")
+    late_long.send(f"command=CANCEL;order_id=ENTRY1;{OF_S}")
+    assert told(late_long.send(f"{STOP}stop_price=4995"), "order_id") == (200, "changed", "a.STOP1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["command=CANCEL;order_id=ENTRY2;", "command=CHANGE;order_id=ENTRY2;limit_price=4000;"],
+    ids=["CANCEL", "CHANGE"],
+)
+def test_a_resend_finds_its_entry_though_another_has_its_number_for_legs_alone(trader: Trader, text: str) -> None:
+    trader.service.put_template("two", (1, 10, 5), (1, 20, 5))
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}", f"{P}qty=1;order_id=b;{OF_S}")
+    trader.send_unanswered(f"{text}{OF_S}")
+    trader.send("command=CANCEL;order_id=a", "command=CANCEL;order_id=b")
+    trader.send(f"{P}qty=2;order_id=c;{OF_S}strategy=two")
+    assert told(trader.resend(f"{text}{OF_S}"), "order_id")[::2] == (200, "b")
+    trader.service.let_pass(60)
+    assert trader.send(f"{text}{OF_S}").word == "order_not_found"

@@ -67,7 +67,7 @@ class CancelReplace(AddressesOrder, PlacesOrder):
 
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has replaced, if this is its resend."""
-        altered = find_resent(self, services, provenance)
+        altered = find_resent(self, services, provenance, _Replacing(self, services, provenance, None))
         return self._outcome(altered) if altered else None
 
     def _outcome(self, altered: Altered) -> Outcome:

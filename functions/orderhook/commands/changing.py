@@ -1,6 +1,6 @@
 """How CHANGE and CANCELREPLACE alter the order that they address: at once, or after a look at its item."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -9,6 +9,7 @@ from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesO
 from orderhook.commands.asking import asking, check_asking
 from orderhook.commands.placing import Entry, place_entry
 from orderhook.commands.release import ended_if_void
+from orderhook.commands.strategy_names import bearing, market_of
 from orderhook.errors import (
     AlertWarning,
     ControlError,
@@ -37,8 +38,10 @@ from orderhook.trade import (
     kind_of,
     leg_id,
     must_be_above,
+    opposite,
     opposite_legs,
     price_of,
+    standing,
     unprotected,
     unprotected_warning,
 )
@@ -66,7 +69,7 @@ class Altered(NamedTuple):
 class Altering(Protocol):
     """A command that alters the order that it addresses."""
 
-    def resent(self, services: "Services", provenance: Provenance, address: Address) -> Order | None:
+    def resent(self, services: "Services", provenance: Provenance, address: Address) -> Met | None:
         """Return the order that this very alert has reached before its name was given to another one."""
 
     def find(self, services: "Services", provenance: Provenance, order_id: str) -> Met | None:
@@ -117,9 +120,28 @@ def alter_addressed(
         if command.order_name is None or (address and address.settled):
             raise
         open_items = command.open_of_strategy(services, provenance)
-        if living := next(command.bearing_name(services, provenance, open_items, address), None):
-            return alter_at(Address(living))
+        bearers = bearing(open_items, str(command.order_name), provenance.until)
+        if bearers and not (address and address.order_id in bearers):
+            market = _market_meant(command, services, provenance, address)
+            alike = [item for item in open_items if market == market_of(item)]
+            if living := next(command.bearing_name(services, provenance, alike, address), None):
+                return alter_at(Address(living))
+            raise command.borne_elsewhere(bearers, refusal) from None
         raise command.naming_what_waits(services, provenance, open_items, refusal) from None
+
+
+def _market_meant(
+    command: AddressesOrder, services: "Services", provenance: Provenance, address: Address | None
+) -> tuple[str, ...] | None:
+    """Return the account, instrument and action of what the name led to; None where that is not there any more."""
+    if address is None:
+        return None
+    if (met := command.find(services, provenance, address.order_id)) and (order := met.order(provenance.now)):
+        return market_of(order._asdict())
+    # A leg that the entry does not have would close it.
+    split = entry_and_leg(address.order_id)
+    entry = services.orders.reached(provenance, split[0]) if split else None
+    return entry and market_of(entry._replace(action=opposite(entry.action))._asdict())
 
 
 def _alter_addressed(
@@ -146,8 +168,8 @@ def alter(command: Altering, services: "Services", provenance: Provenance, addre
     First by one write whose condition allows what needs no look at the item. What it meets instead is looked at: a
     resend leaves it as it is; anything else is worked out, and written if the item is still the same version.
     """
-    if order := command.resent(services, provenance, address):
-        return _left(provenance, order)
+    if (met := command.resent(services, provenance, address)) and (order := met.order(provenance.now)):
+        return _left(provenance, order, _told_again(command, services, provenance, met))
     first = _at_once(command, services, provenance, address.order_id)
     if isinstance(first, Altered):
         return first
@@ -179,25 +201,35 @@ def needs_venue(command: AddressesOrder, services: "Services", provenance: Prove
     return order is not None and order.venue is not None and order.entry_id is None
 
 
-def find_resent(command: AddressesOrder, services: "Services", provenance: Provenance) -> Altered | None:
-    """Return the order that the very alert has altered already, if this is its resend."""
+def find_resent(
+    command: AddressesOrder, services: "Services", provenance: Provenance, altering: Altering | None = None
+) -> Altered | None:
+    """Return the order that the very alert has altered already, if this is its resend; `altering` knows how."""
     try:
         address = command.address(services, provenance)
     except OrderError:
         return None
-    order = command.resent(services, provenance, address)
-    if order is None:
-        met = command.find(services, provenance, address.order_id)
-        order = met and met.order(provenance.now)
-        if order is None or not (wrote(provenance, order) or first_receipt(services, provenance, order.traces)):
-            return None
-    return _left(provenance, order)
+    met = command.resent(services, provenance, address) or command.find(services, provenance, address.order_id)
+    order = met and met.order(provenance.now)
+    if not met or not order or not (wrote(provenance, order) or first_receipt(services, provenance, order.traces)):
+        return None
+    return _left(provenance, order, _told_again(altering, services, provenance, met) if altering else ())
 
 
-def _left(provenance: Provenance, order: Order) -> Altered:
+def _left(provenance: Provenance, order: Order, warnings: Sequence[AlertWarning]) -> Altered:
     """Return an order that this alert has altered before, in this very request or at its first receipt."""
     own = wrote(provenance, order)
-    return Altered(order, order, resent=not own, own=own)
+    return Altered(order, order, tuple(warnings), resent=not own, own=own)
+
+
+def _told_again(command: Altering, services: "Services", provenance: Provenance, met: Met) -> Sequence[AlertWarning]:
+    """Return what an alert that has altered an order before was warned of, as far as it is still so."""
+    after, warnings = command.applied_to(met)
+    if after.qty == met.item.qty:
+        return [*warnings, *_warned_of_template(services, provenance, met.item)]
+    # Another alert has given it another quantity since.
+    present = standing(met.item) if met.leg is None and met.item.is_open else []
+    return [*(it for it in warnings if it.code != "unprotected_quantity"), *present]
 
 
 def _at_once(command: Altering, services: "Services", provenance: Provenance, order_id: str) -> Altered | Met | None:
@@ -229,7 +261,8 @@ def _outcome(
         return met
     before = met.order(provenance.now)
     if before and wrote(provenance, result.before):
-        return Altered(before, before, own=True)  # sent again by the SDK: the item is as this very request made it
+        # Sent again by the SDK: the item is as this very request made it.
+        return _left(provenance, before, _told_again(command, services, provenance, met))
     after, warnings = command.applied_to(met)
     after = asking(services.venue, provenance, met, after)
     order = met._replace(item=after).order(provenance.now)
@@ -261,7 +294,7 @@ def _by_version(
         raise command.not_found()
     command.check_meant(provenance, order)
     if wrote(provenance, met.item) or first_receipt(services, provenance, order.traces):
-        return _left(provenance, order)
+        return _left(provenance, order, _told_again(command, services, provenance, met))
     if void := ended_if_void(services, provenance, met.item):
         raise command.already_terminal(void, f"{void.reason}, so it is never placed.")
     if refusal is not None and order.state not in CHANGEABLE:
