@@ -9,8 +9,10 @@ import deferred
 from orderhook.commands import parse_command
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.limits import Limits
-from orderhook.listing import find_order, list_orders
+from orderhook.listing import Unreadable, find_order, list_orders
 from orderhook.orders import OrderState, timestamp
+from orderhook.reference import guidance_of
+from orderhook.representations import represent_order
 from orderhook.store.reports import Report
 from orderhook.trade_window import end_of_day
 from tests.builders import ENTRY, provenance
@@ -1606,3 +1608,58 @@ def test_a_resend_finds_its_entry_though_another_has_its_number_for_legs_alone(t
     assert told(trader.resend(f"{text}{OF_S}"), "order_id")[::2] == (200, "b")
     trader.service.let_pass(60)
     assert trader.send(f"{text}{OF_S}").word == "order_not_found"
+
+
+# Several accounts
+
+
+def test_what_has_no_stop_is_told_of_each_account(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=p;{OF_S}{SL_TP}".replace("Sim101", "A,B"))
+    for order_id in ("p.a", "p.b"):
+        trader.fill(order_id, 1, "Filled")
+    answer = trader.send(f"command=CANCEL;account=A,B;order_id=STOP1;{OF_S}")
+    bare = "1 of what is filled had STOP1, and no stop now."
+    assert details(answer) == [f"unprotected_quantity: Account {account}: {bare}" for account in ("A", "B")]
+
+
+def test_the_record_of_a_list_says_in_which_accounts_it_was_done(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=p;{OF_S}".replace("Sim101", "A,B"), "command=CANCEL;order_id=p.b")
+    answer = trader.send(f"command=CHANGE;account=A,B;order_id=ENTRY1;{OF_S}limit_price=5001")
+    assert (answer.status, answer.word) == (409, "order_already_terminal")
+    guidance = guidance_of(trader.service.record_of(answer))
+    assert guidance is not None
+    assert guidance.meaning.startswith("It was done in A. In B: The order is finished")
+
+
+# What was placed before its template went
+
+
+def test_a_resend_of_a_delayed_place_finds_its_order_though_the_template_has_gone(trader: Trader) -> None:
+    trader.service.put_template("two", (1, 10, 5))
+    text = f"{P}qty=1;order_id=a;{OF_S}strategy=two;delay=2"
+    trader.send_unanswered(text, "PutItem")
+    trader.wait(3)
+    trader.service.remove_template("two")
+    assert told(trader.resend(text), "order_id", "state") == (200, "already_placed", "a", "Working")
+    assert trader.send(text.replace("=a;", "=b;")).word == "strategy_not_found"
+
+
+def test_a_place_without_an_id_whose_outcome_is_unknown_names_its_order(trader: Trader) -> None:
+    trader.service.network.inject("PutItem", *[lose_response] * 3)
+    answer = trader.send(f"{P}qty=1")
+    trader.service.network.inject("PutItem")
+    assert (answer.status, answer.word) == (409, "outcome_unknown")
+    assert trader.open == {answer.body["order_id"]}
+    assert trader.service.record_of(answer).order_ids == (answer.body["order_id"],)
+
+
+def test_an_order_that_was_cancelled_is_due_no_more(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;delay=30")
+    now = timestamp(trader.service.queue.now)
+    [waiting] = list_orders(trader.service.services, trader.service.trader, now)
+    trader.send("command=CANCEL;order_id=a")
+    [cancelled] = list_orders(trader.service.services, trader.service.trader, now)
+    assert not isinstance(waiting, Unreadable)
+    assert not isinstance(cancelled, Unreadable)
+    assert represent_order(waiting)["due"] is not None
+    assert represent_order(cancelled)["due"] is None
