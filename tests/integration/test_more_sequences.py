@@ -1663,3 +1663,75 @@ def test_an_order_that_was_cancelled_is_due_no_more(trader: Trader) -> None:
     assert not isinstance(cancelled, Unreadable)
     assert represent_order(waiting)["due"] is not None
     assert represent_order(cancelled)["due"] is None
+
+
+# What a refusal names
+
+
+REPLACE_STOP = (
+    "command=CANCELREPLACE;action=SELL;order_type=STOPMARKET;stop_price=4992;tif=GTC;account=Sim101;"
+    f"instrument=ES 12-26;order_id=STOP1;{OF_S}qty=1;"
+)
+MARKET = f"{R}order_id=ENTRY1;{OF_S}qty=1;".replace("order_type=LIMIT", "order_type=MARKET")
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        (f"{REPLACE_STOP}stop_loss=4985", "stop_loss"),
+        (f"{REPLACE_STOP}stop_loss_limit=4985", "stop_loss_limit"),
+        (f"{REPLACE_STOP}take_profit=5020", "take_profit"),
+        (f"command=CHANGE;order_id=ENTRY1;{OF_S}stop_price=4985", "stop_price"),
+        (f"command=CHANGE;order_id=ENTRY1;{OF_S}limit_price=5020", "limit_price"),
+        (f"{MARKET}stop_loss=5011", "stop_loss"),
+        (f"{MARKET}stop_loss_limit=5011", "stop_loss_limit"),
+        (f"{MARKET}take_profit=4980", "take_profit"),
+        (f"{R}order_id=ENTRY1;{OF_S}qty=1;limit_price=4985", "limit_price"),
+        (f"{STOP}stop_price=5015", "stop_price"),
+        (f"{TARGET}limit_price=4985", "limit_price"),
+    ],
+)
+@pytest.mark.parametrize("filled", [0, 1])
+def test_a_refusal_names_a_field_of_the_alert_and_says_what_to_do(
+    trader: Trader, text: str, field: str, filled: int
+) -> None:
+    entry = f"{P}qty=2;order_id=a;{OF_S}{SL_TP}stop_price=5001;".replace("order_type=LIMIT", "order_type=STOPLIMIT")
+    trader.send(entry)
+    if filled:
+        trader.fill("a", filled)
+    answer = trader.send(text.replace("qty=1", f"qty={filled or 2}"))
+    if answer.status == 200:
+        return  # once it fills, the entry's own prices count no more
+    assert told(answer, "field") == (400, "invalid_value", field)
+    assert f"{field}=" in text
+    assert f"correct {field}." in answer.body["detail"] or f"ake {field} out" in answer.body["detail"]
+
+
+def test_the_length_of_an_id_in_a_list_is_told_with_the_ending_that_it_gets(trader: Trader) -> None:
+    answer = trader.send(f"{P}qty=1;order_id={'x' * 60}".replace("Sim101", "Sim101,Sim102"))
+    assert told(answer, "field") == (400, "invalid_value", "order_id")
+    assert answer.body["detail"] == (
+        "order_id has 67 characters with '.sim101', in which it ends for that account of the list; at most 64 are "
+        "accepted: write a shorter one."
+    )
+
+
+# A stop for a template
+
+
+def test_a_stop_for_a_template_warns_of_the_bracket_that_has_none(trader: Trader) -> None:
+    trader.service.put_template("runner", (1, 10, 5), (1, 20, None))
+    trader.send(f"{P}qty=3;order_id=a;{OF_S}strategy=runner")
+    text = f"{R}order_id=ENTRY1;{OF_S}qty=3;limit_price=5000;stop_loss=4990"
+    bare = "unprotected_quantity: 2 of qty have no stop: the template has none for them."
+    for _ in range(2):
+        [detail] = details(trader.send(text))
+        assert detail.startswith(bare)
+
+
+def test_a_stop_for_a_template_without_any_is_for_all(trader: Trader) -> None:
+    trader.service.put_template("targets", (1, 10, None), (1, 20, None))
+    trader.send(f"{P}qty=2;order_id=a;{OF_S}strategy=targets")
+    assert details(trader.send(f"{R}order_id=ENTRY1;{OF_S}qty=2;limit_price=5000;stop_loss=4990")) == []
+    trader.fill("a", 2, "Filled")
+    assert trader.orders["a.STOP1"] == ("Working", 2, "4990")

@@ -36,6 +36,7 @@ from orderhook.trade import (
     is_apart,
     is_ended,
     kind_of,
+    leg_field,
     leg_id,
     must_be_above,
     opposite,
@@ -417,16 +418,18 @@ def _price_checks(provenance: Provenance, met: Met, after: Order) -> list[tuple[
     InvalidValueError where a price crosses that of such a leg.
     """
     checks: dict[str, tuple[Check, OrderhookError | None]] = {}
+    with_entry = met.leg is None and met.item.entry_id is None
     # Legs that this very alert adds, or that its fills reach now, were checked beside one another.
     entry = met.item if met.entry is None else met.entry
     for name, price in _new_prices(met, after).items():
+        field = leg_field(name, after.legs[name].order_type) if with_entry else None
         for other, leg in opposite_legs(entry, name).items():
             if leg.released:
-                check, refusal = _apart(provenance, entry, name, price, other)
-                checks[check.key["sk"]] = (check, refusal)
+                check = _apart(provenance, entry, name, price, other)
+                checks[check.key["sk"]] = (check, crosses(entry, name, price, other, field))
             elif met.entry is not None and entry.at(provenance.now).is_open:
                 if not is_apart(entry, name, price, price_of(other, leg)):
-                    raise crosses(entry, name, price, other)
+                    raise crosses(entry, name, price, other, field)
                 key = items.order_key(provenance.trader, entry.order_id)
                 checks[key["sk"]] = (Check(key, "#version = :seen", {":seen": entry.version}), None)
     return list(checks.values())
@@ -449,7 +452,7 @@ def _new_prices(met: Met, after: Order) -> dict[str, Decimal]:
     }
 
 
-def _apart(provenance: Provenance, entry: Order, name: str, price: Decimal, other: str) -> tuple[Check, OrderhookError]:
+def _apart(provenance: Provenance, entry: Order, name: str, price: Decimal, other: str) -> Check:
     """Return the check that the price of a leg is on its side of that of another which has an item of its own."""
     attribute = "limit_price" if kind_of(other) == "TARGET" else "stop_price"
     sign = "<" if must_be_above(entry, name) else ">"
@@ -459,7 +462,5 @@ def _apart(provenance: Provenance, entry: Order, name: str, price: Decimal, othe
         f"OR #{attribute} {sign} :price",
         {**finished.values, ":price": price},
     )
-    check = Check(
-        items.order_key(provenance.trader, leg_id(entry.order_id, other)), condition.expression, condition.values
-    )
-    return check, crosses(entry, name, price, other)
+    key = items.order_key(provenance.trader, leg_id(entry.order_id, other))
+    return Check(key, condition.expression, condition.values)
