@@ -1212,6 +1212,7 @@ def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
             order_id=answer.request_id,
         ),
     )
+    assert {order.order_id for order in service.placed()} <= {answer.body["order_id"]}
     assert "Retry-After" not in answer.headers
 
 
