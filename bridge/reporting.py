@@ -9,8 +9,8 @@ from bridge.confirming import unresolved_of
 from bridge.events import Report
 from bridge.records import TableOrder, VenueOrder
 from bridge.state import Turn
+from orderhook.bridge_messages import Execution, OrderReport
 from orderhook.orders import BEING_CANCELLED, OrderState, decimal_text, timestamp
-from orderhook.venue import Execution, OrderReport
 
 _PRICE = Decimal("0.00000001")
 _S = OrderState

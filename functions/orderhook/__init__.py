@@ -30,7 +30,7 @@ What they work with:
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work,
                      the `doorbell`
     messages         what is sent to the queue
-    venue            what a bridge sends to the report queue
+    bridge_messages  what a bridge sends to the report queue
     reporting        a report of the bridge → the table, and what somebody should look at
     readiness        what a new version is asked before it gets traffic; `aws/deployment` asks it
 

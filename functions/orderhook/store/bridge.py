@@ -12,7 +12,7 @@ from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Item, Put, Update
 
 if TYPE_CHECKING:
-    from orderhook.venue import Execution, Heartbeat, PositionReport
+    from orderhook.bridge_messages import Execution, Heartbeat, PositionReport
 
 EXECUTIONS_KEPT = timedelta(days=400)
 """As long as the legs of an entry."""
@@ -86,7 +86,9 @@ class BridgeStore:
 
     def positions(self, trader: str) -> "Iterator[PositionReport]":
         """Yield a trader's positions, by account and instrument, closed ones included."""
-        from orderhook.venue import PositionReport  # for readers alone: no cold start of the webhook waits for it
+        from orderhook.bridge_messages import (
+            PositionReport,  # for readers alone: no cold start of the webhook waits for it
+        )
 
         partition = items.position_key(trader, "", "")["pk"]
         for item in self._table.query("#pk = :pk", {":pk": partition}):

@@ -26,7 +26,7 @@ from orderhook.store.writes import NEW, ConditionFailed, Put, TransactionFailed,
 from orderhook.trade import entry_and_leg, kind_of, leg_id, oco_group, price_from_offset, view_of_leg, with_bounds
 
 if TYPE_CHECKING:
-    from orderhook.venue import OrderReport
+    from orderhook.bridge_messages import OrderReport
 
 _RACES = 8
 """How often other writes may change the same order at the same moment before a report gives up."""
