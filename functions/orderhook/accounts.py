@@ -7,7 +7,7 @@ the same three cancels, and CANCEL of `long.sim101` that one. A leg's ending sta
 
 from collections.abc import Iterable, Mapping
 
-from orderhook.commands.fields import IDS, LIKE_A_NAME, check_is_something, check_label, leg_parts
+from orderhook.commands.fields import IDS, LIKE_A_NAME, MAX_LENGTH, check_is_something, check_label, leg_parts
 from orderhook.errors import InvalidValueError
 from orderhook.orders import folded
 from orderhook.payload import upper
@@ -64,12 +64,19 @@ def _for_account(fields: Mapping[str, str], account: str, known: set[str]) -> Fi
     for name in IDS:
         # A name such as STOP1 is the same in every account: there it is its strategy that has an id of its own.
         if name in own and not (name == "order_id" and LIKE_A_NAME.fullmatch(upper(own[name]))):
-            own[name] = _with_ending(own[name], folded(account))
+            own[name] = _with_ending(own[name], folded(account), name)
     if "account" not in known:
         del own["account"]  # it has done its work
     return own
 
 
-def _with_ending(sent_id: str, ending: str) -> str:
+def _with_ending(sent_id: str, ending: str, field: str) -> str:
     leg = leg_parts(sent_id)
+    length = len(folded(f"{leg[0] if leg else sent_id}.{ending}"))
+    if length > MAX_LENGTH:
+        raise InvalidValueError(
+            f"{field} has {length} characters with '.{ending}', in which it ends for that account of the list; at most "
+            f"{MAX_LENGTH} are accepted: write a shorter one.",
+            field=field,
+        )
     return f"{leg[0]}.{ending}.{leg[1]}" if leg else f"{sent_id}.{ending}"

@@ -93,23 +93,37 @@ def uncounted_if_nothing_is_done(
 ) -> Outcome:
     """Do what was counted, and take it out of the counters if it is refused, or turns out to be done already.
 
-    What may have been done is counted, and its resend takes its place.
+    Of several accounts the key's counter keeps as many as something was done in. What may have been done is counted,
+    and its resend takes its place.
     """
     try:
         outcome = do()
     except OrderhookError as error:
-        in_doubt = isinstance(error, TemporarilyUnavailableError | OutcomeUnknownError) or error.results
-        if not (in_doubt and may_have_written()):
-            _uncount(counted, services, provenance)
+        _uncount(counted, services, provenance, _done(error))
         raise
-    if outcome.is_duplicate:
-        _uncount(counted, services, provenance)
+    _uncount(counted, services, provenance, _done(outcome))
     return outcome
 
 
-def _uncount(counters: Iterable[Counter], services: Services, provenance: Provenance) -> None:
+def _done(result: Outcome | OrderhookError) -> int | None:
+    """Return in how many accounts something was done, or may have been; None is all: its resend takes their place."""
+    if isinstance(result, TemporarilyUnavailableError) and may_have_written():
+        return None
+    return sum(_is_done(each) for each in ([each for _, each in result.results] or [result]))
+
+
+def _is_done(result: Outcome | OrderhookError) -> bool:
+    if isinstance(result, Outcome):
+        return not result.is_duplicate
+    return isinstance(result, TemporarilyUnavailableError | OutcomeUnknownError) and may_have_written()
+
+
+def _uncount(counters: Iterable[Counter], services: Services, provenance: Provenance, done: int | None = 0) -> None:
+    """Take an alert out of what it was counted in, but for `done` of the orders that its key counts."""
     for counter in counters:
-        services.controls.uncount(provenance, counter)
+        nothing = 0 if done is None else counter.number - done if counter.of_key or not done else 0
+        if nothing > 0:
+            services.controls.uncount(provenance, counter, nothing)
 
 
 def counters(alert: "Alert", provenance: Provenance) -> Iterator[Counter]:

@@ -226,9 +226,11 @@ def as_answered(error: OrderhookError, facts: RequestFacts) -> OrderhookError:
         (account, _unknown(f"{facts.request_id}.{number}") if isinstance(it, TemporarilyUnavailableError) else it)
         for number, (account, it) in enumerate(error.results, 1)
     ]
-    affected = (order_id for _, result in results for order_id in affected_order_ids(result))
-    unknown = OutcomeUnknownError(
-        _UNKNOWN, results=results, affected_order_ids=tuple(affected), warnings=error.warnings
+    affected = tuple(order_id for _, result in results for order_id in affected_order_ids(result))
+    unknown = (
+        OutcomeUnknownError(_UNKNOWN, results=results, affected_order_ids=affected, warnings=error.warnings)
+        if results
+        else _unknown(facts.request_id)
     )
     unknown.__cause__ = error.__cause__
     return unknown
@@ -256,7 +258,7 @@ _UNKNOWN = "The order may or may not have been placed: look before you send it a
 
 
 def _unknown(order_id: str) -> OutcomeUnknownError:
-    """Return the result of an account whose order, if it was placed, has this id."""
+    """Return the result of an alert, or of an account, whose order, if it was placed, has this id."""
     return OutcomeUnknownError(_UNKNOWN, extra={"order_id": order_id}, affected_order_ids=(order_id,))
 
 
@@ -354,12 +356,14 @@ def _joined(results: AccountResults) -> Outcome:
     )
 
 
+_OF_FIELDS = frozenset(("no_order_id", "ignored_field", "oco_without_venue", "atm_strategy"))
+"""The warnings of commands that are of an alert's fields, and the same in every account."""
+
+
 def _warnings(results: AccountResults) -> tuple[AlertWarning, ...]:
-    """Return what is said of the accounts, each thing once; of nothing to cancel, with the account's name."""
+    """Return what is said of the accounts: of the alert's fields once, of what was done with the account's name."""
     told = (
-        warning._replace(detail=f"Account {account}: {warning.detail}")
-        if warning.code == "nothing_to_cancel"
-        else warning
+        warning if warning.code in _OF_FIELDS else warning._replace(detail=f"Account {account}: {warning.detail}")
         for account, result in results
         for warning in result.warnings
     )

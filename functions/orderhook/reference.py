@@ -274,10 +274,20 @@ _UNRECORDED: Mapping[str, str] = MappingProxyType(
 
 
 def guidance_of(record: "AlertRecord") -> Guidance | None:
-    """Return what the answer in a record means; of a PLACE whose delay is over it may mean something else."""
+    """Return what the answer in a record means; of a PLACE whose delay is over it may mean something else.
+
+    Of several accounts it says in which it was done, where the answer is the refusal of another.
+    """
     is_release = record.origin == "delayed" and record.command == "PLACE" and record.status < 400
     released = RELEASE_WORDS.get(record.outcome) if is_release else None
-    return released or guidance_for(record.status, record.outcome)
+    guidance = released or guidance_for(record.status, record.outcome)
+    done = [result.account for result in record.results if result.status < 400]
+    if guidance is None or not done or record.status < 400:
+        return guidance
+    refused = [result.account for result in record.results if result.outcome == record.outcome]
+    return Guidance(
+        f"It was done in {', '.join(done)}. In {', '.join(refused)}: {guidance.meaning}", guidance.what_to_do
+    )
 
 
 def guidance_for(status: int, word: str) -> Guidance | None:

@@ -55,6 +55,8 @@ JsonObject = dict[str, Any]
 def represent_order(order: Order) -> JsonObject:
     """Represent an order as it is now."""
     values = {name: getattr(order, name) for name in _ORDER_FIELDS}
+    if not order.is_open:
+        values["due"] = None  # it waits for nothing any more
     return {name: _text(value) for name, value in values.items()}
 
 

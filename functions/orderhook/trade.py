@@ -49,6 +49,11 @@ class LegTerms(NamedTuple):
     received_at: str | None = None
     """When the alert was received that adds it, where that was a later one than its entry's."""
 
+    @property
+    def field(self) -> str:
+        """The field by which an alert asks for it."""
+        return leg_field(self.kind, self.order_type)
+
 
 # Ids and names
 
@@ -73,6 +78,13 @@ def partner_of(name: str) -> str:
     """Return the name of the leg that stands in one bracket with the leg of this name."""
     kind = kind_of(name)
     return f"{'STOP' if kind == 'TARGET' else 'TARGET'}{name.removeprefix(kind)}"
+
+
+def leg_field(name: str, order_type: OrderType) -> str:
+    """Return the field by which an alert gives its entry a leg of this name, or kind."""
+    if kind_of(name) == "TARGET":
+        return "take_profit"
+    return "stop_loss_limit" if order_type == "STOPLIMIT" else "stop_loss"
 
 
 def types_of(kind: Kind) -> tuple[OrderType, ...]:
@@ -202,6 +214,14 @@ def unprotected(entry: Order) -> int:
     return entry.qty - sum(protecting.values()) if sized else 0
 
 
+def _without_stop(entry: Order) -> int:
+    """Return how much of an open entry's quantity no stop of a bracket is for; 0 where there are no brackets."""
+    if entry.state in TERMINAL or not any(leg.size is not None for leg in entry.legs.values()):
+        return 0
+    stops = (leg for name, leg in entry.legs.items() if kind_of(name) == "STOP" and not leg.end)
+    return max(0, entry.qty - sum(leg.share(entry.qty) for leg in stops))
+
+
 # Prices
 
 
@@ -215,33 +235,42 @@ def is_stop_limit_in_order(action: Action, limit_price: Decimal | None, stop_pri
     return limit_price is None or stop_price is None or not is_beyond(action, stop_price, limit_price)
 
 
-def check_prices(order: Order, field: str | None = None) -> None:
+def check_prices(order: Order, given: Sequence[str] = ()) -> None:
     """Raise InvalidValueError unless stops, the entry's prices and targets lie on their sides of one another.
 
-    `field` is the one of the alert that the error names, if it is known.
+    The error names one of the `given` price fields of the alert, if there are any.
 
     For a BUY stop < entry < target, strictly, and mirrored for a SELL; once something is filled only stop < target.
     """
     for leg in _living_legs(order, "STOP"):
         if not is_stop_limit_in_order(opposite(order.action), leg.limit_price, leg.stop_price):
             side = "above" if order.action == "BUY" else "below"
+            field = _field_of(given, "stop_loss_limit", "stop_loss_stop")
             raise InvalidValueError(
                 f"The limit {_text(leg.limit_price)} of the stop must not be {side} its stop price "
-                f"{_text(leg.stop_price)}.",
-                field=field or "stop_loss_limit",
+                f"{_text(leg.stop_price)}; correct {field}.",
+                field=field,
             )
-    own = [] if order.filled else [price for price in (order.limit_price, order.stop_price) if price is not None]
-    stops, targets = _leg_prices(order, "STOP"), _leg_prices(order, "TARGET")
+    own = [] if order.filled else [(name, price) for name in PRICES if (price := getattr(order, name)) is not None]
+    stops, targets = _priced_legs(order, "STOP"), _priced_legs(order, "TARGET")
     side = "below" if order.action == "BUY" else "above"
-    rows = (("stop", stops, "price", own), ("price", own, "target", targets), ("stop", stops, "target", targets))
-    for lower_name, lower, upper_name, upper in rows:
-        for low, high in product(lower, upper):
+    rows = (("price", own, "stop", stops), ("price", own, "target", targets), ("stop", stops, "target", targets))
+    for name, prices, other_name, other_prices in rows:
+        for (field, price), (other_field, other) in product(prices, other_prices):
+            low, high = (other, price) if other_name == "stop" else (price, other)
             if not is_beyond(order.action, high, low):
+                named = _field_of(given, field, other_field)
+                lower_name, upper_name = (other_name, name) if other_name == "stop" else (name, other_name)
                 raise InvalidValueError(
                     f"The {lower_name} {_text(low)} must be {side} the {upper_name} {_text(high)} of order "
-                    f"{order.order_id}, a {order.action}.",
-                    field=field or _field_of(order, lower_name, upper_name),
+                    f"{order.order_id}, a {order.action}; correct {named}.",
+                    field=named,
                 )
+
+
+def _field_of(given: Sequence[str], *fields: str) -> str:
+    """Return the first of the fields that the alert gives, else any that it gives, else the first."""
+    return next((field for field in fields if field in given), (*given, *fields)[0])
 
 
 def _living_legs(order: Order, kind: Kind) -> list[Leg]:
@@ -250,9 +279,14 @@ def _living_legs(order: Order, kind: Kind) -> list[Leg]:
     return [leg for name, leg in legs if kind_of(name) == kind and not (leg.end or leg.released)]
 
 
+def _priced_legs(order: Order, kind: Kind) -> list[tuple[str, Decimal]]:
+    """Return the prices of the living legs of a kind, each with the field by which an alert gives it."""
+    prices = ((leg_field(kind, leg.order_type), price_of(kind, leg)) for leg in _living_legs(order, kind))
+    return [(field, price) for field, price in prices if price is not None]
+
+
 def _leg_prices(order: Order, kind: Kind) -> list[Decimal]:
-    prices = (price_of(kind, leg) for leg in _living_legs(order, kind))
-    return [price for price in prices if price is not None]
+    return [price for _, price in _priced_legs(order, kind)]
 
 
 def _text(price: Decimal | None) -> str:
@@ -309,19 +343,15 @@ def is_apart(entry: Order, name: str, price: Decimal, other: Decimal | None) -> 
     return price > other if must_be_above(entry, name) else price < other
 
 
-def crosses(entry: Order, name: str, price: Decimal, other: str) -> InvalidValueError:
-    """Return the refusal of a leg's price that is not on its side of that of another leg."""
+def crosses(entry: Order, name: str, price: Decimal, other: str, field: str | None = None) -> InvalidValueError:
+    """Return the refusal of a leg's price, of this field, that is not on its side of that of another leg."""
     side = "above" if must_be_above(entry, name) else "below"
+    field = field or ("limit_price" if kind_of(name) == "TARGET" else "stop_price")
     return InvalidValueError(
-        f"The price {decimal_text(price)} of {name} must be {side} that of {other} of order {entry.order_id}.",
-        field="limit_price" if kind_of(name) == "TARGET" else "stop_price",
+        f"The price {decimal_text(price)} of {name} must be {side} that of {other} of order {entry.order_id}; correct "
+        f"{field}.",
+        field=field,
     )
-
-
-def _field_of(order: Order, lower_name: str, upper_name: str) -> str:
-    if "price" in (lower_name, upper_name):
-        return "limit_price" if order.limit_price is not None else "stop_price"
-    return "stop_price"
 
 
 def with_bounds(order: Order) -> Order:
@@ -372,9 +402,10 @@ def check_changed(order: Order, new: Mapping[str, int | Decimal], after: Order) 
     Prices that stay are not judged: version 0.1 took some that PLACE refuses now.
     """
     _check_prices_of_type(f"Order {order.order_id}", order.order_type, new)
-    _check_own_leg(order, after, int(new.get("qty", order.qty)))
-    if _prices(new) and after.state not in TERMINAL:
-        check_prices(after)
+    given = tuple(_prices(new))
+    _check_own_leg(order, after, int(new.get("qty", order.qty)), given)
+    if given and after.state not in TERMINAL:
+        check_prices(after, given)
 
 
 def changed_leg(entry: Order, name: str, new: Mapping[str, int | Decimal]) -> Order:
@@ -391,7 +422,7 @@ def check_changed_leg(name: str, new: Mapping[str, int | Decimal], after: Order)
             field="qty",
         )
     _check_prices_of_type(name, after.legs[name].order_type, new)
-    check_prices(after, next(iter(new)))
+    check_prices(after, sorted(new, reverse=True))  # of a stop limit, the stop price
 
 
 def _check_prices_of_type(named: str, order_type: OrderType, new: Mapping[str, int | Decimal]) -> None:
@@ -400,21 +431,22 @@ def _check_prices_of_type(named: str, order_type: OrderType, new: Mapping[str, i
             raise InvalidValueError(f"{named} is a {order_type} order and has no {price}; take it out.", field=price)
 
 
-def _check_own_leg(order: Order, after: Order, qty: int) -> None:
+def _check_own_leg(order: Order, after: Order, qty: int, given: Sequence[str]) -> None:
     """Raise InvalidValueError for a quantity or prices that a leg with an item of its own cannot have."""
     if order.closes is not None and qty > order.closes:
         raise InvalidValueError(
-            f"Leg {order.order_id} closes the {order.closes} that are filled for it; qty cannot be above that.",
+            f"Leg {order.order_id} closes the {order.closes} that are filled for it; give no larger qty.",
             field="qty",
             state=order.state,
         )
     if after.state in TERMINAL:
         return  # its remainder ends, whatever its prices
     if order.entry_id and not is_stop_limit_in_order(order.action, after.limit_price, after.stop_price):
+        field = _field_of(given, "limit_price", "stop_price")
         raise InvalidValueError(
             f"The limit {_text(after.limit_price)} of a {order.action} stop must not be beyond its stop price "
-            f"{_text(after.stop_price)}.",
-            field="limit_price",
+            f"{_text(after.stop_price)}; correct {field}.",
+            field=field,
         )
 
 
@@ -442,6 +474,12 @@ class Replacement(NamedTuple):
     """Whether it ends the time limit that the order has."""
 
     @property
+    def given_prices(self) -> tuple[str, ...]:
+        """The fields by which the alert gives prices."""
+        own = (name for name in PRICES if getattr(self, name) is not None)
+        return (*own, *(leg.field for leg in self.legs))
+
+    @property
     def is_in_order(self) -> bool:
         """Whether a stop limit's prices are, as those of a leg must be."""
         return is_stop_limit_in_order(self.action, self.limit_price, self.stop_price)
@@ -465,6 +503,11 @@ def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]
     if new.legs:
         after = _with_legs(after, new.legs)
     after, warnings = _with_qty(after, new.qty)
+    if (bare := _without_stop(after)) and any(leg.kind == "STOP" for leg in new.legs):
+        # More than what no bracket reaches: a bracket that has no stop protects nothing where one is asked for.
+        warnings = [it for it in warnings if it.code != "unprotected_quantity"]
+        detail = f"{bare} of qty have no stop: the template has none for them. Place one by a PLACE of its own."
+        warnings.append(AlertWarning("unprotected_quantity", "qty", detail))
     same = with_bounds(order)._replace(notes=after.notes) == after
     return (after if same else after._replace(generation=order.generation + 1)), warnings
 
@@ -474,11 +517,11 @@ def check_replaced(order: Order, new: Replacement, after: Order) -> None:
     check_market(order, new)
     if order.entry_id is not None:
         _check_kind(kind_of(str(order.order_name)), str(order.order_name), new)
-    _check_own_leg(order, after, new.qty)
+    _check_own_leg(order, after, new.qty, new.given_prices)
     for leg in new.legs:
-        _check_new_leg(order, leg.kind)
+        _check_new_leg(order, leg)
     if after.state not in TERMINAL:
-        check_prices(after)
+        check_prices(after, new.given_prices)
 
 
 def replaced_leg(entry: Order, name: str, new: Replacement) -> Order:
@@ -502,7 +545,7 @@ def check_replaced_leg(entry: Order, name: str, new: Replacement, after: Order) 
     check_market(view_of_leg(entry, name, leg), new)
     _check_kind(kind_of(name), name, new)
     _check_waiting_leg(entry, name, leg, new)
-    check_prices(after, "limit_price" if new.order_type == "LIMIT" else "stop_price")
+    check_prices(after, ["limit_price" if new.order_type == "LIMIT" else "stop_price"])
 
 
 def _check_waiting_leg(entry: Order, name: str, leg: Leg, new: Replacement) -> None:
@@ -535,12 +578,13 @@ def _check_kind(kind: Kind, name: str, new: Replacement) -> None:
     if new.order_type not in types:
         raise InvalidValueError(f"{name} stays a {' or '.join(types)} order; correct order_type.", field="order_type")
     if new.legs:
-        raise InvalidValueError(f"{name} is a leg and has none of its own; take them out.", field="take_profit")
+        field = new.legs[0].field
+        raise InvalidValueError(f"{name} is a leg and has none of its own; take {field} out.", field=field)
 
 
-def _check_new_leg(order: Order, kind: Kind) -> None:
+def _check_new_leg(order: Order, new: LegTerms) -> None:
     """Raise InvalidValueError where the legs of a kind cannot be replaced with their entry."""
-    field = "take_profit" if kind == "TARGET" else "stop_loss"
+    kind, field = new.kind, new.field
     if order.due and order.template:
         raise InvalidValueError(
             f"Template {order.template} brings the legs of {order.order_id} when its delay is over; take {field} "
@@ -596,6 +640,11 @@ def _with_qty(order: Order, qty: int) -> tuple[Order, list[AlertWarning]]:
         return order._replace(qty=order.filled, state=state, reason="qty not above what is filled"), warnings
     after, more = _described(order._replace(qty=qty))
     return after, [*warnings, *more]
+
+
+def standing(order: Order) -> list[AlertWarning]:
+    """Return what to warn of an order as it is."""
+    return [it for it in _with_qty(order, order.qty)[1] if it.code == "unprotected_quantity"]
 
 
 def _described(order: Order) -> tuple[Order, list[AlertWarning]]:

@@ -186,7 +186,7 @@ def test_what_is_new_in_one_account_is_new(service: Service) -> None:
 # Warnings
 
 
-def test_what_is_said_of_each_account_is_said_once(service: Service) -> None:
+def test_what_is_said_of_the_fields_is_said_once_and_of_orders_for_each_account(service: Service) -> None:
     service.put_template("one", (2, 10, 5))
     answer = service.place(account="A,B", strategy="one", oco_id="pair", notes="x" * 501)
     assert answer.word == "placed"
@@ -195,6 +195,7 @@ def test_what_is_said_of_each_account_is_said_once(service: Service) -> None:
         "unprotected_quantity",
         "oco_without_venue",
         "no_order_id",
+        "unprotected_quantity",
     ]
 
 

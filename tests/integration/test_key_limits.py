@@ -387,6 +387,20 @@ def test_each_account_of_a_list_is_an_order(service: Service) -> None:
     assert (forbidden.status, forbidden.word) == (403, "command_not_allowed")
 
 
+@pytest.mark.parametrize("earlier", [{"limit_price": 4000}, {}], ids=["refused", "done before"])
+def test_an_account_in_which_nothing_is_opened_does_not_count(service: Service, earlier: dict[str, Any]) -> None:
+    key = service.issue_key(max_orders_per_minute=3)
+    service.place("long.sim102", account="Sim102", **earlier)
+    answer = service.place("long", account="Sim101,Sim102", key=key)
+    assert [result.get("status") or result["error"] for result in answer.body["results"]] == [
+        "placed",
+        "duplicate_order_id" if earlier else "already_placed",
+    ]
+    place(service, "out-1", key)
+    place(service, "out-2", key)
+    assert service.place("out-3", key=key).word == "rate_limited"
+
+
 def test_an_alert_for_more_accounts_than_orders_a_minute_says_so(service: Service) -> None:
     key = service.issue_key(max_orders_per_minute=2)
     answer = service.place("long", account="Sim101,Sim102,Sim103", key=key)

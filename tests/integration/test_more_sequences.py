@@ -9,8 +9,10 @@ import deferred
 from orderhook.commands import parse_command
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.limits import Limits
-from orderhook.listing import find_order, list_orders
+from orderhook.listing import Unreadable, find_order, list_orders
 from orderhook.orders import OrderState, timestamp
+from orderhook.reference import guidance_of
+from orderhook.representations import represent_order
 from orderhook.store.reports import Report
 from orderhook.trade_window import end_of_day
 from tests.builders import ENTRY, provenance
@@ -305,7 +307,7 @@ def test_a_leg_that_is_given_anew_at_its_old_price_is_checked(trader: Trader) ->
     trader.fill("a", 2)
     assert trader.send(f"{STOP}stop_price=5020").word == "changed"
     answer = trader.send(f"{R}order_id=a;qty=5;limit_price=5000;take_profit=5010")
-    assert told(answer, "field") == (400, "invalid_value", "limit_price")
+    assert told(answer, "field") == (400, "invalid_value", "take_profit")
 
 
 @pytest.mark.parametrize("filled", [0, 2])
@@ -1600,3 +1602,243 @@ def test_a_resend_over_many_leaves_what_came_in_since_where_the_first_had_no_tra
     trader.send(f"{IN}account=B;order_id=y;strategy_id=S.b")
     assert trader.resend(text).status == 200
     assert trader.open == {"y"}
+
+
+# Warnings of what was done, told again
+
+
+def details(answer: Answer) -> list[str]:
+    return [f"{it['code']}: {it['detail']}" for it in answer.body.get("warnings", [])]
+
+
+OTHER_STOP = (
+    "command=CANCELREPLACE;action=SELL;order_type=STOPMARKET;stop_price=4991;tif=GTC;account=Sim101;"
+    f"instrument=ES 12-26;order_id=STOP1;{OF_S}qty=2"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "bare", "operation"),
+    [
+        (f"command=CANCEL;order_id=STOP1;{OF_S}", "5 of what is filled had STOP1", "UpdateItem"),
+        (f"{STOP}qty=2", "3 of what is filled", "UpdateItem"),
+        (OTHER_STOP, "3 of what is filled", "TransactWriteItems"),
+    ],
+    ids=["CANCEL", "CHANGE", "CANCELREPLACE"],
+)
+@pytest.mark.parametrize("switched", [False, True], ids=["", "the kill switch is on"])
+def test_a_resend_tells_again_what_has_no_stop(
+    long: Trader, text: str, bare: str, operation: str, *, switched: bool
+) -> None:
+    # A CANCEL of a leg that works looks for it in its entry's item first.
+    looks = [no_fault] if "=CANCEL;" in text else []
+    long.service.network.inject(operation, *looks, *[lose_response] * 3)
+    assert long.send(text).status == 503
+    long.service.network.inject(operation)
+    if switched:
+        long.send("kill_switch=on")
+    [detail] = details(long.resend(text))
+    assert detail.startswith(f"unprotected_quantity: {bare}")
+
+
+def test_a_resend_does_not_warn_of_what_has_its_stop_again(long: Trader) -> None:
+    long.send_unanswered(f"{STOP}qty=2")
+    long.send(f"{STOP}qty=5")
+    answer = long.resend(f"{STOP}qty=2")
+    assert told(answer, "qty") == (200, "changed", "5")
+    assert warned(answer) == []
+
+
+def test_a_resend_tells_again_that_more_is_filled_than_it_asks_for(trader: Trader) -> None:
+    trader.send(f"{P}qty=5;order_id=a;")
+    trader.fill("a", 3)
+    trader.service.network.inject("UpdateItem", no_fault, *[lose_response] * 3)
+    assert trader.send("command=CHANGE;order_id=a;qty=2").status == 503
+    trader.service.network.inject("UpdateItem")
+    answer = trader.resend("command=CHANGE;order_id=a;qty=2")
+    assert (answer.body["duplicate"], warned(answer)) == (True, [("filled_more", "qty")])
+
+
+# A name that another trade bears
+
+
+@pytest.fixture
+def late_long(trader: Trader) -> Trader:
+    """A trader whose first entry was filled after its end: its stop works, and another entry has taken its name."""
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}stop_loss=4990", f"command=CANCEL;order_id=ENTRY1;{OF_S}")
+    return trader
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        f"{P}qty=1;order_id=b;{OF_S}stop_loss=4900".replace("ES 12-26", "NQ 12-26"),
+        f"{P}qty=1;order_id=b;{OF_S}stop_loss=4900".replace("Sim101", "Sim102"),
+        f"{P}qty=1;order_id=b;{OF_S}stop_loss=5010".replace("BUY", "SELL"),
+        f"{P}qty=1;order_id=b;{OF_S}".replace("BUY", "SELL"),
+    ],
+    ids=["instrument", "account", "action", "action, without a stop"],
+)
+@pytest.mark.parametrize("delay", ["", "delay=1"])
+def test_a_change_by_name_moves_no_stop_of_another_market_or_side(late_long: Trader, later: str, delay: str) -> None:
+    trader = late_long
+    trader.send(later)
+    trader.fill("a", 1, "Filled")
+    trader.send(f"command=CANCEL;order_id=ENTRY1;{OF_S}")
+    answer = trader.send(f"{STOP}stop_price=4995;{delay}")
+    trader.wait(2)
+    assert trader.orders["a.STOP1"] == ("Working", 1, "4990")
+    if not delay:
+        assert answer.status in (404, 409)
+        assert answer.body["detail"].startswith("a.STOP1 bears the name STOP1 too")
+    assert trader.send(f"command=CANCEL;order_id=STOP1;{OF_S}").body["order_id"] == "a.STOP1"
+
+
+def test_a_change_by_name_moves_the_stop_of_its_own_market_and_side(late_long: Trader) -> None:
+    late_long.send(f"{P}qty=1;order_id=b;{OF_S}")
+    late_long.fill("a", 1, "Filled")
+    late_long.send(f"command=CANCEL;order_id=ENTRY1;{OF_S}")
+    assert told(late_long.send(f"{STOP}stop_price=4995"), "order_id") == (200, "changed", "a.STOP1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["command=CANCEL;order_id=ENTRY2;", "command=CHANGE;order_id=ENTRY2;limit_price=4000;"],
+    ids=["CANCEL", "CHANGE"],
+)
+def test_a_resend_finds_its_entry_though_another_has_its_number_for_legs_alone(trader: Trader, text: str) -> None:
+    trader.service.put_template("two", (1, 10, 5), (1, 20, 5))
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}", f"{P}qty=1;order_id=b;{OF_S}")
+    trader.send_unanswered(f"{text}{OF_S}")
+    trader.send("command=CANCEL;order_id=a", "command=CANCEL;order_id=b")
+    trader.send(f"{P}qty=2;order_id=c;{OF_S}strategy=two")
+    assert told(trader.resend(f"{text}{OF_S}"), "order_id")[::2] == (200, "b")
+    trader.service.let_pass(60)
+    assert trader.send(f"{text}{OF_S}").word == "order_not_found"
+
+
+# Several accounts
+
+
+def test_what_has_no_stop_is_told_of_each_account(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=p;{OF_S}{SL_TP}".replace("Sim101", "A,B"))
+    for order_id in ("p.a", "p.b"):
+        trader.fill(order_id, 1, "Filled")
+    answer = trader.send(f"command=CANCEL;account=A,B;order_id=STOP1;{OF_S}")
+    bare = "1 of what is filled had STOP1, and no stop now."
+    assert details(answer) == [f"unprotected_quantity: Account {account}: {bare}" for account in ("A", "B")]
+
+
+def test_the_record_of_a_list_says_in_which_accounts_it_was_done(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=p;{OF_S}".replace("Sim101", "A,B"), "command=CANCEL;order_id=p.b")
+    answer = trader.send(f"command=CHANGE;account=A,B;order_id=ENTRY1;{OF_S}limit_price=5001")
+    assert (answer.status, answer.word) == (409, "order_already_terminal")
+    guidance = guidance_of(trader.service.record_of(answer))
+    assert guidance is not None
+    assert guidance.meaning.startswith("It was done in A. In B: The order is finished")
+
+
+# What was placed before its template went
+
+
+def test_a_resend_of_a_delayed_place_finds_its_order_though_the_template_has_gone(trader: Trader) -> None:
+    trader.service.put_template("two", (1, 10, 5))
+    text = f"{P}qty=1;order_id=a;{OF_S}strategy=two;delay=2"
+    trader.send_unanswered(text, "PutItem")
+    trader.wait(3)
+    trader.service.remove_template("two")
+    assert told(trader.resend(text), "order_id", "state") == (200, "already_placed", "a", "Working")
+    assert trader.send(text.replace("=a;", "=b;")).word == "strategy_not_found"
+
+
+def test_a_place_without_an_id_whose_outcome_is_unknown_names_its_order(trader: Trader) -> None:
+    trader.service.network.inject("PutItem", *[lose_response] * 3)
+    answer = trader.send(f"{P}qty=1")
+    trader.service.network.inject("PutItem")
+    assert (answer.status, answer.word) == (409, "outcome_unknown")
+    assert trader.open == {answer.body["order_id"]}
+    assert trader.service.record_of(answer).order_ids == (answer.body["order_id"],)
+
+
+def test_an_order_that_was_cancelled_is_due_no_more(trader: Trader) -> None:
+    trader.send(f"{P}qty=1;order_id=a;delay=30")
+    now = timestamp(trader.service.queue.now)
+    [waiting] = list_orders(trader.service.services, trader.service.trader, now)
+    trader.send("command=CANCEL;order_id=a")
+    [cancelled] = list_orders(trader.service.services, trader.service.trader, now)
+    assert not isinstance(waiting, Unreadable)
+    assert not isinstance(cancelled, Unreadable)
+    assert represent_order(waiting)["due"] is not None
+    assert represent_order(cancelled)["due"] is None
+
+
+# What a refusal names
+
+
+REPLACE_STOP = (
+    "command=CANCELREPLACE;action=SELL;order_type=STOPMARKET;stop_price=4992;tif=GTC;account=Sim101;"
+    f"instrument=ES 12-26;order_id=STOP1;{OF_S}qty=1;"
+)
+MARKET = f"{R}order_id=ENTRY1;{OF_S}qty=1;".replace("order_type=LIMIT", "order_type=MARKET")
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        (f"{REPLACE_STOP}stop_loss=4985", "stop_loss"),
+        (f"{REPLACE_STOP}stop_loss_limit=4985", "stop_loss_limit"),
+        (f"{REPLACE_STOP}take_profit=5020", "take_profit"),
+        (f"command=CHANGE;order_id=ENTRY1;{OF_S}stop_price=4985", "stop_price"),
+        (f"command=CHANGE;order_id=ENTRY1;{OF_S}limit_price=5020", "limit_price"),
+        (f"{MARKET}stop_loss=5011", "stop_loss"),
+        (f"{MARKET}stop_loss_limit=5011", "stop_loss_limit"),
+        (f"{MARKET}take_profit=4980", "take_profit"),
+        (f"{R}order_id=ENTRY1;{OF_S}qty=1;limit_price=4985", "limit_price"),
+        (f"{STOP}stop_price=5015", "stop_price"),
+        (f"{TARGET}limit_price=4985", "limit_price"),
+    ],
+)
+@pytest.mark.parametrize("filled", [0, 1])
+def test_a_refusal_names_a_field_of_the_alert_and_says_what_to_do(
+    trader: Trader, text: str, field: str, filled: int
+) -> None:
+    entry = f"{P}qty=2;order_id=a;{OF_S}{SL_TP}stop_price=5001;".replace("order_type=LIMIT", "order_type=STOPLIMIT")
+    trader.send(entry)
+    if filled:
+        trader.fill("a", filled)
+    answer = trader.send(text.replace("qty=1", f"qty={filled or 2}"))
+    if answer.status == 200:
+        return  # once it fills, the entry's own prices count no more
+    assert told(answer, "field") == (400, "invalid_value", field)
+    assert f"{field}=" in text
+    assert f"correct {field}." in answer.body["detail"] or f"ake {field} out" in answer.body["detail"]
+
+
+def test_the_length_of_an_id_in_a_list_is_told_with_the_ending_that_it_gets(trader: Trader) -> None:
+    answer = trader.send(f"{P}qty=1;order_id={'x' * 60}".replace("Sim101", "Sim101,Sim102"))
+    assert told(answer, "field") == (400, "invalid_value", "order_id")
+    assert answer.body["detail"] == (
+        "order_id has 67 characters with '.sim101', in which it ends for that account of the list; at most 64 are "
+        "accepted: write a shorter one."
+    )
+
+
+# A stop for a template
+
+
+def test_a_stop_for_a_template_warns_of_the_bracket_that_has_none(trader: Trader) -> None:
+    trader.service.put_template("runner", (1, 10, 5), (1, 20, None))
+    trader.send(f"{P}qty=3;order_id=a;{OF_S}strategy=runner")
+    text = f"{R}order_id=ENTRY1;{OF_S}qty=3;limit_price=5000;stop_loss=4990"
+    bare = "unprotected_quantity: 2 of qty have no stop: the template has none for them."
+    for _ in range(2):
+        [detail] = details(trader.send(text))
+        assert detail.startswith(bare)
+
+
+def test_a_stop_for_a_template_without_any_is_for_all(trader: Trader) -> None:
+    trader.service.put_template("targets", (1, 10, None), (1, 20, None))
+    trader.send(f"{P}qty=2;order_id=a;{OF_S}strategy=targets")
+    assert details(trader.send(f"{R}order_id=ENTRY1;{OF_S}qty=2;limit_price=5000;stop_loss=4990")) == []
+    trader.fill("a", 2, "Filled")
+    assert trader.orders["a.STOP1"] == ("Working", 2, "4990")

@@ -391,7 +391,7 @@ def test_ids_and_labels_have_at_most_64_characters_and_are_kept_as_sent(alert: F
     longest = "aB" * 32
     assert value(read_alert(alert, {name: longest})[0], name) == longest
     error = refused(InvalidValueError, alert, {name: longest + "c"})
-    assert error.detail == f"{name} has 65 characters; at most 64 are accepted."
+    assert error.detail == f"{name} has 65 characters; at most 64 are accepted: write a shorter one."
     assert error.field == name
 
 

@@ -511,8 +511,8 @@ def test_the_refusal_of_a_price_beyond_another_leg_names_both_legs_and_the_side(
         crosses(entry(), "STOP1", Decimal(5), "TARGET1"),
     ]
     assert [(refusal.detail, refusal.field) for refusal in refusals] == [
-        ("The price 4980.5 of TARGET1 must be above that of STOP1 of order a1.", "limit_price"),
-        ("The price 5 of STOP1 must be below that of TARGET1 of order a1.", "stop_price"),
+        ("The price 4980.5 of TARGET1 must be above that of STOP1 of order a1; correct limit_price.", "limit_price"),
+        ("The price 5 of STOP1 must be below that of TARGET1 of order a1; correct stop_price.", "stop_price"),
     ]
 
 
@@ -630,7 +630,7 @@ def test_the_limit_of_a_stop_lies_on_its_losing_side(
         check_prices(order)
         return
     side = "above" if action == "BUY" else "below"
-    detail = f"The limit {limit} of the stop must not be {side} its stop price {stop}."
+    detail = f"The limit {limit} of the stop must not be {side} its stop price {stop}; correct stop_loss_limit."
     with pytest.raises(InvalidValueError) as refusal:
         check_prices(order)
     assert refusal.value.detail == detail
@@ -640,10 +640,19 @@ def test_the_limit_of_a_stop_lies_on_its_losing_side(
 @pytest.mark.parametrize(
     ("changes", "detail"),
     [
-        ({"limit_price": Decimal(4990)}, "The stop 4990 must be below the price 4990 of order a1, a BUY."),
-        ({"limit_price": Decimal(5010)}, "The price 5010 must be below the target 5010 of order a1, a BUY."),
-        ({"action": "SELL"}, "The stop 4990 must be above the price 5000 of order a1, a SELL."),
-        ({"limit_price": None, "action": "SELL"}, "The stop 4990 must be above the target 5010 of order a1, a SELL."),
+        (
+            {"limit_price": Decimal(4990)},
+            "The stop 4990 must be below the price 4990 of order a1, a BUY; correct limit_price.",
+        ),
+        (
+            {"limit_price": Decimal(5010)},
+            "The price 5010 must be below the target 5010 of order a1, a BUY; correct limit_price.",
+        ),
+        ({"action": "SELL"}, "The stop 4990 must be above the price 5000 of order a1, a SELL; correct limit_price."),
+        (
+            {"limit_price": None, "action": "SELL"},
+            "The stop 4990 must be above the target 5010 of order a1, a SELL; correct stop_loss.",
+        ),
     ],
 )
 def test_the_refusal_names_both_prices_and_the_side(changes: dict[str, Any], detail: str) -> None:
@@ -651,7 +660,7 @@ def test_the_refusal_names_both_prices_and_the_side(changes: dict[str, Any], det
         check_prices(entry()._replace(**changes))
     assert refusal.value.detail == detail
     with pytest.raises(InvalidValueError) as refusal:
-        check_prices(entry()._replace(**changes), "take_profit")
+        check_prices(entry()._replace(**changes), ["take_profit"])
     assert refusal.value.field == "take_profit"
 
 
@@ -665,7 +674,7 @@ def test_the_refusal_is_of_the_price_that_the_entry_has_else_of_the_stops(own: d
     assert refusal.value.field == field
     with pytest.raises(InvalidValueError) as refusal:
         check_prices(entry(filled=1, legs={**LEGS, "STOP1": STOP._replace(stop_price=Decimal(5010))}))
-    assert refusal.value.field == "stop_price"
+    assert refusal.value.field == "stop_loss"
 
 
 @pytest.mark.parametrize("number", [Decimal("1E-8"), Decimal("9.99999E+11"), Decimal("5E+3")], ids=str)
@@ -693,7 +702,9 @@ def test_a_refusal_writes_its_prices_as_an_alert_does(action: str, names: tuple[
 @pytest.mark.parametrize("number", [Decimal("1E-8"), Decimal("5E+3")], ids=str)
 def test_the_refusal_of_a_released_stop_limit_writes_its_prices_as_an_alert_does(number: Decimal) -> None:
     stop = released_leg()._replace(order_type="STOPLIMIT", stop_price=number, limit_price=number)
-    detail = f"The limit {number * 2:f} of a SELL stop must not be beyond its stop price {number:f}."
+    detail = (
+        f"The limit {number * 2:f} of a SELL stop must not be beyond its stop price {number:f}; correct limit_price."
+    )
     with pytest.raises(InvalidValueError) as refusal:
         changed(stop._replace(limit_price=None), {"limit_price": number * 2})
     assert (refusal.value.detail, refusal.value.field) == (detail, "limit_price")
@@ -905,7 +916,7 @@ def test_a_released_legs_quantity_may_be_lowered_and_never_raised(qty: int, word
         with pytest.raises(InvalidValueError) as refusal:
             changed(leg, {"qty": qty})
         assert (refusal.value.field, refusal.value.state) == ("qty", "Working")
-        assert refusal.value.detail == "Leg a1.STOP1 closes the 5 that are filled for it; qty cannot be above that."
+        assert refusal.value.detail == "Leg a1.STOP1 closes the 5 that are filled for it; give no larger qty."
         return
     after, warnings = changed(leg, {"qty": qty})
     assert unchanged_but(leg, after) == ({} if qty == 5 else {"qty": qty})
@@ -1352,7 +1363,7 @@ def test_what_a_waiting_leg_cannot_become(name: str, new: Replacement, field: st
         (
             of_stop(legs=[terms("TARGET", 5020)]),
             "take_profit",
-            "STOP1 is a leg and has none of its own; take them out.",
+            "STOP1 is a leg and has none of its own; take take_profit out.",
         ),
     ],
 )

@@ -98,7 +98,7 @@ class AddressesOrder(Command):
         binding = strategy.numbers.get(number) or strategy.freed.get(number)
         if strategy.has_atm and kind != "ENTRY" and (binding is None or kind in ("EXIT", "SIMSTOP")):
             raise self.is_ninjatraders()
-        if binding is None or kind in ("EXIT", "SIMSTOP") or (kind == "ENTRY" and binding.legs_only):
+        if binding is None or kind in ("EXIT", "SIMSTOP"):
             raise self.not_found()
 
         def addressed(entry_id: str) -> str:
@@ -107,6 +107,12 @@ class AddressesOrder(Command):
         earliest = timestamp(provenance.received_on - RESENDS_END)
         before = tuple(addressed(former.order_id) for former in binding.before if former.until > earliest)
         order_id = addressed(binding.order_id)
+        if kind == "ENTRY" and binding.legs_only:
+            # A later entry has the number for legs alone; what was reached before that is told all the same.
+            resent = self.resent(services, provenance, Address(order_id, before))
+            if resent is None:
+                raise self.not_found()
+            return Address(resent.item.order_id, settled=True)
         if provenance.until is None or binding.at <= provenance.until or self._is_meant(services, provenance, order_id):
             return Address(order_id, before)
         at_due = [former.order_id for former in binding.before if former.until > provenance.until]
@@ -120,7 +126,7 @@ class AddressesOrder(Command):
         order = met and met.order(provenance.now)
         return order is not None and not _came_later(provenance, order)
 
-    def resent(self, services: "Services", provenance: Provenance, address: Address) -> Order | None:
+    def resent(self, services: "Services", provenance: Provenance, address: Address) -> Met | None:
         """Return the order that this very alert has reached before its name was given to another one.
 
         That was its first receipt, or this very request: a queue delivers a message again.
@@ -129,7 +135,7 @@ class AddressesOrder(Command):
             met = self.find(services, provenance, order_id)
             order = met and met.order(provenance.now)
             if order and (wrote(provenance, order) or first_receipt(services, provenance, order.traces)):
-                return order
+                return met
         return None
 
     def find(self, services: "Services", provenance: Provenance, order_id: str) -> Met | None:
@@ -237,6 +243,14 @@ class AddressesOrder(Command):
             return self.not_yet(waiting)
         detail = f"{_waits_for_delay(waiting)} Meanwhile: {refusal.detail}"
         return OrderAlreadyTerminalError(detail, field=refusal.field, state=refusal.state)
+
+    def borne_elsewhere(self, order_ids: Sequence[str], refusal: OrderhookError) -> OrderhookError:
+        """Return the refusal of a name that open orders bear in another market or side than what it led to."""
+        detail = (
+            f"{', '.join(order_ids[:5])} bears the name {self.order_name} too, but not in the account, instrument and "
+            f"action of what it leads to; address it by that id. Meanwhile: {refusal.detail}"
+        )
+        return type(refusal)(detail, field=refusal.field, state=refusal.state)
 
     def already_terminal(self, order: Order, way_out: str) -> OrderAlreadyTerminalError:
         """Return the refusal of an order that is finished, with the legs of it that may go on."""

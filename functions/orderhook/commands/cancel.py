@@ -25,6 +25,8 @@ class Cancelled(NamedTuple):
     applied: bool
     entry: Order | None = None
     """Of a leg that has an item of its own, its entry, where that is still there."""
+    resent: bool = False
+    """Whether this is a resend of the alert that ended it."""
 
 
 class Cancel(AddressesOrder):
@@ -44,23 +46,22 @@ class Cancel(AddressesOrder):
         address = None
         try:
             address = self.address(services, provenance)
-            cancelled, resent = self._cancel_addressed(services, provenance, address)
+            cancelled = self._cancel_addressed(services, provenance, address)
         except NOTHING_OPEN as refusal:
             if self.order_name is None or (address and address.settled):
                 raise
             return self._cancel_bearing_name(services, provenance, address, refusal)
-        settled = self.order_name is None or address.settled or resent or cancelled.applied
+        settled = self.order_name is None or address.settled or cancelled.resent or cancelled.applied
         if settled or cancelled.order.state is not OrderState.CANCELLED:
             return _outcome(provenance, cancelled)
         return self._cancel_bearing_name(services, provenance, address, cancelled)
 
-    def _cancel_addressed(
-        self, services: "Services", provenance: Provenance, address: Address
-    ) -> tuple[Cancelled, bool]:
-        """Cancel what the id or the name leads to; return also whether this is a resend of an alert that did."""
-        resent = self.resent(services, provenance, address)
-        if resent and not wrote(provenance, resent):
-            return Cancelled(resent, applied=False), True
+    def _cancel_addressed(self, services: "Services", provenance: Provenance, address: Address) -> Cancelled:
+        """Cancel what the id or the name leads to, if this is no resend of an alert that did."""
+        met = self.resent(services, provenance, address)
+        resent = met and met.order(provenance.now)
+        if met and resent and not wrote(provenance, resent):
+            return Cancelled(resent, applied=False, entry=met.entry, resent=True)
         cancelled = self._cancel(services, provenance, resent.order_id if resent else address.order_id)
         if self.order_name and not (resent or address.settled or (cancelled and cancelled.applied)):
             again = self.address(services, provenance)
@@ -69,12 +70,13 @@ class Cancel(AddressesOrder):
         if cancelled is None:
             raise self.not_found()
         if cancelled.applied:
-            return cancelled, False
+            return cancelled
         self.check_meant(provenance, cancelled.order)
         if cancelled.order.state in FINISHED_OTHERWISE:
             raise self.already_terminal(cancelled.order, "there is nothing left of it to cancel.")
         # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
-        return cancelled, first_receipt(services, provenance, cancelled.order.traces) is not None
+        first = first_receipt(services, provenance, cancelled.order.traces)
+        return cancelled._replace(resent=first is not None)
 
     def _cancel_bearing_name(
         self,
@@ -104,7 +106,7 @@ class Cancel(AddressesOrder):
         if found is None:
             return None
         before = refused(found.order, provenance.request_id).before or found.order
-        return _outcome(provenance, Cancelled(before, applied=found.own))
+        return _outcome(provenance, Cancelled(before, applied=found.own, resent=found.resent))
 
     def _cancel(self, services: "Services", provenance: Provenance, order_id: str) -> Cancelled | None:
         """Cancel an order or a leg.
@@ -181,9 +183,10 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
 
 
 def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
-    order, applied, entry = cancelled
+    order, applied, entry, resent = cancelled
     venue = venue_of(order)
     pending = not applied and order.state in BEING_CANCELLED
+    working = not applied and not pending and order.is_open
     ended = applied and venue.cancelled is OrderState.CANCELLED
     outcome = Outcome.of(
         order._replace(state=venue.cancelled) if applied else order,
@@ -192,11 +195,11 @@ def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
         previous_state=order.state if applied else None,
         filled=str(order.filled),
         cancelled_at=provenance.now if ended else order.cancelled_at,
-        warnings=(*_unprotected(order), *_group(order, entry)) if applied else (),
+        warnings=(*_unprotected(order), *_group(order, entry)) if applied or (resent and not working) else (),
         affected_order_ids=tuple(open_legs(order).values()) if ended else (),
     )
     # A leg that was given anew since an earlier receipt of this alert ended it: what it is now is another one.
-    return outcome if applied or pending or not order.is_open else outcome._replace(state=None, cancelled_at=None)
+    return outcome._replace(state=None, cancelled_at=None) if working else outcome
 
 
 def _group(order: Order, entry: Order | None) -> tuple[AlertWarning, ...]:

@@ -67,7 +67,7 @@ class CancelReplace(AddressesOrder, PlacesOrder):
 
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has replaced, if this is its resend."""
-        altered = find_resent(self, services, provenance)
+        altered = find_resent(self, services, provenance, _Replacing(self, services, provenance, None))
         return self._outcome(altered) if altered else None
 
     def _outcome(self, altered: Altered) -> Outcome:
@@ -156,12 +156,12 @@ class _Replacing:
 
         One that has ended there is not given anew: its id is taken.
         """
-        kinds = {leg.kind for leg in self._new.legs}
-        for name in (name for name, leg in entry.legs.items() if leg.released and kind_of(name) in kinds):
+        fields = {leg.kind: leg.field for leg in self._new.legs}
+        for name in (name for name, leg in entry.legs.items() if leg.released and kind_of(name) in fields):
             leg = self._services.orders.reached(self._provenance, leg_id(entry.order_id, name))
             leg = leg and leg.at(self._provenance.now)
             if leg is not None and not leg.is_open:
-                field = "take_profit" if kind_of(name) == "TARGET" else "stop_loss"
+                field = fields[kind_of(name)]
                 raise InvalidValueError(
                     f"{leg.order_id} has been {leg.state} since {leg.since}, and an entry gets no other. Take "
                     f"{field} out; what is still to be closed needs an order of its own: PLACE a {leg.action} with "

@@ -77,7 +77,7 @@ class Change(AddressesOrder, OpensPosition):
 
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has changed, if this is its resend."""
-        altered = find_resent(self, services, provenance)
+        altered = find_resent(self, services, provenance, self)
         return self._outcome(altered) if altered else None
 
     @property

@@ -1,6 +1,6 @@
 """How CHANGE and CANCELREPLACE alter the order that they address: at once, or after a look at its item."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -10,6 +10,7 @@ from orderhook.commands.asking import asking, check_asking
 from orderhook.commands.overtaken import is_overtaken
 from orderhook.commands.placing import Entry, place_entry
 from orderhook.commands.release import ended_if_void
+from orderhook.commands.strategy_names import bearing, market_of
 from orderhook.errors import (
     AlertWarning,
     ChangeDroppedError,
@@ -37,10 +38,13 @@ from orderhook.trade import (
     is_apart,
     is_ended,
     kind_of,
+    leg_field,
     leg_id,
     must_be_above,
+    opposite,
     opposite_legs,
     price_of,
+    standing,
     unprotected,
     unprotected_warning,
 )
@@ -73,7 +77,7 @@ class Altered(NamedTuple):
 class Altering(Protocol):
     """A command that alters the order that it addresses."""
 
-    def resent(self, services: "Services", provenance: Provenance, address: Address) -> Order | None:
+    def resent(self, services: "Services", provenance: Provenance, address: Address) -> Met | None:
         """Return the order that this very alert has reached before its name was given to another one."""
 
     def find(self, services: "Services", provenance: Provenance, order_id: str) -> Met | None:
@@ -124,9 +128,28 @@ def alter_addressed(
         if command.order_name is None or (address and address.settled):
             raise
         open_items = command.open_of_strategy(services, provenance)
-        if living := next(command.bearing_name(services, provenance, open_items, address), None):
-            return alter_at(Address(living))
+        bearers = bearing(open_items, str(command.order_name), provenance.until)
+        if bearers and not (address and address.order_id in bearers):
+            market = _market_meant(command, services, provenance, address)
+            alike = [item for item in open_items if market == market_of(item)]
+            if living := next(command.bearing_name(services, provenance, alike, address), None):
+                return alter_at(Address(living))
+            raise command.borne_elsewhere(bearers, refusal) from None
         raise command.naming_what_waits(services, provenance, open_items, refusal) from None
+
+
+def _market_meant(
+    command: AddressesOrder, services: "Services", provenance: Provenance, address: Address | None
+) -> tuple[str, ...] | None:
+    """Return the account, instrument and action of what the name led to; None where that is not there any more."""
+    if address is None:
+        return None
+    if (met := command.find(services, provenance, address.order_id)) and (order := met.order(provenance.now)):
+        return market_of(order._asdict())
+    # A leg that the entry does not have would close it.
+    split = entry_and_leg(address.order_id)
+    entry = services.orders.reached(provenance, split[0]) if split else None
+    return entry and market_of(entry._replace(action=opposite(entry.action))._asdict())
 
 
 def _alter_addressed(
@@ -154,8 +177,8 @@ def alter(command: Altering, services: "Services", provenance: Provenance, addre
     resend leaves it as it is; anything else is worked out, and written if the item is still the same version. With a
     delay the item is looked at first, because alerts that came in later may have been done before.
     """
-    if order := command.resent(services, provenance, address):
-        return _left(provenance, order)
+    if (met := command.resent(services, provenance, address)) and (order := met.order(provenance.now)):
+        return _left(provenance, order, _told_again(command, services, provenance, met))
     if provenance.until is not None:
         met = command.find(services, provenance, address.order_id)
         return _after_a_look(command, services, provenance, address.order_id, met)
@@ -190,22 +213,22 @@ def needs_venue(command: AddressesOrder, services: "Services", provenance: Prove
     return order is not None and order.venue is not None and order.entry_id is None
 
 
-def find_resent(command: AddressesOrder, services: "Services", provenance: Provenance) -> Altered | None:
-    """Return the order that the very alert has altered already, if this is its resend."""
+def find_resent(
+    command: AddressesOrder, services: "Services", provenance: Provenance, altering: Altering | None = None
+) -> Altered | None:
+    """Return the order that the very alert has altered already, if this is its resend; `altering` knows how."""
     try:
         address = command.address(services, provenance)
     except OrderError:
         return None
-    order = command.resent(services, provenance, address)
-    if order is None:
-        met = command.find(services, provenance, address.order_id)
-        order = met and met.order(provenance.now)
-        if order is None or not (wrote(provenance, order) or first_receipt(services, provenance, order.traces)):
-            return None
-    return _left(provenance, order)
+    met = command.resent(services, provenance, address) or command.find(services, provenance, address.order_id)
+    order = met and met.order(provenance.now)
+    if not met or not order or not (wrote(provenance, order) or first_receipt(services, provenance, order.traces)):
+        return None
+    return _left(provenance, order, _told_again(altering, services, provenance, met) if altering else ())
 
 
-def _left(provenance: Provenance, order: Order) -> Altered:
+def _left(provenance: Provenance, order: Order, warnings: Sequence[AlertWarning] = ()) -> Altered:
     """Return an order that this alert has altered before, in this very request or at its first receipt.
 
     Raises ChangeDroppedError where its venue has dropped that since.
@@ -220,7 +243,17 @@ def _left(provenance: Provenance, order: Order) -> Altered:
             state=order.state,
             affected_order_ids=(order.order_id,),
         )
-    return Altered(order, order, resent=not own, own=own)
+    return Altered(order, order, tuple(warnings), resent=not own, own=own)
+
+
+def _told_again(command: Altering, services: "Services", provenance: Provenance, met: Met) -> Sequence[AlertWarning]:
+    """Return what an alert that has altered an order before was warned of, as far as it is still so."""
+    after, warnings = command.applied_to(met)
+    if after.qty == met.item.qty:
+        return [*warnings, *_warned_of_template(services, provenance, met.item)]
+    # Another alert has given it another quantity since.
+    present = standing(met.item) if met.leg is None and met.item.is_open else []
+    return [*(it for it in warnings if it.code != "unprotected_quantity"), *present]
 
 
 def _why_dropped(provenance: Provenance, order: Order) -> str | None:
@@ -228,12 +261,15 @@ def _why_dropped(provenance: Provenance, order: Order) -> str | None:
 
     The bridge's report has then set a value back that the alert gave.
     """
-    number, asked = next(
-        (number, event)
-        for number, event in reversed(list(enumerate(order.history)))
+    said = [
+        number
+        for number, event in enumerate(order.history)
         if event.request_id == provenance.request_id or event.digest == provenance.digest
-    )
-    for event in order.history[number + 1 :]:
+    ]
+    if not said:
+        return None  # it has written nothing: what a later alert asked stands
+    asked = order.history[said[-1]]
+    for event in order.history[said[-1] + 1 :]:
         # A leg that waits has its events beside its entry's; once it is released, all in its history are its own.
         is_its_own = event.leg == asked.leg or order.closes is not None
         is_set_back = any(asked.changes.get(name, text) != text for name, text in event.changes.items())
@@ -277,7 +313,8 @@ def _outcome(
         return met
     before = met.order(provenance.now)
     if before and wrote(provenance, result.before):
-        return Altered(before, before, own=True)  # sent again by the SDK: the item is as this very request made it
+        # Sent again by the SDK: the item is as this very request made it.
+        return _left(provenance, before, _told_again(command, services, provenance, met))
     after, warnings = command.applied_to(met)
     after = asking(services.venue, provenance, met, after)
     order = met._replace(item=after).order(provenance.now)
@@ -309,7 +346,7 @@ def _by_version(
         raise command.not_found()
     command.check_meant(provenance, order)
     if wrote(provenance, met.item) or first_receipt(services, provenance, order.traces):
-        return _left(provenance, order)
+        return _left(provenance, order, _told_again(command, services, provenance, met))
     if is_overtaken(provenance, met, command.changes):
         return _left(provenance, order)
     if void := ended_if_void(services, provenance, met.item):
@@ -434,16 +471,18 @@ def _price_checks(provenance: Provenance, met: Met, after: Order) -> list[tuple[
     InvalidValueError where a price crosses that of such a leg.
     """
     checks: dict[str, tuple[Check, OrderhookError | None]] = {}
+    with_entry = met.leg is None and met.item.entry_id is None
     # Legs that this very alert adds, or that its fills reach now, were checked beside one another.
     entry = met.item if met.entry is None else met.entry
     for name, price in _new_prices(met, after).items():
+        field = leg_field(name, after.legs[name].order_type) if with_entry else None
         for other, leg in opposite_legs(entry, name).items():
             if leg.released:
-                check, refusal = _apart(provenance, entry, name, price, other)
-                checks[check.key["sk"]] = (check, refusal)
+                check = _apart(provenance, entry, name, price, other)
+                checks[check.key["sk"]] = (check, crosses(entry, name, price, other, field))
             elif met.entry is not None and entry.at(provenance.now).is_open:
                 if not is_apart(entry, name, price, price_of(other, leg)):
-                    raise crosses(entry, name, price, other)
+                    raise crosses(entry, name, price, other, field)
                 key = items.order_key(provenance.trader, entry.order_id)
                 checks[key["sk"]] = (Check(key, "#version = :seen", {":seen": entry.version}), None)
     return list(checks.values())
@@ -466,7 +505,7 @@ def _new_prices(met: Met, after: Order) -> dict[str, Decimal]:
     }
 
 
-def _apart(provenance: Provenance, entry: Order, name: str, price: Decimal, other: str) -> tuple[Check, OrderhookError]:
+def _apart(provenance: Provenance, entry: Order, name: str, price: Decimal, other: str) -> Check:
     """Return the check that the price of a leg is on its side of that of another which has an item of its own."""
     attribute = "limit_price" if kind_of(other) == "TARGET" else "stop_price"
     sign = "<" if must_be_above(entry, name) else ">"
@@ -476,7 +515,5 @@ def _apart(provenance: Provenance, entry: Order, name: str, price: Decimal, othe
         f"OR #{attribute} {sign} :price",
         {**finished.values, ":price": price},
     )
-    check = Check(
-        items.order_key(provenance.trader, leg_id(entry.order_id, other)), condition.expression, condition.values
-    )
-    return check, crosses(entry, name, price, other)
+    key = items.order_key(provenance.trader, leg_id(entry.order_id, other))
+    return Check(key, condition.expression, condition.values)

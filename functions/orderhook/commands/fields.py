@@ -70,7 +70,9 @@ def check_text(value: str, field: str) -> None:
 
 def _check_length(value: str, field: str) -> None:
     if len(value) > MAX_LENGTH:
-        raise InvalidValueError(f"{field} has {len(value)} characters; at most {MAX_LENGTH} are accepted.", field=field)
+        raise InvalidValueError(
+            f"{field} has {len(value)} characters; at most {MAX_LENGTH} are accepted: write a shorter one.", field=field
+        )
 
 
 def check_is_something(value: str, field: str) -> None:

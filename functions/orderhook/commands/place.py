@@ -10,7 +10,13 @@ from orderhook.commands.fields import Id, Minutes, NewOrderId
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.placing import Entry, brackets_of, place_entry, template_of
 from orderhook.commands.release import ended_if_void
-from orderhook.errors import AlertWarning, DuplicateOrderIdError, OrderhookError
+from orderhook.errors import (
+    AlertWarning,
+    DuplicateOrderIdError,
+    OrderhookError,
+    StrategyNotFoundError,
+    UnsupportedValueError,
+)
 from orderhook.messages import Release
 from orderhook.orders import Leg, Order, OrderState, Outcome, Provenance, folded, timestamp
 from orderhook.resend import first_receipt
@@ -127,8 +133,15 @@ class Place(PlacesOrder):
         """Have the order wait for its release; the message that brings it is sent before the order is written."""
         due = timestamp(provenance.received_on + timedelta(seconds=self.delay))
         wanted = own_legs(1, self.new_order.legs, f"{provenance.request_id}.OCO")
-        # A template that is not there is told now, and not when nobody waits for the answer.
-        template = template_of(services, provenance, self.new_order.strategy)
+        try:
+            # A template that is not there is told now, and not when nobody waits for the answer.
+            template = template_of(services, provenance, self.new_order.strategy)
+        except (StrategyNotFoundError, UnsupportedValueError):
+            # What has the id already says more: its template may have gone since.
+            existing = services.orders.get(provenance.trader, order.order_id) if self.order_id else None
+            if existing is None:
+                raise
+            return self._answer(services, provenance, existing, applied=False)
         # Its day begins with its release: it must not end at a close that lies before.
         order = with_bounds(order._replace(due=due, wanted=wanted, day_ends=None))
         release = Release(

@@ -4,11 +4,11 @@ A name leads to the order that took it last. Legs of an earlier one come to work
 end, and an order that waits for its delay has no name before its release.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from orderhook.commands.fields import ORDER_NAME
-from orderhook.orders import SAME_BAR, Provenance, timestamp
+from orderhook.orders import SAME_BAR, Provenance, folded, timestamp
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -23,6 +23,11 @@ def bearing(open_items: "Iterable[Item]", order_name: str, until: str | None) ->
         return item.get("order_name") == order_name and (until is None or since <= until)
 
     return [item["order_id"] for item in open_items if bears(item)]
+
+
+def market_of(order: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the account, the instrument and the side of an order, as they are compared."""
+    return tuple(folded(str(order[name])) for name in ("account", "instrument", "action"))
 
 
 def to_come(

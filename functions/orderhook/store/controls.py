@@ -277,9 +277,9 @@ class Controls:
             f"Other alerts {which} are being counted. Send the same alert again; it is safe."
         )
 
-    def uncount(self, provenance: Provenance, counter: Counter) -> None:
-        """Take back that this request was counted, if it was and the table answers in time."""
-        own = counter.entries(provenance.at, provenance.request_id)
+    def uncount(self, provenance: Provenance, counter: Counter, number: int = MAX_ALERTS) -> None:
+        """Take back so many of what this request was counted as, if it was and the table answers in time."""
+        own = frozenset(sorted(counter.entries(provenance.at, provenance.request_id))[:number])
         expression = "DELETE #alerts :own ADD #version :one SET #request_id = :request_id"
         values = {":own": own, ":entry": min(own), ":one": 1}
         values |= {":request_id": provenance.request_id}
