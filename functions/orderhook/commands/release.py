@@ -151,7 +151,7 @@ def _check_venue(services: "Services", provenance: Provenance, order: Order) -> 
     """Raise what keeps the order from its venue: VenueOfflineError as long as its release may be tried again."""
     if services.venue.name is None:
         return
-    refusal = services.controls.bridge(provenance.trader).refusal(provenance.at, order.account)
+    refusal = services.bridge.state(provenance.trader).refusal(provenance.at, order.account)
     if isinstance(refusal, VenueOfflineError):
         too_late = datetime.fromisoformat(str(order.due)) + services.venue.too_late
         if provenance.at >= too_late:
