@@ -7,7 +7,7 @@ written.
 import re
 import threading
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
@@ -23,7 +23,7 @@ import tests.environment  # noqa: F401  the functions read it when they are impo
 
 import deferred
 import webhook
-from orderhook import admission, flat_json, listing, pipeline, resend, trade
+from orderhook import admission, altering, flat_json, listing, pipeline, resend, trade
 from orderhook.aws.gateway import HttpRequest
 from orderhook.commands import (
     Command,
@@ -415,7 +415,7 @@ OF_MANY_ORDERS: tuple[Defect, ...] = (
 
 
 def a_change_that_leaves_the_offset(patch: Patch) -> None:
-    changed_leg = trade.changed_leg
+    changed_leg = altering.changed_leg
 
     def leave(entry: Order, name: str, new: Mapping[str, Any]) -> Order:
         after = changed_leg(entry, name, new)
@@ -449,7 +449,7 @@ def a_remainder_that_works_on(patch: Patch) -> None:
     def with_qty(order: Order, qty: int) -> tuple[Order, list[AlertWarning]]:
         return order._replace(qty=qty), []
 
-    patch.setattr(trade, "_with_qty", with_qty)
+    patch.setattr(altering, "_with_qty", with_qty)
 
 
 def legs_that_outlive_their_entry(patch: Patch) -> None:
@@ -458,7 +458,7 @@ def legs_that_outlive_their_entry(patch: Patch) -> None:
     def leave_open(entry: Order, name: str, leg: Leg) -> Order:
         return view(entry if entry.is_open else entry._replace(state=OrderState.WORKING), name, leg)
 
-    for module in (trade, listing, addressed_order, reports):
+    for module in (trade, altering, listing, addressed_order, reports):
         patch.setattr(module, "view_of_leg", leave_open)
 
 
@@ -498,25 +498,25 @@ def an_overfill_that_is_dropped(patch: Patch) -> None:
 
 def prices_that_nobody_checks(patch: Patch) -> None:
     anything = Condition("attribute_exists(pk)", {})
-    patch.setattr(trade, "check_prices", lambda *_: None)
+    patch.setattr(altering, "check_prices", lambda *_: None)
     patch.setattr(orders, "beyond_legs", lambda *_: anything)
     patch.setattr(orders, "leg_before_entry", lambda *_: anything)
 
 
 def a_leg_that_is_never_raised_again(patch: Patch) -> None:
-    def check(order: Order, _: Order, qty: int) -> None:
+    def check(order: Order, _: Order, qty: int, __: Sequence[str]) -> None:
         if order.closes is not None and qty > order.qty:
             raise InvalidValueError("It was lowered.", field="qty", state=order.state)
 
-    patch.setattr(trade, "_check_own_leg", check)
+    patch.setattr(altering, "_check_own_leg", check)
 
 
 def a_leg_for_more_than_is_filled(patch: Patch) -> None:
-    patch.setattr(trade, "_check_own_leg", lambda *_: None)
+    patch.setattr(altering, "_check_own_leg", lambda *_: None)
 
 
 def working_legs_that_cross(patch: Patch) -> None:
-    patch.setattr(changing, "_price_checks", lambda *_: [])
+    patch.setattr(changing, "price_checks", lambda *_: [])
 
 
 def a_leg_that_is_added_and_waits(patch: Patch) -> None:

@@ -15,6 +15,8 @@ The way of an alert:
 What orders are, as plain data and pure functions:
     orders           states and which may follow which; orders, strategies, templates, outcomes
     trade            an entry with its targets and stops
+    leg_prices       on which sides of one another the prices of a trade lie
+    altering         what CHANGE and CANCELREPLACE make of an order
     trade_window     the time of day at which an alert may trade
     venues           what commands lead to with a venue, and without one
     rate_limit       how many alerts may come in a time

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
+from orderhook.altering import unprotected_warning
 from orderhook.commands.fields import Id, Minutes, NewOrderId
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.placing import Entry, brackets_of, place_entry, template_of
@@ -17,18 +18,11 @@ from orderhook.errors import (
     StrategyNotFoundError,
     UnsupportedValueError,
 )
+from orderhook.leg_prices import with_bounds, without_price
 from orderhook.messages import Release
 from orderhook.orders import Leg, Order, OrderState, Outcome, Provenance, folded, timestamp
 from orderhook.resend import first_receipt
-from orderhook.trade import (
-    bracket_legs,
-    open_legs,
-    own_legs,
-    unprotected,
-    unprotected_warning,
-    with_bounds,
-    without_price,
-)
+from orderhook.trade import bracket_legs, open_legs, own_legs, unprotected
 from orderhook.venues import TABLE
 
 if TYPE_CHECKING:

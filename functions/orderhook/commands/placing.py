@@ -10,6 +10,7 @@ from orderhook.errors import (
     TemporarilyUnavailableError,
     UnsupportedValueError,
 )
+from orderhook.leg_prices import check_prices, with_bounds
 from orderhook.orders import (
     RESENDS_END,
     Binding,
@@ -27,7 +28,7 @@ from orderhook.store import items
 from orderhook.store.reports import releases
 from orderhook.store.strategies import finished, orders_of_number, strategy_write
 from orderhook.store.writes import NEW, Check, Put, TransactionFailed, Update
-from orderhook.trade import MAX_BRACKETS, LegTerms, bracket_legs, check_prices, leg_id, own_legs, with_bounds
+from orderhook.trade import MAX_BRACKETS, LegTerms, bracket_legs, leg_id, own_legs
 from orderhook.venues import venue_of
 
 if TYPE_CHECKING:

@@ -11,17 +11,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from orderhook.altering import Replacement
 from orderhook.aws.budget import CONNECTIONS, last_requests_until, result_in_time, submit
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.orders import (
-    CHANGEABLE,
-    PRICES,
-    TERMINAL,
-    Order,
-    OrderState,
-    Provenance,
-    decimal_text,
-)
+from orderhook.orders import CHANGEABLE, PRICES, TERMINAL, Order, OrderState, Provenance, decimal_text
 from orderhook.store import items
 from orderhook.store.asking import EXPIRES, cancels, cancels_leg, changes, changes_leg, replaces
 from orderhook.store.expressions import (
@@ -41,7 +34,7 @@ from orderhook.store.expressions import (
 from orderhook.store.results import PutResult, WriteResult, refused
 from orderhook.store.table import Table
 from orderhook.store.writes import ConditionFailed, Item, Put, Update
-from orderhook.trade import Replacement, entry_and_leg, kept_digests, kind_of, partner_of, trimmed, types_of
+from orderhook.trade import entry_and_leg, kept_digests, kind_of, partner_of, trimmed, types_of
 from orderhook.venues import TABLE, Venue, venue_of
 
 _LAST_SECONDS = 0.3

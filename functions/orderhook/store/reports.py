@@ -5,6 +5,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from orderhook.leg_prices import price_from_offset, with_bounds
 from orderhook.orders import (
     OPEN,
     PRICES,
@@ -23,7 +24,7 @@ from orderhook.store.expressions import VERSIONED
 from orderhook.store.orders import OrderStore
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Put, TransactionFailed, Update
-from orderhook.trade import entry_and_leg, kind_of, leg_id, oco_group, price_from_offset, view_of_leg, with_bounds
+from orderhook.trade import entry_and_leg, kind_of, leg_id, oco_group, view_of_leg
 
 if TYPE_CHECKING:
     from orderhook.bridge_messages import OrderReport
