@@ -13,7 +13,9 @@ from orderhook.commands import Command
 from orderhook.errors import InvalidValueError, OrderhookError
 from orderhook.leg_prices import check_prices, with_bounds
 from orderhook.listing import find_order
-from orderhook.orders import Leg, LegEnd, Order, OrderState, OrderType, Outcome, Provenance, timestamp
+from orderhook.orders import Leg, LegEnd, Order, OrderState, OrderType, timestamp
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.results import WriteResult
 from orderhook.store.table import serialize

@@ -45,7 +45,9 @@ from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.errors import AlertWarning, InvalidValueError, OrderNotFoundError, StrategyMismatchError
 from orderhook.messages import Release
-from orderhook.orders import Leg, Order, OrderState, Outcome, Provenance, Strategy, Trace
+from orderhook.orders import Leg, Order, OrderState, Strategy, Trace
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.store import items, orders, reports
 from orderhook.store.alert_log import AlertLog

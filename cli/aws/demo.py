@@ -13,7 +13,8 @@ from orderhook import commands, payload
 from orderhook.aws.deferred import Deferred
 from orderhook.keys import Key
 from orderhook.messages import DelayedAlert, Release
-from orderhook.orders import Bracket, OrderState, Provenance, Template, timestamp
+from orderhook.orders import Bracket, OrderState, Template, timestamp
+from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.store.reports import Report
 

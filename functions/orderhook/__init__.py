@@ -13,7 +13,9 @@ The way of an alert:
     telemetry        the log line, the metrics, the record of the alert; `alarms` says which metric a refusal counts in
 
 What orders are, as plain data and pure functions:
-    orders           states and which may follow which; orders, strategies, templates, outcomes
+    orders           states and which may follow which; orders, strategies, templates
+    provenance       where a write comes from
+    outcome          what a command has done
     trade            an entry with its targets and stops
     leg_prices       on which sides of one another the prices of a trade lie
     altering         what CHANGE and CANCELREPLACE make of an order

@@ -16,7 +16,9 @@ from orderhook.errors import (
     TemporarilyUnavailableError,
     TooLateError,
 )
-from orderhook.orders import Outcome, Provenance, timestamp
+from orderhook.orders import timestamp
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.services import Services
 from orderhook.store.bridge import BridgeState

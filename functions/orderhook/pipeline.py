@@ -34,8 +34,10 @@ from orderhook.errors import (
 )
 from orderhook.keys import Key
 from orderhook.messages import DelayedAlert
-from orderhook.orders import AccountResults, Outcome, Provenance, timestamp
+from orderhook.orders import timestamp
+from orderhook.outcome import AccountResults, Outcome
 from orderhook.payload import Pair
+from orderhook.provenance import Provenance
 from orderhook.rate_limit import Rate
 from orderhook.request_facts import RequestFacts
 from orderhook.resend import first_receipt, first_results

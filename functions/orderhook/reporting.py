@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from orderhook import alarms
 from orderhook.bridge_messages import Heartbeat, OrderReport, PositionReport, Sent
-from orderhook.orders import TERMINAL, Order, OrderState, Provenance
+from orderhook.orders import TERMINAL, Order, OrderState
+from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.store.reports import ReportResult
 from orderhook.trade import entry_and_leg

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from orderhook.aws.deadline import DeadlineError
 from orderhook.errors import RateLimitedError, TemporarilyUnavailableError
-from orderhook.orders import Provenance, timestamp
+from orderhook.orders import timestamp
+from orderhook.provenance import Provenance
 from orderhook.rate_limit import MAX_ALERTS, Rate
 from orderhook.store import items
 from orderhook.store.rates import Counter, RateStore

@@ -10,7 +10,8 @@ import pytest
 
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.listing import Unreadable, list_orders
-from orderhook.orders import OrderState, Provenance, timestamp
+from orderhook.orders import OrderState, timestamp
+from orderhook.provenance import Provenance
 from orderhook.store.orders import LEGS_RETENTION
 from orderhook.store.reports import Report, ReportResult, reported
 from tests import builders
@@ -28,15 +29,7 @@ from tests.marks import EACH_ONCE, LONG
 from tests.service import Service
 from tests.states import FINISHED, OPEN, STATES, may_follow
 from tests.tables import RETENTION
-from tests.trades import (
-    READ,
-    SECONDS_TO_CLOSE,
-    TRANSACTION,
-    have_bracket,
-    have_long_history,
-    seen,
-    to_noon_in_new_york,
-)
+from tests.trades import READ, SECONDS_TO_CLOSE, TRANSACTION, have_bracket, have_long_history, seen, to_noon_in_new_york
 
 STOP, TARGET = "order-1.STOP1", "order-1.TARGET1"
 

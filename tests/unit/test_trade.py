@@ -38,9 +38,9 @@ from orderhook.orders import (
     LegEnd,
     Order,
     OrderState,
-    Provenance,
     Want,
 )
+from orderhook.provenance import Provenance
 from orderhook.trade import (
     MAX_BRACKETS,
     LegTerms,

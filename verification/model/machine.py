@@ -28,7 +28,8 @@ import webhook
 from orderhook import messages
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.listing import Unreadable, list_orders
-from orderhook.orders import Bracket, OrderState, Provenance, Template, timestamp
+from orderhook.orders import Bracket, OrderState, Template, timestamp
+from orderhook.provenance import Provenance
 from orderhook.store import reports
 from orderhook.store.table import deserialize
 from tests.builders import ENTRY, alert

@@ -63,6 +63,8 @@ TESTS = {
     "payload": [*_tests("unit", "payload"), *_tests("integration", "refusals")],
     "keys": _tests("unit", "keys"),
     "orders": _tests("unit", "orders", "items", "responses"),
+    "provenance": _tests("unit", "orders", "items", "responses"),
+    "outcome": _tests("unit", "orders", "items", "responses"),
     "trade_window": _tests("unit", "trade_window"),
     "rate_limit": _tests("unit", "opens_position"),
     "accounts": _tests("unit", "accounts"),

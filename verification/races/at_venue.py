@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import webhook
 from orderhook.bridge_messages import Heartbeat, OrderReport
-from orderhook.orders import OrderState, Provenance
+from orderhook.orders import OrderState
+from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.venues import NINJATRADER
 from verification.histories.order import QTY, Answer, Cancel, CancelMany, Change, Command, Look, Place, Replace

@@ -21,23 +21,13 @@ import webhook
 from orderhook import keys
 from orderhook.aws.budget import READ_SECONDS
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.orders import OrderState, Provenance
+from orderhook.orders import OrderState
+from orderhook.provenance import Provenance
 from orderhook.store import reports
 from orderhook.store.keys import KeyStore
 from tests.builders import alert, event
 from verification.histories.linearizability import UNKNOWN, Operation
-from verification.histories.order import (
-    QTY,
-    Answer,
-    Cancel,
-    CancelMany,
-    Change,
-    Command,
-    Look,
-    Place,
-    Replace,
-    Report,
-)
+from verification.histories.order import QTY, Answer, Cancel, CancelMany, Change, Command, Look, Place, Replace, Report
 from verification.histories.order_at_venue import ASKED, Snapshot
 from verification.races import at_venue
 

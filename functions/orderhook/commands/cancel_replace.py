@@ -11,7 +11,9 @@ from orderhook.commands.fields import Minutes
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.place import OCO_WITHOUT_VENUE, schedule_end
 from orderhook.errors import AlertWarning, InvalidValueError
-from orderhook.orders import Order, Outcome, Provenance
+from orderhook.orders import Order
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.store.expressions import in_market
 from orderhook.store.results import WriteResult
 from orderhook.trade import kind_of, leg_id, open_legs

@@ -21,7 +21,9 @@ from orderhook.commands.changing import (
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, KillSwitchOnError, MissingFieldError
-from orderhook.orders import PRICES, Order, OrderState, Outcome, Provenance, decimal_text
+from orderhook.orders import PRICES, Order, OrderState, decimal_text
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.store.expressions import no_larger_than
 from orderhook.store.results import WriteResult
 from orderhook.venues import venue_of

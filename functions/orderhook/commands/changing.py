@@ -26,7 +26,8 @@ from orderhook.errors import (
     TemporarilyUnavailableError,
 )
 from orderhook.leg_prices import is_ended, opposite_legs
-from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, Provenance, decimal_text
+from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, decimal_text
+from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.store import items
 from orderhook.store.reports import releases

@@ -20,7 +20,9 @@ from orderhook.errors import (
 )
 from orderhook.leg_prices import with_bounds, without_price
 from orderhook.messages import Release
-from orderhook.orders import Leg, Order, OrderState, Outcome, Provenance, folded, timestamp
+from orderhook.orders import Leg, Order, OrderState, folded, timestamp
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.trade import bracket_legs, open_legs, own_legs, unprotected
 from orderhook.venues import TABLE

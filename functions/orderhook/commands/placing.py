@@ -18,12 +18,12 @@ from orderhook.orders import (
     FormerBinding,
     Leg,
     Order,
-    Provenance,
     Strategy,
     Template,
     folded,
     timestamp,
 )
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.reports import releases
 from orderhook.store.strategies import finished, orders_of_number, strategy_write

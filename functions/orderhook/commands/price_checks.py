@@ -6,7 +6,8 @@ from decimal import Decimal
 from orderhook.commands.addressed_order import Met
 from orderhook.errors import OrderhookError
 from orderhook.leg_prices import crosses, is_apart, is_ended, must_be_above, opposite_legs, price_of
-from orderhook.orders import TERMINAL, Leg, Order, Provenance
+from orderhook.orders import TERMINAL, Leg, Order
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.expressions import Condition, state_in
 from orderhook.store.writes import Check

@@ -14,7 +14,9 @@ from orderhook.errors import (
     VenueOfflineError,
 )
 from orderhook.messages import Release
-from orderhook.orders import RELEASED_WITHIN, Order, OrderState, Outcome, Provenance, timestamp
+from orderhook.orders import RELEASED_WITHIN, Order, OrderState, timestamp
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.store.writes import TransactionFailed
 from orderhook.trade import LegTerms, kind_of, open_legs
 from orderhook.trade_window import TradeWindow, end_of_day

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from orderhook.aws.budget import repeatable_writes
 from orderhook.errors import KillSwitchOnError, TemporarilyUnavailableError
-from orderhook.orders import Provenance
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.bridge import BridgeState, bridge_state
 from orderhook.store.expressions import Condition

@@ -17,10 +17,10 @@ from orderhook.orders import (
     SAME_BAR,
     Event,
     OrderState,
-    Provenance,
     Want,
     timestamp,
 )
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.writes import Item, Update
 

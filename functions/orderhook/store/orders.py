@@ -14,7 +14,8 @@ from typing import TypeVar
 from orderhook.altering import Replacement
 from orderhook.aws.budget import CONNECTIONS, last_requests_until, result_in_time, submit
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.orders import CHANGEABLE, PRICES, TERMINAL, Order, OrderState, Provenance, decimal_text
+from orderhook.orders import CHANGEABLE, PRICES, TERMINAL, Order, OrderState, decimal_text
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.asking import EXPIRES, cancels, cancels_leg, changes, changes_leg, replaces
 from orderhook.store.expressions import (

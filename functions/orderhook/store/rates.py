@@ -7,7 +7,8 @@ from zlib import crc32
 
 from orderhook.aws.budget import ANSWER_SECONDS, last_requests_until, repeatable_writes
 from orderhook.errors import OutcomeUnknownError, RateLimitedError, TemporarilyUnavailableError
-from orderhook.orders import Provenance, Trace, timestamp
+from orderhook.orders import Trace, timestamp
+from orderhook.provenance import Provenance
 from orderhook.rate_limit import MAX_ALERTS, Rate
 from orderhook.store import items
 from orderhook.store.table import Table

@@ -6,19 +6,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from orderhook.leg_prices import price_from_offset, with_bounds
-from orderhook.orders import (
-    OPEN,
-    PRICES,
-    TERMINAL,
-    TRANSITIONS,
-    Leg,
-    LegEnd,
-    Order,
-    OrderState,
-    Provenance,
-    Want,
-    decimal_text,
-)
+from orderhook.orders import OPEN, PRICES, TERMINAL, TRANSITIONS, Leg, LegEnd, Order, OrderState, Want, decimal_text
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.expressions import VERSIONED
 from orderhook.store.orders import OrderStore
