@@ -49,7 +49,7 @@ from orderhook.orders import Leg, Order, OrderState, Strategy, Trace
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 from orderhook.services import Services
-from orderhook.store import items, orders, reports
+from orderhook.store import changes, items, reports
 from orderhook.store.alert_log import AlertLog
 from orderhook.store.controls import Controls, KillSwitchResult
 from orderhook.store.expressions import Condition
@@ -501,8 +501,8 @@ def an_overfill_that_is_dropped(patch: Patch) -> None:
 def prices_that_nobody_checks(patch: Patch) -> None:
     anything = Condition("attribute_exists(pk)", {})
     patch.setattr(altering, "check_prices", lambda *_: None)
-    patch.setattr(orders, "beyond_legs", lambda *_: anything)
-    patch.setattr(orders, "leg_before_entry", lambda *_: anything)
+    patch.setattr(changes, "beyond_legs", lambda *_: anything)
+    patch.setattr(changes, "leg_before_entry", lambda *_: anything)
 
 
 def a_leg_that_is_never_raised_again(patch: Patch) -> None:
@@ -544,7 +544,7 @@ def a_leg_that_forgets_what_it_was_given(patch: Patch) -> None:
 
 
 def a_replacement_by_the_same_values(patch: Patch) -> None:
-    patch.setattr(orders, "differs", lambda *_: Condition("attribute_exists(pk)", {}))
+    patch.setattr(changes, "differs", lambda *_: Condition("attribute_exists(pk)", {}))
 
 
 def a_report_that_leaves_no_number(patch: Patch) -> None:
