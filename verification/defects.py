@@ -35,6 +35,7 @@ from orderhook.commands import (
     changing,
     close_strategy,
     kill_switch,
+    numbering,
     parse_command,
     place,
     placing,
@@ -565,14 +566,15 @@ def a_name_that_is_never_free_again(patch: Patch) -> None:
 
 
 def a_name_that_is_taken_from_an_open_order(patch: Patch) -> None:
-    patch.setattr(placing, "orders_of_number", lambda *_: ())
+    for module in (placing, numbering):
+        patch.setattr(module, "orders_of_number", lambda *_: ())
 
 
 def a_large_template_that_never_frees_its_names(patch: Patch) -> None:
     def each_with_three(bound: Container[int], numbers: Iterable[int]) -> set[str]:
         return {f"{n}.{order}" for n in numbers if n in bound for order in range(3)}
 
-    patch.setattr(placing, "_orders_of", each_with_three)
+    patch.setattr(numbering, "_orders_of", each_with_three)
 
 
 def a_strategy_that_stays_closed(patch: Patch) -> None:
@@ -608,8 +610,8 @@ def a_resend_judged_by_the_latest_trace(patch: Patch) -> None:
 
 
 def a_name_that_remembers_one_order_alone(patch: Patch) -> None:
-    before = placing._before
-    patch.setattr(placing, "_before", lambda *given: before(*given)[:1])
+    before = numbering._before
+    patch.setattr(numbering, "_before", lambda *given: before(*given)[:1])
 
 
 def a_new_alert_taken_for_a_resend(patch: Patch) -> None:

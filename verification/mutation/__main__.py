@@ -98,6 +98,7 @@ TESTS = {
     "commands.place": _alerts(_PLACING),
     "commands.new_order": _alerts(_PLACING),
     "commands.placing": _alerts(f"{_PLACING} resends sequences"),
+    "commands.numbering": _alerts(f"{_PLACING} resends sequences"),
     "commands.release": _alerts("delay given_up venue_many venue_races"),
     "commands.opens_position": _alerts("controls rate_limit key_limits"),
     "commands.kill_switch": _alerts("controls"),
