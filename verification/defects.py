@@ -23,7 +23,7 @@ import tests.environment  # noqa: F401  the functions read it when they are impo
 
 import deferred
 import webhook
-from orderhook import admission, altering, flat_json, listing, pipeline, resend, trade
+from orderhook import admission, altering, flat_json, listing, order_reports, pipeline, resend, trade
 from orderhook.aws.gateway import HttpRequest
 from orderhook.commands import (
     Command,
@@ -46,16 +46,16 @@ from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.errors import AlertWarning, InvalidValueError, OrderNotFoundError, StrategyMismatchError
 from orderhook.messages import Release
+from orderhook.order_reports import Report
 from orderhook.orders import Leg, Order, OrderState, Strategy, Trace
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 from orderhook.services import Services
-from orderhook.store import changes, items, reports
+from orderhook.store import changes, items, releases, reports
 from orderhook.store.alert_log import AlertLog
 from orderhook.store.controls import Controls, KillSwitchResult
 from orderhook.store.expressions import Condition
 from orderhook.store.orders import OrderStore
-from orderhook.store.reports import Report
 from orderhook.store.results import WriteResult
 from orderhook.store.strategies import StrategyStore
 from orderhook.store.writes import Check
@@ -280,16 +280,17 @@ def a_late_fill_that_is_dropped(patch: Patch) -> None:
 
 
 def _drop_reports(patch: Patch, dropped: Callable[[Order, Report], bool]) -> None:
-    reported = reports.reported
+    reported = order_reports.reported
 
     def report(order: Order, said: Report, provenance: Provenance) -> Order | None:
         return None if dropped(order, said) else reported(order, said, provenance)
 
-    patch.setattr(reports, "reported", report)
+    for module in (order_reports, reports):
+        patch.setattr(module, "reported", report)
 
 
 def a_finished_order_that_moves_again(patch: Patch) -> None:
-    patch.setattr(reports, "TRANSITIONS", dict.fromkeys(OrderState, frozenset(OrderState)))
+    patch.setattr(order_reports, "TRANSITIONS", dict.fromkeys(OrderState, frozenset(OrderState)))
 
 
 def a_cancel_of_what_is_being_cancelled(patch: Patch) -> None:
@@ -461,7 +462,7 @@ def legs_that_outlive_their_entry(patch: Patch) -> None:
     def leave_open(entry: Order, name: str, leg: Leg) -> Order:
         return view(entry if entry.is_open else entry._replace(state=OrderState.WORKING), name, leg)
 
-    for module in (trade, altering, listing, addressed_order, reports):
+    for module in (trade, altering, listing, addressed_order, order_reports, reports):
         patch.setattr(module, "view_of_leg", leave_open)
 
 
@@ -475,22 +476,22 @@ def a_leg_that_no_late_fill_brings(patch: Patch) -> None:
 
 def _release(patch: Patch, wanted: Callable[[Order, str], bool]) -> None:
     """Have only those legs released or raised by a fill that are wanted."""
-    releases = reports.releases
+    original = releases.releases
 
     def some(provenance: Provenance, before: Order, after: Order, closed: Container[str] = (), *priced: Any) -> Any:
         unwanted = {name for name in after.legs if not wanted(after, name)}
         kept = {*unwanted, *(name for name in after.legs if name in closed)}
-        return releases(provenance, before, after, kept, *priced)
+        return original(provenance, before, after, kept, *priced)
 
     patch.setattr(reports, "releases", some)
 
 
 def a_leg_that_was_cancelled_and_comes_back(patch: Patch) -> None:
-    releases = reports.releases
+    original = releases.releases
 
     def all_legs(provenance: Provenance, before: Order, after: Order, closed: Container[str] = (), *priced: Any) -> Any:
         legs = {name: leg._replace(end=None) for name, leg in after.legs.items()}
-        return releases(provenance, before, after._replace(legs=legs), closed, *priced)
+        return original(provenance, before, after._replace(legs=legs), closed, *priced)
 
     patch.setattr(reports, "releases", all_legs)
 
@@ -535,13 +536,14 @@ def a_place_beside_an_earlier_leg(patch: Patch) -> None:
 
 
 def a_leg_that_forgets_what_it_was_given(patch: Patch) -> None:
-    released = reports._released
+    released = order_reports.released_leg
 
     def forget(*given: Any) -> Order:
         leg = released(*given)
         return leg._replace(history=leg.history[-1:], digests=())
 
-    patch.setattr(reports, "_released", forget)
+    for module in (order_reports, releases):
+        patch.setattr(module, "released_leg", forget)
 
 
 def a_replacement_by_the_same_values(patch: Patch) -> None:
@@ -549,13 +551,14 @@ def a_replacement_by_the_same_values(patch: Patch) -> None:
 
 
 def a_report_that_leaves_no_number(patch: Patch) -> None:
-    reported = reports.reported
+    reported = order_reports.reported
 
     def report(order: Order, said: Report, provenance: Provenance) -> Order | None:
         after = reported(order, said, provenance)
         return after if after and after.history != order.history else None
 
-    patch.setattr(reports, "reported", report)
+    for module in (order_reports, reports):
+        patch.setattr(module, "reported", report)
 
 
 def a_name_that_is_never_free_again(patch: Patch) -> None:

@@ -19,6 +19,7 @@ What orders are, as plain data and pure functions:
     trade            an entry with its targets and stops
     leg_prices       on which sides of one another the prices of a trade lie
     altering         what CHANGE and CANCELREPLACE make of an order
+    order_reports    what a report of a venue makes of one
     trade_window     the time of day at which an alert may trade
     venues           what commands lead to with a venue, and without one
     rate_limit       how many alerts may come in a time
@@ -30,8 +31,8 @@ What they work with:
     settings         the environment of a function, read and checked once
     store/           the table: `table` sends requests; `orders`, `strategies`, `keys`, `templates`, `controls`,
                      `rates`, `traces`, `alert_log` each know one kind of item, `reports` what a venue says of orders,
-                     `bridge` what it says besides; `changes` has the writes that alter orders; `writes`, `items`,
-                     `expressions`, `asking` and `results` are shared
+                     `bridge` what it says besides; `changes` has the writes that alter orders, `releases` those of
+                     legs; `writes`, `items`, `expressions`, `asking` and `results` are shared
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work,
                      the `doorbell`
     messages         what is sent to the queue

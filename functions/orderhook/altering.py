@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from orderhook.errors import AlertWarning, InvalidValueError, UnsupportedValueError
 from orderhook.leg_prices import check_prices, field_of, is_stop_limit_in_order, price_of, price_text, with_bounds
 from orderhook.orders import PRICES, TERMINAL, Action, Leg, Order, OrderState, OrderType, TimeInForce, folded
-from orderhook.trade import Kind, LegTerms, kind_of, oco_group, types_of, unprotected, view_of_leg
+from orderhook.trade import Kind, LegTerms, kind_of, oco_group, types_of, unprotected, unprotected_warning, view_of_leg
 
 # CHANGE
 
@@ -294,8 +294,3 @@ def standing(order: Order) -> list[AlertWarning]:
 def _described(order: Order) -> tuple[Order, list[AlertWarning]]:
     rest = unprotected(order)
     return with_bounds(order), [unprotected_warning(rest)] if rest else []
-
-
-def unprotected_warning(rest: int) -> AlertWarning:
-    """Return the warning that a template's brackets do not reach all of the entry's quantity."""
-    return AlertWarning("unprotected_quantity", "qty", f"The template's brackets leave {rest} of qty without a leg.")

@@ -83,6 +83,11 @@ def price_of(name: str, leg: Leg | Order) -> Decimal | None:
     return leg.limit_price if kind_of(name) == "TARGET" else leg.stop_price
 
 
+def price_field(name: str) -> str:
+    """Return the field of that price."""
+    return "limit_price" if kind_of(name) == "TARGET" else "stop_price"
+
+
 def price_from_offset(entry: Order, name: str, leg: Leg) -> Decimal | None:
     """Return what a leg's offset comes to: it counts from what was paid for its entry, else from what was asked for."""
     prices = (entry.average, entry.limit_price, entry.stop_price)
@@ -131,7 +136,7 @@ def is_apart(entry: Order, name: str, price: Decimal, other: Decimal | None) -> 
 def crosses(entry: Order, name: str, price: Decimal, other: str, field: str | None = None) -> InvalidValueError:
     """Return the refusal of a leg's price, of this field, that is not on its side of that of another leg."""
     side = "above" if must_be_above(entry, name) else "below"
-    field = field or ("limit_price" if kind_of(name) == "TARGET" else "stop_price")
+    field = field or price_field(name)
     return InvalidValueError(
         f"The price {decimal_text(price)} of {name} must be {side} that of {other} of order {entry.order_id}; correct "
         f"{field}.",

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from orderhook.errors import AlertWarning
 from orderhook.orders import (
     CANCELS_OF_A_TRADE,
     KEPT_HISTORY,
@@ -206,6 +207,11 @@ def unprotected(entry: Order) -> int:
         if not leg.end and not (kind_of(name) == "TARGET" and (stop := sized.get(partner_of(name))) and stop.end)
     }
     return entry.qty - sum(protecting.values()) if sized else 0
+
+
+def unprotected_warning(rest: int) -> AlertWarning:
+    """Return the warning that a template's brackets do not reach all of the entry's quantity."""
+    return AlertWarning("unprotected_quantity", "qty", f"The template's brackets leave {rest} of qty without a leg.")
 
 
 # History

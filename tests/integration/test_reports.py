@@ -10,10 +10,11 @@ import pytest
 
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.listing import Unreadable, list_orders
+from orderhook.order_reports import Report, reported
 from orderhook.orders import OrderState, timestamp
 from orderhook.provenance import Provenance
 from orderhook.store.orders import LEGS_RETENTION
-from orderhook.store.reports import Report, ReportResult, reported
+from orderhook.store.reports import ReportResult
 from tests import builders
 from tests.faults import (
     PASSING_IN_TRANSACTIONS,

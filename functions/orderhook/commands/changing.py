@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from orderhook.altering import standing, unprotected_warning
+from orderhook.altering import standing
 from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesOrder, Met, waits, wrote
 from orderhook.commands.asking import asking, check_asking
 from orderhook.commands.overtaken import is_overtaken
@@ -30,9 +30,19 @@ from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, decim
 from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.store import items
-from orderhook.store.reports import releases
+from orderhook.store.releases import releases
 from orderhook.store.writes import NEW, Check, TransactionFailed
-from orderhook.trade import MAX_BRACKETS, LegTerms, bracket_legs, entry_and_leg, kind_of, leg_id, opposite, unprotected
+from orderhook.trade import (
+    MAX_BRACKETS,
+    LegTerms,
+    bracket_legs,
+    entry_and_leg,
+    kind_of,
+    leg_id,
+    opposite,
+    unprotected,
+    unprotected_warning,
+)
 
 if TYPE_CHECKING:
     from orderhook.commands.change import Change

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
-from orderhook.altering import unprotected_warning
 from orderhook.commands.fields import Id, Minutes, NewOrderId
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.placing import Entry, brackets_of, place_entry, template_of
@@ -24,7 +23,7 @@ from orderhook.orders import Leg, Order, OrderState, folded, timestamp
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
-from orderhook.trade import bracket_legs, open_legs, own_legs, unprotected
+from orderhook.trade import bracket_legs, open_legs, own_legs, unprotected, unprotected_warning
 from orderhook.venues import TABLE
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from orderhook.leg_prices import check_prices, with_bounds
 from orderhook.orders import Bracket, Leg, Order, Strategy, Template, folded
 from orderhook.provenance import Provenance
 from orderhook.store import items
-from orderhook.store.reports import releases
+from orderhook.store.releases import releases
 from orderhook.store.strategies import finished, orders_of_number, strategy_write
 from orderhook.store.writes import NEW, Check, Put, TransactionFailed, Update
 from orderhook.trade import MAX_BRACKETS, LegTerms, bracket_legs, leg_id, own_legs

@@ -5,13 +5,13 @@ from decimal import Decimal
 
 from orderhook.commands.addressed_order import Met
 from orderhook.errors import OrderhookError
-from orderhook.leg_prices import crosses, is_apart, is_ended, must_be_above, opposite_legs, price_of
+from orderhook.leg_prices import crosses, is_apart, is_ended, must_be_above, opposite_legs, price_field, price_of
 from orderhook.orders import TERMINAL, Leg, Order
 from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.expressions import Condition, state_in
 from orderhook.store.writes import Check
-from orderhook.trade import kind_of, leg_field, leg_id
+from orderhook.trade import leg_field, leg_id
 
 
 def price_checks(provenance: Provenance, met: Met, after: Order) -> list[tuple[Check, OrderhookError | None]]:
@@ -57,7 +57,7 @@ def _new_prices(met: Met, after: Order) -> dict[str, Decimal]:
 
 def _apart(provenance: Provenance, entry: Order, name: str, price: Decimal, other: str) -> Check:
     """Return the check that the price of a leg is on its side of that of another which has an item of its own."""
-    attribute = "limit_price" if kind_of(other) == "TARGET" else "stop_price"
+    attribute = price_field(other)
     sign = "<" if must_be_above(entry, name) else ">"
     finished = state_in(TERMINAL)
     condition = Condition(
