@@ -100,7 +100,7 @@ def _carry_out(
     """Return what came of the alert, and what the trader should know of its fields where it was carried out."""
     try:
         split, key = _authenticate(request, facts)
-        alert = pipeline.parse_alert(split.pairs, key, facts, is_json=split.is_json, in_remarks=split.in_remarks)
+        alert = pipeline.parse_alert(split.pairs, key, facts, is_json=split.is_json, remarks=split.remarks)
         provenance = Provenance(
             key.trader,
             key.key_id,

@@ -220,7 +220,7 @@ def _read_fields(
             explanation.faults.append(error)
             unreadable.add(row.field)
         row.remark = " ".join(warning.detail for warning in reader.warnings[told:])
-    _read_remarks(reader, split.in_remarks, explanation)
+    _read_remarks(reader, split.remarks, explanation)
     unreadable -= reader.fields.keys() | {""}
     # A field that is there but could not be read is not missing.
     fields = reader.fields | filled_in | dict.fromkeys(unreadable, "?")
@@ -234,13 +234,13 @@ def _read_fields(
         _make_commands(kind, fields, explanation, rows)
 
 
-def _read_remarks(reader: commands.FieldReader, names: Iterable[str], explanation: Explanation) -> None:
+def _read_remarks(reader: commands.FieldReader, remarks: Iterable[str], explanation: Explanation) -> None:
     """Add the fields that stand in parentheses, as far as there is something to tell of them."""
-    for name in names:
+    for sent_name, name in dict.fromkeys(found for remark in remarks for found in hints.fields_in(remark)):
         told = len(reader.warnings)
         row = Row(name=name, field=name, value="(in parentheses)")
         try:
-            reader.read_remark(name)
+            reader.read_remark(sent_name, name)
         except PayloadError as error:
             row.fault = error
             explanation.faults.append(error)

@@ -4,10 +4,12 @@ A hint leads to an equal or a narrower act, never to a wider or an opposite one:
 order, though CANCELORDERS is but a letter away. Where two things may be meant there is none: no hint beats a wrong one.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from types import MappingProxyType
 
-from orderhook.payload import KNOWN_NAMES, SYNONYMS, lower, upper
+from orderhook.payload import KNOWN_NAMES, SYNONYMS, canonical, lower, upper
 
 _FIELDS = {
     "account": "accounts account_id account_name account_number account_spec acct acct_id",
@@ -77,6 +79,28 @@ def field(name: str) -> str | None:
         return known.get(letters) or _FIELD_BY_LETTERS[letters]
     near = [each for known_letters, each in known.items() if _is_a_slip(letters, known_letters)]
     return near[0] if len({SYNONYMS.get(each, each) for each in near}) == 1 else None
+
+
+_WORDS = re.compile(r"[A-Za-z0-9_-]+(?:[ \t]+[A-Za-z0-9_-]+)*\s*\Z")
+_MOST_WORDS = 3
+_LONGEST = 64
+"""A field that was meant has so many words and characters at most: stop loss limit."""
+
+
+def fields_in(text: str, *, after_blank: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield what stands before a '=' in a text and is a field or was probably meant as one, with that field's name.
+
+    With `after_blank` behind its first word only.
+    """
+    for part in text.split("=")[:-1]:
+        if not (words := _WORDS.search(part, max(0, len(part) - _LONGEST))):
+            continue
+        starts = [words.start() + word.start() for word in re.finditer(r"\S+", words[0])][-_MOST_WORDS:]
+        if after_blank:
+            starts = [start for start in starts if start and part[start - 1].isspace()]
+        names = [part[start:].rstrip() for start in starts]
+        meant = ((name, name if lower(name) in KNOWN_NAMES else field(name)) for name in names)
+        yield from islice(((name, canonical(known)) for name, known in meant if known), 1)
 
 
 def command(word: str, commands: Iterable[str]) -> str | None:

@@ -55,7 +55,6 @@ _KEY_FIELD = rf"{_KEY_NAME}\s*+[:=]\s*+{_QUOTE}?(ohk_[0-9A-Za-z_]+)"
 _JSON = re.compile(r"\s*(?:\{(?!\{\s*[A-Za-z_])|\[\s*\{)")
 # What is possessive here keeps a body of blanks from costing more than its length.
 _NAME_BEFORE_EQUALS = re.compile(r"([A-Za-z_]{1,32}+)\s*+=")
-_NAME_AFTER_BLANK = re.compile(r"\s([A-Za-z_]{1,32}+)\s*+=")
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 
@@ -71,8 +70,8 @@ class Split(NamedTuple):
     is_json: bool
     keys: tuple[str, ...] = ()
     """What stands in a key field of a body with a fault: it may tell whose body it is."""
-    in_remarks: tuple[str, ...] = ()
-    """The fields, by their canonical names, that stand in pieces in parentheses, which are left out."""
+    remarks: tuple[str, ...] = ()
+    """The pieces in parentheses, which are left out."""
 
     @property
     def public_fault(self) -> PayloadError | None:
@@ -139,21 +138,21 @@ def _place(text: str, position: int) -> str:
 def _split_text(text: str) -> Split:
     pairs: list[Pair] = []
     fault: PayloadError | None = None
-    in_remarks: list[str] = []
+    remarks: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         for piece, rest in _pieces(line):
             if piece.startswith("//"):
                 fault = fault or _lost_in_comment(rest, number)
                 break
             if _is_remark(piece):
-                in_remarks += map(canonical, known_names_before_equals(piece))
+                remarks.append(piece)
                 continue
             name, equals, value = (part.strip() for part in piece.partition("="))
             if name and equals:
                 pairs.append((name, value))
             else:
                 fault = fault or _not_a_pair(piece, number)
-    return Split(tuple(pairs), fault, is_json=False, in_remarks=tuple(dict.fromkeys(in_remarks)))
+    return Split(tuple(pairs), fault, is_json=False, remarks=tuple(remarks))
 
 
 def _pieces(line: str) -> Iterator[tuple[str, str]]:
@@ -230,9 +229,9 @@ def take_keys(pairs: Iterable[Pair]) -> tuple[list[str], list[Pair]]:
     return secrets, others
 
 
-def known_names_before_equals(text: str, *, after_blank: bool = False) -> Iterator[str]:
-    """Yield the known names, as sent, that stand before a '=' in a text; `after_blank`, behind its first word only."""
-    for match in (_NAME_AFTER_BLANK if after_blank else _NAME_BEFORE_EQUALS).finditer(text):
+def known_names_before_equals(text: str) -> Iterator[str]:
+    """Yield the known names, as sent, that stand before a '=' in a text."""
+    for match in _NAME_BEFORE_EQUALS.finditer(text):
         if lower(match[1]) in KNOWN_NAMES:
             yield match[1]
 

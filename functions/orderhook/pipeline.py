@@ -74,7 +74,7 @@ class Alert(NamedTuple):
 
 
 def parse_alert(
-    pairs: Iterable[Pair], key: Key, facts: RequestFacts, *, is_json: bool = True, in_remarks: Iterable[str] = ()
+    pairs: Iterable[Pair], key: Key, facts: RequestFacts, *, is_json: bool = True, remarks: Iterable[str] = ()
 ) -> Alert:
     """Make an alert of its pairs; raises the PayloadError of the first bad one, and CommandNotAllowedError.
 
@@ -85,7 +85,7 @@ def parse_alert(
     facts.command = kind.word
     if not key.allows(kind.word):
         raise CommandNotAllowedError(f"This key may not give {kind.word}; use one that may.", field="command")
-    fields, warnings = parse_fields(kind, pairs, is_json=is_json, in_remarks=in_remarks)
+    fields, warnings = parse_fields(kind, pairs, is_json=is_json, remarks=remarks)
     alert = alert_of(kind, fields, warnings)
     facts.repeatable = alert.first.repeatable
     several = len(alert.commands) > 1

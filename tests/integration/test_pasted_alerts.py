@@ -411,6 +411,10 @@ def test_prices_on_the_wrong_side_of_each_other_place_nothing(service: "Service"
         ("PLACE", "(sl at 4990, take_profit = 5010)", "take_profit"),
         ("PLACE", "( order_id=other )", "order_id"),
         ("PLACE", "(flatten_first=true)", "flatten_first"),
+        ("PLACE", "(sl=4990)", "stop_loss"),
+        ("PLACE", "(my stop loss = 4990)", "stop_loss"),
+        ("PLACE", "(stop-loss=4990)", "stop_loss"),
+        ("PLACE", "(target first, tp=5010)", "take_profit"),
         ("CANCELREPLACE", "(ATM_STRATEGY=brackets)", "strategy"),
     ],
 )
@@ -430,6 +434,8 @@ def test_what_opens_is_refused_where_a_field_would_be_lost_in_parentheses(
         ("command=CANCELORDERS;account=Sim101;", "(instrument=NQ 12-26)", "instrument"),
         ("command=CANCELORDERS;account=Sim101;", "(strategy_id=S)", "strategy_id"),
         ("command=CANCELALLORDERS;", "(account=Sim102)", "account"),
+        ("command=CANCELORDERS;account=Sim101;", "(symbol=NQ 12-26)", "instrument"),
+        ("command=CANCELALLORDERS;", "(account id=Sim102)", "account"),
     ],
 )
 def test_a_cancel_is_refused_where_what_narrows_it_stands_in_parentheses(
@@ -448,12 +454,48 @@ def test_a_cancel_is_done_without_a_field_in_parentheses_and_warns(service: "Ser
 
 
 @pytest.mark.parametrize(
-    "remark", ["(optional)", "(qty=1 or 2)", "(command=PLACE)", "(notes=mine)", "(sl=4990)", "(kill_switch=on)"]
+    "remark",
+    [
+        "(optional)",
+        "(qty=1 or 2)",
+        "(command=PLACE)",
+        "(notes=mine)",
+        "(price=4990)",
+        "(sl 4990)",
+        "(x=1)",
+        "(kill_switch=on)",
+    ],
 )
 def test_parentheses_around_anything_else_are_a_remark(service: "Service", remark: str) -> None:
     answer = post(service, {"command": "PLACE", **ENTRY, "order_id": "living"}, remark)
     assert answer.word == "placed"
     assert warnings(answer) == []
+
+
+@pytest.mark.parametrize("notes", ["foo sl=4990", "long, stop loss = 4990", "a=b tp=5010", "entry,\tstop-loss=4990"])
+def test_what_opens_is_refused_where_its_notes_swallow_a_misspelt_field(service: "Service", notes: str) -> None:
+    answer = post(service, {"command": "PLACE", **ENTRY, "order_id": "living"}, f"notes={notes}")
+    assert refusal(answer) == (400, "invalid_value", "notes")
+    assert "did you mean" in answer.body["detail"]
+
+
+@pytest.mark.parametrize("notes", ["sl=4990", "at price=5000", "x=1", "sl 4990 = mine", "comment=sl"])
+def test_notes_may_hold_what_is_no_field_or_stands_in_the_alert(service: "Service", notes: str) -> None:
+    answer = post(service, {"command": "PLACE", **ENTRY, "order_id": "living"}, f"notes={notes}")
+    assert answer.word == "placed"
+    assert warnings(answer) == []
+
+
+def test_a_cancel_warns_of_a_misspelt_field_in_its_notes(service: "Service") -> None:
+    have_living_order(service)
+    answer = post(service, "command=CANCEL;order_id=living;notes=old sl=4990")
+    assert answer.word == "cancelled"
+    assert warnings(answer) == [("missing_semicolon", "notes")]
+
+
+def test_a_field_that_is_not_used_does_not_swallow_a_misspelt_one(service: "Service") -> None:
+    answer = post(service, {"command": "PLACE", **ENTRY, "order_id": "living"}, "destination=x sl=4990")
+    assert refusal(answer) == (400, "invalid_value", "destination")
 
 
 def test_a_key_in_parentheses_is_no_key_and_is_not_told(service: "Service") -> None:

@@ -824,7 +824,8 @@ def test_an_unknown_template_and_another_traders_are_refused_and_nothing_is_writ
             404,
             refused(
                 "strategy_not_found",
-                f"There is no template {name}; store it with `orderhook templates put`.",
+                f"There is no template {name}; store it with `orderhook templates put`, with --ninjatrader if it is one "
+                "of NinjaTrader's own.",
                 field="strategy",
             ),
         )
@@ -1208,8 +1209,10 @@ def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
         refused(
             "outcome_unknown",
             "The order may or may not have been placed: look before you send it again. An order_id makes that safe.",
+            order_id=answer.request_id,
         ),
     )
+    assert {order.order_id for order in service.placed()} <= {answer.body["order_id"]}
     assert "Retry-After" not in answer.headers
 
 

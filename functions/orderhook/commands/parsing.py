@@ -1,6 +1,6 @@
 """From the pairs of an alert to the fields of its command: which it uses, must not lack, and may go without."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from orderhook import hints
 from orderhook.commands.command import Command
@@ -22,7 +22,6 @@ from orderhook.payload import (
     KNOWN_NAMES,
     Pair,
     canonical,
-    known_names_before_equals,
     lower,
     missing_semicolon,
     still_holds_placeholder,
@@ -77,12 +76,13 @@ class FieldReader:
             else:
                 self._read_unused(name, value)
 
-    def read_remark(self, name: str) -> None:
+    def read_remark(self, sent_name: str, name: str) -> None:
         """Take in a field that stands in parentheses, and so is left out; raises InvalidValueError where that matters.
 
-        Where the alert gives the field besides, it is a remark indeed.
+        Where the alert gives the field besides, it is a remark indeed. `name` is the field that was probably meant.
         """
         kind = self._kind
+        shown = _shown(sent_name, name)
         if name in self._given or name in ("key", "command", "notes"):
             return
         if name in kind.refused_if_unused and name not in self._used:
@@ -91,11 +91,11 @@ class FieldReader:
             return
         if self._opens_or_alters or name in kind.never_empty:
             raise InvalidValueError(
-                f"{name}= stands in parentheses, as a remark does, and would be lost: take the parentheses away, or "
+                f"{shown} stands in parentheses, as a remark does, and would be lost: take the parentheses away, or "
                 "write it without '='.",
                 field=name,
             )
-        detail = f"{name}= stands in parentheses, as a remark does: {kind.word} was done without it."
+        detail = f"{shown} stands in parentheses, as a remark does: {kind.word} was done without it."
         self.warnings.append(AlertWarning("ignored_field", name, detail))
 
     def _read_unknown(self, sent_name: str, value: str | NoText) -> None:
@@ -136,10 +136,8 @@ class FieldReader:
         if name in kind.refused_if_unused:
             raise self._not_narrowed(name)
         if isinstance(value, str) and not self._is_json:
-            for hidden in known_names_before_equals(value, after_blank=True):
-                if canonical(hidden) in kind.refused_if_unused or (
-                    self._opens_or_alters and canonical(hidden) in self._used
-                ):
+            for hidden, meant in self._swallowed(value):
+                if meant in kind.refused_if_unused or (self._opens_or_alters and meant in self._used):
                     raise InvalidValueError(f"missing ';' before {hidden}?", field=name)
         self.warnings.append(AlertWarning("ignored_field", name, f"{kind.word} does not use {name}."))
 
@@ -164,17 +162,23 @@ class FieldReader:
         return value
 
     def _check_notes(self, notes: str) -> None:
-        swallowed = None if self._is_json else next(known_names_before_equals(notes, after_blank=True), None)
+        swallowed = None if self._is_json else next(self._swallowed(notes), None)
         if swallowed is None:
             return
+        name, shown = swallowed[0], _shown(*swallowed)
         if self._opens_or_alters:
             raise InvalidValueError(
-                f"notes holds {swallowed}=: missing ';' before {swallowed}? If it is part of the notes, write it "
-                "without '='.",
+                f"notes holds {shown}: missing ';' before {name}? If it is part of the notes, write it without '='.",
                 field="notes",
             )
-        detail = f"notes holds {swallowed}=, which was taken for a part of the notes; is a ';' missing before it?"
+        detail = f"notes holds {shown}, which was taken for a part of the notes; is a ';' missing before it?"
         self.warnings.append(AlertWarning("missing_semicolon", "notes", detail))
+
+    def _swallowed(self, value: str) -> Iterator[tuple[str, str]]:
+        """Yield the fields that a value may have swallowed: known ones, and misspelt ones that the alert lacks."""
+        for sent_name, name in hints.fields_in(value, after_blank=True):
+            if canonical(sent_name) == name or name not in (*self._given, "command", "notes"):
+                yield sent_name, name
 
     @property
     def _opens_or_alters(self) -> bool:
@@ -182,18 +186,18 @@ class FieldReader:
 
 
 def parse_fields(
-    kind: type[Command], pairs: Iterable[Pair], *, is_json: bool, in_remarks: Iterable[str] = ()
+    kind: type[Command], pairs: Iterable[Pair], *, is_json: bool, remarks: Iterable[str] = ()
 ) -> tuple[dict[str, str], list[AlertWarning]]:
     """Return the fields that the command uses, and what to warn of; raises the PayloadError of the first bad pair.
 
-    `in_remarks` has the fields that stand in parentheses.
+    `remarks` are the pieces in parentheses.
     """
     pairs = list(pairs)
     reader = FieldReader(kind, pairs, is_json=is_json)
     for pair in pairs:
         reader.read(pair)
-    for name in in_remarks:
-        reader.read_remark(name)
+    for sent_name, name in dict.fromkeys(found for remark in remarks for found in hints.fields_in(remark)):
+        reader.read_remark(sent_name, name)
     return reader.fields, reader.warnings
 
 
@@ -214,6 +218,11 @@ def parse_word(pairs: Iterable[Pair], commands: Iterable[str]) -> str | None:
     reader = FieldReader(KillSwitch, pairs, is_json=False)
     reader.read(("command", words[0]))
     return reader.fields["command"]
+
+
+def _shown(sent_name: str, name: str) -> str:
+    """Say which field stands somewhere, and which was probably meant."""
+    return f"{name}=" if canonical(sent_name) == name else f"{sent_name}= (did you mean {name}?)"
 
 
 def unknown_name(sent_name: str, hint: str | None) -> str:
