@@ -824,8 +824,8 @@ def test_an_unknown_template_and_another_traders_are_refused_and_nothing_is_writ
             404,
             refused(
                 "strategy_not_found",
-                f"There is no template {name}; store it with `orderhook templates put`, with --ninjatrader if it is one "
-                "of NinjaTrader's own.",
+                f"There is no template {name}; store it with `orderhook templates put`, with --ninjatrader if it is "
+                "one of NinjaTrader's own.",
                 field="strategy",
             ),
         )
