@@ -13,8 +13,9 @@ from bridge.cancelling import answer_refused, ask_cancel
 from bridge.changing import Goal, may_change, write_change
 from bridge.records import Increment, TableOrder, VenueOrder
 from bridge.state import Turn, place
+from orderhook.leg_prices import is_beyond
 from orderhook.orders import Action, OrderState
-from orderhook.trade import is_beyond, kind_of
+from orderhook.trade import kind_of
 
 _STOP_IS_SEEN = timedelta(seconds=5)
 """Until when a stop must have had a state: nobody knows whether it is there before."""

@@ -8,8 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from orderhook.bridge_messages import Heartbeat, OrderReport, PositionReport, Side
 from orderhook.orders import Order
-from orderhook.venue import Heartbeat, OrderReport, PositionReport, Side
 
 # What the engine is told
 

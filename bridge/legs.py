@@ -7,7 +7,8 @@ the terms that fit the price at which it works, and are placed with those where 
 from bridge.carrying_out import is_as_wanted, is_being_replaced, latest
 from bridge.records import TableOrder, Terms
 from bridge.state import Turn
-from orderhook.trade import is_beyond, kind_of, opposite
+from orderhook.leg_prices import is_beyond
+from orderhook.trade import kind_of, opposite
 
 
 def settle(turn: Turn, entry: TableOrder) -> None:

@@ -19,7 +19,7 @@ from orderhook.orders import Order
 from orderhook.store import items
 from orderhook.store.table import deserialize, serialize
 from orderhook.store.writes import Item
-from orderhook.venue import NINJATRADER
+from orderhook.venues import NINJATRADER
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -74,7 +74,7 @@ class Link:
         orders: list[Order] = []
         unreadable: list[str] = []
         for item in self._open_items():
-            if item.get("venue") != NINJATRADER or str(item["open"]).startswith("#"):
+            if item.get("venue") != NINJATRADER.name or str(item["open"]).startswith("#"):
                 continue
             order = _read(item)
             if order is None:

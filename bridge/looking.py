@@ -11,7 +11,7 @@ from bridge.records import Increment, Memory, TableOrder, Terms
 from bridge.state import Turn
 from orderhook.orders import OPEN, Leg, Order, OrderState, Want
 from orderhook.trade import leg_id, opposite
-from orderhook.venue import NINJATRADER
+from orderhook.venues import NINJATRADER
 
 _FETCHED_AGAIN = timedelta(seconds=30)
 _SENT_AGAIN = timedelta(seconds=10)
@@ -28,7 +28,7 @@ def look(turn: Turn, looked: Looked) -> None:
     # Legs follow their entries, which know them.
     for item in sorted(looked.orders, key=lambda it: it.entry_id is not None):
         # A delayed order is the bridge's after its release alone.
-        if item.venue == NINJATRADER and not item.due:
+        if item.venue == NINJATRADER.name and not item.due:
             listed.add(item.order_id)
             listed.update(leg_id(item.order_id, name) for name, leg in item.legs.items() if not leg.released)
             _see(turn, item)
@@ -54,7 +54,7 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
             _know_entry(turn, leg, item)
     if known is None:
         return
-    if item is not None and item.state in OPEN and item.venue == NINJATRADER:
+    if item is not None and item.state in OPEN and item.venue == NINJATRADER.name:
         _see(turn, item)
         return
     if item is not None:

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 
 from bridge.contracts import canonical
 from bridge.events import OrderStateRead, PositionRead
-from orderhook.venue import Side
+from orderhook.bridge_messages import Side
 
 _STATE_NAME = re.compile(r"(?:(?P<account>.+)_)?(?P<id>oh[a-z2-7]{8,})\.txt", re.IGNORECASE)
 """`<Account>_<id>.txt` as measured, `<id>.txt` as documented. An account may have blanks and underscores."""

@@ -8,9 +8,9 @@ from bridge.contracts import canonical
 from bridge.events import PositionRead, Report
 from bridge.records import Fill, TableOrder, VenueOrder
 from bridge.state import Position, Turn
+from orderhook.bridge_messages import PositionReport, Side
 from orderhook.orders import Action, folded, timestamp
 from orderhook.trade import kind_of
-from orderhook.venue import PositionReport, Side
 
 _FLAT_STOOD = timedelta(seconds=2)
 _TOO_MANY_STOOD = timedelta(seconds=5)

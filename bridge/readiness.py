@@ -7,8 +7,8 @@ from bridge.confirming import follow_file
 from bridge.events import Report
 from bridge.positions import report_of
 from bridge.state import State, Turn
+from orderhook.bridge_messages import Heartbeat
 from orderhook.orders import timestamp
-from orderhook.venue import Heartbeat
 
 _PROBED_AGAIN = timedelta(seconds=5)
 _HEARTBEAT = timedelta(seconds=30)

@@ -7,8 +7,9 @@ from bridge import oif
 from bridge.events import LogLine, OrderStateRead
 from bridge.records import Cancel, Change, Fill, Increment, Instruction, Refused, Stage, TableOrder, VenueOrder
 from bridge.state import Turn
+from orderhook.leg_prices import is_beyond
 from orderhook.orders import TERMINAL, OrderState
-from orderhook.trade import is_beyond, kind_of, opposite
+from orderhook.trade import kind_of, opposite
 
 _STATES = {str(state).upper(): state for state in OrderState} | {
     "PARTIALLYFILLED": OrderState.PART_FILLED,

@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
+from orderhook.bridge_messages import OrderReport
 from orderhook.orders import TERMINAL, Action, OrderState, OrderType, TimeInForce, timestamp
-from orderhook.venue import OrderReport
 
 Stage = Literal["intended", "written", "consumed", "unread", "unwritten", "ambiguous"]
 """How far a file has come.

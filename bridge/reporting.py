@@ -9,8 +9,8 @@ from bridge.confirming import unresolved_of
 from bridge.events import Report
 from bridge.records import TableOrder, VenueOrder
 from bridge.state import Turn
+from orderhook.bridge_messages import Execution, OrderReport
 from orderhook.orders import BEING_CANCELLED, OrderState, decimal_text, timestamp
-from orderhook.venue import Execution, OrderReport
 
 _PRICE = Decimal("0.00000001")
 _S = OrderState
@@ -85,32 +85,33 @@ def _state_of(turn: Turn, order: TableOrder) -> OrderState:
 
 def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
     known = turn.venue_orders_of(leg)
-    filled = sum(it.filled for it in known)
     live = [it for it in known if not (it.is_over or it.is_unwritten)]
     if leg.is_foreign and not leg.ended:
         return _state_of_foreign_leg(turn, leg, known)
     if live:
-        # One that ends although nobody asked is ended by its partner's end, and is placed again: the leg goes on.
-        ends = BEING_CANCELLED if is_wanted(leg) else frozenset[_S]()
-        states = [_S.ACCEPTED if it.state in ends else it.state for it in live if it.state]
-        if len(states) == 1 and len(known) == 1:
-            return states[0]
-        return (
-            _S.PART_FILLED
-            if filled
-            else _S.WORKING
-            if _S.WORKING in states
-            else states[0]
-            if states
-            else _S.INITIALIZED
-        )
+        return _state_of_live_leg(leg, known, live)
     if not is_wanted(leg) and leg.asked is None:
         return leg.ended or _S.CANCELLED
+    filled = sum(it.filled for it in known)
     if leg.order_id in turn.awaiting or _may_grow(turn, leg):
         return _S.PART_FILLED if filled else _S.ACCEPTED if known else _S.INITIALIZED
     if filled and filled >= _share(turn, leg):
         return _S.FILLED
     return _S.REJECTED if known and all(it.state is _S.REJECTED for it in known) else _S.CANCELLED
+
+
+def _state_of_live_leg(leg: TableOrder, known: list[VenueOrder], live: list[VenueOrder]) -> OrderState:
+    """Return the state of a leg that has living orders at the venue, one for each part that it closes."""
+    # One that ends although nobody asked is ended by its partner's end, and is placed again: the leg goes on.
+    ends = BEING_CANCELLED if is_wanted(leg) else frozenset[_S]()
+    states = [_S.ACCEPTED if it.state in ends else it.state for it in live if it.state]
+    if len(states) == 1 and len(known) == 1:
+        return states[0]
+    if any(it.filled for it in known):
+        return _S.PART_FILLED
+    if _S.WORKING in states:
+        return _S.WORKING
+    return states[0] if states else _S.INITIALIZED
 
 
 def _state_of_foreign_leg(turn: Turn, leg: TableOrder, known: list[VenueOrder]) -> OrderState:

@@ -22,7 +22,7 @@ from bridge.link import Link, LinkError
 from bridge.ninjatrader import Folder
 from bridge.readiness import farewell
 from bridge.state import Config, State
-from orderhook.venue import Heartbeat, Sent, serialize
+from orderhook.bridge_messages import Heartbeat, Sent, serialize
 
 LOOK_SECONDS = 5.0
 BUSY_SECONDS, IDLE_SECONDS = 0.1, 1.0

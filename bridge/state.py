@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple
 from bridge import oif
 from bridge.events import Alarm, Effect, Look, OrderStateRead, Save, WriteFile
 from bridge.records import Group, Instruction, Memory, Record, TableOrder, VenueOrder, dump, load, record_id
+from orderhook.bridge_messages import Heartbeat, Side
 from orderhook.orders import folded
 from orderhook.trade import leg_id
-from orderhook.venue import Heartbeat, Side
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 

@@ -14,7 +14,8 @@ from orderhook import administration
 from orderhook.commands.cancel_many import Scope, cancel_many
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.errors import OrderhookError
-from orderhook.orders import Provenance, timestamp
+from orderhook.orders import timestamp
+from orderhook.provenance import Provenance
 from orderhook.representations import represent_kill_switch
 from orderhook.services import Services
 

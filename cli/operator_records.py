@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from cli import connection
 from orderhook.errors import OutcomeUnknownError, TemporarilyUnavailableError
-from orderhook.orders import Provenance
+from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.store.alert_log import MAX_ORDER_IDS, AlertRecord, id_prefix
 

@@ -13,10 +13,10 @@ from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_csv, print_json, print_text, printable, shown_zone
 from cli.views import venue as view
 from orderhook.listing import find_order
+from orderhook.order_reports import Report
 from orderhook.orders import Order, OrderState, folded, timestamp
 from orderhook.records import parse_time
 from orderhook.representations import represent_execution, represent_order, represent_position
-from orderhook.store.reports import Report
 
 POSITIONS_EXAMPLES = examples(
     "orderhook positions", "orderhook positions --account Sim101 --json", "orderhook positions --stack orderhook"

@@ -27,8 +27,10 @@ from orderhook.errors import (
     VenueOfflineError,
 )
 from orderhook.messages import DelayedAlert, Message, MessageError, Release, TimedCancel, parse
-from orderhook.orders import RELEASED_WITHIN, Outcome, Provenance, timestamp
+from orderhook.orders import RELEASED_WITHIN, timestamp
+from orderhook.outcome import Outcome
 from orderhook.pipeline import Alert
+from orderhook.provenance import Provenance
 from orderhook.request_facts import RequestFacts
 from orderhook.services import Services
 from orderhook.settings import Settings

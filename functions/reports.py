@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from orderhook import alarms, telemetry, venue
+from orderhook import alarms, bridge_messages, telemetry
 from orderhook.aws.budget import time_budget
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.errors import OrderhookError
@@ -55,7 +55,7 @@ def _finish(delivered: Mapping[str, Any], deadline: float) -> bool:
 
 
 def _take(delivered: Mapping[str, Any]) -> Taken:
-    sent = venue.parse(delivered["body"])
+    sent = bridge_messages.parse(delivered["body"])
     if sent.trader != settings.venue_trader:
         raise MessageError("its trader is another one than the venue's")
     at = datetime.fromtimestamp(int(delivered["attributes"]["SentTimestamp"]) / 1000, UTC)

@@ -34,8 +34,9 @@ from orderhook.errors import (
     TemporarilyUnavailableError,
 )
 from orderhook.keys import Key, KeyRing, holds_key, key_id_of
-from orderhook.orders import Outcome, Provenance
+from orderhook.outcome import Outcome
 from orderhook.payload import Split
+from orderhook.provenance import Provenance
 from orderhook.request_facts import RequestFacts
 from orderhook.responses import Response
 from orderhook.services import Services

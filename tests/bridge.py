@@ -24,9 +24,10 @@ from bridge.events import (
     WriteFile,
 )
 from bridge.state import Config, State
+from orderhook.bridge_messages import OrderReport
 from orderhook.orders import Event as HistoryEvent
 from orderhook.orders import Leg, Order, OrderState, Want, timestamp
-from orderhook.venue import NINJATRADER, OrderReport
+from orderhook.venues import NINJATRADER
 
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
 JOURNAL = "journal-1"
@@ -123,7 +124,7 @@ def order(desk: Desk, order_id: str = "long", *, legs: Mapping[str, Leg] | None 
         "state": OrderState.INITIALIZED,
         "since": timestamp(desk.at),
         "received_at": timestamp(desk.at),
-        "venue": NINJATRADER,
+        "venue": NINJATRADER.name,
         "want": want(desk),
         "legs": legs or {},
         "history": (HistoryEvent(OrderState.INITIALIZED, timestamp(desk.at), f"request-{order_id}", "key"),),

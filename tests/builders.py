@@ -13,7 +13,8 @@ import pytest
 
 from orderhook import orders
 from orderhook.commands.fields import ORDER_NAME
-from orderhook.orders import Order, OrderState, Provenance, Template
+from orderhook.orders import Order, OrderState, Template
+from orderhook.provenance import Provenance
 from orderhook.store.alert_log import AlertRecord
 
 EVENTS = Path(__file__).parents[1] / "events"

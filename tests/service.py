@@ -24,11 +24,12 @@ from orderhook.aws.doorbell import Doorbell
 from orderhook.commands import Command
 from orderhook.keys import KeyRing
 from orderhook.limits import Limits
-from orderhook.orders import Binding, Order, OrderState, Outcome, Strategy, Want, timestamp
+from orderhook.order_reports import Report
+from orderhook.orders import Binding, Order, OrderState, Strategy, Want, timestamp
+from orderhook.outcome import Outcome
 from orderhook.services import Services
 from orderhook.store import items
 from orderhook.store.alert_log import AlertLog, AlertRecord
-from orderhook.store.reports import Report
 from orderhook.store.strategies import strategy_write
 from orderhook.store.table import Table as StoreTable
 from orderhook.store.table import deserialize, serialize

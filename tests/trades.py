@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from orderhook.commands import Command
 from orderhook.errors import InvalidValueError, OrderhookError
+from orderhook.leg_prices import check_prices, with_bounds
 from orderhook.listing import find_order
-from orderhook.orders import Leg, LegEnd, Order, OrderState, OrderType, Outcome, Provenance, timestamp
+from orderhook.orders import Leg, LegEnd, Order, OrderState, OrderType, timestamp
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.results import WriteResult
 from orderhook.store.table import serialize
-from orderhook.trade import bracket_legs, check_prices, view_of_leg, with_bounds
+from orderhook.trade import bracket_legs, view_of_leg
 from tests import builders
 from tests.output import Answer
 from tests.service import Service

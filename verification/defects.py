@@ -7,7 +7,7 @@ written.
 import re
 import threading
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
@@ -23,7 +23,7 @@ import tests.environment  # noqa: F401  the functions read it when they are impo
 
 import deferred
 import webhook
-from orderhook import admission, flat_json, listing, pipeline, resend, trade
+from orderhook import admission, altering, flat_json, listing, order_reports, pipeline, resend, trade
 from orderhook.aws.gateway import HttpRequest
 from orderhook.commands import (
     Command,
@@ -35,6 +35,7 @@ from orderhook.commands import (
     changing,
     close_strategy,
     kill_switch,
+    numbering,
     parse_command,
     place,
     placing,
@@ -45,14 +46,16 @@ from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.errors import AlertWarning, InvalidValueError, OrderNotFoundError, StrategyMismatchError
 from orderhook.messages import Release
-from orderhook.orders import Leg, Order, OrderState, Outcome, Provenance, Strategy, Trace
+from orderhook.order_reports import Report
+from orderhook.orders import Leg, Order, OrderState, Strategy, Trace
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.services import Services
-from orderhook.store import items, orders, reports
+from orderhook.store import changes, items, releases, reports
 from orderhook.store.alert_log import AlertLog
 from orderhook.store.controls import Controls, KillSwitchResult
 from orderhook.store.expressions import Condition
 from orderhook.store.orders import OrderStore
-from orderhook.store.reports import Report
 from orderhook.store.results import WriteResult
 from orderhook.store.strategies import StrategyStore
 from orderhook.store.writes import Check
@@ -277,16 +280,17 @@ def a_late_fill_that_is_dropped(patch: Patch) -> None:
 
 
 def _drop_reports(patch: Patch, dropped: Callable[[Order, Report], bool]) -> None:
-    reported = reports.reported
+    reported = order_reports.reported
 
     def report(order: Order, said: Report, provenance: Provenance) -> Order | None:
         return None if dropped(order, said) else reported(order, said, provenance)
 
-    patch.setattr(reports, "reported", report)
+    for module in (order_reports, reports):
+        patch.setattr(module, "reported", report)
 
 
 def a_finished_order_that_moves_again(patch: Patch) -> None:
-    patch.setattr(reports, "TRANSITIONS", dict.fromkeys(OrderState, frozenset(OrderState)))
+    patch.setattr(order_reports, "TRANSITIONS", dict.fromkeys(OrderState, frozenset(OrderState)))
 
 
 def a_cancel_of_what_is_being_cancelled(patch: Patch) -> None:
@@ -415,7 +419,7 @@ OF_MANY_ORDERS: tuple[Defect, ...] = (
 
 
 def a_change_that_leaves_the_offset(patch: Patch) -> None:
-    changed_leg = trade.changed_leg
+    changed_leg = altering.changed_leg
 
     def leave(entry: Order, name: str, new: Mapping[str, Any]) -> Order:
         after = changed_leg(entry, name, new)
@@ -449,7 +453,7 @@ def a_remainder_that_works_on(patch: Patch) -> None:
     def with_qty(order: Order, qty: int) -> tuple[Order, list[AlertWarning]]:
         return order._replace(qty=qty), []
 
-    patch.setattr(trade, "_with_qty", with_qty)
+    patch.setattr(altering, "_with_qty", with_qty)
 
 
 def legs_that_outlive_their_entry(patch: Patch) -> None:
@@ -458,7 +462,7 @@ def legs_that_outlive_their_entry(patch: Patch) -> None:
     def leave_open(entry: Order, name: str, leg: Leg) -> Order:
         return view(entry if entry.is_open else entry._replace(state=OrderState.WORKING), name, leg)
 
-    for module in (trade, listing, addressed_order, reports):
+    for module in (trade, altering, listing, addressed_order, order_reports, reports):
         patch.setattr(module, "view_of_leg", leave_open)
 
 
@@ -472,22 +476,22 @@ def a_leg_that_no_late_fill_brings(patch: Patch) -> None:
 
 def _release(patch: Patch, wanted: Callable[[Order, str], bool]) -> None:
     """Have only those legs released or raised by a fill that are wanted."""
-    releases = reports.releases
+    original = releases.releases
 
     def some(provenance: Provenance, before: Order, after: Order, closed: Container[str] = (), *priced: Any) -> Any:
         unwanted = {name for name in after.legs if not wanted(after, name)}
         kept = {*unwanted, *(name for name in after.legs if name in closed)}
-        return releases(provenance, before, after, kept, *priced)
+        return original(provenance, before, after, kept, *priced)
 
     patch.setattr(reports, "releases", some)
 
 
 def a_leg_that_was_cancelled_and_comes_back(patch: Patch) -> None:
-    releases = reports.releases
+    original = releases.releases
 
     def all_legs(provenance: Provenance, before: Order, after: Order, closed: Container[str] = (), *priced: Any) -> Any:
         legs = {name: leg._replace(end=None) for name, leg in after.legs.items()}
-        return releases(provenance, before, after._replace(legs=legs), closed, *priced)
+        return original(provenance, before, after._replace(legs=legs), closed, *priced)
 
     patch.setattr(reports, "releases", all_legs)
 
@@ -498,25 +502,25 @@ def an_overfill_that_is_dropped(patch: Patch) -> None:
 
 def prices_that_nobody_checks(patch: Patch) -> None:
     anything = Condition("attribute_exists(pk)", {})
-    patch.setattr(trade, "check_prices", lambda *_: None)
-    patch.setattr(orders, "beyond_legs", lambda *_: anything)
-    patch.setattr(orders, "leg_before_entry", lambda *_: anything)
+    patch.setattr(altering, "check_prices", lambda *_: None)
+    patch.setattr(changes, "beyond_legs", lambda *_: anything)
+    patch.setattr(changes, "leg_before_entry", lambda *_: anything)
 
 
 def a_leg_that_is_never_raised_again(patch: Patch) -> None:
-    def check(order: Order, _: Order, qty: int) -> None:
+    def check(order: Order, _: Order, qty: int, __: Sequence[str]) -> None:
         if order.closes is not None and qty > order.qty:
             raise InvalidValueError("It was lowered.", field="qty", state=order.state)
 
-    patch.setattr(trade, "_check_own_leg", check)
+    patch.setattr(altering, "_check_own_leg", check)
 
 
 def a_leg_for_more_than_is_filled(patch: Patch) -> None:
-    patch.setattr(trade, "_check_own_leg", lambda *_: None)
+    patch.setattr(altering, "_check_own_leg", lambda *_: None)
 
 
 def working_legs_that_cross(patch: Patch) -> None:
-    patch.setattr(changing, "_price_checks", lambda *_: [])
+    patch.setattr(changing, "price_checks", lambda *_: [])
 
 
 def a_leg_that_is_added_and_waits(patch: Patch) -> None:
@@ -532,27 +536,29 @@ def a_place_beside_an_earlier_leg(patch: Patch) -> None:
 
 
 def a_leg_that_forgets_what_it_was_given(patch: Patch) -> None:
-    released = reports._released
+    released = order_reports.released_leg
 
     def forget(*given: Any) -> Order:
         leg = released(*given)
         return leg._replace(history=leg.history[-1:], digests=())
 
-    patch.setattr(reports, "_released", forget)
+    for module in (order_reports, releases):
+        patch.setattr(module, "released_leg", forget)
 
 
 def a_replacement_by_the_same_values(patch: Patch) -> None:
-    patch.setattr(orders, "differs", lambda *_: Condition("attribute_exists(pk)", {}))
+    patch.setattr(changes, "differs", lambda *_: Condition("attribute_exists(pk)", {}))
 
 
 def a_report_that_leaves_no_number(patch: Patch) -> None:
-    reported = reports.reported
+    reported = order_reports.reported
 
     def report(order: Order, said: Report, provenance: Provenance) -> Order | None:
         after = reported(order, said, provenance)
         return after if after and after.history != order.history else None
 
-    patch.setattr(reports, "reported", report)
+    for module in (order_reports, reports):
+        patch.setattr(module, "reported", report)
 
 
 def a_name_that_is_never_free_again(patch: Patch) -> None:
@@ -563,14 +569,15 @@ def a_name_that_is_never_free_again(patch: Patch) -> None:
 
 
 def a_name_that_is_taken_from_an_open_order(patch: Patch) -> None:
-    patch.setattr(placing, "orders_of_number", lambda *_: ())
+    for module in (placing, numbering):
+        patch.setattr(module, "orders_of_number", lambda *_: ())
 
 
 def a_large_template_that_never_frees_its_names(patch: Patch) -> None:
     def each_with_three(bound: Container[int], numbers: Iterable[int]) -> set[str]:
         return {f"{n}.{order}" for n in numbers if n in bound for order in range(3)}
 
-    patch.setattr(placing, "_orders_of", each_with_three)
+    patch.setattr(numbering, "_orders_of", each_with_three)
 
 
 def a_strategy_that_stays_closed(patch: Patch) -> None:
@@ -606,8 +613,8 @@ def a_resend_judged_by_the_latest_trace(patch: Patch) -> None:
 
 
 def a_name_that_remembers_one_order_alone(patch: Patch) -> None:
-    before = placing._before
-    patch.setattr(placing, "_before", lambda *given: before(*given)[:1])
+    before = numbering._before
+    patch.setattr(numbering, "_before", lambda *given: before(*given)[:1])
 
 
 def a_new_alert_taken_for_a_resend(patch: Patch) -> None:

@@ -13,9 +13,10 @@ from orderhook import commands, payload
 from orderhook.aws.deferred import Deferred
 from orderhook.keys import Key
 from orderhook.messages import DelayedAlert, Release
-from orderhook.orders import Bracket, OrderState, Provenance, Template, timestamp
+from orderhook.order_reports import Report
+from orderhook.orders import Bracket, OrderState, Template, timestamp
+from orderhook.provenance import Provenance
 from orderhook.services import Services
-from orderhook.store.reports import Report
 
 KEY = "ohk_demolocalrun_ThisKeyIsPublicAndOpensNothingButALocalDemobca28c24"
 WRONG_KEY = "ohk_demowrongkey_NobodyHasThisKeySoThatItIsAlwaysRefusedHered5d96f88"

@@ -13,7 +13,8 @@ from orderhook.aws.clients import connect
 from orderhook.commands.release import end
 from orderhook.keys import Key
 from orderhook.listing import Unreadable, list_keys, list_orders
-from orderhook.orders import Provenance, timestamp
+from orderhook.orders import timestamp
+from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.settings import DeferredSettings
 

@@ -24,7 +24,7 @@ from bridge.status import status_of
 from cli.aws import demo, scheduler
 from cli.aws.paper import Paper
 from orderhook.aws.clients import connect
-from orderhook.venue import NINJATRADER
+from orderhook.venues import NINJATRADER
 
 ACCOUNTS = ("Sim101", "Sim102")
 _PATIENCE_SECONDS = 30
@@ -44,7 +44,7 @@ class VenueQueues(NamedTuple):
     def environment(self) -> dict[str, str]:
         """The environment variables that tell the functions of the venue."""
         return {
-            "ORDERHOOK_VENUE": NINJATRADER,
+            "ORDERHOOK_VENUE": str(NINJATRADER.name),
             "ORDERHOOK_VENUE_TRADER": demo.TRADER,
             "ORDERHOOK_DOORBELL_URL": self.doorbell_url,
             "ORDERHOOK_REPORT_DEAD_LETTER_ARN": self.report_dead_letter_arn,

@@ -23,7 +23,7 @@ from cli.terminal import (
 )
 from orderhook.listing import Unreadable
 from orderhook.orders import OPEN, Event, Order, OrderState, decimal_text
-from orderhook.venue import NINJATRADER
+from orderhook.venues import NINJATRADER
 
 _ID_WIDTH, _WHAT_WIDTH, _STATE_WIDTH = 28, 25, 23
 """What each column of orders has of a terminal's 80; a leg's id that is longer is parted before the leg's name."""
@@ -208,7 +208,7 @@ def _event_cells(event: Event) -> list[Cell]:
 def _event_on_lines(event: Event) -> list[Cell]:
     state, values = _what_happened(event)
     style = BAD if "alarm" in event.changes else DIM if state else ""
-    by = event.key_id if event.key_id == NINJATRADER else f"{event.request_id[:_ALERT_WIDTH]}\n{event.key_id}"
+    by = event.key_id if event.key_id == NINJATRADER.name else f"{event.request_id[:_ALERT_WIDTH]}\n{event.key_id}"
     return [readable_time(event.at), Text.assemble(state, "\n" if state and values else "", (values, style)), Text(by)]
 
 

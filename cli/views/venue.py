@@ -6,8 +6,8 @@ from rich.text import Text
 
 from cli.terminal import BAD, DIM, Cell, is_terminal, print_table, printable, readable_average, readable_time
 from cli.views.orders import parted_id
+from orderhook.bridge_messages import PositionReport
 from orderhook.store.bridge import ExecutionRecord
-from orderhook.venue import PositionReport
 
 
 def show_positions(positions: Iterable[PositionReport]) -> None:

@@ -13,8 +13,13 @@ The way of an alert:
     telemetry        the log line, the metrics, the record of the alert; `alarms` says which metric a refusal counts in
 
 What orders are, as plain data and pure functions:
-    orders           states and which may follow which; orders, strategies, templates, outcomes
+    orders           states and which may follow which; orders, strategies, templates
+    provenance       where a write comes from
+    outcome          what a command has done
     trade            an entry with its targets and stops
+    leg_prices       on which sides of one another the prices of a trade lie
+    altering         what CHANGE and CANCELREPLACE make of an order
+    order_reports    what a report of a venue makes of one
     trade_window     the time of day at which an alert may trade
     venues           what commands lead to with a venue, and without one
     rate_limit       how many alerts may come in a time
@@ -25,12 +30,13 @@ What they work with:
     services         one object that holds the stores, and what is deferred
     settings         the environment of a function, read and checked once
     store/           the table: `table` sends requests; `orders`, `strategies`, `keys`, `templates`, `controls`,
-                     `traces`, `alert_log` each know one kind of item, `reports` what a venue says of orders, `bridge`
-                     what it says besides; `writes`, `items`, `expressions`, `asking` and `results` are shared
+                     `rates`, `traces`, `alert_log` each know one kind of item, `reports` what a venue says of orders,
+                     `bridge` what it says besides; `changes` has the writes that alter orders, `releases` those of
+                     legs; `writes`, `items`, `expressions`, `asking` and `results` are shared
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work,
                      the `doorbell`
     messages         what is sent to the queue
-    venue            what a bridge sends to the report queue
+    bridge_messages  what a bridge sends to the report queue
     reporting        a report of the bridge → the table, and what somebody should look at
     readiness        what a new version is asked before it gets traffic; `aws/deployment` asks it
 

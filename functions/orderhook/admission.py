@@ -16,10 +16,13 @@ from orderhook.errors import (
     TemporarilyUnavailableError,
     TooLateError,
 )
-from orderhook.orders import Outcome, Provenance, timestamp
+from orderhook.orders import timestamp
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.services import Services
-from orderhook.store.controls import BridgeState, Counter
+from orderhook.store.bridge import BridgeState
+from orderhook.store.rates import Counter
 
 if TYPE_CHECKING:
     from orderhook.pipeline import Alert
@@ -79,7 +82,7 @@ def _count(alert: "Alert", services: Services, provenance: Provenance) -> None:
     try:
         for counter in counters(alert, provenance):
             counted.append(counter)
-            services.controls.count(provenance, counter, partial(first_receipt, services, provenance))
+            services.rates.count(provenance, counter, partial(first_receipt, services, provenance))
     except RateLimitedError:
         _uncount(counted[:-1], services, provenance)
         raise
@@ -123,7 +126,7 @@ def _uncount(counters: Iterable[Counter], services: Services, provenance: Proven
     for counter in counters:
         nothing = 0 if done is None else counter.number - done if counter.of_key or not done else 0
         if nothing > 0:
-            services.controls.uncount(provenance, counter, nothing)
+            services.rates.uncount(provenance, counter, nothing)
 
 
 def counters(alert: "Alert", provenance: Provenance) -> Iterator[Counter]:

@@ -42,7 +42,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from orderhook.orders import AccountResults
+    from orderhook.outcome import AccountResults
 
 
 class AlertWarning(NamedTuple):

@@ -1,14 +1,18 @@
-"""What is sent to the queue: delayed alerts, releases of orders that wait, and cancels of orders whose time is over."""
+"""What is sent to the queue: delayed alerts, releases of orders that wait, and cancels of orders whose time is over.
+
+How such a message is read is shared with those of the bridge.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from orderhook.keys import holds_key
+from orderhook.orders import timestamp
 
 VERSION = 2
 """Version 1, that of release 0.2, did not say it and had the same fields. A field more or less is another version."""
@@ -19,13 +23,11 @@ class MessageError(Exception):
 
 
 def _time(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError("the time has no zone")
-    return text
+    return timestamp(datetime.fromisoformat(text))
 
 
 Time = Annotated[str, AfterValidator(_time)]
-"""ISO 8601 text in UTC."""
+"""ISO 8601 text with a zone, which is read as the table holds times."""
 
 
 class DelayedAlert(NamedTuple):
@@ -81,31 +83,49 @@ def serialize(message: Message) -> str:
 
 def parse(body: str) -> Message:
     """Return the message that serialize wrote, in this release or in the one before; raises MessageError otherwise."""
+    message = read_object(body)
+    if holds_key(json.dumps(message)):
+        raise MessageError("a key stands in it")
+    version = message.pop("version", 1)
+    if type(version) is not int or not 1 <= version <= VERSION:
+        raise MessageError("its version is unknown")
+    return read_kind(message, _KINDS, strict=True)
+
+
+def read_object(body: str) -> dict[str, Any]:
+    """Return the object that the JSON of a message is; raises MessageError otherwise."""
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
         raise MessageError("it is not JSON") from None
     if not isinstance(message, dict):
         raise MessageError("it is not a JSON object")
-    if holds_key(json.dumps(message)):
-        raise MessageError("a key stands in it")
-    version = message.pop("version", 1)
-    if type(version) is not int or not 1 <= version <= VERSION:
-        raise MessageError("its version is unknown")
-    if len(message) != 1 or not message.keys() <= _KINDS.keys():
-        raise MessageError(f"it is none of {', '.join(_KINDS)}")
+    return message
+
+
+Read = TypeVar("Read", bound=tuple[Any, ...])
+
+
+def read_kind(message: Mapping[str, Any], kinds: Mapping[str, type[Read]], *, strict: bool) -> Read:
+    """Return the one thing of these kinds that a message holds; raises MessageError otherwise.
+
+    With `strict` no value is taken for one of another type.
+    """
+    if len(message) != 1 or not message.keys() <= kinds.keys():
+        raise MessageError(f"it is none of {', '.join(kinds)}")
     [(kind, values)] = message.items()
     if not isinstance(values, dict):
         raise MessageError(f"its {kind} has no fields")
     try:
-        return _reader(kind).validate_python(values, strict=True)
+        read: Read = _reader(kinds[kind]).validate_python(values, strict=strict)
     except ValidationError as error:
         places = {str(fault["loc"][0]) for fault in error.errors(include_url=False, include_input=False)}
-        known = sorted(places.intersection(_KINDS[kind]._fields))
+        known = sorted(places.intersection(kinds[kind].__annotations__))
         raise MessageError(f"fields of its {kind} are missing, wrong or unknown: {', '.join(known)}") from None
+    return read
 
 
 @cache
-def _reader(kind: str) -> "TypeAdapter[Message]":
+def _reader(kind: type) -> "TypeAdapter[Any]":
     """Return what checks the fields of a message; made when the first one comes, so that no cold start waits for it."""
-    return TypeAdapter(_KINDS[kind])
+    return TypeAdapter(kind)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orderhook import version_0_1
-from orderhook.orders import Binding, Order, OrderState, Provenance, timestamp
+from orderhook.orders import Binding, Order, OrderState, timestamp
+from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.store import items
 from orderhook.store.writes import ConditionFailed, Delete, Item, Put, TransactionFailed, Update

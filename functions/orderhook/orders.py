@@ -4,18 +4,12 @@ The states and their names are NinjaTrader 8's (OrderState).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-
-from orderhook.errors import AlertWarning, OrderhookError
-
-if TYPE_CHECKING:
-    from orderhook.limits import Limits
-    from orderhook.request_facts import Progress
+from typing import Any, Literal, NamedTuple
 
 Action = Literal["BUY", "SELL"]
 OrderType = Literal["MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"]
@@ -166,78 +160,6 @@ class Event(NamedTuple):
 
 RESENDS_END = timedelta(seconds=30)
 """How long after the first receipt of an alert a resend of it may come."""
-
-
-class Provenance(NamedTuple):
-    """Where a write comes from: whose it is, by which key, in which request, when, from which alert."""
-
-    trader: str
-    key_id: str
-    request_id: str
-    at: datetime
-    alert_digest: str | None = None
-    """Fingerprint of the alert's text without its key; None where no alert asks for the write."""
-    received: datetime | None = None
-    """When API Gateway received the alert; None is `at`."""
-    resend_of: list[str] | None = None
-    """Takes the requests that this one turns out to be a resend of."""
-    progress: "Progress | None" = None
-    """Takes how far it has come, for the answer where it is cut off."""
-    limits: "Limits | None" = None
-    """Those of the key; None is none."""
-    due: datetime | None = None
-    """When the delay of its alert was over, of what is done later."""
-    first_received: datetime | None = None
-    """When the first of these alerts was received, where one for several accounts is known to be a resend."""
-
-    @property
-    def until(self) -> str | None:
-        """Until when what the alert means was received, or had its name: until its delay was over; None is any time."""
-        return timestamp(self.due) if self.due else None
-
-    def reaches(self, account: str, instrument: str) -> bool:
-        """Return whether its key's limits let it reach what is in this account and instrument."""
-        return self.limits is None or self.limits.reaches(account, instrument)
-
-    @property
-    def digest(self) -> str:
-        """What the write leaves of its alert, or of itself: by it the same one again is known."""
-        return self.alert_digest or self.request_id
-
-    @property
-    def now(self) -> str:
-        """The time of the write, as the table holds times."""
-        return timestamp(self.at)
-
-    @property
-    def received_on(self) -> datetime:
-        """When the alert was received."""
-        return self.received or self.at
-
-    @property
-    def received_at(self) -> str:
-        """When the alert was received, as the table holds times."""
-        return timestamp(self.received_on)
-
-    @property
-    def trace(self) -> "Trace":
-        """What the alert leaves in an item that has no history."""
-        return Trace(self.digest, self.request_id, self.received_at)
-
-    def event(
-        self, state: OrderState | None, changes: Mapping[str, str] | None = None, leg: str | None = None
-    ) -> Event:
-        """Return the history entry of an order that takes `state`, and these values, by this write."""
-        return Event(
-            state=state,
-            at=self.now,
-            request_id=self.request_id,
-            key_id=self.key_id,
-            changes=changes or {},
-            leg=leg,
-            digest=self.digest,
-            received_at=self.received_at,
-        )
 
 
 class Trace(NamedTuple):
@@ -506,56 +428,6 @@ class Template(NamedTuple):
     brackets: tuple[Bracket, ...] = ()
     ninjatrader: bool = False
     """Whether it is an ATM strategy template of NinjaTrader's, which knows what is in it."""
-
-
-class Outcome(NamedTuple):
-    """What a command has done; `status` is the word of the answer, and None is left out of it."""
-
-    status: str
-    duplicate: bool | None = None
-    """True where an earlier alert had done it already and `status` does not say so."""
-    order_id: str | None = None
-    strategy_id: str | None = None
-    order_name: str | None = None
-    legs: Mapping[str, str] | None = None
-    previous_state: OrderState | None = None
-    state: OrderState | None = None
-    filled: str | None = None
-    cancelled_at: str | None = None
-    extra: Mapping[str, object] = _NONE
-    """What only this command tells; it stands in the answer beside the rest."""
-    warnings: tuple[AlertWarning, ...] = ()
-    results: "AccountResults" = ()
-    """What became of each account, where the alert lists several."""
-    affected_order_ids: tuple[str, ...] = ()
-    """The ids of the orders that were written, where `order_id` and `legs` do not name them; not in the answer."""
-
-    @classmethod
-    def of(cls, order: Order, status: str, **told: Any) -> "Outcome":
-        """Return the outcome of a command about one order: its ids, its name and its state, and what else is told."""
-        return cls(
-            status,
-            order_id=order.order_id,
-            strategy_id=order.strategy_id,
-            order_name=order.order_name,
-            state=order.state,
-            **told,
-        )
-
-    @property
-    def is_duplicate(self) -> bool:
-        """Whether an earlier alert had done it already."""
-        return bool(self.duplicate) or self.status.startswith("already_")
-
-    @property
-    def order_ids(self) -> tuple[str, ...]:
-        """The ids of all orders that this is about."""
-        own = (self.order_id,) if self.order_id else ()
-        return (*own, *(self.legs or {}).values(), *self.affected_order_ids)
-
-
-AccountResults = Sequence[tuple[str, Outcome | OrderhookError]]
-"""What became of an alert in each account that it lists."""
 
 
 def folded(text: str) -> str:

@@ -34,13 +34,16 @@ from orderhook.errors import (
 )
 from orderhook.keys import Key
 from orderhook.messages import DelayedAlert
-from orderhook.orders import AccountResults, Outcome, Provenance, timestamp
+from orderhook.orders import timestamp
+from orderhook.outcome import AccountResults, Outcome
 from orderhook.payload import Pair
+from orderhook.provenance import Provenance
 from orderhook.rate_limit import Rate
 from orderhook.request_facts import RequestFacts
 from orderhook.resend import first_receipt, first_results
 from orderhook.services import Services
-from orderhook.store.controls import BridgeState, Counter
+from orderhook.store.bridge import BridgeState
+from orderhook.store.rates import Counter
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -186,7 +189,7 @@ def _run_enlarging(services: Services, rate: Rate, command: Command, provenance:
         if error is not larger:
             raise
     counter = Counter.for_key(provenance.key_id, rate, 1)
-    services.controls.count(provenance, counter, partial(first_receipt, services, provenance))
+    services.rates.count(provenance, counter, partial(first_receipt, services, provenance))
     run = partial(command.run, services, provenance)
     return uncounted_if_nothing_is_done([counter], services, provenance, run)
 

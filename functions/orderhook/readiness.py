@@ -7,7 +7,7 @@ from typing import Any
 from orderhook.aws.budget import time_budget
 from orderhook.aws.clients import error_code
 from orderhook.aws.deployment import READY
-from orderhook.orders import Provenance
+from orderhook.provenance import Provenance
 from orderhook.services import Services
 
 _NOBODY = "#"

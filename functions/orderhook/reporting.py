@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from orderhook import alarms
-from orderhook.orders import TERMINAL, Order, OrderState, Provenance
+from orderhook.bridge_messages import Heartbeat, OrderReport, PositionReport, Sent
+from orderhook.orders import TERMINAL, Order, OrderState
+from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.store.reports import ReportResult
 from orderhook.trade import entry_and_leg
-from orderhook.venue import NINJATRADER, Heartbeat, OrderReport, PositionReport, Sent
+from orderhook.venues import NINJATRADER
 
 
 class Taken(NamedTuple):
@@ -34,7 +36,7 @@ def _order(services: Services, trader: str, said: OrderReport, at: datetime) -> 
     # A leg's first entry is that of the report which released it, so its own reports must have other ids.
     leg = entry_and_leg(said.order_id)
     request_id = f"report.{said.seq}.{leg[1]}" if leg else f"report.{said.seq}"
-    provenance = Provenance(trader, NINJATRADER, request_id, at)
+    provenance = Provenance(trader, str(NINJATRADER.name), request_id, at)
     result = services.reports.take(provenance, said)
     for execution in said.executions:
         services.bridge.put_execution(trader, execution, said.order_id, result.before)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from orderhook import reference, responses
+from orderhook.bridge_messages import PositionReport
 from orderhook.errors import OrderhookError
 from orderhook.explain import Explanation, Row
 from orderhook.keys import KILL_SWITCH, Key
@@ -15,7 +16,6 @@ from orderhook.orders import Order, Template, decimal_text
 from orderhook.store.alert_log import UNREADABLE, AlertRecord
 from orderhook.store.bridge import ExecutionRecord
 from orderhook.store.controls import KillSwitchState
-from orderhook.venue import PositionReport
 
 _ORDER_FIELDS = (
     "order_id",

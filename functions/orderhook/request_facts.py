@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orderhook.aws.budget import Fault
 from orderhook.errors import OrderhookError
 from orderhook.keys import Key
-from orderhook.orders import Outcome
+from orderhook.outcome import Outcome
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

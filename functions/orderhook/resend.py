@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orderhook.orders import RESENDS_END, Provenance, Trace
+from orderhook.orders import RESENDS_END, Trace
+from orderhook.provenance import Provenance
 
 if TYPE_CHECKING:
     from orderhook.services import Services

@@ -6,7 +6,7 @@ from typing import Any
 
 from orderhook import errors
 from orderhook.errors import AlertWarning, OrderhookError
-from orderhook.orders import Outcome
+from orderhook.outcome import Outcome
 
 STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
     errors.MalformedPayloadError: (400, "malformed_payload"),

@@ -13,6 +13,7 @@ from orderhook.store.bridge import BridgeStore
 from orderhook.store.controls import Controls
 from orderhook.store.keys import KeyStore
 from orderhook.store.orders import OrderStore
+from orderhook.store.rates import RateStore
 from orderhook.store.reports import ReportStore
 from orderhook.store.strategies import StrategyStore
 from orderhook.store.table import Table
@@ -33,6 +34,7 @@ class Services(NamedTuple):
     keys: KeyStore
     templates: TemplateStore
     controls: Controls
+    rates: RateStore
     traces: TraceStore
     alert_log: AlertLog
     deferred: Deferred | None = None
@@ -76,6 +78,7 @@ class Services(NamedTuple):
             keys=KeyStore(table),
             templates=TemplateStore(table),
             controls=Controls(table),
+            rates=RateStore(table),
             traces=TraceStore(table),
             alert_log=AlertLog(table, alert_retention),
             deferred=deferred,

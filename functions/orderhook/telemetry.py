@@ -32,7 +32,8 @@ from orderhook.errors import (
     VenueOfflineError,
 )
 from orderhook.messages import MessageError
-from orderhook.orders import AccountResults, Outcome, timestamp
+from orderhook.orders import timestamp
+from orderhook.outcome import AccountResults, Outcome
 from orderhook.pipeline import affected_order_ids
 from orderhook.request_facts import RequestFacts
 from orderhook.store.alert_log import MAX_ORDER_IDS, MAX_WARNINGS, AlertLog, AlertRecord, Origin, RecordedResult

@@ -8,7 +8,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from orderhook.orders import Order, OrderState, Provenance, Want, timestamp
+from orderhook.orders import Order, OrderState, Want, timestamp
+from orderhook.provenance import Provenance
 
 Kind = Literal["place", "change", "replace", "cancel"]
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from orderhook.leg_prices import with_bounds
 from orderhook.orders import Event, Leg, LegEnd, Order, OrderState
 from orderhook.store import items
-from orderhook.trade import kind_of, leg_id, with_bounds
+from orderhook.trade import kind_of, leg_id
 
 
 class OldLeg(NamedTuple):

@@ -16,7 +16,7 @@ from orderhook.aws.doorbell import LOOK
 from orderhook.orders import Want, timestamp
 from orderhook.store import items
 from orderhook.store.table import serialize
-from orderhook.venue import NINJATRADER
+from orderhook.venues import NINJATRADER
 from tests import faults
 from tests.builders import order, provenance
 from tests.client_faults import Deliver, Network, perform
@@ -52,7 +52,7 @@ class Linked:
         """Put an order into the table that waits for its venue."""
         signed = provenance(self.trader, "placing")
         want = Want(1, "place", signed.now, timestamp(AT))
-        placed = order(signed, order_id, **{"venue": NINJATRADER, "want": want, **changes})
+        placed = order(signed, order_id, **{"venue": NINJATRADER.name, "want": want, **changes})
         self.put(items.order_item(self.trader, placed))
 
     def put(self, item: dict[str, Any]) -> None:
@@ -71,7 +71,7 @@ def test_a_look_lists_what_is_open_at_its_own_venue_and_then_reads_the_controls(
     linked.write("a")
     linked.write("of-the-table", venue=None, want=None)
     linked.write("elsewhere", venue="another")
-    linked.put({"pk": f"TRADER#{linked.trader}", "sk": "INSTRUCTION#1", "open": "#1", "venue": NINJATRADER})
+    linked.put({"pk": f"TRADER#{linked.trader}", "sk": "INSTRUCTION#1", "open": "#1", "venue": NINJATRADER.name})
     looked = linked.link.look()
     assert [(order.order_id, order.want and order.want.kind) for order in looked.orders] == [
         ("a", "place"),
@@ -93,7 +93,7 @@ def test_an_order_that_cannot_be_read_is_named_and_hides_no_other(linked: Linked
     linked.write("a")
     linked.write("good")
     broken = items.order_key(linked.trader, "newer") | {"order_id": "newer", "open": "2#x#y#newer"}
-    linked.put(broken | {"venue": NINJATRADER, "state": "Teleported"})
+    linked.put(broken | {"venue": NINJATRADER.name, "state": "Teleported"})
     looked = linked.link.look()
     assert [order.order_id for order in looked.orders] == ["a", "good"]
     assert looked.unreadable == ["newer"]

@@ -13,9 +13,10 @@ from bridge import asked
 from bridge.events import FlatConfirmed
 from bridge.journal import JournalError
 from bridge.run import Bridge
+from orderhook.bridge_messages import Heartbeat, parse
 from orderhook.store import items
 from orderhook.store.table import serialize
-from orderhook.venue import NINJATRADER, Heartbeat, parse
+from orderhook.venues import NINJATRADER
 from tests import faults
 from tests.bridge_world import World
 from tests.marks import LONG
@@ -296,7 +297,7 @@ def put_newer(world: World) -> None:
         "open": "2#x#y#newer",
         "state": "Teleported",
     }
-    item = serialize(newer | {"venue": NINJATRADER})
+    item = serialize(newer | {"venue": NINJATRADER.name})
     service.table.client.put_item(TableName=service.table.name, Item=item)
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from orderhook.commands import parse_command
 from orderhook.commands.change import Change
+from orderhook.leg_prices import with_bounds
 from orderhook.orders import CANCELS_OF_A_TRADE, KEPT_HISTORY, MAX_HISTORY, Leg, Order, OrderState
-from orderhook.trade import with_bounds
 from tests import builders
 from tests.builders import WAYS, every_way, not_found, phrase, provenance, refused
 from tests.client_faults import in_writes

@@ -17,7 +17,7 @@ from cli.app import app
 from orderhook.orders import Want, timestamp
 from orderhook.store import items
 from orderhook.store.table import serialize
-from orderhook.venue import NINJATRADER
+from orderhook.venues import NINJATRADER
 from tests.builders import order, provenance
 from tests.cloudformation import OUTPUT, STACK, stand_in
 from tests.service import Service
@@ -222,7 +222,7 @@ def test_what_is_asked_waits_until_the_bridge_has_taken_it(
 def test_status_shows_the_owner_and_what_is_at_the_venue(settings: BridgeSettings, service: Service) -> None:
     signed = provenance(service.trader, "placing")
     want = Want(2, "cancel", signed.now)
-    pending = order(signed, "long", venue=NINJATRADER, want=want, acked=1)
+    pending = order(signed, "long", venue=NINJATRADER.name, want=want, acked=1)
     bridge = {"journal": "j1", "host": "PC", "accounts": ["Sim101"], "ready": False, "reason": "it rains"}
     bridge["at"] = timestamp(signed.at)
     for item in (

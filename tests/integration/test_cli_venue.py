@@ -9,10 +9,10 @@ from rich.console import Console
 
 from cli import connection
 from orderhook.aws.doorbell import LOOK
+from orderhook.bridge_messages import Execution, PositionReport
+from orderhook.order_reports import Report
 from orderhook.orders import Order, OrderState, Want
-from orderhook.store.reports import Report
 from orderhook.trade import LegTerms, own_legs
-from orderhook.venue import Execution, PositionReport
 from tests import builders
 from tests.integration.conftest import Run
 from tests.service import Service

@@ -10,8 +10,8 @@ import pytest
 
 from orderhook import commands, pipeline
 from orderhook.errors import KillSwitchOnError, OutsideTradeWindowError, RateLimitedError
-from orderhook.orders import Provenance
 from orderhook.pipeline import Alert
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.table import deserialize
 from tests.builders import ENTRY, alert, event, provenance, refused

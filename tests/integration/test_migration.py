@@ -14,6 +14,7 @@ from cli import connection
 from cli.app import app
 from orderhook import migration
 from orderhook.errors import TemporarilyUnavailableError
+from orderhook.leg_prices import check_prices
 from orderhook.listing import Unreadable, list_orders
 from orderhook.migration import MigrationResult, migrate
 from orderhook.orders import Order, timestamp
@@ -21,7 +22,6 @@ from orderhook.services import Services
 from orderhook.store import items
 from orderhook.store.table import Table, serialize
 from orderhook.store.writes import Update, Write
-from orderhook.trade import check_prices
 from tests.builders import provenance
 from tests.marks import LONG
 from tests.service import Service

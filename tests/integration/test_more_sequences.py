@@ -10,10 +10,10 @@ from orderhook.commands import parse_command
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.limits import Limits
 from orderhook.listing import Unreadable, find_order, list_orders
+from orderhook.order_reports import Report
 from orderhook.orders import OrderState, timestamp
 from orderhook.reference import guidance_of
 from orderhook.representations import represent_order
-from orderhook.store.reports import Report
 from orderhook.trade_window import end_of_day
 from tests.builders import ENTRY, provenance
 from tests.client_faults import Selective, in_requests_with, in_writes

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from orderhook.aws.deadline import DeadlineError
 from orderhook.errors import RateLimitedError, TemporarilyUnavailableError
-from orderhook.orders import Provenance, timestamp
+from orderhook.orders import timestamp
+from orderhook.provenance import Provenance
 from orderhook.rate_limit import MAX_ALERTS, Rate
 from orderhook.store import items
-from orderhook.store.controls import Controls, Counter
+from orderhook.store.rates import Counter, RateStore
 from orderhook.store.table import deserialize, serialize
 from tests.builders import refused
 from tests.client_faults import Deliver, in_writes, perform
@@ -32,17 +33,17 @@ def signed(service: Service, seconds: float, request_id: str | None = None) -> P
     return Provenance(service.trader, "key", request_id, START + timedelta(seconds=seconds))
 
 
-def passes(controls: Controls, provenance: Provenance, rate: Rate, alert_id: str = "es") -> bool:
+def passes(rates: RateStore, provenance: Provenance, rate: Rate, alert_id: str = "es") -> bool:
     try:
-        count_one(controls, provenance, alert_id, rate)
+        count_one(rates, provenance, alert_id, rate)
     except RateLimitedError:
         return False
     return True
 
 
-def count_one(controls: Controls, provenance: Provenance, alert_id: str, rate: Rate) -> None:
+def count_one(rates: RateStore, provenance: Provenance, alert_id: str, rate: Rate) -> None:
     """Count an alert that is not a resend."""
-    controls.count(provenance, Counter(alert_id, rate), lambda _: None)
+    rates.count(provenance, Counter(alert_id, rate), lambda _: None)
 
 
 def counted(service: Service, alert_id: str = "es") -> int:
@@ -52,9 +53,9 @@ def counted(service: Service, alert_id: str = "es") -> int:
 
 
 @pytest.fixture
-def controls(service: Service) -> Controls:
-    """The controls on the handlers' client, whose requests meet the faults."""
-    return service.handlers_services.controls
+def rates(service: Service) -> RateStore:
+    """The rates on the handlers' client, whose requests meet the faults."""
+    return service.handlers_services.rates
 
 
 # Through the handler
@@ -113,12 +114,12 @@ def test_an_alert_passes_if_fewer_came_in_its_own_time_before_it(
 ) -> None:
     alert_id, now = uuid4().hex, 0.0
     # What no limit so far looked back to is forgotten, so one that looks back the furthest comes first.
-    assert passes(service.controls, signed(service, now), Rate(1, 60), alert_id)
+    assert passes(service.services.rates, signed(service, now), Rate(1, 60), alert_id)
     came = [now]
     for pause, most, seconds in alerts:
         now += pause
         expected = sum(at > now - seconds for at in came) < most
-        assert passes(service.controls, signed(service, now), Rate(most, seconds), alert_id) == expected
+        assert passes(service.services.rates, signed(service, now), Rate(most, seconds), alert_id) == expected
         came += [now] if expected else []
 
 
@@ -128,47 +129,47 @@ def test_the_next_may_come_when_the_refusal_says_and_no_millisecond_before(
 ) -> None:
     rate = Rate(alerts, seconds)
     for number in range(alerts):
-        assert passes(service.controls, signed(service, number * 0.1), rate)
+        assert passes(service.services.rates, signed(service, number * 0.1), rate)
     with pytest.raises(RateLimitedError) as refusal:
-        count_one(service.controls, signed(service, 0.5), "es", rate)
+        count_one(service.services.rates, signed(service, 0.5), "es", rate)
     assert timestamp(START + timedelta(seconds=seconds)) in refusal.value.detail
-    assert not passes(service.controls, signed(service, seconds - 0.001), rate)
-    assert passes(service.controls, signed(service, seconds), rate)
+    assert not passes(service.services.rates, signed(service, seconds - 0.001), rate)
+    assert passes(service.services.rates, signed(service, seconds), rate)
 
 
 def test_a_shorter_limit_between_does_not_make_a_longer_one_forget(service: Service) -> None:
-    assert passes(service.controls, signed(service, 0), Rate(2, 3600))
-    assert passes(service.controls, signed(service, 100), Rate(1, 1))
-    assert passes(service.controls, signed(service, 102), Rate(1, 1))
-    assert not passes(service.controls, signed(service, 3000), Rate(2, 3600))
+    assert passes(service.services.rates, signed(service, 0), Rate(2, 3600))
+    assert passes(service.services.rates, signed(service, 100), Rate(1, 1))
+    assert passes(service.services.rates, signed(service, 102), Rate(1, 1))
+    assert not passes(service.services.rates, signed(service, 3000), Rate(2, 3600))
 
 
 def test_a_longer_limit_that_comes_later_is_looked_back_to_from_then_on(service: Service) -> None:
-    assert passes(service.controls, signed(service, 0), Rate(3, 1))
-    assert passes(service.controls, signed(service, 0.5), Rate(3, 3600))
-    assert passes(service.controls, signed(service, 100), Rate(1, 1))
-    assert not passes(service.controls, signed(service, 200), Rate(3, 3600))
+    assert passes(service.services.rates, signed(service, 0), Rate(3, 1))
+    assert passes(service.services.rates, signed(service, 0.5), Rate(3, 3600))
+    assert passes(service.services.rates, signed(service, 100), Rate(1, 1))
+    assert not passes(service.services.rates, signed(service, 200), Rate(3, 3600))
 
 
 def test_where_more_came_than_a_limit_allows_the_next_waits_for_them_to_expire(service: Service) -> None:
     for seconds in (0, 10):
-        assert passes(service.controls, signed(service, seconds), Rate(2, 60))
+        assert passes(service.services.rates, signed(service, seconds), Rate(2, 60))
     with pytest.raises(RateLimitedError) as refusal:
-        count_one(service.controls, signed(service, 20), "es", Rate(1, 60))
+        count_one(service.services.rates, signed(service, 20), "es", Rate(1, 60))
     assert timestamp(START + timedelta(seconds=70)) in refusal.value.detail
-    assert not passes(service.controls, signed(service, 69), Rate(1, 60))
-    assert passes(service.controls, signed(service, 70), Rate(1, 60))
+    assert not passes(service.services.rates, signed(service, 69), Rate(1, 60))
+    assert passes(service.services.rates, signed(service, 70), Rate(1, 60))
 
 
 def test_a_function_whose_clock_is_behind_counts_what_is_ahead_of_it(service: Service) -> None:
-    assert passes(service.controls, signed(service, 2), Rate(1, 1))
-    assert not passes(service.controls, signed(service, 0), Rate(1, 1))
+    assert passes(service.services.rates, signed(service, 2), Rate(1, 1))
+    assert not passes(service.services.rates, signed(service, 0), Rate(1, 1))
 
 
 def test_no_more_are_kept_than_the_largest_limit_asks_for(service: Service) -> None:
     for number in range(3):
-        assert passes(service.controls, signed(service, number), Rate(3, 3))
-    assert passes(service.controls, signed(service, 100), Rate(3, 3))
+        assert passes(service.services.rates, signed(service, number), Rate(3, 3))
+    assert passes(service.services.rates, signed(service, 100), Rate(3, 3))
     assert counted(service) == 1
 
 
@@ -178,9 +179,9 @@ def test_a_thousand_alerts_are_kept_in_little_room_and_no_more(service: Service,
     key = items.rate_key(service.trader, "es")
     item = serialize(key | {"alerts": entries, "seconds": 86_400, "version": 7})
     service.table.client.put_item(TableName=service.table.name, Item=item)
-    assert passes(service.controls, signed(service, 2000), Rate(MAX_ALERTS, 86_400)) == (kept < MAX_ALERTS)
-    assert passes(service.controls, signed(service, 2002), Rate(1, 1))
-    assert not passes(service.controls, signed(service, 2003), Rate(MAX_ALERTS, 86_400))
+    assert passes(service.services.rates, signed(service, 2000), Rate(MAX_ALERTS, 86_400)) == (kept < MAX_ALERTS)
+    assert passes(service.services.rates, signed(service, 2002), Rate(1, 1))
+    assert not passes(service.services.rates, signed(service, 2003), Rate(MAX_ALERTS, 86_400))
     assert counted(service) == MAX_ALERTS
     # A number takes a byte for two digits, one for its exponent, and one in the set.
     assert max(len(str(entry)) for entry in entries) / 2 + 2 < 14
@@ -190,54 +191,54 @@ def test_a_thousand_alerts_are_kept_in_little_room_and_no_more(service: Service,
 
 
 @pytest.mark.parametrize("before", [[], [0], [0, 50]], ids=["the first", "one of few", "beside what has expired"])
-def test_a_count_whose_answer_is_lost_is_one_count(service: Service, controls: Controls, before: list[int]) -> None:
+def test_a_count_whose_answer_is_lost_is_one_count(service: Service, rates: RateStore, before: list[int]) -> None:
     rate = Rate(2, 60)
     for seconds in before:
-        count_one(service.controls, signed(service, seconds), "es", rate)
+        count_one(service.services.rates, signed(service, seconds), "es", rate)
     faults: list[Fault] = [no_fault, lose_response] if len(before) == 2 else [lose_response]
     service.network.inject("UpdateItem", *faults)
     now = 70 if len(before) == 2 else 1
-    count_one(controls, signed(service, now), "es", rate)
+    count_one(rates, signed(service, now), "es", rate)
     recent = len([seconds for seconds in before if seconds > now - 60])
     assert counted(service) == recent + 1
-    assert passes(service.controls, signed(service, now + 1), rate) == (recent + 1 < 2)
+    assert passes(service.services.rates, signed(service, now + 1), rate) == (recent + 1 < 2)
 
 
-def test_the_last_place_is_taken_once_though_two_alerts_saw_it_free(service: Service, controls: Controls) -> None:
+def test_the_last_place_is_taken_once_though_two_alerts_saw_it_free(service: Service, rates: RateStore) -> None:
     rate = Rate(2, 60)
-    count_one(service.controls, signed(service, 0), "es", rate)
-    overtake = run_before(lambda: count_one(service.controls, signed(service, 1), "es", rate))
+    count_one(service.services.rates, signed(service, 0), "es", rate)
+    overtake = run_before(lambda: count_one(service.services.rates, signed(service, 1), "es", rate))
     service.network.inject("UpdateItem", overtake)
-    assert not passes(controls, signed(service, 1), rate)
+    assert not passes(rates, signed(service, 1), rate)
     assert counted(service) == 2
 
 
 def test_an_alert_that_others_overtake_while_it_forgets_the_expired_counts_them(
-    service: Service, controls: Controls
+    service: Service, rates: RateStore
 ) -> None:
     rate = Rate(2, 60)
     for seconds in (0, 1):
-        count_one(service.controls, signed(service, seconds), "es", rate)
-    overtake = run_before(lambda: count_one(service.controls, signed(service, 100), "es", rate))
+        count_one(service.services.rates, signed(service, seconds), "es", rate)
+    overtake = run_before(lambda: count_one(service.services.rates, signed(service, 100), "es", rate))
     service.network.inject("UpdateItem", no_fault, overtake)
-    assert passes(controls, signed(service, 100), rate)
+    assert passes(rates, signed(service, 100), rate)
     assert counted(service) == 2
-    assert not passes(controls, signed(service, 101), rate)
+    assert not passes(rates, signed(service, 101), rate)
 
 
-def test_an_alert_that_is_overtaken_again_and_again_gives_way(service: Service, controls: Controls) -> None:
+def test_an_alert_that_is_overtaken_again_and_again_gives_way(service: Service, rates: RateStore) -> None:
     # Each of the others takes all room and is gone again before this one is counted.
     moments = iter(range(1000, 100_000, 1000))
 
     def overtake() -> None:
         for _ in range(2):
-            count_one(service.controls, signed(service, next(moments)), "es", Rate(2, 60))
+            count_one(service.services.rates, signed(service, next(moments)), "es", Rate(2, 60))
 
-    count_one(service.controls, signed(service, 0), "es", Rate(2, 86_400))
-    count_one(service.controls, signed(service, 1), "es", Rate(2, 60))
+    count_one(service.services.rates, signed(service, 0), "es", Rate(2, 86_400))
+    count_one(service.services.rates, signed(service, 1), "es", Rate(2, 60))
     service.network.inject("UpdateItem", *[no_fault, run_before(overtake)] * 4)
     with pytest.raises(TemporarilyUnavailableError, match="Other alerts of id es are being counted"):
-        count_one(controls, signed(service, 900_000), "es", Rate(2, 60))
+        count_one(rates, signed(service, 900_000), "es", Rate(2, 60))
 
 
 # What TradingView sends again
@@ -311,11 +312,11 @@ def test_what_cannot_be_taken_back_in_time_stays_counted_and_changes_no_answer(s
 
 
 def test_only_what_this_request_counted_is_taken_back(service: Service) -> None:
-    count_one(service.controls, signed(service, 0), "es", Rate(5, 60))
+    count_one(service.services.rates, signed(service, 0), "es", Rate(5, 60))
     mine = signed(service, 1)
-    service.controls.uncount(mine, Counter("es", Rate(1, 60)))
-    service.controls.uncount(mine, Counter("nothing-counted", Rate(1, 60)))
-    count_one(service.controls, mine, "es", Rate(5, 60))
-    service.controls.uncount(mine, Counter("es", Rate(1, 60)))
-    service.controls.uncount(mine, Counter("es", Rate(1, 60)))
+    service.services.rates.uncount(mine, Counter("es", Rate(1, 60)))
+    service.services.rates.uncount(mine, Counter("nothing-counted", Rate(1, 60)))
+    count_one(service.services.rates, mine, "es", Rate(5, 60))
+    service.services.rates.uncount(mine, Counter("es", Rate(1, 60)))
+    service.services.rates.uncount(mine, Counter("es", Rate(1, 60)))
     assert counted(service) == 1

@@ -10,9 +10,11 @@ import pytest
 
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.listing import Unreadable, list_orders
-from orderhook.orders import OrderState, Provenance, timestamp
+from orderhook.order_reports import Report, reported
+from orderhook.orders import OrderState, timestamp
+from orderhook.provenance import Provenance
 from orderhook.store.orders import LEGS_RETENTION
-from orderhook.store.reports import Report, ReportResult, reported
+from orderhook.store.reports import ReportResult
 from tests import builders
 from tests.faults import (
     PASSING_IN_TRANSACTIONS,
@@ -28,15 +30,7 @@ from tests.marks import EACH_ONCE, LONG
 from tests.service import Service
 from tests.states import FINISHED, OPEN, STATES, may_follow
 from tests.tables import RETENTION
-from tests.trades import (
-    READ,
-    SECONDS_TO_CLOSE,
-    TRANSACTION,
-    have_bracket,
-    have_long_history,
-    seen,
-    to_noon_in_new_york,
-)
+from tests.trades import READ, SECONDS_TO_CLOSE, TRANSACTION, have_bracket, have_long_history, seen, to_noon_in_new_york
 
 STOP, TARGET = "order-1.STOP1", "order-1.TARGET1"
 

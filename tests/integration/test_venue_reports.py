@@ -10,12 +10,12 @@ import pytest
 
 import reports
 import webhook
+from orderhook.bridge_messages import Execution, Heartbeat, OrderReport, PositionReport, Sent
+from orderhook.bridge_messages import serialize as message_of
+from orderhook.leg_prices import with_bounds
+from orderhook.order_reports import Report, reported
 from orderhook.orders import TRANSITIONS, Leg, LegEnd, Order, OrderState, Want, timestamp
 from orderhook.store import items
-from orderhook.store.reports import Report, reported
-from orderhook.trade import with_bounds
-from orderhook.venue import Execution, Heartbeat, OrderReport, PositionReport, Sent
-from orderhook.venue import serialize as message_of
 from tests import builders, faults
 from tests.marks import EACH_ONCE
 from tests.service import Service

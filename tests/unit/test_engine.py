@@ -26,8 +26,8 @@ from bridge.events import (
     Save,
     WriteFile,
 )
+from orderhook.bridge_messages import PositionReport, Side
 from orderhook.orders import Leg, Order, OrderState, timestamp
-from orderhook.venue import PositionReport, Side
 from tests.bridge import JOURNAL, START, Desk, order, placed, want
 
 BRACKET = {

@@ -22,8 +22,8 @@ from bridge.events import (
     Report,
     WriteFile,
 )
+from orderhook.bridge_messages import Heartbeat, Side
 from orderhook.orders import Leg, LegEnd, Order, OrderState, timestamp
-from orderhook.venue import Heartbeat, Side
 from tests.bridge import JOURNAL, START, Desk, order, placed, want
 
 BRACKET = {

@@ -159,3 +159,8 @@ def test_a_message_that_holds_a_key_is_refused_and_not_quoted(place: str) -> Non
     with pytest.raises(MessageError) as refusal:
         parse(body)
     assert str(refusal.value) == "a key stands in it"
+
+
+def test_a_time_of_another_zone_is_read_as_the_table_holds_times() -> None:
+    message = serialize(MESSAGES[1]).replace(AT, "2026-01-02T04:04:05+01:00")
+    assert parse(message) == MESSAGES[1]

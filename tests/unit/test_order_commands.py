@@ -21,7 +21,8 @@ from orderhook.errors import (
     StrategyIdRequiredError,
     UnsupportedValueError,
 )
-from orderhook.orders import OrderState, Outcome, folded
+from orderhook.orders import OrderState, folded
+from orderhook.outcome import Outcome
 from orderhook.store import items
 from tests.builders import order, provenance
 

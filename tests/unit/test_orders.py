@@ -31,8 +31,6 @@ from orderhook.orders import (
     Leg,
     Order,
     OrderState,
-    Outcome,
-    Provenance,
     Strategy,
     Trace,
     Want,
@@ -41,6 +39,8 @@ from orderhook.orders import (
     folded,
     timestamp,
 )
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.trade import MAX_BRACKETS
 from tests import states
 from tests.builders import order

@@ -18,7 +18,7 @@ from orderhook.errors import (
     UnresolvedPlaceholderError,
 )
 from orderhook.flat_json import NoText
-from orderhook.orders import Outcome
+from orderhook.outcome import Outcome
 from orderhook.payload import FORMS, KNOWN_NAMES, SYNONYMS, Pair, lower, split, take_keys, upper
 
 # CrossTrade's page "Cancel Order", character for character.

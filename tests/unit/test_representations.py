@@ -7,7 +7,8 @@ from decimal import Decimal
 from orderhook.administration import make_template
 from orderhook.keys import issue
 from orderhook.listing import Unreadable
-from orderhook.orders import Leg, Provenance
+from orderhook.orders import Leg
+from orderhook.provenance import Provenance
 from orderhook.representations import (
     represent_alert_record,
     represent_key,

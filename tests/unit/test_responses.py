@@ -5,7 +5,8 @@ import pytest
 
 from orderhook import errors, responses
 from orderhook.errors import AlertWarning, OrderhookError
-from orderhook.orders import OrderState, Outcome
+from orderhook.orders import OrderState
+from orderhook.outcome import Outcome
 
 CODES = {
     400: """malformed_payload missing_field duplicate_field unknown_field invalid_value unresolved_placeholder

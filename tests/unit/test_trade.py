@@ -14,8 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhook import trade
+from orderhook import altering
+from orderhook.altering import Replacement
 from orderhook.errors import AlertWarning, InvalidValueError
+from orderhook.leg_prices import (
+    check_prices,
+    crosses,
+    is_apart,
+    is_ended,
+    must_be_above,
+    opposite_legs,
+    price_from_offset,
+    with_bounds,
+    without_price,
+)
 from orderhook.orders import (
     CANCELS_OF_A_TRADE,
     KEPT_HISTORY,
@@ -26,36 +38,26 @@ from orderhook.orders import (
     LegEnd,
     Order,
     OrderState,
-    Provenance,
     Want,
 )
+from orderhook.provenance import Provenance
 from orderhook.trade import (
     MAX_BRACKETS,
     LegTerms,
-    Replacement,
     bracket_legs,
-    check_prices,
-    crosses,
     entry_and_leg,
-    is_apart,
-    is_ended,
     kept_digests,
     kind_of,
     leg_id,
-    must_be_above,
     oco_group,
     open_legs,
-    opposite_legs,
     own_legs,
     partner_of,
-    price_from_offset,
     trimmed,
     types_of,
     unprotected,
     view_of_leg,
     waiting_legs,
-    with_bounds,
-    without_price,
 )
 from tests import builders
 from tests.states import FINISHED, OPEN
@@ -153,26 +155,26 @@ def unchanged_but(before: Order, after: Order) -> dict[str, object]:
 
 
 def changed(order: Order, new: Mapping[str, Any]) -> tuple[Order, list[AlertWarning]]:
-    after, warnings = trade.changed(order, new)
-    trade.check_changed(order, new, after)
+    after, warnings = altering.changed(order, new)
+    altering.check_changed(order, new, after)
     return after, warnings
 
 
 def changed_leg(order: Order, name: str, new: Mapping[str, Any]) -> Order:
-    after = trade.changed_leg(order, name, new)
-    trade.check_changed_leg(name, new, after)
+    after = altering.changed_leg(order, name, new)
+    altering.check_changed_leg(name, new, after)
     return after
 
 
 def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]:
-    after, warnings = trade.replaced(order, new)
-    trade.check_replaced(order, new, after)
+    after, warnings = altering.replaced(order, new)
+    altering.check_replaced(order, new, after)
     return after, warnings
 
 
 def replaced_leg(order: Order, name: str, new: Replacement) -> Order:
-    after = trade.replaced_leg(order, name, new)
-    trade.check_replaced_leg(order, name, new, after)
+    after = altering.replaced_leg(order, name, new)
+    altering.check_replaced_leg(order, name, new, after)
     return after
 
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orderhook.orders import CANCELLABLE, OPEN, OrderState, Provenance, Want
+from orderhook.orders import CANCELLABLE, OPEN, OrderState, Want
+from orderhook.provenance import Provenance
 from orderhook.venues import NINJATRADER, TABLE, VENUES, Kind, venue_of
 from tests.builders import order, provenance
 

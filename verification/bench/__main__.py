@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from cli.aws import demo
 from cli.aws.table import create_table
 from orderhook.aws.clients import connect
-from orderhook.orders import Provenance
+from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.store.table import Table
 from tests.engine import dynamodb_local

@@ -7,7 +7,7 @@ from itertools import chain, cycle, islice, permutations
 from pathlib import Path
 
 from cli.aws import demo
-from orderhook.orders import Provenance
+from orderhook.provenance import Provenance
 from orderhook.store.orders import OrderStore
 from tests.builders import event, order
 from tests.runtime import artifact, emulator

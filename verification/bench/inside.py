@@ -16,7 +16,8 @@ from uuid import uuid4
 
 import webhook
 from orderhook import keys
-from orderhook.orders import Binding, Order, OrderState, Provenance, Strategy, timestamp
+from orderhook.orders import Binding, Order, OrderState, Strategy, timestamp
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.strategies import strategy_write
 from orderhook.store.table import serialize

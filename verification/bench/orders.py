@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.session import get_session
 
-from orderhook.orders import OrderState, Provenance
+from orderhook.orders import OrderState
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.table import serialize
 from tests.builders import order

@@ -25,11 +25,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 import deferred
 import webhook
-from orderhook import messages
+from orderhook import messages, order_reports
 from orderhook.errors import TemporarilyUnavailableError
 from orderhook.listing import Unreadable, list_orders
-from orderhook.orders import Bracket, OrderState, Provenance, Template, timestamp
-from orderhook.store import reports
+from orderhook.orders import Bracket, OrderState, Template, timestamp
+from orderhook.provenance import Provenance
 from orderhook.store.table import deserialize
 from tests.builders import ENTRY, alert
 from tests.client_faults import perform
@@ -780,7 +780,7 @@ class TwoTraders(RuleBasedStateMachine):
         services = self.service.handlers_services if by_handler else self.service.services
         provenance = Provenance(known.name, "venue", said.request_id, self.clock.now)
         average = model.AVERAGE if said.filled else None
-        snapshot = reports.Report(OrderState(said.state), said.filled, average, said.seq)
+        snapshot = order_reports.Report(OrderState(said.state), said.filled, average, said.seq)
         return services.reports.record(provenance, said.order_id, snapshot).applied
 
     @contextmanager

@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import webhook
-from orderhook.orders import OrderState, Provenance
+from orderhook.bridge_messages import Heartbeat, OrderReport
+from orderhook.orders import OrderState
+from orderhook.provenance import Provenance
 from orderhook.services import Services
-from orderhook.venue import NINJATRADER, Heartbeat, OrderReport
+from orderhook.venues import NINJATRADER
 from verification.histories.order import QTY, Answer, Cancel, CancelMany, Change, Command, Look, Place, Replace
 from verification.histories.order_at_venue import SNAPSHOTS, Snapshot
 
@@ -39,7 +41,7 @@ def report(trader: str, order_id: str, snapshot: Snapshot) -> Answer:
     said = snapshot.said
     values = {"qty": str(said.values[0]), "limit_price": said.values[1]} if said.values else {}
     average = Decimal(5000) if said.filled else None
-    provenance = Provenance(trader, NINJATRADER, f"report.{snapshot.seq}", datetime.now(UTC))
+    provenance = Provenance(trader, str(NINJATRADER.name), f"report.{snapshot.seq}", datetime.now(UTC))
     sent = OrderReport(
         order_id, order.placed_by, OrderState(said.state), said.filled, snapshot.seq, said.acked, average, values
     )

@@ -18,26 +18,15 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import webhook
-from orderhook import keys
+from orderhook import keys, order_reports
 from orderhook.aws.budget import READ_SECONDS
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.orders import OrderState, Provenance
-from orderhook.store import reports
+from orderhook.orders import OrderState
+from orderhook.provenance import Provenance
 from orderhook.store.keys import KeyStore
 from tests.builders import alert, event
 from verification.histories.linearizability import UNKNOWN, Operation
-from verification.histories.order import (
-    QTY,
-    Answer,
-    Cancel,
-    CancelMany,
-    Change,
-    Command,
-    Look,
-    Place,
-    Replace,
-    Report,
-)
+from verification.histories.order import QTY, Answer, Cancel, CancelMany, Change, Command, Look, Place, Replace, Report
 from verification.histories.order_at_venue import ASKED, Snapshot
 from verification.races import at_venue
 
@@ -262,7 +251,7 @@ def _report_or_look(trader: Trader, order_id: str, command: Report | Look) -> An
         order = webhook.services.orders.get(trader.name, order_id)
         return Answer("found", order.state, order.filled) if order else Answer("order_not_found")
     provenance = Provenance(trader.name, "venue", uuid4().hex, datetime.now(UTC))
-    said = reports.Report(OrderState(command.state), command.filled)
+    said = order_reports.Report(OrderState(command.state), command.filled)
     written = webhook.services.reports.record(provenance, order_id, said)
     if written.before is None:
         return Answer("refused")

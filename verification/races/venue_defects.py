@@ -5,27 +5,29 @@ from typing import Any
 
 import pytest
 
+from orderhook import order_reports
+from orderhook.order_reports import Report
 from orderhook.orders import Order, OrderState
 from orderhook.store import asking as order_asking
 from orderhook.store import reports
 from orderhook.store.expressions import Condition
-from orderhook.store.reports import Report
 
 Patch = pytest.MonkeyPatch
 
 
 def _as_said(patch: Patch, said: Callable[[Order, Report], Report]) -> None:
     """Have every report say something else."""
-    reported = reports.reported
+    reported = order_reports.reported
 
     def otherwise(order: Order, report: Report, provenance: Any) -> Order | None:
         return reported(order, said(order, report), provenance)
 
-    patch.setattr(reports, "reported", otherwise)
+    for module in (order_reports, reports):
+        patch.setattr(module, "reported", otherwise)
 
 
 def a_late_report_that_takes_a_cancel_away(patch: Patch) -> None:
-    patch.setattr(reports, "_ASKED", frozenset({OrderState.CHANGE_PENDING}))
+    patch.setattr(order_reports, "_ASKED", frozenset({OrderState.CHANGE_PENDING}))
 
 
 def a_report_that_ends_a_newer_want(patch: Patch) -> None:

@@ -11,8 +11,9 @@ from bridge.records import TableOrder
 from bridge.state import State
 from cli.aws.paper_market import PaperOrder
 from orderhook.errors import InvalidValueError
+from orderhook.leg_prices import check_prices, price_from_offset, price_of
 from orderhook.orders import CANCELLABLE, OPEN, TERMINAL, Order, OrderState
-from orderhook.trade import check_prices, kind_of, leg_id, partner_of, price_from_offset, price_of
+from orderhook.trade import kind_of, leg_id, partner_of
 from tests.oif_reader import Line, read_line
 
 if TYPE_CHECKING:

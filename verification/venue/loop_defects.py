@@ -9,7 +9,7 @@ from bridge import brackets, carrying_out, changing, engine, looking, oif, posit
 from bridge.ninjatrader import Folder
 from bridge.records import TableOrder, VenueOrder
 from bridge.state import Turn
-from orderhook.store import reports as store
+from orderhook import order_reports
 from verification.venue import defects
 from verification.venue.defects import Defect
 
@@ -67,7 +67,7 @@ def a_real_account_without_leave(patch: Patch) -> None:
 
 
 def a_late_report_that_takes_a_cancel_away(patch: Patch) -> None:
-    patch.setattr(store, "_ASKED", frozenset())
+    patch.setattr(order_reports, "_ASKED", frozenset())
 
 
 def an_execution_that_is_dropped(patch: Patch) -> None:

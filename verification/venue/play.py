@@ -13,8 +13,8 @@ from bridge.engine import step
 from bridge.journal import Journal
 from bridge.records import TableOrder
 from bridge.state import Config, State
+from orderhook.bridge_messages import OrderReport
 from orderhook.orders import OPEN, TERMINAL, Leg, OrderState
-from orderhook.venue import OrderReport
 from tests import oif_reader
 from verification.venue.exchange import AtExchange, Exchange
 from verification.venue.table import TOO_LATE, Table

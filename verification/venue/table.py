@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from orderhook.bridge_messages import OrderReport
 from orderhook.orders import OPEN, TERMINAL, Event, Leg, LegEnd, Order, OrderState, Want, timestamp
 from orderhook.trade import leg_id, view_of_leg
-from orderhook.venue import NINJATRADER, OrderReport
+from orderhook.venues import NINJATRADER
 
 TOO_LATE = timedelta(seconds=30)
 
@@ -35,7 +36,7 @@ class Table:
             state=OrderState.INITIALIZED,
             since=now,
             received_at=now,
-            venue=NINJATRADER,
+            venue=NINJATRADER.name,
             want=Want(1, "place", now, timestamp(at + TOO_LATE)),
             legs=legs,
             history=(placing,),
@@ -105,7 +106,7 @@ class Table:
                 view = view_of_leg(entry._replace(state=OrderState.WORKING), name, leg)
                 state = OrderState.CANCEL_PENDING if leg.want else OrderState.WORKING
                 self.orders[order_id] = view._replace(
-                    qty=share, closes=share, state=state, want=leg.want, venue=NINJATRADER, legs={}
+                    qty=share, closes=share, state=state, want=leg.want, venue=NINJATRADER.name, legs={}
                 )
                 entry = entry._replace(legs={**entry.legs, name: leg._replace(released=True)})
         return entry

@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError
 
 from orderhook.aws.clients import connect, send
 from orderhook.messages import DelayedAlert, Release, TimedCancel, serialize
-from orderhook.orders import Provenance, timestamp
+from orderhook.orders import timestamp
+from orderhook.provenance import Provenance
 from orderhook.settings import DeferredSettings
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from orderhook.errors import (
     StrategyNotFoundError,
     UnsupportedValueError,
 )
-from orderhook.orders import RESENDS_END, Order, Provenance, Strategy, timestamp
+from orderhook.orders import RESENDS_END, Order, Strategy, timestamp
+from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, leg_received_until, of_strategy, received_until
 from orderhook.trade import entry_and_leg, leg_id, view_of_leg

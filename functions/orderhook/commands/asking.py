@@ -2,7 +2,8 @@
 
 from orderhook.commands.addressed_order import Met
 from orderhook.errors import OrderhookError, UnsupportedValueError
-from orderhook.orders import Leg, Order, OrderState, Provenance, Want
+from orderhook.orders import Leg, Order, OrderState, Want
+from orderhook.provenance import Provenance
 from orderhook.trade import leg_id
 from orderhook.venues import Kind, Venue, venue_of
 

@@ -7,7 +7,9 @@ from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesO
 from orderhook.commands.changing import find_resent
 from orderhook.commands.strategy_names import to_come
 from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderhookError, OrderNotFoundError
-from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState, Outcome, Provenance
+from orderhook.orders import BEING_CANCELLED, CANCELLABLE, FINISHED_OTHERWISE, Order, OrderState
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, cancels_at, no_trace
 from orderhook.store.results import refused

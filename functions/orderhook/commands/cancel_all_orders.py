@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.cancel_many import Scope, cancel_many, cutoff, outcome
 from orderhook.commands.command import NARROWING, Command
-from orderhook.orders import Outcome, Provenance
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 
 if TYPE_CHECKING:
     from orderhook.services import Services

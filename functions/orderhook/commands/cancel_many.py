@@ -7,17 +7,9 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orderhook.errors import AlertWarning, OutcomeUnknownError, TemporarilyUnavailableError
-from orderhook.orders import (
-    BEING_CANCELLED,
-    RESENDS_END,
-    SAME_BAR,
-    TERMINAL,
-    Order,
-    OrderState,
-    Outcome,
-    Provenance,
-    timestamp,
-)
+from orderhook.orders import BEING_CANCELLED, RESENDS_END, SAME_BAR, TERMINAL, Order, OrderState, timestamp
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, in_market, not_delayed_since, of_strategy, received_until
 from orderhook.store.items import is_open

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 from orderhook.commands.cancel_many import Scope, cancel_many, cutoff, outcome
 from orderhook.commands.command import NARROWING, Command
 from orderhook.commands.fields import GivenLabel
-from orderhook.orders import Outcome, Provenance, folded
+from orderhook.orders import folded
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 
 if TYPE_CHECKING:
     from orderhook.services import Services

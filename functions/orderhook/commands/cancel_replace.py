@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from orderhook.altering import Replacement, check_replaced, check_replaced_leg, replaced, replaced_leg
 from orderhook.commands.addressed_order import Address, AddressesOrder, Met
 from orderhook.commands.change import answered, remaining
 from orderhook.commands.changing import Altered, alter, alter_addressed, find_resent, needs_venue, values
@@ -10,19 +11,12 @@ from orderhook.commands.fields import Minutes
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.place import OCO_WITHOUT_VENUE, schedule_end
 from orderhook.errors import AlertWarning, InvalidValueError
-from orderhook.orders import Order, Outcome, Provenance
+from orderhook.orders import Order
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.store.expressions import in_market
 from orderhook.store.results import WriteResult
-from orderhook.trade import (
-    Replacement,
-    check_replaced,
-    check_replaced_leg,
-    kind_of,
-    leg_id,
-    open_legs,
-    replaced,
-    replaced_leg,
-)
+from orderhook.trade import kind_of, leg_id, open_legs
 
 if TYPE_CHECKING:
     from orderhook.services import Services

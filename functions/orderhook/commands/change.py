@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
+from orderhook.altering import changed, changed_leg, check_changed, check_changed_leg
 from orderhook.commands.addressed_order import Address, AddressesOrder, Met
 from orderhook.commands.changing import (
     Altered,
@@ -20,10 +21,11 @@ from orderhook.commands.changing import (
 from orderhook.commands.fields import NewQty, Price
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, KillSwitchOnError, MissingFieldError
-from orderhook.orders import PRICES, Order, OrderState, Outcome, Provenance, decimal_text
+from orderhook.orders import PRICES, Order, OrderState, decimal_text
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.store.expressions import no_larger_than
 from orderhook.store.results import WriteResult
-from orderhook.trade import changed, changed_leg, check_changed, check_changed_leg
 from orderhook.venues import venue_of
 
 if TYPE_CHECKING:

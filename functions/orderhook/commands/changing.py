@@ -5,10 +5,12 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from orderhook.altering import standing
 from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesOrder, Met, waits, wrote
 from orderhook.commands.asking import asking, check_asking
 from orderhook.commands.overtaken import is_overtaken
 from orderhook.commands.placing import Entry, place_entry
+from orderhook.commands.price_checks import price_checks
 from orderhook.commands.release import ended_if_void
 from orderhook.commands.strategy_names import bearing, market_of
 from orderhook.errors import (
@@ -23,28 +25,21 @@ from orderhook.errors import (
     StrategyMismatchError,
     TemporarilyUnavailableError,
 )
-from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, Provenance, decimal_text
+from orderhook.leg_prices import is_ended, opposite_legs
+from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, decimal_text
+from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.store import items
-from orderhook.store.expressions import Condition, state_in
-from orderhook.store.reports import releases
+from orderhook.store.releases import releases
 from orderhook.store.writes import NEW, Check, TransactionFailed
 from orderhook.trade import (
     MAX_BRACKETS,
     LegTerms,
     bracket_legs,
-    crosses,
     entry_and_leg,
-    is_apart,
-    is_ended,
     kind_of,
-    leg_field,
     leg_id,
-    must_be_above,
     opposite,
-    opposite_legs,
-    price_of,
-    standing,
     unprotected,
     unprotected_warning,
 )
@@ -418,7 +413,7 @@ def _write(services: "Services", provenance: Provenance, met: Met, after: Order)
     if added and after.strategy_id is None:
         return _start_strategy(services, provenance, before, after)
     after, released = releases(provenance, before, after)
-    checks = _price_checks(provenance, met, after)
+    checks = price_checks(provenance, met, after)
     new = [Check(items.order_key(provenance.trader, leg_id(after.order_id, name)), NEW, {}) for name in added]
     waiting = [check for name, check in zip(added, new, strict=True) if name not in released]
     if not (released or checks or waiting):
@@ -462,58 +457,3 @@ def _start_strategy(services: "Services", provenance: Provenance, before: Order,
             "orders. Take take_profit and stop_loss out, and place the target or stop by a PLACE of its own.",
             field="order_id",
         ) from None
-
-
-def _price_checks(provenance: Provenance, met: Met, after: Order) -> list[tuple[Check, OrderhookError | None]]:
-    """Return the checks that the new prices of legs cross none of a leg which works, each with the refusal it means.
-
-    A check without one is that the entry, whose waiting legs were looked at, is still the same. Raises
-    InvalidValueError where a price crosses that of such a leg.
-    """
-    checks: dict[str, tuple[Check, OrderhookError | None]] = {}
-    with_entry = met.leg is None and met.item.entry_id is None
-    # Legs that this very alert adds, or that its fills reach now, were checked beside one another.
-    entry = met.item if met.entry is None else met.entry
-    for name, price in _new_prices(met, after).items():
-        field = leg_field(name, after.legs[name].order_type) if with_entry else None
-        for other, leg in opposite_legs(entry, name).items():
-            if leg.released:
-                check = _apart(provenance, entry, name, price, other)
-                checks[check.key["sk"]] = (check, crosses(entry, name, price, other, field))
-            elif met.entry is not None and entry.at(provenance.now).is_open:
-                if not is_apart(entry, name, price, price_of(other, leg)):
-                    raise crosses(entry, name, price, other, field)
-                key = items.order_key(provenance.trader, entry.order_id)
-                checks[key["sk"]] = (Check(key, "#version = :seen", {":seen": entry.version}), None)
-    return list(checks.values())
-
-
-def _new_prices(met: Met, after: Order) -> dict[str, Decimal]:
-    """Return the prices of the legs that get other ones, by their names."""
-    was: Mapping[str, Leg | Order] = met.item.legs
-    now: Mapping[str, Leg | Order] = after.legs
-    if met.item.entry_id is not None:
-        if after.state in TERMINAL:
-            return {}
-        name = str(after.order_name)
-        was, now = {name: met.item}, {name: after}
-    prices = {name: price_of(name, leg) for name, leg in now.items()}
-    return {
-        name: price
-        for name, price in prices.items()
-        if price is not None and (name not in was or price != price_of(name, was[name]) or is_ended(was[name]))
-    }
-
-
-def _apart(provenance: Provenance, entry: Order, name: str, price: Decimal, other: str) -> Check:
-    """Return the check that the price of a leg is on its side of that of another which has an item of its own."""
-    attribute = "limit_price" if kind_of(other) == "TARGET" else "stop_price"
-    sign = "<" if must_be_above(entry, name) else ">"
-    finished = state_in(TERMINAL)
-    condition = Condition(
-        f"attribute_not_exists(pk) OR {finished.expression} OR attribute_not_exists(#{attribute}) "
-        f"OR #{attribute} {sign} :price",
-        {**finished.values, ":price": price},
-    )
-    key = items.order_key(provenance.trader, leg_id(entry.order_id, other))
-    return Check(key, condition.expression, condition.values)

@@ -9,7 +9,9 @@ from orderhook.commands.cancel_many import Scope, cancel_many, first_received
 from orderhook.commands.command import NARROWING, Command
 from orderhook.commands.fields import Id
 from orderhook.errors import UnsupportedValueError
-from orderhook.orders import Outcome, Provenance, Strategy, Trace, timestamp
+from orderhook.orders import Strategy, Trace, timestamp
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 
 if TYPE_CHECKING:

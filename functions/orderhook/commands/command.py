@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from orderhook.commands.fields import Notes, Seconds
-from orderhook.orders import Outcome, Provenance
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 
 if TYPE_CHECKING:
     from orderhook.errors import CommandNotAllowedError, ControlError, KillSwitchOnError

@@ -8,7 +8,8 @@ from orderhook.commands.command import Command
 from orderhook.commands.fields import OnOff
 from orderhook.errors import AlertWarning, CommandNotAllowedError
 from orderhook.keys import KILL_SWITCH
-from orderhook.orders import Outcome, Provenance
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.controls import KillSwitchResult
 

@@ -20,8 +20,10 @@ from orderhook.commands.fields import (
 )
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import CommandNotAllowedError, InvalidValueError, MissingFieldError
-from orderhook.orders import PRICES, Provenance, decimal_text, folded, timestamp
-from orderhook.trade import LegTerms, is_beyond
+from orderhook.leg_prices import is_beyond
+from orderhook.orders import PRICES, decimal_text, folded, timestamp
+from orderhook.provenance import Provenance
+from orderhook.trade import LegTerms
 from orderhook.trade_window import end_of_day
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from orderhook.commands.addressed_order import Met
-from orderhook.orders import PRICES, Event, Provenance
+from orderhook.orders import PRICES, Event
+from orderhook.provenance import Provenance
 from orderhook.trade import kind_of
 
 

@@ -17,18 +17,13 @@ from orderhook.errors import (
     StrategyNotFoundError,
     UnsupportedValueError,
 )
+from orderhook.leg_prices import with_bounds, without_price
 from orderhook.messages import Release
-from orderhook.orders import Leg, Order, OrderState, Outcome, Provenance, folded, timestamp
+from orderhook.orders import Leg, Order, OrderState, folded, timestamp
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
-from orderhook.trade import (
-    bracket_legs,
-    open_legs,
-    own_legs,
-    unprotected,
-    unprotected_warning,
-    with_bounds,
-    without_price,
-)
+from orderhook.trade import bracket_legs, open_legs, own_legs, unprotected, unprotected_warning
 from orderhook.venues import TABLE
 
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
 """How an entry gets into the table: with its legs in its item, and by a transaction into its strategy."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
+from orderhook.commands.numbering import choose_number, joined, known_bindings, numbers_from
 from orderhook.errors import (
     DuplicateOrderIdError,
     StrategyMismatchError,
@@ -10,24 +11,14 @@ from orderhook.errors import (
     TemporarilyUnavailableError,
     UnsupportedValueError,
 )
-from orderhook.orders import (
-    RESENDS_END,
-    Binding,
-    Bracket,
-    FormerBinding,
-    Leg,
-    Order,
-    Provenance,
-    Strategy,
-    Template,
-    folded,
-    timestamp,
-)
+from orderhook.leg_prices import check_prices, with_bounds
+from orderhook.orders import Bracket, Leg, Order, Strategy, Template, folded
+from orderhook.provenance import Provenance
 from orderhook.store import items
-from orderhook.store.reports import releases
+from orderhook.store.releases import releases
 from orderhook.store.strategies import finished, orders_of_number, strategy_write
 from orderhook.store.writes import NEW, Check, Put, TransactionFailed, Update
-from orderhook.trade import MAX_BRACKETS, LegTerms, bracket_legs, check_prices, leg_id, own_legs, with_bounds
+from orderhook.trade import MAX_BRACKETS, LegTerms, bracket_legs, leg_id, own_legs
 from orderhook.venues import venue_of
 
 if TYPE_CHECKING:
@@ -41,15 +32,6 @@ _MAX_ITEMS = 100
 
 _MAX_CHECKED = 75
 """How many orders one transaction checks at most, to see which names are free."""
-
-_MAX_FORMER = 10
-"""How many entries a number remembers that had it before."""
-
-_MAX_FREED = 100
-"""How many free numbers a strategy remembers: their names lead to what they led to, and a resend finds it.
-
-One entry takes up to MAX_BRACKETS of them.
-"""
 
 
 class Entry(NamedTuple):
@@ -198,9 +180,9 @@ class _Placement:
             "Other alerts are changing this strategy. Send the same alert again; it is safe."
         )
 
-    def _numbers(self, first: int) -> range:
-        """Return the numbers that the entry takes: one for each bracket of its template."""
-        return range(first, first + max(1, len(self._brackets)))
+    def _choose_number(self, strategy: Strategy | None) -> tuple[int, set[int]]:
+        room = min(_MAX_CHECKED, _MAX_ITEMS - 2 - len(self._legs(1)) - len(self._checks))
+        return choose_number(strategy, len(self._brackets), self._taken, room)
 
     def _legs(self, number: int) -> dict[str, Leg]:
         group = f"{self._provenance.request_id}.OCO"
@@ -218,43 +200,17 @@ class _Placement:
         check_prices(order)
         return with_bounds(order)
 
-    def _choose_number(self, strategy: Strategy | None) -> tuple[int, set[int]]:
-        """Return the smallest number that the entry can have, and the numbers that are checked to be free.
-
-        Those are its own, as far as they led to an order before, and of the other bound ones as many as there is room
-        for. A number whose orders were found to be open is not among them; nor is one whose check, with those of
-        further brackets, has no room in a transaction.
-        """
-        known = self._known(strategy)
-        room = min(_MAX_CHECKED, _MAX_ITEMS - 2 - len(self._legs(1)) - len(self._checks))
-        number = 1
-        while self._taken.intersection(own := self._numbers(number)) or len(_orders_of(known, own)) > room:
-            number += 1
-        checked, orders = known.keys() & own, _orders_of(known, own)
-        for n in sorted(strategy.numbers.keys() - self._taken if strategy else ()):
-            more = orders | _orders_of(known, [n])
-            if len(more) <= room:
-                checked.add(n)
-                orders = more
-        return number, checked
-
-    def _known(self, strategy: Strategy | None) -> dict[int, Binding]:
-        """Return what the numbers of the strategy lead to or, being free, led to."""
-        if strategy is None:
-            return {}
-        # Sorted, because the table does not keep the order of a map.
-        return {**strategy.freed, **dict(sorted(strategy.numbers.items()))}
-
     def _write(self, strategy: Strategy | None, number: int, checked: Set[int], order: Order) -> Order:
         provenance, trader = self._provenance, self._provenance.trader
-        after = self._joined(strategy, number, checked)
+        own_numbers = numbers_from(number, len(self._brackets))
+        after = joined(strategy, self._order, own_numbers, checked, self._taken, provenance)
         released: dict[str, Put | Update] = {}
         if self._waiting is not None and order.filled:
             order, released = releases(provenance, self._waiting, order)
         own = {name: leg_id(order.order_id, name) for name in order.legs}
         legs = [Check(items.order_key(trader, own[name]), NEW, {}) for name in own if name not in released]
         writes: list[Put | Update | Check] = [self._entry_write(order), strategy_write(provenance, strategy, after)]
-        known = self._known(strategy)
+        known = known_bindings(strategy)
         self._numbers_of = {}
         for n in sorted(checked):
             for order_id in orders_of_number(n, known[n].order_id):
@@ -264,31 +220,6 @@ class _Placement:
         free = [finished(trader, provenance.now, order_id, after.strategy_id) for order_id in self._numbers_of]
         self._services.table.transact([*writes, *free, *legs, *released.values(), *self._checks])
         return order
-
-    def _joined(self, strategy: Strategy | None, number: int, checked: Set[int]) -> Strategy:
-        """Return the strategy with the entry in it, whose checked numbers are free but for those that it takes."""
-        order, known = self._order, self._known(strategy)
-        bound = ((strategy.numbers.keys() if strategy else set()) - checked) | (self._taken & known.keys())
-        numbers = {n: known[n] for n in bound}
-        # A number that led to an order of this id must not lead to the new one.
-        free = {n: it for n, it in known.items() if n not in bound and it.order_id != order.order_id}
-        for n in self._numbers(number):
-            # The time of the write, not of a receipt that may lie a delay before it.
-            before = _before(free.pop(n), self._provenance, order.order_id) if n in free else ()
-            numbers[n] = Binding(
-                order.order_id,
-                self._provenance.now,
-                before,
-                legs_only=n != number or None,
-                atm=order.atm_template is not None or None,
-            )
-        return (strategy or Strategy(str(order.strategy_id), order.account, order.instrument))._replace(
-            account=order.account,
-            instrument=order.instrument,
-            template=order.template,
-            numbers=numbers,
-            freed=dict([*free.items()][-_MAX_FREED:]),
-        )
 
     def _entry_write(self, order: Order) -> Put | Update:
         if self._waiting is not None:
@@ -399,15 +330,3 @@ class _Placement:
                 f"Strategy {strategy.strategy_id} has open orders {where} another strategy_id.",
                 field="strategy_id",
             )
-
-
-def _orders_of(bound: Mapping[int, Binding], numbers: Iterable[int]) -> set[str]:
-    """Return the ids of the orders that the names of these numbers may lead to; several may share an entry."""
-    return {order_id for n in numbers if n in bound for order_id in orders_of_number(n, bound[n].order_id)}
-
-
-def _before(binding: Binding, provenance: Provenance, order_id: str) -> tuple[FormerBinding, ...]:
-    """Return what had a number before it is bound anew: the last one, and others that a resend may still mean."""
-    earliest = timestamp(provenance.at - RESENDS_END)
-    recent = [former for former in binding.before if former.until > earliest and former.order_id != order_id]
-    return (FormerBinding(binding.order_id, provenance.now), *recent[: _MAX_FORMER - 1])

@@ -14,7 +14,9 @@ from orderhook.errors import (
     VenueOfflineError,
 )
 from orderhook.messages import Release
-from orderhook.orders import RELEASED_WITHIN, Order, OrderState, Outcome, Provenance, timestamp
+from orderhook.orders import RELEASED_WITHIN, Order, OrderState, timestamp
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
 from orderhook.store.writes import TransactionFailed
 from orderhook.trade import LegTerms, kind_of, open_legs
 from orderhook.trade_window import TradeWindow, end_of_day
@@ -151,7 +153,7 @@ def _check_venue(services: "Services", provenance: Provenance, order: Order) -> 
     """Raise what keeps the order from its venue: VenueOfflineError as long as its release may be tried again."""
     if services.venue.name is None:
         return
-    refusal = services.controls.bridge(provenance.trader).refusal(provenance.at, order.account)
+    refusal = services.bridge.state(provenance.trader).refusal(provenance.at, order.account)
     if isinstance(refusal, VenueOfflineError):
         too_late = datetime.fromisoformat(str(order.due)) + services.venue.too_late
         if provenance.at >= too_late:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orderhook.commands.fields import ORDER_NAME
-from orderhook.orders import SAME_BAR, Provenance, folded, timestamp
+from orderhook.orders import SAME_BAR, folded, timestamp
+from orderhook.provenance import Provenance
 
 if TYPE_CHECKING:
     from orderhook.services import Services

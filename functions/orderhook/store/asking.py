@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
-from orderhook.orders import BEING_CANCELLED, CANCELLABLE, OPEN, OrderState, Provenance
+from orderhook.orders import BEING_CANCELLED, CANCELLABLE, OPEN, OrderState
+from orderhook.provenance import Provenance
 from orderhook.store.expressions import Condition, Values, asked, at_venue, open_in
 from orderhook.venues import Venue
 

@@ -1,21 +1,55 @@
 """What a bridge says besides the state of orders: that it lives, positions, executions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orderhook.orders import Order, timestamp
+from orderhook.errors import AccountNotConnectedError, OrderhookError, VenueOfflineError
+from orderhook.orders import Order, folded, timestamp
 from orderhook.store import items
-from orderhook.store.controls import HEARD_WITHIN
 from orderhook.store.table import Table
 from orderhook.store.writes import NEW, ConditionFailed, Item, Put, Update
 
 if TYPE_CHECKING:
-    from orderhook.venue import Execution, Heartbeat, PositionReport
+    from orderhook.bridge_messages import Execution, Heartbeat, PositionReport
+
+HEARD_WITHIN = timedelta(seconds=90)
+"""How old the last heartbeat of a bridge may be that works; one comes every 30 s. Then another may take its place."""
 
 EXECUTIONS_KEPT = timedelta(days=400)
 """As long as the legs of an entry."""
+
+
+class BridgeState(NamedTuple):
+    """What the last heartbeat of a trader's bridge said."""
+
+    accounts: Sequence[str] = ()
+    ready: bool = False
+    at: str | None = None
+    """None: it was never heard."""
+    reason: str | None = None
+    """Why it is not ready."""
+
+    def refusal(self, now: datetime, account: str | None) -> OrderhookError | None:
+        """Return why nothing can be opened there now, in this account where one is known; None where it can."""
+        if self.at is None:
+            return _offline("has not been heard of")
+        silent = now - datetime.fromisoformat(self.at)
+        if silent > HEARD_WITHIN:
+            return _offline(f"was last heard of at {self.at}")
+        if account is not None and folded(account) not in map(folded, self.accounts):
+            return AccountNotConnectedError(
+                f"The bridge does not have account {account}; start it with --account {account}, or correct account.",
+                field="account",
+            )
+        return None if self.ready else _offline(f"is not ready: {self.reason or 'it does not say why'}")
+
+
+def _offline(why: str) -> VenueOfflineError:
+    return VenueOfflineError(
+        f"The bridge {why}. Nothing was written; send the same alert again when it runs: `orderhook bridge doctor`."
+    )
 
 
 class ExecutionRecord(NamedTuple):
@@ -70,6 +104,10 @@ class BridgeStore:
             return bool(failure.item and failure.item["bridge"]["journal"] == heartbeat.journal)
         return True
 
+    def state(self, trader: str) -> BridgeState:
+        """Return what the last heartbeat of the trader's bridge said."""
+        return bridge_state(self._table.get(items.controls_key(trader)))
+
     def owner(self, trader: str) -> str | None:
         """Return the id of the journal of the bridge that owns the stack; None where none was heard of."""
         item = self._table.get(items.controls_key(trader)) or {}
@@ -86,7 +124,9 @@ class BridgeStore:
 
     def positions(self, trader: str) -> "Iterator[PositionReport]":
         """Yield a trader's positions, by account and instrument, closed ones included."""
-        from orderhook.venue import PositionReport  # for readers alone: no cold start of the webhook waits for it
+        from orderhook.bridge_messages import (
+            PositionReport,  # for readers alone: no cold start of the webhook waits for it
+        )
 
         partition = items.position_key(trader, "", "")["pk"]
         for item in self._table.query("#pk = :pk", {":pk": partition}):
@@ -130,3 +170,12 @@ def _execution(item: Mapping[str, Any]) -> ExecutionRecord:
     values = {name: item[name] for name in ExecutionRecord._fields if name in item}
     numbers = {name: int(item[name]) for name in ("cumulative", "quantity")}
     return ExecutionRecord(**{"price": None} | values | numbers)
+
+
+def bridge_state(item: Item | None) -> BridgeState:
+    """Return what the item of the controls says of the bridge."""
+    held = (item or {}).get("bridge")
+    if not isinstance(held, dict):
+        return BridgeState()
+    known = {name: held[name] for name in BridgeState._fields if name in held}
+    return BridgeState(**known | {"accounts": tuple(known.get("accounts", ()))})

@@ -17,10 +17,10 @@ from orderhook.orders import (
     SAME_BAR,
     Event,
     OrderState,
-    Provenance,
     Want,
     timestamp,
 )
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.writes import Item, Update
 
@@ -93,6 +93,13 @@ def within(limits: Limits, order_id: str) -> Condition:
         if names
     ]
     return Condition(" AND ".join(f"({each})" for each in either), {**accounts, **endings})
+
+
+def waiting_leg(name: str) -> Condition:
+    """Return the condition that a leg waits in its entry's item, and has a share of its quantity."""
+    leg = f"#legs.#{name}"
+    waits = f"attribute_exists({leg}) AND attribute_not_exists({leg}.#end) AND attribute_not_exists({leg}.#released)"
+    return Condition(f"{waits} AND (attribute_not_exists({leg}.#start) OR #qty > {leg}.#start)", {})
 
 
 def no_larger_than(qty: int) -> Condition:

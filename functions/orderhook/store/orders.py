@@ -11,37 +11,28 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from orderhook.altering import Replacement
 from orderhook.aws.budget import CONNECTIONS, last_requests_until, result_in_time, submit
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.orders import (
-    CHANGEABLE,
-    PRICES,
-    TERMINAL,
-    Order,
-    OrderState,
-    Provenance,
-    decimal_text,
-)
+from orderhook.orders import TERMINAL, Order
+from orderhook.provenance import Provenance
 from orderhook.store import items
-from orderhook.store.asking import EXPIRES, cancels, cancels_leg, changes, changes_leg, replaces
+from orderhook.store.asking import cancels, cancels_leg
+from orderhook.store.changes import Alteration, changing, changing_leg, replacing, replacing_leg
 from orderhook.store.expressions import (
-    HISTORY_HAS_ROOM,
-    NOT_DUE,
     SIGNED,
     Condition,
     Values,
-    in_market,
     leaves_trace,
-    no_trace,
-    open_in,
     signature,
     update_of,
+    waiting_leg,
     within,
 )
 from orderhook.store.results import PutResult, WriteResult, refused
 from orderhook.store.table import Table
 from orderhook.store.writes import ConditionFailed, Item, Put, Update
-from orderhook.trade import Replacement, entry_and_leg, kept_digests, kind_of, partner_of, trimmed, types_of
+from orderhook.trade import kept_digests, trimmed
 from orderhook.venues import TABLE, Venue, venue_of
 
 _LAST_SECONDS = 0.3
@@ -191,29 +182,7 @@ class OrderStore:
         Nothing is written where more must be looked at than a condition can say: what is filled, a met trace, prices on
         the wrong side of a leg's, a full history. Then `rewrite` is for it.
         """
-        condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
-        changing = changes(self._venue, provenance, is_leg=entry_and_leg(order_id) is not None)
-        condition &= changing.condition
-        for further in conditions:
-            condition &= further
-        if changing.state:
-            condition &= differs(new, ())
-        texts = {name: decimal_text(Decimal(value)) for name, value in new.items()}
-        values: Values = {f":{name}": value for name, value in new.items()}
-        if "qty" in new:
-            condition &= Condition("#filled < :qty AND attribute_not_exists(#entry_id)", {})
-        prices = [name for name in PRICES if name in new]
-        for name in prices:
-            condition &= Condition(f"attribute_exists(#{name})", {})
-        if prices:
-            condition &= beyond_legs(prices)
-            # Of a leg that is a stop limit the two prices have an order of their own.
-            condition &= Condition("(attribute_not_exists(#entry_id) OR #order_type <> :two)", {":two": "STOPLIMIT"})
-        trace, trace_values = leaves_trace(provenance)
-        expression = f"SET {SIGNED}, " + ", ".join(f"#{name} = :{name}" for name in new) + trace
-        expression += changing.assignments
-        values |= trace_values | signature(provenance, provenance.event(changing.state, texts))
-        return self._update(provenance, order_id, expression, condition, {**values, **changing.values})
+        return self._alter(provenance, order_id, changing(self._venue, provenance, order_id, new), conditions)
 
     def change_leg(
         self, provenance: Provenance, entry_id: str, name: str, new: "dict[str, Decimal]", *conditions: Condition
@@ -222,41 +191,7 @@ class OrderStore:
 
         As with `change`; nor is it written where it is one of several legs of its kind, or has two prices.
         """
-        if len(new) > 1:
-            return WriteResult(self.reached(provenance, entry_id), applied=False)
-        leg = f"#legs.#{name}"
-        [(price, value)] = new.items()
-        condition = Condition(f"attribute_exists({leg}.#{price})", {})
-        if kind_of(name) == "STOP":
-            # Of a stop limit the two prices have an order of their own: `rewrite` looks at it.
-            condition &= Condition(f"{leg}.#order_type = :stopmarket", {":stopmarket": "STOPMARKET"})
-        for further in conditions:
-            condition &= further
-        return self._price_leg(provenance, entry_id, name, value, condition, {price: decimal_text(value)})
-
-    def _price_leg(
-        self,
-        provenance: Provenance,
-        entry_id: str,
-        name: str,
-        value: Decimal,
-        condition: Condition,
-        texts: Mapping[str, str],
-        sets: str = "",
-    ) -> WriteResult:
-        leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
-        price, nearest = ("limit_price", "nearest_target") if target else ("stop_price", "nearest_stop")
-        changing = changes_leg(self._venue, provenance, name, price)
-        condition &= changing.condition & Condition(f"attribute_not_exists({leg}.#size)", {}) & HISTORY_HAS_ROOM
-        condition &= open_in(CHANGEABLE, provenance) & waiting_leg(name) & no_trace(provenance.digest)
-        condition &= leg_before_entry(kind_of(name), ":price")
-        # The price of a leg that was released stands in its own item.
-        condition &= Condition(f"attribute_not_exists(#legs.#{partner_of(name)}.#released)", {})
-        trace, trace_values = leaves_trace(provenance)
-        expression = f"SET {SIGNED}, {leg}.#{price} = :price, #{nearest} = :price{sets}{trace}{changing.assignments}"
-        values: Values = {":price": value, **trace_values, **changing.values}
-        values |= signature(provenance, provenance.event(None, texts, leg=name))
-        return self._update(provenance, entry_id, expression, condition, values)
+        return self._alter(provenance, entry_id, changing_leg(self._venue, provenance, name, new), conditions)
 
     def replace(
         self,
@@ -271,47 +206,8 @@ class OrderStore:
         Of a leg that was released its time in force stays too. Nothing is written where more must be looked at than a
         condition can say, as with `change`, or where legs are given.
         """
-        leg = entry_and_leg(order_id)
-        # A venue may not do it: then the time limit is again the one that it was.
-        changes_limit = self._venue.name is not None and (new.cancels_at or new.lifts_time_limit)
-        is_other = leg and (new.order_type not in types_of(kind_of(leg[1])) or not new.is_in_order)
-        if new.legs or changes_limit or is_other:
-            return WriteResult(self.reached(provenance, order_id), applied=False)
-        condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
-        new = new._replace(day_ends=self._venue.day_ends(new.day_ends))
-        changing = replaces(self._venue, provenance, is_leg=leg is not None, names_group=new.oco_id is not None)
-        condition &= changing.condition
-        entry = "attribute_not_exists(#entry_id) AND attribute_not_exists(#template)"
-        of_kind = "attribute_exists(#entry_id) AND #closes >= :qty" if leg else entry
-        condition &= Condition(f"#action = :action AND #filled < :qty AND {of_kind}", {":action": new.action})
-        for further in conditions:
-            condition &= further
-        prices = {name: value for name in PRICES if (value := getattr(new, name)) is not None}
-        if prices:
-            condition &= beyond_legs([*prices])
-        kept = {name: value for name in ("oco_id", "cancels_at", "notes") if (value := getattr(new, name)) is not None}
-        ends: Values = {"tif": new.tif} | ({"day_ends": new.day_ends} if new.day_ends else {})
-        sets = {"order_type": new.order_type, "qty": new.qty, **prices, **kept, **({} if leg else ends)}
-        own_end = [] if leg else ["day_ends"] if new.day_ends else ["day_ends", "expires"]
-        no_limit = ["cancels_at"] if new.lifts_time_limit else []
-        removes = [name for name in (*PRICES, *own_end, *no_limit, "offset") if name not in sets]
-        if leg:
-            # One that lacked a price works as soon as it has one.
-            condition &= Condition("#state <> :initialized", {":initialized": str(OrderState.INITIALIZED)})
-        condition &= differs(
-            [name for name in sets if name != "notes"], [name for name in removes if name != "expires"]
-        )
-        trace, trace_values = leaves_trace(provenance)
-        expression = f"SET {SIGNED}, #generation = if_not_exists(#generation, :one) + :one, "
-        expression += ", ".join(f"#{name} = :{name}" for name in sets) + trace + changing.sets
-        values: Values = {f":{name}": value for name, value in sets.items()} | trace_values | dict(changing.values)
-        if new.day_ends and not leg:
-            expression += f", {EXPIRES}"
-            values |= {":expires": self._day_expires(new.day_ends), ":none_longer": 0}
-        removed = [*(f"#{name}" for name in removes), *([changing.removes] if changing.removes else [])]
-        expression += f" REMOVE {', '.join(removed)}"
-        values |= signature(provenance, provenance.event(changing.state, texts))
-        return self._update(provenance, order_id, expression, condition, values)
+        write = replacing(self._venue, provenance, order_id, new, texts, self._retention)
+        return self._alter(provenance, order_id, write, conditions)
 
     def replace_leg(
         self,
@@ -323,20 +219,18 @@ class OrderStore:
         *conditions: Condition,
     ) -> WriteResult:
         """Bring a waiting leg into its next generation by one conditional write; `before` is the entry."""
-        leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
-        order_type = "LIMIT" if target else "STOPMARKET"
-        if new.order_type != order_type or new.legs or new.cancels_at or new.oco_id:
-            return WriteResult(self.reached(provenance, entry_id), applied=False)
-        price = "limit_price" if target else "stop_price"
-        condition = Condition(
-            f"{leg}.#order_type = :order_type AND #action <> :action AND NOT {leg}.#{price} = :price",
-            {":action": new.action, ":order_type": order_type},
-        )
-        condition &= Condition("#qty = :qty", {":qty": new.qty}) & in_market(new.account, new.instrument)
+        return self._alter(provenance, entry_id, replacing_leg(self._venue, provenance, name, new, texts), conditions)
+
+    def _alter(
+        self, provenance: Provenance, order_id: str, write: Alteration | None, conditions: Iterable[Condition]
+    ) -> WriteResult:
+        """Write it where the further conditions hold too; None is what no condition can decide."""
+        if write is None:
+            return WriteResult(self.reached(provenance, order_id), applied=False)
+        condition = write.condition
         for further in conditions:
             condition &= further
-        sets = f", {leg}.#generation = if_not_exists({leg}.#generation, :one) + :one"
-        return self._price_leg(provenance, entry_id, name, getattr(new, price), condition, texts, sets)
+        return self._update(provenance, order_id, write.expression, condition, write.values)
 
     def rewrite(self, provenance: Provenance, before: Order, after: Order) -> bool:
         """Write what differs between two pictures of an order, if the item is still the first; returns whether it was.
@@ -372,9 +266,6 @@ class OrderStore:
             return int((provenance.at + retention).timestamp())
         ends = order.due or order.day_ends
         return int((datetime.fromisoformat(ends) + retention).timestamp()) if ends else None
-
-    def _day_expires(self, day_ends: str) -> int:
-        return int((datetime.fromisoformat(day_ends) + self._retention).timestamp())
 
     def expire(self, provenance: Provenance, order: Order) -> None:
         """Write down the end that an order has come to by its time; where it has not, or run twice, write nothing."""
@@ -457,50 +348,6 @@ def _is_reached(provenance: Provenance, item: Item) -> bool:
     if provenance.limits is None:
         return True
     return items.is_indexed(item) and provenance.reaches(str(item.get("account")), str(item.get("instrument")))
-
-
-def differs(sets: Iterable[str], removes: Iterable[str]) -> Condition:
-    """Return the condition that an order has not all of these values, and none of the others, already."""
-    same = [*(f"#{name} = :{name}" for name in sets), *(f"attribute_not_exists(#{name})" for name in removes)]
-    return Condition(f"NOT ({' AND '.join(same)})", {})
-
-
-def waiting_leg(name: str) -> Condition:
-    """Return the condition that a leg waits in its entry's item, and has a share of its quantity."""
-    leg = f"#legs.#{name}"
-    waits = f"attribute_exists({leg}) AND attribute_not_exists({leg}.#end) AND attribute_not_exists({leg}.#released)"
-    return Condition(f"{waits} AND (attribute_not_exists({leg}.#start) OR #qty > {leg}.#start)", {})
-
-
-def beyond_legs(prices: Sequence[str]) -> Condition:
-    """Return the condition that new prices of an entry lie beyond its stops and before its targets, or it has fills."""
-
-    def side(above: str, below: str) -> str:
-        parts = [
-            f"(attribute_not_exists(#{nearest}) OR #{nearest} {sign} :{price})"
-            for price in prices
-            for nearest, sign in (("nearest_stop", above), ("nearest_target", below))
-        ]
-        return " AND ".join(parts)
-
-    return Condition(
-        f"(#filled > :zero OR (#action = :buy AND {side('<', '>')}) OR (#action <> :buy AND {side('>', '<')}))",
-        {":zero": 0, ":buy": "BUY"},
-    )
-
-
-def leg_before_entry(kind: str, price: str) -> Condition:
-    """Return the condition that a leg's new price lies on its side of the entry's prices and of the other leg's."""
-    other = "nearest_stop" if kind == "TARGET" else "nearest_target"
-
-    def side(sign: str) -> str:
-        own = " AND ".join(f"(attribute_not_exists(#{name}) OR #{name} {sign} {price})" for name in PRICES)
-        return f"(#filled > :zero OR ({own})) AND (attribute_not_exists(#{other}) OR #{other} {sign} {price})"
-
-    long, short = ("<", ">") if kind == "TARGET" else (">", "<")
-    return Condition(
-        f"((#action = :buy AND {side(long)}) OR (#action <> :buy AND {side(short)}))", {":zero": 0, ":buy": "BUY"}
-    )
 
 
 def _order(item: Item | None) -> Order | None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.orders import TERMINAL, Provenance, Strategy, Trace, timestamp
+from orderhook.orders import TERMINAL, Strategy, Trace, timestamp
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.expressions import VERSIONED, Condition, Values, state_in, update_of
 from orderhook.store.table import Table

@@ -10,7 +10,8 @@ from typing import Any
 
 from orderhook.aws.budget import repeatable_writes
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.orders import RESENDS_END, Provenance, Trace, timestamp
+from orderhook.orders import RESENDS_END, Trace, timestamp
+from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.expressions import Condition, Values, no_trace
 from orderhook.store.table import Table

@@ -7,18 +7,13 @@ the queue. Every message is whole in itself, and may come twice, late, or in any
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from typing import Annotated, Literal, NamedTuple, get_args
 
-from pydantic import AfterValidator, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, NonNegativeInt, PositiveInt, StringConstraints
 
-from orderhook.messages import MessageError
-from orderhook.orders import PRICES, OrderState, OrderType, TimeInForce, decimal_text, timestamp
-
-NINJATRADER = "ninjatrader"
-"""What Order.venue says of an order that NinjaTrader has."""
+from orderhook.messages import MessageError, Time, read_kind, read_object
+from orderhook.orders import PRICES, OrderState, OrderType, TimeInForce, decimal_text
 
 VERSION = 1
 
@@ -26,14 +21,6 @@ Side = Literal["LONG", "SHORT", "FLAT", "UNKNOWN"]
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 """What becomes part of a key in the table."""
-
-
-def _time(text: str) -> str:
-    return timestamp(datetime.fromisoformat(text))
-
-
-Time = Annotated[str, AfterValidator(_time)]
-"""ISO 8601 text with a zone, which is read as the table holds times."""
 
 
 _PRICE = r"-?[0-9]+(\.[0-9]+)?"
@@ -161,30 +148,10 @@ def _by_name(value: object) -> object:
 
 def parse(body: str) -> Sent:
     """Return the message that serialize wrote; raises MessageError otherwise."""
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        raise MessageError("it is not JSON") from None
-    if not isinstance(message, dict):
-        raise MessageError("it is not a JSON object")
+    message = read_object(body)
     if message.pop("version", None) != VERSION:
         raise MessageError("its version is unknown")
     trader, journal = message.pop("trader", None), message.pop("journal", None)
     if not (isinstance(trader, str) and trader and isinstance(journal, str) and journal):
         raise MessageError("it does not say whose it is")
-    if len(message) != 1 or not message.keys() <= _KINDS.keys():
-        raise MessageError(f"it is none of {', '.join(_KINDS)}")
-    [(kind, values)] = message.items()
-    try:
-        return Sent(trader, journal, _reader(kind).validate_python(values))
-    except ValidationError as error:
-        places = {
-            str(fault["loc"][0]) for fault in error.errors(include_url=False, include_input=False) if fault["loc"]
-        }
-        known = sorted(places.intersection(_KINDS[kind]._fields))
-        raise MessageError(f"fields of its {kind} are missing, wrong or unknown: {', '.join(known)}") from None
-
-
-@cache
-def _reader(kind: str) -> "TypeAdapter[OrderReport | PositionReport | Heartbeat]":
-    return TypeAdapter(_KINDS[kind])
+    return Sent(trader, journal, read_kind(message, _KINDS, strict=False))
