@@ -180,8 +180,18 @@ def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder)
         if target is None or target.is_over:
             _place_stop(turn, part, stop)
         return False
+    if _waits_for_partner(turn, last, target):
+        _await(turn, stop)
+        return False
     _alarm(turn, part, "unprotected", f"the stop {last.venue_id} is {last.state}, with {part.rest} open", last)
     return True
+
+
+def _waits_for_partner(turn: Turn, ended: VenueOrder, partner: VenueOrder | None) -> bool:
+    """Return whether the partner that may have ended an order is about to be read: the files come in any order."""
+    if partner is None or partner.is_over or partner.oco_id != ended.oco_id or not _was_cancelled(ended):
+        return False
+    return ended.since is not None and turn.at - ended.since < PARTNER_ENDS
 
 
 def _is_given_anew(leg: TableOrder, order: VenueOrder) -> bool:

@@ -110,9 +110,42 @@ def test_a_stop_whose_cancel_was_refused_and_a_person_cancels_stays_cancelled(de
     desk.look(stop)
     assert desk.take() == [oif.change(STOP, qty=1, stop_price=Decimal(4985))]
     desk.say(STOP, "ACCEPTED")
+    desk.say(TARGET, "CANCELLED")
     desk.say(STOP, "CANCELLED")
     assert desk.take() == []
     assert desk.alarms == ["cancel_refused", "unprotected"]
+
+
+# A stop whose end is read before that of the target which has ended it
+
+
+def test_a_stop_read_as_ended_before_its_rejected_target_does_not_end_its_leg(desk: Desk) -> None:
+    protect(desk)
+    desk.say(STOP, "CANCELLED")
+    desk.say(TARGET, "REJECTED")
+    [line] = desk.take()
+    assert placed(line)["order_id"] == leg_at_venue("STOP1", generation=2)
+    desk.say(leg_at_venue("STOP1", generation=2), "ACCEPTED")
+    assert "Cancelled" not in [report.state for report in desk.reports if report.order_id == "long.STOP1"]
+    assert desk.alarms == ["target_rejected"]
+
+
+def test_a_stop_read_as_ended_before_its_filled_target_rings_no_alarm(desk: Desk) -> None:
+    protect(desk)
+    desk.say(STOP, "CANCELLED")
+    desk.say(TARGET, "FILLED", 1, "5010")
+    assert (desk.take(), desk.alarms) == ([], [])
+    assert (desk.last("long.STOP1").state, desk.last("long.TARGET1").state) == ("Cancelled", "Filled")
+
+
+def test_a_stop_that_ends_while_its_target_works_on_rings_after_2_seconds(desk: Desk) -> None:
+    protect(desk)
+    desk.say(STOP, "CANCELLED")
+    desk.wait(1.9)
+    assert desk.alarms == []
+    desk.wait(0.1)
+    assert desk.alarms == ["unprotected"]
+    assert desk.last("long.STOP1").state == "Cancelled"
 
 
 # What is asked of an entry and its legs at once is done at once, or not at all

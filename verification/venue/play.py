@@ -137,7 +137,7 @@ class Play:
     def consume(self) -> None:
         """Have NinjaTrader take a file."""
         if self.exchange.incoming:
-            name = self.chance.choice(sorted(self.exchange.incoming))
+            name = self.chance.choice(list(self.exchange.incoming))
             self.exchange.consume(name)
             self.tell(events.FileConsumed(name))
 
