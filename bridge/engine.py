@@ -125,6 +125,7 @@ def _act(turn: Turn) -> None:
     for order in turn.active():
         _write_cancels(turn, order)
         report(turn, order)
+    turn.tell_unreported_alarms()
     probe(turn)
     beat(turn)
 

@@ -175,7 +175,7 @@ class Report(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """Tell a person now: print it, log it, and let it travel with the next heartbeat."""
+    """Tell a person now: print it, and log it. The cloud hears of it by a report, or by the heartbeat."""
 
     code: str
     detail: str

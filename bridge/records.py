@@ -228,7 +228,7 @@ class TableOrder(NamedTuple):
     """How many of the increments need legs no more, because the position is gone."""
     venue_ids: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
-    """The codes of those that the next report tells."""
+    """The codes of those that its report of the same step tells."""
     rung: tuple[str, ...] = ()
     """What they have rung for last: it rings once."""
     fills_told: Mapping[str, int] = {}

@@ -162,6 +162,8 @@ class Turn:
         self._touched: dict[str, Record | None] = {}
         """What was put, or forgotten, by the journal's ids."""
         self._effects: list[Effect] = []
+        self._rung: list[tuple[str, str]] = []
+        """The alarms of orders in this step: whose each is, and what it says."""
         self.awaiting: set[str] = set()
         """The legs that are still to be placed for something, by their ids."""
 
@@ -189,17 +191,27 @@ class Turn:
         self._effects.append(effect)
 
     def alarm(self, code: str, detail: str) -> None:
-        """Tell a person."""
+        """Tell a person, and the next heartbeat."""
         self.ask(Alarm(code, detail))
         self.set(alarms=(*self.now.alarms, f"{code}: {detail}"))
 
     def alarm_once(self, order_id: str, code: str, detail: str, of: object = "") -> None:
-        """Tell a person of an order, and its next report, once; `of` tells one occurrence from the next."""
+        """Tell a person of an order, and its report of this step, once; `of` tells one occurrence from the next."""
         order, trouble = self.orders[order_id], f"{code} {of}"
         if trouble not in order.rung:
             rung = (*order.rung, trouble)[-_MOST_RUNG:]
             self.put(order._replace(alarms=(*order.alarms, code)[-_MOST_RUNG:], rung=rung))
-            self.alarm(code, f"{order_id}: {detail}")
+            self.ask(Alarm(code, f"{order_id}: {detail}"))
+            self._rung.append((order_id, f"{code}: {order_id}: {detail}"))
+
+    def tell_unreported_alarms(self) -> None:
+        """Have the heartbeat tell of the alarms of this step whose orders send no report."""
+        told = tuple(text for order_id, text in self._rung if self.orders[order_id].alarms)
+        for order_id, _ in self._rung:
+            if self.orders[order_id].alarms:
+                self.put(self.orders[order_id]._replace(alarms=()))
+        if told:
+            self.set(alarms=(*self.now.alarms, *told))
 
     def has_rung(self, order_id: str, code: str, of: object = "") -> bool:
         """Return whether a person was told of this trouble of an order, and it is not over."""

@@ -943,6 +943,29 @@ def test_every_part_without_its_stop_rings_once(desk: Desk) -> None:
     assert desk.alarms == ["unprotected", "unprotected"]
 
 
+def alarms_of_heartbeats(desk: Desk) -> list[str]:
+    beats = [it.what for it in desk.effects if isinstance(it, Report) and isinstance(it.what, Heartbeat)]
+    return [alarm for beat in beats for alarm in beat.alarms]
+
+
+def test_an_alarm_of_an_order_travels_with_its_report_alone(desk: Desk) -> None:
+    protect(desk)
+    desk.say(TARGET, "REJECTED")
+    assert (desk.alarms, desk.last("long.TARGET1").alarms) == (["target_rejected"], ("target_rejected",))
+    assert alarms_of_heartbeats(desk) == []
+
+
+def test_an_alarm_of_an_order_without_a_report_travels_with_the_heartbeat_alone(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.look()
+    desk.tell(FileNotWritten(oif.file_name(LONG, "cancel"), "denied"))
+    assert [alarm.partition(":")[0] for alarm in alarms_of_heartbeats(desk)] == ["not_written"]
+    desk.look(shown)
+    desk.wait(31)
+    assert [code for report in desk.reports for code in report.alarms] == []
+
+
 def test_a_file_that_cannot_be_written_rings_once_until_one_can(desk: Desk) -> None:
     shown = work(desk)
     desk.look(shown._replace(want=want(desk, 2, "cancel")))
@@ -1094,8 +1117,7 @@ def test_what_cannot_be_read_rings_and_travels_with_the_heartbeat(desk: Desk) ->
     for names in (("newer",), ("newer",), ("newer", "newest"), (), ("newer",)):
         look_without(desk, *names)
     assert desk.alarms == ["unreadable"] * 3
-    beats = [it.what.alarms for it in desk.effects if isinstance(it, Report) and isinstance(it.what, Heartbeat)]
-    assert [alarm.split(" ", 2)[:2] for alarms in beats for alarm in alarms] == [
+    assert [alarm.split(" ", 2)[:2] for alarm in alarms_of_heartbeats(desk)] == [
         ["unreadable:", "newer"],
         ["unreadable:", "newer,"],
         ["unreadable:", "newer"],
