@@ -5,7 +5,7 @@ from typing import NamedTuple
 from bridge import oif
 from bridge.brackets import PARTNER_ENDS
 from bridge.reading import read_state
-from bridge.records import TableOrder, VenueOrder
+from bridge.records import TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import Order
 from orderhook.trade import kind_of, leg_id
@@ -88,7 +88,7 @@ def watch(turn: Turn, stop: TableOrder) -> None:
     if kind_of(str(stop.leg)) != "STOP" or stop.wants_cancel or not known or any(it.is_live for it in known):
         return
     target = turn.orders.get(leg_id(str(stop.entry_id), str(stop.leg).replace("STOP", "TARGET")))
-    closed = sum(it.filled for leg in (stop, target) if leg for it in turn.venue_orders_of(leg))
+    closed = sum(filled(turn.venue_orders_of(leg)) for leg in (stop, target) if leg)
     ended_at = max(it.since or turn.at for it in known)
     if closed < stop.qty and turn.at - ended_at >= PARTNER_ENDS:
         turn.alarm_once(stop.order_id, "unprotected", f"it has ended, with {stop.qty - closed} open", of=ended_at)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
 from bridge.changing import Goal, may_change, write_change
-from bridge.records import Increment, TableOrder, VenueOrder
+from bridge.records import Increment, TableOrder, VenueOrder, filled
 from bridge.state import Turn, place
 from orderhook.orders import Action, OrderState
 from orderhook.trade import is_beyond, kind_of
@@ -44,7 +44,7 @@ class Part(NamedTuple):
     @property
     def rest(self) -> int:
         """What of it is still to be closed."""
-        return self.qty - sum(it.filled for it in self.all)
+        return self.qty - filled(self.all)
 
 
 def keep(turn: Turn, entry: TableOrder) -> None:
@@ -238,7 +238,8 @@ def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> Non
     _await(turn, stop)
     for order in part.targets:
         ask_cancel(turn, order, code)
-    if turn.may_write and all(it.is_over or it.is_unwritten for it in part.targets) and _may_retry(turn, part.close):
+    may_retry = part.close is None or not part.close.is_held(turn.at)
+    if turn.may_write and may_retry and not any(it.may_work for it in part.targets):
         venue_order = VenueOrder(
             venue_id=oif.venue_id(stop.placed_by, 1, f"CLOSE{part.number}", part.increment.start),
             order_id=stop.order_id,
@@ -350,7 +351,7 @@ def _place(
 ) -> None:
     """Place a leg for its part, the first time or again; one that could not be written keeps its id."""
     last = before[-1] if before else None
-    if not _may_retry(turn, last):
+    if last is not None and last.is_held(turn.at):
         return
     generation = 1 if last is None else last.generation + (not last.is_unwritten)
     entry, start = part.entry, part.increment.start
@@ -370,10 +371,6 @@ def _place(
         start=start,
     )
     place(turn, leg, venue_order)
-
-
-def _may_retry(turn: Turn, last: VenueOrder | None) -> bool:
-    return last is None or last.held_until is None or turn.at >= last.held_until
 
 
 def _account(turn: Turn, entry: TableOrder) -> str:

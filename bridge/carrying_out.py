@@ -10,7 +10,7 @@ from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
 from bridge.changing import Goal, is_changing, may_change, write_change
 from bridge.reading import give_up
-from bridge.records import Group, TableOrder, VenueOrder
+from bridge.records import Group, TableOrder, VenueOrder, filled
 from bridge.state import Turn, place
 from orderhook.orders import BEING_CANCELLED, OrderState, folded
 
@@ -50,9 +50,8 @@ def latest(turn: Turn, order: TableOrder) -> VenueOrder | None:
 
 def filled_of(turn: Turn, order: TableOrder, except_of: VenueOrder | None = None) -> int:
     """Return what is filled of an order in all, or by all its generations but one."""
-    return sum(
-        it.filled for it in turn.venue_orders_of(order) if except_of is None or it.venue_id != except_of.venue_id
-    )
+    known = turn.venue_orders_of(order)
+    return filled(it for it in known if except_of is None or it.venue_id != except_of.venue_id)
 
 
 def is_being_replaced(turn: Turn, order: TableOrder) -> bool:
@@ -97,8 +96,7 @@ def end(turn: Turn, order: TableOrder, state: OrderState, why: str) -> None:
 
 def _cancel(turn: Turn, order: TableOrder) -> None:
     known = turn.venue_orders_of(order)
-    is_sent = any(not (it.is_over or it.is_unwritten) for it in known)
-    if not is_sent and not order.is_foreign and (not known or known[-1].is_unwritten):
+    if not any(it.may_work for it in known) and not order.is_foreign and (not known or known[-1].is_unwritten):
         # Of its last generation NinjaTrader has nothing.
         end(turn, order, OrderState.CANCELLED, "cancelled before it was sent")
         return
@@ -115,7 +113,7 @@ def _open(turn: Turn, order: TableOrder, unwritten: VenueOrder | None) -> None:
     generation = unwritten.generation if unwritten else 1
     if (why := _why_refused(turn, order)) is not None:
         end(turn, order, OrderState.REJECTED if generation == 1 else OrderState.CANCELLED, why)
-    elif turn.is_ready and (unwritten is None or unwritten.held_until is None or turn.at >= unwritten.held_until):
+    elif turn.is_ready and not (unwritten and unwritten.is_held(turn.at)):
         if turn.look_is_fresh:
             _place(turn, order, generation, order.qty - filled_of(turn, order))
         else:

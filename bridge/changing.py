@@ -36,7 +36,7 @@ def may_change(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
     """Return whether a CHANGE to these values can be written now: the order lives, and nothing is under way."""
     if not order.is_live or order.state in BEING_CANCELLED or (order.cancel and not order.cancel.is_refused):
         return False
-    if (order.held_until is not None and turn.at < order.held_until) or _is_refused(turn, order, goal):
+    if order.is_held(turn.at) or _is_refused(turn, order, goal):
         return False
     if order.change is None:
         return values_of(order) != goal

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bridge.events import MoveOut
-from bridge.records import Instruction, TableOrder, VenueOrder
+from bridge.records import Instruction, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import OrderState
 
@@ -72,7 +72,7 @@ def _lost(order: VenueOrder) -> str:
 def _is_part_of_leg(leg: TableOrder, known: list[VenueOrder]) -> bool:
     """Return whether all that is seen of a leg has filled, and was not all of it."""
     is_filled = all(it.state is OrderState.FILLED for it in known if it.state)
-    return leg.leg is not None and is_filled and sum(it.filled for it in known) < leg.qty
+    return leg.leg is not None and is_filled and filled(known) < leg.qty
 
 
 def unresolved_of(turn: Turn, order: TableOrder) -> str | None:

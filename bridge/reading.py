@@ -5,7 +5,19 @@ from decimal import Decimal
 
 from bridge import oif
 from bridge.events import LogLine, OrderStateRead
-from bridge.records import Cancel, Change, Fill, Increment, Instruction, Refused, Stage, TableOrder, VenueOrder
+from bridge.records import (
+    PRICE_DIGITS,
+    Cancel,
+    Change,
+    Fill,
+    Increment,
+    Instruction,
+    Refused,
+    Stage,
+    TableOrder,
+    VenueOrder,
+    filled,
+)
 from bridge.state import Turn
 from orderhook.orders import TERMINAL, OrderState
 from orderhook.trade import is_beyond, kind_of, opposite
@@ -16,8 +28,6 @@ _STATES = {str(state).upper(): state for state in OrderState} | {
 }
 
 _BEING_CHANGED = frozenset({OrderState.CHANGE_PENDING, OrderState.CHANGE_SUBMITTED})
-
-_PRICE = Decimal("0.00000001")
 
 CHANGED_AGAIN = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60))
 """How long after each refusal a CHANGE is tried again that is wanted all the same, as by a leg whose partner fills."""
@@ -73,7 +83,7 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
         order = order.changed
     turn.put(order)
     if owner.leg is None:
-        total = sum(it.filled for it in turn.venue_orders_of(owner))
+        total = filled(turn.venue_orders_of(owner))
         # What a person has told of counts already.
         start = sum(it.quantity for it in owner.increments)
         if total > start:
@@ -107,7 +117,7 @@ def _price(order: VenueOrder, read: OrderStateRead) -> Decimal | None:
     if order.average is None:
         return None
     price = (read.average * read.filled - order.average * order.filled) / (read.filled - order.filled)
-    return price.quantize(_PRICE).normalize() if price else price
+    return price.quantize(PRICE_DIGITS).normalize() if price else price
 
 
 def _reopen(turn: Turn, order_id: str) -> None:
@@ -157,7 +167,7 @@ def refuse_change(turn: Turn, order: VenueOrder, why: str) -> None:
 
 def give_up(turn: Turn, order: TableOrder, current: VenueOrder, why: str) -> None:
     """Drop what is wanted of an order, and answer it: it has the values that it had."""
-    elsewhere = sum(it.filled for it in turn.venue_orders_of(order) if it.venue_id != current.venue_id)
+    elsewhere = filled(it for it in turn.venue_orders_of(order) if it.venue_id != current.venue_id)
     qty = order.qty if order.leg else current.qty + elsewhere
     turn.put(
         order._replace(
@@ -220,7 +230,7 @@ def _was_written(order: VenueOrder | None, name: str) -> bool:
 
 def _place_is(turn: Turn, order: VenueOrder, stage: Stage) -> None:
     place = order.place
-    if place is None or not _follows(place.stage, stage):
+    if place is None or not _follows(place, stage):
         return
     leg = turn.orders[order.order_id].leg
     if stage == "unread" and leg is not None and order.order_type != "MARKET" and order.state is None:
@@ -233,14 +243,12 @@ def _place_is(turn: Turn, order: VenueOrder, stage: Stage) -> None:
     turn.put(order._replace(place=place._replace(stage=stage, at=turn.at)))
 
 
-def _follows(before: Stage, after: Stage) -> bool:
+def _follows(place: Instruction, after: Stage) -> bool:
     """Return whether a PLACE's file may go from one stage to another.
 
     That the file of an ambiguous one is gone proves nothing: perhaps it never was there.
     """
-    if before == "ambiguous":
-        return after == "unread"
-    return before in ("intended", "written")
+    return after == "unread" if place.stage == "ambiguous" else place.is_under_way
 
 
 def _change_is(turn: Turn, order: VenueOrder, name: str, stage: Stage) -> None:

@@ -4,7 +4,7 @@ An order of the table (TableOrder) may have several at the venue (VenueOrder): g
 every part of its entry that was filled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -27,6 +27,9 @@ unwritten: it could certainly not be created; or, of a leg, it was moved out, an
 ambiguous: the bridge ended between the intent and the word that it was written; a PLACE is never written again
 """
 
+PRICE_DIGITS = Decimal("0.00000001")
+"""How exactly a price is kept that comes of a division."""
+
 
 class Instruction(NamedTuple):
     """One instruction file, and since when it is where it is."""
@@ -34,6 +37,11 @@ class Instruction(NamedTuple):
     name: str
     stage: Stage
     at: datetime
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether NinjaTrader may be about to take it."""
+        return self.stage in ("intended", "written")
 
 
 class Fill(NamedTuple):
@@ -158,6 +166,20 @@ class VenueOrder(NamedTuple):
     def is_live(self) -> bool:
         """Whether NinjaTrader has it, as far as its last state says."""
         return self.state is not None and not self.is_over
+
+    @property
+    def may_work(self) -> bool:
+        """Whether NinjaTrader may have it: its file was, or is being, written, and no end of it was read."""
+        return not (self.is_over or self.is_unwritten)
+
+    def is_held(self, at: datetime) -> bool:
+        """Return whether no file is written for it yet, because the last one could not be."""
+        return self.held_until is not None and at < self.held_until
+
+
+def filled(orders: Iterable[VenueOrder]) -> int:
+    """Return what is filled of orders of the venue in all."""
+    return sum(order.filled for order in orders)
 
 
 class Terms(NamedTuple):

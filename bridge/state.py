@@ -141,7 +141,7 @@ def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:
     if order.change is not None:
         order = order._replace(change=None)
     cancel = order.cancel
-    if cancel is not None and cancel.instruction is not None and cancel.instruction.stage in ("intended", "written"):
+    if cancel is not None and cancel.instruction is not None and cancel.instruction.is_under_way:
         order = order._replace(cancel=cancel._replace(instruction=None, is_early=False, first_at=None, writes=0))
     return order
 
