@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
+from bridge.carrying_out import place
 from bridge.changing import Goal, may_change, write_change
 from bridge.records import Increment, TableOrder, VenueOrder, filled
-from bridge.state import Turn, place
+from bridge.state import Turn
 from orderhook.orders import Action, OrderState
 from orderhook.trade import is_beyond, kind_of
 

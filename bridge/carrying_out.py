@@ -11,7 +11,7 @@ from bridge.cancelling import answer_refused, ask_cancel
 from bridge.changing import Goal, is_changing, may_change, write_change
 from bridge.reading import give_up
 from bridge.records import Group, TableOrder, VenueOrder, filled
-from bridge.state import Turn, place
+from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED, OrderState, folded
 
 _STOOD = timedelta(milliseconds=200)
@@ -103,6 +103,18 @@ def _cancel(turn: Turn, order: TableOrder) -> None:
     for venue_order in known:
         ask_cancel(turn, venue_order, "cancelled", order.n)
     answer_refused(turn, order)
+
+
+def place(turn: Turn, order: TableOrder, venue_order: VenueOrder) -> None:
+    """Send an order to the venue: one that was never written, or certainly could not be."""
+    known = turn.venue_orders.get(venue_order.venue_id)
+    if known is not None and not known.is_unwritten:
+        raise AssertionError(f"{venue_order.venue_id} would be placed twice")
+    instruction = turn.write(oif.file_name(venue_order.venue_id), oif.place(venue_order))
+    turn.put(venue_order._replace(place=instruction))
+    if known is None:
+        order = turn.orders[order.order_id]
+        turn.put(order._replace(venue_ids=(*order.venue_ids, venue_order.venue_id)))
 
 
 # Opening

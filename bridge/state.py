@@ -10,7 +10,6 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from bridge import oif
 from bridge.events import Alarm, Effect, Look, OrderStateRead, Save, WriteFile
 from bridge.records import Group, Instruction, Memory, Record, TableOrder, VenueOrder, dump, load, record_id
 from orderhook.orders import folded
@@ -305,29 +304,3 @@ class Turn:
             case Group():
                 return self._before.groups.get(record.name) is record
         return False
-
-
-def place(turn: Turn, order: TableOrder, venue_order: VenueOrder) -> None:
-    """Send an order to the venue: one that was never written, or certainly could not be."""
-    line = oif.place(
-        account=venue_order.account,
-        instrument=venue_order.instrument,
-        action=venue_order.action,
-        qty=venue_order.qty,
-        order_type=venue_order.order_type,
-        tif=venue_order.tif,
-        order_id=venue_order.venue_id,
-        limit_price=venue_order.limit_price,
-        stop_price=venue_order.stop_price,
-        oco_id=venue_order.oco_id,
-        atm_template=venue_order.atm_template,
-        atm_strategy_id=venue_order.atm_strategy_id,
-    )
-    known = turn.venue_orders.get(venue_order.venue_id)
-    if known is not None and not known.is_unwritten:
-        raise AssertionError(f"{venue_order.venue_id} would be placed twice")
-    instruction = turn.write(oif.file_name(venue_order.venue_id), line)
-    turn.put(venue_order._replace(place=instruction))
-    if known is None:
-        order = turn.orders[order.order_id]
-        turn.put(order._replace(venue_ids=(*order.venue_ids, venue_order.venue_id)))
