@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from bridge import oif
 from bridge.brackets import PARTNER_ENDS
+from bridge.carrying_out import at_venue
 from bridge.reading import read_state
-from bridge.records import TableOrder, VenueOrder, filled
+from bridge.records import TableOrder, filled
 from bridge.state import Turn
 from orderhook.orders import Order
 from orderhook.trade import kind_of, leg_id
@@ -50,18 +51,8 @@ def adopt(turn: Turn, order: TableOrder, entry: Order) -> None:
     ids = _places(order, entry)
     for venue_id, place in ids.items():
         turn.put(
-            VenueOrder(
-                **place._asdict(),
-                venue_id=venue_id,
-                order_id=order.order_id,
-                account=turn.config.account(order.account) or order.account,
-                instrument=order.instrument,
-                action=order.action,
-                order_type=order.order_type,
-                tif=order.tif,
-                qty=order.qty,
-                limit_price=order.limit_price,
-                stop_price=order.stop_price,
+            at_venue(turn, order, venue_id)._replace(
+                generation=place.generation, start=place.start, closes=place.closes
             )
         )
     turn.put(order._replace(venue_ids=tuple(ids)))

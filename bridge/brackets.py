@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
-from bridge.carrying_out import place
+from bridge.carrying_out import at_venue, place
 from bridge.changing import Goal, may_change, write_change
 from bridge.records import Increment, TableOrder, VenueOrder, filled
 from bridge.state import Turn
@@ -241,19 +241,9 @@ def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> Non
         ask_cancel(turn, order, code)
     may_retry = part.close is None or not part.close.is_held(turn.at)
     if turn.may_write and may_retry and not any(it.may_work for it in part.targets):
-        venue_order = VenueOrder(
-            venue_id=oif.venue_id(stop.placed_by, 1, f"CLOSE{part.number}", part.increment.start),
-            order_id=stop.order_id,
-            account=_account(turn, part.entry),
-            instrument=part.entry.instrument,
-            action=stop.action,
-            order_type="MARKET",
-            tif="GTC",
-            qty=part.rest,
-            start=part.increment.start,
-            closes=True,
-        )
-        place(turn, stop, venue_order)
+        venue_id = oif.venue_id(stop.placed_by, 1, f"CLOSE{part.number}", part.increment.start)
+        close = at_venue(turn, stop._replace(order_type="MARKET", limit_price=None, stop_price=None), venue_id)
+        place(turn, stop, close._replace(tif="GTC", qty=part.rest, start=part.increment.start, closes=True))
 
 
 # The target
@@ -355,27 +345,14 @@ def _place(
     if last is not None and last.is_held(turn.at):
         return
     generation = 1 if last is None else last.generation + (not last.is_unwritten)
-    entry, start = part.entry, part.increment.start
-    venue_order = VenueOrder(
-        venue_id=oif.venue_id(entry.placed_by, generation, str(leg.leg), start),
-        order_id=leg.order_id,
-        account=_account(turn, entry),
-        instrument=entry.instrument,
-        action=leg.action,
-        order_type=leg.order_type,
-        tif="GTC",
-        qty=part.rest,
-        limit_price=prices.limit_price,
-        stop_price=prices.stop_price,
-        oco_id=oco_id,
-        generation=generation,
-        start=start,
+    start = part.increment.start
+    priced = leg._replace(limit_price=prices.limit_price, stop_price=prices.stop_price)
+    venue_order = at_venue(turn, priced, oif.venue_id(part.entry.placed_by, generation, str(leg.leg), start))
+    place(
+        turn,
+        leg,
+        venue_order._replace(tif="GTC", qty=part.rest, oco_id=oco_id, generation=generation, start=start),
     )
-    place(turn, leg, venue_order)
-
-
-def _account(turn: Turn, entry: TableOrder) -> str:
-    return turn.config.account(entry.account) or entry.account
 
 
 def _change(turn: Turn, part: Part, leg: TableOrder, order: VenueOrder) -> None:

@@ -105,6 +105,22 @@ def _cancel(turn: Turn, order: TableOrder) -> None:
     answer_refused(turn, order)
 
 
+def at_venue(turn: Turn, order: TableOrder, venue_id: str) -> VenueOrder:
+    """Return an order as it is to be sent to the venue, under this id there, with what is wanted of it now."""
+    return VenueOrder(
+        venue_id=venue_id,
+        order_id=order.order_id,
+        account=turn.config.account(order.account) or order.account,
+        instrument=order.instrument,
+        action=order.action,
+        order_type=order.order_type,
+        tif=order.tif,
+        qty=order.qty,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+    )
+
+
 def place(turn: Turn, order: TableOrder, venue_order: VenueOrder) -> None:
     """Send an order to the venue: one that was never written, or certainly could not be."""
     known = turn.venue_orders.get(venue_order.venue_id)
@@ -160,19 +176,10 @@ def _why_refused(turn: Turn, order: TableOrder) -> str | None:
 
 def _place(turn: Turn, order: TableOrder, generation: int, qty: int) -> None:
     venue_id = oif.venue_id(order.placed_by, generation)
-    account = turn.config.account(order.account) or order.account
-    venue_order = VenueOrder(
-        venue_id=venue_id,
-        order_id=order.order_id,
-        account=account,
-        instrument=order.instrument,
-        action=order.action,
-        order_type=order.order_type,
-        tif=order.tif,
+    venue_order = at_venue(turn, order, venue_id)
+    venue_order = venue_order._replace(
         qty=qty,
-        limit_price=order.limit_price,
-        stop_price=order.stop_price,
-        oco_id=_join_group(turn, order, account, venue_id),
+        oco_id=_join_group(turn, order, venue_order.account, venue_id),
         atm_template=order.atm_template,
         atm_strategy_id=oif.venue_id(order.placed_by, generation, "ATM") if order.atm_template else None,
         generation=generation,
