@@ -15,8 +15,10 @@ contracts        the names of a futures contract: `ES 12-26`, `ES DEC26` and `ES
 windows          what Windows does otherwise: sharing of files, locks, folders, processes
 link             the doorbell, the look at the table, the reports
 settings         bridge.toml: where a stack has its table and its queues
-asked            what a person asks of a bridge that runs
+operator_requests
+                 what a person asks of a bridge that runs
 doctor           the check before the first order
 status           how a bridge stands: who owns the stack, what this machine has, which orders are at the venue
+lane             requests to AWS in the background, one of a kind at a time
 run              the loop over these
 """

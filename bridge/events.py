@@ -168,7 +168,7 @@ class Look(NamedTuple):
     """Read the table at once."""
 
 
-class Report(NamedTuple):
+class SendReport(NamedTuple):
     """Send a report; it is kept in the journal until the queue has taken it."""
 
     what: OrderReport | PositionReport | Heartbeat
@@ -181,4 +181,4 @@ class Alarm(NamedTuple):
     detail: str
 
 
-Effect = Save | WriteFile | MoveOut | Fetch | Look | Report | Alarm
+Effect = Save | WriteFile | MoveOut | Fetch | Look | SendReport | Alarm

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.adopting import adopt
-from bridge.events import Fetch, Fetched, Looked, Report
+from bridge.events import Fetch, Fetched, Looked, SendReport
 from bridge.reading import give_up
 from bridge.records import Increment, Memory, TableOrder, Terms
 from bridge.state import Turn
@@ -260,7 +260,7 @@ def _compare(turn: Turn, order: TableOrder, item: Order) -> None:
         turn.put(order._replace(behind_since=turn.at))
     elif turn.at - max(order.behind_since, order.reported_at or order.behind_since) >= _SENT_AGAIN:
         turn.put(order._replace(reported_at=turn.at))
-        turn.ask(Report(order.report))
+        turn.ask(SendReport(order.report))
     else:
         turn.put(order)
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from bridge import oif
 from bridge.confirming import follow_file
-from bridge.events import Report
+from bridge.events import SendReport
 from bridge.positions import report_of
 from bridge.state import State, Turn
 from orderhook.orders import timestamp
@@ -51,7 +51,7 @@ def beat(turn: Turn) -> None:
     if is_news or at is None or turn.at - at >= _HEARTBEAT or turn.now.alarms:
         heartbeat = _heartbeat(turn, why)
         turn.set(heartbeat=heartbeat, heartbeat_at=turn.at, alarms=())
-        turn.ask(Report(heartbeat))
+        turn.ask(SendReport(heartbeat))
 
 
 def _heartbeat(turn: Turn, why: str | None) -> Heartbeat:

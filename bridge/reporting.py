@@ -6,7 +6,7 @@ from decimal import Decimal
 from bridge.brackets import is_wanted, waits_for_fill
 from bridge.carrying_out import ENOUGH, filled_of, is_as_wanted, is_being_replaced, is_ended_as_enough, latest
 from bridge.confirming import unresolved_of
-from bridge.events import Report
+from bridge.events import SendReport
 from bridge.records import PRICE_DIGITS, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED, OrderState, decimal_text, timestamp
@@ -43,7 +43,7 @@ def report(turn: Turn, order: TableOrder) -> None:
         now = int(turn.at.timestamp() * 1000)
         snapshot = snapshot._replace(seq=now if last is None else max(last.seq + 1, now))
         order = order._replace(report=snapshot, reported_at=turn.at, alarms=())
-        turn.ask(Report(snapshot))
+        turn.ask(SendReport(snapshot))
     if order != turn.orders[order.order_id]:
         turn.put(order)
 

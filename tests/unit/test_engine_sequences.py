@@ -19,7 +19,7 @@ from bridge.events import (
     NinjaTraderStarted,
     OrderStateRead,
     PositionRead,
-    Report,
+    SendReport,
     WriteFile,
 )
 from orderhook.orders import Leg, LegEnd, Order, OrderState, timestamp
@@ -944,7 +944,7 @@ def test_every_part_without_its_stop_rings_once(desk: Desk) -> None:
 
 
 def alarms_of_heartbeats(desk: Desk) -> list[str]:
-    beats = [it.what for it in desk.effects if isinstance(it, Report) and isinstance(it.what, Heartbeat)]
+    beats = [it.what for it in desk.effects if isinstance(it, SendReport) and isinstance(it.what, Heartbeat)]
     return [alarm for beat in beats for alarm in beat.alarms]
 
 

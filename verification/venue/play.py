@@ -90,7 +90,7 @@ class Play:
                     answers.append(events.FileMovedOut(name) if was_there else events.FileConsumed(name))
                 case events.Fetch(order_id):
                     answers.append(events.Fetched(order_id, self.table.orders.get(order_id)))
-                case events.Report(OrderReport() as report):
+                case events.SendReport(OrderReport() as report):
                     self.queue.append(report)
                 case events.Alarm(code, detail):
                     self.alarms.add(f"{code} {detail}")
