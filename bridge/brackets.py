@@ -1,7 +1,7 @@
 """The targets and stops of an entry at the venue: one OCO pair for every part of it that is filled, and bracket.
 
 They follow from the fills in the journal alone, without a look at the table: the stop at once, the target once the stop
-lives. What a pair should have follows from what is filled of it, at every step anew.
+lives. What a pair should have is worked out from its fills, at every step anew.
 """
 
 from datetime import timedelta
@@ -111,7 +111,7 @@ def is_wanted(leg: TableOrder | None) -> bool:
 
 
 def _last(orders: list[VenueOrder]) -> VenueOrder | None:
-    """Return the order of a leg that is or was there; what could not be written is not."""
+    """Return the last order of a leg, unless NinjaTrader has never had it."""
     return orders[-1] if orders and not orders[-1].is_unwritten else None
 
 
@@ -133,7 +133,7 @@ def _end_leftovers(turn: Turn, part: Part) -> None:
     filled_at = max(fill.at for order in part.all for fill in order.fills)
     groups = {order.oco_id for order in part.all if order.fills and order.oco_id}
     for order in part.all:
-        # Of another group, or of none, NinjaTrader ends nothing.
+        # NinjaTrader ends no order of another group, or of none.
         if order.oco_id not in groups or turn.at - filled_at >= PARTNER_ENDS:
             ask_cancel(turn, order, "its part is closed")
 
@@ -281,9 +281,9 @@ def _place_target(turn: Turn, part: Part, target: TableOrder) -> None:
 
 
 def _oco_id(part: Part, partners: list[VenueOrder]) -> str | None:
-    """Return the OCO id for a leg: that of its partner which works, for one that is first a new one, else none.
+    """Return the OCO id for a leg: that of a partner that works, a new one for the first of a pair, else none.
 
-    One that comes alone has a group too, which a partner that is added later joins. An OCO id is never taken twice.
+    A leg that comes alone has a group too, for a partner that is added later. An OCO id is never taken twice.
     """
     partner = _last(partners)
     if partner is not None and partner.is_live and not partner.cancel:

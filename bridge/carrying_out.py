@@ -21,7 +21,7 @@ REPLACED = "replaced"
 """Why an order of the venue is cancelled to make room for its next generation."""
 
 ENOUGH = "qty not above what is filled"
-"""Why an order of the venue is cancelled of which no more is wanted than is filled."""
+"""Why an order of the venue is cancelled when no more of it is wanted than is filled."""
 
 
 def carry_out(turn: Turn, order: TableOrder) -> None:
@@ -97,7 +97,7 @@ def end(turn: Turn, order: TableOrder, state: OrderState, why: str) -> None:
 def _cancel(turn: Turn, order: TableOrder) -> None:
     known = turn.venue_orders_of(order)
     if not any(it.may_work for it in known) and not order.is_foreign and (not known or known[-1].is_unwritten):
-        # Of its last generation NinjaTrader has nothing.
+        # NinjaTrader has nothing of its last generation.
         end(turn, order, OrderState.CANCELLED, "cancelled before it was sent")
         return
     for venue_order in known:
@@ -239,7 +239,7 @@ def _why_not_changed(turn: Turn, order: TableOrder, current: VenueOrder, goal: G
         return None
     only_less = goal == (min(goal.qty, current.qty), current.limit_price, current.stop_price)
     if only_less and order.kind == "replace" and current.generation > 1 and not is_other_kind(order, current):
-        # Nobody asks that: the generation before was filled after its end, and left less.
+        # Nobody has asked for that: the generation before was filled after its end, and left less.
         return None
     if order.not_after is not None and turn.at > order.not_after:
         return "too late: the bridge was away"

@@ -11,7 +11,7 @@ from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED
 
 _LOG_FOLLOWS = timedelta(milliseconds=300)
-"""How soon after an order's state NinjaTrader's log says that its change was refused: the state says it nowhere."""
+"""How soon after an order's state NinjaTrader's log says that its change was refused: the state never says it."""
 
 
 class Goal(NamedTuple):

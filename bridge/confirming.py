@@ -1,4 +1,4 @@
-"""Files that are not taken, and orders of which nothing is said: what time makes of them."""
+"""Files that NinjaTrader does not take, and orders that it says nothing of: what follows as time passes."""
 
 from datetime import timedelta
 
@@ -47,7 +47,7 @@ def follow_file(turn: Turn, instruction: Instruction) -> None:
 
 
 def forget_states(turn: Turn) -> None:
-    """Take down that NinjaTrader has started, and emptied its folder: what its orders are now is not said any more."""
+    """Record that NinjaTrader has started and emptied its folder: nothing says any more what its orders are."""
     for table_order in turn.active():
         for order in turn.venue_orders_of(table_order):
             if order.is_live:

@@ -1,6 +1,6 @@
 """What the engine is told, and what it asks for: the seam between deciding and doing. Plain data.
 
-Every event carries no clock of its own: the time comes beside it (`engine.step(state, event, at)`), AWS's time, UTC.
+No event carries a time: that comes beside it (`engine.step(state, event, at)`), AWS's time, UTC.
 """
 
 from collections.abc import Mapping, Sequence

@@ -26,7 +26,7 @@ def pair(at: datetime, account: str, instrument: str) -> str:
 
 
 def read_position(turn: Turn, read: PositionRead) -> None:
-    """Take a position file down; one from before NinjaTrader's start says nothing."""
+    """Record a position file; one from before NinjaTrader's start says nothing."""
     if not read.written_since_start or turn.config.account(read.account) is None:
         return
     name = pair(turn.at, read.account, read.instrument)
@@ -163,7 +163,7 @@ def _too_many(turn: Turn, entries: list[str]) -> set[str]:
     for trade in trades:
         name = pair(turn.at, trade.account, trade.instrument)
         position = turn.now.positions.get(name)
-        # For which parts another journal has placed its legs, this one does not know.
+        # This journal does not know for which parts another one has placed its legs.
         if trade.is_foreign or position is None or position.side in ("UNKNOWN", "FLAT"):
             continue
         if (name, trade.action) not in left:

@@ -15,7 +15,7 @@ _HEARTBEAT = timedelta(seconds=30)
 
 
 def probe(turn: Turn) -> None:
-    """See by a CANCEL of an id that nothing has whether NinjaTrader takes files, where that is in doubt."""
+    """Where it is in doubt whether NinjaTrader takes files, write a CANCEL of an id that no order has."""
     known = turn.now.probe
     if known is not None:
         follow_file(turn, known)
@@ -27,7 +27,7 @@ def probe(turn: Turn) -> None:
 
 
 def probe_is_taken(turn: Turn) -> None:
-    """Take down that NinjaTrader takes files, if the probe says so."""
+    """Record that NinjaTrader takes files, if the probe says so."""
     if turn.now.probe is not None and turn.now.probe.stage == "consumed":
         turn.set(probe=None, reads=turn.now.runs is not False)
 

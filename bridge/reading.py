@@ -1,4 +1,4 @@
-"""What NinjaTrader's files say, taken down: states of orders, files that were taken, the log."""
+"""What NinjaTrader's files say is recorded: states of orders, files that were taken, the log."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -37,7 +37,7 @@ CHANGE_IS_JUDGED = timedelta(seconds=5)
 
 
 def read_state(turn: Turn, read: OrderStateRead) -> None:
-    """Take an order's state file down; fills only grow, and an end stays."""
+    """Record an order's state file; fills only grow, and an end stays."""
     order = turn.venue_orders.get(read.venue_id)
     if order is None:
         turn.set(unclaimed={**turn.now.unclaimed, read.venue_id: read})
@@ -84,7 +84,7 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
     turn.put(order)
     if owner.leg is None:
         total = filled(turn.venue_orders_of(owner))
-        # What a person has told of counts already.
+        # What a person has said was filled counts already.
         start = sum(it.quantity for it in owner.increments)
         if total > start:
             increment = Increment(start, total - start, fill.price, turn.at)
@@ -130,7 +130,7 @@ def _reopen(turn: Turn, order_id: str) -> None:
 
 
 def read_log(turn: Turn, line: LogLine) -> None:
-    """Take a line of the log down: it gives reasons, and refuses a CHANGE that was just written."""
+    """Record a line of the log: it gives reasons, and may refuse a CHANGE that was just written."""
     order = turn.venue_orders.get(line.venue_id or "")
     if order is None:
         return
@@ -166,7 +166,7 @@ def refuse_change(turn: Turn, order: VenueOrder, why: str) -> None:
 
 
 def give_up(turn: Turn, order: TableOrder, current: VenueOrder, why: str) -> None:
-    """Drop what is wanted of an order, and answer it: it has the values that it had."""
+    """Drop what is wanted of an order, and answer that: it keeps the values that it had."""
     elsewhere = filled(it for it in turn.venue_orders_of(order) if it.venue_id != current.venue_id)
     qty = order.qty if order.leg else current.qty + elsewhere
     turn.put(
@@ -187,7 +187,7 @@ def give_up(turn: Turn, order: TableOrder, current: VenueOrder, why: str) -> Non
 
 
 def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
-    """Take down how far a file of ours has come."""
+    """Record how far a file of ours has come."""
     if turn.now.probe is not None and turn.now.probe.name == name:
         turn.set(probe=turn.now.probe._replace(stage=stage, at=turn.at))
         if stage in ("unread", "unwritten"):
@@ -234,8 +234,8 @@ def _place_is(turn: Turn, order: VenueOrder, stage: Stage) -> None:
         return
     leg = turn.orders[order.order_id].leg
     if stage == "unread" and leg is not None and order.order_type != "MARKET" and order.state is None:
-        # What protects a position does not wait for what NinjaTrader may still say of a file that was there untouched.
-        # A second MARKET order would open another position: that one does.
+        # A leg does not wait for what NinjaTrader may still say of a file that lay there untouched.
+        # A MARKET order does wait: a second one would open another position.
         if place.stage == "ambiguous" and kind_of(leg) == "STOP":
             why = f"the bridge ended while it wrote the stop {order.venue_id}"
             turn.alarm_once(order.order_id, "unprotected", why, of=order.venue_id)

@@ -83,7 +83,7 @@ class Cancel(NamedTuple):
 
     why: str
     n: int
-    """The want that asks it; 0 where none does."""
+    """The want that asks for it; 0 where none does."""
     since: datetime
     instruction: Instruction | None = None
     is_early: bool = False
@@ -99,7 +99,7 @@ class VenueOrder(NamedTuple):
 
     venue_id: str
     order_id: str
-    """The order of the table whose it is."""
+    """The order of the table that it belongs to."""
     account: str
     instrument: str
     action: Action
@@ -116,7 +116,7 @@ class VenueOrder(NamedTuple):
     """What the strategy is called there that it starts: never the trader's id, which comes back every day."""
     generation: int = 1
     start: int = 0
-    """What of the entry was filled before the part that it closes; of legs alone."""
+    """How much of the entry was filled before the part that it closes; only of legs."""
     closes: bool = False
     """Whether it is a MARKET order that closes a part whose stop cannot work."""
     place: Instruction | None = None
@@ -139,13 +139,13 @@ class VenueOrder(NamedTuple):
     log: str | None = None
     """What NinjaTrader's log says of it."""
     unseen_since: datetime | None = None
-    """Which start of NinjaTrader's its state file has gone with; None where it was written since."""
+    """The start of NinjaTrader's with which its state file has gone; None where it was written since."""
     is_lost: bool = False
     """Whether that file did not come back in time."""
 
     @property
     def changed(self) -> "VenueOrder":
-        """It, with the values of its CHANGE, which was done."""
+        """The order with the values of its CHANGE, which was done."""
         if (done := self.change) is None:
             return self
         return self._replace(
@@ -154,7 +154,7 @@ class VenueOrder(NamedTuple):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has come to its end."""
+        """Whether it has ended."""
         return self.state in TERMINAL
 
     @property
@@ -230,7 +230,7 @@ class TableOrder(NamedTuple):
     """The name of a leg: STOP1."""
     offset: Decimal | None = None
     asked: Terms | None = None
-    """What is asked of a leg, which it has not taken yet: perhaps that waits for what is asked of its entry."""
+    """What is asked of a leg and is not done yet: it may wait for what is asked of its entry."""
     of: int = 0
     """The want of its entry that this came with; 0 where it stands alone."""
     start: int = 0
@@ -252,7 +252,7 @@ class TableOrder(NamedTuple):
     alarms: tuple[str, ...] = ()
     """The codes of those that its report of the same step tells."""
     rung: tuple[str, ...] = ()
-    """What they have rung for last: it rings once."""
+    """The troubles that have rung: each rings once."""
     fills_told: Mapping[str, int] = {}
     """What of its fills the table has recorded: by the venue's ids, how much in all."""
     report: OrderReport | None = None
@@ -269,7 +269,7 @@ class TableOrder(NamedTuple):
         return self.kind == "cancel" and self.n > self.given_up
 
     def share(self, qty: int) -> int:
-        """Return what of a quantity of the entry is this leg's."""
+        """Return how much of a quantity of the entry this leg closes."""
         rest = max(0, qty - self.start)
         return rest if self.size is None else min(rest, self.size)
 
@@ -309,7 +309,7 @@ def record_id(record: Record) -> str:
 
 
 def dump(value: object) -> object:
-    """Return a record as JSON can hold it, without what is as it always is at first."""
+    """Return a record as JSON can hold it, without the fields that have their defaults."""
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         defaults = value._field_defaults  # type: ignore[attr-defined]
         fields = {name: getattr(value, name) for name in value._fields}

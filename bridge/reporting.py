@@ -113,7 +113,7 @@ def _state_of_foreign_leg(turn: Turn, leg: TableOrder, known: list[VenueOrder]) 
     if live:
         return _S.PART_FILLED if done else _S.WORKING if _S.WORKING in live else live[-1]
     if not seen:
-        # What nothing is filled for was never placed.
+        # A leg without fills was never placed.
         return _S.CANCELLED if leg.wants_cancel and waits_for_fill(turn, leg) else leg.table_state
     if done:
         return _S.FILLED if done >= leg.qty else _S.CANCELLED if _S.CANCELLED in seen else _S.PART_FILLED
@@ -169,7 +169,7 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
     if order.leg and not (seen or order.is_released) and order.acked == order.given_up == order.n > 0:
         return _values_of_waiting(order)
     if not seen or order.is_foreign:
-        # What another journal's order was changed to, this one does not know.
+        # This journal does not know what another one's order was changed to.
         return {}
     current = seen[-1]
     elsewhere = filled_of(turn, order, except_of=current)
@@ -180,7 +180,7 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
 
 
 def _values_of_waiting(leg: TableOrder) -> dict[str, str]:
-    """Return what a leg has that is not at the venue yet, where what was asked of it last was dropped."""
+    """Return the values of a leg that is not at the venue yet, where what was asked of it last was dropped."""
     prices = {"limit_price": leg.limit_price, "stop_price": leg.stop_price, "offset": leg.offset}
     return {"order_type": leg.order_type, "tif": leg.tif, **_texts(prices)}
 

@@ -38,7 +38,7 @@ MOST_ALARMS = 50
 
 
 class Bridge:
-    """What a trader's table wants, made so at one NinjaTrader. One thread calls `turn`, or `run`.
+    """Carries out what a trader's table wants at one NinjaTrader. One thread calls `turn`, or `run`.
 
     With a `background` that does at once what it is given, and clocks that a test turns, a turn is deterministic.
     """
@@ -232,7 +232,7 @@ class Bridge:
         return events
 
     def _note_look(self, answer: Event) -> None:
-        """Take down that a stack is taken over: it is not taken over again."""
+        """Note that the stack was taken over, so that it is not taken over again."""
         is_owner = isinstance(answer, Looked) and answer.owner == self._journal.id
         if is_owner and self._state.config.take_over:
             self._state = self._state._replace(config=self._state.config._replace(take_over=False))
@@ -253,7 +253,7 @@ class Bridge:
             self._table.start(self._link.look)
 
     def _note_sent(self) -> None:
-        """Take down which reports the queue has taken."""
+        """Note which reports the queue has taken."""
         for number, text in self._reports.take() or []:
             if number is not None:
                 self._journal.sent(number)

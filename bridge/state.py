@@ -128,7 +128,7 @@ class State(NamedTuple):
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is at the venue that the table has not finished; what may be there only is not."""
+        """Whether something is at the venue that the table has not finished; what only may be there does not count."""
         known = (self.venue_orders[venue_id] for name in self.active for venue_id in self.orders[name].venue_ids)
         return any(not it.is_over and (it.place or it.state) for it in known)
 
@@ -217,7 +217,7 @@ class Turn:
         return f"{code} {of}" in self.orders[order_id].rung
 
     def calm(self, order_id: str, code: str, of: object = "") -> None:
-        """Take down that a trouble is over: its next occurrence rings again."""
+        """Record that a trouble is over: its next occurrence rings again."""
         order, trouble = self.orders[order_id], f"{code} {of}"
         if trouble in order.rung:
             self.put(order._replace(rung=tuple(it for it in order.rung if it != trouble)))
