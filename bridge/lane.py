@@ -1,16 +1,20 @@
 """Requests to AWS in the background, one of a kind at a time: the loop never waits for one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
+from threading import Event as Signal
 from typing import Any
 
-from bridge.link import LinkError
+from bridge.link import Link, LinkError
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 """Seconds between two attempts to reach AWS: twice as long after each failure."""
 
 Tell = Callable[[str], None]
 """What takes a line for a person to read."""
+
+Message = tuple[int | None, str]
+"""A report with its number in the journal; the heartbeat has none."""
 
 
 class Lane:
@@ -67,3 +71,19 @@ class Lane:
 def pause(failures: int) -> float:
     """Return how long to wait after so many failures in a row."""
     return float(min(SHORTEST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE))
+
+
+def send(link: Link, messages: Sequence[Message], stop: Signal) -> list[Message]:
+    """Send reports until the bridge stops, and return those that were taken; raises LinkError where none was."""
+    sent: list[Message] = []
+    for message in messages:
+        if stop.is_set():
+            break
+        try:
+            link.send(message[1])
+        except LinkError:
+            if not sent:
+                raise
+            break
+        sent.append(message)
+    return sent

@@ -6,7 +6,7 @@ made in the background, one of a kind at a time, and again after a failure for a
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,7 @@ from bridge import operator_requests
 from bridge.engine import step
 from bridge.events import Alarm, Effect, Event, Fetch, Look, Looked, MoveOut, Save, SendReport, Tick, WriteFile
 from bridge.journal import Journal, JournalError
-from bridge.lane import Lane, Tell, pause
+from bridge.lane import Lane, Message, Tell, pause, send
 from bridge.link import Link, LinkError
 from bridge.ninjatrader import Folder
 from bridge.readiness import farewell
@@ -243,7 +243,7 @@ class Bridge:
         """Begin the requests that are due, of each kind one."""
         self._note_sent()
         if self._reports.is_free and (waiting := self._waiting()):
-            self._reports.start(_send, self._link, waiting, self._stop)
+            self._reports.start(send, self._link, waiting, self._stop)
         if not self._table.is_free:
             return
         if self._fetches:
@@ -263,9 +263,9 @@ class Bridge:
             if self._heartbeat and text == self._message(self._heartbeat):
                 self._heartbeat = None
 
-    def _waiting(self) -> list["_Message"]:
+    def _waiting(self) -> list[Message]:
         """Return what is to be sent next: the heartbeat, which has no number, and the oldest reports."""
-        heartbeat: list[_Message] = [(None, self._message(self._heartbeat))] if self._heartbeat else []
+        heartbeat: list[Message] = [(None, self._message(self._heartbeat))] if self._heartbeat else []
         return [*heartbeat, *self._journal.reports(REPORTS_AT_ONCE)]
 
     def _listen(self) -> None:
@@ -294,23 +294,3 @@ def _without_fail(tell: Tell) -> Tell:
             tell(line)
 
     return told
-
-
-_Message = tuple[int | None, str]
-"""A report with its number in the journal; the heartbeat has none."""
-
-
-def _send(link: Link, messages: Sequence[_Message], stop: Signal) -> list[_Message]:
-    """Send reports until the bridge stops, and return those that were taken; raises LinkError where none was."""
-    sent: list[_Message] = []
-    for message in messages:
-        if stop.is_set():
-            break
-        try:
-            link.send(message[1])
-        except LinkError:
-            if not sent:
-                raise
-            break
-        sent.append(message)
-    return sent
