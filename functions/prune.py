@@ -33,7 +33,7 @@ def prune(artifact: Path) -> None:
         prune_model(artifact / "botocore" / "data" / service, operations)
     prune_endpoints(artifact / "botocore" / "data" / "endpoints.json")
     prune_powertools(artifact / "aws_lambda_powertools")
-    prune_zones(artifact / "tzdata")
+    prune_zones(artifact / "tzdata", artifact / "dateutil")
     prune_tools(artifact)
 
 
@@ -84,8 +84,12 @@ def prune_powertools(powertools: Path) -> None:
         page.unlink()
 
 
-def prune_zones(tzdata: Path) -> None:
-    """Delete every time zone but one. The packages around it stay, because zoneinfo reads it as their resource."""
+def prune_zones(tzdata: Path, dateutil: Path) -> None:
+    """Delete every time zone but one. The packages around it stay, because zoneinfo reads it as their resource.
+
+    dateutil has all of them once more, for those who ask it for a zone by name: botocore does not.
+    """
+    (dateutil / "zoneinfo" / "dateutil-zoneinfo.tar.gz").unlink(missing_ok=True)
     zone = tzdata / "zoneinfo" / ZONE
     for path in [*tzdata.rglob("*")]:
         is_around_it = path.name == "__init__.py" and path.parent in zone.parents

@@ -141,6 +141,7 @@ def test_it_knows_the_time_in_new_york_where_the_machine_does_not(built: Path) -
         path.name for path in (built / "tzdata").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
     ]
     assert zones == ["New_York"]
+    assert not list(built.rglob("*zoneinfo*.gz"))
 
 
 def test_it_is_much_less_than_half_of_what_it_is_made_of(built: Path, plain: Path) -> None:
