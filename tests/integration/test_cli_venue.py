@@ -101,7 +101,6 @@ def test_where_nothing_was_reported_it_says_so(run: Run, command: str) -> None:
         ("cancelled", "Cancelled", 1),
         ("filled=2", "Cancelled", 2),
         ("filled=5", "Filled", 5),
-        ("filled=6", "Filled", 6),
     ],
 )
 def test_a_person_says_what_became_of_an_order(
@@ -119,6 +118,24 @@ def test_a_person_says_what_became_of_an_order(
     assert record.fields == {"order_id": "order-1", "outcome": outcome}
     if filled > 1:
         assert seen(service, "order-1.STOP1").qty == filled
+
+
+def test_more_than_was_ordered_is_taken_only_when_it_is_said_twice(service: Service, run: Run) -> None:
+    have(service, unresolved="the bridge was stopped", filled=1, average=Decimal(5000))
+    refused = run("resolve", "order-1", "filled=6")
+    assert refused.exit_code == 1
+    assert "Order order-1 is for 5" in refused.stderr
+    assert "--more-than-ordered" in refused.stderr
+    assert (seen(service).filled, seen(service).unresolved) == (1, "the bridge was stopped")
+    taken = run("resolve", "order-1", "filled=6", "--more-than-ordered")
+    assert (taken.exit_code, taken.stdout) == (0, "Order order-1 is Filled, 6 filled.\n")
+    assert seen(service, "order-1.STOP1").qty == 6
+
+
+def test_what_was_overfilled_before_is_resolved_without_saying_it_twice(service: Service, run: Run) -> None:
+    have(service, unresolved="the bridge was stopped", filled=6, average=Decimal(5000))
+    assert run("resolve", "order-1", "cancelled").exit_code == 0
+    assert seen(service).filled == 6
 
 
 def test_a_bridge_is_told_to_look_at_what_a_person_has_said(
