@@ -263,10 +263,31 @@ def test_in_a_terminal_of_80_columns_what_matters_is_whole(
     have_positions(service)
     fill = Execution("ohabcdefghijklmnop", 1, 1, average, AT)
     service.services.bridge.put_execution(service.trader, fill, LONG, result.after)
-    monkeypatch.setattr(Console, "is_terminal", property(lambda _: True))
-    for name, value in {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}.items():
-        monkeypatch.setenv(name, value)
+    be_a_terminal(monkeypatch)
     lines = run(*command).stdout.splitlines()
     assert max(map(len, lines)) <= 80
     for value in whole:
         assert [line for line in lines if value in line], "\n".join(lines)
+
+
+def be_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Console, "is_terminal", property(lambda _: True))
+    for name, value in {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--open"]], ids=str)
+def test_lists_mark_the_order_of_which_nobody_knows_what_has_become(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    have(service, "known", state="ChangeSubmitted")
+    assert "UNRESOLVED" not in run("orders", *arguments).stdout
+    have(service, "lost", state="ChangeSubmitted", unresolved="the bridge was stopped")
+    [row] = [line for line in run("orders", *arguments).stdout.splitlines() if line.startswith("lost ")]
+    assert "ChangeSubmitted, UNRESOLVED" in row
+    be_a_terminal(monkeypatch)
+    lines = run("orders", *arguments).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    [first] = [number for number, line in enumerate(lines) if line.startswith("lost ")]
+    assert "UNRESOLVED" in lines[first + 1]
+    assert "`orderhook order ID`" in " ".join(lines)
