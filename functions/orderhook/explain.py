@@ -22,6 +22,7 @@ from orderhook.errors import (
     StrategyIdRequiredError,
     UnresolvedPlaceholderError,
 )
+from orderhook.filled_in import never_right
 from orderhook.flat_json import NoText
 from orderhook.keys import holds_key, is_placeholder, key_id_of
 from orderhook.payload import Pair, Split
@@ -212,12 +213,14 @@ def _read_fields(
         try:
             reader.read(pair)
         except PayloadError as error:
-            if _is_filled_in(error, row.value):
+            is_filled_in = _is_filled_in(error, row.value)
+            wrong = never_right(row.field, row.value) if is_filled_in else None
+            if is_filled_in and wrong is None:
                 row.remark = "filled in by TradingView"
                 filled_in[row.field] = _EXAMPLES.get(row.field, row.value)
                 continue
-            row.fault = error
-            explanation.faults.append(error)
+            row.fault = wrong or error
+            explanation.faults.append(row.fault)
             unreadable.add(row.field)
         row.remark = " ".join(warning.detail for warning in reader.warnings[told:])
     _read_remarks(reader, split.remarks, explanation)
