@@ -20,6 +20,7 @@ from bridge.events import Alarm, Effect, Event, Fetch, Look, Looked, MoveOut, Re
 from bridge.journal import Journal, JournalError
 from bridge.link import Link, LinkError
 from bridge.ninjatrader import Folder
+from bridge.positions import open_by_files
 from bridge.readiness import farewell
 from bridge.state import Config, State
 from orderhook.bridge_messages import Heartbeat, Sent, serialize
@@ -99,7 +100,7 @@ class Bridge:
         for event in self._scan():
             self._take(event)
         if self._asked_in is not None:
-            for event in asked.take(self._asked_in):
+            for event in asked.take(self._asked_in, lambda said: open_by_files(self._state, said.account)):
                 self._take(event)
         self._take(Tick())
         self._ask()

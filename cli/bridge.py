@@ -224,14 +224,20 @@ def confirm(
     """Say that you see an account flat in NinjaTrader.
 
     NinjaTrader writes a position only when it changes: after its start the bridge does not know it otherwise.
-    `orderhook positions` shows FLAT then where it showed UNKNOWN.
+    `orderhook positions` shows FLAT then where it showed UNKNOWN. What NinjaTrader's own files call open stays open.
     """
     said = FlatConfirmed(account)
     if (local := local_bridge.port_of(config, port)) is not None:
-        if not local_bridge.ask(local, "confirm", **{name: [value] for name, value in said._asdict().items()}):
+        found = local_bridge.ask(local, "confirm", **{name: [value] for name, value in said._asdict().items()})
+        if found is None:
             fail("The local server's bridge has not taken it; `orderhook bridge start` starts it.")
     else:
-        _ask(config, said)
+        found = _ask(config, said)
+    if found:
+        fail(
+            f"{account} is not flat by NinjaTrader's own files: {', '.join(found)}. That stays until they say "
+            "otherwise, so look again, and close it there; what was UNKNOWN in this account counts as flat."
+        )
     print_text(printable(f"{account} counts as flat until NinjaTrader says otherwise or starts anew."), GOOD)
 
 
@@ -356,8 +362,8 @@ def _is_locked(lock: Path) -> bool:
         return True
 
 
-def _ask(config: Path | None, said: FlatConfirmed) -> None:
-    """Tell the bridge that runs on this machine, and wait until it has taken it; ends the command where none does."""
+def _ask(config: Path | None, said: FlatConfirmed) -> list[str]:
+    """Tell the bridge that runs on this machine, and return what speaks against it; ends the command without one."""
     with _refusals():
         settings = _settings(config)
         if not _is_locked(_lock_of(settings.journal_path)):
@@ -365,6 +371,9 @@ def _ask(config: Path | None, said: FlatConfirmed) -> None:
         accounts = [str(it) for it in Link.connect(settings).owner().get("accounts", ())]
         if not any(folded(it) == folded(said.account) for it in accounts):
             fail(f"{said.account} is no account of the stack's bridge, which has {', '.join(accounts) or 'none'}.")
-        if asked.ask_and_wait(asked.folder_of(settings.journal_path), said):
-            return
-    fail(f"The bridge has not taken it within {asked.PATIENCE_SECONDS} s. Look at what it prints, then say it again.")
+        against = asked.ask_and_wait(asked.folder_of(settings.journal_path), said)
+    if against is None:
+        fail(
+            f"The bridge has not taken it within {asked.PATIENCE_SECONDS} s. Look at what it prints, then say it again."
+        )
+    return against

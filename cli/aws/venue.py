@@ -126,9 +126,9 @@ class LocalBridge:
         )
         return [finding._asdict() for finding in found if finding.result != "look"]
 
-    def confirm(self, account: Sequence[str]) -> bool:
-        """Tell it that an account is flat; return whether it has taken that."""
-        return self._thread is not None and asked.ask_and_wait(self._asked_in, FlatConfirmed(*account))
+    def confirm(self, account: Sequence[str]) -> list[str] | None:
+        """Tell it that an account is flat; return what is open there all the same, None where it has not taken it."""
+        return None if self._thread is None else asked.ask_and_wait(self._asked_in, FlatConfirmed(*account))
 
     @property
     def _asked_in(self) -> Path:
