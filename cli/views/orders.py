@@ -23,7 +23,7 @@ from cli.terminal import (
 )
 from orderhook.listing import Unreadable
 from orderhook.orders import OPEN, Event, Order, OrderState, decimal_text
-from orderhook.venues import NINJATRADER
+from orderhook.records import cause
 
 _ID_WIDTH, _WHAT_WIDTH, _STATE_WIDTH = 28, 25, 23
 """What each column of orders has of a terminal's 80; a leg's id that is longer is parted before the leg's name."""
@@ -214,13 +214,15 @@ def _event_cells(event: Event) -> list[Cell]:
     state, values = _what_happened(event)
     # A replacement has more values than a cell is wide, and none of them may be cut.
     lines = "\n".join(textwrap.wrap(values, MOST_IN_CELL))
-    return [readable_time(event.at), state, Text(lines), event.request_id, event.key_id]
+    return [readable_time(event.at), state, Text(lines), cause(event.request_id), event.key_id]
 
 
 def _event_on_lines(event: Event) -> list[Cell]:
     state, values = _what_happened(event)
     style = BAD if "alarm" in event.changes else DIM if state else ""
-    by = event.key_id if event.key_id == NINJATRADER.name else f"{event.request_id[:_ALERT_WIDTH]}\n{event.key_id}"
+    alert = cause(event.request_id)
+    is_alert = alert == event.request_id
+    by = f"{alert[:_ALERT_WIDTH] if is_alert else alert.partition(' (')[0]}\n{event.key_id}"
     return [readable_time(event.at), Text.assemble(state, "\n" if state and values else "", (values, style)), Text(by)]
 
 

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from cli import connection
 from orderhook.aws.doorbell import LOOK
@@ -14,7 +13,7 @@ from orderhook.order_reports import Report
 from orderhook.orders import Order, OrderState, Want
 from orderhook.trade import LegTerms, own_legs
 from tests import builders
-from tests.integration.conftest import Run
+from tests.integration.conftest import Run, be_a_terminal
 from tests.service import Service
 from tests.trades import seen
 
@@ -268,12 +267,6 @@ def test_in_a_terminal_of_80_columns_what_matters_is_whole(
     assert max(map(len, lines)) <= 80
     for value in whole:
         assert [line for line in lines if value in line], "\n".join(lines)
-
-
-def be_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Console, "is_terminal", property(lambda _: True))
-    for name, value in {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--open"]], ids=str)
