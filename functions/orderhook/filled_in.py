@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from orderhook.errors import InvalidValueError
-from orderhook.payload import placeholders
+from orderhook.errors import InvalidValueError, PayloadError, UnresolvedPlaceholderError
+from orderhook.payload import is_filled_in, placeholders
 
 _PLACEHOLDER = r"\{\{[^{}\n]*\}\}"
 _BEYOND_A_NUMBER = re.compile(r"[^0-9.]")
@@ -35,6 +35,12 @@ _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tif": ("DAY", "GTC"),
     }
 )
+
+
+def goes_when_filled_in(fault: PayloadError | None, text: str) -> bool:
+    """Return whether TradingView will put something in place of what is wrong with a text."""
+    found = placeholders(text)
+    return isinstance(fault, UnresolvedPlaceholderError) and bool(found) and all(map(is_filled_in, found))
 
 
 def never_right(field: str, value: str) -> InvalidValueError | None:

@@ -115,6 +115,24 @@ def test_it_marks_everything_that_is_wrong_and_not_just_the_first() -> None:
     assert "PLACE needs order_type, tif" in details
 
 
+@pytest.mark.parametrize(
+    ("prices", "marked"),
+    [
+        ("limit_price=5000;stop_loss=5001;take_profit=4999", {"take_profit", "stop_loss"}),
+        (
+            "limit_price=5000;stop_loss_limit=5001;stop_loss_stop=5002;take_profit=4999",
+            {"take_profit", "stop_loss_limit"},
+        ),
+        ("limit_price=5000;stop_loss=5001;take_profit=5002", {"stop_loss"}),
+        ("limit_price=5000;stop_loss=4999;take_profit=4998", {"take_profit"}),
+        ("limit_price=5000;stop_loss=4999;take_profit=5001", set()),
+    ],
+)
+def test_it_marks_every_price_that_is_on_a_wrong_side(prices: str, marked: set[str]) -> None:
+    market = "account=Sim101;instrument=ES 12-26;action=BUY;qty=1;order_type=LIMIT;tif=GTC"
+    assert wrong(f"key={demo.KEY};command=PLACE;{market};{prices}") == marked
+
+
 def test_it_marks_a_list_of_accounts_that_cannot_be() -> None:
     assert wrong(f"key={demo.KEY};command=CANCEL;order_id=a;account=A,A") == {"account"}
 
