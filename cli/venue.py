@@ -57,7 +57,10 @@ def list_executions(
     account: Account = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Only what was filled at this time or later: an age (2h, 7d) or ISO 8601."),
+        typer.Option(
+            metavar="TIME",
+            help="Only what was filled at this time or later: an age (2h, 7d), a time of today (06:00) or ISO 8601.",
+        ),
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Only what was filled before this time.")] = None,
     limit: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="The largest number to list.")] = 100,

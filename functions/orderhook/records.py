@@ -31,22 +31,27 @@ _TIME_DIGITS = len(id_prefix(datetime.fromtimestamp(0, UTC)))
 _BEGINS_ID = re.compile(r"[0-9a-f]+(\.|$)")
 _REPORT = re.compile(r"report[. ]")
 _AGE = re.compile(r"([0-9]{1,6})([smhd])")
+_TIME_OF_DAY = re.compile(r"[0-9]{1,2}:[0-9]{2}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse_time(text: str, now: datetime, zone: tzinfo | None = UTC) -> datetime:
-    """Return the time that is written as an age (90s, 30m, 2h, 7d) or in ISO 8601, in `zone` unless it names one.
+    """Return the time that is written as an age (90s, 30m, 2h, 7d), as one of today (09:30), or in ISO 8601.
 
-    No zone is this machine's.
+    It is in `zone` unless it names one; no zone is this machine's.
 
     Raises InvalidValueError.
     """
     try:
         if age := _AGE.fullmatch(text):
             return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        if _TIME_OF_DAY.fullmatch(text):
+            text = f"{now.astimezone(zone):%Y-%m-%d}T{text.zfill(5)}"
         at = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise InvalidValueError(f"{text!a} is not a time; write 2h, 30m, 2026-01-02 or 2026-01-02T09:30.") from None
+        raise InvalidValueError(
+            f"{text!a} is not a time; write 2h, 30m, 09:30, 2026-01-02 or 2026-01-02T09:30."
+        ) from None
     return at if at.tzinfo else (at.replace(tzinfo=zone) if zone else at.astimezone())
 
 

@@ -109,7 +109,7 @@ def test_a_word_that_there_is_not_is_answered_with_each_word_once(server: Server
     [
         (["--status", "canceled"], "There is no status 'canceled'; did you mean cancelled?"),
         (["--command", "CANCLE"], "There is no command 'CANCLE'; did you mean CANCEL?"),
-        (["--since", "yesterday"], "'yesterday' is not a time; write 2h, 30m, 2026-01-02 or 2026-01-02T09:30."),
+        (["--since", "yesterday"], "'yesterday' is not a time; write 2h, 30m, 09:30, 2026-01-02 or 2026-01-02T09:30."),
         (
             ["--follow", "--until", "2h"],
             "--follow waits for new alerts, so --until makes no sense with it; leave --until out.",
