@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from bridge.events import FlatConfirmed
 Request = FlatConfirmed
 
 _KINDS = {"flat": FlatConfirmed}
+
+_ANSWER = ".answer"
 
 PATIENCE_SECONDS = 10
 """How long to wait for a bridge that runs to take what is asked of it."""
@@ -34,19 +36,25 @@ def ask(folder: Path, request: Request) -> Path:
     return path
 
 
-def ask_and_wait(folder: Path, request: Request) -> bool:
-    """Leave what is asked, and return whether the bridge has taken it in time; otherwise it is asked no more."""
+def ask_and_wait(folder: Path, request: Request) -> list[str] | None:
+    """Leave what is asked, and return what speaks against it; None where the bridge has not taken it in time.
+
+    Then it is asked no more.
+    """
     left = ask(folder, request)
     for _ in range(PATIENCE_SECONDS * 10):
         if not left.exists():
-            return True
+            return _answer(left)
         time.sleep(0.1)
     left.unlink(missing_ok=True)
-    return False
+    return None
 
 
-def take(folder: Path) -> Generator[Request, None, None]:
-    """Yield what is asked; each file goes after what was done of it, so that a crash loses nothing."""
+def take(folder: Path, against: Callable[[Request], Sequence[str]] = lambda _: ()) -> Generator[Request, None, None]:
+    """Yield what is asked; each file goes after what was done of it, so that a crash loses nothing.
+
+    The one who asks is told what speaks `against` it, when it was done.
+    """
     for path in sorted(folder.glob("*.json")):
         try:
             [(kind, values)] = json.loads(path.read_text(encoding="utf-8")).items()
@@ -57,12 +65,24 @@ def take(folder: Path) -> Generator[Request, None, None]:
             _remove(path)  # nobody of ours wrote it
             continue
         yield request
+        with suppress(OSError):
+            if told := against(request):
+                path.with_suffix(_ANSWER).write_text(json.dumps(list(told)), encoding="utf-8")
         _remove(path)
+
+
+def _answer(left: Path) -> list[str]:
+    path = left.with_suffix(_ANSWER)
+    if not path.exists():
+        return []
+    told: list[str] = json.loads(path.read_text(encoding="utf-8"))
+    _remove(path)
+    return told
 
 
 def forget(folder: Path) -> None:
     """Forget what was asked of an earlier run: what a person saw then may no longer be so."""
-    for path in folder.glob("*.json"):
+    for path in (*folder.glob("*.json"), *folder.glob(f"*{_ANSWER}")):
         _remove(path)
 
 

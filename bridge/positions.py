@@ -7,7 +7,7 @@ from bridge.cancelling import ask_cancel
 from bridge.contracts import canonical
 from bridge.events import PositionRead, SendReport
 from bridge.records import Fill, TableOrder, VenueOrder
-from bridge.state import Position, Turn
+from bridge.state import Position, State, Turn
 from orderhook.bridge_messages import PositionReport, Side
 from orderhook.orders import Action, folded, timestamp
 from orderhook.trade import kind_of
@@ -75,6 +75,12 @@ def confirm_flat(turn: Turn, account: str) -> None:
             flat = position._replace(side="FLAT", since=turn.at)
             _set(turn, flat)
             turn.ask(SendReport(report_of(turn, flat)))
+
+
+def open_by_files(state: State, account: str) -> list[str]:
+    """Return what is open in an account by NinjaTrader's own files, which a person's word does not end."""
+    known = (it for it in state.positions.values() if folded(it.account) == folded(account))
+    return sorted(f"{it.side} {it.quantity} {it.instrument}" for it in known if it.side in ("LONG", "SHORT"))
 
 
 def _known_pairs(turn: Turn) -> list[Position]:

@@ -21,6 +21,7 @@ from bridge.journal import Journal, JournalError
 from bridge.lane import Lane, Message, Tell, pause, send
 from bridge.link import Link, LinkError
 from bridge.ninjatrader import Folder
+from bridge.positions import open_by_files
 from bridge.readiness import farewell
 from bridge.state import Config, State
 from orderhook.bridge_messages import Heartbeat, Sent, serialize
@@ -96,7 +97,7 @@ class Bridge:
         for event in self._scan():
             self._take(event)
         if self._asked_in is not None:
-            for event in operator_requests.take(self._asked_in):
+            for event in operator_requests.take(self._asked_in, lambda said: open_by_files(self._state, said.account)):
                 self._take(event)
         self._take(Tick())
         self._ask()

@@ -34,7 +34,9 @@ app = App()
 _MOST_ORDERS = 20
 """Of how many orders it is told what has become of them."""
 
-_TIME_FORMS = "An age (30m, 2h, 7d), or a date or time in ISO 8601, in UTC unless it names a zone or you say --local."
+_TIME_FORMS = (
+    "An age (30m, 2h, 7d), a time of today (06:00), or ISO 8601; in UTC unless it names a zone or you say --local."
+)
 
 
 @app.callback(

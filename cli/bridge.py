@@ -226,14 +226,20 @@ def confirm(
     """Say that you see an account flat in NinjaTrader.
 
     NinjaTrader writes a position only when it changes: after its start the bridge does not know it otherwise.
-    `orderhook positions` shows FLAT then where it showed UNKNOWN.
+    `orderhook positions` shows FLAT then where it showed UNKNOWN. What NinjaTrader's own files call open stays open.
     """
     said = FlatConfirmed(account)
     if (local := local_bridge.port_of(config, port)) is not None:
-        if not local_bridge.ask(local, "confirm", **{name: [value] for name, value in said._asdict().items()}):
+        found = local_bridge.ask(local, "confirm", **{name: [value] for name, value in said._asdict().items()})
+        if found is None:
             fail("The local server's bridge has not taken it; `orderhook bridge start` starts it.")
     else:
-        tell_running(config, said)
+        found = tell_running(config, said)
+    if found:
+        fail(
+            f"{account} is not flat by NinjaTrader's own files: {', '.join(found)}. That stays until they say "
+            "otherwise, so look again, and close it there; what was UNKNOWN in this account counts as flat."
+        )
     print_text(printable(f"{account} counts as flat until NinjaTrader says otherwise or starts anew."), GOOD)
 
 

@@ -90,8 +90,8 @@ def is_locked(lock: Path) -> bool:
         return True
 
 
-def tell_running(config: Path | None, said: FlatConfirmed) -> None:
-    """Tell the bridge that runs on this machine, and wait until it has taken it; ends the command where none does."""
+def tell_running(config: Path | None, said: FlatConfirmed) -> list[str]:
+    """Tell the bridge that runs on this machine, and return what speaks against it; ends the command without one."""
     with refusals():
         settings = settings_in(config)
         if not is_locked(lock_of(settings.journal_path)):
@@ -99,7 +99,8 @@ def tell_running(config: Path | None, said: FlatConfirmed) -> None:
         accounts = [str(it) for it in Link.connect(settings).owner().get("accounts", ())]
         if not any(folded(it) == folded(said.account) for it in accounts):
             fail(f"{said.account} is no account of the stack's bridge, which has {', '.join(accounts) or 'none'}.")
-        if operator_requests.ask_and_wait(operator_requests.folder_of(settings.journal_path), said):
-            return
-    seconds = operator_requests.PATIENCE_SECONDS
-    fail(f"The bridge has not taken it within {seconds} s. Look at what it prints, then say it again.")
+        against = operator_requests.ask_and_wait(operator_requests.folder_of(settings.journal_path), said)
+    if against is None:
+        seconds = operator_requests.PATIENCE_SECONDS
+        fail(f"The bridge has not taken it within {seconds} s. Look at what it prints, then say it again.")
+    return against

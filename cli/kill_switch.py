@@ -1,9 +1,9 @@
 """`orderhook kill-switch`: stop a trader's alerts from trading."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -13,7 +13,7 @@ from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line
 from orderhook import administration
 from orderhook.commands.cancel_many import Scope, cancel_many
 from orderhook.commands.kill_switch import KillSwitch
-from orderhook.errors import OrderhookError
+from orderhook.errors import AlertWarning, OrderhookError
 from orderhook.orders import timestamp
 from orderhook.provenance import Provenance
 from orderhook.representations import represent_kill_switch
@@ -30,6 +30,33 @@ _CLOCKS_DIFFER = timedelta(minutes=5)
 
 _UNDER_WAY_SECONDS = 3
 """An alert that had passed the check before may still be written within its time budget."""
+
+NOBODY_CANCELS = "Nothing is cancelled at the venue yet:"
+
+
+class _Cancelled(NamedTuple):
+    """What became of the open orders."""
+
+    cancelled: list[str]
+    pending: list[str]
+    """Orders whose venue is asked to cancel them, now or before, and has not said that it did."""
+    warnings: list[str]
+    problems: list[str]
+
+    def add(self, cancelled: Iterable[str], pending: Iterable[str], warnings: Iterable[AlertWarning]) -> None:
+        """Add what became of some of them."""
+        self.cancelled.extend(cancelled)
+        self.pending.extend(pending)
+        self.warnings.extend(warning.detail for warning in warnings)
+
+    def each_once(self) -> "_Cancelled":
+        """Return the same with each entry once: what is pending at first is mostly still so 3 seconds later."""
+        return _Cancelled(*(list(dict.fromkeys(entries)) for entries in self))
+
+    def as_json(self) -> dict[str, list[str]]:
+        """Return it under the names that `--json` has."""
+        pending = {"cancelled": self.cancelled, "cancel_pending": self.pending}
+        return pending | {"warnings": self.warnings, "problems": self.problems}
 
 
 @takes_table_options()
@@ -61,9 +88,7 @@ def kill_switch(
         fail("--cancel goes with on; write `orderhook kill-switch on --cancel`.", USAGE)
     if lock and turn != "on":
         fail("--lock goes with on; write `orderhook kill-switch on --lock`.", USAGE)
-    cancelled: list[str] = []
-    problems: list[str] = []
-    warned: list[str] = []
+    done = _Cancelled([], [], [], [])
     with options.services_of_trader() as (services, trader, _):
         if stops_cancels:
             administration.set_stops_cancels(services.keys, trader, stops=stops_cancels == "yes")
@@ -72,32 +97,31 @@ def kill_switch(
             _turn(services, provenance, turn, lock=lock)
             ring(services)
         if cancel:
-            _cancel_all(services, provenance, 1, cancelled, problems, warned)
+            _cancel_all(services, provenance, 1, done)
             time.sleep(_UNDER_WAY_SECONDS)
-            problems.clear()  # what was left the first time has had its second chance
-            _cancel_all(services, provenance, 2, cancelled, problems, warned)
-            warned = list(dict.fromkeys(warned))
-        done = {
+            done.problems.clear()  # what was left the first time has had its second chance
+            _cancel_all(services, provenance, 2, done)
+            done = done.each_once()
+        named = {
             "kill_switch": turn,
             "cancel": "yes" if cancel else None,
             "stops_cancels": stops_cancels,
             "lock": "yes" if lock else None,
         }
-        if fields := {name: value for name, value in done.items() if value}:
+        if fields := {name: value for name, value in named.items() if value}:
             word = f"kill_switch_{turn}" if turn else "kill_switch_set"
-            problem = leave_record(services, provenance, KillSwitch.word, word, fields, cancelled)
-            problems += [problem] if problem else []
+            affected = [*done.cancelled, *done.pending]
+            problem = leave_record(services, provenance, KillSwitch.word, word, fields, affected)
+            done.problems.extend([problem] if problem else [])
         state = services.controls.kill_switch(trader)
         refuses_cancels = administration.stops_cancels(services.keys, trader)
     if options.as_json:
         shown = represent_kill_switch(trader, state, stops_cancels=refuses_cancels)
-        print_json(shown | {"cancelled": cancelled, "warnings": warned, "problems": problems} if cancel else shown)
+        print_json(shown | done.as_json() if cancel else shown)
     else:
         if cancel:
-            _show_cancelled(cancelled, at_venue=services.doorbell is not None)
-            for detail in warned:
-                print_text(printable(detail), BAD)
-        for problem in problems:
+            _show_cancelled(done)
+        for problem in done.problems:
             print_text(printable(problem), BAD)
         since = f" since {readable_time(state.since)}" if state.since else ""
         locked = ", and locked: no alert can turn it off" if state.locked else ""
@@ -107,7 +131,7 @@ def kill_switch(
         print_line(f"While it is on, cancels {'are refused too' if refuses_cancels else 'pass'}.")
         if stops_cancels:
             print_text("It may take up to 30 s to take effect, because functions remember keys for that long.")
-    if problems:
+    if done.problems:
         raise typer.Exit(REFUSED)
 
 
@@ -118,12 +142,10 @@ def _turn(services: Services, provenance: Provenance, turn: str, *, lock: bool) 
         services.controls.turn_off(provenance, lambda _: None, unlock=True)
 
 
-def _cancel_all(
-    services: Services, turned: Provenance, number: int, cancelled: list[str], problems: list[str], warned: list[str]
-) -> None:
-    """Cancel all open orders, those included that wait for their delay; add what was cancelled, and what was not.
+def _cancel_all(services: Services, turned: Provenance, number: int, done: _Cancelled) -> None:
+    """Cancel all open orders, those included that wait for their delay; add what became of them to `done`.
 
-    `warned` gets what a person must know of it. Its request id leads to the record of the turning.
+    Its request id leads to the record of the turning.
     """
     request_id = f"{turned.request_id}.{number}"
     provenance = operators_provenance(turned.trader)._replace(request_id=request_id)
@@ -131,19 +153,35 @@ def _cancel_all(
     try:
         services.controls.note_cancel_all(provenance)
         result = cancel_many(services, provenance, Scope(), until, bar=False)
-        cancelled += (*result.cancelled, *result.asked)
-        warned += [warning.detail for warning in result.warnings]
+        done.add(result.cancelled, result.cancel_pending, result.warnings)
     except OrderhookError as error:
-        cancelled += error.affected_order_ids
-        warned += [warning.detail for warning in error.warnings]
-        problems.append(error.detail)
+        pending: Sequence[str] = error.extra.get("cancel_pending", ())  # type: ignore[assignment]
+        done.add([it for it in error.affected_order_ids if it not in pending], pending, error.warnings)
+        done.problems.append(error.detail)
         failed: Any = error.extra.get("failed", ())
-        problems += [f"{order['order_id']}: {order['reason']}" for order in failed]
+        done.problems.extend(f"{order['order_id']}: {order['reason']}" for order in failed)
     ring(services)
+    if done.pending:
+        away = services.bridge.state(turned.trader).away(provenance.at)
+        if away:
+            done.problems.append(f"{NOBODY_CANCELS} the bridge {away}. Cancel at the venue what cannot wait.")
 
 
-def _show_cancelled(cancelled: Sequence[str], *, at_venue: bool) -> None:
-    what = "orders are to be cancelled at the venue" if at_venue else "orders were cancelled"
-    print_line(f"{len(cancelled)} {what}{':' if cancelled else '.'}")
-    for order_id in cancelled:
+def _show_cancelled(done: _Cancelled) -> None:
+    if done.cancelled or not done.pending:
+        _show_ids(f"{_count(done.cancelled)} {'was' if len(done.cancelled) == 1 else 'were'} cancelled", done.cancelled)
+    if done.pending:
+        asked = f"The venue was asked to cancel {_count(done.pending)}"
+        _show_ids(f"{asked}, and `orderhook orders --open` shows what it has not ended yet", done.pending)
+    for detail in done.warnings:
+        print_text(printable(detail), BAD)
+
+
+def _show_ids(what: str, order_ids: Sequence[str]) -> None:
+    print_text(f"{what}{':' if order_ids else '.'}")
+    for order_id in order_ids:
         print_line(printable(f"  {order_id}"))
+
+
+def _count(orders: Sequence[str]) -> str:
+    return f"{len(orders)} order{'' if len(orders) == 1 else 's'}"

@@ -64,7 +64,7 @@ def list_orders(
     if options.as_json or as_csv:
         (print_json if options.as_json else print_csv)(list(map(_represent, rows)))
     elif rows:
-        view.show_orders(rows)
+        view.show_list(rows)
     else:
         print_text(printable(_no_orders(f"trader {trader} in {address}", found, order_filter, open_only=open_only)))
     if any(isinstance(row, Unreadable) for row in rows):

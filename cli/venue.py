@@ -57,7 +57,10 @@ def list_executions(
     account: Account = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Only what was filled at this time or later: an age (2h, 7d) or ISO 8601."),
+        typer.Option(
+            metavar="TIME",
+            help="Only what was filled at this time or later: an age (2h, 7d), a time of today (06:00) or ISO 8601.",
+        ),
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Only what was filled before this time.")] = None,
     limit: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="The largest number to list.")] = 100,
@@ -101,6 +104,12 @@ def resolve_order(
     outcome: Annotated[
         str, typer.Argument(metavar="OUTCOME", help="cancelled, rejected, or filled=N: N were filled in all.")
     ],
+    more_than_ordered: Annotated[
+        bool,
+        typer.Option(
+            "--more-than-ordered", help="Take a filled=N above the order's quantity: stops work for all of N."
+        ),
+    ] = False,
 ) -> None:
     """Say what has become of an unresolved order.
 
@@ -114,7 +123,13 @@ def resolve_order(
         order = find_order(services, trader, order_id, timestamp(datetime.now(UTC)))
         if order is None:
             fail(f"There is no order {order_id!a} of trader {trader} in {address}; `orderhook orders` lists them.")
-        report = _report(order, outcome, int(matched[1] or order.filled))
+        filled = int(matched[1] or order.filled)
+        if filled > max(order.qty, order.filled) and not more_than_ordered:
+            fail(
+                f"Order {order_id} is for {order.qty}, and filled={filled} is more: the bridge would place targets and "
+                f"stops for {filled}. If NinjaTrader really shows so many, add --more-than-ordered."
+            )
+        report = _report(order, outcome, filled)
         provenance = operators_provenance(trader)
         result = services.reports.resolve(provenance, order_id, report) if order.unresolved else None
         if result is None or result.after is None:

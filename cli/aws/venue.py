@@ -127,9 +127,11 @@ class LocalBridge:
         )
         return [finding._asdict() for finding in found if finding.result != "look"]
 
-    def confirm(self, account: Sequence[str]) -> bool:
-        """Tell it that an account is flat; return whether it has taken that."""
-        return self._thread is not None and operator_requests.ask_and_wait(self._asked_in, FlatConfirmed(*account))
+    def confirm(self, account: Sequence[str]) -> list[str] | None:
+        """Tell it that an account is flat; return what is open there all the same, None where it has not taken it."""
+        if self._thread is None:
+            return None
+        return operator_requests.ask_and_wait(self._asked_in, FlatConfirmed(*account))
 
     @property
     def _asked_in(self) -> Path:

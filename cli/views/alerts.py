@@ -181,4 +181,5 @@ def _cancelled_again(record: AlertRecord) -> str | None:
     """Return what to do after `orderhook kill-switch on --cancel`, which has cancelled again by itself."""
     if record.outcome != "kill_switch_on" or "cancel" not in record.fields:
         return None
-    return "Turn it off when you want to trade again. All open orders were cancelled, and again 3 seconds later."
+    cancelled = "All open orders were cancelled, or their venue was asked to cancel them, and again 3 seconds later."
+    return f"Turn it off when you want to trade again. {cancelled}"

@@ -23,13 +23,15 @@ from cli.terminal import (
 )
 from orderhook.listing import Unreadable
 from orderhook.orders import OPEN, Event, Order, OrderState, decimal_text
-from orderhook.venues import NINJATRADER
+from orderhook.records import cause
 
 _ID_WIDTH, _WHAT_WIDTH, _STATE_WIDTH = 28, 25, 23
 """What each column of orders has of a terminal's 80; a leg's id that is longer is parted before the leg's name."""
 
 _ALERT_WIDTH = 16
 """This much of an alert's id tells it from others."""
+
+_UNRESOLVED = "UNRESOLVED"
 
 _TIMES = ("due", "day_ends", "cancels_at")
 
@@ -53,6 +55,15 @@ def show_orders(orders: Iterable[Order | Unreadable]) -> None:
             "since",
         )
         print_table(columns, map(_one_line, orders))
+
+
+def show_list(orders: Sequence[Order | Unreadable]) -> None:
+    """Print orders as a table, and where to look for those of which nobody knows what has become."""
+    show_orders(orders)
+    if any(isinstance(order, Order) and order.unresolved for order in orders):
+        print_text(
+            f"{_UNRESOLVED}: nobody knows what has become of it. `orderhook order ID` says why and what to do.", BAD
+        )
 
 
 def show_order(order: Order, legs: Sequence[Order | Unreadable] = ()) -> None:
@@ -101,7 +112,7 @@ def _show_venue(order: Order) -> None:
     if order.want and order.acked < order.want.n and order.is_open:
         print_line(f"not answered: {order.want.kind}, asked at {readable_time(order.want.at)}", WARNING)
     if order.unresolved:
-        print_text(printable(f"UNRESOLVED: {order.unresolved}"), BAD)
+        print_text(printable(f"{_UNRESOLVED}: {order.unresolved}"), BAD)
         print_text(f"Look it up at the venue, then: `orderhook resolve {order.order_id} cancelled`, or filled=N.", BAD)
 
 
@@ -109,7 +120,7 @@ def describe(order: Order) -> str:
     """Say how an order stands, in one line."""
     filled = f"{order.filled} of {order.qty} filled" if order.filled else ""
     average = f"at {readable_average(order.average)}" if order.filled and order.average is not None else ""
-    doubt = f"UNRESOLVED: {order.unresolved}" if order.unresolved else order.reason or ""
+    doubt = f"{_UNRESOLVED}: {order.unresolved}" if order.unresolved else order.reason or ""
     told = " ".join(filter(None, (filled, average)))
     asked = f"{order.action} {order.qty} {order.instrument} {_kind(order)}"
     return ", ".join(filter(None, (order.state, asked, _prices(order), told, doubt)))
@@ -142,7 +153,7 @@ def _one_line(order: Order | Unreadable) -> list[Cell]:
         _prices(order),
         str(order.filled),
         readable_average(order.average),
-        order.state,
+        Text.assemble(order.state, (f", {_UNRESOLVED}", BAD)) if order.unresolved else order.state,
         readable_time(order.since),
     ]
 
@@ -154,10 +165,11 @@ def _two_lines(order: Order | Unreadable) -> list[Cell]:
     name = f"{order.order_name} of {order.strategy_id}" if order.order_name else ""
     what = _fitting(_WHAT_WIDTH, f"{order.action} {order.qty} {order.instrument}", ", ", order.account)
     filled = _fitting(_STATE_WIDTH, order.state, ", ", _filled(order)).removeprefix(order.state)
+    doubt = [("\n" + _UNRESOLVED, BAD)] if order.unresolved else []
     return [
         Text.assemble(parted_id(order.order_id), "\n", (printable(name), DIM)),
         Text.assemble(what, "\n", (_fitting(_WHAT_WIDTH, _kind(order), " ", _prices(order)), DIM)),
-        Text.assemble((order.state, style), filled, "\n", (readable_time(order.since), DIM)),
+        Text.assemble((order.state, style), filled, *doubt, "\n", (readable_time(order.since), DIM)),
     ]
 
 
@@ -202,13 +214,15 @@ def _event_cells(event: Event) -> list[Cell]:
     state, values = _what_happened(event)
     # A replacement has more values than a cell is wide, and none of them may be cut.
     lines = "\n".join(textwrap.wrap(values, MOST_IN_CELL))
-    return [readable_time(event.at), state, Text(lines), event.request_id, event.key_id]
+    return [readable_time(event.at), state, Text(lines), cause(event.request_id), event.key_id]
 
 
 def _event_on_lines(event: Event) -> list[Cell]:
     state, values = _what_happened(event)
     style = BAD if "alarm" in event.changes else DIM if state else ""
-    by = event.key_id if event.key_id == NINJATRADER.name else f"{event.request_id[:_ALERT_WIDTH]}\n{event.key_id}"
+    alert = cause(event.request_id)
+    is_alert = alert == event.request_id
+    by = f"{alert[:_ALERT_WIDTH] if is_alert else alert.partition(' (')[0]}\n{event.key_id}"
     return [readable_time(event.at), Text.assemble(state, "\n" if state and values else "", (values, style)), Text(by)]
 
 

@@ -22,6 +22,7 @@ from orderhook.errors import (
     StrategyIdRequiredError,
     UnresolvedPlaceholderError,
 )
+from orderhook.filled_in import goes_when_filled_in, never_right
 from orderhook.flat_json import NoText
 from orderhook.keys import holds_key, is_placeholder, key_id_of
 from orderhook.payload import Pair, Split
@@ -36,6 +37,9 @@ PLACEHOLDER_SENT = (
 _SHORTEST_MASKED = 16
 
 _PRICES = ("limit_price", "stop_price", "take_profit", "stop_loss", "stop_loss_limit", "stop_loss_stop")
+
+_LEG_FIELDS = (("take_profit",), ("stop_loss",), ("stop_loss_limit", "stop_loss_stop"))
+"""The fields of each kind of leg, which only stand together."""
 
 _EXAMPLES: Mapping[str, str] = {"action": "BUY", "qty": "1", **dict.fromkeys(_PRICES, "5000")}
 """What stands for a value that TradingView fills in. Any other field holds the placeholder itself meanwhile."""
@@ -117,12 +121,12 @@ def _taken_apart(body: bytes) -> tuple[Split, list[PayloadError], set[str]]:
     if split.is_json and isinstance(split.fault, (MalformedPayloadError, UnresolvedPlaceholderError)):
         found = broken_json.read_on(text)
         return split._replace(pairs=found.pairs, fault=next(iter(found.faults), None)), found.faults, found.unreadable
-    if _is_filled_in(split.fault, text):
+    if goes_when_filled_in(split.fault, text):
         return split, [], set()
     lines = text.split("\n")
     each = (payload.split(("\n" * number + line).encode()).fault for number, line in enumerate(lines))
     others = [fault for fault in each if fault and fault.detail != split.fault.detail]
-    return split, [split.fault, *(fault for fault in others if not _is_filled_in(fault, text))], set()
+    return split, [split.fault, *(fault for fault in others if not goes_when_filled_in(fault, text))], set()
 
 
 def mask(secret: str) -> str:
@@ -140,12 +144,6 @@ def _row(pair: Pair, secrets: Sequence[str]) -> Row:
         fault = InvalidValueError("A key stands outside key=...; remove it, and revoke that key.")
         return Row(name="…", field="", value="…", fault=fault)
     return Row(name=name, field=known_name if known_name in payload.KNOWN_NAMES else "", value=shown_value)
-
-
-def _is_filled_in(fault: PayloadError | None, text: str) -> bool:
-    """Return whether TradingView will put something in place of what is wrong with a text."""
-    found = payload.placeholders(text)
-    return isinstance(fault, UnresolvedPlaceholderError) and bool(found) and all(map(payload.is_filled_in, found))
 
 
 def _check_key(split: Split, secrets: Sequence[str], faults: Sequence[PayloadError], explanation: Explanation) -> None:
@@ -180,7 +178,7 @@ def _command_type(pairs: Sequence[Pair], explanation: Explanation, unreadable: C
         return commands.command_type(pairs)
     except PayloadError as error:
         row = next((row for row in explanation.rows if row.field == "command" and row.value), None)
-        if row and _is_filled_in(error, row.value):
+        if row and goes_when_filled_in(error, row.value):
             row.remark = "filled in by TradingView"
             return None
         if "command" not in unreadable or not isinstance(error, MissingFieldError):
@@ -212,12 +210,14 @@ def _read_fields(
         try:
             reader.read(pair)
         except PayloadError as error:
-            if _is_filled_in(error, row.value):
+            goes = goes_when_filled_in(error, row.value)
+            wrong = never_right(row.field, row.value) if goes else None
+            if goes and wrong is None:
                 row.remark = "filled in by TradingView"
                 filled_in[row.field] = _EXAMPLES.get(row.field, row.value)
                 continue
-            row.fault = error
-            explanation.faults.append(error)
+            row.fault = wrong or error
+            explanation.faults.append(row.fault)
             unreadable.add(row.field)
         row.remark = " ".join(warning.detail for warning in reader.warnings[told:])
     _read_remarks(reader, split.remarks, explanation)
@@ -267,12 +267,24 @@ def _make_commands(kind: type[Command], fields: dict[str, str], explanation: Exp
             row.remark = row.remark or (warning.detail if row.field == warning.field else "")
 
 
-def _faults(kind: type[Command], fields: dict[str, str]) -> Iterator[OrderhookError]:
-    """Yield the fault that the webhook would answer with, then those behind it; some of them come twice."""
+def _fault(kind: type[Command], fields: dict[str, str]) -> OrderhookError | None:
     try:
         pipeline.alert_of(kind, fields)
     except PayloadError as error:
-        yield error
+        return error
+    return None
+
+
+def _faults(kind: type[Command], fields: dict[str, str]) -> Iterator[OrderhookError]:
+    """Yield the fault that the webhook would answer with, then those behind it; some of them come twice."""
+    left = dict(fields)
+    while fault := _fault(kind, left):
+        yield fault
+        # Prices are compared with one another: behind a leg's may be the fault of another leg's.
+        behind = next((own for own in _LEG_FIELDS if fault.field in own and fault.field in left), ())
+        if not behind:
+            break
+        left = {name: value for name, value in left.items() if name not in behind}
     for name, value in fields.items():
         for parse in (lambda one_field: commands.parse_command(kind, one_field), lambda one_field: kind(**one_field)):
             try:

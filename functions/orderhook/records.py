@@ -29,23 +29,29 @@ _LONGEST_WAIT = timedelta(minutes=70)
 _TIME_DIGITS = len(id_prefix(datetime.fromtimestamp(0, UTC)))
 
 _BEGINS_ID = re.compile(r"[0-9a-f]+(\.|$)")
+_REPORT = re.compile(r"report[. ]")
 _AGE = re.compile(r"([0-9]{1,6})([smhd])")
+_TIME_OF_DAY = re.compile(r"[0-9]{1,2}:[0-9]{2}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse_time(text: str, now: datetime, zone: tzinfo | None = UTC) -> datetime:
-    """Return the time that is written as an age (90s, 30m, 2h, 7d) or in ISO 8601, in `zone` unless it names one.
+    """Return the time that is written as an age (90s, 30m, 2h, 7d), as one of today (09:30), or in ISO 8601.
 
-    No zone is this machine's.
+    It is in `zone` unless it names one; no zone is this machine's.
 
     Raises InvalidValueError.
     """
     try:
         if age := _AGE.fullmatch(text):
             return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        if _TIME_OF_DAY.fullmatch(text):
+            text = f"{now.astimezone(zone):%Y-%m-%d}T{text.zfill(5)}"
         at = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise InvalidValueError(f"{text!a} is not a time; write 2h, 30m, 2026-01-02 or 2026-01-02T09:30.") from None
+        raise InvalidValueError(
+            f"{text!a} is not a time; write 2h, 30m, 09:30, 2026-01-02 or 2026-01-02T09:30."
+        ) from None
     return at if at.tzinfo else (at.replace(tzinfo=zone) if zone else at.astimezone())
 
 
@@ -119,7 +125,7 @@ def find_record(log: AlertLog, trader: str, request_id: str) -> AlertRecord:
     Such an id may end in the number of an account, or say that a time limit was over. Raises InvalidValueError for none
     or several.
     """
-    request_id = lower(request_id)
+    sent, request_id = request_id, lower(request_id)
     if request_id and (record := log.get(trader, request_id)):
         return record
     matching = list(islice(log.beginning_with(trader, request_id), 2)) if request_id else []
@@ -131,12 +137,26 @@ def find_record(log: AlertLog, trader: str, request_id: str) -> AlertRecord:
         ending = request_id[_TIME_DIGITS:]
         matching = [it for it in related_records(log, alert) if it.request_id[_TIME_DIGITS:] == ending] or [alert]
     if not matching:
-        other = "" if _BEGINS_ID.match(request_id) else " An alert's id is hexadecimal; the demo's orders have none."
-        raise InvalidValueError(
-            f"There is no record of an alert {request_id!a}; `orderhook alerts` lists them, and --order ID those about "
-            f"an order.{other}"
-        )
+        raise InvalidValueError(f"There is no record of an alert {sent!a}{_other_than_an_alert(request_id)}")
     return matching[0]
+
+
+def cause(request_id: str) -> str:
+    """Return how to show the id of what has changed an order: an alert's as it is, any other so that it says so."""
+    if report := _REPORT.match(request_id):
+        return f"report {request_id[report.end() :]}"
+    return request_id if _BEGINS_ID.match(request_id) else f"no alert ({request_id})"
+
+
+def _other_than_an_alert(request_id: str) -> str:
+    if _REPORT.match(request_id):
+        return ": that is a report of the bridge, and `orderhook order ID` shows what it has said of the order."
+    if not _BEGINS_ID.match(request_id):
+        return (
+            ", whose id is hexadecimal: `orderhook alerts` lists them, and --order ID those about an order. What the "
+            "local server's demo has written itself came by no alert."
+        )
+    return "; `orderhook alerts` lists them, and --order ID those about an order."
 
 
 def related_records(log: AlertLog, record: AlertRecord) -> Iterator[AlertRecord]:

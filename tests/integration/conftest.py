@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from bridge.link import Clock
@@ -25,3 +26,10 @@ def run(service: Service, monkeypatch: pytest.MonkeyPatch) -> Run:
         return CliRunner().invoke(app, [*arguments, *trader, "--table", "any"])
 
     return run
+
+
+def be_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the command print to a terminal of 80 columns."""
+    monkeypatch.setattr(Console, "is_terminal", property(lambda _: True))
+    for name, value in {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)

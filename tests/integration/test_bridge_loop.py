@@ -329,6 +329,18 @@ def test_a_position_that_nobody_knows_is_flat_when_a_person_says_so(world: World
     world.until(lambda: positions(world) == [("ES 12-26", "FLAT", 0)])
 
 
+def test_a_position_that_is_open_by_its_file_stays_and_the_person_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(world)
+    world.until(lambda: positions(world) == [("ES 12-26", "LONG", 1)])
+    monkeypatch.setattr("bridge.operator_requests.time.sleep", lambda _: world.let_pass(1))
+    assert operator_requests.ask_and_wait(world.asked_in, FlatConfirmed("sim101")) == ["LONG 1 ES 12-26"]
+    assert operator_requests.ask_and_wait(world.asked_in, FlatConfirmed("Sim102")) == []
+    assert positions(world) == [("ES 12-26", "LONG", 1)]
+    assert list(world.asked_in.iterdir()) == []
+
+
 def test_what_was_asked_of_an_earlier_run_is_forgotten(world: World) -> None:
     operator_requests.ask(world.asked_in, FlatConfirmed("Sim101"))
     world.kill()

@@ -145,7 +145,7 @@ def test_a_finished_order_is_refused_with_its_state_and_time_and_stays_as_it_is(
         409,
         refused(
             "order_already_terminal",
-            f"Order '{sent}' has been {state} since {before['since']}; there is nothing left of it to cancel. "
+            f"Order '{sent}' ended as {state} at {before['since']}; there is nothing left of it to cancel. "
             f"{phrase(sent)}",
             field="order_id",
             state=state,
@@ -212,7 +212,7 @@ def test_a_day_order_is_expired_from_17_00_new_york_on_and_the_cancel_writes_tha
     for _ in range(2):
         answer = service.send("CANCEL", **way)
         assert (answer.status, answer.word, answer.body["state"]) == (409, "order_already_terminal", "Expired")
-        assert f" has been Expired since {ends}; " in answer.body["detail"]
+        assert f" ended as Expired at {ends}; " in answer.body["detail"]
         item = service.plain()
         assert (item["state"], item["since"], item["filled"]) == ("Expired", ends, FILLED.get(state, 0))
         assert [event["state"] for event in item["history"]][-1] == "Expired"
@@ -434,7 +434,7 @@ def test_a_released_leg_that_is_not_open_any_more_is_answered_as_any_order(
 def test_the_cancel_of_a_released_stop_warns_of_what_has_none_now_and_no_other_does(service: Service) -> None:
     have_bracket(service, "Filled", 5)
     service.report("PartFilled", 2, order_id="order-1.STOP1")
-    detail = "3 of what is filled had STOP1, and no stop now."
+    detail = "3 contracts that are filled had STOP1, and have no stop now."
     warning = {"code": "unprotected_quantity", "field": "order_id", "detail": detail}
     assert service.cancel("order-1.STOP1").body["warnings"] == [warning]
     assert "warnings" not in service.cancel("order-1.STOP1").body
@@ -629,7 +629,7 @@ def test_a_name_in_an_unknown_strategy_is_refused(service: Service) -> None:
         404,
         refused(
             "strategy_not_found",
-            "There is no strategy strategy-1; give the strategy_id of a PLACE.",
+            "There is no strategy strategy-1 of yours; give the strategy_id of a PLACE: case matters.",
             field="strategy_id",
         ),
     )

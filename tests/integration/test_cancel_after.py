@@ -323,7 +323,7 @@ def test_a_refusal_says_what_became_of_the_order(service: Service) -> None:
     assert (finished.value.field, finished.value.state, finished.value.detail) == (
         "order_id",
         "Filled",
-        f"Order 'order-1' has been Filled since {filled.since}; there is nothing left of it to cancel.",
+        f"Order 'order-1' ended as Filled at {filled.since}; there is nothing left of it to cancel.",
     )
 
 

@@ -287,6 +287,12 @@ def test_where_nothing_matches_the_accounts_with_open_orders_are_named(service: 
     assert service.belongings() == before
 
 
+def test_an_account_that_is_spelt_in_two_ways_is_named_once(service: Service) -> None:
+    for order_id, account in (("a", "sim101"), ("b", "Sim101"), ("c", "Apex-7"), ("d", "SIM101")):
+        service.place(order_id, account=account)
+    assert of_account(service, "NoSuch").body == nothing_to_cancel("Apex-7", "SIM101")
+
+
 def test_where_nothing_is_open_any_more_it_is_said_again_and_is_no_duplicate(service: Service) -> None:
     service.place("order-1")
     assert of_account(service, "Sim101").word == "cancelled"

@@ -144,7 +144,7 @@ def test_an_order_that_is_finished_or_being_cancelled_is_not_replaced(
     answer = replace_by(service, way)
     sent = "ENTRY1" if way is WAYS["by name"] else "order-1"
     assert (answer.status, answer.word, answer.body["state"]) == (409, "order_already_terminal", state)
-    assert answer.body["detail"].startswith(f"Order '{sent}' has been {state} since {since}; ")
+    assert answer.body["detail"].startswith(f"Order '{sent}' ended as {state} at {since}; ")
     assert answer.body["detail"].endswith(phrase(sent))
     assert service.belongings() == before
 

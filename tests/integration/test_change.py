@@ -139,7 +139,7 @@ def test_an_order_that_is_finished_or_being_cancelled_is_not_changed(
         409,
         refused(
             "order_already_terminal",
-            f"Order '{sent}' has been {state} since {before['since']}; it cannot be changed any more. {phrase(sent)}",
+            f"Order '{sent}' ended as {state} at {before['since']}; it cannot be changed any more. {phrase(sent)}",
             field="order_id",
             state=state,
         ),

@@ -109,7 +109,7 @@ def test_a_word_that_there_is_not_is_answered_with_each_word_once(server: Server
     [
         (["--status", "canceled"], "There is no status 'canceled'; did you mean cancelled?"),
         (["--command", "CANCLE"], "There is no command 'CANCLE'; did you mean CANCEL?"),
-        (["--since", "yesterday"], "'yesterday' is not a time; write 2h, 30m, 2026-01-02 or 2026-01-02T09:30."),
+        (["--since", "yesterday"], "'yesterday' is not a time; write 2h, 30m, 09:30, 2026-01-02 or 2026-01-02T09:30."),
         (
             ["--follow", "--until", "2h"],
             "--follow waits for new alerts, so --until makes no sense with it; leave --until out.",
@@ -117,7 +117,7 @@ def test_a_word_that_there_is_not_is_answered_with_each_word_once(server: Server
         (["--key", "nosuch"], "There is no key with the id 'nosuch'; `orderhook keys list` shows all ids."),
         (["--trader", "second", "--key", demo.KEY_ID], f"The key {demo.KEY_ID} is of trader main; add --trader main."),
         (["--trader", "a/b"], "trader holds '/' (U+002F)"),
-        (["show", "zz"], "There is no record of an alert 'zz'; `orderhook alerts` lists them, "),
+        (["show", "zz"], "There is no record of an alert 'zz', whose id is hexadecimal: `orderhook alerts` "),
         (["show", "0"], "More than one alert's id begins with '0'; give more of it."),
         (["--table", "nowhere"], "There is no table nowhere at "),
     ],

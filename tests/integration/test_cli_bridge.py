@@ -220,6 +220,24 @@ def test_what_is_asked_waits_until_the_bridge_has_taken_it(
     assert "Sim101 counts as flat" in result.stdout
 
 
+def test_a_person_is_told_what_is_open_by_ninjatraders_files(
+    settings: BridgeSettings, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.hear_bridge()
+    path = settings.journal_path
+    path.parent.mkdir(exist_ok=True)
+    held = ["LONG 1 ES 12-26", "SHORT 2 NQ 12-26"]
+    folder = operator_requests.folder_of(path)
+    monkeypatch.setattr(
+        "bridge.operator_requests.time.sleep", lambda _: list(operator_requests.take(folder, lambda _: held))
+    )
+    with windows.lock(path.with_suffix(".lock")):
+        result = run("confirm", "Sim101", "flat")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Sim101 is not flat by NinjaTrader's own files: LONG 1 ES 12-26, SHORT 2 NQ 12-26." in result.stderr
+    assert "That stays" in result.stderr
+
+
 def test_status_shows_the_owner_and_what_is_at_the_venue(settings: BridgeSettings, service: Service) -> None:
     signed = provenance(service.trader, "placing")
     want = Want(2, "cancel", signed.now)

@@ -70,7 +70,7 @@ def test_its_bridge_is_reached_by_the_port(server: Server, monkeypatch: pytest.M
     monkeypatch.setenv("ORDERHOOK_PORT", port)
     for arguments, said in (
         (["status"], "ready: yes"),
-        (["confirm", "Sim101", "flat"], "Sim101 counts as flat"),
+        (["confirm", "Sim102", "flat"], "Sim102 counts as flat"),
     ):
         assert said in server.run("bridge", *arguments).stdout
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from orderhook.order_reports import Report
+from orderhook.orders import OrderState
 from orderhook.store import items
 from orderhook.store.table import serialize
-from tests.integration.conftest import Run
+from tests.builders import provenance
+from tests.integration.conftest import Run, be_a_terminal
 from tests.service import Service
 
 
@@ -77,9 +80,30 @@ def test_what_is_no_alerts_id_is_told_with_the_way_to_find_it(run: Run) -> None:
     result = run("alerts", "show", "long")
     assert result.exit_code == 1
     assert result.stderr == (
-        "There is no record of an alert 'long'; `orderhook alerts` lists them, and --order ID those about an order. An "
-        "alert's id is hexadecimal; the demo's orders have none.\n"
+        "There is no record of an alert 'long', whose id is hexadecimal: `orderhook alerts` lists them, and --order ID "
+        "those about an order. What the local server's demo has written itself came by no alert.\n"
     )
+
+
+def test_what_has_changed_an_order_by_no_alert_is_not_shown_as_one(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = service.place("long", qty=5)
+    reports = service.services.reports
+    signed = provenance(service.trader, "report.1795864186770.STOP1")
+    reports.record(signed, "long", Report(OrderState.PART_FILLED, filled=2))
+    reports.record(provenance(service.trader, "fill-demo"), "long", Report(OrderState.FILLED, filled=5))
+    for _ in range(2):
+        shown = run("order", "long").stdout
+        for name in (placed.request_id[:16], "report 1795864186770", "no alert"):
+            assert name in shown
+        assert "report.179" not in shown
+        be_a_terminal(monkeypatch)
+    for number in ("report.1795864186770.STOP1", "report 1795864186770.STOP1"):
+        result = run("alerts", "show", number)
+        assert result.exit_code == 1
+        said = f"no record of an alert '{number}': that is a report of the bridge, and `orderhook order ID` shows"
+        assert said in " ".join(result.stderr.split())
 
 
 def test_the_kill_switch_that_cancelled_again_does_not_ask_for_it(

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from cli import connection
 from orderhook.aws.doorbell import LOOK
@@ -14,7 +13,7 @@ from orderhook.order_reports import Report
 from orderhook.orders import Order, OrderState, Want
 from orderhook.trade import LegTerms, own_legs
 from tests import builders
-from tests.integration.conftest import Run
+from tests.integration.conftest import Run, be_a_terminal
 from tests.service import Service
 from tests.trades import seen
 
@@ -101,7 +100,6 @@ def test_where_nothing_was_reported_it_says_so(run: Run, command: str) -> None:
         ("cancelled", "Cancelled", 1),
         ("filled=2", "Cancelled", 2),
         ("filled=5", "Filled", 5),
-        ("filled=6", "Filled", 6),
     ],
 )
 def test_a_person_says_what_became_of_an_order(
@@ -119,6 +117,24 @@ def test_a_person_says_what_became_of_an_order(
     assert record.fields == {"order_id": "order-1", "outcome": outcome}
     if filled > 1:
         assert seen(service, "order-1.STOP1").qty == filled
+
+
+def test_more_than_was_ordered_is_taken_only_when_it_is_said_twice(service: Service, run: Run) -> None:
+    have(service, unresolved="the bridge was stopped", filled=1, average=Decimal(5000))
+    refused = run("resolve", "order-1", "filled=6")
+    assert refused.exit_code == 1
+    assert "Order order-1 is for 5" in refused.stderr
+    assert "--more-than-ordered" in refused.stderr
+    assert (seen(service).filled, seen(service).unresolved) == (1, "the bridge was stopped")
+    taken = run("resolve", "order-1", "filled=6", "--more-than-ordered")
+    assert (taken.exit_code, taken.stdout) == (0, "Order order-1 is Filled, 6 filled.\n")
+    assert seen(service, "order-1.STOP1").qty == 6
+
+
+def test_what_was_overfilled_before_is_resolved_without_saying_it_twice(service: Service, run: Run) -> None:
+    have(service, unresolved="the bridge was stopped", filled=6, average=Decimal(5000))
+    assert run("resolve", "order-1", "cancelled").exit_code == 0
+    assert seen(service).filled == 6
 
 
 def test_a_bridge_is_told_to_look_at_what_a_person_has_said(
@@ -246,10 +262,25 @@ def test_in_a_terminal_of_80_columns_what_matters_is_whole(
     have_positions(service)
     fill = Execution("ohabcdefghijklmnop", 1, 1, average, AT)
     service.services.bridge.put_execution(service.trader, fill, LONG, result.after)
-    monkeypatch.setattr(Console, "is_terminal", property(lambda _: True))
-    for name, value in {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}.items():
-        monkeypatch.setenv(name, value)
+    be_a_terminal(monkeypatch)
     lines = run(*command).stdout.splitlines()
     assert max(map(len, lines)) <= 80
     for value in whole:
         assert [line for line in lines if value in line], "\n".join(lines)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--open"]], ids=str)
+def test_lists_mark_the_order_of_which_nobody_knows_what_has_become(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    have(service, "known", state="ChangeSubmitted")
+    assert "UNRESOLVED" not in run("orders", *arguments).stdout
+    have(service, "lost", state="ChangeSubmitted", unresolved="the bridge was stopped")
+    [row] = [line for line in run("orders", *arguments).stdout.splitlines() if line.startswith("lost ")]
+    assert "ChangeSubmitted, UNRESOLVED" in row
+    be_a_terminal(monkeypatch)
+    lines = run("orders", *arguments).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    [first] = [number for number, line in enumerate(lines) if line.startswith("lost ")]
+    assert "UNRESOLVED" in lines[first + 1]
+    assert "`orderhook order ID`" in " ".join(lines)

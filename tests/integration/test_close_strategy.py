@@ -163,7 +163,7 @@ def test_an_unknown_strategy_and_another_traders_look_the_same(service: Service)
             404,
             refused(
                 "strategy_not_found",
-                f"There is no strategy {strategy_id}; give the strategy_id of a PLACE.",
+                f"There is no strategy {strategy_id} of yours; give the strategy_id of a PLACE: case matters.",
                 field="strategy_id",
             ),
         )

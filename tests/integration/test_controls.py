@@ -129,6 +129,20 @@ def test_a_turn_leaves_a_record_of_who_and_from_where(service: Service, word: st
     assert record.fields == {"kill_switch": word}
 
 
+@pytest.mark.parametrize("name", ["account", "instrument", "strategy_id"])
+def test_it_is_not_turned_off_for_everything_where_a_part_was_meant(service: Service, name: str) -> None:
+    service.turn("on")
+    for value in ("Sim102", ""):
+        answer = service.handle(event(alert({"key": service.key, "kill_switch": "OFF", name: value})))
+        detail = f"KILLSWITCH does not use {name}, and would act on more than that; take it out."
+        assert (answer.status, answer.body) == (400, refused("invalid_value", detail, field=name))
+    assert (switch(service) or {})["kill_switch"] is True
+    service.turn("off")
+    answer = service.handle(event(alert({"key": service.key, "kill_switch": "on", name: "Sim102"})))
+    assert (answer.status, answer.word) == (200, "kill_switch_on")
+    assert "ignored_field" in [warning["code"] for warning in answer.body["warnings"]]
+
+
 def test_what_had_passed_the_check_when_it_was_turned_may_still_be_written(service: Service) -> None:
     """The answer to `on` says so, and to cancel again in 3 s ends it."""
     service.warm_up()

@@ -369,7 +369,7 @@ def test_the_cancel_of_a_stop_that_protects_says_so(trader: Trader) -> None:
     trader.fill("b", 3)
     answer = trader.send(f"command=CANCEL;order_id=STOP2;{OF_S}")
     assert warned(answer) == [("unprotected_quantity", "order_id")]
-    assert "3 of what is filled" in answer.body["warnings"][0]["detail"]
+    assert "3 contracts that are filled" in answer.body["warnings"][0]["detail"]
     assert warned(trader.send(f"command=CANCEL;order_id=TARGET2;{OF_S}")) == []
 
 
@@ -845,7 +845,7 @@ def test_a_released_stop_that_has_ended_is_not_said_to_work(trader: Trader, end:
         trader.send(f"command=CANCEL;order_id=STOP1;{OF_S}")
     answer = trader.send(f"{R}order_id=ENTRY1;{OF_S}qty=2;limit_price=5000;stop_loss=4985")
     assert told(answer, "field") == (400, "invalid_value", "stop_loss")
-    assert f"a.STOP1 has been {end} since" in answer.body["detail"]
+    assert f"a.STOP1 ended as {end} at" in answer.body["detail"]
     assert "PLACE a SELL with order_type=STOPMARKET" in answer.body["detail"]
     way_out = P.replace("BUY", "SELL").replace("LIMIT;limit_price=5000", "STOPMARKET;stop_price=4985")
     assert trader.send(f"{way_out}qty=1;{OF_S}").word == "placed"
@@ -1620,7 +1620,7 @@ OTHER_STOP = (
 @pytest.mark.parametrize(
     ("text", "bare", "operation"),
     [
-        (f"command=CANCEL;order_id=STOP1;{OF_S}", "5 of what is filled had STOP1", "UpdateItem"),
+        (f"command=CANCEL;order_id=STOP1;{OF_S}", "5 contracts that are filled had STOP1", "UpdateItem"),
         (f"{STOP}qty=2", "3 of what is filled", "UpdateItem"),
         (OTHER_STOP, "3 of what is filled", "TransactWriteItems"),
     ],
@@ -1725,7 +1725,7 @@ def test_what_has_no_stop_is_told_of_each_account(trader: Trader) -> None:
     for order_id in ("p.a", "p.b"):
         trader.fill(order_id, 1, "Filled")
     answer = trader.send(f"command=CANCEL;account=A,B;order_id=STOP1;{OF_S}")
-    bare = "1 of what is filled had STOP1, and no stop now."
+    bare = "1 contract that is filled had STOP1, and has no stop now."
     assert details(answer) == [f"unprotected_quantity: Account {account}: {bare}" for account in ("A", "B")]
 
 

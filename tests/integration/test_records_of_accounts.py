@@ -155,7 +155,7 @@ def test_a_delayed_list_is_recorded_when_it_is_carried_out_in_every_account(serv
         RecordedResult("B", 200, "cancelled", order_ids=("long.b",)),
     )
     assert (c.account, c.status, c.outcome, c.field) == ("C", 409, "order_already_terminal", "order_id")
-    assert "has been Filled" in str(c.detail)
+    assert "ended as Filled" in str(c.detail)
 
 
 # How it is kept

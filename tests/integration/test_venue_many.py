@@ -1,11 +1,15 @@
 """Commands over many orders, strategies, delays and time limits with a venue: none of them ends an order there."""
 
+import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from bridge.link import Clock
 from cli.app import app
+from cli.kill_switch import NOBODY_CANCELS
 from orderhook.orders import Order
 from orderhook.venues import TABLE
 from tests.builders import ENTRY, lists
@@ -299,16 +303,49 @@ def test_a_bridge_of_which_a_newer_version_writes_otherwise_is_not_ready(service
 
 # The command line
 
+ASKED = (
+    "The venue was asked to cancel 1 order, and `orderhook orders --open` shows what it has not ended yet:\n  order-1\n"
+)
 
-def test_the_operators_kill_switch_asks_the_venue_and_rings(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    service.place("order-1")
-    service.queue.rings.clear()
+
+@pytest.fixture
+def kill(service: Service, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Turn the operator's kill switch on, and cancel."""
     services = service.services_of_operator()
     monkeypatch.setattr("cli.connection.connect", lambda *_: services)
+    monkeypatch.setattr("cli.connection.aws_clock", Clock())
     monkeypatch.setattr("cli.kill_switch.time.sleep", lambda _: None)
-    result = CliRunner().invoke(
-        app, ["kill-switch", "on", "--cancel", "--trader", service.trader, "--table", service.table.name]
-    )
-    assert "1 orders are to be cancelled at the venue:\n  order-1" in result.stdout
+    where = ["--trader", service.trader, "--table", service.table.name]
+    return lambda *more: CliRunner().invoke(app, ["kill-switch", "on", "--cancel", *where, *more])
+
+
+def test_the_operators_kill_switch_asks_the_venue_and_rings(service: Service, kill: Callable[..., Result]) -> None:
+    service.place("order-1")
+    service.queue.rings.clear()
+    result = kill()
+    assert result.stdout.startswith(ASKED)
+    assert result.exit_code == 0
+    assert "were cancelled" not in result.stdout
     assert order_of(service).state == "CancelPending"
     assert len(service.queue.rings) == 3
+
+
+def test_the_operators_kill_switch_lists_what_is_pending_the_second_time_too(
+    service: Service, kill: Callable[..., Result]
+) -> None:
+    service.place("order-1")
+    kill()
+    assert kill().stdout.startswith(ASKED)
+    told = json.loads(kill("--json").stdout)
+    assert (told["cancelled"], told["cancel_pending"], told["problems"]) == ([], ["order-1"], [])
+
+
+def test_the_operators_kill_switch_says_that_the_bridge_is_not_ready(
+    service: Service, kill: Callable[..., Result]
+) -> None:
+    service.place("order-1")
+    service.hear_bridge(ready=False, reason="NinjaTrader does not run")
+    result = kill()
+    assert result.exit_code == 1
+    assert "  order-1\n" in result.stdout
+    assert f"{NOBODY_CANCELS} the bridge is not ready: NinjaTrader does not run." in result.stdout

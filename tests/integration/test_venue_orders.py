@@ -281,6 +281,10 @@ def test_what_opens_is_refused_while_nobody_has_heard_of_the_bridge(service: Ser
     answer = service.place("order-1", key=other)
     assert (answer.status, answer.word) == (503, "venue_offline")
     assert answer.headers["Retry-After"] == "5"
+    assert answer.body["detail"] == (
+        "The bridge has not been heard of. Nothing was written. `orderhook bridge doctor`, on its PC, says what is "
+        "missing; send the same alert again when it is ready."
+    )
     assert service.placed("somebody-else") == []
 
 

@@ -115,6 +115,24 @@ def test_it_marks_everything_that_is_wrong_and_not_just_the_first() -> None:
     assert "PLACE needs order_type, tif" in details
 
 
+@pytest.mark.parametrize(
+    ("prices", "marked"),
+    [
+        ("limit_price=5000;stop_loss=5001;take_profit=4999", {"take_profit", "stop_loss"}),
+        (
+            "limit_price=5000;stop_loss_limit=5001;stop_loss_stop=5002;take_profit=4999",
+            {"take_profit", "stop_loss_limit"},
+        ),
+        ("limit_price=5000;stop_loss=5001;take_profit=5002", {"stop_loss"}),
+        ("limit_price=5000;stop_loss=4999;take_profit=4998", {"take_profit"}),
+        ("limit_price=5000;stop_loss=4999;take_profit=5001", set()),
+    ],
+)
+def test_it_marks_every_price_that_is_on_a_wrong_side(prices: str, marked: set[str]) -> None:
+    market = "account=Sim101;instrument=ES 12-26;action=BUY;qty=1;order_type=LIMIT;tif=GTC"
+    assert wrong(f"key={demo.KEY};command=PLACE;{market};{prices}") == marked
+
+
 def test_it_marks_a_list_of_accounts_that_cannot_be() -> None:
     assert wrong(f"key={demo.KEY};command=CANCEL;order_id=a;account=A,A") == {"account"}
 
@@ -175,9 +193,65 @@ def test_it_says_what_an_alert_would_do_before_tradingview_fills_it_in(text: str
 
 @pytest.mark.parametrize("name", ["action", "qty", "limit_price", "order_id", "account", "tif"])
 def test_what_tradingview_fills_in_is_remarked_on(name: str) -> None:
-    text = f"key={demo.KEY};command=PLACE;{name}={{{{strategy.order.action}}}}"
+    text = f"key={demo.KEY};command=PLACE;{name}={{{{strategy.order.comment}}}}"
     row = explain(text.encode()).rows[-1]
-    assert (row.value, row.remark, row.fault) == ("{{strategy.order.action}}", "filled in by TradingView", None)
+    assert (row.value, row.remark, row.fault) == ("{{strategy.order.comment}}", "filled in by TradingView", None)
+
+
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        ("stop_loss={{close}}-10", "nothing calculates"),
+        ("limit_price={{close}}+1", "nothing calculates"),
+        ("limit_price={{close}} * 1.01", "nothing calculates"),
+        ("stop_price=1.{{plot_0}}.5", "nothing calculates"),
+        ("quantity={{strategy.order.contracts}}x2", "nothing calculates"),
+        ("delay={{plot_0}}s", "nothing calculates"),
+        ("limit_price={{ticker}}", "{{ticker}} is none"),
+        ("take_profit={{timenow}}", "{{timenow}} is none"),
+        ("qty={{strategy.order.action}}", "{{strategy.order.action}} is none"),
+        ("action={{ticker}}", "BUY or SELL, which {{ticker}} never is"),
+        ("action={{close}}", "never is"),
+        ("action={{strategy.market_position}}", "never is"),
+        ("action={{strategy.order.action}}_STOP", "with what stands around it never is"),
+        ("tif={{interval}}{{strategy.order.action}}", "never is"),
+        ('order_type={{plot("Type")}}', "never is"),
+        ("instrument={{close}}", "is a number"),
+    ],
+)
+def test_what_can_never_be_right_once_it_is_filled_in_is_wrong(field: str, says: str) -> None:
+    explanation = explained(f"key={demo.KEY};command={_command_with(field)};order_id=a;{field}")
+    [fault] = [fault for fault in explanation["faults"] if says in fault["detail"]]
+    assert (fault["status"], fault["error"]) == (400, "invalid_value")
+    assert [row["name"] for row in explanation["fields"] if row["wrong"]] == [field.partition("=")[0]]
+
+
+def _command_with(field: str) -> str:
+    return "CHANGE" if field.startswith(("limit_price", "stop_price", "q")) else "PLACE"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "limit_price={{close}}",
+        "limit_price={{close}}.25",
+        "limit_price={{strategy.order.comment}}",
+        "limit_price={{strategy.order.price}}",
+        "qty=1{{interval}}",
+        "action={{strategy.order.action}}",
+        "order_type={{strategy.order.alert_message}}MARKET",
+        "instrument={{ticker}}",
+        "instrument=ES {{plot_0}}-26",
+        "account={{plot_0}}",
+    ],
+)
+def test_what_may_be_right_once_it_is_filled_in_is_accepted(field: str) -> None:
+    row = explain(f"key={demo.KEY};command=PLACE;{field}".encode()).rows[-1]
+    assert (row.remark, row.fault) == ("filled in by TradingView", None)
+
+
+def test_text_around_a_placeholder_is_free_where_the_command_does_not_use_the_field() -> None:
+    assert not wrong(f"key={demo.KEY};command=CANCEL;order_id=a;qty={{{{close}}}}x2;notes={{{{close}}}}+1")
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,12 @@ def test_only_the_services_in_use_and_files_that_all_share_stay(tmp_path: Path) 
 
 def test_of_the_time_zones_one_stays_with_the_packages_around_it(tmp_path: Path) -> None:
     kept = {"__init__.py", "zoneinfo/__init__.py", "zoneinfo/America/__init__.py", "zoneinfo/America/New_York"}
+    tzdata, dateutil = tmp_path / "tzdata", tmp_path / "dateutil"
     for name in kept | {"zones", "zoneinfo/America/Chicago", "zoneinfo/Europe/__init__.py", "zoneinfo/Europe/Paris"}:
-        write(tmp_path / name)
-    prune.prune_zones(tmp_path)
-    assert files(tmp_path) == kept
-    assert not (tmp_path / "zoneinfo" / "Europe").exists()
+        write(tzdata / name)
+    for name in ("zoneinfo/__init__.py", "zoneinfo/dateutil-zoneinfo.tar.gz"):
+        write(dateutil / name)
+    prune.prune_zones(tzdata, dateutil)
+    assert files(tzdata) == kept
+    assert files(dateutil) == {"zoneinfo/__init__.py"}
+    assert not (tzdata / "zoneinfo" / "Europe").exists()

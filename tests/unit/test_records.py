@@ -18,6 +18,8 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         ("30m", NOW - timedelta(minutes=30)),
         ("2h", NOW - timedelta(hours=2)),
         ("7d", NOW - timedelta(days=7)),
+        ("09:30", NOW.replace(hour=9, minute=30, second=0, microsecond=0)),
+        ("6:05", NOW.replace(hour=6, minute=5, second=0, microsecond=0)),
         ("2026-01-02", datetime(2026, 1, 2, tzinfo=UTC)),
         ("2026-01-02T09:30", datetime(2026, 1, 2, 9, 30, tzinfo=UTC)),
         ("2026-01-02 09:30:01.5Z", datetime(2026, 1, 2, 9, 30, 1, 500000, tzinfo=UTC)),
@@ -28,7 +30,9 @@ def test_a_time_is_an_age_or_iso_8601_in_utc_unless_it_names_a_zone(text: str, a
     assert parse_time(text, NOW) == at
 
 
-@pytest.mark.parametrize("text", ["", "soon", "2", "h", "-2h", "2w", "999999d9", "999999d", "2026-13-01", "\x1b[1m"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "2", "h", "-2h", "2w", "999999d9", "999999d", "2026-13-01", "25:00", "9:3", "\x1b[1m"]
+)
 def test_anything_else_is_refused_as_a_time(text: str) -> None:
     with pytest.raises(InvalidValueError, match="is not a time; write 2h"):
         parse_time(text, NOW)
@@ -80,6 +84,8 @@ def test_the_kill_switch_is_a_command_to_filter_by() -> None:
 def test_a_time_without_a_zone_is_in_the_zone_that_is_given() -> None:
     berlin = timezone(timedelta(hours=1))
     assert parse_time("2026-01-02T09:30", NOW, berlin) == datetime(2026, 1, 2, 8, 30, tzinfo=UTC)
+    assert parse_time("09:30", NOW, berlin) == datetime(2026, 1, 2, 8, 30, tzinfo=UTC)
+    assert parse_time("09:30", NOW.replace(hour=23), berlin) == datetime(2026, 1, 3, 8, 30, tzinfo=UTC)
     assert parse_time("2026-01-02T09:30", NOW, None) == datetime(2026, 1, 2, 9, 30).astimezone()
 
 

@@ -258,7 +258,7 @@ class AddressesOrder(Command):
         legs = sorted(leg_id(order.order_id, name) for name, leg in order.legs.items() if leg.released)
         released = f"{' and '.join(legs)} may still work: orders of their own since it filled. " if legs else ""
         return OrderAlreadyTerminalError(
-            f"Order '{self.order_id}' has been {order.state} since {order.since}; {way_out} {released}"
+            f"Order '{self.order_id}' ended as {order.state} at {order.since}; {way_out} {released}"
             f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
             state=order.state,
@@ -295,5 +295,6 @@ def waits(entry: Order, name: str) -> bool:
 def strategy_not_found(strategy_id: str) -> StrategyNotFoundError:
     """Return the refusal of a strategy that the trader does not have."""
     return StrategyNotFoundError(
-        f"There is no strategy {strategy_id}; give the strategy_id of a PLACE.", field="strategy_id"
+        f"There is no strategy {strategy_id} of yours; give the strategy_id of a PLACE: case matters.",
+        field="strategy_id",
     )

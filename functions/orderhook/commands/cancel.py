@@ -177,7 +177,7 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
     order = order if result.applied else order.at(provenance.now)
     if not result.applied and order.state in FINISHED_OTHERWISE:
         raise OrderAlreadyTerminalError(
-            f"Order '{order_id}' has been {order.state} since {order.since}; there is nothing left of it to cancel.",
+            f"Order '{order_id}' ended as {order.state} at {order.since}; there is nothing left of it to cancel.",
             field="order_id",
             state=order.state,
         )
@@ -227,5 +227,7 @@ def _unprotected(order: Order) -> tuple[AlertWarning, ...]:
     """Return the warning for the end of a stop that a fill has released: what is filled has none any more."""
     if order.closes is None or kind_of(str(order.order_name)) != "STOP":
         return ()
-    detail = f"{order.closes - order.filled} of what is filled had {order.order_name}, and no stop now."
+    left = order.closes - order.filled
+    contracts, are, have = ("contract", "is", "has") if left == 1 else ("contracts", "are", "have")
+    detail = f"{left} {contracts} that {are} filled had {order.order_name}, and {have} no stop now."
     return (AlertWarning("unprotected_quantity", "order_id", detail),)

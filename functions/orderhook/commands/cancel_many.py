@@ -7,7 +7,16 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orderhook.errors import AlertWarning, OutcomeUnknownError, TemporarilyUnavailableError
-from orderhook.orders import BEING_CANCELLED, RESENDS_END, SAME_BAR, TERMINAL, Order, OrderState, timestamp
+from orderhook.orders import (
+    BEING_CANCELLED,
+    RESENDS_END,
+    SAME_BAR,
+    TERMINAL,
+    Order,
+    OrderState,
+    folded,
+    timestamp,
+)
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
@@ -258,7 +267,8 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
     else:
         status = "nothing_to_cancel"
         listed = services.orders.reached_items(provenance)
-        accounts = sorted({str(item.get("account")) for item in listed if is_open(item, provenance.now)})
+        named = sorted((str(item.get("account")) for item in listed if is_open(item, provenance.now)), reverse=True)
+        accounts = sorted({folded(account): account for account in named}.values())
         there = (
             f"Accounts with open orders: {', '.join(accounts[:20])}." if accounts else "No account has an open order."
         )

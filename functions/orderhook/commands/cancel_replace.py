@@ -157,7 +157,7 @@ class _Replacing:
             if leg is not None and not leg.is_open:
                 field = fields[kind_of(name)]
                 raise InvalidValueError(
-                    f"{leg.order_id} has been {leg.state} since {leg.since}, and an entry gets no other. Take "
+                    f"{leg.order_id} ended as {leg.state} at {leg.since}, and an entry gets no other. Take "
                     f"{field} out; what is still to be closed needs an order of its own: PLACE a {leg.action} with "
                     f"order_type={leg.order_type}.",
                     field=field,

@@ -44,7 +44,7 @@ class Command(BaseModel):
     """Fields that must not be empty: without them the command would do more, or less, than the alert asks for."""
 
     refused_if_unused: ClassVar[Mapping[str, str]] = {}
-    """Fields that were meant to narrow what the command does, where it does not use them, with the way out."""
+    """Fields that were meant to narrow what the command does, where it does not use them, with the way out, if any."""
 
     takes_unknown_names: ClassVar[bool] = False
     """Whether a field that does not exist is a warning; what the command needs must be there all the same."""
@@ -65,6 +65,11 @@ class Command(BaseModel):
     def alert_fields(cls) -> dict[str, bool]:
         """Return the fields that an alert may give this command, and whether it must."""
         return {name: field.is_required() for name, field in cls.model_fields.items()}
+
+    @classmethod
+    def narrowing(cls, given: Mapping[str, object]) -> Mapping[str, str]:  # noqa: ARG003
+        """Return `refused_if_unused`, as far as it holds for what the alert gives."""
+        return cls.refused_if_unused
 
     @property
     def repeatable(self) -> bool:

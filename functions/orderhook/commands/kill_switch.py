@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from orderhook.commands.command import Command
-from orderhook.commands.fields import OnOff
+from orderhook.commands.command import NARROWING, Command
+from orderhook.commands.fields import FALSE, OnOff
 from orderhook.errors import AlertWarning, CommandNotAllowedError
 from orderhook.keys import KILL_SWITCH
 from orderhook.outcome import Outcome
+from orderhook.payload import lower
 from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.controls import KillSwitchResult
@@ -23,6 +24,8 @@ _UNDER_WAY = AlertWarning(
     "An alert that had passed the check before may still be written within 3 s: cancel again in 3 s.",
 )
 
+_NO_SWITCH_OF_ITS_OWN = dict.fromkeys(NARROWING, "")
+
 
 class KillSwitch(Command):
     """Turn the trader's kill switch on, so that later alerts are refused, or off."""
@@ -32,6 +35,12 @@ class KillSwitch(Command):
     refused: ClassVar[Mapping[str, str]] = {"delay": "does not go with kill_switch; take it out"}
 
     kill_switch: OnOff
+
+    @classmethod
+    def narrowing(cls, given: Mapping[str, object]) -> Mapping[str, str]:
+        """Return what `off` refuses, which lets everything trade again; `on`, which only stops, is never refused."""
+        turn = given.get("kill_switch")
+        return _NO_SWITCH_OF_ITS_OWN if isinstance(turn, str) and lower(turn) in FALSE else {}
 
     def beyond(self, limits: "Limits") -> CommandNotAllowedError:  # noqa: ARG002
         """Return the refusal of a key with limits, whatever they are: the switch is for all that the trader has."""

@@ -47,6 +47,7 @@ class FieldReader:
         self._is_json = is_json
         given = {canonical(name): value for name, value in pairs if value not in ("", NoText.NULL)}
         self._given = given.keys()
+        self._narrowing = kind.narrowing(given)
         self._read: set[str] = set()
         self._used = {"command", *kind.alert_fields()}
         account = given.get("account")
@@ -85,7 +86,7 @@ class FieldReader:
         shown = _shown(sent_name, name)
         if name in self._given or name in ("key", "command", "notes"):
             return
-        if name in kind.refused_if_unused and name not in self._used:
+        if name in self._narrowing and name not in self._used:
             raise self._not_narrowed(name)
         if name not in self._used and name not in kind.refused:
             return
@@ -122,7 +123,7 @@ class FieldReader:
                 "value, or take it out.",
                 field=name,
             )
-        if name in self._kind.refused_if_unused and name not in self._used:
+        if name in self._narrowing and name not in self._used:
             raise self._not_narrowed(name)
         self.warnings.append(AlertWarning("empty_field", name, f"{name} is empty, so it counts as absent."))
 
@@ -133,19 +134,19 @@ class FieldReader:
                 "kill_switch goes without a command: send it in an alert of its own, with nothing but the key.",
                 field=name,
             )
-        if name in kind.refused_if_unused:
+        if name in self._narrowing:
             raise self._not_narrowed(name)
         if isinstance(value, str) and not self._is_json:
             for hidden, meant in self._swallowed(value):
-                if meant in kind.refused_if_unused or (self._opens_or_alters and meant in self._used):
+                if meant in self._narrowing or (self._opens_or_alters and meant in self._used):
                     raise InvalidValueError(f"missing ';' before {hidden}?", field=name)
         self.warnings.append(AlertWarning("ignored_field", name, f"{kind.word} does not use {name}."))
 
     def _not_narrowed(self, name: str) -> PayloadError:
+        heeds_it = self._narrowing[name]
+        way_out = f", or give another command: {heeds_it}" if heeds_it else ""
         return InvalidValueError(
-            f"{self._kind.word} does not use {name}, and would act on more than that; take it out, or give another "
-            f"command: {self._kind.refused_if_unused[name]}.",
-            field=name,
+            f"{self._kind.word} does not use {name}, and would act on more than that; take it out{way_out}.", field=name
         )
 
     def _checked(self, name: str, value: str | NoText) -> str:

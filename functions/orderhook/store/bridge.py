@@ -33,22 +33,32 @@ class BridgeState(NamedTuple):
 
     def refusal(self, now: datetime, account: str | None) -> OrderhookError | None:
         """Return why nothing can be opened there now, in this account where one is known; None where it can."""
-        if self.at is None:
-            return _offline("has not been heard of")
-        silent = now - datetime.fromisoformat(self.at)
-        if silent > HEARD_WITHIN:
-            return _offline(f"was last heard of at {self.at}")
+        if silence := self._silence(now):
+            return _offline(silence)
         if account is not None and folded(account) not in map(folded, self.accounts):
             return AccountNotConnectedError(
                 f"The bridge does not have account {account}; start it with --account {account}, or correct account.",
                 field="account",
             )
-        return None if self.ready else _offline(f"is not ready: {self.reason or 'it does not say why'}")
+        away = self.away(now)
+        return _offline(away) if away else None
+
+    def away(self, now: datetime) -> str | None:
+        """Return why nothing is carried out there now, as what the bridge is or was; None where it can be."""
+        not_ready = None if self.ready else f"is not ready: {self.reason or 'it does not say why'}"
+        return self._silence(now) or not_ready
+
+    def _silence(self, now: datetime) -> str | None:
+        if self.at is None:
+            return "has not been heard of"
+        is_heard = now - datetime.fromisoformat(self.at) <= HEARD_WITHIN
+        return None if is_heard else f"was last heard of at {self.at}"
 
 
 def _offline(why: str) -> VenueOfflineError:
     return VenueOfflineError(
-        f"The bridge {why}. Nothing was written; send the same alert again when it runs: `orderhook bridge doctor`."
+        f"The bridge {why}. Nothing was written. `orderhook bridge doctor`, on its PC, says what is missing; send the "
+        "same alert again when it is ready."
     )
 
 
