@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from bridge import oif
 from bridge.events import LogLine, OrderStateRead
+from bridge.log_lines import words_of
 from bridge.records import Cancel, Change, Fill, Increment, Instruction, Refused, Stage, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.leg_prices import is_beyond
@@ -25,6 +26,8 @@ CHANGED_AGAIN = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60))
 
 CHANGE_IS_JUDGED = timedelta(seconds=5)
 """How long after its writing a CHANGE is confirmed, or refused by the log."""
+
+_THEN = "; then "
 
 
 def read_state(turn: Turn, read: OrderStateRead) -> None:
@@ -126,7 +129,7 @@ def read_log(turn: Turn, line: LogLine) -> None:
     if order is None:
         return
     if line.is_error:
-        order = order._replace(log=line.text)
+        order = order._replace(log=_reason(order, words_of(line.text)))
     place = order.place
     if place is not None and place.stage != "consumed" and "PLACE;" in line.text:
         # NinjaTrader has read the file, whatever has become of that.
@@ -136,7 +139,17 @@ def read_log(turn: Turn, line: LogLine) -> None:
         order = _seen(order, change, turn.at)
     turn.put(order)
     if line.is_error and change is not None and turn.at - change.instruction.at <= CHANGE_IS_JUDGED:
-        refuse_change(turn, order, line.text)
+        refuse_change(turn, order, words_of(line.text))
+
+
+def _reason(order: VenueOrder, said: str) -> str:
+    """Return what is kept of the log: while an order has no state, what became of its PLACE stays and comes first."""
+    if order.log is None or order.state is not None:
+        return said
+    first = order.log.partition(_THEN)[0]
+    if said.startswith("PLACE:") and not first.startswith("PLACE:"):
+        first, said = said, first
+    return first if said == first else f"{first}{_THEN}{said}"
 
 
 def refuse_change(turn: Turn, order: VenueOrder, why: str) -> None:
