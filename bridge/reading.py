@@ -9,7 +9,7 @@ from bridge.log_lines import words_of
 from bridge.records import Cancel, Change, Fill, Increment, Instruction, Refused, Stage, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.leg_prices import is_beyond
-from orderhook.orders import TERMINAL, OrderState
+from orderhook.orders import TERMINAL, Action, OrderState
 from orderhook.trade import kind_of, opposite
 
 _STATES = {str(state).upper(): state for state in OrderState} | {
@@ -73,7 +73,7 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
     average = read.average if read.average is not None else order.average
     order = order._replace(filled=read.filled, average=average, fills=(*order.fills, fill))
     owner = turn.orders[order.order_id]
-    if owner.leg is None and _proves_change(order, fill.price):
+    if _proves_change(order, fill.price):
         order = order.changed
     turn.put(order)
     if owner.leg is None:
@@ -93,15 +93,20 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
 
 
 def _proves_change(order: VenueOrder, price: Decimal | None) -> bool:
-    """Return whether a fill's price shows that a CHANGE was done: at the price before, it could not have been.
+    """Return whether a fill's price shows that a CHANGE was done: at the prices before, it could not have been.
 
     Where NinjaTrader fills an order as soon as it is changed, nothing else says so.
     """
-    if order.change is None or price is None:
+    if order.change is None or price is None or order.change.instruction.stage != "consumed":
         return False
-    is_past_limit = order.limit_price is not None and is_beyond(order.action, price, order.limit_price)
-    is_before_stop = order.stop_price is not None and is_beyond(opposite(order.action), price, order.stop_price)
-    return order.change.instruction.stage == "consumed" and (is_past_limit or is_before_stop)
+    return _allows(order.action, order.change, price) and not _allows(order.action, order, price)
+
+
+def _allows(action: Action, values: VenueOrder | Change, price: Decimal) -> bool:
+    """Return whether an order with these limit and stop prices could be filled at this price."""
+    is_past_limit = values.limit_price is not None and is_beyond(action, price, values.limit_price)
+    is_before_stop = values.stop_price is not None and is_beyond(opposite(action), price, values.stop_price)
+    return not (is_past_limit or is_before_stop)
 
 
 def _price(order: VenueOrder, read: OrderStateRead) -> Decimal | None:
