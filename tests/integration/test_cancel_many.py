@@ -500,10 +500,36 @@ def test_an_item_that_this_version_cannot_read_hides_no_other(
     answer = service.send(**alert)
     assert (answer.status, answer.word, answer.body["cancelled"]) == (409, "outcome_unknown", ["a", "c"])
     [failed] = answer.body["failed"]
-    assert failed["order_id"] == "b"
-    assert failed["reason"]
+    assert failed == {"order_id": "b", "reason": "this version cannot read it"}
     assert answer.body["counts"]["failed"] == 1
     assert service.record_of(answer).order_ids == ("a", "c")
+
+
+@pytest.mark.parametrize("delay", [None, 2])
+@pytest.mark.parametrize(
+    "alert",
+    [
+        {"command": "CANCEL", "order_id": "b"},
+        {"command": "CHANGE", "order_id": "b", "qty": 2},
+        {"command": "CANCELORDERS", "account": "Sim101"},
+    ],
+    ids=lambda alert: alert["command"],
+)
+def test_no_command_says_that_a_resend_helps_with_what_this_version_cannot_read(
+    service: Service, alert: dict[str, Any], delay: int | None
+) -> None:
+    put_item(service, "b", state="Weird", account="Sim101", instrument="ES 12-26")
+    answer = service.send(**alert, delay=delay)
+    if delay is None:
+        assert (answer.status, answer.word) == (409, "outcome_unknown")
+        assert "would not help" in answer.body["detail"]
+        assert "this version cannot read it" in (
+            answer.body.get("reason"),
+            *answer.body.get("failed", [{}])[0].values(),
+        )
+    service.pass_time(3)
+    [line] = [line for line in service.output.lines() if line.get("outcome") == "outcome_unknown" and "status" in line]
+    assert (line["reason"], service.queue.messages) == ("UnreadableOrder", [])
 
 
 @every_alert
