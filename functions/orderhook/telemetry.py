@@ -72,9 +72,7 @@ def log(
         values |= {"outcome": responses.word(result), "state": result.state, **facts.aws_ids}
         if isinstance(result, OrderhookError):
             values |= {"field": result.field}
-        if isinstance(result, TemporarilyUnavailableError | OutcomeUnknownError) and facts.faults:
-            # What came after the first was its consequence.
-            values |= _named(facts.faults[0])
+        values |= _why(facts, result)
         if given_up:
             values |= {"given_up": True}
         present = {name: value for name, value in values.items() if value is not None}
@@ -226,6 +224,7 @@ def alert_record(
         warnings=(*warnings, *result.warnings)[:MAX_WARNINGS],
         origin=origin,
         results=tuple(_results(result.results)),
+        reason=_why(facts, result).get("reason"),
         **dict[str, Any](facts.aws_ids),
         **_answer(result),
     )
@@ -259,6 +258,16 @@ def as_recorded(result: RecordedResult) -> Outcome | OrderhookError:
     order_id, *others = result.order_ids or (None,)
     duplicate = True if result.duplicate else None
     return Outcome(result.outcome, duplicate, order_id=order_id, affected_order_ids=tuple(filter(None, others)))
+
+
+def _why(facts: RequestFacts, result: Outcome | OrderhookError) -> dict[str, Any]:
+    """Return what kept an alert from being carried out, or from being answered, where its answer is not the reason."""
+    if not isinstance(result, TemporarilyUnavailableError | OutcomeUnknownError):
+        return {}
+    if facts.faults:
+        return _named(facts.faults[0])  # what came after the first was its consequence
+    is_said = isinstance(result, VenueOfflineError) or (isinstance(result, OutcomeUnknownError) and not facts.defects)
+    return {"reason": result.extra.get("reason")} if is_said else {"reason": facts.reason}
 
 
 def _named(fault: Fault) -> dict[str, Any]:

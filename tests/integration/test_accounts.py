@@ -377,6 +377,7 @@ def test_orders_without_an_id_of_which_one_is_in_doubt_are_told_with_their_ids(
     service.network.always = in_requests_with('.2"}', lose_response)
     answer = service.place(account="A,B,C", delay=delay)
     assert (answer.status, answer.word) == (409, "outcome_unknown")
+    assert answer.body["detail"].startswith("1 of 3 accounts could not be answered. Account B: The order may or may")
     assert "Retry-After" not in answer.headers
     ids = [f"{answer.request_id}.{number}" for number in (1, 2, 3)]
     word = "scheduled" if delay else "placed"

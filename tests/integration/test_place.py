@@ -1210,6 +1210,7 @@ def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
             "outcome_unknown",
             "The order may or may not have been placed: look before you send it again. An order_id makes that safe.",
             order_id=answer.request_id,
+            reason=answer.body["reason"],
         ),
     )
     assert {order.order_id for order in service.placed()} <= {answer.body["order_id"]}
