@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orderhook.aws.budget import Fault
 from orderhook.aws.clients import error_code
-from orderhook.errors import OrderhookError
+from orderhook.errors import OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError, VenueOfflineError
 from orderhook.keys import Key
 from orderhook.outcome import Outcome
 
@@ -63,3 +63,14 @@ class RequestFacts:
         if self.faults:
             return self.faults[0].reason
         return error_code(self.defects[0]) if self.defects else CONTENTION
+
+    def why(self, result: Outcome | OrderhookError) -> Fault | None:
+        """Return what kept the alert from being carried out; None where it was, or where its answer is the reason."""
+        if isinstance(result, OutcomeUnknownError):
+            reason = result.extra.get("reason")
+            return self.faults[0] if self.faults else Fault(str(reason)) if reason else None
+        if isinstance(result, TemporarilyUnavailableError) and (
+            self.faults or not isinstance(result, VenueOfflineError)
+        ):
+            return self.faults[0] if self.faults else Fault(self.reason)
+        return None
