@@ -1,9 +1,9 @@
-"""The bridge: the program on the trader's PC that makes what the table wants so, and reports what is.
+"""The bridge: the program on the trader's PC that carries out what the table wants, and reports what is there.
 
 engine           decides: (state, event) → (state, effects); pure
 events           what the engine is told, and what it asks for
 state, records   what the engine knows, and what of it the journal keeps
-looking, reading what the table and NinjaTrader's files show, taken down
+looking, reading record what the table and NinjaTrader's files show
 carrying_out, brackets, changing, cancelling, confirming, adopting   the next step for what is wanted of each order
 positions, readiness, reporting                                      what the cloud is told
 oif              the lines and names of order instruction files, and the ids of orders at the venue; pure
@@ -15,8 +15,10 @@ contracts        the names of a futures contract: `ES 12-26`, `ES DEC26` and `ES
 windows          what Windows does otherwise: sharing of files, locks, folders, processes
 link             the doorbell, the look at the table, the reports
 settings         bridge.toml: where a stack has its table and its queues
-asked            what a person asks of a bridge that runs
+operator_requests
+                 what a person asks of a bridge that runs
 doctor           the check before the first order
 status           how a bridge stands: who owns the stack, what this machine has, which orders are at the venue
+lane             requests to AWS in the background, one of a kind at a time
 run              the loop over these
 """

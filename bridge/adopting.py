@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from bridge import oif
 from bridge.brackets import PARTNER_ENDS
+from bridge.carrying_out import at_venue
 from bridge.reading import read_state
-from bridge.records import TableOrder, VenueOrder
+from bridge.records import TableOrder, filled
 from bridge.state import Turn
 from orderhook.orders import Order
 from orderhook.trade import kind_of, leg_id
@@ -50,18 +51,8 @@ def adopt(turn: Turn, order: TableOrder, entry: Order) -> None:
     ids = _places(order, entry)
     for venue_id, place in ids.items():
         turn.put(
-            VenueOrder(
-                **place._asdict(),
-                venue_id=venue_id,
-                order_id=order.order_id,
-                account=turn.config.account(order.account) or order.account,
-                instrument=order.instrument,
-                action=order.action,
-                order_type=order.order_type,
-                tif=order.tif,
-                qty=order.qty,
-                limit_price=order.limit_price,
-                stop_price=order.stop_price,
+            at_venue(turn, order, venue_id)._replace(
+                generation=place.generation, start=place.start, closes=place.closes
             )
         )
     turn.put(order._replace(venue_ids=tuple(ids)))
@@ -88,7 +79,7 @@ def watch(turn: Turn, stop: TableOrder) -> None:
     if kind_of(str(stop.leg)) != "STOP" or stop.wants_cancel or not known or any(it.is_live for it in known):
         return
     target = turn.orders.get(leg_id(str(stop.entry_id), str(stop.leg).replace("STOP", "TARGET")))
-    closed = sum(it.filled for leg in (stop, target) if leg for it in turn.venue_orders_of(leg))
+    closed = sum(filled(turn.venue_orders_of(leg)) for leg in (stop, target) if leg)
     ended_at = max(it.since or turn.at for it in known)
     if closed < stop.qty and turn.at - ended_at >= PARTNER_ENDS:
         turn.alarm_once(stop.order_id, "unprotected", f"it has ended, with {stop.qty - closed} open", of=ended_at)

@@ -1,7 +1,7 @@
 """The targets and stops of an entry at the venue: one OCO pair for every part of it that is filled, and bracket.
 
 They follow from the fills in the journal alone, without a look at the table: the stop at once, the target once the stop
-lives. What a pair should have follows from what is filled of it, at every step anew.
+lives. What a pair should have is worked out from its fills, at every step anew.
 """
 
 from datetime import timedelta
@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
+from bridge.carrying_out import at_venue, place
 from bridge.changing import Goal, may_change, write_change
-from bridge.records import Increment, TableOrder, VenueOrder
-from bridge.state import Turn, place
+from bridge.records import Increment, TableOrder, VenueOrder, filled
+from bridge.state import Turn
 from orderhook.leg_prices import is_beyond
 from orderhook.orders import Action, OrderState
 from orderhook.trade import kind_of
@@ -45,7 +46,7 @@ class Part(NamedTuple):
     @property
     def rest(self) -> int:
         """What of it is still to be closed."""
-        return self.qty - sum(it.filled for it in self.all)
+        return self.qty - filled(self.all)
 
 
 def keep(turn: Turn, entry: TableOrder) -> None:
@@ -111,7 +112,7 @@ def is_wanted(leg: TableOrder | None) -> bool:
 
 
 def _last(orders: list[VenueOrder]) -> VenueOrder | None:
-    """Return the order of a leg that is or was there; what could not be written is not."""
+    """Return the last order of a leg, unless NinjaTrader has never had it."""
     return orders[-1] if orders and not orders[-1].is_unwritten else None
 
 
@@ -133,7 +134,7 @@ def _end_leftovers(turn: Turn, part: Part) -> None:
     filled_at = max(fill.at for order in part.all for fill in order.fills)
     groups = {order.oco_id for order in part.all if order.fills and order.oco_id}
     for order in part.all:
-        # Of another group, or of none, NinjaTrader ends nothing.
+        # NinjaTrader ends no order of another group, or of none.
         if order.oco_id not in groups or turn.at - filled_at >= PARTNER_ENDS:
             ask_cancel(turn, order, "its part is closed")
 
@@ -181,8 +182,18 @@ def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder)
         if target is None or target.is_over:
             _place_stop(turn, part, stop)
         return False
+    if _waits_for_partner(turn, last, target):
+        _await(turn, stop)
+        return False
     _alarm(turn, part, "unprotected", f"the stop {last.venue_id} is {last.state}, with {part.rest} open", last)
     return True
+
+
+def _waits_for_partner(turn: Turn, ended: VenueOrder, partner: VenueOrder | None) -> bool:
+    """Return whether the partner that may have ended an order is about to be read: the files come in any order."""
+    if partner is None or partner.is_over or partner.oco_id != ended.oco_id or not _was_cancelled(ended):
+        return False
+    return ended.since is not None and turn.at - ended.since < PARTNER_ENDS
 
 
 def _is_given_anew(leg: TableOrder, order: VenueOrder) -> bool:
@@ -229,20 +240,11 @@ def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> Non
     _await(turn, stop)
     for order in part.targets:
         ask_cancel(turn, order, code)
-    if turn.may_write and all(it.is_over or it.is_unwritten for it in part.targets) and _may_retry(turn, part.close):
-        venue_order = VenueOrder(
-            venue_id=oif.venue_id(stop.placed_by, 1, f"CLOSE{part.number}", part.increment.start),
-            order_id=stop.order_id,
-            account=_account(turn, part.entry),
-            instrument=part.entry.instrument,
-            action=stop.action,
-            order_type="MARKET",
-            tif="GTC",
-            qty=part.rest,
-            start=part.increment.start,
-            closes=True,
-        )
-        place(turn, stop, venue_order)
+    may_retry = part.close is None or not part.close.is_held(turn.at)
+    if turn.may_write and may_retry and not any(it.may_work for it in part.targets):
+        venue_id = oif.venue_id(stop.placed_by, 1, f"CLOSE{part.number}", part.increment.start)
+        close = at_venue(turn, stop._replace(order_type="MARKET", limit_price=None, stop_price=None), venue_id)
+        place(turn, stop, close._replace(tif="GTC", qty=part.rest, start=part.increment.start, closes=True))
 
 
 # The target
@@ -280,9 +282,9 @@ def _place_target(turn: Turn, part: Part, target: TableOrder) -> None:
 
 
 def _oco_id(part: Part, partners: list[VenueOrder]) -> str | None:
-    """Return the OCO id for a leg: that of its partner which works, for one that is first a new one, else none.
+    """Return the OCO id for a leg: that of a partner that works, a new one for the first of a pair, else none.
 
-    One that comes alone has a group too, which a partner that is added later joins. An OCO id is never taken twice.
+    A leg that comes alone has a group too, for a partner that is added later. An OCO id is never taken twice.
     """
     partner = _last(partners)
     if partner is not None and partner.is_live and not partner.cancel:
@@ -341,34 +343,17 @@ def _place(
 ) -> None:
     """Place a leg for its part, the first time or again; one that could not be written keeps its id."""
     last = before[-1] if before else None
-    if not _may_retry(turn, last):
+    if last is not None and last.is_held(turn.at):
         return
     generation = 1 if last is None else last.generation + (not last.is_unwritten)
-    entry, start = part.entry, part.increment.start
-    venue_order = VenueOrder(
-        venue_id=oif.venue_id(entry.placed_by, generation, str(leg.leg), start),
-        order_id=leg.order_id,
-        account=_account(turn, entry),
-        instrument=entry.instrument,
-        action=leg.action,
-        order_type=leg.order_type,
-        tif="GTC",
-        qty=part.rest,
-        limit_price=prices.limit_price,
-        stop_price=prices.stop_price,
-        oco_id=oco_id,
-        generation=generation,
-        start=start,
+    start = part.increment.start
+    priced = leg._replace(limit_price=prices.limit_price, stop_price=prices.stop_price)
+    venue_order = at_venue(turn, priced, oif.venue_id(part.entry.placed_by, generation, str(leg.leg), start))
+    place(
+        turn,
+        leg,
+        venue_order._replace(tif="GTC", qty=part.rest, oco_id=oco_id, generation=generation, start=start),
     )
-    place(turn, leg, venue_order)
-
-
-def _may_retry(turn: Turn, last: VenueOrder | None) -> bool:
-    return last is None or last.held_until is None or turn.at >= last.held_until
-
-
-def _account(turn: Turn, entry: TableOrder) -> str:
-    return turn.config.account(entry.account) or entry.account
 
 
 def _change(turn: Turn, part: Part, leg: TableOrder, order: VenueOrder) -> None:

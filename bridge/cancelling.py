@@ -18,7 +18,7 @@ _REFUSED = timedelta(seconds=65)
 
 def ask_cancel(turn: Turn, order: VenueOrder, why: str, n: int = 0) -> None:
     """Have an order of the venue cancelled; a later want begins anew where an earlier one was refused."""
-    if order.is_over or order.is_unwritten:
+    if not order.may_work:
         return
     cancel = order.cancel
     if cancel is None or (cancel.is_refused and n > cancel.n):
@@ -29,7 +29,7 @@ def ask_cancel(turn: Turn, order: VenueOrder, why: str, n: int = 0) -> None:
 
 def answer_refused(turn: Turn, order: TableOrder) -> None:
     """Answer a cancel once NinjaTrader has refused it for all that works; the order works on."""
-    left = [it for it in turn.venue_orders_of(order) if not (it.is_over or it.is_unwritten)]
+    left = [it for it in turn.venue_orders_of(order) if it.may_work]
     if order.is_foreign:
         # It has one of the ids that it may have: those that are seen count.
         left = [it for it in left if it.state]
@@ -55,8 +55,7 @@ def follow_cancel(turn: Turn, order: VenueOrder) -> None:
 def _is_held(turn: Turn, order: VenueOrder) -> bool:
     """Return whether a file of the cancel is on its way, or the last one could not be written just now."""
     instruction = order.cancel.instruction if order.cancel else None
-    is_under_way = instruction is not None and instruction.stage in ("intended", "written")
-    return is_under_way or (order.held_until is not None and turn.at < order.held_until)
+    return (instruction is not None and instruction.is_under_way) or order.is_held(turn.at)
 
 
 def _follow_live(turn: Turn, order: VenueOrder, cancel: Cancel) -> None:

@@ -10,8 +10,8 @@ from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
 from bridge.changing import Goal, is_changing, may_change, write_change
 from bridge.reading import give_up
-from bridge.records import Group, TableOrder, VenueOrder
-from bridge.state import Turn, place
+from bridge.records import Group, TableOrder, VenueOrder, filled
+from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED, OrderState, folded
 
 _STOOD = timedelta(milliseconds=200)
@@ -21,7 +21,7 @@ REPLACED = "replaced"
 """Why an order of the venue is cancelled to make room for its next generation."""
 
 ENOUGH = "qty not above what is filled"
-"""Why an order of the venue is cancelled of which no more is wanted than is filled."""
+"""Why an order of the venue is cancelled when no more of it is wanted than is filled."""
 
 
 def carry_out(turn: Turn, order: TableOrder) -> None:
@@ -50,9 +50,8 @@ def latest(turn: Turn, order: TableOrder) -> VenueOrder | None:
 
 def filled_of(turn: Turn, order: TableOrder, except_of: VenueOrder | None = None) -> int:
     """Return what is filled of an order in all, or by all its generations but one."""
-    return sum(
-        it.filled for it in turn.venue_orders_of(order) if except_of is None or it.venue_id != except_of.venue_id
-    )
+    known = turn.venue_orders_of(order)
+    return filled(it for it in known if except_of is None or it.venue_id != except_of.venue_id)
 
 
 def is_being_replaced(turn: Turn, order: TableOrder) -> bool:
@@ -97,14 +96,41 @@ def end(turn: Turn, order: TableOrder, state: OrderState, why: str) -> None:
 
 def _cancel(turn: Turn, order: TableOrder) -> None:
     known = turn.venue_orders_of(order)
-    is_sent = any(not (it.is_over or it.is_unwritten) for it in known)
-    if not is_sent and not order.is_foreign and (not known or known[-1].is_unwritten):
-        # Of its last generation NinjaTrader has nothing.
+    if not any(it.may_work for it in known) and not order.is_foreign and (not known or known[-1].is_unwritten):
+        # NinjaTrader has nothing of its last generation.
         end(turn, order, OrderState.CANCELLED, "cancelled before it was sent")
         return
     for venue_order in known:
         ask_cancel(turn, venue_order, "cancelled", order.n)
     answer_refused(turn, order)
+
+
+def at_venue(turn: Turn, order: TableOrder, venue_id: str) -> VenueOrder:
+    """Return an order as it is to be sent to the venue, under this id there, with what is wanted of it now."""
+    return VenueOrder(
+        venue_id=venue_id,
+        order_id=order.order_id,
+        account=turn.config.account(order.account) or order.account,
+        instrument=order.instrument,
+        action=order.action,
+        order_type=order.order_type,
+        tif=order.tif,
+        qty=order.qty,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+    )
+
+
+def place(turn: Turn, order: TableOrder, venue_order: VenueOrder) -> None:
+    """Send an order to the venue: one that was never written, or certainly could not be."""
+    known = turn.venue_orders.get(venue_order.venue_id)
+    if known is not None and not known.is_unwritten:
+        raise AssertionError(f"{venue_order.venue_id} would be placed twice")
+    instruction = turn.write(oif.file_name(venue_order.venue_id), oif.place(venue_order))
+    turn.put(venue_order._replace(place=instruction))
+    if known is None:
+        order = turn.orders[order.order_id]
+        turn.put(order._replace(venue_ids=(*order.venue_ids, venue_order.venue_id)))
 
 
 # Opening
@@ -115,7 +141,7 @@ def _open(turn: Turn, order: TableOrder, unwritten: VenueOrder | None) -> None:
     generation = unwritten.generation if unwritten else 1
     if (why := _why_refused(turn, order)) is not None:
         end(turn, order, OrderState.REJECTED if generation == 1 else OrderState.CANCELLED, why)
-    elif turn.is_ready and (unwritten is None or unwritten.held_until is None or turn.at >= unwritten.held_until):
+    elif turn.is_ready and not (unwritten and unwritten.is_held(turn.at)):
         if turn.look_is_fresh:
             _place(turn, order, generation, order.qty - filled_of(turn, order))
         else:
@@ -150,19 +176,10 @@ def _why_refused(turn: Turn, order: TableOrder) -> str | None:
 
 def _place(turn: Turn, order: TableOrder, generation: int, qty: int) -> None:
     venue_id = oif.venue_id(order.placed_by, generation)
-    account = turn.config.account(order.account) or order.account
-    venue_order = VenueOrder(
-        venue_id=venue_id,
-        order_id=order.order_id,
-        account=account,
-        instrument=order.instrument,
-        action=order.action,
-        order_type=order.order_type,
-        tif=order.tif,
+    venue_order = at_venue(turn, order, venue_id)
+    venue_order = venue_order._replace(
         qty=qty,
-        limit_price=order.limit_price,
-        stop_price=order.stop_price,
-        oco_id=_join_group(turn, order, account, venue_id),
+        oco_id=_join_group(turn, order, venue_order.account, venue_id),
         atm_template=order.atm_template,
         atm_strategy_id=oif.venue_id(order.placed_by, generation, "ATM") if order.atm_template else None,
         generation=generation,
@@ -222,7 +239,7 @@ def _why_not_changed(turn: Turn, order: TableOrder, current: VenueOrder, goal: G
         return None
     only_less = goal == (min(goal.qty, current.qty), current.limit_price, current.stop_price)
     if only_less and order.kind == "replace" and current.generation > 1 and not is_other_kind(order, current):
-        # Nobody asks that: the generation before was filled after its end, and left less.
+        # Nobody has asked for that: the generation before was filled after its end, and left less.
         return None
     if order.not_after is not None and turn.at > order.not_after:
         return "too late: the bridge was away"

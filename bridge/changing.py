@@ -11,7 +11,7 @@ from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED
 
 _LOG_FOLLOWS = timedelta(milliseconds=300)
-"""How soon after an order's state NinjaTrader's log says that its change was refused: the state says it nowhere."""
+"""How soon after an order's state NinjaTrader's log says that its change was refused: the state never says it."""
 
 
 class Goal(NamedTuple):
@@ -36,7 +36,7 @@ def may_change(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
     """Return whether a CHANGE to these values can be written now: the order lives, and nothing is under way."""
     if not order.is_live or order.state in BEING_CANCELLED or (order.cancel and not order.cancel.is_refused):
         return False
-    if (order.held_until is not None and turn.at < order.held_until) or _is_refused(turn, order, goal):
+    if order.is_held(turn.at) or _is_refused(turn, order, goal):
         return False
     if order.change is None:
         return values_of(order) != goal

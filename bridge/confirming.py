@@ -1,9 +1,9 @@
-"""Files that are not taken, and orders of which nothing is said: what time makes of them."""
+"""Files that NinjaTrader does not take, and orders that it says nothing of: what follows as time passes."""
 
 from datetime import timedelta
 
 from bridge.events import MoveOut
-from bridge.records import Instruction, TableOrder, VenueOrder
+from bridge.records import Instruction, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import OrderState
 
@@ -47,7 +47,7 @@ def follow_file(turn: Turn, instruction: Instruction) -> None:
 
 
 def forget_states(turn: Turn) -> None:
-    """Take down that NinjaTrader has started, and emptied its folder: what its orders are now is not said any more."""
+    """Record that NinjaTrader has started and emptied its folder: nothing says any more what its orders are."""
     for table_order in turn.active():
         for order in turn.venue_orders_of(table_order):
             if order.is_live:
@@ -72,7 +72,7 @@ def _lost(order: VenueOrder) -> str:
 def _is_part_of_leg(leg: TableOrder, known: list[VenueOrder]) -> bool:
     """Return whether all that is seen of a leg has filled, and was not all of it."""
     is_filled = all(it.state is OrderState.FILLED for it in known if it.state)
-    return leg.leg is not None and is_filled and sum(it.filled for it in known) < leg.qty
+    return leg.leg is not None and is_filled and filled(known) < leg.qty
 
 
 def unresolved_of(turn: Turn, order: TableOrder) -> str | None:

@@ -1,6 +1,6 @@
 """Decides what the bridge does: (state, event) to (state, effects). No input or output, and no clock.
 
-looking, reading     take down what the table and NinjaTrader's files say
+looking, reading     record what the table and NinjaTrader's files say
 adopting             takes in what another journal has placed
 carrying_out         brings an order nearer to what is wanted of it
 legs                 what is asked of legs is done with what is asked of their entry
@@ -125,6 +125,7 @@ def _act(turn: Turn) -> None:
     for order in turn.active():
         _write_cancels(turn, order)
         report(turn, order)
+    turn.tell_unreported_alarms()
     probe(turn)
     beat(turn)
 

@@ -1,6 +1,6 @@
 """What the engine is told, and what it asks for: the seam between deciding and doing. Plain data.
 
-Every event carries no clock of its own: the time comes beside it (`engine.step(state, event, at)`), AWS's time, UTC.
+No event carries a time: that comes beside it (`engine.step(state, event, at)`), AWS's time, UTC.
 """
 
 from collections.abc import Mapping, Sequence
@@ -168,17 +168,17 @@ class Look(NamedTuple):
     """Read the table at once."""
 
 
-class Report(NamedTuple):
+class SendReport(NamedTuple):
     """Send a report; it is kept in the journal until the queue has taken it."""
 
     what: OrderReport | PositionReport | Heartbeat
 
 
 class Alarm(NamedTuple):
-    """Tell a person now: print it, log it, and let it travel with the next heartbeat."""
+    """Tell a person now: print it, and log it. The cloud hears of it by a report, or by the heartbeat."""
 
     code: str
     detail: str
 
 
-Effect = Save | WriteFile | MoveOut | Fetch | Look | Report | Alarm
+Effect = Save | WriteFile | MoveOut | Fetch | Look | SendReport | Alarm

@@ -14,7 +14,7 @@ from orderhook.trade import kind_of, opposite
 def settle(turn: Turn, entry: TableOrder) -> None:
     """Have the legs of an entry take what is asked of them, or drop it with the change of the entry."""
     if entry.acked < entry.n and _is_over(turn, entry) and not (entry.is_foreign or is_as_wanted(turn, entry)):
-        # It ended without what was asked of it last, and of what was asked before a cancel.
+        # It ended without what was asked of it last, or before a cancel.
         dropped = entry.n if entry.kind != "cancel" else entry.n - 1
         entry = entry._replace(given_up=max(entry.given_up, dropped))
         turn.put(entry)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.adopting import adopt
-from bridge.events import Fetch, Fetched, Looked, Report
+from bridge.events import Fetch, Fetched, Looked, SendReport
 from bridge.reading import give_up
 from bridge.records import Increment, Memory, TableOrder, Terms
 from bridge.state import Turn
@@ -19,7 +19,7 @@ _FORGOTTEN = timedelta(days=30)
 
 
 def look(turn: Turn, looked: Looked) -> None:
-    """Take a look at the table down."""
+    """Record what a look at the table shows."""
     began_at = looked.began_at or turn.at
     if turn.now.memory is None:
         turn.set(memory=Memory(began_at))
@@ -45,7 +45,7 @@ def _tell_unreadable(turn: Turn, unreadable: tuple[str, ...]) -> None:
 
 
 def fetch(turn: Turn, fetched: Fetched) -> None:
-    """Take one order down that was asked for by its id."""
+    """Record an order that was asked for by its id."""
     item = fetched.order
     turn.set(fetching={name: at for name, at in turn.now.fetching.items() if name != fetched.order_id})
     known = turn.orders.get(fetched.order_id)
@@ -144,7 +144,7 @@ def _foreign_leg(turn: Turn, item: Order, known: TableOrder | None) -> TableOrde
 
 
 def _know_entry(turn: Turn, leg: TableOrder, entry: Order) -> None:
-    """Give a leg the entry that it was asked for: one that the journal has placed, or another one's."""
+    """Give a leg its entry, which was fetched for it: one that this journal has placed, or another's."""
     placed_by, known = entry.placed_by, turn.orders.get(entry.order_id)
     is_own = known is not None and known.placed_by == placed_by and not known.is_foreign
     if is_own and leg.leg in entry.legs:
@@ -156,7 +156,7 @@ def _know_entry(turn: Turn, leg: TableOrder, entry: Order) -> None:
 
 
 def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
-    """Return an order that is wanted as the table has it now."""
+    """Return an order with what the table wants of it now."""
     return order._replace(
         n=want.n,
         kind=want.kind,
@@ -206,7 +206,7 @@ def _deadline(order: TableOrder, want: Want) -> datetime | None:
 
 
 def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
-    """Take a leg down as it lies in its entry's item; once it is released, its own item counts."""
+    """Record a leg as it lies in its entry's item; once it is released, its own item counts."""
     order_id = leg_id(entry.order_id, name)
     known = turn.orders.get(order_id)
     owner = turn.orders[entry.order_id]
@@ -260,22 +260,22 @@ def _compare(turn: Turn, order: TableOrder, item: Order) -> None:
         turn.put(order._replace(behind_since=turn.at))
     elif turn.at - max(order.behind_since, order.reported_at or order.behind_since) >= _SENT_AGAIN:
         turn.put(order._replace(reported_at=turn.at))
-        turn.ask(Report(order.report))
+        turn.ask(SendReport(order.report))
     else:
         turn.put(order)
 
 
 def _miss(turn: Turn, listed: Container[str], unreadable: Container[str]) -> None:
-    """Close what the table has finished, and ask for what it should still have.
+    """Close what the table has finished, and fetch what it should still have.
 
-    What could not be read is open; and of an entry that could not be read, so may be the legs in its item.
+    An order that could not be read is open, and so may be the legs in the item of such an entry.
     """
     for order in turn.active():
         if order.order_id in listed or order.order_id in unreadable or order.entry_id in unreadable:
             continue
         known_end = order.report is not None and order.report.state not in OPEN
         if known_end or not (order.venue_ids or order.is_foreign or order.leg is None):
-            # A leg that nothing was filled for ends with its entry.
+            # A leg without fills ends with its entry.
             turn.put(order._replace(is_closed=True))
         else:
             _fetch(turn, order.order_id)

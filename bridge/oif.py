@@ -10,7 +10,8 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Literal
 
-from orderhook.orders import Action, OrderType, TimeInForce, decimal_text
+from bridge.records import VenueOrder
+from orderhook.orders import decimal_text
 
 FIELDS = (
     "command account instrument action qty order_type limit_price stop_price tif oco_id order_id strategy strategy_id"
@@ -44,31 +45,28 @@ def read_file_name(name: str) -> tuple[str, Purpose] | None:
     return (match[1], _PURPOSES[match[2]]) if match else None
 
 
-def place(
-    *,
-    account: str,
-    instrument: str,
-    action: Action,
-    qty: int,
-    order_type: OrderType,
-    tif: TimeInForce,
-    order_id: str,
-    limit_price: Decimal | None = None,
-    stop_price: Decimal | None = None,
-    oco_id: str | None = None,
-    atm_template: str | None = None,
-    atm_strategy_id: str | None = None,
-) -> str:
-    """Return the line, without its end, that places an order; with a template it starts an ATM strategy of that id.
+def place(order: VenueOrder) -> str:
+    """Return the line, without its end, that places an order; with a template it starts an ATM strategy of its id.
 
     Raises ValueError for less than one contract.
     """
-    if qty < 1:
-        raise ValueError(f"an order of {qty} contracts cannot be placed")
-    prices = (_price(limit_price), _price(stop_price))
-    strategy = (atm_template or "", atm_strategy_id or "")
-    order = (account, instrument, action, str(qty), order_type, *prices, tif, oco_id or "", order_id)
-    return _line("PLACE", *order, *strategy)
+    if order.qty < 1:
+        raise ValueError(f"an order of {order.qty} contracts cannot be placed")
+    return _line(
+        "PLACE",
+        order.account,
+        order.instrument,
+        order.action,
+        str(order.qty),
+        order.order_type,
+        _price(order.limit_price),
+        _price(order.stop_price),
+        order.tif,
+        order.oco_id or "",
+        order.venue_id,
+        order.atm_template or "",
+        order.atm_strategy_id or "",
+    )
 
 
 def change(order_id: str, *, qty: int, limit_price: Decimal | None = None, stop_price: Decimal | None = None) -> str:

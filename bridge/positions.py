@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from bridge.brackets import is_wanted, parts_of
 from bridge.cancelling import ask_cancel
 from bridge.contracts import canonical
-from bridge.events import PositionRead, Report
+from bridge.events import PositionRead, SendReport
 from bridge.records import Fill, TableOrder, VenueOrder
 from bridge.state import Position, Turn
 from orderhook.bridge_messages import PositionReport, Side
@@ -26,7 +26,7 @@ def pair(at: datetime, account: str, instrument: str) -> str:
 
 
 def read_position(turn: Turn, read: PositionRead) -> None:
-    """Take a position file down; one from before NinjaTrader's start says nothing."""
+    """Record a position file; one from before NinjaTrader's start says nothing."""
     if not read.written_since_start or turn.config.account(read.account) is None:
         return
     name = pair(turn.at, read.account, read.instrument)
@@ -37,7 +37,7 @@ def read_position(turn: Turn, read: PositionRead) -> None:
     position = Position(read.account, read.instrument, read.side, read.quantity, read.average, since, open_at, turn.at)
     _set(turn, position)
     if not is_same:
-        turn.ask(Report(report_of(turn, position)))
+        turn.ask(SendReport(report_of(turn, position)))
     _tell_unseen_fills(turn, name, position)
 
 
@@ -65,7 +65,7 @@ def forget_positions(turn: Turn) -> None:
         if position.side != "UNKNOWN" or _name(turn, position) not in turn.now.positions:
             unknown = Position(position.account, position.instrument, "UNKNOWN", 0, None, turn.at)
             _set(turn, unknown)
-            turn.ask(Report(report_of(turn, unknown)))
+            turn.ask(SendReport(report_of(turn, unknown)))
 
 
 def confirm_flat(turn: Turn, account: str) -> None:
@@ -74,7 +74,7 @@ def confirm_flat(turn: Turn, account: str) -> None:
         if position.side == "UNKNOWN" and folded(position.account) == folded(account):
             flat = position._replace(side="FLAT", since=turn.at)
             _set(turn, flat)
-            turn.ask(Report(report_of(turn, flat)))
+            turn.ask(SendReport(report_of(turn, flat)))
 
 
 def _known_pairs(turn: Turn) -> list[Position]:
@@ -163,7 +163,7 @@ def _too_many(turn: Turn, entries: list[str]) -> set[str]:
     for trade in trades:
         name = pair(turn.at, trade.account, trade.instrument)
         position = turn.now.positions.get(name)
-        # For which parts another journal has placed its legs, this one does not know.
+        # This journal does not know for which parts another one has placed its legs.
         if trade.is_foreign or position is None or position.side in ("UNKNOWN", "FLAT"):
             continue
         if (name, trade.action) not in left:

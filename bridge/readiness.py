@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from bridge import oif
 from bridge.confirming import follow_file
-from bridge.events import Report
+from bridge.events import SendReport
 from bridge.positions import report_of
 from bridge.state import State, Turn
 from orderhook.bridge_messages import Heartbeat
@@ -15,7 +15,7 @@ _HEARTBEAT = timedelta(seconds=30)
 
 
 def probe(turn: Turn) -> None:
-    """See by a CANCEL of an id that nothing has whether NinjaTrader takes files, where that is in doubt."""
+    """Where it is in doubt whether NinjaTrader takes files, write a CANCEL of an id that no order has."""
     known = turn.now.probe
     if known is not None:
         follow_file(turn, known)
@@ -27,7 +27,7 @@ def probe(turn: Turn) -> None:
 
 
 def probe_is_taken(turn: Turn) -> None:
-    """Take down that NinjaTrader takes files, if the probe says so."""
+    """Record that NinjaTrader takes files, if the probe says so."""
     if turn.now.probe is not None and turn.now.probe.stage == "consumed":
         turn.set(probe=None, reads=turn.now.runs is not False)
 
@@ -51,7 +51,7 @@ def beat(turn: Turn) -> None:
     if is_news or at is None or turn.at - at >= _HEARTBEAT or turn.now.alarms:
         heartbeat = _heartbeat(turn, why)
         turn.set(heartbeat=heartbeat, heartbeat_at=turn.at, alarms=())
-        turn.ask(Report(heartbeat))
+        turn.ask(SendReport(heartbeat))
 
 
 def _heartbeat(turn: Turn, why: str | None) -> Heartbeat:

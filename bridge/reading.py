@@ -1,4 +1,4 @@
-"""What NinjaTrader's files say, taken down: states of orders, files that were taken, the log."""
+"""What NinjaTrader's files say is recorded: states of orders, files that were taken, the log."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -6,7 +6,19 @@ from decimal import Decimal
 from bridge import oif
 from bridge.events import LogLine, OrderStateRead
 from bridge.log_lines import words_of
-from bridge.records import Cancel, Change, Fill, Increment, Instruction, Refused, Stage, TableOrder, VenueOrder
+from bridge.records import (
+    PRICE_DIGITS,
+    Cancel,
+    Change,
+    Fill,
+    Increment,
+    Instruction,
+    Refused,
+    Stage,
+    TableOrder,
+    VenueOrder,
+    filled,
+)
 from bridge.state import Turn
 from orderhook.leg_prices import is_beyond
 from orderhook.orders import TERMINAL, Action, OrderState
@@ -19,8 +31,6 @@ _STATES = {str(state).upper(): state for state in OrderState} | {
 
 _BEING_CHANGED = frozenset({OrderState.CHANGE_PENDING, OrderState.CHANGE_SUBMITTED})
 
-_PRICE = Decimal("0.00000001")
-
 CHANGED_AGAIN = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60))
 """How long after each refusal a CHANGE is tried again that is wanted all the same, as by a leg whose partner fills."""
 
@@ -31,7 +41,7 @@ _THEN = "; then "
 
 
 def read_state(turn: Turn, read: OrderStateRead) -> None:
-    """Take an order's state file down; fills only grow, and an end stays."""
+    """Record an order's state file; fills only grow, and an end stays."""
     order = turn.venue_orders.get(read.venue_id)
     if order is None:
         turn.set(unclaimed={**turn.now.unclaimed, read.venue_id: read})
@@ -77,8 +87,8 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
         order = order.changed
     turn.put(order)
     if owner.leg is None:
-        total = sum(it.filled for it in turn.venue_orders_of(owner))
-        # What a person has told of counts already.
+        total = filled(turn.venue_orders_of(owner))
+        # What a person has said was filled counts already.
         start = sum(it.quantity for it in owner.increments)
         if total > start:
             increment = Increment(start, total - start, fill.price, turn.at)
@@ -116,7 +126,7 @@ def _price(order: VenueOrder, read: OrderStateRead) -> Decimal | None:
     if order.average is None:
         return None
     price = (read.average * read.filled - order.average * order.filled) / (read.filled - order.filled)
-    return price.quantize(_PRICE).normalize() if price else price
+    return price.quantize(PRICE_DIGITS).normalize() if price else price
 
 
 def _reopen(turn: Turn, order_id: str) -> None:
@@ -129,7 +139,7 @@ def _reopen(turn: Turn, order_id: str) -> None:
 
 
 def read_log(turn: Turn, line: LogLine) -> None:
-    """Take a line of the log down: it gives reasons, and refuses a CHANGE that was just written."""
+    """Record a line of the log: it gives reasons, and may refuse a CHANGE that was just written."""
     order = turn.venue_orders.get(line.venue_id or "")
     if order is None:
         return
@@ -175,8 +185,8 @@ def refuse_change(turn: Turn, order: VenueOrder, why: str) -> None:
 
 
 def give_up(turn: Turn, order: TableOrder, current: VenueOrder, why: str) -> None:
-    """Drop what is wanted of an order, and answer it: it has the values that it had."""
-    elsewhere = sum(it.filled for it in turn.venue_orders_of(order) if it.venue_id != current.venue_id)
+    """Drop what is wanted of an order, and answer that: it keeps the values that it had."""
+    elsewhere = filled(it for it in turn.venue_orders_of(order) if it.venue_id != current.venue_id)
     qty = order.qty if order.leg else current.qty + elsewhere
     turn.put(
         order._replace(
@@ -196,7 +206,7 @@ def give_up(turn: Turn, order: TableOrder, current: VenueOrder, why: str) -> Non
 
 
 def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
-    """Take down how far a file of ours has come."""
+    """Record how far a file of ours has come."""
     if turn.now.probe is not None and turn.now.probe.name == name:
         turn.set(probe=turn.now.probe._replace(stage=stage, at=turn.at))
         if stage in ("unread", "unwritten"):
@@ -239,12 +249,12 @@ def _was_written(order: VenueOrder | None, name: str) -> bool:
 
 def _place_is(turn: Turn, order: VenueOrder, stage: Stage) -> None:
     place = order.place
-    if place is None or not _follows(place.stage, stage):
+    if place is None or not _follows(place, stage):
         return
     leg = turn.orders[order.order_id].leg
     if stage == "unread" and leg is not None and order.order_type != "MARKET" and order.state is None:
-        # What protects a position does not wait for what NinjaTrader may still say of a file that was there untouched.
-        # A second MARKET order would open another position: that one does.
+        # A leg does not wait for what NinjaTrader may still say of a file that lay there untouched.
+        # A MARKET order does wait: a second one would open another position.
         if place.stage == "ambiguous" and kind_of(leg) == "STOP":
             why = f"the bridge ended while it wrote the stop {order.venue_id}"
             turn.alarm_once(order.order_id, "unprotected", why, of=order.venue_id)
@@ -252,14 +262,12 @@ def _place_is(turn: Turn, order: VenueOrder, stage: Stage) -> None:
     turn.put(order._replace(place=place._replace(stage=stage, at=turn.at)))
 
 
-def _follows(before: Stage, after: Stage) -> bool:
+def _follows(place: Instruction, after: Stage) -> bool:
     """Return whether a PLACE's file may go from one stage to another.
 
     That the file of an ambiguous one is gone proves nothing: perhaps it never was there.
     """
-    if before == "ambiguous":
-        return after == "unread"
-    return before in ("intended", "written")
+    return after == "unread" if place.stage == "ambiguous" else place.is_under_way
 
 
 def _change_is(turn: Turn, order: VenueOrder, name: str, stage: Stage) -> None:

@@ -4,7 +4,7 @@ An order of the table (TableOrder) may have several at the venue (VenueOrder): g
 every part of its entry that was filled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -27,6 +27,9 @@ unwritten: it could certainly not be created; or, of a leg, it was moved out, an
 ambiguous: the bridge ended between the intent and the word that it was written; a PLACE is never written again
 """
 
+PRICE_DIGITS = Decimal("0.00000001")
+"""How exactly a price is kept that comes of a division."""
+
 
 class Instruction(NamedTuple):
     """One instruction file, and since when it is where it is."""
@@ -34,6 +37,11 @@ class Instruction(NamedTuple):
     name: str
     stage: Stage
     at: datetime
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether NinjaTrader may be about to take it."""
+        return self.stage in ("intended", "written")
 
 
 class Fill(NamedTuple):
@@ -75,7 +83,7 @@ class Cancel(NamedTuple):
 
     why: str
     n: int
-    """The want that asks it; 0 where none does."""
+    """The want that asks for it; 0 where none does."""
     since: datetime
     instruction: Instruction | None = None
     is_early: bool = False
@@ -91,7 +99,7 @@ class VenueOrder(NamedTuple):
 
     venue_id: str
     order_id: str
-    """The order of the table whose it is."""
+    """The order of the table that it belongs to."""
     account: str
     instrument: str
     action: Action
@@ -108,7 +116,7 @@ class VenueOrder(NamedTuple):
     """What the strategy is called there that it starts: never the trader's id, which comes back every day."""
     generation: int = 1
     start: int = 0
-    """What of the entry was filled before the part that it closes; of legs alone."""
+    """How much of the entry was filled before the part that it closes; only of legs."""
     closes: bool = False
     """Whether it is a MARKET order that closes a part whose stop cannot work."""
     place: Instruction | None = None
@@ -131,13 +139,13 @@ class VenueOrder(NamedTuple):
     log: str | None = None
     """What NinjaTrader's log says of it."""
     unseen_since: datetime | None = None
-    """Which start of NinjaTrader's its state file has gone with; None where it was written since."""
+    """The start of NinjaTrader's with which its state file has gone; None where it was written since."""
     is_lost: bool = False
     """Whether that file did not come back in time."""
 
     @property
     def changed(self) -> "VenueOrder":
-        """It, with the values of its CHANGE, which was done."""
+        """The order with the values of its CHANGE, which was done."""
         if (done := self.change) is None:
             return self
         return self._replace(
@@ -146,7 +154,7 @@ class VenueOrder(NamedTuple):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has come to its end."""
+        """Whether it has ended."""
         return self.state in TERMINAL
 
     @property
@@ -158,6 +166,20 @@ class VenueOrder(NamedTuple):
     def is_live(self) -> bool:
         """Whether NinjaTrader has it, as far as its last state says."""
         return self.state is not None and not self.is_over
+
+    @property
+    def may_work(self) -> bool:
+        """Whether NinjaTrader may have it: its file was, or is being, written, and no end of it was read."""
+        return not (self.is_over or self.is_unwritten)
+
+    def is_held(self, at: datetime) -> bool:
+        """Return whether no file is written for it yet, because the last one could not be."""
+        return self.held_until is not None and at < self.held_until
+
+
+def filled(orders: Iterable[VenueOrder]) -> int:
+    """Return what is filled of orders of the venue in all."""
+    return sum(order.filled for order in orders)
 
 
 class Terms(NamedTuple):
@@ -208,7 +230,7 @@ class TableOrder(NamedTuple):
     """The name of a leg: STOP1."""
     offset: Decimal | None = None
     asked: Terms | None = None
-    """What is asked of a leg, which it has not taken yet: perhaps that waits for what is asked of its entry."""
+    """What is asked of a leg and is not done yet: it may wait for what is asked of its entry."""
     of: int = 0
     """The want of its entry that this came with; 0 where it stands alone."""
     start: int = 0
@@ -228,9 +250,9 @@ class TableOrder(NamedTuple):
     """How many of the increments need legs no more, because the position is gone."""
     venue_ids: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
-    """The codes of those that the next report tells."""
+    """The codes of those that its report of the same step tells."""
     rung: tuple[str, ...] = ()
-    """What they have rung for last: it rings once."""
+    """The troubles that have rung: each rings once."""
     fills_told: Mapping[str, int] = {}
     """What of its fills the table has recorded: by the venue's ids, how much in all."""
     report: OrderReport | None = None
@@ -247,7 +269,7 @@ class TableOrder(NamedTuple):
         return self.kind == "cancel" and self.n > self.given_up
 
     def share(self, qty: int) -> int:
-        """Return what of a quantity of the entry is this leg's."""
+        """Return how much of a quantity of the entry this leg closes."""
         rest = max(0, qty - self.start)
         return rest if self.size is None else min(rest, self.size)
 
@@ -287,7 +309,7 @@ def record_id(record: Record) -> str:
 
 
 def dump(value: object) -> object:
-    """Return a record as JSON can hold it, without what is as it always is at first."""
+    """Return a record as JSON can hold it, without the fields that have their defaults."""
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         defaults = value._field_defaults  # type: ignore[attr-defined]
         fields = {name: getattr(value, name) for name in value._fields}

@@ -6,13 +6,12 @@ from decimal import Decimal
 from bridge.brackets import is_wanted, waits_for_fill
 from bridge.carrying_out import ENOUGH, filled_of, is_as_wanted, is_being_replaced, is_ended_as_enough, latest
 from bridge.confirming import unresolved_of
-from bridge.events import Report
-from bridge.records import TableOrder, VenueOrder
+from bridge.events import SendReport
+from bridge.records import PRICE_DIGITS, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.bridge_messages import Execution, OrderReport
 from orderhook.orders import BEING_CANCELLED, OrderState, decimal_text, timestamp
 
-_PRICE = Decimal("0.00000001")
 _S = OrderState
 
 
@@ -28,7 +27,7 @@ def report(turn: Turn, order: TableOrder) -> None:
         order_id=order.order_id,
         placed_by=order.placed_by,
         state=state,
-        filled=sum(it.filled for it in known),
+        filled=filled(known),
         seq=1 if last is None else last.seq,
         acked=order.acked,
         average=_average(known),
@@ -44,7 +43,7 @@ def report(turn: Turn, order: TableOrder) -> None:
         now = int(turn.at.timestamp() * 1000)
         snapshot = snapshot._replace(seq=now if last is None else max(last.seq + 1, now))
         order = order._replace(report=snapshot, reported_at=turn.at, alarms=())
-        turn.ask(Report(snapshot))
+        turn.ask(SendReport(snapshot))
     if order != turn.orders[order.order_id]:
         turn.put(order)
 
@@ -85,17 +84,17 @@ def _state_of(turn: Turn, order: TableOrder) -> OrderState:
 
 def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
     known = turn.venue_orders_of(leg)
-    live = [it for it in known if not (it.is_over or it.is_unwritten)]
+    done = filled(known)
+    live = [it for it in known if it.may_work]
     if leg.is_foreign and not leg.ended:
         return _state_of_foreign_leg(turn, leg, known)
     if live:
         return _state_of_live_leg(leg, known, live)
     if not is_wanted(leg) and leg.asked is None:
         return leg.ended or _S.CANCELLED
-    filled = sum(it.filled for it in known)
     if leg.order_id in turn.awaiting or _may_grow(turn, leg):
-        return _S.PART_FILLED if filled else _S.ACCEPTED if known else _S.INITIALIZED
-    if filled and filled >= _share(turn, leg):
+        return _S.PART_FILLED if done else _S.ACCEPTED if known else _S.INITIALIZED
+    if done and done >= _share(turn, leg):
         return _S.FILLED
     return _S.REJECTED if known and all(it.state is _S.REJECTED for it in known) else _S.CANCELLED
 
@@ -117,14 +116,14 @@ def _state_of_live_leg(leg: TableOrder, known: list[VenueOrder], live: list[Venu
 def _state_of_foreign_leg(turn: Turn, leg: TableOrder, known: list[VenueOrder]) -> OrderState:
     seen = [it.state for it in known if it.state]
     live = [it.state for it in known if it.state and it.is_live]
-    filled = sum(it.filled for it in known)
+    done = filled(known)
     if live:
-        return _S.PART_FILLED if filled else _S.WORKING if _S.WORKING in live else live[-1]
+        return _S.PART_FILLED if done else _S.WORKING if _S.WORKING in live else live[-1]
     if not seen:
-        # What nothing is filled for was never placed.
+        # A leg without fills was never placed.
         return _S.CANCELLED if leg.wants_cancel and waits_for_fill(turn, leg) else leg.table_state
-    if filled:
-        return _S.FILLED if filled >= leg.qty else _S.CANCELLED if _S.CANCELLED in seen else _S.PART_FILLED
+    if done:
+        return _S.FILLED if done >= leg.qty else _S.CANCELLED if _S.CANCELLED in seen else _S.PART_FILLED
     return seen[-1]
 
 
@@ -162,7 +161,7 @@ def _is_answered(turn: Turn, order: TableOrder, state: OrderState) -> bool:
 
 def _is_leg_answered(turn: Turn, leg: TableOrder) -> bool:
     """Return whether all that a leg has at the venue has its prices; what it has not placed has nothing to change."""
-    live = [it for it in turn.venue_orders_of(leg) if not (it.is_over or it.is_unwritten or it.closes)]
+    live = [it for it in turn.venue_orders_of(leg) if it.may_work and not it.closes]
     return all(
         it.state and not it.change and (it.limit_price, it.stop_price) == (leg.limit_price, leg.stop_price)
         for it in live
@@ -177,7 +176,7 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
     if order.leg and not (seen or order.is_released) and order.acked == order.given_up == order.n > 0:
         return _values_of_waiting(order)
     if not seen or order.is_foreign:
-        # What another journal's order was changed to, this one does not know.
+        # This journal does not know what another one's order was changed to.
         return {}
     current = seen[-1]
     elsewhere = filled_of(turn, order, except_of=current)
@@ -188,7 +187,7 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
 
 
 def _values_of_waiting(leg: TableOrder) -> dict[str, str]:
-    """Return what a leg has that is not at the venue yet, where what was asked of it last was dropped."""
+    """Return the values of a leg that is not at the venue yet, where what was asked of it last was dropped."""
     prices = {"limit_price": leg.limit_price, "stop_price": leg.stop_price, "offset": leg.offset}
     return {"order_type": leg.order_type, "tif": leg.tif, **_texts(prices)}
 
@@ -198,13 +197,13 @@ def _texts(prices: Mapping[str, Decimal | None]) -> dict[str, str]:
 
 
 def _average(known: list[VenueOrder]) -> Decimal | None:
-    filled = [(it.filled, it.average) for it in known if it.filled]
-    if len(filled) == 1:
-        return filled[0][1]
-    if not filled or any(average is None for _, average in filled):
+    paid = [(it.filled, it.average) for it in known if it.filled]
+    if len(paid) == 1:
+        return paid[0][1]
+    if not paid or any(average is None for _, average in paid):
         return None
-    total = sum((qty * average for qty, average in filled if average is not None), Decimal(0))
-    return Decimal(decimal_text((total / sum(qty for qty, _ in filled)).quantize(_PRICE)))
+    total = sum((qty * average for qty, average in paid if average is not None), Decimal(0))
+    return Decimal(decimal_text((total / filled(known)).quantize(PRICE_DIGITS)))
 
 
 def _executions(order: TableOrder, known: list[VenueOrder]) -> tuple[Execution, ...]:

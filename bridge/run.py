@@ -6,18 +6,19 @@ made in the background, one of a kind at a time, and again after a failure for a
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future, wait
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from contextlib import suppress
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
 from typing import Any
 
-from bridge import asked
+from bridge import operator_requests
 from bridge.engine import step
-from bridge.events import Alarm, Effect, Event, Fetch, Look, Looked, MoveOut, Report, Save, Tick, WriteFile
+from bridge.events import Alarm, Effect, Event, Fetch, Look, Looked, MoveOut, Save, SendReport, Tick, WriteFile
 from bridge.journal import Journal, JournalError
+from bridge.lane import Lane, Message, Tell, pause, send
 from bridge.link import Link, LinkError
 from bridge.ninjatrader import Folder
 from bridge.readiness import farewell
@@ -31,17 +32,13 @@ OWNERSHIP_SECONDS = 1.0
 """How soon after a heartbeat the table may say that this bridge owns the stack now."""
 FIRST_LOOK_SECONDS = 10.0
 """How long the start waits for AWS's time; without an answer it goes by this machine's clock."""
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
-"""Seconds between two attempts to reach AWS: twice as long after each failure."""
 REPORTS_AT_ONCE = 10
 MOST_ALARMS = 50
 """What one heartbeat tells at most."""
 
-Tell = Callable[[str], None]
-
 
 class Bridge:
-    """What a trader's table wants, made so at one NinjaTrader. One thread calls `turn`, or `run`.
+    """Carries out what a trader's table wants at one NinjaTrader. One thread calls `turn`, or `run`.
 
     With a `background` that does at once what it is given, and clocks that a test turns, a turn is deterministic.
     """
@@ -99,7 +96,7 @@ class Bridge:
         for event in self._scan():
             self._take(event)
         if self._asked_in is not None:
-            for event in asked.take(self._asked_in):
+            for event in operator_requests.take(self._asked_in):
                 self._take(event)
         self._take(Tick())
         self._ask()
@@ -153,7 +150,7 @@ class Bridge:
     def _begin(self) -> None:
         """Go on from the journal, and have the engine know what was moved out of `incoming`."""
         if self._asked_in is not None:
-            asked.forget(self._asked_in)
+            operator_requests.forget(self._asked_in)
         self._has_begun = True
         try:
             self._state = State.restored(self._config, self._journal.records(), self._link.now())
@@ -194,10 +191,10 @@ class Bridge:
                 with suppress(OSError):
                     answer = self._folder.move_out(name)
                 self._held = self._held | {name} if answer is None else self._held - {name}
-            case Report(Heartbeat() as heartbeat):
+            case SendReport(Heartbeat() as heartbeat):
                 self._heartbeat = self._with_alarms_of_waiting(heartbeat)
                 self._tell_readiness(heartbeat)
-            case Report(what):
+            case SendReport(what):
                 self._journal.put_report(self._message(what))
             case Fetch(order_id):
                 self._fetches.append(order_id)
@@ -235,7 +232,7 @@ class Bridge:
         return events
 
     def _note_look(self, answer: Event) -> None:
-        """Take down that a stack is taken over: it is not taken over again."""
+        """Note that the stack was taken over, so that it is not taken over again."""
         is_owner = isinstance(answer, Looked) and answer.owner == self._journal.id
         if is_owner and self._state.config.take_over:
             self._state = self._state._replace(config=self._state.config._replace(take_over=False))
@@ -246,7 +243,7 @@ class Bridge:
         """Begin the requests that are due, of each kind one."""
         self._note_sent()
         if self._reports.is_free and (waiting := self._waiting()):
-            self._reports.start(_send, self._link, waiting, self._stop)
+            self._reports.start(send, self._link, waiting, self._stop)
         if not self._table.is_free:
             return
         if self._fetches:
@@ -256,7 +253,7 @@ class Bridge:
             self._table.start(self._link.look)
 
     def _note_sent(self) -> None:
-        """Take down which reports the queue has taken."""
+        """Note which reports the queue has taken."""
         for number, text in self._reports.take() or []:
             if number is not None:
                 self._journal.sent(number)
@@ -266,9 +263,9 @@ class Bridge:
             if self._heartbeat and text == self._message(self._heartbeat):
                 self._heartbeat = None
 
-    def _waiting(self) -> list["_Message"]:
+    def _waiting(self) -> list[Message]:
         """Return what is to be sent next: the heartbeat, which has no number, and the oldest reports."""
-        heartbeat: list[_Message] = [(None, self._message(self._heartbeat))] if self._heartbeat else []
+        heartbeat: list[Message] = [(None, self._message(self._heartbeat))] if self._heartbeat else []
         return [*heartbeat, *self._journal.reports(REPORTS_AT_ONCE)]
 
     def _listen(self) -> None:
@@ -282,7 +279,7 @@ class Bridge:
                 if not failures:
                     self._tell(f"The doorbell is not heard, so alerts are seen {LOOK_SECONDS:g} s later: {error}")
                 failures += 1
-                self._stop.wait(_pause(failures))
+                self._stop.wait(pause(failures))
 
     @property
     def _is_busy(self) -> bool:
@@ -297,79 +294,3 @@ def _without_fail(tell: Tell) -> Tell:
             tell(line)
 
     return told
-
-
-_Message = tuple[int | None, str]
-"""A report with its number in the journal; the heartbeat has none."""
-
-
-def _send(link: Link, messages: Sequence[_Message], stop: Signal) -> list[_Message]:
-    """Send reports until the bridge stops, and return those that were taken; raises LinkError where none was."""
-    sent: list[_Message] = []
-    for message in messages:
-        if stop.is_set():
-            break
-        try:
-            link.send(message[1])
-        except LinkError:
-            if not sent:
-                raise
-            break
-        sent.append(message)
-    return sent
-
-
-class Lane:
-    """Requests of one kind, made in the background one at a time; after a failure the next one waits, ever longer."""
-
-    def __init__(
-        self, of: str, background: Executor, tell: Tell, monotonic: Callable[[], float], done: Callable[[], object]
-    ) -> None:
-        """`done` is called whenever a request has ended, in its thread."""
-        self._of, self._background, self._tell, self._monotonic, self._done = of, background, tell, monotonic, done
-        self._under_way: Future[Any] | None = None
-        self._failures = 0
-        self._not_before = 0.0
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether the last request failed."""
-        return self._failures > 0
-
-    @property
-    def is_free(self) -> bool:
-        """Whether the next request may begin."""
-        return self._under_way is None and self._monotonic() >= self._not_before
-
-    def start(self, request: Callable[..., Any], *arguments: Any) -> None:
-        """Begin a request."""
-        self._under_way = self._background.submit(request, *arguments)
-        self._under_way.add_done_callback(lambda _: self._done())
-
-    def wait(self) -> None:
-        """Wait until the request that is under way has ended."""
-        if self._under_way is not None:
-            wait([self._under_way])
-
-    def take(self) -> Any:
-        """Return what came back, once; None where nothing has, or not what was asked for."""
-        if self._under_way is None or not self._under_way.done():
-            return None
-        future, self._under_way = self._under_way, None
-        try:
-            answer = future.result()
-        except LinkError as error:
-            self._failures += 1
-            self._not_before = self._monotonic() + _pause(self._failures)
-            if self._failures == 1:
-                self._tell(f"{error} It is tried again until it succeeds.")
-            return None
-        if self._failures:
-            self._tell(f"There is an answer from {self._of} again.")
-        self._failures = 0
-        return answer
-
-
-def _pause(failures: int) -> float:
-    """Return how long to wait after so many failures in a row."""
-    return float(min(SHORTEST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE))

@@ -10,7 +10,6 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from bridge import oif
 from bridge.events import Alarm, Effect, Look, OrderStateRead, Save, WriteFile
 from bridge.records import Group, Instruction, Memory, Record, TableOrder, VenueOrder, dump, load, record_id
 from orderhook.bridge_messages import Heartbeat, Side
@@ -129,7 +128,7 @@ class State(NamedTuple):
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is at the venue that the table has not finished; what may be there only is not."""
+        """Whether something is at the venue that the table has not finished; what only may be there does not count."""
         known = (self.venue_orders[venue_id] for name in self.active for venue_id in self.orders[name].venue_ids)
         return any(not it.is_over and (it.place or it.state) for it in known)
 
@@ -141,7 +140,7 @@ def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:
     if order.change is not None:
         order = order._replace(change=None)
     cancel = order.cancel
-    if cancel is not None and cancel.instruction is not None and cancel.instruction.stage in ("intended", "written"):
+    if cancel is not None and cancel.instruction is not None and cancel.instruction.is_under_way:
         order = order._replace(cancel=cancel._replace(instruction=None, is_early=False, first_at=None, writes=0))
     return order
 
@@ -162,6 +161,8 @@ class Turn:
         self._touched: dict[str, Record | None] = {}
         """What was put, or forgotten, by the journal's ids."""
         self._effects: list[Effect] = []
+        self._rung: list[tuple[str, str]] = []
+        """The alarms of orders in this step: whose each is, and what it says."""
         self.awaiting: set[str] = set()
         """The legs that are still to be placed for something, by their ids."""
 
@@ -189,24 +190,34 @@ class Turn:
         self._effects.append(effect)
 
     def alarm(self, code: str, detail: str) -> None:
-        """Tell a person."""
+        """Tell a person, and the next heartbeat."""
         self.ask(Alarm(code, detail))
         self.set(alarms=(*self.now.alarms, f"{code}: {detail}"))
 
     def alarm_once(self, order_id: str, code: str, detail: str, of: object = "") -> None:
-        """Tell a person of an order, and its next report, once; `of` tells one occurrence from the next."""
+        """Tell a person of an order, and its report of this step, once; `of` tells one occurrence from the next."""
         order, trouble = self.orders[order_id], f"{code} {of}"
         if trouble not in order.rung:
             rung = (*order.rung, trouble)[-_MOST_RUNG:]
             self.put(order._replace(alarms=(*order.alarms, code)[-_MOST_RUNG:], rung=rung))
-            self.alarm(code, f"{order_id}: {detail}")
+            self.ask(Alarm(code, f"{order_id}: {detail}"))
+            self._rung.append((order_id, f"{code}: {order_id}: {detail}"))
+
+    def tell_unreported_alarms(self) -> None:
+        """Have the heartbeat tell of the alarms of this step whose orders send no report."""
+        told = tuple(text for order_id, text in self._rung if self.orders[order_id].alarms)
+        for order_id, _ in self._rung:
+            if self.orders[order_id].alarms:
+                self.put(self.orders[order_id]._replace(alarms=()))
+        if told:
+            self.set(alarms=(*self.now.alarms, *told))
 
     def has_rung(self, order_id: str, code: str, of: object = "") -> bool:
         """Return whether a person was told of this trouble of an order, and it is not over."""
         return f"{code} {of}" in self.orders[order_id].rung
 
     def calm(self, order_id: str, code: str, of: object = "") -> None:
-        """Take down that a trouble is over: its next occurrence rings again."""
+        """Record that a trouble is over: its next occurrence rings again."""
         order, trouble = self.orders[order_id], f"{code} {of}"
         if trouble in order.rung:
             self.put(order._replace(rung=tuple(it for it in order.rung if it != trouble)))
@@ -293,29 +304,3 @@ class Turn:
             case Group():
                 return self._before.groups.get(record.name) is record
         return False
-
-
-def place(turn: Turn, order: TableOrder, venue_order: VenueOrder) -> None:
-    """Send an order to the venue: one that was never written, or certainly could not be."""
-    line = oif.place(
-        account=venue_order.account,
-        instrument=venue_order.instrument,
-        action=venue_order.action,
-        qty=venue_order.qty,
-        order_type=venue_order.order_type,
-        tif=venue_order.tif,
-        order_id=venue_order.venue_id,
-        limit_price=venue_order.limit_price,
-        stop_price=venue_order.stop_price,
-        oco_id=venue_order.oco_id,
-        atm_template=venue_order.atm_template,
-        atm_strategy_id=venue_order.atm_strategy_id,
-    )
-    known = turn.venue_orders.get(venue_order.venue_id)
-    if known is not None and not known.is_unwritten:
-        raise AssertionError(f"{venue_order.venue_id} would be placed twice")
-    instruction = turn.write(oif.file_name(venue_order.venue_id), line)
-    turn.put(venue_order._replace(place=instruction))
-    if known is None:
-        order = turn.orders[order.order_id]
-        turn.put(order._replace(venue_ids=(*order.venue_ids, venue_order.venue_id)))

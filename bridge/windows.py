@@ -1,4 +1,4 @@
-"""What Windows does otherwise than every other system: sharing of files, locks, folders, processes, the console.
+"""What Windows does differently from every other system: sharing of files, locks, folders, processes, the console.
 
 NinjaTrader 8 runs on Windows alone. The other half of each function lets the bridge run elsewhere over a stand-in.
 """

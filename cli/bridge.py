@@ -2,11 +2,9 @@
 
 import signal
 import socket
-import sqlite3
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,28 +12,32 @@ from typing import Annotated, Literal
 import boto3
 import typer
 
-from bridge import asked, windows
+from bridge import operator_requests, windows
 from bridge.doctor import Finding, ahead, checks_of, examine
 from bridge.events import FlatConfirmed
-from bridge.journal import Journal, JournalError
-from bridge.link import Link, LinkError
+from bridge.journal import Journal
+from bridge.link import Link
 from bridge.ninjatrader import Folder
 from bridge.run import Bridge
-from bridge.settings import BridgeSettings, SettingsError
+from bridge.settings import BridgeSettings
 from bridge.state import Config
 from bridge.status import status_of
 from cli import local_bridge
+from cli.bridge_process import (
+    SETTINGS_FILE,
+    alone,
+    is_locked,
+    lock_of,
+    ninjatrader_folder,
+    refusals,
+    settings_in,
+    tell_running,
+)
 from cli.connection import LOCAL_PORT, PORT_VARIABLE, TableError, stack_output, stack_parameter
 from cli.options import AsJson, Port, examples
 from cli.plain import App
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, print_text, printable
 from cli.views.bridge import show_finding, show_status
-from orderhook.orders import folded
-
-SETTINGS_FILE = Path("bridge.toml")
-
-_TRIES = 5
-"""How often a run tries to get a lock: other commands hold it for a moment, to see whether one runs."""
 
 _SETUP = "orderhook bridge setup --stack orderhook"
 _RUN = "orderhook bridge run --account Sim101"
@@ -142,16 +144,16 @@ def run(
 
     Run it where NinjaTrader runs, as the same user. Killed at any moment, it goes on from its journal.
     """
-    with _refusals():
+    with refusals():
         settings = BridgeSettings.read(config or SETTINGS_FILE)
-        there = _folder(folder)
+        there = ninjatrader_folder(folder)
         instruments = (*settings.instruments, *(instrument or ()))
         wanted = Config("", socket.gethostname(), account, live, stop_rejected, take_over, instruments)
         with ExitStack() as stack:
-            stack.enter_context(_alone(there / "orderhook.lock", "over this NinjaTrader"))
+            stack.enter_context(alone(there / "orderhook.lock", "over this NinjaTrader"))
             path = settings.journal_path
             path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_alone(_lock_of(path), f"for the trader {settings.trader}"))
+            stack.enter_context(alone(lock_of(path), f"for the trader {settings.trader}"))
             journal = Journal.open(path)
             stack.callback(journal.close)
             bridge = Bridge(
@@ -162,7 +164,7 @@ def run(
                 trader=settings.trader,
                 background=stack.enter_context(ThreadPoolExecutor(2)),
                 tell=_tell,
-                asked_in=asked.folder_of(path),
+                asked_in=operator_requests.folder_of(path),
             )
             for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Windows'
                 if number := getattr(signal, name, None):
@@ -203,8 +205,8 @@ def _findings(account: list[str], folder: Path | None, config: Path | None, port
             fail("--folder and --port are both given: the local server has a folder of its own.", USAGE)
         yield from (Finding(**found) for found in local_bridge.ask(local, "doctor", account=account))
         return
-    with _refusals():
-        link = Link.connect(_settings(config))
+    with refusals():
+        link = Link.connect(settings_in(config))
     yield from examine(
         folder or windows.ninjatrader_folder(),
         account,
@@ -231,7 +233,7 @@ def confirm(
         if not local_bridge.ask(local, "confirm", **{name: [value] for name, value in said._asdict().items()}):
             fail("The local server's bridge has not taken it; `orderhook bridge start` starts it.")
     else:
-        _ask(config, said)
+        tell_running(config, said)
     print_text(printable(f"{account} counts as flat until NinjaTrader says otherwise or starts anew."), GOOD)
 
 
@@ -257,10 +259,10 @@ def status(config: ConfigFile = None, port: ServerPort = None, as_json: AsJson =
     if (local := local_bridge.port_of(config, port)) is not None:
         found = local_bridge.ask(local, "status")
     else:
-        with _refusals():
-            settings = _settings(config)
+        with refusals():
+            settings = settings_in(config)
             link, path = Link.connect(settings), settings.journal_path
-            found = status_of(settings, link.look(), link.owner(), path, running=_is_locked(_lock_of(path)))
+            found = status_of(settings, link.look(), link.owner(), path, running=is_locked(lock_of(path)))
     if as_json:
         print_json(found)
     else:
@@ -285,86 +287,6 @@ def start(port: Port = None) -> None:
     print_text(str(local_bridge.ask(local_bridge.usual_port(port), "start")), GOOD)
 
 
-def _settings(config: Path | None) -> BridgeSettings:
-    """Return what bridge.toml says; raises SettingsError, which names the local server too where none is there."""
-    try:
-        return BridgeSettings.read(config or SETTINGS_FILE)
-    except SettingsError as error:
-        if config is not None or SETTINGS_FILE.exists():
-            raise
-        raise SettingsError(
-            f"{error} The bridge of `make run ARGS=--paper` is reached by --port {LOCAL_PORT}."
-        ) from None
-
-
 def _tell(line: str) -> None:
     at = datetime.now().astimezone()
     print_text(f"{at:%Y-%m-%d %H:%M:%S}  {printable(line)}", BAD if line.startswith("ALARM") else "", hanging=21)
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """End the command with one line where the bridge cannot work."""
-    try:
-        yield
-    except (SettingsError, JournalError, LinkError) as error:
-        fail(str(error))
-    except (OSError, sqlite3.Error) as error:
-        fail(f"The bridge cannot go on: {error}. Started again, it goes on from its journal.")
-
-
-def _folder(given: Path | None) -> Path:
-    """Return NinjaTrader's folder; ends the command where it cannot be used."""
-    folder = given or windows.ninjatrader_folder()
-    if not (folder / "incoming").is_dir():
-        fail(
-            f"{folder} is not NinjaTrader's: it has no folder `incoming`. Give --folder, or start NinjaTrader with "
-            "its AT Interface on."
-        )
-    if windows.is_under_onedrive(folder):
-        fail(f"{folder} is in OneDrive, which copies it to other PCs: their NinjaTrader would place the same orders.")
-    if windows.is_store_python():
-        fail("This Python is the Microsoft Store's, which hides files from other programs; install python.org's.")
-    return folder
-
-
-def _lock_of(journal: Path) -> Path:
-    return journal.with_suffix(".lock")
-
-
-@contextmanager
-def _alone(lock: Path, where: str) -> Iterator[None]:
-    with ExitStack() as stack:
-        for left in reversed(range(_TRIES)):
-            try:
-                stack.enter_context(windows.lock(lock))
-                break
-            except windows.HeldElsewhereError:
-                if not left:
-                    fail(f"A bridge is running already {where}.")
-                time.sleep(0.1)
-        yield
-
-
-def _is_locked(lock: Path) -> bool:
-    if not lock.exists():
-        return False
-    try:
-        with windows.lock(lock):
-            return False
-    except windows.HeldElsewhereError:
-        return True
-
-
-def _ask(config: Path | None, said: FlatConfirmed) -> None:
-    """Tell the bridge that runs on this machine, and wait until it has taken it; ends the command where none does."""
-    with _refusals():
-        settings = _settings(config)
-        if not _is_locked(_lock_of(settings.journal_path)):
-            fail("No bridge is running on this machine for this stack and trader; start it, then say it again.")
-        accounts = [str(it) for it in Link.connect(settings).owner().get("accounts", ())]
-        if not any(folded(it) == folded(said.account) for it in accounts):
-            fail(f"{said.account} is no account of the stack's bridge, which has {', '.join(accounts) or 'none'}.")
-        if asked.ask_and_wait(asked.folder_of(settings.journal_path), said):
-            return
-    fail(f"The bridge has not taken it within {asked.PATIENCE_SECONDS} s. Look at what it prints, then say it again.")

@@ -18,8 +18,8 @@ from bridge.events import (
     Looked,
     NinjaTraderStarted,
     OrderStateRead,
-    Report,
     Save,
+    SendReport,
     Tick,
     WriteFile,
 )
@@ -59,7 +59,7 @@ class Desk:
                     self.journal = {name: value for name, value in self.journal.items() if value is not None}
                 case WriteFile(name, line):
                     self.lines[name] = line
-                case Report(OrderReport() as report):
+                case SendReport(OrderReport() as report):
                     self.reports.append(report)
                 case Alarm(code, _):
                     self.alarms.append(code)

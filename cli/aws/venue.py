@@ -11,13 +11,14 @@ from tempfile import TemporaryDirectory
 from threading import Event, RLock, Thread
 from typing import Any, NamedTuple
 
-from bridge import asked
+from bridge import operator_requests
 from bridge.doctor import ahead, checks_of, examine
 from bridge.events import FlatConfirmed
 from bridge.journal import Journal
+from bridge.lane import Tell
 from bridge.link import WAIT_SECONDS, Link
 from bridge.ninjatrader import Folder
-from bridge.run import Bridge, Tell
+from bridge.run import Bridge
 from bridge.settings import BridgeSettings
 from bridge.state import Config
 from bridge.status import status_of
@@ -128,11 +129,11 @@ class LocalBridge:
 
     def confirm(self, account: Sequence[str]) -> bool:
         """Tell it that an account is flat; return whether it has taken that."""
-        return self._thread is not None and asked.ask_and_wait(self._asked_in, FlatConfirmed(*account))
+        return self._thread is not None and operator_requests.ask_and_wait(self._asked_in, FlatConfirmed(*account))
 
     @property
     def _asked_in(self) -> Path:
-        return asked.folder_of(self._journal_path)
+        return operator_requests.folder_of(self._journal_path)
 
     def _is_told(self, *, ready: bool) -> bool:
         """Wait for the table to say whether the bridge is ready; return False if it does not in time."""

@@ -49,6 +49,7 @@ METRICS_OF_BRIDGE: Mapping[str, str] = MappingProxyType(
         "unprotected": UNPROTECTED,
         "not_read": UNREAD,
         "overfill": OVERFILLS,
+        "unresolved": UNRESOLVED,
     }
 )
 """The metric of each alarm that a bridge sends; any other counts in BRIDGE_ALARMS."""
@@ -130,6 +131,6 @@ def metrics_of(
     return ["Alerts", *([metric] if metric and metric != UNAVAILABLE else [])]
 
 
-def metrics_of_bridge(codes: Iterable[str]) -> list[str]:
-    """Return the metrics that the alarms of a bridge count in."""
-    return [METRICS_OF_BRIDGE.get(code, BRIDGE_ALARMS) for code in codes]
+def metrics_of_bridge(told: Iterable[str]) -> list[str]:
+    """Return the metrics that the alarms of a bridge count in: codes, as reports have them, or `code: sentence`."""
+    return [METRICS_OF_BRIDGE.get(alarm.partition(":")[0], BRIDGE_ALARMS) for alarm in told]

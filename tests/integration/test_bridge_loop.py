@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bridge import asked
+from bridge import operator_requests
 from bridge.events import FlatConfirmed
 from bridge.journal import JournalError
 from bridge.run import Bridge
@@ -322,19 +322,19 @@ def test_a_position_that_nobody_knows_is_flat_when_a_person_says_so(world: World
     world.until(lambda: positions(world) == [("ES 12-26", "LONG", 1)])
     world.paper.stop()
     world.until(lambda: positions(world) == [("ES 12-26", "UNKNOWN", 0)])
-    asked.ask(world.asked_in, FlatConfirmed("Sim102"))
+    operator_requests.ask(world.asked_in, FlatConfirmed("Sim102"))
     world.let_pass(1)
     assert positions(world) == [("ES 12-26", "UNKNOWN", 0)]
-    asked.ask(world.asked_in, FlatConfirmed("sim101"))
+    operator_requests.ask(world.asked_in, FlatConfirmed("sim101"))
     world.until(lambda: positions(world) == [("ES 12-26", "FLAT", 0)])
 
 
 def test_what_was_asked_of_an_earlier_run_is_forgotten(world: World) -> None:
-    asked.ask(world.asked_in, FlatConfirmed("Sim101"))
+    operator_requests.ask(world.asked_in, FlatConfirmed("Sim101"))
     world.kill()
     world.start()
     world.step()
-    assert list(asked.take(world.asked_in)) == []  # it is not what one sees now
+    assert list(operator_requests.take(world.asked_in)) == []  # it is not what one sees now
 
 
 def test_the_doorbell_has_the_bridge_look_at_once(world: World) -> None:
@@ -476,7 +476,7 @@ def test_the_goodbye_goes_after_the_heartbeat_that_is_being_sent(world: World, m
         goes_on.set()
         wait(requests)
 
-    monkeypatch.setattr("bridge.run.wait", wait_for)
+    monkeypatch.setattr("bridge.lane.wait", wait_for)
     world.kill()
     with ThreadPoolExecutor(2) as background:
         bridge: list[Bridge] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bridge import asked, windows
+from bridge import operator_requests, windows
 from bridge.events import FlatConfirmed
 from bridge.run import Bridge
 from bridge.settings import BridgeSettings
@@ -172,7 +172,7 @@ def test_nothing_is_asked_where_no_bridge_runs(settings: BridgeSettings) -> None
     result = run("confirm", "Sim101", "flat")
     assert result.exit_code == 1
     assert "No bridge is running on this machine" in result.stderr
-    assert list(asked.take(asked.folder_of(settings.journal_path))) == []
+    assert list(operator_requests.take(operator_requests.folder_of(settings.journal_path))) == []
 
 
 def test_nothing_is_blocked_that_could_be_resumed() -> None:
@@ -189,7 +189,7 @@ def test_an_account_that_is_not_the_bridges_cannot_be_confirmed(settings: Bridge
         result = run("confirm", "Sim103", "flat")
     assert result.exit_code == 1
     assert "Sim103 is no account of the stack's bridge, which has Sim101, Sim102." in result.stderr
-    assert list(asked.take(asked.folder_of(path))) == []
+    assert list(operator_requests.take(operator_requests.folder_of(path))) == []
 
 
 def test_a_run_is_not_refused_by_a_command_that_looks_whether_one_runs(
@@ -198,7 +198,7 @@ def test_a_run_is_not_refused_by_a_command_that_looks_whether_one_runs(
     del settings
     lock = ExitStack()
     lock.enter_context(windows.lock(folder / "orderhook.lock"))
-    monkeypatch.setattr("cli.bridge.time.sleep", lambda _: lock.close())
+    monkeypatch.setattr("cli.bridge_process.time.sleep", lambda _: lock.close())
     monkeypatch.setattr("cli.bridge.signal.signal", lambda *_: None)
     monkeypatch.setattr("cli.bridge.Bridge.run", lambda _: None)
     result = run("run", "--account", "Sim101", "--folder", str(folder))
@@ -211,8 +211,9 @@ def test_what_is_asked_waits_until_the_bridge_has_taken_it(
     service.hear_bridge()
     path = settings.journal_path
     path.parent.mkdir(exist_ok=True)
-    taken: list[asked.Asked] = []
-    monkeypatch.setattr("bridge.asked.time.sleep", lambda _: taken.extend(asked.take(asked.folder_of(path))))
+    taken: list[operator_requests.Request] = []
+    folder = operator_requests.folder_of(path)
+    monkeypatch.setattr("bridge.operator_requests.time.sleep", lambda _: taken.extend(operator_requests.take(folder)))
     with windows.lock(path.with_suffix(".lock")):
         result = run("confirm", "Sim101", "flat")
     assert (result.exit_code, taken) == (0, [FlatConfirmed("Sim101")])

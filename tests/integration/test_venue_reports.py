@@ -528,11 +528,14 @@ def test_only_the_bridge_that_owns_the_stack_tells_positions(service: Service) -
 
 
 def test_what_a_bridge_calls_out_rings_though_its_name_be_new(service: Service) -> None:
-    assert deliver(service, beat(alarms=["unprotected", "something_new"])) == [
-        "BridgeReady",
-        "Unprotected",
-        "BridgeAlarms",
-    ]
+    called = ["unprotected", "something_new: look", "not_read: long: its file lies there"]
+    assert deliver(service, beat(alarms=called)) == ["BridgeReady", "Unprotected", "BridgeAlarms", "UnreadInstructions"]
+
+
+def test_an_order_that_becomes_unresolved_with_an_alarm_rings_once(service: Service) -> None:
+    have(service)
+    said = say("Working", acked=1, unresolved="it is gone", alarms=["unresolved"])
+    assert deliver(service, said) == ["UnresolvedOrders"]
 
 
 def test_executions_are_listed_by_their_times(service: Service) -> None:

@@ -16,6 +16,14 @@ def test_from_alert_to_report_nothing_is_found(table: Table, queue: Queue, seed:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("defect", ["a_real_account_without_leave", "legs_that_nobody_cancels"])
+@pytest.mark.parametrize(
+    "defect",
+    [
+        "a_real_account_without_leave",
+        "legs_that_nobody_cancels",
+        "an_offset_from_the_last_fill",
+        "a_change_that_is_confirmed_unseen",
+    ],
+)
 def test_the_whole_loop_notices_a_seeded_defect(table: Table, queue: Queue, defect: str) -> None:
     assert whole.noticed(defect, table, queue, tries=4)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge import asked
+from bridge import operator_requests
 from bridge.events import FlatConfirmed
 from bridge.settings import BridgeSettings, SettingsError
 
@@ -59,19 +59,19 @@ def test_every_table_and_trader_has_a_journal_of_its_own() -> None:
 
 
 def test_what_is_asked_is_taken_once_and_only_after_it_was_done(tmp_path: Path) -> None:
-    folder = asked.folder_of(tmp_path / "journal.sqlite")
-    wanted: list[asked.Asked] = [FlatConfirmed("Sim101"), FlatConfirmed("Sim102")]
+    folder = operator_requests.folder_of(tmp_path / "journal.sqlite")
+    wanted: list[operator_requests.Request] = [FlatConfirmed("Sim101"), FlatConfirmed("Sim102")]
     for one in wanted:
-        asked.ask(folder, one)
+        operator_requests.ask(folder, one)
     (folder / "of-somebody.json").write_text("[1]")
-    interrupted = asked.take(folder)
+    interrupted = operator_requests.take(folder)
     next(interrupted)
     interrupted.close()
-    assert sorted(asked.take(folder)) == sorted(wanted)
-    assert list(asked.take(folder)) == []
+    assert sorted(operator_requests.take(folder)) == sorted(wanted)
+    assert list(operator_requests.take(folder)) == []
 
 
 def test_what_was_asked_of_an_earlier_run_is_forgotten(tmp_path: Path) -> None:
-    asked.ask(tmp_path, FlatConfirmed("Sim101"))
-    asked.forget(tmp_path)
-    assert list(asked.take(tmp_path)) == []
+    operator_requests.ask(tmp_path, FlatConfirmed("Sim101"))
+    operator_requests.forget(tmp_path)
+    assert list(operator_requests.take(tmp_path)) == []

@@ -22,8 +22,8 @@ from bridge.events import (
     MoveOut,
     NinjaTraderStarted,
     PositionRead,
-    Report,
     Save,
+    SendReport,
     WriteFile,
 )
 from orderhook.bridge_messages import PositionReport, Side
@@ -489,7 +489,7 @@ def test_a_start_makes_every_known_pair_unknown_of_the_journal_and_named_ones() 
     desk.effects.clear()
     desk.tell(NinjaTraderStarted(emptied=False))
     assert _sides(desk) == {"NQ 12-26": "UNKNOWN", "ES 12-26": "UNKNOWN", "CL 01-27": "UNKNOWN"}
-    assert len([it for it in desk.effects if isinstance(it, Report) and isinstance(it.what, PositionReport)]) == 3
+    assert len([it for it in desk.effects if isinstance(it, SendReport) and isinstance(it.what, PositionReport)]) == 3
 
 
 def test_a_flat_account_is_flat_in_every_known_pair_without_a_file() -> None:

@@ -19,7 +19,7 @@ from bridge.events import (
     NinjaTraderStarted,
     OrderStateRead,
     PositionRead,
-    Report,
+    SendReport,
     WriteFile,
 )
 from orderhook.bridge_messages import Heartbeat, Side
@@ -110,9 +110,42 @@ def test_a_stop_whose_cancel_was_refused_and_a_person_cancels_stays_cancelled(de
     desk.look(stop)
     assert desk.take() == [oif.change(STOP, qty=1, stop_price=Decimal(4985))]
     desk.say(STOP, "ACCEPTED")
+    desk.say(TARGET, "CANCELLED")
     desk.say(STOP, "CANCELLED")
     assert desk.take() == []
     assert desk.alarms == ["cancel_refused", "unprotected"]
+
+
+# A stop whose end is read before that of the target which has ended it
+
+
+def test_a_stop_read_as_ended_before_its_rejected_target_does_not_end_its_leg(desk: Desk) -> None:
+    protect(desk)
+    desk.say(STOP, "CANCELLED")
+    desk.say(TARGET, "REJECTED")
+    [line] = desk.take()
+    assert placed(line)["order_id"] == leg_at_venue("STOP1", generation=2)
+    desk.say(leg_at_venue("STOP1", generation=2), "ACCEPTED")
+    assert "Cancelled" not in [report.state for report in desk.reports if report.order_id == "long.STOP1"]
+    assert desk.alarms == ["target_rejected"]
+
+
+def test_a_stop_read_as_ended_before_its_filled_target_rings_no_alarm(desk: Desk) -> None:
+    protect(desk)
+    desk.say(STOP, "CANCELLED")
+    desk.say(TARGET, "FILLED", 1, "5010")
+    assert (desk.take(), desk.alarms) == ([], [])
+    assert (desk.last("long.STOP1").state, desk.last("long.TARGET1").state) == ("Cancelled", "Filled")
+
+
+def test_a_stop_that_ends_while_its_target_works_on_rings_after_2_seconds(desk: Desk) -> None:
+    protect(desk)
+    desk.say(STOP, "CANCELLED")
+    desk.wait(1.9)
+    assert desk.alarms == []
+    desk.wait(0.1)
+    assert desk.alarms == ["unprotected"]
+    assert desk.last("long.STOP1").state == "Cancelled"
 
 
 # What is asked of an entry and its legs at once is done at once, or not at all
@@ -924,6 +957,29 @@ def test_every_part_without_its_stop_rings_once(desk: Desk) -> None:
     assert desk.alarms == ["unprotected", "unprotected"]
 
 
+def alarms_of_heartbeats(desk: Desk) -> list[str]:
+    beats = [it.what for it in desk.effects if isinstance(it, SendReport) and isinstance(it.what, Heartbeat)]
+    return [alarm for beat in beats for alarm in beat.alarms]
+
+
+def test_an_alarm_of_an_order_travels_with_its_report_alone(desk: Desk) -> None:
+    protect(desk)
+    desk.say(TARGET, "REJECTED")
+    assert (desk.alarms, desk.last("long.TARGET1").alarms) == (["target_rejected"], ("target_rejected",))
+    assert alarms_of_heartbeats(desk) == []
+
+
+def test_an_alarm_of_an_order_without_a_report_travels_with_the_heartbeat_alone(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.look()
+    desk.tell(FileNotWritten(oif.file_name(LONG, "cancel"), "denied"))
+    assert [alarm.partition(":")[0] for alarm in alarms_of_heartbeats(desk)] == ["not_written"]
+    desk.look(shown)
+    desk.wait(31)
+    assert [code for report in desk.reports for code in report.alarms] == []
+
+
 def test_a_file_that_cannot_be_written_rings_once_until_one_can(desk: Desk) -> None:
     shown = work(desk)
     desk.look(shown._replace(want=want(desk, 2, "cancel")))
@@ -1075,8 +1131,7 @@ def test_what_cannot_be_read_rings_and_travels_with_the_heartbeat(desk: Desk) ->
     for names in (("newer",), ("newer",), ("newer", "newest"), (), ("newer",)):
         look_without(desk, *names)
     assert desk.alarms == ["unreadable"] * 3
-    beats = [it.what.alarms for it in desk.effects if isinstance(it, Report) and isinstance(it.what, Heartbeat)]
-    assert [alarm.split(" ", 2)[:2] for alarms in beats for alarm in alarms] == [
+    assert [alarm.split(" ", 2)[:2] for alarm in alarms_of_heartbeats(desk)] == [
         ["unreadable:", "newer"],
         ["unreadable:", "newer,"],
         ["unreadable:", "newer"],

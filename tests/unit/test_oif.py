@@ -6,44 +6,24 @@ from decimal import Decimal
 import pytest
 
 from bridge import oif
+from bridge.records import VenueOrder
+
+MARKET = VenueOrder("oh1", "long", "Sim101", "ES 12-26", "SELL", "MARKET", "DAY", 1)
 
 
 def test_a_line_that_places_has_thirteen_fields_in_the_help_guides_order() -> None:
-    line = oif.place(
-        account="Sim101",
-        instrument="ES 12-26",
-        action="BUY",
-        qty=2,
-        order_type="STOPLIMIT",
-        tif="GTC",
-        order_id="oh1",
-        limit_price=Decimal("5000.50"),
-        stop_price=Decimal("5000"),
-        oco_id="oh2",
-    )
+    order = VenueOrder("oh1", "long", "Sim101", "ES 12-26", "BUY", "STOPLIMIT", "GTC", 2)
+    line = oif.place(order._replace(limit_price=Decimal("5000.50"), stop_price=Decimal("5000"), oco_id="oh2"))
     assert line == "PLACE;Sim101;ES 12-26;BUY;2;STOPLIMIT;5000.5;5000;GTC;oh2;oh1;;"
     assert line.count(";") == 12
 
 
 def test_a_market_order_has_no_prices() -> None:
-    line = oif.place(
-        account="Sim101", instrument="ES 12-26", action="SELL", qty=1, order_type="MARKET", tif="DAY", order_id="oh1"
-    )
-    assert line == "PLACE;Sim101;ES 12-26;SELL;1;MARKET;;;DAY;;oh1;;"
+    assert oif.place(MARKET) == "PLACE;Sim101;ES 12-26;SELL;1;MARKET;;;DAY;;oh1;;"
 
 
 def test_a_template_of_ninjatraders_stands_in_the_last_two_fields() -> None:
-    line = oif.place(
-        account="Sim101",
-        instrument="ES 12-26",
-        action="SELL",
-        qty=1,
-        order_type="MARKET",
-        tif="DAY",
-        order_id="oh1",
-        atm_template="ES scalp",
-        atm_strategy_id="oh2",
-    )
+    line = oif.place(MARKET._replace(atm_template="ES scalp", atm_strategy_id="oh2"))
     assert line == "PLACE;Sim101;ES 12-26;SELL;1;MARKET;;;DAY;;oh1;ES scalp;oh2"
 
 
@@ -58,9 +38,7 @@ def test_a_cancel_names_the_order_in_the_eleventh_field() -> None:
 @pytest.mark.parametrize("account", ["Sim;101", "Sim\n101", "Sím101"])
 def test_a_value_that_does_not_fit_into_a_line_is_refused(account: str) -> None:
     with pytest.raises(ValueError, match="does not fit"):
-        oif.place(
-            account=account, instrument="ES", action="SELL", qty=1, order_type="MARKET", tif="DAY", order_id="oh1"
-        )
+        oif.place(MARKET._replace(account=account))
 
 
 def test_the_same_parts_have_the_same_id_and_others_another() -> None:
@@ -92,6 +70,4 @@ def test_the_name_of_another_programs_file_tells_nothing() -> None:
 @pytest.mark.parametrize("qty", [0, -1])
 def test_an_order_of_nothing_has_no_line(qty: int) -> None:
     with pytest.raises(ValueError, match="contracts cannot be placed"):
-        oif.place(
-            account="Sim101", instrument="ES", action="SELL", qty=qty, order_type="MARKET", tif="DAY", order_id="oh1"
-        )
+        oif.place(MARKET._replace(qty=qty))

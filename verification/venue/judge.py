@@ -83,8 +83,10 @@ class Judge:
             owner = state.orders[known.order_id]
             if owner.leg is None:
                 self._look_at_opening(known.order_id, known.generation)
-            elif owner.leg.startswith("TARGET"):
-                self._look_at_target(state, known.order_id, known.start)
+            else:
+                self._look_at_offset(state, owner, line)
+                if owner.leg.startswith("TARGET"):
+                    self._look_at_target(state, known.order_id, known.start)
 
     def _look_at_opening(self, order_id: str, generation: int) -> None:
         now, trader = self._loop.at, self._loop.trader
@@ -97,6 +99,18 @@ class Judge:
             self.find(f"{order_id} was opened while the kill switch was on")
         if (at := trader.cancelled.get(order_id)) and now > at + timedelta(seconds=20):
             self.find(f"{order_id} was opened after its cancel")
+
+    def _look_at_offset(self, state: State, leg: TableOrder, line: Line) -> None:
+        """Legs that nobody has moved count from the entry's first fill."""
+        entry = state.orders[str(leg.entry_id)]
+        first = entry.increments[0].price if entry.increments else None
+        prices = (line.limit_price, line.stop_price)
+        price = next((Decimal(it) for it in prices if it), None)
+        if first is None or price is None or leg.offset is None or leg.limit_price or leg.stop_price:
+            return
+        is_above = str(leg.leg).startswith("TARGET") == (entry.action == "BUY")
+        if abs(price - first - leg.offset * (1 if is_above else -1)) > _TICK / 2:
+            self.find(f"{leg.order_id} is at {price}, and counts {leg.offset} from {first}")
 
     def _look_at_target(self, state: State, order_id: str, start: int) -> None:
         entry_id, _, name = order_id.rpartition(".")

@@ -165,6 +165,8 @@ class Loop(World):
         """Let some time pass: NinjaTrader, the bridge, and the functions take their turns."""
         self.at += timedelta(seconds=seconds)
         self._end_troubles()
+        if "part fills" in self.troubles and self.chance.random() < 0.2:
+            self._move_market()  # so that the parts have prices of their own
         if self._away_until is None:
             self.paper.step(self.at)
             self.judge.look_at_lines()

@@ -1,13 +1,14 @@
 """Defects to be seeded into the bridge and the functions: the simulation of the whole loop has to notice each."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from bridge import brackets, carrying_out, changing, engine, looking, oif, positions, reading, reporting, state
+from bridge import brackets, carrying_out, changing, engine, legs, looking, oif, positions, reading, reporting, state
 from bridge.ninjatrader import Folder
-from bridge.records import TableOrder, VenueOrder
+from bridge.records import TableOrder, Terms, VenueOrder
 from bridge.state import Turn
 from orderhook import order_reports
 from verification.venue import defects
@@ -123,19 +124,44 @@ def a_line_without_its_price(patch: Patch) -> None:
     patch.setattr(oif, "_price", lambda price: "" if price is None else str(int(price)))
 
 
-SEEDED: tuple[tuple[Defect, tuple[str, ...], str], ...] = (
-    (a_half_read_file_that_is_believed, ("writes_halves",), ""),
-    (a_position_of_yesterday, ("yesterday's files",), ""),
-    (legs_that_nobody_cancels, ("a person trades",), ""),
-    (legs_that_are_cancelled_with_anothers, ("a person trades",), "were cancelled, and those of"),
-    (a_refused_change_that_is_taken_for_done, ("refuses_changes",), ""),
-    (a_real_account_without_leave, (), ""),
-    (a_late_report_that_takes_a_cancel_away, ("late reports",), ""),
-    (an_execution_that_is_dropped, ("part fills", "network"), ""),
-    (a_file_that_is_written_twice, ("crashes",), ""),
-    (a_stop_that_waits_for_a_look, (), ""),
-    (a_journal_that_does_not_know_its_age, ("journal lost",), ""),
-    (a_change_that_is_confirmed_unseen, ("refuses_changes",), ""),
-    (a_line_without_its_price, (), ""),
+def a_change_dropped_in_part(patch: Patch) -> None:
+    def take(turn: Turn, _: TableOrder, leg: TableOrder, asked: Terms) -> None:
+        turn.put(leg._replace(**asked._asdict(), asked=None, ended=None))
+
+    patch.setattr(legs, "_settle_leg", take)
+
+
+class Seeded(NamedTuple):
+    """A defect, and where it shows."""
+
+    defect: Defect
+    troubles: tuple[str, ...] = ()
+    """In which it shows."""
+    shows: str = ""
+    """The words of what is found then, where another finding would not do."""
+    habits: Mapping[str, float] = {}
+    """What the trader does oftener, so that it shows."""
+
+
+SEEDED = (
+    Seeded(a_half_read_file_that_is_believed, ("writes_halves",)),
+    Seeded(a_position_of_yesterday, ("yesterday's files",)),
+    Seeded(legs_that_nobody_cancels, ("a person trades",)),
+    Seeded(legs_that_are_cancelled_with_anothers, ("a person trades",), "were cancelled, and those of"),
+    Seeded(a_refused_change_that_is_taken_for_done, ("refuses_changes",)),
+    Seeded(a_real_account_without_leave),
+    Seeded(a_late_report_that_takes_a_cancel_away, ("late reports",)),
+    Seeded(an_execution_that_is_dropped, ("part fills", "network")),
+    Seeded(a_file_that_is_written_twice, ("crashes",)),
+    Seeded(an_offset_from_the_last_fill, ("part fills",), ", and counts ", {"templates": 10}),
+    Seeded(a_stop_that_waits_for_a_look),
+    Seeded(a_journal_that_does_not_know_its_age, ("journal lost",)),
+    Seeded(a_change_that_is_confirmed_unseen, ("refuses_changes",), " at the venue, ("),
+    Seeded(
+        a_change_dropped_in_part,
+        ("refuses_changes",),
+        "was done in part",
+        {"market orders": 0, "replacements": 15, "replacements with legs": 0.9, "points to a limit": 20},
+    ),
+    Seeded(a_line_without_its_price),
 )
-"""Each with the troubles in which it shows, and the words of what is found then, where another finding would not do."""

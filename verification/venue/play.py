@@ -90,7 +90,7 @@ class Play:
                     answers.append(events.FileMovedOut(name) if was_there else events.FileConsumed(name))
                 case events.Fetch(order_id):
                     answers.append(events.Fetched(order_id, self.table.orders.get(order_id)))
-                case events.Report(OrderReport() as report):
+                case events.SendReport(OrderReport() as report):
                     self.queue.append(report)
                 case events.Alarm(code, detail):
                     self.alarms.add(f"{code} {detail}")
@@ -137,7 +137,7 @@ class Play:
     def consume(self) -> None:
         """Have NinjaTrader take a file."""
         if self.exchange.incoming:
-            name = self.chance.choice(sorted(self.exchange.incoming))
+            name = self.chance.choice(list(self.exchange.incoming))
             self.exchange.consume(name)
             self.tell(events.FileConsumed(name))
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from orderhook.bridge_messages import OrderReport
-from orderhook.orders import OPEN, TERMINAL, Event, Leg, LegEnd, Order, OrderState, Want, timestamp
+from orderhook.orders import OPEN, PRICES, TERMINAL, Event, Leg, LegEnd, Order, OrderState, Want, timestamp
 from orderhook.trade import leg_id, view_of_leg
 from orderhook.venues import NINJATRADER
 
@@ -123,6 +123,7 @@ def _moved(order: Order, report: OrderReport) -> Order:
     if report.state in TERMINAL or not is_pending or order.state is OrderState.INITIALIZED:
         order = order._replace(state=report.state, reason=report.reason)
     if order.want is not None and acked >= order.want.n and report.values and order.entry_id is None:
-        prices = {name: Decimal(report.values[name]) for name in ("limit_price", "stop_price") if name in report.values}
-        order = order._replace(qty=int(report.values["qty"]), **prices)  # type: ignore[arg-type]
+        prices = {name: Decimal(report.values[name]) if name in report.values else None for name in PRICES}
+        confirmed: dict[str, Any] = {"order_type": report.values["order_type"], **prices}
+        order = order._replace(qty=int(report.values["qty"]), **confirmed)
     return order

@@ -20,6 +20,16 @@ TOO_LATE = timedelta(seconds=30)
 
 Fields = dict[str, Any]
 
+HABITS: dict[str, float] = {
+    "market orders": 4,
+    "templates": 1,
+    "replacements": 3,
+    "replacements with legs": 0.5,
+    "points to a limit": 4,
+}
+"""How many of ten orders and of some thirty alerts these are, which part of the replacements brings legs, and how far
+from the market a limit is at most."""
+
 
 class Trader:
     """Sends alerts by chance, and keeps what it was answered."""
@@ -57,7 +67,7 @@ class Trader:
             return answered
         actions: Mapping[Callable[[], Fields], float] = {
             self._place: 9, self._cancel: 3, self._cancel_by_name: 3, self._change: 3, self._change_by_name: 3,
-            self._replace: 3, self._close_strategy: 0.7, self._cancel_orders: 0.7,
+            self._replace: HABITS["replacements"], self._close_strategy: 0.7, self._cancel_orders: 0.7,
             self._switch: 9 if self.switched_on else 0.5,
         }  # fmt: skip
         [action] = self._chance.choices(list(actions), list(actions.values()))
@@ -112,11 +122,13 @@ class Trader:
         instrument = chance.choice(("ES 12-26",) * 3 + ("NQ 12-26",))
         market = self._paper.price(instrument)
         action, sign = chance.choice((("BUY", 1), ("BUY", 1), ("SELL", -1)))
-        order_type = chance.choice(("MARKET",) * 4 + ("LIMIT",) * 4 + ("STOPMARKET", "STOPLIMIT"))
+        order_type = chance.choice(
+            ("MARKET",) * int(HABITS["market orders"]) + ("LIMIT",) * 4 + ("STOPMARKET", "STOPLIMIT")
+        )
         fields: Fields = {"account": self._account(), "instrument": instrument, "action": action}
         fields |= {"qty": chance.randint(1, 4), "order_type": order_type, "tif": chance.choice(("DAY", "GTC"))}
         if order_type == "LIMIT":
-            fields["limit_price"] = market - sign * self._points(0, 4)
+            fields["limit_price"] = market - sign * self._points(0, int(HABITS["points to a limit"]))
         if order_type.startswith("STOP"):
             fields["stop_price"] = market + sign * self._points(1, 4)
         if order_type == "STOPLIMIT":
@@ -134,7 +146,8 @@ class Trader:
         stop = {"stop_loss": basis - sign * self._points(3, 10)}
         limited = basis - sign * self._points(3, 10)
         stop_limit = {"stop_loss_stop": limited, "stop_loss_limit": limited - sign}
-        choices: list[Fields] = [{}, {"strategy": TEMPLATE}, stop, target, target | stop_limit]
+        templates = [{"strategy": TEMPLATE}] * int(HABITS["templates"])
+        choices: list[Fields] = [{}, *templates, stop, target, target | stop_limit]
         return self._chance.choice((*choices, *[target | stop] * 5))
 
     def _place(self) -> Fields:
@@ -199,7 +212,7 @@ class Trader:
         market = self._paper.price(kept["instrument"])
         prices = [name for name in ("limit_price", "stop_price") if name in order]
         order |= kept | {name: market + sign * self._points(-3, 3) for name in prices}
-        if self._chance.random() < 0.5:
+        if self._chance.random() < HABITS["replacements with legs"]:
             return self._replace_with_legs(order_id, before)
         time_limit = {"cancel_after": self._chance.choice((0, 1, 60))} if self._chance.random() < 0.2 else {}
         return self._alert("CANCELREPLACE", **order, **time_limit, order_id=order_id)

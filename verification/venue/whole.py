@@ -35,7 +35,7 @@ def run(*, steps: int, seed: int) -> Part:
     from verification.venue.loop_defects import SEEDED
 
     started = time.monotonic()
-    names = [defect.__name__ for defect, *_ in SEEDED]
+    names = [seeded.defect.__name__ for seeded in SEEDED]
     on_engine = dynamodb_local.missing() is None
     if on_engine:
         dynamodb_local.fetch()  # once, before several processes want it
@@ -116,15 +116,20 @@ def noticed(name: str, table: "Table", queue: "Queue", tries: int = TRIES) -> st
 
     Where it is known how the defect shows, nothing else counts.
     """
+    from verification.venue import trader
     from verification.venue.loop_defects import SEEDED
 
-    defect, troubles, shows = next(seeded for seeded in SEEDED if seeded[0].__name__ == name)
+    defect, troubles, shows, habits = next(seeded for seeded in SEEDED if seeded.defect.__name__ == name)
     with pytest.MonkeyPatch.context() as patch:
         defect(patch)
+        for habit, number in habits.items():
+            patch.setitem(trader.HABITS, habit, number)
         for seed in range(1, tries + 1):
             try:
                 findings = play(table, queue, seed, troubles).judge.findings
             except Exception as error:
+                if shows:
+                    continue
                 return f"{type(error).__name__}: {error}"
             if found := next((it for it in findings if shows in it), None):
                 return f"seed {seed}: {found}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bridge.events import FlatConfirmed
 
-Asked = FlatConfirmed
+Request = FlatConfirmed
 
 _KINDS = {"flat": FlatConfirmed}
 
@@ -23,20 +23,20 @@ def folder_of(journal: Path) -> Path:
     return journal.with_suffix(".asked")
 
 
-def ask(folder: Path, asked: Asked) -> Path:
+def ask(folder: Path, request: Request) -> Path:
     """Leave what is asked; return its file, which is gone when it was taken."""
-    [kind] = [kind for kind, type_ in _KINDS.items() if type(asked) is type_]
+    [kind] = [kind for kind, type_ in _KINDS.items() if type(request) is type_]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{secrets.token_hex(8)}.json"
     written = path.with_suffix(".new")
-    written.write_text(json.dumps({kind: list(asked)}), encoding="utf-8")
+    written.write_text(json.dumps({kind: list(request)}), encoding="utf-8")
     os.replace(written, path)  # whole or not at all
     return path
 
 
-def ask_and_wait(folder: Path, asked: Asked) -> bool:
+def ask_and_wait(folder: Path, request: Request) -> bool:
     """Leave what is asked, and return whether the bridge has taken it in time; otherwise it is asked no more."""
-    left = ask(folder, asked)
+    left = ask(folder, request)
     for _ in range(PATIENCE_SECONDS * 10):
         if not left.exists():
             return True
@@ -45,18 +45,18 @@ def ask_and_wait(folder: Path, asked: Asked) -> bool:
     return False
 
 
-def take(folder: Path) -> Generator[Asked, None, None]:
+def take(folder: Path) -> Generator[Request, None, None]:
     """Yield what is asked; each file goes after what was done of it, so that a crash loses nothing."""
     for path in sorted(folder.glob("*.json")):
         try:
             [(kind, values)] = json.loads(path.read_text(encoding="utf-8")).items()
-            asked = _KINDS[kind](*values)
+            request = _KINDS[kind](*values)
         except OSError:
             continue  # a scanner of viruses may hold it; it is taken next time
         except (AttributeError, KeyError, TypeError, ValueError):
             _remove(path)  # nobody of ours wrote it
             continue
-        yield asked
+        yield request
         _remove(path)
 
 
