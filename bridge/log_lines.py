@@ -71,6 +71,12 @@ class LogReader:
         return LogLine(venue_id, text, failed or level != _INFORMATION)
 
 
+def words_of(text: str) -> str:
+    """Return what a line says without the instruction that it repeats, of which the command alone stays."""
+    found = _INSTRUCTION.match(text)
+    return f"{found['line'].partition(';')[0]}: {found['rest'].strip()}" if found else text
+
+
 def _is_of(account: str, values: dict[str, str], fields: list[str]) -> bool:
     """Return whether the order that has these values is the one that these fields placed."""
     _, asked_account, _, action, quantity, _, limit, stop, _, oco, *_ = fields

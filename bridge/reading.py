@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from bridge import oif
 from bridge.events import LogLine, OrderStateRead
+from bridge.log_lines import words_of
 from bridge.records import (
     PRICE_DIGITS,
     Cancel,
@@ -20,7 +21,7 @@ from bridge.records import (
 )
 from bridge.state import Turn
 from orderhook.leg_prices import is_beyond
-from orderhook.orders import TERMINAL, OrderState
+from orderhook.orders import TERMINAL, Action, OrderState
 from orderhook.trade import kind_of, opposite
 
 _STATES = {str(state).upper(): state for state in OrderState} | {
@@ -35,6 +36,8 @@ CHANGED_AGAIN = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60))
 
 CHANGE_IS_JUDGED = timedelta(seconds=5)
 """How long after its writing a CHANGE is confirmed, or refused by the log."""
+
+_THEN = "; then "
 
 
 def read_state(turn: Turn, read: OrderStateRead) -> None:
@@ -80,7 +83,7 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
     average = read.average if read.average is not None else order.average
     order = order._replace(filled=read.filled, average=average, fills=(*order.fills, fill))
     owner = turn.orders[order.order_id]
-    if owner.leg is None and _proves_change(order, fill.price):
+    if _proves_change(order, fill.price):
         order = order.changed
     turn.put(order)
     if owner.leg is None:
@@ -100,15 +103,20 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
 
 
 def _proves_change(order: VenueOrder, price: Decimal | None) -> bool:
-    """Return whether a fill's price shows that a CHANGE was done: at the price before, it could not have been.
+    """Return whether a fill's price shows that a CHANGE was done: at the prices before, it could not have been.
 
     Where NinjaTrader fills an order as soon as it is changed, nothing else says so.
     """
-    if order.change is None or price is None:
+    if order.change is None or price is None or order.change.instruction.stage != "consumed":
         return False
-    is_past_limit = order.limit_price is not None and is_beyond(order.action, price, order.limit_price)
-    is_before_stop = order.stop_price is not None and is_beyond(opposite(order.action), price, order.stop_price)
-    return order.change.instruction.stage == "consumed" and (is_past_limit or is_before_stop)
+    return _allows(order.action, order.change, price) and not _allows(order.action, order, price)
+
+
+def _allows(action: Action, values: VenueOrder | Change, price: Decimal) -> bool:
+    """Return whether an order with these limit and stop prices could be filled at this price."""
+    is_past_limit = values.limit_price is not None and is_beyond(action, price, values.limit_price)
+    is_before_stop = values.stop_price is not None and is_beyond(opposite(action), price, values.stop_price)
+    return not (is_past_limit or is_before_stop)
 
 
 def _price(order: VenueOrder, read: OrderStateRead) -> Decimal | None:
@@ -136,7 +144,7 @@ def read_log(turn: Turn, line: LogLine) -> None:
     if order is None:
         return
     if line.is_error:
-        order = order._replace(log=line.text)
+        order = order._replace(log=_reason(order, words_of(line.text)))
     place = order.place
     if place is not None and place.stage != "consumed" and "PLACE;" in line.text:
         # NinjaTrader has read the file, whatever has become of that.
@@ -146,7 +154,17 @@ def read_log(turn: Turn, line: LogLine) -> None:
         order = _seen(order, change, turn.at)
     turn.put(order)
     if line.is_error and change is not None and turn.at - change.instruction.at <= CHANGE_IS_JUDGED:
-        refuse_change(turn, order, line.text)
+        refuse_change(turn, order, words_of(line.text))
+
+
+def _reason(order: VenueOrder, said: str) -> str:
+    """Return what is kept of the log: while an order has no state, what became of its PLACE stays and comes first."""
+    if order.log is None or order.state is not None:
+        return said
+    first = order.log.partition(_THEN)[0]
+    if said.startswith("PLACE:") and not first.startswith("PLACE:"):
+        first, said = said, first
+    return first if said == first else f"{first}{_THEN}{said}"
 
 
 def refuse_change(turn: Turn, order: VenueOrder, why: str) -> None:

@@ -161,6 +161,8 @@ def _log_line(arrived: datetime, answer: Mapping[str, Any], milliseconds: float)
     body = json.loads(answer["body"])
     subject = body.get("order_id") or body.get("strategy_id") or body.get("field")
     summary = " ".join(filter(None, (answer_word(body), subject)))
+    if "reason" in body:
+        summary += f": {body['reason']}"
     if "counts" in body:
         summary += f": {describe_counts(body['counts'])}"
     if "results" in body:

@@ -5,12 +5,17 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from tempfile import gettempdir
+from urllib.parse import urlsplit
 
+from bridge.windows import HeldElsewhereError, lock
 from cli.aws import demo, gateway, moto, scheduler, venue
 from cli.aws.table import create_table
-from cli.connection import ROUTE, TableAddress, explained_errors, local_credentials
+from cli.connection import ROUTE, TableAddress, TableError, explained_errors, local_credentials
 from cli.terminal import DIM, print_line
 from cli.views.start_page import show_paper_page, show_start_page
 from orderhook.aws.clients import connect
@@ -27,6 +32,8 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False) -
     """
     with ExitStack() as stack:
         listener = stack.enter_context(gateway.listen(host, port))
+        if address.is_local:
+            stack.enter_context(_only_server_of(address, listener.getsockname()[1]))
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         forward_to_dynamodb = stack.enter_context(moto.everything()) if address.in_memory else None
         os.environ |= _environment(address, os.environ)
@@ -62,6 +69,21 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False) -
             local_scheduler = scheduler.LocalScheduler(deferred.handler, queue, application.lock)
             stack.enter_context(scheduler.running(local_scheduler))
         gateway.serve_forever(listener, application)
+
+
+@contextmanager
+def _only_server_of(address: TableAddress, port: int) -> Iterator[None]:
+    """Keep other servers of this user from the table: each begins by ending what waits in the queue of another."""
+    where = urlsplit(address.endpoint or f"http://127.0.0.1:{port}")
+    host = "127.0.0.1" if where.hostname == "localhost" else where.hostname
+    digest = sha256(f"{Path.home()} {host} {where.port} {address.table}".encode()).hexdigest()[:16]
+    try:
+        with lock(Path(gettempdir()) / f"orderhook-serve-{digest}"):
+            yield
+    except HeldElsewhereError:
+        raise TableError(
+            f"Another server serves {address}; stop that first: this one would cancel what waits there for its delay."
+        ) from None
 
 
 def _create_queue(address: TableAddress, stack: ExitStack) -> DeferredSettings | None:

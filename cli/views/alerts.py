@@ -66,6 +66,8 @@ def show_alert(record: AlertRecord, related: Sequence[AlertRecord] = (), orders:
     print_line(f"{record.status} {record.outcome}", _style(record))
     if record.detail:
         print_text(printable(record.detail))
+    if record.reason:
+        print_text(printable(f"Reason in the log: {record.reason}"))
     for name, value in _facts(record).items():
         if value:
             _print_fact(name, value)

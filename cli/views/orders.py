@@ -22,7 +22,7 @@ from cli.terminal import (
     readable_time,
 )
 from orderhook.listing import Unreadable
-from orderhook.orders import OPEN, Event, Order, OrderState, decimal_text
+from orderhook.orders import OPEN, PRICES, Event, Order, OrderState, decimal_text
 from orderhook.records import cause
 
 _ID_WIDTH, _WHAT_WIDTH, _STATE_WIDTH = 28, 25, 23
@@ -32,6 +32,7 @@ _ALERT_WIDTH = 16
 """This much of an alert's id tells it from others."""
 
 _UNRESOLVED = "UNRESOLVED"
+_GIVEN_ANEW = frozenset({"qty", "order_type", "tif", *PRICES})
 
 _TIMES = ("due", "day_ends", "cancels_at")
 
@@ -78,9 +79,9 @@ def show_order(order: Order, legs: Sequence[Order | Unreadable] = ()) -> None:
     _show_alarms(order, legs)
     print_line()
     if is_terminal():
-        print_table(("time", "what", "alert"), map(_event_on_lines, order.history))
+        print_table(("time", "what", "alert"), map(_event_on_lines, _with_what_changed(order)))
     else:
-        print_table(("time", "state", "values", "alert", "key id"), map(_event_cells, order.history))
+        print_table(("time", "state", "values", "alert", "key id"), map(_event_cells, _with_what_changed(order)))
     if order.history_dropped:
         print_line(f"{order.history_dropped} entries after the first were dropped; the latest ones are kept.", DIM)
 
@@ -208,6 +209,16 @@ def _prices(order: Order) -> str:
         f"entry {'+' if above_entry else '-'}": order.offset,
     }
     return ", ".join(f"{name} {decimal_text(price)}" for name, price in prices.items() if price is not None)
+
+
+def _with_what_changed(order: Order) -> Iterator[Event]:
+    """Yield an order's history without values that it had already: CANCELREPLACE gives all of them anew."""
+    present: dict[tuple[str | None, str], str] = {(None, name): value for name, value in order.placed.items()}
+    for number, event in enumerate(order.history):
+        given = {(event.leg, name): value for name, value in event.changes.items() if name in _GIVEN_ANEW}
+        same = {name for (leg, name), value in given.items() if number and present.get((leg, name)) == value}
+        present |= given
+        yield event._replace(changes={name: value for name, value in event.changes.items() if name not in same})
 
 
 def _event_cells(event: Event) -> list[Cell]:

@@ -31,6 +31,7 @@ from orderhook.errors import (
     OutcomeUnknownError,
     RateLimitedError,
     TemporarilyUnavailableError,
+    VenueOfflineError,
 )
 from orderhook.keys import Key
 from orderhook.messages import DelayedAlert
@@ -221,20 +222,27 @@ def _run_reducing(services: Services, refusal: ControlError, command: Command, p
 def as_answered(error: OrderhookError, facts: RequestFacts) -> OrderhookError:
     """Return the error to answer with: TradingView sends an alert again that is told "temporarily unavailable".
 
-    Where that could place a second order, the error is OutcomeUnknownError instead.
+    Where that could place a second order, the error is OutcomeUnknownError instead. Either says its reason.
     """
-    if not isinstance(error, TemporarilyUnavailableError) or facts.repeatable or not may_have_written():
+    if not isinstance(error, TemporarilyUnavailableError):
+        return error
+    if not isinstance(error, VenueOfflineError):  # it says why itself
+        error.extra = {**error.extra, "reason": facts.reason}
+    if facts.repeatable or not may_have_written():
         return error
     results = [
         (account, _unknown(f"{facts.request_id}.{number}") if isinstance(it, TemporarilyUnavailableError) else it)
         for number, (account, it) in enumerate(error.results, 1)
     ]
     affected = tuple(order_id for _, result in results for order_id in affected_order_ids(result))
+    unanswered = [account for account, it in results if isinstance(it, OutcomeUnknownError)]
+    where = f"{len(unanswered)} of {len(results)} accounts could not be answered. Account {', '.join(unanswered)}: "
     unknown = (
-        OutcomeUnknownError(_UNKNOWN, results=results, affected_order_ids=affected, warnings=error.warnings)
+        OutcomeUnknownError(f"{where}{_UNKNOWN}", results=results, affected_order_ids=affected, warnings=error.warnings)
         if results
         else _unknown(facts.request_id)
     )
+    unknown.extra = {**unknown.extra, "reason": facts.reason}
     unknown.__cause__ = error.__cause__
     return unknown
 

@@ -6,12 +6,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from orderhook.aws.budget import Fault
-from orderhook.errors import OrderhookError
+from orderhook.aws.clients import error_code
+from orderhook.errors import OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError, VenueOfflineError
 from orderhook.keys import Key
 from orderhook.outcome import Outcome
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+CONTENTION = "Contention"
+"""The reason of what was given up though the table answered: others kept changing what it was to write."""
 
 
 @dataclass(slots=True)
@@ -52,3 +56,21 @@ class RequestFacts:
     """What its requests to AWS met that were given up."""
     defects: list[Exception] = field(default_factory=list)
     """What kept it, or single accounts of a list, from being served, and nobody foresaw."""
+
+    @property
+    def reason(self) -> str:
+        """Why it could not be answered for good: what came after the first was its consequence."""
+        if self.faults:
+            return self.faults[0].reason
+        return error_code(self.defects[0]) if self.defects else CONTENTION
+
+    def why(self, result: Outcome | OrderhookError) -> Fault | None:
+        """Return what kept the alert from being carried out; None where it was, or where its answer is the reason."""
+        if isinstance(result, OutcomeUnknownError):
+            reason = result.extra.get("reason")
+            return self.faults[0] if self.faults else Fault(str(reason)) if reason else None
+        if isinstance(result, TemporarilyUnavailableError) and (
+            self.faults or not isinstance(result, VenueOfflineError)
+        ):
+            return self.faults[0] if self.faults else Fault(self.reason)
+        return None

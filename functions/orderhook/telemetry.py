@@ -4,6 +4,7 @@ A line, metric or record that cannot be written takes no answer away. Nothing he
 """
 
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,10 +26,8 @@ from orderhook.errors import (
     AlertWarning,
     ControlError,
     OrderhookError,
-    OutcomeUnknownError,
     PayloadError,
     RateLimitedError,
-    TemporarilyUnavailableError,
     VenueOfflineError,
 )
 from orderhook.messages import MessageError
@@ -43,7 +42,16 @@ from orderhook.store.writes import ConditionFailed
 _LOGGED_FACTS = ("request_id", "key_id", "command", "order_id", "strategy_id")
 
 logger = Logger()
-_metrics = EphemeralMetrics()
+
+
+class _Metrics(threading.local):
+    """The metrics of the line that a thread is making: on the local server there are several threads."""
+
+    def __init__(self) -> None:
+        self.own = EphemeralMetrics()
+
+
+_metrics = _Metrics()
 
 
 def milliseconds_since(started: float) -> float:
@@ -72,9 +80,7 @@ def log(
         values |= {"outcome": responses.word(result), "state": result.state, **facts.aws_ids}
         if isinstance(result, OrderhookError):
             values |= {"field": result.field}
-        if isinstance(result, TemporarilyUnavailableError | OutcomeUnknownError) and facts.faults:
-            # What came after the first was its consequence.
-            values |= _named(facts.faults[0])
+        values |= _named(facts.why(result))
         if given_up:
             values |= {"given_up": True}
         present = {name: value for name, value in values.items() if value is not None}
@@ -125,7 +131,7 @@ def log_report_not_taken(message_id: str, faults: list[Fault], metrics: Iterable
     facts = RequestFacts(message_id, faults=faults)
     _report_faults(facts)
     with _never_raising():
-        logger.warning("report not taken", message_id=message_id, **(_named(faults[0]) if faults else {}))
+        logger.warning("report not taken", message_id=message_id, **_named(next(iter(faults), None)))
         _count(*metrics)
 
 
@@ -226,6 +232,7 @@ def alert_record(
         warnings=(*warnings, *result.warnings)[:MAX_WARNINGS],
         origin=origin,
         results=tuple(_results(result.results)),
+        reason=_named(facts.why(result)).get("reason"),
         **dict[str, Any](facts.aws_ids),
         **_answer(result),
     )
@@ -261,9 +268,10 @@ def as_recorded(result: RecordedResult) -> Outcome | OrderhookError:
     return Outcome(result.outcome, duplicate, order_id=order_id, affected_order_ids=tuple(filter(None, others)))
 
 
-def _named(fault: Fault) -> dict[str, Any]:
-    """Return what a line says of a fault."""
-    return {"reason": fault.reason} | ({"operation": fault.operation} if fault.operation else {})
+def _named(fault: Fault | None) -> dict[str, Any]:
+    """Return what a line says of a fault, if there is one."""
+    named = {"reason": fault.reason, "operation": fault.operation} if fault else {}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _frames(stack: Iterable[traceback.FrameSummary]) -> list[str]:
@@ -272,14 +280,15 @@ def _frames(stack: Iterable[traceback.FrameSummary]) -> list[str]:
 
 def _count(*names: str, **properties: str) -> None:
     """Write one line that CloudWatch makes metrics of; properties stand in it and are no dimensions, which cost."""
+    metrics = _metrics.own
     try:
         for name in names:
-            _metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+            metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
         for name, value in properties.items():
-            _metrics.add_metadata(key=name, value=value)
-        _metrics.flush_metrics()
+            metrics.add_metadata(key=name, value=value)
+        metrics.flush_metrics()
     finally:
-        _metrics.clear_metrics()  # where one was refused, or metrics are switched off, flushing leaves them
+        metrics.clear_metrics()  # where one was refused, or metrics are switched off, flushing leaves them
 
 
 @contextmanager

@@ -24,13 +24,13 @@ def results(answer: Answer) -> dict[str, Any]:
 
 
 def spoil(service: Service, order_id: str) -> None:
-    """Have the item of an order be one that this version cannot read."""
+    """Have the item of an order be one in which a defect strikes."""
     service.table.client.update_item(
         TableName=service.table.name,
         Key=serialize(order_key(service.trader, order_id)),
-        UpdateExpression="SET #state = :state",
-        ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues={":state": {"S": "OfALaterVersion"}},
+        UpdateExpression="SET #day_ends = :number",
+        ExpressionAttributeNames={"#day_ends": "day_ends"},
+        ExpressionAttributeValues={":number": {"N": "7"}},
     )
 
 
@@ -377,6 +377,7 @@ def test_orders_without_an_id_of_which_one_is_in_doubt_are_told_with_their_ids(
     service.network.always = in_requests_with('.2"}', lose_response)
     answer = service.place(account="A,B,C", delay=delay)
     assert (answer.status, answer.word) == (409, "outcome_unknown")
+    assert answer.body["detail"].startswith("1 of 3 accounts could not be answered. Account B: The order may or may")
     assert "Retry-After" not in answer.headers
     ids = [f"{answer.request_id}.{number}" for number in (1, 2, 3)]
     word = "scheduled" if delay else "placed"
@@ -412,7 +413,7 @@ def test_a_defect_in_one_account_hides_no_other(service: Service, fields: dict[s
     assert answer.body["results"][1]["error"] == "temporarily_unavailable"
     assert service.record_of(answer).order_ids == ("long.a", "long.c")
     lines = service.output.lines()
-    assert [line["reason"] for line in lines if line.get("message") == "defect"] == ["ValueError"]
+    assert [line["reason"] for line in lines if line.get("message") == "defect"] == ["TypeError"]
     assert [line["UnhandledErrors"] for line in lines if "UnhandledErrors" in line] == [[1.0]]
 
 
@@ -423,5 +424,5 @@ def test_a_defect_behind_the_queue_is_told_and_the_others_are_served(service: Se
     service.output.take()
     service.pass_time(3)
     assert service.state("long.b") == "Cancelled"
-    assert "ValueError" in [line.get("reason") for line in service.output.lines()]
+    assert "TypeError" in [line.get("reason") for line in service.output.lines()]
     assert len(service.queue.messages) == 1  # SQS delivers it again

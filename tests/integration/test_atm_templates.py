@@ -273,7 +273,13 @@ def test_a_template_that_ninjatrader_does_not_have_opens_nothing(world: World) -
     world.let_pass(65)
     order = world.service.order("long")
     assert order is not None
-    assert "Unable to load ATM strategy template" in str(order.unresolved)
+    reason = "PLACE: Unable to load ATM strategy template from file 'templates/AtmStrategy/gone.xml'"
+    assert order.unresolved == reason
+    world.service.cancel("long")
+    world.let_pass(80)
+    order = world.service.order("long")
+    assert order is not None
+    assert str(order.unresolved).startswith(f"{reason}; then CANCEL: order with ID/Name 'oh")
     assert (world.position(), world.live()) == (0, [])
 
 

@@ -74,6 +74,17 @@ def test_a_stop_in_profit_stays_when_its_target_is_cancelled(world: World) -> No
     assert (world.live(), world.position()) == (["STOPMARKET SELL 1 5005"], 1)
 
 
+def test_a_stop_that_fills_as_soon_as_it_is_moved_has_its_new_price(world: World) -> None:
+    have_bracket(world)
+    world.paper.set_price("ES 12-26", "4985", world.at)
+    assert world.service.send("CHANGE", order_id="STOP1", strategy_id="long", stop_price=5000).word == "change_pending"
+    world.until_state("long.STOP1", "Filled")
+    stop = world.service.order("long.STOP1")
+    assert stop is not None
+    assert (stop.stop_price, stop.average) == (5000, 4985)
+    assert stop.confirmed["stop_price"] == "5000"
+
+
 def test_an_order_that_fills_while_nobody_looks_is_named_for_a_person(world: World) -> None:
     place(world, limit_price=4990, **BRACKET)
     world.until_state("long", "Working")

@@ -378,7 +378,7 @@ def test_the_pages_before_one_that_cannot_be_read_are_cancelled(service: Service
     first = answer.body["cancelled"]
     assert (answer.status, answer.body) == (
         503,
-        refused("temporarily_unavailable", UNFINISHED) | lists(cancelled=first),
+        refused("temporarily_unavailable", UNFINISHED, reason=answer.body["reason"]) | lists(cancelled=first),
     )
     assert 0 < len(first) < len(order_ids)
     assert service.record_of(answer).order_ids == tuple(first)
@@ -506,10 +506,36 @@ def test_an_item_that_this_version_cannot_read_hides_no_other(
     answer = service.send(**alert)
     assert (answer.status, answer.word, answer.body["cancelled"]) == (409, "outcome_unknown", ["a", "c"])
     [failed] = answer.body["failed"]
-    assert failed["order_id"] == "b"
-    assert failed["reason"]
+    assert failed == {"order_id": "b", "reason": "this version cannot read it"}
     assert answer.body["counts"]["failed"] == 1
     assert service.record_of(answer).order_ids == ("a", "c")
+
+
+@pytest.mark.parametrize("delay", [None, 2])
+@pytest.mark.parametrize(
+    "alert",
+    [
+        {"command": "CANCEL", "order_id": "b"},
+        {"command": "CHANGE", "order_id": "b", "qty": 2},
+        {"command": "CANCELORDERS", "account": "Sim101"},
+    ],
+    ids=lambda alert: alert["command"],
+)
+def test_no_command_says_that_a_resend_helps_with_what_this_version_cannot_read(
+    service: Service, alert: dict[str, Any], delay: int | None
+) -> None:
+    put_item(service, "b", state="Weird", account="Sim101", instrument="ES 12-26")
+    answer = service.send(**alert, delay=delay)
+    if delay is None:
+        assert (answer.status, answer.word) == (409, "outcome_unknown")
+        assert "would not help" in answer.body["detail"]
+        assert "this version cannot read it" in (
+            answer.body.get("reason"),
+            *answer.body.get("failed", [{}])[0].values(),
+        )
+    service.pass_time(3)
+    [line] = [line for line in service.output.lines() if line.get("outcome") == "outcome_unknown" and "status" in line]
+    assert (line["reason"], service.queue.messages) == ("UnreadableOrder", [])
 
 
 @every_alert
@@ -618,7 +644,7 @@ def test_what_cannot_be_begun_cancels_nothing_and_is_to_be_sent_again(
     answer = service.send(**alert)
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
     if operation == QUERY:
-        assert answer.body == refused("temporarily_unavailable", UNFINISHED) | lists()
+        assert answer.body == refused("temporarily_unavailable", UNFINISHED, reason=answer.body["reason"]) | lists()
     assert answer.headers["Retry-After"] == "5"
     assert service.item() == before
     service.network.inject(operation)
@@ -634,7 +660,8 @@ def test_what_the_table_does_not_take_remains_and_the_next_alert_finishes_it(ser
     answer = of_account(service, "Sim101")
     assert (answer.status, answer.body) == (
         503,
-        refused("temporarily_unavailable", UNFINISHED) | lists(cancelled=["a", "c"], remaining=["b"]),
+        refused("temporarily_unavailable", UNFINISHED, reason=answer.body["reason"])
+        | lists(cancelled=["a", "c"], remaining=["b"]),
     )
     assert service.record_of(answer).order_ids == ("a", "c")
     done = fault in LEAVING_DONE

@@ -88,8 +88,9 @@ def warned(answer: Answer) -> list[str]:
 
 def changes_of(**changes: object) -> dict[str, str]:
     """Return what the history says of a replacement by builders.ENTRY with these changes."""
-    fields = {**ENTRY, "limit_price": "4995", "account": "sim101", "instrument": "es 12-26", **changes}
-    return {name: str(value) for name, value in fields.items() if value is not None}
+    fields = {**ENTRY, "limit_price": "4995", **changes}
+    stays = ("account", "instrument", "action")
+    return {name: str(value) for name, value in fields.items() if value is not None and name not in stays}
 
 
 # States

@@ -265,6 +265,20 @@ def test_a_waiting_leg_is_shown_by_its_id(service: Service, run: Run) -> None:
     assert "STOP1: stop_price 4995" in page
 
 
+def test_a_replacement_is_shown_with_what_it_changed(service: Service, run: Run) -> None:
+    service.place("long")
+    for limit_price in ("5001", "5002"):
+        answer = service.send("CANCELREPLACE", **{**ENTRY, "limit_price": limit_price}, order_id="long")
+        assert answer.word == "replaced"
+    history = listed(run, "order", "long")["history"]
+    assert all(event["changes"].keys().isdisjoint({"account", "instrument", "action"}) for event in history)
+    page = run("order", "long").stdout
+    assert [line[34:].split("  ")[0].strip() for line in page.splitlines() if "limit_price 500" in line][1:] == [
+        "limit_price 5001",
+        "limit_price 5002",
+    ]
+
+
 def test_no_value_of_a_history_is_cut(service: Service, run: Run) -> None:
     service.place("long")
     whole = {**ENTRY, "order_type": "STOPLIMIT", "limit_price": "5000.12345678", "stop_price": "5000.12345678"}

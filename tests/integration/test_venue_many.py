@@ -99,6 +99,22 @@ def test_a_strategy_is_open_until_the_venue_reports_its_end(service: Service) ->
     assert service.place("order-3", **STRATEGY).body["order_name"] == "ENTRY1"
 
 
+def test_a_close_says_that_a_fill_may_overtake_it_and_how_to_end_what_is_placed_then(service: Service) -> None:
+    service.place("order-1", **STRATEGY, **LEGS)
+    service.place("order-2", **STRATEGY)
+    for _ in range(2):
+        answer = service.send("CLOSESTRATEGY", **STRATEGY)
+        [warning] = answer.body["warnings"]
+        assert warning["code"] == "fill_may_overtake"
+        assert "the cancel of order-1: " in warning["detail"]
+        service.let_pass(60)
+    service.report("Filled", 5, order_id="order-1")
+    assert {"order-1.STOP1", "order-1.TARGET1"} <= set(service.open_orders())
+    again = service.send("CLOSESTRATEGY", **STRATEGY)
+    assert {"order-1.STOP1", "order-1.TARGET1"} <= set(again.body["cancel_pending"])
+    assert "fill_may_overtake" not in [warning["code"] for warning in again.body["warnings"]]
+
+
 # Delays and time limits
 
 

@@ -111,6 +111,7 @@ def test_requests_come_one_at_a_time_only_where_the_table_is_motos(forward: Forw
         ({"status": "cancelled", "order_id": "a", "strategy_id": "s"}, "cancelled a"),
         ({"error": "missing_field", "field": "qty"}, "missing_field qty"),
         ({"error": "malformed_payload"}, "malformed_payload"),
+        ({"error": "temporarily_unavailable", "reason": "OutOfTimeError"}, "temporarily_unavailable: OutOfTimeError"),
         (
             {"status": "cancelled", "counts": {"cancelled": 500, "remaining": 0}, "cancelled": ["a"] * 500},
             "cancelled: 500 cancelled",

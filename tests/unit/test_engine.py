@@ -606,6 +606,22 @@ def test_a_line_of_the_log_proves_that_a_file_was_read(desk: Desk) -> None:
     assert (desk.last("long").state, LONG in str(desk.last("long").unresolved)) == ("Initialized", True)
 
 
+@pytest.mark.parametrize("is_cancel_told_first", [True, False])
+def test_what_the_log_says_of_a_place_is_kept_before_what_it_says_of_its_cancel(
+    desk: Desk, *, is_cancel_told_first: bool
+) -> None:
+    desk.look(order(desk))
+    [line] = desk.take()
+    cancel = f"OIF, 'CANCEL;;;;;;;;;;{LONG};;' order with ID/Name '{LONG}' does not exist"
+    told = [f"OIF, '{line}' holds unknown instrument 'ES 12-26'", cancel, cancel]
+    for text in reversed(told) if is_cancel_told_first else told:
+        desk.tell(LogLine(LONG, text, is_error=True))
+    desk.wait(61)
+    assert desk.last("long").unresolved == (
+        f"PLACE: holds unknown instrument 'ES 12-26'; then CANCEL: order with ID/Name '{LONG}' does not exist"
+    )
+
+
 def test_members_of_a_traders_oco_group_share_an_id_until_one_ends(desk: Desk) -> None:
     desk.look(order(desk, "a", oco_id="g"), order(desk, "b", oco_id="g"))
     first, second = (placed(line)["oco_id"] for line in desk.take())

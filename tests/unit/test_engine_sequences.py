@@ -214,6 +214,20 @@ def test_a_fill_that_only_the_changed_price_allows_brings_the_changes_legs(desk:
     assert legs_placed(desk, "5015") == ["5012", "5030"]
 
 
+@pytest.mark.parametrize(
+    ("average", "stop_price"),
+    [("4996", "5000"), ("4989", "4990"), ("5001", "4990")],
+    ids=["between-both", "below-both", "above-both"],
+)
+def test_a_moved_stop_has_the_price_that_its_fill_allows(desk: Desk, average: str, stop_price: str) -> None:
+    protect(desk)
+    stop = leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(5000), want=want(desk, 2, "change"))
+    desk.look(stop)
+    assert desk.take() == [oif.change(STOP, qty=1, stop_price=Decimal(5000))]
+    desk.say(STOP, "FILLED", 1, average)
+    assert desk.last("long.STOP1").values["stop_price"] == stop_price
+
+
 def test_a_target_that_comes_with_a_dropped_change_is_not_there(desk: Desk) -> None:
     shown = work(desk, legs={"STOP1": BRACKET["STOP1"]})
     desk.look(replacing(desk, shown), kill_switch=True)

@@ -9,7 +9,7 @@ botocore calls its hooks with arguments of its own and takes none of ours.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
@@ -142,6 +142,7 @@ def result_in_time(future: "Future[Result]") -> Result:
     try:
         return future.result(left and max(0.0, left))
     except TimeoutError:
+        note(Fault(OutOfTimeError.__name__))
         raise unavailable() from None
 
 
@@ -156,6 +157,17 @@ def run_each(function: Callable[[Argument], Result], arguments: Sequence[Argumen
     return futures
 
 
-def unavailable() -> TemporarilyUnavailableError:
-    """Return the error for an answer that did not come in time."""
-    return TemporarilyUnavailableError("The table did not answer in time. Send the same alert again; it is safe.")
+_NO_TIME = "No time was left to ask the table: the alert came in late, or what went before took long."
+_CONFLICT = "Other alerts are changing the same order or strategy."
+_WORDS: Mapping[str, str] = {
+    OutOfTimeError.__name__: _NO_TIME,
+    "TransactionConflictException": _CONFLICT,
+    "TransactionCanceledException: TransactionConflict": _CONFLICT,
+}
+"""What to say of those that are not as most are."""
+
+
+def unavailable(reason: str = "") -> TemporarilyUnavailableError:
+    """Return the error for an answer that did not come in time, or for this reason not at all."""
+    words = _WORDS.get(reason, "The table did not answer in time.")
+    return TemporarilyUnavailableError(f"{words} Send the same alert again; it is safe.")

@@ -133,7 +133,7 @@ def _given_up(fault: Fault) -> OrderhookError:
     """Note what a request met that is given up, and return the error that stands for it."""
     if fault.passing:
         budget.note(fault)
-        return budget.unavailable()
+        return budget.unavailable(fault.reason)
     budget.note(fault._replace(stack=tuple(traceback.extract_stack(limit=_FRAMES))))
     if _is_for_good(fault):
         return OutcomeUnknownError(_REFUSED, extra={"reason": fault.reason})

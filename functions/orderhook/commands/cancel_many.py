@@ -69,6 +69,8 @@ class ManyResult:
     """The waiting legs that ended with the orders that were cancelled."""
     stops: list[str] = field(default_factory=list)
     """Stops of what is filled that this command has cancelled, or asked their venue to."""
+    overtakable: list[str] = field(default_factory=list)
+    """Those of them whose targets and stops are placed for what fills before their cancel is done."""
     waits_for_venue: bool = False
     """Whether a venue has yet to end some of them."""
     complete: bool = True
@@ -202,7 +204,8 @@ class _Cancels:
         if order.state is OrderState.CANCELLED:
             return "already_cancelled"
         if order.state in BEING_CANCELLED:
-            self.result.waits_for_venue |= order.venue is not None
+            if order.venue is not None:
+                self._note_waits(order)
             return "cancel_pending"
         return "already_terminal" if order.state in TERMINAL else "untouched"
 
@@ -213,12 +216,18 @@ class _Cancels:
             self.result.stops.append(order.order_id)
         if order.venue is not None:  # its legs wait on: a fill may overtake the cancel
             self.result.asked.append(order.order_id)
-            self.result.waits_for_venue = True
+            self._note_waits(order)
         elif legs := sorted(open_legs(order).values()):
             self.result.legs[order.order_id] = legs
         if self._provenance.progress:
             self._provenance.progress.ended += [order.order_id, *legs]
         return venue_of(order).word("cancelled")
+
+    def _note_waits(self, order: Order) -> None:
+        """Note that a venue has yet to end an order."""
+        self.result.waits_for_venue = True
+        if open_legs(order):
+            self.result.overtakable.append(order.order_id)
 
     def failed(self, item: Mapping[str, Any], error: Exception | None) -> str:
         """Return the name of the list of an order that was not cancelled in time (None), or not at all."""

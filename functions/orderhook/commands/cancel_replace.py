@@ -83,6 +83,8 @@ class CancelReplace(AddressesOrder, PlacesOrder):
         )
 
 
+_STAYS = frozenset({"account", "instrument", "action"})
+
 _LEG_STAYS_GTC = AlertWarning("ignored_field", "tif", "A target or stop stays GTC.")
 
 
@@ -165,5 +167,5 @@ class _Replacing:
 
     @property
     def changes(self) -> Mapping[str, str]:
-        """The new values as the history has them."""
-        return self._command.new_order.texts()
+        """The new values as the history has them: without what it cannot alter."""
+        return {name: text for name, text in self._command.new_order.texts().items() if name not in _STAYS}

@@ -1,6 +1,6 @@
 """CLOSESTRATEGY: end a strategy's working orders; entries that were sent before it do not join any more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -8,7 +8,7 @@ from orderhook.commands.addressed_order import strategy_not_found
 from orderhook.commands.cancel_many import Scope, cancel_many, first_received
 from orderhook.commands.command import NARROWING, Command
 from orderhook.commands.fields import Id
-from orderhook.errors import UnsupportedValueError
+from orderhook.errors import AlertWarning, UnsupportedValueError
 from orderhook.orders import Strategy, Trace, timestamp
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
@@ -52,7 +52,7 @@ class CloseStrategy(Command):
             duplicate=True if first and not result.affected else None,
             strategy_id=self.strategy_id,
             extra=result.as_data(),
-            warnings=result.warnings,
+            warnings=(*result.warnings, *_overtakable(sorted(result.overtakable)[:5])),
             affected_order_ids=result.affected,
         )
 
@@ -70,3 +70,14 @@ class CloseStrategy(Command):
         if services.strategies.start_closed(provenance, started):
             return started, None
         return services.strategies.close(provenance, self.strategy_id, first)
+
+
+def _overtakable(order_ids: Sequence[str]) -> tuple[AlertWarning, ...]:
+    """Return the warning for entries that may still be filled: what is filled is not left without its stop."""
+    if not order_ids:
+        return ()
+    detail = (
+        f"A fill may overtake the cancel of {', '.join(order_ids)}: its targets and stops are placed then. To end "
+        "those too, send CLOSESTRATEGY once more when the cancels are done, or cancel them by name."
+    )
+    return (AlertWarning("fill_may_overtake", None, detail),)

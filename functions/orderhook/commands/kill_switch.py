@@ -8,6 +8,7 @@ from orderhook.commands.command import NARROWING, Command
 from orderhook.commands.fields import FALSE, OnOff
 from orderhook.errors import AlertWarning, CommandNotAllowedError
 from orderhook.keys import KILL_SWITCH
+from orderhook.orders import RESENDS_END
 from orderhook.outcome import Outcome
 from orderhook.payload import lower
 from orderhook.provenance import Provenance
@@ -25,6 +26,13 @@ _UNDER_WAY = AlertWarning(
 )
 
 _NO_SWITCH_OF_ITS_OWN = dict.fromkeys(NARROWING, "")
+
+_STAYS_ON = AlertWarning(
+    "kill_switch",
+    None,
+    "This is a resend of an alert that came before the switch was turned on, which stays so. To turn it off, send "
+    f"kill_switch=off again {RESENDS_END.seconds} s after the first.",
+)
 
 
 class KillSwitch(Command):
@@ -51,7 +59,7 @@ class KillSwitch(Command):
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Turn it by one conditional write; where it stood that way already, that is a success.
 
-        A resent `off` does not undo a later `on`: it answers that the switch is on.
+        A resent `off` does not undo a later `on`: it answers that the switch is on, and why.
         """
         result = self._turn(services, provenance)
         on = result.state.on
@@ -59,7 +67,7 @@ class KillSwitch(Command):
             status="kill_switch_on" if on else "kill_switch_off",
             duplicate=None if result.applied else True,
             extra={"since": result.state.since} if result.state.since else {},
-            warnings=(_UNDER_WAY,) if self.kill_switch else (),
+            warnings=(_UNDER_WAY,) if self.kill_switch else (_STAYS_ON,) if on else (),
         )
 
     def _turn(self, services: "Services", provenance: Provenance) -> KillSwitchResult:

@@ -15,6 +15,7 @@ from orderhook.leg_prices import check_prices, with_bounds
 from orderhook.orders import Bracket, Leg, Order, Strategy, Template, folded
 from orderhook.provenance import Provenance
 from orderhook.store import items
+from orderhook.store.orders import read_order
 from orderhook.store.releases import releases
 from orderhook.store.strategies import finished, orders_of_number, strategy_write
 from orderhook.store.writes import NEW, Check, Put, TransactionFailed, Update
@@ -234,7 +235,7 @@ class _Placement:
                 raise failed
             if entry.item is None:
                 raise failed
-            existing = items.order(entry.item)
+            existing = read_order(entry.item)
             return PlacedEntry(existing, applied=existing.history[0].request_id == self._provenance.request_id)
         after_strategy = rest[1:]
         for numbers, failure in zip(self._numbers_of.values(), after_strategy, strict=False):

@@ -85,6 +85,8 @@ class AlertRecord(NamedTuple):
     """What the answer warned of: TradingView shows it to nobody."""
     results: tuple[RecordedResult, ...] = ()
     """What became of each account, where the alert lists several, in its order."""
+    reason: str | None = None
+    """Of an answer 503, or 409 that could not be known: what kept it from being carried out, as in the log."""
     api_request_id: str | None = None
     """What API Gateway calls the request, as in its access log; likewise Lambda, and X-Ray where it samples it."""
     function_request_id: str | None = None

@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import TypeVar
 
 from orderhook.altering import Replacement
-from orderhook.aws.budget import CONNECTIONS, last_requests_until, result_in_time, submit
-from orderhook.errors import TemporarilyUnavailableError
+from orderhook.aws.budget import CONNECTIONS, Fault, last_requests_until, note, result_in_time, submit
+from orderhook.errors import OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.orders import TERMINAL, Order
 from orderhook.provenance import Provenance
 from orderhook.store import items
@@ -49,7 +49,8 @@ _threads = ThreadPoolExecutor(max_workers=CONNECTIONS)
 class OrderStore:
     """The orders in one table, which are at `venue` unless their items say otherwise.
 
-    Every method raises TemporarilyUnavailableError when the table does not answer inside the time budget.
+    Every method raises TemporarilyUnavailableError when the table does not answer inside the time budget, and all but
+    those that return items OutcomeUnknownError for an order that this version cannot read.
     """
 
     def __init__(self, table: Table, retention: timedelta, venue: Venue = TABLE) -> None:
@@ -61,7 +62,8 @@ class OrderStore:
 
     def get(self, trader: str, order_id: str) -> Order | None:
         """Return the order as the item has it; `Order.at` says what it is at a time."""
-        return _order(self.item(trader, order_id))
+        item = self.item(trader, order_id)
+        return read_order(item) if item else None
 
     def item(self, trader: str, order_id: str) -> Item | None:
         """Return the item of an order, also of one that this version cannot read."""
@@ -283,7 +285,7 @@ class OrderStore:
         try:
             self._table.put(self.putting(provenance, order))
         except ConditionFailed as failure:
-            existing, ours = refused(_order(failure.item), provenance.request_id)
+            existing, ours = refused(read_order(failure.item) if failure.item else None, provenance.request_id)
             if existing is None:
                 raise TemporarilyUnavailableError(
                     f"It could not be seen what has the id {order.order_id}. Send the same alert again; it is safe."
@@ -337,10 +339,10 @@ class OrderStore:
             condition &= within(provenance.limits, order_id)
         update = Update(key, expression, condition.expression, {**condition.values, **values})
         try:
-            return WriteResult(items.order(self._table.update(update)), applied=True)
+            return WriteResult(read_order(self._table.update(update)), applied=True)
         except ConditionFailed as failure:
             met = failure.item if failure.item and _is_reached(provenance, failure.item) else None
-            return refused(_order(met), provenance.request_id)
+            return refused(read_order(met) if met else None, provenance.request_id)
 
 
 def _is_reached(provenance: Provenance, item: Item) -> bool:
@@ -350,5 +352,15 @@ def _is_reached(provenance: Provenance, item: Item) -> bool:
     return items.is_indexed(item) and provenance.reaches(str(item.get("account")), str(item.get("instrument")))
 
 
-def _order(item: Item | None) -> Order | None:
-    return items.order(item) if item else None
+def read_order(item: Item) -> Order:
+    """Return the order that an item holds; raises OutcomeUnknownError where this version cannot read it."""
+    try:
+        return items.order(item)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        note(Fault("UnreadableOrder"))
+        order_id = item.get("order_id", item["sk"])
+        detail = (
+            f"This version cannot read the order {order_id}, so nothing is known to have been done to it, and sending "
+            "the alert again would not help: deploy the version that wrote it, and cancel at the broker what must end."
+        )
+        raise OutcomeUnknownError(detail, extra={"reason": "this version cannot read it"}) from error
