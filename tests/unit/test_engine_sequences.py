@@ -116,6 +116,23 @@ def test_a_stop_whose_cancel_was_refused_and_a_person_cancels_stays_cancelled(de
     assert desk.alarms == ["cancel_refused", "unprotected"]
 
 
+# A leg that the table takes to work again
+
+
+def test_a_leg_that_the_table_takes_to_work_again_is_told_anew_if_it_does_not(desk: Desk) -> None:
+    protect(desk)
+    desk.say(TARGET, "FILLED", 1, "5010")
+    desk.say(STOP, "CANCELLED")
+    told = desk.last("long.STOP1")
+    assert told.state == "Cancelled"
+    again = leg_order(desk, want=None, report_seq=told.seq)
+    desk.look(again)
+    anew = desk.last("long.STOP1")
+    assert (anew.seq > told.seq, anew) == (True, told._replace(seq=anew.seq))
+    desk.look(again)
+    assert desk.last("long.STOP1") is anew
+
+
 # A stop whose end is read before that of the target which has ended it
 
 
