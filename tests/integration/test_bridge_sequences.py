@@ -180,6 +180,17 @@ def test_a_target_that_a_dropped_replacement_was_to_add_is_cancelled(world: Worl
     world.until(lambda: world.live() == ["STOPMARKET SELL 1 4980"])
 
 
+def test_a_target_that_fills_as_it_is_cancelled_is_filled(world: World) -> None:
+    have_bracket(world)
+    world.paper.misbehaviour.fills_overtake_cancels = True
+    world.service.cancel("TARGET1", strategy_id="long")
+    world.until(lambda: world.states()["long.TARGET1"] != "CancelPending")
+    world.let_pass(3)
+    assert world.states()["long.TARGET1"] == "Filled"
+    again = world.service.cancel("TARGET1", strategy_id="long")
+    assert (again.status, again.word) == (409, "order_already_terminal")
+
+
 @pytest.mark.parametrize("how", ["kill switch", "too late", "refused"])
 def test_a_stop_of_a_dropped_replacement_stays_cancelled_as_the_rest_fills(world: World, how: str) -> None:
     world.paper.misbehaviour.fills_at_most = 1

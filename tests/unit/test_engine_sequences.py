@@ -267,6 +267,30 @@ def test_a_refusal_read_before_the_next_change_was_taken_is_of_the_last_one(desk
     assert (last.acked, last.dropped, last.values["stop_price"]) == (3, 3, "4990")
 
 
+# A leg that fills while it is being cancelled
+
+
+@pytest.mark.parametrize(("filled", "state"), [(2, "Filled"), (1, "Cancelled")])
+def test_a_leg_whose_fill_overtakes_its_cancel_is_filled_if_it_is_whole(desk: Desk, filled: int, state: str) -> None:
+    protect(desk, qty=2)
+    desk.look(leg_order(desk, "TARGET1", want=want(desk, 2, "cancel")))
+    desk.take()
+    desk.say(TARGET, "FILLED" if filled == 2 else "CANCELLED", filled, "5010")
+    last = desk.last("long.TARGET1")
+    assert (last.state, last.filled, last.acked) == (state, filled, 2)
+
+
+def test_a_cancelled_leg_that_its_entry_may_still_outgrow_is_cancelled(desk: Desk) -> None:
+    work(desk, qty=2)
+    desk.say(LONG, "PARTFILLED", 1, "5000")
+    desk.take()
+    desk.say(STOP, "ACCEPTED")
+    desk.look(order(desk, qty=2, state=OrderState.PART_FILLED), leg_order(desk, want=want(desk, 2, "cancel")))
+    desk.take()
+    desk.say(STOP, "FILLED", 1, "4990")
+    assert desk.last("long.STOP1").state == "Cancelled"
+
+
 # A stop whose end is read before that of the target which has ended it
 
 
