@@ -205,7 +205,7 @@ def test_a_stop_of_a_dropped_replacement_stays_cancelled_as_the_rest_fills(world
     assert world.states()["long.STOP1"] == "Cancelled"
 
 
-def test_a_stop_of_another_journal_that_ended_stays_so_as_its_entry_fills(world: World, tmp_path: Path) -> None:
+def test_a_stop_of_another_journal_that_its_target_ended_rings_and_stays_ended(world: World, tmp_path: Path) -> None:
     world.paper.misbehaviour.fills_at_most = 1
     place(world, limit_price=4990, qty=3, **BRACKET)
     fill_one(world)
