@@ -90,13 +90,13 @@ def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
         return _state_of_foreign_leg(turn, leg, known)
     if live:
         return _state_of_live_leg(leg, known, live)
-    is_whole = done > 0 and done >= _share(turn, leg)
     if not is_wanted(leg) and leg.asked is None:
         # A fill that has overtaken its cancel counts, unless the cancel keeps it from what its entry still fills.
-        return _S.FILLED if is_whole and not _may_grow(turn, leg) else leg.ended or _S.CANCELLED
+        is_whole = done > 0 and done >= _share(turn, leg) and not _may_grow(turn, leg)
+        return _S.FILLED if is_whole else leg.ended or _S.CANCELLED
     if leg.order_id in turn.awaiting or _may_grow(turn, leg):
         return _S.PART_FILLED if done else _S.ACCEPTED if known else _S.INITIALIZED
-    if is_whole:
+    if done and done >= _share(turn, leg):
         return _S.FILLED
     return _S.REJECTED if known and all(it.state is _S.REJECTED for it in known) else _S.CANCELLED
 
