@@ -33,15 +33,20 @@ def is_changing(order: VenueOrder, goal: Goal) -> bool:
 
 
 def may_change(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
-    """Return whether a CHANGE to these values can be written now: the order lives, and nothing is under way."""
+    """Return whether a CHANGE to these values can be written now: the order lives, and nothing is under way.
+
+    A state says of no CHANGE which one it answers, so that the next one waits until the last is judged.
+    """
     if not order.is_live or order.state in BEING_CANCELLED or (order.cancel and not order.cancel.is_refused):
         return False
-    if order.is_held(turn.at) or _is_refused(turn, order, goal):
+    waits_for_state = order.unseen_since is not None and not order.is_lost
+    if waits_for_state or order.is_held(turn.at) or _is_refused(turn, order, goal):
         return False
     if order.change is None:
         return values_of(order) != goal
-    is_asked_anew = order.change.is_overdue and turn.orders[order.order_id].n > order.change.n
-    return (values_of(order.change) != goal or is_asked_anew) and order.change.instruction.stage == "consumed"
+    if not order.change.is_overdue or order.change.instruction.stage != "consumed":
+        return False
+    return values_of(order.change) != goal or turn.orders[order.order_id].n > order.change.n
 
 
 def _is_refused(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
@@ -69,7 +74,7 @@ def follow_change(turn: Turn, order: VenueOrder) -> None:
         turn.put(order._replace(change=None))
     elif change.instruction.stage == "consumed" and change.seen_at and turn.at - change.seen_at >= _LOG_FOLLOWS:
         turn.put(order.changed)
-    elif not change.is_overdue and turn.at - change.instruction.at >= CHANGE_IS_JUDGED:
+    elif not (change.is_overdue or change.seen_at) and turn.at - change.instruction.at >= CHANGE_IS_JUDGED:
         turn.put(order._replace(change=change._replace(is_overdue=True)))
         why = f"nothing says that {order.venue_id} has changed"
         turn.alarm_once(order.order_id, "change_unconfirmed", why, of=change.instruction.name)

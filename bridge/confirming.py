@@ -47,11 +47,15 @@ def follow_file(turn: Turn, instruction: Instruction) -> None:
 
 
 def forget_states(turn: Turn) -> None:
-    """Record that NinjaTrader has started and emptied its folder: nothing says any more what its orders are."""
+    """Record that NinjaTrader has started and emptied its folder: nothing says any more what its orders are.
+
+    Nor does what it says of them from now on answer a CHANGE that was taken before: that is written again.
+    """
     for table_order in turn.active():
         for order in turn.venue_orders_of(table_order):
             if order.is_live:
-                turn.put(order._replace(unseen_since=turn.at, is_lost=False))
+                change = order.change if order.change and order.change.instruction.is_under_way else None
+                turn.put(order._replace(unseen_since=turn.at, is_lost=False, change=change, done=None))
 
 
 def follow_state(turn: Turn, order: VenueOrder) -> None:

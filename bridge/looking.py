@@ -255,6 +255,9 @@ def _compare(turn: Turn, order: TableOrder, item: Order) -> None:
     elif (item.report_seq or 0) >= order.report.seq:
         told = {it.venue_id: it.cumulative for it in order.report.executions}
         after = order._replace(behind_since=None, fills_told={**order.fills_told, **told})
+        if order.leg and item.state is OrderState.INITIALIZED and order.report.state not in OPEN:
+            # The table takes it to work again, for a further fill: that it does not is told anew.
+            after = after._replace(report=order.report._replace(state=item.state))
         turn.put(after if after != order else order)
     elif order.behind_since is None:
         turn.put(order._replace(behind_since=turn.at))

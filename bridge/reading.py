@@ -10,6 +10,7 @@ from bridge.records import (
     PRICE_DIGITS,
     Cancel,
     Change,
+    Done,
     Fill,
     Increment,
     Instruction,
@@ -56,8 +57,8 @@ def read_state(turn: Turn, read: OrderStateRead) -> None:
     if order.place is not None and order.place.stage != "consumed":
         # Its state proves that NinjaTrader had the file.
         order = order._replace(place=order.place._replace(stage="consumed", at=turn.at))
-    if order.change is not None and state not in TERMINAL | _BEING_CHANGED:
-        order = _seen(order, order.change, turn.at)
+    if order.change is not None and read.written_since_start:
+        order = _answered(order, order.change, read, turn.at)
     turn.put(order)
     if read.filled > order.filled:
         _fill(turn, order, read)
@@ -72,6 +73,20 @@ def forget_unclaimed(turn: Turn) -> None:
     """Forget what was read of orders that nobody knows yet, unless it is their end: it may be so no more."""
     ended = {name: read for name, read in turn.now.unclaimed.items() if _state_of(read) in TERMINAL}
     turn.set(unclaimed=ended)
+
+
+def _answered(order: VenueOrder, change: Change, read: OrderStateRead, at: datetime) -> VenueOrder:
+    """Return an order after a state that may say that its CHANGE was done.
+
+    One that was written for a fill does not say it, nor one from before the CHANGE was taken, nor a late one, unless
+    NinjaTrader was seen to be at it.
+    """
+    if change.instruction.stage != "consumed" or order.is_over:
+        return order
+    if order.state in _BEING_CHANGED:
+        return order._replace(change=change._replace(is_pending=True, seen_at=None))
+    is_late = at - change.instruction.at > CHANGE_IS_JUDGED and not change.is_pending
+    return order if read.filled > order.filled or is_late else _seen(order, change, at)
 
 
 def _seen(order: VenueOrder, change: Change, at: datetime) -> VenueOrder:
@@ -153,7 +168,14 @@ def read_log(turn: Turn, line: LogLine) -> None:
     if change is not None and not line.is_error and "WORKING" in line.text.upper():
         order = _seen(order, change, turn.at)
     turn.put(order)
-    if line.is_error and change is not None and turn.at - change.instruction.at <= CHANGE_IS_JUDGED:
+    if not line.is_error:
+        return
+    if order.done is not None and _refuses_done(order, order.done, line, turn.at):
+        is_last = change is None
+        turn.put(order := order.unchanged)
+        if is_last:
+            refuse_change(turn, order, words_of(line.text))
+    elif change is not None and turn.at - change.instruction.at <= CHANGE_IS_JUDGED:
         refuse_change(turn, order, words_of(line.text))
 
 
@@ -165,6 +187,13 @@ def _reason(order: VenueOrder, said: str) -> str:
     if said.startswith("PLACE:") and not first.startswith("PLACE:"):
         first, said = said, first
     return first if said == first else f"{first}{_THEN}{said}"
+
+
+def _refuses_done(order: VenueOrder, done: Done, line: LogLine, at: datetime) -> bool:
+    """Return whether an error in the log is about the last CHANGE, though a state has seemed to confirm it."""
+    is_of_next = order.change is not None and order.change.instruction.stage == "consumed"
+    is_of_cancel = "CANCEL" in line.text.upper()
+    return order.is_live and not (is_of_next or is_of_cancel) and at - done.change.instruction.at <= CHANGE_IS_JUDGED
 
 
 def refuse_change(turn: Turn, order: VenueOrder, why: str) -> None:

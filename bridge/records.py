@@ -62,8 +62,10 @@ class Change(NamedTuple):
     qty: int
     limit_price: Decimal | None
     stop_price: Decimal | None
+    is_pending: bool = False
+    """Whether NinjaTrader was seen to be at it."""
     seen_at: datetime | None = None
-    """When the order's state was first read since, live and no longer being changed."""
+    """When the order's state was first read since its file was taken, live and no longer being changed."""
     is_overdue: bool = False
 
 
@@ -76,6 +78,16 @@ class Refused(NamedTuple):
     stop_price: Decimal | None
     times: int
     at: datetime
+
+
+class Done(NamedTuple):
+    """A CHANGE that counts as done, and the values before it, which stand if the log refuses it after all."""
+
+    change: Change
+    qty: int
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    refused: Refused | None = None
 
 
 class Cancel(NamedTuple):
@@ -131,6 +143,8 @@ class VenueOrder(NamedTuple):
     changed_for: int = 0
     """The last want that a CHANGE was written for."""
     refused: Refused | None = None
+    done: Done | None = None
+    """The last CHANGE that was done."""
     cancel: Cancel | None = None
     files: int = 0
     """How many files were written for it after its PLACE."""
@@ -146,10 +160,25 @@ class VenueOrder(NamedTuple):
     @property
     def changed(self) -> "VenueOrder":
         """The order with the values of its CHANGE, which was done."""
-        if (done := self.change) is None:
+        if (it := self.change) is None:
+            return self
+        done = Done(it, self.qty, self.limit_price, self.stop_price, self.refused)
+        return self._replace(
+            change=None, refused=None, done=done, qty=it.qty, limit_price=it.limit_price, stop_price=it.stop_price
+        )
+
+    @property
+    def unchanged(self) -> "VenueOrder":
+        """The order as it was before its last CHANGE, which is under way again unless another one is."""
+        if (done := self.done) is None:
             return self
         return self._replace(
-            change=None, refused=None, qty=done.qty, limit_price=done.limit_price, stop_price=done.stop_price
+            change=self.change or done.change,
+            refused=self.refused or done.refused,
+            done=None,
+            qty=done.qty,
+            limit_price=done.limit_price,
+            stop_price=done.stop_price,
         )
 
     @property

@@ -91,7 +91,9 @@ def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
     if live:
         return _state_of_live_leg(leg, known, live)
     if not is_wanted(leg) and leg.asked is None:
-        return leg.ended or _S.CANCELLED
+        # A fill that has overtaken its cancel counts, unless the cancel keeps it from what its entry still fills.
+        is_whole = done > 0 and done >= _share(turn, leg) and not _may_grow(turn, leg)
+        return _S.FILLED if is_whole else leg.ended or _S.CANCELLED
     if leg.order_id in turn.awaiting or _may_grow(turn, leg):
         return _S.PART_FILLED if done else _S.ACCEPTED if known else _S.INITIALIZED
     if done and done >= _share(turn, leg):

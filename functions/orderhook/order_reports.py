@@ -91,10 +91,15 @@ def released_leg(provenance: Provenance, entry: Order, name: str, qty: int) -> O
 def works_again(leg: Order) -> bool:
     """Return whether a further fill of its entry has a finished leg work again, which at a venue is a further order.
 
-    One that its trader has cancelled stays so.
+    One that its trader has cancelled does not, filled or not, nor one that came with a change which was not done.
     """
-    cancelled = leg.state is OrderState.CANCELLED and leg.want is not None and leg.want.kind == "cancel"
-    return leg.venue is not None and leg.entry_id is not None and leg.state in TERMINAL and not cancelled
+    if leg.venue is None or leg.entry_id is None or leg.state not in TERMINAL:
+        return False
+    is_dropped = leg.want is not None and leg.dropped >= leg.want.n
+    was_cancelled = leg.want is not None and leg.want.kind == "cancel" and not is_dropped
+    # What was at the venue has had its quantity confirmed, which a bridge does not say of a leg that it never placed.
+    never_was_there = is_dropped and "qty" not in leg.confirmed
+    return not (never_was_there or was_cancelled)
 
 
 def working_again(provenance: Provenance, leg: Order, qty: int) -> Order:
@@ -228,6 +233,7 @@ def _told(order: Order, report: Report, *, moves: bool) -> tuple[Order, dict[str
     changes: dict[str, str] = {}
     after = order._replace(
         acked=max(order.acked, report.acked),
+        dropped=max(order.dropped, report.dropped),
         confirmed=dict(report.values) or order.confirmed,
         unresolved=None if ends else report.unresolved,
         reason=report.reason if moves else report.reason or order.reason,

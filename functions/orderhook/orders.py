@@ -317,6 +317,8 @@ class Order(NamedTuple):
     """What was asked last of its venue."""
     acked: int = 0
     """The last want that its venue has answered."""
+    dropped: int = 0
+    """The last want that its venue has not done, and will not do."""
     confirmed: Mapping[str, str] = _NONE
     """What its venue has confirmed, as texts: kind, quantity and prices; the order's own are those asked for."""
     unresolved: str | None = None

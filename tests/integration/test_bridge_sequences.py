@@ -144,7 +144,8 @@ def drop(world: World, how: str, **fields: object) -> None:
     if how == "too late":
         world.kill()
     world.paper.misbehaviour.refuses_changes = how == "refused"
-    answer = world.service.send("CANCELREPLACE", order_id="ENTRY1", strategy_id="long", **REPLACED, **fields)
+    terms = {**REPLACED, **fields}
+    answer = world.service.send("CANCELREPLACE", order_id="ENTRY1", strategy_id="long", **terms)
     assert answer.body["status"] == "replace_pending"
     if how == "kill switch":
         world.service.turn("on")
@@ -188,6 +189,54 @@ def test_a_target_that_a_dropped_replacement_was_to_add_is_cancelled(world: Worl
     assert order.nearest_target is None
     world.paper.set_price("ES 12-26", "4989", world.at)
     world.until(lambda: world.live() == ["STOPMARKET SELL 1 4980"])
+
+
+def test_a_target_that_fills_as_it_is_cancelled_is_filled(world: World) -> None:
+    have_bracket(world)
+    world.paper.misbehaviour.fills_overtake_cancels = True
+    world.service.cancel("TARGET1", strategy_id="long")
+    world.until(lambda: world.states()["long.TARGET1"] != "CancelPending")
+    world.let_pass(3)
+    assert world.states()["long.TARGET1"] == "Filled"
+    again = world.service.cancel("TARGET1", strategy_id="long")
+    assert (again.status, again.word) == (409, "order_already_terminal")
+
+
+@pytest.mark.parametrize("how", ["kill switch", "too late", "refused"])
+def test_a_stop_of_a_dropped_replacement_stays_cancelled_as_the_rest_fills(world: World, how: str) -> None:
+    world.paper.misbehaviour.fills_at_most = 1
+    place(world, limit_price=4990, qty=2, take_profit=5040)
+    fill_one(world)
+    world.until_state("long", "PartFilled")
+    drop(world, how, qty=2, stop_loss=4970)
+    assert world.states()["long.STOP1"] == "Cancelled"
+    fill_one(world)
+    world.until_state("long", "Filled")
+    world.let_pass(10)
+    assert world.states()["long.STOP1"] == "Cancelled"
+
+
+def test_a_stop_of_another_journal_that_its_target_ended_rings_and_stays_ended(world: World, tmp_path: Path) -> None:
+    world.paper.misbehaviour.fills_at_most = 1
+    place(world, limit_price=4990, qty=3, **BRACKET)
+    fill_one(world)
+    world.until_state("long.TARGET1", "Working")
+    lose_journal(world, tmp_path)
+    world.service.cancel("TARGET1", strategy_id="long")
+    world.until(lambda: [line for line in world.told if "ALARM unprotected: long.STOP1" in line])
+    world.let_pass(1)
+    fill_one(world)
+    world.let_pass(10)
+    assert world.position() == 2
+    assert world.states()["long.STOP1"] == "Cancelled"
+
+
+def fill_one(world: World) -> None:
+    """Have the market touch a price at which one contract of what rests at 4990 is filled."""
+    world.until(lambda: world.states()["long"] in ("Working", "PartFilled"))
+    world.paper.set_price("ES 12-26", "4990", world.at)
+    world.paper.set_price("ES 12-26", "4995", world.at)
+    world.let_pass(2)
 
 
 def test_a_replacement_that_is_done_brings_legs_and_time_limit(world: World) -> None:

@@ -287,7 +287,7 @@ def test_a_cancel_of_a_leg_that_works_names_the_one_that_ends_with_it(service: S
         "code": "oco_partner",
         "field": "order_id",
         "detail": "TARGET1 and STOP1 are one group at the venue, which ends both; TARGET1 is placed again, unless "
-        "it was cancelled too.",
+        "it was cancelled too, or another bridge or one that has lost its journal had placed it.",
     }
     assert asked(order_of(service, "order-1.STOP1")) == (2, "cancel")
     assert order_of(service, "order-1.TARGET1").state != "CancelPending"

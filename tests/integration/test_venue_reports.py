@@ -416,15 +416,37 @@ def test_a_further_fill_has_a_leg_work_again_that_ended_at_the_venue(
     assert "expires" not in service.plain(STOP)
 
 
-def test_a_leg_that_its_trader_cancelled_stays_so(service: Service) -> None:
+@pytest.mark.parametrize(("end", "filled"), [("Cancelled", 0), ("Filled", 2)])
+def test_a_leg_that_its_trader_cancelled_stays_so(service: Service, end: str, filled: int) -> None:
     have(service)
     deliver(service, say("PartFilled", 2, acked=1))
     stop = seen(service, STOP)
     pending = stop._replace(state=OrderState.CANCEL_PENDING, want=Want(2, "cancel", AT))
     assert service.orders.rewrite(builders.provenance(service.trader, "r2"), stop, pending)
-    deliver(service, say("Cancelled", order_id=STOP, acked=2))
+    deliver(service, say(end, filled, order_id=STOP, acked=2))
+    assert deliver(service, say("Filled", 5, seq=2, acked=1)) == ["Unprotected"]
+    assert states(service, STOP) == [(end, 2, filled)]
+
+
+def test_a_stop_that_came_with_a_dropped_change_is_not_raised_and_rings(service: Service) -> None:
+    have(service)
+    deliver(service, say("PartFilled", 2, acked=1))
+    waiting = {"order_type": "STOPMARKET", "stop_price": "4990"}
+    deliver(service, say("Cancelled", order_id=STOP, acked=1, dropped=1, values=waiting))
     assert deliver(service, say("Filled", 5, seq=2, acked=1)) == ["Unprotected"]
     assert states(service, STOP) == [("Cancelled", 2, 0)]
+
+
+def test_a_stop_that_ends_after_its_cancel_was_refused_works_again(service: Service) -> None:
+    have(service)
+    deliver(service, say("PartFilled", 2, acked=1))
+    stop = seen(service, STOP)
+    pending = stop._replace(state=OrderState.CANCEL_PENDING, want=Want(2, "cancel", AT))
+    assert service.orders.rewrite(builders.provenance(service.trader, "r2"), stop, pending)
+    works = {"qty": "2", "order_type": "STOPMARKET", "stop_price": "4990"}
+    for seq, state in enumerate(("Working", "Cancelled", "Working"), 1):
+        deliver(service, say(state, seq=seq, order_id=STOP, acked=2, dropped=2, values=works))
+        assert states(service, STOP) == [(state, 2, 0)]
 
 
 def test_the_end_of_an_entry_takes_its_waiting_legs_and_a_late_fill_brings_them(service: Service) -> None:

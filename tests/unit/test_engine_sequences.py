@@ -116,6 +116,181 @@ def test_a_stop_whose_cancel_was_refused_and_a_person_cancels_stays_cancelled(de
     assert desk.alarms == ["cancel_refused", "unprotected"]
 
 
+# A leg that the table takes to work again
+
+
+def test_a_leg_that_the_table_takes_to_work_again_is_told_anew_if_it_does_not(desk: Desk) -> None:
+    protect(desk)
+    desk.say(TARGET, "FILLED", 1, "5010")
+    desk.say(STOP, "CANCELLED")
+    told = desk.last("long.STOP1")
+    assert told.state == "Cancelled"
+    again = leg_order(desk, want=None, report_seq=told.seq)
+    desk.look(again)
+    anew = desk.last("long.STOP1")
+    assert (anew.seq > told.seq, anew) == (True, told._replace(seq=anew.seq))
+    desk.look(again)
+    assert desk.last("long.STOP1") is anew
+
+
+# A change is done when a state says so that was written for it
+
+
+def change_stop(desk: Desk, n: int, price: int) -> Order:
+    """Ask another price of the stop, and return its item."""
+    shown = leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(price), want=want(desk, n, "change"))
+    desk.look(shown)
+    return shown
+
+
+def refuse(desk: Desk, venue_id: str) -> None:
+    desk.tell(LogLine(venue_id, "Unable to change order", is_error=True))
+
+
+def test_a_second_change_waits_until_the_first_is_judged(desk: Desk) -> None:
+    protect(desk)
+    change_stop(desk, 2, 4992)
+    assert desk.take() == [oif.change(STOP, qty=1, stop_price=Decimal(4992))]
+    desk.say(STOP, "CHANGEPENDING")
+    change_stop(desk, 3, 4995)
+    desk.say(STOP, "ACCEPTED")
+    assert desk.take() == []
+    desk.wait(0.3)
+    assert desk.take() == [oif.change(STOP, qty=1, stop_price=Decimal(4995))]
+    assert desk.last("long.STOP1").acked == 0
+    refuse(desk, STOP)
+    last = desk.last("long.STOP1")
+    assert (last.acked, last.dropped, last.values["stop_price"]) == (3, 3, "4992")
+
+
+def test_a_state_from_before_its_file_was_taken_confirms_no_change(desk: Desk) -> None:
+    protect(desk)
+    change_stop(desk, 2, 4992)
+    desk.say(STOP, "ACCEPTED")
+    desk.take()
+    desk.wait(1)
+    assert desk.last("long.STOP1").acked == 0
+
+
+@pytest.mark.parametrize("is_pending", [False, True])
+def test_a_state_after_five_seconds_confirms_only_what_nt_was_at(desk: Desk, *, is_pending: bool) -> None:
+    protect(desk)
+    change_stop(desk, 2, 4992)
+    desk.take()
+    if is_pending:
+        desk.say(STOP, "CHANGEPENDING")
+    desk.wait(5.1)
+    desk.say(STOP, "ACCEPTED")
+    desk.wait(1)
+    assert desk.last("long.STOP1").acked == (2 if is_pending else 0)
+    assert desk.alarms == ["change_unconfirmed"]
+
+
+def test_a_change_that_is_answered_at_the_last_moment_is_not_unconfirmed(desk: Desk) -> None:
+    protect(desk)
+    change_stop(desk, 2, 4992)
+    desk.take()
+    desk.wait(4.9)
+    desk.say(STOP, "ACCEPTED")
+    desk.wait(0.2)
+    desk.wait(0.1)
+    assert (desk.last("long.STOP1").acked, desk.alarms) == (2, [])
+
+
+def test_a_part_fill_confirms_no_change(desk: Desk) -> None:
+    shown = work(desk, qty=3)
+    desk.look(shown._replace(qty=5, want=want(desk, 2, "change")))
+    desk.take()
+    desk.say(LONG, "CHANGEPENDING")
+    desk.say(LONG, "PARTFILLED", 1, "5000")
+    desk.wait(0.6)
+    assert desk.last("long").acked == 1
+    refuse(desk, LONG)
+    assert (desk.last("long").acked, desk.last("long").dropped, desk.last("long").values["qty"]) == (2, 2, "3")
+    assert "change_refused" in desk.alarms
+
+
+def test_a_change_under_way_as_nt_starts_is_written_again(desk: Desk) -> None:
+    protect(desk)
+    change_stop(desk, 2, 4992)
+    [line] = desk.take()
+    desk.say(STOP, "CHANGEPENDING")
+    desk.start()
+    assert desk.take() == []
+    desk.say(STOP, "ACCEPTED")
+    assert desk.last("long.STOP1").acked == 0
+    assert desk.take() == [line]
+    desk.wait(1)
+    assert desk.last("long.STOP1").acked == 0
+    desk.say(STOP, "ACCEPTED")
+    desk.wait(0.3)
+    assert desk.last("long.STOP1").acked == 2
+
+
+def test_a_change_that_the_log_refuses_after_it_seemed_done_is_taken_back(desk: Desk) -> None:
+    protect(desk)
+    change_stop(desk, 2, 4992)
+    desk.take()
+    desk.say(STOP, "ACCEPTED")
+    desk.wait(1)
+    assert desk.last("long.STOP1").values["stop_price"] == "4992"
+    refuse(desk, STOP)
+    last = desk.last("long.STOP1")
+    assert (last.dropped, last.values["stop_price"]) == (2, "4990")
+    assert last.alarms == ("change_refused",)
+    assert desk.take() == []
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("Unable to cancel order", 1), ("Unable to change order", 6)])
+def test_an_error_of_something_else_takes_no_change_back(desk: Desk, text: str, seconds: int) -> None:
+    protect(desk)
+    change_stop(desk, 2, 4992)
+    desk.take()
+    desk.say(STOP, "ACCEPTED")
+    desk.wait(0.5)
+    desk.wait(seconds)
+    desk.tell(LogLine(STOP, text, is_error=True))
+    assert (desk.last("long.STOP1").dropped, desk.last("long.STOP1").values["stop_price"]) == (0, "4992")
+
+
+def test_a_refusal_read_before_the_next_change_was_taken_is_of_the_last_one(desk: Desk) -> None:
+    protect(desk)
+    change_stop(desk, 2, 4992)
+    desk.take()
+    desk.say(STOP, "ACCEPTED")
+    desk.wait(0.5)
+    change_stop(desk, 3, 4995)
+    refuse(desk, STOP)
+    desk.take()
+    refuse(desk, STOP)
+    last = desk.last("long.STOP1")
+    assert (last.acked, last.dropped, last.values["stop_price"]) == (3, 3, "4990")
+
+
+# A leg that fills while it is being cancelled
+
+
+@pytest.mark.parametrize(("filled", "state"), [(2, "Filled"), (1, "Cancelled")])
+def test_a_leg_whose_fill_overtakes_its_cancel_is_filled_if_it_is_whole(desk: Desk, filled: int, state: str) -> None:
+    protect(desk, qty=2)
+    desk.look(leg_order(desk, "TARGET1", want=want(desk, 2, "cancel")))
+    desk.take()
+    desk.say(TARGET, "FILLED" if filled == 2 else "CANCELLED", filled, "5010")
+    last = desk.last("long.TARGET1")
+    assert (last.state, last.filled, last.acked) == (state, filled, 2)
+
+
+def test_a_cancelled_leg_that_its_entry_may_still_outgrow_is_cancelled(desk: Desk) -> None:
+    work(desk, qty=2)
+    desk.say(LONG, "PARTFILLED", 1, "5000")
+    desk.take()
+    desk.say(STOP, "ACCEPTED")
+    desk.look(order(desk, qty=2, state=OrderState.PART_FILLED), leg_order(desk, want=want(desk, 2, "cancel")))
+    desk.take()
+    desk.say(STOP, "FILLED", 1, "4990")
+    assert desk.last("long.STOP1").state == "Cancelled"
+
+
 # A stop whose end is read before that of the target which has ended it
 
 
@@ -273,6 +448,7 @@ def test_a_change_written_before_a_crash_is_not_too_late_after_it(desk: Desk) ->
     desk.wait(40)
     desk.look(changed)
     desk.start()
+    desk.say(LONG, "WORKING")
     lines = [effect.line for effect in desk.effects if isinstance(effect, WriteFile)]
     assert lines.count(oif.change(LONG, qty=1, limit_price=Decimal(5020))) == 2
 

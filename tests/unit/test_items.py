@@ -128,6 +128,7 @@ ORDER = Order(
     venue="ninjatrader",
     want=Want(3, "change", AT, not_after=SINCE),
     acked=2,
+    dropped=1,
     confirmed={"qty": "5", "limit_price": "5000"},
     unresolved="its file was not read",
     history=(
@@ -235,6 +236,7 @@ ORDER_ITEM = {
     "venue": {"S": "ninjatrader"},
     "want": {"M": {"n": {"N": "3"}, "kind": {"S": "change"}, "at": {"S": AT}, "not_after": {"S": SINCE}}},
     "acked": {"N": "2"},
+    "dropped": {"N": "1"},
     "confirmed": {"M": {"qty": {"S": "5"}, "limit_price": {"S": "5000"}}},
     "unresolved": {"S": "its file was not read"},
     "history": {

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from orderhook.bridge_messages import OrderReport
+from orderhook.order_reports import works_again
 from orderhook.orders import OPEN, PRICES, TERMINAL, Event, Leg, LegEnd, Order, OrderState, Want, timestamp
 from orderhook.trade import leg_id, view_of_leg
 from orderhook.venues import NINJATRADER
@@ -115,8 +116,14 @@ class Table:
 def _moved(order: Order, report: OrderReport) -> Order:
     acked = max(order.acked, report.acked)
     order = order._replace(
-        report_seq=report.seq, acked=acked, unresolved=report.unresolved, confirmed=dict(report.values)
+        report_seq=report.seq,
+        acked=acked,
+        dropped=max(order.dropped, report.dropped),
+        unresolved=report.unresolved,
+        confirmed=dict(report.values),
     )
+    if order.state in TERMINAL and report.state in OPEN and works_again(order):
+        return order._replace(state=report.state, reason=report.reason)
     if order.state in TERMINAL:
         return order
     is_pending = order.want is not None and acked < order.want.n

@@ -218,7 +218,7 @@ def _group(order: Order, entry: Order | None) -> tuple[AlertWarning, ...]:
         return ()
     detail = (
         f"{partner} and {order.order_name} are one group at the venue, which ends both; {partner} is placed again, "
-        "unless it was cancelled too."
+        "unless it was cancelled too, or another bridge or one that has lost its journal had placed it."
     )
     return (AlertWarning("oco_partner", "order_id", detail),)
 

@@ -175,6 +175,7 @@ def order_item(trader: str, order: Order, request_id: str | None = None) -> Item
         "placed": dict(order.placed) or None,
         "want": order.want and _part(order.want),
         "acked": order.acked or None,
+        "dropped": order.dropped or None,
         "confirmed": dict(order.confirmed) or None,
         "history_dropped": order.history_dropped or None,
         "open": open_value(order),
@@ -184,7 +185,8 @@ def order_item(trader: str, order: Order, request_id: str | None = None) -> Item
 
 
 _WHOLE_NUMBERS = (
-    "qty filled closes version cancel_filled number filled_after_end generation delay report_seq history_dropped acked"
+    "qty filled closes version cancel_filled number filled_after_end generation delay report_seq history_dropped acked "
+    "dropped"
 ).split()
 
 
