@@ -197,9 +197,12 @@ def _drop_what_follows(turn: Turn, before: TableOrder, item: Order) -> None:
 def _deadline(order: TableOrder, want: Want) -> datetime | None:
     """Return until when what is wanted may be carried out.
 
-    An order that was never written opens when it is placed, whatever has altered it since: its PLACE's time counts.
+    An order that was never written opens when it is placed, whatever has altered it since: its PLACE's time counts. So
+    does that of a replacement of another kind, until its generation is there.
     """
     not_after, at = _time(want.not_after), _time(want.at)
+    if order.kind == "replace" and order.acked < order.n and order.not_after is not None and not_after is not None:
+        return min(order.not_after, not_after)
     if want.kind == "place" or order.venue_ids or order.received_at is None or not_after is None or at is None:
         return not_after
     return order.received_at + (not_after - at)
