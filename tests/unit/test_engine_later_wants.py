@@ -1,12 +1,14 @@
-"""The engine where something is asked of an order after a refusal, an end, or what was not done yet."""
+"""The engine where an order ends, or is asked for something, after an end, a refusal, or what was not done yet."""
+
+from decimal import Decimal
 
 import pytest
 
 from bridge import oif
-from bridge.events import ConnectionRead
+from bridge.events import ConnectionRead, PositionRead
 from orderhook.orders import OrderState
 from tests.bridge import Desk, want
-from tests.unit.test_engine_sequences import LONG, work
+from tests.unit.test_engine_sequences import LONG, STOP, TARGET, protect, work
 
 
 @pytest.fixture
@@ -29,3 +31,32 @@ def test_a_replacement_is_opened_in_its_own_time_whatever_is_asked_after_it(desk
     assert desk.take() == []
     told = desk.last("long")
     assert (told.state, told.reason) == (OrderState.CANCELLED, "not replaced: too late: the bridge was away")
+
+
+# Orphans
+
+
+def lose_position(desk: Desk) -> None:
+    """Have a position be closed by hand, so that what should close it has nothing to close any more."""
+    desk.tell(PositionRead("Sim101", "ES 12-26", "LONG", 1, Decimal(5000)))
+    desk.tell(PositionRead("Sim101", "ES 12-26", "FLAT", 0, None))
+    desk.wait(3)
+
+
+@pytest.mark.parametrize("filled", [[STOP], [STOP, TARGET]], ids=len)
+def test_an_orphan_that_fills_as_it_is_being_cancelled_rings(desk: Desk, filled: list[str]) -> None:
+    protect(desk)
+    lose_position(desk)
+    assert sorted(desk.take()) == sorted([oif.cancel(STOP), oif.cancel(TARGET)])
+    for venue_id in filled:
+        desk.say(venue_id, "FILLED", 1, "4990")
+    assert desk.alarms == ["orphans_cancelled", *["overfill"] * len(filled)]
+
+
+def test_an_orphan_that_ends_as_it_is_cancelled_rings_no_more(desk: Desk) -> None:
+    protect(desk)
+    lose_position(desk)
+    desk.take()
+    for venue_id in (STOP, TARGET):
+        desk.say(venue_id, "CANCELLED")
+    assert desk.alarms == ["orphans_cancelled"]
