@@ -175,7 +175,10 @@ def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
     """Return a leg of which something is asked, which it takes when its entry allows (`legs.settle`)."""
     asked = Terms(item.order_type, item.limit_price, item.stop_price, item.offset)
     takes_none = want.kind == "cancel" or (leg.is_foreign and not want.of)
+    # It stays cancelled until it is given anew, which may be dropped.
+    was_cancelled = leg.wants_cancel and leg.acked >= leg.n
     return leg._replace(
+        ended=OrderState.CANCELLED if was_cancelled else leg.ended,
         n=want.n,
         kind=want.kind,
         wanted_at=_time(want.at),

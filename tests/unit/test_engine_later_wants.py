@@ -7,8 +7,8 @@ import pytest
 from bridge import oif
 from bridge.events import ConnectionRead, PositionRead
 from orderhook.orders import OrderState
-from tests.bridge import Desk, want
-from tests.unit.test_engine_sequences import LONG, STOP, TARGET, protect, work
+from tests.bridge import Desk, placed, want
+from tests.unit.test_engine_sequences import BRACKET, LONG, STOP, TARGET, protect, work
 
 
 @pytest.fixture
@@ -60,3 +60,23 @@ def test_an_orphan_that_ends_as_it_is_cancelled_rings_no_more(desk: Desk) -> Non
     for venue_id in (STOP, TARGET):
         desk.say(venue_id, "CANCELLED")
     assert desk.alarms == ["orphans_cancelled"]
+
+
+# Legs that were cancelled
+
+
+def test_a_stop_that_was_cancelled_stays_so_though_the_change_that_gives_it_anew_is_dropped(desk: Desk) -> None:
+    shown = work(desk)
+    stop, target = BRACKET["STOP1"], BRACKET["TARGET1"]
+    desk.look(shown._replace(legs={"STOP1": stop._replace(want=want(desk, 2, "cancel")), "TARGET1": target}))
+    assert desk.last("long.STOP1").state is OrderState.CANCELLED
+    anew = stop._replace(stop_price=Decimal(4980), want=want(desk, 3)._replace(of=2))
+    changed = shown._replace(
+        limit_price=Decimal(4999), want=want(desk, 2, "change"), legs={"STOP1": anew, "TARGET1": target}
+    )
+    desk.look(changed, kill_switch=True)
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.wait(1)
+    assert [placed(line)["order_id"] for line in desk.take()] == [TARGET]
+    told = desk.last("long.STOP1")
+    assert (told.state, told.acked, told.dropped) == (OrderState.CANCELLED, 3, 3)
