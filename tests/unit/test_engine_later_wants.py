@@ -8,7 +8,7 @@ from bridge import oif
 from bridge.events import ConnectionRead, PositionRead
 from orderhook.orders import OrderState
 from tests.bridge import Desk, placed, want
-from tests.unit.test_engine_sequences import BRACKET, LONG, STOP, TARGET, protect, work
+from tests.unit.test_engine_sequences import BRACKET, LONG, STOP, TARGET, leg_order, protect, work
 
 
 @pytest.fixture
@@ -60,6 +60,36 @@ def test_an_orphan_that_ends_as_it_is_cancelled_rings_no_more(desk: Desk) -> Non
     for venue_id in (STOP, TARGET):
         desk.say(venue_id, "CANCELLED")
     assert desk.alarms == ["orphans_cancelled"]
+
+
+def refuse_cancels(desk: Desk) -> None:
+    """Have NinjaTrader take every CANCEL that is due, and do nothing."""
+    for _ in range(70):
+        desk.take()
+        desk.wait(1)
+
+
+def test_an_orphan_whose_cancel_was_refused_before_is_cancelled_again(desk: Desk) -> None:
+    protect(desk, legs={"STOP1": BRACKET["STOP1"]})
+    desk.look(leg_order(desk, want=want(desk, 2, "cancel")))
+    refuse_cancels(desk)
+    assert desk.alarms == ["cancel_refused"]
+    lose_position(desk)
+    assert desk.take() == [oif.cancel(STOP)]
+    assert desk.alarms == ["cancel_refused", "orphans_cancelled"]
+    refuse_cancels(desk)
+    refuse_cancels(desk)
+    assert desk.alarms == ["cancel_refused", "orphans_cancelled", "cancel_refused"]
+    assert desk.take() == []
+
+
+def test_a_stop_whose_cancel_was_refused_is_cancelled_again_once_its_part_is_closed(desk: Desk) -> None:
+    protect(desk)
+    desk.look(leg_order(desk, want=want(desk, 2, "cancel")))
+    refuse_cancels(desk)
+    desk.say(TARGET, "FILLED", 1, "5010")
+    desk.wait(3)
+    assert desk.take() == [oif.cancel(STOP)]
 
 
 # Legs that were cancelled
