@@ -110,3 +110,56 @@ def test_a_stop_that_was_cancelled_stays_so_though_the_change_that_gives_it_anew
     assert [placed(line)["order_id"] for line in desk.take()] == [TARGET]
     told = desk.last("long.STOP1")
     assert (told.state, told.acked, told.dropped) == (OrderState.CANCELLED, 3, 3)
+
+
+# Legs that NinjaTrader has ended
+
+
+def end_stop(desk: Desk, state: str = "CANCELLED") -> None:
+    """Have one of three be filled, and its stop be ended in NinjaTrader."""
+    work(desk, qty=3, legs={"STOP1": BRACKET["STOP1"]})
+    desk.say(LONG, "PARTFILLED", 1, "5000")
+    desk.take()
+    desk.say(STOP, "WORKING")
+    desk.say(STOP, state)
+
+
+def move_stop(desk: Desk) -> None:
+    desk.look(leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(4985), want=want(desk, 2, "change")))
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "REJECTED"])
+def test_a_change_of_a_stop_that_has_ended_in_nt_is_dropped_and_says_so(state: str) -> None:
+    desk = Desk(stop_rejected="alarm").start()
+    end_stop(desk, state)
+    assert desk.last("long.STOP1").state is OrderState.INITIALIZED
+    move_stop(desk)
+    assert desk.take() == []
+    told = desk.last("long.STOP1")
+    assert (told.acked, told.dropped, told.values["stop_price"]) == (2, 2, "4990")
+    assert f"it is {state.title()} in NinjaTrader" in str(told.reason)
+
+
+def test_a_change_of_a_target_that_has_ended_in_nt_is_dropped(desk: Desk) -> None:
+    protect(desk, qty=2)
+    desk.say(TARGET, "CANCELLED")
+    desk.wait(3)
+    target = leg_order(desk, "TARGET1", order_type="LIMIT", limit_price=Decimal(5020), want=want(desk, 2, "change"))
+    desk.look(target)
+    assert desk.take() == []
+    assert desk.last("long.TARGET1").dropped == 2
+
+
+def test_a_stop_whose_part_is_closed_has_the_price_for_the_next_part(desk: Desk) -> None:
+    work(desk, qty=2)
+    desk.say(LONG, "PARTFILLED", 1, "5000")
+    desk.take()
+    desk.say(STOP, "WORKING")
+    desk.take()
+    desk.say(TARGET, "FILLED", 1, "5010")
+    desk.say(STOP, "CANCELLED")
+    move_stop(desk)
+    told = desk.last("long.STOP1")
+    assert (told.acked, told.dropped, told.values["stop_price"]) == (2, 0, "4985")
+    desk.say(LONG, "FILLED", 2, "5000")
+    assert [placed(line)["stop_price"] for line in desk.take()] == ["4985"]
