@@ -32,7 +32,7 @@ def report(turn: Turn, order: TableOrder) -> None:
         acked=order.acked,
         average=_average(known),
         values=_values(turn, order, known),
-        reason=order.why or _why_ended(known, state),
+        reason=order.why or _why_ended(turn, order, known, state),
         unresolved=unresolved_of(turn, order),
         venue_ids=tuple(order.venue_ids),
         executions=_executions(order, known),
@@ -180,7 +180,9 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
         return {}
     current = seen[-1]
     elsewhere = filled_of(turn, order, except_of=current)
-    is_enough = is_ended_as_enough(current) or (current.is_over and current.filled + elsewhere == order.qty)
+    is_enough = is_ended_as_enough(turn, order, current) or (
+        current.is_over and current.filled + elsewhere == order.qty
+    )
     qty = _share(turn, order) if order.leg else order.qty if is_enough else current.qty + elsewhere
     # A leg of which nothing works has the prices that its next part is placed with.
     priced = order if _waits_for_more(turn, order) else current
@@ -189,7 +191,7 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
 
 
 def _waits_for_more(turn: Turn, order: TableOrder) -> bool:
-    """Return whether an order is a leg with prices of its own, of which nothing works, and which may be placed again."""
+    """Return whether an order is a leg with prices of its own, of which nothing works, and may be placed again."""
     has_prices = order.limit_price is not None or order.stop_price is not None
     works = any(it.may_work for it in turn.venue_orders_of(order))
     return order.leg is not None and has_prices and not works and is_wanted(order) and _may_grow(turn, order)
@@ -225,8 +227,8 @@ def _executions(order: TableOrder, known: list[VenueOrder]) -> tuple[Execution, 
     )
 
 
-def _why_ended(known: list[VenueOrder], state: OrderState) -> str | None:
+def _why_ended(turn: Turn, order: TableOrder, known: list[VenueOrder], state: OrderState) -> str | None:
     if state is _S.REJECTED:
         return next((it.log for it in reversed(known) if it.log), None)
-    was_enough = bool(known) and known[-1].state is _S.CANCELLED and is_ended_as_enough(known[-1])
-    return ENOUGH if was_enough else None
+    is_enough = bool(known) and known[-1].state is _S.CANCELLED and is_ended_as_enough(turn, order, known[-1])
+    return ENOUGH if is_enough else None

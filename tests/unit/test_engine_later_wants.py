@@ -163,3 +163,31 @@ def test_a_stop_whose_part_is_closed_has_the_price_for_the_next_part(desk: Desk)
     assert (told.acked, told.dropped, told.values["stop_price"]) == (2, 0, "4985")
     desk.say(LONG, "FILLED", 2, "5000")
     assert [placed(line)["stop_price"] for line in desk.take()] == ["4985"]
+
+
+# More, after less
+
+
+@pytest.mark.parametrize("more", [4, 5, 7])
+def test_a_quantity_raised_again_as_the_rest_is_being_ended_is_named_as_dropped(desk: Desk, more: int) -> None:
+    shown = work(desk, qty=5, legs={})
+    desk.say(LONG, "PARTFILLED", 3, "5000")
+    desk.look(shown._replace(qty=3, want=want(desk, 2, "change")))
+    assert desk.take() == [oif.cancel(LONG)]
+    desk.look(shown._replace(qty=more, want=want(desk, 3, "change")))
+    desk.say(LONG, "CANCELLED", 3, "5000")
+    assert desk.take() == []
+    told = desk.last("long")
+    assert (told.state, told.acked, told.dropped, told.values["qty"]) == (OrderState.CANCELLED, 3, 3, "5")
+    assert told.reason == "its rest was being ended by the change before"
+
+
+def test_a_quantity_lowered_again_as_the_rest_is_being_ended_is_done(desk: Desk) -> None:
+    shown = work(desk, qty=5, legs={})
+    desk.say(LONG, "PARTFILLED", 3, "5000")
+    desk.look(shown._replace(qty=3, want=want(desk, 2, "change")))
+    desk.take()
+    desk.look(shown._replace(qty=2, want=want(desk, 3, "change")))
+    desk.say(LONG, "CANCELLED", 3, "5000")
+    told = desk.last("long")
+    assert (told.acked, told.dropped, told.values["qty"]) == (3, 0, "2")
