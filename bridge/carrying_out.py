@@ -220,11 +220,15 @@ def _is_in_force(turn: Turn, venue_id: str) -> bool:
 def _adapt(turn: Turn, order: TableOrder, current: VenueOrder) -> None:
     goal = _goal(turn, order, current)
     cancel = current.cancel
-    if cancel is not None:
-        if cancel.is_refused and order.acked < order.n:
-            give_up(turn, order, current, "NinjaTrader has refused the cancel that would make room")
-            turn.put(turn.venue_orders[current.venue_id]._replace(cancel=None))
+    if cancel is not None and not cancel.is_refused:
         return
+    if cancel is not None:
+        current = current._replace(cancel=None)
+        turn.put(current)
+        # One that a trader asked for was answered, and has nothing to do with what is asked since.
+        if order.acked < order.n and not cancel.n:
+            give_up(turn, order, current, "NinjaTrader has refused the cancel that would make room")
+            return
     is_new = order.acked < order.n
     is_other = is_other_kind(order, current)
     ends_rest = goal.qty <= current.filled < current.qty

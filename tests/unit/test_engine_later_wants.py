@@ -191,3 +191,32 @@ def test_a_quantity_lowered_again_as_the_rest_is_being_ended_is_done(desk: Desk)
     desk.say(LONG, "CANCELLED", 3, "5000")
     told = desk.last("long")
     assert (told.acked, told.dropped, told.values["qty"]) == (3, 0, "2")
+
+
+# After a refused cancel
+
+
+def test_a_change_after_a_refused_cancel_is_done(desk: Desk) -> None:
+    shown = work(desk, qty=2, legs={})
+    desk.look(shown._replace(want=want(desk, 2, "cancel")))
+    refuse_cancels(desk)
+    assert (desk.last("long").acked, desk.last("long").reason) == (2, "the cancel was refused")
+    desk.look(shown._replace(limit_price=Decimal(4985), acked=2, want=want(desk, 3, "change")))
+    assert desk.take() == [oif.change(LONG, qty=2, limit_price=Decimal(4985))]
+    desk.say(LONG, "WORKING")
+    desk.wait(1)
+    told = desk.last("long")
+    assert (told.acked, told.dropped, told.values["limit_price"]) == (3, 2, "4985")
+
+
+def test_a_replacement_after_a_refused_cancel_is_tried_and_dropped_if_that_is_refused_too(desk: Desk) -> None:
+    shown = work(desk, qty=2, legs={})
+    desk.look(shown._replace(want=want(desk, 2, "cancel")))
+    refuse_cancels(desk)
+    desk.look(shown._replace(order_type="MARKET", limit_price=None, acked=2, want=want(desk, 3, "replace")))
+    assert desk.take() == [oif.cancel(LONG)]
+    refuse_cancels(desk)
+    told = desk.last("long")
+    assert (told.acked, told.dropped) == (3, 3)
+    assert told.reason == "NinjaTrader has refused the cancel that would make room"
+    assert desk.alarms == ["cancel_refused", "cancel_refused"]
