@@ -64,7 +64,9 @@ def _follow_live(turn: Turn, order: VenueOrder, cancel: Cancel) -> None:
     if cancel.first_at is None:
         _write(turn, order, cancel._replace(first_at=turn.at, writes=1))
     elif order.state in BEING_CANCELLED:
-        return
+        if turn.at - cancel.first_at >= _REFUSED and not order.unseen_since:
+            why = f"{order.venue_id} is {order.state} for more than a minute, and has not ended"
+            turn.alarm_once(order.order_id, "cancel_refused", why, of=f"{order.venue_id} {cancel.n} on its way")
     elif cancel.writes < len(REPEATED):
         if turn.at - cancel.first_at >= REPEATED[cancel.writes]:
             _write(turn, order, cancel._replace(writes=cancel.writes + 1))

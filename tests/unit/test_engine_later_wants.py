@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from bridge import oif
-from bridge.events import ConnectionRead, PositionRead
+from bridge.events import ConnectionRead, NinjaTraderStarted, PositionRead
 from orderhook.orders import OrderState
 from tests.bridge import Desk, placed, want
 from tests.unit.test_engine_sequences import BRACKET, LONG, STOP, TARGET, leg_order, protect, work
@@ -220,3 +220,26 @@ def test_a_replacement_after_a_refused_cancel_is_tried_and_dropped_if_that_is_re
     assert (told.acked, told.dropped) == (3, 3)
     assert told.reason == "NinjaTrader has refused the cancel that would make room"
     assert desk.alarms == ["cancel_refused", "cancel_refused"]
+
+
+# A cancel that NinjaTrader does not end
+
+
+def test_a_cancel_that_stays_on_its_way_rings_once(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    desk.look(shown._replace(want=want(desk, 2, "cancel")))
+    desk.take()
+    desk.say(LONG, "CANCELPENDING")
+    desk.wait(60)
+    assert desk.alarms == []
+    for _ in range(3):
+        desk.wait(10)
+    assert desk.alarms == ["cancel_refused"]
+    assert desk.take() == []
+    desk.crash()
+    desk.tell(NinjaTraderStarted(emptied=False))
+    desk.look(shown._replace(want=want(desk, 2, "cancel")))
+    desk.wait(70)
+    assert desk.alarms == ["cancel_refused"]
+    desk.say(LONG, "CANCELLED")
+    assert (desk.last("long").state, desk.last("long").acked) == (OrderState.CANCELLED, 2)
