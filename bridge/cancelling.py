@@ -61,16 +61,19 @@ def _is_held(turn: Turn, order: VenueOrder) -> bool:
 
 
 def _follow_live(turn: Turn, order: VenueOrder, cancel: Cancel) -> None:
+    is_due = cancel.first_at is not None and turn.at - cancel.first_at >= _REFUSED
+    # What NinjaTrader says nothing of is unresolved: nobody knows whether it works.
+    is_judged = is_due and not order.unseen_since
     if cancel.first_at is None:
         _write(turn, order, cancel._replace(first_at=turn.at, writes=1))
     elif order.state in BEING_CANCELLED:
-        if turn.at - cancel.first_at >= _REFUSED and not order.unseen_since:
+        if is_judged:
             why = f"{order.venue_id} is {order.state} for more than a minute, and has not ended"
             turn.alarm_once(order.order_id, "cancel_refused", why, of=f"{order.venue_id} {cancel.n} on its way")
     elif cancel.writes < len(REPEATED):
         if turn.at - cancel.first_at >= REPEATED[cancel.writes]:
             _write(turn, order, cancel._replace(writes=cancel.writes + 1))
-    elif turn.at - cancel.first_at >= _REFUSED:
+    elif is_judged:
         turn.put(order._replace(cancel=cancel._replace(is_refused=True)))
         if order.state is None and any(it.state for it in turn.venue_orders_of(turn.orders[order.order_id])):
             # One of the ids that an order of another journal might have had, which is seen under another.

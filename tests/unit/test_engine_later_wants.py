@@ -243,3 +243,30 @@ def test_a_cancel_that_stays_on_its_way_rings_once(desk: Desk) -> None:
     assert desk.alarms == ["cancel_refused"]
     desk.say(LONG, "CANCELLED")
     assert (desk.last("long").state, desk.last("long").acked) == (OrderState.CANCELLED, 2)
+
+
+def test_a_cancel_of_what_nt_says_nothing_of_is_not_called_refused(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    desk.tell(NinjaTraderStarted())
+    desk.tell(ConnectionRead(connected=True))
+    desk.look(shown._replace(want=want(desk, 2, "cancel")))
+    refuse_cancels(desk)
+    desk.wait(70)
+    assert desk.alarms == ["unresolved"]
+    told = desk.last("long")
+    assert (told.acked, told.reason) == (1, None)
+    assert "NinjaTrader was started" in str(told.unresolved)
+    desk.say(LONG, "CANCELLED")
+    assert (desk.last("long").state, desk.last("long").acked) == (OrderState.CANCELLED, 2)
+
+
+def test_a_cancel_is_called_refused_as_soon_as_nt_says_that_its_order_works(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    desk.tell(NinjaTraderStarted())
+    desk.tell(ConnectionRead(connected=True))
+    desk.look(shown._replace(want=want(desk, 2, "cancel")))
+    refuse_cancels(desk)
+    desk.say(LONG, "WORKING")
+    desk.wait(1)
+    assert desk.alarms == ["unresolved", "cancel_refused"]
+    assert (desk.last("long").acked, desk.last("long").unresolved) == (2, None)
