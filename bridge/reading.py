@@ -225,7 +225,11 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
         turn.calm(order.order_id, "not_written", of=known)
     if stage == "unread":
         turn.set(reads=False)
-        then = ", and is written again" if turn.venue_orders[order.venue_id].is_unwritten else ""
+        order = turn.venue_orders[order.venue_id]
+        then = ", and is written again" if order.is_unwritten else ""
+        if order.closes and known[1] == "place":
+            # It is no stop any more: a second one, should NinjaTrader have had the first, would open a position.
+            then = ", and is not written again: close the part by hand"
         why = f"NinjaTrader has not taken {name}; it was moved out{then}"
         turn.alarm_once(order.order_id, "not_read", why, of=f"{name} {turn.at}")
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from bridge import oif
-from bridge.events import ConnectionRead, NinjaTraderStarted, PositionRead
+from bridge.events import Alarm, ConnectionRead, FileMovedOut, FileWritten, NinjaTraderStarted, PositionRead
 from orderhook.orders import OrderState
 from tests.bridge import Desk, placed, want
 from tests.unit.test_engine_sequences import BRACKET, LONG, STOP, TARGET, leg_order, protect, work
@@ -270,3 +270,21 @@ def test_a_cancel_is_called_refused_as_soon_as_nt_says_that_its_order_works(desk
     desk.wait(1)
     assert desk.alarms == ["unresolved", "cancel_refused"]
     assert (desk.last("long").acked, desk.last("long").unresolved) == (2, None)
+
+
+# A close that NinjaTrader does not take
+
+
+def test_a_close_that_nt_does_not_take_is_not_written_again_and_its_alarm_says_so(desk: Desk) -> None:
+    protect(desk, legs={"STOP1": BRACKET["STOP1"]})
+    desk.say(STOP, "REJECTED")
+    [(name, _)] = desk.lines.items()
+    desk.lines.clear()
+    desk.tell(FileWritten(name))
+    desk.tell(FileMovedOut(name))
+    [detail] = [it.detail for it in desk.effects if isinstance(it, Alarm) and it.code == "not_read"]
+    assert detail.endswith("it was moved out, and is not written again: close the part by hand")
+    for _ in range(70):
+        desk.wait(1)
+        assert not [line for line in desk.take() if line.startswith("PLACE;")]
+    assert desk.alarms == ["stop_rejected", "not_read", "unprotected"]

@@ -225,7 +225,8 @@ def _group(order: Order, entry: Order | None) -> tuple[AlertWarning, ...]:
 
 def _unprotected(order: Order) -> tuple[AlertWarning, ...]:
     """Return the warning for the end of a stop that a fill has released: what is filled has none any more."""
-    if order.closes is None or kind_of(str(order.order_name)) != "STOP":
+    open_part = (order.closes or 0) - order.filled
+    if open_part <= 0 or kind_of(str(order.order_name)) != "STOP":
         return ()
-    detail = f"{order.closes - order.filled} of what is filled had {order.order_name}, and no stop now."
+    detail = f"{open_part} of what is filled had {order.order_name}, and no stop now."
     return (AlertWarning("unprotected_quantity", "order_id", detail),)
