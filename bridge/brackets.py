@@ -12,6 +12,7 @@ from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
 from bridge.carrying_out import at_venue, place
 from bridge.changing import Goal, may_change, write_change
+from bridge.reading import give_up
 from bridge.records import Increment, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.leg_prices import is_beyond
@@ -186,6 +187,7 @@ def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder)
         _await(turn, stop)
         return False
     _alarm(turn, part, "unprotected", f"the stop {last.venue_id} is {last.state}, with {part.rest} open", last)
+    _drop_change(turn, stop, last)
     return True
 
 
@@ -236,6 +238,8 @@ def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> Non
     """Close a part whose stop cannot work by one opposite MARKET order, once its target has ended."""
     _alarm(turn, part, code, why)
     if turn.config.stop_rejected == "alarm":
+        if part.stops:
+            _drop_change(turn, stop, part.stops[-1])
         return
     _await(turn, stop)
     for order in part.targets:
@@ -261,9 +265,12 @@ def _keep_target(turn: Turn, part: Part) -> None:
         _change(turn, part, target, last)
     elif last.state is OrderState.REJECTED:
         _alarm(turn, part, "target_rejected", last.log or "NinjaTrader has rejected it", last)
+        _drop_change(turn, target, last)
     elif _is_given_anew(target, last) or (_was_cancelled(last) and _took_partner_along(part.stop, stop)):
         # NinjaTrader has ended it with its stop, which was cancelled by name.
         _place_target(turn, part, target)
+    elif last.is_over:
+        _drop_change(turn, target, last)
 
 
 def _place_target(turn: Turn, part: Part, target: TableOrder) -> None:
@@ -364,6 +371,15 @@ def _change(turn: Turn, part: Part, leg: TableOrder, order: VenueOrder) -> None:
     goal = Goal(order.filled + part.rest, *prices)
     if turn.may_write and may_change(turn, order, goal):
         write_change(turn, leg, order, goal)
+
+
+def _drop_change(turn: Turn, leg: TableOrder, ended: VenueOrder) -> None:
+    """Drop a change of a leg of which nothing works, because NinjaTrader has ended it with its part open."""
+    leg = turn.orders[leg.order_id]
+    is_asked = leg.acked < leg.n and leg.asked is None and leg.kind in ("change", "replace")
+    if is_asked and not any(it.may_work for it in turn.venue_orders_of(leg)):
+        why = f"it is {ended.state} in NinjaTrader, with its part open: place another order there, or close"
+        give_up(turn, leg, ended, why)
 
 
 def _await(turn: Turn, *legs: TableOrder | None) -> None:

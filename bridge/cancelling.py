@@ -17,11 +17,13 @@ _REFUSED = timedelta(seconds=65)
 
 
 def ask_cancel(turn: Turn, order: VenueOrder, why: str, n: int = 0) -> None:
-    """Have an order of the venue cancelled; a later want begins anew where an earlier one was refused."""
+    """Have an order of the venue cancelled; a later want, or another reason, begins anew where one was refused."""
     if not order.may_work:
         return
     cancel = order.cancel
-    if cancel is None or (cancel.is_refused and n > cancel.n):
+    # While its owner is to be cancelled by name, that is what is refused or not.
+    is_other = cancel is not None and cancel.why != why and not turn.orders[order.order_id].wants_cancel
+    if cancel is None or (cancel.is_refused and (is_other or n > cancel.n)):
         turn.put(order._replace(cancel=Cancel(why, n, turn.at)))
     elif n > cancel.n:
         turn.put(order._replace(cancel=cancel._replace(why=why, n=n)))
@@ -59,20 +61,25 @@ def _is_held(turn: Turn, order: VenueOrder) -> bool:
 
 
 def _follow_live(turn: Turn, order: VenueOrder, cancel: Cancel) -> None:
+    is_due = cancel.first_at is not None and turn.at - cancel.first_at >= _REFUSED
+    # What NinjaTrader says nothing of is unresolved: nobody knows whether it works.
+    is_judged = is_due and not order.unseen_since
     if cancel.first_at is None:
         _write(turn, order, cancel._replace(first_at=turn.at, writes=1))
     elif order.state in BEING_CANCELLED:
-        return
+        if is_judged:
+            why = f"{order.venue_id} is {order.state} for more than a minute, and has not ended"
+            turn.alarm_once(order.order_id, "cancel_refused", why, of=f"{order.venue_id} {cancel.n} on its way")
     elif cancel.writes < len(REPEATED):
         if turn.at - cancel.first_at >= REPEATED[cancel.writes]:
             _write(turn, order, cancel._replace(writes=cancel.writes + 1))
-    elif turn.at - cancel.first_at >= _REFUSED:
+    elif is_judged:
         turn.put(order._replace(cancel=cancel._replace(is_refused=True)))
         if order.state is None and any(it.state for it in turn.venue_orders_of(turn.orders[order.order_id])):
             # One of the ids that an order of another journal might have had, which is seen under another.
             return
         why = f"{order.venue_id} was cancelled four times, and works on"
-        turn.alarm_once(order.order_id, "cancel_refused", why, of=f"{order.venue_id} {cancel.n}")
+        turn.alarm_once(order.order_id, "cancel_refused", why, of=f"{order.venue_id} {cancel.n} {cancel.why}")
 
 
 def _write(turn: Turn, order: VenueOrder, cancel: Cancel) -> None:

@@ -77,12 +77,19 @@ def is_as_wanted(turn: Turn, order: TableOrder) -> bool:
     current = latest(turn, order)
     if current is None or current.state is None or is_other_kind(order, current):
         return False
-    return is_ended_as_enough(current) or not is_changing(current, _goal(turn, order, current))
+    if was_enough(current):
+        return is_ended_as_enough(turn, order, current)
+    return not is_changing(current, _goal(turn, order, current))
 
 
-def is_ended_as_enough(current: VenueOrder) -> bool:
-    """Return whether an order of the venue was ended because no more is wanted than is filled."""
+def was_enough(current: VenueOrder) -> bool:
+    """Return whether an order of the venue was ended because no more was wanted than was filled."""
     return current.is_over and current.cancel is not None and current.cancel.why == ENOUGH
+
+
+def is_ended_as_enough(turn: Turn, order: TableOrder, current: VenueOrder) -> bool:
+    """Return whether an order of the venue was ended because no more is wanted than is filled, by now too."""
+    return was_enough(current) and filled_of(turn, order) >= order.qty
 
 
 def _goal(turn: Turn, order: TableOrder, current: VenueOrder) -> Goal:
@@ -213,11 +220,15 @@ def _is_in_force(turn: Turn, venue_id: str) -> bool:
 def _adapt(turn: Turn, order: TableOrder, current: VenueOrder) -> None:
     goal = _goal(turn, order, current)
     cancel = current.cancel
-    if cancel is not None:
-        if cancel.is_refused and order.acked < order.n:
-            give_up(turn, order, current, "NinjaTrader has refused the cancel that would make room")
-            turn.put(turn.venue_orders[current.venue_id]._replace(cancel=None))
+    if cancel is not None and not cancel.is_refused:
         return
+    if cancel is not None:
+        current = current._replace(cancel=None)
+        turn.put(current)
+        # One that a trader asked for was answered, and has nothing to do with what is asked since.
+        if order.acked < order.n and not cancel.n:
+            give_up(turn, order, current, "NinjaTrader has refused the cancel that would make room")
+            return
     is_new = order.acked < order.n
     is_other = is_other_kind(order, current)
     ends_rest = goal.qty <= current.filled < current.qty

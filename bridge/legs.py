@@ -4,7 +4,7 @@ A CANCELREPLACE brings the entry's price, its target and its stop as one. While 
 the terms that fit the price at which it works, and are placed with those where it is filled.
 """
 
-from bridge.carrying_out import is_as_wanted, is_being_replaced, latest
+from bridge.carrying_out import is_as_wanted, is_being_replaced, latest, was_enough
 from bridge.records import TableOrder, Terms
 from bridge.state import Turn
 from orderhook.leg_prices import is_beyond
@@ -16,7 +16,10 @@ def settle(turn: Turn, entry: TableOrder) -> None:
     if entry.acked < entry.n and _is_over(turn, entry) and not (entry.is_foreign or is_as_wanted(turn, entry)):
         # It ended without what was asked of it last, or before a cancel.
         dropped = entry.n if entry.kind != "cancel" else entry.n - 1
-        entry = entry._replace(given_up=max(entry.given_up, dropped))
+        current = latest(turn, entry)
+        is_late = current is not None and was_enough(current) and entry.kind != "cancel"
+        why = "its rest was being ended by the change before" if is_late else entry.why
+        entry = entry._replace(given_up=max(entry.given_up, dropped), why=why)
         turn.put(entry)
     for leg in turn.legs_of(entry):
         if leg.asked is not None:

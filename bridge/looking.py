@@ -175,7 +175,10 @@ def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
     """Return a leg of which something is asked, which it takes when its entry allows (`legs.settle`)."""
     asked = Terms(item.order_type, item.limit_price, item.stop_price, item.offset)
     takes_none = want.kind == "cancel" or (leg.is_foreign and not want.of)
+    # It stays cancelled until it is given anew, which may be dropped.
+    was_cancelled = leg.wants_cancel and leg.acked >= leg.n
     return leg._replace(
+        ended=OrderState.CANCELLED if was_cancelled else leg.ended,
         n=want.n,
         kind=want.kind,
         wanted_at=_time(want.at),
@@ -197,9 +200,12 @@ def _drop_what_follows(turn: Turn, before: TableOrder, item: Order) -> None:
 def _deadline(order: TableOrder, want: Want) -> datetime | None:
     """Return until when what is wanted may be carried out.
 
-    An order that was never written opens when it is placed, whatever has altered it since: its PLACE's time counts.
+    An order that was never written opens when it is placed, whatever has altered it since: its PLACE's time counts. So
+    does that of a replacement of another kind, until its generation is there.
     """
     not_after, at = _time(want.not_after), _time(want.at)
+    if order.kind == "replace" and order.acked < order.n and order.not_after is not None and not_after is not None:
+        return min(order.not_after, not_after)
     if want.kind == "place" or order.venue_ids or order.received_at is None or not_after is None or at is None:
         return not_after
     return order.received_at + (not_after - at)

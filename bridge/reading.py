@@ -115,6 +115,15 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
             turn.alarm_once(owner.order_id, "late_fill", why, of=f"{order.venue_id} {fill.cumulative}")
         if owner.is_foreign and owner.legs:
             turn.alarm_once(owner.order_id, "unprotected", "its legs are another journal's; look at its stop", of=start)
+    elif _closes_nothing(turn, owner, order):
+        why = f"{order.venue_id} was filled though its position was gone: look whether it has opened one"
+        turn.alarm_once(owner.order_id, "overfill", why, of=f"{order.venue_id} {fill.cumulative}")
+
+
+def _closes_nothing(turn: Turn, leg: TableOrder, order: VenueOrder) -> bool:
+    """Return whether an order of a leg was placed for a part of its entry whose position is gone."""
+    entry = turn.orders.get(leg.entry_id or "")
+    return entry is not None and order.start in [it.start for it in entry.increments[: entry.over]]
 
 
 def _proves_change(order: VenueOrder, price: Decimal | None) -> bool:
@@ -263,7 +272,11 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
         turn.calm(order.order_id, "not_written", of=known)
     if stage == "unread":
         turn.set(reads=False)
-        then = ", and is written again" if turn.venue_orders[order.venue_id].is_unwritten else ""
+        order = turn.venue_orders[order.venue_id]
+        then = ", and is written again" if order.is_unwritten else ""
+        if order.closes and known[1] == "place":
+            # It is no stop any more: a second one, should NinjaTrader have had the first, would open a position.
+            then = ", and is not written again: close the part by hand"
         why = f"NinjaTrader has not taken {name}; it was moved out{then}"
         turn.alarm_once(order.order_id, "not_read", why, of=f"{name} {turn.at}")
 

@@ -32,7 +32,7 @@ def report(turn: Turn, order: TableOrder) -> None:
         acked=order.acked,
         average=_average(known),
         values=_values(turn, order, known),
-        reason=order.why or _why_ended(known, state),
+        reason=order.why or _why_ended(turn, order, known, state),
         unresolved=unresolved_of(turn, order),
         venue_ids=tuple(order.venue_ids),
         executions=_executions(order, known),
@@ -95,7 +95,7 @@ def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
         is_whole = done > 0 and done >= _share(turn, leg) and not _may_grow(turn, leg)
         return _S.FILLED if is_whole else leg.ended or _S.CANCELLED
     if leg.order_id in turn.awaiting or _may_grow(turn, leg):
-        return _S.PART_FILLED if done else _S.ACCEPTED if known else _S.INITIALIZED
+        return _S.PART_FILLED if done else _S.INITIALIZED
     if done and done >= _share(turn, leg):
         return _S.FILLED
     return _S.REJECTED if known and all(it.state is _S.REJECTED for it in known) else _S.CANCELLED
@@ -182,10 +182,21 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
         return {}
     current = seen[-1]
     elsewhere = filled_of(turn, order, except_of=current)
-    is_enough = is_ended_as_enough(current) or (current.is_over and current.filled + elsewhere == order.qty)
+    is_enough = is_ended_as_enough(turn, order, current) or (
+        current.is_over and current.filled + elsewhere == order.qty
+    )
     qty = _share(turn, order) if order.leg else order.qty if is_enough else current.qty + elsewhere
-    prices = {"limit_price": current.limit_price, "stop_price": current.stop_price}
+    # A leg of which nothing works has the prices that its next part is placed with.
+    priced = order if _waits_for_more(turn, order) else current
+    prices = {"limit_price": priced.limit_price, "stop_price": priced.stop_price}
     return {"qty": str(qty), "order_type": current.order_type, "tif": current.tif, **_texts(prices)}
+
+
+def _waits_for_more(turn: Turn, order: TableOrder) -> bool:
+    """Return whether an order is a leg with prices of its own, of which nothing works, and may be placed again."""
+    has_prices = order.limit_price is not None or order.stop_price is not None
+    works = any(it.may_work for it in turn.venue_orders_of(order))
+    return order.leg is not None and has_prices and not works and is_wanted(order) and _may_grow(turn, order)
 
 
 def _values_of_waiting(leg: TableOrder) -> dict[str, str]:
@@ -218,8 +229,8 @@ def _executions(order: TableOrder, known: list[VenueOrder]) -> tuple[Execution, 
     )
 
 
-def _why_ended(known: list[VenueOrder], state: OrderState) -> str | None:
+def _why_ended(turn: Turn, order: TableOrder, known: list[VenueOrder], state: OrderState) -> str | None:
     if state is _S.REJECTED:
         return next((it.log for it in reversed(known) if it.log), None)
-    was_enough = bool(known) and known[-1].state is _S.CANCELLED and is_ended_as_enough(known[-1])
-    return ENOUGH if was_enough else None
+    is_enough = bool(known) and known[-1].state is _S.CANCELLED and is_ended_as_enough(turn, order, known[-1])
+    return ENOUGH if is_enough else None

@@ -224,7 +224,9 @@ def _moves(order: Order, report: Report, *, more: bool) -> bool:
         return more and report.state is OrderState.PART_FILLED
     # What is answered before its venue knew it goes back to where it was.
     unknown_there = asked is not None and report.state in (OrderState.INITIALIZED, OrderState.SUBMITTED)
-    return unknown_there or report.state in TRANSITIONS[order.state]
+    # A leg of which nothing works waits for a further fill of its entry.
+    waits = order.is_open and order.entry_id is not None and report.state is OrderState.INITIALIZED
+    return unknown_there or waits or report.state in TRANSITIONS[order.state]
 
 
 def _told(order: Order, report: Report, *, moves: bool) -> tuple[Order, dict[str, str]]:

@@ -443,6 +443,13 @@ def test_the_cancel_of_a_released_stop_warns_of_what_has_none_now_and_no_other_d
     assert "warnings" not in service.cancel("order-2").body
 
 
+def test_the_cancel_of_a_stop_that_has_closed_its_part_does_not_warn(service: Service) -> None:
+    have_bracket(service, "PartFilled", 2)
+    service.report("PartFilled", 2, order_id="order-1.STOP1")
+    answer = service.cancel("order-1.STOP1")
+    assert (answer.word, answer.body.get("warnings")) == ("cancelled", None)
+
+
 def test_the_record_of_a_cancel_names_the_legs_that_ended_with_the_entry(service: Service) -> None:
     have_bracket(service)
     record = service.record_of(service.cancel("order-1"))

@@ -106,6 +106,23 @@ def test_until_the_venue_has_the_order_a_change_keeps_the_time_of_its_placing(se
     assert (want.n, want.kind, want.not_after) == (2, "change", placing.not_after)
 
 
+@pytest.mark.parametrize("command", ["CHANGE", "CANCELREPLACE"])
+def test_until_an_order_of_another_kind_is_there_a_change_keeps_the_time_of_its_alert(
+    service: Service, command: str
+) -> None:
+    have(service)
+    market: dict[str, object] = {**ENTRY, "order_type": "MARKET", "limit_price": None}
+    service.send("CANCELREPLACE", order_id="order-1", **market)
+    replacing = order_of(service).want
+    service.let_pass(20)
+    fields = {"qty": 1} if command == "CHANGE" else {**market, "qty": 1}
+    assert service.send(command, order_id="order-1", **fields).status == 200
+    want = order_of(service).want
+    assert replacing is not None
+    assert want is not None
+    assert (want.n, want.kind, want.not_after) == (3, "replace", replacing.not_after)
+
+
 @pytest.mark.parametrize("qty", [2, 1])
 def test_a_quantity_that_is_filled_already_ends_by_a_report(service: Service, qty: int) -> None:
     have(service)

@@ -387,6 +387,16 @@ def test_a_legs_report_before_its_release_releases_it(service: Service) -> None:
     assert states(service, STOP) == [("Filled", 3, 3)]
 
 
+def test_a_leg_of_which_nothing_works_any_more_waits_for_the_next_fill(service: Service) -> None:
+    have(service)
+    deliver(service, say("PartFilled", 2, acked=1))
+    deliver(service, say("Working", order_id=STOP, acked=1))
+    deliver(service, say("Initialized", seq=2, order_id=STOP, acked=1))
+    assert states(service, STOP) == [("Initialized", 2, 0)]
+    deliver(service, say("Working", order_id=STOP, acked=1))
+    assert states(service, STOP) == [("Initialized", 2, 0)]
+
+
 def test_legs_that_ended_before_their_entrys_fill_was_told_stay_ended(service: Service) -> None:
     have(service)
     deliver(service, say("Filled", 5, order_id=TARGET, acked=1, values={"qty": "5"}))

@@ -37,12 +37,14 @@ def _want(venue: Venue, provenance: Provenance, before: Order, after: Order) -> 
     is_open = last is not None and last.kind in ("change", "replace") and last.n > before.acked
     if _same(before, after, _VALUES) and not is_open:
         return None
-    is_other_kind = not _same(before, after, _KIND) or (is_open and last is not None and last.kind == "replace")
+    is_replaced = is_open and last is not None and last.kind == "replace"
+    is_other_kind = not _same(before, after, _KIND) or is_replaced
     want = venue.want(
         provenance, "replace" if is_other_kind else "change", _next(before), closes=before.entry_id is not None
     )
-    if want and last and not before.acked and before.entry_id is None:
-        # Until the venue has answered, what is asked of it is still the placing, which may be too late.
+    if want and last and (is_replaced or not before.acked) and before.entry_id is None:
+        # Until the venue has answered, what is asked of it is still the placing, or the order in the place of another
+        # one, which may be too late.
         want = want._replace(not_after=last.not_after)
     return want and want._replace(cancels_at=_limit_until_done(before, after, is_open=is_open))
 

@@ -225,9 +225,9 @@ def _group(order: Order, entry: Order | None) -> tuple[AlertWarning, ...]:
 
 def _unprotected(order: Order) -> tuple[AlertWarning, ...]:
     """Return the warning for the end of a stop that a fill has released: what is filled has none any more."""
-    if order.closes is None or kind_of(str(order.order_name)) != "STOP":
+    open_part = (order.closes or 0) - order.filled
+    if open_part <= 0 or kind_of(str(order.order_name)) != "STOP":
         return ()
-    left = order.closes - order.filled
-    contracts, are, have = ("contract", "is", "has") if left == 1 else ("contracts", "are", "have")
-    detail = f"{left} {contracts} that {are} filled had {order.order_name}, and {have} no stop now."
+    contracts, are, have = ("contract", "is", "has") if open_part == 1 else ("contracts", "are", "have")
+    detail = f"{open_part} {contracts} that {are} filled had {order.order_name}, and {have} no stop now."
     return (AlertWarning("unprotected_quantity", "order_id", detail),)

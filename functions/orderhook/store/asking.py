@@ -71,8 +71,10 @@ def changes(venue: Venue, provenance: Provenance, *, is_leg: bool) -> Clause:
     if venue.name is None:
         return Clause(condition)
     if not is_leg:
-        # Until the venue has answered, what is asked of it is still the placing, which may be too late.
-        condition &= Condition("attribute_exists(#acked)", {})
+        # Until the venue has answered, what is asked of it is still the placing, or the order in the place of another
+        # one, which may be too late: that needs a look.
+        is_done = "attribute_exists(#acked) AND (#want.#kind <> :is_replace OR #acked >= #want.#n)"
+        condition &= Condition(is_done, {":is_replace": "replace"})
     want = asked(venue.want(provenance, "change", closes=is_leg))
     state = OrderState.CHANGE_PENDING
     values = {**want.values, ":changing": str(state), ":now": provenance.now}
