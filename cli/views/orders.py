@@ -32,6 +32,10 @@ _ALERT_WIDTH = 16
 """This much of an alert's id tells it from others."""
 
 _UNRESOLVED = "UNRESOLVED"
+
+_SHOWN_FIRST = ("alarm", "filled", "average", "qty", "order_type", "tif", *PRICES)
+"""The order of an event's values; the others follow. The table does not keep that of a map."""
+
 _GIVEN_ANEW = frozenset({"qty", "order_type", "tif", *PRICES})
 
 _TIMES = ("due", "day_ends", "cancels_at")
@@ -239,7 +243,9 @@ def _event_on_lines(event: Event) -> list[Cell]:
 
 def _what_happened(event: Event) -> tuple[str, str]:
     """Return the state that an order took, and its values."""
-    values = [f"{name} {_value(name, value)}" for name, value in event.changes.items()]
+    first = [name for name in _SHOWN_FIRST if name in event.changes]
+    names = (*first, *sorted(event.changes.keys() - first))
+    values = [f"{name} {_value(name, event.changes[name])}" for name in names]
     state = event.state or ""
     if event.leg:
         values = [f"{event.leg}: {', '.join(filter(None, (state, *values))) or 'cancelled'}"]
