@@ -152,7 +152,7 @@ SEEDED = (
     Seeded(a_real_account_without_leave),
     Seeded(a_late_report_that_takes_a_cancel_away, ("late reports",)),
     Seeded(an_execution_that_is_dropped, ("part fills", "network")),
-    Seeded(a_file_that_is_written_twice, ("crashes",)),
+    Seeded(a_file_that_is_written_twice, ("crashes",), "was placed twice", {"shortest absence": 0.15}),
     Seeded(an_offset_from_the_last_fill, ("part fills",), ", and counts ", {"templates": 10}),
     Seeded(a_stop_that_waits_for_a_look),
     Seeded(a_journal_that_does_not_know_its_age, ("journal lost",)),
