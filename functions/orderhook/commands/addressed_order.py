@@ -135,7 +135,7 @@ class AddressesOrder(Command):
         for order_id in address.before:
             met = self.find(services, provenance, order_id)
             order = met and met.order(provenance.now)
-            if order and (wrote(provenance, order) or first_receipt(services, provenance, order.traces)):
+            if order and has_reached(services, provenance, order):
                 return met
         return None
 
@@ -284,6 +284,11 @@ def _waits_for_delay(waiting: Sequence[str]) -> str:
 def wrote(provenance: Provenance, order: Order) -> bool:
     """Return whether this very request has written an order before."""
     return order.event_of(provenance.request_id) is not None
+
+
+def has_reached(services: "Services", provenance: Provenance, order: Order) -> bool:
+    """Return whether this very alert has reached an order before, in this request or at its first receipt."""
+    return wrote(provenance, order) or first_receipt(services, provenance, order.traces) is not None
 
 
 def waits(entry: Order, name: str) -> bool:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from orderhook.altering import standing
-from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesOrder, Met, waits, wrote
+from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesOrder, Met, has_reached, waits, wrote
 from orderhook.commands.asking import asking, check_asking
 from orderhook.commands.overtaken import is_overtaken
 from orderhook.commands.placing import Entry, place_entry
@@ -218,7 +218,7 @@ def find_resent(
         return None
     met = command.resent(services, provenance, address) or command.find(services, provenance, address.order_id)
     order = met and met.order(provenance.now)
-    if not met or not order or not (wrote(provenance, order) or first_receipt(services, provenance, order.traces)):
+    if not met or not order or not has_reached(services, provenance, order):
         return None
     return _left(provenance, order, _told_again(altering, services, provenance, met) if altering else ())
 
