@@ -1,6 +1,7 @@
-"""What integration tests share: the command line over the service's table."""
+"""What integration tests share: the command line over the service's table, and a bridge."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -9,6 +10,7 @@ from typer.testing import CliRunner, Result
 from bridge.link import Clock
 from cli import connection
 from cli.app import app
+from tests.bridge_world import World
 from tests.service import Service
 
 Run = Callable[..., Result]
@@ -26,6 +28,17 @@ def run(service: Service, monkeypatch: pytest.MonkeyPatch) -> Run:
         return CliRunner().invoke(app, [*arguments, *trader, "--table", "any"])
 
     return run
+
+
+@pytest.fixture
+def world(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A bridge that is ready."""
+    world = World(service, tmp_path, monkeypatch)
+    world.start()
+    world.until(lambda: world.link.owner().get("ready") is True)
+    yield world
+    world.kill()
+    world.network.leave()
 
 
 def be_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

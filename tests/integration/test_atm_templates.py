@@ -1,6 +1,5 @@
 """Orders with templates of NinjaTrader's own: the entry is orderhook's, its targets and stops are NinjaTrader's."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,17 +31,6 @@ def template_of_ninjatraders(service: Service) -> None:
 @pytest.fixture
 def venue(service: Service) -> None:
     service.use_venue()
-
-
-@pytest.fixture
-def world(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A bridge that is ready."""
-    world = World(service, tmp_path, monkeypatch)
-    world.start()
-    world.until(lambda: world.link.owner().get("ready") is True)
-    yield world
-    world.kill()
-    world.network.leave()
 
 
 def place(service: Service, order_id: str = "long", **changes: object) -> Answer:

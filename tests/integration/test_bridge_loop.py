@@ -1,7 +1,7 @@
 """An alert on its whole way to NinjaTrader and back, through the real engine, journal, files, queues and table."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event as Signal
@@ -20,21 +20,9 @@ from orderhook.venues import NINJATRADER
 from tests import faults
 from tests.bridge_world import World
 from tests.marks import LONG
-from tests.service import Service
 
 ES = {"account": "Sim101", "instrument": "ES 12-26"}
 BRACKET: dict[str, Any] = {"take_profit": 5040, "stop_loss": 4960, "limit_price": None}
-
-
-@pytest.fixture
-def world(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A bridge that is ready."""
-    world = World(service, tmp_path, monkeypatch)
-    world.start()
-    world.until(lambda: is_ready(world))
-    yield world
-    world.kill()
-    world.network.leave()
 
 
 def is_ready(world: World) -> bool:

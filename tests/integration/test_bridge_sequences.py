@@ -1,6 +1,5 @@
 """Sequences of alerts, fills and failures that were chosen against the bridge, through everything that is real."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,21 +8,9 @@ import pytest
 
 from tests.bridge_world import World
 from tests.faults import lose_response
-from tests.service import Service
 
 ES = {"account": "Sim101", "instrument": "ES 12-26"}
 BRACKET: dict[str, Any] = {"take_profit": 5040, "stop_loss": 4960}
-
-
-@pytest.fixture
-def world(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A bridge that is ready."""
-    world = World(service, tmp_path, monkeypatch)
-    world.start()
-    world.until(lambda: world.link.owner().get("ready") is True)
-    yield world
-    world.kill()
-    world.network.leave()
 
 
 def place(world: World, order_id: str = "long", **fields: object) -> None:
