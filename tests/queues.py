@@ -69,7 +69,11 @@ class Queue:
     @property
     def rings(self) -> list[Any]:
         """What lies in the queue that tells a bridge to look."""
-        return _only(sqs_backends).queues[f"{NAME}-doorbell"]._messages  # type: ignore[no-any-return]
+        return self.messages_in(self.doorbell_url)
+
+    def messages_in(self, url: str) -> list[Any]:
+        """What lies in a queue that a test has made."""
+        return _only(sqs_backends).queues[url.rpartition("/")[2]]._messages  # type: ignore[no-any-return]
 
     @property
     def schedules(self) -> dict[str, Any]:
