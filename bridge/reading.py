@@ -85,8 +85,14 @@ def _answered(order: VenueOrder, change: Change, read: OrderStateRead, at: datet
         return order
     if order.state in _BEING_CHANGED:
         return order._replace(change=change._replace(is_pending=True, seen_at=None))
+    is_of_fill = read.filled > order.filled
+    return _seen(order, change, at) if _may_be_answered(change, at) and not is_of_fill else order
+
+
+def _may_be_answered(change: Change, at: datetime) -> bool:
+    """Return whether what is said of an order now can be about its CHANGE: NinjaTrader has it, and not for long."""
     is_late = at - change.instruction.at > CHANGE_IS_JUDGED and not change.is_pending
-    return order if read.filled > order.filled or is_late else _seen(order, change, at)
+    return change.instruction.stage == "consumed" and not is_late
 
 
 def _seen(order: VenueOrder, change: Change, at: datetime) -> VenueOrder:
@@ -174,7 +180,8 @@ def read_log(turn: Turn, line: LogLine) -> None:
         # NinjaTrader has read the file, whatever has become of that.
         order = order._replace(place=place._replace(stage="consumed", at=turn.at))
     change = order.change
-    if change is not None and not line.is_error and "WORKING" in line.text.upper():
+    is_said_to_work = not line.is_error and "WORKING" in line.text.upper()
+    if change is not None and is_said_to_work and _may_be_answered(change, turn.at):
         order = _seen(order, change, turn.at)
     turn.put(order)
     if not line.is_error:
