@@ -125,11 +125,18 @@ class Folder:
 
         The next scan then tells what this one had found. A file that vanishes or is held meanwhile is read next time.
         """
-        for read in (self._read_process, self._read_consumed, self._read_outgoing, self._read_log):
-            for event in read():
-                self._untold.append(event)  # so that what was found before a fault is kept
+        self._find(self._read_process)
+        before = len(self._untold)
+        self._find(self._read_outgoing)
+        # NinjaTrader may take a file, and write of it, after a look at `incoming`: that comes last, and is told first.
+        self._untold[before:before] = self._read_consumed()
+        self._find(self._read_log)
         events, self._untold = self._untold, []
         return events
+
+    def _find(self, read: Callable[[], Iterator[Event]]) -> None:
+        for event in read():
+            self._untold.append(event)  # so that what was found before a fault is kept
 
     def _read_process(self) -> Iterator[Event]:
         started = self._started() if self._started else 0.0

@@ -151,6 +151,24 @@ def test_a_file_that_is_gone_was_consumed_and_that_is_told_once(room: Room) -> N
     assert room.scan() == []
 
 
+def test_a_file_that_is_taken_while_states_are_read_was_consumed_before_them(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = f"oif_oh_{ID}_r1.txt"
+    room.put(f"Sim101_{ID}.txt", "WORKING;0;0\n")
+    room.scan()
+    room.folder.write(change, f"CHANGE;;;;1;;5000;0;;;{ID};;")
+    scandir = os.scandir
+
+    def take_first(path: str) -> Any:
+        (room.path / "incoming" / change).unlink()
+        room.put(f"Sim101_{ID}.txt", "WORKING;0;0\n", STARTED + 61)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", take_first)
+    assert room.scan() == [FileConsumed(change), state()]
+
+
 def test_a_file_is_moved_out_and_kept(room: Room) -> None:
     for _ in range(2):
         room.folder.write(NAME, LINE)
