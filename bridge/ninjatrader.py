@@ -100,14 +100,20 @@ class Folder:
         self._written.add(name)
         return FileWritten(name)
 
-    def move_out(self, name: str) -> FileMovedOut | FileConsumed | None:
-        """Move a file out of `incoming`, unless NinjaTrader has taken it; None where that must be tried again."""
+    def move_out(self, name: str, *, is_kept: bool = True) -> FileMovedOut | FileConsumed | None:
+        """Move a file out of `incoming`, unless NinjaTrader has taken it; None where that must be tried again.
+
+        One that is not to be kept is deleted.
+        """
         target = self._moved_out / name
         while target.exists():
             target = target.with_name(f"{target.stem}+{target.suffix}")
         try:
-            self._moved_out.mkdir(exist_ok=True)
-            os.replace(self._incoming / name, target)
+            if is_kept:
+                self._moved_out.mkdir(exist_ok=True)
+                os.replace(self._incoming / name, target)
+            else:
+                (self._incoming / name).unlink()
         except FileNotFoundError:
             self._written.discard(name)
             return FileConsumed(name)

@@ -256,15 +256,15 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
         turn.set(probe=turn.now.probe._replace(stage=stage, at=turn.at))
         if stage in ("unread", "unwritten"):
             turn.set(reads=False)
+    if stage in ("written", "unread") and name in turn.now.moving:
+        # It is out; and what was moved out before was another file of this name.
+        turn.set(moving={other: at for other, at in turn.now.moving.items() if other != name})
     known = oif.read_file_name(name)
     order = turn.venue_orders.get(known[0]) if known else None
     if stage == "consumed" and _was_written(order, name):
         turn.set(reads=turn.now.runs is not False)
     if order is None or known is None:
         return
-    if stage == "written":
-        # What was moved out before was another file of this name.
-        turn.set(moving={other: at for other, at in turn.now.moving.items() if other != name})
     match known[1]:
         case "place":
             _place_is(turn, order, stage)

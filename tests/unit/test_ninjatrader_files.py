@@ -179,10 +179,19 @@ def test_a_file_is_moved_out_and_kept(room: Room) -> None:
     assert room.scan() == []
 
 
-def test_a_file_that_was_taken_before_it_could_be_moved_was_consumed(room: Room) -> None:
+def test_a_file_that_nobody_wants_to_see_is_deleted(room: Room) -> None:
+    room.folder.write(NAME, LINE)
+    assert room.folder.move_out(NAME, is_kept=False) == FileMovedOut(NAME)
+    assert room.folder.own_files() == []
+    assert not (room.path / "orderhook not read").exists()
+    assert room.scan() == []
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_file_that_was_taken_before_it_could_be_moved_was_consumed(room: Room, *, is_kept: bool) -> None:
     room.folder.write(NAME, LINE)
     (room.path / "incoming" / NAME).unlink()
-    assert room.folder.move_out(NAME) == FileConsumed(NAME)
+    assert room.folder.move_out(NAME, is_kept=is_kept) == FileConsumed(NAME)
     assert room.scan() == []
 
 
