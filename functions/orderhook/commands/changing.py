@@ -25,7 +25,7 @@ from orderhook.errors import (
     TemporarilyUnavailableError,
 )
 from orderhook.leg_prices import is_ended, opposite_legs
-from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, decimal_text
+from orderhook.orders import CHANGEABLE, Leg, Order, OrderState, decimal_text
 from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.releases import releases
@@ -341,26 +341,29 @@ def _by_version(
     altering.check(met, after)
     check_asking(met, after)
     after = asking(services.venue, provenance, met, after)
-    if refusal is not None and after.qty > met.item.qty and after.state not in TERMINAL:
+    if refusal is not None and after.qty > met.item.qty and after.is_open:
         raise refusal
-    ended = after.state in TERMINAL and after.state is not met.item.state
-    after = after._replace(legs=_received(provenance, met.item.legs, after.legs))
     changed = met._replace(item=after).order(provenance.now)
-    if changed and not ended and provenance.limits and (beyond := provenance.limits.refusal(qty=changed.qty)):
+    if changed and after.is_open and provenance.limits and (beyond := provenance.limits.refusal(qty=changed.qty)):
         raise beyond  # also where the alert gives no quantity: the key could not place what this would leave
-    moved = after.state is not met.item.state and (ended or after.venue is not None)
-    event = provenance.event(after.state if moved else None, altering.changes, leg=met.leg)
-    after = after._replace(
-        history=(*after.history, event),
-        digests=(*after.digests, provenance.digest),
-        since=provenance.now if ended else after.since,
-        cancelled_at=provenance.now if after.state is OrderState.CANCELLED else after.cancelled_at,
-    )
-    written = _write(services, provenance, met, after)
+    written = _write(services, provenance, met, _signed(provenance, met, after, altering.changes))
     if written is None:
         return None
     changed = met._replace(item=written).order(provenance.now)
     return Altered(order, changed or order, tuple(warnings))
+
+
+def _signed(provenance: Provenance, met: Met, after: Order, changes: Mapping[str, str]) -> Order:
+    """Return an altered item with what tells of this alert: its trace, its time, and its receipt in what it adds."""
+    moved = after.state is not met.item.state and not (after.is_open and after.venue is None)
+    event = provenance.event(after.state if moved else None, changes, leg=met.leg)
+    return after._replace(
+        legs=_received(provenance, met.item.legs, after.legs),
+        history=(*after.history, event),
+        digests=(*after.digests, provenance.digest),
+        since=after.since if after.is_open else provenance.now,
+        cancelled_at=provenance.now if after.state is OrderState.CANCELLED else after.cancelled_at,
+    )
 
 
 def _warned_of_template(services: "Services", provenance: Provenance, order: Order) -> list[AlertWarning]:
