@@ -37,7 +37,7 @@ def may_change(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
 
     A state says of no CHANGE which one it answers, so that the next one waits until the last is judged.
     """
-    if not order.is_live or order.state in BEING_CANCELLED or (order.cancel and not order.cancel.is_refused):
+    if not order.is_live or order.state in BEING_CANCELLED or order.awaits_cancel:
         return False
     waits_for_state = order.unseen_since is not None and not order.is_lost
     if waits_for_state or order.is_held(turn.at) or _is_refused(turn, order, goal):
