@@ -11,8 +11,7 @@ from typing import NamedTuple
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
 from bridge.carrying_out import at_venue, place
-from bridge.changing import Goal, may_change, write_change
-from bridge.reading import give_up
+from bridge.changing import Goal, give_up, may_change, write_change
 from bridge.records import Increment, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.leg_prices import is_beyond

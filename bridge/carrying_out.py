@@ -8,8 +8,7 @@ from datetime import timedelta
 
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
-from bridge.changing import Goal, is_changing, may_change, write_change
-from bridge.reading import give_up
+from bridge.changing import Goal, give_up, is_changing, may_change, write_change
 from bridge.records import Group, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED, OrderState, folded
