@@ -11,8 +11,7 @@ from typing import NamedTuple
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
 from bridge.carrying_out import at_venue, place
-from bridge.changing import Goal, may_change, write_change
-from bridge.reading import give_up
+from bridge.changing import Goal, give_up, may_change, write_change
 from bridge.records import Increment, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.leg_prices import is_beyond
@@ -238,8 +237,8 @@ def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> Non
     """Close a part whose stop cannot work by one opposite MARKET order, once its target has ended."""
     _alarm(turn, part, code, why)
     if turn.config.stop_rejected == "alarm":
-        if part.stops:
-            _drop_change(turn, stop, part.stops[-1])
+        if (last := _last(part.stops)) is not None:
+            _drop_change(turn, stop, last)
         return
     _await(turn, stop)
     for order in part.targets:
@@ -294,7 +293,7 @@ def _oco_id(part: Part, partners: list[VenueOrder]) -> str | None:
     A leg that comes alone has a group too, for a partner that is added later. An OCO id is never taken twice.
     """
     partner = _last(partners)
-    if partner is not None and partner.is_live and not partner.cancel:
+    if partner is not None and partner.is_live and not partner.awaits_cancel:
         return partner.oco_id
     if any(not it.is_unwritten for it in part.all):
         return None

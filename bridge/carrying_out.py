@@ -8,8 +8,7 @@ from datetime import timedelta
 
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
-from bridge.changing import Goal, is_changing, may_change, write_change
-from bridge.reading import give_up
+from bridge.changing import Goal, give_up, is_changing, may_change, write_change
 from bridge.records import Group, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED, OrderState, folded
@@ -211,18 +210,17 @@ def _join_group(turn: Turn, order: TableOrder, account: str, venue_id: str) -> s
 
 def _is_in_force(turn: Turn, venue_id: str) -> bool:
     member = turn.venue_orders.get(venue_id)
-    return member is not None and not (member.is_over or member.cancel or member.state in BEING_CANCELLED)
+    return member is not None and not (member.is_over or member.awaits_cancel or member.state in BEING_CANCELLED)
 
 
 # What is there, and should be otherwise
 
 
 def _adapt(turn: Turn, order: TableOrder, current: VenueOrder) -> None:
-    goal = _goal(turn, order, current)
-    cancel = current.cancel
-    if cancel is not None and not cancel.is_refused:
+    if current.awaits_cancel:
         return
-    if cancel is not None:
+    goal = _goal(turn, order, current)
+    if (cancel := current.cancel) is not None:
         current = current._replace(cancel=None)
         turn.put(current)
         # One that a trader asked for was answered, and has nothing to do with what is asked since.

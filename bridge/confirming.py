@@ -34,7 +34,7 @@ def follow_files(turn: Turn, order: VenueOrder) -> None:
         turn.put(order._replace(state=OrderState.REJECTED, since=turn.at, log=log))
 
 
-def follow_file(turn: Turn, instruction: Instruction) -> None:
+def follow_file(turn: Turn, instruction: Instruction, *, is_kept: bool = True) -> None:
     """Have a file moved out of `incoming` that is there too long, or perhaps since before a crash."""
     is_stuck = instruction.stage == "written" and turn.at - instruction.at >= _TAKEN
     if not (is_stuck or instruction.stage == "ambiguous"):
@@ -43,7 +43,7 @@ def follow_file(turn: Turn, instruction: Instruction) -> None:
     # Whether the file of an ambiguous one is there is asked once: that it is not proves nothing.
     if asked is None or (is_stuck and turn.at - asked >= _ASKED_AGAIN):
         turn.set(moving={**turn.now.moving, instruction.name: turn.at})
-        turn.ask(MoveOut(instruction.name))
+        turn.ask(MoveOut(instruction.name, is_kept))
 
 
 def forget_states(turn: Turn) -> None:

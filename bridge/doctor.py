@@ -149,7 +149,7 @@ def _probe(folder: Folder, wait: Callable[[float], None]) -> Finding:
         wait(0.1)
         if name not in folder.own_files():
             return Finding("ok", "incoming", "NinjaTrader takes files from it")
-    folder.move_out(name)
+    folder.move_out(name, is_kept=False)
     detail = (
         f"NinjaTrader has not taken a file in {PATIENCE:g} s: tick AT Interface in its options; restart it if it is"
     )

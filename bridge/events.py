@@ -156,6 +156,8 @@ class MoveOut(NamedTuple):
     """Move a file that NinjaTrader has not taken out of `incoming`; answered by FileMovedOut or FileConsumed."""
 
     name: str
+    is_kept: bool = True
+    """Whether a person may want to see it."""
 
 
 class Fetch(NamedTuple):

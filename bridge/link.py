@@ -200,5 +200,5 @@ def _owner(controls: Item) -> Mapping[str, Any]:
 def _read(item: Item) -> Order | None:
     try:
         return items.order(item)
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+    except items.UNREADABLE:
         return None

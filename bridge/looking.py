@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.adopting import adopt
+from bridge.changing import give_up
 from bridge.events import Fetch, Fetched, Looked, SendReport
-from bridge.reading import give_up
 from bridge.records import Increment, Memory, TableOrder, Terms
 from bridge.state import Turn
 from orderhook.orders import OPEN, Leg, Order, OrderState, Want

@@ -100,14 +100,20 @@ class Folder:
         self._written.add(name)
         return FileWritten(name)
 
-    def move_out(self, name: str) -> FileMovedOut | FileConsumed | None:
-        """Move a file out of `incoming`, unless NinjaTrader has taken it; None where that must be tried again."""
+    def move_out(self, name: str, *, is_kept: bool = True) -> FileMovedOut | FileConsumed | None:
+        """Move a file out of `incoming`, unless NinjaTrader has taken it; None where that must be tried again.
+
+        One that is not to be kept is deleted.
+        """
         target = self._moved_out / name
         while target.exists():
             target = target.with_name(f"{target.stem}+{target.suffix}")
         try:
-            self._moved_out.mkdir(exist_ok=True)
-            os.replace(self._incoming / name, target)
+            if is_kept:
+                self._moved_out.mkdir(exist_ok=True)
+                os.replace(self._incoming / name, target)
+            else:
+                (self._incoming / name).unlink()
         except FileNotFoundError:
             self._written.discard(name)
             return FileConsumed(name)
@@ -125,11 +131,18 @@ class Folder:
 
         The next scan then tells what this one had found. A file that vanishes or is held meanwhile is read next time.
         """
-        for read in (self._read_process, self._read_consumed, self._read_outgoing, self._read_log):
-            for event in read():
-                self._untold.append(event)  # so that what was found before a fault is kept
+        self._find(self._read_process)
+        before = len(self._untold)
+        self._find(self._read_outgoing)
+        # NinjaTrader may take a file, and write of it, after a look at `incoming`: that comes last, and is told first.
+        self._untold[before:before] = self._read_consumed()
+        self._find(self._read_log)
         events, self._untold = self._untold, []
         return events
+
+    def _find(self, read: Callable[[], Iterator[Event]]) -> None:
+        for event in read():
+            self._untold.append(event)  # so that what was found before a fault is kept
 
     def _read_process(self) -> Iterator[Event]:
         started = self._started() if self._started else 0.0

@@ -37,7 +37,7 @@ def ask(folder: Path, request: Request) -> Path:
 
 
 def ask_and_wait(folder: Path, request: Request) -> list[str] | None:
-    """Leave what is asked, and return what speaks against it; None where the bridge has not taken it in time.
+    """Leave what is asked, and return what speaks against it; None where no answer says that the bridge has taken it.
 
     Then it is asked no more.
     """
@@ -65,17 +65,17 @@ def take(folder: Path, against: Callable[[Request], Sequence[str]] = lambda _: (
             _remove(path)  # nobody of ours wrote it
             continue
         yield request
-        with suppress(OSError):
-            if told := against(request):
-                path.with_suffix(_ANSWER).write_text(json.dumps(list(told)), encoding="utf-8")
+        with suppress(OSError):  # without an answer nobody takes it for done
+            path.with_suffix(_ANSWER).write_text(json.dumps(list(against(request))), encoding="utf-8")
         _remove(path)
 
 
-def _answer(left: Path) -> list[str]:
+def _answer(left: Path) -> list[str] | None:
     path = left.with_suffix(_ANSWER)
-    if not path.exists():
-        return []
-    told: list[str] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        told: list[str] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
     _remove(path)
     return told
 

@@ -193,8 +193,8 @@ def _rest(turn: Turn, entry: TableOrder) -> int:
 
 def _live_legs(turn: Turn, entry: TableOrder) -> list[VenueOrder]:
     """Return what works of an entry's legs, and is not about to be cancelled."""
-    live = [it for leg in turn.legs_of(entry) for it in turn.venue_orders_of(leg) if it.is_live]
-    return [it for it in live if it.cancel is None or it.cancel.is_refused]
+    known = [it for leg in turn.legs_of(entry) for it in turn.venue_orders_of(leg)]
+    return [it for it in known if it.is_live and not it.awaits_cancel]
 
 
 def _awaits_legs(turn: Turn, entry: TableOrder) -> bool:

@@ -18,7 +18,7 @@ def probe(turn: Turn) -> None:
     """Where it is in doubt whether NinjaTrader takes files, write a CANCEL of an id that no order has."""
     known = turn.now.probe
     if known is not None:
-        follow_file(turn, known)
+        follow_file(turn, known, is_kept=False)  # while NinjaTrader takes none, there are thousands a day
     if turn.now.reads or turn.now.runs is False or not turn.owns:
         return
     if known is None or turn.at - known.at >= _PROBED_AGAIN:

@@ -4,39 +4,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bridge import oif
+from bridge.changing import answered, proves_change, said_to_work, take_error
 from bridge.events import LogLine, OrderStateRead
 from bridge.log_lines import words_of
-from bridge.records import (
-    PRICE_DIGITS,
-    Cancel,
-    Change,
-    Done,
-    Fill,
-    Increment,
-    Instruction,
-    Refused,
-    Stage,
-    TableOrder,
-    VenueOrder,
-    filled,
-)
+from bridge.records import PRICE_DIGITS, Cancel, Fill, Increment, Instruction, Stage, TableOrder, VenueOrder, filled
 from bridge.state import Turn
-from orderhook.leg_prices import is_beyond
-from orderhook.orders import TERMINAL, Action, OrderState
-from orderhook.trade import kind_of, opposite
+from orderhook.orders import TERMINAL, OrderState
+from orderhook.trade import kind_of
 
 _STATES = {str(state).upper(): state for state in OrderState} | {
     "PARTIALLYFILLED": OrderState.PART_FILLED,
     "CANCELED": OrderState.CANCELLED,
 }
-
-_BEING_CHANGED = frozenset({OrderState.CHANGE_PENDING, OrderState.CHANGE_SUBMITTED})
-
-CHANGED_AGAIN = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60))
-"""How long after each refusal a CHANGE is tried again that is wanted all the same, as by a leg whose partner fills."""
-
-CHANGE_IS_JUDGED = timedelta(seconds=5)
-"""How long after its writing a CHANGE is confirmed, or refused by the log."""
 
 _THEN = "; then "
 
@@ -58,7 +37,7 @@ def read_state(turn: Turn, read: OrderStateRead) -> None:
         # Its state proves that NinjaTrader had the file.
         order = order._replace(place=order.place._replace(stage="consumed", at=turn.at))
     if order.change is not None and read.written_since_start:
-        order = _answered(order, order.change, read, turn.at)
+        order = answered(order, order.change, read, turn.at)
     turn.put(order)
     if read.filled > order.filled:
         _fill(turn, order, read)
@@ -75,30 +54,12 @@ def forget_unclaimed(turn: Turn) -> None:
     turn.set(unclaimed=ended)
 
 
-def _answered(order: VenueOrder, change: Change, read: OrderStateRead, at: datetime) -> VenueOrder:
-    """Return an order after a state that may say that its CHANGE was done.
-
-    One that was written for a fill does not say it, nor one from before the CHANGE was taken, nor a late one, unless
-    NinjaTrader was seen to be at it.
-    """
-    if change.instruction.stage != "consumed" or order.is_over:
-        return order
-    if order.state in _BEING_CHANGED:
-        return order._replace(change=change._replace(is_pending=True, seen_at=None))
-    is_late = at - change.instruction.at > CHANGE_IS_JUDGED and not change.is_pending
-    return order if read.filled > order.filled or is_late else _seen(order, change, at)
-
-
-def _seen(order: VenueOrder, change: Change, at: datetime) -> VenueOrder:
-    return order._replace(change=change._replace(seen_at=change.seen_at or at))
-
-
 def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
     fill = Fill(read.filled, read.filled - order.filled, _price(order, read), turn.at)
     average = read.average if read.average is not None else order.average
     order = order._replace(filled=read.filled, average=average, fills=(*order.fills, fill))
     owner = turn.orders[order.order_id]
-    if _proves_change(order, fill.price):
+    if proves_change(order, fill.price):
         order = order.changed
     turn.put(order)
     if owner.leg is None:
@@ -124,23 +85,6 @@ def _closes_nothing(turn: Turn, leg: TableOrder, order: VenueOrder) -> bool:
     """Return whether an order of a leg was placed for a part of its entry whose position is gone."""
     entry = turn.orders.get(leg.entry_id or "")
     return entry is not None and order.start in [it.start for it in entry.increments[: entry.over]]
-
-
-def _proves_change(order: VenueOrder, price: Decimal | None) -> bool:
-    """Return whether a fill's price shows that a CHANGE was done: at the prices before, it could not have been.
-
-    Where NinjaTrader fills an order as soon as it is changed, nothing else says so.
-    """
-    if order.change is None or price is None or order.change.instruction.stage != "consumed":
-        return False
-    return _allows(order.action, order.change, price) and not _allows(order.action, order, price)
-
-
-def _allows(action: Action, values: VenueOrder | Change, price: Decimal) -> bool:
-    """Return whether an order with these limit and stop prices could be filled at this price."""
-    is_past_limit = values.limit_price is not None and is_beyond(action, price, values.limit_price)
-    is_before_stop = values.stop_price is not None and is_beyond(opposite(action), price, values.stop_price)
-    return not (is_past_limit or is_before_stop)
 
 
 def _price(order: VenueOrder, read: OrderStateRead) -> Decimal | None:
@@ -173,19 +117,11 @@ def read_log(turn: Turn, line: LogLine) -> None:
     if place is not None and place.stage != "consumed" and "PLACE;" in line.text:
         # NinjaTrader has read the file, whatever has become of that.
         order = order._replace(place=place._replace(stage="consumed", at=turn.at))
-    change = order.change
-    if change is not None and not line.is_error and "WORKING" in line.text.upper():
-        order = _seen(order, change, turn.at)
+    if order.change is not None and not line.is_error and "WORKING" in line.text.upper():
+        order = said_to_work(order, order.change, turn.at)
     turn.put(order)
-    if not line.is_error:
-        return
-    if order.done is not None and _refuses_done(order, order.done, line, turn.at):
-        is_last = change is None
-        turn.put(order := order.unchanged)
-        if is_last:
-            refuse_change(turn, order, words_of(line.text))
-    elif change is not None and turn.at - change.instruction.at <= CHANGE_IS_JUDGED:
-        refuse_change(turn, order, words_of(line.text))
+    if line.is_error:
+        take_error(turn, order, line.text)
 
 
 def _reason(order: VenueOrder, said: str) -> str:
@@ -198,48 +134,6 @@ def _reason(order: VenueOrder, said: str) -> str:
     return first if said == first else f"{first}{_THEN}{said}"
 
 
-def _refuses_done(order: VenueOrder, done: Done, line: LogLine, at: datetime) -> bool:
-    """Return whether an error in the log is about the last CHANGE, though a state has seemed to confirm it."""
-    is_of_next = order.change is not None and order.change.instruction.stage == "consumed"
-    is_of_cancel = "CANCEL" in line.text.upper()
-    return order.is_live and not (is_of_next or is_of_cancel) and at - done.change.instruction.at <= CHANGE_IS_JUDGED
-
-
-def refuse_change(turn: Turn, order: VenueOrder, why: str) -> None:
-    """Drop a CHANGE that NinjaTrader has refused: its order has the old values, unless more is asked by now."""
-    change, before, owner = order.change, order.refused, turn.orders[order.order_id]
-    if change is None:
-        return
-    refused = Refused(change.n, change.qty, change.limit_price, change.stop_price, 1, turn.at)
-    if before is not None and before[:4] == refused[:4]:
-        refused = refused._replace(times=before.times + 1)
-    turn.put(order._replace(change=None, refused=refused))
-    if change.n == owner.n and owner.asked is None:
-        give_up(turn, owner, order, f"NinjaTrader has refused the change: {why}")
-    is_last = refused.times > len(CHANGED_AGAIN)
-    if refused.times == 1 or is_last:
-        then = ", and is not tried again" if is_last else ""
-        turn.alarm_once(order.order_id, "change_refused", f"{why}{then}", of=change.instruction.name)
-
-
-def give_up(turn: Turn, order: TableOrder, current: VenueOrder, why: str) -> None:
-    """Drop what is wanted of an order, and answer that: it keeps the values that it had."""
-    elsewhere = filled(it for it in turn.venue_orders_of(order) if it.venue_id != current.venue_id)
-    qty = order.qty if order.leg else current.qty + elsewhere
-    turn.put(
-        order._replace(
-            qty=qty,
-            order_type=current.order_type,
-            tif=current.tif,
-            limit_price=current.limit_price,
-            stop_price=current.stop_price,
-            given_up=order.n,
-            acked=order.n,
-            why=why,
-        )
-    )
-
-
 # Files
 
 
@@ -249,15 +143,15 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
         turn.set(probe=turn.now.probe._replace(stage=stage, at=turn.at))
         if stage in ("unread", "unwritten"):
             turn.set(reads=False)
+    if stage in ("written", "unread") and name in turn.now.moving:
+        # It is out; and what was moved out before was another file of this name.
+        turn.set(moving={other: at for other, at in turn.now.moving.items() if other != name})
     known = oif.read_file_name(name)
     order = turn.venue_orders.get(known[0]) if known else None
     if stage == "consumed" and _was_written(order, name):
         turn.set(reads=turn.now.runs is not False)
     if order is None or known is None:
         return
-    if stage == "written":
-        # What was moved out before was another file of this name.
-        turn.set(moving={other: at for other, at in turn.now.moving.items() if other != name})
     match known[1]:
         case "place":
             _place_is(turn, order, stage)

@@ -201,6 +201,11 @@ class VenueOrder(NamedTuple):
         """Whether NinjaTrader may have it: its file was, or is being, written, and no end of it was read."""
         return not (self.is_over or self.is_unwritten)
 
+    @property
+    def awaits_cancel(self) -> bool:
+        """Whether it is to be cancelled, and NinjaTrader has not refused that."""
+        return self.cancel is not None and not self.cancel.is_refused
+
     def is_held(self, at: datetime) -> bool:
         """Return whether no file is written for it yet, because the last one could not be."""
         return self.held_until is not None and at < self.held_until

@@ -188,9 +188,9 @@ class Bridge:
                 self._journal.save(records)
             case WriteFile(name, line):
                 answer = self._folder.write(name, line)
-            case MoveOut(name):
+            case MoveOut(name, is_kept):
                 with suppress(OSError):
-                    answer = self._folder.move_out(name)
+                    answer = self._folder.move_out(name, is_kept=is_kept)
                 self._held = self._held | {name} if answer is None else self._held - {name}
             case SendReport(Heartbeat() as heartbeat):
                 self._heartbeat = self._with_alarms_of_waiting(heartbeat)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ from bridge.events import Looked
 from bridge.journal import Journal
 from bridge.settings import BridgeSettings
 from orderhook.orders import Order
+from orderhook.store.bridge import bridge_state
 
 _MOST_REPORTS = 1000
 
 
 def status_of(
-    settings: BridgeSettings, looked: Looked, owner: Mapping[str, Any], journal: Path, *, running: bool
+    settings: BridgeSettings, looked: Looked, owner: Mapping[str, Any], journal: Path, now: datetime, *, running: bool
 ) -> dict[str, Any]:
     """Return the status as JSON, of what the table and this machine's `journal` say; raises JournalError.
 
@@ -28,6 +30,7 @@ def status_of(
             name: list(value) if isinstance(value, list | tuple | set) else value for name, value in owner.items()
         }
         or None,
+        "away": bridge_state({"bridge": dict(owner)}).away(now) if owner else None,
         "kill_switch": looked.kill_switch,
         "here": _here(journal, running=running),
         "orders": [_represent(order) for order in looked.orders],

@@ -268,7 +268,8 @@ def status(config: ConfigFile = None, port: ServerPort = None, as_json: AsJson =
         with refusals():
             settings = settings_in(config)
             link, path = Link.connect(settings), settings.journal_path
-            found = status_of(settings, link.look(), link.owner(), path, running=is_locked(lock_of(path)))
+            running = is_locked(lock_of(path))
+            found = status_of(settings, link.look(), link.owner(), path, link.now(), running=running)
     if as_json:
         print_json(found)
     else:

@@ -55,8 +55,8 @@ class _Cancelled(NamedTuple):
 
     def as_json(self) -> dict[str, list[str]]:
         """Return it under the names that `--json` has."""
-        pending = {"cancelled": self.cancelled, "cancel_pending": self.pending}
-        return pending | {"warnings": self.warnings, "problems": self.problems}
+        orders = {"cancelled": self.cancelled, "cancel_pending": self.pending}
+        return orders | {"warnings": self.warnings, "problems": self.problems}
 
 
 @takes_table_options()

@@ -123,13 +123,7 @@ def resolve_order(
         order = find_order(services, trader, order_id, timestamp(datetime.now(UTC)))
         if order is None:
             fail(f"There is no order {order_id!a} of trader {trader} in {address}; `orderhook orders` lists them.")
-        filled = int(matched[1] or order.filled)
-        if filled > max(order.qty, order.filled) and not more_than_ordered:
-            fail(
-                f"Order {order_id} is for {order.qty}, and filled={filled} is more: the bridge would place targets and "
-                f"stops for {filled}. If NinjaTrader really shows so many, add --more-than-ordered."
-            )
-        report = _report(order, outcome, filled)
+        report = _report(order, outcome, int(matched[1] or order.filled), may_be_more=more_than_ordered)
         provenance = operators_provenance(trader)
         result = services.reports.resolve(provenance, order_id, report) if order.unresolved else None
         if result is None or result.after is None:
@@ -149,8 +143,13 @@ def resolve_order(
         raise typer.Exit(REFUSED)
 
 
-def _report(order: Order, outcome: str, filled: int) -> Report:
-    """Return what a person says of an order; ends the command where it cannot be."""
+def _report(order: Order, outcome: str, filled: int, *, may_be_more: bool) -> Report:
+    """Return what a person says of an order; ends the command where it cannot be, or may be a slip of the hand."""
+    if filled > max(order.qty, order.filled) and not may_be_more:
+        fail(
+            f"Order {order.order_id} is for {order.qty}, and filled={filled} is more: the bridge would place targets "
+            f"and stops for {filled}. If NinjaTrader really shows so many, add --more-than-ordered."
+        )
     if filled < order.filled:
         fail(f"{order.filled} are filled already, as its bridge has reported; what is filled never gets less.")
     if outcome == "rejected" and order.filled:

@@ -380,7 +380,7 @@ class Service:
 
     def placed(self, trader: str | None = None) -> list[Order]:
         """Return all orders of a trader, by id."""
-        return list(self.orders.list(trader or self.trader))
+        return [items.order(item) for item in self.orders.items(trader or self.trader)]
 
     def state(self, order_id: str = "order-1") -> str | None:
         item = self.item(order_id)

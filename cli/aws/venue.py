@@ -114,7 +114,8 @@ class LocalBridge:
     def status(self) -> dict[str, Any]:
         """Return how it stands, as `orderhook bridge status` shows it."""
         running = self._thread is not None
-        return status_of(self._settings, self._link.look(), self._link.owner(), self._journal_path, running=running)
+        link = self._link
+        return status_of(self._settings, link.look(), link.owner(), self._journal_path, link.now(), running=running)
 
     def doctor(self, account: Sequence[str]) -> list[dict[str, Any]]:
         """Return what the check finds; there is nothing that only a person could see."""

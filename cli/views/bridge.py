@@ -44,10 +44,12 @@ def show_status(status: Mapping[str, Any]) -> None:
             printable(f"owner: {whose}, on {owner.get('host')}, last heard from {readable_time(str(owner.get('at')))}")
         )
         print_text(printable(f"accounts: {', '.join(map(str, owner.get('accounts', ())))}"))
-        if owner.get("ready"):
-            print_line("ready: yes", GOOD)
-        else:
+        if not owner.get("ready"):
             print_text(printable(f"ready: no, {owner.get('reason') or 'it has not said why'}"), WARNING)
+        elif status["away"]:
+            print_text(f"ready: no, the bridge {status['away']}: see whether it runs on its PC", BAD)
+        else:
+            print_line("ready: yes", GOOD)
     if status["kill_switch"]:
         print_line("The kill switch is on: nothing is opened.", BAD)
     running = "running" if here["running"] else "not running"
@@ -71,13 +73,10 @@ def _cells(order: Mapping[str, Any]) -> list[Cell]:
 
 def _two_lines(order: Mapping[str, Any]) -> list[Cell]:
     where = printable(f"{order['instrument']}, {order['account']}")
-    waits = order["waits_for"] or ""
-    if order["unresolved"]:
-        waits = Text("\n".join(textwrap.wrap(printable(f"unresolved: {order['unresolved']}"), _WAITS_WIDTH)), BAD)
     return [
         Text.assemble(parted_id(order["order_id"]), "\n", (where, DIM)),
         Text.assemble(f"{order['state']}, {_filled(order)}", "\n", (readable_time(order["since"]), DIM)),
-        waits,
+        _waits(order, _WAITS_WIDTH),
     ]
 
 
@@ -85,7 +84,8 @@ def _filled(order: Mapping[str, Any]) -> str:
     return f"{order['filled']} of {order['qty']}"
 
 
-def _waits(order: Mapping[str, Any]) -> Cell:
-    if order["unresolved"]:
-        return Text(printable(f"unresolved: {order['unresolved']}"), BAD)
-    return order["waits_for"] or ""
+def _waits(order: Mapping[str, Any], width: int | None = None) -> Cell:
+    if not order["unresolved"]:
+        return order["waits_for"] or ""
+    why = printable(f"unresolved: {order['unresolved']}")
+    return Text("\n".join(textwrap.wrap(why, width)) if width else why, BAD)

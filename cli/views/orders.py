@@ -219,6 +219,8 @@ def _with_what_changed(order: Order) -> Iterator[Event]:
     """Yield an order's history without values that it had already: CANCELREPLACE gives all of them anew."""
     present: dict[tuple[str | None, str], str] = {(None, name): value for name, value in order.placed.items()}
     for number, event in enumerate(order.history):
+        if number == 1 and order.history_dropped:
+            present.clear()  # what was dropped may have changed it
         given = {(event.leg, name): value for name, value in event.changes.items() if name in _GIVEN_ANEW}
         same = {name for (leg, name), value in given.items() if number and present.get((leg, name)) == value}
         present |= given

@@ -22,7 +22,7 @@ from orderhook.errors import (
     StrategyIdRequiredError,
     UnresolvedPlaceholderError,
 )
-from orderhook.filled_in import goes_when_filled_in, never_right
+from orderhook.filled_in import PRICE_FIELDS, goes_when_filled_in, never_right
 from orderhook.flat_json import NoText
 from orderhook.keys import holds_key, is_placeholder, key_id_of
 from orderhook.payload import Pair, Split
@@ -36,12 +36,10 @@ PLACEHOLDER_SENT = (
 
 _SHORTEST_MASKED = 16
 
-_PRICES = ("limit_price", "stop_price", "take_profit", "stop_loss", "stop_loss_limit", "stop_loss_stop")
-
 _LEG_FIELDS = (("take_profit",), ("stop_loss",), ("stop_loss_limit", "stop_loss_stop"))
 """The fields of each kind of leg, which only stand together."""
 
-_EXAMPLES: Mapping[str, str] = {"action": "BUY", "qty": "1", **dict.fromkeys(_PRICES, "5000")}
+_EXAMPLES: Mapping[str, str] = {"action": "BUY", "qty": "1", **dict.fromkeys(PRICE_FIELDS, "5000")}
 """What stands for a value that TradingView fills in. Any other field holds the placeholder itself meanwhile."""
 
 
@@ -251,7 +249,7 @@ def _read_remarks(reader: commands.FieldReader, remarks: Iterable[str], explanat
 
 def _depends_on_examples(fault: OrderhookError, filled_in: Mapping[str, str]) -> bool:
     """Return whether another value than the example might do: in a field itself, or in one compared with others."""
-    compared = {"action", *_PRICES}
+    compared = {"action", *PRICE_FIELDS}
     is_compared = isinstance(fault, InvalidValueError) and fault.field in compared
     return fault.field in filled_in or (is_compared and not compared.isdisjoint(filled_in))
 

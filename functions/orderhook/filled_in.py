@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import get_args
 
 from orderhook.errors import InvalidValueError, PayloadError, UnresolvedPlaceholderError
+from orderhook.orders import Action, OrderType, TimeInForce
 from orderhook.payload import is_filled_in, placeholders
 
 _PLACEHOLDER = r"\{\{[^{}\n]*\}\}"
@@ -17,23 +19,18 @@ _A_NUMBER = re.compile(
 _NO_NUMBER = re.compile(r"ticker|exchange|time|timenow|strategy\.order\.action|strategy\.(prev_)?market_position")
 """The rest, such as the comment of an order, may be either."""
 
-_PRICE = "a price such as 5000.25"
+PRICE_FIELDS = ("limit_price", "stop_price", "take_profit", "stop_loss", "stop_loss_limit", "stop_loss_stop")
+
 _NUMBERS: Mapping[str, str] = MappingProxyType(
     {
         "qty": "a whole number from 1",
         "delay": "a number of seconds",
         "cancel_after": "a number of minutes",
-        **dict.fromkeys(
-            ("limit_price", "stop_price", "take_profit", "stop_loss", "stop_loss_limit", "stop_loss_stop"), _PRICE
-        ),
+        **dict.fromkeys(PRICE_FIELDS, "a price such as 5000.25"),
     }
 )
 _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "action": ("BUY", "SELL"),
-        "order_type": ("MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"),
-        "tif": ("DAY", "GTC"),
-    }
+    {"action": get_args(Action), "order_type": get_args(OrderType), "tif": get_args(TimeInForce)}
 )
 
 

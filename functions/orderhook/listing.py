@@ -167,7 +167,7 @@ def _read_order(item: Mapping[str, Any]) -> Order | Unreadable:
 def _readable(read: Callable[[Mapping[str, Any]], Readable], item: Mapping[str, Any]) -> Readable | None:
     try:
         found = read(item)
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+    except items.UNREADABLE:
         return None
     return found if _has_its_types(found) else None
 

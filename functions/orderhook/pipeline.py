@@ -31,7 +31,6 @@ from orderhook.errors import (
     OutcomeUnknownError,
     RateLimitedError,
     TemporarilyUnavailableError,
-    VenueOfflineError,
 )
 from orderhook.keys import Key
 from orderhook.messages import DelayedAlert
@@ -224,11 +223,9 @@ def as_answered(error: OrderhookError, facts: RequestFacts) -> OrderhookError:
 
     Where that could place a second order, the error is OutcomeUnknownError instead. Either says its reason.
     """
-    if not isinstance(error, TemporarilyUnavailableError):
-        return error
-    if not isinstance(error, VenueOfflineError):  # it says why itself
-        error.extra = {**error.extra, "reason": facts.reason}
-    if facts.repeatable or not may_have_written():
+    if fault := facts.why(error):
+        error.extra = {"reason": fault.reason, **error.extra}
+    if not isinstance(error, TemporarilyUnavailableError) or facts.repeatable or not may_have_written():
         return error
     results = [
         (account, _unknown(f"{facts.request_id}.{number}") if isinstance(it, TemporarilyUnavailableError) else it)
@@ -237,8 +234,9 @@ def as_answered(error: OrderhookError, facts: RequestFacts) -> OrderhookError:
     affected = tuple(order_id for _, result in results for order_id in affected_order_ids(result))
     unanswered = [account for account, it in results if isinstance(it, OutcomeUnknownError)]
     where = f"{len(unanswered)} of {len(results)} accounts could not be answered. Account {', '.join(unanswered)}: "
+    detail = f"{where}{_UNKNOWN}" if unanswered else _ALL_ANSWERED
     unknown = (
-        OutcomeUnknownError(f"{where}{_UNKNOWN}", results=results, affected_order_ids=affected, warnings=error.warnings)
+        OutcomeUnknownError(detail, results=results, affected_order_ids=affected, warnings=error.warnings)
         if results
         else _unknown(facts.request_id)
     )
@@ -264,6 +262,8 @@ def cut_off(facts: RequestFacts) -> TemporarilyUnavailableError:
 
 UNANSWERED = "This alert could not be answered. Send it again; it is safe."
 """Whatever the reason: what was done of it is not done twice."""
+
+_ALL_ANSWERED = "It was cut off, but what became of it in each account is known: see `results`. Do not send it again."
 
 _UNKNOWN = "The order may or may not have been placed: look before you send it again. An order_id makes that safe."
 

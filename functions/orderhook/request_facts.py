@@ -66,11 +66,11 @@ class RequestFacts:
 
     def why(self, result: Outcome | OrderhookError) -> Fault | None:
         """Return what kept the alert from being carried out; None where it was, or where its answer is the reason."""
+        if not isinstance(result, TemporarilyUnavailableError | OutcomeUnknownError):
+            return None
+        if self.faults:
+            return self.faults[0]
         if isinstance(result, OutcomeUnknownError):
             reason = result.extra.get("reason")
-            return self.faults[0] if self.faults else Fault(str(reason)) if reason else None
-        if isinstance(result, TemporarilyUnavailableError) and (
-            self.faults or not isinstance(result, VenueOfflineError)
-        ):
-            return self.faults[0] if self.faults else Fault(self.reason)
-        return None
+            return Fault(str(reason)) if reason else None
+        return None if isinstance(result, VenueOfflineError) else Fault(self.reason)

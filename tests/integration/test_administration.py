@@ -31,11 +31,11 @@ def test_orders_are_listed_by_id_and_the_open_ones_alone(service: Service) -> No
     for order_id, state in [("b", "Working"), ("a", "Filled"), ("d", "PartFilled"), ("c", "Cancelled")]:
         service.have_order(state, order_id, filled=2 if state == "PartFilled" else None)
     assert service.place("theirs", key=service.issue_key(trader="somebody-else")).word == "placed"
-    listed = list(service.services.orders.list(service.trader))
-    still_open = list(service.services.orders.list(service.trader, open_only=True))
-    assert [order.order_id for order in listed] == ["a", "b", "c", "d"]
-    assert [order.order_id for order in still_open] == ["b", "d"]
-    assert listed == [service.services.orders.get(service.trader, order.order_id) for order in listed]
+    listed = list(service.services.orders.items(service.trader))
+    still_open = list(service.services.orders.items(service.trader, open_only=True))
+    assert [item["order_id"] for item in listed] == ["a", "b", "c", "d"]
+    assert [item["order_id"] for item in still_open] == ["b", "d"]
+    assert listed == [service.services.orders.item(service.trader, item["order_id"]) for item in listed]
 
 
 def listed(service: Service, *, open_only: bool = False) -> list[tuple[str, str]]:

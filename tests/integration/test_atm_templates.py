@@ -167,6 +167,16 @@ def test_a_close_cancels_the_entry_and_says_that_the_rest_is_ninjatraders(servic
 
 
 @pytest.mark.usefixtures("venue")
+def test_a_strategy_that_is_not_closed_whole_has_its_other_entries_warned_of(service: Service) -> None:
+    place(service)
+    service.place("own", **{**ENTRY, "strategy_id": "s", "stop_loss": 4990})
+    answer = service.send("CLOSESTRATEGY", strategy_id="s")
+    assert refusal(answer) == (400, "unsupported_value")
+    [warning] = answer.body["warnings"]
+    assert (warning["code"], "the cancel of own: " in warning["detail"]) == ("fill_may_overtake", True)
+
+
+@pytest.mark.usefixtures("venue")
 def test_a_strategy_that_has_ninjatraders_template_no_more_is_closed(service: Service) -> None:
     place(service)
     service.answer_want("Cancelled", "long")

@@ -508,7 +508,17 @@ def test_an_item_that_this_version_cannot_read_hides_no_other(
     [failed] = answer.body["failed"]
     assert failed == {"order_id": "b", "reason": "this version cannot read it"}
     assert answer.body["counts"]["failed"] == 1
-    assert service.record_of(answer).order_ids == ("a", "c")
+    record = service.record_of(answer)
+    assert record.order_ids == ("a", "c")
+    assert (answer.body["reason"], record.reason) == ("UnreadableOrder", "UnreadableOrder")
+
+
+def test_an_item_that_this_version_cannot_read_in_one_account_is_the_reason_of_the_whole(service: Service) -> None:
+    service.place("x", account="A,B")
+    put_item(service, "x.b", state="Weird", account="B")
+    answer = service.cancel("x", account="A,B")
+    assert (answer.status, answer.body["reason"]) == (409, "UnreadableOrder")
+    assert [result.get("reason") for result in answer.body["results"]] == [None, "this version cannot read it"]
 
 
 @pytest.mark.parametrize("delay", [None, 2])

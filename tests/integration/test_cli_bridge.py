@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -258,6 +259,18 @@ def test_status_shows_the_owner_and_what_is_at_the_venue(settings: BridgeSetting
     for part in ("ready: no, it rains", "another's, j1, on PC", "The kill switch is on", "this machine: not running"):
         assert part in text
     assert not settings.journal_path.exists()
+
+
+@pytest.mark.parametrize(("seconds", "says"), [(0, "ready: yes"), (600, "ready: no, the bridge was last heard of at ")])
+def test_status_calls_no_bridge_ready_that_was_not_heard_of_for_long(
+    settings: BridgeSettings, service: Service, seconds: int, says: str
+) -> None:
+    del settings
+    at = timestamp(provenance(service.trader, "").at - timedelta(seconds=seconds))
+    bridge = {"journal": "j1", "host": "PC", "accounts": ["Sim101"], "ready": True, "at": at}
+    item = items.controls_key(service.trader) | {"bridge": bridge}
+    service.table.client.put_item(TableName=service.table.name, Item=serialize(item))
+    assert says in run("status").stdout
 
 
 def test_status_says_where_no_bridge_ever_owned_the_stack(settings: BridgeSettings) -> None:

@@ -4,6 +4,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from threading import Event
 from typing import Any
@@ -13,6 +14,10 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
 import webhook
+from orderhook import pipeline
+from orderhook.aws.budget import time_budget
+from orderhook.errors import OrderhookError, OutcomeUnknownError
+from orderhook.outcome import Outcome
 from orderhook.request_facts import Progress, RequestFacts
 from orderhook.store.alert_log import RecordedResult
 from tests.builders import ENTRY
@@ -161,6 +166,17 @@ def test_an_alert_for_several_accounts_that_is_cut_off_tells_what_is_known_of_ea
     )
     assert (b.status, b.outcome, b.order_ids) == (503, "temporarily_unavailable", ())
     assert record.order_ids == ("long.a", "long.c")
+
+
+def test_accounts_that_were_all_answered_at_the_deadline_are_not_said_to_be_unknown() -> None:
+    answered: Future[Outcome | OrderhookError] = Future()
+    answered.set_result(Outcome("placed", order_id="order-1"))
+    facts = RequestFacts("request-1", repeatable=False, progress=Progress(accounts=[("A", answered), ("B", answered)]))
+    with time_budget(time.monotonic()) as budget:
+        budget.count_in_doubt(1)
+        error = pipeline.as_answered(pipeline.cut_off(facts), facts)
+    assert (type(error), [account for account, _ in error.results]) == (OutcomeUnknownError, ["A", "B"])
+    assert error.detail.startswith("It was cut off, but what became of it in each account is known")
 
 
 def test_an_order_without_id_of_an_account_that_is_cut_off_is_told_by_its_id(

@@ -71,6 +71,18 @@ def test_what_is_asked_is_taken_once_and_only_after_it_was_done(tmp_path: Path) 
     assert list(operator_requests.take(folder)) == []
 
 
+def test_what_the_bridge_could_not_answer_is_not_taken_for_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take_without_answer(_: float) -> None:
+        [asked] = tmp_path.glob("*.json")
+        asked.with_suffix(".answer").mkdir()  # so that no file of that name can be written
+        assert list(operator_requests.take(tmp_path)) == [FlatConfirmed("Sim101")]
+
+    monkeypatch.setattr("bridge.operator_requests.time.sleep", take_without_answer)
+    assert operator_requests.ask_and_wait(tmp_path, FlatConfirmed("Sim101")) is None
+
+
 def test_what_was_asked_of_an_earlier_run_is_forgotten(tmp_path: Path) -> None:
     operator_requests.ask(tmp_path, FlatConfirmed("Sim101"))
     operator_requests.forget(tmp_path)

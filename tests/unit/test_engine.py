@@ -522,6 +522,22 @@ def test_a_file_that_is_not_taken_is_moved_out_and_its_order_rejected(desk: Desk
     assert (desk.last("long").state, str(desk.last("long").reason)[:8]) == ("Rejected", "not_read")
 
 
+def test_probes_that_are_not_taken_leave_nothing_behind() -> None:
+    desk = Desk()
+    desk.tell(NinjaTraderStarted())
+    desk.look()
+    desk.effects.clear()
+    for _ in range(10):
+        [name] = desk.lines
+        desk.lines.clear()
+        desk.tell(FileWritten(name))
+        desk.wait(2)
+        assert MoveOut(name, is_kept=False) in desk.effects
+        desk.tell(FileMovedOut(name))
+        desk.wait(5)
+    assert (desk.state.moving, desk.alarms) == ({}, [])
+
+
 def test_a_change_that_is_too_late_is_dropped_and_answered(desk: Desk) -> None:
     shown = _working(desk)
     changed = shown._replace(limit_price=Decimal(4001), want=want(desk, 2, "change"))

@@ -83,6 +83,21 @@ def test_an_orphan_whose_cancel_was_refused_before_is_cancelled_again(desk: Desk
     assert desk.take() == []
 
 
+def test_a_target_joins_the_group_of_a_stop_whose_cancel_was_refused(desk: Desk) -> None:
+    work(desk)
+    desk.say(LONG, "FILLED", 1, "5000")
+    [stop] = desk.take()
+    desk.look(leg_order(desk, want=want(desk, 2, "cancel")))
+    desk.say(STOP, "ACCEPTED")
+    lines: list[str] = []
+    for _ in range(70):
+        lines += desk.take()
+        desk.wait(1)
+    assert desk.alarms == ["cancel_refused"]
+    [target] = [line for line in lines if line.startswith("PLACE;")]
+    assert placed(target)["oco_id"] == placed(stop)["oco_id"] != ""
+
+
 def test_a_stop_whose_cancel_was_refused_is_cancelled_again_once_its_part_is_closed(desk: Desk) -> None:
     protect(desk)
     desk.look(leg_order(desk, want=want(desk, 2, "cancel")))

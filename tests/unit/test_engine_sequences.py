@@ -186,6 +186,25 @@ def test_a_state_after_five_seconds_confirms_only_what_nt_was_at(desk: Desk, *, 
     assert desk.alarms == ["change_unconfirmed"]
 
 
+def test_the_log_confirms_a_change_that_was_taken_and_is_not_overdue(desk: Desk) -> None:
+    works = LogLine(STOP, "Order='7/Sim101' New state='Working'", is_error=False)
+    protect(desk)
+    change_stop(desk, 2, 4992)
+    desk.tell(works)
+    desk.take()
+    desk.wait(1)
+    assert desk.last("long.STOP1").acked == 0
+    desk.tell(works)
+    desk.wait(0.3)
+    assert desk.last("long.STOP1").acked == 2
+    change_stop(desk, 3, 4995)
+    desk.take()
+    desk.wait(5.1)
+    desk.tell(works)
+    desk.wait(1)
+    assert (desk.last("long.STOP1").acked, desk.alarms) == (2, ["change_unconfirmed"])
+
+
 def test_a_change_that_is_answered_at_the_last_moment_is_not_unconfirmed(desk: Desk) -> None:
     protect(desk)
     change_stop(desk, 2, 4992)

@@ -58,6 +58,16 @@ def test_an_order_with_any_odd_value_is_a_row(name: str, odd: Any) -> None:
         represent_order_with_history(found)
 
 
+@pytest.mark.parametrize(("dropped", "shown"), [(0, 1), (7, 2)])
+def test_a_value_is_shown_again_where_what_changed_it_in_between_was_dropped(
+    capsys: pytest.CaptureFixture[str], dropped: int, shown: int
+) -> None:
+    signed = provenance("main", "r")
+    history = tuple(signed.event(None, {"limit_price": "5000.25"}) for _ in range(3))
+    show_order(order(signed, "order-1", history=history, history_dropped=dropped))
+    assert capsys.readouterr().out.count("limit_price 5000.25") == shown
+
+
 def test_an_unreadable_order_is_told_with_where_it_is() -> None:
     found = listing._read_order({**ORDER_ITEM, "notes": True})
     assert found == Unreadable("order-1", "Initialized", "Sim101", "ES 12-26")

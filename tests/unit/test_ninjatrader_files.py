@@ -151,6 +151,24 @@ def test_a_file_that_is_gone_was_consumed_and_that_is_told_once(room: Room) -> N
     assert room.scan() == []
 
 
+def test_a_file_that_is_taken_while_states_are_read_was_consumed_before_them(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = f"oif_oh_{ID}_r1.txt"
+    room.put(f"Sim101_{ID}.txt", "WORKING;0;0\n")
+    room.scan()
+    room.folder.write(change, f"CHANGE;;;;1;;5000;0;;;{ID};;")
+    scandir = os.scandir
+
+    def take_first(path: str) -> Any:
+        (room.path / "incoming" / change).unlink()
+        room.put(f"Sim101_{ID}.txt", "WORKING;0;0\n", STARTED + 61)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", take_first)
+    assert room.scan() == [FileConsumed(change), state()]
+
+
 def test_a_file_is_moved_out_and_kept(room: Room) -> None:
     for _ in range(2):
         room.folder.write(NAME, LINE)
@@ -161,10 +179,19 @@ def test_a_file_is_moved_out_and_kept(room: Room) -> None:
     assert room.scan() == []
 
 
-def test_a_file_that_was_taken_before_it_could_be_moved_was_consumed(room: Room) -> None:
+def test_a_file_that_nobody_wants_to_see_is_deleted(room: Room) -> None:
+    room.folder.write(NAME, LINE)
+    assert room.folder.move_out(NAME, is_kept=False) == FileMovedOut(NAME)
+    assert room.folder.own_files() == []
+    assert not (room.path / "orderhook not read").exists()
+    assert room.scan() == []
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_file_that_was_taken_before_it_could_be_moved_was_consumed(room: Room, *, is_kept: bool) -> None:
     room.folder.write(NAME, LINE)
     (room.path / "incoming" / NAME).unlink()
-    assert room.folder.move_out(NAME) == FileConsumed(NAME)
+    assert room.folder.move_out(NAME, is_kept=is_kept) == FileConsumed(NAME)
     assert room.scan() == []
 
 

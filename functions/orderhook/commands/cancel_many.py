@@ -70,9 +70,7 @@ class ManyResult:
     stops: list[str] = field(default_factory=list)
     """Stops of what is filled that this command has cancelled, or asked their venue to."""
     overtakable: list[str] = field(default_factory=list)
-    """Those of them whose targets and stops are placed for what fills before their cancel is done."""
-    waits_for_venue: bool = False
-    """Whether a venue has yet to end some of them."""
+    """Those of `cancel_pending` whose targets and stops are placed for what fills before their cancel is done."""
     complete: bool = True
     """Whether all open orders could be listed in time."""
 
@@ -204,8 +202,7 @@ class _Cancels:
         if order.state is OrderState.CANCELLED:
             return "already_cancelled"
         if order.state in BEING_CANCELLED:
-            if order.venue is not None:
-                self._note_waits(order)
+            self._note_overtakable(order)
             return "cancel_pending"
         return "already_terminal" if order.state in TERMINAL else "untouched"
 
@@ -216,16 +213,14 @@ class _Cancels:
             self.result.stops.append(order.order_id)
         if order.venue is not None:  # its legs wait on: a fill may overtake the cancel
             self.result.asked.append(order.order_id)
-            self._note_waits(order)
+            self._note_overtakable(order)
         elif legs := sorted(open_legs(order).values()):
             self.result.legs[order.order_id] = legs
         if self._provenance.progress:
             self._provenance.progress.ended += [order.order_id, *legs]
         return venue_of(order).word("cancelled")
 
-    def _note_waits(self, order: Order) -> None:
-        """Note that a venue has yet to end an order."""
-        self.result.waits_for_venue = True
+    def _note_overtakable(self, order: Order) -> None:
         if open_legs(order):
             self.result.overtakable.append(order.order_id)
 
@@ -276,7 +271,7 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
     else:
         status = "nothing_to_cancel"
         listed = services.orders.reached_items(provenance)
-        named = sorted((str(item.get("account")) for item in listed if is_open(item, provenance.now)), reverse=True)
+        named = (str(item.get("account")) for item in listed if is_open(item, provenance.now))
         accounts = sorted({folded(account): account for account in named}.values())
         there = (
             f"Accounts with open orders: {', '.join(accounts[:20])}." if accounts else "No account has an open order."

@@ -94,7 +94,7 @@ class _Replacing:
     def __init__(
         self, command: CancelReplace, services: "Services", provenance: Provenance, cancels_at: str | None
     ) -> None:
-        self._command = command
+        self.command = command
         self._services = services
         self._provenance = provenance
         new = command.new_order
@@ -114,18 +114,12 @@ class _Replacing:
             day_ends=new.day_ends(provenance, after=command.delay),
             notes=command.notes,
         )
-        self.resent = command.resent
-        self.find = command.find
-        self.not_found = command.not_found
-        self.check_is_known = command.check_is_known
-        self.already_terminal = command.already_terminal
-        self.check_meant = command.check_meant
 
     def try_at_once(
         self, services: "Services", provenance: Provenance, order_id: str, leg: str | None = None
     ) -> WriteResult:
         """Replace the order, or a leg in its item, by the one write that serves where it need not be looked at."""
-        conditions = self._command.conditions(provenance, leg)
+        conditions = self.command.conditions(provenance, leg)
         if leg is not None:
             return services.orders.replace_leg(provenance, order_id, leg, self._new, self.changes, *conditions)
         conditions.append(in_market(self._new.account, self._new.instrument))
@@ -168,4 +162,4 @@ class _Replacing:
     @property
     def changes(self) -> Mapping[str, str]:
         """The new values as the history has them: without what it cannot alter."""
-        return {name: text for name, text in self._command.new_order.texts().items() if name not in _STAYS}
+        return {name: text for name, text in self.command.new_order.texts().items() if name not in _STAYS}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from pydantic import model_validator
 
@@ -69,7 +69,7 @@ class Change(AddressesOrder, OpensPosition):
         """
 
         def change(address: Address) -> Altered:
-            return alter(self, services, provenance, address)
+            return alter(_Changing(self), services, provenance, address)
 
         return self._outcome(alter_addressed(self, services, provenance, change))
 
@@ -79,7 +79,7 @@ class Change(AddressesOrder, OpensPosition):
 
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has changed, if this is its resend."""
-        altered = find_resent(self, services, provenance, self)
+        altered = find_resent(self, services, provenance, _Changing(self))
         return self._outcome(altered) if altered else None
 
     @property
@@ -100,7 +100,7 @@ class Change(AddressesOrder, OpensPosition):
 
     def reduce(self, services: "Services", provenance: Provenance, refusal: ControlError) -> Outcome:
         """Change a leg's prices, or lower a quantity; raise `refusal` where the quantity would grow."""
-        return self._outcome(lower(self, services, provenance, refusal))
+        return self._outcome(lower(_Changing(self), services, provenance, refusal))
 
     def _outcome(self, altered: Altered) -> Outcome:
         order = altered.order
@@ -115,16 +115,22 @@ class Change(AddressesOrder, OpensPosition):
             warnings=altered.warnings,
         )
 
+
+class _Changing(NamedTuple):
+    """How a CHANGE alters its order."""
+
+    command: Change
+
     def try_at_once(
         self, services: "Services", provenance: Provenance, order_id: str, leg: str | None = None
     ) -> WriteResult:
         """Change the order, or a leg in its item, by the one write that serves where nothing more must be looked at."""
-        conditions = self.conditions(provenance, leg)
+        conditions = self.command.conditions(provenance, leg)
         if provenance.limits and provenance.limits.max_qty:
             conditions.append(no_larger_than(provenance.limits.max_qty))
         if leg is None:
-            return services.orders.change(provenance, order_id, self.new, *conditions)
-        prices = {name: Decimal(value) for name, value in self.new.items()}
+            return services.orders.change(provenance, order_id, self.command.new, *conditions)
+        prices = {name: Decimal(value) for name, value in self.command.new.items()}
         if "qty" in prices:
             return WriteResult(services.orders.reached(provenance, order_id), applied=False)
         return services.orders.change_leg(provenance, order_id, leg, prices, *conditions)
@@ -132,20 +138,20 @@ class Change(AddressesOrder, OpensPosition):
     def applied_to(self, met: Met) -> tuple[Order, list[AlertWarning]]:
         """Return the item as the change makes it, and what to warn of."""
         if met.leg is not None:
-            return changed_leg(met.item, met.leg, self.new), []
-        return changed(met.item, self.new)
+            return changed_leg(met.item, met.leg, self.command.new), []
+        return changed(met.item, self.command.new)
 
     def check(self, met: Met, after: Order) -> None:
         """Raise InvalidValueError unless the item can be changed so."""
         if met.leg is not None:
-            check_changed_leg(met.leg, self.new, after)
+            check_changed_leg(met.leg, self.command.new, after)
         else:
-            check_changed(met.item, self.new, after)
+            check_changed(met.item, self.command.new, after)
 
     @property
     def changes(self) -> Mapping[str, str]:
         """The new values as the history has them."""
-        return {name: decimal_text(Decimal(value)) for name, value in self.new.items()}
+        return {name: decimal_text(Decimal(value)) for name, value in self.command.new.items()}
 
 
 def answered(done: str, order: Order, *, unchanged: bool) -> str:

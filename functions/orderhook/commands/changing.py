@@ -20,15 +20,13 @@ from orderhook.errors import (
     DuplicateOrderIdError,
     OrderAlreadyTerminalError,
     OrderError,
-    OrderhookError,
     OrderNotFoundError,
     StrategyMismatchError,
     TemporarilyUnavailableError,
 )
 from orderhook.leg_prices import is_ended, opposite_legs
-from orderhook.orders import CHANGEABLE, TERMINAL, Leg, Order, OrderState, decimal_text
+from orderhook.orders import CHANGEABLE, Leg, Order, OrderState, decimal_text
 from orderhook.provenance import Provenance
-from orderhook.resend import first_receipt
 from orderhook.store import items
 from orderhook.store.releases import releases
 from orderhook.store.writes import NEW, Check, TransactionFailed
@@ -45,7 +43,6 @@ from orderhook.trade import (
 )
 
 if TYPE_CHECKING:
-    from orderhook.commands.change import Change
     from orderhook.services import Services
     from orderhook.store.results import WriteResult
 
@@ -70,13 +67,11 @@ class Altered(NamedTuple):
 
 
 class Altering(Protocol):
-    """A command that alters the order that it addresses."""
+    """How a command alters the order that it addresses."""
 
-    def resent(self, services: "Services", provenance: Provenance, address: Address) -> Met | None:
-        """Return the order that this very alert has reached before its name was given to another one."""
-
-    def find(self, services: "Services", provenance: Provenance, order_id: str) -> Met | None:
-        """Read an order."""
+    @property
+    def command(self) -> AddressesOrder:
+        """The command."""
 
     def try_at_once(
         self, services: "Services", provenance: Provenance, order_id: str, leg: str | None = None
@@ -88,18 +83,6 @@ class Altering(Protocol):
 
     def check(self, met: Met, after: Order) -> None:
         """Raise InvalidValueError unless the item that was met can become `after`."""
-
-    def not_found(self) -> OrderhookError:
-        """Return the refusal of an order that the trader does not have."""
-
-    def check_is_known(self, entry: Order | None, name: str) -> None:
-        """Raise UnsupportedValueError for a leg of this entry that NinjaTrader's own template brings."""
-
-    def already_terminal(self, order: Order, way_out: str) -> OrderhookError:
-        """Return the refusal of an order that is finished."""
-
-    def check_meant(self, provenance: Provenance, order: Order) -> None:
-        """Raise StrategyMismatchError or OrderNotFoundError if the order cannot be the one that the alert means."""
 
     @property
     def changes(self) -> Mapping[str, str]:
@@ -165,30 +148,31 @@ def _alter_addressed(
     return alter_at(again)
 
 
-def alter(command: Altering, services: "Services", provenance: Provenance, address: Address) -> Altered:
+def alter(altering: Altering, services: "Services", provenance: Provenance, address: Address) -> Altered:
     """Alter the order at this address.
 
     First by one write whose condition allows what needs no look at the item. What it meets instead is looked at: a
     resend leaves it as it is; anything else is worked out, and written if the item is still the same version. With a
     delay the item is looked at first, because alerts that came in later may have been done before.
     """
+    command = altering.command
     if (met := command.resent(services, provenance, address)) and (order := met.order(provenance.now)):
-        return _left(provenance, order, _told_again(command, services, provenance, met))
+        return _left(provenance, order, _told_again(altering, services, provenance, met))
     if provenance.until is not None:
         met = command.find(services, provenance, address.order_id)
-        return _after_a_look(command, services, provenance, address.order_id, met)
-    first = _at_once(command, services, provenance, address.order_id)
+        return _after_a_look(altering, services, provenance, address.order_id, met)
+    first = _at_once(altering, services, provenance, address.order_id)
     if isinstance(first, Altered):
         return first
-    return _after_a_look(command, services, provenance, address.order_id, first)
+    return _after_a_look(altering, services, provenance, address.order_id, first)
 
 
-def lower(command: "Change", services: "Services", provenance: Provenance, refusal: ControlError) -> Altered:
+def lower(altering: Altering, services: "Services", provenance: Provenance, refusal: ControlError) -> Altered:
     """Alter the order as `alter` does, but raise `refusal` where its quantity would grow, or where there is none."""
-    met, order = find_addressed(command, services, provenance)
+    met, order = find_addressed(altering.command, services, provenance)
     if order is None:
         raise refusal
-    return _after_a_look(command, services, provenance, order.order_id, met, refusal)
+    return _after_a_look(altering, services, provenance, order.order_id, met, refusal)
 
 
 def find_addressed(
@@ -241,9 +225,9 @@ def _left(provenance: Provenance, order: Order, warnings: Sequence[AlertWarning]
     return Altered(order, order, tuple(warnings), resent=not own, own=own)
 
 
-def _told_again(command: Altering, services: "Services", provenance: Provenance, met: Met) -> Sequence[AlertWarning]:
+def _told_again(altering: Altering, services: "Services", provenance: Provenance, met: Met) -> Sequence[AlertWarning]:
     """Return what an alert that has altered an order before was warned of, as far as it is still so."""
-    after, warnings = command.applied_to(met)
+    after, warnings = altering.applied_to(met)
     if after.qty == met.item.qty:
         return [*warnings, *_warned_of_template(services, provenance, met.item)]
     # Another alert has given it another quantity since.
@@ -279,27 +263,27 @@ def values(order: Order) -> dict[str, str]:
     return {name: decimal_text(value) for name, value in numbers.items() if value is not None}
 
 
-def _at_once(command: Altering, services: "Services", provenance: Provenance, order_id: str) -> Altered | Met | None:
+def _at_once(altering: Altering, services: "Services", provenance: Provenance, order_id: str) -> Altered | Met | None:
     """Try the one write; return what it altered, or what it met."""
     split = entry_and_leg(order_id)
-    outcome = partial(_outcome, command, services, provenance)
+    outcome = partial(_outcome, altering, services, provenance)
     if split is None:
-        return outcome(command.try_at_once(services, provenance, order_id), None)
+        return outcome(altering.try_at_once(services, provenance, order_id), None)
     entry_id, leg = split
-    result = command.try_at_once(services, provenance, entry_id, leg)
+    result = altering.try_at_once(services, provenance, entry_id, leg)
     entry = result.before
-    command.check_is_known(entry, leg)
+    altering.command.check_is_known(entry, leg)
     if entry is not None and waits(entry, leg):
         return outcome(result, leg)
     if entry is not None and opposite_legs(entry, leg):
         # Its price must stay on its side of theirs, so its item is looked at.
         order = services.orders.reached(provenance, order_id)
         return Met(order, entry=entry) if order else None
-    return outcome(command.try_at_once(services, provenance, order_id), None)
+    return outcome(altering.try_at_once(services, provenance, order_id), None)
 
 
 def _outcome(
-    command: Altering, services: "Services", provenance: Provenance, result: "WriteResult", leg: str | None
+    altering: Altering, services: "Services", provenance: Provenance, result: "WriteResult", leg: str | None
 ) -> Altered | Met | None:
     if result.before is None:
         return None
@@ -309,15 +293,15 @@ def _outcome(
     before = met.order(provenance.now)
     if before and wrote(provenance, result.before):
         # Sent again by the SDK: the item is as this very request made it.
-        return _left(provenance, before, _told_again(command, services, provenance, met))
-    after, warnings = command.applied_to(met)
+        return _left(provenance, before, _told_again(altering, services, provenance, met))
+    after, warnings = altering.applied_to(met)
     after = asking(services.venue, provenance, met, after)
     order = met._replace(item=after).order(provenance.now)
     return Altered(before, order, tuple(warnings)) if before and order else None
 
 
 def _after_a_look(
-    command: Altering,
+    altering: Altering,
     services: "Services",
     provenance: Provenance,
     order_id: str,
@@ -325,24 +309,25 @@ def _after_a_look(
     refusal: ControlError | None = None,
 ) -> Altered:
     for _ in range(_RACES):
-        altered = _by_version(command, services, provenance, met, refusal)
+        altered = _by_version(altering, services, provenance, met, refusal)
         if altered is not None:
             return altered
-        met = command.find(services, provenance, order_id)
+        met = altering.command.find(services, provenance, order_id)
     raise TemporarilyUnavailableError("Other alerts are changing this order. Send the same alert again; it is safe.")
 
 
 def _by_version(
-    command: Altering, services: "Services", provenance: Provenance, met: Met | None, refusal: ControlError | None
+    altering: Altering, services: "Services", provenance: Provenance, met: Met | None, refusal: ControlError | None
 ) -> Altered | None:
     """Work out what the command makes of an item and write that; None where the item has changed meanwhile."""
+    command = altering.command
     order = met and met.order(provenance.now)
     if met is None or order is None:
         raise command.not_found()
     command.check_meant(provenance, order)
-    if wrote(provenance, met.item) or first_receipt(services, provenance, order.traces):
-        return _left(provenance, order, _told_again(command, services, provenance, met))
-    if is_overtaken(provenance, met, command.changes):
+    if has_reached(services, provenance, order):
+        return _left(provenance, order, _told_again(altering, services, provenance, met))
+    if is_overtaken(provenance, met, altering.changes):
         return _left(provenance, order)
     if void := ended_if_void(services, provenance, met.item):
         raise command.already_terminal(void, f"{void.reason}, so it is never placed.")
@@ -351,31 +336,34 @@ def _by_version(
     if order.state not in CHANGEABLE:
         services.orders.expire(provenance, met.item)
         raise command.already_terminal(order, "it cannot be changed any more.")
-    after, warnings = command.applied_to(met)
+    after, warnings = altering.applied_to(met)
     warnings += _warned_of_template(services, provenance, after)
-    command.check(met, after)
+    altering.check(met, after)
     check_asking(met, after)
     after = asking(services.venue, provenance, met, after)
-    if refusal is not None and after.qty > met.item.qty and after.state not in TERMINAL:
+    if refusal is not None and after.qty > met.item.qty and after.is_open:
         raise refusal
-    ended = after.state in TERMINAL and after.state is not met.item.state
-    after = after._replace(legs=_received(provenance, met.item.legs, after.legs))
     changed = met._replace(item=after).order(provenance.now)
-    if changed and not ended and provenance.limits and (beyond := provenance.limits.refusal(qty=changed.qty)):
+    if changed and after.is_open and provenance.limits and (beyond := provenance.limits.refusal(qty=changed.qty)):
         raise beyond  # also where the alert gives no quantity: the key could not place what this would leave
-    moved = after.state is not met.item.state and (ended or after.venue is not None)
-    event = provenance.event(after.state if moved else None, command.changes, leg=met.leg)
-    after = after._replace(
-        history=(*after.history, event),
-        digests=(*after.digests, provenance.digest),
-        since=provenance.now if ended else after.since,
-        cancelled_at=provenance.now if after.state is OrderState.CANCELLED else after.cancelled_at,
-    )
-    written = _write(services, provenance, met, after)
+    written = _write(services, provenance, met, _signed(provenance, met, after, altering.changes))
     if written is None:
         return None
     changed = met._replace(item=written).order(provenance.now)
     return Altered(order, changed or order, tuple(warnings))
+
+
+def _signed(provenance: Provenance, met: Met, after: Order, changes: Mapping[str, str]) -> Order:
+    """Return an altered item with what tells of this alert: its trace, its time, and its receipt in what it adds."""
+    moved = after.state is not met.item.state and not (after.is_open and after.venue is None)
+    event = provenance.event(after.state if moved else None, changes, leg=met.leg)
+    return after._replace(
+        legs=_received(provenance, met.item.legs, after.legs),
+        history=(*after.history, event),
+        digests=(*after.digests, provenance.digest),
+        since=after.since if after.is_open else provenance.now,
+        cancelled_at=provenance.now if after.state is OrderState.CANCELLED else after.cancelled_at,
+    )
 
 
 def _warned_of_template(services: "Services", provenance: Provenance, order: Order) -> list[AlertWarning]:

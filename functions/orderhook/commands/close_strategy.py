@@ -39,6 +39,7 @@ class CloseStrategy(Command):
         until = first.received_at if first else timestamp(first_received(provenance))
         # Whatever their account: one that waits for its delay need not have the strategy's.
         result = cancel_many(services, provenance, Scope(strategy_id=self.strategy_id), until, delay=self.delay)
+        warnings = (*result.warnings, *_overtakable(sorted(result.overtakable)[:5]))
         if strategy and strategy.has_atm:
             raise UnsupportedValueError(
                 f"The orders of {self.strategy_id} are cancelled as told here, but it has entries of NinjaTrader's own "
@@ -46,13 +47,14 @@ class CloseStrategy(Command):
                 field="strategy_id",
                 extra=result.as_data(),
                 affected_order_ids=result.affected,
+                warnings=warnings,
             )
         return Outcome(
-            status="accepted" if result.waits_for_venue else "closed",
+            status="accepted" if result.cancel_pending else "closed",
             duplicate=True if first and not result.affected else None,
             strategy_id=self.strategy_id,
             extra=result.as_data(),
-            warnings=(*result.warnings, *_overtakable(sorted(result.overtakable)[:5])),
+            warnings=warnings,
             affected_order_ids=result.affected,
         )
 

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import BeforeValidator, ValidationInfo
 
@@ -296,9 +296,9 @@ Seconds = Annotated[int, BeforeValidator(_up_to(60, "seconds", in_parts=True))]
 Minutes = Annotated[int, BeforeValidator(_up_to(60, "minutes"))]
 """A whole number of minutes, at most an hour; 0 means none."""
 
-ActionWord = Annotated[Action, BeforeValidator(_one_of("BUY", "SELL"))]
-OrderTypeWord = Annotated[OrderType, BeforeValidator(_one_of("MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"))]
-TimeInForceWord = Annotated[TimeInForce, BeforeValidator(_one_of("DAY", "GTC"))]
+ActionWord = Annotated[Action, BeforeValidator(_one_of(*get_args(Action)))]
+OrderTypeWord = Annotated[OrderType, BeforeValidator(_one_of(*get_args(OrderType)))]
+TimeInForceWord = Annotated[TimeInForce, BeforeValidator(_one_of(*get_args(TimeInForce)))]
 
 OnOff = Annotated[bool, BeforeValidator(_boolean("on", "off"))]
 YesNo = Annotated[bool, BeforeValidator(_boolean("true", "false"))]

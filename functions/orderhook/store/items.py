@@ -31,6 +31,9 @@ from orderhook.store.writes import Item
 _Part = Event | Trace | Leg | LegEnd | Want | Binding | FormerBinding
 """What lies inside an order or a strategy."""
 
+UNREADABLE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
+"""What it raises to read an item that this version cannot read: of a newer one, say."""
+
 KEY_LIST = "KEYS"
 """The partition that names every key, so that they can be listed without a scan."""
 
@@ -191,7 +194,7 @@ _WHOLE_NUMBERS = (
 
 
 def order(item: Mapping[str, Any]) -> Order:
-    """Return the order that an item holds; raises KeyError, TypeError or ValueError for what is not one."""
+    """Return the order that an item holds; raises one of UNREADABLE for what is not one."""
     values = _fields(Order, item)
     values |= {name: int(values[name]) for name in _WHOLE_NUMBERS if name in values}
     values["state"] = OrderState(values["state"])

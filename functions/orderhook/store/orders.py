@@ -74,15 +74,11 @@ class OrderStore:
         order = self.get(provenance.trader, order_id)
         return order if order and provenance.reaches(order.account, order.instrument) else None
 
-    def list(self, trader: str, *, open_only: bool = False) -> Iterator[Order]:
-        """Yield the trader's orders, by id; with `open_only` at the cost of the open ones alone.
-
-        Raises what items.order does for an item that is not an order.
-        """
-        return map(items.order, self.items(trader, open_only=open_only))
-
     def items(self, trader: str, *, open_only: bool = False) -> Iterator[Item]:
-        """Yield the items of the trader's orders, also of those that this version cannot read."""
+        """Yield the items of the trader's orders, by id, also of those that this version cannot read.
+
+        With `open_only` at the cost of the open ones alone.
+        """
         values = {":pk": items.trader_partition(trader)}
         if open_only:
             return self._table.query("#pk = :pk", values, index="open")
@@ -356,7 +352,7 @@ def read_order(item: Item) -> Order:
     """Return the order that an item holds; raises OutcomeUnknownError where this version cannot read it."""
     try:
         return items.order(item)
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except items.UNREADABLE as error:
         note(Fault("UnreadableOrder"))
         order_id = item.get("order_id", item["sk"])
         detail = (

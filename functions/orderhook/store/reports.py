@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from orderhook.order_reports import Report, missing_stops, reported, reported_waiting, working_again, works_again
 from orderhook.orders import Order, OrderState
 from orderhook.provenance import Provenance
-from orderhook.store import items
-from orderhook.store.orders import OrderStore
+from orderhook.store.orders import OrderStore, read_order
 from orderhook.store.releases import releases
 from orderhook.store.table import Table
 from orderhook.store.writes import ConditionFailed, Put, TransactionFailed, Update
@@ -156,7 +155,7 @@ class _Legs(NamedTuple):
             # What another fill has made stands in the entry. A leg that was ended by itself is not raised again.
             if failure is None or (entry is not None and isinstance(write, Put)):
                 continue
-            leg = items.order(failure.item) if failure.item else None
+            leg = read_order(failure.item) if failure.item else None
             if leg and works_again(leg) and ":qty" in write.values:
                 self.ended[name] = leg
             elif leg and leg.is_open and name in self.ended:
