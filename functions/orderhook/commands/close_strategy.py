@@ -46,6 +46,7 @@ class CloseStrategy(Command):
                 field="strategy_id",
                 extra=result.as_data(),
                 affected_order_ids=result.affected,
+                warnings=result.warnings,
             )
         return Outcome(
             status="accepted" if result.waits_for_venue else "closed",
