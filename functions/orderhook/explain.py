@@ -25,7 +25,7 @@ from orderhook.errors import (
 from orderhook.filled_in import goes_when_filled_in, never_right
 from orderhook.flat_json import NoText
 from orderhook.keys import holds_key, is_placeholder, key_id_of
-from orderhook.payload import Pair, Split
+from orderhook.payload import Pair, Remark, Split
 from orderhook.responses import STATUS_AND_CODE
 from orderhook.venues import TABLE, Venue
 
@@ -234,13 +234,13 @@ def _read_fields(
         _make_commands(kind, fields, explanation, rows)
 
 
-def _read_remarks(reader: commands.FieldReader, remarks: Iterable[str], explanation: Explanation) -> None:
-    """Add the fields that stand in parentheses, as far as there is something to tell of them."""
-    for sent_name, name in dict.fromkeys(found for remark in remarks for found in hints.fields_in(remark)):
+def _read_remarks(reader: commands.FieldReader, remarks: Iterable[Remark], explanation: Explanation) -> None:
+    """Add the fields that stand in remarks, as far as there is something to tell of them."""
+    for sent_name, name, is_comment in commands.fields_in_remarks(remarks):
         told = len(reader.warnings)
-        row = Row(name=name, field=name, value="(in parentheses)")
+        row = Row(name=name, field=name, value="(behind //)" if is_comment else "(in parentheses)")
         try:
-            reader.read_remark(sent_name, name)
+            reader.read_remark(sent_name, name, is_comment=is_comment)
         except PayloadError as error:
             row.fault = error
             explanation.faults.append(error)

@@ -37,7 +37,7 @@ from orderhook.keys import Key
 from orderhook.messages import DelayedAlert
 from orderhook.orders import timestamp
 from orderhook.outcome import AccountResults, Outcome
-from orderhook.payload import Pair
+from orderhook.payload import Pair, Remark
 from orderhook.provenance import Provenance
 from orderhook.rate_limit import Rate
 from orderhook.request_facts import RequestFacts
@@ -75,7 +75,7 @@ class Alert(NamedTuple):
 
 
 def parse_alert(
-    pairs: Iterable[Pair], key: Key, facts: RequestFacts, *, is_json: bool = True, remarks: Iterable[str] = ()
+    pairs: Iterable[Pair], key: Key, facts: RequestFacts, *, is_json: bool = True, remarks: Iterable[Remark] = ()
 ) -> Alert:
     """Make an alert of its pairs; raises the PayloadError of the first bad one, and CommandNotAllowedError.
 
