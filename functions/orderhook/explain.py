@@ -12,6 +12,7 @@ from orderhook import broken_json, commands, hints, payload, pipeline
 from orderhook.commands import Command
 from orderhook.description import describe
 from orderhook.errors import (
+    AlertWarning,
     DuplicateFieldError,
     InvalidSecretKeyError,
     InvalidValueError,
@@ -71,6 +72,8 @@ class Explanation:
     """Whether an example stands for a value that TradingView fills in."""
     venue: Venue = TABLE
     """Where the order would be."""
+    warnings: list[AlertWarning] = field(default_factory=list)
+    """What the answer would warn of that is the remark of no row."""
 
     def add(self, fault: OrderhookError) -> None:
         """Add a fault, and mark the row of its field."""
@@ -262,9 +265,13 @@ def _make_commands(kind: type[Command], fields: dict[str, str], explanation: Exp
     except PayloadError:
         return  # only what TradingView fills in decides
     explanation.commands = alert.commands
-    for warning in alert.warnings:
-        for row in rows:
-            row.remark = row.remark or (warning.detail if row.field == warning.field else "")
+    certain = (warning for it in alert.commands.values() for warning in it.certain_warnings(explanation.venue))
+    for warning in dict.fromkeys((*alert.warnings, *certain)):
+        row = next((row for row in rows if row.field and row.field == warning.field), None)
+        if row is None:
+            explanation.warnings.append(warning)
+        else:
+            row.remark = f"{row.remark} {warning.detail}".lstrip()
 
 
 def _fault(kind: type[Command], fields: dict[str, str]) -> OrderhookError | None:
