@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from bridge.events import MoveOut
+from bridge.reading import why_unread
 from bridge.records import Instruction, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import OrderState
@@ -30,8 +31,7 @@ def follow_files(turn: Turn, order: VenueOrder) -> None:
             follow_file(turn, instruction)
     place = order.place
     if place is not None and place.stage == "unread" and order.state is None and turn.at - place.at >= _SEEN:
-        log = order.log or "not_read: NinjaTrader has not taken its file"
-        turn.put(order._replace(state=OrderState.REJECTED, since=turn.at, log=log))
+        turn.put(order._replace(state=OrderState.REJECTED, since=turn.at, log=why_unread(order)))
 
 
 def follow_file(turn: Turn, instruction: Instruction, *, is_kept: bool = True) -> None:

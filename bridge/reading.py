@@ -19,6 +19,8 @@ _STATES = {str(state).upper(): state for state in OrderState} | {
 
 _THEN = "; then "
 
+_NOT_READ = "not_read: NinjaTrader has not taken its file"
+
 
 def read_state(turn: Turn, read: OrderStateRead) -> None:
     """Record an order's state file; fills only grow, and an end stays."""
@@ -132,6 +134,13 @@ def _reason(order: VenueOrder, said: str) -> str:
     if said.startswith("PLACE:") and not first.startswith("PLACE:"):
         first, said = said, first
     return first if said == first else f"{first}{_THEN}{said}"
+
+
+def why_unread(order: VenueOrder) -> str:
+    """Return the reason of an order whose PLACE was not taken: what the log says of its CANCEL follows from that."""
+    if order.log is None:
+        return _NOT_READ
+    return f"{_NOT_READ}{_THEN}{order.log}" if order.log.startswith("CANCEL:") else order.log
 
 
 # Files

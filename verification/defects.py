@@ -52,7 +52,7 @@ from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.store import changes, items, releases, reports
-from orderhook.store.alert_log import AlertLog
+from orderhook.store.alert_log import AlertLog, Earlier
 from orderhook.store.controls import Controls, KillSwitchResult
 from orderhook.store.expressions import Condition
 from orderhook.store.orders import OrderStore
@@ -618,7 +618,7 @@ def a_name_that_remembers_one_order_alone(patch: Patch) -> None:
 
 
 def a_new_alert_taken_for_a_resend(patch: Patch) -> None:
-    patch.setattr(AlertLog, "was_answered", lambda *_: False)
+    patch.setattr(AlertLog, "earlier", lambda *_: Earlier())
 
 
 def a_resend_that_may_come_at_any_time(patch: Patch) -> None:

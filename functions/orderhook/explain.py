@@ -12,6 +12,7 @@ from orderhook import broken_json, commands, hints, payload, pipeline
 from orderhook.commands import Command
 from orderhook.description import describe
 from orderhook.errors import (
+    AlertWarning,
     DuplicateFieldError,
     InvalidSecretKeyError,
     InvalidValueError,
@@ -25,7 +26,7 @@ from orderhook.errors import (
 from orderhook.filled_in import PRICE_FIELDS, goes_when_filled_in, never_right
 from orderhook.flat_json import NoText
 from orderhook.keys import holds_key, is_placeholder, key_id_of
-from orderhook.payload import Pair, Split
+from orderhook.payload import Pair, Remark, Split
 from orderhook.responses import STATUS_AND_CODE
 from orderhook.venues import TABLE, Venue
 
@@ -69,6 +70,8 @@ class Explanation:
     """Whether an example stands for a value that TradingView fills in."""
     venue: Venue = TABLE
     """Where the order would be."""
+    warnings: list[AlertWarning] = field(default_factory=list)
+    """What the answer would warn of that is the remark of no row."""
 
     def add(self, fault: OrderhookError) -> None:
         """Add a fault, and mark the row of its field."""
@@ -232,13 +235,13 @@ def _read_fields(
         _make_commands(kind, fields, explanation, rows)
 
 
-def _read_remarks(reader: commands.FieldReader, remarks: Iterable[str], explanation: Explanation) -> None:
-    """Add the fields that stand in parentheses, as far as there is something to tell of them."""
-    for sent_name, name in dict.fromkeys(found for remark in remarks for found in hints.fields_in(remark)):
+def _read_remarks(reader: commands.FieldReader, remarks: Iterable[Remark], explanation: Explanation) -> None:
+    """Add the fields that stand in remarks, as far as there is something to tell of them."""
+    for sent_name, name, is_comment in commands.fields_in_remarks(remarks):
         told = len(reader.warnings)
-        row = Row(name=name, field=name, value="(in parentheses)")
+        row = Row(name=name, field=name, value="(behind //)" if is_comment else "(in parentheses)")
         try:
-            reader.read_remark(sent_name, name)
+            reader.read_remark(sent_name, name, is_comment=is_comment)
         except PayloadError as error:
             row.fault = error
             explanation.faults.append(error)
@@ -260,9 +263,13 @@ def _make_commands(kind: type[Command], fields: dict[str, str], explanation: Exp
     except PayloadError:
         return  # only what TradingView fills in decides
     explanation.commands = alert.commands
-    for warning in alert.warnings:
-        for row in rows:
-            row.remark = row.remark or (warning.detail if row.field == warning.field else "")
+    certain = (warning for it in alert.commands.values() for warning in it.certain_warnings(explanation.venue))
+    for warning in dict.fromkeys((*alert.warnings, *certain)):
+        row = next((row for row in rows if row.field and row.field == warning.field), None)
+        if row is None:
+            explanation.warnings.append(warning)
+        else:
+            row.remark = f"{row.remark} {warning.detail}".lstrip()
 
 
 def _fault(kind: type[Command], fields: dict[str, str]) -> OrderhookError | None:

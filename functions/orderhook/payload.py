@@ -62,6 +62,13 @@ Pair = tuple[str, str | NoText]
 """A name as sent, and its trimmed value."""
 
 
+class Remark(NamedTuple):
+    """A piece of a line that is left out: in parentheses, or what stands behind `//`."""
+
+    text: str
+    is_comment: bool = False
+
+
 class Split(NamedTuple):
     """A body taken apart: its pairs in order, and what kept the rest from being pairs, if anything."""
 
@@ -70,8 +77,7 @@ class Split(NamedTuple):
     is_json: bool
     keys: tuple[str, ...] = ()
     """What stands in a key field of a body with a fault: it may tell whose body it is."""
-    remarks: tuple[str, ...] = ()
-    """The pieces in parentheses, which are left out."""
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def public_fault(self) -> PayloadError | None:
@@ -138,14 +144,15 @@ def _place(text: str, position: int) -> str:
 def _split_text(text: str) -> Split:
     pairs: list[Pair] = []
     fault: PayloadError | None = None
-    remarks: list[str] = []
+    remarks: list[Remark] = []
     for number, line in enumerate(text.split("\n"), 1):
         for piece, rest in _pieces(line):
             if piece.startswith("//"):
                 fault = fault or _lost_in_comment(rest, number)
+                remarks.append(Remark(rest, is_comment=True))
                 break
             if _is_remark(piece):
-                remarks.append(piece)
+                remarks.append(Remark(piece))
                 continue
             name, equals, value = (part.strip() for part in piece.partition("="))
             if name and equals:

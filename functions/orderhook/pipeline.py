@@ -36,11 +36,11 @@ from orderhook.keys import Key
 from orderhook.messages import DelayedAlert
 from orderhook.orders import timestamp
 from orderhook.outcome import AccountResults, Outcome
-from orderhook.payload import Pair
+from orderhook.payload import Pair, Remark
 from orderhook.provenance import Provenance
 from orderhook.rate_limit import Rate
 from orderhook.request_facts import RequestFacts
-from orderhook.resend import first_receipt, first_results
+from orderhook.resend import first_of_accounts, first_receipt
 from orderhook.services import Services
 from orderhook.store.bridge import BridgeState
 from orderhook.store.rates import Counter
@@ -48,7 +48,7 @@ from orderhook.store.rates import Counter
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from orderhook.store.alert_log import RecordedResult
+    from orderhook.store.alert_log import Earlier, RecordedResult
 
 
 class Alert(NamedTuple):
@@ -74,7 +74,7 @@ class Alert(NamedTuple):
 
 
 def parse_alert(
-    pairs: Iterable[Pair], key: Key, facts: RequestFacts, *, is_json: bool = True, remarks: Iterable[str] = ()
+    pairs: Iterable[Pair], key: Key, facts: RequestFacts, *, is_json: bool = True, remarks: Iterable[Remark] = ()
 ) -> Alert:
     """Make an alert of its pairs; raises the PayloadError of the first bad one, and CommandNotAllowedError.
 
@@ -140,27 +140,34 @@ def carry_out(
         run = partial(_run_reducing, services, switch) if switch else partial(_run, services, bridge)
         if len(alert.commands) == 1 or as_recorded is None:
             return _of_each(alert, provenance, run, defects)
-        first_received, results = first_results(services, provenance)
-        answered = _answered(alert, results, as_recorded)
+        first_received, earlier = first_of_accounts(services, provenance)
+        answered = _answered(alert, services, earlier, as_recorded) if earlier else {}
         return _of_each(alert, provenance._replace(first_received=first_received), run, defects, answered)
 
     counted = () if delayed else counters(alert, provenance)
     return uncounted_if_nothing_is_done(counted, services, provenance, do)
 
 
-def _answered(
-    alert: Alert, results: "Iterable[RecordedResult]", as_recorded: "AsRecorded"
-) -> Mapping[str, Outcome | OrderhookError]:
-    """Return, of a resend, what the first was answered in accounts where it wrote nothing.
+def _answered(alert: Alert, services: Services, earlier: "Earlier", as_recorded: "AsRecorded") -> Mapping[str, "Run"]:
+    """Return, of a resend, what answers it in accounts where no earlier receipt of it wrote anything, as it did then.
 
-    There it has left no trace, and what has come in since must not be taken for what it meant.
+    There none has left a trace, and what has come in since must not be taken for what it meant.
     """
-    recorded = zip(alert.commands, results, strict=False)
     return {
-        account: as_recorded(result)
-        for account, result in recorded
-        if 400 <= result.status < 500 or (result.status < 400 and result.duplicate)
+        account: partial(_run_as_then, services, as_recorded(result))
+        for number, (account, result) in enumerate(zip(alert.commands, earlier.results, strict=False), 1)
+        if 400 <= result.status < 500
+        or (result.status < 400 and result.duplicate and str(number) not in earlier.stops.values())
     }
+
+
+def _run_as_then(
+    services: Services, then: Outcome | OrderhookError, command: Command, provenance: Provenance
+) -> Outcome:
+    """Answer as an earlier receipt was answered; where the orders still tell what that had done, with all they tell."""
+    if isinstance(then, OrderhookError):
+        raise then
+    return command.already_done(services, provenance) or then
 
 
 def give_up(
@@ -307,18 +314,17 @@ def _of_each(
     provenance: Provenance,
     run: Run,
     defects: list[Exception],
-    answered: Mapping[str, Outcome | OrderhookError] = MappingProxyType({}),
+    answered: "Mapping[str, Run]" = MappingProxyType({}),
 ) -> Outcome:
-    """Run the command of each account that is not answered already, and return one outcome for all."""
+    """Run the command of each account, or what answers it already, and return one outcome for all."""
     if len(alert.commands) == 1:
         return run(alert.first, provenance)
 
     def run_one(numbered: tuple[int, tuple[str, Command]]) -> Outcome | OrderhookError:
         number, (account, command) = numbered
-        if account in answered:
-            return answered[account]
+        own = provenance._replace(request_id=f"{provenance.request_id}.{number}")
         try:
-            return run(command, provenance._replace(request_id=f"{provenance.request_id}.{number}"))
+            return answered.get(account, run)(command, own)
         except OrderhookError as error:
             return error
 

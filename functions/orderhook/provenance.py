@@ -9,6 +9,7 @@ from orderhook.orders import Event, OrderState, Trace, timestamp
 if TYPE_CHECKING:
     from orderhook.limits import Limits
     from orderhook.request_facts import Progress
+    from orderhook.store.alert_log import Earlier
 
 
 class Provenance(NamedTuple):
@@ -22,8 +23,8 @@ class Provenance(NamedTuple):
     """Fingerprint of the alert's text without its key; None where no alert asks for the write."""
     received: datetime | None = None
     """When API Gateway received the alert; None is `at`."""
-    resend_of: list[str] | None = None
-    """Takes the requests that this one turns out to be a resend of."""
+    resend_of: "dict[str, Earlier] | None" = None
+    """Takes the requests that this one turns out to be a resend of, with what is known of each."""
     progress: "Progress | None" = None
     """Takes how far it has come, for the answer where it is cut off."""
     limits: "Limits | None" = None

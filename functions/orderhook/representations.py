@@ -167,6 +167,7 @@ def represent_explanation(explanation: Explanation) -> JsonObject:
         "accepted": not explanation.faults,
         "verdict": explanation.verdict,
         "faults": [_represent_fault(fault) for fault in explanation.faults],
+        "warnings": [warning._asdict() for warning in explanation.warnings],
         "fields": [_represent_row(row) for row in explanation.rows],
     }
 

@@ -14,6 +14,8 @@ from orderhook.outcome import Outcome
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from orderhook.store.alert_log import Earlier
+
 CONTENTION = "Contention"
 """The reason of what was given up though the table answered: others kept changing what it was to write."""
 
@@ -24,6 +26,8 @@ class Progress:
 
     ended: list[str] = field(default_factory=list)
     """The orders that a command over many has ended so far."""
+    stops: dict[str, str] = field(default_factory=dict)
+    """The stops that it has set out to cancel, each with the number of its account in the list, if there is one."""
     accounts: "list[tuple[str, Future[Outcome | OrderhookError]]]" = field(default_factory=list)
     """What becomes of it in each account that it lists."""
 
@@ -47,8 +51,8 @@ class RequestFacts:
     """Its fields as alert_log.as_sent gives them."""
     received: datetime | None = None
     """When API Gateway received it."""
-    resend_of: list[str] = field(default_factory=list)
-    """The requests that it turned out to be a resend of."""
+    resend_of: "dict[str, Earlier]" = field(default_factory=dict)
+    """The requests that it turned out to be a resend of, with what is known of each."""
     aws_ids: Mapping[str, str] = field(default_factory=dict)
     """What AWS calls the request, by the names that a log line has for it."""
     progress: Progress = field(default_factory=Progress)

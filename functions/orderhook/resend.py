@@ -5,7 +5,7 @@ first or a resend of it was answered 2xx or 4xx. It is judged as of its first re
 alert. Source: TradingView waits 5 s after a 5xx and sends the alert again, up to three times.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from orderhook.provenance import Provenance
 
 if TYPE_CHECKING:
     from orderhook.services import Services
-    from orderhook.store.alert_log import RecordedResult
+    from orderhook.store.alert_log import Earlier
 
 EARLIEST, LATEST = timedelta(seconds=4), RESENDS_END
 
@@ -30,7 +30,7 @@ def first_receipt(services: "Services", provenance: Provenance, traces: Iterable
     once. What is answered to a resend is noted in that record. Of two messages of one alert the queue may bring that of
     the resend first: then it is the trace of that one.
     """
-    known = provenance.resend_of or ()
+    known = provenance.resend_of or {}
     for trace in traces:
         if trace.digest != provenance.digest or trace.request_id == provenance.request_id:
             continue
@@ -40,24 +40,25 @@ def first_receipt(services: "Services", provenance: Provenance, traces: Iterable
         first = first_request(trace.request_id if later > timedelta(0) else provenance.request_id)
         if first in known:
             return trace
-        if services.alert_log.was_answered(provenance.trader, first):
+        earlier = services.alert_log.earlier(provenance.trader, first)
+        if earlier.answered:
             continue
         if provenance.resend_of is not None:
-            provenance.resend_of.append(first)
+            provenance.resend_of[first] = earlier
         return trace
     return None
 
 
-def first_results(services: "Services", provenance: Provenance) -> "tuple[datetime | None, Sequence[RecordedResult]]":
-    """Leave the trace of an alert for several accounts; of a resend, return when the first came, and to what in each.
+def first_of_accounts(services: "Services", provenance: Provenance) -> "tuple[datetime | None, Earlier | None]":
+    """Leave the trace of an alert for several accounts; of a resend, return when the first came, and what came of it.
 
-    In an account where nothing was written there is no other trace. Of any other alert, or where nothing was recorded,
-    it is nothing.
+    In an account where nothing was written there is no other trace.
     """
     first = services.traces.leave(provenance, _ACCOUNTS, partial(first_receipt, services, provenance))
     if first is None:
-        return None, ()
-    return datetime.fromisoformat(first.received_at), services.alert_log.results(provenance.trader, first.request_id)
+        return None, None
+    known = (provenance.resend_of or {}).get(first.request_id)
+    return datetime.fromisoformat(first.received_at), known
 
 
 def first_request(request_id: str) -> str:

@@ -147,19 +147,22 @@ def _report_faults(facts: RequestFacts) -> None:
 def write_record(alert_log: AlertLog, record: AlertRecord, facts: RequestFacts, deadline: float) -> bool | None:
     """Write the record of an alert in the time that is left; without it, all else is as it is.
 
-    A resend that was answered for good is noted in the record of the alert that it repeats. Returns whether the record
-    was written: False where a message that is delivered again has left it before, None where the table did not take it.
+    A resend that was answered for good is noted in the record of the alert that it repeats, and of any other what it
+    has done. Returns whether the record was written: False where a message that is delivered again has left it before,
+    None where the table did not take it.
     """
     written = True
     with time_budget(deadline) as budget:
         try:
             try:
-                call_until(deadline, alert_log.put, record)
+                call_until(deadline, alert_log.put, record, facts.progress.stops)
             except ConditionFailed:
                 written = False
-            if record.status < 500:
-                for first in dict.fromkeys(facts.resend_of):
+            for first, earlier in list(facts.resend_of.items()):
+                if record.status < 500:
                     call_until(deadline, alert_log.note_answered, record.trader, first, facts.received)
+                elif (known := earlier.and_again(record.results, facts.progress.stops)) != earlier:
+                    call_until(deadline, alert_log.note_again, record.trader, first, known, facts.received)
         except (Exception, DeadlineError) as failure:
             with _never_raising():
                 fault = budget.faults[0] if budget.faults else Fault(error_code(failure))

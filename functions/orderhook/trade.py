@@ -195,6 +195,13 @@ def open_legs(entry: Order) -> Mapping[str, str]:
     return {str(leg.order_name): leg.order_id for leg in waiting_legs(entry) if leg.is_open}
 
 
+def protected_by(order: Order) -> int:
+    """Return how much of what is filled has no stop without this order: what a stop that works has still to close."""
+    if order.closes is None or kind_of(str(order.order_name)) != "STOP":
+        return 0
+    return max(0, order.closes - order.filled)
+
+
 def unprotected(entry: Order) -> int:
     """Return how much of the entry's quantity its template's brackets do not reach, as far as they were not ended."""
     if any(kind_of(name) == "STOP" and leg.size is None and not leg.end for name, leg in entry.legs.items()):

@@ -83,10 +83,17 @@ ALERTS = [
     "key=KEY\nBuy {{nothing}} now",
     '{"key": "KEY", "command": "CANCEL", "order_id": "order-1",}',
     '{"key": "KEY", "command": "CANCEL", "order_id": {{nothing}}}',
+    "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY",
+    "key=KEY;command=PLACE;account=A,B;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;oco_id=g",
+    "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a; // sl=4990",
+    "key=KEY;command=CANCEL;order_id=order-1; (strategy_id=S)",
     "key=KEY;command=PLACE;account=A,a;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY",
     "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;stop_loss=",
     "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=LIMIT;limit_price=9;tif=DAY;stop_loss=9",
 ]
+
+BY_THE_ORDERS = ("nothing_to_cancel", "unprotected_quantity")
+"""The warnings that depend on the orders that there are."""
 
 
 @pytest.mark.parametrize("text", ALERTS, ids=range(len(ALERTS)))
@@ -101,4 +108,10 @@ def test_check_agrees_with_the_webhook(service: Service, text: str) -> None:
         first = explanation["faults"][0]
         assert (first["status"], first["error"]) == (answer.status, answer.word)
         assert f"{answer.status} {answer.word}" in explanation["verdict"]
+    else:
+        told = [*(field["remark"] or "" for field in explanation["fields"])]
+        told += [warning["detail"] for warning in explanation["warnings"]]
+        warned = [it for it in answer.body.get("warnings", []) if it["code"] not in BY_THE_ORDERS]
+        assert all(any(it["detail"] in remark for remark in told) for it in warned)
+        assert len(warned) == sum(map(bool, told))
     assert service.key not in result.output

@@ -472,6 +472,46 @@ def test_parentheses_around_anything_else_are_a_remark(service: "Service", remar
     assert warnings(answer) == []
 
 
+@pytest.mark.parametrize(
+    ("comment", "field"),
+    [
+        ("// stoploss=4990", "stop_loss"),
+        ("// sl=", "stop_loss"),
+        ("//; my long; tp = 5010;", "take_profit"),
+        ("// old stop loss=4990", "stop_loss"),
+    ],
+)
+def test_a_comment_that_would_swallow_a_misspelt_stop_places_nothing(
+    service: "Service", comment: str, field: str
+) -> None:
+    answer = post(service, {"command": "PLACE", **ENTRY, "order_id": "living"}, comment)
+    assert refusal(answer) == (400, "invalid_value", field)
+    assert "did you mean" in answer.body["detail"]
+    assert "put the comment on a line of its own" in answer.body["detail"]
+
+
+@pytest.mark.parametrize("comment", ["// at price=4990", "// x=1", "// sl 4990", "// comment=mine", "\n// sl=4990"])
+def test_a_comment_may_hold_what_is_no_field_or_stands_in_the_alert(service: "Service", comment: str) -> None:
+    answer = post(service, {"command": "PLACE", **ENTRY, "order_id": "living"}, comment)
+    assert answer.word == "placed"
+    assert warnings(answer) == []
+
+
+@pytest.mark.parametrize("alert", ["command=CANCELORDERS;account=Sim101", "command=CANCELALLORDERS"])
+def test_a_misspelt_field_in_a_comment_was_meant_to_narrow_what_cancels_many(service: "Service", alert: str) -> None:
+    have_living_order(service)
+    answer = post(service, f"{alert}; // symbol=NQ 12-26")
+    assert refusal(answer) == (400, "invalid_value", "instrument")
+    assert service.state("living") == "Working"
+
+
+def test_a_cancel_warns_of_a_misspelt_field_in_a_comment(service: "Service") -> None:
+    have_living_order(service)
+    answer = post(service, "command=CANCEL;order_id=living; // strategyid=S, sl=4990")
+    assert answer.word == "cancelled"
+    assert warnings(answer) == [("ignored_field", "strategy_id")]
+
+
 @pytest.mark.parametrize("notes", ["foo sl=4990", "long, stop loss = 4990", "a=b tp=5010", "entry,\tstop-loss=4990"])
 def test_what_opens_is_refused_where_its_notes_swallow_a_misspelt_field(service: "Service", notes: str) -> None:
     answer = post(service, {"command": "PLACE", **ENTRY, "order_id": "living"}, f"notes={notes}")

@@ -241,7 +241,7 @@ def lose_cancel_all(service: Service) -> Answer:
 
 
 def was_answered(service: Service, answer: Answer) -> bool:
-    return service.alerts.was_answered(service.trader, answer.request_id)
+    return service.alerts.earlier(service.trader, answer.request_id).answered
 
 
 def test_an_answered_resend_is_noted_in_the_record_of_the_first(service: Service) -> None:
@@ -298,7 +298,7 @@ def test_every_answer_below_500_counts_as_one(service: Service) -> None:
     service.place("order-1")
     for answer in (service.cancel("order-1"), service.cancel("nobodys"), service.post(f"key={service.key};a")):
         assert was_answered(service, answer)
-    assert not service.alerts.was_answered(service.trader, "nothing-has-this-id")
+    assert not service.alerts.earlier(service.trader, "nothing-has-this-id").answered
 
 
 # One write of its own

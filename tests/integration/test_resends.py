@@ -12,6 +12,7 @@ from orderhook import listing
 from orderhook.commands.cancel import Cancel
 from orderhook.orders import Order, Trace, timestamp
 from orderhook.resend import first_receipt
+from orderhook.store.alert_log import Earlier
 from tests.builders import ENTRY, alert, provenance
 from tests.client_faults import in_requests_with
 from tests.faults import lose_request, lose_response, no_fault, run_before, throttle
@@ -414,13 +415,13 @@ def test_what_was_not_left_by_the_first_receipt_hides_no_trace_after_it(service:
 def test_what_was_answered_in_one_account_was_answered_with_its_whole_alert(service: Service) -> None:
     first = provenance(service.trader, "first.sim101")
     again = first._replace(
-        request_id="again.sim101", alert_digest="text", received=first.at + timedelta(seconds=6), resend_of=[]
+        request_id="again.sim101", alert_digest="text", received=first.at + timedelta(seconds=6), resend_of={}
     )
     trace = Trace("text", "first.sim101", first.received_at)
     assert first_receipt(service.services, again, [trace]) == trace
-    assert again.resend_of == ["first"]
+    assert again.resend_of == {"first": Earlier()}
     service.alerts.note_answered(service.trader, "first", first.at)
-    assert first_receipt(service.services, again._replace(resend_of=[]), [trace]) is None
+    assert first_receipt(service.services, again._replace(resend_of={}), [trace]) is None
 
 
 @each_trace

@@ -638,6 +638,23 @@ def test_what_the_log_says_of_a_place_is_kept_before_what_it_says_of_its_cancel(
     )
 
 
+def test_of_a_place_that_was_not_taken_the_log_of_its_cancel_is_not_the_reason(desk: Desk) -> None:
+    shown = order(desk)
+    desk.look(shown)
+    [name] = desk.lines
+    desk.tell(FileWritten(name))
+    desk.wait(2)
+    desk.tell(FileMovedOut(name))
+    cancel = f"OIF, 'CANCEL;;;;;;;;;;{LONG};;' order with ID/Name '{LONG}' does not exist"
+    desk.tell(LogLine(LONG, cancel, is_error=True))
+    desk.wait(61)
+    last = desk.last("long")
+    assert (last.state, last.reason) == (
+        "Rejected",
+        f"not_read: NinjaTrader has not taken its file; then CANCEL: order with ID/Name '{LONG}' does not exist",
+    )
+
+
 def test_members_of_a_traders_oco_group_share_an_id_until_one_ends(desk: Desk) -> None:
     desk.look(order(desk, "a", oco_id="g"), order(desk, "b", oco_id="g"))
     first, second = (placed(line)["oco_id"] for line in desk.take())

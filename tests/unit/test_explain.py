@@ -11,7 +11,7 @@ import pytest
 from cli.aws import demo
 from orderhook.explain import explain, mask
 from orderhook.representations import represent_explanation
-from orderhook.venues import NINJATRADER
+from orderhook.venues import NINJATRADER, TABLE, Venue
 
 ENTRY = (
     "account=Sim101;instrument=ES 12-26;action=buy;qty=1;order_type=STOPLIMIT;stop_price=5000;limit_price=5000.50;"
@@ -370,6 +370,44 @@ def test_ignored_and_empty_fields_are_remarked_on() -> None:
         "CANCEL does not use account.",
         "qty is empty, so it counts as absent.",
     ]
+
+
+PLACE = f"key={demo.KEY};command=PLACE;{ENTRY}"
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        (PLACE, ["no_order_id"]),
+        (f"{PLACE};order_id=a", []),
+        (f"key={demo.KEY};kill_switch=on", ["kill_switch"]),
+        (f"key={demo.KEY};kill_switch=off", []),
+    ],
+)
+def test_what_the_answer_warns_of_in_any_case_is_told_beside_the_fields(text: str, warned: list[str]) -> None:
+    assert [warning["code"] for warning in explained(text)["warnings"]] == warned
+
+
+@pytest.mark.parametrize(("venue", "says"), [(TABLE, "no effect"), (NINJATRADER, "")])
+def test_a_group_that_nothing_heeds_is_remarked_on(venue: Venue, says: str) -> None:
+    explanation = explain(f"{PLACE};order_id=a;oco_id=g".encode(), venue=venue)
+    [remark] = [row.remark for row in explanation.rows if row.field == "oco_id"]
+    assert says in remark
+    assert bool(says) == bool(remark)
+
+
+def test_a_field_has_every_remark_that_is_made_of_it() -> None:
+    fields = f"key={demo.KEY};command=CANCEL;order_id=a;notes=old stop_loss=4990 {'x' * 500}"
+    [notes] = [field for field in explained(fields)["fields"] if field["name"] == "notes"]
+    assert "is a ';' missing" in notes["remark"]
+    assert "500" in notes["remark"]
+
+
+def test_a_misspelt_field_behind_two_slashes_is_shown() -> None:
+    told = explained(f"{PLACE};order_id=a; // sl=4990")
+    assert not told["accepted"]
+    [row] = [field for field in told["fields"] if field["wrong"]]
+    assert (row["name"], row["value"]) == ("stop_loss", "(behind //)")
 
 
 def test_a_remark_is_told_to_a_script_too() -> None:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderhook.commands import COMMANDS, Command, parse_command, parse_fields
-from orderhook.commands.cancel_many import ManyResult
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.commands.change import Change
 from orderhook.commands.changing import values
+from orderhook.commands.many_result import ManyResult
 from orderhook.commands.place import Place
 from orderhook.errors import (
     InvalidValueError,

@@ -540,7 +540,7 @@ def test_what_reports_count_in_too_names_their_log_where_there_is_one(name: str)
     assert ("${ReportsLog}" in with_venue["Fn::Sub"], "${ReportsLog}" in without["Fn::Sub"]) == (True, False)
 
 
-def test_who_records_reports_reaches_orders_positions_and_executions_alone() -> None:
+def test_who_records_reports_reaches_one_traders_orders_positions_and_executions_alone() -> None:
     assert actions("ReportsRole") == TAKING_MESSAGES | {
         *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "logs:CreateLogStream", "logs:PutLogEvents")
     }
@@ -548,10 +548,10 @@ def test_who_records_reports_reaches_orders_positions_and_executions_alone() -> 
     own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [{"Fn::Sub": "TRADER#${VenueTrader}"}]}}
     assert reads["Condition"] == own
     [writes] = [it for it in statements("ReportsRole") if "dynamodb:PutItem" in as_list(it["Action"])]
-    [patterns] = writes["Condition"]["ForAllValues:StringLike"].values()
-    assert patterns == ["TRADER#*", "POSITIONS#*", "EXECUTIONS#*"]
-    made = (items.controls_key("t"), items.position_key("t", "a", "i"), items.execution_key("t", "v", 1))
-    assert all(any(fnmatchcase(key["pk"], pattern) for pattern in patterns) for key in made)
+    assert writes["Condition"].keys() == {"ForAllValues:StringEquals"}
+    [partitions] = writes["Condition"]["ForAllValues:StringEquals"].values()
+    made = (items.controls_key("main"), items.position_key("main", "a", "i"), items.execution_key("main", "v", 1))
+    assert [it["Fn::Sub"].replace("${VenueTrader}", "main") for it in partitions] == [key["pk"] for key in made]
 
 
 def test_nobody_of_the_stack_sends_reports_and_nobody_of_another_account() -> None:

@@ -14,7 +14,7 @@ from orderhook.commands.change import Change
 from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.commands.command import Command
 from orderhook.commands.kill_switch import KillSwitch
-from orderhook.commands.parsing import FieldReader, parse_fields, parse_word
+from orderhook.commands.parsing import FieldReader, fields_in_remarks, parse_fields, parse_word
 from orderhook.commands.place import Place
 from orderhook.errors import AlertWarning, MissingFieldError, UnknownCommandError, UnsupportedCommandError
 from orderhook.flat_json import NoText
@@ -27,6 +27,7 @@ __all__ = [
     "Command",
     "FieldReader",
     "command_type",
+    "fields_in_remarks",
     "meant_command",
     "parse_command",
     "parse_fields",

@@ -13,7 +13,7 @@ from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, cancels_at, no_trace
 from orderhook.store.results import refused
-from orderhook.trade import entry_and_leg, kind_of, leg_id, open_legs, partner_of
+from orderhook.trade import entry_and_leg, leg_id, open_legs, partner_of, protected_by
 from orderhook.venues import venue_of
 
 if TYPE_CHECKING:
@@ -225,8 +225,8 @@ def _group(order: Order, entry: Order | None) -> tuple[AlertWarning, ...]:
 
 def _unprotected(order: Order) -> tuple[AlertWarning, ...]:
     """Return the warning for the end of a stop that a fill has released: what is filled has none any more."""
-    open_part = (order.closes or 0) - order.filled
-    if open_part <= 0 or kind_of(str(order.order_name)) != "STOP":
+    open_part = protected_by(order)
+    if not open_part:
         return ()
     contracts, are, have = ("contract", "is", "has") if open_part == 1 else ("contracts", "are", "have")
     detail = f"{open_part} {contracts} that {are} filled had {order.order_name}, and {have} no stop now."

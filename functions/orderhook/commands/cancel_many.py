@@ -1,15 +1,15 @@
 """What the commands over many orders share: each order is judged by itself, and what became of it is always told."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from orderhook.commands.addressed_order import has_reached, wrote
+from orderhook.commands.many_result import LISTS, ManyResult
 from orderhook.errors import AlertWarning, OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.orders import (
     BEING_CANCELLED,
-    RESENDS_END,
     SAME_BAR,
     TERMINAL,
     Order,
@@ -22,15 +22,12 @@ from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.expressions import Condition, in_market, not_delayed_since, of_strategy, received_until
 from orderhook.store.items import is_open
-from orderhook.trade import kind_of, leg_id, open_legs
+from orderhook.trade import entry_and_leg, kind_of, leg_id, open_legs, protected_by
 from orderhook.venues import venue_of
 
 if TYPE_CHECKING:
     from orderhook.services import Services
     from orderhook.store.results import WriteResult
-
-_LISTS = ("cancelled", "already_cancelled", "already_terminal", "remaining")
-_IF_ANY = ("cancel_pending", "failed", "waiting", "newer")
 
 
 class Scope(NamedTuple):
@@ -44,68 +41,6 @@ class Scope(NamedTuple):
         """Return what must still hold for an order when it is cancelled."""
         conditions = [in_market(self.account, self.instrument)] if self.account is not None else []
         return conditions + ([of_strategy(self.strategy_id)] if self.strategy_id is not None else [])
-
-
-@dataclass(slots=True)
-class ManyResult:
-    """The ids of the orders that a command over many met, by what became of them."""
-
-    cancelled: list[str] = field(default_factory=list)
-    already_cancelled: list[str] = field(default_factory=list)
-    already_terminal: list[str] = field(default_factory=list)
-    remaining: list[str] = field(default_factory=list)
-    """What the time budget left open, or may have: to send the alert again is safe, and finishes it."""
-    failed: list[dict[str, str]] = field(default_factory=list)
-    """Orders that cannot be cancelled however often it is tried, with the reason."""
-    waiting: list[str] = field(default_factory=list)
-    """Orders with `delay` of the same bar, which this does not touch."""
-    newer: list[str] = field(default_factory=list)
-    """Orders that came in after the first receipt of this alert, which this, a resend, does not touch."""
-    cancel_pending: list[str] = field(default_factory=list)
-    """Orders whose cancel is on its way to their venue."""
-    asked: list[str] = field(default_factory=list)
-    """Those of them that this command has asked their venue for."""
-    legs: dict[str, list[str]] = field(default_factory=dict)
-    """The waiting legs that ended with the orders that were cancelled."""
-    stops: list[str] = field(default_factory=list)
-    """Stops of what is filled that this command has cancelled, or asked their venue to."""
-    overtakable: list[str] = field(default_factory=list)
-    """Those of `cancel_pending` whose targets and stops are placed for what fills before their cancel is done."""
-    complete: bool = True
-    """Whether all open orders could be listed in time."""
-
-    @property
-    def affected(self) -> tuple[str, ...]:
-        """The ids of the orders that were written: cancelled, each with the legs that ended with it, or asked for."""
-        ended = (order_id for entry in self.cancelled for order_id in (entry, *self.legs.get(entry, ())))
-        return (*ended, *self.asked)
-
-    @property
-    def warnings(self) -> tuple[AlertWarning, ...]:
-        """What a trader who thinks that all has ended must know."""
-        warnings = []
-        if self.newer:
-            ids = ", ".join(self.newer[:5])
-            detail = (
-                f"This is a resend, which leaves alone what came in after the first alert: {ids}. To end that, send it "
-                f"again {RESENDS_END.seconds} s after the first."
-            )
-            warnings.append(AlertWarning("newer_orders", None, detail))
-        if self.stops:
-            warnings.append(AlertWarning("unprotected_quantity", None, without_stop(sorted(self.stops)[:5])))
-        return tuple(warnings)
-
-    def as_data(self) -> dict[str, object]:
-        """Return the lists and their lengths, as an answer has them."""
-        lists: dict[str, list[Any]] = {name: getattr(self, name) for name in _LISTS}
-        lists |= {name: ids for name in _IF_ANY if (ids := getattr(self, name))}
-        extra: dict[str, object] = {"cancelled_legs": self.legs} if self.legs else {}
-        return {"counts": {name: len(ids) for name, ids in lists.items()}, **lists, **extra}
-
-
-def without_stop(stops: Iterable[str]) -> str:
-    """Return what to say of the cancel of these stops of what is filled."""
-    return f"What is filled stays, and has no stop now: {', '.join(stops)} protected it."
 
 
 def cutoff(services: "Services", provenance: Provenance, word: str, delay: int) -> str:
@@ -128,8 +63,9 @@ def cancel_many(
 ) -> ManyResult:
     """Cancel every open order of the scope that was received until then, each by its own conditional write.
 
-    Run twice, the second finds what is left. With `bar`, orders of the same bar whose `delay` is not shorter than the
-    command's own are left alone and listed.
+    Run twice, the second finds what is left; a resend also looks at stops that an earlier receipt may have cancelled,
+    and warns of those. With `bar`, orders of the same bar whose `delay` is not shorter than the command's own are left
+    alone and listed.
     Raises TemporarilyUnavailableError, with what was done and what remains, when the time budget ends before the last,
     and OutcomeUnknownError where one cannot be cancelled at all.
     """
@@ -138,8 +74,9 @@ def cancel_many(
     words, cancels.result.complete = services.orders.each_in_time(
         cancels.cancel, cancels.reached(listed), cancels.failed
     )
-    for item, word in words:
-        if word in (*_LISTS, "cancel_pending"):
+    looked, _ = services.orders.each_in_time(cancels.look, cancels.tried_before(), cancels.failed)
+    for item, word in (*words, *looked):
+        if word in (*LISTS, "cancel_pending"):
             getattr(cancels.result, word).append(item["order_id"])
     _check_done(cancels.result)
     return cancels.result
@@ -162,6 +99,7 @@ class _Cancels:
         self._voiding = cache(lambda: services.controls.voiding(provenance.trader))
         self._bar = (timestamp(received - SAME_BAR), timestamp(received + SAME_BAR)) if bar else None
         self._conditions = [*scope.conditions(), received_until(until)]
+        self._tried: set[str] = set()
         if bar:
             self._conditions.append(not_delayed_since(received, delay))
 
@@ -199,6 +137,7 @@ class _Cancels:
         if written.applied:
             return self._applied(order)
         order = order.at(self._provenance.now)
+        self._note_stop(order)
         if order.state is OrderState.CANCELLED:
             return "already_cancelled"
         if order.state in BEING_CANCELLED:
@@ -206,10 +145,35 @@ class _Cancels:
             return "cancel_pending"
         return "already_terminal" if order.state in TERMINAL else "untouched"
 
+    def tried_before(self) -> Iterator[dict[str, Any]]:
+        """Yield the ids of the stops that an earlier receipt may have cancelled, and this one has not met."""
+        for earlier in list((self._provenance.resend_of or {}).values()):
+            for order_id, account in earlier.stops.items():
+                if account == self._account and order_id not in self._tried:
+                    yield {"order_id": order_id}
+
+    def look(self, item: Mapping[str, Any]) -> str:
+        """Note a stop if an earlier receipt has cancelled it; it stands in no list, for this one does not end it."""
+        if order := self._services.orders.reached(self._provenance, item["order_id"]):
+            self._note_stop(order.at(self._provenance.now))
+        return "looked at"
+
+    def _note_stop(self, order: Order) -> None:
+        """Note a stop of what is filled that is ending, or has, by an earlier receipt of this alert."""
+        ends = order.state is OrderState.CANCELLED or order.state in BEING_CANCELLED
+        if ends and protected_by(order) and self._reached_before(order):
+            self.result.stops.append(order.order_id)
+
+    def _reached_before(self, order: Order) -> bool:
+        """Return what has_reached does, without a read where this is known to be no resend."""
+        if not self._provenance.resend_of:
+            return wrote(self._provenance, order)
+        return has_reached(self._services, self._provenance, order)
+
     def _applied(self, order: Order) -> str:
         """Note a cancel that was applied to an order, and return the name of its list."""
         legs: list[str] = []
-        if order.closes is not None and kind_of(str(order.order_name)) == "STOP":
+        if protected_by(order):
             self.result.stops.append(order.order_id)
         if order.venue is not None:  # its legs wait on: a fill may overtake the cancel
             self.result.asked.append(order.order_id)
@@ -234,7 +198,17 @@ class _Cancels:
         )
         return "failed"
 
+    @property
+    def _account(self) -> str:
+        """The number of its account, where the alert lists several."""
+        return self._provenance.request_id.partition(".")[2]
+
     def _cancel(self, order_id: str) -> "WriteResult":
+        split = entry_and_leg(order_id)
+        if split and kind_of(split[1]) == "STOP":
+            self._tried.add(order_id)
+            if self._provenance.progress:
+                self._provenance.progress.stops[order_id] = self._account
         return self._services.orders.cancel(self._provenance, order_id, *self._conditions)
 
 
@@ -277,6 +251,10 @@ def outcome(services: "Services", provenance: Provenance, result: ManyResult) ->
             f"Accounts with open orders: {', '.join(accounts[:20])}." if accounts else "No account has an open order."
         )
         what = "No open order matched."
+        if provenance.resend_of:
+            what = (
+                "No open order matches any more: this is a resend, and `orderhook alerts` shows what the first ended."
+            )
         if result.already_terminal:
             what = "What matched was finished before it could be cancelled: see `already_terminal`."
         elif result.waiting:

@@ -8,8 +8,8 @@ from orderhook.commands.addressed_order import Address, AddressesOrder, Met
 from orderhook.commands.change import answered, remaining
 from orderhook.commands.changing import Altered, alter, alter_addressed, find_resent, needs_venue, values
 from orderhook.commands.fields import Minutes
-from orderhook.commands.new_order import PlacesOrder
-from orderhook.commands.place import OCO_WITHOUT_VENUE, schedule_end
+from orderhook.commands.new_order import OCO_WITHOUT_VENUE, PlacesOrder
+from orderhook.commands.place import schedule_end
 from orderhook.errors import AlertWarning, InvalidValueError
 from orderhook.orders import Order
 from orderhook.outcome import Outcome

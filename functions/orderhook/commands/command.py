@@ -11,11 +11,12 @@ from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 
 if TYPE_CHECKING:
-    from orderhook.errors import CommandNotAllowedError, ControlError, KillSwitchOnError
+    from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, KillSwitchOnError
     from orderhook.limits import Limits
     from orderhook.rate_limit import Rate
     from orderhook.services import Services
     from orderhook.trade_window import TradeWindow
+    from orderhook.venues import Venue
 
 
 NARROWING: Mapping[str, str] = {
@@ -99,6 +100,13 @@ class Command(BaseModel):
     def needs_venue(self, services: "Services", provenance: Provenance) -> bool:  # noqa: ARG002
         """Return whether it opens something at a venue, which must be ready for that now."""
         return False
+
+    def certain_warnings(self, venue: "Venue") -> "tuple[AlertWarning, ...]":  # noqa: ARG002
+        """Return what its answer warns of whatever the orders are, where the deployment has this venue.
+
+        What its fields are warned of as they are read is not among it.
+        """
+        return ()
 
     def beyond(self, limits: "Limits") -> "CommandNotAllowedError | None":  # noqa: ARG002
         """Return the refusal of what its fields ask for beyond the limits of a key; None where there is nothing."""

@@ -18,6 +18,7 @@ from orderhook.store.controls import KillSwitchResult
 if TYPE_CHECKING:
     from orderhook.limits import Limits
     from orderhook.services import Services
+    from orderhook.venues import Venue
 
 _UNDER_WAY = AlertWarning(
     "kill_switch",
@@ -49,6 +50,10 @@ class KillSwitch(Command):
         """Return what `off` refuses, which lets everything trade again; `on`, which only stops, is never refused."""
         turn = given.get("kill_switch")
         return _NO_SWITCH_OF_ITS_OWN if isinstance(turn, str) and lower(turn) in FALSE else {}
+
+    def certain_warnings(self, venue: "Venue") -> tuple[AlertWarning, ...]:  # noqa: ARG002
+        """Return that other alerts may be under way when it is turned on."""
+        return (_UNDER_WAY,) if self.kill_switch else ()
 
     def beyond(self, limits: "Limits") -> CommandNotAllowedError:  # noqa: ARG002
         """Return the refusal of a key with limits, whatever they are: the switch is for all that the trader has."""

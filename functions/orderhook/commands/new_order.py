@@ -19,7 +19,7 @@ from orderhook.commands.fields import (
     TimeInForceWord,
 )
 from orderhook.commands.opens_position import OpensPosition
-from orderhook.errors import CommandNotAllowedError, InvalidValueError, MissingFieldError
+from orderhook.errors import AlertWarning, CommandNotAllowedError, InvalidValueError, MissingFieldError
 from orderhook.leg_prices import is_beyond
 from orderhook.orders import PRICES, decimal_text, folded, timestamp
 from orderhook.provenance import Provenance
@@ -28,6 +28,13 @@ from orderhook.trade_window import end_of_day
 
 if TYPE_CHECKING:
     from orderhook.limits import Limits
+    from orderhook.venues import Venue
+
+OCO_WITHOUT_VENUE = AlertWarning(
+    "oco_without_venue",
+    "oco_id",
+    "Without a venue oco_id is kept and has no effect: when one order of the group fills, cancel the others yourself.",
+)
 
 
 class NewOrder(BaseModel):
@@ -169,6 +176,10 @@ class PlacesOrder(OpensPosition):
     def _gather_new_order(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         own = {name: value for name, value in fields.items() if name in NewOrder.model_fields}
         return {name: value for name, value in fields.items() if name not in own} | {"new_order": own}
+
+    def certain_warnings(self, venue: "Venue") -> tuple[AlertWarning, ...]:
+        """Return what is said of a group that nothing heeds."""
+        return (OCO_WITHOUT_VENUE,) if self.new_order.oco_id and venue.name is None else ()
 
     def beyond(self, limits: "Limits") -> CommandNotAllowedError | None:
         """Return the refusal of an account, an instrument or a quantity that the key is not for."""

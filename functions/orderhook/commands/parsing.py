@@ -21,6 +21,7 @@ from orderhook.flat_json import NoText
 from orderhook.payload import (
     KNOWN_NAMES,
     Pair,
+    Remark,
     canonical,
     lower,
     missing_semicolon,
@@ -28,6 +29,12 @@ from orderhook.payload import (
 )
 
 _BOOLEANS = frozenset(("append_atm", "flatten_first", "sync_strategy"))
+
+_WAYS_OUT = {
+    False: ("in parentheses, as a remark does", "take the parentheses away"),
+    True: ("behind //, as a comment does", "put the comment on a line of its own"),
+}
+"""Where a field stands that is left out, and what to do about it."""
 
 _ADDRESSES = frozenset(("order_id", "strategy_id"))
 """The fields that say which order a CANCEL means."""
@@ -77,11 +84,12 @@ class FieldReader:
             else:
                 self._read_unused(name, value)
 
-    def read_remark(self, sent_name: str, name: str) -> None:
-        """Take in a field that stands in parentheses, and so is left out; raises InvalidValueError where that matters.
+    def read_remark(self, sent_name: str, name: str, *, is_comment: bool) -> None:
+        """Take in a field that stands in a remark, and so is left out; raises InvalidValueError where that matters.
 
         Where the alert gives the field besides, it is a remark indeed. `name` is the field that was probably meant.
         """
+        where, way_out = _WAYS_OUT[is_comment]
         kind = self._kind
         shown = _shown(sent_name, name)
         if name in self._given or name in ("key", "command", "notes"):
@@ -92,11 +100,9 @@ class FieldReader:
             return
         if self._opens_or_alters or name in kind.never_empty:
             raise InvalidValueError(
-                f"{shown} stands in parentheses, as a remark does, and would be lost: take the parentheses away, or "
-                "write it without '='.",
-                field=name,
+                f"{shown} stands {where}, and would be lost: {way_out}, or write it without '='.", field=name
             )
-        detail = f"{shown} stands in parentheses, as a remark does: {kind.word} was done without it."
+        detail = f"{shown} stands {where}: {kind.word} was done without it."
         self.warnings.append(AlertWarning("ignored_field", name, detail))
 
     def _read_unknown(self, sent_name: str, value: str | NoText) -> None:
@@ -187,19 +193,22 @@ class FieldReader:
 
 
 def parse_fields(
-    kind: type[Command], pairs: Iterable[Pair], *, is_json: bool, remarks: Iterable[str] = ()
+    kind: type[Command], pairs: Iterable[Pair], *, is_json: bool, remarks: Iterable[Remark] = ()
 ) -> tuple[dict[str, str], list[AlertWarning]]:
-    """Return the fields that the command uses, and what to warn of; raises the PayloadError of the first bad pair.
-
-    `remarks` are the pieces in parentheses.
-    """
+    """Return the fields that the command uses, and what to warn of; raises the PayloadError of the first bad pair."""
     pairs = list(pairs)
     reader = FieldReader(kind, pairs, is_json=is_json)
     for pair in pairs:
         reader.read(pair)
-    for sent_name, name in dict.fromkeys(found for remark in remarks for found in hints.fields_in(remark)):
-        reader.read_remark(sent_name, name)
+    for sent_name, name, is_comment in fields_in_remarks(remarks):
+        reader.read_remark(sent_name, name, is_comment=is_comment)
     return reader.fields, reader.warnings
+
+
+def fields_in_remarks(remarks: Iterable[Remark]) -> Iterable[tuple[str, str, bool]]:
+    """Return the fields that stand in remarks, each once: as sent, what was probably meant, whether in a comment."""
+    found = ((*field, remark.is_comment) for remark in remarks for field in hints.fields_in(remark.text))
+    return dict.fromkeys(found)
 
 
 def parse_word(pairs: Iterable[Pair], commands: Iterable[str]) -> str | None:

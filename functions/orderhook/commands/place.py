@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import model_validator
 
 from orderhook.commands.fields import Id, Minutes, NewOrderId
-from orderhook.commands.new_order import PlacesOrder
+from orderhook.commands.new_order import OCO_WITHOUT_VENUE, PlacesOrder
 from orderhook.commands.placing import Entry, brackets_of, place_entry, template_of
 from orderhook.commands.release import ended_if_void
 from orderhook.errors import (
@@ -24,7 +24,7 @@ from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.trade import bracket_legs, open_legs, own_legs, unprotected, unprotected_warning
-from orderhook.venues import TABLE
+from orderhook.venues import TABLE, Venue
 
 if TYPE_CHECKING:
     from orderhook.services import Services
@@ -54,6 +54,11 @@ class Place(PlacesOrder):
     def venue_account(self) -> str:
         """The account that the venue must have."""
         return self.new_order.account
+
+    def certain_warnings(self, venue: Venue) -> tuple[AlertWarning, ...]:
+        """Return what is said of an order without an id, and of a group that nothing heeds."""
+        no_id = () if self.order_id else (_NO_ORDER_ID,)
+        return (*no_id, *super().certain_warnings(venue))
 
     def needs_venue(self, services: "Services", provenance: Provenance) -> bool:  # noqa: ARG002
         """Return whether it opens something at once: its release asks again, after the delay."""
@@ -197,12 +202,6 @@ _ATM_STRATEGY = AlertWarning(
     "strategy",
     "NinjaTrader places the targets and stops of its own template, and moves them. Only the entry is an order here: "
     "the others are not listed, and no command reaches them.",
-)
-
-OCO_WITHOUT_VENUE = AlertWarning(
-    "oco_without_venue",
-    "oco_id",
-    "Without a venue oco_id is kept and has no effect: when one order of the group fills, cancel the others yourself.",
 )
 
 

@@ -1,12 +1,13 @@
 """The records of alerts: what each one asked for and its result."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from orderhook.aws.budget import single_attempt
@@ -52,6 +53,26 @@ class RecordedResult(NamedTuple):
     field: str | None = None
     order_ids: tuple[str, ...] = ()
     duplicate: bool = False
+
+
+class Earlier(NamedTuple):
+    """What is known of an earlier receipt of an alert when it comes again."""
+
+    answered: bool = False
+    """Whether it, or a resend of it, was answered 2xx or 4xx; without a record it was not."""
+    results: tuple[RecordedResult, ...] = ()
+    """What it came to in each account of a list, in its order; where it failed, what its latest resend did."""
+    stops: Mapping[str, str] = MappingProxyType({})
+    """The stops that it or a resend of it may have cancelled, as Progress has them."""
+
+    def and_again(self, results: Sequence[RecordedResult], stops: Mapping[str, str]) -> "Earlier":
+        """Return what is known once a resend came to this, and is to be sent again: that counts where the first failed.
+
+        What an account was answered stays, or the third would act on what has come in since.
+        """
+        last = [*self.results, *results[len(self.results) :]]
+        joined = (then if then.status < 500 else again for then, again in zip(last, results, strict=False))
+        return Earlier(self.answered, tuple(joined) or self.results, {**self.stops, **stops})
 
 
 class AlertRecord(NamedTuple):
@@ -132,29 +153,39 @@ class AlertLog:
         self._table = table
         self._retention = retention
 
-    def put(self, record: AlertRecord) -> None:
-        """Write a record by one request that is not sent again.
+    def put(self, record: AlertRecord, stops: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Write a record by one request that is not sent again; `stops` is what a resend needs besides.
 
-        With no retention only the receipt and the status are kept, of each account too, for a day: a resend is judged
-        by them. Raises ConditionFailed if there is a record with this id.
+        With no retention only the receipt, the status, of each account too, and the stops are kept, for a day: a resend
+        is judged by them. Raises ConditionFailed if there is a record with this id.
         """
         with single_attempt():
-            self._table.put(Put(_item(record, self._retention)))
+            self._table.put(Put(_item(record, self._retention) | {"stops": _kept_stops(stops) or None}))
 
-    def was_answered(self, trader: str, request_id: str) -> bool:
-        """Return whether an alert, or a resend of it, was answered 2xx or 4xx; without a record it was not."""
+    def earlier(self, trader: str, request_id: str) -> Earlier:
+        """Return what the record of an alert tells its resend."""
         item = self._table.get(alert_key(trader, request_id)) or {}
-        return bool(item.get("answered")) or ("status" in item and item["status"] < 500)
-
-    def results(self, trader: str, request_id: str) -> tuple[RecordedResult, ...]:
-        """Return what was recorded of each account of an alert, in its order."""
-        item = self._table.get(alert_key(trader, request_id)) or {}
-        return tuple(map(_result, item.get("results", ())))
+        answered = bool(item.get("answered")) or ("status" in item and item["status"] < 500)
+        recorded = item.get("results_again") or item.get("results") or ()
+        results = tuple(map(_result, recorded))
+        return Earlier(answered, results, item.get("stops", {}))
 
     def note_answered(self, trader: str, request_id: str, at: datetime) -> None:
         """Note in the record of an alert that a resend of it was answered; run twice, nothing more is written."""
         values = {":answered": True, ":expires": int((at + _SHORTEST).timestamp())}
         expression = "SET #answered = :answered, #expires = if_not_exists(#expires, :expires)"
+        with single_attempt(), suppress(ConditionFailed):
+            key = alert_key(trader, request_id)
+            self._table.update(Update(key, expression, "attribute_not_exists(#answered)", values))
+
+    def note_again(self, trader: str, request_id: str, known: Earlier, at: datetime) -> None:
+        """Note in the record of an alert what is known since a resend of it that is to be sent again itself."""
+        values = {
+            ":results": [_without_absent(result) for result in _kept_results(known.results, self._retention)],
+            ":stops": _kept_stops(known.stops),
+            ":expires": int((at + _SHORTEST).timestamp()),
+        }
+        expression = "SET #results_again = :results, #stops = :stops, #expires = if_not_exists(#expires, :expires)"
         with single_attempt(), suppress(ConditionFailed):
             key = alert_key(trader, request_id)
             self._table.update(Update(key, expression, "attribute_not_exists(#answered)", values))
@@ -185,14 +216,21 @@ class AlertLog:
 def _item(record: AlertRecord, retention: timedelta) -> Item:
     expires = datetime.fromisoformat(record.received_at) + (retention or _SHORTEST)
     key = alert_key(record.trader, record.request_id)
-    kept = record if retention else record._replace(results=tuple(map(_status_alone, record.results)))
-    results = [_without_absent(result) for result in kept.results]
+    results = [_without_absent(result) for result in _kept_results(record.results, retention)]
     extra = {"expires": int(expires.timestamp()), "results": results or None}
     if not retention:
         return key | {"received_at": record.received_at, "status": record.status} | extra
     warnings = [warning._asdict() for warning in record.warnings]
     # A list, because the table does not keep the order of a map.
     return key | record._asdict() | {"fields": list(record.fields.items()), "warnings": warnings or None} | extra
+
+
+def _kept_results(results: Iterable[RecordedResult], retention: timedelta) -> Iterable[RecordedResult]:
+    return results if retention else map(_status_alone, results)
+
+
+def _kept_stops(stops: Mapping[str, str]) -> dict[str, str]:
+    return dict(islice(stops.items(), MAX_ORDER_IDS))
 
 
 def _status_alone(result: RecordedResult) -> RecordedResult:

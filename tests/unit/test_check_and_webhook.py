@@ -1,0 +1,187 @@
+"""`orderhook check` tells every refusal and warning that the webhook would give for the same text, and no other."""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from cli.aws import demo
+from orderhook import payload, pipeline
+from orderhook.errors import PayloadError
+from orderhook.explain import explain
+from orderhook.keys import Key
+from orderhook.request_facts import RequestFacts
+from orderhook.venues import TABLE
+
+ALERTS = 600
+
+_ENTRY: Mapping[str, str] = {
+    "account": "Sim101",
+    "instrument": "ES 12-26",
+    "action": "BUY",
+    "qty": "1",
+    "order_type": "LIMIT",
+    "limit_price": "5000",
+    "tif": "GTC",
+}
+_ALERTS: tuple[Mapping[str, str], ...] = (
+    {"command": "CANCEL", "order_id": "a"},
+    {"command": "CANCEL", "order_id": "STOP1", "strategy_id": "S"},
+    {"command": "CANCELORDERS", "account": "Sim101"},
+    {"command": "CANCELALLORDERS"},
+    {"command": "CLOSESTRATEGY", "strategy_id": "S"},
+    {"command": "CHANGE", "order_id": "a", "limit_price": "5000"},
+    {"command": "PLACE", **_ENTRY, "order_id": "a"},
+    {"command": "PLACE", **_ENTRY, "strategy_id": "S", "take_profit": "5010", "stop_loss": "4990"},
+    {"command": "CANCELREPLACE", **_ENTRY, "order_id": "a"},
+    {"kill_switch": "on"},
+    {"kill_switch": "off"},
+    {"command": "FLATTEN", "account": "Sim101"},
+    {"command": "cancel order", "order_id": "a", "account": "Sim101"},
+    {"command": "REPLACE", **_ENTRY, "order_id": "a"},
+    {"command": "KILL_SWITCH_ON"},
+)
+_MORE: tuple[tuple[str, str], ...] = (
+    *(("oco_id", "g"), ("notes", "mine"), ("delay", "1.5"), ("cancel_after", "5"), ("strategy", "scalp")),
+    *(("stop_loss", "4990"), ("take_profit", "5010"), ("stop_loss_limit", "4989"), ("stop_loss_stop", "4990")),
+    *(("stop_price", "5000"), ("quantity", "2"), ("account", "A,B"), ("account", "A,a"), ("percent", "50")),
+    *(("rate_limit", "1/60"), ("id", "x"), ("start_time", "9:30"), ("end_time", "9:30"), ("kill_switch", "on")),
+    *(("closing_only_after", "15:00"), ("flatten_first", "false"), ("flatten_first", "true"), ("destination", "x")),
+    *(("orderid", "a"), ("sl", "4990"), ("symbol", "NQ"), ("nonsense", "1"), ("cmd", "CANCEL"), ("sync", "1")),
+    *(("strategy_id", "S"), ("order_id", "STOP1"), ("order_id", "a.STOP1"), ("action", "SELL"), ("account", "A")),
+)
+_VALUES = (
+    *(
+        "",
+        "0",
+        "-1",
+        "5000.123456789",
+        "1e5",
+        "5,000",
+        "NaN",
+        "null",
+        "x" * 65,
+        "a b",
+        "{{x}}",
+        "a;b",
+        "a=b",
+        "stop_loss=1",
+    ),
+    *("BUY", "long", "true", "5010", "4990", "A,B", "A,", "SELL", "STOP01", "ES 12-26", "é", "'a'", "a // b", "\u200b"),
+)
+_ASIDES = (
+    *("(optional)", "(stop_loss=4990)", "(sl=4990)", "(symbol=NQ)", "(account=A)", "(qty=2)", "// mine", "// sl=4990"),
+    *("// stop_loss=4990", "// symbol=NQ", "// orderid=b", "notes=old sl=4990", "notes=x stop_loss=4990", "hello"),
+    *(
+        "notes=" + "x" * 501,
+        "destination=a strategy_id=S",
+        "=x",
+        "x=",
+        "\n// a line; order_id=b",
+        "notes=take profit=1",
+    ),
+)
+
+
+_IN_JSON = ("1", "null", "true", "[1]", '{"a": 1}', "5000.123456789", "{{x}}", "1e5", '"a" "b"')
+
+
+class Answered(NamedTuple):
+    """How a text is answered, as far as it alone decides."""
+
+    refusal: tuple[str, str | None, str] | None
+    warnings: tuple[str, ...] = ()
+
+
+def _more(draw: random.Random, fields: list[tuple[str, str]]) -> None:
+    fields.insert(draw.randrange(len(fields) + 1), draw.choice(_MORE))
+
+
+def _less(draw: random.Random, fields: list[tuple[str, str]]) -> None:
+    if len(fields) > 1:
+        del fields[draw.randrange(len(fields))]
+
+
+def _twice(draw: random.Random, fields: list[tuple[str, str]]) -> None:
+    fields.append(draw.choice(fields))
+
+
+def _other(draw: random.Random, fields: list[tuple[str, str]]) -> None:
+    at = draw.randrange(len(fields))
+    fields[at] = (fields[at][0], draw.choice(_VALUES))
+
+
+def _misspelt(draw: random.Random, fields: list[tuple[str, str]]) -> None:
+    at = draw.randrange(len(fields))
+    name, value = fields[at]
+    cut = draw.randrange(len(name))
+    fields[at] = (name[:cut] + draw.choice(("", "x", "_")) + name[cut + 1 :], value)
+
+
+_MUTATIONS: tuple[Callable[[random.Random, list[tuple[str, str]]], None], ...] = (
+    _more,
+    _less,
+    _twice,
+    _other,
+    _misspelt,
+)
+
+
+def generated(draw: random.Random) -> str:
+    """Return an alert of some command with a few things done to it."""
+    fields = [*draw.choice(_ALERTS).items()]
+    for _ in range(draw.choice((0, 1, 1, 2, 3))):
+        draw.choice(_MUTATIONS)(draw, fields)
+    if draw.random() < 0.15:
+        values = [(name, draw.choice((json.dumps(value),) * 9 + _IN_JSON)) for name, value in fields]
+        members = [("key", json.dumps(demo.KEY)), *values]
+        text = "{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in members) + "}"
+        cut = draw.randrange(text.index(demo.KEY) + len(demo.KEY), len(text))
+        return text if draw.random() < 0.9 else text[:cut] + text[cut + 1 :]
+    pieces = [f"key={demo.KEY}", *(f"{name}={value}" for name, value in fields)]
+    for _ in range(draw.choice((0, 0, 1, 2))):
+        pieces.insert(draw.randrange(1, len(pieces) + 1), draw.choice(_ASIDES))
+    return draw.choice((";", ";", "\n", ";\n")).join(pieces)
+
+
+def by_webhook(text: str) -> Answered:
+    """Return how the webhook answers a text, as far as it gets without the table."""
+    split = payload.split(text.encode())
+    secrets, pairs = payload.take_keys(split.pairs)
+    try:
+        if split.fault:
+            raise split.fault
+        assert secrets == [demo.KEY]
+        key = Key("k", b"", "t", "", frozenset(), "", "")
+        alert = pipeline.parse_alert(pairs, key, RequestFacts("r"), is_json=split.is_json, remarks=split.remarks)
+    except PayloadError as error:
+        return Answered((type(error).__name__, error.field, error.detail))
+    certain = [it for command in alert.commands.values() for it in command.certain_warnings(TABLE)]
+    return Answered(None, tuple(dict.fromkeys(it.detail for it in (*alert.warnings, *certain))))
+
+
+def by_check(text: str) -> tuple[list[tuple[str, str | None, str]], str]:
+    """Return all that `check` finds wrong with a text, and all that it remarks on."""
+    explanation = explain(text.encode())
+    faults = [(type(it).__name__, it.field, it.detail) for it in explanation.faults]
+    remarks = [*(row.remark for row in explanation.rows), *(it.detail for it in explanation.warnings)]
+    return faults, " ".join(filter(None, remarks))
+
+
+def assert_agree(text: str) -> None:
+    webhook = by_webhook(text)
+    faults, remarks = by_check(text)
+    assert (webhook.refusal is None) == (not faults), f"refused {webhook.refusal} {faults}"
+    if webhook.refusal:
+        assert faults[0] == webhook.refusal, f"first {webhook.refusal} {faults}"
+        return
+    rest = remarks
+    for told in sorted(webhook.warnings, key=len, reverse=True):
+        assert told in rest, f"untold {told!r} of {remarks!r}"
+        rest = rest.replace(told, "")  # a name that comes twice is remarked on twice
+    assert not rest.strip(), f"more {rest!r}"
+
+
+def test_check_and_the_webhook_agree_on_alerts_that_nobody_thought_of() -> None:
+    for seed in range(ALERTS):
+        assert_agree(generated(random.Random(seed)))
