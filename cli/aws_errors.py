@@ -40,4 +40,6 @@ def _refused(code: str, message: str) -> str:
             return f"AWS does not accept your credentials ({code}); {_CREDENTIALS}"
         case "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation":
             return f"your AWS credentials may not do this ({code}): {message.rstrip('.')}"
+        case "404":  # as from a local server whose table is elsewhere
+            return "what answers there serves no table; give the --table and --endpoint-url that its server has printed"
     return f"AWS refuses it ({code}): {message.rstrip('.')}"

@@ -26,7 +26,7 @@ REFUSED, UNREACHABLE, USAGE = 1, 2, 2
 
 EXIT_CODES: Mapping[int, str] = {
     0: "done; of send, the alert was carried out; of check, it is in order",
-    1: "refused, something left undone or not readable, or the table not usable",
+    1: "refused, not there, left undone, not readable, or the table not usable",
     2: "send got no answer, or the command line was not understood",
 }
 """What each exit code means, for every command."""

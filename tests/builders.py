@@ -69,7 +69,13 @@ def not_found(order_id: str) -> dict[str, Any]:
 LISTS = ("cancelled", "already_cancelled", "already_terminal", "remaining")
 """What may become of each order that a command over many reaches; `failed` and `waiting` come where there are any."""
 
-UNFINISHED = "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest."
+
+def unfinished(*remaining: str) -> str:
+    """Return the detail of a cancel of many orders that was not finished in time."""
+    left = f": {', '.join(remaining)} may still be open" if remaining else ""
+    return (
+        f"Not all orders could be cancelled in time{left}. Send the same alert again; it is safe, and cancels the rest."
+    )
 
 
 def lists(*, cancelled_legs: Mapping[str, list[str]] | None = None, **order_ids: list[Any]) -> dict[str, Any]:

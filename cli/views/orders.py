@@ -237,9 +237,7 @@ def _event_cells(event: Event) -> list[Cell]:
 def _event_on_lines(event: Event) -> list[Cell]:
     state, values = _what_happened(event)
     style = BAD if "alarm" in event.changes else DIM if state else ""
-    alert = cause(event.request_id)
-    is_alert = alert == event.request_id
-    by = f"{alert[:_ALERT_WIDTH] if is_alert else alert.partition(' (')[0]}\n{event.key_id}"
+    by = f"{cause(event.request_id, _ALERT_WIDTH)}\n{event.key_id}"
     return [readable_time(event.at), Text.assemble(state, "\n" if state and values else "", (values, style)), Text(by)]
 
 

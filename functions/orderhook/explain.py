@@ -23,7 +23,7 @@ from orderhook.errors import (
     StrategyIdRequiredError,
     UnresolvedPlaceholderError,
 )
-from orderhook.filled_in import PRICE_FIELDS, goes_when_filled_in, never_right
+from orderhook.filled_in import PRICE_FIELDS, goes_when_filled_in, never_a_command, never_right
 from orderhook.flat_json import NoText
 from orderhook.keys import holds_key, is_placeholder, key_id_of
 from orderhook.payload import Pair, Remark, Split
@@ -180,8 +180,11 @@ def _command_type(pairs: Sequence[Pair], explanation: Explanation, unreadable: C
     except PayloadError as error:
         row = next((row for row in explanation.rows if row.field == "command" and row.value), None)
         if row and goes_when_filled_in(error, row.value):
-            row.remark = "filled in by TradingView"
-            return None
+            wrong = never_a_command(row.value)
+            if wrong is None:
+                row.remark = "filled in by TradingView"
+                return None
+            error = wrong
         if "command" not in unreadable or not isinstance(error, MissingFieldError):
             explanation.add(error)
     words = [value for name, value in pairs if "command" in (payload.lower(name), hints.field(name[:64]))]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import get_args
 
-from orderhook.errors import InvalidValueError, PayloadError, UnresolvedPlaceholderError
+from orderhook.errors import InvalidValueError, PayloadError, UnknownCommandError, UnresolvedPlaceholderError
 from orderhook.orders import Action, OrderType, TimeInForce
 from orderhook.payload import is_filled_in, placeholders
 
@@ -51,6 +51,18 @@ def never_right(field: str, value: str) -> InvalidValueError | None:
     if field == "instrument" and not around and all(map(_A_NUMBER.fullmatch, found)):
         return InvalidValueError(
             f"{field} must be a contract such as ES 12-26, and {_shown(found)} is a number.", field=field
+        )
+    return None
+
+
+def never_a_command(value: str) -> UnknownCommandError | None:
+    """Return the refusal of a command that is none, whatever its placeholders become; None where it may be one."""
+    found = placeholders(value)
+    around = re.sub(_PLACEHOLDER, "", value)
+    if any(map(_A_NUMBER.fullmatch, found)) or (not around and any(map(_NO_NUMBER.fullmatch, found))):
+        return UnknownCommandError(
+            f"command must be a word such as CANCEL, which {_shown(found)} never is; write the command itself.",
+            field="command",
         )
     return None
 

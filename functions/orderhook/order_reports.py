@@ -148,6 +148,9 @@ def reported_waiting(provenance: Provenance, entry: Order, name: str, report: Re
         leg = leg._replace(end=end, acked=max(leg.acked, report.acked))
         history = (*heard.history, provenance.event(None, leg=name))
         return with_bounds(heard._replace(legs={**entry.legs, name: leg}, history=history)), None
+    if report.state is OrderState.CANCELLED and not (report.filled or report.values or report.unresolved):
+        # It never was at the venue, and ends with its entry: a late fill of that releases it for what is filled.
+        return _answered_waiting(provenance, heard, name, report), None
     qty = max(report.filled, int(report.values.get("qty", 0)), leg.share(entry.filled)) or leg.share(entry.qty)
     released = released_leg(provenance._replace(request_id=f"{provenance.request_id}.release"), entry, name, qty)
     entry = entry._replace(legs={**entry.legs, name: leg._replace(released=True, end=None)})

@@ -29,7 +29,8 @@ _LONGEST_WAIT = timedelta(minutes=70)
 _TIME_DIGITS = len(id_prefix(datetime.fromtimestamp(0, UTC)))
 
 _BEGINS_ID = re.compile(r"[0-9a-f]+(\.|$)")
-_REPORT = re.compile(r"report[. ]")
+_REPORT = "report."
+"""What the id of a bridge's report begins with, where a history has an alert's."""
 _AGE = re.compile(r"([0-9]{1,6})([smhd])")
 _TIME_OF_DAY = re.compile(r"[0-9]{1,2}:[0-9]{2}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -141,15 +142,17 @@ def find_record(log: AlertLog, trader: str, request_id: str) -> AlertRecord:
     return matching[0]
 
 
-def cause(request_id: str) -> str:
-    """Return how to show the id of what has changed an order: an alert's as it is, any other so that it says so."""
-    if report := _REPORT.match(request_id):
-        return f"report {request_id[report.end() :]}"
-    return request_id if _BEGINS_ID.match(request_id) else f"no alert ({request_id})"
+def cause(request_id: str, length: int | None = None) -> str:
+    """Return how to show what has changed an order: a report's id, or so much of an alert's, or that it was neither."""
+    if request_id.startswith(_REPORT):
+        return request_id
+    if _BEGINS_ID.match(request_id):
+        return request_id[:length]
+    return "no alert" if length else f"no alert ({request_id})"
 
 
 def _other_than_an_alert(request_id: str) -> str:
-    if _REPORT.match(request_id):
+    if request_id.startswith(_REPORT):
         return ": that is a report of the bridge, and `orderhook order ID` shows what it has said of the order."
     if not _BEGINS_ID.match(request_id):
         return (

@@ -95,15 +95,15 @@ def test_what_has_changed_an_order_by_no_alert_is_not_shown_as_one(
     reports.record(provenance(service.trader, "fill-demo"), "long", Report(OrderState.FILLED, filled=5))
     for _ in range(2):
         shown = run("order", "long").stdout
-        for name in (placed.request_id[:16], "report 1795864186770", "no alert"):
+        for name in (placed.request_id[:16], "report.1795864186770.STOP1", "no alert"):
             assert name in shown
-        assert "report.179" not in shown
         be_a_terminal(monkeypatch)
-    for number in ("report.1795864186770.STOP1", "report 1795864186770.STOP1"):
-        result = run("alerts", "show", number)
-        assert result.exit_code == 1
-        said = f"no record of an alert '{number}': that is a report of the bridge, and `orderhook order ID` shows"
-        assert said in " ".join(result.stderr.split())
+    result = run("alerts", "show", "report.1795864186770.STOP1")
+    assert result.exit_code == 1
+    said = (
+        "no record of an alert 'report.1795864186770.STOP1': that is a report of the bridge, and `orderhook order ID`"
+    )
+    assert said in " ".join(result.stderr.split())
 
 
 def test_the_kill_switch_that_cancelled_again_does_not_ask_for_it(

@@ -8,7 +8,7 @@ import pytest
 from orderhook.orders import Binding, timestamp
 from orderhook.store.strategies import strategy_write
 from orderhook.store.table import deserialize
-from tests.builders import ENTRY, UNFINISHED, alert, event, lists, provenance, refused
+from tests.builders import ENTRY, alert, event, lists, provenance, refused, unfinished
 from tests.client_faults import in_requests_with, in_writes
 from tests.faults import (
     LEAVING_DONE,
@@ -499,7 +499,8 @@ def test_orders_that_remain_after_a_close_are_cancelled_by_its_resend(
     remaining = ["order-1"] if operation == "UpdateItem" else []
     assert (answer.status, answer.body) == (
         503,
-        refused("temporarily_unavailable", UNFINISHED, reason=answer.body["reason"]) | lists(remaining=remaining),
+        refused("temporarily_unavailable", unfinished(*remaining), reason=answer.body["reason"])
+        | lists(remaining=remaining),
     )
     assert ("closed_at" in strategy(service), service.state()) == (True, "Working")
     service.network.inject(operation)

@@ -469,6 +469,20 @@ def test_the_end_of_an_entry_takes_its_waiting_legs_and_a_late_fill_brings_them(
     assert states(service, STOP, TARGET) == [("Initialized", 2, 0)] * 2
 
 
+@pytest.mark.parametrize("legs_first", [False, True])
+def test_a_leg_that_was_never_placed_ends_in_its_entry_and_a_late_fill_brings_it(
+    service: Service, *, legs_first: bool
+) -> None:
+    have(service, state="CancelPending", n=2, kind="cancel")
+    entry, legs = say("Cancelled", acked=2), [say("Cancelled", order_id=it, acked=1) for it in (STOP, TARGET)]
+    deliver(service, *((*legs, entry) if legs_first else (entry, *legs)))
+    assert [seen(service, it).state for it in ("order-1", STOP, TARGET)] == ["Cancelled"] * 3
+    assert not any(leg.released for leg in seen(service).legs.values())
+    deliver(service, say("Cancelled", 2, seq=2, acked=2))
+    deliver(service, say("Working", seq=2, order_id=STOP, acked=1, values={"qty": "2", "stop_price": "4990"}))
+    assert states(service, STOP, TARGET) == [("Working", 2, 0), ("Initialized", 2, 0)]
+
+
 def test_a_trade_of_twenty_brackets_is_one_transaction(service: Service) -> None:
     place = Want(1, "place", AT)
     legs: dict[str, Leg] = {}

@@ -204,6 +204,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "Not
 EXPIRED = ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "Late."}}, "GetItem")
 UNKNOWN_TOKEN = ClientError({"Error": {"Code": "UnrecognizedClientException", "Message": "Who?"}}, "GetItem")
 OTHER = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Slow down."}}, "GetItem")
+NOT_FOUND = ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "GetItem")
 MISSING_TABLE = ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "Which?"}}, "GetItem")
 
 
@@ -216,9 +217,10 @@ MISSING_TABLE = ClientError({"Error": {"Code": "ResourceNotFoundException", "Mes
         (NoCredentialsError(), "cannot be used: there are no AWS credentials; set AWS_PROFILE"),
         (EXPIRED, "cannot be used: your AWS credentials have expired; set AWS_PROFILE"),
         (UNKNOWN_TOKEN, r"cannot be used: AWS does not accept your credentials \(UnrecognizedClientException\); set"),
+        (NOT_FOUND, "cannot be used: what answers there serves no table; give the --table and --endpoint-url that its"),
         (OTHER, r"cannot be used: AWS refuses it \(ThrottlingException\): Slow down\.$"),
     ],
-    ids=["denied", "no table", "no credentials", "expired", "unknown", "other"],
+    ids=["denied", "no table", "no credentials", "expired", "unknown", "not found", "other"],
 )
 def test_what_aws_refuses_a_person_is_told_in_plain_words(
     answered: type[OrderhookError], cause: Exception, told: str

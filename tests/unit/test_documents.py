@@ -323,6 +323,17 @@ def test_the_operators_page_has_every_parameter_and_alarm() -> None:
     assert {row[0] for row in rows(section(page, "## Alarms"))} == alarms
 
 
+def test_every_row_of_the_operators_page_is_read_in_one_look() -> None:
+    long = [line for line in TEXTS["docs/operate.md"].splitlines() if line.startswith("|") and len(line) > 200]
+    assert long == []
+
+
+def test_the_operators_page_goes_back_to_the_release_that_updates_are_tested_from() -> None:
+    updates = (ROOT / "tests/deploy/test_updates.py").read_text(encoding="utf-8")
+    named = re.findall(r"^git checkout (\S+)$", section(TEXTS["docs/operate.md"], "### Roll back"), re.M)
+    assert re.findall(r'^LAST_RELEASE = "(.{7}).{33}"$', updates, re.M) == named
+
+
 # The tree
 
 

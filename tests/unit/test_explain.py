@@ -226,6 +226,19 @@ def test_what_can_never_be_right_once_it_is_filled_in_is_wrong(field: str, says:
     assert [row["name"] for row in explanation["fields"] if row["wrong"]] == [field.partition("=")[0]]
 
 
+@pytest.mark.parametrize("value", ["{{close}}", "CANCEL{{plot_0}}", "{{ticker}}", "{{strategy.order.action}}"])
+def test_a_command_that_can_never_be_one_once_it_is_filled_in_is_wrong(value: str) -> None:
+    explanation = explained(f"key={demo.KEY};command={value};order_id=a")
+    [fault] = explanation["faults"]
+    assert (fault["status"], fault["error"], fault["field"]) == (400, "unknown_command", "command")
+    assert "never is; write the command itself" in fault["detail"]
+
+
+@pytest.mark.parametrize("value", ["{{strategy.order.comment}}", "CANCEL{{strategy.order.alert_message}}"])
+def test_a_command_that_may_be_one_once_it_is_filled_in_is_accepted(value: str) -> None:
+    assert not wrong(f"key={demo.KEY};command={value};order_id=a")
+
+
 def _command_with(field: str) -> str:
     return "CHANGE" if field.startswith(("limit_price", "stop_price", "q")) else "PLACE"
 

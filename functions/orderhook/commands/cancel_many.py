@@ -1,6 +1,6 @@
 """What the commands over many orders share: each order is judged by itself, and what became of it is always told."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from orderhook.commands.addressed_order import has_reached, wrote
 from orderhook.commands.many_result import LISTS, ManyResult
 from orderhook.errors import AlertWarning, OutcomeUnknownError, TemporarilyUnavailableError
-from orderhook.orders import (
-    BEING_CANCELLED,
-    SAME_BAR,
-    TERMINAL,
-    Order,
-    OrderState,
-    folded,
-    timestamp,
-)
+from orderhook.orders import BEING_CANCELLED, SAME_BAR, TERMINAL, Order, OrderState, folded, timestamp
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
@@ -28,6 +20,9 @@ from orderhook.venues import venue_of
 if TYPE_CHECKING:
     from orderhook.services import Services
     from orderhook.store.results import WriteResult
+
+_NAMED = 5
+"""How many orders a refusal names."""
 
 
 class Scope(NamedTuple):
@@ -213,22 +208,32 @@ class _Cancels:
 
 
 def _check_done(result: ManyResult) -> None:
-    affected = result.affected
+    """Raise what says that something is left: its words have the orders, for of the answer a record keeps no lists."""
+    told: dict[str, Any] = {
+        "extra": result.as_data(),
+        "affected_order_ids": result.affected,
+        "warnings": result.warnings,
+    }
     if result.remaining or not result.complete:
+        left = f": {_some(result.remaining)} may still be open" if result.remaining else ""
         raise TemporarilyUnavailableError(
-            "Not all orders could be cancelled in time. Send the same alert again; it is safe, and cancels the rest.",
-            extra=result.as_data(),
-            affected_order_ids=affected,
-            warnings=result.warnings,
+            f"Not all orders could be cancelled in time{left}. Send the same alert again; it is safe, and cancels the "
+            "rest.",
+            **told,
         )
     if result.failed:
+        failed = [f"{it['order_id']} ({it['reason']})" for it in result.failed]
         raise OutcomeUnknownError(
-            f"{len(result.failed)} of the orders could not be cancelled, and sending the alert again would not help: "
-            "look at the orders under `failed`.",
-            extra=result.as_data(),
-            affected_order_ids=affected,
-            warnings=result.warnings,
+            f"{len(failed)} of the orders could not be cancelled, and sending the alert again would not help: "
+            f"{_some(failed)}.",
+            **told,
         )
+
+
+def _some(orders: Sequence[str]) -> str:
+    """Name the first orders of many."""
+    more = len(orders) - _NAMED
+    return ", ".join(orders[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def outcome(services: "Services", provenance: Provenance, result: ManyResult) -> Outcome:
