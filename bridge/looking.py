@@ -21,9 +21,8 @@ _FORGOTTEN = timedelta(days=30)
 def look(turn: Turn, looked: Looked) -> None:
     """Record what a look at the table shows."""
     began_at = looked.began_at or turn.at
-    if turn.now.memory is None:
-        turn.set(memory=Memory(began_at))
     turn.set(owner=looked.owner, kill_switch=looked.kill_switch, looked_at=began_at, look_asked_at=None)
+    _remember(turn, began_at, looked.owned_since)
     listed: set[str] = set()
     # Legs follow their entries, which know them.
     for item in sorted(looked.orders, key=lambda it: it.entry_id is not None):
@@ -34,6 +33,18 @@ def look(turn: Turn, looked: Looked) -> None:
             _see(turn, item)
     _tell_unreadable(turn, tuple(looked.unreadable))
     _miss(turn, listed, looked.unreadable)
+
+
+def _remember(turn: Turn, began_at: datetime, owned_since: str | None) -> None:
+    """Take down since when this journal alone places orders: another one did while another bridge owned the stack.
+
+    Until the table was seen to say whose it is, that one may have placed what came in.
+    """
+    memory = turn.now.memory or Memory(began_at)
+    if turn.owns and owned_since != memory.owned_since:
+        memory = Memory(turn.at, owned_since)
+    if memory != turn.now.memory:
+        turn.set(memory=memory)
 
 
 def _tell_unreadable(turn: Turn, unreadable: tuple[str, ...]) -> None:
@@ -78,6 +89,9 @@ def _take_a_persons_word(turn: Turn, order: TableOrder, item: Order) -> None:
 
 def _see(turn: Turn, item: Order) -> None:
     known = turn.orders.get(item.order_id)
+    if not turn.owns and (known is None or (item.entry_id is None and known.placed_by != item.placed_by)):
+        # Whose it is shows when this bridge owns the stack.
+        return
     if item.entry_id is not None:
         if known is None or known.is_foreign:
             known = _foreign_leg(turn, item, known)

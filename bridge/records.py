@@ -316,7 +316,9 @@ class Memory(NamedTuple):
     """What the journal keeps besides orders."""
 
     began: datetime
-    """When it saw the table first, by AWS's clock: an older order may be another journal's."""
+    """Since when this journal alone places orders, by AWS's clock: an older order may be another journal's."""
+    owned_since: str | None = None
+    """The time, as the table tells it, from which its bridge has owned the stack."""
 
 
 Record = TableOrder | VenueOrder | Group | Memory
