@@ -7,7 +7,7 @@ from typing import Any
 from bridge.adopting import adopt
 from bridge.events import Fetch, Fetched, Looked, SendReport
 from bridge.reading import give_up
-from bridge.records import Increment, Memory, TableOrder, Terms
+from bridge.records import Fill, Increment, Memory, TableOrder, Terms, filled
 from bridge.state import Turn
 from orderhook.orders import OPEN, Leg, Order, OrderState, Want
 from orderhook.trade import leg_id, opposite
@@ -77,14 +77,42 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
 
 
 def _take_a_persons_word(turn: Turn, order: TableOrder, item: Order) -> None:
-    """Have an entry's legs be placed for what a person says was filled of it (`orderhook resolve`)."""
+    """Take what a person says has become of an order (`orderhook resolve`): its legs are placed for what was filled."""
     was_unresolved = order.report is not None and order.report.unresolved is not None
+    if not was_unresolved or (order.leg is None and order.placed_by != item.placed_by):
+        return
+    if order.is_foreign:
+        if order.legs and item.filled > filled(turn.venue_orders_of(order)):
+            why = "it was filled, as a person says, and its legs are another journal's: look at its stop"
+            turn.alarm_once(order.order_id, "unprotected", why, of="resolved")
+        return
+    _end_presumably(turn, order, item)
+    order = turn.orders[order.order_id]
     known = sum(it.quantity for it in order.increments)
-    if was_unresolved and not order.is_foreign and order.placed_by == item.placed_by and item.filled > known:
+    if order.leg is None and item.filled > known:
         increment = Increment(known, item.filled - known, item.average, turn.at)
         turn.put(order._replace(increments=(*order.increments, increment)))
-        for leg in turn.legs_of(order):
-            turn.put(leg._replace(is_closed=False))
+    for leg in turn.legs_of(order):
+        turn.put(leg._replace(is_closed=False))
+
+
+def _end_presumably(turn: Turn, order: TableOrder, item: Order) -> None:
+    """Have what an order has at the venue be over, of which NinjaTrader says nothing, until it does."""
+    left = item.filled - filled(turn.venue_orders_of(order)) if order.leg else 0
+    for it in turn.venue_orders_of(order):
+        if not (it.may_work and (it.is_lost or it.state is None)):
+            continue
+        more = min(max(left, 0), it.qty - it.filled)
+        left -= more
+        ended = it._replace(state=OrderState.CANCELLED, since=turn.at, is_lost=False, unseen_since=None)
+        if more:
+            state = OrderState.FILLED if it.filled + more == it.qty else OrderState.CANCELLED
+            fill = Fill(it.filled + more, more, None, turn.at)
+            ended = ended._replace(state=state, filled=fill.cumulative, fills=(*it.fills, fill))
+            # It is in the table, and no execution that NinjaTrader has told.
+            told = {**turn.orders[order.order_id].fills_told, it.venue_id: fill.cumulative}
+            turn.put(turn.orders[order.order_id]._replace(fills_told=told))
+        turn.put(ended._replace(is_presumed_over=True))
 
 
 def _see(turn: Turn, item: Order) -> None:

@@ -156,6 +156,8 @@ class VenueOrder(NamedTuple):
     """The start of NinjaTrader's with which its state file has gone; None where it was written since."""
     is_lost: bool = False
     """Whether that file did not come back in time."""
+    is_presumed_over: bool = False
+    """Whether it has ended as far as is known, and NinjaTrader has not said so: a later file of it counts."""
 
     @property
     def changed(self) -> "VenueOrder":

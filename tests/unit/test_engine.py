@@ -894,6 +894,15 @@ def test_what_a_person_says_was_not_filled_has_no_stop(desk: Desk) -> None:
     assert desk.take() == []
 
 
+def test_what_a_person_says_was_filled_of_another_journals_order_rings(desk: Desk) -> None:
+    shown = order(desk, received_at=timestamp(START - timedelta(hours=1)), legs=BRACKET)
+    desk.look(shown)
+    assert desk.last("long").unresolved
+    desk.look()
+    desk.tell(Fetched("long", shown._replace(state=OrderState.FILLED, filled=1)))
+    assert (desk.take(), desk.alarms) == ([], ["unprotected"])
+
+
 def test_an_order_that_took_the_id_meanwhile_is_not_a_persons_word(desk: Desk) -> None:
     _resolved(desk, 2, history=order(desk, "other").history)
     assert desk.take() == []
