@@ -181,6 +181,9 @@ def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder)
         _await(turn, stop)
         if target is None or target.is_over:
             _place_stop(turn, part, stop)
+        elif target.is_lost:
+            why = f"the stop {last.venue_id} has ended, and nobody knows whether its target {target.venue_id} has"
+            _alarm(turn, part, "unprotected", why, last)
         return False
     if _waits_for_partner(turn, last, target):
         _await(turn, stop)
@@ -204,8 +207,8 @@ def _is_given_anew(leg: TableOrder, order: VenueOrder) -> bool:
 
 
 def _was_cancelled(order: VenueOrder) -> bool:
-    """Return whether NinjaTrader may have ended an order with its partner."""
-    return order.state is OrderState.CANCELLED and order.oco_id is not None
+    """Return whether NinjaTrader may have ended an order with its partner; a person's word of it is another thing."""
+    return order.state is OrderState.CANCELLED and order.oco_id is not None and not order.is_presumed_over
 
 
 def _took_partner_along(partner: TableOrder | None, order: VenueOrder | None) -> bool:

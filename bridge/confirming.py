@@ -6,6 +6,7 @@ from bridge.events import MoveOut
 from bridge.reading import why_unread
 from bridge.records import Instruction, TableOrder, VenueOrder, filled
 from bridge.state import Turn
+from orderhook.bridge_messages import ANOTHER_JOURNALS
 from orderhook.orders import OrderState
 
 _TAKEN = timedelta(seconds=2)
@@ -31,7 +32,8 @@ def follow_files(turn: Turn, order: VenueOrder) -> None:
             follow_file(turn, instruction)
     place = order.place
     if place is not None and place.stage == "unread" and order.state is None and turn.at - place.at >= _SEEN:
-        turn.put(order._replace(state=OrderState.REJECTED, since=turn.at, log=why_unread(order)))
+        over = order._replace(state=OrderState.REJECTED, since=turn.at, log=why_unread(order), is_presumed_over=True)
+        turn.put(over)
 
 
 def follow_file(turn: Turn, instruction: Instruction, *, is_kept: bool = True) -> None:
@@ -88,7 +90,7 @@ def unresolved_of(turn: Turn, order: TableOrder) -> str | None:
         waits = order.leg is not None and not order.is_released
         if waits or (any(it.state for it in known) and not _is_part_of_leg(order, known)):
             return None
-        return "the journal of the bridge is younger than the order: look in NinjaTrader whether it is there"
+        return f"{ANOTHER_JOURNALS}: look in NinjaTrader whether it is there"
     for it in known:
         place = it.place if it.state is None else None
         is_out = place is not None and place.stage in ("written", "consumed", "ambiguous")

@@ -25,6 +25,8 @@ class Looked(NamedTuple):
     """The ids of the orders that could not be read: of a newer version, say. They are not taken for finished."""
     began_at: datetime | None = None
     """When the reading began: what came into the table since then may be missing. None is when it is told."""
+    owned_since: str | None = None
+    """Since when the owner is that, without another one in between."""
 
 
 class Fetched(NamedTuple):

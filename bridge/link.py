@@ -89,6 +89,7 @@ class Link:
             unreadable=unreadable,
             # Told by the time at its end: before the first answer AWS's is not known.
             began_at=self.now() - timedelta(seconds=time.monotonic() - began),
+            owned_since=_owner(controls).get("since"),
         )
 
     def fetch(self, order_id: str) -> Fetched | None:

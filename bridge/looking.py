@@ -7,7 +7,7 @@ from typing import Any
 from bridge.adopting import adopt
 from bridge.changing import give_up
 from bridge.events import Fetch, Fetched, Looked, SendReport
-from bridge.records import Increment, Memory, TableOrder, Terms
+from bridge.records import Fill, Increment, Memory, TableOrder, Terms, filled
 from bridge.state import Turn
 from orderhook.orders import OPEN, Leg, Order, OrderState, Want
 from orderhook.trade import leg_id, opposite
@@ -21,9 +21,8 @@ _FORGOTTEN = timedelta(days=30)
 def look(turn: Turn, looked: Looked) -> None:
     """Record what a look at the table shows."""
     began_at = looked.began_at or turn.at
-    if turn.now.memory is None:
-        turn.set(memory=Memory(began_at))
     turn.set(owner=looked.owner, kill_switch=looked.kill_switch, looked_at=began_at, look_asked_at=None)
+    _remember(turn, began_at, looked.owned_since)
     listed: set[str] = set()
     # Legs follow their entries, which know them.
     for item in sorted(looked.orders, key=lambda it: it.entry_id is not None):
@@ -34,6 +33,18 @@ def look(turn: Turn, looked: Looked) -> None:
             _see(turn, item)
     _tell_unreadable(turn, tuple(looked.unreadable))
     _miss(turn, listed, looked.unreadable)
+
+
+def _remember(turn: Turn, began_at: datetime, owned_since: str | None) -> None:
+    """Take down since when this journal alone places orders: another one did while another bridge owned the stack.
+
+    Until the table was seen to say whose it is, that one may have placed what came in.
+    """
+    memory = turn.now.memory or Memory(began_at)
+    if turn.owns and owned_since != memory.owned_since:
+        memory = Memory(turn.at, owned_since)
+    if memory != turn.now.memory:
+        turn.set(memory=memory)
 
 
 def _tell_unreadable(turn: Turn, unreadable: tuple[str, ...]) -> None:
@@ -66,18 +77,49 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
 
 
 def _take_a_persons_word(turn: Turn, order: TableOrder, item: Order) -> None:
-    """Have an entry's legs be placed for what a person says was filled of it (`orderhook resolve`)."""
+    """Take what a person says has become of an order (`orderhook resolve`): its legs are placed for what was filled."""
     was_unresolved = order.report is not None and order.report.unresolved is not None
+    if not was_unresolved or (order.leg is None and order.placed_by != item.placed_by):
+        return
+    if order.is_foreign:
+        if order.legs and item.filled > filled(turn.venue_orders_of(order)):
+            why = "it was filled, as a person says, and its legs are another journal's: look at its stop"
+            turn.alarm_once(order.order_id, "unprotected", why, of="resolved")
+        return
+    _end_presumably(turn, order, item)
+    order = turn.orders[order.order_id]
     known = sum(it.quantity for it in order.increments)
-    if was_unresolved and not order.is_foreign and order.placed_by == item.placed_by and item.filled > known:
+    if order.leg is None and item.filled > known:
         increment = Increment(known, item.filled - known, item.average, turn.at)
         turn.put(order._replace(increments=(*order.increments, increment)))
-        for leg in turn.legs_of(order):
-            turn.put(leg._replace(is_closed=False))
+    for leg in turn.legs_of(order):
+        turn.put(leg._replace(is_closed=False))
+
+
+def _end_presumably(turn: Turn, order: TableOrder, item: Order) -> None:
+    """Have what an order has at the venue be over, of which NinjaTrader says nothing, until it does."""
+    left = item.filled - filled(turn.venue_orders_of(order)) if order.leg else 0
+    for it in turn.venue_orders_of(order):
+        if not (it.may_work and (it.is_lost or it.state is None)):
+            continue
+        more = min(max(left, 0), it.qty - it.filled)
+        left -= more
+        ended = it._replace(state=OrderState.CANCELLED, since=turn.at, is_lost=False, unseen_since=None)
+        if more:
+            state = OrderState.FILLED if it.filled + more == it.qty else OrderState.CANCELLED
+            fill = Fill(it.filled + more, more, None, turn.at)
+            ended = ended._replace(state=state, filled=fill.cumulative, fills=(*it.fills, fill))
+            # It is in the table, and no execution that NinjaTrader has told.
+            told = {**turn.orders[order.order_id].fills_told, it.venue_id: fill.cumulative}
+            turn.put(turn.orders[order.order_id]._replace(fills_told=told))
+        turn.put(ended._replace(is_presumed_over=True))
 
 
 def _see(turn: Turn, item: Order) -> None:
     known = turn.orders.get(item.order_id)
+    if not turn.owns and (known is None or (item.entry_id is None and known.placed_by != item.placed_by)):
+        # Whose it is shows when this bridge owns the stack.
+        return
     if item.entry_id is not None:
         if known is None or known.is_foreign:
             known = _foreign_leg(turn, item, known)

@@ -29,7 +29,10 @@ def read_state(turn: Turn, read: OrderStateRead) -> None:
         turn.set(unclaimed={**turn.now.unclaimed, read.venue_id: read})
         return
     state = _state_of(read)
-    if order.is_over and state is not OrderState.FILLED:
+    was_presumed_over = order.is_presumed_over and read.written_since_start
+    if was_presumed_over:
+        order = order._replace(is_presumed_over=False)
+    elif order.is_over and state is not OrderState.FILLED:
         state = order.state or state
     if state is not order.state:
         order = order._replace(state=state, since=turn.at)
@@ -42,7 +45,10 @@ def read_state(turn: Turn, read: OrderStateRead) -> None:
         order = answered(order, order.change, read, turn.at)
     turn.put(order)
     if read.filled > order.filled:
+        known = turn.orders[order.order_id]
         _fill(turn, order, read)
+        if was_presumed_over and (known.leg or known.increments != turn.orders[order.order_id].increments):
+            _tell_late_fill(turn, order, read.filled)
     _reopen(turn, order.order_id)
 
 
@@ -74,13 +80,17 @@ def _fill(turn: Turn, order: VenueOrder, read: OrderStateRead) -> None:
         if total > owner.qty:
             turn.alarm_once(owner.order_id, "overfill", f"{total} of {owner.qty} are filled", of=total)
         if order.venue_id != owner.venue_ids[-1] and not owner.is_foreign:
-            why = f"{order.venue_id} was filled after its end"
-            turn.alarm_once(owner.order_id, "late_fill", why, of=f"{order.venue_id} {fill.cumulative}")
+            _tell_late_fill(turn, order, fill.cumulative)
         if owner.is_foreign and owner.legs:
             turn.alarm_once(owner.order_id, "unprotected", "its legs are another journal's; look at its stop", of=start)
     elif _closes_nothing(turn, owner, order):
         why = f"{order.venue_id} was filled though its position was gone: look whether it has opened one"
         turn.alarm_once(owner.order_id, "overfill", why, of=f"{order.venue_id} {fill.cumulative}")
+
+
+def _tell_late_fill(turn: Turn, order: VenueOrder, cumulative: int) -> None:
+    why = f"{order.venue_id} was filled after its end"
+    turn.alarm_once(order.order_id, "late_fill", why, of=f"{order.venue_id} {cumulative}")
 
 
 def _closes_nothing(turn: Turn, leg: TableOrder, order: VenueOrder) -> bool:

@@ -156,6 +156,8 @@ class VenueOrder(NamedTuple):
     """The start of NinjaTrader's with which its state file has gone; None where it was written since."""
     is_lost: bool = False
     """Whether that file did not come back in time."""
+    is_presumed_over: bool = False
+    """Whether it has ended as far as is known, and NinjaTrader has not said so: a later file of it counts."""
 
     @property
     def changed(self) -> "VenueOrder":
@@ -321,7 +323,9 @@ class Memory(NamedTuple):
     """What the journal keeps besides orders."""
 
     began: datetime
-    """When it saw the table first, by AWS's clock: an older order may be another journal's."""
+    """Since when this journal alone places orders, by AWS's clock: an older order may be another journal's."""
+    owned_since: str | None = None
+    """The time, as the table tells it, from which its bridge has owned the stack."""
 
 
 Record = TableOrder | VenueOrder | Group | Memory

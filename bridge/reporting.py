@@ -18,6 +18,9 @@ _S = OrderState
 def report(turn: Turn, order: TableOrder) -> None:
     """Send a snapshot of an order if it differs from the last one."""
     order = turn.orders[order.order_id]
+    if order.is_foreign and not turn.owns:
+        # What another journal has placed is told by its own bridge, and judged by the one that owns the stack.
+        return
     state = _state_of(turn, order)
     if _is_answered(turn, order, state):
         order = order._replace(acked=order.n)

@@ -12,6 +12,7 @@ from cli.operator_records import leave_record, operators_provenance, ring
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_csv, print_json, print_text, printable, shown_zone
 from cli.views import venue as view
+from orderhook.bridge_messages import ANOTHER_JOURNALS
 from orderhook.listing import find_order
 from orderhook.order_reports import Report
 from orderhook.orders import Order, OrderState, folded, timestamp
@@ -28,6 +29,11 @@ EXECUTIONS_EXAMPLES = examples(
 )
 RESOLVE_EXAMPLES = examples(
     "orderhook resolve es-long-1 cancelled --stack orderhook", "orderhook resolve es-long-1 filled=2 --stack orderhook"
+)
+
+_ANOTHERS_LEGS = (
+    "Its bridge places no targets and stops for it, because another one may have: look into NinjaTrader, and place "
+    "there what is missing. Then resolve those of the order as cancelled."
 )
 
 _Row = TypeVar("_Row")
@@ -114,7 +120,8 @@ def resolve_order(
     """Say what has become of an unresolved order.
 
     Its bridge cannot know it, and has marked it so. Look it up in NinjaTrader's own list of orders first. Where less
-    than its quantity was filled, the rest counts as cancelled. Targets and stops work for what was filled.
+    than its quantity was filled, the rest counts as cancelled. The bridge places targets and stops for what was filled,
+    but not of an order that another journal may have placed.
     """
     matched = re.fullmatch(r"cancelled|rejected|filled=([1-9][0-9]{0,8})", outcome)
     if not matched:
@@ -132,12 +139,15 @@ def resolve_order(
                 "To end it, cancel it."
             )
         ring(services)
+        without_legs = filled > order.filled and order.legs and str(order.unresolved).startswith(ANOTHER_JOURNALS)
         fields = {"order_id": order_id, "outcome": outcome}
         problem = leave_record(services, provenance, "RESOLVE", "order_resolved", fields, [order_id])
     if options.as_json:
         print_json(represent_order(result.after))
     else:
         print_text(printable(f"Order {order_id} is {result.after.state}, {result.after.filled} filled."), GOOD)
+    if without_legs:
+        print_text(printable(_ANOTHERS_LEGS), BAD, error=True)
     if problem:
         print_text(problem, BAD, error=True)
         raise typer.Exit(REFUSED)

@@ -19,6 +19,9 @@ VERSION = 1
 
 Side = Literal["LONG", "SHORT", "FLAT", "UNKNOWN"]
 
+ANOTHER_JOURNALS = "the journal of the bridge is younger than the order"
+"""How a bridge begins to say why it does not know what has become of an order, or of its targets and stops."""
+
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 """What becomes part of a key in the table."""
 

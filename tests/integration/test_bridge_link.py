@@ -83,10 +83,10 @@ def test_a_look_lists_what_is_open_at_its_own_venue_and_then_reads_the_controls(
 
 
 def test_a_look_says_who_owns_the_stack_and_whether_the_kill_switch_is_on(linked: Linked) -> None:
-    bridge = {"journal": "j1", "host": "pc", "at": timestamp(AT)}
+    bridge = {"journal": "j1", "host": "pc", "at": timestamp(AT), "since": "then"}
     linked.put(items.controls_key(linked.trader) | {"kill_switch": True, "bridge": bridge})
     looked = linked.link.look()
-    assert (looked.kill_switch, looked.owner) == (True, "j1")
+    assert (looked.kill_switch, looked.owner, looked.owned_since) == (True, "j1", "then")
 
 
 def test_an_order_that_cannot_be_read_is_named_and_hides_no_other(linked: Linked) -> None:

@@ -112,6 +112,61 @@ def lose_journal(world: World, tmp_path: Path) -> None:
     world.let_pass(8)
 
 
+def take_turns(world: World, tmp_path: Path, own: str, other: str) -> None:
+    """Have the bridge stop, and one with another journal take over."""
+    world.stop()
+    for file in tmp_path.glob("journal.sqlite*"):
+        file.rename(tmp_path / f"{own} {file.name}")
+    for file in tmp_path.glob(f"{other} journal.sqlite*"):
+        file.rename(tmp_path / file.name.removeprefix(f"{other} "))
+    world.start(take_over=True)
+    world.until(lambda: (owner := world.link.owner()) and owner["journal"] == world.state.owner and owner["ready"])
+
+
+def test_what_another_bridge_has_placed_meanwhile_is_not_placed_again(world: World, tmp_path: Path) -> None:
+    take_turns(world, tmp_path, "first", "second")
+    place(world, limit_price=4990, stop_loss=4980)
+    world.until_state("long", "Working")
+    take_turns(world, tmp_path, "second", "first")
+    world.let_pass(10)
+    assert [world.live(), world.states()["long"]] == [["LIMIT BUY 1 4990"], "Working"]
+
+
+def test_what_another_bridge_has_placed_meanwhile_is_cancelled_at_the_venue(world: World, tmp_path: Path) -> None:
+    take_turns(world, tmp_path, "first", "second")
+    place(world, limit_price=4990, stop_loss=4980)
+    world.let_pass(31)
+    take_turns(world, tmp_path, "second", "first")
+    assert world.states()["long"] == "Working"
+    world.service.cancel("long")
+    world.until_state("long", "Cancelled")
+    assert world.live() == []
+
+
+def test_a_bridge_that_looks_on_leaves_the_owners_orders_alone(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(world, "before", limit_price=4990)
+    world.until_state("before", "Working")
+    other = World(world.service, tmp_path / "other", monkeypatch, reports_of=world)
+    other.at = world.at
+    other.start()
+    place(world, "after", limit_price=4990)
+    for _ in range(90):
+        other.at = world.at
+        world.step()
+        other.step()
+    orders = [world.service.order(name) for name in ("before", "after")]
+    assert [(it.state, it.unresolved) for it in orders if it] == [("Working", None)] * 2
+    world.kill()
+    other.rest(100)
+    orders = [world.service.order(name) for name in ("before", "after")]
+    assert ["younger" in str(it.unresolved) for it in orders if it] == [True] * 2
+    assert [it.state for it in orders if it] == ["Working"] * 2
+    other.kill()
+    other.network.leave()
+
+
 def test_legs_of_a_trade_that_was_closed_and_begun_anew_are_told_of(world: World) -> None:
     have_bracket(world)
     place(world, "close", action="SELL")

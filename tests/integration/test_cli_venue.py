@@ -8,7 +8,7 @@ import pytest
 
 from cli import connection
 from orderhook.aws.doorbell import LOOK
-from orderhook.bridge_messages import Execution, PositionReport
+from orderhook.bridge_messages import ANOTHER_JOURNALS, Execution, PositionReport
 from orderhook.order_reports import Report
 from orderhook.orders import Order, OrderState, Want
 from orderhook.trade import LegTerms, own_legs
@@ -117,6 +117,15 @@ def test_a_person_says_what_became_of_an_order(
     assert record.fields == {"order_id": "order-1", "outcome": outcome}
     if filled > 1:
         assert seen(service, "order-1.STOP1").qty == filled
+
+
+@pytest.mark.parametrize(("outcome", "is_told"), [("filled=2", True), ("cancelled", False)])
+def test_a_person_is_told_where_no_bridge_places_a_stop_for_what_was_filled(
+    service: Service, run: Run, outcome: str, *, is_told: bool
+) -> None:
+    have(service, unresolved=f"{ANOTHER_JOURNALS}: look in NinjaTrader", filled=1, average=Decimal(5000))
+    result = run("resolve", "order-1", outcome)
+    assert (result.exit_code, "no targets and stops" in result.stderr) == (0, is_told)
 
 
 def test_more_than_was_ordered_is_taken_only_when_it_is_said_twice(service: Service, run: Run) -> None:

@@ -552,6 +552,25 @@ def test_another_bridge_takes_over_from_a_silent_one_or_when_told_to(
     assert bridge(service)["journal"] == owner
 
 
+def test_it_is_noted_since_when_a_bridge_owns_the_stack_without_another_between(service: Service) -> None:
+    first = service.queue.now.replace(microsecond=0)
+    since = []
+    heard: list[tuple[int, str, dict[str, Any]]] = [
+        (0, "j1", {"ready": False, "reason": "NinjaTrader does not run"}),
+        (30, "j1", {}),
+        (1000, "j1", {}),
+        (1001, "j2", {"take_over": True}),
+        (1030, "j2", {}),
+        (1121, "j1", {}),
+    ]
+    for seconds, journal, more in heard:
+        deliver(service, beat(journal, **more), journal=journal, at=first + timedelta(seconds=seconds))
+        noted = bridge(service)
+        since.append(datetime.fromisoformat(noted["since"]) - first)
+        assert (noted["journal"], noted.get("reason")) == (journal, more.get("reason"))
+    assert [it.total_seconds() for it in since] == [0, 0, 0, 1001, 1001, 1121]
+
+
 def position(quantity: int, at: str = AT, instrument: str = "ES 12-26") -> PositionReport:
     return PositionReport("Sim101", instrument, "LONG", quantity, Decimal("5000.25"), at)
 

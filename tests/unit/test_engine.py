@@ -136,6 +136,27 @@ def test_an_order_that_is_too_late_is_rejected(desk: Desk) -> None:
     assert desk.last("long").reason == "too late: the bridge was away"
 
 
+@pytest.mark.parametrize("kind", ["place", "cancel"])
+def test_what_came_in_before_the_stack_was_owned_again_is_unresolved(desk: Desk, kind: str) -> None:
+    shown = order(desk, want=want(desk, 1 if kind == "place" else 2, kind))
+    desk.look(shown, owner="another")
+    desk.wait(5)
+    desk.tell(Looked([shown], kill_switch=False, owner=JOURNAL, owned_since="then"))
+    assert not any(line.startswith("PLACE") for line in desk.take())
+    assert "younger" in str(desk.last("long").unresolved)
+    desk.crash()
+    later = order(desk, "later")
+    desk.tell(Looked([shown, later], kill_switch=False, owner=JOURNAL, owned_since="then"))
+    assert "younger" in str(desk.last("long").unresolved)
+
+
+def test_what_comes_in_while_the_stack_is_owned_is_placed(desk: Desk) -> None:
+    desk.tell(Looked([], kill_switch=False, owner=JOURNAL, owned_since="then"))
+    desk.wait(1)
+    desk.tell(Looked([order(desk)], kill_switch=False, owner=JOURNAL, owned_since="then"))
+    assert len(desk.take()) == 1
+
+
 def test_a_bridge_that_does_not_own_the_stack_writes_nothing(desk: Desk) -> None:
     desk.look(order(desk), owner="another")
     desk.wait(60)
@@ -904,6 +925,15 @@ def test_what_a_person_says_was_not_filled_has_no_stop(desk: Desk) -> None:
     _resolved(desk, 0)
     desk.wait(10)
     assert desk.take() == []
+
+
+def test_what_a_person_says_was_filled_of_another_journals_order_rings(desk: Desk) -> None:
+    shown = order(desk, received_at=timestamp(START - timedelta(hours=1)), legs=BRACKET)
+    desk.look(shown)
+    assert desk.last("long").unresolved
+    desk.look()
+    desk.tell(Fetched("long", shown._replace(state=OrderState.FILLED, filled=1)))
+    assert (desk.take(), desk.alarms) == ([], ["unprotected"])
 
 
 def test_an_order_that_took_the_id_meanwhile_is_not_a_persons_word(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from bridge.events import (
     Fetch,
     Fetched,
     FileConsumed,
+    FileMovedOut,
     FileNotWritten,
     FileWritten,
     LogLine,
@@ -706,6 +707,83 @@ def test_what_a_person_has_resolved_rings_no_more(desk: Desk) -> None:
     desk.wait(60)
     desk.tell(Fetched("long", shown._replace(state=OrderState.CANCELLED)))
     assert desk.alarms == ["unresolved"]
+
+
+def lose_cancelled_target(desk: Desk) -> None:
+    """Have a target be cancelled by name, and NinjaTrader be started and say that its stop has ended, no more."""
+    protect(desk)
+    desk.look(leg_order(desk, "TARGET1", want=want(desk, 2, "cancel")), leg_order(desk))
+    desk.take()
+    restart(desk)
+    desk.say(STOP, "CANCELLED")
+    desk.wait(60)
+
+
+def test_a_stop_that_ended_with_a_target_of_which_nothing_is_said_rings(desk: Desk) -> None:
+    lose_cancelled_target(desk)
+    assert sorted(desk.alarms) == ["unprotected", "unresolved"]
+    assert not any(line.startswith("PLACE") for line in desk.take())
+
+
+def test_a_stop_is_placed_again_when_a_person_says_that_its_target_has_ended(desk: Desk) -> None:
+    lose_cancelled_target(desk)
+    desk.take()
+    desk.tell(Fetched("long.TARGET1", leg_order(desk, "TARGET1", state=OrderState.CANCELLED)))
+    [line] = desk.take()
+    assert (placed(line)["command"], placed(line)["order_id"]) == ("PLACE", leg_at_venue("STOP1", generation=2))
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "REJECTED"])
+def test_a_stop_that_a_person_says_has_ended_is_left_to_that_person(desk: Desk, state: str) -> None:
+    protect(desk)
+    restart(desk)
+    desk.wait(60)
+    desk.tell(Fetched("long.STOP1", leg_order(desk, state=OrderState[state])))
+    desk.wait(60)
+    assert not [line for line in desk.take() if "PLACE" in line]
+    assert "unprotected" in desk.alarms
+
+
+def test_a_stop_that_a_person_says_was_filled_leaves_no_target(desk: Desk) -> None:
+    protect(desk)
+    restart(desk)
+    desk.say(TARGET, "WORKING")
+    desk.wait(60)
+    desk.tell(Fetched("long.STOP1", leg_order(desk, state=OrderState.FILLED, filled=1)))
+    desk.wait(3)
+    assert desk.take() == [oif.cancel(TARGET)]
+    desk.say(STOP, "FILLED", 1, "4990")
+    assert desk.alarms == ["unresolved"]
+
+
+def test_what_works_though_a_person_has_resolved_it_rings(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    restart(desk)
+    desk.wait(60)
+    ended = shown._replace(state=OrderState.CANCELLED)
+    desk.tell(Fetched("long", ended))
+    desk.say(LONG, "WORKING")
+    desk.look()
+    desk.tell(Fetched("long", ended))
+    assert desk.alarms == ["unresolved", "works_though_finished"]
+
+
+@pytest.mark.parametrize(("state", "alarm"), [("WORKING", "works_though_finished"), ("FILLED", "late_fill")])
+def test_a_file_that_nt_had_read_after_all_rings(desk: Desk, state: str, alarm: str) -> None:
+    shown = order(desk)
+    desk.look(shown)
+    [name] = desk.lines
+    desk.lines.clear()
+    desk.tell(FileWritten(name))
+    desk.wait(2)
+    desk.tell(FileMovedOut(name))
+    desk.wait(61)
+    assert desk.last("long").state == "Rejected"
+    desk.look()
+    desk.say(LONG, state, 1 if state == "FILLED" else 0, "5000" if state == "FILLED" else None)
+    desk.look()
+    desk.tell(Fetched("long", shown._replace(state=OrderState.REJECTED)))
+    assert desk.alarms == ["not_read", alarm]
 
 
 @pytest.mark.parametrize(("side", "quantity"), [("LONG", 1), ("SHORT", 1), ("FLAT", 0)])

@@ -91,28 +91,40 @@ class BridgeStore:
     def note_heartbeat(self, trader: str, heartbeat: "Heartbeat", sent: datetime) -> bool:
         """Note that a bridge lived when it sent this, and return whether it owns the stack; run twice, it is once.
 
-        One bridge owns it: another takes its place when it has been silent, or when it is told to. An older heartbeat
-        changes nothing, and the kill switch beside it stays as it is.
+        One bridge owns it: another takes its place when it has been silent, or when it is told to, and `since` says
+        when it did. An older heartbeat changes nothing, and the kill switch beside it stays as it is.
         """
-        noted = {
+        at = timestamp(sent)
+        noted: dict[str, object] = {
             "journal": heartbeat.journal,
             "host": heartbeat.host,
             "accounts": list(heartbeat.accounts),
             "ready": heartbeat.ready,
-            "at": timestamp(sent),
+            "at": at,
         }
         noted |= {"reason": heartbeat.reason} if heartbeat.reason else {}
-        may_own = "#bridge.#at < :at"
-        values: dict[str, object] = {":bridge": noted, ":at": timestamp(sent)}
-        if not heartbeat.take_over:
-            may_own = f"(#bridge.#journal = :journal AND {may_own}) OR #bridge.#at < :silent"
-            values |= {":journal": heartbeat.journal, ":silent": timestamp(sent - HEARD_WITHIN)}
-        condition = f"attribute_not_exists(#bridge) OR {may_own}"
-        try:
-            self._table.update(Update(items.controls_key(trader), "SET #bridge = :bridge", condition, values))
-        except ConditionFailed as failure:
-            return bool(failure.item and failure.item["bridge"]["journal"] == heartbeat.journal)
-        return True
+        sets = ", ".join(f"#bridge.#{name} = :{name}" for name in noted)
+        expression = f"SET {sets}" + ("" if heartbeat.reason else " REMOVE #bridge.#reason")
+        values = {f":{name}": value for name, value in noted.items()}
+        own = Update(
+            items.controls_key(trader), expression, "#bridge.#journal = :journal AND #bridge.#at < :at", values
+        )
+        before = at if heartbeat.take_over else timestamp(sent - HEARD_WITHIN)
+        anew = Update(
+            items.controls_key(trader),
+            "SET #bridge = :bridge",
+            "attribute_not_exists(#bridge) OR (#bridge.#journal <> :journal AND #bridge.#at < :before)",
+            {":bridge": noted | {"since": at}, ":journal": heartbeat.journal, ":before": before},
+        )
+        for update in (own, anew):
+            try:
+                self._table.update(update)
+            except ConditionFailed as failure:
+                if ((failure.item or {}).get("bridge") or {}).get("journal") == heartbeat.journal:
+                    return True
+                continue
+            return True
+        return False
 
     def state(self, trader: str) -> BridgeState:
         """Return what the last heartbeat of the trader's bridge said."""
