@@ -1032,6 +1032,12 @@ def test_the_two_prices_of_a_stop_limit_keep_their_order(new: dict[str, int], *,
             changed_leg(before, "STOP1", prices)
 
 
+def test_the_refusal_of_a_price_that_a_waiting_leg_has_not_names_the_leg() -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        changed_leg(entry(), "STOP1", {"limit_price": Decimal(4989)})
+    assert refusal.value.detail == "STOP1 is a STOPMARKET order and has no limit_price; take it out."
+
+
 def test_the_refusal_of_a_stop_limit_beyond_its_entry_names_the_price_that_stands_wrong() -> None:
     stop = Leg("STOPLIMIT", stop_price=Decimal(4990), limit_price=Decimal(4989))
     with pytest.raises(InvalidValueError) as refusal:
