@@ -55,7 +55,7 @@ def check_changed_leg(name: str, new: Mapping[str, int | Decimal], after: Order)
             field="qty",
         )
     _check_prices_of_type(name, after.legs[name].order_type, new)
-    check_prices(after, sorted(new, reverse=True))  # of a stop limit, the stop price
+    check_prices(after, [max(new)])  # of a stop limit, the stop price
 
 
 def _check_prices_of_type(named: str, order_type: OrderType, new: Mapping[str, int | Decimal]) -> None:
@@ -75,7 +75,7 @@ def _check_own_leg(order: Order, after: Order, qty: int, given: Sequence[str]) -
     if after.state in TERMINAL:
         return  # its remainder ends, whatever its prices
     if order.entry_id and not is_stop_limit_in_order(order.action, after.limit_price, after.stop_price):
-        field = field_of(given, "limit_price", "stop_price")
+        field = field_of(given, "limit_price")
         raise InvalidValueError(
             f"The limit {price_text(after.limit_price)} of a {order.action} stop must not be beyond its stop price "
             f"{price_text(after.stop_price)}; correct {field}.",
@@ -260,10 +260,13 @@ def _with_legs(order: Order, terms: Sequence[LegTerms]) -> Order:
 
 
 def _without_stop(entry: Order) -> int:
-    """Return how much of an open entry's quantity no stop of a bracket is for; 0 where there are no brackets."""
+    """Return how much of an open entry's quantity no stop is for which brackets have; 0 where there are none.
+
+    It is asked where the stops are given, so that none of them is ended.
+    """
     if entry.state in TERMINAL or not any(leg.size is not None for leg in entry.legs.values()):
         return 0
-    stops = (leg for name, leg in entry.legs.items() if kind_of(name) == "STOP" and not leg.end)
+    stops = (leg for name, leg in entry.legs.items() if kind_of(name) == "STOP")
     return max(0, entry.qty - sum(leg.share(entry.qty) for leg in stops))
 
 

@@ -29,7 +29,7 @@ def check_prices(order: Order, given: Sequence[str] = ()) -> None:
     for leg in _living_legs(order, "STOP"):
         if not is_stop_limit_in_order(opposite(order.action), leg.limit_price, leg.stop_price):
             side = "above" if order.action == "BUY" else "below"
-            field = field_of(given, "stop_loss_limit", "stop_loss_stop")
+            field = field_of(given, "stop_loss_limit")
             raise InvalidValueError(
                 f"The limit {price_text(leg.limit_price)} of the stop must not be {side} its stop price "
                 f"{price_text(leg.stop_price)}; correct {field}.",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from orderhook import altering
 from orderhook.altering import Replacement
-from orderhook.errors import AlertWarning, InvalidValueError
+from orderhook.errors import AlertWarning, InvalidValueError, UnsupportedValueError
 from orderhook.leg_prices import (
     check_prices,
     crosses,
@@ -712,6 +712,22 @@ def test_the_refusal_of_a_released_stop_limit_writes_its_prices_as_an_alert_does
     assert (refusal.value.detail, refusal.value.field) == (detail, "limit_price")
 
 
+@pytest.mark.parametrize(
+    ("new", "field"),
+    [
+        ({"limit_price": 5001}, "limit_price"),
+        ({"stop_price": 4980}, "stop_price"),
+        ({"limit_price": 5001, "stop_price": 5000}, "limit_price"),
+        ({"qty": 4}, "limit_price"),
+    ],
+)
+def test_the_refusal_of_a_stop_limit_names_a_price_that_the_alert_gives(new: dict[str, int], field: str) -> None:
+    wrong = released_leg(order_type="STOPLIMIT", limit_price=Decimal(4991))
+    with pytest.raises(InvalidValueError) as refusal:
+        changed(wrong, new)
+    assert refusal.value.field == field
+
+
 def test_the_prices_of_what_ends_with_a_change_are_not_judged() -> None:
     stop = released_leg(order_type="STOPLIMIT", filled=2, limit_price=Decimal(4989))
     assert changed(stop, {"qty": 2, "limit_price": Decimal(4991)})[0].state == "Filled"
@@ -932,6 +948,13 @@ def test_a_released_stop_may_be_moved_to_break_even_and_beyond(stop_price: int) 
     assert unchanged_but(leg, changed(leg, {"stop_price": Decimal(stop_price)})[0]) == {"stop_price": stop_price}
 
 
+def test_the_refusal_of_a_new_price_names_that_one_though_another_stands_wrong() -> None:
+    wrong = entry(order_type="STOPLIMIT", limit_price=Decimal(4985), stop_price=Decimal(5000))
+    with pytest.raises(InvalidValueError) as refusal:
+        changed(wrong, {"stop_price": Decimal(5001)})
+    assert refusal.value.field == "stop_price"
+
+
 # CHANGE of a waiting leg
 
 
@@ -1007,6 +1030,19 @@ def test_the_two_prices_of_a_stop_limit_keep_their_order(new: dict[str, int], *,
     else:
         with pytest.raises(InvalidValueError):
             changed_leg(before, "STOP1", prices)
+
+
+def test_the_refusal_of_a_price_that_a_waiting_leg_has_not_names_the_leg() -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        changed_leg(entry(), "STOP1", {"limit_price": Decimal(4989)})
+    assert refusal.value.detail == "STOP1 is a STOPMARKET order and has no limit_price; take it out."
+
+
+def test_the_refusal_of_a_stop_limit_beyond_its_entry_names_the_price_that_stands_wrong() -> None:
+    stop = Leg("STOPLIMIT", stop_price=Decimal(4990), limit_price=Decimal(4989))
+    with pytest.raises(InvalidValueError) as refusal:
+        changed_leg(entry(legs={**LEGS, "STOP1": stop}), "STOP1", {"limit_price": Decimal(5001), "stop_price": 5002})
+    assert refusal.value.field == "stop_price"
 
 
 def test_a_leg_of_a_template_that_is_given_a_price_has_it_and_no_offset_any_more() -> None:
@@ -1265,6 +1301,33 @@ def test_legs_that_place_would_refuse_a_replacement_refuses(given_legs: list[Leg
         replaced(entry(), replacement(legs=given_legs))
 
 
+@pytest.mark.parametrize(
+    ("filled", "new", "field"),
+    [
+        (0, {"legs": [terms("TARGET", 4985)]}, "limit_price"),
+        (1, {"legs": [terms("TARGET", 4985)]}, "take_profit"),
+        (1, {"legs": [terms("STOP", 5015)]}, "stop_loss"),
+        (0, {"order_type": "MARKET", "limit_price": None, "legs": [terms("TARGET", 4985)]}, "take_profit"),
+    ],
+    ids=["beside the entry's", "target", "stop", "market"],
+)
+def test_the_refusal_of_a_replacement_names_a_price_that_it_gives(filled: int, new: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        replaced(entry(filled=filled), replacement(**new))
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize(("kind", "field"), [("STOP", "stop_loss"), ("TARGET", "take_profit")])
+def test_an_entry_whose_template_is_ninjatraders_own_gets_no_legs_beside_it(kind: str, field: str) -> None:
+    before = entry(legs={}, atm_template="Scalp")
+    with pytest.raises(UnsupportedValueError) as refusal:
+        replaced(before, replacement(legs=[terms(kind, 4995 if kind == "STOP" else 5020)]))
+    assert (refusal.value.field, refusal.value.detail) == (
+        field,
+        f"NinjaTrader's own template Scalp brings the targets and stops of a1; take {field} out.",
+    )
+
+
 def test_every_leg_of_the_kind_that_is_given_is_replaced_where_a_template_gave_several() -> None:
     before = template_entry(5, (2, 10, 5), (3, 20, 8))
     after, _ = replaced(before, replacement(legs=[terms("STOP", 4980)]))
@@ -1281,6 +1344,43 @@ def test_a_replacement_tells_what_the_templates_brackets_leave_without_a_leg() -
     assert replaced(before, replacement(qty=3))[1] == []
     [warning] = replaced(before, replacement(qty=4))[1]
     assert warning.code == "unprotected_quantity"
+
+
+@pytest.mark.parametrize(
+    ("qty", "brackets", "bare"),
+    [
+        (5, [(2, 10, 5), (3, 20, None)], 3),
+        (7, [(2, 10, 5), (3, 20, None)], 5),
+        (7, [(5, 10, 5)], 2),
+        (5, [(5, 10, 5)], 0),
+        (5, [(5, 10, None)], 0),  # it gets a stop for all of it
+    ],
+)
+def test_a_stop_in_place_of_a_templates_tells_what_has_none(
+    qty: int, brackets: list[tuple[int, int | None, int | None]], bare: int
+) -> None:
+    _, warnings = replaced(template_entry(5, *brackets), replacement(qty=qty, legs=[terms("STOP", 4980)]))
+    detail = f"{bare} of qty have no stop: the template has none for them. Place one by a PLACE of its own."
+    assert warnings == ([AlertWarning("unprotected_quantity", "qty", detail)] if bare else [])
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        entry(due=ENDED_AT, legs={}, wanted=LEGS, number=None, order_name=None),
+        template_entry(5, (2, 10, None), (3, 20, 5), filled=2),
+    ],
+    ids=["waits for its delay", "ends with it"],
+)
+def test_a_stop_that_leaves_nothing_bare_warns_of_nothing(before: Order) -> None:
+    assert replaced(before, replacement(qty=2, legs=[terms("STOP", 4980)]))[1] == []
+
+
+def test_of_an_order_as_it_stands_what_has_no_leg_is_told_and_nothing_else() -> None:
+    [warning] = altering.standing(template_entry(7, (5, 10, 5)))
+    detail = "The template's brackets leave 2 of qty without a leg."
+    assert warning == AlertWarning("unprotected_quantity", "qty", detail)
+    assert altering.standing(entry(filled=6, state=OrderState.PART_FILLED)) == []
 
 
 # CANCELREPLACE of a leg

@@ -14,6 +14,8 @@ from verification.mutation.operators import mutations
 # What a decorator is given (frozen, slots, kw_only) is for type checkers and speed; that it is there is looked at.
 _NOT_LOOKED_INTO = (cst.Annotation, cst.Import, cst.ImportFrom, cst.Decorator)
 
+_TEXTS = (cst.SimpleString, cst.FormattedStringText)
+
 
 @dataclass(frozen=True)
 class Change:
@@ -50,6 +52,8 @@ class Mutant:
     lines: frozenset[int] | None
     """The lines at which it can be noticed: of its statement in that body, else of the body, or of those that use the
     private name; None is anywhere."""
+    is_text: bool
+    """Whether it alters a text, and nothing else."""
 
 
 def mutants_of(source: str) -> Iterator[Mutant]:
@@ -77,7 +81,8 @@ def mutants_of(source: str) -> Iterator[Mutant]:
                 within = positions[line or function.body] if function else None
                 lines = frozenset(range(within.start.line, within.end.line + 1)) if within else readers.get(place)
                 replaceable = place if is_constant and place in readers else name
-                yield Mutant(Change.between(place, source, changed), changed, replaceable, lines)
+                is_text = isinstance(node, _TEXTS) and isinstance(mutated, _TEXTS) and not _is_raw(node)
+                yield Mutant(Change.between(place, source, changed), changed, replaceable, lines, is_text)
 
 
 def _readers(module: ast.Module) -> dict[str, frozenset[int]]:
@@ -135,6 +140,11 @@ class _Finder(cst.CSTVisitor):
     def on_leave(self, original_node: cst.CSTNode) -> None:
         del self._names[len(self._names) - len(_name_of(original_node)) :]
         self._line = None if isinstance(original_node, _Line) else self._line
+
+
+def _is_raw(node: cst.CSTNode) -> bool:
+    """Return whether a text is a regular expression."""
+    return isinstance(node, cst.SimpleString) and "r" in node.prefix
 
 
 def _name_of(node: cst.CSTNode) -> list[str]:

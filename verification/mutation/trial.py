@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from itertools import pairwise
-from math import ceil
+from math import ceil, inf
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -45,6 +46,12 @@ _ROOT = Path(__file__).parents[2]
 _OURS = {path.stem for folder in (_ROOT, _ROOT / "functions") for path in folder.iterdir()}
 """The top-level modules and packages that a trial imports anew."""
 
+_FIXED = 0.1
+"""The seconds that a test costs beside its own: a quick one that runs little is not better for it."""
+
+_A_STANDSTILL = 0.05
+"""The seconds of processor time that what only waits may use meanwhile."""
+
 
 @dataclass(frozen=True)
 class Module:
@@ -62,7 +69,7 @@ class Rehearsal:
     """The test that fails nevertheless."""
     imported: Sequence[str]
     durations: Mapping[str, float]
-    """The seconds that each test takes, the shortest first."""
+    """The seconds of processor time that each test takes, the shortest first."""
     by_line: Mapping[str, Mapping[int, frozenset[str]]]
     """The tests that run a line of a file; the empty one is the import."""
 
@@ -71,6 +78,20 @@ class Rehearsal:
         by_line = self.by_line[str(path)]
         running = frozenset[str]().union(*(by_line.get(line, frozenset()) for line in lines or ()))
         return None if lines is None or "" in running else [test for test in self.durations if test in running]
+
+    def varied(self, path: Path, tests: Sequence[str]) -> Iterator[str]:
+        """Yield these tests in an order in which a few run all the lines that any of them runs, and then others."""
+        lines: dict[str, set[int]] = {test: set() for test in tests}
+        for line, running in self.by_line[str(path)].items():
+            for test in running & lines.keys():
+                lines[test].add(line)
+        missing: set[int] = set()
+        while lines:
+            missing = missing or set().union(*lines.values())
+            test = max(lines, key=lambda it: len(lines[it] & missing) / (_FIXED + self.durations[it]))
+            missing = missing - lines[test] if lines[test] & missing else set()
+            del lines[test]
+            yield test
 
 
 @dataclass(frozen=True)
@@ -81,9 +102,9 @@ class Trial:
     """The test that failed."""
 
 
-def rehearse(files: Sequence[str], modules: Sequence[Module]) -> Rehearsal:
-    """Run the tests of these files, and see which lines of the modules each one runs."""
-    said = _fork(_Rehearsing(files, [str(module.path) for module in modules]).run, seconds=600)
+def rehearse(files: Sequence[str], modules: Sequence[Module], *, long: bool) -> Rehearsal:
+    """Run the tests of these files, if wanted the long ones too, and see which lines of the modules each one runs."""
+    said = _fork(_Rehearsing(files, [str(module.path) for module in modules], long=long).run, seconds=600)
     tests, durations = said["tests"], said["durations"]
     by_line = {
         path: {int(line): frozenset(tests[place] for place in places) for line, places in of_path.items()}
@@ -115,15 +136,15 @@ class Stage:
 
     @classmethod
     @contextlib.contextmanager
-    def of(cls, files: Sequence[str]) -> Iterator["Stage"]:
-        """Collect the tests of these files."""
+    def of(cls, files: Sequence[str], *, long: bool) -> Iterator["Stage"]:
+        """Collect the tests of these files, if wanted the long ones too."""
         ours, theirs = Pipe()
         child = os.fork()
         if child == 0:
             ours.close()
             _be_quiet()
             with contextlib.suppress(BaseException):
-                _pytest(files, _Staging(theirs))
+                _pytest(files, _Staging(theirs), long=long)
             os._exit(0)
         theirs.close()
         try:
@@ -255,11 +276,12 @@ class _Watch:
         self._rank = {test: rank for rank, test in enumerate(tests)}
         self._mutant = mutant
         self._failure: str | None = None
+        self._long = True  # a long one that is not among the tests is left out all the same
 
     def run(self) -> dict[str, Any]:
         if self._mutant:
             sys.meta_path.insert(0, self._mutant)
-        code = _pytest(self._files, self)
+        code = _pytest(self._files, self, long=self._long)
         return {"code": code, "failure": self._failure}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -275,12 +297,14 @@ class _Watch:
 class _Rehearsing(_Watch):
     """Run all tests of these files, and note which lines of the modules each one runs."""
 
-    def __init__(self, files: Sequence[str], modules: Sequence[str]) -> None:
+    def __init__(self, files: Sequence[str], modules: Sequence[str], *, long: bool) -> None:
         super().__init__(())
         self._files = list(files)
+        self._long = long
         self._modules = modules
         self._tests = [""]
         self._durations: dict[str, float] = defaultdict(float)
+        self._used = 0.0
         self._coverage = Coverage(data_file=None, config_file=False, include=list(modules))
         self._coverage.start()
 
@@ -290,10 +314,14 @@ class _Rehearsing(_Watch):
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._coverage.switch_context(item.nodeid)
+        self._used = time.process_time()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         super().pytest_runtest_logreport(report)
-        self._durations[report.nodeid] += report.duration
+        # Of the processor, so that what else the machine does makes no test longer.
+        used = time.process_time()
+        self._durations[report.nodeid] += used - self._used
+        self._used = used
 
     def run(self) -> dict[str, Any]:
         said = super().run()
@@ -309,9 +337,9 @@ class _Rehearsing(_Watch):
         return said | {"imported": imported, "tests": self._tests, "durations": durations, "by_line": by_line}
 
 
-def _pytest(files: Sequence[str], plugin: object) -> int:
-    options = ["--exitfirst", "--quiet", "--tb=no", "--assert=plain", "-p", "no:cacheprovider", "--long"]
-    options.append("--hypothesis-profile=mutation")
+def _pytest(files: Sequence[str], plugin: object, *, long: bool) -> int:
+    options = ["--exitfirst", "--quiet", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
+    options += ["--hypothesis-profile=mutation", *(["--long"] if long else [])]
     return int(pytest.main([*options, *files], plugins=[plugin]))
 
 
@@ -332,14 +360,25 @@ def _fork(play: Callable[[], Any], *, seconds: float) -> Any:
                 pipe.write(json.dumps(said).encode())
             os._exit(0)
     os.close(writing)
-    # Processor time is what ends an endless loop, whatever else the machine does; what only waits has longer.
-    ready, _, _ = select.select([reading], [], [], 4 * _most(seconds))
+    # Processor time is what ends an endless loop, whatever else the machine does. What only waits has longer, and
+    # what the machine keeps waiting as long as it takes: it goes on.
+    ready, used, before = False, 0.0, -inf
+    while not ready and used > before:
+        before = used + _A_STANDSTILL
+        ready = bool(select.select([reading], [], [], 4 * _most(seconds))[0])
+        used = _used_by(child)
     with open(reading, "rb") as pipe:
         said = pipe.read() if ready else b""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return json.loads(said) if said else None
+
+
+def _used_by(process: int) -> float:
+    """Return the seconds of processor time that a process has used."""
+    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _end_after(seconds: float) -> None:
