@@ -139,7 +139,9 @@ def resolve_order(
                 "To end it, cancel it."
             )
         ring(services)
-        without_legs = filled > order.filled and order.legs and str(order.unresolved).startswith(ANOTHER_JOURNALS)
+        without_legs = (
+            report.filled > order.filled and order.legs and str(order.unresolved).startswith(ANOTHER_JOURNALS)
+        )
         fields = {"order_id": order_id, "outcome": outcome}
         problem = leave_record(services, provenance, "RESOLVE", "order_resolved", fields, [order_id])
     if options.as_json:
