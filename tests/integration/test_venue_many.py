@@ -91,6 +91,21 @@ def test_orders_of_the_table_and_of_the_venue_are_told_apart(service: Service) -
     assert service.open_orders() == ["there"]
 
 
+@pytest.mark.parametrize("command", ["CANCELORDERS", "CANCELALLORDERS"])
+def test_nothing_is_called_cancelled_whole_while_the_venue_has_yet_to_end_some_of_it(
+    service: Service, command: str
+) -> None:
+    account = {"account": "Sim101"} if command == "CANCELORDERS" else {}
+    service.place("there")
+    service.send(command, **account)
+    service.let_pass(60)
+    service.use_venue(TABLE)
+    service.place("here")
+    answer = service.send(command, **account)
+    assert answer.word == "cancel_pending"
+    assert answer.body.items() >= lists(cancelled=["here"], cancel_pending=["there"]).items()
+
+
 def test_a_strategy_is_open_until_the_venue_reports_its_end(service: Service) -> None:
     service.place("order-1", **STRATEGY)
     service.send("CLOSESTRATEGY", **STRATEGY)

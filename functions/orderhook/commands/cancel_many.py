@@ -260,12 +260,10 @@ def _check_done(result: ManyResult) -> None:
 def outcome(services: "Services", provenance: Provenance, result: ManyResult) -> Outcome:
     """Return the outcome of CANCELORDERS and CANCELALLORDERS: with nothing to cancel it says where orders are open."""
     warnings = result.warnings
-    if result.asked:
+    if result.cancel_pending:
         status = "cancel_pending"  # not all of it is done yet
     elif result.cancelled:
         status = "cancelled"
-    elif result.cancel_pending:
-        status = "cancel_pending"
     elif result.already_cancelled:
         status = "already_cancelled"
     else:
