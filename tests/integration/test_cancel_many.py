@@ -513,7 +513,7 @@ def test_an_item_that_this_version_cannot_read_hides_no_other(
     assert (answer.body["reason"], record.reason) == ("UnreadableOrder", "UnreadableOrder")
 
 
-def test_an_item_that_this_version_cannot_read_in_one_account_is_the_reason_of_the_whole(service: Service) -> None:
+def test_an_item_that_cannot_be_read_in_one_account_is_the_reason_of_the_whole(service: Service) -> None:
     service.place("x", account="A,B")
     put_item(service, "x.b", state="Weird", account="B")
     answer = service.cancel("x", account="A,B")

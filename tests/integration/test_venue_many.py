@@ -14,7 +14,7 @@ from orderhook.orders import Order
 from orderhook.venues import TABLE
 from tests.builders import ENTRY, lists
 from tests.client_faults import in_writes
-from tests.faults import lose_response, no_fault
+from tests.faults import lose_response, no_fault, throttle
 from tests.integration.test_requests import PUT, QUERY, READ, SEND, TRANSACTION, UPDATE
 from tests.service import Service
 
@@ -369,6 +369,19 @@ def test_the_operators_kill_switch_lists_what_is_pending_the_second_time_too(
     assert kill().stdout.startswith(ASKED)
     told = json.loads(kill("--json").stdout)
     assert (told["cancelled"], told["cancel_pending"], told["problems"]) == ([], ["order-1"], [])
+
+
+def test_the_kill_switch_tells_what_it_has_done_though_the_table_answers_no_more(
+    service: Service, kill: Callable[..., Result]
+) -> None:
+    service.place("order-1")
+    service.network.watch(service.table.client)
+    service.network.inject("GetItem", no_fault, *[throttle] * 9)
+    result = kill()
+    assert result.exit_code == 1
+    assert result.stdout.startswith(ASKED)
+    service.network.inject("GetItem", no_fault, *[throttle] * 6)
+    assert "It could not be seen whether the bridge is there to cancel" in kill().stdout
 
 
 def test_the_operators_kill_switch_says_that_the_bridge_is_not_ready(
