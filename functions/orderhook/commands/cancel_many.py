@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orderhook.errors import AlertWarning, OutcomeUnknownError, TemporarilyUnavailableError
+from orderhook.errors import AlertWarning, OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.orders import (
     BEING_CANCELLED,
     RESENDS_END,
@@ -228,6 +228,8 @@ class _Cancels:
         """Return the name of the list of an order that was not cancelled in time (None), or not at all."""
         if error is None or isinstance(error, TemporarilyUnavailableError):
             return "remaining"
+        if not isinstance(error, OrderhookError) and self._provenance.progress:
+            self._provenance.progress.defects.append(error)
         reason = error.extra.get("reason") if isinstance(error, OutcomeUnknownError) else None
         self.result.failed.append(
             {"order_id": str(item.get("order_id")), "reason": str(reason or type(error).__name__)}
