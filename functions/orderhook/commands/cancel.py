@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesOrder, Met, wrote
+from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesOrder, Met, ended, wrote
 from orderhook.commands.changing import find_resent
 from orderhook.commands.strategy_names import to_come
 from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderhookError, OrderNotFoundError
@@ -18,6 +18,9 @@ from orderhook.venues import venue_of
 
 if TYPE_CHECKING:
     from orderhook.services import Services
+
+
+_NOTHING_LEFT = "there is nothing left of it to cancel."
 
 
 class Cancelled(NamedTuple):
@@ -75,7 +78,7 @@ class Cancel(AddressesOrder):
             return cancelled
         self.check_meant(provenance, cancelled.order)
         if cancelled.order.state in FINISHED_OTHERWISE:
-            raise self.already_terminal(cancelled.order, "there is nothing left of it to cancel.")
+            raise self.already_terminal(cancelled.order, _NOTHING_LEFT)
         # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
         first = first_receipt(services, provenance, cancelled.order.traces)
         return cancelled._replace(resent=first is not None)
@@ -177,7 +180,7 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
     order = order if result.applied else order.at(provenance.now)
     if not result.applied and order.state in FINISHED_OTHERWISE:
         raise OrderAlreadyTerminalError(
-            f"Order '{order_id}' ended as {order.state} at {order.since}; there is nothing left of it to cancel.",
+            f"Order '{order_id}' {ended(order)}; {_NOTHING_LEFT}",
             field="order_id",
             state=order.state,
         )
