@@ -4,8 +4,10 @@ engine           decides: (state, event) → (state, effects); pure
 events           what the engine is told, and what it asks for
 state, records   what the engine knows, and what of it the journal keeps
 looking, reading record what the table and NinjaTrader's files show
-carrying_out, brackets, changing, cancelling, confirming, adopting   the next step for what is wanted of each order
-positions, readiness, reporting                                      what the cloud is told
+carrying_out, legs, brackets, changing, cancelling, confirming, adopting
+                 the next step for what is wanted of each order
+positions, readiness, reporting
+                 positions, whether what opens can be carried out, and what the cloud is told
 oif              the lines and names of order instruction files, and the ids of orders at the venue; pure
 journal          what was seen, intended, written and acknowledged, in SQLite
 ninjatrader      NinjaTrader 8's folder: instructions written, updates and log read

@@ -102,6 +102,8 @@ def kill_switch(
             done.problems.clear()  # what was left the first time has had its second chance
             _cancel_all(services, provenance, 2, done)
             done = done.each_once()
+            if not options.as_json:
+                _show_cancelled(done)  # at once: whatever fails from here on, it was done
         named = {
             "kill_switch": turn,
             "cancel": "yes" if cancel else None,
@@ -119,8 +121,6 @@ def kill_switch(
         shown = represent_kill_switch(trader, state, stops_cancels=refuses_cancels)
         print_json(shown | done.as_json() if cancel else shown)
     else:
-        if cancel:
-            _show_cancelled(done)
         for problem in done.problems:
             print_text(printable(problem), BAD)
         since = f" since {readable_time(state.since)}" if state.since else ""
@@ -161,10 +161,17 @@ def _cancel_all(services: Services, turned: Provenance, number: int, done: _Canc
         failed: Any = error.extra.get("failed", ())
         done.problems.extend(f"{order['order_id']}: {order['reason']}" for order in failed)
     ring(services)
-    if done.pending:
-        away = services.bridge.state(turned.trader).away(provenance.at)
-        if away:
-            done.problems.append(f"{NOBODY_CANCELS} the bridge {away}. Cancel at the venue what cannot wait.")
+    if done.pending and (why := _why_nobody_cancels(services, provenance)):
+        done.problems.append(f"{why} Cancel at the venue what cannot wait.")
+
+
+def _why_nobody_cancels(services: Services, provenance: Provenance) -> str | None:
+    """Return what to say where the bridge is away, or nobody can see whether it is; None where it is there."""
+    try:
+        away = services.bridge.state(provenance.trader).away(provenance.at)
+    except OrderhookError:
+        return "It could not be seen whether the bridge is there to cancel at the venue."
+    return f"{NOBODY_CANCELS} the bridge {away}." if away else None
 
 
 def _show_cancelled(done: _Cancelled) -> None:

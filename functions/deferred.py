@@ -140,7 +140,14 @@ def _outcome(message: Message, facts: RequestFacts, now: datetime, dead_letter: 
         raise MessageError("its key is another trader's")
     facts.key = key
     key_is_good = facts.key is not None and not facts.key.revoked
-    provenance = Provenance(message.trader, message.key_id, message.request_id, now, resend_of=facts.resend_of)
+    provenance = Provenance(
+        message.trader,
+        message.key_id,
+        message.request_id,
+        now,
+        resend_of=facts.resend_of,
+        progress=facts.progress,
+    )
     if isinstance(message, TimedCancel):
         # Whatever has become of the key, and however late: an order that was given a time must not stay beyond it.
         facts.command, facts.order_id = Cancel.word, message.order_id

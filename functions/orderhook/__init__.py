@@ -42,7 +42,7 @@ What they work with:
 
 For readers (the command line, later the console and the API):
     explain          what an alert would do, and everything that is wrong with it; `description` has the words,
-                     `broken_json` reads on behind a fault
+                     `filled_in` knows what a placeholder can become, `broken_json` reads on behind a fault
     reference        what every word of an answer means
     records          find and follow the records of alerts
     listing          orders as a person lists them, each with its waiting legs

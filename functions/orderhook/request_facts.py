@@ -1,6 +1,6 @@
 """What is known of a request so far, for its log line and its record; and how far it has come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ class Progress:
     """The stops that it has set out to cancel, each with the number of its account in the list, if there is one."""
     accounts: "list[tuple[str, Future[Outcome | OrderhookError]]]" = field(default_factory=list)
     """What becomes of it in each account that it lists."""
+    defects: list[Exception] = field(default_factory=list)
+    """What kept single orders of a command over many from being cancelled, and nobody foresaw."""
 
 
 @dataclass(slots=True)
@@ -62,11 +64,16 @@ class RequestFacts:
     """What kept it, or single accounts of a list, from being served, and nobody foresaw."""
 
     @property
+    def all_defects(self) -> Sequence[Exception]:
+        """Those of the alert, of its accounts and of single orders, each once."""
+        return list(dict.fromkeys((*self.defects, *self.progress.defects)))
+
+    @property
     def reason(self) -> str:
         """Why it could not be answered for good: what came after the first was its consequence."""
         if self.faults:
             return self.faults[0].reason
-        return error_code(self.defects[0]) if self.defects else CONTENTION
+        return error_code(self.all_defects[0]) if self.all_defects else CONTENTION
 
     def why(self, result: Outcome | OrderhookError) -> Fault | None:
         """Return what kept the alert from being carried out; None where it was, or where its answer is the reason."""
@@ -75,6 +82,6 @@ class RequestFacts:
         if self.faults:
             return self.faults[0]
         if isinstance(result, OutcomeUnknownError):
-            reason = result.extra.get("reason")
+            reason = result.extra.get("reason") or (self.reason if self.all_defects else None)
             return Fault(str(reason)) if reason else None
         return None if isinstance(result, VenueOfflineError) else Fault(self.reason)

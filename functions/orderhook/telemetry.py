@@ -72,7 +72,7 @@ def log(
 
     `given_up` says that it is not tried any more, though nothing was wrong with it.
     """
-    for defect in dict.fromkeys(facts.defects):
+    for defect in facts.all_defects:
         report(defect, facts.request_id)
     _report_faults(facts)
     with _never_raising():

@@ -249,14 +249,19 @@ def test_a_journal_that_cannot_be_written_ends_the_bridge_before_anything_is_sen
     assert len(world.placed_lines()) == 1
 
 
-def test_what_an_earlier_run_has_left_is_taken_back_before_anything_else(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def leave_file(world: World, tmp_path: Path) -> None:
+    """Have a bridge die whose file NinjaTrader has not taken, and another run begin."""
     world.paper.misbehaviour.leaves_files = True
     place(world)
     world.until(lambda: list((tmp_path / "incoming").iterdir()))
     world.kill()
     world.start()
+
+
+def test_what_an_earlier_run_has_left_is_taken_back_before_anything_else(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_file(world, tmp_path)
     world.network.always = faults.refuse_connection
     world.paper.misbehaviour.leaves_files = False
     monkeypatch.setattr(world.link, "wait", lambda _: False)  # the loop's thread does not wait for the doorbell
@@ -349,11 +354,7 @@ def test_the_doorbell_has_the_bridge_look_at_once(world: World) -> None:
 
 
 def test_what_a_dead_bridge_has_left_in_the_folder_is_taken_back_first_of_all(world: World, tmp_path: Path) -> None:
-    world.paper.misbehaviour.leaves_files = True
-    place(world)
-    world.until(lambda: list((tmp_path / "incoming").iterdir()))
-    world.kill()
-    world.start()
+    leave_file(world, tmp_path)
     world.turn()
     assert not [file for file in (tmp_path / "incoming").iterdir() if "_c1" not in file.name]
     world.paper.misbehaviour.leaves_files = False
@@ -381,11 +382,7 @@ def test_a_stop_that_a_start_takes_back_stands_within_a_second(world: World, tmp
 def test_a_file_that_is_held_at_the_start_is_moved_out_as_soon_as_it_can(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.paper.misbehaviour.leaves_files = True
-    place(world)
-    world.until(lambda: list((tmp_path / "incoming").iterdir()))
-    world.kill()
-    world.start()
+    leave_file(world, tmp_path)
     with monkeypatch.context() as held:
         held.setattr("bridge.ninjatrader.os.replace", refuse_to_move)
         world.turn()

@@ -11,7 +11,11 @@ import pytest
 from orderhook.aws.budget import CONNECTIONS, time_budget
 from orderhook.commands.cancel_many import Scope, cancel_many
 from orderhook.orders import timestamp
+from orderhook.provenance import Provenance
 from orderhook.store import items
+from orderhook.store.expressions import Condition
+from orderhook.store.orders import OrderStore
+from orderhook.store.results import WriteResult
 from orderhook.store.table import serialize
 from tests.builders import lists, provenance, refused, unfinished
 from tests.client_faults import in_requests_with, perform
@@ -513,12 +517,38 @@ def test_an_item_that_this_version_cannot_read_hides_no_other(
     assert (answer.body["reason"], record.reason) == ("UnreadableOrder", "UnreadableOrder")
 
 
-def test_an_item_that_this_version_cannot_read_in_one_account_is_the_reason_of_the_whole(service: Service) -> None:
+def test_an_item_that_cannot_be_read_in_one_account_is_the_reason_of_the_whole(service: Service) -> None:
     service.place("x", account="A,B")
     put_item(service, "x.b", state="Weird", account="B")
     answer = service.cancel("x", account="A,B")
     assert (answer.status, answer.body["reason"]) == (409, "UnreadableOrder")
     assert [result.get("reason") for result in answer.body["results"]] == [None, "this version cannot read it"]
+
+
+@pytest.mark.parametrize("delay", [None, 2])
+def test_a_defect_at_one_order_hides_no_other_and_is_told(
+    service: Service, monkeypatch: pytest.MonkeyPatch, delay: int | None
+) -> None:
+    for order_id in ("a", "b", "c"):
+        service.place(order_id)
+    cancel = OrderStore.cancel
+
+    def strike(store: OrderStore, signed: Provenance, order_id: str, *conditions: Condition) -> WriteResult:
+        if order_id == "b":
+            raise RuntimeError("THE-MESSAGE")
+        return cancel(store, signed, order_id, *conditions)
+
+    monkeypatch.setattr(OrderStore, "cancel", strike)
+    answer = service.send("CANCELORDERS", account="Sim101", delay=delay)
+    if delay is None:
+        assert (answer.status, answer.body["reason"]) == (409, "RuntimeError")
+        assert answer.body["failed"] == [{"order_id": "b", "reason": "RuntimeError"}]
+    service.pass_time(3)
+    assert service.open_orders() == ["b"]
+    lines = service.output.lines()
+    [defect] = [line for line in lines if line.get("message") == "defect"]
+    assert (defect["reason"], "strike" in defect["frames"][-1]) == ("RuntimeError", True)
+    assert [line["UnhandledErrors"] for line in lines if "UnhandledErrors" in line] == [[1.0]]
 
 
 @pytest.mark.parametrize("delay", [None, 2])

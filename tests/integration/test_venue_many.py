@@ -14,7 +14,7 @@ from orderhook.orders import Order
 from orderhook.venues import TABLE
 from tests.builders import ENTRY, lists
 from tests.client_faults import in_writes
-from tests.faults import lose_response, no_fault
+from tests.faults import lose_response, no_fault, throttle
 from tests.integration.test_requests import PUT, QUERY, READ, SEND, TRANSACTION, UPDATE
 from tests.service import Service
 
@@ -89,6 +89,21 @@ def test_orders_of_the_table_and_of_the_venue_are_told_apart(service: Service) -
     legs = {"here": ["here.STOP1", "here.TARGET1"]}
     assert answer.body.items() >= lists(cancelled=["here"], cancel_pending=["there"], cancelled_legs=legs).items()
     assert service.open_orders() == ["there"]
+
+
+@pytest.mark.parametrize("command", ["CANCELORDERS", "CANCELALLORDERS"])
+def test_nothing_is_called_cancelled_whole_while_the_venue_has_yet_to_end_some_of_it(
+    service: Service, command: str
+) -> None:
+    account = {"account": "Sim101"} if command == "CANCELORDERS" else {}
+    service.place("there")
+    service.send(command, **account)
+    service.let_pass(60)
+    service.use_venue(TABLE)
+    service.place("here")
+    answer = service.send(command, **account)
+    assert answer.word == "cancel_pending"
+    assert answer.body.items() >= lists(cancelled=["here"], cancel_pending=["there"]).items()
 
 
 def test_a_strategy_is_open_until_the_venue_reports_its_end(service: Service) -> None:
@@ -354,6 +369,19 @@ def test_the_operators_kill_switch_lists_what_is_pending_the_second_time_too(
     assert kill().stdout.startswith(ASKED)
     told = json.loads(kill("--json").stdout)
     assert (told["cancelled"], told["cancel_pending"], told["problems"]) == ([], ["order-1"], [])
+
+
+def test_the_kill_switch_tells_what_it_has_done_though_the_table_answers_no_more(
+    service: Service, kill: Callable[..., Result]
+) -> None:
+    service.place("order-1")
+    service.network.watch(service.table.client)
+    service.network.inject("GetItem", no_fault, *[throttle] * 9)
+    result = kill()
+    assert result.exit_code == 1
+    assert result.stdout.startswith(ASKED)
+    service.network.inject("GetItem", no_fault, *[throttle] * 6)
+    assert "It could not be seen whether the bridge is there to cancel" in kill().stdout
 
 
 def test_the_operators_kill_switch_says_that_the_bridge_is_not_ready(

@@ -357,6 +357,13 @@ def test_the_tree_names_every_module_once(note: str, folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["functions/orderhook", "bridge"])
+def test_the_map_of_a_package_names_each_of_its_modules(folder: str) -> None:
+    base = ROOT / folder
+    named = set(re.findall(r"\w+", (base / "__init__.py").read_text(encoding="utf-8")))
+    assert {path.stem for path in base.glob("*.py")} - {"__init__"} - named == set()
+
+
+@pytest.mark.parametrize("folder", ["functions/orderhook", "bridge"])
 def test_every_module_stands_in_a_contract_of_its_own_about_imports(folder: str) -> None:
     """A contract about a whole package says nothing of what one of its modules may not import."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][

@@ -8,7 +8,7 @@ from bridge import oif
 from bridge.events import Alarm, ConnectionRead, FileMovedOut, FileWritten, NinjaTraderStarted, PositionRead
 from orderhook.orders import OrderState
 from tests.bridge import Desk, placed, want
-from tests.unit.test_engine_sequences import BRACKET, LONG, STOP, TARGET, leg_order, protect, work
+from tests.unit.test_engine_sequences import BRACKET, LONG, STOP, TARGET, leg_order, protect, refuse_cancels, work
 
 
 @pytest.fixture
@@ -62,13 +62,6 @@ def test_an_orphan_that_ends_as_it_is_cancelled_rings_no_more(desk: Desk) -> Non
     assert desk.alarms == ["orphans_cancelled"]
 
 
-def refuse_cancels(desk: Desk) -> None:
-    """Have NinjaTrader take every CANCEL that is due, and do nothing."""
-    for _ in range(70):
-        desk.take()
-        desk.wait(1)
-
-
 def test_an_orphan_whose_cancel_was_refused_before_is_cancelled_again(desk: Desk) -> None:
     protect(desk, legs={"STOP1": BRACKET["STOP1"]})
     desk.look(leg_order(desk, want=want(desk, 2, "cancel")))
@@ -89,10 +82,7 @@ def test_a_target_joins_the_group_of_a_stop_whose_cancel_was_refused(desk: Desk)
     [stop] = desk.take()
     desk.look(leg_order(desk, want=want(desk, 2, "cancel")))
     desk.say(STOP, "ACCEPTED")
-    lines: list[str] = []
-    for _ in range(70):
-        lines += desk.take()
-        desk.wait(1)
+    lines = refuse_cancels(desk)
     assert desk.alarms == ["cancel_refused"]
     [target] = [line for line in lines if line.startswith("PLACE;")]
     assert placed(target)["oco_id"] == placed(stop)["oco_id"] != ""

@@ -70,6 +70,15 @@ def leg_order(desk: Desk, name: str = "STOP1", **values: Any) -> Order:
     return order(desk, f"long.{name}", entry_id="long", order_name=name, action="SELL", **values)
 
 
+def refuse_cancels(desk: Desk) -> list[str]:
+    """Have every file be taken, and no order end, until what is cancelled counts as refused; returns the lines."""
+    lines: list[str] = []
+    for _ in range(70):
+        lines += desk.take()
+        desk.wait(1)
+    return lines
+
+
 # Legs that are given anew
 
 
@@ -104,9 +113,7 @@ def test_a_stop_given_anew_that_was_cancelled_at_the_venue_is_placed_again(desk:
 def test_a_stop_whose_cancel_was_refused_and_a_person_cancels_stays_cancelled(desk: Desk) -> None:
     protect(desk)
     desk.look(leg_order(desk, want=want(desk, 2, "cancel")))
-    for _ in range(70):
-        desk.take()
-        desk.wait(1)
+    refuse_cancels(desk)
     stop = leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(4985), want=want(desk, 3, "change"))
     desk.look(stop)
     assert desk.take() == [oif.change(STOP, qty=1, stop_price=Decimal(4985))]
@@ -918,13 +925,6 @@ def test_cancels_of_ids_that_are_never_seen_end_with_the_answer(desk: Desk) -> N
     assert desk.take() == []
 
 
-def refuse_cancels(desk: Desk) -> None:
-    """Have every cancel be taken, and no order end."""
-    for _ in range(70):
-        desk.take()
-        desk.wait(1)
-
-
 def test_a_refused_cancel_of_another_journals_entry_is_answered(desk: Desk) -> None:
     asked: dict[str, Any] = {"received_at": AGO, "state": OrderState.WORKING}
     desk.look(order(desk, **asked))
@@ -1201,9 +1201,7 @@ def test_a_second_refused_cancel_rings_again(desk: Desk) -> None:
     shown = work(desk)
     for n in (2, 3):
         desk.look(shown._replace(want=want(desk, n, "cancel")))
-        for _ in range(70):
-            desk.take()
-            desk.wait(1)
+        refuse_cancels(desk)
     assert desk.alarms == ["cancel_refused", "cancel_refused"]
     assert [code for report in desk.reports for code in report.alarms] == ["cancel_refused", "cancel_refused"]
 

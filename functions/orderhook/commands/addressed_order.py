@@ -258,7 +258,7 @@ class AddressesOrder(Command):
         legs = sorted(leg_id(order.order_id, name) for name, leg in order.legs.items() if leg.released)
         released = f"{' and '.join(legs)} may still work: orders of their own since it filled. " if legs else ""
         return OrderAlreadyTerminalError(
-            f"Order '{self.order_id}' ended as {order.state} at {order.since}; {way_out} {released}"
+            f"Order '{self.order_id}' {ended(order)}; {way_out} {released}"
             f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
             state=order.state,
@@ -295,6 +295,11 @@ def waits(entry: Order, name: str) -> bool:
     """Return whether an entry has a leg of this name that lies in its item, be it ended or not."""
     leg = entry.legs.get(name)
     return leg is not None and not leg.released
+
+
+def ended(order: Order) -> str:
+    """Return how and when a finished order ended, as refusals say it."""
+    return f"ended as {order.state} at {order.since}"
 
 
 def strategy_not_found(strategy_id: str) -> StrategyNotFoundError:

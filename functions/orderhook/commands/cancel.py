@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesOrder, Met, wrote
+from orderhook.commands.addressed_order import NOTHING_OPEN, Address, AddressesOrder, Met, ended, wrote
 from orderhook.commands.changing import find_resent
 from orderhook.commands.strategy_names import to_come
 from orderhook.errors import AlertWarning, OrderAlreadyTerminalError, OrderhookError, OrderNotFoundError
@@ -18,6 +18,9 @@ from orderhook.venues import venue_of
 
 if TYPE_CHECKING:
     from orderhook.services import Services
+
+
+_NOTHING_LEFT = "there is nothing left of it to cancel."
 
 
 class Cancelled(NamedTuple):
@@ -115,7 +118,7 @@ class Cancel(AddressesOrder):
     def _check_has_no_other_end(self, cancelled: Cancelled) -> None:
         """Raise OrderAlreadyTerminalError for an order that has ended otherwise: at a venue a fill may be first."""
         if not cancelled.applied and cancelled.order.state in FINISHED_OTHERWISE:
-            raise self.already_terminal(cancelled.order, "there is nothing left of it to cancel.")
+            raise self.already_terminal(cancelled.order, _NOTHING_LEFT)
 
     def _cancel(self, services: "Services", provenance: Provenance, order_id: str) -> Cancelled | None:
         """Cancel an order or a leg.
@@ -184,7 +187,7 @@ def cancel_overdue(services: "Services", provenance: Provenance, order_id: str, 
     order = order if result.applied else order.at(provenance.now)
     if not result.applied and order.state in FINISHED_OTHERWISE:
         raise OrderAlreadyTerminalError(
-            f"Order '{order_id}' ended as {order.state} at {order.since}; there is nothing left of it to cancel.",
+            f"Order '{order_id}' {ended(order)}; {_NOTHING_LEFT}",
             field="order_id",
             state=order.state,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orderhook.commands.addressed_order import has_reached, wrote
 from orderhook.commands.many_result import LISTS, ManyResult
-from orderhook.errors import AlertWarning, OutcomeUnknownError, TemporarilyUnavailableError
+from orderhook.errors import AlertWarning, OrderhookError, OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.orders import BEING_CANCELLED, SAME_BAR, TERMINAL, Order, OrderState, folded, timestamp
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
@@ -187,6 +187,8 @@ class _Cancels:
         """Return the name of the list of an order that was not cancelled in time (None), or not at all."""
         if error is None or isinstance(error, TemporarilyUnavailableError):
             return "remaining"
+        if not isinstance(error, OrderhookError) and self._provenance.progress:
+            self._provenance.progress.defects.append(error)
         reason = error.extra.get("reason") if isinstance(error, OutcomeUnknownError) else None
         self.result.failed.append(
             {"order_id": str(item.get("order_id")), "reason": str(reason or type(error).__name__)}
@@ -239,12 +241,10 @@ def _some(orders: Sequence[str]) -> str:
 def outcome(services: "Services", provenance: Provenance, result: ManyResult) -> Outcome:
     """Return the outcome of CANCELORDERS and CANCELALLORDERS: with nothing to cancel it says where orders are open."""
     warnings = result.warnings
-    if result.asked:
+    if result.cancel_pending:
         status = "cancel_pending"  # not all of it is done yet
     elif result.cancelled:
         status = "cancelled"
-    elif result.cancel_pending:
-        status = "cancel_pending"
     elif result.already_cancelled:
         status = "already_cancelled"
     else:

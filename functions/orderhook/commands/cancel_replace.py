@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.altering import Replacement, check_replaced, check_replaced_leg, replaced, replaced_leg
-from orderhook.commands.addressed_order import Address, AddressesOrder, Met
+from orderhook.commands.addressed_order import Address, AddressesOrder, Met, ended
 from orderhook.commands.change import answered, remaining
 from orderhook.commands.changing import Altered, alter, alter_addressed, find_resent, needs_venue, values
 from orderhook.commands.fields import Minutes
@@ -153,9 +153,8 @@ class _Replacing:
             if leg is not None and not leg.is_open:
                 field = fields[kind_of(name)]
                 raise InvalidValueError(
-                    f"{leg.order_id} ended as {leg.state} at {leg.since}, and an entry gets no other. Take "
-                    f"{field} out; what is still to be closed needs an order of its own: PLACE a {leg.action} with "
-                    f"order_type={leg.order_type}.",
+                    f"{leg.order_id} {ended(leg)}, and an entry gets no other. Take {field} out; what is still to be "
+                    f"closed needs an order of its own: PLACE a {leg.action} with order_type={leg.order_type}.",
                     field=field,
                 )
 
