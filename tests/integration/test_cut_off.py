@@ -194,7 +194,7 @@ def test_an_order_without_id_of_an_account_that_is_cut_off_is_told_by_its_id(
     assert record.order_ids == tuple(ids)
 
 
-@pytest.mark.parametrize(
+over_many = pytest.mark.parametrize(
     ("command", "fields"),
     [
         ("CANCELALLORDERS", {}),
@@ -204,10 +204,37 @@ def test_an_order_without_id_of_an_account_that_is_cut_off_is_told_by_its_id(
     ],
     ids=["all", "of an account", "of accounts", "of a strategy"],
 )
+
+
+@over_many
 def test_a_command_over_many_that_is_cut_off_is_recorded_with_the_orders_it_ended(
     patient: Service, progress: Progress, command: str, fields: dict[str, object]
 ) -> None:
     patient.place("order-1", strategy_id="strategy-1", stop_loss=4980)
+    answer = send_cut_off_while_it_lists(patient, progress, command, fields)
+    assert seen(patient).state == "Cancelled"
+    assert patient.record_of(answer).order_ids == ("order-1", "order-1.STOP1")
+
+
+@over_many
+def test_a_resend_tells_of_the_stop_that_one_which_was_cut_off_has_cancelled(
+    patient: Service, progress: Progress, command: str, fields: dict[str, object]
+) -> None:
+    patient.place("order-1", strategy_id="strategy-1", stop_loss=4980)
+    patient.report("Filled", 5)
+    answer = send_cut_off_while_it_lists(patient, progress, command, fields)
+    assert patient.record_of(answer).order_ids == ("order-1.STOP1",)
+    patient.let_pass(5)
+    again = patient.send(command, **fields)
+    assert again.status == 200
+    [detail] = [it["detail"] for it in again.body["warnings"] if it["code"] == "unprotected_quantity"]
+    assert detail.endswith("has no stop now: order-1.STOP1 protected it.")
+
+
+def send_cut_off_while_it_lists(
+    patient: Service, progress: Progress, command: str, fields: dict[str, object]
+) -> Answer:
+    """Send a command over many that has ended something when its deadline is reached, and lists the second page."""
     over = Event()
 
     def two_pages(request: AWSPreparedRequest, deliver: Deliver) -> AWSResponse | None:
@@ -224,10 +251,10 @@ def test_a_command_over_many_that_is_cut_off_is_recorded_with_the_orders_it_ende
     patient.output.take()
     answer = patient.send(command, **fields)
     over.set()
+    patient.network.inject("Query")
     assert_was_cut_off(patient)
     assert (answer.status, answer.word) == (503, "temporarily_unavailable")
-    assert seen(patient).state == "Cancelled"
-    assert patient.record_of(answer).order_ids == ("order-1", "order-1.STOP1")
+    return answer
 
 
 def _answer(request: AWSPreparedRequest, text: str) -> AWSResponse:

@@ -10,6 +10,7 @@ import pytest
 
 import reports
 import webhook
+from cli.aws.table import read_template
 from orderhook.bridge_messages import Execution, Heartbeat, OrderReport, PositionReport, Sent
 from orderhook.bridge_messages import serialize as message_of
 from orderhook.leg_prices import with_bounds
@@ -610,3 +611,29 @@ def test_executions_are_listed_by_their_times(service: Service) -> None:
     at = datetime.fromisoformat("2026-01-02T03:04:02+00:00")
     since = service.services.bridge.executions(service.trader, at, at + timedelta(seconds=1))
     assert [it.cumulative for it in since] == [2]
+
+
+def test_all_that_reports_write_is_in_partitions_that_their_role_may_write(service: Service) -> None:
+    have(service)
+    service.network.forget()
+    fill = Execution("oh1", 5, 5, Decimal(5000), AT)
+    unattached = Execution("oh9", 1, 1, Decimal(5000), AT)
+    deliver(
+        service,
+        beat(positions=[position(5)]),
+        say("Filled", 5, acked=1, executions=[fill]),
+        say("Filled", 1, order_id="nobodys", executions=[unattached]),
+    )
+    written = {
+        (write.get("Key") or write["Item"])["pk"]["S"]
+        for request in service.network.requests
+        for write in request.writes
+    }
+    [allowed] = [
+        {it.replace("${VenueTrader}", service.trader) for it in keys}
+        for policy in read_template()["Resources"]["ReportsRole"]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "dynamodb:PutItem" in statement["Action"]
+        for keys in statement["Condition"]["ForAllValues:StringEquals"].values()
+    ]
+    assert written == allowed
