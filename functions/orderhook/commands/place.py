@@ -164,8 +164,9 @@ class Place(PlacesOrder):
             warnings = () if self.order_id else (_NO_ORDER_ID,)
             return outcome._replace(warnings=(*outcome.warnings, *warnings))
         if not provenance.reaches(order.account, order.instrument):
+            sent_id = order.order_id.removesuffix(_ending(self.new_order.account))
             raise DuplicateOrderIdError(
-                f"order_id {order.order_id} is taken; write another, such as {order.order_id[:40]}-{{{{timenow}}}}.",
+                f"order_id {order.order_id} is taken; write another, such as {sent_id[:40]}-{{{{timenow}}}}.",
                 field="order_id",
             )
         order = (ended_if_void(services, provenance, order) or order).at(provenance.now)
@@ -189,7 +190,7 @@ _NO_ORDER_ID = AlertWarning(
 _NO_NEW_LIMIT = AlertWarning(
     "ignored_field",
     "cancel_after",
-    "The order was placed before without a time limit, and has none now; CANCELREPLACE can give it one.",
+    "The order is there already and has no time limit now; CANCELREPLACE can give it one.",
 )
 
 _ATM_STRATEGY = AlertWarning(
@@ -241,10 +242,14 @@ def _of_template(order: Order, legs: Mapping[str, Leg]) -> list[AlertWarning]:
     return [*([unprotected_warning(rest)] if rest else []), *([no_price] if no_price else [])]
 
 
+def _ending(account: str) -> str:
+    """Return what ids end in for an account of a list, and an alert does not write."""
+    return f".{folded(account)}"
+
+
 def _taken(order: Order, *, same: bool) -> OrderhookError:
     what = "the same order, placed before" if same else "another order"
-    # In a list of accounts the alert's ids are without the ending of the account.
-    ending = f".{folded(order.account)}"
+    ending = _ending(order.account)
     order_id, strategy = (text.removesuffix(ending) for text in (order.order_id, order.strategy_id or "S"))
     example = "" if order.strategy_id else " (S stands for a strategy_id of your choice)"
     return DuplicateOrderIdError(
