@@ -106,7 +106,7 @@ def _carry_out(
             key.key_id,
             facts.request_id,
             now,
-            digest_of([*([("key", key.key_id)] if key.limits else []), *split.pairs]),
+            digest_of([("key", key.key_id), *split.pairs]),
             facts.received,
             facts.resend_of,
             limits=key.limits,

@@ -47,8 +47,9 @@ PLACEHOLDERS = frozenset(
 _OTHER_PLACEHOLDERS = r'plot_1?[0-9]|plot\("[^"{}]+"\)|syminfo\.[a-z_]+'
 _PLACEHOLDER = r"\{\{([^{}\n]*)\}\}"
 _BEGINS_PLACEHOLDER = r"\{\{\s*[A-Za-z_]"
-# A key field, as far as one can be seen in a body that does not parse: its name begins a field, or stands in quotes.
-_QUOTE = r"""["'\u201c\u201d\u2018\u2019]"""
+# A key field, as far as one can be seen in a body that does not parse: its name begins a field, or stands in quotes,
+# which have backslashes where JSON was made a string of JSON.
+_QUOTE = r"""(?:\\?["'\u201c\u201d\u2018\u2019])"""
 _KEY_NAME = rf"(?:(?:^|[{{\[,;\n])[ \t]*+{_QUOTE}?(?i:key){_QUOTE}?|{_QUOTE}(?i:key){_QUOTE})"
 _KEY_FIELD = rf"{_KEY_NAME}\s*+[:=]\s*+{_QUOTE}?(ohk_[0-9A-Za-z_]+)"
 

@@ -20,7 +20,7 @@ class Provenance(NamedTuple):
     request_id: str
     at: datetime
     alert_digest: str | None = None
-    """Fingerprint of the alert's text without its key; None where no alert asks for the write."""
+    """Fingerprint of the alert's text and of whose key it bears; None where no alert asks for the write."""
     received: datetime | None = None
     """When API Gateway received the alert; None is `at`."""
     resend_of: "dict[str, Earlier] | None" = None
@@ -36,8 +36,17 @@ class Provenance(NamedTuple):
 
     @property
     def until(self) -> str | None:
-        """Until when what the alert means was received, or had its name: until its delay was over; None is any time."""
-        return timestamp(self.due) if self.due else None
+        """Until when what the alert means was received, or had its name; None is any time.
+
+        That is until its delay was over, or until its first receipt, where it is known to be a resend.
+        """
+        until = self.due or self.first_received
+        return timestamp(until) if until else None
+
+    @property
+    def judged_on(self) -> datetime:
+        """As of when the alert is judged: its receipt or, where it is known to be a resend, the first one."""
+        return self.first_received or self.received_on
 
     def reaches(self, account: str, instrument: str) -> bool:
         """Return whether its key's limits let it reach what is in this account and instrument."""

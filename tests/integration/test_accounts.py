@@ -361,6 +361,96 @@ def test_a_resend_cancels_in_no_account_what_was_placed_in_between(service: Serv
     assert service.open_orders() == ["new.a", "new.b"]
 
 
+def fails_for_b(service: Service, text: str, what: str) -> None:
+    """Have an alert for A and B be carried out for A alone: requests that hold `what` are throttled."""
+    service.warm_up()
+    service.network.always = in_requests_with(what, throttle)
+    assert service.post(text).status == 503
+    service.network.always = no_fault
+
+
+@pytest.mark.parametrize(
+    "handle", [{"order_id": "ENTRY1", "strategy_id": "s"}, {"order_id": "STOP1", "strategy_id": "s"}]
+)
+def test_a_resent_cancel_ends_in_no_account_what_has_taken_the_name_since(
+    service: Service, handle: dict[str, str]
+) -> None:
+    service.place("old", account="A,B", strategy_id="s", stop_loss=4980)
+    text = alert({"key": service.key, "command": "CANCEL", **handle, "account": "A,B"})
+    fails_for_b(service, text, "ORDER#old.b")
+    service.let_pass(1)
+    service.post(alert({"key": service.key, "command": "CANCELORDERS", "account": "A,B"}))
+    service.place("new", account="A,B", strategy_id="s", stop_loss=4980)
+    service.let_pass(4)
+    answer = service.post(text)
+    assert [(it["status"], it["order_id"][:3]) for it in answer.body["results"]] == [("already_cancelled", "old")] * 2
+    assert service.open_orders() == ["new.a", "new.b"]
+    legs = [order.legs["STOP1"] for order in service.placed() if order.order_id in ("new.a", "new.b")]
+    assert [leg.end for leg in legs] == [None, None]
+
+
+def test_a_resent_cancel_by_id_ends_what_was_there_when_it_first_came(service: Service) -> None:
+    service.place("old", account="A,B")
+    text = alert({"key": service.key, "command": "CANCEL", "order_id": "old", "account": "A,B"})
+    fails_for_b(service, text, "ORDER#old.b")
+    service.let_pass(5)
+    assert [it["status"] for it in service.post(text).body["results"]] == ["already_cancelled", "cancelled"]
+    assert service.open_orders() == []
+
+
+@pytest.mark.parametrize("command", ["CHANGE", "CANCELREPLACE"])
+def test_a_resend_undoes_in_no_account_what_came_in_between(service: Service, command: str) -> None:
+    service.place("long", account="A,B")
+    fields = {**(ENTRY if command == "CANCELREPLACE" else {}), "order_id": "long", "account": "A,B"}
+    text = alert({"key": service.key, "command": command, **fields, "limit_price": 4000})
+    fails_for_b(service, text, "ORDER#long.b")
+    service.let_pass(1)
+    assert service.post(alert({"key": service.key, "command": command, **fields, "limit_price": 4500})).status == 200
+    service.let_pass(4)
+    answer = service.post(text)
+    assert [(it["duplicate"], it["limit_price"]) for it in answer.body["results"]] == [(True, "4500")] * 2
+    assert {str(order.limit_price) for order in service.placed()} == {"4500"}
+
+
+def test_a_resent_place_is_placed_in_no_account_whose_strategy_was_closed_since(service: Service) -> None:
+    service.place("old", account="A,B", strategy_id="s")
+    text = alert(
+        {"key": service.key, "command": "PLACE", **ENTRY, "order_id": "new", "strategy_id": "s", "account": "A,B"}
+    )
+    fails_for_b(service, text, "ORDER#new.b")
+    service.let_pass(1)
+    service.post(alert({"key": service.key, "command": "CLOSESTRATEGY", "strategy_id": "s", "account": "A,B"}))
+    service.let_pass(4)
+    answer = service.post(text)
+    assert results(answer) == {"A": ("already_placed", "new.a"), "B": ("strategy_mismatch", None)}
+    assert service.open_orders() == []
+
+
+def test_a_resent_close_counts_from_the_first_alert_in_each_account(service: Service) -> None:
+    service.place("old", account="A,B", strategy_id="s")
+    text = alert({"key": service.key, "command": "CLOSESTRATEGY", "strategy_id": "s", "account": "A,B"})
+    fails_for_b(service, text, "STRATEGY#s.b")
+    service.let_pass(5)
+    assert service.post(text).status == 200
+    strategies = [service.services.strategies.get(service.trader, f"s.{account}") for account in "ab"]
+    assert len({strategy.closed_at for strategy in strategies if strategy}) == 1
+
+
+@pytest.mark.parametrize("void", [[{"kill_switch": "on"}, {"kill_switch": "off"}], [{"command": "CANCELALLORDERS"}]])
+def test_a_resent_place_with_delay_is_void_in_each_account_by_what_came_in_between(
+    service: Service, void: list[dict[str, str]]
+) -> None:
+    text = alert({"key": service.key, "command": "PLACE", **ENTRY, "order_id": "long", "account": "A,B", "delay": 3})
+    fails_for_b(service, text, "ORDER#long.b")
+    service.let_pass(1)
+    for fields in void:
+        assert service.post(alert({"key": service.key, **fields})).status == 200
+    service.pass_time(4)
+    assert service.post(text).status == 200
+    service.pass_time(10)
+    assert service.open_orders() == []
+
+
 def test_a_write_whose_answer_was_lost_is_recognised_in_each_account(service: Service) -> None:
     service.warm_up()
     # The first is the trace of the alert.

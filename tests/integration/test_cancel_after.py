@@ -483,6 +483,14 @@ def test_a_time_is_no_part_of_an_order(service: Service) -> None:
         assert service.place("order-1", **more).word == "already_placed"
 
 
+def test_a_duplicate_whose_time_limit_was_lifted_says_that_there_is_none_now(service: Service) -> None:
+    service.place("order-1", cancel_after=5)
+    service.send("CANCELREPLACE", **ENTRY, order_id="order-1", cancel_after=0)
+    [warning] = service.place("order-1", cancel_after=5).body["warnings"]
+    assert (warning["code"], warning["field"]) == ("ignored_field", "cancel_after")
+    assert warning["detail"] == "The order is there already and has no time limit now; CANCELREPLACE can give it one."
+
+
 def test_a_duplicate_says_when_an_open_order_ends(service: Service) -> None:
     service.place("order-1", cancel_after=5)
     assert "cancels_at" in service.place("order-1", cancel_after=5).body

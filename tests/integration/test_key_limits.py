@@ -480,6 +480,14 @@ def test_an_id_that_an_order_elsewhere_has_is_taken_and_no_more_is_said(service:
     assert service.plain("secret") == before
 
 
+def test_the_way_out_of_an_id_that_is_taken_in_a_list_is_one_to_be_written(service: Service, limited: str) -> None:
+    service.place("long.sim101", account="Sim102")
+    answer = service.place("long", key=limited, qty=1, account="Sim101,Sim102")
+    taken = answer.body["results"][0]
+    assert (taken["error"], taken["field"]) == ("duplicate_order_id", "order_id")
+    assert "such as long-{{timenow}}." in taken["detail"]
+
+
 def test_what_a_limited_key_tried_is_not_the_first_receipt_of_another(service: Service, limited: str) -> None:
     service.place("old", account="Sim102")
     service.network.inject("Query", *[lose_request] * 3)

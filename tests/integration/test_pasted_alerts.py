@@ -326,6 +326,7 @@ def test_a_field_of_another_services_alerts_is_refused_with_the_one_here(
             "malformed_payload",
             "line 1, column 2: expected a name in double quotes",
         ),
+        (r'"{\"key\":\"KEY\",\"command\":\"CANCEL\"}"', "malformed_payload", "Line 1 has a piece without '='"),
         ("key=KEY;command=CANCEL;nonsense", "malformed_payload", "Line 1 has a piece without '='"),
         ("key: KEY\ncommand: CANCEL", "malformed_payload", "Line 1 has a piece without '='"),
         (b"order_id=\xe9;key=KEY", "malformed_payload", "a byte 0xE9, which is not UTF-8, at line 1, column 10"),

@@ -499,12 +499,12 @@ def test_another_traders_alert_of_the_same_text_is_not_a_resend(service: Service
 
 
 @each_trace
-def test_a_resend_with_another_key_of_the_trader_is_one(service: Service, case: Repeated) -> None:
+def test_the_same_text_with_another_key_of_the_trader_is_a_new_alert(service: Service, case: Repeated) -> None:
     case.arrange(service)
     case.lose(service)
     case.between(service)
     service.let_pass(5)
-    case.assert_resent(service, service.post(alert({"key": service.issue_key(), **case.fields})))
+    case.assert_new(service, service.post(alert({"key": service.issue_key(), **case.fields})))
 
 
 @each_trace

@@ -118,7 +118,7 @@ class AddressesOrder(Command):
             return Address(order_id, before)
         at_due = [former.order_id for former in binding.before if former.until > provenance.until]
         if not at_due:
-            raise self.came_later()
+            raise self.came_later(provenance)
         return Address(addressed(at_due[-1]), before)
 
     def _is_meant(self, services: "Services", provenance: Provenance, order_id: str) -> bool:
@@ -160,10 +160,10 @@ class AddressesOrder(Command):
     def check_meant(self, provenance: Provenance, order: Order) -> None:
         """Raise StrategyMismatchError if the order is not of the strategy that the alert gives.
 
-        And OrderNotFoundError if it came in when the alert's delay was over.
+        And OrderNotFoundError if it came in later than what the alert can mean.
         """
         if _came_later(provenance, order):
-            raise self.came_later()
+            raise self.came_later(provenance)
         if self.strategy_id not in (None, order.strategy_id):
             raise StrategyMismatchError(
                 f"Order {order.order_id} does not belong to strategy {self.strategy_id}; leave strategy_id out, or "
@@ -183,10 +183,11 @@ class AddressesOrder(Command):
             field="order_id",
         )
 
-    def came_later(self) -> OrderNotFoundError:
-        """Return the refusal of an order that an alert with `delay` cannot mean."""
+    def came_later(self, provenance: Provenance) -> OrderNotFoundError:
+        """Return the refusal of an order that an alert with `delay`, or a resend, cannot mean."""
+        than = "when the delay of this alert was over" if provenance.due else "after the alert that this is a resend of"
         return OrderNotFoundError(
-            f"What '{self.order_id}' leads to came in when the delay of this alert was over. "
+            f"What '{self.order_id}' leads to came in {than}. "
             f"Order linked to '{self.order_id}' not found or already terminal.",
             field="order_id",
         )
@@ -266,7 +267,7 @@ class AddressesOrder(Command):
 
 
 def _came_later(provenance: Provenance, order: Order) -> bool:
-    """Return whether an order came in when the delay of the alert was over."""
+    """Return whether an order came in when the delay of the alert was over, or after the one it is a resend of."""
     return provenance.until is not None and (order.received_at or "") > provenance.until
 
 

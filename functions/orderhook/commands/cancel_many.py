@@ -44,13 +44,8 @@ def cutoff(services: "Services", provenance: Provenance, word: str, delay: int) 
     That is its own receipt, or that of the alert which it is a resend of; with `delay` that many seconds later.
     """
     first = services.traces.leave(provenance, word, partial(first_receipt, services, provenance))
-    received = datetime.fromisoformat(first.received_at) if first else first_received(provenance)
+    received = datetime.fromisoformat(first.received_at) if first else provenance.judged_on
     return timestamp(received + timedelta(seconds=delay))
-
-
-def first_received(provenance: Provenance) -> datetime:
-    """Return when an alert was first received that has left no trace in this account."""
-    return provenance.first_received or provenance.received_on
 
 
 def cancel_many(

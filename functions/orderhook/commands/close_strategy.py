@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.addressed_order import strategy_not_found
-from orderhook.commands.cancel_many import Scope, cancel_many, first_received
+from orderhook.commands.cancel_many import Scope, cancel_many
 from orderhook.commands.command import NARROWING, Command
 from orderhook.commands.fields import Id
 from orderhook.errors import AlertWarning, UnsupportedValueError
@@ -36,7 +36,7 @@ class CloseStrategy(Command):
         twice, the second finds what the first left.
         """
         strategy, first = self._close(services, provenance)
-        until = first.received_at if first else timestamp(first_received(provenance))
+        until = first.received_at if first else timestamp(provenance.judged_on)
         # Whatever their account: one that waits for its delay need not have the strategy's.
         result = cancel_many(services, provenance, Scope(strategy_id=self.strategy_id), until, delay=self.delay)
         warnings = (*result.warnings, *_overtakable(sorted(result.overtakable)[:5]))

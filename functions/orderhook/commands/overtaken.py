@@ -1,4 +1,7 @@
-"""Whether a CHANGE or CANCELREPLACE with `delay` comes too late: alerts that came in after its delay count more."""
+"""Whether a CHANGE or CANCELREPLACE comes too late: alerts that came in after what it is judged as of count more.
+
+That is the end of its delay or, of a resend, the first receipt.
+"""
 
 from collections.abc import Iterable
 
@@ -9,9 +12,10 @@ from orderhook.trade import kind_of
 
 
 def is_overtaken(provenance: Provenance, met: Met, names: Iterable[str]) -> bool:
-    """Return whether an alert that came in when the delay of this one was over has given the order one of these values.
+    """Return whether an alert that came in later than this one counts has given the order one of these values.
 
-    Those stay: the queue may bring a message late, or once more after it failed.
+    Those stay: the queue may bring a message late, or once more after it failed; and what failed in one account of a
+    list is sent again.
     """
     if provenance.until is None:
         return False

@@ -119,7 +119,7 @@ class Place(PlacesOrder):
             strategy_id=self.strategy_id,
             template=new.strategy,
             placed=self._placed,
-            received_at=provenance.received_at,
+            received_at=timestamp(provenance.judged_on),
             delay=self.delay or None,
             day_ends=venue.day_ends(new.day_ends(provenance)),
             cancels_at=ends,
@@ -148,7 +148,7 @@ class Place(PlacesOrder):
             trader=provenance.trader,
             key_id=provenance.key_id,
             request_id=provenance.request_id,
-            received_at=provenance.received_at,
+            received_at=timestamp(provenance.judged_on),
             order_id=order.order_id,
             due=due,
             window=self.window,
@@ -169,8 +169,9 @@ class Place(PlacesOrder):
             warnings = () if self.order_id else (_NO_ORDER_ID,)
             return outcome._replace(warnings=(*outcome.warnings, *warnings))
         if not provenance.reaches(order.account, order.instrument):
+            sent_id = order.order_id.removesuffix(_ending(self.new_order.account))
             raise DuplicateOrderIdError(
-                f"order_id {order.order_id} is taken; write another, such as {order.order_id[:40]}-{{{{timenow}}}}.",
+                f"order_id {order.order_id} is taken; write another, such as {sent_id[:40]}-{{{{timenow}}}}.",
                 field="order_id",
             )
         order = (ended_if_void(services, provenance, order) or order).at(provenance.now)
@@ -194,7 +195,7 @@ _NO_ORDER_ID = AlertWarning(
 _NO_NEW_LIMIT = AlertWarning(
     "ignored_field",
     "cancel_after",
-    "The order was placed before without a time limit, and has none now; CANCELREPLACE can give it one.",
+    "The order is there already and has no time limit now; CANCELREPLACE can give it one.",
 )
 
 _ATM_STRATEGY = AlertWarning(
@@ -240,10 +241,14 @@ def _of_template(order: Order, legs: Mapping[str, Leg]) -> list[AlertWarning]:
     return [*([unprotected_warning(rest)] if rest else []), *([no_price] if no_price else [])]
 
 
+def _ending(account: str) -> str:
+    """Return what ids end in for an account of a list, and an alert does not write."""
+    return f".{folded(account)}"
+
+
 def _taken(order: Order, *, same: bool) -> OrderhookError:
     what = "the same order, placed before" if same else "another order"
-    # In a list of accounts the alert's ids are without the ending of the account.
-    ending = f".{folded(order.account)}"
+    ending = _ending(order.account)
     order_id, strategy = (text.removesuffix(ending) for text in (order.order_id, order.strategy_id or "S"))
     example = "" if order.strategy_id else " (S stands for a strategy_id of your choice)"
     return DuplicateOrderIdError(

@@ -12,7 +12,7 @@ from orderhook.errors import (
     UnsupportedValueError,
 )
 from orderhook.leg_prices import check_prices, with_bounds
-from orderhook.orders import Bracket, Leg, Order, Strategy, Template, folded
+from orderhook.orders import Bracket, Leg, Order, Strategy, Template, folded, timestamp
 from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.orders import read_order
@@ -278,7 +278,7 @@ class _Placement:
     def _check_joinable(self, strategy: Strategy | None) -> None:
         if strategy is None or strategy.closed_at is None or self._waiting is not None:
             return
-        if self._provenance.received_at <= strategy.closed_at:
+        if timestamp(self._provenance.judged_on) <= strategy.closed_at:
             raise StrategyMismatchError(
                 f"Strategy {strategy.strategy_id} was closed by an alert that was received later, at "
                 f"{strategy.closed_at}; send the order again if it is still wanted.",

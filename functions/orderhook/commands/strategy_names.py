@@ -39,7 +39,7 @@ def to_come(
     One that came in the same bar may be meant to be placed after this alert, and counts with `of_bar` only. What a
     control has voided is never placed.
     """
-    bar = timestamp(provenance.received_on - SAME_BAR)
+    bar = timestamp(provenance.judged_on - SAME_BAR)
     waiting = [item for item in open_items if "due" in item and (of_bar or str(item["received_at"]) < bar)]
     if not waiting:
         return ()

@@ -133,7 +133,7 @@ def as_sent(pairs: Iterable[Pair], *secrets: str) -> dict[str, str]:
 
 
 def digest_of(pairs: Iterable[Pair]) -> str:
-    """Return the fingerprint of an alert's text without its key."""
+    """Return the fingerprint of an alert's text, in which the id of its key stands for the key."""
     texts = [(name, value.value if isinstance(value, NoText) else value) for name, value in pairs]
     return sha256(json.dumps(texts).encode()).hexdigest()[:32]
 

@@ -63,8 +63,9 @@ class StrategyStore:
         Returns the strategy as it was before, None if there is none. A resend notes nothing, and is returned with the
         trace of the first receipt.
         """
+        received = timestamp(provenance.judged_on)
         signed = f"#closed_at = :received, {VERSIONED}"
-        values: Values = {":received": provenance.received_at, ":one": 1, ":request_id": provenance.request_id}
+        values: Values = {":received": received, ":one": 1, ":request_id": provenance.request_id}
         key = items.strategy_key(provenance.trader, strategy_id)
         market = self._in_reach(provenance, strategy_id)
         if market is None:
@@ -90,7 +91,7 @@ class StrategyStore:
                 return items.strategy(met), None
             if first := first_receipt(traces):
                 return items.strategy(met), first
-            closed_at = max(str(met.get("closed_at") or ""), provenance.received_at)
+            closed_at = max(str(met.get("closed_at") or ""), received)
             values |= {**trace_values(provenance, traces), ":received": closed_at, ":seen": met["version"]}
             write = Update(key, f"SET {signed}, {SETS_TRACES}", "#version = :seen", values)
         raise TemporarilyUnavailableError("This strategy is being changed. Send the same alert again; it is safe.")
@@ -130,7 +131,7 @@ class StrategyStore:
 
     def start_closed(self, provenance: Provenance, strategy: Strategy) -> bool:
         """Write a strategy that orders name which wait for their delay, closed from the start; False if it is there."""
-        closed = strategy._replace(closed_at=provenance.received_at, traces=(provenance.trace,))
+        closed = strategy._replace(closed_at=timestamp(provenance.judged_on), traces=(provenance.trace,))
         try:
             self._table.put(_start(provenance, closed))
         except ConditionFailed as failure:
