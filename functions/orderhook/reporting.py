@@ -49,6 +49,7 @@ def _order(services: Services, trader: str, said: OrderReport, at: datetime) -> 
         "reason": said.reason,
         "unresolved": said.unresolved,
         "alarms": [*said.alarms] or None,
+        "unprotected": [*result.unprotected] or None,
         "applied": result.applied,
         "known": result.before is not None,
     }

@@ -307,6 +307,20 @@ def test_a_stop_that_a_fill_did_not_raise_rings_when_its_report_comes_again(serv
     deliver(service, say("Cancelled", order_id=STOP, acked=2))
     for _ in range(2):
         assert deliver(service, say("Filled", 5, seq=2, acked=1)) == ["Unprotected"]
+    rung = [(it.leg, it.changes) for it in seen(service).history if "alarm" in it.changes]
+    assert rung == [("STOP1", {"alarm": "unprotected"})]
+
+
+def test_the_line_of_a_fill_that_a_stop_is_missing_for_names_it(service: Service) -> None:
+    entry = have(service)
+    ended = entry.legs["STOP1"]._replace(end=LegEnd(OrderState.CANCELLED, AT, "r2", "k"))
+    legs = {**entry.legs, "STOP1": ended}
+    assert service.orders.rewrite(builders.provenance(service.trader, "r2"), entry, entry._replace(legs=legs))
+    service.output.take()
+    sent = message_of(Sent(service.trader, "j1", say("Filled", 5, acked=1)))
+    reports.handler({"Records": [record(sent, 0, 0)]}, None)
+    [line] = [it for it in service.output.lines() if it.get("order_id") == "order-1"]
+    assert line["unprotected"] == ["STOP1"]
 
 
 def test_the_messages_of_one_event_are_judged_each_by_itself(service: Service) -> None:

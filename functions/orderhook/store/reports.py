@@ -64,7 +64,8 @@ class ReportStore:
         """Record a report, and release the legs that its fill reaches, in one transaction; run twice, it is one.
 
         A larger filled quantity is recorded whatever the state, and above the quantity too. A finished order keeps its
-        end, and an older report undoes nothing. What `is_meant` does not hold for is left alone.
+        end, and an older report undoes nothing. The history tells of a stop that is missing. What `is_meant` does not
+        hold for is left alone.
         """
         met = _Legs(set(), set(), {})
         for _ in range(_RACES):
@@ -82,12 +83,15 @@ class ReportStore:
                     legs[name] = self._orders.rewriting(provenance, leg, again)
                 else:  # its own report came before this fill's, and says how it ended
                     del legs[name]
+            missing = missing_stops(order, after, met.closed)
+            rung = (provenance.event(None, {"alarm": "unprotected"}, leg=name) for name in missing)
+            after = after._replace(history=(*after.history, *rung))
             try:
                 self._table.transact([self._orders.rewriting(provenance, order, after), *legs.values()])
             except TransactionFailed as failed:
                 met.note(legs, failed.failures)
                 continue
-            return ReportResult(order, True, after, missing_stops(order, after, met.closed))
+            return ReportResult(order, True, after, missing)
         raise RuntimeError(f"order {order_id} changes faster than it can be reported")
 
     def _met_again(self, provenance: Provenance, order: Order) -> ReportResult:
