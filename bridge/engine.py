@@ -37,6 +37,7 @@ from bridge.events import (
     NinjaTraderStopped,
     OrderStateRead,
     PositionRead,
+    Tick,
 )
 from bridge.legs import settle
 from bridge.looking import fetch, look
@@ -56,7 +57,8 @@ def step(state: State, event: Event, at: datetime) -> tuple[State, list[Effect]]
     """
     turn = Turn(state, at)
     _take_down(turn, event)
-    _act(turn)
+    if turn.now.has_read:
+        _act(turn)
     return turn.done()
 
 
@@ -94,8 +96,8 @@ def _take_down(turn: Turn, event: Event) -> None:
             read_log(turn, event)
         case FlatConfirmed():
             confirm_flat(turn, event.account)
-        case _:
-            pass
+        case Tick():
+            turn.set(has_read=True)
 
 
 def _act(turn: Turn) -> None:

@@ -41,6 +41,9 @@ def _settle_leg(turn: Turn, entry: TableOrder, leg: TableOrder, asked: Terms) ->
     if leg.of > 0 and (entry.given_up >= leg.of or (entry.n < leg.of and _is_over(turn, entry))):
         why = f"dropped with the change of {entry.order_id}: {entry.why or 'it had ended'}"
         turn.put(leg._replace(asked=None, given_up=leg.n, acked=leg.n, why=why))
+        if entry.increments and leg.ended and kind_of(str(leg.leg)) == "STOP":
+            # It was to be added.
+            turn.alarm_once(leg.order_id, "unprotected", f"what is filled has no stop: it was {why}", of=leg.n)
     elif entry.acked >= leg.of or (entry.n >= leg.of and is_as_wanted(turn, entry)):
         turn.put(leg._replace(**asked._asdict(), asked=None, ended=None))
 

@@ -10,7 +10,7 @@ from bridge.events import SendReport
 from bridge.records import PRICE_DIGITS, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.bridge_messages import Execution, OrderReport
-from orderhook.orders import BEING_CANCELLED, OrderState, decimal_text, timestamp
+from orderhook.orders import BEING_CANCELLED, TERMINAL, OrderState, decimal_text, timestamp
 
 _S = OrderState
 
@@ -52,6 +52,8 @@ def report(turn: Turn, order: TableOrder) -> None:
 
 
 def _says_more(turn: Turn, order: TableOrder, snapshot: OrderReport) -> bool:
+    if _ends_with_entry(turn, order, snapshot):
+        return False
     last = order.report
     if last is not None:
         kept = last._replace(executions=snapshot.executions, alarms=())
@@ -61,6 +63,13 @@ def _says_more(turn: Turn, order: TableOrder, snapshot: OrderReport) -> bool:
         # It waits in its entry's item, and ends with that.
         return False
     return not says_nothing or bool(snapshot.acked or snapshot.filled or snapshot.unresolved or snapshot.alarms)
+
+
+def _ends_with_entry(turn: Turn, order: TableOrder, snapshot: OrderReport) -> bool:
+    """Return whether an order is a leg that ends in its entry's item, because nothing was filled for it."""
+    was_there = order.leg is None or order.venue_ids or _share(turn, order)
+    is_dropped = snapshot.dropped >= order.n > 0
+    return not (was_there or is_dropped) and is_wanted(order) and snapshot.state in TERMINAL
 
 
 # State

@@ -154,13 +154,14 @@ class Bridge:
             operator_requests.forget(self._asked_in)
         self._has_begun = True
         try:
-            self._state = State.restored(self._config, self._journal.records(), self._link.now())
+            restored = State.restored(self._config, self._journal.records(), self._link.now())
         except ValueError:
             raise JournalError(
                 "The journal holds what this version of the bridge does not know: a newer one has written it. Install "
                 "that one again. A new journal would take the orders that are open now for unresolved."
             ) from None
-        for event in self._taken_back:
+        self._state = restored._replace(has_read=False)
+        for event in [*self._taken_back, *self._scan()]:  # what has no line end is believed when it is read twice
             self._take(event)
         self._move_out(self._folder.own_files())  # what another program has held so far
 

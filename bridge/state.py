@@ -78,6 +78,8 @@ class State(NamedTuple):
     active: tuple[str, ...] = ()
     """The ids of the orders that the table has not finished: a step walks through no others."""
     # What follows is not in the journal: nobody knows it after a start.
+    has_read: bool = True
+    """Whether NinjaTrader's files were read since the start: nothing is judged by what was known before."""
     owner: str | None = None
     kill_switch: bool = False
     looked_at: datetime | None = None

@@ -48,6 +48,44 @@ def test_a_stop_given_anew_with_its_entry_protects_the_fill(world: World) -> Non
     world.until(lambda: list(world.states().values()) == ["Filled", "Working", "Working"])
 
 
+@pytest.mark.parametrize("how", ["cancelled", "too late"])
+def test_legs_of_an_entry_that_ends_unfilled_end_in_its_item(world: World, how: str) -> None:
+    if how == "too late":
+        world.kill()
+    place(world, limit_price=4990, **BRACKET)
+    if how == "too late":
+        world.at += timedelta(seconds=31)
+        world.start()
+    else:
+        world.until_state("long", "Working")
+        world.service.cancel("long")
+    world.until_state("long", "Cancelled", "Rejected")
+    world.let_pass(3)
+    assert list(world.states()) == ["long"]
+    answer = world.service.cancel("STOP1", strategy_id="long")
+    assert answer.word == "already_cancelled"
+    assert "may still work" not in str(world.service.cancel("long").body)
+
+
+@pytest.mark.parametrize("ends_line", [True, False])
+def test_what_nt_has_said_while_the_bridge_was_away_rings_no_alarm(
+    world: World, tmp_path: Path, *, ends_line: bool
+) -> None:
+    place(world, **BRACKET)
+    world.until(lambda: any("STOPMARKET" in line for line in world.placed_lines()))
+    world.kill()
+    world.let_pass(70)
+    if not ends_line:
+        for file in (tmp_path / "outgoing").iterdir():
+            file.write_bytes(file.read_bytes().rstrip())
+    world.start()
+    world.until_state("long.TARGET1", "Working")
+    assert not [line for line in world.told if "ALARM" in line]
+    stop = world.service.order("long.STOP1")
+    assert stop
+    assert not [event.changes for event in stop.history if "unresolved" in event.changes]
+
+
 def test_a_stop_in_profit_stays_when_its_target_is_cancelled(world: World) -> None:
     have_bracket(world)
     world.paper.set_price("ES 12-26", "5020", world.at)

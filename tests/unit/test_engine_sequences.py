@@ -439,6 +439,24 @@ def test_a_target_that_comes_with_a_dropped_change_is_not_there(desk: Desk) -> N
     assert legs_placed(desk) == ["4990"]
 
 
+def test_a_stop_that_comes_with_a_change_after_the_fill_rings(desk: Desk) -> None:
+    shown = work(desk, legs={})
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.look(replacing(desk, shown))
+    desk.wait(1)
+    assert (desk.last("long.STOP1").state, desk.take(), desk.alarms) == (OrderState.CANCELLED, [], ["unprotected"])
+
+
+def test_legs_of_an_entry_that_ends_unfilled_say_nothing_of_their_end(desk: Desk) -> None:
+    shown = work(desk, legs={name: leg._replace(want=want(desk)) for name, leg in BRACKET.items()})
+    desk.look(shown._replace(want=want(desk, 2, "cancel")))
+    desk.take()
+    desk.say(LONG, "CANCELLED")
+    desk.wait(10)
+    assert desk.last("long").state == OrderState.CANCELLED
+    assert [it.order_id for it in desk.reports if it.state is OrderState.CANCELLED] == ["long"]
+
+
 def test_a_stop_asked_alone_is_taken_at_once_where_it_fits_its_entry(desk: Desk) -> None:
     shown = work(desk)
     entry = shown._replace(limit_price=Decimal(5020), want=want(desk, 2, "change"))
