@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import inf
 from pathlib import Path
 
@@ -55,7 +55,10 @@ def _alerts(names: str) -> list[str]:
 _ALTERING = "change cancel_replace resends more_sequences venue_changes"
 _MANY = "cancel_many close_strategy venue_many"
 _PLACING = "place delay venue_orders"
-_ENGINE = "asked brackets cancelling changing confirming engine events positions state"
+_ENGINE = (
+    "adopting brackets cancelling carrying_out changing confirming engine events legs looking positions reading "
+    "records reporting state"
+)
 
 # What each module is tried with, the fast ones first: by the first pattern that fits. What survives has run all of it,
 # so a module whose behaviour a few files describe is tried with those, and not with the whole service's.
@@ -113,7 +116,9 @@ TESTS = {
     "store.strategies": _tests("integration", *"place close_strategy sequences more_sequences".split()),
     "store.traces": _tests("integration", "resends", "cancel_many"),
     "store.*": _CORE,
-    **dict.fromkeys([f"bridge.{name}" for name in _ENGINE.split()], _tests("unit", "engine")),
+    **dict.fromkeys([f"bridge.{name}" for name in _ENGINE.split()], _tests("unit", "engine*")),
+    "bridge.contracts": _tests("unit", "ninjatrader_files"),
+    "bridge.outgoing": _tests("unit", "ninjatrader_files"),
     "bridge.oif": _tests("unit", "oif"),
     "bridge.windows": _tests("unit", "bridge_windows"),
     "bridge.journal": _tests("unit", "journal"),
@@ -185,7 +190,10 @@ def _try(
     tests = list(rehearsal.durations) if running is None else running
     # What has killed a neighbour will mostly kill this one too, and else one of a few that run all there is to run.
     likely = [test for test in killers if test in tests]
-    others = [test for test in rehearsal.varied(module.path, tests) if test not in likely]
+    varied = rehearsal.varied(module.path, tests)
+    if running is None:  # a test that runs none of the lines may look at what they have made
+        varied = chain.from_iterable(zip(rehearsal.durations, varied, strict=True))
+    others = [test for test in dict.fromkeys(varied) if test not in likely]
     spent = list(accumulate(rehearsal.durations[test] for test in others))
     quick = bisect(spent, _QUICK)
     likely, others = [*likely, *others[:quick]], others[quick : bisect(spent, seconds)]
