@@ -1032,6 +1032,12 @@ def test_the_two_prices_of_a_stop_limit_keep_their_order(new: dict[str, int], *,
             changed_leg(before, "STOP1", prices)
 
 
+def test_the_refusal_of_a_price_that_a_waiting_leg_has_not_names_the_leg() -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        changed_leg(entry(), "STOP1", {"limit_price": Decimal(4989)})
+    assert refusal.value.detail == "STOP1 is a STOPMARKET order and has no limit_price; take it out."
+
+
 def test_the_refusal_of_a_stop_limit_beyond_its_entry_names_the_price_that_stands_wrong() -> None:
     stop = Leg("STOPLIMIT", stop_price=Decimal(4990), limit_price=Decimal(4989))
     with pytest.raises(InvalidValueError) as refusal:
@@ -1301,9 +1307,10 @@ def test_legs_that_place_would_refuse_a_replacement_refuses(given_legs: list[Leg
         (0, {"legs": [terms("TARGET", 4985)]}, "limit_price"),
         (1, {"legs": [terms("TARGET", 4985)]}, "take_profit"),
         (1, {"legs": [terms("STOP", 5015)]}, "stop_loss"),
+        (1, {"legs": [terms("STOP", 5015, 5014)]}, "stop_loss_limit"),
         (0, {"order_type": "MARKET", "limit_price": None, "legs": [terms("TARGET", 4985)]}, "take_profit"),
     ],
-    ids=["beside the entry's", "target", "stop", "market"],
+    ids=["beside the entry's", "target", "stop", "stop limit", "market"],
 )
 def test_the_refusal_of_a_replacement_names_a_price_that_it_gives(filled: int, new: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidValueError) as refusal:
