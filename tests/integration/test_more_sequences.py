@@ -7,6 +7,7 @@ import pytest
 
 import deferred
 from orderhook.commands import parse_command
+from orderhook.commands.cancel import Cancel
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.limits import Limits
 from orderhook.listing import Unreadable, find_order, list_orders
@@ -1295,6 +1296,95 @@ def test_a_resend_by_name_means_the_trade_that_the_first_had_found_but_not_writt
     assert answer.status == (409 if ended else 200)
     assert ended or answer.body["order_id"] == "a.STOP1"
     assert untouched(trader, "b.STOP1")
+
+
+@pytest.mark.parametrize(
+    ("end", "word", "order_id"),
+    [("fill", "order_already_terminal", None), ("cancel", "already_cancelled", "a.STOP1")],
+)
+def test_a_resent_cancel_by_name_means_what_the_first_had_found_whatever_ended_it(
+    two_stops: Trader, end: str, word: str, order_id: str | None
+) -> None:
+    trader = two_stops
+    cancel = f"command=CANCEL;order_id=STOP1;{OF_S}"
+    unanswered(trader, cancel, _in_writes_of("a.STOP1", lose_request))
+    if end == "fill":
+        trader.fill("a.STOP1", 1, "Filled")
+    else:
+        trader.send("command=CANCEL;order_id=a.STOP1")
+    assert told(trader.resend(cancel), "order_id")[1:] == (word, order_id)
+    assert untouched(trader, "b.STOP1")
+
+
+@pytest.fixture
+def overtaken(service: Service) -> Trader:
+    """A trader whose CANCEL of ENTRY1 had no answer, and was overtaken by a fill of `a` at the venue."""
+    service.use_venue()
+    trader = Trader(service)
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}")
+    trader.send_unanswered(CANCEL_NAME)
+    trader.fill("a", 1, "Filled")
+    return trader
+
+
+@pytest.mark.parametrize("follows", [True, False], ids=["another has its name", "it has its name"])
+def test_a_resent_cancel_of_what_a_fill_has_overtaken_says_so(overtaken: Trader, *, follows: bool) -> None:
+    if follows:
+        overtaken.send(f"{P}qty=1;order_id=b;{OF_S}")
+    answer = overtaken.resend(CANCEL_NAME)
+    assert told(answer, "state") == (409, "order_already_terminal", "Filled")
+    assert "Order 'ENTRY1' ended as Filled" in answer.body["detail"]
+    assert overtaken.open == ({"b"} if follows else set())
+
+
+def test_a_resent_cancel_of_what_a_fill_has_overtaken_says_so_when_the_switch_stops_it(overtaken: Trader) -> None:
+    service = overtaken.service
+    service.set_strict_kill_switch(strict=True)
+    overtaken.send("kill_switch=on")
+    service.remember_keys(30)
+    assert told(overtaken.resend(CANCEL_NAME), "state") == (409, "order_already_terminal", "Filled")
+
+
+def test_a_cancel_that_is_delivered_again_leaves_the_next_order_of_the_name(service: Service) -> None:
+    service.use_venue()
+    trader, cancel = Trader(service), Cancel(order_id="ENTRY1", strategy_id="S")
+    trader.send(f"{P}qty=1;order_id=a;{OF_S}")
+    service.run(cancel, "r1")
+    trader.fill("a", 1, "Filled")
+    trader.send(f"{P}qty=1;order_id=b;{OF_S}")
+    assert service.run(cancel, "r1").order_id == "a"
+    assert trader.open == {"b"}
+
+
+@pytest.mark.parametrize(("end", "word"), [("Filled", "order_already_terminal"), ("Cancelled", "already_cancelled")])
+def test_a_resent_cancel_of_a_stop_that_has_ended_leaves_the_others_of_its_name(
+    service: Service, end: str, word: str
+) -> None:
+    service.use_venue()
+    trader, cancel = Trader(service), f"command=CANCEL;order_id=STOP1;{OF_S}"
+    trader.send(BEARERS[0], "command=CANCEL;order_id=a")
+    service.report("Cancelled", order_id="a")
+    trader.send(BEARERS[1])
+    for order_id in ("b", "a"):
+        trader.fill(order_id, 1, "Filled")
+    unanswered(trader, cancel, writes_of("b.STOP1"))
+    service.report(end, int(end == "Filled"), order_id="b.STOP1")
+    service.report("Cancelled", order_id="b.TARGET1")
+    assert trader.send(f"{P}qty=1;order_id=c;{OF_S}{SL_TP}").body["order_name"] == "ENTRY1"
+    assert trader.resend(cancel).word == word
+    assert {"a.STOP1", "c.STOP1"} <= trader.open
+    assert trader.states["a.STOP1"] != "CancelPending"
+
+
+def test_a_resent_cancel_warns_of_what_has_no_stop_though_the_switch_stops_it(long: Trader) -> None:
+    cancel = "command=CANCEL;order_id=a.STOP1;"
+    unanswered(long, cancel, writes_of("a.STOP1"))
+    long.service.set_strict_kill_switch(strict=True)
+    long.send("kill_switch=on")
+    long.service.remember_keys(30)
+    answer = long.resend(cancel)
+    assert answer.word == "already_cancelled"
+    assert [it["code"] for it in answer.body["warnings"]] == ["unprotected_quantity"]
 
 
 @by_stop

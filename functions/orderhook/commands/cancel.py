@@ -55,6 +55,7 @@ class Cancel(AddressesOrder):
             return self._cancel_bearing_name(services, provenance, address, refusal)
         settled = self.order_name is None or address.settled or cancelled.resent or cancelled.applied
         if settled or cancelled.order.state is not OrderState.CANCELLED:
+            self._check_has_no_other_end(cancelled)
             return _outcome(provenance, cancelled)
         return self._cancel_bearing_name(services, provenance, address, cancelled)
 
@@ -71,11 +72,8 @@ class Cancel(AddressesOrder):
                 cancelled = self._cancel(services, provenance, again.order_id)
         if cancelled is None:
             raise self.not_found()
-        if cancelled.applied:
-            return cancelled
         self.check_meant(provenance, cancelled.order)
-        if cancelled.order.state in FINISHED_OTHERWISE:
-            raise self.already_terminal(cancelled.order, "there is nothing left of it to cancel.")
+        self._check_has_no_other_end(cancelled)
         # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
         first = first_receipt(services, provenance, cancelled.order.traces)
         return cancelled._replace(resent=first is not None)
@@ -108,7 +106,14 @@ class Cancel(AddressesOrder):
         if found is None:
             return None
         before = refused(found.order, provenance.request_id).before or found.order
-        return _outcome(provenance, Cancelled(before, applied=found.own, resent=found.resent))
+        cancelled = Cancelled(before, applied=found.own, resent=found.resent)
+        self._check_has_no_other_end(cancelled)
+        return _outcome(provenance, cancelled)
+
+    def _check_has_no_other_end(self, cancelled: Cancelled) -> None:
+        """Raise OrderAlreadyTerminalError for an order that has ended otherwise: at a venue a fill may be first."""
+        if cancelled.order.state in FINISHED_OTHERWISE:
+            raise self.already_terminal(cancelled.order, "there is nothing left of it to cancel.")
 
     def _cancel(self, services: "Services", provenance: Provenance, order_id: str) -> Cancelled | None:
         """Cancel an order or a leg.
