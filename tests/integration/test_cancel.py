@@ -443,6 +443,13 @@ def test_the_cancel_of_a_released_stop_warns_of_what_has_none_now_and_no_other_d
     assert "warnings" not in service.cancel("order-2").body
 
 
+def test_the_cancel_of_the_stop_of_one_contract_warns_of_that_one(service: Service) -> None:
+    have_bracket(service, "Filled", 5)
+    service.report("PartFilled", 4, order_id="order-1.STOP1")
+    [warning] = service.cancel("order-1.STOP1").body["warnings"]
+    assert warning["detail"] == "1 contract that is filled had STOP1, and has no stop now."
+
+
 def test_the_cancel_of_a_stop_that_has_closed_its_part_does_not_warn(service: Service) -> None:
     have_bracket(service, "PartFilled", 2)
     service.report("PartFilled", 2, order_id="order-1.STOP1")

@@ -1356,6 +1356,37 @@ def test_a_cancel_that_is_delivered_again_leaves_the_next_order_of_the_name(serv
     assert trader.open == {"b"}
 
 
+@pytest.mark.parametrize(("end", "word"), [("Filled", "order_already_terminal"), ("Cancelled", "already_cancelled")])
+def test_a_resent_cancel_of_a_stop_that_has_ended_leaves_the_others_of_its_name(
+    service: Service, end: str, word: str
+) -> None:
+    service.use_venue()
+    trader, cancel = Trader(service), f"command=CANCEL;order_id=STOP1;{OF_S}"
+    trader.send(BEARERS[0], "command=CANCEL;order_id=a")
+    service.report("Cancelled", order_id="a")
+    trader.send(BEARERS[1])
+    for order_id in ("b", "a"):
+        trader.fill(order_id, 1, "Filled")
+    unanswered(trader, cancel, writes_of("b.STOP1"))
+    service.report(end, int(end == "Filled"), order_id="b.STOP1")
+    service.report("Cancelled", order_id="b.TARGET1")
+    assert trader.send(f"{P}qty=1;order_id=c;{OF_S}{SL_TP}").body["order_name"] == "ENTRY1"
+    assert trader.resend(cancel).word == word
+    assert {"a.STOP1", "c.STOP1"} <= trader.open
+    assert trader.states["a.STOP1"] != "CancelPending"
+
+
+def test_a_resent_cancel_warns_of_what_has_no_stop_though_the_switch_stops_it(long: Trader) -> None:
+    cancel = "command=CANCEL;order_id=a.STOP1;"
+    unanswered(long, cancel, writes_of("a.STOP1"))
+    long.service.set_strict_kill_switch(strict=True)
+    long.send("kill_switch=on")
+    long.service.remember_keys(30)
+    answer = long.resend(cancel)
+    assert answer.word == "already_cancelled"
+    assert [it["code"] for it in answer.body["warnings"]] == ["unprotected_quantity"]
+
+
 @by_stop
 def test_a_message_that_comes_again_leaves_the_other_trade_that_bears_the_name(two_stops: Trader, text: str) -> None:
     trader = two_stops

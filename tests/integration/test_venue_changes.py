@@ -237,7 +237,7 @@ def test_a_cancel_of_one_of_a_group_names_the_group_that_ends_with_it(service: S
     have(service, oco_id="g1")
     answer = service.cancel("order-1")
     [warning] = answer.body["warnings"]
-    assert (answer.word, warning["code"]) == ("cancel_pending", "oco_group")
+    assert (answer.word, warning["code"], warning["field"]) == ("cancel_pending", "oco_group", "order_id")
     assert "g1" in warning["detail"]
 
 

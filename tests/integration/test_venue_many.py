@@ -10,9 +10,10 @@ from typer.testing import CliRunner, Result
 from bridge.link import Clock
 from cli.app import app
 from cli.kill_switch import NOBODY_CANCELS
+from orderhook.commands.cancel import cancel_overdue
 from orderhook.orders import Order
 from orderhook.venues import TABLE
-from tests.builders import ENTRY, lists
+from tests.builders import ENTRY, lists, provenance
 from tests.client_faults import in_writes
 from tests.faults import lose_response, no_fault, throttle
 from tests.integration.test_requests import PUT, QUERY, READ, SEND, TRANSACTION, UPDATE
@@ -186,6 +187,33 @@ def test_a_time_limit_asks_the_venue(service: Service) -> None:
     order = order_of(service)
     assert (order.state, order.want and order.want.kind) == ("CancelPending", "cancel")
     assert service.open_orders() == ["order-1"]
+
+
+def test_a_time_limit_asks_the_venue_though_a_later_one_is_asked_of_it(service: Service) -> None:
+    service.place("order-1", cancel_after=1)
+    service.answer_want("Working")
+    service.send("CANCELREPLACE", order_id="order-1", **{**ENTRY, "limit_price": 4990}, cancel_after=5)
+    service.pass_time(61)
+    assert order_of(service).state == "CancelPending"
+    assert "cancel_pending" in {record.outcome for record in service.alerts.newest(service.trader)}
+
+
+def test_another_time_limit_alone_is_done_at_once(service: Service) -> None:
+    service.place("order-1")
+    service.answer_want("Working")
+    for fields, word in (({"cancel_after": 5}, "replaced"), ({"stop_loss": 4990}, "replace_pending")):
+        answer = service.send("CANCELREPLACE", order_id="order-1", **ENTRY, **fields)
+        assert (answer.word, answer.body["state"], answer.body.get("duplicate")) == (word, "Working", None)
+
+
+def test_a_time_limit_of_what_is_cancelled_already_warns_of_no_group(service: Service) -> None:
+    service.place("order-1", cancel_after=1, oco_id="g1")
+    service.answer_want("Working")
+    at = str(order_of(service).cancels_at)
+    service.cancel("order-1")
+    service.answer_want("Cancelled")
+    outcome = cancel_overdue(service.services, provenance(service.trader, "over"), "order-1", at)
+    assert (outcome.status, outcome.warnings) == ("already_cancelled", ())
 
 
 def test_what_a_delayed_replacement_asks_is_in_time_counted_from_the_end_of_its_delay(service: Service) -> None:

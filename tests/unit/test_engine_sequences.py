@@ -8,6 +8,7 @@ import pytest
 
 from bridge import oif
 from bridge.events import (
+    Alarm,
     ConnectionRead,
     Fetch,
     Fetched,
@@ -36,6 +37,10 @@ LONG = oif.venue_id("request-long", 1)
 
 def leg_at_venue(name: str, start: int = 0, generation: int = 1) -> str:
     return oif.venue_id("request-long", generation, name, start)
+
+
+def close_at_venue(start: int = 0) -> str:
+    return leg_at_venue("CLOSE1", start)
 
 
 STOP, TARGET = leg_at_venue("STOP1"), leg_at_venue("TARGET1")
@@ -874,6 +879,48 @@ def test_a_state_that_was_read_before_its_leg_was_known_counts(desk: Desk, gener
     assert desk.last("long.STOP1").unresolved
 
 
+@pytest.mark.parametrize(("filled", "parts"), [(3, 3), (2, 3), (40, 20)], ids=["filled", "more asked", "many"])
+def test_a_leg_of_another_journal_is_cancelled_wherever_it_may_be(desk: Desk, filled: int, parts: int) -> None:
+    legs = [foreign_leg(desk, name, qty=filled) for name in BRACKET]
+    desk.look(*legs)
+    know_entry(desk, qty=max(3, filled), filled=filled)
+    desk.look(*(leg._replace(want=want(desk, 2, "cancel")) for leg in legs))
+    places = [leg_at_venue(name, start, n) for name in BRACKET for start in range(parts) for n in (1, 2, 3)]
+    assert sorted(desk.take()) == sorted(map(oif.cancel, places))
+
+
+def test_a_leg_of_another_journal_is_cancelled_where_more_was_filled_than_asked_for(desk: Desk) -> None:
+    stop = foreign_leg(desk, "STOP1")  # its quantity was lowered
+    desk.say(leg_at_venue("STOP1", 2), "WORKING")
+    desk.look(stop)
+    know_entry(desk, qty=2, filled=3)
+    desk.look(stop._replace(want=want(desk, 2, "cancel")))
+    assert oif.cancel(leg_at_venue("STOP1", 2)) in desk.take()
+
+
+@pytest.mark.parametrize("start", [0, 2])
+def test_what_closes_in_place_of_another_journals_stop_is_its_own(desk: Desk, start: int) -> None:
+    desk.say(close_at_venue(start), "FILLED", 3, "4989")
+    stop = foreign_leg(desk, "STOP1", qty=3)
+    desk.look(stop)
+    know_entry(desk, qty=3, filled=3)
+    report = desk.last("long.STOP1")
+    assert (report.state, report.filled, report.unresolved) == ("Filled", 3, None)
+    [execution] = report.executions
+    assert execution.venue_id == close_at_venue(start)
+    desk.wait(5)
+    assert desk.alarms == []
+
+
+def test_what_closes_in_place_of_another_journals_stop_is_cancelled_once_it_is_seen(desk: Desk) -> None:
+    stop = foreign_leg(desk, "STOP1")
+    desk.say(close_at_venue(), "WORKING")
+    desk.look(stop)
+    know_entry(desk)
+    desk.look(stop._replace(want=want(desk, 2, "cancel")))
+    assert oif.cancel(close_at_venue()) in desk.take()
+
+
 def test_a_state_read_before_an_entry_was_known_counts_and_rings(desk: Desk) -> None:
     desk.say(LONG, "FILLED", 1, "5000")
     desk.look(order(desk, received_at=AGO, legs=BRACKET))
@@ -986,6 +1033,7 @@ def test_a_change_of_another_journals_entry_is_answered_and_not_done(desk: Desk,
     desk.look(order(desk, **asked, want=want(desk, 2, kind)))
     report = desk.last("long")
     assert (report.state, report.acked, report.reason, desk.take()) == ("Working", 2, ONLY_CANCELLED, [])
+    assert report.dropped == 2
     desk.look(order(desk, **asked, want=want(desk, 3, "cancel")))
     assert desk.take() == [oif.cancel(LONG)]
 
@@ -1025,6 +1073,41 @@ def test_a_stop_of_another_journal_that_ends_with_its_target_rings(desk: Desk) -
     desk.say(STOP, "CANCELLED")
     desk.wait(2)
     assert desk.alarms == ["unprotected"]
+
+
+def test_each_end_of_another_journals_stop_rings_with_what_is_open(desk: Desk) -> None:
+    desk.look(foreign_leg(desk, "STOP1", qty=3))
+    know_entry(desk, qty=3, filled=3)
+    for generation in (1, 2):
+        desk.say(leg_at_venue("STOP1", generation=generation), "WORKING")
+        desk.effects.clear()
+        desk.say(leg_at_venue("STOP1", generation=generation), "CANCELLED", 1 if generation == 1 else 0)
+        desk.wait(2)
+        desk.wait(5)
+        [alarm] = [effect for effect in desk.effects if isinstance(effect, Alarm)]
+        assert alarm == Alarm("unprotected", "long.STOP1: it has ended, with 2 open")
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_an_end_of_another_journals_leg_that_leaves_no_stop_missing_does_not_ring(desk: Desk, *, asked: bool) -> None:
+    legs = [foreign_leg(desk, name) for name in BRACKET]
+    desk.look(*legs)
+    know_entry(desk)
+    desk.say(STOP, "WORKING")
+    if asked:
+        desk.look(*(leg._replace(want=want(desk, 2, "cancel")) for leg in legs))
+        desk.say(STOP, "CANCELLED")
+    desk.say(TARGET, "CANCELLED")
+    desk.wait(5)
+    assert desk.alarms == []
+
+
+def test_another_journals_stop_that_has_filled_does_not_ring(desk: Desk) -> None:
+    desk.look(*(foreign_leg(desk, name) for name in BRACKET))
+    know_entry(desk)
+    desk.say(STOP, "FILLED", 1, "4990")
+    desk.wait(5)
+    assert desk.alarms == []
 
 
 def test_a_stop_of_another_journal_that_ends_with_its_filled_target_is_well(desk: Desk) -> None:

@@ -1307,9 +1307,10 @@ def test_legs_that_place_would_refuse_a_replacement_refuses(given_legs: list[Leg
         (0, {"legs": [terms("TARGET", 4985)]}, "limit_price"),
         (1, {"legs": [terms("TARGET", 4985)]}, "take_profit"),
         (1, {"legs": [terms("STOP", 5015)]}, "stop_loss"),
+        (1, {"legs": [terms("STOP", 5015, 5014)]}, "stop_loss_limit"),
         (0, {"order_type": "MARKET", "limit_price": None, "legs": [terms("TARGET", 4985)]}, "take_profit"),
     ],
-    ids=["beside the entry's", "target", "stop", "market"],
+    ids=["beside the entry's", "target", "stop", "stop limit", "market"],
 )
 def test_the_refusal_of_a_replacement_names_a_price_that_it_gives(filled: int, new: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidValueError) as refusal:

@@ -75,8 +75,6 @@ class Cancel(AddressesOrder):
                 cancelled = self._cancel(services, provenance, again.order_id)
         if cancelled is None:
             raise self.not_found()
-        if cancelled.applied:
-            return cancelled
         self.check_meant(provenance, cancelled.order)
         self._check_has_no_other_end(cancelled)
         # That a resend was answered is noted, or its text would be taken for one when its name leads elsewhere.
@@ -117,7 +115,7 @@ class Cancel(AddressesOrder):
 
     def _check_has_no_other_end(self, cancelled: Cancelled) -> None:
         """Raise OrderAlreadyTerminalError for an order that has ended otherwise: at a venue a fill may be first."""
-        if not cancelled.applied and cancelled.order.state in FINISHED_OTHERWISE:
+        if cancelled.order.state in FINISHED_OTHERWISE:
             raise self.already_terminal(cancelled.order, _NOTHING_LEFT)
 
     def _cancel(self, services: "Services", provenance: Provenance, order_id: str) -> Cancelled | None:

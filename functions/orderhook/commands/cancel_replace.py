@@ -68,13 +68,15 @@ class CancelReplace(AddressesOrder, PlacesOrder):
         order = altered.order
         same = order.generation == altered.before.generation and not altered.is_asked
         unchanged = altered.resent or (same and not altered.own)
+        # A time limit is kept here: its venue is not asked for that.
+        asks = altered.is_asked or altered.own or order.legs != altered.before.legs
         ends = {"cancels_at": order.cancels_at} if order.cancels_at else {}
         kinds = {leg.kind for leg in self.new_order.legs}
         # Legs that fills reach work at once; of a kind that had been released before there is none among those given.
         at_once = {n: leg_id(order.order_id, n) for n, it in order.legs.items() if it.released and kind_of(n) in kinds}
         return Outcome.of(
             order,
-            answered("replaced", order, unchanged=unchanged),
+            answered("replaced", order, unchanged=unchanged or not asks),
             duplicate=True if unchanged else None,
             filled=str(order.filled),
             legs=({**at_once, **open_legs(order)} or None) if kinds else None,
