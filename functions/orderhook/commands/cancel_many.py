@@ -131,7 +131,8 @@ class _Cancels:
         if order.state is OrderState.CANCELLED:
             return "already_cancelled"
         if order.state in BEING_CANCELLED:
-            self._note_overtakable(order)
+            if order.venue is not None:
+                self._note_waits(order)
             return "cancel_pending"
         return "already_terminal" if order.state in TERMINAL else "untouched"
 
@@ -167,14 +168,16 @@ class _Cancels:
             self.result.stops.append(order.order_id)
         if order.venue is not None:  # its legs wait on: a fill may overtake the cancel
             self.result.asked.append(order.order_id)
-            self._note_overtakable(order)
+            self._note_waits(order)
         elif legs := sorted(open_legs(order).values()):
             self.result.legs[order.order_id] = legs
         if self._provenance.progress:
             self._provenance.progress.ended += [order.order_id, *legs]
         return venue_of(order).word("cancelled")
 
-    def _note_overtakable(self, order: Order) -> None:
+    def _note_waits(self, order: Order) -> None:
+        """Note that a venue has yet to end an order."""
+        self.result.waits_for_venue = True
         if open_legs(order):
             self.result.overtakable.append(order.order_id)
 
@@ -236,10 +239,12 @@ def _some(orders: Sequence[str]) -> str:
 def outcome(services: "Services", provenance: Provenance, result: ManyResult) -> Outcome:
     """Return the outcome of CANCELORDERS and CANCELALLORDERS: with nothing to cancel it says where orders are open."""
     warnings = result.warnings
-    if result.cancel_pending:
+    if result.waits_for_venue:
         status = "cancel_pending"  # not all of it is done yet
     elif result.cancelled:
         status = "cancelled"
+    elif result.cancel_pending:
+        status = "cancel_pending"
     elif result.already_cancelled:
         status = "already_cancelled"
     else:

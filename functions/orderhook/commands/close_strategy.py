@@ -50,7 +50,7 @@ class CloseStrategy(Command):
                 warnings=warnings,
             )
         return Outcome(
-            status="accepted" if result.cancel_pending else "closed",
+            status="accepted" if result.waits_for_venue else "closed",
             duplicate=True if first and not result.affected else None,
             strategy_id=self.strategy_id,
             extra=result.as_data(),

@@ -36,6 +36,8 @@ class ManyResult:
     """Stops of what is filled that this alert has cancelled, or asked their venue to: now, or at an earlier receipt."""
     overtakable: list[str] = field(default_factory=list)
     """Those of `cancel_pending` whose targets and stops are placed for what fills before their cancel is done."""
+    waits_for_venue: bool = False
+    """Whether a venue has yet to end some of them."""
     complete: bool = True
     """Whether all open orders could be listed in time."""
 
