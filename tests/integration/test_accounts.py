@@ -398,6 +398,17 @@ def test_a_resent_cancel_by_id_ends_what_was_there_when_it_first_came(service: S
     assert service.open_orders() == []
 
 
+def test_a_resent_cancel_reaches_in_no_account_an_order_that_was_placed_since(service: Service) -> None:
+    text = alert({"key": service.key, "command": "CANCEL", "order_id": "long", "account": "A,B"})
+    fails_for_b(service, text, "ORDER#long.b")
+    service.place("long", account="A,B")
+    service.let_pass(5)
+    answer = service.post(text)
+    assert results(answer) == {"A": ("order_not_found", None), "B": ("order_not_found", None)}
+    assert "came in after the alert that this is a resend of. " in answer.body["results"][1]["detail"]
+    assert service.open_orders() == ["long.a", "long.b"]
+
+
 @pytest.mark.parametrize("command", ["CHANGE", "CANCELREPLACE"])
 def test_a_resend_undoes_in_no_account_what_came_in_between(service: Service, command: str) -> None:
     service.place("long", account="A,B")
