@@ -78,7 +78,8 @@ def _follow_live(turn: Turn, order: VenueOrder, cancel: Cancel) -> None:
         if order.state is None and any(it.state for it in turn.venue_orders_of(turn.orders[order.order_id])):
             # One of the ids that an order of another journal might have had, which is seen under another.
             return
-        why = f"{order.venue_id} was cancelled four times, and works on"
+        left = ", and works on" if order.state else f": {order.log or 'NinjaTrader says nothing of it'}"
+        why = f"{order.venue_id} was cancelled four times{left}"
         turn.alarm_once(order.order_id, "cancel_refused", why, of=f"{order.venue_id} {cancel.n} {cancel.why}")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from bridge import oif
 from bridge.events import (
+    Alarm,
     ConnectionRead,
     Fetch,
     Fetched,
@@ -148,6 +149,16 @@ def test_what_came_in_before_the_stack_was_owned_again_is_unresolved(desk: Desk,
     later = order(desk, "later")
     desk.tell(Looked([shown, later], kill_switch=False, owner=JOURNAL, owned_since="then"))
     assert "younger" in str(desk.last("long").unresolved)
+
+
+def test_a_cancel_of_which_nothing_comes_is_not_said_to_leave_an_order_that_works(desk: Desk) -> None:
+    old = timestamp(START - timedelta(hours=1))
+    desk.look(order(desk, received_at=old, want=want(desk, 2, "cancel")))
+    for _ in range(14):
+        desk.take()
+        desk.wait(5)
+    [alarm] = [it for it in desk.effects if isinstance(it, Alarm) and it.code == "cancel_refused"]
+    assert alarm.detail == f"long: {LONG} was cancelled four times: NinjaTrader says nothing of it"
 
 
 def test_what_comes_in_while_the_stack_is_owned_is_placed(desk: Desk) -> None:
