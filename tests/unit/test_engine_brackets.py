@@ -99,7 +99,7 @@ def reject_stop(desk: Desk) -> None:
     assert desk.take() == [oif.cancel(TARGET)]
 
 
-def test_a_rejected_stop_closes_its_part_by_an_order_of_its_own_once_its_target_has_ended(desk: Desk) -> None:
+def test_a_rejected_stop_closes_its_part_once_its_target_has_ended(desk: Desk) -> None:
     reject_stop(desk)
     desk.wait(1)
     assert (desk.take(), states(desk, "STOP1")[-1]) == ([], "Initialized")
