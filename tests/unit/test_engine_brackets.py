@@ -233,6 +233,35 @@ def test_a_target_that_is_to_be_placed_again_is_not_reported_as_ended(desk: Desk
     assert [placed(line)["order_id"] for line in desk.take()] == [leg_at_venue("TARGET1", generation=2)]
 
 
+def test_a_stop_that_was_not_seen_and_one_that_ends_ring_each(desk: Desk) -> None:
+    work(desk)
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.take()
+    desk.wait(5)
+    desk.say(STOP, "ACCEPTED")
+    desk.take()
+    desk.say(TARGET, "WORKING")
+    desk.say(STOP, "CANCELLED")
+    desk.wait(2)
+    assert desk.alarms == ["unprotected", "unprotected"]
+
+
+def test_a_change_that_was_done_is_not_dropped_when_its_stop_ends(desk: Desk) -> None:
+    protect(desk)
+    release(desk)
+    desk.look(
+        leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(4985), want=want(desk, 2, "change"), oco_id="group")
+    )
+    assert desk.take() == [oif.change(STOP, qty=1, stop_price=Decimal(4985))]
+    desk.say(STOP, "ACCEPTED")
+    desk.wait(1)
+    assert desk.last("long.STOP1").acked == 2
+    desk.say(STOP, "CANCELLED")
+    desk.wait(2)
+    report = desk.last("long.STOP1")
+    assert (report.state, report.acked, report.dropped, desk.alarms) == ("Cancelled", 2, 0, ["unprotected"])
+
+
 # What is closed
 
 
