@@ -18,9 +18,8 @@ _FOREIGN_GENERATIONS = (1, 2, 3)
 
 
 class _Place(NamedTuple):
-    """Where an order of another journal may be at the venue."""
+    """What an order of another journal may be at the venue."""
 
-    generation: int
     start: int = 0
     closes: bool = False
 
@@ -30,16 +29,16 @@ def _places(order: TableOrder, entry: Order) -> dict[str, _Place]:
     placed_by, leg = order.placed_by, order.leg
     if leg is None:
         generations = range(1, min(entry.generation, _FOREIGN_PLACES) + 1)
-        return {oif.venue_id(placed_by, number): _Place(number) for number in generations}
+        return {oif.venue_id(placed_by, number): _Place() for number in generations}
     starts = range(min(max(entry.qty, entry.filled, order.qty), _FOREIGN_PLACES))
     ids = {
-        oif.venue_id(placed_by, number, leg, start): _Place(number, start)
+        oif.venue_id(placed_by, number, leg, start): _Place(start)
         for number in _FOREIGN_GENERATIONS
         for start in starts
     }
     if kind_of(leg) == "STOP":
         close = f"CLOSE{leg.removeprefix('STOP')}"
-        ids |= {oif.venue_id(placed_by, 1, close, start): _Place(1, start, closes=True) for start in starts}
+        ids |= {oif.venue_id(placed_by, 1, close, start): _Place(start, closes=True) for start in starts}
     return ids
 
 
@@ -50,11 +49,7 @@ def adopt(turn: Turn, order: TableOrder, entry: Order) -> None:
     """
     ids = _places(order, entry)
     for venue_id, place in ids.items():
-        turn.put(
-            at_venue(turn, order, venue_id)._replace(
-                generation=place.generation, start=place.start, closes=place.closes
-            )
-        )
+        turn.put(at_venue(turn, order, venue_id)._replace(start=place.start, closes=place.closes))
     turn.put(order._replace(venue_ids=tuple(ids)))
     reads = [read for venue_id in ids if (read := turn.now.unclaimed.get(venue_id))]
     turn.set(unclaimed={name: read for name, read in turn.now.unclaimed.items() if name not in ids})

@@ -1337,7 +1337,7 @@ def test_a_resent_cancel_of_what_a_fill_has_overtaken_says_so(overtaken: Trader,
     assert overtaken.open == ({"b"} if follows else set())
 
 
-def test_a_resent_cancel_of_what_a_fill_has_overtaken_says_so_when_the_switch_stops_it(overtaken: Trader) -> None:
+def test_a_resent_cancel_of_what_a_fill_has_overtaken_says_so_with_the_switch_on(overtaken: Trader) -> None:
     service = overtaken.service
     service.set_strict_kill_switch(strict=True)
     overtaken.send("kill_switch=on")

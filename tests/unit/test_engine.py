@@ -247,6 +247,19 @@ def test_a_cancel_that_nothing_follows_is_repeated_then_refused(desk: Desk) -> N
     assert (desk.last("long").state, desk.last("long").acked) == ("Working", 2)
 
 
+def test_a_cancel_is_repeated_under_another_name_once_its_file_was_taken(desk: Desk) -> None:
+    shown = _working(desk)
+    desk.look(shown._replace(want=want(desk, 2, "cancel")))
+    [first] = desk.lines
+    desk.lines.clear()
+    desk.tell(FileWritten(first))
+    desk.wait(6)
+    assert desk.lines == {}
+    desk.tell(FileConsumed(first))
+    [second] = desk.lines
+    assert second != first
+
+
 def test_an_order_that_was_never_written_is_cancelled_at_once(desk: Desk) -> None:
     desk.look(order(desk, want=want(desk, 2, "cancel")))
     assert desk.take() == []

@@ -7,7 +7,7 @@ import pytest
 from bridge import oif
 from bridge.events import Alarm, FileNotWritten
 from orderhook.orders import Leg
-from tests.bridge import Desk, order, placed, want
+from tests.bridge import JOURNAL, Desk, order, placed, want
 from tests.unit.test_engine_sequences import BRACKET, LONG, STOP, TARGET, leg_at_venue, leg_order, protect, work
 
 CLOSE = leg_at_venue("CLOSE1")
@@ -23,6 +23,24 @@ def states(desk: Desk, name: str) -> list[str]:
     """Return the states that were reported of a leg, each once in a row."""
     reported = [str(report.state) for report in desk.reports if report.order_id == f"long.{name}"]
     return [state for state, before in zip(reported, [None, *reported], strict=False) if state != before]
+
+
+def release(desk: Desk, *cancelled: str, owner: str = JOURNAL) -> None:
+    """Have the table show the legs as items of their own, of which some are to be cancelled."""
+    desk.look(
+        *(
+            leg_order(
+                desk,
+                name,
+                order_type=leg.order_type,
+                limit_price=leg.limit_price,
+                stop_price=leg.stop_price,
+                want=want(desk, 2, "cancel") if name in cancelled else want(desk),
+            )
+            for name, leg in BRACKET.items()
+        ),
+        owner=owner,
+    )
 
 
 # Prices
@@ -81,7 +99,7 @@ def reject_stop(desk: Desk) -> None:
     assert desk.take() == [oif.cancel(TARGET)]
 
 
-def test_a_rejected_stop_closes_its_part_by_an_order_of_its_own_once_its_target_has_ended(desk: Desk) -> None:
+def test_a_rejected_stop_closes_its_part_once_its_target_has_ended(desk: Desk) -> None:
     reject_stop(desk)
     desk.wait(1)
     assert (desk.take(), states(desk, "STOP1")[-1]) == ([], "Initialized")
@@ -141,25 +159,40 @@ def test_legs_that_cannot_be_sent_are_not_reported_as_ended(desk: Desk) -> None:
     work(desk)
     desk.look(owner="another")
     desk.say(LONG, "FILLED", 1, "5000")
+    release(desk, owner="another")
     desk.wait(4)
     assert desk.alarms == []
     desk.wait(1)
     [alarm] = [effect for effect in desk.effects if isinstance(effect, Alarm)]
     assert alarm == Alarm("unprotected", "long.STOP1: its stop cannot be sent: no file would be read")
-    assert {*states(desk, "STOP1"), *states(desk, "TARGET1")} <= {"Initialized"}
+    assert [states(desk, name) for name in BRACKET] == [["Initialized"]] * 2
 
 
 def test_a_stop_that_nt_says_nothing_of_rings_after_five_seconds(desk: Desk) -> None:
     work(desk)
     desk.say(LONG, "FILLED", 1, "5000")
     desk.take()
+    release(desk)
     desk.wait(4.9)
     assert desk.alarms == []
     desk.wait(0.1)
     [alarm] = [effect for effect in desk.effects if isinstance(effect, Alarm)]
     assert alarm == Alarm("unprotected", f"long.STOP1: nobody knows whether the stop {STOP} is at the venue")
-    assert "Cancelled" not in states(desk, "TARGET1")
+    assert states(desk, "TARGET1") == ["Initialized"]
     desk.say(STOP, "ACCEPTED")
+    assert [placed(line)["order_id"] for line in desk.take()] == [TARGET]
+
+
+def test_a_target_that_follows_the_end_of_its_stop_is_not_reported_as_ended(desk: Desk) -> None:
+    work(desk)
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.take()
+    release(desk, "STOP1")
+    desk.wait(1)
+    assert (states(desk, "TARGET1"), desk.take()) == (["Initialized"], [])
+    desk.say(STOP, "WORKING")
+    assert desk.take() == [oif.cancel(STOP)]
+    desk.say(STOP, "CANCELLED")
     assert [placed(line)["order_id"] for line in desk.take()] == [TARGET]
 
 
@@ -198,6 +231,35 @@ def test_a_target_that_is_to_be_placed_again_is_not_reported_as_ended(desk: Desk
     assert (desk.take(), "Cancelled" in states(desk, "TARGET1")) == ([], False)
     desk.look()
     assert [placed(line)["order_id"] for line in desk.take()] == [leg_at_venue("TARGET1", generation=2)]
+
+
+def test_a_stop_that_was_not_seen_and_one_that_ends_ring_each(desk: Desk) -> None:
+    work(desk)
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.take()
+    desk.wait(5)
+    desk.say(STOP, "ACCEPTED")
+    desk.take()
+    desk.say(TARGET, "WORKING")
+    desk.say(STOP, "CANCELLED")
+    desk.wait(2)
+    assert desk.alarms == ["unprotected", "unprotected"]
+
+
+def test_a_change_that_was_done_is_not_dropped_when_its_stop_ends(desk: Desk) -> None:
+    protect(desk)
+    release(desk)
+    desk.look(
+        leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(4985), want=want(desk, 2, "change"), oco_id="group")
+    )
+    assert desk.take() == [oif.change(STOP, qty=1, stop_price=Decimal(4985))]
+    desk.say(STOP, "ACCEPTED")
+    desk.wait(1)
+    assert desk.last("long.STOP1").acked == 2
+    desk.say(STOP, "CANCELLED")
+    desk.wait(2)
+    report = desk.last("long.STOP1")
+    assert (report.state, report.acked, report.dropped, desk.alarms) == ("Cancelled", 2, 0, ["unprotected"])
 
 
 # What is closed

@@ -104,15 +104,18 @@ def test_a_leg_given_anew_after_its_end_is_placed_with_the_fill(desk: Desk, name
 
 def test_a_stop_given_anew_that_was_cancelled_at_the_venue_is_placed_again(desk: Desk) -> None:
     protect(desk)
-    asked = want(desk, 2, "cancel")
-    waiting = order(desk, state=OrderState.WORKING, legs={"STOP1": BRACKET["STOP1"]._replace(want=asked)})
-    desk.look(waiting)
-    assert desk.take() == [oif.cancel(STOP)]
-    desk.say(STOP, "CANCELLED")
-    anew = BRACKET["STOP1"]._replace(want=want(desk, 3, "replace"), stop_price=Decimal(4980))
-    desk.look(waiting._replace(legs={"STOP1": anew}))
-    [line] = desk.take()
-    assert (placed(line)["order_id"], placed(line)["stop_price"]) == (leg_at_venue("STOP1", generation=2), "4980")
+    waiting = order(desk, state=OrderState.WORKING)
+    for generation in (1, 2):
+        asked = BRACKET["STOP1"]._replace(want=want(desk, 2 * generation, "cancel"))
+        desk.look(waiting._replace(legs={"STOP1": asked}))
+        assert desk.take() == [oif.cancel(leg_at_venue("STOP1", generation=generation))]
+        desk.say(leg_at_venue("STOP1", generation=generation), "CANCELLED")
+        anew = asked._replace(want=want(desk, 2 * generation + 1, "replace"), stop_price=Decimal(4980))
+        desk.look(waiting._replace(legs={"STOP1": anew}))
+        [line] = desk.take()
+        again = leg_at_venue("STOP1", generation=generation + 1)
+        assert (placed(line)["order_id"], placed(line)["stop_price"]) == (again, "4980")
+        desk.say(again, "ACCEPTED")
 
 
 def test_a_stop_whose_cancel_was_refused_and_a_person_cancels_stays_cancelled(desk: Desk) -> None:

@@ -1038,7 +1038,7 @@ def test_the_refusal_of_a_price_that_a_waiting_leg_has_not_names_the_leg() -> No
     assert refusal.value.detail == "STOP1 is a STOPMARKET order and has no limit_price; take it out."
 
 
-def test_the_refusal_of_a_stop_limit_beyond_its_entry_names_the_price_that_stands_wrong() -> None:
+def test_the_refusal_of_a_stop_limit_beyond_its_entry_names_the_wrong_price() -> None:
     stop = Leg("STOPLIMIT", stop_price=Decimal(4990), limit_price=Decimal(4989))
     with pytest.raises(InvalidValueError) as refusal:
         changed_leg(entry(legs={**LEGS, "STOP1": stop}), "STOP1", {"limit_price": Decimal(5001), "stop_price": 5002})
