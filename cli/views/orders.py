@@ -216,7 +216,10 @@ def _prices(order: Order) -> str:
 
 
 def _with_what_changed(order: Order) -> Iterator[Event]:
-    """Yield an order's history without values that it had already: CANCELREPLACE gives all of them anew."""
+    """Yield an order's history without values that it had already: CANCELREPLACE gives all of them anew.
+
+    The cancel of a leg that waits is an event without a state: at a venue what an alert says is only asked.
+    """
     present: dict[tuple[str | None, str], str] = {(None, name): value for name, value in order.placed.items()}
     for number, event in enumerate(order.history):
         if number == 1 and order.history_dropped:
@@ -224,6 +227,9 @@ def _with_what_changed(order: Order) -> Iterator[Event]:
         given = {(event.leg, name): value for name, value in event.changes.items() if name in _GIVEN_ANEW}
         same = {name for (leg, name), value in given.items() if number and present.get((leg, name)) == value}
         present |= given
+        if order.venue and event.leg and not (event.state or event.changes) and event.key_id != order.venue:
+            yield event._replace(state=OrderState.CANCEL_PENDING)
+            continue
         yield event._replace(changes={name: value for name, value in event.changes.items() if name not in same})
 
 

@@ -221,8 +221,8 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "would refuse again, and orders are left as they were; or this version cannot read an order, which a newer "
             "one has written; or a delayed alert was given up.",
             "Check with `orderhook orders` before you send the alert again; with an order_id that would have been "
-            "safe. Look at the orders that the answer lists under `failed`. The answer and the record have the "
-            "`reason`.",
+            "safe. Look at the orders that `detail` names; the answer has all of them under `failed`. The answer and "
+            "the record have the `reason`.",
         ),
         "payload_too_large": Guidance("The body is larger than 8 KiB.", "Shorten the alert's message."),
         "kill_switch_on": Guidance(

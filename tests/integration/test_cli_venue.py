@@ -248,6 +248,20 @@ def test_a_leg_that_waits_says_of_which_order_an_alarm_was(service: Service, run
     assert "ALARM of ENTRY: cancel_refused" in run("order", "order-1.STOP1").stdout
 
 
+def test_a_waiting_stop_is_not_called_cancelled_before_its_bridge_says_so(service: Service, run: Run) -> None:
+    order = have(service)
+    asked = builders.provenance(service.trader, "a1").event(None, leg="STOP1")
+    after = order._replace(history=(*order.history, asked))
+    assert service.orders.rewrite(builders.provenance(service.trader, "r3"), order, after)
+    shown = run("order", "order-1").stdout
+    assert ("STOP1: CancelPending" in shown, "STOP1: cancelled" in shown) == (True, False)
+    said = asked._replace(request_id="report.1.STOP1", key_id="ninjatrader")
+    now = seen(service)
+    answered = now._replace(history=(*now.history, said))
+    assert service.orders.rewrite(builders.provenance(service.trader, "r4"), now, answered)
+    assert "STOP1: cancelled" in run("order", "order-1").stdout
+
+
 LONG = "es-long-2026-11-28T14:30:00Z"
 
 
