@@ -173,6 +173,9 @@ def test_a_file_that_certainly_was_not_written_is_tried_again(desk: Desk) -> Non
     desk.wait(1)
     desk.look(shown)
     assert len(desk.take()) == 1
+    desk.say(LONG, "FILLED", 1, "5000")
+    report = desk.last("long")
+    assert (report.state, report.filled, report.venue_ids) == ("Filled", 1, (LONG,))
 
 
 def test_a_cancel_waits_for_the_first_state_of_its_order(desk: Desk) -> None:
@@ -282,10 +285,45 @@ def test_another_kind_replaces_after_the_end_and_one_more_look(desk: Desk) -> No
     desk.look(other)
     assert desk.take() == []
     desk.wait(1)
+    assert desk.take() == []
     desk.look(other)
     [line] = desk.take()
     assert (placed(line)["order_type"], placed(line)["qty"]) == ("MARKET", "2")
     assert placed(line)["order_id"] == oif.venue_id("request-long", 2)
+
+
+def test_a_replacement_that_could_not_be_written_and_may_not_open_any_more_is_a_cancel(desk: Desk) -> None:
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    other = shown._replace(order_type="MARKET", limit_price=None, want=want(desk, 2, "replace"))
+    desk.look(other)
+    desk.take()
+    desk.say(LONG, "CANCELLED")
+    desk.wait(1)
+    desk.look(other)
+    [name] = desk.lines
+    desk.lines.clear()
+    desk.tell(FileNotWritten(name, "denied"))
+    desk.look(other, kill_switch=True)
+    desk.wait(1)
+    assert (desk.take(), desk.last("long").state) == ([], "Cancelled")
+
+
+def test_an_order_that_is_cancelled_while_it_is_being_replaced_ends_with_its_end(desk: Desk) -> None:
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    other = shown._replace(order_type="MARKET", limit_price=None, want=want(desk, 2, "replace"))
+    desk.look(other)
+    assert desk.take() == [oif.cancel(LONG)]
+    desk.look(other._replace(want=want(desk, 3, "cancel")))
+    desk.say(LONG, "CANCELLED")
+    desk.wait(1)
+    assert desk.take() == []
+    assert (desk.last("long").state, desk.last("long").acked) == ("Cancelled", 3)
 
 
 def test_the_stop_follows_the_fill_and_the_target_its_first_state(desk: Desk) -> None:
