@@ -122,6 +122,24 @@ def test_a_real_account_needs_live() -> None:
     assert [placed(line)["account"] for line in desk.take()] == ["Apex1"]
 
 
+@pytest.mark.parametrize("account", ["Sim102", "DEMO1234567"])
+def test_an_account_of_ninjatraders_simulation_needs_no_live(account: str) -> None:
+    desk = Desk()
+    desk.config = desk.config._replace(accounts=(account,))
+    desk.crash()
+    desk.start().look(order(desk, account=account))
+    assert [placed(line)["account"] for line in desk.take()] == [account]
+
+
+def test_an_entry_names_the_template_of_ninjatraders_own_and_a_strategy_there(desk: Desk) -> None:
+    desk.look(order(desk, atm_template="Scalp"), order(desk, "other"))
+    named = {placed(line)["order_id"]: (placed(line)["strategy"], placed(line)["strategy_id"]) for line in desk.take()}
+    assert named == {
+        LONG: ("Scalp", oif.venue_id("request-long", 1, "ATM")),
+        oif.venue_id("request-other", 1): ("", ""),
+    }
+
+
 def test_the_kill_switch_rejects_what_opens(desk: Desk) -> None:
     desk.look(order(desk), kill_switch=True)
     assert desk.take() == []
