@@ -698,11 +698,22 @@ def test_what_the_log_says_of_a_place_is_kept_before_what_it_says_of_its_cancel(
 def test_members_of_a_traders_oco_group_share_an_id_until_one_ends(desk: Desk) -> None:
     desk.look(order(desk, "a", oco_id="g"), order(desk, "b", oco_id="g"))
     first, second = (placed(line)["oco_id"] for line in desk.take())
-    assert first == second != ""
+    assert first == second
+    assert first in [oif.venue_id("oco", "sim101/g", f"request-{it}", 1) for it in "ab"]
     desk.say(oif.venue_id("request-a", 1), "CANCELLED")
     desk.look(order(desk, "c", oco_id="g"))
     [third] = (placed(line)["oco_id"] for line in desk.take())
-    assert third not in ("", first)
+    assert third == oif.venue_id("oco", "sim101/g", "request-c", 2)
+
+
+def test_a_group_of_which_a_member_is_being_cancelled_is_joined_by_no_other(desk: Desk) -> None:
+    first = order(desk, "a", oco_id="g")
+    desk.look(first)
+    desk.take()
+    desk.say(oif.venue_id("request-a", 1), "WORKING")
+    desk.look(first._replace(want=want(desk, 2, "cancel")), order(desk, "b", oco_id="g"))
+    groups = [placed(line)["oco_id"] for line in desk.take() if line.startswith("PLACE")]
+    assert groups == [oif.venue_id("oco", "sim101/g", "request-b", 2)]
 
 
 def test_a_replacement_that_is_given_up_is_answered_with_the_kind_that_works(desk: Desk) -> None:
