@@ -123,6 +123,24 @@ def test_a_real_account_needs_live() -> None:
     assert [placed(line)["account"] for line in desk.take()] == ["Apex1"]
 
 
+@pytest.mark.parametrize("account", ["Sim102", "DEMO1234567"])
+def test_an_account_of_ninjatraders_simulation_needs_no_live(account: str) -> None:
+    desk = Desk()
+    desk.config = desk.config._replace(accounts=(account,))
+    desk.crash()
+    desk.start().look(order(desk, account=account))
+    assert [placed(line)["account"] for line in desk.take()] == [account]
+
+
+def test_an_entry_names_the_template_of_ninjatraders_own_and_a_strategy_there(desk: Desk) -> None:
+    desk.look(order(desk, atm_template="Scalp"), order(desk, "other"))
+    named = {placed(line)["order_id"]: (placed(line)["strategy"], placed(line)["strategy_id"]) for line in desk.take()}
+    assert named == {
+        LONG: ("Scalp", oif.venue_id("request-long", 1, "ATM")),
+        oif.venue_id("request-other", 1): ("", ""),
+    }
+
+
 def test_the_kill_switch_rejects_what_opens(desk: Desk) -> None:
     desk.look(order(desk), kill_switch=True)
     assert desk.take() == []
@@ -205,6 +223,9 @@ def test_a_file_that_certainly_was_not_written_is_tried_again(desk: Desk) -> Non
     desk.wait(1)
     desk.look(shown)
     assert len(desk.take()) == 1
+    desk.say(LONG, "FILLED", 1, "5000")
+    report = desk.last("long")
+    assert (report.state, report.filled, report.venue_ids) == ("Filled", 1, (LONG,))
 
 
 def test_a_cancel_waits_for_the_first_state_of_its_order(desk: Desk) -> None:
@@ -314,10 +335,45 @@ def test_another_kind_replaces_after_the_end_and_one_more_look(desk: Desk) -> No
     desk.look(other)
     assert desk.take() == []
     desk.wait(1)
+    assert desk.take() == []
     desk.look(other)
     [line] = desk.take()
     assert (placed(line)["order_type"], placed(line)["qty"]) == ("MARKET", "2")
     assert placed(line)["order_id"] == oif.venue_id("request-long", 2)
+
+
+def test_a_replacement_that_could_not_be_written_and_may_not_open_any_more_is_a_cancel(desk: Desk) -> None:
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    other = shown._replace(order_type="MARKET", limit_price=None, want=want(desk, 2, "replace"))
+    desk.look(other)
+    desk.take()
+    desk.say(LONG, "CANCELLED")
+    desk.wait(1)
+    desk.look(other)
+    [name] = desk.lines
+    desk.lines.clear()
+    desk.tell(FileNotWritten(name, "denied"))
+    desk.look(other, kill_switch=True)
+    desk.wait(1)
+    assert (desk.take(), desk.last("long").state) == ([], "Cancelled")
+
+
+def test_an_order_that_is_cancelled_while_it_is_being_replaced_ends_with_its_end(desk: Desk) -> None:
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(4000))
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    other = shown._replace(order_type="MARKET", limit_price=None, want=want(desk, 2, "replace"))
+    desk.look(other)
+    assert desk.take() == [oif.cancel(LONG)]
+    desk.look(other._replace(want=want(desk, 3, "cancel")))
+    desk.say(LONG, "CANCELLED")
+    desk.wait(1)
+    assert desk.take() == []
+    assert (desk.last("long").state, desk.last("long").acked) == ("Cancelled", 3)
 
 
 def test_the_stop_follows_the_fill_and_the_target_its_first_state(desk: Desk) -> None:
@@ -707,11 +763,22 @@ def test_of_a_place_that_was_not_taken_the_log_of_its_cancel_is_not_the_reason(d
 def test_members_of_a_traders_oco_group_share_an_id_until_one_ends(desk: Desk) -> None:
     desk.look(order(desk, "a", oco_id="g"), order(desk, "b", oco_id="g"))
     first, second = (placed(line)["oco_id"] for line in desk.take())
-    assert first == second != ""
+    assert first == second
+    assert first in [oif.venue_id("oco", "sim101/g", f"request-{it}", 1) for it in "ab"]
     desk.say(oif.venue_id("request-a", 1), "CANCELLED")
     desk.look(order(desk, "c", oco_id="g"))
     [third] = (placed(line)["oco_id"] for line in desk.take())
-    assert third not in ("", first)
+    assert third == oif.venue_id("oco", "sim101/g", "request-c", 2)
+
+
+def test_a_group_of_which_a_member_is_being_cancelled_is_joined_by_no_other(desk: Desk) -> None:
+    first = order(desk, "a", oco_id="g")
+    desk.look(first)
+    desk.take()
+    desk.say(oif.venue_id("request-a", 1), "WORKING")
+    desk.look(first._replace(want=want(desk, 2, "cancel")), order(desk, "b", oco_id="g"))
+    groups = [placed(line)["oco_id"] for line in desk.take() if line.startswith("PLACE")]
+    assert groups == [oif.venue_id("oco", "sim101/g", "request-b", 2)]
 
 
 def test_a_replacement_that_is_given_up_is_answered_with_the_kind_that_works(desk: Desk) -> None:
