@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bridge import brackets, carrying_out, changing, engine, legs, looking, oif, positions, reading, reporting, state
+from bridge import brackets, carrying_out, changing, engine, legs, looking, oif, positions, reporting, state
 from bridge.ninjatrader import Folder
 from bridge.records import TableOrder, Terms, VenueOrder
 from bridge.state import Turn
@@ -54,7 +54,7 @@ def legs_that_are_cancelled_with_anothers(patch: Patch) -> None:
 
 
 def a_refused_change_that_is_taken_for_done(patch: Patch) -> None:
-    patch.setattr(reading, "refuse_change", lambda *_: None)
+    patch.setattr(changing, "_refuse", lambda *_: None)
 
 
 def a_real_account_without_leave(patch: Patch) -> None:
