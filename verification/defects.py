@@ -596,7 +596,7 @@ def an_account_compared_with_case(patch: Patch) -> None:
 
 
 def _judge(patch: Patch, first_receipt: Callable[[Services, Provenance, Iterable[Trace]], Trace | None]) -> None:
-    for module in (addressed_order, admission, cancel, cancel_many, changing, close_strategy, kill_switch, place):
+    for module in (addressed_order, admission, cancel, cancel_many, close_strategy, kill_switch, place):
         patch.setattr(module, "first_receipt", first_receipt)
 
 

@@ -6,7 +6,7 @@ import verification.defects as of_functions
 from verification.races import venue_defects
 from verification.venue import defects, loop_defects
 
-SEEDED = {
+SEEDED: set[of_functions.Defect] = {
     *of_functions.SEEDED,
     *of_functions.OF_MORE_COMMANDS,
     *of_functions.STEP_BY_STEP,
@@ -17,7 +17,7 @@ SEEDED = {
 }
 
 
-@pytest.mark.parametrize("defect", sorted(SEEDED, key=lambda it: it.__name__), ids=lambda it: it.__name__)
+@pytest.mark.parametrize("defect", sorted(SEEDED, key=repr), ids=lambda it: it.__name__)
 def test_a_defect_finds_what_it_breaks(defect: of_functions.Defect, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         defect(patch)
