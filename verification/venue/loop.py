@@ -31,7 +31,7 @@ from tests.bridge_world import World
 from tests.client_faults import Deliver, perform
 from tests.service import Service
 from verification.venue.judge import Judge
-from verification.venue.trader import HABITS, Trader
+from verification.venue.trader import Trader
 
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
 STEP = 0.1
@@ -121,9 +121,7 @@ class Loop(World):
         self.note("the bridge dies")
         self.judge.learn()
         self.kill()
-        self._down_until = self.at + timedelta(
-            seconds=self.chance.choice((0, 0, HABITS["shortest absence"], 3, 20, 45))
-        )
+        self._down_until = self.at + timedelta(seconds=self.chance.choice((0, 0, 0.3, 3, 20, 45)))
 
     def lose_journal(self) -> None:
         """Have the journal be gone, and another one be begun."""

@@ -26,7 +26,6 @@ HABITS: dict[str, float] = {
     "replacements": 3,
     "replacements with legs": 0.5,
     "points to a limit": 4,
-    "shortest absence": 0.3,
 }
 """How many of ten orders and of some thirty alerts these are, which part of the replacements brings legs, how far from
 the market a limit is at most, and how many seconds a bridge that has died is away at least, if it does not start at
