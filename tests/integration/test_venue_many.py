@@ -399,6 +399,7 @@ def test_the_operators_kill_switch_lists_what_is_pending_the_second_time_too(
     assert (told["cancelled"], told["cancel_pending"], told["problems"]) == ([], ["order-1"], [])
 
 
+@pytest.mark.moto_only("the tests' own client of the other table tries a request ten times")
 def test_the_kill_switch_tells_what_it_has_done_though_the_table_answers_no_more(
     service: Service, kill: Callable[..., Result]
 ) -> None:

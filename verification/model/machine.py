@@ -913,7 +913,8 @@ def _seen_order(found: Item) -> model.Order:
     given_up = received + values.get("delay", 0) * 1000 + model.GIVEN_UP
     if "delay" in values and "released_at" not in found and _milliseconds(events[-1]["at"]) >= given_up:
         events = events[:-1]  # that it had ended by itself was written down
-    history = tuple((event["request_id"], event.get("leg")) for event in events)
+    # That a stop was missing for a fill is told there, too; it is no alert's.
+    history = tuple((event["request_id"], event.get("leg")) for event in events if "alarm" not in event)
     return model.Order(**values, received=received, history=history)
 
 
