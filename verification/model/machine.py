@@ -914,7 +914,9 @@ def _seen_order(found: Item) -> model.Order:
     if "delay" in values and "released_at" not in found and _milliseconds(events[-1]["at"]) >= given_up:
         events = events[:-1]  # that it had ended by itself was written down
     # That a stop was missing for a fill is told there, too; it is no alert's.
-    history = tuple((event["request_id"], event.get("leg")) for event in events if "alarm" not in event)
+    history = tuple(
+        (event["request_id"], event.get("leg")) for event in events if "alarm" not in event.get("changes", {})
+    )
     return model.Order(**values, received=received, history=history)
 
 
