@@ -21,7 +21,7 @@ from verification.processes import CORES, captured, results
 from verification.races import venue_defects
 from verification.report import Part
 
-RUNS, STEPS = 100, 30
+RUNS, STEPS = 300, 30
 """Of the model, at most, until it notices."""
 ROUNDS = 6
 """Of the races, at most."""
