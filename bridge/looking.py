@@ -153,6 +153,7 @@ def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
         atm_template=item.atm_template,
         table_state=item.state,
         received_at=received_at,
+        acked=item.acked,
         is_foreign=_is_older(turn, received_at),
     )
     turn.put(order)
@@ -276,6 +277,7 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
             qty=0,
             entry_id=entry.order_id,
             leg=name,
+            acked=leg.acked,
             is_foreign=owner.is_foreign,
             # One that a change of its entry adds is not there before that is done.
             ended=OrderState.CANCELLED if want and want.of else None,

@@ -1041,6 +1041,16 @@ def test_a_change_of_another_journals_entry_is_answered_and_not_done(desk: Desk,
     assert desk.take() == [oif.cancel(LONG)]
 
 
+def test_a_change_that_another_journal_has_seen_through_is_not_said_to_be_dropped(desk: Desk) -> None:
+    asked = want(desk, 2, "change")
+    changed: dict[str, Any] = {"received_at": AGO, "state": OrderState.WORKING, "order_type": "LIMIT", "want": asked}
+    waiting = {"STOP1": BRACKET["STOP1"]._replace(want=asked, acked=2)}
+    desk.look(order(desk, **changed, limit_price=Decimal(4999), acked=2, legs=waiting))
+    desk.say(LONG, "WORKING")
+    assert [it for it in desk.reports if it.dropped or it.reason] == []
+    assert {it.acked for it in desk.state.orders.values()} == {2}
+
+
 def test_a_change_of_another_journals_legs_is_answered_and_not_done(desk: Desk) -> None:
     asked = want(desk, 2, "change")
     desk.look(foreign_leg(desk, "STOP1"))
