@@ -548,11 +548,16 @@ class Account:
             raise _RefusedError("kill_switch_on")
         message = None
         if asked.delay:
-            _brackets(owned, asked)
             due = self._alert.at + asked.delay * 1000
             asked = replace(asked, state="Initialized", due=due, wanted=legs)
-            if not (owned.controls.on and first):
-                message = Release(self._alert.request_id, order_id, self._alert.at, due)
+            try:
+                _brackets(owned, asked)
+            except _RefusedError:
+                if holder is None:
+                    raise  # else what has the id already says more
+            else:
+                if not (owned.controls.on and first):
+                    message = Release(self._alert.request_id, order_id, self._alert.at, due)
         if holder is not None:
             if ended := self._ended_if_void(owned, holder):
                 holder, owned = ended, owned.with_orders({order_id: ended})
