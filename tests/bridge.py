@@ -14,6 +14,7 @@ from bridge.events import (
     Effect,
     Event,
     FileConsumed,
+    FileNotWritten,
     FileWritten,
     Looked,
     NinjaTraderStarted,
@@ -92,6 +93,12 @@ class Desk:
             self.tell(FileWritten(name))
             self.tell(FileConsumed(name))
         return taken
+
+    def refuse_file(self, why: str = "denied") -> None:
+        """Have the one file that is to be written not be written."""
+        [name] = self.lines
+        self.lines.clear()
+        self.tell(FileNotWritten(name, why))
 
     def say(self, venue_id: str, state: str, filled: int = 0, average: str | None = None) -> None:
         """Have NinjaTrader write an order's state."""

@@ -217,9 +217,7 @@ def test_a_crash_after_the_intent_never_writes_again(desk: Desk) -> None:
 def test_a_file_that_certainly_was_not_written_is_tried_again(desk: Desk) -> None:
     shown = order(desk)
     desk.look(shown)
-    [name] = desk.lines
-    desk.lines.clear()
-    desk.tell(FileNotWritten(name, "denied"))
+    desk.refuse_file()
     desk.wait(1)
     desk.look(shown)
     assert len(desk.take()) == 1
@@ -353,9 +351,7 @@ def test_a_replacement_that_could_not_be_written_and_may_not_open_any_more_is_a_
     desk.say(LONG, "CANCELLED")
     desk.wait(1)
     desk.look(other)
-    [name] = desk.lines
-    desk.lines.clear()
-    desk.tell(FileNotWritten(name, "denied"))
+    desk.refuse_file()
     desk.look(other, kill_switch=True)
     desk.wait(1)
     assert (desk.take(), desk.last("long").state) == ([], "Cancelled")

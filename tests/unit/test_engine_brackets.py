@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from bridge import oif
-from bridge.events import Alarm, FileNotWritten
+from bridge.events import Alarm
 from orderhook.orders import Leg
 from tests.bridge import JOURNAL, Desk, order, placed, want
 from tests.unit.test_engine_sequences import BRACKET, LONG, STOP, TARGET, leg_at_venue, leg_order, protect, work
@@ -136,9 +136,7 @@ def test_what_closes_is_not_written_by_a_bridge_that_may_not_write(desk: Desk) -
 def test_what_closes_is_tried_again_where_it_certainly_was_not_written(desk: Desk) -> None:
     reject_stop(desk)
     desk.say(TARGET, "CANCELLED")
-    [name] = desk.lines
-    desk.lines.clear()
-    desk.tell(FileNotWritten(name, "no such folder"))
+    desk.refuse_file("no such folder")
     assert desk.take() == []
     desk.wait(10)
     assert [placed(line)["order_id"] for line in desk.take()] == [CLOSE]

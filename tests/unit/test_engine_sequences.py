@@ -609,9 +609,7 @@ def test_a_stop_in_profit_that_a_rejected_target_ends_is_placed_again(desk: Desk
 def test_a_stop_moved_into_profit_before_its_file_was_taken_is_placed_there(desk: Desk) -> None:
     work(desk)
     desk.say(LONG, "FILLED", 1, "5000")
-    [name] = desk.lines
-    desk.lines.clear()
-    desk.tell(FileNotWritten(name, "denied"))
+    desk.refuse_file()
     desk.at += timedelta(seconds=1)
     desk.look(leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(5005), want=want(desk, 2, "change")))
     [line] = desk.take()
@@ -629,9 +627,7 @@ def test_a_cancel_while_the_next_generation_cannot_be_written_ends_the_order(des
     desk.say(LONG, "CANCELLED")
     desk.wait(1)
     desk.look(other)
-    [name] = desk.lines
-    desk.lines.clear()
-    desk.tell(FileNotWritten(name, "denied"))
+    desk.refuse_file()
     desk.look(other._replace(want=want(desk, 3, "cancel")))
     assert (desk.last("long").state, desk.last("long").acked) == ("Cancelled", 3)
     desk.wait(5)
@@ -1455,9 +1451,7 @@ def unwritten_next_generation(desk: Desk, qty: int) -> Order:
     while not desk.lines:
         desk.wait(0.3)
         desk.look(shown)
-    [name] = desk.lines
-    desk.lines.clear()
-    desk.tell(FileNotWritten(name, "held"))
+    desk.refuse_file("held")
     return shown
 
 
