@@ -5,6 +5,7 @@ adopting             takes in what another journal has placed
 carrying_out         brings an order nearer to what is wanted of it
 legs                 what is asked of legs is done with what is asked of their entry
 brackets, positions  protect what is filled; cancel legs that a closed position has left
+instructing, closing carry out what is asked of positions
 cancelling, changing, confirming
                      what was written is held, repeated, confirmed, or left to a person
 reporting, readiness what the cloud is told
@@ -20,6 +21,7 @@ from bridge.brackets import cancel_by_name, keep
 from bridge.cancelling import follow_cancel
 from bridge.carrying_out import carry_out
 from bridge.changing import follow_change
+from bridge.closing import follow_close, follow_close_file
 from bridge.confirming import follow_files, follow_state, forget_states
 from bridge.events import (
     ConnectionRead,
@@ -39,6 +41,7 @@ from bridge.events import (
     PositionRead,
     Tick,
 )
+from bridge.instructing import instruct, report_instruction
 from bridge.legs import settle
 from bridge.looking import fetch, look
 from bridge.positions import confirm_flat, end_orphans, forget_positions, read_position
@@ -108,6 +111,12 @@ def _act(turn: Turn) -> None:
             follow_files(turn, venue_order)
             follow_change(turn, turn.venue_orders[venue_order.venue_id])
             follow_state(turn, turn.venue_orders[venue_order.venue_id])
+    for close in list(turn.closes.values()):
+        follow_close_file(turn, close)
+    for instruction in sorted(turn.instructions.values(), key=lambda it: it.received_at):
+        instruct(turn, instruction)
+    for close in list(turn.closes.values()):
+        follow_close(turn, turn.closes[close.name])
     asked = [order.order_id for order in sorted(turn.active(), key=_asked_at)]
     for order in map(turn.orders.__getitem__, asked):
         if order.wants_cancel:
@@ -127,6 +136,9 @@ def _act(turn: Turn) -> None:
     for order in turn.active():
         _write_cancels(turn, order)
         report(turn, order)
+    for instruction in list(turn.instructions.values()):
+        instruct(turn, turn.instructions[instruction.instruction_id])
+        report_instruction(turn, turn.instructions[instruction.instruction_id])
     turn.tell_unreported_alarms()
     probe(turn)
     beat(turn)

@@ -7,6 +7,7 @@ from typing import Any
 from bridge.adopting import adopt
 from bridge.changing import give_up
 from bridge.events import Fetch, Fetched, Looked, SendReport
+from bridge.instructing import see_instructions
 from bridge.records import Fill, Increment, Memory, TableOrder, Terms, filled
 from bridge.state import Turn
 from orderhook.orders import OPEN, Leg, Order, OrderState, Want
@@ -31,6 +32,7 @@ def look(turn: Turn, looked: Looked) -> None:
             listed.add(item.order_id)
             listed.update(leg_id(item.order_id, name) for name, leg in item.legs.items() if not leg.released)
             _see(turn, item)
+    see_instructions(turn, looked.instructions)
     _tell_unreadable(turn, tuple(looked.unreadable))
     _miss(turn, listed, looked.unreadable)
 

@@ -25,6 +25,12 @@ def pair(at: datetime, account: str, instrument: str) -> str:
     return f"{folded(account)}/{folded(canonical(instrument, at.date()))}"
 
 
+def known_position(turn: Turn, account: str, instrument: str) -> Position:
+    """Return the position of a pair as it is known: UNKNOWN where no file says it since NinjaTrader's start."""
+    unknown = Position(account, instrument, "UNKNOWN", 0, None, turn.at)
+    return turn.now.positions.get(pair(turn.at, account, instrument), unknown)
+
+
 def read_position(turn: Turn, read: PositionRead) -> None:
     """Record a position file; one from before NinjaTrader's start says nothing."""
     if not read.written_since_start or turn.config.account(read.account) is None:

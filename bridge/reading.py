@@ -7,7 +7,7 @@ from bridge import oif
 from bridge.changing import answered, proves_change, said_to_work, take_error
 from bridge.events import LogLine, OrderStateRead
 from bridge.log_lines import words_of
-from bridge.records import PRICE_DIGITS, Cancel, Fill, Increment, Instruction, Stage, TableOrder, VenueOrder, filled
+from bridge.records import PRICE_DIGITS, Cancel, Fill, Increment, InstructionFile, Stage, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import TERMINAL, OrderState
 from orderhook.trade import kind_of
@@ -166,6 +166,9 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
         # It is out; and what was moved out before was another file of this name.
         turn.set(moving={other: at for other, at in turn.now.moving.items() if other != name})
     known = oif.read_file_name(name)
+    if known and known[1] == "close":
+        _close_is(turn, name, stage)
+        return
     order = turn.venue_orders.get(known[0]) if known else None
     if stage == "consumed" and _was_written(order, name):
         turn.set(reads=turn.now.runs is not False)
@@ -194,6 +197,17 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
         turn.alarm_once(order.order_id, "not_read", why, of=f"{name} {turn.at}")
 
 
+def _close_is(turn: Turn, name: str, stage: Stage) -> None:
+    close = next((it for it in turn.closes.values() if it.file is not None and it.file.name == name), None)
+    if close is None or close.file is None:
+        return
+    if stage == "consumed" and close.file.stage == "written":
+        turn.set(reads=turn.now.runs is not False)
+    if stage == "unread":
+        turn.set(reads=False)
+    turn.put(close._replace(file=close.file._replace(stage=stage, at=turn.at)))
+
+
 def _was_written(order: VenueOrder | None, name: str) -> bool:
     """Return whether it is certain that a file was there before it was gone."""
     if order is None:
@@ -217,7 +231,7 @@ def _place_is(turn: Turn, order: VenueOrder, stage: Stage) -> None:
     turn.put(order._replace(place=place._replace(stage=stage, at=turn.at)))
 
 
-def _follows(place: Instruction, after: Stage) -> bool:
+def _follows(place: InstructionFile, after: Stage) -> bool:
     """Return whether a PLACE's file may go from one stage to another.
 
     That the file of an ambiguous one is gone proves nothing: perhaps it never was there.
@@ -253,5 +267,5 @@ def _unwritten(cancel: Cancel) -> Cancel:
     return cancel._replace(instruction=None, writes=writes, first_at=first_at, is_early=False)
 
 
-def _moved(instruction: Instruction, stage: Stage, at: datetime) -> Instruction:
+def _moved(instruction: InstructionFile, stage: Stage, at: datetime) -> InstructionFile:
     return instruction._replace(stage=stage, at=at)

@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
-from orderhook.bridge_messages import OrderReport
+from orderhook.bridge_messages import InstructionReport, OrderReport, Side
+from orderhook.instructions import Instruction, Result
 from orderhook.orders import TERMINAL, Action, OrderState, OrderType, TimeInForce, timestamp
 
 Stage = Literal["intended", "written", "consumed", "unread", "unwritten", "ambiguous"]
@@ -31,7 +32,7 @@ PRICE_DIGITS = Decimal("0.00000001")
 """How exactly a price is kept that comes of a division."""
 
 
-class Instruction(NamedTuple):
+class InstructionFile(NamedTuple):
     """One instruction file, and since when it is where it is."""
 
     name: str
@@ -56,7 +57,7 @@ class Fill(NamedTuple):
 class Change(NamedTuple):
     """A CHANGE that was asked for, and is not confirmed."""
 
-    instruction: Instruction
+    instruction: InstructionFile
     n: int
     """The want that it carries out."""
     qty: int
@@ -97,7 +98,7 @@ class Cancel(NamedTuple):
     n: int
     """The want that asks for it; 0 where none does."""
     since: datetime
-    instruction: Instruction | None = None
+    instruction: InstructionFile | None = None
     is_early: bool = False
     """Whether it was written before the order had any state: NinjaTrader may have lost it."""
     first_at: datetime | None = None
@@ -131,7 +132,7 @@ class VenueOrder(NamedTuple):
     """How much of the entry was filled before the part that it closes; only of legs."""
     closes: bool = False
     """Whether it is a MARKET order that closes a part whose stop cannot work."""
-    place: Instruction | None = None
+    place: InstructionFile | None = None
     """None where an earlier journal would have placed it."""
     state: OrderState | None = None
     """None before its first state file."""
@@ -310,6 +311,57 @@ class TableOrder(NamedTuple):
         return rest if self.size is None else min(rest, self.size)
 
 
+class TableInstruction(NamedTuple):
+    """An instruction of the table, and what has come of it."""
+
+    asked: Instruction
+    received_at: datetime
+    not_after: datetime | None = None
+    closes: tuple[str, ...] = ()
+    """The names of the closes that carry it out, one for each pair."""
+    result: Result | None = None
+    reason: str | None = None
+    alarms: tuple[str, ...] = ()
+    """The codes of those that its next report tells."""
+    report: InstructionReport | None = None
+    """The last one that was sent."""
+    reported_at: datetime | None = None
+    is_closed: bool = False
+    """Whether the table has its result, too."""
+
+    @property
+    def instruction_id(self) -> str:
+        """Its id, which is that of the alert in its account."""
+        return self.asked.instruction_id
+
+
+class Close(NamedTuple):
+    """The closing of one pair's whole position: own orders are cancelled, then NinjaTrader closes what there is."""
+
+    name: str
+    """What it is for, and the pair."""
+    owner: str
+    """The instruction, or the order, that it is for."""
+    account: str
+    instrument: str
+    until: datetime
+    """Orders that were received later are not touched."""
+    began: datetime
+    side: Side
+    """The position when it began."""
+    file: InstructionFile | None = None
+    """The last CLOSEPOSITION that was written."""
+    writes: int = 0
+    first_at: datetime | None = None
+    """When the first one was written."""
+    last_at: datetime | None = None
+    """When the last one was written: what is read later may have come of it."""
+    is_unclean: bool = False
+    """Whether own orders had not ended when it was written."""
+    result: Result | None = None
+    reason: str | None = None
+
+
 class Group(NamedTuple):
     """A trader's OCO group: its id at the venue, and who is in it."""
 
@@ -328,9 +380,16 @@ class Memory(NamedTuple):
     """The time, as the table tells it, from which its bridge has owned the stack."""
 
 
-Record = TableOrder | VenueOrder | Group | Memory
+Record = TableOrder | TableInstruction | Close | VenueOrder | Group | Memory
 
-_KINDS: Mapping[str, Any] = {"order": TableOrder, "venue": VenueOrder, "group": Group, "memory": Memory}
+_KINDS: Mapping[str, Any] = {
+    "order": TableOrder,
+    "instruction": TableInstruction,
+    "close": Close,
+    "venue": VenueOrder,
+    "group": Group,
+    "memory": Memory,
+}
 
 
 def record_id(record: Record) -> str:
@@ -338,6 +397,10 @@ def record_id(record: Record) -> str:
     match record:
         case TableOrder():
             return f"order/{record.order_id}"
+        case TableInstruction():
+            return f"instruction/{record.instruction_id}"
+        case Close():
+            return f"close/{record.name}"
         case VenueOrder():
             return f"venue/{record.venue_id}"
         case Group():

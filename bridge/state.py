@@ -11,7 +11,19 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from bridge.events import Alarm, Effect, Look, OrderStateRead, Save, WriteFile
-from bridge.records import Group, Instruction, Memory, Record, TableOrder, VenueOrder, dump, load, record_id
+from bridge.records import (
+    Close,
+    Group,
+    InstructionFile,
+    Memory,
+    Record,
+    TableInstruction,
+    TableOrder,
+    VenueOrder,
+    dump,
+    load,
+    record_id,
+)
 from orderhook.bridge_messages import Heartbeat, Side
 from orderhook.orders import folded
 from orderhook.trade import leg_id
@@ -74,6 +86,8 @@ class State(NamedTuple):
     orders: Mapping[str, TableOrder] = _EMPTY
     venue_orders: Mapping[str, VenueOrder] = _EMPTY
     groups: Mapping[str, Group] = _EMPTY
+    instructions: Mapping[str, TableInstruction] = _EMPTY
+    closes: Mapping[str, Close] = _EMPTY
     memory: Memory | None = None
     active: tuple[str, ...] = ()
     """The ids of the orders that the table has not finished: a step walks through no others."""
@@ -93,7 +107,7 @@ class State(NamedTuple):
     runs: bool | None = None
     reads: bool = False
     """Whether NinjaTrader takes files: it has taken one since it was last in doubt."""
-    probe: Instruction | None = None
+    probe: InstructionFile | None = None
     unclaimed: Mapping[str, OrderStateRead] = _EMPTY
     """What state files say whose orders are not known, or not yet, by the venue's ids."""
     connected: bool = False
@@ -114,6 +128,8 @@ class State(NamedTuple):
         orders: dict[str, TableOrder] = {}
         venue_orders: dict[str, VenueOrder] = {}
         groups: dict[str, Group] = {}
+        instructions: dict[str, TableInstruction] = {}
+        closes: dict[str, Close] = {}
         for name, value in records.items():
             record = load(name, value)
             match record:
@@ -123,16 +139,28 @@ class State(NamedTuple):
                     venue_orders[record.venue_id] = _after_crash(record, at)
                 case Group():
                     groups[record.name] = record
+                case TableInstruction():
+                    instructions[record.instruction_id] = record
+                case Close():
+                    closes[record.name] = record
                 case Memory():
                     state = state._replace(memory=record)
         active = tuple(name for name, order in orders.items() if not order.is_closed)
-        return state._replace(orders=orders, venue_orders=venue_orders, groups=groups, active=active)
+        return state._replace(
+            orders=orders,
+            venue_orders=venue_orders,
+            groups=groups,
+            instructions=instructions,
+            closes=closes,
+            active=active,
+        )
 
     @property
     def is_busy(self) -> bool:
         """Whether something is at the venue that the table has not finished; what only may be there does not count."""
         known = (self.venue_orders[venue_id] for name in self.active for venue_id in self.orders[name].venue_ids)
-        return any(not it.is_over and (it.place or it.state) for it in known)
+        works = any(not it.is_over and (it.place or it.state) for it in known)
+        return works or any(it.result is None for it in self.closes.values())
 
 
 def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:
@@ -157,6 +185,8 @@ class Turn:
         self.orders = dict(state.orders)
         self.venue_orders = dict(state.venue_orders)
         self.groups = dict(state.groups)
+        self.instructions = dict(state.instructions)
+        self.closes = dict(state.closes)
         self.now = state
         """The rest of the state; replaced as a whole."""
         self._active = dict.fromkeys(state.active)
@@ -172,7 +202,7 @@ class Turn:
         """Change what is not in the journal."""
         self.now = self.now._replace(**values)
 
-    def put(self, record: TableOrder | VenueOrder | Group) -> None:
+    def put(self, record: TableOrder | TableInstruction | Close | VenueOrder | Group) -> None:
         """Change a record."""
         self._touched[record_id(record)] = record
         match record:
@@ -186,6 +216,10 @@ class Turn:
                 self.venue_orders[record.venue_id] = record
             case Group():
                 self.groups[record.name] = record
+            case TableInstruction():
+                self.instructions[record.instruction_id] = record
+            case Close():
+                self.closes[record.name] = record
 
     def ask(self, effect: Effect) -> None:
         """Ask for something to be done."""
@@ -231,10 +265,10 @@ class Turn:
             self.set(look_asked_at=self.at)
             self.ask(Look())
 
-    def write(self, name: str, line: str) -> Instruction:
+    def write(self, name: str, line: str) -> InstructionFile:
         """Ask for a file to be written, and return its beginning."""
         self.ask(WriteFile(name, line))
-        return Instruction(name, "intended", self.at)
+        return InstructionFile(name, "intended", self.at)
 
     def venue_orders_of(self, order: TableOrder) -> list[VenueOrder]:
         """Return the orders that an order of the table has at the venue, oldest first."""
@@ -288,7 +322,12 @@ class Turn:
     def done(self) -> tuple[State, list[Effect]]:
         """Return the state after the step, and what it asks for: first of all, that what has changed is saved."""
         after = self.now._replace(
-            orders=self.orders, venue_orders=self.venue_orders, groups=self.groups, active=tuple(self._active)
+            orders=self.orders,
+            venue_orders=self.venue_orders,
+            groups=self.groups,
+            instructions=self.instructions,
+            closes=self.closes,
+            active=tuple(self._active),
         )
         if self.now.memory is not None and self._before.memory is not self.now.memory:
             self._touched[record_id(self.now.memory)] = self.now.memory
@@ -305,4 +344,8 @@ class Turn:
                 return self._before.venue_orders.get(record.venue_id) is record
             case Group():
                 return self._before.groups.get(record.name) is record
+            case TableInstruction():
+                return self._before.instructions.get(record.instruction_id) is record
+            case Close():
+                return self._before.closes.get(record.name) is record
         return False

@@ -14,6 +14,8 @@ The way of an alert:
 
 What orders are, as plain data and pure functions:
     orders           states and which may follow which; orders, strategies, templates
+    conditions       what must hold of a position before something is done at a venue
+    instructions     what is asked of positions: to close, turn or protect them
     provenance       where a write comes from
     outcome          what a command has done
     trade            an entry with its targets and stops

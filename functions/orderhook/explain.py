@@ -265,6 +265,11 @@ def _make_commands(kind: type[Command], fields: dict[str, str], explanation: Exp
         alert = pipeline.alert_of(kind, fields)
     except PayloadError:
         return  # only what TradingView fills in decides
+    try:
+        alert.first.check_venue(explanation.venue)
+    except PayloadError as error:
+        explanation.add(error)
+        return
     explanation.commands = alert.commands
     certain = (warning for it in alert.commands.values() for warning in it.certain_warnings(explanation.venue))
     for warning in dict.fromkeys((*alert.warnings, *certain)):

@@ -69,8 +69,6 @@ def list_orders(services: Services, trader: str, now: str, *, open_only: bool = 
     """
     voiding = cache(lambda: services.controls.voiding(trader))
     for item in services.orders.items(trader, open_only=open_only):
-        if str(item.get("open", "")).startswith("#"):
-            continue  # not an order
         order = _read_order(item)
         if isinstance(order, Unreadable):
             yield order

@@ -259,7 +259,7 @@ def _write_numbers(
 
 def _migrate_open(services: Services, provenance: Provenance, result: MigrationResult) -> None:
     for item in list(services.orders.items(provenance.trader, open_only=True)):
-        if str(item["open"]).startswith("#") or "account" not in item:
+        if "account" not in item:
             continue  # not an order
         order_id = item["order_id"]
         sets: dict[str, object] = {"open": items.open_prefix(item["account"], item["instrument"]) + order_id}

@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from orderhook.conditions import Conditions
+
 Action = Literal["BUY", "SELL"]
 OrderType = Literal["MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"]
 TimeInForce = Literal["DAY", "GTC"]
@@ -315,6 +317,8 @@ class Order(NamedTuple):
     """The venue that has it, from its placing on; None where the table is the authority."""
     want: Want | None = None
     """What was asked last of its venue."""
+    conditions: Conditions | None = None
+    """What the bridge asks of the position before it does what is wanted; None is nothing."""
     acked: int = 0
     """The last want that its venue has answered."""
     dropped: int = 0

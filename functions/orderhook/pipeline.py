@@ -125,6 +125,7 @@ def carry_out(
     where the first wrote nothing.
     """
     defects = [] if defects is None else defects
+    alert.first.check_venue(services.venue)
     if not within_limits(alert, provenance):
         return _of_each(alert, provenance, partial(_run, services, None), defects)
     try:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from orderhook import alarms
-from orderhook.bridge_messages import Heartbeat, OrderReport, PositionReport, Sent
+from orderhook.bridge_messages import Heartbeat, InstructionReport, OrderReport, PositionReport, Sent
 from orderhook.orders import TERMINAL, Order, OrderState
 from orderhook.provenance import Provenance
 from orderhook.services import Services
@@ -26,6 +26,8 @@ def take(services: Services, sent: Sent, at: datetime) -> Taken:
     match sent.what:
         case OrderReport():
             return _order(services, sent.trader, sent.what, at)
+        case InstructionReport():
+            return _instruction(services, sent.trader, sent.what, at)
         case PositionReport():
             return _position(services, sent, sent.what)
         case Heartbeat():
@@ -75,6 +77,21 @@ def _metrics(said: OrderReport, result: ReportResult) -> Iterator[str]:
 
 def _is_new(state: OrderState, before: Order, after: Order) -> bool:
     return after.state is state and before.state is not state
+
+
+def _instruction(services: Services, trader: str, said: InstructionReport, at: datetime) -> Taken:
+    provenance = Provenance(trader, str(NINJATRADER.name), f"report.{said.seq}", at)
+    instruction, applied = services.instructions.report(provenance, said)
+    told = {
+        "instruction_id": said.instruction_id,
+        "result": said.result,
+        "reason": said.reason,
+        "alarms": [*said.alarms] or None,
+        "applied": applied,
+        "known": instruction is not None,
+    }
+    unattached = () if instruction else (alarms.UNATTACHED,)
+    return Taken(told, ("Reports", *dict.fromkeys((*unattached, *alarms.metrics_of_bridge(said.alarms)))))
 
 
 def _position(services: Services, sent: Sent, said: PositionReport) -> Taken:

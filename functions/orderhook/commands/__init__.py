@@ -11,6 +11,7 @@ from orderhook.commands.cancel_all_orders import CancelAllOrders
 from orderhook.commands.cancel_orders import CancelOrders
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.commands.change import Change
+from orderhook.commands.close_position import ClosePosition
 from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.commands.command import Command
 from orderhook.commands.kill_switch import KillSwitch
@@ -34,16 +35,24 @@ __all__ = [
 ]
 
 COMMANDS: Mapping[str, type[Command]] = {
-    kind.word: kind for kind in (Cancel, Place, CancelOrders, CancelAllOrders, CancelReplace, Change, CloseStrategy)
+    kind.word: kind
+    for kind in (
+        Cancel,
+        Place,
+        CancelOrders,
+        CancelAllOrders,
+        CancelReplace,
+        Change,
+        CloseStrategy,
+        ClosePosition,
+    )
 }
 """Every command by its word. The kill switch is a command without one: its alert gives kill_switch instead."""
 
 SCOPES = (*COMMANDS, KillSwitch.word)
 """What a key may be limited to."""
 
-NOT_YET = frozenset(
-    "CANCELANDBRACKET CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE REVERSE REVERSEPOSITION".split()
-)
+NOT_YET = frozenset("CANCELANDBRACKET FLATTEN FLATTENEVERYTHING FLATPLACE REVERSE REVERSEPOSITION".split())
 """Commands of the language that act on positions, which only a venue knows."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from orderhook.commands.fields import Notes, Seconds
+from orderhook.errors import UnsupportedCommandError
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 
@@ -56,6 +57,9 @@ class Command(BaseModel):
     waits_in_table: ClassVar[bool] = False
     """Whether what has a delay is written at once and waits in the table, and not in the queue."""
 
+    acts_on_positions: ClassVar[bool] = False
+    """Whether it acts on a position, which only a venue knows."""
+
     notes: Notes | None = None
     """The trader's remark; it is kept with the order that is placed, and with the record of the alert."""
 
@@ -100,6 +104,14 @@ class Command(BaseModel):
     def needs_venue(self, services: "Services", provenance: Provenance) -> bool:  # noqa: ARG002
         """Return whether it opens something at a venue, which must be ready for that now."""
         return False
+
+    def check_venue(self, venue: "Venue") -> None:
+        """Raise UnsupportedCommandError, or UnsupportedValueError of a field, for what only another venue can do."""
+        if self.acts_on_positions and venue.name is None:
+            raise UnsupportedCommandError(
+                f"{self.word} acts on a position, which only a venue knows: deploy with Venue=ninjatrader.",
+                field="command",
+            )
 
     def certain_warnings(self, venue: "Venue") -> "tuple[AlertWarning, ...]":  # noqa: ARG002
         """Return what its answer warns of whatever the orders are, where the deployment has this venue.
