@@ -1,6 +1,6 @@
 """Play the whole loop on DynamoDB Local, or moto where that cannot run, and see that its defects are noticed.
 
-python -m verification.venue.whole 7 12               seeds 7 to 12, on moto, with what was done where something is found
+python -m verification.venue.whole 7 12               seeds 7 to 12, on moto; what was done where something is found
 python -m verification.venue.whole 7 12 positions     the same of a trader who acts on positions
 """
 
