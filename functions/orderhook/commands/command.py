@@ -1,7 +1,7 @@
 """What every command is: a frozen set of checked fields, and what it does."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -75,6 +75,11 @@ class Command(BaseModel):
     def narrowing(cls, given: Mapping[str, object]) -> Mapping[str, str]:  # noqa: ARG003
         """Return `refused_if_unused`, as far as it holds for what the alert gives."""
         return cls.refused_if_unused
+
+    @classmethod
+    def idle(cls, given: Mapping[str, object]) -> Set[str]:  # noqa: ARG003
+        """Return the fields that it has no use for with what the alert gives; they are told like any such field."""
+        return frozenset()
 
     @property
     def repeatable(self) -> bool:
