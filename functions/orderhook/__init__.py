@@ -21,6 +21,9 @@ What orders are, as plain data and pure functions:
     altering         what CHANGE and CANCELREPLACE make of an order
     order_reports    what a report of a venue makes of one
     trade_window     the time of day at which an alert may trade
+    instruments      futures: ticks, names of contracts, front months
+    contract_dates   when a contract expires, and when the next one becomes the front month
+    exchange_days    the days on which exchanges are open
     venues           what commands lead to with a venue, and without one
     rate_limit       how many alerts may come in a time
     limits           what a key may reach, and how much it may open
