@@ -62,24 +62,12 @@ def is_business_day(day: date, closed: Closed) -> bool:
 
 def business_days_before(day: date, count: int, closed: Closed) -> date:
     """Return the business day that is this many before a day; 0 is the day itself, or the last one before it."""
-    if count == 0 and is_business_day(day, closed):
-        return day
-    for _ in range(max(count, 1)):
-        day -= _DAY
-        while not is_business_day(day, closed):
-            day -= _DAY
-    return day
+    return _walk(day, count, -_DAY, closed)
 
 
 def business_days_after(day: date, count: int, closed: Closed) -> date:
     """Return the business day that is this many after a day; 0 is the day itself, or the first one after it."""
-    if count == 0 and is_business_day(day, closed):
-        return day
-    for _ in range(max(count, 1)):
-        day += _DAY
-        while not is_business_day(day, closed):
-            day += _DAY
-    return day
+    return _walk(day, count, _DAY, closed)
 
 
 def last_business_day(year: int, month: int, closed: Closed, *, before: int = 0) -> date:
@@ -98,6 +86,16 @@ def last_weekday(year: int, month: int, weekday: int) -> date:
     """Return the last of a weekday in a month."""
     end = _month_after(year, month) - _DAY
     return end - timedelta(days=(end.weekday() - weekday) % 7)
+
+
+def _walk(day: date, count: int, step: timedelta, closed: Closed) -> date:
+    if count == 0 and is_business_day(day, closed):
+        return day
+    for _ in range(max(count, 1)):
+        day += step
+        while not is_business_day(day, closed):
+            day += step
+    return day
 
 
 def _month_after(year: int, month: int) -> date:

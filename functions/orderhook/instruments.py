@@ -1,7 +1,7 @@
 """Futures: what a point and a tick are worth, the names of a contract, its front month and its rolls.
 
-The values are those of the exchanges' contract specifications, compared with an open data set (docs/decisions.md). A
-date is one in New York, where a trading day ends at 17:00.
+The values are those of the exchanges' contract specifications, compared with an open data set (docs/decisions.md). The
+day that is passed in is the one in New York.
 """
 
 import re

@@ -2,7 +2,8 @@
 
 Lean: QuantConnect's Lean, Tests/TestData/FuturesExpiryFunctionsTestData.xml (Apache License 2.0), commit 24863901.
 CME: pages of cmegroup.com, facts alone: its roll dates of equity indexes and of currencies, its product calendars of
-gold and silver. What stands here are single dates, written down anew.
+gold and silver. What stands here are single dates, written down anew. Of ZN, ZB, UB and TN, whose rule is one, fewer
+than three years were found.
 """
 
 from datetime import date, timedelta
@@ -135,6 +136,15 @@ ROLLS = {
         """,
 }
 
+FIRST_NOTICES = {
+    # Discount Trading, First Notice Dates of 2026: whoever is long the day before may be delivered to.
+    "GC": "G26 2026-01-30  J26 2026-03-31  M26 2026-05-29  Q26 2026-07-31  Z26 2026-11-30",
+    "SI HG": "H26 2026-02-27  K26 2026-04-30  N26 2026-06-30  U26 2026-08-31  Z26 2026-11-30",
+    "PL": "F26 2025-12-31  J26 2026-03-31  N26 2026-06-30  V26 2026-09-30",
+    "PA": "H26 2026-02-27  M26 2026-05-29  U26 2026-08-31  Z26 2026-11-30",
+    "ZC": "H26 2026-02-27  K26 2026-04-30  N26 2026-06-30  U26 2026-08-31  Z26 2026-11-30",
+}
+
 
 def days(published: dict[str, str]) -> list[tuple[str, Contract, date]]:
     """Return each published day with its contract and a name."""
@@ -159,6 +169,11 @@ def test_contracts_expire_on_the_published_days(root: str) -> None:
 def test_contracts_roll_on_the_published_days(root: str) -> None:
     published = {name: day for name, contract, day in days(ROLLS) if contract.root == root}
     assert {name: contract.roll for name, contract, _ in days(ROLLS) if contract.root == root} == published
+
+
+def test_what_is_delivered_rolls_on_the_business_day_before_its_first_notice() -> None:
+    for name, contract, notice in days(FIRST_NOTICES):
+        assert contract.roll == business_days_before(notice, 1, us_exchanges), name
 
 
 @pytest.mark.parametrize("root", ["ES", "NQ", "YM", "RTY", "MES", "MNQ", "MYM", "M2K", "EMD"])
