@@ -62,7 +62,7 @@ def test_on_the_day_of_a_roll_the_next_contract_is_listed_once() -> None:
 
 
 def test_roots_are_listed_in_the_order_in_which_they_are_given() -> None:
-    assert [row["root"] for row in rows("cl", "ES", *ON)] == ["CL", "ES"]
+    assert [row["root"] for row in rows("zn", "ES", *ON)] == ["ZN", "ES"]
 
 
 def test_csv_has_the_values_of_the_json() -> None:
