@@ -151,24 +151,42 @@ def parse(text: str, on: date) -> Contract | None:
 
     `ES1!` is the front month. A year of one digit is of the ten years that begin with the last one.
     """
-    name = " ".join(text.split()).upper()
-    prefix = _PREFIX.match(name)
-    name = name[prefix.end() :] if prefix else name
-    found = next(filter(None, (spelling.fullmatch(name) for spelling in (_FRONT, *_SPELLINGS))), None)
-    instrument = INSTRUMENTS.get(found["root"]) if found else None
-    if found is None or instrument is None:
-        return None
-    if prefix and prefix[1].replace("CBOE", "CFE") != instrument.exchange:
+    found = _read(text)
+    if found is None:
         return None
     if found.re is _FRONT:
-        return front_month(instrument.root, on)
-    return Contract(instrument.root, _year(found.groupdict(), on), _month(found.groupdict()))
+        return front_month(found["root"], on)
+    return Contract(found["root"], _year(found.groupdict(), on), _month(found.groupdict()))
 
 
 def canonical(text: str, on: date) -> str:
     """Return the one name of a contract, `ES 12-26`; what is not listed here stays as it is."""
     contract = parse(text, on)
     return contract.name if contract else text
+
+
+def continuous_root(text: str) -> str | None:
+    """Return the root of the future whose front month, whichever that is, a name means: ES of `CME_MINI:ES1!`."""
+    found = _read(text)
+    return found["root"] if found and found.re is _FRONT else None
+
+
+def tick_of(name: str) -> Decimal | None:
+    """Return the tick of a contract by its canonical name; None for what is not listed here."""
+    instrument = INSTRUMENTS.get(name.partition(" ")[0])
+    return instrument.tick if instrument else None
+
+
+def _read(text: str) -> re.Match[str] | None:
+    """Return the spelling of a listed contract, or of a front month, that a text is."""
+    name = " ".join(text.split()).upper()
+    prefix = _PREFIX.match(name)
+    name = name[prefix.end() :] if prefix else name
+    found = next(filter(None, (spelling.fullmatch(name) for spelling in (_FRONT, *_SPELLINGS))), None)
+    instrument = INSTRUMENTS.get(found["root"]) if found else None
+    if instrument is None or (prefix and prefix[1].replace("CBOE", "CFE") != instrument.exchange):
+        return None
+    return found
 
 
 def _month(parts: Mapping[str, str | None]) -> int:

@@ -15,12 +15,14 @@ from orderhook.instruments import (
     INSTRUMENTS,
     Contract,
     canonical,
+    continuous_root,
     expired,
     front_month,
     near_roll,
     parse,
     rolls,
     round_to_tick,
+    tick_of,
 )
 
 TODAY = date(2026, 11, 28)
@@ -244,3 +246,18 @@ def test_a_rounded_price_is_a_multiple_of_the_tick_and_near(root: str, price: De
     assert (Fraction(rounded) / tick).denominator == 1
     assert abs(Fraction(rounded) - Fraction(price)) <= tick / 2
     assert round_to_tick(rounded, root) == rounded
+
+
+@pytest.mark.parametrize(
+    ("name", "root"),
+    [("ES1!", "ES"), ("cme_mini:es1!", "ES"), ("ESZ6", None), ("ES2!", None), ("MOEX:SI1!", None), ("FOO1!", None)],
+)
+def test_a_continuous_contract_is_known_by_its_root(name: str, root: str | None) -> None:
+    assert continuous_root(name) == root
+
+
+@pytest.mark.parametrize(
+    ("name", "tick"), [("ES 12-26", "0.25"), ("ZN 03-27", "0.015625"), ("FOO 12-26", None), ("", None)]
+)
+def test_a_contract_has_the_tick_of_its_future(name: str, tick: str | None) -> None:
+    assert tick_of(name) == (Decimal(tick) if tick else None)
