@@ -51,5 +51,6 @@ For readers (the command line, later the console and the API):
     listing          orders as a person lists them, each with its waiting legs
     representations  orders, keys, templates and records as JSON
     administration   keys and templates, as an operator types them
-    migration        a table of version 0.1 into the form of this one; `version_0_1` is what that left
+    migration        a table of an earlier version into the form of this one; `version_0_1` is what that left,
+                     `renaming` gives instruments their one names
 """
