@@ -128,6 +128,7 @@ ORDER = Order(
     report_seq=9,
     venue="ninjatrader",
     want=Want(3, "change", AT, not_after=SINCE),
+    made_by="instruction",
     conditions=Conditions(
         closes_first="position",
         reverses=True,
@@ -245,6 +246,7 @@ ORDER_ITEM = {
     "want": {"M": {"n": {"N": "3"}, "kind": {"S": "change"}, "at": {"S": AT}, "not_after": {"S": SINCE}}},
     "acked": {"N": "2"},
     "dropped": {"N": "1"},
+    "made_by": {"S": "instruction"},
     "conditions": {
         "M": {
             "closes_first": {"S": "position"},
