@@ -1,7 +1,7 @@
 """Drive the engine by hand: a table that is shown to it, and what NinjaTrader would say."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,13 +19,15 @@ from bridge.events import (
     Looked,
     NinjaTraderStarted,
     OrderStateRead,
+    PositionRead,
     Save,
     SendReport,
     Tick,
     WriteFile,
 )
 from bridge.state import Config, State
-from orderhook.bridge_messages import OrderReport
+from orderhook.bridge_messages import InstructionReport, OrderReport, Side
+from orderhook.instructions import Instruction
 from orderhook.orders import Event as HistoryEvent
 from orderhook.orders import Leg, Order, OrderState, Want, timestamp
 from orderhook.venues import NINJATRADER
@@ -45,6 +47,7 @@ class Desk:
         self.lines: dict[str, str] = {}
         """The files that were asked for since the last look at them, by name."""
         self.reports: list[OrderReport] = []
+        self.results: list[InstructionReport] = []
         self.alarms: list[str] = []
         self.effects: list[Effect] = []
 
@@ -62,6 +65,8 @@ class Desk:
                     self.lines[name] = line
                 case SendReport(OrderReport() as report):
                     self.reports.append(report)
+                case SendReport(InstructionReport() as said):
+                    self.results.append(said)
                 case Alarm(code, _):
                     self.alarms.append(code)
         return effects
@@ -71,9 +76,15 @@ class Desk:
         self.at += timedelta(seconds=seconds)
         self.tell(Tick())
 
-    def look(self, *orders: Order, kill_switch: bool = False, owner: str | None = JOURNAL) -> None:
+    def look(
+        self,
+        *orders: Order,
+        kill_switch: bool = False,
+        owner: str | None = JOURNAL,
+        asked: Sequence[Instruction] = (),
+    ) -> None:
         """Show the table."""
-        self.tell(Looked(orders, kill_switch, owner))
+        self.tell(Looked(orders, kill_switch, owner, instructions=asked))
 
     def start(self) -> "Desk":
         """Own the stack, with a NinjaTrader that takes files and is connected."""
@@ -103,6 +114,14 @@ class Desk:
     def say(self, venue_id: str, state: str, filled: int = 0, average: str | None = None) -> None:
         """Have NinjaTrader write an order's state."""
         self.tell(OrderStateRead(venue_id, "Sim101", state, filled, Decimal(average) if average else None))
+
+    def hold(self, side: Side, quantity: int = 0, instrument: str = "ES 12-26", account: str = "Sim101") -> None:
+        """Have NinjaTrader write a position."""
+        self.tell(PositionRead(account, instrument, side, quantity, Decimal(5000) if quantity else None))
+
+    def result(self, instruction_id: str = "close") -> str | None:
+        """Return what has become of an instruction."""
+        return self.state.instructions[instruction_id].result
 
     def crash(self) -> None:
         """Lose everything but the journal, and start again."""
@@ -137,6 +156,12 @@ def order(desk: Desk, order_id: str = "long", *, legs: Mapping[str, Leg] | None 
         "history": (HistoryEvent(OrderState.INITIALIZED, timestamp(desk.at), f"request-{order_id}", "key"),),
     }
     return Order(order_id, **defaults | values)
+
+
+def asked(desk: Desk, command: str = "CLOSEPOSITION", name: str = "close", **values: Any) -> Instruction:
+    """Return an instruction as the table would list it, received just now; without a pair it is about every one."""
+    pair = {} if command.startswith("FLATTEN") else {"account": "Sim101", "instrument": "ES 12-26"}
+    return Instruction(name, command, timestamp(desk.at), str(NINJATRADER.name), **{**pair, **values})
 
 
 def want(desk: Desk, n: int = 1, kind: Any = "place") -> Want:

@@ -5,13 +5,13 @@ order or the instruction.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 MarketSide = Literal["flat", "long", "short"]
 """A position as an alert names it."""
 
-_UNKNOWN: Mapping[str, Any] = MappingProxyType({})
+_UNKNOWN: Mapping[str, Any] = {}
+"""Nobody changes it; the journal's reader copies it, which it cannot do to a mapping that is read-only."""
 
 
 class Sync(NamedTuple):
