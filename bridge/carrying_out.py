@@ -150,10 +150,10 @@ def _open(turn: Turn, order: TableOrder, unwritten: VenueOrder | None) -> None:
         end(turn, order, OrderState.CANCELLED, CLOSED)
     elif (why := _why_refused(turn, order)) is not None:
         end(turn, order, OrderState.REJECTED if generation == 1 else OrderState.CANCELLED, why)
-    elif waits(turn, order):
+    elif order.opens and waits(turn, order):
         return
-    elif turn.is_ready and not (unwritten and unwritten.is_held(turn.at)):
-        if turn.look_is_fresh:
+    elif (turn.is_ready if order.opens else turn.may_write) and not (unwritten and unwritten.is_held(turn.at)):
+        if turn.look_is_fresh or not order.opens:
             _place(turn, order, generation, order.qty - filled_of(turn, order))
         else:
             turn.look()
@@ -177,6 +177,8 @@ def _why_refused(turn: Turn, order: TableOrder) -> str | None:
     """Return why an order may not be opened; None where it may."""
     if (why := why_not_account(turn, order.account)) is not None:
         return why
+    if not order.opens:
+        return None
     if turn.now.kill_switch:
         return "the kill switch is on"
     if order.not_after is not None and turn.at > order.not_after:

@@ -152,6 +152,7 @@ def report_instruction(turn: Turn, instruction: TableInstruction) -> None:
         timestamp(turn.at),
         instruction.result,
         instruction.reason,
+        order_ids=instruction.order_ids,
         alarms=instruction.alarms,
     )
     is_news = instruction.result is not None and (
