@@ -111,7 +111,7 @@ def is_wanted(leg: TableOrder | None) -> bool:
     return leg is not None and not leg.ended and not leg.wants_cancel
 
 
-def _last(orders: list[VenueOrder]) -> VenueOrder | None:
+def last_of(orders: list[VenueOrder]) -> VenueOrder | None:
     """Return the last order of a leg, unless NinjaTrader has never had it."""
     return orders[-1] if orders and not orders[-1].is_unwritten else None
 
@@ -144,7 +144,7 @@ def _end_leftovers(turn: Turn, part: Part) -> None:
 
 def _keep_stop(turn: Turn, part: Part) -> bool:
     """Take the next step for the stop; returns whether the target may follow."""
-    stop, last = part.stop, _last(part.stops)
+    stop, last = part.stop, last_of(part.stops)
     if stop is None or not is_wanted(stop):
         if last is None or last.is_over:
             return True
@@ -172,7 +172,7 @@ def _keep_stop(turn: Turn, part: Part) -> bool:
 
 def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder) -> bool:
     """Place a stop again that NinjaTrader has ended with its target; a person's cancel stays."""
-    target = _last(part.targets)
+    target = last_of(part.targets)
     if _is_given_anew(stop, last):
         _await(turn, stop, part.target)
         _place_stop(turn, part, stop)
@@ -240,7 +240,7 @@ def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> Non
     """Close a part whose stop cannot work by one opposite MARKET order, once its target has ended."""
     _alarm(turn, part, code, why)
     if turn.config.stop_rejected == "alarm":
-        if (last := _last(part.stops)) is not None:
+        if (last := last_of(part.stops)) is not None:
             _drop_change(turn, stop, last)
         return
     _await(turn, stop)
@@ -257,10 +257,10 @@ def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> Non
 
 
 def _keep_target(turn: Turn, part: Part) -> None:
-    target, last = part.target, _last(part.targets)
+    target, last = part.target, last_of(part.targets)
     if target is None or not is_wanted(target):
         return
-    stop = _last(part.stops)
+    stop = last_of(part.stops)
     if last is None:
         _place_target(turn, part, target)
     elif last.is_live:
@@ -295,12 +295,19 @@ def _oco_id(part: Part, partners: list[VenueOrder]) -> str | None:
 
     A leg that comes alone has a group too, for a partner that is added later. An OCO id is never taken twice.
     """
-    partner = _last(partners)
+    partner = last_of(partners)
     if partner is not None and partner.is_live and not partner.awaits_cancel:
         return partner.oco_id
     if any(not it.is_unwritten for it in part.all):
         return None
     return oif.venue_id(part.entry.placed_by, "OCO", part.number, part.increment.start)
+
+
+def _venue_id(part: Part, leg: TableOrder, generation: int) -> str:
+    """Return a leg's id at the venue: by its entry's placing, or its own where the bridge has made it."""
+    if part.entry.is_position:
+        return oif.venue_id(leg.placed_by, generation)
+    return oif.venue_id(part.entry.placed_by, generation, str(leg.leg), part.increment.start)
 
 
 class Prices(NamedTuple):
@@ -357,7 +364,7 @@ def _place(
     generation = 1 if last is None else last.generation + (not last.is_unwritten)
     start = part.increment.start
     priced = leg._replace(limit_price=prices.limit_price, stop_price=prices.stop_price)
-    venue_order = at_venue(turn, priced, oif.venue_id(part.entry.placed_by, generation, str(leg.leg), start))
+    venue_order = at_venue(turn, priced, _venue_id(part, leg, generation))
     place(
         turn,
         leg,

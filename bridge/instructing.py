@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from bridge.bracketing import bracket
 from bridge.closing import begin_close
 from bridge.events import SendReport
 from bridge.records import TableInstruction
@@ -31,6 +32,8 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
         return
     asked = instruction.asked
     match asked.command:
+        case "CANCELANDBRACKET":
+            bracket(turn, instruction)
         case "CLOSEPOSITION":
             close = begin_close(
                 turn, asked.instruction_id, str(asked.account), str(asked.instrument), instruction.received_at
