@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orderhook.conditions import Conditions, Sync
 from orderhook.keys import Key, issue
 from orderhook.limits import Limits
 from orderhook.orders import (
@@ -127,6 +128,14 @@ ORDER = Order(
     report_seq=9,
     venue="ninjatrader",
     want=Want(3, "change", AT, not_after=SINCE),
+    made_by="instruction",
+    conditions=Conditions(
+        closes_first="position",
+        reverses=True,
+        require_market_position=("flat", "long"),
+        max_positions=2,
+        sync=Sync("long", "flat", "resync", 3),
+    ),
     acked=2,
     dropped=1,
     confirmed={"qty": "5", "limit_price": "5000"},
@@ -237,6 +246,23 @@ ORDER_ITEM = {
     "want": {"M": {"n": {"N": "3"}, "kind": {"S": "change"}, "at": {"S": AT}, "not_after": {"S": SINCE}}},
     "acked": {"N": "2"},
     "dropped": {"N": "1"},
+    "made_by": {"S": "instruction"},
+    "conditions": {
+        "M": {
+            "closes_first": {"S": "position"},
+            "reverses": {"BOOL": True},
+            "require_market_position": {"L": [{"S": "flat"}, {"S": "long"}]},
+            "max_positions": {"N": "2"},
+            "sync": {
+                "M": {
+                    "market_position": {"S": "long"},
+                    "prev_market_position": {"S": "flat"},
+                    "out_of_sync": {"S": "resync"},
+                    "target_quantity": {"N": "3"},
+                }
+            },
+        }
+    },
     "confirmed": {"M": {"qty": {"S": "5"}, "limit_price": {"S": "5000"}}},
     "unresolved": {"S": "its file was not read"},
     "history": {
