@@ -8,6 +8,7 @@ the legs of a trade (`brackets`) keeps them: the stop first, then the target, on
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from bridge.brackets import Part, is_wanted, last_of, parts_of, prices_of
 from bridge.cancelling import TAKEN_OVER, ask_cancel
@@ -49,12 +50,12 @@ def _finish(turn: Turn, instruction: TableInstruction, result: Result, reason: s
     turn.put(known._replace(result=result, reason=reason))
 
 
-def _fail(turn: Turn, instruction: TableInstruction, why: str) -> None:
-    """End an instruction that has left a position without a stop, and tell a person."""
+def _fail(turn: Turn, instruction: TableInstruction, why: str, result: Result = "failed") -> None:
+    """End an instruction that may have left a position without a stop, and tell a person."""
     asked = instruction.asked
     turn.put(instruction._replace(alarms=(*instruction.alarms, "unprotected")))
     turn.alarm("unprotected", f"{asked.command} {asked.account} {asked.instrument}: {why}")
-    _finish(turn, instruction, "failed", why)
+    _finish(turn, instruction, result, why)
 
 
 def _side(instruction: TableInstruction) -> Action:
@@ -96,6 +97,10 @@ def _begin(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
         _finish(turn, instruction, "no_position")
     elif _open(position, _side(instruction)) <= 0:
         _finish(turn, instruction, "blocked", f"the position is {position.side}")
+    elif turn.is_older(instruction.received_at):
+        _fail(
+            turn, instruction, "another journal may have begun it: look whether the position has its stop", "unresolved"
+        )
     else:
         try:
             terms = terms_of(turn, asked, position)
@@ -130,7 +135,7 @@ def _start(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
     for leg in map(turn.orders.__getitem__, legs):
         if not _is_changed_later(instruction, leg):
             turn.put(leg._replace(**known.terms[kind_of(str(leg.leg))]._asdict(), asked=None))
-    turn.put(instruction._replace(bracket=known._replace(leg_ids=tuple(legs)), order_ids=tuple(legs)))
+    turn.put(instruction._replace(bracket=known._replace(leg_ids=tuple(legs))))
 
 
 def terms_of(turn: Turn, asked: Instruction, position: Position) -> dict[str, Terms]:
@@ -150,6 +155,10 @@ def terms_of(turn: Turn, asked: Instruction, position: Position) -> dict[str, Te
     if stop_price is not None and target is not None and not is_beyond(asked.action or "BUY", target, stop_price):
         raise ValueError(f"the target {target} is not beyond the stop {stop_price}")
     return terms
+
+
+def _price(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 # In place

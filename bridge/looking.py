@@ -168,18 +168,12 @@ def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
         table_state=item.state,
         received_at=received_at,
         acked=item.acked,
-        is_foreign=_is_older(turn, received_at),
+        is_foreign=turn.is_older(received_at),
     )
     turn.put(order)
     if order.is_foreign and item.entry_id is None:
         adopt(turn, order, item)
     return turn.orders[item.order_id]
-
-
-def _is_older(turn: Turn, received_at: datetime | None) -> bool:
-    """Return whether an order that the journal does not know may be one that another journal has placed."""
-    memory = turn.now.memory
-    return memory is None or received_at is None or received_at < memory.began
 
 
 def _foreign_leg(turn: Turn, item: Order, known: TableOrder | None) -> TableOrder:
@@ -230,6 +224,9 @@ def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
 
 def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
     """Return a leg of which something is asked, which it takes when its entry allows (`legs.settle`)."""
+    if leg.made_by is not None and isinstance(item, Order) and want.kind != "cancel" and _asks_for_more(leg, item):
+        why = "of a leg of CANCELANDBRACKET the prices alone can be changed: send that again for the rest"
+        return leg._replace(n=want.n, kind=want.kind, wanted_at=_time(want.at), given_up=want.n, acked=want.n, why=why)
     asked = Terms(item.order_type, item.limit_price, item.stop_price, item.offset)
     takes_none = want.kind == "cancel" or (leg.is_foreign and not want.of)
     # It stays cancelled until it is given anew, which may be dropped.
@@ -243,6 +240,12 @@ def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
         of=want.of or 0,
         why=None,
     )
+
+
+def _asks_for_more(leg: TableOrder, item: Order) -> bool:
+    """Return whether more is asked of a leg that the bridge has made than other prices."""
+    told = leg.report.values.get("qty") if leg.report else None
+    return (item.order_type, item.tif) != (leg.order_type, leg.tif) or str(item.qty) != (told or str(leg.qty))
 
 
 def _drop_what_follows(turn: Turn, before: TableOrder, item: Order) -> None:

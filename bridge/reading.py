@@ -98,7 +98,9 @@ def _closes_nothing(turn: Turn, leg: TableOrder, order: VenueOrder) -> bool:
     """Return whether an order of a leg was placed for a part of its entry whose position is gone."""
     entry = turn.orders.get(leg.entry_id or "")
     is_taken_over = order.cancel is not None and order.cancel.why == TAKEN_OVER
-    return entry is not None and not is_taken_over and order.start in [it.start for it in entry.increments[: entry.over]]
+    return (
+        entry is not None and not is_taken_over and order.start in [it.start for it in entry.increments[: entry.over]]
+    )
 
 
 def _price(order: VenueOrder, read: OrderStateRead) -> Decimal | None:
