@@ -97,7 +97,7 @@ def _begin(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
         _finish(turn, instruction, "no_position")
     elif _open(position, _side(instruction)) <= 0:
         _finish(turn, instruction, "blocked", f"the position is {position.side}")
-    elif turn.is_older(instruction.received_at):
+    elif turn.now.memory is not None and instruction.received_at < turn.now.memory.began:
         _fail(
             turn, instruction, "another journal may have begun it: look whether the position has its stop", "unresolved"
         )

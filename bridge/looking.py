@@ -168,12 +168,18 @@ def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
         table_state=item.state,
         received_at=received_at,
         acked=item.acked,
-        is_foreign=turn.is_older(received_at),
+        is_foreign=_is_older(turn, received_at),
     )
     turn.put(order)
     if order.is_foreign and item.entry_id is None:
         adopt(turn, order, item)
     return turn.orders[item.order_id]
+
+
+def _is_older(turn: Turn, received_at: datetime | None) -> bool:
+    """Return whether an order that the journal does not know may be one that another journal has placed."""
+    memory = turn.now.memory
+    return memory is None or received_at is None or received_at < memory.began
 
 
 def _foreign_leg(turn: Turn, item: Order, known: TableOrder | None) -> TableOrder:

@@ -298,11 +298,6 @@ class Turn:
         ids = {order.entry_id or order.order_id for order in self.active()}
         return (self.orders[order_id] for order_id in sorted(ids) if order_id in self.orders)
 
-    def is_older(self, received_at: datetime | None) -> bool:
-        """Return whether what the journal does not know may be something that another journal has begun."""
-        memory = self.now.memory
-        return memory is None or received_at is None or received_at < memory.began
-
     @property
     def owns(self) -> bool:
         """Whether this bridge owns the stack; it writes no file otherwise."""
