@@ -12,10 +12,10 @@ from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
 from bridge.carrying_out import at_venue, place
 from bridge.changing import Goal, give_up, may_change, write_change
-from bridge.records import Increment, TableOrder, VenueOrder, filled
+from bridge.records import PRICE_DIGITS, Increment, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.leg_prices import is_beyond
-from orderhook.orders import Action, OrderState
+from orderhook.orders import Action, OrderState, decimal_text
 from orderhook.trade import kind_of
 
 _STOP_IS_SEEN = timedelta(seconds=5)
@@ -221,7 +221,7 @@ def _took_partner_along(partner: TableOrder | None, order: VenueOrder | None) ->
 def _place_stop(turn: Turn, part: Part, stop: TableOrder) -> None:
     prices = prices_of(turn, part.entry, stop)
     if prices is None:
-        _alarm(turn, part, "unprotected", f"nobody knows the price from which {stop.leg} counts")
+        _alarm(turn, part, "unprotected", f"nobody knows a price above 0 for {stop.leg}, which counts from the fill")
     elif not _is_moved(part, stop) and _is_on_wrong_side(part, stop, prices):
         _close(turn, part, stop, "stop_on_wrong_side", f"{prices.stop_price} is not beyond the fill")
     elif turn.may_write:
@@ -278,7 +278,9 @@ def _keep_target(turn: Turn, part: Part) -> None:
 def _place_target(turn: Turn, part: Part, target: TableOrder) -> None:
     prices = prices_of(turn, part.entry, target)
     if prices is None:
-        _alarm(turn, part, "target_not_sent", f"nobody knows the price from which {target.leg} counts")
+        _alarm(
+            turn, part, "target_not_sent", f"nobody knows a price above 0 for {target.leg}, which counts from the fill"
+        )
     elif not part.targets and _is_on_wrong_side(part, target, prices):
         _alarm(turn, part, "target_not_sent", f"{prices.limit_price} is not beyond the fill")
     else:
@@ -318,27 +320,35 @@ class Prices(NamedTuple):
 
 
 def prices_of(turn: Turn, entry: TableOrder, leg: TableOrder) -> Prices | None:
-    """Return the prices of a leg; None where it counts from a fill whose price nobody knows.
+    """Return the prices of a leg; None where it counts from a fill whose price nobody knows, or would lie at 0 or below.
 
     An offset counts from the average at the entry's first fill, for all its parts.
     """
     if leg.offset is None or leg.limit_price is not None or leg.stop_price is not None:
         return Prices(leg.limit_price, leg.stop_price)
-    known = (entry.increments[0].price, entry.limit_price, entry.stop_price)
-    basis = next((price for price in known if price is not None), None)
+    first = entry.increments[0].price if entry.increments else None
+    basis = next((price for price in (first, entry.limit_price, entry.stop_price) if price is not None), None)
     if basis is None:
         return None
-    price = _to_tick(turn, entry.instrument, basis + leg.offset * (1 if _is_above(entry, leg) else -1))
-    return Prices(price, None) if _is_target(leg) else Prices(None, price)
+    distances = [it if _is_above(entry, leg) else -it for it in (leg.offset, leg.limit_offset) if it is not None]
+    made = [price_from(turn, entry.instrument, basis, it, in_percent=leg.in_percent) for it in distances]
+    if min(made) <= 0:
+        return None
+    price, *limit = made
+    return Prices(price, None) if _is_target(leg) else Prices(limit[0] if limit else None, price)
+
+
+def price_from(turn: Turn, instrument: str, basis: Decimal, distance: Decimal, *, in_percent: bool) -> Decimal:
+    """Return the price at a distance from another one, in points or percent of that, to the nearest tick if known."""
+    price = basis + (basis * distance / 100 if in_percent else distance)
+    tick = turn.config.tick_of(instrument)
+    if tick is None:
+        return Decimal(decimal_text(price.quantize(PRICE_DIGITS, ROUND_HALF_UP)))
+    return (price / tick).quantize(Decimal(1), ROUND_HALF_UP) * tick
 
 
 def _is_above(entry: TableOrder, leg: TableOrder) -> bool:
     return _is_target(leg) == (entry.action == "BUY")
-
-
-def _to_tick(turn: Turn, instrument: str, price: Decimal) -> Decimal:
-    tick = turn.config.tick_of(instrument)
-    return price if tick is None else (price / tick).quantize(Decimal(1), ROUND_HALF_UP) * tick
 
 
 def _is_on_wrong_side(part: Part, leg: TableOrder, prices: Prices) -> bool:

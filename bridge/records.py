@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from orderhook.bridge_messages import InstructionReport, OrderReport, Side
 from orderhook.instructions import Instruction, Result
-from orderhook.orders import TERMINAL, Action, OrderState, OrderType, TimeInForce, timestamp
+from orderhook.orders import TERMINAL, Action, Leg, Order, OrderState, OrderType, TimeInForce, timestamp
 from orderhook.trade import leg_id
 
 Stage = Literal["intended", "written", "consumed", "unread", "unwritten", "ambiguous"]
@@ -224,12 +224,19 @@ def filled(orders: Iterable[VenueOrder]) -> int:
 
 
 class Terms(NamedTuple):
-    """What a leg is to be: its kind and its prices, or the points from its entry's fill."""
+    """What a leg is to be: its kind and its prices, or how far they lie from its entry's fill (Leg.offset)."""
 
     order_type: OrderType
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     offset: Decimal | None = None
+    limit_offset: Decimal | None = None
+    in_percent: bool = False
+
+    @classmethod
+    def of(cls, asked: Order | Leg) -> "Terms":
+        """Return what an item asks of a leg."""
+        return cls(**{name: getattr(asked, name) for name in cls._fields})
 
 
 class Increment(NamedTuple):
@@ -277,6 +284,8 @@ class TableOrder(NamedTuple):
     leg: str | None = None
     """The name of a leg: STOP1."""
     offset: Decimal | None = None
+    limit_offset: Decimal | None = None
+    in_percent: bool = False
     asked: Terms | None = None
     """What is asked of a leg and is not done yet: it may wait for what is asked of its entry."""
     of: int = 0
