@@ -235,6 +235,8 @@ class Increment(NamedTuple):
     quantity: int
     price: Decimal | None
     at: datetime
+    closed: Mapping[str, int] = {}
+    """How much of it other orders close than its legs, by the numbers of its brackets."""
 
 
 class TableOrder(NamedTuple):
