@@ -96,7 +96,7 @@ def test_a_look_says_who_owns_the_stack_and_whether_the_kill_switch_is_on(linked
 def test_an_order_that_cannot_be_read_is_named_and_hides_no_other(linked: Linked) -> None:
     linked.write("a")
     linked.write("good")
-    broken = items.order_key(linked.trader, "newer") | {"order_id": "newer", "open": "2#x#y#newer"}
+    broken = items.order_key(linked.trader, "newer") | {"order_id": "newer", "open": "3#x#y#newer"}
     linked.put(broken | {"venue": NINJATRADER.name, "state": "Teleported"})
     looked = linked.link.look()
     assert [order.order_id for order in looked.orders] == ["a", "good"]

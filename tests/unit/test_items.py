@@ -56,14 +56,14 @@ def test_ids_are_told_apart_by_their_case() -> None:
 
 
 def test_the_index_of_open_orders_goes_by_account_then_instrument_and_by_neither_one_s_case() -> None:
-    assert items.open_prefix() == "2#"
-    assert items.open_prefix("Sim101") == "2#sim101#"
-    assert items.open_prefix("SIM101", "es  12-26") == "2#sim101#es 12-26#"
+    assert items.open_prefix() == "3#"
+    assert items.open_prefix("Sim101") == "3#sim101#"
+    assert items.open_prefix("SIM101", "es  12-26") == "3#sim101#es 12-26#"
 
 
 def test_no_account_can_pass_for_another_and_an_instrument() -> None:
-    assert items.open_prefix("a#b") == "2#a%23b#"
-    assert items.open_prefix("a%23b", "100%#1") == "2#a%2523b#100%25%231#"
+    assert items.open_prefix("a#b") == "3#a%23b#"
+    assert items.open_prefix("a%23b", "100%#1") == "3#a%2523b#100%25%231#"
 
 
 STOP = Leg(
@@ -154,7 +154,7 @@ ORDER = Order(
 ORDER_ITEM = {
     "pk": {"S": "TRADER#ada"},
     "sk": {"S": "ORDER#a1"},
-    "open": {"S": "2#sim101#es 12-26#a1"},
+    "open": {"S": "3#sim101#es 12-26#a1"},
     "request_id": {"S": "r2"},
     "order_id": {"S": "a1"},
     "account": {"S": "Sim101"},
