@@ -55,7 +55,7 @@ class Part(NamedTuple):
 
 def keep(turn: Turn, entry: TableOrder) -> None:
     """Take the next step for the legs of what is filled of an entry."""
-    if entry.is_foreign:
+    if entry.is_foreign or entry.closing:
         return
     for part in parts_of(turn, entry):
         _keep_part(turn, part)
