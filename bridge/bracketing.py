@@ -1,32 +1,29 @@
 """Carries out CANCELANDBRACKET: a position gets the stop and the target that an alert gives it, and nothing else.
 
-Where own legs of these kinds close what is asked for, they are changed in place: the position is never without its stop.
-Otherwise own orders of the pair end first, and the new stop is placed for what is open then: two stops beside one another
-could turn the position over. The legs that are made belong to a record that stands for the position, so that what keeps
-the legs of a trade (`brackets`) keeps them: the stop first, then the target, one OCO pair, equal quantities.
+Where own legs of these kinds close what is asked for, they are changed in place: the position is never without a stop.
+Otherwise own orders of the pair end first, and the new stop is placed for what is open then: two stops beside one
+another could turn the position over. The legs that are made belong to a record that stands for the position, so that
+what keeps the legs of a trade (`brackets`) keeps them: the stop first, then the target, one OCO pair, equal quantities.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bridge.brackets import Part, is_wanted, last_of, parts_of, prices_of
+from bridge.brackets import Part, is_wanted, last_of, parts_of, price_from, prices_of
 from bridge.cancelling import TAKEN_OVER, ask_cancel
-from bridge.carrying_out import end
+from bridge.carrying_out import end, why_not_account
+from bridge.closing import ORDERS_END_WITHIN, SETTLES_WITHIN
 from bridge.making import make_order
-from bridge.positions import is_behind, known_position, pair
+from bridge.pairs import concerns, pair
+from bridge.positions import known_position, unsettled_since
 from bridge.records import MADE_LEGS, Bracket, Fill, Increment, TableInstruction, TableOrder, Terms, VenueOrder, filled
 from bridge.state import Position, Turn
 from orderhook.instructions import Instruction, Result
 from orderhook.leg_prices import is_beyond
-from orderhook.orders import Action, OrderState
+from orderhook.orders import Action, OrderState, decimal_text
+from orderhook.relative_prices import points_of, read_relative
 from orderhook.trade import kind_of, opposite
-
-_SETTLES = timedelta(seconds=2)
-"""How long it is waited for the file of a position that is behind own fills."""
-
-_ORDERS_END_WITHIN = timedelta(seconds=5)
-"""How long it is waited for the ends of own orders before others take their place."""
 
 _SEEN = timedelta(seconds=60)
 """Until when legs must have been seen working."""
@@ -37,8 +34,8 @@ def bracket(turn: Turn, instruction: TableInstruction) -> None:
     known = instruction.bracket
     if not turn.may_write:
         return
-    if known is None or not (known.leg_ids or known.clears_since):
-        _begin(turn, instruction, known or Bracket(turn.at))
+    if known is None:
+        _begin(turn, instruction)
     elif known.leg_ids:
         _follow(turn, instruction, known)
     else:
@@ -52,9 +49,7 @@ def _finish(turn: Turn, instruction: TableInstruction, result: Result, reason: s
 
 def _fail(turn: Turn, instruction: TableInstruction, why: str, result: Result = "failed") -> None:
     """End an instruction that may have left a position without a stop, and tell a person."""
-    asked = instruction.asked
-    turn.put(instruction._replace(alarms=(*instruction.alarms, "unprotected")))
-    turn.alarm("unprotected", f"{asked.command} {asked.account} {asked.instrument}: {why}")
+    turn.alarm_of(instruction.instruction_id, "unprotected", why)
     _finish(turn, instruction, result, why)
 
 
@@ -84,15 +79,16 @@ def _open(position: Position, side: Action) -> int:
 # The beginning: nothing was touched yet
 
 
-def _begin(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
+def _begin(turn: Turn, instruction: TableInstruction) -> None:
     """Judge what is asked, and change the legs that are there, or have own orders end."""
     asked, position = instruction.asked, _position_of(turn, instruction.asked)
-    if position.side == "UNKNOWN":
+    if (why := why_not_account(turn, str(asked.account))) is not None:
+        _finish(turn, instruction, "blocked", why)
+    elif position.side == "UNKNOWN":
         _finish(turn, instruction, "blocked", "position_unknown")
-    elif not _is_settled(turn, asked, position):
-        turn.put(instruction._replace(bracket=known))
-        if turn.at - known.began >= _SETTLES:
-            _finish(turn, instruction, "blocked", "unsettled: an own order of the pair is being filled")
+    elif (moved_at := unsettled_since(turn, position.account, position.instrument)) is not None:
+        if turn.at - moved_at >= SETTLES_WITHIN:
+            _finish(turn, instruction, "blocked", "unsettled: the position's file has not told of own fills")
     elif position.side == "FLAT":
         _finish(turn, instruction, "no_position")
     elif _open(position, _side(instruction)) <= 0:
@@ -108,14 +104,6 @@ def _begin(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
             _finish(turn, instruction, "failed", str(refusal))
             return
         _start(turn, instruction, Bracket(turn.at, position.quantity, terms))
-
-
-def _is_settled(turn: Turn, asked: Instruction, position: Position) -> bool:
-    """Return whether the file of a position tells of all that own orders have done to it."""
-    name = _name_of(turn, asked)
-    orders = (it for order in turn.active() for it in turn.venue_orders_of(order))
-    in_flight = any(it.order_type == "MARKET" and it.may_work and _is_of(turn, it, name) for it in orders)
-    return not in_flight and not is_behind(turn, name, position)
 
 
 def _start(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
@@ -139,26 +127,41 @@ def _start(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
 
 
 def terms_of(turn: Turn, asked: Instruction, position: Position) -> dict[str, Terms]:
-    """Return the stop and the target that a position is given, by their kinds; raises ValueError where that cannot be."""
-    limit, stop = _price(asked.stop_loss_limit), _price(asked.stop_loss_stop)
+    """Return the stop and the target that a position is given, by their kinds.
+
+    Prices that are distances count from its average. Raises ValueError, which says why, where there are none.
+    """
+    texts = asked.stop_loss, asked.stop_loss_limit, asked.stop_loss_stop, asked.take_profit
+    stop_loss, limit, stop, target = (text and _price(turn, position, text) for text in texts)
     terms: dict[str, Terms] = {}
-    if (stop_loss := _price(asked.stop_loss)) is not None:
+    if stop_loss:
         terms["STOP"] = Terms("STOPMARKET", stop_price=stop_loss)
-    elif limit is not None:
-        terms["STOP"] = Terms("STOPLIMIT", limit, limit if stop is None else stop)
-    if (target := _price(asked.take_profit)) is not None:
+    elif limit:
+        terms["STOP"] = Terms("STOPLIMIT", limit, stop or limit)
+    if target:
         terms["TARGET"] = Terms("LIMIT", target)
-    prices = [price for it in terms.values() for price in (it.limit_price, it.stop_price) if price is not None]
-    if not prices or min(prices) <= 0:
-        raise ValueError("it gives no stop and no target at a price above 0")
+    if not terms:
+        raise ValueError("it gives the position neither a stop nor a target")
     stop_price = terms["STOP"].stop_price if "STOP" in terms else None
-    if stop_price is not None and target is not None and not is_beyond(asked.action or "BUY", target, stop_price):
-        raise ValueError(f"the target {target} is not beyond the stop {stop_price}")
+    if stop_price and target and not is_beyond(asked.action or "BUY", target, stop_price):
+        raise ValueError(f"the target {decimal_text(target)} is not beyond the stop {decimal_text(stop_price)}")
     return terms
 
 
-def _price(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+def _price(turn: Turn, position: Position, text: str) -> Decimal:
+    relative = read_relative(text)
+    if relative is None:
+        return Decimal(text)
+    if position.average is None:
+        raise ValueError(f"nobody knows the average price of the position, from which {text} counts")
+    in_percent = relative.unit == "percent"
+    distance = relative.amount if in_percent else points_of(relative, position.instrument)
+    if distance is None:
+        raise ValueError(f"nobody knows what {text} of {position.instrument} is")
+    price = price_from(turn, position.instrument, position.average, distance, in_percent=in_percent)
+    if price <= 0:
+        raise ValueError(f"{text} from {decimal_text(position.average)} leads to no price above 0")
+    return price
 
 
 # In place
@@ -202,7 +205,7 @@ def _is_changed_later(instruction: TableInstruction, leg: TableOrder) -> bool:
 def _replace(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
     """Have own orders end, look at the position again, and give it legs of its own."""
     is_left = _have_orders_end(turn, instruction)
-    if is_left and turn.at - (known.clears_since or turn.at) < _ORDERS_END_WITHIN:
+    if is_left and turn.at - (known.clears_since or turn.at) < ORDERS_END_WITHIN:
         return
     name, side = _name_of(turn, instruction.asked), _side(instruction)
     position = _position_of(turn, instruction.asked)
@@ -211,8 +214,9 @@ def _replace(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
         return
     fills = [(fill, 1 if it.action == side else -1) for it, fill in _fills_since(turn, name, known.began)]
     by_file, by_fills = _open(position, side), known.open + sum(fill.quantity * sign for fill, sign in fills)
-    if by_file != by_fills and is_behind(turn, name, position):
-        if turn.at - max(fill.at for fill, _ in fills) < _SETTLES:
+    moved_at = unsettled_since(turn, position.account, position.instrument)
+    if by_file != by_fills and moved_at is not None:
+        if turn.at - moved_at < SETTLES_WITHIN:
             return
         by_file = min(by_file, by_fills)
     size = min(instruction.asked.qty or by_file, by_file)
@@ -306,8 +310,8 @@ def _follow(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
     legs = [turn.orders[leg_id] for leg_id in known.leg_ids]
     entries = dict.fromkeys(str(leg.entry_id) for leg in legs)
     parts = [part for entry_id in entries for part in parts_of(turn, turn.orders[entry_id]) if part.rest > 0]
-    if any(leg.wants_cancel for leg in legs):
-        _finish(turn, instruction, "superseded", "its legs were cancelled")
+    if any(leg.wants_cancel for leg in legs) or _is_to_be_closed(turn, instruction):
+        _finish(turn, instruction, "superseded", "a later command cancels its legs")
         return
     waits = False
     for part in parts:
@@ -322,6 +326,18 @@ def _follow(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
         _finish(turn, instruction, "done")
     elif turn.at - known.began >= _SEEN:
         _finish(turn, instruction, "unresolved", "nothing says that its legs work: look in NinjaTrader")
+
+
+def _is_to_be_closed(turn: Turn, instruction: TableInstruction) -> bool:
+    """Return whether a command waits that closes the whole position, and was received later: its turn has come."""
+    asked = instruction.asked
+    later = (it for it in turn.instructions.values() if it.result is None and not it.is_closed)
+    return any(
+        it.asked.command in ("CLOSEPOSITION", "FLATTEN", "FLATTENEVERYTHING")
+        and it.received_at >= instruction.received_at
+        and concerns(turn, it._replace(begun_at=None), str(asked.account), str(asked.instrument))
+        for it in later
+    )
 
 
 def _why_failed(part: Part, leg: TableOrder, order: VenueOrder | None, terms: Mapping[str, Terms]) -> str | None:

@@ -333,7 +333,7 @@ class Prices(NamedTuple):
 
 
 def prices_of(turn: Turn, entry: TableOrder, leg: TableOrder) -> Prices | None:
-    """Return the prices of a leg; None where it counts from a fill whose price nobody knows, or would lie at 0 or below.
+    """Return the prices of a leg; None where it counts from a fill whose price nobody knows, or would not be above 0.
 
     An offset counts from the average at the entry's first fill, for all its parts.
     """

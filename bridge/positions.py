@@ -162,7 +162,7 @@ def _name(turn: Turn, position: Position) -> str:
     return pair(turn.at, position.account, position.instrument)
 
 
-def is_behind(turn: Turn, name: str, position: Position) -> bool:
+def _is_behind(turn: Turn, name: str, position: Position) -> bool:
     """Return whether something of ours was filled since a position's file was read: another file is still to come."""
     read_at = position.read_at or position.since
     newer = [it for it in turn.venue_orders.values() if it.fills and it.fills[-1].at > read_at]
@@ -184,7 +184,7 @@ def end_orphans(turn: Turn) -> None:
         position = turn.now.positions.get(name)
         if position is None or position.side != "FLAT" or turn.at - position.since < _FLAT_STOOD:
             continue
-        if is_behind(turn, name, position):
+        if _is_behind(turn, name, position):
             continue
         others = [it for it in turn.active_entries() if it.order_id != order_id and _is_of(turn, it, name)]
         others = [it for it in others if _awaits_legs(turn, it) or it.order_id in open_legs]
@@ -225,7 +225,7 @@ def _too_many(turn: Turn, entries: list[str]) -> set[str]:
             is_same_side = (trade.action == "BUY") == (position.side == "LONG")
             left[name, trade.action] = others + position.quantity * (1 if is_same_side else -1)
         left[name, trade.action] -= _rest(turn, trade)
-        if left[name, trade.action] < 0 and not is_behind(turn, name, position):
+        if left[name, trade.action] < 0 and not _is_behind(turn, name, position):
             over.append(trade.order_id)
     since = {it: turn.now.too_many.get(it, turn.at) for it in over}
     if since != turn.now.too_many:

@@ -10,10 +10,10 @@ from bridge import oif
 from bridge.events import ConnectionRead, FileMovedOut, LogLine, MoveOut, NinjaTraderStarted, PositionRead
 from orderhook.bridge_messages import InstructionReport, Side
 from orderhook.order_reports import made_order
-from orderhook.orders import Leg, Order, OrderState, timestamp
+from orderhook.orders import Order, timestamp
 from orderhook.provenance import Provenance
-from tests.bridge import JOURNAL, START, Desk, instruction, order, placed, want
-from tests.unit.test_engine_sequences import BRACKET, LONG, STOP, TARGET, leg_order, protect, work
+from tests.bridge import START, Desk, asked, order, placed, want
+from tests.unit.test_engine_sequences import LONG, STOP, TARGET, leg_order, protect, work
 
 MADE_STOP, MADE_TARGET = oif.venue_id("move.1", 1), oif.venue_id("move.2", 1)
 ES = "ES 12-26"
@@ -35,7 +35,7 @@ def ask(desk: Desk, instruction_id: str = "move", *shown: Order, **values: Any) 
     """Have the table show a CANCELANDBRACKET that has come just now, beside these orders."""
     fields = {"action": "BUY", "qty": 1, "stop_loss": "4995", "take_profit": "5020", **values}
     desk.at += timedelta(milliseconds=10)
-    desk.look(*shown, instruction(desk, "CANCELANDBRACKET", instruction_id, **fields))
+    desk.look(*shown, asked=[asked(desk, "CANCELANDBRACKET", instruction_id, **fields)])
 
 
 def result(desk: Desk, instruction_id: str = "move") -> InstructionReport | None:
@@ -115,7 +115,7 @@ def test_a_position_that_stays_behind_a_fill_blocks_and_touches_nothing(desk: De
     protect(desk)
     ask(desk)
     desk.wait(2)
-    assert result_of(desk) == ("blocked", "unsettled: an own order of the pair is being filled")
+    assert result_of(desk) == ("blocked", "unsettled: the position's file has not told of own fills")
     assert desk.take() == []
 
 
@@ -152,8 +152,8 @@ def test_what_was_received_later_is_left_alone(desk: Desk) -> None:
     protect(desk)
     have(desk, 1)
     later = order(desk, "more", order_type="LIMIT", limit_price=Decimal(4990))
-    asked = instruction(desk, "CANCELANDBRACKET", "move", action="BUY", qty=1, stop_loss="4995", take_profit="5020")
-    desk.look(asked._replace(received_at=timestamp(desk.at - timedelta(milliseconds=1))), later)
+    it = asked(desk, "CANCELANDBRACKET", "move", action="BUY", qty=1, stop_loss="4995", take_profit="5020")
+    desk.look(later, asked=[it._replace(received_at=timestamp(desk.at - timedelta(milliseconds=1)))])
     assert [placed(line)["command"] for line in desk.take()].count("CANCEL") == 0
 
 
@@ -200,8 +200,8 @@ def test_a_change_of_a_leg_that_came_later_counts(desk: Desk) -> None:
     protect(desk)
     have(desk, 1)
     stop = leg_order(desk, order_type="STOPMARKET", stop_price=Decimal(4997), want=want(desk, 2, "change"))
-    asked = instruction(desk, "CANCELANDBRACKET", "move", action="BUY", qty=1, stop_loss="4995", take_profit="5020")
-    desk.look(stop, asked._replace(received_at=timestamp(desk.at - timedelta(milliseconds=1))))
+    it = asked(desk, "CANCELANDBRACKET", "move", action="BUY", qty=1, stop_loss="4995", take_profit="5020")
+    desk.look(stop, asked=[it._replace(received_at=timestamp(desk.at - timedelta(milliseconds=1)))])
     assert words(desk.take()) == ["CHANGE 1 0 4997", "CHANGE 1 5020 0"]
 
 
@@ -439,14 +439,26 @@ def test_another_quantity_of_a_made_leg_is_not_done_and_that_is_said(desk: Desk)
 # Restarts
 
 
+def start_again(desk: Desk, *shown: Order, quantity: int = 1, **values: Any) -> None:
+    """Lose everything but the journal, and start beside a NinjaTrader that has run on."""
+    fields = {"action": "BUY", "qty": 1, "stop_loss": "4995", "take_profit": "5020", **values}
+    asked_before = asked(desk, "CANCELANDBRACKET", "move", **fields)
+    desk.crash()
+    desk.tell(NinjaTraderStarted(emptied=False))
+    desk.tell(ConnectionRead(connected=True))
+    have(desk, quantity)
+    received_at = timestamp(START + timedelta(seconds=1))
+    desk.look(*shown, asked=[asked_before._replace(received_at=received_at)])
+    desk.take()
+    desk.wait(1)
+
+
 def test_a_crash_while_own_orders_end_is_gone_on_from(desk: Desk) -> None:
     protect(desk)
     have(desk, 1)
     ask(desk, take_profit=None)
     desk.take()
-    desk.crash()
-    desk.start()
-    have(desk, 1)
+    start_again(desk, take_profit=None)
     desk.take()
     end(desk, TARGET)
     end(desk, STOP)
@@ -456,15 +468,50 @@ def test_a_crash_while_own_orders_end_is_gone_on_from(desk: Desk) -> None:
 def test_a_crash_while_the_made_stop_is_written_is_told_and_never_doubled(desk: Desk) -> None:
     have(desk, 1)
     ask(desk)
-    desk.crash()
-    desk.start()
-    have(desk, 1)
-    desk.wait(1)
+    start_again(desk)
     assert (desk.alarms, words(desk.take())) == (["unprotected"], [])
     assert [it for it in desk.effects if isinstance(it, MoveOut)][-1].name == oif.file_name(MADE_STOP)
     desk.tell(FileMovedOut(oif.file_name(MADE_STOP)))  # it lay there still
     desk.wait(1)
     assert "PLACE SELL 1 STOPMARKET 4995" in words(desk.take())
+
+
+def test_a_crash_while_the_made_stop_is_written_is_unresolved_if_nobody_says_more(desk: Desk) -> None:
+    have(desk, 1)
+    ask(desk)
+    start_again(desk)
+    desk.wait(60)
+    assert (result_of(desk)[0], words(desk.take())) == ("unresolved", [])
+    assert desk.last("move.1").unresolved
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_crash_after_the_stop_was_taken_brings_the_target(desk: Desk, after: int) -> None:
+    have(desk, 1)
+    ask(desk)
+    desk.take()
+    if after:
+        desk.say(MADE_STOP, "ACCEPTED")
+        desk.lines.clear()  # it dies before it writes that of the target
+    start_again(desk)
+    desk.say(MADE_STOP, "ACCEPTED")
+    if after:
+        desk.tell(FileMovedOut(oif.file_name(MADE_TARGET)))
+        desk.wait(1)
+    assert "PLACE SELL 1 LIMIT 5020" in words(desk.take())
+
+
+def test_a_crash_while_legs_are_changed_in_place_changes_them_again(desk: Desk) -> None:
+    protect(desk)
+    have(desk, 1)
+    ask(desk)
+    desk.lines.clear()
+    start_again(desk)
+    assert desk.lines == {}
+    desk.say(STOP, "ACCEPTED")
+    desk.say(TARGET, "WORKING")
+    desk.wait(1)
+    assert result_of(desk) == ("done", None)
 
 
 def test_another_journal_has_made_legs_end_and_makes_others(desk: Desk) -> None:
@@ -487,11 +534,8 @@ def test_another_journal_has_made_legs_end_and_makes_others(desk: Desk) -> None:
 
 def test_what_another_journal_was_at_is_unresolved(desk: Desk) -> None:
     have(desk, 1)
-    asked = instruction(desk, "CANCELANDBRACKET", "move", action="BUY", qty=1, stop_loss="4995")
-    desk.look(asked._replace(received_at=timestamp(START - timedelta(minutes=1))))
+    it = asked(desk, "CANCELANDBRACKET", "move", action="BUY", qty=1, stop_loss="4995")
+    desk.look(asked=[it._replace(received_at=timestamp(START - timedelta(minutes=1)))])
     assert desk.take() == []
     assert result_of(desk)[0] == "unresolved"
     assert desk.alarms == ["unprotected"]
-
-
-__all__ = ["BRACKET", "JOURNAL", "Leg", "OrderState"]

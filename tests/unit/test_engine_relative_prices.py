@@ -1,4 +1,4 @@
-"""The engine makes the prices of legs that count from the fill: in points or percent, to the tick, and tells of them."""
+"""The engine makes the prices of legs that count from the fill, in points or percent, and tells of them."""
 
 from decimal import Decimal
 
