@@ -48,6 +48,7 @@ _ORDER_FIELDS = (
     "reason",
     "notes",
     "venue",
+    "made_by",
     "unresolved",
 )
 
