@@ -11,11 +11,13 @@ import typer
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.terminal import REFUSED, fail, print_csv, print_json, print_text, printable
 from cli.views import orders as view
+from orderhook.administration import instrument_name
 from orderhook.listing import OrderFilter, Unreadable, UnreadableError, by_placing, find_legs, find_order
 from orderhook.listing import list_orders as orders_of
 from orderhook.orders import Order, timestamp
 from orderhook.representations import represent_order, represent_order_with_history, represent_unreadable
 from orderhook.services import Services
+from orderhook.trade_window import day_in_new_york
 
 FOLLOW_SECONDS = 1
 
@@ -38,7 +40,8 @@ def list_orders(
         str | None, typer.Option(metavar="ACCOUNT", help="Only orders in this account, in any case.")
     ] = None,
     instrument: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only orders in this instrument, in any case.")
+        str | None,
+        typer.Option(metavar="NAME", help="Only orders in this instrument, in any spelling; ES1! is every month."),
     ] = None,
     strategy: Annotated[
         str | None, typer.Option(metavar="STRATEGY_ID", help="Only orders of this strategy, in the same case.")
@@ -53,7 +56,8 @@ def list_orders(
     They are those in the local server, in another table, or in a deployed stack. An order that this version cannot
     read is listed as unreadable, and the exit code is 1.
     """
-    order_filter = OrderFilter(account, instrument, strategy)
+    name = instrument and instrument_name(instrument, day_in_new_york(datetime.now(UTC)))
+    order_filter = OrderFilter(account, name, strategy)
     if follow:
         if options.as_json or as_csv:
             fail("--follow prints lines for a person; leave out --json and --csv.")
