@@ -1,7 +1,7 @@
 """Drive the engine by hand: a table that is shown to it, and what NinjaTrader would say."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
