@@ -322,6 +322,16 @@ class TableOrder(NamedTuple):
         return rest if self.size is None else min(rest, self.size)
 
 
+class Share(NamedTuple):
+    """What the legs of a part of an entry leave to another order to close."""
+
+    order_id: str
+    start: int
+    number: str
+    """Of its bracket."""
+    qty: int
+
+
 class TableInstruction(NamedTuple):
     """An instruction of the table, and what has come of it."""
 
@@ -334,6 +344,14 @@ class TableInstruction(NamedTuple):
     """The names of the closes that carry it out, one for each pair."""
     order_ids: tuple[str, ...] = ()
     """The orders that were made to carry it out."""
+    shares: tuple[Share, ...] = ()
+    """What of trades those close in place of their legs."""
+    prepared_at: datetime | None = None
+    """Since when own legs shrink for that."""
+    side: Side = "UNKNOWN"
+    """The position that it acts on, as it was when that began."""
+    held: int = 0
+    """How much of it was open then."""
     result: Result | None = None
     reason: str | None = None
     alarms: tuple[str, ...] = ()
