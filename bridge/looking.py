@@ -8,6 +8,7 @@ from bridge.adopting import adopt
 from bridge.changing import give_up
 from bridge.events import Fetch, Fetched, Looked, SendReport
 from bridge.instructing import see_instructions
+from bridge.pairs import is_older
 from bridge.records import Fill, Increment, Memory, TableOrder, Terms, filled
 from bridge.state import Turn
 from orderhook.orders import OPEN, Leg, Order, OrderState, Want
@@ -168,18 +169,12 @@ def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
         table_state=item.state,
         received_at=received_at,
         acked=item.acked,
-        is_foreign=_is_older(turn, received_at),
+        is_foreign=is_older(turn, received_at),
     )
     turn.put(order)
     if order.is_foreign and item.entry_id is None:
         adopt(turn, order, item)
     return turn.orders[item.order_id]
-
-
-def _is_older(turn: Turn, received_at: datetime | None) -> bool:
-    """Return whether an order that the journal does not know may be one that another journal has placed."""
-    memory = turn.now.memory
-    return memory is None or received_at is None or received_at < memory.began
 
 
 def _foreign_leg(turn: Turn, item: Order, known: TableOrder | None) -> TableOrder:

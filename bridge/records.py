@@ -355,6 +355,16 @@ class Bracket(NamedTuple):
     """The legs that were changed, or made, and are to be seen working."""
 
 
+class Share(NamedTuple):
+    """What the legs of a part of an entry leave to another order to close."""
+
+    order_id: str
+    start: int
+    number: str
+    """Of its bracket."""
+    qty: int
+
+
 class TableInstruction(NamedTuple):
     """An instruction of the table, and what has come of it."""
 
@@ -368,6 +378,14 @@ class TableInstruction(NamedTuple):
     bracket: Bracket | None = None
     order_ids: tuple[str, ...] = ()
     """The orders that were made to carry it out."""
+    shares: tuple[Share, ...] = ()
+    """What of trades those close in place of their legs."""
+    prepared_at: datetime | None = None
+    """Since when own legs shrink for that."""
+    side: Side = "UNKNOWN"
+    """The position that it acts on, as it was when that began."""
+    held: int = 0
+    """How much of it was open then."""
     result: Result | None = None
     reason: str | None = None
     alarms: tuple[str, ...] = ()
