@@ -327,7 +327,10 @@ class Order(NamedTuple):
     want: Want | None = None
     """What was asked last of its venue."""
     conditions: Conditions | None = None
-    """What the bridge asks of the position before it does what is wanted; None is nothing."""
+    """What the bridge asks of the position before it does what is wanted; None is nothing.
+
+    They are those of the PLACE until its venue has answered that (`acked`); afterwards those of the last CANCELREPLACE,
+    and none once a CHANGE has followed. What is done to the position before an order, is done for its placing alone."""
     acked: int = 0
     """The last want that its venue has answered."""
     dropped: int = 0

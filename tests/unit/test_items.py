@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orderhook.conditions import Conditions, Sync
 from orderhook.keys import Key, issue
 from orderhook.limits import Limits
 from orderhook.orders import (
@@ -112,6 +113,9 @@ ORDER = Order(
     filled=2,
     average=Decimal("5000.125"),
     filled_after_end=3,
+    conditions=Conditions(
+        "orders_and_position", True, ("flat", "long"), 2, Sync("short", "long", "resync", 3, {"newer": "x"})
+    ),
     generation=4,
     placed={"qty": "5", "account": "sim101"},
     received_at=AT,
@@ -243,6 +247,23 @@ ORDER_ITEM = {
     "report_seq": {"N": "9"},
     "venue": {"S": "ninjatrader"},
     "want": {"M": {"n": {"N": "3"}, "kind": {"S": "change"}, "at": {"S": AT}, "not_after": {"S": SINCE}}},
+    "conditions": {
+        "M": {
+            "closes_first": {"S": "orders_and_position"},
+            "reverses": {"BOOL": True},
+            "require_market_position": {"L": [{"S": "flat"}, {"S": "long"}]},
+            "max_positions": {"N": "2"},
+            "sync": {
+                "M": {
+                    "market_position": {"S": "short"},
+                    "prev_market_position": {"S": "long"},
+                    "out_of_sync": {"S": "resync"},
+                    "target_quantity": {"N": "3"},
+                    "newer": {"S": "x"},
+                }
+            },
+        }
+    },
     "acked": {"N": "2"},
     "dropped": {"N": "1"},
     "confirmed": {"M": {"qty": {"S": "5"}, "limit_price": {"S": "5000"}}},
