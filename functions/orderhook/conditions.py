@@ -5,7 +5,6 @@ order or the instruction.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 MarketSide = Literal["flat", "long", "short"]
@@ -14,7 +13,8 @@ MarketSide = Literal["flat", "long", "short"]
 OutOfSync = Literal["wait", "flatten", "resync"]
 """What is done where the position is not what a strategy thinks it is: nothing, close it, or bring it there."""
 
-_UNKNOWN: Mapping[str, Any] = MappingProxyType({})
+_UNKNOWN: Mapping[str, Any] = {}
+"""Nobody changes it. The bridge's journal copies it, which a mappingproxy does not allow."""
 
 
 class Sync(NamedTuple):

@@ -135,6 +135,14 @@ ORDER = Order(
     report_seq=9,
     venue="ninjatrader",
     want=Want(3, "change", AT, not_after=SINCE),
+    made_by="instruction",
+    conditions=Conditions(
+        closes_first="position",
+        reverses=True,
+        require_market_position=("flat", "long"),
+        max_positions=2,
+        sync=Sync("long", "flat", "resync", 3),
+    ),
     acked=2,
     dropped=1,
     confirmed={"qty": "5", "limit_price": "5000"},
@@ -266,6 +274,23 @@ ORDER_ITEM = {
     },
     "acked": {"N": "2"},
     "dropped": {"N": "1"},
+    "made_by": {"S": "instruction"},
+    "conditions": {
+        "M": {
+            "closes_first": {"S": "position"},
+            "reverses": {"BOOL": True},
+            "require_market_position": {"L": [{"S": "flat"}, {"S": "long"}]},
+            "max_positions": {"N": "2"},
+            "sync": {
+                "M": {
+                    "market_position": {"S": "long"},
+                    "prev_market_position": {"S": "flat"},
+                    "out_of_sync": {"S": "resync"},
+                    "target_quantity": {"N": "3"},
+                }
+            },
+        }
+    },
     "confirmed": {"M": {"qty": {"S": "5"}, "limit_price": {"S": "5000"}}},
     "unresolved": {"S": "its file was not read"},
     "history": {
