@@ -113,9 +113,6 @@ ORDER = Order(
     filled=2,
     average=Decimal("5000.125"),
     filled_after_end=3,
-    conditions=Conditions(
-        "orders_and_position", True, ("flat", "long"), 2, Sync("short", "long", "resync", 3, {"newer": "x"})
-    ),
     generation=4,
     placed={"qty": "5", "account": "sim101"},
     received_at=AT,
@@ -255,23 +252,6 @@ ORDER_ITEM = {
     "report_seq": {"N": "9"},
     "venue": {"S": "ninjatrader"},
     "want": {"M": {"n": {"N": "3"}, "kind": {"S": "change"}, "at": {"S": AT}, "not_after": {"S": SINCE}}},
-    "conditions": {
-        "M": {
-            "closes_first": {"S": "orders_and_position"},
-            "reverses": {"BOOL": True},
-            "require_market_position": {"L": [{"S": "flat"}, {"S": "long"}]},
-            "max_positions": {"N": "2"},
-            "sync": {
-                "M": {
-                    "market_position": {"S": "short"},
-                    "prev_market_position": {"S": "long"},
-                    "out_of_sync": {"S": "resync"},
-                    "target_quantity": {"N": "3"},
-                    "newer": {"S": "x"},
-                }
-            },
-        }
-    },
     "acked": {"N": "2"},
     "dropped": {"N": "1"},
     "made_by": {"S": "instruction"},
