@@ -24,8 +24,8 @@ OPERATOR_COMMANDS = ("KEYS CREATE", "KEYS REVOKE", "TEMPLATES PUT", "MIGRATE", "
 _MAX_DELAY = timedelta(seconds=10)
 """A record may be written this long after those of later alerts: longer than any alert's time budget."""
 
-_LONGEST_WAIT = timedelta(minutes=70)
-"""A time limit is an hour at most, a delay less; the queue may take some minutes more."""
+_LONGEST_WAIT = timedelta(minutes=190)
+"""A time limit is three hours at most, a delay less; the queue may take some minutes more."""
 
 _TIME_DIGITS = len(id_prefix(datetime.fromtimestamp(0, UTC)))
 

@@ -11,7 +11,7 @@ from orderhook.commands.new_order import OCO_WITHOUT_VENUE, PlacesOrder
 from orderhook.commands.placing import Entry, brackets_of, place_entry, template_of
 from orderhook.commands.release import ended_if_void
 from orderhook.commands.syncs_strategy import SyncsStrategy
-from orderhook.conditions import Conditions
+from orderhook.conditions import NO_CONDITIONS, Conditions
 from orderhook.errors import (
     AlertWarning,
     DuplicateOrderIdError,
@@ -185,6 +185,25 @@ class Place(SyncsStrategy, PlacesOrder):
             return outcome._replace(warnings=(*outcome.warnings, *warnings))
         return self._answer(services, provenance, existing, applied=False)
 
+    def _other_conditions(self, order: Order) -> list[AlertWarning]:
+        """Return the warning that an order which is there already asks other things of the position, as it was placed.
+
+        Once something else was asked of it, its conditions are not those of its placing any more.
+        """
+        if order.want and order.want.n > 1:
+            return []
+        placed = order.conditions or NO_CONDITIONS
+        mine = zip(Conditions._fields, self.position_conditions, placed, strict=True)
+        fields = [_FIELD_OF_CONDITION.get(name, name) for name, own, other in mine if own != other]
+        return [
+            AlertWarning(
+                "ignored_field",
+                field,
+                "The order is there already, and was placed with another condition on the position, which stays.",
+            )
+            for field in fields
+        ]
+
     def _answer(self, services: "Services", provenance: Provenance, order: Order, *, applied: bool) -> Outcome:
         """Answer for the order as written, or for the one that has its id already if it is the same."""
         if applied:
@@ -203,10 +222,13 @@ class Place(SyncsStrategy, PlacesOrder):
         resent = same and first_receipt(services, provenance, order.traces[:1])
         if same and (order.is_open or resent):
             outcome = _outcome(services, order, applied=False)
-            late = (_NO_NEW_LIMIT,) if self.cancel_after and order.is_open and not order.cancels_at else ()
-            return outcome._replace(warnings=(*outcome.warnings, *late))
+            late = [_NO_NEW_LIMIT] if self.cancel_after and order.is_open and not order.cancels_at else []
+            other = [] if resent else self._other_conditions(order)
+            return outcome._replace(warnings=(*outcome.warnings, *late, *other))
         raise _taken(order, same=same)
 
+
+_FIELD_OF_CONDITION: Mapping[str, str] = {"closes_first": "flatten_first", "sync": "sync_strategy"}
 
 _NO_ORDER_ID = AlertWarning(
     "no_order_id",
