@@ -22,6 +22,12 @@ REPLACED = "replaced"
 ENOUGH = "qty not above what is filled"
 """Why an order of the venue is cancelled when no more of it is wanted than is filled."""
 
+KILL_SWITCH = "the kill switch is on"
+"""Why nothing is opened while it is."""
+
+TOO_LATE = "too late: the bridge was away"
+"""Why nothing is opened after its time."""
+
 
 def carry_out(turn: Turn, order: TableOrder) -> None:
     """Take the next step for an order, if there is one."""
@@ -145,7 +151,7 @@ def place(turn: Turn, order: TableOrder, venue_order: VenueOrder) -> None:
 def _open(turn: Turn, order: TableOrder, unwritten: VenueOrder | None) -> None:
     """Place an order that NinjaTrader has certainly not had: `unwritten` is what could not be written."""
     generation = unwritten.generation if unwritten else 1
-    if (why := _why_refused(turn, order)) is not None:
+    if (why := why_refused(turn, order)) is not None:
         end(turn, order, OrderState.REJECTED if generation == 1 else OrderState.CANCELLED, why)
     elif turn.is_ready and not (unwritten and unwritten.is_held(turn.at)):
         if turn.look_is_fresh:
@@ -156,7 +162,7 @@ def _open(turn: Turn, order: TableOrder, unwritten: VenueOrder | None) -> None:
 
 def _open_next(turn: Turn, order: TableOrder, ended: VenueOrder) -> None:
     """Place what is left of an order after its generation of another kind has ended, and one more look."""
-    if (why := _why_refused(turn, order)) is not None:
+    if (why := why_refused(turn, order)) is not None:
         end(turn, order, OrderState.CANCELLED, f"not replaced: {why}")
     elif turn.is_ready and ended.since is not None:
         looked_at = turn.now.looked_at
@@ -166,17 +172,17 @@ def _open_next(turn: Turn, order: TableOrder, ended: VenueOrder) -> None:
             turn.look()
 
 
-def _why_refused(turn: Turn, order: TableOrder) -> str | None:
+def why_refused(turn: Turn, order: TableOrder) -> str | None:
     """Return why an order may not be opened; None where it may."""
     account = turn.config.account(order.account)
     if account is None:
         return f"account {order.account} is not one of this bridge's: give it by --account"
     if not (turn.config.live or account.lower().startswith(("sim", "demo"))):
         return f"account {account} trades real money: start the bridge with --live to allow that"
-    if turn.now.kill_switch:
-        return "the kill switch is on"
     if order.not_after is not None and turn.at > order.not_after:
-        return "too late: the bridge was away"
+        return TOO_LATE
+    if turn.now.kill_switch:
+        return KILL_SWITCH
     return None
 
 
@@ -251,7 +257,7 @@ def _why_not_changed(turn: Turn, order: TableOrder, current: VenueOrder, goal: G
         # Nobody has asked for that: the generation before was filled after its end, and left less.
         return None
     if order.not_after is not None and turn.at > order.not_after:
-        return "too late: the bridge was away"
+        return TOO_LATE
     if turn.now.kill_switch and (is_other_kind(order, current) or not only_less):
-        return "the kill switch is on"
+        return KILL_SWITCH
     return None

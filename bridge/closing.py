@@ -26,12 +26,21 @@ CLOSED = "the position is closed"
 """Why an own order is cancelled when its pair's position is to be closed."""
 
 
-def begin_close(turn: Turn, owner: str, account: str, instrument: str, until: datetime) -> Close:
+def begin_close(
+    turn: Turn,
+    owner: str,
+    account: str,
+    instrument: str,
+    until: datetime,
+    *,
+    keeps_entries: bool = False,
+    even_flat: bool = False,
+) -> Close:
     """Begin to close a pair's position; begun before, it is the same."""
     name = f"{owner}/{pair(turn.at, account, instrument)}"
     if name not in turn.closes:
         side = known_position(turn, account, instrument).side
-        turn.put(Close(name, owner, account, instrument, until, turn.at, side))
+        turn.put(Close(name, owner, account, instrument, until, turn.at, side, keeps_entries, even_flat))
     return turn.closes[name]
 
 
@@ -41,14 +50,14 @@ def follow_close(turn: Turn, close: Close) -> None:
         return
     position = known_position(turn, close.account, close.instrument)
     if close.last_at is None:
-        if close.side == "FLAT":
+        if close.side == "FLAT" and not close.even_flat:
             turn.put(close._replace(result="no_position"))
             return
         left = _cancel_orders(turn, close)
         if left and turn.at - close.began < ORDERS_END_WITHIN:
             return
         if position.side == "FLAT":  # a leg has closed it meanwhile
-            turn.put(close._replace(result="done"))
+            turn.put(close._replace(result="no_position" if close.side == "FLAT" else "done"))
             return
         _write(turn, close._replace(is_unclean=bool(left)))
     elif position.side == "FLAT" and position.read_at is not None and position.read_at >= close.last_at:
@@ -71,6 +80,8 @@ def _cancel_orders(turn: Turn, close: Close) -> bool:
     is_left = False
     for order in list(turn.active()):
         if pair(turn.at, order.account, order.instrument) != name or not _is_earlier(turn, order, close.until):
+            continue
+        if order.placed_by == close.owner:
             continue
         if order.leg is None and not order.venue_ids and not order.ended:
             end(turn, order, OrderState.CANCELLED, CLOSED)

@@ -6,6 +6,7 @@ carrying_out         brings an order nearer to what is wanted of it
 legs                 what is asked of legs is done with what is asked of their entry
 brackets, positions  protect what is filled; cancel legs that a closed position has left
 instructing, closing carry out what is asked of positions
+heeding, conditions  have conditions be heeded before an order is placed, or an instruction carried out
 cancelling, changing, confirming
                      what was written is held, repeated, confirmed, or left to a person
 reporting, readiness what the cloud is told
@@ -41,6 +42,7 @@ from bridge.events import (
     PositionRead,
     Tick,
 )
+from bridge.heeding import heed
 from bridge.instructing import instruct, report_instruction
 from bridge.legs import settle
 from bridge.looking import fetch, look
@@ -131,8 +133,8 @@ def _act(turn: Turn) -> None:
         keep(turn, turn.orders[entry.order_id])
     end_orphans(turn)
     for order in map(turn.orders.__getitem__, asked):
-        if order.leg is None and not order.wants_cancel:
-            carry_out(turn, order)
+        if order.leg is None and not order.wants_cancel and heed(turn, order):
+            carry_out(turn, turn.orders[order.order_id])
     for order in turn.active():
         _write_cancels(turn, order)
         report(turn, order)

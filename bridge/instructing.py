@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bridge.closing import begin_close
 from bridge.events import SendReport
+from bridge.heeding import heed_instruction
 from bridge.records import TableInstruction
 from bridge.state import Turn
 from orderhook.bridge_messages import InstructionReport
@@ -27,8 +28,9 @@ def see_instructions(turn: Turn, listed: Sequence[Instruction]) -> None:
 
 def instruct(turn: Turn, instruction: TableInstruction) -> None:
     """Take the next step of an instruction, if there is one."""
-    if instruction.result is not None or not turn.owns:
+    if instruction.result is not None or not turn.owns or not heed_instruction(turn, instruction):
         return
+    instruction = turn.instructions[instruction.instruction_id]
     asked = instruction.asked
     match asked.command:
         case "CLOSEPOSITION":

@@ -5,13 +5,13 @@ order or the instruction.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 MarketSide = Literal["flat", "long", "short"]
 """A position as an alert names it."""
 
-_UNKNOWN: Mapping[str, Any] = MappingProxyType({})
+_UNKNOWN: Mapping[str, Any] = {}
+"""Nobody changes it; the reader of the bridge's journal copies it, and can copy no proxy."""
 
 
 class Sync(NamedTuple):
