@@ -153,8 +153,8 @@ def _open(turn: Turn, order: TableOrder, unwritten: VenueOrder | None) -> None:
     generation = unwritten.generation if unwritten else 1
     if (why := why_refused(turn, order)) is not None:
         end(turn, order, OrderState.REJECTED if generation == 1 else OrderState.CANCELLED, why)
-    elif turn.is_ready and not (unwritten and unwritten.is_held(turn.at)):
-        if turn.look_is_fresh:
+    elif (turn.is_ready if order.opens else turn.may_write) and not (unwritten and unwritten.is_held(turn.at)):
+        if turn.look_is_fresh or not order.opens:
             _place(turn, order, generation, order.qty - filled_of(turn, order))
         else:
             turn.look()
@@ -179,6 +179,8 @@ def why_refused(turn: Turn, order: TableOrder) -> str | None:
         return f"account {order.account} is not one of this bridge's: give it by --account"
     if not (turn.config.live or account.lower().startswith(("sim", "demo"))):
         return f"account {account} trades real money: start the bridge with --live to allow that"
+    if not order.opens:
+        return None
     if order.not_after is not None and turn.at > order.not_after:
         return TOO_LATE
     if turn.now.kill_switch:

@@ -1,7 +1,13 @@
-"""The names of a futures contract: `ES 12-26`, `ES DEC26` and `ESZ6` are one."""
+"""The names of a futures contract: `ES 12-26`, `ES DEC26` and `ESZ6` are one.
+
+What orderhook lists goes by its table, as in the cloud; of any other future the names are made one by their form.
+"""
 
 import re
 from datetime import date
+from functools import lru_cache
+
+from orderhook import instruments
 
 _CODES = "FGHJKMNQUVXZ"
 _MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
@@ -14,11 +20,14 @@ _SPELLINGS = (
 """With a number, as NinjaTrader's order files and help guide have it; with a name, as its windows; with a letter."""
 
 
+@lru_cache(maxsize=1000)
 def canonical(name: str, today: date) -> str:
     """Return a contract as NinjaTrader's order files name it, `ES 12-26`; what is no contract stays as it is.
 
     `today` decides which decade a year of one digit is of: the one that is not over by more than a year.
     """
+    if listed := instruments.parse(name, today):
+        return listed.name
     text = " ".join(name.split())
     for spelling in _SPELLINGS:
         if found := spelling.fullmatch(text.upper()):

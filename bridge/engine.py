@@ -5,7 +5,8 @@ adopting             takes in what another journal has placed
 carrying_out         brings an order nearer to what is wanted of it
 legs                 what is asked of legs is done with what is asked of their entry
 brackets, positions  protect what is filled; cancel legs that a closed position has left
-instructing, closing carry out what is asked of positions
+instructing, closing, making
+                     carry out what is asked of positions
 heeding, conditions  have conditions be heeded before an order is placed, or an instruction carried out
 cancelling, changing, confirming
                      what was written is held, repeated, confirmed, or left to a person

@@ -55,6 +55,7 @@ def report_instruction(turn: Turn, instruction: TableInstruction) -> None:
         timestamp(turn.at),
         instruction.result,
         instruction.reason,
+        order_ids=instruction.order_ids,
         alarms=instruction.alarms,
     )
     is_news = (last and (last.result, last.reason)) != (said.result, said.reason) or bool(said.alarms)

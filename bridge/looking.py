@@ -67,6 +67,9 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
             _know_entry(turn, leg, item)
     if known is None:
         return
+    if item is None and known.made_by is not None and not known.is_listed:
+        _tell_again(turn, known)
+        return
     if item is not None and item.state in OPEN and item.venue == NINJATRADER.name:
         _see(turn, item)
         return
@@ -76,6 +79,13 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
     if working:
         turn.alarm("works_though_finished", f"{known.order_id} is finished in the table; {', '.join(working)} work")
     turn.put(turn.orders[known.order_id]._replace(is_closed=True))
+
+
+def _tell_again(turn: Turn, made: TableOrder) -> None:
+    """Send the last report of an order that the bridge has made again: the table has not had it yet."""
+    if made.report is not None and turn.at - (made.reported_at or turn.at) >= _SENT_AGAIN:
+        turn.put(made._replace(reported_at=turn.at))
+        turn.ask(SendReport(made.report))
 
 
 def _take_a_persons_word(turn: Turn, order: TableOrder, item: Order) -> None:
@@ -153,6 +163,8 @@ def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
         stop_price=item.stop_price,
         oco_id=item.oco_id,
         atm_template=item.atm_template,
+        strategy_id=item.strategy_id,
+        made_by=item.made_by,
         table_state=item.state,
         received_at=received_at,
         conditions=item.conditions,
@@ -318,6 +330,7 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
 def _compare(turn: Turn, order: TableOrder, item: Order) -> None:
     """Send the last report again if the table has not had it for a while."""
     order = order._replace(is_closed=False) if order.is_closed else order
+    order = order if order.is_listed or order.made_by is None else order._replace(is_listed=True)
     if order.report is None:
         turn.put(order)
     elif (item.report_seq or 0) >= order.report.seq:
@@ -339,13 +352,16 @@ def _compare(turn: Turn, order: TableOrder, item: Order) -> None:
 def _miss(turn: Turn, listed: Container[str], unreadable: Container[str]) -> None:
     """Close what the table has finished, and fetch what it should still have.
 
-    An order that could not be read is open, and so may be the legs in the item of such an entry.
+    An order that could not be read is open, and so may be the legs in the item of such an entry. One that the bridge
+    has made is not finished because the table has never shown it.
     """
     for order in turn.active():
         if order.order_id in listed or order.order_id in unreadable or order.entry_id in unreadable:
             continue
         known_end = order.report is not None and order.report.state not in OPEN
-        if known_end or not (order.venue_ids or order.is_foreign or order.leg is None):
+        if order.made_by is not None and not order.is_listed:
+            _fetch(turn, order.order_id)
+        elif known_end or not (order.venue_ids or order.is_foreign or order.leg is None):
             # A leg without fills ends with its entry.
             turn.put(order._replace(is_closed=True))
         else:

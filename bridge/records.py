@@ -262,6 +262,13 @@ class TableOrder(NamedTuple):
     stop_price: Decimal | None = None
     oco_id: str | None = None
     atm_template: str | None = None
+    strategy_id: str | None = None
+    made_by: str | None = None
+    """The instruction, or the order, for which the bridge has made it itself; None where an alert asks for it."""
+    opens: bool = True
+    """Whether it may open a position; one that was made to close is placed whatever the controls say."""
+    is_listed: bool = False
+    """Whether the table was seen to have it: it hears of a made one by its reports."""
     table_state: OrderState = OrderState.INITIALIZED
     """Its state in the table when it was first seen."""
     received_at: datetime | None = None
@@ -343,6 +350,8 @@ class TableInstruction(NamedTuple):
     """Whether they held: it has begun, and they are not asked again."""
     closes: tuple[str, ...] = ()
     """The names of the closes that carry it out, one for each pair."""
+    order_ids: tuple[str, ...] = ()
+    """The orders that were made to carry it out."""
     result: Result | None = None
     reason: str | None = None
     alarms: tuple[str, ...] = ()

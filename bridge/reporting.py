@@ -7,6 +7,7 @@ from bridge.brackets import is_wanted, waits_for_fill
 from bridge.carrying_out import ENOUGH, filled_of, is_as_wanted, is_being_replaced, is_ended_as_enough, latest
 from bridge.confirming import unresolved_of
 from bridge.events import SendReport
+from bridge.making import told_of
 from bridge.records import PRICE_DIGITS, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.bridge_messages import Execution, OrderReport
@@ -41,6 +42,7 @@ def report(turn: Turn, order: TableOrder) -> None:
         executions=_executions(order, known),
         alarms=order.alarms,
         dropped=order.given_up,
+        made=told_of(turn, order),
     )
     if order.placed_by and _says_more(turn, order, snapshot):
         now = int(turn.at.timestamp() * 1000)
@@ -62,7 +64,12 @@ def _says_more(turn: Turn, order: TableOrder, snapshot: OrderReport) -> bool:
     if order.leg and not (order.venue_ids or order.acked or _share(turn, order)):
         # It waits in its entry's item, and ends with that.
         return False
-    return not says_nothing or bool(snapshot.acked or snapshot.filled or snapshot.unresolved or snapshot.alarms)
+    # Of a made one the table knows nothing before its first report.
+    return (
+        not says_nothing
+        or order.made_by is not None
+        or bool(snapshot.acked or snapshot.filled or snapshot.unresolved or snapshot.alarms)
+    )
 
 
 def _ends_with_entry(turn: Turn, order: TableOrder, snapshot: OrderReport) -> bool:

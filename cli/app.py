@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import alerts, bridge, keys, kill_switch, migrate, orders, send, serve, templates, venue, verify
+from cli import alerts, bridge, instruments, keys, kill_switch, migrate, orders, send, serve, templates, venue, verify
 from cli.options import examples
 from cli.plain import App
 from cli.terminal import EXIT_CODES, print_line
@@ -57,6 +57,7 @@ app.command("order", epilog=orders.ORDER_EXAMPLES)(orders.show_order)
 app.command("resolve", epilog=venue.RESOLVE_EXAMPLES)(venue.resolve_order)
 app.command("positions", epilog=venue.POSITIONS_EXAMPLES)(venue.list_positions)
 app.command("executions", epilog=venue.EXECUTIONS_EXAMPLES)(venue.list_executions)
+app.command("instruments", epilog=instruments.EXAMPLES)(instruments.list_instruments)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(bridge.app, name="bridge")
 app.add_typer(keys.app, name="keys")

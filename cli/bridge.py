@@ -38,6 +38,7 @@ from cli.options import AsJson, Port, examples
 from cli.plain import App
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_json, print_line, print_text, printable
 from cli.views.bridge import show_finding, show_status
+from orderhook.instruments import tick_of
 
 _SETUP = "orderhook bridge setup --stack orderhook"
 _RUN = "orderhook bridge run --account Sim101"
@@ -148,7 +149,7 @@ def run(
         settings = BridgeSettings.read(config or SETTINGS_FILE)
         there = ninjatrader_folder(folder)
         instruments = (*settings.instruments, *(instrument or ()))
-        wanted = Config("", socket.gethostname(), account, live, stop_rejected, take_over, instruments)
+        wanted = Config("", socket.gethostname(), account, live, stop_rejected, take_over, instruments, tick_of)
         with ExitStack() as stack:
             stack.enter_context(alone(there / "orderhook.lock", "over this NinjaTrader"))
             path = settings.journal_path

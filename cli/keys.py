@@ -14,6 +14,7 @@ from orderhook import administration
 from orderhook.listing import Unreadable
 from orderhook.listing import list_keys as keys_of
 from orderhook.representations import represent_key, represent_unreadable
+from orderhook.trade_window import day_in_new_york
 
 _CREATE = "orderhook keys create --label TradingView"
 _LIST = "orderhook keys list"
@@ -64,6 +65,7 @@ def create_key(
     """
     with options.services() as (services, trader, address):
         limits = administration.make_limits(
+            on=day_in_new_york(datetime.now(UTC)),
             accounts=account or (),
             instruments=instrument or (),
             max_qty=max_qty,

@@ -1,4 +1,4 @@
-"""`orderhook migrate`: bring a table of version 0.1 into the form of this one."""
+"""`orderhook migrate`: bring a table of an earlier version into the form of this one."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
@@ -15,10 +15,10 @@ EXAMPLES = examples("orderhook migrate --stack orderhook")
 
 @takes_table_options(without=["trader", "local_times"])
 def migrate_table(options: TableOptions) -> None:
-    """Bring a table of version 0.1 into the form of this one.
+    """Bring a table of an earlier version into the form of this one.
 
     It does so for every trader that has a key. Run it once after the deployment, and again if it says so: what is done
-    is not done again. Run it while nothing trades: until then some alerts cannot find orders of 0.1. The exit code is 1
+    is not done again. Run it while nothing trades: until then some alerts cannot find older orders. The exit code is 1
     if something is left as it was.
     """
     results: dict[str, MigrationResult] = {}
@@ -67,7 +67,11 @@ def _lines(result: MigrationResult) -> Iterator[str]:
     for order_id, (old, new) in result.renamed.items():
         yield f"{order_id} was {old} and is {new}."
     if result.indexed:
-        yield f"{_count(result.indexed, 'open order is', 'open orders are')} listed without regard to case."
+        yield f"{_count(result.indexed, 'open order is', 'open orders are')} listed in this version's way."
+    for order_id, (old, new) in result.instruments.items():
+        yield f"{order_id} is in {new}, which was written {old}."
+    for what in result.named:
+        yield f"The instrument of {what} has its one name."
     if result.days_ended:
         yield f"{_count(result.days_ended, 'DAY order is', 'DAY orders are')} Expired: {', '.join(result.days_ended)}."
     for name in result.templates:

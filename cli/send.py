@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from cli.views.explanations import show_explanation
 from orderhook.explain import PLACEHOLDER_SENT, explain
 from orderhook.keys import is_placeholder
 from orderhook.representations import represent_explanation
+from orderhook.trade_window import day_in_new_york
 from orderhook.venues import VENUES
 
 SEND_EXAMPLES = examples(
@@ -98,7 +100,7 @@ def check(
     if it would be refused.
     """
     body = _body(alert, file)
-    explanation = explain(body, key, VENUES[venue])
+    explanation = explain(body, key, VENUES[venue], day_in_new_york(datetime.now(UTC)))
     if as_json:
         print_json(represent_explanation(explanation))
     else:

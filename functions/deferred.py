@@ -165,7 +165,7 @@ def _outcome(message: Message, facts: RequestFacts, now: datetime, dead_letter: 
     facts.fields = message.fields
     if facts.key is None or not key_is_good:
         raise InvalidSecretKeyError("The key was revoked while the alert waited for its delay: use another one.")
-    alert = pipeline.parse_alert(message.fields.items(), facts.key, facts)
+    alert = pipeline.parse_alert(message.fields.items(), facts.key, facts, received=received)
     if dead_letter:
         return pipeline.give_up(alert, services, provenance, OutcomeUnknownError(_GIVEN_UP), facts.defects)
     _check_in_time(alert, received, now)

@@ -90,8 +90,8 @@ def handler(event: Mapping[str, Any], context: object) -> Response:
     facts.faults = [*facts.faults, *(fault for fault in budget.faults if not fault.passing)]
     telemetry.log(facts, result, telemetry.milliseconds_since(started))
     if isinstance(result, OrderhookError):
-        return responses.refusal(result, facts.request_id)
-    return responses.success(result, warnings, facts.request_id)
+        return responses.refusal(result, facts.request_id, facts.told)
+    return responses.success(result, warnings, facts.request_id, facts.told)
 
 
 def _carry_out(
@@ -100,7 +100,9 @@ def _carry_out(
     """Return what came of the alert, and what the trader should know of its fields where it was carried out."""
     try:
         split, key = _authenticate(request, facts)
-        alert = pipeline.parse_alert(split.pairs, key, facts, is_json=split.is_json, remarks=split.remarks)
+        alert = pipeline.parse_alert(
+            split.pairs, key, facts, received=facts.received, is_json=split.is_json, remarks=split.remarks
+        )
         provenance = Provenance(
             key.trader,
             key.key_id,
@@ -112,6 +114,7 @@ def _carry_out(
             limits=key.limits,
             progress=facts.progress,
         )
+        alert = pipeline.as_first_received(alert, services, provenance, facts)
         return (
             pipeline.carry_out(alert, services, provenance, defects=facts.defects, as_recorded=telemetry.as_recorded),
             alert.warnings,

@@ -24,8 +24,10 @@ from bridge.events import (
     Tick,
     WriteFile,
 )
-from bridge.state import Config, State
-from orderhook.bridge_messages import OrderReport
+from bridge.making import make_order
+from bridge.state import Config, State, Turn
+from orderhook.bridge_messages import InstructionReport, OrderReport
+from orderhook.instructions import Instruction
 from orderhook.orders import Event as HistoryEvent
 from orderhook.orders import Leg, Order, OrderState, Want, timestamp
 from orderhook.venues import NINJATRADER
@@ -45,12 +47,26 @@ class Desk:
         self.lines: dict[str, str] = {}
         """The files that were asked for since the last look at them, by name."""
         self.reports: list[OrderReport] = []
+        self.results: list[InstructionReport] = []
         self.alarms: list[str] = []
         self.effects: list[Effect] = []
 
     def tell(self, event: Event) -> list[Effect]:
         """Have the engine take a step, and keep what it asks for."""
         self.state, effects = step(self.state, event, self.at)
+        return self._do(effects)
+
+    def make(self, by: str, number: int = 1, **values: Any) -> str:
+        """Have the engine make an order, and return its id."""
+        turn = Turn(self.state, self.at)
+        defaults = {"account": "Sim101", "instrument": "ES 12-26", "action": "SELL", "qty": 1, "opens": False}
+        made = make_order(turn, by, number, **defaults | values)  # type: ignore[arg-type]
+        self.state, effects = turn.done()
+        self._do(effects)
+        self.tell(Tick())
+        return made.order_id
+
+    def _do(self, effects: list[Effect]) -> list[Effect]:
         self.effects += effects
         for effect in effects:
             match effect:
@@ -62,6 +78,8 @@ class Desk:
                     self.lines[name] = line
                 case SendReport(OrderReport() as report):
                     self.reports.append(report)
+                case SendReport(InstructionReport() as report):
+                    self.results.append(report)
                 case Alarm(code, _):
                     self.alarms.append(code)
         return effects
@@ -71,9 +89,13 @@ class Desk:
         self.at += timedelta(seconds=seconds)
         self.tell(Tick())
 
-    def look(self, *orders: Order, kill_switch: bool = False, owner: str | None = JOURNAL) -> None:
+    def look(
+        self, *shown: Order | Instruction, kill_switch: bool = False, owner: str | None = JOURNAL, **more: Any
+    ) -> None:
         """Show the table."""
-        self.tell(Looked(orders, kill_switch, owner))
+        orders = [it for it in shown if isinstance(it, Order)]
+        instructions = [it for it in shown if isinstance(it, Instruction)]
+        self.tell(Looked(orders, kill_switch, owner, instructions=instructions, **more))
 
     def start(self) -> "Desk":
         """Own the stack, with a NinjaTrader that takes files and is connected."""
@@ -137,6 +159,17 @@ def order(desk: Desk, order_id: str = "long", *, legs: Mapping[str, Leg] | None 
         "history": (HistoryEvent(OrderState.INITIALIZED, timestamp(desk.at), f"request-{order_id}", "key"),),
     }
     return Order(order_id, **defaults | values)
+
+
+def instruction(desk: Desk, command: str, instruction_id: str = "instruction", **values: Any) -> Instruction:
+    """Return what is asked of a position, as the table would list it, received just now."""
+    defaults: dict[str, Any] = {
+        "received_at": timestamp(desk.at),
+        "venue": NINJATRADER.name,
+        "account": "Sim101",
+        "instrument": "ES 12-26",
+    }
+    return Instruction(instruction_id, command, **defaults | values)
 
 
 def want(desk: Desk, n: int = 1, kind: Any = "place") -> Want:

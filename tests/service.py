@@ -1,7 +1,7 @@
 """The functions under test: the real handlers over a real table, as one trader sees them."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -16,7 +16,7 @@ import deferred
 import reports
 import webhook
 from cli.aws.scheduler import LocalScheduler
-from orderhook import keys
+from orderhook import instruments, keys
 from orderhook.aws import deferred as deferred_module
 from orderhook.aws.clients import connect
 from orderhook.aws.deferred import Deferred
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 ALERT_RETENTION = timedelta(days=11)
 BUDGET_SECONDS = webhook.BUDGET_SECONDS
+
+TRADED = [(f"{root} 12-26", day) for root in ("ES", "NQ") for day in ("roll", "expiry")]
 
 FILLED = {"PartFilled": 2, "Filled": 5}
 """How much is filled, of five, of an order in these states."""
@@ -91,6 +93,8 @@ class Service:
         self.use_table(table.name)
         for handlers in (webhook, deferred):
             monkeypatch.setattr(handlers, "datetime", wall_clock(lambda: queue.now))
+        # What tests trade rolls and expires on no day on which they run.
+        monkeypatch.setattr(instruments, "PUBLISHED_OTHERWISE", dict.fromkeys(TRADED, date.max))
         self.scheduler = LocalScheduler(deferred.handler, queue.settings)
         self._clients: list[DynamoDBClient] = []
 

@@ -25,6 +25,7 @@ from bridge.status import status_of
 from cli.aws import demo, scheduler
 from cli.aws.paper import Paper
 from orderhook.aws.clients import connect
+from orderhook.instruments import tick_of
 from orderhook.venues import NINJATRADER
 
 ACCOUNTS = ("Sim101", "Sim102")
@@ -153,7 +154,7 @@ class LocalBridge:
             journal = Journal.open(self._journal_path)
             stack.callback(journal.close)
             self._bridge = Bridge(
-                Config(journal.id, "this machine", ACCOUNTS),
+                Config(journal.id, "this machine", ACCOUNTS, tick_of=tick_of),
                 journal,
                 Folder(self._folder, ACCOUNTS, self._paper.started),
                 self._link,

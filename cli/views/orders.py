@@ -74,7 +74,7 @@ def show_list(orders: Sequence[Order | Unreadable]) -> None:
 def show_order(order: Order, legs: Sequence[Order | Unreadable] = ()) -> None:
     """Print an order, its legs, what rang of them, and its history, oldest first."""
     show_orders([order, *legs])
-    for name in ("reason", "due", "day_ends", "cancels_at", "notes"):
+    for name in ("reason", "due", "day_ends", "cancels_at", "notes", "made_by"):
         if value := getattr(order, name):
             shown = readable_time(value) if name in _TIMES else value
             print_text(printable(f"{name.replace('_', ' ')}: {shown}"))

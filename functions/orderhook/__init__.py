@@ -23,6 +23,9 @@ What orders are, as plain data and pure functions:
     altering         what CHANGE and CANCELREPLACE make of an order
     order_reports    what a report of a venue makes of one
     trade_window     the time of day at which an alert may trade
+    instruments      futures: ticks, names of contracts, front months
+    contract_dates   when a contract expires, and when the next one becomes the front month
+    exchange_days    the days on which exchanges are open
     venues           what commands lead to with a venue, and without one
     rate_limit       how many alerts may come in a time
     limits           what a key may reach, and how much it may open
@@ -50,5 +53,6 @@ For readers (the command line, later the console and the API):
     listing          orders as a person lists them, each with its waiting legs
     representations  orders, keys, templates and records as JSON
     administration   keys and templates, as an operator types them
-    migration        a table of version 0.1 into the form of this one; `version_0_1` is what that left
+    migration        a table of an earlier version into the form of this one; `version_0_1` is what that left,
+                     `renaming` gives instruments their one names
 """

@@ -5,7 +5,7 @@ What the operator types is checked by the same rules as an alert's fields.
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -15,8 +15,9 @@ from orderhook import keys
 from orderhook.commands import SCOPES
 from orderhook.commands.fields import MAX_QTY, GivenLabel, Label, Qty, check_alphabet
 from orderhook.errors import InvalidValueError
+from orderhook.instruments import canonical, continuous_root
 from orderhook.keys import KILL_SWITCH, Key
-from orderhook.limits import Limits
+from orderhook.limits import CONTINUOUS, Limits
 from orderhook.orders import Bracket, Template, folded, timestamp
 from orderhook.payload import upper
 from orderhook.rate_limit import MAX_ALERTS
@@ -63,9 +64,14 @@ def make_limits(
     instruments: Iterable[str] = (),
     max_qty: int | None = None,
     max_orders_per_minute: int | None = None,
+    on: date,
 ) -> Limits | None:
-    """Return the limits that are typed, None without any; raises InvalidValueError."""
-    limits = Limits(_markets("account", accounts), _markets("instrument", instruments), max_qty, max_orders_per_minute)
+    """Return the limits that are typed, None without any; raises InvalidValueError.
+
+    The day in New York decides what the name of an instrument means.
+    """
+    named = [limited_name(name, on) for name in instruments]
+    limits = Limits(_markets("account", accounts), _markets("instrument", named), max_qty, max_orders_per_minute)
     for option, number, most in (
         ("--max-qty", max_qty, MAX_QTY),
         ("--max-orders-per-minute", max_orders_per_minute, MAX_ALERTS),
@@ -73,6 +79,12 @@ def make_limits(
         if number is not None and not 1 <= number <= most:
             raise InvalidValueError(f"{option} is {number}; give a whole number from 1 to {most}.")
     return limits if any(limits) else None
+
+
+def limited_name(name: str, on: date) -> str:
+    """Return the name by which a key is limited to an instrument; `ES1!` stays so, and is every month of ES."""
+    root = continuous_root(name)
+    return f"{root}{CONTINUOUS}" if root else canonical(name, on)
 
 
 def _markets(field: str, names: Iterable[str]) -> tuple[str, ...]:

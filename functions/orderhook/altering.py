@@ -106,6 +106,8 @@ class Replacement(NamedTuple):
     cancels_at: str | None
     day_ends: str | None
     notes: str | None
+    root: str | None = None
+    """The root of the continuous contract that it names, any month of which its order may be in."""
     lifts_time_limit: bool = False
     """Whether it ends the time limit that the order has."""
 
@@ -201,7 +203,8 @@ def check_market(order: Order, new: Replacement) -> None:
     """Raise InvalidValueError unless account, instrument and action are the order's."""
     for name in ("account", "instrument", "action"):
         present, given = getattr(order, name), getattr(new, name)
-        if folded(present) != folded(given):
+        is_month = name == "instrument" and new.root is not None and present.startswith(f"{new.root} ")
+        if folded(present) != folded(given) and not is_month:
             raise InvalidValueError(
                 f"Order {order.order_id} has {name}={present}, and a replacement keeps it; give that, or place another "
                 "order.",

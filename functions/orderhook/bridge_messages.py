@@ -68,9 +68,16 @@ class Made(NamedTuple):
     account: Id
     instrument: Id
     action: Action
+    qty: PositiveInt
+    order_type: OrderType
+    tif: TimeInForce
     by: Id
     """The instruction that it is for, or the order in whose place it is (sync_strategy)."""
-    entry_id: str | None = None
+    received_at: Time
+    """When the alert was received that asks for it."""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    oco_id: str | None = None
     strategy_id: str | None = None
 
 

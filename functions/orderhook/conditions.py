@@ -10,8 +10,11 @@ from typing import Any, Literal, NamedTuple
 MarketSide = Literal["flat", "long", "short"]
 """A position as an alert names it."""
 
+OutOfSync = Literal["wait", "flatten", "resync"]
+"""What is done where the position is not what a strategy thinks it is: nothing, close it, or bring it there."""
+
 _UNKNOWN: Mapping[str, Any] = {}
-"""Nobody changes it; the reader of the bridge's journal copies it, and can copy no proxy."""
+"""Nobody changes it. The bridge's journal copies it, which a mappingproxy does not allow."""
 
 
 class Sync(NamedTuple):
@@ -19,8 +22,9 @@ class Sync(NamedTuple):
 
     market_position: MarketSide
     prev_market_position: MarketSide
-    out_of_sync: Literal["wait", "flatten", "resync"] = "wait"
+    out_of_sync: OutOfSync = "wait"
     target_quantity: int | None = None
+    """How many contracts the position has afterwards, on the side of market_position; resync has it."""
     unknown: Mapping[str, Any] = _UNKNOWN
 
 
@@ -37,6 +41,11 @@ class Conditions(NamedTuple):
     """How many instruments of the account may be open with it."""
     sync: Sync | None = None
     unknown: Mapping[str, Any] = _UNKNOWN
+
+    @property
+    def if_any(self) -> "Conditions | None":
+        """These conditions, or None where they ask nothing."""
+        return None if self == NO_CONDITIONS else self
 
 
 NO_CONDITIONS = Conditions()

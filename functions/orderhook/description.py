@@ -41,7 +41,8 @@ def _describe_action(command: Command) -> str:
         case Place():
             return f"place {', '.join((*_order_phrases(command, command.order_id), *_controls(command)))}"
         case CancelOrders():
-            of_instrument = f" in {command.instrument}" if command.instrument else ""
+            market = f"every month of {command.root}" if command.root else command.instrument
+            of_instrument = f" in {market}" if market else ""
             return f"cancel every working order of account {command.account}{of_instrument}"
         case CancelAllOrders():
             return "cancel every working order of every account"

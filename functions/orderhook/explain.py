@@ -5,6 +5,8 @@ Nothing is sent or looked up: neither the key nor the orders are compared with t
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -29,6 +31,9 @@ from orderhook.keys import holds_key, is_placeholder, key_id_of
 from orderhook.payload import Pair, Remark, Split
 from orderhook.responses import STATUS_AND_CODE
 from orderhook.venues import TABLE, Venue
+
+if TYPE_CHECKING:
+    from orderhook.commands.contracts import Meaning
 
 PLACEHOLDER_SENT = (
     "your-secret-key stands for your own key: put that in its place. `orderhook keys create` issues one, and the local "
@@ -70,6 +75,8 @@ class Explanation:
     """Whether an example stands for a value that TradingView fills in."""
     venue: Venue = TABLE
     """Where the order would be."""
+    on: date | None = None
+    """The day in New York, which decides what an instrument means."""
     warnings: list[AlertWarning] = field(default_factory=list)
     """What the answer would warn of that is the remark of no row."""
 
@@ -95,9 +102,12 @@ class Explanation:
         return f"This alert {told}{examples}."
 
 
-def explain(body: bytes, key: str | None = None, venue: Venue = TABLE) -> Explanation:
-    """Explain an alert without sending it; of its key, or of the one it will be given, only the form is checked."""
-    explanation = Explanation(venue=venue)
+def explain(body: bytes, key: str | None = None, venue: Venue = TABLE, on: date | None = None) -> Explanation:
+    """Explain an alert without sending it; of its key, or of the one it will be given, only the form is checked.
+
+    Without a day in New York its instrument is left as it is.
+    """
+    explanation = Explanation(venue=venue, on=on)
     split, faults, unreadable = _taken_apart(body)
     secrets, pairs = payload.take_keys(split.pairs)
     secrets = secrets or ([key] if key else [])
@@ -228,7 +238,9 @@ def _read_fields(
     unreadable -= reader.fields.keys() | {""}
     # A field that is there but could not be read is not missing.
     fields = reader.fields | filled_in | dict.fromkeys(unreadable, "?")
-    for fault in _faults(kind, fields):
+    if fields.get("instrument") != reader.fields.get("instrument"):
+        explanation.on = None  # nobody knows yet what it will be
+    for fault in _faults(kind, fields, explanation.on):
         if fault.field in unreadable or fault.detail in [known.detail for known in explanation.faults]:
             continue
         if not _depends_on_examples(fault, filled_in):
@@ -262,7 +274,7 @@ def _depends_on_examples(fault: OrderhookError, filled_in: Mapping[str, str]) ->
 
 def _make_commands(kind: type[Command], fields: dict[str, str], explanation: Explanation, rows: Sequence[Row]) -> None:
     try:
-        alert = pipeline.alert_of(kind, fields)
+        alert = pipeline.alert_of(kind, fields, on=explanation.on)
     except PayloadError:
         return  # only what TradingView fills in decides
     try:
@@ -278,20 +290,29 @@ def _make_commands(kind: type[Command], fields: dict[str, str], explanation: Exp
             explanation.warnings.append(warning)
         else:
             row.remark = f"{row.remark} {warning.detail}".lstrip()
+    if alert.instrument and alert.instrument.told:
+        row = next(row for row in rows if row.field == "instrument")
+        row.remark = f"{_meaning(alert.instrument)} {row.remark}".rstrip()
 
 
-def _fault(kind: type[Command], fields: dict[str, str]) -> OrderhookError | None:
+def _meaning(instrument: "Meaning") -> str:
+    if instrument.root:
+        return f"This is every month of {instrument.root}."
+    return f"This is {instrument.name}."
+
+
+def _fault(kind: type[Command], fields: dict[str, str], on: date | None) -> OrderhookError | None:
     try:
-        pipeline.alert_of(kind, fields)
+        pipeline.alert_of(kind, fields, on=on)
     except PayloadError as error:
         return error
     return None
 
 
-def _faults(kind: type[Command], fields: dict[str, str]) -> Iterator[OrderhookError]:
+def _faults(kind: type[Command], fields: dict[str, str], on: date | None) -> Iterator[OrderhookError]:
     """Yield the fault that the webhook would answer with, then those behind it; some of them come twice."""
     left = dict(fields)
-    while fault := _fault(kind, left):
+    while fault := _fault(kind, left, on):
         yield fault
         # Prices are compared with one another: behind a leg's may be the fault of another leg's.
         behind = next((own for own in _LEG_FIELDS if fault.field in own and fault.field in left), ())

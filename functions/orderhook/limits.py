@@ -8,12 +8,16 @@ from orderhook.rate_limit import Rate
 
 _MINUTE = 60
 
+CONTINUOUS = "1!"
+"""What the name of a continuous contract ends in, behind the root."""
+
 
 class Limits(NamedTuple):
     """The limits of a key; an empty tuple or None is any."""
 
     accounts: tuple[str, ...] = ()
     instruments: tuple[str, ...] = ()
+    """By their one names; a continuous contract, such as `ES1!`, is every month of its future."""
     max_qty: int | None = None
     max_orders_per_minute: int | None = None
 
@@ -29,17 +33,17 @@ class Limits(NamedTuple):
 
     def reaches(self, account: str, instrument: str) -> bool:
         """Return whether what is in this account and instrument is there for the key at all."""
-        return _allows(self.accounts, account) and _allows(self.instruments, instrument)
+        return _allows(self.accounts, account) and _allows_instrument(self.instruments, instrument)
 
     def refusal(
         self, *, account: str | None = None, instrument: str | None = None, qty: int | None = None
     ) -> CommandNotAllowedError | None:
         """Return the refusal of an alert that asks for this, None where the key may."""
-        for field, given, allowed in (
-            ("account", account, self.accounts),
-            ("instrument", instrument, self.instruments),
+        for field, given, allowed, allows in (
+            ("account", account, self.accounts, _allows),
+            ("instrument", instrument, self.instruments, _allows_instrument),
         ):
-            if given is not None and not _allows(allowed, given):
+            if given is not None and not allows(allowed, given):
                 return CommandNotAllowedError(
                     f"This key is limited to {field} {' or '.join(allowed)}; give that, or use another key.",
                     field=field,
@@ -53,3 +57,12 @@ class Limits(NamedTuple):
 
 def _allows(allowed: tuple[str, ...], given: str) -> bool:
     return not allowed or folded(given) in map(folded, allowed)
+
+
+def _allows_instrument(allowed: tuple[str, ...], given: str) -> bool:
+    return _allows(allowed, given) or any(given.startswith(month) for month in months_of(allowed))
+
+
+def months_of(instruments: tuple[str, ...]) -> list[str]:
+    """Return how the names of all months begin of the continuous contracts among instruments: `ES ` of `ES1!`."""
+    return [f"{name.removesuffix(CONTINUOUS)} " for name in instruments if name.endswith(CONTINUOUS)]

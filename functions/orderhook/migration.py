@@ -1,8 +1,9 @@
-"""Bring a table of version 0.1 into the form of this one, for `orderhook migrate`.
+"""Bring a table of an earlier version into the form of this one, for `orderhook migrate`.
 
-What changed since: waiting legs lie in their entry's item, and no longer in items of their own; the names of a strategy
-are numbers, which are free again when their orders are finished; accounts, instruments and templates are compared
-without case, in the index of open orders too; DAY orders end.
+What changed since 0.1: waiting legs lie in their entry's item, and no longer in items of their own; the names of a
+strategy are numbers, which are free again when their orders are finished; accounts, instruments and templates are
+compared without case, in the index of open orders too; DAY orders end. Since 0.2: an instrument has one name, in that
+index too.
 
 Every write has a condition, so that alerts may come in meanwhile, and what is done is not done again: a run that was
 interrupted, or that met something changed, is simply repeated.
@@ -13,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orderhook import version_0_1
-from orderhook.orders import Binding, Order, OrderState, timestamp
+from orderhook.orders import Binding, Order, OrderState, folded, timestamp
 from orderhook.provenance import Provenance
+from orderhook.renaming import name_of, rename_limits, rename_positions, rename_strategies
 from orderhook.services import Services
 from orderhook.store import items
 from orderhook.store.writes import ConditionFailed, Delete, Item, Put, TransactionFailed, Update
@@ -43,6 +45,10 @@ class MigrationResult:
     strategies: list[str] = field(default_factory=list)
     indexed: list[str] = field(default_factory=list)
     """Open orders that have another value in the index than before."""
+    instruments: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The old and the new names of the instruments of open orders, by their ids."""
+    named: list[str] = field(default_factory=list)
+    """What else has an instrument of another name than before: strategies, positions, executions, limits of keys."""
     days_ended: list[str] = field(default_factory=list)
     """DAY orders that were open though their day was over."""
     templates: list[str] = field(default_factory=list)
@@ -63,6 +69,7 @@ def migrate(services: Services, provenance: Provenance) -> MigrationResult:
             _migrate_entry(services, provenance, entry, numbers.get(entry.order.order_id), legs, result)
     _end_orphans(services, provenance, legs, claimed, result)
     _migrate_open(services, provenance, result)
+    _migrate_names(services, provenance, result)
     _migrate_templates(services, provenance.trader, result)
     return result
 
@@ -262,7 +269,12 @@ def _migrate_open(services: Services, provenance: Provenance, result: MigrationR
         if "account" not in item:
             continue  # not an order
         order_id = item["order_id"]
-        sets: dict[str, object] = {"open": items.open_prefix(item["account"], item["instrument"]) + order_id}
+        placed_at = str(item.get("received_at") or item["history"][0]["at"])
+        name = name_of(item, placed_at)
+        sets: dict[str, object] = {"open": items.open_prefix(item["account"], name) + order_id, "instrument": name}
+        if "instrument" in item.get("placed", {}):
+            # Or the same PLACE, sent again, would be another one.
+            sets["placed"] = item["placed"] | {"instrument": folded(name)}
         if item.get("tif") == "DAY" and "day_ends" not in item:
             day_ends = timestamp(end_of_day(datetime.fromisoformat(item["history"][0]["at"])))
             sets |= {"day_ends": day_ends, "expires": _expires(provenance, day_ends)}
@@ -279,8 +291,23 @@ def _migrate_open(services: Services, provenance: Provenance, result: MigrationR
             continue
         if "open" in sets:
             result.indexed.append(order_id)
+        if "instrument" in sets:
+            result.instruments[order_id] = (item["instrument"], name)
         if "day_ends" in sets and day_ends <= provenance.now:
             result.days_ended.append(order_id)
+
+
+def _migrate_names(services: Services, provenance: Provenance, result: MigrationResult) -> None:
+    keys = [key for key in services.keys.list() if key.trader == provenance.trader]
+    for what, reason in (
+        *rename_strategies(services, provenance),
+        *rename_positions(services, provenance),
+        *rename_limits(services, keys),
+    ):
+        if reason:
+            result.left[what] = reason
+        else:
+            result.named.append(what)
 
 
 def _migrate_templates(services: Services, trader: str, result: MigrationResult) -> None:

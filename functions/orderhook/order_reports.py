@@ -9,9 +9,10 @@ from orderhook.leg_prices import price_field, price_from_offset, with_bounds
 from orderhook.orders import OPEN, PRICES, TERMINAL, TRANSITIONS, Leg, LegEnd, Order, OrderState, Want, decimal_text
 from orderhook.provenance import Provenance
 from orderhook.trade import kind_of, oco_group, view_of_leg
+from orderhook.venues import NINJATRADER
 
 if TYPE_CHECKING:
-    from orderhook.bridge_messages import OrderReport
+    from orderhook.bridge_messages import Made, OrderReport
 
 _LONGEST_REASON = 500
 """Nothing in an item grows without bound: NinjaTrader's log says what it likes."""
@@ -51,6 +52,35 @@ class Report(NamedTuple):
     def alarm(self) -> Mapping[str, str]:
         """What of it rang, as a history has it."""
         return {"alarm": self.alarms} if self.alarms else {}
+
+
+def made_order(placing: Provenance, order_id: str, made: "Made") -> Order:
+    """Return an order that a bridge has made itself, as it was before anything came of it.
+
+    Where it comes from is its placing, so that its reports find it.
+    """
+    values = {"qty": str(made.qty), "order_type": made.order_type, "tif": made.tif}
+    prices = {name: decimal_text(price) for name in PRICES if (price := getattr(made, name)) is not None}
+    return Order(
+        order_id=order_id,
+        account=made.account,
+        instrument=made.instrument,
+        action=made.action,
+        qty=made.qty,
+        order_type=made.order_type,
+        tif=made.tif,
+        state=OrderState.INITIALIZED,
+        since=placing.now,
+        limit_price=made.limit_price,
+        stop_price=made.stop_price,
+        oco_id=made.oco_id,
+        strategy_id=made.strategy_id,
+        received_at=made.received_at,
+        venue=NINJATRADER.name,
+        want=Want(1, "place", made.received_at),
+        made_by=made.by,
+        history=(placing.event(OrderState.INITIALIZED, values | prices),),
+    )
 
 
 def working_price(entry: Order, name: str, leg: Leg) -> Decimal | None:

@@ -317,6 +317,8 @@ class Order(NamedTuple):
     """The venue that has it, from its placing on; None where the table is the authority."""
     want: Want | None = None
     """What was asked last of its venue."""
+    made_by: str | None = None
+    """The instruction, or the order, for which the bridge has made it; None where an alert has placed it."""
     conditions: Conditions | None = None
     """What the bridge asks of the position before it does what is wanted; None is nothing."""
     acked: int = 0

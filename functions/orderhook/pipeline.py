@@ -4,7 +4,7 @@ The webhook takes it at once, and the function behind the queue when a delay is 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -40,14 +40,16 @@ from orderhook.payload import Pair, Remark
 from orderhook.provenance import Provenance
 from orderhook.rate_limit import Rate
 from orderhook.request_facts import RequestFacts
-from orderhook.resend import first_of_accounts, first_receipt
+from orderhook.resend import LATEST, first_of_accounts, first_receipt
 from orderhook.services import Services
 from orderhook.store.bridge import BridgeState
 from orderhook.store.rates import Counter
+from orderhook.trade_window import day_in_new_york
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from orderhook.commands.contracts import Meaning
     from orderhook.store.alert_log import Earlier, RecordedResult
 
 
@@ -62,6 +64,8 @@ class Alert(NamedTuple):
     heeds_kill_switch: bool = True
     strict_kill_switch: bool = False
     """Whether its trader wants nothing to pass a kill switch that is on, not even what reduces risk."""
+    instrument: "Meaning | None" = None
+    """What its instrument means, where it names one."""
 
     @property
     def first(self) -> Command:
@@ -74,11 +78,18 @@ class Alert(NamedTuple):
 
 
 def parse_alert(
-    pairs: Iterable[Pair], key: Key, facts: RequestFacts, *, is_json: bool = True, remarks: Iterable[Remark] = ()
+    pairs: Iterable[Pair],
+    key: Key,
+    facts: RequestFacts,
+    *,
+    received: datetime | None = None,
+    is_json: bool = True,
+    remarks: Iterable[Remark] = (),
 ) -> Alert:
     """Make an alert of its pairs; raises the PayloadError of the first bad one, and CommandNotAllowedError.
 
-    In JSON, and in what was parsed once already, no value can have swallowed the next field, and there are no remarks.
+    When it was received decides what its instrument means; without that it is left as it is. In JSON, and in what was
+    parsed once already, no value can have swallowed the next field, and there are no remarks.
     """
     pairs = list(pairs)
     kind = command_type(pairs)
@@ -86,7 +97,8 @@ def parse_alert(
     if not key.allows(kind.word):
         raise CommandNotAllowedError(f"This key may not give {kind.word}; use one that may.", field="command")
     fields, warnings = parse_fields(kind, pairs, is_json=is_json, remarks=remarks)
-    alert = alert_of(kind, fields, warnings)
+    alert = alert_of(kind, fields, warnings, on=day_in_new_york(received) if received else None)
+    facts.instrument = alert.instrument
     facts.repeatable = alert.first.repeatable
     several = len(alert.commands) > 1
     facts.order_id = fields.get("order_id") if several else getattr(alert.first, "order_id", None)
@@ -96,14 +108,57 @@ def parse_alert(
     return alert._replace(heeds_kill_switch=not passes, strict_kill_switch=key.strict_kill_switch)
 
 
-def alert_of(kind: type[Command], fields: Mapping[str, str], warnings: Iterable[AlertWarning] = ()) -> Alert:
-    """Make the command of its fields, for each account; raises the PayloadError of the first bad one."""
+def alert_of(
+    kind: type[Command], fields: Mapping[str, str], warnings: Iterable[AlertWarning] = (), *, on: date | None = None
+) -> Alert:
+    """Make the command of its fields, for each account; raises the PayloadError of the first bad one.
+
+    The day in New York decides what its instrument means; None leaves it as it is.
+    """
     commands: dict[str, Command] = {}
     collected = list(warnings)
-    for account, own in per_account(fields, kind.alert_fields()).items():
-        commands[account], of_values = parse_command(kind, own)
+    used = kind.alert_fields()
+    meaning: Meaning | None = None
+    if on is not None and "instrument" in fields and "instrument" in used:
+        from orderhook.commands import contracts  # no cold start waits for it where an alert has no instrument
+
+        meaning = contracts.meaning(kind, fields["instrument"], on)
+        if not kind.risk_reducing:
+            collected += contracts.check_opening(meaning.name, on)
+    for account, own in per_account(fields, used).items():
+        commands[account], of_values = parse_command(kind, {**own, **(meaning.fields if meaning else {})})
         collected += of_values
-    return Alert(commands, tuple(dict.fromkeys(collected)), fields)  # what is said of each account is said once
+    # What is said of each account is said once.
+    return Alert(commands, tuple(dict.fromkeys(collected)), fields, instrument=meaning)
+
+
+def as_first_received(alert: Alert, services: Services, provenance: Provenance, facts: RequestFacts) -> Alert:
+    """Return an alert as it was meant when it was first received: `ES1!`, sent again just after its roll.
+
+    Only where the instrument changes its meaning within the time of resends, which is at midnight in New York, the
+    alert leaves a trace for that, and one is looked for.
+    """
+    meaning, received = alert.instrument, provenance.received_on
+    if meaning is None or meaning.root:
+        return alert
+    days = [day_in_new_york(received + seconds) for seconds in (-LATEST, LATEST)]
+    if days[0] == days[1]:
+        return alert
+    from orderhook.commands import contracts
+
+    if contracts.is_steady(meaning.sent, *days):
+        return alert
+    first = services.traces.leave(provenance, "INSTRUMENT", partial(first_receipt, services, provenance))
+    if first is None:
+        return alert
+    on = day_in_new_york(datetime.fromisoformat(first.received_at))
+    name = contracts.meaning(type(alert.first), meaning.sent, on).name
+    # By its own name, so that a message of it which waits for its delay means that too.
+    fields = {**alert.fields, "instrument": name}
+    warnings = [warning for warning in alert.warnings if warning.code not in contracts.OF_MEANING]
+    again = alert_of(type(alert.first), fields, warnings, on=on)
+    facts.instrument = meaning._replace(name=name)
+    return alert._replace(commands=again.commands, warnings=again.warnings, fields=fields, instrument=facts.instrument)
 
 
 def carry_out(

@@ -46,6 +46,7 @@ _ORDER_FIELDS = (
     "reason",
     "notes",
     "venue",
+    "made_by",
     "unresolved",
 )
 

@@ -14,6 +14,7 @@ from orderhook.outcome import Outcome
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from orderhook.commands.contracts import Meaning
     from orderhook.store.alert_log import Earlier
 
 CONTENTION = "Contention"
@@ -51,6 +52,8 @@ class RequestFacts:
     """The address that it came from."""
     fields: Mapping[str, str] | None = None
     """Its fields as alert_log.as_sent gives them."""
+    instrument: "Meaning | None" = None
+    """What its instrument means."""
     received: datetime | None = None
     """When API Gateway received it."""
     resend_of: "dict[str, Earlier]" = field(default_factory=dict)
@@ -62,6 +65,11 @@ class RequestFacts:
     """What its requests to AWS met that were given up."""
     defects: list[Exception] = field(default_factory=list)
     """What kept it, or single accounts of a list, from being served, and nobody foresaw."""
+
+    @property
+    def told(self) -> Mapping[str, str]:
+        """What its answer says whatever came of it: of an instrument that has another name, both."""
+        return self.instrument.told if self.instrument else {}
 
     @property
     def all_defects(self) -> Sequence[Exception]:

@@ -48,19 +48,25 @@ _OUTCOME_FIELDS = [
 
 RETRY_AFTER_SECONDS = 5
 
+_NOTHING: Mapping[str, str] = {}
+
 Response = dict[str, Any]
 """What API Gateway's payload format 2.0 takes for an answer."""
 
 
-def success(outcome: Outcome, warnings: Iterable[AlertWarning], request_id: str) -> Response:
-    """Answer what was done; absent values are left out."""
-    return _response(200, _with_warnings(result_body(outcome, request_id), (*warnings, *outcome.warnings)))
+def success(
+    outcome: Outcome, warnings: Iterable[AlertWarning], request_id: str, told: Mapping[str, str] = _NOTHING
+) -> Response:
+    """Answer what was done, and what is told besides; absent values are left out."""
+    body = result_body(outcome, request_id) | dict(told)
+    return _response(200, _with_warnings(body, (*warnings, *outcome.warnings)))
 
 
-def refusal(error: OrderhookError, request_id: str) -> Response:
+def refusal(error: OrderhookError, request_id: str, told: Mapping[str, str] = _NOTHING) -> Response:
     """Answer why it was not done, or not all of it, and what to do about it."""
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status(error) == 503 else {}
-    return _response(status(error), _with_warnings(result_body(error, request_id), error.warnings), headers)
+    body = result_body(error, request_id) | dict(told)
+    return _response(status(error), _with_warnings(body, error.warnings), headers)
 
 
 def status(result: Outcome | OrderhookError) -> int:

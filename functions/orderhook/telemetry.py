@@ -235,6 +235,7 @@ def alert_record(
         warnings=(*warnings, *result.warnings)[:MAX_WARNINGS],
         origin=origin,
         results=tuple(_results(result.results)),
+        instrument=facts.told.get("instrument"),
         reason=_named(facts.why(result)).get("reason"),
         **dict[str, Any](facts.aws_ids),
         **_answer(result),

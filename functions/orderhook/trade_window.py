@@ -6,7 +6,7 @@ days on which it is changed a window lasts an hour less or more: from 02:00 to 0
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,11 @@ def minute_of_day(text: str) -> int | None:
 def clock(minute: int) -> str:
     """Write the minutes since midnight as a clock shows them."""
     return f"{minute // 60 % 24:02}:{minute % 60:02}"
+
+
+def day_in_new_york(at: datetime) -> date:
+    """Return which day it is in New York at this moment."""
+    return at.astimezone(_NEW_YORK).date()
 
 
 def end_of_day(at: datetime) -> datetime:

@@ -287,7 +287,7 @@ def put_newer(world: World) -> None:
     service = world.service
     newer = items.order_key(service.trader, "newer") | {
         "order_id": "newer",
-        "open": "2#x#y#newer",
+        "open": "3#x#y#newer",
         "state": "Teleported",
     }
     item = serialize(newer | {"venue": NINJATRADER.name})

@@ -114,7 +114,7 @@ def test_a_plain_order_is_written_once_and_works(service: Service) -> None:
     assert item == {
         "pk": f"TRADER#{service.trader}",
         "sk": "ORDER#order-1",
-        "open": "2#sim101#es 12-26#order-1",
+        "open": "3#sim101#es 12-26#order-1",
         "order_id": "order-1",
         "account": "Sim101",
         "instrument": "ES 12-26",
@@ -195,11 +195,12 @@ def test_prices_are_kept_exactly(
     assert (item.get("limit_price"), item.get("stop_price")) == (limit_price, stop_price)
 
 
-def test_account_and_instrument_are_kept_as_sent(service: Service) -> None:
-    service.place("order-1", account="SIM101", instrument="es  12-26")
+def test_an_account_is_kept_as_sent_and_a_contract_has_one_name(service: Service) -> None:
+    answer = service.place("order-1", account="SIM101", instrument="es  12-26")
     item = service.plain()
-    assert (item["account"], item["instrument"]) == ("SIM101", "es  12-26")
-    assert item["open"] == "2#sim101#es 12-26#order-1"
+    assert (item["account"], item["instrument"]) == ("SIM101", "ES 12-26")
+    assert item["open"] == "3#sim101#es 12-26#order-1"
+    assert "instrument" not in answer.body  # its case is no other spelling
 
 
 # Strategies

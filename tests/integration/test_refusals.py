@@ -124,7 +124,7 @@ REFUSALS = [
         {**PLACE, "flatten_first": "true"},
         400,
         "unsupported_value",
-        "flatten_first needs a position, and positions are not known here; take it out.",
+        "flatten_first needs a position, which only a venue knows: take it out, or deploy with Venue=ninjatrader.",
         "flatten_first",
     ),
     Refusal(
@@ -209,7 +209,7 @@ REFUSALS = [
             {**PLACE, name: value},
             400,
             "unsupported_value",
-            f"{name} needs a position, and positions are not known here; take it out.",
+            f"{name} needs a position, which only a venue knows: take it out, or deploy with Venue=ninjatrader.",
             name,
         )
         for name, value in {"require_market_position": "flat", "max_positions": "2"}.items()

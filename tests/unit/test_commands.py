@@ -230,11 +230,14 @@ CANCEL_FIELDS = EVERY | {"order_id", "strategy_id"}
 CONTROLS = set("rate_limit id start_time end_time closing_only_after bypass_trade_windows".split())
 PLACE_FIELDS = CONTROLS | set(
     "account instrument action qty order_type tif limit_price stop_price oco_id order_id strategy strategy_id "
-    "take_profit stop_loss stop_loss_limit stop_loss_stop notes delay cancel_after".split()
+    "take_profit stop_loss stop_loss_limit stop_loss_stop notes delay cancel_after "
+    "require_market_position max_positions".split()
 )
+OF_SYNC = {"market_position", "prev_market_position", "target_quantity"}
+OF_PLACE_ALONE = OF_SYNC | {"flatten_first", "sync_strategy", "out_of_sync"}
 FIELDS = {
     "CANCEL": CANCEL_FIELDS,
-    "PLACE": PLACE_FIELDS,
+    "PLACE": PLACE_FIELDS | OF_PLACE_ALONE,
     "CANCELORDERS": EVERY | {"account", "instrument"},
     "CANCELALLORDERS": EVERY,
     "CANCELREPLACE": PLACE_FIELDS,
@@ -242,11 +245,11 @@ FIELDS = {
     "CLOSESTRATEGY": EVERY | {"strategy_id"},
 }
 REQUIRED = [(CANCEL, "order_id"), *((MARKET, name) for name in MARKET if name != "command")]
-NEED_THE_POSITION = "percent flatten_first require_market_position max_positions sync_strategy out_of_sync".split()
-ARE_TO_COME = ["append_atm", "strategy_tag"]
-CHANGE_WHAT_PLACE_DOES = dict.fromkeys(
-    NEED_THE_POSITION, "needs a position, and positions are not known here"
-) | dict.fromkeys(ARE_TO_COME, "is not available yet")
+OPTIONS = "flatten_first require_market_position max_positions sync_strategy".split()
+CHANGE_WHAT_PLACE_DOES = {
+    "percent": "is of CLOSEPOSITION, which closes that part of a position",
+    **dict.fromkeys(["append_atm", "strategy_tag"], "is not available yet"),
+}
 OTHERS = sorted(KNOWN_NAMES - SYNONYMS.keys() - {"key", "command", "kill_switch"})
 
 
@@ -274,7 +277,9 @@ def test_a_known_field_that_cancel_does_not_use_is_ignored_and_named(name: str) 
     assert ignored == [name]
 
 
-@pytest.mark.parametrize("name", sorted(set(OTHERS) - PLACE_FIELDS - CHANGE_WHAT_PLACE_DOES.keys()))
+@pytest.mark.parametrize(
+    "name", sorted(set(OTHERS) - PLACE_FIELDS - CHANGE_WHAT_PLACE_DOES.keys() - {*OPTIONS, "out_of_sync"})
+)
 def test_a_known_field_that_place_does_not_use_is_ignored_and_named(name: str) -> None:
     command, ignored = read_alert(MARKET, {name: "anything"})
     assert command == place()
@@ -294,7 +299,7 @@ def test_a_field_that_would_change_what_place_does_is_refused_not_ignored(name: 
     assert error.detail == f"{name} {CHANGE_WHAT_PLACE_DOES[name]}; take it out."
 
 
-@pytest.mark.parametrize("name", CHANGE_WHAT_PLACE_DOES)
+@pytest.mark.parametrize("name", [*CHANGE_WHAT_PLACE_DOES, *OPTIONS])
 @pytest.mark.parametrize("value", ["false", "False", "NO", "off"])
 def test_a_field_that_is_switched_off_is_ignored(name: str, value: str) -> None:
     assert read_alert(MARKET, {name: value}) == (place(), [name])

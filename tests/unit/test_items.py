@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orderhook.conditions import Conditions, Sync
 from orderhook.keys import Key, issue
 from orderhook.limits import Limits
 from orderhook.orders import (
@@ -55,14 +56,14 @@ def test_ids_are_told_apart_by_their_case() -> None:
 
 
 def test_the_index_of_open_orders_goes_by_account_then_instrument_and_by_neither_one_s_case() -> None:
-    assert items.open_prefix() == "2#"
-    assert items.open_prefix("Sim101") == "2#sim101#"
-    assert items.open_prefix("SIM101", "es  12-26") == "2#sim101#es 12-26#"
+    assert items.open_prefix() == "3#"
+    assert items.open_prefix("Sim101") == "3#sim101#"
+    assert items.open_prefix("SIM101", "es  12-26") == "3#sim101#es 12-26#"
 
 
 def test_no_account_can_pass_for_another_and_an_instrument() -> None:
-    assert items.open_prefix("a#b") == "2#a%23b#"
-    assert items.open_prefix("a%23b", "100%#1") == "2#a%2523b#100%25%231#"
+    assert items.open_prefix("a#b") == "3#a%23b#"
+    assert items.open_prefix("a%23b", "100%#1") == "3#a%2523b#100%25%231#"
 
 
 STOP = Leg(
@@ -127,6 +128,14 @@ ORDER = Order(
     report_seq=9,
     venue="ninjatrader",
     want=Want(3, "change", AT, not_after=SINCE),
+    made_by="instruction",
+    conditions=Conditions(
+        closes_first="position",
+        reverses=True,
+        require_market_position=("flat", "long"),
+        max_positions=2,
+        sync=Sync("long", "flat", "resync", 3),
+    ),
     acked=2,
     dropped=1,
     confirmed={"qty": "5", "limit_price": "5000"},
@@ -145,7 +154,7 @@ ORDER = Order(
 ORDER_ITEM = {
     "pk": {"S": "TRADER#ada"},
     "sk": {"S": "ORDER#a1"},
-    "open": {"S": "2#sim101#es 12-26#a1"},
+    "open": {"S": "3#sim101#es 12-26#a1"},
     "request_id": {"S": "r2"},
     "order_id": {"S": "a1"},
     "account": {"S": "Sim101"},
@@ -237,6 +246,23 @@ ORDER_ITEM = {
     "want": {"M": {"n": {"N": "3"}, "kind": {"S": "change"}, "at": {"S": AT}, "not_after": {"S": SINCE}}},
     "acked": {"N": "2"},
     "dropped": {"N": "1"},
+    "made_by": {"S": "instruction"},
+    "conditions": {
+        "M": {
+            "closes_first": {"S": "position"},
+            "reverses": {"BOOL": True},
+            "require_market_position": {"L": [{"S": "flat"}, {"S": "long"}]},
+            "max_positions": {"N": "2"},
+            "sync": {
+                "M": {
+                    "market_position": {"S": "long"},
+                    "prev_market_position": {"S": "flat"},
+                    "out_of_sync": {"S": "resync"},
+                    "target_quantity": {"N": "3"},
+                }
+            },
+        }
+    },
     "confirmed": {"M": {"qty": {"S": "5"}, "limit_price": {"S": "5000"}}},
     "unresolved": {"S": "its file was not read"},
     "history": {

@@ -419,6 +419,15 @@ def test_what_is_no_contract_keeps_its_name(name: str) -> None:
     assert contracts.spellings(name) == (name, name, name)
 
 
+@pytest.mark.parametrize("name", ["XYZZ6", "xyz dec26", "XYZ 12-26"])
+def test_a_contract_of_a_future_that_is_not_listed_has_one_name_too(name: str) -> None:
+    assert contracts.canonical(name, TODAY) == "XYZ 12-26"
+
+
+def test_a_listed_contract_goes_by_the_names_that_alerts_have() -> None:
+    assert [contracts.canonical(it, TODAY) for it in ("CME_MINI:ESZ2026", "ES 1226")] == ["ES 12-26"] * 2
+
+
 def test_a_year_of_one_digit_is_of_this_decade_until_it_is_long_over() -> None:
     assert [contracts.canonical(f"ESZ{digit}", TODAY) for digit in "5604"] == [
         "ES 12-25", "ES 12-26", "ES 12-30", "ES 12-34",

@@ -57,6 +57,7 @@ def test_an_order_is_its_values_as_text_and_null_where_there_is_none() -> None:
         "reason": None,
         "notes": None,
         "venue": None,
+        "made_by": None,
         "unresolved": None,
     }
 

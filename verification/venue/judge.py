@@ -19,7 +19,7 @@ from tests.oif_reader import Line, read_line
 if TYPE_CHECKING:
     from verification.venue.loop import Loop
 
-_TRADED = frozenset({"Sim101", "Sim102"})
+TRADED = frozenset({"Sim101", "Sim102"})
 """The bridge has Apex1 too, but may not trade real money; Sim103 is none of its accounts."""
 
 _TICK = Decimal("0.25")
@@ -77,7 +77,7 @@ class Judge:
         if state.owner != state.config.journal:
             self.find("a bridge that does not own the stack wrote a file")
         if line.command == "PLACE":
-            if line.account not in _TRADED:
+            if line.account not in TRADED:
                 self.find(f"account {line.account} was traded")
             known = state.venue_orders[line.order_id]
             owner = state.orders[known.order_id]
@@ -95,10 +95,14 @@ class Judge:
             self.find(f"{order_id} was opened, and nobody has asked for it")
         elif now > until + timedelta(seconds=0.5):
             self.find(f"{order_id} was opened {(now - until).total_seconds():.1f} s too late")
-        if trader.switched_on and now > trader.switched_on + _LOOKED_WITHIN:
-            self.find(f"{order_id} was opened while the kill switch was on")
+        self._look_at_switch(order_id)
         if (at := trader.cancelled.get(order_id)) and now > at + timedelta(seconds=20):
             self.find(f"{order_id} was opened after its cancel")
+
+    def _look_at_switch(self, order_id: str) -> None:
+        switched_on = self._loop.trader.switched_on
+        if switched_on and self._loop.at > switched_on + _LOOKED_WITHIN:
+            self.find(f"{order_id} was opened while the kill switch was on")
 
     def _look_at_offset(self, state: State, leg: TableOrder, line: Line) -> None:
         """Legs that nobody has moved count from the entry's first fill."""

@@ -107,5 +107,6 @@ def parse_command(kind: type[Command], fields: Mapping[str, str]) -> tuple[Comma
     if missing:
         raise MissingFieldError(f"{kind.word} needs {', '.join(missing)}: add {missing[0]}=...", field=missing[0])
     warnings: list[AlertWarning] = []
-    command = kind.model_validate({name: fields[name] for name in own if name in fields}, context=warnings)
+    used = (*own, "sent_instrument")
+    command = kind.model_validate({name: fields[name] for name in used if name in fields}, context=warnings)
     return command, warnings

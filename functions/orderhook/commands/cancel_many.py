@@ -31,10 +31,12 @@ class Scope(NamedTuple):
     account: str | None = None
     instrument: str | None = None
     strategy_id: str | None = None
+    root: str | None = None
+    """The root of a future: each month of it, whichever the instrument is."""
 
     def conditions(self) -> list[Condition]:
         """Return what must still hold for an order when it is cancelled."""
-        conditions = [in_market(self.account, self.instrument)] if self.account is not None else []
+        conditions = [in_market(self.account, self.instrument, self.root)] if self.account is not None else []
         return conditions + ([of_strategy(self.strategy_id)] if self.strategy_id is not None else [])
 
 
@@ -60,7 +62,7 @@ def cancel_many(
     and OutcomeUnknownError where one cannot be cancelled at all.
     """
     cancels = _Cancels(services, provenance, scope, until, delay=delay, bar=bar)
-    listed = services.orders.reached_items(provenance, scope.account, scope.instrument)
+    listed = services.orders.reached_items(provenance, scope.account, scope.instrument, scope.root)
     words, cancels.result.complete = services.orders.each_in_time(
         cancels.cancel, cancels.reached(listed), cancels.failed
     )

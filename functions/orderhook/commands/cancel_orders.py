@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CancelOrders(Command):
-    """Cancel every working order of the account, or of the account and instrument."""
+    """Cancel every working order of the account, or of the account and instrument; `ES1!` is every month of ES."""
 
     word: ClassVar[str] = "CANCELORDERS"
     risk_reducing: ClassVar[bool] = True
@@ -32,5 +32,6 @@ class CancelOrders(Command):
         """
         # Each account of a list has a trace of its own, or they would race for one.
         until = cutoff(services, provenance, f"{self.word}#{folded(self.account)}", self.delay)
-        result = cancel_many(services, provenance, Scope(self.account, self.instrument), until, delay=self.delay)
+        scope = Scope(self.account, self.instrument, root=self.root)
+        result = cancel_many(services, provenance, scope, until, delay=self.delay)
         return outcome(services, provenance, result)

@@ -112,6 +112,7 @@ class _Replacing:
             legs=new.legs,
             oco_id=new.oco_id,
             cancels_at=cancels_at,
+            root=command.root,
             lifts_time_limit=command.lifts_time_limit,
             day_ends=new.day_ends(provenance, after=command.delay),
             notes=command.notes,
@@ -124,7 +125,7 @@ class _Replacing:
         conditions = self.command.conditions(provenance, leg)
         if leg is not None:
             return services.orders.replace_leg(provenance, order_id, leg, self._new, self.changes, *conditions)
-        conditions.append(in_market(self._new.account, self._new.instrument))
+        conditions.append(in_market(self._new.account, self._new.instrument, self._new.root))
         return services.orders.replace(provenance, order_id, self._new, self.changes, *conditions)
 
     def applied_to(self, met: Met) -> tuple[Order, list[AlertWarning]]:

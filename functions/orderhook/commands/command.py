@@ -1,7 +1,7 @@
 """What every command is: a frozen set of checked fields, and what it does."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -66,15 +66,36 @@ class Command(BaseModel):
     delay: Seconds = 0
     """How long after its alert was received it is to be done."""
 
+    sent_instrument: str | None = None
+    """The instrument as its alert spells it, where a contract has another name; no alert can give this itself."""
+
     @classmethod
     def alert_fields(cls) -> dict[str, bool]:
         """Return the fields that an alert may give this command, and whether it must."""
-        return {name: field.is_required() for name, field in cls.model_fields.items()}
+        fields = cls.model_fields.items()
+        return {name: field.is_required() for name, field in fields if name != "sent_instrument"}
+
+    @property
+    def root(self) -> str | None:
+        """The root of the continuous contract that its alert names, ES of `ES1!`; None where it names a single one.
+
+        What closes or cancels acts on every month of it: in the old one there may be something after a roll.
+        """
+        if self.sent_instrument is None:
+            return None
+        from orderhook.instruments import continuous_root  # as in pipeline.alert_of
+
+        return continuous_root(self.sent_instrument)
 
     @classmethod
     def narrowing(cls, given: Mapping[str, object]) -> Mapping[str, str]:  # noqa: ARG003
         """Return `refused_if_unused`, as far as it holds for what the alert gives."""
         return cls.refused_if_unused
+
+    @classmethod
+    def idle(cls, given: Mapping[str, object]) -> Set[str]:  # noqa: ARG003
+        """Return the fields that it has no use for with what the alert gives; they are told like any such field."""
+        return frozenset()
 
     @property
     def repeatable(self) -> bool:

@@ -1,6 +1,6 @@
 """What PLACE and CANCELREPLACE share: the new order that they say by their fields, and its legs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -17,8 +17,11 @@ from orderhook.commands.fields import (
     Price,
     Qty,
     TimeInForceWord,
+    is_off,
 )
 from orderhook.commands.opens_position import OpensPosition
+from orderhook.commands.position_fields import MarketSides, MaxPositions, check_position_fields
+from orderhook.conditions import Conditions
 from orderhook.errors import AlertWarning, CommandNotAllowedError, InvalidValueError, MissingFieldError
 from orderhook.leg_prices import is_beyond
 from orderhook.orders import PRICES, decimal_text, folded, timestamp
@@ -160,13 +163,18 @@ def _text(name: str, value: Any) -> str:
     return folded(value) if name in ("account", "instrument", "strategy") else str(value)
 
 
+_CONDITIONS = frozenset(("require_market_position", "max_positions"))
+
+
 class PlacesOrder(OpensPosition):
-    """A command that places a new order, which it has as its field `new_order`."""
+    """A command that places a new order, which it has as its field `new_order`, where the position is as it asks."""
 
     new_order: NewOrder
+    require_market_position: MarketSides = ()
+    max_positions: MaxPositions | None = None
 
     refused: ClassVar[Mapping[str, str]] = {
-        **OpensPosition.refused,
+        **{name: why for name, why in OpensPosition.refused.items() if name not in _CONDITIONS},
         "append_atm": "is not available yet; take it out",
         "strategy_tag": "is not available yet; take it out",
     }
@@ -176,6 +184,21 @@ class PlacesOrder(OpensPosition):
     def _gather_new_order(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         own = {name: value for name, value in fields.items() if name in NewOrder.model_fields}
         return {name: value for name, value in fields.items() if name not in own} | {"new_order": own}
+
+    @classmethod
+    def idle(cls, given: Mapping[str, object]) -> Set[str]:
+        """Return the conditions that the alert switches off."""
+        return {name for name in _CONDITIONS if is_off(name, given.get(name))}
+
+    @property
+    def position_conditions(self) -> Conditions:
+        """What the bridge asks of the position, and does to it, before it places the order."""
+        return Conditions(require_market_position=self.require_market_position, max_positions=self.max_positions)
+
+    def check_venue(self, venue: "Venue") -> None:
+        """Raise UnsupportedValueError for what only another venue can do."""
+        super().check_venue(venue)
+        check_position_fields(self, venue)
 
     def certain_warnings(self, venue: "Venue") -> tuple[AlertWarning, ...]:
         """Return what is said of a group that nothing heeds."""

@@ -106,6 +106,8 @@ class AlertRecord(NamedTuple):
     """What the answer warned of: TradingView shows it to nobody."""
     results: tuple[RecordedResult, ...] = ()
     """What became of each account, where the alert lists several, in its order."""
+    instrument: str | None = None
+    """What its instrument means, where that is not as `fields` have it; a root is every month of a future."""
     reason: str | None = None
     """Of an answer 503, or 409 that could not be known: what kept it from being carried out, as in the log."""
     api_request_id: str | None = None

@@ -149,7 +149,7 @@ def replacing_leg(
         f"{leg}.#order_type = :order_type AND #action <> :action AND NOT {leg}.#{price} = :price",
         {":action": new.action, ":order_type": order_type},
     )
-    condition &= Condition("#qty = :qty", {":qty": new.qty}) & in_market(new.account, new.instrument)
+    condition &= Condition("#qty = :qty", {":qty": new.qty}) & in_market(new.account, new.instrument, new.root)
     sets = f", {_next_generation(f'{leg}.')}"
     return _pricing_leg(venue, provenance, name, getattr(new, price), condition, texts, sets)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from orderhook.limits import Limits
+from orderhook.limits import Limits, months_of
 from orderhook.orders import (
     CANCELS_OF_A_TRADE,
     MAX_HISTORY,
@@ -75,9 +75,9 @@ def of_strategy(strategy_id: str) -> Condition:
     return Condition("#strategy_id = :strategy_id", {":strategy_id": strategy_id})
 
 
-def in_market(account: str, instrument: str | None) -> Condition:
-    """Return the condition that an open order is in this account, or in this account and instrument."""
-    return Condition("begins_with(#open, :market)", {":market": items.open_prefix(account, instrument)})
+def in_market(account: str, instrument: str | None, root: str | None = None) -> Condition:
+    """Return the condition that an open order is in this account, or in this account and instrument, or root."""
+    return Condition("begins_with(#open, :market)", {":market": items.open_prefix(account, instrument, root)})
 
 
 def within(limits: Limits, order_id: str) -> Condition:
@@ -87,12 +87,13 @@ def within(limits: Limits, order_id: str) -> Condition:
     endings = {
         f":instrument{number}": items.open_ending(each, order_id) for number, each in enumerate(limits.instruments)
     }
-    either = [
-        " OR ".join(f"{function}(#open, {name})" for name in names)
-        for function, names in (("begins_with", accounts), ("contains", endings))
-        if names
-    ]
-    return Condition(" AND ".join(f"({each})" for each in either), {**accounts, **endings})
+    # Of every month of a future: the names of what is listed are all spelt alike.
+    months = {f":months{number}": each for number, each in enumerate(months_of(limits.instruments))}
+    in_account = [f"begins_with(#open, {name})" for name in accounts]
+    in_instrument = [f"contains(#open, {name})" for name in endings]
+    in_instrument += [f"begins_with(#instrument, {name})" for name in months]
+    either = [" OR ".join(names) for names in (in_account, in_instrument) if names]
+    return Condition(" AND ".join(f"({each})" for each in either), {**accounts, **endings, **months})
 
 
 def waiting_leg(name: str) -> Condition:

@@ -39,7 +39,7 @@ UNREADABLE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 KEY_LIST = "KEYS"
 """The partition that names every key, so that they can be listed without a scan."""
 
-INDEX_VERSION = "2"
+INDEX_VERSION = "3"
 """Begins the index values of open orders; raise it when their form changes, for `orderhook migrate` to rewrite them."""
 
 
@@ -111,11 +111,14 @@ def execution_key(trader: str, venue_id: str, cumulative: int) -> dict[str, str]
     return {"pk": f"EXECUTIONS#{trader}", "sk": f"{venue_id}#{cumulative}"}
 
 
-def open_prefix(account: str | None = None, instrument: str | None = None) -> str:
+def open_prefix(account: str | None = None, instrument: str | None = None, root: str | None = None) -> str:
     """Return how the index values of open orders begin, of an account, or of an account and instrument.
 
-    Both are folded, so that they are compared without case; a '#' inside a part cannot end it early.
+    With the root of a future, of each month of it, whichever the instrument is. All are folded, so that they are
+    compared without case; a '#' inside a part cannot end it early.
     """
+    if root is not None:
+        return f"{open_prefix(account)}{_index_part(root)} "
     parts = [INDEX_VERSION, *(part for part in (account, instrument) if part is not None)]
     return "".join(f"{_index_part(part)}#" for part in parts)
 

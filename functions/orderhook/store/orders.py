@@ -84,19 +84,25 @@ class OrderStore:
             return _orders_alone(self._table.query("#pk = :pk", values, index="open"))
         return self._table.query("#pk = :pk AND begins_with(#sk, :prefix)", {**values, ":prefix": "ORDER#"})
 
-    def open_items(self, trader: str, account: str | None = None, instrument: str | None = None) -> Iterator[Item]:
+    def open_items(
+        self, trader: str, account: str | None = None, instrument: str | None = None, root: str | None = None
+    ) -> Iterator[Item]:
         """Yield the items of the trader's open orders, page by page, at the cost of those alone."""
         values = {":pk": items.trader_partition(trader)}
         if account is None:
             return _orders_alone(self._table.query("#pk = :pk", values, index="open"))
-        values[":prefix"] = items.open_prefix(account, instrument)
+        values[":prefix"] = items.open_prefix(account, instrument, root)
         return self._table.query("#pk = :pk AND begins_with(#open, :prefix)", values, index="open")
 
     def reached_items(
-        self, provenance: Provenance, account: str | None = None, instrument: str | None = None
+        self,
+        provenance: Provenance,
+        account: str | None = None,
+        instrument: str | None = None,
+        root: str | None = None,
     ) -> Iterator[Item]:
         """Yield what open_items does, without the orders that the limits of the key do not reach."""
-        for item in self.open_items(provenance.trader, account, instrument):
+        for item in self.open_items(provenance.trader, account, instrument, root):
             if _is_reached(provenance, item):
                 yield item
 
