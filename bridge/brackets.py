@@ -25,6 +25,10 @@ PARTNER_ENDS = timedelta(seconds=2)
 """How long NinjaTrader has to end the partner of a leg that has filled."""
 
 
+_CLOSED = "its part is closed"
+"""Why what works of a part is cancelled when there is nothing left that it could close."""
+
+
 class Part(NamedTuple):
     """What one bracket closes of one increment of an entry, and with what."""
 
@@ -45,13 +49,13 @@ class Part(NamedTuple):
 
     @property
     def rest(self) -> int:
-        """What of it is still to be closed."""
-        return self.qty - filled(self.all)
+        """What of it its legs are still to close."""
+        return self.qty - filled(self.all) - self.increment.closed.get(self.number, 0)
 
 
 def keep(turn: Turn, entry: TableOrder) -> None:
     """Take the next step for the legs of what is filled of an entry."""
-    if entry.is_foreign:
+    if entry.is_foreign or entry.closing:
         return
     for part in parts_of(turn, entry):
         _keep_part(turn, part)
@@ -129,14 +133,14 @@ def _keep_part(turn: Turn, part: Part) -> None:
 
 def _end_leftovers(turn: Turn, part: Part) -> None:
     """Cancel what still works of a pair that has closed its part, if NinjaTrader has not done so itself."""
-    if part.rest < 0:
+    if filled(part.all) > part.qty:
         _alarm(turn, part, "overfill", "its legs have closed more than was filled")
-    filled_at = max(fill.at for order in part.all for fill in order.fills)
+    filled_at = max((fill.at for order in part.all for fill in order.fills), default=turn.at)
     groups = {order.oco_id for order in part.all if order.fills and order.oco_id}
     for order in part.all:
         # NinjaTrader ends no order of another group, or of none.
         if order.oco_id not in groups or turn.at - filled_at >= PARTNER_ENDS:
-            ask_cancel(turn, order, "its part is closed")
+            ask_cancel(turn, order, _CLOSED)
 
 
 # The stop
@@ -173,7 +177,7 @@ def _keep_stop(turn: Turn, part: Part) -> bool:
 def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder) -> bool:
     """Place a stop again that NinjaTrader has ended with its target; a person's cancel stays."""
     target = _last(part.targets)
-    if _is_given_anew(stop, last):
+    if _is_given_anew(stop, last) or _ended_as_closed(last):
         _await(turn, stop, part.target)
         _place_stop(turn, part, stop)
         return False
@@ -204,6 +208,11 @@ def _is_given_anew(leg: TableOrder, order: VenueOrder) -> bool:
     """Return whether a leg that was cancelled by name was given anew with its entry, whose fill was not known then."""
     was_asked = order.cancel is not None and order.cancel.n > 0 and not order.cancel.is_refused
     return was_asked and leg.kind != "cancel" and order.state is OrderState.CANCELLED
+
+
+def _ended_as_closed(order: VenueOrder) -> bool:
+    """Return whether an order was ended because another one was to close its part, which did not."""
+    return order.state is OrderState.CANCELLED and order.cancel is not None and order.cancel.why == _CLOSED
 
 
 def _was_cancelled(order: VenueOrder) -> bool:
@@ -268,7 +277,11 @@ def _keep_target(turn: Turn, part: Part) -> None:
     elif last.state is OrderState.REJECTED:
         _alarm(turn, part, "target_rejected", last.log or "NinjaTrader has rejected it", last)
         _drop_change(turn, target, last)
-    elif _is_given_anew(target, last) or (_was_cancelled(last) and _took_partner_along(part.stop, stop)):
+    elif (
+        _is_given_anew(target, last)
+        or _ended_as_closed(last)
+        or (_was_cancelled(last) and _took_partner_along(part.stop, stop))
+    ):
         # NinjaTrader has ended it with its stop, which was cancelled by name.
         _place_target(turn, part, target)
     elif last.is_over:

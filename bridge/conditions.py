@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from bridge.positions import is_behind, known_pairs, known_position, pair
+from bridge.pairs import pair
+from bridge.positions import is_behind, known_pairs, known_position
 from bridge.records import TableOrder
 from bridge.state import Position, Turn
 from orderhook.conditions import Conditions, MarketSide, Sync

@@ -21,11 +21,13 @@ from bridge.conditions import (
     orders_of,
     settled_side,
 )
-from bridge.positions import known_position, pair
+from bridge.pairs import is_superseded, pair, root_of, waits
+from bridge.positions import known_pairs, known_position
 from bridge.records import First, TableInstruction, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.conditions import Conditions, Sync
-from orderhook.orders import OrderState
+from orderhook.instructions import Instruction
+from orderhook.orders import OrderState, folded
 
 FLAT_WITHIN = timedelta(seconds=5)
 """How soon after the order that closes it a position must be seen flat for another order to follow."""
@@ -45,12 +47,14 @@ def heed(turn: Turn, order: TableOrder) -> bool:
 
 
 def _heed_placing(turn: Turn, order: TableOrder, conditions: Conditions) -> bool:
+    if order.closing or is_superseded(turn, order):
+        return True
     if (why := why_refused(turn, order)) is not None:
         if why == KILL_SWITCH and conditions.closes_first and turn.may_write:
             # It refuses what opens, not what closes.
             _begin_close(turn, order, conditions)
         return True
-    if not (turn.is_ready and turn.look_is_fresh):
+    if waits(turn, order) or not (turn.is_ready and turn.look_is_fresh):
         return True
     order = _is_asked(turn, order)
     answer = _do_first(turn, order, conditions) if order.first else _ask(turn, order, conditions)
@@ -186,15 +190,12 @@ def _not_flat(why: str) -> Fails:
 
 
 def _begin_close(turn: Turn, order: TableOrder, conditions: Conditions) -> str:
-    """Have a pair's position be closed for an order, and return the close's name; begun before, it is the same.
-
-    It is the close of this placing: an id may be taken again.
-    """
+    """Have a pair's position be closed for an order, and return the close's name; begun before, it is the same."""
     keeps_entries = conditions.closes_first == "position"
     until = order.received_at or turn.at
     close = begin_close(
         turn,
-        order.placed_by,
+        order.order_id,
         order.account,
         order.instrument,
         until,
@@ -209,19 +210,29 @@ def _begin_close(turn: Turn, order: TableOrder, conditions: Conditions) -> str:
 # Instructions
 
 
-def heed_instruction(turn: Turn, instruction: TableInstruction) -> bool:
-    """Have what must hold before an instruction be asked; return whether it may take its next step."""
+def heed_instruction(turn: Turn, instruction: TableInstruction) -> TableInstruction:
+    """Return an instruction as it is once its turn has come: it begins, waits for its condition, or has its result."""
     asked = instruction.asked
-    if instruction.is_heeded:
-        return True
-    if asked.conditions.require_market_position and asked.account and asked.instrument:
-        since = instruction.heeded_since or turn.at
-        answer = judge(turn, asked.conditions, Asked(asked.account, asked.instrument, since))
-        instruction = instruction._replace(heeded_since=since)
-        if isinstance(answer, Fails):
-            reason = answer.detail if answer.code == "blocked" else str(answer)
-            instruction = instruction._replace(result="blocked", reason=reason)
-    else:
-        answer = "holds"
-    turn.put(instruction._replace(is_heeded=answer == "holds"))
-    return answer == "holds"
+    since = instruction.heeded_since or turn.at
+    answers: list[Answer] = []
+    if asked.conditions.require_market_position and asked.account:
+        answers = [
+            judge(turn, asked.conditions, Asked(asked.account, each, since)) for each in _instruments(turn, asked)
+        ]
+    failed = next((it for it in answers if isinstance(it, Fails)), None)
+    if failed is not None:
+        reason = failed.detail if failed.code == "blocked" else str(failed)
+        return instruction._replace(result="blocked", reason=reason)
+    if "waits" in answers:
+        return instruction._replace(heeded_since=since)
+    return instruction._replace(begun_at=turn.at)
+
+
+def _instruments(turn: Turn, asked: Instruction) -> list[str]:
+    """Return the instruments that an instruction asks its condition of: of a root, the months that are held."""
+    if asked.root is None:
+        return [str(asked.instrument)]
+    of_account = [it for it in known_pairs(turn) if folded(it.account) == folded(str(asked.account))]
+    months = [it for it in of_account if root_of(turn.at, it.instrument) == folded(str(asked.root))]
+    held = [it.instrument for it in months if it.side != "FLAT"]
+    return held or [it.instrument for it in months] or [str(asked.instrument or asked.root)]

@@ -32,7 +32,7 @@ def look(turn: Turn, looked: Looked) -> None:
             listed.add(item.order_id)
             listed.update(leg_id(item.order_id, name) for name, leg in item.legs.items() if not leg.released)
             _see(turn, item)
-    see_instructions(turn, looked.instructions)
+    see_instructions(turn, looked.instructions, looked.unreadable)
     _tell_unreadable(turn, tuple(looked.unreadable))
     _miss(turn, listed, looked.unreadable)
 

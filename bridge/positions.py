@@ -6,9 +6,12 @@ from bridge.brackets import is_wanted, parts_of
 from bridge.cancelling import ask_cancel
 from bridge.contracts import canonical
 from bridge.events import PositionRead, SendReport
-from bridge.records import Fill, TableOrder, VenueOrder
+from bridge.pairs import concerns
+from bridge.pairs import pair as pair  # every caller that knows a position names its pair
+from bridge.records import Fill, TableInstruction, TableOrder, VenueOrder
 from bridge.state import Position, State, Turn
 from orderhook.bridge_messages import PositionReport, Side
+from orderhook.conditions import MarketSide
 from orderhook.orders import Action, folded, timestamp
 from orderhook.trade import kind_of
 
@@ -18,11 +21,6 @@ _TOO_MANY_STOOD = timedelta(seconds=5)
 
 _FILE_COMES = timedelta(seconds=60)
 """How long after a fill the position's file may be missing: it comes later by a moment that nobody has measured."""
-
-
-def pair(at: datetime, account: str, instrument: str) -> str:
-    """Return the name of an account and an instrument: without case, and every spelling of a contract is one."""
-    return f"{folded(account)}/{folded(canonical(instrument, at.date()))}"
 
 
 def known_position(turn: Turn, account: str, instrument: str) -> Position:
@@ -37,6 +35,24 @@ def known_position(turn: Turn, account: str, instrument: str) -> Position:
     position = turn.now.positions.get(name, unheard)
     is_said = position.side == "FLAT" and position.read_at is None
     return unknown if is_said and _fills_since(turn, name, position.since) else position
+
+
+def unsettled_since(turn: Turn, account: str, instrument: str) -> datetime | None:
+    """Return when an own order last moved a position of which the file has not told since, or is about to move it.
+
+    None where the file is not behind, or says nothing.
+    """
+    position = known_position(turn, account, instrument)
+    if position.side == "UNKNOWN":
+        return None
+    name, read_at = _name(turn, position), position.read_at or position.since
+    moved = [
+        (it, it.place.at)
+        for it in turn.venue_orders.values()
+        if it.place is not None and it.may_work and it.order_type == "MARKET"
+    ]
+    moved += [(it, it.fills[-1].at) for it in turn.venue_orders.values() if it.fills and it.fills[-1].at > read_at]
+    return max((at for it, at in moved if pair(turn.at, it.account, it.instrument) == name), default=None)
 
 
 def read_position(turn: Turn, read: PositionRead) -> None:
@@ -97,6 +113,31 @@ def open_by_files(state: State, account: str) -> list[str]:
     """Return what is open in an account by NinjaTrader's own files, which a person's word does not end."""
     known = (it for it in state.positions.values() if folded(it.account) == folded(account))
     return sorted(f"{it.side} {it.quantity} {it.instrument}" for it in known if it.side in ("LONG", "SHORT"))
+
+
+def pairs_to_close(turn: Turn, instruction: TableInstruction) -> list[tuple[str, str]]:
+    """Return the accounts and instruments that an instruction closes: the one it names, or those that may be open.
+
+    A root means every month of it that is held or worked.
+    """
+    asked = instruction.asked
+    if asked.account and asked.instrument and not asked.root:
+        return [(asked.account, asked.instrument)]
+    return [
+        (it.account, it.instrument)
+        for it in known_pairs(turn)
+        if concerns(turn, instruction._replace(begun_at=None), it.account, it.instrument)
+        and (asked.command == "FLATTENEVERYTHING" or _may_be_open(turn, it, asked.market_position))
+    ]
+
+
+def _may_be_open(turn: Turn, position: Position, side: MarketSide | None) -> bool:
+    """Return whether a position is open on a side, or may be, now or by an order that is not at its end."""
+    if side is not None and position.side != "UNKNOWN":
+        return position.side == side.upper()
+    return position.side != "FLAT" or any(
+        it.leg is None and not it.ended and _is_of(turn, it, _name(turn, position)) for it in turn.active()
+    )
 
 
 def known_pairs(turn: Turn) -> list[Position]:

@@ -236,6 +236,8 @@ class Increment(NamedTuple):
     quantity: int
     price: Decimal | None
     at: datetime
+    closed: Mapping[str, int] = {}
+    """How much of it other orders close than its legs, by the numbers of its brackets."""
 
 
 First = Literal["close", "close and drop", "resync"]
@@ -312,6 +314,8 @@ class TableOrder(NamedTuple):
     increments: tuple[Increment, ...] = ()
     over: int = 0
     """How many of the increments need legs no more, because the position is gone."""
+    closing: str | None = None
+    """The close that ends it, with its trade: nothing of it is placed any more."""
     venue_ids: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
     """The codes of those that its report of the same step tells."""
@@ -345,9 +349,9 @@ class TableInstruction(NamedTuple):
     received_at: datetime
     not_after: datetime | None = None
     heeded_since: datetime | None = None
-    """Since when its conditions are asked."""
-    is_heeded: bool = False
-    """Whether they held: it has begun, and they are not asked again."""
+    """Since when its conditions are asked, while it waits for them."""
+    begun_at: datetime | None = None
+    """When its turn came; None while it waits for that."""
     closes: tuple[str, ...] = ()
     """The names of the closes that carry it out, one for each pair."""
     order_ids: tuple[str, ...] = ()
@@ -379,23 +383,50 @@ class Close(NamedTuple):
     instrument: str
     until: datetime
     """Orders that were received later are not touched."""
-    began: datetime
-    side: Side
-    """The position when it began."""
     keeps_entries: bool = False
+    """Whether pending entries stay (FLATPLACE): an opposite MARKET order closes, for NinjaTrader's command ends all."""
     even_flat: bool = False
     """Whether own orders end where there is no position, too."""
+    began: datetime | None = None
+    """When its turn came; None while it waits for that."""
+    side: Side = "UNKNOWN"
+    """The position that it closes, as it was last seen before the closing began."""
     file: InstructionFile | None = None
     """The last CLOSEPOSITION that was written."""
     writes: int = 0
     first_at: datetime | None = None
-    """When the first one was written."""
+    """When its closing order went out: the first CLOSEPOSITION, or the order that was made."""
     last_at: datetime | None = None
     """When the last one was written: what is read later may have come of it."""
+    held_until: datetime | None = None
+    """No file is written before: the last could not be."""
+    made: str | None = None
+    """The order that was made to close it, where NinjaTrader's own command would take too much with it."""
     is_unclean: bool = False
     """Whether own orders had not ended when it was written."""
+    is_flipped: bool = False
+    """Whether the opposite position was seen after it."""
+    is_late: bool = False
+    """Whether a person was told that it cannot be written."""
     result: Result | None = None
     reason: str | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def pair(self) -> str:
+        """The name of its account and instrument (`positions.pair`)."""
+        return self.name.removeprefix(f"{self.owner}/")
+
+
+class Block(NamedTuple):
+    """That nothing opens in an account and instrument until a person says so (`orderhook bridge resume`)."""
+
+    name: str
+    """The pair."""
+    account: str
+    instrument: str
+    why: str
+    since: datetime
 
 
 class Group(NamedTuple):
@@ -416,12 +447,13 @@ class Memory(NamedTuple):
     """The time, as the table tells it, from which its bridge has owned the stack."""
 
 
-Record = TableOrder | TableInstruction | Close | VenueOrder | Group | Memory
+Record = TableOrder | TableInstruction | Close | Block | VenueOrder | Group | Memory
 
 _KINDS: Mapping[str, Any] = {
     "order": TableOrder,
     "instruction": TableInstruction,
     "close": Close,
+    "block": Block,
     "venue": VenueOrder,
     "group": Group,
     "memory": Memory,
@@ -437,6 +469,8 @@ def record_id(record: Record) -> str:
             return f"instruction/{record.instruction_id}"
         case Close():
             return f"close/{record.name}"
+        case Block():
+            return f"block/{record.name}"
         case VenueOrder():
             return f"venue/{record.venue_id}"
         case Group():

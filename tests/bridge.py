@@ -1,7 +1,7 @@
 """Drive the engine by hand: a table that is shown to it, and what NinjaTrader would say."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from bridge.events import (
     Looked,
     NinjaTraderStarted,
     OrderStateRead,
+    PositionRead,
     Save,
     SendReport,
     Tick,
@@ -26,7 +27,7 @@ from bridge.events import (
 )
 from bridge.making import make_order
 from bridge.state import Config, State, Turn
-from orderhook.bridge_messages import InstructionReport, OrderReport
+from orderhook.bridge_messages import InstructionReport, OrderReport, Side
 from orderhook.instructions import Instruction
 from orderhook.orders import Event as HistoryEvent
 from orderhook.orders import Leg, Order, OrderState, Want, timestamp
@@ -78,8 +79,8 @@ class Desk:
                     self.lines[name] = line
                 case SendReport(OrderReport() as report):
                     self.reports.append(report)
-                case SendReport(InstructionReport() as report):
-                    self.results.append(report)
+                case SendReport(InstructionReport() as said):
+                    self.results.append(said)
                 case Alarm(code, _):
                     self.alarms.append(code)
         return effects
@@ -90,12 +91,14 @@ class Desk:
         self.tell(Tick())
 
     def look(
-        self, *shown: Order | Instruction, kill_switch: bool = False, owner: str | None = JOURNAL, **more: Any
+        self,
+        *orders: Order,
+        kill_switch: bool = False,
+        owner: str | None = JOURNAL,
+        asked: Sequence[Instruction] = (),
     ) -> None:
         """Show the table."""
-        orders = [it for it in shown if isinstance(it, Order)]
-        instructions = [it for it in shown if isinstance(it, Instruction)]
-        self.tell(Looked(orders, kill_switch, owner, instructions=instructions, **more))
+        self.tell(Looked(orders, kill_switch, owner, instructions=asked))
 
     def start(self) -> "Desk":
         """Own the stack, with a NinjaTrader that takes files and is connected."""
@@ -125,6 +128,14 @@ class Desk:
     def say(self, venue_id: str, state: str, filled: int = 0, average: str | None = None) -> None:
         """Have NinjaTrader write an order's state."""
         self.tell(OrderStateRead(venue_id, "Sim101", state, filled, Decimal(average) if average else None))
+
+    def hold(self, side: Side, quantity: int = 0, instrument: str = "ES 12-26", account: str = "Sim101") -> None:
+        """Have NinjaTrader write a position."""
+        self.tell(PositionRead(account, instrument, side, quantity, Decimal(5000) if quantity else None))
+
+    def result(self, instruction_id: str = "close") -> str | None:
+        """Return what has become of an instruction."""
+        return self.state.instructions[instruction_id].result
 
     def crash(self) -> None:
         """Lose everything but the journal, and start again."""
@@ -161,15 +172,10 @@ def order(desk: Desk, order_id: str = "long", *, legs: Mapping[str, Leg] | None 
     return Order(order_id, **defaults | values)
 
 
-def instruction(desk: Desk, command: str, instruction_id: str = "instruction", **values: Any) -> Instruction:
-    """Return what is asked of a position, as the table would list it, received just now."""
-    defaults: dict[str, Any] = {
-        "received_at": timestamp(desk.at),
-        "venue": NINJATRADER.name,
-        "account": "Sim101",
-        "instrument": "ES 12-26",
-    }
-    return Instruction(instruction_id, command, **defaults | values)
+def asked(desk: Desk, command: str = "CLOSEPOSITION", name: str = "close", **values: Any) -> Instruction:
+    """Return an instruction as the table would list it, received just now; without a pair it is about every one."""
+    pair = {} if command.startswith("FLATTEN") else {"account": "Sim101", "instrument": "ES 12-26"}
+    return Instruction(name, command, timestamp(desk.at), str(NINJATRADER.name), **{**pair, **values})
 
 
 def want(desk: Desk, n: int = 1, kind: Any = "place") -> Want:

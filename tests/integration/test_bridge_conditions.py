@@ -150,8 +150,8 @@ def test_a_strategy_that_missed_an_alert_waits_until_it_is_in_sync_again(world: 
     world.until_state("leave", "Cancelled")
     assert end_of(world, "leave") == ("Cancelled", "already there")
     # The next entry is in sync; the one after an entry by hand is not.
-    place(world, "entry", prev_market_position="flat", market_position="long", **sync)
-    world.until_state("entry", "Filled")
+    place(world, "enter", prev_market_position="flat", market_position="long", **sync)
+    world.until_state("enter", "Filled")
     place(world, "again", action="SELL", prev_market_position="flat", market_position="short", **sync)
     world.until_state("again", "Rejected")
     assert end_of(world, "again") == ("Rejected", "blocked")

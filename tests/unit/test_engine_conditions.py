@@ -399,7 +399,9 @@ def test_an_order_follows_a_close_that_was_seen(desk: Desk, side: Side, conditio
     pass_by(desk, 1, shown)
     assert taken(desk) == []
     be(desk, "FLAT")
-    desk.wait(0.1)
+    pass_by(desk, 0.9, shown)
+    assert sent(desk) == []
+    pass_by(desk, 0.3, shown)
     assert sent(desk) == ["long"]
 
 
@@ -436,7 +438,7 @@ def test_an_entry_that_fills_while_flatten_first_ends_it_is_closed(desk: Desk) -
     pass_by(desk, 0.2, shown)
     assert taken(desk) == ["CLOSEPOSITION"]
     be(desk, "FLAT")
-    pass_by(desk, 0.2, shown)
+    pass_by(desk, 1.3, shown)
     assert taken(desk) == ["PLACE"]
 
 
@@ -480,11 +482,13 @@ def test_a_position_that_is_there_again_is_not_opened_on(desk: Desk) -> None:
     shown = ask(desk, FLATTEN)
     pass_by(desk, 0.2, shown)
     assert taken(desk) == ["CLOSEPOSITION"]
-    desk.wait(4)  # so long that nothing is opened before another look
     be(desk, "FLAT")
+    desk.wait(3.5)  # so long that nothing is opened before another look
+    assert taken(desk) == []
     be(desk, "SHORT")
     pass_by(desk, 0.2, shown)
-    assert (taken(desk), end_of(desk)) == ([], (REJECTED, "flatten_timeout"))
+    assert taken(desk) == []
+    assert str(desk.last("long").reason).startswith(("flatten_timeout", "blocked"))
 
 
 def test_the_kill_switch_lets_a_position_be_closed_and_nothing_follow(desk: Desk) -> None:
@@ -540,9 +544,10 @@ def test_an_id_that_is_taken_again_has_a_close_of_its_own(desk: Desk) -> None:
     be(desk, "LONG")
     shown = ask(desk, FLATTEN)
     pass_by(desk, 0.2, shown)
-    be(desk, "FLAT")
-    desk.wait(0.1)
     desk.take()
+    be(desk, "FLAT")
+    pass_by(desk, 1.3, shown)
+    assert taken(desk) == ["PLACE"]
     desk.say(oif.venue_id("request-long", 1), "FILLED", 1, "5000")
     be(desk, "LONG")
     desk.look()
@@ -560,7 +565,7 @@ def test_its_conditions_are_not_asked_again_after_the_close(desk: Desk) -> None:
     pass_by(desk, 0.2, shown)
     assert taken(desk) == ["CLOSEPOSITION"]
     be(desk, "FLAT")
-    pass_by(desk, 0.1, shown)
+    pass_by(desk, 1.3, shown)
     assert taken(desk) == ["PLACE"]
 
 
@@ -572,7 +577,10 @@ def test_an_instrument_that_is_turned_over_keeps_its_place_among_max_positions(d
     pass_by(desk, 0.2, shown)
     assert taken(desk) == ["CLOSEPOSITION"]
     be(desk, "FLAT")
-    desk.look(shown, order(desk, "nasdaq", conditions=Conditions(max_positions=1), instrument="NQ 12-26"))
+    further = order(desk, "nasdaq", conditions=Conditions(max_positions=1), instrument="NQ 12-26")
+    desk.look(shown, further)
+    assert end_of(desk, "nasdaq") == (REJECTED, "blocked")
+    pass_by(desk, 1.3, shown)
     assert sent(desk) == ["long"]
 
 
@@ -587,7 +595,7 @@ def test_out_of_sync_a_position_is_closed_and_the_alert_dropped(desk: Desk) -> N
     pass_by(desk, 0.2, shown)
     assert taken(desk) == ["CLOSEPOSITION"]
     be(desk, "FLAT")
-    pass_by(desk, 0.5, shown)
+    pass_by(desk, 1.3, shown)
     assert (taken(desk), end_of(desk)) == ([], (REJECTED, "blocked"))
     assert desk.last("long").reason == "blocked: out of sync: it was closed; the order is dropped"
 
@@ -653,6 +661,6 @@ def test_a_change_of_what_waits_for_its_close_does_not_open_before(desk: Desk) -
         pass_by(desk, 0.2, shown)
         assert taken(desk) == []
     be(desk, "FLAT")
-    desk.wait(0.1)
+    pass_by(desk, 1.3, shown)
     [line] = desk.take()
     assert placed(line)["qty"] == "3"
