@@ -14,7 +14,7 @@ OutOfSync = Literal["wait", "flatten", "resync"]
 """What is done where the position is not what a strategy thinks it is: nothing, close it, or bring it there."""
 
 _UNKNOWN: Mapping[str, Any] = {}
-"""Nobody changes it; the journal's reader copies it, which it cannot do to a mapping that is read-only."""
+"""Nobody changes it. The bridge's journal copies it, which a mappingproxy does not allow."""
 
 
 class Sync(NamedTuple):
