@@ -10,8 +10,8 @@ from bridge.events import ConnectionRead, LogLine, NinjaTraderStarted
 from orderhook.bridge_messages import Side
 from orderhook.instructions import Instruction
 from orderhook.orders import timestamp
-from tests.bridge import START, Desk, instruction, placed
-from tests.unit.test_engine_closes import CLOSE, STOP, TARGET, asked, end, have, order
+from tests.bridge import START, Desk, instruction, order, placed
+from tests.unit.test_engine_closes import CLOSE, STOP, TARGET, asked, end, have
 
 NAME = "reverse"
 ID = oif.venue_id(f"{NAME}.1", 1)
