@@ -168,7 +168,8 @@ def _price(value: str, info: ValidationInfo) -> Decimal | None:
     return number or None  # 0 is NinjaTrader's way to write "no price"
 
 
-def _leg_price(value: str, info: ValidationInfo) -> Decimal:
+def leg_price(value: str, info: ValidationInfo) -> Decimal:
+    """Return the price of a target or stop; raises InvalidValueError for 0, which is not one."""
     price = _price(value, info)
     if price is None:
         # An entry must not lose its stop in silence because a variable was 0.
@@ -290,7 +291,7 @@ OrderIdOrName = Annotated[str, BeforeValidator(_order_id_or_name)]
 Price = Annotated[Decimal | None, BeforeValidator(_price)]
 """An exact price above 0; 0 means none."""
 
-LegPrice = Annotated[Decimal | None, BeforeValidator(_leg_price)]
+LegPrice = Annotated[Decimal | None, BeforeValidator(leg_price)]
 """An exact price above 0, if it is there."""
 
 Qty = Annotated[int, BeforeValidator(_qty)]

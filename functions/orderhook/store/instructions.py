@@ -42,9 +42,13 @@ class InstructionStore:
         # Its key is the id of the request, so a repetition meets its own item.
         with repeatable_writes():
             try:
-                self._table.put(Put(items.instruction_item(provenance.trader, instruction, provenance.request_id), NEW))
+                self._table.put(self.putting(provenance, instruction))
             except ConditionFailed:
                 return
+
+    def putting(self, provenance: Provenance, instruction: Instruction) -> Put:
+        """Return the write of `put`, for a transaction."""
+        return Put(items.instruction_item(provenance.trader, instruction, provenance.request_id), NEW)
 
     def report(self, provenance: Provenance, said: "InstructionReport") -> tuple[Instruction | None, bool]:
         """Record what a bridge says of an instruction; return it as it is then, and whether anything was written.
