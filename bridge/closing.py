@@ -11,9 +11,10 @@ from bridge import oif
 from bridge.cancelling import ask_cancel
 from bridge.carrying_out import REPLACED, end, is_being_replaced, why_not_account
 from bridge.confirming import follow_file
-from bridge.pairs import CLOSED, block, is_next, is_of, pair
+from bridge.making import make_order
+from bridge.pairs import CLOSED, CLOSING, block, closes_alone, concerns, is_next, is_of, pair
 from bridge.positions import known_position, unsettled_since
-from bridge.records import Close, TableOrder, VenueOrder
+from bridge.records import Close, TableOrder, VenueOrder, filled
 from bridge.state import Position, Turn
 from orderhook.bridge_messages import Side
 from orderhook.instructions import Result
@@ -37,6 +38,11 @@ _FLAT_ALREADY = timedelta(seconds=5)
 
 _WATCHED = timedelta(seconds=10)
 """How long after its end a close is watched: NinjaTrader's own order may come after a stop has closed all."""
+
+_SUPERSEDED = "a later command closes the position"
+
+_FIRST_NUMBER = 90
+"""From which on the orders that close are numbered among those that are made for one thing."""
 
 _OPPOSITE: dict[Side, Side] = {"LONG": "SHORT", "SHORT": "LONG"}
 
@@ -143,11 +149,16 @@ def _failed_meanwhile(turn: Turn, close: Close) -> Close | None:
 
 
 def _supersede_openers(turn: Turn, close: Close) -> None:
-    """End the closes in the pair of what opens after them: what was received before is not to open any more."""
+    """End what waits to open something in the pair, and was received before a command that closes it."""
+    if not closes_alone(turn, close):
+        return
     for other in list(turn.closes.values()):
-        is_other = other.pair == close.pair and other.name != close.name and other.result is None
-        if is_other and other.until <= close.until and not is_next(turn, other.owner, other.account, other.instrument):
-            supersede(turn, other, "a later command closes the position")
+        if other.pair == close.pair and other.until <= close.until and not closes_alone(turn, other):
+            supersede(turn, other, _SUPERSEDED)
+    for it in list(turn.instructions.values()):
+        waits = it.result is None and it.begun_at is None and it.asked.command not in CLOSING
+        if waits and it.received_at <= close.until and concerns(turn, it, close.account, close.instrument):
+            turn.put(it._replace(result="superseded", reason=_SUPERSEDED))
 
 
 def _close(turn: Turn, close: Close) -> None:
@@ -160,11 +171,13 @@ def _close(turn: Turn, close: Close) -> None:
         _tell_late(turn, close)
     elif moved_at is not None and turn.at - moved_at < SETTLES_WITHIN:
         return
+    elif by_order and moved_at is not None:
+        _finish(turn, close, "blocked", "unsettled: NinjaTrader's file of the position is behind what was filled")
     elif position.side == "FLAT" and moved_at is None and not by_order:
         # A leg has closed it meanwhile, or there was nothing but orders.
         _finish(turn, close, "done", "unclean: own orders have not ended" if left else None)
     elif by_order:
-        _make(turn, close)
+        _make(turn, close, position)
     elif _may_write(turn, close):
         _write(turn, close._replace(side=position.side, is_unclean=left))
     else:
@@ -343,13 +356,48 @@ def _net(orders: list[VenueOrder]) -> int:
     return sum(it.filled if it.action == "BUY" else -it.filled for it in orders)
 
 
-def _make(turn: Turn, close: Close) -> None:
+def _make(turn: Turn, close: Close, position: Position) -> None:
     """Close what is open, but for what came later, by one opposite MARKET order."""
-    _finish(turn, close, "failed", "closing by an order of our own is not built yet")
+    if position.side == "UNKNOWN":
+        _finish(turn, close, "failed", "position_unknown: NinjaTrader has not said how much is open")
+        return
+    is_followed = _is_followed(turn, close)
+    left = _signed(position) - _net(_later(turn, close))
+    if left == 0:
+        _finish(turn, close, "no_position" if is_followed else "done")
+        return
+    closes = turn.instructions[close.owner].closes if close.owner in turn.instructions else ()
+    made = make_order(
+        turn,
+        close.owner,
+        _FIRST_NUMBER + (closes.index(close.name) if close.name in closes else 0),
+        account=close.account,
+        instrument=close.instrument,
+        action="SELL" if left > 0 else "BUY",
+        qty=abs(left),
+        opens=False,
+    )
+    side: Side = "LONG" if left > 0 else "SHORT"
+    turn.put(close._replace(made=made.order_id, side=side, first_at=turn.at, last_at=turn.at))
+
+
+def _signed(position: Position) -> int:
+    return {"LONG": 1, "SHORT": -1}.get(position.side, 0) * position.quantity
 
 
 def _follow_made(turn: Turn, close: Close) -> None:
-    """Wait for the end of the order that closes, and for FLAT."""
+    """Wait until the order that closes is filled and, unless something came later, for FLAT."""
+    made = turn.orders[str(close.made)]
+    known = turn.venue_orders_of(made)
+    position = known_position(turn, close.account, close.instrument)
+    last_at = close.last_at or turn.at
+    if filled(known) >= made.qty:
+        if _is_flat_since(turn, close, position, last_at) or _is_followed(turn, close):
+            _finish(turn, close, "done")
+        elif turn.at - last_at >= _GIVEN_UP:
+            _give_up(turn, close, position)
+    elif made.ended or (known and all(it.is_over for it in known)) or turn.at - last_at >= _GIVEN_UP:
+        _give_up(turn, close, position)
 
 
 # The end
@@ -366,7 +414,7 @@ def _finish(turn: Turn, close: Close, result: Result, reason: str | None = None)
 
 def _watch(turn: Turn, close: Close) -> None:
     """Tell a person where a closed position is turned over after all, and nothing of ours has opened it."""
-    if close.result != "done" or close.is_flipped or close.side not in _OPPOSITE or close.ended_at is None:
+    if close.result != "done" or close.is_flipped or close.side not in _OPPOSITE or close.made or not close.ended_at:
         return
     if close.first_at is None or turn.at - close.ended_at >= _WATCHED:
         return
@@ -383,7 +431,6 @@ def _has_opened(turn: Turn, close: Close, side: Side) -> bool:
         it.action == action
         and it.place is not None
         and it.place.at >= (close.first_at or turn.at)
-        and it.order_id != close.made
         and turn.orders[it.order_id].leg is None
         and pair(turn.at, it.account, it.instrument) == close.pair
         for it in turn.venue_orders.values()

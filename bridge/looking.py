@@ -8,6 +8,7 @@ from bridge.adopting import adopt
 from bridge.changing import give_up
 from bridge.events import Fetch, Fetched, Looked, SendReport
 from bridge.instructing import see_instructions
+from bridge.pairs import is_older
 from bridge.records import Fill, Increment, Memory, TableOrder, Terms, filled
 from bridge.state import Turn
 from orderhook.orders import OPEN, Leg, Order, OrderState, Want
@@ -167,19 +168,14 @@ def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
         made_by=item.made_by,
         table_state=item.state,
         received_at=received_at,
+        conditions=item.conditions,
         acked=item.acked,
-        is_foreign=_is_older(turn, received_at),
+        is_foreign=is_older(turn, received_at),
     )
     turn.put(order)
     if order.is_foreign and item.entry_id is None:
         adopt(turn, order, item)
     return turn.orders[item.order_id]
-
-
-def _is_older(turn: Turn, received_at: datetime | None) -> bool:
-    """Return whether an order that the journal does not know may be one that another journal has placed."""
-    memory = turn.now.memory
-    return memory is None or received_at is None or received_at < memory.began
 
 
 def _foreign_leg(turn: Turn, item: Order, known: TableOrder | None) -> TableOrder:
@@ -214,7 +210,7 @@ def _know_entry(turn: Turn, leg: TableOrder, entry: Order) -> None:
 
 def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
     """Return an order with what the table wants of it now."""
-    return order._replace(
+    return _heeding(order, item, want)._replace(
         n=want.n,
         kind=want.kind,
         wanted_at=_time(want.at),
@@ -226,6 +222,21 @@ def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
         stop_price=item.stop_price,
         why=None,
     )
+
+
+def _heeding(order: TableOrder, item: Order, want: Want) -> TableOrder:
+    """Return an order with what has to hold before it is placed, or replaced; a CHANGE asks nothing.
+
+    One that was never written opens when it is placed, whatever has altered it since: what its PLACE asks counts.
+    """
+    if want.kind != "replace":
+        return order
+    if order.venue_ids:
+        return order._replace(conditions=item.conditions, conditions_of=want.n, heeded_since=None)
+    if item.conditions is None or order.conditions is None:
+        return order._replace(conditions=item.conditions or order.conditions)
+    asked = {name: value for name, value in item.conditions._asdict().items() if value}
+    return order._replace(conditions=order.conditions._replace(**asked))
 
 
 def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:

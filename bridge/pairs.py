@@ -32,6 +32,12 @@ def root_of(at: datetime, instrument: str) -> str:
     return folded(canonical(instrument, at.date()).partition(" ")[0])
 
 
+def is_older(turn: Turn, received_at: datetime | None) -> bool:
+    """Return whether what was received then is older than the journal: another one may have acted on it."""
+    memory = turn.now.memory
+    return memory is None or received_at is None or received_at < memory.began
+
+
 # Whose turn it is
 
 
@@ -64,7 +70,7 @@ def waits(turn: Turn, order: TableOrder) -> bool:
 
 def is_of(order: TableOrder, owner: str) -> bool:
     """Return whether an order is what a close is for, or was made for that."""
-    return order.order_id == owner or order.placed_by.rpartition(".")[0] == owner
+    return owner in (order.order_id, order.made_by)
 
 
 def is_superseded(turn: Turn, order: TableOrder) -> bool:
@@ -85,13 +91,13 @@ def _claims(turn: Turn, account: str, instrument: str) -> Iterator[_Claim]:
     name = pair(turn.at, account, instrument)
     for close in closes:
         if close.pair == name:
-            yield _Claim(close.owner, close.until, _closes(turn, close), close.began is not None)
+            yield _Claim(close.owner, close.until, closes_alone(turn, close), close.began is not None)
     for it in asked:
         if concerns(turn, it, account, instrument):
             yield _Claim(it.instruction_id, it.received_at, it.asked.command in CLOSING, it.begun_at is not None)
 
 
-def _closes(turn: Turn, close: Close) -> bool:
+def closes_alone(turn: Turn, close: Close) -> bool:
     """Return whether a close is for what only closes, and not for what opens after it."""
     owner = turn.instructions.get(close.owner)
     return owner is not None and owner.asked.command in CLOSING

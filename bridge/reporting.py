@@ -13,6 +13,7 @@ from bridge.state import Turn
 from orderhook.bridge_messages import Execution, OrderReport
 from orderhook.orders import BEING_CANCELLED, TERMINAL, OrderState, decimal_text, timestamp
 from orderhook.relative_prices import Offsets
+from orderhook.trade import kind_of
 
 _S = OrderState
 
@@ -112,11 +113,11 @@ def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
         return _state_of_live_leg(leg, known, live)
     if not is_wanted(leg) and leg.asked is None:
         # A fill that has overtaken its cancel counts, unless the cancel keeps it from what its entry still fills.
-        is_whole = done > 0 and done >= _share(turn, leg) and not _may_grow(turn, leg)
+        is_whole = done > 0 and done >= _own_share(turn, leg) and not _may_grow(turn, leg)
         return _S.FILLED if is_whole else leg.ended or _S.CANCELLED
     if leg.order_id in turn.awaiting or _may_grow(turn, leg):
         return _S.PART_FILLED if done else _S.INITIALIZED
-    if done and done >= _share(turn, leg):
+    if done and done >= _own_share(turn, leg):
         return _S.FILLED
     return _S.REJECTED if known and all(it.state is _S.REJECTED for it in known) else _S.CANCELLED
 
@@ -153,6 +154,14 @@ def _share(turn: Turn, leg: TableOrder) -> int:
     """Return what is filled of the entry for a leg."""
     entry = turn.orders.get(leg.entry_id or "")
     return leg.share(sum(it.quantity for it in entry.increments)) if entry else 0
+
+
+def _own_share(turn: Turn, leg: TableOrder) -> int:
+    """Return what of that the leg is to close itself."""
+    entry = turn.orders.get(leg.entry_id or "")
+    number = str(leg.leg).removeprefix(kind_of(str(leg.leg)))
+    left = sum(it.closed.get(number, 0) for it in entry.increments) if entry else 0
+    return _share(turn, leg) - left
 
 
 def _may_grow(turn: Turn, leg: TableOrder) -> bool:
@@ -204,7 +213,7 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
     is_enough = is_ended_as_enough(turn, order, current) or (
         current.is_over and current.filled + elsewhere == order.qty
     )
-    qty = _share(turn, order) if order.leg else order.qty if is_enough else current.qty + elsewhere
+    qty = _own_share(turn, order) if order.leg else order.qty if is_enough else current.qty + elsewhere
     # A leg of which nothing works has the prices that its next part is placed with.
     priced = order if _waits_for_more(turn, order) else current
     prices = {"limit_price": priced.limit_price, "stop_price": priced.stop_price}

@@ -1,10 +1,10 @@
 """Drive the engine by hand: a table that is shown to it, and what NinjaTrader would say."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from bridge import oif
 from bridge.engine import step
@@ -36,6 +36,8 @@ from orderhook.venues import NINJATRADER
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
 JOURNAL = "journal-1"
 
+Asked = TypeVar("Asked")
+
 
 class Desk:
     """An engine, what its journal has, and what it has asked for."""
@@ -59,13 +61,18 @@ class Desk:
 
     def make(self, by: str, number: int = 1, **values: Any) -> str:
         """Have the engine make an order, and return its id."""
-        turn = Turn(self.state, self.at)
         defaults = {"account": "Sim101", "instrument": "ES 12-26", "action": "SELL", "qty": 1, "opens": False}
-        made = make_order(turn, by, number, **defaults | values)  # type: ignore[arg-type]
+        made = self.do(lambda turn: make_order(turn, by, number, **defaults | values))  # type: ignore[arg-type]
+        return made.order_id
+
+    def do(self, ask: Callable[[Turn], Asked]) -> Asked:
+        """Have the engine do something in a step of its own, and go on from there."""
+        turn = Turn(self.state, self.at)
+        answer = ask(turn)
         self.state, effects = turn.done()
         self._do(effects)
         self.tell(Tick())
-        return made.order_id
+        return answer
 
     def _do(self, effects: list[Effect]) -> list[Effect]:
         self.effects += effects
@@ -79,8 +86,8 @@ class Desk:
                     self.lines[name] = line
                 case SendReport(OrderReport() as report):
                     self.reports.append(report)
-                case SendReport(InstructionReport() as said):
-                    self.results.append(said)
+                case SendReport(InstructionReport() as report):
+                    self.results.append(report)
                 case Alarm(code, _):
                     self.alarms.append(code)
         return effects
@@ -92,13 +99,16 @@ class Desk:
 
     def look(
         self,
-        *orders: Order,
+        *shown: Order | Instruction,
         kill_switch: bool = False,
         owner: str | None = JOURNAL,
         asked: Sequence[Instruction] = (),
+        **more: Any,
     ) -> None:
         """Show the table."""
-        self.tell(Looked(orders, kill_switch, owner, instructions=asked))
+        orders = [it for it in shown if isinstance(it, Order)]
+        instructions = [*(it for it in shown if isinstance(it, Instruction)), *asked]
+        self.tell(Looked(orders, kill_switch, owner, instructions=instructions, **more))
 
     def start(self) -> "Desk":
         """Own the stack, with a NinjaTrader that takes files and is connected."""
@@ -172,10 +182,21 @@ def order(desk: Desk, order_id: str = "long", *, legs: Mapping[str, Leg] | None 
     return Order(order_id, **defaults | values)
 
 
+def instruction(desk: Desk, command: str, instruction_id: str = "instruction", **values: Any) -> Instruction:
+    """Return what is asked of a position, as the table would list it, received just now."""
+    defaults: dict[str, Any] = {
+        "received_at": timestamp(desk.at),
+        "venue": NINJATRADER.name,
+        "account": "Sim101",
+        "instrument": "ES 12-26",
+    }
+    return Instruction(instruction_id, command, **defaults | values)
+
+
 def asked(desk: Desk, command: str = "CLOSEPOSITION", name: str = "close", **values: Any) -> Instruction:
     """Return an instruction as the table would list it, received just now; without a pair it is about every one."""
-    pair = {} if command.startswith("FLATTEN") else {"account": "Sim101", "instrument": "ES 12-26"}
-    return Instruction(name, command, timestamp(desk.at), str(NINJATRADER.name), **{**pair, **values})
+    pair = {"account": None, "instrument": None} if command.startswith("FLATTEN") else {}
+    return instruction(desk, command, name, **{**pair, **values})
 
 
 def want(desk: Desk, n: int = 1, kind: Any = "place") -> Want:

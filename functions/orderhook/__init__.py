@@ -49,7 +49,7 @@ What they work with:
 For readers (the command line, later the console and the API):
     explain          what an alert would do, and everything that is wrong with it; `description` has the words,
                      `filled_in` knows what a placeholder can become, `broken_json` reads on behind a fault
-    reference        what every word of an answer means
+    reference        what every word of an answer means; `venue_words` has those of a bridge
     records          find and follow the records of alerts
     listing          orders as a person lists them, each with its waiting legs
     representations  orders, keys, templates and records as JSON

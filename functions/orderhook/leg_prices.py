@@ -6,7 +6,7 @@ from itertools import product
 
 from orderhook.errors import AlertWarning, InvalidValueError
 from orderhook.orders import PRICES, Action, Leg, Order, decimal_text
-from orderhook.relative_prices import price_at
+from orderhook.relative_prices import Relative, price_at
 from orderhook.trade import Kind, kind_of, leg_field, opposite
 
 
@@ -104,7 +104,7 @@ def prices_from_offsets(entry: Order, name: str, leg: Leg) -> dict[str, Decimal]
     if not leg.in_percent:
         return {field: basis + distance for field, distance in distances.items()}
     return {
-        field: price_at(basis, distance, entry.instrument, in_percent=True) for field, distance in distances.items()
+        field: price_at(basis, Relative(distance, "percent"), entry.instrument) for field, distance in distances.items()
     }
 
 

@@ -72,9 +72,15 @@ def points_of(relative: Relative, instrument: str) -> Decimal | None:
     return _rounded(relative.amount / future.point_value) if future.currency == "USD" else None
 
 
-def price_at(basis: Decimal, distance: Decimal, instrument: str, *, in_percent: bool) -> Decimal:
-    """Return the price at a distance from another one, to the tick where the instrument is listed."""
-    price = basis + (basis * distance / 100 if in_percent else distance)
+def price_at(basis: Decimal, relative: Relative, instrument: str) -> Decimal:
+    """Return the price at a distance from another one, to the tick where the instrument is listed.
+
+    Raises ValueError for ticks and dollars of what is not.
+    """
+    distance = basis * relative.amount / 100 if relative.unit == "percent" else points_of(relative, instrument)
+    if distance is None:
+        raise ValueError(f"it is not known what {relative} of {instrument} is")
+    price = basis + distance
     future = listed(instrument)
     if future is None:
         return _rounded(price)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bridge import oif
+from bridge.closing import begin_close
 from bridge.events import (
     ConnectionRead,
     FileConsumed,
@@ -19,11 +20,12 @@ from bridge.events import (
     Resumed,
     WriteFile,
 )
+from bridge.records import Close
 from orderhook.instructions import Instruction
 from orderhook.orders import Leg, Order, OrderState
-from tests.bridge import JOURNAL, Desk, asked, order, placed, want
+from tests.bridge import JOURNAL, Desk, instruction, order, placed, want
 
-LONG = oif.venue_id("request-long", 1)
+LONG, RESTING = (oif.venue_id(f"request-{name}", 1) for name in ("long", "resting"))
 BRACKET = {
     "STOP1": Leg("STOPMARKET", stop_price=Decimal(4990), oco_id="group"),
     "TARGET1": Leg("LIMIT", limit_price=Decimal(5010), oco_id="group"),
@@ -35,6 +37,12 @@ CLOSE = oif.close_position("Sim101", "ES 12-26")
 @pytest.fixture
 def desk() -> Desk:
     return Desk().start()
+
+
+def asked(desk: Desk, command: str = "CLOSEPOSITION", name: str = "close", **values: Any) -> Instruction:
+    """Return an instruction received just now; what flattens names no pair."""
+    pair = {"account": None, "instrument": None} if command.startswith("FLATTEN") else {}
+    return instruction(desk, command, name, **{**pair, **values})
 
 
 def have(desk: Desk, qty: int = 1, legs: Any = BRACKET) -> Order:
@@ -74,7 +82,7 @@ def lines(desk: Desk) -> list[str]:
 def ask(desk: Desk, *others: Order, **values: Any) -> Instruction:
     """Have a CLOSEPOSITION be seen, received just now."""
     closing = asked(desk, **values)
-    desk.look(*others, asked=[closing])
+    desk.look(*others, closing)
     return closing
 
 
@@ -99,7 +107,7 @@ def test_own_orders_have_their_ends_before_ninjatrader_closes(desk: Desk) -> Non
     desk.wait(1)
     assert (desk.result(), desk.state.instructions["close"].reason) == ("done", None)
     assert [(it.instruction_id, it.result) for it in desk.results] == [("close", "done")]
-    desk.look(asked=[closing])
+    desk.look(closing)
     desk.look()
     assert desk.state.instructions["close"].is_closed
     assert (desk.alarms, len(closes(desk))) == ([], 1)
@@ -206,7 +214,7 @@ def test_what_was_received_before_and_is_seen_later_is_not_opened_either(desk: D
     desk.hold("FLAT")
     desk.wait(1)
     assert desk.result() == "done"
-    desk.look(earlier, asked=[closing])
+    desk.look(earlier, closing)
     assert (desk.take(), desk.last("long").state) == ([], OrderState.CANCELLED)
 
 
@@ -369,7 +377,7 @@ def test_a_position_that_an_order_opens_after_the_close_has_not_turned_over(desk
     closing = under_way(desk)
     desk.hold("FLAT")
     desk.wait(1)
-    desk.look(order(desk, action="SELL"), asked=[closing])
+    desk.look(order(desk, action="SELL"), closing)
     desk.take()
     desk.hold("SHORT", 1)
     desk.wait(1)
@@ -395,7 +403,7 @@ def test_a_person_may_say_that_an_unknown_position_is_flat(desk: Desk) -> None:
     closing = ask(desk, shown)
     desk.take()
     desk.wait(5)
-    desk.look(asked=[closing])
+    desk.look(closing)
     desk.tell(FlatConfirmed("Sim101"))
     desk.wait(1)
     assert desk.result() == "done"
@@ -406,7 +414,7 @@ def test_closes_that_waited_for_one_that_failed_are_not_tried_in_a_loop(desk: De
     several = []
     for number in range(20):
         several.append(asked(desk, name=f"close-{number}"))
-        desk.look(asked=several)
+        desk.look(*several)
         desk.take()
         desk.wait(4)
     for _ in range(20):
@@ -471,7 +479,7 @@ def test_a_crash_in_the_intent_closes_once_at_most_within_ten_seconds(desk: Desk
         desk.tell(FileMovedOut(name))
     desk.tell(NinjaTraderStarted(emptied=False))
     desk.tell(ConnectionRead(connected=True))
-    desk.look(asked=[closing])
+    desk.look(closing)
     desk.hold("LONG", 1)
     if not there:
         assert MoveOut(name) in desk.effects
@@ -489,7 +497,7 @@ def test_a_crash_after_the_file_was_taken_waits_for_flat(desk: Desk) -> None:
     desk.crash()
     desk.tell(NinjaTraderStarted(emptied=False))
     desk.tell(ConnectionRead(connected=True))
-    desk.look(asked=[closing])
+    desk.look(closing)
     desk.take()
     desk.hold("FLAT")
     desk.wait(1)
@@ -501,12 +509,12 @@ def test_a_result_that_the_table_lacks_is_sent_again(desk: Desk) -> None:
     closing = ask(desk)
     assert len(desk.results) == 1
     desk.wait(9)
-    desk.look(asked=[closing])
+    desk.look(closing)
     assert len(desk.results) == 1
     desk.wait(1)
-    desk.look(asked=[closing])
+    desk.look(closing)
     assert [it.result for it in desk.results] == ["no_position"] * 2
-    desk.look(asked=[closing._replace(report_seq=desk.results[0].seq)])
+    desk.look(closing._replace(report_seq=desk.results[0].seq))
     desk.wait(20)
     desk.look()
     assert len(desk.results) == 2
@@ -531,10 +539,10 @@ def test_what_opens_waits_for_the_close_that_was_received_before(desk: Desk) -> 
     closing = asked(desk)
     desk.wait(0.5)
     later = order(desk)
-    desk.look(later, asked=[closing])
+    desk.look(later, closing)
     assert desk.take() == [CLOSE]
     desk.wait(3)
-    desk.look(later, asked=[closing])
+    desk.look(later, closing)
     assert desk.take() == []
     desk.hold("FLAT")
     desk.wait(1)
@@ -547,7 +555,7 @@ def test_what_opens_waits_no_longer_than_it_may(desk: Desk) -> None:
     closing = asked(desk)
     desk.wait(0.5)
     later = order(desk)
-    desk.look(later, asked=[closing])
+    desk.look(later, closing)
     desk.take()
     desk.wait(31)
     assert desk.last("long").reason == "too late: the bridge was away"
@@ -557,7 +565,7 @@ def test_what_opens_elsewhere_does_not_wait(desk: Desk) -> None:
     desk.hold("LONG", 1)
     closing = asked(desk)
     desk.wait(0.5)
-    desk.look(order(desk, instrument="NQ 12-26"), asked=[closing])
+    desk.look(order(desk, instrument="NQ 12-26"), closing)
     assert {placed(line)["command"] for line in desk.take()} == {"PLACE", "CLOSEPOSITION"}
 
 
@@ -566,7 +574,7 @@ def test_a_second_close_waits_for_the_first_and_finds_no_position(desk: Desk) ->
     first = asked(desk)
     desk.wait(0.5)
     second = asked(desk, name="second")
-    desk.look(asked=[second, first])
+    desk.look(second, first)
     assert desk.take() == [CLOSE]
     desk.wait(3)
     assert (desk.result(), desk.result("second")) == (None, None)
@@ -583,7 +591,7 @@ def test_a_close_waits_for_ninjatrader_however_long(desk: Desk) -> None:
     desk.wait(3600)
     assert (desk.take(), desk.result()) == ([], None)
     desk.tell(NinjaTraderStarted(emptied=False))
-    desk.look(asked=[closing])
+    desk.look(closing)
     desk.take()  # the probe
     desk.tell(ConnectionRead(connected=True))
     assert sorted(desk.take()) == sorted([oif.cancel(STOP), oif.cancel(TARGET)])
@@ -610,7 +618,7 @@ def test_an_account_that_the_bridge_may_not_trade_is_never_closed(account: str, 
     desk.state = desk.state._replace(config=desk.config)
     desk.start()
     desk.hold("LONG", 1, account=account)
-    desk.look(asked=[asked(desk, command, account=account, instrument="ES 12-26")])
+    desk.look(asked(desk, command, account=account, instrument="ES 12-26"))
     assert (desk.take(), desk.result()) == ([], "blocked")
 
 
@@ -622,7 +630,7 @@ def test_flatten_closes_what_is_not_flat_of_configured_accounts(desk: Desk) -> N
     desk.hold("SHORT", 2, "NQ 12-26")
     desk.hold("FLAT", 0, "CL 01-27")
     desk.hold("LONG", 1, "GC 02-27", account="Other")
-    desk.look(asked=[asked(desk, "FLATTEN")])
+    desk.look(asked(desk, "FLATTEN"))
     assert sorted(placed(line)["instrument"] for line in desk.take()) == ["ES 12-26", "NQ 12-26"]
     desk.hold("FLAT")
     desk.wait(1)
@@ -637,7 +645,7 @@ def test_flatten_closes_what_nobody_knows(desk: Desk) -> None:
     desk.look(shown)
     desk.take()
     desk.say(LONG, "FILLED", 1, "5000")
-    desk.look(asked=[asked(desk, "FLATTEN")])
+    desk.look(asked(desk, "FLATTEN"))
     assert [placed(line)["instrument"] for line in desk.take()] == ["NQ 12-26"]
 
 
@@ -653,7 +661,7 @@ def test_flatten_keeps_to_its_side_its_pair_and_its_key(desk: Desk) -> None:
         desk = Desk().start()
         desk.hold("LONG", 1)
         desk.hold("SHORT", 2, "NQ 12-26")
-        desk.look(asked=[asked(desk, "FLATTEN", **values)])
+        desk.look(asked(desk, "FLATTEN", **values))
         assert [placed(line)["instrument"] for line in desk.take()] == closed, values
         assert desk.result() == (None if closed else "no_position")
 
@@ -661,7 +669,7 @@ def test_flatten_keeps_to_its_side_its_pair_and_its_key(desk: Desk) -> None:
 def test_the_worst_result_of_several_counts_and_names_its_pair(desk: Desk) -> None:
     desk.hold("LONG", 1)
     desk.hold("SHORT", 2, "NQ 12-26")
-    desk.look(asked=[asked(desk, "FLATTEN")])
+    desk.look(asked(desk, "FLATTEN"))
     desk.take()
     desk.hold("FLAT")
     desk.wait(60)
@@ -676,7 +684,7 @@ def test_flatten_everything_ends_every_own_order_and_closes(desk: Desk) -> None:
     desk.look(shown)
     desk.take()
     desk.say(LONG, "WORKING")
-    desk.look(shown, asked=[asked(desk, "FLATTENEVERYTHING")])
+    desk.look(shown, asked(desk, "FLATTENEVERYTHING"))
     assert sorted(desk.take()) == sorted([oif.cancel(LONG), CLOSE])
     desk.say(LONG, "CANCELLED")
     desk.hold("FLAT")
@@ -690,7 +698,7 @@ def test_what_opens_waits_for_a_flatten_that_may_close_its_pair(desk: Desk) -> N
     everything = asked(desk, "FLATTEN")
     desk.wait(0.5)
     later = order(desk, instrument="NQ 12-26")
-    desk.look(later, asked=[everything])
+    desk.look(later, everything)
     assert [placed(line)["command"] for line in desk.take()] == ["CLOSEPOSITION"]
 
 
@@ -721,10 +729,110 @@ def test_what_another_bridge_has_finished_is_left(desk: Desk) -> None:
     desk.hold("LONG", 1)
     closing = ask(desk)
     desk.take()
-    desk.look(owner="journal-2", asked=[closing])
+    desk.look(closing, owner="journal-2")
     desk.wait(100)
     desk.look(owner="journal-2")
     desk.look()
     desk.look(order(desk))
     assert [placed(line)["command"] for line in desk.take()] == ["PLACE"]
     assert len(closes(desk)) == 1
+
+
+# By an order of our own
+
+
+def begin(desk: Desk, **values: Any) -> None:
+    """Have a close be asked for that leaves pending entries alone, for an order received just now."""
+    pair = ("flat-place", "Sim101", "ES 12-26")
+    desk.do(lambda turn: begin_close(turn, *pair, desk.at, keeps_entries=True, **values))
+
+
+def the_close(desk: Desk) -> Close:
+    [close] = desk.state.closes.values()
+    return close
+
+
+def flat_place(desk: Desk) -> Order:
+    """Return an order that waits for the close that it asks for."""
+    return order(desk, "flat-place", order_type="LIMIT", limit_price=Decimal(1))
+
+
+def test_what_keeps_entries_ends_the_legs_of_trades_and_closes_by_its_own_order(desk: Desk) -> None:
+    shown = have(desk, qty=2)
+    resting = order(desk, "resting", order_type="LIMIT", limit_price=Decimal(4900))
+    desk.look(shown, resting)
+    desk.take()
+    desk.say(RESTING, "WORKING")
+    desk.wait(1)
+    desk.look(shown, resting, flat_place(desk), kill_switch=True)
+    begin(desk)
+    assert sorted(desk.take()) == sorted([oif.cancel(STOP), oif.cancel(TARGET)])
+    desk.wait(6)  # an order of our own is never sent beside a stop that works
+    assert [line for line in desk.take() if line.startswith("PLACE")] == []
+    end(desk, STOP, TARGET)
+    [line] = desk.take()
+    made = placed(line)
+    assert (made["command"], made["action"], made["qty"], made["order_type"]) == ("PLACE", "SELL", "2", "MARKET")
+    desk.say(made["order_id"], "FILLED", 2, "5001")
+    assert the_close(desk).result is None
+    desk.hold("FLAT")
+    desk.wait(1)
+    assert (the_close(desk).result, closes(desk), desk.alarms) == ("done", [], [])
+    assert desk.state.venue_orders[RESTING].cancel is None
+
+
+def test_what_keeps_entries_needs_the_number(desk: Desk) -> None:
+    desk.look(flat_place(desk), kill_switch=True)
+    begin(desk)
+    assert (the_close(desk).result, str(the_close(desk).reason)[:16]) == ("failed", "position_unknown")
+
+
+def test_an_order_that_closes_and_is_rejected_blocks_the_pair(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    desk.look(flat_place(desk), kill_switch=True)
+    begin(desk)
+    [line] = desk.take()
+    desk.say(placed(line)["order_id"], "REJECTED")
+    assert (the_close(desk).result, desk.alarms[-1], len(desk.state.blocks)) == ("failed", "close_failed", 1)
+    desk.wait(100)
+    assert desk.take() == []
+
+
+def test_what_came_later_is_not_closed_with_what_was_there(desk: Desk) -> None:
+    desk.hold("SHORT", 2)
+    closing = asked(desk)
+    desk.wait(1)
+    later = order(desk, qty=3, legs=BRACKET)
+    desk.look(later)  # the close came into the table after it
+    desk.take()
+    desk.wait(0.1)
+    desk.say(LONG, "FILLED", 3, "5000")
+    desk.wait(0.1)
+    desk.hold("LONG", 1)
+    desk.take()
+    for leg in (STOP, TARGET):
+        desk.say(leg, "WORKING")
+    desk.take()
+    desk.look(later, closing)
+    [line] = desk.take()
+    assert (placed(line)["action"], placed(line)["qty"], placed(line)["order_type"]) == ("BUY", "2", "MARKET")
+    desk.say(placed(line)["order_id"], "FILLED", 2, "5001")
+    desk.hold("LONG", 3)
+    desk.wait(1)
+    assert (desk.result(), desk.alarms, closes(desk)) == ("done", [], [])
+    assert {desk.state.venue_orders[it].cancel for it in (STOP, TARGET)} == {None}
+
+
+def test_what_only_came_later_is_no_position_of_an_earlier_close(desk: Desk) -> None:
+    desk.hold("FLAT")
+    closing = asked(desk)
+    desk.wait(1)
+    later = order(desk)
+    desk.look(later)
+    desk.take()
+    desk.wait(0.1)
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.wait(0.1)
+    desk.hold("LONG", 1)
+    desk.look(later, closing)
+    assert (desk.take(), desk.result()) == ([], "no_position")

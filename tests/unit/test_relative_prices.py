@@ -66,13 +66,18 @@ def test_ticks_and_dollars_are_points_where_the_list_says_what_they_are_worth(
 
 
 def test_a_price_at_a_distance_is_on_the_tick_where_that_is_known() -> None:
-    def at(basis: str, distance: str, instrument: str = ES, *, in_percent: bool = False) -> str:
-        return str(price_at(Decimal(basis), Decimal(distance), instrument, in_percent=in_percent))
+    def at(basis: str, distance: str, instrument: str = ES) -> str:
+        relative = read_relative(distance)
+        assert relative is not None
+        return str(price_at(Decimal(basis), relative, instrument))
 
-    assert at("5000.25", "-0.5", in_percent=True) == "4975.25"
-    assert at("5000.125", "-2.5") == "4997.75"
-    assert at("5000.125", "-2.5", UNLISTED) == "4997.625"
-    assert at("3", "0.123456789", UNLISTED, in_percent=True) == "3.0037037"
+    assert at("5000.25", "-0.5%") == "4975.25"
+    assert at("5000.125", "-2.5 points") == "4997.75"
+    assert at("5000.125", "-10 ticks") == "4997.75"
+    assert at("5000.125", "-2.5 points", UNLISTED) == "4997.625"
+    assert at("3", "0.12345679%", UNLISTED) == "3.0037037"
+    with pytest.raises(ValueError, match=r"not known what \+2 ticks of ZZ 12-26 is"):
+        at("3", "2 ticks", UNLISTED)
 
 
 def long(**values: object) -> Order:

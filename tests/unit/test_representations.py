@@ -174,7 +174,13 @@ def test_a_record_of_several_accounts_has_the_result_of_each() -> None:
         RecordedResult("C", 200, "already_cancelled", order_ids=("long.c",), duplicate=True),
     )
     represented = json.loads(json.dumps(represent_alert_record(alert_record(results=results))))
-    absent: dict[str, object] = {"detail": None, "field": None, "order_ids": [], "duplicate": False}
+    absent: dict[str, object] = {
+        "detail": None,
+        "field": None,
+        "order_ids": [],
+        "duplicate": False,
+        "instruction_id": None,
+    }
     assert represented["results"] == [
         {**absent, "account": "A", "status": 200, "outcome": "cancelled", "order_ids": ["long.a", "long.a.STOP1"]},
         {
