@@ -146,6 +146,7 @@ class World:
             self._bridge.ring()
         self._bridge.turn()
 
+    @property
     def state(self) -> State:
         """What the bridge knows."""
         assert self._bridge
