@@ -12,6 +12,7 @@ from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.terminal import REFUSED, fail, print_csv, print_json, print_text, printable
 from cli.views import orders as view
 from cli.views.instructions import show_instructions
+from orderhook.administration import instrument_name
 from orderhook.listing import (
     OrderFilter,
     Unreadable,
@@ -30,6 +31,7 @@ from orderhook.representations import (
     represent_unreadable,
 )
 from orderhook.services import Services
+from orderhook.trade_window import day_in_new_york
 
 FOLLOW_SECONDS = 1
 
@@ -52,7 +54,8 @@ def list_orders(
         str | None, typer.Option(metavar="ACCOUNT", help="Only orders in this account, in any case.")
     ] = None,
     instrument: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only orders in this instrument, in any case.")
+        str | None,
+        typer.Option(metavar="NAME", help="Only orders in this instrument, in any spelling; ES1! is every month."),
     ] = None,
     strategy: Annotated[
         str | None, typer.Option(metavar="STRATEGY_ID", help="Only orders of this strategy, in the same case.")
@@ -68,7 +71,8 @@ def list_orders(
     read is listed as unreadable, and the exit code is 1. Below them stands what alerts ask of positions and the bridge
     has not done yet; scripts find that in `orderhook bridge status --json`.
     """
-    order_filter = OrderFilter(account, instrument, strategy)
+    name = instrument and instrument_name(instrument, day_in_new_york(datetime.now(UTC)))
+    order_filter = OrderFilter(account, name, strategy)
     if follow:
         if options.as_json or as_csv:
             fail("--follow prints lines for a person; leave out --json and --csv.")

@@ -1,10 +1,10 @@
 """Drive the engine by hand: a table that is shown to it, and what NinjaTrader would say."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from bridge import oif
 from bridge.engine import step
@@ -19,6 +19,7 @@ from bridge.events import (
     Looked,
     NinjaTraderStarted,
     OrderStateRead,
+    PositionRead,
     Save,
     SendReport,
     Tick,
@@ -26,7 +27,7 @@ from bridge.events import (
 )
 from bridge.making import make_order
 from bridge.state import Config, State, Turn
-from orderhook.bridge_messages import InstructionReport, OrderReport
+from orderhook.bridge_messages import InstructionReport, OrderReport, Side
 from orderhook.instructions import Instruction
 from orderhook.orders import Event as HistoryEvent
 from orderhook.orders import Leg, Order, OrderState, Want, timestamp
@@ -34,6 +35,8 @@ from orderhook.venues import NINJATRADER
 
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
 JOURNAL = "journal-1"
+
+Asked = TypeVar("Asked")
 
 
 class Desk:
@@ -58,13 +61,18 @@ class Desk:
 
     def make(self, by: str, number: int = 1, **values: Any) -> str:
         """Have the engine make an order, and return its id."""
-        turn = Turn(self.state, self.at)
         defaults = {"account": "Sim101", "instrument": "ES 12-26", "action": "SELL", "qty": 1, "opens": False}
-        made = make_order(turn, by, number, **defaults | values)  # type: ignore[arg-type]
+        made = self.do(lambda turn: make_order(turn, by, number, **defaults | values))  # type: ignore[arg-type]
+        return made.order_id
+
+    def do(self, ask: Callable[[Turn], Asked]) -> Asked:
+        """Have the engine do something in a step of its own, and go on from there."""
+        turn = Turn(self.state, self.at)
+        answer = ask(turn)
         self.state, effects = turn.done()
         self._do(effects)
         self.tell(Tick())
-        return made.order_id
+        return answer
 
     def _do(self, effects: list[Effect]) -> list[Effect]:
         self.effects += effects
@@ -90,11 +98,16 @@ class Desk:
         self.tell(Tick())
 
     def look(
-        self, *shown: Order | Instruction, kill_switch: bool = False, owner: str | None = JOURNAL, **more: Any
+        self,
+        *shown: Order | Instruction,
+        kill_switch: bool = False,
+        owner: str | None = JOURNAL,
+        asked: Sequence[Instruction] = (),
+        **more: Any,
     ) -> None:
         """Show the table."""
         orders = [it for it in shown if isinstance(it, Order)]
-        instructions = [it for it in shown if isinstance(it, Instruction)]
+        instructions = [*(it for it in shown if isinstance(it, Instruction)), *asked]
         self.tell(Looked(orders, kill_switch, owner, instructions=instructions, **more))
 
     def start(self) -> "Desk":
@@ -125,6 +138,14 @@ class Desk:
     def say(self, venue_id: str, state: str, filled: int = 0, average: str | None = None) -> None:
         """Have NinjaTrader write an order's state."""
         self.tell(OrderStateRead(venue_id, "Sim101", state, filled, Decimal(average) if average else None))
+
+    def hold(self, side: Side, quantity: int = 0, instrument: str = "ES 12-26", account: str = "Sim101") -> None:
+        """Have NinjaTrader write a position."""
+        self.tell(PositionRead(account, instrument, side, quantity, Decimal(5000) if quantity else None))
+
+    def result(self, instruction_id: str = "close") -> str | None:
+        """Return what has become of an instruction."""
+        return self.state.instructions[instruction_id].result
 
     def crash(self) -> None:
         """Lose everything but the journal, and start again."""
@@ -170,6 +191,12 @@ def instruction(desk: Desk, command: str, instruction_id: str = "instruction", *
         "instrument": "ES 12-26",
     }
     return Instruction(instruction_id, command, **defaults | values)
+
+
+def asked(desk: Desk, command: str = "CLOSEPOSITION", name: str = "close", **values: Any) -> Instruction:
+    """Return an instruction as the table would list it, received just now; without a pair it is about every one."""
+    pair = {"account": None, "instrument": None} if command.startswith("FLATTEN") else {}
+    return instruction(desk, command, name, **{**pair, **values})
 
 
 def want(desk: Desk, n: int = 1, kind: Any = "place") -> Want:

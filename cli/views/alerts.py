@@ -211,6 +211,7 @@ def _facts(record: AlertRecord) -> Mapping[str, str]:
         "id": record.request_id,
         "command": record.command or "",
         "orders": ", ".join(record.order_ids),
+        "instrument": record.instrument or "",
         "duplicate": "of an earlier alert" if record.duplicate and record.origin == "webhook" else "",
         "field": record.field or "",
         "key": " ".join(filter(None, (record.key_label, f"({record.key_id})"))),

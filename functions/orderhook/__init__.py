@@ -19,6 +19,7 @@ What orders are, as plain data and pure functions:
     provenance       where a write comes from
     outcome          what a command has done
     trade            an entry with its targets and stops
+    relative_prices  prices that are a distance from another one
     leg_prices       on which sides of one another the prices of a trade lie
     altering         what CHANGE and CANCELREPLACE make of an order
     order_reports    what a report of a venue makes of one

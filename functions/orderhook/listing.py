@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from orderhook.instructions import Instruction, InstructionResult
 from orderhook.keys import Key
+from orderhook.limits import allows_instrument
 from orderhook.orders import Order, Template, folded
 from orderhook.services import Services
 from orderhook.store import items
@@ -55,6 +56,7 @@ class OrderFilter(NamedTuple):
 
     account: str | None = None
     instrument: str | None = None
+    """By its one name; `ES1!` is every month of ES."""
     strategy_id: str | None = None
 
     def matches(self, order: Order) -> bool:
@@ -81,6 +83,8 @@ class OrderFilter(NamedTuple):
 
 def _is_same(name: str, value: str | None, wanted: str) -> bool:
     """Return whether a value is the one asked for: accounts and instruments without regard to case, ids with it."""
+    if value is not None and name == "instrument":
+        return allows_instrument((wanted,), value)
     return value is not None and (value == wanted or (name != "strategy_id" and folded(value) == folded(wanted)))
 
 

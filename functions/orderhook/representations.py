@@ -16,6 +16,7 @@ from orderhook.keys import KILL_SWITCH, Key
 from orderhook.listing import Instructed, Unreadable
 from orderhook.orders import Order, Template, decimal_text
 from orderhook.profit import OfDay, totals
+from orderhook.relative_prices import Offsets
 from orderhook.store.alert_log import UNREADABLE, AlertRecord
 from orderhook.store.bridge import ExecutionRecord
 from orderhook.store.controls import KillSwitchState
@@ -37,6 +38,7 @@ _ORDER_FIELDS = (
     "state",
     "since",
     "offset",
+    "limit_offset",
     "oco_id",
     "generation",
     "average",
@@ -62,7 +64,8 @@ def represent_order(order: Order) -> JsonObject:
     values = {name: getattr(order, name) for name in _ORDER_FIELDS}
     if not order.is_open:
         values["due"] = None  # it waits for nothing any more
-    return {name: _text(value) for name, value in values.items()}
+    offsets = Offsets(order.offset, order.limit_offset, order.in_percent)
+    return {name: _text(value) for name, value in values.items()} | offsets.texts
 
 
 def _text(value: object) -> str | None:

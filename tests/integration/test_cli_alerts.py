@@ -208,6 +208,16 @@ def test_show_says_of_a_duplicate_that_it_is_one(server: Server) -> None:
     assert "TradingView" not in result.stdout
 
 
+def test_show_tells_which_contract_was_meant(server: Server) -> None:
+    key = server.data("keys", "create", "--trader", "spells")["key"]
+    server.post(f"key={key};command=PLACE;order_id=a;{demo.PLACES['demo-1'].replace('ES1!', 'ES SEP49')}")
+    server.post(f"key={key};command=CANCELORDERS;account=Sim101;instrument=ES1!")
+    for record, instrument in zip(server.data("alerts", "--trader", "spells")[:2], ("ES", "ES 09-49"), strict=True):
+        assert record["instrument"] == instrument
+        result = server.run("alerts", "show", record["request_id"], "--trader", "spells")
+        assert f"  instrument   {instrument}\n" in result.stdout
+
+
 def test_show_has_a_line_for_each_account(server: Server) -> None:
     key = server.data("keys", "create", "--trader", "accounts")["key"]
     fields = demo.PLACES["demo-1"].replace("account=Sim101", "account=A,B")
