@@ -119,6 +119,13 @@ class FlatConfirmed(NamedTuple):
     account: str
 
 
+class Resumed(NamedTuple):
+    """A person has said that an account and instrument may open again (`orderhook bridge resume`)."""
+
+    account: str
+    instrument: str
+
+
 class Tick(NamedTuple):
     """Time has passed."""
 
@@ -137,6 +144,7 @@ Event = (
     | NinjaTraderStopped
     | LogLine
     | FlatConfirmed
+    | Resumed
     | Tick
 )
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from bridge.events import Alarm, Effect, Look, OrderStateRead, Save, WriteFile
 from bridge.records import (
+    Block,
     Close,
     Group,
     InstructionFile,
@@ -26,7 +27,6 @@ from bridge.records import (
 )
 from orderhook.bridge_messages import Heartbeat, Side
 from orderhook.orders import folded
-from orderhook.trade import leg_id
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -57,6 +57,8 @@ class Config(NamedTuple):
     """Those of which positions are asked for though no order of ours was ever in them."""
     tick_of: Callable[[str], Decimal | None] = _no_tick
     """The tick of an instrument; None where it is unknown."""
+    max_resync: int = 10
+    """How many contracts one order may have that brings a position to where a strategy thinks it is."""
 
     def account(self, name: str) -> str | None:
         """Return an account's name as it is configured; None where it is not."""
@@ -88,6 +90,8 @@ class State(NamedTuple):
     groups: Mapping[str, Group] = _EMPTY
     instructions: Mapping[str, TableInstruction] = _EMPTY
     closes: Mapping[str, Close] = _EMPTY
+    blocks: Mapping[str, Block] = _EMPTY
+    """What a person has to look at before anything opens there, by the names of pairs."""
     memory: Memory | None = None
     active: tuple[str, ...] = ()
     """The ids of the orders that the table has not finished: a step walks through no others."""
@@ -114,6 +118,8 @@ class State(NamedTuple):
     connected_at: datetime | None = None
     """Since when it is."""
     positions: Mapping[str, Position] = _EMPTY
+    flat_since: Mapping[str, datetime] = _EMPTY
+    """Since when a person says that accounts are flat, by their names; NinjaTrader's next start ends it."""
     too_many: Mapping[str, datetime] = _EMPTY
     """Since when the legs of a trade would close more than is open, by its entry's id."""
     alarms: tuple[str, ...] = ()
@@ -130,6 +136,7 @@ class State(NamedTuple):
         groups: dict[str, Group] = {}
         instructions: dict[str, TableInstruction] = {}
         closes: dict[str, Close] = {}
+        blocks: dict[str, Block] = {}
         for name, value in records.items():
             record = load(name, value)
             match record:
@@ -142,7 +149,9 @@ class State(NamedTuple):
                 case TableInstruction():
                     instructions[record.instruction_id] = record
                 case Close():
-                    closes[record.name] = record
+                    closes[record.name] = _close_after_crash(record, at)
+                case Block():
+                    blocks[record.name] = record
                 case Memory():
                     state = state._replace(memory=record)
         active = tuple(name for name, order in orders.items() if not order.is_closed)
@@ -152,6 +161,7 @@ class State(NamedTuple):
             groups=groups,
             instructions=instructions,
             closes=closes,
+            blocks=blocks,
             active=active,
         )
 
@@ -160,7 +170,11 @@ class State(NamedTuple):
         """Whether something is at the venue that the table has not finished; what only may be there does not count."""
         known = (self.venue_orders[venue_id] for name in self.active for venue_id in self.orders[name].venue_ids)
         works = any(not it.is_over and (it.place or it.state) for it in known)
-        return works or any(it.result is None for it in self.closes.values())
+        orders = map(self.orders.__getitem__, self.active)
+        waits = any(it.heeded_since and not (it.ended or it.venue_ids) for it in orders) or any(
+            it.heeded_since and not (it.begun_at or it.result) for it in self.instructions.values()
+        )
+        return works or waits or any(it.result is None for it in self.closes.values())
 
 
 def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:
@@ -175,6 +189,13 @@ def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:
     return order
 
 
+def _close_after_crash(close: Close, at: datetime) -> Close:
+    """Return a close whose last file is in doubt: it counts as written, unless it is still there and is moved out."""
+    if close.file is not None and close.file.stage == "intended":
+        return close._replace(file=close.file._replace(stage="ambiguous", at=at))
+    return close
+
+
 class Turn:
     """One step in the making: what it has changed so far, and what it asks for."""
 
@@ -187,6 +208,7 @@ class Turn:
         self.groups = dict(state.groups)
         self.instructions = dict(state.instructions)
         self.closes = dict(state.closes)
+        self.blocks = dict(state.blocks)
         self.now = state
         """The rest of the state; replaced as a whole."""
         self._active = dict.fromkeys(state.active)
@@ -202,7 +224,7 @@ class Turn:
         """Change what is not in the journal."""
         self.now = self.now._replace(**values)
 
-    def put(self, record: TableOrder | TableInstruction | Close | VenueOrder | Group) -> None:
+    def put(self, record: TableOrder | TableInstruction | Close | Block | VenueOrder | Group) -> None:
         """Change a record."""
         self._touched[record_id(record)] = record
         match record:
@@ -220,6 +242,19 @@ class Turn:
                 self.instructions[record.instruction_id] = record
             case Close():
                 self.closes[record.name] = record
+            case Block():
+                self.blocks[record.name] = record
+
+    def drop(self, record: TableInstruction | Close | Block) -> None:
+        """Take a record out of the journal."""
+        self._touched[record_id(record)] = None
+        match record:
+            case TableInstruction():
+                del self.instructions[record.instruction_id]
+            case Close():
+                del self.closes[record.name]
+            case Block():
+                del self.blocks[record.name]
 
     def ask(self, effect: Effect) -> None:
         """Ask for something to be done."""
@@ -238,6 +273,17 @@ class Turn:
             self.put(order._replace(alarms=(*order.alarms, code)[-_MOST_RUNG:], rung=rung))
             self.ask(Alarm(code, f"{order_id}: {detail}"))
             self._rung.append((order_id, f"{code}: {order_id}: {detail}"))
+
+    def alarm_of(self, owner: str, code: str, detail: str) -> None:
+        """Tell a person of what is done for an instruction or an order, and its next report."""
+        if owner in self.instructions:
+            instruction = self.instructions[owner]
+            self.put(instruction._replace(alarms=(*instruction.alarms, code)))
+            self.ask(Alarm(code, f"{instruction.asked.command} {owner}: {detail}"))
+        elif owner in self.orders:
+            self.alarm_once(owner, code, detail, of=self.at)
+        else:
+            self.alarm(code, f"{owner}: {detail}")
 
     def tell_unreported_alarms(self) -> None:
         """Have the heartbeat tell of the alarms of this step whose orders send no report."""
@@ -276,7 +322,7 @@ class Turn:
 
     def legs_of(self, entry: TableOrder) -> list[TableOrder]:
         """Return the legs of an entry."""
-        ids = [leg_id(entry.order_id, name) for name in entry.legs]
+        ids = map(entry.id_of_leg, entry.legs)
         return [self.orders[order_id] for order_id in ids if order_id in self.orders]
 
     def forget(self, orders: Sequence[TableOrder]) -> None:
@@ -327,6 +373,7 @@ class Turn:
             groups=self.groups,
             instructions=self.instructions,
             closes=self.closes,
+            blocks=self.blocks,
             active=tuple(self._active),
         )
         if self.now.memory is not None and self._before.memory is not self.now.memory:
@@ -348,4 +395,6 @@ class Turn:
                 return self._before.instructions.get(record.instruction_id) is record
             case Close():
                 return self._before.closes.get(record.name) is record
+            case Block():
+                return self._before.blocks.get(record.name) is record
         return False

@@ -31,7 +31,8 @@ _PRICE = r"-?[0-9]+(\.[0-9]+)?"
 
 _VALUES: Mapping[str, str] = {
     "qty": "[0-9]+",
-    **dict.fromkeys((*PRICES, "offset"), _PRICE),
+    **dict.fromkeys(PRICES, _PRICE),
+    **dict.fromkeys(("offset", "limit_offset"), f"{_PRICE}%?"),
     "order_type": "|".join(get_args(OrderType)),
     "tif": "|".join(get_args(TimeInForce)),
 }
@@ -46,7 +47,7 @@ def _values(values: Mapping[str, str]) -> Mapping[str, str]:
 
 
 Values = Annotated[Mapping[str, str], AfterValidator(_values)]
-"""Values as texts, by the names of the order's fields: qty, limit_price, stop_price, offset, order_type, tif."""
+"""Values as texts, by the names of the order's fields: qty, limit_price, stop_price, order_type, tif; Offsets.texts."""
 
 
 class Execution(NamedTuple):
@@ -68,9 +69,16 @@ class Made(NamedTuple):
     account: Id
     instrument: Id
     action: Action
+    qty: PositiveInt
+    order_type: OrderType
+    tif: TimeInForce
     by: Id
     """The instruction that it is for, or the order in whose place it is (sync_strategy)."""
-    entry_id: str | None = None
+    received_at: Time
+    """When the alert was received that asks for it."""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    oco_id: str | None = None
     strategy_id: str | None = None
 
 

@@ -5,7 +5,6 @@ order or the instruction.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 MarketSide = Literal["flat", "long", "short"]
@@ -14,7 +13,8 @@ MarketSide = Literal["flat", "long", "short"]
 OutOfSync = Literal["wait", "flatten", "resync"]
 """What is done where the position is not what a strategy thinks it is: nothing, close it, or bring it there."""
 
-_UNKNOWN: Mapping[str, Any] = MappingProxyType({})
+_UNKNOWN: Mapping[str, Any] = {}
+"""Nobody changes it. The bridge's journal copies it, which a mappingproxy does not allow."""
 
 
 class Sync(NamedTuple):
@@ -41,6 +41,13 @@ class Conditions(NamedTuple):
     """How many instruments of the account may be open with it."""
     sync: Sync | None = None
     unknown: Mapping[str, Any] = _UNKNOWN
+
+    def given_anew(self, given: "Conditions") -> "Conditions":
+        """Return these, with what a later alert asks in the place of what was asked."""
+        return self._replace(
+            require_market_position=given.require_market_position or self.require_market_position,
+            max_positions=given.max_positions or self.max_positions,
+        )
 
     @property
     def if_any(self) -> "Conditions | None":

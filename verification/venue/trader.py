@@ -92,8 +92,7 @@ class Trader:
         match answer.word:
             case "placed" | "scheduled":
                 self.placed[order_id] = fields
-                delay = timedelta(seconds=int(fields.get("delay") or 0))
-                until = now + delay + TOO_LATE + timedelta(seconds=1 if delay else 0)
+                until = self.too_late_after(int(fields.get("delay") or 0))
                 self.may_open_until[order_id] = self.may_replace_until[order_id] = until
             case "change_pending" | "replace_pending":
                 self.may_replace_until[order_id] = now + TOO_LATE
@@ -105,6 +104,10 @@ class Trader:
                 self.switched_on = None
         for listed in (*body.get("cancel_pending", ()), *body.get("cancelled", ())):
             self.cancelled.setdefault(str(listed), now)
+
+    def too_late_after(self, delay: int = 0) -> datetime:
+        """Return until when what is asked now, and waits so many seconds, may get to the venue."""
+        return self._now() + timedelta(seconds=delay + (1 if delay else 0)) + TOO_LATE
 
     def switch_off(self) -> None:
         """Turn the kill switch off."""
@@ -234,7 +237,7 @@ class Trader:
     def _cancel_orders(self) -> Fields:
         if self._chance.random() < 0.3:
             return self._alert("CANCELALLORDERS")
-        return self._alert("CANCELORDERS", account="Sim101", instrument=self._chance.choice((None, "NQ 12-26")))
+        return self._alert("CANCELORDERS", account="Sim101", instrument=self._chance.choice((None, "NQ1!")))
 
     def _switch(self) -> Fields:
         return {"key": self._service.key, "kill_switch": "off" if self.switched_on else "on"}
