@@ -20,6 +20,7 @@ from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.place import Place
 from orderhook.commands.placing_after_close import PlacesAfterClose
+from orderhook.commands.price_fields import price_text
 from orderhook.commands.reverse import Reverse
 from orderhook.commands.reverse_position import ReversePosition
 from orderhook.orders import decimal_text
@@ -83,8 +84,9 @@ def _describe_on_position(command: Command) -> str:
             phrases = (f"turn over {_position(command)}{_if_position(command.require_market_position)}",)
             return ", ".join((*phrases, *_controls(command)))
         case CancelAndBracket():
-            names = {"take_profit": "target", "stop_loss": "stop", "stop_loss_stop": "stop", "stop_loss_limit": "limit"}
-            prices = (f"{word} {price}" for name, word in names.items() if (price := getattr(command, name)))
+            words = {"take_profit": "target", "stop_loss": "stop", "stop_loss_stop": "stop", "stop_loss_limit": "limit"}
+            given = ((word, getattr(command, name)) for name, word in words.items())
+            prices = (f"{word} {price_text(price)}" for word, price in given if price is not None)
             side = "long" if command.action == "BUY" else "short"
             return (
                 f"give up to {command.qty} contracts of {_position(command)}, if it is {side}, a "
