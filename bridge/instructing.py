@@ -3,11 +3,15 @@
 from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 
+from bridge.bracketing import bracket
 from bridge.closing import begin_close, end_close
 from bridge.events import SendReport
+from bridge.heeding import heed_instruction
 from bridge.pairs import CLOSING, is_next
+from bridge.partial_closes import close_in_part
 from bridge.positions import known_position, pairs_to_close
 from bridge.records import Close, TableInstruction
+from bridge.reversing import reverse
 from bridge.state import Turn
 from orderhook.bridge_messages import InstructionReport
 from orderhook.instructions import Instruction, Result
@@ -84,9 +88,16 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
         instruction = _begin(turn, instruction)
     if instruction.begun_at is None or instruction.result is not None:
         return
-    match instruction.asked.command:
+    asked = instruction.asked
+    match asked.command:
+        case "CLOSEPOSITION" if asked.qty is not None or asked.percent is not None:
+            close_in_part(turn, instruction)
+        case "REVERSE":
+            reverse(turn, instruction)
         case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING":
             _close(turn, instruction)
+        case "CANCELANDBRACKET":
+            bracket(turn, instruction)
 
 
 def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
@@ -103,7 +114,7 @@ def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
     ):
         return instruction
     else:
-        instruction = instruction._replace(begun_at=turn.at)
+        instruction = heed_instruction(turn, instruction)
     turn.put(instruction)
     return instruction
 
@@ -162,8 +173,8 @@ def report_instruction(turn: Turn, instruction: TableInstruction) -> None:
         order_ids=instruction.order_ids,
         alarms=instruction.alarms,
     )
-    is_news = instruction.result is not None and (
-        last is None or (last.result, last.reason) != (said.result, said.reason)
+    is_news = (instruction.result is not None or bool(instruction.order_ids)) and (
+        last is None or (last.result, last.reason, last.order_ids) != (said.result, said.reason, said.order_ids)
     )
     if (is_news and not instruction.is_closed) or said.alarms:
         turn.put(instruction._replace(report=said, reported_at=turn.at, alarms=()))

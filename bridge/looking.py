@@ -8,6 +8,7 @@ from bridge.adopting import adopt
 from bridge.changing import give_up
 from bridge.events import Fetch, Fetched, Looked, SendReport
 from bridge.instructing import see_instructions
+from bridge.pairs import is_older
 from bridge.records import Fill, Increment, Memory, TableOrder, Terms, filled
 from bridge.state import Turn
 from orderhook.orders import OPEN, Leg, Order, OrderState, Want
@@ -167,19 +168,14 @@ def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
         made_by=item.made_by,
         table_state=item.state,
         received_at=received_at,
+        conditions=item.conditions,
         acked=item.acked,
-        is_foreign=_is_older(turn, received_at),
+        is_foreign=is_older(turn, received_at),
     )
     turn.put(order)
     if order.is_foreign and item.entry_id is None:
         adopt(turn, order, item)
     return turn.orders[item.order_id]
-
-
-def _is_older(turn: Turn, received_at: datetime | None) -> bool:
-    """Return whether an order that the journal does not know may be one that another journal has placed."""
-    memory = turn.now.memory
-    return memory is None or received_at is None or received_at < memory.began
 
 
 def _foreign_leg(turn: Turn, item: Order, known: TableOrder | None) -> TableOrder:
@@ -214,7 +210,7 @@ def _know_entry(turn: Turn, leg: TableOrder, entry: Order) -> None:
 
 def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
     """Return an order with what the table wants of it now."""
-    return order._replace(
+    return _heeding(order, item, want)._replace(
         n=want.n,
         kind=want.kind,
         wanted_at=_time(want.at),
@@ -228,9 +224,27 @@ def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
     )
 
 
+def _heeding(order: TableOrder, item: Order, want: Want) -> TableOrder:
+    """Return an order with what has to hold before it is placed, or replaced; a CHANGE asks nothing.
+
+    One that was never written opens when it is placed, whatever has altered it since: what its PLACE asks counts.
+    """
+    if want.kind != "replace":
+        return order
+    if order.venue_ids:
+        return order._replace(conditions=item.conditions, conditions_of=want.n, heeded_since=None)
+    if item.conditions is None or order.conditions is None:
+        return order._replace(conditions=item.conditions or order.conditions)
+    asked = {name: value for name, value in item.conditions._asdict().items() if value}
+    return order._replace(conditions=order.conditions._replace(**asked))
+
+
 def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
     """Return a leg of which something is asked, which it takes when its entry allows (`legs.settle`)."""
-    asked = Terms(item.order_type, item.limit_price, item.stop_price, item.offset)
+    if leg.made_by is not None and isinstance(item, Order) and want.kind != "cancel" and _asks_for_more(leg, item):
+        why = "of a leg of CANCELANDBRACKET the prices alone can be changed: send that again for the rest"
+        return leg._replace(n=want.n, kind=want.kind, wanted_at=_time(want.at), given_up=want.n, acked=want.n, why=why)
+    asked = Terms.of(item)
     takes_none = want.kind == "cancel" or (leg.is_foreign and not want.of)
     # It stays cancelled until it is given anew, which may be dropped.
     was_cancelled = leg.wants_cancel and leg.acked >= leg.n
@@ -243,6 +257,12 @@ def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
         of=want.of or 0,
         why=None,
     )
+
+
+def _asks_for_more(leg: TableOrder, item: Order) -> bool:
+    """Return whether more is asked of a leg that the bridge has made than other prices."""
+    told = leg.report.values.get("qty") if leg.report else None
+    return (item.order_type, item.tif) != (leg.order_type, leg.tif) or str(item.qty) != (told or str(leg.qty))
 
 
 def _drop_what_follows(turn: Turn, before: TableOrder, item: Order) -> None:
@@ -283,10 +303,7 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
             account=entry.account,
             instrument=entry.instrument,
             action=opposite(entry.action),
-            order_type=leg.order_type,
-            limit_price=leg.limit_price,
-            stop_price=leg.stop_price,
-            offset=leg.offset,
+            **Terms.of(leg)._asdict(),
             tif="GTC",
             qty=0,
             entry_id=entry.order_id,
@@ -298,8 +315,7 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
         )
     after = known._replace(start=leg.start, size=leg.size)
     if want is None:
-        terms = Terms(leg.order_type, leg.limit_price, leg.stop_price, leg.offset)
-        after = after._replace(**terms._asdict(), ended=None)
+        after = after._replace(**Terms.of(leg)._asdict(), ended=None)
     elif want.n > known.n:
         after = _leg_wanting(after, leg, want)
     if leg.end:

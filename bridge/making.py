@@ -4,13 +4,22 @@ Once made, one is an order like any other: the same code places, cancels and rep
 of it by its reports, the first of which writes its item.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
+from bridge.carrying_out import filled_of, is_being_replaced, latest
+from bridge.confirming import unresolved_of
+from bridge.pairs import CLOSED
 from bridge.records import TableOrder
 from bridge.state import Turn
-from orderhook.bridge_messages import Made
-from orderhook.orders import Action, OrderType, TimeInForce, timestamp
+from orderhook.bridge_messages import Made, Side
+from orderhook.instructions import Result
+from orderhook.orders import Action, OrderState, OrderType, TimeInForce, timestamp
+
+CLOSING_ACTION: Mapping[Side, Action] = {"LONG": "SELL", "SHORT": "BUY"}
+"""The side of an order that closes what a position holds."""
 
 
 def make_order(
@@ -75,6 +84,30 @@ def _times(turn: Turn, by: str) -> tuple[datetime | None, datetime | None]:
     if by in turn.instructions:
         return turn.instructions[by].received_at, turn.instructions[by].not_after
     return turn.orders[by].received_at, turn.orders[by].not_after
+
+
+class Became(NamedTuple):
+    """What has become of a made order, as its instruction tells it."""
+
+    result: Result
+    reason: str | None
+    filled: int
+
+
+def outcome(turn: Turn, order: TableOrder) -> Became | None:
+    """Return what has become of a made order; None while it may still be filled."""
+    current, filled = latest(turn, order), filled_of(turn, order)
+    if filled >= order.qty:
+        return Became("done", None, filled)
+    is_over = current is not None and current.is_over and not is_being_replaced(turn, order)
+    if not (order.ended or is_over):
+        why = unresolved_of(turn, order)
+        return Became("unresolved", why, filled) if why else None
+    asked = current.cancel.why if current is not None and current.cancel is not None else order.why
+    state = order.ended or (current and current.state)
+    why = order.why or (current and current.log) or f"{order.order_id} is {state}"
+    result: Result = "superseded" if asked == CLOSED else "blocked" if order.ended is OrderState.REJECTED else "failed"
+    return Became(result, f"{filled} of {order.qty} are filled: {why}", filled)
 
 
 def told_of(turn: Turn, order: TableOrder) -> Made | None:

@@ -32,6 +32,12 @@ def root_of(at: datetime, instrument: str) -> str:
     return folded(canonical(instrument, at.date()).partition(" ")[0])
 
 
+def is_older(turn: Turn, received_at: datetime | None) -> bool:
+    """Return whether what was received then is older than the journal: another one may have acted on it."""
+    memory = turn.now.memory
+    return memory is None or received_at is None or received_at < memory.began
+
+
 # Whose turn it is
 
 

@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 ALERT_RETENTION = timedelta(days=11)
 BUDGET_SECONDS = webhook.BUDGET_SECONDS
 
-TRADED = [(f"{root} 12-26", day) for root in ("ES", "NQ") for day in ("roll", "expiry")]
-
 FILLED = {"PartFilled": 2, "Filled": 5}
 """How much is filled, of five, of an order in these states."""
 
@@ -63,6 +61,13 @@ def wall_clock(now: Callable[[], datetime]) -> type[datetime]:
             return now()
 
     return WallClock
+
+
+class NeverComing(dict[tuple[str, str], date]):
+    """A list by which no contract rolls or expires."""
+
+    def get(self, _: tuple[str, str], default: object = None) -> date:  # noqa: ARG002
+        return date.max
 
 
 class Service:
@@ -94,7 +99,7 @@ class Service:
         for handlers in (webhook, deferred):
             monkeypatch.setattr(handlers, "datetime", wall_clock(lambda: queue.now))
         # What tests trade rolls and expires on no day on which they run.
-        monkeypatch.setattr(instruments, "PUBLISHED_OTHERWISE", dict.fromkeys(TRADED, date.max))
+        monkeypatch.setattr(instruments, "PUBLISHED_OTHERWISE", NeverComing())
         self.scheduler = LocalScheduler(deferred.handler, queue.settings)
         self._clients: list[DynamoDBClient] = []
 
@@ -410,7 +415,7 @@ class Service:
             ExpressionAttributeValues={":pk": {"S": items.trader_partition(self.trader)}},
             ConsistentRead=True,
         )
-        return [item["order_id"]["S"] for item in found["Items"]]
+        return [item["order_id"]["S"] for item in found["Items"] if "order_id" in item]  # or it is an instruction
 
     def strategy(self, strategy_id: str = "strategy-1") -> Item | None:
         return self.get(items.strategy_key(self.trader, strategy_id))

@@ -20,6 +20,7 @@ from cli.terminal import (
     printable,
     readable_time,
 )
+from cli.views.instructions import show_instructions
 from cli.views.orders import parted_id
 
 _STYLES = {"ok": GOOD, "warning": WARNING, "failed": BAD, "look": DIM}
@@ -62,6 +63,7 @@ def show_status(status: Mapping[str, Any]) -> None:
         print_text(
             printable(f"  when that is mended: orderhook bridge resume {it['account']} '{it['instrument']}'"), DIM
         )
+    show_instructions(status["instructions"])
     print_line()
     if not status["orders"]:
         print_line("No order is open at the venue.")

@@ -38,6 +38,8 @@ CLOSES_FAILED = "ClosesFailed"
 """A position was not seen flat after its closing, or was turned over by it."""
 UNATTACHED = "UnattachedReports"
 """No order is known that a report is about."""
+NOT_CARRIED_OUT = "InstructionsNotCarriedOut"
+"""What was asked of a position failed, or nobody can know it, or has no result for long."""
 BRIDGE_ALARMS = "BridgeAlarms"
 REPORTS_UNAVAILABLE = "ReportsUnavailable"
 """A report could not be taken, and SQS delivers it again. Now and then that is nothing."""
@@ -78,6 +80,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "strategy_not_found": REFUSED,
         "strategy_mismatch": REFUSED,
         "duplicate_order_id": REFUSED,
+        "duplicate_alert": REFUSED,
         "change_dropped": REFUSED,
         "outcome_unknown": UNKNOWN,
         "payload_too_large": REFUSED,

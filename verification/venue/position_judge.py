@@ -39,6 +39,8 @@ class PositionJudge(Judge):
         super().__init__(loop)
         self._net: dict[Pair, list[Moment]] = defaultdict(lambda: [Moment(loop.at, 0)])
         self._executions = 0
+        self._made_by: dict[str, str] = {}
+        """By their ids, for what the bridge has made orders: an instruction, or an order."""
         self._turned_over: set[Pair] = set()
         """The pairs that a close has turned over: somebody must have been told."""
 
@@ -46,6 +48,15 @@ class PositionJudge(Judge):
     def _trader(self) -> "PositionTrader":
         trader: PositionTrader = self._loop.trader  # type: ignore[assignment]
         return trader
+
+    def learn(self) -> None:
+        """Learn what the bridge knows, and what it has told its person."""
+        super().learn()
+        if self._loop.is_up:
+            self._learn_made(self._loop.state)
+
+    def _learn_made(self, state: State) -> None:
+        self._made_by |= {it.order_id: it.made_by for it in state.orders.values() if it.made_by}
 
     # The model: positions by what was filled
 
@@ -64,14 +75,11 @@ class PositionJudge(Judge):
     def _look_at_fill(self, venue_id: str, pair: Pair, before: int, after: int) -> None:
         owner = self.owners.get(venue_id)
         command = self._command_of(owner) if owner else "CLOSEPOSITION" if self._is_native(venue_id) else None
-        if command in CLOSERS or (owner is None and command):
-            self.by_hand.add(pair[1])  # its trades are not whole any more
-            if before * after < 0 or abs(after) > abs(before):
-                self._turned_over.add(pair)
-                if not self._may_turn_over():
-                    self.find(f"a close of {pair} made {after} of {before}")
-        if command in ("REVERSE", "CANCELANDBRACKET"):
-            self.by_hand.add(pair[1])
+        opens = before * after < 0 or abs(after) > abs(before)
+        if opens and (command in CLOSERS or (owner is None and command)):
+            self._turned_over.add(pair)
+            if not self._may_turn_over():
+                self.find(f"a close of {pair} made {after} of {before}")
         if command == "REVERSE" and owner and not self._was(pair, 0, self._asked_at(owner)):
             self.find(f"{owner} has turned {pair}, which was never flat since it was asked")
 
@@ -85,11 +93,11 @@ class PositionJudge(Judge):
 
     def _command_of(self, order_id: str) -> str | None:
         """Return the command that an order was made for by the bridge."""
-        asked = self._trader.instructed.get(order_id.rpartition(".")[0])
+        asked = self._trader.instructed.get(self._made_by.get(order_id, ""))
         return str(asked.fields["command"]) if asked else None
 
     def _asked_at(self, order_id: str) -> datetime:
-        return self._trader.instructed[order_id.rpartition(".")[0]].at
+        return self._trader.instructed[self._made_by[order_id]].at
 
     def _was(self, pair: Pair, net: int, since: datetime) -> bool:
         """Return whether a position was of this size at some moment since then."""
@@ -107,6 +115,7 @@ class PositionJudge(Judge):
 
     def look_at_file(self, file: WriteFile, state: State) -> None:
         """Judge a file that is about to be written."""
+        self._learn_made(state)
         super().look_at_file(file, state)
         try:
             line = read_line(file.line)
@@ -119,11 +128,8 @@ class PositionJudge(Judge):
         command = self._command_of(order_id)
         if command == "REVERSE":
             self._look_at_switch(order_id)
-        if command is not None:
-            return
-        owner = order_id.rpartition(".")[0]
-        if owner in self._trader.conditioned and order_id not in self._trader.placed:
-            return  # it closes for an order, or makes up the difference
+        if order_id in self._made_by:
+            return  # nobody has asked for it by name
         super()._look_at_opening(order_id, generation)
         if generation == 1 and order_id in self._trader.conditioned:
             self._look_at_conditions(order_id, self._trader.conditioned[order_id])
@@ -159,6 +165,9 @@ class PositionJudge(Judge):
 
     def judge(self) -> None:
         """Look for what may not be, now that everything rests."""
+        if self._trader.instructed or self._trader.conditioned:
+            # What is closed by other than its legs is not whole any more; trades alone are judged in the other loop.
+            self.by_hand |= {instrument for _, instrument in self._net}
         super().judge()
         service = self._loop.service
         for name, asked in self._trader.instructed.items():
