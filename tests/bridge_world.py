@@ -141,11 +141,6 @@ class World:
             self._bridge.ring()
         self._bridge.turn()
 
-    def ring(self) -> None:
-        """Have the bridge look at the table in its next turn."""
-        assert self._bridge
-        self._bridge.ring()
-
     @property
     def state(self) -> State:
         """What the bridge knows."""

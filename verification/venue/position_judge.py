@@ -75,11 +75,11 @@ class PositionJudge(Judge):
     def _look_at_fill(self, venue_id: str, pair: Pair, before: int, after: int) -> None:
         owner = self.owners.get(venue_id)
         command = self._command_of(owner) if owner else "CLOSEPOSITION" if self._is_native(venue_id) else None
-        if command in CLOSERS or (owner is None and command):
-            if before * after < 0 or abs(after) > abs(before):
-                self._turned_over.add(pair)
-                if not self._may_turn_over():
-                    self.find(f"a close of {pair} made {after} of {before}")
+        opens = before * after < 0 or abs(after) > abs(before)
+        if opens and (command in CLOSERS or (owner is None and command)):
+            self._turned_over.add(pair)
+            if not self._may_turn_over():
+                self.find(f"a close of {pair} made {after} of {before}")
         if command == "REVERSE" and owner and not self._was(pair, 0, self._asked_at(owner)):
             self.find(f"{owner} has turned {pair}, which was never flat since it was asked")
 
