@@ -107,6 +107,11 @@ class World:
             monotonic=lambda: self.at.timestamp(),
         )
 
+    def ring(self) -> None:
+        """Have the bridge look at the table in its next turn."""
+        assert self._bridge
+        self._bridge.ring()
+
     def make_bridge(self, *parts: Any, **options: Any) -> Bridge:
         """Return the bridge, of these parts."""
         return Bridge(*parts, **options)
