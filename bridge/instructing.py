@@ -91,7 +91,7 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
     match asked.command:
         case "CLOSEPOSITION" if asked.qty is not None or asked.percent is not None:
             close_in_part(turn, instruction)
-        case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING":
+        case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING" | "CANCELORDERS":
             _close(turn, instruction)
         case "CANCELANDBRACKET":
             bracket(turn, instruction)
@@ -128,6 +128,7 @@ def _close(turn: Turn, instruction: TableInstruction) -> None:
                 instrument,
                 instruction.received_at,
                 even_flat=even_flat,
+                only_orders=instruction.asked.command == "CANCELORDERS",
             )
             for account, instrument in pairs_to_close(turn, instruction)
         ]
