@@ -11,6 +11,7 @@ from bridge.pairs import CLOSING, is_next
 from bridge.partial_closes import close_in_part
 from bridge.positions import pairs_to_close
 from bridge.records import Close, TableInstruction
+from bridge.reversing import reverse
 from bridge.state import Turn
 from orderhook.bridge_messages import InstructionReport
 from orderhook.instructions import Instruction, Result
@@ -91,6 +92,8 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
     match asked.command:
         case "CLOSEPOSITION" if asked.qty is not None or asked.percent is not None:
             close_in_part(turn, instruction)
+        case "REVERSE":
+            reverse(turn, instruction)
         case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING" | "CANCELORDERS":
             _close(turn, instruction)
         case "CANCELANDBRACKET":

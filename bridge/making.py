@@ -4,6 +4,7 @@ Once made, one is an order like any other: the same code places, cancels and rep
 of it by its reports, the first of which writes its item.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -13,9 +14,12 @@ from bridge.confirming import unresolved_of
 from bridge.pairs import CLOSED
 from bridge.records import TableOrder
 from bridge.state import Turn
-from orderhook.bridge_messages import Made
+from orderhook.bridge_messages import Made, Side
 from orderhook.instructions import Result
-from orderhook.orders import Action, OrderType, TimeInForce, timestamp
+from orderhook.orders import Action, OrderState, OrderType, TimeInForce, timestamp
+
+CLOSING_ACTION: Mapping[Side, Action] = {"LONG": "SELL", "SHORT": "BUY"}
+"""The side of an order that closes what a position holds."""
 
 
 def make_order(
@@ -102,7 +106,7 @@ def outcome(turn: Turn, order: TableOrder) -> Became | None:
     asked = current.cancel.why if current is not None and current.cancel is not None else order.why
     state = order.ended or (current and current.state)
     why = order.why or (current and current.log) or f"{order.order_id} is {state}"
-    result: Result = "superseded" if asked == CLOSED else "failed"
+    result: Result = "superseded" if asked == CLOSED else "blocked" if order.ended is OrderState.REJECTED else "failed"
     return Became(result, f"{filled} of {order.qty} are filled: {why}", filled)
 
 

@@ -9,22 +9,19 @@ from typing import NamedTuple
 
 from bridge.brackets import Part, parts_of
 from bridge.closing import SETTLES_WITHIN, begin_close
-from bridge.making import make_order, outcome
+from bridge.making import CLOSING_ACTION, make_order, outcome
 from bridge.pairs import block, is_older, pair
 from bridge.positions import known_position, pairs_to_close, unsettled_since
 from bridge.records import Share, TableInstruction
 from bridge.state import Position, Turn
 from orderhook.bridge_messages import ANOTHER_JOURNALS
 from orderhook.instructions import Instruction, Result
-from orderhook.orders import Action
 
 LEGS_SHRINK_WITHIN = timedelta(seconds=5)
 """How long own legs may take to shrink; then the part is closed all the same."""
 
 POSITION_UNKNOWN = "position_unknown: NinjaTrader has not told the position since its start"
 UNSETTLED = "the position is not settled: a market order or a fill is under way"
-
-_CLOSING: dict[str, Action] = {"LONG": "SELL", "SHORT": "BUY"}
 
 
 def close_in_part(turn: Turn, instruction: TableInstruction) -> None:
@@ -102,7 +99,7 @@ def close_part(turn: Turn, instruction: TableInstruction, position: Position, qt
         1,
         account=position.account,
         instrument=position.instrument,
-        action=_CLOSING[position.side],
+        action=CLOSING_ACTION[position.side],
         qty=qty,
         strategy_id=instruction.asked.strategy_id,
         opens=False,
@@ -159,7 +156,7 @@ def _shares(turn: Turn, instruction: TableInstruction, position: Position, qty: 
     parts = [
         part
         for entry in turn.active_entries()
-        if entry.action != _CLOSING[position.side] and not entry.is_foreign
+        if entry.action != CLOSING_ACTION[position.side] and not entry.is_foreign
         if pair(turn.at, entry.account, entry.instrument) == name
         for part in parts_of(turn, entry)
     ]

@@ -1,5 +1,6 @@
 """What the bridge does by orders of its own, on the whole way to NinjaTrader and back: as a trader means it."""
 
+from datetime import timedelta
 from typing import Any
 
 from orderhook.instructions import Instruction
@@ -14,7 +15,8 @@ def have(world: World, qty: int = 3, order_id: str = "long", **legs: object) -> 
     """Be long, with a target and a stop that work."""
     fields = {"qty": qty, "stop_loss": 4960, "take_profit": 5040, "strategy_id": order_id, **legs}
     place(world, order_id, **fields)
-    world.until(lambda: world.states().get(f"{order_id}.TARGET1") == "Working")
+    last = f"{order_id}.TARGET1" if fields["take_profit"] else order_id
+    world.until(lambda: world.states().get(last) in ("Working", "Filled"))
     world.let_pass(1)
 
 
@@ -82,3 +84,56 @@ def test_a_stop_that_fills_while_a_part_is_closed_turns_nothing_over(world: Worl
         assert world.position() == 0
         world.paper.set_price("ES 12-26", "5000", world.at)
         world.let_pass(1)
+
+
+def turn_over(world: World, name: str = "asked") -> str:
+    return ask(world, "REVERSE", name, not_after=timestamp(world.at + timedelta(seconds=30)))
+
+
+def test_a_position_is_turned_over(world: World) -> None:
+    have(world)
+    turn_over(world)
+    assert until_done(world) == "done"
+    world.let_pass(3)
+    assert (world.position(), world.live()) == (-3, [])
+    assert world.states()["asked.1"] == "Filled"
+    turn_over(world, "again")
+    assert until_done(world, "again") == "done"
+    world.let_pass(3)
+    assert world.position() == 3
+
+
+def test_a_stop_that_fills_at_any_moment_leaves_a_position_turned_over_or_flat(world: World) -> None:
+    ends = set()
+    for tenths in (1, 3, 5, 7, 9, 14, 18, 25):
+        have(world, 2, f"long-{tenths}")
+        name = turn_over(world, f"asked-{tenths}")
+        world.let_pass(tenths / 10)
+        world.paper.set_price("ES 12-26", "4950", world.at)
+        result = until_done(world, name)
+        world.let_pass(3)
+        ends.add((result, world.position(), len(world.live())))
+        world.paper.set_price("ES 12-26", "5000", world.at)
+        ask(world, "CLOSEPOSITION", f"end-{tenths}")
+        until_done(world, f"end-{tenths}")
+        world.let_pass(2)
+    assert ends <= {("done", -2, 0), ("no_position", 0, 0)}
+    assert ("done", -2, 0) in ends
+
+
+def test_a_bridge_that_ends_at_any_moment_turns_a_position_over_once_at_most(world: World) -> None:
+    for tenths in (1, 3, 5, 7, 12, 17, 19, 21):
+        have(world, 2, f"long-{tenths}", stop_loss=None, take_profit=None)
+        name = turn_over(world, f"asked-{tenths}")
+        world.let_pass(tenths / 10)
+        world.kill()
+        world.let_pass(1)
+        world.start()
+        result = until_done(world, name)
+        world.let_pass(3)
+        assert (result, world.position()) in {("done", -2), ("unresolved", -2), ("unresolved", 0)}
+        if world.position():
+            ask(world, "CLOSEPOSITION", f"end-{tenths}")
+            until_done(world, f"end-{tenths}")
+            world.let_pass(2)
+        assert world.position() == 0

@@ -10,8 +10,8 @@ from bridge import oif
 from bridge.events import ConnectionRead, LogLine, NinjaTraderStarted
 from orderhook.instructions import Instruction
 from orderhook.orders import Leg
-from tests.bridge import START, Desk, asked, order, placed
-from tests.unit.test_engine_closes import BRACKET, CLOSE, STOP, TARGET, ask, end, have
+from tests.bridge import START, Desk, order, placed
+from tests.unit.test_engine_closes import BRACKET, CLOSE, STOP, TARGET, ask, asked, end, have
 
 PART = "close.1"
 ID = oif.venue_id(PART, 1)
@@ -249,7 +249,7 @@ def test_a_crash_while_its_order_is_written_leaves_a_part_unresolved(desk: Desk)
     desk.crash()
     desk.tell(NinjaTraderStarted(emptied=False))
     desk.hold("LONG", 3)
-    desk.look(asked=[closing])
+    desk.look(closing)
     desk.wait(1)
     desk.wait(61)
     assert (desk.result(), sell(1) in desk.take()) == ("unresolved", False)
@@ -262,7 +262,7 @@ def test_a_crash_before_its_order_goes_on_from_the_journal(desk: Desk) -> None:
     desk.tell(NinjaTraderStarted(emptied=False))
     desk.tell(ConnectionRead(connected=True))
     desk.hold("LONG", 3)
-    desk.look(asked=[closing])
+    desk.look(closing)
     desk.wait(1)
     desk.take()
     shrink(desk)
@@ -275,7 +275,7 @@ def test_another_journal_closes_no_part_a_second_time(desk: Desk) -> None:
     other.at = START + timedelta(minutes=1)
     other.start()
     other.hold("LONG", 3)
-    other.look(asked=[closing])
+    other.look(closing)
     assert (other.result(), other.take()) == ("unresolved", [])
 
 
@@ -283,7 +283,7 @@ def test_a_later_close_ends_the_order_that_closes_a_part(desk: Desk) -> None:
     first = close_one(desk)
     desk.say(ID, "WORKING")
     later = asked(desk, name="later")
-    desk.look(asked=[first, later])
+    desk.look(first, later)
     assert desk.result("later") is None
     desk.say(ID, "FILLED", 1, "5000")
     desk.hold("LONG", 2)

@@ -129,7 +129,7 @@ def a_kill_switch_that_is_not_asked(patch: Patch) -> None:
 
 
 def an_order_of_another_journal_that_is_placed(patch: Patch) -> None:
-    patch.setattr(looking, "_is_older", lambda *_: False)
+    patch.setattr(looking, "is_older", lambda *_: False)
 
 
 def a_report_that_is_never_sent_again(patch: Patch) -> None:

@@ -108,7 +108,7 @@ def a_stop_that_waits_for_a_look(patch: Patch) -> None:
 
 
 def a_journal_that_does_not_know_its_age(patch: Patch) -> None:
-    patch.setattr(looking, "_is_older", lambda *_: False)
+    patch.setattr(looking, "is_older", lambda *_: False)
 
 
 def a_change_that_is_confirmed_unseen(patch: Patch) -> None:
