@@ -94,7 +94,7 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
             close_in_part(turn, instruction)
         case "REVERSE":
             reverse(turn, instruction)
-        case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING":
+        case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING" | "CANCELORDERS":
             _close(turn, instruction)
         case "CANCELANDBRACKET":
             bracket(turn, instruction)
@@ -131,6 +131,7 @@ def _close(turn: Turn, instruction: TableInstruction) -> None:
                 instrument,
                 instruction.received_at,
                 even_flat=even_flat,
+                only_orders=instruction.asked.command == "CANCELORDERS",
             )
             for account, instrument in pairs_to_close(turn, instruction)
         ]
