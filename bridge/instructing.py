@@ -3,6 +3,7 @@
 from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 
+from bridge.bracketing import bracket
 from bridge.closing import begin_close, supersede
 from bridge.events import SendReport
 from bridge.pairs import CLOSING, is_next
@@ -94,6 +95,8 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
             reverse(turn, instruction)
         case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING":
             _close(turn, instruction)
+        case "CANCELANDBRACKET":
+            bracket(turn, instruction)
 
 
 def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:

@@ -225,7 +225,10 @@ def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
 
 def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
     """Return a leg of which something is asked, which it takes when its entry allows (`legs.settle`)."""
-    asked = Terms(item.order_type, item.limit_price, item.stop_price, item.offset)
+    if leg.made_by is not None and isinstance(item, Order) and want.kind != "cancel" and _asks_for_more(leg, item):
+        why = "of a leg of CANCELANDBRACKET the prices alone can be changed: send that again for the rest"
+        return leg._replace(n=want.n, kind=want.kind, wanted_at=_time(want.at), given_up=want.n, acked=want.n, why=why)
+    asked = Terms.of(item)
     takes_none = want.kind == "cancel" or (leg.is_foreign and not want.of)
     # It stays cancelled until it is given anew, which may be dropped.
     was_cancelled = leg.wants_cancel and leg.acked >= leg.n
@@ -238,6 +241,12 @@ def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
         of=want.of or 0,
         why=None,
     )
+
+
+def _asks_for_more(leg: TableOrder, item: Order) -> bool:
+    """Return whether more is asked of a leg that the bridge has made than other prices."""
+    told = leg.report.values.get("qty") if leg.report else None
+    return (item.order_type, item.tif) != (leg.order_type, leg.tif) or str(item.qty) != (told or str(leg.qty))
 
 
 def _drop_what_follows(turn: Turn, before: TableOrder, item: Order) -> None:
@@ -278,10 +287,7 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
             account=entry.account,
             instrument=entry.instrument,
             action=opposite(entry.action),
-            order_type=leg.order_type,
-            limit_price=leg.limit_price,
-            stop_price=leg.stop_price,
-            offset=leg.offset,
+            **Terms.of(leg)._asdict(),
             tif="GTC",
             qty=0,
             entry_id=entry.order_id,
@@ -293,8 +299,7 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
         )
     after = known._replace(start=leg.start, size=leg.size)
     if want is None:
-        terms = Terms(leg.order_type, leg.limit_price, leg.stop_price, leg.offset)
-        after = after._replace(**terms._asdict(), ended=None)
+        after = after._replace(**Terms.of(leg)._asdict(), ended=None)
     elif want.n > known.n:
         after = _leg_wanting(after, leg, want)
     if leg.end:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bridge import oif
+from bridge.cancelling import TAKEN_OVER
 from bridge.changing import answered, proves_change, said_to_work, take_error
 from bridge.events import LogLine, OrderStateRead
 from bridge.log_lines import words_of
@@ -96,7 +97,10 @@ def _tell_late_fill(turn: Turn, order: VenueOrder, cumulative: int) -> None:
 def _closes_nothing(turn: Turn, leg: TableOrder, order: VenueOrder) -> bool:
     """Return whether an order of a leg was placed for a part of its entry whose position is gone."""
     entry = turn.orders.get(leg.entry_id or "")
-    return entry is not None and order.start in [it.start for it in entry.increments[: entry.over]]
+    is_taken_over = order.cancel is not None and order.cancel.why == TAKEN_OVER
+    return (
+        entry is not None and not is_taken_over and order.start in [it.start for it in entry.increments[: entry.over]]
+    )
 
 
 def _price(order: VenueOrder, read: OrderStateRead) -> Decimal | None:

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 
 from orderhook.bridge_messages import InstructionReport, OrderReport, Side
 from orderhook.instructions import Instruction, Result
-from orderhook.orders import TERMINAL, Action, OrderState, OrderType, TimeInForce, timestamp
+from orderhook.orders import TERMINAL, Action, Leg, Order, OrderState, OrderType, TimeInForce, timestamp
+from orderhook.trade import leg_id
 
 Stage = Literal["intended", "written", "consumed", "unread", "unwritten", "ambiguous"]
 """How far a file has come.
@@ -27,6 +28,9 @@ unread: it was moved out of `incoming`, because NinjaTrader had not taken it
 unwritten: it could certainly not be created; or, of a leg, it was moved out, and is written again
 ambiguous: the bridge ended between the intent and the word that it was written; a PLACE is never written again
 """
+
+MADE_LEGS = {"STOP1": 1, "TARGET1": 2}
+"""The legs that CANCELANDBRACKET makes for a position, and their numbers among the orders that are made for it."""
 
 PRICE_DIGITS = Decimal("0.00000001")
 """How exactly a price is kept that comes of a division."""
@@ -220,12 +224,19 @@ def filled(orders: Iterable[VenueOrder]) -> int:
 
 
 class Terms(NamedTuple):
-    """What a leg is to be: its kind and its prices, or the points from its entry's fill."""
+    """What a leg is to be: its kind and its prices, or how far they lie from its entry's fill (Leg.offset)."""
 
     order_type: OrderType
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     offset: Decimal | None = None
+    limit_offset: Decimal | None = None
+    in_percent: bool = False
+
+    @classmethod
+    def of(cls, asked: Order | Leg) -> "Terms":
+        """Return what an item asks of a leg."""
+        return cls(**{name: getattr(asked, name) for name in cls._fields})
 
 
 class Increment(NamedTuple):
@@ -275,12 +286,16 @@ class TableOrder(NamedTuple):
     leg: str | None = None
     """The name of a leg: STOP1."""
     offset: Decimal | None = None
+    limit_offset: Decimal | None = None
+    in_percent: bool = False
     asked: Terms | None = None
     """What is asked of a leg and is not done yet: it may wait for what is asked of its entry."""
     of: int = 0
     """The want of its entry that this came with; 0 where it stands alone."""
     start: int = 0
     size: int | None = None
+    is_position: bool = False
+    """Whether it is no order, but stands for a position that was given a stop or a target: it is never at the venue."""
     is_foreign: bool = False
     """Whether it is older than the journal: another one may have placed it."""
     is_released: bool = False
@@ -316,10 +331,28 @@ class TableOrder(NamedTuple):
         """Whether it is to be cancelled, and that was not given up."""
         return self.kind == "cancel" and self.n > self.given_up
 
+    def id_of_leg(self, name: str) -> str:
+        """Return the id of a leg of this entry; a position's are orders that the bridge has made."""
+        return f"{self.order_id}.{MADE_LEGS[name]}" if self.is_position else leg_id(self.order_id, name)
+
     def share(self, qty: int) -> int:
         """Return how much of a quantity of the entry this leg closes."""
         rest = max(0, qty - self.start)
         return rest if self.size is None else min(rest, self.size)
+
+
+class Bracket(NamedTuple):
+    """How far a CANCELANDBRACKET has come."""
+
+    began: datetime
+    open: int = 0
+    """How much was open when it began, on the side that it is for."""
+    terms: Mapping[str, Terms] = {}
+    """What the position is given, by the kinds of the legs."""
+    clears_since: datetime | None = None
+    """Since when own orders have to end before others take their place."""
+    leg_ids: tuple[str, ...] = ()
+    """The legs that were changed, or made, and are to be seen working."""
 
 
 class Share(NamedTuple):
@@ -342,6 +375,7 @@ class TableInstruction(NamedTuple):
     """When its turn came; None while it waits for that."""
     closes: tuple[str, ...] = ()
     """The names of the closes that carry it out, one for each pair."""
+    bracket: Bracket | None = None
     order_ids: tuple[str, ...] = ()
     """The orders that were made to carry it out."""
     shares: tuple[Share, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from bridge.brackets import is_wanted, waits_for_fill
+from bridge.brackets import is_wanted, prices_of, waits_for_fill
 from bridge.carrying_out import ENOUGH, filled_of, is_as_wanted, is_being_replaced, is_ended_as_enough, latest
 from bridge.confirming import unresolved_of
 from bridge.events import SendReport
@@ -12,6 +12,7 @@ from bridge.records import PRICE_DIGITS, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.bridge_messages import Execution, OrderReport
 from orderhook.orders import BEING_CANCELLED, TERMINAL, OrderState, decimal_text, timestamp
+from orderhook.relative_prices import Offsets
 from orderhook.trade import kind_of
 
 _S = OrderState
@@ -192,10 +193,9 @@ def _is_answered(turn: Turn, order: TableOrder, state: OrderState) -> bool:
 def _is_leg_answered(turn: Turn, leg: TableOrder) -> bool:
     """Return whether all that a leg has at the venue has its prices; what it has not placed has nothing to change."""
     live = [it for it in turn.venue_orders_of(leg) if it.may_work and not it.closes]
-    return all(
-        it.state and not it.change and (it.limit_price, it.stop_price) == (leg.limit_price, leg.stop_price)
-        for it in live
-    )
+    entry = turn.orders.get(leg.entry_id or "")
+    wanted = prices_of(turn, entry, leg) if entry and live else None
+    return all(it.state and not it.change and (it.limit_price, it.stop_price) == wanted for it in live)
 
 
 # Values
@@ -229,8 +229,9 @@ def _waits_for_more(turn: Turn, order: TableOrder) -> bool:
 
 def _values_of_waiting(leg: TableOrder) -> dict[str, str]:
     """Return the values of a leg that is not at the venue yet, where what was asked of it last was dropped."""
-    prices = {"limit_price": leg.limit_price, "stop_price": leg.stop_price, "offset": leg.offset}
-    return {"order_type": leg.order_type, "tif": leg.tif, **_texts(prices)}
+    prices = {"limit_price": leg.limit_price, "stop_price": leg.stop_price}
+    offsets = Offsets(leg.offset, leg.limit_offset, leg.in_percent)
+    return {"order_type": leg.order_type, "tif": leg.tif, **_texts(prices), **offsets.texts}
 
 
 def _texts(prices: Mapping[str, Decimal | None]) -> dict[str, str]:

@@ -27,7 +27,6 @@ from bridge.records import (
 )
 from orderhook.bridge_messages import Heartbeat, Side
 from orderhook.orders import folded
-from orderhook.trade import leg_id
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -315,7 +314,7 @@ class Turn:
 
     def legs_of(self, entry: TableOrder) -> list[TableOrder]:
         """Return the legs of an entry."""
-        ids = [leg_id(entry.order_id, name) for name in entry.legs]
+        ids = map(entry.id_of_leg, entry.legs)
         return [self.orders[order_id] for order_id in ids if order_id in self.orders]
 
     def forget(self, orders: Sequence[TableOrder]) -> None:

@@ -10,6 +10,7 @@ from bridge.events import Looked
 from bridge.journal import Journal
 from bridge.settings import BridgeSettings
 from orderhook.orders import Order
+from orderhook.representations import represent_instruction
 from orderhook.store.bridge import bridge_state
 
 _MOST_REPORTS = 1000
@@ -34,6 +35,7 @@ def status_of(
         "kill_switch": looked.kill_switch,
         "here": _here(journal, running=running),
         "orders": [_represent(order) for order in looked.orders],
+        "instructions": [represent_instruction(it) for it in looked.instructions],
         "unreadable": list(looked.unreadable),
     }
 

@@ -1,7 +1,7 @@
 """Drive the engine by hand: a table that is shown to it, and what NinjaTrader would say."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -98,11 +98,16 @@ class Desk:
         self.tell(Tick())
 
     def look(
-        self, *shown: Order | Instruction, kill_switch: bool = False, owner: str | None = JOURNAL, **more: Any
+        self,
+        *shown: Order | Instruction,
+        kill_switch: bool = False,
+        owner: str | None = JOURNAL,
+        asked: Sequence[Instruction] = (),
+        **more: Any,
     ) -> None:
         """Show the table."""
         orders = [it for it in shown if isinstance(it, Order)]
-        instructions = [it for it in shown if isinstance(it, Instruction)]
+        instructions = [*(it for it in shown if isinstance(it, Instruction)), *asked]
         self.tell(Looked(orders, kill_switch, owner, instructions=instructions, **more))
 
     def start(self) -> "Desk":
@@ -186,6 +191,12 @@ def instruction(desk: Desk, command: str, instruction_id: str = "instruction", *
         "instrument": "ES 12-26",
     }
     return Instruction(instruction_id, command, **defaults | values)
+
+
+def asked(desk: Desk, command: str = "CLOSEPOSITION", name: str = "close", **values: Any) -> Instruction:
+    """Return an instruction as the table would list it, received just now; without a pair it is about every one."""
+    pair = {"account": None, "instrument": None} if command.startswith("FLATTEN") else {}
+    return instruction(desk, command, name, **{**pair, **values})
 
 
 def want(desk: Desk, n: int = 1, kind: Any = "place") -> Want:

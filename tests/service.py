@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 ALERT_RETENTION = timedelta(days=11)
 BUDGET_SECONDS = webhook.BUDGET_SECONDS
 
-TRADED = [(f"{root} 12-26", day) for root in ("ES", "NQ") for day in ("roll", "expiry")]
-
 FILLED = {"PartFilled": 2, "Filled": 5}
 """How much is filled, of five, of an order in these states."""
 
@@ -63,6 +61,13 @@ def wall_clock(now: Callable[[], datetime]) -> type[datetime]:
             return now()
 
     return WallClock
+
+
+class NeverComing(dict[tuple[str, str], date]):
+    """A list by which no contract rolls or expires."""
+
+    def get(self, _: tuple[str, str], default: object = None) -> date:  # noqa: ARG002
+        return date.max
 
 
 class Service:
@@ -94,7 +99,7 @@ class Service:
         for handlers in (webhook, deferred):
             monkeypatch.setattr(handlers, "datetime", wall_clock(lambda: queue.now))
         # What tests trade rolls and expires on no day on which they run.
-        monkeypatch.setattr(instruments, "PUBLISHED_OTHERWISE", dict.fromkeys(TRADED, date.max))
+        monkeypatch.setattr(instruments, "PUBLISHED_OTHERWISE", NeverComing())
         self.scheduler = LocalScheduler(deferred.handler, queue.settings)
         self._clients: list[DynamoDBClient] = []
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 
-from orderhook import commands, payload
+from orderhook import commands, payload, pipeline
 from orderhook.aws.deferred import Deferred
 from orderhook.keys import Key
 from orderhook.messages import DelayedAlert, Release
@@ -17,6 +17,7 @@ from orderhook.order_reports import Report
 from orderhook.orders import Bracket, OrderState, Template, timestamp
 from orderhook.provenance import Provenance
 from orderhook.services import Services
+from orderhook.trade_window import day_in_new_york
 
 KEY = "ohk_demolocalrun_ThisKeyIsPublicAndOpensNothingButALocalDemobca28c24"
 WRONG_KEY = "ohk_demowrongkey_NobodyHasThisKeySoThatItIsAlwaysRefusedHered5d96f88"
@@ -54,7 +55,7 @@ TIMED_ID = "demo-timed"
 SMALL_ACCOUNT = "Sim103"
 """Has the order demo-4 and nothing else."""
 
-_ES, _NQ = "account=Sim101; instrument=ES 12-26", "account=Sim102; instrument=NQ 12-26"
+_ES, _NQ = "account=Sim101; instrument=ES1!", "account=Sim102; instrument=NQ1!"
 _BRACKET = "action=BUY; qty=2; order_type=LIMIT; limit_price=4990; tif=GTC; take_profit=5010; stop_loss=4980"
 PLACES: Mapping[str, str] = {
     "demo-1": f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=5000.25; tif=GTC",
@@ -62,7 +63,7 @@ PLACES: Mapping[str, str] = {
     "demo-3": f"{_NQ}; action=BUY; qty=1; order_type=STOPMARKET; stop_price=18250; tif=GTC",
     "demo-entry": f"{_ES}; action=BUY; qty=2; order_type=LIMIT; limit_price=4990; tif=GTC; strategy_id={STRATEGY_ID}; "
     f"strategy={TEMPLATE.name}",
-    "demo-4": f"account={SMALL_ACCOUNT}; instrument=ES 12-26; action=BUY; qty=1; order_type=LIMIT; limit_price=4950; "
+    "demo-4": f"account={SMALL_ACCOUNT}; instrument=ES1!; action=BUY; qty=1; order_type=LIMIT; limit_price=4950; "
     "tif=GTC",
     "demo-5": f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4960; tif=GTC",
     "demo-6": f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4940; tif=GTC",
@@ -74,7 +75,7 @@ PLACES: Mapping[str, str] = {
     CLOSED_ID: f"{_ES}; action=BUY; qty=1; order_type=LIMIT; limit_price=4980; tif=GTC; strategy_id={CLOSED_ID}",
     **{each: f"{_ES}; {_BRACKET}; strategy_id={each}" for each in (BRACKET_ID, RUNNING_ID, POSITION_ID)},
     **{
-        f"event-accounts.{account.lower()}": f"account={account}; instrument=ES 12-26; action=BUY; qty=1; "
+        f"event-accounts.{account.lower()}": f"account={account}; instrument=ES1!; action=BUY; qty=1; "
         f"order_type=LIMIT; limit_price=4920; tif=GTC; strategy_id=event-accounts.{account.lower()}"
         for account in ("Sim104", "Apex-8")
     },
@@ -121,8 +122,8 @@ class _Unsent(Deferred):
         return "2099-12-31T00:00:00.000000Z"
 
 
-INSTRUMENT = "ES 12-26"
-"""What the alerts to try trade, where they are filled."""
+ROOT = "ES"
+"""The future whose front month the alerts to try trade, where they are filled."""
 
 
 def seed(services: Services, now: datetime, *, with_orders: bool = True) -> None:
@@ -155,8 +156,8 @@ def _run(services: Services, text: str, provenance: Provenance) -> None:
     pairs = payload.split(text.encode()).pairs
     kind = commands.command_type(pairs)
     fields, _ = commands.parse_fields(kind, pairs, is_json=False)
-    command, _ = commands.parse_command(kind, fields)
-    command.run(services, provenance)
+    alert = pipeline.alert_of(kind, fields, on=day_in_new_york(provenance.at))
+    alert.first.run(services, provenance)
 
 
 def _key(secret: str, key_id: str, trader: str, now: datetime) -> Key:

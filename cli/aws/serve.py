@@ -19,10 +19,12 @@ from cli.connection import ROUTE, TableAddress, TableError, explained_errors, lo
 from cli.terminal import DIM, print_line
 from cli.views.start_page import show_paper_page, show_start_page
 from orderhook.aws.clients import connect
+from orderhook.instruments import front_month
 from orderhook.listing import Unreadable, list_orders
 from orderhook.orders import Order, timestamp
 from orderhook.services import Services
 from orderhook.settings import DeferredSettings
+from orderhook.trade_window import day_in_new_york
 
 
 def serve(host: str, port: int, address: TableAddress, *, paper: bool = False) -> None:
@@ -58,7 +60,8 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False) -
             # Under the lock no function runs, whose metrics would stand in the page.
             with application.lock, redirect_stdout(terminal):
                 print_line(started)
-                show_paper_page(_url(listener), address, market.price(demo.INSTRUMENT))
+                front = front_month(demo.ROOT, day_in_new_york(datetime.now(UTC)))
+                show_paper_page(_url(listener), address, market.price(front.name))
         else:
             with explained_errors(address), redirect_stdout(terminal):
                 orders = _demo_orders(webhook.services) if address.is_local else ()

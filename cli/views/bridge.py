@@ -20,6 +20,7 @@ from cli.terminal import (
     printable,
     readable_time,
 )
+from cli.views.instructions import show_instructions
 from cli.views.orders import parted_id
 
 _STYLES = {"ok": GOOD, "warning": WARNING, "failed": BAD, "look": DIM}
@@ -56,6 +57,7 @@ def show_status(status: Mapping[str, Any]) -> None:
     print_line(f"this machine: {running}, {here['reports_waiting']} reports not sent", "" if here["running"] else DIM)
     for order_id in status["unreadable"]:
         print_text(printable(f"{order_id} cannot be read by this version of the bridge"), BAD)
+    show_instructions(status["instructions"])
     print_line()
     if not status["orders"]:
         print_line("No order is open at the venue.")

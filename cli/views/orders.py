@@ -24,6 +24,7 @@ from cli.terminal import (
 from orderhook.listing import Unreadable
 from orderhook.orders import OPEN, PRICES, Event, Order, OrderState, decimal_text
 from orderhook.records import cause
+from orderhook.relative_prices import Offsets
 
 _ID_WIDTH, _WHAT_WIDTH, _STATE_WIDTH = 28, 25, 23
 """What each column of orders has of a terminal's 80; a leg's id that is longer is parted before the leg's name."""
@@ -210,9 +211,12 @@ def _prices(order: Order) -> str:
     prices = {
         "stop": order.stop_price,
         "limit": order.limit_price,
-        f"entry {'+' if above_entry else '-'}": order.offset,
     }
-    return ", ".join(f"{name} {decimal_text(price)}" for name, price in prices.items() if price is not None)
+    sign = "+" if above_entry else "-"
+    offsets = Offsets(order.offset, order.limit_offset, order.in_percent).texts
+    texts = {name: decimal_text(price) for name, price in prices.items() if price is not None}
+    texts |= {f"{'limit ' if name == 'limit_offset' else ''}entry {sign}": text for name, text in offsets.items()}
+    return ", ".join(f"{name} {text}" for name, text in texts.items())
 
 
 def _with_what_changed(order: Order) -> Iterator[Event]:

@@ -85,7 +85,7 @@ def _on_port(port: int | None, *commands: str) -> Iterator[str]:
 
 def paper_alerts(near: Decimal) -> Sequence[str]:
     """Return alerts to try where orders are filled: a bracket, its stop cancelled, its target replaced, its end."""
-    market, bracket = f"account=Sim101; instrument={demo.INSTRUMENT}", f"take_profit={near + 40}; stop_loss={near - 40}"
+    market, bracket = f"account=Sim101; instrument={demo.ROOT}1!", f"take_profit={near + 40}; stop_loss={near - 40}"
     return (
         f"command=PLACE; {market}; action=BUY; qty=1; order_type=MARKET; tif=DAY; {bracket}; order_id={PAPER_ORDER}; "
         f"strategy_id={PAPER_STRATEGY};",

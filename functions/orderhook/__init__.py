@@ -19,6 +19,7 @@ What orders are, as plain data and pure functions:
     provenance       where a write comes from
     outcome          what a command has done
     trade            an entry with its targets and stops
+    relative_prices  prices that are a distance from another one
     leg_prices       on which sides of one another the prices of a trade lie
     altering         what CHANGE and CANCELREPLACE make of an order
     order_reports    what a report of a venue makes of one
@@ -48,7 +49,7 @@ What they work with:
 For readers (the command line, later the console and the API):
     explain          what an alert would do, and everything that is wrong with it; `description` has the words,
                      `filled_in` knows what a placeholder can become, `broken_json` reads on behind a fault
-    reference        what every word of an answer means
+    reference        what every word of an answer means; `venue_words` has those of a bridge
     records          find and follow the records of alerts
     listing          orders as a person lists them, each with its waiting legs
     representations  orders, keys, templates and records as JSON

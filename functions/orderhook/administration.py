@@ -70,7 +70,7 @@ def make_limits(
 
     The day in New York decides what the name of an instrument means.
     """
-    named = [limited_name(name, on) for name in instruments]
+    named = [instrument_name(name, on) for name in instruments]
     limits = Limits(_markets("account", accounts), _markets("instrument", named), max_qty, max_orders_per_minute)
     for option, number, most in (
         ("--max-qty", max_qty, MAX_QTY),
@@ -81,8 +81,8 @@ def make_limits(
     return limits if any(limits) else None
 
 
-def limited_name(name: str, on: date) -> str:
-    """Return the name by which a key is limited to an instrument; `ES1!` stays so, and is every month of ES."""
+def instrument_name(name: str, on: date) -> str:
+    """Return the one name of an instrument that an operator types; `ES1!` stays so, and is every month of ES."""
     root = continuous_root(name)
     return f"{root}{CONTINUOUS}" if root else canonical(name, on)
 

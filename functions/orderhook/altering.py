@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from orderhook.errors import AlertWarning, InvalidValueError, UnsupportedValueError
 from orderhook.leg_prices import check_prices, field_of, is_stop_limit_in_order, price_of, price_text, with_bounds
 from orderhook.orders import PRICES, TERMINAL, Action, Leg, Order, OrderState, OrderType, TimeInForce, folded
+from orderhook.relative_prices import NO_OFFSETS
 from orderhook.trade import Kind, LegTerms, kind_of, oco_group, types_of, unprotected, unprotected_warning, view_of_leg
 
 # CHANGE
@@ -43,7 +44,7 @@ def check_changed(order: Order, new: Mapping[str, int | Decimal], after: Order) 
 
 def changed_leg(entry: Order, name: str, new: Mapping[str, int | Decimal]) -> Order:
     """Return an entry with other prices of a leg that waits in its item."""
-    legs = {**entry.legs, name: entry.legs[name]._replace(**_prices(new), offset=None)}
+    legs = {**entry.legs, name: entry.legs[name]._replace(**_prices(new), **NO_OFFSETS._asdict())}
     return with_bounds(entry._replace(legs=legs))
 
 
@@ -129,7 +130,7 @@ def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]
         order_type=new.order_type,
         limit_price=new.limit_price,
         stop_price=new.stop_price,
-        offset=None,
+        **NO_OFFSETS._asdict(),
         tif=order.tif if order.entry_id is not None else new.tif,
         # The day of an order that waits for its delay begins with its release; a venue ends its own.
         day_ends=order.day_ends if order.entry_id is not None or order.due or order.venue else new.day_ends,
@@ -169,7 +170,7 @@ def replaced_leg(entry: Order, name: str, new: Replacement) -> Order:
         order_type=new.order_type,
         limit_price=new.limit_price,
         stop_price=new.stop_price,
-        offset=None,
+        **NO_OFFSETS._asdict(),
         oco_id=new.oco_id or leg.oco_id,
     )
     if after != leg:
@@ -248,15 +249,14 @@ def _with_legs(order: Order, terms: Sequence[LegTerms]) -> Order:
     legs = dict(order.wanted if order.due else order.legs)
     for leg in terms:
         names = [name for name in legs if kind_of(name) == leg.kind]
-        prices: Any = {"order_type": leg.order_type, "limit_price": leg.limit_price, "stop_price": leg.stop_price}
         for name in names:
             old = legs[name]
-            changed = old._replace(**prices, offset=None, end=None)
+            changed = old._replace(**leg.prices, end=None)
             legs[name] = old if changed == old else changed._replace(generation=old.generation + 1)
         if not names:
             partner = next(iter(legs.values()), None)
             group = partner.oco_id if partner and not order.template else None
-            legs[f"{leg.kind}{order.number or 1}"] = Leg(leg.order_type, leg.limit_price, leg.stop_price, oco_id=group)
+            legs[f"{leg.kind}{order.number or 1}"] = Leg(**leg.prices, oco_id=group)
     if len(legs) == 2 and not order.template and any(leg.oco_id is None for leg in legs.values()):
         legs = {name: leg._replace(oco_id=leg.oco_id or oco_group(order)) for name, leg in legs.items()}
     return order._replace(wanted=legs) if order.due else order._replace(legs=legs)

@@ -31,7 +31,8 @@ _PRICE = r"-?[0-9]+(\.[0-9]+)?"
 
 _VALUES: Mapping[str, str] = {
     "qty": "[0-9]+",
-    **dict.fromkeys((*PRICES, "offset"), _PRICE),
+    **dict.fromkeys(PRICES, _PRICE),
+    **dict.fromkeys(("offset", "limit_offset"), f"{_PRICE}%?"),
     "order_type": "|".join(get_args(OrderType)),
     "tif": "|".join(get_args(TimeInForce)),
 }
@@ -46,7 +47,7 @@ def _values(values: Mapping[str, str]) -> Mapping[str, str]:
 
 
 Values = Annotated[Mapping[str, str], AfterValidator(_values)]
-"""Values as texts, by the names of the order's fields: qty, limit_price, stop_price, offset, order_type, tif."""
+"""Values as texts, by the names of the order's fields: qty, limit_price, stop_price, order_type, tif; Offsets.texts."""
 
 
 class Execution(NamedTuple):

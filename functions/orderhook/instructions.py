@@ -3,6 +3,7 @@
 The table keeps an instruction until the bridge has carried it out and its report tells the result.
 """
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
@@ -20,6 +21,22 @@ too_late: the bridge was away
 superseded: a later command that closes has ended it
 unresolved: nobody can know what has become of it
 """
+
+
+OVERDUE = timedelta(minutes=5)
+"""How long an instruction may be under way: its bridge, if there is one, gives it up in a minute."""
+
+
+class InstructionResult(NamedTuple):
+    """What became of an instruction, as the record of its alert keeps it."""
+
+    instruction_id: str
+    result: Result
+    at: str
+    """When it ended."""
+    reason: str | None = None
+    order_ids: tuple[str, ...] = ()
+    """The orders that the bridge has made to carry it out."""
 
 
 class Instruction(NamedTuple):
@@ -65,7 +82,26 @@ class Instruction(NamedTuple):
     report_seq: int | None = None
     """The sequence number of the last report."""
 
+    asked_at: str | None = None
+    """When it was written: of an alert with a delay, when that was over."""
+    record_id: str | None = None
+    """The id of its alert's record."""
+
     @property
     def is_open(self) -> bool:
         """Whether it is not done."""
         return self.result is None
+
+    @property
+    def since(self) -> str:
+        """Since when the bridge could have known of it."""
+        return self.asked_at or self.received_at
+
+    @property
+    def told(self) -> InstructionResult | None:
+        """What became of it; None while it is not done."""
+        if self.result is None:
+            return None
+        return InstructionResult(
+            self.instruction_id, self.result, self.ended_at or self.since, self.reason, self.order_ids
+        )

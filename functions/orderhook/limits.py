@@ -33,7 +33,7 @@ class Limits(NamedTuple):
 
     def reaches(self, account: str, instrument: str) -> bool:
         """Return whether what is in this account and instrument is there for the key at all."""
-        return _allows(self.accounts, account) and _allows_instrument(self.instruments, instrument)
+        return _allows(self.accounts, account) and allows_instrument(self.instruments, instrument)
 
     def refusal(
         self, *, account: str | None = None, instrument: str | None = None, qty: int | None = None
@@ -41,7 +41,7 @@ class Limits(NamedTuple):
         """Return the refusal of an alert that asks for this, None where the key may."""
         for field, given, allowed, allows in (
             ("account", account, self.accounts, _allows),
-            ("instrument", instrument, self.instruments, _allows_instrument),
+            ("instrument", instrument, self.instruments, allows_instrument),
         ):
             if given is not None and not allows(allowed, given):
                 return CommandNotAllowedError(
@@ -59,7 +59,8 @@ def _allows(allowed: tuple[str, ...], given: str) -> bool:
     return not allowed or folded(given) in map(folded, allowed)
 
 
-def _allows_instrument(allowed: tuple[str, ...], given: str) -> bool:
+def allows_instrument(allowed: tuple[str, ...], given: str) -> bool:
+    """Return whether an instrument is one of these, or of a month of a continuous contract among them."""
     return _allows(allowed, given) or any(given.startswith(month) for month in months_of(allowed))
 
 

@@ -211,7 +211,13 @@ class Leg(NamedTuple):
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     offset: Decimal | None = None
-    """Points from the entry's average fill price, which become the price when the entry fills."""
+    """How far it lies from the entry's average fill price, on its own side of that, always above 0: in points, or with
+    `in_percent` in percent of that price. It becomes the price when the entry fills: the limit price of a target, the
+    stop price of a stop."""
+    limit_offset: Decimal | None = None
+    """Likewise, of a stop whose stop price has an `offset` and which is a STOPLIMIT: how far its limit price lies."""
+    in_percent: bool = False
+    """Whether `offset` and `limit_offset` are percent of the entry's average fill price, and not points."""
     start: int = 0
     """The quantity of the entry that the brackets before this leg's take."""
     size: int | None = None
@@ -264,6 +270,9 @@ class Order(NamedTuple):
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     offset: Decimal | None = None
+    """Of a leg that waits for its price: Leg says what these three are."""
+    limit_offset: Decimal | None = None
+    in_percent: bool = False
     oco_id: str | None = None
     strategy_id: str | None = None
     order_name: str | None = None

@@ -11,6 +11,7 @@ from itertools import islice
 from orderhook import hints, reference
 from orderhook.commands import NOT_YET, SCOPES
 from orderhook.errors import InvalidValueError
+from orderhook.instructions import OVERDUE
 from orderhook.keys import holds_key
 from orderhook.payload import lower, upper
 from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
@@ -195,15 +196,30 @@ def follow_records(
     """Yield records as they are written, for ever, asking once a second; skip those in `recent` and `shown`.
 
     A record is written when its alert has been carried out, so the record of a slow alert comes after those of later
-    alerts. Records a little older than the newest are therefore read again each time.
+    alerts. Records a little older than the newest are therefore read again each time. One comes again when it is known
+    what became of an instruction of the alert, if that takes no longer than an instruction may be under way.
     """
-    known_ids = {record.request_id for record in (*recent, *shown)}
+    known = {record.request_id: record for record in (*recent, *shown)}
     while True:
         time.sleep(POLL_SECONDS)
-        latest = list(log.newest(trader, _received_at(recent[0]) - _MAX_DELAY if recent else None))
-        yield from (record for record in reversed(latest) if record.request_id not in known_ids)
-        known_ids |= {record.request_id for record in latest}
+        latest = list(log.newest(trader, _followed_since(recent[0], known.values()) if recent else None))
+        for record in reversed(latest):
+            before = known.get(record.request_id)
+            if before is None or before.instruction_results != record.instruction_results:
+                yield record
+        known |= {record.request_id: record for record in latest}
         recent = latest or recent
+
+
+def _followed_since(newest: AlertRecord, known: Iterable[AlertRecord]) -> datetime:
+    """Return from when on records are read again: a little before the newest, and from what is still under way."""
+    overdue = _received_at(newest) - OVERDUE
+    waiting = (
+        _received_at(record)
+        for record in known
+        if len(record.instruction_results) < len(record.instruction_ids) and not record.duplicate
+    )
+    return min((_received_at(newest) - _MAX_DELAY, *(at for at in waiting if at > overdue)))
 
 
 def _received_at(record: AlertRecord) -> datetime:

@@ -5,13 +5,13 @@ test compares the two.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from orderhook.alarms import METRICS, SILENT, SILENT_SUCCESSES
 from orderhook.responses import STATUS_AND_CODE
+from orderhook.venue_words import INSTRUCTION_RESULTS, ORDER_REASONS, Guidance
 
 if TYPE_CHECKING:
     from orderhook.store.alert_log import AlertRecord
@@ -20,14 +20,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 
 _STATUS_OF: Mapping[str, int] = MappingProxyType({code: status for status, code in STATUS_AND_CODE.values()})
 """The HTTP status of each error code; every status word has 200."""
-
-
-@dataclass(frozen=True, slots=True)
-class Guidance:
-    """What a status word or an error code means, and what to do about it."""
-
-    meaning: str
-    what_to_do: str
 
 
 STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
@@ -124,6 +116,10 @@ OPERATOR_WORDS: Mapping[str, Guidance] = MappingProxyType(
         "order_resolved": Guidance(
             "An operator said what has become of an order of which its bridge could not know it.",
             "Nothing, if that is what NinjaTrader's own list of orders says.",
+        ),
+        "instruction_resolved": Guidance(
+            "An operator said what has become of an instruction that no bridge has ended.",
+            "Nothing, if NinjaTrader's own positions say so too.",
         ),
         "migrated": Guidance("An operator brought the trader's items into this version's form.", "Nothing."),
     }
@@ -309,13 +305,17 @@ def render_page() -> str:
         "`orderhook alerts` lists the alerts that came in; `orderhook alerts show ID` explains one of them in these\n"
         "words. `detail` and `field` of an answer say what it means for that particular alert.",
         "## Success: 200",
-        _table(
-            ("Word", "Meaning", "What to do"),
-            ((f"`{word}`", guidance.meaning, guidance.what_to_do) for word, guidance in STATUS_WORDS.items()),
-        ),
+        _words(STATUS_WORDS),
         "## Refusals",
         "TradingView sends an alert again, up to three times, after a 5xx and after nothing else.",
         _table(("Status", "Code", "Meaning", "What to do", "Sent again"), _refusals()),
+        "## What became of an instruction",
+        "With a venue, what an alert asks of a position is answered `accepted`, and carried out afterwards.\n"
+        "`orderhook alerts show ID` tells its result.",
+        _words(INSTRUCTION_RESULTS, "Result"),
+        "## Why the bridge has not placed an order",
+        "The `reason` of a rejected order begins so where the bridge has refused it; any other is NinjaTrader's.",
+        _words(ORDER_REASONS, "Reason"),
         "## Which alarm tells of it",
         "What each alarm means, and what to do then, is in [operate.md](operate.md#alarms). Without a valid key,\n"
         "whatever is refused rings `StrangersAlarm`; what was answered `scheduled` and is refused when its delay is\n"
@@ -325,6 +325,11 @@ def render_page() -> str:
         _table(("Why", "Where to look"), _UNRECORDED.items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _words(words: Mapping[str, Guidance], name: str = "Word") -> str:
+    rows = ((f"`{word}`", guidance.meaning, guidance.what_to_do) for word, guidance in words.items())
+    return _table((name, "Meaning", "What to do"), rows)
 
 
 def _refusals() -> Iterator[tuple[str, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from orderhook.administration import limited_name
+from orderhook.administration import instrument_name
 from orderhook.instruments import canonical
 from orderhook.keys import Key
 from orderhook.orders import folded
@@ -66,7 +66,7 @@ def rename_limits(services: Services, keys: list[Key]) -> Renamed:
     for key in keys:
         old = key.limits.instruments if key.limits else ()
         day = day_in_new_york(datetime.fromisoformat(key.created).astimezone(UTC))
-        new = tuple(dict.fromkeys(limited_name(name, day) for name in old))
+        new = tuple(dict.fromkeys(instrument_name(name, day) for name in old))
         if new != old:
             write = Update(
                 items.key_key(key.key_id),

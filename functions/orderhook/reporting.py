@@ -6,12 +6,15 @@ from typing import NamedTuple
 
 from orderhook import alarms
 from orderhook.bridge_messages import Heartbeat, InstructionReport, OrderReport, PositionReport, Sent
-from orderhook.orders import TERMINAL, Order, OrderState
+from orderhook.instructions import OVERDUE
+from orderhook.orders import TERMINAL, Order, OrderState, timestamp
 from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.store.reports import ReportResult
 from orderhook.trade import entry_and_leg
 from orderhook.venues import NINJATRADER
+
+_FAILED = ("failed", "unresolved")
 
 
 class Taken(NamedTuple):
@@ -82,6 +85,9 @@ def _is_new(state: OrderState, before: Order, after: Order) -> bool:
 def _instruction(services: Services, trader: str, said: InstructionReport, at: datetime) -> Taken:
     provenance = Provenance(trader, str(NINJATRADER.name), f"report.{said.seq}", at)
     instruction, applied = services.instructions.report(provenance, said)
+    if instruction is not None:
+        # Each time: where it was not taken the first time, the report comes again.
+        services.alert_log.note_result(trader, instruction)
     told = {
         "instruction_id": said.instruction_id,
         "result": said.result,
@@ -91,7 +97,9 @@ def _instruction(services: Services, trader: str, said: InstructionReport, at: d
         "known": instruction is not None,
     }
     unattached = () if instruction else (alarms.UNATTACHED,)
-    return Taken(told, ("Reports", *dict.fromkeys((*unattached, *alarms.metrics_of_bridge(said.alarms)))))
+    failed = (alarms.NOT_CARRIED_OUT,) if said.result in _FAILED else ()
+    rung = (*unattached, *failed, *alarms.metrics_of_bridge(said.alarms))
+    return Taken(told, ("Reports", *dict.fromkeys(rung)))
 
 
 def _position(services: Services, sent: Sent, said: PositionReport) -> Taken:
@@ -108,9 +116,19 @@ def _heartbeat(services: Services, trader: str, said: Heartbeat, at: datetime) -
     if owns:
         for position in said.positions:
             services.bridge.put_position(trader, position)
+    overdue = _overdue(services, trader, at) if owns else None
     ready = [alarms.BRIDGE_READY] if owns and said.ready else []
-    metrics = ("Reports", *ready, *dict.fromkeys(alarms.metrics_of_bridge(said.alarms)))
-    if ready and not said.alarms:
+    rung = ((alarms.NOT_CARRIED_OUT,) if overdue else ()) + tuple(alarms.metrics_of_bridge(said.alarms))
+    metrics = ("Reports", *ready, *dict.fromkeys(rung))
+    if ready and not rung:
         return Taken({}, metrics)
     told = {"journal": said.journal, "host": said.host, "owner": owns, "ready": said.ready, "reason": said.reason}
-    return Taken(told | {"alarms": [*said.alarms] or None}, metrics)
+    return Taken(told | {"alarms": [*said.alarms] or None, "overdue": overdue}, metrics)
+
+
+def _overdue(services: Services, trader: str, at: datetime) -> str | None:
+    """Return the id of the oldest instruction if it is under way for too long: one that the bridge does not end."""
+    oldest = next(services.instructions.open_items(trader), None)
+    if oldest is None or str(oldest.get("asked_at", oldest.get("received_at"))) > timestamp(at - OVERDUE):
+        return None
+    return str(oldest["sk"]).partition("#")[2]

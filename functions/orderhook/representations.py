@@ -10,12 +10,15 @@ from orderhook import reference, responses
 from orderhook.bridge_messages import PositionReport
 from orderhook.errors import OrderhookError
 from orderhook.explain import Explanation, Row
+from orderhook.instructions import Instruction, InstructionResult
 from orderhook.keys import KILL_SWITCH, Key
-from orderhook.listing import Unreadable
+from orderhook.listing import Instructed, Unreadable
 from orderhook.orders import Order, Template, decimal_text
+from orderhook.relative_prices import Offsets
 from orderhook.store.alert_log import UNREADABLE, AlertRecord
 from orderhook.store.bridge import ExecutionRecord
 from orderhook.store.controls import KillSwitchState
+from orderhook.venue_words import guidance_for_result
 
 _ORDER_FIELDS = (
     "order_id",
@@ -33,6 +36,7 @@ _ORDER_FIELDS = (
     "state",
     "since",
     "offset",
+    "limit_offset",
     "oco_id",
     "generation",
     "average",
@@ -58,7 +62,8 @@ def represent_order(order: Order) -> JsonObject:
     values = {name: getattr(order, name) for name in _ORDER_FIELDS}
     if not order.is_open:
         values["due"] = None  # it waits for nothing any more
-    return {name: _text(value) for name, value in values.items()}
+    offsets = Offsets(order.offset, order.limit_offset, order.in_percent)
+    return {name: _text(value) for name, value in values.items()} | offsets.texts
 
 
 def _text(value: object) -> str | None:
@@ -156,10 +161,48 @@ def represent_alert_record(record: AlertRecord) -> JsonObject:
         "milliseconds": str(record.milliseconds),
         "warnings": [warning._asdict() for warning in record.warnings],
         "results": [result._asdict() for result in record.results],
+        "instruction_results": [represent_result(result) for result in record.instruction_results],
         "meaning": guidance.meaning if guidance else None,
         "way_out": guidance.what_to_do if guidance else None,
         "sent_again": reference.is_sent_again(record.status),
     }
+
+
+def represent_result(result: InstructionResult) -> JsonObject:
+    """Represent what became of an instruction, with what that means and what to do about it."""
+    guidance = guidance_for_result(result.result)
+    return result._asdict() | {
+        "meaning": guidance.meaning if guidance else None,
+        "way_out": guidance.what_to_do if guidance else None,
+    }
+
+
+_INSTRUCTION_FIELDS = (
+    "command",
+    "account",
+    "instrument",
+    "root",
+    "action",
+    "qty",
+    "percent",
+    "market_position",
+    "strategy_id",
+    "since",
+)
+
+
+def represent_instruction(instruction: Instruction | Unreadable) -> JsonObject:
+    """Represent what is asked of a venue about positions; `since` is when it was written."""
+    if isinstance(instruction, Unreadable):
+        return represent_unreadable(instruction, "instruction_id")
+    told = {"instruction_id": instruction.instruction_id}
+    return told | {name: _text(getattr(instruction, name)) for name in _INSTRUCTION_FIELDS}
+
+
+def represent_instructed(it: Instructed) -> JsonObject:
+    """Represent an instruction of an alert: what is asked, and the result, which is null while it is under way."""
+    asked = represent_instruction(it.asked) if it.asked else {"instruction_id": it.instruction_id}
+    return asked | {"under_way": it.under_way, "result": represent_result(it.result) if it.result else None}
 
 
 def represent_explanation(explanation: Explanation) -> JsonObject:

@@ -7,7 +7,7 @@ from tests.answers import ANSWERS, MESSAGES
 from tests.builders import event_named
 from tests.deploy.stack import Stack, wait_for
 
-PLACE = "account=Sim101; instrument=ES 12-26; action=BUY; qty=1; order_type=LIMIT; limit_price=4900; tif=GTC;"
+PLACE = "account=Sim101; instrument=ES1!; action=BUY; qty=1; order_type=LIMIT; limit_price=4900; tif=GTC;"
 
 
 def state(stack: Stack, order_id: str) -> str | None:

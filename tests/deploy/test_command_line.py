@@ -33,7 +33,7 @@ def test_orders_and_the_records_of_alerts_are_shown(demo: Stack) -> None:
 
 
 def test_the_kill_switch_is_turned_and_a_template_is_stored(demo: Stack) -> None:
-    place = "command=PLACE; account=Sim101; instrument=ES 12-26; action=BUY; qty=1; order_type=MARKET; tif=DAY;"
+    place = "command=PLACE; account=Sim101; instrument=ES1!; action=BUY; qty=1; order_type=MARKET; tif=DAY;"
     assert demo.orderhook("kill-switch", "on").exit_code == 0
     assert demo.post(f"key={KEY}; {place}").word == "kill_switch_on"
     assert demo.orderhook("kill-switch", "off").exit_code == 0

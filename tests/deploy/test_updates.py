@@ -18,7 +18,7 @@ from tests.runtime import artifact
 LAST_RELEASE = "5363a0bac9fa6d0f941c432fb290b7780cd18111"
 """The commit of version 0.2.0; it moves with each release."""
 
-PLACE = "command=PLACE; account=Sim101; instrument=ES 12-26; action=BUY; qty=1; order_type=LIMIT; limit_price=4900; "
+PLACE = "command=PLACE; account=Sim101; instrument=ES1!; action=BUY; qty=1; order_type=LIMIT; limit_price=4900; "
 PLACE += "tif=GTC;"
 
 BROKEN = {

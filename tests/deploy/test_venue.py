@@ -17,7 +17,7 @@ from tests import bridge_process, oif_reader
 from tests.deploy.emulator import REGION, Emulator
 from tests.deploy.stack import PATIENCE_SECONDS, Stack, wait_for
 
-ES = "account=Sim101; instrument=ES 12-26; action=BUY; qty=1; tif=DAY;"
+ES = "account=Sim101; instrument=ES1!; action=BUY; qty=1; tif=DAY;"
 BRACKET = "order_type=MARKET; take_profit=5040; stop_loss=4960; strategy_id=trend;"
 WORKING = {"long": "Filled", "long.TARGET1": "Working", "long.STOP1": "Working"}
 

@@ -12,7 +12,7 @@ import pytest
 from tests.deploy.emulator import Emulator
 from tests.deploy.stack import Stack
 
-PLACE = "command=PLACE; account=Sim101; instrument=ES 12-26; action=BUY; qty=1; order_type=LIMIT; limit_price=4900; "
+PLACE = "command=PLACE; account=Sim101; instrument=ES1!; action=BUY; qty=1; order_type=LIMIT; limit_price=4900; "
 PLACE += "tif=GTC;"
 
 

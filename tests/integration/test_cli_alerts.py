@@ -208,6 +208,16 @@ def test_show_says_of_a_duplicate_that_it_is_one(server: Server) -> None:
     assert "TradingView" not in result.stdout
 
 
+def test_show_tells_which_contract_was_meant(server: Server) -> None:
+    key = server.data("keys", "create", "--trader", "spells")["key"]
+    server.post(f"key={key};command=PLACE;order_id=a;{demo.PLACES['demo-1'].replace('ES1!', 'ES SEP49')}")
+    server.post(f"key={key};command=CANCELORDERS;account=Sim101;instrument=ES1!")
+    for record, instrument in zip(server.data("alerts", "--trader", "spells")[:2], ("ES", "ES 09-49"), strict=True):
+        assert record["instrument"] == instrument
+        result = server.run("alerts", "show", record["request_id"], "--trader", "spells")
+        assert f"  instrument   {instrument}\n" in result.stdout
+
+
 def test_show_has_a_line_for_each_account(server: Server) -> None:
     key = server.data("keys", "create", "--trader", "accounts")["key"]
     fields = demo.PLACES["demo-1"].replace("account=Sim101", "account=A,B")
@@ -252,7 +262,7 @@ def test_show_names_the_first_few_of_many_orders_of_an_account(capsys: pytest.Ca
 def test_show_gives_a_script_the_same(server: Server) -> None:
     listed = newest(server, "unknown_field")
     shown = server.data("alerts", "show", listed["request_id"])
-    assert shown == listed | {"related": [], "orders": []}
+    assert shown == listed | {"related": [], "orders": [], "instructions": []}
     assert shown["fields"] == {"comand": "CANCEL", "order_id": "second"}
     assert shown["meaning"] == "There is no field with this name."
     assert (shown["sent_again"], shown["command"], shown["origin"]) == (False, None, "webhook")

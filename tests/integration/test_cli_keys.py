@@ -10,7 +10,7 @@ import pytest
 from cli.aws import demo
 from tests.local_server import Server, running
 
-ES = "account=Sim101;instrument=ES 12-26;action=BUY;order_type=LIMIT;limit_price=5000;tif=GTC"
+ES = "account=Sim101;instrument=ES 12-49;action=BUY;order_type=LIMIT;limit_price=5000;tif=GTC"
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,9 @@ def listed(server: Server, key_id: str) -> dict[str, Any]:
 
 
 def test_a_key_is_limited_to_what_it_is_for(server: Server) -> None:
-    limits = ["--account", "sim101", "--instrument", "ES 12-26", "--max-qty", "2", "--max-orders-per-minute", "1"]
+    limits = ["--account", "sim101", "--instrument", "ES 12-49", "--max-qty", "2", "--max-orders-per-minute", "1"]
     key = server.data("keys", "create", "--trader", "limited", "--account", "SIM101", *limits)
-    shown = {"accounts": ["SIM101"], "instruments": ["ES 12-26"], "max_qty": 2, "max_orders_per_minute": 1}
+    shown = {"accounts": ["SIM101"], "instruments": ["ES 12-49"], "max_qty": 2, "max_orders_per_minute": 1}
     assert (key["limits"], key["kill_switch"], key["last_used"]) == (shown, False, None)
     refused = server.post(f"key={key['key']};command=PLACE;order_id=a;qty=3;{ES}").json()
     assert (refused["error"], refused["field"]) == ("command_not_allowed", "qty")
@@ -37,8 +37,14 @@ def test_a_key_is_limited_to_what_it_is_for(server: Server) -> None:
     assert listed(server, key["key_id"])["last_used"].endswith(":00:00.000000Z")
     [line] = [line for line in server.run("keys", "list").stdout.splitlines() if key["key_id"] in line]
     assert "every command but KILLSWITCH" in line
-    assert "account SIM101, instrument ES 12-26, qty 2, 1 orders a minute" in line
+    assert "account SIM101, instrument ES 12-49, qty 2, 1 orders a minute" in line
     assert "h UTC" in line
+
+
+def test_a_limit_has_the_one_name_of_what_is_typed(server: Server) -> None:
+    typed = ["--instrument", "ESZ2049", "--instrument", "ES DEC49", "--instrument", "cme_mini:nq1!"]
+    key = server.data("keys", "create", "--trader", "named", *typed)
+    assert key["limits"] == {"instruments": ["ES 12-49", "NQ1!"]}
 
 
 def test_a_new_key_turns_the_kill_switch_only_if_that_was_asked_for(server: Server) -> None:

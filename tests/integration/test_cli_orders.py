@@ -178,6 +178,9 @@ def test_where_there_is_no_order_it_says_so(service: Service, run: Run) -> None:
     [
         (["--account", "SIM101"], ["a", "b", "b.STOP1"]),
         (["--instrument", "nq  12-26"], ["c"]),
+        (["--instrument", "CME_MINI:NQZ2026"], ["c"]),
+        (["--instrument", "NQ1!"], ["c"]),
+        (["--instrument", "NQ 12-27"], []),
         (["--strategy", "S"], ["b", "b.STOP1"]),
         (["--account", "Sim101", "--strategy", "S", "--instrument", "ES 12-26"], ["b", "b.STOP1"]),
         (["--account", "Sim101", "--instrument", "NQ 12-26"], []),

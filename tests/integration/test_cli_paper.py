@@ -11,7 +11,7 @@ from cli.aws import demo
 from tests.local_server import Server, running, wait_for
 
 KEY = f"key={demo.KEY};"
-ES = "account=Sim101;instrument=ES 12-26"
+ES = "account=Sim101;instrument=ES1!"
 
 
 @pytest.fixture(scope="module")

@@ -117,8 +117,25 @@ REFUSALS = [
         {**PLACE, "limit_price": "-2.5%"},
         400,
         "unsupported_value",
-        "limit_price is relative to a quote, and there are no quotes here; give a price such as 5000.25.",
+        "limit_price counts from reference_price, for there are no quotes here: add reference_price={{close}}, or give "
+        "a price such as 5000.25.",
         "limit_price",
+    ),
+    Refusal(
+        {**PLACE, "limit_price": "-2.5%", "reference_price": "5000"},
+        400,
+        "unsupported_value",
+        "reference_price is for prices that count from another one, which a venue alone works with: give a price such "
+        "as 5000.25, or deploy with Venue=ninjatrader.",
+        "reference_price",
+    ),
+    Refusal(
+        {**PLACE, "stop_loss": "-10 ticks"},
+        400,
+        "unsupported_value",
+        "stop_loss is for prices that count from another one, which a venue alone works with: give a price such as "
+        "5000.25, or deploy with Venue=ninjatrader.",
+        "stop_loss",
     ),
     Refusal(
         {**PLACE, "flatten_first": "true"},

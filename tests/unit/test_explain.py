@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
 from typing import Any
 
 import pytest
@@ -471,3 +472,53 @@ def test_a_field_that_is_lost_in_parentheses_is_shown() -> None:
     assert [field["remark"] for field in fields if field["name"] == "strategy_id"] == [
         "strategy_id= stands in parentheses, as a remark does: CANCEL was done without it."
     ]
+
+
+# What an instrument means
+
+BEFORE_ROLL = date(2026, 12, 8)
+
+
+def on_a_day(text: str, on: date = BEFORE_ROLL) -> dict[str, Any]:
+    shown: dict[str, Any] = represent_explanation(explain(f"key={demo.KEY};{text}".encode(), on=on))
+    return shown
+
+
+def remark_on_instrument(shown: dict[str, Any]) -> str:
+    [remark] = [str(row["remark"] or "") for row in shown["fields"] if row["field"] == "instrument"]
+    return remark
+
+
+@pytest.mark.parametrize(
+    ("spelling", "remark"),
+    [
+        ("ES1!", "This is ES 12-26. ES 12-26 rolls to ES 03-27 on 2026-12-10: see that this is the month you mean"),
+        ("CME_MINI:ESM2027", "This is ES 06-27."),
+        ("ES 06-27", ""),
+        ("es 06-27", ""),
+        ("AAPL", "AAPL is none of the futures that are listed here"),
+    ],
+)
+def test_it_tells_which_contract_is_meant_and_what_is_said_of_it(spelling: str, remark: str) -> None:
+    shown = on_a_day(f"command=PLACE;order_id=a;{MARKET.replace('ES 12-26', spelling)}")
+    assert remark_on_instrument(shown).startswith(remark)
+    assert bool(remark) == bool(remark_on_instrument(shown))
+    assert shown["accepted"]
+
+
+def test_it_says_that_a_cancel_reaches_every_month() -> None:
+    shown = on_a_day("command=CANCELORDERS;account=Sim101;instrument=CME_MINI:ES1!")
+    assert remark_on_instrument(shown) == "This is every month of ES."
+    assert shown["verdict"] == "This alert would cancel every working order of account Sim101 in every month of ES."
+
+
+def test_an_expired_contract_is_at_fault_and_so_is_what_stands_beside_it() -> None:
+    text = f"command=PLACE;order_id=a;{MARKET}".replace("qty=1", "qty=x")
+    shown = on_a_day(text, date(2026, 12, 19))
+    assert {fault["field"] for fault in shown["faults"]} == {"instrument", "qty"}
+    assert [row["field"] for row in shown["fields"] if row["wrong"]] == ["instrument", "qty"]
+
+
+def test_what_tradingview_will_fill_in_as_an_instrument_means_nothing_yet() -> None:
+    text = f"command=PLACE;order_id=a;{MARKET}".replace("ES 12-26", "{{ticker}}")
+    assert remark_on_instrument(on_a_day(text)) == "filled in by TradingView"

@@ -771,7 +771,7 @@ def test_what_is_not_an_exact_decimal_is_refused(field: str, value: str) -> None
 
 @pytest.mark.parametrize("value", ["12 ticks", "-2.5%", "$50", "250 dollars", "1 dollar", "+5 points", "3 pts"])
 def test_a_price_that_needs_a_quote_is_unsupported(value: str) -> None:
-    assert refused(UnsupportedValueError, {**ENTRY, "stop_loss": value}).field == "stop_loss"
+    assert refused(UnsupportedValueError, {**ENTRY, "limit_price": value}).field == "limit_price"
 
 
 @pytest.mark.parametrize(

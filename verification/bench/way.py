@@ -24,7 +24,7 @@ from verification.bench.report import Row
 from verification.processes import results
 
 ALERTS = 100
-ENTRY = "account=Sim101;instrument=ES 12-26;action=BUY;qty=1;order_type=MARKET;tif=DAY"
+ENTRY = "account=Sim101;instrument=ES1!;action=BUY;qty=1;order_type=MARKET;tif=DAY"
 PATIENCE_SECONDS = 60
 BEYOND_THE_STEPS = (
     "it takes three requests to the table more than the bare steps: the kill switch is read before the order is "

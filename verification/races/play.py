@@ -197,7 +197,7 @@ def _do(
 
 def _place(order_id: str, price: str) -> dict[str, object]:
     # An account of its own, so that a cancel of all orders in it is a cancel of this one.
-    fields = {"account": f"A-{order_id}", "instrument": "ES 12-26", "action": "BUY", "qty": QTY, "order_type": "LIMIT"}
+    fields = {"account": f"A-{order_id}", "instrument": "ES1!", "action": "BUY", "qty": QTY, "order_type": "LIMIT"}
     strategy = {"strategy_id": f"of-{order_id}"} if in_a_strategy(order_id) else {}
     return {"command": "PLACE", **fields, "tif": "GTC", "limit_price": price, "order_id": order_id, **strategy}
 

@@ -11,7 +11,7 @@ from bridge.records import TableOrder
 from bridge.state import State
 from cli.aws.paper_market import PaperOrder
 from orderhook.errors import InvalidValueError
-from orderhook.leg_prices import check_prices, price_from_offset, price_of
+from orderhook.leg_prices import check_prices, price_field, price_of, prices_from_offsets
 from orderhook.orders import CANCELLABLE, OPEN, TERMINAL, Order, OrderState
 from orderhook.trade import kind_of, leg_id, partner_of
 from tests.oif_reader import Line, read_line
@@ -253,7 +253,7 @@ class Judge:
             is_placed = order and order.want and order.want.kind == "place" and order.state in OPEN
             if first is None or leg.offset is None or not is_placed or not price or self._is_foreign(entry):
                 continue
-            right = price_from_offset(entry._replace(average=first), name, leg)
+            right = prices_from_offsets(entry._replace(average=first), name, leg).get(price_field(name))
             if right is not None and abs(price - right) > _TICK / 2:
                 self.find(f"{order and order.order_id} is at {price}, and counts {leg.offset} from {first}")
 

@@ -18,8 +18,9 @@ from orderhook.commands.changing import (
     needs_venue,
     values,
 )
-from orderhook.commands.fields import NewQty, Price
+from orderhook.commands.fields import NewQty
 from orderhook.commands.opens_position import OpensPosition
+from orderhook.commands.price_fields import Price
 from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, KillSwitchOnError, MissingFieldError
 from orderhook.orders import PRICES, Order, OrderState, decimal_text
 from orderhook.outcome import Outcome

@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from orderhook.errors import AlertWarning, InvalidValueError, UnsupportedValueError
+from orderhook.errors import AlertWarning, InvalidValueError
 from orderhook.orders import Action, OrderType, TimeInForce
 from orderhook.payload import lower, upper
 
@@ -19,7 +19,6 @@ _BLANKS = re.compile(r" +")
 _COMMENT = re.compile(r"(^| )//")
 _NOTHING = frozenset(("null", "none", "nan", "na", "undefined"))
 _DECIMAL = re.compile(r"[0-9]{1,12}(?:\.([0-9]+))?")
-_RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|dollars?|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
 _DECIMALS = 8
 _SMALLEST = Decimal(1).scaleb(-_DECIMALS)
 MAX_LENGTH = 64
@@ -158,26 +157,6 @@ def _order_id_or_name(value: str, info: ValidationInfo) -> str:
     return value
 
 
-def _price(value: str, info: ValidationInfo) -> Decimal | None:
-    if _RELATIVE.fullmatch(value):
-        raise UnsupportedValueError(
-            f"{info.field_name} is relative to a quote, and there are no quotes here; give a price such as 5000.25.",
-            field=info.field_name,
-        )
-    number = read_decimal(value, info, "a price such as 5000.25")
-    return number or None  # 0 is NinjaTrader's way to write "no price"
-
-
-def _leg_price(value: str, info: ValidationInfo) -> Decimal:
-    price = _price(value, info)
-    if price is None:
-        # An entry must not lose its stop in silence because a variable was 0.
-        raise InvalidValueError(
-            f"{info.field_name} is 0, which is not a price; give it one, or take it out.", field=info.field_name
-        )
-    return price
-
-
 def _qty(value: str, info: ValidationInfo) -> int:
     number = read_decimal(value, info, "a whole number from 1")
     if number != int(number) or not 1 <= number <= MAX_QTY:
@@ -286,12 +265,6 @@ NewOrderId = Annotated[str, BeforeValidator(_new_order_id)]
 
 OrderIdOrName = Annotated[str, BeforeValidator(_order_id_or_name)]
 """An Id, which may be a leg's, or an order name; names come in capitals."""
-
-Price = Annotated[Decimal | None, BeforeValidator(_price)]
-"""An exact price above 0; 0 means none."""
-
-LegPrice = Annotated[Decimal | None, BeforeValidator(_leg_price)]
-"""An exact price above 0, if it is there."""
 
 Qty = Annotated[int, BeforeValidator(_qty)]
 """A whole number of contracts from 1."""

@@ -9,14 +9,12 @@ from pydantic import model_validator
 from orderhook.commands.fields import Id, Minutes, NewOrderId, YesNo, is_off
 from orderhook.commands.new_order import OCO_WITHOUT_VENUE, PlacesOrder
 from orderhook.commands.placing import Entry, brackets_of, place_entry, template_of
-from orderhook.commands.position_fields import MarketSideWord, OutOfSyncWord, SignedQty
 from orderhook.commands.release import ended_if_void
-from orderhook.conditions import Conditions, Sync
+from orderhook.commands.syncs_strategy import SyncsStrategy
+from orderhook.conditions import Conditions
 from orderhook.errors import (
     AlertWarning,
     DuplicateOrderIdError,
-    InvalidValueError,
-    MissingFieldError,
     OrderhookError,
     StrategyNotFoundError,
     UnsupportedValueError,
@@ -34,11 +32,10 @@ if TYPE_CHECKING:
     from orderhook.services import Services
 
 
-_OF_SYNC = frozenset(("market_position", "prev_market_position", "out_of_sync", "target_quantity"))
 _OWN_CONDITIONS = frozenset(("flatten_first", "sync_strategy", "out_of_sync"))
 
 
-class Place(PlacesOrder):
+class Place(SyncsStrategy, PlacesOrder):
     """Place one order, and with it the legs that its fields or its template ask for."""
 
     word: ClassVar[str] = "PLACE"
@@ -48,11 +45,6 @@ class Place(PlacesOrder):
     strategy_id: Id | None = None
     cancel_after: Minutes = 0
     flatten_first: YesNo = False
-    sync_strategy: YesNo = False
-    market_position: MarketSideWord | None = None
-    prev_market_position: MarketSideWord | None = None
-    out_of_sync: OutOfSyncWord | None = None
-    target_quantity: SignedQty | None = None
 
     refused: ClassVar[Mapping[str, str]] = {
         name: why for name, why in PlacesOrder.refused.items() if name not in _OWN_CONDITIONS
@@ -60,61 +52,15 @@ class Place(PlacesOrder):
 
     @classmethod
     def idle(cls, given: Mapping[str, object]) -> Set[str]:
-        """Return the conditions that the alert switches off, and what is of sync_strategy where that is not on."""
-        off = super().idle(given) | {name for name in _OWN_CONDITIONS if is_off(name, given.get(name))}
-        if "sync_strategy" not in given:
-            return off | (_OF_SYNC - {"out_of_sync"})  # that alone may be meant to protect
-        return off | _OF_SYNC if "sync_strategy" in off else off
-
-    @model_validator(mode="after")
-    def _sync_has_its_fields(self) -> Self:
-        # CrossTrade, "Strategy Synchronization".
-        if self.out_of_sync and not self.sync_strategy:
-            raise MissingFieldError(
-                "out_of_sync is heeded with sync_strategy alone: add sync_strategy=true.", field="sync_strategy"
-            )
-        if self.sync_strategy:
-            for name in ("market_position", "prev_market_position"):
-                if getattr(self, name) is None:
-                    raise MissingFieldError(
-                        f"sync_strategy compares the position with the strategy's: add {name}={{{{strategy.{name}}}}}.",
-                        field=name,
-                    )
-        if self.out_of_sync == "resync" and self.target_quantity is None and self.market_position != "flat":
-            raise MissingFieldError(
-                "out_of_sync=resync brings the position to a quantity: add "
-                "target_quantity={{strategy.market_position_size}}.",
-                field="target_quantity",
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _target_is_on_its_side(self) -> Self:
-        target, side = self.target_quantity, self.market_position
-        if target is None or side is None:
-            return self
-        # TradingView has the size of a short with and without its sign.
-        fits = {"flat": target == 0, "long": target > 0, "short": target != 0}
-        if not fits[side]:
-            raise InvalidValueError(
-                f"target_quantity={target} contradicts market_position={side}; correct one of them.",
-                field="target_quantity",
-            )
-        return self
+        """Return what the alert switches off."""
+        return super().idle(given) | {name for name in ("flatten_first",) if is_off(name, given.get(name))}
 
     @property
     def position_conditions(self) -> Conditions:
         """What the bridge asks of the position, and does to it, before it places the order."""
         return super().position_conditions._replace(
-            closes_first="orders_and_position" if self.flatten_first else None, sync=self._sync
+            closes_first="orders_and_position" if self.flatten_first else None, sync=self.sync
         )
-
-    @property
-    def _sync(self) -> Sync | None:
-        if not self.sync_strategy or self.market_position is None or self.prev_market_position is None:
-            return None
-        target = None if self.target_quantity is None else abs(self.target_quantity)
-        return Sync(self.market_position, self.prev_market_position, self.out_of_sync or "wait", target)
 
     @model_validator(mode="after")
     def _legs_lie_beyond_the_entry(self) -> Self:

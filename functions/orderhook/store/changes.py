@@ -11,6 +11,7 @@ from typing import NamedTuple
 from orderhook.altering import Replacement
 from orderhook.orders import CHANGEABLE, PRICES, OrderState, decimal_text
 from orderhook.provenance import Provenance
+from orderhook.relative_prices import NO_OFFSETS
 from orderhook.store.asking import EXPIRES, changes, changes_leg, replaces
 from orderhook.store.expressions import (
     HISTORY_HAS_ROOM,
@@ -127,7 +128,7 @@ def _replaced_attributes(
     """Return the attributes of an order that its replacement sets, and those that it removes."""
     given = {it: value for it in (*PRICES, "oco_id", "cancels_at", "notes") if (value := getattr(new, it)) is not None}
     sets: dict[str, object] = {"order_type": new.order_type, "qty": new.qty, **given}
-    removes = ["offset", *(it for it in PRICES if it not in sets)]
+    removes = [*NO_OFFSETS._fields, *(it for it in PRICES if it not in sets)]
     if not is_leg:
         sets |= {"tif": new.tif} | ({"day_ends": day_ends} if day_ends else {})
         removes += [] if day_ends else ["day_ends", "expires"]
@@ -169,7 +170,9 @@ def _pricing_leg(
     leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
     price, nearest = ("limit_price", "nearest_target") if target else ("stop_price", "nearest_stop")
     asked = changes_leg(venue, provenance, name, price)
-    condition &= asked.condition & Condition(f"attribute_not_exists({leg}.#size)", {}) & HISTORY_HAS_ROOM
+    # An offset goes with the first price that it is given.
+    of_its_own = f"attribute_not_exists({leg}.#size) AND attribute_not_exists({leg}.#offset)"
+    condition &= asked.condition & Condition(of_its_own, {}) & HISTORY_HAS_ROOM
     condition &= open_in(CHANGEABLE, provenance) & waiting_leg(name) & no_trace(provenance.digest)
     condition &= leg_before_entry(kind_of(name), ":price")
     # The price of a leg that was released stands in its own item.

@@ -189,6 +189,7 @@ def order_item(trader: str, order: Order, request_id: str | None = None) -> Item
         "wanted": {name: leg(value) for name, value in order.wanted.items()} or None,
         "digests": list(order.digests) or None,
         "placed": dict(order.placed) or None,
+        "in_percent": order.in_percent or None,
         "want": order.want and _part(order.want),
         "conditions": order.conditions and conditions(order.conditions),
         "acked": order.acked or None,

@@ -12,7 +12,7 @@ from orderhook.order_reports import (
     working_again,
     works_again,
 )
-from orderhook.orders import Order, OrderState
+from orderhook.orders import PRICES, Order, OrderState
 from orderhook.provenance import Provenance
 from orderhook.store.orders import OrderStore, read_order
 from orderhook.store.releases import releases
@@ -22,6 +22,9 @@ from orderhook.trade import entry_and_leg, leg_id, view_of_leg
 
 if TYPE_CHECKING:
     from orderhook.bridge_messages import Made, OrderReport
+
+_PRICED = frozenset(f":{name}" for name in PRICES)
+"""The values of a write that gives a leg its price."""
 
 _RACES = 8
 """How often other writes may change the same order at the same moment before a report gives up."""
@@ -185,5 +188,5 @@ class _Legs(NamedTuple):
             elif leg and leg.is_open and name in self.ended:
                 del self.ended[name]
             else:
-                has_price = isinstance(write, Update) and ":price" in write.values
+                has_price = isinstance(write, Update) and not write.values.keys().isdisjoint(_PRICED)
                 (self.priced if has_price else self.closed).add(name)
