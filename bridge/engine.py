@@ -5,7 +5,7 @@ adopting             takes in what another journal has placed
 carrying_out         brings an order nearer to what is wanted of it
 legs                 what is asked of legs is done with what is asked of their entry
 brackets, positions  protect what is filled; cancel legs that a closed position has left
-instructing, closing, partial_closes, reversing, making, pairs
+instructing, closing, partial_closes, reversing, strategy_closes, making, pairs
                      carry out what is asked of positions, one thing of a pair after the other
 cancelling, changing, confirming
                      what was written is held, repeated, confirmed, or left to a person
