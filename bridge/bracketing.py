@@ -151,7 +151,10 @@ def terms_of(turn: Turn, asked: Instruction, position: Position) -> dict[str, Te
 def _price(turn: Turn, position: Position, text: str) -> Decimal:
     relative = read_relative(text)
     if relative is None:
-        return Decimal(text)
+        try:
+            return Decimal(text)
+        except ArithmeticError:
+            raise ValueError(f"{text} is not a price") from None
     if position.average is None:
         raise ValueError(f"nobody knows the average price of the position, from which {text} counts")
     in_percent = relative.unit == "percent"

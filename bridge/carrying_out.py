@@ -23,6 +23,12 @@ REPLACED = "replaced"
 ENOUGH = "qty not above what is filled"
 """Why an order of the venue is cancelled when no more of it is wanted than is filled."""
 
+KILL_SWITCH = "the kill switch is on"
+"""Why nothing is opened while it is."""
+
+TOO_LATE = "too late: the bridge was away"
+"""Why nothing is opened after its time."""
+
 
 def carry_out(turn: Turn, order: TableOrder) -> None:
     """Take the next step for an order, if there is one."""
@@ -148,7 +154,7 @@ def _open(turn: Turn, order: TableOrder, unwritten: VenueOrder | None) -> None:
     generation = unwritten.generation if unwritten else 1
     if order.closing or is_superseded(turn, order):
         end(turn, order, OrderState.CANCELLED, CLOSED)
-    elif (why := _why_refused(turn, order)) is not None:
+    elif (why := why_refused(turn, order)) is not None:
         end(turn, order, OrderState.REJECTED if generation == 1 else OrderState.CANCELLED, why)
     elif order.opens and waits(turn, order):
         return
@@ -161,7 +167,7 @@ def _open(turn: Turn, order: TableOrder, unwritten: VenueOrder | None) -> None:
 
 def _open_next(turn: Turn, order: TableOrder, ended: VenueOrder) -> None:
     """Place what is left of an order after its generation of another kind has ended, and one more look."""
-    if (why := _why_refused(turn, order)) is not None:
+    if (why := why_refused(turn, order)) is not None:
         end(turn, order, OrderState.CANCELLED, f"not replaced: {why}")
     elif waits(turn, order):
         return
@@ -173,16 +179,16 @@ def _open_next(turn: Turn, order: TableOrder, ended: VenueOrder) -> None:
             turn.look()
 
 
-def _why_refused(turn: Turn, order: TableOrder) -> str | None:
+def why_refused(turn: Turn, order: TableOrder) -> str | None:
     """Return why an order may not be opened; None where it may."""
     if (why := why_not_account(turn, order.account)) is not None:
         return why
     if not order.opens:
         return None
-    if turn.now.kill_switch:
-        return "the kill switch is on"
     if order.not_after is not None and turn.at > order.not_after:
-        return "too late: the bridge was away"
+        return TOO_LATE
+    if turn.now.kill_switch:
+        return KILL_SWITCH
     if (why := why_blocked(turn, order.account, order.instrument)) is not None:
         turn.alarm_once(order.order_id, "blocked", why)
     return why
@@ -269,7 +275,7 @@ def _why_not_changed(turn: Turn, order: TableOrder, current: VenueOrder, goal: G
         # Nobody has asked for that: the generation before was filled after its end, and left less.
         return None
     if order.not_after is not None and turn.at > order.not_after:
-        return "too late: the bridge was away"
+        return TOO_LATE
     if turn.now.kill_switch and (is_other_kind(order, current) or not only_less):
-        return "the kill switch is on"
+        return KILL_SWITCH
     return None

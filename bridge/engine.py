@@ -5,8 +5,9 @@ adopting             takes in what another journal has placed
 carrying_out         brings an order nearer to what is wanted of it
 legs                 what is asked of legs is done with what is asked of their entry
 brackets, positions  protect what is filled; cancel legs that a closed position has left
-instructing, closing, partial_closes, reversing, strategy_closes, making, pairs
+instructing, closing, partial_closes, reversing, strategy_closes, bracketing, making, pairs
                      carry out what is asked of positions, one thing of a pair after the other
+heeding, conditions  have conditions be heeded before an order is placed, or an instruction carried out
 cancelling, changing, confirming
                      what was written is held, repeated, confirmed, or left to a person
 reporting, readiness what the cloud is told
@@ -43,6 +44,7 @@ from bridge.events import (
     Resumed,
     Tick,
 )
+from bridge.heeding import heed
 from bridge.instructing import instruct, rank, report_instruction
 from bridge.legs import settle
 from bridge.looking import fetch, look
@@ -135,8 +137,8 @@ def _act(turn: Turn) -> None:
         keep(turn, turn.orders[entry.order_id])
     end_orphans(turn)
     for order in map(turn.orders.__getitem__, asked):
-        if order.leg is None and not order.wants_cancel:
-            carry_out(turn, order)
+        if order.leg is None and not order.wants_cancel and heed(turn, order):
+            carry_out(turn, turn.orders[order.order_id])
     for order in turn.active():
         _write_cancels(turn, order)
         report(turn, order)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from bridge.bracketing import bracket
 from bridge.closing import begin_close, supersede
 from bridge.events import SendReport
+from bridge.heeding import heed_instruction
 from bridge.pairs import CLOSING, is_next
 from bridge.partial_closes import close_in_part
 from bridge.positions import pairs_to_close
@@ -116,7 +117,7 @@ def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
     ):
         return instruction
     else:
-        instruction = instruction._replace(begun_at=turn.at)
+        instruction = heed_instruction(turn, instruction)
     turn.put(instruction)
     return instruction
 

@@ -168,6 +168,7 @@ def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
         made_by=item.made_by,
         table_state=item.state,
         received_at=received_at,
+        conditions=item.conditions,
         acked=item.acked,
         is_foreign=is_older(turn, received_at),
     )
@@ -209,7 +210,7 @@ def _know_entry(turn: Turn, leg: TableOrder, entry: Order) -> None:
 
 def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
     """Return an order with what the table wants of it now."""
-    return order._replace(
+    return _heeding(order, item, want)._replace(
         n=want.n,
         kind=want.kind,
         wanted_at=_time(want.at),
@@ -221,6 +222,21 @@ def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
         stop_price=item.stop_price,
         why=None,
     )
+
+
+def _heeding(order: TableOrder, item: Order, want: Want) -> TableOrder:
+    """Return an order with what has to hold before it is placed, or replaced; a CHANGE asks nothing.
+
+    One that was never written opens when it is placed, whatever has altered it since: what its PLACE asks counts.
+    """
+    if want.kind != "replace":
+        return order
+    if order.venue_ids:
+        return order._replace(conditions=item.conditions, conditions_of=want.n, heeded_since=None)
+    if item.conditions is None or order.conditions is None:
+        return order._replace(conditions=item.conditions or order.conditions)
+    asked = {name: value for name, value in item.conditions._asdict().items() if value}
+    return order._replace(conditions=order.conditions._replace(**asked))
 
 
 def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:

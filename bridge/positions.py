@@ -24,9 +24,17 @@ _FILE_COMES = timedelta(seconds=60)
 
 
 def known_position(turn: Turn, account: str, instrument: str) -> Position:
-    """Return the position of a pair as it is known: UNKNOWN where no file says it since NinjaTrader's start."""
+    """Return the position of a pair as it is known: UNKNOWN where no file says it since NinjaTrader's start.
+
+    Where a person has said that the account is flat, that holds for a pair of which nothing was known then, too, until
+    something of ours is filled.
+    """
+    name, flat_since = pair(turn.at, account, instrument), turn.now.flat_since.get(folded(account))
     unknown = Position(account, instrument, "UNKNOWN", 0, None, turn.at)
-    return turn.now.positions.get(pair(turn.at, account, instrument), unknown)
+    unheard = unknown if flat_since is None else unknown._replace(side="FLAT", since=flat_since)
+    position = turn.now.positions.get(name, unheard)
+    is_said = position.side == "FLAT" and position.read_at is None
+    return unknown if is_said and _fills_since(turn, name, position.since) else position
 
 
 def unsettled_since(turn: Turn, account: str, instrument: str) -> datetime | None:
@@ -112,21 +120,23 @@ def _tell_unseen_fills(turn: Turn, name: str, position: Position) -> None:
 
 def forget_positions(turn: Turn) -> None:
     """Know no position any more, of any known pair: NinjaTrader has started, or does not run."""
-    for position in _known_pairs(turn):
+    for position in known_pairs(turn):
         if position.side != "UNKNOWN" or _name(turn, position) not in turn.now.positions:
             unknown = Position(position.account, position.instrument, "UNKNOWN", 0, None, turn.at)
             _set(turn, unknown)
             turn.ask(SendReport(report_of(turn, unknown)))
+    turn.set(flat_since={})
 
 
 def confirm_flat(turn: Turn, account: str) -> None:
     """Take every known pair of an account for flat of which NinjaTrader says nothing: a person has said so."""
-    for position in _known_pairs(turn):
+    for position in known_pairs(turn):
         if position.side == "UNKNOWN" and folded(position.account) == folded(account):
             flat = position._replace(side="FLAT", since=turn.at)
             _set(turn, flat)
             _note_flat(turn, _name(turn, flat))
             turn.ask(SendReport(report_of(turn, flat)))
+    turn.set(flat_since={**turn.now.flat_since, folded(account): turn.at})
 
 
 def open_by_files(state: State, account: str) -> list[str]:
@@ -145,7 +155,7 @@ def pairs_to_close(turn: Turn, instruction: TableInstruction) -> list[tuple[str,
         return [(asked.account, asked.instrument)]
     return [
         (it.account, it.instrument)
-        for it in _known_pairs(turn)
+        for it in known_pairs(turn)
         if concerns(turn, instruction._replace(begun_at=None), it.account, it.instrument)
         and (asked.command == "FLATTENEVERYTHING" or _may_be_open(turn, it, asked.market_position))
     ]
@@ -160,14 +170,14 @@ def _may_be_open(turn: Turn, position: Position, side: MarketSide | None) -> boo
     )
 
 
-def _known_pairs(turn: Turn) -> list[Position]:
+def known_pairs(turn: Turn) -> list[Position]:
     """Return the position of each pair that is known: by a file, an order of ours, or because the operator named it."""
     known = dict(turn.now.positions)
     named = [(account, instrument) for account in turn.config.accounts for instrument in turn.config.instruments]
     ours = [(turn.config.account(it.account), it.instrument) for it in turn.orders.values()]
     for account, instrument in dict.fromkeys(named + ours):
         if account is not None:
-            position = Position(account, canonical(instrument, turn.at.date()), "UNKNOWN", 0, None, turn.at)
+            position = known_position(turn, account, canonical(instrument, turn.at.date()))
             known.setdefault(_name(turn, position), position)
     return list(known.values())
 
@@ -192,12 +202,16 @@ def _name(turn: Turn, position: Position) -> str:
     return pair(turn.at, position.account, position.instrument)
 
 
-def _is_behind(turn: Turn, name: str, position: Position) -> bool:
+def is_behind(turn: Turn, name: str, position: Position) -> bool:
     """Return whether something of ours was filled since a position's file was read: another file is still to come."""
-    read_at = position.read_at or position.since
-    newer = [it for it in turn.venue_orders.values() if it.fills and it.fills[-1].at > read_at]
-    fills = [it.fills[-1].at for it in newer if pair(turn.at, it.account, it.instrument) == name]
-    return any(turn.at - at < _FILE_COMES for at in fills)
+    read_at = position.read_at or (turn.at - _FILE_COMES if position.side == "UNKNOWN" else position.since)
+    return any(turn.at - at < _FILE_COMES for at in _fills_since(turn, name, read_at))
+
+
+def _fills_since(turn: Turn, name: str, since: datetime) -> list[datetime]:
+    """Return when orders of ours of a pair were last filled, where that was later."""
+    newer = [it for it in turn.venue_orders.values() if it.fills and it.fills[-1].at > since]
+    return [it.fills[-1].at for it in newer if pair(turn.at, it.account, it.instrument) == name]
 
 
 def end_orphans(turn: Turn) -> None:
@@ -214,7 +228,7 @@ def end_orphans(turn: Turn) -> None:
         position = turn.now.positions.get(name)
         if position is None or position.side != "FLAT" or turn.at - position.since < _FLAT_STOOD:
             continue
-        if _is_behind(turn, name, position):
+        if is_behind(turn, name, position):
             continue
         others = [it for it in turn.active_entries() if it.order_id != order_id and _is_of(turn, it, name)]
         others = [it for it in others if _awaits_legs(turn, it) or it.order_id in open_legs]
@@ -255,7 +269,7 @@ def _too_many(turn: Turn, entries: list[str]) -> set[str]:
             is_same_side = (trade.action == "BUY") == (position.side == "LONG")
             left[name, trade.action] = others + position.quantity * (1 if is_same_side else -1)
         left[name, trade.action] -= _rest(turn, trade)
-        if left[name, trade.action] < 0 and not _is_behind(turn, name, position):
+        if left[name, trade.action] < 0 and not is_behind(turn, name, position):
             over.append(trade.order_id)
     since = {it: turn.now.too_many.get(it, turn.at) for it in over}
     if since != turn.now.too_many:

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import TypeAdapter
 
 from orderhook.bridge_messages import InstructionReport, OrderReport, Side
+from orderhook.conditions import Conditions
 from orderhook.instructions import Instruction, Result
 from orderhook.orders import TERMINAL, Action, Leg, Order, OrderState, OrderType, TimeInForce, timestamp
 from orderhook.trade import leg_id
@@ -250,6 +251,15 @@ class Increment(NamedTuple):
     """How much of it other orders close than its legs, by the numbers of its brackets."""
 
 
+First = Literal["close", "close and drop", "resync"]
+"""What is done before an order whose conditions hold, or in its place.
+
+close: what is open is closed, and own orders are cancelled, and then it is placed
+close and drop: the same, and it is not placed
+resync: one order of the bridge's own is placed, that brings the position to where the strategy thinks it is
+"""
+
+
 class TableOrder(NamedTuple):
     """An order as the table wants it, and what was answered."""
 
@@ -300,6 +310,16 @@ class TableOrder(NamedTuple):
     """Whether it is older than the journal: another one may have placed it."""
     is_released: bool = False
     """Whether it is a leg with an item of its own; of foreign ones alone."""
+    conditions: Conditions | None = None
+    """What must hold of the position before it is placed, or replaced."""
+    conditions_of: int = 0
+    """The want that they came with; 0 where they are its PLACE's."""
+    heeded_since: datetime | None = None
+    """Since when its conditions are asked, or what comes first is done."""
+    first: First | None = None
+    """What comes first: its conditions held then, and are not asked again."""
+    first_close: str | None = None
+    """The name of the close that comes first."""
     acked: int = 0
     given_up: int = 0
     """The last want that was dropped."""
@@ -371,6 +391,8 @@ class TableInstruction(NamedTuple):
     asked: Instruction
     received_at: datetime
     not_after: datetime | None = None
+    heeded_since: datetime | None = None
+    """Since when its conditions are asked, while it waits for them."""
     begun_at: datetime | None = None
     """When its turn came; None while it waits for that."""
     closes: tuple[str, ...] = ()

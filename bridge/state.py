@@ -57,6 +57,8 @@ class Config(NamedTuple):
     """Those of which positions are asked for though no order of ours was ever in them."""
     tick_of: Callable[[str], Decimal | None] = _no_tick
     """The tick of an instrument; None where it is unknown."""
+    max_resync: int = 10
+    """How many contracts one order may have that brings a position to where a strategy thinks it is."""
 
     def account(self, name: str) -> str | None:
         """Return an account's name as it is configured; None where it is not."""
@@ -116,6 +118,8 @@ class State(NamedTuple):
     connected_at: datetime | None = None
     """Since when it is."""
     positions: Mapping[str, Position] = _EMPTY
+    flat_since: Mapping[str, datetime] = _EMPTY
+    """Since when a person says that accounts are flat, by their names; NinjaTrader's next start ends it."""
     too_many: Mapping[str, datetime] = _EMPTY
     """Since when the legs of a trade would close more than is open, by its entry's id."""
     alarms: tuple[str, ...] = ()
@@ -166,7 +170,11 @@ class State(NamedTuple):
         """Whether something is at the venue that the table has not finished; what only may be there does not count."""
         known = (self.venue_orders[venue_id] for name in self.active for venue_id in self.orders[name].venue_ids)
         works = any(not it.is_over and (it.place or it.state) for it in known)
-        return works or any(it.result is None for it in self.closes.values())
+        orders = map(self.orders.__getitem__, self.active)
+        waits = any(it.heeded_since and not (it.ended or it.venue_ids) for it in orders) or any(
+            it.heeded_since and not (it.begun_at or it.result) for it in self.instructions.values()
+        )
+        return works or waits or any(it.result is None for it in self.closes.values())
 
 
 def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:

@@ -76,6 +76,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "strategy_not_found": REFUSED,
         "strategy_mismatch": REFUSED,
         "duplicate_order_id": REFUSED,
+        "duplicate_alert": REFUSED,
         "change_dropped": REFUSED,
         "outcome_unknown": UNKNOWN,
         "payload_too_large": REFUSED,

@@ -42,6 +42,13 @@ class Conditions(NamedTuple):
     sync: Sync | None = None
     unknown: Mapping[str, Any] = _UNKNOWN
 
+    def given_anew(self, given: "Conditions") -> "Conditions":
+        """Return these, with what a later alert asks in the place of what was asked."""
+        return self._replace(
+            require_market_position=given.require_market_position or self.require_market_position,
+            max_positions=given.max_positions or self.max_positions,
+        )
+
     @property
     def if_any(self) -> "Conditions | None":
         """These conditions, or None where they ask nothing."""

@@ -7,13 +7,20 @@ from orderhook.commands import Command
 from orderhook.commands.addressed_order import AddressesOrder
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.cancel_all_orders import CancelAllOrders
+from orderhook.commands.cancel_and_bracket import CancelAndBracket
 from orderhook.commands.cancel_orders import CancelOrders
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.commands.change import Change
+from orderhook.commands.close_position import ClosePosition
 from orderhook.commands.close_strategy import CloseStrategy
+from orderhook.commands.flatten import Flatten
+from orderhook.commands.flatten_everything import FlattenEverything
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.place import Place
+from orderhook.commands.placing_after_close import PlacesAfterClose
+from orderhook.commands.reverse import Reverse
+from orderhook.commands.reverse_position import ReversePosition
 from orderhook.orders import decimal_text
 from orderhook.trade_window import clock
 from orderhook.venues import TABLE, Venue
@@ -22,13 +29,15 @@ from orderhook.venues import TABLE, Venue
 def describe(command: Command, venue: Venue = TABLE) -> str:
     """Return what a command would do, and when, as the end of a sentence; with a venue it would ask for it there."""
     here = venue.name is None or isinstance(command, KillSwitch)
-    action = f"would {'' if here else 'ask the venue to '}{_describe_action(command)}"
+    action = f"would {'' if here else 'ask the venue to '}{_describe_action(command, venue)}"
     if venue.runs_own_templates and isinstance(command, Place) and command.new_order.strategy:
         action += " (NinjaTrader's own legs, if the template is declared as NinjaTrader's)"
     return f"{action}, {command.delay} s after the alert comes in" if command.delay else action
 
 
-def _describe_action(command: Command) -> str:
+def _describe_action(command: Command, venue: Venue) -> str:
+    if command.acts_on_positions:
+        return _describe_on_position(command)
     match command:
         case Cancel():
             return f"cancel {_addressed_order(command)}"
@@ -47,10 +56,58 @@ def _describe_action(command: Command) -> str:
         case CancelAllOrders():
             return "cancel every working order of every account"
         case CloseStrategy():
-            return f"cancel the working orders of strategy {command.strategy_id}, and leave its position as it is"
+            position = "leave its position as it is" if venue.name is None else "close what is filled of it"
+            return f"cancel the working orders of strategy {command.strategy_id}, and {position}"
         case KillSwitch():
             return f"turn the kill switch {'on' if command.kill_switch else 'off'}"
     return f"give the command {command.word}"
+
+
+def _describe_on_position(command: Command) -> str:
+    match command:
+        case ClosePosition():
+            part = f"{command.qty} of " if command.qty else ""
+            part = f"{decimal_text(command.percent * 100)}% of " if command.percent else part
+            return f"close {part}{_position(command)}{_if_position(command.require_market_position)}"
+        case Flatten():
+            side = f"{command.market_position} " if command.market_position else ""
+            account = f"account {command.account}" if command.account else "every account that the key reaches"
+            where = f"{side}position in {_market(command) or 'every instrument'} of {account}"
+            return f"close each {where}, and cancel its orders{_if_position(command.require_market_position)}"
+        case FlattenEverything():
+            return "cancel every order of every account, and close every position"
+        case Reverse():
+            phrases = (f"turn over {_position(command)}{_if_position(command.require_market_position)}",)
+            return ", ".join((*phrases, *_controls(command)))
+        case CancelAndBracket():
+            names = {"take_profit": "target", "stop_loss": "stop", "stop_loss_stop": "stop", "stop_loss_limit": "limit"}
+            prices = (f"{word} {price}" for name, word in names.items() if (price := getattr(command, name)))
+            side = "long" if command.action == "BUY" else "short"
+            return (
+                f"give up to {command.qty} contracts of {_position(command)}, if it is {side}, a "
+                f"{' and a '.join(prices)} in place of its orders{_if_position(command.require_market_position)}"
+            )
+        case PlacesAfterClose():
+            order = ", ".join((*_order_phrases(command, command.order_id), *_controls(command)))
+            position = f"the position in {command.new_order.instrument} of account {command.new_order.account}"
+            none = (
+                "not at all where there is none" if isinstance(command, ReversePosition) else "also where there is none"
+            )
+            return f"close {position}, and then place {order} ({none})"
+    return f"give the command {command.word}"
+
+
+def _position(command: ClosePosition | Reverse | CancelAndBracket) -> str:
+    return f"the position in {_market(command)} of account {command.account}"
+
+
+def _market(command: ClosePosition | Flatten | Reverse | CancelAndBracket) -> str | None:
+    every_month = command.risk_reducing and command.root
+    return f"every month of {command.root}" if every_month else command.instrument
+
+
+def _if_position(sides: tuple[str, ...]) -> str:
+    return f", only if it is {' or '.join(sides)}" if sides else ""
 
 
 def _addressed_order(command: AddressesOrder) -> str:

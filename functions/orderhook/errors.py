@@ -29,6 +29,7 @@ OrderhookError
 │   ├── OrderAlreadyTerminalError
 │   ├── StrategyMismatchError
 │   ├── DuplicateOrderIdError
+│   ├── DuplicateAlertError
 │   ├── ChangeDroppedError
 │   └── OutcomeUnknownError
 └── TemporarilyUnavailableError     nobody is at fault: send it again
@@ -192,6 +193,10 @@ class StrategyMismatchError(OrderError):
 
 class DuplicateOrderIdError(OrderError):
     """The order id is taken by another order."""
+
+
+class DuplicateAlertError(OrderError):
+    """The same alert came shortly before, and is not carried out twice."""
 
 
 class ChangeDroppedError(OrderError):

@@ -329,7 +329,10 @@ class Order(NamedTuple):
     made_by: str | None = None
     """The instruction, or the order, for which the bridge has made it; None where an alert has placed it."""
     conditions: Conditions | None = None
-    """What the bridge asks of the position before it does what is wanted; None is nothing."""
+    """What the bridge asks of the position before it does what is wanted; None is nothing.
+
+    They are those of the PLACE until its venue has answered that (`acked`); afterwards those of the last CANCELREPLACE,
+    and none once a CHANGE has followed. What is done to the position before an order, is done for its placing alone."""
     acked: int = 0
     """The last want that its venue has answered."""
     dropped: int = 0

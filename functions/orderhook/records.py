@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from itertools import islice
 
 from orderhook import hints, reference
-from orderhook.commands import NOT_YET, SCOPES
+from orderhook.commands import SCOPES
 from orderhook.errors import InvalidValueError
 from orderhook.instructions import OVERDUE
 from orderhook.keys import holds_key
@@ -24,8 +24,8 @@ OPERATOR_COMMANDS = ("KEYS CREATE", "KEYS REVOKE", "TEMPLATES PUT", "MIGRATE", "
 _MAX_DELAY = timedelta(seconds=10)
 """A record may be written this long after those of later alerts: longer than any alert's time budget."""
 
-_LONGEST_WAIT = timedelta(minutes=70)
-"""A time limit is an hour at most, a delay less; the queue may take some minutes more."""
+_LONGEST_WAIT = timedelta(minutes=190)
+"""A time limit is three hours at most, a delay less; the queue may take some minutes more."""
 
 _TIME_DIGITS = len(id_prefix(datetime.fromtimestamp(0, UTC)))
 
@@ -78,7 +78,7 @@ class RecordFilter:
             raise InvalidValueError(
                 f"There is no status {status!a}; {_suggestion(status, list(dict.fromkeys(statuses)))}"
             )
-        known_commands = [*SCOPES, *NOT_YET, *OPERATOR_COMMANDS]
+        known_commands = [*SCOPES, *OPERATOR_COMMANDS]
         if command and command not in known_commands:
             raise InvalidValueError(f"There is no command {command!a}; {_suggestion(command, known_commands)}")
         if key_id and holds_key(key_id):

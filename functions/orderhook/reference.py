@@ -64,17 +64,18 @@ STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
             "Nothing, unless it stays ChangePending: `orderhook order ID` shows what the venue has said.",
         ),
         "accepted": Guidance(
-            "The venue is asked to end the strategy's orders; of those that the lists name, none has ended yet. Its "
-            "position stays.",
-            "`orderhook orders --open` shows what is still open. If it has a position, close that yourself.",
+            "The venue is asked for it: to close, turn or protect a position, to place an order after a close, or to "
+            "close a strategy. Nothing of it is done yet. With `duplicate`, an earlier alert had asked for the same.",
+            "Nothing. What comes of it stands in the alert's record, `orderhook alerts show`; of an order, in "
+            "`orderhook order ID`.",
         ),
         "replaced": Guidance(
             "The order has the new type, quantity and prices. Its id, name and strategy are the same as before.",
             "Nothing.",
         ),
         "closed": Guidance(
-            "The strategy's working orders are cancelled, but for those that the lists name otherwise. Its position "
-            "stays.",
+            "Without a venue: the strategy's working orders are cancelled, but for those that the lists name "
+            "otherwise. Its position stays.",
             "If it has a position, close that yourself. The next PLACE with its strategy_id starts it anew.",
         ),
         "scheduled": Guidance(
@@ -160,8 +161,8 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
         ),
         "unknown_command": Guidance("There is no such command.", "Correct the command as `detail` suggests."),
         "unsupported_command": Guidance(
-            "The command exists in the language but is not supported yet.",
-            "Use one of the commands that `detail` lists.",
+            "The command acts on a position, which only a venue knows, and this deployment has none.",
+            "Deploy with Venue=ninjatrader, or place the order that closes the position by PLACE.",
         ),
         "strategy_id_required": Guidance(
             "order_id is an order name such as STOP1, and a name only exists within a strategy.",
@@ -206,6 +207,11 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "stack's RetentionDays.",
             "Let TradingView put the time into it: order_id=long-{{timenow}};strategy_id=S, cancelled by "
             "order_id=ENTRY1;strategy_id=S.",
+        ),
+        "duplicate_alert": Guidance(
+            "The same REVERSE, or the same FLATPLACE or REVERSEPOSITION without an order_id, came in less than a "
+            "minute before, and is carried out. What opens a position is not done twice because an alert came twice.",
+            "Nothing, if the alert fired twice. If you want both, let the text differ: `notes={{timenow}}`.",
         ),
         "change_dropped": Guidance(
             "With a venue: a resend of a CHANGE or CANCELREPLACE that its bridge has dropped since it came first (the "

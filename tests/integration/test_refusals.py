@@ -29,7 +29,10 @@ class Refusal:
         return refused(self.error, self.detail, **({"field": self.about} if self.about else {}))
 
 
-BUILT = "CANCEL, PLACE, CANCELORDERS, CANCELALLORDERS, CANCELREPLACE, CHANGE, CLOSESTRATEGY"
+BUILT = (
+    "CANCEL, PLACE, CANCELORDERS, CANCELALLORDERS, CANCELREPLACE, CHANGE, CLOSESTRATEGY, CLOSEPOSITION, FLATTEN, "
+    "FLATTENEVERYTHING, FLATPLACE, REVERSE, REVERSEPOSITION, CANCELANDBRACKET"
+)
 
 CANCEL = {"command": "CANCEL", "order_id": "order-1"}
 PLACE = {"command": "PLACE", **ENTRY}
@@ -155,7 +158,7 @@ REFUSALS = [
         {"command": "FlattenEverything"},
         400,
         "unsupported_command",
-        f"FLATTENEVERYTHING is not available yet; there are {BUILT}.",
+        "FLATTENEVERYTHING acts on a position, which only a venue knows: deploy with Venue=ninjatrader.",
         "command",
     ),
     Refusal(
@@ -242,13 +245,6 @@ def test_an_alert_is_refused_with_a_sentence_that_says_what_to_do(service: Servi
     assert (answer.status, answer.body) == (refusal.status, refusal.body)
     assert answer.headers == {"Content-Type": "application/json", "Cache-Control": "no-store"}
     assert service.belongings() == before
-
-
-@pytest.mark.parametrize("word", "CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE REVERSE REVERSEPOSITION".split())
-def test_a_command_that_is_not_built_yet_names_itself(service: Service, word: str) -> None:
-    answer = service.send(word.lower(), order_id="order-1")
-    assert (answer.status, answer.word) == (400, "unsupported_command")
-    assert answer.body["detail"].startswith(f"{word} is not available yet")
 
 
 # Malformed

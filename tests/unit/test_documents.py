@@ -19,7 +19,7 @@ from cli.app import app
 from cli.aws import demo
 from cli.aws.table import read_template
 from orderhook import explain, reference, responses
-from orderhook.commands import COMMANDS, NOT_YET, Command
+from orderhook.commands import COMMANDS, Command
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.orders import BEING_CANCELLED, CANCELLABLE, OPEN, TERMINAL, OrderState
 from orderhook.payload import KNOWN_NAMES, SYNONYMS
@@ -233,8 +233,6 @@ def test_the_commands_page_has_a_section_for_every_command() -> None:
         text = section(REFERENCE, f"## {word}")
         fenced = [fence.text for fence in FENCES if fence.kind == "alert" and fence.text in text]
         assert any(f"command={word};" in alert for alert in fenced), word
-    not_built = section(REFERENCE, "## Commands that are not built yet")
-    assert all(re.search(rf"\b{word}\b", not_built) for word in NOT_YET)
 
 
 def states_in(text: str) -> set[OrderState]:
@@ -298,9 +296,8 @@ def test_the_warnings_are_those_of_the_code() -> None:
 
 def test_every_command_is_compared_with_crosstrade() -> None:
     table = rows(section(TEXTS["docs/from-crosstrade.md"], "## Commands"))
-    assert {row[1] for row in table} == {"same", "different", "not yet"}
-    assert {row[0] for row in table if row[1] != "not yet"} == COMMANDS.keys()
-    assert {row[0] for row in table if row[1] == "not yet"} >= NOT_YET
+    assert {row[1] for row in table} == {"same", "different"}
+    assert {row[0] for row in table} == COMMANDS.keys()
 
 
 def test_every_option_of_the_language_is_compared_with_crosstrade() -> None:

@@ -7,6 +7,7 @@ limits, cancel_after and DAY orders. A further command is a further class here, 
 Times are milliseconds. Ids that the service makes up begin with the id of the request that made them.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -126,7 +127,7 @@ class Order:
 
     def in_market(self, account: str | None, instrument: str | None) -> bool:
         return (account is None or folded(self.account) == folded(account)) and (
-            instrument is None or folded(self.instrument) == folded(instrument)
+            instrument is None or _is_in(instrument, self.instrument)
         )
 
 
@@ -843,6 +844,30 @@ def _without_zeros(fields: Mapping[str, str]) -> Mapping[str, str]:
     return {name: text for name, text in fields.items() if not (name in PRICES and Decimal(text) == 0)}
 
 
+_MONTHS = (
+    [f"{month:02}-" for month in range(1, 13)],
+    "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(),
+    list("FGHJKMNQUVXZ"),
+)
+
+
+def one_name(instrument: str) -> str:
+    """Return the name of a contract whose root has two letters as NinjaTrader has it: every spelling is one."""
+    found = re.fullmatch(r"(?:CME_MINI:)?(\w\w) ?(\d\d-|[A-Z]{3}|[A-Z])(?:20)?(\d\d)", instrument.upper())
+    if found is None:
+        return instrument
+    root, month, year = found.groups()
+    number = next(months.index(month) + 1 for months in _MONTHS if month in months)
+    return f"{root} {number:02}-{year}"
+
+
+def _is_in(named: str, instrument: str) -> bool:
+    """Return whether an instrument is the one that is named, or of a month of a continuous contract."""
+    if named.endswith("1!"):
+        return instrument.startswith(f"{named.removesuffix('1!')} ")
+    return folded(one_name(named)) == folded(instrument)
+
+
 def _price(fields: Mapping[str, str], name: str) -> Decimal | None:
     return Decimal(fields[name]) if name in fields else None
 
@@ -853,7 +878,7 @@ def _entry(fields: Mapping[str, str], alert: Alert) -> Order:
         state="Working",
         qty=int(fields["qty"]),
         account=fields["account"],
-        instrument=fields["instrument"],
+        instrument=one_name(fields["instrument"]),
         action=fields["action"].upper(),
         order_type=fields["order_type"].upper(),
         tif=fields["tif"].upper(),
@@ -871,7 +896,9 @@ def _entry(fields: Mapping[str, str], alert: Alert) -> Order:
 def _one_spelling(name: str, text: str) -> str:
     if name in (*PRICES, *_LEG_PRICES, "qty"):
         return str(Decimal(text).normalize())
-    if name in ("account", "instrument", "strategy"):
+    if name == "instrument":
+        return folded(one_name(text))
+    if name in ("account", "strategy"):
         return folded(text)
     return text.upper() if name in ("action", "order_type", "tif") else text
 

@@ -115,13 +115,13 @@ def an_opening_that_is_too_late(patch: Patch) -> None:
 
 
 def _without_refusal(patch: Patch, reason: str) -> None:
-    why_refused = carrying_out._why_refused
+    why_refused = carrying_out.why_refused
 
     def why(turn: Turn, order: TableOrder) -> str | None:
         found = why_refused(turn, order)
         return None if found == reason else found
 
-    patch.setattr(carrying_out, "_why_refused", why)
+    patch.setattr(carrying_out, "why_refused", why)
 
 
 def a_kill_switch_that_is_not_asked(patch: Patch) -> None:

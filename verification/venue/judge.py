@@ -310,7 +310,9 @@ class Judge:
         for (account, instrument), (quantity, _) in loop.paper.positions.items():
             position = told.get((account, instrument))
             if position is None or position.side == "UNKNOWN":
-                if self.restarted_at is None:
+                # Where nothing was ever filled NinjaTrader writes no file.
+                was_moved = any((it.account, it.instrument) == (account, instrument) for it in loop.paper.executions)
+                if self.restarted_at is None and was_moved:
                     self.find(f"nobody knows the position of {account} in {instrument}: {quantity}")
                 continue
             signed = {"LONG": 1, "SHORT": -1, "FLAT": 0}[position.side] * position.quantity

@@ -59,13 +59,13 @@ def a_refused_change_that_is_taken_for_done(patch: Patch) -> None:
 
 
 def a_real_account_without_leave(patch: Patch) -> None:
-    why_refused = carrying_out._why_refused
+    why_refused = carrying_out.why_refused
 
     def why(turn: Turn, order: TableOrder) -> str | None:
         found = why_refused(turn, order)
         return None if found and "trades real money" in found else found
 
-    patch.setattr(carrying_out, "_why_refused", why)
+    patch.setattr(carrying_out, "why_refused", why)
 
 
 def a_late_report_that_takes_a_cancel_away(patch: Patch) -> None:

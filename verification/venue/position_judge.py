@@ -75,14 +75,11 @@ class PositionJudge(Judge):
     def _look_at_fill(self, venue_id: str, pair: Pair, before: int, after: int) -> None:
         owner = self.owners.get(venue_id)
         command = self._command_of(owner) if owner else "CLOSEPOSITION" if self._is_native(venue_id) else None
-        if command in CLOSERS or (owner is None and command):
-            self.by_hand.add(pair[1])  # its trades are not whole any more
-            if before * after < 0 or abs(after) > abs(before):
-                self._turned_over.add(pair)
-                if not self._may_turn_over():
-                    self.find(f"a close of {pair} made {after} of {before}")
-        if command in ("REVERSE", "CANCELANDBRACKET"):
-            self.by_hand.add(pair[1])
+        opens = before * after < 0 or abs(after) > abs(before)
+        if opens and (command in CLOSERS or (owner is None and command)):
+            self._turned_over.add(pair)
+            if not self._may_turn_over():
+                self.find(f"a close of {pair} made {after} of {before}")
         if command == "REVERSE" and owner and not self._was(pair, 0, self._asked_at(owner)):
             self.find(f"{owner} has turned {pair}, which was never flat since it was asked")
 
@@ -168,6 +165,9 @@ class PositionJudge(Judge):
 
     def judge(self) -> None:
         """Look for what may not be, now that everything rests."""
+        if self._trader.instructed or self._trader.conditioned:
+            # What is closed by other than its legs is not whole any more; trades alone are judged in the other loop.
+            self.by_hand |= {instrument for _, instrument in self._net}
         super().judge()
         service = self._loop.service
         for name, asked in self._trader.instructed.items():

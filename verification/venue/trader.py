@@ -237,7 +237,7 @@ class Trader:
     def _cancel_orders(self) -> Fields:
         if self._chance.random() < 0.3:
             return self._alert("CANCELALLORDERS")
-        return self._alert("CANCELORDERS", account="Sim101", instrument=self._chance.choice((None, "NQ 12-26")))
+        return self._alert("CANCELORDERS", account="Sim101", instrument=self._chance.choice((None, "NQ1!")))
 
     def _switch(self) -> Fields:
         return {"key": self._service.key, "kill_switch": "off" if self.switched_on else "on"}

@@ -275,8 +275,8 @@ NewQty = Annotated[int | None, BeforeValidator(_new_qty)]
 Seconds = Annotated[int, BeforeValidator(_up_to(60, "seconds", in_parts=True))]
 """A number of seconds, at most a minute, rounded up to a whole one; 0 means none."""
 
-Minutes = Annotated[int, BeforeValidator(_up_to(60, "minutes"))]
-"""A whole number of minutes, at most an hour; 0 means none."""
+Minutes = Annotated[int, BeforeValidator(_up_to(180, "minutes"))]
+"""A whole number of minutes, at most three hours; 0 means none."""
 
 ActionWord = Annotated[Action, BeforeValidator(one_of(*get_args(Action)))]
 OrderTypeWord = Annotated[OrderType, BeforeValidator(one_of(*get_args(OrderType)))]

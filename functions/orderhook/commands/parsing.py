@@ -187,7 +187,7 @@ class FieldReader:
 
     @property
     def _opens_or_alters(self) -> bool:
-        return issubclass(self._kind, OpensPosition)
+        return issubclass(self._kind, OpensPosition) or self._kind.acts_on_positions
 
 
 def parse_fields(

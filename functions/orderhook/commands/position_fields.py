@@ -4,6 +4,7 @@ The bridge asks it at that moment. A command has them by their types (`require_m
 calls `check_position_fields`: without a venue nobody knows a position.
 """
 
+from decimal import Decimal
 from typing import Annotated, get_args
 
 from pydantic import BaseModel, BeforeValidator, ValidationInfo
@@ -49,11 +50,24 @@ def _signed_qty(value: str, info: ValidationInfo) -> int:
     return -int(number) if value.startswith("-") else int(number)
 
 
+def _part(value: str, info: ValidationInfo) -> Decimal:
+    # CrossTrade, "Close Position": 0.5 is half of it.
+    number = read_decimal(value, info, "a part of the position such as 0.5")
+    if not 0 < number <= 1:
+        raise InvalidValueError(
+            f"{info.field_name} must be above 0 and at most 1: 0.5 is half of the position.", field=info.field_name
+        )
+    return number
+
+
 MarketSides = Annotated[tuple[MarketSide, ...], BeforeValidator(_market_sides)]
 """The positions with which something may be done, each once: flat, long, short, separated by `,` or `/`."""
 
 MarketSideWord = Annotated[MarketSide, BeforeValidator(one_of(*_SIDES, fold=lower))]
 """One of flat, long, short."""
+
+OpenSideWord = Annotated[MarketSide, BeforeValidator(one_of("long", "short", fold=lower))]
+"""The side of a position that is open."""
 
 OutOfSyncWord = Annotated[OutOfSync, BeforeValidator(one_of(*get_args(OutOfSync), fold=lower))]
 
@@ -62,3 +76,6 @@ MaxPositions = Qty
 
 SignedQty = Annotated[int, BeforeValidator(_signed_qty)]
 """A whole number of contracts; below 0 is short."""
+
+Part = Annotated[Decimal, BeforeValidator(_part)]
+"""A part of a position, above 0 and at most 1."""

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from orderhook.commands.placing import Entry, place_entry
+from orderhook.commands.placing import Entry, place_entry, placed_word
 from orderhook.errors import (
     InvalidSecretKeyError,
     KillSwitchOnError,
@@ -179,7 +179,7 @@ def _release(services: "Services", provenance: Provenance, order: Order) -> Outc
     entry = Entry(released, legs, order.template, named=order.strategy_id is not None)
     checks = [services.controls.allows_release(provenance.trader, str(order.received_at))]
     placed = place_entry(services, provenance, entry, waiting=order, checks=checks)
-    return _outcome(placed.order, "placed")
+    return _outcome(placed.order, placed_word(placed.order))
 
 
 def _outcome(order: Order, status: str) -> Outcome:

@@ -14,6 +14,7 @@ from orderhook.provenance import Provenance
 from orderhook.relative_prices import NO_OFFSETS
 from orderhook.store.asking import EXPIRES, changes, changes_leg, replaces
 from orderhook.store.expressions import (
+    ASKS_NOTHING_OF_POSITION,
     HISTORY_HAS_ROOM,
     NOT_DUE,
     SIGNED,
@@ -45,7 +46,7 @@ def changing(venue: Venue, provenance: Provenance, order_id: str, new: Mapping[s
     """Return the write that gives an order these values."""
     asked = changes(venue, provenance, is_leg=entry_and_leg(order_id) is not None)
     condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
-    condition &= asked.condition
+    condition &= ASKS_NOTHING_OF_POSITION & asked.condition
     if asked.state:
         condition &= differs(new, ())
     if "qty" in new:
@@ -94,13 +95,13 @@ def replacing(
     # A venue may not do it: then the time limit is again the one that it was.
     changes_limit = venue.name is not None and (new.cancels_at or new.lifts_time_limit)
     is_other = leg and (new.order_type not in types_of(kind_of(leg[1])) or not new.is_in_order)
-    if new.legs or changes_limit or is_other:
+    if new.legs or changes_limit or is_other or new.conditions.if_any:
         return None
     day_ends = None if leg else venue.day_ends(new.day_ends)
     sets, removes = _replaced_attributes(new, day_ends, is_leg=leg is not None)
     asked = replaces(venue, provenance, is_leg=leg is not None, names_group=new.oco_id is not None)
     condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
-    condition &= asked.condition
+    condition &= ASKS_NOTHING_OF_POSITION & asked.condition
     entry = "attribute_not_exists(#entry_id) AND attribute_not_exists(#template)"
     of_kind = "attribute_exists(#entry_id) AND #closes >= :qty" if leg else entry
     condition &= Condition(f"#action = :action AND #filled < :qty AND {of_kind}", {":action": new.action})
@@ -143,7 +144,7 @@ def replacing_leg(
     """Return the write that brings a leg which waits in its entry's item into its next generation."""
     leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
     order_type = "LIMIT" if target else "STOPMARKET"
-    if new.order_type != order_type or new.legs or new.cancels_at or new.oco_id:
+    if new.order_type != order_type or new.legs or new.cancels_at or new.oco_id or new.conditions.if_any:
         return None
     price = "limit_price" if target else "stop_price"
     condition = Condition(

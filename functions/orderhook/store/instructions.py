@@ -45,14 +45,18 @@ class InstructionStore:
     def put(self, provenance: Provenance, instruction: Instruction) -> None:
         """Write an instruction; run twice in one request, it is there once."""
         # Its key is the id of the request, so a repetition meets its own item.
+        with repeatable_writes():
+            try:
+                self._table.put(self.putting(provenance, instruction))
+            except ConditionFailed:
+                return
+
+    def putting(self, provenance: Provenance, instruction: Instruction) -> Put:
+        """Return the write of `put`, for a transaction."""
         asked = instruction._replace(
             asked_at=provenance.now, record_id=record_id(provenance.request_id, provenance.due)
         )
-        with repeatable_writes():
-            try:
-                self._table.put(Put(items.instruction_item(provenance.trader, asked, provenance.request_id), NEW))
-            except ConditionFailed:
-                return
+        return Put(items.instruction_item(provenance.trader, asked, provenance.request_id), NEW)
 
     def report(self, provenance: Provenance, said: "InstructionReport") -> tuple[Instruction | None, bool]:
         """Record what a bridge says of an instruction; return it as it is then, and whether anything was written.
