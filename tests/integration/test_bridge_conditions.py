@@ -37,7 +37,8 @@ def instruct(world: World, command: str, allowed: tuple[MarketSide, ...]) -> Non
     """Ask for something of the position in ES, if it is one of these; the bridge sees it at its next look."""
     by = provenance(world.service.trader, f"{command} {allowed}")
     conditions = Conditions(require_market_position=allowed)
-    asked = Instruction(by.request_id, command, timestamp(world.at), str(NINJATRADER.name), conditions=conditions, **ES)
+    market: dict[str, Any] = {**ES, "conditions": conditions}
+    asked = Instruction(by.request_id, command, timestamp(world.at), str(NINJATRADER.name), **market)
     world.service.services.instructions.put(by, asked)
 
 
