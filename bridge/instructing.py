@@ -13,6 +13,7 @@ from bridge.positions import known_position, pairs_to_close
 from bridge.records import Close, TableInstruction
 from bridge.reversing import reverse
 from bridge.state import Turn
+from bridge.strategy_closes import close_strategy
 from orderhook.bridge_messages import InstructionReport
 from orderhook.instructions import Instruction, Result
 from orderhook.orders import timestamp
@@ -92,9 +93,11 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
     match asked.command:
         case "CLOSEPOSITION" if asked.qty is not None or asked.percent is not None:
             close_in_part(turn, instruction)
+        case "CLOSESTRATEGY":
+            close_strategy(turn, instruction)
         case "REVERSE":
             reverse(turn, instruction)
-        case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING":
+        case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING" | "CANCELORDERS":
             _close(turn, instruction)
         case "CANCELANDBRACKET":
             bracket(turn, instruction)
@@ -135,6 +138,7 @@ def _close(turn: Turn, instruction: TableInstruction) -> None:
                 instrument,
                 instruction.received_at,
                 even_flat=even_flat,
+                only_orders=instruction.asked.command == "CANCELORDERS",
             )
             for account, instrument in pairs_to_close(turn, instruction)
         ]

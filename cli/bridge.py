@@ -137,6 +137,12 @@ def run(
             metavar="WHAT", help="What follows where a stop is rejected: `close` what it protects, or `alarm` only."
         ),
     ] = "close",
+    max_resync: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="How many contracts out_of_sync=resync may buy or sell at once; 0 allows none."
+        ),
+    ] = Config._field_defaults["max_resync"],
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Own the stack although another bridge's last sign of life is fresh.")
     ] = False,
@@ -149,7 +155,9 @@ def run(
         settings = BridgeSettings.read(config or SETTINGS_FILE)
         there = ninjatrader_folder(folder)
         instruments = (*settings.instruments, *(instrument or ()))
-        wanted = Config("", socket.gethostname(), account, live, stop_rejected, take_over, instruments, tick_of)
+        wanted = Config(
+            "", socket.gethostname(), account, live, stop_rejected, take_over, instruments, tick_of, max_resync
+        )
         with ExitStack() as stack:
             stack.enter_context(alone(there / "orderhook.lock", "over this NinjaTrader"))
             path = settings.journal_path
