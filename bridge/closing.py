@@ -195,13 +195,20 @@ def _end_orders(turn: Turn, close: Close) -> bool:
             turn.put(entry._replace(closing=close.name))
         if close.keeps_entries and order.leg is None:
             continue
-        if order.leg is None and not order.ended and (not order.venue_ids or is_being_replaced(turn, order)):
-            end(turn, order, OrderState.CANCELLED, CLOSED)
-        for it in turn.venue_orders_of(order):
-            # An order of another journal has one of many ids: what is not seen NinjaTrader's own command ends.
-            if it.may_work and (it.state or not order.is_foreign):
-                _cancel(turn, it)
-                is_left = True
+        is_left = have_end(turn, order, CLOSED) or is_left
+    return is_left
+
+
+def have_end(turn: Turn, order: TableOrder, why: str) -> bool:
+    """Have an own order end; return whether NinjaTrader has some of it still."""
+    is_left = False
+    if order.leg is None and not order.ended and (not order.venue_ids or is_being_replaced(turn, order)):
+        end(turn, order, OrderState.CANCELLED, why)
+    for it in turn.venue_orders_of(order):
+        # An order of another journal has one of many ids: what is not seen NinjaTrader's own command ends.
+        if it.may_work and (it.state or not order.is_foreign):
+            _cancel(turn, it, why)
+            is_left = True
     return is_left
 
 
@@ -211,11 +218,11 @@ def _is_meant(turn: Turn, close: Close, entry: TableOrder) -> bool:
     return entry.received_at is None or entry.received_at <= close.until
 
 
-def _cancel(turn: Turn, order: VenueOrder) -> None:
+def _cancel(turn: Turn, order: VenueOrder, why: str) -> None:
     if order.cancel is not None and order.cancel.why == REPLACED:
         # Nothing comes in its place any more.
-        turn.put(order._replace(cancel=order.cancel._replace(why=CLOSED)))
-    ask_cancel(turn, turn.venue_orders[order.venue_id], CLOSED)
+        turn.put(order._replace(cancel=order.cancel._replace(why=why)))
+    ask_cancel(turn, turn.venue_orders[order.venue_id], why)
 
 
 def _end_waiting(turn: Turn, close: Close) -> None:
