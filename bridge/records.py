@@ -364,8 +364,10 @@ class TableOrder(NamedTuple):
 class Bracket(NamedTuple):
     """How far a CANCELANDBRACKET has come."""
 
+    instrument: str
+    """The contract that it is for: of a continuous one the month that is held."""
     began: datetime
-    open: int = 0
+    open: int
     """How much was open when it began, on the side that it is for."""
     terms: Mapping[str, Terms] = {}
     """What the position is given, by the kinds of the legs."""
