@@ -114,10 +114,10 @@ def follow_close_file(turn: Turn, close: Close) -> None:
     )
 
 
-def supersede(turn: Turn, close: Close, why: str) -> None:
-    """End a close of which another one, or another bridge, has taken the place."""
+def end_close(turn: Turn, close: Close, result: Result, why: str) -> None:
+    """End a close that is not to go on, unless it has its result."""
     if close.result is None:
-        _finish(turn, close, "superseded", why)
+        _finish(turn, close, result, why)
 
 
 # Before anything is sent
@@ -157,7 +157,7 @@ def _supersede_openers(turn: Turn, close: Close) -> None:
         return
     for other in list(turn.closes.values()):
         if other.pair == close.pair and other.until <= close.until and not closes_alone(turn, other):
-            supersede(turn, other, _SUPERSEDED)
+            end_close(turn, other, "superseded", _SUPERSEDED)
     for it in list(turn.instructions.values()):
         waits = it.result is None and it.begun_at is None and it.asked.command not in CLOSING
         if waits and it.received_at <= close.until and concerns(turn, it, close.account, close.instrument):

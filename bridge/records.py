@@ -499,6 +499,8 @@ class Memory(NamedTuple):
     """Since when this journal alone places orders, by AWS's clock: an older order may be another journal's."""
     owned_since: str | None = None
     """The time, as the table tells it, from which its bridge has owned the stack."""
+    flat_at: Mapping[str, datetime] = {}
+    """When pairs were last seen flat, by their names."""
 
 
 Record = TableOrder | TableInstruction | Close | Block | VenueOrder | Group | Memory
