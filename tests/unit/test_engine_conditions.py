@@ -908,3 +908,85 @@ def test_a_condition_of_a_root_is_about_the_months_that_are_held(desk: Desk) -> 
     desk.wait(0.2)
     assert [result for result, _ in results(desk)] == ["blocked"]
     assert taken(desk) == []
+
+
+# What a close of its own, the kill switch, and legs ask
+
+
+def test_flatplace_asks_how_much_is_open_before_it_closes_anything(desk: Desk) -> None:
+    ask(desk, Conditions(closes_first="position"))
+    desk.wait(0.2)
+    assert (taken(desk), end_of(desk)) == ([], (REJECTED, "position_unknown"))
+
+
+def test_flatplace_closes_what_was_about_to_be_filled(desk: Desk) -> None:
+    be(desk, "FLAT")
+    venue_id = in_flight(desk)
+    desk.wait(0.1)
+    shown = ask(desk, Conditions(closes_first="position"), action="SELL")
+    pass_by(desk, 0.5, shown)
+    assert taken(desk) == []
+    desk.say(venue_id, "FILLED", 1, "5000")
+    be(desk, "LONG")
+    pass_by(desk, 0.5, shown)
+    [line] = desk.take()
+    assert (placed(line)["action"], placed(line)["qty"]) == ("SELL", "1")
+    assert placed(line)["order_id"] != oif.venue_id("request-long", 1)
+    desk.say(placed(line)["order_id"], "FILLED", 1, "5000")
+    be(desk, "FLAT")
+    pass_by(desk, 1.3, shown)
+    assert sent(desk) == ["long"]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [FLATTEN._replace(require_market_position=("flat",)), FLATTEN._replace(sync=Sync("short", "flat"))],
+)
+def test_under_the_kill_switch_nothing_is_closed_where_a_condition_fails(desk: Desk, conditions: Conditions) -> None:
+    be(desk, "LONG")
+    desk.look(order(desk, conditions=conditions), kill_switch=True)
+    desk.wait(0.2)
+    assert (taken(desk), end_of(desk)) == ([], (REJECTED, "the kill switch is on"))
+
+
+def test_a_resync_that_ends_after_stops_were_cancelled_rings(desk: Desk) -> None:
+    be(desk, "SHORT")
+    resting = work(desk)
+    desk.wait(1)
+    shown = ask(desk, resync("long", "flat", 1))
+    pass_by(desk, 0.3, shown)
+    assert taken(desk) == ["CANCEL"]
+    desk.look(shown, kill_switch=True)
+    desk.say(resting, "CANCELLED")
+    assert end_of(desk) == (REJECTED, "the kill switch is on")
+    assert desk.alarms == ["unprotected"]
+
+
+@pytest.mark.parametrize("allowed", SETS)
+def test_a_leg_is_replaced_only_where_its_condition_holds(desk: Desk, allowed: tuple[MarketSide, ...]) -> None:
+    protected = order(desk, legs={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4990))})
+    desk.look(protected)
+    desk.take()
+    desk.say(oif.venue_id("request-long", 1), "FILLED", 1, "5000")
+    be(desk, "LONG")
+    [line] = desk.take()
+    desk.say(placed(line)["order_id"], "WORKING")
+    desk.wait(1)
+    leg = order(
+        desk,
+        "long.STOP1",
+        entry_id="long",
+        order_name="STOP1",
+        action="SELL",
+        order_type="STOPMARKET",
+        stop_price=Decimal(4995),
+        want=want(desk, 2, "replace"),
+        conditions=Conditions(require_market_position=allowed),
+    )
+    desk.look(leg)
+    if "long" in allowed:
+        assert taken(desk) == ["CHANGE"]
+    else:
+        assert taken(desk) == []
+        last = desk.last("long.STOP1")
+        assert (last.dropped, last.values["stop_price"], str(last.reason)[:7]) == (2, "4990", "blocked")
