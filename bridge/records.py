@@ -441,6 +441,8 @@ class Close(NamedTuple):
     """Whether pending entries stay (FLATPLACE): an opposite MARKET order closes, for NinjaTrader's command ends all."""
     even_flat: bool = False
     """Whether own orders end where there is no position, too."""
+    only_orders: bool = False
+    """Whether own orders end, and the position stays (CANCELORDERS)."""
     began: datetime | None = None
     """When its turn came; None while it waits for that."""
     side: Side = "UNKNOWN"

@@ -22,7 +22,7 @@ from cli.views.instructions import RESULT_STYLES, describe_instruction, readable
 from cli.views.orders import describe, parted_id
 from orderhook import reference
 from orderhook.listing import Instructed
-from orderhook.orders import Order, OrderState
+from orderhook.orders import Order
 from orderhook.payload import lower
 from orderhook.representations import represent_instruction
 from orderhook.store.alert_log import UNREADABLE, AlertRecord, Origin, RecordedResult
@@ -128,7 +128,7 @@ def _show_instructed(it: Instructed, now: datetime | None) -> None:
 
 def _reasons(orders: Iterable[Order]) -> Iterator[tuple[str, Guidance]]:
     """Yield each reason with which the bridge has refused orders, and what it means."""
-    for reason in dict.fromkeys(order.reason for order in orders if order.state is OrderState.REJECTED):
+    for reason in dict.fromkeys(order.reason for order in orders if not order.is_open):
         if guidance := guidance_for_reason(reason):
             yield str(reason), guidance
 

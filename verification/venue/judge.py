@@ -117,8 +117,10 @@ class Judge:
             self.find(f"{leg.order_id} is at {price}, and counts {leg.offset} from {first}")
 
     def _look_at_target(self, state: State, order_id: str, start: int) -> None:
-        entry_id, _, name = order_id.rpartition(".")
-        stop = state.orders.get(leg_id(entry_id, name.replace("TARGET", "STOP")))
+        target = state.orders[order_id]
+        name = partner_of(str(target.leg))
+        of_trade = (it for it in state.orders.values() if it.entry_id == target.entry_id)
+        stop = next((it for it in of_trade if it.leg == name), None)
         if stop is None or stop.ended or stop.wants_cancel:
             return
         stops = [it for it in stop.venue_ids if state.venue_orders[it].start == start]

@@ -40,7 +40,9 @@ def _entry_price(value: str, info: ValidationInfo) -> Decimal | None:
     relative = _relative(value, info)
     if relative is None:
         return _price(value, info)
-    field, instrument, reference = info.field_name, info.data.get("instrument", ""), info.data.get("reference_price")
+    field, instrument, reference = info.field_name, info.data.get("instrument"), info.data.get("reference_price")
+    if instrument is None:
+        return None  # which is missing, and says so
     if reference is None:
         raise UnsupportedValueError(
             f"{field} counts from reference_price, for there are no quotes here: add reference_price={{{{close}}}}, or "
