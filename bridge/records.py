@@ -406,6 +406,8 @@ class TableInstruction(NamedTuple):
     """What of trades those close in place of their legs."""
     prepared_at: datetime | None = None
     """Since when own legs shrink for that."""
+    files: tuple[InstructionFile, ...] = ()
+    """Those that were written for it itself, the last for each of NinjaTrader's ATM strategies."""
     side: Side = "UNKNOWN"
     """The position that it acts on, as it was when that began."""
     held: int = 0
