@@ -56,15 +56,18 @@ def begin_close(
     *,
     keeps_entries: bool = False,
     even_flat: bool = False,
+    only_orders: bool = False,
 ) -> Close:
     """Ask for a pair's position to be closed, for an instruction or an order; asked before, it is the same close.
 
-    Own orders that were received later than `until` are not touched. It begins when its turn has come.
+    With `only_orders` it stays, and own orders end. What was received later than `until` is not touched. It begins when
+    its turn has come.
     """
     name = f"{owner}/{pair(turn.at, account, instrument)}"
     known = turn.closes.get(name)
     if known is None or known.until != until:
         close = Close(name, owner, account, instrument, until, keeps_entries=keeps_entries, even_flat=even_flat)
+        close = close._replace(only_orders=only_orders)
         if (why := why_not_account(turn, account)) is not None:
             close = close._replace(result="blocked", reason=why, ended_at=turn.at)
         turn.put(close)
@@ -111,10 +114,10 @@ def follow_close_file(turn: Turn, close: Close) -> None:
     )
 
 
-def supersede(turn: Turn, close: Close, why: str) -> None:
-    """End a close of which another one, or another bridge, has taken the place."""
+def end_close(turn: Turn, close: Close, result: Result, why: str) -> None:
+    """End a close that is not to go on, unless it has its result."""
     if close.result is None:
-        _finish(turn, close, "superseded", why)
+        _finish(turn, close, result, why)
 
 
 # Before anything is sent
@@ -132,7 +135,7 @@ def _begin(turn: Turn, close: Close) -> None:
     if position.side == "FLAT" and moved_at is not None and turn.at - moved_at < SETTLES_WITHIN:
         return
     is_flat = position.side == "FLAT" and moved_at is None
-    if is_flat and not close.even_flat:
+    if is_flat and not (close.even_flat or close.only_orders):
         _end_waiting(turn, close)
         _finish(turn, turn.closes[close.name], "no_position")
         return
@@ -154,7 +157,7 @@ def _supersede_openers(turn: Turn, close: Close) -> None:
         return
     for other in list(turn.closes.values()):
         if other.pair == close.pair and other.until <= close.until and not closes_alone(turn, other):
-            supersede(turn, other, _SUPERSEDED)
+            end_close(turn, other, "superseded", _SUPERSEDED)
     for it in list(turn.instructions.values()):
         waits = it.result is None and it.begun_at is None and it.asked.command not in CLOSING
         if waits and it.received_at <= close.until and concerns(turn, it, close.account, close.instrument):
@@ -164,6 +167,9 @@ def _supersede_openers(turn: Turn, close: Close) -> None:
 def _close(turn: Turn, close: Close) -> None:
     """Have own orders end, then close what is open by what is known then."""
     left = _end_orders(turn, close)
+    if close.only_orders:
+        _await_ends(turn, close, left=left)
+        return
     position = known_position(turn, close.account, close.instrument)
     moved_at = unsettled_since(turn, close.account, close.instrument)
     by_order = close.keeps_entries or _is_followed(turn, close)
@@ -184,6 +190,13 @@ def _close(turn: Turn, close: Close) -> None:
         _tell_late(turn, close)
 
 
+def _await_ends(turn: Turn, close: Close, *, left: bool) -> None:
+    if not left:
+        _finish(turn, close, "done")
+    elif turn.at - (close.began or turn.at) >= _GIVEN_UP:
+        _finish(turn, close, "failed", "an order has not ended a minute after its cancel")
+
+
 def _end_orders(turn: Turn, close: Close) -> bool:
     """Have the own orders of the pair end that were received before; return whether some have not ended yet."""
     is_left = False
@@ -191,16 +204,16 @@ def _end_orders(turn: Turn, close: Close) -> bool:
         entry = turn.orders.get(order.entry_id or "", order)
         if not _is_meant(turn, close, entry) or (close.keeps_entries and not entry.increments):
             continue
-        if entry.closing != close.name:
+        if entry.closing != close.name and (entry.increments or not close.only_orders):
             turn.put(entry._replace(closing=close.name))
         if close.keeps_entries and order.leg is None:
             continue
         if order.leg is None and not order.ended and (not order.venue_ids or is_being_replaced(turn, order)):
-            end(turn, order, OrderState.CANCELLED, CLOSED)
+            end(turn, order, OrderState.CANCELLED, _why(close))
         for it in turn.venue_orders_of(order):
             # An order of another journal has one of many ids: what is not seen NinjaTrader's own command ends.
             if it.may_work and (it.state or not order.is_foreign):
-                _cancel(turn, it)
+                _cancel(turn, it, _why(close))
                 is_left = True
     return is_left
 
@@ -211,11 +224,16 @@ def _is_meant(turn: Turn, close: Close, entry: TableOrder) -> bool:
     return entry.received_at is None or entry.received_at <= close.until
 
 
-def _cancel(turn: Turn, order: VenueOrder) -> None:
+def _why(close: Close) -> str:
+    """Return why own orders are cancelled."""
+    return "the orders of its instrument are cancelled" if close.only_orders else CLOSED
+
+
+def _cancel(turn: Turn, order: VenueOrder, why: str) -> None:
     if order.cancel is not None and order.cancel.why == REPLACED:
         # Nothing comes in its place any more.
-        turn.put(order._replace(cancel=order.cancel._replace(why=CLOSED)))
-    ask_cancel(turn, turn.venue_orders[order.venue_id], CLOSED)
+        turn.put(order._replace(cancel=order.cancel._replace(why=why)))
+    ask_cancel(turn, turn.venue_orders[order.venue_id], why)
 
 
 def _end_waiting(turn: Turn, close: Close) -> None:
@@ -362,7 +380,7 @@ def _make(turn: Turn, close: Close, position: Position) -> None:
         _finish(turn, close, "failed", "position_unknown: NinjaTrader has not said how much is open")
         return
     is_followed = _is_followed(turn, close)
-    left = _signed(position) - _net(_later(turn, close))
+    left = signed(position) - _net(_later(turn, close))
     if left == 0:
         _finish(turn, close, "no_position" if is_followed else "done")
         return
@@ -381,7 +399,8 @@ def _make(turn: Turn, close: Close, position: Position) -> None:
     turn.put(close._replace(made=made.order_id, side=side, first_at=turn.at, last_at=turn.at))
 
 
-def _signed(position: Position) -> int:
+def signed(position: Position) -> int:
+    """Return how much is open: below 0 where it is short."""
     return {"LONG": 1, "SHORT": -1}.get(position.side, 0) * position.quantity
 
 
@@ -408,7 +427,8 @@ def _finish(turn: Turn, close: Close, result: Result, reason: str | None = None)
     for entry in list(turn.active_entries()):
         if entry.closing == close.name:
             # What is filled later has its legs again.
-            over = sum(it.at <= (close.first_at or turn.at) for it in entry.increments) if close.made else None
+            ends_at = close.began if close.only_orders else close.first_at if close.made else None
+            over = sum(it.at <= ends_at for it in entry.increments) if ends_at else None
             turn.put(entry._replace(closing=None, over=len(entry.increments) if over is None else over))
 
 

@@ -45,7 +45,7 @@ def _remember(turn: Turn, began_at: datetime, owned_since: str | None) -> None:
     """
     memory = turn.now.memory or Memory(began_at)
     if turn.owns and owned_since != memory.owned_since:
-        memory = Memory(turn.at, owned_since)
+        memory = memory._replace(began=turn.at, owned_since=owned_since)
     if memory != turn.now.memory:
         turn.set(memory=memory)
 

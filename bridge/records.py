@@ -439,6 +439,8 @@ class Close(NamedTuple):
     """Whether pending entries stay (FLATPLACE): an opposite MARKET order closes, for NinjaTrader's command ends all."""
     even_flat: bool = False
     """Whether own orders end where there is no position, too."""
+    only_orders: bool = False
+    """Whether own orders end, and the position stays (CANCELORDERS)."""
     began: datetime | None = None
     """When its turn came; None while it waits for that."""
     side: Side = "UNKNOWN"
@@ -497,6 +499,8 @@ class Memory(NamedTuple):
     """Since when this journal alone places orders, by AWS's clock: an older order may be another journal's."""
     owned_since: str | None = None
     """The time, as the table tells it, from which its bridge has owned the stack."""
+    flat_at: Mapping[str, datetime] = {}
+    """When pairs were last seen flat, by their names."""
 
 
 Record = TableOrder | TableInstruction | Close | Block | VenueOrder | Group | Memory

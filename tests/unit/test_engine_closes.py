@@ -649,6 +649,21 @@ def test_flatten_closes_what_nobody_knows(desk: Desk) -> None:
     assert [placed(line)["instrument"] for line in desk.take()] == ["NQ 12-26"]
 
 
+def test_flatten_of_one_side_leaves_what_nobody_knows(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    shown = order(desk, instrument="NQ 12-26")
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.look(shown, asked(desk, "FLATTEN", market_position="long"))
+    assert desk.take() == [CLOSE]
+    desk.hold("FLAT")
+    desk.wait(1)
+    assert desk.result() == "unresolved"
+    reason = "NQ 12-26, Sim101: position_unknown: it may be on the other side"
+    assert desk.state.instructions["close"].reason == reason
+
+
 def test_flatten_keeps_to_its_side_its_pair_and_its_key(desk: Desk) -> None:
     for values, closed in (
         ({"market_position": "long"}, ["ES 12-26"]),
