@@ -16,13 +16,13 @@ from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.commands.flatten import Flatten
 from orderhook.commands.flatten_everything import FlattenEverything
 from orderhook.commands.kill_switch import KillSwitch
-from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.place import Place
 from orderhook.commands.placing_after_close import PlacesAfterClose
 from orderhook.commands.price_fields import price_text
 from orderhook.commands.reverse import Reverse
 from orderhook.commands.reverse_position import ReversePosition
+from orderhook.conditions import Conditions
 from orderhook.orders import decimal_text
 from orderhook.relative_prices import Relative
 from orderhook.trade_window import clock
@@ -48,15 +48,21 @@ def _describe_action(command: Command, venue: Venue) -> str:
             values = (f"{name.replace('_price', '')} {decimal_text(Decimal(new))}" for name, new in command.new.items())
             return f"change {_addressed_order(command)} to {', '.join((*values, *_controls(command)))}"
         case CancelReplace():
-            phrases = (*_order_phrases(command, None), *_conditions(command), *_controls(command))
+            phrases = (*_order_phrases(command, None), *_conditions(command.position_conditions), *_controls(command))
             return f"replace {_addressed_order(command)} by {', '.join(phrases)}"
         case Place():
-            phrases = (*_order_phrases(command, command.order_id), *_conditions(command), *_controls(command))
+            phrases = (
+                *_order_phrases(command, command.order_id),
+                *_conditions(command.position_conditions),
+                *_controls(command),
+            )
             return f"place {', '.join(phrases)}"
         case CancelOrders():
             market = f"every month of {command.root}" if command.root else command.instrument
             of_instrument = f" in {market}" if market else ""
-            return f"cancel every working order of account {command.account}{of_instrument}"
+            sides = " or ".join(command.require_market_position)
+            condition = f", only while the position is {sides}" if sides else ""
+            return f"cancel every working order of account {command.account}{of_instrument}{condition}"
         case CancelAllOrders():
             return "cancel every working order of every account"
         case CloseStrategy():
@@ -93,7 +99,8 @@ def _describe_on_position(command: Command) -> str:
                 f"{' and a '.join(prices)} in place of its orders{_if_position(command.require_market_position)}"
             )
         case PlacesAfterClose():
-            order = ", ".join((*_order_phrases(command, command.order_id), *_controls(command)))
+            conditions = _conditions(command.position_conditions._replace(closes_first=None))
+            order = ", ".join((*_order_phrases(command, command.order_id), *conditions, *_controls(command)))
             position = f"the position in {command.new_order.instrument} of account {command.new_order.account}"
             none = (
                 "not at all where there is none" if isinstance(command, ReversePosition) else "also where there is none"
@@ -160,9 +167,8 @@ def _value(value: object, *, is_leg: bool) -> str:
     return f"at {text}" if is_leg else text
 
 
-def _conditions(command: PlacesOrder) -> Iterator[str]:
-    """Say what the bridge asks of the position, in the order in which it does."""
-    asked = command.position_conditions
+def _conditions(asked: Conditions) -> Iterator[str]:
+    """Say what the bridge asks of the position before an order, in the order in which it does."""
     if asked.sync:
         goal = "" if asked.sync.target_quantity is None else f" {asked.sync.target_quantity}"
         otherwise = {
@@ -175,10 +181,8 @@ def _conditions(command: PlacesOrder) -> Iterator[str]:
         yield f"only while the position is {' or '.join(asked.require_market_position)}"
     if asked.max_positions:
         yield f"only if at most {asked.max_positions} instruments of the account are open with it"
-    if asked.closes_first == "orders_and_position":
+    if asked.closes_first:
         yield "once the orders of the instrument are cancelled and its position is closed"
-    elif asked.closes_first:
-        yield "once the position is closed"
 
 
 def _controls(command: OpensPosition) -> Iterator[str]:
