@@ -79,10 +79,10 @@ def lines(desk: Desk) -> list[str]:
     ]
 
 
-def ask(desk: Desk, *others: Order, **values: Any) -> Instruction:
+def ask(desk: Desk, *others: Order, owned_since: str | None = None, **values: Any) -> Instruction:
     """Have a CLOSEPOSITION be seen, received just now."""
     closing = asked(desk, **values)
-    desk.look(*others, closing)
+    desk.look(*others, closing, owned_since=owned_since)
     return closing
 
 
@@ -258,6 +258,7 @@ def test_an_entry_on_its_way_is_closed_although_the_file_says_flat(desk: Desk) -
     desk.wait(1)
     ask(desk, shown)
     assert desk.take() == []  # it waits for what becomes of it
+    assert desk.state.venue_orders[LONG].cancel is None
     desk.say(LONG, "FILLED", 1, "5000")
     desk.wait(1)
     desk.hold("LONG", 1)
@@ -661,6 +662,29 @@ def test_without_a_connection_a_close_leaves_its_stops_alone(desk: Desk) -> None
     assert len(desk.take()) == 2
 
 
+def test_without_a_connection_what_comes_before_an_order_leaves_its_stops_alone(desk: Desk) -> None:
+    have(desk)
+    desk.look(flat_place(desk), kill_switch=True)
+    desk.tell(ConnectionRead(connected=False))
+    begin(desk)
+    desk.wait(1)
+    assert (desk.take(), the_close(desk).began) == ([], None)
+
+
+def test_a_flatten_that_meets_a_close_waits_for_it_there(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    desk.hold("LONG", 1, "NQ 12-26")
+    closing = asked(desk)
+    desk.wait(0.5)
+    desk.look(closing, asked(desk, "FLATTEN", "all"))
+    assert sorted(placed(line)["instrument"] for line in desk.take()) == ["ES 12-26", "NQ 12-26"]
+    desk.hold("FLAT")
+    desk.hold("FLAT", 0, "NQ 12-26")
+    desk.wait(1)
+    desk.wait(0.1)
+    assert (desk.result(), desk.result("all"), len(closes(desk))) == ("done", "done", 1)
+
+
 # Accounts
 
 
@@ -792,6 +816,18 @@ def test_what_another_journal_may_have_begun_is_closed_after_ten_seconds(desk: D
     assert desk.take() == []
     desk.wait(1)
     assert desk.take() == [CLOSE]
+
+
+def test_orders_of_another_journal_are_ended_where_they_are_seen_alone(desk: Desk) -> None:
+    older = order(desk)
+    desk.wait(1)
+    desk.look(owner="journal-2")
+    desk.look(older, owned_since="taken over")
+    desk.hold("LONG", 1)
+    ask(desk, older, owned_since="taken over")
+    assert desk.take() == [CLOSE]
+    desk.wait(70)
+    assert [line for line in lines(desk) if line == oif.cancel(LONG)] == []
 
 
 def test_what_another_bridge_has_finished_is_left(desk: Desk) -> None:
