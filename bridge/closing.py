@@ -76,10 +76,10 @@ def begin_close(
 
 def follow_close(turn: Turn, close: Close) -> None:
     """Take the next step of a close, if there is one."""
+    if not turn.owns:
+        return
     if close.result is not None:
         _watch(turn, close)
-    elif not turn.owns:
-        return
     elif close.began is None:
         _begin(turn, close)
     elif close.made is not None:
@@ -147,7 +147,7 @@ def _begin(turn: Turn, close: Close) -> None:
 def _failed_meanwhile(turn: Turn, close: Close) -> Close | None:
     """Return a close of the pair that has failed since this one was received: to try at once again is a loop."""
     others = (it for it in turn.closes.values() if it.pair == close.pair and it.name != close.name)
-    failed = (it for it in others if it.result in ("failed", "unresolved") and it.began)
+    failed = (it for it in others if it.result in ("failed", "unresolved") and it.writes)
     return next((it for it in failed if it.ended_at is not None and it.ended_at > close.until), None)
 
 
@@ -172,20 +172,26 @@ def _close(turn: Turn, close: Close) -> None:
         return
     position = known_position(turn, close.account, close.instrument)
     moved_at = unsettled_since(turn, close.account, close.instrument)
-    by_order = close.keeps_entries or _is_followed(turn, close)
-    if left and (by_order or turn.at - (close.began or turn.at) < ORDERS_END_WITHIN):
+    by_order = close.keeps_entries or (position.side != "UNKNOWN" and _is_followed(turn, close))
+    is_flat = position.side == "FLAT" and moved_at is None
+    if left and is_flat:
+        # There is nothing to close; what does not end may open something yet.
+        patience = _GIVEN_UP if closes_alone(turn, close) else ORDERS_END_WITHIN
+        if turn.at - (close.began or turn.at) >= patience:
+            _finish(turn, close, "failed", f"own orders have not ended {patience.seconds} s after their cancel")
+    elif left and (by_order or turn.at - (close.began or turn.at) < ORDERS_END_WITHIN):
         _tell_late(turn, close)
     elif moved_at is not None and turn.at - moved_at < SETTLES_WITHIN:
         return
     elif by_order and moved_at is not None:
         _finish(turn, close, "blocked", "unsettled: NinjaTrader's file of the position is behind what was filled")
-    elif position.side == "FLAT" and moved_at is None and not by_order:
-        # A leg has closed it meanwhile, or there was nothing but orders.
-        _finish(turn, close, "done", "unclean: own orders have not ended" if left else None)
+    elif is_flat and not by_order:
+        _finish(turn, close, "done")  # a leg has closed it meanwhile, or there was nothing but orders
     elif by_order:
         _make(turn, close, position)
     elif _may_write(turn, close):
-        _write(turn, close._replace(side=position.side, is_unclean=left))
+        side = close.side if position.side == "UNKNOWN" else position.side
+        _write(turn, close._replace(side=side, is_unclean=left))
     else:
         _tell_late(turn, close)
 
@@ -213,13 +219,20 @@ def _end_orders(turn: Turn, close: Close) -> bool:
             turn.put(entry._replace(closing=close.name))
         if close.keeps_entries and order.leg is None:
             continue
-        if order.leg is None and not order.ended and (not order.venue_ids or is_being_replaced(turn, order)):
-            end(turn, order, OrderState.CANCELLED, _why(close))
-        for it in turn.venue_orders_of(order):
-            # An order of another journal has one of many ids: what is not seen NinjaTrader's own command ends.
-            if it.may_work and (it.state or not order.is_foreign):
-                _cancel(turn, it, _why(close))
-                is_left = True
+        is_left = have_end(turn, order, _why(close)) or is_left
+    return is_left
+
+
+def have_end(turn: Turn, order: TableOrder, why: str) -> bool:
+    """Have an own order end; return whether NinjaTrader has some of it still."""
+    is_left = False
+    if order.leg is None and not order.ended and (not order.venue_ids or is_being_replaced(turn, order)):
+        end(turn, order, OrderState.CANCELLED, why)
+    for it in turn.venue_orders_of(order):
+        # An order of another journal has one of many ids: what is not seen NinjaTrader's own command ends.
+        if it.may_work and (it.state or not order.is_foreign):
+            _cancel(turn, it, why)
+            is_left = True
     return is_left
 
 
@@ -325,11 +338,12 @@ def _is_flat_since(turn: Turn, close: Close, position: Position, last_at: dateti
     """Return whether a position is FLAT by what was read, or said, since its closing was written."""
     if position.side != "FLAT" or turn.at - position.since < _FLAT_STANDS:
         return False
-    if (position.read_at or position.since) >= last_at:
-        return True
+    is_read = (position.read_at or position.since) >= last_at
+    if close.side != "FLAT":
+        return is_read
     # Nothing is written of what stays as it is.
     is_settled = unsettled_since(turn, close.account, close.instrument) is None
-    return close.side == "FLAT" and is_settled and turn.at - last_at >= _FLAT_ALREADY
+    return is_settled and (is_read or turn.at - last_at >= _FLAT_ALREADY)
 
 
 def _finish_flat(turn: Turn, close: Close) -> None:
@@ -429,7 +443,7 @@ def _follow_made(turn: Turn, close: Close) -> None:
 
 def _finish(turn: Turn, close: Close, result: Result, reason: str | None = None) -> None:
     turn.put(turn.closes[close.name]._replace(result=result, reason=reason, ended_at=turn.at))
-    for entry in list(turn.active_entries()):
+    for entry in list(turn.orders.values()):
         if entry.closing == close.name:
             # What is filled later has its legs again.
             ends_at = close.began if close.only_orders else close.first_at if close.made else None

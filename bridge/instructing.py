@@ -101,6 +101,10 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
             _close(turn, instruction)
         case "CANCELANDBRACKET":
             bracket(turn, instruction)
+        case word:
+            why = f"this version of the bridge does not know {word}; install the stack's"
+            turn.put(instruction._replace(result="failed", reason=why))
+            turn.alarm_of(asked.instruction_id, "unreadable", why)
 
 
 def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from orderhook.instructions import Instruction
-from orderhook.orders import timestamp
+from orderhook.orders import Template, timestamp
 from tests import builders
 from tests.bridge_world import World
 from tests.integration.test_bridge_loop import place
@@ -181,3 +181,18 @@ def test_a_strategy_that_a_stop_has_closed_meanwhile_is_not_closed_again(world: 
         assert (world.position(), world.live()) == (0, [])
         world.paper.set_price("ES 12-26", "5000", world.at)
     assert ends <= {"done", "no_position"}
+
+
+def test_a_strategy_of_ninjatraders_own_template_is_closed_there(world: World) -> None:
+    templates = world.service.services.templates
+    assert templates.put(world.service.trader, Template("paper-atm", ninjatrader=True))
+    have(world, 1, "other")
+    place(world, "long", qty=2, strategy="paper-atm", strategy_id="S")
+    world.until_state("long", "Filled")
+    world.let_pass(1)
+    assert (world.position(), len(world.live())) == (3, 4)
+    name = close_strategy(world, "S")
+    assert until_done(world, name) == "done"
+    assert (world.position(), world.live()) == (1, ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4960"])
+    assert [line.split(";")[0] for line in world.paper.lines].count("CLOSESTRATEGY") == 1
+    assert not [line for line in world.told if line.startswith("ALARM")]
