@@ -18,10 +18,8 @@ from orderhook.commands.flatten_everything import FlattenEverything
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.place import Place
-from orderhook.commands.placing_after_close import PlacesAfterClose
 from orderhook.commands.price_fields import price_text
 from orderhook.commands.reverse import Reverse
-from orderhook.commands.reverse_position import ReversePosition
 from orderhook.conditions import Conditions
 from orderhook.orders import decimal_text
 from orderhook.relative_prices import Relative
@@ -39,8 +37,6 @@ def describe(command: Command, venue: Venue = TABLE) -> str:
 
 
 def _describe_action(command: Command, venue: Venue) -> str:
-    if command.acts_on_positions:
-        return _describe_on_position(command)
     match command:
         case Cancel():
             return f"cancel {_addressed_order(command)}"
@@ -70,7 +66,7 @@ def _describe_action(command: Command, venue: Venue) -> str:
             return f"cancel the working orders of strategy {command.strategy_id}, and {position}"
         case KillSwitch():
             return f"turn the kill switch {'on' if command.kill_switch else 'off'}"
-    return f"give the command {command.word}"
+    return _describe_on_position(command)
 
 
 def _describe_on_position(command: Command) -> str:
@@ -98,14 +94,6 @@ def _describe_on_position(command: Command) -> str:
                 f"give up to {command.qty} contracts of {_position(command)}, if it is {side}, a "
                 f"{' and a '.join(prices)} in place of its orders{_if_position(command.require_market_position)}"
             )
-        case PlacesAfterClose():
-            conditions = _conditions(command.position_conditions._replace(closes_first=None))
-            order = ", ".join((*_order_phrases(command, command.order_id), *conditions, *_controls(command)))
-            position = f"the position in {command.new_order.instrument} of account {command.new_order.account}"
-            none = (
-                "not at all where there is none" if isinstance(command, ReversePosition) else "also where there is none"
-            )
-            return f"close {position}, and then place {order} ({none})"
     return f"give the command {command.word}"
 
 
@@ -181,8 +169,12 @@ def _conditions(asked: Conditions) -> Iterator[str]:
         yield f"only while the position is {' or '.join(asked.require_market_position)}"
     if asked.max_positions:
         yield f"only if at most {asked.max_positions} instruments of the account are open with it"
-    if asked.closes_first:
+    if asked.closes_first == "orders_and_position":
         yield "once the orders of the instrument are cancelled and its position is closed"
+    elif asked.closes_first:
+        yield "once the position is closed"
+    if asked.reverses:
+        yield "if there is one to close"
 
 
 def _controls(command: OpensPosition) -> Iterator[str]:
