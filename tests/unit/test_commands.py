@@ -242,9 +242,9 @@ FIELDS = {
     "CLOSEPOSITION": EVERY | {"account", "instrument", "qty", "percent", "require_market_position"},
     "FLATTEN": EVERY | {"account", "instrument", "market_position", "require_market_position"},
     "FLATTENEVERYTHING": EVERY,
-    "FLATPLACE": PLACE_FIELDS | OF_PLACE_ALONE,
+    "FLATPLACE": PLACE_FIELDS,
     "REVERSE": CONTROLS | EVERY | {"account", "instrument", "require_market_position"},
-    "REVERSEPOSITION": PLACE_FIELDS | OF_PLACE_ALONE,
+    "REVERSEPOSITION": PLACE_FIELDS,
     "CANCELANDBRACKET": EVERY
     | set(
         "account instrument action qty take_profit stop_loss stop_loss_limit stop_loss_stop "
