@@ -140,12 +140,9 @@ def as_first_received(alert: Alert, services: Services, provenance: Provenance, 
     meaning, received = alert.instrument, provenance.received_on
     if meaning is None or meaning.root:
         return alert
-    days = [day_in_new_york(received + seconds) for seconds in (-LATEST, LATEST)]
-    if days[0] == days[1]:
-        return alert
     from orderhook.commands import contracts
 
-    if contracts.is_steady(meaning.sent, *days):
+    if contracts.is_steady(meaning.sent, day_in_new_york(received - LATEST), day_in_new_york(received + LATEST)):
         return alert
     first = services.traces.leave(provenance, "INSTRUMENT", partial(first_receipt, services, provenance))
     if first is None:

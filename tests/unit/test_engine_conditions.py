@@ -1018,7 +1018,7 @@ def test_a_condition_of_a_root_holds_where_it_does_for_every_month_that_is_held(
 def test_a_replacement_waits_its_own_two_seconds(desk: Desk) -> None:
     be(desk, "FLAT")
     venue_id = unsettle(desk, "in flight")
-    limit = {"order_type": "LIMIT", "limit_price": Decimal(4000)}
+    limit: dict[str, Any] = {"order_type": "LIMIT", "limit_price": Decimal(4000)}
     shown = ask(desk, Conditions(require_market_position=("flat", "long")), **limit)
     desk.say(venue_id, "FILLED", 1, "5000")
     be(desk, "LONG")
@@ -1053,7 +1053,7 @@ def test_a_persons_word_ends_with_ninjatraders_start_for_every_instrument(desk: 
 def test_an_entry_that_fills_has_its_stop_while_cancelorders_waits_for_another(desk: Desk) -> None:
     be(desk, "FLAT")
     work(desk)
-    limit = {"order_type": "LIMIT", "limit_price": Decimal(4995)}
+    limit: dict[str, Any] = {"order_type": "LIMIT", "limit_price": Decimal(4995)}
     desk.look(*others(desk, "long"), order(desk, legs={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4990))}, **limit))
     desk.take()
     desk.say(oif.venue_id("request-long", 1), "WORKING")
