@@ -210,17 +210,29 @@ def _end_orders(turn: Turn, close: Close) -> bool:
         entry = turn.orders.get(order.entry_id or "", order)
         if not _is_meant(turn, close, entry) or (close.keeps_entries and not entry.increments):
             continue
-        if entry.closing != close.name and (entry.increments or not close.only_orders):
+        # What is filled from now on has its legs, where the position stays.
+        began = close.began or turn.at
+        is_protected = close.only_orders and not (entry.is_foreign or any(it.at <= began for it in entry.increments))
+        if is_protected and order.leg:
+            continue
+        if entry.closing != close.name and not is_protected:
             turn.put(entry._replace(closing=close.name))
         if close.keeps_entries and order.leg is None:
             continue
-        if order.leg is None and not order.ended and (not order.venue_ids or is_being_replaced(turn, order)):
-            end(turn, order, OrderState.CANCELLED, _why(close))
-        for it in turn.venue_orders_of(order):
-            # An order of another journal has one of many ids: what is not seen NinjaTrader's own command ends.
-            if it.may_work and (it.state or not order.is_foreign):
-                _cancel(turn, it, _why(close))
-                is_left = True
+        is_left = have_end(turn, order, _why(close)) or is_left
+    return is_left
+
+
+def have_end(turn: Turn, order: TableOrder, why: str) -> bool:
+    """Have an own order end; return whether NinjaTrader has some of it still."""
+    is_left = False
+    if order.leg is None and not order.ended and (not order.venue_ids or is_being_replaced(turn, order)):
+        end(turn, order, OrderState.CANCELLED, why)
+    for it in turn.venue_orders_of(order):
+        # An order of another journal has one of many ids: what is not seen NinjaTrader's own command ends.
+        if it.may_work and (it.state or not order.is_foreign):
+            _cancel(turn, it, why)
+            is_left = True
     return is_left
 
 

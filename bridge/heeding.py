@@ -12,7 +12,6 @@ from bridge.carrying_out import KILL_SWITCH, end, is_being_replaced, latest, why
 from bridge.changing import give_up
 from bridge.closing import begin_close, signed
 from bridge.conditions import (
-    SETTLES_WITHIN,
     Answer,
     Asked,
     Fails,
@@ -54,17 +53,38 @@ def _heed_placing(turn: Turn, order: TableOrder, conditions: Conditions) -> bool
     if order.closing or is_superseded(turn, order):
         return True
     if (why := why_refused(turn, order)) is not None:
-        if why == KILL_SWITCH and conditions.closes_first and turn.may_write:
-            # It refuses what opens, not what closes.
-            _begin_close(turn, order, conditions)
-        return True
+        _tell_unprotected(turn, order)
+        return why != KILL_SWITCH or _close_at_least(turn, order, conditions)
     if waits(turn, order) or not (turn.is_ready and turn.look_is_fresh):
         return True
     order = _is_asked(turn, order)
     answer = _do_first(turn, order, conditions) if order.first else _ask(turn, order, conditions)
     if isinstance(answer, Fails):
+        _tell_unprotected(turn, turn.orders[order.order_id])
         end(turn, order, OrderState.REJECTED, str(answer))
     return answer == "holds"
+
+
+def _close_at_least(turn: Turn, order: TableOrder, conditions: Conditions) -> bool:
+    """Have a position be closed though the kill switch refuses what opens; return whether that is settled."""
+    if not conditions.closes_first or order.first or not turn.may_write:
+        return True
+    order = _is_asked(turn, order)
+    asked = _asked(turn, order)
+    answer: str | Fails = "in_sync" if conditions.sync is None else compare(turn, conditions.sync, asked)
+    if answer == "in_sync":
+        answer = judge(turn, conditions._replace(max_positions=None), asked)
+    if answer == "holds":
+        _begin_close(turn, order, conditions)
+    return answer != "waits"
+
+
+def _tell_unprotected(turn: Turn, order: TableOrder) -> None:
+    """Tell a person of a resync that ends without its order, after own orders were cancelled for it."""
+    position = known_position(turn, order.account, order.instrument)
+    if order.first == "resync" and position.side != "FLAT":
+        why = f"own orders were cancelled for a resync that is not done; the position is {position.side}"
+        turn.alarm_once(order.order_id, "unprotected", why, of="resync")
 
 
 def _heed_replacing(turn: Turn, order: TableOrder, current: VenueOrder, conditions: Conditions) -> bool:
@@ -201,16 +221,12 @@ def _gap(turn: Turn, order: TableOrder, sync: Sync) -> int | Fails:
 
 def _close(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
     """Have a position be closed; holds once it was seen flat in time."""
+    if conditions.closes_first == "position" and not order.first_close:
+        # It closes by an order of its own: how much is open has to be known, with what is about to be filled.
+        side = settled_side(turn, _asked(turn, order))
+        if side == "waits" or isinstance(side, Fails):
+            return side
     is_changing = is_unsettled(turn, order.account, order.instrument)
-    since = _asked(turn, order).since
-    if (
-        conditions.closes_first == "position"
-        and is_changing
-        and not order.first_close
-        and turn.at - since < SETTLES_WITHIN
-    ):
-        # What is about to be filled is to be closed, too.
-        return "waits"
     close = turn.closes[_begin_close(turn, order, conditions)]
     if close.result is None:
         is_late = close.first_at is not None and turn.at - close.first_at >= FLAT_WITHIN
@@ -223,7 +239,7 @@ def _close(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
     works = conditions.closes_first != "position" and _own_works(turn, order)
     if not (is_changing or works):
         return "holds"
-    if turn.at - (close.first_at or since) < FLAT_WITHIN:
+    if turn.at - (close.first_at or _asked(turn, order).since) < FLAT_WITHIN:
         return "waits"
     return _not_flat("an own order has not ended" if works else "a market order or a fill is under way")
 

@@ -40,7 +40,8 @@ def known_position(turn: Turn, account: str, instrument: str) -> Position:
 def unsettled_since(turn: Turn, account: str, instrument: str) -> datetime | None:
     """Return when an own order last moved a position of which the file has not told since, or is about to move it.
 
-    None where the file is not behind, or says nothing.
+    None where the file is not behind, or says nothing. What is silent for a minute is not waited for: an order of which
+    nobody knows whether NinjaTrader had it, and a file that stays as it is.
     """
     position = known_position(turn, account, instrument)
     if position.side == "UNKNOWN":
@@ -50,8 +51,10 @@ def unsettled_since(turn: Turn, account: str, instrument: str) -> datetime | Non
         (it, it.place.at)
         for it in turn.venue_orders.values()
         if it.place is not None and it.may_work and it.order_type == "MARKET"
+        if it.state is not None or turn.at - it.place.at < _FILE_COMES
     ]
-    moved += [(it, it.fills[-1].at) for it in turn.venue_orders.values() if it.fills and it.fills[-1].at > read_at]
+    filled = [(it, it.fills[-1].at) for it in turn.venue_orders.values() if it.fills]
+    moved += [(it, at) for it, at in filled if at > read_at and turn.at - at < _FILE_COMES]
     return max((at for it, at in moved if pair(turn.at, it.account, it.instrument) == name), default=None)
 
 

@@ -364,8 +364,10 @@ class TableOrder(NamedTuple):
 class Bracket(NamedTuple):
     """How far a CANCELANDBRACKET has come."""
 
+    instrument: str
+    """The contract that it is for: of a continuous one the month that is held."""
     began: datetime
-    open: int = 0
+    open: int
     """How much was open when it began, on the side that it is for."""
     terms: Mapping[str, Terms] = {}
     """What the position is given, by the kinds of the legs."""
@@ -404,6 +406,8 @@ class TableInstruction(NamedTuple):
     """What of trades those close in place of their legs."""
     prepared_at: datetime | None = None
     """Since when own legs shrink for that."""
+    files: tuple[InstructionFile, ...] = ()
+    """Those that were written for it itself, the last for each of NinjaTrader's ATM strategies."""
     side: Side = "UNKNOWN"
     """The position that it acts on, as it was when that began."""
     held: int = 0

@@ -4,6 +4,8 @@ A pair has one position, whoever has opened it: so of that at most, and only wha
 pair was last flat. Other strategies' orders are not touched.
 """
 
+from bridge import oif
+from bridge.atm_closes import close_atm
 from bridge.cancelling import ask_cancel
 from bridge.carrying_out import end as end_order
 from bridge.carrying_out import is_being_replaced
@@ -28,10 +30,17 @@ def close_strategy(turn: Turn, instruction: TableInstruction) -> None:
     is_left = _end_orders(turn, instruction)
     if is_left and turn.at - (instruction.begun_at or turn.at) < ORDERS_END_WITHIN:
         return
-    position = known_position(turn, str(instruction.asked.account), str(instruction.asked.instrument))
-    known = settled(turn, instruction, position)
-    if known is not None:
-        _close(turn, turn.instructions[instruction.instruction_id], known)
+    strategy_ids = _atm_strategies(turn, instruction)
+    if not strategy_ids or close_atm(turn, instruction, strategy_ids):
+        instruction = turn.instructions[instruction.instruction_id]
+        position = known_position(turn, str(instruction.asked.account), str(instruction.asked.instrument))
+        known = settled(turn, instruction, position)
+        if known is not None:
+            _close(turn, instruction, known)
+        instruction = turn.instructions[instruction.instruction_id]
+        if instruction.files and instruction.result == "no_position":
+            # NinjaTrader has closed what there was.
+            turn.put(instruction._replace(result="done", reason=None))
     if turn.instructions[instruction.instruction_id].result is not None:
         _release(turn, instruction.instruction_id)
 
@@ -66,8 +75,24 @@ def _net(turn: Turn, instruction: TableInstruction) -> int:
         for order in _orders_of(turn, instruction)
         for it in turn.venue_orders_of(order)
         for fill in it.fills
-        if since is None or fill.at > since
+        if it.atm_strategy_id is None and (since is None or fill.at > since)
     )
+
+
+def _atm_strategies(turn: Turn, instruction: TableInstruction) -> list[str]:
+    """Return the ids of NinjaTrader's own strategies that the strategy's entries have started since then.
+
+    What those hold, NinjaTrader alone knows: a target or a stop there may have closed some of it.
+    """
+    if instruction.files:
+        return [known[0] for it in instruction.files if (known := oif.read_file_name(it.name))]
+    since = flat_since(turn, str(instruction.asked.account), str(instruction.asked.instrument))
+    return [
+        it.atm_strategy_id
+        for order in _orders_of(turn, instruction)
+        for it in turn.venue_orders_of(order)
+        if it.atm_strategy_id and any(since is None or fill.at > since for fill in it.fills)
+    ]
 
 
 def _orders_of(turn: Turn, instruction: TableInstruction) -> list[TableOrder]:

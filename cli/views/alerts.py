@@ -122,8 +122,8 @@ def _show_instructed(it: Instructed, now: datetime | None) -> None:
         _print_fact("result", "not known any more: what is finished leaves the table after RetentionDays", DIM)
         return
     if guidance := guidance_for_result(it.result and it.result.result):
-        _print_fact("", guidance.meaning)
-        _print_fact("", guidance.what_to_do)
+        _print_fact("it means", guidance.meaning)
+        _print_fact("what to do", guidance.what_to_do)
 
 
 def _reasons(orders: Iterable[Order]) -> Iterator[tuple[str, Guidance]]:

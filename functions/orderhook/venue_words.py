@@ -39,8 +39,8 @@ INSTRUCTION_RESULTS: Mapping[str, Guidance] = MappingProxyType(
             "sent. The reason says which.",
             "Nothing, if the alert's own condition was not met. If entries are blocked, see what went wrong with the "
             "close before, put it right in NinjaTrader, then `orderhook bridge resume ACCOUNT INSTRUMENT`. If it says "
-            "`position_unknown`, and NinjaTrader shows that the account holds nothing: `orderhook bridge confirm ACCOUNT "
-            "flat`.",
+            "`position_unknown`, and NinjaTrader shows that the account holds nothing: `orderhook bridge confirm "
+            "ACCOUNT flat`, on its PC.",
         ),
         "failed": Guidance(
             "It was tried, and NinjaTrader was not seen to have done it. The position may be open, or another than "

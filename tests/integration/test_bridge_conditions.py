@@ -36,8 +36,15 @@ def send(world: World, command: str, order_id: str, **fields: Any) -> None:
 def instruct(world: World, command: str, allowed: tuple[MarketSide, ...]) -> None:
     """Ask for something of the position in ES, if it is one of these; the bridge sees it at its next look."""
     by = provenance(world.service.trader, f"{command} {allowed}")
-    conditions = Conditions(require_market_position=allowed)
-    asked = Instruction(by.request_id, command, timestamp(world.at), str(NINJATRADER.name), conditions=conditions, **ES)
+    asked = Instruction(
+        by.request_id,
+        command,
+        timestamp(world.at),
+        str(NINJATRADER.name),
+        ES["account"],
+        ES["instrument"],
+        conditions=Conditions(require_market_position=allowed),
+    )
     world.service.services.instructions.put(by, asked)
 
 

@@ -435,6 +435,24 @@ def test_an_unknown_position_is_closed_and_unresolved_where_nothing_is_seen(desk
     assert (len(closes(desk)), desk.state.blocks) == (1, {})
 
 
+def test_an_entry_that_waited_for_a_close_which_is_not_confirmed_is_rejected(desk: Desk) -> None:
+    closing = ask(desk)
+    desk.take()
+    for _ in range(50):
+        desk.wait(1)
+    waiting = order(desk, "waiting")
+    desk.look(waiting, closing)
+    for _ in range(15):
+        desk.wait(1)
+        desk.look(waiting, closing)
+    assert desk.result() == "unresolved"
+    assert desk.state.orders["waiting"].ended is OrderState.REJECTED
+    assert "not confirmed" in str(desk.state.orders["waiting"].why)
+    later = order(desk, "later")
+    desk.look(later)
+    assert [line for line in desk.take() if line.startswith("PLACE")]
+
+
 def test_a_person_may_say_that_an_unknown_position_is_flat(desk: Desk) -> None:
     shown = order(desk, "known", order_type="LIMIT", limit_price=Decimal(1))
     closing = ask(desk, shown)

@@ -908,3 +908,178 @@ def test_a_condition_of_a_root_is_about_the_months_that_are_held(desk: Desk) -> 
     desk.wait(0.2)
     assert [result for result, _ in results(desk)] == ["blocked"]
     assert taken(desk) == []
+
+
+# What a close of its own, the kill switch, and legs ask
+
+
+def test_flatplace_asks_how_much_is_open_before_it_closes_anything(desk: Desk) -> None:
+    ask(desk, Conditions(closes_first="position"))
+    desk.wait(0.2)
+    assert (taken(desk), end_of(desk)) == ([], (REJECTED, "position_unknown"))
+
+
+def test_flatplace_closes_what_was_about_to_be_filled(desk: Desk) -> None:
+    be(desk, "FLAT")
+    venue_id = in_flight(desk)
+    desk.wait(0.1)
+    shown = ask(desk, Conditions(closes_first="position"), action="SELL")
+    pass_by(desk, 0.5, shown)
+    assert taken(desk) == []
+    desk.say(venue_id, "FILLED", 1, "5000")
+    be(desk, "LONG")
+    pass_by(desk, 0.5, shown)
+    [line] = desk.take()
+    assert (placed(line)["action"], placed(line)["qty"]) == ("SELL", "1")
+    assert placed(line)["order_id"] != oif.venue_id("request-long", 1)
+    desk.say(placed(line)["order_id"], "FILLED", 1, "5000")
+    be(desk, "FLAT")
+    pass_by(desk, 1.3, shown)
+    assert sent(desk) == ["long"]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [FLATTEN._replace(require_market_position=("flat",)), FLATTEN._replace(sync=Sync("short", "flat"))],
+)
+def test_under_the_kill_switch_nothing_is_closed_where_a_condition_fails(desk: Desk, conditions: Conditions) -> None:
+    be(desk, "LONG")
+    desk.look(order(desk, conditions=conditions), kill_switch=True)
+    desk.wait(0.2)
+    assert (taken(desk), end_of(desk)) == ([], (REJECTED, "the kill switch is on"))
+
+
+def test_a_resync_that_ends_after_stops_were_cancelled_rings(desk: Desk) -> None:
+    be(desk, "SHORT")
+    resting = work(desk)
+    desk.wait(1)
+    shown = ask(desk, resync("long", "flat", 1))
+    pass_by(desk, 0.3, shown)
+    assert taken(desk) == ["CANCEL"]
+    desk.look(shown, kill_switch=True)
+    desk.say(resting, "CANCELLED")
+    assert end_of(desk) == (REJECTED, "the kill switch is on")
+    assert desk.alarms == ["unprotected"]
+
+
+@pytest.mark.parametrize("allowed", SETS)
+def test_a_leg_is_replaced_only_where_its_condition_holds(desk: Desk, allowed: tuple[MarketSide, ...]) -> None:
+    protected = order(desk, legs={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4990))})
+    desk.look(protected)
+    desk.take()
+    desk.say(oif.venue_id("request-long", 1), "FILLED", 1, "5000")
+    be(desk, "LONG")
+    [line] = desk.take()
+    desk.say(placed(line)["order_id"], "WORKING")
+    desk.wait(1)
+    leg = order(
+        desk,
+        "long.STOP1",
+        entry_id="long",
+        order_name="STOP1",
+        action="SELL",
+        order_type="STOPMARKET",
+        stop_price=Decimal(4995),
+        want=want(desk, 2, "replace"),
+        conditions=Conditions(require_market_position=allowed),
+    )
+    desk.look(leg)
+    if "long" in allowed:
+        assert taken(desk) == ["CHANGE"]
+    else:
+        assert taken(desk) == []
+        last = desk.last("long.STOP1")
+        assert (last.dropped, last.values["stop_price"], str(last.reason)[:7]) == (2, "4990", "blocked")
+
+
+# What would otherwise go unnoticed
+
+
+def test_a_position_that_was_opened_again_by_hand_is_not_opened_on(desk: Desk) -> None:
+    be(desk, "LONG")
+    shown = ask(desk, FLATTEN)
+    pass_by(desk, 0.2, shown)
+    assert taken(desk) == ["CLOSEPOSITION"]
+    be(desk, "FLAT")
+    desk.wait(3.5)  # so long that nothing is opened before another look
+    be(desk, "LONG")
+    pass_by(desk, 0.2, shown)
+    assert (taken(desk), end_of(desk)) == ([], (REJECTED, "flatten_timeout"))
+
+
+def test_a_condition_of_a_root_holds_where_it_does_for_every_month_that_is_held(desk: Desk) -> None:
+    be(desk, "FLAT")
+    be(desk, "LONG", instrument="ES 03-27")
+    instruct(desk, "CLOSEPOSITION", "long", instrument=None, root="ES")
+    desk.wait(0.2)
+    assert (taken(desk), results(desk)) == (["CLOSEPOSITION"], [])
+
+
+def test_a_replacement_waits_its_own_two_seconds(desk: Desk) -> None:
+    be(desk, "FLAT")
+    venue_id = unsettle(desk, "in flight")
+    limit = {"order_type": "LIMIT", "limit_price": Decimal(4000)}
+    shown = ask(desk, Conditions(require_market_position=("flat", "long")), **limit)
+    desk.say(venue_id, "FILLED", 1, "5000")
+    be(desk, "LONG")
+    assert sent(desk) == ["long"]
+    desk.say(oif.venue_id("request-long", 1), "WORKING")
+    desk.wait(10)
+    second = in_flight(desk, order_id="second")
+    asked = shown._replace(
+        limit_price=Decimal(4100),
+        state=OrderState.CHANGE_PENDING,
+        want=want(desk, 2, "replace"),
+        conditions=Conditions(require_market_position=("long",)),
+    )
+    desk.look(*others(desk, "long"), asked)
+    desk.wait(1)
+    assert taken(desk) == []
+    desk.say(second, "FILLED", 1, "5000")
+    be(desk, "LONG", qty=2)
+    desk.wait(0.1)
+    assert taken(desk) == ["CHANGE"]
+
+
+def test_a_persons_word_ends_with_ninjatraders_start_for_every_instrument(desk: Desk) -> None:
+    desk.tell(FlatConfirmed("Sim101"))
+    desk.tell(NinjaTraderStopped())
+    desk.tell(NinjaTraderStarted())
+    desk.start()
+    ask(desk, Conditions(require_market_position=("flat",)), instrument="NQ 12-26")
+    assert (sent(desk), end_of(desk)) == ([], (REJECTED, "position_unknown"))
+
+
+def test_an_entry_that_fills_has_its_stop_while_cancelorders_waits_for_another(desk: Desk) -> None:
+    be(desk, "FLAT")
+    work(desk)
+    limit = {"order_type": "LIMIT", "limit_price": Decimal(4995)}
+    desk.look(*others(desk, "long"), order(desk, legs={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4990))}, **limit))
+    desk.take()
+    desk.say(oif.venue_id("request-long", 1), "WORKING")
+    desk.wait(1)
+    instruct(desk, "CANCELORDERS", "flat")
+    desk.wait(0.2)
+    assert taken(desk) == ["CANCEL", "CANCEL"]
+    desk.say(oif.venue_id("request-long", 1), "FILLED", 1, "4995")
+    desk.wait(0.1)
+    [line] = desk.take()
+    assert placed(line)["order_type"] == "STOPMARKET"
+    desk.say(placed(line)["order_id"], "WORKING")
+    desk.wait(1)
+    assert (taken(desk), results(desk)) == ([], [])
+
+
+def test_the_bridge_looks_often_while_an_order_waits(desk: Desk) -> None:
+    be(desk, "FLAT")
+    unsettle(desk, "filled")
+    assert not desk.state.is_busy
+    ask(desk, Conditions(require_market_position=("flat",)))
+    assert desk.state.is_busy
+
+
+def test_the_bridge_looks_often_while_an_instruction_waits(desk: Desk) -> None:
+    be(desk, "FLAT")
+    unsettle(desk, "filled")
+    instruct(desk, "CANCELORDERS", "flat")
+    assert desk.state.is_busy

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge import oif
-from bridge.events import FlatConfirmed
+from bridge.events import ConnectionRead, FlatConfirmed, NinjaTraderStarted, WriteFile
 from orderhook.instructions import Instruction
 from orderhook.orders import Leg, Order, OrderState
 from tests.bridge import Desk, instruction, order, placed
@@ -243,3 +243,93 @@ def test_a_later_entry_of_the_strategy_waits_and_is_not_closed(desk: Desk, trade
     trader.hold(0, ID, 1)
     desk.look(*trader.shown, later)
     assert [placed(it)["order_id"] for it in desk.take()] == [oif.venue_id("request-later", 1)]
+
+
+# NinjaTrader's own ATM strategies
+
+ATM = oif.venue_id("request-atm", 1, "ATM")
+CLOSE_ATM = f"CLOSESTRATEGY;;;;;;;;;;;;{ATM}"
+
+
+def have_atm(desk: Desk, trader: Trader, qty: int = 2) -> None:
+    """Have an entry be filled whose target and stop are NinjaTrader's own."""
+    trader.shown.append(order(desk, "atm", strategy_id="S", qty=qty, atm_template="Scalp"))
+    desk.look(*trader.shown)
+    desk.take()
+    trader.hold(trader.held + qty, oif.venue_id("request-atm", 1), qty)
+    trader.shown[-1] = trader.shown[-1]._replace(state=OrderState.FILLED)
+    desk.wait(3)
+
+
+def test_ninjatrader_closes_its_own_strategy(desk: Desk, trader: Trader) -> None:
+    have_atm(desk, trader)
+    trader.close()
+    assert desk.take() == [CLOSE_ATM]
+    trader.hold(0)
+    assert desk.result(NAME) is None
+    desk.wait(1)
+    assert (desk.result(NAME), desk.take(), desk.alarms) == ("done", [], [])
+
+
+def test_what_ninjatraders_own_strategy_holds_is_closed_beside_the_rest(desk: Desk, trader: Trader) -> None:
+    have_atm(desk, trader)
+    trader.trade("long", "S", 1)
+    trader.trade("other", "T", 3)
+    trader.close()
+    desk.take()
+    desk.say(stop_of("long"), "CANCELLED")
+    assert desk.take() == [CLOSE_ATM]
+    trader.hold(4)
+    desk.wait(1)
+    assert desk.take() == [line(1)]
+    trader.hold(3, ID, 1)
+    assert desk.result(NAME) == "done"
+
+
+def test_a_strategy_of_ninjatraders_that_is_not_seen_closed_calls_a_person(desk: Desk, trader: Trader) -> None:
+    have_atm(desk, trader)
+    trader.close()
+    desk.take()
+    desk.wait(9)
+    assert desk.result(NAME) is None
+    desk.wait(2)
+    assert (desk.result(NAME), desk.alarms) == ("failed", ["close_failed"])
+    assert ATM in str(desk.state.instructions[NAME].reason)
+
+
+def test_a_file_for_a_strategy_of_ninjatraders_is_written_again_after_a_crash(desk: Desk, trader: Trader) -> None:
+    have_atm(desk, trader)
+    closing = trader.close()
+    assert list(desk.lines.values()) == [CLOSE_ATM]
+    desk.crash()
+    desk.tell(NinjaTraderStarted(emptied=False))
+    desk.tell(ConnectionRead(connected=True))
+    trader.hold(2)
+    desk.look(*trader.shown, closing)
+    desk.take()
+    desk.wait(1)
+    desk.take()
+    trader.hold(0)
+    desk.wait(1)
+    assert (desk.result(NAME), [it.line for it in desk.effects if isinstance(it, WriteFile)].count(CLOSE_ATM)) == (
+        "done",
+        2,
+    )
+
+
+def test_a_file_that_was_not_taken_is_written_again(desk: Desk, trader: Trader) -> None:
+    have_atm(desk, trader)
+    trader.close()
+    desk.refuse_file()
+    desk.wait(0.5)
+    assert desk.take() == []
+    desk.wait(1)
+    assert desk.take() == [CLOSE_ATM]
+
+
+def test_nothing_is_closed_of_a_strategy_of_ninjatraders_that_has_ended(desk: Desk, trader: Trader) -> None:
+    have_atm(desk, trader)
+    trader.hold(0)
+    desk.wait(5)
+    trader.close()
+    assert (desk.result(NAME), desk.take()) == ("no_position", [])
