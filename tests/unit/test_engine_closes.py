@@ -678,11 +678,36 @@ def test_a_flatten_that_meets_a_close_waits_for_it_there(desk: Desk) -> None:
     desk.wait(0.5)
     desk.look(closing, asked(desk, "FLATTEN", "all"))
     assert sorted(placed(line)["instrument"] for line in desk.take()) == ["ES 12-26", "NQ 12-26"]
+    assert desk.state.closes["all/sim101/es 12-26"].began is None
     desk.hold("FLAT")
     desk.hold("FLAT", 0, "NQ 12-26")
     desk.wait(1)
     desk.wait(0.1)
     assert (desk.result(), desk.result("all"), len(closes(desk))) == ("done", "done", 1)
+
+
+def test_what_closes_goes_before_what_opens_and_was_received_before(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    turning = asked(desk, "REVERSE", "turn")
+    desk.wait(0.5)
+    desk.look(turning, asked(desk))
+    assert desk.take() == [CLOSE]
+    desk.hold("FLAT")
+    desk.wait(1)
+    assert (desk.result(), desk.result("turn"), desk.take()) == ("done", "superseded", [])
+
+
+def test_a_reverse_that_is_closing_already_opens_nothing_after_a_close(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    turning = asked(desk, "REVERSE", "turn")
+    desk.look(turning)
+    assert desk.take() == [CLOSE]
+    desk.wait(0.5)
+    desk.look(turning, asked(desk))
+    desk.hold("FLAT")
+    desk.wait(1)
+    desk.wait(1)
+    assert (desk.result("turn"), desk.take(), desk.result() in ("done", "no_position")) == ("superseded", [], True)
 
 
 # Accounts
