@@ -1,6 +1,7 @@
 """Targets and stops that count from the fill, on their way to NinjaTrader and back: the table has what was made."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ def price_of(world: World, name: str, order_id: str = "long") -> Decimal | None:
     return order.limit_price if name.startswith("TARGET") else order.stop_price
 
 
-def have_legs(world: World, **fields: object) -> Decimal:
+def have_legs(world: World, **fields: Any) -> Decimal:
     """Have an order be filled whose target and stop count from the fill, and return its average."""
     world.paper.set_price("ES 12-26", "5010.25", world.at)
     place(world, **{"take_profit": "+20 ticks", "stop_loss": "-0.5%", **fields})
@@ -53,7 +54,13 @@ def test_both_prices_of_a_stop_limit_count_from_the_fill(world: World) -> None:
 
 @pytest.mark.parametrize("back", [False, True])
 def test_a_waiting_stop_takes_a_price_and_a_distance_again(world: World, back: bool) -> None:
-    fields = {"order_type": "LIMIT", "limit_price": 4990, "tif": "GTC", "take_profit": "+20 points", "qty": 1}
+    fields: dict[str, Any] = {
+        "order_type": "LIMIT",
+        "limit_price": 4990,
+        "tif": "GTC",
+        "take_profit": "+20 points",
+        "qty": 1,
+    }
     place(world, **{**fields, "stop_loss": "-10 points"})
     world.until_state("long", "Working")
     changed = {"order_id": "long", "action": "BUY", **ES, **fields}
