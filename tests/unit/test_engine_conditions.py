@@ -612,8 +612,10 @@ def test_out_of_sync_a_position_is_closed_and_the_alert_dropped(desk: Desk) -> N
 
 
 @pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("tif", ["GTC", "DAY"])
-def test_a_replacement_is_dropped_where_its_condition_does_not_hold(desk: Desk, side: Side, tif: TimeInForce) -> None:
+@pytest.mark.parametrize(("tif", "kind"), [("GTC", "replace"), ("GTC", "change"), ("DAY", "replace")])
+def test_a_replacement_is_dropped_where_its_condition_does_not_hold(
+    desk: Desk, side: Side, tif: TimeInForce, kind: str
+) -> None:
     be(desk, "FLAT")
     work(desk)
     resting = order(desk, "resting", order_type="LIMIT", limit_price=Decimal(4000), tif="GTC")
@@ -625,7 +627,7 @@ def test_a_replacement_is_dropped_where_its_condition_does_not_hold(desk: Desk, 
         limit_price=Decimal(4100),
         tif=tif,
         state=OrderState.CHANGE_PENDING,
-        want=want(desk, 2, "replace"),
+        want=want(desk, 2, kind),
         conditions=Conditions(require_market_position=("flat",)),
     )
     desk.take()
@@ -993,6 +995,44 @@ def test_a_leg_is_replaced_only_where_its_condition_holds(desk: Desk, allowed: t
 
 
 # What would otherwise go unnoticed
+
+
+def test_a_change_on_top_of_a_replacement_waits_for_its_condition(desk: Desk) -> None:
+    be(desk, "FLAT")
+    venue_id = work(desk)
+    desk.wait(1)
+    market = in_flight(desk, order_id="second")
+    shown = order(
+        desk,
+        "resting",
+        order_type="LIMIT",
+        limit_price=Decimal(4100),
+        tif="GTC",
+        state=OrderState.CHANGE_PENDING,
+        want=want(desk, 2, "change"),
+        conditions=Conditions(require_market_position=("flat",)),
+    )
+    desk.look(*others(desk, "resting"), shown)
+    desk.wait(0.2)
+    desk.look(*others(desk, "resting"), shown._replace(qty=2, want=want(desk, 3, "change"), conditions=None))
+    assert taken(desk) == []
+    desk.say(market, "FILLED", 1, "5000")
+    be(desk, "LONG")
+    desk.wait(0.2)
+    assert taken(desk) == []
+    assert desk.last("resting").dropped == 3
+    assert desk.state.venue_orders[venue_id].limit_price == Decimal(4000)
+
+
+def test_a_change_of_what_was_placed_with_conditions_asks_nothing(desk: Desk) -> None:
+    be(desk, "FLAT")
+    limit: dict[str, Any] = {"order_type": "LIMIT", "limit_price": Decimal(4000)}
+    shown = ask(desk, Conditions(require_market_position=("flat",)), **limit)
+    assert sent(desk) == ["long"]
+    desk.say(oif.venue_id("request-long", 1), "WORKING")
+    be(desk, "SHORT")
+    desk.look(shown._replace(limit_price=Decimal(4100), want=want(desk, 2, "change"), conditions=None))
+    assert taken(desk) == ["CHANGE"]
 
 
 def test_a_position_that_was_opened_again_by_hand_is_not_opened_on(desk: Desk) -> None:
