@@ -16,11 +16,11 @@ from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.commands.flatten import Flatten
 from orderhook.commands.flatten_everything import FlattenEverything
 from orderhook.commands.kill_switch import KillSwitch
+from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.place import Place
 from orderhook.commands.price_fields import price_text
 from orderhook.commands.reverse import Reverse
-from orderhook.conditions import Conditions
 from orderhook.orders import decimal_text
 from orderhook.relative_prices import Relative
 from orderhook.trade_window import clock
@@ -44,21 +44,15 @@ def _describe_action(command: Command, venue: Venue) -> str:
             values = (f"{name.replace('_price', '')} {decimal_text(Decimal(new))}" for name, new in command.new.items())
             return f"change {_addressed_order(command)} to {', '.join((*values, *_controls(command)))}"
         case CancelReplace():
-            phrases = (*_order_phrases(command, None), *_conditions(command.position_conditions), *_controls(command))
+            phrases = (*_order_phrases(command, None), *_conditions(command), *_controls(command))
             return f"replace {_addressed_order(command)} by {', '.join(phrases)}"
         case Place():
-            phrases = (
-                *_order_phrases(command, command.order_id),
-                *_conditions(command.position_conditions),
-                *_controls(command),
-            )
+            phrases = (*_order_phrases(command, command.order_id), *_conditions(command), *_controls(command))
             return f"place {', '.join(phrases)}"
         case CancelOrders():
             market = f"every month of {command.root}" if command.root else command.instrument
             of_instrument = f" in {market}" if market else ""
-            sides = " or ".join(command.require_market_position)
-            condition = f", only while the position is {sides}" if sides else ""
-            return f"cancel every working order of account {command.account}{of_instrument}{condition}"
+            return f"cancel every working order of account {command.account}{of_instrument}"
         case CancelAllOrders():
             return "cancel every working order of every account"
         case CloseStrategy():
@@ -155,8 +149,9 @@ def _value(value: object, *, is_leg: bool) -> str:
     return f"at {text}" if is_leg else text
 
 
-def _conditions(asked: Conditions) -> Iterator[str]:
-    """Say what the bridge asks of the position before an order, in the order in which it does."""
+def _conditions(command: PlacesOrder) -> Iterator[str]:
+    """Say what the bridge asks of the position, in the order in which it does."""
+    asked = command.position_conditions
     if asked.sync:
         goal = "" if asked.sync.target_quantity is None else f" {asked.sync.target_quantity}"
         otherwise = {

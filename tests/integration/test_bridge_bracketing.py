@@ -1,30 +1,19 @@
 """CANCELANDBRACKET on its way to NinjaTrader and back: the stop and the target of a position, in sequences."""
 
-from itertools import count
-
 import pytest
 
-from orderhook.instructions import Instruction
-from orderhook.provenance import Provenance
 from tests.bridge_world import World
 from tests.integration.test_bridge_loop import ES, have_bracket, place
 from tests.integration.test_bridge_positions import close_position, result_of
 from tests.marks import LONG
 
-_NUMBERS = count()
-
 
 def bracket(world: World, **fields: object) -> str:
     """Send CANCELANDBRACKET, and return the instruction's id."""
-    name = f"bracket-{next(_NUMBERS)}"
-    provenance = Provenance(world.service.trader, "key", name, world.at)
     given = {"action": "BUY", "qty": 1, "stop_loss": "4970", "take_profit": "5030", **ES, **fields}
-    world.service.services.instructions.put(
-        provenance,
-        Instruction(name, "CANCELANDBRACKET", provenance.received_at, "ninjatrader", **given),  # type: ignore[arg-type]
-    )
-    world.ring()
-    return name
+    answer = world.service.send("CANCELANDBRACKET", **{name: it for name, it in given.items() if it is not None})
+    assert answer.body["status"] == "accepted", answer.body
+    return str(answer.body["instruction_id"])
 
 
 def carry_out(world: World, **fields: object) -> str:
@@ -144,8 +133,8 @@ def test_a_stop_that_fills_while_it_is_replaced_is_not_followed_by_another(world
 
 def test_a_short_position_has_its_stop_above(world: World) -> None:
     have_position(world, action="SELL")
-    assert carry_out(world, action="BUY") == "blocked"
-    assert carry_out(world, action="SELL", stop_loss="5030", take_profit="4970") == "done"
+    assert carry_out(world, action="LONG") == "blocked"
+    assert carry_out(world, action="SHORT", stop_loss="5030", take_profit="4970") == "done"
     assert world.live() == ["LIMIT BUY 1 4970", "STOPMARKET BUY 1 5030"]
 
 
