@@ -12,10 +12,10 @@ from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
 from bridge.carrying_out import at_venue, place
 from bridge.changing import Goal, give_up, may_change, write_change
-from bridge.records import Increment, TableOrder, VenueOrder, filled
+from bridge.records import PRICE_DIGITS, Increment, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.leg_prices import is_beyond
-from orderhook.orders import Action, OrderState
+from orderhook.orders import Action, OrderState, decimal_text
 from orderhook.trade import kind_of
 
 _STOP_IS_SEEN = timedelta(seconds=5)
@@ -23,6 +23,10 @@ _STOP_IS_SEEN = timedelta(seconds=5)
 
 PARTNER_ENDS = timedelta(seconds=2)
 """How long NinjaTrader has to end the partner of a leg that has filled."""
+
+
+_CLOSED = "its part is closed"
+"""Why what works of a part is cancelled when there is nothing left that it could close."""
 
 
 class Part(NamedTuple):
@@ -45,13 +49,13 @@ class Part(NamedTuple):
 
     @property
     def rest(self) -> int:
-        """What of it is still to be closed."""
-        return self.qty - filled(self.all)
+        """What of it its legs are still to close."""
+        return self.qty - filled(self.all) - self.increment.closed.get(self.number, 0)
 
 
 def keep(turn: Turn, entry: TableOrder) -> None:
     """Take the next step for the legs of what is filled of an entry."""
-    if entry.is_foreign:
+    if entry.is_foreign or entry.closing:
         return
     for part in parts_of(turn, entry):
         _keep_part(turn, part)
@@ -111,7 +115,7 @@ def is_wanted(leg: TableOrder | None) -> bool:
     return leg is not None and not leg.ended and not leg.wants_cancel
 
 
-def _last(orders: list[VenueOrder]) -> VenueOrder | None:
+def last_of(orders: list[VenueOrder]) -> VenueOrder | None:
     """Return the last order of a leg, unless NinjaTrader has never had it."""
     return orders[-1] if orders and not orders[-1].is_unwritten else None
 
@@ -129,14 +133,14 @@ def _keep_part(turn: Turn, part: Part) -> None:
 
 def _end_leftovers(turn: Turn, part: Part) -> None:
     """Cancel what still works of a pair that has closed its part, if NinjaTrader has not done so itself."""
-    if part.rest < 0:
+    if filled(part.all) > part.qty:
         _alarm(turn, part, "overfill", "its legs have closed more than was filled")
-    filled_at = max(fill.at for order in part.all for fill in order.fills)
+    filled_at = max((fill.at for order in part.all for fill in order.fills), default=turn.at)
     groups = {order.oco_id for order in part.all if order.fills and order.oco_id}
     for order in part.all:
         # NinjaTrader ends no order of another group, or of none.
         if order.oco_id not in groups or turn.at - filled_at >= PARTNER_ENDS:
-            ask_cancel(turn, order, "its part is closed")
+            ask_cancel(turn, order, _CLOSED)
 
 
 # The stop
@@ -144,7 +148,7 @@ def _end_leftovers(turn: Turn, part: Part) -> None:
 
 def _keep_stop(turn: Turn, part: Part) -> bool:
     """Take the next step for the stop; returns whether the target may follow."""
-    stop, last = part.stop, _last(part.stops)
+    stop, last = part.stop, last_of(part.stops)
     if stop is None or not is_wanted(stop):
         if last is None or last.is_over:
             return True
@@ -172,8 +176,8 @@ def _keep_stop(turn: Turn, part: Part) -> bool:
 
 def _keep_ended_stop(turn: Turn, part: Part, stop: TableOrder, last: VenueOrder) -> bool:
     """Place a stop again that NinjaTrader has ended with its target; a person's cancel stays."""
-    target = _last(part.targets)
-    if _is_given_anew(stop, last):
+    target = last_of(part.targets)
+    if _is_given_anew(stop, last) or _ended_as_closed(last):
         _await(turn, stop, part.target)
         _place_stop(turn, part, stop)
         return False
@@ -206,6 +210,11 @@ def _is_given_anew(leg: TableOrder, order: VenueOrder) -> bool:
     return was_asked and leg.kind != "cancel" and order.state is OrderState.CANCELLED
 
 
+def _ended_as_closed(order: VenueOrder) -> bool:
+    """Return whether an order was ended because another one was to close its part, which did not."""
+    return order.state is OrderState.CANCELLED and order.cancel is not None and order.cancel.why == _CLOSED
+
+
 def _was_cancelled(order: VenueOrder) -> bool:
     """Return whether NinjaTrader may have ended an order with its partner; a person's word of it is another thing."""
     return order.state is OrderState.CANCELLED and order.oco_id is not None and not order.is_presumed_over
@@ -221,7 +230,7 @@ def _took_partner_along(partner: TableOrder | None, order: VenueOrder | None) ->
 def _place_stop(turn: Turn, part: Part, stop: TableOrder) -> None:
     prices = prices_of(turn, part.entry, stop)
     if prices is None:
-        _alarm(turn, part, "unprotected", f"nobody knows the price from which {stop.leg} counts")
+        _alarm(turn, part, "unprotected", f"nobody knows a price above 0 for {stop.leg}, which counts from the fill")
     elif not _is_moved(part, stop) and _is_on_wrong_side(part, stop, prices):
         _close(turn, part, stop, "stop_on_wrong_side", f"{prices.stop_price} is not beyond the fill")
     elif turn.may_write:
@@ -240,7 +249,7 @@ def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> Non
     """Close a part whose stop cannot work by one opposite MARKET order, once its target has ended."""
     _alarm(turn, part, code, why)
     if turn.config.stop_rejected == "alarm":
-        if (last := _last(part.stops)) is not None:
+        if (last := last_of(part.stops)) is not None:
             _drop_change(turn, stop, last)
         return
     _await(turn, stop)
@@ -257,10 +266,10 @@ def _close(turn: Turn, part: Part, stop: TableOrder, code: str, why: str) -> Non
 
 
 def _keep_target(turn: Turn, part: Part) -> None:
-    target, last = part.target, _last(part.targets)
+    target, last = part.target, last_of(part.targets)
     if target is None or not is_wanted(target):
         return
-    stop = _last(part.stops)
+    stop = last_of(part.stops)
     if last is None:
         _place_target(turn, part, target)
     elif last.is_live:
@@ -268,7 +277,11 @@ def _keep_target(turn: Turn, part: Part) -> None:
     elif last.state is OrderState.REJECTED:
         _alarm(turn, part, "target_rejected", last.log or "NinjaTrader has rejected it", last)
         _drop_change(turn, target, last)
-    elif _is_given_anew(target, last) or (_was_cancelled(last) and _took_partner_along(part.stop, stop)):
+    elif (
+        _is_given_anew(target, last)
+        or _ended_as_closed(last)
+        or (_was_cancelled(last) and _took_partner_along(part.stop, stop))
+    ):
         # NinjaTrader has ended it with its stop, which was cancelled by name.
         _place_target(turn, part, target)
     elif last.is_over:
@@ -278,7 +291,9 @@ def _keep_target(turn: Turn, part: Part) -> None:
 def _place_target(turn: Turn, part: Part, target: TableOrder) -> None:
     prices = prices_of(turn, part.entry, target)
     if prices is None:
-        _alarm(turn, part, "target_not_sent", f"nobody knows the price from which {target.leg} counts")
+        _alarm(
+            turn, part, "target_not_sent", f"nobody knows a price above 0 for {target.leg}, which counts from the fill"
+        )
     elif not part.targets and _is_on_wrong_side(part, target, prices):
         _alarm(turn, part, "target_not_sent", f"{prices.limit_price} is not beyond the fill")
     else:
@@ -295,12 +310,19 @@ def _oco_id(part: Part, partners: list[VenueOrder]) -> str | None:
 
     A leg that comes alone has a group too, for a partner that is added later. An OCO id is never taken twice.
     """
-    partner = _last(partners)
+    partner = last_of(partners)
     if partner is not None and partner.is_live and not partner.awaits_cancel:
         return partner.oco_id
     if any(not it.is_unwritten for it in part.all):
         return None
     return oif.venue_id(part.entry.placed_by, "OCO", part.number, part.increment.start)
+
+
+def _venue_id(part: Part, leg: TableOrder, generation: int) -> str:
+    """Return a leg's id at the venue: by its entry's placing, or its own where the bridge has made it."""
+    if part.entry.is_position:
+        return oif.venue_id(leg.placed_by, generation)
+    return oif.venue_id(part.entry.placed_by, generation, str(leg.leg), part.increment.start)
 
 
 class Prices(NamedTuple):
@@ -311,27 +333,35 @@ class Prices(NamedTuple):
 
 
 def prices_of(turn: Turn, entry: TableOrder, leg: TableOrder) -> Prices | None:
-    """Return the prices of a leg; None where it counts from a fill whose price nobody knows.
+    """Return the prices of a leg; None where it counts from a fill whose price nobody knows, or would not be above 0.
 
     An offset counts from the average at the entry's first fill, for all its parts.
     """
     if leg.offset is None or leg.limit_price is not None or leg.stop_price is not None:
         return Prices(leg.limit_price, leg.stop_price)
-    known = (entry.increments[0].price, entry.limit_price, entry.stop_price)
-    basis = next((price for price in known if price is not None), None)
+    first = entry.increments[0].price if entry.increments else None
+    basis = next((price for price in (first, entry.limit_price, entry.stop_price) if price is not None), None)
     if basis is None:
         return None
-    price = _to_tick(turn, entry.instrument, basis + leg.offset * (1 if _is_above(entry, leg) else -1))
-    return Prices(price, None) if _is_target(leg) else Prices(None, price)
+    distances = [it if _is_above(entry, leg) else -it for it in (leg.offset, leg.limit_offset) if it is not None]
+    made = [price_from(turn, entry.instrument, basis, it, in_percent=leg.in_percent) for it in distances]
+    if min(made) <= 0:
+        return None
+    price, *limit = made
+    return Prices(price, None) if _is_target(leg) else Prices(limit[0] if limit else None, price)
+
+
+def price_from(turn: Turn, instrument: str, basis: Decimal, distance: Decimal, *, in_percent: bool) -> Decimal:
+    """Return the price at a distance from another one, in points or percent of that, to the nearest tick if known."""
+    price = basis + (basis * distance / 100 if in_percent else distance)
+    tick = turn.config.tick_of(instrument)
+    if tick is None:
+        return Decimal(decimal_text(price.quantize(PRICE_DIGITS, ROUND_HALF_UP)))
+    return (price / tick).quantize(Decimal(1), ROUND_HALF_UP) * tick
 
 
 def _is_above(entry: TableOrder, leg: TableOrder) -> bool:
     return _is_target(leg) == (entry.action == "BUY")
-
-
-def _to_tick(turn: Turn, instrument: str, price: Decimal) -> Decimal:
-    tick = turn.config.tick_of(instrument)
-    return price if tick is None else (price / tick).quantize(Decimal(1), ROUND_HALF_UP) * tick
 
 
 def _is_on_wrong_side(part: Part, leg: TableOrder, prices: Prices) -> bool:
@@ -357,7 +387,7 @@ def _place(
     generation = 1 if last is None else last.generation + (not last.is_unwritten)
     start = part.increment.start
     priced = leg._replace(limit_price=prices.limit_price, stop_price=prices.stop_price)
-    venue_order = at_venue(turn, priced, oif.venue_id(part.entry.placed_by, generation, str(leg.leg), start))
+    venue_order = at_venue(turn, priced, _venue_id(part, leg, generation))
     place(
         turn,
         leg,

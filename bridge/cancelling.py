@@ -15,6 +15,9 @@ REPEATED = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 15, 60))
 
 _REFUSED = timedelta(seconds=65)
 
+TAKEN_OVER = "another bracket takes its place"
+"""Why an own order is cancelled when its position is given other legs."""
+
 
 def ask_cancel(turn: Turn, order: VenueOrder, why: str, n: int = 0) -> None:
     """Have an order of the venue cancelled; a later want, or another reason, begins anew where one was refused."""

@@ -9,6 +9,7 @@ from datetime import timedelta
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
 from bridge.changing import Goal, give_up, is_changing, may_change, write_change
+from bridge.pairs import CLOSED, is_superseded, waits, why_blocked, why_unconfirmed
 from bridge.records import Group, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED, OrderState, folded
@@ -21,6 +22,12 @@ REPLACED = "replaced"
 
 ENOUGH = "qty not above what is filled"
 """Why an order of the venue is cancelled when no more of it is wanted than is filled."""
+
+KILL_SWITCH = "the kill switch is on"
+"""Why nothing is opened while it is."""
+
+TOO_LATE = "too late: the bridge was away"
+"""Why nothing is opened after its time."""
 
 
 def carry_out(turn: Turn, order: TableOrder) -> None:
@@ -145,10 +152,14 @@ def place(turn: Turn, order: TableOrder, venue_order: VenueOrder) -> None:
 def _open(turn: Turn, order: TableOrder, unwritten: VenueOrder | None) -> None:
     """Place an order that NinjaTrader has certainly not had: `unwritten` is what could not be written."""
     generation = unwritten.generation if unwritten else 1
-    if (why := _why_refused(turn, order)) is not None:
+    if order.closing or is_superseded(turn, order):
+        end(turn, order, OrderState.CANCELLED, CLOSED)
+    elif (why := why_refused(turn, order)) is not None:
         end(turn, order, OrderState.REJECTED if generation == 1 else OrderState.CANCELLED, why)
-    elif turn.is_ready and not (unwritten and unwritten.is_held(turn.at)):
-        if turn.look_is_fresh:
+    elif order.opens and waits(turn, order):
+        return
+    elif (turn.is_ready if order.opens else turn.may_write) and not (unwritten and unwritten.is_held(turn.at)):
+        if turn.look_is_fresh or not order.opens:
             _place(turn, order, generation, order.qty - filled_of(turn, order))
         else:
             turn.look()
@@ -156,8 +167,10 @@ def _open(turn: Turn, order: TableOrder, unwritten: VenueOrder | None) -> None:
 
 def _open_next(turn: Turn, order: TableOrder, ended: VenueOrder) -> None:
     """Place what is left of an order after its generation of another kind has ended, and one more look."""
-    if (why := _why_refused(turn, order)) is not None:
+    if (why := why_refused(turn, order)) is not None:
         end(turn, order, OrderState.CANCELLED, f"not replaced: {why}")
+    elif waits(turn, order):
+        return
     elif turn.is_ready and ended.since is not None:
         looked_at = turn.now.looked_at
         if looked_at is not None and looked_at >= ended.since + _STOOD and turn.look_is_fresh:
@@ -166,17 +179,28 @@ def _open_next(turn: Turn, order: TableOrder, ended: VenueOrder) -> None:
             turn.look()
 
 
-def _why_refused(turn: Turn, order: TableOrder) -> str | None:
+def why_refused(turn: Turn, order: TableOrder) -> str | None:
     """Return why an order may not be opened; None where it may."""
-    account = turn.config.account(order.account)
+    if (why := why_not_account(turn, order.account)) is not None:
+        return why
+    if not order.opens:
+        return None
+    if order.not_after is not None and turn.at > order.not_after:
+        return TOO_LATE
+    if turn.now.kill_switch:
+        return KILL_SWITCH
+    if (why := why_blocked(turn, order.account, order.instrument)) is not None:
+        turn.alarm_once(order.order_id, "blocked", why)
+    return why or why_unconfirmed(turn, order)
+
+
+def why_not_account(turn: Turn, name: str) -> str | None:
+    """Return why nothing is sent to an account; None where something may be."""
+    account = turn.config.account(name)
     if account is None:
-        return f"account {order.account} is not one of this bridge's: give it by --account"
+        return f"account {name} is not one of this bridge's: give it by --account"
     if not (turn.config.live or account.lower().startswith(("sim", "demo"))):
         return f"account {account} trades real money: start the bridge with --live to allow that"
-    if turn.now.kill_switch:
-        return "the kill switch is on"
-    if order.not_after is not None and turn.at > order.not_after:
-        return "too late: the bridge was away"
     return None
 
 
@@ -251,7 +275,7 @@ def _why_not_changed(turn: Turn, order: TableOrder, current: VenueOrder, goal: G
         # Nobody has asked for that: the generation before was filled after its end, and left less.
         return None
     if order.not_after is not None and turn.at > order.not_after:
-        return "too late: the bridge was away"
+        return TOO_LATE
     if turn.now.kill_switch and (is_other_kind(order, current) or not only_less):
-        return "the kill switch is on"
+        return KILL_SWITCH
     return None

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from bridge.events import MoveOut
 from bridge.reading import why_unread
-from bridge.records import Instruction, TableOrder, VenueOrder, filled
+from bridge.records import InstructionFile, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.bridge_messages import ANOTHER_JOURNALS
 from orderhook.orders import OrderState
@@ -36,7 +36,7 @@ def follow_files(turn: Turn, order: VenueOrder) -> None:
         turn.put(over)
 
 
-def follow_file(turn: Turn, instruction: Instruction, *, is_kept: bool = True) -> None:
+def follow_file(turn: Turn, instruction: InstructionFile, *, is_kept: bool = True) -> None:
     """Have a file moved out of `incoming` that is there too long, or perhaps since before a crash."""
     is_stuck = instruction.stage == "written" and turn.at - instruction.at >= _TAKEN
     if not (is_stuck or instruction.stage == "ambiguous"):

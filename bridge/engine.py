@@ -5,6 +5,9 @@ adopting             takes in what another journal has placed
 carrying_out         brings an order nearer to what is wanted of it
 legs                 what is asked of legs is done with what is asked of their entry
 brackets, positions  protect what is filled; cancel legs that a closed position has left
+instructing, closing, partial_closes, reversing, strategy_closes, atm_closes, bracketing, making, pairs
+                     carry out what is asked of positions, one thing of a pair after the other
+heeding, conditions  have conditions be heeded before an order is placed, or an instruction carried out
 cancelling, changing, confirming
                      what was written is held, repeated, confirmed, or left to a person
 reporting, readiness what the cloud is told
@@ -20,6 +23,7 @@ from bridge.brackets import cancel_by_name, keep
 from bridge.cancelling import follow_cancel
 from bridge.carrying_out import carry_out
 from bridge.changing import follow_change
+from bridge.closing import follow_close, follow_close_file
 from bridge.confirming import follow_files, follow_state, forget_states
 from bridge.events import (
     ConnectionRead,
@@ -37,10 +41,14 @@ from bridge.events import (
     NinjaTraderStopped,
     OrderStateRead,
     PositionRead,
+    Resumed,
     Tick,
 )
+from bridge.heeding import heed
+from bridge.instructing import instruct, rank, report_instruction
 from bridge.legs import settle
 from bridge.looking import fetch, look
+from bridge.pairs import resume
 from bridge.positions import confirm_flat, end_orphans, forget_positions, read_position
 from bridge.readiness import beat, probe, probe_is_taken
 from bridge.reading import file_is, forget_unclaimed, read_log, read_state
@@ -96,6 +104,8 @@ def _take_down(turn: Turn, event: Event) -> None:
             read_log(turn, event)
         case FlatConfirmed():
             confirm_flat(turn, event.account)
+        case Resumed():
+            resume(turn, event.account, event.instrument)
         case Tick():
             turn.set(has_read=True)
 
@@ -108,6 +118,11 @@ def _act(turn: Turn) -> None:
             follow_files(turn, venue_order)
             follow_change(turn, turn.venue_orders[venue_order.venue_id])
             follow_state(turn, turn.venue_orders[venue_order.venue_id])
+    for instruction in sorted(turn.instructions.values(), key=rank):
+        instruct(turn, turn.instructions[instruction.instruction_id])
+    for close in list(turn.closes.values()):
+        follow_close_file(turn, close)
+        follow_close(turn, turn.closes[close.name])
     asked = [order.order_id for order in sorted(turn.active(), key=_asked_at)]
     for order in map(turn.orders.__getitem__, asked):
         if order.wants_cancel:
@@ -122,11 +137,14 @@ def _act(turn: Turn) -> None:
         keep(turn, turn.orders[entry.order_id])
     end_orphans(turn)
     for order in map(turn.orders.__getitem__, asked):
-        if order.leg is None and not order.wants_cancel:
-            carry_out(turn, order)
+        if order.leg is None and not order.wants_cancel and heed(turn, order):
+            carry_out(turn, turn.orders[order.order_id])
     for order in turn.active():
         _write_cancels(turn, order)
         report(turn, order)
+    for instruction in list(turn.instructions.values()):
+        instruct(turn, turn.instructions[instruction.instruction_id])
+        report_instruction(turn, turn.instructions[instruction.instruction_id])
     turn.tell_unreported_alarms()
     probe(turn)
     beat(turn)

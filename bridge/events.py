@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from orderhook.bridge_messages import Heartbeat, OrderReport, PositionReport, Side
+from orderhook.bridge_messages import Heartbeat, InstructionReport, OrderReport, PositionReport, Side
+from orderhook.instructions import Instruction
 from orderhook.orders import Order
 
 # What the engine is told
@@ -27,6 +28,8 @@ class Looked(NamedTuple):
     """When the reading began: what came into the table since then may be missing. None is when it is told."""
     owned_since: str | None = None
     """Since when the owner is that, without another one in between."""
+    instructions: Sequence[Instruction] = ()
+    """What is asked of positions and has no result yet."""
 
 
 class Fetched(NamedTuple):
@@ -116,6 +119,13 @@ class FlatConfirmed(NamedTuple):
     account: str
 
 
+class Resumed(NamedTuple):
+    """A person has said that an account and instrument may open again (`orderhook bridge resume`)."""
+
+    account: str
+    instrument: str
+
+
 class Tick(NamedTuple):
     """Time has passed."""
 
@@ -134,6 +144,7 @@ Event = (
     | NinjaTraderStopped
     | LogLine
     | FlatConfirmed
+    | Resumed
     | Tick
 )
 
@@ -175,7 +186,7 @@ class Look(NamedTuple):
 class SendReport(NamedTuple):
     """Send a report; it is kept in the journal until the queue has taken it."""
 
-    what: OrderReport | PositionReport | Heartbeat
+    what: OrderReport | InstructionReport | PositionReport | Heartbeat
 
 
 class Alarm(NamedTuple):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bridge.events import Fetched, Looked
 from bridge.settings import BridgeSettings
+from orderhook.instructions import Instruction
 from orderhook.orders import Order
 from orderhook.store import items
 from orderhook.store.table import deserialize, serialize
@@ -30,6 +31,8 @@ WAIT_SECONDS = 20
 """How long the doorbell's queue holds a request that finds no message."""
 
 _ONE_SECOND = timedelta(seconds=1)
+
+Read = TypeVar("Read")
 
 
 class LinkError(Exception):
@@ -72,15 +75,22 @@ class Link:
         """Read what is open for this trader at the venue, and then the controls."""
         began = time.monotonic()
         orders: list[Order] = []
+        instructions: list[Instruction] = []
         unreadable: list[str] = []
         for item in self._open_items():
-            if item.get("venue") != NINJATRADER.name or str(item["open"]).startswith("#"):
+            if item.get("venue") != NINJATRADER.name:
                 continue
-            order = _read(item)
-            if order is None:
-                unreadable.append(str(item["sk"]).removeprefix("ORDER#"))
+            if items.is_instruction(item):
+                read: Order | Instruction | None = _read(items.instruction, item)
             else:
-                orders.append(order)
+                read = _read(items.order, item)
+            match read:
+                case Order():
+                    orders.append(read)
+                case Instruction():
+                    instructions.append(read)
+                case None:
+                    unreadable.append(str(item["sk"]).partition("#")[2])
         controls = self._controls()
         return Looked(
             orders,
@@ -90,6 +100,7 @@ class Link:
             # Told by the time at its end: before the first answer AWS's is not known.
             began_at=self.now() - timedelta(seconds=time.monotonic() - began),
             owned_since=_owner(controls).get("since"),
+            instructions=instructions,
         )
 
     def fetch(self, order_id: str) -> Fetched | None:
@@ -97,7 +108,7 @@ class Link:
         item = self._get(items.order_key(self._settings.trader, order_id))
         if item is None:
             return Fetched(order_id, None)
-        order = _read(item)
+        order = _read(items.order, item)
         return None if order is None else Fetched(order_id, order)
 
     def owner(self) -> Mapping[str, Any]:
@@ -198,8 +209,8 @@ def _owner(controls: Item) -> Mapping[str, Any]:
     return bridge if isinstance(bridge, Mapping) else {}
 
 
-def _read(item: Item) -> Order | None:
+def _read(read: Callable[[Item], Read], item: Item) -> Read | None:
     try:
-        return items.order(item)
+        return read(item)
     except items.UNREADABLE:
         return None

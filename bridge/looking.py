@@ -7,8 +7,11 @@ from typing import Any
 from bridge.adopting import adopt
 from bridge.changing import give_up
 from bridge.events import Fetch, Fetched, Looked, SendReport
+from bridge.instructing import see_instructions
+from bridge.pairs import is_older
 from bridge.records import Fill, Increment, Memory, TableOrder, Terms, filled
 from bridge.state import Turn
+from orderhook.conditions import Conditions
 from orderhook.orders import OPEN, Leg, Order, OrderState, Want
 from orderhook.trade import leg_id, opposite
 from orderhook.venues import NINJATRADER
@@ -31,6 +34,7 @@ def look(turn: Turn, looked: Looked) -> None:
             listed.add(item.order_id)
             listed.update(leg_id(item.order_id, name) for name, leg in item.legs.items() if not leg.released)
             _see(turn, item)
+    see_instructions(turn, looked.instructions, looked.unreadable)
     _tell_unreadable(turn, tuple(looked.unreadable))
     _miss(turn, listed, looked.unreadable)
 
@@ -42,7 +46,7 @@ def _remember(turn: Turn, began_at: datetime, owned_since: str | None) -> None:
     """
     memory = turn.now.memory or Memory(began_at)
     if turn.owns and owned_since != memory.owned_since:
-        memory = Memory(turn.at, owned_since)
+        memory = memory._replace(began=turn.at, owned_since=owned_since)
     if memory != turn.now.memory:
         turn.set(memory=memory)
 
@@ -65,6 +69,9 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
             _know_entry(turn, leg, item)
     if known is None:
         return
+    if item is None and known.made_by is not None and not known.is_listed:
+        _tell_again(turn, known)
+        return
     if item is not None and item.state in OPEN and item.venue == NINJATRADER.name:
         _see(turn, item)
         return
@@ -74,6 +81,13 @@ def fetch(turn: Turn, fetched: Fetched) -> None:
     if working:
         turn.alarm("works_though_finished", f"{known.order_id} is finished in the table; {', '.join(working)} work")
     turn.put(turn.orders[known.order_id]._replace(is_closed=True))
+
+
+def _tell_again(turn: Turn, made: TableOrder) -> None:
+    """Send the last report of an order that the bridge has made again: the table has not had it yet."""
+    if made.report is not None and turn.at - (made.reported_at or turn.at) >= _SENT_AGAIN:
+        turn.put(made._replace(reported_at=turn.at))
+        turn.ask(SendReport(made.report))
 
 
 def _take_a_persons_word(turn: Turn, order: TableOrder, item: Order) -> None:
@@ -151,21 +165,18 @@ def _new(turn: Turn, item: Order, placed_by: str) -> TableOrder:
         stop_price=item.stop_price,
         oco_id=item.oco_id,
         atm_template=item.atm_template,
+        strategy_id=item.strategy_id,
+        made_by=item.made_by,
         table_state=item.state,
         received_at=received_at,
+        conditions=item.conditions,
         acked=item.acked,
-        is_foreign=_is_older(turn, received_at),
+        is_foreign=is_older(turn, received_at),
     )
     turn.put(order)
     if order.is_foreign and item.entry_id is None:
         adopt(turn, order, item)
     return turn.orders[item.order_id]
-
-
-def _is_older(turn: Turn, received_at: datetime | None) -> bool:
-    """Return whether an order that the journal does not know may be one that another journal has placed."""
-    memory = turn.now.memory
-    return memory is None or received_at is None or received_at < memory.began
 
 
 def _foreign_leg(turn: Turn, item: Order, known: TableOrder | None) -> TableOrder:
@@ -200,7 +211,7 @@ def _know_entry(turn: Turn, leg: TableOrder, entry: Order) -> None:
 
 def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
     """Return an order with what the table wants of it now."""
-    return order._replace(
+    return _heeding(order, item, want)._replace(
         n=want.n,
         kind=want.kind,
         wanted_at=_time(want.at),
@@ -214,9 +225,27 @@ def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
     )
 
 
+def _heeding(order: TableOrder, item: Order, want: Want) -> TableOrder:
+    """Return an order with what has to hold before it is placed, or replaced; a CHANGE asks nothing.
+
+    One that was never written opens when it is placed, whatever has altered it since: what its PLACE asks counts.
+    """
+    if want.kind != "replace":
+        return order
+    if order.venue_ids:
+        return order._replace(conditions=item.conditions, conditions_of=want.n, heeded_since=None)
+    if item.conditions is None or order.conditions is None:
+        return order._replace(conditions=item.conditions or order.conditions)
+    asked = {name: value for name, value in item.conditions._asdict().items() if value}
+    return order._replace(conditions=order.conditions._replace(**asked))
+
+
 def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
     """Return a leg of which something is asked, which it takes when its entry allows (`legs.settle`)."""
-    asked = Terms(item.order_type, item.limit_price, item.stop_price, item.offset)
+    if leg.made_by is not None and isinstance(item, Order) and want.kind != "cancel" and _asks_for_more(leg, item):
+        why = "of a leg of CANCELANDBRACKET the prices alone can be changed: send that again for the rest"
+        return leg._replace(n=want.n, kind=want.kind, wanted_at=_time(want.at), given_up=want.n, acked=want.n, why=why)
+    asked = Terms.of(item)
     takes_none = want.kind == "cancel" or (leg.is_foreign and not want.of)
     # It stays cancelled until it is given anew, which may be dropped.
     was_cancelled = leg.wants_cancel and leg.acked >= leg.n
@@ -227,8 +256,23 @@ def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
         wanted_at=_time(want.at),
         asked=None if takes_none else asked,
         of=want.of or 0,
+        conditions=_conditions_of_leg(leg, item, want),
+        heeded_since=None,
         why=None,
     )
+
+
+def _asks_for_more(leg: TableOrder, item: Order) -> bool:
+    """Return whether more is asked of a leg that the bridge has made than other prices."""
+    told = leg.report.values.get("qty") if leg.report else None
+    return (item.order_type, item.tif) != (leg.order_type, leg.tif) or str(item.qty) != (told or str(leg.qty))
+
+
+def _conditions_of_leg(leg: TableOrder, item: Order | Leg, want: Want) -> Conditions | None:
+    """Return what must hold before a leg is replaced; a change on top of that waits for it, too."""
+    if want.kind == "replace":
+        return item.conditions if isinstance(item, Order) else None
+    return leg.conditions if want.kind == "change" and leg.asked is not None else None
 
 
 def _drop_what_follows(turn: Turn, before: TableOrder, item: Order) -> None:
@@ -269,10 +313,7 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
             account=entry.account,
             instrument=entry.instrument,
             action=opposite(entry.action),
-            order_type=leg.order_type,
-            limit_price=leg.limit_price,
-            stop_price=leg.stop_price,
-            offset=leg.offset,
+            **Terms.of(leg)._asdict(),
             tif="GTC",
             qty=0,
             entry_id=entry.order_id,
@@ -284,8 +325,7 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
         )
     after = known._replace(start=leg.start, size=leg.size)
     if want is None:
-        terms = Terms(leg.order_type, leg.limit_price, leg.stop_price, leg.offset)
-        after = after._replace(**terms._asdict(), ended=None)
+        after = after._replace(**Terms.of(leg)._asdict(), ended=None)
     elif want.n > known.n:
         after = _leg_wanting(after, leg, want)
     if leg.end:
@@ -300,6 +340,7 @@ def _see_leg(turn: Turn, entry: Order, name: str, leg: Leg) -> None:
 def _compare(turn: Turn, order: TableOrder, item: Order) -> None:
     """Send the last report again if the table has not had it for a while."""
     order = order._replace(is_closed=False) if order.is_closed else order
+    order = order if order.is_listed or order.made_by is None else order._replace(is_listed=True)
     if order.report is None:
         turn.put(order)
     elif (item.report_seq or 0) >= order.report.seq:
@@ -321,13 +362,16 @@ def _compare(turn: Turn, order: TableOrder, item: Order) -> None:
 def _miss(turn: Turn, listed: Container[str], unreadable: Container[str]) -> None:
     """Close what the table has finished, and fetch what it should still have.
 
-    An order that could not be read is open, and so may be the legs in the item of such an entry.
+    An order that could not be read is open, and so may be the legs in the item of such an entry. One that the bridge
+    has made is not finished because the table has never shown it.
     """
     for order in turn.active():
         if order.order_id in listed or order.order_id in unreadable or order.entry_id in unreadable:
             continue
         known_end = order.report is not None and order.report.state not in OPEN
-        if known_end or not (order.venue_ids or order.is_foreign or order.leg is None):
+        if order.made_by is not None and not order.is_listed:
+            _fetch(turn, order.order_id)
+        elif known_end or not (order.venue_ids or order.is_foreign or order.leg is None):
             # A leg without fills ends with its entry.
             turn.put(order._replace(is_closed=True))
         else:

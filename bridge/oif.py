@@ -17,11 +17,11 @@ FIELDS = (
     "command account instrument action qty order_type limit_price stop_price tif oco_id order_id strategy strategy_id"
 ).split()
 
-_NAME = re.compile(r"oif_oh_(oh[a-z2-7]{16})(?:_([cr])[0-9]+)?\.txt")
+_NAME = re.compile(r"oif_oh_(oh[a-z2-7]{16})(?:_([crps])[0-9]+)?\.txt")
 
-Purpose = Literal["place", "change", "cancel"]
+Purpose = Literal["place", "change", "cancel", "close", "strategy"]
 
-_PURPOSES: dict[str | None, Purpose] = {None: "place", "c": "cancel", "r": "change"}
+_PURPOSES: dict[str | None, Purpose] = {None: "place", "c": "cancel", "r": "change", "p": "close", "s": "strategy"}
 
 
 def venue_id(*parts: str | int) -> str:
@@ -34,9 +34,12 @@ def venue_id(*parts: str | int) -> str:
 
 
 def file_name(venue_id: str, purpose: Purpose = "place", number: int = 1) -> str:
-    """Return the name of an instruction's file; `number` tells an order's cancels, and its changes, apart."""
-    ending = {"place": "", "cancel": f"_c{number}", "change": f"_r{number}"}[purpose]
-    return f"oif_oh_{venue_id}{ending}.txt"
+    """Return the name of an instruction's file; `number` tells an order's cancels, and its changes, apart.
+
+    A CLOSEPOSITION has no order: its id is that of the close. That of a CLOSESTRATEGY is its ATM strategy's.
+    """
+    letter = next(letter for letter, it in _PURPOSES.items() if it == purpose)
+    return f"oif_oh_{venue_id}_{letter}{number}.txt" if letter else f"oif_oh_{venue_id}.txt"
 
 
 def read_file_name(name: str) -> tuple[str, Purpose] | None:
@@ -78,6 +81,16 @@ def change(order_id: str, *, qty: int, limit_price: Decimal | None = None, stop_
 def cancel(order_id: str) -> str:
     """Return the line that cancels an order."""
     return _line("CANCEL", *[""] * 9, order_id)
+
+
+def close_position(account: str, instrument: str) -> str:
+    """Return the line that has NinjaTrader cancel what works of a pair, and close its position, whatever its size."""
+    return _line("CLOSEPOSITION", account, instrument)
+
+
+def close_strategy(strategy_id: str) -> str:
+    """Return the line that has NinjaTrader close an ATM strategy of its own, with its orders and what it holds."""
+    return _line("CLOSESTRATEGY", *[""] * 11, strategy_id)
 
 
 def _price(price: Decimal | None) -> str:

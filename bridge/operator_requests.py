@@ -4,15 +4,15 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from bridge.events import FlatConfirmed
+from bridge.events import FlatConfirmed, Resumed
 
-Request = FlatConfirmed
+Request = FlatConfirmed | Resumed
 
-_KINDS = {"flat": FlatConfirmed}
+_KINDS: Mapping[str, Callable[..., Request]] = {"flat": FlatConfirmed, "resume": Resumed}
 
 _ANSWER = ".answer"
 
@@ -53,7 +53,7 @@ def ask_and_wait(folder: Path, request: Request) -> list[str] | None:
 def take(folder: Path, against: Callable[[Request], Sequence[str]] = lambda _: ()) -> Generator[Request, None, None]:
     """Yield what is asked; each file goes after what was done of it, so that a crash loses nothing.
 
-    The one who asks is told what speaks `against` it, when it was done.
+    The one who asks is told what spoke `against` it.
     """
     for path in sorted(folder.glob("*.json")):
         try:
@@ -64,9 +64,10 @@ def take(folder: Path, against: Callable[[Request], Sequence[str]] = lambda _: (
         except (AttributeError, KeyError, TypeError, ValueError):
             _remove(path)  # nobody of ours wrote it
             continue
+        found = list(against(request))
         yield request
         with suppress(OSError):  # without an answer nobody takes it for done
-            path.with_suffix(_ANSWER).write_text(json.dumps(list(against(request))), encoding="utf-8")
+            path.with_suffix(_ANSWER).write_text(json.dumps(found), encoding="utf-8")
         _remove(path)
 
 

@@ -6,9 +6,12 @@ from bridge.brackets import is_wanted, parts_of
 from bridge.cancelling import ask_cancel
 from bridge.contracts import canonical
 from bridge.events import PositionRead, SendReport
-from bridge.records import Fill, TableOrder, VenueOrder
+from bridge.pairs import concerns
+from bridge.pairs import pair as pair  # every caller that knows a position names its pair
+from bridge.records import Fill, TableInstruction, TableOrder, VenueOrder
 from bridge.state import Position, State, Turn
 from orderhook.bridge_messages import PositionReport, Side
+from orderhook.conditions import MarketSide
 from orderhook.orders import Action, folded, timestamp
 from orderhook.trade import kind_of
 
@@ -20,9 +23,39 @@ _FILE_COMES = timedelta(seconds=60)
 """How long after a fill the position's file may be missing: it comes later by a moment that nobody has measured."""
 
 
-def pair(at: datetime, account: str, instrument: str) -> str:
-    """Return the name of an account and an instrument: without case, and every spelling of a contract is one."""
-    return f"{folded(account)}/{folded(canonical(instrument, at.date()))}"
+def known_position(turn: Turn, account: str, instrument: str) -> Position:
+    """Return the position of a pair as it is known: UNKNOWN where no file says it since NinjaTrader's start.
+
+    Where a person has said that the account is flat, that holds for a pair of which nothing was known then, too, until
+    something of ours is filled.
+    """
+    name, flat_since = pair(turn.at, account, instrument), turn.now.flat_since.get(folded(account))
+    unknown = Position(account, instrument, "UNKNOWN", 0, None, turn.at)
+    unheard = unknown if flat_since is None else unknown._replace(side="FLAT", since=flat_since)
+    position = turn.now.positions.get(name, unheard)
+    is_said = position.side == "FLAT" and position.read_at is None
+    return unknown if is_said and _fills_since(turn, name, position.since) else position
+
+
+def unsettled_since(turn: Turn, account: str, instrument: str) -> datetime | None:
+    """Return when an own order last moved a position of which the file has not told since, or is about to move it.
+
+    None where the file is not behind, or says nothing. What is silent for a minute is not waited for: an order of which
+    nobody knows whether NinjaTrader had it, and a file that stays as it is.
+    """
+    position = known_position(turn, account, instrument)
+    if position.side == "UNKNOWN":
+        return None
+    name, read_at = _name(turn, position), position.read_at or position.since
+    moved = [
+        (it, it.place.at)
+        for it in turn.venue_orders.values()
+        if it.place is not None and it.may_work and it.order_type == "MARKET"
+        if it.state is not None or turn.at - it.place.at < _FILE_COMES
+    ]
+    filled = [(it, it.fills[-1].at) for it in turn.venue_orders.values() if it.fills]
+    moved += [(it, at) for it, at in filled if at > read_at and turn.at - at < _FILE_COMES]
+    return max((at for it, at in moved if pair(turn.at, it.account, it.instrument) == name), default=None)
 
 
 def read_position(turn: Turn, read: PositionRead) -> None:
@@ -36,9 +69,38 @@ def read_position(turn: Turn, read: PositionRead) -> None:
     since = known.since if known and known.side == read.side else turn.at
     position = Position(read.account, read.instrument, read.side, read.quantity, read.average, since, open_at, turn.at)
     _set(turn, position)
+    if position.side == "FLAT" and not is_same:
+        _note_flat(turn, name)
     if not is_same:
         turn.ask(SendReport(report_of(turn, position)))
     _tell_unseen_fills(turn, name, position)
+
+
+def flat_since(turn: Turn, account: str, instrument: str) -> datetime | None:
+    """Return when a pair was last seen flat; None where it never was."""
+    return turn.now.memory.flat_at.get(pair(turn.at, account, instrument)) if turn.now.memory else None
+
+
+def _note_flat(turn: Turn, name: str) -> None:
+    """Take down that a pair was flat: now, or when own fills came to nothing, if the file is that late."""
+    memory = turn.now.memory
+    if memory is None:
+        return
+    before = memory.flat_at.get(name)
+    fills = sorted(
+        (fill.at, fill.quantity if it.action == "BUY" else -fill.quantity)
+        for it in turn.venue_orders.values()
+        for fill in it.fills
+        if (before is None or fill.at > before) and pair(turn.at, it.account, it.instrument) == name
+    )
+    total, nothing_at = 0, None
+    for at, qty in fills:
+        total += qty
+        nothing_at = at if total == 0 else nothing_at
+    # What was filled since then opened it again before this file was read.
+    is_late = total != 0 and nothing_at is not None and turn.at - nothing_at <= _FLAT_STOOD
+    flat_at = nothing_at if nothing_at is not None and is_late else turn.at
+    turn.set(memory=memory._replace(flat_at={**memory.flat_at, name: flat_at}))
 
 
 def _tell_unseen_fills(turn: Turn, name: str, position: Position) -> None:
@@ -61,20 +123,23 @@ def _tell_unseen_fills(turn: Turn, name: str, position: Position) -> None:
 
 def forget_positions(turn: Turn) -> None:
     """Know no position any more, of any known pair: NinjaTrader has started, or does not run."""
-    for position in _known_pairs(turn):
+    for position in known_pairs(turn):
         if position.side != "UNKNOWN" or _name(turn, position) not in turn.now.positions:
             unknown = Position(position.account, position.instrument, "UNKNOWN", 0, None, turn.at)
             _set(turn, unknown)
             turn.ask(SendReport(report_of(turn, unknown)))
+    turn.set(flat_since={})
 
 
 def confirm_flat(turn: Turn, account: str) -> None:
     """Take every known pair of an account for flat of which NinjaTrader says nothing: a person has said so."""
-    for position in _known_pairs(turn):
+    for position in known_pairs(turn):
         if position.side == "UNKNOWN" and folded(position.account) == folded(account):
             flat = position._replace(side="FLAT", since=turn.at)
             _set(turn, flat)
+            _note_flat(turn, _name(turn, flat))
             turn.ask(SendReport(report_of(turn, flat)))
+    turn.set(flat_since={**turn.now.flat_since, folded(account): turn.at})
 
 
 def open_by_files(state: State, account: str) -> list[str]:
@@ -83,14 +148,39 @@ def open_by_files(state: State, account: str) -> list[str]:
     return sorted(f"{it.side} {it.quantity} {it.instrument}" for it in known if it.side in ("LONG", "SHORT"))
 
 
-def _known_pairs(turn: Turn) -> list[Position]:
+def pairs_to_close(turn: Turn, instruction: TableInstruction) -> list[tuple[str, str]]:
+    """Return the accounts and instruments that an instruction closes: the one it names, or those that may be open.
+
+    A root means every month of it that is held or worked.
+    """
+    asked = instruction.asked
+    if asked.account and asked.instrument and not asked.root:
+        return [(asked.account, asked.instrument)]
+    return [
+        (it.account, it.instrument)
+        for it in known_pairs(turn)
+        if concerns(turn, instruction._replace(begun_at=None), it.account, it.instrument)
+        and (asked.command == "FLATTENEVERYTHING" or _may_be_open(turn, it, asked.market_position))
+    ]
+
+
+def _may_be_open(turn: Turn, position: Position, side: MarketSide | None) -> bool:
+    """Return whether a position is open on a side, or may be, now or by an order that is not at its end."""
+    if side is not None and position.side != "UNKNOWN":
+        return position.side == side.upper()
+    return position.side != "FLAT" or any(
+        it.leg is None and not it.ended and _is_of(turn, it, _name(turn, position)) for it in turn.active()
+    )
+
+
+def known_pairs(turn: Turn) -> list[Position]:
     """Return the position of each pair that is known: by a file, an order of ours, or because the operator named it."""
     known = dict(turn.now.positions)
     named = [(account, instrument) for account in turn.config.accounts for instrument in turn.config.instruments]
     ours = [(turn.config.account(it.account), it.instrument) for it in turn.orders.values()]
     for account, instrument in dict.fromkeys(named + ours):
         if account is not None:
-            position = Position(account, canonical(instrument, turn.at.date()), "UNKNOWN", 0, None, turn.at)
+            position = known_position(turn, account, canonical(instrument, turn.at.date()))
             known.setdefault(_name(turn, position), position)
     return list(known.values())
 
@@ -115,12 +205,16 @@ def _name(turn: Turn, position: Position) -> str:
     return pair(turn.at, position.account, position.instrument)
 
 
-def _is_behind(turn: Turn, name: str, position: Position) -> bool:
+def is_behind(turn: Turn, name: str, position: Position) -> bool:
     """Return whether something of ours was filled since a position's file was read: another file is still to come."""
-    read_at = position.read_at or position.since
-    newer = [it for it in turn.venue_orders.values() if it.fills and it.fills[-1].at > read_at]
-    fills = [it.fills[-1].at for it in newer if pair(turn.at, it.account, it.instrument) == name]
-    return any(turn.at - at < _FILE_COMES for at in fills)
+    read_at = position.read_at or (turn.at - _FILE_COMES if position.side == "UNKNOWN" else position.since)
+    return any(turn.at - at < _FILE_COMES for at in _fills_since(turn, name, read_at))
+
+
+def _fills_since(turn: Turn, name: str, since: datetime) -> list[datetime]:
+    """Return when orders of ours of a pair were last filled, where that was later."""
+    newer = [it for it in turn.venue_orders.values() if it.fills and it.fills[-1].at > since]
+    return [it.fills[-1].at for it in newer if pair(turn.at, it.account, it.instrument) == name]
 
 
 def end_orphans(turn: Turn) -> None:
@@ -137,7 +231,7 @@ def end_orphans(turn: Turn) -> None:
         position = turn.now.positions.get(name)
         if position is None or position.side != "FLAT" or turn.at - position.since < _FLAT_STOOD:
             continue
-        if _is_behind(turn, name, position):
+        if is_behind(turn, name, position):
             continue
         others = [it for it in turn.active_entries() if it.order_id != order_id and _is_of(turn, it, name)]
         others = [it for it in others if _awaits_legs(turn, it) or it.order_id in open_legs]
@@ -178,7 +272,7 @@ def _too_many(turn: Turn, entries: list[str]) -> set[str]:
             is_same_side = (trade.action == "BUY") == (position.side == "LONG")
             left[name, trade.action] = others + position.quantity * (1 if is_same_side else -1)
         left[name, trade.action] -= _rest(turn, trade)
-        if left[name, trade.action] < 0 and not _is_behind(turn, name, position):
+        if left[name, trade.action] < 0 and not is_behind(turn, name, position):
             over.append(trade.order_id)
     since = {it: turn.now.too_many.get(it, turn.at) for it in over}
     if since != turn.now.too_many:

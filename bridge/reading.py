@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bridge import oif
+from bridge.cancelling import TAKEN_OVER
 from bridge.changing import answered, proves_change, said_to_work, take_error
 from bridge.events import LogLine, OrderStateRead
 from bridge.log_lines import words_of
-from bridge.records import PRICE_DIGITS, Cancel, Fill, Increment, Instruction, Stage, TableOrder, VenueOrder, filled
+from bridge.records import PRICE_DIGITS, Cancel, Fill, Increment, InstructionFile, Stage, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import TERMINAL, OrderState
 from orderhook.trade import kind_of
@@ -96,7 +97,10 @@ def _tell_late_fill(turn: Turn, order: VenueOrder, cumulative: int) -> None:
 def _closes_nothing(turn: Turn, leg: TableOrder, order: VenueOrder) -> bool:
     """Return whether an order of a leg was placed for a part of its entry whose position is gone."""
     entry = turn.orders.get(leg.entry_id or "")
-    return entry is not None and order.start in [it.start for it in entry.increments[: entry.over]]
+    is_taken_over = order.cancel is not None and order.cancel.why == TAKEN_OVER
+    return (
+        entry is not None and not is_taken_over and order.start in [it.start for it in entry.increments[: entry.over]]
+    )
 
 
 def _price(order: VenueOrder, read: OrderStateRead) -> Decimal | None:
@@ -166,6 +170,12 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
         # It is out; and what was moved out before was another file of this name.
         turn.set(moving={other: at for other, at in turn.now.moving.items() if other != name})
     known = oif.read_file_name(name)
+    if known and known[1] == "close":
+        _close_is(turn, name, stage)
+        return
+    if known and known[1] == "strategy":
+        _file_of_instruction_is(turn, name, stage)
+        return
     order = turn.venue_orders.get(known[0]) if known else None
     if stage == "consumed" and _was_written(order, name):
         turn.set(reads=turn.now.runs is not False)
@@ -194,6 +204,29 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
         turn.alarm_once(order.order_id, "not_read", why, of=f"{name} {turn.at}")
 
 
+def _close_is(turn: Turn, name: str, stage: Stage) -> None:
+    close = next((it for it in turn.closes.values() if it.file is not None and it.file.name == name), None)
+    if close is None or close.file is None:
+        return
+    if stage == "consumed" and close.file.stage == "written":
+        turn.set(reads=turn.now.runs is not False)
+    if stage == "unread":
+        turn.set(reads=False)
+    turn.put(close._replace(file=close.file._replace(stage=stage, at=turn.at)))
+
+
+def _file_of_instruction_is(turn: Turn, name: str, stage: Stage) -> None:
+    owner = next((it for it in turn.instructions.values() if name in [file.name for file in it.files]), None)
+    if owner is None:
+        return
+    if stage == "consumed" and any(it.name == name and it.stage == "written" for it in owner.files):
+        turn.set(reads=turn.now.runs is not False)
+    if stage == "unread":
+        turn.set(reads=False)
+    files = tuple(it._replace(stage=stage, at=turn.at) if it.name == name else it for it in owner.files)
+    turn.put(owner._replace(files=files))
+
+
 def _was_written(order: VenueOrder | None, name: str) -> bool:
     """Return whether it is certain that a file was there before it was gone."""
     if order is None:
@@ -217,7 +250,7 @@ def _place_is(turn: Turn, order: VenueOrder, stage: Stage) -> None:
     turn.put(order._replace(place=place._replace(stage=stage, at=turn.at)))
 
 
-def _follows(place: Instruction, after: Stage) -> bool:
+def _follows(place: InstructionFile, after: Stage) -> bool:
     """Return whether a PLACE's file may go from one stage to another.
 
     That the file of an ambiguous one is gone proves nothing: perhaps it never was there.
@@ -253,5 +286,5 @@ def _unwritten(cancel: Cancel) -> Cancel:
     return cancel._replace(instruction=None, writes=writes, first_at=first_at, is_early=False)
 
 
-def _moved(instruction: Instruction, stage: Stage, at: datetime) -> Instruction:
+def _moved(instruction: InstructionFile, stage: Stage, at: datetime) -> InstructionFile:
     return instruction._replace(stage=stage, at=at)

@@ -13,8 +13,11 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
-from orderhook.bridge_messages import OrderReport
-from orderhook.orders import TERMINAL, Action, OrderState, OrderType, TimeInForce, timestamp
+from orderhook.bridge_messages import InstructionReport, OrderReport, Side
+from orderhook.conditions import Conditions
+from orderhook.instructions import Instruction, Result
+from orderhook.orders import TERMINAL, Action, Leg, Order, OrderState, OrderType, TimeInForce, timestamp
+from orderhook.trade import leg_id
 
 Stage = Literal["intended", "written", "consumed", "unread", "unwritten", "ambiguous"]
 """How far a file has come.
@@ -27,11 +30,14 @@ unwritten: it could certainly not be created; or, of a leg, it was moved out, an
 ambiguous: the bridge ended between the intent and the word that it was written; a PLACE is never written again
 """
 
+MADE_LEGS = {"STOP1": 1, "TARGET1": 2}
+"""The legs that CANCELANDBRACKET makes for a position, and their numbers among the orders that are made for it."""
+
 PRICE_DIGITS = Decimal("0.00000001")
 """How exactly a price is kept that comes of a division."""
 
 
-class Instruction(NamedTuple):
+class InstructionFile(NamedTuple):
     """One instruction file, and since when it is where it is."""
 
     name: str
@@ -56,7 +62,7 @@ class Fill(NamedTuple):
 class Change(NamedTuple):
     """A CHANGE that was asked for, and is not confirmed."""
 
-    instruction: Instruction
+    instruction: InstructionFile
     n: int
     """The want that it carries out."""
     qty: int
@@ -97,7 +103,7 @@ class Cancel(NamedTuple):
     n: int
     """The want that asks for it; 0 where none does."""
     since: datetime
-    instruction: Instruction | None = None
+    instruction: InstructionFile | None = None
     is_early: bool = False
     """Whether it was written before the order had any state: NinjaTrader may have lost it."""
     first_at: datetime | None = None
@@ -131,7 +137,7 @@ class VenueOrder(NamedTuple):
     """How much of the entry was filled before the part that it closes; only of legs."""
     closes: bool = False
     """Whether it is a MARKET order that closes a part whose stop cannot work."""
-    place: Instruction | None = None
+    place: InstructionFile | None = None
     """None where an earlier journal would have placed it."""
     state: OrderState | None = None
     """None before its first state file."""
@@ -219,12 +225,19 @@ def filled(orders: Iterable[VenueOrder]) -> int:
 
 
 class Terms(NamedTuple):
-    """What a leg is to be: its kind and its prices, or the points from its entry's fill."""
+    """What a leg is to be: its kind and its prices, or how far they lie from its entry's fill (Leg.offset)."""
 
     order_type: OrderType
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     offset: Decimal | None = None
+    limit_offset: Decimal | None = None
+    in_percent: bool = False
+
+    @classmethod
+    def of(cls, asked: Order | Leg) -> "Terms":
+        """Return what an item asks of a leg."""
+        return cls(**{name: getattr(asked, name) for name in cls._fields})
 
 
 class Increment(NamedTuple):
@@ -234,6 +247,17 @@ class Increment(NamedTuple):
     quantity: int
     price: Decimal | None
     at: datetime
+    closed: Mapping[str, int] = {}
+    """How much of it other orders close than its legs, by the numbers of its brackets."""
+
+
+First = Literal["close", "close and drop", "resync"]
+"""What is done before an order whose conditions hold, or in its place.
+
+close: what is open is closed, and own orders are cancelled, and then it is placed
+close and drop: the same, and it is not placed
+resync: one order of the bridge's own is placed, that brings the position to where the strategy thinks it is
+"""
 
 
 class TableOrder(NamedTuple):
@@ -251,6 +275,13 @@ class TableOrder(NamedTuple):
     stop_price: Decimal | None = None
     oco_id: str | None = None
     atm_template: str | None = None
+    strategy_id: str | None = None
+    made_by: str | None = None
+    """The instruction, or the order, for which the bridge has made it itself; None where an alert asks for it."""
+    opens: bool = True
+    """Whether it may open a position; one that was made to close is placed whatever the controls say."""
+    is_listed: bool = False
+    """Whether the table was seen to have it: it hears of a made one by its reports."""
     table_state: OrderState = OrderState.INITIALIZED
     """Its state in the table when it was first seen."""
     received_at: datetime | None = None
@@ -265,16 +296,30 @@ class TableOrder(NamedTuple):
     leg: str | None = None
     """The name of a leg: STOP1."""
     offset: Decimal | None = None
+    limit_offset: Decimal | None = None
+    in_percent: bool = False
     asked: Terms | None = None
     """What is asked of a leg and is not done yet: it may wait for what is asked of its entry."""
     of: int = 0
     """The want of its entry that this came with; 0 where it stands alone."""
     start: int = 0
     size: int | None = None
+    is_position: bool = False
+    """Whether it is no order, but stands for a position that was given a stop or a target: it is never at the venue."""
     is_foreign: bool = False
     """Whether it is older than the journal: another one may have placed it."""
     is_released: bool = False
     """Whether it is a leg with an item of its own; of foreign ones alone."""
+    conditions: Conditions | None = None
+    """What must hold of the position before it is placed, or replaced."""
+    conditions_of: int = 0
+    """The want that they came with; 0 where they are its PLACE's."""
+    heeded_since: datetime | None = None
+    """Since when its conditions are asked, or what comes first is done."""
+    first: First | None = None
+    """What comes first: its conditions held then, and are not asked again."""
+    first_close: str | None = None
+    """The name of the close that comes first."""
     acked: int = 0
     given_up: int = 0
     """The last want that was dropped."""
@@ -284,6 +329,8 @@ class TableOrder(NamedTuple):
     increments: tuple[Increment, ...] = ()
     over: int = 0
     """How many of the increments need legs no more, because the position is gone."""
+    closing: str | None = None
+    """The close that ends it, with its trade: nothing of it is placed any more."""
     venue_ids: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
     """The codes of those that its report of the same step tells."""
@@ -304,10 +351,140 @@ class TableOrder(NamedTuple):
         """Whether it is to be cancelled, and that was not given up."""
         return self.kind == "cancel" and self.n > self.given_up
 
+    def id_of_leg(self, name: str) -> str:
+        """Return the id of a leg of this entry; a position's are orders that the bridge has made."""
+        return f"{self.order_id}.{MADE_LEGS[name]}" if self.is_position else leg_id(self.order_id, name)
+
     def share(self, qty: int) -> int:
         """Return how much of a quantity of the entry this leg closes."""
         rest = max(0, qty - self.start)
         return rest if self.size is None else min(rest, self.size)
+
+
+class Bracket(NamedTuple):
+    """How far a CANCELANDBRACKET has come."""
+
+    instrument: str
+    """The contract that it is for: of a continuous one the month that is held."""
+    began: datetime
+    open: int
+    """How much was open when it began, on the side that it is for."""
+    terms: Mapping[str, Terms] = {}
+    """What the position is given, by the kinds of the legs."""
+    clears_since: datetime | None = None
+    """Since when own orders have to end before others take their place."""
+    leg_ids: tuple[str, ...] = ()
+    """The legs that were changed, or made, and are to be seen working."""
+
+
+class Share(NamedTuple):
+    """What the legs of a part of an entry leave to another order to close."""
+
+    order_id: str
+    start: int
+    number: str
+    """Of its bracket."""
+    qty: int
+
+
+class TableInstruction(NamedTuple):
+    """An instruction of the table, and what has come of it."""
+
+    asked: Instruction
+    received_at: datetime
+    not_after: datetime | None = None
+    heeded_since: datetime | None = None
+    """Since when its conditions are asked, while it waits for them."""
+    begun_at: datetime | None = None
+    """When its turn came; None while it waits for that."""
+    closes: tuple[str, ...] = ()
+    """The names of the closes that carry it out, one for each pair."""
+    bracket: Bracket | None = None
+    order_ids: tuple[str, ...] = ()
+    """The orders that were made to carry it out."""
+    shares: tuple[Share, ...] = ()
+    """What of trades those close in place of their legs."""
+    prepared_at: datetime | None = None
+    """Since when own legs shrink for that."""
+    files: tuple[InstructionFile, ...] = ()
+    """Those that were written for it itself, the last for each of NinjaTrader's ATM strategies."""
+    side: Side = "UNKNOWN"
+    """The position that it acts on, as it was when that began."""
+    held: int = 0
+    """How much of it was open then."""
+    result: Result | None = None
+    reason: str | None = None
+    alarms: tuple[str, ...] = ()
+    """The codes of those that its next report tells."""
+    report: InstructionReport | None = None
+    """The last one that was sent."""
+    reported_at: datetime | None = None
+    is_closed: bool = False
+    """Whether the table has its result, too."""
+
+    @property
+    def instruction_id(self) -> str:
+        """Its id, which is that of the alert in its account."""
+        return self.asked.instruction_id
+
+
+class Close(NamedTuple):
+    """The closing of one pair's whole position: own orders are cancelled, then NinjaTrader closes what there is."""
+
+    name: str
+    """What it is for, and the pair."""
+    owner: str
+    """The instruction, or the order, that it is for."""
+    account: str
+    instrument: str
+    until: datetime
+    """Orders that were received later are not touched."""
+    keeps_entries: bool = False
+    """Whether pending entries stay (FLATPLACE): an opposite MARKET order closes, for NinjaTrader's command ends all."""
+    even_flat: bool = False
+    """Whether own orders end where there is no position, too."""
+    only_orders: bool = False
+    """Whether own orders end, and the position stays (CANCELORDERS)."""
+    began: datetime | None = None
+    """When its turn came; None while it waits for that."""
+    side: Side = "UNKNOWN"
+    """The position that it closes, as it was last seen before the closing began."""
+    file: InstructionFile | None = None
+    """The last CLOSEPOSITION that was written."""
+    writes: int = 0
+    first_at: datetime | None = None
+    """When its closing order went out: the first CLOSEPOSITION, or the order that was made."""
+    last_at: datetime | None = None
+    """When the last one was written: what is read later may have come of it."""
+    held_until: datetime | None = None
+    """No file is written before: the last could not be."""
+    made: str | None = None
+    """The order that was made to close it, where NinjaTrader's own command would take too much with it."""
+    is_unclean: bool = False
+    """Whether own orders had not ended when it was written."""
+    is_flipped: bool = False
+    """Whether the opposite position was seen after it."""
+    is_late: bool = False
+    """Whether a person was told that it cannot be written."""
+    result: Result | None = None
+    reason: str | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def pair(self) -> str:
+        """The name of its account and instrument (`positions.pair`)."""
+        return self.name.removeprefix(f"{self.owner}/")
+
+
+class Block(NamedTuple):
+    """That nothing opens in an account and instrument until a person says so (`orderhook bridge resume`)."""
+
+    name: str
+    """The pair."""
+    account: str
+    instrument: str
+    why: str
+    since: datetime
 
 
 class Group(NamedTuple):
@@ -326,11 +503,21 @@ class Memory(NamedTuple):
     """Since when this journal alone places orders, by AWS's clock: an older order may be another journal's."""
     owned_since: str | None = None
     """The time, as the table tells it, from which its bridge has owned the stack."""
+    flat_at: Mapping[str, datetime] = {}
+    """When pairs were last seen flat, by their names."""
 
 
-Record = TableOrder | VenueOrder | Group | Memory
+Record = TableOrder | TableInstruction | Close | Block | VenueOrder | Group | Memory
 
-_KINDS: Mapping[str, Any] = {"order": TableOrder, "venue": VenueOrder, "group": Group, "memory": Memory}
+_KINDS: Mapping[str, Any] = {
+    "order": TableOrder,
+    "instruction": TableInstruction,
+    "close": Close,
+    "block": Block,
+    "venue": VenueOrder,
+    "group": Group,
+    "memory": Memory,
+}
 
 
 def record_id(record: Record) -> str:
@@ -338,6 +525,12 @@ def record_id(record: Record) -> str:
     match record:
         case TableOrder():
             return f"order/{record.order_id}"
+        case TableInstruction():
+            return f"instruction/{record.instruction_id}"
+        case Close():
+            return f"close/{record.name}"
+        case Block():
+            return f"block/{record.name}"
         case VenueOrder():
             return f"venue/{record.venue_id}"
         case Group():

@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from bridge.brackets import is_wanted, waits_for_fill
+from bridge.brackets import is_wanted, prices_of, waits_for_fill
 from bridge.carrying_out import ENOUGH, filled_of, is_as_wanted, is_being_replaced, is_ended_as_enough, latest
 from bridge.confirming import unresolved_of
 from bridge.events import SendReport
+from bridge.making import told_of
 from bridge.records import PRICE_DIGITS, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.bridge_messages import Execution, OrderReport
 from orderhook.orders import BEING_CANCELLED, TERMINAL, OrderState, decimal_text, timestamp
+from orderhook.relative_prices import Offsets
+from orderhook.trade import kind_of
 
 _S = OrderState
 
@@ -41,6 +44,7 @@ def report(turn: Turn, order: TableOrder) -> None:
         executions=_executions(order, known),
         alarms=order.alarms,
         dropped=order.given_up,
+        made=told_of(turn, order),
     )
     if order.placed_by and _says_more(turn, order, snapshot):
         now = int(turn.at.timestamp() * 1000)
@@ -62,7 +66,12 @@ def _says_more(turn: Turn, order: TableOrder, snapshot: OrderReport) -> bool:
     if order.leg and not (order.venue_ids or order.acked or _share(turn, order)):
         # It waits in its entry's item, and ends with that.
         return False
-    return not says_nothing or bool(snapshot.acked or snapshot.filled or snapshot.unresolved or snapshot.alarms)
+    # Of a made one the table knows nothing before its first report.
+    return (
+        not says_nothing
+        or order.made_by is not None
+        or bool(snapshot.acked or snapshot.filled or snapshot.unresolved or snapshot.alarms)
+    )
 
 
 def _ends_with_entry(turn: Turn, order: TableOrder, snapshot: OrderReport) -> bool:
@@ -104,11 +113,11 @@ def _state_of_leg(turn: Turn, leg: TableOrder) -> OrderState:
         return _state_of_live_leg(leg, known, live)
     if not is_wanted(leg) and leg.asked is None:
         # A fill that has overtaken its cancel counts, unless the cancel keeps it from what its entry still fills.
-        is_whole = done > 0 and done >= _share(turn, leg) and not _may_grow(turn, leg)
+        is_whole = done > 0 and done >= _own_share(turn, leg) and not _may_grow(turn, leg)
         return _S.FILLED if is_whole else leg.ended or _S.CANCELLED
     if leg.order_id in turn.awaiting or _may_grow(turn, leg):
         return _S.PART_FILLED if done else _S.INITIALIZED
-    if done and done >= _share(turn, leg):
+    if done and done >= _own_share(turn, leg):
         return _S.FILLED
     return _S.REJECTED if known and all(it.state is _S.REJECTED for it in known) else _S.CANCELLED
 
@@ -147,6 +156,14 @@ def _share(turn: Turn, leg: TableOrder) -> int:
     return leg.share(sum(it.quantity for it in entry.increments)) if entry else 0
 
 
+def _own_share(turn: Turn, leg: TableOrder) -> int:
+    """Return what of that the leg is to close itself."""
+    entry = turn.orders.get(leg.entry_id or "")
+    number = str(leg.leg).removeprefix(kind_of(str(leg.leg)))
+    left = sum(it.closed.get(number, 0) for it in entry.increments) if entry else 0
+    return _share(turn, leg) - left
+
+
 def _may_grow(turn: Turn, leg: TableOrder) -> bool:
     """Return whether more may be filled for a leg: its entry is not at its end."""
     entry = turn.orders.get(leg.entry_id or "")
@@ -176,10 +193,9 @@ def _is_answered(turn: Turn, order: TableOrder, state: OrderState) -> bool:
 def _is_leg_answered(turn: Turn, leg: TableOrder) -> bool:
     """Return whether all that a leg has at the venue has its prices; what it has not placed has nothing to change."""
     live = [it for it in turn.venue_orders_of(leg) if it.may_work and not it.closes]
-    return all(
-        it.state and not it.change and (it.limit_price, it.stop_price) == (leg.limit_price, leg.stop_price)
-        for it in live
-    )
+    entry = turn.orders.get(leg.entry_id or "")
+    wanted = prices_of(turn, entry, leg) if entry and live else None
+    return all(it.state and not it.change and (it.limit_price, it.stop_price) == wanted for it in live)
 
 
 # Values
@@ -197,7 +213,7 @@ def _values(turn: Turn, order: TableOrder, known: list[VenueOrder]) -> dict[str,
     is_enough = is_ended_as_enough(turn, order, current) or (
         current.is_over and current.filled + elsewhere == order.qty
     )
-    qty = _share(turn, order) if order.leg else order.qty if is_enough else current.qty + elsewhere
+    qty = _own_share(turn, order) if order.leg else order.qty if is_enough else current.qty + elsewhere
     # A leg of which nothing works has the prices that its next part is placed with.
     priced = order if _waits_for_more(turn, order) else current
     prices = {"limit_price": priced.limit_price, "stop_price": priced.stop_price}
@@ -213,8 +229,9 @@ def _waits_for_more(turn: Turn, order: TableOrder) -> bool:
 
 def _values_of_waiting(leg: TableOrder) -> dict[str, str]:
     """Return the values of a leg that is not at the venue yet, where what was asked of it last was dropped."""
-    prices = {"limit_price": leg.limit_price, "stop_price": leg.stop_price, "offset": leg.offset}
-    return {"order_type": leg.order_type, "tif": leg.tif, **_texts(prices)}
+    prices = {"limit_price": leg.limit_price, "stop_price": leg.stop_price}
+    offsets = Offsets(leg.offset, leg.limit_offset, leg.in_percent)
+    return {"order_type": leg.order_type, "tif": leg.tif, **_texts(prices), **offsets.texts}
 
 
 def _texts(prices: Mapping[str, Decimal | None]) -> dict[str, str]:

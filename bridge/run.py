@@ -16,11 +16,26 @@ from typing import Any
 
 from bridge import operator_requests
 from bridge.engine import step
-from bridge.events import Alarm, Effect, Event, Fetch, Look, Looked, MoveOut, Save, SendReport, Tick, WriteFile
+from bridge.events import (
+    Alarm,
+    Effect,
+    Event,
+    Fetch,
+    FlatConfirmed,
+    Look,
+    Looked,
+    MoveOut,
+    Resumed,
+    Save,
+    SendReport,
+    Tick,
+    WriteFile,
+)
 from bridge.journal import Journal, JournalError
 from bridge.lane import Lane, Message, Tell, pause, send
 from bridge.link import Link, LinkError
 from bridge.ninjatrader import Folder
+from bridge.pairs import pair
 from bridge.positions import open_by_files
 from bridge.readiness import farewell
 from bridge.state import Config, State
@@ -97,10 +112,19 @@ class Bridge:
         for event in self._scan():
             self._take(event)
         if self._asked_in is not None:
-            for event in operator_requests.take(self._asked_in, lambda said: open_by_files(self._state, said.account)):
+            for event in operator_requests.take(self._asked_in, self._against):
                 self._take(event)
         self._take(Tick())
         self._ask()
+
+    def _against(self, said: operator_requests.Request) -> list[str]:
+        """Return what speaks against what a person says."""
+        match said:
+            case FlatConfirmed(account):
+                return open_by_files(self._state, account)
+            case Resumed(account, instrument):
+                blocked = pair(self._link.now(), account, instrument) in self._state.blocks
+                return [] if blocked else ["nothing blocks it"]
 
     def ring(self) -> None:
         """Look at the table at once; any thread may ask for it."""

@@ -11,10 +11,22 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from bridge.events import Alarm, Effect, Look, OrderStateRead, Save, WriteFile
-from bridge.records import Group, Instruction, Memory, Record, TableOrder, VenueOrder, dump, load, record_id
+from bridge.records import (
+    Block,
+    Close,
+    Group,
+    InstructionFile,
+    Memory,
+    Record,
+    TableInstruction,
+    TableOrder,
+    VenueOrder,
+    dump,
+    load,
+    record_id,
+)
 from orderhook.bridge_messages import Heartbeat, Side
 from orderhook.orders import folded
-from orderhook.trade import leg_id
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -45,6 +57,8 @@ class Config(NamedTuple):
     """Those of which positions are asked for though no order of ours was ever in them."""
     tick_of: Callable[[str], Decimal | None] = _no_tick
     """The tick of an instrument; None where it is unknown."""
+    max_resync: int = 10
+    """How many contracts one order may have that brings a position to where a strategy thinks it is."""
 
     def account(self, name: str) -> str | None:
         """Return an account's name as it is configured; None where it is not."""
@@ -74,6 +88,10 @@ class State(NamedTuple):
     orders: Mapping[str, TableOrder] = _EMPTY
     venue_orders: Mapping[str, VenueOrder] = _EMPTY
     groups: Mapping[str, Group] = _EMPTY
+    instructions: Mapping[str, TableInstruction] = _EMPTY
+    closes: Mapping[str, Close] = _EMPTY
+    blocks: Mapping[str, Block] = _EMPTY
+    """What a person has to look at before anything opens there, by the names of pairs."""
     memory: Memory | None = None
     active: tuple[str, ...] = ()
     """The ids of the orders that the table has not finished: a step walks through no others."""
@@ -93,13 +111,15 @@ class State(NamedTuple):
     runs: bool | None = None
     reads: bool = False
     """Whether NinjaTrader takes files: it has taken one since it was last in doubt."""
-    probe: Instruction | None = None
+    probe: InstructionFile | None = None
     unclaimed: Mapping[str, OrderStateRead] = _EMPTY
     """What state files say whose orders are not known, or not yet, by the venue's ids."""
     connected: bool = False
     connected_at: datetime | None = None
     """Since when it is."""
     positions: Mapping[str, Position] = _EMPTY
+    flat_since: Mapping[str, datetime] = _EMPTY
+    """Since when a person says that accounts are flat, by their names; NinjaTrader's next start ends it."""
     too_many: Mapping[str, datetime] = _EMPTY
     """Since when the legs of a trade would close more than is open, by its entry's id."""
     alarms: tuple[str, ...] = ()
@@ -114,6 +134,9 @@ class State(NamedTuple):
         orders: dict[str, TableOrder] = {}
         venue_orders: dict[str, VenueOrder] = {}
         groups: dict[str, Group] = {}
+        instructions: dict[str, TableInstruction] = {}
+        closes: dict[str, Close] = {}
+        blocks: dict[str, Block] = {}
         for name, value in records.items():
             record = load(name, value)
             match record:
@@ -123,16 +146,37 @@ class State(NamedTuple):
                     venue_orders[record.venue_id] = _after_crash(record, at)
                 case Group():
                     groups[record.name] = record
+                case TableInstruction():
+                    # What may not have been written is written again: it closes what is open, or nothing.
+                    files = tuple(it for it in record.files if it.stage != "intended")
+                    instructions[record.instruction_id] = record._replace(files=files)
+                case Close():
+                    closes[record.name] = _close_after_crash(record, at)
+                case Block():
+                    blocks[record.name] = record
                 case Memory():
                     state = state._replace(memory=record)
         active = tuple(name for name, order in orders.items() if not order.is_closed)
-        return state._replace(orders=orders, venue_orders=venue_orders, groups=groups, active=active)
+        return state._replace(
+            orders=orders,
+            venue_orders=venue_orders,
+            groups=groups,
+            instructions=instructions,
+            closes=closes,
+            blocks=blocks,
+            active=active,
+        )
 
     @property
     def is_busy(self) -> bool:
         """Whether something is at the venue that the table has not finished; what only may be there does not count."""
         known = (self.venue_orders[venue_id] for name in self.active for venue_id in self.orders[name].venue_ids)
-        return any(not it.is_over and (it.place or it.state) for it in known)
+        works = any(not it.is_over and (it.place or it.state) for it in known)
+        orders = map(self.orders.__getitem__, self.active)
+        waits = any(it.heeded_since and not (it.ended or it.venue_ids) for it in orders) or any(
+            (it.heeded_since or it.begun_at) and not it.result for it in self.instructions.values()
+        )
+        return works or waits or any(it.result is None for it in self.closes.values())
 
 
 def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:
@@ -147,6 +191,13 @@ def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:
     return order
 
 
+def _close_after_crash(close: Close, at: datetime) -> Close:
+    """Return a close whose last file is in doubt: it counts as written, unless it is still there and is moved out."""
+    if close.file is not None and close.file.stage == "intended":
+        return close._replace(file=close.file._replace(stage="ambiguous", at=at))
+    return close
+
+
 class Turn:
     """One step in the making: what it has changed so far, and what it asks for."""
 
@@ -157,6 +208,9 @@ class Turn:
         self.orders = dict(state.orders)
         self.venue_orders = dict(state.venue_orders)
         self.groups = dict(state.groups)
+        self.instructions = dict(state.instructions)
+        self.closes = dict(state.closes)
+        self.blocks = dict(state.blocks)
         self.now = state
         """The rest of the state; replaced as a whole."""
         self._active = dict.fromkeys(state.active)
@@ -172,7 +226,7 @@ class Turn:
         """Change what is not in the journal."""
         self.now = self.now._replace(**values)
 
-    def put(self, record: TableOrder | VenueOrder | Group) -> None:
+    def put(self, record: TableOrder | TableInstruction | Close | Block | VenueOrder | Group) -> None:
         """Change a record."""
         self._touched[record_id(record)] = record
         match record:
@@ -186,6 +240,23 @@ class Turn:
                 self.venue_orders[record.venue_id] = record
             case Group():
                 self.groups[record.name] = record
+            case TableInstruction():
+                self.instructions[record.instruction_id] = record
+            case Close():
+                self.closes[record.name] = record
+            case Block():
+                self.blocks[record.name] = record
+
+    def drop(self, record: TableInstruction | Close | Block) -> None:
+        """Take a record out of the journal."""
+        self._touched[record_id(record)] = None
+        match record:
+            case TableInstruction():
+                del self.instructions[record.instruction_id]
+            case Close():
+                del self.closes[record.name]
+            case Block():
+                del self.blocks[record.name]
 
     def ask(self, effect: Effect) -> None:
         """Ask for something to be done."""
@@ -204,6 +275,17 @@ class Turn:
             self.put(order._replace(alarms=(*order.alarms, code)[-_MOST_RUNG:], rung=rung))
             self.ask(Alarm(code, f"{order_id}: {detail}"))
             self._rung.append((order_id, f"{code}: {order_id}: {detail}"))
+
+    def alarm_of(self, owner: str, code: str, detail: str) -> None:
+        """Tell a person of what is done for an instruction or an order, and its next report."""
+        if owner in self.instructions:
+            instruction = self.instructions[owner]
+            self.put(instruction._replace(alarms=(*instruction.alarms, code)))
+            self.ask(Alarm(code, f"{instruction.asked.command} {owner}: {detail}"))
+        elif owner in self.orders:
+            self.alarm_once(owner, code, detail, of=self.at)
+        else:
+            self.alarm(code, f"{owner}: {detail}")
 
     def tell_unreported_alarms(self) -> None:
         """Have the heartbeat tell of the alarms of this step whose orders send no report."""
@@ -231,10 +313,10 @@ class Turn:
             self.set(look_asked_at=self.at)
             self.ask(Look())
 
-    def write(self, name: str, line: str) -> Instruction:
+    def write(self, name: str, line: str) -> InstructionFile:
         """Ask for a file to be written, and return its beginning."""
         self.ask(WriteFile(name, line))
-        return Instruction(name, "intended", self.at)
+        return InstructionFile(name, "intended", self.at)
 
     def venue_orders_of(self, order: TableOrder) -> list[VenueOrder]:
         """Return the orders that an order of the table has at the venue, oldest first."""
@@ -242,7 +324,7 @@ class Turn:
 
     def legs_of(self, entry: TableOrder) -> list[TableOrder]:
         """Return the legs of an entry."""
-        ids = [leg_id(entry.order_id, name) for name in entry.legs]
+        ids = map(entry.id_of_leg, entry.legs)
         return [self.orders[order_id] for order_id in ids if order_id in self.orders]
 
     def forget(self, orders: Sequence[TableOrder]) -> None:
@@ -288,7 +370,13 @@ class Turn:
     def done(self) -> tuple[State, list[Effect]]:
         """Return the state after the step, and what it asks for: first of all, that what has changed is saved."""
         after = self.now._replace(
-            orders=self.orders, venue_orders=self.venue_orders, groups=self.groups, active=tuple(self._active)
+            orders=self.orders,
+            venue_orders=self.venue_orders,
+            groups=self.groups,
+            instructions=self.instructions,
+            closes=self.closes,
+            blocks=self.blocks,
+            active=tuple(self._active),
         )
         if self.now.memory is not None and self._before.memory is not self.now.memory:
             self._touched[record_id(self.now.memory)] = self.now.memory
@@ -305,4 +393,10 @@ class Turn:
                 return self._before.venue_orders.get(record.venue_id) is record
             case Group():
                 return self._before.groups.get(record.name) is record
+            case TableInstruction():
+                return self._before.instructions.get(record.instruction_id) is record
+            case Close():
+                return self._before.closes.get(record.name) is record
+            case Block():
+                return self._before.blocks.get(record.name) is record
         return False

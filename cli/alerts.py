@@ -1,7 +1,7 @@
 """`orderhook alerts` and `orderhook alerts show`: the alerts that came in, and what became of them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -15,7 +15,7 @@ from cli.plain import App
 from cli.terminal import REFUSED, USAGE, fail, print_csv, print_json, print_line, print_text, shown_zone
 from cli.views import alerts as view
 from orderhook.keys import Key
-from orderhook.listing import Unreadable, UnreadableError, find_order, list_keys
+from orderhook.listing import Instructed, Unreadable, UnreadableError, find_order, instructions_of, list_keys
 from orderhook.orders import Order, timestamp
 from orderhook.records import (
     RecordFilter,
@@ -25,7 +25,7 @@ from orderhook.records import (
     recent_records,
     related_records,
 )
-from orderhook.representations import represent_alert_record, represent_order
+from orderhook.representations import represent_alert_record, represent_instructed, represent_order
 from orderhook.services import Services
 from orderhook.store.alert_log import UNREADABLE, AlertLog, AlertRecord
 
@@ -131,26 +131,37 @@ def show_alert(
 ) -> None:
     """Show one alert: what it said, what was answered, and why.
 
-    It says what the answer means, what to do about it, where the records of what followed are, and what has become of
-    its orders.
+    It says what the answer means, what to do about it, where the records of what followed are, what has become of its
+    orders, and what the bridge has done with what it asks of a position.
     """
+    now = datetime.now(UTC)
     with options.services_of_trader() as (services, trader, _):
         record = find_record(services.alert_log, trader, request_id)
         related = list(related_records(services.alert_log, record))
-        orders = list(_orders_of(services, record))
+        instructions = list(islice(instructions_of(services, record), _MOST_ORDERS))
+        orders = list(_orders_of(services, record, instructions, timestamp(now)))
     if options.as_json:
-        more = {"related": [it.request_id for it in related], "orders": [represent_order(order) for order in orders]}
+        more = {
+            "related": [it.request_id for it in related],
+            "orders": [represent_order(order) for order in orders],
+            "instructions": [represent_instructed(it) for it in instructions],
+        }
         print_json(represent_alert_record(record) | more)
     else:
-        view.show_alert(record, related, orders)
+        view.show_alert(record, related, orders, instructions, now)
     if record.outcome == UNREADABLE:
         raise typer.Exit(REFUSED)
 
 
-def _orders_of(services: Services, record: AlertRecord) -> Iterator[Order]:
-    """Yield the first orders that an alert reached, as they are now; one that cannot be read hides no other."""
-    now = timestamp(datetime.now(UTC))
-    for order_id in record.order_ids[:_MOST_ORDERS]:
+def _orders_of(
+    services: Services, record: AlertRecord, instructions: Iterable[Instructed], now: str
+) -> Iterator[Order]:
+    """Yield the first orders that an alert reached, and those that the bridge has made for it, as they are now.
+
+    One that cannot be read hides no other.
+    """
+    made = [order_id for it in instructions if it.result for order_id in it.result.order_ids]
+    for order_id in [*record.order_ids, *made][:_MOST_ORDERS]:
         with suppress(UnreadableError):
             order = find_order(services, record.trader, order_id, now)
             if order is not None:

@@ -11,11 +11,25 @@ import typer
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.terminal import REFUSED, fail, print_csv, print_json, print_text, printable
 from cli.views import orders as view
+from cli.views.instructions import show_instructions
 from orderhook.administration import instrument_name
-from orderhook.listing import OrderFilter, Unreadable, UnreadableError, by_placing, find_legs, find_order
+from orderhook.listing import (
+    OrderFilter,
+    Unreadable,
+    UnreadableError,
+    by_placing,
+    find_legs,
+    find_order,
+    list_instructions,
+)
 from orderhook.listing import list_orders as orders_of
 from orderhook.orders import Order, timestamp
-from orderhook.representations import represent_order, represent_order_with_history, represent_unreadable
+from orderhook.representations import (
+    represent_instruction,
+    represent_order,
+    represent_order_with_history,
+    represent_unreadable,
+)
 from orderhook.services import Services
 from orderhook.trade_window import day_in_new_york
 
@@ -54,7 +68,8 @@ def list_orders(
     """List a trader's orders and their legs, the newest last.
 
     They are those in the local server, in another table, or in a deployed stack. An order that this version cannot
-    read is listed as unreadable, and the exit code is 1.
+    read is listed as unreadable, and the exit code is 1. Below them stands what alerts ask of positions and the bridge
+    has not done yet; scripts find that in `orderhook bridge status --json`.
     """
     name = instrument and instrument_name(instrument, day_in_new_york(datetime.now(UTC)))
     order_filter = OrderFilter(account, name, strategy)
@@ -63,7 +78,13 @@ def list_orders(
             fail("--follow prints lines for a person; leave out --json and --csv.")
         _follow(options, order_filter, open_only=open_only)
     with options.services_of_trader() as (services, trader, address):
-        found = by_placing(orders_of(services, trader, timestamp(datetime.now(UTC)), open_only=open_only))
+        now = datetime.now(UTC)
+        found = by_placing(orders_of(services, trader, timestamp(now), open_only=open_only))
+        under_way = [
+            it
+            for it in list_instructions(services, trader)
+            if isinstance(it, Unreadable) or order_filter.matches_instruction(it)
+        ]
     rows = [row for row in found if isinstance(row, Unreadable) or order_filter.matches(row)]
     if options.as_json or as_csv:
         (print_json if options.as_json else print_csv)(list(map(_represent, rows)))
@@ -71,6 +92,8 @@ def list_orders(
         view.show_list(rows)
     else:
         print_text(printable(_no_orders(f"trader {trader} in {address}", found, order_filter, open_only=open_only)))
+    if not (options.as_json or as_csv):
+        show_instructions(list(map(represent_instruction, under_way)), now)
     if any(isinstance(row, Unreadable) for row in rows):
         raise typer.Exit(REFUSED)
 

@@ -34,7 +34,7 @@ from orderhook.provenance import Provenance
 from orderhook.request_facts import RequestFacts
 from orderhook.services import Services
 from orderhook.settings import Settings
-from orderhook.store.alert_log import Origin, id_prefix
+from orderhook.store.alert_log import Origin, due_record_id
 
 BUDGET_SECONDS = 5.0
 """Nobody waits, but the function is stopped after 6 s."""
@@ -127,9 +127,8 @@ def _was_recorded(message: DelayedAlert, deadline: float) -> bool:
 
 
 def _record_id(message: Message) -> str:
-    """Return the id of the record: it begins with the time at which the message was due, and ends as its request's."""
-    due = id_prefix(datetime.fromisoformat(_due(message)))
-    return due + message.request_id[len(due) :]
+    """Return the id of the record."""
+    return due_record_id(message.request_id, datetime.fromisoformat(_due(message)))
 
 
 def _outcome(message: Message, facts: RequestFacts, now: datetime, dead_letter: bool) -> Outcome:

@@ -1,10 +1,10 @@
 """Drive the engine by hand: a table that is shown to it, and what NinjaTrader would say."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from bridge import oif
 from bridge.engine import step
@@ -19,19 +19,24 @@ from bridge.events import (
     Looked,
     NinjaTraderStarted,
     OrderStateRead,
+    PositionRead,
     Save,
     SendReport,
     Tick,
     WriteFile,
 )
-from bridge.state import Config, State
-from orderhook.bridge_messages import OrderReport
+from bridge.making import make_order
+from bridge.state import Config, State, Turn
+from orderhook.bridge_messages import InstructionReport, OrderReport, Side
+from orderhook.instructions import Instruction
 from orderhook.orders import Event as HistoryEvent
 from orderhook.orders import Leg, Order, OrderState, Want, timestamp
 from orderhook.venues import NINJATRADER
 
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
 JOURNAL = "journal-1"
+
+Asked = TypeVar("Asked")
 
 
 class Desk:
@@ -45,12 +50,31 @@ class Desk:
         self.lines: dict[str, str] = {}
         """The files that were asked for since the last look at them, by name."""
         self.reports: list[OrderReport] = []
+        self.results: list[InstructionReport] = []
         self.alarms: list[str] = []
         self.effects: list[Effect] = []
 
     def tell(self, event: Event) -> list[Effect]:
         """Have the engine take a step, and keep what it asks for."""
         self.state, effects = step(self.state, event, self.at)
+        return self._do(effects)
+
+    def make(self, by: str, number: int = 1, **values: Any) -> str:
+        """Have the engine make an order, and return its id."""
+        defaults = {"account": "Sim101", "instrument": "ES 12-26", "action": "SELL", "qty": 1, "opens": False}
+        made = self.do(lambda turn: make_order(turn, by, number, **defaults | values))  # type: ignore[arg-type]
+        return made.order_id
+
+    def do(self, ask: Callable[[Turn], Asked]) -> Asked:
+        """Have the engine do something in a step of its own, and go on from there."""
+        turn = Turn(self.state, self.at)
+        answer = ask(turn)
+        self.state, effects = turn.done()
+        self._do(effects)
+        self.tell(Tick())
+        return answer
+
+    def _do(self, effects: list[Effect]) -> list[Effect]:
         self.effects += effects
         for effect in effects:
             match effect:
@@ -62,6 +86,8 @@ class Desk:
                     self.lines[name] = line
                 case SendReport(OrderReport() as report):
                     self.reports.append(report)
+                case SendReport(InstructionReport() as report):
+                    self.results.append(report)
                 case Alarm(code, _):
                     self.alarms.append(code)
         return effects
@@ -71,9 +97,18 @@ class Desk:
         self.at += timedelta(seconds=seconds)
         self.tell(Tick())
 
-    def look(self, *orders: Order, kill_switch: bool = False, owner: str | None = JOURNAL) -> None:
+    def look(
+        self,
+        *shown: Order | Instruction,
+        kill_switch: bool = False,
+        owner: str | None = JOURNAL,
+        asked: Sequence[Instruction] = (),
+        **more: Any,
+    ) -> None:
         """Show the table."""
-        self.tell(Looked(orders, kill_switch, owner))
+        orders = [it for it in shown if isinstance(it, Order)]
+        instructions = [*(it for it in shown if isinstance(it, Instruction)), *asked]
+        self.tell(Looked(orders, kill_switch, owner, instructions=instructions, **more))
 
     def start(self) -> "Desk":
         """Own the stack, with a NinjaTrader that takes files and is connected."""
@@ -103,6 +138,14 @@ class Desk:
     def say(self, venue_id: str, state: str, filled: int = 0, average: str | None = None) -> None:
         """Have NinjaTrader write an order's state."""
         self.tell(OrderStateRead(venue_id, "Sim101", state, filled, Decimal(average) if average else None))
+
+    def hold(self, side: Side, quantity: int = 0, instrument: str = "ES 12-26", account: str = "Sim101") -> None:
+        """Have NinjaTrader write a position."""
+        self.tell(PositionRead(account, instrument, side, quantity, Decimal(5000) if quantity else None))
+
+    def result(self, instruction_id: str = "close") -> str | None:
+        """Return what has become of an instruction."""
+        return self.state.instructions[instruction_id].result
 
     def crash(self) -> None:
         """Lose everything but the journal, and start again."""
@@ -137,6 +180,23 @@ def order(desk: Desk, order_id: str = "long", *, legs: Mapping[str, Leg] | None 
         "history": (HistoryEvent(OrderState.INITIALIZED, timestamp(desk.at), f"request-{order_id}", "key"),),
     }
     return Order(order_id, **defaults | values)
+
+
+def instruction(desk: Desk, command: str, instruction_id: str = "instruction", **values: Any) -> Instruction:
+    """Return what is asked of a position, as the table would list it, received just now."""
+    defaults: dict[str, Any] = {
+        "received_at": timestamp(desk.at),
+        "venue": NINJATRADER.name,
+        "account": "Sim101",
+        "instrument": "ES 12-26",
+    }
+    return Instruction(instruction_id, command, **defaults | values)
+
+
+def asked(desk: Desk, command: str = "CLOSEPOSITION", name: str = "close", **values: Any) -> Instruction:
+    """Return an instruction as the table would list it, received just now; without a pair it is about every one."""
+    pair = {"account": None, "instrument": None} if command.startswith("FLATTEN") else {}
+    return instruction(desk, command, name, **{**pair, **values})
 
 
 def want(desk: Desk, n: int = 1, kind: Any = "place") -> Want:

@@ -21,6 +21,7 @@ from bridge.state import Config, State
 from cli.aws import scheduler
 from cli.aws.paper import Paper
 from orderhook.aws.clients import connect
+from orderhook.instruments import tick_of
 from tests.client_faults import Network
 from tests.service import Service, wall_clock
 
@@ -96,7 +97,7 @@ class World:
         self.network.watch(self.link.sqs, self.service.queue.deliver)
         self.journal = Journal.open(self._path / "journal.sqlite", self.at)
         self._bridge = self.make_bridge(
-            Config(self.journal.id, "PC", self.accounts, take_over=take_over),
+            Config(self.journal.id, "PC", self.accounts, take_over=take_over, tick_of=tick_of),
             self.journal,
             Folder(self._path, self.accounts, self.paper.started),
             self.link,
@@ -106,6 +107,11 @@ class World:
             asked_in=self.asked_in,
             monotonic=lambda: self.at.timestamp(),
         )
+
+    def ring(self) -> None:
+        """Have the bridge look at the table in its next turn."""
+        assert self._bridge
+        self._bridge.ring()
 
     def make_bridge(self, *parts: Any, **options: Any) -> Bridge:
         """Return the bridge, of these parts."""

@@ -415,7 +415,7 @@ class Service:
             ExpressionAttributeValues={":pk": {"S": items.trader_partition(self.trader)}},
             ConsistentRead=True,
         )
-        return [item["order_id"]["S"] for item in found["Items"]]
+        return [item["order_id"]["S"] for item in found["Items"] if "order_id" in item]  # or it is an instruction
 
     def strategy(self, strategy_id: str = "strategy-1") -> Item | None:
         return self.get(items.strategy_key(self.trader, strategy_id))

@@ -16,7 +16,18 @@ from tests.engine import dynamodb_local
 from verification import report
 
 OPERATIONS, RUNS, PAYLOADS, STEPS, WHOLE_STEPS, KILLS = 100_000, 500, 1_000_000, 200_000, 50_000, 50
-PARTS = ("provers", "races", "races-at-venue", "model", "fuzzing", "deadlines", "venue", "whole-loop", "kills")
+PARTS = (
+    "provers",
+    "races",
+    "races-at-venue",
+    "model",
+    "fuzzing",
+    "deadlines",
+    "venue",
+    "whole-loop",
+    "positions",
+    "kills",
+)
 ON_ENGINE = ("races", "races-at-venue", "deadlines", "kills")
 
 
@@ -50,6 +61,7 @@ def main() -> int:
         "venue": lambda: venue.run(steps=options.steps, seed=options.seed),
         "kills": lambda: kills.run(kills=options.kills, seed=options.seed),
         "whole-loop": lambda: whole.run(steps=options.whole_steps, seed=options.seed),
+        "positions": lambda: whole.run(steps=options.whole_steps, seed=options.seed, of=whole.POSITIONS),
     }
     smaller = {
         "races": options.operations < OPERATIONS,
@@ -59,6 +71,7 @@ def main() -> int:
         "venue": options.steps < STEPS,
         "kills": options.kills < KILLS,
         "whole-loop": options.whole_steps < WHOLE_STEPS,
+        "positions": options.whole_steps < WHOLE_STEPS,
     }
     command = "make prove" + (f" ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "")
     found = False

@@ -1,6 +1,7 @@
 """Show the records of alerts: as a list, one as a line, and one of them explained."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from rich.text import Text
 
@@ -17,11 +18,15 @@ from cli.terminal import (
     printable,
     readable_time,
 )
+from cli.views.instructions import RESULT_STYLES, describe_instruction, readable_age
 from cli.views.orders import describe, parted_id
 from orderhook import reference
+from orderhook.listing import Instructed
 from orderhook.orders import Order
 from orderhook.payload import lower
+from orderhook.representations import represent_instruction
 from orderhook.store.alert_log import UNREADABLE, AlertRecord, Origin, RecordedResult
+from orderhook.venue_words import Guidance, guidance_for_reason, guidance_for_result
 
 _SHORT_ID = 16
 """This much of a request id tells it from others: its milliseconds, and four digits within a millisecond."""
@@ -51,12 +56,19 @@ def show_alert_line(record: AlertRecord) -> None:
         record.command or "",
         _order_ids(record),
         f"({record.milliseconds} ms)",
+        _instructed(record),
     )
     text = f"{readable_time(record.received_at)}  {record.request_id[:_SHORT_ID]}  {' '.join(filter(None, parts))}"
     print_text(printable(text), _style(record), hanging=4)
 
 
-def show_alert(record: AlertRecord, related: Sequence[AlertRecord] = (), orders: Sequence[Order] = ()) -> None:
+def show_alert(
+    record: AlertRecord,
+    related: Sequence[AlertRecord] = (),
+    orders: Sequence[Order] = (),
+    instructions: Sequence[Instructed] = (),
+    now: datetime | None = None,
+) -> None:
     """Print everything that is known about one alert, what its answer means, what to do, and what it belongs to."""
     if record.outcome == UNREADABLE:
         print_text(
@@ -77,8 +89,12 @@ def show_alert(record: AlertRecord, related: Sequence[AlertRecord] = (), orders:
         _print_fact("accounts" if number == 0 else "", _describe_result(result), _style(result))
     for it in related:
         _print_fact(_RELATIONS[it.origin], _describe_related(it), _style(it))
+    for instructed in instructions:
+        _show_instructed(instructed, now)
     for number, order in enumerate(orders):
         _print_fact("now" if number == 0 else "", f"{order.order_id}: {describe(order)}")
+    for reason, guidance in _reasons(orders):
+        print_text(printable(f"{reason}: {guidance.meaning} {guidance.what_to_do}"), WARNING)
     print_line()
     print_line("The alert, without its key:" if record.origin == "webhook" else "It was about:", DIM)
     for name, value in record.fields.items():
@@ -86,6 +102,35 @@ def show_alert(record: AlertRecord, related: Sequence[AlertRecord] = (), orders:
     print_line()
     for sentence in _guidance(record):
         print_text(sentence)
+
+
+def _show_instructed(it: Instructed, now: datetime | None) -> None:
+    """Print what an alert asks of a position, what became of it, what that means, and what to do."""
+    asked = (
+        f"{it.instruction_id}: {describe_instruction(represent_instruction(it.asked))}"
+        if it.asked
+        else it.instruction_id
+    )
+    _print_fact("instruction", asked)
+    if it.result:
+        reason = f": {it.result.reason}" if it.result.reason else ""
+        style = RESULT_STYLES.get(it.result.result, WARNING)
+        _print_fact("result", f"{it.result.result}{reason}, at {readable_time(it.result.at)}", style)
+    elif it.asked:
+        _print_fact("result", f"none yet: under way for {readable_age(it.asked.since, now)}", WARNING)
+    else:
+        _print_fact("result", "not known any more: what is finished leaves the table after RetentionDays", DIM)
+        return
+    if guidance := guidance_for_result(it.result and it.result.result):
+        _print_fact("it means", guidance.meaning)
+        _print_fact("what to do", guidance.what_to_do)
+
+
+def _reasons(orders: Iterable[Order]) -> Iterator[tuple[str, Guidance]]:
+    """Yield each reason with which the bridge has refused orders, and what it means."""
+    for reason in dict.fromkeys(order.reason for order in orders if not order.is_open):
+        if guidance := guidance_for_reason(reason):
+            yield str(reason), guidance
 
 
 def _print_fact(name: str, value: str, style: str = "") -> None:
@@ -135,6 +180,15 @@ def _describe_result(result: RecordedResult) -> str:
     """Return a line about one account of several; of many orders it names the first few, as all stand above."""
     parts = (f"{result.status} {_outcome(result)}", _first(result.order_ids), result.detail)
     return f"{result.account}: {', '.join(filter(None, parts))}"
+
+
+def _instructed(record: AlertRecord) -> str:
+    """Return what became of what the alert asks of positions, as far as its record has it."""
+    known = {it.instruction_id: it for it in record.instruction_results}
+    # What a duplicate repeats, an earlier alert's record has.
+    asked = [known.get(instruction_id) for instruction_id in record.instruction_ids if not record.duplicate]
+    told = ["under way" if it is None else ": ".join(filter(None, (it.result, it.reason))) for it in asked]
+    return f"at the venue: {'; '.join(told)}" if told else ""
 
 
 def _order_ids(record: AlertRecord) -> str:

@@ -24,6 +24,8 @@ from cli.terminal import (
 from orderhook.listing import Unreadable
 from orderhook.orders import OPEN, PRICES, Event, Order, OrderState, decimal_text
 from orderhook.records import cause
+from orderhook.relative_prices import Offsets
+from orderhook.venue_words import guidance_for_reason
 
 _ID_WIDTH, _WHAT_WIDTH, _STATE_WIDTH = 28, 25, 23
 """What each column of orders has of a terminal's 80; a leg's id that is longer is parted before the leg's name."""
@@ -74,10 +76,12 @@ def show_list(orders: Sequence[Order | Unreadable]) -> None:
 def show_order(order: Order, legs: Sequence[Order | Unreadable] = ()) -> None:
     """Print an order, its legs, what rang of them, and its history, oldest first."""
     show_orders([order, *legs])
-    for name in ("reason", "due", "day_ends", "cancels_at", "notes"):
+    for name in ("reason", "due", "day_ends", "cancels_at", "notes", "made_by"):
         if value := getattr(order, name):
             shown = readable_time(value) if name in _TIMES else value
             print_text(printable(f"{name.replace('_', ' ')}: {shown}"))
+    if not order.is_open and (guidance := guidance_for_reason(order.reason)):
+        print_text(f"{guidance.meaning} {guidance.what_to_do}", WARNING)
     if order.venue:
         _show_venue(order)
     _show_alarms(order, legs)
@@ -210,9 +214,12 @@ def _prices(order: Order) -> str:
     prices = {
         "stop": order.stop_price,
         "limit": order.limit_price,
-        f"entry {'+' if above_entry else '-'}": order.offset,
     }
-    return ", ".join(f"{name} {decimal_text(price)}" for name, price in prices.items() if price is not None)
+    sign = "+" if above_entry else "-"
+    offsets = Offsets(order.offset, order.limit_offset, order.in_percent).texts
+    texts = {name: decimal_text(price) for name, price in prices.items() if price is not None}
+    texts |= {f"{'limit ' if name == 'limit_offset' else ''}entry {sign}": text for name, text in offsets.items()}
+    return ", ".join(f"{name} {text}" for name, text in texts.items())
 
 
 def _with_what_changed(order: Order) -> Iterator[Event]:

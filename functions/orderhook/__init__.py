@@ -14,9 +14,12 @@ The way of an alert:
 
 What orders are, as plain data and pure functions:
     orders           states and which may follow which; orders, strategies, templates
+    conditions       what must hold of a position before something is done at a venue
+    instructions     what is asked of positions: to close, turn or protect them
     provenance       where a write comes from
     outcome          what a command has done
     trade            an entry with its targets and stops
+    relative_prices  prices that are a distance from another one
     leg_prices       on which sides of one another the prices of a trade lie
     altering         what CHANGE and CANCELREPLACE make of an order
     order_reports    what a report of a venue makes of one
@@ -46,10 +49,11 @@ What they work with:
 For readers (the command line, later the console and the API):
     explain          what an alert would do, and everything that is wrong with it; `description` has the words,
                      `filled_in` knows what a placeholder can become, `broken_json` reads on behind a fault
-    reference        what every word of an answer means
+    reference        what every word of an answer means; `venue_words` has those of a bridge
     records          find and follow the records of alerts
     listing          orders as a person lists them, each with its waiting legs
     representations  orders, keys, templates and records as JSON
+    profit           what was won and lost, by account and day, from what was filled
     administration   keys and templates, as an operator types them
     migration        a table of an earlier version into the form of this one; `version_0_1` is what that left,
                      `renaming` gives instruments their one names

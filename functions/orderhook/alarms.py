@@ -34,8 +34,12 @@ UNRESOLVED = "UnresolvedOrders"
 OVERFILLS = "Overfills"
 UNPROTECTED = "Unprotected"
 """What is filled has no stop, though one was asked for."""
+CLOSES_FAILED = "ClosesFailed"
+"""A position was not seen flat after its closing, or was turned over by it."""
 UNATTACHED = "UnattachedReports"
 """No order is known that a report is about."""
+NOT_CARRIED_OUT = "InstructionsNotCarriedOut"
+"""What was asked of a position failed, or nobody can know it, or has no result for long."""
 BRIDGE_ALARMS = "BridgeAlarms"
 REPORTS_UNAVAILABLE = "ReportsUnavailable"
 """A report could not be taken, and SQS delivers it again. Now and then that is nothing."""
@@ -50,6 +54,8 @@ METRICS_OF_BRIDGE: Mapping[str, str] = MappingProxyType(
         "not_read": UNREAD,
         "overfill": OVERFILLS,
         "unresolved": UNRESOLVED,
+        "close_failed": CLOSES_FAILED,
+        "flipped": CLOSES_FAILED,
     }
 )
 """The metric of each alarm that a bridge sends; any other counts in BRIDGE_ALARMS."""
@@ -74,6 +80,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "strategy_not_found": REFUSED,
         "strategy_mismatch": REFUSED,
         "duplicate_order_id": REFUSED,
+        "duplicate_alert": REFUSED,
         "change_dropped": REFUSED,
         "outcome_unknown": UNKNOWN,
         "payload_too_large": REFUSED,

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from orderhook.conditions import NO_CONDITIONS, Conditions
 from orderhook.errors import AlertWarning, InvalidValueError, UnsupportedValueError
 from orderhook.leg_prices import check_prices, field_of, is_stop_limit_in_order, price_of, price_text, with_bounds
 from orderhook.orders import PRICES, TERMINAL, Action, Leg, Order, OrderState, OrderType, TimeInForce, folded
+from orderhook.relative_prices import NO_OFFSETS
 from orderhook.trade import Kind, LegTerms, kind_of, oco_group, types_of, unprotected, unprotected_warning, view_of_leg
 
 # CHANGE
@@ -17,7 +19,7 @@ from orderhook.trade import Kind, LegTerms, kind_of, oco_group, types_of, unprot
 
 def changed(order: Order, new: Mapping[str, int | Decimal]) -> tuple[Order, list[AlertWarning]]:
     """Return an order with other values, and what to warn of; a quantity not above what is filled ends the rest."""
-    after = _priced(order._replace(**_prices(new)))
+    after = _priced(order._replace(**_prices(new), conditions=conditions_with(order)))
     # A price alone ends nothing, be more filled than the order's quantity or not.
     return _with_qty(after, int(new["qty"])) if "qty" in new else _described(after)
 
@@ -43,7 +45,7 @@ def check_changed(order: Order, new: Mapping[str, int | Decimal], after: Order) 
 
 def changed_leg(entry: Order, name: str, new: Mapping[str, int | Decimal]) -> Order:
     """Return an entry with other prices of a leg that waits in its item."""
-    legs = {**entry.legs, name: entry.legs[name]._replace(**_prices(new), offset=None)}
+    legs = {**entry.legs, name: entry.legs[name]._replace(**_prices(new), **NO_OFFSETS._asdict())}
     return with_bounds(entry._replace(legs=legs))
 
 
@@ -110,6 +112,7 @@ class Replacement(NamedTuple):
     """The root of the continuous contract that it names, any month of which its order may be in."""
     lifts_time_limit: bool = False
     """Whether it ends the time limit that the order has."""
+    conditions: Conditions = NO_CONDITIONS
 
     @property
     def given_prices(self) -> tuple[str, ...]:
@@ -129,13 +132,14 @@ def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]
         order_type=new.order_type,
         limit_price=new.limit_price,
         stop_price=new.stop_price,
-        offset=None,
+        **NO_OFFSETS._asdict(),
         tif=order.tif if order.entry_id is not None else new.tif,
         # The day of an order that waits for its delay begins with its release; a venue ends its own.
         day_ends=order.day_ends if order.entry_id is not None or order.due or order.venue else new.day_ends,
         oco_id=new.oco_id or order.oco_id,
         cancels_at=None if new.lifts_time_limit else new.cancels_at or order.cancels_at,
         notes=new.notes or order.notes,
+        conditions=conditions_with(order, new.conditions),
     )
     after = _priced(after)
     if new.legs:
@@ -146,13 +150,26 @@ def replaced(order: Order, new: Replacement) -> tuple[Order, list[AlertWarning]]
         warnings = [it for it in warnings if it.code != "unprotected_quantity"]
         detail = f"{bare} of qty have no stop: the template has none for them. Place one by a PLACE of its own."
         warnings.append(AlertWarning("unprotected_quantity", "qty", detail))
-    same = with_bounds(order)._replace(notes=after.notes) == after
+    # That nothing is asked any more alters nothing of the order itself.
+    asked = None if after.conditions is None else order.conditions
+    same = with_bounds(order)._replace(notes=after.notes, conditions=asked) == after
     return (after if same else after._replace(generation=order.generation + 1)), warnings
+
+
+def conditions_with(order: Order, given: Conditions = NO_CONDITIONS) -> Conditions | None:
+    """Return what is asked of the position with these conditions for what is wanted of an order next.
+
+    Until its venue has answered its placing, what the PLACE asks is still to be asked, unless it is given anew.
+    """
+    if order.acked or order.conditions is None:
+        return given.if_any
+    return order.conditions.given_anew(given)
 
 
 def check_replaced(order: Order, new: Replacement, after: Order) -> None:
     """Raise InvalidValueError unless the order can become `after`."""
     check_market(order, new)
+    _check_conditions(order, new)
     if order.entry_id is not None:
         _check_kind(kind_of(str(order.order_name)), str(order.order_name), new)
     _check_own_leg(order, after, new.qty, new.given_prices)
@@ -169,7 +186,7 @@ def replaced_leg(entry: Order, name: str, new: Replacement) -> Order:
         order_type=new.order_type,
         limit_price=new.limit_price,
         stop_price=new.stop_price,
-        offset=None,
+        **NO_OFFSETS._asdict(),
         oco_id=new.oco_id or leg.oco_id,
     )
     if after != leg:
@@ -181,6 +198,7 @@ def check_replaced_leg(entry: Order, name: str, new: Replacement, after: Order) 
     """Raise InvalidValueError unless a leg that waits in its entry's item can become what it is in `after`."""
     leg = entry.legs[name]
     check_market(view_of_leg(entry, name, leg), new)
+    _check_conditions(view_of_leg(entry, name, leg), new)
     _check_kind(kind_of(name), name, new)
     _check_waiting_leg(entry, name, leg, new)
     check_prices(after, ["limit_price" if new.order_type == "LIMIT" else "stop_price"])
@@ -210,6 +228,23 @@ def check_market(order: Order, new: Replacement) -> None:
                 "order.",
                 field=name,
             )
+
+
+def _check_conditions(order: Order, new: Replacement) -> None:
+    """Raise a PayloadError for conditions on the position where nobody asks them."""
+    if new.conditions.if_any is None:
+        return
+    field = "require_market_position" if new.conditions.require_market_position else "max_positions"
+    if order.entry_id is not None:
+        raise InvalidValueError(
+            f"{order.order_id} closes what its entry has opened, whatever the position is; take {field} out.",
+            field=field,
+        )
+    if order.venue is None and order.due is None:
+        raise UnsupportedValueError(
+            f"{order.order_id} was placed without a venue, and none knows a position for it; take {field} out.",
+            field=field,
+        )
 
 
 def _check_kind(kind: Kind, name: str, new: Replacement) -> None:
@@ -248,15 +283,14 @@ def _with_legs(order: Order, terms: Sequence[LegTerms]) -> Order:
     legs = dict(order.wanted if order.due else order.legs)
     for leg in terms:
         names = [name for name in legs if kind_of(name) == leg.kind]
-        prices: Any = {"order_type": leg.order_type, "limit_price": leg.limit_price, "stop_price": leg.stop_price}
         for name in names:
             old = legs[name]
-            changed = old._replace(**prices, offset=None, end=None)
+            changed = old._replace(**leg.prices, end=None)
             legs[name] = old if changed == old else changed._replace(generation=old.generation + 1)
         if not names:
             partner = next(iter(legs.values()), None)
             group = partner.oco_id if partner and not order.template else None
-            legs[f"{leg.kind}{order.number or 1}"] = Leg(leg.order_type, leg.limit_price, leg.stop_price, oco_id=group)
+            legs[f"{leg.kind}{order.number or 1}"] = Leg(**leg.prices, oco_id=group)
     if len(legs) == 2 and not order.template and any(leg.oco_id is None for leg in legs.values()):
         legs = {name: leg._replace(oco_id=leg.oco_id or oco_group(order)) for name, leg in legs.items()}
     return order._replace(wanted=legs) if order.due else order._replace(legs=legs)

@@ -1,4 +1,4 @@
-"""What a bridge sends to the report queue: snapshots of orders, executions, positions, and its heartbeat.
+"""What a bridge sends to the report queue: snapshots of orders and instructions, positions, and its heartbeat.
 
 The cloud and the bridge share this page: `serialize` is the bridge's half, `parse` is that of the function that reads
 the queue. Every message is whole in itself, and may come twice, late, or in any order.
@@ -12,8 +12,9 @@ from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator, NonNegativeInt, PositiveInt, StringConstraints
 
+from orderhook.instructions import Result
 from orderhook.messages import MessageError, Time, read_kind, read_object
-from orderhook.orders import PRICES, OrderState, OrderType, TimeInForce, decimal_text
+from orderhook.orders import PRICES, Action, OrderState, OrderType, TimeInForce, decimal_text
 
 VERSION = 1
 
@@ -30,7 +31,8 @@ _PRICE = r"-?[0-9]+(\.[0-9]+)?"
 
 _VALUES: Mapping[str, str] = {
     "qty": "[0-9]+",
-    **dict.fromkeys((*PRICES, "offset"), _PRICE),
+    **dict.fromkeys(PRICES, _PRICE),
+    **dict.fromkeys(("offset", "limit_offset"), f"{_PRICE}%?"),
     "order_type": "|".join(get_args(OrderType)),
     "tif": "|".join(get_args(TimeInForce)),
 }
@@ -45,7 +47,7 @@ def _values(values: Mapping[str, str]) -> Mapping[str, str]:
 
 
 Values = Annotated[Mapping[str, str], AfterValidator(_values)]
-"""Values as texts, by the names of the order's fields: qty, limit_price, stop_price, offset, order_type, tif."""
+"""Values as texts, by the names of the order's fields: qty, limit_price, stop_price, order_type, tif; Offsets.texts."""
 
 
 class Execution(NamedTuple):
@@ -59,6 +61,25 @@ class Execution(NamedTuple):
     price: Decimal | None
     """None where the venue did not say it."""
     at: Time
+
+
+class Made(NamedTuple):
+    """An order that the bridge has made itself, to carry out an instruction: the table knows it by its report alone."""
+
+    account: Id
+    instrument: Id
+    action: Action
+    qty: PositiveInt
+    order_type: OrderType
+    tif: TimeInForce
+    by: Id
+    """The instruction that it is for, or the order in whose place it is (sync_strategy)."""
+    received_at: Time
+    """When the alert was received that asks for it."""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    oco_id: str | None = None
+    strategy_id: str | None = None
 
 
 class OrderReport(NamedTuple):
@@ -86,6 +107,23 @@ class OrderReport(NamedTuple):
     """What somebody should look at: change_unconfirmed, cancel_refused, unprotected, not_read, overfill ..."""
     dropped: NonNegativeInt = 0
     """The last want that was not done and is not done any more."""
+    made: Made | None = None
+    """Of an order that the bridge has made itself: the first report that comes writes it into the table."""
+
+
+class InstructionReport(NamedTuple):
+    """How far an instruction has come: a snapshot, not an event."""
+
+    instruction_id: Id
+    seq: PositiveInt
+    """As of an order's report."""
+    at: Time
+    result: Result | None = None
+    """None while it is under way."""
+    reason: str | None = None
+    order_ids: Sequence[str] = ()
+    """The orders that were made for it."""
+    alarms: Sequence[str] = ()
 
 
 class PositionReport(NamedTuple):
@@ -121,11 +159,12 @@ class Sent(NamedTuple):
 
     trader: str
     journal: str
-    what: OrderReport | PositionReport | Heartbeat
+    what: OrderReport | InstructionReport | PositionReport | Heartbeat
 
 
-_KINDS: Mapping[str, type[OrderReport | PositionReport | Heartbeat]] = {
+_KINDS: Mapping[str, type[OrderReport | InstructionReport | PositionReport | Heartbeat]] = {
     "order": OrderReport,
+    "instruction": InstructionReport,
     "position": PositionReport,
     "heartbeat": Heartbeat,
 }

@@ -7,14 +7,22 @@ from orderhook.commands import Command
 from orderhook.commands.addressed_order import AddressesOrder
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.cancel_all_orders import CancelAllOrders
+from orderhook.commands.cancel_and_bracket import CancelAndBracket
 from orderhook.commands.cancel_orders import CancelOrders
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.commands.change import Change
+from orderhook.commands.close_position import ClosePosition
 from orderhook.commands.close_strategy import CloseStrategy
+from orderhook.commands.flatten import Flatten
+from orderhook.commands.flatten_everything import FlattenEverything
 from orderhook.commands.kill_switch import KillSwitch
+from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.place import Place
+from orderhook.commands.price_fields import price_text
+from orderhook.commands.reverse import Reverse
 from orderhook.orders import decimal_text
+from orderhook.relative_prices import Relative
 from orderhook.trade_window import clock
 from orderhook.venues import TABLE, Venue
 
@@ -22,13 +30,13 @@ from orderhook.venues import TABLE, Venue
 def describe(command: Command, venue: Venue = TABLE) -> str:
     """Return what a command would do, and when, as the end of a sentence; with a venue it would ask for it there."""
     here = venue.name is None or isinstance(command, KillSwitch)
-    action = f"would {'' if here else 'ask the venue to '}{_describe_action(command)}"
+    action = f"would {'' if here else 'ask the venue to '}{_describe_action(command, venue)}"
     if venue.runs_own_templates and isinstance(command, Place) and command.new_order.strategy:
         action += " (NinjaTrader's own legs, if the template is declared as NinjaTrader's)"
     return f"{action}, {command.delay} s after the alert comes in" if command.delay else action
 
 
-def _describe_action(command: Command) -> str:
+def _describe_action(command: Command, venue: Venue) -> str:
     match command:
         case Cancel():
             return f"cancel {_addressed_order(command)}"
@@ -36,10 +44,11 @@ def _describe_action(command: Command) -> str:
             values = (f"{name.replace('_price', '')} {decimal_text(Decimal(new))}" for name, new in command.new.items())
             return f"change {_addressed_order(command)} to {', '.join((*values, *_controls(command)))}"
         case CancelReplace():
-            phrases = (*_order_phrases(command, None), *_controls(command))
+            phrases = (*_order_phrases(command, None), *_conditions(command), *_controls(command))
             return f"replace {_addressed_order(command)} by {', '.join(phrases)}"
         case Place():
-            return f"place {', '.join((*_order_phrases(command, command.order_id), *_controls(command)))}"
+            phrases = (*_order_phrases(command, command.order_id), *_conditions(command), *_controls(command))
+            return f"place {', '.join(phrases)}"
         case CancelOrders():
             market = f"every month of {command.root}" if command.root else command.instrument
             of_instrument = f" in {market}" if market else ""
@@ -47,10 +56,52 @@ def _describe_action(command: Command) -> str:
         case CancelAllOrders():
             return "cancel every working order of every account"
         case CloseStrategy():
-            return f"cancel the working orders of strategy {command.strategy_id}, and leave its position as it is"
+            position = "leave its position as it is" if venue.name is None else "close what is filled of it"
+            return f"cancel the working orders of strategy {command.strategy_id}, and {position}"
         case KillSwitch():
             return f"turn the kill switch {'on' if command.kill_switch else 'off'}"
+    return _describe_on_position(command)
+
+
+def _describe_on_position(command: Command) -> str:
+    match command:
+        case ClosePosition():
+            part = f"{command.qty} of " if command.qty else ""
+            part = f"{decimal_text(command.percent * 100)}% of " if command.percent else part
+            return f"close {part}{_position(command)}{_if_position(command.require_market_position)}"
+        case Flatten():
+            side = f"{command.market_position} " if command.market_position else ""
+            account = f"account {command.account}" if command.account else "every account that the key reaches"
+            where = f"{side}position in {_market(command) or 'every instrument'} of {account}"
+            return f"close each {where}, and cancel its orders{_if_position(command.require_market_position)}"
+        case FlattenEverything():
+            return "cancel every order of every account, and close every position"
+        case Reverse():
+            phrases = (f"turn over {_position(command)}{_if_position(command.require_market_position)}",)
+            return ", ".join((*phrases, *_controls(command)))
+        case CancelAndBracket():
+            words = {"take_profit": "target", "stop_loss": "stop", "stop_loss_stop": "stop", "stop_loss_limit": "limit"}
+            given = ((word, getattr(command, name)) for name, word in words.items())
+            prices = (f"{word} {price_text(price)}" for word, price in given if price is not None)
+            side = "long" if command.action == "BUY" else "short"
+            return (
+                f"give up to {command.qty} contracts of {_position(command)}, if it is {side}, a "
+                f"{' and a '.join(prices)} in place of its orders{_if_position(command.require_market_position)}"
+            )
     return f"give the command {command.word}"
+
+
+def _position(command: ClosePosition | Reverse | CancelAndBracket) -> str:
+    return f"the position in {_market(command)} of account {command.account}"
+
+
+def _market(command: ClosePosition | Flatten | Reverse | CancelAndBracket) -> str | None:
+    every_month = command.risk_reducing and command.root
+    return f"every month of {command.root}" if every_month else command.instrument
+
+
+def _if_position(sides: tuple[str, ...]) -> str:
+    return f", only if it is {' or '.join(sides)}" if sides else ""
 
 
 def _addressed_order(command: AddressesOrder) -> str:
@@ -72,10 +123,10 @@ def _order_phrases(command: Place | CancelReplace, order_id: str | None) -> Iter
         "order_id": "as order",
         "strategy_id": "in strategy",
         "strategy": "with the legs of template",
-        "take_profit": "with a target at",
-        "stop_loss": "with a stop at",
-        "stop_loss_stop": "with a stop at",
-        "stop_loss_limit": "with a stop limit at",
+        "take_profit": "with a target",
+        "stop_loss": "with a stop",
+        "stop_loss_stop": "with a stop",
+        "stop_loss_limit": "with a stop limit",
         "oco_id": "in OCO group",
     }
     strategy_id = command.strategy_id if isinstance(command, Place) else None  # a replacement stays where it is
@@ -83,9 +134,42 @@ def _order_phrases(command: Place | CancelReplace, order_id: str | None) -> Iter
     for name, text in texts.items():
         value = values[name]
         if value is not None:
-            yield f"{text} {decimal_text(value) if isinstance(value, Decimal) else value}".strip()
+            yield f"{text} {_value(value, is_leg=name in _LEGS)}".strip()
     if command.cancel_after:
         yield f"cancelled {command.cancel_after} min later if it is still open"
+
+
+_LEGS = ("take_profit", "stop_loss", "stop_loss_stop", "stop_loss_limit")
+
+
+def _value(value: object, *, is_leg: bool) -> str:
+    if isinstance(value, Relative):
+        return f"{value} from the fill"
+    text = decimal_text(value) if isinstance(value, Decimal) else str(value)
+    return f"at {text}" if is_leg else text
+
+
+def _conditions(command: PlacesOrder) -> Iterator[str]:
+    """Say what the bridge asks of the position, in the order in which it does."""
+    asked = command.position_conditions
+    if asked.sync:
+        goal = "" if asked.sync.target_quantity is None else f" {asked.sync.target_quantity}"
+        otherwise = {
+            "wait": "place nothing",
+            "flatten": "close it and place nothing",
+            "resync": f"bring it to {asked.sync.market_position}{goal} in place of this",
+        }[asked.sync.out_of_sync]
+        yield f"if the position is {asked.sync.prev_market_position} (else {otherwise})"
+    if asked.require_market_position:
+        yield f"only while the position is {' or '.join(asked.require_market_position)}"
+    if asked.max_positions:
+        yield f"only if at most {asked.max_positions} instruments of the account are open with it"
+    if asked.closes_first == "orders_and_position":
+        yield "once the orders of the instrument are cancelled and its position is closed"
+    elif asked.closes_first:
+        yield "once the position is closed"
+    if asked.reverses:
+        yield "if there is one to close"
 
 
 def _controls(command: OpensPosition) -> Iterator[str]:

@@ -25,7 +25,7 @@ from orderhook.errors import (
     StrategyIdRequiredError,
     UnresolvedPlaceholderError,
 )
-from orderhook.filled_in import PRICE_FIELDS, goes_when_filled_in, never_a_command, never_right
+from orderhook.filled_in import PRICE_FIELDS, as_distance, goes_when_filled_in, never_a_command, never_right
 from orderhook.flat_json import NoText
 from orderhook.keys import holds_key, is_placeholder, key_id_of
 from orderhook.payload import Pair, Remark, Split
@@ -45,7 +45,14 @@ _SHORTEST_MASKED = 16
 _LEG_FIELDS = (("take_profit",), ("stop_loss",), ("stop_loss_limit", "stop_loss_stop"))
 """The fields of each kind of leg, which only stand together."""
 
-_EXAMPLES: Mapping[str, str] = {"action": "BUY", "qty": "1", **dict.fromkeys(PRICE_FIELDS, "5000")}
+_EXAMPLES: Mapping[str, str] = {
+    "action": "BUY",
+    "qty": "1",
+    "market_position": "long",
+    "prev_market_position": "flat",
+    "target_quantity": "1",
+    **dict.fromkeys(PRICE_FIELDS, "5000"),
+}
 """What stands for a value that TradingView fills in. Any other field holds the placeholder itself meanwhile."""
 
 
@@ -228,7 +235,7 @@ def _read_fields(
             wrong = never_right(row.field, row.value) if goes else None
             if goes and wrong is None:
                 row.remark = "filled in by TradingView"
-                filled_in[row.field] = _EXAMPLES.get(row.field, row.value)
+                filled_in[row.field] = as_distance(row.value) or _EXAMPLES.get(row.field, row.value)
                 continue
             row.fault = wrong or error
             explanation.faults.append(row.fault)
@@ -277,6 +284,11 @@ def _make_commands(kind: type[Command], fields: dict[str, str], explanation: Exp
         alert = pipeline.alert_of(kind, fields, on=explanation.on)
     except PayloadError:
         return  # only what TradingView fills in decides
+    try:
+        alert.first.check_venue(explanation.venue)
+    except PayloadError as error:
+        explanation.add(error)
+        return
     explanation.commands = alert.commands
     certain = (warning for it in alert.commands.values() for warning in it.certain_warnings(explanation.venue))
     for warning in dict.fromkeys((*alert.warnings, *certain)):

@@ -8,6 +8,7 @@ from typing import get_args
 from orderhook.errors import InvalidValueError, PayloadError, UnknownCommandError, UnresolvedPlaceholderError
 from orderhook.orders import Action, OrderType, TimeInForce
 from orderhook.payload import is_filled_in, placeholders
+from orderhook.relative_prices import read_relative
 
 _PLACEHOLDER = r"\{\{[^{}\n]*\}\}"
 _BEYOND_A_NUMBER = re.compile(r"[^0-9.]")
@@ -19,7 +20,9 @@ _A_NUMBER = re.compile(
 _NO_NUMBER = re.compile(r"ticker|exchange|time|timenow|strategy\.order\.action|strategy\.(prev_)?market_position")
 """The rest, such as the comment of an order, may be either."""
 
-PRICE_FIELDS = ("limit_price", "stop_price", "take_profit", "stop_loss", "stop_loss_limit", "stop_loss_stop")
+PRICE_FIELDS = (
+    "limit_price", "stop_price", "take_profit", "stop_loss", "stop_loss_limit", "stop_loss_stop", "reference_price",
+)  # fmt: skip
 
 _NUMBERS: Mapping[str, str] = MappingProxyType(
     {
@@ -44,6 +47,8 @@ def never_right(field: str, value: str) -> InvalidValueError | None:
     """Return the refusal that a value with placeholders will meet whatever they become; None where it may be right."""
     found = placeholders(value)
     around = re.sub(_PLACEHOLDER, "", value)
+    if field in PRICE_FIELDS and as_distance(value):
+        around = ""  # -{{plot_0}} ticks
     if expected := _NUMBERS.get(field):
         return _no_number(field, expected, found, around)
     if words := _WORDS.get(field):
@@ -53,6 +58,12 @@ def never_right(field: str, value: str) -> InvalidValueError | None:
             f"{field} must be a contract such as ES 12-26, and {_shown(found)} is a number.", field=field
         )
     return None
+
+
+def as_distance(value: str) -> str | None:
+    """Return a value as a distance such as -10 ticks, with 10 for its placeholder; None where it cannot be one."""
+    text = re.sub(_PLACEHOLDER, "10", value)
+    return text if len(placeholders(value)) == 1 and read_relative(text) else None
 
 
 def never_a_command(value: str) -> UnknownCommandError | None:

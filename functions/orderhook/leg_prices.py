@@ -6,6 +6,7 @@ from itertools import product
 
 from orderhook.errors import AlertWarning, InvalidValueError
 from orderhook.orders import PRICES, Action, Leg, Order, decimal_text
+from orderhook.relative_prices import Relative, price_at
 from orderhook.trade import Kind, kind_of, leg_field, opposite
 
 
@@ -88,26 +89,40 @@ def price_field(name: str) -> str:
     return "limit_price" if kind_of(name) == "TARGET" else "stop_price"
 
 
-def price_from_offset(entry: Order, name: str, leg: Leg) -> Decimal | None:
-    """Return what a leg's offset comes to: it counts from what was paid for its entry, else from what was asked for."""
-    prices = (entry.average, entry.limit_price, entry.stop_price)
-    basis = next((price for price in prices if price is not None), None)
-    if leg.offset is None or basis is None:
-        return None
-    return basis + (leg.offset if must_be_above(entry, name) else -leg.offset)
+def prices_from_offsets(entry: Order, name: str, leg: Leg) -> dict[str, Decimal]:
+    """Return the prices that a leg's offsets come to, by their fields; none where there is nothing to count from.
+
+    They count from what was paid for its entry, else from what was asked for. What is in percent is on the tick; the
+    venue's own price of the others counts when it has them.
+    """
+    basis = next((it for it in (entry.average, entry.limit_price, entry.stop_price) if it is not None), None)
+    if basis is None:
+        return {}
+    sign = 1 if must_be_above(entry, name) else -1
+    offsets = {price_field(name): leg.offset, **({"limit_price": leg.limit_offset} if leg.limit_offset else {})}
+    distances = {field: offset * sign for field, offset in offsets.items() if offset is not None}
+    if not leg.in_percent:
+        return {field: basis + distance for field, distance in distances.items()}
+    return {
+        field: price_at(basis, Relative(distance, "percent"), entry.instrument) for field, distance in distances.items()
+    }
 
 
 def without_price(entry: Order, legs: Mapping[str, Leg]) -> AlertWarning | None:
     """Return the warning that offsets of legs lead to no price above 0, as far as the entry's own price tells."""
-    prices = {name: price_from_offset(entry, name, leg) for name, leg in legs.items()}
-    names = [name for name, price in prices.items() if price is not None and price <= 0]
+    prices = {name: prices_from_offsets(entry, name, leg) for name, leg in legs.items()}
+    names = [name for name, found in prices.items() if any(price <= 0 for price in found.values())]
     if not names:
         return None
+    first = legs[names[0]]
+    is_template = first.size is not None
+    field = "strategy" if is_template else leg_field(names[0], first.order_type)
+    by, correct = ("The template", "the template") if is_template else (field, field)
     return AlertWarning(
         "leg_without_price",
-        "strategy",
-        f"The template puts {', '.join(names)} at or below 0: without a price it does not work when the entry fills. "
-        "Give it one by CHANGE, or correct the template.",
+        field,
+        f"{by} puts {', '.join(names)} at or below 0: without a price it does not work when the entry fills. "
+        f"Give it one by CHANGE, or correct {correct}.",
     )
 
 

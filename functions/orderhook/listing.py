@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
+from orderhook.instructions import Instruction, InstructionResult
 from orderhook.keys import Key
 from orderhook.limits import allows_instrument
 from orderhook.orders import Order, Template, folded
 from orderhook.services import Services
 from orderhook.store import items
+from orderhook.store.alert_log import AlertRecord
 from orderhook.trade import entry_and_leg, leg_id, view_of_leg, waiting_legs
 
 _MOST_NAMES = 20
@@ -34,6 +36,21 @@ class UnreadableError(Exception):
         self.item = item
 
 
+class Instructed(NamedTuple):
+    """An instruction of an alert, and what became of it."""
+
+    instruction_id: str
+    asked: Instruction | None
+    """None where the table has it no more, or this version cannot read it."""
+    result: InstructionResult | None
+    """None while it is under way, and where nobody knows any more."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the bridge still has to do it."""
+        return self.asked is not None and self.result is None
+
+
 class OrderFilter(NamedTuple):
     """What an order must have to be listed; None is anything."""
 
@@ -45,6 +62,12 @@ class OrderFilter(NamedTuple):
     def matches(self, order: Order) -> bool:
         """Return whether the order has everything that is asked for."""
         return all(_is_same(name, getattr(order, name), wanted) for name, wanted in self._wanted())
+
+    def matches_instruction(self, it: Instruction) -> bool:
+        """Return whether an instruction may concern what is asked for: without an account it concerns every one."""
+        return all(
+            getattr(it, name) is None or _is_same(name, getattr(it, name), wanted) for name, wanted in self._wanted()
+        )
 
     def unmatched(self, orders: Iterable[Order]) -> Iterator[tuple[str, str, list[str]]]:
         """Yield the field, the value asked for, and the first few that there are, of what no order has."""
@@ -73,8 +96,6 @@ def list_orders(services: Services, trader: str, now: str, *, open_only: bool = 
     """
     voiding = cache(lambda: services.controls.voiding(trader))
     for item in services.orders.items(trader, open_only=open_only):
-        if str(item.get("open", "")).startswith("#"):
-            continue  # not an order
         order = _read_order(item)
         if isinstance(order, Unreadable):
             yield order
@@ -119,6 +140,26 @@ def find_legs(services: Services, trader: str, entry: Order, now: str) -> list[O
         else:
             legs += [leg] if leg else []
     return by_placing(legs)
+
+
+def list_instructions(services: Services, trader: str) -> Iterator[Instruction | Unreadable]:
+    """Yield the instructions of a trader that are under way, oldest first; one bad item hides no other."""
+    for item in services.instructions.open_items(trader):
+        yield _readable(items.instruction, item) or Unreadable(str(item["sk"]).partition("#")[2], "instruction")
+
+
+def instructions_of(services: Services, record: AlertRecord) -> Iterator[Instructed]:
+    """Yield what an alert asks of positions, as it is now.
+
+    What an alert repeats is an earlier one's, whose record alone has the result.
+    """
+    known = {result.instruction_id: result for result in record.instruction_results}
+    for instruction_id in record.instruction_ids:
+        try:
+            asked = services.instructions.get(record.trader, instruction_id)
+        except items.UNREADABLE:
+            asked = None
+        yield Instructed(instruction_id, asked, known.get(instruction_id) or (asked and asked.told))
 
 
 def by_placing(rows: Iterable[Order | Unreadable]) -> list[Order | Unreadable]:

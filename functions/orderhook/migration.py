@@ -266,7 +266,7 @@ def _write_numbers(
 
 def _migrate_open(services: Services, provenance: Provenance, result: MigrationResult) -> None:
     for item in list(services.orders.items(provenance.trader, open_only=True)):
-        if str(item["open"]).startswith("#") or "account" not in item:
+        if "account" not in item:
             continue  # not an order
         order_id = item["order_id"]
         placed_at = str(item.get("received_at") or item["history"][0]["at"])

@@ -5,13 +5,15 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from orderhook.leg_prices import price_field, price_from_offset, with_bounds
+from orderhook.leg_prices import prices_from_offsets, with_bounds
 from orderhook.orders import OPEN, PRICES, TERMINAL, TRANSITIONS, Leg, LegEnd, Order, OrderState, Want, decimal_text
 from orderhook.provenance import Provenance
+from orderhook.relative_prices import read_offsets
 from orderhook.trade import kind_of, oco_group, view_of_leg
+from orderhook.venues import NINJATRADER
 
 if TYPE_CHECKING:
-    from orderhook.bridge_messages import OrderReport
+    from orderhook.bridge_messages import Made, OrderReport
 
 _LONGEST_REASON = 500
 """Nothing in an item grows without bound: NinjaTrader's log says what it likes."""
@@ -53,20 +55,48 @@ class Report(NamedTuple):
         return {"alarm": self.alarms} if self.alarms else {}
 
 
-def working_price(entry: Order, name: str, leg: Leg) -> Decimal | None:
-    """Return the price that a leg gets from its entry's; None where there is none at which an order can work."""
-    price = price_from_offset(entry, name, leg)
-    return price if price is not None and price > 0 else None
+def made_order(placing: Provenance, order_id: str, made: "Made") -> Order:
+    """Return an order that a bridge has made itself, as it was before anything came of it.
+
+    Where it comes from is its placing, so that its reports find it.
+    """
+    values = {"qty": str(made.qty), "order_type": made.order_type, "tif": made.tif}
+    prices = {name: decimal_text(price) for name in PRICES if (price := getattr(made, name)) is not None}
+    return Order(
+        order_id=order_id,
+        account=made.account,
+        instrument=made.instrument,
+        action=made.action,
+        qty=made.qty,
+        order_type=made.order_type,
+        tif=made.tif,
+        state=OrderState.INITIALIZED,
+        since=placing.now,
+        limit_price=made.limit_price,
+        stop_price=made.stop_price,
+        oco_id=made.oco_id,
+        strategy_id=made.strategy_id,
+        received_at=made.received_at,
+        venue=NINJATRADER.name,
+        want=Want(1, "place", made.received_at),
+        made_by=made.by,
+        history=(placing.event(OrderState.INITIALIZED, values | prices),),
+    )
+
+
+def working_prices(entry: Order, name: str, leg: Leg) -> dict[str, Decimal]:
+    """Return the prices that a leg gets from its entry's; none where an order cannot work at them."""
+    prices = prices_from_offsets(entry, name, leg)
+    return prices if all(price > 0 for price in prices.values()) else {}
 
 
 def released_leg(provenance: Provenance, entry: Order, name: str, qty: int) -> Order:
     """Return a leg that waited in its entry's item as an order of its own, for this quantity."""
     # What was asked of it while it waited goes on, though its entry may have ended before this fill was heard of.
     leg = view_of_leg(entry._replace(state=OrderState.WORKING), name, entry.legs[name]._replace(end=None))
-    price = working_price(entry, name, entry.legs[name])
-    prices = {} if price is None else {price_field(name): price}
+    prices = working_prices(entry, name, entry.legs[name])
     state = leg.state
-    if entry.venue is None and (leg.offset is None or price is not None):
+    if entry.venue is None and (leg.offset is None or prices):
         # Without a price nothing can work: it is an order that can be cancelled and changed, and waits for its price.
         state = OrderState.WORKING
     own = [event for event in entry.history if event.leg == name]
@@ -169,10 +199,11 @@ def _answered_waiting(provenance: Provenance, entry: Order, name: str, report: R
     is_dropped = leg.want is not None and report.acked >= leg.want.n and report.dropped >= leg.want.n
     if not (is_dropped and report.values):
         return entry._replace(legs={**entry.legs, name: leg})
-    values = {it: report.values.get(it) for it in (*PRICES, "offset")}
-    prices = {it: None if text is None else Decimal(text) for it, text in values.items()}
-    leg = leg._replace(order_type=report.values["order_type"], **prices)  # type: ignore[arg-type]
-    told = {it: text for it, text in values.items() if text is not None} | {"reason": report.reason or "dropped"}
+    prices = {it: Decimal(report.values[it]) if it in report.values else None for it in PRICES}
+    offsets = read_offsets(report.values)
+    leg = leg._replace(order_type=report.values["order_type"], **prices, **offsets._asdict())  # type: ignore[arg-type]
+    told = {it: report.values[it] for it in PRICES if it in report.values} | offsets.texts
+    told |= {"reason": report.reason or "dropped"}
     history = (*entry.history, provenance.event(None, told, leg=name))
     return with_bounds(entry._replace(legs={**entry.legs, name: leg}, history=history))
 

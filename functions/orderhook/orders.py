@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from orderhook.conditions import Conditions
+
 Action = Literal["BUY", "SELL"]
 OrderType = Literal["MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"]
 TimeInForce = Literal["DAY", "GTC"]
@@ -209,7 +211,13 @@ class Leg(NamedTuple):
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     offset: Decimal | None = None
-    """Points from the entry's average fill price, which become the price when the entry fills."""
+    """How far it lies from the entry's average fill price, on its own side of that, always above 0: in points, or with
+    `in_percent` in percent of that price. It becomes the price when the entry fills: the limit price of a target, the
+    stop price of a stop."""
+    limit_offset: Decimal | None = None
+    """Likewise, of a stop whose stop price has an `offset` and which is a STOPLIMIT: how far its limit price lies."""
+    in_percent: bool = False
+    """Whether `offset` and `limit_offset` are percent of the entry's average fill price, and not points."""
     start: int = 0
     """The quantity of the entry that the brackets before this leg's take."""
     size: int | None = None
@@ -262,6 +270,9 @@ class Order(NamedTuple):
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     offset: Decimal | None = None
+    """Of a leg that waits for its price: Leg says what these three are."""
+    limit_offset: Decimal | None = None
+    in_percent: bool = False
     oco_id: str | None = None
     strategy_id: str | None = None
     order_name: str | None = None
@@ -315,6 +326,13 @@ class Order(NamedTuple):
     """The venue that has it, from its placing on; None where the table is the authority."""
     want: Want | None = None
     """What was asked last of its venue."""
+    made_by: str | None = None
+    """The instruction, or the order, for which the bridge has made it; None where an alert has placed it."""
+    conditions: Conditions | None = None
+    """What the bridge asks of the position before it does what is wanted; None is nothing.
+
+    They are those of the PLACE until its venue has answered that (`acked`); afterwards those of the last CANCELREPLACE,
+    and none once a CHANGE has followed. What is done to the position before an order, is done for its placing alone."""
     acked: int = 0
     """The last want that its venue has answered."""
     dropped: int = 0

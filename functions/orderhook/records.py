@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from itertools import islice
 
 from orderhook import hints, reference
-from orderhook.commands import NOT_YET, SCOPES
+from orderhook.commands import SCOPES
 from orderhook.errors import InvalidValueError
+from orderhook.instructions import OVERDUE
 from orderhook.keys import holds_key
 from orderhook.payload import lower, upper
 from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
@@ -23,8 +24,8 @@ OPERATOR_COMMANDS = ("KEYS CREATE", "KEYS REVOKE", "TEMPLATES PUT", "MIGRATE", "
 _MAX_DELAY = timedelta(seconds=10)
 """A record may be written this long after those of later alerts: longer than any alert's time budget."""
 
-_LONGEST_WAIT = timedelta(minutes=70)
-"""A time limit is an hour at most, a delay less; the queue may take some minutes more."""
+_LONGEST_WAIT = timedelta(minutes=190)
+"""A time limit is three hours at most, a delay less; the queue may take some minutes more."""
 
 _TIME_DIGITS = len(id_prefix(datetime.fromtimestamp(0, UTC)))
 
@@ -77,7 +78,7 @@ class RecordFilter:
             raise InvalidValueError(
                 f"There is no status {status!a}; {_suggestion(status, list(dict.fromkeys(statuses)))}"
             )
-        known_commands = [*SCOPES, *NOT_YET, *OPERATOR_COMMANDS]
+        known_commands = [*SCOPES, *OPERATOR_COMMANDS]
         if command and command not in known_commands:
             raise InvalidValueError(f"There is no command {command!a}; {_suggestion(command, known_commands)}")
         if key_id and holds_key(key_id):
@@ -195,15 +196,30 @@ def follow_records(
     """Yield records as they are written, for ever, asking once a second; skip those in `recent` and `shown`.
 
     A record is written when its alert has been carried out, so the record of a slow alert comes after those of later
-    alerts. Records a little older than the newest are therefore read again each time.
+    alerts. Records a little older than the newest are therefore read again each time. One comes again when it is known
+    what became of an instruction of the alert, if that takes no longer than an instruction may be under way.
     """
-    known_ids = {record.request_id for record in (*recent, *shown)}
+    known = {record.request_id: record for record in (*recent, *shown)}
     while True:
         time.sleep(POLL_SECONDS)
-        latest = list(log.newest(trader, _received_at(recent[0]) - _MAX_DELAY if recent else None))
-        yield from (record for record in reversed(latest) if record.request_id not in known_ids)
-        known_ids |= {record.request_id for record in latest}
+        latest = list(log.newest(trader, _followed_since(recent[0], known.values()) if recent else None))
+        for record in reversed(latest):
+            before = known.get(record.request_id)
+            if before is None or before.instruction_results != record.instruction_results:
+                yield record
+        known |= {record.request_id: record for record in latest}
         recent = latest or recent
+
+
+def _followed_since(newest: AlertRecord, known: Iterable[AlertRecord]) -> datetime:
+    """Return from when on records are read again: a little before the newest, and from what is still under way."""
+    overdue = _received_at(newest) - OVERDUE
+    waiting = (
+        _received_at(record)
+        for record in known
+        if len(record.instruction_results) < len(record.instruction_ids) and not record.duplicate
+    )
+    return min((_received_at(newest) - _MAX_DELAY, *(at for at in waiting if at > overdue)))
 
 
 def _received_at(record: AlertRecord) -> datetime:

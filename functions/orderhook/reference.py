@@ -5,13 +5,13 @@ test compares the two.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from orderhook.alarms import METRICS, SILENT, SILENT_SUCCESSES
 from orderhook.responses import STATUS_AND_CODE
+from orderhook.venue_words import INSTRUCTION_RESULTS, ORDER_REASONS, Guidance
 
 if TYPE_CHECKING:
     from orderhook.store.alert_log import AlertRecord
@@ -20,14 +20,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 
 _STATUS_OF: Mapping[str, int] = MappingProxyType({code: status for status, code in STATUS_AND_CODE.values()})
 """The HTTP status of each error code; every status word has 200."""
-
-
-@dataclass(frozen=True, slots=True)
-class Guidance:
-    """What a status word or an error code means, and what to do about it."""
-
-    meaning: str
-    what_to_do: str
 
 
 STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
@@ -72,17 +64,18 @@ STATUS_WORDS: Mapping[str, Guidance] = MappingProxyType(
             "Nothing, unless it stays ChangePending: `orderhook order ID` shows what the venue has said.",
         ),
         "accepted": Guidance(
-            "The venue is asked to end the strategy's orders; of those that the lists name, none has ended yet. Its "
-            "position stays.",
-            "`orderhook orders --open` shows what is still open. If it has a position, close that yourself.",
+            "The venue is asked for it: to close, turn or protect a position, to place an order after a close, or to "
+            "close a strategy. Nothing of it is done yet. With `duplicate`, an earlier alert had asked for the same.",
+            "Nothing. What comes of it stands in the alert's record, `orderhook alerts show`; of an order, in "
+            "`orderhook order ID`.",
         ),
         "replaced": Guidance(
             "The order has the new type, quantity and prices. Its id, name and strategy are the same as before.",
             "Nothing.",
         ),
         "closed": Guidance(
-            "The strategy's working orders are cancelled, but for those that the lists name otherwise. Its position "
-            "stays.",
+            "Without a venue: the strategy's working orders are cancelled, but for those that the lists name "
+            "otherwise. Its position stays.",
             "If it has a position, close that yourself. The next PLACE with its strategy_id starts it anew.",
         ),
         "scheduled": Guidance(
@@ -125,6 +118,10 @@ OPERATOR_WORDS: Mapping[str, Guidance] = MappingProxyType(
             "An operator said what has become of an order of which its bridge could not know it.",
             "Nothing, if that is what NinjaTrader's own list of orders says.",
         ),
+        "instruction_resolved": Guidance(
+            "An operator said what has become of an instruction that no bridge has ended.",
+            "Nothing, if NinjaTrader's own positions say so too.",
+        ),
         "migrated": Guidance("An operator brought the trader's items into this version's form.", "Nothing."),
     }
 )
@@ -164,8 +161,8 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
         ),
         "unknown_command": Guidance("There is no such command.", "Correct the command as `detail` suggests."),
         "unsupported_command": Guidance(
-            "The command exists in the language but is not supported yet.",
-            "Use one of the commands that `detail` lists.",
+            "The command acts on a position, which only a venue knows, and this deployment has none.",
+            "Deploy with Venue=ninjatrader, or place the order that closes the position by PLACE.",
         ),
         "strategy_id_required": Guidance(
             "order_id is an order name such as STOP1, and a name only exists within a strategy.",
@@ -210,6 +207,11 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
             "stack's RetentionDays.",
             "Let TradingView put the time into it: order_id=long-{{timenow}};strategy_id=S, cancelled by "
             "order_id=ENTRY1;strategy_id=S.",
+        ),
+        "duplicate_alert": Guidance(
+            "The same REVERSE, or the same FLATPLACE or REVERSEPOSITION without an order_id, came in less than a "
+            "minute before, and is carried out. What opens a position is not done twice because an alert came twice.",
+            "Nothing, if the alert fired twice. If you want both, let the text differ: `notes={{timenow}}`.",
         ),
         "change_dropped": Guidance(
             "With a venue: a resend of a CHANGE or CANCELREPLACE that its bridge has dropped since it came first (the "
@@ -309,13 +311,17 @@ def render_page() -> str:
         "`orderhook alerts` lists the alerts that came in; `orderhook alerts show ID` explains one of them in these\n"
         "words. `detail` and `field` of an answer say what it means for that particular alert.",
         "## Success: 200",
-        _table(
-            ("Word", "Meaning", "What to do"),
-            ((f"`{word}`", guidance.meaning, guidance.what_to_do) for word, guidance in STATUS_WORDS.items()),
-        ),
+        _words(STATUS_WORDS),
         "## Refusals",
         "TradingView sends an alert again, up to three times, after a 5xx and after nothing else.",
         _table(("Status", "Code", "Meaning", "What to do", "Sent again"), _refusals()),
+        "## What became of an instruction",
+        "With a venue, what an alert asks of a position is answered `accepted`, and carried out afterwards.\n"
+        "`orderhook alerts show ID` tells its result.",
+        _words(INSTRUCTION_RESULTS, "Result"),
+        "## Why the bridge has not placed an order",
+        "The `reason` of a Rejected or Cancelled order begins so where the bridge has not placed it.",
+        _words(ORDER_REASONS, "Reason"),
         "## Which alarm tells of it",
         "What each alarm means, and what to do then, is in [operate.md](operate.md#alarms). Without a valid key,\n"
         "whatever is refused rings `StrangersAlarm`; what was answered `scheduled` and is refused when its delay is\n"
@@ -325,6 +331,11 @@ def render_page() -> str:
         _table(("Why", "Where to look"), _UNRECORDED.items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _words(words: Mapping[str, Guidance], name: str = "Word") -> str:
+    rows = ((f"`{word}`", guidance.meaning, guidance.what_to_do) for word, guidance in words.items())
+    return _table((name, "Meaning", "What to do"), rows)
 
 
 def _refusals() -> Iterator[tuple[str, ...]]:

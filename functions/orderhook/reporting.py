@@ -5,13 +5,16 @@ from datetime import datetime
 from typing import NamedTuple
 
 from orderhook import alarms
-from orderhook.bridge_messages import Heartbeat, OrderReport, PositionReport, Sent
-from orderhook.orders import TERMINAL, Order, OrderState
+from orderhook.bridge_messages import Heartbeat, InstructionReport, OrderReport, PositionReport, Sent
+from orderhook.instructions import OVERDUE
+from orderhook.orders import TERMINAL, Order, OrderState, timestamp
 from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.store.reports import ReportResult
 from orderhook.trade import entry_and_leg
 from orderhook.venues import NINJATRADER
+
+_FAILED = ("failed", "unresolved")
 
 
 class Taken(NamedTuple):
@@ -26,6 +29,8 @@ def take(services: Services, sent: Sent, at: datetime) -> Taken:
     match sent.what:
         case OrderReport():
             return _order(services, sent.trader, sent.what, at)
+        case InstructionReport():
+            return _instruction(services, sent.trader, sent.what, at)
         case PositionReport():
             return _position(services, sent, sent.what)
         case Heartbeat():
@@ -77,10 +82,32 @@ def _is_new(state: OrderState, before: Order, after: Order) -> bool:
     return after.state is state and before.state is not state
 
 
+def _instruction(services: Services, trader: str, said: InstructionReport, at: datetime) -> Taken:
+    provenance = Provenance(trader, str(NINJATRADER.name), f"report.{said.seq}", at)
+    instruction, applied = services.instructions.report(provenance, said)
+    if instruction is not None:
+        # Each time: where it was not taken the first time, the report comes again.
+        services.alert_log.note_result(trader, instruction)
+    told = {
+        "instruction_id": said.instruction_id,
+        "result": said.result,
+        "reason": said.reason,
+        "alarms": [*said.alarms] or None,
+        "applied": applied,
+        "known": instruction is not None,
+    }
+    unattached = () if instruction else (alarms.UNATTACHED,)
+    failed = (alarms.NOT_CARRIED_OUT,) if said.result in _FAILED else ()
+    rung = (*unattached, *failed, *alarms.metrics_of_bridge(said.alarms))
+    return Taken(told, ("Reports", *dict.fromkeys(rung)))
+
+
 def _position(services: Services, sent: Sent, said: PositionReport) -> Taken:
     owner = services.bridge.owner(sent.trader)
     is_owner = owner in (None, sent.journal)
     if is_owner:
+        if said.side == "FLAT":
+            services.bridge.note_flat(sent.trader, said)
         services.bridge.put_position(sent.trader, said)
     told = {name: getattr(said, name) for name in ("account", "instrument", "side", "quantity")}
     return Taken(told | {"owner": is_owner}, ("Reports",))
@@ -91,9 +118,19 @@ def _heartbeat(services: Services, trader: str, said: Heartbeat, at: datetime) -
     if owns:
         for position in said.positions:
             services.bridge.put_position(trader, position)
+    overdue = _overdue(services, trader, at) if owns else None
     ready = [alarms.BRIDGE_READY] if owns and said.ready else []
-    metrics = ("Reports", *ready, *dict.fromkeys(alarms.metrics_of_bridge(said.alarms)))
-    if ready and not said.alarms:
+    rung = ((alarms.NOT_CARRIED_OUT,) if overdue else ()) + tuple(alarms.metrics_of_bridge(said.alarms))
+    metrics = ("Reports", *ready, *dict.fromkeys(rung))
+    if ready and not rung:
         return Taken({}, metrics)
     told = {"journal": said.journal, "host": said.host, "owner": owns, "ready": said.ready, "reason": said.reason}
-    return Taken(told | {"alarms": [*said.alarms] or None}, metrics)
+    return Taken(told | {"alarms": [*said.alarms] or None, "overdue": overdue}, metrics)
+
+
+def _overdue(services: Services, trader: str, at: datetime) -> str | None:
+    """Return the id of the oldest instruction if it is under way for too long: one that the bridge does not end."""
+    oldest = next(services.instructions.open_items(trader), None)
+    if oldest is None or str(oldest.get("asked_at", oldest.get("received_at"))) > timestamp(at - OVERDUE):
+        return None
+    return str(oldest["sk"]).partition("#")[2]

@@ -3,6 +3,7 @@
 Money and quantities are strings, as in every answer; times are ISO 8601 text in UTC; what is absent is null.
 """
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +11,16 @@ from orderhook import reference, responses
 from orderhook.bridge_messages import PositionReport
 from orderhook.errors import OrderhookError
 from orderhook.explain import Explanation, Row
+from orderhook.instructions import Instruction, InstructionResult
 from orderhook.keys import KILL_SWITCH, Key
-from orderhook.listing import Unreadable
+from orderhook.listing import Instructed, Unreadable
 from orderhook.orders import Order, Template, decimal_text
+from orderhook.profit import OfDay, totals
+from orderhook.relative_prices import Offsets
 from orderhook.store.alert_log import UNREADABLE, AlertRecord
 from orderhook.store.bridge import ExecutionRecord
 from orderhook.store.controls import KillSwitchState
+from orderhook.venue_words import guidance_for_result
 
 _ORDER_FIELDS = (
     "order_id",
@@ -33,6 +38,7 @@ _ORDER_FIELDS = (
     "state",
     "since",
     "offset",
+    "limit_offset",
     "oco_id",
     "generation",
     "average",
@@ -46,6 +52,7 @@ _ORDER_FIELDS = (
     "reason",
     "notes",
     "venue",
+    "made_by",
     "unresolved",
 )
 
@@ -57,7 +64,8 @@ def represent_order(order: Order) -> JsonObject:
     values = {name: getattr(order, name) for name in _ORDER_FIELDS}
     if not order.is_open:
         values["due"] = None  # it waits for nothing any more
-    return {name: _text(value) for name, value in values.items()}
+    offsets = Offsets(order.offset, order.limit_offset, order.in_percent)
+    return {name: _text(value) for name, value in values.items()} | offsets.texts
 
 
 def _text(value: object) -> str | None:
@@ -99,6 +107,21 @@ def represent_order_with_history(order: Order) -> JsonObject:
 def represent_position(position: PositionReport) -> JsonObject:
     """Represent a position as the bridge has reported it."""
     return {name: _text(value) for name, value in position._asdict().items()}
+
+
+def represent_profit(days: Sequence[OfDay], notes: Sequence[str]) -> JsonObject:
+    """Represent what was realized by days; without a currency the instrument is not listed, and `points` is all."""
+    return {
+        "days": [
+            _texts(day._asdict()) | {"instruments": [_texts(it._asdict()) for it in day.instruments]} for day in days
+        ],
+        "totals": [_texts(it._asdict()) for it in totals(days)],
+        "notes": list(notes),
+    }
+
+
+def _texts(values: Mapping[str, object]) -> JsonObject:
+    return {name: _text(value) for name, value in values.items()}
 
 
 def represent_execution(execution: ExecutionRecord) -> JsonObject:
@@ -155,10 +178,48 @@ def represent_alert_record(record: AlertRecord) -> JsonObject:
         "milliseconds": str(record.milliseconds),
         "warnings": [warning._asdict() for warning in record.warnings],
         "results": [result._asdict() for result in record.results],
+        "instruction_results": [represent_result(result) for result in record.instruction_results],
         "meaning": guidance.meaning if guidance else None,
         "way_out": guidance.what_to_do if guidance else None,
         "sent_again": reference.is_sent_again(record.status),
     }
+
+
+def represent_result(result: InstructionResult) -> JsonObject:
+    """Represent what became of an instruction, with what that means and what to do about it."""
+    guidance = guidance_for_result(result.result)
+    return result._asdict() | {
+        "meaning": guidance.meaning if guidance else None,
+        "way_out": guidance.what_to_do if guidance else None,
+    }
+
+
+_INSTRUCTION_FIELDS = (
+    "command",
+    "account",
+    "instrument",
+    "root",
+    "action",
+    "qty",
+    "percent",
+    "market_position",
+    "strategy_id",
+    "since",
+)
+
+
+def represent_instruction(instruction: Instruction | Unreadable) -> JsonObject:
+    """Represent what is asked of a venue about positions; `since` is when it was written."""
+    if isinstance(instruction, Unreadable):
+        return represent_unreadable(instruction, "instruction_id")
+    told = {"instruction_id": instruction.instruction_id}
+    return told | {name: _text(getattr(instruction, name)) for name in _INSTRUCTION_FIELDS}
+
+
+def represent_instructed(it: Instructed) -> JsonObject:
+    """Represent an instruction of an alert: what is asked, and the result, which is null while it is under way."""
+    asked = represent_instruction(it.asked) if it.asked else {"instruction_id": it.instruction_id}
+    return asked | {"under_way": it.under_way, "result": represent_result(it.result) if it.result else None}
 
 
 def represent_explanation(explanation: Explanation) -> JsonObject:

@@ -28,6 +28,7 @@ STATUS_AND_CODE: Mapping[type[OrderhookError], tuple[int, str]] = {
     errors.OrderAlreadyTerminalError: (409, "order_already_terminal"),
     errors.StrategyMismatchError: (409, "strategy_mismatch"),
     errors.DuplicateOrderIdError: (409, "duplicate_order_id"),
+    errors.DuplicateAlertError: (409, "duplicate_alert"),
     errors.ChangeDroppedError: (409, "change_dropped"),
     errors.OutcomeUnknownError: (409, "outcome_unknown"),
     errors.PayloadTooLargeError: (413, "payload_too_large"),

@@ -11,6 +11,7 @@ from orderhook.settings import Settings
 from orderhook.store.alert_log import AlertLog
 from orderhook.store.bridge import BridgeStore
 from orderhook.store.controls import Controls
+from orderhook.store.instructions import InstructionStore
 from orderhook.store.keys import KeyStore
 from orderhook.store.orders import OrderStore
 from orderhook.store.rates import RateStore
@@ -30,6 +31,7 @@ class Services(NamedTuple):
     orders: OrderStore
     reports: ReportStore
     bridge: BridgeStore
+    instructions: InstructionStore
     strategies: StrategyStore
     keys: KeyStore
     templates: TemplateStore
@@ -74,6 +76,7 @@ class Services(NamedTuple):
             orders=orders,
             reports=ReportStore(table, orders),
             bridge=BridgeStore(table),
+            instructions=InstructionStore(table, retention),
             strategies=StrategyStore(table),
             keys=KeyStore(table),
             templates=TemplateStore(table),

@@ -232,6 +232,7 @@ def alert_record(
         command=facts.command,
         milliseconds=Decimal(str(milliseconds)),
         order_ids=tuple(affected_order_ids(result))[:MAX_ORDER_IDS],
+        instruction_ids=tuple(_instruction_ids(result)),
         warnings=(*warnings, *result.warnings)[:MAX_WARNINGS],
         origin=origin,
         results=tuple(_results(result.results)),
@@ -242,13 +243,21 @@ def alert_record(
     )
 
 
+def _instruction_ids(result: Outcome | OrderhookError) -> Iterator[str]:
+    """Yield the ids of what an alert asks of positions, in each of its accounts."""
+    for one in (result, *(of_account for _, of_account in result.results)):
+        if instruction_id := one.extra.get("instruction_id"):
+            yield str(instruction_id)
+
+
 def _results(results: AccountResults) -> Iterator[RecordedResult]:
     """Yield what is kept of each account's result; the ids of all together are no more than a record keeps."""
     room = MAX_ORDER_IDS
     for account, result in results:
         order_ids = tuple(affected_order_ids(result))[:room]
         room -= len(order_ids)
-        yield RecordedResult(account, order_ids=order_ids, **_answer(result))
+        instruction_id = next(_instruction_ids(result), None)
+        yield RecordedResult(account, order_ids=order_ids, instruction_id=instruction_id, **_answer(result))
 
 
 def _answer(result: Outcome | OrderhookError) -> dict[str, Any]:
@@ -269,7 +278,10 @@ def as_recorded(result: RecordedResult) -> Outcome | OrderhookError:
         return error(result.detail or "The first of these alerts was refused so.", field=result.field)
     order_id, *others = result.order_ids or (None,)
     duplicate = True if result.duplicate else None
-    return Outcome(result.outcome, duplicate, order_id=order_id, affected_order_ids=tuple(filter(None, others)))
+    extra = {"instruction_id": result.instruction_id} if result.instruction_id else {}
+    return Outcome(
+        result.outcome, duplicate, order_id=order_id, extra=extra, affected_order_ids=tuple(filter(None, others))
+    )
 
 
 def _named(fault: Fault | None) -> dict[str, Any]:

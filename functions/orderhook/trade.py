@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from orderhook.errors import AlertWarning
 from orderhook.orders import (
     CANCELS_OF_A_TRADE,
     KEPT_HISTORY,
     MAX_HISTORY,
+    PRICES,
     SAME_BAR,
     TERMINAL,
     Action,
@@ -30,19 +31,35 @@ Kind = Literal["TARGET", "STOP"]
 
 MAX_BRACKETS = 20
 
+LEG_PRICES = (*PRICES, "offset", "limit_offset", "in_percent")
+"""What says where a leg is to work: its prices, or how far they lie from its entry's."""
+
 _LEG_ID = re.compile(r"(.+)\.((?:TARGET|STOP)[1-9][0-9]*)")
 
 
 class LegTerms(NamedTuple):
-    """What is asked of a leg: prices, or an offset in points from the entry's average fill price."""
+    """What is asked of a leg: prices, or how far they lie from the entry's average fill price (Leg.offset)."""
 
     kind: Kind
     order_type: OrderType
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     offset: Decimal | None = None
+    limit_offset: Decimal | None = None
+    in_percent: bool = False
     received_at: str | None = None
     """When the alert was received that adds it, where that was a later one than its entry's."""
+
+    @classmethod
+    def of(cls, name: str, leg: Leg, received_at: str | None = None) -> "LegTerms":
+        """Return what a leg of this name is asked to be."""
+        own = {field: getattr(leg, field) for field in LEG_PRICES}
+        return cls(kind_of(name), leg.order_type, **own, received_at=received_at)
+
+    @property
+    def prices(self) -> dict[str, Any]:
+        """Its type, and where it is to work."""
+        return {"order_type": self.order_type, **{field: getattr(self, field) for field in LEG_PRICES}}
 
     @property
     def field(self) -> str:
@@ -115,7 +132,7 @@ def own_legs(number: int, terms: Sequence[LegTerms], oco_id: str) -> dict[str, L
     group = f"{oco_id}.{number}" if len(terms) > 1 else None
     return {
         f"{leg.kind}{number}": Leg(
-            leg.order_type, leg.limit_price, leg.stop_price, leg.offset, oco_id=group, received_at=leg.received_at
+            **{name: value for name, value in leg._asdict().items() if name != "kind"}, oco_id=group
         )
         for leg in terms
     }
@@ -149,6 +166,8 @@ def view_of_leg(entry: Order, name: str, leg: Leg) -> Order:
         limit_price=leg.limit_price,
         stop_price=leg.stop_price,
         offset=leg.offset,
+        limit_offset=leg.limit_offset,
+        in_percent=leg.in_percent,
         oco_id=leg.oco_id,
         strategy_id=entry.strategy_id,
         order_name=name,

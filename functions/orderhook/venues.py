@@ -42,8 +42,11 @@ class Venue(NamedTuple):
         """Return what is asked of the venue; None where there is none. What closes a position is never too late."""
         if self.name is None:
             return None
-        not_after = None if closes else timestamp((provenance.due or provenance.received_on) + self.too_late)
-        return Want(n, kind, provenance.received_at, not_after)
+        return Want(n, kind, provenance.received_at, None if closes else self.not_after(provenance))
+
+    def not_after(self, provenance: Provenance) -> str:
+        """Return until when the venue may still be given what this alert opens."""
+        return timestamp((provenance.due or provenance.received_on) + self.too_late)
 
 
 TABLE = Venue(None, OrderState.WORKING, OrderState.CANCELLED)

@@ -6,6 +6,7 @@ import pytest
 
 from bridge import oif
 from orderhook.orders import Template
+from orderhook.venues import TABLE
 from tests.bridge_world import World
 from tests.builders import template
 from tests.output import Answer
@@ -153,25 +154,29 @@ def test_the_entry_is_not_replaced_by_what_would_start_a_second_strategy(
 
 
 @pytest.mark.usefixtures("venue")
-def test_a_close_cancels_the_entry_and_says_that_the_rest_is_ninjatraders(service: Service) -> None:
+def test_a_close_cancels_the_entry_and_asks_the_venue_to_close_the_rest(service: Service) -> None:
     place(service)
     service.answer_want("Working", "long")
     service.queue.rings.clear()
     answer = service.send("CLOSESTRATEGY", strategy_id="s")
     assert len(service.queue.rings) == 1
-    assert refusal(answer) == (400, "unsupported_value")
-    assert "close that in NinjaTrader" in answer.body["detail"]
-    assert answer.body["cancel_pending"] == ["long"]
+    assert (answer.status, answer.word, answer.body["cancel_pending"]) == (200, "accepted", ["long"])
     assert service.state("long") == "CancelPending"
     assert service.record_of(answer).order_ids == ("long",)
+    [instruction] = service.services.instructions.open(service.trader)
+    assert (instruction.command, instruction.strategy_id) == ("CLOSESTRATEGY", "s")
 
 
 @pytest.mark.usefixtures("venue")
-def test_a_strategy_that_is_not_closed_whole_has_its_other_entries_warned_of(service: Service) -> None:
+def test_where_there_is_no_venue_any_more_a_close_says_what_it_cannot_close(service: Service) -> None:
     place(service)
     service.place("own", **{**ENTRY, "strategy_id": "s", "stop_loss": 4990})
+    service.use_venue(TABLE)
     answer = service.send("CLOSESTRATEGY", strategy_id="s")
     assert refusal(answer) == (400, "unsupported_value")
+    assert "close that in NinjaTrader" in answer.body["detail"]
+    assert answer.body["cancel_pending"] == ["long", "own"]
+    assert sorted(service.record_of(answer).order_ids) == ["long", "own"]
     [warning] = answer.body["warnings"]
     assert (warning["code"], "the cancel of own: " in warning["detail"]) == ("fill_may_overtake", True)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import format_datetime
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from bridge.link import Link, LinkError
 from bridge.settings import BridgeSettings
 from orderhook.aws.clients import connect
 from orderhook.aws.doorbell import LOOK
+from orderhook.instructions import Instruction
 from orderhook.orders import Want, timestamp
 from orderhook.store import items
 from orderhook.store.table import serialize
@@ -71,12 +73,14 @@ def test_a_look_lists_what_is_open_at_its_own_venue_and_then_reads_the_controls(
     linked.write("a")
     linked.write("of-the-table", venue=None, want=None)
     linked.write("elsewhere", venue="another")
-    linked.put({"pk": f"TRADER#{linked.trader}", "sk": "INSTRUCTION#1", "open": "#1", "venue": NINJATRADER.name})
+    asked = Instruction("1", "FLATTEN", timestamp(AT), str(NINJATRADER.name), qty=2, percent=Decimal("0.5"))
+    linked.put(items.instruction_item(linked.trader, asked))
     looked = linked.link.look()
     assert [(order.order_id, order.want and order.want.kind) for order in looked.orders] == [
         ("a", "place"),
         ("b", "cancel"),
     ]
+    assert looked.instructions == [asked]
     assert (looked.kill_switch, looked.owner, looked.unreadable) == (False, None, [])
     assert linked.network.operations == ["Query", "GetItem"]
     assert [request.payload["ConsistentRead"] for request in linked.network.requests] == [True, True]

@@ -108,7 +108,7 @@ def test_without_a_time_there_is_no_schedule(service: Service, cancel_after: str
 
 @pytest.mark.parametrize(
     ("cancel_after", "word"),
-    [("", "missing_field"), *((value, "invalid_value") for value in ("61", "1.5", "-1", "later"))],
+    [("", "missing_field"), *((value, "invalid_value") for value in ("181", "1.5", "-1", "later"))],
 )
 def test_a_bad_time_is_refused(service: Service, cancel_after: str, word: str) -> None:
     answer = service.place("order-1", cancel_after=cancel_after)

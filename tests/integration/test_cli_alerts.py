@@ -262,7 +262,7 @@ def test_show_names_the_first_few_of_many_orders_of_an_account(capsys: pytest.Ca
 def test_show_gives_a_script_the_same(server: Server) -> None:
     listed = newest(server, "unknown_field")
     shown = server.data("alerts", "show", listed["request_id"])
-    assert shown == listed | {"related": [], "orders": []}
+    assert shown == listed | {"related": [], "orders": [], "instructions": []}
     assert shown["fields"] == {"comand": "CANCEL", "order_id": "second"}
     assert shown["meaning"] == "There is no field with this name."
     assert (shown["sent_again"], shown["command"], shown["origin"]) == (False, None, "webhook")

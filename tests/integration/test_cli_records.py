@@ -71,6 +71,16 @@ def test_an_alert_leads_to_the_records_of_what_followed_and_those_back_to_it(ser
     assert f"  the alert    200 scheduled: `orderhook alerts show {answer.request_id}`" in lines
 
 
+def test_a_time_limit_of_three_hours_and_its_alert_lead_to_each_other(service: Service, run: Run) -> None:
+    answer = service.place("order-1", cancel_after=180)
+    service.pass_time(179 * 60)
+    assert service.state() == "Working"
+    service.pass_time(61)
+    assert service.state() == "Cancelled"
+    [limit] = shown(run, answer.request_id)["related"]
+    assert shown(run, limit)["related"] == [answer.request_id]
+
+
 def test_a_time_limit_without_a_record_leads_to_the_alert_that_set_it(service: Service, run: Run) -> None:
     answer = service.place("long", cancel_after=1)
     assert shown(run, f"{answer.request_id}.cancel_after")["request_id"] == answer.request_id

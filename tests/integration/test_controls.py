@@ -264,11 +264,6 @@ def test_turned_off_it_stops_nothing(halted: Service) -> None:
     assert halted.place("order-2").word == "placed"
 
 
-def test_positions_are_not_known_whether_it_is_on_or_not(halted: Service) -> None:
-    for command in ("CLOSEPOSITION", "FLATTEN", "FLATTENEVERYTHING", "CANCELANDBRACKET"):
-        assert halted.send(command).word == "unsupported_command"
-
-
 def test_it_takes_effect_at_once_on_a_function_that_knows_the_key(service: Service) -> None:
     assert service.place("order-1").word == "placed"
     service.controls.turn_on(provenance(service.trader, "elsewhere"))

@@ -29,7 +29,10 @@ class Refusal:
         return refused(self.error, self.detail, **({"field": self.about} if self.about else {}))
 
 
-BUILT = "CANCEL, PLACE, CANCELORDERS, CANCELALLORDERS, CANCELREPLACE, CHANGE, CLOSESTRATEGY"
+BUILT = (
+    "CANCEL, PLACE, CANCELORDERS, CANCELALLORDERS, CANCELREPLACE, CHANGE, CLOSESTRATEGY, CLOSEPOSITION, FLATTEN, "
+    "FLATTENEVERYTHING, FLATPLACE, REVERSE, REVERSEPOSITION, CANCELANDBRACKET"
+)
 
 CANCEL = {"command": "CANCEL", "order_id": "order-1"}
 PLACE = {"command": "PLACE", **ENTRY}
@@ -117,14 +120,31 @@ REFUSALS = [
         {**PLACE, "limit_price": "-2.5%"},
         400,
         "unsupported_value",
-        "limit_price is relative to a quote, and there are no quotes here; give a price such as 5000.25.",
+        "limit_price counts from reference_price, for there are no quotes here: add reference_price={{close}}, or give "
+        "a price such as 5000.25.",
         "limit_price",
+    ),
+    Refusal(
+        {**PLACE, "limit_price": "-2.5%", "reference_price": "5000"},
+        400,
+        "unsupported_value",
+        "reference_price is for prices that count from another one, which a venue alone works with: give a price such "
+        "as 5000.25, or deploy with Venue=ninjatrader.",
+        "reference_price",
+    ),
+    Refusal(
+        {**PLACE, "stop_loss": "-10 ticks"},
+        400,
+        "unsupported_value",
+        "stop_loss is for prices that count from another one, which a venue alone works with: give a price such as "
+        "5000.25, or deploy with Venue=ninjatrader.",
+        "stop_loss",
     ),
     Refusal(
         {**PLACE, "flatten_first": "true"},
         400,
         "unsupported_value",
-        "flatten_first needs a position, and positions are not known here; take it out.",
+        "flatten_first needs a position, which only a venue knows: take it out, or deploy with Venue=ninjatrader.",
         "flatten_first",
     ),
     Refusal(
@@ -138,7 +158,7 @@ REFUSALS = [
         {"command": "FlattenEverything"},
         400,
         "unsupported_command",
-        f"FLATTENEVERYTHING is not available yet; there are {BUILT}.",
+        "FLATTENEVERYTHING acts on a position, which only a venue knows: deploy with Venue=ninjatrader.",
         "command",
     ),
     Refusal(
@@ -209,7 +229,7 @@ REFUSALS = [
             {**PLACE, name: value},
             400,
             "unsupported_value",
-            f"{name} needs a position, and positions are not known here; take it out.",
+            f"{name} needs a position, which only a venue knows: take it out, or deploy with Venue=ninjatrader.",
             name,
         )
         for name, value in {"require_market_position": "flat", "max_positions": "2"}.items()
@@ -225,13 +245,6 @@ def test_an_alert_is_refused_with_a_sentence_that_says_what_to_do(service: Servi
     assert (answer.status, answer.body) == (refusal.status, refusal.body)
     assert answer.headers == {"Content-Type": "application/json", "Cache-Control": "no-store"}
     assert service.belongings() == before
-
-
-@pytest.mark.parametrize("word", "CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE REVERSE REVERSEPOSITION".split())
-def test_a_command_that_is_not_built_yet_names_itself(service: Service, word: str) -> None:
-    answer = service.send(word.lower(), order_id="order-1")
-    assert (answer.status, answer.word) == (400, "unsupported_command")
-    assert answer.body["detail"].startswith(f"{word} is not available yet")
 
 
 # Malformed

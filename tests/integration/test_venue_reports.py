@@ -11,8 +11,9 @@ import pytest
 import reports
 import webhook
 from cli.aws.table import read_template
-from orderhook.bridge_messages import Execution, Heartbeat, OrderReport, PositionReport, Sent
+from orderhook.bridge_messages import Execution, Heartbeat, InstructionReport, OrderReport, PositionReport, Sent
 from orderhook.bridge_messages import serialize as message_of
+from orderhook.instructions import Instruction
 from orderhook.leg_prices import with_bounds
 from orderhook.order_reports import Report, reported
 from orderhook.orders import TRANSITIONS, Leg, LegEnd, Order, OrderState, Want, timestamp
@@ -55,7 +56,7 @@ def say(state: str, filled: int = 0, *, seq: int = 1, order_id: str = "order-1",
 
 def deliver(
     service: Service,
-    *what: OrderReport | PositionReport | Heartbeat,
+    *what: OrderReport | InstructionReport | PositionReport | Heartbeat,
     journal: str = "j1",
     at: datetime | None = None,
     trader: str | None = None,
@@ -629,6 +630,8 @@ def test_executions_are_listed_by_their_times(service: Service) -> None:
 
 def test_all_that_reports_write_is_in_partitions_that_their_role_may_write(service: Service) -> None:
     have(service)
+    asked = Instruction("closing", "CLOSEPOSITION", AT, "ninjatrader")
+    service.services.instructions.put(builders.provenance(service.trader, "closing"), asked)
     service.network.forget()
     fill = Execution("oh1", 5, 5, Decimal(5000), AT)
     unattached = Execution("oh9", 1, 1, Decimal(5000), AT)
@@ -637,6 +640,7 @@ def test_all_that_reports_write_is_in_partitions_that_their_role_may_write(servi
         beat(positions=[position(5)]),
         say("Filled", 5, acked=1, executions=[fill]),
         say("Filled", 1, order_id="nobodys", executions=[unattached]),
+        InstructionReport("closing", 1, AT, "done"),
     )
     written = {
         (write.get("Key") or write["Item"])["pk"]["S"]

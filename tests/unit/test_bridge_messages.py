@@ -99,7 +99,7 @@ def test_what_nobody_can_change_is_sent_as_well() -> None:
         ('{"version": 1, "trader": "main", "order": {}}', "it does not say whose it is"),
         ('{"version": 1, "trader": 1, "journal": "j1", "order": {}}', "it does not say whose it is"),
         ('{"version": 1, "trader": "main", "journal": "", "order": {}}', "it does not say whose it is"),
-        ('{"version": 1, "trader": "main", "journal": "j1"}', "it is none of order, position, heartbeat"),
+        ('{"version": 1, "trader": "main", "journal": "j1"}', "it is none of order, instruction, position, heartbeat"),
         (
             '{"version": 1, "trader": "main", "journal": "j1", "heartbeat": {"journal": "j1", "at": "SECRET"}}',
             "fields of its heartbeat are missing, wrong or unknown: accounts, at, host, ready",

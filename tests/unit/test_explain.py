@@ -109,6 +109,67 @@ def test_it_says_what_an_alert_would_do(text: str, verdict: str) -> None:
     assert explained(f"key={demo.KEY};{text}")["verdict"] == verdict
 
 
+PAIR = "account=Sim101;instrument=ES 12-26"
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        (f"command=CLOSEPOSITION;{PAIR}", "close the position in ES 12-26 of account Sim101"),
+        (f"command=CLOSEPOSITION;{PAIR};qty=2", "close 2 of the position in ES 12-26 of account Sim101"),
+        (
+            f"command=CLOSEPOSITION;{PAIR};percent=0.25;require_market_position=long",
+            "close 25% of the position in ES 12-26 of account Sim101, only if it is long",
+        ),
+        (
+            "command=CLOSEPOSITION;account=Sim101;instrument=ES1!",
+            "close the position in every month of ES of account Sim101",
+        ),
+        (
+            "command=FLATTEN",
+            "close each position in every instrument of every account that the key reaches, and cancel its orders",
+        ),
+        (
+            "command=FLATTEN;account=Sim101;market_position=short",
+            "close each short position in every instrument of account Sim101, and cancel its orders",
+        ),
+        ("command=FLATTENEVERYTHING", "cancel every order of every account, and close every position"),
+        (
+            f"command=REVERSE;{PAIR};rate_limit=1/60;id=r",
+            "turn over the position in ES 12-26 of account Sim101, at most 1 times in 60 s among alerts of id r",
+        ),
+        (
+            f"command=CANCELANDBRACKET;{PAIR};action=short;qty=2;take_profit=-20 ticks;stop_loss=5010.50",
+            "give up to 2 contracts of the position in ES 12-26 of account Sim101, if it is short, a target -20 ticks "
+            "and a stop 5010.5 in place of its orders",
+        ),
+        (
+            f"command=FLATPLACE;{PAIR};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a",
+            "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the position is closed",
+        ),
+        (
+            f"command=REVERSEPOSITION;{PAIR};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a",
+            "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the orders of the instrument are "
+            "cancelled and its position is closed, if there is one to close",
+        ),
+        (
+            "command=CLOSESTRATEGY;strategy_id=S",
+            "cancel the working orders of strategy S, and close what is filled of it",
+        ),
+    ],
+)
+def test_it_says_what_the_bridge_would_be_asked_to_do(text: str, action: str) -> None:
+    explanation = explain(f"key={demo.KEY};{text}".encode(), venue=NINJATRADER, on=date(2026, 11, 27))
+    assert (explanation.faults, explanation.verdict) == ([], f"This alert would ask the venue to {action}.")
+
+
+@pytest.mark.parametrize("word", ["FLATTENEVERYTHING", "REVERSE"])
+def test_it_says_which_commands_need_a_venue(word: str) -> None:
+    fields = "" if word == "FLATTENEVERYTHING" else PAIR
+    [fault] = explained(f"key={demo.KEY};command={word};{fields}")["faults"]
+    assert "Venue=ninjatrader" in fault["detail"]
+
+
 def test_it_marks_everything_that_is_wrong_and_not_just_the_first() -> None:
     text = "key=x;command=PLACE;account=Sim101;instrument=é;action=BUYY;quantity=1.5;percent=5;foo=1;strategy_id={{x}}"
     assert wrong(text) == {"key", "instrument", "action", "quantity", "percent", "foo", "strategy_id"}
@@ -460,10 +521,59 @@ def test_what_the_command_line_shares_needs_no_package_of_its_own() -> None:
         ),
         ("command=CANCELALLORDERS;", "This alert would ask the venue to cancel every working order of every account."),
         ("kill_switch=on;", "This alert would turn the kill switch on."),
+        (
+            "command=PLACE;account=Sim101;instrument=ES 12-26;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a;"
+            "flatten_first=true;require_market_position=short/flat;max_positions=2;stop_loss=-10ticks;take_profit=1%",
+            "This alert would ask the venue to place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, with a "
+            "target +1% from the fill, with a stop -10 ticks from the fill, only while the position is flat or short, "
+            "only if at most 2 instruments of the account are open with it, once the orders of the instrument are "
+            "cancelled and its position is closed.",
+        ),
+        *(
+            (
+                "command=PLACE;account=Sim101;instrument=ES 12-26;action=SELL;qty=2;order_type=MARKET;tif=DAY;"
+                "order_id=a;sync_strategy=true;market_position=short;prev_market_position=long;target_quantity=-2;"
+                f"out_of_sync={word}",
+                "This alert would ask the venue to place SELL 2 ES 12-26 MARKET, DAY, in account Sim101, as order a, "
+                f"if the position is long (else {otherwise}).",
+            )
+            for word, otherwise in (
+                ("wait", "place nothing"),
+                ("flatten", "close it and place nothing"),
+                ("resync", "bring it to short 2 in place of this"),
+            )
+        ),
+        (
+            "command=CANCELREPLACE;account=Sim101;instrument=ES 12-26;action=BUY;qty=1;order_type=LIMIT;tif=GTC;"
+            "order_id=a;limit_price=-2 ticks;reference_price={{close}};require_market_position=flat",
+            "This alert would ask the venue to replace order a by BUY 1 ES 12-26 LIMIT, limit 4999.5, GTC, in account "
+            "Sim101, only while the position is flat (with examples for what TradingView fills in).",
+        ),
+        (
+            "command=PLACE;account=Sim101;instrument=ES 12-26;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a;"
+            "stop_loss=-{{plot_0}} ticks",
+            "This alert would ask the venue to place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, with a "
+            "stop -10 ticks from the fill (with examples for what TradingView fills in).",
+        ),
     ],
 )
 def test_with_a_venue_an_alert_asks_for_it(text: str, verdict: str) -> None:
     assert explain(f"key={demo.KEY}; {text}".encode(), venue=NINJATRADER).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("option", "field"),
+    [
+        ("flatten_first=true", "flatten_first"),
+        ("require_market_position=flat", "require_market_position"),
+        ("max_positions=1", "max_positions"),
+        ("sync_strategy=true;market_position={{strategy.market_position}};prev_market_position=flat", "sync_strategy"),
+        ("stop_loss=-10 ticks", "stop_loss"),
+    ],
+)
+def test_without_a_venue_what_needs_one_is_marked(option: str, field: str) -> None:
+    assert wrong(f"{PLACE};order_id=a;{option}") == {field}
+    assert not explain(f"{PLACE};order_id=a;{option}".encode(), venue=NINJATRADER).faults
 
 
 def test_a_field_that_is_lost_in_parentheses_is_shown() -> None:

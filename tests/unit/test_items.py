@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orderhook.conditions import Conditions, Sync
 from orderhook.keys import Key, issue
 from orderhook.limits import Limits
 from orderhook.orders import (
@@ -70,6 +71,8 @@ STOP = Leg(
     limit_price=Decimal("4989.5"),
     stop_price=Decimal(4990),
     offset=Decimal(2),
+    limit_offset=Decimal("2.5"),
+    in_percent=True,
     start=1,
     size=3,
     oco_id="g1",
@@ -95,6 +98,8 @@ ORDER = Order(
     limit_price=Decimal("5000.25"),
     stop_price=Decimal(5000),
     offset=Decimal("1.5"),
+    limit_offset=Decimal(2),
+    in_percent=True,
     oco_id="o1",
     strategy_id="s1",
     order_name="ENTRY1",
@@ -127,6 +132,14 @@ ORDER = Order(
     report_seq=9,
     venue="ninjatrader",
     want=Want(3, "change", AT, not_after=SINCE),
+    made_by="instruction",
+    conditions=Conditions(
+        closes_first="position",
+        reverses=True,
+        require_market_position=("flat", "long"),
+        max_positions=2,
+        sync=Sync("long", "flat", "resync", 3),
+    ),
     acked=2,
     dropped=1,
     confirmed={"qty": "5", "limit_price": "5000"},
@@ -159,6 +172,8 @@ ORDER_ITEM = {
     "limit_price": {"N": "5000.25"},
     "stop_price": {"N": "5000"},
     "offset": {"N": "1.5"},
+    "limit_offset": {"N": "2"},
+    "in_percent": {"BOOL": True},
     "oco_id": {"S": "o1"},
     "strategy_id": {"S": "s1"},
     "order_name": {"S": "ENTRY1"},
@@ -178,6 +193,8 @@ ORDER_ITEM = {
                     "limit_price": {"N": "4989.5"},
                     "stop_price": {"N": "4990"},
                     "offset": {"N": "2"},
+                    "limit_offset": {"N": "2.5"},
+                    "in_percent": {"BOOL": True},
                     "start": {"N": "1"},
                     "size": {"N": "3"},
                     "oco_id": {"S": "g1"},
@@ -237,6 +254,23 @@ ORDER_ITEM = {
     "want": {"M": {"n": {"N": "3"}, "kind": {"S": "change"}, "at": {"S": AT}, "not_after": {"S": SINCE}}},
     "acked": {"N": "2"},
     "dropped": {"N": "1"},
+    "made_by": {"S": "instruction"},
+    "conditions": {
+        "M": {
+            "closes_first": {"S": "position"},
+            "reverses": {"BOOL": True},
+            "require_market_position": {"L": [{"S": "flat"}, {"S": "long"}]},
+            "max_positions": {"N": "2"},
+            "sync": {
+                "M": {
+                    "market_position": {"S": "long"},
+                    "prev_market_position": {"S": "flat"},
+                    "out_of_sync": {"S": "resync"},
+                    "target_quantity": {"N": "3"},
+                }
+            },
+        }
+    },
     "confirmed": {"M": {"qty": {"S": "5"}, "limit_price": {"S": "5000"}}},
     "unresolved": {"S": "its file was not read"},
     "history": {

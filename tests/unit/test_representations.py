@@ -42,6 +42,7 @@ def test_an_order_is_its_values_as_text_and_null_where_there_is_none() -> None:
         "limit_price": "5000.25",
         "stop_price": None,
         "offset": None,
+        "limit_offset": None,
         "oco_id": None,
         "state": "Initialized",
         "since": AT,
@@ -57,6 +58,7 @@ def test_an_order_is_its_values_as_text_and_null_where_there_is_none() -> None:
         "reason": None,
         "notes": None,
         "venue": None,
+        "made_by": None,
         "unresolved": None,
     }
 
@@ -83,6 +85,12 @@ def test_a_waiting_leg_is_represented_like_an_order() -> None:
         }.items()
     )
     assert (target["limit_price"], target["offset"]) == (None, "10")
+
+
+def test_a_leg_tells_how_far_its_prices_lie_and_in_what() -> None:
+    stop = Leg("STOPLIMIT", offset=Decimal("0.5"), limit_offset=Decimal("0.6"), in_percent=True)
+    [told] = map(represent_order, waiting_legs(order(PROVENANCE, "a", legs={"STOP1": stop})))
+    assert (told["stop_price"], told["offset"], told["limit_offset"]) == (None, "0.5%", "0.6%")
 
 
 def test_what_cannot_be_read_is_represented_as_such() -> None:
@@ -166,7 +174,13 @@ def test_a_record_of_several_accounts_has_the_result_of_each() -> None:
         RecordedResult("C", 200, "already_cancelled", order_ids=("long.c",), duplicate=True),
     )
     represented = json.loads(json.dumps(represent_alert_record(alert_record(results=results))))
-    absent: dict[str, object] = {"detail": None, "field": None, "order_ids": [], "duplicate": False}
+    absent: dict[str, object] = {
+        "detail": None,
+        "field": None,
+        "order_ids": [],
+        "duplicate": False,
+        "instruction_id": None,
+    }
     assert represented["results"] == [
         {**absent, "account": "A", "status": 200, "outcome": "cancelled", "order_ids": ["long.a", "long.a.STOP1"]},
         {

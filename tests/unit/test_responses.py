@@ -14,7 +14,7 @@ CODES = {
     401: "invalid_secret_key",
     403: "command_not_allowed source_not_allowed account_not_connected",
     404: "order_not_found strategy_not_found",
-    409: "order_already_terminal strategy_mismatch duplicate_order_id change_dropped outcome_unknown",
+    409: "order_already_terminal strategy_mismatch duplicate_order_id duplicate_alert change_dropped outcome_unknown",
     413: "payload_too_large",
     423: "kill_switch_on outside_trade_window too_late",
     429: "rate_limited",

@@ -74,6 +74,7 @@ OF_BRIDGE = sorted(
         alarms.BRIDGE_ALARMS,
         alarms.UNRESOLVED,
         alarms.UNATTACHED,
+        alarms.NOT_CARRIED_OUT,
         alarms.REPORT_DEAD_LETTERS,
     }
 )
@@ -540,17 +541,24 @@ def test_what_reports_count_in_too_names_their_log_where_there_is_one(name: str)
     assert ("${ReportsLog}" in with_venue["Fn::Sub"], "${ReportsLog}" in without["Fn::Sub"]) == (True, False)
 
 
-def test_who_records_reports_reaches_one_traders_orders_positions_and_executions_alone() -> None:
+def test_who_records_reports_reaches_one_traders_items_alone() -> None:
     assert actions("ReportsRole") == TAKING_MESSAGES | {
-        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "logs:CreateLogStream", "logs:PutLogEvents")
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+        *("logs:CreateLogStream", "logs:PutLogEvents"),
     }
     [reads] = [it for it in statements("ReportsRole") if "dynamodb:GetItem" in as_list(it["Action"])]
     own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [{"Fn::Sub": "TRADER#${VenueTrader}"}]}}
-    assert reads["Condition"] == own
+    [lists] = [it for it in statements("ReportsRole") if "dynamodb:Query" in as_list(it["Action"])]
+    assert reads["Condition"] == lists["Condition"] == own
     [writes] = [it for it in statements("ReportsRole") if "dynamodb:PutItem" in as_list(it["Action"])]
     assert writes["Condition"].keys() == {"ForAllValues:StringEquals"}
     [partitions] = writes["Condition"]["ForAllValues:StringEquals"].values()
-    made = (items.controls_key("main"), items.position_key("main", "a", "i"), items.execution_key("main", "v", 1))
+    made = (
+        items.controls_key("main"),
+        items.alert_key("main", "r"),
+        items.position_key("main", "a", "i"),
+        items.execution_key("main", "v", 1),
+    )
     assert [it["Fn::Sub"].replace("${VenueTrader}", "main") for it in partitions] == [key["pk"] for key in made]
 
 
@@ -618,7 +626,7 @@ def test_the_page_about_cost_counts_the_alarms() -> None:
     of_venue = [name for name in ALARMS if RESOURCES[name].get("Condition") == "HasVenue"]
     always = [name for name in ALARMS if "Condition" not in RESOURCES[name]]
     page = (ROOT / "docs/capacity.md").read_text(encoding="utf-8").replace("\n", " ")
-    assert (len(of_venue), "| The venue's fourteen alarms, 0.10 each | 1.40 |" in page) == (14, True)
+    assert (len(of_venue), "| The venue's sixteen alarms, 0.10 each | 1.60 |" in page) == (16, True)
     assert (len(always), "each of the sixteen alarms" in page) == (16, True)
 
 

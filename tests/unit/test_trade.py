@@ -24,7 +24,8 @@ from orderhook.leg_prices import (
     is_ended,
     must_be_above,
     opposite_legs,
-    price_from_offset,
+    price_field,
+    prices_from_offsets,
     with_bounds,
     without_price,
 )
@@ -468,11 +469,12 @@ def test_an_offset_counts_from_what_was_paid_else_from_what_was_asked_for(
 ) -> None:
     leg = Leg("LIMIT", offset=Decimal(10))
     asked = entry(action=action, limit_price=Decimal(5000), stop_price=Decimal(6000))
-    assert price_from_offset(asked, name, leg) == price_there
-    assert price_from_offset(asked._replace(average=Decimal(5100)), name, leg) == price_there + 100
-    assert price_from_offset(asked._replace(limit_price=None), name, leg) == price_there + 1000
-    assert price_from_offset(asked._replace(limit_price=None, stop_price=None), name, leg) is None
-    assert price_from_offset(asked, name, leg._replace(offset=None)) is None
+    field = price_field(name)
+    assert prices_from_offsets(asked, name, leg) == {field: price_there}
+    assert prices_from_offsets(asked._replace(average=Decimal(5100)), name, leg) == {field: price_there + 100}
+    assert prices_from_offsets(asked._replace(limit_price=None), name, leg) == {field: price_there + 1000}
+    assert prices_from_offsets(asked._replace(limit_price=None, stop_price=None), name, leg) == {}
+    assert prices_from_offsets(asked, name, leg._replace(offset=None)) == {}
     assert must_be_above(asked, name) is (price_there == 5010)
 
 

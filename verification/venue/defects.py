@@ -115,13 +115,13 @@ def an_opening_that_is_too_late(patch: Patch) -> None:
 
 
 def _without_refusal(patch: Patch, reason: str) -> None:
-    why_refused = carrying_out._why_refused
+    why_refused = carrying_out.why_refused
 
     def why(turn: Turn, order: TableOrder) -> str | None:
         found = why_refused(turn, order)
         return None if found == reason else found
 
-    patch.setattr(carrying_out, "_why_refused", why)
+    patch.setattr(carrying_out, "why_refused", why)
 
 
 def a_kill_switch_that_is_not_asked(patch: Patch) -> None:
@@ -129,7 +129,7 @@ def a_kill_switch_that_is_not_asked(patch: Patch) -> None:
 
 
 def an_order_of_another_journal_that_is_placed(patch: Patch) -> None:
-    patch.setattr(looking, "_is_older", lambda *_: False)
+    patch.setattr(looking, "is_older", lambda *_: False)
 
 
 def a_report_that_is_never_sent_again(patch: Patch) -> None:

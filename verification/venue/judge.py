@@ -11,7 +11,7 @@ from bridge.records import TableOrder
 from bridge.state import State
 from cli.aws.paper_market import PaperOrder
 from orderhook.errors import InvalidValueError
-from orderhook.leg_prices import check_prices, price_from_offset, price_of
+from orderhook.leg_prices import check_prices, price_field, price_of, prices_from_offsets
 from orderhook.orders import CANCELLABLE, OPEN, TERMINAL, Order, OrderState
 from orderhook.trade import kind_of, leg_id, partner_of
 from tests.oif_reader import Line, read_line
@@ -19,7 +19,7 @@ from tests.oif_reader import Line, read_line
 if TYPE_CHECKING:
     from verification.venue.loop import Loop
 
-_TRADED = frozenset({"Sim101", "Sim102"})
+TRADED = frozenset({"Sim101", "Sim102"})
 """The bridge has Apex1 too, but may not trade real money; Sim103 is none of its accounts."""
 
 _TICK = Decimal("0.25")
@@ -77,7 +77,7 @@ class Judge:
         if state.owner != state.config.journal:
             self.find("a bridge that does not own the stack wrote a file")
         if line.command == "PLACE":
-            if line.account not in _TRADED:
+            if line.account not in TRADED:
                 self.find(f"account {line.account} was traded")
             known = state.venue_orders[line.order_id]
             owner = state.orders[known.order_id]
@@ -95,10 +95,14 @@ class Judge:
             self.find(f"{order_id} was opened, and nobody has asked for it")
         elif now > until + timedelta(seconds=0.5):
             self.find(f"{order_id} was opened {(now - until).total_seconds():.1f} s too late")
-        if trader.switched_on and now > trader.switched_on + _LOOKED_WITHIN:
-            self.find(f"{order_id} was opened while the kill switch was on")
+        self._look_at_switch(order_id)
         if (at := trader.cancelled.get(order_id)) and now > at + timedelta(seconds=20):
             self.find(f"{order_id} was opened after its cancel")
+
+    def _look_at_switch(self, order_id: str) -> None:
+        switched_on = self._loop.trader.switched_on
+        if switched_on and self._loop.at > switched_on + _LOOKED_WITHIN:
+            self.find(f"{order_id} was opened while the kill switch was on")
 
     def _look_at_offset(self, state: State, leg: TableOrder, line: Line) -> None:
         """Legs that nobody has moved count from the entry's first fill."""
@@ -113,8 +117,10 @@ class Judge:
             self.find(f"{leg.order_id} is at {price}, and counts {leg.offset} from {first}")
 
     def _look_at_target(self, state: State, order_id: str, start: int) -> None:
-        entry_id, _, name = order_id.rpartition(".")
-        stop = state.orders.get(leg_id(entry_id, name.replace("TARGET", "STOP")))
+        target = state.orders[order_id]
+        name = partner_of(str(target.leg))
+        of_trade = (it for it in state.orders.values() if it.entry_id == target.entry_id)
+        stop = next((it for it in of_trade if it.leg == name), None)
         if stop is None or stop.ended or stop.wants_cancel:
             return
         stops = [it for it in stop.venue_ids if state.venue_orders[it].start == start]
@@ -249,7 +255,7 @@ class Judge:
             is_placed = order and order.want and order.want.kind == "place" and order.state in OPEN
             if first is None or leg.offset is None or not is_placed or not price or self._is_foreign(entry):
                 continue
-            right = price_from_offset(entry._replace(average=first), name, leg)
+            right = prices_from_offsets(entry._replace(average=first), name, leg).get(price_field(name))
             if right is not None and abs(price - right) > _TICK / 2:
                 self.find(f"{order and order.order_id} is at {price}, and counts {leg.offset} from {first}")
 
@@ -306,7 +312,9 @@ class Judge:
         for (account, instrument), (quantity, _) in loop.paper.positions.items():
             position = told.get((account, instrument))
             if position is None or position.side == "UNKNOWN":
-                if self.restarted_at is None:
+                # Where nothing was ever filled NinjaTrader writes no file.
+                was_moved = any((it.account, it.instrument) == (account, instrument) for it in loop.paper.executions)
+                if self.restarted_at is None and was_moved:
                     self.find(f"nobody knows the position of {account} in {instrument}: {quantity}")
                 continue
             signed = {"LONG": 1, "SHORT": -1, "FLAT": 0}[position.side] * position.quantity

@@ -31,6 +31,8 @@ from tests.bridge_world import World
 from tests.client_faults import Deliver, perform
 from tests.service import Service
 from verification.venue.judge import Judge
+from verification.venue.position_judge import PositionJudge
+from verification.venue.position_trader import PositionTrader
 from verification.venue.trader import Trader
 
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -60,6 +62,8 @@ class Loop(World):
 
     accounts_at_venue = ("Sim101", "Sim102", "Apex1")
     accounts = ("Sim101", "Sim102", "Apex1")
+    trader_type: type[Trader] = Trader
+    judge_type: type[Judge] = Judge
 
     def __init__(
         self,
@@ -79,8 +83,8 @@ class Loop(World):
             monkeypatch.setattr(token_hex, lambda size: ids.randbytes(size).hex())
         self.at = START
         self.paper.start(self.at)
-        self.trader = Trader(self.chance, service, self.paper, lambda: self.at)
-        self.judge = Judge(self)
+        self.trader = self.trader_type(self.chance, service, self.paper, lambda: self.at)
+        self.judge = self.judge_type(self)
         self.steps = 0
         self.trail: list[str] = []
         """What was done, for whoever looks for the cause of a finding."""
@@ -358,6 +362,13 @@ class Loop(World):
         for _ in range(QUIET_SECONDS):
             self.moment(1)
         self.judge.judge()
+
+
+class PositionsLoop(Loop):
+    """A loop whose trader acts on positions, too."""
+
+    trader_type = PositionTrader
+    judge_type = PositionJudge
 
 
 class _Mortal(Bridge):

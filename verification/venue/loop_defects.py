@@ -59,13 +59,13 @@ def a_refused_change_that_is_taken_for_done(patch: Patch) -> None:
 
 
 def a_real_account_without_leave(patch: Patch) -> None:
-    why_refused = carrying_out._why_refused
+    why_refused = carrying_out.why_refused
 
     def why(turn: Turn, order: TableOrder) -> str | None:
         found = why_refused(turn, order)
         return None if found and "trades real money" in found else found
 
-    patch.setattr(carrying_out, "_why_refused", why)
+    patch.setattr(carrying_out, "why_refused", why)
 
 
 def a_late_report_that_takes_a_cancel_away(patch: Patch) -> None:
@@ -108,7 +108,7 @@ def a_stop_that_waits_for_a_look(patch: Patch) -> None:
 
 
 def a_journal_that_does_not_know_its_age(patch: Patch) -> None:
-    patch.setattr(looking, "_is_older", lambda *_: False)
+    patch.setattr(looking, "is_older", lambda *_: False)
 
 
 def a_change_that_is_confirmed_unseen(patch: Patch) -> None:

@@ -92,8 +92,7 @@ class Trader:
         match answer.word:
             case "placed" | "scheduled":
                 self.placed[order_id] = fields
-                delay = timedelta(seconds=int(fields.get("delay") or 0))
-                until = now + delay + TOO_LATE + timedelta(seconds=1 if delay else 0)
+                until = self.too_late_after(int(fields.get("delay") or 0))
                 self.may_open_until[order_id] = self.may_replace_until[order_id] = until
             case "change_pending" | "replace_pending":
                 self.may_replace_until[order_id] = now + TOO_LATE
@@ -105,6 +104,13 @@ class Trader:
                 self.switched_on = None
         for listed in (*body.get("cancel_pending", ()), *body.get("cancelled", ())):
             self.cancelled.setdefault(str(listed), now)
+
+    def too_late_after(self, delay: int = 0) -> datetime:
+        """Return until when what is asked now, and waits so many seconds, may get to the venue.
+
+        While the venue is away a release is tried as long again as it may be late then.
+        """
+        return self._now() + timedelta(seconds=delay) + TOO_LATE * (2 if delay else 1)
 
     def switch_off(self) -> None:
         """Turn the kill switch off."""

@@ -1,13 +1,14 @@
 """Play the whole loop on DynamoDB Local, or moto where that cannot run, and see that its defects are noticed.
 
-python -m verification.venue.whole 7 12       seeds 7 to 12, on moto, with what was done in each that finds something
+python -m verification.venue.whole 7 12               seeds 7 to 12, on moto; what was done where something is found
+python -m verification.venue.whole 7 12 positions     the same of a trader who acts on positions
 """
 
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from tests.queues import Queue
     from tests.tables import Table
     from verification.venue.loop import Loop
+    from verification.venue.loop_defects import Seeded
+
+ORDERS, POSITIONS = "the whole loop", "positions"
+"""What the trader does: orders alone, or what acts on positions besides."""
 
 ROUNDS = 2
 """Of chances, each with a quiet point after it, in a run: few, for the table grows."""
@@ -30,12 +35,10 @@ TRIES = 12
 """How many runs a seeded defect has at most to be noticed in."""
 
 
-def run(*, steps: int, seed: int) -> Part:
+def run(*, steps: int, seed: int, of: str = ORDERS) -> Part:
     """Have every core take its share of the steps, and of the defects."""
-    from verification.venue.loop_defects import SEEDED
-
     started = time.monotonic()
-    names = [seeded.defect.__name__ for seeded in SEEDED]
+    names = list(_seeded(of))
     on_engine = dynamodb_local.missing() is None
     if on_engine:
         dynamodb_local.fetch()  # once, before several processes want it
@@ -45,6 +48,7 @@ def run(*, steps: int, seed: int) -> Part:
             "seed": seed * 100_000 + number * 10_000,
             "defects": names[number::CORES],
             "on_engine": on_engine,
+            "of": of,
         }
         for number in range(CORES)
     ]
@@ -61,11 +65,11 @@ def run(*, steps: int, seed: int) -> Part:
         f"{len(names)} defects seeded, {len(names) - len(missed)} noticed.",
         f"Alerts: {counts(tally)}.",
     ]
-    return Part("Venue, the whole loop", lines, [*findings, *missed][:20], len(findings) + len(missed), seconds)
+    return Part(f"Venue, {of}", lines, [*findings, *missed][:20], len(findings) + len(missed), seconds)
 
 
 def work(
-    steps: int, seed: int, defects: Sequence[str], *, on_engine: bool
+    steps: int, seed: int, defects: Sequence[str], *, on_engine: bool, of: str = ORDERS
 ) -> tuple[Counter[str], list[str], list[str]]:
     """Take the steps of one process, which has a table of its own.
 
@@ -82,24 +86,27 @@ def work(
         queues.in_process() as queue,
     ):
         while tally["steps"] < steps:
-            played = play(table, queue, seed + tally["runs"])
+            played = play(table, queue, seed + tally["runs"], of=of)
             tally += Counter(played.trader.answers) + Counter(steps=played.steps)
             findings += [f"seed {seed + tally['runs']}: {finding}" for finding in played.judge.findings]
             tally["runs"] += 1
-        missed = [name for name in defects if noticed(name, table, queue) is None]
+        missed = [name for name in defects if noticed(name, table, queue, of=of) is None]
     return tally, findings, missed
 
 
-def play(table: "Table", queue: "Queue", seed: int, troubles: Sequence[str] | None = None) -> "Loop":
+def play(
+    table: "Table", queue: "Queue", seed: int, troubles: Sequence[str] | None = None, *, of: str = ORDERS
+) -> "Loop":
     """Play one run, until something is found."""
     from tests.output import Output
     from tests.service import Service
-    from verification.venue.loop import TROUBLES, Loop
+    from verification.venue.loop import TROUBLES, Loop, PositionsLoop
 
     possible = TROUBLES if troubles is None else troubles
+    loop_type = Loop if of == ORDERS else PositionsLoop
     with captured() as (take, patch), tempfile.TemporaryDirectory() as folder:
         service = Service(table, queue, Output(take, patch), patch)
-        loop = Loop(service, Path(folder), patch, seed=seed, troubles=possible)
+        loop = loop_type(service, Path(folder), patch, seed=seed, troubles=possible)
         try:
             for _ in range(ROUNDS):
                 if not loop.judge.findings:
@@ -111,22 +118,22 @@ def play(table: "Table", queue: "Queue", seed: int, troubles: Sequence[str] | No
     return loop
 
 
-def noticed(name: str, table: "Table", queue: "Queue", tries: int = TRIES) -> str | None:
+def noticed(name: str, table: "Table", queue: "Queue", tries: int = TRIES, *, of: str = ORDERS) -> str | None:
     """Return what the first run finds that notices a defect; a bridge that fails has noticed it, too.
 
     Where it is known how the defect shows, nothing else counts.
     """
-    from verification.venue import trader
-    from verification.venue.loop_defects import SEEDED
+    from verification.venue import position_trader, trader
 
-    defect, troubles, shows, habits = next(seeded for seeded in SEEDED if seeded.defect.__name__ == name)
+    defect, troubles, shows, habits = _seeded(of)[name]
     with pytest.MonkeyPatch.context() as patch:
         defect(patch)
         for habit, number in habits.items():
-            patch.setitem(trader.HABITS, habit, number)
+            habits_of = trader.HABITS if habit in trader.HABITS else position_trader.POSITION_HABITS
+            patch.setitem(habits_of, habit, number)
         for seed in range(1, tries + 1):
             try:
-                findings = play(table, queue, seed, troubles).judge.findings
+                findings = play(table, queue, seed, troubles, of=of).judge.findings
             except Exception as error:
                 if shows:
                     continue
@@ -136,16 +143,23 @@ def noticed(name: str, table: "Table", queue: "Queue", tries: int = TRIES) -> st
     return None
 
 
-def _show(first: int, last: int) -> None:
+def _seeded(of: str) -> "Mapping[str, Seeded]":
+    from verification.venue import loop_defects, position_defects
+
+    seeded = loop_defects.SEEDED if of == ORDERS else position_defects.SEEDED
+    return {it.defect.__name__: it for it in seeded}
+
+
+def _show(first: int, last: int, of: str) -> None:
     import tests.environment  # noqa: F401
     from tests import queues, tables
 
     with tables.in_process() as table, queues.in_process() as queue:
         for seed in range(first, last + 1):
-            played = play(table, queue, seed)
+            played = play(table, queue, seed, of=of)
             if played.judge.findings:
                 sys.stdout.write("\n".join([*played.trail, f"seed {seed}", *played.judge.findings, ""]))
 
 
 if __name__ == "__main__":
-    _show(int(sys.argv[1]), int(sys.argv[2]))
+    _show(int(sys.argv[1]), int(sys.argv[2]), POSITIONS if POSITIONS in sys.argv[3:] else ORDERS)

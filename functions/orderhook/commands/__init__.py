@@ -8,21 +8,27 @@ from collections.abc import Iterable, Mapping
 from orderhook import hints
 from orderhook.commands.cancel import Cancel
 from orderhook.commands.cancel_all_orders import CancelAllOrders
+from orderhook.commands.cancel_and_bracket import CancelAndBracket
 from orderhook.commands.cancel_orders import CancelOrders
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.commands.change import Change
+from orderhook.commands.close_position import ClosePosition
 from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.commands.command import Command
+from orderhook.commands.flat_place import FlatPlace
+from orderhook.commands.flatten import Flatten
+from orderhook.commands.flatten_everything import FlattenEverything
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.parsing import FieldReader, fields_in_remarks, parse_fields, parse_word
 from orderhook.commands.place import Place
-from orderhook.errors import AlertWarning, MissingFieldError, UnknownCommandError, UnsupportedCommandError
+from orderhook.commands.reverse import Reverse
+from orderhook.commands.reverse_position import ReversePosition
+from orderhook.errors import AlertWarning, MissingFieldError, UnknownCommandError
 from orderhook.flat_json import NoText
 from orderhook.payload import Pair, canonical, upper
 
 __all__ = [
     "COMMANDS",
-    "NOT_YET",
     "SCOPES",
     "Command",
     "FieldReader",
@@ -34,17 +40,28 @@ __all__ = [
 ]
 
 COMMANDS: Mapping[str, type[Command]] = {
-    kind.word: kind for kind in (Cancel, Place, CancelOrders, CancelAllOrders, CancelReplace, Change, CloseStrategy)
+    kind.word: kind
+    for kind in (
+        Cancel,
+        Place,
+        CancelOrders,
+        CancelAllOrders,
+        CancelReplace,
+        Change,
+        CloseStrategy,
+        ClosePosition,
+        Flatten,
+        FlattenEverything,
+        FlatPlace,
+        Reverse,
+        ReversePosition,
+        CancelAndBracket,
+    )
 }
 """Every command by its word. The kill switch is a command without one: its alert gives kill_switch instead."""
 
 SCOPES = (*COMMANDS, KillSwitch.word)
 """What a key may be limited to."""
-
-NOT_YET = frozenset(
-    "CANCELANDBRACKET CLOSEPOSITION FLATTEN FLATTENEVERYTHING FLATPLACE REVERSE REVERSEPOSITION".split()
-)
-"""Commands of the language that act on positions, which only a venue knows."""
 
 
 def command_type(pairs: Iterable[Pair]) -> type[Command]:
@@ -54,8 +71,6 @@ def command_type(pairs: Iterable[Pair]) -> type[Command]:
     if sent is None:
         return KillSwitch
     word = upper(sent)
-    if word in NOT_YET:
-        raise UnsupportedCommandError(f"{word} is not available yet; there are {', '.join(COMMANDS)}.", field="command")
     if word not in COMMANDS:
         raise UnknownCommandError(f"There is no command {sent[:64]!a}: {_way_out(word, pairs)}", field="command")
     return COMMANDS[word]
@@ -63,7 +78,7 @@ def command_type(pairs: Iterable[Pair]) -> type[Command]:
 
 def meant_command(word: str, pairs: Iterable[Pair]) -> str | None:
     """Return the command that a word which is none was probably meant to be; not CANCEL of an account's orders."""
-    hint = hints.command(word[:64], (*COMMANDS, *NOT_YET))
+    hint = hints.command(word[:64], COMMANDS)
     return None if hint == Cancel.word and _names_account_alone(pairs) else hint
 
 

@@ -35,7 +35,8 @@ def _want(venue: Venue, provenance: Provenance, before: Order, after: Order) -> 
     last = before.want
     # What the venue has not confirmed is asked anew: it may have been lost there.
     is_open = last is not None and last.kind in ("change", "replace") and last.n > before.acked
-    if _same(before, after, _VALUES) and not is_open:
+    is_asked_of_position = after.conditions not in (None, before.conditions)
+    if _same(before, after, _VALUES) and not (is_open or is_asked_of_position):
         return None
     is_replaced = is_open and last is not None and last.kind == "replace"
     is_other_kind = not _same(before, after, _KIND) or is_replaced

@@ -114,6 +114,7 @@ class _Replacing:
             cancels_at=cancels_at,
             root=command.root,
             lifts_time_limit=command.lifts_time_limit,
+            conditions=command.position_conditions,
             day_ends=new.day_ends(provenance, after=command.delay),
             notes=command.notes,
         )

@@ -35,7 +35,6 @@ from orderhook.trade import (
     LegTerms,
     bracket_legs,
     entry_and_leg,
-    kind_of,
     leg_id,
     opposite,
     unprotected,
@@ -429,10 +428,7 @@ def _start_strategy(services: "Services", provenance: Provenance, before: Order,
 
     Raises StrategyMismatchError where a strategy of that name has something open.
     """
-    legs = [
-        LegTerms(kind_of(name), leg.order_type, leg.limit_price, leg.stop_price, received_at=leg.received_at)
-        for name, leg in after.legs.items()
-    ]
+    legs = [LegTerms.of(name, leg, leg.received_at) for name, leg in after.legs.items()]
     entry = Entry(after._replace(legs={}), legs, None, named=False)
     try:
         return place_entry(services, provenance, entry, waiting=before).order

@@ -1,17 +1,18 @@
 """What every command is: a frozen set of checked fields, and what it does."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from orderhook.commands.fields import Notes, Seconds
+from orderhook.errors import UnsupportedCommandError
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 
 if TYPE_CHECKING:
-    from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, KillSwitchOnError
+    from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError
     from orderhook.limits import Limits
     from orderhook.rate_limit import Rate
     from orderhook.services import Services
@@ -56,6 +57,9 @@ class Command(BaseModel):
     waits_in_table: ClassVar[bool] = False
     """Whether what has a delay is written at once and waits in the table, and not in the queue."""
 
+    acts_on_positions: ClassVar[bool] = False
+    """Whether it acts on a position, which only a venue knows."""
+
     notes: Notes | None = None
     """The trader's remark; it is kept with the order that is placed, and with the record of the alert."""
 
@@ -88,6 +92,11 @@ class Command(BaseModel):
         """Return `refused_if_unused`, as far as it holds for what the alert gives."""
         return cls.refused_if_unused
 
+    @classmethod
+    def idle(cls, given: Mapping[str, object]) -> Set[str]:  # noqa: ARG003
+        """Return the fields that it has no use for with what the alert gives; they are told like any such field."""
+        return frozenset()
+
     @property
     def repeatable(self) -> bool:
         """Whether the same alert, sent again, does nothing more than the first did."""
@@ -117,6 +126,14 @@ class Command(BaseModel):
         """Return whether it opens something at a venue, which must be ready for that now."""
         return False
 
+    def check_venue(self, venue: "Venue") -> None:
+        """Raise UnsupportedCommandError, or UnsupportedValueError of a field, for what only another venue can do."""
+        if self.acts_on_positions and venue.name is None:
+            raise UnsupportedCommandError(
+                f"{self.word} acts on a position, which only a venue knows: deploy with Venue=ninjatrader.",
+                field="command",
+            )
+
     def certain_warnings(self, venue: "Venue") -> "tuple[AlertWarning, ...]":  # noqa: ARG002
         """Return what its answer warns of whatever the orders are, where the deployment has this venue.
 
@@ -137,9 +154,14 @@ class Command(BaseModel):
         """Whether `reduce` may do it, as far as its fields say."""
         return False
 
-    def check_reduces(self, services: "Services", provenance: Provenance, refusal: "KillSwitchOnError") -> None:  # noqa: ARG002
+    def check_reduces(self, services: "Services", provenance: Provenance, refusal: "ControlError") -> None:  # noqa: ARG002
         """Raise `refusal` unless it makes what is at stake smaller, as the order is now."""
         raise refusal
+
+    @property
+    def has_closing_half(self) -> bool:
+        """Whether it closes a position before it opens one, so that `reduce` may do that alone (closing_only_after)."""
+        return False
 
     @property
     def may_enlarge(self) -> bool:

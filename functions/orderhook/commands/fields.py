@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from orderhook.errors import AlertWarning, InvalidValueError, UnsupportedValueError
+from orderhook.errors import AlertWarning, InvalidValueError
 from orderhook.orders import Action, OrderType, TimeInForce
 from orderhook.payload import lower, upper
 
@@ -19,7 +19,6 @@ _BLANKS = re.compile(r" +")
 _COMMENT = re.compile(r"(^| )//")
 _NOTHING = frozenset(("null", "none", "nan", "na", "undefined"))
 _DECIMAL = re.compile(r"[0-9]{1,12}(?:\.([0-9]+))?")
-_RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|dollars?|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
 _DECIMALS = 8
 _SMALLEST = Decimal(1).scaleb(-_DECIMALS)
 MAX_LENGTH = 64
@@ -158,28 +157,8 @@ def _order_id_or_name(value: str, info: ValidationInfo) -> str:
     return value
 
 
-def _price(value: str, info: ValidationInfo) -> Decimal | None:
-    if _RELATIVE.fullmatch(value):
-        raise UnsupportedValueError(
-            f"{info.field_name} is relative to a quote, and there are no quotes here; give a price such as 5000.25.",
-            field=info.field_name,
-        )
-    number = _decimal(value, info, "a price such as 5000.25")
-    return number or None  # 0 is NinjaTrader's way to write "no price"
-
-
-def _leg_price(value: str, info: ValidationInfo) -> Decimal:
-    price = _price(value, info)
-    if price is None:
-        # An entry must not lose its stop in silence because a variable was 0.
-        raise InvalidValueError(
-            f"{info.field_name} is 0, which is not a price; give it one, or take it out.", field=info.field_name
-        )
-    return price
-
-
 def _qty(value: str, info: ValidationInfo) -> int:
-    number = _decimal(value, info, "a whole number from 1")
+    number = read_decimal(value, info, "a whole number from 1")
     if number != int(number) or not 1 <= number <= MAX_QTY:
         raise InvalidValueError(f"{info.field_name} must be a whole number from 1 to {MAX_QTY}.", field=info.field_name)
     return int(number)
@@ -187,10 +166,11 @@ def _qty(value: str, info: ValidationInfo) -> int:
 
 def _new_qty(value: str, info: ValidationInfo) -> int | None:
     # NinjaTrader's CHANGE reads 0 as "leave it as it is".
-    return None if _decimal(value, info, "a whole number") == 0 else _qty(value, info)
+    return None if read_decimal(value, info, "a whole number") == 0 else _qty(value, info)
 
 
-def _decimal(value: str, info: ValidationInfo, expected: str) -> Decimal:
+def read_decimal(value: str, info: ValidationInfo, expected: str) -> Decimal:
+    """Return an exact number without a sign; raises InvalidValueError, which says what is expected."""
     match = _DECIMAL.fullmatch(value)
     if match is None:
         comment = " Put the comment on a line of its own." if "//" in value else ""
@@ -214,7 +194,7 @@ def _up_to(maximum: int, unit: str, *, in_parts: bool = False) -> Callable[[str,
         expected = (
             f"a number of {unit} up to {maximum}" if in_parts else f"a whole number of {unit} from 1 to {maximum}"
         )
-        number = _decimal(value, info, expected)
+        number = read_decimal(value, info, expected)
         if (number != int(number) and not in_parts) or number > maximum:
             raise InvalidValueError(f"{info.field_name} must be {expected}; 0 means none.", field=info.field_name)
         return math.ceil(number)
@@ -233,20 +213,28 @@ _ELSEWHERE = {
 """What other services call a word; what may mean to close a position (EXIT, FLAT) is in no place of an order's."""
 
 
-def _one_of(*words: str) -> Callable[[str, ValidationInfo], str]:
+def one_of(*words: str, fold: Callable[[str], str] = upper) -> Callable[[str, ValidationInfo], str]:
+    """Return a check that takes these words in any case, and returns them as they stand here."""
+
     def check(value: str, info: ValidationInfo) -> str:
-        if upper(value) not in words:
+        if fold(value) not in words:
             word = _ELSEWHERE.get(upper(value))
             hint = f" ({upper(value)} is written {word})" if word in words else ""
             hint = hint or (": put the comment on a line of its own" if "//" in value else "")
             raise InvalidValueError(f"{info.field_name} must be {' or '.join(words)}{hint}.", field=info.field_name)
-        return upper(value)
+        return fold(value)
 
     return check
 
 
 _TRUE = ("true", "yes", "on", "1")
 FALSE = ("false", "no", "off", "0")
+_BOOLEANS = frozenset(("append_atm", "flatten_first", "sync_strategy"))
+
+
+def is_off(name: str, value: object) -> bool:
+    """Return whether an option says that it is not wanted; where it is not a boolean, 0 is a value like others."""
+    return isinstance(value, str) and lower(value) in FALSE and (value != "0" or name in _BOOLEANS)
 
 
 def _boolean(yes: str, no: str) -> Callable[[str, ValidationInfo], bool]:
@@ -278,12 +266,6 @@ NewOrderId = Annotated[str, BeforeValidator(_new_order_id)]
 OrderIdOrName = Annotated[str, BeforeValidator(_order_id_or_name)]
 """An Id, which may be a leg's, or an order name; names come in capitals."""
 
-Price = Annotated[Decimal | None, BeforeValidator(_price)]
-"""An exact price above 0; 0 means none."""
-
-LegPrice = Annotated[Decimal | None, BeforeValidator(_leg_price)]
-"""An exact price above 0, if it is there."""
-
 Qty = Annotated[int, BeforeValidator(_qty)]
 """A whole number of contracts from 1."""
 
@@ -293,12 +275,12 @@ NewQty = Annotated[int | None, BeforeValidator(_new_qty)]
 Seconds = Annotated[int, BeforeValidator(_up_to(60, "seconds", in_parts=True))]
 """A number of seconds, at most a minute, rounded up to a whole one; 0 means none."""
 
-Minutes = Annotated[int, BeforeValidator(_up_to(60, "minutes"))]
-"""A whole number of minutes, at most an hour; 0 means none."""
+Minutes = Annotated[int, BeforeValidator(_up_to(180, "minutes"))]
+"""A whole number of minutes, at most three hours; 0 means none."""
 
-ActionWord = Annotated[Action, BeforeValidator(_one_of(*get_args(Action)))]
-OrderTypeWord = Annotated[OrderType, BeforeValidator(_one_of(*get_args(OrderType)))]
-TimeInForceWord = Annotated[TimeInForce, BeforeValidator(_one_of(*get_args(TimeInForce)))]
+ActionWord = Annotated[Action, BeforeValidator(one_of(*get_args(Action)))]
+OrderTypeWord = Annotated[OrderType, BeforeValidator(one_of(*get_args(OrderType)))]
+TimeInForceWord = Annotated[TimeInForce, BeforeValidator(one_of(*get_args(TimeInForce)))]
 
 OnOff = Annotated[bool, BeforeValidator(_boolean("on", "off"))]
 YesNo = Annotated[bool, BeforeValidator(_boolean("true", "false"))]

@@ -1,6 +1,6 @@
 """What PLACE and CANCELREPLACE share: the new order that they say by their fields, and its legs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -12,17 +12,26 @@ from orderhook.commands.fields import (
     GivenLabel,
     Id,
     Label,
-    LegPrice,
     OrderTypeWord,
-    Price,
     Qty,
     TimeInForceWord,
+    is_off,
 )
 from orderhook.commands.opens_position import OpensPosition
-from orderhook.errors import AlertWarning, CommandNotAllowedError, InvalidValueError, MissingFieldError
+from orderhook.commands.position_fields import MarketSides, MaxPositions, check_position_fields
+from orderhook.commands.price_fields import EntryPrice, LegPrice, Price, check_distance, price_text, sort_of
+from orderhook.conditions import Conditions
+from orderhook.errors import (
+    AlertWarning,
+    CommandNotAllowedError,
+    InvalidValueError,
+    MissingFieldError,
+    UnsupportedValueError,
+)
 from orderhook.leg_prices import is_beyond
 from orderhook.orders import PRICES, decimal_text, folded, timestamp
 from orderhook.provenance import Provenance
+from orderhook.relative_prices import Relative, points_of, read_relative
 from orderhook.trade import LegTerms
 from orderhook.trade_window import end_of_day
 
@@ -37,6 +46,9 @@ OCO_WITHOUT_VENUE = AlertWarning(
 )
 
 
+_STOPS = ("stop_loss", "stop_loss_limit", "stop_loss_stop")
+
+
 class NewOrder(BaseModel):
     """An order as an alert asks for it, and the legs that come with it; a command has one among its fields."""
 
@@ -48,8 +60,10 @@ class NewOrder(BaseModel):
     qty: Qty
     order_type: OrderTypeWord
     tif: TimeInForceWord
-    limit_price: Price = None
-    stop_price: Price = None
+    reference_price: Price = None
+    """What relative prices of the order itself count from; it is no part of the order."""
+    limit_price: EntryPrice = None
+    stop_price: EntryPrice = None
     oco_id: Id | None = None
     strategy: Label | None = None
     take_profit: LegPrice = None
@@ -85,16 +99,29 @@ class NewOrder(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _relative_legs_lie_beyond_the_fill(self) -> Self:
+        for field, price in self.relative_legs.items():
+            check_distance(field, price, self.action, self.instrument)
+        return self
+
+    @model_validator(mode="after")
     def _leg_prices_stand_in_order(self) -> Self:
         limit, stop = self.stop_loss_limit, self.stop_loss_stop
-        if limit and stop and is_beyond(self.action, limit, stop):
+        if limit and stop and sort_of(limit) != sort_of(stop):
             raise InvalidValueError(
-                f"stop_loss_limit={decimal_text(limit)} must not lie {self._winning_side} stop_loss_stop="
-                f"{decimal_text(stop)} where a {self.action} is to be stopped; correct one of them.",
+                "stop_loss_limit and stop_loss_stop cannot be compared: give two prices, two percentages, or two "
+                "distances in ticks, points or dollars.",
                 field="stop_loss_limit",
             )
+        if limit and stop and is_beyond(self.action, self._number(limit), self._number(stop)):
+            raise InvalidValueError(
+                f"stop_loss_limit={price_text(limit)} must not lie {self._winning_side} stop_loss_stop="
+                f"{price_text(stop)} where a {self.action} is to be stopped; correct one of them.",
+                field="stop_loss_limit",
+            )
+        target = self.take_profit
         for field, price in self._stops.items():
-            if self.take_profit and not is_beyond(self.action, self.take_profit, price):
+            if isinstance(target, Decimal) and not is_beyond(self.action, target, price):
                 raise self._wrong_side("take_profit", self._winning_side, field)
         return self
 
@@ -108,13 +135,27 @@ class NewOrder(BaseModel):
             for field, stop in self._stops.items():
                 if price and not is_beyond(self.action, price, stop):
                     raise self._wrong_side(field, self._losing_side, entry)
-            if price and self.take_profit and not is_beyond(self.action, self.take_profit, price):
+            target = self.take_profit
+            if price and isinstance(target, Decimal) and not is_beyond(self.action, target, price):
                 raise self._wrong_side("take_profit", self._winning_side, entry)
 
     @property
+    def relative_legs(self) -> dict[str, Relative]:
+        """The prices of legs that are a distance from the fill, by their fields."""
+        prices = {name: getattr(self, name) for name in ("take_profit", *_STOPS)}
+        return {name: price for name, price in prices.items() if isinstance(price, Relative)}
+
+    @property
     def _stops(self) -> dict[str, Decimal]:
-        prices = {name: getattr(self, name) for name in ("stop_loss", "stop_loss_limit", "stop_loss_stop")}
-        return {name: price for name, price in prices.items() if price}
+        prices = {name: getattr(self, name) for name in _STOPS}
+        return {name: price for name, price in prices.items() if isinstance(price, Decimal)}
+
+    def _number(self, price: Decimal | Relative) -> Decimal:
+        """Return a price, or a distance with its sign, as one of its sort is compared with another."""
+        if isinstance(price, Decimal):
+            return price
+        points = points_of(price, self.instrument)
+        return price.amount if points is None else points
 
     @property
     def _winning_side(self) -> str:
@@ -135,13 +176,22 @@ class NewOrder(BaseModel):
         """The legs that the alert itself asks for."""
         legs: list[LegTerms] = []
         if self.take_profit:
-            legs.append(LegTerms("TARGET", "LIMIT", limit_price=self.take_profit))
+            legs.append(LegTerms("TARGET", "LIMIT", **self._terms("limit_price", self.take_profit)))
         if self.stop_loss:
-            legs.append(LegTerms("STOP", "STOPMARKET", stop_price=self.stop_loss))
+            legs.append(LegTerms("STOP", "STOPMARKET", **self._terms("stop_price", self.stop_loss)))
         if self.stop_loss_limit:
-            stop_price = self.stop_loss_stop or self.stop_loss_limit
-            legs.append(LegTerms("STOP", "STOPLIMIT", stop_price=stop_price, limit_price=self.stop_loss_limit))
+            stop = self._terms("stop_price", self.stop_loss_stop or self.stop_loss_limit)
+            limit = self._terms("limit_price", self.stop_loss_limit)
+            if "offset" in limit:
+                limit = {"limit_offset": limit["offset"]}
+            legs.append(LegTerms("STOP", "STOPLIMIT", **stop, **limit))
         return legs
+
+    def _terms(self, field: str, price: Decimal | Relative) -> dict[str, Any]:
+        """Return what says where a leg is to work: this price, or how far it lies from the fill."""
+        if isinstance(price, Decimal):
+            return {field: price}
+        return {"offset": abs(self._number(price)), "in_percent": price.unit == "percent"}
 
     def day_ends(self, provenance: Provenance, after: int = 0) -> str | None:
         """Return when it ends by itself, its day beginning so many seconds after receipt; None if it does not."""
@@ -150,23 +200,28 @@ class NewOrder(BaseModel):
 
     def texts(self) -> dict[str, str]:
         """Return the order and its legs as they are compared: two spellings of a value are one."""
-        values = {name: value for name, value in dict(self).items() if value is not None}
+        values = {name: value for name, value in dict(self).items() if not (value is None or name == "reference_price")}
         return {name: _text(name, value) for name, value in values.items()}
 
 
 def _text(name: str, value: Any) -> str:
-    if isinstance(value, Decimal):
-        return decimal_text(value)
+    if isinstance(value, Decimal | Relative):
+        return price_text(value)
     return folded(value) if name in ("account", "instrument", "strategy") else str(value)
 
 
+_CONDITIONS = frozenset(("require_market_position", "max_positions"))
+
+
 class PlacesOrder(OpensPosition):
-    """A command that places a new order, which it has as its field `new_order`."""
+    """A command that places a new order, which it has as its field `new_order`, where the position is as it asks."""
 
     new_order: NewOrder
+    require_market_position: MarketSides = ()
+    max_positions: MaxPositions | None = None
 
     refused: ClassVar[Mapping[str, str]] = {
-        **OpensPosition.refused,
+        **{name: why for name, why in OpensPosition.refused.items() if name not in _CONDITIONS},
         "append_atm": "is not available yet; take it out",
         "strategy_tag": "is not available yet; take it out",
     }
@@ -176,6 +231,32 @@ class PlacesOrder(OpensPosition):
     def _gather_new_order(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         own = {name: value for name, value in fields.items() if name in NewOrder.model_fields}
         return {name: value for name, value in fields.items() if name not in own} | {"new_order": own}
+
+    @classmethod
+    def idle(cls, given: Mapping[str, object]) -> Set[str]:
+        """Return the conditions that the alert switches off, and reference_price where nothing counts from it."""
+        off = {name for name in _CONDITIONS if is_off(name, given.get(name))}
+        prices = [value for name in PRICES if isinstance(value := given.get(name), str)]
+        return off if any(map(read_relative, prices)) else off | {"reference_price"}
+
+    @property
+    def position_conditions(self) -> Conditions:
+        """What the bridge asks of the position, and does to it, before it places the order."""
+        return Conditions(require_market_position=self.require_market_position, max_positions=self.max_positions)
+
+    def check_venue(self, venue: "Venue") -> None:
+        """Raise UnsupportedValueError for what only another venue can do."""
+        super().check_venue(venue)
+        check_position_fields(self, venue)
+        relative = next(
+            iter(self.new_order.relative_legs), "reference_price" if self.new_order.reference_price else None
+        )
+        if relative and venue.name is None:
+            raise UnsupportedValueError(
+                f"{relative} is for prices that count from another one, which a venue alone works with: give a price "
+                "such as 5000.25, or deploy with Venue=ninjatrader.",
+                field=relative,
+            )
 
     def certain_warnings(self, venue: "Venue") -> tuple[AlertWarning, ...]:
         """Return what is said of a group that nothing heeds."""

@@ -52,10 +52,13 @@ class OpensPosition(Command):
     These fields are not part of the order: with other values, the same order is still the same.
     """
 
-    refused: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("percent", "flatten_first", "require_market_position", "max_positions", "sync_strategy", "out_of_sync"),
-        "needs a position, and positions are not known here; take it out",
-    )
+    refused: ClassVar[Mapping[str, str]] = {
+        "percent": "is of CLOSEPOSITION, which closes that part of a position; take it out",
+        **dict.fromkeys(
+            ("flatten_first", "require_market_position", "max_positions", "sync_strategy", "out_of_sync"),
+            "is of PLACE, and nothing here would heed it; take it out",
+        ),
+    }
 
     never_empty: ClassVar[frozenset[str]] = frozenset(
         "take_profit stop_loss stop_loss_limit stop_loss_stop strategy strategy_id oco_id cancel_after rate_limit id "

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from orderhook import hints
 from orderhook.commands.command import Command
-from orderhook.commands.fields import FALSE, IDS, check_plain
+from orderhook.commands.fields import IDS, check_plain, is_off
 from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.errors import (
@@ -27,8 +27,6 @@ from orderhook.payload import (
     missing_semicolon,
     still_holds_placeholder,
 )
-
-_BOOLEANS = frozenset(("append_atm", "flatten_first", "sync_strategy"))
 
 _WAYS_OUT = {
     False: ("in parentheses, as a remark does", "take the parentheses away"),
@@ -56,7 +54,7 @@ class FieldReader:
         self._given = given.keys()
         self._narrowing = kind.narrowing(given)
         self._read: set[str] = set()
-        self._used = {"command", *kind.alert_fields()}
+        self._used = {"command", *kind.alert_fields()} - kind.idle(given)
         account = given.get("account")
         if isinstance(account, str) and "," in account and self._used & set(IDS):
             self._used.add("account")  # a list is read by every command that has an id
@@ -77,7 +75,7 @@ class FieldReader:
             )
         else:
             self._read.add(name)
-            if name in self._kind.refused and not _is_off(name, value):
+            if name in self._kind.refused and not is_off(name, value):
                 raise UnsupportedValueError(f"{name} {self._kind.refused[name]}.", field=name)
             if name in self._used:
                 self.fields[name] = self._checked(name, value)
@@ -189,7 +187,7 @@ class FieldReader:
 
     @property
     def _opens_or_alters(self) -> bool:
-        return issubclass(self._kind, OpensPosition)
+        return issubclass(self._kind, OpensPosition) or self._kind.acts_on_positions
 
 
 def parse_fields(
@@ -241,8 +239,3 @@ def unknown_name(sent_name: str, hint: str | None) -> str:
     unseen = next((each for each in sent_name if not each.isprintable()), None)
     named = "" if unseen is None else f", which holds an invisible character (U+{ord(unseen):04X})"
     return f"There is no field {sent_name[:64]!a}{named}: {way_out}"
-
-
-def _is_off(name: str, value: str | NoText) -> bool:
-    """Return whether an option says that it is not wanted; where it is not a boolean, 0 is a value like others."""
-    return isinstance(value, str) and lower(value) in FALSE and (value != "0" or name in _BOOLEANS)

@@ -2,27 +2,33 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
+from orderhook.commands.conditional_order import PlacesConditionally
 from orderhook.commands.fields import Id, Minutes, NewOrderId
-from orderhook.commands.new_order import OCO_WITHOUT_VENUE, PlacesOrder
-from orderhook.commands.placing import Entry, brackets_of, place_entry, template_of
+from orderhook.commands.instructing import mark_of
+from orderhook.commands.marking import refuse_equal, write_once, written_before
+from orderhook.commands.new_order import OCO_WITHOUT_VENUE
+from orderhook.commands.placing import Entry, brackets_of, place_entry, placed_word, template_of
 from orderhook.commands.release import ended_if_void
 from orderhook.errors import (
     AlertWarning,
     DuplicateOrderIdError,
     OrderhookError,
+    OrderNotFoundError,
     StrategyNotFoundError,
     UnsupportedValueError,
 )
 from orderhook.leg_prices import with_bounds, without_price
 from orderhook.messages import Release
-from orderhook.orders import Leg, Order, OrderState, folded, timestamp
+from orderhook.orders import Leg, Order, OrderState, Trace, folded, timestamp
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
+from orderhook.store.writes import Put
 from orderhook.trade import bracket_legs, open_legs, own_legs, unprotected, unprotected_warning
 from orderhook.venues import TABLE, Venue
 
@@ -30,11 +36,14 @@ if TYPE_CHECKING:
     from orderhook.services import Services
 
 
-class Place(PlacesOrder):
+class Place(PlacesConditionally):
     """Place one order, and with it the legs that its fields or its template ask for."""
 
     word: ClassVar[str] = "PLACE"
     waits_in_table: ClassVar[bool] = True
+
+    once: ClassVar[bool] = False
+    """Whether the same text without an order_id places one order within a minute, whose resend is recognised."""
 
     order_id: NewOrderId | None = None
     strategy_id: Id | None = None
@@ -48,7 +57,7 @@ class Place(PlacesOrder):
     @property
     def repeatable(self) -> bool:
         """Whether a resend is recognised: without an order_id it would be another order."""
-        return self.order_id is not None
+        return self.order_id is not None or self.once
 
     @property
     def venue_account(self) -> str:
@@ -57,8 +66,13 @@ class Place(PlacesOrder):
 
     def certain_warnings(self, venue: Venue) -> tuple[AlertWarning, ...]:
         """Return what is said of an order without an id, and of a group that nothing heeds."""
-        no_id = () if self.order_id else (_NO_ORDER_ID,)
-        return (*no_id, *super().certain_warnings(venue))
+        return (*self._no_order_id, *super().certain_warnings(venue))
+
+    @property
+    def _no_order_id(self) -> tuple[AlertWarning, ...]:
+        if self.order_id:
+            return ()
+        return (_NO_ORDER_ID_ONCE if self.once else _NO_ORDER_ID,)
 
     def needs_venue(self, services: "Services", provenance: Provenance) -> bool:  # noqa: ARG002
         """Return whether it opens something at once: its release asks again, after the delay."""
@@ -66,6 +80,9 @@ class Place(PlacesOrder):
 
     def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
         """Return the outcome for an order that this very alert has placed, if this is its resend."""
+        if self._is_marked:
+            before = written_before(services, provenance, self._mark)
+            return self._as_before(services, provenance, before) if before else None
         existing = services.orders.get(provenance.trader, self.order_id) if self.order_id else None
         if existing is None or existing.placed != self._placed:
             return None
@@ -80,13 +97,48 @@ class Place(PlacesOrder):
 
         With `delay` it waits for its release. Run twice with an order_id, the second writes nothing and answers
         already_placed. Raises DuplicateOrderIdError and StrategyMismatchError, and StrategyNotFoundError and
-        UnsupportedValueError for a template.
+        UnsupportedValueError for a template, and DuplicateAlertError.
         """
         order = self._order(services, provenance)
+        return (
+            self._run_once(services, provenance, order) if self._is_marked else self._write(services, provenance, order)
+        )
+
+    @property
+    def _is_marked(self) -> bool:
+        """Whether a mark knows its resend and an equal alert, for no id does."""
+        return self.once and self.order_id is None
+
+    @property
+    def _mark(self) -> str:
+        return mark_of(self.word, self.new_order.account)
+
+    def _run_once(self, services: "Services", provenance: Provenance, order: Order) -> Outcome:
+        outcomes: list[Outcome] = []
+        before = write_once(
+            services,
+            provenance,
+            self._mark,
+            lambda mark: outcomes.append(self._write(services, provenance, order, mark)),
+            partial(refuse_equal, self.word),
+            look_first=self.delay > 0,  # its message is sent before
+        )
+        return outcomes[-1] if outcomes else self._as_before(services, provenance, before)
+
+    def _as_before(self, services: "Services", provenance: Provenance, before: Trace | None) -> Outcome:
+        """Answer for the order that an equal alert has placed, or, without one, this very request."""
+        order_id = before.request_id if before else provenance.request_id
+        order = services.orders.get(provenance.trader, order_id)
+        if order is None:
+            raise OrderNotFoundError(f"The order '{order_id}', which the first of these alerts placed, is gone.")
+        order = ended_if_void(services, provenance, order) or order
+        return _outcome(services, order.at(provenance.now), applied=before is None)
+
+    def _write(self, services: "Services", provenance: Provenance, order: Order, *checks: Put) -> Outcome:
         if self.delay:
-            return self._wait(services, provenance, order)
+            return self._wait(services, provenance, order, *checks)
         entry = Entry(order, self.new_order.legs, self.new_order.strategy, named=self.strategy_id is not None)
-        placed = place_entry(services, provenance, entry)
+        placed = place_entry(services, provenance, entry, checks=checks)
         return self._answer(services, provenance, placed.order, applied=placed.applied)
 
     @property
@@ -126,10 +178,11 @@ class Place(PlacesOrder):
             notes=self.notes,
             venue=venue.name,
             want=venue.want(provenance, "place"),
+            conditions=self.position_conditions.if_any,
             history=(provenance.event(state, texts),),
         )
 
-    def _wait(self, services: "Services", provenance: Provenance, order: Order) -> Outcome:
+    def _wait(self, services: "Services", provenance: Provenance, order: Order, *checks: Put) -> Outcome:
         """Have the order wait for its release; the message that brings it is sent before the order is written."""
         due = timestamp(provenance.received_on + timedelta(seconds=self.delay))
         wanted = own_legs(1, self.new_order.legs, f"{provenance.request_id}.OCO")
@@ -154,7 +207,11 @@ class Place(PlacesOrder):
             window=self.window,
         )
         services.deferred_for("delay").send(release, self.delay)
-        existing, applied = services.orders.put(provenance, order)
+        if checks:
+            services.table.transact([services.orders.putting(provenance, order), *checks])
+            existing, applied = order, True
+        else:
+            existing, applied = services.orders.put(provenance, order)
         if applied:
             outcome = self._answer(services, provenance, order, applied=True)
             legs = bracket_legs(1, brackets_of(template), "")
@@ -166,8 +223,7 @@ class Place(PlacesOrder):
         """Answer for the order as written, or for the one that has its id already if it is the same."""
         if applied:
             outcome = _outcome(services, order, applied=True)
-            warnings = () if self.order_id else (_NO_ORDER_ID,)
-            return outcome._replace(warnings=(*outcome.warnings, *warnings))
+            return outcome._replace(warnings=(*outcome.warnings, *self._no_order_id))
         if not provenance.reaches(order.account, order.instrument):
             sent_id = order.order_id.removesuffix(_ending(self.new_order.account))
             raise DuplicateOrderIdError(
@@ -180,8 +236,9 @@ class Place(PlacesOrder):
         resent = same and first_receipt(services, provenance, order.traces[:1])
         if same and (order.is_open or resent):
             outcome = _outcome(services, order, applied=False)
-            late = (_NO_NEW_LIMIT,) if self.cancel_after and order.is_open and not order.cancels_at else ()
-            return outcome._replace(warnings=(*outcome.warnings, *late))
+            late = [_NO_NEW_LIMIT] if self.cancel_after and order.is_open and not order.cancels_at else []
+            other = [] if resent else self.other_conditions(order)
+            return outcome._replace(warnings=(*outcome.warnings, *late, *other))
         raise _taken(order, same=same)
 
 
@@ -190,6 +247,13 @@ _NO_ORDER_ID = AlertWarning(
     "order_id",
     "Without an order_id no later alert can be sure to reach this order, and a resend is "
     "not recognised: add order_id=...-{{timenow}}.",
+)
+
+_NO_ORDER_ID_ONCE = AlertWarning(
+    "no_order_id",
+    "order_id",
+    "Without an order_id no later alert can be sure to reach this order, and the same text is refused for a minute: "
+    "add order_id=...-{{timenow}}.",
 )
 
 _NO_NEW_LIMIT = AlertWarning(
@@ -216,7 +280,8 @@ def schedule_end(services: "Services", provenance: Provenance, order_id: str, mi
 
 
 def _outcome(services: "Services", order: Order, *, applied: bool) -> Outcome:
-    status = "placed" if applied else "already_placed"
+    word = placed_word(order)
+    status = "already_placed" if word == "placed" and not applied else word
     extra: dict[str, object] = {"cancels_at": order.cancels_at} if order.cancels_at else {}
     if order.due and order.is_open:
         status = "scheduled"
@@ -227,7 +292,7 @@ def _outcome(services: "Services", order: Order, *, applied: bool) -> Outcome:
     return Outcome.of(
         order,
         status,
-        duplicate=True if status == "scheduled" and not applied else None,
+        duplicate=True if status in ("scheduled", "accepted") and not applied else None,
         legs=open_legs(order) or None,
         extra=extra,
         warnings=tuple(warnings),

@@ -58,13 +58,14 @@ def place_entry(
     entry: Entry,
     *,
     waiting: Order | None = None,
-    checks: Sequence[Check] = (),
+    checks: Sequence[Check | Put] = (),
 ) -> PlacedEntry:
-    """Write an entry, in one transaction with its strategy if it has one.
+    """Write an entry, in one transaction with its strategy if it has one, and with `checks`, which are its last.
 
-    With `waiting`, the order that waits for its release takes its place, if it is still as it was read and the `checks`
-    hold. Raises StrategyMismatchError, StrategyNotFoundError and UnsupportedValueError (for a template), and
-    InvalidValueError, and DuplicateOrderIdError (for the item of an earlier leg).
+    Where one of those does not hold, TransactionFailed says so. With `waiting`, the order that waits for its release
+    takes its place, if it is still as it was read. Raises StrategyMismatchError, StrategyNotFoundError and
+    UnsupportedValueError (for a template), and InvalidValueError, and DuplicateOrderIdError (for the item of an earlier
+    leg).
     """
     try:
         return _place(services, provenance, entry, waiting, checks)
@@ -78,7 +79,7 @@ def place_entry(
 
 
 def _place(
-    services: "Services", provenance: Provenance, entry: Entry, waiting: Order | None, checks: Sequence[Check]
+    services: "Services", provenance: Provenance, entry: Entry, waiting: Order | None, checks: Sequence[Check | Put]
 ) -> PlacedEntry:
     template = template_of(services, provenance, entry.template)
     brackets = brackets_of(template)
@@ -90,6 +91,11 @@ def _place(
         return _place_alone(services, provenance, order, waiting, checks)
     order = order._replace(strategy_id=strategy_id)
     return _Placement(services, provenance, entry, order, brackets, waiting, checks).run()
+
+
+def placed_word(order: Order) -> str:
+    """Return the word of the answer that an order is placed; one that is placed after a close is accepted, no more."""
+    return "accepted" if "command" in order.placed else "placed"
 
 
 def template_of(services: "Services", provenance: Provenance, name: str | None) -> Template | None:
@@ -122,11 +128,13 @@ def brackets_of(template: Template | None) -> Sequence[Bracket]:
 
 
 def _place_alone(
-    services: "Services", provenance: Provenance, order: Order, waiting: Order | None, checks: Sequence[Check]
+    services: "Services", provenance: Provenance, order: Order, waiting: Order | None, checks: Sequence[Check | Put]
 ) -> PlacedEntry:
-    if waiting is None:
+    if waiting is None and not checks:
         return PlacedEntry(*services.orders.put(provenance, order))
-    services.table.transact([services.orders.rewriting(provenance, waiting, order), *checks])
+    new = services.orders.putting(provenance, order)
+    write = services.orders.rewriting(provenance, waiting, order) if waiting else new
+    services.table.transact([write, *checks])
     return PlacedEntry(order, applied=True)
 
 
@@ -141,7 +149,7 @@ class _Placement:
         order: Order,
         brackets: Sequence[Bracket],
         waiting: Order | None,
-        checks: Sequence[Check],
+        checks: Sequence[Check | Put],
     ) -> None:
         self._services = services
         self._provenance = provenance

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from orderhook.commands.placing import Entry, place_entry
+from orderhook.commands.placing import Entry, place_entry, placed_word
 from orderhook.errors import (
     InvalidSecretKeyError,
     KillSwitchOnError,
@@ -18,7 +18,7 @@ from orderhook.orders import RELEASED_WITHIN, Order, OrderState, timestamp
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 from orderhook.store.writes import TransactionFailed
-from orderhook.trade import LegTerms, kind_of, open_legs
+from orderhook.trade import LegTerms, open_legs
 from orderhook.trade_window import TradeWindow, end_of_day
 
 if TYPE_CHECKING:
@@ -175,14 +175,11 @@ def _release(services: "Services", provenance: Provenance, order: Order) -> Outc
         want=venue.want(provenance._replace(due=provenance.at), "place"),
         history=(*order.history, provenance.event(venue.placed)),
     )
-    legs = [
-        LegTerms(kind_of(name), leg.order_type, leg.limit_price, leg.stop_price, leg.offset)
-        for name, leg in order.wanted.items()
-    ]
+    legs = [LegTerms.of(name, leg) for name, leg in order.wanted.items()]
     entry = Entry(released, legs, order.template, named=order.strategy_id is not None)
     checks = [services.controls.allows_release(provenance.trader, str(order.received_at))]
     placed = place_entry(services, provenance, entry, waiting=order, checks=checks)
-    return _outcome(placed.order, "placed")
+    return _outcome(placed.order, placed_word(placed.order))
 
 
 def _outcome(order: Order, status: str) -> Outcome:

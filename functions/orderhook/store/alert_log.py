@@ -1,6 +1,7 @@
 """The records of alerts: what each one asked for and its result."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from orderhook.aws.budget import single_attempt
 from orderhook.errors import AlertWarning
 from orderhook.flat_json import NoText
+from orderhook.instructions import Instruction, InstructionResult
 from orderhook.keys import holds_key
 from orderhook.orders import timestamp
 from orderhook.payload import MAX_FIELDS, Pair
@@ -53,6 +55,7 @@ class RecordedResult(NamedTuple):
     field: str | None = None
     order_ids: tuple[str, ...] = ()
     duplicate: bool = False
+    instruction_id: str | None = None
 
 
 class Earlier(NamedTuple):
@@ -99,6 +102,10 @@ class AlertRecord(NamedTuple):
     field: str | None = None
     order_ids: tuple[str, ...] = ()
     """The orders that it reached, if any."""
+    instruction_ids: tuple[str, ...] = ()
+    """What it asks of positions, if anything."""
+    instruction_results: tuple[InstructionResult, ...] = ()
+    """What became of those that it was the first to ask, as far as they are done."""
     duplicate: bool = False
     """Whether an earlier alert had done it already."""
     origin: Origin = "webhook"
@@ -145,6 +152,25 @@ def id_prefix(at: datetime) -> str:
     return f"{max(0, int(at.timestamp() * 1000)):012x}"
 
 
+def record_id(request_id: str, due: datetime | None = None) -> str:
+    """Return the id of the record of a request, be it of the alert or of one of its accounts.
+
+    What is done when a delay is over has a record of its own: it begins with the time at which it was due.
+    """
+    alert_id = request_id.partition(".")[0]
+    return due_record_id(alert_id, due) if due else alert_id
+
+
+def due_record_id(request_id: str, due: datetime) -> str:
+    """Return the id of the record of what was due then: it ends as its request's."""
+    prefix = id_prefix(due)
+    return prefix + request_id[len(prefix) :]
+
+
+_RESULT_OF = "instruction_result"
+"""How the attributes begin that say what became of an instruction: one each, for they may come in any order."""
+
+
 class AlertLog:
     """The records in one table.
 
@@ -159,10 +185,17 @@ class AlertLog:
         """Write a record by one request that is not sent again; `stops` is what a resend needs besides.
 
         With no retention only the receipt, the status, of each account too, and the stops are kept, for a day: a resend
-        is judged by them. Raises ConditionFailed if there is a record with this id.
+        is judged by them. Raises ConditionFailed if there is a record with this id. What has come before the record,
+        such as the result of an instruction, stays.
         """
+        item = _item(record, self._retention) | {"stops": _kept_stops(stops) or None}
         with single_attempt():
-            self._table.put(Put(_item(record, self._retention) | {"stops": _kept_stops(stops) or None}))
+            try:
+                self._table.put(Put(item))
+            except ConditionFailed as failure:
+                if failure.item is None or "status" in failure.item:
+                    raise
+                self._table.update(_added(item))
 
     def earlier(self, trader: str, request_id: str) -> Earlier:
         """Return what the record of an alert tells its resend."""
@@ -191,6 +224,23 @@ class AlertLog:
         with single_attempt(), suppress(ConditionFailed):
             key = alert_key(trader, request_id)
             self._table.update(Update(key, expression, "attribute_not_exists(#answered)", values))
+
+    def note_result(self, trader: str, instruction: Instruction) -> None:
+        """Note what became of an instruction in the record of its alert; run twice, it is noted once.
+
+        The record is written last, so that it may come later. With no retention nothing is noted.
+        """
+        told = instruction.told
+        if told is None or instruction.record_id is None or not self._retention:
+            return
+        _, _, number = instruction.instruction_id.partition(".")
+        name = "_".join(filter(None, (_RESULT_OF, re.sub(r"\W", "_", number))))
+        expires = datetime.fromisoformat(instruction.since) + self._retention
+        values = {":told": _without_absent(told), ":expires": int(expires.timestamp())}
+        expression = f"SET #{name} = :told, #expires = if_not_exists(#expires, :expires)"
+        with suppress(ConditionFailed):
+            key = alert_key(trader, instruction.record_id)
+            self._table.update(Update(key, expression, f"attribute_not_exists(#{name})", values))
 
     def get(self, trader: str, request_id: str) -> AlertRecord | None:
         """Return the record of a request."""
@@ -223,8 +273,20 @@ def _item(record: AlertRecord, retention: timedelta) -> Item:
     if not retention:
         return key | {"received_at": record.received_at, "status": record.status} | extra
     warnings = [warning._asdict() for warning in record.warnings]
+    values = record._asdict()
+    del values["instruction_results"]  # the bridge's reports write them
     # A list, because the table does not keep the order of a map.
-    return key | record._asdict() | {"fields": list(record.fields.items()), "warnings": warnings or None} | extra
+    values |= {"fields": list(record.fields.items()), "warnings": warnings or None}
+    return key | values | {"instruction_ids": list(record.instruction_ids) or None} | extra
+
+
+def _added(item: Item) -> Update:
+    """Return the write of a record beside what has come before it."""
+    key = {name: item[name] for name in ("pk", "sk")}
+    present = {name: value for name, value in item.items() if value is not None and name not in key}
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in present)
+    values = {f":{name}": value for name, value in present.items()}
+    return Update(key, expression, "attribute_not_exists(#status)", values)
 
 
 def _kept_results(results: Iterable[RecordedResult], retention: timedelta) -> Iterable[RecordedResult]:
@@ -239,7 +301,7 @@ def _status_alone(result: RecordedResult) -> RecordedResult:
     return RecordedResult("", result.status, result.outcome, duplicate=result.duplicate)
 
 
-def _without_absent(result: RecordedResult) -> Item:
+def _without_absent(result: RecordedResult | InstructionResult) -> Item:
     return {name: value for name, value in result._asdict().items() if value not in (None, (), False, "")}
 
 
@@ -264,10 +326,18 @@ def _read(item: Mapping[str, Any]) -> AlertRecord:
         "command": item.get("command"),
         "status": int(item["status"]),
         "order_ids": tuple(item["order_ids"]),
+        "instruction_ids": tuple(item.get("instruction_ids", ())),
+        "instruction_results": tuple(_instruction_results(item)),
         "warnings": tuple(map(_warning, item.get("warnings", ()))),
         "results": tuple(map(_result, item.get("results", ()))),
     }
     return AlertRecord(**values | typed)
+
+
+def _instruction_results(item: Mapping[str, Any]) -> Iterator[InstructionResult]:
+    for name in sorted(name for name in item if name.startswith(_RESULT_OF)):
+        values = {field: item[name][field] for field in InstructionResult._fields if field in item[name]}
+        yield InstructionResult(**values | {"order_ids": tuple(values.get("order_ids", ()))})
 
 
 def _warning(value: Mapping[str, Any]) -> AlertWarning:

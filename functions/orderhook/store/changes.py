@@ -11,8 +11,10 @@ from typing import NamedTuple
 from orderhook.altering import Replacement
 from orderhook.orders import CHANGEABLE, PRICES, OrderState, decimal_text
 from orderhook.provenance import Provenance
+from orderhook.relative_prices import NO_OFFSETS
 from orderhook.store.asking import EXPIRES, changes, changes_leg, replaces
 from orderhook.store.expressions import (
+    ASKS_NOTHING_OF_POSITION,
     HISTORY_HAS_ROOM,
     NOT_DUE,
     SIGNED,
@@ -44,7 +46,7 @@ def changing(venue: Venue, provenance: Provenance, order_id: str, new: Mapping[s
     """Return the write that gives an order these values."""
     asked = changes(venue, provenance, is_leg=entry_and_leg(order_id) is not None)
     condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
-    condition &= asked.condition
+    condition &= ASKS_NOTHING_OF_POSITION & asked.condition
     if asked.state:
         condition &= differs(new, ())
     if "qty" in new:
@@ -93,13 +95,13 @@ def replacing(
     # A venue may not do it: then the time limit is again the one that it was.
     changes_limit = venue.name is not None and (new.cancels_at or new.lifts_time_limit)
     is_other = leg and (new.order_type not in types_of(kind_of(leg[1])) or not new.is_in_order)
-    if new.legs or changes_limit or is_other:
+    if new.legs or changes_limit or is_other or new.conditions.if_any:
         return None
     day_ends = None if leg else venue.day_ends(new.day_ends)
     sets, removes = _replaced_attributes(new, day_ends, is_leg=leg is not None)
     asked = replaces(venue, provenance, is_leg=leg is not None, names_group=new.oco_id is not None)
     condition = open_in(CHANGEABLE, provenance) & NOT_DUE & HISTORY_HAS_ROOM & no_trace(provenance.digest)
-    condition &= asked.condition
+    condition &= ASKS_NOTHING_OF_POSITION & asked.condition
     entry = "attribute_not_exists(#entry_id) AND attribute_not_exists(#template)"
     of_kind = "attribute_exists(#entry_id) AND #closes >= :qty" if leg else entry
     condition &= Condition(f"#action = :action AND #filled < :qty AND {of_kind}", {":action": new.action})
@@ -127,7 +129,7 @@ def _replaced_attributes(
     """Return the attributes of an order that its replacement sets, and those that it removes."""
     given = {it: value for it in (*PRICES, "oco_id", "cancels_at", "notes") if (value := getattr(new, it)) is not None}
     sets: dict[str, object] = {"order_type": new.order_type, "qty": new.qty, **given}
-    removes = ["offset", *(it for it in PRICES if it not in sets)]
+    removes = [*NO_OFFSETS._fields, *(it for it in PRICES if it not in sets)]
     if not is_leg:
         sets |= {"tif": new.tif} | ({"day_ends": day_ends} if day_ends else {})
         removes += [] if day_ends else ["day_ends", "expires"]
@@ -142,7 +144,7 @@ def replacing_leg(
     """Return the write that brings a leg which waits in its entry's item into its next generation."""
     leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
     order_type = "LIMIT" if target else "STOPMARKET"
-    if new.order_type != order_type or new.legs or new.cancels_at or new.oco_id:
+    if new.order_type != order_type or new.legs or new.cancels_at or new.oco_id or new.conditions.if_any:
         return None
     price = "limit_price" if target else "stop_price"
     condition = Condition(
@@ -169,7 +171,9 @@ def _pricing_leg(
     leg, target = f"#legs.#{name}", kind_of(name) == "TARGET"
     price, nearest = ("limit_price", "nearest_target") if target else ("stop_price", "nearest_stop")
     asked = changes_leg(venue, provenance, name, price)
-    condition &= asked.condition & Condition(f"attribute_not_exists({leg}.#size)", {}) & HISTORY_HAS_ROOM
+    # An offset goes with the first price that it is given.
+    of_its_own = f"attribute_not_exists({leg}.#size) AND attribute_not_exists({leg}.#offset)"
+    condition &= asked.condition & Condition(of_its_own, {}) & HISTORY_HAS_ROOM
     condition &= open_in(CHANGEABLE, provenance) & waiting_leg(name) & no_trace(provenance.digest)
     condition &= leg_before_entry(kind_of(name), ":price")
     # The price of a leg that was released stands in its own item.

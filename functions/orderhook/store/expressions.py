@@ -132,6 +132,9 @@ def cancels_at(at: str) -> Condition:
     return Condition("(#cancels_at = :cancels_at OR #want.#cancels_at = :cancels_at)", {":cancels_at": at})
 
 
+ASKS_NOTHING_OF_POSITION = Condition("attribute_not_exists(#conditions)", {})
+"""What asks something of the position is looked at: whether its venue has answered decides what is asked next."""
+
 NOT_DUE = Condition("attribute_not_exists(#due)", {})
 """What waits for its delay is looked at: it may be void, its day begins with its release, and it leaves the table."""
 

@@ -7,6 +7,8 @@ strategies name what they change; the parts inside them, which are written as a 
 from collections.abc import Mapping
 from typing import Any
 
+from orderhook.conditions import Conditions, Sync
+from orderhook.instructions import Instruction
 from orderhook.keys import Key
 from orderhook.limits import Limits
 from orderhook.orders import (
@@ -28,8 +30,8 @@ from orderhook.orders import (
 )
 from orderhook.store.writes import Item
 
-_Part = Event | Trace | Leg | LegEnd | Want | Binding | FormerBinding
-"""What lies inside an order or a strategy."""
+_Part = Event | Trace | Leg | LegEnd | Want | Binding | FormerBinding | Conditions | Sync
+"""What lies inside an order, a strategy or an instruction."""
 
 UNREADABLE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 """What it raises to read an item that this version cannot read: of a newer one, say."""
@@ -49,6 +51,11 @@ def trader_partition(trader: str) -> str:
 def order_key(trader: str, order_id: str) -> dict[str, str]:
     """Return the key of an order."""
     return {"pk": trader_partition(trader), "sk": f"ORDER#{order_id}"}
+
+
+def instruction_key(trader: str, instruction_id: str) -> dict[str, str]:
+    """Return the key of an instruction to a venue, which is the request id of its alert in its account."""
+    return {"pk": trader_partition(trader), "sk": f"INSTRUCTION#{instruction_id}"}
 
 
 def strategy_key(trader: str, strategy_id: str) -> dict[str, str]:
@@ -104,6 +111,11 @@ def execution_key(trader: str, venue_id: str, cumulative: int) -> dict[str, str]
     return {"pk": f"EXECUTIONS#{trader}", "sk": f"{venue_id}#{cumulative}"}
 
 
+def flat_key(trader: str, account: str, instrument: str, at: str) -> dict[str, str]:
+    """Return the key of what says that an account was seen flat, beside its executions."""
+    return {"pk": f"EXECUTIONS#{trader}", "sk": f"FLAT#{_index_part(account)}#{_index_part(instrument)}#{at}"}
+
+
 def open_prefix(account: str | None = None, instrument: str | None = None, root: str | None = None) -> str:
     """Return how the index values of open orders begin, of an account, or of an account and instrument.
 
@@ -137,11 +149,14 @@ def is_indexed(item: Mapping[str, Any]) -> bool:
 
 def is_open(item: Mapping[str, Any], now: str) -> bool:
     """Return whether an item of the index is an order that has not come to its end by its time (Order.at)."""
-    if str(item.get("open", "")).startswith("#"):
-        return False
     day_is_over = "day_ends" in item and str(item["day_ends"]) <= now
     given_up = "due" in item and end_of_wait(str(item["due"])) <= now
     return not (day_is_over or given_up)
+
+
+def is_instruction(item: Mapping[str, Any]) -> bool:
+    """Return whether an item of the index is an instruction to a venue, and no order."""
+    return str(item.get("open", "")).startswith("#")
 
 
 def event(entry: Event) -> Item:
@@ -168,7 +183,7 @@ def _part(part: _Part, **inside: Any) -> Item:
     """Return a part of an item as plain values, with those that this version does not know."""
     values = part._asdict() | inside
     unknown = values.pop("unknown")
-    return {**unknown, **{name: it for name, it in values.items() if it not in (None, False, {}, [])}}
+    return {**unknown, **{name: it for name, it in values.items() if it not in (None, False, {}, [], ())}}
 
 
 def order_item(trader: str, order: Order, request_id: str | None = None) -> Item:
@@ -179,7 +194,9 @@ def order_item(trader: str, order: Order, request_id: str | None = None) -> Item
         "wanted": {name: leg(value) for name, value in order.wanted.items()} or None,
         "digests": list(order.digests) or None,
         "placed": dict(order.placed) or None,
+        "in_percent": order.in_percent or None,
         "want": order.want and _part(order.want),
+        "conditions": order.conditions and conditions(order.conditions),
         "acked": order.acked or None,
         "dropped": order.dropped or None,
         "confirmed": dict(order.confirmed) or None,
@@ -209,6 +226,8 @@ def order(item: Mapping[str, Any]) -> Order:
     values["digests"] = tuple(values.get("digests", ()))
     if "want" in values:
         values["want"] = _want(values["want"])
+    if "conditions" in values:
+        values["conditions"] = _conditions(values["conditions"])
     return Order(**values)
 
 
@@ -240,6 +259,44 @@ def _leg(value: Mapping[str, Any]) -> Leg:
 def _want(value: Mapping[str, Any]) -> Want:
     values = _fields(Want, value)
     return Want(**values | {name: int(values[name]) for name in ("n", "of") if name in values})
+
+
+def conditions(value: Conditions) -> Item:
+    """Return what is asked of a position before something is done, as plain values."""
+    return _part(value, sync=value.sync and _part(value.sync), require_market_position=[*value.require_market_position])
+
+
+def _conditions(value: Mapping[str, Any]) -> Conditions:
+    values = _fields(Conditions, value)
+    values["require_market_position"] = tuple(values.get("require_market_position", ()))
+    if "max_positions" in values:
+        values["max_positions"] = int(values["max_positions"])
+    if "sync" in values:
+        sync = _fields(Sync, values["sync"])
+        values["sync"] = Sync(**sync | {name: int(sync[name]) for name in ("target_quantity",) if name in sync})
+    return Conditions(**values)
+
+
+def instruction_item(trader: str, instruction: Instruction, request_id: str | None = None) -> Item:
+    """Return the item of an instruction; it is in the index `open` until it has a result."""
+    extra = {
+        "conditions": conditions(instruction.conditions) or None,
+        "order_ids": list(instruction.order_ids) or None,
+        "accounts": list(instruction.accounts) or None,
+        "instruments": list(instruction.instruments) or None,
+        "open": f"#{instruction.instruction_id}" if instruction.is_open else None,
+        "request_id": request_id,
+    }
+    return instruction_key(trader, instruction.instruction_id) | instruction._asdict() | extra
+
+
+def instruction(item: Mapping[str, Any]) -> Instruction:
+    """Return the instruction that an item holds; raises one of UNREADABLE for what is not one."""
+    values = _fields(Instruction, item)
+    values |= {name: int(values[name]) for name in ("qty", "report_seq") if name in values}
+    values |= {name: tuple(values[name]) for name in ("order_ids", "accounts", "instruments") if name in values}
+    values["conditions"] = _conditions(values.get("conditions", {}))
+    return Instruction(**values)
 
 
 def strategy_item(trader: str, strategy: Strategy, request_id: str | None = None) -> Item:
@@ -313,7 +370,9 @@ def _limits(value: Mapping[str, Any]) -> Limits:
     return Limits(**values)
 
 
-def _fields(kind: type[_Part | Order | Strategy | Bracket | Key | Limits], item: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(
+    kind: type[_Part | Order | Instruction | Strategy | Bracket | Key | Limits], item: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the attributes that `kind` has fields for, and the others as `unknown` where it keeps them."""
     values = {name: item[name] for name in kind._fields if name in item}
     if "unknown" in kind._fields:

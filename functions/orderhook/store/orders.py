@@ -81,7 +81,7 @@ class OrderStore:
         """
         values = {":pk": items.trader_partition(trader)}
         if open_only:
-            return self._table.query("#pk = :pk", values, index="open")
+            return _orders_alone(self._table.query("#pk = :pk", values, index="open"))
         return self._table.query("#pk = :pk AND begins_with(#sk, :prefix)", {**values, ":prefix": "ORDER#"})
 
     def open_items(
@@ -90,7 +90,7 @@ class OrderStore:
         """Yield the items of the trader's open orders, page by page, at the cost of those alone."""
         values = {":pk": items.trader_partition(trader)}
         if account is None:
-            return self._table.query("#pk = :pk", values, index="open")
+            return _orders_alone(self._table.query("#pk = :pk", values, index="open"))
         values[":prefix"] = items.open_prefix(account, instrument, root)
         return self._table.query("#pk = :pk AND begins_with(#open, :prefix)", values, index="open")
 
@@ -345,6 +345,11 @@ class OrderStore:
         except ConditionFailed as failure:
             met = failure.item if failure.item and _is_reached(provenance, failure.item) else None
             return refused(read_order(met) if met else None, provenance.request_id)
+
+
+def _orders_alone(listed: Iterable[Item]) -> Iterator[Item]:
+    """Yield the orders of the index, and not what is asked of a venue besides."""
+    return (item for item in listed if not items.is_instruction(item))
 
 
 def _is_reached(provenance: Provenance, item: Item) -> bool:

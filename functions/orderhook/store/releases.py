@@ -1,10 +1,9 @@
 """The writes of the legs that a fill of their entry releases, raises, or gives a price."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from decimal import Decimal
 
-from orderhook.leg_prices import price_field
-from orderhook.order_reports import released_leg, working_price
+from orderhook.order_reports import released_leg, working_prices
 from orderhook.orders import TERMINAL, Order, OrderState
 from orderhook.provenance import Provenance
 from orderhook.store import items
@@ -27,11 +26,11 @@ def releases(
         share = leg.share(after.filled)
         raised = leg.released and share > leg.share(before.filled)
         lacked_price = leg.released and leg.offset is not None and before.average is None and name not in priced
-        price = working_price(after, name, leg) if lacked_price and after.average is not None else None
-        if leg.end or name in closed or not share or (leg.released and not raised and price is None):
+        prices = working_prices(after, name, leg) if lacked_price and after.average is not None else {}
+        if leg.end or name in closed or not share or (leg.released and not raised and not prices):
             continue
-        if price is not None:
-            writes[name] = _give_price(provenance, after, name, share if raised else None, price)
+        if prices:
+            writes[name] = _give_prices(provenance, after, name, share if raised else None, prices)
         elif raised:
             writes[name] = _raise(provenance, after, name, share)
         else:
@@ -41,20 +40,21 @@ def releases(
     return after, writes
 
 
-def _give_price(provenance: Provenance, entry: Order, name: str, qty: int | None, price: Decimal) -> Update:
+def _give_prices(
+    provenance: Provenance, entry: Order, name: str, qty: int | None, prices: Mapping[str, Decimal]
+) -> Update:
     """Return the write that has a leg work which was released without a price, if it lacks it still."""
-    field = price_field(name)
     raises = "" if qty is None else "#qty = :qty, #closes = :qty, "
     # At a venue it works when that says so.
     works = "" if entry.venue else "#state = :working, #since = :now, "
     return Update(
         items.order_key(provenance.trader, leg_id(entry.order_id, name)),
-        f"SET {raises}{works}#{field} = :price, {VERSIONED}",
-        f"#state = :initialized AND attribute_not_exists(#{field})",
+        f"SET {raises}{works}{', '.join(f'#{field} = :{field}' for field in prices)}, {VERSIONED}",
+        f"#state = :initialized AND {' AND '.join(f'attribute_not_exists(#{field})' for field in prices)}",
         {
             **({} if qty is None else {":qty": qty}),
             **({":working": str(OrderState.WORKING), ":now": provenance.now} if works else {}),
-            ":price": price,
+            **{f":{field}": price for field, price in prices.items()},
             ":initialized": str(OrderState.INITIALIZED),
             ":one": 1,
             ":request_id": provenance.request_id,

@@ -3,8 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from orderhook.order_reports import Report, missing_stops, reported, reported_waiting, working_again, works_again
-from orderhook.orders import Order, OrderState
+from orderhook.order_reports import (
+    Report,
+    made_order,
+    missing_stops,
+    reported,
+    reported_waiting,
+    working_again,
+    works_again,
+)
+from orderhook.orders import PRICES, Order, OrderState
 from orderhook.provenance import Provenance
 from orderhook.store.orders import OrderStore, read_order
 from orderhook.store.releases import releases
@@ -13,7 +21,10 @@ from orderhook.store.writes import ConditionFailed, Put, TransactionFailed, Upda
 from orderhook.trade import entry_and_leg, leg_id, view_of_leg
 
 if TYPE_CHECKING:
-    from orderhook.bridge_messages import OrderReport
+    from orderhook.bridge_messages import Made, OrderReport
+
+_PRICED = frozenset(f":{name}" for name in PRICES)
+"""The values of a write that gives a leg its price."""
 
 _RACES = 8
 """How often other writes may change the same order at the same moment before a report gives up."""
@@ -43,12 +54,24 @@ class ReportStore:
     def take(self, provenance: Provenance, said: "OrderReport") -> ReportResult:
         """Record a bridge's report as `record` does, if the order is the one that it was placed for.
 
-        A leg's that comes before its entry's fill is recorded where the leg waits, or has it released.
+        A leg's that comes before its entry's fill is recorded where the leg waits, or has it released. Of an order that
+        the bridge has made itself, the first report that comes writes the item.
         """
         report, split = Report.of(said), entry_and_leg(said.order_id)
         if split:
             return self._record_leg(provenance, *split, report, said.placed_by)
+        result = self._record_placed(provenance, said, report)
+        if result.before is None and said.made is not None and self._make(provenance, said, said.made):
+            return self._record_placed(provenance, said, report)
+        return result
+
+    def _record_placed(self, provenance: Provenance, said: "OrderReport", report: Report) -> ReportResult:
         return self.record(provenance, said.order_id, report, lambda order: order.placed_by == said.placed_by)
+
+    def _make(self, provenance: Provenance, said: "OrderReport", made: "Made") -> bool:
+        """Write the item of an order that a bridge has made itself; returns whether it is there now."""
+        placing = provenance._replace(request_id=said.placed_by)
+        return self._orders.put(placing, made_order(placing, said.order_id, made)).applied
 
     def resolve(self, provenance: Provenance, order_id: str, report: Report) -> ReportResult:
         """Record what a person says has become of an order, as `record` does, while nobody else can know it."""
@@ -165,5 +188,5 @@ class _Legs(NamedTuple):
             elif leg and leg.is_open and name in self.ended:
                 del self.ended[name]
             else:
-                has_price = isinstance(write, Update) and ":price" in write.values
+                has_price = isinstance(write, Update) and not write.values.keys().isdisjoint(_PRICED)
                 (self.priced if has_price else self.closed).add(name)

@@ -28,6 +28,9 @@ _RETENTION = timedelta(days=1)
 _RACES = 4
 """How often equal alerts may leave their traces at the same moment before this one gives up."""
 
+MARK_LASTS = timedelta(seconds=60)
+"""How long the mark of a text names what the last alert of that text has written."""
+
 ADDS_TRACE = (
     "#digests = list_append(if_not_exists(#digests, :none), :digests), "
     "#traces = list_append(if_not_exists(#traces, :none), :traces)"
@@ -50,9 +53,9 @@ def trace_values(provenance: Provenance, earlier: Iterable[Trace] = ()) -> Value
     return {":digests": [trace.digest for trace in traces], ":traces": list(map(items.trace, traces))}
 
 
-def traces_of(item: Mapping[str, Any] | None, provenance: Provenance) -> list[Trace]:
-    """Return what alerts left in an item, oldest first, but for what is older than any resend."""
-    earliest = timestamp(provenance.received_on - RESENDS_END)
+def traces_of(item: Mapping[str, Any] | None, provenance: Provenance, within: timedelta = RESENDS_END) -> list[Trace]:
+    """Return what alerts left in an item, oldest first, but for what is older than any resend, or than `within`."""
+    earliest = timestamp(provenance.received_on - within)
     traces = map(items.read_trace, (item or {}).get("traces", ()))
     return [trace for trace in traces if trace.received_at >= earliest]
 
@@ -63,7 +66,7 @@ def left_trace(traces: Iterable[Trace], provenance: Provenance) -> bool:
 
 
 class TraceStore:
-    """The traces of commands over many orders, and of alerts for several accounts, each in an item of its own.
+    """The traces of commands over many orders, instructions, and alerts for several accounts, in items of their own.
 
     Every method raises TemporarilyUnavailableError when the table does not answer inside the time budget.
     """
@@ -79,13 +82,10 @@ class TraceStore:
         met: Item | None = None
         traces: Sequence[Trace] = ()
         for _ in range(_RACES):
-            # What a newer version wrote beside the traces stays.
-            item = (met or {}) | self._item(provenance, word, traces)
-            unchanged, values = (NEW, {}) if met is None else ("#request_id = :seen", {":seen": met["request_id"]})
             try:
                 # No order is placed by it: an alert that fails after it may be sent again.
                 with repeatable_writes():
-                    self._table.put(Put(item, unchanged, values))
+                    self._table.put(self._leaving(provenance, word, met, traces))
             except ConditionFailed as failure:
                 met = failure.item
             else:
@@ -97,10 +97,29 @@ class TraceStore:
                 return first
         raise TemporarilyUnavailableError("Equal alerts are being noted. Send the same alert again; it is safe.")
 
-    def _item(self, provenance: Provenance, word: str, earlier: Sequence[Trace]) -> Item:
+    def marked(self, provenance: Provenance, word: str) -> Item | None:
+        """Return the mark of an alert's text, for `marks_of` and `mark`."""
+        return self._table.get(items.trace_key(provenance.trader, word, provenance.digest))
+
+    def mark(self, provenance: Provenance, word: str, met: Item | None) -> Put:
+        """Return the write that marks what is written with it, in one transaction, as the last of this alert's text.
+
+        Its condition is that the mark is still as it was met: of two equal alerts that race one writes.
+        """
+        return self._leaving(provenance, word, met, marks_of(met, provenance))
+
+    def _leaving(self, provenance: Provenance, word: str, met: Item | None, earlier: Sequence[Trace]) -> Put:
         traces = trace_values(provenance, earlier)[":traces"]
-        return items.trace_key(provenance.trader, word, provenance.digest) | {
+        item = items.trace_key(provenance.trader, word, provenance.digest) | {
             "traces": traces,
             "request_id": provenance.request_id,
             "expires": int((provenance.at + _RETENTION).timestamp()),
         }
+        unchanged, values = (NEW, {}) if met is None else ("#request_id = :seen", {":seen": met["request_id"]})
+        # What a newer version wrote beside the traces stays.
+        return Put((met or {}) | item, unchanged, values)
+
+
+def marks_of(item: Mapping[str, Any] | None, provenance: Provenance) -> list[Trace]:
+    """Return the alerts that a mark names, oldest first, no more than an item takes."""
+    return traces_of(item, provenance, MARK_LASTS)[1 - _MOST :]

@@ -1,0 +1,189 @@
+"""Carries out instructions: what alerts ask of positions. Each ends with one result, which its report tells."""
+
+from collections.abc import Container, Sequence
+from datetime import datetime, timedelta
+
+from bridge.bracketing import bracket
+from bridge.closing import begin_close, end_close
+from bridge.events import SendReport
+from bridge.heeding import heed_instruction
+from bridge.pairs import CLOSING, is_next
+from bridge.partial_closes import close_in_part
+from bridge.positions import known_position, pairs_to_close
+from bridge.records import Close, TableInstruction
+from bridge.reversing import reverse
+from bridge.state import Turn
+from bridge.strategy_closes import close_strategy
+from orderhook.bridge_messages import InstructionReport
+from orderhook.instructions import Instruction, Result
+from orderhook.orders import timestamp
+from orderhook.venues import NINJATRADER
+
+_SENT_AGAIN = timedelta(seconds=10)
+_FORGOTTEN = timedelta(days=30)
+
+_WORST: Sequence[Result] = (
+    "failed",
+    "unresolved",
+    "blocked",
+    "superseded",
+    "too_late",
+    "done",
+    "no_position",
+)
+"""Which result of several closes is the instruction's: the first of these."""
+
+
+def see_instructions(turn: Turn, listed: Sequence[Instruction], unreadable: Container[str] = ()) -> None:
+    """Record what a look shows of instructions; what the table lists no more has its result there."""
+    asked = {it.instruction_id: it for it in listed if it.venue == NINJATRADER.name}
+    for instruction in list(turn.instructions.values()):
+        if instruction.instruction_id not in unreadable:
+            _compare(turn, instruction, asked.get(instruction.instruction_id))
+    for name, it in asked.items():
+        if name not in turn.instructions and turn.owns:
+            not_after = datetime.fromisoformat(it.not_after) if it.not_after else None
+            turn.put(TableInstruction(it, datetime.fromisoformat(it.received_at), not_after))
+    _forget(turn)
+
+
+def _compare(turn: Turn, instruction: TableInstruction, listed: Instruction | None) -> None:
+    """Close what the table has finished, and send a report again that it has not had for a while."""
+    sent, sent_at = instruction.report, instruction.reported_at
+    if listed is None and not instruction.is_closed:
+        if instruction.result is None:
+            why = "another bridge has carried it out"
+            instruction = instruction._replace(result="superseded", reason=why)
+            for name in instruction.closes:
+                end_close(turn, turn.closes[name], "superseded", why)
+        turn.put(instruction._replace(is_closed=True))
+    elif listed is not None and instruction.is_closed and instruction.result:
+        turn.put(instruction._replace(is_closed=False))
+    elif listed is not None and sent is not None and sent_at is not None and turn.owns:
+        is_behind = (listed.report_seq or 0) < sent.seq
+        if is_behind and turn.at - sent_at >= _SENT_AGAIN:
+            turn.put(instruction._replace(reported_at=turn.at))
+            turn.ask(SendReport(sent))
+
+
+def _forget(turn: Turn) -> None:
+    """Forget what is long over."""
+    for instruction in list(turn.instructions.values()):
+        if instruction.is_closed and turn.at - (instruction.reported_at or instruction.received_at) > _FORGOTTEN:
+            turn.drop(instruction)
+    for close in list(turn.closes.values()):
+        if close.ended_at is not None and turn.at - close.ended_at > _FORGOTTEN:
+            turn.drop(close)
+
+
+def rank(instruction: TableInstruction) -> tuple[bool, datetime]:
+    """Return what instructions are sorted by: what closes first, then the older one."""
+    return instruction.asked.command not in CLOSING, instruction.received_at
+
+
+def instruct(turn: Turn, instruction: TableInstruction) -> None:
+    """Take the next step of an instruction, if there is one: one of a pair after the other, what closes first."""
+    if instruction.result is not None or not turn.owns:
+        return
+    if instruction.begun_at is None:
+        instruction = _begin(turn, instruction)
+    if instruction.begun_at is None or instruction.result is not None:
+        return
+    asked = instruction.asked
+    match asked.command:
+        case "CLOSEPOSITION" if asked.qty is not None or asked.percent is not None:
+            close_in_part(turn, instruction)
+        case "CLOSESTRATEGY":
+            close_strategy(turn, instruction)
+        case "REVERSE":
+            reverse(turn, instruction)
+        case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING" | "CANCELORDERS":
+            _close(turn, instruction)
+        case "CANCELANDBRACKET":
+            bracket(turn, instruction)
+        case word:
+            why = f"this version of the bridge does not know {word}; install the stack's"
+            turn.put(instruction._replace(result="failed", reason=why))
+            turn.alarm_of(asked.instruction_id, "unreadable", why)
+
+
+def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
+    """Begin an instruction when its turn has come, unless that is too late."""
+    asked = instruction.asked
+    if instruction.not_after is not None and turn.at > instruction.not_after:
+        instruction = instruction._replace(result="too_late", reason="too late: the bridge was away")
+    elif not turn.is_ready:
+        return instruction  # what is held shows when NinjaTrader runs
+    elif (
+        asked.account
+        and asked.instrument
+        and not is_next(turn, instruction.instruction_id, asked.account, asked.instrument)
+    ):
+        return instruction
+    else:
+        instruction = heed_instruction(turn, instruction)
+    turn.put(instruction)
+    return instruction
+
+
+def _close(turn: Turn, instruction: TableInstruction) -> None:
+    """Close every pair that is meant; the worst result of them is the instruction's."""
+    if not instruction.closes:
+        even_flat = instruction.asked.command == "FLATTENEVERYTHING"
+        closes = [
+            begin_close(
+                turn,
+                instruction.instruction_id,
+                account,
+                instrument,
+                instruction.received_at,
+                even_flat=even_flat,
+                only_orders=instruction.asked.command == "CANCELORDERS",
+            )
+            for account, instrument in pairs_to_close(turn, instruction)
+        ]
+        instruction = instruction._replace(closes=tuple(it.name for it in closes))
+        turn.put(instruction)
+        for close in closes:
+            if instruction.asked.market_position and _is_unknown(turn, close):
+                end_close(turn, close, "unresolved", "position_unknown: it may be on the other side")
+    closes = [turn.closes[name] for name in instruction.closes]
+    if all(it.result for it in closes):
+        result, reason = _result_of(closes)
+        turn.put(instruction._replace(result=result, reason=reason))
+
+
+def _is_unknown(turn: Turn, close: Close) -> bool:
+    return known_position(turn, close.account, close.instrument).side == "UNKNOWN"
+
+
+def _result_of(closes: Sequence[Close]) -> tuple[Result, str | None]:
+    """Return the result of several closes, and the pairs of which there is more to say."""
+    results = [it.result for it in closes]
+    result: Result = next((it for it in _WORST if it in results), "no_position")
+    if len(closes) == 1:
+        return result, closes[0].reason
+    told = [f"{it.instrument}, {it.account}: {it.reason}" for it in closes if it.reason]
+    return result, "; ".join(told) or None
+
+
+def report_instruction(turn: Turn, instruction: TableInstruction) -> None:
+    """Send how far an instruction has come if that differs from the last report."""
+    last = instruction.report
+    now = int(turn.at.timestamp() * 1000)
+    seq = now if last is None else max(last.seq + 1, now)
+    said = InstructionReport(
+        instruction.instruction_id,
+        seq,
+        timestamp(turn.at),
+        instruction.result,
+        instruction.reason,
+        order_ids=instruction.order_ids,
+        alarms=instruction.alarms,
+    )
+    is_news = (instruction.result is not None or bool(instruction.order_ids)) and (
+        last is None or (last.result, last.reason, last.order_ids) != (said.result, said.reason, said.order_ids)
+    )
+    if (is_news and not instruction.is_closed) or said.alarms:
+        turn.put(instruction._replace(report=said, reported_at=turn.at, alarms=()))
+        turn.ask(SendReport(said))

@@ -1,0 +1,151 @@
+"""Accounts and instruments: who acts on a pair next, and which pairs open nothing until a person says so.
+
+One instruction or close acts on a pair at a time: what closes goes first, then the older one. What opens and was
+received later waits for its result.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from bridge.contracts import canonical
+from bridge.records import Block, Close, TableInstruction, TableOrder
+from bridge.state import Turn
+from orderhook.orders import folded
+
+CLOSING = frozenset(
+    {"CLOSEPOSITION", "FLATTEN", "FLATTENEVERYTHING", "CLOSESTRATEGY", "CANCELANDBRACKET", "CANCELORDERS"}
+)
+"""The commands of instructions that open nothing."""
+
+CLOSED = "the position is closed"
+"""Why an own order is cancelled when its pair's position is to be closed."""
+
+
+def pair(at: datetime, account: str, instrument: str) -> str:
+    """Return the name of an account and an instrument: without case, and every spelling of a contract is one."""
+    return f"{folded(account)}/{folded(canonical(instrument, at.date()))}"
+
+
+def root_of(at: datetime, instrument: str) -> str:
+    """Return the root of a contract: ES of `ES 12-26`."""
+    return folded(canonical(instrument, at.date()).partition(" ")[0])
+
+
+def is_older(turn: Turn, received_at: datetime | None) -> bool:
+    """Return whether what was received then is older than the journal: another one may have acted on it."""
+    memory = turn.now.memory
+    return memory is None or received_at is None or received_at < memory.began
+
+
+# Whose turn it is
+
+
+class _Claim(NamedTuple):
+    """That something is to act on a pair, or does so."""
+
+    owner: str
+    at: datetime
+    closes: bool
+    has_begun: bool
+
+    @property
+    def order(self) -> tuple[bool, bool, datetime, str]:
+        return not self.closes, not self.has_begun, self.at, self.owner
+
+
+def is_next(turn: Turn, owner: str, account: str, instrument: str) -> bool:
+    """Return whether the turn of an instruction, or of what a close is for, has come in a pair."""
+    claims = sorted(_claims(turn, account, instrument), key=lambda it: it.order)
+    return not claims or claims[0].owner == owner
+
+
+def waits(turn: Turn, order: TableOrder) -> bool:
+    """Return whether what an order opens has to wait for the result of what was asked of its pair before."""
+    return order.received_at is not None and any(
+        it.at < order.received_at and not is_of(order, it.owner)
+        for it in _claims(turn, order.account, order.instrument)
+    )
+
+
+def is_of(order: TableOrder, owner: str) -> bool:
+    """Return whether an order is what a close is for, or was made for that."""
+    return owner in (order.order_id, order.made_by)
+
+
+def is_superseded(turn: Turn, order: TableOrder) -> bool:
+    """Return whether an order that was never sent was received before a command that has closed its pair since."""
+    name = pair(turn.at, order.account, order.instrument) if turn.closes else ""
+    return order.received_at is not None and any(
+        order.received_at <= it.until and it.pair == name and not is_of(order, it.owner)
+        for it in turn.closes.values()
+        if it.began is not None and it.result != "no_position" and not it.keeps_entries
+    )
+
+
+def _claims(turn: Turn, account: str, instrument: str) -> Iterator[_Claim]:
+    closes = [it for it in turn.closes.values() if it.result is None]
+    asked = [it for it in turn.instructions.values() if it.result is None and not it.is_closed]
+    if not (closes or asked):
+        return
+    name = pair(turn.at, account, instrument)
+    for close in closes:
+        if close.pair == name:
+            yield _Claim(close.owner, close.until, closes_alone(turn, close), close.began is not None)
+    for it in asked:
+        if concerns(turn, it, account, instrument):
+            yield _Claim(it.instruction_id, it.received_at, it.asked.command in CLOSING, it.begun_at is not None)
+
+
+def closes_alone(turn: Turn, close: Close) -> bool:
+    """Return whether a close is for what only closes, and not for what opens after it."""
+    owner = turn.instructions.get(close.owner)
+    return owner is not None and owner.asked.command in CLOSING
+
+
+def concerns(turn: Turn, instruction: TableInstruction, account: str, instrument: str) -> bool:
+    """Return whether an instruction is about a pair; one of several pairs, once it has begun, by its closes alone."""
+    asked, at = instruction.asked, turn.at
+    is_exact = asked.account is not None and asked.instrument is not None and asked.root is None
+    if not is_exact and instruction.begun_at is not None:
+        return False
+    accounts = [asked.account] if asked.account else asked.accounts
+    if accounts and folded(account) not in map(folded, accounts):
+        return False
+    if asked.root is not None:
+        return root_of(at, instrument) == folded(asked.root)
+    instruments = [asked.instrument] if asked.instrument else asked.instruments
+    return not instruments or pair(at, "", instrument) in [pair(at, "", it) for it in instruments]
+
+
+# Blocks
+
+
+def block(turn: Turn, account: str, instrument: str, why: str) -> None:
+    """Have nothing open in a pair until a person says so; the first reason stays."""
+    name = pair(turn.at, account, instrument)
+    if name not in turn.blocks:
+        turn.put(Block(name, account, instrument, why, turn.at))
+
+
+def resume(turn: Turn, account: str, instrument: str) -> None:
+    """Let a pair open again: a person has said so."""
+    if (known := turn.blocks.get(pair(turn.at, account, instrument))) is not None:
+        turn.drop(known)
+
+
+def why_blocked(turn: Turn, account: str, instrument: str) -> str | None:
+    """Return why nothing opens in a pair; None where something may."""
+    known = turn.blocks.get(pair(turn.at, account, instrument)) if turn.blocks else None
+    return f"blocked: {known.why}" if known else None
+
+
+def why_unconfirmed(turn: Turn, order: TableOrder) -> str | None:
+    """Return why an order is not opened that has waited for a close of its pair which nobody saw done; None else."""
+    name = pair(turn.at, order.account, order.instrument) if turn.closes else ""
+    for it in turn.closes.values():
+        if order.received_at is None or it.ended_at is None or it.result not in ("failed", "unresolved"):
+            continue
+        if it.pair == name and it.until < order.received_at <= it.ended_at and not is_of(order, it.owner):
+            return f"blocked: the close that was asked for before it was not confirmed: {it.reason}"
+    return None

@@ -1,0 +1,61 @@
+"""CLOSEPOSITION: close the position of an account and instrument, in full or in part."""
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pydantic import model_validator
+
+from orderhook.commands.command import Command
+from orderhook.commands.fields import GivenLabel, Qty
+from orderhook.commands.instructing import close_once, instructed_before, instruction_of
+from orderhook.commands.position_fields import MarketSides, Part
+from orderhook.conditions import Conditions
+from orderhook.errors import CommandNotAllowedError, InvalidValueError
+from orderhook.outcome import Outcome
+from orderhook.provenance import Provenance
+
+if TYPE_CHECKING:
+    from orderhook.limits import Limits
+    from orderhook.services import Services
+
+
+class ClosePosition(Command):
+    """Close the position, or a part of it."""
+
+    word: ClassVar[str] = "CLOSEPOSITION"
+    risk_reducing: ClassVar[bool] = True
+    acts_on_positions: ClassVar[bool] = True
+    never_empty: ClassVar[frozenset[str]] = frozenset(("qty", "percent", "require_market_position", "delay"))
+
+    account: GivenLabel
+    instrument: GivenLabel
+    qty: Qty | None = None
+    percent: Part | None = None
+    require_market_position: MarketSides = ()
+
+    @model_validator(mode="after")
+    def _one_part(self) -> Self:
+        if self.qty is not None and self.percent is not None:
+            raise InvalidValueError("qty and percent both say how much is closed; give one of them.", field="percent")
+        return self
+
+    def beyond(self, limits: "Limits") -> CommandNotAllowedError | None:
+        """Return the refusal of an account or instrument that the key is not for; a close has no largest quantity."""
+        return limits.refusal(account=self.account, instrument=self.instrument)
+
+    def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
+        """Return the outcome where this is a resend of an alert that was accepted."""
+        return instructed_before(self, services, provenance, self.account)
+
+    def run(self, services: "Services", provenance: Provenance) -> Outcome:
+        """Ask the bridge to close it; run twice, or where an equal alert has just asked, it is asked once."""
+        asked = instruction_of(
+            self,
+            services,
+            provenance,
+            account=self.account,
+            instrument=self.instrument,
+            qty=self.qty,
+            percent=self.percent,
+            conditions=Conditions(require_market_position=self.require_market_position),
+        )
+        return close_once(services, provenance, asked).outcome

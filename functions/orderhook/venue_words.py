@@ -1,0 +1,121 @@
+"""What the result of an instruction means, and the reason with which a venue's bridge refuses an order.
+
+The words come from the bridge: it decides on positions at the moment of execution, long after the alert was answered.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """What a word means, and what to do about it."""
+
+    meaning: str
+    what_to_do: str
+
+
+UNDER_WAY = Guidance(
+    "The bridge has not finished it, or is away. Positions and orders may be as before.",
+    "Look again in a minute. If it stays so, look at the bridge on the trader's PC: `orderhook bridge status`. If it "
+    "is gone, act in NinjaTrader itself, then say here what became of it: `orderhook resolve ID done`, or `failed`.",
+)
+"""Of an instruction without a result."""
+
+INSTRUCTION_RESULTS: Mapping[str, Guidance] = MappingProxyType(
+    {
+        "done": Guidance(
+            "NinjaTrader was seen to have done it: where a position was to be closed, its position file says so.",
+            "Nothing. `orderhook positions` shows what the accounts hold.",
+        ),
+        "no_position": Guidance(
+            "There was no position to do it to, so nothing was sent.",
+            "Nothing, if a target or stop may have been faster. Otherwise compare account and instrument with "
+            "`orderhook positions`.",
+        ),
+        "blocked": Guidance(
+            "A condition of the alert did not hold, or entries of this account and instrument are blocked. Nothing was "
+            "sent. The reason says which.",
+            "Nothing, if the alert's own condition was not met. If entries are blocked, see what went wrong with the "
+            "close before, put it right in NinjaTrader, then `orderhook bridge resume ACCOUNT INSTRUMENT`. If it says "
+            "`position_unknown`, and NinjaTrader shows that the account holds nothing: `orderhook bridge confirm "
+            "ACCOUNT flat`, on its PC.",
+        ),
+        "failed": Guidance(
+            "It was tried, and NinjaTrader was not seen to have done it. The position may be open, or another than "
+            "the alert wanted.",
+            "Look into NinjaTrader now, and do by hand what is missing. No command is sent again by itself, and "
+            "entries of the account and instrument may be blocked until `orderhook bridge resume`.",
+        ),
+        "too_late": Guidance(
+            "The bridge was away when it came, and it could have opened a position. Nothing was sent.",
+            "Send the alert again if you still want it.",
+        ),
+        "superseded": Guidance(
+            "A later alert that closes has ended it, or somebody has resolved it, before it was carried out in full.",
+            "Nothing, if the later alert is what you want. `orderhook positions` shows what the accounts hold.",
+        ),
+        "unresolved": Guidance(
+            "Nobody can know what has become of it: the bridge was stopped while it was sent, or has another journal.",
+            "Look into NinjaTrader now, and put right there what is not as you want it.",
+        ),
+    }
+)
+"""The results of an instruction."""
+
+ORDER_REASONS: Mapping[str, Guidance] = MappingProxyType(
+    {
+        "no_position": Guidance(
+            "There was no position to turn over, so the order was not placed.",
+            "Nothing, if a target or stop may have been faster.",
+        ),
+        "flatten_timeout": Guidance(
+            "The position was not seen flat in time after it was closed, so the order was not placed: a close that is "
+            "not confirmed is never followed by an entry.",
+            "Look into NinjaTrader: the position may be closed all the same, or open. Send the alert again when it is "
+            "as you want it.",
+        ),
+        "blocked": Guidance(
+            "A condition of the alert did not hold, or entries of this account and instrument are blocked, so the "
+            "order was not placed.",
+            "Nothing, if the alert's own condition was not met. If entries are blocked, see what went wrong with the "
+            "close before, put it right in NinjaTrader, then `orderhook bridge resume ACCOUNT INSTRUMENT`.",
+        ),
+        "position_unknown": Guidance(
+            "NinjaTrader has not told the position since it was started, and the order depends on it, so it was not "
+            "placed.",
+            "Look into NinjaTrader. If the account holds nothing: `orderhook bridge confirm ACCOUNT flat`, on its PC.",
+        ),
+        "already there": Guidance(
+            "The position is on the side already that the strategy wants after the order, so nothing was placed.",
+            "Nothing.",
+        ),
+        "superseded": Guidance(
+            "A later alert that closes came before the order was placed, so it was not.",
+            "Nothing, if the later alert is what you want.",
+        ),
+        "the position is closed": Guidance(
+            "An alert that closes the position came after this order, so it was cancelled, or not placed.",
+            "Nothing, if that alert is what you want.",
+        ),
+        "too late": Guidance(
+            "The bridge was away when the order came, so it was not placed.",
+            "Send the alert again if you still want it.",
+        ),
+    }
+)
+"""How the reason of an order begins, where the bridge and not NinjaTrader has refused it."""
+
+_NOT_REPLACED = "not replaced: "
+"""What stands before the reason where an order was cancelled to be replaced by one of another kind."""
+
+
+def guidance_for_result(result: str | None) -> Guidance | None:
+    """Return what the result of an instruction means; None stands for none yet."""
+    return UNDER_WAY if result is None else INSTRUCTION_RESULTS.get(result)
+
+
+def guidance_for_reason(reason: str | None) -> Guidance | None:
+    """Return what the reason of an order means, where the bridge has refused it."""
+    return ORDER_REASONS.get((reason or "").removeprefix(_NOT_REPLACED).partition(":")[0])
