@@ -210,7 +210,12 @@ def _end_orders(turn: Turn, close: Close) -> bool:
         entry = turn.orders.get(order.entry_id or "", order)
         if not _is_meant(turn, close, entry) or (close.keeps_entries and not entry.increments):
             continue
-        if entry.closing != close.name and (entry.increments or not close.only_orders):
+        # What is filled from now on has its legs, where the position stays.
+        began = close.began or turn.at
+        is_protected = close.only_orders and not (entry.is_foreign or any(it.at <= began for it in entry.increments))
+        if is_protected and order.leg:
+            continue
+        if entry.closing != close.name and not is_protected:
             turn.put(entry._replace(closing=close.name))
         if close.keeps_entries and order.leg is None:
             continue

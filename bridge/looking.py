@@ -226,18 +226,19 @@ def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
 
 
 def _heeding(order: TableOrder, item: Order, want: Want) -> TableOrder:
-    """Return an order with what has to hold before it is placed, or replaced; a CHANGE asks nothing.
+    """Return an order with what has to hold before it is placed, or altered.
 
-    One that was never written opens when it is placed, whatever has altered it since: what its PLACE asks counts.
+    One that was never written opens when it is placed, whatever has altered it since: what its PLACE asks counts. A
+    CANCELREPLACE may be a change; a CHANGE asks nothing, and comes on top of one that is not done yet.
     """
-    if want.kind != "replace":
+    if want.kind not in ("change", "replace"):
         return order
-    if order.venue_ids:
-        return order._replace(conditions=item.conditions, conditions_of=want.n, heeded_since=None)
-    if item.conditions is None or order.conditions is None:
-        return order._replace(conditions=item.conditions or order.conditions)
-    asked = {name: value for name, value in item.conditions._asdict().items() if value}
-    return order._replace(conditions=order.conditions._replace(**asked))
+    if not order.venue_ids:
+        both = order.conditions and item.conditions and order.conditions.given_anew(item.conditions)
+        return order._replace(conditions=both or item.conditions or order.conditions)
+    if want.kind == "change" and item.conditions is None and order.acked < order.conditions_of:
+        return order
+    return order._replace(conditions=item.conditions, conditions_of=want.n, heeded_since=None)
 
 
 def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
@@ -269,10 +270,10 @@ def _asks_for_more(leg: TableOrder, item: Order) -> bool:
 
 
 def _conditions_of_leg(leg: TableOrder, item: Order | Leg, want: Want) -> Conditions | None:
-    """Return what must hold before a leg is replaced; a change on top of that waits for it, too."""
-    if want.kind == "replace":
-        return item.conditions if isinstance(item, Order) else None
-    return leg.conditions if want.kind == "change" and leg.asked is not None else None
+    """Return what must hold before a leg is altered; a CHANGE on top of a CANCELREPLACE waits for that, too."""
+    given = item.conditions if isinstance(item, Order) else None
+    is_on_top = want.kind == "change" and leg.asked is not None
+    return given or (leg.conditions if is_on_top else None)
 
 
 def _drop_what_follows(turn: Turn, before: TableOrder, item: Order) -> None:

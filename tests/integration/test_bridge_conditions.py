@@ -7,12 +7,7 @@ import pytest
 
 from bridge import operator_requests
 from bridge.events import FlatConfirmed
-from orderhook.conditions import Conditions, MarketSide
-from orderhook.instructions import Instruction
-from orderhook.orders import timestamp
-from orderhook.venues import NINJATRADER
 from tests.bridge_world import World
-from tests.builders import provenance
 from tests.integration.test_bridge_loop import BRACKET, ES, have_bracket, place
 
 NQ = {"account": "Sim101", "instrument": "NQ 12-26"}
@@ -31,21 +26,6 @@ def send(world: World, command: str, order_id: str, **fields: Any) -> None:
     sold = {"action": "SELL", "qty": 1, "order_type": "MARKET", "tif": "DAY", **ES}
     answer = world.service.send(command, order_id=order_id, strategy_id=order_id, **{**sold, **fields})
     assert answer.body["status"] == "accepted", answer.body
-
-
-def instruct(world: World, command: str, allowed: tuple[MarketSide, ...]) -> None:
-    """Ask for something of the position in ES, if it is one of these; the bridge sees it at its next look."""
-    by = provenance(world.service.trader, f"{command} {allowed}")
-    asked = Instruction(
-        by.request_id,
-        command,
-        timestamp(world.at),
-        str(NINJATRADER.name),
-        ES["account"],
-        ES["instrument"],
-        conditions=Conditions(require_market_position=allowed),
-    )
-    world.service.services.instructions.put(by, asked)
 
 
 def end_of(world: World, order_id: str) -> tuple[str, str]:
@@ -258,10 +238,10 @@ def test_cancelorders_with_a_condition_ends_the_orders_of_its_instrument(world: 
     place(world, "resting", order_type="LIMIT", limit_price=4900, tif="GTC")
     place(world, "nasdaq", order_type="LIMIT", limit_price=15000, tif="GTC", **NQ)
     world.until(lambda: (world.states()["resting"], world.states()["nasdaq"]) == ("Working", "Working"))
-    instruct(world, "CANCELORDERS", ("flat",))
+    world.service.send("CANCELORDERS", require_market_position="flat", **ES)
     world.let_pass(7)
     assert world.states()["resting"] == "Working"
-    instruct(world, "CANCELORDERS", ("long",))
+    world.service.send("CANCELORDERS", require_market_position="long", **ES)
     world.until(lambda: world.live() == ["LIMIT BUY 1 15000"])
     world.let_pass(3)
     assert world.position() == 1
@@ -278,3 +258,17 @@ def test_out_of_sync_one_order_brings_the_position_where_it_should_be(world: Wor
     assert (world.position(), world.live()) == (-2, [])
     [made] = [order for order in world.service.placed() if order.made_by == "short"]
     assert (str(made.state), made.qty) == ("Filled", 3)
+
+
+@pytest.mark.parametrize(("asked", "price"), [("flat", "4900"), ("long", "4950")])
+def test_an_entry_is_replaced_only_where_its_condition_holds(world: World, asked: str, price: str) -> None:
+    have_bracket(world)
+    place(world, "resting", order_type="LIMIT", limit_price=4900, tif="GTC")
+    world.until_state("resting", "Working")
+    moved = {"action": "BUY", "qty": 1, "order_type": "LIMIT", "limit_price": 4950, "tif": "GTC", **ES}
+    fields = {**moved, "require_market_position": asked}
+    answer = world.service.send("CANCELREPLACE", order_id="resting", strategy_id="resting", **fields)
+    assert answer.body["status"] == "replace_pending", answer.body
+    world.let_pass(3)
+    assert world.states()["resting"] == "Working"
+    assert f"LIMIT BUY 1 {price}" in world.live()

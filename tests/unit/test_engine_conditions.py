@@ -612,8 +612,10 @@ def test_out_of_sync_a_position_is_closed_and_the_alert_dropped(desk: Desk) -> N
 
 
 @pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("tif", ["GTC", "DAY"])
-def test_a_replacement_is_dropped_where_its_condition_does_not_hold(desk: Desk, side: Side, tif: TimeInForce) -> None:
+@pytest.mark.parametrize(("tif", "kind"), [("GTC", "replace"), ("GTC", "change"), ("DAY", "replace")])
+def test_a_replacement_is_dropped_where_its_condition_does_not_hold(
+    desk: Desk, side: Side, tif: TimeInForce, kind: str
+) -> None:
     be(desk, "FLAT")
     work(desk)
     resting = order(desk, "resting", order_type="LIMIT", limit_price=Decimal(4000), tif="GTC")
@@ -625,7 +627,7 @@ def test_a_replacement_is_dropped_where_its_condition_does_not_hold(desk: Desk, 
         limit_price=Decimal(4100),
         tif=tif,
         state=OrderState.CHANGE_PENDING,
-        want=want(desk, 2, "replace"),
+        want=want(desk, 2, kind),
         conditions=Conditions(require_market_position=("flat",)),
     )
     desk.take()
@@ -990,3 +992,134 @@ def test_a_leg_is_replaced_only_where_its_condition_holds(desk: Desk, allowed: t
         assert taken(desk) == []
         last = desk.last("long.STOP1")
         assert (last.dropped, last.values["stop_price"], str(last.reason)[:7]) == (2, "4990", "blocked")
+
+
+# What would otherwise go unnoticed
+
+
+def test_a_change_on_top_of_a_replacement_waits_for_its_condition(desk: Desk) -> None:
+    be(desk, "FLAT")
+    venue_id = work(desk)
+    desk.wait(1)
+    market = in_flight(desk, order_id="second")
+    shown = order(
+        desk,
+        "resting",
+        order_type="LIMIT",
+        limit_price=Decimal(4100),
+        tif="GTC",
+        state=OrderState.CHANGE_PENDING,
+        want=want(desk, 2, "change"),
+        conditions=Conditions(require_market_position=("flat",)),
+    )
+    desk.look(*others(desk, "resting"), shown)
+    desk.wait(0.2)
+    desk.look(*others(desk, "resting"), shown._replace(qty=2, want=want(desk, 3, "change"), conditions=None))
+    assert taken(desk) == []
+    desk.say(market, "FILLED", 1, "5000")
+    be(desk, "LONG")
+    desk.wait(0.2)
+    assert taken(desk) == []
+    assert desk.last("resting").dropped == 3
+    assert desk.state.venue_orders[venue_id].limit_price == Decimal(4000)
+
+
+def test_a_change_of_what_was_placed_with_conditions_asks_nothing(desk: Desk) -> None:
+    be(desk, "FLAT")
+    limit: dict[str, Any] = {"order_type": "LIMIT", "limit_price": Decimal(4000)}
+    shown = ask(desk, Conditions(require_market_position=("flat",)), **limit)
+    assert sent(desk) == ["long"]
+    desk.say(oif.venue_id("request-long", 1), "WORKING")
+    be(desk, "SHORT")
+    desk.look(shown._replace(limit_price=Decimal(4100), want=want(desk, 2, "change"), conditions=None))
+    assert taken(desk) == ["CHANGE"]
+
+
+def test_a_position_that_was_opened_again_by_hand_is_not_opened_on(desk: Desk) -> None:
+    be(desk, "LONG")
+    shown = ask(desk, FLATTEN)
+    pass_by(desk, 0.2, shown)
+    assert taken(desk) == ["CLOSEPOSITION"]
+    be(desk, "FLAT")
+    desk.wait(3.5)  # so long that nothing is opened before another look
+    be(desk, "LONG")
+    pass_by(desk, 0.2, shown)
+    assert (taken(desk), end_of(desk)) == ([], (REJECTED, "flatten_timeout"))
+
+
+def test_a_condition_of_a_root_holds_where_it_does_for_every_month_that_is_held(desk: Desk) -> None:
+    be(desk, "FLAT")
+    be(desk, "LONG", instrument="ES 03-27")
+    instruct(desk, "CLOSEPOSITION", "long", instrument=None, root="ES")
+    desk.wait(0.2)
+    assert (taken(desk), results(desk)) == (["CLOSEPOSITION"], [])
+
+
+def test_a_replacement_waits_its_own_two_seconds(desk: Desk) -> None:
+    be(desk, "FLAT")
+    venue_id = unsettle(desk, "in flight")
+    limit: dict[str, Any] = {"order_type": "LIMIT", "limit_price": Decimal(4000)}
+    shown = ask(desk, Conditions(require_market_position=("flat", "long")), **limit)
+    desk.say(venue_id, "FILLED", 1, "5000")
+    be(desk, "LONG")
+    assert sent(desk) == ["long"]
+    desk.say(oif.venue_id("request-long", 1), "WORKING")
+    desk.wait(10)
+    second = in_flight(desk, order_id="second")
+    asked = shown._replace(
+        limit_price=Decimal(4100),
+        state=OrderState.CHANGE_PENDING,
+        want=want(desk, 2, "replace"),
+        conditions=Conditions(require_market_position=("long",)),
+    )
+    desk.look(*others(desk, "long"), asked)
+    desk.wait(1)
+    assert taken(desk) == []
+    desk.say(second, "FILLED", 1, "5000")
+    be(desk, "LONG", qty=2)
+    desk.wait(0.1)
+    assert taken(desk) == ["CHANGE"]
+
+
+def test_a_persons_word_ends_with_ninjatraders_start_for_every_instrument(desk: Desk) -> None:
+    desk.tell(FlatConfirmed("Sim101"))
+    desk.tell(NinjaTraderStopped())
+    desk.tell(NinjaTraderStarted())
+    desk.start()
+    ask(desk, Conditions(require_market_position=("flat",)), instrument="NQ 12-26")
+    assert (sent(desk), end_of(desk)) == ([], (REJECTED, "position_unknown"))
+
+
+def test_an_entry_that_fills_has_its_stop_while_cancelorders_waits_for_another(desk: Desk) -> None:
+    be(desk, "FLAT")
+    work(desk)
+    limit: dict[str, Any] = {"order_type": "LIMIT", "limit_price": Decimal(4995)}
+    desk.look(*others(desk, "long"), order(desk, legs={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4990))}, **limit))
+    desk.take()
+    desk.say(oif.venue_id("request-long", 1), "WORKING")
+    desk.wait(1)
+    instruct(desk, "CANCELORDERS", "flat")
+    desk.wait(0.2)
+    assert taken(desk) == ["CANCEL", "CANCEL"]
+    desk.say(oif.venue_id("request-long", 1), "FILLED", 1, "4995")
+    desk.wait(0.1)
+    [line] = desk.take()
+    assert placed(line)["order_type"] == "STOPMARKET"
+    desk.say(placed(line)["order_id"], "WORKING")
+    desk.wait(1)
+    assert (taken(desk), results(desk)) == ([], [])
+
+
+def test_the_bridge_looks_often_while_an_order_waits(desk: Desk) -> None:
+    be(desk, "FLAT")
+    unsettle(desk, "filled")
+    assert not desk.state.is_busy
+    ask(desk, Conditions(require_market_position=("flat",)))
+    assert desk.state.is_busy
+
+
+def test_the_bridge_looks_often_while_an_instruction_waits(desk: Desk) -> None:
+    be(desk, "FLAT")
+    unsettle(desk, "filled")
+    instruct(desk, "CANCELORDERS", "flat")
+    assert desk.state.is_busy
