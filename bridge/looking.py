@@ -11,6 +11,7 @@ from bridge.instructing import see_instructions
 from bridge.pairs import is_older
 from bridge.records import Fill, Increment, Memory, TableOrder, Terms, filled
 from bridge.state import Turn
+from orderhook.conditions import Conditions
 from orderhook.orders import OPEN, Leg, Order, OrderState, Want
 from orderhook.trade import leg_id, opposite
 from orderhook.venues import NINJATRADER
@@ -45,7 +46,7 @@ def _remember(turn: Turn, began_at: datetime, owned_since: str | None) -> None:
     """
     memory = turn.now.memory or Memory(began_at)
     if turn.owns and owned_since != memory.owned_since:
-        memory = Memory(turn.at, owned_since)
+        memory = memory._replace(began=turn.at, owned_since=owned_since)
     if memory != turn.now.memory:
         turn.set(memory=memory)
 
@@ -225,18 +226,19 @@ def _wanting(order: TableOrder, item: Order, want: Want) -> TableOrder:
 
 
 def _heeding(order: TableOrder, item: Order, want: Want) -> TableOrder:
-    """Return an order with what has to hold before it is placed, or replaced; a CHANGE asks nothing.
+    """Return an order with what has to hold before it is placed, or altered.
 
-    One that was never written opens when it is placed, whatever has altered it since: what its PLACE asks counts.
+    One that was never written opens when it is placed, whatever has altered it since: what its PLACE asks counts. A
+    CANCELREPLACE may be a change; a CHANGE asks nothing, and comes on top of one that is not done yet.
     """
-    if want.kind != "replace":
+    if want.kind not in ("change", "replace"):
         return order
-    if order.venue_ids:
-        return order._replace(conditions=item.conditions, conditions_of=want.n, heeded_since=None)
-    if item.conditions is None or order.conditions is None:
-        return order._replace(conditions=item.conditions or order.conditions)
-    asked = {name: value for name, value in item.conditions._asdict().items() if value}
-    return order._replace(conditions=order.conditions._replace(**asked))
+    if not order.venue_ids:
+        both = order.conditions and item.conditions and order.conditions.given_anew(item.conditions)
+        return order._replace(conditions=both or item.conditions or order.conditions)
+    if want.kind == "change" and item.conditions is None and order.acked < order.conditions_of:
+        return order
+    return order._replace(conditions=item.conditions, conditions_of=want.n, heeded_since=None)
 
 
 def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
@@ -255,6 +257,8 @@ def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
         wanted_at=_time(want.at),
         asked=None if takes_none else asked,
         of=want.of or 0,
+        conditions=_conditions_of_leg(leg, item, want),
+        heeded_since=None,
         why=None,
     )
 
@@ -263,6 +267,13 @@ def _asks_for_more(leg: TableOrder, item: Order) -> bool:
     """Return whether more is asked of a leg that the bridge has made than other prices."""
     told = leg.report.values.get("qty") if leg.report else None
     return (item.order_type, item.tif) != (leg.order_type, leg.tif) or str(item.qty) != (told or str(leg.qty))
+
+
+def _conditions_of_leg(leg: TableOrder, item: Order | Leg, want: Want) -> Conditions | None:
+    """Return what must hold before a leg is altered; a CHANGE on top of a CANCELREPLACE waits for that, too."""
+    given = item.conditions if isinstance(item, Order) else None
+    is_on_top = want.kind == "change" and leg.asked is not None
+    return given or (leg.conditions if is_on_top else None)
 
 
 def _drop_what_follows(turn: Turn, before: TableOrder, item: Order) -> None:

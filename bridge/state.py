@@ -147,7 +147,9 @@ class State(NamedTuple):
                 case Group():
                     groups[record.name] = record
                 case TableInstruction():
-                    instructions[record.instruction_id] = record
+                    # What may not have been written is written again: it closes what is open, or nothing.
+                    files = tuple(it for it in record.files if it.stage != "intended")
+                    instructions[record.instruction_id] = record._replace(files=files)
                 case Close():
                     closes[record.name] = _close_after_crash(record, at)
                 case Block():
@@ -172,7 +174,7 @@ class State(NamedTuple):
         works = any(not it.is_over and (it.place or it.state) for it in known)
         orders = map(self.orders.__getitem__, self.active)
         waits = any(it.heeded_since and not (it.ended or it.venue_ids) for it in orders) or any(
-            it.heeded_since and not (it.begun_at or it.result) for it in self.instructions.values()
+            (it.heeded_since or it.begun_at) and not it.result for it in self.instructions.values()
         )
         return works or waits or any(it.result is None for it in self.closes.values())
 

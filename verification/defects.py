@@ -34,6 +34,7 @@ from orderhook.commands import (
     change,
     changing,
     close_strategy,
+    contracts,
     kill_switch,
     numbering,
     parse_command,
@@ -42,6 +43,7 @@ from orderhook.commands import (
     release,
 )
 from orderhook.commands.cancel_many import Scope
+from orderhook.commands.cancel_orders import CancelOrders
 from orderhook.commands.cancel_replace import CancelReplace
 from orderhook.commands.close_strategy import CloseStrategy
 from orderhook.errors import AlertWarning, InvalidValueError, OrderNotFoundError, StrategyMismatchError
@@ -408,8 +410,18 @@ def a_close_after_the_cancels(patch: Patch) -> None:
     patch.setattr(CloseStrategy, "run", late)
 
 
+def a_spelling_that_stays_as_it_is_sent(patch: Patch) -> None:
+    patch.setattr(contracts, "meaning", lambda _, sent, __: contracts.Meaning(sent, sent))
+
+
+def a_cancel_of_the_front_month_alone(patch: Patch) -> None:
+    patch.setattr(CancelOrders, "root", None)
+
+
 OF_MANY_ORDERS: tuple[Defect, ...] = (
     a_cancel_of_many_beyond_its_account,
+    a_spelling_that_stays_as_it_is_sent,
+    a_cancel_of_the_front_month_alone,
     a_strategy_that_is_only_said_to_be_closed,
     a_close_after_the_cancels,
 )

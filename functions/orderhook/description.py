@@ -19,9 +19,8 @@ from orderhook.commands.kill_switch import KillSwitch
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.place import Place
-from orderhook.commands.placing_after_close import PlacesAfterClose
+from orderhook.commands.price_fields import price_text
 from orderhook.commands.reverse import Reverse
-from orderhook.commands.reverse_position import ReversePosition
 from orderhook.orders import decimal_text
 from orderhook.relative_prices import Relative
 from orderhook.trade_window import clock
@@ -38,8 +37,6 @@ def describe(command: Command, venue: Venue = TABLE) -> str:
 
 
 def _describe_action(command: Command, venue: Venue) -> str:
-    if command.acts_on_positions:
-        return _describe_on_position(command)
     match command:
         case Cancel():
             return f"cancel {_addressed_order(command)}"
@@ -63,7 +60,7 @@ def _describe_action(command: Command, venue: Venue) -> str:
             return f"cancel the working orders of strategy {command.strategy_id}, and {position}"
         case KillSwitch():
             return f"turn the kill switch {'on' if command.kill_switch else 'off'}"
-    return f"give the command {command.word}"
+    return _describe_on_position(command)
 
 
 def _describe_on_position(command: Command) -> str:
@@ -83,20 +80,14 @@ def _describe_on_position(command: Command) -> str:
             phrases = (f"turn over {_position(command)}{_if_position(command.require_market_position)}",)
             return ", ".join((*phrases, *_controls(command)))
         case CancelAndBracket():
-            names = {"take_profit": "target", "stop_loss": "stop", "stop_loss_stop": "stop", "stop_loss_limit": "limit"}
-            prices = (f"{word} {price}" for name, word in names.items() if (price := getattr(command, name)))
+            words = {"take_profit": "target", "stop_loss": "stop", "stop_loss_stop": "stop", "stop_loss_limit": "limit"}
+            given = ((word, getattr(command, name)) for name, word in words.items())
+            prices = (f"{word} {price_text(price)}" for word, price in given if price is not None)
             side = "long" if command.action == "BUY" else "short"
             return (
                 f"give up to {command.qty} contracts of {_position(command)}, if it is {side}, a "
                 f"{' and a '.join(prices)} in place of its orders{_if_position(command.require_market_position)}"
             )
-        case PlacesAfterClose():
-            order = ", ".join((*_order_phrases(command, command.order_id), *_controls(command)))
-            position = f"the position in {command.new_order.instrument} of account {command.new_order.account}"
-            none = (
-                "not at all where there is none" if isinstance(command, ReversePosition) else "also where there is none"
-            )
-            return f"close {position}, and then place {order} ({none})"
     return f"give the command {command.word}"
 
 
@@ -177,6 +168,8 @@ def _conditions(command: PlacesOrder) -> Iterator[str]:
         yield "once the orders of the instrument are cancelled and its position is closed"
     elif asked.closes_first:
         yield "once the position is closed"
+    if asked.reverses:
+        yield "if there is one to close"
 
 
 def _controls(command: OpensPosition) -> Iterator[str]:

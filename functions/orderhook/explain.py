@@ -299,10 +299,11 @@ def _make_commands(kind: type[Command], fields: dict[str, str], explanation: Exp
             row.remark = f"{row.remark} {warning.detail}".lstrip()
     if alert.instrument and alert.instrument.told:
         row = next(row for row in rows if row.field == "instrument")
-        row.remark = f"{_meaning(alert.instrument)} {row.remark}".rstrip()
+        row.remark = f"{meaning_of(alert.instrument)} {row.remark}".rstrip()
 
 
-def _meaning(instrument: "Meaning") -> str:
+def meaning_of(instrument: "Meaning") -> str:
+    """Return what an instrument means, as a sentence."""
     if instrument.root:
         return f"This is every month of {instrument.root}."
     return f"This is {instrument.name}."

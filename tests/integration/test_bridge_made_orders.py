@@ -3,12 +3,17 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from bridge.events import Effect, Event
+from bridge.run import Bridge
 from orderhook.instructions import Instruction
-from orderhook.orders import timestamp
+from orderhook.orders import Template, timestamp
 from tests import builders
 from tests.bridge_world import World
 from tests.integration.test_bridge_loop import place
 from tests.integration.test_bridge_positions import result_of
+from tests.marks import LONG
 
 
 def have(world: World, qty: int = 3, order_id: str = "long", **legs: object) -> None:
@@ -137,3 +142,129 @@ def test_a_bridge_that_ends_at_any_moment_turns_a_position_over_once_at_most(wor
             until_done(world, f"end-{tenths}")
             world.let_pass(2)
         assert world.position() == 0
+
+
+def close_strategy(world: World, strategy_id: str) -> str:
+    answer = world.service.send("CLOSESTRATEGY", strategy_id=strategy_id)
+    assert answer.body["status"] == "accepted", answer.body
+    return str(answer.body["instruction_id"])
+
+
+def test_a_strategy_is_closed_with_its_position_and_another_one_goes_on(world: World) -> None:
+    have(world, 2)
+    have(world, 1, "other")
+    name = close_strategy(world, "long")
+    assert until_done(world, name) == "done"
+    world.let_pass(5)
+    assert (world.position(), world.live()) == (1, ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4960"])
+    assert world.states() == {
+        "long": "Filled",
+        "long.STOP1": "Cancelled",
+        "long.TARGET1": "Cancelled",
+        "other": "Filled",
+        "other.STOP1": "Working",
+        "other.TARGET1": "Working",
+        f"{name}.1": "Filled",
+    }
+    made = world.service.order(f"{name}.1")
+    assert made
+    assert made.strategy_id == "long"
+    again = close_strategy(world, "other")
+    assert until_done(world, again) == "done"
+    assert world.position() == 0
+
+
+def test_a_strategy_that_a_stop_has_closed_meanwhile_is_not_closed_again(world: World) -> None:
+    ends = set()
+    for tenths in (1, 2, 4, 6, 8):
+        have(world, 2, f"long-{tenths}")
+        name = close_strategy(world, f"long-{tenths}")
+        world.let_pass(tenths / 10)
+        world.paper.set_price("ES 12-26", "4950", world.at)
+        ends.add(until_done(world, name))
+        world.let_pass(3)
+        assert (world.position(), world.live()) == (0, [])
+        world.paper.set_price("ES 12-26", "5000", world.at)
+    assert ends <= {"done", "no_position"}
+
+
+def test_a_strategy_of_ninjatraders_own_template_is_closed_there(world: World) -> None:
+    templates = world.service.services.templates
+    assert templates.put(world.service.trader, Template("paper-atm", ninjatrader=True))
+    have(world, 1, "other")
+    place(world, "long", qty=2, strategy="paper-atm", strategy_id="S")
+    world.until_state("long", "Filled")
+    world.let_pass(1)
+    assert (world.position(), len(world.live())) == (3, 4)
+    name = close_strategy(world, "S")
+    assert until_done(world, name) == "done"
+    assert (world.position(), world.live()) == (1, ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4960"])
+    assert [line.split(";")[0] for line in world.paper.lines].count("CLOSESTRATEGY") == 1
+    assert not [line for line in world.told if line.startswith("ALARM")]
+
+
+class Killed(BaseException):
+    """The process has ended."""
+
+
+class Mortal(Bridge):
+    """A bridge that ends when so much was done of what its engine asks for."""
+
+    left: int | None = None
+
+    def _do(self, effect: Effect) -> list[Event]:
+        if Mortal.left == 0:
+            Mortal.left = None
+            raise Killed
+        Mortal.left = None if Mortal.left is None else Mortal.left - 1
+        return super()._do(effect)
+
+
+def asks(world: World, command: str, number: int) -> str:
+    if command == "CLOSEPOSITION":
+        return ask(world, command, f"asked-{number}", qty=1)
+    if command == "REVERSE":
+        return turn_over(world, f"asked-{number}")
+    return close_strategy(world, f"long-{number}")
+
+
+@LONG
+@pytest.mark.parametrize(
+    ("command", "first", "allowed"),
+    [
+        ("CLOSEPOSITION", 0, {("done", 2), ("unresolved", 2), ("unresolved", 3)}),
+        ("REVERSE", 2, {("done", -3), ("unresolved", -3), ("unresolved", 0), ("failed", 3), ("failed", 0)}),
+        ("CLOSESTRATEGY", 2, {("done", 0), ("unresolved", 0), ("unresolved", 3)}),
+    ],
+)
+def test_a_bridge_that_ends_between_any_two_effects_does_nothing_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch, command: str, first: int, allowed: set[tuple[str, int]]
+) -> None:
+    monkeypatch.setattr(world, "make_bridge", lambda *parts, **options: Mortal(*parts, **options))
+    world.kill()
+    world.start()
+    world.let_pass(2)
+    ends: list[tuple[str, int]] = []
+    for number in range(first, 60, 4):
+        have(world, 3, f"long-{number}")
+        name = asks(world, command, number)
+        Mortal.left = number
+        try:
+            world.let_pass(4)
+        except Killed:
+            world.kill()
+            world.let_pass(0.5)
+            world.start()
+        was_killed, Mortal.left = Mortal.left is None, None
+        result = until_done(world, name)
+        world.let_pass(3)
+        ends.append((result, world.position()))
+        while world.position() or world.live():
+            flat = ask(world, "FLATTENEVERYTHING", f"flat-{world.at.timestamp()}", account=None, instrument=None)
+            until_done(world, flat)
+            world.let_pass(2)
+        if not was_killed:
+            break
+    assert set(ends) <= allowed
+    assert ends[-1][0] == "done"
+    assert len(ends) > 4

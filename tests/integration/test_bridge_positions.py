@@ -4,7 +4,9 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from orderhook.instructions import Result
 from tests.bridge_world import World
+from tests.builders import provenance
 from tests.integration.conftest import Run
 from tests.integration.test_bridge_loop import ES, have_bracket
 
@@ -83,3 +85,35 @@ def test_what_ninjatrader_closes_itself_has_no_price_and_shifts_nothing(world: W
     assert (of_es["closed"], found["days"][0]["realized"]) == ("0", "0")
     assert int(of_es["unpriced"]) > 0
     assert not [note for note in found["notes"] if "by NinjaTrader. Fills" in note]
+
+
+def resolve(world: World, instruction_id: str, result: Result) -> None:
+    """Say what became of an instruction, as `orderhook resolve` does."""
+    by = provenance(world.service.trader, "operator")
+    assert world.service.services.instructions.resolve(by, instruction_id, result)[1]
+
+
+def test_what_an_operator_has_ended_no_bridge_carries_out_any_more(world: World) -> None:
+    """The PC was away when the alert came in; somebody has closed by hand, said so, and opened again."""
+    have_bracket(world)
+    world.let_pass(5)
+    world.stop()
+    closing = close_position(world)
+    resolve(world, closing, "done")
+    world.start()
+    world.let_pass(30)
+    assert world.position() == 1
+    assert result_of(world, closing) == "done"
+
+
+def test_what_an_operator_has_ended_meanwhile_is_not_gone_on_with(world: World) -> None:
+    have_bracket(world)
+    world.let_pass(5)
+    closing = close_position(world)
+    world.until(lambda: closing in world.state.instructions)
+    world.kill()
+    resolve(world, closing, "failed")
+    world.start()
+    world.let_pass(90)
+    assert world.position() == 1
+    assert result_of(world, closing) == "failed"

@@ -8,6 +8,7 @@ import pytest
 
 from orderhook import instruments
 from orderhook.instruments import Contract, Roll, rolls
+from orderhook.messages import DelayedAlert, parse
 from orderhook.venues import VENUES, Venue
 from tests.builders import ENTRY, alert
 from tests.client_faults import in_requests_with
@@ -150,17 +151,23 @@ def test_a_replacement_may_spell_the_contract_otherwise(service: Service, roll: 
     assert service.plain("long")["instrument"] == roll.old.name
 
 
+@pytest.mark.parametrize("looked_at", [False, True])
 @pytest.mark.parametrize("order_id", ["long", "long.STOP1"])
 def test_an_alert_that_trails_an_order_in_es1_trails_it_over_a_roll(
-    service: Service, roll: Roll, order_id: str
+    service: Service, roll: Roll, order_id: str, looked_at: bool
 ) -> None:
     service.place("long", instrument="ES1!", stop_loss=4980)
     be_at(service, roll, time(12), days=10)
+    service.warm_up()
     prices: dict[str, Any] = {"limit_price": 5001}
     if order_id != "long":
         prices = {"action": "SELL", "order_type": "STOPMARKET", "limit_price": 0, "stop_price": 4990}
+    if looked_at:
+        prices["oco_id"] = "group"
+        prices |= {"stop_loss": 4985} if order_id == "long" else {}
     answer = service.send("CANCELREPLACE", **{**ENTRY, "order_id": order_id, "instrument": "ES1!", **prices})
     assert answer.word == "replaced", answer.body
+    assert len(service.network.requests) == 2 + looked_at
     assert service.plain("long")["instrument"] == roll.old.name
     answer = service.send("CANCELREPLACE", **{**ENTRY, "order_id": order_id, "instrument": roll.new.name, **prices})
     assert (answer.word, answer.body["field"]) == ("invalid_value", "instrument")
@@ -193,7 +200,7 @@ def test_a_resend_over_a_roll_of_what_never_arrived_means_it_too(service: Servic
     service.network.always = no_fault
     answer = service.post(body)
     assert (answer.word, answer.body["instrument"]) == ("placed", roll.old.name)
-    assert "near_roll" in codes(answer)
+    assert codes(answer) == ["near_roll"]
 
 
 def test_the_same_text_after_a_roll_is_a_new_alert_of_the_new_month(service: Service, roll: Roll) -> None:
@@ -202,6 +209,24 @@ def test_the_same_text_after_a_roll_is_a_new_alert_of_the_new_month(service: Ser
     first = service.post(body)
     service.let_pass(6)
     assert [first.body["instrument"], service.post(body).body["instrument"]] == [roll.old.name, roll.new.name]
+
+
+def test_what_is_sent_again_over_a_roll_and_waits_for_a_delay_has_its_month_by_name(
+    service: Service, roll: Roll
+) -> None:
+    service.place("long", instrument="ES1!")
+    be_at(service, roll, time(23, 59, 57), days=-1)
+    fields = {**ENTRY, "order_id": "long", "instrument": "ES1!", "limit_price": 5001, "delay": 20}
+    body = alert({"key": service.key, "command": "CANCELREPLACE", **fields})
+    service.network.inject("SendMessage", *[lose_request] * 6)
+    assert service.post(body).status == 503
+    service.network.inject("SendMessage")
+    service.let_pass(6)
+    assert service.post(body).word == "scheduled"
+    [message] = service.queue.messages
+    waiting = parse(message.body)
+    assert isinstance(waiting, DelayedAlert)
+    assert waiting.fields["instrument"] == roll.old.name
 
 
 @pytest.mark.parametrize("command", ["PLACE", "CANCELORDERS"])
@@ -218,6 +243,7 @@ def test_no_request_more_is_needed_but_about_midnight_of_a_roll(service: Service
     assert continuous == named
     be_at(service, roll, time(23, 59, 57), days=-1)
     assert requests("MES1!") == named + (command == "PLACE")
+    assert requests(f"MES{code(roll.new)}") == named
 
 
 def test_a_delayed_alert_means_what_it_meant_at_its_receipt(service: Service, roll: Roll) -> None:

@@ -223,9 +223,11 @@ def test_nothing_to_cancel_within_the_limits_tells_of_nothing_beyond(service: Se
     assert service.state("there") == "Working"
 
 
-def test_as_many_markets_as_a_key_can_have_fit_into_every_condition(service: Service) -> None:
+@pytest.mark.parametrize("own", ["ES 12-26", "ES1!"])
+def test_as_many_markets_as_a_key_can_have_fit_into_every_condition(service: Service, own: str) -> None:
     names = [f"{'x' * 60}{number:02}" for number in range(MAX_MARKETS - 1)]
-    key = service.issue_key(accounts=(*names, "Sim101"), instruments=(*names, "ES 12-26"))
+    others = [f"{name[2:]}1!" for name in names] if own == "ES1!" else names
+    key = service.issue_key(accounts=(*names, "Sim101"), instruments=(*others, own))
     place(service, "order-1", key, stop_loss=4980, take_profit=5020, strategy_id="strategy-1")
     replacement = {**ENTRY, "qty": 2, "limit_price": 4995, "strategy_id": "strategy-1"}
     assert service.send("CHANGE", order_id="ENTRY1", limit_price=4990, strategy_id="strategy-1", key=key).status == 200

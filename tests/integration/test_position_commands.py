@@ -91,6 +91,8 @@ def test_a_close_is_an_instruction_under_its_requests_id_and_rings(service: Serv
         "ES 12-26",
         conditions=Conditions(require_market_position=("long", "short")),
         notes="out",
+        asked_at=instruction.asked_at,
+        record_id=answer.request_id,
     )
 
 

@@ -3,17 +3,20 @@
 import json
 import random
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from cli.aws import demo
 from orderhook import payload, pipeline
 from orderhook.errors import PayloadError
-from orderhook.explain import explain
+from orderhook.explain import explain, meaning_of
 from orderhook.keys import Key
 from orderhook.request_facts import RequestFacts
 from orderhook.venues import NINJATRADER, TABLE, Venue
 
 ALERTS = 600
+NOW = datetime(2026, 12, 8, 12, tzinfo=UTC)
+"""Two days before a roll."""
 
 _ENTRY: Mapping[str, str] = {
     "account": "Sim101",
@@ -28,6 +31,7 @@ _ALERTS: tuple[Mapping[str, str], ...] = (
     {"command": "CANCEL", "order_id": "a"},
     {"command": "CANCEL", "order_id": "STOP1", "strategy_id": "S"},
     {"command": "CANCELORDERS", "account": "Sim101"},
+    {"command": "CANCELORDERS", "account": "Sim101", "instrument": "CME_MINI:ES1!"},
     {"command": "CANCELALLORDERS"},
     {"command": "CLOSESTRATEGY", "strategy_id": "S"},
     {"command": "CHANGE", "order_id": "a", "limit_price": "5000"},
@@ -45,6 +49,22 @@ _ALERTS: tuple[Mapping[str, str], ...] = (
         "stop_loss": "-1%",
     },
     {"command": "CANCELREPLACE", **_ENTRY, "order_id": "a"},
+    {"command": "CLOSEPOSITION", "account": "Sim101", "instrument": "ES 12-26", "qty": "1"},
+    {"command": "FLATTEN", "account": "Sim101", "market_position": "long"},
+    {"command": "FLATTENEVERYTHING"},
+    {"command": "REVERSE", "account": "Sim101", "instrument": "ES 12-26"},
+    {"command": "FLATPLACE", **_ENTRY},
+    {"command": "REVERSEPOSITION", **_ENTRY, "order_id": "a"},
+    {
+        "command": "CANCELANDBRACKET",
+        "account": "Sim101",
+        "instrument": "ES 12-26",
+        "action": "long",
+        "qty": "1",
+        "take_profit": "+20 ticks",
+        "stop_loss": "4990",
+    },
+    {"command": "PLACE", **_ENTRY, "instrument": "ES1!", "order_id": "a"},
     {"kill_switch": "on"},
     {"kill_switch": "off"},
     {"command": "FLATTEN", "account": "Sim101"},
@@ -81,7 +101,25 @@ _VALUES = (
         "a=b",
         "stop_loss=1",
     ),
-    *("BUY", "long", "true", "5010", "4990", "A,B", "A,", "SELL", "STOP01", "ES 12-26", "é", "'a'", "a // b", "\u200b"),
+    *(
+        "BUY",
+        "long",
+        "true",
+        "5010",
+        "4990",
+        "A,B",
+        "A,",
+        "SELL",
+        "STOP01",
+        "ES 12-26",
+        "ES1!",
+        "ESZ5",
+        "ESM7",
+        "é",
+        "'a'",
+        "a // b",
+        "\u200b",
+    ),
 )
 _ASIDES = (
     *("(optional)", "(stop_loss=4990)", "(sl=4990)", "(symbol=NQ)", "(account=A)", "(qty=2)", "// mine", "// sl=4990"),
@@ -167,17 +205,22 @@ def by_webhook(text: str, venue: Venue) -> Answered:
             raise split.fault
         assert secrets == [demo.KEY]
         key = Key("k", b"", "t", "", frozenset(), "", "")
-        alert = pipeline.parse_alert(pairs, key, RequestFacts("r"), is_json=split.is_json, remarks=split.remarks)
+        alert = pipeline.parse_alert(
+            pairs, key, RequestFacts("r"), received=NOW, is_json=split.is_json, remarks=split.remarks
+        )
         alert.first.check_venue(venue)
     except PayloadError as error:
         return Answered((type(error).__name__, error.field, error.detail))
     certain = [it for command in alert.commands.values() for it in command.certain_warnings(venue)]
-    return Answered(None, tuple(dict.fromkeys(it.detail for it in (*alert.warnings, *certain))))
+    told = [it.detail for it in (*alert.warnings, *certain)]
+    if alert.instrument and alert.instrument.told:
+        told.append(meaning_of(alert.instrument))
+    return Answered(None, tuple(dict.fromkeys(told)))
 
 
 def by_check(text: str, venue: Venue) -> tuple[list[tuple[str, str | None, str]], str]:
     """Return all that `check` finds wrong with a text, and all that it remarks on."""
-    explanation = explain(text.encode(), venue=venue)
+    explanation = explain(text.encode(), venue=venue, on=NOW.date())
     faults = [(type(it).__name__, it.field, it.detail) for it in explanation.faults]
     remarks = [*(row.remark for row in explanation.rows), *(it.detail for it in explanation.warnings)]
     return faults, " ".join(filter(None, remarks))

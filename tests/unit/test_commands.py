@@ -234,7 +234,7 @@ OF_PLACE_ALONE = OF_SYNC | {"flatten_first", "sync_strategy", "out_of_sync"}
 FIELDS = {
     "CANCEL": CANCEL_FIELDS,
     "PLACE": PLACE_FIELDS | OF_PLACE_ALONE,
-    "CANCELORDERS": EVERY | {"account", "instrument"},
+    "CANCELORDERS": EVERY | {"account", "instrument", "require_market_position"},
     "CANCELALLORDERS": EVERY,
     "CANCELREPLACE": PLACE_FIELDS,
     "CHANGE": CONTROLS | {"order_id", "strategy_id", "qty", "limit_price", "stop_price"} | EVERY,
@@ -242,9 +242,9 @@ FIELDS = {
     "CLOSEPOSITION": EVERY | {"account", "instrument", "qty", "percent", "require_market_position"},
     "FLATTEN": EVERY | {"account", "instrument", "market_position", "require_market_position"},
     "FLATTENEVERYTHING": EVERY,
-    "FLATPLACE": PLACE_FIELDS | OF_PLACE_ALONE,
+    "FLATPLACE": PLACE_FIELDS,
     "REVERSE": CONTROLS | EVERY | {"account", "instrument", "require_market_position"},
-    "REVERSEPOSITION": PLACE_FIELDS | OF_PLACE_ALONE,
+    "REVERSEPOSITION": PLACE_FIELDS,
     "CANCELANDBRACKET": EVERY
     | set(
         "account instrument action qty take_profit stop_loss stop_loss_limit stop_loss_stop "

@@ -79,10 +79,10 @@ def lines(desk: Desk) -> list[str]:
     ]
 
 
-def ask(desk: Desk, *others: Order, **values: Any) -> Instruction:
+def ask(desk: Desk, *others: Order, owned_since: str | None = None, **values: Any) -> Instruction:
     """Have a CLOSEPOSITION be seen, received just now."""
     closing = asked(desk, **values)
-    desk.look(*others, closing)
+    desk.look(*others, closing, owned_since=owned_since)
     return closing
 
 
@@ -258,6 +258,7 @@ def test_an_entry_on_its_way_is_closed_although_the_file_says_flat(desk: Desk) -
     desk.wait(1)
     ask(desk, shown)
     assert desk.take() == []  # it waits for what becomes of it
+    assert desk.state.venue_orders[LONG].cancel is None
     desk.say(LONG, "FILLED", 1, "5000")
     desk.wait(1)
     desk.hold("LONG", 1)
@@ -308,6 +309,42 @@ def test_flat_does_not_count_while_the_file_may_still_be_read(desk: Desk) -> Non
     assert MoveOut(name) in desk.effects
     desk.tell(FileMovedOut(name))
     assert (desk.result(), len(closes(desk))) == ("done", 1)
+
+
+def test_what_does_not_end_where_nothing_is_open_is_no_success(desk: Desk) -> None:
+    desk.hold("FLAT")
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(1))
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    desk.look(shown, asked(desk, "FLATTENEVERYTHING"))
+    desk.take()
+    desk.wait(30)
+    assert (desk.result(), closes(desk)) == (None, [])
+    desk.wait(30)
+    assert (desk.result(), closes(desk), desk.state.blocks) == ("failed", [], {})
+
+
+def test_what_this_version_does_not_know_ends_and_holds_nothing_up(desk: Desk) -> None:
+    closing = asked(desk, "CLOSEHALF")
+    desk.wait(1)
+    desk.look(order(desk), closing)
+    desk.wait(0.1)
+    assert (desk.result(), desk.alarms) == ("failed", ["unreadable"])
+    assert [placed(line)["command"] for line in desk.take()] == ["PLACE"]
+
+
+def test_a_start_of_ninjatrader_before_the_file_is_written_forgets_no_side(desk: Desk) -> None:
+    have(desk)
+    closing = ask(desk)
+    desk.take()
+    desk.tell(NinjaTraderStarted())
+    desk.tell(ConnectionRead(connected=True))
+    desk.look(closing)
+    desk.wait(5)
+    assert CLOSE in desk.take()
+    desk.wait(60)
+    assert (desk.result(), len(desk.state.blocks)) == ("failed", 1)
 
 
 # It goes wrong
@@ -396,6 +433,24 @@ def test_an_unknown_position_is_closed_and_unresolved_where_nothing_is_seen(desk
         desk.wait(1)
     assert (desk.result(), desk.alarms) == (("done", []) if known else ("unresolved", ["close_failed"]))
     assert (len(closes(desk)), desk.state.blocks) == (1, {})
+
+
+def test_an_entry_that_waited_for_a_close_which_is_not_confirmed_is_rejected(desk: Desk) -> None:
+    closing = ask(desk)
+    desk.take()
+    for _ in range(50):
+        desk.wait(1)
+    waiting = order(desk, "waiting")
+    desk.look(waiting, closing)
+    for _ in range(15):
+        desk.wait(1)
+        desk.look(waiting, closing)
+    assert desk.result() == "unresolved"
+    assert desk.state.orders["waiting"].ended is OrderState.REJECTED
+    assert "not confirmed" in str(desk.state.orders["waiting"].why)
+    later = order(desk, "later")
+    desk.look(later)
+    assert [line for line in desk.take() if line.startswith("PLACE")]
 
 
 def test_a_person_may_say_that_an_unknown_position_is_flat(desk: Desk) -> None:
@@ -607,6 +662,54 @@ def test_without_a_connection_a_close_leaves_its_stops_alone(desk: Desk) -> None
     assert len(desk.take()) == 2
 
 
+def test_without_a_connection_what_comes_before_an_order_leaves_its_stops_alone(desk: Desk) -> None:
+    have(desk)
+    desk.look(flat_place(desk), kill_switch=True)
+    desk.tell(ConnectionRead(connected=False))
+    begin(desk)
+    desk.wait(1)
+    assert (desk.take(), the_close(desk).began) == ([], None)
+
+
+def test_a_flatten_that_meets_a_close_waits_for_it_there(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    desk.hold("LONG", 1, "NQ 12-26")
+    closing = asked(desk)
+    desk.wait(0.5)
+    desk.look(closing, asked(desk, "FLATTEN", "all"))
+    assert sorted(placed(line)["instrument"] for line in desk.take()) == ["ES 12-26", "NQ 12-26"]
+    assert desk.state.closes["all/sim101/es 12-26"].began is None
+    desk.hold("FLAT")
+    desk.hold("FLAT", 0, "NQ 12-26")
+    desk.wait(1)
+    desk.wait(0.1)
+    assert (desk.result(), desk.result("all"), len(closes(desk))) == ("done", "done", 1)
+
+
+def test_what_closes_goes_before_what_opens_and_was_received_before(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    turning = asked(desk, "REVERSE", "turn")
+    desk.wait(0.5)
+    desk.look(turning, asked(desk))
+    assert desk.take() == [CLOSE]
+    desk.hold("FLAT")
+    desk.wait(1)
+    assert (desk.result(), desk.result("turn"), desk.take()) == ("done", "superseded", [])
+
+
+def test_a_reverse_that_is_closing_already_opens_nothing_after_a_close(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    turning = asked(desk, "REVERSE", "turn")
+    desk.look(turning)
+    assert desk.take() == [CLOSE]
+    desk.wait(0.5)
+    desk.look(turning, asked(desk))
+    desk.hold("FLAT")
+    desk.wait(1)
+    desk.wait(1)
+    assert (desk.result("turn"), desk.take(), desk.result() in ("done", "no_position")) == ("superseded", [], True)
+
+
 # Accounts
 
 
@@ -647,6 +750,21 @@ def test_flatten_closes_what_nobody_knows(desk: Desk) -> None:
     desk.say(LONG, "FILLED", 1, "5000")
     desk.look(asked(desk, "FLATTEN"))
     assert [placed(line)["instrument"] for line in desk.take()] == ["NQ 12-26"]
+
+
+def test_flatten_of_one_side_leaves_what_nobody_knows(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    shown = order(desk, instrument="NQ 12-26")
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.look(shown, asked(desk, "FLATTEN", market_position="long"))
+    assert desk.take() == [CLOSE]
+    desk.hold("FLAT")
+    desk.wait(1)
+    assert desk.result() == "unresolved"
+    reason = "NQ 12-26, Sim101: position_unknown: it may be on the other side"
+    assert desk.state.instructions["close"].reason == reason
 
 
 def test_flatten_keeps_to_its_side_its_pair_and_its_key(desk: Desk) -> None:
@@ -723,6 +841,18 @@ def test_what_another_journal_may_have_begun_is_closed_after_ten_seconds(desk: D
     assert desk.take() == []
     desk.wait(1)
     assert desk.take() == [CLOSE]
+
+
+def test_orders_of_another_journal_are_ended_where_they_are_seen_alone(desk: Desk) -> None:
+    older = order(desk)
+    desk.wait(1)
+    desk.look(owner="journal-2")
+    desk.look(older, owned_since="taken over")
+    desk.hold("LONG", 1)
+    ask(desk, older, owned_since="taken over")
+    assert desk.take() == [CLOSE]
+    desk.wait(70)
+    assert [line for line in lines(desk) if line == oif.cancel(LONG)] == []
 
 
 def test_what_another_bridge_has_finished_is_left(desk: Desk) -> None:

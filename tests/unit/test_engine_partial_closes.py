@@ -301,3 +301,27 @@ def test_a_position_that_turned_over_opens_nothing_any_more(desk: Desk) -> None:
     assert desk.result() == "failed"
     assert desk.alarms[-1:] == ["flipped"]
     assert desk.state.blocks
+
+
+def test_an_order_of_which_nobody_knows_keeps_no_part_open(desk: Desk) -> None:
+    have(desk, 3)
+    lost = order(desk, "lost")
+    desk.look(lost)
+    desk.take()
+    desk.wait(61)
+    assert desk.last("lost").unresolved
+    desk.look(lost)
+    ask(desk, lost, qty=1)
+    assert sorted(desk.take()) == TO_TWO
+
+
+def test_a_file_that_stays_as_it_is_keeps_no_part_open(desk: Desk) -> None:
+    have(desk, 3)
+    shown = [order(desk, "more"), order(desk, "less", action="SELL")]
+    desk.look(*shown)
+    desk.take()
+    for it in shown:
+        desk.say(oif.venue_id(f"request-{it.order_id}", 1), "FILLED", 1, "5000")
+    desk.wait(61)
+    ask(desk, qty=1)
+    assert sorted(desk.take()) == TO_TWO

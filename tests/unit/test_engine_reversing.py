@@ -217,3 +217,12 @@ def test_a_fill_that_its_file_does_not_tell_yet_is_waited_for(desk: Desk) -> Non
     desk.wait(1)
     desk.look(turning)
     assert desk.take() == [sell(3)]
+
+
+def test_the_loop_does_not_rest_until_what_was_begun_has_its_result(desk: Desk) -> None:
+    turning = closed(desk)
+    assert (desk.state.closes[f"{NAME}/sim101/es 12-26"].result, desk.state.is_busy) == ("done", True)
+    desk.look(turning)
+    desk.take()
+    desk.say(ID, "FILLED", 2, "5000")
+    assert not desk.state.is_busy

@@ -109,6 +109,67 @@ def test_it_says_what_an_alert_would_do(text: str, verdict: str) -> None:
     assert explained(f"key={demo.KEY};{text}")["verdict"] == verdict
 
 
+PAIR = "account=Sim101;instrument=ES 12-26"
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        (f"command=CLOSEPOSITION;{PAIR}", "close the position in ES 12-26 of account Sim101"),
+        (f"command=CLOSEPOSITION;{PAIR};qty=2", "close 2 of the position in ES 12-26 of account Sim101"),
+        (
+            f"command=CLOSEPOSITION;{PAIR};percent=0.25;require_market_position=long",
+            "close 25% of the position in ES 12-26 of account Sim101, only if it is long",
+        ),
+        (
+            "command=CLOSEPOSITION;account=Sim101;instrument=ES1!",
+            "close the position in every month of ES of account Sim101",
+        ),
+        (
+            "command=FLATTEN",
+            "close each position in every instrument of every account that the key reaches, and cancel its orders",
+        ),
+        (
+            "command=FLATTEN;account=Sim101;market_position=short",
+            "close each short position in every instrument of account Sim101, and cancel its orders",
+        ),
+        ("command=FLATTENEVERYTHING", "cancel every order of every account, and close every position"),
+        (
+            f"command=REVERSE;{PAIR};rate_limit=1/60;id=r",
+            "turn over the position in ES 12-26 of account Sim101, at most 1 times in 60 s among alerts of id r",
+        ),
+        (
+            f"command=CANCELANDBRACKET;{PAIR};action=short;qty=2;take_profit=-20 ticks;stop_loss=5010.50",
+            "give up to 2 contracts of the position in ES 12-26 of account Sim101, if it is short, a target -20 ticks "
+            "and a stop 5010.5 in place of its orders",
+        ),
+        (
+            f"command=FLATPLACE;{PAIR};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a",
+            "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the position is closed",
+        ),
+        (
+            f"command=REVERSEPOSITION;{PAIR};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a",
+            "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the orders of the instrument are "
+            "cancelled and its position is closed, if there is one to close",
+        ),
+        (
+            "command=CLOSESTRATEGY;strategy_id=S",
+            "cancel the working orders of strategy S, and close what is filled of it",
+        ),
+    ],
+)
+def test_it_says_what_the_bridge_would_be_asked_to_do(text: str, action: str) -> None:
+    explanation = explain(f"key={demo.KEY};{text}".encode(), venue=NINJATRADER, on=date(2026, 11, 27))
+    assert (explanation.faults, explanation.verdict) == ([], f"This alert would ask the venue to {action}.")
+
+
+@pytest.mark.parametrize("word", ["FLATTENEVERYTHING", "REVERSE"])
+def test_it_says_which_commands_need_a_venue(word: str) -> None:
+    fields = "" if word == "FLATTENEVERYTHING" else PAIR
+    [fault] = explained(f"key={demo.KEY};command={word};{fields}")["faults"]
+    assert "Venue=ninjatrader" in fault["detail"]
+
+
 def test_it_marks_everything_that_is_wrong_and_not_just_the_first() -> None:
     text = "key=x;command=PLACE;account=Sim101;instrument=é;action=BUYY;quantity=1.5;percent=5;foo=1;strategy_id={{x}}"
     assert wrong(text) == {"key", "instrument", "action", "quantity", "percent", "foo", "strategy_id"}

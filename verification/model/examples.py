@@ -86,6 +86,13 @@ EXAMPLES: Mapping[Defect, Sequence[Taken]] = {
     defects.a_cancel_of_many_beyond_its_account: [
         take("cancel_many", command=CancelOrders({"account": "Sim101", "instrument": "NQ 12-26"}))
     ],
+    defects.a_spelling_that_stays_as_it_is_sent: [
+        take("cancel_many", command=CancelOrders({"account": "sim101", "instrument": "ES DEC26"}))
+    ],
+    defects.a_cancel_of_the_front_month_alone: [
+        _place("x", market={"instrument": "NQ 12-26"}),
+        take("cancel_many", command=CancelOrders({"account": "Sim101", "instrument": "NQ1!"})),
+    ],
     defects.a_strategy_that_is_only_said_to_be_closed: [_CLOSE],
     # After its orders were cancelled, the close fails.
     defects.a_close_after_the_cancels: [

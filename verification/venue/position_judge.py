@@ -21,6 +21,12 @@ Pair = tuple[str, str]
 CLOSERS = frozenset({"CLOSEPOSITION", "FLATTEN", "FLATTENEVERYTHING", "CLOSESTRATEGY"})
 """Whose made orders only close."""
 
+_ORDERS_END_WITHIN = timedelta(seconds=5)
+"""How long own orders have to end before NinjaTrader is to close beside them."""
+
+_CLOSED_AGAIN = timedelta(seconds=9.9)
+"""How soon a position may be closed again that was not seen flat."""
+
 _KNOWN_FOR = timedelta(seconds=6)
 """How long a position must have been so that the bridge has certainly read of it: a file comes late by 3 s at most."""
 
@@ -41,6 +47,8 @@ class PositionJudge(Judge):
         self._executions = 0
         self._made_by: dict[str, str] = {}
         """By their ids, for what the bridge has made orders: an instruction, or an order."""
+        self._closed_at: dict[Pair, datetime] = {}
+        """When NinjaTrader was last to close a position."""
         self._turned_over: set[Pair] = set()
         """The pairs that a close has turned over: somebody must have been told."""
 
@@ -80,8 +88,16 @@ class PositionJudge(Judge):
             self._turned_over.add(pair)
             if not self._may_turn_over():
                 self.find(f"a close of {pair} made {after} of {before}")
-        if command == "REVERSE" and owner and not self._was(pair, 0, self._asked_at(owner)):
+        if command == "REVERSE" and owner:
+            self._look_at_reversal(owner, pair, after)
+
+    def _look_at_reversal(self, owner: str, pair: Pair, after: int) -> None:
+        asked = self._asked_at(owner)
+        if not self._was(pair, 0, asked):
             self.find(f"{owner} has turned {pair}, which was never flat since it was asked")
+        held = [it.net for it in self._moments(pair, asked - _KNOWN_FOR)]
+        if after and not any(it * after < 0 and abs(it) >= abs(after) for it in held):
+            self.find(f"{owner} has turned {pair} to {after}, and it was {held}")
 
     def _may_turn_over(self) -> bool:
         """Return whether a fill may come between a close and its order, which nobody can help: it must be told."""
@@ -101,15 +117,17 @@ class PositionJudge(Judge):
 
     def _was(self, pair: Pair, net: int, since: datetime) -> bool:
         """Return whether a position was of this size at some moment since then."""
-        moments = self._net[pair]
-        at_begin = [it for it in moments if it.at <= since][-1:]
-        return any(it.net == net for it in (*at_begin, *(it for it in moments if it.at > since)))
+        return any(it.net == net for it in self._moments(pair, since))
 
     def _sides_since(self, pair: Pair, since: datetime) -> set[str]:
+        shown = self._moments(pair, since)
+        return {"long" if it.net > 0 else "short" if it.net < 0 else "flat" for it in shown}
+
+    def _moments(self, pair: Pair, since: datetime) -> list[Moment]:
+        """Return what a position was since then, first of all at that time."""
         moments = self._net[pair]
         at_begin = [it for it in moments if it.at <= since][-1:]
-        shown = (*at_begin, *(it for it in moments if it.at > since))
-        return {"long" if it.net > 0 else "short" if it.net < 0 else "flat" for it in shown}
+        return [*at_begin, *(it for it in moments if it.at > since)]
 
     # Files
 
@@ -121,8 +139,22 @@ class PositionJudge(Judge):
             line = read_line(file.line)
         except AssertionError:
             return
-        if line.command == "CLOSEPOSITION" and line.account not in TRADED:
-            self.find(f"a position of account {line.account} was closed")
+        if line.command == "CLOSEPOSITION":
+            self._look_at_close(file, state, (line.account, line.instrument))
+
+    def _look_at_close(self, file: WriteFile, state: State, pair: Pair) -> None:
+        if pair[0] not in TRADED:
+            self.find(f"a position of account {pair[0]} was closed")
+        now, last_at = self._loop.at, self._closed_at.get(pair)
+        if last_at and now - last_at < _CLOSED_AGAIN and not self._was(pair, 0, last_at):
+            self.find(f"{pair} was closed again after {(now - last_at).total_seconds():.1f} s")
+        self._closed_at[pair] = now
+        close = next(it for it in state.closes.values() if it.file is not None and it.file.name == file.name)
+        is_patient = close.began is None or now - close.began >= _ORDERS_END_WITHIN
+        for order in self._loop.paper.orders:
+            is_own = order.order_id in state.venue_orders and (order.account, order.instrument) == pair
+            if is_own and not order.is_finished and not is_patient:
+                self.find(f"{pair} was closed beside {self.owners.get(order.order_id)}, which is {order.state}")
 
     def _look_at_opening(self, order_id: str, generation: int) -> None:
         command = self._command_of(order_id)
@@ -148,6 +180,10 @@ class PositionJudge(Judge):
         required = str(fields.get("require_market_position", "")).replace("/", ",").split(",")
         if required != [""] and not self._sides_since(pair, now - _KNOWN_FOR) & set(required):
             self.find(f"{order_id} requires {required}, and {pair} was {self._sides_since(pair, now - _KNOWN_FOR)}")
+        if "sync_strategy" in fields:
+            sides = self._sides_since(pair, now - _KNOWN_FOR)
+            if fields["prev_market_position"] not in sides:
+                self.find(f"{order_id} is in sync with {fields['prev_market_position']}, and {pair} was {sides}")
         if "max_positions" in fields:
             others = {it for it in self._net if it[0] == pair[0] and it != pair}
             opened = [it for it in others if "flat" not in self._sides_since(it, now - _KNOWN_FOR)]
@@ -181,6 +217,10 @@ class PositionJudge(Judge):
                 pair = self._pair_of(asked.fields)
                 if pair and instruction.result in ("done", "no_position") and not self._was(pair, 0, asked.at):
                     self.find(f"{command} {name} is {instruction.result}, and {pair} was never flat since")
+            elif command == "CLOSEPOSITION" and "qty" in asked.fields:
+                closed = sum(self._filled_of(order_id) for order_id in instruction.order_ids)
+                if closed > int(asked.fields["qty"]):
+                    self.find(f"{command} {name} was for {asked.fields['qty']}, and closed {closed}")
         self._judge_made()
         codes = {code for codes in self.alarms.values() for code in codes}
         if self._turned_over and not codes & {"turned_over", "close_failed", "flipped", "blocked"}:
@@ -197,6 +237,9 @@ class PositionJudge(Judge):
         for pair, covered in live.items():
             if covered > abs(self._net[pair][-1].net) and pair[1] not in self._traded_by_hand:
                 self.find(f"{pair} has {self._net[pair][-1].net}, and brackets for {covered}")
+
+    def _filled_of(self, order_id: str) -> int:
+        return sum(it.filled for it in self._loop.paper.orders if self.owners.get(it.order_id) == order_id)
 
     @property
     def _traded_by_hand(self) -> set[str]:

@@ -123,13 +123,14 @@ def noticed(name: str, table: "Table", queue: "Queue", tries: int = TRIES, *, of
 
     Where it is known how the defect shows, nothing else counts.
     """
-    from verification.venue import trader
+    from verification.venue import position_trader, trader
 
     defect, troubles, shows, habits = _seeded(of)[name]
     with pytest.MonkeyPatch.context() as patch:
         defect(patch)
         for habit, number in habits.items():
-            patch.setitem(trader.HABITS, habit, number)
+            habits_of = trader.HABITS if habit in trader.HABITS else position_trader.POSITION_HABITS
+            patch.setitem(habits_of, habit, number)
         for seed in range(1, tries + 1):
             try:
                 findings = play(table, queue, seed, troubles, of=of).judge.findings

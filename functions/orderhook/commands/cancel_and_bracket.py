@@ -9,14 +9,14 @@ from orderhook.commands.command import Command
 from orderhook.commands.fields import GivenLabel, Qty, one_of
 from orderhook.commands.instructing import close_once, instructed_before, instruction_of
 from orderhook.commands.position_fields import MarketSides
-from orderhook.commands.price_fields import check_is_listed, leg_price, price_text
+from orderhook.commands.price_fields import LegPrice, check_is_listed, price_text, sort_of
 from orderhook.conditions import Conditions
 from orderhook.errors import CommandNotAllowedError, InvalidValueError, MissingFieldError
-from orderhook.orders import Action, decimal_text
+from orderhook.orders import Action
 from orderhook.outcome import Outcome
 from orderhook.payload import upper
 from orderhook.provenance import Provenance
-from orderhook.relative_prices import read_relative
+from orderhook.relative_prices import Relative, points_of
 
 if TYPE_CHECKING:
     from orderhook.limits import Limits
@@ -33,15 +33,8 @@ def _side(value: str, info: ValidationInfo) -> str:
     return one_of("BUY", "SELL")(_SIDES.get(upper(value), value), info)
 
 
-def _price_text(value: str, info: ValidationInfo) -> str:
-    return price_text(leg_price(value, info))
-
-
 PositionSide = Annotated[Action, BeforeValidator(_side)]
 """The side of a position: BUY or long, SELL or short."""
-
-PriceText = Annotated[str, BeforeValidator(_price_text)]
-"""A price above 0, or one relative to the position's own, as text: that is known where the position is."""
 
 
 class CancelAndBracket(Command):
@@ -56,10 +49,10 @@ class CancelAndBracket(Command):
     instrument: GivenLabel
     action: PositionSide
     qty: Qty
-    take_profit: PriceText | None = None
-    stop_loss: PriceText | None = None
-    stop_loss_limit: PriceText | None = None
-    stop_loss_stop: PriceText | None = None
+    take_profit: LegPrice = None
+    stop_loss: LegPrice = None
+    stop_loss_limit: LegPrice = None
+    stop_loss_stop: LegPrice = None
     require_market_position: MarketSides = ()
 
     @model_validator(mode="after")
@@ -74,30 +67,37 @@ class CancelAndBracket(Command):
         if self.stop_loss_stop is not None and self.stop_loss_limit is None:
             raise MissingFieldError("stop_loss_stop goes with stop_loss_limit=...; add it.", field="stop_loss_limit")
         for name in _PRICES:
-            if (relative := read_relative(getattr(self, name) or "")) is not None:
-                check_is_listed(relative, self.instrument, name)
+            if isinstance(price := getattr(self, name), Relative):
+                check_is_listed(price, self.instrument, name)
         for name in _STOPS:
             self._check_beyond("take_profit", name)
         self._check_beyond("stop_loss_stop", "stop_loss_limit", or_equal=True)
         return self
 
     def _check_beyond(self, name: str, other: str, *, or_equal: bool = False) -> None:
-        """Raise InvalidValueError unless a price lies on the winning side of another, where both are absolute."""
-        price, than = self._absolute(name), self._absolute(other)
-        if price is None or than is None or (or_equal and price == than):
-            return
-        if (price > than) is not (self.action == "BUY"):
-            side = "above" if self.action == "BUY" else "below"
-            position = "long" if self.action == "BUY" else "short"
-            raise InvalidValueError(
-                f"{name}={decimal_text(price)} must lie {side} {other}={decimal_text(than)} for a position that is "
-                f"{position} (action={self.action}); correct one of them.",
-                field=name,
-            )
+        """Raise InvalidValueError unless a price lies on the winning side of another, where they can be compared.
 
-    def _absolute(self, name: str) -> Decimal | None:
-        text: str | None = getattr(self, name)
-        return Decimal(text) if text is not None and read_relative(text) is None else None
+        On which side of the position's own they lie only the bridge can see; a stop may be in profit.
+        """
+        price, than = (getattr(self, field) for field in (name, other))
+        if price is None or than is None or sort_of(price) != sort_of(than):
+            return
+        distance = self._comparable(price) - self._comparable(than)
+        if (or_equal and distance == 0) or (distance if self.action == "BUY" else -distance) > 0:
+            return
+        side, position = ("above", "long") if self.action == "BUY" else ("below", "short")
+        raise InvalidValueError(
+            f"{name}={price_text(price)} must lie {side} {other}={price_text(than)} for a position that is {position} "
+            f"(action={self.action}); correct one of them.",
+            field=name,
+        )
+
+    def _comparable(self, price: Decimal | Relative) -> Decimal:
+        """Return a price, or a distance in points or percent."""
+        if isinstance(price, Decimal):
+            return price
+        points = points_of(price, self.instrument)
+        return price.amount if points is None else points
 
     def beyond(self, limits: "Limits") -> CommandNotAllowedError | None:
         """Return the refusal of an account or instrument that the key is not for; it covers no more than is open."""
@@ -118,6 +118,6 @@ class CancelAndBracket(Command):
             action=self.action,
             qty=self.qty,
             conditions=Conditions(require_market_position=self.require_market_position),
-            **{name: getattr(self, name) for name in _PRICES},
+            **{name: price_text(price) for name in _PRICES if (price := getattr(self, name)) is not None},
         )
         return close_once(services, provenance, asked).outcome
