@@ -100,6 +100,20 @@ def test_the_prices_that_were_made_are_told(desk: Desk) -> None:
     assert (stop.acked, target.acked) == (1, 1)
 
 
+def test_a_distance_that_came_while_the_entry_filled_is_done_and_answered(desk: Desk) -> None:
+    shown = fill(desk, order_type="LIMIT", limit_price=Decimal(5000))
+    desk.take()
+    desk.say(STOP, "ACCEPTED")
+    desk.take()
+    again = IN_PERCENT["STOP1"]._replace(offset=Decimal("0.2"), want=want(desk, 2, "replace"))
+    desk.look(shown._replace(legs={**IN_PERCENT, "STOP1": again}))
+    assert desk.take() == [oif.change(STOP, qty=1, stop_price=Decimal(4990))]
+    desk.say(STOP, "ACCEPTED")
+    desk.wait(1)
+    said = desk.last("long.STOP1")
+    assert (said.acked, said.values["stop_price"]) == (2, "4990")
+
+
 def test_a_waiting_leg_takes_a_price_and_then_a_distance_again(desk: Desk) -> None:
     entry = order(desk, order_type="LIMIT", limit_price=Decimal(5000), legs=IN_PERCENT)
     desk.look(entry)
