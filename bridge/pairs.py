@@ -4,13 +4,14 @@ One instruction or close acts on a pair at a time: what closes goes first, then 
 received later waits for its result.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from bridge.contracts import canonical
 from bridge.records import Block, Close, TableInstruction, TableOrder
 from bridge.state import Turn
+from orderhook.limits import CONTINUOUS, allows_instrument
 from orderhook.orders import folded
 
 CLOSING = frozenset(
@@ -112,10 +113,17 @@ def concerns(turn: Turn, instruction: TableInstruction, account: str, instrument
     accounts = [asked.account] if asked.account else asked.accounts
     if accounts and folded(account) not in map(folded, accounts):
         return False
-    if asked.root is not None:
-        return root_of(at, instrument) == folded(asked.root)
-    instruments = [asked.instrument] if asked.instrument else asked.instruments
-    return not instruments or pair(at, "", instrument) in [pair(at, "", it) for it in instruments]
+    if asked.root is None and asked.instrument:
+        return pair(at, "", instrument) == pair(at, "", asked.instrument)
+    if asked.root is not None and root_of(at, instrument) != folded(asked.root):
+        return False
+    return _reaches(asked.instruments, instrument, at)
+
+
+def _reaches(limits: Sequence[str], instrument: str, at: datetime) -> bool:
+    """Return whether a key with these limits reaches an instrument; a continuous contract is every month of it."""
+    names = (it if it.endswith(CONTINUOUS) else canonical(it, at.date()) for it in limits)
+    return allows_instrument(tuple(names), canonical(instrument, at.date()))
 
 
 # Blocks

@@ -320,3 +320,31 @@ def test_a_key_limited_to_a_continuous_contract_reaches_every_month(service: Ser
     be_at(service, roll, time(12), days=10)
     assert service.send("CANCEL", key=key, order_id="old").word == "cancelled"
     assert cancel_all(service, "ES1!", key=key).body["cancelled"] == ["new"]
+
+
+# Instructions
+
+
+@pytest.mark.parametrize(
+    ("command", "fields", "root"),
+    [("CLOSEPOSITION", {}, "ES"), ("FLATTEN", {}, "ES"), ("REVERSE", {}, None)],
+)
+def test_an_instruction_in_a_continuous_contract_closes_every_month(
+    service: Service, roll: Roll, command: str, fields: Any, root: str | None
+) -> None:
+    service.use_venue(VENUES["ninjatrader"])
+    answer = service.send(command, account="Sim101", instrument="CME_MINI:ES1!", **fields)
+    assert (answer.word, answer.body["instrument"]) == ("accepted", root or roll.old.name)
+    written = service.services.instructions.get(service.trader, answer.body["instruction_id"])
+    assert written is not None
+    assert (written.instrument, written.root) == (roll.old.name, root)
+
+
+def test_what_closes_in_an_expired_contract_is_taken(service: Service, roll: Roll) -> None:
+    be_at(service, roll, time(12), days=30)
+    service.use_venue(VENUES["ninjatrader"])
+    assert service.send("CLOSEPOSITION", account="Sim101", instrument=roll.old.name).word == "accepted"
+    for command in ("REVERSE", "FLATPLACE"):
+        fields = ENTRY if command == "FLATPLACE" else {"account": "Sim101"}
+        answer = service.send(command, **{**fields, "instrument": roll.old.name})
+        assert (answer.status, answer.body["field"]) == (400, "instrument"), answer.body

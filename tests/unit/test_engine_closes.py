@@ -828,6 +828,29 @@ def test_a_root_means_every_month_that_is_held_or_worked(desk: Desk) -> None:
     assert sorted(placed(line)["instrument"] for line in desk.take()) == ["ES 03-27", "ES 12-26"]
 
 
+def test_a_root_goes_no_further_than_its_key(desk: Desk) -> None:
+    for limits, closed in (
+        (("ESZ6",), ["ES 12-26"]),
+        (("ES1!",), ["ES 03-27", "ES 12-26"]),
+        (("MES1!",), []),
+        ((), ["ES 03-27", "ES 12-26"]),
+    ):
+        for values in ({"root": "ES", "instrument": "ES 12-26"}, {"root": "ES", "accounts": ("Sim101",)}):
+            desk = Desk().start()
+            desk.hold("LONG", 1)
+            desk.hold("SHORT", 1, "ES 03-27")
+            desk.look(asked(desk, "FLATTEN", instruments=limits, **values))
+            assert sorted(placed(line)["instrument"] for line in desk.take()) == closed, limits
+
+
+def test_a_key_s_continuous_contract_is_every_month_of_it(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    desk.hold("SHORT", 1, "ES 03-27")
+    desk.hold("LONG", 1, "MES 12-26")
+    desk.look(asked(desk, "FLATTEN", instruments=("ES1!",)))
+    assert sorted(placed(line)["instrument"] for line in desk.take()) == ["ES 03-27", "ES 12-26"]
+
+
 # Another journal
 
 
