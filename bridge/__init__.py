@@ -6,8 +6,10 @@ state, records   what the engine knows, and what of it the journal keeps
 looking, reading record what the table and NinjaTrader's files show
 carrying_out, legs, brackets, changing, cancelling, confirming, adopting
                  the next step for what is wanted of each order
-instructing, closing, partial_closes, reversing, bracketing, making, pairs
+instructing, closing, partial_closes, reversing, strategy_closes, atm_closes, bracketing, making, pairs
                  what is asked of positions, one thing of an account and instrument after the other
+heeding, conditions
+                 what must hold of positions before an order or an instruction, and what comes first
 positions, readiness, reporting
                  positions, whether what opens can be carried out, and what the cloud is told
 oif              the lines and names of order instruction files, and the ids of orders at the venue; pure

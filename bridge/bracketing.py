@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bridge.brackets import Part, is_wanted, last_of, parts_of, price_from, prices_of
-from bridge.cancelling import TAKEN_OVER, ask_cancel
-from bridge.carrying_out import end, why_not_account
-from bridge.closing import ORDERS_END_WITHIN, SETTLES_WITHIN
+from bridge.cancelling import TAKEN_OVER
+from bridge.carrying_out import why_not_account
+from bridge.closing import ORDERS_END_WITHIN, SETTLES_WITHIN, have_end
+from bridge.confirming import unresolved_of
 from bridge.making import make_order
 from bridge.pairs import concerns, pair
+from bridge.partial_closes import position_of
 from bridge.positions import known_position, unsettled_since
 from bridge.records import MADE_LEGS, Bracket, Fill, Increment, TableInstruction, TableOrder, Terms, VenueOrder, filled
 from bridge.state import Position, Turn
@@ -58,12 +60,8 @@ def _side(instruction: TableInstruction) -> Action:
     return instruction.asked.action or "BUY"
 
 
-def _position_of(turn: Turn, asked: Instruction) -> Position:
-    return known_position(turn, str(asked.account), str(asked.instrument))
-
-
-def _name_of(turn: Turn, asked: Instruction) -> str:
-    return pair(turn.at, str(asked.account), str(asked.instrument))
+def _name_of(turn: Turn, instruction: TableInstruction, known: Bracket) -> str:
+    return pair(turn.at, str(instruction.asked.account), known.instrument)
 
 
 def _is_of(turn: Turn, order: TableOrder | VenueOrder, name: str) -> bool:
@@ -81,44 +79,43 @@ def _open(position: Position, side: Action) -> int:
 
 def _begin(turn: Turn, instruction: TableInstruction) -> None:
     """Judge what is asked, and change the legs that are there, or have own orders end."""
-    asked, position = instruction.asked, _position_of(turn, instruction.asked)
+    asked = instruction.asked
     if (why := why_not_account(turn, str(asked.account))) is not None:
         _finish(turn, instruction, "blocked", why)
-    elif position.side == "UNKNOWN":
-        _finish(turn, instruction, "blocked", "position_unknown")
-    elif (moved_at := unsettled_since(turn, position.account, position.instrument)) is not None:
-        if turn.at - moved_at >= SETTLES_WITHIN:
-            _finish(turn, instruction, "blocked", "unsettled: the position's file has not told of own fills")
-    elif position.side == "FLAT":
-        _finish(turn, instruction, "no_position")
+        return
+    position = position_of(turn, instruction)
+    if position is None:
+        if turn.instructions[instruction.instruction_id].result == "unresolved":
+            why = "another journal may have begun it: look whether the position has its stop"
+            turn.alarm_of(instruction.instruction_id, "unprotected", why)
     elif _open(position, _side(instruction)) <= 0:
         _finish(turn, instruction, "blocked", f"the position is {position.side}")
-    elif turn.now.memory is not None and instruction.received_at < turn.now.memory.began:
-        _fail(
-            turn, instruction, "another journal may have begun it: look whether the position has its stop", "unresolved"
-        )
     else:
         try:
             terms = terms_of(turn, asked, position)
         except ValueError as refusal:
             _finish(turn, instruction, "failed", str(refusal))
             return
-        _start(turn, instruction, Bracket(turn.at, position.quantity, terms))
+        _start(turn, instruction, Bracket(position.instrument, turn.at, position.quantity, terms))
 
 
 def _start(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
     size = min(instruction.asked.qty or known.open, known.open)
-    parts = _parts_in_place(turn, instruction, known.terms, size)
+    parts = _parts_in_place(turn, instruction, known, size)
+    if not parts and (lost := _unresolved(turn, instruction, known)):
+        why = f"nobody knows what has become of {', '.join(lost)}: see orderhook orders"
+        _finish(turn, instruction, "blocked", why)
+        return
     if not parts:
         known = known._replace(clears_since=turn.at)
         turn.put(instruction._replace(bracket=known))
         _replace(turn, turn.instructions[instruction.instruction_id], known)
         return
     legs = dict.fromkeys(leg.order_id for part in parts for leg in _legs(part))
-    _have_orders_end(turn, instruction, but=legs)
+    _have_orders_end(turn, instruction, known, but=legs)
     for part in parts:
         if part.entry.is_position:
-            whole = part.increment._replace(quantity=filled(part.all) + size)
+            whole = part.increment._replace(quantity=filled(part.all) + size, closed={})
             turn.put(part.entry._replace(increments=(whole,)))
     for leg in map(turn.orders.__getitem__, legs):
         if not _is_changed_later(instruction, leg):
@@ -170,15 +167,15 @@ def _price(turn: Turn, position: Position, text: str) -> Decimal:
 # In place
 
 
-def _parts_in_place(turn: Turn, instruction: TableInstruction, terms: Mapping[str, Terms], size: int) -> list[Part]:
+def _parts_in_place(turn: Turn, instruction: TableInstruction, known: Bracket, size: int) -> list[Part]:
     """Return the parts of the pair's trades if their legs are what is asked for but for their prices; else none."""
-    name = _name_of(turn, instruction.asked)
+    name = _name_of(turn, instruction, known)
     entries = [entry for entry in turn.active_entries() if _is_of(turn, entry, name)]
     parts = [part for entry in entries for part in parts_of(turn, entry) if part.rest > 0]
     of_others = [leg for entry in entries if entry.is_foreign for leg in turn.legs_of(entry)]
     if any(it.may_work for leg in of_others for it in turn.venue_orders_of(leg)):
         return []
-    if not all(part.entry.action == _side(instruction) and _is_alike(part, terms) for part in parts):
+    if not all(part.entry.action == _side(instruction) and _is_alike(part, known.terms) for part in parts):
         return []
     is_of_position = [part.entry.is_position for part in parts] == [True]
     return parts if is_of_position or sum(part.rest for part in parts) == size else []
@@ -207,16 +204,16 @@ def _is_changed_later(instruction: TableInstruction, leg: TableOrder) -> bool:
 
 def _replace(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
     """Have own orders end, look at the position again, and give it legs of its own."""
-    is_left = _have_orders_end(turn, instruction)
+    is_left = _have_orders_end(turn, instruction, known)
     if is_left and turn.at - (known.clears_since or turn.at) < ORDERS_END_WITHIN:
         return
-    name, side = _name_of(turn, instruction.asked), _side(instruction)
-    position = _position_of(turn, instruction.asked)
+    name, side = _name_of(turn, instruction, known), _side(instruction)
+    position = known_position(turn, str(instruction.asked.account), known.instrument)
     if position.side == "UNKNOWN":
         _fail(turn, instruction, "its orders were cancelled, and nobody knows the position any more: look at its stop")
         return
-    fills = [(fill, 1 if it.action == side else -1) for it, fill in _fills_since(turn, name, known.began)]
-    by_file, by_fills = _open(position, side), known.open + sum(fill.quantity * sign for fill, sign in fills)
+    fills = [(fill.quantity, 1 if it.action == side else -1) for it, fill in _fills_since(turn, name, known.began)]
+    by_file, by_fills = _open(position, side), known.open + sum(quantity * sign for quantity, sign in fills)
     moved_at = unsettled_since(turn, position.account, position.instrument)
     if by_file != by_fills and moved_at is not None:
         if turn.at - moved_at < SETTLES_WITHIN:
@@ -232,21 +229,30 @@ def _replace(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
         _make(turn, instruction, known, size - left, position.open_at or turn.at)
 
 
-def _have_orders_end(turn: Turn, instruction: TableInstruction, but: Collection[str] = ()) -> bool:
+def _own(turn: Turn, instruction: TableInstruction, known: Bracket) -> list[TableOrder]:
+    """Return the orders of the pair that were received before, legs with their entries."""
+    name, until = _name_of(turn, instruction, known), instruction.received_at
+    own = [order for order in turn.active() if _is_of(turn, order, name)]
+    times = [(order, turn.orders.get(order.entry_id or "", order).received_at) for order in own]
+    return [order for order, received_at in times if received_at is None or received_at <= until]
+
+
+def _unresolved(turn: Turn, instruction: TableInstruction, known: Bracket) -> list[str]:
+    """Return the orders of which nobody knows whether they would close the position beside a new stop."""
+    own = [order for order in _own(turn, instruction, known) if order.action == opposite(_side(instruction))]
+    return [order.order_id for order in own if unresolved_of(turn, order) is not None]
+
+
+def _have_orders_end(turn: Turn, instruction: TableInstruction, known: Bracket, but: Collection[str] = ()) -> bool:
     """Have the own orders of the pair end that were received before, but these; return whether some have not yet."""
-    name, is_left = _name_of(turn, instruction.asked), False
-    for order in list(turn.active()):
-        entry = turn.orders.get(order.entry_id or "", order)
-        is_earlier = entry.received_at is None or entry.received_at <= instruction.received_at
-        if order.order_id in but or not is_earlier or not _is_of(turn, order, name):
+    is_left = False
+    for order in _own(turn, instruction, known):
+        if order.order_id in but:
             continue
-        if order.leg is None and not order.venue_ids and not order.ended:
-            end(turn, order, OrderState.CANCELLED, TAKEN_OVER)
+        entry = turn.orders.get(order.entry_id or "", order)
         if order.leg is not None and len(entry.increments) > entry.over:
             turn.put(entry._replace(over=len(entry.increments)))
-        for venue_order in turn.venue_orders_of(order):
-            ask_cancel(turn, venue_order, TAKEN_OVER)
-            is_left = is_left or venue_order.may_work
+        is_left = have_end(turn, order, TAKEN_OVER) or is_left
     return is_left
 
 
@@ -272,7 +278,7 @@ def _make(turn: Turn, instruction: TableInstruction, known: Bracket, size: int, 
         order_id=instruction.instruction_id,
         placed_by=instruction.instruction_id,
         account=str(asked.account),
-        instrument=str(asked.instrument),
+        instrument=known.instrument,
         action=_side(instruction),
         order_type="MARKET",
         tif="GTC",
@@ -313,8 +319,8 @@ def _follow(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
     legs = [turn.orders[leg_id] for leg_id in known.leg_ids]
     entries = dict.fromkeys(str(leg.entry_id) for leg in legs)
     parts = [part for entry_id in entries for part in parts_of(turn, turn.orders[entry_id]) if part.rest > 0]
-    if any(leg.wants_cancel for leg in legs) or _is_to_be_closed(turn, instruction):
-        _finish(turn, instruction, "superseded", "a later command cancels its legs")
+    if any(leg.wants_cancel for leg in legs) or _gives_way(turn, instruction, known):
+        _finish(turn, instruction, "superseded", "a later command cancels or changes its legs")
         return
     waits = False
     for part in parts:
@@ -331,16 +337,26 @@ def _follow(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
         _finish(turn, instruction, "unresolved", "nothing says that its legs work: look in NinjaTrader")
 
 
-def _is_to_be_closed(turn: Turn, instruction: TableInstruction) -> bool:
-    """Return whether a command waits that closes the whole position, and was received later: its turn has come."""
-    asked = instruction.asked
+def _gives_way(turn: Turn, instruction: TableInstruction, known: Bracket) -> bool:
+    """Return whether a later command waits that closes the whole position, or gives it other legs."""
+    account = str(instruction.asked.account)
     later = (it for it in turn.instructions.values() if it.result is None and not it.is_closed)
     return any(
-        it.asked.command in ("CLOSEPOSITION", "FLATTEN", "FLATTENEVERYTHING")
+        it.instruction_id != instruction.instruction_id
         and it.received_at >= instruction.received_at
-        and concerns(turn, it._replace(begun_at=None), str(asked.account), str(asked.instrument))
+        and (
+            _closes_whole(it)
+            or (it.asked.command == instruction.asked.command and it.asked.action == _side(instruction))
+        )
+        and concerns(turn, it._replace(begun_at=None), account, known.instrument)
         for it in later
     )
+
+
+def _closes_whole(instruction: TableInstruction) -> bool:
+    asked = instruction.asked
+    is_whole = asked.qty is None and asked.percent is None
+    return asked.command in ("CLOSEPOSITION", "FLATTEN", "FLATTENEVERYTHING") and is_whole
 
 
 def _why_failed(part: Part, leg: TableOrder, order: VenueOrder | None, terms: Mapping[str, Terms]) -> str | None:

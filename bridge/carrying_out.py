@@ -9,7 +9,7 @@ from datetime import timedelta
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
 from bridge.changing import Goal, give_up, is_changing, may_change, write_change
-from bridge.pairs import CLOSED, is_superseded, waits, why_blocked
+from bridge.pairs import CLOSED, is_superseded, waits, why_blocked, why_unconfirmed
 from bridge.records import Group, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED, OrderState, folded
@@ -191,7 +191,7 @@ def why_refused(turn: Turn, order: TableOrder) -> str | None:
         return KILL_SWITCH
     if (why := why_blocked(turn, order.account, order.instrument)) is not None:
         turn.alarm_once(order.order_id, "blocked", why)
-    return why
+    return why or why_unconfirmed(turn, order)
 
 
 def why_not_account(turn: Turn, name: str) -> str | None:

@@ -56,15 +56,18 @@ def begin_close(
     *,
     keeps_entries: bool = False,
     even_flat: bool = False,
+    only_orders: bool = False,
 ) -> Close:
     """Ask for a pair's position to be closed, for an instruction or an order; asked before, it is the same close.
 
-    Own orders that were received later than `until` are not touched. It begins when its turn has come.
+    With `only_orders` it stays, and own orders end. What was received later than `until` is not touched. It begins when
+    its turn has come.
     """
     name = f"{owner}/{pair(turn.at, account, instrument)}"
     known = turn.closes.get(name)
     if known is None or known.until != until:
         close = Close(name, owner, account, instrument, until, keeps_entries=keeps_entries, even_flat=even_flat)
+        close = close._replace(only_orders=only_orders)
         if (why := why_not_account(turn, account)) is not None:
             close = close._replace(result="blocked", reason=why, ended_at=turn.at)
         turn.put(close)
@@ -73,10 +76,10 @@ def begin_close(
 
 def follow_close(turn: Turn, close: Close) -> None:
     """Take the next step of a close, if there is one."""
+    if not turn.owns:
+        return
     if close.result is not None:
         _watch(turn, close)
-    elif not turn.owns:
-        return
     elif close.began is None:
         _begin(turn, close)
     elif close.made is not None:
@@ -111,10 +114,10 @@ def follow_close_file(turn: Turn, close: Close) -> None:
     )
 
 
-def supersede(turn: Turn, close: Close, why: str) -> None:
-    """End a close of which another one, or another bridge, has taken the place."""
+def end_close(turn: Turn, close: Close, result: Result, why: str) -> None:
+    """End a close that is not to go on, unless it has its result."""
     if close.result is None:
-        _finish(turn, close, "superseded", why)
+        _finish(turn, close, result, why)
 
 
 # Before anything is sent
@@ -132,7 +135,7 @@ def _begin(turn: Turn, close: Close) -> None:
     if position.side == "FLAT" and moved_at is not None and turn.at - moved_at < SETTLES_WITHIN:
         return
     is_flat = position.side == "FLAT" and moved_at is None
-    if is_flat and not close.even_flat:
+    if is_flat and not (close.even_flat or close.only_orders):
         _end_waiting(turn, close)
         _finish(turn, turn.closes[close.name], "no_position")
         return
@@ -144,7 +147,7 @@ def _begin(turn: Turn, close: Close) -> None:
 def _failed_meanwhile(turn: Turn, close: Close) -> Close | None:
     """Return a close of the pair that has failed since this one was received: to try at once again is a loop."""
     others = (it for it in turn.closes.values() if it.pair == close.pair and it.name != close.name)
-    failed = (it for it in others if it.result in ("failed", "unresolved") and it.began)
+    failed = (it for it in others if it.result in ("failed", "unresolved") and it.writes)
     return next((it for it in failed if it.ended_at is not None and it.ended_at > close.until), None)
 
 
@@ -154,7 +157,7 @@ def _supersede_openers(turn: Turn, close: Close) -> None:
         return
     for other in list(turn.closes.values()):
         if other.pair == close.pair and other.until <= close.until and not closes_alone(turn, other):
-            supersede(turn, other, _SUPERSEDED)
+            end_close(turn, other, "superseded", _SUPERSEDED)
     for it in list(turn.instructions.values()):
         waits = it.result is None and it.begun_at is None and it.asked.command not in CLOSING
         if waits and it.received_at <= close.until and concerns(turn, it, close.account, close.instrument):
@@ -164,24 +167,40 @@ def _supersede_openers(turn: Turn, close: Close) -> None:
 def _close(turn: Turn, close: Close) -> None:
     """Have own orders end, then close what is open by what is known then."""
     left = _end_orders(turn, close)
+    if close.only_orders:
+        _await_ends(turn, close, left=left)
+        return
     position = known_position(turn, close.account, close.instrument)
     moved_at = unsettled_since(turn, close.account, close.instrument)
-    by_order = close.keeps_entries or _is_followed(turn, close)
-    if left and (by_order or turn.at - (close.began or turn.at) < ORDERS_END_WITHIN):
+    by_order = close.keeps_entries or (position.side != "UNKNOWN" and _is_followed(turn, close))
+    is_flat = position.side == "FLAT" and moved_at is None
+    if left and is_flat:
+        # There is nothing to close; what does not end may open something yet.
+        patience = _GIVEN_UP if closes_alone(turn, close) else ORDERS_END_WITHIN
+        if turn.at - (close.began or turn.at) >= patience:
+            _finish(turn, close, "failed", f"own orders have not ended {patience.seconds} s after their cancel")
+    elif left and (by_order or turn.at - (close.began or turn.at) < ORDERS_END_WITHIN):
         _tell_late(turn, close)
     elif moved_at is not None and turn.at - moved_at < SETTLES_WITHIN:
         return
     elif by_order and moved_at is not None:
         _finish(turn, close, "blocked", "unsettled: NinjaTrader's file of the position is behind what was filled")
-    elif position.side == "FLAT" and moved_at is None and not by_order:
-        # A leg has closed it meanwhile, or there was nothing but orders.
-        _finish(turn, close, "done", "unclean: own orders have not ended" if left else None)
+    elif is_flat and not by_order:
+        _finish(turn, close, "done")  # a leg has closed it meanwhile, or there was nothing but orders
     elif by_order:
         _make(turn, close, position)
     elif _may_write(turn, close):
-        _write(turn, close._replace(side=position.side, is_unclean=left))
+        side = close.side if position.side == "UNKNOWN" else position.side
+        _write(turn, close._replace(side=side, is_unclean=left))
     else:
         _tell_late(turn, close)
+
+
+def _await_ends(turn: Turn, close: Close, *, left: bool) -> None:
+    if not left:
+        _finish(turn, close, "done")
+    elif turn.at - (close.began or turn.at) >= _GIVEN_UP:
+        _finish(turn, close, "failed", "an order has not ended a minute after its cancel")
 
 
 def _end_orders(turn: Turn, close: Close) -> bool:
@@ -191,17 +210,24 @@ def _end_orders(turn: Turn, close: Close) -> bool:
         entry = turn.orders.get(order.entry_id or "", order)
         if not _is_meant(turn, close, entry) or (close.keeps_entries and not entry.increments):
             continue
-        if entry.closing != close.name:
+        if entry.closing != close.name and (entry.increments or not close.only_orders):
             turn.put(entry._replace(closing=close.name))
         if close.keeps_entries and order.leg is None:
             continue
-        if order.leg is None and not order.ended and (not order.venue_ids or is_being_replaced(turn, order)):
-            end(turn, order, OrderState.CANCELLED, CLOSED)
-        for it in turn.venue_orders_of(order):
-            # An order of another journal has one of many ids: what is not seen NinjaTrader's own command ends.
-            if it.may_work and (it.state or not order.is_foreign):
-                _cancel(turn, it)
-                is_left = True
+        is_left = have_end(turn, order, _why(close)) or is_left
+    return is_left
+
+
+def have_end(turn: Turn, order: TableOrder, why: str) -> bool:
+    """Have an own order end; return whether NinjaTrader has some of it still."""
+    is_left = False
+    if order.leg is None and not order.ended and (not order.venue_ids or is_being_replaced(turn, order)):
+        end(turn, order, OrderState.CANCELLED, why)
+    for it in turn.venue_orders_of(order):
+        # An order of another journal has one of many ids: what is not seen NinjaTrader's own command ends.
+        if it.may_work and (it.state or not order.is_foreign):
+            _cancel(turn, it, why)
+            is_left = True
     return is_left
 
 
@@ -211,11 +237,16 @@ def _is_meant(turn: Turn, close: Close, entry: TableOrder) -> bool:
     return entry.received_at is None or entry.received_at <= close.until
 
 
-def _cancel(turn: Turn, order: VenueOrder) -> None:
+def _why(close: Close) -> str:
+    """Return why own orders are cancelled."""
+    return "the orders of its instrument are cancelled" if close.only_orders else CLOSED
+
+
+def _cancel(turn: Turn, order: VenueOrder, why: str) -> None:
     if order.cancel is not None and order.cancel.why == REPLACED:
         # Nothing comes in its place any more.
-        turn.put(order._replace(cancel=order.cancel._replace(why=CLOSED)))
-    ask_cancel(turn, turn.venue_orders[order.venue_id], CLOSED)
+        turn.put(order._replace(cancel=order.cancel._replace(why=why)))
+    ask_cancel(turn, turn.venue_orders[order.venue_id], why)
 
 
 def _end_waiting(turn: Turn, close: Close) -> None:
@@ -302,11 +333,12 @@ def _is_flat_since(turn: Turn, close: Close, position: Position, last_at: dateti
     """Return whether a position is FLAT by what was read, or said, since its closing was written."""
     if position.side != "FLAT" or turn.at - position.since < _FLAT_STANDS:
         return False
-    if (position.read_at or position.since) >= last_at:
-        return True
+    is_read = (position.read_at or position.since) >= last_at
+    if close.side != "FLAT":
+        return is_read
     # Nothing is written of what stays as it is.
     is_settled = unsettled_since(turn, close.account, close.instrument) is None
-    return close.side == "FLAT" and is_settled and turn.at - last_at >= _FLAT_ALREADY
+    return is_settled and (is_read or turn.at - last_at >= _FLAT_ALREADY)
 
 
 def _finish_flat(turn: Turn, close: Close) -> None:
@@ -362,7 +394,7 @@ def _make(turn: Turn, close: Close, position: Position) -> None:
         _finish(turn, close, "failed", "position_unknown: NinjaTrader has not said how much is open")
         return
     is_followed = _is_followed(turn, close)
-    left = _signed(position) - _net(_later(turn, close))
+    left = signed(position) - _net(_later(turn, close))
     if left == 0:
         _finish(turn, close, "no_position" if is_followed else "done")
         return
@@ -381,7 +413,8 @@ def _make(turn: Turn, close: Close, position: Position) -> None:
     turn.put(close._replace(made=made.order_id, side=side, first_at=turn.at, last_at=turn.at))
 
 
-def _signed(position: Position) -> int:
+def signed(position: Position) -> int:
+    """Return how much is open: below 0 where it is short."""
     return {"LONG": 1, "SHORT": -1}.get(position.side, 0) * position.quantity
 
 
@@ -405,10 +438,11 @@ def _follow_made(turn: Turn, close: Close) -> None:
 
 def _finish(turn: Turn, close: Close, result: Result, reason: str | None = None) -> None:
     turn.put(turn.closes[close.name]._replace(result=result, reason=reason, ended_at=turn.at))
-    for entry in list(turn.active_entries()):
+    for entry in list(turn.orders.values()):
         if entry.closing == close.name:
             # What is filled later has its legs again.
-            over = sum(it.at <= (close.first_at or turn.at) for it in entry.increments) if close.made else None
+            ends_at = close.began if close.only_orders else close.first_at if close.made else None
+            over = sum(it.at <= ends_at for it in entry.increments) if ends_at else None
             turn.put(entry._replace(closing=None, over=len(entry.increments) if over is None else over))
 
 

@@ -5,7 +5,7 @@ adopting             takes in what another journal has placed
 carrying_out         brings an order nearer to what is wanted of it
 legs                 what is asked of legs is done with what is asked of their entry
 brackets, positions  protect what is filled; cancel legs that a closed position has left
-instructing, closing, partial_closes, reversing, bracketing, making, pairs
+instructing, closing, partial_closes, reversing, strategy_closes, atm_closes, bracketing, making, pairs
                      carry out what is asked of positions, one thing of a pair after the other
 heeding, conditions  have conditions be heeded before an order is placed, or an instruction carried out
 cancelling, changing, confirming

@@ -5,13 +5,13 @@ require_market_position, max_positions, what is to be closed first, and the orde
 never followed by the order.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from bridge.carrying_out import KILL_SWITCH, end, is_being_replaced, latest, why_refused
 from bridge.changing import give_up
-from bridge.closing import begin_close
+from bridge.closing import begin_close, signed
 from bridge.conditions import (
-    SETTLES_WITHIN,
     Answer,
     Asked,
     Fails,
@@ -21,13 +21,16 @@ from bridge.conditions import (
     orders_of,
     settled_side,
 )
+from bridge.making import make_order
 from bridge.pairs import is_superseded, pair, root_of, waits
 from bridge.positions import known_pairs, known_position
 from bridge.records import First, TableInstruction, TableOrder, VenueOrder
 from bridge.state import Turn
-from orderhook.conditions import Conditions, Sync
+from orderhook.conditions import Conditions, MarketSide, Sync
 from orderhook.instructions import Instruction
-from orderhook.orders import OrderState, folded
+from orderhook.orders import Action, OrderState, folded
+
+_SIGNS: Mapping[MarketSide, int] = {"flat": 0, "long": 1, "short": -1}
 
 FLAT_WITHIN = timedelta(seconds=5)
 """How soon after the order that closes it a position must be seen flat for another order to follow."""
@@ -50,17 +53,38 @@ def _heed_placing(turn: Turn, order: TableOrder, conditions: Conditions) -> bool
     if order.closing or is_superseded(turn, order):
         return True
     if (why := why_refused(turn, order)) is not None:
-        if why == KILL_SWITCH and conditions.closes_first and turn.may_write:
-            # It refuses what opens, not what closes.
-            _begin_close(turn, order, conditions)
-        return True
+        _tell_unprotected(turn, order)
+        return why != KILL_SWITCH or _close_at_least(turn, order, conditions)
     if waits(turn, order) or not (turn.is_ready and turn.look_is_fresh):
         return True
     order = _is_asked(turn, order)
     answer = _do_first(turn, order, conditions) if order.first else _ask(turn, order, conditions)
     if isinstance(answer, Fails):
+        _tell_unprotected(turn, turn.orders[order.order_id])
         end(turn, order, OrderState.REJECTED, str(answer))
     return answer == "holds"
+
+
+def _close_at_least(turn: Turn, order: TableOrder, conditions: Conditions) -> bool:
+    """Have a position be closed though the kill switch refuses what opens; return whether that is settled."""
+    if not conditions.closes_first or order.first or not turn.may_write:
+        return True
+    order = _is_asked(turn, order)
+    asked = _asked(turn, order)
+    answer: str | Fails = "in_sync" if conditions.sync is None else compare(turn, conditions.sync, asked)
+    if answer == "in_sync":
+        answer = judge(turn, conditions._replace(max_positions=None), asked)
+    if answer == "holds":
+        _begin_close(turn, order, conditions)
+    return answer != "waits"
+
+
+def _tell_unprotected(turn: Turn, order: TableOrder) -> None:
+    """Tell a person of a resync that ends without its order, after own orders were cancelled for it."""
+    position = known_position(turn, order.account, order.instrument)
+    if order.first == "resync" and position.side != "FLAT":
+        why = f"own orders were cancelled for a resync that is not done; the position is {position.side}"
+        turn.alarm_once(order.order_id, "unprotected", why, of="resync")
 
 
 def _heed_replacing(turn: Turn, order: TableOrder, current: VenueOrder, conditions: Conditions) -> bool:
@@ -118,6 +142,9 @@ def _sync(turn: Turn, order: TableOrder, conditions: Conditions, sync: Sync) -> 
             return "waits"
         case "out" if sync.out_of_sync == "flatten":
             return _begin(turn, order, conditions, "close and drop")
+        case "out" if sync.out_of_sync == "resync":
+            gap = _gap(turn, order, sync)
+            return gap if isinstance(gap, Fails) else _begin(turn, order, conditions, "resync")
         case "out":
             side = settled_side(turn, _asked(turn, order))
             return Fails("blocked", f"out of sync: the position is {side}, not {sync.prev_market_position}")
@@ -133,6 +160,8 @@ def _begin(turn: Turn, order: TableOrder, conditions: Conditions, first: First) 
 
 def _do_first(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
     """Take the next step of what comes before an order, or instead of it."""
+    if order.first == "resync" and conditions.sync is not None:
+        return _resync(turn, order, conditions.sync)
     answer = _close(turn, order, conditions)
     if order.first == "close" or answer == "waits":
         return answer
@@ -140,18 +169,64 @@ def _do_first(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
     return Fails("blocked", f"out of sync: {became}; the order is dropped")
 
 
+def _resync(turn: Turn, order: TableOrder, sync: Sync) -> Answer:
+    """Have own orders of the pair end, which are of another position, and then one order bring it where it should be.
+
+    Nothing protects what it opens: the legs of the alert's order are for another quantity.
+    """
+    until = order.received_at or turn.at
+    ends = begin_close(turn, order.order_id, order.account, order.instrument, until, only_orders=True)
+    is_changing = is_unsettled(turn, order.account, order.instrument)
+    if ends.result is None or is_changing:
+        if turn.at - _asked(turn, order).since < FLAT_WITHIN:
+            return "waits"
+        return Fails("blocked", "out of sync: own orders of the pair have not ended within 5 s")
+    gap = _gap(turn, order, sync)
+    if isinstance(gap, Fails) or ends.result != "done":
+        return gap if isinstance(gap, Fails) else Fails("blocked", f"out of sync: {ends.reason}")
+    if gap == 0:
+        end(turn, order, OrderState.CANCELLED, f"already there: the position is {sync.market_position}")
+        return "waits"
+    action: Action = "BUY" if gap > 0 else "SELL"
+    made = make_order(
+        turn,
+        order.order_id,
+        1,
+        account=order.account,
+        instrument=order.instrument,
+        action=action,
+        qty=abs(gap),
+        opens=sync.market_position != "flat",
+    )
+    if order.legs and made.opens:
+        turn.alarm_once(
+            order.order_id, "unprotected", f"{made.order_id} opens in its place, without a stop", of="resync"
+        )
+    end(turn, order, OrderState.CANCELLED, f"resynced: {action} {abs(gap)} by {made.order_id} in its place")
+    return "waits"
+
+
+def _gap(turn: Turn, order: TableOrder, sync: Sync) -> int | Fails:
+    """Return how much is to be bought, or sold below 0, for the position to be where the strategy thinks it is."""
+    position = known_position(turn, order.account, order.instrument)
+    if position.side == "UNKNOWN":
+        return Fails("position_unknown", f"NinjaTrader has not told the position of {order.instrument} since its start")
+    wanted = 0 if sync.market_position == "flat" else sync.target_quantity or order.qty
+    gap = _SIGNS[sync.market_position] * wanted - signed(position)
+    if abs(gap) > turn.config.max_resync:
+        why = f"out of sync: it would take {abs(gap)} contracts, and --max-resync is {turn.config.max_resync}"
+        return Fails("blocked", why)
+    return gap
+
+
 def _close(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
     """Have a position be closed; holds once it was seen flat in time."""
+    if conditions.closes_first == "position" and not order.first_close:
+        # It closes by an order of its own: how much is open has to be known, with what is about to be filled.
+        side = settled_side(turn, _asked(turn, order))
+        if side == "waits" or isinstance(side, Fails):
+            return side
     is_changing = is_unsettled(turn, order.account, order.instrument)
-    since = _asked(turn, order).since
-    if (
-        conditions.closes_first == "position"
-        and is_changing
-        and not order.first_close
-        and turn.at - since < SETTLES_WITHIN
-    ):
-        # What is about to be filled is to be closed, too.
-        return "waits"
     close = turn.closes[_begin_close(turn, order, conditions)]
     if close.result is None:
         is_late = close.first_at is not None and turn.at - close.first_at >= FLAT_WITHIN
@@ -164,7 +239,7 @@ def _close(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
     works = conditions.closes_first != "position" and _own_works(turn, order)
     if not (is_changing or works):
         return "holds"
-    if turn.at - (close.first_at or since) < FLAT_WITHIN:
+    if turn.at - (close.first_at or _asked(turn, order).since) < FLAT_WITHIN:
         return "waits"
     return _not_flat("an own order has not ended" if works else "a market order or a fill is under way")
 

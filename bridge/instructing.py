@@ -4,15 +4,16 @@ from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 
 from bridge.bracketing import bracket
-from bridge.closing import begin_close, supersede
+from bridge.closing import begin_close, end_close
 from bridge.events import SendReport
 from bridge.heeding import heed_instruction
 from bridge.pairs import CLOSING, is_next
 from bridge.partial_closes import close_in_part
-from bridge.positions import pairs_to_close
+from bridge.positions import known_position, pairs_to_close
 from bridge.records import Close, TableInstruction
 from bridge.reversing import reverse
 from bridge.state import Turn
+from bridge.strategy_closes import close_strategy
 from orderhook.bridge_messages import InstructionReport
 from orderhook.instructions import Instruction, Result
 from orderhook.orders import timestamp
@@ -54,7 +55,7 @@ def _compare(turn: Turn, instruction: TableInstruction, listed: Instruction | No
             why = "another bridge has carried it out"
             instruction = instruction._replace(result="superseded", reason=why)
             for name in instruction.closes:
-                supersede(turn, turn.closes[name], why)
+                end_close(turn, turn.closes[name], "superseded", why)
         turn.put(instruction._replace(is_closed=True))
     elif listed is not None and instruction.is_closed and instruction.result:
         turn.put(instruction._replace(is_closed=False))
@@ -92,12 +93,18 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
     match asked.command:
         case "CLOSEPOSITION" if asked.qty is not None or asked.percent is not None:
             close_in_part(turn, instruction)
+        case "CLOSESTRATEGY":
+            close_strategy(turn, instruction)
         case "REVERSE":
             reverse(turn, instruction)
-        case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING":
+        case "CLOSEPOSITION" | "FLATTEN" | "FLATTENEVERYTHING" | "CANCELORDERS":
             _close(turn, instruction)
         case "CANCELANDBRACKET":
             bracket(turn, instruction)
+        case word:
+            why = f"this version of the bridge does not know {word}; install the stack's"
+            turn.put(instruction._replace(result="failed", reason=why))
+            turn.alarm_of(asked.instruction_id, "unreadable", why)
 
 
 def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
@@ -131,15 +138,23 @@ def _close(turn: Turn, instruction: TableInstruction) -> None:
                 instrument,
                 instruction.received_at,
                 even_flat=even_flat,
+                only_orders=instruction.asked.command == "CANCELORDERS",
             )
             for account, instrument in pairs_to_close(turn, instruction)
         ]
         instruction = instruction._replace(closes=tuple(it.name for it in closes))
         turn.put(instruction)
+        for close in closes:
+            if instruction.asked.market_position and _is_unknown(turn, close):
+                end_close(turn, close, "unresolved", "position_unknown: it may be on the other side")
     closes = [turn.closes[name] for name in instruction.closes]
     if all(it.result for it in closes):
         result, reason = _result_of(closes)
         turn.put(instruction._replace(result=result, reason=reason))
+
+
+def _is_unknown(turn: Turn, close: Close) -> bool:
+    return known_position(turn, close.account, close.instrument).side == "UNKNOWN"
 
 
 def _result_of(closes: Sequence[Close]) -> tuple[Result, str | None]:

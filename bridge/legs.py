@@ -5,8 +5,10 @@ the terms that fit the price at which it works, and are placed with those where 
 """
 
 from bridge.carrying_out import is_as_wanted, is_being_replaced, latest, was_enough
+from bridge.conditions import Answer, Asked, Fails, judge
 from bridge.records import TableOrder, Terms
 from bridge.state import Turn
+from orderhook.conditions import NO_CONDITIONS
 from orderhook.leg_prices import is_beyond
 from orderhook.trade import kind_of, opposite
 
@@ -37,6 +39,10 @@ def _settle_leg(turn: Turn, entry: TableOrder, leg: TableOrder, asked: Terms) ->
         # It was asked for the price that its entry is to have.
         leg = leg._replace(of=entry.n)
         turn.put(leg)
+    if leg.conditions is not None and not leg.is_foreign and (answer := _judge(turn, leg)) != "holds":
+        if isinstance(answer, Fails):
+            turn.put(leg._replace(asked=None, given_up=leg.n, acked=leg.n, why=str(answer)))
+        return
     # An entry that ended before anybody saw what was asked of it has not done that either.
     if leg.of > 0 and (entry.given_up >= leg.of or (entry.n < leg.of and _is_over(turn, entry))):
         why = f"dropped with the change of {entry.order_id}: {entry.why or 'it had ended'}"
@@ -46,6 +52,14 @@ def _settle_leg(turn: Turn, entry: TableOrder, leg: TableOrder, asked: Terms) ->
             turn.alarm_once(leg.order_id, "unprotected", f"what is filled has no stop: it was {why}", of=leg.n)
     elif entry.acked >= leg.of or (entry.n >= leg.of and is_as_wanted(turn, entry)):
         turn.put(leg._replace(**asked._asdict(), asked=None, ended=None))
+
+
+def _judge(turn: Turn, leg: TableOrder) -> Answer:
+    """Return whether what a CANCELREPLACE of a leg asks of the position holds."""
+    since = leg.heeded_since or turn.at
+    if leg.heeded_since is None:
+        turn.put(leg._replace(heeded_since=since))
+    return judge(turn, leg.conditions or NO_CONDITIONS, Asked(leg.account, leg.instrument, since))
 
 
 def _fits(turn: Turn, entry: TableOrder, leg: TableOrder, asked: Terms) -> bool:

@@ -11,6 +11,7 @@ from bridge.instructing import see_instructions
 from bridge.pairs import is_older
 from bridge.records import Fill, Increment, Memory, TableOrder, Terms, filled
 from bridge.state import Turn
+from orderhook.conditions import Conditions
 from orderhook.orders import OPEN, Leg, Order, OrderState, Want
 from orderhook.trade import leg_id, opposite
 from orderhook.venues import NINJATRADER
@@ -45,7 +46,7 @@ def _remember(turn: Turn, began_at: datetime, owned_since: str | None) -> None:
     """
     memory = turn.now.memory or Memory(began_at)
     if turn.owns and owned_since != memory.owned_since:
-        memory = Memory(turn.at, owned_since)
+        memory = memory._replace(began=turn.at, owned_since=owned_since)
     if memory != turn.now.memory:
         turn.set(memory=memory)
 
@@ -255,6 +256,8 @@ def _leg_wanting(leg: TableOrder, item: Order | Leg, want: Want) -> TableOrder:
         wanted_at=_time(want.at),
         asked=None if takes_none else asked,
         of=want.of or 0,
+        conditions=_conditions_of_leg(leg, item, want),
+        heeded_since=None,
         why=None,
     )
 
@@ -263,6 +266,13 @@ def _asks_for_more(leg: TableOrder, item: Order) -> bool:
     """Return whether more is asked of a leg that the bridge has made than other prices."""
     told = leg.report.values.get("qty") if leg.report else None
     return (item.order_type, item.tif) != (leg.order_type, leg.tif) or str(item.qty) != (told or str(leg.qty))
+
+
+def _conditions_of_leg(leg: TableOrder, item: Order | Leg, want: Want) -> Conditions | None:
+    """Return what must hold before a leg is replaced; a change on top of that waits for it, too."""
+    if want.kind == "replace":
+        return item.conditions if isinstance(item, Order) else None
+    return leg.conditions if want.kind == "change" and leg.asked is not None else None
 
 
 def _drop_what_follows(turn: Turn, before: TableOrder, item: Order) -> None:

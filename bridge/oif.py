@@ -17,11 +17,11 @@ FIELDS = (
     "command account instrument action qty order_type limit_price stop_price tif oco_id order_id strategy strategy_id"
 ).split()
 
-_NAME = re.compile(r"oif_oh_(oh[a-z2-7]{16})(?:_([crp])[0-9]+)?\.txt")
+_NAME = re.compile(r"oif_oh_(oh[a-z2-7]{16})(?:_([crps])[0-9]+)?\.txt")
 
-Purpose = Literal["place", "change", "cancel", "close"]
+Purpose = Literal["place", "change", "cancel", "close", "strategy"]
 
-_PURPOSES: dict[str | None, Purpose] = {None: "place", "c": "cancel", "r": "change", "p": "close"}
+_PURPOSES: dict[str | None, Purpose] = {None: "place", "c": "cancel", "r": "change", "p": "close", "s": "strategy"}
 
 
 def venue_id(*parts: str | int) -> str:
@@ -36,10 +36,10 @@ def venue_id(*parts: str | int) -> str:
 def file_name(venue_id: str, purpose: Purpose = "place", number: int = 1) -> str:
     """Return the name of an instruction's file; `number` tells an order's cancels, and its changes, apart.
 
-    A CLOSEPOSITION has no order: its id is that of the close.
+    A CLOSEPOSITION has no order: its id is that of the close. That of a CLOSESTRATEGY is its ATM strategy's.
     """
-    ending = {"place": "", "cancel": f"_c{number}", "change": f"_r{number}", "close": f"_p{number}"}[purpose]
-    return f"oif_oh_{venue_id}{ending}.txt"
+    letter = next(letter for letter, it in _PURPOSES.items() if it == purpose)
+    return f"oif_oh_{venue_id}_{letter}{number}.txt" if letter else f"oif_oh_{venue_id}.txt"
 
 
 def read_file_name(name: str) -> tuple[str, Purpose] | None:
@@ -86,6 +86,11 @@ def cancel(order_id: str) -> str:
 def close_position(account: str, instrument: str) -> str:
     """Return the line that has NinjaTrader cancel what works of a pair, and close its position, whatever its size."""
     return _line("CLOSEPOSITION", account, instrument)
+
+
+def close_strategy(strategy_id: str) -> str:
+    """Return the line that has NinjaTrader close an ATM strategy of its own, with its orders and what it holds."""
+    return _line("CLOSESTRATEGY", *[""] * 11, strategy_id)
 
 
 def _price(price: Decimal | None) -> str:

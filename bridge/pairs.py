@@ -138,3 +138,14 @@ def why_blocked(turn: Turn, account: str, instrument: str) -> str | None:
     """Return why nothing opens in a pair; None where something may."""
     known = turn.blocks.get(pair(turn.at, account, instrument)) if turn.blocks else None
     return f"blocked: {known.why}" if known else None
+
+
+def why_unconfirmed(turn: Turn, order: TableOrder) -> str | None:
+    """Return why an order is not opened that has waited for a close of its pair which nobody saw done; None else."""
+    name = pair(turn.at, order.account, order.instrument) if turn.closes else ""
+    for it in turn.closes.values():
+        if order.received_at is None or it.ended_at is None or it.result not in ("failed", "unresolved"):
+            continue
+        if it.pair == name and it.until < order.received_at <= it.ended_at and not is_of(order, it.owner):
+            return f"blocked: the close that was asked for before it was not confirmed: {it.reason}"
+    return None

@@ -32,7 +32,7 @@ def close_in_part(turn: Turn, instruction: TableInstruction) -> None:
             turn.put(instruction._replace(result=close.result, reason=close.reason))
     elif instruction.order_ids:
         follow_part(turn, instruction)
-    elif (position := _position_of(turn, instruction)) is not None:
+    elif (position := position_of(turn, instruction)) is not None:
         close_part(turn, instruction, position, how_many(instruction.asked, position.quantity))
 
 
@@ -43,7 +43,7 @@ def how_many(asked: Instruction, quantity: int) -> int:
     return min(asked.qty or quantity, quantity)
 
 
-def _position_of(turn: Turn, instruction: TableInstruction) -> Position | None:
+def position_of(turn: Turn, instruction: TableInstruction) -> Position | None:
     """Return the one position that is meant; of a continuous contract the month that is held."""
     pairs = pairs_to_close(turn, instruction)
     known = [known_position(turn, *it) for it in pairs]

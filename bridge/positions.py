@@ -66,9 +66,38 @@ def read_position(turn: Turn, read: PositionRead) -> None:
     since = known.since if known and known.side == read.side else turn.at
     position = Position(read.account, read.instrument, read.side, read.quantity, read.average, since, open_at, turn.at)
     _set(turn, position)
+    if position.side == "FLAT" and not is_same:
+        _note_flat(turn, name)
     if not is_same:
         turn.ask(SendReport(report_of(turn, position)))
     _tell_unseen_fills(turn, name, position)
+
+
+def flat_since(turn: Turn, account: str, instrument: str) -> datetime | None:
+    """Return when a pair was last seen flat; None where it never was."""
+    return turn.now.memory.flat_at.get(pair(turn.at, account, instrument)) if turn.now.memory else None
+
+
+def _note_flat(turn: Turn, name: str) -> None:
+    """Take down that a pair was flat: now, or when own fills came to nothing, if the file is that late."""
+    memory = turn.now.memory
+    if memory is None:
+        return
+    before = memory.flat_at.get(name)
+    fills = sorted(
+        (fill.at, fill.quantity if it.action == "BUY" else -fill.quantity)
+        for it in turn.venue_orders.values()
+        for fill in it.fills
+        if (before is None or fill.at > before) and pair(turn.at, it.account, it.instrument) == name
+    )
+    total, nothing_at = 0, None
+    for at, qty in fills:
+        total += qty
+        nothing_at = at if total == 0 else nothing_at
+    # What was filled since then opened it again before this file was read.
+    is_late = total != 0 and nothing_at is not None and turn.at - nothing_at <= _FLAT_STOOD
+    flat_at = nothing_at if nothing_at is not None and is_late else turn.at
+    turn.set(memory=memory._replace(flat_at={**memory.flat_at, name: flat_at}))
 
 
 def _tell_unseen_fills(turn: Turn, name: str, position: Position) -> None:
@@ -105,6 +134,7 @@ def confirm_flat(turn: Turn, account: str) -> None:
         if position.side == "UNKNOWN" and folded(position.account) == folded(account):
             flat = position._replace(side="FLAT", since=turn.at)
             _set(turn, flat)
+            _note_flat(turn, _name(turn, flat))
             turn.ask(SendReport(report_of(turn, flat)))
     turn.set(flat_since={**turn.now.flat_since, folded(account): turn.at})
 

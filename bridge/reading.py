@@ -173,6 +173,9 @@ def file_is(turn: Turn, name: str, stage: Stage, reason: str = "") -> None:
     if known and known[1] == "close":
         _close_is(turn, name, stage)
         return
+    if known and known[1] == "strategy":
+        _file_of_instruction_is(turn, name, stage)
+        return
     order = turn.venue_orders.get(known[0]) if known else None
     if stage == "consumed" and _was_written(order, name):
         turn.set(reads=turn.now.runs is not False)
@@ -210,6 +213,18 @@ def _close_is(turn: Turn, name: str, stage: Stage) -> None:
     if stage == "unread":
         turn.set(reads=False)
     turn.put(close._replace(file=close.file._replace(stage=stage, at=turn.at)))
+
+
+def _file_of_instruction_is(turn: Turn, name: str, stage: Stage) -> None:
+    owner = next((it for it in turn.instructions.values() if name in [file.name for file in it.files]), None)
+    if owner is None:
+        return
+    if stage == "consumed" and any(it.name == name and it.stage == "written" for it in owner.files):
+        turn.set(reads=turn.now.runs is not False)
+    if stage == "unread":
+        turn.set(reads=False)
+    files = tuple(it._replace(stage=stage, at=turn.at) if it.name == name else it for it in owner.files)
+    turn.put(owner._replace(files=files))
 
 
 def _was_written(order: VenueOrder | None, name: str) -> bool:

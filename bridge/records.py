@@ -364,8 +364,10 @@ class TableOrder(NamedTuple):
 class Bracket(NamedTuple):
     """How far a CANCELANDBRACKET has come."""
 
+    instrument: str
+    """The contract that it is for: of a continuous one the month that is held."""
     began: datetime
-    open: int = 0
+    open: int
     """How much was open when it began, on the side that it is for."""
     terms: Mapping[str, Terms] = {}
     """What the position is given, by the kinds of the legs."""
@@ -404,6 +406,8 @@ class TableInstruction(NamedTuple):
     """What of trades those close in place of their legs."""
     prepared_at: datetime | None = None
     """Since when own legs shrink for that."""
+    files: tuple[InstructionFile, ...] = ()
+    """Those that were written for it itself, the last for each of NinjaTrader's ATM strategies."""
     side: Side = "UNKNOWN"
     """The position that it acts on, as it was when that began."""
     held: int = 0
@@ -439,6 +443,8 @@ class Close(NamedTuple):
     """Whether pending entries stay (FLATPLACE): an opposite MARKET order closes, for NinjaTrader's command ends all."""
     even_flat: bool = False
     """Whether own orders end where there is no position, too."""
+    only_orders: bool = False
+    """Whether own orders end, and the position stays (CANCELORDERS)."""
     began: datetime | None = None
     """When its turn came; None while it waits for that."""
     side: Side = "UNKNOWN"
@@ -497,6 +503,8 @@ class Memory(NamedTuple):
     """Since when this journal alone places orders, by AWS's clock: an older order may be another journal's."""
     owned_since: str | None = None
     """The time, as the table tells it, from which its bridge has owned the stack."""
+    flat_at: Mapping[str, datetime] = {}
+    """When pairs were last seen flat, by their names."""
 
 
 Record = TableOrder | TableInstruction | Close | Block | VenueOrder | Group | Memory

@@ -147,7 +147,9 @@ class State(NamedTuple):
                 case Group():
                     groups[record.name] = record
                 case TableInstruction():
-                    instructions[record.instruction_id] = record
+                    # What may not have been written is written again: it closes what is open, or nothing.
+                    files = tuple(it for it in record.files if it.stage != "intended")
+                    instructions[record.instruction_id] = record._replace(files=files)
                 case Close():
                     closes[record.name] = _close_after_crash(record, at)
                 case Block():

@@ -1,4 +1,4 @@
-"""How a stack's bridge stands: who owns the stack, what this machine has of it, which orders are at the venue."""
+"""How a stack's bridge stands: who owns the stack, what this machine has, what is blocked, what is at the venue."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -42,10 +42,12 @@ def status_of(
 
 def _here(path: Path, *, running: bool) -> Mapping[str, Any]:
     if not path.exists():
-        return {"journal": None, "running": False, "reports_waiting": 0}
+        return {"journal": None, "running": False, "reports_waiting": 0, "blocked": []}
     with closing(Journal.open(path)) as journal:
         waiting = len(journal.reports(_MOST_REPORTS))
-        return {"journal": journal.id, "running": running, "reports_waiting": waiting}
+        blocks = [it for name, it in journal.records().items() if name.startswith("block/")]
+        blocked = [{name: it[name] for name in ("account", "instrument", "why", "since")} for it in blocks]
+        return {"journal": journal.id, "running": running, "reports_waiting": waiting, "blocked": blocked}
 
 
 def _represent(order: Order) -> dict[str, Any]:

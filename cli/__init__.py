@@ -11,6 +11,7 @@ kill_switch.py  kill-switch
 migrate.py      migrate
 bridge.py       bridge setup, run, doctor, confirm, resume, status; bridge stop, start for the local server's
 venue.py        positions, executions, resolve
+profit.py       positions --pnl
 verify.py       verify
 
 options.py      the options that commands share, and the examples of their help

@@ -14,7 +14,7 @@ import typer
 
 from bridge import operator_requests, windows
 from bridge.doctor import Finding, ahead, checks_of, examine
-from bridge.events import FlatConfirmed
+from bridge.events import FlatConfirmed, Resumed
 from bridge.journal import Journal
 from bridge.link import Link
 from bridge.ninjatrader import Folder
@@ -137,6 +137,12 @@ def run(
             metavar="WHAT", help="What follows where a stop is rejected: `close` what it protects, or `alarm` only."
         ),
     ] = "close",
+    max_resync: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="How many contracts out_of_sync=resync may buy or sell at once; 0 allows none."
+        ),
+    ] = Config._field_defaults["max_resync"],
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Own the stack although another bridge's last sign of life is fresh.")
     ] = False,
@@ -149,7 +155,9 @@ def run(
         settings = BridgeSettings.read(config or SETTINGS_FILE)
         there = ninjatrader_folder(folder)
         instruments = (*settings.instruments, *(instrument or ()))
-        wanted = Config("", socket.gethostname(), account, live, stop_rejected, take_over, instruments, tick_of)
+        wanted = Config(
+            "", socket.gethostname(), account, live, stop_rejected, take_over, instruments, tick_of, max_resync
+        )
         with ExitStack() as stack:
             stack.enter_context(alone(there / "orderhook.lock", "over this NinjaTrader"))
             path = settings.journal_path
@@ -229,14 +237,7 @@ def confirm(
     NinjaTrader writes a position only when it changes: after its start the bridge does not know it otherwise.
     `orderhook positions` shows FLAT then where it showed UNKNOWN. What NinjaTrader's own files call open stays open.
     """
-    said = FlatConfirmed(account)
-    if (local := local_bridge.port_of(config, port)) is not None:
-        found = local_bridge.ask(local, "confirm", **{name: [value] for name, value in said._asdict().items()})
-        if found is None:
-            fail("The local server's bridge has not taken it; `orderhook bridge start` starts it.")
-    else:
-        found = tell_running(config, said)
-    if found:
+    if found := _say(FlatConfirmed(account), "confirm", config, port):
         fail(
             f"{account} is not flat by NinjaTrader's own files: {', '.join(found)}. That stays until they say "
             "otherwise, so look again, and close it there; what was UNKNOWN in this account counts as flat."
@@ -247,13 +248,30 @@ def confirm(
 @app.command("resume", epilog=examples("orderhook bridge resume Sim101 'ES 12-26'"))
 def resume(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="As NinjaTrader spells it.")],
-    instrument: Annotated[str, typer.Argument(metavar="INSTRUMENT", help="As its orders name it.")],
+    instrument: Annotated[str, typer.Argument(metavar="INSTRUMENT", help="In any of its spellings.")],
+    config: ConfigFile = None,
+    port: ServerPort = None,
 ) -> None:
     """Let a blocked account and instrument trade again.
 
-    So far nothing blocks one: it says so, and ends with exit code 1.
+    A close that was not seen to succeed blocks it. Say it when you have looked in NinjaTrader, and closed there what
+    was to be closed. `orderhook bridge status` shows what is blocked, and why.
     """
-    fail(f"Nothing blocks {account}, {instrument}: this version of the bridge blocks no account and instrument.")
+    if _say(Resumed(account, instrument), "resume", config, port):
+        fail(f"Nothing blocks {account}, {instrument}.")
+    print_text(printable(f"{account}, {instrument} trades again."), GOOD)
+
+
+def _say(said: operator_requests.Request, action: str, config: Path | None, port: int | None) -> list[str]:
+    """Tell the bridge that is meant, and return what speaks against it; ends the command where nobody takes it."""
+    if (local := local_bridge.port_of(config, port)) is None:
+        return tell_running(config, said)
+    found: list[str] | None = local_bridge.ask(
+        local, action, **{name: [value] for name, value in said._asdict().items()}
+    )
+    if found is None:
+        fail("The local server's bridge has not taken it; `orderhook bridge start` starts it.")
+    return found
 
 
 @app.command("status", epilog=examples(_STATUS, f"{_STATUS} --port {LOCAL_PORT}", f"{_STATUS} --json"))

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bridge import operator_requests, windows
-from bridge.events import FlatConfirmed
 from bridge.journal import JournalError
 from bridge.link import Link, LinkError
 from bridge.settings import BridgeSettings, SettingsError
@@ -90,7 +89,7 @@ def is_locked(lock: Path) -> bool:
         return True
 
 
-def tell_running(config: Path | None, said: FlatConfirmed) -> list[str]:
+def tell_running(config: Path | None, said: operator_requests.Request) -> list[str]:
     """Tell the bridge that runs on this machine, and return what speaks against it; ends the command without one."""
     with refusals():
         settings = settings_in(config)

@@ -10,6 +10,7 @@ import typer
 
 from cli.operator_records import leave_record, operators_provenance, ring
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
+from cli.profit import list_profit
 from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_csv, print_json, print_text, printable, shown_zone
 from cli.views import venue as view
 from orderhook.bridge_messages import ANOTHER_JOURNALS
@@ -21,7 +22,9 @@ from orderhook.records import parse_time
 from orderhook.representations import represent_execution, represent_instruction, represent_order, represent_position
 
 POSITIONS_EXAMPLES = examples(
-    "orderhook positions", "orderhook positions --account Sim101 --json", "orderhook positions --stack orderhook"
+    "orderhook positions",
+    "orderhook positions --account Sim101 --json",
+    "orderhook positions --pnl --day today --stack orderhook",
 )
 EXECUTIONS_EXAMPLES = examples(
     "orderhook executions --since 1d",
@@ -47,12 +50,38 @@ Account = Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only those
 
 
 @takes_table_options()
-def list_positions(options: TableOptions, account: Account = None, as_csv: AsCsv = False) -> None:
+def list_positions(
+    options: TableOptions,
+    account: Account = None,
+    pnl: Annotated[
+        bool, typer.Option("--pnl", help="List what was realized instead, by account and day, from fills.")
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="With --pnl, what was closed at this time or later: 7d, a time of today (06:00) or ISO 8601.",
+        ),
+    ] = None,
+    day: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY", help="With --pnl, one day alone: today, or 2026-01-02. It ends at 17:00 in New York."
+        ),
+    ] = None,
+    as_csv: AsCsv = False,
+) -> None:
     """List a trader's positions, as NinjaTrader has them.
 
     It is the bridge that reports them, so there are none without a venue, and each is as old as it says. One that is
-    UNKNOWN may be anything: NinjaTrader has not told it since it was started.
+    UNKNOWN may be anything: NinjaTrader has not told it since it was started. The profit and loss of --pnl is without
+    commissions and what is still open.
     """
+    if pnl:
+        list_profit(options, account, since, day, as_csv=as_csv)
+        return
+    if since or day:
+        fail("--since and --day are of --pnl; add that, or leave them out.", USAGE)
     with options.services_of_trader() as (services, trader, address):
         found = [it for it in services.bridge.positions(trader) if account is None or _same(account, it)]
     nothing = f"No bridge has reported a position of trader {trader} in {address}."

@@ -107,6 +107,11 @@ class World:
             monotonic=lambda: self.at.timestamp(),
         )
 
+    def ring(self) -> None:
+        """Have the bridge look at the table in its next turn."""
+        assert self._bridge
+        self._bridge.ring()
+
     def make_bridge(self, *parts: Any, **options: Any) -> Bridge:
         """Return the bridge, of these parts."""
         return Bridge(*parts, **options)
@@ -140,11 +145,6 @@ class World:
         if self.service.queue.rings and self.link.wait(0):  # to ask an empty queue takes longer than all else in a turn
             self._bridge.ring()
         self._bridge.turn()
-
-    def ring(self) -> None:
-        """Have the bridge look at the table in its next turn."""
-        assert self._bridge
-        self._bridge.ring()
 
     @property
     def state(self) -> State:

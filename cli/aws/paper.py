@@ -155,6 +155,7 @@ class Paper:
             "CANCEL": exchange.cancel,
             "CHANGE": exchange.change,
             "CLOSEPOSITION": exchange.close,
+            "CLOSESTRATEGY": exchange.close_strategy,
             "CANCELALLORDERS": exchange.cancel_all,
             "FLATTENEVERYTHING": exchange.flatten,
         }

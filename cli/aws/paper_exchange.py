@@ -113,6 +113,7 @@ class Exchange:
             tif=asked.tif,
             oco=asked.oco,
             atm=ATM_TEMPLATES.get(asked.strategy),
+            atm_id=asked.strategy_id,
         )
         self.later(at + _SUBMITTED_AFTER, lambda then: self._submit(order, then))
 
@@ -211,6 +212,14 @@ class Exchange:
         """D: working orders of the pair are cancelled, and the position is closed by an order of NinjaTrader's own."""
         self._close(asked.account, asked.instrument, at)
 
+    def close_strategy(self, asked: Instruction, at: datetime) -> None:
+        """D: an ATM strategy is closed. I: its orders are cancelled, and what it holds is closed by a MARKET order."""
+        orders = [order for order in self.orders if order.atm_id == asked.strategy_id]
+        if not orders:
+            raise RefusedError(f"strategy with ID '{asked.strategy_id}' does not exist")  # I
+        self._cancel_where(lambda each: each.atm_id == asked.strategy_id, at)
+        self._close_size(orders[0].account, orders[0].instrument, sum(it.sign * it.filled for it in orders), at)
+
     def flatten(self, _: Instruction, at: datetime) -> None:
         """D: of every account."""
         self._cancel_where(lambda _: True, at)
@@ -224,6 +233,9 @@ class Exchange:
         if self.misbehaviour.stop_fills_during_close:
             for order in stops[:1]:
                 self._fill(order, order.rest, order.stop, at)
+        self._close_size(account, instrument, size, at)
+
+    def _close_size(self, account: str, instrument: str, size: int, at: datetime) -> None:
         if size:
             action = "SELL" if size > 0 else "BUY"
             nothing = Decimal(0)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 _FIELDS = 13
 """M: a line of 12 or 14 is refused."""
 
-_COMMANDS = frozenset("CANCEL CANCELALLORDERS CHANGE CLOSEPOSITION FLATTENEVERYTHING PLACE".split())
-"""D; CLOSESTRATEGY and REVERSEPOSITION, which NinjaTrader has besides, are not imitated."""
+_COMMANDS = frozenset("CANCEL CANCELALLORDERS CHANGE CLOSEPOSITION CLOSESTRATEGY FLATTENEVERYTHING PLACE".split())
+"""D; REVERSEPOSITION, which NinjaTrader has besides, is not imitated."""
 _ACTIONS = frozenset({"BUY", "SELL"})
 _ORDER_TYPES = frozenset({"MARKET", "LIMIT", "STOPMARKET", "STOPLIMIT"})
 """M: not STOP, whatever the help guide says."""

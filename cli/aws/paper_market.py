@@ -78,6 +78,8 @@ class PaperOrder:
     is_triggered: bool = False
     atm: "AtmTemplate | None" = None
     """What it is placed with, of NinjaTrader's own."""
+    atm_id: str = ""
+    """The ATM strategy that it belongs to, its entry or a leg."""
 
     @property
     def is_finished(self) -> bool:
@@ -122,7 +124,19 @@ def legs_of(order: PaperOrder, quantity: int, price: Decimal, ids: Sequence[str]
         return []
     action = "SELL" if order.action == "BUY" else "BUY"
     return [
-        PaperOrder(own, own, order.account, order.instrument, action, quantity, order_type, limit, stop, oco=ids[2])
+        PaperOrder(
+            own,
+            own,
+            order.account,
+            order.instrument,
+            action,
+            quantity,
+            order_type,
+            limit,
+            stop,
+            oco=ids[2],
+            atm_id=order.atm_id,
+        )
         for own, order_type, limit, stop in (
             (ids[0], "LIMIT", price + order.sign * order.atm.target, Decimal(0)),
             (ids[1], "STOPMARKET", Decimal(0), price - order.sign * order.atm.stop),

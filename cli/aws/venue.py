@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from bridge import operator_requests
 from bridge.doctor import ahead, checks_of, examine
-from bridge.events import FlatConfirmed
+from bridge.events import FlatConfirmed, Resumed
 from bridge.journal import Journal
 from bridge.lane import Tell
 from bridge.link import WAIT_SECONDS, Link
@@ -87,7 +87,7 @@ class LocalBridge:
         """What `orderhook bridge` asks of it, by the path of the local server."""
         return {
             f"/bridge/{action.__name__}": action
-            for action in (self.start, self.stop, self.status, self.doctor, self.confirm)
+            for action in (self.start, self.stop, self.status, self.doctor, self.confirm, self.resume)
         }
 
     def start(self) -> str:
@@ -131,9 +131,16 @@ class LocalBridge:
 
     def confirm(self, account: Sequence[str]) -> list[str] | None:
         """Tell it that an account is flat; return what is open there all the same, None where it has not taken it."""
+        return self._ask(FlatConfirmed(*account))
+
+    def resume(self, account: Sequence[str], instrument: Sequence[str]) -> list[str] | None:
+        """Tell it that a pair may trade again; return what speaks against it, None where it has not taken it."""
+        return self._ask(Resumed(*account, *instrument))
+
+    def _ask(self, said: operator_requests.Request) -> list[str] | None:
         if self._thread is None:
             return None
-        return operator_requests.ask_and_wait(self._asked_in, FlatConfirmed(*account))
+        return operator_requests.ask_and_wait(self._asked_in, said)
 
     @property
     def _asked_in(self) -> Path:

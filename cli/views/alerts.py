@@ -22,7 +22,7 @@ from cli.views.instructions import RESULT_STYLES, describe_instruction, readable
 from cli.views.orders import describe, parted_id
 from orderhook import reference
 from orderhook.listing import Instructed
-from orderhook.orders import Order, OrderState
+from orderhook.orders import Order
 from orderhook.payload import lower
 from orderhook.representations import represent_instruction
 from orderhook.store.alert_log import UNREADABLE, AlertRecord, Origin, RecordedResult
@@ -122,13 +122,13 @@ def _show_instructed(it: Instructed, now: datetime | None) -> None:
         _print_fact("result", "not known any more: what is finished leaves the table after RetentionDays", DIM)
         return
     if guidance := guidance_for_result(it.result and it.result.result):
-        _print_fact("", guidance.meaning)
-        _print_fact("", guidance.what_to_do)
+        _print_fact("it means", guidance.meaning)
+        _print_fact("what to do", guidance.what_to_do)
 
 
 def _reasons(orders: Iterable[Order]) -> Iterator[tuple[str, Guidance]]:
     """Yield each reason with which the bridge has refused orders, and what it means."""
-    for reason in dict.fromkeys(order.reason for order in orders if order.state is OrderState.REJECTED):
+    for reason in dict.fromkeys(order.reason for order in orders if not order.is_open):
         if guidance := guidance_for_reason(reason):
             yield str(reason), guidance
 

@@ -57,6 +57,12 @@ def show_status(status: Mapping[str, Any]) -> None:
     print_line(f"this machine: {running}, {here['reports_waiting']} reports not sent", "" if here["running"] else DIM)
     for order_id in status["unreadable"]:
         print_text(printable(f"{order_id} cannot be read by this version of the bridge"), BAD)
+    for it in here["blocked"]:
+        where = f"{it['account']}, {it['instrument']}"
+        print_text(printable(f"{where} opens nothing since {readable_time(it['since'])}: {it['why']}"), BAD)
+        print_text(
+            printable(f"  when that is mended: orderhook bridge resume {it['account']} '{it['instrument']}'"), DIM
+        )
     show_instructions(status["instructions"])
     print_line()
     if not status["orders"]:

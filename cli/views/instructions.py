@@ -32,7 +32,8 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 def describe_instruction(it: Mapping[str, Any]) -> str:
     """Say in one line what is asked."""
     percent = f"{decimal_text(Decimal(it['percent']) * 100)} %" if it["percent"] else None
-    asked = (it["command"], it["action"], it["qty"], percent, it["market_position"], it["root"] or it["instrument"])
+    instrument = f"{it['root']} (every month)" if it["root"] else it["instrument"]
+    asked = (it["command"], it["action"], it["qty"], percent, it["market_position"], instrument)
     where = (" ".join(filter(None, asked)), it["account"] or "every account", it["strategy_id"])
     return ", ".join(filter(None, where))
 

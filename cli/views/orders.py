@@ -25,6 +25,7 @@ from orderhook.listing import Unreadable
 from orderhook.orders import OPEN, PRICES, Event, Order, OrderState, decimal_text
 from orderhook.records import cause
 from orderhook.relative_prices import Offsets
+from orderhook.venue_words import guidance_for_reason
 
 _ID_WIDTH, _WHAT_WIDTH, _STATE_WIDTH = 28, 25, 23
 """What each column of orders has of a terminal's 80; a leg's id that is longer is parted before the leg's name."""
@@ -79,6 +80,8 @@ def show_order(order: Order, legs: Sequence[Order | Unreadable] = ()) -> None:
         if value := getattr(order, name):
             shown = readable_time(value) if name in _TIMES else value
             print_text(printable(f"{name.replace('_', ' ')}: {shown}"))
+    if not order.is_open and (guidance := guidance_for_reason(order.reason)):
+        print_text(f"{guidance.meaning} {guidance.what_to_do}", WARNING)
     if order.venue:
         _show_venue(order)
     _show_alarms(order, legs)

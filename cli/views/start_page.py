@@ -65,7 +65,7 @@ def show_paper_page(url: str, address: TableAddress, price: Decimal) -> None:
     print_line()
     print_text(
         f"Trade in a third. An order_id serves once: next time write {PAPER_ORDER[:-1]}2. CLOSESTRATEGY cancels the "
-        "orders; the position stays.",
+        "orders and closes what the strategy holds; `orderhook alerts show ID` says what came of it.",
         DIM,
     )
     print_line(f"export ORDERHOOK_KEY={demo.KEY}")

@@ -53,6 +53,7 @@ For readers (the command line, later the console and the API):
     records          find and follow the records of alerts
     listing          orders as a person lists them, each with its waiting legs
     representations  orders, keys, templates and records as JSON
+    profit           what was won and lost, by account and day, from what was filled
     administration   keys and templates, as an operator types them
     migration        a table of an earlier version into the form of this one; `version_0_1` is what that left,
                      `renaming` gives instruments their one names

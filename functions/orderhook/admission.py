@@ -9,9 +9,11 @@ from orderhook.commands import Command
 from orderhook.errors import (
     AccountNotConnectedError,
     CommandNotAllowedError,
+    ControlError,
     KillSwitchOnError,
     OrderhookError,
     OutcomeUnknownError,
+    OutsideTradeWindowError,
     RateLimitedError,
     TemporarilyUnavailableError,
     TooLateError,
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 class Admission(NamedTuple):
     """What the controls leave to be judged of each command of an alert."""
 
-    switch: KillSwitchOnError | None = None
-    """The refusal of a kill switch that is on, for a command which may only reduce risk."""
+    refusal: ControlError | None = None
+    """What lets only that pass which reduces risk, for a command which may: the kill switch, or closing_only_after."""
     bridge: BridgeState | None = None
     """What is known of the bridge; None where the switch was not looked at, or is on: nothing opens."""
 
@@ -44,7 +46,8 @@ def pass_controls(alert: "Alert", services: Services, provenance: Provenance, *,
     the others is counted.
     """
     command = alert.first  # in each account the controls are the same
-    switch = bridge = None
+    only_reducing: ControlError | None = None
+    bridge = None
     if alert.heeds_kill_switch:
         # What waited for its delay is void where the switch, or a CANCELALLORDERS, came after its receipt.
         since = provenance.received_at if delayed and not command.risk_reducing else None
@@ -53,12 +56,17 @@ def pass_controls(alert: "Alert", services: Services, provenance: Provenance, *,
         except KillSwitchOnError as refusal:
             if alert.strict_kill_switch or not command.may_reduce:
                 raise
-            switch = refusal
-    if command.window:
-        command.window.check(provenance.at)
+            only_reducing = refusal
+    try:
+        if command.window:
+            command.window.check(provenance.at)
+    except OutsideTradeWindowError as refusal:
+        if not (refusal.lets_closes_pass and (command.may_reduce or command.has_closing_half)):
+            raise
+        only_reducing = only_reducing or refusal
     if not delayed:
         _count(alert, services, provenance)
-    return Admission(switch, bridge)
+    return Admission(only_reducing, bridge)
 
 
 def beyond_venue(

@@ -34,6 +34,8 @@ UNRESOLVED = "UnresolvedOrders"
 OVERFILLS = "Overfills"
 UNPROTECTED = "Unprotected"
 """What is filled has no stop, though one was asked for."""
+CLOSES_FAILED = "ClosesFailed"
+"""A position was not seen flat after its closing, or was turned over by it."""
 UNATTACHED = "UnattachedReports"
 """No order is known that a report is about."""
 NOT_CARRIED_OUT = "InstructionsNotCarriedOut"
@@ -52,6 +54,8 @@ METRICS_OF_BRIDGE: Mapping[str, str] = MappingProxyType(
         "not_read": UNREAD,
         "overfill": OVERFILLS,
         "unresolved": UNRESOLVED,
+        "close_failed": CLOSES_FAILED,
+        "flipped": CLOSES_FAILED,
     }
 )
 """The metric of each alarm that a bridge sends; any other counts in BRIDGE_ALARMS."""

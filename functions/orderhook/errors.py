@@ -166,6 +166,11 @@ class RateLimitedError(ControlError):
 class OutsideTradeWindowError(ControlError):
     """It is not the time of day at which the alert may trade."""
 
+    @property
+    def lets_closes_pass(self) -> bool:
+        """Whether what only closes may be done all the same."""
+        return self.field == "closing_only_after"
+
 
 class TooLateError(ControlError):
     """The delay of the alert was over long ago, and what it says may open a position."""

@@ -26,7 +26,6 @@ from orderhook.errors import (
     AlertWarning,
     CommandNotAllowedError,
     ControlError,
-    KillSwitchOnError,
     OrderhookError,
     OutcomeUnknownError,
     RateLimitedError,
@@ -184,16 +183,16 @@ def carry_out(
     if not within_limits(alert, provenance):
         return _of_each(alert, provenance, partial(_run, services, None), defects)
     try:
-        switch, bridge = pass_controls(alert, services, provenance, delayed=delayed)
+        only_reducing, bridge = pass_controls(alert, services, provenance, delayed=delayed)
     except ControlError as refusal:
         return _of_each(alert, provenance, partial(_run_refused, services, refusal), defects)
 
     def do() -> Outcome:
         if alert.first.delay and not delayed and not alert.first.waits_in_table:
-            if switch:
-                _check_one_reduces(alert, services, provenance, switch)
-            return _defer(alert, services, provenance)  # the switch judges it again when its delay is over
-        run = partial(_run_reducing, services, switch) if switch else partial(_run, services, bridge)
+            if only_reducing:
+                _check_one_reduces(alert, services, provenance, only_reducing)
+            return _defer(alert, services, provenance)  # the controls judge it again when its delay is over
+        run = partial(_run_reducing, services, only_reducing) if only_reducing else partial(_run, services, bridge)
         if len(alert.commands) == 1 or as_recorded is None:
             return _of_each(alert, provenance, run, defects)
         first_received, earlier = first_of_accounts(services, provenance)
@@ -257,14 +256,14 @@ def _run_enlarging(services: Services, rate: Rate, command: Command, provenance:
     return uncounted_if_nothing_is_done([counter], services, provenance, run)
 
 
-def _check_one_reduces(alert: Alert, services: Services, provenance: Provenance, switch: KillSwitchOnError) -> None:
+def _check_one_reduces(alert: Alert, services: Services, provenance: Provenance, refusal: ControlError) -> None:
     """Raise unless at least one account's command makes what is at stake smaller; each is judged after the delay."""
     for command in alert.commands.values():
         try:
-            return command.check_reduces(services, provenance, switch)
-        except KillSwitchOnError:
+            return command.check_reduces(services, provenance, refusal)
+        except ControlError:
             continue
-    raise switch
+    raise refusal
 
 
 def _run_refused(services: Services, refusal: OrderhookError, command: Command, provenance: Provenance) -> Outcome:

@@ -320,7 +320,7 @@ def render_page() -> str:
         "`orderhook alerts show ID` tells its result.",
         _words(INSTRUCTION_RESULTS, "Result"),
         "## Why the bridge has not placed an order",
-        "The `reason` of a rejected order begins so where the bridge has refused it; any other is NinjaTrader's.",
+        "The `reason` of a Rejected or Cancelled order begins so where the bridge has not placed it.",
         _words(ORDER_REASONS, "Reason"),
         "## Which alarm tells of it",
         "What each alarm means, and what to do then, is in [operate.md](operate.md#alarms). Without a valid key,\n"

@@ -106,6 +106,8 @@ def _position(services: Services, sent: Sent, said: PositionReport) -> Taken:
     owner = services.bridge.owner(sent.trader)
     is_owner = owner in (None, sent.journal)
     if is_owner:
+        if said.side == "FLAT":
+            services.bridge.note_flat(sent.trader, said)
         services.bridge.put_position(sent.trader, said)
     told = {name: getattr(said, name) for name in ("account", "instrument", "side", "quantity")}
     return Taken(told | {"owner": is_owner}, ("Reports",))

@@ -3,6 +3,7 @@
 Money and quantities are strings, as in every answer; times are ISO 8601 text in UTC; what is absent is null.
 """
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from orderhook.instructions import Instruction, InstructionResult
 from orderhook.keys import KILL_SWITCH, Key
 from orderhook.listing import Instructed, Unreadable
 from orderhook.orders import Order, Template, decimal_text
+from orderhook.profit import OfDay, totals
 from orderhook.relative_prices import Offsets
 from orderhook.store.alert_log import UNREADABLE, AlertRecord
 from orderhook.store.bridge import ExecutionRecord
@@ -105,6 +107,21 @@ def represent_order_with_history(order: Order) -> JsonObject:
 def represent_position(position: PositionReport) -> JsonObject:
     """Represent a position as the bridge has reported it."""
     return {name: _text(value) for name, value in position._asdict().items()}
+
+
+def represent_profit(days: Sequence[OfDay], notes: Sequence[str]) -> JsonObject:
+    """Represent what was realized by days; without a currency the instrument is not listed, and `points` is all."""
+    return {
+        "days": [
+            _texts(day._asdict()) | {"instruments": [_texts(it._asdict()) for it in day.instruments]} for day in days
+        ],
+        "totals": [_texts(it._asdict()) for it in totals(days)],
+        "notes": list(notes),
+    }
+
+
+def _texts(values: Mapping[str, object]) -> JsonObject:
+    return {name: _text(value) for name, value in values.items()}
 
 
 def represent_execution(execution: ExecutionRecord) -> JsonObject:

@@ -66,7 +66,7 @@ class TradeWindow(NamedTuple):
     def check(self, at: datetime) -> None:
         """Raise OutsideTradeWindowError, naming the field that decides, if an alert must not trade at this moment.
 
-        From `closing_only_after` on none may: whether an order closes a position only a venue knows.
+        From `closing_only_after` on only what closes passes.
         """
         there = at.astimezone(_NEW_YORK)
         minute = there.hour * 60 + there.minute
@@ -80,7 +80,8 @@ class TradeWindow(NamedTuple):
         if closing is not None and self._after_start(minute) >= self._after_start(closing):
             raise OutsideTradeWindowError(
                 f"It is {there:%H:%M %Z} in New York, and from {clock(closing)} to {clock(self.end)} only closing "
-                "orders pass, and it is not known here which those are. bypass_trade_windows=true would let it pass.",
+                "orders pass: a CHANGE that lowers what is at stake, and the commands that close or cancel, which have "
+                "no window. bypass_trade_windows=true would let it pass.",
                 field="closing_only_after",
             )
 

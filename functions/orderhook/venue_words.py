@@ -38,7 +38,9 @@ INSTRUCTION_RESULTS: Mapping[str, Guidance] = MappingProxyType(
             "A condition of the alert did not hold, or entries of this account and instrument are blocked. Nothing was "
             "sent. The reason says which.",
             "Nothing, if the alert's own condition was not met. If entries are blocked, see what went wrong with the "
-            "close before, put it right in NinjaTrader, then `orderhook bridge resume ACCOUNT INSTRUMENT`.",
+            "close before, put it right in NinjaTrader, then `orderhook bridge resume ACCOUNT INSTRUMENT`. If it says "
+            "`position_unknown`, and NinjaTrader shows that the account holds nothing: `orderhook bridge confirm "
+            "ACCOUNT flat`, on its PC.",
         ),
         "failed": Guidance(
             "It was tried, and NinjaTrader was not seen to have done it. The position may be open, or another than "
@@ -85,9 +87,17 @@ ORDER_REASONS: Mapping[str, Guidance] = MappingProxyType(
             "placed.",
             "Look into NinjaTrader. If the account holds nothing: `orderhook bridge confirm ACCOUNT flat`, on its PC.",
         ),
+        "already there": Guidance(
+            "The position is on the side already that the strategy wants after the order, so nothing was placed.",
+            "Nothing.",
+        ),
         "superseded": Guidance(
             "A later alert that closes came before the order was placed, so it was not.",
             "Nothing, if the later alert is what you want.",
+        ),
+        "the position is closed": Guidance(
+            "An alert that closes the position came after this order, so it was cancelled, or not placed.",
+            "Nothing, if that alert is what you want.",
         ),
         "too late": Guidance(
             "The bridge was away when the order came, so it was not placed.",
@@ -95,7 +105,10 @@ ORDER_REASONS: Mapping[str, Guidance] = MappingProxyType(
         ),
     }
 )
-"""How the reason of a rejected order begins, where the bridge and not NinjaTrader has refused it."""
+"""How the reason of an order begins, where the bridge and not NinjaTrader has refused it."""
+
+_NOT_REPLACED = "not replaced: "
+"""What stands before the reason where an order was cancelled to be replaced by one of another kind."""
 
 
 def guidance_for_result(result: str | None) -> Guidance | None:
@@ -104,5 +117,5 @@ def guidance_for_result(result: str | None) -> Guidance | None:
 
 
 def guidance_for_reason(reason: str | None) -> Guidance | None:
-    """Return what the reason of a rejected order means, where the bridge has refused it."""
-    return ORDER_REASONS.get((reason or "").partition(":")[0])
+    """Return what the reason of an order means, where the bridge has refused it."""
+    return ORDER_REASONS.get((reason or "").removeprefix(_NOT_REPLACED).partition(":")[0])

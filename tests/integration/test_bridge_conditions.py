@@ -7,14 +7,15 @@ import pytest
 
 from bridge import operator_requests
 from bridge.events import FlatConfirmed
-from orderhook.conditions import Conditions
-from orderhook.store import items
-from orderhook.store.table import serialize
+from orderhook.conditions import Conditions, MarketSide
+from orderhook.instructions import Instruction
+from orderhook.orders import timestamp
+from orderhook.venues import NINJATRADER
 from tests.bridge_world import World
-from tests.integration.test_bridge_loop import BRACKET, have_bracket, place
+from tests.builders import provenance
+from tests.integration.test_bridge_loop import BRACKET, ES, have_bracket, place
 
 NQ = {"account": "Sim101", "instrument": "NQ 12-26"}
-TURN = Conditions(closes_first="orders_and_position", reverses=True)
 
 
 @pytest.fixture
@@ -25,16 +26,26 @@ def world(world: World) -> World:
     return world
 
 
-def place_so(world: World, conditions: Conditions, order_id: str, **fields: Any) -> None:
-    """Place an order with conditions that no field of PLACE gives, before the bridge looks."""
-    place(world, order_id, **fields)
-    key = items.order_key(world.service.trader, order_id)
-    world.service.table.client.update_item(
-        TableName=world.service.table.name,
-        Key=serialize(key),
-        UpdateExpression="SET conditions = :conditions",
-        ExpressionAttributeValues=serialize({":conditions": items.conditions(conditions)}),
+def send(world: World, command: str, order_id: str, **fields: Any) -> None:
+    """Send FLATPLACE or REVERSEPOSITION with a MARKET order that sells one contract."""
+    sold = {"action": "SELL", "qty": 1, "order_type": "MARKET", "tif": "DAY", **ES}
+    answer = world.service.send(command, order_id=order_id, strategy_id=order_id, **{**sold, **fields})
+    assert answer.body["status"] == "accepted", answer.body
+
+
+def instruct(world: World, command: str, allowed: tuple[MarketSide, ...]) -> None:
+    """Ask for something of the position in ES, if it is one of these; the bridge sees it at its next look."""
+    by = provenance(world.service.trader, f"{command} {allowed}")
+    asked = Instruction(
+        by.request_id,
+        command,
+        timestamp(world.at),
+        str(NINJATRADER.name),
+        ES["account"],
+        ES["instrument"],
+        conditions=Conditions(require_market_position=allowed),
     )
+    world.service.services.instructions.put(by, asked)
 
 
 def end_of(world: World, order_id: str) -> tuple[str, str]:
@@ -115,7 +126,7 @@ def test_flatten_first_ends_entries_that_wait_where_it_is_flat(world: World) -> 
 
 def test_a_stop_that_fills_while_the_position_is_turned_over_leaves_nothing_doubled(world: World) -> None:
     have_bracket(world)
-    place_so(world, TURN, "short", action="SELL")
+    send(world, "REVERSEPOSITION", "short")
     world.paper.set_price("ES 12-26", "4950", world.at)
     world.until(lambda: world.states()["short"] in ("Filled", "Rejected"))
     world.let_pass(12)
@@ -127,7 +138,7 @@ def test_there_is_nothing_to_turn_over_after_the_stop(world: World) -> None:
     have_bracket(world)
     world.paper.set_price("ES 12-26", "4950", world.at)
     world.until_state("long.STOP1", "Filled")
-    place_so(world, TURN, "short", action="SELL")
+    send(world, "REVERSEPOSITION", "short")
     world.until_state("short", "Rejected")
     assert end_of(world, "short") == ("Rejected", "no_position")
     assert (world.position(), kinds(world).count("CLOSEPOSITION")) == (0, 0)
@@ -190,3 +201,80 @@ def test_a_bridge_killed_while_it_turns_a_position_over_closes_and_opens_once(wo
     world.let_pass(12)
     assert world.position() == (-1 if world.states()["short"] == "Filled" else 0)
     assert kinds(world).count("CLOSEPOSITION") == 1
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.5, 0.8])
+def test_a_stop_that_fills_at_any_moment_of_a_turn_leaves_nothing_doubled(world: World, seconds: float) -> None:
+    have_bracket(world)
+    world.paper.misbehaviour.stop_fills_during_close = True
+    send(world, "REVERSEPOSITION", "short")
+    world.let_pass(seconds)
+    world.paper.set_price("ES 12-26", "4950", world.at)
+    world.until(lambda: world.states()["short"] in ("Filled", "Rejected"))
+    world.let_pass(15)
+    assert world.states()["short"] == "Rejected" or world.position() == -1
+    assert world.live() == []
+
+
+def test_flatplace_closes_the_position_and_leaves_an_entry_that_waits(world: World) -> None:
+    have_bracket(world)
+    place(world, "resting", order_type="LIMIT", limit_price=4900, tif="GTC")
+    world.until_state("resting", "Working")
+    send(world, "FLATPLACE", "short", take_profit=4960, stop_loss=5040)
+    world.until_state("short", "Filled")
+    world.until(lambda: world.states().get("short.TARGET1") == "Working")
+    world.let_pass(3)
+    assert world.position() == -1
+    assert world.live() == ["LIMIT BUY 1 4900", "LIMIT BUY 1 4960", "STOPMARKET BUY 1 5040"]
+    assert "CLOSEPOSITION" not in kinds(world)
+
+
+def test_flatplace_of_a_flat_position_places_its_order(world: World) -> None:
+    send(world, "FLATPLACE", "short")
+    world.until_state("short", "Filled")
+    assert world.position() == -1
+
+
+def test_an_entry_and_a_flatplace_in_one_bar_end_with_the_flatplace_alone(world: World) -> None:
+    place(world, "long")
+    send(world, "FLATPLACE", "short")
+    world.until(lambda: world.states()["short"] in ("Filled", "Rejected"))
+    world.let_pass(3)
+    assert (world.position(), end_of(world, "short")) == (-1, ("Filled", ""))
+
+
+def test_a_second_turn_in_the_same_bar_turns_nothing_back_unseen(world: World) -> None:
+    place(world, "long")
+    world.until_state("long", "Filled")
+    for order_id in ("first", "second"):
+        send(world, "REVERSEPOSITION", order_id)
+    world.until(lambda: all(world.states()[it] in ("Filled", "Rejected", "Cancelled") for it in ("first", "second")))
+    world.let_pass(15)
+    assert world.position() in (0, -1)
+
+
+def test_cancelorders_with_a_condition_ends_the_orders_of_its_instrument(world: World) -> None:
+    have_bracket(world)
+    place(world, "resting", order_type="LIMIT", limit_price=4900, tif="GTC")
+    place(world, "nasdaq", order_type="LIMIT", limit_price=15000, tif="GTC", **NQ)
+    world.until(lambda: (world.states()["resting"], world.states()["nasdaq"]) == ("Working", "Working"))
+    instruct(world, "CANCELORDERS", ("flat",))
+    world.let_pass(7)
+    assert world.states()["resting"] == "Working"
+    instruct(world, "CANCELORDERS", ("long",))
+    world.until(lambda: world.live() == ["LIMIT BUY 1 15000"])
+    world.let_pass(3)
+    assert world.position() == 1
+    assert world.live() == ["LIMIT BUY 1 15000"]
+
+
+def test_out_of_sync_one_order_brings_the_position_where_it_should_be(world: World) -> None:
+    have_bracket(world)
+    sync = {"prev_market_position": "flat", "market_position": "short", "out_of_sync": "resync", "target_quantity": 2}
+    place(world, "short", action="SELL", qty=2, sync_strategy="true", **sync)
+    world.until_state("short", "Cancelled")
+    world.let_pass(3)
+    assert end_of(world, "short") == ("Cancelled", "resynced")
+    assert (world.position(), world.live()) == (-2, [])
+    [made] = [order for order in world.service.placed() if order.made_by == "short"]
+    assert (str(made.state), made.qty) == ("Filled", 3)

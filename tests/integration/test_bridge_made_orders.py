@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from orderhook.instructions import Instruction
-from orderhook.orders import timestamp
+from orderhook.orders import Template, timestamp
 from tests import builders
 from tests.bridge_world import World
 from tests.integration.test_bridge_loop import place
@@ -137,3 +137,62 @@ def test_a_bridge_that_ends_at_any_moment_turns_a_position_over_once_at_most(wor
             until_done(world, f"end-{tenths}")
             world.let_pass(2)
         assert world.position() == 0
+
+
+def close_strategy(world: World, strategy_id: str) -> str:
+    answer = world.service.send("CLOSESTRATEGY", strategy_id=strategy_id)
+    assert answer.body["status"] == "accepted", answer.body
+    return str(answer.body["instruction_id"])
+
+
+def test_a_strategy_is_closed_with_its_position_and_another_one_goes_on(world: World) -> None:
+    have(world, 2)
+    have(world, 1, "other")
+    name = close_strategy(world, "long")
+    assert until_done(world, name) == "done"
+    world.let_pass(5)
+    assert (world.position(), world.live()) == (1, ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4960"])
+    assert world.states() == {
+        "long": "Filled",
+        "long.STOP1": "Cancelled",
+        "long.TARGET1": "Cancelled",
+        "other": "Filled",
+        "other.STOP1": "Working",
+        "other.TARGET1": "Working",
+        f"{name}.1": "Filled",
+    }
+    made = world.service.order(f"{name}.1")
+    assert made
+    assert made.strategy_id == "long"
+    again = close_strategy(world, "other")
+    assert until_done(world, again) == "done"
+    assert world.position() == 0
+
+
+def test_a_strategy_that_a_stop_has_closed_meanwhile_is_not_closed_again(world: World) -> None:
+    ends = set()
+    for tenths in (1, 2, 4, 6, 8):
+        have(world, 2, f"long-{tenths}")
+        name = close_strategy(world, f"long-{tenths}")
+        world.let_pass(tenths / 10)
+        world.paper.set_price("ES 12-26", "4950", world.at)
+        ends.add(until_done(world, name))
+        world.let_pass(3)
+        assert (world.position(), world.live()) == (0, [])
+        world.paper.set_price("ES 12-26", "5000", world.at)
+    assert ends <= {"done", "no_position"}
+
+
+def test_a_strategy_of_ninjatraders_own_template_is_closed_there(world: World) -> None:
+    templates = world.service.services.templates
+    assert templates.put(world.service.trader, Template("paper-atm", ninjatrader=True))
+    have(world, 1, "other")
+    place(world, "long", qty=2, strategy="paper-atm", strategy_id="S")
+    world.until_state("long", "Filled")
+    world.let_pass(1)
+    assert (world.position(), len(world.live())) == (3, 4)
+    name = close_strategy(world, "S")
+    assert until_done(world, name) == "done"
+    assert (world.position(), world.live()) == (1, ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4960"])
+    assert [line.split(";")[0] for line in world.paper.lines].count("CLOSESTRATEGY") == 1
+    assert not [line for line in world.told if line.startswith("ALARM")]

@@ -1,6 +1,11 @@
 """What alerts ask of positions, on its whole way to NinjaTrader and back: as a trader means it, in sequences."""
 
+import json
+from decimal import Decimal
+from typing import Any
+
 from tests.bridge_world import World
+from tests.integration.conftest import Run
 from tests.integration.test_bridge_loop import ES, have_bracket
 
 
@@ -38,3 +43,43 @@ def test_a_flat_position_is_not_closed_and_its_orders_stay(world: World) -> None
     again = close_position(world, notes="again")
     world.until(lambda: result_of(world, again))
     assert (result_of(world, again), world.states()["next"]) == ("no_position", "Working")
+
+
+def realized(run: Run) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("positions", "--pnl", "--json").stdout)
+    return found
+
+
+def test_what_a_trade_wins_is_told_from_the_fills_of_its_entry_and_its_leg(world: World, run: Run) -> None:
+    have_bracket(world)
+    entry = world.service.order("long")
+    assert entry is not None
+    world.paper.set_price("ES 12-26", "5045", world.at)
+    world.until(lambda: world.position() == 0)
+    world.let_pass(5)
+    [day] = realized(run)["days"]
+    [of_es] = day["instruments"]
+    target = world.service.order("long.TARGET1")
+    assert target is not None
+    assert entry.average is not None
+    assert target.average is not None
+    won = entry.filled * (target.average - entry.average)
+    assert Decimal(of_es["points"]) == won
+    assert Decimal(day["realized"]) == 50 * won
+    assert (of_es["closed"], of_es["unpriced"], day["account"]) == (str(entry.filled), "0", "Sim101")
+
+
+def test_what_ninjatrader_closes_itself_has_no_price_and_shifts_nothing(world: World, run: Run) -> None:
+    have_bracket(world)
+    world.let_pass(5)
+    closing = close_position(world)
+    world.until(lambda: result_of(world, closing))
+    world.let_pass(5)
+    answer = world.service.place("next", **ES, action="BUY", qty=1, order_type="LIMIT", limit_price=6000)
+    assert answer.body["status"] == "placed"
+    world.until_state("next", "Filled")
+    found = realized(run)
+    [of_es] = found["days"][0]["instruments"]
+    assert (of_es["closed"], found["days"][0]["realized"]) == ("0", "0")
+    assert int(of_es["unpriced"]) > 0
+    assert not [note for note in found["notes"] if "by NinjaTrader. Fills" in note]

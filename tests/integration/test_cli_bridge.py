@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Callable
-from contextlib import ExitStack
-from datetime import timedelta
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from bridge import operator_requests, windows
-from bridge.events import FlatConfirmed
+from bridge.events import FlatConfirmed, Resumed
+from bridge.journal import Journal
+from bridge.records import Block, dump, record_id
 from bridge.run import Bridge
 from bridge.settings import BridgeSettings
 from cli.app import app
@@ -176,10 +178,43 @@ def test_nothing_is_asked_where_no_bridge_runs(settings: BridgeSettings) -> None
     assert list(operator_requests.take(operator_requests.folder_of(settings.journal_path))) == []
 
 
-def test_nothing_is_blocked_that_could_be_resumed() -> None:
-    result = run("resume", "Sim101", "ES 12-26")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "Nothing blocks Sim101, ES 12-26" in result.stderr
+@pytest.mark.parametrize("blocked", [True, False])
+def test_the_bridge_that_runs_is_asked_to_resume_a_pair(
+    settings: BridgeSettings, service: Service, monkeypatch: pytest.MonkeyPatch, *, blocked: bool
+) -> None:
+    service.hear_bridge()
+    path = settings.journal_path
+    path.parent.mkdir(exist_ok=True)
+    taken: list[operator_requests.Request] = []
+    against = [] if blocked else ["nothing blocks it"]
+    requests = operator_requests.folder_of(path)
+    monkeypatch.setattr(
+        "bridge.operator_requests.time.sleep",
+        lambda _: taken.extend(operator_requests.take(requests, lambda _: against)),
+    )
+    with windows.lock(path.with_suffix(".lock")):
+        result = run("resume", "Sim101", "ES 12-26")
+    assert taken == [Resumed("Sim101", "ES 12-26")]
+    assert result.exit_code == (0 if blocked else 1)
+    assert ("Sim101, ES 12-26 trades again." in result.stdout) is blocked
+    assert ("Nothing blocks Sim101, ES 12-26." in result.stderr) is not blocked
+
+
+def test_status_shows_what_is_blocked_and_how_to_resume_it(settings: BridgeSettings) -> None:
+    with closing(Journal.open(settings.journal_path)) as journal:
+        since = datetime(2026, 11, 28, 12, tzinfo=UTC)
+        block = Block("sim101/es 12-26", "Sim101", "ES 12-26", "it is SHORT 1", since)
+        journal.save({record_id(block): dump(block)})
+    [shown] = json.loads(run("status", "--json").stdout)["here"]["blocked"]
+    assert shown == {
+        "account": "Sim101",
+        "instrument": "ES 12-26",
+        "why": "it is SHORT 1",
+        "since": timestamp(since),
+    }
+    text = run("status").stdout
+    assert "Sim101, ES 12-26 opens nothing since" in text
+    assert "orderhook bridge resume Sim101 'ES 12-26'" in text
 
 
 def test_an_account_that_is_not_the_bridges_cannot_be_confirmed(settings: BridgeSettings, service: Service) -> None:
@@ -252,7 +287,7 @@ def test_status_shows_the_owner_and_what_is_at_the_venue(settings: BridgeSetting
         service.table.client.put_item(TableName=service.table.name, Item=serialize(item))
     found = json.loads(run("status", "--json").stdout)
     assert found["owner"] == bridge
-    assert found["here"] == {"journal": None, "running": False, "reports_waiting": 0}
+    assert found["here"] == {"journal": None, "running": False, "reports_waiting": 0, "blocked": []}
     [shown] = found["orders"]
     assert (shown["order_id"], shown["waits_for"], shown["qty"]) == ("long", "cancel", "5")
     text = run("status").stdout

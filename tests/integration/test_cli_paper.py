@@ -73,6 +73,7 @@ def test_its_bridge_is_reached_by_the_port(server: Server, monkeypatch: pytest.M
         (["confirm", "Sim102", "flat"], "Sim102 counts as flat"),
     ):
         assert said in server.run("bridge", *arguments).stdout
+    assert "Nothing blocks Sim101, ES 12-26." in server.run("bridge", "resume", "Sim101", "ES 12-26").stderr
 
 
 def test_a_server_without_a_bridge_says_so(tmp_path_factory: pytest.TempPathFactory) -> None:

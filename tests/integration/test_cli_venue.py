@@ -1,8 +1,10 @@
 """What an operator sees of the bridge's reports, and says of an order of which nobody else can know it."""
 
 import json
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -10,7 +12,8 @@ from cli import connection
 from orderhook.aws.doorbell import LOOK
 from orderhook.bridge_messages import ANOTHER_JOURNALS, Execution, PositionReport
 from orderhook.order_reports import Report
-from orderhook.orders import Order, OrderState, Want
+from orderhook.orders import Order, OrderState, Want, timestamp
+from orderhook.profit import trading_day
 from orderhook.trade import LegTerms, own_legs
 from tests import builders
 from tests.integration.conftest import Run, be_a_terminal
@@ -307,3 +310,158 @@ def test_lists_mark_the_order_of_which_nobody_knows_what_has_become(
     [first] = [number for number, line in enumerate(lines) if line.startswith("lost ")]
     assert "UNRESOLVED" in lines[first + 1]
     assert "`orderhook order ID`" in " ".join(lines)
+
+
+# Realized profit and loss
+
+TUESDAY_NOON = "2026-11-24T17:00:00.000000Z"
+
+
+def fill(
+    service: Service,
+    action: str,
+    quantity: int,
+    price: str | None,
+    minute: int = 0,
+    **of_order: Any,
+) -> None:
+    """Have an order of Sim101 in ES be filled, so many minutes after noon in New York."""
+    at = timestamp(datetime.fromisoformat(TUESDAY_NOON) + timedelta(minutes=minute))
+    order = builders.order(builders.provenance(service.trader, "r"), "order-1", action=action, **of_order)
+    said = Execution(f"oh{uuid4().hex}", quantity, quantity, None if price is None else Decimal(price), at)
+    assert service.services.bridge.put_execution(service.trader, said, "order-1", order)
+
+
+def profit_of(run: Run, *arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("positions", "--pnl", "--json", *arguments).stdout)
+    return found
+
+
+def test_what_was_realized_is_shown_by_account_and_day(service: Service, run: Run) -> None:
+    fill(service, "BUY", 2, "5000")
+    fill(service, "SELL", 2, "5000.75", 1)
+    fill(service, "SELL", 1, "21000", 2, instrument="NQ 12-26")
+    fill(service, "BUY", 1, "21010.25", 3, instrument="NQ 12-26")
+    found = profit_of(run)
+    rows = [
+        {"instrument": "ES 12-26", "closed": "2", "points": "1.5", "realized": "75", "unpriced": "0"},
+        {"instrument": "NQ 12-26", "closed": "1", "points": "-10.25", "realized": "-205", "unpriced": "0"},
+    ]
+    day = {"day": "2026-11-24", "account": "Sim101", "currency": "USD", "realized": "-130", "instruments": rows}
+    assert found["days"] == [day]
+    assert found["totals"] == [{"account": "Sim101", "currency": "USD", "realized": "-130"}]
+    [what_it_is] = found["notes"]
+    assert all(word in what_it_is for word in ("without commissions and open profit", "17:00 in New York", "400 days"))
+    lines = [line.split() for line in run("positions", "--pnl").stdout.splitlines()]
+    assert lines[1:4] == [
+        ["2026-11-24", "Sim101", "ES", "12-26", "2", "1.5", "75.00", "USD"],
+        ["2026-11-24", "Sim101", "NQ", "12-26", "1", "-10.25", "-205.00", "USD"],
+        ["2026-11-24", "Sim101", "together", "-130.00", "USD"],
+    ]
+    csv = run("positions", "--pnl", "--csv").stdout.splitlines()
+    assert csv[0] == "day,account,currency,realized,instruments"
+    assert csv[1].startswith("2026-11-24,Sim101,USD,-130,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "days"),
+    [
+        ([], ["2026-11-24", "2026-11-25"]),
+        (["--day", "2026-11-25"], ["2026-11-25"]),
+        (["--day", "2026-11-26"], []),
+        (["--since", "2026-11-24T17:02"], ["2026-11-25"]),
+        (["--account", "SIM101"], ["2026-11-24", "2026-11-25"]),
+        (["--account", "Sim102"], []),
+    ],
+    ids=str,
+)
+def test_days_are_chosen_and_what_was_opened_before_counts(
+    service: Service, run: Run, arguments: list[str], days: list[str]
+) -> None:
+    fill(service, "BUY", 3, "5000")
+    fill(service, "SELL", 1, "5001", 1)
+    fill(service, "SELL", 1, "5002", 6 * 60)
+    found = profit_of(run, *arguments)
+    assert [day["day"] for day in found["days"]] == days
+    won = {"2026-11-24": "50", "2026-11-25": "100"}
+    assert [day["realized"] for day in found["days"]] == [won[day] for day in days]
+
+
+def test_a_day_may_be_today(service: Service, run: Run) -> None:
+    now = service.queue.now
+    minutes = int((now - datetime.fromisoformat(TUESDAY_NOON)).total_seconds() // 60)
+    fill(service, "BUY", 1, "5000", minutes - 60 * 24 * 30)
+    fill(service, "SELL", 1, "5001", minutes)
+    [day] = profit_of(run, "--day", "TODAY")["days"]
+    assert day["day"] == trading_day(now).isoformat()
+
+
+def test_what_is_left_out_is_told(service: Service, run: Run) -> None:
+    fill(service, "BUY", 1, "5000")
+    fill(service, "SELL", 1, None, 1)
+    fill(service, "BUY", 1, "10", 2, instrument="AAPL")
+    fill(service, "SELL", 1, "12", 3, instrument="AAPL")
+    fill(service, "BUY", 2, "21000", 4, instrument="NQ 12-26")
+    stray = Execution("oh9", 1, 1, Decimal(5000), TUESDAY_NOON)
+    assert service.services.bridge.put_execution(service.trader, stray, "gone", None)
+    filled_at = datetime.fromisoformat(TUESDAY_NOON) + timedelta(minutes=4)
+    early, late = timestamp(filled_at), timestamp(filled_at + timedelta(minutes=1))
+    said = PositionReport("sim101", "NQ DEC26", "SHORT", 1, Decimal(21000), early)
+    service.services.bridge.put_position(service.trader, said)
+    assert len(profit_of(run)["notes"]) == 4, "the position may be from before the fill"
+    service.services.bridge.put_position(service.trader, said._replace(at=late))
+    found = profit_of(run)
+    assert [(day["currency"], day["realized"]) for day in found["days"]] == [(None, None), ("USD", "0")]
+    _, strays, unpriced, of_three, differs = found["notes"]
+    assert strays.startswith("1 execution belongs to no known order")
+    assert unpriced.startswith("1 execution has no price")
+    assert "the price is not known" in of_three
+    assert differs.startswith("NQ 12-26 of Sim101: long 2 by its fills, short 1 by NinjaTrader.")
+    shown = run("positions", "--pnl").stdout
+    assert "not listed" in shown
+    assert "0 of 1" in shown
+
+
+def test_that_a_position_was_seen_flat_is_no_execution(service: Service, run: Run) -> None:
+    fill(service, "BUY", 2, "5000")
+    later = timestamp(datetime.fromisoformat(TUESDAY_NOON) + timedelta(minutes=1))
+    for _ in range(2):
+        service.services.bridge.note_flat(service.trader, PositionReport("Sim101", "ES 12-26", "FLAT", 0, None, later))
+    assert [it["quantity"] for it in json.loads(run("executions", "--json").stdout)] == ["2"]
+    [day] = profit_of(run)["days"]
+    assert (day["realized"], day["instruments"][0]["unpriced"]) == ("0", "2")
+
+
+def test_in_a_terminal_profits_fit_80_columns(service: Service, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = "DEMO1234567890-MARGIN"
+    fill(service, "BUY", 40, "21000", account=account, instrument="MNQ 12-26")
+    fill(service, "SELL", 40, "23500.75", 1, account=account, instrument="MNQ 12-26")
+    fill(service, "BUY", 1, "5000", 2, account=account)
+    fill(service, "SELL", 1, None, 3, account=account)
+    be_a_terminal(monkeypatch)
+    lines = run("positions", "--pnl").stdout.splitlines()
+    assert "200,060.00 USD" in lines[2]
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_where_nothing_was_closed_it_says_so_and_what_it_would_tell(run: Run) -> None:
+    shown = run("positions", "--pnl").stdout
+    assert "was closed then by what was filled" in shown
+    assert "without commissions" in shown
+    assert profit_of(run) == {"days": [], "totals": [], "notes": profit_of(run)["notes"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--pnl", "--day", "yesterday"], "'yesterday' is not a day"),
+        (["--pnl", "--since", "then"], "'then' is not a time"),
+        (["--since", "2h"], "are of --pnl"),
+        (["--day", "today"], "are of --pnl"),
+    ],
+    ids=str,
+)
+def test_what_profits_cannot_be_asked_is_one_clear_line(run: Run, arguments: list[str], says: str) -> None:
+    result = run("positions", *arguments)
+    assert result.exit_code
+    assert says in result.stderr

@@ -190,11 +190,22 @@ def test_show_tells_the_orders_that_the_bridge_has_made(service: Service, run: R
     assert f"now          {made}: Filled, BUY 5 ES 12-26" in run("alerts", "show", answer.request_id).stdout
 
 
-def test_show_tells_of_an_order_why_the_bridge_has_not_placed_it(service: Service, run: Run) -> None:
+@pytest.mark.parametrize("word", [*venue_words.ORDER_REASONS, "not replaced: blocked"])
+def test_show_tells_of_an_order_why_the_bridge_has_not_placed_it(service: Service, run: Run, word: str) -> None:
     answer = service.place("order-1", **MARKET)
-    service.answer_want("Rejected", reason="blocked: it must be flat")
-    shown = run("alerts", "show", answer.request_id).stdout
-    assert f"blocked: it must be flat: {venue_words.ORDER_REASONS['blocked'].meaning}" in shown
+    service.answer_want("Rejected", reason=f"{word}: it must be flat")
+    guidance = venue_words.ORDER_REASONS[word.removeprefix("not replaced: ")]
+    assert f"{word}: it must be flat: {guidance.meaning}" in run("alerts", "show", answer.request_id).stdout
+    shown = run("order", "order-1").stdout
+    assert f"reason: {word}: it must be flat" in shown
+    assert f"{guidance.meaning} {guidance.what_to_do}" in shown
+
+
+def test_a_reason_of_ninjatraders_own_is_told_as_it_is(service: Service, run: Run) -> None:
+    answer = service.place("order-1", **MARKET)
+    service.answer_want("Rejected", reason="insufficient margin")
+    assert "insufficient margin" in run("alerts", "show", answer.request_id).stdout
+    assert venue_words.guidance_for_reason("insufficient margin") is venue_words.guidance_for_reason(None) is None
 
 
 def test_show_knows_the_result_when_the_instruction_has_left_the_table(service: Service, run: Run) -> None:

@@ -1,11 +1,15 @@
 """Orders with a venue that ask something of the position: what stands in the table for the bridge to ask."""
 
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from orderhook.conditions import Conditions, Sync
+from orderhook.instructions import Instruction
 from orderhook.orders import Order
+from orderhook.venues import TABLE
 from tests.builders import ENTRY
 from tests.service import Service
 
@@ -169,3 +173,133 @@ def test_the_kill_switch_refuses_an_order_whole_whatever_it_closes_first(service
     answer = service.place("order-1", **fields)
     assert (answer.status, answer.word) == (423, "kill_switch_on")
     assert service.placed() == []
+
+
+# After closing_only_after
+
+
+def closing_only(service: Service) -> dict[str, str]:
+    """Return a window of which the last part has begun, in which only closes pass."""
+    now = service.queue.now.astimezone(ZoneInfo("America/New_York"))
+    start, end = (f"{now + timedelta(hours=hours):%H:%M}" for hours in (-2, 2))
+    return {"start_time": start, "end_time": end, "closing_only_after": start}
+
+
+def instructions(service: Service) -> list[Instruction]:
+    return list(service.services.instructions.open(service.trader))
+
+
+def test_of_an_order_that_flattens_first_only_the_close_is_done_then(service: Service) -> None:
+    fields = {"flatten_first": "true", "require_market_position": "long", **closing_only(service)}
+    answer = service.place("order-1", **fields)
+    assert (answer.status, answer.word) == (200, "accepted")
+    assert [it["code"] for it in answer.body["warnings"]] == ["closing_only"]
+    [asked] = instructions(service)
+    assert asked.instruction_id == answer.body["instruction_id"]
+    assert (asked.command, asked.account, asked.instrument) == ("CLOSEPOSITION", "Sim101", "ES 12-26")
+    assert (asked.conditions, asked.qty, asked.not_after) == (Conditions(require_market_position=("long",)), None, None)
+    assert service.placed() == []
+
+
+def test_the_close_of_such_an_order_is_asked_once_of_its_resends(service: Service) -> None:
+    service.record_nothing()
+    fields = {"flatten_first": "true", **closing_only(service)}
+    first = service.place("order-1", **fields)
+    service.let_pass(5)
+    again = service.place("order-1", **fields)
+    assert (again.word, again.body["instruction_id"]) == ("accepted", first.body["instruction_id"])
+    assert len(instructions(service)) == 1
+
+
+def test_the_close_of_such_an_order_is_for_a_key_that_reaches_it(service: Service) -> None:
+    key = service.issue_key(accounts=("Other",))
+    answer = service.place("order-1", flatten_first="true", **closing_only(service), key=key)
+    assert (answer.status, answer.word) == (403, "command_not_allowed")
+    assert instructions(service) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"require_market_position": "flat"}, {"flatten_first": "true", "delay": 5}, {"flatten_first": "true", **SYNC}],
+)
+def test_what_has_no_close_of_its_own_is_refused_whole_then(service: Service, fields: dict[str, Any]) -> None:
+    answer = service.place("order-1", **fields, **closing_only(service))
+    assert (answer.status, answer.word, answer.body["field"]) == (423, "outside_trade_window", "closing_only_after")
+    assert (instructions(service), service.placed()) == ([], [])
+
+
+def test_the_kill_switch_refuses_also_the_close_of_such_an_order(service: Service) -> None:
+    service.turn("on")
+    assert service.place("order-1", flatten_first="true", **closing_only(service)).word == "kill_switch_on"
+    assert instructions(service) == []
+
+
+def test_a_change_that_lowers_what_is_at_stake_passes_then(service: Service) -> None:
+    service.place("order-1", stop_loss=4980)
+    window = closing_only(service)
+    assert service.send("CHANGE", order_id="order-1", qty=3, **window).word == "change_pending"
+    assert service.send("CHANGE", order_id="order-1.STOP1", stop_price=4985, **window).word == "change_pending"
+    for fields in ({"order_id": "order-1", "qty": 9}, {"order_id": "order-1", "limit_price": 4999}):
+        answer = service.send("CHANGE", **fields, **window)
+        assert (answer.word, answer.body["field"]) == ("outside_trade_window", "closing_only_after")
+    assert replace(service, qty=1, **window).word == "outside_trade_window"
+
+
+# CANCELORDERS
+
+PAIR: dict[str, object] = {"account": "Sim101", "instrument": "ES 12-26"}
+
+
+def test_a_cancel_of_many_with_a_condition_is_the_bridges(service: Service) -> None:
+    service.place("order-1")
+    answer = service.send("CANCELORDERS", **PAIR, require_market_position="flat/short")
+    assert (answer.status, answer.word) == (200, "accepted")
+    [asked] = instructions(service)
+    assert (asked.instruction_id, asked.command) == (answer.body["instruction_id"], "CANCELORDERS")
+    assert (asked.account, asked.instrument) == ("Sim101", "ES 12-26")
+    assert asked.conditions == Conditions(require_market_position=("flat", "short"))
+    assert order_of(service).state == "Initialized"
+    again = service.send("CANCELORDERS", **PAIR, require_market_position="flat/short")
+    assert (again.body["duplicate"], again.body["instruction_id"]) == (True, asked.instruction_id)
+
+
+def test_a_cancel_of_many_accounts_with_a_condition_is_one_instruction_each(service: Service) -> None:
+    answer = service.send(
+        "CANCELORDERS", account="Sim101,Sim102", instrument="ES 12-26", require_market_position="flat"
+    )
+    assert {it.account for it in instructions(service)} == {"Sim101", "Sim102"}
+    assert [it["status"] for it in answer.body["results"]] == ["accepted", "accepted"]
+
+
+def test_a_condition_on_a_cancel_of_many_needs_the_instrument(service: Service) -> None:
+    answer = service.send("CANCELORDERS", account="Sim101", require_market_position="flat")
+    assert (answer.status, answer.word, answer.body["field"]) == (400, "missing_field", "instrument")
+
+
+def test_a_cancel_of_many_passes_the_kill_switch_with_a_condition_too(service: Service) -> None:
+    service.turn("on")
+    assert service.send("CANCELORDERS", **PAIR, require_market_position="flat").word == "accepted"
+
+
+def test_a_cancel_with_a_condition_beyond_the_keys_limits_is_refused(service: Service) -> None:
+    key = service.issue_key(accounts=("Other",))
+    answer = service.send("CANCELORDERS", **PAIR, require_market_position="flat", key=key)
+    assert (answer.status, answer.word) == (403, "command_not_allowed")
+    assert instructions(service) == []
+
+
+def test_without_a_venue_a_cancel_with_a_condition_cancels_nothing(service: Service) -> None:
+    service.use_venue(TABLE)
+    service.place("order-1")
+    before = service.belongings()
+    answer = service.send("CANCELORDERS", **PAIR, require_market_position="flat")
+    assert (answer.status, answer.word, answer.body["field"]) == (400, "unsupported_value", "require_market_position")
+    assert service.belongings() == before
+    assert service.send("CANCELORDERS", **PAIR, require_market_position="off").word == "cancelled"
+
+
+def test_an_empty_condition_does_not_cancel_without_it(service: Service) -> None:
+    service.place("order-1")
+    answer = service.send("CANCELORDERS", **PAIR, require_market_position="")
+    assert (answer.status, answer.word) == (400, "missing_field")
+    assert order_of(service).state == "Initialized"

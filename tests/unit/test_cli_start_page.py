@@ -58,7 +58,7 @@ def test_the_last_24_lines_of_the_page_about_fills_have_what_one_needs(
         assert needed in last
     for command in ("PLACE", "CANCEL", "CANCELREPLACE", "CLOSESTRATEGY"):
         assert f"orderhook send 'command={command};" in last
-    for needed in ("orders --follow", "bridge stop", "bridge start", "paper-2", "the position stays"):
+    for needed in ("orders --follow", "bridge stop", "bridge start", "paper-2", "closes what"):
         assert needed in last
 
 

@@ -234,7 +234,7 @@ OF_PLACE_ALONE = OF_SYNC | {"flatten_first", "sync_strategy", "out_of_sync"}
 FIELDS = {
     "CANCEL": CANCEL_FIELDS,
     "PLACE": PLACE_FIELDS | OF_PLACE_ALONE,
-    "CANCELORDERS": EVERY | {"account", "instrument"},
+    "CANCELORDERS": EVERY | {"account", "instrument", "require_market_position"},
     "CANCELALLORDERS": EVERY,
     "CANCELREPLACE": PLACE_FIELDS,
     "CHANGE": CONTROLS | {"order_id", "strategy_id", "qty", "limit_price", "stop_price"} | EVERY,

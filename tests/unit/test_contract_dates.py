@@ -2,8 +2,9 @@
 
 Lean: QuantConnect's Lean, Tests/TestData/FuturesExpiryFunctionsTestData.xml (Apache License 2.0), commit 24863901.
 CME: pages of cmegroup.com, facts alone: its roll dates of equity indexes and of currencies, its product calendars of
-gold and silver. What stands here are single dates, written down anew. Of ZN, ZB, UB and TN, whose rule is one, fewer
-than three years were found.
+gold and silver. Brokers: the last days of trading and first notices of the CBOT that Capital Futures lists for 2024,
+with December 2023, and KGI Futures for 2025. What stands here are single dates, written down anew; docs/decisions.md
+says of which futures three years were found.
 """
 
 from datetime import date, timedelta
@@ -74,8 +75,16 @@ EXPIRIES = {
     # Lean.
     "HG": "K19 2019-05-29  N19 2019-07-29  U19 2019-09-26  Z19 2019-12-27  H20 2020-03-27  K20 2020-05-27",
     "PL PA": "M17 2017-06-28  Q17 2017-08-29  Z17 2017-12-27  H18 2018-03-27  M18 2018-06-27",
-    "ZN ZB UB TN": "M17 2017-06-21  U17 2017-09-20  Z17 2017-12-19  H20 2020-03-20  M20 2020-06-19  U20 2020-09-21",
-    "ZF ZT": "M17 2017-06-30  U17 2017-09-29  Z17 2017-12-29",
+    # Lean, then the brokers.
+    "ZN ZB UB TN": """
+        M17 2017-06-21  U17 2017-09-20  Z17 2017-12-19  H20 2020-03-20  M20 2020-06-19  U20 2020-09-21
+        Z23 2023-12-19  H24 2024-03-19  M24 2024-06-18  U24 2024-09-19  Z24 2024-12-19  H25 2025-03-20
+        M25 2025-06-18  U25 2025-09-19  Z25 2025-12-19
+        """,
+    "ZF ZT": """
+        M17 2017-06-30  U17 2017-09-29  Z17 2017-12-29  Z23 2023-12-29  H24 2024-03-28  M24 2024-06-28
+        U24 2024-09-30  Z24 2024-12-31  H25 2025-03-31  M25 2025-06-30  U25 2025-09-30  Z25 2025-12-31
+        """,
     "6E 6A 6N 6B 6S 6J M6A M6B M6E": """
         H18 2018-03-19  M18 2018-06-18  U18 2018-09-17  Z18 2018-12-17  H19 2019-03-18  M19 2019-06-17
         U19 2019-09-16  Z19 2019-12-16  H20 2020-03-16  M20 2020-06-15  U20 2020-09-14  Z20 2020-12-14
@@ -99,9 +108,19 @@ EXPIRIES = {
         """,
     "ZC ZW ZS ZL": """
         K17 2017-05-12  N17 2017-07-14  U17 2017-09-14  H18 2018-03-14  K18 2018-05-14  N18 2018-07-13
-        U18 2018-09-14  H19 2019-03-14  K19 2019-05-14  N19 2019-07-12
+        U18 2018-09-14  H19 2019-03-14  K19 2019-05-14  N19 2019-07-12  H24 2024-03-14  K24 2024-05-14
+        N24 2024-07-12  U24 2024-09-13  H25 2025-03-14  K25 2025-05-14  N25 2025-07-14  U25 2025-09-12
         """,
-    "ZL": "V19 2019-10-14  Z19 2019-12-13",  # the first a holiday of banks
+    "ZC ZW": "Z23 2023-12-14  Z24 2024-12-13  Z25 2025-12-12",
+    "ZS": """
+        F24 2024-01-12  Q24 2024-08-14  X24 2024-11-14  F25 2025-01-14  Q25 2025-08-14  X25 2025-11-14
+        F26 2026-01-14
+        """,
+    # October 2019 on a holiday of banks.
+    "ZL": """
+        V19 2019-10-14  Z19 2019-12-13  Z23 2023-12-14  F24 2024-01-12  Q24 2024-08-14  V24 2024-10-14
+        Z24 2024-12-13  F25 2025-01-14  Q25 2025-08-14  V25 2025-10-14  Z25 2025-12-12  F26 2026-01-14
+        """,
     # Eurex, the last trading days that Capital Futures lists for 2025.
     "FDAX FDXM FDXS FESX": "H25 2025-03-21  M25 2025-06-20  U25 2025-09-19  Z25 2025-12-19",
 }
@@ -137,6 +156,20 @@ ROLLS = {
 }
 
 FIRST_NOTICES = {
+    # The brokers.
+    "ZN ZB UB TN ZF ZT": """
+        Z23 2023-11-30  H24 2024-02-29  M24 2024-05-31  U24 2024-08-30  Z24 2024-11-29  H25 2025-02-28
+        M25 2025-05-30  U25 2025-08-29  Z25 2025-11-28
+        """,
+    "ZC ZW": """
+        Z23 2023-11-30  H24 2024-02-29  K24 2024-04-30  N24 2024-06-28  U24 2024-08-30  Z24 2024-11-29
+        H25 2025-02-28  K25 2025-04-30  N25 2025-06-30  U25 2025-08-29  Z25 2025-11-28
+        """,
+    "ZS": """
+        F24 2023-12-29  H24 2024-02-29  K24 2024-04-30  N24 2024-06-28  Q24 2024-07-31  U24 2024-08-30
+        X24 2024-10-31  F25 2024-12-31  X25 2025-10-31  F26 2025-12-31
+        """,
+    "ZL": "V24 2024-09-30  Z24 2024-11-29  V25 2025-09-30  Z25 2025-11-28  F26 2025-12-31",
     # Discount Trading, First Notice Dates of 2026: whoever is long the day before may be delivered to.
     "GC": "G26 2026-01-30  J26 2026-03-31  M26 2026-05-29  Q26 2026-07-31  Z26 2026-11-30",
     "SI HG": "H26 2026-02-27  K26 2026-04-30  N26 2026-06-30  U26 2026-08-31  Z26 2026-11-30",
@@ -174,6 +207,13 @@ def test_contracts_roll_on_the_published_days(root: str) -> None:
 def test_what_is_delivered_rolls_on_the_business_day_before_its_first_notice() -> None:
     for name, contract, notice in days(FIRST_NOTICES):
         assert contract.roll == business_days_before(notice, 1, us_exchanges), name
+
+
+def test_micro_crude_oil_ends_a_business_day_before_crude_oil() -> None:
+    """CME, the questions and answers about it; so by the published days of crude oil."""
+    for name, contract, day in days(EXPIRIES):
+        if contract.root == "CL":
+            assert contract._replace(root="MCL").expiry == business_days_before(day, 1, us_exchanges), name
 
 
 @pytest.mark.parametrize("root", ["ES", "NQ", "YM", "RTY", "MES", "MNQ", "MYM", "M2K", "EMD"])

@@ -78,7 +78,7 @@ def end(desk: Desk, *venue_ids: str) -> None:
     [
         (0, "FLAT", ("no_position", None)),
         (1, "SHORT", ("blocked", "the position is SHORT")),
-        (None, "UNKNOWN", ("blocked", "position_unknown")),
+        (None, "UNKNOWN", ("blocked", "position_unknown: NinjaTrader has not told the position since its start")),
     ],
 )
 def test_what_is_not_for_the_position_touches_nothing(
@@ -115,7 +115,7 @@ def test_a_position_that_stays_behind_a_fill_blocks_and_touches_nothing(desk: De
     protect(desk)
     ask(desk)
     desk.wait(2)
-    assert result_of(desk) == ("blocked", "unsettled: the position's file has not told of own fills")
+    assert result_of(desk) == ("blocked", "the position is not settled: a market order or a fill is under way")
     assert desk.take() == []
 
 
@@ -327,6 +327,31 @@ def test_a_position_that_nobody_knows_any_more_is_told(desk: Desk) -> None:
     assert (result_of(desk)[0], "unprotected" in desk.alarms) == ("failed", True)
 
 
+def test_an_order_that_is_being_replaced_is_not_placed_again(desk: Desk) -> None:
+    resting = order(desk, order_type="LIMIT", limit_price=Decimal(4990))
+    desk.look(resting)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    other = resting._replace(order_type="STOPMARKET", limit_price=None, stop_price=Decimal(5050))
+    desk.look(other._replace(want=want(desk, 2, "replace")))
+    assert desk.take() == [oif.cancel(LONG)]
+    have(desk, 1)
+    ask(desk, "move", other._replace(want=want(desk, 2, "replace")), take_profit=None)
+    end(desk, LONG)
+    desk.wait(1)
+    desk.look()
+    assert words(desk.take()) == ["PLACE SELL 1 STOPMARKET 4995"]
+
+
+def test_of_a_continuous_contract_the_month_that_is_held_is_meant(desk: Desk) -> None:
+    have(desk, 2, instrument="ES 03-27")
+    ask(desk, root="ES", qty=2, take_profit=None)
+    [line] = desk.take()
+    assert (placed(line)["instrument"], placed(line)["qty"]) == ("ES 03-27", "2")
+    desk.say(MADE_STOP, "WORKING")
+    assert result_of(desk) == ("done", None)
+
+
 # The legs that are made
 
 
@@ -367,6 +392,66 @@ def test_a_second_bracket_takes_the_quantity_along(desk: Desk, open_: int, qty: 
     have(desk, open_)
     ask(desk, "again", qty=qty)
     assert words(desk.take()) == [f"CHANGE {qty} 0 4995", f"CHANGE {qty} 5020 0"]
+
+
+def test_a_bracket_that_is_not_confirmed_gives_way_to_a_later_one(desk: Desk) -> None:
+    have(desk, 1)
+    ask(desk)
+    desk.take()
+    first = asked(desk, "CANCELANDBRACKET", "move", action="BUY", qty=1, stop_loss="4995", take_profit="5020")
+    desk.at += timedelta(milliseconds=10)
+    again = asked(desk, "CANCELANDBRACKET", "again", action="BUY", qty=1, stop_loss="4997", take_profit="5020")
+    desk.look(asked=[first, again])
+    assert result_of(desk) == ("superseded", "a later command cancels or changes its legs")
+    desk.say(MADE_STOP, "ACCEPTED")
+    assert words(desk.take()) == ["CHANGE 1 0 4997", "PLACE SELL 1 LIMIT 5020"]
+    desk.say(MADE_STOP, "ACCEPTED")
+    desk.say(MADE_TARGET, "WORKING")
+    desk.wait(1)
+    assert result_of(desk, "again") == ("done", None)
+
+
+@pytest.mark.parametrize(("part", "expected"), [({}, "superseded"), ({"qty": 1}, None)])
+def test_a_bracket_that_is_not_confirmed_gives_way_to_a_close_of_all(
+    desk: Desk, part: dict[str, Any], expected: str | None
+) -> None:
+    have(desk, 2)
+    ask(desk, qty=2)
+    desk.take()
+    first = asked(desk, "CANCELANDBRACKET", "move", action="BUY", qty=2, stop_loss="4995", take_profit="5020")
+    desk.at += timedelta(milliseconds=10)
+    desk.look(asked=[first, asked(desk, "CLOSEPOSITION", "close", **part)])
+    assert result_of(desk)[0] == expected
+
+
+def test_a_close_waits_while_no_stop_has_taken_the_place_of_the_old_one(desk: Desk) -> None:
+    protect(desk)
+    have(desk, 1)
+    ask(desk, take_profit=None)
+    desk.take()
+    first = asked(desk, "CANCELANDBRACKET", "move", action="BUY", qty=1, stop_loss="4995")
+    desk.at += timedelta(milliseconds=10)
+    desk.look(asked=[first, asked(desk, "CLOSEPOSITION", "close")])
+    assert result_of(desk) == (None, None)
+    end(desk, TARGET, STOP)
+    assert words(desk.take())[-1] == "PLACE SELL 1 STOPMARKET 4995"
+    assert result_of(desk)[0] == "superseded"
+
+
+def test_a_part_that_is_closed_is_left_out_and_taken_along_again(desk: Desk) -> None:
+    have_made(desk, 3)
+    desk.at += timedelta(milliseconds=10)
+    desk.look(asked=[asked(desk, "CLOSEPOSITION", "close", qty=1)])
+    assert words(desk.take()) == ["CHANGE 2 0 4995", "CHANGE 2 5020 0"]
+    desk.say(MADE_STOP, "ACCEPTED")
+    desk.say(MADE_TARGET, "WORKING")
+    desk.wait(1)
+    [line] = desk.take()
+    desk.say(placed(line)["order_id"], "FILLED", 1, "5001")
+    have(desk, 2)
+    assert result_of(desk, "close")[0] == "done"
+    ask(desk, "again", qty=2, stop_loss="4999")
+    assert desk.take() == [oif.change(MADE_STOP, qty=2, stop_price=Decimal(4999))]
 
 
 def test_a_part_fill_of_the_target_shrinks_the_stop(desk: Desk) -> None:
@@ -519,9 +604,9 @@ def test_another_journal_has_made_legs_end_and_makes_others(desk: Desk) -> None:
     items = [made_item(desk, name) for name in ("move.1", "move.2")]
     other = Desk()
     other.at = START + timedelta(minutes=1)
+    other.start()
     other.say(MADE_STOP, "WORKING")
     other.say(MADE_TARGET, "WORKING")
-    other.start()
     have(other, 1)
     other.look(*items)
     other.wait(1)
@@ -530,6 +615,19 @@ def test_another_journal_has_made_legs_end_and_makes_others(desk: Desk) -> None:
     assert oif.cancel(MADE_STOP) in lines
     end(other, MADE_STOP, MADE_TARGET)
     assert words(other.take()) == ["PLACE SELL 1 STOPMARKET 4999"]
+
+
+def test_nothing_takes_the_place_of_an_order_of_which_nobody_knows_whether_it_works(desk: Desk) -> None:
+    have_made(desk)
+    items = [made_item(desk, name) for name in ("move.1", "move.2")]
+    other = Desk()
+    other.at = START + timedelta(minutes=1)
+    other.start()
+    have(other, 1)
+    other.look(*items)
+    ask(other, "again", *items, stop_loss="4999")
+    why = "nobody knows what has become of move.1, move.2: see orderhook orders"
+    assert (result_of(other, "again"), other.take()) == (("blocked", why), [])
 
 
 def test_what_another_journal_was_at_is_unresolved(desk: Desk) -> None:

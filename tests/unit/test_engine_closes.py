@@ -310,6 +310,42 @@ def test_flat_does_not_count_while_the_file_may_still_be_read(desk: Desk) -> Non
     assert (desk.result(), len(closes(desk))) == ("done", 1)
 
 
+def test_what_does_not_end_where_nothing_is_open_is_no_success(desk: Desk) -> None:
+    desk.hold("FLAT")
+    shown = order(desk, order_type="LIMIT", limit_price=Decimal(1))
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "WORKING")
+    desk.look(shown, asked(desk, "FLATTENEVERYTHING"))
+    desk.take()
+    desk.wait(30)
+    assert (desk.result(), closes(desk)) == (None, [])
+    desk.wait(30)
+    assert (desk.result(), closes(desk), desk.state.blocks) == ("failed", [], {})
+
+
+def test_what_this_version_does_not_know_ends_and_holds_nothing_up(desk: Desk) -> None:
+    closing = asked(desk, "CLOSEHALF")
+    desk.wait(1)
+    desk.look(order(desk), closing)
+    desk.wait(0.1)
+    assert (desk.result(), desk.alarms) == ("failed", ["unreadable"])
+    assert [placed(line)["command"] for line in desk.take()] == ["PLACE"]
+
+
+def test_a_start_of_ninjatrader_before_the_file_is_written_forgets_no_side(desk: Desk) -> None:
+    have(desk)
+    closing = ask(desk)
+    desk.take()
+    desk.tell(NinjaTraderStarted())
+    desk.tell(ConnectionRead(connected=True))
+    desk.look(closing)
+    desk.wait(5)
+    assert CLOSE in desk.take()
+    desk.wait(60)
+    assert (desk.result(), len(desk.state.blocks)) == ("failed", 1)
+
+
 # It goes wrong
 
 
@@ -396,6 +432,24 @@ def test_an_unknown_position_is_closed_and_unresolved_where_nothing_is_seen(desk
         desk.wait(1)
     assert (desk.result(), desk.alarms) == (("done", []) if known else ("unresolved", ["close_failed"]))
     assert (len(closes(desk)), desk.state.blocks) == (1, {})
+
+
+def test_an_entry_that_waited_for_a_close_which_is_not_confirmed_is_rejected(desk: Desk) -> None:
+    closing = ask(desk)
+    desk.take()
+    for _ in range(50):
+        desk.wait(1)
+    waiting = order(desk, "waiting")
+    desk.look(waiting, closing)
+    for _ in range(15):
+        desk.wait(1)
+        desk.look(waiting, closing)
+    assert desk.result() == "unresolved"
+    assert desk.state.orders["waiting"].ended is OrderState.REJECTED
+    assert "not confirmed" in str(desk.state.orders["waiting"].why)
+    later = order(desk, "later")
+    desk.look(later)
+    assert [line for line in desk.take() if line.startswith("PLACE")]
 
 
 def test_a_person_may_say_that_an_unknown_position_is_flat(desk: Desk) -> None:
@@ -647,6 +701,21 @@ def test_flatten_closes_what_nobody_knows(desk: Desk) -> None:
     desk.say(LONG, "FILLED", 1, "5000")
     desk.look(asked(desk, "FLATTEN"))
     assert [placed(line)["instrument"] for line in desk.take()] == ["NQ 12-26"]
+
+
+def test_flatten_of_one_side_leaves_what_nobody_knows(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    shown = order(desk, instrument="NQ 12-26")
+    desk.look(shown)
+    desk.take()
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.look(shown, asked(desk, "FLATTEN", market_position="long"))
+    assert desk.take() == [CLOSE]
+    desk.hold("FLAT")
+    desk.wait(1)
+    assert desk.result() == "unresolved"
+    reason = "NQ 12-26, Sim101: position_unknown: it may be on the other side"
+    assert desk.state.instructions["close"].reason == reason
 
 
 def test_flatten_keeps_to_its_side_its_pair_and_its_key(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """What the engine asks of positions before it places an order, and what it closes before."""
 
+from datetime import timedelta
 from decimal import Decimal
 from itertools import combinations
 from typing import Any, get_args
@@ -10,17 +11,23 @@ from bridge import oif
 from bridge.events import (
     ConnectionRead,
     FlatConfirmed,
+    Looked,
     NinjaTraderStarted,
     NinjaTraderStopped,
     PositionRead,
+    SendReport,
 )
-from orderhook.bridge_messages import Side
+from orderhook.bridge_messages import InstructionReport, Side
 from orderhook.conditions import Conditions, MarketSide, Sync
-from orderhook.orders import Order, OrderState, TimeInForce
-from tests.bridge import Desk, order, placed, want
+from orderhook.instructions import Instruction
+from orderhook.orders import Leg, Order, OrderState, TimeInForce, timestamp
+from orderhook.venues import NINJATRADER
+from tests.bridge import JOURNAL, Desk, order, placed, want
 
 SIDES: tuple[Side, ...] = get_args(Side)
 SETS = [each for size in (1, 2, 3) for each in combinations(get_args(MarketSide), size)]
+
+STEP = timedelta(milliseconds=100)
 
 
 @pytest.fixture
@@ -45,7 +52,8 @@ def ask(desk: Desk, conditions: Conditions, order_id: str = "long", **values: An
 
 def others(desk: Desk, order_id: str) -> list[Order]:
     """Return the orders that the table still has."""
-    known = [it for it in desk.state.orders.values() if not it.is_closed and not it.leg and it.order_id != order_id]
+    known = [it for it in desk.state.orders.values() if not (it.is_closed or it.leg or it.made_by)]
+    known = [it for it in known if it.order_id != order_id]
     return [order(desk, it.order_id, **_values(it)) for it in known]
 
 
@@ -664,3 +672,321 @@ def test_a_change_of_what_waits_for_its_close_does_not_open_before(desk: Desk) -
     pass_by(desk, 1.3, shown)
     [line] = desk.take()
     assert placed(line)["qty"] == "3"
+
+
+# resync
+
+
+def resync(side: MarketSide, before: MarketSide, target: int | None = None) -> Conditions:
+    return Conditions(sync=Sync(side, before, "resync", target))
+
+
+@pytest.mark.parametrize(
+    ("side", "asked", "gap"),
+    [
+        ("FLAT", resync("long", "short", 3), ("BUY", "3")),
+        ("FLAT", resync("short", "long", 2), ("SELL", "2")),
+        ("LONG", resync("short", "flat", 2), ("SELL", "3")),
+        ("SHORT", resync("flat", "long"), ("BUY", "1")),
+        ("SHORT", resync("long", "flat", 9), ("BUY", "10")),
+    ],
+)
+def test_one_order_brings_a_position_to_where_its_strategy_thinks_it_is(
+    desk: Desk, side: Side, asked: Conditions, gap: tuple[str, str]
+) -> None:
+    be(desk, side)
+    shown = ask(desk, asked)
+    pass_by(desk, 0.5, shown)
+    [line] = desk.take()
+    found = placed(line)
+    assert (found["action"], found["qty"], found["order_type"]) == (*gap, "MARKET")
+    assert end_of(desk) == (OrderState.CANCELLED, "resynced")
+    pass_by(desk, 2, shown)
+    assert desk.take() == []
+
+
+def test_a_resync_of_more_contracts_than_it_may_have_is_blocked_and_touches_nothing(desk: Desk) -> None:
+    be(desk, "SHORT", qty=2)
+    work(desk)
+    desk.wait(1)
+    shown = ask(desk, resync("long", "flat", 9))
+    pass_by(desk, 1, shown)
+    assert (taken(desk), end_of(desk)) == ([], (REJECTED, "blocked"))
+    assert "--max-resync is 10" in str(desk.last("long").reason)
+
+
+def test_own_orders_of_the_pair_end_before_a_resync(desk: Desk) -> None:
+    be(desk, "SHORT")
+    resting = work(desk)
+    desk.wait(1)
+    shown = ask(desk, resync("long", "flat", 1))
+    pass_by(desk, 0.5, shown)
+    assert taken(desk) == ["CANCEL"]
+    desk.say(resting, "CANCELLED")
+    pass_by(desk, 0.3, shown)
+    [line] = desk.take()
+    assert (placed(line)["action"], placed(line)["qty"]) == ("BUY", "2")
+
+
+def test_what_fills_while_its_orders_end_counts_for_a_resync(desk: Desk) -> None:
+    be(desk, "SHORT")
+    resting = work(desk)
+    desk.wait(1)
+    shown = ask(desk, resync("long", "flat", 1))
+    pass_by(desk, 0.5, shown)
+    assert taken(desk) == ["CANCEL"]
+    desk.say(resting, "FILLED", 1, "4000")
+    pass_by(desk, 0.2, shown)
+    assert taken(desk) == []  # its file is still to come
+    be(desk, "FLAT")
+    pass_by(desk, 0.3, shown)
+    [line] = desk.take()
+    assert (placed(line)["action"], placed(line)["qty"]) == ("BUY", "1")
+
+
+def test_a_resync_with_orders_that_do_not_end_is_blocked(desk: Desk) -> None:
+    be(desk, "SHORT")
+    work(desk)
+    desk.wait(1)
+    shown = ask(desk, resync("long", "flat", 1))
+    pass_by(desk, 6, shown)
+    assert (set(taken(desk)), end_of(desk)) == ({"CANCEL"}, (REJECTED, "blocked"))
+
+
+def test_a_resync_in_place_of_an_order_with_a_stop_says_that_it_has_none(desk: Desk) -> None:
+    be(desk, "FLAT")
+    shown = ask(desk, resync("long", "short", 1), legs={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4990))})
+    pass_by(desk, 0.3, shown)
+    assert "unprotected" in desk.alarms
+
+
+def test_a_crash_in_a_resync_sends_its_order_once(desk: Desk) -> None:
+    be(desk, "FLAT")
+    shown = ask(desk, resync("long", "short", 1))
+    pass_by(desk, 0.3, shown)
+    assert len(desk.lines) == 1
+    restart(desk, "FLAT")
+    desk.look(shown)
+    pass_by(desk, 3, shown)
+    assert "PLACE" not in taken(desk)
+
+
+# Instructions
+
+
+def instruct(desk: Desk, command: str, *allowed: MarketSide, **values: Any) -> Instruction:
+    """Show an instruction that has a condition, besides what the table has already."""
+    defaults = {"account": "Sim101", "instrument": "ES 12-26"}
+    asked = Instruction(
+        f"{command}-1",
+        command,
+        timestamp(desk.at),
+        str(NINJATRADER.name),
+        conditions=Conditions(require_market_position=allowed),
+        **defaults | values,
+    )
+    desk.tell(Looked(others(desk, ""), kill_switch=False, owner=JOURNAL, instructions=[asked]))
+    return asked
+
+
+def results(desk: Desk) -> list[tuple[str | None, str | None]]:
+    told = [it.what for it in desk.effects if isinstance(it, SendReport)]
+    return [(it.result, it.reason) for it in told if isinstance(it, InstructionReport)]
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("allowed", SETS)
+@pytest.mark.parametrize("command", ["CLOSEPOSITION", "FLATTEN", "CANCELORDERS"])
+def test_an_instruction_begins_only_where_its_position_is_one_of_those_asked(
+    desk: Desk, side: Side, allowed: tuple[MarketSide, ...], command: str
+) -> None:
+    be(desk, side)
+    work(desk)
+    desk.wait(1)
+    instruct(desk, command, *allowed)
+    desk.wait(0.2)
+    commands = taken(desk)
+    if side.lower() not in allowed:
+        [(result, reason)] = results(desk)
+        assert (commands, result) == ([], "blocked")
+        assert str(reason).startswith("position_unknown" if side == "UNKNOWN" else f"the position is {side.lower()}")
+    elif side == "FLAT" and command != "CANCELORDERS":
+        assert (commands, results(desk)) == ([], [("no_position", None)])
+    else:
+        assert commands == ["CANCEL"]
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_an_instruction_waits_for_a_position_that_is_about_to_change(desk: Desk, side: Side) -> None:
+    be(desk, side)
+    unsettle(desk, "filled")
+    instruct(desk, "CANCELORDERS", "flat", "long", "short")
+    desk.wait(1.9)
+    assert results(desk) == []
+    desk.wait(0.2)
+    [(result, reason)] = results(desk)
+    assert result == "blocked"
+    assert ("position_unknown" in str(reason)) is (side == "UNKNOWN")
+
+
+def test_after_a_restart_an_instruction_that_has_begun_is_not_asked_again(desk: Desk) -> None:
+    be(desk, "LONG")
+    resting = work(desk)
+    desk.wait(1)
+    asked = instruct(desk, "CLOSEPOSITION", "long")
+    desk.wait(0.1)
+    restart(desk, "FLAT")
+    desk.tell(Looked(others(desk, ""), kill_switch=False, owner=JOURNAL, instructions=[asked]))
+    desk.wait(0.1)
+    desk.take()
+    desk.say(resting, "CANCELLED")
+    desk.wait(0.2)
+    assert results(desk) == [("done", None)]
+
+
+def test_cancelorders_ends_orders_that_were_received_before_and_is_done_once_they_have_ended(desk: Desk) -> None:
+    be(desk, "LONG")
+    resting = work(desk)
+    desk.wait(1)
+    asked = instruct(desk, "CANCELORDERS", "long")
+    later = order(desk, "later", order_type="LIMIT", limit_price=Decimal(4100), received_at=timestamp(desk.at + STEP))
+    desk.tell(Looked([*others(desk, ""), later], kill_switch=False, owner=JOURNAL, instructions=[asked]))
+    desk.wait(0.2)
+    assert (taken(desk), results(desk)) == (["CANCEL"], [])
+    desk.say(resting, "CANCELLED")
+    desk.wait(0.2)
+    assert results(desk) == [("done", None)]
+    assert taken(desk) == ["PLACE"]  # its turn came after
+    assert end_of(desk, "resting")[0] == OrderState.CANCELLED
+
+
+def test_cancelorders_ends_stops_that_are_not_placed_again_and_leaves_the_position(desk: Desk) -> None:
+    protected = order(desk, legs={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4990))})
+    desk.look(protected)
+    desk.take()
+    desk.say(oif.venue_id("request-long", 1), "FILLED", 1, "5000")
+    be(desk, "LONG")
+    [line] = desk.take()
+    desk.say(placed(line)["order_id"], "WORKING")
+    desk.wait(1)
+    instruct(desk, "CANCELORDERS", "long")
+    desk.wait(0.2)
+    assert taken(desk) == ["CANCEL"]
+    desk.say(placed(line)["order_id"], "CANCELLED")
+    desk.wait(0.2)
+    assert results(desk) == [("done", None)]
+    desk.wait(20)
+    assert taken(desk) == []
+
+
+def test_an_entry_that_fills_while_cancelorders_ends_it_has_its_stop(desk: Desk) -> None:
+    be(desk, "FLAT")
+    resting = order(
+        desk,
+        order_type="LIMIT",
+        limit_price=Decimal(4995),
+        legs={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4990))},
+    )
+    desk.look(resting)
+    desk.take()
+    desk.say(oif.venue_id("request-long", 1), "WORKING")
+    desk.wait(1)
+    instruct(desk, "CANCELORDERS", "flat")
+    desk.wait(0.2)
+    assert taken(desk) == ["CANCEL"]
+    desk.say(oif.venue_id("request-long", 1), "FILLED", 1, "4995")
+    be(desk, "LONG")
+    desk.wait(0.2)
+    [line] = desk.take()
+    assert placed(line)["order_type"] == "STOPMARKET"
+
+
+def test_a_condition_of_a_root_is_about_the_months_that_are_held(desk: Desk) -> None:
+    be(desk, "FLAT")
+    be(desk, "LONG", instrument="ES 03-27")
+    instruct(desk, "CLOSEPOSITION", "short", instrument=None, root="ES")
+    desk.wait(0.2)
+    assert [result for result, _ in results(desk)] == ["blocked"]
+    assert taken(desk) == []
+
+
+# What a close of its own, the kill switch, and legs ask
+
+
+def test_flatplace_asks_how_much_is_open_before_it_closes_anything(desk: Desk) -> None:
+    ask(desk, Conditions(closes_first="position"))
+    desk.wait(0.2)
+    assert (taken(desk), end_of(desk)) == ([], (REJECTED, "position_unknown"))
+
+
+def test_flatplace_closes_what_was_about_to_be_filled(desk: Desk) -> None:
+    be(desk, "FLAT")
+    venue_id = in_flight(desk)
+    desk.wait(0.1)
+    shown = ask(desk, Conditions(closes_first="position"), action="SELL")
+    pass_by(desk, 0.5, shown)
+    assert taken(desk) == []
+    desk.say(venue_id, "FILLED", 1, "5000")
+    be(desk, "LONG")
+    pass_by(desk, 0.5, shown)
+    [line] = desk.take()
+    assert (placed(line)["action"], placed(line)["qty"]) == ("SELL", "1")
+    assert placed(line)["order_id"] != oif.venue_id("request-long", 1)
+    desk.say(placed(line)["order_id"], "FILLED", 1, "5000")
+    be(desk, "FLAT")
+    pass_by(desk, 1.3, shown)
+    assert sent(desk) == ["long"]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [FLATTEN._replace(require_market_position=("flat",)), FLATTEN._replace(sync=Sync("short", "flat"))],
+)
+def test_under_the_kill_switch_nothing_is_closed_where_a_condition_fails(desk: Desk, conditions: Conditions) -> None:
+    be(desk, "LONG")
+    desk.look(order(desk, conditions=conditions), kill_switch=True)
+    desk.wait(0.2)
+    assert (taken(desk), end_of(desk)) == ([], (REJECTED, "the kill switch is on"))
+
+
+def test_a_resync_that_ends_after_stops_were_cancelled_rings(desk: Desk) -> None:
+    be(desk, "SHORT")
+    resting = work(desk)
+    desk.wait(1)
+    shown = ask(desk, resync("long", "flat", 1))
+    pass_by(desk, 0.3, shown)
+    assert taken(desk) == ["CANCEL"]
+    desk.look(shown, kill_switch=True)
+    desk.say(resting, "CANCELLED")
+    assert end_of(desk) == (REJECTED, "the kill switch is on")
+    assert desk.alarms == ["unprotected"]
+
+
+@pytest.mark.parametrize("allowed", SETS)
+def test_a_leg_is_replaced_only_where_its_condition_holds(desk: Desk, allowed: tuple[MarketSide, ...]) -> None:
+    protected = order(desk, legs={"STOP1": Leg("STOPMARKET", stop_price=Decimal(4990))})
+    desk.look(protected)
+    desk.take()
+    desk.say(oif.venue_id("request-long", 1), "FILLED", 1, "5000")
+    be(desk, "LONG")
+    [line] = desk.take()
+    desk.say(placed(line)["order_id"], "WORKING")
+    desk.wait(1)
+    leg = order(
+        desk,
+        "long.STOP1",
+        entry_id="long",
+        order_name="STOP1",
+        action="SELL",
+        order_type="STOPMARKET",
+        stop_price=Decimal(4995),
+        want=want(desk, 2, "replace"),
+        conditions=Conditions(require_market_position=allowed),
+    )
+    desk.look(leg)
+    if "long" in allowed:
+        assert taken(desk) == ["CHANGE"]
+    else:
+        assert taken(desk) == []
+        last = desk.last("long.STOP1")
+        assert (last.dropped, last.values["stop_price"], str(last.reason)[:7]) == (2, "4990", "blocked")

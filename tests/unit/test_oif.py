@@ -7,6 +7,7 @@ import pytest
 
 from bridge import oif
 from bridge.records import VenueOrder
+from tests import oif_reader
 
 MARKET = VenueOrder("oh1", "long", "Sim101", "ES 12-26", "SELL", "MARKET", "DAY", 1)
 
@@ -29,6 +30,14 @@ def test_a_template_of_ninjatraders_stands_in_the_last_two_fields() -> None:
 
 def test_a_change_leaves_prices_that_it_does_not_name() -> None:
     assert oif.change("oh1", qty=3, stop_price=Decimal("4990")) == "CHANGE;;;;3;;0;4990;;;oh1;;"
+
+
+def test_a_strategy_of_ninjatraders_is_closed_by_its_id_in_the_last_field() -> None:
+    line = oif.close_strategy("oh2")
+    assert line == "CLOSESTRATEGY;;;;;;;;;;;;oh2"
+    assert oif_reader.read_line(line).strategy_id == "oh2"
+    name = oif.file_name("oh" + "a" * 16, "strategy", 2)
+    assert (name, oif.read_file_name(name)) == (f"oif_oh_oh{'a' * 16}_s2.txt", ("oh" + "a" * 16, "strategy"))
 
 
 def test_a_cancel_names_the_order_in_the_eleventh_field() -> None:

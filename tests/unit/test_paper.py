@@ -280,6 +280,18 @@ def test_a_strategys_id_starts_one_strategy(desk: Desk) -> None:
     assert any("invalid strategy id" in error for error in desk.errors())
 
 
+def test_a_strategy_is_closed_with_its_orders_and_no_others(desk: Desk) -> None:
+    desk.write(f"PLACE;Sim101;{ES};SELL;2;MARKET;0;0;GTC;;{A};paper-atm;{B}")
+    desk.write(f"PLACE;Sim101;{ES};SELL;1;MARKET;0;0;GTC;;{C};;")
+    desk.write(f"CLOSESTRATEGY;;;;;;;;;;;;{B}")
+    desk.wait(2)
+    assert desk.paper.positions["Sim101", ES].quantity == -1
+    assert not [it for it in desk.paper.orders if not it.is_finished]
+    desk.write(f"CLOSESTRATEGY;;;;;;;;;;;;{C}")
+    [log] = (desk.path / "log").glob("log.*.txt")
+    assert f"strategy with ID '{C}' does not exist" in log.read_text()
+
+
 GOOD = f"PLACE;Sim101;{ES};BUY;1;LIMIT;4990;0;GTC;;{A};;"
 
 

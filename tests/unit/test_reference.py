@@ -2,10 +2,12 @@
 
 import ast
 from pathlib import Path
-from typing import TypeGuard
+from typing import TypeGuard, get_args
 
 from orderhook import reference
+from orderhook.instructions import Result
 from orderhook.responses import STATUS_AND_CODE
+from orderhook.venue_words import INSTRUCTION_RESULTS, ORDER_REASONS, UNDER_WAY
 from orderhook.venues import VENUES
 
 ROOT = Path(__file__).parents[2]
@@ -57,10 +59,15 @@ def test_the_words_are_looked_for_where_commands_choose_them() -> None:
 
 
 def test_every_explanation_consists_of_sentences() -> None:
-    for guidance in (*reference.STATUS_WORDS.values(), *reference.ERROR_CODES.values()):
+    of_bridge = (*INSTRUCTION_RESULTS.values(), *ORDER_REASONS.values(), UNDER_WAY)
+    for guidance in (*reference.STATUS_WORDS.values(), *reference.ERROR_CODES.values(), *of_bridge):
         assert guidance.meaning.endswith(".")
         assert guidance.what_to_do.endswith(".")
         assert "|" not in guidance.meaning + guidance.what_to_do
+
+
+def test_it_explains_every_result_of_an_instruction_and_no_other() -> None:
+    assert tuple(INSTRUCTION_RESULTS) == get_args(Result)
 
 
 def test_the_same_word_can_mean_something_else_in_a_refusal() -> None:

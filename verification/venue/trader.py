@@ -106,8 +106,11 @@ class Trader:
             self.cancelled.setdefault(str(listed), now)
 
     def too_late_after(self, delay: int = 0) -> datetime:
-        """Return until when what is asked now, and waits so many seconds, may get to the venue."""
-        return self._now() + timedelta(seconds=delay + (1 if delay else 0)) + TOO_LATE
+        """Return until when what is asked now, and waits so many seconds, may get to the venue.
+
+        While the venue is away a release is tried as long again as it may be late then.
+        """
+        return self._now() + timedelta(seconds=delay) + TOO_LATE * (2 if delay else 1)
 
     def switch_off(self) -> None:
         """Turn the kill switch off."""

@@ -21,7 +21,7 @@ from orderhook.commands.changing import (
 from orderhook.commands.fields import NewQty
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.price_fields import Price
-from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, KillSwitchOnError, MissingFieldError
+from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, MissingFieldError
 from orderhook.orders import PRICES, Order, OrderState, decimal_text
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
@@ -88,7 +88,7 @@ class Change(AddressesOrder, OpensPosition):
         """Whether it gives a leg other prices, or gives another quantity alone, which may be a lower one."""
         return self.addresses_leg or not (self.limit_price or self.stop_price)
 
-    def check_reduces(self, services: "Services", provenance: Provenance, refusal: KillSwitchOnError) -> None:
+    def check_reduces(self, services: "Services", provenance: Provenance, refusal: ControlError) -> None:
         """Raise `refusal` where the quantity would grow, as the order is now, or where there is none."""
         _, order = find_addressed(self, services, provenance)
         if order is None or (self.qty or 0) > order.qty:

@@ -12,7 +12,7 @@ from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 
 if TYPE_CHECKING:
-    from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, KillSwitchOnError
+    from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError
     from orderhook.limits import Limits
     from orderhook.rate_limit import Rate
     from orderhook.services import Services
@@ -154,9 +154,14 @@ class Command(BaseModel):
         """Whether `reduce` may do it, as far as its fields say."""
         return False
 
-    def check_reduces(self, services: "Services", provenance: Provenance, refusal: "KillSwitchOnError") -> None:  # noqa: ARG002
+    def check_reduces(self, services: "Services", provenance: Provenance, refusal: "ControlError") -> None:  # noqa: ARG002
         """Raise `refusal` unless it makes what is at stake smaller, as the order is now."""
         raise refusal
+
+    @property
+    def has_closing_half(self) -> bool:
+        """Whether it closes a position before it opens one, so that `reduce` may do that alone (closing_only_after)."""
+        return False
 
     @property
     def may_enlarge(self) -> bool:

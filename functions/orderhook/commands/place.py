@@ -1,20 +1,19 @@
 """PLACE: place an order; it may bring a target and a stop, start or join a strategy, and wait for a delay."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
-from orderhook.commands.fields import Id, Minutes, NewOrderId, YesNo, is_off
+from orderhook.commands.conditional_order import PlacesConditionally
+from orderhook.commands.fields import Id, Minutes, NewOrderId
 from orderhook.commands.instructing import mark_of
 from orderhook.commands.marking import refuse_equal, write_once, written_before
-from orderhook.commands.new_order import OCO_WITHOUT_VENUE, PlacesOrder
+from orderhook.commands.new_order import OCO_WITHOUT_VENUE
 from orderhook.commands.placing import Entry, brackets_of, place_entry, placed_word, template_of
 from orderhook.commands.release import ended_if_void
-from orderhook.commands.syncs_strategy import SyncsStrategy
-from orderhook.conditions import NO_CONDITIONS, Conditions
 from orderhook.errors import (
     AlertWarning,
     DuplicateOrderIdError,
@@ -37,10 +36,7 @@ if TYPE_CHECKING:
     from orderhook.services import Services
 
 
-_OWN_CONDITIONS = frozenset(("flatten_first", "sync_strategy", "out_of_sync"))
-
-
-class Place(SyncsStrategy, PlacesOrder):
+class Place(PlacesConditionally):
     """Place one order, and with it the legs that its fields or its template ask for."""
 
     word: ClassVar[str] = "PLACE"
@@ -52,23 +48,6 @@ class Place(SyncsStrategy, PlacesOrder):
     order_id: NewOrderId | None = None
     strategy_id: Id | None = None
     cancel_after: Minutes = 0
-    flatten_first: YesNo = False
-
-    refused: ClassVar[Mapping[str, str]] = {
-        name: why for name, why in PlacesOrder.refused.items() if name not in _OWN_CONDITIONS
-    }
-
-    @classmethod
-    def idle(cls, given: Mapping[str, object]) -> Set[str]:
-        """Return what the alert switches off."""
-        return super().idle(given) | {name for name in ("flatten_first",) if is_off(name, given.get(name))}
-
-    @property
-    def position_conditions(self) -> Conditions:
-        """What the bridge asks of the position, and does to it, before it places the order."""
-        return super().position_conditions._replace(
-            closes_first="orders_and_position" if self.flatten_first else None, sync=self.sync
-        )
 
     @model_validator(mode="after")
     def _legs_lie_beyond_the_entry(self) -> Self:
@@ -240,25 +219,6 @@ class Place(SyncsStrategy, PlacesOrder):
             return outcome._replace(warnings=(*outcome.warnings, *warnings))
         return self._answer(services, provenance, existing, applied=False)
 
-    def _other_conditions(self, order: Order) -> list[AlertWarning]:
-        """Return the warning that an order which is there already asks other things of the position, as it was placed.
-
-        Once something else was asked of it, its conditions are not those of its placing any more.
-        """
-        if order.want and order.want.n > 1:
-            return []
-        placed = order.conditions or NO_CONDITIONS
-        mine = zip(Conditions._fields, self.position_conditions, placed, strict=True)
-        fields = [_FIELD_OF_CONDITION.get(name, name) for name, own, other in mine if own != other]
-        return [
-            AlertWarning(
-                "ignored_field",
-                field,
-                "The order is there already, and was placed with another condition on the position, which stays.",
-            )
-            for field in fields
-        ]
-
     def _answer(self, services: "Services", provenance: Provenance, order: Order, *, applied: bool) -> Outcome:
         """Answer for the order as written, or for the one that has its id already if it is the same."""
         if applied:
@@ -277,12 +237,10 @@ class Place(SyncsStrategy, PlacesOrder):
         if same and (order.is_open or resent):
             outcome = _outcome(services, order, applied=False)
             late = [_NO_NEW_LIMIT] if self.cancel_after and order.is_open and not order.cancels_at else []
-            other = [] if resent else self._other_conditions(order)
+            other = [] if resent else self.other_conditions(order)
             return outcome._replace(warnings=(*outcome.warnings, *late, *other))
         raise _taken(order, same=same)
 
-
-_FIELD_OF_CONDITION: Mapping[str, str] = {"closes_first": "flatten_first", "sync": "sync_strategy"}
 
 _NO_ORDER_ID = AlertWarning(
     "no_order_id",

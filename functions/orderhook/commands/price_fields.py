@@ -24,7 +24,8 @@ def _price(value: str, info: ValidationInfo) -> Decimal | None:
     return number or None  # 0 is NinjaTrader's way to write "no price"
 
 
-def _leg_price(value: str, info: ValidationInfo) -> Decimal | Relative:
+def leg_price(value: str, info: ValidationInfo) -> Decimal | Relative:
+    """Return the price of a target or stop, or how far it lies; raises InvalidValueError for 0, which is not one."""
     price = _relative(value, info) or _price(value, info)
     if price is None:
         # An entry must not lose its stop in silence because a variable was 0.
@@ -124,7 +125,7 @@ def check_distance(field: str, price: Relative, action: Action, instrument: str)
 Price = Annotated[Decimal | None, PlainValidator(_price)]
 """An exact price above 0; 0 means none."""
 
-LegPrice = Annotated[Decimal | Relative | None, PlainValidator(_leg_price)]
+LegPrice = Annotated[Decimal | Relative | None, PlainValidator(leg_price)]
 """An exact price above 0, or how far it lies from the fill, if it is there."""
 
 EntryPrice = Annotated[Decimal | None, PlainValidator(_entry_price)]

@@ -1,6 +1,7 @@
 """What a bridge says besides the state of orders: that it lives, positions, executions."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -79,6 +80,14 @@ class ExecutionRecord(NamedTuple):
     """Whether no order is known that it belongs to: none has the id, or another one has it by now."""
 
 
+class SeenFlat(NamedTuple):
+    """That an account was seen to hold nothing of an instrument: what closed it may have been no order of ours."""
+
+    account: str
+    instrument: str
+    at: str
+
+
 class BridgeStore:
     """What bridges say, in one table.
 
@@ -144,6 +153,18 @@ class BridgeStore:
         except ConditionFailed:
             return
 
+    def note_flat(self, trader: str, position: "PositionReport") -> None:
+        """Note among the executions that a position is flat, which NinjaTrader may have closed without one."""
+        flat = SeenFlat(position.account, position.instrument, position.at)
+        expires = datetime.fromisoformat(flat.at) + EXECUTIONS_KEPT
+        item = (
+            items.flat_key(trader, *flat)
+            | flat._asdict()
+            | {"open": f"{flat.at}#", "expires": int(expires.timestamp())}
+        )
+        with suppress(ConditionFailed):
+            self._table.put(Put(item))
+
     def positions(self, trader: str) -> "Iterator[PositionReport]":
         """Yield a trader's positions, by account and instrument, closed ones included."""
         from orderhook.bridge_messages import (
@@ -179,6 +200,12 @@ class BridgeStore:
         self, trader: str, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[ExecutionRecord]:
         """Yield a trader's executions, newest first: of what was filled at `since` or later, and before `until`."""
+        return (it for it in self.ledger(trader, since, until) if isinstance(it, ExecutionRecord))
+
+    def ledger(
+        self, trader: str, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[ExecutionRecord | SeenFlat]:
+        """Yield a trader's executions, and when it was seen flat between them, newest first."""
         values = {
             ":pk": items.execution_key(trader, "", 0)["pk"],
             ":low": timestamp(since) if since else "0",
@@ -188,7 +215,9 @@ class BridgeStore:
         return map(_execution, self._table.query(condition, values, index="open", newest_first=True))
 
 
-def _execution(item: Mapping[str, Any]) -> ExecutionRecord:
+def _execution(item: Mapping[str, Any]) -> ExecutionRecord | SeenFlat:
+    if "venue_id" not in item:
+        return SeenFlat(item["account"], item["instrument"], item["at"])
     values = {name: item[name] for name in ExecutionRecord._fields if name in item}
     numbers = {name: int(item[name]) for name in ("cumulative", "quantity")}
     return ExecutionRecord(**{"price": None} | values | numbers)

@@ -111,6 +111,11 @@ def execution_key(trader: str, venue_id: str, cumulative: int) -> dict[str, str]
     return {"pk": f"EXECUTIONS#{trader}", "sk": f"{venue_id}#{cumulative}"}
 
 
+def flat_key(trader: str, account: str, instrument: str, at: str) -> dict[str, str]:
+    """Return the key of what says that an account was seen flat, beside its executions."""
+    return {"pk": f"EXECUTIONS#{trader}", "sk": f"FLAT#{_index_part(account)}#{_index_part(instrument)}#{at}"}
+
+
 def open_prefix(account: str | None = None, instrument: str | None = None, root: str | None = None) -> str:
     """Return how the index values of open orders begin, of an account, or of an account and instrument.
 
