@@ -116,6 +116,20 @@ def test_with_a_venue_what_acts_on_positions_is_accepted(demo_service: Service, 
     assert demo_service.handle(event_named(name)).word == "accepted"
 
 
+NEED_POSITION = {
+    **dict.fromkeys([name for name in FILES if ANSWERS[name][1] == "unsupported_value"], "placed"),
+    "cancel_orders_if_flat": "accepted",
+    "cancel_replace_if_flat": "unsupported_value",  # the demo's orders were placed without a venue
+}
+
+
+@pytest.mark.parametrize("name", NEED_POSITION)
+def test_with_a_venue_what_asks_something_of_a_position_is_taken(demo_service: Service, name: str) -> None:
+    demo_service.trader = demo.TRADER
+    demo_service.use_venue()
+    assert demo_service.handle(event_named(name)).word == NEED_POSITION[name]
+
+
 @LONG
 @pytest.mark.parametrize("backwards", [False, True])
 def test_events_do_not_depend_on_one_another(demo_service: Service, *, backwards: bool) -> None:

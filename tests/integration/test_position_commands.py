@@ -111,7 +111,6 @@ def test_a_close_is_an_instruction_under_its_requests_id_and_rings(service: Serv
         ("CLOSEPOSITION", {"instrument": "ES1!"}, {"root": "ES"}),
         ("CLOSEPOSITION", {"require_market_position": "false"}, {"conditions": Conditions()}),
         ("REVERSE", {"require_market_position": "short"}, {"conditions": Conditions(require_market_position=SHORT)}),
-        "REVERSE",
         ("REVERSE", {"instrument": "ES1!"}, {"root": None}),
     ],
 )
