@@ -8,7 +8,7 @@ import pytest
 
 from orderhook.aws.doorbell import LOOK
 from orderhook.bridge_messages import InstructionReport
-from orderhook.conditions import Conditions
+from orderhook.conditions import Conditions, MarketSide
 from orderhook.instructions import Instruction
 from orderhook.orders import Order, Template, timestamp
 from orderhook.venues import TABLE
@@ -21,6 +21,7 @@ from tests.service import Service
 PAIR: dict[str, object] = {"account": "Sim101", "instrument": "ES 12-26"}
 BRACKET: dict[str, object] = {**PAIR, "action": "BUY", "qty": 2, "take_profit": 5020, "stop_loss": 4980}
 TRANSACT = "TransactWriteItems"
+SHORT: tuple[MarketSide, ...] = ("short",)
 
 FIELDS: dict[str, dict[str, object]] = {
     "CLOSEPOSITION": PAIR,
@@ -108,6 +109,8 @@ def test_a_close_is_an_instruction_under_its_requests_id_and_rings(service: Serv
         ("CANCELANDBRACKET", {"action": "sell", "take_profit": None}, {"action": "SELL", "stop_loss": "4980"}),
         ("CANCELANDBRACKET", {"take_profit": "+10 ticks", "stop_loss": "-0.5%"}, {"take_profit": "+10 ticks"}),
         ("CLOSEPOSITION", {"instrument": "ES1!"}, {"root": "ES"}),
+        ("CLOSEPOSITION", {"require_market_position": "false"}, {"conditions": Conditions()}),
+        ("REVERSE", {"require_market_position": "short"}, {"conditions": Conditions(require_market_position=SHORT)}),
         ("REVERSE", {"instrument": "ES1!"}, {"root": None}),
     ],
 )

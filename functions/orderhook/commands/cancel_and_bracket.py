@@ -1,5 +1,6 @@
 """CANCELANDBRACKET: give a position a new target and stop in place of the orders of its instrument."""
 
+from collections.abc import Mapping, Set
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
@@ -8,7 +9,7 @@ from pydantic import BeforeValidator, ValidationInfo, model_validator
 from orderhook.commands.command import Command
 from orderhook.commands.fields import GivenLabel, Qty, one_of
 from orderhook.commands.instructing import close_once, instructed_before, instruction_of
-from orderhook.commands.position_fields import MarketSides
+from orderhook.commands.position_fields import MarketSides, required_off
 from orderhook.commands.price_fields import LegPrice, check_is_listed, price_text, sort_of
 from orderhook.conditions import Conditions
 from orderhook.errors import CommandNotAllowedError, InvalidValueError, MissingFieldError
@@ -54,6 +55,11 @@ class CancelAndBracket(Command):
     stop_loss_limit: LegPrice = None
     stop_loss_stop: LegPrice = None
     require_market_position: MarketSides = ()
+
+    @classmethod
+    def idle(cls, given: Mapping[str, object]) -> Set[str]:
+        """Return the condition where the alert switches it off."""
+        return required_off(given)
 
     @model_validator(mode="after")
     def _prices_fit_together(self) -> Self:

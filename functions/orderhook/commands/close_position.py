@@ -1,5 +1,6 @@
 """CLOSEPOSITION: close the position of an account and instrument, in full or in part."""
 
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
@@ -7,7 +8,7 @@ from pydantic import model_validator
 from orderhook.commands.command import Command
 from orderhook.commands.fields import GivenLabel, Qty
 from orderhook.commands.instructing import close_once, instructed_before, instruction_of
-from orderhook.commands.position_fields import MarketSides, Part
+from orderhook.commands.position_fields import MarketSides, Part, required_off
 from orderhook.conditions import Conditions
 from orderhook.errors import CommandNotAllowedError, InvalidValueError
 from orderhook.outcome import Outcome
@@ -31,6 +32,11 @@ class ClosePosition(Command):
     qty: Qty | None = None
     percent: Part | None = None
     require_market_position: MarketSides = ()
+
+    @classmethod
+    def idle(cls, given: Mapping[str, object]) -> Set[str]:
+        """Return the condition where the alert switches it off."""
+        return required_off(given)
 
     @model_validator(mode="after")
     def _one_part(self) -> Self:

@@ -1,6 +1,6 @@
 """FLATTEN: close every position of the accounts, or those of an account, an instrument or a side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
@@ -8,7 +8,7 @@ from pydantic import model_validator
 from orderhook.commands.command import NARROWING, Command
 from orderhook.commands.fields import GivenLabel
 from orderhook.commands.instructing import close_once, instructed_before, instruction_of
-from orderhook.commands.position_fields import MarketSides, OpenSideWord
+from orderhook.commands.position_fields import MarketSides, OpenSideWord, required_off
 from orderhook.conditions import Conditions
 from orderhook.errors import CommandNotAllowedError, MissingFieldError
 from orderhook.outcome import Outcome
@@ -38,6 +38,11 @@ class Flatten(Command):
     instrument: GivenLabel | None = None
     market_position: OpenSideWord | None = None
     require_market_position: MarketSides = ()
+
+    @classmethod
+    def idle(cls, given: Mapping[str, object]) -> Set[str]:
+        """Return the condition where the alert switches it off."""
+        return required_off(given)
 
     @model_validator(mode="after")
     def _condition_is_on_one_position(self) -> Self:

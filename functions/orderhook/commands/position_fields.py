@@ -4,12 +4,13 @@ The bridge asks it at that moment. A command has them by their types (`require_m
 calls `check_position_fields`: without a venue nobody knows a position.
 """
 
+from collections.abc import Mapping, Set
 from decimal import Decimal
 from typing import Annotated, get_args
 
 from pydantic import BaseModel, BeforeValidator, ValidationInfo
 
-from orderhook.commands.fields import MAX_QTY, Qty, one_of, read_decimal
+from orderhook.commands.fields import MAX_QTY, Qty, is_off, one_of, read_decimal
 from orderhook.conditions import MarketSide, OutOfSync
 from orderhook.errors import InvalidValueError, UnsupportedValueError
 from orderhook.payload import lower
@@ -27,6 +28,11 @@ def check_position_fields(command: BaseModel, venue: Venue) -> None:
             f"{field} needs a position, which only a venue knows: take it out, or deploy with Venue=ninjatrader.",
             field=field,
         )
+
+
+def required_off(given: Mapping[str, object]) -> Set[str]:
+    """Return require_market_position where an alert switches it off, for `Command.idle`."""
+    return {name for name in ("require_market_position",) if is_off(name, given.get(name))}
 
 
 def _market_sides(value: str, info: ValidationInfo) -> tuple[MarketSide, ...]:

@@ -1,12 +1,12 @@
 """REVERSE: close the position, and open as much on the other side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.fields import GivenLabel
 from orderhook.commands.instructing import instructed_before, instruction_of, open_once
 from orderhook.commands.opens_position import OpensPosition
-from orderhook.commands.position_fields import MarketSides
+from orderhook.commands.position_fields import MarketSides, required_off
 from orderhook.conditions import Conditions
 from orderhook.errors import CommandNotAllowedError
 from orderhook.outcome import Outcome
@@ -41,6 +41,11 @@ class Reverse(OpensPosition):
     account: GivenLabel
     instrument: GivenLabel
     require_market_position: MarketSides = ()
+
+    @classmethod
+    def idle(cls, given: Mapping[str, object]) -> Set[str]:
+        """Return the condition where the alert switches it off."""
+        return required_off(given)
 
     @property
     def venue_account(self) -> str:
