@@ -653,6 +653,8 @@ def test_a_command_over_many_does_not_go_without_what_was_to_narrow_it(command: 
 @pytest.mark.parametrize("name", sorted(KNOWN_NAMES - {*NARROWING, "key", "command", "notes", "delay", "kill_switch"}))
 @pytest.mark.parametrize("command", MANY)
 def test_a_command_over_many_goes_without_what_was_not_to_narrow_it(command: str, name: str) -> None:
+    if (command, name) == ("CANCELORDERS", "require_market_position"):
+        return  # which it uses
     assert warnings({**MANY[command], name: "1"}) == [("ignored_field", SYNONYMS.get(name, name))]
 
 
