@@ -148,6 +148,12 @@ def _text(value: object) -> str | None:
         ("CANCELANDBRACKET", {"action": "SELL"}, "invalid_value", "take_profit"),
         ("CANCELANDBRACKET", {"stop_loss_limit": 4970}, "invalid_value", "stop_loss_limit"),
         ("CANCELANDBRACKET", {"stop_loss": None, "stop_loss_stop": 4970}, "missing_field", "stop_loss_limit"),
+        (
+            "CANCELANDBRACKET",
+            {"stop_loss": None, "stop_loss_stop": 4980, "stop_loss_limit": "-10 ticks"},
+            "invalid_value",
+            "stop_loss_limit",
+        ),
         ("CANCELANDBRACKET", {"stop_loss": "0"}, "invalid_value", "stop_loss"),
         ("CANCELANDBRACKET", {"action": "flat"}, "invalid_value", "action"),
         ("REVERSE", {"qty": 1}, "unsupported_value", "qty"),
