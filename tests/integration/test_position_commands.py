@@ -281,6 +281,17 @@ def test_an_alert_that_must_reach_a_later_order_does_not_fold(service: Service, 
     assert send(service, command).body["duplicate"] is True
 
 
+@pytest.mark.parametrize("command", ["CLOSEPOSITION", "FLATTEN"])
+def test_a_close_does_not_fold_where_an_order_that_came_since_is_filled(service: Service, command: str) -> None:
+    send(service, command)
+    service.let_pass(1)
+    service.place("later", stop_loss=4980)
+    service.report("Filled", 2, order_id="later")  # of the two reports this one comes first
+    service.let_pass(1)
+    assert "duplicate" not in send(service, command).body
+    assert len(asked(service)) == 2
+
+
 @opening
 def test_an_equal_alert_that_opens_is_refused_for_a_minute(service: Service, command: str) -> None:
     first = send(service, command)
