@@ -11,6 +11,8 @@ from orderhook.bridge_messages import InstructionReport
 from orderhook.conditions import Conditions, MarketSide
 from orderhook.instructions import Instruction
 from orderhook.orders import Order, Template, timestamp
+from orderhook.store import items
+from orderhook.store.table import serialize
 from orderhook.venues import TABLE
 from tests.builders import ENTRY, provenance
 from tests.client_faults import in_writes
@@ -279,6 +281,18 @@ def test_an_alert_that_must_reach_a_later_order_does_not_fold(service: Service, 
     assert len(asked(service)) == 2
     service.let_pass(1)
     assert send(service, command).body["duplicate"] is True
+
+
+@closing
+def test_a_close_does_not_fold_into_one_that_this_version_cannot_read(service: Service, command: str) -> None:
+    first = send(service, command)
+    item = items.instruction_item(service.trader, the_one(service), first.request_id) | {
+        "conditions": "of another form"
+    }
+    service.table.client.put_item(TableName=service.table.name, Item=serialize(item))
+    service.let_pass(2)
+    again = send(service, command)
+    assert (again.word, again.body["instruction_id"]) == ("accepted", again.request_id)
 
 
 @pytest.mark.parametrize("command", ["CLOSEPOSITION", "FLATTEN"])
