@@ -283,6 +283,18 @@ def test_an_alert_that_must_reach_a_later_order_does_not_fold(service: Service, 
     assert send(service, command).body["duplicate"] is True
 
 
+def test_a_resend_of_a_conditional_cancel_is_answered_though_it_is_refused_now(service: Service) -> None:
+    service.warm_up()
+    fields = {**PAIR, "require_market_position": "flat", "key": service.issue_key(strict_kill_switch=True)}
+    service.network.always = in_writes(lose_response)
+    assert service.send("CANCELORDERS", **fields).status == 503
+    service.network.always = no_fault
+    service.turn("on")
+    service.let_pass(5)
+    assert service.send("CANCELORDERS", **fields).body.get("duplicate") is True
+    assert service.send("CANCELORDERS", **fields, notes="another").word == "kill_switch_on"
+
+
 @closing
 def test_a_close_does_not_fold_into_one_that_this_version_cannot_read(service: Service, command: str) -> None:
     first = send(service, command)
