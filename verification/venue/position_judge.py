@@ -231,7 +231,7 @@ class PositionJudge(Judge):
                     self.find(f"{command} {name} was for {asked.fields['qty']}, and closed {closed}")
         self._judge_made()
         codes = {code for codes in self.alarms.values() for code in codes}
-        if self._turned_over and not codes & {"turned_over", "close_failed", "flipped", "blocked"}:
+        if self._turned_over and not codes & {"close_failed", "flipped", "blocked", "orphans"}:
             self.find(f"a close has turned {self._turned_over} over, and nobody was told")
 
     def _judge_made(self) -> None:
