@@ -284,12 +284,12 @@ def test_follow_tells_when_an_instruction_comes_and_when_it_has_its_result(
 
     monkeypatch.setattr("cli.orders.time.sleep", sleep)
     shown = run("orders", "--follow", "--account", "sim101").stdout.splitlines()
-    lines = [line.partition(f"  {ids[0]}  ")[2] for line in shown if ids[0] in line]
+    lines = [told for line in shown if (told := line.partition(f"  {ids[0]}  ")[2])]
     assert lines == [
         "CLOSEPOSITION ES 12-26, Sim101: not done yet",
         "CLOSEPOSITION ES 12-26, Sim101: failed, it is not flat",
     ]
-    assert not any(ids[1] in line for line in shown)
+    assert not any(f"  {ids[1]}  " in line for line in shown)
 
 
 @pytest.mark.parametrize(
