@@ -708,6 +708,7 @@ def test_a_reverse_that_is_closing_already_opens_nothing_after_a_close(desk: Des
     desk.wait(1)
     desk.wait(1)
     assert (desk.result("turn"), desk.take(), desk.result() in ("done", "no_position")) == ("superseded", [], True)
+    assert desk.state.instructions["turn"].order_ids == ()
 
 
 # Accounts
