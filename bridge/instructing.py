@@ -8,7 +8,7 @@ from bridge.closing import begin_close, end_close
 from bridge.events import SendReport
 from bridge.heeding import heed_instruction
 from bridge.pairs import CLOSING, is_next
-from bridge.partial_closes import close_in_part
+from bridge.partial_closes import close_in_part, take_back
 from bridge.positions import known_position, pairs_to_close
 from bridge.records import Close, TableInstruction
 from bridge.reversing import reverse
@@ -83,7 +83,10 @@ def rank(instruction: TableInstruction) -> tuple[bool, datetime]:
 
 def instruct(turn: Turn, instruction: TableInstruction) -> None:
     """Take the next step of an instruction, if there is one: one of a pair after the other, what closes first."""
-    if instruction.result is not None or not turn.owns:
+    if not turn.owns:
+        return
+    if instruction.result is not None:
+        take_back(turn, instruction)
         return
     if instruction.begun_at is None:
         instruction = _begin(turn, instruction)
