@@ -13,7 +13,7 @@ from bridge.carrying_out import REPLACED, end, is_being_replaced, why_not_accoun
 from bridge.confirming import follow_file
 from bridge.making import make_order
 from bridge.pairs import CLOSED, CLOSING, block, closes_alone, concerns, is_next, is_of, pair
-from bridge.positions import known_position, unsettled_since
+from bridge.positions import SETTLES_WITHIN, known_position, unsettled_since
 from bridge.records import Close, TableOrder, VenueOrder, filled
 from bridge.state import Position, Turn
 from orderhook.bridge_messages import Side
@@ -23,8 +23,8 @@ from orderhook.orders import OrderState
 ORDERS_END_WITHIN = timedelta(seconds=5)
 """How long a close waits for the ends of own orders."""
 
-SETTLES_WITHIN = timedelta(seconds=2)
-"""How long a position's file may be behind what own orders have filled."""
+FLAT_WITHIN = timedelta(seconds=5)
+"""How soon after its closing a position must be seen flat for anything to be opened."""
 
 _FLAT_STANDS = timedelta(seconds=1)
 """How long FLAT must stand: a stop that has filled meanwhile shows it before NinjaTrader's own order turns it over."""

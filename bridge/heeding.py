@@ -6,11 +6,11 @@ never followed by the order.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from bridge.carrying_out import KILL_SWITCH, end, is_being_replaced, latest, why_refused
 from bridge.changing import give_up
-from bridge.closing import begin_close, signed
+from bridge.closing import FLAT_WITHIN, begin_close, signed
 from bridge.conditions import (
     Answer,
     Asked,
@@ -31,10 +31,6 @@ from orderhook.instructions import Instruction
 from orderhook.orders import Action, OrderState, folded
 
 _SIGNS: Mapping[MarketSide, int] = {"flat": 0, "long": 1, "short": -1}
-
-FLAT_WITHIN = timedelta(seconds=5)
-"""How soon after the order that closes it a position must be seen flat for another order to follow."""
-
 
 # Orders
 

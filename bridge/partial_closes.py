@@ -8,10 +8,10 @@ from decimal import ROUND_CEILING
 from typing import NamedTuple
 
 from bridge.brackets import Part, parts_of
-from bridge.closing import SETTLES_WITHIN, begin_close
+from bridge.closing import begin_close
 from bridge.making import CLOSING_ACTION, make_order, outcome
 from bridge.pairs import block, is_older, pair
-from bridge.positions import known_position, pairs_to_close, unsettled_since
+from bridge.positions import SETTLES_WITHIN, known_position, pairs_to_close, unsettled_since
 from bridge.records import Share, TableInstruction
 from bridge.state import Position, Turn
 from orderhook.bridge_messages import ANOTHER_JOURNALS

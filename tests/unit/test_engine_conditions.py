@@ -154,6 +154,21 @@ def test_a_position_that_settles_in_time_counts_as_it_is_then(
         assert end_of(desk) == (REJECTED, "blocked")
 
 
+@pytest.mark.parametrize("seen", [False, True])
+def test_an_order_of_which_nobody_knows_is_waited_for_a_minute_at_most(desk: Desk, seen: bool) -> None:
+    venue_id = in_flight(desk)
+    if seen:
+        desk.say(venue_id, "WORKING")
+        desk.tell(NinjaTraderStarted())
+        desk.tell(ConnectionRead(connected=True))
+        desk.take()
+    be(desk, "LONG")
+    desk.wait(61)
+    assert desk.last("first").unresolved
+    ask(desk, Conditions(require_market_position=("long",)))
+    assert sent(desk) == ["long"]
+
+
 def test_a_working_entry_does_not_count_for_require_market_position(desk: Desk) -> None:
     be(desk, "FLAT")
     desk.look(order(desk, "resting", order_type="LIMIT", limit_price=Decimal(4000)))
