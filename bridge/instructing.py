@@ -21,6 +21,8 @@ from orderhook.venues import NINJATRADER
 
 _SENT_AGAIN = timedelta(seconds=10)
 _FORGOTTEN = timedelta(days=30)
+_CLOSE_FORGOTTEN = timedelta(days=1)
+"""When a close is: what was received before it is too late for anything to be opened long since."""
 
 _WORST: Sequence[Result] = (
     "failed",
@@ -72,8 +74,15 @@ def _forget(turn: Turn) -> None:
         if instruction.is_closed and turn.at - (instruction.reported_at or instruction.received_at) > _FORGOTTEN:
             turn.drop(instruction)
     for close in list(turn.closes.values()):
-        if close.ended_at is not None and turn.at - close.ended_at > _FORGOTTEN:
+        is_over = close.ended_at is not None and turn.at - close.ended_at > _CLOSE_FORGOTTEN
+        if is_over and not _is_needed(turn, close):
             turn.drop(close)
+
+
+def _is_needed(turn: Turn, close: Close) -> bool:
+    """Return whether what a close is for has not ended."""
+    instruction, order = turn.instructions.get(close.owner), turn.orders.get(close.owner)
+    return (instruction is not None and instruction.result is None) or (order is not None and not order.is_closed)
 
 
 def rank(instruction: TableInstruction) -> tuple[bool, datetime]:
@@ -172,6 +181,8 @@ def _result_of(closes: Sequence[Close]) -> tuple[Result, str | None]:
 
 def report_instruction(turn: Turn, instruction: TableInstruction) -> None:
     """Send how far an instruction has come if that differs from the last report."""
+    if instruction.is_closed and not instruction.alarms:
+        return
     last = instruction.report
     now = int(turn.at.timestamp() * 1000)
     seq = now if last is None else max(last.seq + 1, now)

@@ -50,7 +50,8 @@ def last_moved(turn: Turn, account: str, instrument: str) -> datetime | None:
     name = _name(turn, position)
     in_flight = [
         it.place.at if it.place else it.since or turn.at
-        for it in turn.venue_orders.values()
+        for order in turn.active()
+        for it in turn.venue_orders_of(order)
         if it.order_type == "MARKET" and it.may_work and _is_heard_of(turn, it)
         if pair(turn.at, it.account, it.instrument) == name
     ]
