@@ -91,6 +91,16 @@ def sort_of(price: Decimal | Relative) -> str:
     return "percent" if price.unit == "percent" else "points"
 
 
+def check_comparable(limit: Decimal | Relative | None, stop: Decimal | Relative | None) -> None:
+    """Raise InvalidValueError where nobody can say on which side of a stop's price its limit lies."""
+    if limit is not None and stop is not None and sort_of(limit) != sort_of(stop):
+        raise InvalidValueError(
+            "stop_loss_limit and stop_loss_stop cannot be compared: give two prices, two percentages, or two distances "
+            "in ticks, points or dollars.",
+            field="stop_loss_limit",
+        )
+
+
 def price_text(price: Decimal | Relative) -> str:
     """Write a price of an alert in its one spelling."""
     return decimal_text(price) if isinstance(price, Decimal) else str(price)
