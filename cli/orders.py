@@ -11,13 +11,16 @@ import typer
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.terminal import REFUSED, fail, print_csv, print_json, print_text, printable
 from cli.views import orders as view
-from cli.views.instructions import show_instructions
+from cli.views.instructions import show_instruction_news, show_instructions
 from orderhook.administration import instrument_name
+from orderhook.instructions import Instruction
 from orderhook.listing import (
+    Instructed,
     OrderFilter,
     Unreadable,
     UnreadableError,
     by_placing,
+    find_instruction,
     find_legs,
     find_order,
     list_instructions,
@@ -25,6 +28,7 @@ from orderhook.listing import (
 from orderhook.listing import list_orders as orders_of
 from orderhook.orders import Order, timestamp
 from orderhook.representations import (
+    represent_instructed,
     represent_instruction,
     represent_order,
     represent_order_with_history,
@@ -99,8 +103,12 @@ def list_orders(
 
 
 def _follow(options: TableOptions, order_filter: OrderFilter, *, open_only: bool) -> NoReturn:
-    """Print a line for each order, and for each change of one, until Ctrl-C; it looks once a second."""
+    """Print a line for each order and change of one, until Ctrl-C; it looks once a second.
+
+    So it does for each instruction that is under way, and when that has its result.
+    """
     shown: dict[str, str] = {}
+    under_way: set[str] = set()
     try:
         with options.services_of_trader() as (services, trader, _):
             while True:
@@ -110,9 +118,27 @@ def _follow(options: TableOptions, order_filter: OrderFilter, *, open_only: bool
                         view.show_news(order)
                         if order.is_open or not open_only:
                             shown[order.order_id] = told
+                for asked in _followed_instructions(services, trader, under_way):
+                    if order_filter.matches_instruction(asked):
+                        it = represent_instructed(Instructed(asked.instruction_id, asked, asked.told))
+                        show_instruction_news(it, it["result"])
                 time.sleep(FOLLOW_SECONDS)
     except KeyboardInterrupt:
         raise typer.Exit from None
+
+
+def _followed_instructions(services: Services, trader: str, under_way: set[str]) -> list[Instruction]:
+    """Return the instructions that are new, or have their result; `under_way` names those that have none yet."""
+    listed = [it for it in list_instructions(services, trader) if isinstance(it, Instruction)]
+    new = [it for it in listed if it.instruction_id not in under_way]
+    ended = []
+    for instruction_id in sorted(under_way.difference(it.instruction_id for it in listed)):
+        with suppress(UnreadableError):
+            instruction = find_instruction(services, trader, instruction_id)
+            ended += [instruction] if instruction else []
+    under_way.clear()
+    under_way.update(it.instruction_id for it in listed)
+    return [*ended, *new]
 
 
 def _followed(services: Services, trader: str, shown: dict[str, str], *, open_only: bool) -> list[Order]:

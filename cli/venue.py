@@ -15,7 +15,7 @@ from cli.terminal import BAD, GOOD, REFUSED, USAGE, fail, print_csv, print_json,
 from cli.views import venue as view
 from orderhook.bridge_messages import ANOTHER_JOURNALS
 from orderhook.instructions import OVERDUE, Instruction, Result
-from orderhook.listing import find_order
+from orderhook.listing import UnreadableError, find_instruction, find_order
 from orderhook.order_reports import Report
 from orderhook.orders import Order, OrderState, folded, timestamp
 from orderhook.records import parse_time
@@ -206,7 +206,13 @@ def resolve_order(
 def _resolve_instruction(options: TableOptions, instruction_id: str, result: Result) -> None:
     with options.services_of_trader() as (services, trader, address):
         provenance = operators_provenance(trader)
-        asked = services.instructions.get(trader, instruction_id)
+        try:
+            asked = find_instruction(services, trader, instruction_id)
+        except UnreadableError:
+            fail(
+                f"Instruction {instruction_id!a} cannot be read by this version of orderhook; resolve it with the "
+                "version that has written it."
+            )
         if asked is None:
             fail(
                 f"There is no instruction {instruction_id!a} of trader {trader} in {address}; `orderhook orders` lists "

@@ -63,6 +63,15 @@ def show_instructions(instructions: Sequence[Mapping[str, Any]], now: datetime |
         print_table((*columns, "since"), rows)
 
 
+def show_instruction_news(it: Mapping[str, Any], result: Mapping[str, Any] | None) -> None:
+    """Print a line about an instruction that is new, or has its result."""
+    at = result["at"] if result else it["since"]
+    told = ", ".join(filter(None, (result["result"], result["reason"]))) if result else "not done yet"
+    style = RESULT_STYLES.get(result["result"], WARNING) if result else WARNING
+    line = f"{readable_time(at)}  {it['instruction_id']}  {describe_instruction(it)}: {told}"
+    print_text(printable(line), style, hanging=4)
+
+
 def _cells(it: Mapping[str, Any], now: datetime | None) -> list[Cell]:
     if "since" not in it:
         return [parted_id(it["instruction_id"]), Text("unreadable", BAD), ""]

@@ -37,6 +37,8 @@ def check_changed(order: Order, new: Mapping[str, int | Decimal], after: Order) 
     Prices that stay are not judged: version 0.1 took some that PLACE refuses now.
     """
     _check_prices_of_type(f"Order {order.order_id}", order.order_type, new)
+    if order.entry_id is not None:
+        _check_has_both_prices(order.order_id, after, new)
     given = tuple(_prices(new))
     _check_own_leg(order, after, int(new.get("qty", order.qty)), given)
     if given and after.state not in TERMINAL:
@@ -57,6 +59,7 @@ def check_changed_leg(name: str, new: Mapping[str, int | Decimal], after: Order)
             field="qty",
         )
     _check_prices_of_type(name, after.legs[name].order_type, new)
+    _check_has_both_prices(name, after.legs[name], new)
     check_prices(after, [max(new)])  # of a stop limit, the stop price
 
 
@@ -64,6 +67,17 @@ def _check_prices_of_type(named: str, order_type: OrderType, new: Mapping[str, i
     for price, takers in PRICES.items():
         if price in new and order_type not in takers:
             raise InvalidValueError(f"{named} is a {order_type} order and has no {price}; take it out.", field=price)
+
+
+def _check_has_both_prices(named: str, after: Order | Leg, new: Mapping[str, int | Decimal]) -> None:
+    """Raise InvalidValueError where of a stop limit that has none yet, as they are distances, one price is given."""
+    missing = next((name for name in PRICES if getattr(after, name) is None), None)
+    if after.order_type == "STOPLIMIT" and missing and any(name in new for name in PRICES):
+        raise InvalidValueError(
+            f"The prices of {named} are distances from the fill of its entry, and with one price alone it would have "
+            f"no other: add {missing}=...",
+            field=missing,
+        )
 
 
 def _check_own_leg(order: Order, after: Order, qty: int, given: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Orders as a person lists them: each as it is now, with the legs that wait in its item."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,7 +30,7 @@ class Unreadable(NamedTuple):
 
 
 class UnreadableError(Exception):
-    """The order that was asked for cannot be read by this version."""
+    """What was asked for cannot be read by this version."""
 
     def __init__(self, item: Unreadable) -> None:
         super().__init__(item.id)
@@ -148,6 +149,14 @@ def list_instructions(services: Services, trader: str) -> Iterator[Instruction |
         yield _readable(items.instruction, item) or Unreadable(str(item["sk"]).partition("#")[2], "instruction")
 
 
+def find_instruction(services: Services, trader: str, instruction_id: str) -> Instruction | None:
+    """Return an instruction of a trader, done or not; raises UnreadableError for one that cannot be read."""
+    try:
+        return services.instructions.get(trader, instruction_id)
+    except items.UNREADABLE:
+        raise UnreadableError(Unreadable(instruction_id)) from None
+
+
 def instructions_of(services: Services, record: AlertRecord) -> Iterator[Instructed]:
     """Yield what an alert asks of positions, as it is now.
 
@@ -155,10 +164,9 @@ def instructions_of(services: Services, record: AlertRecord) -> Iterator[Instruc
     """
     known = {result.instruction_id: result for result in record.instruction_results}
     for instruction_id in record.instruction_ids:
-        try:
-            asked = services.instructions.get(record.trader, instruction_id)
-        except items.UNREADABLE:
-            asked = None
+        asked = None
+        with suppress(UnreadableError):
+            asked = find_instruction(services, record.trader, instruction_id)
         yield Instructed(instruction_id, asked, known.get(instruction_id) or (asked and asked.told))
 
 

@@ -545,6 +545,23 @@ def test_the_two_prices_of_a_waiting_stop_limit_keep_their_order(service: Servic
     assert change(service, "order-1.STOP1", limit_price="4990").body["limit_price"] == "4990"
 
 
+@pytest.mark.parametrize(("given", "missing"), [("limit_price", "stop_price"), ("stop_price", "limit_price")])
+def test_of_a_stop_limit_at_distances_both_prices_are_given_or_none(service: Service, given: str, missing: str) -> None:
+    """One alone would lose the distance of the other, and stand without it when the entry fills."""
+    service.use_venue()
+    distances: Any = {"stop_loss_limit": "-12 points", "stop_loss_stop": "-10 points"}
+    have_bracket(service, take_profit=None, stop_loss=None, **distances)
+    before = service.belongings()
+    answer = change(service, "order-1.STOP1", **{given: "4988"})
+    assert (answer.status, answer.word, answer.body["field"]) == (400, "invalid_value", missing)
+    assert service.belongings() == before
+    prices = {"limit_price": "4988", "stop_price": "4989"}
+    answer = change(service, "order-1.STOP1", **prices)
+    assert answer.body.items() >= {"status": "change_pending", **prices}.items()
+    assert "offset" not in service.plain()["legs"]["STOP1"]
+    assert change(service, "order-1.STOP1", limit_price="4987").word == "change_pending"
+
+
 @pytest.mark.parametrize(("name", "price"), [("TARGET1", "limit_price"), ("STOP1", "stop_price")])
 def test_a_leg_whose_price_is_given_no_longer_takes_it_from_its_entry(service: Service, name: str, price: str) -> None:
     service.put_template("one", (2, 10, 5))

@@ -87,6 +87,8 @@ ALERTS = [
     "key=KEY;command=PLACE;account=A,B;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;oco_id=g",
     "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a; // sl=4990",
     "key=KEY;command=CANCEL;order_id=order-1; (strategy_id=S)",
+    "key=KEY;command=CANCELALLORDERS;require_market_position=flat",
+    "key=KEY;command=CLOSESTRATEGY;strategy_id=strategy-1;market_position=long",
     "key=KEY;command=PLACE;account=A,a;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY",
     "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=MARKET;tif=DAY;stop_loss=",
     "key=KEY;command=PLACE;account=A;instrument=I;action=BUY;qty=1;order_type=LIMIT;limit_price=9;tif=DAY;stop_loss=9",

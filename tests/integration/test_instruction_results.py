@@ -273,6 +273,33 @@ def test_an_instruction_that_cannot_be_read_hides_no_other(service: Service, run
     assert answer.request_id in shown
 
 
+def test_follow_tells_when_an_instruction_comes_and_when_it_has_its_result(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [close(service).request_id]
+    happenings: list[Callable[[], object]] = [
+        lambda: None,
+        lambda: report(service, ids[0], "failed", "it is not flat"),
+        lambda: ids.append(close(service, account="Sim102").request_id),
+        lambda: report(service, ids[1]),
+        lambda: None,
+    ]
+
+    def sleep(_: float) -> None:
+        if not happenings:
+            raise KeyboardInterrupt
+        happenings.pop(0)()
+
+    monkeypatch.setattr("cli.orders.time.sleep", sleep)
+    shown = run("orders", "--follow", "--account", "sim101").stdout.splitlines()
+    lines = [told for line in shown if (told := line.partition(f"  {ids[0]}  ")[2])]
+    assert lines == [
+        "CLOSEPOSITION ES 12-26, Sim101: not done yet",
+        "CLOSEPOSITION ES 12-26, Sim101: failed, it is not flat",
+    ]
+    assert not any(f"  {ids[1]}  " in line for line in shown)
+
+
 @pytest.mark.parametrize(
     ("seconds", "age"),
     [
@@ -345,6 +372,14 @@ def test_while_its_bridge_may_be_at_it_an_operator_waits(service: Service, run: 
     assert result.exit_code == 1
     assert "wait until it is 5 minutes old" in result.stderr
     assert instruction_of(service, answer).result is None
+
+
+def test_an_instruction_of_a_newer_version_is_one_clear_line(service: Service, run: Run) -> None:
+    item = items.instruction_key(service.trader, "newer") | {"open": "#newer", "venue": "ninjatrader"}
+    service.table.client.put_item(TableName=service.table.name, Item=serialize(item))
+    result = run("resolve", "newer", "failed")
+    assert (result.exit_code, result.stderr.count("\n"), result.exception.__class__) == (1, 1, SystemExit)
+    assert "Instruction 'newer' cannot be read by this version of orderhook" in result.stderr
 
 
 def test_an_instruction_that_is_not_there_is_one_clear_line(run: Run) -> None:

@@ -295,6 +295,51 @@ def test_with_nothing_to_cancel_one_query_more_says_where_orders_are_open(
     assert service.network.operations == [PUT, *noted, QUERY, QUERY]
 
 
+# Positions
+
+
+INSTRUCTED: dict[str, object] = {"account": "Sim101", "instrument": "ES 12-26"}
+BRACKET: dict[str, object] = {"action": "BUY", "qty": 1, "stop_loss": 4980}
+
+
+@pytest.mark.parametrize(
+    ("command", "fields", "operations"),
+    [
+        ("CLOSEPOSITION", INSTRUCTED, [TRANSACTION]),
+        ("FLATTEN", {}, [TRANSACTION]),
+        ("CANCELANDBRACKET", {**INSTRUCTED, **BRACKET}, [TRANSACTION]),
+        ("CANCELORDERS", {**INSTRUCTED, "require_market_position": "flat"}, [TRANSACTION]),
+        ("FLATTENEVERYTHING", {}, [TRANSACTION, UPDATE, QUERY, UPDATE]),
+        ("REVERSE", INSTRUCTED, [READ, TRANSACTION]),
+        ("FLATPLACE", {**ENTRY, "order_id": "a"}, [READ, PUT]),
+        ("REVERSEPOSITION", {**ENTRY, "order_id": "a"}, [READ, PUT]),
+        ("FLATPLACE", ENTRY, [READ, TRANSACTION]),
+        ("FLATPLACE", {**ENTRY, "order_id": "a", **STRATEGY}, [READ, READ, TRANSACTION]),
+        ("CLOSESTRATEGY", STRATEGY, [UPDATE, PUT, QUERY, UPDATE]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_asked_of_a_position_takes_one_write_and_rings(
+    service: Service, command: str, fields: dict[str, object], operations: list[str]
+) -> None:
+    service.use_venue()
+    if command in ("FLATTENEVERYTHING", "CLOSESTRATEGY"):
+        service.place("order-1", **STRATEGY)
+    service.warm_up()
+    assert service.send(command, **fields).word == "accepted"
+    assert service.network.operations == [*operations, SEND]
+
+
+def test_the_same_close_takes_two_looks_and_writes_where_it_does_not_fold(service: Service) -> None:
+    service.use_venue()
+    service.warm_up()
+    first = service.send("CLOSEPOSITION", **INSTRUCTED)
+    service.let_pass(2)
+    service.network.forget()
+    assert service.send("CLOSEPOSITION", **INSTRUCTED).body["instruction_id"] == first.body["instruction_id"]
+    assert service.network.operations[:4] == [TRANSACTION, READ, QUERY, SEND]
+
+
 # Traces, records and controls
 
 

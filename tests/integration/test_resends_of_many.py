@@ -58,6 +58,11 @@ def protected_by(*stops: str) -> list[str]:
     return [f"What is filled stays, and has no stop now: {', '.join(stops)} protected it."]
 
 
+def protected_until_closed_by(*stops: str) -> list[str]:
+    told = "`orderhook alerts show` tells when that is done."
+    return [f"What is filled may have no stop until it is closed: {', '.join(stops)} protected it. {told}"]
+
+
 # The stops of what is filled
 
 
@@ -83,7 +88,21 @@ def test_a_resend_tells_of_the_stop_of_whose_end_the_first_never_heard(
     first = lose(service, body, '"ORDER#a', lose_response)
     assert (first.body["remaining"], bare(first)) == (["a-other", "a.STOP1"], [])
     answer = resend(service, body)
-    assert (answer.status, bare(answer)) == (200, protected_by("a.STOP1"))
+    is_closed = at_venue and fields["command"] == "CLOSESTRATEGY"
+    told = (protected_until_closed_by if is_closed else protected_by)("a.STOP1")
+    assert (answer.status, bare(answer)) == (200, told)
+
+
+@pytest.mark.parametrize("fields", [MANY["CLOSESTRATEGY"], {"command": "FLATTENEVERYTHING"}], ids=str)
+def test_what_is_closed_is_said_to_have_no_stop_until_then_whatever_is_lost(
+    service: Service, fields: dict[str, Any]
+) -> None:
+    service.use_venue()
+    have_open_stop(service)
+    body = text_of(service, fields)
+    told = protected_until_closed_by("a.STOP1")
+    assert bare(lose(service, body, '"ORDER#a-other"', throttle)) == told
+    assert bare(resend(service, body)) == told
 
 
 @every_command

@@ -650,11 +650,25 @@ def test_a_command_over_many_does_not_go_without_what_was_to_narrow_it(command: 
     assert error.detail.startswith(f"{command} does not use {name}, and would act on more than that; ")
 
 
-@pytest.mark.parametrize("name", sorted(KNOWN_NAMES - {*NARROWING, "key", "command", "notes", "delay", "kill_switch"}))
+@pytest.mark.parametrize("name", ["require_market_position", "market_position"])
 @pytest.mark.parametrize("command", MANY)
-def test_a_command_over_many_goes_without_what_was_not_to_narrow_it(command: str, name: str) -> None:
+def test_a_command_over_many_does_not_go_without_a_condition_on_the_position(command: str, name: str) -> None:
     if (command, name) == ("CANCELORDERS", "require_market_position"):
         return  # which it uses
+    error = refused(InvalidValueError, {**MANY[command], name: "long"})
+    assert error.field == name
+    assert error.detail.startswith(f"{command} does not use {name}, and would act on more than that; ")
+    assert warnings({**MANY[command], name: "false"}) == [("ignored_field", name)]
+
+
+OF_POSITION = ("require_market_position", "market_position")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(KNOWN_NAMES - {*NARROWING, *OF_POSITION, "key", "command", "notes", "delay", "kill_switch"})
+)
+@pytest.mark.parametrize("command", MANY)
+def test_a_command_over_many_goes_without_what_was_not_to_narrow_it(command: str, name: str) -> None:
     assert warnings({**MANY[command], name: "1"}) == [("ignored_field", SYNONYMS.get(name, name))]
 
 

@@ -38,6 +38,7 @@ PLACED: Fields = {
     "limit_price": "5000",
     "tif": "DAY",
 }
+POSITION: Fields = {"account": "Sim101", "instrument": "ES 12-26"}
 # The least that each command needs.
 LEAST: Mapping[str, Fields] = {
     "CANCEL": {"order_id": "a"},
@@ -47,6 +48,13 @@ LEAST: Mapping[str, Fields] = {
     "CANCELREPLACE": {**PLACED, "order_id": "a"},
     "CHANGE": {"order_id": "a", "qty": "2"},
     "CLOSESTRATEGY": {"strategy_id": "s"},
+    "CLOSEPOSITION": POSITION,
+    "FLATTEN": {},
+    "FLATTENEVERYTHING": {},
+    "FLATPLACE": PLACED,
+    "REVERSE": POSITION,
+    "REVERSEPOSITION": PLACED,
+    "CANCELANDBRACKET": {**POSITION, "action": "BUY", "qty": "1", "stop_loss": "4990"},
 }
 each_command = pytest.mark.parametrize("word", LEAST)
 

@@ -279,8 +279,9 @@ def test_a_refusal_of_what_may_only_close_says_so() -> None:
         window("09:30", "16:00", "15:45").check(datetime(2026, 1, 15, 20, 50, tzinfo=UTC))
     assert refusal.value.field == "closing_only_after"
     assert refusal.value.detail == (
-        "It is 15:50 EST in New York, and from 15:45 to 16:00 only closing orders pass, and it is not known here "
-        "which those are. bypass_trade_windows=true would let it pass."
+        "It is 15:50 EST in New York, and from 15:45 to 16:00 only closing orders pass: a CHANGE that lowers what "
+        "is at stake, and the commands that close or cancel, which have no window. "
+        "bypass_trade_windows=true would let it pass."
     )
 
 

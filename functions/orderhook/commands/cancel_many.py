@@ -51,17 +51,25 @@ def cutoff(services: "Services", provenance: Provenance, word: str, delay: int) 
 
 
 def cancel_many(
-    services: "Services", provenance: Provenance, scope: Scope, until: str, *, delay: int = 0, bar: bool = True
+    services: "Services",
+    provenance: Provenance,
+    scope: Scope,
+    until: str,
+    *,
+    delay: int = 0,
+    bar: bool = True,
+    closes: bool = False,
 ) -> ManyResult:
     """Cancel every open order of the scope that was received until then, each by its own conditional write.
 
     Run twice, the second finds what is left; a resend also looks at stops that an earlier receipt may have cancelled,
     and warns of those. With `bar`, orders of the same bar whose `delay` is not shorter than the command's own are left
-    alone and listed.
+    alone and listed. With `closes` the bridge is asked to close what is filled, and the warnings say so.
     Raises TemporarilyUnavailableError, with what was done and what remains, when the time budget ends before the last,
     and OutcomeUnknownError where one cannot be cancelled at all.
     """
     cancels = _Cancels(services, provenance, scope, until, delay=delay, bar=bar)
+    cancels.result.closes = closes
     listed = services.orders.reached_items(provenance, scope.account, scope.instrument, scope.root)
     words, cancels.result.complete = services.orders.each_in_time(
         cancels.cancel, cancels.reached(listed), cancels.failed

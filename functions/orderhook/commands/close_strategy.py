@@ -8,7 +8,7 @@ from orderhook.commands.addressed_order import strategy_not_found
 from orderhook.commands.cancel_many import Scope, cancel_many
 from orderhook.commands.command import NARROWING, Command
 from orderhook.commands.fields import Id
-from orderhook.commands.instructing import closing_warnings, instruction_of
+from orderhook.commands.instructing import instruction_of
 from orderhook.errors import AlertWarning, UnsupportedValueError
 from orderhook.orders import Strategy, Trace, timestamp
 from orderhook.outcome import Outcome
@@ -41,8 +41,9 @@ class CloseStrategy(Command):
         until = first.received_at if first else timestamp(provenance.judged_on)
         asked = self._close_position(services, provenance, strategy, first, until) if strategy else {}
         # Whatever their account: one that waits for its delay need not have the strategy's.
-        result = cancel_many(services, provenance, Scope(strategy_id=self.strategy_id), until, delay=self.delay)
-        warnings = closing_warnings(result) if asked else (*result.warnings, *_overtakable(result.overtakable))
+        scope = Scope(strategy_id=self.strategy_id)
+        result = cancel_many(services, provenance, scope, until, delay=self.delay, closes=bool(asked))
+        warnings = (*result.warnings, *(() if asked else _overtakable(result.overtakable)))
         if strategy and strategy.has_atm and not asked:
             raise UnsupportedValueError(
                 f"The orders of {self.strategy_id} are cancelled as told here, but it has entries of NinjaTrader's own "

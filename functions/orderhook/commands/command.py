@@ -26,8 +26,12 @@ NARROWING: Mapping[str, str] = {
     "order_id": "CANCEL cancels one order",
     "strategy_id": "CLOSESTRATEGY acts on one strategy",
     "action": "no command acts on one side alone",
+    **dict.fromkeys(
+        ("require_market_position", "market_position"),
+        "CANCELORDERS with require_market_position asks for the position in one instrument",
+    ),
 }
-"""Fields by which a trader says which orders are meant, and what heeds them."""
+"""Fields by which a trader says which orders are meant, or when, and what heeds them."""
 
 
 class Command(BaseModel):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from orderhook.commands.cancel_many import Scope, cancel_many
 from orderhook.commands.command import NARROWING, Command
-from orderhook.commands.instructing import close_once, closing_warnings, instructed_before, instruction_of
+from orderhook.commands.instructing import close_once, instructed_before, instruction_of
 from orderhook.errors import CommandNotAllowedError
 from orderhook.orders import timestamp
 from orderhook.outcome import Outcome
@@ -61,11 +61,11 @@ class FlattenEverything(Command):
             received = datetime.fromisoformat(instructed.before.received_at)
         until = timestamp(received + timedelta(seconds=self.delay))
         services.controls.note_cancel_all(provenance, min(until, provenance.received_at))
-        result = cancel_many(services, provenance, Scope(), until, bar=False)
+        result = cancel_many(services, provenance, Scope(), until, bar=False, closes=True)
         accepted = instructed.outcome
         return accepted._replace(
             duplicate=accepted.duplicate if not result.affected else None,
             extra={**accepted.extra, **result.as_data()},
-            warnings=closing_warnings(result),
+            warnings=result.warnings,
             affected_order_ids=result.affected,
         )

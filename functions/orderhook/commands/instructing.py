@@ -8,9 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orderhook.commands.many_result import ManyResult
 from orderhook.commands.marking import refuse_equal, write_once, written_before
-from orderhook.errors import AlertWarning
 from orderhook.instructions import Instruction
 from orderhook.orders import Trace, folded, timestamp
 from orderhook.outcome import Outcome
@@ -84,11 +82,6 @@ def instructed_before(
 def mark_of(word: str, account: str | None) -> str:
     """Return what the mark of a command is found by, beside its alert's digest: each account of a list has its own."""
     return word if account is None else f"{word}#{folded(account)}"
-
-
-def closing_warnings(result: ManyResult) -> tuple[AlertWarning, ...]:
-    """Return what to warn of where orders are cancelled whose position is closed: not that it has no stop now."""
-    return tuple(warning for warning in result.warnings if warning.code != "unprotected_quantity")
 
 
 def _instruct(services: "Services", provenance: Provenance, instruction: Instruction, *, closes: bool) -> Instructed:

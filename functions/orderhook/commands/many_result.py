@@ -1,6 +1,5 @@
 """What became of the orders that a command over many met."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +39,8 @@ class ManyResult:
     """Whether a venue has yet to end some of them."""
     complete: bool = True
     """Whether all open orders could be listed in time."""
+    closes: bool = False
+    """Whether the bridge is asked to close what is filled besides."""
 
     @property
     def affected(self) -> tuple[str, ...]:
@@ -59,8 +60,19 @@ class ManyResult:
             )
             warnings.append(AlertWarning("newer_orders", None, detail))
         if self.stops:
-            warnings.append(AlertWarning("unprotected_quantity", None, without_stop(sorted(set(self.stops))[:5])))
+            warnings.append(AlertWarning("unprotected_quantity", None, self._without_stop))
         return tuple(warnings)
+
+    @property
+    def _without_stop(self) -> str:
+        """What to say of the stops that were cancelled."""
+        stops = ", ".join(sorted(set(self.stops))[:5])
+        if self.closes:
+            return (
+                f"What is filled may have no stop until it is closed: {stops} protected it. `orderhook alerts show` "
+                "tells when that is done."
+            )
+        return f"What is filled stays, and has no stop now: {stops} protected it."
 
     def as_data(self) -> dict[str, object]:
         """Return the lists and their lengths, as an answer has them."""
@@ -68,8 +80,3 @@ class ManyResult:
         lists |= {name: ids for name in _IF_ANY if (ids := getattr(self, name))}
         extra: dict[str, object] = {"cancelled_legs": self.legs} if self.legs else {}
         return {"counts": {name: len(ids) for name, ids in lists.items()}, **lists, **extra}
-
-
-def without_stop(stops: Iterable[str]) -> str:
-    """Return what to say of the cancel of these stops of what is filled."""
-    return f"What is filled stays, and has no stop now: {', '.join(stops)} protected it."

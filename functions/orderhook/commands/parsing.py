@@ -34,6 +34,9 @@ _WAYS_OUT = {
 }
 """Where a field stands that is left out, and what to do about it."""
 
+_CONDITIONS = frozenset(("require_market_position", "market_position"))
+"""Those of the fields that narrow which an alert can switch off."""
+
 _ADDRESSES = frozenset(("order_id", "strategy_id"))
 """The fields that say which order a CANCEL means."""
 
@@ -138,7 +141,7 @@ class FieldReader:
                 "kill_switch goes without a command: send it in an alert of its own, with nothing but the key.",
                 field=name,
             )
-        if name in self._narrowing:
+        if name in self._narrowing and not (name in _CONDITIONS and is_off(name, value)):
             raise self._not_narrowed(name)
         if isinstance(value, str) and not self._is_json:
             for hidden, meant in self._swallowed(value):

@@ -11,7 +11,7 @@ from orderhook.errors import InvalidValueError, UnsupportedValueError
 from orderhook.orders import Action, decimal_text
 from orderhook.relative_prices import Relative, listed, points_of, price_at, read_relative
 
-_RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|dollars?|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
+_RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ *(%|\$|dollars?|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
 
 
 def _price(value: str, info: ValidationInfo) -> Decimal | None:
