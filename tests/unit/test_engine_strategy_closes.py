@@ -333,3 +333,12 @@ def test_nothing_is_closed_of_a_strategy_of_ninjatraders_that_has_ended(desk: De
     desk.wait(5)
     trader.close()
     assert (desk.result(NAME), desk.take()) == ("no_position", [])
+
+
+def test_a_strategy_whose_close_an_operator_has_ended_is_looked_after_again(desk: Desk, trader: Trader) -> None:
+    trader.trade("first", "S")
+    trader.close()
+    assert desk.take() == [oif.cancel(stop_of("first"))]
+    desk.look(*trader.shown)
+    assert (desk.result(NAME), desk.alarms) == ("superseded", ["close_failed"])
+    assert desk.state.orders["first"].closing is None
