@@ -24,7 +24,7 @@ from bridge.events import (
 from bridge.records import Close
 from orderhook.instructions import Instruction
 from orderhook.orders import Leg, Order, OrderState
-from tests.bridge import JOURNAL, Desk, instruction, order, placed, want
+from tests.bridge import JOURNAL, Desk, asked, order, placed, want
 
 LONG, RESTING = (oif.venue_id(f"request-{name}", 1) for name in ("long", "resting"))
 BRACKET = {
@@ -38,12 +38,6 @@ CLOSE = oif.close_position("Sim101", "ES 12-26")
 @pytest.fixture
 def desk() -> Desk:
     return Desk().start()
-
-
-def asked(desk: Desk, command: str = "CLOSEPOSITION", name: str = "close", **values: Any) -> Instruction:
-    """Return an instruction received just now; what flattens names no pair."""
-    pair = {"account": None, "instrument": None} if command.startswith("FLATTEN") else {}
-    return instruction(desk, command, name, **{**pair, **values})
 
 
 def have(desk: Desk, qty: int = 1, legs: Any = BRACKET) -> Order:

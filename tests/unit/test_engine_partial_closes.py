@@ -12,8 +12,8 @@ from orderhook.instructions import Instruction
 from orderhook.order_reports import made_order
 from orderhook.orders import Leg, OrderState
 from orderhook.provenance import Provenance
-from tests.bridge import START, Desk, order, placed
-from tests.unit.test_engine_closes import BRACKET, CLOSE, STOP, TARGET, ask, asked, end, have
+from tests.bridge import START, Desk, asked, order, placed
+from tests.unit.test_engine_closes import BRACKET, CLOSE, STOP, TARGET, ask, end, have
 
 PART = "close.1"
 ID = oif.venue_id(PART, 1)

@@ -9,7 +9,7 @@ from bridge import oif
 from bridge.events import ConnectionRead, FlatConfirmed, NinjaTraderStarted, WriteFile
 from orderhook.instructions import Instruction
 from orderhook.orders import Leg, Order, OrderState
-from tests.bridge import Desk, instruction, order, placed
+from tests.bridge import Desk, asked, order, placed
 
 NAME = "closing"
 ID = oif.venue_id(f"{NAME}.1", 1)
@@ -60,7 +60,7 @@ class Trader:
         self.desk.wait(0.1)
 
     def close(self, strategy_id: str = "S") -> Instruction:
-        closing = instruction(self.desk, "CLOSESTRATEGY", NAME, strategy_id=strategy_id)
+        closing = asked(self.desk, "CLOSESTRATEGY", NAME, strategy_id=strategy_id)
         self.desk.look(*self.shown, closing)
         return closing
 
