@@ -44,6 +44,14 @@ def bracket(turn: Turn, instruction: TableInstruction) -> None:
         _replace(turn, instruction, known)
 
 
+def abandon(turn: Turn, instruction: TableInstruction, why: str) -> None:
+    """End an instruction that is not to go on, and tell a person where own orders were cancelled for it."""
+    if instruction.bracket is None:
+        _finish(turn, instruction, "superseded", why)
+    else:
+        _fail(turn, instruction, f"{why}: look whether the position has its stop", "superseded")
+
+
 def _finish(turn: Turn, instruction: TableInstruction, result: Result, reason: str | None = None) -> None:
     known = turn.instructions[instruction.instruction_id]
     turn.put(known._replace(result=result, reason=reason))

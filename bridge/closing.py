@@ -115,9 +115,14 @@ def follow_close_file(turn: Turn, close: Close) -> None:
 
 
 def end_close(turn: Turn, close: Close, result: Result, why: str) -> None:
-    """End a close that is not to go on, unless it has its result."""
-    if close.result is None:
-        _finish(turn, close, result, why)
+    """End a close that is not to go on, unless it has its result, and tell a person where own orders were cancelled."""
+    if close.result is not None:
+        return
+    position = known_position(turn, close.account, close.instrument)
+    if close.began is not None and position.side != "FLAT":
+        what = f"{why}; own orders were cancelled, and the position is {position.side}"
+        turn.alarm_of(close.owner, "unprotected", f"{close.instrument}, {close.account}: {what}")
+    _finish(turn, close, result, why)
 
 
 # Before anything is sent
@@ -157,11 +162,16 @@ def _supersede_openers(turn: Turn, close: Close) -> None:
         return
     for other in list(turn.closes.values()):
         if other.pair == close.pair and other.until <= close.until and not closes_alone(turn, other):
-            end_close(turn, other, "superseded", _SUPERSEDED)
+            _supersede(turn, other)
     for it in list(turn.instructions.values()):
         waits = it.result is None and it.begun_at is None and it.asked.command not in CLOSING
         if waits and it.received_at <= close.until and concerns(turn, it, close.account, close.instrument):
             turn.put(it._replace(result="superseded", reason=_SUPERSEDED))
+
+
+def _supersede(turn: Turn, close: Close) -> None:
+    if close.result is None:
+        _finish(turn, close, "superseded", _SUPERSEDED)
 
 
 def _close(turn: Turn, close: Close) -> None:
@@ -184,7 +194,7 @@ def _close(turn: Turn, close: Close) -> None:
     elif moved_at is not None and turn.at - moved_at < SETTLES_WITHIN:
         return
     elif by_order and moved_at is not None:
-        _finish(turn, close, "blocked", "unsettled: NinjaTrader's file of the position is behind what was filled")
+        end_close(turn, close, "blocked", "unsettled: NinjaTrader's file of the position is behind what was filled")
     elif is_flat and not by_order:
         _finish(turn, close, "done")  # a leg has closed it meanwhile, or there was nothing but orders
     elif by_order:
@@ -400,7 +410,7 @@ def _net(orders: list[VenueOrder]) -> int:
 def _make(turn: Turn, close: Close, position: Position) -> None:
     """Close what is open, but for what came later, by one opposite MARKET order."""
     if position.side == "UNKNOWN":
-        _finish(turn, close, "failed", "position_unknown: NinjaTrader has not said how much is open")
+        end_close(turn, close, "failed", "position_unknown: NinjaTrader has not said how much is open")
         return
     is_followed = _is_followed(turn, close)
     left = signed(position) - _net(_later(turn, close))

@@ -3,17 +3,17 @@
 from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 
-from bridge.bracketing import bracket
+from bridge.bracketing import abandon, bracket
 from bridge.closing import begin_close, end_close
 from bridge.events import SendReport
 from bridge.heeding import heed_instruction
 from bridge.pairs import CLOSING, is_next
-from bridge.partial_closes import close_in_part, take_back
+from bridge.partial_closes import close_in_part, end, take_back
 from bridge.positions import known_position, pairs_to_close
 from bridge.records import Close, TableInstruction
 from bridge.reversing import reverse
 from bridge.state import Turn
-from bridge.strategy_closes import close_strategy
+from bridge.strategy_closes import close_strategy, release
 from orderhook.bridge_messages import InstructionReport
 from orderhook.instructions import Instruction, Result
 from orderhook.orders import timestamp
@@ -54,10 +54,8 @@ def _compare(turn: Turn, instruction: TableInstruction, listed: Instruction | No
     sent, sent_at = instruction.report, instruction.reported_at
     if listed is None and not instruction.is_closed:
         if instruction.result is None:
-            why = "another bridge has carried it out"
-            instruction = instruction._replace(result="superseded", reason=why)
-            for name in instruction.closes:
-                end_close(turn, turn.closes[name], "superseded", why)
+            _abandon(turn, instruction, "another bridge has carried it out, or an operator has ended it")
+            instruction = turn.instructions[instruction.instruction_id]
         turn.put(instruction._replace(is_closed=True))
     elif listed is not None and instruction.is_closed and instruction.result:
         turn.put(instruction._replace(is_closed=False))
@@ -66,6 +64,19 @@ def _compare(turn: Turn, instruction: TableInstruction, listed: Instruction | No
         if is_behind and turn.at - sent_at >= _SENT_AGAIN:
             turn.put(instruction._replace(reported_at=turn.at))
             turn.ask(SendReport(sent))
+
+
+def _abandon(turn: Turn, instruction: TableInstruction, why: str) -> None:
+    """End an instruction that is not to go on: what it has taken from own orders comes back, or a person is told."""
+    for name in instruction.closes:
+        end_close(turn, turn.closes[name], "superseded", why)
+    instruction = turn.instructions[instruction.instruction_id]
+    if instruction.asked.command == "CANCELANDBRACKET":
+        abandon(turn, instruction, why)
+        return
+    end(turn, instruction, "superseded", why)
+    if instruction.asked.command == "CLOSESTRATEGY" and instruction.begun_at is not None:
+        release(turn, instruction.instruction_id)
 
 
 def _forget(turn: Turn) -> None:

@@ -130,14 +130,13 @@ def follow_part(turn: Turn, instruction: TableInstruction) -> None:
 
 
 def take_back(turn: Turn, instruction: TableInstruction) -> None:
-    """Have legs close again what an unresolved order has not closed, once that is known."""
-    if instruction.result != "unresolved" or instruction.prepared_at is None or not instruction.shares:
+    """Have legs close again what the order of an instruction that ended before has not closed, once that is known."""
+    if instruction.result is None or instruction.prepared_at is None or not instruction.shares:
         return
     order = turn.orders.get(instruction.order_ids[0]) if instruction.order_ids else None
     became = outcome(turn, order) if order else None
     if order and became and became.result != "unresolved":
-        instruction = _give_back(turn, instruction, order.qty - became.filled)
-        turn.put(instruction._replace(prepared_at=None))
+        turn.put(_give_back(turn, instruction, order.qty - became.filled))
 
 
 def end(turn: Turn, instruction: TableInstruction, result: Result, reason: str | None = None) -> None:
@@ -218,7 +217,7 @@ def _give_back(turn: Turn, instruction: TableInstruction, qty: int) -> TableInst
         qty -= back
         if back < share.qty:
             kept.insert(0, share._replace(qty=share.qty - back))
-    return _share_out(turn, instruction, tuple(kept))
+    return _share_out(turn, instruction, tuple(kept))._replace(prepared_at=None)
 
 
 def _have_shrunk(turn: Turn, shares: tuple[Share, ...]) -> bool:

@@ -25,7 +25,7 @@ def close_strategy(turn: Turn, instruction: TableInstruction) -> None:
         became = outcome(turn, turn.orders[instruction.order_ids[0]])
         if became is not None:
             end(turn, instruction, became.result, became.reason)
-            _release(turn, instruction.instruction_id)
+            release(turn, instruction.instruction_id)
         return
     is_left = _end_orders(turn, instruction)
     if is_left and turn.at - (instruction.begun_at or turn.at) < ORDERS_END_WITHIN:
@@ -42,7 +42,7 @@ def close_strategy(turn: Turn, instruction: TableInstruction) -> None:
             # NinjaTrader has closed what there was.
             turn.put(instruction._replace(result="done", reason=None))
     if turn.instructions[instruction.instruction_id].result is not None:
-        _release(turn, instruction.instruction_id)
+        release(turn, instruction.instruction_id)
 
 
 def _close(turn: Turn, instruction: TableInstruction, position: Position) -> None:
@@ -125,7 +125,7 @@ def _end_orders(turn: Turn, instruction: TableInstruction) -> bool:
     return is_left
 
 
-def _release(turn: Turn, instruction_id: str) -> None:
+def release(turn: Turn, instruction_id: str) -> None:
     """Have the trades of the strategy be looked after again: what is closed of them needs no legs any more."""
     instruction = turn.instructions[instruction_id]
     is_closed = instruction.result in ("done", "no_position")

@@ -24,7 +24,7 @@ from bridge.events import (
 from bridge.records import Close
 from orderhook.instructions import Instruction
 from orderhook.orders import Leg, Order, OrderState
-from tests.bridge import JOURNAL, Desk, instruction, order, placed, want
+from tests.bridge import JOURNAL, Desk, asked, order, placed, want
 
 LONG, RESTING = (oif.venue_id(f"request-{name}", 1) for name in ("long", "resting"))
 BRACKET = {
@@ -38,12 +38,6 @@ CLOSE = oif.close_position("Sim101", "ES 12-26")
 @pytest.fixture
 def desk() -> Desk:
     return Desk().start()
-
-
-def asked(desk: Desk, command: str = "CLOSEPOSITION", name: str = "close", **values: Any) -> Instruction:
-    """Return an instruction received just now; what flattens names no pair."""
-    pair = {"account": None, "instrument": None} if command.startswith("FLATTEN") else {}
-    return instruction(desk, command, name, **{**pair, **values})
 
 
 def have(desk: Desk, qty: int = 1, legs: Any = BRACKET) -> Order:
@@ -911,6 +905,17 @@ def test_what_another_bridge_has_finished_is_left(desk: Desk) -> None:
     assert len(closes(desk)) == 1
 
 
+def test_a_close_that_an_operator_has_ended_after_its_stops_were_cancelled_rings(desk: Desk) -> None:
+    have(desk)
+    ask(desk)
+    assert sorted(desk.take()) == sorted([oif.cancel(STOP), oif.cancel(TARGET)])
+    desk.look()
+    assert (desk.result(), desk.alarms) == ("superseded", ["unprotected"])
+    end(desk, STOP, TARGET)
+    desk.wait(10)
+    assert (desk.take(), desk.alarms) == ([], ["unprotected"])
+
+
 # By an order of our own
 
 
@@ -958,6 +963,18 @@ def test_what_keeps_entries_needs_the_number(desk: Desk) -> None:
     desk.look(flat_place(desk), kill_switch=True)
     begin(desk)
     assert (the_close(desk).result, str(the_close(desk).reason)[:16]) == ("failed", "position_unknown")
+
+
+def test_what_keeps_entries_rings_where_its_stops_are_gone_and_the_number_is_not_known(desk: Desk) -> None:
+    have(desk, 2)
+    begin(desk)
+    desk.take()
+    desk.say(TARGET, "PARTFILLED", 1, "5010")
+    desk.wait(0.1)
+    end(desk, STOP)
+    desk.say(TARGET, "CANCELLED", 1, "5010")
+    desk.wait(3)
+    assert (the_close(desk).result, desk.alarms) == ("blocked", ["unprotected"])
 
 
 def test_an_order_that_closes_and_is_rejected_blocks_the_pair(desk: Desk) -> None:

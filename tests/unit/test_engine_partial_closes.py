@@ -12,8 +12,8 @@ from orderhook.instructions import Instruction
 from orderhook.order_reports import made_order
 from orderhook.orders import Leg, OrderState
 from orderhook.provenance import Provenance
-from tests.bridge import START, Desk, order, placed
-from tests.unit.test_engine_closes import BRACKET, CLOSE, STOP, TARGET, ask, asked, end, have
+from tests.bridge import START, Desk, asked, order, placed
+from tests.unit.test_engine_closes import BRACKET, CLOSE, STOP, TARGET, ask, end, have
 
 PART = "close.1"
 ID = oif.venue_id(PART, 1)
@@ -287,6 +287,18 @@ def test_legs_take_back_what_is_rejected_after_a_minute(desk: Desk) -> None:
     assert desk.result() == "unresolved"
     desk.say(ID, "REJECTED")
     assert sorted(desk.take()) == sorted([change(STOP, 3, stop="4990"), change(TARGET, 3, limit="5010")])
+
+
+def test_legs_take_back_a_part_whose_instruction_an_operator_has_ended(desk: Desk) -> None:
+    have(desk, 3)
+    ask(desk, qty=1)
+    assert sorted(desk.take()) == TO_TWO
+    desk.look()
+    assert (desk.result(), desk.state.instructions["close"].order_ids) == ("superseded", ())
+    shrink(desk)
+    desk.take()
+    shrink(desk)
+    assert (quantities(desk), desk.take(), desk.alarms) == ({STOP: 3, TARGET: 3}, [], [])
 
 
 def test_a_crash_before_its_order_goes_on_from_the_journal(desk: Desk) -> None:

@@ -9,7 +9,7 @@ from bridge import oif
 from bridge.events import ConnectionRead, FlatConfirmed, NinjaTraderStarted, WriteFile
 from orderhook.instructions import Instruction
 from orderhook.orders import Leg, Order, OrderState
-from tests.bridge import Desk, instruction, order, placed
+from tests.bridge import Desk, asked, order, placed
 
 NAME = "closing"
 ID = oif.venue_id(f"{NAME}.1", 1)
@@ -60,7 +60,7 @@ class Trader:
         self.desk.wait(0.1)
 
     def close(self, strategy_id: str = "S") -> Instruction:
-        closing = instruction(self.desk, "CLOSESTRATEGY", NAME, strategy_id=strategy_id)
+        closing = asked(self.desk, "CLOSESTRATEGY", NAME, strategy_id=strategy_id)
         self.desk.look(*self.shown, closing)
         return closing
 
@@ -333,3 +333,12 @@ def test_nothing_is_closed_of_a_strategy_of_ninjatraders_that_has_ended(desk: De
     desk.wait(5)
     trader.close()
     assert (desk.result(NAME), desk.take()) == ("no_position", [])
+
+
+def test_a_strategy_whose_close_an_operator_has_ended_is_looked_after_again(desk: Desk, trader: Trader) -> None:
+    trader.trade("first", "S")
+    trader.close()
+    assert desk.take() == [oif.cancel(stop_of("first"))]
+    desk.look(*trader.shown)
+    assert (desk.result(NAME), desk.alarms) == ("superseded", ["close_failed"])
+    assert desk.state.orders["first"].closing is None
