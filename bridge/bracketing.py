@@ -13,12 +13,12 @@ from decimal import Decimal
 from bridge.brackets import Part, is_wanted, last_of, parts_of, price_from, prices_of
 from bridge.cancelling import TAKEN_OVER
 from bridge.carrying_out import why_not_account
-from bridge.closing import ORDERS_END_WITHIN, SETTLES_WITHIN, have_end
+from bridge.closing import ORDERS_END_WITHIN, have_end
 from bridge.confirming import unresolved_of
 from bridge.making import make_order
 from bridge.pairs import concerns, pair
 from bridge.partial_closes import position_of
-from bridge.positions import known_position, unsettled_since
+from bridge.positions import SETTLES_WITHIN, known_position, unsettled_since
 from bridge.records import MADE_LEGS, Bracket, Fill, Increment, TableInstruction, TableOrder, Terms, VenueOrder, filled
 from bridge.state import Position, Turn
 from orderhook.instructions import Instruction, Result

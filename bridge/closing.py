@@ -13,7 +13,7 @@ from bridge.carrying_out import REPLACED, end, is_being_replaced, why_not_accoun
 from bridge.confirming import follow_file
 from bridge.making import make_order
 from bridge.pairs import CLOSED, CLOSING, block, closes_alone, concerns, is_next, is_of, pair
-from bridge.positions import known_position, unsettled_since
+from bridge.positions import SETTLES_WITHIN, known_position, unsettled_since
 from bridge.records import Close, TableOrder, VenueOrder, filled
 from bridge.state import Position, Turn
 from orderhook.bridge_messages import Side
@@ -23,8 +23,8 @@ from orderhook.orders import OrderState
 ORDERS_END_WITHIN = timedelta(seconds=5)
 """How long a close waits for the ends of own orders."""
 
-SETTLES_WITHIN = timedelta(seconds=2)
-"""How long a position's file may be behind what own orders have filled."""
+FLAT_WITHIN = timedelta(seconds=5)
+"""How soon after its closing a position must be seen flat for anything to be opened."""
 
 _FLAT_STANDS = timedelta(seconds=1)
 """How long FLAT must stand: a stop that has filled meanwhile shows it before NinjaTrader's own order turns it over."""
@@ -375,18 +375,22 @@ def _give_up(turn: Turn, close: Close, position: Position) -> None:
 
 def _later(turn: Turn, close: Close) -> list[VenueOrder]:
     """Return what own orders have at the venue that were received later than the close."""
-    known: list[VenueOrder] = []
-    for order in turn.orders.values():
-        entry = turn.orders.get(order.entry_id or "", order)
-        is_later = entry.received_at is not None and entry.received_at > close.until
-        if is_later and not is_of(entry, close.owner) and pair(turn.at, entry.account, entry.instrument) == close.pair:
-            known += turn.venue_orders_of(order)
-    return known
+    newer = [it for it in turn.orders.values() if it.received_at is not None and it.received_at > close.until]
+    entries = [
+        it
+        for it in newer
+        if it.entry_id not in turn.orders
+        if not is_of(it, close.owner) and pair(turn.at, it.account, it.instrument) == close.pair
+    ]
+    return [
+        known for entry in entries for order in (entry, *turn.legs_of(entry)) for known in turn.venue_orders_of(order)
+    ]
 
 
 def _is_followed(turn: Turn, close: Close) -> bool:
     """Return whether something received later is at the venue already: the close was seen after it."""
-    return any(it.place and it.may_work for it in _later(turn, close)) or _net(_later(turn, close)) != 0
+    later = _later(turn, close)
+    return any(it.place and it.may_work for it in later) or _net(later) != 0
 
 
 def _net(orders: list[VenueOrder]) -> int:

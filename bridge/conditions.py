@@ -4,18 +4,15 @@ Unknown is not flat. What is about to change is waited for, a little.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from bridge.pairs import pair
-from bridge.positions import is_behind, known_pairs, known_position
+from bridge.positions import SETTLES_WITHIN, known_pairs, known_position, last_moved
 from bridge.records import TableOrder
 from bridge.state import Position, Turn
 from orderhook.conditions import Conditions, MarketSide, Sync
 from orderhook.orders import folded
-
-SETTLES_WITHIN = timedelta(seconds=2)
-"""How long a condition waits for a position that is about to change."""
 
 SIDES: dict[str, MarketSide] = {"FLAT": "flat", "LONG": "long", "SHORT": "short"}
 
@@ -82,13 +79,7 @@ def settled_side(turn: Turn, asked: Asked) -> MarketSide | Literal["waits"] | Fa
 
 def is_unsettled(turn: Turn, account: str, instrument: str) -> bool:
     """Return whether a position is about to change: a MARKET order is in flight, or a fill is not in its file."""
-    name = pair(turn.at, account, instrument)
-    is_in_flight = any(
-        it.order_type == "MARKET" and it.may_work and (it.place or it.state)
-        for order in orders_of(turn, name)
-        for it in turn.venue_orders_of(order)
-    )
-    return is_in_flight or is_behind(turn, name, known_position(turn, account, instrument))
+    return last_moved(turn, account, instrument) is not None
 
 
 def _there_is_one(turn: Turn, asked: Asked) -> Answer:

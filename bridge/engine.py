@@ -44,7 +44,7 @@ from bridge.events import (
     Resumed,
     Tick,
 )
-from bridge.heeding import heed
+from bridge.heeding import heed, watch_resync
 from bridge.instructing import instruct, rank, report_instruction
 from bridge.legs import settle
 from bridge.looking import fetch, look
@@ -141,7 +141,8 @@ def _act(turn: Turn) -> None:
             carry_out(turn, turn.orders[order.order_id])
     for order in turn.active():
         _write_cancels(turn, order)
-        report(turn, order)
+        watch_resync(turn, turn.orders[order.order_id])
+        report(turn, turn.orders[order.order_id])
     for instruction in list(turn.instructions.values()):
         instruct(turn, turn.instructions[instruction.instruction_id])
         report_instruction(turn, turn.instructions[instruction.instruction_id])

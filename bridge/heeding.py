@@ -6,11 +6,11 @@ never followed by the order.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from bridge.carrying_out import KILL_SWITCH, end, is_being_replaced, latest, why_refused
 from bridge.changing import give_up
-from bridge.closing import begin_close, signed
+from bridge.closing import FLAT_WITHIN, begin_close, signed
 from bridge.conditions import (
     Answer,
     Asked,
@@ -21,20 +21,16 @@ from bridge.conditions import (
     orders_of,
     settled_side,
 )
-from bridge.making import make_order
+from bridge.making import made_id, make_order, outcome
 from bridge.pairs import is_superseded, pair, root_of, waits
 from bridge.positions import known_pairs, known_position
 from bridge.records import First, TableInstruction, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.conditions import Conditions, MarketSide, Sync
 from orderhook.instructions import Instruction
-from orderhook.orders import Action, OrderState, folded
+from orderhook.orders import TERMINAL, Action, OrderState, folded
 
 _SIGNS: Mapping[MarketSide, int] = {"flat": 0, "long": 1, "short": -1}
-
-FLAT_WITHIN = timedelta(seconds=5)
-"""How soon after the order that closes it a position must be seen flat for another order to follow."""
-
 
 # Orders
 
@@ -53,14 +49,12 @@ def _heed_placing(turn: Turn, order: TableOrder, conditions: Conditions) -> bool
     if order.closing or is_superseded(turn, order):
         return True
     if (why := why_refused(turn, order)) is not None:
-        _tell_unprotected(turn, order)
         return why != KILL_SWITCH or _close_at_least(turn, order, conditions)
     if waits(turn, order) or not (turn.is_ready and turn.look_is_fresh):
         return True
     order = _is_asked(turn, order)
     answer = _do_first(turn, order, conditions) if order.first else _ask(turn, order, conditions)
     if isinstance(answer, Fails):
-        _tell_unprotected(turn, turn.orders[order.order_id])
         end(turn, order, OrderState.REJECTED, str(answer))
     return answer == "holds"
 
@@ -77,14 +71,6 @@ def _close_at_least(turn: Turn, order: TableOrder, conditions: Conditions) -> bo
     if answer == "holds":
         _begin_close(turn, order, conditions)
     return answer != "waits"
-
-
-def _tell_unprotected(turn: Turn, order: TableOrder) -> None:
-    """Tell a person of a resync that ends without its order, after own orders were cancelled for it."""
-    position = known_position(turn, order.account, order.instrument)
-    if order.first == "resync" and position.side != "FLAT":
-        why = f"own orders were cancelled for a resync that is not done; the position is {position.side}"
-        turn.alarm_once(order.order_id, "unprotected", why, of="resync")
 
 
 def _heed_replacing(turn: Turn, order: TableOrder, current: VenueOrder, conditions: Conditions) -> bool:
@@ -176,6 +162,7 @@ def _resync(turn: Turn, order: TableOrder, sync: Sync) -> Answer:
     """
     until = order.received_at or turn.at
     ends = begin_close(turn, order.order_id, order.account, order.instrument, until, only_orders=True)
+    _note_close(turn, order, ends.name)
     is_changing = is_unsettled(turn, order.account, order.instrument)
     if ends.result is None or is_changing:
         if turn.at - _asked(turn, order).since < FLAT_WITHIN:
@@ -204,6 +191,27 @@ def _resync(turn: Turn, order: TableOrder, sync: Sync) -> Answer:
         )
     end(turn, order, OrderState.CANCELLED, f"resynced: {action} {abs(gap)} by {made.order_id} in its place")
     return "waits"
+
+
+def watch_resync(turn: Turn, order: TableOrder) -> None:
+    """Tell a person of a resync that ends in this step without its order, after own orders were cancelled for it.
+
+    Whatever has ended it: a control, a CANCEL, NinjaTrader.
+    """
+    asked = turn.orders.get(order.made_by or order.order_id)
+    is_told = order.report is not None and order.report.state in TERMINAL
+    if is_told or asked is None or asked.first != "resync":
+        return
+    made = turn.orders.get(made_id(turn, asked.order_id, 1), asked)
+    close, became = turn.closes.get(asked.first_close or ""), outcome(turn, made)
+    if close is None or close.began is None or became is None or made.order_id != order.order_id:
+        return
+    position = known_position(turn, order.account, order.instrument)
+    if became.result in ("failed", "blocked") and position.side != "FLAT":
+        why = (
+            f"own orders were cancelled for a resync that has ended ({became.reason}); the position is {position.side}"
+        )
+        turn.alarm_once(order.order_id, "unprotected", why, of="resync")
 
 
 def _gap(turn: Turn, order: TableOrder, sync: Sync) -> int | Fails:
@@ -277,9 +285,13 @@ def _begin_close(turn: Turn, order: TableOrder, conditions: Conditions) -> str:
         keeps_entries=keeps_entries,
         even_flat=not keeps_entries,
     )
-    if order.first_close != close.name:
-        turn.put(turn.orders[order.order_id]._replace(first_close=close.name))
+    _note_close(turn, order, close.name)
     return close.name
+
+
+def _note_close(turn: Turn, order: TableOrder, name: str) -> None:
+    if order.first_close != name:
+        turn.put(turn.orders[order.order_id]._replace(first_close=name))
 
 
 # Instructions

@@ -8,7 +8,7 @@ from bridge.closing import begin_close, end_close
 from bridge.events import SendReport
 from bridge.heeding import heed_instruction
 from bridge.pairs import CLOSING, is_next
-from bridge.partial_closes import close_in_part
+from bridge.partial_closes import close_in_part, take_back
 from bridge.positions import known_position, pairs_to_close
 from bridge.records import Close, TableInstruction
 from bridge.reversing import reverse
@@ -21,6 +21,8 @@ from orderhook.venues import NINJATRADER
 
 _SENT_AGAIN = timedelta(seconds=10)
 _FORGOTTEN = timedelta(days=30)
+_CLOSE_FORGOTTEN = timedelta(days=1)
+"""When a close is: what was received before it is too late for anything to be opened long since."""
 
 _WORST: Sequence[Result] = (
     "failed",
@@ -72,8 +74,15 @@ def _forget(turn: Turn) -> None:
         if instruction.is_closed and turn.at - (instruction.reported_at or instruction.received_at) > _FORGOTTEN:
             turn.drop(instruction)
     for close in list(turn.closes.values()):
-        if close.ended_at is not None and turn.at - close.ended_at > _FORGOTTEN:
+        is_over = close.ended_at is not None and turn.at - close.ended_at > _CLOSE_FORGOTTEN
+        if is_over and not _is_needed(turn, close):
             turn.drop(close)
+
+
+def _is_needed(turn: Turn, close: Close) -> bool:
+    """Return whether what a close is for has not ended."""
+    instruction, order = turn.instructions.get(close.owner), turn.orders.get(close.owner)
+    return (instruction is not None and instruction.result is None) or (order is not None and not order.is_closed)
 
 
 def rank(instruction: TableInstruction) -> tuple[bool, datetime]:
@@ -83,7 +92,10 @@ def rank(instruction: TableInstruction) -> tuple[bool, datetime]:
 
 def instruct(turn: Turn, instruction: TableInstruction) -> None:
     """Take the next step of an instruction, if there is one: one of a pair after the other, what closes first."""
-    if instruction.result is not None or not turn.owns:
+    if not turn.owns:
+        return
+    if instruction.result is not None:
+        take_back(turn, instruction)
         return
     if instruction.begun_at is None:
         instruction = _begin(turn, instruction)
@@ -169,6 +181,8 @@ def _result_of(closes: Sequence[Close]) -> tuple[Result, str | None]:
 
 def report_instruction(turn: Turn, instruction: TableInstruction) -> None:
     """Send how far an instruction has come if that differs from the last report."""
+    if instruction.is_closed and not instruction.alarms:
+        return
     last = instruction.report
     now = int(turn.at.timestamp() * 1000)
     seq = now if last is None else max(last.seq + 1, now)

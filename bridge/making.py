@@ -96,7 +96,8 @@ class Became(NamedTuple):
 
 def outcome(turn: Turn, order: TableOrder) -> Became | None:
     """Return what has become of a made order; None while it may still be filled."""
-    current, filled = latest(turn, order), filled_of(turn, order)
+    # What a person has said was filled is known by the order's parts alone.
+    current, filled = latest(turn, order), max(filled_of(turn, order), sum(it.quantity for it in order.increments))
     if filled >= order.qty:
         return Became("done", None, filled)
     is_over = current is not None and current.is_over and not is_being_replaced(turn, order)

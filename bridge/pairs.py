@@ -5,7 +5,8 @@ received later waits for its result.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from bridge.contracts import canonical
@@ -25,7 +26,12 @@ CLOSED = "the position is closed"
 
 def pair(at: datetime, account: str, instrument: str) -> str:
     """Return the name of an account and an instrument: without case, and every spelling of a contract is one."""
-    return f"{folded(account)}/{folded(canonical(instrument, at.date()))}"
+    return _pair(account, instrument, at.date())
+
+
+@lru_cache(maxsize=10_000)  # each step asks it of every open order, more than once
+def _pair(account: str, instrument: str, today: date) -> str:
+    return f"{folded(account)}/{folded(canonical(instrument, today))}"
 
 
 def root_of(at: datetime, instrument: str) -> str:

@@ -8,10 +8,10 @@ from decimal import ROUND_CEILING
 from typing import NamedTuple
 
 from bridge.brackets import Part, parts_of
-from bridge.closing import SETTLES_WITHIN, begin_close
+from bridge.closing import begin_close
 from bridge.making import CLOSING_ACTION, make_order, outcome
 from bridge.pairs import block, is_older, pair
-from bridge.positions import known_position, pairs_to_close, unsettled_since
+from bridge.positions import SETTLES_WITHIN, known_position, pairs_to_close, unsettled_since
 from bridge.records import Share, TableInstruction
 from bridge.state import Position, Turn
 from orderhook.bridge_messages import ANOTHER_JOURNALS
@@ -129,6 +129,17 @@ def follow_part(turn: Turn, instruction: TableInstruction) -> None:
     end(turn, instruction, became.result, became.reason)
 
 
+def take_back(turn: Turn, instruction: TableInstruction) -> None:
+    """Have legs close again what an unresolved order has not closed, once that is known."""
+    if instruction.result != "unresolved" or instruction.prepared_at is None or not instruction.shares:
+        return
+    order = turn.orders.get(instruction.order_ids[0]) if instruction.order_ids else None
+    became = outcome(turn, order) if order else None
+    if order and became and became.result != "unresolved":
+        instruction = _give_back(turn, instruction, order.qty - became.filled)
+        turn.put(instruction._replace(prepared_at=None))
+
+
 def end(turn: Turn, instruction: TableInstruction, result: Result, reason: str | None = None) -> None:
     """End an instruction; legs take back what nothing else closes."""
     if not instruction.order_ids:
@@ -193,6 +204,10 @@ def _leave(turn: Turn, share: Share, qty: int) -> None:
         for it in entry.increments
     ]
     turn.put(entry._replace(increments=tuple(increments)))
+    if qty < 0:
+        # The table may have finished legs that had nothing left to close.
+        for leg in turn.legs_of(entry):
+            turn.put(leg._replace(is_closed=False))
 
 
 def _give_back(turn: Turn, instruction: TableInstruction, qty: int) -> TableInstruction:

@@ -15,6 +15,9 @@ from orderhook.conditions import MarketSide
 from orderhook.orders import Action, folded, timestamp
 from orderhook.trade import kind_of
 
+SETTLES_WITHIN = timedelta(seconds=2)
+"""How long a position is waited for that own orders are about to move, or whose file is behind them."""
+
 _FLAT_STOOD = timedelta(seconds=2)
 _TOO_MANY_STOOD = timedelta(seconds=5)
 """How long legs must seem to close more than is open before anybody is told."""
@@ -37,25 +40,35 @@ def known_position(turn: Turn, account: str, instrument: str) -> Position:
     return unknown if is_said and _fills_since(turn, name, position.since) else position
 
 
-def unsettled_since(turn: Turn, account: str, instrument: str) -> datetime | None:
+def last_moved(turn: Turn, account: str, instrument: str) -> datetime | None:
     """Return when an own order last moved a position of which the file has not told since, or is about to move it.
 
-    None where the file is not behind, or says nothing. What is silent for a minute is not waited for: an order of which
-    nobody knows whether NinjaTrader had it, and a file that stays as it is.
+    What is silent for a minute is not waited for: an order of which nobody knows whether NinjaTrader had it or what has
+    become of it, and a file that stays as it is.
     """
     position = known_position(turn, account, instrument)
-    if position.side == "UNKNOWN":
-        return None
-    name, read_at = _name(turn, position), position.read_at or position.since
-    moved = [
-        (it, it.place.at)
-        for it in turn.venue_orders.values()
-        if it.place is not None and it.may_work and it.order_type == "MARKET"
-        if it.state is not None or turn.at - it.place.at < _FILE_COMES
+    name = _name(turn, position)
+    in_flight = [
+        it.place.at if it.place else it.since or turn.at
+        for order in turn.active()
+        for it in turn.venue_orders_of(order)
+        if it.order_type == "MARKET" and it.may_work and _is_heard_of(turn, it)
+        if pair(turn.at, it.account, it.instrument) == name
     ]
-    filled = [(it, it.fills[-1].at) for it in turn.venue_orders.values() if it.fills]
-    moved += [(it, at) for it, at in filled if at > read_at and turn.at - at < _FILE_COMES]
-    return max((at for it, at in moved if pair(turn.at, it.account, it.instrument) == name), default=None)
+    return max([*in_flight, *_untold_fills(turn, name, position)], default=None)
+
+
+def _is_heard_of(turn: Turn, order: VenueOrder) -> bool:
+    """Return whether an order that may work has a state, or was written so lately that one may come."""
+    if order.state is not None:
+        return not order.is_lost
+    return order.place is not None and turn.at - order.place.at < _FILE_COMES
+
+
+def unsettled_since(turn: Turn, account: str, instrument: str) -> datetime | None:
+    """Return since when a position's file is behind; None where it is not, or says nothing."""
+    is_unknown = known_position(turn, account, instrument).side == "UNKNOWN"
+    return None if is_unknown else last_moved(turn, account, instrument)
 
 
 def read_position(turn: Turn, read: PositionRead) -> None:
@@ -207,8 +220,13 @@ def _name(turn: Turn, position: Position) -> str:
 
 def is_behind(turn: Turn, name: str, position: Position) -> bool:
     """Return whether something of ours was filled since a position's file was read: another file is still to come."""
+    return bool(_untold_fills(turn, name, position))
+
+
+def _untold_fills(turn: Turn, name: str, position: Position) -> list[datetime]:
+    """Return when orders of ours were last filled of which a position's file may still tell."""
     read_at = position.read_at or (turn.at - _FILE_COMES if position.side == "UNKNOWN" else position.since)
-    return any(turn.at - at < _FILE_COMES for at in _fills_since(turn, name, read_at))
+    return [at for at in _fills_since(turn, name, read_at) if turn.at - at < _FILE_COMES]
 
 
 def _fills_since(turn: Turn, name: str, since: datetime) -> list[datetime]:

@@ -3,18 +3,13 @@
 Never by one order of twice as much: a stop that fills meanwhile would leave it all on the other side.
 """
 
-from datetime import timedelta
-
-from bridge.closing import begin_close
+from bridge.closing import FLAT_WITHIN, begin_close
 from bridge.making import CLOSING_ACTION, make_order, outcome
 from bridge.pairs import why_blocked
 from bridge.partial_closes import end, settled
 from bridge.positions import known_position
 from bridge.records import Close, TableInstruction
 from bridge.state import Turn
-
-FLAT_WITHIN = timedelta(seconds=5)
-"""How soon after its closing a position must be seen flat for anything to be opened."""
 
 FLATTEN_TIMEOUT = "flatten_timeout: the position was not seen flat within 5 s of its closing; nothing is opened"
 

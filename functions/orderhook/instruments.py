@@ -179,6 +179,8 @@ def tick_of(name: str) -> Decimal | None:
 
 def _read(text: str) -> re.Match[str] | None:
     """Return the spelling of a listed contract, or of a front month, that a text is."""
+    if not (text.isascii() and text.isprintable()):
+        return None  # other digits and other blanks are no spelling
     name = " ".join(text.split()).upper()
     prefix = _PREFIX.match(name)
     name = name[prefix.end() :] if prefix else name

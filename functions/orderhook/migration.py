@@ -29,6 +29,7 @@ RETENTION = timedelta(days=30)
 
 _UNCHANGED = "#version = :seen"
 _CHANGED = "it was changed meanwhile; run this again"
+_UNREADABLE = "this version cannot read it"
 _OF_KIND = "#pk = :pk AND begins_with(#sk, :prefix)"
 
 
@@ -93,7 +94,7 @@ def _read_orders(
         try:
             entries.append(version_0_1.read_entry(item, legs))
         except (KeyError, TypeError, ValueError):
-            result.left[item["order_id"]] = "this version cannot read it"
+            result.left[item["order_id"]] = _UNREADABLE
     entries.sort(key=lambda entry: version_0_1.number_of(str(entry.order.order_name)))
     return entries, legs, {leg for item in found for leg in version_0_1.leg_ids(item).values()}
 
@@ -269,16 +270,11 @@ def _migrate_open(services: Services, provenance: Provenance, result: MigrationR
         if "account" not in item:
             continue  # not an order
         order_id = item["order_id"]
-        placed_at = str(item.get("received_at") or item["history"][0]["at"])
-        name = name_of(item, placed_at)
-        sets: dict[str, object] = {"open": items.open_prefix(item["account"], name) + order_id, "instrument": name}
-        if "instrument" in item.get("placed", {}):
-            # Or the same PLACE, sent again, would be another one.
-            sets["placed"] = item["placed"] | {"instrument": folded(name)}
-        if item.get("tif") == "DAY" and "day_ends" not in item:
-            day_ends = timestamp(end_of_day(datetime.fromisoformat(item["history"][0]["at"])))
-            sets |= {"day_ends": day_ends, "expires": _expires(provenance, day_ends)}
-        sets = {name: value for name, value in sets.items() if item.get(name) != value}
+        try:
+            sets = _open_now(provenance, item)
+        except items.UNREADABLE:
+            result.left[order_id] = _UNREADABLE
+            continue
         if not sets:
             continue
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
@@ -292,9 +288,24 @@ def _migrate_open(services: Services, provenance: Provenance, result: MigrationR
         if "open" in sets:
             result.indexed.append(order_id)
         if "instrument" in sets:
-            result.instruments[order_id] = (item["instrument"], name)
-        if "day_ends" in sets and day_ends <= provenance.now:
+            result.instruments[order_id] = (item["instrument"], str(sets["instrument"]))
+        if "day_ends" in sets and str(sets["day_ends"]) <= provenance.now:
             result.days_ended.append(order_id)
+
+
+def _open_now(provenance: Provenance, item: Item) -> dict[str, object]:
+    """Return what an open order has otherwise in this version; raises one of UNREADABLE."""
+    placed_at = str(item.get("received_at") or item["history"][0]["at"])
+    name = name_of(item, placed_at)
+    prefix = items.open_prefix(item["account"], name)
+    sets: dict[str, object] = {"open": prefix + item["order_id"], "instrument": name}
+    if "instrument" in item.get("placed", {}):
+        # Or the same PLACE, sent again, would be another one.
+        sets["placed"] = item["placed"] | {"instrument": folded(name)}
+    if item.get("tif") == "DAY" and "day_ends" not in item:
+        day_ends = timestamp(end_of_day(datetime.fromisoformat(item["history"][0]["at"])))
+        sets |= {"day_ends": day_ends, "expires": _expires(provenance, day_ends)}
+    return {name: value for name, value in sets.items() if item.get(name) != value}
 
 
 def _migrate_names(services: Services, provenance: Provenance, result: MigrationResult) -> None:

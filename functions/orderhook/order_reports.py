@@ -15,7 +15,7 @@ from orderhook.venues import NINJATRADER
 if TYPE_CHECKING:
     from orderhook.bridge_messages import Made, OrderReport
 
-_LONGEST_REASON = 500
+LONGEST_REASON = 500
 """Nothing in an item grows without bound: NinjaTrader's log says what it likes."""
 
 
@@ -45,7 +45,7 @@ class Report(NamedTuple):
     def of(cls, said: "OrderReport") -> "Report":
         """Return what a bridge's message says of its order."""
         told = (said.reason, said.unresolved, ", ".join(said.alarms) or None)
-        reason, unresolved, alarms = (text and text[:_LONGEST_REASON] for text in told)
+        reason, unresolved, alarms = (text and text[:LONGEST_REASON] for text in told)
         answer = said.acked, said.values, unresolved, said.dropped
         return cls(said.state, said.filled, said.average, said.seq, reason, *answer, alarms)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Unit = Literal["percent", "ticks", "points", "dollars"]
 
 _FORM = re.compile(
-    r"(?P<sign>[+-]?)(?P<dollar>\$?)(?P<number>[0-9]{1,12}(?:\.[0-9]+)?) ?(?P<unit>%|ticks?|points?|pts?|dollars?|\$)?",
+    r"(?P<sign>[+-]?)(?P<dollar>\$?)(?P<number>[0-9]{1,12}(?:\.[0-9]+)?) *(?P<unit>%|ticks?|points?|pts?|dollars?|\$)?",
     re.IGNORECASE | re.ASCII,
 )
 _UNITS: Mapping[str, Unit] = {"%": "percent", "t": "ticks", "p": "points", "d": "dollars", "$": "dollars"}

@@ -71,6 +71,14 @@ def results_of(record: AlertRecord) -> list[tuple[str, str, str | None]]:
 # In the record
 
 
+def test_a_reason_is_kept_as_far_as_an_item_has_room_for_it(service: Service) -> None:
+    asked = close(service)
+    report(service, asked.request_id, "failed", "x" * 10_000)
+    instruction = service.services.instructions.get(service.trader, asked.request_id)
+    assert instruction is not None
+    assert instruction.reason == "x" * 500
+
+
 def test_the_record_of_an_alert_has_the_result_of_its_instruction(service: Service) -> None:
     answer = close(service)
     asked = service.record_of(answer)

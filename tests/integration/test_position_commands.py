@@ -12,6 +12,8 @@ from orderhook.bridge_messages import InstructionReport
 from orderhook.conditions import Conditions, MarketSide
 from orderhook.instructions import Instruction
 from orderhook.orders import Order, Template, decimal_text, timestamp
+from orderhook.store import items
+from orderhook.store.table import serialize
 from orderhook.venues import TABLE
 from tests.builders import ENTRY, provenance
 from tests.client_faults import in_writes
@@ -151,6 +153,12 @@ def _text(value: object) -> str | None:
         ("CANCELANDBRACKET", {"action": "SELL"}, "invalid_value", "take_profit"),
         ("CANCELANDBRACKET", {"stop_loss_limit": 4970}, "invalid_value", "stop_loss_limit"),
         ("CANCELANDBRACKET", {"stop_loss": None, "stop_loss_stop": 4970}, "missing_field", "stop_loss_limit"),
+        (
+            "CANCELANDBRACKET",
+            {"stop_loss": None, "stop_loss_stop": 4980, "stop_loss_limit": "-10 ticks"},
+            "invalid_value",
+            "stop_loss_limit",
+        ),
         ("CANCELANDBRACKET", {"stop_loss": "0"}, "invalid_value", "stop_loss"),
         ("CANCELANDBRACKET", {"action": "flat"}, "invalid_value", "action"),
         ("REVERSE", {"qty": 1}, "unsupported_value", "qty"),
@@ -276,6 +284,41 @@ def test_an_alert_that_must_reach_a_later_order_does_not_fold(service: Service, 
     assert len(asked(service)) == 2
     service.let_pass(1)
     assert send(service, command).body["duplicate"] is True
+
+
+def test_a_resend_of_a_conditional_cancel_is_answered_though_it_is_refused_now(service: Service) -> None:
+    service.warm_up()
+    fields = {**PAIR, "require_market_position": "flat", "key": service.issue_key(strict_kill_switch=True)}
+    service.network.always = in_writes(lose_response)
+    assert service.send("CANCELORDERS", **fields).status == 503
+    service.network.always = no_fault
+    service.turn("on")
+    service.let_pass(5)
+    assert service.send("CANCELORDERS", **fields).body.get("duplicate") is True
+    assert service.send("CANCELORDERS", **fields, notes="another").word == "kill_switch_on"
+
+
+@closing
+def test_a_close_does_not_fold_into_one_that_this_version_cannot_read(service: Service, command: str) -> None:
+    first = send(service, command)
+    item = items.instruction_item(service.trader, the_one(service), first.request_id) | {
+        "conditions": "of another form"
+    }
+    service.table.client.put_item(TableName=service.table.name, Item=serialize(item))
+    service.let_pass(2)
+    again = send(service, command)
+    assert (again.word, again.body["instruction_id"]) == ("accepted", again.request_id)
+
+
+@pytest.mark.parametrize("command", ["CLOSEPOSITION", "FLATTEN"])
+def test_a_close_does_not_fold_where_an_order_that_came_since_is_filled(service: Service, command: str) -> None:
+    send(service, command)
+    service.let_pass(1)
+    service.place("later", stop_loss=4980)
+    service.report("Filled", 2, order_id="later")  # of the two reports this one comes first
+    service.let_pass(1)
+    assert "duplicate" not in send(service, command).body
+    assert len(asked(service)) == 2
 
 
 @opening
@@ -466,10 +509,18 @@ def test_a_limited_key_closes_what_it_reaches_and_no_more(service: Service) -> N
     assert (instruction.accounts, instruction.instruments) == (("Sim101",), ("ES 12-26",))
 
 
-def test_flatten_everything_is_not_for_a_limited_key(service: Service) -> None:
-    key = service.issue_key(max_qty=5)
-    answer = send(service, "FLATTENEVERYTHING", key=key)
+@pytest.mark.parametrize("limits", [{"accounts": ("Sim101",)}, {"instruments": ("ES1!",)}])
+def test_flatten_everything_is_not_for_a_key_that_does_not_reach_it(service: Service, limits: dict[str, Any]) -> None:
+    answer = send(service, "FLATTENEVERYTHING", key=service.issue_key(**limits))
     assert (answer.status, answer.word, asked(service)) == (403, "command_not_allowed", [])
+
+
+@pytest.mark.parametrize("limits", [{"max_qty": 1}, {"max_orders_per_minute": 1}])
+def test_flatten_everything_is_refused_for_no_quantity_and_no_rate(service: Service, limits: dict[str, Any]) -> None:
+    key = service.issue_key(**limits)
+    service.place("works", qty=1, key=key)
+    answer = send(service, "FLATTENEVERYTHING", key=key)
+    assert (answer.word, answer.body["cancel_pending"]) == ("accepted", ["works"])
 
 
 @pytest.mark.parametrize(

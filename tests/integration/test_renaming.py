@@ -85,6 +85,16 @@ def test_before_it_no_order_is_found_by_its_account_and_afterwards_all_are(old: 
     assert cancelled(old) == ["d"]
 
 
+def test_an_order_that_it_cannot_read_is_left_and_keeps_no_other_from_it(old: Service) -> None:
+    found = old.get(items.order_key(old.trader, "b"))
+    assert found is not None
+    item = deserialize(found) | {"received_at": "another day"}
+    old.table.client.put_item(TableName=old.table.name, Item=serialize(item))
+    result = run(old)
+    assert result.left == {"b": "this version cannot read it"}
+    assert sorted(result.indexed) == ["a", "c", "d", "e"]
+
+
 def test_the_same_place_again_is_the_same_afterwards(old: Service) -> None:
     run(old)
     answer = old.place("b", instrument="es dec26", strategy_id="s")

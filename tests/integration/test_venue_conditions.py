@@ -303,3 +303,20 @@ def test_an_empty_condition_does_not_cancel_without_it(service: Service) -> None
     answer = service.send("CANCELORDERS", **PAIR, require_market_position="")
     assert (answer.status, answer.word) == (400, "missing_field")
     assert order_of(service).state == "Initialized"
+
+
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        (SYNC, True),
+        ({**SYNC, "out_of_sync": "flatten"}, False),
+        ({**SYNC, "market_position": "flat", "target_quantity": "0"}, False),
+    ],
+)
+def test_a_key_with_a_largest_quantity_resyncs_to_nothing_but_flat(
+    service: Service, fields: dict[str, str], *, refused: bool
+) -> None:
+    answer = service.place("order-1", **fields, qty=1, key=service.issue_key(max_qty=1))
+    expected = (403, "command_not_allowed", "out_of_sync") if refused else (200, "placed", None)
+    assert (answer.status, answer.word, answer.body.get("field")) == expected
+    assert (service.order("order-1") is None) is refused

@@ -1,5 +1,6 @@
 """The engine of the bridge closes positions: CLOSEPOSITION, FLATTEN, FLATTENEVERYTHING, and what waits for them."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -575,15 +576,33 @@ def test_a_result_that_the_table_lacks_is_sent_again(desk: Desk) -> None:
     assert len(desk.results) == 2
 
 
-def test_instructions_and_closes_are_forgotten_after_thirty_days(desk: Desk) -> None:
+def test_closes_are_forgotten_after_a_day_and_instructions_after_thirty(desk: Desk) -> None:
     under_way(desk)
     desk.hold("FLAT")
     desk.wait(1)
     desk.look()
-    desk.wait(31 * 86400)
+    desk.wait(25 * 3600)
     desk.look()
-    assert (desk.state.instructions, desk.state.closes) == ({}, {})
+    assert ([*desk.state.instructions], desk.state.closes) == (["close"], {})
+    desk.wait(30 * 86400)
+    desk.look()
+    assert desk.state.instructions == {}
     assert [name for name in desk.journal if name.startswith(("instruction/", "close/"))] == []
+
+
+def test_no_close_is_forgotten_before_its_instruction_has_its_result(desk: Desk) -> None:
+    desk.hold("LONG", 1)
+    desk.hold("LONG", 1, "NQ 12-26")
+    flatten = asked(desk, "FLATTEN")
+    desk.look(flatten)
+    desk.take()
+    desk.hold("FLAT")
+    desk.wait(1)
+    # The machine sleeps.
+    desk.at += timedelta(days=2)
+    desk.look(flatten)
+    assert desk.result() == "failed"
+    assert "NQ 12-26" in str(desk.state.instructions["close"].reason)
 
 
 # Order
@@ -708,6 +727,7 @@ def test_a_reverse_that_is_closing_already_opens_nothing_after_a_close(desk: Des
     desk.wait(1)
     desk.wait(1)
     assert (desk.result("turn"), desk.take(), desk.result() in ("done", "no_position")) == ("superseded", [], True)
+    assert desk.state.instructions["turn"].order_ids == ()
 
 
 # Accounts

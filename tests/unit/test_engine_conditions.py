@@ -154,6 +154,21 @@ def test_a_position_that_settles_in_time_counts_as_it_is_then(
         assert end_of(desk) == (REJECTED, "blocked")
 
 
+@pytest.mark.parametrize("seen", [False, True])
+def test_an_order_of_which_nobody_knows_is_waited_for_a_minute_at_most(desk: Desk, seen: bool) -> None:
+    venue_id = in_flight(desk)
+    if seen:
+        desk.say(venue_id, "WORKING")
+        desk.tell(NinjaTraderStarted())
+        desk.tell(ConnectionRead(connected=True))
+        desk.take()
+    be(desk, "LONG")
+    desk.wait(61)
+    assert desk.last("first").unresolved
+    ask(desk, Conditions(require_market_position=("long",)))
+    assert sent(desk) == ["long"]
+
+
 def test_a_working_entry_does_not_count_for_require_market_position(desk: Desk) -> None:
     be(desk, "FLAT")
     desk.look(order(desk, "resting", order_type="LIMIT", limit_price=Decimal(4000)))
@@ -962,6 +977,57 @@ def test_a_resync_that_ends_after_stops_were_cancelled_rings(desk: Desk) -> None
     desk.say(resting, "CANCELLED")
     assert end_of(desk) == (REJECTED, "the kill switch is on")
     assert desk.alarms == ["unprotected"]
+
+
+def resyncing(desk: Desk) -> tuple[str, Order]:
+    """Have a resync of a short position end an own order first; return that order's id at the venue."""
+    be(desk, "SHORT")
+    resting = work(desk)
+    desk.wait(1)
+    shown = ask(desk, resync("long", "flat", 1))
+    pass_by(desk, 0.3, shown)
+    assert taken(desk) == ["CANCEL"]
+    return resting, shown
+
+
+@pytest.mark.parametrize("how", ["the kill switch", "the time", "NinjaTrader"])
+def test_a_resync_whose_order_is_refused_after_stops_were_cancelled_rings(desk: Desk, how: str) -> None:
+    resting, shown = resyncing(desk)
+    if how == "NinjaTrader":
+        desk.say(resting, "CANCELLED")
+        pass_by(desk, 0.2, shown)
+        assert taken(desk) == ["PLACE"]
+        desk.say(oif.venue_id("request-long.1", 1), "REJECTED")
+    else:
+        # A look comes between the making of the order and its writing.
+        desk.say(resting, "CANCELLED")
+        while "request-long.1" not in desk.state.orders:
+            desk.wait(0.1)
+        assert not desk.lines
+        desk.at += timedelta(seconds=40 if how == "the time" else 0)
+        desk.look(kill_switch=how == "the kill switch")
+    assert end_of(desk, "request-long.1")[0] == REJECTED
+    assert desk.alarms == ["unprotected"]
+    desk.wait(5)
+    assert (desk.alarms, "PLACE" in taken(desk)) == (["unprotected"], False)
+
+
+def test_a_resync_that_is_cancelled_after_stops_were_cancelled_rings(desk: Desk) -> None:
+    resting, shown = resyncing(desk)
+    desk.look(shown._replace(want=want(desk, 2, "cancel"), state=OrderState.CANCEL_PENDING))
+    desk.say(resting, "CANCELLED")
+    desk.wait(1)
+    assert (end_of(desk)[0], desk.alarms) == (OrderState.CANCELLED, ["unprotected"])
+
+
+def test_a_resync_that_is_cancelled_while_the_position_is_flat_does_not_ring(desk: Desk) -> None:
+    resting, shown = resyncing(desk)
+    be(desk, "FLAT")
+    desk.look(shown._replace(want=want(desk, 2, "cancel"), state=OrderState.CANCEL_PENDING))
+    desk.say(resting, "CANCELLED")
+    be(desk, "SHORT")
+    desk.wait(1)
+    assert (end_of(desk)[0], desk.alarms) == (OrderState.CANCELLED, [])
 
 
 @pytest.mark.parametrize("allowed", SETS)

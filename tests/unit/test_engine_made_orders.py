@@ -37,6 +37,7 @@ def listed(desk: Desk, **values: Any) -> Order:
 
 
 def test_a_made_order_is_saved_before_it_is_written_and_told_at_once(desk: Desk) -> None:
+    desk.wait(1)
     desk.effects.clear()
     assert desk.make("instruction", qty=1) == NAME
     kinds = [type(effect) for effect in desk.effects]

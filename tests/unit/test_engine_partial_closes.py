@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from bridge import oif
-from bridge.events import ConnectionRead, LogLine, NinjaTraderStarted
+from bridge.events import ConnectionRead, Fetched, LogLine, NinjaTraderStarted
 from orderhook.instructions import Instruction
-from orderhook.orders import Leg
+from orderhook.order_reports import made_order
+from orderhook.orders import Leg, OrderState
+from orderhook.provenance import Provenance
 from tests.bridge import START, Desk, order, placed
 from tests.unit.test_engine_closes import BRACKET, CLOSE, STOP, TARGET, ask, asked, end, have
 
@@ -220,10 +222,13 @@ def test_legs_that_were_cancelled_for_a_part_come_back_where_it_is_not_closed(de
     desk.take()
     desk.say(oif.venue_id("request-other", 1, "STOP1", 0), "WORKING")
     desk.wait(1)
-    ask(desk, qty=1)
+    closing = ask(desk, qty=1)
     desk.take()
     end(desk, STOP, TARGET)
     assert desk.take() == [sell(1)]
+    # The table has finished the legs by now.
+    desk.look(closing)
+    assert "long.STOP1" not in desk.state.active
     desk.say(ID, "REJECTED")
     assert desk.result() == "failed"
     [line] = desk.take()
@@ -253,6 +258,35 @@ def test_a_crash_while_its_order_is_written_leaves_a_part_unresolved(desk: Desk)
     desk.wait(1)
     desk.wait(61)
     assert (desk.result(), sell(1) in desk.take()) == ("unresolved", False)
+
+
+@pytest.mark.parametrize(("filled", "back"), [(0, 3), (1, 2), (2, 1)])
+def test_legs_take_back_what_a_person_says_was_not_closed(desk: Desk, filled: int, back: int) -> None:
+    have(desk, 3)
+    ask(desk, qty=2)
+    desk.take()
+    shrink(desk)
+    assert desk.take() == [sell(2)]
+    desk.wait(61)
+    assert (desk.result(), quantities(desk)) == ("unresolved", {STOP: 1, TARGET: 1})
+    said = desk.last(PART)
+    assert said.made
+    listed = made_order(Provenance("main", "ninjatrader", PART, desk.at), PART, said.made)
+    state = OrderState.FILLED if filled == 2 else OrderState.REJECTED
+    desk.tell(Fetched(PART, listed._replace(state=state, filled=filled)))
+    desk.wait(1)
+    desk.take()
+    shrink(desk)
+    desk.wait(5)
+    assert (quantities(desk), desk.alarms) == ({STOP: back, TARGET: back}, [])
+
+
+def test_legs_take_back_what_is_rejected_after_a_minute(desk: Desk) -> None:
+    close_one(desk)
+    desk.wait(61)
+    assert desk.result() == "unresolved"
+    desk.say(ID, "REJECTED")
+    assert sorted(desk.take()) == sorted([change(STOP, 3, stop="4990"), change(TARGET, 3, limit="5010")])
 
 
 def test_a_crash_before_its_order_goes_on_from_the_journal(desk: Desk) -> None:

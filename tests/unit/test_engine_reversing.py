@@ -111,6 +111,31 @@ def test_a_position_that_is_not_seen_flat_in_five_seconds_opens_nothing(desk: De
     assert desk.take() == []
 
 
+def test_orders_that_do_not_end_where_it_is_flat_by_now_keep_anything_from_being_opened(desk: Desk) -> None:
+    have(desk, 2)
+    turning = ask(desk)
+    desk.take()
+    desk.hold("FLAT")
+    desk.wait(6)
+    desk.look(turning)
+    assert (desk.result(NAME), desk.state.instructions[NAME].order_ids) == ("failed", ())
+    assert "have not ended" in why(desk)
+
+
+def test_a_close_that_is_asked_for_meanwhile_reaches_the_order_that_was_made_since(desk: Desk) -> None:
+    desk.hold("LONG", 2)
+    turning = ask(desk)
+    desk.take()
+    desk.wait(0.2)
+    later = asked(desk)
+    desk.hold("FLAT")
+    desk.wait(1)
+    [made] = desk.state.instructions[NAME].order_ids
+    assert not desk.lines, "the look is fresh no more"
+    desk.look(turning, later)
+    assert (desk.take(), str(desk.last(made).state)) == ([], "Cancelled")
+
+
 def test_the_kill_switch_lets_a_position_be_closed_and_nothing_be_opened(desk: Desk) -> None:
     closed(desk, kill_switch=True)
     desk.wait(0.1)

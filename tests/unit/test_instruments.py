@@ -116,6 +116,7 @@ def test_whatever_a_text_is_its_name_is_itself_or_canonical(text: str) -> None:
         "AAPL", "msft", "EURUSD", "", "ES", "ES1", "ES!", "ES2!", "ES11!", "1!", "ES ##-##", "ES 00-26", "ES 13-26",
         "ES 1-26", "ESA26", "ESZ", "ESZ206", "ESZ12026", "ES Z26", "QM 12-26", "QMZ6", "QM1!", "M2K26", "FDAX26",
         "MOEX:SI1!", "BINANCE:ETH1!", "COMEX:ES1!", "CME:YM1!", "CBOE:ES1!", "CME_MAXI:ES1!", "CME:", "CME:CME:ES1!",
+        "ES 12-2\uff16", "E\u017f 12-26", "ES\n12-26", "ES\u00a012-26",
     ],
 )  # fmt: skip
 def test_what_is_not_listed_passes_as_it_is(text: str) -> None:

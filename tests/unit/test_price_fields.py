@@ -34,7 +34,7 @@ def refused(error: type[PayloadError], **fields: str) -> tuple[str | None, str]:
 @pytest.mark.parametrize(
     ("fields", "terms"),
     [
-        ({"take_profit": "20 ticks"}, [LegTerms("TARGET", "LIMIT", offset=Decimal(5))]),
+        ({"take_profit": "20   ticks"}, [LegTerms("TARGET", "LIMIT", offset=Decimal(5))]),
         ({"take_profit": "+0.5%"}, [LegTerms("TARGET", "LIMIT", offset=Decimal("0.5"), in_percent=True)]),
         ({"stop_loss": "-$250"}, [LegTerms("STOP", "STOPMARKET", offset=Decimal(5))]),
         ({"action": "SELL", "stop_loss": "2.5 pts"}, [LegTerms("STOP", "STOPMARKET", offset=Decimal("2.5"))]),

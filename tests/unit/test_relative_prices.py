@@ -23,7 +23,7 @@ ES, FDAX, UNLISTED = "ES 12-26", "FDAX 12-26", "ZZ 12-26"
 @pytest.mark.parametrize(
     ("text", "amount", "unit"),
     [
-        ("5%", "5", "percent"), ("5 %", "5", "percent"), ("-3.3129%", "-3.3129", "percent"),
+        ("5%", "5", "percent"), ("5 %", "5", "percent"), ("5  ticks", "5", "ticks"), ("-3.3129%", "-3.3129", "percent"),
         ("1tick", "1", "ticks"), ("+12 TICKS", "12", "ticks"), ("-7.5 ticks", "-7.5", "ticks"),
         ("15 points", "15", "points"), ("1 Point", "1", "points"), ("-.25 pts", None, None), ("2pt", "2", "points"),
         ("250 dollars", "250", "dollars"), ("1 dollar", "1", "dollars"), ("-20 $", "-20", "dollars"),
@@ -36,7 +36,7 @@ def test_a_distance_is_a_sign_a_number_and_a_unit(text: str, amount: str | None,
 
 @pytest.mark.parametrize(
     "text",
-    ["5000", "-5", "$", "%", "ticks", "$5 ticks", "$5$", "5 tick s", "5  ticks", "- 5 ticks", "5,5%", "1e3%", ""],
+    ["5000", "-5", "$", "%", "ticks", "$5 ticks", "$5$", "5 tick s", "- 5 ticks", "5,5%", "1e3%", ""],
 )
 def test_anything_else_is_not_a_distance(text: str) -> None:
     assert read_relative(text) is None

@@ -4,7 +4,7 @@ import pytest
 
 import verification.defects as of_functions
 from verification.races import venue_defects
-from verification.venue import defects, loop_defects
+from verification.venue import defects, loop_defects, position_defects
 
 SEEDED: set[of_functions.Defect] = {
     *of_functions.SEEDED,
@@ -14,6 +14,7 @@ SEEDED: set[of_functions.Defect] = {
     *venue_defects.SEEDED,
     *defects.SEEDED,
     *(seeded.defect for seeded in loop_defects.SEEDED),
+    *(seeded.defect for seeded in position_defects.SEEDED),
 }
 
 

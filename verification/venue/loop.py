@@ -62,6 +62,7 @@ class Loop(World):
 
     accounts_at_venue = ("Sim101", "Sim102", "Apex1")
     accounts = ("Sim101", "Sim102", "Apex1")
+    may_befall: Sequence[str] = TROUBLES
     trader_type: type[Trader] = Trader
     judge_type: type[Judge] = Judge
 
@@ -367,6 +368,7 @@ class Loop(World):
 class PositionsLoop(Loop):
     """A loop whose trader acts on positions, too."""
 
+    may_befall = (*TROUBLES, "stop_fills_during_close")
     trader_type = PositionTrader
     judge_type = PositionJudge
 

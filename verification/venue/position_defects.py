@@ -7,14 +7,12 @@ import pytest
 
 from bridge import (
     bracketing,
-    carrying_out,
     closing,
     conditions,
     engine,
     heeding,
     instructing,
     making,
-    pairs,
     partial_closes,
     reversing,
 )
@@ -77,11 +75,6 @@ def an_entry_that_does_not_wait_for_its_close(patch: Patch) -> None:
     patch.setattr(heeding, "_close", at_once)
 
 
-def an_entry_beside_a_close_before_it(patch: Patch) -> None:
-    for module in (carrying_out, heeding, pairs):
-        patch.setattr(module, "waits", lambda *_: False)
-
-
 def a_requirement_that_is_not_asked(patch: Patch) -> None:
     patch.setattr(conditions, "_is_where", lambda *_: "holds")
 
@@ -107,15 +100,19 @@ SEEDED: tuple[Seeded, ...] = (
     Seeded(a_close_beside_living_stops, (), "was closed beside"),
     Seeded(a_close_that_is_repeated_at_once, ("late positions",), "was closed again"),
     Seeded(a_close_of_another_bridges_account, (), "a position of account"),
-    Seeded(a_part_that_is_too_large, (), ", and closed "),
-    Seeded(a_reversal_that_waits_for_nothing, (), "has turned"),
-    Seeded(a_reversal_of_twice_the_size, (), "has turned"),
-    Seeded(a_turn_of_what_is_flat, (), "was to turn a position"),
+    Seeded(a_part_that_is_too_large, (), ", and closed ", {"position commands": 0.7, "parts": 20}),
+    Seeded(a_reversal_that_waits_for_nothing, (), "has turned", {"position commands": 0.7, "reversals": 20}),
+    Seeded(a_reversal_of_twice_the_size, (), "has turned", {"position commands": 0.7, "reversals": 20}),
+    Seeded(a_turn_of_what_is_flat, (), "was to turn a position", {"position commands": 0.7, "reversals": 20}),
     Seeded(an_entry_that_does_not_wait_for_its_close, (), "was never flat since"),
-    Seeded(an_entry_beside_a_close_before_it, ("late positions",), "was closed beside"),
     Seeded(a_requirement_that_is_not_asked, (), " requires "),
-    Seeded(a_number_of_positions_that_is_not_asked, (), " positions, and opened one"),
+    Seeded(
+        a_number_of_positions_that_is_not_asked,
+        (),
+        " positions, and opened one",
+        {"market orders": 9, "numbers of positions": 9},
+    ),
     Seeded(a_sync_that_is_not_compared, (), " is in sync with "),
-    Seeded(a_bracket_larger_than_its_position, (), "and brackets for"),
+    Seeded(a_bracket_larger_than_its_position, (), "got brackets for", {"position commands": 0.5, "brackets": 10}),
     Seeded(a_result_that_is_not_told, (), "has no result"),
 )

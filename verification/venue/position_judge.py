@@ -64,6 +64,7 @@ class PositionJudge(Judge):
             self._learn_made(self._loop.state)
 
     def _learn_made(self, state: State) -> None:
+        self.owners |= {venue_id: it.order_id for venue_id, it in state.venue_orders.items()}
         self._made_by |= {it.order_id: it.made_by for it in state.orders.values() if it.made_by}
 
     # The model: positions by what was filled
@@ -139,8 +140,15 @@ class PositionJudge(Judge):
             line = read_line(file.line)
         except AssertionError:
             return
+        if line.command == "PLACE" and self._command_of(self.owners.get(line.order_id, "")) == "CANCELANDBRACKET":
+            self._look_at_bracket((line.account, line.instrument), int(line.quantity))
         if line.command == "CLOSEPOSITION":
             self._look_at_close(file, state, (line.account, line.instrument))
+
+    def _look_at_bracket(self, pair: Pair, qty: int) -> None:
+        largest = max(abs(it.net) for it in self._moments(pair, self._loop.at - _KNOWN_FOR))
+        if qty > largest:
+            self.find(f"{pair} had {largest} at most, and got brackets for {qty}")
 
     def _look_at_close(self, file: WriteFile, state: State, pair: Pair) -> None:
         if pair[0] not in TRADED:
@@ -223,7 +231,7 @@ class PositionJudge(Judge):
                     self.find(f"{command} {name} was for {asked.fields['qty']}, and closed {closed}")
         self._judge_made()
         codes = {code for codes in self.alarms.values() for code in codes}
-        if self._turned_over and not codes & {"turned_over", "close_failed", "flipped", "blocked"}:
+        if self._turned_over and not codes & {"close_failed", "flipped", "blocked", "orphans"}:
             self.find(f"a close has turned {self._turned_over} over, and nobody was told")
 
     def _judge_made(self) -> None:

@@ -10,7 +10,14 @@ from verification.venue.trader import Fields, Trader
 ACCOUNTS = ("Sim101", "Sim101", "Sim101", "sim102", "Apex1", "Sim103")
 INSTRUMENTS = ("ES 12-26", "ES 12-26", "ES 12-26", "NQ 12-26", "ESZ6")
 
-POSITION_HABITS: dict[str, float] = {"position commands": 0.45, "brackets": 1, "reversals": 1, "conditions": 1}
+POSITION_HABITS: dict[str, float] = {
+    "position commands": 0.45,
+    "parts": 1,
+    "brackets": 1,
+    "reversals": 1,
+    "conditions": 1,
+    "numbers of positions": 1,
+}
 """Which part of the alerts acts on positions, and how often among those each kind is chosen, beside what is usual."""
 
 
@@ -39,7 +46,8 @@ class PositionTrader(Trader):
         if self._chance.random() >= POSITION_HABITS["position commands"]:
             return super().act()
         actions: Mapping[Callable[[], Fields], float] = {
-            self._close_position: 4, self._close_part: 2, self._flatten: 1.5, self._flatten_everything: 0.4,
+            self._close_position: 4, self._flatten: 1.5, self._flatten_everything: 0.4,
+            self._close_part: 2 * POSITION_HABITS["parts"],
             self._reverse: 2 * POSITION_HABITS["reversals"], self._bracket: 3 * POSITION_HABITS["brackets"],
             self._conditioned: 5 * POSITION_HABITS["conditions"],
         }  # fmt: skip
@@ -63,6 +71,11 @@ class PositionTrader(Trader):
         self.may_open_until[order_id] = self.may_replace_until[order_id] = self.too_late_after()
 
     def _market(self) -> Fields:
+        """Return an account and instrument, oftener than not of a position that there is."""
+        held = [pair for pair, (quantity, _) in self._paper.positions.items() if quantity]
+        if held and self._chance.random() < 0.7:
+            account, instrument = self._chance.choice(held)
+            return {"account": account, "instrument": instrument}
         return {"account": self._chance.choice(ACCOUNTS), "instrument": self._chance.choice(INSTRUMENTS)}
 
     def _close_position(self) -> Fields:
@@ -88,9 +101,9 @@ class PositionTrader(Trader):
 
     def _bracket(self) -> Fields:
         market = self._market()
-        price = self._paper.price("NQ 12-26" if market["instrument"].startswith("NQ") else "ES 12-26")
-        held, _ = self._paper.positions.get(("Sim101", "ES 12-26"), (0, 0))
-        sign = 1 if held >= 0 else -1
+        instrument = "NQ 12-26" if market["instrument"].startswith("NQ") else "ES 12-26"
+        held, _ = self._paper.positions.get((market["account"], instrument), (0, 0))
+        price, sign = self._paper.price(instrument), 1 if held >= 0 else -1
         legs: list[Fields] = [
             {"stop_loss": price - sign * self._points(2, 8)},
             {"take_profit": price + sign * self._points(2, 8)},
@@ -108,7 +121,7 @@ class PositionTrader(Trader):
         return self._alert(word, **order, **self._legs(order), order_id=f"p{self._numbers}")
 
     def _conditioned(self) -> Fields:
-        kind = self._chance.randrange(6)
+        kind = self._chance.choice((0, 1, 2, 4, 5, *[3] * int(POSITION_HABITS["numbers of positions"])))
         if kind == 0:
             return self._turned("FLATPLACE")
         alert = self._turned("PLACE")

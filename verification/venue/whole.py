@@ -100,10 +100,10 @@ def play(
     """Play one run, until something is found."""
     from tests.output import Output
     from tests.service import Service
-    from verification.venue.loop import TROUBLES, Loop, PositionsLoop
+    from verification.venue.loop import Loop, PositionsLoop
 
-    possible = TROUBLES if troubles is None else troubles
     loop_type = Loop if of == ORDERS else PositionsLoop
+    possible = loop_type.may_befall if troubles is None else troubles
     with captured() as (take, patch), tempfile.TemporaryDirectory() as folder:
         service = Service(table, queue, Output(take, patch), patch)
         loop = loop_type(service, Path(folder), patch, seed=seed, troubles=possible)

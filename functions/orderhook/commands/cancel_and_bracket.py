@@ -10,7 +10,7 @@ from orderhook.commands.command import Command
 from orderhook.commands.fields import GivenLabel, Qty, one_of
 from orderhook.commands.instructing import close_once, instructed_before, instruction_of
 from orderhook.commands.position_fields import MarketSides, required_off
-from orderhook.commands.price_fields import LegPrice, check_is_listed, price_text, sort_of
+from orderhook.commands.price_fields import LegPrice, check_comparable, check_is_listed, price_text, sort_of
 from orderhook.conditions import Conditions
 from orderhook.errors import CommandNotAllowedError, InvalidValueError, MissingFieldError
 from orderhook.orders import Action
@@ -68,13 +68,16 @@ class CancelAndBracket(Command):
                 "CANCELANDBRACKET needs take_profit=... or stop_loss=..., or both: it cancels what is there.",
                 field="stop_loss_limit" if self.stop_loss_stop else "stop_loss",
             )
-        if self.stop_loss is not None and (other := self.stop_loss_limit and "stop_loss_limit"):
-            raise InvalidValueError(f"stop_loss and {other} are two stops; give one of them.", field=other)
+        if self.stop_loss is not None and self.stop_loss_limit is not None:
+            raise InvalidValueError(
+                "stop_loss and stop_loss_limit are two stops; give one of them.", field="stop_loss_limit"
+            )
         if self.stop_loss_stop is not None and self.stop_loss_limit is None:
             raise MissingFieldError("stop_loss_stop goes with stop_loss_limit=...; add it.", field="stop_loss_limit")
         for name in _PRICES:
             if isinstance(price := getattr(self, name), Relative):
                 check_is_listed(price, self.instrument, name)
+        check_comparable(self.stop_loss_limit, self.stop_loss_stop)
         for name in _STOPS:
             self._check_beyond("take_profit", name)
         self._check_beyond("stop_loss_stop", "stop_loss_limit", or_equal=True)

@@ -7,9 +7,9 @@ from pydantic import model_validator
 
 from orderhook.commands.cancel_many import Scope, cancel_many, cutoff, outcome
 from orderhook.commands.command import NARROWING, Command
-from orderhook.commands.fields import GivenLabel, is_off
-from orderhook.commands.instructing import close_once, instruction_of
-from orderhook.commands.position_fields import MarketSides, check_position_fields
+from orderhook.commands.fields import GivenLabel
+from orderhook.commands.instructing import close_once, instructed_before, instruction_of
+from orderhook.commands.position_fields import MarketSides, check_position_fields, required_off
 from orderhook.conditions import Conditions
 from orderhook.errors import CommandNotAllowedError, MissingFieldError
 from orderhook.orders import folded
@@ -40,7 +40,7 @@ class CancelOrders(Command):
     @classmethod
     def idle(cls, given: Mapping[str, object]) -> Set[str]:
         """Return the condition where the alert switches it off."""
-        return {name for name in ("require_market_position",) if is_off(name, given.get(name))}
+        return required_off(given)
 
     @model_validator(mode="after")
     def _condition_has_its_instrument(self) -> Self:
@@ -61,6 +61,12 @@ class CancelOrders(Command):
         if not self.require_market_position:
             return None
         return limits.refusal(account=self.account, instrument=self.instrument)
+
+    def already_done(self, services: "Services", provenance: Provenance) -> Outcome | None:
+        """Return the outcome where this is a resend of an alert of which the bridge was asked."""
+        if not self.require_market_position:
+            return None
+        return instructed_before(self, services, provenance, self.account)
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Cancel each with its own conditional write; run twice, the second finds what the first left.

@@ -8,12 +8,13 @@ from orderhook.commands.fields import YesNo, is_off
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.syncs_strategy import SyncsStrategy
 from orderhook.conditions import NO_CONDITIONS, Conditions
-from orderhook.errors import AlertWarning, ControlError
+from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError
 from orderhook.orders import Order
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 
 if TYPE_CHECKING:
+    from orderhook.limits import Limits
     from orderhook.services import Services
 
 _OWN = frozenset(("flatten_first", "sync_strategy", "out_of_sync"))
@@ -55,6 +56,21 @@ class PlacesConditionally(SyncsStrategy, PlacesOrder):
             raise beyond
         outcome = close.run(services, provenance)
         return outcome._replace(warnings=(*outcome.warnings, _CLOSING_ONLY))
+
+    def beyond(self, limits: "Limits") -> CommandNotAllowedError | None:
+        """Return the refusal of what the key is not for, and of a resync where it has a largest quantity.
+
+        How much a resync buys or sells nobody knows before the bridge does.
+        """
+        if refusal := super().beyond(limits):
+            return refusal
+        if limits.max_qty is None or self.out_of_sync != "resync" or self.market_position == "flat":
+            return None
+        return CommandNotAllowedError(
+            f"This key is limited to a quantity of {limits.max_qty}, and a resync sends as much as is missing; give "
+            "out_of_sync=wait or flatten, or use another key.",
+            field="out_of_sync",
+        )
 
     @classmethod
     def idle(cls, given: Mapping[str, object]) -> Set[str]:

@@ -19,7 +19,7 @@ from orderhook.commands.fields import (
 )
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.position_fields import MarketSides, MaxPositions, check_position_fields
-from orderhook.commands.price_fields import EntryPrice, LegPrice, Price, check_distance, price_text, sort_of
+from orderhook.commands.price_fields import EntryPrice, LegPrice, Price, check_comparable, check_distance, price_text
 from orderhook.conditions import Conditions
 from orderhook.errors import (
     AlertWarning,
@@ -107,12 +107,7 @@ class NewOrder(BaseModel):
     @model_validator(mode="after")
     def _leg_prices_stand_in_order(self) -> Self:
         limit, stop = self.stop_loss_limit, self.stop_loss_stop
-        if limit and stop and sort_of(limit) != sort_of(stop):
-            raise InvalidValueError(
-                "stop_loss_limit and stop_loss_stop cannot be compared: give two prices, two percentages, or two "
-                "distances in ticks, points or dollars.",
-                field="stop_loss_limit",
-            )
+        check_comparable(limit, stop)
         if limit and stop and is_beyond(self.action, self._number(limit), self._number(stop)):
             raise InvalidValueError(
                 f"stop_loss_limit={price_text(limit)} must not lie {self._winning_side} stop_loss_stop="

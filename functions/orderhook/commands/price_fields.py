@@ -11,7 +11,7 @@ from orderhook.errors import InvalidValueError, UnsupportedValueError
 from orderhook.orders import Action, decimal_text
 from orderhook.relative_prices import Relative, listed, points_of, price_at, read_relative
 
-_RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ ?(%|\$|dollars?|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
+_RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ *(%|\$|dollars?|ticks?|points?|pts?)", re.IGNORECASE | re.ASCII)
 
 
 def _price(value: str, info: ValidationInfo) -> Decimal | None:
@@ -89,6 +89,16 @@ def sort_of(price: Decimal | Relative) -> str:
     if isinstance(price, Decimal):
         return "price"
     return "percent" if price.unit == "percent" else "points"
+
+
+def check_comparable(limit: Decimal | Relative | None, stop: Decimal | Relative | None) -> None:
+    """Raise InvalidValueError where nobody can say on which side of a stop's price its limit lies."""
+    if limit is not None and stop is not None and sort_of(limit) != sort_of(stop):
+        raise InvalidValueError(
+            "stop_loss_limit and stop_loss_stop cannot be compared: give two prices, two percentages, or two distances "
+            "in ticks, points or dollars.",
+            field="stop_loss_limit",
+        )
 
 
 def price_text(price: Decimal | Relative) -> str:

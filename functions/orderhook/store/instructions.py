@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from orderhook.aws.budget import repeatable_writes
 from orderhook.instructions import Instruction
+from orderhook.order_reports import LONGEST_REASON
 from orderhook.provenance import Provenance
 from orderhook.store import items
 from orderhook.store.alert_log import record_id
@@ -63,7 +64,11 @@ class InstructionStore:
 
         A result stays, whatever is said later; an older report undoes nothing.
         """
-        sets = {"report_seq": said.seq, "order_ids": list(said.order_ids), "reason": said.reason}
+        sets = {
+            "report_seq": said.seq,
+            "order_ids": list(said.order_ids),
+            "reason": said.reason and said.reason[:LONGEST_REASON],
+        }
         newer = "(attribute_not_exists(#report_seq) OR #report_seq < :report_seq)"
         return self._record(provenance, said.instruction_id, said.result, said.at, sets, newer)
 
