@@ -304,7 +304,7 @@ def heed_instruction(turn: Turn, instruction: TableInstruction) -> TableInstruct
     answers: list[Answer] = []
     if asked.conditions.require_market_position and asked.account:
         answers = [
-            judge(turn, asked.conditions, Asked(asked.account, each, since)) for each in _instruments(turn, asked)
+            judge(turn, asked.conditions, Asked(asked.account, each, since)) for each in instruments_of(turn, asked)
         ]
     failed = next((it for it in answers if isinstance(it, Fails)), None)
     if failed is not None:
@@ -315,8 +315,8 @@ def heed_instruction(turn: Turn, instruction: TableInstruction) -> TableInstruct
     return instruction._replace(begun_at=turn.at)
 
 
-def _instruments(turn: Turn, asked: Instruction) -> list[str]:
-    """Return the instruments that an instruction asks its condition of: of a root, the months that are held."""
+def instruments_of(turn: Turn, asked: Instruction) -> list[str]:
+    """Return the instruments that an instruction with an account is about: of a root, the months that are held."""
     if asked.root is None:
         return [str(asked.instrument)]
     of_account = [it for it in known_pairs(turn) if folded(it.account) == folded(str(asked.account))]

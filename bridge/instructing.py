@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bridge.bracketing import abandon, bracket
 from bridge.closing import begin_close, end_close
 from bridge.events import SendReport
-from bridge.heeding import heed_instruction
+from bridge.heeding import heed_instruction, instruments_of
 from bridge.pairs import CLOSING, is_next
 from bridge.partial_closes import close_in_part, end, take_back
 from bridge.positions import known_position, pairs_to_close
@@ -132,21 +132,24 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
 
 def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
     """Begin an instruction when its turn has come, unless that is too late."""
-    asked = instruction.asked
     if instruction.not_after is not None and turn.at > instruction.not_after:
         instruction = instruction._replace(result="too_late", reason="too late: the bridge was away")
     elif not turn.is_ready:
         return instruction  # what is held shows when NinjaTrader runs
-    elif (
-        asked.account
-        and asked.instrument
-        and not is_next(turn, instruction.instruction_id, asked.account, asked.instrument)
-    ):
+    elif not _is_next(turn, instruction):
         return instruction
     else:
         instruction = heed_instruction(turn, instruction)
     turn.put(instruction)
     return instruction
+
+
+def _is_next(turn: Turn, instruction: TableInstruction) -> bool:
+    """Return whether the turn of an instruction has come; each close of one over several pairs waits for its own."""
+    asked, name = instruction.asked, instruction.instruction_id
+    if asked.account is None or asked.instrument is None:
+        return True
+    return all(is_next(turn, name, asked.account, each) for each in instruments_of(turn, asked))
 
 
 def _close(turn: Turn, instruction: TableInstruction) -> None:

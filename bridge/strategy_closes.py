@@ -4,8 +4,12 @@ A pair has one position, whoever has opened it: so of that at most, and only wha
 pair was last flat. Other strategies' orders are not touched.
 """
 
+from datetime import datetime
+from math import inf
+
 from bridge import oif
 from bridge.atm_closes import close_atm
+from bridge.brackets import parts_of
 from bridge.cancelling import ask_cancel
 from bridge.carrying_out import end as end_order
 from bridge.carrying_out import is_being_replaced
@@ -67,16 +71,60 @@ def _close(turn: Turn, instruction: TableInstruction, position: Position) -> Non
 
 
 def _net(turn: Turn, instruction: TableInstruction) -> int:
-    """Return what the strategy's own orders have filled since the pair was last flat: above 0 is bought."""
+    """Return what of the strategy's fills is open since the pair was last flat: above 0 is long.
+
+    A part that was closed of the position is closed of the trades whose legs have left it to that order; what no legs
+    have left is of the strategies that have contracts without legs, of the oldest first.
+    """
     account, instrument = str(instruction.asked.account), str(instruction.asked.instrument)
-    since = flat_since(turn, account, instrument)
-    return sum(
-        fill.quantity * (1 if it.action == "BUY" else -1)
-        for order in _orders_of(turn, instruction)
+    name, since = pair(turn.at, account, instrument), flat_since(turn, account, instrument)
+    net: dict[str | None, int] = {}
+    protected: dict[str | None, int] = {}
+    closed = by_nobody = 0
+    of_pair = [it for it in turn.orders.values() if pair(turn.at, it.account, it.instrument) == name]
+    for order in sorted(of_pair, key=_filled_first):
+        entry = turn.orders.get(order.entry_id or "", order)
+        if entry.received_at is not None and entry.received_at > instruction.received_at:
+            continue
+        if _closes_for_nobody(order, entry):
+            by_nobody += _filled_since(turn, order, since)
+            continue
+        left = sum(sum(it.closed.values()) for it in order.increments if since is None or it.at > since) * _sign(order)
+        closed += left
+        whose = entry.strategy_id
+        net[whose] = net.get(whose, 0) + _filled_since(turn, order, since) - left
+        protected[whose] = protected.get(whose, 0) + sum(max(part.rest, 0) for part in parts_of(turn, order))
+    own = instruction.asked.strategy_id
+    side = 1 if net.get(own, 0) > 0 else -1
+    by_nobody = -side * (by_nobody + closed)
+    for whose, open_ in net.items():
+        taken = max(0, min(side * open_ - protected[whose], by_nobody))
+        by_nobody -= taken
+        net[whose] = open_ - side * taken
+    return net.get(own, 0)
+
+
+def _filled_first(order: TableOrder) -> float:
+    return order.increments[0].at.timestamp() if order.increments else inf
+
+
+def _filled_since(turn: Turn, order: TableOrder, since: datetime | None) -> int:
+    """Return what an order has bought since then, or sold below 0; NinjaTrader alone knows it of its own strategies."""
+    return _sign(order) * sum(
+        fill.quantity
         for it in turn.venue_orders_of(order)
         for fill in it.fills
         if it.atm_strategy_id is None and (since is None or fill.at > since)
     )
+
+
+def _sign(order: TableOrder) -> int:
+    return 1 if order.action == "BUY" else -1
+
+
+def _closes_for_nobody(order: TableOrder, entry: TableOrder) -> bool:
+    """Return whether the bridge has made an order to close something of a position, whoever has opened that."""
+    return (entry.made_by is not None or entry.is_position) and entry.strategy_id is None and not order.opens
 
 
 def _atm_strategies(turn: Turn, instruction: TableInstruction) -> list[str]:

@@ -342,3 +342,56 @@ def test_a_strategy_whose_close_an_operator_has_ended_is_looked_after_again(desk
     desk.look(*trader.shown)
     assert (desk.result(NAME), desk.alarms) == ("superseded", ["close_failed"])
     assert desk.state.orders["first"].closing is None
+
+
+def close_part(desk: Desk, trader: Trader, qty: int, left: int) -> None:
+    """Have a part of the position be closed, which leaves so much; every leg has NinjaTrader's word."""
+    part = asked(desk, "CLOSEPOSITION", "part", qty=qty)
+    desk.look(*trader.shown, part)
+    made = oif.venue_id("part.1", 1)
+    for _ in range(10):
+        for taken in map(placed, desk.take()):
+            if taken["command"] == "CHANGE":
+                desk.say(taken["order_id"], "ACCEPTED")
+                desk.say(taken["order_id"], "WORKING")
+        desk.wait(1)
+        if "part.1" in desk.state.orders:
+            break
+    desk.take()
+    trader.hold(left, made, qty)
+    desk.wait(1)
+    assert desk.result("part") == "done"
+
+
+def take_closing(desk: Desk, order_id: str) -> list[str]:
+    """Have a strategy's stop end, and return what closes its position."""
+    desk.take()
+    desk.say(stop_of(order_id), "CANCELLED")
+    return [it for it in desk.take() if placed(it)["command"] == "PLACE"]
+
+
+@pytest.mark.parametrize(("strategy_id", "closed"), [("S", 1), ("T", 3)])
+def test_a_part_that_was_closed_of_a_strategys_trade_is_not_closed_again(
+    desk: Desk, trader: Trader, strategy_id: str, closed: int
+) -> None:
+    trader.trade("long", "S", 3)
+    close_part(desk, trader, 2, left=1)
+    trader.trade("other", "T", 3)
+    trader.close(strategy_id)
+    assert take_closing(desk, "long" if strategy_id == "S" else "other") == [line(closed)]
+
+
+@pytest.mark.parametrize(("strategy_id", "closed"), [("S", 1), ("T", 3)])
+def test_a_part_that_was_closed_where_nothing_has_legs_is_the_oldest_strategys(
+    desk: Desk, trader: Trader, strategy_id: str, closed: int
+) -> None:
+    for name, whose in (("long", "S"), ("other", "T")):
+        trader.shown.append(order(desk, name, strategy_id=whose, qty=3))
+        desk.look(*trader.shown)
+        desk.take()
+        trader.hold(trader.held + 3, oif.venue_id(f"request-{name}", 1), 3)
+        trader.shown[-1] = trader.shown[-1]._replace(state=OrderState.FILLED)
+        desk.wait(1)
+    close_part(desk, trader, 2, left=4)
+    trader.close(strategy_id)
+    assert [it for it in desk.take() if placed(it)["command"] == "PLACE"] == [line(closed)]
