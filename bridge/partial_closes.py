@@ -85,6 +85,11 @@ def close_part(turn: Turn, instruction: TableInstruction, position: Position, qt
         )
         turn.put(turn.instructions[instruction.instruction_id]._replace(closes=(close.name,)))
         return
+    shrink_and_close(turn, instruction, position, qty)
+
+
+def shrink_and_close(turn: Turn, instruction: TableInstruction, position: Position, qty: int) -> None:
+    """Have legs shrink to what is left of a position, and then close so much of it by an order of its own."""
     shares = _shares(turn, instruction, position, qty)
     instruction = _share_out(turn, instruction, shares)
     prepared_at = instruction.prepared_at or turn.at
@@ -125,7 +130,7 @@ def follow_part(turn: Turn, instruction: TableInstruction) -> None:
             end(turn, turn.instructions[instruction.instruction_id], "failed", why)
             return
     elif became.result != "unresolved":
-        instruction = _give_back(turn, instruction, order.qty - became.filled)
+        instruction = give_back(turn, instruction, order.qty - became.filled)
     end(turn, instruction, became.result, became.reason)
 
 
@@ -136,7 +141,8 @@ def take_back(turn: Turn, instruction: TableInstruction) -> None:
     order = turn.orders.get(instruction.order_ids[0]) if instruction.order_ids else None
     became = outcome(turn, order) if order else None
     if order and became and became.result != "unresolved":
-        turn.put(_give_back(turn, instruction, order.qty - became.filled))
+        instruction = give_back(turn, instruction, order.qty - became.filled)
+        turn.put(instruction._replace(prepared_at=None))
 
 
 def end(turn: Turn, instruction: TableInstruction, result: Result, reason: str | None = None) -> None:
@@ -166,7 +172,7 @@ def _shares(turn: Turn, instruction: TableInstruction, position: Position, qty: 
     parts = [
         part
         for entry in turn.active_entries()
-        if entry.action != CLOSING_ACTION[position.side] and not entry.is_foreign
+        if entry.action != CLOSING_ACTION[position.side] and not (entry.is_foreign or entry.closing)
         if pair(turn.at, entry.account, entry.instrument) == name
         for part in parts_of(turn, entry)
     ]
@@ -209,7 +215,7 @@ def _leave(turn: Turn, share: Share, qty: int) -> None:
             turn.put(leg._replace(is_closed=False))
 
 
-def _give_back(turn: Turn, instruction: TableInstruction, qty: int) -> TableInstruction:
+def give_back(turn: Turn, instruction: TableInstruction, qty: int) -> TableInstruction:
     """Have legs close again what the order has not closed, those of the newest fills first."""
     kept: list[Share] = []
     for share in reversed(instruction.shares):

@@ -406,6 +406,10 @@ class TableInstruction(NamedTuple):
     """What of trades those close in place of their legs."""
     prepared_at: datetime | None = None
     """Since when own legs shrink for that."""
+    decided_at: datetime | None = None
+    """When it was decided that a strategy can be closed; none of its orders is touched before."""
+    living: tuple[str, ...] = ()
+    """The entries of the strategy whose legs worked then."""
     files: tuple[InstructionFile, ...] = ()
     """Those that were written for it itself, the last for each of NinjaTrader's ATM strategies."""
     side: Side = "UNKNOWN"

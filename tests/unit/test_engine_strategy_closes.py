@@ -230,6 +230,70 @@ def test_a_strategy_that_cannot_be_closed_calls_a_person(desk: Desk, trader: Tra
     assert "unprotected" in desk.alarms
 
 
+def test_a_strategy_keeps_its_stops_where_nobody_knows_how_much_is_open(desk: Desk, trader: Trader) -> None:
+    trader.trade("long", "S")
+    desk.hold("UNKNOWN")
+    trader.close()
+    desk.wait(10)
+    assert (desk.result(NAME), desk.alarms) == ("blocked", ["close_failed"])
+    assert (desk.take(), live(desk)) == ([], ["long.STOP1"])
+
+
+def test_a_strategy_keeps_its_stops_where_the_position_is_not_settled(desk: Desk, trader: Trader) -> None:
+    trader.trade("long", "S")
+    trader.shown.append(order(desk, "other", strategy_id="T"))
+    desk.look(*trader.shown)
+    desk.take()
+    desk.say(oif.venue_id("request-other", 1), "FILLED", 1, "5000")
+    trader.close()
+    desk.wait(3)
+    assert (desk.result(NAME), desk.alarms) == ("blocked", ["close_failed"])
+    assert (desk.take(), live(desk)) == ([], ["long.STOP1"])
+
+
+def test_what_is_open_is_closed_when_its_file_comes_late_and_the_stops_have_ended(desk: Desk, trader: Trader) -> None:
+    trader.trade("long", "S", 2)
+    trader.close()
+    desk.take()
+    desk.say(stop_of("long"), "FILLED", 1, "4990")
+    desk.say(stop_of("long"), "CANCELLED", 1, "4990")
+    desk.wait(20)
+    assert (desk.result(NAME), desk.take()) == (None, [])
+    trader.hold(1)
+    assert desk.take() == [line(1)]
+
+
+def hedge(trader: Trader) -> None:
+    trader.trade("long", "S")
+    trader.trade("short", "T", action="SELL")
+
+
+def test_a_trade_is_open_though_one_on_the_other_side_made_the_pair_flat(desk: Desk, trader: Trader) -> None:
+    hedge(trader)
+    trader.hold(1, stop_of("short"), 1)
+    desk.wait(3)
+    trader.close()
+    desk.take()
+    desk.say(stop_of("long"), "CANCELLED")
+    assert desk.take() == [line(1)]
+    trader.hold(0, ID, 1)
+    assert (desk.result(NAME), live(desk)) == ("done", [])
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_trade_whose_contracts_another_strategy_has_used_up_keeps_its_stop(
+    desk: Desk, trader: Trader, more: int
+) -> None:
+    hedge(trader)
+    if more:
+        trader.trade("more", "T", more, "SELL")
+    trader.close()
+    desk.wait(10)
+    assert (desk.result(NAME), desk.take()) == ("blocked", [])
+    assert "close_failed" in desk.alarms
+    assert "long.STOP1" in live(desk)
+
+
 def test_a_later_entry_of_the_strategy_waits_and_is_not_closed(desk: Desk, trader: Trader) -> None:
     trader.trade("long", "S")
     closing = trader.close()
