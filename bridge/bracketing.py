@@ -373,7 +373,7 @@ def _why_failed(part: Part, leg: TableOrder, order: VenueOrder | None, terms: Ma
 
 def _works(turn: Turn, part: Part, leg: TableOrder, order: VenueOrder | None) -> bool:
     """Return whether NinjaTrader has a leg at its price, for what is left of its part."""
-    if order is None or not order.is_live or order.change is not None:
+    if order is None or not order.is_live or not order.has_known_values:
         return False
     is_whole = order.qty == order.filled + part.rest
     return is_whole and (order.limit_price, order.stop_price) == prices_of(turn, part.entry, leg)

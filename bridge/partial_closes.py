@@ -34,6 +34,19 @@ def close_in_part(turn: Turn, instruction: TableInstruction) -> None:
         follow_part(turn, instruction)
     elif (position := position_of(turn, instruction)) is not None:
         close_part(turn, instruction, position, how_many(instruction.asked, position.quantity))
+    elif turn.instructions[instruction.instruction_id].result == "unresolved":
+        _tell_of_other_journal(turn, instruction)
+
+
+def _tell_of_other_journal(turn: Turn, instruction: TableInstruction) -> None:
+    """Tell a person of positions whose legs another journal may have made smaller, and not larger again."""
+    known = [known_position(turn, *it) for it in pairs_to_close(turn, instruction)]
+    held = [
+        f"{it.instrument}, {it.account}: {it.side} {it.quantity or ''}".strip() for it in known if it.side != "FLAT"
+    ]
+    if held:
+        why = "another journal may have made its stops smaller to close a part: look whether they close all of it"
+        turn.alarm_of(instruction.instruction_id, "unprotected", f"{'; '.join(held)}: {why}")
 
 
 def how_many(asked: Instruction, quantity: int) -> int:
@@ -131,6 +144,10 @@ def follow_part(turn: Turn, instruction: TableInstruction) -> None:
             return
     elif became.result != "unresolved":
         instruction = give_back(turn, instruction, order.qty - became.filled)
+    elif open_without := min(order.qty - became.filled, sum(it.qty for it in instruction.shares)):
+        why = f"own stops close {open_without} less, and nobody knows whether {order.order_id} has closed it"
+        turn.alarm_of(instruction.instruction_id, "unprotected", f"{order.instrument}, {order.account}: {why}")
+        instruction = turn.instructions[instruction.instruction_id]
     end(turn, instruction, became.result, became.reason)
 
 
@@ -232,7 +249,7 @@ def _have_shrunk(turn: Turn, shares: tuple[Share, ...]) -> bool:
     entries = {it.order_id: turn.orders[it.order_id] for it in shares if it.order_id in turn.orders}
     parts = [part for entry in entries.values() for part in parts_of(turn, entry) if _key(part) in keys]
     return all(
-        it.change is None and it.qty - it.filled <= max(part.rest, 0)
+        it.has_known_values and it.qty - it.filled <= max(part.rest, 0)
         for part in parts
         for it in part.all
         if it.may_work

@@ -151,6 +151,8 @@ class VenueOrder(NamedTuple):
     refused: Refused | None = None
     done: Done | None = None
     """The last CHANGE that was done."""
+    in_doubt: bool = False
+    """Whether a CHANGE was dropped that may have been done: its values are written again, though they seem right."""
     cancel: Cancel | None = None
     files: int = 0
     """How many files were written for it after its PLACE."""
@@ -172,7 +174,13 @@ class VenueOrder(NamedTuple):
             return self
         done = Done(it, self.qty, self.limit_price, self.stop_price, self.refused)
         return self._replace(
-            change=None, refused=None, done=done, qty=it.qty, limit_price=it.limit_price, stop_price=it.stop_price
+            change=None,
+            refused=None,
+            done=done,
+            in_doubt=False,
+            qty=it.qty,
+            limit_price=it.limit_price,
+            stop_price=it.stop_price,
         )
 
     @property
@@ -213,6 +221,11 @@ class VenueOrder(NamedTuple):
     def awaits_cancel(self) -> bool:
         """Whether it is to be cancelled, and NinjaTrader has not refused that."""
         return self.cancel is not None and not self.cancel.is_refused
+
+    @property
+    def has_known_values(self) -> bool:
+        """Whether its values are what NinjaTrader has: no CHANGE is under way, and none is in doubt."""
+        return self.change is None and not self.in_doubt
 
     def is_held(self, at: datetime) -> bool:
         """Return whether no file is written for it yet, because the last one could not be."""
