@@ -183,7 +183,7 @@ def test_only_orders_of_exactly_this_instrument_are_cancelled(service: Service, 
     for name, order_id in instruments.items():
         service.place(order_id, instrument=name)
     service.place("elsewhere", instrument=instrument, account="Sim102")
-    answer = of_account(service, "Sim101", instrument).body
+    answer = dict(of_account(service, "Sim101", instrument).body)
     assert [it["code"] for it in answer.pop("warnings", [])] == ["unlisted_instrument"] * (instrument != "ES 12-26")
     assert answer == cancelled(instruments[instrument])
     assert len(service.open_orders()) == len(instruments)
