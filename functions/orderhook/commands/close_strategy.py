@@ -24,7 +24,10 @@ class CloseStrategy(Command):
 
     word: ClassVar[str] = "CLOSESTRATEGY"
     risk_reducing: ClassVar[bool] = True
-    refused_if_unused: ClassVar[Mapping[str, str]] = NARROWING
+    refused_if_unused: ClassVar[Mapping[str, str]] = {
+        **NARROWING,
+        **dict.fromkeys(("qty", "percent"), "CLOSEPOSITION closes a part of one position"),
+    }
 
     strategy_id: Id
 
