@@ -178,7 +178,7 @@ class Place(PlacesConditionally):
             notes=self.notes,
             venue=venue.name,
             want=venue.want(provenance, "place"),
-            conditions=self.position_conditions.if_any,
+            conditions=self.position_conditions.reaching(provenance.limits).if_any,
             history=(provenance.event(state, texts),),
         )
 
