@@ -37,7 +37,7 @@ def roll(world: World, days: Rolled) -> Roll:
 
 
 def send(world: World, order_id: str, command: str = "PLACE", **fields: Any) -> dict[str, Any]:
-    return world.service.send(command, order_id=order_id, **{**TEXT, **fields}).body
+    return dict(world.service.send(command, order_id=order_id, **{**TEXT, **fields}).body)
 
 
 def be_long_in_the_old_month(world: World, roll: Roll, days: Rolled) -> None:
