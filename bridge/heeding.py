@@ -22,7 +22,7 @@ from bridge.conditions import (
     settled_side,
 )
 from bridge.making import made_id, make_order, outcome
-from bridge.months import months_to_close
+from bridge.months import months_to_close, why_other_month
 from bridge.pairs import is_superseded, pair, root_of, waits
 from bridge.positions import known_pairs, known_position
 from bridge.records import Close, First, TableInstruction, TableOrder, VenueOrder
@@ -55,9 +55,17 @@ def _heed_placing(turn: Turn, order: TableOrder, conditions: Conditions) -> bool
         return True
     order = _is_asked(turn, order)
     answer = _do_first(turn, order, conditions) if order.first else _ask(turn, order, conditions)
+    if answer != "waits" or turn.orders[order.order_id].ended:
+        _tell_other_month(turn, order, conditions)
     if isinstance(answer, Fails):
         end(turn, order, OrderState.REJECTED, str(answer))
     return answer == "holds"
+
+
+def _tell_other_month(turn: Turn, order: TableOrder, conditions: Conditions) -> None:
+    """Tell a person where another month is held than the one that an order for a continuous contract is for."""
+    if (why := why_other_month(turn, conditions, order.account, order.instrument)) is not None:
+        turn.alarm_once(order.order_id, "other_month", f"{order.account}: {why}")
 
 
 def _close_at_least(turn: Turn, order: TableOrder, conditions: Conditions) -> bool:
@@ -66,7 +74,7 @@ def _close_at_least(turn: Turn, order: TableOrder, conditions: Conditions) -> bo
         return True
     order = _is_asked(turn, order)
     asked = _asked(turn, order)
-    answer: str | Fails = "in_sync" if conditions.sync is None else compare(turn, conditions.sync, asked)
+    answer: str | Fails = "in_sync" if conditions.sync is None else compare(turn, conditions, conditions.sync, asked)
     if answer == "in_sync":
         answer = judge(turn, conditions._replace(max_positions=None), asked)
     if answer == "holds":
@@ -120,7 +128,8 @@ def _ask(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
 
 def _sync(turn: Turn, order: TableOrder, conditions: Conditions, sync: Sync) -> Answer:
     """Compare the position with what the strategy thinks of it, and begin what follows where they differ."""
-    stands = compare(turn, sync, _asked(turn, order))
+    stands = compare(turn, conditions, sync, _asked(turn, order))
+    other = why_other_month(turn, conditions, order.account, order.instrument)
     match stands:
         case "in_sync":
             return "holds"
@@ -129,6 +138,8 @@ def _sync(turn: Turn, order: TableOrder, conditions: Conditions, sync: Sync) -> 
             return "waits"
         case "out" if sync.out_of_sync == "flatten":
             return _begin(turn, order, conditions, "close and drop")
+        case "out" if other is not None:
+            return Fails("blocked", f"out of sync: {other}")
         case "out" if sync.out_of_sync == "resync":
             gap = _gap(turn, order, sync)
             return gap if isinstance(gap, Fails) else _begin(turn, order, conditions, "resync")
@@ -322,11 +333,22 @@ def heed_instruction(turn: Turn, instruction: TableInstruction) -> TableInstruct
         ]
     failed = next((it for it in answers if isinstance(it, Fails)), None)
     if failed is not None:
+        tell_other_month(turn, instruction)
+        instruction = turn.instructions[instruction.instruction_id]
         reason = failed.detail if failed.code == "blocked" else str(failed)
         return instruction._replace(result="blocked", reason=reason)
     if "waits" in answers:
         return instruction._replace(heeded_since=since)
     return instruction._replace(begun_at=turn.at)
+
+
+def tell_other_month(turn: Turn, instruction: TableInstruction) -> str | None:
+    """Tell a person where another month is held than the one that an instruction opens in, and return why."""
+    asked = instruction.asked
+    why = why_other_month(turn, asked.conditions, str(asked.account), str(asked.instrument))
+    if why is not None:
+        turn.alarm_of(asked.instruction_id, "other_month", f"{asked.account}: {why}")
+    return why
 
 
 def _instruments(turn: Turn, asked: Instruction) -> list[str]:

@@ -76,3 +76,42 @@ def test_what_closes_alone_after_a_roll_closes_the_old_month(world: World, roll:
     assert "instruction_id" in send(world, "day-2", action="SELL", flatten_first="true", **window)
     world.let_pass(8)
     assert positions(world, roll) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("command", "fields"),
+    [
+        ("REVERSEPOSITION", {}),
+        ("PLACE", {"require_market_position": "long"}),
+        ("PLACE", {"sync_strategy": "true", "prev_market_position": "long", "market_position": "flat"}),
+    ],
+)
+def test_an_exit_after_a_roll_that_cannot_find_its_position_names_the_old_month(
+    world: World, roll: Roll, days: Rolled, command: str, fields: dict[str, str]
+) -> None:
+    be_long_in_the_old_month(world, roll, days)
+    send(world, "day-2", command, action="SELL", **fields)
+    world.until_state("day-2", "Rejected")
+    order = world.service.order("day-2")
+    assert order
+    assert f"{roll.old.name} is held, {roll.new.name} is the front month" in str(order.reason)
+    assert positions(world, roll) == (1, 0)
+    assert sum("other_month" in it for it in world.told) == 1
+
+
+def test_a_reverse_after_a_roll_names_the_old_month(world: World, roll: Roll, days: Rolled) -> None:
+    be_long_in_the_old_month(world, roll, days)
+    answer = world.service.send("REVERSE", account="Sim101", instrument="ES1!")
+    world.let_pass(3)
+    known = world.state.instructions[answer.body["instruction_id"]]
+    assert (known.result, positions(world, roll)) == ("no_position", (1, 0))
+    assert f"{roll.old.name} is held" in str(known.reason)
+    assert sum("other_month" in it for it in world.told) == 1
+
+
+def test_an_entry_after_a_roll_beside_the_old_month_rings(world: World, roll: Roll, days: Rolled) -> None:
+    be_long_in_the_old_month(world, roll, days)
+    send(world, "day-2", action="BUY")
+    world.until_state("day-2", "Filled")
+    assert positions(world, roll) == (1, 1)
+    assert sum("other_month" in it for it in world.told) == 1

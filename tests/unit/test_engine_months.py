@@ -8,9 +8,9 @@ import pytest
 from bridge.events import PositionRead
 from bridge.records import TableOrder, dump, load
 from orderhook.bridge_messages import Side
-from orderhook.conditions import Conditions
+from orderhook.conditions import Conditions, MarketSide, OutOfSync, Sync
 from orderhook.orders import OrderState, timestamp
-from tests.bridge import Desk, order, placed
+from tests.bridge import Desk, asked, order, placed
 
 OLD, FRONT = "ES 12-26", "ES 03-27"
 FLATTENS = Conditions(closes_first="orders_and_position", root="ES")
@@ -141,3 +141,104 @@ def test_the_kill_switch_lets_every_month_be_closed(desk: Desk) -> None:
     desk.look(shown, kill_switch=True)
     desk.wait(0.5)
     assert sent(desk) == [f"CLOSEPOSITION {OLD}"]
+
+
+# Where the closing half cannot, or is not asked to, close the other month
+
+HELD = f"{OLD} is held, {FRONT} is the front month: close it by CLOSEPOSITION ES1!"
+
+
+def told(desk: Desk) -> list[str]:
+    return [it for it in desk.alarms if it == "other_month"]
+
+
+def sync(before: MarketSide, after: MarketSide, out_of_sync: OutOfSync = "wait") -> Conditions:
+    return Conditions(sync=Sync(after, before, out_of_sync, 0 if after == "flat" else 1), root="ES")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "why"),
+    [
+        (FLATTENS._replace(reverses=True), f"no_position: {HELD}"),
+        (
+            Conditions(require_market_position=("long",), root="ES"),
+            f"blocked: the position is flat, and require_market_position is long; {HELD}",
+        ),
+        (sync("long", "flat"), f"blocked: out of sync: {HELD}"),
+        (sync("long", "short"), f"blocked: out of sync: {HELD}"),
+        (sync("flat", "short"), f"blocked: out of sync: {HELD}"),
+        (sync("long", "short", "resync"), f"blocked: out of sync: {HELD}"),
+    ],
+)
+def test_an_order_that_finds_the_front_month_flat_names_the_one_held(
+    desk: Desk, conditions: Conditions, why: str
+) -> None:
+    hold(desk, "LONG")
+    sell(desk, conditions)
+    assert (sent(desk), ended(desk), told(desk)) == ([], why, ["other_month"])
+
+
+def test_a_strategy_out_of_sync_has_every_month_flattened(desk: Desk) -> None:
+    hold(desk, "LONG")
+    sell(desk, sync("flat", "short", "flatten"))
+    assert sent(desk) == [f"CLOSEPOSITION {OLD}"]
+    hold(desk, "FLAT")
+    desk.wait(1.1)
+    desk.wait(0.1)
+    assert (sent(desk), ended(desk)) == ([], "blocked: out of sync: it was closed; the order is dropped")
+
+
+@pytest.mark.parametrize("conditions", [Conditions(root="ES"), Conditions(max_positions=5, root="ES")])
+def test_opening_beside_another_month_rings_once(desk: Desk, conditions: Conditions) -> None:
+    hold(desk, "LONG")
+    sell(desk, conditions)
+    sell(desk, conditions)
+    assert (sent(desk), told(desk)) == ([f"PLACE SELL {FRONT}"], ["other_month"])
+
+
+def test_nothing_rings_once_every_month_is_closed(desk: Desk) -> None:
+    hold(desk, "LONG")
+    sell(desk, FLATTENS)
+    assert sent(desk) == [f"CLOSEPOSITION {OLD}"]
+    hold(desk, "FLAT")
+    desk.wait(1.1)
+    assert (sent(desk), told(desk)) == ([f"PLACE SELL {FRONT}"], [])
+
+
+@pytest.mark.parametrize("side", ["FLAT", "UNKNOWN"])
+def test_a_month_that_is_not_known_to_be_held_is_not_named(desk: Desk, side: Side) -> None:
+    hold(desk, "LONG")
+    if side == "FLAT":
+        hold(desk, side)
+    else:
+        forget(desk)
+    sell(desk, FLATTENS._replace(reverses=True))
+    assert (ended(desk), told(desk)) == (f"no_position: {FRONT} is flat", [])
+
+
+def reverse(desk: Desk, **conditions: Any) -> None:
+    desk.look(asked(desk, "REVERSE", instrument=FRONT, conditions=Conditions(root="ES", **conditions)))
+    desk.wait(0.1)
+
+
+def test_a_reverse_that_finds_the_front_month_flat_names_the_one_held(desk: Desk) -> None:
+    hold(desk, "LONG")
+    reverse(desk)
+    known = desk.state.instructions["close"]
+    assert (known.result, known.reason, told(desk)) == ("no_position", HELD, ["other_month"])
+    assert desk.results[-1].alarms == ("other_month",)
+
+
+def test_a_reverse_that_is_blocked_names_the_month_held(desk: Desk) -> None:
+    hold(desk, "LONG")
+    reverse(desk, require_market_position=("long",))
+    known = desk.state.instructions["close"]
+    why = f"the position is flat, and require_market_position is long; {HELD}"
+    assert (known.result, known.reason, told(desk)) == ("blocked", why, ["other_month"])
+
+
+def test_a_reverse_beside_another_month_is_carried_out_and_rings(desk: Desk) -> None:
+    hold(desk, "LONG")
+    hold(desk, "LONG", FRONT)
+    reverse(desk)
+    assert (sent(desk), told(desk)) == ([f"CLOSEPOSITION {FRONT}"], ["other_month"])
