@@ -417,11 +417,10 @@ def _make(turn: Turn, close: Close, position: Position) -> None:
     if left == 0:
         _finish(turn, close, "no_position" if is_followed else "done")
         return
-    closes = turn.instructions[close.owner].closes if close.owner in turn.instructions else ()
     made = make_order(
         turn,
         close.owner,
-        _FIRST_NUMBER + (closes.index(close.name) if close.name in closes else 0),
+        _FIRST_NUMBER + _number(turn, close),
         account=close.account,
         instrument=close.instrument,
         action="SELL" if left > 0 else "BUY",
@@ -430,6 +429,13 @@ def _make(turn: Turn, close: Close, position: Position) -> None:
     )
     side: Side = "LONG" if left > 0 else "SHORT"
     turn.put(close._replace(made=made.order_id, side=side, first_at=turn.at, last_at=turn.at))
+
+
+def _number(turn: Turn, close: Close) -> int:
+    """Return the number of a close among those of what it is for."""
+    instruction, order = turn.instructions.get(close.owner), turn.orders.get(close.owner)
+    names = instruction.closes if instruction else ("", *order.month_closes) if order else ()
+    return names.index(close.name) if close.name in names else 0
 
 
 def signed(position: Position) -> int:

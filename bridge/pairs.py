@@ -179,10 +179,10 @@ def concerns(turn: Turn, instruction: TableInstruction, account: str, instrument
         return pair(at, "", instrument) == pair(at, "", asked.instrument)
     if asked.root is not None and root_of(at, instrument) != folded(asked.root):
         return False
-    return _reaches(asked.instruments, instrument, at)
+    return reaches(asked.instruments, instrument, at)
 
 
-def _reaches(limits: Sequence[str], instrument: str, at: datetime) -> bool:
+def reaches(limits: Sequence[str], instrument: str, at: datetime) -> bool:
     """Return whether a key with these limits reaches an instrument; a continuous contract is every month of it."""
     names = (it if it.endswith(CONTINUOUS) else canonical(it, at.date()) for it in limits)
     return allows_instrument(tuple(names), canonical(instrument, at.date()))

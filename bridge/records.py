@@ -333,6 +333,8 @@ class TableOrder(NamedTuple):
     """What comes first: its conditions held then, and are not asked again."""
     first_close: str | None = None
     """The name of the close that comes first."""
+    month_closes: tuple[str, ...] = ()
+    """The names of the closes of other months of its root, which come first too."""
     acked: int = 0
     given_up: int = 0
     """The last want that was dropped."""
