@@ -4,7 +4,7 @@ from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 
 from bridge.bracketing import abandon, bracket
-from bridge.closing import begin_close, end_close
+from bridge.closing import begin_close, end_close, why_unheard
 from bridge.events import SendReport
 from bridge.heeding import heed_instruction, instruments_of
 from bridge.pairs import CLOSING, is_next
@@ -175,7 +175,7 @@ def _close(turn: Turn, instruction: TableInstruction) -> None:
                 end_close(turn, close, "unresolved", "position_unknown: it may be on the other side")
     closes = [turn.closes[name] for name in instruction.closes]
     if all(it.result for it in closes):
-        result, reason = _result_of(closes)
+        result, reason = _result_of(instruction.asked.command, closes)
         turn.put(instruction._replace(result=result, reason=reason))
 
 
@@ -183,13 +183,20 @@ def _is_unknown(turn: Turn, close: Close) -> bool:
     return known_position(turn, close.account, close.instrument).side == "UNKNOWN"
 
 
-def _result_of(closes: Sequence[Close]) -> tuple[Result, str | None]:
-    """Return the result of several closes, and the pairs of which there is more to say."""
-    results = [it.result for it in closes]
+def _result_of(command: str, closes: Sequence[Close]) -> tuple[Result, str | None]:
+    """Return the result of several closes, and the pairs of which there is more to say.
+
+    Pairs of which nothing is known count only where a CLOSEPOSITION has found nothing else: what closes whatever is
+    open meets them every evening.
+    """
+    unheard = [it for it in closes if it.is_unheard]
+    heard = [it for it in closes if not it.is_unheard]
+    results = [it.result for it in heard or (closes if command == "CLOSEPOSITION" else ())]
     result: Result = next((it for it in _WORST if it in results), "no_position")
     if len(closes) == 1:
         return result, closes[0].reason
-    told = [f"{it.instrument}, {it.account}: {it.reason}" for it in closes if it.reason]
+    told = [f"{it.instrument}, {it.account}: {it.reason}" for it in heard if it.reason]
+    told += [why_unheard(unheard)] if unheard else []
     return result, "; ".join(told) or None
 
 

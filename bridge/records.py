@@ -481,6 +481,10 @@ class Close(NamedTuple):
     """The order that was made to close it, where NinjaTrader's own command would take too much with it."""
     is_unclean: bool = False
     """Whether own orders had not ended when it was written."""
+    had_orders: bool = False
+    """Whether own orders were at the venue when it began."""
+    is_unheard: bool = False
+    """Whether nothing was known of the position before it nor after, and nothing of ours says that there is one."""
     is_flipped: bool = False
     """Whether the opposite position was seen after it."""
     is_late: bool = False
