@@ -801,7 +801,7 @@ def test_flatten_keeps_to_its_side_its_pair_and_its_key(desk: Desk) -> None:
         desk.hold("SHORT", 2, "NQ 12-26")
         desk.look(asked(desk, "FLATTEN", **values))
         assert [placed(line)["instrument"] for line in desk.take()] == closed, values
-        assert desk.result() == (None if closed else "no_position")
+        assert desk.result() == (None if closed else "blocked")
 
 
 def test_the_worst_result_of_several_counts_and_names_its_pair(desk: Desk) -> None:

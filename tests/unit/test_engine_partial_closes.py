@@ -278,7 +278,7 @@ def test_legs_take_back_what_a_person_says_was_not_closed(desk: Desk, filled: in
     desk.take()
     shrink(desk)
     desk.wait(5)
-    assert (quantities(desk), desk.alarms) == ({STOP: back, TARGET: back}, [])
+    assert (quantities(desk), desk.alarms) == ({STOP: back, TARGET: back}, ["not_closed"])
 
 
 def test_legs_take_back_what_is_rejected_after_a_minute(desk: Desk) -> None:
