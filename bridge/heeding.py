@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bridge.carrying_out import KILL_SWITCH, end, is_being_replaced, latest, why_refused
 from bridge.changing import give_up
-from bridge.closing import FLAT_WITHIN, begin_close, signed
+from bridge.closing import FLAT_WITHIN, begin_close, signed, tell_unprotected
 from bridge.conditions import (
     Answer,
     Asked,
@@ -206,12 +206,9 @@ def watch_resync(turn: Turn, order: TableOrder) -> None:
     close, became = turn.closes.get(asked.first_close or ""), outcome(turn, made)
     if close is None or close.began is None or became is None or made.order_id != order.order_id:
         return
-    position = known_position(turn, order.account, order.instrument)
-    if became.result in ("failed", "blocked") and position.side != "FLAT":
-        why = (
-            f"own orders were cancelled for a resync that has ended ({became.reason}); the position is {position.side}"
-        )
-        turn.alarm_once(order.order_id, "unprotected", why, of="resync")
+    if became.result in ("failed", "blocked") and not turn.has_rung(order.order_id, "unprotected", of="resync"):
+        why = f"a resync that has ended: {became.reason}"
+        tell_unprotected(turn, order.order_id, order.account, order.instrument, why)
 
 
 def _gap(turn: Turn, order: TableOrder, sync: Sync) -> int | Fails:
@@ -238,6 +235,8 @@ def _close(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
     close = turn.closes[_begin_close(turn, order, conditions)]
     if close.result is None:
         is_late = close.first_at is not None and turn.at - close.first_at >= FLAT_WITHIN
+        # Nothing could be sent yet: it goes on, and the position is closed without the order.
+        is_late = is_late or (close.began is not None and turn.at - close.began >= 2 * FLAT_WITHIN)
         return _not_flat("the position was not seen flat within 5 s") if is_late else "waits"
     if close.result not in ("done", "no_position"):
         return _not_flat(close.reason or close.result)
