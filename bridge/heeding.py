@@ -120,6 +120,8 @@ def _ask(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
 def _sync(turn: Turn, order: TableOrder, conditions: Conditions, sync: Sync) -> Answer:
     """Compare the position with what the strategy thinks of it, and begin what follows where they differ."""
     stands = compare(turn, sync, _asked(turn, order))
+    if stands == "in_sync" and not conditions.closes_first and _goes_too_far(turn, order, sync):
+        stands = "there" if sync.prev_market_position == "flat" else "out"
     match stands:
         case "in_sync":
             return "holds"
@@ -132,10 +134,25 @@ def _sync(turn: Turn, order: TableOrder, conditions: Conditions, sync: Sync) -> 
             gap = _gap(turn, order, sync)
             return gap if isinstance(gap, Fails) else _begin(turn, order, conditions, "resync")
         case "out":
-            side = settled_side(turn, _asked(turn, order))
-            return Fails("blocked", f"out of sync: the position is {side}, not {sync.prev_market_position}")
+            return Fails("blocked", f"out of sync: {_why_out(turn, order, sync)}")
         case _:
             return stands
+
+
+def _goes_too_far(turn: Turn, order: TableOrder, sync: Sync) -> bool:
+    """Return whether an order that is to leave the strategy flat would open something: it is larger, or adds."""
+    if sync.market_position != "flat":
+        return False
+    held = signed(known_position(turn, order.account, order.instrument))
+    return order.qty > (held if order.action == "SELL" else -held)
+
+
+def _why_out(turn: Turn, order: TableOrder, sync: Sync) -> str:
+    side = settled_side(turn, _asked(turn, order))
+    if side != sync.prev_market_position:
+        return f"the position is {side}, not {sync.prev_market_position}"
+    held = known_position(turn, order.account, order.instrument).quantity
+    return f"the position is {side} {held}, and {order.action} {order.qty} would not leave it flat"
 
 
 def _begin(turn: Turn, order: TableOrder, conditions: Conditions, first: First) -> Answer:
@@ -149,6 +166,9 @@ def _do_first(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
     if order.first == "resync" and conditions.sync is not None:
         return _resync(turn, order, conditions.sync)
     answer = _close(turn, order, conditions)
+    if order.first == "close" and answer == "holds" and conditions.sync and conditions.sync.market_position == "flat":
+        end(turn, order, OrderState.CANCELLED, "already there: the position is flat, as the strategy is")
+        return "waits"
     if order.first == "close" or answer == "waits":
         return answer
     became = f"it was not seen flat: {answer.detail}" if isinstance(answer, Fails) else "it was closed"
