@@ -1103,7 +1103,9 @@ def test_what_keeps_entries_rings_where_its_stops_are_gone_and_the_number_is_not
     end(desk, STOP)
     desk.say(TARGET, "CANCELLED", 1, "5010")
     desk.wait(3)
-    assert (the_close(desk).result, desk.alarms) == ("blocked", ["unprotected"])
+    assert (the_close(desk).result, desk.alarms) == (None, [])
+    desk.wait(55)
+    assert (the_close(desk).result, desk.alarms) == ("failed", ["unprotected"])
 
 
 def test_an_order_that_closes_and_is_rejected_blocks_the_pair(desk: Desk) -> None:
