@@ -143,6 +143,8 @@ def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
         and not is_next(turn, instruction.instruction_id, asked.account, asked.instrument)
     ):
         return instruction
+    elif _is_about_to_change(turn, instruction):
+        instruction = instruction._replace(heeded_since=instruction.heeded_since or turn.at)
     else:
         instruction = heed_instruction(turn, instruction)
     turn.put(instruction)
@@ -152,8 +154,6 @@ def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
 def _close(turn: Turn, instruction: TableInstruction) -> None:
     """Close every pair that is meant; the worst result of them is the instruction's."""
     if not instruction.closes:
-        if _is_about_to_change(turn, instruction):
-            return
         even_flat = instruction.asked.command == "FLATTENEVERYTHING"
         closes = [
             begin_close(
@@ -181,8 +181,8 @@ def _close(turn: Turn, instruction: TableInstruction) -> None:
 
 def _is_about_to_change(turn: Turn, instruction: TableInstruction) -> bool:
     """Return whether the side of a position is waited for that decides whether it is meant."""
-    side, began = instruction.asked.market_position, instruction.begun_at or turn.at
-    if side is None or turn.at - began >= SETTLES_WITHIN:
+    since = instruction.heeded_since or turn.at
+    if instruction.asked.market_position is None or turn.at - since >= SETTLES_WITHIN:
         return False
     meant = pairs_to_close(turn, instruction)
     return any(last_moved(turn, account, instrument) is not None for account, instrument in meant)
