@@ -11,7 +11,7 @@ from bridge.brackets import Part, parts_of
 from bridge.closing import begin_close
 from bridge.making import CLOSING_ACTION, make_order, outcome
 from bridge.pairs import block, is_older, pair
-from bridge.positions import SETTLES_WITHIN, known_position, pairs_to_close, unsettled_since
+from bridge.positions import SETTLES_WITHIN, held, known_position, pairs_to_close, unsettled_since
 from bridge.records import Share, TableInstruction, TableOrder
 from bridge.state import Position, Turn
 from orderhook.bridge_messages import ANOTHER_JOURNALS
@@ -61,7 +61,7 @@ def position_of(turn: Turn, instruction: TableInstruction) -> Position | None:
     pairs = pairs_to_close(turn, instruction)
     known = [known_position(turn, *it) for it in pairs]
     if instruction.asked.root is not None:
-        known = [it for it in known if it.side != "FLAT"]
+        known = held(turn, known)
     if len(known) == 1:
         return settled(turn, instruction, known[0])
     months = ", ".join(sorted(it.instrument for it in known))

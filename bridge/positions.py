@@ -194,6 +194,27 @@ def _may_be_open(turn: Turn, position: Position, side: MarketSide | None) -> boo
     )
 
 
+def held(turn: Turn, months: list[Position]) -> list[Position]:
+    """Return which months of a root are held, or may be.
+
+    One of which NinjaTrader says nothing, and in which nothing of ours was filled, counts only where no other does.
+    """
+    unknown = [it for it in months if it.side == "UNKNOWN"]
+    known = [
+        it
+        for it in months
+        if it.side in ("LONG", "SHORT") or unsettled_since(turn, it.account, it.instrument) is not None
+    ]
+    return [*known, *(it for it in unknown if _was_filled(turn, _name(turn, it)))] or unknown
+
+
+def _was_filled(turn: Turn, name: str) -> bool:
+    """Return whether something of ours was filled in a pair; another journal's trade shows by its legs."""
+    return any(
+        it.filled and pair(turn.at, it.account, it.instrument) == name for it in turn.venue_orders.values()
+    ) or any(it.leg and it.is_released and _is_of(turn, it, name) for it in turn.active())
+
+
 def known_pairs(turn: Turn) -> list[Position]:
     """Return the position of each pair that is known: by a file, an order of ours, or because the operator named it."""
     known = dict(turn.now.positions)
