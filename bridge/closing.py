@@ -233,7 +233,7 @@ def _end_orders(turn: Turn, close: Close) -> bool:
     is_left = False
     for order in list(turn.active()):
         entry = turn.orders.get(order.entry_id or "", order)
-        if not _is_meant(turn, close, entry) or (close.keeps_entries and not entry.increments):
+        if not _is_meant(turn, close, entry) or (close.keeps_entries and not _is_filled(turn, entry, order)):
             continue
         # What is filled from now on has its legs, where the position stays.
         began = close.began or turn.at
@@ -246,6 +246,12 @@ def _end_orders(turn: Turn, close: Close) -> bool:
             continue
         is_left = have_end(turn, order, _why(close)) or is_left
     return is_left
+
+
+def _is_filled(turn: Turn, entry: TableOrder, order: TableOrder) -> bool:
+    """Return whether the trade of an order has begun: of another journal's entry only the legs that are seen tell."""
+    is_seen = order.leg is not None and order.is_foreign and any(it.state for it in turn.venue_orders_of(order))
+    return is_seen or bool(entry.increments)
 
 
 def have_end(turn: Turn, order: TableOrder, why: str) -> bool:

@@ -24,7 +24,7 @@ from bridge.conditions import (
 from bridge.making import made_id, make_order, outcome
 from bridge.months import months_to_close, why_other_month
 from bridge.pairs import is_superseded, pair, root_of, waits
-from bridge.positions import known_pairs, known_position
+from bridge.positions import held, known_pairs, known_position
 from bridge.records import Close, First, TableInstruction, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.conditions import Conditions, MarketSide, Sync
@@ -376,5 +376,8 @@ def instruments_of(turn: Turn, asked: Instruction) -> list[str]:
         return [str(asked.instrument)]
     of_account = [it for it in known_pairs(turn) if folded(it.account) == folded(str(asked.account))]
     months = [it for it in of_account if root_of(turn.at, it.instrument) == folded(str(asked.root))]
-    held = [it.instrument for it in months if it.side != "FLAT"]
-    return held or [it.instrument for it in months] or [str(asked.instrument or asked.root)]
+    return (
+        [it.instrument for it in held(turn, months)]
+        or [it.instrument for it in months]
+        or [str(asked.instrument or asked.root)]
+    )

@@ -10,7 +10,7 @@ from bridge.events import SendReport
 from bridge.heeding import heed_instruction, instruments_of
 from bridge.pairs import CLOSING, closes_whole, is_next
 from bridge.partial_closes import close_in_part, end, take_back
-from bridge.positions import known_position, pairs_to_close
+from bridge.positions import SETTLES_WITHIN, last_moved, may_be_on_other_side, pairs_to_close
 from bridge.records import Close, TableInstruction
 from bridge.reversing import reverse
 from bridge.state import Turn
@@ -150,6 +150,8 @@ def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
         return instruction  # what is held shows when NinjaTrader runs
     elif not _is_next(turn, instruction):
         return instruction
+    elif _is_about_to_change(turn, instruction):
+        instruction = instruction._replace(heeded_since=instruction.heeded_since or turn.at)
     else:
         instruction = heed_instruction(turn, instruction)
     turn.put(instruction)
@@ -188,8 +190,9 @@ def _close(turn: Turn, instruction: TableInstruction) -> None:
         ]
         instruction = instruction._replace(closes=tuple(it.name for it in closes))
         turn.put(instruction)
+        side = instruction.asked.market_position
         for close in closes:
-            if instruction.asked.market_position and _is_unknown(turn, close):
+            if side and may_be_on_other_side(turn, close.account, close.instrument, side):
                 end_close(turn, close, "unresolved", "position_unknown: it may be on the other side")
     closes = [turn.closes[name] for name in instruction.closes]
     if all(it.result for it in closes):
@@ -197,8 +200,13 @@ def _close(turn: Turn, instruction: TableInstruction) -> None:
         turn.put(instruction._replace(result=result, reason=reason))
 
 
-def _is_unknown(turn: Turn, close: Close) -> bool:
-    return known_position(turn, close.account, close.instrument).side == "UNKNOWN"
+def _is_about_to_change(turn: Turn, instruction: TableInstruction) -> bool:
+    """Return whether the side of a position is waited for that decides whether it is meant."""
+    since = instruction.heeded_since or turn.at
+    if instruction.asked.market_position is None or turn.at - since >= SETTLES_WITHIN:
+        return False
+    meant = pairs_to_close(turn, instruction)
+    return any(last_moved(turn, account, instrument) is not None for account, instrument in meant)
 
 
 def _result_of(command: str, closes: Sequence[Close]) -> tuple[Result, str | None]:

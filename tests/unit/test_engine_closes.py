@@ -902,12 +902,43 @@ def test_flatten_of_one_side_leaves_what_nobody_knows(desk: Desk) -> None:
     desk.take()
     desk.say(LONG, "FILLED", 1, "5000")
     desk.look(shown, asked(desk, "FLATTEN", market_position="long"))
+    desk.wait(2)
     assert desk.take() == [CLOSE]
     desk.hold("FLAT")
     desk.wait(1)
     assert desk.result() == "unresolved"
     reason = "NQ 12-26, Sim101: position_unknown: it may be on the other side"
     assert desk.state.instructions["close"].reason == reason
+
+
+@pytest.mark.parametrize("before", ["UNKNOWN", "FLAT", "SHORT"])
+def test_flatten_of_one_side_waits_for_what_is_about_to_be_on_it(desk: Desk, before: Any) -> None:
+    if before != "UNKNOWN":
+        desk.hold(before, int(before == "SHORT"))
+    shown = order(desk, qty=2)
+    desk.look(shown)
+    desk.take()
+    flatten = asked(desk, "FLATTEN", market_position="long")
+    desk.look(shown, flatten)
+    desk.wait(0.1)
+    desk.say(LONG, "FILLED", 2, "5000")
+    desk.wait(1)
+    assert (desk.take(), desk.result()) == ([], None)
+    desk.hold("LONG", 1)
+    desk.wait(0.1)
+    assert desk.take() == [CLOSE]
+
+
+def test_flatten_of_one_side_leaves_what_may_be_on_the_other(desk: Desk) -> None:
+    desk.hold("FLAT")
+    shown = order(desk, action="SELL")
+    desk.look(shown)
+    desk.take()
+    desk.look(shown, asked(desk, "FLATTEN", market_position="long"))
+    desk.wait(0.1)
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.wait(2)
+    assert (desk.take(), desk.result()) == ([], "unresolved")
 
 
 def test_flatten_keeps_to_its_side_its_pair_and_its_key(desk: Desk) -> None:
