@@ -97,11 +97,22 @@ def _claims(turn: Turn, account: str, instrument: str) -> Iterator[_Claim]:
         return
     name = pair(turn.at, account, instrument)
     for close in closes:
-        if close.pair == name:
+        if close.pair == name or _is_of_other_month(turn, close, name):
             yield _Claim(close.owner, close.until, closes_alone(turn, close), close.began is not None)
     for it in asked:
         if concerns(turn, it, account, instrument):
             yield _Claim(it.instruction_id, it.received_at, it.asked.command in CLOSING, it.begun_at is not None)
+
+
+def _is_of_other_month(turn: Turn, close: Close, name: str) -> bool:
+    """Return whether an order of this pair waits for a close of another month."""
+    order = turn.orders.get(close.owner)
+    return (
+        order is not None
+        and not order.ended
+        and close.name in order.month_closes
+        and pair(turn.at, order.account, order.instrument) == name
+    )
 
 
 def closes_alone(turn: Turn, close: Close) -> bool:
