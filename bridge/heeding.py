@@ -329,7 +329,7 @@ def heed_instruction(turn: Turn, instruction: TableInstruction) -> TableInstruct
     answers: list[Answer] = []
     if asked.conditions.require_market_position and asked.account:
         answers = [
-            judge(turn, asked.conditions, Asked(asked.account, each, since)) for each in _instruments(turn, asked)
+            judge(turn, asked.conditions, Asked(asked.account, each, since)) for each in instruments_of(turn, asked)
         ]
     failed = next((it for it in answers if isinstance(it, Fails)), None)
     if failed is not None:
@@ -351,8 +351,8 @@ def tell_other_month(turn: Turn, instruction: TableInstruction) -> str | None:
     return why
 
 
-def _instruments(turn: Turn, asked: Instruction) -> list[str]:
-    """Return the instruments that an instruction asks its condition of: of a root, the months that are held."""
+def instruments_of(turn: Turn, asked: Instruction) -> list[str]:
+    """Return the instruments that an instruction with an account is about: of a root, the months that are held."""
     if asked.root is None:
         return [str(asked.instrument)]
     of_account = [it for it in known_pairs(turn) if folded(it.account) == folded(str(asked.account))]

@@ -55,6 +55,13 @@ _EXAMPLES: Mapping[str, str] = {
 }
 """What stands for a value that TradingView fills in. Any other field holds the placeholder itself meanwhile."""
 
+_COMPARED = (
+    {"action", *PRICE_FIELDS},
+    {"action", "market_position", "prev_market_position"},
+    {"target_quantity", "market_position"},
+)
+"""Fields that are compared with one another."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Row:
@@ -274,9 +281,11 @@ def _read_remarks(reader: commands.FieldReader, remarks: Iterable[Remark], expla
 
 def _depends_on_examples(fault: OrderhookError, filled_in: Mapping[str, str]) -> bool:
     """Return whether another value than the example might do: in a field itself, or in one compared with others."""
-    compared = {"action", *PRICE_FIELDS}
-    is_compared = isinstance(fault, InvalidValueError) and fault.field in compared
-    return fault.field in filled_in or (is_compared and not compared.isdisjoint(filled_in))
+    if fault.field in filled_in:
+        return True
+    return isinstance(fault, InvalidValueError) and any(
+        fault.field in compared and not compared.isdisjoint(filled_in) for compared in _COMPARED
+    )
 
 
 def _make_commands(kind: type[Command], fields: dict[str, str], explanation: Explanation, rows: Sequence[Row]) -> None:

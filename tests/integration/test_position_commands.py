@@ -141,6 +141,27 @@ def _text(value: object) -> str | None:
         ("CLOSEPOSITION", {"percent": "0"}, "invalid_value", "percent"),
         ("CLOSEPOSITION", {"qty": ""}, "missing_field", "qty"),
         ("CLOSEPOSITION", {"instrument": None}, "missing_field", "instrument"),
+        *(
+            ("CLOSEPOSITION", {name: value}, "invalid_value", name)
+            for name, value in (
+                ("market_position", "long"),
+                ("market_position", "{{strategy.market_position}}"),
+                ("market_position", ""),
+                ("action", "SELL"),
+                ("strategy_id", "s"),
+                ("order_id", "a"),
+                ("order_type", "LIMIT"),
+                ("limit_price", 5000),
+                ("stop_price", "5000"),
+            )
+        ),
+        ("REVERSE", {"market_position": "long"}, "invalid_value", "market_position"),
+        ("REVERSE", {"strategy_id": "s"}, "invalid_value", "strategy_id"),
+        ("REVERSE", {"action": "SELL"}, "unsupported_value", "action"),
+        *(
+            ("CANCELANDBRACKET", {name: "long"}, "invalid_value", name)
+            for name in ("market_position", "strategy_id", "order_id")
+        ),
         ("FLATTEN", {"instrument": ""}, "missing_field", "instrument"),
         ("FLATTEN", {"market_position": "flat"}, "invalid_value", "market_position"),
         ("FLATTEN", {"qty": 1}, "invalid_value", "qty"),
@@ -174,6 +195,21 @@ def test_what_an_alert_must_not_lose_is_refused(
     answer = send(service, command, **fields)
     assert (answer.word, answer.body.get("field")) == (error, field)
     assert service.belongings() == before
+
+
+def test_what_a_close_does_anyway_may_be_said(service: Service) -> None:
+    said = {"order_type": "market", "limit_price": 0, "stop_price": "0.00", "market_position": "off", "tif": "DAY"}
+    answer = send(service, "CLOSEPOSITION", **said)
+    assert answer.word == "accepted"
+    assert {(it["code"], it["field"]) for it in answer.body["warnings"]} == {("ignored_field", name) for name in said}
+
+
+@pytest.mark.parametrize("name", ["qty", "quantity", "percent", "market_position", "require_market_position"])
+def test_a_part_of_a_strategy_is_not_closed_as_the_whole(service: Service, name: str) -> None:
+    service.place("order-1", strategy_id="s")
+    answer = service.send("CLOSESTRATEGY", strategy_id="s", **{name: 1})
+    assert (answer.word, answer.body["field"]) == ("invalid_value", "qty" if name == "quantity" else name)
+    assert service.state() == "Initialized"
 
 
 def test_flatten_everything_cancels_every_order_too(service: Service) -> None:
@@ -534,18 +570,10 @@ def test_a_limited_key_closes_what_it_reaches_and_no_more(service: Service) -> N
     assert (instruction.accounts, instruction.instruments) == (("Sim101",), ("ES 12-26",))
 
 
-@pytest.mark.parametrize("limits", [{"accounts": ("Sim101",)}, {"instruments": ("ES1!",)}])
-def test_flatten_everything_is_not_for_a_key_that_does_not_reach_it(service: Service, limits: dict[str, Any]) -> None:
-    answer = send(service, "FLATTENEVERYTHING", key=service.issue_key(**limits))
-    assert (answer.status, answer.word, asked(service)) == (403, "command_not_allowed", [])
-
-
-@pytest.mark.parametrize("limits", [{"max_qty": 1}, {"max_orders_per_minute": 1}])
-def test_flatten_everything_is_refused_for_no_quantity_and_no_rate(service: Service, limits: dict[str, Any]) -> None:
-    key = service.issue_key(**limits)
-    service.place("works", qty=1, key=key)
+def test_flatten_everything_is_not_for_a_limited_key(service: Service) -> None:
+    key = service.issue_key(max_qty=5)
     answer = send(service, "FLATTENEVERYTHING", key=key)
-    assert (answer.word, answer.body["cancel_pending"]) == ("accepted", ["works"])
+    assert (answer.status, answer.word, asked(service)) == (403, "command_not_allowed", [])
 
 
 @pytest.mark.parametrize(

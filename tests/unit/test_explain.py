@@ -587,6 +587,20 @@ def test_without_a_venue_what_needs_one_is_marked(option: str, field: str) -> No
     assert not explain(f"{PLACE};order_id=a;{option}".encode(), venue=NINJATRADER).faults
 
 
+@pytest.mark.parametrize(
+    "sides",
+    [
+        "action=SELL;market_position={{strategy.market_position}};prev_market_position=flat",
+        "action=SELL;market_position=short;prev_market_position={{strategy.prev_market_position}}",
+        "action={{strategy.order.action}};market_position=flat;prev_market_position=long",
+        "action=SELL;market_position={{strategy.market_position}};prev_market_position=long;target_quantity=-2",
+    ],
+)
+def test_the_sides_of_a_strategy_are_compared_once_all_are_filled_in(sides: str) -> None:
+    text = f"key={demo.KEY};command=PLACE;{ENTRY.replace('action=buy', sides)};order_id=a;sync_strategy=true"
+    assert not explain(text.encode(), venue=NINJATRADER).faults
+
+
 def test_a_field_that_is_lost_in_parentheses_is_shown() -> None:
     assert wrong(f"command=PLACE;{ENTRY};(stop_loss=4990)") == {"stop_loss"}
     fields = explained("command=CANCEL;order_id=a;(strategy_id=S)")["fields"]

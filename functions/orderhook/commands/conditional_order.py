@@ -1,14 +1,16 @@
 """What PLACE asks of the position, and does to it, before the bridge places its order."""
 
 from collections.abc import Mapping, Set
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pydantic import ValidationInfo, model_validator
 
 from orderhook.commands.close_position import ClosePosition
 from orderhook.commands.fields import YesNo, is_off
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.syncs_strategy import SyncsStrategy
-from orderhook.conditions import NO_CONDITIONS, Conditions
-from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError
+from orderhook.conditions import NO_CONDITIONS, Conditions, MarketSide
+from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, InvalidValueError
 from orderhook.orders import Order
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
@@ -31,6 +33,15 @@ _CLOSING_ONLY = AlertWarning(
     "From closing_only_after on nothing is opened: the bridge closes the position, and the order is not placed.",
 )
 
+_LEGS_STAY = AlertWarning(
+    "legs_stay",
+    "sync_strategy",
+    "One order turns the position over, and the targets and stops of the trade before stay at work: add "
+    "flatten_first=true with the qty of the new position, or cancel them by an alert of their own.",
+)
+
+_DIRECTIONS: Mapping[MarketSide, int] = {"short": -1, "flat": 0, "long": 1}
+
 
 class PlacesConditionally(SyncsStrategy, PlacesOrder):
     """A command whose order is placed where the position is as it asks, and perhaps once that is closed."""
@@ -38,6 +49,24 @@ class PlacesConditionally(SyncsStrategy, PlacesOrder):
     flatten_first: YesNo = False
 
     refused: ClassVar[Mapping[str, str]] = {name: why for name, why in PlacesOrder.refused.items() if name not in _OWN}
+
+    @model_validator(mode="after")
+    def _action_leads_from_side_to_side(self, info: ValidationInfo) -> Self:
+        """Refuse an order that cannot bring the position where its strategy says; how large it must be nobody knows."""
+        if (sync := self.sync) is None:
+            return self
+        before, after = (_DIRECTIONS[side] for side in (sync.prev_market_position, sync.market_position))
+        action = self.new_order.action
+        if before != after and action != ("BUY" if after > before else "SELL"):
+            raise InvalidValueError(
+                f"action={action} does not lead from prev_market_position={sync.prev_market_position} to "
+                f"market_position={sync.market_position}; correct one of them, or write "
+                "action={{strategy.order.action}}.",
+                field="action",
+            )
+        if before * after < 0 and not self.flatten_first and info.context is not None:
+            info.context.append(_LEGS_STAY)
+        return self
 
     @property
     def has_closing_half(self) -> bool:

@@ -37,6 +37,10 @@ class Reverse(OpensPosition):
             "does not go with REVERSE; take it out",
         ),
     }
+    refused_if_unused: ClassVar[Mapping[str, str]] = {
+        "market_position": "REVERSE with require_market_position turns over the position of one side",
+        "strategy_id": "CLOSESTRATEGY acts on one strategy",
+    }
 
     account: GivenLabel
     instrument: GivenLabel
