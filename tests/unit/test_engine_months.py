@@ -184,6 +184,31 @@ def test_what_came_later_waits_no_more_once_the_order_has_ended(desk: Desk) -> N
     assert sent(desk) == [f"PLACE BUY {FRONT}"]
 
 
+@pytest.mark.parametrize(
+    "close",
+    [
+        {"instrument": FRONT, "root": "ES"},
+        {"instrument": OLD},
+        {"command": "FLATTEN"},
+    ],
+)
+def test_a_later_close_ends_an_order_that_waits_for_another_month(desk: Desk, close: dict[str, Any]) -> None:
+    hold(desk, "LONG")
+    first = order(desk, "short", action="SELL", instrument=FRONT, conditions=FLATTENS)
+    desk.look(first)
+    desk.wait(0.1)
+    assert sent(desk) == [f"CLOSEPOSITION {OLD}"]
+    desk.wait(0.4)
+    closes = asked(desk, **close)
+    for _ in range(12):
+        desk.look(first, closes)
+        desk.wait(1)
+        hold(desk, "FLAT")
+    assert not [it for it in sent(desk) if it.startswith("PLACE")]
+    assert desk.state.orders["short"].ended
+    assert desk.result()
+
+
 def test_a_journal_without_months_loads() -> None:
     record = {"order_id": "a", "placed_by": "r", "account": "Sim101", "instrument": OLD, "action": "BUY", "qty": 1}
     record |= {
