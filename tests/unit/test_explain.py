@@ -148,6 +148,17 @@ PAIR = "account=Sim101;instrument=ES 12-26"
             "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the position is closed",
         ),
         (
+            "command=FLATPLACE;account=Sim101;instrument=ES1!;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a",
+            "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the position is closed in every "
+            "month of ES",
+        ),
+        (
+            "command=PLACE;account=Sim101;instrument=ES1!;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a;"
+            "flatten_first=true",
+            "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the orders are cancelled and the "
+            "position is closed in every month of ES",
+        ),
+        (
             f"command=REVERSEPOSITION;{PAIR};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a",
             "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the orders of the instrument are "
             "cancelled and its position is closed, if there is one to close",
