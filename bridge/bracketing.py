@@ -16,7 +16,7 @@ from bridge.carrying_out import why_not_account
 from bridge.closing import ORDERS_END_WITHIN, have_end
 from bridge.confirming import unresolved_of
 from bridge.making import make_order
-from bridge.pairs import concerns, pair
+from bridge.pairs import closes_whole, concerns, pair
 from bridge.partial_closes import position_of
 from bridge.positions import SETTLES_WITHIN, known_position, unsettled_since
 from bridge.records import MADE_LEGS, Bracket, Fill, Increment, TableInstruction, TableOrder, Terms, VenueOrder, filled
@@ -42,6 +42,14 @@ def bracket(turn: Turn, instruction: TableInstruction) -> None:
         _follow(turn, instruction, known)
     else:
         _replace(turn, instruction, known)
+
+
+def abandon(turn: Turn, instruction: TableInstruction, why: str) -> None:
+    """End an instruction that is not to go on, and tell a person where own orders were cancelled for it."""
+    if instruction.bracket is None:
+        _finish(turn, instruction, "superseded", why)
+    else:
+        _fail(turn, instruction, f"{why}: look whether the position has its stop", "superseded")
 
 
 def _finish(turn: Turn, instruction: TableInstruction, result: Result, reason: str | None = None) -> None:
@@ -345,18 +353,12 @@ def _gives_way(turn: Turn, instruction: TableInstruction, known: Bracket) -> boo
         it.instruction_id != instruction.instruction_id
         and it.received_at >= instruction.received_at
         and (
-            _closes_whole(it)
+            closes_whole(it.asked)
             or (it.asked.command == instruction.asked.command and it.asked.action == _side(instruction))
         )
         and concerns(turn, it._replace(begun_at=None), account, known.instrument)
         for it in later
     )
-
-
-def _closes_whole(instruction: TableInstruction) -> bool:
-    asked = instruction.asked
-    is_whole = asked.qty is None and asked.percent is None
-    return asked.command in ("CLOSEPOSITION", "FLATTEN", "FLATTENEVERYTHING") and is_whole
 
 
 def _why_failed(part: Part, leg: TableOrder, order: VenueOrder | None, terms: Mapping[str, Terms]) -> str | None:
@@ -371,7 +373,7 @@ def _why_failed(part: Part, leg: TableOrder, order: VenueOrder | None, terms: Ma
 
 def _works(turn: Turn, part: Part, leg: TableOrder, order: VenueOrder | None) -> bool:
     """Return whether NinjaTrader has a leg at its price, for what is left of its part."""
-    if order is None or not order.is_live or order.change is not None:
+    if order is None or not order.is_live or not order.has_known_values:
         return False
     is_whole = order.qty == order.filled + part.rest
     return is_whole and (order.limit_price, order.stop_price) == prices_of(turn, part.entry, leg)

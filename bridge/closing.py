@@ -5,6 +5,7 @@ have their ends first. No order of our own is sent to correct one that went wron
 in the pair until the person says so.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bridge import oif
@@ -13,7 +14,7 @@ from bridge.carrying_out import REPLACED, end, is_being_replaced, why_not_accoun
 from bridge.confirming import follow_file
 from bridge.making import make_order
 from bridge.pairs import CLOSED, CLOSING, block, closes_alone, concerns, is_next, is_of, pair
-from bridge.positions import SETTLES_WITHIN, known_position, unsettled_since
+from bridge.positions import SETTLES_WITHIN, flat_since, known_position, unsettled_since
 from bridge.records import Close, TableOrder, VenueOrder, filled
 from bridge.state import Position, Turn
 from orderhook.bridge_messages import Side
@@ -32,6 +33,9 @@ _FLAT_STANDS = timedelta(seconds=1)
 _WRITTEN_AGAIN = timedelta(seconds=10)
 _GIVEN_UP = timedelta(seconds=60)
 _MOST_WRITES = 2
+
+_UNHEARD = timedelta(seconds=15)
+"""How long a close of a position of which nothing was known is waited for: what is open moves within seconds."""
 
 _FLAT_ALREADY = timedelta(seconds=5)
 """How long after its closing a position that was FLAT, but for an order on its way, is taken to have stayed so."""
@@ -115,9 +119,14 @@ def follow_close_file(turn: Turn, close: Close) -> None:
 
 
 def end_close(turn: Turn, close: Close, result: Result, why: str) -> None:
-    """End a close that is not to go on, unless it has its result."""
-    if close.result is None:
-        _finish(turn, close, result, why)
+    """End a close that is not to go on, unless it has its result, and tell a person where own orders were cancelled."""
+    if close.result is not None:
+        return
+    position = known_position(turn, close.account, close.instrument)
+    if close.began is not None and position.side != "FLAT":
+        what = f"{why}; own orders were cancelled, and the position is {position.side}"
+        turn.alarm_of(close.owner, "unprotected", f"{close.instrument}, {close.account}: {what}")
+    _finish(turn, close, result, why)
 
 
 # Before anything is sent
@@ -129,6 +138,7 @@ def _begin(turn: Turn, close: Close) -> None:
     if not (turn.is_ready and is_next(turn, close.owner, account, instrument)):
         return
     if (failed := _failed_meanwhile(turn, close)) is not None:
+        turn.put(close._replace(is_unheard=failed.is_unheard))
         _finish(turn, close, failed.result or "failed", f"with that of {failed.owner}: {failed.reason}")
         return
     position, moved_at = known_position(turn, account, instrument), unsettled_since(turn, account, instrument)
@@ -139,9 +149,16 @@ def _begin(turn: Turn, close: Close) -> None:
         _end_waiting(turn, close)
         _finish(turn, turn.closes[close.name], "no_position")
         return
-    turn.put(close._replace(began=turn.at, side=position.side))
+    had_orders = any(_is_sent(turn, close, order) for order in turn.active())
+    turn.put(close._replace(began=turn.at, side=position.side, had_orders=had_orders))
     _supersede_openers(turn, close)
     _close(turn, turn.closes[close.name])
+
+
+def _is_sent(turn: Turn, close: Close, order: TableOrder) -> bool:
+    """Return whether an own order that a close is to end may be at the venue."""
+    is_meant = _is_meant(turn, close, turn.orders.get(order.entry_id or "", order))
+    return is_meant and any(it.may_work and (it.place or it.state) for it in turn.venue_orders_of(order))
 
 
 def _failed_meanwhile(turn: Turn, close: Close) -> Close | None:
@@ -157,11 +174,16 @@ def _supersede_openers(turn: Turn, close: Close) -> None:
         return
     for other in list(turn.closes.values()):
         if other.pair == close.pair and other.until <= close.until and not closes_alone(turn, other):
-            end_close(turn, other, "superseded", _SUPERSEDED)
+            _supersede(turn, other)
     for it in list(turn.instructions.values()):
         waits = it.result is None and it.begun_at is None and it.asked.command not in CLOSING
         if waits and it.received_at <= close.until and concerns(turn, it, close.account, close.instrument):
             turn.put(it._replace(result="superseded", reason=_SUPERSEDED))
+
+
+def _supersede(turn: Turn, close: Close) -> None:
+    if close.result is None:
+        _finish(turn, close, "superseded", _SUPERSEDED)
 
 
 def _close(turn: Turn, close: Close) -> None:
@@ -184,7 +206,7 @@ def _close(turn: Turn, close: Close) -> None:
     elif moved_at is not None and turn.at - moved_at < SETTLES_WITHIN:
         return
     elif by_order and moved_at is not None:
-        _finish(turn, close, "blocked", "unsettled: NinjaTrader's file of the position is behind what was filled")
+        end_close(turn, close, "blocked", "unsettled: NinjaTrader's file of the position is behind what was filled")
     elif is_flat and not by_order:
         _finish(turn, close, "done")  # a leg has closed it meanwhile, or there was nothing but orders
     elif by_order:
@@ -301,6 +323,9 @@ def _await_flat(turn: Turn, close: Close) -> None:
     is_on_its_way = close.file is not None and close.file.is_under_way
     if _is_flat_since(turn, close, position, last_at) and not is_on_its_way:
         _finish_flat(turn, close)
+    elif position.side == "UNKNOWN" and close.side == "UNKNOWN":
+        if turn.at - first_at >= _UNHEARD:
+            _end_unheard(turn, close)
     elif turn.at - first_at >= _GIVEN_UP:
         _give_up(turn, close, position)
     elif (
@@ -355,14 +380,50 @@ def _finish_flat(turn: Turn, close: Close) -> None:
         )
 
 
+def _end_unheard(turn: Turn, close: Close) -> None:
+    """End a close of a position of which NinjaTrader has said nothing at all, and tell a person if there may be one.
+
+    NinjaTrader writes a position when it changes: there was none, or the market is closed. So nothing is blocked.
+    """
+    has_evidence = close.had_orders or _net_since_flat(turn, close) != 0
+    if has_evidence or _is_named(turn, close):
+        why = why_unheard([close])
+        if has_evidence:
+            why = f"{why}. Own orders worked there, or have filled what nobody saw closed"
+        turn.alarm_of(close.owner, "close_failed", f"{why}: look there")
+    turn.put(close._replace(is_unheard=not has_evidence))
+    _finish(turn, close, "unresolved", why_unheard([close]))
+
+
+def why_unheard(closes: Sequence[Close]) -> str:
+    """Return what is known of the positions of which NinjaTrader has said nothing, before their closing or after it."""
+    pairs = ", ".join(f"{it.instrument} in {it.account}" for it in closes)
+    return (
+        f"NinjaTrader has said nothing of {pairs} since its start, nor after its CLOSEPOSITION, as where there is no "
+        "position, or the market is closed; if it shows a position, close it there"
+    )
+
+
+def _net_since_flat(turn: Turn, close: Close) -> int:
+    """Return what own orders of the pair have filled since it was last seen flat; below 0 where more was sold."""
+    since = flat_since(turn, close.account, close.instrument)
+    return sum(
+        fill.quantity if it.action == "BUY" else -fill.quantity
+        for it in turn.venue_orders.values()
+        for fill in it.fills
+        if (since is None or fill.at > since) and pair(turn.at, it.account, it.instrument) == close.pair
+    )
+
+
+def _is_named(turn: Turn, close: Close) -> bool:
+    """Return whether an alert asks for this one position to be closed, and not for whatever is open."""
+    owner = turn.instructions.get(close.owner)
+    return owner is not None and owner.asked.command == "CLOSEPOSITION" and len(owner.closes) == 1
+
+
 def _give_up(turn: Turn, close: Close, position: Position) -> None:
-    """End a close whose position was not seen flat; nothing opens there unless nobody ever knew of a position."""
+    """End a close whose position was not seen flat: a person is told, and nothing opens there."""
     where = f"{close.instrument}, {close.account}"
-    if position.side == "UNKNOWN" and close.side == "UNKNOWN":
-        why = "NinjaTrader says nothing of the position within 60 s of its closing"
-        turn.alarm_of(close.owner, "close_failed", f"{where}: {why}: look there")
-        _finish(turn, close, "unresolved", why)
-        return
     seen = f"{position.side} {position.quantity}" if position.quantity else position.side
     why = f"the position was not seen flat within 60 s of its closing; it is {seen}"
     turn.alarm_of(close.owner, "close_failed", f"{where}: {why}: close it there; nothing opens there")
@@ -400,18 +461,17 @@ def _net(orders: list[VenueOrder]) -> int:
 def _make(turn: Turn, close: Close, position: Position) -> None:
     """Close what is open, but for what came later, by one opposite MARKET order."""
     if position.side == "UNKNOWN":
-        _finish(turn, close, "failed", "position_unknown: NinjaTrader has not said how much is open")
+        end_close(turn, close, "failed", "position_unknown: NinjaTrader has not said how much is open")
         return
     is_followed = _is_followed(turn, close)
     left = signed(position) - _net(_later(turn, close))
     if left == 0:
         _finish(turn, close, "no_position" if is_followed else "done")
         return
-    closes = turn.instructions[close.owner].closes if close.owner in turn.instructions else ()
     made = make_order(
         turn,
         close.owner,
-        _FIRST_NUMBER + (closes.index(close.name) if close.name in closes else 0),
+        _FIRST_NUMBER + _number(turn, close),
         account=close.account,
         instrument=close.instrument,
         action="SELL" if left > 0 else "BUY",
@@ -420,6 +480,13 @@ def _make(turn: Turn, close: Close, position: Position) -> None:
     )
     side: Side = "LONG" if left > 0 else "SHORT"
     turn.put(close._replace(made=made.order_id, side=side, first_at=turn.at, last_at=turn.at))
+
+
+def _number(turn: Turn, close: Close) -> int:
+    """Return the number of a close among those of what it is for."""
+    instruction, order = turn.instructions.get(close.owner), turn.orders.get(close.owner)
+    names = instruction.closes if instruction else ("", *order.month_closes) if order else ()
+    return names.index(close.name) if close.name in names else 0
 
 
 def signed(position: Position) -> int:

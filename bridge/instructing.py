@@ -3,17 +3,17 @@
 from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 
-from bridge.bracketing import bracket
-from bridge.closing import begin_close, end_close
+from bridge.bracketing import abandon, bracket
+from bridge.closing import begin_close, end_close, why_unheard
 from bridge.events import SendReport
-from bridge.heeding import heed_instruction
+from bridge.heeding import heed_instruction, instruments_of
 from bridge.pairs import CLOSING, is_next
-from bridge.partial_closes import close_in_part, take_back
+from bridge.partial_closes import close_in_part, end, take_back
 from bridge.positions import known_position, pairs_to_close
 from bridge.records import Close, TableInstruction
 from bridge.reversing import reverse
 from bridge.state import Turn
-from bridge.strategy_closes import close_strategy
+from bridge.strategy_closes import close_strategy, release
 from orderhook.bridge_messages import InstructionReport
 from orderhook.instructions import Instruction, Result
 from orderhook.orders import timestamp
@@ -54,10 +54,8 @@ def _compare(turn: Turn, instruction: TableInstruction, listed: Instruction | No
     sent, sent_at = instruction.report, instruction.reported_at
     if listed is None and not instruction.is_closed:
         if instruction.result is None:
-            why = "another bridge has carried it out"
-            instruction = instruction._replace(result="superseded", reason=why)
-            for name in instruction.closes:
-                end_close(turn, turn.closes[name], "superseded", why)
+            _abandon(turn, instruction, "another bridge has carried it out, or an operator has ended it")
+            instruction = turn.instructions[instruction.instruction_id]
         turn.put(instruction._replace(is_closed=True))
     elif listed is not None and instruction.is_closed and instruction.result:
         turn.put(instruction._replace(is_closed=False))
@@ -66,6 +64,19 @@ def _compare(turn: Turn, instruction: TableInstruction, listed: Instruction | No
         if is_behind and turn.at - sent_at >= _SENT_AGAIN:
             turn.put(instruction._replace(reported_at=turn.at))
             turn.ask(SendReport(sent))
+
+
+def _abandon(turn: Turn, instruction: TableInstruction, why: str) -> None:
+    """End an instruction that is not to go on: what it has taken from own orders comes back, or a person is told."""
+    for name in instruction.closes:
+        end_close(turn, turn.closes[name], "superseded", why)
+    instruction = turn.instructions[instruction.instruction_id]
+    if instruction.asked.command == "CANCELANDBRACKET":
+        abandon(turn, instruction, why)
+        return
+    end(turn, instruction, "superseded", why)
+    if instruction.asked.command == "CLOSESTRATEGY" and instruction.begun_at is not None:
+        release(turn, instruction.instruction_id)
 
 
 def _forget(turn: Turn) -> None:
@@ -121,21 +132,24 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
 
 def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
     """Begin an instruction when its turn has come, unless that is too late."""
-    asked = instruction.asked
     if instruction.not_after is not None and turn.at > instruction.not_after:
         instruction = instruction._replace(result="too_late", reason="too late: the bridge was away")
     elif not turn.is_ready:
         return instruction  # what is held shows when NinjaTrader runs
-    elif (
-        asked.account
-        and asked.instrument
-        and not is_next(turn, instruction.instruction_id, asked.account, asked.instrument)
-    ):
+    elif not _is_next(turn, instruction):
         return instruction
     else:
         instruction = heed_instruction(turn, instruction)
     turn.put(instruction)
     return instruction
+
+
+def _is_next(turn: Turn, instruction: TableInstruction) -> bool:
+    """Return whether the turn of an instruction has come; each close of one over several pairs waits for its own."""
+    asked, name = instruction.asked, instruction.instruction_id
+    if asked.account is None or asked.instrument is None:
+        return True
+    return all(is_next(turn, name, asked.account, each) for each in instruments_of(turn, asked))
 
 
 def _close(turn: Turn, instruction: TableInstruction) -> None:
@@ -161,7 +175,7 @@ def _close(turn: Turn, instruction: TableInstruction) -> None:
                 end_close(turn, close, "unresolved", "position_unknown: it may be on the other side")
     closes = [turn.closes[name] for name in instruction.closes]
     if all(it.result for it in closes):
-        result, reason = _result_of(closes)
+        result, reason = _result_of(instruction.asked.command, closes)
         turn.put(instruction._replace(result=result, reason=reason))
 
 
@@ -169,13 +183,20 @@ def _is_unknown(turn: Turn, close: Close) -> bool:
     return known_position(turn, close.account, close.instrument).side == "UNKNOWN"
 
 
-def _result_of(closes: Sequence[Close]) -> tuple[Result, str | None]:
-    """Return the result of several closes, and the pairs of which there is more to say."""
-    results = [it.result for it in closes]
+def _result_of(command: str, closes: Sequence[Close]) -> tuple[Result, str | None]:
+    """Return the result of several closes, and the pairs of which there is more to say.
+
+    Pairs of which nothing is known count only where a CLOSEPOSITION has found nothing else: what closes whatever is
+    open meets them every evening.
+    """
+    unheard = [it for it in closes if it.is_unheard]
+    heard = [it for it in closes if not it.is_unheard]
+    results = [it.result for it in heard or (closes if command == "CLOSEPOSITION" else ())]
     result: Result = next((it for it in _WORST if it in results), "no_position")
     if len(closes) == 1:
         return result, closes[0].reason
-    told = [f"{it.instrument}, {it.account}: {it.reason}" for it in closes if it.reason]
+    told = [f"{it.instrument}, {it.account}: {it.reason}" for it in heard if it.reason]
+    told += [why_unheard(unheard)] if unheard else []
     return result, "; ".join(told) or None
 
 

@@ -34,6 +34,19 @@ def close_in_part(turn: Turn, instruction: TableInstruction) -> None:
         follow_part(turn, instruction)
     elif (position := position_of(turn, instruction)) is not None:
         close_part(turn, instruction, position, how_many(instruction.asked, position.quantity))
+    elif turn.instructions[instruction.instruction_id].result == "unresolved":
+        _tell_of_other_journal(turn, instruction)
+
+
+def _tell_of_other_journal(turn: Turn, instruction: TableInstruction) -> None:
+    """Tell a person of positions whose legs another journal may have made smaller, and not larger again."""
+    known = [known_position(turn, *it) for it in pairs_to_close(turn, instruction)]
+    held = [
+        f"{it.instrument}, {it.account}: {it.side} {it.quantity or ''}".strip() for it in known if it.side != "FLAT"
+    ]
+    if held:
+        why = "another journal may have made its stops smaller to close a part: look whether they close all of it"
+        turn.alarm_of(instruction.instruction_id, "unprotected", f"{'; '.join(held)}: {why}")
 
 
 def how_many(asked: Instruction, quantity: int) -> int:
@@ -85,6 +98,11 @@ def close_part(turn: Turn, instruction: TableInstruction, position: Position, qt
         )
         turn.put(turn.instructions[instruction.instruction_id]._replace(closes=(close.name,)))
         return
+    shrink_and_close(turn, instruction, position, qty)
+
+
+def shrink_and_close(turn: Turn, instruction: TableInstruction, position: Position, qty: int) -> None:
+    """Have legs shrink to what is left of a position, and then close so much of it by an order of its own."""
     shares = _shares(turn, instruction, position, qty)
     instruction = _share_out(turn, instruction, shares)
     prepared_at = instruction.prepared_at or turn.at
@@ -125,18 +143,22 @@ def follow_part(turn: Turn, instruction: TableInstruction) -> None:
             end(turn, turn.instructions[instruction.instruction_id], "failed", why)
             return
     elif became.result != "unresolved":
-        instruction = _give_back(turn, instruction, order.qty - became.filled)
+        instruction = give_back(turn, instruction, order.qty - became.filled)
+    elif open_without := min(order.qty - became.filled, sum(it.qty for it in instruction.shares)):
+        why = f"own stops close {open_without} less, and nobody knows whether {order.order_id} has closed it"
+        turn.alarm_of(instruction.instruction_id, "unprotected", f"{order.instrument}, {order.account}: {why}")
+        instruction = turn.instructions[instruction.instruction_id]
     end(turn, instruction, became.result, became.reason)
 
 
 def take_back(turn: Turn, instruction: TableInstruction) -> None:
-    """Have legs close again what an unresolved order has not closed, once that is known."""
-    if instruction.result != "unresolved" or instruction.prepared_at is None or not instruction.shares:
+    """Have legs close again what the order of an instruction that ended before has not closed, once that is known."""
+    if instruction.result is None or instruction.prepared_at is None or not instruction.shares:
         return
     order = turn.orders.get(instruction.order_ids[0]) if instruction.order_ids else None
     became = outcome(turn, order) if order else None
     if order and became and became.result != "unresolved":
-        instruction = _give_back(turn, instruction, order.qty - became.filled)
+        instruction = give_back(turn, instruction, order.qty - became.filled)
         turn.put(instruction._replace(prepared_at=None))
 
 
@@ -167,7 +189,7 @@ def _shares(turn: Turn, instruction: TableInstruction, position: Position, qty: 
     parts = [
         part
         for entry in turn.active_entries()
-        if entry.action != CLOSING_ACTION[position.side] and not entry.is_foreign
+        if entry.action != CLOSING_ACTION[position.side] and not (entry.is_foreign or entry.closing)
         if pair(turn.at, entry.account, entry.instrument) == name
         for part in parts_of(turn, entry)
     ]
@@ -210,7 +232,7 @@ def _leave(turn: Turn, share: Share, qty: int) -> None:
             turn.put(leg._replace(is_closed=False))
 
 
-def _give_back(turn: Turn, instruction: TableInstruction, qty: int) -> TableInstruction:
+def give_back(turn: Turn, instruction: TableInstruction, qty: int) -> TableInstruction:
     """Have legs close again what the order has not closed, those of the newest fills first."""
     kept: list[Share] = []
     for share in reversed(instruction.shares):
@@ -218,7 +240,7 @@ def _give_back(turn: Turn, instruction: TableInstruction, qty: int) -> TableInst
         qty -= back
         if back < share.qty:
             kept.insert(0, share._replace(qty=share.qty - back))
-    return _share_out(turn, instruction, tuple(kept))
+    return _share_out(turn, instruction, tuple(kept))._replace(prepared_at=None)
 
 
 def _have_shrunk(turn: Turn, shares: tuple[Share, ...]) -> bool:
@@ -227,7 +249,7 @@ def _have_shrunk(turn: Turn, shares: tuple[Share, ...]) -> bool:
     entries = {it.order_id: turn.orders[it.order_id] for it in shares if it.order_id in turn.orders}
     parts = [part for entry in entries.values() for part in parts_of(turn, entry) if _key(part) in keys]
     return all(
-        it.change is None and it.qty - it.filled <= max(part.rest, 0)
+        it.has_known_values and it.qty - it.filled <= max(part.rest, 0)
         for part in parts
         for it in part.all
         if it.may_work

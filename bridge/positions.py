@@ -173,11 +173,11 @@ def pairs_to_close(turn: Turn, instruction: TableInstruction) -> list[tuple[str,
         (it.account, it.instrument)
         for it in known_pairs(turn)
         if concerns(turn, instruction._replace(begun_at=None), it.account, it.instrument)
-        and (asked.command == "FLATTENEVERYTHING" or _may_be_open(turn, it, asked.market_position))
+        and (asked.command == "FLATTENEVERYTHING" or may_be_open(turn, it, asked.market_position))
     ]
 
 
-def _may_be_open(turn: Turn, position: Position, side: MarketSide | None) -> bool:
+def may_be_open(turn: Turn, position: Position, side: MarketSide | None) -> bool:
     """Return whether a position is open on a side, or may be, now or by an order that is not at its end."""
     if side is not None and position.side != "UNKNOWN":
         return position.side == side.upper()

@@ -182,21 +182,11 @@ def order(desk: Desk, order_id: str = "long", *, legs: Mapping[str, Leg] | None 
     return Order(order_id, **defaults | values)
 
 
-def instruction(desk: Desk, command: str, instruction_id: str = "instruction", **values: Any) -> Instruction:
-    """Return what is asked of a position, as the table would list it, received just now."""
-    defaults: dict[str, Any] = {
-        "received_at": timestamp(desk.at),
-        "venue": NINJATRADER.name,
-        "account": "Sim101",
-        "instrument": "ES 12-26",
-    }
-    return Instruction(instruction_id, command, **defaults | values)
-
-
 def asked(desk: Desk, command: str = "CLOSEPOSITION", name: str = "close", **values: Any) -> Instruction:
     """Return an instruction as the table would list it, received just now; without a pair it is about every one."""
-    pair = {"account": None, "instrument": None} if command.startswith("FLATTEN") else {}
-    return instruction(desk, command, name, **{**pair, **values})
+    pair = {} if command.startswith("FLATTEN") else {"account": "Sim101", "instrument": "ES 12-26"}
+    defaults: dict[str, Any] = {"received_at": timestamp(desk.at), "venue": NINJATRADER.name, **pair}
+    return Instruction(name, command, **defaults | values)
 
 
 def want(desk: Desk, n: int = 1, kind: Any = "place") -> Want:

@@ -39,6 +39,7 @@ from orderhook.commands import (
     numbering,
     parse_command,
     place,
+    placed,
     placing,
     release,
 )
@@ -735,13 +736,13 @@ def an_order_that_waits_for_ever(patch: Patch) -> None:
 
 
 def a_finished_order_that_is_said_to_wait(patch: Patch) -> None:
-    outcome = place._outcome
+    outcome = placed.outcome_of
 
     def say(services: Services, order: Order, *, applied: bool) -> Outcome:
         said = outcome(services, order, applied=applied)
         return said._replace(status="scheduled") if order.due else said
 
-    patch.setattr(place, "_outcome", say)
+    patch.setattr(place, "outcome_of", say)
 
 
 OF_TRADES: tuple[Defect, ...] = (

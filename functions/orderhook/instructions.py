@@ -14,7 +14,7 @@ Result = Literal["done", "no_position", "blocked", "failed", "too_late", "supers
 """What became of an instruction.
 
 done: the venue was seen to have done it
-no_position: there was nothing to do it to
+no_position: there was nothing to do it to, or, of what closes all, nothing was said of what `reason` names
 blocked: a condition did not hold, or entries of the pair are blocked; `reason` says which
 failed: it was tried, and was not seen to succeed; a person has to look
 too_late: the bridge was away

@@ -26,13 +26,17 @@ UNDER_WAY = Guidance(
 INSTRUCTION_RESULTS: Mapping[str, Guidance] = MappingProxyType(
     {
         "done": Guidance(
-            "NinjaTrader was seen to have done it: where a position was to be closed, its position file says so.",
-            "Nothing. `orderhook positions` shows what the accounts hold.",
+            "NinjaTrader was seen to have done it: where a position was to be closed, its position file says so. Of "
+            "positions that the reason names NinjaTrader has said nothing, as where there are none.",
+            "Nothing. `orderhook positions` shows what the accounts hold. If the reason names positions, and "
+            "NinjaTrader shows one of them, close it there.",
         ),
         "no_position": Guidance(
-            "There was no position to do it to, so nothing was sent.",
+            "There was no position to do it to, so nothing was sent. Or nobody knew whether there is one: then "
+            "NinjaTrader was told to close it, has said nothing of it, as where there is none, and the reason names "
+            "it.",
             "Nothing, if a target or stop may have been faster. Otherwise compare account and instrument with "
-            "`orderhook positions`.",
+            "`orderhook positions`. If the reason names positions, and NinjaTrader shows one of them, close it there.",
         ),
         "blocked": Guidance(
             "A condition of the alert did not hold, or entries of this account and instrument are blocked. Nothing was "
@@ -57,7 +61,8 @@ INSTRUCTION_RESULTS: Mapping[str, Guidance] = MappingProxyType(
             "Nothing, if the later alert is what you want. `orderhook positions` shows what the accounts hold.",
         ),
         "unresolved": Guidance(
-            "Nobody can know what has become of it: the bridge was stopped while it was sent, or has another journal.",
+            "Nobody can know what has become of it: the bridge was stopped while it was sent, or has another journal, "
+            "or NinjaTrader has said nothing of the position, neither since its start nor after its closing.",
             "Look into NinjaTrader now, and put right there what is not as you want it.",
         ),
     }

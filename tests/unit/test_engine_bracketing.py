@@ -643,3 +643,11 @@ def test_what_another_journal_was_at_is_unresolved(desk: Desk) -> None:
     assert desk.take() == []
     assert result_of(desk)[0] == "unresolved"
     assert desk.alarms == ["unprotected"]
+
+
+def test_a_bracket_that_an_operator_has_ended_after_its_stops_were_cancelled_rings(desk: Desk) -> None:
+    have_made(desk)
+    ask(desk, "other", take_profit=None)
+    assert "CANCEL" in " ".join(words(desk.take()))
+    desk.look()
+    assert (desk.state.instructions["other"].result, desk.alarms) == ("superseded", ["unprotected"])

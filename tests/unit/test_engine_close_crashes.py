@@ -15,7 +15,7 @@ from bridge.events import (
 )
 from orderhook.instructions import Instruction
 from orderhook.orders import Leg, Order, OrderState
-from tests.bridge import Desk, instruction, order, placed
+from tests.bridge import Desk, asked, order, placed
 
 LONG = oif.venue_id("request-long", 1)
 BRACKET = {"STOP1": Leg("STOPMARKET", stop_price=Decimal(4990)), "TARGET1": Leg("LIMIT", limit_price=Decimal(5010))}
@@ -117,7 +117,7 @@ def closed_after_crash(before: int) -> Venue | None:
         venue.pass_on(shown)
     assert (venue.position, [it for it, _ in venue.states.values()]) == (2, ["FILLED", "WORKING", "WORKING"])
     shown = shown._replace(state=OrderState.FILLED)
-    closing = instruction(venue, "CLOSEPOSITION", "close")
+    closing = asked(venue)
     venue.left = before
     has_crashed = False
     for _ in range(60):

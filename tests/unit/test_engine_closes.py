@@ -24,7 +24,7 @@ from bridge.events import (
 from bridge.records import Close
 from orderhook.instructions import Instruction
 from orderhook.orders import Leg, Order, OrderState
-from tests.bridge import JOURNAL, Desk, instruction, order, placed, want
+from tests.bridge import JOURNAL, Desk, asked, order, placed, want
 
 LONG, RESTING = (oif.venue_id(f"request-{name}", 1) for name in ("long", "resting"))
 BRACKET = {
@@ -38,12 +38,6 @@ CLOSE = oif.close_position("Sim101", "ES 12-26")
 @pytest.fixture
 def desk() -> Desk:
     return Desk().start()
-
-
-def asked(desk: Desk, command: str = "CLOSEPOSITION", name: str = "close", **values: Any) -> Instruction:
-    """Return an instruction received just now; what flattens names no pair."""
-    pair = {"account": None, "instrument": None} if command.startswith("FLATTEN") else {}
-    return instruction(desk, command, name, **{**pair, **values})
 
 
 def have(desk: Desk, qty: int = 1, legs: Any = BRACKET) -> Order:
@@ -426,29 +420,158 @@ def test_a_position_that_an_order_opens_after_the_close_has_not_turned_over(desk
 def test_an_unknown_position_is_closed_and_unresolved_where_nothing_is_seen(desk: Desk, known: bool) -> None:
     ask(desk)
     assert desk.take() == [CLOSE]
+    desk.wait(14)
+    assert desk.result() is None
     if known:
-        desk.wait(20)
         desk.hold("FLAT")
     desk.wait(1)
-    for _ in range(60):
-        desk.wait(1)
     assert (desk.result(), desk.alarms) == (("done", []) if known else ("unresolved", ["close_failed"]))
     assert (len(closes(desk)), desk.state.blocks) == (1, {})
 
 
-def test_an_entry_that_waited_for_a_close_which_is_not_confirmed_is_rejected(desk: Desk) -> None:
-    closing = ask(desk)
+NOTHING_SAID = "NinjaTrader has said nothing of ES 12-26 in Sim101 since its start, nor after its CLOSEPOSITION"
+
+
+def test_a_close_that_nothing_is_seen_of_says_what_that_means(desk: Desk) -> None:
+    ask(desk)
     desk.take()
-    for _ in range(50):
+    desk.wait(15)
+    reason = str(desk.state.instructions["close"].reason)
+    assert reason.startswith(NOTHING_SAID)
+    assert reason.endswith("if it shows a position, close it there")
+
+
+def have_unknown(desk: Desk, filled: int = 0, closed: int = 0, works: int = 0) -> None:
+    """Have own orders in a pair of which no position file was written since NinjaTrader's start."""
+    bought, sold = order(desk, "bought", qty=2), order(desk, "sold", action="SELL", qty=2)
+    limit = order(desk, "works", order_type="LIMIT", limit_price=Decimal(4000), tif="GTC")
+    shown = [it for it, there in ((bought, filled), (sold, closed), (limit, works)) if there]
+    desk.look(*shown)
+    desk.take()
+    for name, qty in (("bought", filled), ("sold", closed)):
+        if qty:
+            desk.say(oif.venue_id(f"request-{name}", 1), "FILLED", qty, "5000")
+    if works:
+        desk.say(oif.venue_id("request-works", 1), "WORKING")
+    desk.wait(3)
+    desk.tell(NinjaTraderStarted())
+    desk.tell(ConnectionRead(connected=True))
+    desk.look(*shown)
+    desk.take()
+    desk.wait(1)
+
+
+@pytest.mark.parametrize("command", ["FLATTEN", "FLATTENEVERYTHING"])
+@pytest.mark.parametrize(
+    ("ours", "rings"),
+    [
+        ({}, False),
+        ({"filled": 2, "closed": 2}, False),
+        ({"filled": 2}, True),
+        ({"closed": 2}, True),
+        ({"filled": 2, "closed": 1}, True),
+    ],
+)
+def test_what_closes_all_rings_of_the_unknown_only_where_a_position_may_be(
+    command: str, ours: dict[str, int], rings: bool
+) -> None:
+    desk = Desk(instruments=("ES 12-26", "CL 01-27")).start()
+    have_unknown(desk, **ours)
+    desk.hold("LONG", 1, "NQ 12-26")
+    desk.look(asked(desk, command))
+    desk.take()
+    desk.hold("FLAT", 0, "NQ 12-26")
+    for _ in range(16):
         desk.wait(1)
+        desk.take()
+    assert (desk.result(), desk.alarms) == (("unresolved", ["close_failed"]) if rings else ("done", []))
+    told = str(desk.state.instructions["close"].reason)
+    assert ("ES 12-26" in told, "CL 01-27 in Sim101" in told, "NQ" in told) == (True, True, False)
+
+
+def test_what_closes_all_where_nothing_is_known_finds_no_position() -> None:
+    desk = Desk(instruments=("ES 12-26", "CL 01-27")).start()
+    desk.look(asked(desk, "FLATTEN"))
+    desk.take()
+    desk.wait(14)
+    assert desk.result() is None
+    desk.wait(1)
+    told = str(desk.state.instructions["close"].reason)
+    assert (desk.result(), desk.alarms, told.count("Sim101")) == ("no_position", [], 2)
+
+
+def test_an_own_order_that_worked_when_the_unknown_was_closed_rings(desk: Desk) -> None:
+    have_unknown(desk, works=1)
+    desk.look(asked(desk, "FLATTEN", instrument="ES 12-26"))
+    desk.take()
+    desk.say(oif.venue_id("request-works", 1), "CANCELLED")
+    desk.take()
+    for _ in range(16):
+        desk.wait(1)
+        desk.take()
+    assert (desk.result(), desk.alarms) == ("unresolved", ["close_failed"])
+
+
+def test_fills_before_the_pair_was_seen_flat_are_no_sign_of_a_position(desk: Desk) -> None:
+    have(desk)
+    desk.say(STOP, "CANCELLED")
+    desk.say(TARGET, "CANCELLED")
+    desk.hold("FLAT")  # closed by hand
+    desk.look()
+    desk.wait(3)
+    desk.alarms.clear()
+    desk.tell(NinjaTraderStarted())
+    desk.tell(ConnectionRead(connected=True))
+    desk.look(asked(desk, "FLATTEN"))
+    for _ in range(16):
+        desk.wait(1)
+        desk.take()
+    assert (desk.result(), desk.alarms, len(closes(desk))) == ("no_position", [], 1)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_close_of_every_month_rings_of_no_month_that_nobody_knows(held: bool) -> None:
+    desk = Desk(instruments=("ES 12-26", "ES 03-27")).start()
+    if held:
+        desk.hold("LONG", 1)
+    desk.look(asked(desk, root="ES"))
+    assert len(desk.take()) == 2
+    if held:
+        desk.hold("FLAT")
+    desk.wait(15)
+    assert (desk.result(), desk.alarms) == ("done" if held else "unresolved", [])
+
+
+def test_a_close_all_that_came_behind_one_without_news_ends_as_that() -> None:
+    desk = Desk(instruments=("ES 12-26",)).start()
+    first = asked(desk, "FLATTEN", name="first")
+    desk.look(first)
+    desk.take()
+    desk.wait(5)
+    second = asked(desk, "FLATTENEVERYTHING", name="second")
+    desk.look(first, second)
+    for _ in range(30):
+        desk.wait(1)
+        desk.take()
+    assert (desk.result("first"), desk.result("second"), desk.alarms) == ("no_position", "no_position", [])
+
+
+@pytest.mark.parametrize("command", ["CLOSEPOSITION", "FLATTEN"])
+def test_an_entry_that_waited_for_a_close_which_is_not_confirmed_is_rejected(command: str) -> None:
+    desk = Desk(instruments=("ES 12-26",)).start()
+    closing = asked(desk, command)
+    desk.look(closing)
+    desk.take()
+    desk.wait(5)
     waiting = order(desk, "waiting")
     desk.look(waiting, closing)
     for _ in range(15):
         desk.wait(1)
         desk.look(waiting, closing)
-    assert desk.result() == "unresolved"
+    assert desk.result() == ("unresolved" if command == "CLOSEPOSITION" else "no_position")
     assert desk.state.orders["waiting"].ended is OrderState.REJECTED
-    assert "not confirmed" in str(desk.state.orders["waiting"].why)
+    why = "blocked: the close that was asked for before it was not confirmed: "
+    assert str(desk.state.orders["waiting"].why).startswith(why + NOTHING_SAID)
     later = order(desk, "later")
     desk.look(later)
     assert [line for line in desk.take() if line.startswith("PLACE")]
@@ -911,6 +1034,17 @@ def test_what_another_bridge_has_finished_is_left(desk: Desk) -> None:
     assert len(closes(desk)) == 1
 
 
+def test_a_close_that_an_operator_has_ended_after_its_stops_were_cancelled_rings(desk: Desk) -> None:
+    have(desk)
+    ask(desk)
+    assert sorted(desk.take()) == sorted([oif.cancel(STOP), oif.cancel(TARGET)])
+    desk.look()
+    assert (desk.result(), desk.alarms) == ("superseded", ["unprotected"])
+    end(desk, STOP, TARGET)
+    desk.wait(10)
+    assert (desk.take(), desk.alarms) == ([], ["unprotected"])
+
+
 # By an order of our own
 
 
@@ -958,6 +1092,18 @@ def test_what_keeps_entries_needs_the_number(desk: Desk) -> None:
     desk.look(flat_place(desk), kill_switch=True)
     begin(desk)
     assert (the_close(desk).result, str(the_close(desk).reason)[:16]) == ("failed", "position_unknown")
+
+
+def test_what_keeps_entries_rings_where_its_stops_are_gone_and_the_number_is_not_known(desk: Desk) -> None:
+    have(desk, 2)
+    begin(desk)
+    desk.take()
+    desk.say(TARGET, "PARTFILLED", 1, "5010")
+    desk.wait(0.1)
+    end(desk, STOP)
+    desk.say(TARGET, "CANCELLED", 1, "5010")
+    desk.wait(3)
+    assert (the_close(desk).result, desk.alarms) == ("blocked", ["unprotected"])
 
 
 def test_an_order_that_closes_and_is_rejected_blocks_the_pair(desk: Desk) -> None:

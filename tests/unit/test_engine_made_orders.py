@@ -11,7 +11,7 @@ from orderhook.bridge_messages import Made
 from orderhook.order_reports import made_order
 from orderhook.orders import Order, OrderState, timestamp
 from orderhook.provenance import Provenance
-from tests.bridge import START, Desk, instruction, order, placed, want
+from tests.bridge import START, Desk, asked, order, placed, want
 
 NAME = "instruction.1"
 ID = oif.venue_id(NAME, 1)
@@ -24,7 +24,7 @@ UNKNOWN_WORD = "MAKES"
 def desk() -> Desk:
     desk = Desk().start()
     not_after = timestamp(desk.at + timedelta(seconds=30))
-    desk.look(instruction(desk, UNKNOWN_WORD, not_after=not_after))
+    desk.look(asked(desk, UNKNOWN_WORD, "instruction", not_after=not_after))
     return desk
 
 

@@ -10,8 +10,8 @@ from bridge.events import ConnectionRead, LogLine, NinjaTraderStarted
 from orderhook.bridge_messages import Side
 from orderhook.instructions import Instruction
 from orderhook.orders import timestamp
-from tests.bridge import START, Desk, instruction, order, placed
-from tests.unit.test_engine_closes import CLOSE, STOP, TARGET, asked, end, have
+from tests.bridge import START, Desk, asked, order, placed
+from tests.unit.test_engine_closes import CLOSE, STOP, TARGET, end, have
 
 NAME = "reverse"
 ID = oif.venue_id(f"{NAME}.1", 1)
@@ -29,7 +29,7 @@ def desk() -> Desk:
 def ask(desk: Desk, *others: Any, **controls: Any) -> Instruction:
     """Have a REVERSE be seen, received just now."""
     not_after = timestamp(desk.at + timedelta(seconds=30))
-    turning = instruction(desk, "REVERSE", NAME, not_after=not_after)
+    turning = asked(desk, "REVERSE", NAME, not_after=not_after)
     desk.look(*others, turning, **controls)
     return turning
 
@@ -145,7 +145,7 @@ def test_the_kill_switch_lets_a_position_be_closed_and_nothing_be_opened(desk: D
 
 def test_what_is_seen_too_late_is_not_begun(desk: Desk) -> None:
     desk.hold("LONG", 2)
-    late = instruction(desk, "REVERSE", NAME, not_after=timestamp(desk.at + timedelta(seconds=30)))
+    late = asked(desk, "REVERSE", NAME, not_after=timestamp(desk.at + timedelta(seconds=30)))
     desk.wait(31)
     desk.look(late)
     assert (desk.result(NAME), desk.take()) == ("too_late", [])

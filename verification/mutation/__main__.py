@@ -105,6 +105,7 @@ TESTS = {
     "commands.cancel_replace": _alerts(_ALTERING),
     "commands.asking": _alerts("venue_changes"),
     "commands.place": _alerts(_PLACING),
+    "commands.placed": _alerts(_PLACING),
     "commands.new_order": _alerts(_PLACING),
     "commands.placing": _alerts(f"{_PLACING} resends sequences"),
     "commands.numbering": _alerts(f"{_PLACING} resends sequences"),

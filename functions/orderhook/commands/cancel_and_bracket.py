@@ -1,7 +1,6 @@
 """CANCELANDBRACKET: give a position a new target and stop in place of the orders of its instrument."""
 
 from collections.abc import Mapping, Set
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, ValidationInfo, model_validator
@@ -10,14 +9,14 @@ from orderhook.commands.command import Command
 from orderhook.commands.fields import GivenLabel, Qty, one_of
 from orderhook.commands.instructing import close_once, instructed_before, instruction_of
 from orderhook.commands.position_fields import MarketSides, required_off
-from orderhook.commands.price_fields import LegPrice, check_comparable, check_is_listed, price_text, sort_of
+from orderhook.commands.price_fields import LegPrice, check_comparable, check_is_listed, number_of, price_text, sort_of
 from orderhook.conditions import Conditions
 from orderhook.errors import CommandNotAllowedError, InvalidValueError, MissingFieldError
 from orderhook.orders import Action
 from orderhook.outcome import Outcome
 from orderhook.payload import upper
 from orderhook.provenance import Provenance
-from orderhook.relative_prices import Relative, points_of
+from orderhook.relative_prices import Relative
 
 if TYPE_CHECKING:
     from orderhook.limits import Limits
@@ -97,7 +96,7 @@ class CancelAndBracket(Command):
         price, than = (getattr(self, field) for field in (name, other))
         if price is None or than is None or sort_of(price) != sort_of(than):
             return
-        distance = self._comparable(price) - self._comparable(than)
+        distance = number_of(price, self.instrument) - number_of(than, self.instrument)
         if (or_equal and distance == 0) or (distance if self.action == "BUY" else -distance) > 0:
             return
         side, position = ("above", "long") if self.action == "BUY" else ("below", "short")
@@ -106,13 +105,6 @@ class CancelAndBracket(Command):
             f"(action={self.action}); correct one of them.",
             field=name,
         )
-
-    def _comparable(self, price: Decimal | Relative) -> Decimal:
-        """Return a price, or a distance in points or percent."""
-        if isinstance(price, Decimal):
-            return price
-        points = points_of(price, self.instrument)
-        return price.amount if points is None else points
 
     def beyond(self, limits: "Limits") -> CommandNotAllowedError | None:
         """Return the refusal of an account or instrument that the key is not for; it covers no more than is open."""

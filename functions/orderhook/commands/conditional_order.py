@@ -24,6 +24,9 @@ _OWN = frozenset(("flatten_first", "sync_strategy", "out_of_sync"))
 _FIELD_OF: Mapping[str, str] = {"closes_first": "flatten_first", "sync": "sync_strategy"}
 """The field of an alert that gives a condition, where that has another name."""
 
+_OF_MONTHS = frozenset(("root", "instruments"))
+"""What is no condition of its own, but says of which months the others are."""
+
 _CLOSING_ONLY = AlertWarning(
     "closing_only",
     "closing_only_after",
@@ -78,6 +81,7 @@ class PlacesConditionally(SyncsStrategy, PlacesOrder):
         close = ClosePosition(
             account=new.account,
             instrument=new.instrument,
+            sent_instrument=self.sent_instrument,
             notes=self.notes,
             **{"require_market_position": "/".join(sides)} if (sides := self.require_market_position) else {},
         )
@@ -110,7 +114,7 @@ class PlacesConditionally(SyncsStrategy, PlacesOrder):
     def position_conditions(self) -> Conditions:
         """What the bridge asks of the position, and does to it, before it places the order."""
         return super().position_conditions._replace(
-            closes_first="orders_and_position" if self.flatten_first else None, sync=self.sync
+            closes_first="orders_and_position" if self.flatten_first else None, sync=self.sync, root=self.root
         )
 
     def other_conditions(self, order: Order) -> list[AlertWarning]:
@@ -122,7 +126,7 @@ class PlacesConditionally(SyncsStrategy, PlacesOrder):
             return []
         placed = order.conditions or NO_CONDITIONS
         mine = zip(Conditions._fields, self.position_conditions, placed, strict=True)
-        fields = [_FIELD_OF.get(name, name) for name, own, other in mine if own != other]
+        fields = [_FIELD_OF.get(name, name) for name, own, other in mine if own != other and name not in _OF_MONTHS]
         return [
             AlertWarning(
                 "ignored_field",

@@ -35,13 +35,10 @@ class FlattenEverything(Command):
     }
     never_empty: ClassVar[frozenset[str]] = frozenset(("delay",))
 
-    def beyond(self, limits: "Limits") -> CommandNotAllowedError | None:
-        """Return the refusal of a key that does not reach all that the trader has; a close has no largest quantity."""
-        if not limits.is_to_markets:
-            return None
+    def beyond(self, limits: "Limits") -> CommandNotAllowedError:  # noqa: ARG002
+        """Return the refusal of a key with limits, whatever they are: this is about all that the trader has."""
         return CommandNotAllowedError(
-            "This key is limited to some accounts or instruments, and FLATTENEVERYTHING is for everything; use a key "
-            "that is not, or FLATTEN.",
+            "This key is limited, and FLATTENEVERYTHING is for everything; use a key without limits, or FLATTEN.",
             field="command",
         )
 

@@ -19,7 +19,15 @@ from orderhook.commands.fields import (
 )
 from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.position_fields import MarketSides, MaxPositions, check_position_fields
-from orderhook.commands.price_fields import EntryPrice, LegPrice, Price, check_comparable, check_distance, price_text
+from orderhook.commands.price_fields import (
+    EntryPrice,
+    LegPrice,
+    Price,
+    check_comparable,
+    check_distance,
+    number_of,
+    price_text,
+)
 from orderhook.conditions import Conditions
 from orderhook.errors import (
     AlertWarning,
@@ -31,7 +39,7 @@ from orderhook.errors import (
 from orderhook.leg_prices import is_beyond
 from orderhook.orders import PRICES, decimal_text, folded, timestamp
 from orderhook.provenance import Provenance
-from orderhook.relative_prices import Relative, points_of, read_relative
+from orderhook.relative_prices import Relative, read_relative
 from orderhook.trade import LegTerms
 from orderhook.trade_window import end_of_day
 
@@ -109,7 +117,7 @@ class NewOrder(BaseModel):
     def _leg_prices_stand_in_order(self) -> Self:
         limit, stop = self.stop_loss_limit, self.stop_loss_stop
         check_comparable(limit, stop)
-        if limit and stop and is_beyond(self.action, self._number(limit), self._number(stop)):
+        if limit and stop and self._is_beyond(limit, stop):
             raise InvalidValueError(
                 f"stop_loss_limit={price_text(limit)} must not lie {self._winning_side} stop_loss_stop="
                 f"{price_text(stop)} where a {self.action} is to be stopped; correct one of them.",
@@ -146,12 +154,8 @@ class NewOrder(BaseModel):
         prices = {name: getattr(self, name) for name in _STOPS}
         return {name: price for name, price in prices.items() if isinstance(price, Decimal)}
 
-    def _number(self, price: Decimal | Relative) -> Decimal:
-        """Return a price, or a distance with its sign, as one of its sort is compared with another."""
-        if isinstance(price, Decimal):
-            return price
-        points = points_of(price, self.instrument)
-        return price.amount if points is None else points
+    def _is_beyond(self, price: Decimal | Relative, other: Decimal | Relative) -> bool:
+        return is_beyond(self.action, number_of(price, self.instrument), number_of(other, self.instrument))
 
     @property
     def _winning_side(self) -> str:
@@ -187,7 +191,7 @@ class NewOrder(BaseModel):
         """Return what says where a leg is to work: this price, or how far it lies from the fill."""
         if isinstance(price, Decimal):
             return {field: price}
-        return {"offset": abs(self._number(price)), "in_percent": price.unit == "percent"}
+        return {"offset": abs(number_of(price, self.instrument)), "in_percent": price.unit == "percent"}
 
     def day_ends(self, provenance: Provenance, after: int = 0) -> str | None:
         """Return when it ends by itself, its day beginning so many seconds after receipt; None if it does not."""

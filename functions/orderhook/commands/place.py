@@ -11,25 +11,25 @@ from orderhook.commands.conditional_order import PlacesConditionally
 from orderhook.commands.fields import Id, Minutes, NewOrderId
 from orderhook.commands.instructing import mark_of
 from orderhook.commands.marking import refuse_equal, write_once, written_before
-from orderhook.commands.new_order import OCO_WITHOUT_VENUE
-from orderhook.commands.placing import Entry, brackets_of, place_entry, placed_word, template_of
+from orderhook.commands.placed import ATM_STRATEGY, ending_of, outcome_of, taken, warnings_of_legs
+from orderhook.commands.placing import Entry, brackets_of, place_entry, template_of
 from orderhook.commands.release import ended_if_void
+from orderhook.conditions import Conditions
 from orderhook.errors import (
     AlertWarning,
     DuplicateOrderIdError,
-    OrderhookError,
     OrderNotFoundError,
     StrategyNotFoundError,
     UnsupportedValueError,
 )
-from orderhook.leg_prices import with_bounds, without_price
+from orderhook.leg_prices import with_bounds
 from orderhook.messages import Release
-from orderhook.orders import Leg, Order, OrderState, Trace, folded, timestamp
+from orderhook.orders import Order, OrderState, Trace, timestamp
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 from orderhook.resend import first_receipt
 from orderhook.store.writes import Put
-from orderhook.trade import bracket_legs, open_legs, own_legs, unprotected, unprotected_warning
+from orderhook.trade import bracket_legs, own_legs
 from orderhook.venues import TABLE, Venue
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Place(PlacesConditionally):
         if not resent:
             return None
         existing = ended_if_void(services, provenance, existing) or existing
-        return _outcome(services, existing.at(provenance.now), applied=False)
+        return outcome_of(services, existing.at(provenance.now), applied=False)
 
     def run(self, services: "Services", provenance: Provenance) -> Outcome:
         """Write the order, and in one transaction with it its strategy; its legs lie in its item.
@@ -132,7 +132,7 @@ class Place(PlacesConditionally):
         if order is None:
             raise OrderNotFoundError(f"The order '{order_id}', which the first of these alerts placed, is gone.")
         order = ended_if_void(services, provenance, order) or order
-        return _outcome(services, order.at(provenance.now), applied=before is None)
+        return outcome_of(services, order.at(provenance.now), applied=before is None)
 
     def _write(self, services: "Services", provenance: Provenance, order: Order, *checks: Put) -> Outcome:
         if self.delay:
@@ -178,9 +178,14 @@ class Place(PlacesConditionally):
             notes=self.notes,
             venue=venue.name,
             want=venue.want(provenance, "place"),
-            conditions=self.position_conditions.if_any,
+            conditions=self._conditions(services, provenance),
             history=(provenance.event(state, texts),),
         )
+
+    def _conditions(self, services: "Services", provenance: Provenance) -> Conditions | None:
+        """Return what is asked of the position; a root alone too, for the bridge tells of another month held."""
+        asked = self.position_conditions.reaching(provenance.limits)
+        return asked if asked.root and services.venue.name else asked.if_any
 
     def _wait(self, services: "Services", provenance: Provenance, order: Order, *checks: Put) -> Outcome:
         """Have the order wait for its release; the message that brings it is sent before the order is written."""
@@ -215,17 +220,17 @@ class Place(PlacesConditionally):
         if applied:
             outcome = self._answer(services, provenance, order, applied=True)
             legs = bracket_legs(1, brackets_of(template), "")
-            warnings = [_ATM_STRATEGY] if template and template.ninjatrader else _of_template(order, legs)
+            warnings = [ATM_STRATEGY] if template and template.ninjatrader else warnings_of_legs(order, legs)
             return outcome._replace(warnings=(*outcome.warnings, *warnings))
         return self._answer(services, provenance, existing, applied=False)
 
     def _answer(self, services: "Services", provenance: Provenance, order: Order, *, applied: bool) -> Outcome:
         """Answer for the order as written, or for the one that has its id already if it is the same."""
         if applied:
-            outcome = _outcome(services, order, applied=True)
+            outcome = outcome_of(services, order, applied=True)
             return outcome._replace(warnings=(*outcome.warnings, *self._no_order_id))
         if not provenance.reaches(order.account, order.instrument):
-            sent_id = order.order_id.removesuffix(_ending(self.new_order.account))
+            sent_id = order.order_id.removesuffix(ending_of(self.new_order.account))
             raise DuplicateOrderIdError(
                 f"order_id {order.order_id} is taken; write another, such as {sent_id[:40]}-{{{{timenow}}}}.",
                 field="order_id",
@@ -235,11 +240,11 @@ class Place(PlacesConditionally):
         # Whatever the order's state: that a resend was answered must be noted.
         resent = same and first_receipt(services, provenance, order.traces[:1])
         if same and (order.is_open or resent):
-            outcome = _outcome(services, order, applied=False)
+            outcome = outcome_of(services, order, applied=False)
             late = [_NO_NEW_LIMIT] if self.cancel_after and order.is_open and not order.cancels_at else []
             other = [] if resent else self.other_conditions(order)
             return outcome._replace(warnings=(*outcome.warnings, *late, *other))
-        raise _taken(order, same=same)
+        raise taken(order, same=same)
 
 
 _NO_ORDER_ID = AlertWarning(
@@ -262,13 +267,6 @@ _NO_NEW_LIMIT = AlertWarning(
     "The order is there already and has no time limit now; CANCELREPLACE can give it one.",
 )
 
-_ATM_STRATEGY = AlertWarning(
-    "atm_strategy",
-    "strategy",
-    "NinjaTrader places the targets and stops of its own template, and moves them. Only the entry is an order here: "
-    "the others are not listed, and no command reaches them.",
-)
-
 
 def schedule_end(services: "Services", provenance: Provenance, order_id: str, minutes: int, after: int = 0) -> str:
     """Have an order cancelled in so many minutes, and return the time, which the order must carry.
@@ -277,49 +275,3 @@ def schedule_end(services: "Services", provenance: Provenance, order_id: str, mi
     """
     received = provenance.received_on + timedelta(seconds=after)
     return services.deferred_for("cancel_after").schedule(provenance, order_id, minutes, received)
-
-
-def _outcome(services: "Services", order: Order, *, applied: bool) -> Outcome:
-    word = placed_word(order)
-    status = "already_placed" if word == "placed" and not applied else word
-    extra: dict[str, object] = {"cancels_at": order.cancels_at} if order.cancels_at else {}
-    if order.due and order.is_open:
-        status = "scheduled"
-        extra["due"] = order.due
-    warnings = [_ATM_STRATEGY] if order.atm_template else _of_template(order, order.legs)
-    if order.oco_id and not (order.venue or (order.due and services.venue.name)):
-        warnings.append(OCO_WITHOUT_VENUE)
-    return Outcome.of(
-        order,
-        status,
-        duplicate=True if status in ("scheduled", "accepted") and not applied else None,
-        legs=open_legs(order) or None,
-        extra=extra,
-        warnings=tuple(warnings),
-    )
-
-
-def _of_template(order: Order, legs: Mapping[str, Leg]) -> list[AlertWarning]:
-    """Return what to warn of where these are the order's legs."""
-    rest = unprotected(order._replace(legs=legs))
-    no_price = without_price(order, legs)
-    return [*([unprotected_warning(rest)] if rest else []), *([no_price] if no_price else [])]
-
-
-def _ending(account: str) -> str:
-    """Return what ids end in for an account of a list, and an alert does not write."""
-    return f".{folded(account)}"
-
-
-def _taken(order: Order, *, same: bool) -> OrderhookError:
-    what = "the same order, placed before" if same else "another order"
-    ending = _ending(order.account)
-    order_id, strategy = (text.removesuffix(ending) for text in (order.order_id, order.strategy_id or "S"))
-    example = "" if order.strategy_id else " (S stands for a strategy_id of your choice)"
-    return DuplicateOrderIdError(
-        f"order_id {order.order_id} is taken by {what}, which has been {order.state} since {order.since}. Write an id "
-        f"that is new each time, order_id={order_id[:40]}-{{{{timenow}}}};strategy_id={strategy}, and cancel it by "
-        f"order_id=ENTRY1;strategy_id={strategy}{example}.",
-        field="order_id",
-        state=order.state,
-    )

@@ -91,6 +91,14 @@ def sort_of(price: Decimal | Relative) -> str:
     return "percent" if price.unit == "percent" else "points"
 
 
+def number_of(price: Decimal | Relative, instrument: str) -> Decimal:
+    """Return a price, or a distance with its sign in points or percent, to compare it with one of its sort."""
+    if isinstance(price, Decimal):
+        return price
+    points = points_of(price, instrument)
+    return price.amount if points is None else points
+
+
 def check_comparable(limit: Decimal | Relative | None, stop: Decimal | Relative | None) -> None:
     """Raise InvalidValueError where nobody can say on which side of a stop's price its limit lies."""
     if limit is not None and stop is not None and sort_of(limit) != sort_of(stop):

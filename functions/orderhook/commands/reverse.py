@@ -90,7 +90,9 @@ class Reverse(OpensPosition):
             provenance,
             account=self.account,
             instrument=self.instrument,
-            conditions=Conditions(require_market_position=self.require_market_position),
+            conditions=Conditions(require_market_position=self.require_market_position, root=self.root).reaching(
+                provenance.limits
+            ),
             not_after=services.venue.not_after(provenance),
         )
         return open_once(services, provenance, asked).outcome
