@@ -167,6 +167,7 @@ def test_an_alert_that_trails_an_order_in_es1_trails_it_over_a_roll(
         prices |= {"stop_loss": 4985} if order_id == "long" else {}
     answer = service.send("CANCELREPLACE", **{**ENTRY, "order_id": order_id, "instrument": "ES1!", **prices})
     assert answer.word == "replaced", answer.body
+    assert (answer.body["instrument"], answer.body["instrument_sent"]) == (roll.old.name, "ES1!")
     assert len(service.network.requests) == 2 + looked_at
     assert service.plain("long")["instrument"] == roll.old.name
     answer = service.send("CANCELREPLACE", **{**ENTRY, "order_id": order_id, "instrument": roll.new.name, **prices})

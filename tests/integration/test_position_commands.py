@@ -363,6 +363,7 @@ def test_an_equal_alert_that_opens_is_refused_for_a_minute(service: Service, com
     service.let_pass(2)
     again = send(service, command)
     assert (again.status, again.word) == (409, "duplicate_alert")
+    assert again.body["detail"].startswith(f"The same {command} for account Sim101 came in at ")
     assert len(written(service)) == 1
     for instruction in asked(service):
         finish(service, instruction)

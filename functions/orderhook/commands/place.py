@@ -120,7 +120,7 @@ class Place(PlacesConditionally):
             provenance,
             self._mark,
             lambda mark: outcomes.append(self._write(services, provenance, order, mark)),
-            partial(refuse_equal, self.word),
+            partial(refuse_equal, self.word, self.new_order.account),
             look_first=self.delay > 0,  # its message is sent before
         )
         return outcomes[-1] if outcomes else self._as_before(services, provenance, before)
