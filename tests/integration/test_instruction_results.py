@@ -264,6 +264,18 @@ def test_what_is_under_way_stands_below_the_orders(service: Service, run: Run, m
     assert "CLOSEPOSITION" not in run("orders").stdout
 
 
+def test_the_id_of_each_account_can_be_copied(service: Service, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.hear_bridge(accounts=("Sim101", "Sim102"))
+    answer = close(service, account="Sim101,Sim102")
+    for _ in range(2):
+        shown = run("orders").stdout.splitlines()
+        for number in (1, 2):
+            [line] = [line for line in shown if line.startswith(f"{answer.request_id}.{number}  ")]
+            assert len(line) <= 80 or "CLOSEPOSITION ES 12-26, Sim10" in line
+        be_a_terminal(monkeypatch)
+    assert all(len(line) <= 80 for line in shown)
+
+
 def test_an_instruction_that_cannot_be_read_hides_no_other(service: Service, run: Run) -> None:
     answer = close(service)
     item = items.instruction_key(service.trader, "newer") | {"open": "#newer", "venue": "ninjatrader"}
