@@ -56,6 +56,17 @@ def test_a_position_without_legs_is_given_some_which_later_ones_move(world: Worl
     assert len(world.placed_lines()) == 3
 
 
+def test_a_cancel_of_a_made_stop_by_its_id_warns_and_leaves_the_target(world: World) -> None:
+    have_position(world)
+    name = bracket(world)
+    world.until(lambda: result_of(world, name))
+    answer = world.service.cancel(f"{name}.1")
+    assert [it["code"] for it in answer.body["warnings"]] == ["unprotected_quantity", "oco_partner"]
+    world.until_state(f"{name}.1", "Cancelled")
+    world.let_pass(5)
+    assert (world.live(), world.position()) == (["LIMIT SELL 1 5030"], 1)
+
+
 def test_a_stop_alone_takes_the_place_of_a_bracket(world: World) -> None:
     have_bracket(world)
     name = bracket(world, take_profit=None)
