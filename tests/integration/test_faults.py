@@ -282,7 +282,7 @@ def test_a_defect_after_an_order_without_id_was_written_must_not_be_sent_again(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.warm_up()
-    monkeypatch.setattr("orderhook.commands.place._outcome", None)
+    monkeypatch.setattr("orderhook.commands.place.outcome_of", None)
     answer = service.place()
     assert (answer.status, answer.word) == (409, "outcome_unknown")
     assert len(service.open_orders()) == 1

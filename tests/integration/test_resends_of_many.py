@@ -86,10 +86,12 @@ def test_a_resend_tells_of_the_stop_of_whose_end_the_first_never_heard(
     have_open_stop(service)
     body = text_of(service, fields)
     first = lose(service, body, '"ORDER#a', lose_response)
-    assert (first.body["remaining"], bare(first)) == (["a-other", "a.STOP1"], [])
-    answer = resend(service, body)
+    # The bridge ends the stop of a strategy itself, once it knows that it can close it.
     is_closed = at_venue and fields["command"] == "CLOSESTRATEGY"
     told = (protected_until_closed_by if is_closed else protected_by)("a.STOP1")
+    remaining = ["a-other"] if is_closed else ["a-other", "a.STOP1"]
+    assert (first.body["remaining"], bare(first)) == (remaining, told if is_closed else [])
+    answer = resend(service, body)
     assert (answer.status, bare(answer)) == (200, told)
 
 
@@ -199,7 +201,8 @@ def test_a_stop_that_has_closed_its_part_protects_nothing(service: Service, fiel
     service.report("PartFilled", 2, order_id="a")
     service.report("PartFilled", 2, order_id="a.STOP1")
     answer = service.send(**fields)
-    assert answer.body.items() >= lists(cancel_pending=["a", "a.STOP1"]).items()
+    spared = fields["command"] == "CLOSESTRATEGY"  # for the bridge
+    assert answer.body.items() >= lists(cancel_pending=["a"] if spared else ["a", "a.STOP1"]).items()
     assert bare(answer) == []
 
 

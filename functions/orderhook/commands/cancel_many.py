@@ -139,7 +139,7 @@ class _Cancels:
         """Return whether an order closes what is filled, and is the bridge's to end; note it where it is a stop."""
         if not self._spares_legs or item.get("closes") is None or item.get("venue") is None:
             return False
-        if kind_of(str(item.get("order_name"))) == "STOP":
+        if kind_of(str(item.get("order_name"))) == "STOP" and item["closes"] > item.get("filled", 0):
             self.result.stops.append(item["order_id"])
         return True
 
