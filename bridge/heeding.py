@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bridge.carrying_out import KILL_SWITCH, end, is_being_replaced, latest, why_refused
 from bridge.changing import give_up
-from bridge.closing import FLAT_WITHIN, begin_close, signed
+from bridge.closing import FLAT_WITHIN, begin_close, signed, tell_unprotected
 from bridge.conditions import (
     Answer,
     Asked,
@@ -24,7 +24,7 @@ from bridge.conditions import (
 from bridge.making import made_id, make_order, outcome
 from bridge.months import months_to_close, why_other_month
 from bridge.pairs import is_superseded, pair, root_of, waits
-from bridge.positions import known_pairs, known_position
+from bridge.positions import held, known_pairs, known_position
 from bridge.records import Close, First, TableInstruction, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.conditions import Conditions, MarketSide, Sync
@@ -129,6 +129,8 @@ def _ask(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
 def _sync(turn: Turn, order: TableOrder, conditions: Conditions, sync: Sync) -> Answer:
     """Compare the position with what the strategy thinks of it, and begin what follows where they differ."""
     stands = compare(turn, conditions, sync, _asked(turn, order))
+    if stands == "in_sync" and not conditions.closes_first and _goes_too_far(turn, order, sync):
+        stands = "there" if sync.prev_market_position == "flat" else "out"
     other = why_other_month(turn, conditions, order.account, order.instrument)
     match stands:
         case "in_sync":
@@ -144,10 +146,25 @@ def _sync(turn: Turn, order: TableOrder, conditions: Conditions, sync: Sync) -> 
             gap = _gap(turn, order, sync)
             return gap if isinstance(gap, Fails) else _begin(turn, order, conditions, "resync")
         case "out":
-            side = settled_side(turn, _asked(turn, order))
-            return Fails("blocked", f"out of sync: the position is {side}, not {sync.prev_market_position}")
+            return Fails("blocked", f"out of sync: {_why_out(turn, order, sync)}")
         case _:
             return stands
+
+
+def _goes_too_far(turn: Turn, order: TableOrder, sync: Sync) -> bool:
+    """Return whether an order that is to leave the strategy flat would open something: it is larger, or adds."""
+    if sync.market_position != "flat":
+        return False
+    held = signed(known_position(turn, order.account, order.instrument))
+    return order.qty > (held if order.action == "SELL" else -held)
+
+
+def _why_out(turn: Turn, order: TableOrder, sync: Sync) -> str:
+    side = settled_side(turn, _asked(turn, order))
+    if side != sync.prev_market_position:
+        return f"the position is {side}, not {sync.prev_market_position}"
+    held = known_position(turn, order.account, order.instrument).quantity
+    return f"the position is {side} {held}, and {order.action} {order.qty} would not leave it flat"
 
 
 def _begin(turn: Turn, order: TableOrder, conditions: Conditions, first: First) -> Answer:
@@ -161,6 +178,9 @@ def _do_first(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
     if order.first == "resync" and conditions.sync is not None:
         return _resync(turn, order, conditions.sync)
     answer = _close(turn, order, conditions)
+    if order.first == "close" and answer == "holds" and conditions.sync and conditions.sync.market_position == "flat":
+        end(turn, order, OrderState.CANCELLED, "already there: the position is flat, as the strategy is")
+        return "waits"
     if order.first == "close" or answer == "waits":
         return answer
     became = f"it was not seen flat: {answer.detail}" if isinstance(answer, Fails) else "it was closed"
@@ -218,12 +238,9 @@ def watch_resync(turn: Turn, order: TableOrder) -> None:
     close, became = turn.closes.get(asked.first_close or ""), outcome(turn, made)
     if close is None or close.began is None or became is None or made.order_id != order.order_id:
         return
-    position = known_position(turn, order.account, order.instrument)
-    if became.result in ("failed", "blocked") and position.side != "FLAT":
-        why = (
-            f"own orders were cancelled for a resync that has ended ({became.reason}); the position is {position.side}"
-        )
-        turn.alarm_once(order.order_id, "unprotected", why, of="resync")
+    if became.result in ("failed", "blocked") and not turn.has_rung(order.order_id, "unprotected", of="resync"):
+        why = f"a resync that has ended: {became.reason}"
+        tell_unprotected(turn, order.order_id, order.account, order.instrument, why)
 
 
 def _gap(turn: Turn, order: TableOrder, sync: Sync) -> int | Fails:
@@ -259,6 +276,8 @@ def _flat(turn: Turn, order: TableOrder, conditions: Conditions, close: Close) -
     is_changing = is_unsettled(turn, close.account, close.instrument)
     if close.result is None:
         is_late = close.first_at is not None and turn.at - close.first_at >= FLAT_WITHIN
+        # Nothing could be sent yet: it goes on, and the position is closed without the order.
+        is_late = is_late or (close.began is not None and turn.at - close.began >= 2 * FLAT_WITHIN)
         return _not_flat(f"{where}the position was not seen flat within 5 s") if is_late else "waits"
     if close.result not in ("done", "no_position"):
         return _not_flat(f"{where}{close.reason or close.result}")
@@ -357,5 +376,8 @@ def instruments_of(turn: Turn, asked: Instruction) -> list[str]:
         return [str(asked.instrument)]
     of_account = [it for it in known_pairs(turn) if folded(it.account) == folded(str(asked.account))]
     months = [it for it in of_account if root_of(turn.at, it.instrument) == folded(str(asked.root))]
-    held = [it.instrument for it in months if it.side != "FLAT"]
-    return held or [it.instrument for it in months] or [str(asked.instrument or asked.root)]
+    return (
+        [it.instrument for it in held(turn, months)]
+        or [it.instrument for it in months]
+        or [str(asked.instrument or asked.root)]
+    )

@@ -111,7 +111,7 @@ def _claims(turn: Turn, account: str, instrument: str) -> Iterator[_Claim]:
         return
     name = pair(turn.at, account, instrument)
     for close in closes:
-        if close.pair == name:
+        if close.pair == name or _is_of_other_month(turn, close, name):
             owner = turn.instructions.get(close.owner)
             yield _claim(owner and owner.asked, close.owner, close.until, has_begun=close.began is not None)
     for it in asked:
@@ -158,6 +158,17 @@ def closes_whole(asked: Instruction) -> bool:
     """Return whether an instruction closes all that is open of its pairs."""
     is_whole = asked.qty is None and asked.percent in (None, 1)
     return asked.command in ("CLOSEPOSITION", "FLATTEN", "FLATTENEVERYTHING") and is_whole
+
+
+def _is_of_other_month(turn: Turn, close: Close, name: str) -> bool:
+    """Return whether an order of this pair waits for a close of another month."""
+    order = turn.orders.get(close.owner)
+    return (
+        order is not None
+        and not order.ended
+        and close.name in order.month_closes
+        and pair(turn.at, order.account, order.instrument) == name
+    )
 
 
 def closes_alone(turn: Turn, close: Close) -> bool:

@@ -11,8 +11,8 @@ from bridge.brackets import Part, parts_of
 from bridge.closing import begin_close
 from bridge.making import CLOSING_ACTION, make_order, outcome
 from bridge.pairs import block, is_older, pair
-from bridge.positions import SETTLES_WITHIN, known_position, pairs_to_close, unsettled_since
-from bridge.records import Share, TableInstruction
+from bridge.positions import SETTLES_WITHIN, held, known_position, pairs_to_close, unsettled_since
+from bridge.records import Share, TableInstruction, TableOrder
 from bridge.state import Position, Turn
 from orderhook.bridge_messages import ANOTHER_JOURNALS
 from orderhook.instructions import Instruction, Result
@@ -61,7 +61,7 @@ def position_of(turn: Turn, instruction: TableInstruction) -> Position | None:
     pairs = pairs_to_close(turn, instruction)
     known = [known_position(turn, *it) for it in pairs]
     if instruction.asked.root is not None:
-        known = [it for it in known if it.side != "FLAT"]
+        known = held(turn, known)
     if len(known) == 1:
         return settled(turn, instruction, known[0])
     months = ", ".join(sorted(it.instrument for it in known))
@@ -97,6 +97,9 @@ def close_part(turn: Turn, instruction: TableInstruction, position: Position, qt
             turn, instruction.instruction_id, position.account, position.instrument, instruction.received_at
         )
         turn.put(turn.instructions[instruction.instruction_id]._replace(closes=(close.name,)))
+        return
+    if others := _works_of_other_journal(turn, position):
+        _refuse_beside(turn, instruction, position, others)
         return
     shrink_and_close(turn, instruction, position, qty)
 
@@ -201,6 +204,24 @@ def _shares(turn: Turn, instruction: TableInstruction, position: Position, qty: 
             shares.append(Share(*key, taken))
             over -= taken
     return tuple(shares)
+
+
+def _works_of_other_journal(turn: Turn, position: Position) -> list[str]:
+    """Return the legs of a position that work, or may, and cannot be made smaller: nobody here knows their values."""
+    name, action = pair(turn.at, position.account, position.instrument), CLOSING_ACTION[position.side]
+    legs = [it for it in turn.active() if it.is_foreign and it.leg and it.action == action]
+    return [leg.order_id for leg in legs if pair(turn.at, leg.account, leg.instrument) == name and _works(turn, leg)]
+
+
+def _refuse_beside(turn: Turn, instruction: TableInstruction, position: Position, others: list[str]) -> None:
+    why = f"another journal's {', '.join(others)} would close more than is left; CANCELANDBRACKET replaces them"
+    turn.alarm_of(instruction.instruction_id, "blocked", f"{position.instrument}, {position.account}: {why}")
+    end(turn, turn.instructions[instruction.instruction_id], "blocked", why)
+
+
+def _works(turn: Turn, leg: TableOrder) -> bool:
+    seen = [it for it in turn.venue_orders_of(leg) if it.state]
+    return any(it.is_live for it in seen) or (leg.is_released and not seen)
 
 
 def _share_out(turn: Turn, instruction: TableInstruction, shares: tuple[Share, ...]) -> TableInstruction:

@@ -390,6 +390,10 @@ class Bracket(NamedTuple):
     """Since when own orders have to end before others take their place."""
     leg_ids: tuple[str, ...] = ()
     """The legs that were changed, or made, and are to be seen working."""
+    without_target: bool = False
+    """Whether a target was asked for that would close the position at once; one that works stays as it is."""
+    said: tuple[str, ...] = ()
+    """What its result says besides."""
 
 
 class Share(NamedTuple):

@@ -57,7 +57,7 @@ def _represent(order: Order) -> dict[str, Any]:
         "account": order.account,
         "instrument": order.instrument,
         "state": str(order.state),
-        "qty": str(order.qty),
+        "qty": str(order.present_qty),
         "filled": str(order.filled),
         "waits_for": want.kind if want and want.n > order.acked else None,
         "unresolved": order.unresolved,

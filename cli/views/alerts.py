@@ -21,6 +21,7 @@ from cli.terminal import (
 from cli.views.instructions import RESULT_STYLES, describe_instruction, readable_age
 from cli.views.orders import describe, parted_id
 from orderhook import reference
+from orderhook.instructions import InstructionResult
 from orderhook.listing import Instructed
 from orderhook.orders import Order
 from orderhook.payload import lower
@@ -100,7 +101,8 @@ def show_alert(
     for name, value in record.fields.items():
         print_text(printable(f"  {name}={value}"), WARNING if _is_at_fault(name, record) else "", hanging=4)
     print_line()
-    for sentence in _guidance(record):
+    is_finished = bool(instructions) and all(it.result for it in instructions)
+    for sentence in _guidance(record, is_finished=is_finished):
         print_text(sentence)
 
 
@@ -121,9 +123,13 @@ def _show_instructed(it: Instructed, now: datetime | None) -> None:
     else:
         _print_fact("result", "not known any more: what is finished leaves the table after RetentionDays", DIM)
         return
-    if guidance := guidance_for_result(it.result and it.result.result):
+    if guidance := _guidance_for(it.result):
         _print_fact("it means", guidance.meaning)
         _print_fact("what to do", guidance.what_to_do)
+
+
+def _guidance_for(result: InstructionResult | None) -> Guidance | None:
+    return guidance_for_result(result.result, result.reason) if result else guidance_for_result(None)
 
 
 def _reasons(orders: Iterable[Order]) -> Iterator[tuple[str, Guidance]]:
@@ -225,8 +231,8 @@ def _is_at_fault(name: str, record: AlertRecord) -> bool:
     return record.field is not None and lower(name) == lower(record.field)
 
 
-def _guidance(record: AlertRecord) -> Iterator[str]:
-    if guidance := reference.guidance_of(record):
+def _guidance(record: AlertRecord, *, is_finished: bool) -> Iterator[str]:
+    if guidance := reference.guidance_of(record, is_finished=is_finished):
         yield f"It means: {guidance.meaning}"
         yield f"What to do: {_cancelled_again(record) or guidance.what_to_do}"
     if record.status >= 400 and record.origin == "webhook":

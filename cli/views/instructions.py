@@ -1,5 +1,6 @@
 """Show what is asked of a venue about positions."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,11 +21,13 @@ from cli.terminal import (
     printable,
     readable_time,
 )
-from cli.views.orders import parted_id
 from orderhook.orders import decimal_text
 
 RESULT_STYLES: Mapping[str, str] = {"done": GOOD, "failed": BAD, "unresolved": BAD}
 """How a result is shown; any other is a warning."""
+
+_WHAT_WIDTH = 25
+"""What of a terminal's 80 columns is left beside the whole id, which people copy, and the age."""
 
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -74,6 +77,7 @@ def show_instruction_news(it: Mapping[str, Any], result: Mapping[str, Any] | Non
 
 def _cells(it: Mapping[str, Any], now: datetime | None) -> list[Cell]:
     if "since" not in it:
-        return [parted_id(it["instruction_id"]), Text("unreadable", BAD), ""]
+        return [it["instruction_id"], Text("unreadable", BAD), ""]
     age = Text(readable_age(it["since"], now), DIM)
-    return [parted_id(it["instruction_id"]), printable(describe_instruction(it)), age]
+    what = printable(describe_instruction(it))
+    return [it["instruction_id"], Text("\n".join(textwrap.wrap(what, _WHAT_WIDTH)) if is_terminal() else what), age]

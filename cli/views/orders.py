@@ -127,11 +127,11 @@ def _show_venue(order: Order) -> None:
 
 def describe(order: Order) -> str:
     """Say how an order stands, in one line."""
-    filled = f"{order.filled} of {order.qty} filled" if order.filled else ""
+    filled = f"{order.filled} of {order.present_qty} filled" if order.filled else ""
     average = f"at {readable_average(order.average)}" if order.filled and order.average is not None else ""
     doubt = f"{_UNRESOLVED}: {order.unresolved}" if order.unresolved else order.reason or ""
     told = " ".join(filter(None, (filled, average)))
-    asked = f"{order.action} {order.qty} {order.instrument} {_kind(order)}"
+    asked = f"{order.action} {order.present_qty} {order.instrument} {_kind(order)}"
     return ", ".join(filter(None, (order.state, asked, _prices(order), told, doubt)))
 
 
@@ -139,7 +139,7 @@ def _filled(order: Order) -> str:
     """Say in a cell how much is filled, and at which price."""
     if not order.filled:
         return ""
-    quantity = f"{order.filled}" if order.filled == order.qty else f"{order.filled} of {order.qty}"
+    quantity = f"{order.filled}" if order.filled == order.present_qty else f"{order.filled} of {order.present_qty}"
     return quantity if order.average is None else f"{quantity} at {readable_average(order.average)}"
 
 
@@ -172,7 +172,7 @@ def _two_lines(order: Order | Unreadable) -> list[Cell]:
         return [order.id, f"{order.instrument}, {order.account}", Text(_unreadable(order), BAD)]
     style = GOOD if order.state in OPEN else WARNING if order.state is OrderState.CANCELLED else DIM
     name = f"{order.order_name} of {order.strategy_id}" if order.order_name else ""
-    what = _fitting(_WHAT_WIDTH, f"{order.action} {order.qty} {order.instrument}", ", ", order.account)
+    what = _fitting(_WHAT_WIDTH, f"{order.action} {order.present_qty} {order.instrument}", ", ", order.account)
     filled = _fitting(_STATE_WIDTH, order.state, ", ", _filled(order)).removeprefix(order.state)
     doubt = [("\n" + _UNRESOLVED, BAD)] if order.unresolved else []
     return [
@@ -190,7 +190,7 @@ def _fitting(width: int, first: str, joint: str, second: str) -> str:
 
 
 def parted_id(order_id: str) -> str:
-    """Return an order's id, that of a leg on two lines where one would be too wide."""
+    """Return an order's id for a Text, that of a leg on two lines where one would be too wide."""
     entry_id, dot, name = order_id.rpartition(".")
     is_wide = entry_id and len(order_id) > _ID_WIDTH
     return f"{printable(entry_id)}\n{dot}{printable(name)}" if is_wide else printable(order_id)
@@ -205,7 +205,7 @@ def _unreadable(order: Unreadable) -> str:
 
 
 def _summary(order: Order) -> str:
-    return f"{order.action} {order.qty} {order.order_type} {order.tif}"
+    return f"{order.action} {order.present_qty} {order.order_type} {order.tif}"
 
 
 def _prices(order: Order) -> str:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from cli.terminal import BAD, DIM, GOOD, WARNING, Cell, print_line, print_table, print_text, printable
 from orderhook.orders import decimal_text
-from orderhook.profit import OfDay, OfInstrument, totals
+from orderhook.profit import OfDay, totals
 
 
 def show_profit(days: Sequence[OfDay], notes: Iterable[str]) -> None:
@@ -17,7 +17,8 @@ def show_profit(days: Sequence[OfDay], notes: Iterable[str]) -> None:
     if len(days) > 1:
         print_line()
         for total in totals(days):
-            print_text(printable(f"{total.account}, together: {_money(total.realized, total.currency)}"))
+            part = f" of {total.closed} of {total.closed + total.unpriced} contracts" if total.unpriced else ""
+            print_text(printable(f"{total.account}, together: {_money(total.realized, total.currency)}{part}"))
     print_line()
     show_notes(notes)
 
@@ -33,13 +34,26 @@ def show_notes(notes: Iterable[str]) -> None:
 def _rows(day: OfDay) -> Iterator[list[Cell]]:
     where = [day.day.isoformat(), day.account]
     for it in day.instruments:
-        yield [*where, it.instrument, _closed(it), decimal_text(it.points), _amount(it.realized, day.currency)]
+        yield [
+            *where,
+            it.instrument,
+            _closed(it.closed, it.unpriced),
+            decimal_text(it.points),
+            _amount(it.realized, day.currency),
+        ]
     if len(day.instruments) > 1 and day.currency:
-        yield [*where, "together", "", "", _amount(day.realized, day.currency)]
+        closed, unpriced = sum(it.closed for it in day.instruments), sum(it.unpriced for it in day.instruments)
+        yield [
+            *where,
+            "together",
+            _closed(closed, unpriced) if unpriced else "",
+            "",
+            _amount(day.realized, day.currency),
+        ]
 
 
-def _closed(it: OfInstrument) -> Cell:
-    return Text(f"{it.closed} of {it.closed + it.unpriced}", WARNING) if it.unpriced else str(it.closed)
+def _closed(closed: int, unpriced: int) -> Cell:
+    return Text(f"{closed} of {closed + unpriced}", WARNING) if unpriced else str(closed)
 
 
 def _amount(realized: Decimal | None, currency: str | None) -> Cell:

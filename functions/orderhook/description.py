@@ -52,7 +52,8 @@ def _describe_action(command: Command, venue: Venue) -> str:
         case CancelOrders():
             market = f"every month of {command.root}" if command.root else command.instrument
             of_instrument = f" in {market}" if market else ""
-            return f"cancel every working order of account {command.account}{of_instrument}"
+            condition = _if_position(command.require_market_position, "its position")
+            return f"cancel every working order of account {command.account}{of_instrument}{condition}"
         case CancelAllOrders():
             return "cancel every working order of every account"
         case CloseStrategy():
@@ -80,15 +81,25 @@ def _describe_on_position(command: Command) -> str:
             phrases = (f"turn over {_position(command)}{_if_position(command.require_market_position)}",)
             return ", ".join((*phrases, *_controls(command)))
         case CancelAndBracket():
-            words = {"take_profit": "target", "stop_loss": "stop", "stop_loss_stop": "stop", "stop_loss_limit": "limit"}
-            given = ((word, getattr(command, name)) for name, word in words.items())
-            prices = (f"{word} {price_text(price)}" for word, price in given if price is not None)
             side = "long" if command.action == "BUY" else "short"
+            condition = _if_position(command.require_market_position)
             return (
-                f"give up to {command.qty} contracts of {_position(command)}, if it is {side}, a "
-                f"{' and a '.join(prices)} in place of its orders{_if_position(command.require_market_position)}"
+                f"give up to {_count(command.qty, 'contract')} of {_position(command)}, if it is {side}, a "
+                f"{' and a '.join(_bracket(command))} in place of its orders{condition}"
             )
     return f"give the command {command.word}"
+
+
+def _bracket(command: CancelAndBracket) -> Iterator[str]:
+    """Say which target and stop are asked for."""
+    if command.take_profit is not None:
+        yield f"target {price_text(command.take_profit)}"
+    if command.stop_loss is not None:
+        yield f"stop {price_text(command.stop_loss)}"
+    if command.stop_loss_limit is not None:
+        limit = price_text(command.stop_loss_limit)
+        stop = command.stop_loss_stop
+        yield f"stop limit {limit}" if stop is None else f"stop {price_text(stop)} with the limit {limit}"
 
 
 def _position(command: ClosePosition | Reverse | CancelAndBracket) -> str:
@@ -100,8 +111,12 @@ def _market(command: ClosePosition | Flatten | Reverse | CancelAndBracket) -> st
     return f"every month of {command.root}" if every_month else command.instrument
 
 
-def _if_position(sides: tuple[str, ...]) -> str:
-    return f", only if it is {' or '.join(sides)}" if sides else ""
+def _if_position(sides: tuple[str, ...], what: str = "it") -> str:
+    return f", only if {what} is {' or '.join(sides)}" if sides else ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _addressed_order(command: AddressesOrder) -> str:
@@ -163,8 +178,12 @@ def _conditions(command: PlacesOrder) -> Iterator[str]:
     if asked.require_market_position:
         yield f"only while the position is {' or '.join(asked.require_market_position)}"
     if asked.max_positions:
-        yield f"only if at most {asked.max_positions} instruments of the account are open with it"
-    if asked.closes_first == "orders_and_position":
+        instruments = _count(asked.max_positions, "instrument")
+        yield f"only if at most {instruments} of the account {'is' if asked.max_positions == 1 else 'are'} open with it"
+    if asked.closes_first and asked.root:
+        first = "the orders are cancelled and " if asked.closes_first == "orders_and_position" else ""
+        yield f"once {first}the position is closed in every month of {asked.root}"
+    elif asked.closes_first == "orders_and_position":
         yield "once the orders of the instrument are cancelled and its position is closed"
     elif asked.closes_first:
         yield "once the position is closed"
@@ -177,7 +196,9 @@ def _controls(command: OpensPosition) -> Iterator[str]:
     if window:
         yield f"from {clock(window.start)} to {clock(window.end)} in New York"
         if window.closing_only_after is not None:
-            yield f"but not from {clock(window.closing_only_after)} on"
+            after = clock(window.closing_only_after)
+            closes = f"but from {after} on it closes the position and opens nothing"
+            yield closes if command.has_closing_half else f"but not from {after} on"
     if command.rate_limit:
         alerts, seconds = command.rate_limit
-        yield f"at most {alerts} times in {seconds} s among alerts of id {command.id}"
+        yield f"at most {_count(alerts, 'time')} in {seconds} s among alerts of id {command.id}"

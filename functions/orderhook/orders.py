@@ -373,6 +373,14 @@ class Order(NamedTuple):
         return self.state in OPEN
 
     @property
+    def present_qty(self) -> int:
+        """The quantity; of a target or stop what its venue has, where that is less, as after a close in part."""
+        at_venue = int(self.confirmed.get("qty", 0))
+        if self.entry_id is None or not at_venue:
+            return self.qty
+        return min(self.qty, max(self.filled, at_venue))
+
+    @property
     def placed_by(self) -> str:
         """The request of its placing, which a venue's reports name: an order that takes the id later has another."""
         return self.history[0].request_id if self.history else ""

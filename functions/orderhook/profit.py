@@ -155,16 +155,24 @@ class Total(NamedTuple):
     account: str
     currency: str
     realized: Decimal
+    closed: int
+    """How many contracts it is of; `unpriced` of an instrument says what that is."""
+    unpriced: int
 
 
 def totals(days: Iterable[OfDay]) -> list[Total]:
     """Return the sums of several days."""
-    sums: dict[tuple[str, str], Decimal] = {}
+    sums: dict[tuple[str, str], Total] = {}
     for day in days:
         if day.currency is not None and day.realized is not None:
             key = day.account, day.currency
-            sums[key] = sums.get(key, Decimal()) + day.realized
-    return [Total(*key, realized) for key, realized in sorted(sums.items())]
+            before = sums.get(key, Total(*key, Decimal(), 0, 0))
+            sums[key] = before._replace(
+                realized=before.realized + day.realized,
+                closed=before.closed + sum(it.closed for it in day.instruments),
+                unpriced=before.unpriced + sum(it.unpriced for it in day.instruments),
+            )
+    return [total for _, total in sorted(sums.items())]
 
 
 def trading_day(at: datetime) -> date:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from orderhook.alarms import METRICS, SILENT, SILENT_SUCCESSES
 from orderhook.responses import STATUS_AND_CODE
-from orderhook.venue_words import INSTRUCTION_RESULTS, ORDER_REASONS, Guidance
+from orderhook.venue_words import INSTRUCTION_REASONS, INSTRUCTION_RESULTS, ORDER_REASONS, Guidance
 
 if TYPE_CHECKING:
     from orderhook.store.alert_log import AlertRecord
@@ -276,12 +276,22 @@ _UNRECORDED: Mapping[str, str] = MappingProxyType(
 """Why an alert may have no record, and where to look instead."""
 
 
-def guidance_of(record: "AlertRecord") -> Guidance | None:
+_FINISHED = Guidance(
+    "The venue was asked for it, and is done with it: what came of it is the result.",
+    "What stands beside the result.",
+)
+"""Of an answer `accepted`, when there is the result of each instruction."""
+
+
+def guidance_of(record: "AlertRecord", *, is_finished: bool = False) -> Guidance | None:
     """Return what the answer in a record means; of a PLACE whose delay is over it may mean something else.
 
-    Of several accounts it says in which it was done, where the answer is the refusal of another.
+    `is_finished` says that all that the venue was asked for has its result, where the record is a duplicate's and has
+    none itself. Of several accounts it says in which it was done, where the answer is the refusal of another.
     """
     is_release = record.origin == "delayed" and record.command == "PLACE" and record.status < 400
+    if record.outcome == "accepted" and (is_finished or _has_results(record)):
+        return _FINISHED
     released = RELEASE_WORDS.get(record.outcome) if is_release else None
     guidance = released or guidance_for(record.status, record.outcome)
     done = [result.account for result in record.results if result.status < 400]
@@ -291,6 +301,12 @@ def guidance_of(record: "AlertRecord") -> Guidance | None:
     return Guidance(
         f"It was done in {', '.join(done)}. In {', '.join(refused)}: {guidance.meaning}", guidance.what_to_do
     )
+
+
+def _has_results(record: "AlertRecord") -> bool:
+    """Return whether a record has the result of each instruction of its alert."""
+    known = {it.instruction_id for it in record.instruction_results}
+    return bool(record.instruction_ids) and known.issuperset(record.instruction_ids)
 
 
 def guidance_for(status: int, word: str) -> Guidance | None:
@@ -319,6 +335,8 @@ def render_page() -> str:
         "With a venue, what an alert asks of a position is answered `accepted`, and carried out afterwards.\n"
         "`orderhook alerts show ID` tells its result.",
         _words(INSTRUCTION_RESULTS, "Result"),
+        "Where the reason beside it says more:",
+        _words(INSTRUCTION_REASONS, "Result and reason"),
         "## Why the bridge has not placed an order",
         "The `reason` of a Rejected or Cancelled order begins so where the bridge has not placed it.",
         _words(ORDER_REASONS, "Reason"),

@@ -187,7 +187,7 @@ def represent_alert_record(record: AlertRecord) -> JsonObject:
 
 def represent_result(result: InstructionResult) -> JsonObject:
     """Represent what became of an instruction, with what that means and what to do about it."""
-    guidance = guidance_for_result(result.result)
+    guidance = guidance_for_result(result.result, result.reason)
     return result._asdict() | {
         "meaning": guidance.meaning if guidance else None,
         "way_out": guidance.what_to_do if guidance else None,

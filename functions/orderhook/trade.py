@@ -215,7 +215,12 @@ def open_legs(entry: Order) -> Mapping[str, str]:
 
 
 def protected_by(order: Order) -> int:
-    """Return how much of what is filled has no stop without this order: what a stop that works has still to close."""
+    """Return how much of what is filled has no stop without this order: what a stop that works has still to close.
+
+    A stop that the bridge has made stands for a position (CANCELANDBRACKET), and has no entry.
+    """
+    if order.made_by is not None and order.order_type in types_of("STOP"):
+        return max(0, order.qty - order.filled)
     if order.closes is None or kind_of(str(order.order_name)) != "STOP":
         return 0
     return max(0, order.closes - order.filled)

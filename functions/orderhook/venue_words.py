@@ -39,12 +39,9 @@ INSTRUCTION_RESULTS: Mapping[str, Guidance] = MappingProxyType(
             "`orderhook positions`. If the reason names positions, and NinjaTrader shows one of them, close it there.",
         ),
         "blocked": Guidance(
-            "A condition of the alert did not hold, or entries of this account and instrument are blocked. Nothing was "
-            "sent. The reason says which.",
-            "Nothing, if the alert's own condition was not met. If entries are blocked, see what went wrong with the "
-            "close before, put it right in NinjaTrader, then `orderhook bridge resume ACCOUNT INSTRUMENT`. If it says "
-            "`position_unknown`, and NinjaTrader shows that the account holds nothing: `orderhook bridge confirm "
-            "ACCOUNT flat`, on its PC.",
+            "The bridge could not begin it, or may not: the reason says why. Nothing was sent.",
+            "Do what the reason asks for. If entries of this account and instrument are blocked, see what went wrong "
+            "with the close before, put it right in NinjaTrader, then `orderhook bridge resume ACCOUNT INSTRUMENT`.",
         ),
         "failed": Guidance(
             "It was tried, and NinjaTrader was not seen to have done it. The position may be open, or another than "
@@ -61,13 +58,50 @@ INSTRUCTION_RESULTS: Mapping[str, Guidance] = MappingProxyType(
             "Nothing, if the later alert is what you want. `orderhook positions` shows what the accounts hold.",
         ),
         "unresolved": Guidance(
-            "Nobody can know what has become of it: the bridge was stopped while it was sent, or has another journal, "
-            "or NinjaTrader has said nothing of the position, neither since its start nor after its closing.",
+            "Nobody can know what has become of it: NinjaTrader has told nothing of it, the bridge was stopped while "
+            "it was sent, or another bridge may have sent it. The reason says which.",
             "Look into NinjaTrader now, and put right there what is not as you want it.",
         ),
     }
 )
 """The results of an instruction."""
+
+INSTRUCTION_REASONS: Mapping[str, Guidance] = MappingProxyType(
+    {
+        "blocked: the position is not settled": Guidance(
+            "A market order or a fill was under way for 2 seconds, so nobody knew how much is open. Nothing was sent.",
+            "Look whether the market order was filled, then send the alert again if you still want it.",
+        ),
+        "blocked: the position is": Guidance(
+            "The position is not on the side that the alert asks for, so nothing was sent.",
+            "Nothing: that is what the alert asks. `orderhook positions` shows what the accounts hold.",
+        ),
+        "blocked: position_unknown": Guidance(
+            "NinjaTrader has not told the position since it was started, and what is to be done depends on it, so "
+            "nothing was sent.",
+            "Look into NinjaTrader. If the account holds nothing: `orderhook bridge confirm ACCOUNT flat`, on its PC. "
+            "Otherwise do by hand what was to be done.",
+        ),
+        "blocked: several months are held": Guidance(
+            "The alert names an instrument without its month, and the account holds several months of it, so nobody "
+            "knows which is meant. Nothing was sent.",
+            "Send it again for each month, such as `instrument=ES 12-26`.",
+        ),
+        "unresolved: NinjaTrader says nothing of the position": Guidance(
+            "Its close was sent, and NinjaTrader has told nothing of the position in the minute after it, nor since "
+            "its start: an account that is flat already tells nothing either.",
+            "Look into NinjaTrader, and close what is open there. If the account holds nothing: `orderhook bridge "
+            "confirm ACCOUNT flat`, on its PC.",
+        ),
+        "unresolved: position_unknown": Guidance(
+            "NinjaTrader has not told the position since it was started, so it may be on the side that the alert does "
+            "not mean, and was not closed.",
+            "Look into NinjaTrader, and close there what is open and to be closed. If the account holds nothing: "
+            "`orderhook bridge confirm ACCOUNT flat`, on its PC.",
+        ),
+    }
+)
+"""The results of an instruction, with the beginnings of reasons that say more."""
 
 ORDER_REASONS: Mapping[str, Guidance] = MappingProxyType(
     {
@@ -81,11 +115,24 @@ ORDER_REASONS: Mapping[str, Guidance] = MappingProxyType(
             "Look into NinjaTrader: the position may be closed all the same, or open. Send the alert again when it is "
             "as you want it.",
         ),
+        "blocked: the position is": Guidance(
+            "The position was not where the alert's `require_market_position` asks for it, so the order was not "
+            "placed.",
+            "Nothing: that is what the alert asks.",
+        ),
+        "blocked: max_positions is": Guidance(
+            "So many instruments of the account were open, or may be, so the order was not placed.",
+            "Nothing: that is what the alert asks.",
+        ),
+        "blocked: out of sync": Guidance(
+            "The position was not where the strategy was before this order, so the order was not placed.",
+            "Compare the strategy's position with `orderhook positions`.",
+        ),
         "blocked": Guidance(
-            "A condition of the alert did not hold, or entries of this account and instrument are blocked, so the "
-            "order was not placed.",
-            "Nothing, if the alert's own condition was not met. If entries are blocked, see what went wrong with the "
-            "close before, put it right in NinjaTrader, then `orderhook bridge resume ACCOUNT INSTRUMENT`.",
+            "The order was not placed, as the words behind it say: entries of this account and instrument are blocked "
+            "since a close that was not seen to succeed, or the position was not certain.",
+            "If entries are blocked, see what went wrong with the close, put it right in NinjaTrader, then `orderhook "
+            "bridge resume ACCOUNT INSTRUMENT`.",
         ),
         "position_unknown": Guidance(
             "NinjaTrader has not told the position since it was started, and the order depends on it, so it was not "
@@ -95,6 +142,11 @@ ORDER_REASONS: Mapping[str, Guidance] = MappingProxyType(
         "already there": Guidance(
             "The position is on the side already that the strategy wants after the order, so nothing was placed.",
             "Nothing.",
+        ),
+        "resynced": Guidance(
+            "The strategy and its account were out of sync, so one market order for the difference was placed in place "
+            "of this one. That has no stop: this one's was for another quantity.",
+            "Look at the position. CANCELANDBRACKET gives it a stop and a target.",
         ),
         "superseded": Guidance(
             "A later alert that closes came before the order was placed, so it was not.",
@@ -116,11 +168,24 @@ _NOT_REPLACED = "not replaced: "
 """What stands before the reason where an order was cancelled to be replaced by one of another kind."""
 
 
-def guidance_for_result(result: str | None) -> Guidance | None:
-    """Return what the result of an instruction means; None stands for none yet."""
-    return UNDER_WAY if result is None else INSTRUCTION_RESULTS.get(result)
+def guidance_for_result(result: str | None, reason: str | None = None) -> Guidance | None:
+    """Return what the result of an instruction means, with its reason; None stands for none yet."""
+    if result is None:
+        return UNDER_WAY
+    return _beginning(INSTRUCTION_REASONS, f"{result}: {reason}") or INSTRUCTION_RESULTS.get(result)
 
 
 def guidance_for_reason(reason: str | None) -> Guidance | None:
     """Return what the reason of an order means, where the bridge has refused it."""
-    return ORDER_REASONS.get((reason or "").removeprefix(_NOT_REPLACED).partition(":")[0])
+    return _beginning(ORDER_REASONS, (reason or "").removeprefix(_NOT_REPLACED))
+
+
+def _beginning(words: Mapping[str, Guidance], text: str) -> Guidance | None:
+    """Return what the words mean that a text begins with; the table has the longer ones first.
+
+    After one word a colon ends it: NinjaTrader's own reasons may begin with it, too.
+    """
+    for word, guidance in words.items():
+        if text == word or text.startswith((f"{word}:", f"{word} ") if ": " in word else f"{word}:"):
+            return guidance
+    return None

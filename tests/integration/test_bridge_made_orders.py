@@ -11,6 +11,7 @@ from orderhook.instructions import Instruction
 from orderhook.orders import Template, timestamp
 from tests import builders
 from tests.bridge_world import World
+from tests.integration.conftest import Run
 from tests.integration.test_bridge_loop import place
 from tests.integration.test_bridge_positions import result_of
 from tests.marks import LONG
@@ -58,6 +59,25 @@ def test_a_part_is_closed_and_the_legs_protect_the_rest(world: World) -> None:
     world.until(lambda: world.states()["long.STOP1"] == "Filled")
     world.until(lambda: not world.live())
     assert world.position() == 0
+
+
+def test_after_a_close_in_part_a_leg_is_shown_as_it_works(world: World, run: Run) -> None:
+    have(world)
+    ask(world, "CLOSEPOSITION", qty=2)
+    until_done(world)
+    world.let_pass(5)
+    for arguments in ((), ("--open",)):
+        shown = run("orders", *arguments).stdout
+        assert "SELL 1 STOPMARKET GTC" in shown
+        assert "SELL 3" not in shown
+    shown = run("order", "long.STOP1").stdout
+    assert "SELL 1 STOPMARKET GTC" in shown
+    looked = world.link.look().orders
+    assert {it.present_qty for it in looked if it.entry_id} == {1}
+    world.paper.set_price("ES 12-26", "4950", world.at)
+    world.until(lambda: world.states()["long.STOP1"] == "Filled")
+    world.let_pass(1)
+    assert " of 3" not in run("orders").stdout
 
 
 def test_a_bridge_that_ends_at_any_moment_closes_a_part_once_at_most(world: World) -> None:

@@ -349,7 +349,9 @@ def test_what_was_realized_is_shown_by_account_and_day(service: Service, run: Ru
     ]
     day = {"day": "2026-11-24", "account": "Sim101", "currency": "USD", "realized": "-130", "instruments": rows}
     assert found["days"] == [day]
-    assert found["totals"] == [{"account": "Sim101", "currency": "USD", "realized": "-130"}]
+    assert found["totals"] == [
+        {"account": "Sim101", "currency": "USD", "realized": "-130", "closed": "3", "unpriced": "0"}
+    ]
     [what_it_is] = found["notes"]
     assert all(word in what_it_is for word in ("without commissions and open profit", "17:00 in New York", "400 days"))
     lines = [line.split() for line in run("positions", "--pnl").stdout.splitlines()]
@@ -361,6 +363,21 @@ def test_what_was_realized_is_shown_by_account_and_day(service: Service, run: Ru
     csv = run("positions", "--pnl", "--csv").stdout.splitlines()
     assert csv[0] == "day,account,currency,realized,instruments"
     assert csv[1].startswith("2026-11-24,Sim101,USD,-130,")
+
+
+def test_a_sum_says_of_how_many_contracts_it_is(service: Service, run: Run) -> None:
+    for day in (0, 24 * 60):
+        fill(service, "BUY", 3, "5000", day)
+        fill(service, "SELL", 1, "5001", day + 1)
+        fill(service, "SELL", 2, None, day + 2)
+        fill(service, "BUY", 1, "21000", day + 3, instrument="NQ 12-26")
+        fill(service, "SELL", 1, "21001", day + 4, instrument="NQ 12-26")
+    shown = run("positions", "--pnl").stdout
+    assert "Sim101, together: 140.00 USD of 4 of 8 contracts\n" in shown
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["2026-11-25", "Sim101", "together", "2", "of", "4", "70.00", "USD"] in lines
+    [total] = profit_of(run)["totals"]
+    assert (total["realized"], total["closed"], total["unpriced"]) == ("140", "4", "4")
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,65 @@ def test_show_tells_the_orders_that_the_bridge_has_made(service: Service, run: R
     assert f"now          {made}: Filled, BUY 5 ES 12-26" in run("alerts", "show", answer.request_id).stdout
 
 
+@pytest.mark.parametrize(
+    ("result", "reason", "says", "not_said"),
+    [
+        ("blocked", "the position is SHORT, and require_market_position is flat", "on the side", "resume"),
+        ("blocked", "position_unknown: NinjaTrader has not told the position since its start", "confirm", "resume"),
+        ("blocked", "several months are held: ES 03-27, ES 12-26", "for each month", "resume"),
+        ("blocked", "the position is not settled: a fill is under way", "under way for 2 seconds", "resume"),
+        ("blocked", "the close of 12:00 was not seen", "bridge resume", "for each month"),
+        ("unresolved", "NinjaTrader says nothing of the position within 60 s of its closing", "confirm", "stopped"),
+        ("unresolved", "position_unknown: it may be on the other side", "was not closed", "stopped"),
+        ("unresolved", None, "was stopped", "confirm"),
+    ],
+)
+def test_the_reason_of_a_result_decides_what_it_means(
+    service: Service, run: Run, result: Result, reason: str | None, says: str, not_said: str
+) -> None:
+    answer = close(service)
+    report(service, answer.request_id, result, reason)
+    shown = run("alerts", "show", answer.request_id).stdout
+    assert says in shown
+    assert not_said not in shown
+    [told] = json.loads(run("alerts", "show", answer.request_id, "--json").stdout)["instruction_results"]
+    assert says in told["meaning"] + told["way_out"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        ("blocked: the position is LONG, and require_market_position is flat", "that is what the alert asks"),
+        ("blocked: max_positions is 2: ES 12-26, NQ 12-26", "that is what the alert asks"),
+        ("blocked: out of sync: the position is FLAT, not long", "Compare the strategy's position"),
+        ("blocked: it is SHORT 1", "bridge resume"),
+        ("resynced: BUY 2 by 01a.1 in its place", "CANCELANDBRACKET"),
+    ],
+)
+def test_an_ordinary_condition_is_not_a_blocked_pair(service: Service, run: Run, reason: str, says: str) -> None:
+    service.place("order-1", **MARKET)
+    service.answer_want("Rejected", reason=reason)
+    shown = run("order", "order-1").stdout
+    assert says in shown
+    assert ("bridge resume" in shown) is ("SHORT 1" in reason)
+
+
+def test_show_does_not_say_of_what_is_finished_that_nothing_is_done_yet(service: Service, run: Run) -> None:
+    service.hear_bridge(accounts=("Sim101", "Sim102"))
+    answer = close(service, account="Sim101,Sim102")
+    again = close(service, account="Sim101,Sim102")
+    assert again.body["duplicate"]
+    report(service, f"{answer.request_id}.1")
+    assert "Nothing of it is done yet" in run("alerts", "show", answer.request_id).stdout
+    report(service, f"{answer.request_id}.2", "failed", "it is not flat")
+    for shown in (answer, again):
+        text = run("alerts", "show", shown.request_id).stdout
+        assert "Nothing of it is done yet" not in text
+        assert text.endswith("What to do: What stands beside the result.\n")
+    told = json.loads(run("alerts", "show", answer.request_id, "--json").stdout)
+    assert "done with it" in told["meaning"]
+
+
 @pytest.mark.parametrize("word", [*venue_words.ORDER_REASONS, "not replaced: blocked"])
 def test_show_tells_of_an_order_why_the_bridge_has_not_placed_it(service: Service, run: Run, word: str) -> None:
     answer = service.place("order-1", **MARKET)
@@ -262,6 +321,18 @@ def test_what_is_under_way_stands_below_the_orders(service: Service, run: Run, m
     assert all(len(line) <= 80 for line in run("orders").stdout.splitlines())
     report(service, answer.request_id)
     assert "CLOSEPOSITION" not in run("orders").stdout
+
+
+def test_the_id_of_each_account_can_be_copied(service: Service, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.hear_bridge(accounts=("Sim101", "Sim102"))
+    answer = close(service, account="Sim101,Sim102")
+    for _ in range(2):
+        shown = run("orders").stdout.splitlines()
+        for number in (1, 2):
+            [line] = [line for line in shown if line.startswith(f"{answer.request_id}.{number}  ")]
+            assert len(line) <= 80 or "CLOSEPOSITION ES 12-26, Sim10" in line
+        be_a_terminal(monkeypatch)
+    assert all(len(line) <= 80 for line in shown)
 
 
 def test_an_instruction_that_cannot_be_read_hides_no_other(service: Service, run: Run) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import reports
 from orderhook.bridge_messages import Execution, Made, OrderReport
+from orderhook.orders import OrderType
 from tests.integration.conftest import Run
 from tests.integration.test_venue_reports import AT, deliver, say
 from tests.service import Service
@@ -33,6 +34,40 @@ def test_the_first_report_of_a_made_order_writes_it(service: Service) -> None:
     assert order.want
     assert (order.want.n, order.want.kind, order.acked) == (1, "place", 0)
     assert service.open_orders() == [NAME]
+
+
+@pytest.mark.parametrize(
+    ("number", "order_type", "codes"),
+    [
+        (1, "STOPMARKET", ["unprotected_quantity", "oco_partner"]),
+        (1, "STOPLIMIT", ["unprotected_quantity", "oco_partner"]),
+        (2, "LIMIT", ["oco_partner"]),
+        (1, "MARKET", []),
+    ],
+)
+def test_a_cancel_of_a_leg_that_the_bridge_made_warns_of_the_position(
+    service: Service, number: int, order_type: OrderType, codes: list[str]
+) -> None:
+    name, leg = f"instruction.{number}", MADE._replace(order_type=order_type, tif="GTC")
+    deliver(service, say("Working", acked=1, order_id=name, placed_by=name, made=leg))
+    answer = service.cancel(name)
+    told = {it["code"]: it["detail"] for it in answer.body.get("warnings", [])}
+    assert (answer.word, list(told)) == ("cancel_pending", codes)
+    if "unprotected_quantity" in told:
+        assert told["unprotected_quantity"] == f"2 contracts that are filled had {name}, and have no stop now."
+    if codes:
+        assert f"If instruction.{3 - number} works beside it" in told["oco_partner"]
+
+
+def test_a_cancel_of_all_orders_warns_of_a_stop_that_the_bridge_made(service: Service) -> None:
+    stop = MADE._replace(order_type="STOPMARKET", tif="GTC")
+    deliver(service, made("Working", acked=1, made=stop))
+    answer = service.send("CANCELORDERS", account="Sim101")
+    [warning] = answer.body["warnings"]
+    assert warning == {
+        "code": "unprotected_quantity",
+        "detail": f"What is filled stays, and has no stop now: {NAME} protected it.",
+    }
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

@@ -537,6 +537,31 @@ def test_what_opens_counts_among_the_orders_of_its_key(service: Service, command
     assert service.send("CLOSEPOSITION", key=key, **PAIR).word == "accepted"
 
 
+@pytest.mark.parametrize("delay", [0, 5])
+@pytest.mark.parametrize("command", ORDERS)
+@pytest.mark.parametrize("limited", [True, False])
+def test_an_order_after_a_close_carries_the_months_that_its_key_reaches(
+    service: Service, command: str, delay: int, *, limited: bool
+) -> None:
+    limits = ("ES1!", "NQ 12-26") if limited else ()
+    key = service.issue_key(instruments=limits)
+    send(service, command, key=key, order_id="turn", instrument="ES1!", delay=delay)
+    service.pass_time(6)
+    order = service.order("turn")
+    assert order
+    assert order.conditions
+    assert (order.conditions.root, order.conditions.instruments) == ("ES", limits)
+
+
+def test_an_order_of_a_continuous_contract_is_changed_like_any(service: Service) -> None:
+    service.place("long", instrument="ES1!", order_type="LIMIT", limit_price=4990)
+    assert service.send("CHANGE", order_id="long", limit_price=4980).word == "change_pending"
+    order = service.order("long")
+    assert order
+    assert order.want
+    assert (order.want.kind, order.conditions) == ("change", Conditions(root="ES"))
+
+
 def test_a_limited_key_closes_what_it_reaches_and_no_more(service: Service) -> None:
     key = service.issue_key(accounts=("Sim101",), instruments=("ES 12-26",))
     assert service.send("CLOSEPOSITION", key=key, account="Sim102", instrument="ES 12-26").status == 403

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.events import PositionRead
+from bridge.events import ConnectionRead, NinjaTraderStarted, PositionRead
 from bridge.records import TableOrder, dump, load
 from orderhook.bridge_messages import Side
 from orderhook.conditions import Conditions, MarketSide, OutOfSync, Sync
@@ -120,6 +120,93 @@ def test_a_crash_between_closing_and_opening_keeps_which_months_are_closed(desk:
     kept = desk.state.orders["short"]
     assert load("order/short", dump(kept)) == kept
     assert kept.month_closes == (f"short/sim101/{OLD.lower()}",)
+
+
+def test_a_crash_between_closing_and_opening_closes_no_month_twice(desk: Desk) -> None:
+    hold(desk, "LONG")
+    shown = order(desk, "short", action="SELL", instrument=FRONT, conditions=FLATTENS)
+    desk.look(shown)
+    desk.wait(0.1)
+    assert sent(desk) == [f"CLOSEPOSITION {OLD}"]
+    desk.crash()
+    desk.tell(NinjaTraderStarted(emptied=False))
+    desk.tell(ConnectionRead(connected=True))
+    hold(desk, "FLAT", FRONT)
+    hold(desk, "FLAT")
+    desk.look(shown)
+    desk.wait(1.1)
+    desk.wait(0.1)
+    assert sent(desk) == ["CANCEL ", f"PLACE SELL {FRONT}"]  # the first asks whether files are read
+
+
+def test_orders_that_work_in_another_month_end_first(desk: Desk) -> None:
+    limit = order(desk, "limit", instrument=OLD, order_type="LIMIT", limit_price=Decimal(4990))
+    desk.look(limit)
+    hold(desk, "FLAT")
+    assert sent(desk) == [f"PLACE BUY {OLD}"]
+    [known] = desk.state.venue_orders
+    desk.say(known, "WORKING")
+    desk.wait(1)
+    desk.look(limit, order(desk, "short", action="SELL", instrument=FRONT, conditions=FLATTENS))
+    desk.wait(0.1)
+    assert sent(desk) == ["CANCEL "]
+    desk.say(known, "CANCELLED")
+    desk.wait(0.1)
+    assert sent(desk) == [f"PLACE SELL {FRONT}"]
+
+
+def test_what_came_later_waits_until_every_month_is_closed(desk: Desk) -> None:
+    hold(desk, "LONG")
+    first = order(desk, "short", action="SELL", instrument=FRONT, conditions=FLATTENS)
+    desk.look(first)
+    desk.wait(0.5)
+    assert sent(desk) == [f"CLOSEPOSITION {OLD}"]
+    desk.look(first, order(desk, "later", instrument=FRONT))
+    desk.wait(0.5)
+    assert sent(desk) == []
+    hold(desk, "FLAT")
+    desk.wait(1.1)
+    desk.wait(0.1)
+    assert sent(desk) == [f"PLACE BUY {FRONT}", f"PLACE SELL {FRONT}"]
+
+
+def test_what_came_later_waits_no_more_once_the_order_has_ended(desk: Desk) -> None:
+    hold(desk, "LONG")
+    first = order(desk, "short", action="SELL", instrument=FRONT, conditions=FLATTENS)
+    desk.look(first)
+    desk.wait(0.1)
+    assert sent(desk) == [f"CLOSEPOSITION {OLD}"]
+    later = order(desk, "later", instrument=FRONT)
+    for _ in range(6):
+        desk.look(first, later)
+        desk.wait(0.9)
+    assert ended(desk).startswith("flatten_timeout")
+    assert sent(desk) == [f"PLACE BUY {FRONT}"]
+
+
+@pytest.mark.parametrize(
+    "close",
+    [
+        {"instrument": FRONT, "root": "ES"},
+        {"instrument": OLD},
+        {"command": "FLATTEN"},
+    ],
+)
+def test_a_later_close_ends_an_order_that_waits_for_another_month(desk: Desk, close: dict[str, Any]) -> None:
+    hold(desk, "LONG")
+    first = order(desk, "short", action="SELL", instrument=FRONT, conditions=FLATTENS)
+    desk.look(first)
+    desk.wait(0.1)
+    assert sent(desk) == [f"CLOSEPOSITION {OLD}"]
+    desk.wait(0.4)
+    closes = asked(desk, **close)
+    for _ in range(12):
+        desk.look(first, closes)
+        desk.wait(1)
+        hold(desk, "FLAT")
+    assert not [it for it in sent(desk) if it.startswith("PLACE")]
+    assert desk.state.orders["short"].ended
+    assert desk.result()
 
 
 def test_a_journal_without_months_loads() -> None:

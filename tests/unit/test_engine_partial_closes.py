@@ -246,6 +246,33 @@ def test_what_has_no_legs_of_ours_is_closed_without_a_change(desk: Desk) -> None
     assert quantities(desk) == {STOP: 1, TARGET: 1}
 
 
+@pytest.mark.parametrize(("state", "result"), [("REJECTED", None), ("FILLED", "blocked")])
+def test_of_a_root_a_month_that_nobody_knows_counts_where_something_of_ours_was_filled(
+    desk: Desk, state: str, result: str | None
+) -> None:
+    desk.hold("LONG", 2)
+    desk.look(order(desk, "next", instrument="ES 03-27"))
+    desk.take()
+    desk.say(oif.venue_id("request-next", 1), state, *((1, "5000") if state == "FILLED" else ()))
+    desk.look()
+    ask(desk, qty=1, root="ES")
+    assert (desk.result(), desk.take()) == (result, [] if result else [sell(1)])
+
+
+def test_of_a_root_a_month_that_is_about_to_be_held_is_waited_for(desk: Desk) -> None:
+    desk.hold("FLAT")
+    shown = order(desk, qty=2)
+    desk.look(shown)
+    desk.take()
+    ask(desk, shown, qty=1, root="ES")
+    desk.wait(0.5)
+    assert desk.result() is None
+    desk.say(oif.venue_id("request-long", 1), "FILLED", 2, "5000")
+    desk.hold("LONG", 2)
+    desk.wait(0.1)
+    assert desk.take() == [sell(1)]
+
+
 def test_a_crash_while_its_order_is_written_leaves_a_part_unresolved(desk: Desk) -> None:
     have(desk, 3)
     closing = ask(desk, qty=1)
@@ -316,7 +343,7 @@ def test_legs_take_back_a_part_that_a_restart_cuts_short_while_they_shrink(desk:
     assert desk.result() == "blocked"
     assert {change(STOP, 3, stop="4990"), change(TARGET, 3, limit="5010")} <= set(taken)
     shrink(desk)
-    assert (quantities(desk), desk.take(), desk.alarms) == ({STOP: 3, TARGET: 3}, [], [])
+    assert (quantities(desk), desk.take(), desk.alarms) == ({STOP: 3, TARGET: 3}, [], ["not_closed"])
 
 
 def test_legs_take_back_what_is_rejected_after_a_minute(desk: Desk) -> None:

@@ -136,7 +136,7 @@ PAIR = "account=Sim101;instrument=ES 12-26"
         ("command=FLATTENEVERYTHING", "cancel every order of every account, and close every position"),
         (
             f"command=REVERSE;{PAIR};rate_limit=1/60;id=r",
-            "turn over the position in ES 12-26 of account Sim101, at most 1 times in 60 s among alerts of id r",
+            "turn over the position in ES 12-26 of account Sim101, at most 1 time in 60 s among alerts of id r",
         ),
         (
             f"command=CANCELANDBRACKET;{PAIR};action=short;qty=2;take_profit=-20 ticks;stop_loss=5010.50",
@@ -144,8 +144,40 @@ PAIR = "account=Sim101;instrument=ES 12-26"
             "and a stop 5010.5 in place of its orders",
         ),
         (
+            f"command=CANCELANDBRACKET;{PAIR};action=long;qty=1;take_profit=5020;stop_loss_limit=4900",
+            "give up to 1 contract of the position in ES 12-26 of account Sim101, if it is long, a target 5020 "
+            "and a stop limit 4900 in place of its orders",
+        ),
+        (
+            f"command=CANCELANDBRACKET;{PAIR};action=long;qty=1;stop_loss_limit=4900;stop_loss_stop=4910",
+            "give up to 1 contract of the position in ES 12-26 of account Sim101, if it is long, a stop 4910 with the "
+            "limit 4900 in place of its orders",
+        ),
+        (
+            f"command=CANCELORDERS;{PAIR};require_market_position=flat/long",
+            "cancel every working order of account Sim101 in ES 12-26, only if its position is flat or long",
+        ),
+        (
+            f"command=PLACE;{PAIR};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a;flatten_first=true;"
+            "max_positions=1;start_time=9:30 AM;end_time=16:00;closing_only_after=15:45",
+            "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, only if at most 1 instrument of the "
+            "account is open with it, once the orders of the instrument are cancelled and its position is closed, from "
+            "09:30 to 16:00 in New York, but from 15:45 on it closes the position and opens nothing",
+        ),
+        (
             f"command=FLATPLACE;{PAIR};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a",
             "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the position is closed",
+        ),
+        (
+            "command=FLATPLACE;account=Sim101;instrument=ES1!;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a",
+            "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the position is closed in every "
+            "month of ES",
+        ),
+        (
+            "command=PLACE;account=Sim101;instrument=ES1!;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a;"
+            "flatten_first=true",
+            "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the orders are cancelled and the "
+            "position is closed in every month of ES",
         ),
         (
             f"command=REVERSEPOSITION;{PAIR};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a",

@@ -258,9 +258,9 @@ def test_currencies_and_accounts_are_kept_apart_and_instruments_stand_together()
         ("Sim102", "USD", 50, [ES]),
     ]
     assert totals(days) == [
-        Total(ACCOUNT, "EUR", Decimal(50)),
-        Total(ACCOUNT, "USD", Decimal(-150)),
-        Total("Sim102", "USD", Decimal(50)),
+        Total(ACCOUNT, "EUR", Decimal(50), 1, 0),
+        Total(ACCOUNT, "USD", Decimal(-150), 2, 0),
+        Total("Sim102", "USD", Decimal(50), 1, 0),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TypeGuard, get_args
 from orderhook import reference
 from orderhook.instructions import Result
 from orderhook.responses import STATUS_AND_CODE
-from orderhook.venue_words import INSTRUCTION_RESULTS, ORDER_REASONS, UNDER_WAY
+from orderhook.venue_words import INSTRUCTION_REASONS, INSTRUCTION_RESULTS, ORDER_REASONS, UNDER_WAY
 from orderhook.venues import VENUES
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +59,8 @@ def test_the_words_are_looked_for_where_commands_choose_them() -> None:
 
 
 def test_every_explanation_consists_of_sentences() -> None:
-    of_bridge = (*INSTRUCTION_RESULTS.values(), *ORDER_REASONS.values(), UNDER_WAY)
+    results = (*INSTRUCTION_RESULTS.values(), *INSTRUCTION_REASONS.values())
+    of_bridge = (*results, *ORDER_REASONS.values(), UNDER_WAY)
     for guidance in (*reference.STATUS_WORDS.values(), *reference.ERROR_CODES.values(), *of_bridge):
         assert guidance.meaning.endswith(".")
         assert guidance.what_to_do.endswith(".")

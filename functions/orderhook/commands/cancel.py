@@ -214,6 +214,10 @@ def _outcome(provenance: Provenance, cancelled: Cancelled) -> Outcome:
 
 def _group(order: Order, entry: Order | None) -> tuple[AlertWarning, ...]:
     """Return the warning for an order of an OCO group that a venue has: it ends the others of the group with it."""
+    if order.made_by is not None and order.order_type != "MARKET":
+        partner = f"{order.made_by}.{'2' if order.order_id.endswith('.1') else '1'}"
+        detail = f"If {partner} works beside it, the venue ends both, and the bridge places {partner} again."
+        return (AlertWarning("oco_partner", "order_id", detail),)
     if order.venue is None or order.oco_id is None:
         return ()
     if order.entry_id is None:
@@ -237,5 +241,7 @@ def _unprotected(order: Order) -> tuple[AlertWarning, ...]:
     if not open_part:
         return ()
     contracts, are, have = ("contract", "is", "has") if open_part == 1 else ("contracts", "are", "have")
-    detail = f"{open_part} {contracts} that {are} filled had {order.order_name}, and {have} no stop now."
+    detail = (
+        f"{open_part} {contracts} that {are} filled had {order.order_name or order.order_id}, and {have} no stop now."
+    )
     return (AlertWarning("unprotected_quantity", "order_id", detail),)
