@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from orderhook.conditions import Sync
 from orderhook.errors import CommandNotAllowedError
 from orderhook.orders import folded
 from orderhook.rate_limit import Rate
@@ -53,6 +54,19 @@ class Limits(NamedTuple):
                 f"This key is limited to a quantity of {self.max_qty}; give no more, or use another key.", field="qty"
             )
         return None
+
+    def refusal_of_resync(self, sync: Sync | None) -> CommandNotAllowedError | None:
+        """Return the refusal of a resync to a side by a key with a largest quantity, None where the key may.
+
+        How much it buys or sells nobody knows before the bridge does.
+        """
+        if self.max_qty is None or sync is None or sync.out_of_sync != "resync" or sync.market_position == "flat":
+            return None
+        return CommandNotAllowedError(
+            f"This key is limited to a quantity of {self.max_qty}, and a resync sends as much as is missing; give "
+            "out_of_sync=wait or flatten, or use another key.",
+            field="out_of_sync",
+        )
 
 
 def _allows(allowed: tuple[str, ...], given: str) -> bool:

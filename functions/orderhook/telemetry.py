@@ -236,11 +236,17 @@ def alert_record(
         warnings=(*warnings, *result.warnings)[:MAX_WARNINGS],
         origin=origin,
         results=tuple(_results(result.results)),
-        instrument=facts.told.get("instrument"),
+        instrument=_instrument(result) or facts.told.get("instrument"),
         reason=_named(facts.why(result)).get("reason"),
         **dict[str, Any](facts.aws_ids),
         **_answer(result),
     )
+
+
+def _instrument(result: Outcome | OrderhookError) -> str | None:
+    """Return the instrument of the order that a result is about, where that is another than its alert means."""
+    instrument = result.extra.get("instrument")
+    return str(instrument) if instrument else None
 
 
 def _instruction_ids(result: Outcome | OrderhookError) -> Iterator[str]:

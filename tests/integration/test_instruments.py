@@ -169,6 +169,9 @@ def test_an_alert_that_trails_an_order_in_es1_trails_it_over_a_roll(
     assert answer.word == "replaced", answer.body
     assert (answer.body["instrument"], answer.body["instrument_sent"]) == (roll.old.name, "ES1!")
     assert len(service.network.requests) == 2 + looked_at
+    record = service.record_of(answer)
+    assert record is not None
+    assert record.instrument == roll.old.name
     assert service.plain("long")["instrument"] == roll.old.name
     answer = service.send("CANCELREPLACE", **{**ENTRY, "order_id": order_id, "instrument": roll.new.name, **prices})
     assert (answer.word, answer.body["field"]) == ("invalid_value", "instrument")

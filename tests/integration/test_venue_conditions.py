@@ -8,9 +8,11 @@ import pytest
 
 from orderhook.conditions import Conditions, Sync
 from orderhook.instructions import Instruction
+from orderhook.limits import Limits
 from orderhook.orders import Order
 from orderhook.venues import TABLE
 from tests.builders import ENTRY
+from tests.integration.test_key_limits import narrow
 from tests.service import Service
 
 FLAT = Conditions(require_market_position=("flat",))
@@ -305,7 +307,7 @@ def test_an_empty_condition_does_not_cancel_without_it(service: Service) -> None
     assert order_of(service).state == "Initialized"
 
 
-@pytest.mark.parametrize(
+RESYNCS = pytest.mark.parametrize(
     ("fields", "refused"),
     [
         (SYNC, True),
@@ -313,6 +315,21 @@ def test_an_empty_condition_does_not_cancel_without_it(service: Service) -> None
         ({**SYNC, "market_position": "flat", "target_quantity": "0"}, False),
     ],
 )
+
+
+@RESYNCS
+def test_a_resync_that_waits_is_judged_by_what_its_key_may_by_then(
+    service: Service, fields: dict[str, str], *, refused: bool
+) -> None:
+    key = service.issue_key(max_qty=None)
+    assert service.place("order-1", **fields, qty=1, delay=5, key=key).word == "scheduled"
+    narrow(service, key, Limits(max_qty=1))
+    service.pass_time(6)
+    assert order_of(service).state == ("Cancelled" if refused else "Initialized")
+    assert ("a resync sends as much as is missing" in str(order_of(service).reason)) is refused
+
+
+@RESYNCS
 def test_a_key_with_a_largest_quantity_resyncs_to_nothing_but_flat(
     service: Service, fields: dict[str, str], *, refused: bool
 ) -> None:

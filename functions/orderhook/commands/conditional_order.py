@@ -91,19 +91,8 @@ class PlacesConditionally(SyncsStrategy, PlacesOrder):
         return outcome._replace(warnings=(*outcome.warnings, _CLOSING_ONLY))
 
     def beyond(self, limits: "Limits") -> CommandNotAllowedError | None:
-        """Return the refusal of what the key is not for, and of a resync where it has a largest quantity.
-
-        How much a resync buys or sells nobody knows before the bridge does.
-        """
-        if refusal := super().beyond(limits):
-            return refusal
-        if limits.max_qty is None or self.out_of_sync != "resync" or self.market_position == "flat":
-            return None
-        return CommandNotAllowedError(
-            f"This key is limited to a quantity of {limits.max_qty}, and a resync sends as much as is missing; give "
-            "out_of_sync=wait or flatten, or use another key.",
-            field="out_of_sync",
-        )
+        """Return the refusal of what the key is not for, and of a resync where it has a largest quantity."""
+        return super().beyond(limits) or limits.refusal_of_resync(self.sync)
 
     @classmethod
     def idle(cls, given: Mapping[str, object]) -> Set[str]:

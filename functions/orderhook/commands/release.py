@@ -139,6 +139,8 @@ def _check(provenance: Provenance, message: Release, order: Order, *, key_is_goo
     own_qty = order.qty if order.history[-1].key_id == message.key_id else None
     if limits and (beyond := limits.refusal(account=order.account, instrument=order.instrument, qty=own_qty)):
         raise beyond
+    if limits and order.conditions and (beyond := limits.refusal_of_resync(order.conditions.sync)):
+        raise beyond
     late = provenance.at - datetime.fromisoformat(str(order.due))
     if late >= RELEASED_WITHIN:
         raise TooLateError(
