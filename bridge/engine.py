@@ -44,7 +44,7 @@ from bridge.events import (
     Resumed,
     Tick,
 )
-from bridge.heeding import heed, watch_resync
+from bridge.heeding import cancel_resync, heed, watch_resync
 from bridge.instructing import instruct, rank, report_instruction
 from bridge.legs import settle
 from bridge.looking import fetch, look
@@ -126,6 +126,7 @@ def _act(turn: Turn) -> None:
     asked = [order.order_id for order in sorted(turn.active(), key=_asked_at)]
     for order in map(turn.orders.__getitem__, asked):
         if order.wants_cancel:
+            cancel_resync(turn, order)
             (cancel_by_name if order.leg else carry_out)(turn, order)
             _write_cancels(turn, order)
         if order.is_foreign:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bridge.carrying_out import KILL_SWITCH, end, is_being_replaced, latest, why_refused
 from bridge.changing import give_up
-from bridge.closing import FLAT_WITHIN, begin_close, signed, tell_unprotected
+from bridge.closing import FLAT_WITHIN, begin_close, have_end, signed, tell_unprotected
 from bridge.conditions import (
     Answer,
     Asked,
@@ -47,6 +47,9 @@ def heed(turn: Turn, order: TableOrder) -> bool:
 
 
 def _heed_placing(turn: Turn, order: TableOrder, conditions: Conditions) -> bool:
+    if (made := _made_instead(turn, order)) is not None:
+        _follow_resync(turn, order, made)
+        return False
     if order.closing or is_superseded(turn, order):
         return True
     if (why := why_refused(turn, order)) is not None:
@@ -221,8 +224,30 @@ def _resync(turn: Turn, order: TableOrder, sync: Sync) -> Answer:
         turn.alarm_once(
             order.order_id, "unprotected", f"{made.order_id} opens in its place, without a stop", of="resync"
         )
-    end(turn, order, OrderState.CANCELLED, f"resynced: {action} {abs(gap)} by {made.order_id} in its place")
     return "waits"
+
+
+def _made_instead(turn: Turn, order: TableOrder) -> TableOrder | None:
+    """Return the order that a resync has made in place of an alert's; None while there is none."""
+    return turn.orders.get(made_id(turn, order.order_id, 1)) if order.first == "resync" else None
+
+
+def _follow_resync(turn: Turn, order: TableOrder, made: TableOrder) -> None:
+    """End an alert's order, with what has become of the one that was made in its place."""
+    became = outcome(turn, made)
+    if became is not None and became.result == "done":
+        why = f"resynced: {made.action} {made.qty} by {made.order_id} in its place"
+        end(turn, order, OrderState.CANCELLED, why)
+    elif became is not None:
+        why = f"out of sync: {made.action} {made.qty} by {made.order_id} has not brought it there: {became.reason}"
+        end(turn, order, OrderState.REJECTED, why)
+
+
+def cancel_resync(turn: Turn, order: TableOrder) -> None:
+    """Have a cancel of an alert's order reach the one that was made in its place."""
+    made = None if order.ended else _made_instead(turn, order)
+    if made is not None:
+        have_end(turn, made, "cancelled")
 
 
 def watch_resync(turn: Turn, order: TableOrder) -> None:

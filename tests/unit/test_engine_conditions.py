@@ -760,6 +760,9 @@ def test_one_order_brings_a_position_to_where_its_strategy_thinks_it_is(
     [line] = desk.take()
     found = placed(line)
     assert (found["action"], found["qty"], found["order_type"]) == (*gap, "MARKET")
+    assert desk.state.orders["long"].ended is None  # until it is known what becomes of it
+    desk.say(found["order_id"], "FILLED", int(found["qty"]), "5000")
+    desk.wait(0.1)
     assert end_of(desk) == (OrderState.CANCELLED, "resynced")
     pass_by(desk, 2, shown)
     assert desk.take() == []
@@ -1048,7 +1051,10 @@ def test_a_resync_whose_order_is_refused_after_stops_were_cancelled_rings(desk: 
             desk.wait(0.1)
         assert not desk.lines
         desk.at += timedelta(seconds=40 if how == "the time" else 0)
-        desk.look(kill_switch=how == "the kill switch")
+        desk.look(shown, kill_switch=how == "the kill switch")
+    desk.wait(0.1)
+    assert end_of(desk)[0] == REJECTED
+    assert "request-long.1 has not brought it there" in str(desk.last("long").reason)
     assert end_of(desk, "request-long.1")[0] == REJECTED
     assert desk.alarms == ["unprotected"]
     desk.wait(5)
@@ -1061,6 +1067,18 @@ def test_a_resync_that_is_cancelled_after_stops_were_cancelled_rings(desk: Desk)
     desk.say(resting, "CANCELLED")
     desk.wait(1)
     assert (end_of(desk)[0], desk.alarms) == (OrderState.CANCELLED, ["unprotected"])
+
+
+def test_a_cancel_of_a_resync_reaches_the_order_in_its_place(desk: Desk) -> None:
+    resting, shown = resyncing(desk)
+    desk.say(resting, "CANCELLED")
+    pass_by(desk, 0.2, shown)
+    assert taken(desk) == ["PLACE"]
+    made = oif.venue_id("request-long.1", 1)
+    desk.say(made, "ACCEPTED")
+    desk.look(shown._replace(want=want(desk, 2, "cancel"), state=OrderState.CANCEL_PENDING))
+    assert oif.cancel(made) in desk.take()
+    assert end_of(desk)[0] == OrderState.CANCELLED
 
 
 def test_a_resync_that_is_cancelled_while_the_position_is_flat_does_not_ring(desk: Desk) -> None:
