@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from orderhook.commands import parse_command, parse_fields
+from orderhook.commands import Command, parse_command, parse_fields
+from orderhook.commands.cancel_and_bracket import CancelAndBracket
 from orderhook.commands.cancel_replace import CancelReplace
+from orderhook.commands.change import Change
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.place import Place
 from orderhook.conditions import NO_CONDITIONS, Conditions, Sync
@@ -187,3 +189,30 @@ def test_a_replacement_takes_no_option_of_place_alone(name: str) -> None:
     assert (caught.value.field, caught.value.detail) == (
         name, f"{name} is of PLACE, and nothing here would heed it; take it out.",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "says"),
+    [
+        (
+            Place,
+            MARKET | {"out_of_sync": "wait"},
+            "out_of_sync is heeded with sync_strategy alone, which needs a venue: add sync_strategy=true and deploy "
+            "with Venue=ninjatrader, or take out_of_sync out.",
+        ),
+        (
+            Change,
+            {"order_id": "a", "limit_price": "-2 ticks"},
+            "limit_price is a distance from another price; it has to be a price itself, such as 5000.25 or {{close}}.",
+        ),
+        (
+            CancelAndBracket,
+            {"account": "Sim101", "instrument": "ES 12-26", "action": "flat", "qty": "1", "stop_loss": "4990"},
+            "action must be BUY or SELL (long or short).",
+        ),
+    ],
+)
+def test_a_refusal_says_what_the_field_takes_here(kind: type[Command], given: Fields, says: str) -> None:
+    with pytest.raises(PayloadError) as caught:
+        parse_command(kind, given)
+    assert caught.value.detail == says

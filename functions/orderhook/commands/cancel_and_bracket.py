@@ -30,7 +30,11 @@ _SIDES = {"LONG": "BUY", "SHORT": "SELL"}
 
 def _side(value: str, info: ValidationInfo) -> str:
     # CrossTrade: the direction of the position that is protected, not of the orders that do so.
-    return one_of("BUY", "SELL")(_SIDES.get(upper(value), value), info)
+    try:
+        return one_of("BUY", "SELL")(_SIDES.get(upper(value), value), info)
+    except InvalidValueError as refusal:
+        detail = refusal.detail.replace("BUY or SELL", "BUY or SELL (long or short)")
+        raise InvalidValueError(detail, field=info.field_name) from None
 
 
 PositionSide = Annotated[Action, BeforeValidator(_side)]

@@ -17,7 +17,8 @@ _RELATIVE = re.compile(r"\$.*|[+-]?[0-9.]+ *(%|\$|dollars?|ticks?|points?|pts?)"
 def _price(value: str, info: ValidationInfo) -> Decimal | None:
     if _RELATIVE.fullmatch(value):
         raise UnsupportedValueError(
-            f"{info.field_name} is relative to a quote, and there are no quotes here; give a price such as 5000.25.",
+            f"{info.field_name} is a distance from another price; it has to be a price itself, such as 5000.25 or "
+            "{{close}}.",
             field=info.field_name,
         )
     number = read_decimal(value, info, "a price such as 5000.25")

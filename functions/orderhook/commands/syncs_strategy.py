@@ -38,7 +38,9 @@ class SyncsStrategy(Command):
     def _sync_has_its_fields(self) -> Self:
         if self.out_of_sync and not self.sync_strategy:
             raise MissingFieldError(
-                "out_of_sync is heeded with sync_strategy alone: add sync_strategy=true.", field="sync_strategy"
+                "out_of_sync is heeded with sync_strategy alone, which needs a venue: add sync_strategy=true and "
+                "deploy with Venue=ninjatrader, or take out_of_sync out.",
+                field="sync_strategy",
             )
         if self.sync_strategy:
             for name in ("market_position", "prev_market_position"):
