@@ -8,7 +8,7 @@ carrying_out, legs, brackets, changing, cancelling, confirming, adopting
                  the next step for what is wanted of each order
 instructing, closing, partial_closes, reversing, strategy_closes, atm_closes, bracketing, making, pairs
                  what is asked of positions, one thing of an account and instrument after the other
-heeding, conditions
+heeding, conditions, months
                  what must hold of positions before an order or an instruction, and what comes first
 positions, readiness, reporting
                  positions, whether what opens can be carried out, and what the cloud is told

@@ -5,7 +5,6 @@ from typing import NamedTuple
 from bridge import oif
 from bridge.brackets import PARTNER_ENDS
 from bridge.carrying_out import at_venue
-from bridge.pairs import CLOSED
 from bridge.reading import read_state
 from bridge.records import TableOrder, filled
 from bridge.state import Turn
@@ -76,8 +75,8 @@ def watch(turn: Turn, stop: TableOrder) -> None:
         return
     target = turn.orders.get(leg_id(str(stop.entry_id), str(stop.leg).replace("STOP", "TARGET")))
     closed = sum(filled(turn.venue_orders_of(leg)) for leg in (stop, target) if leg)
-    if any(it.cancel and it.cancel.why == CLOSED for it in known):
-        return
+    if any(it.awaits_cancel for it in known):
+        return  # what has cancelled it sees to the position
     ended_at = max(it.since or turn.at for it in known)
     if closed < stop.qty and turn.at - ended_at >= PARTNER_ENDS:
         turn.alarm_once(stop.order_id, "unprotected", f"it has ended, with {stop.qty - closed} open", of=ended_at)

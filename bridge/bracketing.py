@@ -16,7 +16,7 @@ from bridge.carrying_out import why_not_account
 from bridge.closing import ORDERS_END_WITHIN, have_end
 from bridge.confirming import unresolved_of
 from bridge.making import make_order
-from bridge.pairs import concerns, pair
+from bridge.pairs import closes_whole, concerns, pair
 from bridge.partial_closes import position_of
 from bridge.positions import SETTLES_WITHIN, known_position, unsettled_since
 from bridge.records import MADE_LEGS, Bracket, Fill, Increment, TableInstruction, TableOrder, Terms, VenueOrder, filled
@@ -104,7 +104,24 @@ def _begin(turn: Turn, instruction: TableInstruction) -> None:
         except ValueError as refusal:
             _finish(turn, instruction, "failed", str(refusal))
             return
-        _start(turn, instruction, Bracket(position.instrument, turn.at, position.quantity, terms))
+        known = Bracket(position.instrument, turn.at, position.quantity, terms)
+        if _is_target_on_wrong_side(asked, position, terms):
+            target = terms.pop("TARGET")
+            why = f"its target {target.limit_price} is not sent: it is not beyond the average {position.average}"
+            turn.alarm_of(instruction.instruction_id, "target_not_sent", why)
+            known = known._replace(without_target=True, said=(why,))
+        if not terms:
+            _finish(turn, instruction, "failed", *known.said)
+            return
+        _start(turn, turn.instructions[instruction.instruction_id], known)
+
+
+def _is_target_on_wrong_side(asked: Instruction, position: Position, terms: Mapping[str, Terms]) -> bool:
+    """Return whether a target would close a position at once, for what is known: there are no quotes."""
+    price = terms["TARGET"].limit_price if "TARGET" in terms else None
+    if price is None or position.average is None:
+        return False
+    return not is_beyond(asked.action or "BUY", price, position.average)
 
 
 def _start(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
@@ -125,10 +142,22 @@ def _start(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
         if part.entry.is_position:
             whole = part.increment._replace(quantity=filled(part.all) + size, closed={})
             turn.put(part.entry._replace(increments=(whole,)))
-    for leg in map(turn.orders.__getitem__, legs):
+    given = [leg for leg in map(turn.orders.__getitem__, legs) if kind_of(str(leg.leg)) in known.terms]
+    for leg in given:
         if not _is_changed_later(instruction, leg):
             turn.put(leg._replace(**known.terms[kind_of(str(leg.leg))]._asdict(), asked=None))
-    turn.put(instruction._replace(bracket=known._replace(leg_ids=tuple(legs))))
+    known = _tell_bare(turn, parts[0].entry, known, known.open, size)
+    turn.put(instruction._replace(bracket=known._replace(leg_ids=tuple(it.order_id for it in given))))
+
+
+def _tell_bare(turn: Turn, entry: TableOrder, known: Bracket, open_: int, size: int) -> Bracket:
+    """Return how far it has come with what of the position has no stop; a person is told once of the same."""
+    bare = open_ - (size if "STOP" in known.terms else 0)
+    if bare <= 0:
+        return known
+    why = f"{bare} of {open_} have no stop"
+    turn.alarm_once(entry.order_id, "unprotected", why, of=f"bracket {bare}")
+    return known._replace(said=(*known.said, why))
 
 
 def terms_of(turn: Turn, asked: Instruction, position: Position) -> dict[str, Terms]:
@@ -148,7 +177,8 @@ def terms_of(turn: Turn, asked: Instruction, position: Position) -> dict[str, Te
     if not terms:
         raise ValueError("it gives the position neither a stop nor a target")
     stop_price = terms["STOP"].stop_price if "STOP" in terms else None
-    if stop_price and target and not is_beyond(asked.action or "BUY", target, stop_price):
+    is_sent = not _is_target_on_wrong_side(asked, position, terms)
+    if stop_price and target and is_sent and not is_beyond(asked.action or "BUY", target, stop_price):
         raise ValueError(f"the target {decimal_text(target)} is not beyond the stop {decimal_text(stop_price)}")
     return terms
 
@@ -183,18 +213,20 @@ def _parts_in_place(turn: Turn, instruction: TableInstruction, known: Bracket, s
     of_others = [leg for entry in entries if entry.is_foreign for leg in turn.legs_of(entry)]
     if any(it.may_work for leg in of_others for it in turn.venue_orders_of(leg)):
         return []
-    if not all(part.entry.action == _side(instruction) and _is_alike(part, known.terms) for part in parts):
+    if not all(part.entry.action == _side(instruction) and _is_alike(part, known) for part in parts):
         return []
     is_of_position = [part.entry.is_position for part in parts] == [True]
     return parts if is_of_position or sum(part.rest for part in parts) == size else []
 
 
-def _is_alike(part: Part, terms: Mapping[str, Terms]) -> bool:
+def _is_alike(part: Part, known: Bracket) -> bool:
     """Return whether a part has legs of these kinds and no others, which work, or are about to be placed."""
     types = {kind_of(str(leg.leg)): leg.order_type for leg in _legs(part)}
+    if known.without_target:
+        types.pop("TARGET", None)
     latest = [order for order in (last_of(part.stops), last_of(part.targets)) if order is not None]
     is_ending = any(order.is_over or order.awaits_cancel for order in latest)
-    return part.close is None and not is_ending and types == {kind: it.order_type for kind, it in terms.items()}
+    return part.close is None and not is_ending and types == {kind: it.order_type for kind, it in known.terms.items()}
 
 
 def _legs(part: Part) -> Iterator[TableOrder]:
@@ -235,6 +267,9 @@ def _replace(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
         _fail(turn, instruction, f"own orders that would close {left} have not ended: look at its stop")
     else:
         _make(turn, instruction, known, size - left, position.open_at or turn.at)
+        made = turn.instructions[instruction.instruction_id]
+        given = _tell_bare(turn, turn.orders[made.instruction_id], made.bracket or known, by_file, size)
+        turn.put(made._replace(bracket=given))
 
 
 def _own(turn: Turn, instruction: TableInstruction, known: Bracket) -> list[TableOrder]:
@@ -330,17 +365,21 @@ def _follow(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
     if any(leg.wants_cancel for leg in legs) or _gives_way(turn, instruction, known):
         _finish(turn, instruction, "superseded", "a later command cancels or changes its legs")
         return
+    if (why := _why_closed(turn, instruction, known, legs)) is not None:
+        turn.alarm_of(instruction.instruction_id, "stop_on_wrong_side", why)
+        _finish(turn, instruction, "failed", why)
+        return
     waits = False
     for part in parts:
         for leg, order in ((part.stop, last_of(part.stops)), (part.target, last_of(part.targets))):
             if leg is None or leg.order_id not in known.leg_ids or _is_changed_later(instruction, leg):
                 continue
-            if (why := _why_failed(part, leg, order, known.terms)) is not None:
+            if (why := _why_failed(turn, part, leg, order, known.terms)) is not None:
                 _finish(turn, instruction, "failed", why)
                 return
             waits = waits or not _works(turn, part, leg, order)
     if not waits:
-        _finish(turn, instruction, "done")
+        _finish(turn, instruction, "done", "; ".join(known.said) or None)
     elif turn.at - known.began >= _SEEN:
         _finish(turn, instruction, "unresolved", "nothing says that its legs work: look in NinjaTrader")
 
@@ -353,7 +392,7 @@ def _gives_way(turn: Turn, instruction: TableInstruction, known: Bracket) -> boo
         it.instruction_id != instruction.instruction_id
         and it.received_at >= instruction.received_at
         and (
-            _closes_whole(it)
+            closes_whole(it.asked)
             or (it.asked.command == instruction.asked.command and it.asked.action == _side(instruction))
         )
         and concerns(turn, it._replace(begun_at=None), account, known.instrument)
@@ -361,17 +400,29 @@ def _gives_way(turn: Turn, instruction: TableInstruction, known: Bracket) -> boo
     )
 
 
-def _closes_whole(instruction: TableInstruction) -> bool:
-    asked = instruction.asked
-    is_whole = asked.qty is None and asked.percent is None
-    return asked.command in ("CLOSEPOSITION", "FLATTEN", "FLATTENEVERYTHING") and is_whole
+def _why_closed(turn: Turn, instruction: TableInstruction, known: Bracket, legs: Collection[TableOrder]) -> str | None:
+    """Return that a stop has closed what it was to protect before it was seen working; None where none has."""
+    for leg in legs:
+        if kind_of(str(leg.leg)) != "STOP" or _is_changed_later(instruction, leg):
+            continue
+        for order in turn.venue_orders_of(leg):
+            is_given = order.stop_price == known.terms["STOP"].stop_price and not order.closes
+            if is_given and order.fills and order.fills[-1].at > known.began:
+                what = f"{leg.order_id} has closed {order.filled} at once"
+                return f"{what}: {order.stop_price} is on the wrong side of the market"
+    return None
 
 
-def _why_failed(part: Part, leg: TableOrder, order: VenueOrder | None, terms: Mapping[str, Terms]) -> str | None:
+def _why_failed(
+    turn: Turn, part: Part, leg: TableOrder, order: VenueOrder | None, terms: Mapping[str, Terms]
+) -> str | None:
     """Return why a leg does not work as it should, and will not; None where it may still."""
     wanted = terms[kind_of(str(leg.leg))]
     if part.close is not None or (order is not None and order.state is OrderState.REJECTED):
-        return f"{leg.order_id} was rejected: {order.log if order and order.log else 'NinjaTrader does not say why'}"
+        why = order.log if order and order.log else "NinjaTrader does not say why"
+        is_stop = kind_of(str(leg.leg)) == "STOP"
+        then = "its part is closed at the market" if turn.config.stop_rejected == "close" else "its part has no stop"
+        return f"{leg.order_id} was rejected: {why}" + (f"; {then}" if is_stop else "")
     if (leg.limit_price, leg.stop_price) != (wanted.limit_price, wanted.stop_price):
         return f"{leg.order_id} keeps its price: {leg.why}"
     return None
@@ -379,7 +430,7 @@ def _why_failed(part: Part, leg: TableOrder, order: VenueOrder | None, terms: Ma
 
 def _works(turn: Turn, part: Part, leg: TableOrder, order: VenueOrder | None) -> bool:
     """Return whether NinjaTrader has a leg at its price, for what is left of its part."""
-    if order is None or not order.is_live or order.change is not None:
+    if order is None or not order.is_live or not order.has_known_values:
         return False
     is_whole = order.qty == order.filled + part.rest
     return is_whole and (order.limit_price, order.stop_price) == prices_of(turn, part.entry, leg)

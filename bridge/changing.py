@@ -40,7 +40,7 @@ def values_of(order: VenueOrder | Change | Refused) -> Goal:
 
 def is_changing(order: VenueOrder, goal: Goal) -> bool:
     """Return whether an order has yet to take these values."""
-    return order.change is not None or values_of(order) != goal
+    return not order.has_known_values or values_of(order) != goal
 
 
 def may_change(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
@@ -54,7 +54,7 @@ def may_change(turn: Turn, order: VenueOrder, goal: Goal) -> bool:
     if waits_for_state or order.is_held(turn.at) or _is_refused(turn, order, goal):
         return False
     if order.change is None:
-        return values_of(order) != goal
+        return order.in_doubt or values_of(order) != goal
     if not order.change.is_overdue or order.change.instruction.stage != "consumed":
         return False
     return values_of(order.change) != goal or turn.orders[order.order_id].n > order.change.n

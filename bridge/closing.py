@@ -30,6 +30,9 @@ FLAT_WITHIN = timedelta(seconds=5)
 _FLAT_STANDS = timedelta(seconds=1)
 """How long FLAT must stand: a stop that has filled meanwhile shows it before NinjaTrader's own order turns it over."""
 
+_FILE_IS_LATE = timedelta(seconds=55)
+"""How long a close that needs the number waits for the position's file: its stops have ended."""
+
 _WRITTEN_AGAIN = timedelta(seconds=10)
 _GIVEN_UP = timedelta(seconds=60)
 _MOST_WRITES = 2
@@ -203,10 +206,10 @@ def _close(turn: Turn, close: Close) -> None:
             _finish(turn, close, "failed", f"own orders have not ended {patience.seconds} s after their cancel")
     elif left and (by_order or turn.at - (close.began or turn.at) < ORDERS_END_WITHIN):
         _tell_late(turn, close)
-    elif moved_at is not None and turn.at - moved_at < SETTLES_WITHIN:
+    elif moved_at is not None and turn.at - moved_at < (_FILE_IS_LATE if by_order else SETTLES_WITHIN):
         return
     elif by_order and moved_at is not None:
-        end_close(turn, close, "blocked", "unsettled: NinjaTrader's file of the position is behind what was filled")
+        _fail(turn, close, "unsettled: NinjaTrader's file of the position is behind what was filled")
     elif is_flat and not by_order:
         _finish(turn, close, "done")  # a leg has closed it meanwhile, or there was nothing but orders
     elif by_order:
@@ -230,7 +233,7 @@ def _end_orders(turn: Turn, close: Close) -> bool:
     is_left = False
     for order in list(turn.active()):
         entry = turn.orders.get(order.entry_id or "", order)
-        if not _is_meant(turn, close, entry) or (close.keeps_entries and not entry.increments):
+        if not _is_meant(turn, close, entry) or (close.keeps_entries and not _is_filled(turn, entry, order)):
             continue
         # What is filled from now on has its legs, where the position stays.
         began = close.began or turn.at
@@ -243,6 +246,12 @@ def _end_orders(turn: Turn, close: Close) -> bool:
             continue
         is_left = have_end(turn, order, _why(close)) or is_left
     return is_left
+
+
+def _is_filled(turn: Turn, entry: TableOrder, order: TableOrder) -> bool:
+    """Return whether the trade of an order has begun: of another journal's entry only the legs that are seen tell."""
+    is_seen = order.leg is not None and order.is_foreign and any(it.state for it in turn.venue_orders_of(order))
+    return is_seen or bool(entry.increments)
 
 
 def have_end(turn: Turn, order: TableOrder, why: str) -> bool:
@@ -461,18 +470,17 @@ def _net(orders: list[VenueOrder]) -> int:
 def _make(turn: Turn, close: Close, position: Position) -> None:
     """Close what is open, but for what came later, by one opposite MARKET order."""
     if position.side == "UNKNOWN":
-        end_close(turn, close, "failed", "position_unknown: NinjaTrader has not said how much is open")
+        _fail(turn, close, "position_unknown: NinjaTrader has not said how much is open")
         return
     is_followed = _is_followed(turn, close)
     left = signed(position) - _net(_later(turn, close))
     if left == 0:
         _finish(turn, close, "no_position" if is_followed else "done")
         return
-    closes = turn.instructions[close.owner].closes if close.owner in turn.instructions else ()
     made = make_order(
         turn,
         close.owner,
-        _FIRST_NUMBER + (closes.index(close.name) if close.name in closes else 0),
+        _FIRST_NUMBER + _number(turn, close),
         account=close.account,
         instrument=close.instrument,
         action="SELL" if left > 0 else "BUY",
@@ -481,6 +489,13 @@ def _make(turn: Turn, close: Close, position: Position) -> None:
     )
     side: Side = "LONG" if left > 0 else "SHORT"
     turn.put(close._replace(made=made.order_id, side=side, first_at=turn.at, last_at=turn.at))
+
+
+def _number(turn: Turn, close: Close) -> int:
+    """Return the number of a close among those of what it is for."""
+    instruction, order = turn.instructions.get(close.owner), turn.orders.get(close.owner)
+    names = instruction.closes if instruction else ("", *order.month_closes) if order else ()
+    return names.index(close.name) if close.name in names else 0
 
 
 def signed(position: Position) -> int:
@@ -514,6 +529,25 @@ def _finish(turn: Turn, close: Close, result: Result, reason: str | None = None)
             ends_at = close.began if close.only_orders else close.first_at if close.made else None
             over = sum(it.at <= ends_at for it in entry.increments) if ends_at else None
             turn.put(entry._replace(closing=None, over=len(entry.increments) if over is None else over))
+
+
+def _fail(turn: Turn, close: Close, why: str) -> None:
+    """End a close whose stops have ended, and which cannot close."""
+    tell_unprotected(turn, close.owner, close.account, close.instrument, f"its closing: {why}")
+    _finish(turn, close, "failed", why)
+
+
+def tell_unprotected(turn: Turn, owner: str, account: str, instrument: str, why: str) -> None:
+    """Tell a person of a position whose own orders were cancelled for what did not come, unless it is flat."""
+    position = known_position(turn, account, instrument)
+    if position.side == "FLAT":
+        return
+    held = f"{position.side} {position.quantity}" if position.quantity else position.side
+    what = f"{instrument}, {account}: own orders were cancelled for {why}; the position is {held}"
+    if owner in turn.orders:
+        turn.alarm_once(owner, "unprotected", what, of="its orders were cancelled")
+    else:
+        turn.alarm_of(owner, "unprotected", what)
 
 
 def _watch(turn: Turn, close: Close) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from bridge.months import why_other_month
 from bridge.pairs import pair
 from bridge.positions import SETTLES_WITHIN, known_pairs, known_position, last_moved
 from bridge.records import TableOrder
@@ -45,19 +46,21 @@ def judge(turn: Turn, conditions: Conditions, asked: Asked) -> Answer:
     """Return whether the conditions hold that say where a position has to be, and how many may be open."""
     answer: Answer = "holds"
     if conditions.reverses:
-        answer = _there_is_one(turn, asked)
+        answer = _there_is_one(turn, conditions, asked)
     if answer == "holds" and conditions.require_market_position:
-        answer = _is_where(turn, asked, conditions.require_market_position)
+        answer = _is_where(turn, conditions, asked)
     if answer == "holds" and conditions.max_positions is not None:
         answer = _is_room(turn, asked, conditions.max_positions)
     return answer
 
 
-def compare(turn: Turn, sync: Sync, asked: Asked) -> Sides | Literal["waits"] | Fails:
-    """Return how a position stands to what a strategy thinks of it."""
+def compare(turn: Turn, conditions: Conditions, sync: Sync, asked: Asked) -> Sides | Literal["waits"] | Fails:
+    """Return how a position stands to what a strategy thinks of it: out of sync where another month is held instead."""
     side = settled_side(turn, asked)
     if isinstance(side, Fails) or side == "waits":
         return side
+    if side == "flat" and why_other_month(turn, conditions, asked.account, asked.instrument):
+        return "out"
     if side == sync.prev_market_position:
         return "in_sync"
     return "there" if side == sync.market_position else "out"
@@ -82,20 +85,23 @@ def is_unsettled(turn: Turn, account: str, instrument: str) -> bool:
     return last_moved(turn, account, instrument) is not None
 
 
-def _there_is_one(turn: Turn, asked: Asked) -> Answer:
+def _there_is_one(turn: Turn, conditions: Conditions, asked: Asked) -> Answer:
     side = settled_side(turn, asked)
     if side == "flat":
-        return Fails("no_position", f"{asked.instrument} is flat")
+        other = why_other_month(turn, conditions, asked.account, asked.instrument)
+        return Fails("no_position", other or f"{asked.instrument} is flat")
     return side if isinstance(side, Fails) or side == "waits" else "holds"
 
 
-def _is_where(turn: Turn, asked: Asked, allowed: tuple[MarketSide, ...]) -> Answer:
-    side = settled_side(turn, asked)
+def _is_where(turn: Turn, conditions: Conditions, asked: Asked) -> Answer:
+    side, allowed = settled_side(turn, asked), conditions.require_market_position
     if isinstance(side, Fails) or side == "waits":
         return side
     if side in allowed:
         return "holds"
-    return Fails("blocked", f"the position is {side}, and require_market_position is {', '.join(allowed)}")
+    why = f"the position is {side}, and require_market_position is {', '.join(allowed)}"
+    other = why_other_month(turn, conditions, asked.account, asked.instrument)
+    return Fails("blocked", f"{why}; {other}" if other else why)
 
 
 def _is_room(turn: Turn, asked: Asked, most: int) -> Answer:

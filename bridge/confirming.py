@@ -57,7 +57,9 @@ def forget_states(turn: Turn) -> None:
         for order in turn.venue_orders_of(table_order):
             if order.is_live:
                 change = order.change if order.change and order.change.instruction.is_under_way else None
-                turn.put(order._replace(unseen_since=turn.at, is_lost=False, change=change, done=None))
+                in_doubt = order.in_doubt or order.change is not change
+                order = order._replace(change=change, done=None, in_doubt=in_doubt)
+                turn.put(order._replace(unseen_since=turn.at, is_lost=False))
 
 
 def follow_state(turn: Turn, order: VenueOrder) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bridge.carrying_out import KILL_SWITCH, end, is_being_replaced, latest, why_refused
 from bridge.changing import give_up
-from bridge.closing import FLAT_WITHIN, begin_close, signed
+from bridge.closing import FLAT_WITHIN, begin_close, signed, tell_unprotected
 from bridge.conditions import (
     Answer,
     Asked,
@@ -22,9 +22,10 @@ from bridge.conditions import (
     settled_side,
 )
 from bridge.making import made_id, make_order, outcome
+from bridge.months import months_to_close, why_other_month
 from bridge.pairs import is_superseded, pair, root_of, waits
-from bridge.positions import known_pairs, known_position
-from bridge.records import First, TableInstruction, TableOrder, VenueOrder
+from bridge.positions import held, known_pairs, known_position
+from bridge.records import Close, First, TableInstruction, TableOrder, VenueOrder
 from bridge.state import Turn
 from orderhook.conditions import Conditions, MarketSide, Sync
 from orderhook.instructions import Instruction
@@ -54,9 +55,17 @@ def _heed_placing(turn: Turn, order: TableOrder, conditions: Conditions) -> bool
         return True
     order = _is_asked(turn, order)
     answer = _do_first(turn, order, conditions) if order.first else _ask(turn, order, conditions)
+    if answer != "waits" or turn.orders[order.order_id].ended:
+        _tell_other_month(turn, order, conditions)
     if isinstance(answer, Fails):
         end(turn, order, OrderState.REJECTED, str(answer))
     return answer == "holds"
+
+
+def _tell_other_month(turn: Turn, order: TableOrder, conditions: Conditions) -> None:
+    """Tell a person where another month is held than the one that an order for a continuous contract is for."""
+    if (why := why_other_month(turn, conditions, order.account, order.instrument)) is not None:
+        turn.alarm_once(order.order_id, "other_month", f"{order.account}: {why}")
 
 
 def _close_at_least(turn: Turn, order: TableOrder, conditions: Conditions) -> bool:
@@ -65,7 +74,7 @@ def _close_at_least(turn: Turn, order: TableOrder, conditions: Conditions) -> bo
         return True
     order = _is_asked(turn, order)
     asked = _asked(turn, order)
-    answer: str | Fails = "in_sync" if conditions.sync is None else compare(turn, conditions.sync, asked)
+    answer: str | Fails = "in_sync" if conditions.sync is None else compare(turn, conditions, conditions.sync, asked)
     if answer == "in_sync":
         answer = judge(turn, conditions._replace(max_positions=None), asked)
     if answer == "holds":
@@ -119,7 +128,10 @@ def _ask(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
 
 def _sync(turn: Turn, order: TableOrder, conditions: Conditions, sync: Sync) -> Answer:
     """Compare the position with what the strategy thinks of it, and begin what follows where they differ."""
-    stands = compare(turn, sync, _asked(turn, order))
+    stands = compare(turn, conditions, sync, _asked(turn, order))
+    if stands == "in_sync" and not conditions.closes_first and _goes_too_far(turn, order, sync):
+        stands = "there" if sync.prev_market_position == "flat" else "out"
+    other = why_other_month(turn, conditions, order.account, order.instrument)
     match stands:
         case "in_sync":
             return "holds"
@@ -128,14 +140,31 @@ def _sync(turn: Turn, order: TableOrder, conditions: Conditions, sync: Sync) -> 
             return "waits"
         case "out" if sync.out_of_sync == "flatten":
             return _begin(turn, order, conditions, "close and drop")
+        case "out" if other is not None:
+            return Fails("blocked", f"out of sync: {other}")
         case "out" if sync.out_of_sync == "resync":
             gap = _gap(turn, order, sync)
             return gap if isinstance(gap, Fails) else _begin(turn, order, conditions, "resync")
         case "out":
-            side = settled_side(turn, _asked(turn, order))
-            return Fails("blocked", f"out of sync: the position is {side}, not {sync.prev_market_position}")
+            return Fails("blocked", f"out of sync: {_why_out(turn, order, sync)}")
         case _:
             return stands
+
+
+def _goes_too_far(turn: Turn, order: TableOrder, sync: Sync) -> bool:
+    """Return whether an order that is to leave the strategy flat would open something: it is larger, or adds."""
+    if sync.market_position != "flat":
+        return False
+    held = signed(known_position(turn, order.account, order.instrument))
+    return order.qty > (held if order.action == "SELL" else -held)
+
+
+def _why_out(turn: Turn, order: TableOrder, sync: Sync) -> str:
+    side = settled_side(turn, _asked(turn, order))
+    if side != sync.prev_market_position:
+        return f"the position is {side}, not {sync.prev_market_position}"
+    held = known_position(turn, order.account, order.instrument).quantity
+    return f"the position is {side} {held}, and {order.action} {order.qty} would not leave it flat"
 
 
 def _begin(turn: Turn, order: TableOrder, conditions: Conditions, first: First) -> Answer:
@@ -149,6 +178,9 @@ def _do_first(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
     if order.first == "resync" and conditions.sync is not None:
         return _resync(turn, order, conditions.sync)
     answer = _close(turn, order, conditions)
+    if order.first == "close" and answer == "holds" and conditions.sync and conditions.sync.market_position == "flat":
+        end(turn, order, OrderState.CANCELLED, "already there: the position is flat, as the strategy is")
+        return "waits"
     if order.first == "close" or answer == "waits":
         return answer
     became = f"it was not seen flat: {answer.detail}" if isinstance(answer, Fails) else "it was closed"
@@ -206,12 +238,9 @@ def watch_resync(turn: Turn, order: TableOrder) -> None:
     close, became = turn.closes.get(asked.first_close or ""), outcome(turn, made)
     if close is None or close.began is None or became is None or made.order_id != order.order_id:
         return
-    position = known_position(turn, order.account, order.instrument)
-    if became.result in ("failed", "blocked") and position.side != "FLAT":
-        why = (
-            f"own orders were cancelled for a resync that has ended ({became.reason}); the position is {position.side}"
-        )
-        turn.alarm_once(order.order_id, "unprotected", why, of="resync")
+    if became.result in ("failed", "blocked") and not turn.has_rung(order.order_id, "unprotected", of="resync"):
+        why = f"a resync that has ended: {became.reason}"
+        tell_unprotected(turn, order.order_id, order.account, order.instrument, why)
 
 
 def _gap(turn: Turn, order: TableOrder, sync: Sync) -> int | Fails:
@@ -231,33 +260,44 @@ def _close(turn: Turn, order: TableOrder, conditions: Conditions) -> Answer:
     """Have a position be closed; holds once it was seen flat in time."""
     if conditions.closes_first == "position" and not order.first_close:
         # It closes by an order of its own: how much is open has to be known, with what is about to be filled.
-        side = settled_side(turn, _asked(turn, order))
-        if side == "waits" or isinstance(side, Fails):
-            return side
-    is_changing = is_unsettled(turn, order.account, order.instrument)
-    close = turn.closes[_begin_close(turn, order, conditions)]
+        months = months_to_close(turn, conditions, order.account, order.instrument)
+        for each in (order.instrument, *months):
+            side = settled_side(turn, _asked(turn, order)._replace(instrument=each))
+            if side == "waits" or isinstance(side, Fails):
+                return side
+    answers = [_flat(turn, order, conditions, turn.closes[name]) for name in _begin_close(turn, order, conditions)]
+    failed = next((it for it in answers if isinstance(it, Fails)), None)
+    return failed or ("waits" if "waits" in answers else "holds")
+
+
+def _flat(turn: Turn, order: TableOrder, conditions: Conditions, close: Close) -> Answer:
+    """Return whether a pair was seen flat in time, and nothing of it is about to open again."""
+    where = "" if close.instrument == order.instrument else f"{close.instrument}: "
+    is_changing = is_unsettled(turn, close.account, close.instrument)
     if close.result is None:
         is_late = close.first_at is not None and turn.at - close.first_at >= FLAT_WITHIN
-        return _not_flat("the position was not seen flat within 5 s") if is_late else "waits"
+        # Nothing could be sent yet: it goes on, and the position is closed without the order.
+        is_late = is_late or (close.began is not None and turn.at - close.began >= 2 * FLAT_WITHIN)
+        return _not_flat(f"{where}the position was not seen flat within 5 s") if is_late else "waits"
     if close.result not in ("done", "no_position"):
-        return _not_flat(close.reason or close.result)
-    position = known_position(turn, order.account, order.instrument)
+        return _not_flat(f"{where}{close.reason or close.result}")
+    position = known_position(turn, close.account, close.instrument)
     if position.side != "FLAT":
-        return _not_flat(f"the position is {position.side}")
-    works = conditions.closes_first != "position" and _own_works(turn, order)
+        return _not_flat(f"{where}the position is {position.side}")
+    works = conditions.closes_first != "position" and _own_works(turn, order, close.instrument)
     if not (is_changing or works):
         return "holds"
     if turn.at - (close.first_at or _asked(turn, order).since) < FLAT_WITHIN:
         return "waits"
-    return _not_flat("an own order has not ended" if works else "a market order or a fill is under way")
+    return _not_flat(where + ("an own order has not ended" if works else "a market order or a fill is under way"))
 
 
-def _own_works(turn: Turn, order: TableOrder) -> bool:
+def _own_works(turn: Turn, order: TableOrder, instrument: str) -> bool:
     """Return whether an own order of the pair that was received before may still be filled: it would open again."""
     until = order.received_at or turn.at
     return any(
         it.may_work and (it.place or it.state)
-        for other in orders_of(turn, pair(turn.at, order.account, order.instrument))
+        for other in orders_of(turn, pair(turn.at, order.account, instrument))
         if other.order_id != order.order_id and _received_at(turn, other) <= until
         for it in turn.venue_orders_of(other)
     )
@@ -272,21 +312,25 @@ def _not_flat(why: str) -> Fails:
     return Fails("flatten_timeout", why)
 
 
-def _begin_close(turn: Turn, order: TableOrder, conditions: Conditions) -> str:
-    """Have a pair's position be closed for an order, and return the close's name; begun before, it is the same."""
+def _begin_close(turn: Turn, order: TableOrder, conditions: Conditions) -> list[str]:
+    """Have a position be closed for an order, of a continuous contract in every month, and return the closes' names.
+
+    Begun before, they are the same: its own pair's, and those of the other months.
+    """
+    months = [turn.closes[name].instrument for name in order.month_closes]
+    if not order.first_close:
+        months = months_to_close(turn, conditions, order.account, order.instrument)
     keeps_entries = conditions.closes_first == "position"
     until = order.received_at or turn.at
-    close = begin_close(
-        turn,
-        order.order_id,
-        order.account,
-        order.instrument,
-        until,
-        keeps_entries=keeps_entries,
-        even_flat=not keeps_entries,
-    )
-    _note_close(turn, order, close.name)
-    return close.name
+    names = [
+        begin_close(
+            turn, order.order_id, order.account, each, until, keeps_entries=keeps_entries, even_flat=not keeps_entries
+        ).name
+        for each in (order.instrument, *months)
+    ]
+    if order.first_close != names[0]:
+        turn.put(turn.orders[order.order_id]._replace(first_close=names[0], month_closes=tuple(names[1:])))
+    return names
 
 
 def _note_close(turn: Turn, order: TableOrder, name: str) -> None:
@@ -304,10 +348,12 @@ def heed_instruction(turn: Turn, instruction: TableInstruction) -> TableInstruct
     answers: list[Answer] = []
     if asked.conditions.require_market_position and asked.account:
         answers = [
-            judge(turn, asked.conditions, Asked(asked.account, each, since)) for each in _instruments(turn, asked)
+            judge(turn, asked.conditions, Asked(asked.account, each, since)) for each in instruments_of(turn, asked)
         ]
     failed = next((it for it in answers if isinstance(it, Fails)), None)
     if failed is not None:
+        tell_other_month(turn, instruction)
+        instruction = turn.instructions[instruction.instruction_id]
         reason = failed.detail if failed.code == "blocked" else str(failed)
         return instruction._replace(result="blocked", reason=reason)
     if "waits" in answers:
@@ -315,11 +361,23 @@ def heed_instruction(turn: Turn, instruction: TableInstruction) -> TableInstruct
     return instruction._replace(begun_at=turn.at)
 
 
-def _instruments(turn: Turn, asked: Instruction) -> list[str]:
-    """Return the instruments that an instruction asks its condition of: of a root, the months that are held."""
+def tell_other_month(turn: Turn, instruction: TableInstruction) -> str | None:
+    """Tell a person where another month is held than the one that an instruction opens in, and return why."""
+    asked = instruction.asked
+    why = why_other_month(turn, asked.conditions, str(asked.account), str(asked.instrument))
+    if why is not None:
+        turn.alarm_of(asked.instruction_id, "other_month", f"{asked.account}: {why}")
+    return why
+
+
+def instruments_of(turn: Turn, asked: Instruction) -> list[str]:
+    """Return the instruments that an instruction with an account is about: of a root, the months that are held."""
     if asked.root is None:
         return [str(asked.instrument)]
     of_account = [it for it in known_pairs(turn) if folded(it.account) == folded(str(asked.account))]
     months = [it for it in of_account if root_of(turn.at, it.instrument) == folded(str(asked.root))]
-    held = [it.instrument for it in months if it.side != "FLAT"]
-    return held or [it.instrument for it in months] or [str(asked.instrument or asked.root)]
+    return (
+        [it.instrument for it in held(turn, months)]
+        or [it.instrument for it in months]
+        or [str(asked.instrument or asked.root)]
+    )

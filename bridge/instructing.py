@@ -4,12 +4,13 @@ from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 
 from bridge.bracketing import abandon, bracket
+from bridge.carrying_out import why_not_account
 from bridge.closing import begin_close, end_close, why_unheard
 from bridge.events import SendReport
-from bridge.heeding import heed_instruction
-from bridge.pairs import CLOSING, is_next
+from bridge.heeding import heed_instruction, instruments_of
+from bridge.pairs import CLOSING, closes_whole, is_next
 from bridge.partial_closes import close_in_part, end, take_back
-from bridge.positions import known_position, pairs_to_close
+from bridge.positions import SETTLES_WITHIN, last_moved, may_be_on_other_side, pairs_to_close
 from bridge.records import Close, TableInstruction
 from bridge.reversing import reverse
 from bridge.state import Turn
@@ -23,6 +24,9 @@ _SENT_AGAIN = timedelta(seconds=10)
 _FORGOTTEN = timedelta(days=30)
 _CLOSE_FORGOTTEN = timedelta(days=1)
 """When a close is: what was received before it is too late for anything to be opened long since."""
+
+_PART_WAITS = timedelta(minutes=5)
+"""How long a part of a position waits to be closed; what closes all waits for ever."""
 
 _WORST: Sequence[Result] = (
     "failed",
@@ -114,7 +118,7 @@ def instruct(turn: Turn, instruction: TableInstruction) -> None:
         return
     asked = instruction.asked
     match asked.command:
-        case "CLOSEPOSITION" if asked.qty is not None or asked.percent is not None:
+        case "CLOSEPOSITION" if not closes_whole(asked):
             close_in_part(turn, instruction)
         case "CLOSESTRATEGY":
             close_strategy(turn, instruction)
@@ -135,18 +139,37 @@ def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
     asked = instruction.asked
     if instruction.not_after is not None and turn.at > instruction.not_after:
         instruction = instruction._replace(result="too_late", reason="too late: the bridge was away")
+    elif asked.account and (why := why_not_account(turn, asked.account)) is not None:
+        turn.alarm_of(instruction.instruction_id, "not_closed", why)
+        instruction = turn.instructions[instruction.instruction_id]._replace(result="blocked", reason=why)
+    elif _is_other_position(turn, instruction):
+        why = "too late: it has waited for 5 minutes, and the position may be another one by now"
+        turn.alarm_of(instruction.instruction_id, "not_closed", why)
+        instruction = turn.instructions[instruction.instruction_id]._replace(result="too_late", reason=why)
     elif not turn.is_ready:
         return instruction  # what is held shows when NinjaTrader runs
-    elif (
-        asked.account
-        and asked.instrument
-        and not is_next(turn, instruction.instruction_id, asked.account, asked.instrument)
-    ):
+    elif not _is_next(turn, instruction):
         return instruction
+    elif _is_about_to_change(turn, instruction):
+        instruction = instruction._replace(heeded_since=instruction.heeded_since or turn.at)
     else:
         instruction = heed_instruction(turn, instruction)
     turn.put(instruction)
     return instruction
+
+
+def _is_other_position(turn: Turn, instruction: TableInstruction) -> bool:
+    """Return whether a part was to be closed of a position so long ago that it may be of another trade."""
+    is_part = instruction.asked.command == "CLOSEPOSITION" and not closes_whole(instruction.asked)
+    return is_part and turn.at - instruction.received_at > _PART_WAITS
+
+
+def _is_next(turn: Turn, instruction: TableInstruction) -> bool:
+    """Return whether the turn of an instruction has come; each close of one over several pairs waits for its own."""
+    asked, name = instruction.asked, instruction.instruction_id
+    if asked.account is None or asked.instrument is None:
+        return True
+    return all(is_next(turn, name, asked.account, each) for each in instruments_of(turn, asked))
 
 
 def _close(turn: Turn, instruction: TableInstruction) -> None:
@@ -167,8 +190,9 @@ def _close(turn: Turn, instruction: TableInstruction) -> None:
         ]
         instruction = instruction._replace(closes=tuple(it.name for it in closes))
         turn.put(instruction)
+        side = instruction.asked.market_position
         for close in closes:
-            if instruction.asked.market_position and _is_unknown(turn, close):
+            if side and may_be_on_other_side(turn, close.account, close.instrument, side):
                 end_close(turn, close, "unresolved", "position_unknown: it may be on the other side")
     closes = [turn.closes[name] for name in instruction.closes]
     if all(it.result for it in closes):
@@ -176,8 +200,13 @@ def _close(turn: Turn, instruction: TableInstruction) -> None:
         turn.put(instruction._replace(result=result, reason=reason))
 
 
-def _is_unknown(turn: Turn, close: Close) -> bool:
-    return known_position(turn, close.account, close.instrument).side == "UNKNOWN"
+def _is_about_to_change(turn: Turn, instruction: TableInstruction) -> bool:
+    """Return whether the side of a position is waited for that decides whether it is meant."""
+    since = instruction.heeded_since or turn.at
+    if instruction.asked.market_position is None or turn.at - since >= SETTLES_WITHIN:
+        return False
+    meant = pairs_to_close(turn, instruction)
+    return any(last_moved(turn, account, instrument) is not None for account, instrument in meant)
 
 
 def _result_of(command: str, closes: Sequence[Close]) -> tuple[Result, str | None]:
@@ -197,8 +226,22 @@ def _result_of(command: str, closes: Sequence[Close]) -> tuple[Result, str | Non
     return result, "; ".join(told) or None
 
 
+def _is_undone(instruction: TableInstruction) -> bool:
+    """Return whether an instruction has just ended of which a person may believe that it has closed a position."""
+    command, last = instruction.asked.command, instruction.report
+    if command not in CLOSING or instruction.alarms or instruction.is_closed or (last is not None and last.result):
+        return False
+    if instruction.result == "blocked":
+        is_asked = instruction.begun_at is not None and command not in ("CANCELANDBRACKET", "CANCELORDERS")
+        return is_asked or "position_unknown" in str(instruction.reason)
+    return instruction.result == "unresolved"
+
+
 def report_instruction(turn: Turn, instruction: TableInstruction) -> None:
     """Send how far an instruction has come if that differs from the last report."""
+    if _is_undone(instruction):
+        turn.alarm_of(instruction.instruction_id, "not_closed", f"{instruction.reason}: look in NinjaTrader")
+        instruction = turn.instructions[instruction.instruction_id]
     if instruction.is_closed and not instruction.alarms:
         return
     last = instruction.report

@@ -1,17 +1,18 @@
 """Accounts and instruments: who acts on a pair next, and which pairs open nothing until a person says so.
 
-One instruction or close acts on a pair at a time: what closes goes first, then the older one. What opens and was
-received later waits for its result.
+One instruction or close acts on a pair at a time: what has begun goes on until its outcome, then what closes goes
+first, then the older one. What opens and was received later waits for its result.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
 from bridge.contracts import canonical
 from bridge.records import Block, Close, TableInstruction, TableOrder
 from bridge.state import Turn
+from orderhook.instructions import Instruction
 from orderhook.limits import CONTINUOUS, allows_instrument
 from orderhook.orders import folded
 
@@ -47,24 +48,37 @@ def is_older(turn: Turn, received_at: datetime | None) -> bool:
 
 # Whose turn it is
 
+_IS_SEEN = timedelta(seconds=60)
+"""Until when an order that was sent has had a state, or nobody knows what has become of it."""
+
 
 class _Claim(NamedTuple):
     """That something is to act on a pair, or does so."""
 
     owner: str
     at: datetime
-    closes: bool
     has_begun: bool
+    closes: bool = False
+    """Whether it goes before what opens, and before legs for a position that may be turned over by then."""
+    is_whole: bool = False
+    """Whether it closes all that is open: it ends what was to be opened, however far that is."""
+    opens: bool = False
 
     @property
     def order(self) -> tuple[bool, bool, datetime, str]:
-        return not self.closes, not self.has_begun, self.at, self.owner
+        return not self.has_begun, not self.closes, self.at, self.owner
 
 
 def is_next(turn: Turn, owner: str, account: str, instrument: str) -> bool:
-    """Return whether the turn of an instruction, or of what a close is for, has come in a pair."""
-    claims = sorted(_claims(turn, account, instrument), key=lambda it: it.order)
-    return not claims or claims[0].owner == owner
+    """Return whether the turn of an instruction, or of what a close is for, has come in a pair.
+
+    What has begun goes on until its outcome, for its closing order may be on its way: two would turn a position over.
+    """
+    claims = [*_claims(turn, account, instrument), *_opening(turn, account, instrument)]
+    until = max((it.at for it in claims if it.owner == owner and it.is_whole), default=None)
+    if until is not None:
+        claims = [it for it in claims if it.owner == owner or not (it.opens and it.at <= until)]
+    return not claims or min(claims, key=lambda it: it.order).owner == owner
 
 
 def waits(turn: Turn, order: TableOrder) -> bool:
@@ -97,11 +111,64 @@ def _claims(turn: Turn, account: str, instrument: str) -> Iterator[_Claim]:
         return
     name = pair(turn.at, account, instrument)
     for close in closes:
-        if close.pair == name:
-            yield _Claim(close.owner, close.until, closes_alone(turn, close), close.began is not None)
+        if close.pair == name or _is_of_other_month(turn, close, name):
+            owner = turn.instructions.get(close.owner)
+            yield _claim(owner and owner.asked, close.owner, close.until, has_begun=close.began is not None)
     for it in asked:
         if concerns(turn, it, account, instrument):
-            yield _Claim(it.instruction_id, it.received_at, it.asked.command in CLOSING, it.begun_at is not None)
+            yield _claim(it.asked, it.instruction_id, it.received_at, has_begun=it.begun_at is not None)
+
+
+def _claim(asked: Instruction | None, owner: str, at: datetime, *, has_begun: bool) -> _Claim:
+    """Return the claim of an instruction; of an order that something is closed for where there is none."""
+    command = asked.command if asked else ""
+    closes, whole = command in CLOSING and command != "CANCELANDBRACKET", asked is not None and closes_whole(asked)
+    return _Claim(owner, at, has_begun, closes, is_whole=whole, opens=command not in CLOSING)
+
+
+def _opening(turn: Turn, account: str, instrument: str) -> Iterator[_Claim]:
+    """Return the claims of orders that close first, or were made, until they are settled at the venue."""
+    for order in turn.active():
+        if order.leg or order.ended or order.is_foreign or not (order.made_by or _closes_first(order)):
+            continue
+        if pair(turn.at, order.account, order.instrument) == pair(turn.at, account, instrument):
+            close = turn.closes.get(order.first_close or "")
+            has_begun = order.made_by is not None or (close is not None and close.began is not None)
+            if _is_under_way(turn, order):
+                owner, at = order.made_by or order.order_id, order.received_at or turn.at
+                yield _Claim(owner, at, has_begun, opens=True)
+
+
+def _closes_first(order: TableOrder) -> bool:
+    return order.first is not None or (order.conditions is not None and order.conditions.closes_first is not None)
+
+
+def _is_under_way(turn: Turn, order: TableOrder) -> bool:
+    """Return whether an order is to be sent, or was and may be filled at once, for all that is known."""
+    known = turn.venue_orders_of(order)
+    if not known or known[-1].is_unwritten:
+        return not order.is_position
+    last = known[-1]
+    if last.state is None:
+        return last.place is not None and turn.at - last.place.at < _IS_SEEN
+    return last.order_type == "MARKET" and last.may_work and not last.is_lost
+
+
+def closes_whole(asked: Instruction) -> bool:
+    """Return whether an instruction closes all that is open of its pairs."""
+    is_whole = asked.qty is None and asked.percent in (None, 1)
+    return asked.command in ("CLOSEPOSITION", "FLATTEN", "FLATTENEVERYTHING") and is_whole
+
+
+def _is_of_other_month(turn: Turn, close: Close, name: str) -> bool:
+    """Return whether an order of this pair waits for a close of another month."""
+    order = turn.orders.get(close.owner)
+    return (
+        order is not None
+        and not order.ended
+        and close.name in order.month_closes
+        and pair(turn.at, order.account, order.instrument) == name
+    )
 
 
 def closes_alone(turn: Turn, close: Close) -> bool:
@@ -123,10 +190,10 @@ def concerns(turn: Turn, instruction: TableInstruction, account: str, instrument
         return pair(at, "", instrument) == pair(at, "", asked.instrument)
     if asked.root is not None and root_of(at, instrument) != folded(asked.root):
         return False
-    return _reaches(asked.instruments, instrument, at)
+    return reaches(asked.instruments, instrument, at)
 
 
-def _reaches(limits: Sequence[str], instrument: str, at: datetime) -> bool:
+def reaches(limits: Sequence[str], instrument: str, at: datetime) -> bool:
     """Return whether a key with these limits reaches an instrument; a continuous contract is every month of it."""
     names = (it if it.endswith(CONTINUOUS) else canonical(it, at.date()) for it in limits)
     return allows_instrument(tuple(names), canonical(instrument, at.date()))

@@ -11,8 +11,8 @@ from bridge.brackets import Part, parts_of
 from bridge.closing import begin_close
 from bridge.making import CLOSING_ACTION, make_order, outcome
 from bridge.pairs import block, is_older, pair
-from bridge.positions import SETTLES_WITHIN, known_position, pairs_to_close, unsettled_since
-from bridge.records import Share, TableInstruction
+from bridge.positions import SETTLES_WITHIN, held, known_position, pairs_to_close, unsettled_since
+from bridge.records import Share, TableInstruction, TableOrder
 from bridge.state import Position, Turn
 from orderhook.bridge_messages import ANOTHER_JOURNALS
 from orderhook.instructions import Instruction, Result
@@ -34,6 +34,19 @@ def close_in_part(turn: Turn, instruction: TableInstruction) -> None:
         follow_part(turn, instruction)
     elif (position := position_of(turn, instruction)) is not None:
         close_part(turn, instruction, position, how_many(instruction.asked, position.quantity))
+    elif turn.instructions[instruction.instruction_id].result == "unresolved":
+        _tell_of_other_journal(turn, instruction)
+
+
+def _tell_of_other_journal(turn: Turn, instruction: TableInstruction) -> None:
+    """Tell a person of positions whose legs another journal may have made smaller, and not larger again."""
+    known = [known_position(turn, *it) for it in pairs_to_close(turn, instruction)]
+    held = [
+        f"{it.instrument}, {it.account}: {it.side} {it.quantity or ''}".strip() for it in known if it.side != "FLAT"
+    ]
+    if held:
+        why = "another journal may have made its stops smaller to close a part: look whether they close all of it"
+        turn.alarm_of(instruction.instruction_id, "unprotected", f"{'; '.join(held)}: {why}")
 
 
 def how_many(asked: Instruction, quantity: int) -> int:
@@ -48,7 +61,7 @@ def position_of(turn: Turn, instruction: TableInstruction) -> Position | None:
     pairs = pairs_to_close(turn, instruction)
     known = [known_position(turn, *it) for it in pairs]
     if instruction.asked.root is not None:
-        known = [it for it in known if it.side != "FLAT"]
+        known = held(turn, known)
     if len(known) == 1:
         return settled(turn, instruction, known[0])
     months = ", ".join(sorted(it.instrument for it in known))
@@ -85,6 +98,14 @@ def close_part(turn: Turn, instruction: TableInstruction, position: Position, qt
         )
         turn.put(turn.instructions[instruction.instruction_id]._replace(closes=(close.name,)))
         return
+    if others := _works_of_other_journal(turn, position):
+        _refuse_beside(turn, instruction, position, others)
+        return
+    shrink_and_close(turn, instruction, position, qty)
+
+
+def shrink_and_close(turn: Turn, instruction: TableInstruction, position: Position, qty: int) -> None:
+    """Have legs shrink to what is left of a position, and then close so much of it by an order of its own."""
     shares = _shares(turn, instruction, position, qty)
     instruction = _share_out(turn, instruction, shares)
     prepared_at = instruction.prepared_at or turn.at
@@ -125,7 +146,11 @@ def follow_part(turn: Turn, instruction: TableInstruction) -> None:
             end(turn, turn.instructions[instruction.instruction_id], "failed", why)
             return
     elif became.result != "unresolved":
-        instruction = _give_back(turn, instruction, order.qty - became.filled)
+        instruction = give_back(turn, instruction, order.qty - became.filled)
+    elif open_without := min(order.qty - became.filled, sum(it.qty for it in instruction.shares)):
+        why = f"own stops close {open_without} less, and nobody knows whether {order.order_id} has closed it"
+        turn.alarm_of(instruction.instruction_id, "unprotected", f"{order.instrument}, {order.account}: {why}")
+        instruction = turn.instructions[instruction.instruction_id]
     end(turn, instruction, became.result, became.reason)
 
 
@@ -136,7 +161,8 @@ def take_back(turn: Turn, instruction: TableInstruction) -> None:
     order = turn.orders.get(instruction.order_ids[0]) if instruction.order_ids else None
     became = outcome(turn, order) if order else None
     if order and became and became.result != "unresolved":
-        turn.put(_give_back(turn, instruction, order.qty - became.filled))
+        instruction = give_back(turn, instruction, order.qty - became.filled)
+        turn.put(instruction._replace(prepared_at=None))
 
 
 def end(turn: Turn, instruction: TableInstruction, result: Result, reason: str | None = None) -> None:
@@ -166,7 +192,7 @@ def _shares(turn: Turn, instruction: TableInstruction, position: Position, qty: 
     parts = [
         part
         for entry in turn.active_entries()
-        if entry.action != CLOSING_ACTION[position.side] and not entry.is_foreign
+        if entry.action != CLOSING_ACTION[position.side] and not (entry.is_foreign or entry.closing)
         if pair(turn.at, entry.account, entry.instrument) == name
         for part in parts_of(turn, entry)
     ]
@@ -178,6 +204,24 @@ def _shares(turn: Turn, instruction: TableInstruction, position: Position, qty: 
             shares.append(Share(*key, taken))
             over -= taken
     return tuple(shares)
+
+
+def _works_of_other_journal(turn: Turn, position: Position) -> list[str]:
+    """Return the legs of a position that work, or may, and cannot be made smaller: nobody here knows their values."""
+    name, action = pair(turn.at, position.account, position.instrument), CLOSING_ACTION[position.side]
+    legs = [it for it in turn.active() if it.is_foreign and it.leg and it.action == action]
+    return [leg.order_id for leg in legs if pair(turn.at, leg.account, leg.instrument) == name and _works(turn, leg)]
+
+
+def _refuse_beside(turn: Turn, instruction: TableInstruction, position: Position, others: list[str]) -> None:
+    why = f"another journal's {', '.join(others)} would close more than is left; CANCELANDBRACKET replaces them"
+    turn.alarm_of(instruction.instruction_id, "blocked", f"{position.instrument}, {position.account}: {why}")
+    end(turn, turn.instructions[instruction.instruction_id], "blocked", why)
+
+
+def _works(turn: Turn, leg: TableOrder) -> bool:
+    seen = [it for it in turn.venue_orders_of(leg) if it.state]
+    return any(it.is_live for it in seen) or (leg.is_released and not seen)
 
 
 def _share_out(turn: Turn, instruction: TableInstruction, shares: tuple[Share, ...]) -> TableInstruction:
@@ -209,7 +253,7 @@ def _leave(turn: Turn, share: Share, qty: int) -> None:
             turn.put(leg._replace(is_closed=False))
 
 
-def _give_back(turn: Turn, instruction: TableInstruction, qty: int) -> TableInstruction:
+def give_back(turn: Turn, instruction: TableInstruction, qty: int) -> TableInstruction:
     """Have legs close again what the order has not closed, those of the newest fills first."""
     kept: list[Share] = []
     for share in reversed(instruction.shares):
@@ -226,7 +270,7 @@ def _have_shrunk(turn: Turn, shares: tuple[Share, ...]) -> bool:
     entries = {it.order_id: turn.orders[it.order_id] for it in shares if it.order_id in turn.orders}
     parts = [part for entry in entries.values() for part in parts_of(turn, entry) if _key(part) in keys]
     return all(
-        it.change is None and it.qty - it.filled <= max(part.rest, 0)
+        it.has_known_values and it.qty - it.filled <= max(part.rest, 0)
         for part in parts
         for it in part.all
         if it.may_work

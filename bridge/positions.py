@@ -173,17 +173,46 @@ def pairs_to_close(turn: Turn, instruction: TableInstruction) -> list[tuple[str,
         (it.account, it.instrument)
         for it in known_pairs(turn)
         if concerns(turn, instruction._replace(begun_at=None), it.account, it.instrument)
-        and (asked.command == "FLATTENEVERYTHING" or _may_be_open(turn, it, asked.market_position))
+        and (asked.command == "FLATTENEVERYTHING" or may_be_open(turn, it, asked.market_position))
     ]
 
 
-def _may_be_open(turn: Turn, position: Position, side: MarketSide | None) -> bool:
+def may_be_on_other_side(turn: Turn, account: str, instrument: str, side: MarketSide) -> bool:
+    """Return whether nobody knows if a position is on a side: its file does not say so, and may be behind."""
+    position = known_position(turn, account, instrument)
+    is_behind = unsettled_since(turn, account, instrument) is not None
+    return position.side == "UNKNOWN" or (is_behind and position.side != side.upper())
+
+
+def may_be_open(turn: Turn, position: Position, side: MarketSide | None) -> bool:
     """Return whether a position is open on a side, or may be, now or by an order that is not at its end."""
-    if side is not None and position.side != "UNKNOWN":
-        return position.side == side.upper()
+    if side is not None:
+        is_there = position.side == side.upper()
+        return is_there or may_be_on_other_side(turn, position.account, position.instrument, side)
     return position.side != "FLAT" or any(
         it.leg is None and not it.ended and _is_of(turn, it, _name(turn, position)) for it in turn.active()
     )
+
+
+def held(turn: Turn, months: list[Position]) -> list[Position]:
+    """Return which months of a root are held, or may be.
+
+    One of which NinjaTrader says nothing, and in which nothing of ours was filled, counts only where no other does.
+    """
+    unknown = [it for it in months if it.side == "UNKNOWN"]
+    known = [
+        it
+        for it in months
+        if it.side in ("LONG", "SHORT") or unsettled_since(turn, it.account, it.instrument) is not None
+    ]
+    return [*known, *(it for it in unknown if _was_filled(turn, _name(turn, it)))] or unknown
+
+
+def _was_filled(turn: Turn, name: str) -> bool:
+    """Return whether something of ours was filled in a pair; another journal's trade shows by its legs."""
+    return any(
+        it.filled and pair(turn.at, it.account, it.instrument) == name for it in turn.venue_orders.values()
+    ) or any(it.leg and it.is_released and _is_of(turn, it, name) for it in turn.active())
 
 
 def known_pairs(turn: Turn) -> list[Position]:

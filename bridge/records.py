@@ -151,6 +151,8 @@ class VenueOrder(NamedTuple):
     refused: Refused | None = None
     done: Done | None = None
     """The last CHANGE that was done."""
+    in_doubt: bool = False
+    """Whether a CHANGE was dropped that may have been done: its values are written again, though they seem right."""
     cancel: Cancel | None = None
     files: int = 0
     """How many files were written for it after its PLACE."""
@@ -172,7 +174,13 @@ class VenueOrder(NamedTuple):
             return self
         done = Done(it, self.qty, self.limit_price, self.stop_price, self.refused)
         return self._replace(
-            change=None, refused=None, done=done, qty=it.qty, limit_price=it.limit_price, stop_price=it.stop_price
+            change=None,
+            refused=None,
+            done=done,
+            in_doubt=False,
+            qty=it.qty,
+            limit_price=it.limit_price,
+            stop_price=it.stop_price,
         )
 
     @property
@@ -213,6 +221,11 @@ class VenueOrder(NamedTuple):
     def awaits_cancel(self) -> bool:
         """Whether it is to be cancelled, and NinjaTrader has not refused that."""
         return self.cancel is not None and not self.cancel.is_refused
+
+    @property
+    def has_known_values(self) -> bool:
+        """Whether its values are what NinjaTrader has: no CHANGE is under way, and none is in doubt."""
+        return self.change is None and not self.in_doubt
 
     def is_held(self, at: datetime) -> bool:
         """Return whether no file is written for it yet, because the last one could not be."""
@@ -320,6 +333,8 @@ class TableOrder(NamedTuple):
     """What comes first: its conditions held then, and are not asked again."""
     first_close: str | None = None
     """The name of the close that comes first."""
+    month_closes: tuple[str, ...] = ()
+    """The names of the closes of other months of its root, which come first too."""
     acked: int = 0
     given_up: int = 0
     """The last want that was dropped."""
@@ -375,6 +390,10 @@ class Bracket(NamedTuple):
     """Since when own orders have to end before others take their place."""
     leg_ids: tuple[str, ...] = ()
     """The legs that were changed, or made, and are to be seen working."""
+    without_target: bool = False
+    """Whether a target was asked for that would close the position at once; one that works stays as it is."""
+    said: tuple[str, ...] = ()
+    """What its result says besides."""
 
 
 class Share(NamedTuple):
@@ -406,6 +425,10 @@ class TableInstruction(NamedTuple):
     """What of trades those close in place of their legs."""
     prepared_at: datetime | None = None
     """Since when own legs shrink for that."""
+    decided_at: datetime | None = None
+    """When it was decided that a strategy can be closed; none of its orders is touched before."""
+    living: tuple[str, ...] = ()
+    """The entries of the strategy whose legs worked then."""
     files: tuple[InstructionFile, ...] = ()
     """Those that were written for it itself, the last for each of NinjaTrader's ATM strategies."""
     side: Side = "UNKNOWN"

@@ -4,6 +4,7 @@ Never by one order of twice as much: a stop that fills meanwhile would leave it 
 """
 
 from bridge.closing import FLAT_WITHIN, begin_close
+from bridge.heeding import tell_other_month
 from bridge.making import CLOSING_ACTION, make_order, outcome
 from bridge.pairs import why_blocked
 from bridge.partial_closes import end, settled
@@ -30,7 +31,14 @@ def _begin(turn: Turn, instruction: TableInstruction) -> None:
         end(turn, instruction, "blocked", why)
         return
     position = settled(turn, instruction, known_position(turn, account, instrument))
-    if position is not None:
+    instruction = turn.instructions[instruction.instruction_id]
+    if position is None and instruction.result is None:
+        return
+    other = tell_other_month(turn, instruction)
+    instruction = turn.instructions[instruction.instruction_id]
+    if instruction.result == "no_position":
+        turn.put(instruction._replace(reason=other))
+    elif position is not None:
         close = begin_close(turn, instruction.instruction_id, account, instrument, instruction.received_at)
         turn.put(instruction._replace(closes=(close.name,), side=position.side, held=position.quantity))
 

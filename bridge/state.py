@@ -184,7 +184,7 @@ def _after_crash(order: VenueOrder, at: datetime) -> VenueOrder:
     if order.place is not None and order.place.stage == "intended" and order.state is None:
         order = order._replace(place=order.place._replace(stage="ambiguous", at=at))
     if order.change is not None:
-        order = order._replace(change=None)
+        order = order._replace(change=None, in_doubt=True)
     cancel = order.cancel
     if cancel is not None and cancel.instruction is not None and cancel.instruction.is_under_way:
         order = order._replace(cancel=cancel._replace(instruction=None, is_early=False, first_at=None, writes=0))

@@ -16,7 +16,7 @@ from bridge.windows import HeldElsewhereError, lock
 from cli.aws import demo, gateway, moto, scheduler, venue
 from cli.aws.table import create_table
 from cli.connection import ROUTE, TableAddress, TableError, explained_errors, local_credentials
-from cli.terminal import DIM, print_line
+from cli.terminal import DIM, print_line, print_text
 from cli.views.start_page import show_paper_page, show_start_page
 from orderhook.aws.clients import connect
 from orderhook.instruments import front_month
@@ -56,10 +56,10 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False) -
             in_paper = venue.running(venue_queues, address.table, reports.handler, application.lock, _log)
             bridge, market = stack.enter_context(in_paper)
             application.actions |= bridge.actions
-            started = bridge.start()
+            started = bridge.start_afresh()
             # Under the lock no function runs, whose metrics would stand in the page.
             with application.lock, redirect_stdout(terminal):
-                print_line(started)
+                print_text(started)
                 front = front_month(demo.ROOT, day_in_new_york(datetime.now(UTC)))
                 show_paper_page(_url(listener), address, market.price(front.name))
         else:

@@ -101,6 +101,20 @@ class LocalBridge:
                 return "The bridge is ready: what opens goes to the stand-in for NinjaTrader."
             return f"The bridge is running, but not ready: {self._link.owner().get('reason', 'nobody heard of it')}."
 
+    def start_afresh(self) -> str:
+        """Start it over a stand-in that has just started, and say of that that nothing is open; return what to tell.
+
+        A person says so of NinjaTrader, after a look. Nobody can have traded here before.
+        """
+        told = self.start()
+        if any(self.confirm([account]) is None for account in ACCOUNTS):
+            return told
+        accounts = " and ".join(ACCOUNTS)
+        return (
+            f"{told} {accounts} hold nothing, and the bridge was told so. After a start of your own NinjaTrader you "
+            f"say it: `orderhook bridge confirm {ACCOUNTS[0]} flat`."
+        )
+
     def stop(self) -> str:
         """Stop it, wait until the table says so, and return what to tell of it."""
         with self._lock:

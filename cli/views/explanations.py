@@ -14,7 +14,7 @@ def show_explanation(explanation: Explanation) -> None:
     for row in explanation.rows:
         if row.remark and not row.fault:
             print_text(printable(f"{row.name}: {row.remark}"), WARNING)
-    for warning in explanation.warnings:
+    for warning in explanation.apart:
         print_text(printable(warning.detail), WARNING)
     names = {id(row.fault): row.name for row in explanation.rows}
     for fault in explanation.faults:

@@ -5,7 +5,10 @@ order or the instruction.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from orderhook.limits import Limits
 
 MarketSide = Literal["flat", "long", "short"]
 """A position as an alert names it."""
@@ -40,6 +43,10 @@ class Conditions(NamedTuple):
     max_positions: int | None = None
     """How many instruments of the account may be open with it."""
     sync: Sync | None = None
+    root: str | None = None
+    """Of an alert that names a continuous contract (ES1!): what is closed first is every month of this root."""
+    instruments: tuple[str, ...] = ()
+    """To which of those months its key is limited; empty is to none."""
     unknown: Mapping[str, Any] = _UNKNOWN
 
     def given_anew(self, given: "Conditions") -> "Conditions":
@@ -49,10 +56,14 @@ class Conditions(NamedTuple):
             max_positions=given.max_positions or self.max_positions,
         )
 
+    def reaching(self, limits: "Limits | None") -> "Conditions":
+        """Return these, of no more months than a key with these limits reaches."""
+        return self._replace(instruments=limits.instruments) if limits and self.root else self
+
     @property
     def if_any(self) -> "Conditions | None":
         """These conditions, or None where they ask nothing."""
-        return None if self == NO_CONDITIONS else self
+        return None if self._replace(root=None, instruments=()) == NO_CONDITIONS else self
 
 
 NO_CONDITIONS = Conditions()

@@ -164,7 +164,10 @@ def _conditions(command: PlacesOrder) -> Iterator[str]:
         yield f"only while the position is {' or '.join(asked.require_market_position)}"
     if asked.max_positions:
         yield f"only if at most {asked.max_positions} instruments of the account are open with it"
-    if asked.closes_first == "orders_and_position":
+    if asked.closes_first and asked.root:
+        first = "the orders are cancelled and " if asked.closes_first == "orders_and_position" else ""
+        yield f"once {first}the position is closed in every month of {asked.root}"
+    elif asked.closes_first == "orders_and_position":
         yield "once the orders of the instrument are cancelled and its position is closed"
     elif asked.closes_first:
         yield "once the position is closed"

@@ -4,8 +4,10 @@ Nothing is sent or looked up: neither the key nor the orders are compared with t
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import product
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -51,9 +53,27 @@ _EXAMPLES: Mapping[str, str] = {
     "market_position": "long",
     "prev_market_position": "flat",
     "target_quantity": "1",
+    "percent": "0.5",
+    "require_market_position": "flat",
+    "max_positions": "1",
     **dict.fromkeys(PRICE_FIELDS, "5000"),
 }
 """What stands for a value that TradingView fills in. Any other field holds the placeholder itself meanwhile."""
+
+_SIDES = ("flat", "long", "short")
+_ALTERNATIVES: Mapping[str, tuple[str, ...]] = {
+    "action": ("BUY", "SELL"),
+    "market_position": _SIDES,
+    "prev_market_position": _SIDES,
+}
+"""What else may stand there where other fields contradict the example."""
+
+_COMPARED = (
+    {"action", *PRICE_FIELDS},
+    {"action", "market_position", "prev_market_position"},
+    {"target_quantity", "market_position"},
+)
+"""Fields that are compared with one another."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,7 +105,9 @@ class Explanation:
     on: date | None = None
     """The day in New York, which decides what an instrument means."""
     warnings: list[AlertWarning] = field(default_factory=list)
-    """What the answer would warn of that is the remark of no row."""
+    """What the answer would warn of."""
+    apart: list[AlertWarning] = field(default_factory=list)
+    """Those of the warnings that are the remark of no row."""
 
     def add(self, fault: OrderhookError) -> None:
         """Add a fault, and mark the row of its field."""
@@ -242,6 +264,7 @@ def _read_fields(
             unreadable.add(row.field)
         row.remark = " ".join(warning.detail for warning in reader.warnings[told:])
     _read_remarks(reader, split.remarks, explanation)
+    explanation.warnings += dict.fromkeys(reader.warnings)
     unreadable -= reader.fields.keys() | {""}
     # A field that is there but could not be read is not missing.
     fields = reader.fields | filled_in | dict.fromkeys(unreadable, "?")
@@ -254,7 +277,7 @@ def _read_fields(
             explanation.add(fault)
     if not explanation.faults:
         explanation.has_examples = not _EXAMPLES.keys().isdisjoint(filled_in)
-        _make_commands(kind, fields, explanation, rows)
+        _make_commands(kind, fields, explanation, rows, filled_in)
 
 
 def _read_remarks(reader: commands.FieldReader, remarks: Iterable[Remark], explanation: Explanation) -> None:
@@ -274,32 +297,63 @@ def _read_remarks(reader: commands.FieldReader, remarks: Iterable[Remark], expla
 
 def _depends_on_examples(fault: OrderhookError, filled_in: Mapping[str, str]) -> bool:
     """Return whether another value than the example might do: in a field itself, or in one compared with others."""
-    compared = {"action", *PRICE_FIELDS}
-    is_compared = isinstance(fault, InvalidValueError) and fault.field in compared
-    return fault.field in filled_in or (is_compared and not compared.isdisjoint(filled_in))
+    if fault.field in filled_in:
+        return True
+    return isinstance(fault, InvalidValueError) and any(
+        fault.field in compared and not compared.isdisjoint(filled_in) for compared in _COMPARED
+    )
 
 
-def _make_commands(kind: type[Command], fields: dict[str, str], explanation: Explanation, rows: Sequence[Row]) -> None:
-    try:
+def _make_commands(
+    kind: type[Command],
+    fields: dict[str, str],
+    explanation: Explanation,
+    rows: Sequence[Row],
+    filled_in: Mapping[str, str],
+) -> None:
+    alert: pipeline.Alert | None = None
+    with suppress(PayloadError):  # else only what TradingView fills in decides
         alert = pipeline.alert_of(kind, fields, on=explanation.on)
-    except PayloadError:
-        return  # only what TradingView fills in decides
+    possible = alert or _possible_alert(kind, fields, explanation.on, filled_in)
     try:
-        alert.first.check_venue(explanation.venue)
+        kind.check_word(explanation.venue)
+        if possible:
+            possible.first.check_venue(explanation.venue)
     except PayloadError as error:
         explanation.add(error)
+        return
+    if alert is None:
         return
     explanation.commands = alert.commands
     certain = (warning for it in alert.commands.values() for warning in it.certain_warnings(explanation.venue))
     for warning in dict.fromkeys((*alert.warnings, *certain)):
         row = next((row for row in rows if row.field and row.field == warning.field), None)
+        explanation.warnings.append(warning)
         if row is None:
-            explanation.warnings.append(warning)
+            explanation.apart.append(warning)
         else:
             row.remark = f"{row.remark} {warning.detail}".lstrip()
     if alert.instrument and alert.instrument.told:
         row = next(row for row in rows if row.field == "instrument")
         row.remark = f"{meaning_of(alert.instrument)} {row.remark}".rstrip()
+
+
+def _possible_alert(
+    kind: type[Command], fields: Mapping[str, str], on: date | None, filled_in: Mapping[str, str]
+) -> "pipeline.Alert | None":
+    """Return an alert that this one may become, as far as one is found: what may be switched off is left out."""
+    needed = kind.alert_fields()
+    certain = {
+        name: value for name, value in fields.items() if name not in filled_in or name in _EXAMPLES or needed.get(name)
+    }
+    others = {name: words for name, words in _ALTERNATIVES.items() if name in filled_in}
+    others |= {
+        name: (text, f"-{text}") for name, text in filled_in.items() if name in PRICE_FIELDS and text[-1:].isalpha()
+    }
+    for values in product(*others.values()):
+        with suppress(PayloadError):
+            return pipeline.alert_of(kind, {**certain, **dict(zip(others, values, strict=True))}, on=on)
+    return None
 
 
 def meaning_of(instrument: "Meaning") -> str:

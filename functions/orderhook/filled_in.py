@@ -27,6 +27,8 @@ PRICE_FIELDS = (
 _NUMBERS: Mapping[str, str] = MappingProxyType(
     {
         "qty": "a whole number from 1",
+        "percent": "a part of the position such as 0.5",
+        "max_positions": "a whole number from 1",
         "delay": "a number of seconds",
         "cancel_after": "a number of minutes",
         **dict.fromkeys(PRICE_FIELDS, "a price such as 5000.25"),

@@ -171,6 +171,21 @@ def continuous_root(text: str) -> str | None:
     return found["root"] if found and found.re is _FRONT else None
 
 
+def is_root(name: str) -> bool:
+    """Return whether a name is a listed future without its month: `ES`."""
+    return name.isascii() and name.strip().upper() in INSTRUMENTS
+
+
+def months_of(root: str) -> list[int]:
+    """Return the months of a listed root that become the front month."""
+    return [_CODES.index(code) + 1 for code in INSTRUMENTS[root].months]
+
+
+def is_listed(contract: Contract) -> bool:
+    """Return whether a contract's month is one of those that become the front month of its root."""
+    return contract.month in months_of(contract.root)
+
+
 def tick_of(name: str) -> Decimal | None:
     """Return the tick of a contract by its canonical name; None for what is not listed here."""
     instrument = INSTRUMENTS.get(name.partition(" ")[0])
@@ -249,5 +264,5 @@ def _rolls(root: str, on: date, until: date) -> Iterator[Roll]:
 
 def _contracts(root: str, since: int) -> Iterator[Contract]:
     """Yield the contracts that become the front month, without end, from the first of a year on."""
-    months = [_CODES.index(code) + 1 for code in INSTRUMENTS[root].months]
+    months = months_of(root)
     return (Contract(root, year, month) for year in count(since) for month in months)

@@ -122,8 +122,7 @@ def alert_of(
         from orderhook.commands import contracts  # no cold start waits for it where an alert has no instrument
 
         meaning = contracts.meaning(kind, fields["instrument"], on)
-        if not kind.risk_reducing:
-            collected += contracts.check_opening(meaning.name, on)
+        collected += contracts.check(kind, meaning.name, on)
     for account, own in per_account(fields, used).items():
         commands[account], of_values = parse_command(kind, {**own, **(meaning.fields if meaning else {})})
         collected += of_values

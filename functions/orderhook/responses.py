@@ -59,7 +59,8 @@ def success(
     outcome: Outcome, warnings: Iterable[AlertWarning], request_id: str, told: Mapping[str, str] = _NOTHING
 ) -> Response:
     """Answer what was done, and what is told besides; absent values are left out."""
-    body = result_body(outcome, request_id) | dict(told)
+    body = result_body(outcome, request_id)
+    body |= {name: value for name, value in told.items() if name not in body}  # an order tells its own instrument
     return _response(200, _with_warnings(body, (*warnings, *outcome.warnings)))
 
 

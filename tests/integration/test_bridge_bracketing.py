@@ -183,3 +183,72 @@ def test_a_bridge_that_is_killed_at_any_moment_protects_and_places_nothing_twice
         world.told.clear()
     ids = [line.split(";")[10] for line in world.placed_lines()]
     assert len(ids) == len(set(ids))
+
+
+def told(world: World, code: str) -> int:
+    return len([line for line in world.told if line.startswith(f"ALARM {code}:")])
+
+
+def reason_of(world: World, name: str) -> str | None:
+    instruction = world.service.services.instructions.get(world.service.trader, name)
+    assert instruction
+    return instruction.reason
+
+
+@pytest.mark.parametrize("has_legs", [True, False])
+def test_a_target_that_would_close_the_position_at_once_is_not_sent(world: World, *, has_legs: bool) -> None:
+    if has_legs:
+        have_bracket(world)
+    else:
+        have_position(world)
+    name = bracket(world, take_profit="4980")
+    world.until(lambda: result_of(world, name))
+    world.let_pass(5)
+    assert world.position() == 1
+    assert world.live() == (["LIMIT SELL 1 5040"] if has_legs else []) + ["STOPMARKET SELL 1 4970"]
+    assert (result_of(world, name), told(world, "target_not_sent")) == ("done", 1)
+    assert "4980 is not sent" in str(reason_of(world, name))
+
+
+def test_a_target_alone_that_would_close_at_once_leaves_all_as_it_was(world: World) -> None:
+    have_bracket(world)
+    before = world.live()
+    assert carry_out(world, stop_loss=None, take_profit="4000") == "failed"
+    assert (world.live(), told(world, "target_not_sent")) == (before, 1)
+
+
+@pytest.mark.parametrize("has_legs", [True, False])
+def test_a_stop_on_the_wrong_side_of_the_market_closes_and_says_so(world: World, *, has_legs: bool) -> None:
+    if has_legs:
+        have_bracket(world)
+    else:
+        have_position(world)
+    name = bracket(world, stop_loss="5090", take_profit="5100" if has_legs else None)
+    world.until(lambda: result_of(world, name))
+    world.let_pass(5)
+    assert (world.position(), world.live(), result_of(world, name)) == (0, [], "failed")
+    assert told(world, "stop_on_wrong_side" if has_legs else "stop_rejected") == 1
+    said = "on the wrong side of the market" if has_legs else "closed at the market"
+    assert said in str(reason_of(world, name))
+
+
+@pytest.mark.parametrize(
+    ("fields", "bare"),
+    [({"qty": 1}, "3 of 4 have no stop"), ({"qty": 4, "stop_loss": None}, "4 of 4 have no stop")],
+)
+def test_what_a_bracket_leaves_without_a_stop_is_said_once(world: World, fields: dict[str, object], bare: str) -> None:
+    have_position(world, 4, stop_loss=4900, take_profit=5100)
+    for target in ("5050", "5060"):
+        name = bracket(world, take_profit=target, **fields)
+        world.until(lambda name=name: result_of(world, name))  # type: ignore[misc]
+        assert (result_of(world, name), reason_of(world, name)) == ("done", bare)
+    assert told(world, "unprotected") == 1
+
+
+def test_a_stop_in_profit_is_moved_and_nothing_is_told(world: World) -> None:
+    have_bracket(world)
+    world.paper.set_price("ES 12-26", "5020", world.at)
+    name = bracket(world, stop_loss="5010")
+    world.until(lambda: result_of(world, name))
+    assert (result_of(world, name), reason_of(world, name)) == ("done", None)
+    assert not [line for line in world.told if line.startswith("ALARM")]

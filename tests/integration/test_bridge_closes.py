@@ -237,3 +237,34 @@ def test_what_is_held_is_flattened_and_pending_orders_elsewhere_stay(world: Worl
     operator_requests.ask(world.asked_in, FlatConfirmed("Sim102"))
     assert until_result(world, ask(world, "FLATTEN", market_position="long")) == "done"
     assert (world.position(), world.live()) == (0, ["LIMIT BUY 1 100"])
+
+
+def test_a_close_that_is_seen_after_a_later_entry_waits_for_a_late_file(world: World) -> None:
+    world.paper.misbehaviour.position_files_after = timedelta(seconds=4)
+    have_bracket(world)
+    world.let_pass(8)
+    received_at = world.at
+    world.let_pass(0.2)
+    place(world, "later", stop_loss=4950)
+    world.let_pass(1.5)
+    asked = Instruction("asked", "CLOSEPOSITION", timestamp(received_at), "ninjatrader", "Sim101", "ES 12-26")
+    world.service.services.instructions.put(provenance(world.service.trader, "asked"), asked)
+    world.ring()
+    assert until_result(world, "asked") == "done"
+    world.let_pass(8)
+    assert (world.position(), world.live(), alarms(world)) == (1, ["STOPMARKET SELL 1 4950"], [])
+
+
+def test_a_close_whose_file_never_comes_after_its_stops_have_ended_calls_a_person(world: World) -> None:
+    have_bracket(world)
+    world.let_pass(3)
+    world.paper.misbehaviour.position_files_after = timedelta(hours=1)
+    received_at = world.at
+    world.let_pass(0.2)
+    place(world, "later", stop_loss=4950)
+    world.let_pass(1.5)
+    asked = Instruction("asked", "CLOSEPOSITION", timestamp(received_at), "ninjatrader", "Sim101", "ES 12-26")
+    world.service.services.instructions.put(provenance(world.service.trader, "asked"), asked)
+    world.ring()
+    assert until_result(world, "asked") == "failed"
+    assert "unprotected" in alarms(world)

@@ -215,6 +215,33 @@ def test_flatplace_of_a_flat_position_places_its_order(world: World) -> None:
     assert world.position() == -1
 
 
+def test_a_flatplace_that_cannot_close_after_its_stop_has_ended_calls_a_person(world: World) -> None:
+    have_bracket(world)
+    world.let_pass(3)
+    send(world, "FLATPLACE", "short")
+    world.let_pass(0.3)
+    world.paper.stop()
+    world.let_pass(2)
+    world.paper.start(world.at)
+    world.until_state("short", "Rejected")
+    world.let_pass(3)
+    assert (world.position(), world.live()) == (1, [])
+    assert [told for told in world.told if told.startswith("ALARM unprotected: short: ES 12-26")]
+
+
+def test_a_flatplace_whose_file_is_late_closes_the_position_and_opens_nothing(world: World) -> None:
+    have_bracket(world)
+    world.let_pass(3)
+    world.paper.misbehaviour.position_files_after = timedelta(seconds=12)
+    place(world, "resting", order_type="LIMIT", limit_price=4990, tif="GTC")
+    world.until_state("resting", "Working")
+    send(world, "FLATPLACE", "short")
+    world.paper.set_price("ES 12-26", "4989", world.at)
+    world.until_state("short", "Rejected")
+    world.let_pass(20)
+    assert (end_of(world, "short")[1], world.position(), world.live()) == ("flatten_timeout", 0, [])
+
+
 def test_an_entry_and_a_flatplace_in_one_bar_end_with_the_flatplace_alone(world: World) -> None:
     place(world, "long")
     send(world, "FLATPLACE", "short")

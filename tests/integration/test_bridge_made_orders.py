@@ -174,6 +174,29 @@ def test_a_strategy_is_closed_with_its_position_and_another_one_goes_on(world: W
     assert world.position() == 0
 
 
+def test_a_strategy_whose_position_nobody_knows_keeps_its_target_and_stop(world: World) -> None:
+    have(world, 2)
+    world.paper.stop()
+    world.let_pass(5)
+    world.paper.start(world.at)
+    world.let_pass(10)
+    name = close_strategy(world, "long")
+    assert until_done(world, name) == "blocked"
+    world.let_pass(10)
+    assert (world.position(), world.live()) == (2, ["LIMIT SELL 2 5040", "STOPMARKET SELL 2 4960"])
+    assert any("close_failed" in told for told in world.told)
+
+
+def test_a_bracket_of_two_strategies_is_cut_down_to_what_the_close_of_one_leaves(world: World) -> None:
+    for strategy_id in ("long", "other"):
+        have(world, 1, strategy_id, take_profit=None, stop_loss=None)
+    ask(world, "CANCELANDBRACKET", "bracket", action="BUY", qty=2, stop_loss="4970", take_profit="5040")
+    assert until_done(world, "bracket") == "done"
+    assert until_done(world, close_strategy(world, "long")) == "done"
+    world.let_pass(3)
+    assert (world.position(), world.live()) == (1, ["LIMIT SELL 1 5040", "STOPMARKET SELL 1 4970"])
+
+
 def test_a_strategy_that_a_stop_has_closed_meanwhile_is_not_closed_again(world: World) -> None:
     ends = set()
     for tenths in (1, 2, 4, 6, 8):

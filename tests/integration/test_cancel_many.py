@@ -183,7 +183,9 @@ def test_only_orders_of_exactly_this_instrument_are_cancelled(service: Service, 
     for name, order_id in instruments.items():
         service.place(order_id, instrument=name)
     service.place("elsewhere", instrument=instrument, account="Sim102")
-    assert of_account(service, "Sim101", instrument).body == cancelled(instruments[instrument])
+    answer = dict(of_account(service, "Sim101", instrument).body)
+    assert [it["code"] for it in answer.pop("warnings", [])] == ["unlisted_instrument"] * (instrument != "ES 12-26")
+    assert answer == cancelled(instruments[instrument])
     assert len(service.open_orders()) == len(instruments)
 
 
@@ -202,7 +204,7 @@ def test_a_separator_in_an_account_does_not_blur_where_it_ends(service: Service)
     service.place("order-1", account="A#B", instrument="C")
     service.place("order-2", account="A", instrument="B#C")
     assert of_account(service, "A").body == cancelled("order-2")
-    assert of_account(service, "A#B", "C").body == cancelled("order-1")
+    assert of_account(service, "A#B", "C").body["cancelled"] == ["order-1"]
 
 
 @every_alert

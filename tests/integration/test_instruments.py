@@ -167,6 +167,7 @@ def test_an_alert_that_trails_an_order_in_es1_trails_it_over_a_roll(
         prices |= {"stop_loss": 4985} if order_id == "long" else {}
     answer = service.send("CANCELREPLACE", **{**ENTRY, "order_id": order_id, "instrument": "ES1!", **prices})
     assert answer.word == "replaced", answer.body
+    assert (answer.body["instrument"], answer.body["instrument_sent"]) == (roll.old.name, "ES1!")
     assert len(service.network.requests) == 2 + looked_at
     assert service.plain("long")["instrument"] == roll.old.name
     answer = service.send("CANCELREPLACE", **{**ENTRY, "order_id": order_id, "instrument": roll.new.name, **prices})
@@ -293,7 +294,34 @@ def test_what_is_not_listed_stays_as_it_is_written(service: Service, instrument:
     assert "instrument" not in answer.body
     assert service.plain()["instrument"] == instrument
     answer = cancel_all(service, instrument.lower())
-    assert (answer.body["cancelled"], codes(answer)) == (["order-1"], [])
+    assert (answer.body["cancelled"], codes(answer)) == (["order-1"], ["unlisted_instrument"])
+
+
+@pytest.mark.parametrize(
+    "command", ["CLOSEPOSITION", "FLATTEN", "CANCELORDERS", "REVERSE", "CANCELANDBRACKET", "PLACE"]
+)
+@pytest.mark.parametrize(
+    ("instrument", "says"),
+    [
+        ("ES", "write ES1! or a month such as ES 12-26"),
+        ("es", "write ES1! or a month such as ES 12-26"),
+        ("NYMEX:ES1!", "none of the futures that are listed"),
+        ("ES2!", "none of the futures that are listed"),
+        ("ES 02-27", "ES has the months 03, 06, 09, 12 in the list here, and ES 02-27 is none of them"),
+        ("ESG7", "ES has the months 03, 06, 09, 12 in the list here, and ES 02-27 is none of them"),
+        ("ES 13-26", "none of the futures that are listed"),
+        ("ES 12-26", None),
+        ("CME_MINI:ES1!", None),
+    ],
+)
+def test_a_name_that_may_be_mistyped_is_warned_of_whatever_it_is_for(
+    service: Service, command: str, instrument: str, says: str | None
+) -> None:
+    service.use_venue(VENUES["ninjatrader"])
+    more = {"PLACE": ENTRY, "CANCELANDBRACKET": {"action": "BUY", "qty": 1, "stop_loss": 4990}}.get(command, {})
+    answer = service.send(command, **{**more, "account": "Sim101", "instrument": instrument})
+    told = [it["detail"] for it in answer.body.get("warnings", []) if it["code"] == "unlisted_instrument"]
+    assert (answer.status, len(told), (says or "") in "".join(told)) == (200, 1 if says else 0, True)
 
 
 # A key with a limit

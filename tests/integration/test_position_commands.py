@@ -141,6 +141,27 @@ def _text(value: object) -> str | None:
         ("CLOSEPOSITION", {"percent": "0"}, "invalid_value", "percent"),
         ("CLOSEPOSITION", {"qty": ""}, "missing_field", "qty"),
         ("CLOSEPOSITION", {"instrument": None}, "missing_field", "instrument"),
+        *(
+            ("CLOSEPOSITION", {name: value}, "invalid_value", name)
+            for name, value in (
+                ("market_position", "long"),
+                ("market_position", "{{strategy.market_position}}"),
+                ("market_position", ""),
+                ("action", "SELL"),
+                ("strategy_id", "s"),
+                ("order_id", "a"),
+                ("order_type", "LIMIT"),
+                ("limit_price", 5000),
+                ("stop_price", "5000"),
+            )
+        ),
+        ("REVERSE", {"market_position": "long"}, "invalid_value", "market_position"),
+        ("REVERSE", {"strategy_id": "s"}, "invalid_value", "strategy_id"),
+        ("REVERSE", {"action": "SELL"}, "unsupported_value", "action"),
+        *(
+            ("CANCELANDBRACKET", {name: "long"}, "invalid_value", name)
+            for name in ("market_position", "strategy_id", "order_id")
+        ),
         ("FLATTEN", {"instrument": ""}, "missing_field", "instrument"),
         ("FLATTEN", {"market_position": "flat"}, "invalid_value", "market_position"),
         ("FLATTEN", {"qty": 1}, "invalid_value", "qty"),
@@ -174,6 +195,21 @@ def test_what_an_alert_must_not_lose_is_refused(
     answer = send(service, command, **fields)
     assert (answer.word, answer.body.get("field")) == (error, field)
     assert service.belongings() == before
+
+
+def test_what_a_close_does_anyway_may_be_said(service: Service) -> None:
+    said = {"order_type": "market", "limit_price": 0, "stop_price": "0.00", "market_position": "off", "tif": "DAY"}
+    answer = send(service, "CLOSEPOSITION", **said)
+    assert answer.word == "accepted"
+    assert {(it["code"], it["field"]) for it in answer.body["warnings"]} == {("ignored_field", name) for name in said}
+
+
+@pytest.mark.parametrize("name", ["qty", "quantity", "percent", "market_position", "require_market_position"])
+def test_a_part_of_a_strategy_is_not_closed_as_the_whole(service: Service, name: str) -> None:
+    service.place("order-1", strategy_id="s")
+    answer = service.send("CLOSESTRATEGY", strategy_id="s", **{name: 1})
+    assert (answer.word, answer.body["field"]) == ("invalid_value", "qty" if name == "quantity" else name)
+    assert service.state() == "Initialized"
 
 
 def test_flatten_everything_cancels_every_order_too(service: Service) -> None:
@@ -327,6 +363,7 @@ def test_an_equal_alert_that_opens_is_refused_for_a_minute(service: Service, com
     service.let_pass(2)
     again = send(service, command)
     assert (again.status, again.word) == (409, "duplicate_alert")
+    assert again.body["detail"].startswith(f"The same {command} for account Sim101 came in at ")
     assert len(written(service)) == 1
     for instruction in asked(service):
         finish(service, instruction)
@@ -498,6 +535,31 @@ def test_what_opens_counts_among_the_orders_of_its_key(service: Service, command
     assert send(service, command, key=key).word == "accepted"
     assert send(service, command, key=key, notes="another text").word == "rate_limited"
     assert service.send("CLOSEPOSITION", key=key, **PAIR).word == "accepted"
+
+
+@pytest.mark.parametrize("delay", [0, 5])
+@pytest.mark.parametrize("command", ORDERS)
+@pytest.mark.parametrize("limited", [True, False])
+def test_an_order_after_a_close_carries_the_months_that_its_key_reaches(
+    service: Service, command: str, delay: int, *, limited: bool
+) -> None:
+    limits = ("ES1!", "NQ 12-26") if limited else ()
+    key = service.issue_key(instruments=limits)
+    send(service, command, key=key, order_id="turn", instrument="ES1!", delay=delay)
+    service.pass_time(6)
+    order = service.order("turn")
+    assert order
+    assert order.conditions
+    assert (order.conditions.root, order.conditions.instruments) == ("ES", limits)
+
+
+def test_an_order_of_a_continuous_contract_is_changed_like_any(service: Service) -> None:
+    service.place("long", instrument="ES1!", order_type="LIMIT", limit_price=4990)
+    assert service.send("CHANGE", order_id="long", limit_price=4980).word == "change_pending"
+    order = service.order("long")
+    assert order
+    assert order.want
+    assert (order.want.kind, order.conditions) == ("change", Conditions(root="ES"))
 
 
 def test_a_limited_key_closes_what_it_reaches_and_no_more(service: Service) -> None:

@@ -16,10 +16,10 @@ from tests.service import Service
 FLAT = Conditions(require_market_position=("flat",))
 SYNC = {
     "sync_strategy": "true",
-    "market_position": "short",
-    "prev_market_position": "long",
+    "market_position": "long",
+    "prev_market_position": "short",
     "out_of_sync": "resync",
-    "target_quantity": "-2",
+    "target_quantity": "2",
 }
 
 
@@ -44,7 +44,7 @@ def replace(service: Service, **fields: object) -> Any:
         ({"flatten_first": "true"}, Conditions(closes_first="orders_and_position")),
         ({"require_market_position": "FLAT/long"}, Conditions(require_market_position=("flat", "long"))),
         ({"max_position": "2"}, Conditions(max_positions=2)),
-        (SYNC, Conditions(sync=Sync("short", "long", "resync", 2))),
+        (SYNC, Conditions(sync=Sync("long", "short", "resync", 2))),
         ({"flatten_first": "false", "sync_strategy": "no"}, None),
         (
             {"flatten_first": "true", "require_market_position": "long", "max_positions": "1"},

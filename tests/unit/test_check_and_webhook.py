@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import pytest
+
 from cli.aws import demo
 from orderhook import payload, pipeline
 from orderhook.errors import PayloadError
@@ -222,7 +224,7 @@ def by_check(text: str, venue: Venue) -> tuple[list[tuple[str, str | None, str]]
     """Return all that `check` finds wrong with a text, and all that it remarks on."""
     explanation = explain(text.encode(), venue=venue, on=NOW.date())
     faults = [(type(it).__name__, it.field, it.detail) for it in explanation.faults]
-    remarks = [*(row.remark for row in explanation.rows), *(it.detail for it in explanation.warnings)]
+    remarks = [*(row.remark for row in explanation.rows), *(it.detail for it in explanation.apart)]
     return faults, " ".join(filter(None, remarks))
 
 
@@ -238,6 +240,44 @@ def assert_agree(text: str, venue: Venue = TABLE) -> None:
         assert told in rest, f"untold {told!r} of {remarks!r}"
         rest = rest.replace(told, "")  # a name that comes twice is remarked on twice
     assert not rest.strip(), f"more {rest!r}"
+
+
+_SIDE = "{{strategy.market_position}}"
+_MARKET_ORDER = "account=Sim101;instrument=ES 12-26;qty=1;order_type=MARKET;tif=DAY;order_id=a"
+
+
+@pytest.mark.parametrize("venue", [TABLE, NINJATRADER], ids=["table", "ninjatrader"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "command=CLOSEPOSITION;account=Sim101;instrument=ES1!;percent={{plot_0}}",
+        f"command=CLOSEPOSITION;account=Sim101;instrument=ES1!;require_market_position={_SIDE}",
+        f"command=FLATTEN;account=Sim101;market_position={_SIDE}",
+        "command=REVERSE;account=Sim101;instrument={{ticker}}",
+        "command=REVERSE;account=Sim101;instrument=ES1!;delay={{plot_0}}",
+        f"command=FLATPLACE;{_MARKET_ORDER};action={{{{strategy.order.action}}}}",
+        f"command=CANCELORDERS;account=Sim101;instrument=ES1!;require_market_position={_SIDE}",
+        f"command=PLACE;{_MARKET_ORDER};action=BUY;require_market_position={_SIDE}",
+        f"command=PLACE;{_MARKET_ORDER};action=BUY;max_positions={{{{plot_0}}}}",
+        f"command=PLACE;{_MARKET_ORDER};action=BUY;flatten_first={{{{plot_0}}}}",
+        f"command=PLACE;{_MARKET_ORDER};action=BUY;flatten_first={{{{plot_0}}}};require_market_position={_SIDE}",
+        f"command=PLACE;{_MARKET_ORDER};action=SELL;sync_strategy=true;market_position={_SIDE};prev_market_position=flat",
+        f"command=PLACE;{_MARKET_ORDER};action=SELL;market_position={_SIDE}",
+        f"command=PLACE;{_MARKET_ORDER};action=BUY;stop_loss={{{{plot_0}}}} ticks",
+        f"command=PLACE;{_MARKET_ORDER};action=BUY;stop_loss={{{{plot_0}}}}",
+    ],
+)
+def test_what_is_refused_whatever_is_filled_in_is_wrong_before(text: str, venue: Venue) -> None:
+    values = {
+        _SIDE: ("flat", "long", "short"), "{{plot_0}}": ("0", "0.5", "1", "-10", "4990"), "{{ticker}}": ("ESZ2026",),
+        "{{strategy.order.action}}": ("buy", "sell"),
+    }  # fmt: skip
+    filled = [text]
+    for placeholder, words in values.items():
+        filled = [it.replace(placeholder, word) for it in filled for word in words]
+    refused = [by_webhook(f"key={demo.KEY};{it}", venue).refusal for it in filled]
+    faults, _ = by_check(f"key={demo.KEY};{text}", venue)
+    assert bool(faults) == all(refused), (faults, refused)
 
 
 def test_check_and_the_webhook_agree_on_alerts_that_nobody_thought_of() -> None:

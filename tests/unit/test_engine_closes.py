@@ -530,7 +530,7 @@ def test_fills_before_the_pair_was_seen_flat_are_no_sign_of_a_position(desk: Des
 
 
 @pytest.mark.parametrize("held", [True, False])
-def test_a_close_of_every_month_rings_of_no_month_that_nobody_knows(held: bool) -> None:
+def test_a_close_of_every_month_rings_where_nothing_is_known_of_any(held: bool) -> None:
     desk = Desk(instruments=("ES 12-26", "ES 03-27")).start()
     if held:
         desk.hold("LONG", 1)
@@ -539,7 +539,7 @@ def test_a_close_of_every_month_rings_of_no_month_that_nobody_knows(held: bool) 
     if held:
         desk.hold("FLAT")
     desk.wait(15)
-    assert (desk.result(), desk.alarms) == ("done" if held else "unresolved", [])
+    assert (desk.result(), desk.alarms) == (("done", []) if held else ("unresolved", ["not_closed"]))
 
 
 def test_a_close_all_that_came_behind_one_without_news_ends_as_that() -> None:
@@ -902,12 +902,43 @@ def test_flatten_of_one_side_leaves_what_nobody_knows(desk: Desk) -> None:
     desk.take()
     desk.say(LONG, "FILLED", 1, "5000")
     desk.look(shown, asked(desk, "FLATTEN", market_position="long"))
+    desk.wait(2)
     assert desk.take() == [CLOSE]
     desk.hold("FLAT")
     desk.wait(1)
     assert desk.result() == "unresolved"
     reason = "NQ 12-26, Sim101: position_unknown: it may be on the other side"
     assert desk.state.instructions["close"].reason == reason
+
+
+@pytest.mark.parametrize("before", ["UNKNOWN", "FLAT", "SHORT"])
+def test_flatten_of_one_side_waits_for_what_is_about_to_be_on_it(desk: Desk, before: Any) -> None:
+    if before != "UNKNOWN":
+        desk.hold(before, int(before == "SHORT"))
+    shown = order(desk, qty=2)
+    desk.look(shown)
+    desk.take()
+    flatten = asked(desk, "FLATTEN", market_position="long")
+    desk.look(shown, flatten)
+    desk.wait(0.1)
+    desk.say(LONG, "FILLED", 2, "5000")
+    desk.wait(1)
+    assert (desk.take(), desk.result()) == ([], None)
+    desk.hold("LONG", 1)
+    desk.wait(0.1)
+    assert desk.take() == [CLOSE]
+
+
+def test_flatten_of_one_side_leaves_what_may_be_on_the_other(desk: Desk) -> None:
+    desk.hold("FLAT")
+    shown = order(desk, action="SELL")
+    desk.look(shown)
+    desk.take()
+    desk.look(shown, asked(desk, "FLATTEN", market_position="long"))
+    desk.wait(0.1)
+    desk.say(LONG, "FILLED", 1, "5000")
+    desk.wait(2)
+    assert (desk.take(), desk.result()) == ([], "unresolved")
 
 
 def test_flatten_keeps_to_its_side_its_pair_and_its_key(desk: Desk) -> None:
@@ -924,7 +955,7 @@ def test_flatten_keeps_to_its_side_its_pair_and_its_key(desk: Desk) -> None:
         desk.hold("SHORT", 2, "NQ 12-26")
         desk.look(asked(desk, "FLATTEN", **values))
         assert [placed(line)["instrument"] for line in desk.take()] == closed, values
-        assert desk.result() == (None if closed else "no_position")
+        assert desk.result() == (None if closed else "blocked")
 
 
 def test_the_worst_result_of_several_counts_and_names_its_pair(desk: Desk) -> None:
@@ -1103,7 +1134,9 @@ def test_what_keeps_entries_rings_where_its_stops_are_gone_and_the_number_is_not
     end(desk, STOP)
     desk.say(TARGET, "CANCELLED", 1, "5010")
     desk.wait(3)
-    assert (the_close(desk).result, desk.alarms) == ("blocked", ["unprotected"])
+    assert (the_close(desk).result, desk.alarms) == (None, [])
+    desk.wait(55)
+    assert (the_close(desk).result, desk.alarms) == ("failed", ["unprotected"])
 
 
 def test_an_order_that_closes_and_is_rejected_blocks_the_pair(desk: Desk) -> None:

@@ -20,7 +20,7 @@ from bridge.events import (
 from orderhook.bridge_messages import InstructionReport, Side
 from orderhook.conditions import Conditions, MarketSide, Sync
 from orderhook.instructions import Instruction
-from orderhook.orders import Leg, Order, OrderState, TimeInForce, timestamp
+from orderhook.orders import Action, Leg, Order, OrderState, TimeInForce, timestamp
 from orderhook.venues import NINJATRADER
 from tests.bridge import JOURNAL, Desk, order, placed, want
 
@@ -350,8 +350,8 @@ def test_an_alert_is_done_only_where_its_strategy_is_in_sync(
     desk: Desk, side: Side, now: MarketSide, before: MarketSide
 ) -> None:
     be(desk, side)
-    ask(desk, Conditions(sync=Sync(now, before)))
-    if side.lower() == before:
+    ask(desk, Conditions(sync=Sync(now, before)), action="SELL" if before == "long" else "BUY")
+    if side.lower() == before and (before, now) != ("flat", "flat"):
         assert sent(desk) == ["long"]
         return
     assert sent(desk) == []
@@ -372,6 +372,49 @@ def test_sync_waits_for_a_fill_that_is_not_in_the_position_yet(desk: Desk) -> No
     be(desk, "LONG")
     desk.wait(0.1)
     assert sent(desk) == ["long"]
+
+
+@pytest.mark.parametrize(
+    ("side", "before", "action", "qty"),
+    [
+        ("LONG", "long", "SELL", 2),
+        ("SHORT", "short", "BUY", 2),
+        ("LONG", "long", "BUY", 1),
+        ("FLAT", "flat", "SELL", 1),
+    ],
+)
+@pytest.mark.parametrize("out_of_sync", ["wait", "flatten", "resync"])
+def test_an_order_of_a_strategy_that_is_flat_after_it_opens_nothing(
+    desk: Desk, side: Side, before: MarketSide, action: Action, qty: int, out_of_sync: Any
+) -> None:
+    be(desk, side)
+    desk.wait(1)
+    shown = ask(desk, Conditions(sync=Sync("flat", before, out_of_sync)), action=action, qty=qty)
+    pass_by(desk, 0.2, shown)
+    lines = [line.split(";") for line in desk.take()]
+    orders = [(line[3], line[4]) for line in lines if line[0] == "PLACE"]
+    closed = [line[0] for line in lines if line[0] == "CLOSEPOSITION"]
+    if side == "FLAT":
+        assert (orders, closed, end_of(desk)) == ([], [], (OrderState.CANCELLED, "already there"))
+    elif out_of_sync == "wait":
+        assert (orders, closed, end_of(desk)) == ([], [], (REJECTED, "blocked"))
+        why = f"blocked: out of sync: the position is {before} 1, and {action} {qty} would not leave it flat"
+        assert desk.last("long").reason == why
+    elif out_of_sync == "flatten":
+        assert (orders, closed) == ([], ["CLOSEPOSITION"])
+    else:
+        assert (orders, closed) == ([("SELL" if side == "LONG" else "BUY", "1")], [])
+
+
+def test_nothing_is_placed_after_a_close_for_a_strategy_that_is_flat_then(desk: Desk) -> None:
+    be(desk, "LONG")
+    desk.wait(1)
+    shown = ask(desk, Conditions(closes_first="orders_and_position", sync=Sync("flat", "long")), action="SELL")
+    pass_by(desk, 0.2, shown)
+    assert taken(desk) == ["CLOSEPOSITION"]
+    be(desk, "FLAT")
+    pass_by(desk, 1.3, shown)
+    assert (taken(desk), end_of(desk)) == ([], (OrderState.CANCELLED, "already there"))
 
 
 def test_sync_comes_before_the_other_conditions(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge import oif
-from bridge.events import ConnectionRead, Fetched, LogLine, NinjaTraderStarted
+from bridge.events import Alarm, ConnectionRead, Fetched, LogLine, NinjaTraderStarted
 from orderhook.instructions import Instruction
 from orderhook.order_reports import made_order
 from orderhook.orders import Leg, OrderState
@@ -246,6 +246,33 @@ def test_what_has_no_legs_of_ours_is_closed_without_a_change(desk: Desk) -> None
     assert quantities(desk) == {STOP: 1, TARGET: 1}
 
 
+@pytest.mark.parametrize(("state", "result"), [("REJECTED", None), ("FILLED", "blocked")])
+def test_of_a_root_a_month_that_nobody_knows_counts_where_something_of_ours_was_filled(
+    desk: Desk, state: str, result: str | None
+) -> None:
+    desk.hold("LONG", 2)
+    desk.look(order(desk, "next", instrument="ES 03-27"))
+    desk.take()
+    desk.say(oif.venue_id("request-next", 1), state, *((1, "5000") if state == "FILLED" else ()))
+    desk.look()
+    ask(desk, qty=1, root="ES")
+    assert (desk.result(), desk.take()) == (result, [] if result else [sell(1)])
+
+
+def test_of_a_root_a_month_that_is_about_to_be_held_is_waited_for(desk: Desk) -> None:
+    desk.hold("FLAT")
+    shown = order(desk, qty=2)
+    desk.look(shown)
+    desk.take()
+    ask(desk, shown, qty=1, root="ES")
+    desk.wait(0.5)
+    assert desk.result() is None
+    desk.say(oif.venue_id("request-long", 1), "FILLED", 2, "5000")
+    desk.hold("LONG", 2)
+    desk.wait(0.1)
+    assert desk.take() == [sell(1)]
+
+
 def test_a_crash_while_its_order_is_written_leaves_a_part_unresolved(desk: Desk) -> None:
     have(desk, 3)
     closing = ask(desk, qty=1)
@@ -278,7 +305,45 @@ def test_legs_take_back_what_a_person_says_was_not_closed(desk: Desk, filled: in
     desk.take()
     shrink(desk)
     desk.wait(5)
-    assert (quantities(desk), desk.alarms) == ({STOP: back, TARGET: back}, [])
+    assert (quantities(desk), desk.alarms) == ({STOP: back, TARGET: back}, ["unprotected"])
+
+
+def test_a_person_is_told_how_much_has_no_stop_while_nobody_knows_of_its_order(desk: Desk) -> None:
+    have(desk, 3)
+    ask(desk, qty=2)
+    desk.take()
+    shrink(desk)
+    desk.take()
+    desk.say(ID, "PARTFILLED", 1, "5000")
+    desk.tell(NinjaTraderStarted())
+    desk.tell(ConnectionRead(connected=True))
+    for venue_id in (STOP, TARGET):
+        desk.say(venue_id, "WORKING")
+    desk.take()
+    desk.wait(61)
+    assert desk.result() == "unresolved"
+    [told] = [it.detail for it in desk.effects if isinstance(it, Alarm) and it.code == "unprotected"]
+    assert "own stops close 1 less" in told
+
+
+@pytest.mark.parametrize("is_emptied", [True, False])
+def test_legs_take_back_a_part_that_a_restart_cuts_short_while_they_shrink(desk: Desk, is_emptied: bool) -> None:
+    have(desk, 3)
+    closing = ask(desk, qty=1)
+    assert sorted(desk.take()) == TO_TWO
+    if not is_emptied:
+        desk.crash()
+    # Whether the legs have shrunk nothing says any more: they are told once more how much they close.
+    desk.tell(NinjaTraderStarted(emptied=is_emptied))
+    desk.tell(ConnectionRead(connected=True))
+    desk.look(closing)
+    taken = desk.take()
+    shrink(desk)
+    taken += desk.take()
+    assert desk.result() == "blocked"
+    assert {change(STOP, 3, stop="4990"), change(TARGET, 3, limit="5010")} <= set(taken)
+    shrink(desk)
+    assert (quantities(desk), desk.take(), desk.alarms) == ({STOP: 3, TARGET: 3}, [], ["not_closed"])
 
 
 def test_legs_take_back_what_is_rejected_after_a_minute(desk: Desk) -> None:
@@ -323,6 +388,8 @@ def test_another_journal_closes_no_part_a_second_time(desk: Desk) -> None:
     other.hold("LONG", 3)
     other.look(closing)
     assert (other.result(), other.take()) == ("unresolved", [])
+    [told] = [it.detail for it in other.effects if isinstance(it, Alarm)]
+    assert "LONG 3: another journal may have made its stops smaller" in told
 
 
 def test_a_later_close_ends_the_order_that_closes_a_part(desk: Desk) -> None:

@@ -230,6 +230,70 @@ def test_a_strategy_that_cannot_be_closed_calls_a_person(desk: Desk, trader: Tra
     assert "unprotected" in desk.alarms
 
 
+def test_a_strategy_keeps_its_stops_where_nobody_knows_how_much_is_open(desk: Desk, trader: Trader) -> None:
+    trader.trade("long", "S")
+    desk.hold("UNKNOWN")
+    trader.close()
+    desk.wait(10)
+    assert (desk.result(NAME), desk.alarms) == ("blocked", ["close_failed"])
+    assert (desk.take(), live(desk)) == ([], ["long.STOP1"])
+
+
+def test_a_strategy_keeps_its_stops_where_the_position_is_not_settled(desk: Desk, trader: Trader) -> None:
+    trader.trade("long", "S")
+    trader.shown.append(order(desk, "other", strategy_id="T"))
+    desk.look(*trader.shown)
+    desk.take()
+    desk.say(oif.venue_id("request-other", 1), "FILLED", 1, "5000")
+    trader.close()
+    desk.wait(3)
+    assert (desk.result(NAME), desk.alarms) == ("blocked", ["close_failed"])
+    assert (desk.take(), live(desk)) == ([], ["long.STOP1"])
+
+
+def test_what_is_open_is_closed_when_its_file_comes_late_and_the_stops_have_ended(desk: Desk, trader: Trader) -> None:
+    trader.trade("long", "S", 2)
+    trader.close()
+    desk.take()
+    desk.say(stop_of("long"), "FILLED", 1, "4990")
+    desk.say(stop_of("long"), "CANCELLED", 1, "4990")
+    desk.wait(20)
+    assert (desk.result(NAME), desk.take()) == (None, [])
+    trader.hold(1)
+    assert desk.take() == [line(1)]
+
+
+def hedge(trader: Trader) -> None:
+    trader.trade("long", "S")
+    trader.trade("short", "T", action="SELL")
+
+
+def test_a_trade_is_open_though_one_on_the_other_side_made_the_pair_flat(desk: Desk, trader: Trader) -> None:
+    hedge(trader)
+    trader.hold(1, stop_of("short"), 1)
+    desk.wait(3)
+    trader.close()
+    desk.take()
+    desk.say(stop_of("long"), "CANCELLED")
+    assert desk.take() == [line(1)]
+    trader.hold(0, ID, 1)
+    assert (desk.result(NAME), live(desk)) == ("done", [])
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_trade_whose_contracts_another_strategy_has_used_up_keeps_its_stop(
+    desk: Desk, trader: Trader, more: int
+) -> None:
+    hedge(trader)
+    if more:
+        trader.trade("more", "T", more, "SELL")
+    trader.close()
+    desk.wait(10)
+    assert (desk.result(NAME), desk.take()) == ("blocked", [])
+    assert "close_failed" in desk.alarms
+    assert "long.STOP1" in live(desk)
+
+
 def test_a_later_entry_of_the_strategy_waits_and_is_not_closed(desk: Desk, trader: Trader) -> None:
     trader.trade("long", "S")
     closing = trader.close()
@@ -342,3 +406,56 @@ def test_a_strategy_whose_close_an_operator_has_ended_is_looked_after_again(desk
     desk.look(*trader.shown)
     assert (desk.result(NAME), desk.alarms) == ("superseded", ["close_failed"])
     assert desk.state.orders["first"].closing is None
+
+
+def close_part(desk: Desk, trader: Trader, qty: int, left: int) -> None:
+    """Have a part of the position be closed, which leaves so much; every leg has NinjaTrader's word."""
+    part = asked(desk, "CLOSEPOSITION", "part", qty=qty)
+    desk.look(*trader.shown, part)
+    made = oif.venue_id("part.1", 1)
+    for _ in range(10):
+        for taken in map(placed, desk.take()):
+            if taken["command"] == "CHANGE":
+                desk.say(taken["order_id"], "ACCEPTED")
+                desk.say(taken["order_id"], "WORKING")
+        desk.wait(1)
+        if "part.1" in desk.state.orders:
+            break
+    desk.take()
+    trader.hold(left, made, qty)
+    desk.wait(1)
+    assert desk.result("part") == "done"
+
+
+def take_closing(desk: Desk, order_id: str) -> list[str]:
+    """Have a strategy's stop end, and return what closes its position."""
+    desk.take()
+    desk.say(stop_of(order_id), "CANCELLED")
+    return [it for it in desk.take() if placed(it)["command"] == "PLACE"]
+
+
+@pytest.mark.parametrize(("strategy_id", "closed"), [("S", 1), ("T", 3)])
+def test_a_part_that_was_closed_of_a_strategys_trade_is_not_closed_again(
+    desk: Desk, trader: Trader, strategy_id: str, closed: int
+) -> None:
+    trader.trade("long", "S", 3)
+    close_part(desk, trader, 2, left=1)
+    trader.trade("other", "T", 3)
+    trader.close(strategy_id)
+    assert take_closing(desk, "long" if strategy_id == "S" else "other") == [line(closed)]
+
+
+@pytest.mark.parametrize(("strategy_id", "closed"), [("S", 1), ("T", 3)])
+def test_a_part_that_was_closed_where_nothing_has_legs_is_the_oldest_strategys(
+    desk: Desk, trader: Trader, strategy_id: str, closed: int
+) -> None:
+    for name, whose in (("long", "S"), ("other", "T")):
+        trader.shown.append(order(desk, name, strategy_id=whose, qty=3))
+        desk.look(*trader.shown)
+        desk.take()
+        trader.hold(trader.held + 3, oif.venue_id(f"request-{name}", 1), 3)
+        trader.shown[-1] = trader.shown[-1]._replace(state=OrderState.FILLED)
+        desk.wait(1)
+    close_part(desk, trader, 2, left=4)
+    trader.close(strategy_id)
+    assert [it for it in desk.take() if placed(it)["command"] == "PLACE"] == [line(closed)]

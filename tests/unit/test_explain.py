@@ -148,6 +148,17 @@ PAIR = "account=Sim101;instrument=ES 12-26"
             "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the position is closed",
         ),
         (
+            "command=FLATPLACE;account=Sim101;instrument=ES1!;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a",
+            "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the position is closed in every "
+            "month of ES",
+        ),
+        (
+            "command=PLACE;account=Sim101;instrument=ES1!;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a;"
+            "flatten_first=true",
+            "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the orders are cancelled and the "
+            "position is closed in every month of ES",
+        ),
+        (
             f"command=REVERSEPOSITION;{PAIR};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=a",
             "place BUY 1 ES 12-26 MARKET, DAY, in account Sim101, as order a, once the orders of the instrument are "
             "cancelled and its position is closed, if there is one to close",
@@ -574,6 +585,20 @@ def test_with_a_venue_an_alert_asks_for_it(text: str, verdict: str) -> None:
 def test_without_a_venue_what_needs_one_is_marked(option: str, field: str) -> None:
     assert wrong(f"{PLACE};order_id=a;{option}") == {field}
     assert not explain(f"{PLACE};order_id=a;{option}".encode(), venue=NINJATRADER).faults
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        "action=SELL;market_position={{strategy.market_position}};prev_market_position=flat",
+        "action=SELL;market_position=short;prev_market_position={{strategy.prev_market_position}}",
+        "action={{strategy.order.action}};market_position=flat;prev_market_position=long",
+        "action=SELL;market_position={{strategy.market_position}};prev_market_position=long;target_quantity=-2",
+    ],
+)
+def test_the_sides_of_a_strategy_are_compared_once_all_are_filled_in(sides: str) -> None:
+    text = f"key={demo.KEY};command=PLACE;{ENTRY.replace('action=buy', sides)};order_id=a;sync_strategy=true"
+    assert not explain(text.encode(), venue=NINJATRADER).faults
 
 
 def test_a_field_that_is_lost_in_parentheses_is_shown() -> None:

@@ -544,7 +544,7 @@ def test_a_placeholder_that_was_not_filled_in_is_named_as_such_wherever_it_stand
 
 @pytest.mark.parametrize("command", CANCELLING)
 def test_a_placeholder_in_a_field_that_is_not_used_does_no_harm(command: str) -> None:
-    assert warnings({**CANCELLING[command], "qty": "{{x}}"}) == [("ignored_field", "qty")]
+    assert warnings({**CANCELLING[command], "tif": "{{x}}"}) == [("ignored_field", "tif")]
 
 
 def test_the_placeholder_of_a_field_is_told_with_the_field() -> None:
@@ -669,6 +669,8 @@ OF_POSITION = ("require_market_position", "market_position")
 )
 @pytest.mark.parametrize("command", MANY)
 def test_a_command_over_many_goes_without_what_was_not_to_narrow_it(command: str, name: str) -> None:
+    if command == "CLOSESTRATEGY" and name in ("qty", "quantity", "percent"):
+        return  # with a venue it closes a position
     assert warnings({**MANY[command], name: "1"}) == [("ignored_field", SYNONYMS.get(name, name))]
 
 

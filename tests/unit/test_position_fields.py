@@ -27,7 +27,7 @@ def read(kind: type[PlacesOrder], **fields: str) -> tuple[Any, list[str]]:
 
 
 def place(**fields: str) -> Any:
-    command, ignored = read(Place, **MARKET, **fields)
+    command, ignored = read(Place, **{**MARKET, **fields})
     assert not ignored
     return command
 
@@ -75,12 +75,50 @@ def test_flatten_first_ends_orders_and_position_before_the_order() -> None:
 
 def test_a_strategy_that_is_compared_says_its_position_before_and_after() -> None:
     assert place(**SYNC).position_conditions.sync == Sync("long", "flat")
-    given = {**SYNC, "market_position": "SHORT", "prev_market_position": "Long", "out_of_sync": "Resync"}
+    given = {"action": "SELL", "market_position": "SHORT", "prev_market_position": "Long", "out_of_sync": "Resync"}
     for text in ("3", "-3", "3.0"):
-        sync = place(**given, target_quantity=text).position_conditions.sync
+        sync = place(**{**SYNC, **given}, target_quantity=text).position_conditions.sync
         assert sync == Sync("short", "long", "resync", 3)
     flat = {**SYNC, "market_position": "flat", "out_of_sync": "resync"}
     assert place(**flat).position_conditions.sync == Sync("flat", "flat", "resync")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "actions"),
+    [
+        ("flat", "long", "BUY"), ("flat", "short", "SELL"), ("long", "flat", "SELL"), ("short", "flat", "BUY"),
+        ("long", "short", "SELL"), ("short", "long", "BUY"), ("flat", "flat", "BUY SELL"), ("long", "long", "BUY SELL"),
+        ("short", "short", "BUY SELL"),
+    ],
+)  # fmt: skip
+def test_an_action_that_does_not_lead_where_its_strategy_says_is_refused(before: str, after: str, actions: str) -> None:
+    sides = {**SYNC, "prev_market_position": before, "market_position": after}
+    for action in ("BUY", "SELL"):
+        if action in actions:
+            assert place(**sides, action=action).position_conditions.sync == Sync(after, before)  # type: ignore[arg-type]
+        else:
+            field, detail = refused(InvalidValueError, **sides, action=action)
+            assert field == "action"
+            assert f"from prev_market_position={before} to market_position={after}" in detail
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fields", "warned"),
+    [
+        ("long", "short", {"action": "SELL"}, True),
+        ("short", "long", {}, True),
+        ("short", "long", {"flatten_first": "true"}, False),
+        ("flat", "long", {}, False),
+        ("long", "long", {}, False),
+        ("long", "flat", {"action": "SELL"}, False),
+    ],
+)
+def test_one_order_that_turns_a_position_over_says_that_legs_stay(
+    before: str, after: str, fields: Fields, warned: bool
+) -> None:
+    alert = {**MARKET, **SYNC, "prev_market_position": before, "market_position": after, **fields}
+    _, warnings = parse_command(Place, parse_fields(Place, alert.items(), is_json=True)[0])
+    assert [warning.code for warning in warnings] == ["legs_stay"] * warned
 
 
 @pytest.mark.parametrize("name", ["market_position", "prev_market_position"])

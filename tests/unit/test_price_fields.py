@@ -128,6 +128,22 @@ def test_legs_in_another_spelling_are_the_same_order() -> None:
     assert (first["stop_loss"], first["take_profit"]) == ("-10 ticks", "+5%")
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"order_type": "LIMIT", "limit_price": "5000"},
+        {"order_type": "STOPMARKET", "stop_price": "5000"},
+        {"order_type": "LIMIT", "limit_price": "-8 ticks", "reference_price": "5000"},
+    ],
+)
+def test_a_percentage_of_less_than_a_tick_is_refused_where_the_entry_has_a_price(entry: dict[str, str]) -> None:
+    for field, sign in (("stop_loss", "-"), ("take_profit", "+")):
+        refusal = refused(InvalidValueError, **entry, **{field: f"{sign}0.0049%"})
+        assert (refusal[0], "is less than a tick of ES 12-26, which is 0.25" in refusal[1]) == (field, True)
+        assert place(**entry, **{field: f"{sign}0.0051%"}).new_order.relative_legs
+        assert place(**{field: f"{sign}0.0049%"}).new_order.relative_legs  # at the market nobody knows
+
+
 def test_relative_legs_are_for_a_venue() -> None:
     command = place(take_profit="1%")
     command.check_venue(NINJATRADER)

@@ -43,6 +43,12 @@ class CancelAndBracket(Command):
     word: ClassVar[str] = "CANCELANDBRACKET"
     risk_reducing: ClassVar[bool] = True
     acts_on_positions: ClassVar[bool] = True
+    refused_if_unused: ClassVar[Mapping[str, str]] = {
+        "market_position": "action says the side of the position here, and require_market_position asks for it",
+        **dict.fromkeys(
+            ("strategy_id", "order_id"), "CHANGE moves one target or stop, by its id, or its name and strategy_id"
+        ),
+    }
     never_empty: ClassVar[frozenset[str]] = frozenset((*_PRICES, "require_market_position", "delay"))
 
     account: GivenLabel

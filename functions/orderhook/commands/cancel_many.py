@@ -59,16 +59,18 @@ def cancel_many(
     delay: int = 0,
     bar: bool = True,
     closes: bool = False,
+    spares_legs: bool = False,
 ) -> ManyResult:
     """Cancel every open order of the scope that was received until then, each by its own conditional write.
 
     Run twice, the second finds what is left; a resend also looks at stops that an earlier receipt may have cancelled,
     and warns of those. With `bar`, orders of the same bar whose `delay` is not shorter than the command's own are left
-    alone and listed. With `closes` the bridge is asked to close what is filled, and the warnings say so.
+    alone and listed. With `closes` the bridge is asked to close what is filled, and the warnings say so; with
+    `spares_legs` it ends the legs of what is filled itself, once it knows that it can.
     Raises TemporarilyUnavailableError, with what was done and what remains, when the time budget ends before the last,
     and OutcomeUnknownError where one cannot be cancelled at all.
     """
-    cancels = _Cancels(services, provenance, scope, until, delay=delay, bar=bar)
+    cancels = _Cancels(services, provenance, scope, until, delay=delay, bar=bar, spares_legs=spares_legs)
     cancels.result.closes = closes
     listed = services.orders.reached_items(provenance, scope.account, scope.instrument, scope.root)
     words, cancels.result.complete = services.orders.each_in_time(
@@ -86,7 +88,15 @@ class _Cancels:
     """The cancels of one command over many; they run concurrently."""
 
     def __init__(
-        self, services: "Services", provenance: Provenance, scope: Scope, until: str, *, delay: int, bar: bool
+        self,
+        services: "Services",
+        provenance: Provenance,
+        scope: Scope,
+        until: str,
+        *,
+        delay: int,
+        bar: bool,
+        spares_legs: bool,
     ) -> None:
         self.result = ManyResult()
         self._services = services
@@ -94,6 +104,7 @@ class _Cancels:
         self._scope = scope
         self._until = until
         self._delay = delay
+        self._spares_legs = spares_legs
         # A resend is of the bar of its first receipt, and what has a delay is of the bar in which it came.
         received = min(provenance.received_on, datetime.fromisoformat(until))
         self._voiding = cache(lambda: services.controls.voiding(provenance.trader))
@@ -120,7 +131,17 @@ class _Cancels:
                 is_void = "due" in item and self._voiding()(received_at) is not None
                 (self.result.already_cancelled if is_void else self.result.waiting).append(item["order_id"])
                 continue
+            if self._spares(item):
+                continue
             yield item
+
+    def _spares(self, item: Mapping[str, Any]) -> bool:
+        """Return whether an order closes what is filled, and is the bridge's to end; note it where it is a stop."""
+        if not self._spares_legs or item.get("closes") is None or item.get("venue") is None:
+            return False
+        if kind_of(str(item.get("order_name"))) == "STOP":
+            self.result.stops.append(item["order_id"])
+        return True
 
     def cancel(self, item: Mapping[str, Any]) -> str:
         """Cancel an order, and return the name of the list that it belongs in."""
@@ -130,7 +151,7 @@ class _Cancels:
             return "already_cancelled"
         # Legs that a fill released after the orders were listed stand in no list, and are open all the same.
         listed = item.get("legs", {})
-        for name in (name for name, leg in order.legs.items() if leg.released):
+        for name in (name for name, leg in order.legs.items() if leg.released and not self._spares_legs):
             worked = isinstance(listed.get(name), dict) and listed[name].get("released")
             if not worked and (leg := self._cancel(leg_id(order.order_id, name))).applied and leg.before:
                 getattr(self.result, self._applied(leg.before)).append(leg.before.order_id)

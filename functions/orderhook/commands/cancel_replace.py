@@ -11,7 +11,7 @@ from orderhook.commands.fields import Minutes
 from orderhook.commands.new_order import OCO_WITHOUT_VENUE, PlacesOrder
 from orderhook.commands.place import schedule_end
 from orderhook.errors import AlertWarning, InvalidValueError
-from orderhook.orders import Order
+from orderhook.orders import Order, folded
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
 from orderhook.store.expressions import in_market
@@ -70,6 +70,10 @@ class CancelReplace(AddressesOrder, PlacesOrder):
         unchanged = altered.resent or (same and not altered.own)
         # A time limit is kept here: its venue is not asked for that.
         asks = altered.is_asked or altered.own or order.legs != altered.before.legs
+        # `ES1!` after a roll: the order stays in the month that it has.
+        stays = (
+            {} if folded(order.instrument) == folded(self.new_order.instrument) else {"instrument": order.instrument}
+        )
         ends = {"cancels_at": order.cancels_at} if order.cancels_at else {}
         kinds = {leg.kind for leg in self.new_order.legs}
         # Legs that fills reach work at once; of a kind that had been released before there is none among those given.
@@ -80,7 +84,7 @@ class CancelReplace(AddressesOrder, PlacesOrder):
             duplicate=True if unchanged else None,
             filled=str(order.filled),
             legs=({**at_once, **open_legs(order)} or None) if kinds else None,
-            extra={**values(order), "remaining": remaining(order), "generation": order.generation, **ends},
+            extra={**values(order), "remaining": remaining(order), "generation": order.generation, **ends, **stays},
             warnings=(*altered.warnings, *([OCO_WITHOUT_VENUE] if self.new_order.oco_id and not order.venue else [])),
         )
 

@@ -12,6 +12,7 @@ from orderhook.commands.position_fields import MarketSides, Part, required_off
 from orderhook.conditions import Conditions
 from orderhook.errors import CommandNotAllowedError, InvalidValueError
 from orderhook.outcome import Outcome
+from orderhook.payload import upper
 from orderhook.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -25,6 +26,18 @@ class ClosePosition(Command):
     word: ClassVar[str] = "CLOSEPOSITION"
     risk_reducing: ClassVar[bool] = True
     acts_on_positions: ClassVar[bool] = True
+    refused_if_unused: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("market_position", "action"),
+            "FLATTEN with market_position closes the positions of one side, as require_market_position does here",
+        ),
+        "strategy_id": "CLOSESTRATEGY acts on one strategy",
+        "order_id": "CANCEL cancels one order",
+        **dict.fromkeys(
+            ("order_type", "limit_price", "stop_price"),
+            "a close is at the market, and PLACE places an order at a price",
+        ),
+    }
     never_empty: ClassVar[frozenset[str]] = frozenset(("qty", "percent", "require_market_position", "delay"))
 
     account: GivenLabel
@@ -32,6 +45,14 @@ class ClosePosition(Command):
     qty: Qty | None = None
     percent: Part | None = None
     require_market_position: MarketSides = ()
+
+    @classmethod
+    def narrowing(cls, given: Mapping[str, object]) -> Mapping[str, str]:
+        """Return what it refuses; MARKET, and a price of 0, which is none, say what it does anyway."""
+        said = {name for name in ("limit_price", "stop_price") if given.get(name) in ("0", "0.0", "0.00")}
+        order_type = given.get("order_type")
+        said |= {"order_type"} if isinstance(order_type, str) and upper(order_type) == "MARKET" else set()
+        return {name: way_out for name, way_out in cls.refused_if_unused.items() if name not in said}
 
     @classmethod
     def idle(cls, given: Mapping[str, object]) -> Set[str]:

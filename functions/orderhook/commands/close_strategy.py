@@ -24,7 +24,10 @@ class CloseStrategy(Command):
 
     word: ClassVar[str] = "CLOSESTRATEGY"
     risk_reducing: ClassVar[bool] = True
-    refused_if_unused: ClassVar[Mapping[str, str]] = NARROWING
+    refused_if_unused: ClassVar[Mapping[str, str]] = {
+        **NARROWING,
+        **dict.fromkeys(("qty", "percent"), "CLOSEPOSITION closes a part of one position"),
+    }
 
     strategy_id: Id
 
@@ -42,7 +45,10 @@ class CloseStrategy(Command):
         asked = self._close_position(services, provenance, strategy, first, until) if strategy else {}
         # Whatever their account: one that waits for its delay need not have the strategy's.
         scope = Scope(strategy_id=self.strategy_id)
-        result = cancel_many(services, provenance, scope, until, delay=self.delay, closes=bool(asked))
+        # What protects the position the bridge ends itself, once it knows that it can close it.
+        result = cancel_many(
+            services, provenance, scope, until, delay=self.delay, closes=bool(asked), spares_legs=bool(asked)
+        )
         warnings = (*result.warnings, *(() if asked else _overtakable(result.overtakable)))
         if strategy and strategy.has_atm and not asked:
             raise UnsupportedValueError(

@@ -132,9 +132,14 @@ class Command(BaseModel):
 
     def check_venue(self, venue: "Venue") -> None:
         """Raise UnsupportedCommandError, or UnsupportedValueError of a field, for what only another venue can do."""
-        if self.acts_on_positions and venue.name is None:
+        self.check_word(venue)
+
+    @classmethod
+    def check_word(cls, venue: "Venue") -> None:
+        """Raise UnsupportedCommandError where this venue cannot do the command, whatever its fields are."""
+        if cls.acts_on_positions and venue.name is None:
             raise UnsupportedCommandError(
-                f"{self.word} acts on a position, which only a venue knows: deploy with Venue=ninjatrader.",
+                f"{cls.word} acts on a position, which only a venue knows: deploy with Venue=ninjatrader.",
                 field="command",
             )
 

@@ -1,14 +1,16 @@
 """What PLACE asks of the position, and does to it, before the bridge places its order."""
 
 from collections.abc import Mapping, Set
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pydantic import ValidationInfo, model_validator
 
 from orderhook.commands.close_position import ClosePosition
 from orderhook.commands.fields import YesNo, is_off
 from orderhook.commands.new_order import PlacesOrder
 from orderhook.commands.syncs_strategy import SyncsStrategy
-from orderhook.conditions import NO_CONDITIONS, Conditions
-from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError
+from orderhook.conditions import NO_CONDITIONS, Conditions, MarketSide
+from orderhook.errors import AlertWarning, CommandNotAllowedError, ControlError, InvalidValueError
 from orderhook.orders import Order
 from orderhook.outcome import Outcome
 from orderhook.provenance import Provenance
@@ -22,11 +24,23 @@ _OWN = frozenset(("flatten_first", "sync_strategy", "out_of_sync"))
 _FIELD_OF: Mapping[str, str] = {"closes_first": "flatten_first", "sync": "sync_strategy"}
 """The field of an alert that gives a condition, where that has another name."""
 
+_OF_MONTHS = frozenset(("root", "instruments"))
+"""What is no condition of its own, but says of which months the others are."""
+
 _CLOSING_ONLY = AlertWarning(
     "closing_only",
     "closing_only_after",
     "From closing_only_after on nothing is opened: the bridge closes the position, and the order is not placed.",
 )
+
+_LEGS_STAY = AlertWarning(
+    "legs_stay",
+    "sync_strategy",
+    "One order turns the position over, and the targets and stops of the trade before stay at work: add "
+    "flatten_first=true with the qty of the new position, or cancel them by an alert of their own.",
+)
+
+_DIRECTIONS: Mapping[MarketSide, int] = {"short": -1, "flat": 0, "long": 1}
 
 
 class PlacesConditionally(SyncsStrategy, PlacesOrder):
@@ -35,6 +49,24 @@ class PlacesConditionally(SyncsStrategy, PlacesOrder):
     flatten_first: YesNo = False
 
     refused: ClassVar[Mapping[str, str]] = {name: why for name, why in PlacesOrder.refused.items() if name not in _OWN}
+
+    @model_validator(mode="after")
+    def _action_leads_from_side_to_side(self, info: ValidationInfo) -> Self:
+        """Refuse an order that cannot bring the position where its strategy says; how large it must be nobody knows."""
+        if (sync := self.sync) is None:
+            return self
+        before, after = (_DIRECTIONS[side] for side in (sync.prev_market_position, sync.market_position))
+        action = self.new_order.action
+        if before != after and action != ("BUY" if after > before else "SELL"):
+            raise InvalidValueError(
+                f"action={action} does not lead from prev_market_position={sync.prev_market_position} to "
+                f"market_position={sync.market_position}; correct one of them, or write "
+                "action={{strategy.order.action}}.",
+                field="action",
+            )
+        if before * after < 0 and not self.flatten_first and info.context is not None:
+            info.context.append(_LEGS_STAY)
+        return self
 
     @property
     def has_closing_half(self) -> bool:
@@ -49,6 +81,7 @@ class PlacesConditionally(SyncsStrategy, PlacesOrder):
         close = ClosePosition(
             account=new.account,
             instrument=new.instrument,
+            sent_instrument=self.sent_instrument,
             notes=self.notes,
             **{"require_market_position": "/".join(sides)} if (sides := self.require_market_position) else {},
         )
@@ -81,7 +114,7 @@ class PlacesConditionally(SyncsStrategy, PlacesOrder):
     def position_conditions(self) -> Conditions:
         """What the bridge asks of the position, and does to it, before it places the order."""
         return super().position_conditions._replace(
-            closes_first="orders_and_position" if self.flatten_first else None, sync=self.sync
+            closes_first="orders_and_position" if self.flatten_first else None, sync=self.sync, root=self.root
         )
 
     def other_conditions(self, order: Order) -> list[AlertWarning]:
@@ -93,7 +126,7 @@ class PlacesConditionally(SyncsStrategy, PlacesOrder):
             return []
         placed = order.conditions or NO_CONDITIONS
         mine = zip(Conditions._fields, self.position_conditions, placed, strict=True)
-        fields = [_FIELD_OF.get(name, name) for name, own, other in mine if own != other]
+        fields = [_FIELD_OF.get(name, name) for name, own, other in mine if own != other and name not in _OF_MONTHS]
         return [
             AlertWarning(
                 "ignored_field",

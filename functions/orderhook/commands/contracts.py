@@ -52,17 +52,33 @@ def is_steady(sent: str, first: date, last: date) -> bool:
     return instruments.canonical(sent, first) == instruments.canonical(sent, last)
 
 
-def check_opening(name: str, on: date) -> Iterator[AlertWarning]:
-    """Yield what to warn of where a command may open something; raises InvalidValueError for what trades no more."""
+def check(kind: "type[Command]", name: str, on: date) -> Iterator[AlertWarning]:
+    """Yield what to warn of an instrument; raises InvalidValueError where a command may open what trades no more."""
     contract = instruments.parse(name, on)
-    if contract is None:
-        yield AlertWarning(
-            "unlisted_instrument",
-            "instrument",
-            f"{name} is none of the futures that are listed here, so it stays as it is written: the venue must know it "
-            "by this name. `orderhook instruments` shows the list, and how contracts are written.",
+    if contract is None or not instruments.is_listed(contract):
+        yield AlertWarning("unlisted_instrument", "instrument", _unlisted(name, contract))
+    if contract and not kind.risk_reducing:
+        yield from _check_opening(contract, on)
+
+
+def _unlisted(name: str, contract: instruments.Contract | None) -> str:
+    if contract:
+        months = ", ".join(f"{month:02}" for month in instruments.months_of(contract.root))
+        return (
+            f"{contract.root} has the months {months} in the list here, and {name} is none of them: see that it exists."
         )
-        return
+    if instruments.is_root(name):
+        return (
+            f"{name} is a future without its month, so it stays as it is written, and means none of its contracts: "
+            f"write {name.upper()}1! or a month such as {name.upper()} 12-26."
+        )
+    return (
+        f"{name} is none of the futures that are listed here, so it stays as it is written: the venue must know it "
+        "by this name. `orderhook instruments` shows the list, and how contracts are written."
+    )
+
+
+def _check_opening(contract: instruments.Contract, on: date) -> Iterator[AlertWarning]:
     if instruments.expired(contract, on):
         front = instruments.front_month(contract.root, on)
         raise InvalidValueError(

@@ -86,7 +86,11 @@ def mark_of(word: str, account: str | None) -> str:
 
 def _instruct(services: "Services", provenance: Provenance, instruction: Instruction, *, closes: bool) -> Instructed:
     word = mark_of(instruction.command, instruction.account)
-    again = partial(_stands_for, services, provenance, instruction) if closes else partial(refuse_equal, word)
+    again = (
+        partial(_stands_for, services, provenance, instruction)
+        if closes
+        else partial(refuse_equal, instruction.command, instruction.account)
+    )
     new = services.instructions.putting(provenance, instruction)
     before = write_once(services, provenance, word, lambda mark: services.table.transact([new, mark]), again)
     return Instructed(before.request_id if before else instruction.instruction_id, before)

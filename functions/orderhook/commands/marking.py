@@ -60,9 +60,10 @@ def written_before(services: "Services", provenance: Provenance, word: str) -> T
     return own or first_receipt(services, provenance, traces)
 
 
-def refuse_equal(word: str, last: Trace) -> bool:
+def refuse_equal(word: str, account: str | None, last: Trace) -> bool:
     """Raise DuplicateAlertError: what opens a position is not done twice because an alert came twice."""
+    where = f" for account {account}" if account else ""
     raise DuplicateAlertError(
-        f"The same {word} came in at {last.received_at}, less than a minute before, and is carried out. If you want it "
-        "once more, send it a minute after the first, or let its text differ: notes={{timenow}}."
+        f"The same {word}{where} came in at {last.received_at}, less than a minute before, and is carried out. "
+        "If you want it once more, send it a minute after the first, or let its text differ: notes={{timenow}}."
     )

@@ -108,8 +108,9 @@ class NewOrder(BaseModel):
 
     @model_validator(mode="after")
     def _relative_legs_lie_beyond_the_fill(self) -> Self:
+        entry = self.limit_price or self.stop_price or self.reference_price
         for field, price in self.relative_legs.items():
-            check_distance(field, price, self.action, self.instrument)
+            check_distance(field, price, self.action, self.instrument, entry)
         return self
 
     @model_validator(mode="after")

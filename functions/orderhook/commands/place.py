@@ -14,6 +14,7 @@ from orderhook.commands.marking import refuse_equal, write_once, written_before
 from orderhook.commands.placed import ATM_STRATEGY, ending_of, outcome_of, taken, warnings_of_legs
 from orderhook.commands.placing import Entry, brackets_of, place_entry, template_of
 from orderhook.commands.release import ended_if_void
+from orderhook.conditions import Conditions
 from orderhook.errors import (
     AlertWarning,
     DuplicateOrderIdError,
@@ -119,7 +120,7 @@ class Place(PlacesConditionally):
             provenance,
             self._mark,
             lambda mark: outcomes.append(self._write(services, provenance, order, mark)),
-            partial(refuse_equal, self.word),
+            partial(refuse_equal, self.word, self.new_order.account),
             look_first=self.delay > 0,  # its message is sent before
         )
         return outcomes[-1] if outcomes else self._as_before(services, provenance, before)
@@ -177,9 +178,14 @@ class Place(PlacesConditionally):
             notes=self.notes,
             venue=venue.name,
             want=venue.want(provenance, "place"),
-            conditions=self.position_conditions.if_any,
+            conditions=self._conditions(services, provenance),
             history=(provenance.event(state, texts),),
         )
+
+    def _conditions(self, services: "Services", provenance: Provenance) -> Conditions | None:
+        """Return what is asked of the position; a root alone too, for the bridge tells of another month held."""
+        asked = self.position_conditions.reaching(provenance.limits)
+        return asked if asked.root and services.venue.name else asked.if_any
 
     def _wait(self, services: "Services", provenance: Provenance, order: Order, *checks: Put) -> Outcome:
         """Have the order wait for its release; the message that brings it is sent before the order is written."""

@@ -114,10 +114,11 @@ def price_text(price: Decimal | Relative) -> str:
     return decimal_text(price) if isinstance(price, Decimal) else str(price)
 
 
-def check_distance(field: str, price: Relative, action: Action, instrument: str) -> None:
+def check_distance(field: str, price: Relative, action: Action, instrument: str, entry: Decimal | None = None) -> None:
     """Raise a PayloadError for a distance at which a leg of a trade that `action` enters would be filled at once.
 
-    Plus is above the fill and minus below, whatever the side.
+    Plus is above the fill and minus below, whatever the side. A percentage is judged at the price of the entry, where
+    that is known.
     """
     check_is_listed(price, instrument, field)
     is_above = (field == "take_profit") == (action == "BUY")
@@ -132,6 +133,8 @@ def check_distance(field: str, price: Relative, action: Action, instrument: str)
     if price.unit == "percent" and price.amount <= -100:
         raise InvalidValueError(f"{field}={price} leads below 0; give a smaller distance.", field=field)
     future, points = listed(instrument), points_of(price, instrument)
+    if price.unit == "percent" and entry is not None:
+        points = entry * price.amount / 100
     if future and points and abs(points) < future.tick:
         raise InvalidValueError(
             f"{field}={price} is less than a tick of {instrument}, which is {decimal_text(future.tick)}; give a larger "

@@ -37,6 +37,10 @@ class Reverse(OpensPosition):
             "does not go with REVERSE; take it out",
         ),
     }
+    refused_if_unused: ClassVar[Mapping[str, str]] = {
+        "market_position": "REVERSE with require_market_position turns over the position of one side",
+        "strategy_id": "CLOSESTRATEGY acts on one strategy",
+    }
 
     account: GivenLabel
     instrument: GivenLabel
@@ -86,7 +90,9 @@ class Reverse(OpensPosition):
             provenance,
             account=self.account,
             instrument=self.instrument,
-            conditions=Conditions(require_market_position=self.require_market_position),
+            conditions=Conditions(require_market_position=self.require_market_position, root=self.root).reaching(
+                provenance.limits
+            ),
             not_after=services.venue.not_after(provenance),
         )
         return open_once(services, provenance, asked).outcome

@@ -263,12 +263,13 @@ def _want(value: Mapping[str, Any]) -> Want:
 
 def conditions(value: Conditions) -> Item:
     """Return what is asked of a position before something is done, as plain values."""
-    return _part(value, sync=value.sync and _part(value.sync), require_market_position=[*value.require_market_position])
+    lists = {name: [*getattr(value, name)] for name in ("require_market_position", "instruments")}
+    return _part(value, sync=value.sync and _part(value.sync), **lists)
 
 
 def _conditions(value: Mapping[str, Any]) -> Conditions:
     values = _fields(Conditions, value)
-    values["require_market_position"] = tuple(values.get("require_market_position", ()))
+    values |= {name: tuple(values.get(name, ())) for name in ("require_market_position", "instruments")}
     if "max_positions" in values:
         values["max_positions"] = int(values["max_positions"])
     if "sync" in values:
