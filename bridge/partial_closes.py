@@ -91,7 +91,7 @@ def settled(turn: Turn, instruction: TableInstruction, position: Position) -> Po
 
 def close_part(turn: Turn, instruction: TableInstruction, position: Position, qty: int) -> None:
     """Close so much of a position, by the full close if that is all of it."""
-    if qty >= position.quantity:
+    if qty >= position.quantity and not _fills_beyond(turn, instruction, position):
         _share_out(turn, instruction, ())
         close = begin_close(
             turn, instruction.instruction_id, position.account, position.instrument, instruction.received_at
@@ -126,6 +126,20 @@ def shrink_and_close(turn: Turn, instruction: TableInstruction, position: Positi
         opens=False,
     )
     turn.put(instruction._replace(order_ids=(order.order_id,), side=position.side))
+
+
+def _fills_beyond(turn: Turn, instruction: TableInstruction, position: Position) -> bool:
+    """Return whether an entry that is filled in part fills on beyond what is to be closed: the full close takes all."""
+    name, closing = pair(turn.at, position.account, position.instrument), CLOSING_ACTION[position.side]
+    rest = sum(
+        it.qty - it.filled
+        for entry in turn.active()
+        if entry.leg is None and entry.action != closing
+        if pair(turn.at, entry.account, entry.instrument) == name
+        for it in turn.venue_orders_of(entry)
+        if it.filled and it.is_live and not it.awaits_cancel
+    )
+    return rest > 0 and instruction.asked.qty is not None and instruction.asked.qty < position.quantity + rest
 
 
 def follow_part(turn: Turn, instruction: TableInstruction) -> None:

@@ -103,6 +103,25 @@ def test_all_of_it_is_the_full_close(desk: Desk, values: dict[str, Any]) -> None
     assert desk.result() == "done"
 
 
+@pytest.mark.parametrize(("qty", "is_part"), [(1, True), (2, True), (3, False)])
+def test_of_an_entry_that_fills_on_no_more_is_closed_than_was_asked(desk: Desk, qty: int, is_part: bool) -> None:
+    shown = order(desk, legs=BRACKET, qty=3, order_type="LIMIT", limit_price=Decimal(5000))
+    desk.look(shown)
+    desk.take()
+    desk.say(oif.venue_id("request-long", 1), "PARTFILLED", 1, "5000")
+    desk.hold("LONG", 1)
+    for venue_id in (STOP, TARGET):
+        desk.take()
+        desk.say(venue_id, "WORKING")
+    desk.wait(3)
+    ask(desk, shown, qty=qty)
+    taken = desk.take()
+    assert {oif.cancel(STOP), oif.cancel(TARGET)} <= set(taken)
+    assert (oif.cancel(oif.venue_id("request-long", 1)) in taken) is not is_part
+    end(desk, STOP, TARGET)
+    assert (sell(1) in desk.take()) is is_part
+
+
 def test_no_part_of_nothing_is_closed(desk: Desk) -> None:
     desk.hold("FLAT")
     ask(desk, qty=1)
