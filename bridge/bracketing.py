@@ -27,6 +27,9 @@ from orderhook.orders import Action, OrderState, decimal_text
 from orderhook.relative_prices import points_of, read_relative
 from orderhook.trade import kind_of, opposite
 
+_FILE_IS_LATE = timedelta(seconds=55)
+"""How long the position's file is waited for that tells how much its legs have to close."""
+
 _SEEN = timedelta(seconds=60)
 """Until when legs must have been seen working."""
 
@@ -256,9 +259,11 @@ def _replace(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
     by_file, by_fills = _open(position, side), known.open + sum(quantity * sign for quantity, sign in fills)
     moved_at = unsettled_since(turn, position.account, position.instrument)
     if by_file != by_fills and moved_at is not None:
-        if turn.at - moved_at < SETTLES_WITHIN:
+        if turn.at - moved_at < SETTLES_WITHIN or by_file <= 0 < by_fills:
             return
+        # So much is open for certain; the file, when it comes, says how much more.
         by_file = min(by_file, by_fills)
+        known = known._replace(is_provisional=True)
     size = min(instruction.asked.qty or by_file, by_file)
     left = _left_to_close(turn, name, opposite(side))
     if by_file <= 0:
@@ -305,9 +310,9 @@ def _fills_since(turn: Turn, name: str, began: datetime) -> Iterator[tuple[Venue
             yield from ((order, fill) for fill in order.fills if fill.at > began)
 
 
-def _left_to_close(turn: Turn, name: str, action: Action) -> int:
-    """Return what own orders would still close whose ends were not seen; a stop and its target close the same."""
-    orders = [it for order in turn.active() for it in turn.venue_orders_of(order)]
+def _left_to_close(turn: Turn, name: str, action: Action, but: Collection[str] = ()) -> int:
+    """Return what own orders but these, whose ends were not seen, would close; a stop and its target do the same."""
+    orders = [it for order in turn.active() if order.order_id not in but for it in turn.venue_orders_of(order)]
     left = [it for it in orders if it.may_work and (it.place or it.state) and it.action == action]
     left = [it for it in left if _is_of(turn, it, name)]
     targets = sum(it.qty - it.filled for it in left if it.order_type == "LIMIT")
@@ -369,7 +374,7 @@ def _follow(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
         turn.alarm_of(instruction.instruction_id, "stop_on_wrong_side", why)
         _finish(turn, instruction, "failed", why)
         return
-    waits = False
+    waits = known.is_provisional
     for part in parts:
         for leg, order in ((part.stop, last_of(part.stops)), (part.target, last_of(part.targets))):
             if leg is None or leg.order_id not in known.leg_ids or _is_changed_later(instruction, leg):
@@ -378,10 +383,30 @@ def _follow(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
                 _finish(turn, instruction, "failed", why)
                 return
             waits = waits or not _works(turn, part, leg, order)
-    if not waits:
+    if known.is_provisional:
+        _correct(turn, instruction, known)
+    elif not waits:
         _finish(turn, instruction, "done", "; ".join(known.said) or None)
     elif turn.at - known.began >= _SEEN:
         _finish(turn, instruction, "unresolved", "nothing says that its legs work: look in NinjaTrader")
+
+
+def _correct(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
+    """Give the legs the size of the position once its file tells it, or tell a person that it does not come."""
+    name, side = _name_of(turn, instruction, known), _side(instruction)
+    position = known_position(turn, str(instruction.asked.account), known.instrument)
+    moved_at = unsettled_since(turn, position.account, position.instrument)
+    if position.side == "UNKNOWN" or (moved_at is not None and turn.at - moved_at >= _FILE_IS_LATE):
+        _fail(turn, instruction, "more was filled than its legs close, and no file tells how much: look at its stop")
+        return
+    if moved_at is not None:
+        return
+    entry, is_open = turn.orders[instruction.instruction_id], _open(position, side)
+    left = _left_to_close(turn, name, opposite(side), but=known.leg_ids)
+    size = max(min(instruction.asked.qty or is_open, is_open) - left, 0)
+    for part in parts_of(turn, entry):
+        turn.put(entry._replace(increments=(part.increment._replace(quantity=filled(part.all) + size),)))
+    turn.put(instruction._replace(bracket=known._replace(is_provisional=False, open=is_open)))
 
 
 def _gives_way(turn: Turn, instruction: TableInstruction, known: Bracket) -> bool:

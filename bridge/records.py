@@ -388,6 +388,8 @@ class Bracket(NamedTuple):
     """What the position is given, by the kinds of the legs."""
     clears_since: datetime | None = None
     """Since when own orders have to end before others take their place."""
+    is_provisional: bool = False
+    """Whether a file of the position is still to come, by which the size of its legs is corrected."""
     leg_ids: tuple[str, ...] = ()
     """The legs that were changed, or made, and are to be seen working."""
     without_target: bool = False
