@@ -1,5 +1,8 @@
 """CANCELANDBRACKET on its way to NinjaTrader and back: the stop and the target of a position, in sequences."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from tests.bridge_world import World
@@ -252,3 +255,25 @@ def test_a_stop_in_profit_is_moved_and_nothing_is_told(world: World) -> None:
     world.until(lambda: result_of(world, name))
     assert (result_of(world, name), reason_of(world, name)) == ("done", None)
     assert not [line for line in world.told if line.startswith("ALARM")]
+
+
+def test_legs_take_the_size_that_a_late_file_tells(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults, exchange = world.paper.misbehaviour, world.paper._exchange
+    faults.fills_at_most = 1
+    place(world, "long", qty=3, order_type="LIMIT", limit_price=4995, stop_loss=4960, take_profit=5040)
+    world.let_pass(3)
+    world.paper.set_price("ES 12-26", "4995", world.at)
+    world.paper.set_price("ES 12-26", "5000", world.at)
+    world.let_pass(3)
+    faults.fills_at_most, faults.position_files_after = None, timedelta(seconds=4)
+    ends = exchange._end_cancel
+
+    def overtaken(order: Any, at: Any) -> None:
+        faults.fills_overtake_cancels = order.action == "BUY"
+        ends(order, at)
+        faults.fills_overtake_cancels = False
+
+    monkeypatch.setattr(exchange, "_end_cancel", overtaken)
+    bracket(world, qty=3, stop_loss=4970, take_profit=None)
+    world.let_pass(20)
+    assert (world.position(), world.live()) == (3, ["STOPMARKET SELL 3 4970"])
