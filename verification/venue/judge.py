@@ -89,6 +89,8 @@ class Judge:
                     self._look_at_target(state, known.order_id, known.start)
 
     def _look_at_opening(self, order_id: str, generation: int) -> None:
+        if self._loop.state.orders[order_id].made_by:
+            return  # the bridge has made it, to close what a strategy holds
         now, trader = self._loop.at, self._loop.trader
         until = (trader.may_open_until if generation == 1 else trader.may_replace_until).get(order_id)
         if until is None:
@@ -160,6 +162,8 @@ class Judge:
         self._told = Counter[str]()
         for execution in service.services.bridge.executions(service.trader):
             self._told[execution.order_id] += execution.quantity
+        # What an order of the bridge's own has closed is not whole any more.
+        self.by_hand |= {order.instrument for order in orders.values() if order.made_by}
         at_venue: dict[str, list[PaperOrder]] = defaultdict(list)
         for there in self._loop.paper.orders:
             if owner := self.owners.get(there.order_id):

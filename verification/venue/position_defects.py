@@ -33,7 +33,8 @@ def a_close_that_is_repeated_at_once(patch: Patch) -> None:
 
 
 def a_close_of_another_bridges_account(patch: Patch) -> None:
-    patch.setattr(closing, "why_not_account", lambda *_: None)
+    for module in (closing, instructing):
+        patch.setattr(module, "why_not_account", lambda *_: None)
 
 
 def a_part_that_is_too_large(patch: Patch) -> None:
