@@ -108,9 +108,9 @@ def _of_an_order(order: Order, command: Command | Snapshot) -> Iterable[tuple[st
         case CancelMany():
             return _cancel_many(order)
         case Change(qty):
-            return [_ask("changed", order, qty, order.price)]
+            return _asked("changed", order, qty, order.price)
         case Replace():
-            return [_ask("replaced", order, QTY, REPLACED)]
+            return _asked("replaced", order, QTY, REPLACED)
         case Snapshot(seq):
             return _report(order, seq, command.said)
         case Look():
@@ -132,6 +132,12 @@ def _cancel_many(order: Order) -> Iterable[tuple[str, Order]]:
         # It was listed while it was open, or was not any more.
         return [(word, order), ("not listed", order)]
     return [(ASKED, after), *([(word, order)] if after is order else [])]
+
+
+def _asked(word: str, order: Order, qty: int, price: str) -> Iterable[tuple[str, Order]]:
+    """Ask for other values; what was asked before the order's end, and is sent again, its venue has dropped."""
+    dropped = [("change_dropped", order)] if order.state in FINISHED else []
+    return [_ask(word, order, qty, price), *dropped]
 
 
 def _ask(word: str, order: Order, qty: int, price: str) -> tuple[str, Order]:
