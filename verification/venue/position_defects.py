@@ -18,7 +18,6 @@ from bridge import (
 )
 from bridge.records import Close, TableInstruction
 from bridge.state import Turn
-from orderhook.instructions import Instruction
 from verification.venue.loop_defects import Seeded
 
 Patch = pytest.MonkeyPatch
@@ -38,12 +37,10 @@ def a_close_of_another_bridges_account(patch: Patch) -> None:
 
 
 def a_part_that_is_too_large(patch: Patch) -> None:
-    how_many = partial_closes.how_many
+    def one_more(*parts: Any, **values: Any) -> Any:
+        return making.make_order(*parts, **values | {"qty": values["qty"] + 1})
 
-    def one_more(asked: Instruction, quantity: int) -> int:
-        return min(how_many(asked, quantity) + 1, quantity - 1) or 1
-
-    patch.setattr(partial_closes, "how_many", one_more)
+    patch.setattr(partial_closes, "make_order", one_more)
 
 
 def a_reversal_that_waits_for_nothing(patch: Patch) -> None:
