@@ -13,7 +13,7 @@ from decimal import Decimal
 from bridge.brackets import Part, is_wanted, last_of, parts_of, price_from, prices_of
 from bridge.cancelling import TAKEN_OVER
 from bridge.carrying_out import why_not_account
-from bridge.closing import ORDERS_END_WITHIN, have_end
+from bridge.closing import FILE_IS_LATE, ORDERS_END_WITHIN, have_end
 from bridge.confirming import unresolved_of
 from bridge.making import make_order
 from bridge.pairs import closes_whole, concerns, pair
@@ -26,9 +26,6 @@ from orderhook.leg_prices import is_beyond
 from orderhook.orders import Action, OrderState, decimal_text
 from orderhook.relative_prices import points_of, read_relative
 from orderhook.trade import kind_of, opposite
-
-_FILE_IS_LATE = timedelta(seconds=55)
-"""How long the position's file is waited for that tells how much its legs have to close."""
 
 _SEEN = timedelta(seconds=60)
 """Until when legs must have been seen working."""
@@ -396,7 +393,7 @@ def _correct(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
     name, side = _name_of(turn, instruction, known), _side(instruction)
     position = known_position(turn, str(instruction.asked.account), known.instrument)
     moved_at = unsettled_since(turn, position.account, position.instrument)
-    if position.side == "UNKNOWN" or (moved_at is not None and turn.at - moved_at >= _FILE_IS_LATE):
+    if position.side == "UNKNOWN" or (moved_at is not None and turn.at - moved_at >= FILE_IS_LATE):
         _fail(turn, instruction, "more was filled than its legs close, and no file tells how much: look at its stop")
         return
     if moved_at is not None:

@@ -30,8 +30,8 @@ FLAT_WITHIN = timedelta(seconds=5)
 _FLAT_STANDS = timedelta(seconds=1)
 """How long FLAT must stand: a stop that has filled meanwhile shows it before NinjaTrader's own order turns it over."""
 
-_FILE_IS_LATE = timedelta(seconds=55)
-"""How long a close that needs the number waits for the position's file: its stops have ended."""
+FILE_IS_LATE = timedelta(seconds=55)
+"""How long what needs the number waits for the position's file, once own stops have ended for it."""
 
 _WRITTEN_AGAIN = timedelta(seconds=10)
 _GIVEN_UP = timedelta(seconds=60)
@@ -206,7 +206,7 @@ def _close(turn: Turn, close: Close) -> None:
             _finish(turn, close, "failed", f"own orders have not ended {patience.seconds} s after their cancel")
     elif left and (by_order or turn.at - (close.began or turn.at) < ORDERS_END_WITHIN):
         _tell_late(turn, close)
-    elif moved_at is not None and turn.at - moved_at < (_FILE_IS_LATE if by_order else SETTLES_WITHIN):
+    elif moved_at is not None and turn.at - moved_at < (FILE_IS_LATE if by_order else SETTLES_WITHIN):
         return
     elif by_order and moved_at is not None:
         _fail(turn, close, "unsettled: NinjaTrader's file of the position is behind what was filled")
