@@ -52,6 +52,17 @@ def serve(
             help="Where the table is served, if not in memory, such as DynamoDB Local.",
         ),
     ] = None,
+    console_port: Annotated[
+        int,
+        typer.Option(
+            "--console-port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            show_default=False,
+            help="The console's port, which only this machine reaches.  [default: a free one]",
+        ),
+    ] = 0,
     paper: Annotated[
         bool,
         typer.Option(
@@ -69,7 +80,7 @@ def serve(
         if paper and is_named:
             fail("--paper has a table of its own, in memory; leave out --table and --endpoint-url.")
         address = connection.find_table(table, None, endpoint_url) if is_named else IN_MEMORY
-        local_server.serve(host, port, address, paper=paper)
+        local_server.serve(host, port, address, paper=paper, console_port=console_port)
     except (ListenError, TableError) as error:
         fail(str(error))
     except KeyboardInterrupt:

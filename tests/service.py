@@ -16,7 +16,7 @@ import deferred
 import reports
 import webhook
 from cli.aws.scheduler import LocalScheduler
-from orderhook import instruments, keys
+from orderhook import answering, instruments, keys
 from orderhook.aws import deferred as deferred_module
 from orderhook.aws.clients import connect
 from orderhook.aws.deferred import Deferred
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ALERT_RETENTION = timedelta(days=11)
-BUDGET_SECONDS = webhook.BUDGET_SECONDS
+BUDGET_SECONDS = answering.BUDGET_SECONDS
 
 FILLED = {"PartFilled": 2, "Filled": 5}
 """How much is filled, of five, of an order in these states."""
@@ -210,7 +210,7 @@ class Service:
 
     def set_budget(self, seconds: float) -> None:
         """Have the webhook answer within this time."""
-        self.monkeypatch.setattr(webhook, "BUDGET_SECONDS", seconds)
+        self.monkeypatch.setattr(answering, "BUDGET_SECONDS", seconds)
 
     def let_pass(self, seconds: float) -> None:
         """Have the handlers' clock be this much later; nothing that is due by then is done."""

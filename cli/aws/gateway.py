@@ -94,17 +94,17 @@ class Gateway:
         return make_response(answer)
 
 
-def make_event(request: Request, arrived: datetime) -> dict[str, Any]:
-    """Return the event that API Gateway makes of a request."""
+def make_event(request: Request, arrived: datetime, route: str = f"POST {ROUTE}") -> dict[str, Any]:
+    """Return the event that API Gateway makes of a request to this route."""
     host, agent = request.headers.get("Host", ""), request.headers.get("User-Agent", "")
     source = request.remote_addr or ""
     event: dict[str, Any] = {
         "version": "2.0",
-        "routeKey": f"POST {ROUTE}",
+        "routeKey": route,
         "rawPath": request.path,
         "rawQueryString": request.query_string.decode("latin-1"),
         "headers": {
-            **{name.lower(): value for name, value in request.headers.items()},
+            **{name.lower(): value for name, value in request.headers.items() if name.lower() != "cookie"},
             "x-forwarded-for": source,
             "x-forwarded-port": host.rpartition(":")[2],
             "x-forwarded-proto": "http",
@@ -122,13 +122,15 @@ def make_event(request: Request, arrived: datetime) -> dict[str, Any]:
                 "userAgent": agent,
             },
             "requestId": secrets.token_urlsafe(11) + "=",
-            "routeKey": f"POST {ROUTE}",
+            "routeKey": route,
             "stage": "$default",
             "time": arrived.strftime("%d/%b/%Y:%H:%M:%S +0000"),
             "timeEpoch": int(arrived.timestamp() * 1000),
         },
         "isBase64Encoded": False,
     }
+    if cookies := request.headers.getlist("Cookie"):
+        event["cookies"] = [cookie.strip() for line in cookies for cookie in line.split(";")]
     if request.args:
         event["queryStringParameters"] = {name: ",".join(values) for name, values in request.args.lists()}
     return event | _body(request.get_data(), request.mimetype)
@@ -149,7 +151,10 @@ def make_response(answer: Mapping[str, Any]) -> Response:
     """Return the HTTP response that API Gateway makes of a function's answer."""
     body = answer.get("body") or ""
     content = base64.b64decode(body) if answer.get("isBase64Encoded") else body
-    return Response(content, answer["statusCode"], answer.get("headers"))
+    response = Response(content, answer["statusCode"], answer.get("headers"))
+    for cookie in answer.get("cookies", ()):
+        response.headers.add("Set-Cookie", cookie)
+    return response
 
 
 def _message(status: int, message: str) -> Response:

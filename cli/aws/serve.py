@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 from bridge.windows import HeldElsewhereError, lock
 from cli.aws import demo, gateway, moto, scheduler, venue
 from cli.aws.table import create_table
-from cli.connection import ROUTE, TableAddress, TableError, explained_errors, local_credentials
+from cli.connection import LOCAL_PORT, ROUTE, TableAddress, TableError, explained_errors, local_credentials
 from cli.terminal import DIM, print_line, print_text
 from cli.views.start_page import show_paper_page, show_start_page
 from orderhook.aws.clients import connect
+from orderhook.console.sessions import Grant
+from orderhook.console.visit import Deployment
 from orderhook.instruments import front_month
 from orderhook.listing import Unreadable, list_orders
 from orderhook.orders import Order, timestamp
@@ -27,7 +29,7 @@ from orderhook.settings import DeferredSettings
 from orderhook.trade_window import day_in_new_york
 
 
-def serve(host: str, port: int, address: TableAddress, *, paper: bool = False) -> None:
+def serve(host: str, port: int, address: TableAddress, *, paper: bool = False, console_port: int = 0) -> None:
     """Answer alerts until Ctrl-C or SIGTERM; with `paper` they are carried out, in a made-up market.
 
     Raises ListenError if the server cannot listen there, and TableError if the table cannot be used.
@@ -48,6 +50,13 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False) -
             _prepare(address, webhook.services, with_orders=not paper)
         application = gateway.Gateway(webhook.handler, _log, forward_to_dynamodb)
         terminal = sys.stdout
+        from cli.aws import console_door  # its log is as the environment says, as webhook's
+
+        deployment = _deployment(address, listener.getsockname()[1])
+        console = stack.enter_context(
+            console_door.running(webhook.services, deployment, application.lock, console_port)
+        )
+        link = console.link(Grant(demo.TRADER))
         # The functions print metrics for CloudWatch to collect, and nothing collects them here.
         stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
         if venue_queues:
@@ -61,11 +70,11 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False) -
             with application.lock, redirect_stdout(terminal):
                 print_text(started)
                 front = front_month(demo.ROOT, day_in_new_york(datetime.now(UTC)))
-                show_paper_page(_url(listener), address, market.price(front.name))
+                show_paper_page(_url(listener), link, address, market.price(front.name))
         else:
             with explained_errors(address), redirect_stdout(terminal):
                 orders = _demo_orders(webhook.services) if address.is_local else ()
-                show_start_page(_url(listener), address, orders, is_open=not gateway.is_loopback(listener))
+                show_start_page(_url(listener), link, address, orders, is_open=not gateway.is_loopback(listener))
         if queue:
             import deferred  # as webhook
 
@@ -131,6 +140,14 @@ def _prepare(address: TableAddress, services: Services, *, with_orders: bool) ->
         demo.seed(services, datetime.now(UTC), with_orders=with_orders)
     else:
         next(services.keys.list(), None)
+
+
+def _deployment(address: TableAddress, port: int) -> Deployment:
+    """Return what the console says that it shows."""
+    if address.in_memory:
+        return Deployment("demo", command_options="" if port == LOCAL_PORT else f"--port {port}")
+    options = f"--table {address.table}" + (f" --endpoint-url {address.endpoint}" if address.endpoint else "")
+    return Deployment(f"table {address.table}", command_options=options)
 
 
 def _log(line: str) -> None:

@@ -20,7 +20,7 @@ _FOUND_BY_PORT = ("127.0.0.1", "0.0.0.0")  # noqa: S104  nothing is bound here
 
 
 def show_start_page(
-    url: str, address: TableAddress, demo_orders: Iterable[Order | Unreadable], *, is_open: bool = False
+    url: str, link: str, address: TableAddress, demo_orders: Iterable[Order | Unreadable], *, is_open: bool = False
 ) -> None:
     """Print the start page; what one needs comes last, on the 24 lines that a small terminal shows.
 
@@ -33,6 +33,7 @@ def show_start_page(
         print_text(limit, WARNING)
     print_line()
     print_line(f"url: {url}")
+    print_line(f"console: {link}")
     if address.is_local:
         print_line(f"key: {demo.KEY}")
         print_line()
@@ -48,7 +49,7 @@ def show_start_page(
 PAPER_ORDER, PAPER_STRATEGY = "paper-1", "paper"
 
 
-def show_paper_page(url: str, address: TableAddress, price: Decimal) -> None:
+def show_paper_page(url: str, link: str, address: TableAddress, price: Decimal) -> None:
     """Print the start page of a server that fills orders; `price` is where the market of its alerts stands.
 
     What one needs comes last, as on the other page.
@@ -58,14 +59,13 @@ def show_paper_page(url: str, address: TableAddress, price: Decimal) -> None:
     print_text("Nothing is sent to a broker: the market is made up, and everything is gone when this stops.", WARNING)
     print_line()
     print_line(f"url: {url}")
+    print_line(f"console: {link}")
     print_line(f"key: {demo.KEY}")
     print_text("Watch in a second terminal:", DIM)
     for command in _on_port(port, "orders --follow"):
         print_line(command)
-    print_line()
     print_text(
-        f"Trade in a third. An order_id serves once: next time write {PAPER_ORDER[:-1]}2. CLOSESTRATEGY cancels the "
-        "orders and closes the position.",
+        f"Trade in a third. Next time write {PAPER_ORDER[:-1]}2; CLOSESTRATEGY closes the position.",
         DIM,
     )
     print_line(f"export ORDERHOOK_KEY={demo.KEY}")

@@ -8,6 +8,7 @@ The way of an alert:
     accounts         `account=A,B,C` → the fields for each account
     resend           whether an alert is one that TradingView repeats
     commands/        what each command checks and does, a module for each; `hints` for a name that does not exist
+    answering        an alert whose sender is known, within its time: carried out, with its record, line and metrics
     responses        outcome or error → status and JSON
     request_facts    what is known of it on its way
     telemetry        the log line, the metrics, the record of the alert; `alarms` says which metric a refusal counts in
@@ -54,6 +55,7 @@ For readers (the command line, later the console and the API):
     listing          orders as a person lists them, each with its waiting legs
     representations  orders, keys, templates and records as JSON
     profit           what was won and lost, by account and day, from what was filled
+    console/         pages for a person and JSON for a program, which look and act; its own page says what is where
     administration   keys and templates, as an operator types them
     migration        a table of an earlier version into the form of this one; `version_0_1` is what that left,
                      `renaming` gives instruments their one names

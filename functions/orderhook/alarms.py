@@ -122,12 +122,16 @@ def metrics_of(
 ) -> list[str]:
     """Return the metrics that an answer counts in; a success has no error code.
 
-    `Alerts` counts what came in by the webhook, `Deferred` what came in by the queue. A time limit that meets an order
+    `Alerts` counts what came in by the webhook, `Api` and `Console` what did there, `Deferred` what came in by the
+    queue. Who trades by hand sees each answer, so that none of them rings. A time limit that meets an order
     which is filled, or has another limit by now, is no loss. `by_key` says that a limit of the key refused it, which no
     alert has asked for.
     """
     metric = METRICS.get(code or "") or (REFUSED if by_key else None)
-    if origin != "webhook":
+    if origin == "console":
+        return ["Console"]
+    counted = "Api" if origin == "api" else "Alerts"
+    if origin not in ("webhook", "api"):
         if metric == UNAVAILABLE:
             # BridgeAwayAlarm tells of that one, and what becomes too late by it counts in NOT_DONE_LATER.
             again = [] if code == "venue_offline" else [DEFERRED_UNAVAILABLE]
@@ -135,7 +139,7 @@ def metrics_of(
         return ["Deferred", *([NOT_DONE_LATER] if origin == "delayed" and metric else [])]
     if metric and metric != UNAVAILABLE and not key_is_known:
         return [STRANGERS]
-    return ["Alerts", *([metric] if metric and metric != UNAVAILABLE else [])]
+    return [counted, *([metric] if metric and metric != UNAVAILABLE else [])]
 
 
 def metrics_of_bridge(told: Iterable[str]) -> list[str]:

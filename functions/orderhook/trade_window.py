@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from orderhook.errors import OutsideTradeWindowError
 
 _DAY = 24 * 60
-_NEW_YORK = ZoneInfo("America/New_York")
+NEW_YORK = ZoneInfo("America/New_York")
 _TIME = re.compile(r"([0-9]{1,2}):([0-5][0-9])(?: *([AP])M)?", re.IGNORECASE | re.ASCII)
 
 
@@ -36,12 +36,12 @@ def clock(minute: int) -> str:
 
 def day_in_new_york(at: datetime) -> date:
     """Return which day it is in New York at this moment."""
-    return at.astimezone(_NEW_YORK).date()
+    return at.astimezone(NEW_YORK).date()
 
 
 def end_of_day(at: datetime) -> datetime:
     """Return when a DAY order ends that is received at this moment: the first 17:00 in New York after it."""
-    there = at.astimezone(_NEW_YORK)
+    there = at.astimezone(NEW_YORK)
     end = there.replace(hour=17, minute=0, second=0, microsecond=0)
     return end if end > there else end + timedelta(days=1)
 
@@ -68,7 +68,7 @@ class TradeWindow(NamedTuple):
 
         From `closing_only_after` on only what closes passes.
         """
-        there = at.astimezone(_NEW_YORK)
+        there = at.astimezone(NEW_YORK)
         minute = there.hour * 60 + there.minute
         if not self.holds(minute):
             raise OutsideTradeWindowError(

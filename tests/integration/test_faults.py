@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-import webhook
+from orderhook import answering
 from tests.builders import ENTRY, refused
 from tests.client_faults import in_writes
 from tests.endpoints import closed, deaf, full
@@ -177,7 +177,7 @@ def test_an_alarm_ends_the_wait_for_a_table_that_answers_byte_by_byte(
     service.clock.ring_alarms()
 
     def drip(exchange: Exchange) -> None:
-        service.clock.advance(1 + webhook.RECORD_SECONDS)  # nor is there time left for a record
+        service.clock.advance(1 + answering.RECORD_SECONDS)  # nor is there time left for a record
         exchange.reply(FaultAnswer(200, {}, 100 * b" "), pause=0.3)
 
     with FaultProxy(upstream=NOWHERE) as proxy:

@@ -11,11 +11,12 @@ from cli.views.start_page import first_commands, show_paper_page, show_start_pag
 from tests.builders import order, provenance
 
 PROVENANCE = provenance("main", "request-1")
+LINK = f"http://127.0.0.1:34567/console/login#{43 * 'c'}"
 NO_BROKER = "Nothing is sent to a broker: orders are only written to the table."
 
 
 def page(capsys: pytest.CaptureFixture[str], address: TableAddress) -> str:
-    show_start_page("http://127.0.0.1:3000/webhook", address, [])
+    show_start_page("http://127.0.0.1:3000/webhook", LINK, address, [])
     return capsys.readouterr().out
 
 
@@ -38,10 +39,15 @@ def test_it_says_that_nothing_is_sent_to_a_broker_and_what_is_not_kept(
 
 
 def test_its_last_24_lines_have_what_one_needs(capsys: pytest.CaptureFixture[str]) -> None:
-    show_start_page("http://127.0.0.1:3104/webhook", IN_MEMORY, [order(PROVENANCE, "demo-1")], is_open=True)
+    show_start_page("http://127.0.0.1:3104/webhook", LINK, IN_MEMORY, [order(PROVENANCE, "demo-1")], is_open=True)
     wrapped = [line[n : n + 80] for line in capsys.readouterr().out.splitlines() for n in range(0, len(line) or 1, 80)]
     last = "".join(wrapped[-23:])  # the cursor has the 24th
-    for needed in ("url: http://127.0.0.1:3104/webhook", f"key: {demo.KEY}", f"export ORDERHOOK_KEY={demo.KEY}"):
+    for needed in (
+        "url: http://127.0.0.1:3104/webhook",
+        f"console: {LINK}",
+        f"key: {demo.KEY}",
+        f"export ORDERHOOK_KEY={demo.KEY}",
+    ):
         assert needed in last
     for command in ("send 'command=CANCEL; order_id=demo-1;'", "orders --open", "alerts"):
         assert f"orderhook {command}" in last or f" {command}" in last
@@ -51,10 +57,15 @@ def test_the_last_24_lines_of_the_page_about_fills_have_what_one_needs(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.argv", [".venv/bin/orderhook"])
-    show_paper_page("http://127.0.0.1:3104/webhook", IN_MEMORY, Decimal("5000.25"))
+    show_paper_page("http://127.0.0.1:3104/webhook", LINK, IN_MEMORY, Decimal("5000.25"))
     wrapped = [line[n : n + 80] for line in capsys.readouterr().out.splitlines() for n in range(0, len(line) or 1, 80)]
     last = "".join(wrapped[-23:])
-    for needed in ("url: http://127.0.0.1:3104/webhook", f"key: {demo.KEY}", "export ORDERHOOK_PORT=3104"):
+    for needed in (
+        "url: http://127.0.0.1:3104/webhook",
+        f"console: {LINK}",
+        f"key: {demo.KEY}",
+        "export ORDERHOOK_PORT=3104",
+    ):
         assert needed in last
     for command in ("PLACE", "CANCEL", "CANCELREPLACE", "CLOSESTRATEGY"):
         assert f"orderhook send 'command={command};" in last
@@ -96,7 +107,7 @@ def test_it_warns_where_other_machines_can_reach_it(
     capsys: pytest.CaptureFixture[str], address: TableAddress, says: str
 ) -> None:
     assert "Other machines" not in page(capsys, address)
-    show_start_page("http://0.0.0.0:3000/webhook", address, [], is_open=True)
+    show_start_page("http://0.0.0.0:3000/webhook", LINK, address, [], is_open=True)
     out = capsys.readouterr().out
     assert "Other machines can reach this server, at its own address." in out
     assert says in out

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,38 @@ class HttpRequest:
         request_id = self._at("requestContext", "requestId")
         return request_id if isinstance(request_id, str) and _AWS_ID.fullmatch(request_id) else None
 
+    @property
+    def method(self) -> str:
+        """The method, such as GET."""
+        return self._text("requestContext", "http", "method")
+
+    @property
+    def path(self) -> str:
+        """The path, which API Gateway has decoded once: nobody may do so again."""
+        return self._text("rawPath")
+
+    @property
+    def query(self) -> str:
+        """The query string as it was sent."""
+        return self._text("rawQueryString")
+
+    @property
+    def domain(self) -> str:
+        """The host name that the request was sent to, with its port where it has one."""
+        return self._text("requestContext", "domainName")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, by their names in lower case; those of cookies stand apart."""
+        headers = self._at("headers")
+        return {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
+
+    @property
+    def cookies(self) -> Sequence[str]:
+        """The cookies, each as `name=value`."""
+        cookies = self._at("cookies")
+        return [str(cookie) for cookie in cookies] if isinstance(cookies, list) else []
+
     def body(self) -> bytes:
         """Return the body's bytes; raises ValueError where they are not the base64 that the event says they are."""
         body: Any = self._at("body") or ""
@@ -41,6 +73,10 @@ class HttpRequest:
         received = self._at("requestContext", "timeEpoch")
         milliseconds = int(now.timestamp() * 1000) - received if isinstance(received, int) else 0
         return milliseconds / 1000 if 0 < milliseconds < 10_000 else 0.0
+
+    def _text(self, *path: str) -> str:
+        value = self._at(*path)
+        return value.encode(errors="replace").decode() if isinstance(value, str) else ""
 
     def _at(self, *path: str) -> object:
         value: object = self._event

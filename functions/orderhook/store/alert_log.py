@@ -40,7 +40,8 @@ MAX_WARNINGS = 50
 _SHORTEST = timedelta(days=1)
 """How long what tells a resend is kept at least."""
 
-Origin = Literal["webhook", "delayed", "cancel_after", "operator"]
+Origin = Literal["webhook", "console", "api", "delayed", "cancel_after", "operator"]
+"""By which way it came in, or what has carried it out later."""
 
 
 class RecordedResult(NamedTuple):

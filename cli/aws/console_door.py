@@ -1,0 +1,90 @@
+"""The console on this machine: a port of its own that only this machine reaches, and only by its own name."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from threading import Thread
+from typing import Any
+
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from cli.aws.gateway import QuietRequestHandler, listen, make_event, make_response
+from orderhook.console import app
+from orderhook.console.sessions import Grant, ProcessSessions
+from orderhook.console.visit import Deployment
+from orderhook.services import Services
+
+HOST = "127.0.0.1"
+"""Never another: the webhook's port may be open to the world by a tunnel, this one must not be."""
+
+_MAX_BYTES = 100_000
+
+
+class ConsoleDoor:
+    """Answer the requests of a browser on this machine; a WSGI application."""
+
+    def __init__(self, console: app.Console, port: int, lock: AbstractContextManager[object]) -> None:
+        self._console = console
+        self._hosts = (f"{HOST}:{port}", f"localhost:{port}")
+        self._lock = lock
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """Answer one request."""
+        return self._answer(Request(environ))(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        # A page of somebody else's can have its own name lead to this port, but not send another Host than that.
+        if request.headers.getlist("Host") not in ([host] for host in self._hosts):
+            return Response(status=421)
+        request.max_content_length = _MAX_BYTES
+        try:
+            request.get_data()
+        except RequestEntityTooLarge:
+            return Response("This is more than the console takes.\n", 413)
+        except ClientDisconnected:
+            return Response(status=400)
+        event = make_event(request, datetime.now(UTC), f"{request.method} {request.path}")
+        with self._lock:
+            return make_response(app.answer(self._console, event, None))
+
+
+class Running:
+    """A console that answers, and how one gets in."""
+
+    def __init__(self, console: app.Console) -> None:
+        self._console = console
+
+    def link(self, grant: Grant) -> str:
+        """Return a link that signs somebody in, once, within the next minutes."""
+        code = self._console.sessions.issue_code(grant, datetime.now(UTC))
+        return f"{self._console.origin}/console/login#{code}"
+
+
+@contextmanager
+def running(
+    services: Services, deployment: Deployment, lock: AbstractContextManager[object], port: int = 0
+) -> Iterator[Running]:
+    """Answer in threads of their own; port 0 is a free one. Raises ListenError."""
+    listener: socket.socket = listen(HOST, port)
+    port = listener.getsockname()[1]
+    # Its own name is one of two; a link has this one, and a cookie is for one of them alone.
+    console = app.Console(services, ProcessSessions(), deployment, origin=f"http://{HOST}:{port}")
+    server = make_server(
+        HOST,
+        port,
+        ConsoleDoor(console, port, lock),
+        threaded=True,
+        request_handler=QuietRequestHandler,
+        fd=listener.fileno(),
+    )
+    thread = Thread(target=server.serve_forever, daemon=True)
+    with listener:
+        thread.start()
+        try:
+            yield Running(console)
+        finally:
+            server.shutdown()
+            thread.join()

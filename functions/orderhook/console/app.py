@@ -1,0 +1,112 @@
+"""Which door a request came in by, and which page or operation answers it.
+
+`/console/*` is for a browser with a session, `/v1/api/*` for a program with a key of the API: neither takes what the
+other one does.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from orderhook import telemetry
+from orderhook.aws.budget import time_budget
+from orderhook.aws.deadline import DeadlineError, call_until
+from orderhook.console import assets, guard, http
+from orderhook.console.http import HttpError, Request
+from orderhook.console.pages import PAGES, ROOT, alone, sign_in
+from orderhook.console.sessions import Sessions
+from orderhook.console.visit import Deployment, Visit
+from orderhook.errors import OrderhookError
+from orderhook.responses import Response
+from orderhook.services import Services
+
+BUDGET_SECONDS = 2.2
+"""As an alert's."""
+
+API = "/v1/api"
+COOKIE = "orderhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the console of one deployment works with; made once."""
+
+    services: Services
+    sessions: Sessions
+    deployment: Deployment
+    origin: str | None = None
+    """Where its pages come from; None is the domain name that API Gateway has of each request, over HTTPS."""
+
+    @property
+    def cookie(self) -> str:
+        """What the cookie of a session is called: a browser keeps a `__Host-` one over HTTPS alone."""
+        return COOKIE if self.origin else f"__Host-{COOKIE}"
+
+    @property
+    def cookie_attributes(self) -> str:
+        """How a browser is to keep it."""
+        return f"Path=/;{'' if self.origin else ' Secure;'} HttpOnly; SameSite=Lax"
+
+
+def answer(console: Console, event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG001
+    """Answer one API Gateway request (payload format 2.0).
+
+    Never raises: a defect is logged, counted and answered 503.
+    """
+    started = time.monotonic()
+    request = Request(event, console.origin)
+    try:
+        with time_budget(started + BUDGET_SECONDS):
+            if request.method in guard.SAFE:
+                return call_until(started + BUDGET_SECONDS, _answer, console, request)
+            return _answer(console, request)  # what acts has the hard end of an alert
+    except HttpError as error:
+        return http.refusal(error)
+    except (OrderhookError, DeadlineError):
+        return alone.not_answered()
+    except Exception as defect:
+        telemetry.report(defect, None)
+        return alone.not_answered()
+
+
+def _answer(console: Console, request: Request) -> Response:
+    if request.path == API or request.path.startswith(f"{API}/"):
+        from orderhook.console import api  # a page waits for none of it
+
+        return api.answer(console, request)
+    if request.path in ("/", "/console/"):
+        return http.see_other(ROOT)
+    if found := assets.find(request):
+        return found
+    guard.check_same_origin(request)
+    if request.path == sign_in.PATH:
+        return _sign_in(console, request)
+    return _page(console, request)
+
+
+def _sign_in(console: Console, request: Request) -> Response:
+    if request.method in guard.SAFE:
+        return sign_in.page(console.deployment)
+    token = console.sessions.redeem(request.form.get("code", ""), datetime.now(UTC))
+    if token is None:
+        return sign_in.page(console.deployment, refused=True)
+    return http.see_other(ROOT, cookies=[f"{console.cookie}={token}; {console.cookie_attributes}"])
+
+
+def _page(console: Console, request: Request) -> Response:
+    now = datetime.now(UTC)
+    is_safe = request.method in guard.SAFE
+    is_poll = "x-poll" in request.headers
+    token = request.cookie(console.cookie)
+    session = token and console.sessions.find(token, now, consistently=not is_safe, renew=not is_poll)
+    if not token or not session:
+        return sign_in.page(console.deployment, signed_out=True)
+    page = PAGES.find("GET" if request.method == "HEAD" else request.method, request.path)
+    if page.needs == "act" and not session.may_act(now):
+        return alone.may_not_act(console.deployment, session)
+    if page.needs == "stop" and not session.may_stop:
+        return alone.may_not_act(console.deployment, session)
+    visit = Visit(console.services, console.sessions, console.deployment, request, session, token, now)
+    return page.answer(visit)
