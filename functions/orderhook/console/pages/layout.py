@@ -107,7 +107,7 @@ def _header(visit: Visit, here: str, switch: KillSwitchState, bridge: BridgeStat
                 h.p[_place(visit.deployment), ", trader ", value(visit.trader)],
                 _venue(visit, bridge),
                 _may(visit),
-                h.form(method="post", action="/console/sign-out")[h.button["Sign out"]],
+                _sign_out(),
             ],
         ],
     ]
@@ -120,7 +120,11 @@ def _links(pages: Iterable[tuple[str, str]], here: str) -> Node:
 def _more(here: str) -> Node:
     hidden = NAVIGATION[ON_A_PHONE:]
     name = next((name for name, path in hidden if path == here), "More")
-    return h.details(".more")[h.summary[name], h.div[_links(hidden, here)]]
+    return h.details(".more")[h.summary[name], h.div[_links(hidden, here), _sign_out()]]
+
+
+def _sign_out() -> Node:
+    return forms.form("/console/sign-out", h.button["Sign out"], once=False, class_="sign-out")
 
 
 def _place(deployment: Deployment) -> str:
