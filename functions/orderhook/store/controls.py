@@ -65,6 +65,11 @@ class Controls:
         """Return the trader's kill switch as it is now."""
         return _kill_switch(self._table.get(items.controls_key(trader)))
 
+    def with_bridge(self, trader: str) -> tuple[KillSwitchState, BridgeState]:
+        """Return the trader's kill switch, and what its bridge said last: both as one read has them."""
+        item = self._table.get(items.controls_key(trader))
+        return _kill_switch(item), bridge_state(item)
+
     def check_kill_switch(self, trader: str, since: str | None = None) -> BridgeState:
         """Raise KillSwitchOnError if it is on; with `since` also if it, or a CANCELALLORDERS, came after that time.
 
