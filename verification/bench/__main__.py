@@ -14,7 +14,7 @@ from orderhook.services import Services
 from orderhook.store.table import Table
 from tests.engine import dynamodb_local
 from tests.runtime import artifact, emulator
-from verification.bench import cold, orders, report, warm, way
+from verification.bench import cold, console, orders, report, warm, way
 
 TABLE = "orderhook"
 MANY, FEW = 1_000_000, 1_000
@@ -47,6 +47,8 @@ def measure(endpoint: str) -> Iterator[report.Row | report.Fact]:
     yield from cold.rows(services.orders, Provenance(demo.TRADER, demo.KEY_ID, "cold", now), environment)
     _say("Warm cancels")
     yield from warm.rows(environment)
+    _say("Pages of the console")
+    yield from console.rows(environment)
     _say("Alerts on their way to NinjaTrader")
     yield from way.rows(endpoint, TABLE)
     _say(f"Writing {MANY:,} orders")
