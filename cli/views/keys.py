@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.text import Text
 
 from cli.terminal import BAD, DIM, WARNING, Cell, is_terminal, print_table, printable, readable_time
-from orderhook.keys import KILL_SWITCH, Key
+from orderhook.keys import API, KILL_SWITCH, Key
 from orderhook.listing import Unreadable
 
 _COLUMNS = ("key id", "ends in", "trader", "label", "may give", "limits", "created", "last used", "revoked")
@@ -23,7 +23,9 @@ def show_keys(keys: Iterable[tuple[Key | Unreadable, str | None]]) -> None:
 
 
 def describe_scopes(key: Key) -> str:
-    """Say which commands a key may give."""
+    """Say which commands a key may give, or what it may do by the API."""
+    if key.kind == API:
+        return f"API: {', '.join(sorted(map(str, key.scopes)))}"
     everything = "every command" if key.turns_kill_switch else f"every command but {KILL_SWITCH}"
     return ", ".join(sorted(map(str, key.scopes))) or everything
 
