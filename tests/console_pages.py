@@ -48,4 +48,4 @@ def texts(page: Response) -> list[str]:
 
 def mark_of(row: str) -> str:
     """Return the mark of a row."""
-    return re.findall(r'^<tr id="[^"]+" class="(\w+)', row)[0]
+    return str(re.findall(r'^<tr id="[^"]+" class="(\w+)', row)[0])

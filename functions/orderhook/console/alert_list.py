@@ -184,6 +184,14 @@ class Row(NamedTuple):
     result: AlertRecord | None = None
     """What came of it later, when its delay was over."""
 
+    @property
+    def due(self) -> str | None:
+        """When its delay is over, where it has one."""
+        delay = fields_by_name(self.record).get("delay", "")
+        if not re.fullmatch("[0-9]{1,4}", delay):
+            return None
+        return timestamp(_at(self.record) + timedelta(seconds=int(delay)))
+
 
 def rows_of(visit: Visit, records: Sequence[AlertRecord], context: Sequence[AlertRecord] = ()) -> list[Row]:
     """Return the rows of some records, newest first, by one request; `context` are others that may belong to them."""

@@ -9,12 +9,13 @@ from htpy import Node
 
 from orderhook import reference
 from orderhook.console.alert_list import Row, rows_of
-from orderhook.console.fates import answer_in_account, answer_of
+from orderhook.console.fates import answer_in_account
 from orderhook.console.http import address
 from orderhook.console.pages import ROOT, layout
 from orderhook.console.pages.alert_parts import (
     ORIGINS,
     alert_address,
+    answer_words,
     fate,
     marked,
     order_link,
@@ -83,7 +84,7 @@ def _content(visit: Visit, record: AlertRecord, heading: h.Element) -> Node:
     related = list(related_records(visit.services.alert_log, record))
     [row] = rows_of(visit, [record], context)
     return h.fragment[
-        heading[marked(row.mark, answer_of(record).words)],
+        heading[answer_words(row)],
         _heading_facts(visit, record),
         _what_happened(row),
         _what_to_do(row),

@@ -8,7 +8,7 @@ from htpy import Node
 
 from orderhook.console.alert_list import Related, Row, day_began
 from orderhook.console.alert_words import AlertWords
-from orderhook.console.fates import Fate, Mark, answer_of
+from orderhook.console.fates import Fate, Mark, answer_of, order_in_words
 from orderhook.console.http import address
 from orderhook.console.pages import ROOT, layout
 from orderhook.console.pages.text import value
@@ -41,23 +41,35 @@ def time_of(at: str, now: datetime) -> Node:
     return h.fragment[day, layout.when(at)]
 
 
-def marked(mark: Mark, words: Node) -> Node:
+def marked(mark: Mark, words: Node, *, sign: str | None = None) -> Node:
     """Return words with the sign before them; who cannot see it hears what it says."""
     return h.span(class_=mark.value)[
-        h.span(".mark", aria_hidden="true")[mark.sign], h.span(".word")[words], h.span(".vh")[f" ({mark.word})"]
+        h.span(".mark", aria_hidden="true")[sign or mark.sign], h.span(".word")[words], h.span(".vh")[f" ({mark.word})"]
     ]
 
 
 def answer(row: Row) -> Node:
     """Return what an alert was answered, under the mark of its row."""
     beside = ORIGINS.get(row.record.origin)
-    return h.fragment[marked(row.mark, answer_of(row.record).words), h.small[beside] if beside else None]
+    return h.fragment[answer_words(row), h.small[beside] if beside else None]
 
 
-def said(words: AlertWords) -> Node:
-    """Return what an alert asks for."""
+def answer_words(row: Row) -> Node:
+    """Return the same without what stands beside it."""
+    told = answer_of(row.record)
+    is_again = told.kind == "repeated" and row.mark is Mark.NEUTRAL
+    return marked(row.mark, told.words, sign="=" if is_again else None)
+
+
+def said(words: AlertWords, row: Row) -> Node:
+    """Return what an alert asks for; of what came by the queue its order says it."""
+    if row.record.command == "PLACE" and "action" not in row.record.fields and row.fates:
+        order = row.fates[0][0]
+        return h.span(".said")[value(order_in_words(order)), h.span(".acc")[value(order.account)]]
     parts = [h.b[value(it.text)] if it.strong else value(it.text) for it in words.phrases]
-    return h.span(".said")[_joined(parts, " "), h.span(".acc")[value(words.accounts)] if words.accounts else None]
+    return h.span(".said")[
+        _joined(parts, " "), h.span(".acc")[value(", ".join(words.accounts.split(",")))] if words.accounts else None
+    ]
 
 
 def _joined(parts: Iterable[Node], by: str) -> Node:
@@ -71,7 +83,7 @@ def fate(it: Fate, name: str | None = None) -> Node:
         h.span(".mark", aria_hidden="true")[it.mark.sign],
         h.span(".name")[value(name), ": "] if name else None,
         h.span(".word")[it.words, ends],
-        h.span(".why")[" ", value(it.reason)] if it.reason else None,
+        h.span(".why")[": ", value(it.reason)] if it.reason else None,
         h.b[f" {it.note}"] if it.note else None,
     ]
 
@@ -109,6 +121,10 @@ def _nothing(row: Row) -> Node:
     kind = answer_of(row.record).kind
     if row.came_again:
         return h.p(".fate")["came again"]
+    if kind == "later" and row.due and not row.result:
+        return fate(Fate(Mark.LATER, "waits for its delay, until", at=row.due))
+    if row.record.outcome == "nothing_to_cancel":
+        return h.p(".fate")["no order was cancelled"]
     return h.p(".fate")["nothing was done"] if kind == "refused" and row.record.outcome != "outcome_unknown" else None
 
 

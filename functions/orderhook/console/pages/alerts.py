@@ -14,9 +14,9 @@ from orderhook.console.pages import ROOT, alert, layout
 from orderhook.console.pages.alert_parts import (
     alert_address,
     answer,
+    answer_words,
     fates,
     links,
-    marked,
     relations,
     said,
     time_of,
@@ -72,7 +72,7 @@ def _facts(visit: Visit, row: Row) -> Node:
         " New York ",
         layout.age(row.record.received_at),
         ": ",
-        marked(row.mark, answer_of(row.record).words),
+        answer_words(row),
         f"; now {now[0]}" if now else None,
     ]
 
@@ -168,7 +168,7 @@ def _row(visit: Visit, asked: Asked, row: Row, *, is_chosen: bool) -> Node:
         ],
         h.td(".o")[answer(row)],
         h.td(".s.wide")[
-            said(words),
+            said(words, row),
             _why(row),
             relations(row),
         ],

@@ -29,7 +29,7 @@ def page(visit: Visit) -> Response:
                 ),
             ],
         ],
-        _cloudwatch(visit),
+        h.div(".below")[_cloudwatch(visit)],
     ]
     return layout.respond(visit, "My alert is not in this list", content, here=ROOT, live=False)
 
