@@ -47,7 +47,7 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False, c
         with explained_errors(address):
             import webhook  # reads the environment and makes its client
 
-            _prepare(address, webhook.services, with_orders=not paper)
+            is_new = _prepare(address, webhook.services, with_orders=not paper)
         application = gateway.Gateway(webhook.handler, _log, forward_to_dynamodb)
         terminal = sys.stdout
         from cli.aws import console_door  # its log is as the environment says, as webhook's
@@ -59,6 +59,9 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False, c
         link = console.link(Grant(demo.TRADER))
         # The functions print metrics for CloudWatch to collect, and nothing collects them here.
         stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
+        if is_new and not paper:
+            for text in demo.ALERTS:
+                webhook.handler(gateway.event_of(text.encode()), None)
         if venue_queues:
             import reports  # as webhook
 
@@ -128,18 +131,19 @@ def _environment(address: TableAddress, environment: Mapping[str, str]) -> dict[
     return variables
 
 
-def _prepare(address: TableAddress, services: Services, *, with_orders: bool) -> None:
+def _prepare(address: TableAddress, services: Services, *, with_orders: bool) -> bool:
     """Create a local table, or take up what an earlier run left there, and write the demo into it.
 
-    Of a table on AWS only check that it is there.
+    Of a table on AWS only check that it is there. Return whether it is new.
     """
     if address.is_local:
         is_new = create_table(connect("dynamodb"), address.table)
         if not is_new:
             scheduler.resume(services, datetime.now(UTC))
         demo.seed(services, datetime.now(UTC), with_orders=with_orders)
-    else:
-        next(services.keys.list(), None)
+        return is_new
+    next(services.keys.list(), None)
+    return False
 
 
 def _deployment(address: TableAddress, port: int) -> Deployment:

@@ -261,7 +261,7 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
 )
 """The codes in `error` of a refusal."""
 
-_UNRECORDED: Mapping[str, str] = MappingProxyType(
+UNRECORDED: Mapping[str, str] = MappingProxyType(
     {
         "It had no valid key, or came from an address that is not allowed": (
             "The function's log: one line with `outcome`"
@@ -346,7 +346,7 @@ def render_page() -> str:
         "over rings `NotDoneLaterAlarm`, unless this table has a reason for silence.",
         _table(("Code", "Alarm"), _alarms()),
         "## An alert without a record",
-        _table(("Why", "Where to look"), _UNRECORDED.items()),
+        _table(("Why", "Where to look"), UNRECORDED.items()),
     ]
     return "\n\n".join(parts) + "\n"
 

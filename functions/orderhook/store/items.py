@@ -212,6 +212,15 @@ def order_item(trader: str, order: Order, request_id: str | None = None) -> Item
     return order_key(trader, order.order_id) | order._asdict() | extra
 
 
+PICTURE = (
+    "pk",
+    "sk",
+    *(name for name in dict.fromkeys((*Order._fields, *Instruction._fields)) if name not in ("history", "digests")),
+    "history[0]",
+)
+"""What is read of an order or an instruction to show it in a list; most of an item is its history."""
+
+
 _WHOLE_NUMBERS = (
     "qty filled closes version cancel_filled number filled_after_end generation delay report_seq history_dropped acked "
     "dropped"
