@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, StorageState, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, StorageState, expect, sync_playwright
 
 from cli.aws import demo
 from tests.local_server import Server, running
@@ -17,6 +17,7 @@ from tests.local_server import Server, running
 DESKTOP, PHONE = (1280, 900), (390, 844)
 PATIENCE_MILLISECONDS = 15_000
 """How long to wait for what a page is to show; a busy machine needs some of it."""
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 _ARGUMENTS = (
     "--headless",

@@ -19,9 +19,11 @@ def page(visit: Visit) -> Response:
     records = list(islice(visit.services.alert_log.newest(visit.trader), SHOWN))
     content = h.fragment[
         h.h1["Alerts"],
-        h.table[
-            h.thead[h.tr[h.th["time"], h.th["answer"], h.th["alert, and why"]]],
-            h.tbody[map(_row, records)],
+        h.div(data_part="rows", data_rows=True)[
+            h.table(".rows")[
+                h.thead[h.tr[h.th["time"], h.th["answer"], h.th["alert, and why"]]],
+                h.tbody[map(_row, records)],
+            ],
         ],
     ]
     return layout.respond(visit, "Alerts", content, here=ROOT)
