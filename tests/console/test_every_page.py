@@ -1,13 +1,15 @@
 """What holds of every page: on a desk and on a phone, light and dark, by the keyboard alone."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 
 from orderhook.console.pages import PAGES
-from tests.console.conftest import DESKTOP, PHONE, OpenPage, SendAlert
+from tests.console.browser import DESKTOP, PHONE
+from tests.console.conftest import OpenPage, SendAlert
 
 ADDRESSES = [address for address in PAGES.addresses("GET") if "{" not in address]
 """Of those that need no id."""
@@ -25,8 +27,9 @@ def some_alerts(send: SendAlert, trading: None) -> None:  # noqa: ARG001
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desk", "phone"])
 def test_axe_finds_nothing(open_page: OpenPage, address: str, size: tuple[int, int]) -> None:
     page = open_page(address, size, bypass_csp=True)  # what looks at the page is no script of its own
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    schemes: Sequence[Literal["light", "dark"]] = ("light", "dark")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
         results = Axe().run(page)
         assert not results.response["violations"], f"{scheme}: {results.generate_report()}"
 
@@ -56,7 +59,7 @@ def test_stop_is_in_view_and_apart_from_all_else(open_page: OpenPage, address: s
             assert gap(stop, box) >= 12, other.inner_text()
 
 
-def gap(one: dict[str, float], other: dict[str, float]) -> float:  # type: ignore[misc]
+def gap(one: FloatRect, other: FloatRect) -> float:
     """Return how far two boxes are apart."""
     across = max(one["x"] - other["x"] - other["width"], other["x"] - one["x"] - one["width"])
     down = max(one["y"] - other["y"] - other["height"], other["y"] - one["y"] - one["height"])
