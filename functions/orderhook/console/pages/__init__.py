@@ -1,7 +1,7 @@
 """The pages of the console: which address and method is answered by which, and what it needs of a session."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Literal, NamedTuple
 
@@ -31,6 +31,10 @@ class Pages:
     def __init__(self, table: Mapping[str, Mapping[str, tuple[Needs, str]]]) -> None:
         """Take a table in which an address may end in `{id}`: the id of a request, or its beginning."""
         self._table = table
+
+    def addresses(self, method: str) -> Iterator[str]:
+        """Yield the addresses that take a method."""
+        return (address for address, methods in self._table.items() if method in methods)
 
     def find(self, method: str, path: str) -> Page:
         """Return the page; raises HttpError, 404 or 405."""
