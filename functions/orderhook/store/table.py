@@ -43,8 +43,14 @@ class Table:
         *,
         index: str | None = None,
         newest_first: bool = False,
+        limit: int | None = None,
+        attributes: Sequence[str] = (),
     ) -> Iterator[Item]:
-        """Yield the items that the condition finds, asking for a page when the one before is used up."""
+        """Yield the items that the condition finds, asking for a page when the one before is used up.
+
+        With a `limit` no page has more items, and who wants no more asks for none; with `attributes` only those are
+        read.
+        """
         request: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": key_condition,
@@ -55,6 +61,14 @@ class Table:
         }
         if index is not None:
             request["IndexName"] = index
+        if limit is not None:
+            request["Limit"] = limit
+        if attributes:
+            projection = ", ".join(f"#{name}" for name in attributes)
+            request |= {
+                "ProjectionExpression": projection,
+                "ExpressionAttributeNames": _names(key_condition, projection),
+            }
         while True:
             answer = send(self.client.query, **request)
             yield from map(deserialize, answer["Items"])
