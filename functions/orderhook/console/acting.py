@@ -1,5 +1,6 @@
 """One way in: what a person or a program asks for is carried out as an alert is, and leaves a record as one does."""
 
+import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -7,6 +8,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from orderhook.answering import answer
+from orderhook.console.http import HttpError
+from orderhook.console.visit import Visit
 from orderhook.errors import AlertWarning, InvalidValueError, OrderhookError
 from orderhook.keys import Key, holds_key
 from orderhook.outcome import Outcome
@@ -14,15 +17,18 @@ from orderhook.payload import Pair, Split
 from orderhook.request_facts import RequestFacts
 from orderhook.services import Services
 from orderhook.store.alert_log import Origin, as_sent, id_prefix
+from orderhook.store.once import OnceStore
+
+_ONCE = re.compile(r"[0-9a-f]{32}")
 
 
 class Acted(NamedTuple):
     """What came of it, under the request id that its record has."""
 
     request_id: str
-    result: Outcome | OrderhookError
-    warnings: tuple[AlertWarning, ...]
-    facts: RequestFacts
+    result: Outcome | OrderhookError | None
+    """None where a form has come again that was carried out: nothing was done, and the record has what came of it."""
+    warnings: tuple[AlertWarning, ...] = ()
 
 
 def new_request_id(now: datetime) -> str:
@@ -57,4 +63,28 @@ def act(
         return Split(pairs=pairs, fault=None, is_json=True), key
 
     result, warnings = answer(services, facts, authenticated, started=started, now=now, origin=origin, once=once)
-    return Acted(facts.request_id, result, warnings, facts)
+    return Acted(facts.request_id, result, warnings)
+
+
+def act_by_hand(visit: Visit, pairs: Iterable[Pair], once: str) -> Acted:
+    """Carry out a form of the console; sent again it does nothing new, whatever has come in since.
+
+    `once` is the form's own field. Raises HttpError for a form that is not whole, and TemporarilyUnavailableError where
+    the table does not say whether it came before: nothing is done then.
+    """
+    if not _ONCE.fullmatch(once):
+        raise HttpError(400, "This form is not whole, so nothing was done. Load the page again.")
+    request_id = new_request_id(visit.now)
+    first = OnceStore(visit.services.table).claim(visit.trader, once, request_id, visit.now)
+    if first != request_id and visit.services.alert_log.get(visit.trader, first):
+        return Acted(first, None)
+    # Without a record the first may be under way, or was cut off: what it has written is known by its id.
+    return act(
+        visit.services,
+        pairs,
+        visit.session.key,
+        origin="console",
+        source=visit.request.source,
+        request_id=first,
+        once=once,
+    )

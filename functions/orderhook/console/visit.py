@@ -43,6 +43,22 @@ class Visit:
         """Whose table this is about."""
         return self.session.grant.trader
 
+    @property
+    def why_not(self) -> str:
+        """Why this visit may only look, and stop; empty where it may do more."""
+        if self.deployment.read_only_because:
+            return self.deployment.read_only_because
+        if self.session.grant.read_only:
+            return "This session may only look."
+        if not self.session.may_act(self.now):
+            return "Your sign-in is more than 12 hours old: sign in again to do this."
+        return ""
+
+    @property
+    def may_act(self) -> bool:
+        """Whether it may do more than look and stop."""
+        return not self.why_not
+
     def command_line(self, words: str) -> str:
         """Return a line for a terminal that does this in the same table; `words` may hold ids of requests alone."""
         return " ".join(filter(None, ("orderhook", words, self.deployment.command_options)))

@@ -96,6 +96,11 @@ def rate_key(trader: str, alert_id: str) -> dict[str, str]:
     return {"pk": f"RATE#{trader}", "sk": alert_id}
 
 
+def once_key(trader: str, once: str) -> dict[str, str]:
+    """Return the key of a form that was sent."""
+    return {"pk": f"ONCE#{trader}", "sk": once}
+
+
 def alert_key(trader: str, request_id: str) -> dict[str, str]:
     """Return the key of the record of an alert, in a partition of its own for the same reason."""
     return {"pk": f"ALERTS#{trader}", "sk": request_id}
