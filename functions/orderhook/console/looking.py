@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from orderhook.console.attention import Attention
+from orderhook.console.needing import Attention
 from orderhook.console.overview import overview_of
 from orderhook.console.recording import record_of
 from orderhook.console.visit import Visit
@@ -15,14 +15,14 @@ MOST_AT_ONCE = 50
 _RACES = 3
 
 
-def look_at(visit: Visit, code: str, of_id: str | None, told_at: str) -> int:
-    """Have looked at one event, or without an id at those of a kind, as far as they were told by then.
+def look_at(visit: Visit, code: str, key: str, told_at: str) -> int:
+    """Have looked at one event, or without a key at those of a kind, as far as they were told by then.
 
     Returns how many there were. Run twice, the second finds none: no record is left for nothing. What was told anew
     meanwhile stays, and so does a condition, which only its end takes away.
     """
     listed = [it for it in overview_of(visit).needs if it.may_be_looked_at and it.code == code and it.at <= told_at]
-    chosen = [it for it in listed if of_id is None or (it.id == of_id and it.at == told_at)][:MOST_AT_ONCE]
+    chosen = [it for it in listed if not key or (it.key == key and it.at == told_at)][:MOST_AT_ONCE]
     for _ in range(_RACES):
         if not chosen:
             return 0

@@ -2,30 +2,23 @@
 
 An overview that nobody has asked for in the last seconds costs nine requests to the table at most with one key, and one
 more for each position that may be without its stop, for each group of alerts that were answered 503 (of both no more
-than `_MOST`), and for who has turned the kill switch. Asked for again at once it is one.
+than `gathering.MOST_ASKED`), and for who has turned the kill switch. Asked for again at once it is one.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Literal, NamedTuple
 
 from orderhook import reference
 from orderhook.bridge_messages import PositionReport
-from orderhook.console.attention import Attention, Facts, Pair, needing_a_person, pair_of, pairs_in_question
+from orderhook.console.gathering import Gathered
+from orderhook.console.needing import Attention, needing_a_person
 from orderhook.console.remembered import remembered
 from orderhook.console.visit import Visit
-from orderhook.instructions import Instruction
-from orderhook.listing import Unreadable, list_orders
-from orderhook.needs import Need
-from orderhook.orders import RESENDS_END, Order, timestamp
-from orderhook.resend import EARLIEST
+from orderhook.orders import Order
 from orderhook.services import Services
-from orderhook.store import items
-from orderhook.store.alert_log import AlertRecord
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
 from orderhook.trade_window import end_of_day
@@ -36,13 +29,6 @@ MOST_COUNTED = 1000
 _SECONDS_OF_COUNTS = 30
 _SECONDS = 10
 """For how long an instance remembers what it has read, but for the kill switch and the bridge."""
-
-_MOST = 5
-"""For how many positions, and groups of alerts, the table is asked more."""
-
-_OF_ONE_GROUP = timedelta(minutes=10)
-_MOST_NEAR = 300
-"""How many records are read to see whether the alerts of a group came again."""
 
 _SIMULATED_PREFIX, _PLAYBACK = "sim", "playback101"
 
@@ -127,7 +113,7 @@ def _overview_of(visit: Visit) -> Overview:
     services, trader, now = visit.services, visit.trader, visit.now
     switch, heard = services.controls.with_bridge(trader)
     bridge = heard if services.venue.name else None
-    known = remembered(trader, "open", now, _SECONDS, lambda: _Read.of(services, trader, now))
+    known = remembered(trader, "open", now, _SECONDS, lambda: Gathered.of(services, trader, now))
     reaches = visit.session.grant.limits.reaches if visit.session.grant.limits else None
     facts = known.facts(bridge, now)
     away = bridge.away(now) if bridge else None
@@ -150,91 +136,6 @@ def _is_reached(visit: Visit, it: Attention) -> bool:
     """Return whether something is there for this session: what names no account may be anybody's."""
     limits = visit.session.grant.limits
     return limits is None or limits.refusal(account=it.account, instrument=it.instrument) is None
-
-
-class _Read(NamedTuple):
-    """What was read of the table for the list of what needs a person."""
-
-    orders: Sequence[Order]
-    open_ids: frozenset[str]
-    instructions: Sequence[Instruction]
-    kept: Sequence[Need]
-    records: Sequence[AlertRecord]
-    repeated: frozenset[str]
-    unsearched: frozenset[str]
-    positions: Sequence[PositionReport]
-    seen_flat: Mapping[Pair, str]
-
-    @classmethod
-    def of(cls, services: Services, trader: str, now: datetime) -> "_Read":
-        """Read it."""
-        rows = list(list_orders(services, trader, timestamp(now), open_only=True))
-        orders = [row for row in rows if isinstance(row, Order)]
-        kept = list(services.needs.latest(trader))
-        records = list(services.alert_log.unlooked(trader))
-        repeated, unsearched = _repeated(services, trader, records)
-        with_venue = services.venue.name is not None
-        in_question = pairs_in_question(kept, records) if with_venue else {}
-        return cls(
-            orders=orders,
-            open_ids=frozenset(row.id if isinstance(row, Unreadable) else row.order_id for row in rows),
-            instructions=list(_instructions(services, trader)) if with_venue else [],
-            kept=kept,
-            records=records,
-            repeated=repeated,
-            unsearched=unsearched,
-            positions=list(services.bridge.positions(trader)) if with_venue else [],
-            seen_flat={
-                pair: at
-                for pair, named in islice(in_question.items(), _MOST)
-                if (at := services.bridge.last_flat(trader, *named))
-            },
-        )
-
-    def facts(self, bridge: BridgeState | None, now: datetime) -> Facts:
-        """Return it as the list takes it."""
-        return Facts(
-            now=now,
-            bridge=bridge,
-            positions={pair_of(it.account, it.instrument): it for it in self.positions},
-            **{name: getattr(self, name) for name in self._fields if name != "positions"},
-        )
-
-
-def _instructions(services: Services, trader: str) -> Iterable[Instruction]:
-    for item in services.instructions.open_items(trader):
-        with suppress(*items.UNREADABLE):
-            yield items.instruction(item)
-
-
-def _repeated(services: Services, trader: str, records: Sequence[AlertRecord]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return which of the alerts answered 503 came again, and of which nobody has looked: a few groups are enough."""
-    groups: list[list[AlertRecord]] = []
-    for record in (it for it in records if it.status >= 500):  # the newest first
-        if groups and _at(groups[-1][-1]) - _at(record) <= _OF_ONE_GROUP:
-            groups[-1].append(record)
-        else:
-            groups.append([record])
-    repeated: set[str] = set()
-    unsearched = {it.request_id for group in groups[_MOST:] for it in group}
-    for group in groups[:_MOST]:
-        since, until = _at(group[-1]), _at(group[0]) + RESENDS_END
-        near = list(islice(services.alert_log.newest(trader, since, until), _MOST_NEAR))
-        repeated |= {it.request_id for it in group if any(_repeats(other, it) for other in near)}
-        if len(near) == _MOST_NEAR:
-            unsearched |= {it.request_id for it in group if it.request_id < near[-1].request_id}
-    return frozenset(repeated), frozenset(unsearched - repeated)
-
-
-def _repeats(other: AlertRecord, record: AlertRecord) -> bool:
-    """Return whether an alert is the same one again, so that its own record says what became of it."""
-    if other.key_id != record.key_id or dict(other.fields) != dict(record.fields):
-        return False
-    return EARLIEST <= _at(other) - _at(record) <= RESENDS_END
-
-
-def _at(record: AlertRecord) -> datetime:
-    return datetime.fromisoformat(record.received_at)
 
 
 def _standing(visit: Visit, switch: KillSwitchState, away: str | None) -> Standing:
@@ -275,9 +176,9 @@ def shown_as(status: int, outcome: str, *, duplicate: bool) -> Shown:
     """Return under which word an alert is listed: refused, later (its delay is not over), repeated or done."""
     if status >= 400:
         return "refused"
-    if outcome == "scheduled":
-        return "later"
-    return "repeated" if duplicate else "done"
+    if duplicate or outcome.startswith("already_"):
+        return "repeated"
+    return "later" if outcome == "scheduled" else "done"
 
 
 def _today(services: Services, trader: str, now: datetime) -> Today:

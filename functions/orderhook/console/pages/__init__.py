@@ -44,6 +44,9 @@ PAGES = Pages(
     {
         ROOT: {"GET": ("see", "alerts.page")},
         f"{ROOT}/stop": {"POST": ("stop", "stop.turn_on")},
+        f"{ROOT}/looked": {"POST": ("act", "overview.looked")},
+        f"{ROOT}/keys": {"GET": ("see", "keys.page")},
+        f"{ROOT}/keys/revoke": {"GET": ("see", "keys.confirm"), "POST": ("act", "keys.revoke")},
         f"{ROOT}/sign-out": {"POST": ("see", "sign_in.sign_out")},
     }
 )

@@ -5,7 +5,9 @@ from itertools import islice
 import htpy as h
 from htpy import Node
 
+from orderhook.console.overview import needs_person
 from orderhook.console.pages import ROOT, layout
+from orderhook.console.pages.overview import overview
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.responses import Response
@@ -19,12 +21,13 @@ def page(visit: Visit) -> Response:
     records = list(islice(visit.services.alert_log.newest(visit.trader), SHOWN))
     content = h.fragment[
         h.h1["Alerts"],
+        overview(visit),
         h.table[
             h.thead[h.tr[h.th["time"], h.th["answer"], h.th["alert, and why"]]],
             h.tbody[map(_row, records)],
         ],
     ]
-    return layout.respond(visit, "Alerts", content, here=ROOT)
+    return layout.respond(visit, "Alerts", content, here=ROOT, told=layout.Told(needs_person(visit)))
 
 
 def _row(record: AlertRecord) -> Node:

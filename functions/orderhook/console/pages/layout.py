@@ -185,6 +185,11 @@ def when(at: str | None) -> Node:
     return h.time(datetime=at, title=f"{moment:%Y-%m-%d %H:%M:%S} UTC")[f"{local:%H:%M:%S}"]
 
 
+def day(at: str | None) -> Node:
+    """Return the day in New York of a time of the table."""
+    return f"{datetime.fromisoformat(at).astimezone(NEW_YORK):%Y-%m-%d}" if at else "-"
+
+
 def age(at: str | None) -> Node:
     """Return where the browser writes how long ago a time of the table is."""
     return h.span(".age", data_at=at) if at else None
