@@ -122,10 +122,14 @@ OPERATOR_WORDS: Mapping[str, Guidance] = MappingProxyType(
             "An operator said what has become of an instruction that no bridge has ended.",
             "Nothing, if NinjaTrader's own positions say so too.",
         ),
+        "looked_at": Guidance(
+            "Somebody has looked at what needed a person, and said so in the console.",
+            "Nothing: `fields` says what it was, and the label of the session who it was.",
+        ),
         "migrated": Guidance("An operator brought the trader's items into this version's form.", "Nothing."),
     }
 )
-"""The words in records of what an operator did by the command line."""
+"""The words in records of what an operator did by the command line, or in the console besides alerts."""
 
 ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
     {

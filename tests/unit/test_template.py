@@ -558,6 +558,7 @@ def test_who_records_reports_reaches_one_traders_items_alone() -> None:
         items.alert_key("main", "r"),
         items.position_key("main", "a", "i"),
         items.execution_key("main", "v", 1),
+        items.need_key("main", "n"),
     )
     assert [it["Fn::Sub"].replace("${VenueTrader}", "main") for it in partitions] == [key["pk"] for key in made]
 

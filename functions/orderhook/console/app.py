@@ -16,6 +16,7 @@ from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.console import assets, guard, http
 from orderhook.console.http import HttpError, Request
 from orderhook.console.pages import PAGES, ROOT, STOP, alone, sign_in
+from orderhook.console.remembered import forget
 from orderhook.console.sessions import Sessions
 from orderhook.console.visit import Deployment, Visit
 from orderhook.errors import OrderhookError
@@ -115,4 +116,10 @@ def _page(console: Console, request: Request) -> Response:
     if page.needs == "stop" and not session.may_stop:
         return alone.may_not_act(console.deployment, session)
     visit = Visit(console.services, console.sessions, console.deployment, request, session, token, now)
-    return page.answer(visit)
+    if is_safe:
+        return page.answer(visit)
+    forget(visit.trader)
+    try:
+        return page.answer(visit)
+    finally:
+        forget(visit.trader)

@@ -121,6 +121,11 @@ def flat_key(trader: str, account: str, instrument: str, at: str) -> dict[str, s
     return {"pk": f"EXECUTIONS#{trader}", "sk": f"FLAT#{_index_part(account)}#{_index_part(instrument)}#{at}"}
 
 
+def need_key(trader: str, name: str) -> dict[str, str]:
+    """Return the key of what a person has to look at, in a partition of its own: orders lose nothing by it."""
+    return {"pk": f"NEEDS#{trader}", "sk": name}
+
+
 def open_prefix(account: str | None = None, instrument: str | None = None, root: str | None = None) -> str:
     """Return how the index values of open orders begin, of an account, or of an account and instrument.
 

@@ -61,6 +61,9 @@ PAGES = Pages(
         f"{ROOT}/start": {"GET": ("see", "start.page"), "POST": ("act", "start.turn_off")},
         f"{ROOT}/alerts/missing": {"GET": ("see", "missing.page")},
         f"{ROOT}/alerts/{{id}}": {"GET": ("see", "alert.page")},
+        f"{ROOT}/looked": {"POST": ("act", "overview.looked")},
+        f"{ROOT}/keys": {"GET": ("see", "keys.page")},
+        f"{ROOT}/keys/revoke": {"GET": ("see", "keys.confirm"), "POST": ("act", "keys.revoke")},
         f"{ROOT}/sign-out": {"POST": ("see", "sign_in.sign_out")},
     }
 )

@@ -198,6 +198,11 @@ def told_times(text: str) -> Node:
     return [when(part) if _TIME.fullmatch(part) else value(part) for part in _TIME.split(text)]
 
 
+def day(at: str | None) -> Node:
+    """Return the day in New York of a time of the table."""
+    return f"{datetime.fromisoformat(at).astimezone(NEW_YORK):%Y-%m-%d}" if at else "-"
+
+
 def age(at: str | None) -> Node:
     """Return where the browser writes how long ago a time of the table is."""
     return h.span(".age", data_at=at) if at else None
