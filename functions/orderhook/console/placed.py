@@ -122,7 +122,7 @@ def finished_trades(
             break
     if back_to is None and not records.complete:
         back_to = records.last.received_at if records.last else None
-    return Trades(list(_with_legs(services, trader, now, found)), back_to, records.complete)
+    return Trades(list(with_legs(services, trader, now, found)), back_to, records.complete)
 
 
 def day_began(now: datetime) -> datetime:
@@ -215,7 +215,7 @@ def _grouped(rows: Iterable[Row]) -> Iterator[Trade]:
         yield Trade(None, _sorted(own))
 
 
-def _with_legs(services: Services, trader: str, now: str, entries: Sequence[Row]) -> Iterator[Trade]:
+def with_legs(services: Services, trader: str, now: str, entries: Sequence[Row]) -> Iterator[Trade]:
     """Yield finished entries, newest first, each with all its legs: those that were released have their own items."""
     names = {
         entry.order_id: [leg_id(entry.order_id, name) for name, leg in entry.legs.items() if leg.released]

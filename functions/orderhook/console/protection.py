@@ -96,3 +96,10 @@ def _confirmed(order: Order) -> int | None:
     """Return the quantity that the venue has confirmed."""
     text = order.confirmed.get("qty", "")
     return int(text) if text.isdecimal() else None
+
+
+def loses(position: PositionReport, orders: Iterable[Order], order: Order) -> int:
+    """Return how much less of a position is covered without one of the open orders."""
+    orders = list(orders)
+    others = [other for other in orders if other.order_id != order.order_id]
+    return max(0, cover(position, orders).covered - cover(position, others).covered)

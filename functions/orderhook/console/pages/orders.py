@@ -41,7 +41,7 @@ def _open(visit: Visit) -> Node:
     return h.fragment[
         _head(visit, "open"),
         h.p(".facts", data_part="facts")[_count(found)],
-        _table(visit, trades) if trades else _nothing(visit, "No order is open", found),
+        table(visit, trades) if trades else _nothing(visit, "No order is open", found),
         h.p(".more-rows", data_part="more")[h.a(href=older)[f"and {more:,} more"]] if older else None,
     ]
 
@@ -86,7 +86,7 @@ def _closed(visit: Visit) -> Node:
             parts.day_and_time(since.isoformat()),
             " New York, and finished; found by the records of their alerts.",
         ],
-        _table(visit, found.trades) if found.trades else _nothing(visit, "No order placed then is finished", found),
+        table(visit, found.trades) if found.trades else _nothing(visit, "No order placed then is finished", found),
         h.p(".more-rows", data_part="more")[
             "Searched back to ", parts.day_and_time(back_to), ": ", h.a(href=older)["older"]
         ]
@@ -136,7 +136,8 @@ def _nothing(visit: Visit, what: str, found: Trades) -> Node:
     ]
 
 
-def _table(visit: Visit, trades: Sequence[Trade]) -> Node:
+def table(visit: Visit, trades: Sequence[Trade]) -> Node:
+    """Return trades as a table, each entry with its legs under it."""
     now = parts.now_of(visit)
     heads = ("placed", "order", "state", "account, strategy", "what can be done")
     return h.table(".rows.trades", data_part="orders", data_rows=True)[

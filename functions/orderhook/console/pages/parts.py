@@ -79,7 +79,12 @@ def strategy_link(strategy_id: str | None) -> Node:
     """Return a link to the page of a strategy."""
     if strategy_id is None:
         return None
-    return h.a(href=address(STRATEGY, {"strategyId": strategy_id}))[value(strategy_id)]
+    return h.a(href=strategy_address(strategy_id))[value(strategy_id)]
+
+
+def strategy_address(strategy_id: str) -> str:
+    """Return the address of the page of a strategy."""
+    return address(STRATEGY, {"strategyId": strategy_id})
 
 
 def row_id(kind: str, name: str) -> str:
