@@ -64,6 +64,15 @@ PAGES = Pages(
         f"{ROOT}/looked": {"POST": ("act", "overview.looked")},
         f"{ROOT}/keys": {"GET": ("see", "keys.page")},
         f"{ROOT}/keys/revoke": {"GET": ("see", "keys.confirm"), "POST": ("act", "keys.revoke")},
+        f"{ROOT}/orders": {"GET": ("see", "orders.page")},
+        f"{ROOT}/order": {"GET": ("see", "order.page")},
+        f"{ROOT}/order/cancel": {"GET": ("see", "order_cancel.confirm"), "POST": ("act", "order_cancel.send")},
+        f"{ROOT}/positions": {"GET": ("see", "positions.page")},
+        f"{ROOT}/positions/act": {"GET": ("see", "position_acts.confirm"), "POST": ("act", "position_acts.send")},
+        f"{ROOT}/executions": {"GET": ("see", "executions.page")},
+        f"{ROOT}/strategies": {"GET": ("see", "strategies.page")},
+        f"{ROOT}/strategy": {"GET": ("see", "strategy.page")},
+        f"{ROOT}/strategy/close": {"GET": ("see", "strategy_close.confirm"), "POST": ("act", "strategy_close.send")},
         f"{ROOT}/sign-out": {"POST": ("see", "sign_in.sign_out")},
     }
 )
