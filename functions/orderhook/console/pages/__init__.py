@@ -44,6 +44,9 @@ PAGES = Pages(
     {
         ROOT: {"GET": ("see", "alerts.page")},
         f"{ROOT}/stop": {"POST": ("stop", "stop.turn_on")},
+        f"{ROOT}/builder": {"GET": ("see", "builder.page"), "POST": ("see", "builder.show")},
+        f"{ROOT}/trade": {"GET": ("see", "trade.page"), "POST": ("act", "trade.check_form")},
+        f"{ROOT}/trade/send": {"POST": ("act", "trade.send")},
         f"{ROOT}/sign-out": {"POST": ("see", "sign_in.sign_out")},
     }
 )
