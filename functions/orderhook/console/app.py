@@ -15,7 +15,7 @@ from orderhook.aws.budget import time_budget
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.console import assets, guard, http
 from orderhook.console.http import HttpError, Request
-from orderhook.console.pages import PAGES, ROOT, alone, sign_in
+from orderhook.console.pages import PAGES, ROOT, STOP, alone, sign_in
 from orderhook.console.sessions import Sessions
 from orderhook.console.visit import Deployment, Visit
 from orderhook.errors import OrderhookError
@@ -65,10 +65,16 @@ def answer(console: Console, event: Mapping[str, Any], context: object) -> Respo
     except HttpError as error:
         return http.refusal(error)
     except (OrderhookError, DeadlineError):
-        return alone.not_answered()
+        return _not_answered(console, request)
     except Exception as defect:
         telemetry.report(defect, None)
-        return alone.not_answered()
+        return _not_answered(console, request)
+
+
+def _not_answered(console: Console, request: Request) -> Response:
+    if (request.method, request.path) == ("POST", STOP):
+        return alone.stop_unknown(console.deployment)
+    return alone.not_answered()
 
 
 def _answer(console: Console, request: Request) -> Response:

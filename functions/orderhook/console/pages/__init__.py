@@ -9,6 +9,7 @@ from orderhook.console.visit import Visit
 from orderhook.responses import Response
 
 ROOT = "/console"
+STOP = f"{ROOT}/stop"
 
 Needs = Literal["see", "stop", "act"]
 
@@ -43,7 +44,10 @@ class Pages:
 PAGES = Pages(
     {
         ROOT: {"GET": ("see", "alerts.page")},
-        f"{ROOT}/stop": {"POST": ("stop", "stop.turn_on")},
+        STOP: {"GET": ("see", "stop.page"), "POST": ("see", "stop.turn_on")},
+        f"{STOP}/entries": {"POST": ("act", "entries.cancel")},
+        f"{STOP}/flatten": {"GET": ("see", "flatten.page"), "POST": ("act", "flatten.flatten")},
+        f"{ROOT}/start": {"GET": ("see", "start.page"), "POST": ("act", "start.turn_off")},
         f"{ROOT}/builder": {"GET": ("see", "builder.page"), "POST": ("see", "builder.show")},
         f"{ROOT}/trade": {"GET": ("see", "trade.page"), "POST": ("act", "trade.check_form")},
         f"{ROOT}/trade/send": {"POST": ("act", "trade.send")},

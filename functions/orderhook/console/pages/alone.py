@@ -5,7 +5,7 @@ import htpy as h
 from orderhook.console import http
 from orderhook.console.pages import layout
 from orderhook.console.sessions import Session
-from orderhook.console.visit import Deployment
+from orderhook.console.visit import Deployment, Visit
 from orderhook.responses import Response
 
 _NOWHERE = Deployment("")
@@ -19,6 +19,39 @@ def not_answered() -> Response:
         "This page could not be made",
         "The table did not answer in time, or refused; whoever runs this endpoint is told. Load the page again. If you "
         "have just sent something, look first what became of it.",
+    )
+
+
+def stop_unknown(deployment: Deployment) -> Response:
+    """Answer that nobody knows whether trading is stopped."""
+    line = f"orderhook kill-switch on {deployment.command_options}".strip()
+    return http.html(
+        layout.document(
+            deployment,
+            "Not known to be stopped",
+            str(
+                h.main(".alone")[
+                    h.h1["It is not known whether trading is stopped"],
+                    h.p["The table did not answer in time, so alerts may trade on. Pressing again is safe:"],
+                    layout.stop_form(),
+                    h.p[h.a(href="/console/stop")["Look how it stands"]],
+                    h.p["Or on the command line, and at the venue if there is one:"],
+                    h.pre[h.code[line]],
+                ]
+            ),
+        ),
+        503,
+    )
+
+
+def not_stopped(visit: Visit, why: str) -> Response:
+    """Answer that a visit may not stop trading, and what does."""
+    return message(
+        visit.deployment,
+        403,
+        "Trading was not stopped",
+        f"{why} `{visit.command_line('kill-switch on')}` stops it, and so does an alert kill_switch=on with a key "
+        "without limits.",
     )
 
 
