@@ -4,7 +4,7 @@ Plain data. What a command takes says `Command.alert_fields`; a test holds this 
 of fields in docs/commands.md.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple, get_args
 
@@ -114,6 +114,8 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             "Account",
             "1 to 64 characters, or a list with commas; in the other commands a list says which orders are meant",
             ORDER,
+            "Where it trades. Several with commas: Sim101,Apex-7.",
+            examples=("Sim101",),
         ),
         "instrument": Field(
             "Instrument",
@@ -126,6 +128,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             "Side",
             "BUY, SELL; in CANCELANDBRACKET the side of the position, long and short as well",
             ORDER,
+            "BUY opens a long position or closes a short one.",
             choices=get_args(Action),
             of_strategy=("{{strategy.order.action}}",),
         ),
@@ -133,7 +136,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             "Quantity",
             "a whole number from 1 to 1000000; in CHANGE 0 means unchanged",
             ORDER,
-            "Contracts. In a change or replacement it is the total wanted, with what is filled already.",
+            "Contracts; in a change or a replacement the total wanted, with what is filled already.",
             examples=("1", "2"),
             of_strategy=("{{strategy.order.contracts}}",),
         ),
@@ -148,7 +151,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             "Order type",
             "MARKET, LIMIT, STOPMARKET, STOPLIMIT",
             ORDER,
-            "A limit order needs the limit price, a stop order the stop price, STOPLIMIT both, MARKET none.",
+            "LIMIT needs the limit price, STOPMARKET the stop price, STOPLIMIT both.",
             choices=get_args(OrderType),
         ),
         "limit_price": Field(
@@ -162,13 +165,14 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             "Stop price",
             "a price above 0, or, but in CHANGE, a distance such as -8 ticks; 0 means none",
             ORDER,
-            "For STOPMARKET and STOPLIMIT. What protects an entry is its stop below, under target and stop.",
+            "For STOPMARKET and STOPLIMIT. What protects an entry stands under target and stop.",
             examples=("{{high}}", "{{plot_0}}"),
         ),
         "tif": Field(
             "Lasts",
             "DAY, GTC; a DAY order ends at the next 17:00 in New York",
             ORDER,
+            "DAY ends at the next 17:00 in New York, GTC when it is cancelled.",
             choices=get_args(TimeInForce),
         ),
         "order_id": Field(
@@ -182,22 +186,22 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             "Strategy",
             "an id",
             ORDER,
-            "Groups orders and names them: ENTRY1, its stop STOP1, its target TARGET1. A name is free again when its "
-            "order is finished, so that a fixed text finds today's order every day.",
+            "Names its orders: ENTRY1, STOP1, TARGET1. A name is free again when its order is finished, so a fixed "
+            "text finds today's order every day.",
             examples=("es-long",),
         ),
         "take_profit": Field(
             "Target",
             "the target's price, beyond the entry's, or a distance from the fill",
             LEGS,
-            "A limit order on the other side, TARGET1, which waits for the entry.",
+            "A limit order on the other side, TARGET1: a price, or with a venue a distance from the fill.",
             examples=("{{plot_1}}", "40 ticks"),
         ),
         "stop_loss": Field(
             "Stop",
             "the stop's price, on the other side of the entry's, or a distance from the fill",
             LEGS,
-            "A stop order on the other side, STOP1, which waits for the entry.",
+            "A stop order on the other side, STOP1: a price, or with a venue a distance from the fill.",
             examples=_DISTANCE,
         ),
         "stop_loss_limit": Field(
@@ -327,10 +331,10 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
 """Every field that some command uses, in the order in which a form and a text have them."""
 
 _OF_NAMES = (
-    "An id, or a name in the strategy below: ENTRY1 is its entry, STOP1 the stop, TARGET1 the target of that one. "
-    "While one entry is open, a second one is ENTRY2, with STOP2."
+    "Its id, or its name in the strategy: ENTRY1 is the entry, STOP1 its stop, TARGET1 its target. While one entry is "
+    "open, the next is ENTRY2, with STOP2."
 )
-_OF_NEW = "Your handle on this order, taken for good once it is used: with {{timenow}} every firing has one of its own."
+_OF_NEW = "Your handle on this order. It serves once: with {{timenow}} every firing has its own."
 _EXPLAINED: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         **{(word, "order_id"): _OF_NEW if word in NEW_ORDERS else _OF_NAMES for word in KINDS},
@@ -387,13 +391,15 @@ def _subject(word: str, name: str) -> str:
     return MORE if name == "account" and word in _NO_LIST_ALONE else FIELDS[name].subject
 
 
-def explanation(word: str, name: str) -> Iterator[str]:
-    """Yield what a field is for in a command, and what may stand there."""
-    why = _EXPLAINED.get((word, name), FIELDS[name].why)
-    if why:
-        yield why
+def explanation(word: str, name: str) -> str:
+    """Return what a field is for in a command, or else what may stand there."""
+    return _EXPLAINED.get((word, name), FIELDS[name].why) or in_full(name)
+
+
+def in_full(name: str) -> str:
+    """Return all that may stand in a field, as a sentence."""
     value = FIELDS[name].value
-    yield f"{value[0].upper()}{value[1:]}."
+    return f"{value[0].upper()}{value[1:]}."
 
 
 def choices(word: str, name: str, *, of_strategy: bool | None) -> tuple[str, ...]:

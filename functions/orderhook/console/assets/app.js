@@ -116,7 +116,7 @@ const asking = document.querySelector("form[data-preview]");
 let asked = 0, pause;
 const preview = async () => {
   const turn = ++asked, body = new URLSearchParams(new FormData(asking));
-  const answer = await fetch(asking.action, { method: "POST", body }).catch(() => null);
+  const answer = await fetch(asking.getAttribute("action"), { method: "POST", body }).catch(() => null);
   const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
   if (page && turn === asked) for (const it of document.querySelectorAll("[data-told]")) morph(it, page.getElementById(it.id) ?? it);
 };

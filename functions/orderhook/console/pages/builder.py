@@ -74,12 +74,15 @@ def _respond(
                     _kinds(draft),
                     inputs.choose_command(draft.command),
                     inputs.fields_of(draft.command, draft.values, marks, of_strategy=draft.kind == "strategy"),
-                    h.div(".acts")[h.button(".primary", name="go", value="preview")["Preview"]],
+                    h.div(".acts")[
+                        h.button(".primary", name="go", value="preview", formaction=f"{PATH}#preview")["Preview"]
+                    ],
                 ],
                 _read_a_text(),
                 _placeholders(draft),
+                inputs.all_fields(draft.command),
             ],
-            h.aside(".detail", aria_label="Preview")[_preview(draft, read, strictly=strictly)],
+            h.aside("#preview.detail", aria_label="Preview")[_preview(draft, read, strictly=strictly)],
         ],
     ]
     return layout.respond(visit, "Build an alert", content, here=PATH, live=False)

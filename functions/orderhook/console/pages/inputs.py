@@ -17,6 +17,7 @@ from orderhook.console.fields import (
     choices,
     examples,
     explanation,
+    in_full,
     places,
 )
 from orderhook.console.pages.text import value
@@ -74,6 +75,14 @@ def fields_of(word: str, values: Mapping[str, str], marks: Marks, *, of_strategy
     ]
 
 
+def all_fields(word: str) -> Node:
+    """Return every field of a command, with all that may stand there."""
+    return h.details(".options")[
+        h.summary["Every field in full ", h.small["and what may stand there"]],
+        h.dl(".pairs")[((h.dt[h.code[it.name]], h.dd[in_full(it.name)]) for it in places(word))],
+    ]
+
+
 def _is_wrong(marks: Marks, place: Place) -> bool:
     return bool(marks.get(place.name))
 
@@ -92,7 +101,7 @@ def _field(word: str, place: Place, given: str, marks: Marks, *, of_strategy: bo
         h.label(for_=f"f-{name}")[FIELDS[name].label, " ", h.code[name], " ", needed],
         _input(word, name, given, attributes, of_strategy=of_strategy),
         h.div(id=f"told-{name}", data_told=True)[own],
-        h.p(".hint", id=f"says-{name}")[" ".join(explanation(word, name))],
+        h.p(".hint", id=f"says-{name}")[explanation(word, name)],
     ]
 
 

@@ -158,13 +158,13 @@ def _confirmation(visit: Visit, word: str, values: Mapping[str, str], checked: C
         h.p(".facts")[value(checked.words.replace("This alert would", "This would", 1))],
         [_confirmed(visit, account, command) for account, command in checked.commands.items()],
         [h.p(".notice.warn")[h.span(".word")["Mind: "], value(it.detail)] for it in checked.warnings],
-        h.form(method="post", action=SEND)[
-            _hidden(word, values),
-            h.input(type="hidden", name=forms.ONCE, value=once),
-            h.div(".acts")[forms.act_button(visit, _button(checked), class_="primary")],
-        ],
-        h.form(method="post", action=PATH)[
-            _hidden(word, values), h.div(".acts")[h.button(name="go", value="edit")["Change it"]]
+        h.div(".acts")[
+            h.form(method="post", action=SEND)[
+                _hidden(word, values),
+                h.input(type="hidden", name=forms.ONCE, value=once),
+                forms.act_button(visit, _button(checked), class_="primary"),
+            ],
+            h.form(method="post", action=PATH)[_hidden(word, values), h.button(name="go", value="edit")["Change it"]],
         ],
     ]
     return layout.respond(visit, "Confirm", content, here=PATH, live=False)
