@@ -27,6 +27,9 @@ KEY_LINE = "key=your-secret-key;"
 
 REAL_KEY = "This is a real key, or a part of one: it was taken out, and is in no answer. Revoke it if others saw it."
 
+PRICES = "prices"
+"""The code of what other prices than the example's would be refused for."""
+
 MISSING = "missing_field"
 """The code of what is not there yet."""
 
@@ -250,7 +253,7 @@ def _sometimes(draft: Draft, tried: list[tuple[Firing, Fired]]) -> Iterator[Told
             yield Told(f"Whether this works, your script decides: with the example, {fault.detail}", fault.field)
         return
     for fault in [it for _, fired in tried for it in fired.faults][:1]:
-        yield Told(f"With other prices than the example's it would be refused: {fault.detail}", fault.field, "prices")
+        yield Told(f"With other prices than the example's it would be refused: {fault.detail}", fault.field, PRICES)
 
 
 # Ids

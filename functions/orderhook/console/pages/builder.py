@@ -8,7 +8,18 @@ from htpy import Node
 
 from orderhook import reference
 from orderhook.console import http, reading
-from orderhook.console.drafts import MISSING, REAL_KEY, Draft, Fired, Preview, Told, companions, draft_of, preview
+from orderhook.console.drafts import (
+    MISSING,
+    PRICES,
+    REAL_KEY,
+    Draft,
+    Fired,
+    Preview,
+    Told,
+    companions,
+    draft_of,
+    preview,
+)
 from orderhook.console.fields import FIELDS, KINDS, defaults
 from orderhook.console.pages import ROOT, inputs, layout
 from orderhook.console.pages.text import value, visible
@@ -136,7 +147,7 @@ def _marks(draft: Draft, read: Preview, *, strictly: bool, told: Iterable[Told])
         if it.field and it.field in FIELDS and (strictly or it.code != MISSING):
             marks.setdefault(it.field, []).append(inputs.error(it))
     for it in read.warnings:
-        if it.field and it.field in FIELDS:
+        if it.field and it.field in FIELDS and it.code != PRICES:
             marks.setdefault(it.field, []).append(inputs.hint(value(it.detail)))
     if read.offer and any(it.field == "order_id" for it in read.warnings):
         marks["order_id"].append(_offer(read))
@@ -228,7 +239,9 @@ def _text(read: Preview) -> Node:
         h.p(".hint")[
             "Paste it into the alert's message, and put your own key where ",
             h.code["your-secret-key"],
-            " stands. The key is known to nobody here: `orderhook keys create` issues one.",
+            " stands. Nobody knows it here: ",
+            h.code["orderhook keys create"],
+            " issues one.",
         ],
     ]
 
