@@ -73,6 +73,9 @@ PAGES = Pages(
         f"{ROOT}/strategies": {"GET": ("see", "strategies.page")},
         f"{ROOT}/strategy": {"GET": ("see", "strategy.page")},
         f"{ROOT}/strategy/close": {"GET": ("see", "strategy_close.confirm"), "POST": ("act", "strategy_close.send")},
+        f"{ROOT}/builder": {"GET": ("see", "builder.page"), "POST": ("see", "builder.show")},
+        f"{ROOT}/trade": {"GET": ("see", "trade.page"), "POST": ("act", "trade.check_form")},
+        f"{ROOT}/trade/send": {"POST": ("act", "trade.send")},
         f"{ROOT}/sign-out": {"POST": ("see", "sign_in.sign_out")},
     }
 )
