@@ -122,10 +122,17 @@ OPERATOR_WORDS: Mapping[str, Guidance] = MappingProxyType(
             "An operator said what has become of an instruction that no bridge has ended.",
             "Nothing, if NinjaTrader's own positions say so too.",
         ),
+        "signed_in": Guidance(
+            "Somebody signed in to the console, by a link from the command line.",
+            "Nothing, if it was you. Otherwise `orderhook console --sign-out` ends all sessions; and see who may write the "
+            "table.",
+        ),
+        "signed_out": Guidance("Somebody signed out of the console.", "Nothing."),
+        "sessions_ended": Guidance("An operator ended every session of the console.", "Sign in again."),
         "migrated": Guidance("An operator brought the trader's items into this version's form.", "Nothing."),
     }
 )
-"""The words in records of what an operator did by the command line."""
+"""The words in records of what an operator did by the command line, and of who signed in to the console."""
 
 ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
     {
