@@ -38,9 +38,9 @@ What they work with:
     services         one object that holds the stores, and what is deferred
     settings         the environment of a function, read and checked once
     store/           the table: `table` sends requests; `orders`, `strategies`, `keys`, `templates`, `controls`,
-                     `rates`, `traces`, `sessions`, `alert_log` each know one kind of item, `reports` what a venue says of orders,
-                     `bridge` what it says besides; `changes` has the writes that alter orders, `releases` those of
-                     legs; `writes`, `items`, `expressions`, `asking` and `results` are shared
+                     `rates`, `traces`, `sessions`, `alert_log` each know one kind of item, `reports` what a venue says
+                     of orders, `bridge` what it says besides; `changes` has the writes that alter orders, `releases`
+                     those of legs; `writes`, `items`, `expressions`, `asking` and `results` are shared
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work,
                      the `doorbell`
     messages         what is sent to the queue

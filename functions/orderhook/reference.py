@@ -124,8 +124,8 @@ OPERATOR_WORDS: Mapping[str, Guidance] = MappingProxyType(
         ),
         "signed_in": Guidance(
             "Somebody signed in to the console, by a link from the command line.",
-            "Nothing, if it was you. Otherwise `orderhook console --sign-out` ends all sessions; and see who may write the "
-            "table.",
+            "Nothing, if it was you. Otherwise end all sessions by `orderhook console --sign-out`, and see who may "
+            "write the table.",
         ),
         "signed_out": Guidance("Somebody signed out of the console.", "Nothing."),
         "sessions_ended": Guidance("An operator ended every session of the console.", "Sign in again."),
