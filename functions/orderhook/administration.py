@@ -150,7 +150,7 @@ def _commands(scopes: Iterable[str], kill_switch: bool, limits: Limits | None) -
 def _api_scopes(scopes: Iterable[str], kill_switch: bool) -> frozenset[str]:
     if kill_switch:
         raise InvalidValueError("--kill-switch is for keys of alerts; with --api, --scope trade may turn it.")
-    named = frozenset(map(lower, scopes)) or {BOTH}
+    named = frozenset(map(lower, scopes)) or frozenset((BOTH,))
     for scope in named.difference((READ, TRADE, BOTH)):
         raise InvalidValueError(f"There is no scope {scope!a} of the API; there are {READ}, {TRADE} and {BOTH}.")
     return frozenset((READ, TRADE)) if BOTH in named else named

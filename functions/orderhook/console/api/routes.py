@@ -47,7 +47,9 @@ ROUTES = (
     Route("GET", "/openapi.json", "about.openapi", None, "OpenApi", "Describe this API as OpenAPI 3.1"),
     # Orders
     Route("GET", "/orders", "orders.of_all", "read", "Orders", "List orders, each with its legs", m.OrdersQuery),
-    Route("GET", f"{_ACCOUNT}/orders", "orders.of_account", "read", "Orders", "List those of an account", m.AccountOrders),
+    Route(
+        "GET", f"{_ACCOUNT}/orders", "orders.of_account", "read", "Orders", "List those of an account", m.AccountOrders
+    ),
     Route("GET", _ORDER, "orders.one", "read", "OneOrder", "Show an order and its history"),
     Route("GET", "/order", "orders.one", "read", "OneOrder", "Show an order, whatever its id", m.OrderAddress),
     Route("POST", f"{_ACCOUNT}/orders/place", "acting.place", "trade", "Done", "Place an order", body=m.Place),
@@ -110,7 +112,14 @@ ROUTES = (
         venue=True,
     ),
     Route(
-        "GET", "/executions", "executions.of_all", "read", "Executions", "List what was filled", m.Executions, venue=True
+        "GET",
+        "/executions",
+        "executions.of_all",
+        "read",
+        "Executions",
+        "List what was filled",
+        m.Executions,
+        venue=True,
     ),
     Route(
         "GET",
