@@ -8,10 +8,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from orderhook import administration
+from orderhook.bridge_messages import Execution, PositionReport, Side
 from orderhook.console import app
 from orderhook.console.sessions import ProcessSessions
 from orderhook.console.visit import Deployment
 from orderhook.limits import Limits
+from orderhook.orders import timestamp
+from orderhook.store import items
+from orderhook.store.table import serialize
 from tests.service import Service
 
 ES: Mapping[str, object] = {
@@ -75,6 +79,41 @@ class Api:
     def console(self) -> app.Console:
         """What answers."""
         return app.Console(self.service.handlers_services, ProcessSessions(), Deployment("demo"))
+
+    # What the table holds besides
+
+    def spoil(self, order_id: str) -> None:
+        """Have an order be of a version whose states this one does not know."""
+        self._update(items.order_key(self.service.trader, order_id), "SET #name = :value", "state", "Teleported")
+
+    def remove_record(self, request_id: str) -> None:
+        """Have the record of an alert be lost."""
+        key = serialize(items.alert_key(self.service.trader, request_id))
+        self.service.table.client.delete_item(TableName=self.service.table.name, Key=key)
+
+    def have_execution(self, order_id: str, venue_id: str, cumulative: int, price: str) -> None:
+        """Have the bridge tell that a contract of an order was filled."""
+        at = timestamp(self.service.queue.now)
+        execution = Execution(venue_id, cumulative, 1, Decimal(price), at)
+        order = self.service.order(order_id)
+        assert self.service.services.bridge.put_execution(self.service.trader, execution, order_id, order)
+
+    def have_position(self, side: Side, quantity: int, *, account: str = "Sim101", average: str | None = None) -> None:
+        """Have the bridge tell a position in ES 12-26."""
+        price, at = average and Decimal(average), timestamp(self.service.queue.now)
+        position = PositionReport(account, "ES 12-26", side, quantity, price or None, at)
+        self.service.services.bridge.put_position(self.service.trader, position)
+
+    def _update(self, key: Mapping[str, str], expression: str, name: str, value: str) -> None:
+        self.service.table.client.update_item(
+            TableName=self.service.table.name,
+            Key=serialize(dict(key)),
+            UpdateExpression=expression,
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues=serialize({":value": value}),
+        )
+
+    # Requests
 
     def get(self, path: str, **query: object) -> Told:
         return self.send("GET", path, query=urlencode(query))

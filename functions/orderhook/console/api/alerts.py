@@ -55,7 +55,7 @@ def _records(call: Call) -> Iterator[AlertRecord]:
     query = call.query
     since, until, before = query.since, query.until, None
     if query.cursor:
-        _, before, *_ = [*paging.position(query.cursor, "alerts"), ""]
+        _, before = paging.position(query.cursor, alerts=1)
         until = paging.until_request(until, before)
     if query.after is not None:
         at = paging.came_in(query.after)

@@ -83,9 +83,7 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         f"POST `{_A}/orders/cancel`",
         "`instrument` in the query or the body. The ids are listed by what became of each, in place of `orderIds`",
     ),
-    ("POST", "/orders/cancelall"): Described(
-        "/orders/cancelall", None, "POST `/orders/cancelall`", "Those that wait for a `delay`, too"
-    ),
+    ("POST", "/orders/cancelall"): Described("/orders/cancelall", differs="Those that wait for a `delay`, too"),
     ("GET", "/strategies"): Described("/strategies", None, f"GET `{_A}/strategies`", "Those of all accounts"),
     ("POST", "/strategies/{strategyId}/close"): Described(
         "/strategies/es-trend/close",

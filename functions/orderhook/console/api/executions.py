@@ -51,12 +51,12 @@ def _executions(call: Call) -> Iterator[ExecutionRecord]:
     query = call.query
     since, until, behind = query.since or paging.today(call.now), query.until, ""
     if query.cursor:
-        _, *place = paging.position(query.cursor, "executions")
+        _, *place = paging.position(query.cursor, executions=3)
         behind = "#".join(place)
         try:
             at = datetime.fromisoformat(place[0]) + timedelta(microseconds=1)
             until = min(until, at) if until else at
-        except (ValueError, IndexError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError):
             raise paging.bad_cursor() from None
     for it in call.services.bridge.executions(call.trader, since, until):
         if not behind or f"{it.at}#{it.venue_id}#{it.cumulative}" < behind:

@@ -54,7 +54,7 @@ def _listed(call: Call, account: str | None, sections: Sequence[str]) -> Respons
     day = day_in_new_york(call.now)
     instrument = administration.instrument_name(query.instrument, day) if query.instrument else None
     wanted = OrderFilter(account, instrument, query.strategy_id)
-    kind, *behind = paging.position(query.cursor, *sections) if query.cursor else [sections[0]]
+    kind, *behind = paging.position(query.cursor, **dict.fromkeys(sections, 2)) if query.cursor else [sections[0]]
     readers = {"open": _open, "closed": _closed}
     rows = chain.from_iterable(
         readers[section](call, behind if section == kind else []) for section in sections[sections.index(kind) :]
@@ -73,8 +73,6 @@ def _open(call: Call, behind: Sequence[str]) -> Iterator[Listed]:
     """Yield open orders by id, legs under their entry: what is placed meanwhile moves nothing from page to page."""
     rows = list_orders(call.services, call.trader, timestamp(call.now), open_only=True)
     placed = sorted((_place_of(row), number, row) for number, row in enumerate(rows))
-    if len(behind) not in (0, 2):
-        raise paging.bad_cursor()
     for place, _, row in placed:
         if not behind or place > tuple(behind):
             yield row, paging.cursor("open", *place)
@@ -88,8 +86,6 @@ def _closed(call: Call, behind: Sequence[str]) -> Iterator[Listed]:
     """Yield closed orders, the last placed first, by the records of the alerts that have placed them."""
     since, until = call.query.since or paging.today(call.now), call.query.until
     if behind:
-        if len(behind) != 2:
-            raise paging.bad_cursor()
         until = paging.until_request(until, behind[0])
     listed: set[str] = set()
     for record in call.services.alert_log.newest(call.trader, since, until):

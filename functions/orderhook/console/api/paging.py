@@ -33,8 +33,11 @@ def cursor(kind: str, *parts: str) -> str:
     return base64.urlsafe_b64encode(json.dumps([kind, *parts]).encode()).decode().rstrip("=")
 
 
-def position(sent: str, *kinds: str) -> list[str]:
-    """Return the kind and the parts of a cursor; raises InvalidValueError for one that is of another list, or none."""
+def position(sent: str, **kinds: int) -> list[str]:
+    """Return the kind and the parts of a cursor; raises InvalidValueError for one that is of another list, or none.
+
+    `kinds` has how many parts a cursor of each kind has.
+    """
     try:
         raw = base64.b64decode(sent.encode("ascii") + b"=" * (-len(sent) % 4), altchars=b"-_", validate=True)
         parts = json.loads(raw)
@@ -42,7 +45,7 @@ def position(sent: str, *kinds: str) -> list[str]:
         parts = None
     if not isinstance(parts, list) or not all(isinstance(part, str) and len(part) <= _MAX_PART for part in parts):
         raise bad_cursor()
-    if parts[:1] not in ([kind] for kind in kinds) or cursor(*parts) != sent:
+    if not parts or len(parts) - 1 != kinds.get(parts[0]) or cursor(*parts) != sent:
         raise bad_cursor()
     return parts
 

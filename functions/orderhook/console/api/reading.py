@@ -50,7 +50,10 @@ def read_body(request: Request, model: type[Model] | None) -> Model | None:
 
     Where nothing in it is required it may be left out.
     """
-    size = len(request.http.body())
+    try:
+        size = len(request.http.body())
+    except ValueError:
+        raise MalformedPayloadError("The body is not what it is said to be, base64.") from None
     if size > MAX_BYTES:
         raise PayloadTooLargeError(f"The body has {size} bytes; at most {MAX_BYTES} are accepted.")
     text = request.text

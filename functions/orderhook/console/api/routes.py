@@ -200,7 +200,15 @@ def _not_allowed(methods: Sequence[str]) -> MethodNotAllowedError:
 
 
 def _no_such_path(below: str) -> NoSuchPathError:
-    closest = get_close_matches(below[:200], dict.fromkeys(route.path for route in ROUTES), n=1)
+    closest = _with_slash(below) or get_close_matches(below[:200], dict.fromkeys(route.path for route in ROUTES), n=1)
     hint = {"didYouMean": f"{BASE}{closest[0]}"} if closest else {}
     way_out = "Ids that hold a slash fit no path: give them as /order?account=...&orderId=..."
     return NoSuchPathError(f"There is nothing at this path. {way_out}", extra=hint)
+
+
+def _with_slash(below: str) -> list[str]:
+    """Return where an order whose id holds a slash is addressed: by its look the path could be one for all orders."""
+    match below[1:].split("/"):
+        case ["accounts", _, "orders", _, _, *_] as segments:
+            return [f"/order/{segments[-1]}" if segments[-1] in ("cancel", "replace", "change") else "/order"]
+    return []

@@ -22,9 +22,7 @@ def listed(call: Call) -> Response:
 
 
 def _strategies(call: Call) -> Iterator[Strategy]:
-    parts = paging.position(call.query.cursor, "strategies") if call.query.cursor else []
-    if len(parts) not in (0, 2):
-        raise paging.bad_cursor()
+    parts = paging.position(call.query.cursor, strategies=1) if call.query.cursor else []
     found = call.services.strategies.list(call.trader)
     while True:
         try:
