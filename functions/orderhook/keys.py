@@ -2,8 +2,8 @@
 
 A key is `ohk_`, its public id (12 characters), `_`, 43 random characters of 62 (256 bits) and a checksum of all that
 (CRC-32, 8 hex digits). One of the HTTP API begins with `oht_`, and neither kind is good for what the other one is for:
-alert keys stand in TradingView. It is issued here and never chosen by a user, so that a single SHA-256 is enough to keep it: a
-slow hash protects guessable passwords, and would cost every alert a tenth of a second.
+alert keys stand in TradingView. A key is issued here and never chosen by a user, so that a single SHA-256 is enough to
+keep it: a slow hash protects guessable passwords, and would cost every alert a tenth of a second.
 """
 
 import hmac
@@ -26,7 +26,9 @@ READ, TRADE = "read", "trade"
 """The scopes of a key of the API."""
 
 _PREFIX = {ALERT: "ohk_", API: "oht_"}
-_KEY = {kind: re.compile(rf"{prefix}([0-9a-z]{{12}})_[0-9A-Za-z]{{43}}[0-9a-f]{{8}}") for kind, prefix in _PREFIX.items()}
+_KEY = {
+    kind: re.compile(rf"{prefix}([0-9a-z]{{12}})_[0-9A-Za-z]{{43}}[0-9a-f]{{8}}") for kind, prefix in _PREFIX.items()
+}
 _MUCH_OF_A_KEY = re.compile(r"oh[kt]_[0-9a-z]{12}_[0-9a-z]{12}", re.IGNORECASE | re.ASCII)
 _RANDOM_FROM = len("ohk_") + 12 + len("_")
 _PART = 16
@@ -70,6 +72,28 @@ class Key(NamedTuple):
         if self.scopes:
             return command in self.scopes
         return self.turns_kill_switch or command != KILL_SWITCH
+
+
+def describe_scopes(key: Key) -> str:
+    """Say which commands a key may give, or what it may do by the API."""
+    if key.kind == API:
+        return f"API: {', '.join(sorted(map(str, key.scopes)))}"
+    everything = "every command" if key.turns_kill_switch else f"every command but {KILL_SWITCH}"
+    return ", ".join(sorted(map(str, key.scopes))) or everything
+
+
+def describe_limits(key: Key) -> str:
+    """Say what a key is limited to; nothing where it is not."""
+    if key.limits is None:
+        return ""
+    accounts, instruments, max_qty, rate = key.limits
+    parts = (
+        f"account {' or '.join(accounts)}" if accounts else "",
+        f"instrument {' or '.join(instruments)}" if instruments else "",
+        f"qty {max_qty}" if max_qty else "",
+        f"{rate} orders a minute" if rate else "",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def issue(

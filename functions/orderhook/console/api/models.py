@@ -47,7 +47,7 @@ Price = Annotated[
 Part = Annotated[int | Decimal, WithJsonSchema({"type": "number"})]
 Time = Annotated[Text, AfterValidator(_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Limit = Annotated[int, BeforeValidator(_from_text), Field(ge=1, le=500, description="How many to return.")]
+Limit = Annotated[int, Field(ge=1, le=500, description="How many to return."), BeforeValidator(_from_text)]
 
 
 class Given(BaseModel):

@@ -45,9 +45,15 @@ def read_query(request: Request, model: type[Model]) -> Model:
     return _validated(model, values, "parameter")
 
 
-def read_body(request: Request, model: type[Model] | None, *, may_be_absent: bool) -> Model | None:
-    """Return the body as the model has it; raises the PayloadError, or other refusal, of one that is not understood."""
-    size = len(request.http.body())
+def read_body(request: Request, model: type[Model] | None) -> Model | None:
+    """Return the body as the model has it; raises the PayloadError, or other refusal, of one that is not understood.
+
+    Where nothing in it is required it may be left out.
+    """
+    try:
+        size = len(request.http.body())
+    except ValueError:
+        raise MalformedPayloadError("The body is not what it is said to be, base64.") from None
     if size > MAX_BYTES:
         raise PayloadTooLargeError(f"The body has {size} bytes; at most {MAX_BYTES} are accepted.")
     text = request.text
@@ -55,12 +61,15 @@ def read_body(request: Request, model: type[Model] | None, *, may_be_absent: boo
         if text:
             raise MalformedPayloadError("This takes no body; send none.")
         return None
-    if not text and may_be_absent:
+    if not text and not any(field.is_required() for field in model.model_fields.values()):
         return _validated(model, {}, "field")
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise UnsupportedMediaTypeError("Send the body as JSON, with the header Content-Type: application/json.")
-    return _validated(model, parse(text), "field")
+    members = parse(text)
+    if null := next((name for name, value in members.items() if value is None), None):
+        raise InvalidValueError(f"{_shown(null)} is null; leave it out.", field=_shown(null))
+    return _validated(model, members, "field")
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -47,7 +47,9 @@ ROUTES = (
     Route("GET", "/openapi.json", "about.openapi", None, "OpenApi", "Describe this API as OpenAPI 3.1"),
     # Orders
     Route("GET", "/orders", "orders.of_all", "read", "Orders", "List orders, each with its legs", m.OrdersQuery),
-    Route("GET", f"{_ACCOUNT}/orders", "orders.of_account", "read", "Orders", "List those of an account", m.AccountOrders),
+    Route(
+        "GET", f"{_ACCOUNT}/orders", "orders.of_account", "read", "Orders", "List those of an account", m.AccountOrders
+    ),
     Route("GET", _ORDER, "orders.one", "read", "OneOrder", "Show an order and its history"),
     Route("GET", "/order", "orders.one", "read", "OneOrder", "Show an order, whatever its id", m.OrderAddress),
     Route("POST", f"{_ACCOUNT}/orders/place", "acting.place", "trade", "Done", "Place an order", body=m.Place),
@@ -110,7 +112,14 @@ ROUTES = (
         venue=True,
     ),
     Route(
-        "GET", "/executions", "executions.of_all", "read", "Executions", "List what was filled", m.Executions, venue=True
+        "GET",
+        "/executions",
+        "executions.of_all",
+        "read",
+        "Executions",
+        "List what was filled",
+        m.Executions,
+        venue=True,
     ),
     Route(
         "GET",
@@ -191,7 +200,15 @@ def _not_allowed(methods: Sequence[str]) -> MethodNotAllowedError:
 
 
 def _no_such_path(below: str) -> NoSuchPathError:
-    closest = get_close_matches(below[:200], dict.fromkeys(route.path for route in ROUTES), n=1)
+    closest = _with_slash(below) or get_close_matches(below[:200], dict.fromkeys(route.path for route in ROUTES), n=1)
     hint = {"didYouMean": f"{BASE}{closest[0]}"} if closest else {}
     way_out = "Ids that hold a slash fit no path: give them as /order?account=...&orderId=..."
     return NoSuchPathError(f"There is nothing at this path. {way_out}", extra=hint)
+
+
+def _with_slash(below: str) -> list[str]:
+    """Return where an order whose id holds a slash is addressed: by its look the path could be one for all orders."""
+    match below[1:].split("/"):
+        case ["accounts", _, "orders", _, _, *_] as segments:
+            return [f"/order/{segments[-1]}" if segments[-1] in ("cancel", "replace", "change") else "/order"]
+    return []

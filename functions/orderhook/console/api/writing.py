@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from orderhook import responses
+from orderhook.console.api.errors import ApiError
 from orderhook.console.http import SECURITY
 from orderhook.errors import OrderhookError
 from orderhook.responses import Response
@@ -79,8 +80,8 @@ def success(**body: Any) -> Response:
 def of_webhook(response: Response) -> Response:
     """Answer as the webhook would, in the API's names and numbers."""
     body = for_programs(json.loads(response["body"]))
-    if "field" in body:
-        body["field"] = camel(body["field"])
+    if field := body.pop("field", None):
+        body |= {"field": camel(field)} if field != "command" else {}  # which the path has said
     for warning in body.get("warnings", ()):
         warning |= {"field": camel(warning["field"])} if "field" in warning else {}
     headers = {name: value for name, value in response["headers"].items() if name == "Retry-After"}
@@ -89,8 +90,9 @@ def of_webhook(response: Response) -> Response:
 
 def refusal(error: OrderhookError) -> Response:
     """Answer what was refused before anything was carried out, or looked up."""
-    status, code = responses.STATUS_AND_CODE[type(error)]
+    status, code = (error.status, error.code) if isinstance(error, ApiError) else responses.STATUS_AND_CODE[type(error)]
     more = {"field": camel(error.field)} if error.field else {}
-    headers = {"Retry-After": str(responses.RETRY_AFTER_SECONDS)} if status == 503 else {}
+    headers = dict(error.headers) if isinstance(error, ApiError) else {}
+    headers |= {"Retry-After": str(responses.RETRY_AFTER_SECONDS)} if status == 503 else {}
     headers |= {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     return answer({"success": False, "error": code, "detail": error.detail, **more, **error.extra}, status, headers)
