@@ -51,11 +51,6 @@ class Pages:
         found = import_module(f"{__name__}.{module}")
         return Page(needs, getattr(found, function))
 
-    @property
-    def table(self) -> Mapping[str, Mapping[str, tuple[Needs, str]]]:
-        """Every address, with what each of its methods needs and is answered by."""
-        return self._table
-
 
 PAGES = Pages(
     {
