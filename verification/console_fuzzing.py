@@ -27,12 +27,13 @@ from orderhook import keys
 from orderhook.console import app
 from orderhook.console.api.routes import BASE, ROUTES
 from orderhook.console.pages import PAGES, ROOT, STOP
+from orderhook.console.pages.forms import ONCE
 from orderhook.console.sessions import Grant, ProcessSessions
 from orderhook.console.visit import Deployment
 from tests import hostile
 from tests.builders import provenance
 from verification.fuzzing import RECORDS_FOR_ONE_WRITTEN, SHOWN, TOKENS
-from verification.markup import Link, faults, forms, links
+from verification.markup import Markup, read
 from verification.processes import CORES, captured, results
 from verification.report import Part, counts
 
@@ -51,7 +52,6 @@ LOGIN, SIGN_OUT = f"{ROOT}/login", f"{ROOT}/sign-out"
 
 _KEY = "KEY"
 """Stands for a key in what is drawn."""
-_ONCE = "once"
 
 WORDS: tuple[str, ...] = (
     *hostile.TEXTS.values(),
@@ -106,9 +106,9 @@ def _names(pairs: Iterable[tuple[str, str]] | None) -> tuple[str, ...]:
 
 def known_by_tables() -> Iterator[Known]:
     """Yield a request for each page and operation that there is."""
-    for path, methods in PAGES.table.items():
-        for method in methods:
-            yield Known(method, path.replace("{id}", 32 * "0"), fields=() if method == "POST" else None)
+    for method, fields in (("GET", None), ("POST", ())):
+        for path in PAGES.addresses(method):
+            yield Known(method, path.replace("{id}", 32 * "0"), fields=fields)
     yield from (Known("GET", path) for path in ("/", "/console/", LOGIN, "/console/assets/app.js", "/favicon.ico"))
     yield Known("POST", LOGIN, fields=(("code", "CODE"),))
     for route in ROUTES:
@@ -180,6 +180,8 @@ class Fuzzer:
         """Fill a service's table with what is hostile, and open a console over it, with a venue and without one."""
         self.service = service
         self.result = Result()
+        self.seen: set[int] = set()
+        """Pages that were read."""
         self.known: dict[tuple[object, ...], Known] = {it.kind: it for it in known_by_tables()}
         self.api_keys = {scope: self._issue(scope) for scope in ("read", "trade")}
         self._arrange()
@@ -354,8 +356,12 @@ class Fuzzer:
         yield from _of_headers(answer, self.origin)
         yield from self._of_secrets(event, answer, output)
         if answer["headers"].get("Content-Type", "").startswith("text/html"):
-            yield from faults(answer["body"])
-            self._learn(answer["body"])
+            page = re.sub(f'name="{ONCE}" value="[0-9a-f]+"', "", answer["body"])
+            if hash(page) not in self.seen:  # what is the same again takes as long to read as to make
+                self.seen.add(hash(page))
+                markup = read(answer["body"])
+                yield from markup.faults
+                self._learn(markup)
             if status == 200:
                 self.result.pages.add(re.sub("[0-9a-f]{32}", "{id}", path))
         elif door == "API" and answer["body"]:
@@ -392,10 +398,10 @@ class Fuzzer:
                 if any(half in each for each in seen):
                     yield f"a secret that begins with {secret[:4]} is in {where}"
 
-    def _learn(self, page: str) -> None:
+    def _learn(self, page: Markup) -> None:
         """Take up the requests that a page leads to."""
-        found = [Known("GET", link.path, link.query) for link in links(page)]
-        found += [Known(it.method, it.path, it.query, it.fields) for it in forms(page)]
+        found = [Known("GET", link.path, link.query) for link in page.links]
+        found += [Known(it.method, it.path, it.query, it.fields) for it in page.forms]
         for known in found:
             if known.path.startswith(ROOT) and known.path not in (LOGIN, SIGN_OUT):
                 self.known[known.kind] = known
@@ -445,7 +451,7 @@ def _of_headers(answer: Mapping[str, Any], origin: str) -> Iterator[str]:
         if cookie.partition("; ")[2].partition("; Max-Age")[0] != rest:
             yield f"a cookie is kept as {cookie.partition('; ')[2]}"
     location = urlsplit(headers.get("Location", ROOT))
-    known = location.path == LOGIN or re.sub("/[0-9a-f]{32}$", "/{id}", location.path) in PAGES.table
+    known = location.path == LOGIN or re.sub("/[0-9a-f]{32}$", "/{id}", location.path) in (*PAGES.addresses("GET"),)
     if location.netloc or location.scheme or not known:
         yield f"redirected to {headers['Location']!r}"
 
@@ -484,6 +490,7 @@ def _json(dice: random.Random, pairs: Iterable[tuple[str, str]]) -> str:
 def notices(fuzzer: Fuzzer, finding: str, *, seed: int, examples: int) -> bool:
     """Return whether the fuzzer comes to a finding with these words within so many examples."""
     fuzzer.result = Result()
+    fuzzer.seen.clear()
     for number in range(examples):
         fuzzer.example(seed + number)
         if any(finding in shown for shown in fuzzer.result.shown):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 ELEMENTS = frozenset(
-    "a b bdi body br button caption code details div dl dt dd em fieldset form h1 h2 h3 head header hr html i input "
+    "a article b bdi body br button caption code details div dl dt dd em fieldset form h1 h2 h3 head header hr html i input "
     "label legend li link main meta nav ol optgroup option p pre script section select small span strong summary table "
     "tbody td textarea tfoot th thead time title tr ul kbd mark output footer aside datalist s del ins".split()
 )
@@ -51,7 +51,9 @@ class Form:
         return tuple(self.sent)
 
 
-class _Reader(HTMLParser):
+class Markup(HTMLParser):
+    """A page that was read: its `links`, its `forms`, and its `faults`, which are what is not the console's own."""
+
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.faults: list[str] = []
@@ -61,6 +63,11 @@ class _Reader(HTMLParser):
         self._line: list[str] | None = None
         self._form: Form | None = None
         self._select = ""
+
+    def close(self) -> None:
+        """End the page."""
+        super().close()
+        self.faults += [f"<{tag}> is not closed" for tag in self._open]
 
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         if tag not in ELEMENTS:
@@ -129,27 +136,12 @@ class _Reader(HTMLParser):
         self.faults.append(f"there is an instruction: {data[:100]!r}")
 
 
-def faults(page: str) -> list[str]:
-    """Return what is not the console's own of a page, or cannot be seen in it."""
-    reader = _read(page)
-    return reader.faults + [f"<{tag}> is not closed" for tag in reader._open]  # noqa: SLF001  its own
-
-
-def links(page: str) -> list[Link]:
-    """Return where the links of a page lead to."""
-    return _read(page).links
-
-
-def forms(page: str) -> list[Form]:
-    """Return the forms of a page."""
-    return _read(page).forms
-
-
-def _read(page: str) -> _Reader:
-    reader = _Reader()
-    reader.feed(page)
-    reader.close()
-    return reader
+def read(page: str) -> Markup:
+    """Read a page."""
+    markup = Markup()
+    markup.feed(page)
+    markup.close()
+    return markup
 
 
 def _link(address: str) -> Link:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from verification.markup import Link, faults, forms, links
+from verification.markup import Link, read
 
 PAGE = (
     '<!doctype html><html lang="en"><head><title>Alerts</title></head><body data-live="x"><p class="why"><bdi>1 &lt; 2'
@@ -13,12 +13,12 @@ PAGE = (
 
 
 def test_a_page_of_the_consoles_own_has_no_fault() -> None:
-    assert faults(PAGE) == []
+    assert read(PAGE).faults == []
 
 
 def test_the_links_and_forms_of_a_page_are_found() -> None:
-    assert links(PAGE) == [Link("/console/order", (("account", "A"), ("orderId", "<b>")))]
-    (form,) = forms(PAGE)
+    assert read(PAGE).links == [Link("/console/order", (("account", "A"), ("orderId", "<b>")))]
+    (form,) = read(PAGE).forms
     assert (form.method, form.path) == ("POST", "/console/stop")
     assert form.fields == (("once", "\u202e"), ("side", "BUY"), ("go", "1"))
 
@@ -51,4 +51,4 @@ def test_the_links_and_forms_of_a_page_are_found() -> None:
     ],
 )
 def test_what_is_not_the_consoles_own_is_a_fault(markup: str, fault: str) -> None:
-    assert fault in faults(markup)
+    assert fault in read(markup).faults
