@@ -23,7 +23,7 @@ from verification.defects import Defect, Patch
 
 def markup_in_a_value(patch: Patch) -> None:
     """What came in an alert is taken for the console's own markup."""
-    patch.setattr(text, "visible", lambda value, visible=text.visible: Markup(visible(value)))  # noqa: S704  the defect
+    patch.setattr(text, "visible", lambda value, visible=text.visible: Markup(visible(value)))
 
 
 def invisible_characters_in_a_value(patch: Patch) -> None:
@@ -91,7 +91,7 @@ def a_cookie_for_scripts(patch: Patch) -> None:
 
 def an_answer_that_repeats_what_was_sent(patch: Patch) -> None:
     """A refusal quotes the address, and what may be a key in it."""
-    answer = app._answer  # noqa: SLF001  it is broken on purpose
+    answer = app._answer
 
     def quoting(console: app.Console, request: Request) -> Response:
         try:

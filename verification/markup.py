@@ -2,15 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 ELEMENTS = frozenset(
-    "a article b bdi body br button caption code details div dl dt dd em fieldset form h1 h2 h3 head header hr html i input "
-    "label legend li link main meta nav ol optgroup option p pre script section select small span strong summary table "
+    "a article b bdi body br button caption code details div dl dt dd em fieldset form h1 h2 h3 head header hr html i "
+    "input label legend li link main meta nav ol optgroup option p pre script section select small span strong summary table "
     "tbody td textarea tfoot th thead time title tr ul kbd mark output footer aside datalist s del ins".split()
 )
 ATTRIBUTES = frozenset(
@@ -34,6 +34,11 @@ class Link(NamedTuple):
 
     path: str
     query: tuple[tuple[str, str], ...]
+
+    @property
+    def address(self) -> str:
+        """Where it leads to, as a browser asks for it."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
 
 @dataclass

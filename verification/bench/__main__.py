@@ -1,6 +1,6 @@
 """Measure everything, print the table, and write it to RESULTS.md: `make bench`.
 
-    python -m verification.bench console        the pages of the console alone, which are printed
+python -m verification.bench console        the pages of the console alone, which are printed
 """
 
 import os

@@ -43,12 +43,7 @@ def page(visit: Visit) -> Response:
             f"This asks the bridge to cancel {_orders(orders)}, stops and targets too, and to close "
             f"{_positions(len(held))} at the market, in every account, also what was opened by hand."
         ],
-        h.ul[
-            (
-                h.li[value(f"{it.account} {it.instrument}"), " ", side(it), " ", layout.when(it.at)]
-                for it in held
-            )
-        ]
+        h.ul[(h.li[value(f"{it.account} {it.instrument}"), " ", side(it), " ", layout.when(it.at)] for it in held)]
         if held
         else h.p(".notice.warn")["No position is known. What the bridge does not tell is not known to be flat."],
         h.div(".acts")[
