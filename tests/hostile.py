@@ -1,4 +1,4 @@
-"""What somebody may write into an alert, an id or a bridge's report to get at whoever looks at it, and a table full of it."""
+"""What somebody may write to get at whoever looks at it, and a table that is full of it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -6,12 +6,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from orderhook.bridge_messages import Execution, Heartbeat, PositionReport
+from orderhook.bridge_messages import Execution, Heartbeat, PositionReport, Side
 from orderhook.orders import Strategy, timestamp
 from orderhook.provenance import Provenance
 from orderhook.services import Services
 from orderhook.store.strategies import strategy_write
-from orderhook.store.writes import ConditionFailed
+from orderhook.store.writes import TransactionFailed
 from tests.builders import alert, order
 
 TEXTS: Mapping[str, str] = {
@@ -37,6 +37,8 @@ TEXTS: Mapping[str, str] = {
 
 ID_LENGTH = 64
 """As long is an id at most."""
+
+SIDES: tuple[Side, ...] = ("LONG", "SHORT", "FLAT", "UNKNOWN")
 
 _FIELDS = {
     "account": "Sim101",
@@ -75,11 +77,12 @@ def have(services: Services, trader: str, signed: Callable[[str], Provenance]) -
         services.orders.put(by, order(by, f"of-{name}", **said))
         if strategy:
             running = Strategy(text[:ID_LENGTH], text[:ID_LENGTH], text[:ID_LENGTH], template=text)
-            with suppress(ConditionFailed):  # an alert was let through with it
-                services.table.put(strategy_write(by, None, running))  # type: ignore[arg-type]  none was there
+            with suppress(TransactionFailed):  # an alert was let through with it
+                services.table.transact([strategy_write(by, None, running)])
         at = timestamp(by.at)
-        side = ("LONG", "SHORT", "FLAT", "UNKNOWN")[number % 4]
-        services.bridge.put_position(trader, PositionReport(*2 * [text[:ID_LENGTH]], side, number, Decimal(5000), at))  # type: ignore[arg-type]
+        side: Side = SIDES[number % 4]
+        held = PositionReport(text[:ID_LENGTH], text[:ID_LENGTH], side, number, Decimal(5000), at)
+        services.bridge.put_position(trader, held)
         execution = Execution(f"{text[:ID_LENGTH]}", 1, 1, Decimal(5000), at)
         services.bridge.put_execution(trader, execution, text[:ID_LENGTH], None)
     now = by.at + timedelta(seconds=1)

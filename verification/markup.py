@@ -9,9 +9,10 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 ELEMENTS = frozenset(
-    "a article b bdi body br button caption code details div dl dt dd em fieldset form h1 h2 h3 head header hr html i "
-    "input label legend li link main meta nav ol optgroup option p pre script section select small span strong summary table "
-    "tbody td textarea tfoot th thead time title tr ul kbd mark output footer aside datalist s del ins".split()
+    "a article b bdi body br button caption code details div dl dt dd em fieldset form h1 h2 h3 head header hr html "
+    "i input label legend li link main meta nav ol optgroup option p pre script section select small span strong "
+    "summary table tbody td textarea tfoot th thead time title tr ul kbd mark output footer aside datalist s del "
+    "ins".split()
 )
 ATTRIBUTES = frozenset(
     "action autocapitalize autocomplete charset checked class colspan content datetime defer disabled dir for form "

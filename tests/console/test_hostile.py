@@ -1,4 +1,4 @@
-"""Alerts, orders and a bridge's reports that were written to get at whoever looks at them: shown as text, and no more."""
+"""What was written to get at whoever looks at it is shown as text, and is no more than that."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -8,7 +8,8 @@ PAGE = (
     '<!doctype html><html lang="en"><head><title>Alerts</title></head><body data-live="x"><p class="why"><bdi>1 &lt; 2'
     '</bdi></p><a href="/console/order?account=A&amp;orderId=%3Cb%3E">x</a><form method="post" action="/console/stop">'
     '<input type="hidden" name="once" value="\u202e"><select name="side"><option value="BUY">Buy</option></select>'
-    '<button name="go" value="1">Stop</button></form><pre><code>orderhook alerts show 0123abcd</code></pre></body></html>'
+    '<button name="go" value="1">Stop</button></form>'
+    "<pre><code>orderhook alerts show 0123abcd</code></pre></body></html>"
 )
 
 
