@@ -10,10 +10,10 @@ pytestmark = pytest.mark.moto_only("fuzzing restores its table from moto's memor
 
 
 def test_no_request_brings_an_exception_a_foreign_tag_or_a_secret(service: Service) -> None:
-    result = console_fuzzing.send(service, requests=600, seed=1)
+    result = console_fuzzing.send(service, requests=200, seed=1)
     assert result.shown == []
     assert result.findings == 0
-    assert result.requests == 600
+    assert result.requests == 200
 
 
 def test_the_fuzzer_notices_every_seeded_defect(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
