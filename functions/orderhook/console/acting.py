@@ -93,3 +93,8 @@ def act_by_hand(visit: Visit, pairs: Iterable[Pair], once: str) -> Acted:
         request_id=first,
         once=once,
     )
+
+
+def came_before(visit: Visit, once: str) -> bool:
+    """Return whether a form of the console was sent before: then nothing that has come in since counts for it."""
+    return bool(_ONCE.fullmatch(once)) and OnceStore(visit.services.table).get(visit.trader, once) is not None
