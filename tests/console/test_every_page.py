@@ -17,7 +17,7 @@ OF_WHAT = {
     "/console/order/cancel": "?account=Sim101&orderId=demo-entry",
     "/console/strategy": "?strategyId=demo-strategy",
     "/console/strategy/close": "?strategyId=demo-strategy",
-    "/console/keys/revoke": f"?keyId={demo.SECOND_KEY_ID}",
+    "/console/keys/revoke": f"?key={demo.KEY_ID}",
 }
 """What the pages are about that are about one thing."""
 
