@@ -94,8 +94,9 @@ format: .venv ## Format the code, and repair what ruff can
 	.venv/bin/ruff format
 
 .PHONY: docs
-docs: .venv ## Write docs/errors.md from the code's table of answers
+docs: .venv ## Write docs/errors.md, docs/openapi.json and the tables of docs/api.md from the code
 	.venv/bin/python -m orderhook.reference
+	.venv/bin/python -m orderhook.console.api.openapi
 
 .PHONY: lock
 lock: $(filter $(own_uv),$(UV)) ## Update uv.lock after a change of pyproject.toml, and functions/requirements.txt with it
