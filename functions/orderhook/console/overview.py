@@ -22,6 +22,7 @@ from orderhook.services import Services
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
 from orderhook.trade_window import end_of_day
+from orderhook.venues import Venue
 
 MOST_COUNTED = 1000
 """As many alerts of today are counted."""
@@ -83,9 +84,9 @@ class Market(NamedTuple):
         }[self.kind]
 
 
-def market_of(services: Services, bridge: BridgeState) -> Market:
+def market_of(venue: Venue, bridge: BridgeState) -> Market:
     """Return what alerts can reach: an account whose name is not a simulation account's of NinjaTrader is live."""
-    if services.venue.name is None:
+    if venue.name is None:
         return Market("none")
     live = tuple(account for account in bridge.accounts if not is_simulated(account))
     if live:
@@ -101,17 +102,13 @@ def is_simulated(account: str) -> bool:
 
 def needs_person(visit: Visit) -> int:
     """Return how many things need a person."""
-    return len(_overview_of(visit).needs)
+    return len(overview_of(visit).needs)
 
 
 def overview_of(visit: Visit) -> Overview:
     """Return what the first page says before the alerts."""
-    return _overview_of(visit)
-
-
-def _overview_of(visit: Visit) -> Overview:
     services, trader, now = visit.services, visit.trader, visit.now
-    switch, heard = services.controls.with_bridge(trader)
+    switch, heard = remembered(trader, "controls", now, 0, partial(services.controls.with_bridge, trader))
     bridge = heard if services.venue.name else None
     known = remembered(trader, "open", now, _SECONDS, lambda: Gathered.of(services, trader, now))
     reaches = visit.session.grant.limits.reaches if visit.session.grant.limits else None

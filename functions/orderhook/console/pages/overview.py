@@ -161,7 +161,7 @@ def _one(visit: Visit, it: Attention) -> Node:
             [": ", _what(it)] if it.subject != "bridge" or it.account else None,
             [", ", when(it.at)] if it.at else None,
             h.br,
-            [value(it.detail), ". "] if it.detail and it.code != "bridge_away" else None,
+            [value(it.detail.rstrip(". ")), ". "] if it.detail and it.code != "bridge_away" else None,
             entry.what_to_do,
             [" ", h.code[visit.command_line(it.command)]] if entry.command else None,
             h.small[f" It leaves this list when {entry.when_over}."] if not it.may_be_looked_at else None,
