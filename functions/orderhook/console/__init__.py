@@ -3,7 +3,8 @@
 http             a request, and the answers with their headers
 app              which door a request came in by, and which page or operation answers it
 guard            whether an unsafe request comes from the console's own page
-sessions         signing in: codes, sessions, and what each may do
+sessions         codes and sessions, where they are kept in a process
+signing          signing in and out, and the record that each leaves
 overview         what the first page says before the alerts: whether they trade, today's numbers, what needs a person
 attention        what can need a person, each with what to do and how it leaves the list; held against the alarms
 needing          which of it needs a person now; `gathering` reads what that takes, `remembered` spares the table

@@ -264,6 +264,31 @@ class AlertLog:
         high = id_prefix(until) if until else "~"  # after every hexadecimal digit
         return self._query(trader, "#sk BETWEEN :low AND :high", {":low": low, ":high": high})
 
+    def page(
+        self,
+        trader: str,
+        size: int,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: str | None = None,
+    ) -> tuple[list[AlertRecord], str | None]:
+        """Return what `newest` yields, at most so many, and where a further page begins: `before` the last one's id.
+
+        None is where there is no further one. It is one request, unless the records are very large.
+        """
+        low = id_prefix(since) if since else "0"
+        high = id_prefix(until) if until else "~"
+        if before:
+            high = min(high, f"{before[:-1]}{chr(ord(before[-1]) - 1)}~")  # what sorts before it
+        if high < low:
+            return [], None
+        values = {":pk": alert_key(trader, "")["pk"], ":low": low, ":high": high}
+        condition = "#pk = :pk AND #sk BETWEEN :low AND :high"
+        asked = self._table.query(condition, values, newest_first=True, limit=size + 1)
+        found = list(islice(asked, size + 1))
+        records = [_record(item) for item in found[:size] if _is_whole(item)]
+        return records, str(found[size - 1]["sk"]) if len(found) > size else None
+
     def unlooked(self, trader: str) -> Iterator[AlertRecord]:
         """Yield the records that a person has to look at and nobody has, newest first, by one bounded query."""
         values = {":pk": alert_key(trader, "")["pk"]}
