@@ -33,7 +33,8 @@ def order(order_id: str = "long", *, state: str = "Working", **fields: Any) -> O
 
 
 def stop(qty: int, *, state: str = "Working", acked: int = 1, **fields: Any) -> Order:
-    more = {"action": "SELL", "order_type": "STOPMARKET", "stop_price": Decimal(4990)} | fields
+    more = {"action": "SELL", "order_type": "STOPMARKET", "stop_price": Decimal(4990), "venue": "ninjatrader"}
+    more |= {"confirmed": {"qty": str(qty)} if acked else {}} | fields
     return order(f"stop-{qty}", state=state, qty=qty, acked=acked, **more)
 
 

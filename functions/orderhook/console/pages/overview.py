@@ -13,6 +13,7 @@ from orderhook.console.overview import MOST_COUNTED, Overview, Shown, Today, ove
 from orderhook.console.pages import ROOT
 from orderhook.console.pages.forms import act_button, form
 from orderhook.console.pages.layout import when
+from orderhook.console.pages.switch import turned_by
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.responses import Response
@@ -46,12 +47,18 @@ def _standing(visit: Visit, known: Overview) -> Node:
     switch = known.kill_switch
     match known.standing:
         case "stopped":
-            by = [", by ", value(known.turned_by)] if known.turned_by else None
             locked = [
                 " It is locked: only the command line opens it. ",
                 h.code[visit.command_line("kill-switch off")],
             ]
-            words = ["Stopped", " since ", when(switch.since), by, ". What opens a position is refused."]
+            words = [
+                "Stopped",
+                " since ",
+                when(switch.since),
+                ", ",
+                turned_by(visit, switch),
+                ". What opens a position is refused.",
+            ]
             return _line("bad", [words, locked if switch.locked else None])
         case "no key":
             words = ["There is no valid key: every alert is refused. On the computer where orderhook was set up: "]
@@ -177,7 +184,7 @@ def _what(it: Attention) -> Node:
         return [h.a(href=http.address(f"{ROOT}/order", here))["order ", value(it.id)], where]
     if it.subject == "alert" or it.subject == "instruction":
         alert_id = it.id.partition(".")[0]
-        return [h.a(href=http.address(ROOT, {"alert": alert_id}))["alert ", value(alert_id[:12])], where]
+        return [h.a(href=f"{ROOT}/alerts/{alert_id}")["alert ", value(alert_id[:12])], where]
     return where
 
 
