@@ -25,6 +25,8 @@ from orderhook.orders import Leg, LegEnd, OrderState, timestamp
 from orderhook.store.alert_log import AlertRecord
 from orderhook.venues import TABLE
 from tests import builders
+from tests.client_faults import in_requests_with
+from tests.faults import no_fault, throttle
 from tests.integration.test_venue_reports import deliver, have, say
 from tests.service import Service
 
@@ -206,6 +208,28 @@ def test_what_became_of_an_instruction_is_kept_until_looked_at(
     deliver(service, InstructionReport("0c", 1, timestamp(service.queue.now), result, reason, (), alarms))
     assert needs(service) == codes
     assert all((it.account, it.instrument) == ("Sim101", "ES 12-26") for it in seen(service).needs)
+
+
+def test_a_position_in_any_month_without_its_stop_is_looked_at(service: Service, console: Console) -> None:
+    signed = builders.provenance(service.trader, "0c")._replace(at=service.queue.now)
+    asked = Instruction("0c", "CANCELANDBRACKET", signed.now, "ninjatrader", "Sim101", "ES", root="ES")
+    service.services.instructions.put(signed, asked)
+    at = timestamp(service.queue.now)
+    deliver(service, InstructionReport("0c", 1, at, "done", "1 of 2 have no stop", (), ["unprotected"]))
+    [it] = seen(service).needs
+    assert (it.code, it.account, it.instrument, it.may_be_looked_at) == ("unprotected", "Sim101", None, True)
+    console.look(it)
+    assert needs(service) == []
+
+
+def test_what_cannot_be_read_in_time_is_said_and_is_not_nothing(service: Service, console: Console) -> None:
+    now = visit(service)
+    service.network.always = in_requests_with("NEEDS#", throttle)
+    assert needs_person(now) == 1
+    page = console.get("/console")["body"]
+    assert "could not be read in time" in page
+    assert "Nothing needs you" not in page
+    service.network.always = no_fault
 
 
 def test_an_instruction_without_a_result_is_overdue(service: Service) -> None:

@@ -17,6 +17,7 @@ from orderhook.console.gathering import Gathered
 from orderhook.console.needing import Attention, needing_a_person
 from orderhook.console.remembered import remembered
 from orderhook.console.visit import Visit
+from orderhook.errors import OrderhookError
 from orderhook.orders import Order
 from orderhook.services import Services
 from orderhook.store.bridge import BridgeState
@@ -100,8 +101,11 @@ def is_simulated(account: str) -> bool:
 
 
 def needs_person(visit: Visit) -> int:
-    """Return how many things need a person."""
-    return len(overview_of(visit).needs)
+    """Return how many things need a person; where that cannot be read in time, the one is to look again."""
+    try:
+        return len(overview_of(visit).needs)
+    except OrderhookError:
+        return 1
 
 
 def overview_of(visit: Visit) -> Overview:

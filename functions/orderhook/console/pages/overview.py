@@ -16,6 +16,7 @@ from orderhook.console.pages.layout import when
 from orderhook.console.pages.switch import turned_by
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
+from orderhook.errors import OrderhookError
 from orderhook.responses import Response
 
 LOOKED = f"{ROOT}/looked"
@@ -30,7 +31,13 @@ _SIGNS = {"good": "✓", "warn": "!", "bad": "✕", "neutral": "○"}
 
 def overview(visit: Visit) -> Node:
     """Return it, for the place above the alerts."""
-    known = overview_of(visit)
+    try:
+        known = overview_of(visit)
+    except OrderhookError:
+        return h.p(".notice.warn", data_part="overview", id=ANCHOR)[
+            h.span(".mark", aria_hidden="true")["! "],
+            "Whether alerts trade, and what needs you, could not be read in time. Load the page again.",
+        ]
     return h.section(aria_label="Now", data_part="overview")[
         _standing(visit, known), _numbers(known), _needs(visit, known.needs)
     ]
