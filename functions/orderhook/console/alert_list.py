@@ -24,7 +24,8 @@ SHOWN = 50
 ORDERS_OF_ROW = 4
 SEARCH_SECONDS = 1.3
 """How long records are searched before a page says how far it came; the rest of a request's time is for the page."""
-_READ_AT_ONCE = 200
+READ_AT_ONCE = 200
+"""How many records a search reads by one request."""
 
 KINDS: Mapping[str, str] = {"": "All", "done": "Done", "refused": "Refused", "repeated": "Repeated", "later": "Later"}
 SPANS: Mapping[str, str] = {"1h": "1 h", "today": "today", "7d": "7 d"}
@@ -113,7 +114,7 @@ def read(log: AlertLog, trader: str, asked: Asked) -> Found:
     found: list[AlertRecord] = []
     position: str | None = asked.before
     while position is not None:
-        records, position = log.page(trader, _READ_AT_ONCE, asked.since, asked.until, position)
+        records, position = log.page(trader, READ_AT_ONCE, asked.since, asked.until, position)
         found += filter(lambda record: _matches(record, asked), records)
         if len(found) > SHOWN:
             return Found(found[:SHOWN], found[SHOWN - 1].request_id)
