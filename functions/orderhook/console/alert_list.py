@@ -104,6 +104,8 @@ class Found(NamedTuple):
     """Where a further page begins; None where there is nothing older in the span."""
     searched_to: datetime | None = None
     """How far back records were searched, where the time was over before a page was full."""
+    context: Sequence[AlertRecord] = ()
+    """What was looked through besides, where there is a filter: some of it may belong to what was found."""
 
 
 def read(log: AlertLog, trader: str, asked: Asked) -> Found:
@@ -112,15 +114,17 @@ def read(log: AlertLog, trader: str, asked: Asked) -> Found:
         return Found(*log.page(trader, SHOWN, asked.since, asked.until, asked.before))
     ends = time.monotonic() + SEARCH_SECONDS
     found: list[AlertRecord] = []
+    passed: list[AlertRecord] = []
     position: str | None = asked.before
     while position is not None:
         records, position = log.page(trader, READ_AT_ONCE, asked.since, asked.until, position)
-        found += filter(lambda record: _matches(record, asked), records)
+        for record in records:
+            (found if _matches(record, asked) else passed).append(record)
         if len(found) > SHOWN:
-            return Found(found[:SHOWN], found[SHOWN - 1].request_id)
+            return Found(found[:SHOWN], found[SHOWN - 1].request_id, context=passed)
         if position and time.monotonic() >= ends:
-            return Found(found, position, _time_of(position))
-    return Found(found, None)
+            return Found(found, position, _time_of(position), passed)
+    return Found(found, None, context=passed)
 
 
 def _matches(record: AlertRecord, asked: Asked) -> bool:

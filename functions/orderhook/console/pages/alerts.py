@@ -35,7 +35,7 @@ def page(visit: Visit) -> Response:
     asked = parse(visit)
     visit.controls()  # before a search may have used up the time in which requests begin
     found = read(visit.services.alert_log, visit.trader, asked)
-    rows = rows_of(visit, found.records)
+    rows = rows_of(visit, found.records, found.context)
     chosen = alert.chosen(visit, visit.request.parameter("alert"), found.records)
     last = _last(visit, asked, rows)
     content = h.fragment[
