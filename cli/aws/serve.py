@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 from bridge.windows import HeldElsewhereError, lock
 from cli.aws import demo, gateway, moto, scheduler, venue
 from cli.aws.table import create_table
-from cli.connection import LOCAL_PORT, ROUTE, TableAddress, TableError, explained_errors, local_credentials
+from cli.connection import ROUTE, TableAddress, TableError, explained_errors, local_credentials
 from cli.terminal import DIM, print_line, print_text
 from cli.views.start_page import show_paper_page, show_start_page
 from orderhook.aws.clients import connect
 from orderhook.console.sessions import Grant
-from orderhook.console.visit import Deployment
 from orderhook.instruments import front_month
 from orderhook.listing import Unreadable, list_orders
 from orderhook.orders import Order, timestamp
@@ -52,7 +51,8 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False, c
         terminal = sys.stdout
         from cli.aws import console_door  # its log is as the environment says, as webhook's
 
-        deployment = _deployment(address, listener.getsockname()[1])
+        region = connect("dynamodb").meta.region_name
+        deployment = console_door.deployment_at(address, region, listener.getsockname()[1])
         console = stack.enter_context(
             console_door.running(webhook.services, deployment, application.lock, console_port)
         )
@@ -144,14 +144,6 @@ def _prepare(address: TableAddress, services: Services, *, with_orders: bool) ->
         return is_new
     next(services.keys.list(), None)
     return False
-
-
-def _deployment(address: TableAddress, port: int) -> Deployment:
-    """Return what the console says that it shows."""
-    if address.in_memory:
-        return Deployment("demo", command_options="" if port == LOCAL_PORT else f"--port {port}")
-    options = f"--table {address.table}" + (f" --endpoint-url {address.endpoint}" if address.endpoint else "")
-    return Deployment(f"table {address.table}", command_options=options)
 
 
 def _log(line: str) -> None:

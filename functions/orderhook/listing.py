@@ -1,6 +1,6 @@
 """Orders as a person lists them: each as it is now, with the legs that wait in its item."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
@@ -89,14 +89,22 @@ def _is_same(name: str, value: str | None, wanted: str) -> bool:
     return value is not None and (value == wanted or (name != "strategy_id" and folded(value) == folded(wanted)))
 
 
-def list_orders(services: Services, trader: str, now: str, *, open_only: bool = False) -> Iterator[Order | Unreadable]:
+def list_orders(
+    services: Services, trader: str, now: str, *, open_only: bool = False, account: str | None = None
+) -> Iterator[Order | Unreadable]:
     """Yield a trader's orders, by id, each followed by its waiting legs; one bad item hides no other.
 
-    With `open_only` only those that are open, at the cost of those alone. The controls are read where one waits for its
-    delay.
+    With `open_only` only those that are open, at the cost of those alone; with an `account` besides, of those of that.
+    The controls are read where one waits for its delay.
     """
     voiding = cache(lambda: services.controls.voiding(trader))
-    for item in services.orders.items(trader, open_only=open_only):
+    of_account = open_only and account is not None
+    listed = (
+        services.orders.open_items(trader, account)
+        if of_account
+        else services.orders.items(trader, open_only=open_only)
+    )
+    for item in listed:
         order = _read_order(item)
         if isinstance(order, Unreadable):
             yield order
@@ -212,6 +220,36 @@ _LONGEST_KEY = 1024
 
 def _fits(key: Mapping[str, str]) -> bool:
     return len(key["sk"].encode(errors="replace")) <= _LONGEST_KEY
+
+
+def find_orders(
+    services: Services, trader: str, order_ids: Sequence[str], now: str
+) -> Mapping[str, Order | Unreadable]:
+    """Return those of some orders that are there, by their ids; of legs that wait their entry's item has all.
+
+    They are read together, at the cost of a request for a hundred. One bad item hides no other.
+    """
+    voiding = cache(lambda: services.controls.voiding(trader))
+    found: dict[str, Order | Unreadable] = {}
+    for item in services.orders.items_of(trader, order_ids):
+        order = _read_order(item)
+        if isinstance(order, Unreadable):
+            found[order.id] = order
+            continue
+        order = order.at(now)
+        found[order.order_id] = order.void(voiding()(str(order.received_at))) if order.due else order
+    return {order_id: found[order_id] for order_id in order_ids if order_id in found}
+
+
+def each_readable(found: Iterator[Readable]) -> Iterator[Readable | None]:
+    """Yield what is read, and None in place of each item that this version cannot read."""
+    while True:
+        try:
+            yield next(found)
+        except StopIteration:
+            return
+        except items.UNREADABLE:
+            yield None
 
 
 def find_legs(services: Services, trader: str, entry: Order, now: str) -> list[Order | Unreadable]:

@@ -36,6 +36,9 @@ class KillSwitchState(NamedTuple):
     since: str | None = None
     locked: bool = False
     """Whether only its operator can turn it off."""
+    key_id: str | None = None
+    """By which key, or session, it was turned, and in which request; of what an alert is answered neither is known."""
+    request_id: str | None = None
 
 
 class KillSwitchResult(NamedTuple):
@@ -201,7 +204,8 @@ def _kill_switch(item: Item | None) -> KillSwitchState:
     item = item or {}
     on = item.get("kill_switch", False)
     since = item.get("since") if on else item.get("off_since", item.get("since"))
-    return KillSwitchState(on=on, since=since, locked=item.get("locked", False))
+    turned_by = (item.get("key_id"), item.get("request_id")) if "kill_switch" in item else (None, None)
+    return KillSwitchState(on, since, item.get("locked", False), *turned_by)
 
 
 def _voided(item: Mapping[str, Any], received_at: str) -> str | None:

@@ -10,6 +10,7 @@ from orderhook.console.alert_list import KINDS, SPANS, Asked, Found, Row, parse,
 from orderhook.console.alert_words import in_words
 from orderhook.console.fates import answer_of
 from orderhook.console.http import address
+from orderhook.console.overview import needs_person
 from orderhook.console.pages import ROOT, alert, layout
 from orderhook.console.pages.alert_parts import (
     alert_address,
@@ -22,6 +23,7 @@ from orderhook.console.pages.alert_parts import (
     time_of,
 )
 from orderhook.console.pages.layout import Told
+from orderhook.console.pages.overview import overview
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.responses import Response
@@ -40,6 +42,7 @@ def page(visit: Visit) -> Response:
     last = _last(visit, asked, rows)
     content = h.fragment[
         h.h1["Alerts"],
+        overview(visit),
         h.div(data_part="last")[_facts(visit, last) if last else None],
         _bar(asked),
         h.div(".cols" if chosen else ".one")[
@@ -52,7 +55,7 @@ def page(visit: Visit) -> Response:
             else None,
         ],
     ]
-    return layout.respond(visit, "Alerts", content, here=ROOT, told=Told(aloud=_aloud(last)))
+    return layout.respond(visit, "Alerts", content, here=ROOT, told=Told(needs_person(visit), _aloud(last)))
 
 
 def _last(visit: Visit, asked: Asked, rows: Sequence[Row]) -> Row | None:
