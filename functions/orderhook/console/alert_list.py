@@ -31,7 +31,7 @@ KINDS: Mapping[str, str] = {"": "All", "done": "Done", "refused": "Refused", "re
 SPANS: Mapping[str, str] = {"1h": "1 h", "today": "today", "7d": "7 d"}
 _DAY_BEGINS = 17
 
-_POSITION = re.compile(r"[0-9a-f.]{1,64}")
+_POSITION = re.compile(r"[0-9a-f]{1,64}[0-9a-z_.]{0,40}")
 
 
 class Asked(NamedTuple):
@@ -108,11 +108,10 @@ class Found(NamedTuple):
     """What was looked through besides, where there is a filter: some of it may belong to what was found."""
 
 
-def read(log: AlertLog, trader: str, asked: Asked) -> Found:
-    """Return the newest records that are asked for; with a filter as far as the time allows."""
+def read(log: AlertLog, trader: str, asked: Asked, ends: float) -> Found:
+    """Return the newest records that are asked for; with a filter until a second of time.monotonic()."""
     if not asked.filters:
         return Found(*log.page(trader, SHOWN, asked.since, asked.until, asked.before))
-    ends = time.monotonic() + SEARCH_SECONDS
     found: list[AlertRecord] = []
     passed: list[AlertRecord] = []
     position: str | None = asked.before

@@ -111,7 +111,7 @@ def overview_of(visit: Visit) -> Overview:
 
 def _overview_of(visit: Visit) -> Overview:
     services, trader, now = visit.services, visit.trader, visit.now
-    switch, heard = services.controls.with_bridge(trader)
+    switch, heard, _ = visit.controls()
     bridge = heard if services.venue.name else None
     known = remembered(trader, "open", now, _SECONDS, lambda: Gathered.of(services, trader, now))
     reaches = visit.session.grant.limits.reaches if visit.session.grant.limits else None
