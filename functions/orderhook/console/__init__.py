@@ -6,6 +6,8 @@ guard            whether an unsafe request comes from the console's own page
 sessions         codes and sessions, where they are kept in a process
 signing          signing in and out, and the record that each leaves
 fates            what an alert was answered and what became of it, in words, with a mark
+alert_list       a page of alerts: which records, what became of each, which belong together
+alert_words      what an alert says, in words, whether it was understood or not
 acting           one way in: fields → the pipeline of every alert → a record
 pages/           HTML, a module a page; `layout` is around each of them
 api/             JSON: the table of routes, their models, and what they answer
