@@ -2,7 +2,7 @@
 
 import json
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -18,7 +18,7 @@ from tests.service import Service
 
 def leave_all_out(request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
     """Answer as DynamoDB does that has no throughput left."""
-    asked = json.loads(request.body or "{}")["RequestItems"]
+    asked = json.loads(cast("bytes", request.body))["RequestItems"]
     headers = HTTPHeaders.from_dict({"Content-Type": "application/x-amz-json-1.0"})
     return AWSResponse(request.url, 200, headers, Raw(json.dumps({"Responses": {}, "UnprocessedKeys": asked}).encode()))
 
