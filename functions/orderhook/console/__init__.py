@@ -10,6 +10,8 @@ attention        what can need a person, each with what to do and how it leaves 
 needing          which of it needs a person now; `gathering` reads what that takes, `remembered` spares the table
 looking          "I have looked": an event leaves the list; `recording` has the record of what is done besides alerts
 fates            what an alert was answered and what became of it, in words, with a mark
+alert_list       a page of alerts: which records, what became of each, which belong together
+alert_words      what an alert says, in words, whether it was understood or not
 acting           one way in: fields → the pipeline of every alert → a record
 pages/           HTML, a module a page; `layout` is around each of them
 api/             JSON: the table of routes, their models, and what they answer
