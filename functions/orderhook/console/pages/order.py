@@ -112,10 +112,11 @@ def _acts(visit: Visit, order: Order, entry: Order | None) -> Node:
     def link(command: str) -> str:
         return address(parts.TRADE, {"command": command, "account": account, "orderId": order_id})
 
+    what = "Change price" if order.entry_id and order.venue else "Change price or quantity"
     closes = address(f"{parts.STRATEGY}/close", {"strategyId": order.strategy_id or ""})
     return h.div(".acts")[
         order_cancel.button(visit, order, entry),
-        h.a(".button", href=link("CHANGE"))["Change price or quantity"] if can_change else None,
+        h.a(".button", href=link("CHANGE"))[what] if can_change else None,
         h.a(".button", href=link("CANCELREPLACE"))["Replace"] if can_change else None,
         h.a(".button", href=closes)["Close the whole strategy …"] if order.strategy_id else None,
     ]
