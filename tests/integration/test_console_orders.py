@@ -213,7 +213,7 @@ def test_an_alarm_and_what_to_do_stand_with_the_order(service: Service, visitor:
     text = look(visitor).text
     assert "ALARM of order-1: unprotected: its stop was rejected" in text
     assert "a report of the bridge" in text
-    assert "Alarms" in text
+    assert "place a stop there, or close the position" in text
 
 
 def test_an_order_that_is_unresolved_says_how_to_end_it(service: Service, visitor: Visitor) -> None:

@@ -165,6 +165,14 @@ class BridgeStore:
         with suppress(ConditionFailed):
             self._table.put(Put(item))
 
+    def last_flat(self, trader: str, account: str, instrument: str) -> str | None:
+        """Return when a position was last reported flat; None where it never was."""
+        prefix = items.flat_key(trader, account, instrument, "")
+        values = {":pk": prefix["pk"], ":prefix": prefix["sk"]}
+        condition = "#pk = :pk AND begins_with(#sk, :prefix)"
+        newest = next(self._table.query(condition, values, newest_first=True, limit=1), None)
+        return str(newest["at"]) if newest else None
+
     def positions(self, trader: str) -> "Iterator[PositionReport]":
         """Yield a trader's positions, by account and instrument, closed ones included."""
         partition = items.position_key(trader, "", "")["pk"]

@@ -1,6 +1,6 @@
 // The console's only script. Without it every page works, and is as old as its last loading.
 // It signs in by a link's fragment, asks for a live page again, writes ages, and copies.
-// Hooks: body[data-live], [data-part], [data-rows], .age[data-at], time[datetime], button[data-copy="#id"].
+// Hooks: body[data-live], [data-part], [data-rows], .age[data-at], time[datetime], button[data-copy="#id"], form[data-preview], [data-told].
 "use strict";
 
 const $ = (id) => document.getElementById(id);
@@ -44,6 +44,8 @@ const morph = (from, to) => {
   if ((isForm && isTouched(from)) || from.name === "once" || (from.dataset.at && from.dataset.at === to.dataset.at)) return;
   for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && name !== "open") from.removeAttribute(name);
   for (const { name, value } of to.attributes) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+  const wanted = new Set([...to.children].map((it) => it.id));
+  for (const it of [...from.children]) if (it.id && !wanted.has(it.id)) it.remove();
   const known = new Map([...from.children].filter((it) => it.id).map((it) => [it.id, it]));
   let at = from.firstChild;
   for (const next of [...to.childNodes]) {
@@ -109,4 +111,20 @@ addEventListener("click", async ({ target }) => {
   if (!button) return;
   await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
   write(button, "Copied");
+});
+
+// A form that tells what it would do while it is filled in: its answer's [data-told] take the place of those here.
+const asking = document.querySelector("form[data-preview]");
+let asked = 0, pause;
+const preview = async () => {
+  const turn = ++asked, body = new URLSearchParams(new FormData(asking));
+  const answer = await fetch(asking.getAttribute("action"), { method: "POST", body }).catch(() => null);
+  const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (page && turn === asked) for (const it of document.querySelectorAll("[data-told]")) morph(it, page.getElementById(it.id) ?? it);
+};
+asking?.addEventListener("input", ({ target }) => {
+  for (const it of document.querySelectorAll("[data-told] [data-copy]")) it.disabled = true;
+  clearTimeout(pause);
+  if ("submits" in target.dataset) asking.requestSubmit(asking.querySelector("[value=fields]"));
+  else pause = setTimeout(preview, 300);
 });

@@ -11,6 +11,7 @@ from htpy import Node
 
 from orderhook.console import assets, http
 from orderhook.console.pages import forms
+from orderhook.console.pages.switch import why_not
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Deployment, Visit
 from orderhook.responses import Response
@@ -43,6 +44,7 @@ class Told(NamedTuple):
     """What a screen reader is told when it changes."""
 
 
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+Z)")
 _NOTHING = Told()
 _ONCE = re.compile(f'name="{forms.ONCE}" value="[0-9a-f]*"')
 """What differs in a form each time that it is made."""
@@ -56,7 +58,7 @@ def respond(
     A `live` page asks for itself every few seconds; it holds no age and no time of now, which the browser writes. What
     it shows then of the content are the parts that have `data-part`.
     """
-    switch, bridge = visit.services.controls.with_bridge(visit.trader)
+    switch, bridge, _ = visit.controls()
     full_title = f"! {told.needs} · {title}" if told.needs else title
     shown = str(
         h.fragment[
@@ -107,7 +109,7 @@ def _header(visit: Visit, here: str, switch: KillSwitchState, bridge: BridgeStat
                 h.p[_place(visit.deployment), ", trader ", value(visit.trader)],
                 _venue(visit, bridge),
                 _may(visit),
-                h.form(method="post", action="/console/sign-out")[h.button["Sign out"]],
+                _sign_out(),
             ],
         ],
     ]
@@ -120,7 +122,11 @@ def _links(pages: Iterable[tuple[str, str]], here: str) -> Node:
 def _more(here: str) -> Node:
     hidden = NAVIGATION[ON_A_PHONE:]
     name = next((name for name, path in hidden if path == here), "More")
-    return h.details(".more")[h.summary[name], h.div[_links(hidden, here)]]
+    return h.details(".more")[h.summary[name], h.div[_links(hidden, here), _sign_out()]]
+
+
+def _sign_out() -> Node:
+    return forms.form("/console/sign-out", h.button["Sign out"], once=False, class_="sign-out")
 
 
 def _place(deployment: Deployment) -> str:
@@ -160,15 +166,21 @@ def _may(visit: Visit) -> Node:
 def _switch(visit: Visit, switch: KillSwitchState) -> Node:
     if switch.on:
         return h.p(".stopped")[
-            h.a(href="/console/start")[h.span(".mark", aria_hidden="true")["■"], "Stopped since ", when(switch.since)]
+            h.a(href="/console/stop")[h.span(".mark", aria_hidden="true")["■"], "Stopped since ", when(switch.since)]
         ]
+    trades = visit.services.venue.name is not None
     return h.fragment[
-        h.p["Alerts trade: ", h.span(".word.good")["yes"]]
-        if visit.services.venue.name
-        else h.p["Alerts: ", h.span(".word")["taken"]],
-        h.form(".stop", method="post", action="/console/stop")[
-            h.button(disabled=not visit.session.may_stop)["Stop trading"]
-        ],
+        h.p["Alerts trade: ", h.span(".word.good")["yes"]] if trades else h.p["Alerts change ", h.b["the table only"]],
+        stop_form(why_not(visit)),
+    ]
+
+
+def stop_form(why_not: str = "") -> Node:
+    """Return what stops trading by one press; `why_not` is why this visit may not."""
+    if not why_not:
+        return forms.form("/console/stop", h.button["Stop trading"], once=False, class_="stop")
+    return h.p(".stop.not")[
+        h.button(disabled=True, title=why_not)["Stop trading"], " ", h.a(href="/console/stop")["not by this session"]
     ]
 
 
@@ -179,6 +191,16 @@ def when(at: str | None) -> Node:
     moment = datetime.fromisoformat(at)
     local = moment.astimezone(NEW_YORK)
     return h.time(datetime=at, title=f"{moment:%Y-%m-%d %H:%M:%S} UTC")[f"{local:%H:%M:%S}"]
+
+
+def told_times(text: str) -> Node:
+    """Return words with the times of the table in them as a person reads them."""
+    return [when(part) if _TIME.fullmatch(part) else value(part) for part in _TIME.split(text)]
+
+
+def day(at: str | None) -> Node:
+    """Return the day in New York of a time of the table."""
+    return f"{datetime.fromisoformat(at).astimezone(NEW_YORK):%Y-%m-%d}" if at else "-"
 
 
 def age(at: str | None) -> Node:
