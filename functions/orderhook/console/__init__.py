@@ -6,6 +6,8 @@ guard            whether an unsafe request comes from the console's own page
 sessions         codes and sessions, where they are kept in a process
 signing          signing in and out, and the record that each leaves
 fates            what an alert was answered and what became of it, in words, with a mark
+placed           orders as trades: open ones from the index, finished ones by their placing
+protection       how much of a position its working stops cover
 acting           one way in: fields → the pipeline of every alert → a record
 pages/           HTML, a module a page; `layout` is around each of them
 api/             JSON: the table of routes, their models, and what they answer
