@@ -55,6 +55,14 @@ checks: .venv ## Check format, lint, types, template and lock files
 	"$(UV)" --quiet lock --check
 	"$(UV)" $(requirements) | diff functions/requirements.txt - || { echo "functions/requirements.txt is out of date: run \`make lock\`"; exit 1; }
 
+.PHONY: test-console
+test-console: .venv ## Use the console in a browser (Chromium), on a desk and on a phone
+	.venv/bin/pytest -n auto --dist loadfile tests/console $(ARGS)
+
+.PHONY: pictures
+pictures: .venv ## Make the pictures of docs/pictures from the demo (Chromium)
+	.venv/bin/python -m tests.console.pictures
+
 .PHONY: test-engine
 test-engine: .venv ## Run the integration tests, races and faults on DynamoDB Local (Java 17 and Maven)
 	.venv/bin/pytest -n auto --dist worksteal tests/engine tests/integration --engine $(ARGS)
@@ -86,8 +94,9 @@ format: .venv ## Format the code, and repair what ruff can
 	.venv/bin/ruff format
 
 .PHONY: docs
-docs: .venv ## Write docs/errors.md from the code's table of answers
+docs: .venv ## Write docs/errors.md, docs/openapi.json and the tables of docs/api.md from the code
 	.venv/bin/python -m orderhook.reference
+	.venv/bin/python -m orderhook.console.api.openapi
 
 .PHONY: lock
 lock: $(filter $(own_uv),$(UV)) ## Update uv.lock after a change of pyproject.toml, and functions/requirements.txt with it

@@ -9,8 +9,9 @@ from cli.operator_records import leave_record, operators_provenance
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.plain import App
 from cli.terminal import REFUSED, fail, print_csv, print_json, print_line, print_text, readable_time
-from cli.views.keys import describe_limits, describe_scopes, show_keys
+from cli.views.keys import show_keys
 from orderhook import administration
+from orderhook.keys import describe_limits, describe_scopes
 from orderhook.listing import Unreadable
 from orderhook.listing import list_keys as keys_of
 from orderhook.representations import represent_key, represent_unreadable
@@ -28,6 +29,7 @@ app = App(no_args_is_help=True, help="Issue, list and revoke keys.", epilog=exam
         _CREATE,
         f"{_CREATE} --scope CANCEL --stack orderhook",
         "orderhook keys create --account Sim101 --max-qty 2 --stack orderhook",
+        "orderhook keys create --api --scope read --label dashboard",
     ),
 )
 @takes_table_options(without=["local_times"])
@@ -40,9 +42,13 @@ def create_key(
         list[str] | None,
         typer.Option(
             metavar="COMMAND",
-            help="A command that the key may give; repeat it. Without it, every command but the kill switch.",
+            help="A command that the key may give; repeat it. Without it, every command but the kill switch. "
+            "With --api: read, trade or both, which is the default.",
         ),
     ] = None,
+    api: Annotated[
+        bool, typer.Option("--api", help="A key for programs that use the HTTP API. It is good for no alert.")
+    ] = False,
     kill_switch: Annotated[
         bool, typer.Option("--kill-switch", help="The key may turn the kill switch too. Not with a limit.")
     ] = False,
@@ -80,6 +86,7 @@ def create_key(
             now=signed.at,
             kill_switch=kill_switch,
             limits=limits,
+            api=api,
         )
         if options.as_json:
             print_json({"key": secret} | represent_key(key))

@@ -123,7 +123,7 @@ class Visitor:
             "body": urlencode(fields) if fields is not None else "",
         } | ({"cookies": [self._cookie]} if self._cookie else {})
         answer = app.answer(self._console, event, None)
-        cookies = {"Set-Cookie": cookie for cookie in answer.get("cookies", ())}  # noqa: B035  the last of them
+        cookies = dict.fromkeys(("Set-Cookie",), "; ".join(answer["cookies"])) if "cookies" in answer else {}
         return Page(answer["statusCode"], {**answer["headers"], **cookies}, answer["body"])
 
 

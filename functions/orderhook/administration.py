@@ -16,16 +16,19 @@ from orderhook.commands import SCOPES
 from orderhook.commands.fields import MAX_QTY, GivenLabel, Label, Qty, check_alphabet
 from orderhook.errors import InvalidValueError
 from orderhook.instruments import canonical, continuous_root
-from orderhook.keys import KILL_SWITCH, Key
+from orderhook.keys import ALERT, API, KILL_SWITCH, READ, TRADE, Key
 from orderhook.limits import CONTINUOUS, Limits
 from orderhook.orders import Bracket, Template, folded, timestamp
-from orderhook.payload import upper
+from orderhook.payload import lower, upper
 from orderhook.rate_limit import MAX_ALERTS
 from orderhook.store.keys import KeyStore
 from orderhook.trade import MAX_BRACKETS
 
 MAX_MARKETS = 20
 """To how many accounts, and to how many instruments, a key can be limited: a condition has room for as many."""
+
+BOTH = "both"
+"""What an operator types for all that a key of the API can be allowed."""
 
 _POINTS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")
 
@@ -56,6 +59,11 @@ def check_trader(trader: str) -> str:
     if not trader:
         raise InvalidValueError("trader is empty; leave it out to use main.", field="trader")
     return _Typed(trader=trader).trader
+
+
+def check_label(label: str) -> str:
+    """Return what a key or a session is called, as it is stored; raises InvalidValueError if it cannot be."""
+    return _Typed(label=label).label
 
 
 def make_limits(
@@ -110,11 +118,30 @@ def create_key(
     now: datetime,
     kill_switch: bool = False,
     limits: Limits | None = None,
+    api: bool = False,
 ) -> tuple[str, Key]:
     """Issue a key and store its hash; return the key itself, which nobody can read again, and what is stored of it.
 
-    Without scopes it may give every command, the kill switch only with `kill_switch`. Raises InvalidValueError.
+    Without scopes it may give every command, the kill switch only with `kill_switch`; one of the API may read and
+    trade, which the kill switch is part of. Raises InvalidValueError.
     """
+    allowed = _api_scopes(scopes, kill_switch) if api else _commands(scopes, kill_switch, limits)
+    trader = check_trader(trader)
+    secret, key = keys.issue(
+        trader=trader,
+        label=check_label(label),
+        scopes=allowed,
+        created=timestamp(now),
+        strict_kill_switch=stops_cancels(key_store, trader),
+        turns_kill_switch=kill_switch,
+        limits=limits,
+        kind=API if api else ALERT,
+    )
+    key_store.put(key)
+    return secret, key
+
+
+def _commands(scopes: Iterable[str], kill_switch: bool, limits: Limits | None) -> frozenset[str]:
     commands = frozenset(map(upper, scopes))
     for command in commands.difference(SCOPES):
         raise InvalidValueError(f"There is no command {command!a} to allow; there are {', '.join(SCOPES)}.")
@@ -122,18 +149,16 @@ def create_key(
         commands |= {KILL_SWITCH}
     if limits and (kill_switch or KILL_SWITCH in commands):
         raise InvalidValueError("A limited key cannot turn the kill switch, which is for everything; issue two keys.")
-    trader = check_trader(trader)
-    secret, key = keys.issue(
-        trader=trader,
-        label=_Typed(label=label).label,
-        scopes=commands,
-        created=timestamp(now),
-        strict_kill_switch=stops_cancels(key_store, trader),
-        turns_kill_switch=kill_switch,
-        limits=limits,
-    )
-    key_store.put(key)
-    return secret, key
+    return commands
+
+
+def _api_scopes(scopes: Iterable[str], kill_switch: bool) -> frozenset[str]:
+    if kill_switch:
+        raise InvalidValueError("--kill-switch is for keys of alerts; with --api, --scope trade may turn it.")
+    named = frozenset(map(lower, scopes)) or frozenset((BOTH,))
+    for scope in named.difference((READ, TRADE, BOTH)):
+        raise InvalidValueError(f"There is no scope {scope!a} of the API; there are {READ}, {TRADE} and {BOTH}.")
+    return frozenset((READ, TRADE)) if BOTH in named else named
 
 
 def check_has_key(key_store: KeyStore, trader: str) -> None:

@@ -29,7 +29,7 @@ from orderhook.errors import (
 )
 from orderhook.filled_in import PRICE_FIELDS, as_distance, goes_when_filled_in, never_a_command, never_right
 from orderhook.flat_json import NoText
-from orderhook.keys import holds_key, is_placeholder, key_id_of
+from orderhook.keys import API, holds_key, is_placeholder, key_id_of
 from orderhook.payload import Pair, Remark, Split
 from orderhook.responses import STATUS_AND_CODE
 from orderhook.venues import TABLE, Venue
@@ -209,6 +209,8 @@ def _key_fault(secrets: Sequence[str]) -> str:
         return "There is no key; add key=..."
     if is_placeholder(secrets[0]):
         return PLACEHOLDER_SENT
+    if key_id_of(secrets[0], API):
+        return "This is a key of the HTTP API, and good for no alert; `orderhook keys create` issues one that is."
     return "The key was not issued here; copy it again."
 
 

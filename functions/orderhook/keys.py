@@ -1,8 +1,9 @@
 """Keys: how they are issued, recognised and verified.
 
 A key is `ohk_`, its public id (12 characters), `_`, 43 random characters of 62 (256 bits) and a checksum of all that
-(CRC-32, 8 hex digits). It is issued here and never chosen by a user, so that a single SHA-256 is enough to keep it: a
-slow hash protects guessable passwords, and would cost every alert a tenth of a second.
+(CRC-32, 8 hex digits). One of the HTTP API begins with `oht_`, and neither kind is good for what the other one is for:
+alert keys stand in TradingView. A key is issued here and never chosen by a user, so that a single SHA-256 is enough to
+keep it: a slow hash protects guessable passwords, and would cost every alert a tenth of a second.
 """
 
 import hmac
@@ -19,8 +20,16 @@ from orderhook.errors import InvalidSecretKeyError
 from orderhook.limits import Limits
 
 _ALPHABET = string.ascii_letters + string.digits
-_KEY = re.compile(r"ohk_([0-9a-z]{12})_[0-9A-Za-z]{43}[0-9a-f]{8}")
-_MUCH_OF_A_KEY = re.compile(r"ohk_[0-9a-z]{12}_[0-9a-z]{12}", re.IGNORECASE | re.ASCII)
+ALERT, API = "alert", "api"
+"""The kinds of keys."""
+READ, TRADE = "read", "trade"
+"""The scopes of a key of the API."""
+
+_PREFIX = {ALERT: "ohk_", API: "oht_"}
+_KEY = {
+    kind: re.compile(rf"{prefix}([0-9a-z]{{12}})_[0-9A-Za-z]{{43}}[0-9a-f]{{8}}") for kind, prefix in _PREFIX.items()
+}
+_MUCH_OF_A_KEY = re.compile(r"oh[kt]_[0-9a-z]{12}_[0-9a-z]{12}", re.IGNORECASE | re.ASCII)
 _RANDOM_FROM = len("ohk_") + 12 + len("_")
 _PART = 16
 """As much of the random half, in one piece, is worth hiding."""
@@ -43,7 +52,7 @@ class Key(NamedTuple):
     trader: str
     label: str
     scopes: frozenset[str]
-    """The commands that the key may give; empty means every command, KILLSWITCH apart."""
+    """The commands that the key may give; empty means every command, KILLSWITCH apart. Of the API, READ and TRADE."""
     created: str
     last_four: str
     revoked: str | None = None
@@ -53,12 +62,38 @@ class Key(NamedTuple):
     """Whether, without scopes, it may turn the kill switch. A key of 0.2 does not say, and may."""
     limits: Limits | None = None
     """What it may reach and open; None is everything."""
+    kind: str = ALERT
+    """What it is for."""
 
     def allows(self, command: str) -> bool:
         """Return whether the key may give this command."""
+        if self.kind == API:
+            return TRADE in self.scopes
         if self.scopes:
             return command in self.scopes
         return self.turns_kill_switch or command != KILL_SWITCH
+
+
+def describe_scopes(key: Key) -> str:
+    """Say which commands a key may give, or what it may do by the API."""
+    if key.kind == API:
+        return f"API: {', '.join(sorted(map(str, key.scopes)))}"
+    everything = "every command" if key.turns_kill_switch else f"every command but {KILL_SWITCH}"
+    return ", ".join(sorted(map(str, key.scopes))) or everything
+
+
+def describe_limits(key: Key) -> str:
+    """Say what a key is limited to; nothing where it is not."""
+    if key.limits is None:
+        return ""
+    accounts, instruments, max_qty, rate = key.limits
+    parts = (
+        f"account {' or '.join(accounts)}" if accounts else "",
+        f"instrument {' or '.join(instruments)}" if instruments else "",
+        f"qty {max_qty}" if max_qty else "",
+        f"{rate} orders a minute" if rate else "",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def issue(
@@ -70,10 +105,11 @@ def issue(
     strict_kill_switch: bool = False,
     turns_kill_switch: bool = False,
     limits: Limits | None = None,
+    kind: str = ALERT,
 ) -> tuple[str, Key]:
     """Make a new key: the secret, to be shown once, and what may be stored of it."""
     key_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
-    body = f"ohk_{key_id}_{''.join(secrets.choice(_ALPHABET) for _ in range(43))}"
+    body = f"{_PREFIX[kind]}{key_id}_{''.join(secrets.choice(_ALPHABET) for _ in range(43))}"
     secret = body + _checksum(body)
     return secret, Key(
         key_id=key_id,
@@ -86,6 +122,7 @@ def issue(
         strict_kill_switch=strict_kill_switch,
         turns_kill_switch=turns_kill_switch,
         limits=limits,
+        kind=kind,
     )
 
 
@@ -94,9 +131,9 @@ def is_placeholder(secret: str) -> bool:
     return secret.lower().replace("_", "-").replace(" ", "-") == _PLACEHOLDER
 
 
-def key_id_of(secret: str) -> str | None:
-    """Return the public id inside a key, or None if this cannot be a key of ours: no look-up can find it then."""
-    match = _KEY.fullmatch(secret)
+def key_id_of(secret: str, kind: str = ALERT) -> str | None:
+    """Return the public id inside a key, or None if this cannot be a key of this kind: no look-up can find it then."""
+    match = _KEY[kind].fullmatch(secret)
     return match[1] if match and hmac.compare_digest(_checksum(secret[:-8]), secret[-8:]) else None
 
 
@@ -126,15 +163,27 @@ def _checksum(body: str) -> str:
     return f"{crc32(body.encode()):08x}"
 
 
+def _refusal(kind: str, sent: str) -> str:
+    """Say how to get in: by what the text begins with, which says nothing of whether it is a key."""
+    if kind == API:
+        if sent.startswith(_PREFIX[ALERT]):
+            return "A key that begins with ohk_ is for alerts alone: issue one by `orderhook keys create --api`."
+        return "The key is missing or not valid: send the header Authorization: Bearer oht_... with a key of the API."
+    if sent.startswith(_PREFIX[API]):
+        return "A key that begins with oht_ is for the HTTP API alone: an alert takes one that begins with ohk_."
+    return "The key is missing or not valid: put key=... with a key issued for this endpoint."
+
+
 class KeyRing:
     """Verify keys, and remember the stored half of good ones for `ttl` seconds.
 
     A key revoked in the table is therefore accepted for at most `ttl` seconds more; 0 asks the table every time.
     """
 
-    def __init__(self, look_up: Callable[[str], Key | None], ttl: float) -> None:
+    def __init__(self, look_up: Callable[[str], Key | None], ttl: float, kind: str = ALERT) -> None:
         self._look_up = look_up
         self._ttl = ttl
+        self._kind = kind
         self._cache: dict[str, tuple[float, Key]] = {}
 
     def verify(self, secret: str | None, now: float) -> Key:
@@ -144,13 +193,11 @@ class KeyRing:
         after the same work, a digest and its comparison. A text that is no key by its form and checksum, which are
         public, is compared without asking the table.
         """
-        key_id = key_id_of(secret) if secret else None
+        key_id = key_id_of(secret, self._kind) if secret else None
         key = self._stored(key_id, now) if key_id else None
         good = hmac.compare_digest(sha256((secret or "").encode()).digest(), key.digest if key else _DUMMY_DIGEST)
         if key is None or key.revoked or not good:
-            raise InvalidSecretKeyError(
-                "The key is missing or not valid: put key=... with a key issued for this endpoint."
-            )
+            raise InvalidSecretKeyError(_refusal(self._kind, secret or ""))
         return key
 
     def _stored(self, key_id: str, now: float) -> Key | None:

@@ -51,7 +51,7 @@ _BEGINS_PLACEHOLDER = r"\{\{\s*[A-Za-z_]"
 # which have backslashes where JSON was made a string of JSON.
 _QUOTE = r"""(?:\\?["'\u201c\u201d\u2018\u2019])"""
 _KEY_NAME = rf"(?:(?:^|[{{\[,;\n])[ \t]*+{_QUOTE}?(?i:key){_QUOTE}?|{_QUOTE}(?i:key){_QUOTE})"
-_KEY_FIELD = rf"{_KEY_NAME}\s*+[:=]\s*+{_QUOTE}?(ohk_[0-9A-Za-z_]+)"
+_KEY_FIELD = rf"{_KEY_NAME}\s*+[:=]\s*+{_QUOTE}?(oh[kt]_[0-9A-Za-z_]+)"
 
 _JSON = re.compile(r"\s*(?:\{(?!\{\s*[A-Za-z_])|\[\s*\{)")
 # What is possessive here keeps a body of blanks from costing more than its length.

@@ -132,7 +132,7 @@ def represent_execution(execution: ExecutionRecord) -> JsonObject:
 
 def represent_key(key: Key, last_used: str | None = None) -> JsonObject:
     """Represent what is stored of a key, without its digest, and the hour of its last use; no scopes are every one."""
-    names = ("key_id", "last_four", "trader", "label", "created", "revoked")
+    names = ("key_id", "kind", "last_four", "trader", "label", "created", "revoked")
     limits = {name: value for name, value in key.limits._asdict().items() if value} if key.limits else {}
     return {name: getattr(key, name) for name in names} | {
         "scopes": sorted(key.scopes),

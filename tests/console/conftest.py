@@ -3,30 +3,20 @@
 Whatever a page does, the browser's console stays empty: each test asserts that when it ends.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, StorageState, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, StorageState, expect, sync_playwright
 
 from cli.aws import demo
+from tests.console.browser import DESKTOP, MISSING, is_there, sign_in, start
 from tests.local_server import Server, running
 
-DESKTOP, PHONE = (1280, 900), (390, 844)
 PATIENCE_MILLISECONDS = 15_000
 """How long to wait for what a page is to show; a busy machine needs some of it."""
-
-_ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 
 @dataclass
@@ -58,10 +48,9 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("The console's tests need Chromium on PATH: apt-get install chromium")
-    started = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+    if not is_there():
+        pytest.skip(MISSING)
+    started = start(playwright)
     yield started
     started.close()
 
@@ -77,16 +66,6 @@ def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def signed_in(browser: Browser, server: Server) -> StorageState:
     """What a browser keeps of a sign-in by the server's link."""
     return sign_in(browser, server)
-
-
-def sign_in(browser: Browser, server: Server) -> StorageState:
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(server.console_link)
-    page.get_by_role("button", name="Stop trading").wait_for()
-    kept = context.storage_state()
-    context.close()
-    return kept
 
 
 @pytest.fixture

@@ -174,6 +174,14 @@ def test_what_a_cancel_was_to_end_and_goes_on_is_no_success(state: str, mark: Ma
     assert mark_of_row(alert_record(), [order(state, **filled)], NOW) is mark
 
 
+def test_a_cancel_that_was_done_in_one_account_is_good_there() -> None:
+    done = RecordedResult("Sim101", 200, "cancelled", order_ids=("order-1",))
+    partly = alert_record(outcome="order_not_found", status=404, results=(done, result("B", 404, "order_not_found")))
+    assert fate_for(partly, order("Cancelled"), NOW).mark is Mark.GOOD
+    assert fate_for(partly, order("Working"), NOW).mark is Mark.BAD
+    assert mark_of_row(partly, [order("Cancelled")], NOW) is Mark.BAD
+
+
 def test_a_cancel_that_the_venue_did_not_do_is_bad() -> None:
     refused = order("Working", want=want("cancel"), acked=2)
     assert fate_of_order(refused, NOW).words.endswith("the cancel was not done")
@@ -213,6 +221,7 @@ def test_a_repetition_is_neutral_unless_something_went_wrong() -> None:
     repeated = alert_record(command="PLACE", outcome="already_placed")
     assert mark_of_row(repeated, [order("Working")], NOW) is Mark.NEUTRAL
     assert mark_of_row(repeated, [order("Initialized", due=LATER)], NOW) is Mark.NEUTRAL
+    assert mark_of_row(repeated, [order("Unknown")], NOW) is Mark.NEUTRAL
     assert mark_of_row(repeated, [order("Rejected")], NOW) is Mark.BAD
 
 

@@ -125,6 +125,7 @@ def test_a_key_is_what_is_stored_of_it_but_for_its_digest() -> None:
     secret, key = issue(trader="main", label="mine", scopes=frozenset({"PLACE", "CANCEL"}), created=AT)
     assert represent_key(key) == {
         "key_id": secret[4:16],
+        "kind": "alert",
         "last_four": secret[-4:],
         "trader": "main",
         "label": "mine",

@@ -3,9 +3,14 @@
 http             a request, and the answers with their headers
 app              which door a request came in by, and which page or operation answers it
 guard            whether an unsafe request comes from the console's own page
-sessions         signing in: codes, sessions, and what each may do
+sessions         codes and sessions, where they are kept in a process
+signing          signing in and out, and the record that each leaves
 fates            what an alert was answered and what became of it, in words, with a mark
 acting           one way in: fields → the pipeline of every alert → a record
+fields           how forms offer commands and their fields; `placeholders` are TradingView's
+drafts           an alert that is being built: its text, and what the webhook would make of it
+reading          an alert that was written elsewhere, or recorded, into a draft
+by_hand          an order given by hand: what it would do, and what may be known beforehand
 pages/           HTML, a module a page; `layout` is around each of them
 api/             JSON: the table of routes, their models, and what they answer
 assets/          one script, one style sheet

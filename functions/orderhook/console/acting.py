@@ -3,8 +3,9 @@
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from orderhook.answering import answer
@@ -29,6 +30,8 @@ class Acted(NamedTuple):
     result: Outcome | OrderhookError | None
     """None where a form has come again that was carried out: nothing was done, and the record has what came of it."""
     warnings: tuple[AlertWarning, ...] = ()
+    told: Mapping[str, str] = MappingProxyType({})
+    """What is told whatever came of it: of an instrument that has another name, both."""
 
 
 def new_request_id(now: datetime) -> str:
@@ -45,13 +48,14 @@ def act(
     source: str,
     request_id: str | None = None,
     once: str | None = None,
+    started: float | None = None,
 ) -> Acted:
     """Carry out what the fields ask for, within an alert's time, and leave its record; never raises.
 
     With a request id that was carried out before, what that has written is known again. `once` tells what was asked for
-    twice on purpose from what came twice.
+    twice on purpose from what came twice. The time counts from `started`, a second of time.monotonic, which is now.
     """
-    started, now = time.monotonic(), datetime.now(UTC)
+    started, now = started or time.monotonic(), datetime.now(UTC)
     pairs = tuple(pairs)
     facts = RequestFacts(request_id or new_request_id(now), source=source)
 
@@ -63,7 +67,7 @@ def act(
         return Split(pairs=pairs, fault=None, is_json=True), key
 
     result, warnings = answer(services, facts, authenticated, started=started, now=now, origin=origin, once=once)
-    return Acted(facts.request_id, result, warnings)
+    return Acted(facts.request_id, result, warnings, facts.told)
 
 
 def claim(visit: Visit, once: str, request_id: str) -> str:
@@ -93,3 +97,8 @@ def act_by_hand(visit: Visit, pairs: Iterable[Pair], once: str) -> Acted:
         request_id=first,
         once=once,
     )
+
+
+def came_before(visit: Visit, once: str) -> bool:
+    """Return whether a form of the console was sent before: then nothing that has come in since counts for it."""
+    return bool(_ONCE.fullmatch(once)) and OnceStore(visit.services.table).get(visit.trader, once) is not None

@@ -43,7 +43,7 @@ class Mark(Enum):
 
 
 _SIGNS = {
-    Mark.NEUTRAL: ("=", "nothing new"),
+    Mark.NEUTRAL: ("○", "nothing to do"),
     Mark.GOOD: ("✓", "good"),
     Mark.LATER: ("◷", "not yet"),
     Mark.WARN: ("!", "look at it"),
@@ -257,7 +257,9 @@ ENDING = frozenset(
 def fate_for(record: AlertRecord, order: Order, now: str, entry: Order | None = None) -> Fate:
     """Return the fate of an order as it counts for an alert: what it was to end, and goes on, is no success."""
     fate = fate_of_order(order, now, entry)
-    if record.command not in ENDING or record.status >= 400 or record.outcome == "scheduled":
+    in_account = any(order.order_id in result.order_ids for result in record.results if result.status < 400)
+    is_done = in_account or (record.status < 400 and record.outcome != "scheduled")
+    if record.command not in ENDING or not is_done:
         return fate
     order = order.at(now)
     if order.state is OrderState.CANCELLED and fate.mark is not Mark.BAD:
@@ -281,7 +283,7 @@ def mark_of_row(
 ) -> Mark:
     """Return the mark of an alert: the worst of its answer and what has become of its orders, over all accounts.
 
-    A repetition is neutral unless something went wrong; `came_again` says that what was answered 5xx was done since.
+    A repetition is neutral unless something is wrong; `came_again` says that what was answered 5xx was done since.
     """
     answer = answer_of(record)
     by_id = {entry.order_id: entry for entry in entries}
@@ -293,7 +295,7 @@ def mark_of_row(
     elif record.outcome in _ASKED and fates:
         own = Mark.NEUTRAL  # what became of it is known
     if answer.kind == "repeated":
-        return worst(mark for mark in (own, *fates) if mark not in (Mark.GOOD, Mark.LATER))
+        return Mark.BAD if Mark.BAD in (own, *fates) else Mark.NEUTRAL
     # An order that has come to its end as it may takes nothing from a success.
     return worst((own, *fates))
 

@@ -48,6 +48,16 @@ class KillSwitchResult(NamedTuple):
     applied: bool
 
 
+class ControlsNow(NamedTuple):
+    """The controls of a trader at one moment."""
+
+    kill_switch: KillSwitchState
+    bridge: BridgeState
+    """What the bridge said last."""
+    voided: Callable[[str], str | None]
+    """Says why what was received at a time, and opens a position, is void; None where it is not."""
+
+
 _VOIDS = {
     "last_on_at": "the kill switch was turned on at",
     "last_cancel_all_at": "CANCELALLORDERS was received at",
@@ -70,8 +80,13 @@ class Controls:
 
     def with_bridge(self, trader: str) -> tuple[KillSwitchState, BridgeState]:
         """Return the trader's kill switch, and what its bridge said last: both as one read has them."""
+        switch, bridge, _ = self.look(trader)
+        return switch, bridge
+
+    def look(self, trader: str) -> "ControlsNow":
+        """Return all that the trader's controls say, as one read has it."""
         item = self._table.get(items.controls_key(trader))
-        return _kill_switch(item), bridge_state(item)
+        return ControlsNow(_kill_switch(item), bridge_state(item), partial(_voided, item or {}))
 
     def check_kill_switch(self, trader: str, since: str | None = None) -> BridgeState:
         """Raise KillSwitchOnError if it is on; with `since` also if it, or a CANCELALLORDERS, came after that time.

@@ -44,6 +44,8 @@ const morph = (from, to) => {
   if ((isForm && isTouched(from)) || from.name === "once" || (from.dataset.at && from.dataset.at === to.dataset.at)) return;
   for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && name !== "open") from.removeAttribute(name);
   for (const { name, value } of to.attributes) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+  const wanted = new Set([...to.children].map((it) => it.id));
+  for (const it of [...from.children]) if (it.id && !wanted.has(it.id)) it.remove();
   const known = new Map([...from.children].filter((it) => it.id).map((it) => [it.id, it]));
   let at = from.firstChild;
   for (const next of [...to.childNodes]) {

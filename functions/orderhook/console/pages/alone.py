@@ -11,15 +11,18 @@ from orderhook.responses import Response
 _NOWHERE = Deployment("")
 
 
-def not_answered() -> Response:
-    """Answer that the table did not answer in time, or that something went wrong which is logged."""
-    return message(
-        _NOWHERE,
-        503,
-        "This page could not be made",
-        "The table did not answer in time, or refused; whoever runs this endpoint is told. Load the page again. If you "
-        "have just sent something, look first what became of it.",
+_LOOK_FIRST = "If you have just sent something, look first what became of it."
+
+
+def not_answered(what_to_do: str | None = None) -> Response:
+    """Answer that the table did not answer in time, or that something went wrong which is logged.
+
+    `what_to_do` is for somebody who can mend it.
+    """
+    why = what_to_do or (
+        "The table did not answer in time, or refused; whoever runs this endpoint is told. Load the page again."
     )
+    return message(_NOWHERE, 503, "This page could not be made", f"{why} {_LOOK_FIRST}")
 
 
 def stop_unknown(deployment: Deployment) -> Response:
@@ -57,6 +60,9 @@ def not_stopped(visit: Visit, why: str) -> Response:
 
 def may_not_act(deployment: Deployment, session: Session) -> Response:
     """Answer that a session may not do what was asked for, and how to be allowed to."""
+    if deployment.read_only_because:
+        why = f"This console only looks, and stops trading: {deployment.read_only_because}"
+        return message(deployment, 403, "Nothing was done", why)
     if session.grant.read_only:
         why = "This session may only look. A sign-in without --read-only may do more."
     else:

@@ -10,12 +10,12 @@ from htpy import Node
 
 from orderhook.console import http
 from orderhook.console.acting import act, claim, new_request_id
-from orderhook.console.fates import answer_of, fate_of_order, order_in_words, worst
+from orderhook.console.fates import Fate, answer_of, fate_of_order, order_in_words, worst
 from orderhook.console.pages import STOP, forms, layout
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.listing import Unreadable, UnreadableError, find_order, list_orders
-from orderhook.orders import Order, timestamp
+from orderhook.orders import BEING_CANCELLED, Order, timestamp
 from orderhook.responses import Response
 from orderhook.store.alert_log import AlertRecord
 from orderhook.trade import entry_and_leg
@@ -51,6 +51,13 @@ def working(visit: Visit) -> Working:
 
 def _is_entry(order: Order) -> bool:
     return order.entry_id is None and order.made_by is None and entry_and_leg(order.order_id) is None
+
+
+def _is_asked(order: Order) -> bool:
+    """Return whether its venue is being asked to cancel it."""
+    want = order.want
+    is_under_way = want is not None and want.kind == "cancel" and want.n > max(order.acked, order.dropped)
+    return is_under_way or order.state in BEING_CANCELLED
 
 
 def cancel(visit: Visit) -> Response:
@@ -107,7 +114,7 @@ def _row(visit: Visit, order: Order, since: str | None) -> Node:
     fate = fate_of_order(order, timestamp(visit.now))
     placed = order.history[0].at if order.history else order.since
     late = since is not None and placed > since
-    return h.tr(id=f"order-{order.placed_by or order.order_id}")[
+    return h.tr(id=f"order-{order.placed_by or order.order_id}", class_=fate.mark.value)[
         h.td(".t")[layout.when(placed)],
         h.td(".wide")[
             value(order_in_words(order)),
@@ -118,12 +125,21 @@ def _row(visit: Visit, order: Order, since: str | None) -> Node:
             else None,
         ],
         h.td[value(order.account)],
-        h.td[value(fate.words)],
+        h.td[_told(fate)],
     ]
 
 
-def button(visit: Visit, count: int) -> Node:
-    """Return the press that cancels them; None where there are none."""
+def _told(fate: Fate) -> Node:
+    return [
+        h.span(".mark", aria_hidden="true")[fate.mark.sign],
+        value(fate.words),
+        [" ", layout.when(fate.at)] if fate.at else None,
+    ]
+
+
+def button(visit: Visit, orders: Sequence[Order]) -> Node:
+    """Return the press that cancels those of which no cancel is asked yet; None where there are none."""
+    count = sum(not _is_asked(order) for order in orders)
     if not count:
         return None
     words = "Cancel the 1 entry" if count == 1 else f"Cancel the {count} entries"
@@ -162,5 +178,5 @@ def _result(visit: Visit, record: AlertRecord) -> Node:
             h.span(".word")[answer.words],
             h.p(".why")[value(record.detail)] if record.detail else None,
         ],
-        h.td[value(fate.words) if fate else "cannot be read by this version"],
+        h.td[_told(fate) if fate else "cannot be read by this version"],
     ]

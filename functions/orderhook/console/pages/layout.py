@@ -58,7 +58,7 @@ def respond(
     A `live` page asks for itself every few seconds; it holds no age and no time of now, which the browser writes. What
     it shows then of the content are the parts that have `data-part`.
     """
-    switch, bridge = visit.services.controls.with_bridge(visit.trader)
+    switch, bridge, _ = visit.controls()
     full_title = f"! {told.needs} · {title}" if told.needs else title
     shown = str(
         h.fragment[
@@ -196,6 +196,11 @@ def when(at: str | None) -> Node:
 def told_times(text: str) -> Node:
     """Return words with the times of the table in them as a person reads them."""
     return [when(part) if _TIME.fullmatch(part) else value(part) for part in _TIME.split(text)]
+
+
+def day(at: str | None) -> Node:
+    """Return the day in New York of a time of the table."""
+    return f"{datetime.fromisoformat(at).astimezone(NEW_YORK):%Y-%m-%d}" if at else "-"
 
 
 def age(at: str | None) -> Node:

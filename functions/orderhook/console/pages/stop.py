@@ -101,7 +101,7 @@ def _entries(visit: Visit, switch: KillSwitchState, work: entries.Working) -> No
         h.h2[f"Entries that work: {count}"],
         entries.list_of(visit, work.entries, switch.since if switch.on else None),
         h.div(".acts")[
-            entries.button(visit, count),
+            entries.button(visit, work.entries),
             h.a(href=STOP)["Look again"],
             h.span(".dim")[f"{work.others} stops, targets and other orders that close stay." if work.others else None,],
         ],
