@@ -31,6 +31,8 @@ def arrange(service: Service, case: Case) -> None:
     if case.command in ("CANCEL", "CHANGE", "CANCELREPLACE", "CLOSESTRATEGY", "CANCELORDERS", "CANCELALLORDERS"):
         base = needed("PLACE") | {"strategy_id": STRATEGY, "order_id": "base-{{timenow}}"}
         base |= {name: case.draft.values[name] for name in ("account", "action") if name in case.draft.values}
+        if (case.command, case.option) == ("CHANGE", "stop_price"):
+            base |= {"order_type": "STOPMARKET", "stop_price": "{{high}}", "limit_price": ""}
         assert fire(service, "PLACE", base).status == 200
 
 
