@@ -4,7 +4,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.console.conftest import PHONE, OpenPage
+from tests.console.browser import PHONE
+from tests.console.conftest import OpenPage
 
 BUILDER = "/console/builder"
 
