@@ -59,6 +59,3 @@ def test_an_order_by_hand_is_looked_at_and_then_sent(open_page: OpenPage) -> Non
     expect(page.get_by_text("no stop")).to_be_visible()
     page.get_by_role("button", name="Send: BUY 1").click()
     expect(page).to_have_url(re.compile(r"/console/order\?"))
-    page.go_back()
-    page.get_by_role("button", name="Send: BUY 1").click()
-    expect(page.get_by_role("heading", name="Nothing new was sent")).to_be_visible()
