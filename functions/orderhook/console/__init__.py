@@ -15,6 +15,10 @@ alert_words      what an alert says, in words, whether it was understood or not
 placed           orders as trades: open ones from the index, finished ones by their placing
 protection       how much of a position its working stops cover
 acting           one way in: fields → the pipeline of every alert → a record
+fields           how forms offer commands and their fields; `placeholders` are TradingView's
+drafts           an alert that is being built: its text, and what the webhook would make of it
+reading          an alert that was written elsewhere, or recorded, into a draft
+by_hand          an order given by hand: what it would do, and what may be known beforehand
 pages/           HTML, a module a page; `layout` is around each of them
 api/             JSON: the table of routes, their models, and what they answer
 assets/          one script, one style sheet
