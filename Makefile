@@ -55,6 +55,10 @@ checks: .venv ## Check format, lint, types, template and lock files
 	"$(UV)" --quiet lock --check
 	"$(UV)" $(requirements) | diff functions/requirements.txt - || { echo "functions/requirements.txt is out of date: run \`make lock\`"; exit 1; }
 
+.PHONY: test-api
+test-api: .venv ## Play every operation of the HTTP API, with what its description allows and with what it does not
+	.venv/bin/pytest -n auto --dist worksteal tests/schema $(ARGS)
+
 .PHONY: test-engine
 test-engine: .venv ## Run the integration tests, races and faults on DynamoDB Local (Java 17 and Maven)
 	.venv/bin/pytest -n auto --dist worksteal tests/engine tests/integration --engine $(ARGS)
