@@ -59,6 +59,14 @@ checks: .venv ## Check format, lint, types, template and lock files
 test-api: .venv ## Play every operation of the HTTP API, with what its description allows and with what it does not
 	.venv/bin/pytest -n auto --dist worksteal tests/schema $(ARGS)
 
+.PHONY: test-console
+test-console: .venv ## Use the console in a browser (Chromium), on a desk and on a phone
+	.venv/bin/pytest -n auto --dist loadfile tests/console $(ARGS)
+
+.PHONY: pictures
+pictures: .venv ## Make the pictures of docs/pictures from the demo (Chromium)
+	.venv/bin/python -m tests.console.pictures
+
 .PHONY: test-engine
 test-engine: .venv ## Run the integration tests, races and faults on DynamoDB Local (Java 17 and Maven)
 	.venv/bin/pytest -n auto --dist worksteal tests/engine tests/integration --engine $(ARGS)

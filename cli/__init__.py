@@ -8,6 +8,7 @@ alerts.py       alerts, alerts show
 keys.py         keys create, list, revoke
 templates.py    templates put, list
 kill_switch.py  kill-switch
+console.py      console
 migrate.py      migrate
 bridge.py       bridge setup, run, doctor, confirm, resume, status; bridge stop, start for the local server's
 venue.py        positions, executions, resolve

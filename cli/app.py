@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from cli import alerts, bridge, instruments, keys, kill_switch, migrate, orders, send, serve, templates, venue, verify
+from cli import (
+    alerts,
+    bridge,
+    console,
+    instruments,
+    keys,
+    kill_switch,
+    migrate,
+    orders,
+    send,
+    serve,
+    templates,
+    venue,
+    verify,
+)
 from cli.options import examples
 from cli.plain import App
 from cli.terminal import EXIT_CODES, print_line
@@ -62,6 +76,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(bridge.app, name="bridge")
 app.add_typer(keys.app, name="keys")
 app.add_typer(templates.app, name="templates")
+app.command("console", epilog=console.EXAMPLES)(console.console)
 app.command("kill-switch", epilog=kill_switch.EXAMPLES)(kill_switch.kill_switch)
 app.command("migrate", epilog=migrate.EXAMPLES)(migrate.migrate_table)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)

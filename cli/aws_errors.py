@@ -32,13 +32,21 @@ def is_missing_stack(error: BotoCoreError | ClientError) -> bool:
     return isinstance(error, ClientError) and bool(_NO_STACK.match(error.response["Error"]["Message"]))
 
 
+_MAY_NOT = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+
+
+def is_refused(error: ClientError) -> bool:
+    """Return whether the credentials are good, and may not do what was asked for."""
+    return error.response["Error"]["Code"] in _MAY_NOT
+
+
 def _refused(code: str, message: str) -> str:
     match code:
         case "ExpiredToken" | "ExpiredTokenException" | "RequestExpired":
             return f"your AWS credentials have expired; {_CREDENTIALS}"
         case "InvalidClientTokenId" | "UnrecognizedClientException" | "SignatureDoesNotMatch" | "AuthFailure":
             return f"AWS does not accept your credentials ({code}); {_CREDENTIALS}"
-        case "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation":
+        case _ if code in _MAY_NOT:
             return f"your AWS credentials may not do this ({code}): {message.rstrip('.')}"
         case "404":  # as from a local server whose table is elsewhere
             return "what answers there serves no table; give the --table and --endpoint-url that its server has printed"

@@ -9,8 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from cli import tradingview
 from cli.aws.table import read_template
-from cli.views.keys import describe_limits, describe_scopes
-from orderhook.keys import API, key_id_of
+from orderhook.keys import API, describe_limits, describe_scopes, key_id_of
 from orderhook.services import Services
 
 _RECORD_SECONDS = 5

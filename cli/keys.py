@@ -9,8 +9,9 @@ from cli.operator_records import leave_record, operators_provenance
 from cli.options import AsCsv, TableOptions, examples, takes_table_options
 from cli.plain import App
 from cli.terminal import REFUSED, fail, print_csv, print_json, print_line, print_text, readable_time
-from cli.views.keys import describe_limits, describe_scopes, show_keys
+from cli.views.keys import show_keys
 from orderhook import administration
+from orderhook.keys import describe_limits, describe_scopes
 from orderhook.listing import Unreadable
 from orderhook.listing import list_keys as keys_of
 from orderhook.representations import represent_key, represent_unreadable

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from orderhook import alarms, bridge_messages, telemetry
+from orderhook import alarms, bridge_messages, needs, telemetry
 from orderhook.aws.budget import time_budget
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.errors import OrderhookError
@@ -42,7 +42,7 @@ def _finish(delivered: Mapping[str, Any], deadline: float) -> bool:
         except MessageError as refusal:
             # It ends after its attempts, and an alarm tells.
             telemetry.refuse_message(refusal, message_id)
-            return dead_letter
+            return dead_letter and _note_refused(delivered, refusal)
         except (OrderhookError, DeadlineError):
             metric = alarms.REPORT_DEAD_LETTERS if dead_letter else alarms.REPORTS_UNAVAILABLE
             telemetry.log_report_not_taken(message_id, budget.faults, ["Reports", metric])
@@ -54,9 +54,24 @@ def _finish(delivered: Mapping[str, Any], deadline: float) -> bool:
     return True
 
 
+def _note_refused(delivered: Mapping[str, Any], refusal: MessageError) -> bool:
+    """Keep that a report is given up; return whether the table took that, for nobody else will know."""
+    sent = _sent(delivered)
+    try:
+        services.needs.note(
+            settings.venue_trader, [needs.of_refused_message(delivered["messageId"], sent, str(refusal))]
+        )
+    except OrderhookError:
+        return False
+    return True
+
+
+def _sent(delivered: Mapping[str, Any]) -> datetime:
+    return datetime.fromtimestamp(int(delivered["attributes"]["SentTimestamp"]) / 1000, UTC)
+
+
 def _take(delivered: Mapping[str, Any]) -> Taken:
     sent = bridge_messages.parse(delivered["body"])
     if sent.trader != settings.venue_trader:
         raise MessageError("its trader is another one than the venue's")
-    at = datetime.fromtimestamp(int(delivered["attributes"]["SentTimestamp"]) / 1000, UTC)
-    return take(services, sent, at)
+    return take(services, sent, _sent(delivered))

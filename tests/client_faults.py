@@ -56,7 +56,7 @@ def in_writes(fault: Fault) -> Selective:
     def is_write(request: AWSPreparedRequest) -> bool:
         target = request.headers.get("X-Amz-Target", "")
         operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
-        return operation not in ("GetItem", "Query")
+        return operation not in ("GetItem", "Query", "BatchGetItem")
 
     return Selective(fault, is_write)
 

@@ -38,6 +38,15 @@ class Server:
         return str(re.findall(r"^url: (\S+)$", self.page, re.MULTILINE)[0])
 
     @property
+    def console_link(self) -> str:
+        """Signs in once."""
+        return str(re.findall(r"^console: (\S+)$", self.page, re.MULTILINE)[0])
+
+    @property
+    def console(self) -> str:
+        return self.console_link.partition("/console")[0]
+
+    @property
     def endpoint(self) -> str:
         return self.url.removesuffix("/webhook")
 

@@ -1,8 +1,9 @@
 """The console on this machine: a port of its own that only this machine reaches, and only by its own name."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
@@ -12,15 +13,16 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from cli.aws.gateway import QuietRequestHandler, listen, make_event, make_response
+from cli.connection import LOCAL_PORT, TableAddress
 from orderhook.console import app
+from orderhook.console.guard import MAX_BYTES
+from orderhook.console.http import SECURITY
 from orderhook.console.sessions import Grant, ProcessSessions
 from orderhook.console.visit import Deployment
 from orderhook.services import Services
 
 HOST = "127.0.0.1"
 """Never another: the webhook's port may be open to the world by a tunnel, this one must not be."""
-
-_MAX_BYTES = 100_000
 
 
 class ConsoleDoor:
@@ -38,14 +40,14 @@ class ConsoleDoor:
     def _answer(self, request: Request) -> Response:
         # A page of somebody else's can have its own name lead to this port, but not send another Host than that.
         if request.headers.getlist("Host") not in ([host] for host in self._hosts):
-            return Response(status=421)
-        request.max_content_length = _MAX_BYTES
+            return Response(status=421, headers=SECURITY)
+        request.max_content_length = MAX_BYTES
         try:
             request.get_data()
         except RequestEntityTooLarge:
-            return Response("This is more than the console takes.\n", 413)
+            return Response("This is more than the console takes.\n", 413, SECURITY)
         except ClientDisconnected:
-            return Response(status=400)
+            return Response(status=400, headers=SECURITY)
         event = make_event(request, datetime.now(UTC), f"{request.method} {request.path}")
         with self._lock:
             return make_response(app.answer(self._console, event, None))
@@ -63,15 +65,29 @@ class Running:
         return f"{self._console.origin}/console/login#{code}"
 
 
+def deployment_at(address: TableAddress, region: str | None, port: int | None) -> Deployment:
+    """Return what the console says that it shows; `port` is the local server's."""
+    if address.in_memory or address.of_server:
+        return Deployment("demo", command_options="" if port in (None, LOCAL_PORT) else f"--port {port}")
+    options = f"--table {address.table}" + (f" --endpoint-url {address.endpoint}" if address.endpoint else "")
+    return Deployment(f"table {address.table}", None if address.is_local else region, command_options=options)
+
+
 @contextmanager
 def running(
-    services: Services, deployment: Deployment, lock: AbstractContextManager[object], port: int = 0
+    services: Services,
+    deployment: Deployment,
+    lock: AbstractContextManager[object],
+    port: int = 0,
+    what_to_do: Callable[[BaseException], str | None] | None = None,
 ) -> Iterator[Running]:
     """Answer in threads of their own; port 0 is a free one. Raises ListenError."""
     listener: socket.socket = listen(HOST, port)
     port = listener.getsockname()[1]
     # Its own name is one of two; a link has this one, and a cookie is for one of them alone.
     console = app.Console(services, ProcessSessions(), deployment, origin=f"http://{HOST}:{port}")
+    if what_to_do:
+        console = replace(console, what_to_do=what_to_do)
     server = make_server(
         HOST,
         port,

@@ -109,6 +109,28 @@ CANCELS: Mapping[str, str] = {
 """One alert for each kind of cancel. Each of them is about another order."""
 
 
+_LONG = (
+    f"key={KEY}; command=PLACE; account=Sim101; instrument=ES1!; action=BUY; qty=2; order_type=LIMIT; "
+    "limit_price=4985.25; tif=GTC; order_id=es-long-0930; strategy_id=es-long; take_profit=5005; stop_loss=4980;"
+)
+ALERTS: tuple[str, ...] = (
+    _LONG,
+    _LONG,
+    f"key={KEY}; command=CANCEL; order_id=STOP1; strategy_id=es-long;",
+    f"key={KEY}; command=PLACE; account=Sim102; instrument=NQ1!; action=SELL; qty=1; order_type=STOPMARKET; "
+    "stop_price=18100.50; tif=DAY; order_id=nq-short-0935;",
+    f"key={KEY}; command=CANCEL; order_id=nq-short-0935;",
+    f"key={KEY}; command=PLACE; account=Sim101; instrument={{{{ticker}}}}; action=BUY; qty=1; order_type=MARKET; "
+    "tif=DAY; order_id=es-0936;",
+    f"key={KEY}; command=PLACE; account=Sim101,Sim102; instrument=ES1!; action=BUY; qty=1; order_type=LIMIT; "
+    "limit_price=4950; tif=GTC; order_id=es-two;",
+    f"key={KEY}; command=CANCEL; account=Sim101,Sim103; order_id=es-two;",
+    f"key={KEY}; command=CANCELORDERS; account=Sim199;",
+    f"key={KEY}; command=CLOSESTRATEGY; strategy_id=es-long; delay=60;",
+)
+"""Alerts that the local server sends itself when it starts, so that there is something to see of each kind."""
+
+
 class _Unsent(Deferred):
     """Stands for the queue where there is none: the messages in events/sqs are sent by hand."""
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.test import create_environ
 from werkzeug.wrappers import Request, Response
 
 from cli.aws.moto import Forward
@@ -134,6 +135,12 @@ def make_event(request: Request, arrived: datetime, route: str = f"POST {ROUTE}"
     if request.args:
         event["queryStringParameters"] = {name: ",".join(values) for name, values in request.args.lists()}
     return event | _body(request.get_data(), request.mimetype)
+
+
+def event_of(body: bytes) -> dict[str, Any]:
+    """Return the event that API Gateway would make of an alert that comes from this machine now."""
+    environ = create_environ(ROUTE, method="POST", data=body, content_type="text/plain", headers={"Host": "127.0.0.1"})
+    return make_event(Request(environ | {"REMOTE_ADDR": "127.0.0.1"}), datetime.now(UTC))
 
 
 def _body(body: bytes, content_type: str) -> dict[str, Any]:

@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 from bridge.windows import HeldElsewhereError, lock
 from cli.aws import demo, gateway, moto, scheduler, venue
 from cli.aws.table import create_table
-from cli.connection import LOCAL_PORT, ROUTE, TableAddress, TableError, explained_errors, local_credentials
+from cli.connection import ROUTE, TableAddress, TableError, explained_errors, local_credentials
 from cli.terminal import DIM, print_line, print_text
 from cli.views.start_page import show_paper_page, show_start_page
 from orderhook.aws.clients import connect
 from orderhook.console.sessions import Grant
-from orderhook.console.visit import Deployment
 from orderhook.instruments import front_month
 from orderhook.listing import Unreadable, list_orders
 from orderhook.orders import Order, timestamp
@@ -47,18 +46,22 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False, c
         with explained_errors(address):
             import webhook  # reads the environment and makes its client
 
-            _prepare(address, webhook.services, with_orders=not paper)
+            is_new = _prepare(address, webhook.services, with_orders=not paper)
         application = gateway.Gateway(webhook.handler, _log, forward_to_dynamodb)
         terminal = sys.stdout
         from cli.aws import console_door  # its log is as the environment says, as webhook's
 
-        deployment = _deployment(address, listener.getsockname()[1])
+        region = connect("dynamodb").meta.region_name
+        deployment = console_door.deployment_at(address, region, listener.getsockname()[1])
         console = stack.enter_context(
             console_door.running(webhook.services, deployment, application.lock, console_port)
         )
         link = console.link(Grant(demo.TRADER))
         # The functions print metrics for CloudWatch to collect, and nothing collects them here.
         stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
+        if is_new and not paper:
+            for text in demo.ALERTS:
+                webhook.handler(gateway.event_of(text.encode()), None)
         if venue_queues:
             import reports  # as webhook
 
@@ -128,26 +131,19 @@ def _environment(address: TableAddress, environment: Mapping[str, str]) -> dict[
     return variables
 
 
-def _prepare(address: TableAddress, services: Services, *, with_orders: bool) -> None:
+def _prepare(address: TableAddress, services: Services, *, with_orders: bool) -> bool:
     """Create a local table, or take up what an earlier run left there, and write the demo into it.
 
-    Of a table on AWS only check that it is there.
+    Of a table on AWS only check that it is there. Return whether it is new.
     """
     if address.is_local:
         is_new = create_table(connect("dynamodb"), address.table)
         if not is_new:
             scheduler.resume(services, datetime.now(UTC))
         demo.seed(services, datetime.now(UTC), with_orders=with_orders)
-    else:
-        next(services.keys.list(), None)
-
-
-def _deployment(address: TableAddress, port: int) -> Deployment:
-    """Return what the console says that it shows."""
-    if address.in_memory:
-        return Deployment("demo", command_options="" if port == LOCAL_PORT else f"--port {port}")
-    options = f"--table {address.table}" + (f" --endpoint-url {address.endpoint}" if address.endpoint else "")
-    return Deployment(f"table {address.table}", command_options=options)
+        return is_new
+    next(services.keys.list(), None)
+    return False
 
 
 def _log(line: str) -> None:

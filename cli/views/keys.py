@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.text import Text
 
 from cli.terminal import BAD, DIM, WARNING, Cell, is_terminal, print_table, printable, readable_time
-from orderhook.keys import API, KILL_SWITCH, Key
+from orderhook.keys import Key, describe_limits, describe_scopes
 from orderhook.listing import Unreadable
 
 _COLUMNS = ("key id", "ends in", "trader", "label", "may give", "limits", "created", "last used", "revoked")
@@ -20,28 +20,6 @@ def show_keys(keys: Iterable[tuple[Key | Unreadable, str | None]]) -> None:
         print_table(("key id", "label", "may give", "used"), (_two_lines(key, last_used) for key, last_used in keys))
     else:
         print_table(_COLUMNS, (_cells(key, last_used) for key, last_used in keys))
-
-
-def describe_scopes(key: Key) -> str:
-    """Say which commands a key may give, or what it may do by the API."""
-    if key.kind == API:
-        return f"API: {', '.join(sorted(map(str, key.scopes)))}"
-    everything = "every command" if key.turns_kill_switch else f"every command but {KILL_SWITCH}"
-    return ", ".join(sorted(map(str, key.scopes))) or everything
-
-
-def describe_limits(key: Key) -> str:
-    """Say what a key is limited to; nothing where it is not."""
-    if key.limits is None:
-        return ""
-    accounts, instruments, max_qty, rate = key.limits
-    parts = (
-        f"account {' or '.join(accounts)}" if accounts else "",
-        f"instrument {' or '.join(instruments)}" if instruments else "",
-        f"qty {max_qty}" if max_qty else "",
-        f"{rate} orders a minute" if rate else "",
-    )
-    return ", ".join(filter(None, parts))
 
 
 def _cells(key: Key | Unreadable, last_used: str | None) -> list[Cell]:

@@ -31,15 +31,16 @@ What orders are, as plain data and pure functions:
     venues           what commands lead to with a venue, and without one
     rate_limit       how many alerts may come in a time
     limits           what a key may reach, and how much it may open
+    grants           what somebody who is signed in to the console may see and do, and for how long
     errors           everything that an alert can be refused with
 
 What they work with:
     services         one object that holds the stores, and what is deferred
     settings         the environment of a function, read and checked once
     store/           the table: `table` sends requests; `orders`, `strategies`, `keys`, `templates`, `controls`,
-                     `rates`, `traces`, `alert_log` each know one kind of item, `reports` what a venue says of orders,
-                     `bridge` what it says besides; `changes` has the writes that alter orders, `releases` those of
-                     legs; `writes`, `items`, `expressions`, `asking` and `results` are shared
+                     `rates`, `traces`, `sessions`, `alert_log` each know one kind of item, `reports` what a venue says
+                     of orders, `bridge` what it says besides; `changes` has the writes that alter orders, `releases`
+                     those of legs; `writes`, `items`, `expressions`, `asking` and `results` are shared
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work,
                      the `doorbell`
     messages         what is sent to the queue

@@ -61,6 +61,11 @@ def check_trader(trader: str) -> str:
     return _Typed(trader=trader).trader
 
 
+def check_label(label: str) -> str:
+    """Return what a key or a session is called, as it is stored; raises InvalidValueError if it cannot be."""
+    return _Typed(label=label).label
+
+
 def make_limits(
     *,
     accounts: Iterable[str] = (),
@@ -124,7 +129,7 @@ def create_key(
     trader = check_trader(trader)
     secret, key = keys.issue(
         trader=trader,
-        label=_Typed(label=label).label,
+        label=check_label(label),
         scopes=allowed,
         created=timestamp(now),
         strict_kill_switch=stops_cancels(key_store, trader),

@@ -1,8 +1,8 @@
 """Orders as a person lists them: each as it is now, with the legs that wait in its item."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 from orderhook.instructions import Instruction, InstructionResult
@@ -89,14 +89,22 @@ def _is_same(name: str, value: str | None, wanted: str) -> bool:
     return value is not None and (value == wanted or (name != "strategy_id" and folded(value) == folded(wanted)))
 
 
-def list_orders(services: Services, trader: str, now: str, *, open_only: bool = False) -> Iterator[Order | Unreadable]:
+def list_orders(
+    services: Services, trader: str, now: str, *, open_only: bool = False, account: str | None = None
+) -> Iterator[Order | Unreadable]:
     """Yield a trader's orders, by id, each followed by its waiting legs; one bad item hides no other.
 
-    With `open_only` only those that are open, at the cost of those alone. The controls are read where one waits for its
-    delay.
+    With `open_only` only those that are open, at the cost of those alone; with an `account` besides, of those of that.
+    The controls are read where one waits for its delay.
     """
     voiding = cache(lambda: services.controls.voiding(trader))
-    for item in services.orders.items(trader, open_only=open_only):
+    of_account = open_only and account is not None
+    listed = (
+        services.orders.open_items(trader, account)
+        if of_account
+        else services.orders.items(trader, open_only=open_only)
+    )
+    for item in listed:
         order = _read_order(item)
         if isinstance(order, Unreadable):
             yield order
@@ -114,12 +122,18 @@ def list_orders(services: Services, trader: str, now: str, *, open_only: bool = 
 
 def find_order(services: Services, trader: str, order_id: str, now: str) -> Order | None:
     """Return an order, or a leg that waits in its entry's item, as it is now; raises UnreadableError."""
-    order = _get(services, trader, order_id)
+    return _find(order_id, now, partial(_get, services, trader), partial(services.controls.voided, trader))
+
+
+def _find(
+    order_id: str, now: str, get: Callable[[str], Order | None], voided: Callable[[str], str | None]
+) -> Order | None:
+    order = get(order_id)
     if order is not None:
         order = order.at(now)
-        return order.void(services.controls.voided(trader, str(order.received_at))) if order.due else order
+        return order.void(voided(str(order.received_at))) if order.due else order
     split = entry_and_leg(order_id)
-    entry = _get(services, trader, split[0]) if split else None
+    entry = get(split[0]) if split else None
     leg = entry.legs.get(split[1]) if split and entry else None
     if split is None or entry is None or leg is None or leg.released:
         return None  # a released leg has an item of its own, which has left the table
@@ -128,6 +142,114 @@ def find_order(services: Services, trader: str, order_id: str, now: str) -> Orde
         return None  # its entry's quantity does not reach it
     named = entry.order_name or "ENTRY"  # or a reader would take what the entry became for what the leg is
     return order._replace(history=tuple(it if it.leg else it._replace(leg=named) for it in order.history))
+
+
+MOST_KEYS = 100
+"""How many items DynamoDB reads in one request."""
+
+
+class Pictures(NamedTuple):
+    """What was asked for and is there, as it is now, without histories."""
+
+    orders: Mapping[str, Order | Unreadable]
+    """By their ids, with the entries of legs that were asked for."""
+    instructions: Mapping[str, Instruction]
+    left_out: frozenset[str]
+    """Which ids one request could not ask for: nothing is known of them."""
+
+
+def find_pictures(
+    services: Services,
+    trader: str,
+    order_ids: Iterable[str],
+    instruction_ids: Iterable[str],
+    now: str,
+    voided: Callable[[str], str | None],
+) -> Pictures:
+    """Return orders and legs as `find_order` does, and instructions, by one request.
+
+    Where that could not ask for all of them the first ones count. `voided` is what the controls say.
+    """
+    keys: dict[str, dict[str, str]] = {}
+    asked: list[str] = []
+    left_out: set[str] = set()
+    order_ids, instruction_ids = list(dict.fromkeys(order_ids)), list(dict.fromkeys(instruction_ids))
+    wanted = [(order_id, _keys_of(trader, order_id)) for order_id in order_ids]
+    wanted += [(it, [items.instruction_key(trader, it)]) for it in instruction_ids]
+    for name, needed in wanted:
+        new = {key["sk"]: key for key in needed if _fits(key)}
+        if len(keys | new) > MOST_KEYS:
+            left_out.add(name)
+        else:
+            keys |= new
+            asked.append(name)
+    found = {str(item["sk"]): item for item in services.table.batch_get(list(keys.values()), items.PICTURE)}
+
+    def get(order_id: str) -> Order | None:
+        item = found.get(items.order_key(trader, order_id)["sk"])
+        order = _read_order(item) if item else None
+        if isinstance(order, Unreadable):
+            raise UnreadableError(order)
+        return order
+
+    orders: dict[str, Order | Unreadable] = {}
+    entries = [split[0] for order_id in asked if (split := entry_and_leg(order_id))]
+    for order_id in dict.fromkeys([*(it for it in order_ids if it in asked), *entries]):
+        try:
+            order = _find(order_id, now, get, voided)
+        except UnreadableError as error:
+            orders[order_id] = error.item
+        else:
+            orders |= {order_id: order} if order else {}
+    told = ((it, found.get(items.instruction_key(trader, it)["sk"])) for it in instruction_ids)
+    read = ((it, _readable(items.instruction, item)) for it, item in told if item)
+    return Pictures(orders, {it: instruction for it, instruction in read if instruction}, frozenset(left_out))
+
+
+def _keys_of(trader: str, order_id: str) -> list[dict[str, str]]:
+    """Return the keys of an order's item, and of its entry's, where its id may be that of a leg."""
+    split = entry_and_leg(order_id)
+    return (
+        [items.order_key(trader, it) for it in (order_id, *split[:1])] if split else [items.order_key(trader, order_id)]
+    )
+
+
+_LONGEST_KEY = 1024
+"""How many bytes a sort key may have; an alert that was refused may name anything."""
+
+
+def _fits(key: Mapping[str, str]) -> bool:
+    return len(key["sk"].encode(errors="replace")) <= _LONGEST_KEY
+
+
+def find_orders(
+    services: Services, trader: str, order_ids: Sequence[str], now: str
+) -> Mapping[str, Order | Unreadable]:
+    """Return those of some orders that are there, by their ids; of legs that wait their entry's item has all.
+
+    They are read together, at the cost of a request for a hundred. One bad item hides no other.
+    """
+    voiding = cache(lambda: services.controls.voiding(trader))
+    found: dict[str, Order | Unreadable] = {}
+    for item in services.orders.items_of(trader, order_ids):
+        order = _read_order(item)
+        if isinstance(order, Unreadable):
+            found[order.id] = order
+            continue
+        order = order.at(now)
+        found[order.order_id] = order.void(voiding()(str(order.received_at))) if order.due else order
+    return {order_id: found[order_id] for order_id in order_ids if order_id in found}
+
+
+def each_readable(found: Iterator[Readable]) -> Iterator[Readable | None]:
+    """Yield what is read, and None in place of each item that this version cannot read."""
+    while True:
+        try:
+            yield next(found)
+        except StopIteration:
+            return
+        except items.UNREADABLE:
+            yield None
 
 
 def find_legs(services: Services, trader: str, entry: Order, now: str) -> list[Order | Unreadable]:

@@ -18,8 +18,8 @@ from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
 
 POLL_SECONDS = 1.0
 
-OPERATOR_COMMANDS = ("KEYS CREATE", "KEYS REVOKE", "TEMPLATES PUT", "MIGRATE", "RESOLVE")
-"""What an operator does by the command line, beside turning the kill switch."""
+OPERATOR_COMMANDS = ("KEYS CREATE", "KEYS REVOKE", "TEMPLATES PUT", "MIGRATE", "RESOLVE", "LOOKED AT")
+"""What an operator does by the command line, beside turning the kill switch, and what is done in the console alone."""
 
 _MAX_DELAY = timedelta(seconds=10)
 """A record may be written this long after those of later alerts: longer than any alert's time budget."""

@@ -122,10 +122,21 @@ OPERATOR_WORDS: Mapping[str, Guidance] = MappingProxyType(
             "An operator said what has become of an instruction that no bridge has ended.",
             "Nothing, if NinjaTrader's own positions say so too.",
         ),
+        "looked_at": Guidance(
+            "Somebody has looked at what needed a person, and said so in the console.",
+            "Nothing: `fields` says what it was, and the label of the session who it was.",
+        ),
+        "signed_in": Guidance(
+            "Somebody signed in to the console, by a link from the command line.",
+            "Nothing, if it was you. Otherwise end all sessions by `orderhook console --sign-out`, and see who may "
+            "write the table.",
+        ),
+        "signed_out": Guidance("Somebody signed out of the console.", "Nothing."),
+        "sessions_ended": Guidance("An operator ended every session of the console.", "Sign in again."),
         "migrated": Guidance("An operator brought the trader's items into this version's form.", "Nothing."),
     }
 )
-"""The words in records of what an operator did by the command line."""
+"""The words in records of what was done beside alerts: by the command line, in the console, and who signed in to it."""
 
 ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
     {
@@ -261,7 +272,7 @@ ERROR_CODES: Mapping[str, Guidance] = MappingProxyType(
 )
 """The codes in `error` of a refusal."""
 
-_UNRECORDED: Mapping[str, str] = MappingProxyType(
+UNRECORDED: Mapping[str, str] = MappingProxyType(
     {
         "It had no valid key, or came from an address that is not allowed": (
             "The function's log: one line with `outcome`"
@@ -346,7 +357,7 @@ def render_page() -> str:
         "over rings `NotDoneLaterAlarm`, unless this table has a reason for silence.",
         _table(("Code", "Alarm"), _alarms()),
         "## An alert without a record",
-        _table(("Why", "Where to look"), _UNRECORDED.items()),
+        _table(("Why", "Where to look"), UNRECORDED.items()),
     ]
     return "\n\n".join(parts) + "\n"
 

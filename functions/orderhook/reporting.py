@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from orderhook import alarms
+from orderhook import alarms, needs
 from orderhook.bridge_messages import Heartbeat, InstructionReport, OrderReport, PositionReport, Sent
 from orderhook.instructions import OVERDUE
 from orderhook.orders import TERMINAL, Order, OrderState, timestamp
@@ -45,6 +45,7 @@ def _order(services: Services, trader: str, said: OrderReport, at: datetime) -> 
     result = services.reports.take(provenance, said)
     for execution in said.executions:
         services.bridge.put_execution(trader, execution, said.order_id, result.before)
+    services.needs.note(trader, needs.of_order(said, result, at))
     told = {
         "order_id": said.order_id,
         "state": said.state,
@@ -72,7 +73,7 @@ def _metrics(said: OrderReport, result: ReportResult) -> Iterator[str]:
         return
     if (after.unresolved and not before.unresolved) or _is_new(OrderState.UNKNOWN, before, after):
         yield alarms.UNRESOLVED
-    if after.filled > before.filled and after.filled > max(after.qty, int(after.confirmed.get("qty", 0))):
+    if needs.is_overfilled(before, after):
         yield alarms.OVERFILLS
     if result.unprotected:
         yield alarms.UNPROTECTED
@@ -88,6 +89,7 @@ def _instruction(services: Services, trader: str, said: InstructionReport, at: d
     if instruction is not None:
         # Each time: where it was not taken the first time, the report comes again.
         services.alert_log.note_result(trader, instruction)
+    services.needs.note(trader, needs.of_instruction(said, instruction, at))
     told = {
         "instruction_id": said.instruction_id,
         "result": said.result,
@@ -118,6 +120,7 @@ def _heartbeat(services: Services, trader: str, said: Heartbeat, at: datetime) -
     if owns:
         for position in said.positions:
             services.bridge.put_position(trader, position)
+    services.needs.note(trader, needs.of_heartbeat(said))
     overdue = _overdue(services, trader, at) if owns else None
     ready = [alarms.BRIDGE_READY] if owns and said.ready else []
     rung = ((alarms.NOT_CARRIED_OUT,) if overdue else ()) + tuple(alarms.metrics_of_bridge(said.alarms))

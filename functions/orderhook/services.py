@@ -13,6 +13,7 @@ from orderhook.store.bridge import BridgeStore
 from orderhook.store.controls import Controls
 from orderhook.store.instructions import InstructionStore
 from orderhook.store.keys import KeyStore
+from orderhook.store.needs import NeedStore
 from orderhook.store.orders import OrderStore
 from orderhook.store.rates import RateStore
 from orderhook.store.reports import ReportStore
@@ -39,6 +40,7 @@ class Services(NamedTuple):
     rates: RateStore
     traces: TraceStore
     alert_log: AlertLog
+    needs: NeedStore
     deferred: Deferred | None = None
     """None in a deployment without a queue, where nothing can be deferred."""
     venue: Venue = TABLE
@@ -84,6 +86,7 @@ class Services(NamedTuple):
             rates=RateStore(table),
             traces=TraceStore(table),
             alert_log=AlertLog(table, alert_retention),
+            needs=NeedStore(table),
             deferred=deferred,
             venue=venue,
             doorbell=doorbell,

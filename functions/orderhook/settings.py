@@ -38,6 +38,9 @@ class Settings(NamedTuple):
     report_dead_letter_arn: str = ""
     """The queue of the reports that could not be taken."""
 
+    version: str = ""
+    """Of orderhook, as it was deployed; before 0.3 none said."""
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Read the settings; raises KeyError or ValueError, so that a bad deployment never starts."""
@@ -63,6 +66,7 @@ class Settings(NamedTuple):
             doorbell_url=_doorbell_url(environment),
             venue_trader=environment.get("ORDERHOOK_VENUE_TRADER") or "main",
             report_dead_letter_arn=environment.get("ORDERHOOK_REPORT_DEAD_LETTER_ARN", ""),
+            version=environment.get("ORDERHOOK_VERSION", ""),
         )
 
     def allows_source(self, address: str) -> bool:

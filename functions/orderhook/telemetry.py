@@ -111,6 +111,16 @@ def log_delivered_again(request_id: str) -> None:
         logger.info("delivered again", request_id=request_id)
 
 
+def log_sign_in(source: str, session_id: str | None) -> None:
+    """Write the line of who signs in to the console, and count who is refused: whoever has no good code."""
+    with _never_raising():
+        if session_id:
+            logger.info("sign-in", source=source, session_id=session_id)
+        else:
+            logger.warning("sign-in refused", source=source)
+            _count("SignInsRefused")
+
+
 def refuse_message(refusal: MessageError, message_id: str) -> None:
     """Log and count a message of the queue that is not understood or not to be trusted; it may hold anything."""
     with _never_raising():

@@ -62,7 +62,10 @@ def _for_emulator(template: Path) -> Path:
     return written
 
 
-def _session_of(role: dict[str, list[str]]) -> dict[str, str]:
+def _session_of(role: dict[str, Any]) -> dict[str, Any]:
+    if "Fn::If" in role:
+        condition, there, otherwise = role["Fn::If"]
+        return {"Fn::If": [condition, _session_of(there), otherwise]}
     [name, _] = role["Fn::GetAtt"]
     return {"Fn::Sub": f"arn:aws:sts::${{AWS::AccountId}}:assumed-role/${{{name}}}/*"}
 
@@ -188,7 +191,9 @@ class Stack:
     def _adapt_to_emulator(self) -> None:
         template = self.client("cloudformation").get_template(StackName=self.name, TemplateStage="Processed")
         resources = template["TemplateBody"]["Resources"]
-        self._import_routes(resources["Api"]["Properties"]["Body"])
+        for api in ("Api", "ConsoleApi"):
+            if api in self.resources:
+                self._import_routes(api, resources[api]["Properties"]["Body"])
         self._allow_schedules()
         if "Table" in self.resources:
             self._set_up_table(resources["Table"]["Properties"])
@@ -201,33 +206,39 @@ class Stack:
         recovery = properties["PointInTimeRecoverySpecification"]
         table.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
 
-    def _import_routes(self, body: dict[str, Any]) -> None:
+    def _import_routes(self, name: str, body: dict[str, Any]) -> None:
         """Make what the API's definition asks for: the emulator reads none."""
         gateway, resources = self.client("apigatewayv2"), self.resources
-        api = resources["Api"]
+        api = resources[name]
         there = {route["RouteKey"]: route["Target"] for route in gateway.get_routes(ApiId=api)["Items"]}
         for path, methods in body["paths"].items():
             for method, operation in methods.items():
                 definition = operation["x-amazon-apigateway-integration"]
-                [alias] = re.findall(r"functions/\$\{(\w+)\}/", definition["uri"]["Fn::Sub"])
+                [(called, function)] = re.findall(r"functions/\$\{(\w+)(\.Arn)?\}/", definition["uri"]["Fn::Sub"])
                 settings = {
                     "ApiId": api,
-                    "IntegrationUri": resources[alias],
+                    # An alias is called by its ARN, which is its id; a function by its own.
+                    "IntegrationUri": self._arn(resources[called]) if function else resources[called],
                     "PayloadFormatVersion": definition["payloadFormatVersion"],
                     "TimeoutInMillis": definition["timeoutInMillis"],
                 }
-                key = f"{method.upper()} {path}"
+                key = path if path == "$default" else f"{method.upper()} {path}"
                 if key in there:
                     gateway.update_integration(IntegrationId=there[key].rpartition("/")[2], **settings)
                 else:
                     made = gateway.create_integration(IntegrationType="AWS_PROXY", **settings)
                     gateway.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{made['IntegrationId']}")
 
+    def _arn(self, function: str) -> str:
+        found = self.client("lambda").get_function(FunctionName=function)
+        return str(found["Configuration"]["FunctionArn"])
+
     def _allow_schedules(self) -> None:
         """Allow for the group `default` what is allowed for the stack's own: the emulator takes every group for it."""
         iam, resources = self.client("iam"), self.resources
         own = f"/{resources['ScheduleGroup']}/"
-        for role in (resources["WebhookRole"], resources["DeferredRole"]):
+        writers = ("WebhookRole", "DeferredRole", "ConsoleRole")
+        for role in (resources[name] for name in writers if name in resources):
             policies = set(iam.list_role_policies(RoleName=role)["PolicyNames"]) - {"default-group"}
             documents = [iam.get_role_policy(RoleName=role, PolicyName=it)["PolicyDocument"] for it in policies]
             statements = [json.dumps(statement) for document in documents for statement in document["Statement"]]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import smoke
 from cli.connection import LOCAL_ENDPOINT
 from orderhook import alarms
 from orderhook.aws.budget import CONNECT_SECONDS, READ_SECONDS
+from orderhook.console import app
 from orderhook.settings import DeferredSettings
 from orderhook.store import items
 from orderhook.venues import VENUES
@@ -41,9 +43,14 @@ STACK = {"Ref": "AWS::StackName"}
 ALARMS = {name: resource["Properties"] for name, resource in RESOURCES.items() if name.endswith("Alarm")}
 
 
+def is_intrinsic(value: dict[str, Any]) -> bool:
+    """Return whether it is a function of CloudFormation, which SAM takes as one value."""
+    return len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::"))
+
+
 def completed(shared: Any, own: Any) -> Any:
     """Complete what a function says by what Globals say, as SAM does."""
-    if isinstance(shared, dict) and isinstance(own, dict):
+    if isinstance(shared, dict) and isinstance(own, dict) and not is_intrinsic(own):
         return shared | {name: completed(shared.get(name), value) for name, value in own.items()}
     return own
 
@@ -102,6 +109,11 @@ def statements(*roles: str) -> list[dict[str, Any]]:
         for policy in ROLES[role]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
+
+
+def with_console(value: Any, of_console: bool = True) -> Any:
+    """Return what stands in the template for a value that is there only with a console."""
+    return {"Fn::If": ["HasConsole", value, {"Ref": "AWS::NoValue"}]} if of_console else value
 
 
 def actions(role: str) -> set[str]:
@@ -232,7 +244,7 @@ def test_no_permission_has_a_wildcard() -> None:
             named = named.replace(arn, "")
         conditions = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).values()
         partitions = [name for names in conditions for name in names]
-        assert all(re.fullmatch(r"[A-Z]+(#\*)?", name) for name in partitions)
+        assert all(re.fullmatch(r"[A-Z_]+(#\*)?", name) for name in partitions)
         assert named.count("*") == sum(name.endswith("*") for name in partitions)
         assert {"NotAction", "NotResource"}.isdisjoint(statement)
 
@@ -365,7 +377,7 @@ def test_a_function_writes_neither_keys_nor_their_list(role: str) -> None:
 @pytest.mark.parametrize(
     ("policy", "queue", "senders"),
     [
-        ("QueuePolicy", "Queue", ["WebhookRole", "SchedulerRole"]),
+        ("QueuePolicy", "Queue", ["WebhookRole", "SchedulerRole", "ConsoleRole"]),
         ("DeadLetterQueuePolicy", "DeadLetterQueue", ["SchedulerRole"]),
     ],
 )
@@ -377,7 +389,7 @@ def test_a_queue_takes_messages_of_its_senders_alone(policy: str, queue: str, se
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:SendMessage")
     assert statement["Resource"] == {"Fn::GetAtt": [queue, "Arn"]}
     arns = as_list(statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"])
-    assert arns == [{"Fn::GetAtt": [sender, "Arn"]} for sender in senders]
+    assert arns == [with_console({"Fn::GetAtt": [it, "Arn"]}, it == "ConsoleRole") for it in senders]
     # Those who may send by their own role are these and no others.
     allowed = {
         role
@@ -392,7 +404,7 @@ def test_a_queue_takes_messages_of_its_senders_alone(policy: str, queue: str, se
 
 def test_the_role_that_is_passed_on_is_for_the_scheduler_alone() -> None:
     passes = [statement for statement in statements() if statement["Action"] == "iam:PassRole"]
-    assert len(passes) == 2
+    assert len(passes) == 3
     for statement in passes:
         assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
 
@@ -468,7 +480,11 @@ def test_a_ring_that_nobody_takes_is_forgotten_within_a_minute() -> None:
 
 def test_whoever_writes_orders_may_ring_and_do_nothing_else_with_the_doorbell() -> None:
     policy = RESOURCES["RingDoorbell"]["Properties"]
-    assert policy["Roles"] == [{"Ref": "WebhookRole"}, {"Ref": "DeferredRole"}]
+    assert policy["Roles"] == [
+        {"Ref": "WebhookRole"},
+        {"Ref": "DeferredRole"},
+        with_console({"Ref": "ConsoleRole"}),
+    ]
     assert policy["PolicyDocument"]["Statement"] == [
         {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Doorbell", "Arn"]}}
     ]
@@ -558,6 +574,7 @@ def test_who_records_reports_reaches_one_traders_items_alone() -> None:
         items.alert_key("main", "r"),
         items.position_key("main", "a", "i"),
         items.execution_key("main", "v", 1),
+        items.need_key("main", "n"),
     )
     assert [it["Fn::Sub"].replace("${VenueTrader}", "main") for it in partitions] == [key["pk"] for key in made]
 
@@ -585,8 +602,11 @@ def test_a_report_is_not_delivered_again_while_it_may_still_be_worked_on() -> No
 
 def test_every_function_is_led_to_the_same_table_and_queue() -> None:
     settings = [f"ORDERHOOK_{name.upper()}" for name in DeferredSettings._fields]
-    for function in FUNCTIONS.values():
-        assert function["Environment"]["Variables"].items() >= GLOBALS["Environment"]["Variables"].items()
+    for name, function in FUNCTIONS.items():
+        # What the console counts is told apart.
+        own = {"POWERTOOLS_SERVICE_NAME"} if name == "ConsoleFunction" else set()
+        shared = {it: value for it, value in GLOBALS["Environment"]["Variables"].items() if it not in own}
+        assert function["Environment"]["Variables"].items() >= shared.items()
     assert {"ORDERHOOK_TABLE", *settings} <= GLOBALS["Environment"]["Variables"].keys()
 
 
@@ -617,8 +637,8 @@ def test_every_function_logs_json_to_a_group_of_its_own() -> None:
 
 def test_every_log_group_forgets_after_the_days_chosen() -> None:
     groups = [resource["Properties"] for resource in RESOURCES.values() if resource["Type"] == "AWS::Logs::LogGroup"]
-    # The API's own, and one for each function.
-    assert len(groups) == 1 + len(FUNCTIONS)
+    # Those of the two APIs, and one for each function.
+    assert len(groups) == 2 + len(FUNCTIONS)
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
 
 
@@ -628,6 +648,8 @@ def test_the_page_about_cost_counts_the_alarms() -> None:
     page = (ROOT / "docs/capacity.md").read_text(encoding="utf-8").replace("\n", " ")
     assert (len(of_venue), "| The venue's sixteen alarms, 0.10 each | 1.60 |" in page) == (16, True)
     assert (len(always), "each of the sixteen alarms" in page) == (16, True)
+    of_console = [name for name in ALARMS if RESOURCES[name].get("Condition") == "HasConsole"]
+    assert (len(of_console), "| The console's two alarms, 0.10 each | 0.20 |" in page) == (2, True)
 
 
 def test_every_alarm_says_what_to_do_and_reaches_whoever_is_to_be_told() -> None:
@@ -666,7 +688,10 @@ def test_two_stacks_do_not_ring_each_others_alarms() -> None:
     of_a_resource = {"FunctionName", "ApiId", "QueueName"}
     for alarm in ALARMS.values():
         [dimension] = alarm["Dimensions"]
-        assert dimension["Name"] in of_a_resource or dimension == {"Name": "service", "Value": STACK}
+        of_console = {"Fn::Sub": "${AWS::StackName}-console"}
+        assert dimension["Name"] in of_a_resource or (
+            dimension["Name"] == "service" and dimension["Value"] in (STACK, of_console)
+        )
 
 
 @pytest.mark.parametrize("metric", COUNTED)
@@ -793,6 +818,7 @@ def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None
             "VenueTrader",
             "ReportQueueUrl",
             "BridgePolicyArn",
+            "ConsoleUrl",
             "Warning",
         )
     }
@@ -819,3 +845,97 @@ def test_the_makefile_builds_every_function_for_the_templates_runtime_and_proces
     assert GLOBALS["Architectures"] == [{"Ref": "Architecture"}]
     machines = {name.replace("aarch64", "arm64") for name in smoke.MACHINES}
     assert machines == {*TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]}
+
+
+# The console
+
+OF_CONSOLE = {name for name, resource in RESOURCES.items() if name.startswith("Console")}
+
+
+def test_without_a_console_there_is_nothing_of_it() -> None:
+    assert TEMPLATE["Parameters"]["Console"]["Default"] == "false"
+    assert TEMPLATE["Conditions"]["HasConsole"] == {"Fn::Equals": [{"Ref": "Console"}, "true"]}
+    assert {"ConsoleApi", "ConsoleFunction", "ConsoleRole", "ConsoleLog", "ConsoleAccessLog"} <= OF_CONSOLE
+    assert {RESOURCES[name]["Condition"] for name in OF_CONSOLE} == {"HasConsole"}
+    assert TEMPLATE["Outputs"]["ConsoleUrl"]["Condition"] == "HasConsole"
+    # Who refers to it does so only where it is there.
+    for name, resource in RESOURCES.items():
+        if name not in OF_CONSOLE:
+            conditional = json.dumps(resource).count('"Fn::If": ["HasConsole", {')
+            assert len(re.findall(r'"(?:Ref|Fn::GetAtt)": (?:\["|")Console\w+"', json.dumps(resource))) == conditional
+
+
+def test_the_console_has_an_api_of_its_own_with_a_throttle_of_its_own() -> None:
+    [event] = FUNCTIONS["ConsoleFunction"]["Events"].values()
+    assert event["Properties"]["ApiId"] == {"Ref": "ConsoleApi"}
+    assert {"Path", "Method", "Auth"}.isdisjoint(event["Properties"])
+    assert event["Properties"]["PayloadFormatVersion"] == "2.0"
+    webhooks = [it["Properties"]["ApiId"] for it in WEBHOOK["Events"].values()]
+    assert webhooks == [{"Ref": "Api"}]
+    limits = RESOURCES["ConsoleApi"]["Properties"]["DefaultRouteSettings"]
+    assert limits["ThrottlingRateLimit"] <= TEMPLATE["Parameters"]["RequestsPerSecond"]["MinValue"]
+    assert RESOURCES["ConsoleApi"]["Properties"]["Auth"] == {"EnableIamAuthorizer": False}
+
+
+def test_the_consoles_access_log_has_no_path_query_header_or_cookie() -> None:
+    log = RESOURCES["ConsoleApi"]["Properties"]["AccessLogSettings"]
+    assert log["DestinationArn"] == {"Fn::GetAtt": ["ConsoleAccessLog", "Arn"]}
+    text = log["Format"]["Fn::Sub"]
+    assert isinstance(json.loads(text), dict)
+    assert set(re.findall(r"\$context\.([\w.]+)", text)) == {
+        *("requestTime", "requestId", "identity.sourceIp", "httpMethod", "status", "responseLatency"),
+        *("integrationStatus", "integrationLatency", "error.responseType"),
+    }
+
+
+def test_the_console_may_do_what_an_alert_may_and_look() -> None:
+    looking = {"dynamodb:BatchGetItem"}
+    assert actions("ConsoleRole") == actions("WebhookRole") | looking
+    for statement in statements("ConsoleRole"):
+        if "dynamodb:" in str(statement["Action"]):
+            assert all("table/" in str(arn) for arn in as_list(statement["Resource"]))
+    logs = [it["Resource"] for it in statements("ConsoleRole") if "logs:" in str(it["Action"])]
+    assert logs == [{"Fn::GetAtt": ["ConsoleLog", "Arn"]}]
+
+
+def test_the_console_writes_no_key_but_when_it_was_revoked_and_lists_no_session() -> None:
+    def partitions(statement: dict[str, Any]) -> list[str]:
+        named: list[str] = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        return named
+
+    own = statements("ConsoleRole")
+    putting = [it for it in own if "dynamodb:PutItem" in as_list(it["Action"])]
+    updating = [it for it in own if it["Action"] == "dynamodb:UpdateItem"]
+    [written], [revoked] = putting, updating
+    allowed = partitions(written)
+    assert {items.SIGN_IN_CODES, items.SESSIONS} <= {*allowed}
+    for key in (items.key_key("k"), {"pk": items.KEY_LIST}):
+        assert not any(fnmatchcase(key["pk"], pattern) for pattern in allowed)
+    assert partitions(revoked) == [items.key_key("*")["pk"]]
+    assert revoked["Condition"]["ForAllValues:StringEquals"] == {"dynamodb:Attributes": ["pk", "sk", "revoked"]}
+    [listed] = [it for it in own if it["Action"] == "dynamodb:Query" and "Condition" in it]
+    assert {items.SIGN_IN_CODES, items.SESSIONS}.isdisjoint(partitions(listed))
+    assert not [it for it in own if "dynamodb:DeleteItem" in as_list(it["Action"])]
+
+
+def test_what_the_console_counts_rings_alarms_of_its_own() -> None:
+    variables = FUNCTIONS["ConsoleFunction"]["Environment"]["Variables"]
+    of_console = {"Fn::Sub": "${AWS::StackName}-console"}
+    assert variables["POWERTOOLS_SERVICE_NAME"] == of_console
+    assert variables["ORDERHOOK_STACK"] == STACK
+    unhandled, errors = ALARMS["ConsoleUnhandledErrorsAlarm"], ALARMS["ConsoleErrorsAlarm"]
+    assert (unhandled["MetricName"], unhandled["Dimensions"]) == (
+        "UnhandledErrors",
+        [{"Name": "service", "Value": of_console}],
+    )
+    assert errors["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "ConsoleFunction"}}]
+
+
+def test_the_console_is_stopped_only_after_it_has_answered() -> None:
+    assert FUNCTIONS["ConsoleFunction"]["Timeout"] > app.BUDGET_SECONDS
+    assert FUNCTIONS["ConsoleFunction"]["Timeout"] == 10
+
+
+def test_a_function_says_which_version_it_is() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert GLOBALS["Environment"]["Variables"]["ORDERHOOK_VERSION"] == project["version"]

@@ -54,7 +54,7 @@ _FOR_GOOD = {
 }
 """Refusals of what a request says, not of who sends it or when: the same one again would be refused again."""
 
-_READS = ("GetItem", "Query")
+_READS = ("GetItem", "Query", "BatchGetItem")
 """What they cannot say is a fault of the table that they are sent to: another one may be put in its place."""
 
 _FRAMES = 15

@@ -58,6 +58,11 @@ class HttpRequest:
         cookies = self._at("cookies")
         return [str(cookie) for cookie in cookies] if isinstance(cookies, list) else []
 
+    @property
+    def body_length(self) -> int:
+        """How long the body is as the event has it, which may be base64."""
+        return len(str(self._at("body") or ""))
+
     def body(self) -> bytes:
         """Return the body's bytes; raises ValueError where they are not the base64 that the event says they are."""
         body: Any = self._at("body") or ""

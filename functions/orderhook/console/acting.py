@@ -70,16 +70,21 @@ def act(
     return Acted(facts.request_id, result, warnings, facts.told)
 
 
+def claim(visit: Visit, once: str, request_id: str) -> str:
+    """Return the request that a form leads to: this one, or that of the first time that it came; raises as below."""
+    if not _ONCE.fullmatch(once):
+        raise HttpError(400, "This form is not whole, so nothing was done. Load the page again.")
+    return OnceStore(visit.services.table).claim(visit.trader, once, request_id, visit.now)
+
+
 def act_by_hand(visit: Visit, pairs: Iterable[Pair], once: str) -> Acted:
     """Carry out a form of the console; sent again it does nothing new, whatever has come in since.
 
     `once` is the form's own field. Raises HttpError for a form that is not whole, and TemporarilyUnavailableError where
     the table does not say whether it came before: nothing is done then.
     """
-    if not _ONCE.fullmatch(once):
-        raise HttpError(400, "This form is not whole, so nothing was done. Load the page again.")
     request_id = new_request_id(visit.now)
-    first = OnceStore(visit.services.table).claim(visit.trader, once, request_id, visit.now)
+    first = claim(visit, once, request_id)
     if first != request_id and visit.services.alert_log.get(visit.trader, first):
         return Acted(first, None)
     # Without a record the first may be under way, or was cut off: what it has written is known by its id.
@@ -92,3 +97,8 @@ def act_by_hand(visit: Visit, pairs: Iterable[Pair], once: str) -> Acted:
         request_id=first,
         once=once,
     )
+
+
+def came_before(visit: Visit, once: str) -> bool:
+    """Return whether a form of the console was sent before: then nothing that has come in since counts for it."""
+    return bool(_ONCE.fullmatch(once)) and OnceStore(visit.services.table).get(visit.trader, once) is not None

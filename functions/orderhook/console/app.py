@@ -5,7 +5,7 @@ other one does.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +13,10 @@ from typing import Any
 from orderhook import telemetry
 from orderhook.aws.budget import time_budget
 from orderhook.aws.deadline import DeadlineError, call_until
-from orderhook.console import assets, guard, http
+from orderhook.console import assets, guard, http, signing
 from orderhook.console.http import HttpError, Request
-from orderhook.console.pages import PAGES, ROOT, alone, sign_in
+from orderhook.console.pages import PAGES, ROOT, STOP, alone, sign_in
+from orderhook.console.remembered import forget
 from orderhook.console.sessions import Sessions
 from orderhook.console.visit import Deployment, Visit
 from orderhook.errors import OrderhookError
@@ -29,6 +30,10 @@ API = "/v1/api"
 COOKIE = "orderhook"
 
 
+def _nothing(_: BaseException) -> None:
+    """Return that whoever uses the console can do nothing about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Console:
     """What the console of one deployment works with; made once."""
@@ -38,6 +43,8 @@ class Console:
     deployment: Deployment
     origin: str | None = None
     """Where its pages come from; None is the domain name that API Gateway has of each request, over HTTPS."""
+    what_to_do: Callable[[BaseException], str | None] = _nothing
+    """Returns what whoever uses it can do about a failure, such as to log in to AWS again."""
 
     @property
     def cookie(self) -> str:
@@ -57,25 +64,32 @@ def answer(console: Console, event: Mapping[str, Any], context: object) -> Respo
     """
     started = time.monotonic()
     request = Request(event, console.origin)
+    if request.path == API or request.path.startswith(f"{API}/"):
+        from orderhook.console import api  # a page waits for none of it
+
+        return api.answer(console, request)
     try:
+        guard.check_size(request)
         with time_budget(started + BUDGET_SECONDS):
             if request.method in guard.SAFE:
                 return call_until(started + BUDGET_SECONDS, _answer, console, request)
             return _answer(console, request)  # what acts has the hard end of an alert
     except HttpError as error:
         return http.refusal(error)
-    except (OrderhookError, DeadlineError):
-        return alone.not_answered()
+    except (OrderhookError, DeadlineError) as failure:
+        return _not_answered(console, request, console.what_to_do(failure))
     except Exception as defect:
         telemetry.report(defect, None)
-        return alone.not_answered()
+        return _not_answered(console, request)
+
+
+def _not_answered(console: Console, request: Request, what_to_do: str | None = None) -> Response:
+    if (request.method, request.path) == ("POST", STOP):
+        return alone.stop_unknown(console.deployment)
+    return alone.not_answered(what_to_do)
 
 
 def _answer(console: Console, request: Request) -> Response:
-    if request.path == API or request.path.startswith(f"{API}/"):
-        from orderhook.console import api  # a page waits for none of it
-
-        return api.answer(console, request)
     if request.path in ("/", "/console/"):
         return http.see_other(ROOT)
     if found := assets.find(request):
@@ -87,9 +101,11 @@ def _answer(console: Console, request: Request) -> Response:
 
 
 def _sign_in(console: Console, request: Request) -> Response:
-    if request.method in guard.SAFE:
+    if request.method in guard.SAFE:  # the preview of a link uses nothing up
         return sign_in.page(console.deployment)
-    token = console.sessions.redeem(request.form.get("code", ""), datetime.now(UTC))
+    if request.method != "POST":
+        raise HttpError(405, "This page takes GET and POST.", {"Allow": "GET, POST"})
+    token = signing.redeem(console.services, console.sessions, request, datetime.now(UTC))
     if token is None:
         return sign_in.page(console.deployment, refused=True)
     return http.see_other(ROOT, cookies=[f"{console.cookie}={token}; {console.cookie_attributes}"])
@@ -104,9 +120,15 @@ def _page(console: Console, request: Request) -> Response:
     if not token or not session:
         return sign_in.page(console.deployment, signed_out=True)
     page = PAGES.find("GET" if request.method == "HEAD" else request.method, request.path)
-    if page.needs == "act" and not session.may_act(now):
+    if page.needs == "act" and (console.deployment.read_only_because or not session.may_act(now)):
         return alone.may_not_act(console.deployment, session)
     if page.needs == "stop" and not session.may_stop:
         return alone.may_not_act(console.deployment, session)
     visit = Visit(console.services, console.sessions, console.deployment, request, session, token, now)
-    return page.answer(visit)
+    if is_safe:
+        return page.answer(visit)
+    forget(visit.trader)
+    try:
+        return page.answer(visit)
+    finally:
+        forget(visit.trader)

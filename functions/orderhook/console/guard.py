@@ -1,4 +1,4 @@
-"""Whether a request that may change something comes from a page of this console.
+"""Whether a request is one that the console reads, and whether what may change something comes from a page of its own.
 
 A browser says so itself: `Sec-Fetch-Site` (no page can set it) or, where a browser does not know that, `Origin`.
 """
@@ -6,6 +6,15 @@ A browser says so itself: `Sec-Fetch-Site` (no page can set it) or, where a brow
 from orderhook.console.http import HttpError, Request
 
 SAFE = ("GET", "HEAD")
+
+MAX_BYTES = 100_000
+"""More is no form and no alert."""
+
+
+def check_size(request: Request) -> None:
+    """Raise HttpError, 413, for a body that is larger than anything the console or the API takes."""
+    if request.http.body_length > MAX_BYTES * 4 // 3 + 4:  # it may be in base64
+        raise HttpError(413, f"This is more than {MAX_BYTES:,} bytes.")
 
 
 def check_same_origin(request: Request) -> None:

@@ -1,71 +1,16 @@
 """Signing in: a one-time code from who may use the table, and the session that it opens.
 
-Only digests are kept, in a process or in the table: neither has anything that lets somebody in.
+Where the console runs on somebody's own machine both are kept in its process; of a stack's they are in the table, by
+`store/sessions`.
 """
 
-import secrets
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import datetime
 from threading import Lock
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from orderhook.keys import Key
-from orderhook.limits import Limits
+from orderhook.grants import CODE_FOR, Grant, Session, digest, new_secret, session_id_of
 
-CODE_FOR = timedelta(minutes=5)
-"""How long a code may be redeemed."""
-SESSION_FOR = timedelta(days=30)
-UNUSED_FOR = timedelta(days=7)
-"""A session ends that nobody used for so long; a poll is no use."""
-ACTS_FOR = timedelta(hours=12)
-"""How long after the sign-in a session may do more than read and stop."""
-
-
-class Grant(NamedTuple):
-    """What a session may see and do, as whoever makes its code has said."""
-
-    trader: str = "main"
-    label: str = "console"
-    read_only: bool = False
-    limits: Limits | None = None
-    """As a key's."""
-
-
-class Session(NamedTuple):
-    """A session of the console."""
-
-    session_id: str
-    """Names it in records; it lets nobody in."""
-    grant: Grant
-    signed_in: datetime
-    used: datetime
-
-    @property
-    def key(self) -> Key:
-        """What the pipeline takes for whoever asks: everything that the grant allows."""
-        return Key(
-            key_id=f"console-{self.session_id}",
-            digest=b"",
-            trader=self.grant.trader,
-            label=self.grant.label,
-            scopes=frozenset(),
-            created="",
-            last_four="",
-            limits=self.grant.limits,
-        )
-
-    def is_over(self, now: datetime) -> bool:
-        """Return whether it lets nobody in any more."""
-        return now - self.signed_in >= SESSION_FOR or now - self.used >= UNUSED_FOR
-
-    def may_act(self, now: datetime) -> bool:
-        """Return whether it may do more than read and stop."""
-        return not self.grant.read_only and now - self.signed_in < ACTS_FOR
-
-    @property
-    def may_stop(self) -> bool:
-        """Return whether it may stop: that only makes the risk smaller."""
-        return not self.grant.read_only
+__all__ = ["Grant", "ProcessSessions", "Session", "Sessions"]
 
 
 class Sessions(Protocol):
@@ -87,23 +32,8 @@ class Sessions(Protocol):
     def end(self, token: str) -> None:
         """End the session of a token; run twice, it is ended once."""
 
-    def end_all(self, trader: str) -> int:
-        """End every session of a trader, and return how many there were."""
-
-
-def new_secret() -> str:
-    """Return 32 random bytes as text for a URL or a cookie."""
-    return secrets.token_urlsafe(32)
-
-
-def digest(secret: str) -> str:
-    """Return what is kept of a code or a token."""
-    return sha256(secret.encode(errors="replace")).hexdigest()
-
-
-def session_id_of(token: str) -> str:
-    """Return the id that a session with this token has in records."""
-    return digest(f"id of {token}")[:8]
+    def end_all(self, trader: str, now: datetime) -> int:
+        """End every session of a trader, and every code that waits to open one; return how many sessions there were."""
 
 
 class ProcessSessions:
@@ -147,10 +77,10 @@ class ProcessSessions:
         with self._lock:
             self._sessions.pop(digest(token), None)
 
-    def end_all(self, trader: str) -> int:
-        """End every session of a trader, and return how many there were."""
+    def end_all(self, trader: str, now: datetime) -> int:
+        """End every session of a trader, and every code that waits to open one; return how many sessions there were."""
         with self._lock:
+            self._codes = {name: it for name, it in self._codes.items() if it[0].trader != trader}
             ended = [name for name, session in self._sessions.items() if session.grant.trader == trader]
-            for name in ended:
-                del self._sessions[name]
-        return len(ended)
+            there = [session for name in ended if not (session := self._sessions.pop(name)).is_over(now)]
+        return len(there)

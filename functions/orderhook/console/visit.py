@@ -1,11 +1,12 @@
 """What a page works with: the deployment that it shows, and who looks at it, when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from orderhook.console.http import Request
 from orderhook.console.sessions import Session, Sessions
 from orderhook.services import Services
+from orderhook.store.controls import ControlsNow
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,13 @@ class Visit:
     session: Session
     token: str
     now: datetime
+    _controls: list[ControlsNow] = field(default_factory=list)
+
+    def controls(self) -> ControlsNow:
+        """Return the trader's controls, which a page and what is around it read once."""
+        if not self._controls:
+            self._controls.append(self.services.controls.look(self.trader))
+        return self._controls[0]
 
     @property
     def trader(self) -> str:

@@ -16,6 +16,7 @@ from orderhook.errors import AlertWarning
 from orderhook.flat_json import NoText
 from orderhook.instructions import Instruction, InstructionResult
 from orderhook.keys import holds_key
+from orderhook.needs import of_record
 from orderhook.orders import timestamp
 from orderhook.payload import MAX_FIELDS, Pair
 from orderhook.store.items import alert_key
@@ -36,6 +37,9 @@ An item has room for 400 KB; of several accounts each id stands in it twice.
 
 MAX_WARNINGS = 50
 """How many warnings a record keeps; each is a sentence or two."""
+
+MOST_UNLOOKED = 200
+"""How many records that a person has to look at are read, the newest ones."""
 
 _SHORTEST = timedelta(days=1)
 """How long what tells a resend is kept at least."""
@@ -189,7 +193,7 @@ class AlertLog:
         is judged by them. Raises ConditionFailed if there is a record with this id. What has come before the record,
         such as the result of an instruction, stays.
         """
-        item = _item(record, self._retention) | {"stops": _kept_stops(stops) or None}
+        item = dict(self.putting(record, stops).item)
         with single_attempt():
             try:
                 self._table.put(Put(item))
@@ -197,6 +201,10 @@ class AlertLog:
                 if failure.item is None or "status" in failure.item:
                     raise
                 self._table.update(_added(item))
+
+    def putting(self, record: AlertRecord, stops: Mapping[str, str] = MappingProxyType({})) -> Put:
+        """Return the write of `put`, for a transaction."""
+        return Put(_item(record, self._retention) | {"stops": _kept_stops(stops) or None})
 
     def earlier(self, trader: str, request_id: str) -> Earlier:
         """Return what the record of an alert tells its resend."""
@@ -209,7 +217,7 @@ class AlertLog:
     def note_answered(self, trader: str, request_id: str, at: datetime) -> None:
         """Note in the record of an alert that a resend of it was answered; run twice, nothing more is written."""
         values = {":answered": True, ":expires": int((at + _SHORTEST).timestamp())}
-        expression = "SET #answered = :answered, #expires = if_not_exists(#expires, :expires)"
+        expression = "SET #answered = :answered, #expires = if_not_exists(#expires, :expires) REMOVE #open"
         with single_attempt(), suppress(ConditionFailed):
             key = alert_key(trader, request_id)
             self._table.update(Update(key, expression, "attribute_not_exists(#answered)", values))
@@ -256,6 +264,62 @@ class AlertLog:
         high = id_prefix(until) if until else "~"  # after every hexadecimal digit
         return self._query(trader, "#sk BETWEEN :low AND :high", {":low": low, ":high": high})
 
+    def page(
+        self,
+        trader: str,
+        size: int,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: str | None = None,
+    ) -> tuple[list[AlertRecord], str | None]:
+        """Return what `newest` yields, at most so many, and where a further page begins: `before` the last one's id.
+
+        None is where there is no further one. It is one request, unless the records are very large.
+        """
+        low = id_prefix(since) if since else "0"
+        high = id_prefix(until) if until else "~"
+        if before:
+            high = min(high, f"{before[:-1]}{chr(ord(before[-1]) - 1)}~")  # what sorts before it
+        if high < low:
+            return [], None
+        values = {":pk": alert_key(trader, "")["pk"], ":low": low, ":high": high}
+        condition = "#pk = :pk AND #sk BETWEEN :low AND :high"
+        asked = self._table.query(condition, values, newest_first=True, limit=size + 1)
+        found = list(islice(asked, size + 1))
+        records = [_record(item) for item in found[:size] if _is_whole(item)]
+        return records, str(found[size - 1]["sk"]) if len(found) > size else None
+
+    def unlooked(self, trader: str) -> Iterator[AlertRecord]:
+        """Yield the records that a person has to look at and nobody has, newest first, by one bounded query."""
+        values = {":pk": alert_key(trader, "")["pk"]}
+        found = self._table.query("#pk = :pk", values, index="open", newest_first=True, limit=MOST_UNLOOKED)
+        whole = (item for item in islice(found, MOST_UNLOOKED) if _is_whole(item) and "answered" not in item)
+        return map(_record, whole)
+
+    def looking(self, trader: str, request_id: str, by: str, at: datetime) -> Update:
+        """Return the write that somebody has looked at it, for a transaction; it fails where somebody has before."""
+        values = {":at": timestamp(at), ":by": by}
+        expression = "SET #looked_at = :at, #looked_by = :by REMOVE #open"
+        return Update(alert_key(trader, request_id), expression, "attribute_exists(#open)", values)
+
+    def answers(self, trader: str, since: datetime, most: int) -> Iterator[tuple[int, str, bool, Origin]]:
+        """Yield what alerts were answered at `since` or later: status, outcome, whether it is a duplicate, and origin.
+
+        The newest first, by one query of so many at most.
+        """
+        values = {":pk": alert_key(trader, "")["pk"], ":low": id_prefix(since)}
+        names = ("status", "outcome", "duplicate", "origin")
+        condition = "#pk = :pk AND #sk >= :low"
+        found = self._table.query(condition, values, newest_first=True, limit=most, attributes=names)
+        for item in islice(found, most):
+            if "status" in item and "outcome" in item:
+                yield (
+                    int(item["status"]),
+                    str(item["outcome"]),
+                    bool(item.get("duplicate")),
+                    item.get("origin", "webhook"),
+                )
+
     def beginning_with(self, trader: str, prefix: str) -> Iterator[AlertRecord]:
         """Yield a trader's records whose request id begins with `prefix`, which must not be empty, newest first."""
         return self._query(trader, "begins_with(#sk, :prefix)", {":prefix": prefix})
@@ -270,7 +334,7 @@ def _item(record: AlertRecord, retention: timedelta) -> Item:
     expires = datetime.fromisoformat(record.received_at) + (retention or _SHORTEST)
     key = alert_key(record.trader, record.request_id)
     results = [_without_absent(result) for result in _kept_results(record.results, retention)]
-    extra = {"expires": int(expires.timestamp()), "results": results or None}
+    extra: Item = {"expires": int(expires.timestamp()), "results": results or None}
     if not retention:
         return key | {"received_at": record.received_at, "status": record.status} | extra
     warnings = [warning._asdict() for warning in record.warnings]
@@ -278,6 +342,8 @@ def _item(record: AlertRecord, retention: timedelta) -> Item:
     del values["instruction_results"]  # the bridge's reports write them
     # A list, because the table does not keep the order of a map.
     values |= {"fields": list(record.fields.items()), "warnings": warnings or None}
+    # The index lists what carries it: of this partition what a person has to look at.
+    extra["open"] = record.request_id if of_record(record) else None
     return key | values | {"instruction_ids": list(record.instruction_ids) or None} | extra
 
 

@@ -165,16 +165,18 @@ class BridgeStore:
         with suppress(ConditionFailed):
             self._table.put(Put(item))
 
+    def last_flat(self, trader: str, account: str, instrument: str) -> str | None:
+        """Return when a position was last reported flat; None where it never was."""
+        prefix = items.flat_key(trader, account, instrument, "")
+        values = {":pk": prefix["pk"], ":prefix": prefix["sk"]}
+        condition = "#pk = :pk AND begins_with(#sk, :prefix)"
+        newest = next(self._table.query(condition, values, newest_first=True, limit=1), None)
+        return str(newest["at"]) if newest else None
+
     def positions(self, trader: str) -> "Iterator[PositionReport]":
         """Yield a trader's positions, by account and instrument, closed ones included."""
-        from orderhook.bridge_messages import (
-            PositionReport,  # for readers alone: no cold start of the webhook waits for it
-        )
-
         partition = items.position_key(trader, "", "")["pk"]
-        for item in self._table.query("#pk = :pk", {":pk": partition}):
-            values = {"average": None} | {name: item[name] for name in PositionReport._fields if name in item}
-            yield PositionReport(**values | {"quantity": int(item["quantity"])})
+        return map(_position, self._table.query("#pk = :pk", {":pk": partition}))
 
     def put_execution(self, trader: str, execution: "Execution", order_id: str, order: Order | None) -> bool:
         """Store an execution of an order, which is None where none is known; return whether it is new."""
@@ -213,6 +215,13 @@ class BridgeStore:
         }
         condition = "#pk = :pk AND #open BETWEEN :low AND :high"
         return map(_execution, self._table.query(condition, values, index="open", newest_first=True))
+
+
+def _position(item: Mapping[str, Any]) -> "PositionReport":
+    from orderhook.bridge_messages import PositionReport  # for readers alone: no cold start of the webhook waits for it
+
+    values = {"average": None} | {name: item[name] for name in PositionReport._fields if name in item}
+    return PositionReport(**values | {"quantity": int(item["quantity"])})
 
 
 def _execution(item: Mapping[str, Any]) -> ExecutionRecord | SeenFlat:

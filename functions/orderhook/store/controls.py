@@ -36,6 +36,9 @@ class KillSwitchState(NamedTuple):
     since: str | None = None
     locked: bool = False
     """Whether only its operator can turn it off."""
+    key_id: str | None = None
+    """By which key, or session, it was turned, and in which request; of what an alert is answered neither is known."""
+    request_id: str | None = None
 
 
 class KillSwitchResult(NamedTuple):
@@ -43,6 +46,16 @@ class KillSwitchResult(NamedTuple):
 
     state: KillSwitchState
     applied: bool
+
+
+class ControlsNow(NamedTuple):
+    """The controls of a trader at one moment."""
+
+    kill_switch: KillSwitchState
+    bridge: BridgeState
+    """What the bridge said last."""
+    voided: Callable[[str], str | None]
+    """Says why what was received at a time, and opens a position, is void; None where it is not."""
 
 
 _VOIDS = {
@@ -64,6 +77,16 @@ class Controls:
     def kill_switch(self, trader: str) -> KillSwitchState:
         """Return the trader's kill switch as it is now."""
         return _kill_switch(self._table.get(items.controls_key(trader)))
+
+    def with_bridge(self, trader: str) -> tuple[KillSwitchState, BridgeState]:
+        """Return the trader's kill switch, and what its bridge said last: both as one read has them."""
+        switch, bridge, _ = self.look(trader)
+        return switch, bridge
+
+    def look(self, trader: str) -> "ControlsNow":
+        """Return all that the trader's controls say, as one read has it."""
+        item = self._table.get(items.controls_key(trader))
+        return ControlsNow(_kill_switch(item), bridge_state(item), partial(_voided, item or {}))
 
     def check_kill_switch(self, trader: str, since: str | None = None) -> BridgeState:
         """Raise KillSwitchOnError if it is on; with `since` also if it, or a CANCELALLORDERS, came after that time.
@@ -181,7 +204,8 @@ def _kill_switch(item: Item | None) -> KillSwitchState:
     item = item or {}
     on = item.get("kill_switch", False)
     since = item.get("since") if on else item.get("off_since", item.get("since"))
-    return KillSwitchState(on=on, since=since, locked=item.get("locked", False))
+    turned_by = (item.get("key_id"), item.get("request_id")) if "kill_switch" in item else (None, None)
+    return KillSwitchState(on, since, item.get("locked", False), *turned_by)
 
 
 def _voided(item: Mapping[str, Any], received_at: str) -> str | None:

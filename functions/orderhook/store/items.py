@@ -39,6 +39,9 @@ UNREADABLE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 KEY_LIST = "KEYS"
 """The partition that names every key, so that they can be listed without a scan."""
 
+SIGN_IN_CODES, SESSIONS = "SIGN_IN_CODES", "SESSIONS"
+"""The partitions of who signs in to the console of a stack, of all traders."""
+
 INDEX_VERSION = "3"
 """Begins the index values of open orders; raise it when their form changes, for `orderhook migrate` to rewrite them."""
 
@@ -71,6 +74,16 @@ def template_key(trader: str, name: str) -> dict[str, str]:
 def key_key(key_id: str) -> dict[str, str]:
     """Return the key of the item that holds a key."""
     return {"pk": f"KEY#{key_id}", "sk": "KEY"}
+
+
+def sign_in_code_key(digest: str) -> dict[str, str]:
+    """Return the key of a code that signs somebody in to the console."""
+    return {"pk": SIGN_IN_CODES, "sk": digest}
+
+
+def session_key(digest: str) -> dict[str, str]:
+    """Return the key of a session of the console, by the digest of its token."""
+    return {"pk": SESSIONS, "sk": digest}
 
 
 def controls_key(trader: str) -> dict[str, str]:
@@ -119,6 +132,11 @@ def execution_key(trader: str, venue_id: str, cumulative: int) -> dict[str, str]
 def flat_key(trader: str, account: str, instrument: str, at: str) -> dict[str, str]:
     """Return the key of what says that an account was seen flat, beside its executions."""
     return {"pk": f"EXECUTIONS#{trader}", "sk": f"FLAT#{_index_part(account)}#{_index_part(instrument)}#{at}"}
+
+
+def need_key(trader: str, name: str) -> dict[str, str]:
+    """Return the key of what a person has to look at, in a partition of its own: orders lose nothing by it."""
+    return {"pk": f"NEEDS#{trader}", "sk": name}
 
 
 def open_prefix(account: str | None = None, instrument: str | None = None, root: str | None = None) -> str:
@@ -210,6 +228,15 @@ def order_item(trader: str, order: Order, request_id: str | None = None) -> Item
         "request_id": request_id,
     }
     return order_key(trader, order.order_id) | order._asdict() | extra
+
+
+PICTURE = (
+    "pk",
+    "sk",
+    *(name for name in dict.fromkeys((*Order._fields, *Instruction._fields)) if name not in ("history", "digests")),
+    "history[0]",
+)
+"""What is read of an order or an instruction to show it in a list; most of an item is its history."""
 
 
 _WHOLE_NUMBERS = (
@@ -358,18 +385,24 @@ def template(item: Mapping[str, Any]) -> Template:
 
 def key_item(key: Key) -> Item:
     """Return the item of a key; it holds the digest, never the key."""
-    limits = key.limits and {name: value for name, value in key.limits._asdict().items() if value}
+    limits = key.limits and limits_item(key.limits)
     return key_key(key.key_id) | key._asdict() | {"scopes": sorted(key.scopes), "limits": limits}
 
 
 def key(item: Mapping[str, Any]) -> Key:
     """Return the stored half of the key that an item holds."""
     values = _fields(Key, item)
-    limits = _limits(values["limits"]) if "limits" in values else None
+    limits = read_limits(values["limits"]) if "limits" in values else None
     return Key(**values | {"scopes": frozenset(values["scopes"]), "limits": limits})
 
 
-def _limits(value: Mapping[str, Any]) -> Limits:
+def limits_item(limits: Limits) -> Item:
+    """Return limits as plain values."""
+    return {name: value for name, value in limits._asdict().items() if value}
+
+
+def read_limits(value: Mapping[str, Any]) -> Limits:
+    """Return the limits that a part of an item holds."""
     values = _fields(Limits, value)
     values |= {name: tuple(values[name]) for name in ("accounts", "instruments") if name in values}
     values |= {name: int(values[name]) for name in ("max_qty", "max_orders_per_minute") if name in values}

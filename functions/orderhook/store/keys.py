@@ -12,6 +12,12 @@ from orderhook.store.table import Table
 from orderhook.store.writes import EXISTING, ConditionFailed, Item, Put, Update
 
 
+def revoking(key_id: str, at: datetime) -> Update:
+    """Return the write that revokes a key for good, for a transaction; it fails where there is none, or it is."""
+    condition = f"{EXISTING} AND attribute_not_exists(#revoked)"
+    return Update(items.key_key(key_id), "SET #revoked = :at", condition, {":at": timestamp(at)})
+
+
 class KeyStore:
     """The keys in one table, of all traders.
 

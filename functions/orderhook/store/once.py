@@ -28,3 +28,8 @@ class OnceStore:
         except ConditionFailed as failure:
             return str((failure.item or {}).get("request_id", request_id))
         return request_id
+
+    def get(self, trader: str, once: str) -> str | None:
+        """Return the id of the request that this form has led to; None where it was never sent."""
+        item = self._table.get(items.once_key(trader, once))
+        return str(item["request_id"]) if item else None

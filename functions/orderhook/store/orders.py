@@ -84,6 +84,10 @@ class OrderStore:
             return _orders_alone(self._table.query("#pk = :pk", values, index="open"))
         return self._table.query("#pk = :pk AND begins_with(#sk, :prefix)", {**values, ":prefix": "ORDER#"})
 
+    def items_of(self, trader: str, order_ids: Sequence[str]) -> Iterator[Item]:
+        """Yield the items that there are of these orders, also those that this version cannot read, in any order."""
+        return self._table.get_many([items.order_key(trader, order_id) for order_id in order_ids])
+
     def open_items(
         self, trader: str, account: str | None = None, instrument: str | None = None, root: str | None = None
     ) -> Iterator[Item]:

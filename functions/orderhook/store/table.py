@@ -4,6 +4,7 @@ Values go in and come out as boto3's own serializer pair has them: numbers as De
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -11,13 +12,20 @@ from typing import TYPE_CHECKING, Any, cast
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from orderhook.aws.budget import unavailable
 from orderhook.aws.clients import send
 from orderhook.store.writes import Check, ConditionFailed, Delete, Item, Key, Put, TransactionFailed, Update, Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.4
+"""How long to wait before what was left out of an answer is asked for again; each time twice as long."""
+
 _serializer, _deserializer = TypeSerializer(), TypeDeserializer()
+
+_MOST_KEYS = 100
+"""As many keys takes one BatchGetItem."""
 
 
 class Table:
@@ -36,6 +44,17 @@ class Table:
         answer = send(self.client.get_item, TableName=self.name, Key=serialize(key), ConsistentRead=True)
         return deserialize(answer["Item"]) if "Item" in answer else None
 
+    def get_many(self, keys: Sequence[Key]) -> Iterator[Item]:
+        """Yield the items that there are of these keys, each once and in any order, a request for a hundred of them."""
+        distinct = list({tuple(key.items()): key for key in keys}.values())
+        for start in range(0, len(distinct), _MOST_KEYS):
+            asked: Any = {self.name: {"Keys": [serialize(it) for it in distinct[start : start + _MOST_KEYS]]}}
+            while asked:
+                asked[self.name]["ConsistentRead"] = True
+                answer = send(self.client.batch_get_item, RequestItems=asked)
+                yield from map(deserialize, answer["Responses"].get(self.name, ()))
+                asked = answer.get("UnprocessedKeys")
+
     def query(
         self,
         key_condition: str,
@@ -43,8 +62,14 @@ class Table:
         *,
         index: str | None = None,
         newest_first: bool = False,
+        limit: int | None = None,
+        attributes: Sequence[str] = (),
     ) -> Iterator[Item]:
-        """Yield the items that the condition finds, asking for a page when the one before is used up."""
+        """Yield the items that the condition finds, asking for a page when the one before is used up.
+
+        With a `limit` no page has more items, and who wants no more asks for none; with `attributes` only those are
+        read.
+        """
         request: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": key_condition,
@@ -55,12 +80,44 @@ class Table:
         }
         if index is not None:
             request["IndexName"] = index
+        if limit is not None:
+            request["Limit"] = limit
+        if attributes:
+            projection = ", ".join(f"#{name}" for name in attributes)
+            request |= {
+                "ProjectionExpression": projection,
+                "ExpressionAttributeNames": _names(key_condition, projection),
+            }
         while True:
             answer = send(self.client.query, **request)
             yield from map(deserialize, answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def batch_get(self, keys: Sequence[Key], attributes: Sequence[str] = ()) -> list[Item]:
+        """Return those of at most 100 items that are there, in any order; with `attributes` only those of each.
+
+        An attribute may be a path, such as `history[0]`. What DynamoDB leaves out of an answer is asked for again.
+        """
+        asked: dict[str, Any] = {"Keys": [serialize(key) for key in keys], "ConsistentRead": True}
+        if attributes:
+            # Moto knows no alias of what is part of another attribute, and `history` is no reserved word.
+            projection = ", ".join(name if "[" in name else f"#{name}" for name in attributes)
+            asked |= {"ProjectionExpression": projection, "ExpressionAttributeNames": _names(projection)}
+        found: list[Item] = []
+        pause = _SHORTEST_PAUSE
+        while asked["Keys"]:
+            answer = send(self.client.batch_get_item, RequestItems={self.name: asked})
+            found += map(deserialize, answer["Responses"].get(self.name, ()))
+            left_out = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            if left_out:
+                if pause > _LONGEST_PAUSE:
+                    raise unavailable("ThrottlingException")
+                time.sleep(pause)
+                pause *= 2
+            asked["Keys"] = left_out
+        return found
 
     def put(self, put: Put) -> None:
         """Write an item; raises ConditionFailed."""

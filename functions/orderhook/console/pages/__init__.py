@@ -1,6 +1,7 @@
 """The pages of the console: which address and method is answered by which, and what it needs of a session."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Literal, NamedTuple
 
@@ -9,6 +10,9 @@ from orderhook.console.visit import Visit
 from orderhook.responses import Response
 
 ROOT = "/console"
+STOP = f"{ROOT}/stop"
+
+_REQUEST_ID = re.compile(r"[0-9a-f]{1,64}")
 
 Needs = Literal["see", "stop", "act"]
 
@@ -25,11 +29,19 @@ class Pages:
     """All pages, by their addresses; a module is imported when one of its pages is first asked for."""
 
     def __init__(self, table: Mapping[str, Mapping[str, tuple[Needs, str]]]) -> None:
+        """Take a table in which an address may end in `{id}`: the id of a request, or its beginning."""
         self._table = table
+
+    def addresses(self, method: str) -> Iterator[str]:
+        """Yield the addresses that take a method."""
+        return (address for address, methods in self._table.items() if method in methods)
 
     def find(self, method: str, path: str) -> Page:
         """Return the page; raises HttpError, 404 or 405."""
-        methods = self._table.get(path)
+        begins, _, last = path.rpartition("/")
+        methods = self._table.get(path) or (
+            self._table.get(f"{begins}/{{id}}") if _REQUEST_ID.fullmatch(last) else None
+        )
         if methods is None:
             raise HttpError(404, "There is no such page. The console begins at /console.")
         if method not in methods:
@@ -43,7 +55,27 @@ class Pages:
 PAGES = Pages(
     {
         ROOT: {"GET": ("see", "alerts.page")},
-        f"{ROOT}/stop": {"POST": ("stop", "stop.turn_on")},
+        STOP: {"GET": ("see", "stop.page"), "POST": ("see", "stop.turn_on")},
+        f"{STOP}/entries": {"POST": ("act", "entries.cancel")},
+        f"{STOP}/flatten": {"GET": ("see", "flatten.page"), "POST": ("act", "flatten.flatten")},
+        f"{ROOT}/start": {"GET": ("see", "start.page"), "POST": ("act", "start.turn_off")},
+        f"{ROOT}/alerts/missing": {"GET": ("see", "missing.page")},
+        f"{ROOT}/alerts/{{id}}": {"GET": ("see", "alert.page")},
+        f"{ROOT}/looked": {"POST": ("act", "overview.looked")},
+        f"{ROOT}/keys": {"GET": ("see", "keys.page")},
+        f"{ROOT}/keys/revoke": {"GET": ("see", "keys.confirm"), "POST": ("act", "keys.revoke")},
+        f"{ROOT}/orders": {"GET": ("see", "orders.page")},
+        f"{ROOT}/order": {"GET": ("see", "order.page")},
+        f"{ROOT}/order/cancel": {"GET": ("see", "order_cancel.confirm"), "POST": ("act", "order_cancel.send")},
+        f"{ROOT}/positions": {"GET": ("see", "positions.page")},
+        f"{ROOT}/positions/act": {"GET": ("see", "position_acts.confirm"), "POST": ("act", "position_acts.send")},
+        f"{ROOT}/executions": {"GET": ("see", "executions.page")},
+        f"{ROOT}/strategies": {"GET": ("see", "strategies.page")},
+        f"{ROOT}/strategy": {"GET": ("see", "strategy.page")},
+        f"{ROOT}/strategy/close": {"GET": ("see", "strategy_close.confirm"), "POST": ("act", "strategy_close.send")},
+        f"{ROOT}/builder": {"GET": ("see", "builder.page"), "POST": ("see", "builder.show")},
+        f"{ROOT}/trade": {"GET": ("see", "trade.page"), "POST": ("act", "trade.check_form")},
+        f"{ROOT}/trade/send": {"POST": ("act", "trade.send")},
         f"{ROOT}/sign-out": {"POST": ("see", "sign_in.sign_out")},
     }
 )

@@ -1,35 +1,83 @@
-"""What is around every page: where one is, whether alerts trade, and Stop."""
+"""What is around every page: where one is, what alerts can reach, and Stop."""
 
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 import htpy as h
 from htpy import Node
 
 from orderhook.console import assets, http
+from orderhook.console.pages import forms
+from orderhook.console.pages.switch import why_not
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Deployment, Visit
 from orderhook.responses import Response
+from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
 from orderhook.trade_window import NEW_YORK
 
-NAVIGATION = (("Alerts", "/console"),)
+NAVIGATION = (
+    ("Alerts", "/console"),
+    ("Orders", "/console/orders"),
+    ("Positions", "/console/positions"),
+    ("Strategies", "/console/strategies"),
+    ("Build an alert", "/console/builder"),
+    ("Trade", "/console/trade"),
+    ("Keys", "/console/keys"),
+)
+ON_A_PHONE = 3
+"""As many stand in the header of a phone, and the rest behind "More"."""
+
+SIMULATED = ("sim", "demo")
+"""How the names of accounts begin in which the bridge trades without being allowed real money."""
 
 
-def respond(visit: Visit, title: str, content: Node, *, here: str, status: int = 200, live: bool = True) -> Response:
+class Told(NamedTuple):
+    """What a page has to say to somebody who does not look at it."""
+
+    needs: int = 0
+    """How many things need a person: the title says so."""
+    aloud: str = ""
+    """What a screen reader is told when it changes."""
+
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+Z)")
+_NOTHING = Told()
+_ONCE = re.compile(f'name="{forms.ONCE}" value="[0-9a-f]*"')
+"""What differs in a form each time that it is made."""
+
+
+def respond(
+    visit: Visit, title: str, content: Node, *, here: str, status: int = 200, live: bool = True, told: Told = _NOTHING
+) -> Response:
     """Answer with a page around this content, or that nothing of it has changed since it was last asked for.
 
-    A `live` page asks for itself every few seconds; it holds no age and no time of now, which the browser writes.
+    A `live` page asks for itself every few seconds; it holds no age and no time of now, which the browser writes. What
+    it shows then of the content are the parts that have `data-part`.
     """
-    switch = visit.services.controls.kill_switch(visit.trader)
-    shown = str(h.fragment[_header(visit, here, switch), h.main(id="content", tabindex="-1")[content]])
-    tag = f'"{sha256(shown.encode()).hexdigest()[:20]}"'
+    switch, bridge, _ = visit.controls()
+    full_title = f"! {told.needs} · {title}" if told.needs else title
+    shown = str(
+        h.fragment[
+            _header(visit, here, switch, bridge),
+            h.p("#aloud.vh", role="status", data_part="aloud")[told.aloud],
+            h.p("#not-live.not-live", hidden=True),
+            h.button("#new-rows.new-rows", type="button", hidden=True),
+            h.main("#content", tabindex="-1")[content],
+        ]
+    )
+    tag = f'"{sha256(_ONCE.sub("", full_title + shown).encode()).hexdigest()[:20]}"'
     if "x-poll" in visit.request.headers and visit.request.headers.get("if-none-match") == tag:
         return http.not_modified(tag)
-    return http.html(document(visit.deployment, title, shown, live=live), status, tag=tag)
+    # What answers a form has no address of its own that could be asked again.
+    is_live = live and visit.request.method != "POST"
+    return http.html(document(visit.deployment, full_title, shown, live=is_live, tag=tag), status, tag=tag)
 
 
-def document(deployment: Deployment, title: str, body: str, *, live: bool = False) -> str:
+def document(deployment: Deployment, title: str, body: str, *, live: bool = False, tag: str | None = None) -> str:
     """Return a whole document; the body is markup that htpy has made."""
     from markupsafe import Markup
 
@@ -38,41 +86,123 @@ def document(deployment: Deployment, title: str, body: str, *, live: bool = Fals
             h.meta(charset="utf-8"),
             h.meta(name="viewport", content="width=device-width, initial-scale=1"),
             h.meta(name="color-scheme", content="light dark"),
-            h.title[f"{title} · orderhook {deployment.name}"],
+            h.title[f"{title} · orderhook {deployment.name}".strip()],
             h.link(rel="icon", href=assets.address("icon.svg")),
             h.link(rel="stylesheet", href=assets.address("app.css")),
             h.script(src=assets.address("app.js"), defer=True),
         ],
-        h.body(data_live=live)[Markup(body)],  # noqa: S704  htpy has escaped it
+        h.body(data_live=tag if live else None)[Markup(body)],  # noqa: S704  htpy has escaped it
     ]
     return str(page)
 
 
-def _header(visit: Visit, here: str, switch: KillSwitchState) -> Node:
-    deployment = visit.deployment
-    place = "demo" if deployment.is_demo else f"{deployment.name}, {deployment.region}"
-    return h.header[
+def _header(visit: Visit, here: str, switch: KillSwitchState, bridge: BridgeState) -> Node:
+    return h.fragment[
         h.a(".skip", href="#content")["To the content"],
-        h.p(".place")[h.b["orderhook"], " ", place, ", trader ", value(visit.trader)],
-        h.nav(aria_label="Pages")[
-            (h.a(href=path, aria_current="page" if path == here else None)[name] for name, path in NAVIGATION)
+        h.header(".top")[
+            h.div[
+                h.p(".brand")[h.a(href=NAVIGATION[0][1])["orderhook"]],
+                h.nav(aria_label="Pages")[_links(NAVIGATION, here), _more(here)],
+                h.div(".switch", data_part="switch")[_switch(visit, switch)],
+            ],
+            h.div(".place", data_part="place")[
+                h.p[_place(visit.deployment), ", trader ", value(visit.trader)],
+                _venue(visit, bridge),
+                _may(visit),
+                _sign_out(),
+            ],
         ],
-        _stop(visit, switch),
     ]
 
 
-def _stop(visit: Visit, switch: KillSwitchState) -> Node:
+def _links(pages: Iterable[tuple[str, str]], here: str) -> Node:
+    return [h.a(href=path, aria_current="page" if path == here else None)[name] for name, path in pages]
+
+
+def _more(here: str) -> Node:
+    hidden = NAVIGATION[ON_A_PHONE:]
+    name = next((name for name, path in hidden if path == here), "More")
+    return h.details(".more")[h.summary[name], h.div[_links(hidden, here), _sign_out()]]
+
+
+def _sign_out() -> Node:
+    return forms.form("/console/sign-out", h.button["Sign out"], once=False, class_="sign-out")
+
+
+def _place(deployment: Deployment) -> str:
+    return "demo" if deployment.is_demo else f"{deployment.name}, {deployment.region}"
+
+
+def _venue(visit: Visit, bridge: BridgeState) -> Node:
+    if visit.services.venue.name is None:
+        return _marked("neutral", "○", "No venue: nothing reaches a market")
+    live = live_accounts(bridge.accounts)
+    if live:
+        return h.p(".venue.live")[h.span(aria_hidden="true")["● "], "LIVE: ", value(", ".join(live))]
+    if bridge.accounts:
+        return _marked("good", "◐", "Simulated accounts only")
+    return _marked("warn", "?", "No bridge was heard of yet: nobody knows which accounts it trades")
+
+
+def live_accounts(accounts: Sequence[str]) -> Sequence[str]:
+    """Return which of a bridge's accounts trade real money, as the bridge tells them apart."""
+    return [account for account in accounts if not account.lower().startswith(SIMULATED)]
+
+
+def _marked(tone: str, sign: str, words: str) -> Node:
+    return h.p(class_=["venue", tone])[h.span(".mark", aria_hidden="true")[sign], words]
+
+
+def _may(visit: Visit) -> Node:
+    if visit.deployment.read_only_because:
+        return h.p(".warn")[h.span(".word")["Read-only: "], visit.deployment.read_only_because]
+    if visit.session.grant.read_only:
+        return h.p[h.b["This session only looks."]]
+    if not visit.session.may_act(visit.now):
+        return h.p[h.b["Signed in more than 12 h ago: looks and stops."]]
+    return None
+
+
+def _switch(visit: Visit, switch: KillSwitchState) -> Node:
     if switch.on:
-        return h.p(".stopped")[h.b["Stopped"], " since ", when(switch.since)]
-    return h.form(".stop", method="post", action="/console/stop")[
-        h.button(disabled=not visit.session.may_stop)["Stop trading"]
+        return h.p(".stopped")[
+            h.a(href="/console/stop")[h.span(".mark", aria_hidden="true")["■"], "Stopped since ", when(switch.since)]
+        ]
+    trades = visit.services.venue.name is not None
+    return h.fragment[
+        h.p["Alerts trade: ", h.span(".word.good")["yes"]] if trades else h.p["Alerts change ", h.b["the table only"]],
+        stop_form(why_not(visit)),
+    ]
+
+
+def stop_form(why_not: str = "") -> Node:
+    """Return what stops trading by one press; `why_not` is why this visit may not."""
+    if not why_not:
+        return forms.form("/console/stop", h.button["Stop trading"], once=False, class_="stop")
+    return h.p(".stop.not")[
+        h.button(disabled=True, title=why_not)["Stop trading"], " ", h.a(href="/console/stop")["not by this session"]
     ]
 
 
 def when(at: str | None) -> Node:
-    """Return a time of the table: New York's, with UTC where one points at it; the browser adds how long ago."""
+    """Return a time of the table: New York's, with UTC where one points at it; the browser adds its own zone there."""
     if at is None:
         return "-"
     moment = datetime.fromisoformat(at)
     local = moment.astimezone(NEW_YORK)
     return h.time(datetime=at, title=f"{moment:%Y-%m-%d %H:%M:%S} UTC")[f"{local:%H:%M:%S}"]
+
+
+def told_times(text: str) -> Node:
+    """Return words with the times of the table in them as a person reads them."""
+    return [when(part) if _TIME.fullmatch(part) else value(part) for part in _TIME.split(text)]
+
+
+def day(at: str | None) -> Node:
+    """Return the day in New York of a time of the table."""
+    return f"{datetime.fromisoformat(at).astimezone(NEW_YORK):%Y-%m-%d}" if at else "-"
+
+
+def age(at: str | None) -> Node:
+    """Return where the browser writes how long ago a time of the table is."""
+    return h.span(".age", data_at=at) if at else None

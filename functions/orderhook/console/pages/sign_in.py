@@ -2,7 +2,7 @@
 
 import htpy as h
 
-from orderhook.console import http
+from orderhook.console import http, signing
 from orderhook.console.pages import layout
 from orderhook.console.visit import Deployment, Visit
 from orderhook.responses import Response
@@ -30,5 +30,5 @@ def page(deployment: Deployment, *, refused: bool = False, signed_out: bool = Fa
 
 def sign_out(visit: Visit) -> Response:
     """End the session, and show the page that signs in."""
-    visit.sessions.end(visit.token)
+    signing.sign_out(visit)
     return http.see_other(PATH)

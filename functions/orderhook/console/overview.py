@@ -1,0 +1,211 @@
+"""What the first page says before the alerts: whether alerts trade, what there was today, what needs a person.
+
+An overview that nobody has asked for in the last seconds costs nine requests to the table at most with one key, and one
+more for each position that may be without its stop, for each group of alerts that were answered 503 (of both no more
+than `gathering.MOST_ASKED`), and for who has turned the kill switch. Asked for again at once it is one.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Literal, NamedTuple
+
+from orderhook import reference
+from orderhook.bridge_messages import PositionReport
+from orderhook.console.gathering import Gathered
+from orderhook.console.needing import Attention, needing_a_person
+from orderhook.console.remembered import remembered
+from orderhook.console.visit import Visit
+from orderhook.orders import Order
+from orderhook.services import Services
+from orderhook.store.bridge import BridgeState
+from orderhook.store.controls import KillSwitchState
+from orderhook.trade_window import end_of_day
+
+MOST_COUNTED = 1000
+"""As many alerts of today are counted."""
+
+_SECONDS_OF_COUNTS = 30
+_SECONDS = 10
+"""For how long an instance remembers what it has read, but for the kill switch and the bridge."""
+
+_SIMULATED_PREFIX, _PLAYBACK = "sim", "playback101"
+
+Standing = Literal["stopped", "no key", "bridge away", "no venue", "trades"]
+Shown = Literal["done", "refused", "repeated", "later"]
+
+
+class Today(NamedTuple):
+    """How many alerts came since the last 17:00 in New York, and what they were answered."""
+
+    since: datetime
+    counts: Mapping[Shown, int]
+    reasons: int
+    """How many different ones the refused have."""
+    is_whole: bool
+    """Whether it is all of today: there may be more than are counted."""
+
+
+class Overview(NamedTuple):
+    """What the first page says before the alerts."""
+
+    standing: Standing
+    kill_switch: KillSwitchState
+    turned_by: str | None
+    bridge: BridgeState | None
+    """None without a venue."""
+    away: str | None
+    today: Today
+    working: Mapping[str, int]
+    """How many open orders each account has, waiting legs apart."""
+    positions: Sequence[PositionReport] | None
+    """Those that are open, or not known; None without a venue."""
+    needs: Sequence[Attention]
+
+
+class Market(NamedTuple):
+    """What alerts can reach."""
+
+    kind: Literal["none", "simulated", "live", "unknown"]
+    """`unknown` where there is a venue, and its bridge has never said which accounts it has."""
+    live: Sequence[str] = ()
+    """The accounts that are not known to be simulated."""
+
+    @property
+    def words(self) -> str:
+        """Say it; the names of accounts are as the bridge has them."""
+        return {
+            "none": "No venue: nothing reaches a market",
+            "simulated": "Simulated accounts only",
+            "live": f"LIVE: {', '.join(self.live)}",
+            "unknown": "No bridge was heard of: nobody knows which accounts it has",
+        }[self.kind]
+
+
+def market_of(services: Services, bridge: BridgeState) -> Market:
+    """Return what alerts can reach: an account whose name is not a simulation account's of NinjaTrader is live."""
+    if services.venue.name is None:
+        return Market("none")
+    live = tuple(account for account in bridge.accounts if not is_simulated(account))
+    if live:
+        return Market("live", live)
+    return Market("simulated" if bridge.accounts else "unknown")
+
+
+def is_simulated(account: str) -> bool:
+    """Return whether an account is one of NinjaTrader's simulation: Sim101, or that of its playback."""
+    name = account.strip().casefold()
+    return name.startswith(_SIMULATED_PREFIX) or name == _PLAYBACK
+
+
+def needs_person(visit: Visit) -> int:
+    """Return how many things need a person."""
+    return len(_overview_of(visit).needs)
+
+
+def overview_of(visit: Visit) -> Overview:
+    """Return what the first page says before the alerts."""
+    return _overview_of(visit)
+
+
+def _overview_of(visit: Visit) -> Overview:
+    services, trader, now = visit.services, visit.trader, visit.now
+    switch, heard = services.controls.with_bridge(trader)
+    bridge = heard if services.venue.name else None
+    known = remembered(trader, "open", now, _SECONDS, lambda: Gathered.of(services, trader, now))
+    reaches = visit.session.grant.limits.reaches if visit.session.grant.limits else None
+    facts = known.facts(bridge, now)
+    away = bridge.away(now) if bridge else None
+    return Overview(
+        standing=_standing(visit, switch, away),
+        kill_switch=switch,
+        turned_by=_turned_by(services, trader, now, switch),
+        bridge=bridge,
+        away=away,
+        today=remembered(trader, "today", now, _SECONDS_OF_COUNTS, partial(_today, services, trader, now)),
+        working=_working(it for it in known.orders if reaches is None or reaches(it.account, it.instrument)),
+        positions=_open_positions(it for it in known.positions if reaches is None or reaches(it.account, it.instrument))
+        if bridge
+        else None,
+        needs=[it for it in needing_a_person(facts) if reaches is None or _is_reached(visit, it)],
+    )
+
+
+def _is_reached(visit: Visit, it: Attention) -> bool:
+    """Return whether something is there for this session: what names no account may be anybody's."""
+    limits = visit.session.grant.limits
+    return limits is None or limits.refusal(account=it.account, instrument=it.instrument) is None
+
+
+def _standing(visit: Visit, switch: KillSwitchState, away: str | None) -> Standing:
+    if switch.on:
+        return "stopped"
+    has_key = partial(_has_key, visit.services, visit.trader)
+    if not remembered(visit.trader, "key", visit.now, _SECONDS_OF_COUNTS, has_key):
+        return "no key"
+    if away:
+        return "bridge away"
+    return "no venue" if visit.services.venue.name is None else "trades"
+
+
+def _has_key(services: Services, trader: str) -> bool:
+    """Return whether there is a key by which alerts are taken; it reads no more of them than that takes."""
+    return any(key.trader == trader and not key.revoked for key in services.keys.list())
+
+
+def _turned_by(services: Services, trader: str, now: datetime, switch: KillSwitchState) -> str | None:
+    """Return the label of who has turned the kill switch on, None where nobody knows any more."""
+    request_id = switch.request_id
+    if not switch.on or request_id is None:
+        return None
+
+    def read() -> str | None:
+        record = services.alert_log.get(trader, request_id.partition(".")[0])
+        return f"{record.key_label or record.key_id} ({record.source})" if record else switch.key_id
+
+    return remembered(trader, f"turned by {request_id}", now, _SECONDS_OF_COUNTS, read)
+
+
+def day_began(now: datetime) -> datetime:
+    """Return when today began: at the last 17:00 in New York."""
+    return end_of_day(now) - timedelta(days=1)
+
+
+def shown_as(status: int, outcome: str, *, duplicate: bool) -> Shown:
+    """Return under which word an alert is listed: refused, later (its delay is not over), repeated or done."""
+    if status >= 400:
+        return "refused"
+    if duplicate or outcome.startswith("already_"):
+        return "repeated"
+    return "later" if outcome == "scheduled" else "done"
+
+
+def _today(services: Services, trader: str, now: datetime) -> Today:
+    since = day_began(now)
+    counts: Counter[Shown] = Counter()
+    reasons: set[str] = set()
+    number = 0
+    for status, outcome, duplicate, origin in services.alert_log.answers(trader, since, MOST_COUNTED):
+        number += 1
+        if origin == "operator" or outcome in reference.OPERATOR_WORDS:
+            continue
+        shown = shown_as(status, outcome, duplicate=duplicate)
+        counts[shown] += 1
+        if shown == "refused":
+            reasons.add(outcome)
+    return Today(since, counts, len(reasons), number < MOST_COUNTED)
+
+
+def _working(orders: Iterable[Order]) -> Mapping[str, int]:
+    """Return how many open orders each account has: a leg that waits for its entry works nowhere yet."""
+    counted = Counter(order.account for order in orders if not _waits(order))
+    return dict(sorted(counted.items()))
+
+
+def _waits(order: Order) -> bool:
+    return order.entry_id is not None and order.released_at is None
+
+
+def _open_positions(positions: Iterable[PositionReport]) -> Sequence[PositionReport]:
+    return [it for it in positions if it.side != "FLAT"]

@@ -1,0 +1,212 @@
+"""What the pages about alerts share: marks with their words, times, what an alert says, and links."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import htpy as h
+from htpy import Node
+
+from orderhook.console.alert_list import Related, Row, day_began
+from orderhook.console.alert_words import AlertWords
+from orderhook.console.fates import Fate, Mark, answer_of, order_in_words
+from orderhook.console.http import address
+from orderhook.console.pages import ROOT, layout
+from orderhook.console.pages.text import value
+from orderhook.orders import Order
+from orderhook.store.alert_log import AlertRecord, Origin
+from orderhook.trade_window import NEW_YORK
+
+SHORT_ID = 16
+"""This much of a request id tells it from others."""
+
+ORIGINS: Mapping[Origin, str] = {
+    "console": "by the console",
+    "api": "by the API",
+    "delayed": "its delay was over",
+    "cancel_after": "its time limit was over",
+    "operator": "by the command line",
+}
+"""What a record is that no alert of TradingView's has left."""
+
+
+def alert_address(request_id: str) -> str:
+    """Return the address of one alert."""
+    return f"{ROOT}/alerts/{request_id}"
+
+
+def time_of(at: str, now: datetime) -> Node:
+    """Return a time in New York, with its day where that is not today's, and its age."""
+    moment = datetime.fromisoformat(at)
+    day = None if moment >= day_began(now) else h.span(".day")[f"{moment.astimezone(NEW_YORK):%a %-d %b} "]
+    return h.fragment[day, layout.when(at)]
+
+
+def marked(mark: Mark, words: Node, *, sign: str | None = None) -> Node:
+    """Return words with the sign before them; who cannot see it hears what it says."""
+    return h.span(class_=mark.value)[
+        h.span(".mark", aria_hidden="true")[sign or mark.sign], h.span(".word")[words], h.span(".vh")[f" ({mark.word})"]
+    ]
+
+
+def answer(row: Row) -> Node:
+    """Return what an alert was answered, under the mark of its row."""
+    beside = ORIGINS.get(row.record.origin)
+    return h.fragment[answer_words(row), h.small[beside] if beside else None]
+
+
+def answer_words(row: Row) -> Node:
+    """Return the same without what stands beside it."""
+    told = answer_of(row.record)
+    is_again = told.kind == "repeated" and row.mark is Mark.NEUTRAL
+    return marked(row.mark, told.words, sign="=" if is_again else None)
+
+
+def said(words: AlertWords, row: Row) -> Node:
+    """Return what an alert asks for; of what came by the queue its order says it."""
+    if row.record.command == "PLACE" and "action" not in row.record.fields and row.fates:
+        order = row.fates[0][0]
+        return h.span(".said")[value(order_in_words(order)), h.span(".acc")[value(order.account)]]
+    parts = [h.b[value(it.text)] if it.strong else value(it.text) for it in words.phrases]
+    return h.span(".said")[
+        _joined(parts, " "), h.span(".acc")[value(", ".join(words.accounts.split(",")))] if words.accounts else None
+    ]
+
+
+def _joined(parts: Iterable[Node], by: str) -> Node:
+    return [(by if number else None, part) for number, part in enumerate(parts)]
+
+
+def fate(it: Fate, name: str | None = None) -> Node:
+    """Return what became of one order, with why; a name tells it from others."""
+    ends = [" ", layout.when(it.at)] if it.at else None
+    return h.p(class_=["fate", it.mark.value])[
+        h.span(".mark", aria_hidden="true")[it.mark.sign],
+        h.span(".name")[value(name), ": "] if name else None,
+        h.span(".word")[it.words, ends],
+        h.span(".why")[": ", value(it.reason)] if it.reason else None,
+        h.b[f" {it.note}"] if it.note else None,
+    ]
+
+
+def fates(row: Row) -> Node:
+    """Return what became of an alert's orders, and of what it asks of positions; what is alike stands once."""
+    alike: dict[Fate, list[str]] = {}
+    for order, its_fate in row.fates:
+        alike.setdefault(its_fate, []).append(_name(order, row))
+    is_one = len(row.fates) + len(row.unreadable) == 1 and not row.more and not row.gone
+    return h.fragment[
+        (fate(it, None if is_one else ", ".join(names)) for it, names in alike.items()),
+        (
+            fate(Fate(Mark.WARN, f"unreadable: {it.state}" if it.state.isalpha() else "unreadable"), it.id)
+            for it in row.unreadable
+        ),
+        (fate(it) for _, it in row.asked),
+        h.p(".fate")[f"and {row.more} more"] if row.more else None,
+        h.p(".fate")["no longer in the table" if row.gone == 1 else f"{row.gone} no longer in the table"]
+        if row.gone
+        else None,
+        _nothing(row),
+    ]
+
+
+def _name(order: Order, row: Row) -> str:
+    several = len(row.record.results) > 1
+    name = order.order_name or ("order" if several else order.order_id)
+    return f"{order.account} {name}" if several else name
+
+
+def _nothing(row: Row) -> Node:
+    if row.fates or row.unreadable or row.asked or row.gone or row.more:
+        return None
+    kind = answer_of(row.record).kind
+    if row.came_again:
+        return h.p(".fate")["came again"]
+    if kind == "later" and row.due and not row.result:
+        return fate(Fate(Mark.LATER, "waits for its delay, until", at=row.due))
+    if row.record.outcome == "nothing_to_cancel":
+        return h.p(".fate")["no order was cancelled"]
+    return h.p(".fate")["nothing was done"] if kind == "refused" and row.record.outcome != "outcome_unknown" else None
+
+
+def relations(row: Row) -> Node:
+    """Return which other alerts this one has to do with."""
+    return h.fragment[
+        (h.p(".why.rel")[_repeats(it)] for it in row.repeats),
+        h.p(".why.rel")[
+            "TradingView sent it again, ", _ago(row.resend_of), " after ", _link(row.resend_of), " was answered 5xx."
+        ]
+        if row.resend_of
+        else None,
+        h.p(".why.rel")[
+            "It came again ",
+            _ago(row.came_again),
+            " later: ",
+            _link(row.came_again, _words(row.came_again.outcome)),
+            ".",
+        ]
+        if row.came_again
+        else None,
+        h.p(".why.rel")["What came of it: ", result_link(row.result), "."] if row.result else None,
+    ]
+
+
+def result_link(record: AlertRecord) -> Node:
+    """Return a link to a record that says what came of another one."""
+    return h.a(href=alert_address(record.request_id))[answer_of(record).words]
+
+
+def _repeats(it: Related) -> Node:
+    where = ["In ", value(it.account), ": a"] if it.account else "A"
+    return [where, " repetition of ", _link(it), ", ", _ago(it), " earlier: nothing was done twice."]
+
+
+def _link(it: Related, text: str | None = None) -> Node:
+    return h.a(href=alert_address(it.request_id))[text or it.request_id[:12]]
+
+
+def _words(outcome: str) -> str:
+    return outcome.replace("_", " ")
+
+
+def _ago(it: Related) -> str:
+    seconds = abs(it.seconds)
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def links(row: Row, words: AlertWords) -> Node:
+    """Return links to the orders of an alert and to its strategy; what it only names is no link."""
+    strategies = dict.fromkeys(order.strategy_id for order, _ in row.fates if order.strategy_id)
+    named = words.strategy_id if not strategies else None
+    return h.fragment[
+        orders(row, words),
+        h.small[_joined([strategy_link(it) for it in strategies] or [value(named)], ", ")]
+        if strategies or named
+        else None,
+    ]
+
+
+def orders(row: Row, words: AlertWords) -> Node:
+    """Return links to an alert's orders: entries alone where legs came with them."""
+    found = [order for order, _ in row.fates]
+    entries = {order.order_id for order in found}
+    shown = [order for order in found if order.entry_id not in entries]
+    if shown:
+        return _joined([order_link(order) for order in shown], ", ")
+    return value(words.order_id) if words.order_id else "-"
+
+
+def order_link(order: Order) -> Node:
+    """Return a link to an order's page."""
+    return h.a(href=address(f"{ROOT}/order", {"account": order.account, "orderId": order.order_id}))[
+        value(order.order_id)
+    ]
+
+
+def strategy_link(strategy_id: str) -> Node:
+    """Return a link to a strategy's page."""
+    return h.a(href=address(f"{ROOT}/strategy", {"strategyId": strategy_id}))[value(strategy_id)]
