@@ -26,7 +26,7 @@ EXAMPLES = 6
 CONFIG = """
 [checks]
 # What is a string for the description need not be an order that is there, nor a price that fits.
-positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 409, 423, 429]
+positive_data_acceptance.expected-statuses = ["2xx", 400, 403, 404, 409, 423, 429]
 """
 
 SCHEMA = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig.from_str(CONFIG))
