@@ -46,6 +46,8 @@ class Console:
     """Where its pages come from; None is the domain name that API Gateway has of each request, over HTTPS."""
     what_to_do: Callable[[BaseException], str | None] = _nothing
     """Returns what whoever uses it can do about a failure, such as to log in to AWS again."""
+    seconds: float = BUDGET_SECONDS
+    """How long a page may take; on a person's own machine, which may be busy, longer than API Gateway likes."""
 
     @property
     def cookie(self) -> str:
@@ -67,9 +69,9 @@ def answer(console: Console, event: Mapping[str, Any], context: object) -> Respo
     request = Request(event, console.origin)
     try:
         guard.check_size(request)
-        with time_budget(started + BUDGET_SECONDS):
+        with time_budget(started + console.seconds):
             if request.method in guard.SAFE:
-                return call_until(started + BUDGET_SECONDS, _answer, console, request)
+                return call_until(started + console.seconds, _answer, console, request)
             return _answer(console, request)  # what acts has the hard end of an alert
     except HttpError as error:
         return http.refusal(error)
