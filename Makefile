@@ -55,6 +55,10 @@ checks: .venv ## Check format, lint, types, template and lock files
 	"$(UV)" --quiet lock --check
 	"$(UV)" $(requirements) | diff functions/requirements.txt - || { echo "functions/requirements.txt is out of date: run \`make lock\`"; exit 1; }
 
+.PHONY: test-api
+test-api: .venv ## Play every operation of the HTTP API, with what its description allows and with what it does not
+	.venv/bin/pytest -n auto --dist worksteal tests/schema $(ARGS)
+
 .PHONY: test-console
 test-console: .venv ## Use the console in a browser (Chromium), on a desk and on a phone
 	.venv/bin/pytest -n auto --dist loadfile tests/console $(ARGS)

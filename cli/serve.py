@@ -63,6 +63,9 @@ def serve(
             help="The console's port, which only this machine reaches.  [default: a free one]",
         ),
     ] = 0,
+    no_alerts: Annotated[
+        bool, typer.Option("--no-alerts", help="Begin with an empty list of alerts: send none of the demo's own.")
+    ] = False,
     paper: Annotated[
         bool,
         typer.Option(
@@ -80,7 +83,7 @@ def serve(
         if paper and is_named:
             fail("--paper has a table of its own, in memory; leave out --table and --endpoint-url.")
         address = connection.find_table(table, None, endpoint_url) if is_named else IN_MEMORY
-        local_server.serve(host, port, address, paper=paper, console_port=console_port)
+        local_server.serve(host, port, address, paper=paper, console_port=console_port, with_alerts=not no_alerts)
     except (ListenError, TableError) as error:
         fail(str(error))
     except KeyboardInterrupt:

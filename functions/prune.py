@@ -13,7 +13,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 OPERATIONS = {
-    "dynamodb": ("GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems", "DescribeEndpoints"),
+    "dynamodb": (
+        *("BatchGetItem", "GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems"),
+        "DescribeEndpoints",
+    ),
     "lambda": ("GetFunctionConfiguration", "Invoke"),
     "codedeploy": ("PutLifecycleEventHookExecutionStatus",),
     "scheduler": ("CreateSchedule",),

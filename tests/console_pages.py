@@ -38,7 +38,7 @@ def text_of(page: Response | str) -> str:
 
 def rows(page: Response) -> list[str]:
     """Return the rows of a list of alerts, as markup, newest first."""
-    return re.findall(r'<tr id="a[0-9a-f.]+".*?</tr>', str(page["body"]), re.DOTALL)
+    return re.findall(r'<tr id="a[^"]+".*?</tr>', str(page["body"]), re.DOTALL)
 
 
 def texts(page: Response) -> list[str]:

@@ -34,7 +34,7 @@ class Page(NamedTuple):
     @property
     def text(self) -> str:
         """What a person reads."""
-        return " ".join(" ".join(_read(self.markup).texts).split())
+        return " ".join("".join(_read(self.markup).texts).split())
 
     @property
     def forms(self) -> Sequence[Form]:
@@ -50,6 +50,9 @@ class Page(NamedTuple):
         return found
 
 
+_INLINE = frozenset({"a", "b", "bdi", "code", "small", "span", "time"})
+
+
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -60,6 +63,7 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
+        self.texts += [] if tag in _INLINE else [" "]
         if tag == "a":
             self.links.append(given.get("href", ""))
         if tag == "form":

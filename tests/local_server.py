@@ -72,12 +72,15 @@ class Server:
 
 
 @contextmanager
-def running(log: Path, *arguments: str, **environment: str) -> Iterator[Server]:
-    """Run the server on a free port, from when its page says so; it is gone afterwards, whatever happens."""
+def running(log: Path, *arguments: str, with_alerts: bool = False, **environment: str) -> Iterator[Server]:
+    """Run the server on a free port, from when its page says so; it is gone afterwards, whatever happens.
+
+    Its list of alerts is empty unless `with_alerts` the demo's own are sent.
+    """
     with (
         log.open("w") as stderr,
         subprocess.Popen(
-            [*ORDERHOOK, "serve", "--port", "0", *arguments],
+            [*ORDERHOOK, "serve", "--port", "0", *([] if with_alerts else ["--no-alerts"]), *arguments],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

@@ -24,6 +24,9 @@ from orderhook.services import Services
 HOST = "127.0.0.1"
 """Never another: the webhook's port may be open to the world by a tunnel, this one must not be."""
 
+PATIENCE_SECONDS = 10.0
+"""How long a page may take: whoever waits for it has their own machine to wait for."""
+
 
 class ConsoleDoor:
     """Answer the requests of a browser on this machine; a WSGI application."""
@@ -85,7 +88,9 @@ def running(
     listener: socket.socket = listen(HOST, port)
     port = listener.getsockname()[1]
     # Its own name is one of two; a link has this one, and a cookie is for one of them alone.
-    console = app.Console(services, ProcessSessions(), deployment, origin=f"http://{HOST}:{port}")
+    console = app.Console(
+        services, ProcessSessions(), deployment, origin=f"http://{HOST}:{port}", seconds=PATIENCE_SECONDS
+    )
     if what_to_do:
         console = replace(console, what_to_do=what_to_do)
     server = make_server(

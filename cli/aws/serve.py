@@ -28,8 +28,18 @@ from orderhook.settings import DeferredSettings
 from orderhook.trade_window import day_in_new_york
 
 
-def serve(host: str, port: int, address: TableAddress, *, paper: bool = False, console_port: int = 0) -> None:
+def serve(
+    host: str,
+    port: int,
+    address: TableAddress,
+    *,
+    paper: bool = False,
+    console_port: int = 0,
+    with_alerts: bool = True,
+) -> None:
     """Answer alerts until Ctrl-C or SIGTERM; with `paper` they are carried out, in a made-up market.
+
+    `with_alerts` those of the demo are sent to a new table, so that the console has something to show.
 
     Raises ListenError if the server cannot listen there, and TableError if the table cannot be used.
     """
@@ -59,9 +69,10 @@ def serve(host: str, port: int, address: TableAddress, *, paper: bool = False, c
         link = console.link(Grant(demo.TRADER))
         # The functions print metrics for CloudWatch to collect, and nothing collects them here.
         stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
-        if is_new and not paper:
-            for text in demo.ALERTS:
-                webhook.handler(gateway.event_of(text.encode()), None)
+        if is_new and with_alerts and not paper:
+            with application.lock:
+                for text in demo.ALERTS:
+                    webhook.handler(gateway.event_of(text.encode()), None)
         if venue_queues:
             import reports  # as webhook
 

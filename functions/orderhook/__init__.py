@@ -39,13 +39,15 @@ What they work with:
     settings         the environment of a function, read and checked once
     store/           the table: `table` sends requests; `orders`, `strategies`, `keys`, `templates`, `controls`,
                      `rates`, `traces`, `sessions`, `alert_log` each know one kind of item, `reports` what a venue says
-                     of orders, `bridge` what it says besides; `changes` has the writes that alter orders, `releases`
-                     those of legs; `writes`, `items`, `expressions`, `asking` and `results` are shared
+                     of orders, `bridge` what it says besides, `needs` what a person has to look at; `changes` has the
+                     writes that alter orders, `releases` those of legs; `writes`, `items`, `expressions`, `asking` and
+                     `results` are shared
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work,
                      the `doorbell`
     messages         what is sent to the queue
     bridge_messages  what a bridge sends to the report queue
     reporting        a report of the bridge → the table, and what somebody should look at
+    needs            what of a report or an answer a person has to look at, and is kept for that
     readiness        what a new version is asked before it gets traffic; `aws/deployment` asks it
 
 For readers (the command line, later the console and the API):

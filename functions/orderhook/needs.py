@@ -86,7 +86,9 @@ def is_overfilled(before: Order, after: Order) -> bool:
 def of_instruction(said: "InstructionReport", instruction: "Instruction | None", sent: datetime) -> Iterator[Need]:
     """Yield what the report of an instruction tells."""
     at, of_id = _told_at(said.seq, sent), said.instruction_id
-    account, instrument = (instruction.account, instruction.instrument) if instruction else (None, None)
+    account = instruction.account if instruction else None
+    # A root is every month of a future: which of them is meant nobody knows here.
+    instrument = instruction.instrument if instruction and instruction.root is None else None
     needs = [_coded(alarm, "instruction", of_id, at, said.reason) for alarm in _kept(said.alarms)]
     reason = said.reason and said.reason[:LONGEST_DETAIL]
     if instruction is None:

@@ -20,13 +20,13 @@ FOLDER = ROOT / "docs" / "pictures"
 
 _ES = "account=Sim101;instrument=ES1!;tif=DAY;"
 ALERTS = (
-    f"command=PLACE;{_ES}action=BUY;qty=2;order_type=LIMIT;limit_price=5000.25;order_id=es-long-0930;strategy_id=orb-es;"
+    f"command=PLACE;{_ES}action=BUY;qty=2;order_type=LIMIT;limit_price=5000.25;order_id=es-orb-0930;strategy_id=orb-es;"
     "take_profit=5020;stop_loss=4990;",
     f"command=PLACE;{_ES}action=BUY;qty=1;order_type=MARKET;order_id=es-add-0933;",
     "command=CANCEL;order_id=demo-1;",
     "command=CANCEL;order_id=demo-1;",
     "command=PLACE;account=Sim101;instrument={{ticker}};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=nq-{{time}};",
-    "command=CHANGE;order_id=es-long-0930;limit_price=4999.75;",
+    "command=CHANGE;order_id=es-orb-0930;limit_price=4999.75;",
     f"command=PLACE;{_ES}action=SELL;qty=1;order_type=LIMIT;limit_price=5010;order_id=es-short-0938;start_time=00:00;"
     "end_time=00:01;",
     "command=CANCEL;order_id=STOP1;strategy_id=orb-es;",

@@ -7,12 +7,24 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FloatRect, Page, expect
 
+from cli.aws import demo
 from orderhook.console.pages import PAGES
 from tests.console.browser import DESKTOP, PHONE
 from tests.console.conftest import OpenPage, SendAlert
 
-ADDRESSES = [address for address in PAGES.addresses("GET") if "{" not in address]
-"""Of those that need no id."""
+OF_WHAT = {
+    "/console/order": "?account=Sim101&orderId=demo-entry",
+    "/console/order/cancel": "?account=Sim101&orderId=demo-entry",
+    "/console/strategy": "?strategyId=demo-strategy",
+    "/console/strategy/close": "?strategyId=demo-strategy",
+    "/console/keys/revoke": f"?key={demo.KEY_ID}",
+}
+"""What the pages are about that are about one thing."""
+
+NOT_THERE = ("/console/stop/flatten", "/console/positions/act", "/console/alerts/{id}")
+"""Without a venue, or before an alert's id is known."""
+
+ADDRESSES = [address + OF_WHAT.get(address, "") for address in PAGES.addresses("GET") if address not in NOT_THERE]
 
 STOP = "Stop trading"
 

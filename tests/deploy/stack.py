@@ -70,6 +70,15 @@ def _session_of(role: dict[str, Any]) -> dict[str, Any]:
     return {"Fn::Sub": f"arn:aws:sts::${{AWS::AccountId}}:assumed-role/${{{name}}}/*"}
 
 
+def _where_it_holds(value: Any) -> Any:
+    """Return a part of a template as it is where every condition holds: SAM puts one around each part of a route."""
+    if not isinstance(value, dict):
+        return value
+    if "Fn::If" in value:
+        return _where_it_holds(value["Fn::If"][1])
+    return {name: _where_it_holds(it) for name, it in value.items()}
+
+
 def _run(command: list[str], **options: Any) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     printed: str = done.stdout
@@ -211,7 +220,7 @@ class Stack:
         gateway, resources = self.client("apigatewayv2"), self.resources
         api = resources[name]
         there = {route["RouteKey"]: route["Target"] for route in gateway.get_routes(ApiId=api)["Items"]}
-        for path, methods in body["paths"].items():
+        for path, methods in _where_it_holds(body["paths"]).items():
             for method, operation in methods.items():
                 definition = operation["x-amazon-apigateway-integration"]
                 [(called, function)] = re.findall(r"functions/\$\{(\w+)(\.Arn)?\}/", definition["uri"]["Fn::Sub"])
@@ -222,7 +231,7 @@ class Stack:
                     "PayloadFormatVersion": definition["payloadFormatVersion"],
                     "TimeoutInMillis": definition["timeoutInMillis"],
                 }
-                key = path if path == "$default" else f"{method.upper()} {path}"
+                key = "$default" if path == "/$default" else f"{method.upper()} {path}"
                 if key in there:
                     gateway.update_integration(IntegrationId=there[key].rpartition("/")[2], **settings)
                 else:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cli.aws import demo
+from tests.api import Api
 from tests.builders import ENTRY, EVENTS, alert, event, event_named, refused
 from tests.client_faults import in_writes
 from tests.faults import Fault, internal_error, lose_response, no_fault, reject, throttle
@@ -169,6 +170,42 @@ def test_another_traders_key_in_a_wrong_place_is_nowhere(
     )
     assert holding.state() == "Working"
     assert_nowhere(holding, caplog, answer, theirs)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        cancel(),
+        cancel(order_id="KEY"),
+        cancel(notes="KEY"),
+        text('{"key": "KEY", "command": "CANCEL", "order_id": "a"'),
+    ],
+    ids=["as the key", "as an order id", "in the notes", "in broken JSON"],
+)
+def test_a_key_of_the_api_in_an_alert_is_nowhere(
+    holding: Service, caplog: pytest.LogCaptureFixture, write: Callable[[str], str]
+) -> None:
+    key = Api(holding).key
+    assert_nowhere(holding, caplog, holding.post(write(key)), key)
+    assert_nowhere(holding, caplog, holding.post(write(key).replace(f"key={key}", f"key={holding.key}")), key)
+
+
+def test_keys_of_both_kinds_are_nowhere_after_requests_of_the_api(
+    holding: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = Api(holding)
+    for key in (api.key, holding.key):
+        for told in (
+            api.place("order-8", notes=key),
+            api.place(key),
+            api.post(f"/accounts/Sim101/orders/{key}/cancel"),
+            api.post(f"/strategies/{key}/close"),
+            api.post("/accounts/Sim101/orders/place", {**ENTRY, key: key}),
+            api.send("GET", "/orders", headers={"authorization": f"Bearer {key}x"}),
+            api.post("/check", {"alert": f"key={key}; command=CANCEL; order_id={key};"}),
+        ):
+            answer = Answer(told.status, told.headers, told.body, "", told.text)
+            assert_nowhere(holding, caplog, answer, key)
 
 
 @pytest.mark.parametrize("name", FILES)

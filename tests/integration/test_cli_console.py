@@ -7,6 +7,7 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -193,7 +194,7 @@ SETTINGS = {
     "ORDERHOOK_TABLE": "orderhook-Table-1",
     "ORDERHOOK_RETENTION_DAYS": "9",
     "ORDERHOOK_ALERT_RETENTION_DAYS": "12",
-    "ORDERHOOK_VERSION": deployed.version("orderhook"),
+    "ORDERHOOK_VERSION": version("orderhook"),
     **{f"ORDERHOOK_{name}": "x" for name in ("QUEUE_URL", "QUEUE_ARN", "DEAD_LETTER_ARN", "SCHEDULE_GROUP")},
     "ORDERHOOK_SCHEDULER_ROLE": "x",
 }
@@ -230,9 +231,9 @@ def test_every_setting_is_the_one_that_the_stack_was_deployed_with(find: Callabl
     assert services.venue == settings.venue
 
 
-@pytest.mark.parametrize(("version", "named"), [("0.1.7", "orderhook 0.1.7"), (None, "an older orderhook")])
-def test_another_version_is_only_looked_at(find: Callable[..., Any], version: str | None, named: str) -> None:
-    _, deployment, _ = find(ORDERHOOK_VERSION=version)
+@pytest.mark.parametrize(("there", "named"), [("0.1.7", "orderhook 0.1.7"), (None, "an older orderhook")])
+def test_another_version_is_only_looked_at(find: Callable[..., Any], there: str | None, named: str) -> None:
+    _, deployment, _ = find(ORDERHOOK_VERSION=there)
     assert f"The stack runs {named}" in deployment.read_only_because
 
 

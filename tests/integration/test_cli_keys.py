@@ -47,6 +47,24 @@ def test_a_limit_has_the_one_name_of_what_is_typed(server: Server) -> None:
     assert key["limits"] == {"instruments": ["ES 12-49", "NQ1!"]}
 
 
+def test_a_key_of_the_api_reads_or_trades_and_is_listed_as_one(server: Server) -> None:
+    for scopes, may in ((["read"], "read"), (["TRADE"], "trade"), (["both"], "read, trade"), ([], "read, trade")):
+        options = [word for scope in scopes for word in ("--scope", scope)]
+        key = server.data("keys", "create", "--api", "--label", "dashboard", *options)
+        assert key["key"].startswith("oht_")
+        assert (key["kind"], ", ".join(key["scopes"])) == ("api", may)
+        [line] = [line for line in server.run("keys", "list").stdout.splitlines() if key["key_id"] in line]
+        assert f"API: {may}" in line
+    assert server.post(f"key={key['key']};command=CANCEL;order_id=a").json()["error"] == "invalid_secret_key"
+
+
+@pytest.mark.parametrize("wrong", [["--scope", "CANCEL"], ["--kill-switch"]])
+def test_a_key_of_the_api_has_no_commands(server: Server, wrong: list[str]) -> None:
+    result = server.run("keys", "create", "--api", *wrong)
+    assert result.exit_code == 1
+    assert "key:" not in result.stdout
+
+
 def test_a_new_key_turns_the_kill_switch_only_if_that_was_asked_for(server: Server) -> None:
     plain, asked, scoped, both = (
         server.data("keys", "create", "--trader", "switching", *arguments)

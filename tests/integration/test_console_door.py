@@ -11,6 +11,7 @@ from orderhook.console.sessions import Grant
 from orderhook.console.visit import Deployment
 from orderhook.grants import ACTS_FOR, CODE_FOR
 from orderhook.store.sessions import TableSessions
+from tests.api import Api
 from tests.console_client import SAME_ORIGIN, Door, LocalDoor, Page, StackDoor, form, local_door, sign_in
 from tests.service import Service, wall_clock
 
@@ -431,7 +432,8 @@ def test_a_console_that_only_looks_stops_all_the_same_and_says_why(service: Serv
         assert answer.status == 403
         assert "The versions differ." in answer.body
         assert not is_stopped(service)
-        api = door.send("POST", "/v1/api/orders/cancelall", {"Authorization": "Bearer x"})
+        bearer = {"Authorization": f"Bearer {Api(service).key}"}
+        api = door.send("POST", "/v1/api/orders/cancelall", bearer)
         assert (api.status, "The versions differ." in api.body) == (403, True)
         assert door.send(*POST_STOP, SAME_ORIGIN | cookie).status == 303
         assert is_stopped(service)

@@ -28,8 +28,8 @@ OTHER_KEY = KEY.replace("ohk_", "oht_")
 ENTRY = needed("PLACE")
 
 
-def place(kind: str = "strategy", venue: Venue = TABLE, **values: str) -> Preview:
-    return preview(draft_of(kind, "PLACE", ENTRY | values), venue, NOW)
+def place(*, of: str = "strategy", venue: Venue = TABLE, **values: str) -> Preview:
+    return preview(draft_of(of, "PLACE", ENTRY | values), venue, NOW)
 
 
 def told(read: Preview, field: str) -> str:
@@ -82,7 +82,7 @@ def test_what_only_looks_like_the_word_for_a_key_is_no_key() -> None:
 @pytest.mark.parametrize("value", ["x; action=SELL", "x\naction=SELL", "x\r\ncommand=CANCELALLORDERS", ";", "a;b"])
 @pytest.mark.parametrize("name", ["account", "notes", "order_id", "strategy_id", "limit_price"])
 def test_a_value_that_would_end_its_field_is_refused(name: str, value: str) -> None:
-    read = place(**{name: value})
+    read = preview(draft_of("strategy", "PLACE", ENTRY | {name: value}), TABLE, NOW)
     assert [it.field for it in read.faults] == [name]
     assert read.text == ""
 
@@ -140,9 +140,8 @@ def test_a_placeholder_that_nobody_fills_in_is_an_error(value: str, way_out: str
 
 
 def test_a_placeholder_of_strategies_is_an_error_in_an_indicators_alert() -> None:
-    values = {"action": "{{strategy.order.action}}", "limit_price": "{{close}}"}
-    assert place("strategy", **values).is_right
-    read = place("indicator", **values)
+    assert place(of="strategy", action="{{strategy.order.action}}").is_right
+    read = place(of="indicator", action="{{strategy.order.action}}")
     assert not read.is_right
     assert "strategy only" in told(read, "action")
 
@@ -172,7 +171,7 @@ def test_an_id_that_two_firings_may_share_is_warned_of(order_id: str, code: str 
 @pytest.mark.parametrize("order_id", ["es-long", "es-{{close}}", "{{strategy.order.id}}", "", "-{{plot_0}}"])
 def test_the_id_that_is_offered_serves_every_day(order_id: str) -> None:
     offer = place(order_id=order_id).offer
-    read = place(**offer)
+    read = place(order_id=offer["order_id"], strategy_id=offer["strategy_id"])
     assert read.is_right
     assert read.warnings == ()
     first, later = read.fired

@@ -1,7 +1,7 @@
 import math
 import re
 import string
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from urllib.parse import quote
 from zlib import crc32
@@ -9,7 +9,7 @@ from zlib import crc32
 import pytest
 
 from orderhook.errors import InvalidSecretKeyError
-from orderhook.keys import KILL_SWITCH, Key, KeyRing, holds_key, issue, key_id_of
+from orderhook.keys import ALERT, API, KILL_SWITCH, READ, TRADE, Key, KeyRing, holds_key, issue, key_id_of
 from orderhook.limits import Limits
 
 FORM = re.compile(r"ohk_([a-z0-9]{12})_([A-Za-z0-9]{43})([a-f0-9]{8})")
@@ -109,6 +109,31 @@ def test_a_shortened_key_or_one_in_other_case_has_no_id() -> None:
     secret, _ = new_key()
     bent = [*(secret[:length] for length in range(68)), secret[1:], secret.upper(), secret.lower(), secret.swapcase()]
     assert {key_id_of(text) for text in bent} == {None}
+
+
+def test_a_key_of_the_api_has_the_same_form_and_is_no_key_of_an_alert() -> None:
+    secret, key = issue(trader="ada", label="", scopes=frozenset({READ}), created="", kind=API)
+    assert FORM.fullmatch(secret.replace("oht_", "ohk_"))
+    assert (key_id_of(secret, API), key_id_of(secret), key_id_of(new_key()[0], API)) == (key.key_id, None, None)
+    assert not key.allows("PLACE")
+    assert key._replace(scopes=frozenset({TRADE})).allows(KILL_SWITCH)
+
+
+@pytest.mark.parametrize("kind", [ALERT, API])
+def test_no_key_opens_the_other_door_even_where_it_is_stored(kind: str) -> None:
+    secret, key = issue(trader="ada", label="", scopes=frozenset(), created="", kind=kind)
+    table = KeyTable(key)
+    other = KeyRing(table.look_up, 30, API if kind == ALERT else ALERT)
+    with pytest.raises(InvalidSecretKeyError):
+        other.verify(secret, 0)
+    assert table.asked == []
+    assert KeyRing(table.look_up, 30, kind).verify(secret, 0) == key
+
+
+@pytest.mark.parametrize("bent", [str, str.upper, quote, lambda key: key[:40]])
+def test_a_key_of_the_api_is_found_in_a_text(bent: Callable[[str], str]) -> None:
+    secret, _ = issue(trader="ada", label="", scopes=frozenset(), created="", kind=API)
+    assert holds_key(f"notes: {bent(secret)}")
 
 
 @pytest.mark.parametrize("form", ["{}", "notes={}", "x{}", "{}x", "a {} b", '"{}"', "ohk_{}", "{}{}", "\n{}\n"])

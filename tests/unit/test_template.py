@@ -909,8 +909,11 @@ def test_the_console_writes_no_key_but_when_it_was_revoked_and_lists_no_session(
     [written], [revoked] = putting, updating
     allowed = partitions(written)
     assert {items.SIGN_IN_CODES, items.SESSIONS} <= {*allowed}
-    for key in (items.key_key("k"), {"pk": items.KEY_LIST}):
+    for key in (items.key_key("k"), {"pk": items.KEY_LIST}, items.position_key("main", "a", "i")):
         assert not any(fnmatchcase(key["pk"], pattern) for pattern in allowed)
+    for key in (items.controls_key("main"), items.alert_key("main", "r"), items.once_key("main", "o")):
+        assert any(fnmatchcase(key["pk"], pattern) for pattern in allowed)
+    assert any(fnmatchcase(items.need_key("main", "n")["pk"], pattern) for pattern in allowed)
     assert partitions(revoked) == [items.key_key("*")["pk"]]
     assert revoked["Condition"]["ForAllValues:StringEquals"] == {"dynamodb:Attributes": ["pk", "sk", "revoked"]}
     [listed] = [it for it in own if it["Action"] == "dynamodb:Query" and "Condition" in it]

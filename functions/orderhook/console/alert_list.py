@@ -24,13 +24,14 @@ SHOWN = 50
 ORDERS_OF_ROW = 4
 SEARCH_SECONDS = 1.3
 """How long records are searched before a page says how far it came; the rest of a request's time is for the page."""
-_READ_AT_ONCE = 200
+READ_AT_ONCE = 200
+"""How many records a search reads by one request."""
 
 KINDS: Mapping[str, str] = {"": "All", "done": "Done", "refused": "Refused", "repeated": "Repeated", "later": "Later"}
 SPANS: Mapping[str, str] = {"1h": "1 h", "today": "today", "7d": "7 d"}
 _DAY_BEGINS = 17
 
-_POSITION = re.compile(r"[0-9a-f.]{1,64}")
+_POSITION = re.compile(r"[0-9a-f]{1,64}[0-9a-z_.]{0,40}")
 
 
 class Asked(NamedTuple):
@@ -103,23 +104,26 @@ class Found(NamedTuple):
     """Where a further page begins; None where there is nothing older in the span."""
     searched_to: datetime | None = None
     """How far back records were searched, where the time was over before a page was full."""
+    context: Sequence[AlertRecord] = ()
+    """What was looked through besides, where there is a filter: some of it may belong to what was found."""
 
 
-def read(log: AlertLog, trader: str, asked: Asked) -> Found:
-    """Return the newest records that are asked for; with a filter as far as the time allows."""
+def read(log: AlertLog, trader: str, asked: Asked, ends: float) -> Found:
+    """Return the newest records that are asked for; with a filter until a second of time.monotonic()."""
     if not asked.filters:
         return Found(*log.page(trader, SHOWN, asked.since, asked.until, asked.before))
-    ends = time.monotonic() + SEARCH_SECONDS
     found: list[AlertRecord] = []
+    passed: list[AlertRecord] = []
     position: str | None = asked.before
     while position is not None:
-        records, position = log.page(trader, _READ_AT_ONCE, asked.since, asked.until, position)
-        found += filter(lambda record: _matches(record, asked), records)
+        records, position = log.page(trader, READ_AT_ONCE, asked.since, asked.until, position)
+        for record in records:
+            (found if _matches(record, asked) else passed).append(record)
         if len(found) > SHOWN:
-            return Found(found[:SHOWN], found[SHOWN - 1].request_id)
+            return Found(found[:SHOWN], found[SHOWN - 1].request_id, context=passed)
         if position and time.monotonic() >= ends:
-            return Found(found, position, _time_of(position))
-    return Found(found, None)
+            return Found(found, position, _time_of(position), passed)
+    return Found(found, None, context=passed)
 
 
 def _matches(record: AlertRecord, asked: Asked) -> bool:

@@ -27,7 +27,6 @@ BUDGET_SECONDS = 2.2
 """As an alert's."""
 
 API = "/v1/api"
-CHECK = f"{API}/check"
 COOKIE = "orderhook"
 
 
@@ -46,6 +45,8 @@ class Console:
     """Where its pages come from; None is the domain name that API Gateway has of each request, over HTTPS."""
     what_to_do: Callable[[BaseException], str | None] = _nothing
     """Returns what whoever uses it can do about a failure, such as to log in to AWS again."""
+    seconds: float = BUDGET_SECONDS
+    """How long a page may take; on a person's own machine, which may be busy, longer than API Gateway likes."""
 
     @property
     def cookie(self) -> str:
@@ -65,11 +66,15 @@ def answer(console: Console, event: Mapping[str, Any], context: object) -> Respo
     """
     started = time.monotonic()
     request = Request(event, console.origin)
+    if request.path == API or request.path.startswith(f"{API}/"):
+        from orderhook.console import api  # a page waits for none of it
+
+        return api.answer(console, request)
     try:
         guard.check_size(request)
-        with time_budget(started + BUDGET_SECONDS):
+        with time_budget(started + console.seconds):
             if request.method in guard.SAFE:
-                return call_until(started + BUDGET_SECONDS, _answer, console, request)
+                return call_until(started + console.seconds, _answer, console, request)
             return _answer(console, request)  # what acts has the hard end of an alert
     except HttpError as error:
         return http.refusal(error)
@@ -87,12 +92,6 @@ def _not_answered(console: Console, request: Request, what_to_do: str | None = N
 
 
 def _answer(console: Console, request: Request) -> Response:
-    if request.path == API or request.path.startswith(f"{API}/"):
-        from orderhook.console import api  # a page waits for none of it
-
-        if console.deployment.read_only_because and request.method not in guard.SAFE and request.path != CHECK:
-            return _api_is_read_only(console.deployment)
-        return api.answer(console, request)
     if request.path in ("/", "/console/"):
         return http.see_other(ROOT)
     if found := assets.find(request):
@@ -102,11 +101,6 @@ def _answer(console: Console, request: Request) -> Response:
     if request.path == sign_in.PATH:
         return _sign_in(console, request)
     return _page(console, request)
-
-
-def _api_is_read_only(deployment: Deployment) -> Response:
-    detail = f"This console only looks: {deployment.read_only_because}"
-    return http.json_answer({"success": False, "error": "command_not_allowed", "detail": detail}, 403)
 
 
 def _sign_in(console: Console, request: Request) -> Response:

@@ -258,6 +258,8 @@ OF_METRIC: Mapping[str, tuple[str, ...] | str] = MappingProxyType(
         "ReportsAge": "the bridge is shown as away by then, for its heartbeats are late too",
         alarms.DEAD_LETTERS: "they are tried until the table answers; what is given up then has a record",
         "QueueAge": _OPERATOR,
+        "ConsoleErrors": _OPERATOR,
+        "ConsoleUnhandledErrors": _OPERATOR,
     }
 )
 """By the metric of each alarm, what of the list tells of the same, or why nothing does."""

@@ -1,7 +1,6 @@
 """A request of the console or the API, and the answers to it with the headers that each of them needs."""
 
 import base64
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
@@ -98,11 +97,6 @@ def html(page: object, status: int = 200, *, tag: str | None = None, cookies: It
     """Answer with a page; `tag` is a digest of all that it shows, without which no poll asks for it again."""
     headers = {"Content-Type": "text/html; charset=utf-8"} | ({"ETag": tag} if tag else {})
     return _answer(status, headers, str(page), cookies)
-
-
-def json_answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Answer with JSON; numbers are written as `body` has them."""
-    return _answer(status, {"Content-Type": "application/json"} | dict(headers or {}), json.dumps(body))
 
 
 def asset(content: bytes, content_type: str, tag: str) -> Response:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from orderhook.bridge_messages import PositionReport
 from orderhook.console.attention import ENTRIES, ORDER_ID, OTHER, Entry
+from orderhook.console.protection import cover
 from orderhook.instructions import OVERDUE, Instruction
 from orderhook.needs import Need, of_record
 from orderhook.orders import RESENDS_END, Order, OrderState, folded, timestamp
@@ -17,18 +18,6 @@ from orderhook.trade import entry_and_leg
 
 Pair = tuple[str, str]
 """An account and an instrument, without their case."""
-
-_LIVE = frozenset(
-    {
-        OrderState.TRIGGER_PENDING,
-        OrderState.ACCEPTED,
-        OrderState.WORKING,
-        OrderState.PART_FILLED,
-        OrderState.CHANGE_PENDING,
-        OrderState.CHANGE_SUBMITTED,
-    }
-)
-"""The states in which a stop protects."""
 
 
 class Facts(NamedTuple):
@@ -113,18 +102,7 @@ def is_covered(facts: Facts, account: str, instrument: str, since: str) -> bool:
         return True
     if position is None or position.side not in ("LONG", "SHORT"):
         return False
-    closing = "SELL" if position.side == "LONG" else "BUY"
-    stops = sum(
-        order.present_qty - order.filled
-        for order in facts.orders
-        if pair_of(order.account, order.instrument) == pair and order.action == closing and _protects(order)
-    )
-    return stops >= position.quantity
-
-
-def _protects(order: Order) -> bool:
-    is_stop = order.order_type in ("STOPMARKET", "STOPLIMIT")
-    return is_stop and order.state in _LIVE and order.acked > 0 and order.unresolved is None
+    return cover(position, facts.orders).covered >= position.quantity
 
 
 def _bridge(facts: Facts) -> Iterator[Attention]:

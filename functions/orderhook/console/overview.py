@@ -1,8 +1,8 @@
 """What the first page says before the alerts: whether alerts trade, what there was today, what needs a person.
 
 An overview that nobody has asked for in the last seconds costs nine requests to the table at most with one key, and one
-more for each position that may be without its stop, for each group of alerts that were answered 503 (of both no more
-than `gathering.MOST_ASKED`), and for who has turned the kill switch. Asked for again at once it is one.
+more for each position that may be without its stop, and for each group of alerts that were answered 503, of both no
+more than `gathering.MOST_ASKED`. Asked for again at once it is one.
 """
 
 from collections import Counter
@@ -17,11 +17,13 @@ from orderhook.console.gathering import Gathered
 from orderhook.console.needing import Attention, needing_a_person
 from orderhook.console.remembered import remembered
 from orderhook.console.visit import Visit
+from orderhook.errors import OrderhookError
 from orderhook.orders import Order
 from orderhook.services import Services
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
 from orderhook.trade_window import end_of_day
+from orderhook.venues import Venue
 
 MOST_COUNTED = 1000
 """As many alerts of today are counted."""
@@ -52,7 +54,6 @@ class Overview(NamedTuple):
 
     standing: Standing
     kill_switch: KillSwitchState
-    turned_by: str | None
     bridge: BridgeState | None
     """None without a venue."""
     away: str | None
@@ -83,9 +84,9 @@ class Market(NamedTuple):
         }[self.kind]
 
 
-def market_of(services: Services, bridge: BridgeState) -> Market:
+def market_of(venue: Venue, bridge: BridgeState) -> Market:
     """Return what alerts can reach: an account whose name is not a simulation account's of NinjaTrader is live."""
-    if services.venue.name is None:
+    if venue.name is None:
         return Market("none")
     live = tuple(account for account in bridge.accounts if not is_simulated(account))
     if live:
@@ -100,18 +101,17 @@ def is_simulated(account: str) -> bool:
 
 
 def needs_person(visit: Visit) -> int:
-    """Return how many things need a person."""
-    return len(_overview_of(visit).needs)
+    """Return how many things need a person; where that cannot be read in time, the one is to look again."""
+    try:
+        return len(overview_of(visit).needs)
+    except OrderhookError:
+        return 1
 
 
 def overview_of(visit: Visit) -> Overview:
     """Return what the first page says before the alerts."""
-    return _overview_of(visit)
-
-
-def _overview_of(visit: Visit) -> Overview:
     services, trader, now = visit.services, visit.trader, visit.now
-    switch, heard = services.controls.with_bridge(trader)
+    switch, heard = visit.controls().kill_switch, visit.controls().bridge
     bridge = heard if services.venue.name else None
     known = remembered(trader, "open", now, _SECONDS, lambda: Gathered.of(services, trader, now))
     reaches = visit.session.grant.limits.reaches if visit.session.grant.limits else None
@@ -120,7 +120,6 @@ def _overview_of(visit: Visit) -> Overview:
     return Overview(
         standing=_standing(visit, switch, away),
         kill_switch=switch,
-        turned_by=_turned_by(services, trader, now, switch),
         bridge=bridge,
         away=away,
         today=remembered(trader, "today", now, _SECONDS_OF_COUNTS, partial(_today, services, trader, now)),
@@ -152,19 +151,6 @@ def _standing(visit: Visit, switch: KillSwitchState, away: str | None) -> Standi
 def _has_key(services: Services, trader: str) -> bool:
     """Return whether there is a key by which alerts are taken; it reads no more of them than that takes."""
     return any(key.trader == trader and not key.revoked for key in services.keys.list())
-
-
-def _turned_by(services: Services, trader: str, now: datetime, switch: KillSwitchState) -> str | None:
-    """Return the label of who has turned the kill switch on, None where nobody knows any more."""
-    request_id = switch.request_id
-    if not switch.on or request_id is None:
-        return None
-
-    def read() -> str | None:
-        record = services.alert_log.get(trader, request_id.partition(".")[0])
-        return f"{record.key_label or record.key_id} ({record.source})" if record else switch.key_id
-
-    return remembered(trader, f"turned by {request_id}", now, _SECONDS_OF_COUNTS, read)
 
 
 def day_began(now: datetime) -> datetime:

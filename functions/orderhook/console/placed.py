@@ -64,7 +64,9 @@ class Trades(NamedTuple):
 
 
 def placed_at(order: Order) -> str:
-    """Return when an order was placed."""
+    """Return when an order was placed; of a leg, when the alert came in that gave it."""
+    if order.entry_id is not None and order.received_at:
+        return order.received_at
     return order.history[0].at if order.history else order.since
 
 

@@ -14,7 +14,7 @@ _MOST_TRADERS = 64
 
 
 class _Kept(NamedTuple):
-    until: datetime
+    read_at: datetime
     value: object
 
 
@@ -23,17 +23,17 @@ _kept: dict[str, dict[str, _Kept]] = {}
 
 
 def remembered(trader: str, name: str, now: datetime, seconds: int, read: Callable[[], Value]) -> Value:
-    """Return what `read` returned in the last seconds, or what it returns now."""
+    """Return what `read` returned in the last seconds, or what it returns now; in one visit it is asked once."""
     with _lock:
         mine = _kept.setdefault(trader, {})
         kept = mine.get(name)
-    if kept is not None and now < kept.until:
+    if kept is not None and (now == kept.read_at or now - kept.read_at < timedelta(seconds=seconds)):
         return cast("Value", kept.value)
     value = read()
     with _lock:
         # Where it was forgotten meanwhile, what was read may be from before.
         if _kept.get(trader) is mine:
-            mine[name] = _Kept(now + timedelta(seconds=seconds), value)
+            mine[name] = _Kept(now, value)
     return value
 
 

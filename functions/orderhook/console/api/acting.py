@@ -12,7 +12,7 @@ from orderhook import responses
 from orderhook.commands.fields import ORDER_NAME
 from orderhook.console.acting import act, new_request_id
 from orderhook.console.api import writing
-from orderhook.console.api.call import Call
+from orderhook.console.api.call import Call, plain
 from orderhook.errors import InvalidValueError, MissingFieldError, OrderNotFoundError, TemporarilyUnavailableError
 from orderhook.listing import UnreadableError, find_order
 from orderhook.orders import folded, timestamp
@@ -98,7 +98,8 @@ def _check_account(call: Call, order_id: str, strategy_id: object) -> None:
     """Raise OrderNotFoundError for an order of another account: an alert names an order without its account."""
     services, account = call.services, call.account
     if ORDER_NAME.fullmatch(order_id.upper()):
-        strategy = services.strategies.get(call.trader, strategy_id) if isinstance(strategy_id, str) else None
+        named = plain("strategyId", strategy_id) if isinstance(strategy_id, str) else None
+        strategy = services.strategies.get(call.trader, named) if named else None
         found = strategy and strategy.account
     else:
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from orderhook.console.http import Request
 from orderhook.errors import InvalidValueError
-from orderhook.keys import Key
+from orderhook.keys import Key, holds_key
 from orderhook.services import Services
 
 
@@ -32,12 +32,12 @@ class Call:
     @property
     def account(self) -> str:
         """The account that the path or the query names; raises InvalidValueError for what cannot be one."""
-        return _plain("account", self.path.get("account") or self.query.account)
+        return plain("account", self.path.get("account") or self.query.account)
 
     @property
     def order_id(self) -> str:
         """The order that the path or the query names; raises InvalidValueError for what cannot be an id."""
-        return _plain("orderId", self.path.get("orderId") or self.query.order_id)
+        return plain("orderId", self.path.get("orderId") or self.query.order_id)
 
     def reaches(self, account: str | None, instrument: str | None) -> bool:
         """Return whether what is in this account and instrument is there for the key; None is not known."""
@@ -48,7 +48,15 @@ class Call:
         return known and limits.reaches(account or "", instrument or "")
 
 
-def _plain(name: str, value: str) -> str:
+def plain(name: str, value: str) -> str:
+    """Return what names something, as it is looked up; raises InvalidValueError for what cannot be a name, or is a key.
+
+    A key must not get into a request to the table.
+    """
+    if holds_key(value):
+        raise InvalidValueError(
+            f"A key stands in {name}; take it out, and have it revoked if others saw it.", field=name
+        )
     if value != value.strip():
         raise InvalidValueError(f"{name} begins or ends with a blank; take it out.", field=name)
     if name == "account" and "," in value:

@@ -31,11 +31,11 @@ _BY_QUERY = "For ids and accounts that fit no path"
 
 DESCRIBED: Mapping[tuple[str, str], Described] = {
     ("GET", "/health"): Described("/health"),
-    ("GET", "/openapi.json"): Described("/openapi.json", None, "GET `/openapi.json`", "OpenAPI 3.1, too"),
+    ("GET", "/openapi.json"): Described("/openapi.json", None, "`GET /openapi.json`", "OpenAPI 3.1, too"),
     ("POST", f"{_A}/orders/place"): Described(
         "/accounts/Sim101/orders/place",
         {**_ENTRY, "quantity": 2, "limitPrice": 5000.25, "stopLoss": 4990, "takeProfit": 5020, "orderId": "es-1"},
-        f"POST `{_A}/orders/place`",
+        f"`POST {_A}/orders/place`",
         "`orderId` makes it safe to send again. Targets and stops, `strategyId`, time limits, windows and delays come "
         "with it",
     ),
@@ -43,17 +43,17 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
     ("GET", f"{_A}/orders"): Described(
         "/accounts/Sim101/orders?activeOnly=true",
         None,
-        f"GET `{_A}/orders`",
+        f"`GET {_A}/orders`",
         "Page by page. Closed orders are those that were placed in the span, today unless you say otherwise",
     ),
     ("GET", _O): Described(
-        "/accounts/Sim101/orders/es-1", None, f"GET `{_O}`", "Under `order`, with its history and its legs"
+        "/accounts/Sim101/orders/es-1", None, f"`GET {_O}`", "Under `order`, with its history and its legs"
     ),
     ("GET", "/order"): Described("/order?account=Sim101&orderId=es-1", differs=_BY_QUERY),
     ("PUT", f"{_O}/change"): Described(
         "/accounts/Sim101/orders/es-1/change",
         {"limitPrice": 4999.5},
-        f"PUT `{_O}/change`",
+        f"`PUT {_O}/change`",
         "Also of targets and stops that wait for their entry. 0 or absent means unchanged",
     ),
     ("PUT", "/order/change"): Described(
@@ -62,7 +62,7 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
     ("POST", f"{_O}/replace"): Described(
         "/accounts/Sim101/orders/es-1/replace",
         {**_ENTRY, "quantity": 3, "limitPrice": 4998.75},
-        f"POST `{_O}/replace`",
+        f"`POST {_O}/replace`",
         f"{_ONE}; `quantity` is the total, fills included. CrossTrade answers with a new id",
     ),
     ("POST", "/order/replace"): Described(
@@ -73,22 +73,22 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
     ("POST", f"{_O}/cancel"): Described(
         "/accounts/Sim101/orders/es-1/cancel",
         None,
-        f"POST `{_O}/cancel`",
+        f"`POST {_O}/cancel`",
         "A second cancel is a success, `already_cancelled`. With a venue the first is `cancel_pending` at first",
     ),
     ("POST", "/order/cancel"): Described("/order/cancel?account=Sim101&orderId=es-1", differs=_BY_QUERY),
     ("POST", f"{_A}/orders/cancel"): Described(
         "/accounts/Sim101/orders/cancel",
         {"instrument": "ES 12-26"},
-        f"POST `{_A}/orders/cancel`",
+        f"`POST {_A}/orders/cancel`",
         "`instrument` in the query or the body. The ids are listed by what became of each, in place of `orderIds`",
     ),
     ("POST", "/orders/cancelall"): Described("/orders/cancelall", differs="Those that wait for a `delay`, too"),
-    ("GET", "/strategies"): Described("/strategies", None, f"GET `{_A}/strategies`", "Those of all accounts"),
+    ("GET", "/strategies"): Described("/strategies", None, f"`GET {_A}/strategies`", "Those of all accounts"),
     ("POST", "/strategies/{strategyId}/close"): Described(
         "/strategies/es-trend/close",
         None,
-        f"POST `{_A}/strategies/{{strategyId}}/close`",
+        f"`POST {_A}/strategies/{{strategyId}}/close`",
         "A strategy has one account. Its orders end and, with a venue, what is filled of it is closed",
     ),
     ("GET", "/alerts"): Described("/alerts?status=refused&limit=10", differs="What the web page *Alert History* shows"),
@@ -101,47 +101,47 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         "/killswitch", {"on": False}, differs="Not for a limited key. One that is locked only the command line opens"
     ),
     ("GET", "/accounts"): Described(
-        "/accounts", None, "GET `/accounts`", "Their names: NinjaTrader's files tell no balances"
+        "/accounts", None, "`GET /accounts`", "Their names: NinjaTrader's files tell no balances"
     ),
     ("GET", "/positions"): Described(
         "/positions?includeFlat=true",
         None,
-        "GET `/positions`",
+        "`GET /positions`",
         "`marketPosition` may be `Unknown`, which is not flat. `bridge` says whether what is told is as it is now. No "
         "market price and no unrealized profit, which nobody here knows",
     ),
     ("GET", f"{_A}/positions"): Described(
-        "/accounts/Sim101/positions", None, f"GET `{_A}/positions`", "As `/positions`"
+        "/accounts/Sim101/positions", None, f"`GET {_A}/positions`", "As `/positions`"
     ),
     ("GET", f"{_A}/position"): Described(
         "/accounts/Sim101/position?instrument=ES%2012-26",
         None,
-        f"GET `{_A}/position`",
+        f"`GET {_A}/position`",
         "As `/positions`, under `position`",
     ),
     ("GET", "/executions"): Described("/executions", differs="Of all accounts"),
     ("GET", f"{_A}/executions"): Described(
         "/accounts/Sim101/executions",
         None,
-        f"GET `{_A}/executions`",
+        f"`GET {_A}/executions`",
         "What the bridge's orders were filled; no commissions",
     ),
     ("POST", f"{_A}/positions/close"): Described(
         "/accounts/Sim101/positions/close",
         {"instrument": "ES 12-26"},
-        f"POST `{_A}/positions/close`",
+        f"`POST {_A}/positions/close`",
         "Answered `accepted`; `/alerts/{requestId}` tells the result. `percent` above 0 and at most 1",
     ),
     ("POST", f"{_A}/positions/reverse"): Described(
         "/accounts/Sim101/positions/reverse",
         {"instrument": "ES 12-26"},
-        f"POST `{_A}/positions/reverse`",
+        f"`POST {_A}/positions/reverse`",
         "Answered `accepted`. A close, and only then an order for as many; the same within a minute is refused",
     ),
     ("POST", "/positions/flatten"): Described(
         "/positions/flatten",
         {"account": "Sim101"},
-        "POST `/positions/flatten`",
+        "`POST /positions/flatten`",
         "Answered `accepted`. `{}` closes everything and cancels every order, as there; without a body it is refused",
     ),
 }
@@ -178,7 +178,7 @@ def _operations() -> str:
 def _row(route: Route) -> Sequence[str]:
     told = DESCRIBED[route.method, route.path]
     venue = ", with a venue" if route.venue else ""
-    named = f"{route.method} `{route.path}`"
+    named = f"`{route.method} {route.path}`"
     return named, f"{route.scope or 'none'}{venue}", route.summary, told.crosstrade or "-", told.differs or "-"
 
 

@@ -12,7 +12,8 @@ from orderhook.responses import Response
 ROOT = "/console"
 STOP = f"{ROOT}/stop"
 
-_REQUEST_ID = re.compile(r"[0-9a-f]{1,64}")
+_REQUEST_ID = re.compile(r"[0-9a-f]{1,64}(\.[0-9a-z_]{1,20}){0,2}")
+"""What follows an alert may have an id that ends in what it is, such as `.cancel_after`."""
 
 Needs = Literal["see", "stop", "act"]
 

@@ -1,16 +1,17 @@
 """The first page: whether the last alert was done, what became of it, and why not; then all of them."""
 
+import time
 from collections.abc import Sequence
 from itertools import islice
 
 import htpy as h
 from htpy import Node
 
-from orderhook.console.alert_list import KINDS, SPANS, Asked, Found, Row, parse, read, rows_of
+from orderhook.console.alert_list import KINDS, SEARCH_SECONDS, SPANS, Asked, Found, Row, parse, read, rows_of
 from orderhook.console.alert_words import in_words
 from orderhook.console.fates import answer_of
 from orderhook.console.http import address
-from orderhook.console.overview import needs_person
+from orderhook.console.overview import needs_person, overview_of
 from orderhook.console.pages import ROOT, alert, layout
 from orderhook.console.pages.alert_parts import (
     alert_address,
@@ -34,17 +35,18 @@ MISSING = f"{ROOT}/alerts/missing"
 
 def page(visit: Visit) -> Response:
     """Answer with the alerts that the query asks for, newest first, and beside them the one that it names."""
+    ends = time.monotonic() + SEARCH_SECONDS
     asked = parse(visit)
-    visit.controls()  # before a search may have used up the time in which requests begin
-    found = read(visit.services.alert_log, visit.trader, asked)
-    rows = rows_of(visit, found.records)
+    above = overview(visit)  # before a search may have used up the time in which requests begin
+    found = read(visit.services.alert_log, visit.trader, asked, ends)
+    rows = rows_of(visit, found.records, found.context)
     chosen = alert.chosen(visit, visit.request.parameter("alert"), found.records)
     last = _last(visit, asked, rows)
     content = h.fragment[
         h.h1["Alerts"],
-        overview(visit),
+        above,
         h.div(data_part="last")[_facts(visit, last) if last else None],
-        _bar(asked),
+        _bar(asked, overview_of(visit).today.counts.get("refused", 0)),
         h.div(".cols" if chosen else ".one")[
             h.div[
                 h.div(data_part="rows", data_rows=True)[_list(visit, asked, found, rows, chosen)],
@@ -90,14 +92,14 @@ def _aloud(row: Row | None) -> str:
 # What is shown
 
 
-def _bar(asked: Asked) -> Node:
+def _bar(asked: Asked, refused: int) -> Node:
     return h.div(".bar.alerts")[
         h.nav(".chips", aria_label="Which alerts")[
             (
                 h.a(
                     href=address(ROOT, asked.parameters(show=kind)),
                     aria_current="true" if kind == asked.kind else None,
-                )[name]
+                )[name, f" {refused}" if kind == "refused" and refused and asked.span == "today" else None]
                 for kind, name in KINDS.items()
             )
         ],

@@ -105,7 +105,7 @@ def _none() -> Node:
 
 def _table(visit: Visit, keys: Iterable[Key | Unreadable]) -> Node:
     return h.table(".rows")[
-        h.thead[h.tr[(h.th[name] for name in ("label", "may give", "limits", "last used", "created", ""))]],
+        h.thead[h.tr[(h.th[name] for name in ("label", "may give", "limits", "last used", "created", "revoke"))]],
         h.tbody[(_row(visit, key) for key in keys)],
     ]
 

@@ -64,8 +64,6 @@ def respond(
         h.fragment[
             _header(visit, here, switch, bridge),
             h.p("#aloud.vh", role="status", data_part="aloud")[told.aloud],
-            h.p("#not-live.not-live", hidden=True),
-            h.button("#new-rows.new-rows", type="button", hidden=True),
             h.main("#content", tabindex="-1")[content],
         ]
     )
@@ -111,6 +109,8 @@ def _header(visit: Visit, here: str, switch: KillSwitchState, bridge: BridgeStat
                 _may(visit),
                 _sign_out(),
             ],
+            h.p("#not-live.not-live", hidden=True),
+            h.button("#new-rows.new-rows", type="button", hidden=True),
         ],
     ]
 

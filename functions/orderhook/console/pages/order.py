@@ -1,11 +1,13 @@
 """One order: how it stands, its legs or its entry, what its venue has, what can be done, and all that has happened."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import htpy as h
 from htpy import Node
 
 from orderhook.console import placed
+from orderhook.console.attention import ENTRIES
 from orderhook.console.http import address
 from orderhook.console.pages import came_of, layout, order_cancel, parts
 from orderhook.console.pages.text import value
@@ -83,23 +85,27 @@ def _alarms(order: Order, legs: Sequence[Order | Unreadable]) -> Node:
     rung = sorted(dict.fromkeys(alarm for it in (order, *released) for alarm in placed.alarms_of(it)))
     if not rung:
         return None
-    return h.div(".notice.bad")[
-        (
-            h.p[
-                h.span(".mark", aria_hidden="true")["!"],
-                h.span(".word")["ALARM"],
-                " of ",
-                value(name),
-                ": ",
-                value(told),
-                ", at ",
-                parts.day_and_time(at),
-            ]
-            for at, name, told in rung
-        ),
+    return h.div(".notice.bad")[(_alarm(*alarm) for alarm in rung)]
+
+
+def _alarm(at: str, name: str, told: str) -> Node:
+    """Return what has rung of an order or a leg, and what to do."""
+    known = (ENTRIES.get(code) for code in re.split(r"[:,]", told))
+    entry = next((it for it in known if it), None)
+    text = entry.what_to_do if entry else "Compare it with NinjaTrader now."
+    return h.fragment[
         h.p[
-            "Compare it with NinjaTrader now. What each alarm means, and what to do, stands in docs/bridge.md, Alarms."
+            h.span(".mark", aria_hidden="true")["!"],
+            h.span(".word")["ALARM"],
+            " of ",
+            value(name),
+            ": ",
+            value(told),
+            ", at ",
+            parts.day_and_time(at),
         ],
+        h.p[text, f" `orderhook {entry.command}`" if entry and entry.command and "{" not in entry.command else None],
+        h.p(".why")["All of them: docs/bridge.md, Alarms."],
     ]
 
 
@@ -112,10 +118,11 @@ def _acts(visit: Visit, order: Order, entry: Order | None) -> Node:
     def link(command: str) -> str:
         return address(parts.TRADE, {"command": command, "account": account, "orderId": order_id})
 
+    what = "Change price" if order.entry_id and order.venue else "Change price or quantity"
     closes = address(f"{parts.STRATEGY}/close", {"strategyId": order.strategy_id or ""})
     return h.div(".acts")[
         order_cancel.button(visit, order, entry),
-        h.a(".button", href=link("CHANGE"))["Change price or quantity"] if can_change else None,
+        h.a(".button", href=link("CHANGE"))[what] if can_change else None,
         h.a(".button", href=link("CANCELREPLACE"))["Replace"] if can_change else None,
         h.a(".button", href=closes)["Close the whole strategy …"] if order.strategy_id else None,
     ]

@@ -13,8 +13,10 @@ from orderhook.console.overview import MOST_COUNTED, Overview, Shown, Today, ove
 from orderhook.console.pages import ROOT
 from orderhook.console.pages.forms import act_button, form
 from orderhook.console.pages.layout import when
+from orderhook.console.pages.switch import turned_by
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
+from orderhook.errors import OrderhookError
 from orderhook.responses import Response
 
 LOOKED = f"{ROOT}/looked"
@@ -29,7 +31,13 @@ _SIGNS = {"good": "✓", "warn": "!", "bad": "✕", "neutral": "○"}
 
 def overview(visit: Visit) -> Node:
     """Return it, for the place above the alerts."""
-    known = overview_of(visit)
+    try:
+        known = overview_of(visit)
+    except OrderhookError:
+        return h.p(".notice.warn", data_part="overview", id=ANCHOR)[
+            h.span(".mark", aria_hidden="true")["! "],
+            "Whether alerts trade, and what needs you, could not be read in time. Load the page again.",
+        ]
     return h.section(aria_label="Now", data_part="overview")[
         _standing(visit, known), _numbers(known), _needs(visit, known.needs)
     ]
@@ -46,12 +54,18 @@ def _standing(visit: Visit, known: Overview) -> Node:
     switch = known.kill_switch
     match known.standing:
         case "stopped":
-            by = [", by ", value(known.turned_by)] if known.turned_by else None
             locked = [
                 " It is locked: only the command line opens it. ",
                 h.code[visit.command_line("kill-switch off")],
             ]
-            words = ["Stopped", " since ", when(switch.since), by, ". What opens a position is refused."]
+            words = [
+                "Stopped",
+                " since ",
+                when(switch.since),
+                ", ",
+                turned_by(visit, switch),
+                ". What opens a position is refused.",
+            ]
             return _line("bad", [words, locked if switch.locked else None])
         case "no key":
             words = ["There is no valid key: every alert is refused. On the computer where orderhook was set up: "]
@@ -161,7 +175,7 @@ def _one(visit: Visit, it: Attention) -> Node:
             [": ", _what(it)] if it.subject != "bridge" or it.account else None,
             [", ", when(it.at)] if it.at else None,
             h.br,
-            [value(it.detail), ". "] if it.detail and it.code != "bridge_away" else None,
+            [value(it.detail.rstrip(". ")), ". "] if it.detail and it.code != "bridge_away" else None,
             entry.what_to_do,
             [" ", h.code[visit.command_line(it.command)]] if entry.command else None,
             h.small[f" It leaves this list when {entry.when_over}."] if not it.may_be_looked_at else None,
@@ -177,7 +191,7 @@ def _what(it: Attention) -> Node:
         return [h.a(href=http.address(f"{ROOT}/order", here))["order ", value(it.id)], where]
     if it.subject == "alert" or it.subject == "instruction":
         alert_id = it.id.partition(".")[0]
-        return [h.a(href=http.address(ROOT, {"alert": alert_id}))["alert ", value(alert_id[:12])], where]
+        return [h.a(href=f"{ROOT}/alerts/{alert_id}")["alert ", value(alert_id[:12])], where]
     return where
 
 

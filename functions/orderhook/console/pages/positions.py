@@ -120,8 +120,8 @@ def _row(visit: Visit, it: Held, *, complete: bool) -> Node:
         ],
         h.td(".wide")[side(position)],
         h.td(".wide")[_stops(it, complete=complete)],
-        h.td[list(_besides(it)) or h.span(".dim")["nothing"]],
-        h.td(".t")[parts.day_and_time(position.at), layout.age(position.at)],
+        h.td(data_label="besides")[list(_besides(it)) or h.span(".dim")["nothing"]],
+        h.td(".t", data_label="as of")[parts.day_and_time(position.at), layout.age(position.at)],
         h.td(".wide")[_acts(visit, position)],
     ]
 
@@ -168,9 +168,9 @@ def _besides(it: Held) -> Iterator[Node]:
     targets = [order for order in others if order.closes is not None]
     entries = [order for order in others if order.entry_id is None]
     link = address(parts.ORDERS, {"account": it.position.account, "instrument": it.position.instrument})
-    for orders, name in ((entries, "entry"), (targets, "target or stop"), (waiting, "leg that waits")):
+    for orders, name in ((entries, "entry"), (targets, "target"), (waiting, "leg that waits")):
         if orders:
-            plural = {"entry": "entries", "target or stop": "targets and stops"}.get(name, "legs that wait")
+            plural = {"entry": "entries", "target": "targets"}.get(name, "legs that wait")
             yield h.p[h.a(href=link)[f"{len(orders)} {name if len(orders) == 1 else plural}"]]
 
 
@@ -194,7 +194,7 @@ def _acts_on_all(visit: Visit, everything: Sequence[Held]) -> Node:
     return h.div(".acts", data_part="flatten")[
         (
             h.a(".button.danger", href=address(ACT, {"act": "flatten", "account": account}))[
-                "Flatten ", value(account), " …"
+                h.span["Flatten ", value(account), " …"]
             ]
             for account in accounts
         ),

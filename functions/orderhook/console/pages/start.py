@@ -31,7 +31,7 @@ def turn_off(visit: Visit) -> Response:
 
 
 def _page(visit: Visit, *, status: int) -> Response:
-    switch = visit.services.controls.kill_switch(visit.trader)
+    switch = visit.controls().kill_switch
     asked = visit.request.parameter("asked")
     content = h.fragment[
         h.div(data_part="start-state")[_state(visit, switch)],

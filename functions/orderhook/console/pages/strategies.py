@@ -47,7 +47,7 @@ def page(visit: Visit) -> Response:
         None
         if read.complete and orders.complete
         else h.p(".notice.warn")["Not all could be read in time: what stands below is not everything."],
-        _table(found[:SHOWN], to_come, open_of) if found or to_come else _nothing(),
+        _table(visit, found[:SHOWN], to_come, open_of) if found or to_come else _nothing(),
         h.p(".more-rows")[f"and {len(found) - SHOWN:,} more: narrow the list"] if len(found) > SHOWN else None,
     ]
     return layout.respond(visit, "Strategies", content, here=parts.STRATEGIES)
@@ -59,15 +59,19 @@ def _nothing() -> Node:
     ]
 
 
-def _table(found: Sequence[Strategy], to_come: Sequence[str], open_of: Counter[str]) -> Node:
+def _table(visit: Visit, found: Sequence[Strategy], to_come: Sequence[str], open_of: Counter[str]) -> Node:
+    has_venue = visit.services.venue.name is not None
     heads = ("strategy", "account, instrument", "open orders", "names", "what can be done")
     return h.table(".rows.strategies", data_part="strategies")[
         h.thead[h.tr[(h.th(scope="col")[name] for name in heads)]],
-        h.tbody[(_row(it, open_of[it.strategy_id]) for it in found), (_waits(name, open_of[name]) for name in to_come)],
+        h.tbody[
+            (_row(it, open_of[it.strategy_id], has_venue=has_venue) for it in found),
+            (_waits(name, open_of[name]) for name in to_come),
+        ],
     ]
 
 
-def _row(it: Strategy, number: int) -> Node:
+def _row(it: Strategy, number: int, *, has_venue: bool) -> Node:
     names = [(f"ENTRY{n}", binding.order_id) for n, binding in sorted(it.numbers.items()) if not binding.legs_only]
     closed = h.p(".why")["last closed ", parts.day_and_time(it.closed_at)] if it.closed_at else None
     return h.tr(id=parts.row_id("s", it.strategy_id))[
@@ -80,7 +84,7 @@ def _row(it: Strategy, number: int) -> Node:
                 for name, order_id in names
             )
         ],
-        h.td[_close(it.strategy_id) if number else None],
+        h.td[_close(it.strategy_id) if number or has_venue else None],
     ]
 
 
