@@ -41,9 +41,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=3, help="of the races; the last has a faulty connection")
     parser.add_argument("--runs", type=int, default=RUNS, help="of the model, of 50 steps each (default %(default)s)")
     parser.add_argument("--payloads", type=int, default=PAYLOADS, help="of the fuzzing (default %(default)s)")
-    parser.add_argument(
-        "--requests", type=int, default=REQUESTS, help="to console and API (default %(default)s)"
-    )
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="to console and API (default %(default)s)")
     parser.add_argument("--steps", type=int, default=STEPS, help="of the venue (default %(default)s)")
     parser.add_argument("--kills", type=int, default=KILLS, help="of the bridge's process (default %(default)s)")
     parser.add_argument("--whole-steps", type=int, default=WHOLE_STEPS, help="of the whole loop (default %(default)s)")
