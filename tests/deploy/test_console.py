@@ -51,11 +51,11 @@ class Browser:
         return answer
 
     def get(self, path: str) -> requests.Response:
-        def answer() -> requests.Response | None:
+        def answer() -> list[requests.Response]:
             found = self.once("GET", path)
-            return found if found.status_code < 500 else None
+            return [found] if found.status_code < 500 else []  # in a list, for a refusal is false by itself
 
-        return wait_for(answer)
+        return wait_for(answer)[0]
 
 
 def link_of(stack: Stack, *arguments: str) -> str:

@@ -54,9 +54,11 @@ class HttpRequest:
 
     @property
     def cookies(self) -> Sequence[str]:
-        """The cookies, each as `name=value`."""
+        """The cookies, each as `name=value`; what stands in for API Gateway may leave them in their header."""
         cookies = self._at("cookies")
-        return [str(cookie) for cookie in cookies] if isinstance(cookies, list) else []
+        if isinstance(cookies, list):
+            return [str(cookie) for cookie in cookies]
+        return [header] if (header := self.headers.get("cookie")) else []
 
     @property
     def body_length(self) -> int:
