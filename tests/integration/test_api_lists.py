@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from orderhook.console.api import paging
-from orderhook.orders import timestamp
 from tests.api import Api, Told
 from tests.builders import ENTRY
 from tests.service import Service
@@ -217,16 +216,6 @@ def test_strategies_come_page_by_page(api: Api) -> None:
     for name in ("s-1", "s-2", "s-3"):
         api.place(f"of-{name}", strategyId=name)
     assert pages(api, "/strategies", "strategies", limit=2) == [["s-1", "s-2"], ["s-3"]]
-
-
-def test_today_began_at_the_last_17_00_in_new_york() -> None:
-    for now, began in (
-        ("2026-11-28T21:59:59+00:00", "2026-11-27T22:00:00.000000Z"),
-        ("2026-11-28T22:00:00+00:00", "2026-11-28T22:00:00.000000Z"),
-        ("2026-11-01T21:30:00+00:00", "2026-10-31T21:00:00.000000Z"),  # an hour more, that day
-        ("2026-03-08T20:59:00+00:00", "2026-03-07T22:00:00.000000Z"),
-    ):
-        assert timestamp(paging.today(datetime.fromisoformat(now))) == began
 
 
 # Executions and positions

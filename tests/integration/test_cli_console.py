@@ -23,8 +23,8 @@ from cli.app import app
 from cli.aws import deployed
 from cli.connection import TableAddress
 from cli.views.qr_code import QUIET, qr_code_lines
-from orderhook.console.sessions import Grant
 from orderhook.errors import TemporarilyUnavailableError, UnsupportedValueError
+from orderhook.grants import Grant
 from orderhook.limits import Limits
 from orderhook.messages import Release
 from orderhook.settings import Settings

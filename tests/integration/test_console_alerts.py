@@ -17,6 +17,7 @@ from orderhook.store import items
 from orderhook.store.alert_log import AlertRecord, id_prefix
 from orderhook.store.items import instruction_item
 from orderhook.store.table import serialize
+from orderhook.trade_window import day_began
 from tests.builders import alert, alert_record
 from tests.console_pages import get, mark_of, rows, text_of, texts
 from tests.faults import lose_request
@@ -351,7 +352,7 @@ def test_the_span_says_how_far_back_alerts_are_shown(service: Service) -> None:
 
 
 def test_today_begins_at_the_last_17_00_of_new_york(service: Service) -> None:
-    began = alert_list.day_began(service.queue.now)
+    began = day_began(service.queue.now)
     assert (began.hour, began.minute) == (17, 0)
     assert began <= service.queue.now < began + timedelta(days=1, hours=1)
     since = (service.queue.now - began).total_seconds()

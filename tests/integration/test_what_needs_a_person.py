@@ -16,8 +16,9 @@ from orderhook.console.http import Request
 from orderhook.console.needing import Attention
 from orderhook.console.overview import Overview, needs_person, overview_of
 from orderhook.console.remembered import forget
-from orderhook.console.sessions import Grant, ProcessSessions, Session
+from orderhook.console.sessions import ProcessSessions
 from orderhook.console.visit import Deployment, Visit
+from orderhook.grants import Grant, Session
 from orderhook.instructions import Instruction
 from orderhook.limits import Limits
 from orderhook.order_reports import Report

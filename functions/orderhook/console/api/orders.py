@@ -14,7 +14,7 @@ from orderhook.orders import Order, folded, timestamp
 from orderhook.representations import represent_order, represent_order_with_history, represent_unreadable
 from orderhook.responses import Response
 from orderhook.store.alert_log import AlertRecord, record_id
-from orderhook.trade_window import day_in_new_york
+from orderhook.trade_window import day_began, day_in_new_york
 
 _PLACING = frozenset(("PLACE", "FLATPLACE", "REVERSEPOSITION", "CANCELANDBRACKET"))
 
@@ -84,7 +84,7 @@ def _place_of(row: Order | Unreadable) -> tuple[str, str]:
 
 def _closed(call: Call, behind: Sequence[str]) -> Iterator[Listed]:
     """Yield closed orders, the last placed first, by the records of the alerts that have placed them."""
-    since, until = call.query.since or paging.today(call.now), call.query.until
+    since, until = call.query.since or day_began(call.now), call.query.until
     if behind:
         until = paging.until_request(until, behind[0])
     listed: set[str] = set()
@@ -137,7 +137,7 @@ def _is_open(order: Order | Unreadable) -> bool:
 
 
 def _is_reached(call: Call, order: Order | Unreadable) -> bool:
-    return call.reaches(order.account or None, order.instrument or None)
+    return call.reaches(order.account, order.instrument)
 
 
 def _matches(wanted: OrderFilter, order: Order | Unreadable) -> bool:

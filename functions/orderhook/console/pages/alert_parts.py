@@ -6,7 +6,7 @@ from datetime import datetime
 import htpy as h
 from htpy import Node
 
-from orderhook.console.alert_list import Related, Row, day_began
+from orderhook.console.alert_list import Related, Row
 from orderhook.console.alert_words import AlertWords
 from orderhook.console.fates import Fate, Mark, answer_of, order_in_words
 from orderhook.console.http import address
@@ -14,7 +14,7 @@ from orderhook.console.pages import ROOT, layout
 from orderhook.console.pages.text import value
 from orderhook.orders import Order
 from orderhook.store.alert_log import AlertRecord, Origin
-from orderhook.trade_window import NEW_YORK
+from orderhook.trade_window import NEW_YORK, day_began
 
 SHORT_ID = 16
 """This much of a request id tells it from others."""

@@ -112,12 +112,7 @@ def _days(visit: Visit, day: date) -> Node:
 
 
 def _is_wanted(visit: Visit, it: ExecutionRecord) -> bool:
-    limits = visit.session.grant.limits
-    if (
-        limits
-        and limits.is_to_markets
-        and not (it.account and it.instrument and limits.reaches(it.account, it.instrument))
-    ):
+    if not visit.reaches(it.account, it.instrument):
         return False
     wanted = parts.wanted(visit)
     if wanted.account and (it.account is None or folded(it.account) != folded(wanted.account)):

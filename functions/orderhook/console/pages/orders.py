@@ -16,6 +16,7 @@ from orderhook.console.visit import Visit
 from orderhook.listing import Unreadable
 from orderhook.orders import Order
 from orderhook.responses import Response
+from orderhook.trade_window import day_began
 
 SHOWN = 50
 """As many trades stand on a page."""
@@ -66,7 +67,7 @@ def _closed(visit: Visit) -> Node:
     span = visit.request.parameter("span")
     span = span if span in SPANS else "today"
     length = SPANS[span]
-    since = visit.now - length if length else placed.day_began(visit.now)
+    since = visit.now - length if length else day_began(visit.now)
     found = placed.finished_trades(
         visit.services,
         visit.trader,

@@ -7,6 +7,7 @@ import htpy as h
 from htpy import Node
 
 from orderhook import reference, responses
+from orderhook.administration import describe_limits
 from orderhook.commands import Command
 from orderhook.commands.cancel_and_bracket import CancelAndBracket
 from orderhook.commands.new_order import NewOrder, PlacesOrder
@@ -14,9 +15,10 @@ from orderhook.commands.price_fields import price_text
 from orderhook.commands.reverse import Reverse
 from orderhook.console import http
 from orderhook.console.acting import Acted, act_by_hand
-from orderhook.console.by_hand import Checked, check, first_values, money_of, once_of, pairs_of
+from orderhook.console.by_hand import Checked, check, first_values, once_of, pairs_of
 from orderhook.console.drafts import Told, draft_of, holds_key, told_of
 from orderhook.console.fields import COMMAND_WORDS, FIELDS, KINDS
+from orderhook.console.money import money_of
 from orderhook.console.pages import ROOT, forms, inputs, layout
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
@@ -125,16 +127,8 @@ def _form(
 
 
 def _limits(visit: Visit) -> Node:
-    limits = visit.session.grant.limits
-    if limits is None:
-        return None
-    told = [
-        *([f"accounts {', '.join(limits.accounts)}"] if limits.accounts else []),
-        *([f"instruments {', '.join(limits.instruments)}"] if limits.instruments else []),
-        *([f"a quantity of at most {limits.max_qty}"] if limits.max_qty is not None else []),
-        *([f"{limits.max_orders_per_minute} orders a minute"] if limits.max_orders_per_minute else []),
-    ]
-    return h.p(".notice")["This session is limited to ", value("; ".join(told)), "."] if told else None
+    told = describe_limits(visit.session.grant.limits)
+    return h.p(".notice")["This session is limited to ", value(told), "."] if told else None
 
 
 def _faults(faults: Iterable[Told]) -> Node:
@@ -195,7 +189,7 @@ def _account(visit: Visit, account: str, command: Command) -> Iterator[tuple[str
     own = account or getattr(command, "account", None) or (order.account if order else None)
     if isinstance(command, PlacesOrder):
         own = command.new_order.account
-    accounts = [own] if own else visit.services.bridge.state(visit.trader).accounts if venue.name else []
+    accounts = [own] if own else visit.controls().bridge.accounts if venue.name else []
     money = {money_of(it, venue) for it in accounts} or {"nothing" if venue.name is None else "live"}
     tone, sign, words = _MONEY["live" if "live" in money else money.pop()]
     mark = h.span(class_=["venue", tone])[h.span(".mark", aria_hidden="true")[sign], h.span(".word")[words]]
@@ -321,9 +315,8 @@ def _to_what_came_of_it(visit: Visit, values: Mapping[str, str], acted: Acted, o
 
 def _order(visit: Visit, order_id: str) -> Order | None:
     """Return an order as it is, where this session may see it."""
-    limits = visit.session.grant.limits
     try:
         order = find_order(visit.services, visit.trader, order_id, timestamp(visit.now))
     except UnreadableError:
         return None
-    return order if order and (limits is None or limits.reaches(order.account, order.instrument)) else None
+    return order if order and visit.reaches(order.account, order.instrument) else None
