@@ -62,12 +62,12 @@ class Overview(NamedTuple):
     needs: Sequence[Attention]
 
 
-def needs_person(visit: Visit) -> int:
-    """Return how many things need a person; where that cannot be read in time, the one is to look again."""
+def overview_in_time(visit: Visit) -> Overview | None:
+    """Return what the first page says before the alerts; None where that cannot be read in time."""
     try:
-        return len(overview_of(visit).needs)
+        return overview_of(visit)
     except OrderhookError:
-        return 1
+        return None
 
 
 def overview_of(visit: Visit) -> Overview:

@@ -223,4 +223,4 @@ def _instruction(it: Instruction | Unreadable) -> Node:
     every = f"every month of {it.root}" if it.root else "every instrument"
     market = h.fragment[value(it.account or "every account"), " ", value(it.instrument or every)]
     asked = parts.fate(fates.fate_of_instruction(Instructed(it.instruction_id, it, None)))
-    return [h.b[it.command], " ", market, ": ", asked, " ", came_of.alert_link(it.record_id or it.instruction_id)]
+    return [h.b[it.command], " ", market, ": ", asked, " ", parts.alert_link(it.record_id or it.instruction_id)]

@@ -19,7 +19,7 @@ from orderhook.console.by_hand import Checked, check, first_values, once_of, pai
 from orderhook.console.drafts import Told, draft_of, holds_key, told_of
 from orderhook.console.fields import COMMAND_WORDS, FIELDS, KINDS
 from orderhook.console.money import money_of
-from orderhook.console.pages import ROOT, forms, inputs, layout
+from orderhook.console.pages import forms, inputs, layout, parts
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.errors import OrderhookError, TemporarilyUnavailableError
@@ -29,7 +29,7 @@ from orderhook.outcome import Outcome
 from orderhook.relative_prices import Relative
 from orderhook.responses import Response
 
-PATH = f"{ROOT}/trade"
+PATH = parts.TRADE
 SEND = f"{PATH}/send"
 _MONEY = {
     "live": ("bad", "●", "LIVE: real money"),
@@ -257,7 +257,7 @@ def _came_again(visit: Visit, acted: Acted) -> Response:
         h.h1["Nothing new was sent"],
         h.p["This form was sent before. What came of it stands in its record."],
         h.p(".acts")[
-            h.a(".button.primary", href=f"{ROOT}/alerts/{acted.request_id}")["What came of it"],
+            h.a(".button.primary", href=parts.alert_address(acted.request_id))["What came of it"],
             h.a(".button", href=PATH)["A new order"],
         ],
     ]
@@ -271,7 +271,7 @@ def _already_there(visit: Visit, acted: Acted, outcome: Outcome) -> Response:
         h.p[h.b[outcome.status.replace("_", " ")], ". ", guidance.meaning if guidance else None],
         h.p(".acts")[
             _order_link(visit, outcome),
-            h.a(".button", href=f"{ROOT}/alerts/{acted.request_id}")["Its record"],
+            h.a(".button", href=parts.alert_address(acted.request_id))["Its record"],
             h.a(".button", href=PATH)["A new order"],
         ],
     ]
@@ -282,8 +282,7 @@ def _order_link(visit: Visit, outcome: Outcome) -> Node:
     order = _order(visit, outcome.order_id) if outcome.order_id else None
     if order is None:
         return None
-    parameters = {"account": order.account, "orderId": order.order_id}
-    return h.a(".button.primary", href=http.address(f"{ROOT}/order", parameters))["The order"]
+    return h.a(".button.primary", href=parts.order_address(order.account, order.order_id))["The order"]
 
 
 def _refused(visit: Visit, word: str, values: Mapping[str, str], acted: Acted, error: OrderhookError) -> Response:
@@ -297,7 +296,7 @@ def _refused(visit: Visit, word: str, values: Mapping[str, str], acted: Acted, e
         ],
         h.p[value(error.detail)],
         h.p[guidance.what_to_do] if guidance else None,
-        h.p[h.a(href=f"{ROOT}/alerts/{acted.request_id}")["Its record"], " has all of it."],
+        h.p[h.a(href=parts.alert_address(acted.request_id))["Its record"], " has all of it."],
     ]
     return _form(visit, word, values, (told_of(error),), refused=error, notice=notice)
 
@@ -309,8 +308,8 @@ def _to_what_came_of_it(visit: Visit, values: Mapping[str, str], acted: Acted, o
             order = _order(visit, outcome.order_id)
             account = order.account if order else ""
         if account:
-            return http.see_other(f"{ROOT}/order", {"account": account, "orderId": outcome.order_id})
-    return http.see_other(f"{ROOT}/alerts/{acted.request_id}")
+            return http.see_other(parts.ORDER, {"account": account, "orderId": outcome.order_id})
+    return http.see_other(parts.alert_address(acted.request_id))
 
 
 def _order(visit: Visit, order_id: str) -> Order | None:
