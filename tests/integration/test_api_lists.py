@@ -64,6 +64,15 @@ def test_orders_are_filtered_by_what_they_have(api: Api) -> None:
     assert names(api.get("/orders", strategyId="s"), "orders") == ["a"]
 
 
+def test_a_delayed_order_is_listed_once_on_all_pages(api: Api) -> None:
+    api.place("delayed", delay=5)
+    api.place("between")
+    api.service.pass_time(6)
+    for order_id in ("delayed", "between"):
+        assert api.post(f"/accounts/Sim101/orders/{order_id}/cancel").status == 200
+    assert pages(api, "/orders", "orders", status="closed", limit=1) == [["between"], ["delayed"]]
+
+
 def test_closed_orders_are_listed_by_when_they_were_placed(api: Api) -> None:
     api.place("old", takeProfit=5020, stopLoss=4990)
     api.place("open")

@@ -102,9 +102,13 @@ def _closed(call: Call, behind: Sequence[str]) -> Iterator[Listed]:
 
 
 def _placed_by(record: AlertRecord) -> list[str]:
-    """Return the ids of the orders that an alert has placed or, sent again, has found placed; entries before legs."""
+    """Return the ids of the orders that an alert has placed or, sent again, has found placed; entries before legs.
+
+    With a delay they were placed when it came in: its later record has nothing new.
+    """
     by_bridge = chain.from_iterable(result.order_ids for result in record.instruction_results)
-    return list(dict.fromkeys((*(record.order_ids if record.command in _PLACING else ()), *by_bridge)))
+    own = record.order_ids if record.command in _PLACING and record.origin != "delayed" else ()
+    return list(dict.fromkeys((*own, *by_bridge)))
 
 
 def _is_anothers(call: Call, record: AlertRecord, order: Order | Unreadable) -> bool:
