@@ -102,7 +102,7 @@ def test_its_link_signs_in_once_and_it_ends_by_ctrl_c(server: Server) -> None:
         assert process.wait(60) == 0
 
 
-def test_the_browser_gets_a_file_that_leads_there_and_no_url_stands_in_a_process_list(
+def test_the_browser_gets_a_file_that_leads_there_and_no_process_list_has_the_url(
     server: Server, tmp_path: Path
 ) -> None:
     seen = tmp_path / "seen"

@@ -33,7 +33,7 @@ def page(visit: Visit) -> Response:
     if visit.services.venue.name is None:
         return layout.respond(visit, "Executions", no_venue("execution"), here=parts.POSITIONS)
     day = _day(visit)
-    before = _before(visit)
+    before = parts.before(visit)
     since, until = began(day), _ended(day)
     read = placed.InTime(
         each_readable(visit.services.bridge.ledger(visit.trader, since, min(until, before) if before else until))
@@ -84,14 +84,6 @@ def _day(visit: Visit) -> date:
     except ValueError:
         return today
     return day if date(2000, 1, 3) <= day <= today else today
-
-
-def _before(visit: Visit) -> datetime | None:
-    try:
-        before = datetime.fromisoformat(visit.request.parameter("before"))
-    except ValueError:
-        return None
-    return before if before.tzinfo else None
 
 
 def _address(visit: Visit, **more: str) -> str:

@@ -1,7 +1,7 @@
 """Orders as trades: each entry with its legs under it, open ones or those that are finished."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 
 import htpy as h
@@ -75,7 +75,7 @@ def _closed(visit: Visit) -> Node:
         parts.wanted(visit),
         visit.session.grant.limits,
         since=since,
-        until=_before(visit),
+        until=parts.before(visit),
         most=SHOWN,
     )
     back_to = found.back_to
@@ -99,14 +99,6 @@ def _closed(visit: Visit) -> Node:
 def _first(visit: Visit) -> int:
     text = visit.request.parameter("first")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 0
-
-
-def _before(visit: Visit) -> datetime | None:
-    try:
-        before = datetime.fromisoformat(visit.request.parameter("before"))
-    except ValueError:
-        return None
-    return before if before.tzinfo else None
 
 
 def _address(visit: Visit, **more: str) -> str:

@@ -127,6 +127,15 @@ def wanted(visit: Visit) -> OrderFilter:
     return OrderFilter(texts["account"], instrument_of(visit, texts["instrument"]), texts["strategyId"])
 
 
+def before(visit: Visit) -> datetime | None:
+    """Return the time before which the query asks a list to go on."""
+    try:
+        at = datetime.fromisoformat(visit.request.parameter("before"))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
 def instrument_of(visit: Visit, text: str | None) -> str | None:
     """Return the one name of an instrument, `ES1!` where every month of a future is meant."""
     if not text:
