@@ -450,8 +450,8 @@ def test_one_alert_shows_each_account_and_its_orders_as_they_are_now(service: Se
     service.place("order-1.sim101")
     answer = service.send("CANCEL", order_id="order-1", account="Sim101,Sim102")
     text = text_of(get(service, f"/console/alerts/{answer.request_id}"))
-    assert "Sim101 : ✓ cancelled" in text
-    assert "Sim102 : ✕ order not found" in text
+    assert "Sim101 : ✓ good: cancelled" in text
+    assert "Sim102 : ✕ wrong: order not found" in text
     assert "order-1.sim101 ✓ Cancelled, 0 of 5 filled" in text
 
 
