@@ -325,7 +325,7 @@ def list_templates(services: Services, trader: str) -> Iterator[Template | Unrea
 
 
 def _get(services: Services, trader: str, order_id: str) -> Order | None:
-    item = services.orders.item(trader, order_id)
+    item = services.orders.item(trader, order_id) if _fits(items.order_key(trader, order_id)) else None
     order = None if item is None else _read_order(item)
     if isinstance(order, Unreadable):
         raise UnreadableError(order)

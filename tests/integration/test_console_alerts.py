@@ -12,6 +12,7 @@ from orderhook.console import alert_list
 from orderhook.console.http import HttpError
 from orderhook.console.pages import PAGES
 from orderhook.instructions import Instruction
+from orderhook.listing import find_order
 from orderhook.orders import timestamp
 from orderhook.store import items
 from orderhook.store.alert_log import AlertRecord, id_prefix
@@ -489,6 +490,14 @@ def test_an_id_of_no_alert_or_of_two_is_a_page_that_says_so(service: Service, nu
 def test_only_ids_of_requests_stand_in_paths(name: str) -> None:
     with pytest.raises(HttpError):
         PAGES.find("GET", f"/console/alerts/{name}")
+
+
+def test_what_is_too_long_for_a_key_of_the_table_is_not_asked_for(service: Service) -> None:
+    services, now = service.handlers_services, timestamp(service.queue.now)
+    service.network.forget()
+    assert services.alert_log.get(service.trader, "f" * 1025) is None
+    assert find_order(services, service.trader, "x" * 1025, now) is None
+    assert service.network.operations == []
 
 
 def test_an_alert_that_is_not_in_the_list_has_its_reasons(service: Service) -> None:
