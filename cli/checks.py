@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from cli import tradingview
 from cli.aws.table import read_template
-from orderhook.keys import API, describe_limits, describe_scopes, key_id_of
+from orderhook.administration import describe_limits, describe_scopes
+from orderhook.keys import API, key_id_of
 from orderhook.services import Services
 
 _RECORD_SECONDS = 5
@@ -110,7 +111,7 @@ def check_key(services: Services, secret: str | None) -> Findings:
     elif key.revoked:
         yield Finding("failed", "key", f"{key_id} has been revoked since {key.revoked}")
     else:
-        described = ", ".join(filter(None, (describe_scopes(key), describe_limits(key))))
+        described = ", ".join(filter(None, (describe_scopes(key), describe_limits(key.limits))))
         yield Finding("ok", "key", f"{key_id} is valid for {described} of trader {key.trader}")
 
 

@@ -11,7 +11,7 @@ from cli.plain import App
 from cli.terminal import REFUSED, fail, print_csv, print_json, print_line, print_text, readable_time
 from cli.views.keys import show_keys
 from orderhook import administration
-from orderhook.keys import describe_limits, describe_scopes
+from orderhook.administration import describe_limits, describe_scopes
 from orderhook.listing import Unreadable
 from orderhook.listing import list_keys as keys_of
 from orderhook.representations import represent_key, represent_unreadable
@@ -94,7 +94,12 @@ def create_key(
             print_line(f"key: {secret}")
             print_text(f"Copy it now: it is not stored, and you will not see it again. It is valid for {address}.")
         # The key is shown by now: nobody could show it later, whatever becomes of the record.
-        done = {"key_id": key.key_id, "label": key.label, "may": describe_scopes(key), "limits": describe_limits(key)}
+        done = {
+            "key_id": key.key_id,
+            "label": key.label,
+            "may": describe_scopes(key),
+            "limits": describe_limits(key.limits),
+        }
         problem = leave_record(
             services, signed, "KEYS CREATE", "key_created", {name: text for name, text in done.items() if text}
         )

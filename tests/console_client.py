@@ -8,8 +8,8 @@ from urllib.parse import urlencode, urlsplit
 
 from cli.aws import console_door
 from orderhook.console import app
-from orderhook.console.sessions import Grant
 from orderhook.console.visit import Deployment
+from orderhook.grants import Grant
 from orderhook.services import Services
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 from orderhook.console.http import Request
 from orderhook.console.pages import PAGES
-from orderhook.console.sessions import Grant, ProcessSessions, Session
+from orderhook.console.sessions import ProcessSessions
 from orderhook.console.visit import Deployment, Visit
+from orderhook.grants import Grant, Session
 from orderhook.responses import Response
 from tests.service import Service
 

@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from orderhook.console import app
 from orderhook.console.http import address
-from orderhook.console.sessions import Grant, ProcessSessions
+from orderhook.console.sessions import ProcessSessions
 from orderhook.console.visit import Deployment
+from orderhook.grants import Grant
 from tests.service import Service
 
 _DOMAIN = "console.example"

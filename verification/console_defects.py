@@ -14,8 +14,9 @@ from orderhook import telemetry
 from orderhook.console import app, guard, http
 from orderhook.console.http import HttpError, Request
 from orderhook.console.pages import layout, text
-from orderhook.console.sessions import ProcessSessions, Session
+from orderhook.console.sessions import ProcessSessions
 from orderhook.console.visit import Visit
+from orderhook.grants import Session
 from orderhook.responses import Response
 from orderhook.store.once import OnceStore
 from verification.defects import Defect, Patch

@@ -25,11 +25,13 @@ import tests.environment  # noqa: F401  the functions read it when they are impo
 
 from orderhook import keys
 from orderhook.console import app
-from orderhook.console.api.routes import BASE, ROUTES
+from orderhook.console.api.routes import ROUTES
+from orderhook.console.http import API
 from orderhook.console.pages import PAGES, ROOT, STOP
 from orderhook.console.pages.forms import ONCE
-from orderhook.console.sessions import Grant, ProcessSessions
+from orderhook.console.sessions import ProcessSessions
 from orderhook.console.visit import Deployment
+from orderhook.grants import Grant
 from orderhook.store.sessions import TableSessions
 from tests import hostile
 from tests.builders import provenance
@@ -113,7 +115,7 @@ def known_by_tables() -> Iterator[Known]:
     yield from (Known("GET", path) for path in ("/", "/console/", LOGIN, "/console/assets/app.js", "/favicon.ico"))
     yield Known("POST", LOGIN, fields=(("code", "CODE"),))
     for route in ROUTES:
-        path = BASE + re.sub(r"\{(\w+)\}", lambda name: _SAMPLES.get(name[1], "x"), route.path)
+        path = API + re.sub(r"\{(\w+)\}", lambda name: _SAMPLES.get(name[1], "x"), route.path)
         yield Known(route.method, path, _sampled(route.query), _sampled(route.body) if route.body else None)
 
 
@@ -436,7 +438,7 @@ class Fuzzer:
 
 
 def _is_api(path: str) -> bool:
-    return path == BASE or path.startswith(f"{BASE}/")
+    return path == API or path.startswith(f"{API}/")
 
 
 def _may_come_of_looking(payload: Mapping[str, Any]) -> bool:
@@ -449,7 +451,7 @@ def _may_come_of_looking(payload: Mapping[str, Any]) -> bool:
 def _may_anyway(method: str, path: str, sender: Sender, *, is_api: bool) -> bool:
     """Return whether an unsafe request may be answered well though its sender may change nothing."""
     if is_api:
-        return (method, path) == ("POST", f"{BASE}/check")  # it reads
+        return (method, path) == ("POST", f"{API}/check")  # it reads
     if path in ("/", "/console/"):
         return True  # to where it begins
     # Signing in and out are for everybody, and a builder only reads; the page that sends it must be the console's own.

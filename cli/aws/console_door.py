@@ -17,8 +17,9 @@ from cli.connection import LOCAL_PORT, TableAddress
 from orderhook.console import app
 from orderhook.console.guard import MAX_BYTES
 from orderhook.console.http import SECURITY
-from orderhook.console.sessions import Grant, ProcessSessions
+from orderhook.console.sessions import ProcessSessions
 from orderhook.console.visit import Deployment
+from orderhook.grants import Grant
 from orderhook.services import Services
 
 HOST = "127.0.0.1"

@@ -19,7 +19,7 @@ from cli.connection import ROUTE, TableAddress, TableError, explained_errors, lo
 from cli.terminal import DIM, print_line, print_text
 from cli.views.start_page import show_paper_page, show_start_page
 from orderhook.aws.clients import connect
-from orderhook.console.sessions import Grant
+from orderhook.grants import Grant
 from orderhook.instruments import front_month
 from orderhook.listing import Unreadable, list_orders
 from orderhook.orders import Order, timestamp

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from rich.text import Text
 
 from cli.terminal import BAD, DIM, WARNING, Cell, is_terminal, print_table, printable, readable_time
-from orderhook.keys import Key, describe_limits, describe_scopes
+from orderhook.administration import describe_limits, describe_scopes
+from orderhook.keys import Key
 from orderhook.listing import Unreadable
 
 _COLUMNS = ("key id", "ends in", "trader", "label", "may give", "limits", "created", "last used", "revoked")
@@ -27,7 +28,7 @@ def _cells(key: Key | Unreadable, last_used: str | None) -> list[Cell]:
         return [key.id, "", "", "", "", "", "", "", Text("unreadable", BAD)]
     revoked = Text(readable_time(key.revoked), WARNING) if key.revoked else Text("no", DIM)
     used = _hour(last_used) or Text("never seen", DIM)
-    limits = describe_limits(key) or Text("none", DIM)
+    limits = describe_limits(key.limits) or Text("none", DIM)
     created = readable_time(key.created)
     return [key.key_id, key.last_four, key.trader, key.label, describe_scopes(key), limits, created, used, revoked]
 
@@ -39,7 +40,7 @@ def _two_lines(key: Key | Unreadable, last_used: str | None) -> list[Cell]:
     return [
         Text.assemble(key.key_id, "\n", (f"ends in {key.last_four}", DIM)),
         Text.assemble(printable(key.label), "\n" if key.label else "", (f"trader {key.trader}", DIM)),
-        Text.assemble(describe_scopes(key), "\n", (printable(describe_limits(key)) or "no limits", DIM)),
+        Text.assemble(describe_scopes(key), "\n", (printable(describe_limits(key.limits)) or "no limits", DIM)),
         Text.assemble(_hour(last_used) or ("never seen", DIM), "\n", when),
     ]
 

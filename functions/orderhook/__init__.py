@@ -50,7 +50,7 @@ What they work with:
     needs            what of a report or an answer a person has to look at, and is kept for that
     readiness        what a new version is asked before it gets traffic; `aws/deployment` asks it
 
-For readers (the command line, later the console and the API):
+For readers (the command line, the console and the API):
     explain          what an alert would do, and everything that is wrong with it; `description` has the words,
                      `filled_in` knows what a placeholder can become, `broken_json` reads on behind a fault
     reference        what every word of an answer means; `venue_words` has those of a bridge

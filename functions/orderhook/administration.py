@@ -161,6 +161,26 @@ def _api_scopes(scopes: Iterable[str], kill_switch: bool) -> frozenset[str]:
     return frozenset((READ, TRADE)) if BOTH in named else named
 
 
+def describe_scopes(key: Key) -> str:
+    """Say which commands a key may give, or what it may do by the API."""
+    if key.kind == API:
+        return f"API: {', '.join(sorted(map(str, key.scopes)))}"
+    everything = "every command" if key.turns_kill_switch else f"every command but {KILL_SWITCH}"
+    return ", ".join(sorted(map(str, key.scopes))) or everything
+
+
+def describe_limits(limits: Limits | None) -> str:
+    """Say what a key or a session is limited to; nothing where it is not."""
+    accounts, instruments, max_qty, rate = limits or Limits()
+    parts = (
+        f"account {' or '.join(accounts)}" if accounts else "",
+        f"instrument {' or '.join(instruments)}" if instruments else "",
+        f"qty {max_qty}" if max_qty else "",
+        f"{rate} orders a minute" if rate else "",
+    )
+    return ", ".join(filter(None, parts))
+
+
 def check_has_key(key_store: KeyStore, trader: str) -> None:
     """Raise InvalidValueError, naming the traders that there are, where keys belong to others and none to this one."""
     traders = sorted({str(item.get("trader")) for item in key_store.items()})

@@ -74,28 +74,6 @@ class Key(NamedTuple):
         return self.turns_kill_switch or command != KILL_SWITCH
 
 
-def describe_scopes(key: Key) -> str:
-    """Say which commands a key may give, or what it may do by the API."""
-    if key.kind == API:
-        return f"API: {', '.join(sorted(map(str, key.scopes)))}"
-    everything = "every command" if key.turns_kill_switch else f"every command but {KILL_SWITCH}"
-    return ", ".join(sorted(map(str, key.scopes))) or everything
-
-
-def describe_limits(key: Key) -> str:
-    """Say what a key is limited to; nothing where it is not."""
-    if key.limits is None:
-        return ""
-    accounts, instruments, max_qty, rate = key.limits
-    parts = (
-        f"account {' or '.join(accounts)}" if accounts else "",
-        f"instrument {' or '.join(instruments)}" if instruments else "",
-        f"qty {max_qty}" if max_qty else "",
-        f"{rate} orders a minute" if rate else "",
-    )
-    return ", ".join(filter(None, parts))
-
-
 def issue(
     *,
     trader: str,

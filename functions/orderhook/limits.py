@@ -69,6 +69,17 @@ class Limits(NamedTuple):
         )
 
 
+def reaches(limits: Limits | None, account: str | None, instrument: str | None) -> bool:
+    """Return whether what is in this account and instrument is there for whoever has these limits, if any.
+
+    What does not say where it is, None or empty, is not there where that is limited.
+    """
+    if limits is None:
+        return True
+    is_known = bool((account or not limits.accounts) and (instrument or not limits.instruments))
+    return is_known and limits.reaches(account or "", instrument or "")
+
+
 def _allows(allowed: tuple[str, ...], given: str) -> bool:
     return not allowed or folded(given) in map(folded, allowed)
 

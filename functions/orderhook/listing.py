@@ -12,6 +12,7 @@ from orderhook.orders import Order, Template, folded
 from orderhook.services import Services
 from orderhook.store import items
 from orderhook.store.alert_log import AlertRecord
+from orderhook.store.table import MOST_KEYS
 from orderhook.trade import entry_and_leg, leg_id, view_of_leg, waiting_legs
 
 _MOST_NAMES = 20
@@ -144,11 +145,7 @@ def _find(
     return order._replace(history=tuple(it if it.leg else it._replace(leg=named) for it in order.history))
 
 
-MOST_KEYS = 100
-"""How many items DynamoDB reads in one request."""
-
-
-class Pictures(NamedTuple):
+class Snapshot(NamedTuple):
     """What was asked for and is there, as it is now, without histories."""
 
     orders: Mapping[str, Order | Unreadable]
@@ -158,32 +155,23 @@ class Pictures(NamedTuple):
     """Which ids one request could not ask for: nothing is known of them."""
 
 
-def find_pictures(
+def take_snapshot(
     services: Services,
     trader: str,
     order_ids: Iterable[str],
     instruction_ids: Iterable[str],
     now: str,
     voided: Callable[[str], str | None],
-) -> Pictures:
+) -> Snapshot:
     """Return orders and legs as `find_order` does, and instructions, by one request.
 
     Where that could not ask for all of them the first ones count. `voided` is what the controls say.
     """
-    keys: dict[str, dict[str, str]] = {}
-    asked: list[str] = []
-    left_out: set[str] = set()
     order_ids, instruction_ids = list(dict.fromkeys(order_ids)), list(dict.fromkeys(instruction_ids))
-    wanted = [(order_id, _keys_of(trader, order_id)) for order_id in order_ids]
+    wanted = [(it, _keys_of(trader, it)) for it in order_ids]
     wanted += [(it, [items.instruction_key(trader, it)]) for it in instruction_ids]
-    for name, needed in wanted:
-        new = {key["sk"]: key for key in needed if _fits(key)}
-        if len(keys | new) > MOST_KEYS:
-            left_out.add(name)
-        else:
-            keys |= new
-            asked.append(name)
-    found = {str(item["sk"]): item for item in services.table.batch_get(list(keys.values()), items.PICTURE)}
+    keys, left_out = _for_one_request(wanted)
+    found = {str(item["sk"]): item for item in services.table.get_many(keys, items.SHOWN_IN_LISTS)}
 
     def get(order_id: str) -> Order | None:
         item = found.get(items.order_key(trader, order_id)["sk"])
@@ -193,8 +181,9 @@ def find_pictures(
         return order
 
     orders: dict[str, Order | Unreadable] = {}
-    entries = [split[0] for order_id in asked if (split := entry_and_leg(order_id))]
-    for order_id in dict.fromkeys([*(it for it in order_ids if it in asked), *entries]):
+    asked = [it for it in order_ids if it not in left_out]
+    entries = [split[0] for it in asked if (split := entry_and_leg(it))]
+    for order_id in dict.fromkeys([*asked, *entries]):
         try:
             order = _find(order_id, now, get, voided)
         except UnreadableError as error:
@@ -203,15 +192,28 @@ def find_pictures(
             orders |= {order_id: order} if order else {}
     told = ((it, found.get(items.instruction_key(trader, it)["sk"])) for it in instruction_ids)
     read = ((it, _readable(items.instruction, item)) for it, item in told if item)
-    return Pictures(orders, {it: instruction for it, instruction in read if instruction}, frozenset(left_out))
+    return Snapshot(orders, {it: instruction for it, instruction in read if instruction}, left_out)
 
 
-def _keys_of(trader: str, order_id: str) -> list[dict[str, str]]:
+def _for_one_request(
+    wanted: Iterable[tuple[str, Sequence[Mapping[str, str]]]],
+) -> tuple[list[Mapping[str, str]], frozenset[str]]:
+    """Return the keys that one request can ask for, and what is left out: of the rest not one key is asked for."""
+    keys: dict[str, Mapping[str, str]] = {}
+    left_out: set[str] = set()
+    for name, needed in wanted:
+        more = keys | {key["sk"]: key for key in needed if _fits(key)}
+        if len(more) > MOST_KEYS:
+            left_out.add(name)
+        else:
+            keys = more
+    return list(keys.values()), frozenset(left_out)
+
+
+def _keys_of(trader: str, order_id: str) -> list[Mapping[str, str]]:
     """Return the keys of an order's item, and of its entry's, where its id may be that of a leg."""
     split = entry_and_leg(order_id)
-    return (
-        [items.order_key(trader, it) for it in (order_id, *split[:1])] if split else [items.order_key(trader, order_id)]
-    )
+    return [items.order_key(trader, it) for it in (order_id, *(split[:1] if split else ()))]
 
 
 _LONGEST_KEY = 1024
@@ -323,7 +325,7 @@ def list_templates(services: Services, trader: str) -> Iterator[Template | Unrea
 
 
 def _get(services: Services, trader: str, order_id: str) -> Order | None:
-    item = services.orders.item(trader, order_id)
+    item = services.orders.item(trader, order_id) if _fits(items.order_key(trader, order_id)) else None
     order = None if item is None else _read_order(item)
     if isinstance(order, Unreadable):
         raise UnreadableError(order)

@@ -46,6 +46,11 @@ def end_of_day(at: datetime) -> datetime:
     return end if end > there else end + timedelta(days=1)
 
 
+def day_began(at: datetime) -> datetime:
+    """Return when the day of the exchange began in which this moment is: at the last 17:00 in New York."""
+    return end_of_day(at) - timedelta(days=1)
+
+
 class TradeWindow(NamedTuple):
     """From the minute `start` to before the minute `end` of each day; over midnight where the end comes first."""
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from orderhook.console.api import paging
-from orderhook.orders import timestamp
 from tests.api import Api, Told
 from tests.builders import ENTRY
 from tests.service import Service
@@ -63,6 +62,15 @@ def test_orders_are_filtered_by_what_they_have(api: Api) -> None:
     assert names(api.get("/orders", instrument="ESZ6"), "orders") == ["a", "b"]
     assert names(api.get("/orders", instrument="NQ1!"), "orders") == ["c"]
     assert names(api.get("/orders", strategyId="s"), "orders") == ["a"]
+
+
+def test_a_delayed_order_is_listed_once_on_all_pages(api: Api) -> None:
+    api.place("delayed", delay=5)
+    api.place("between")
+    api.service.pass_time(6)
+    for order_id in ("delayed", "between"):
+        assert api.post(f"/accounts/Sim101/orders/{order_id}/cancel").status == 200
+    assert pages(api, "/orders", "orders", status="closed", limit=1) == [["between"], ["delayed"]]
 
 
 def test_closed_orders_are_listed_by_when_they_were_placed(api: Api) -> None:
@@ -217,16 +225,6 @@ def test_strategies_come_page_by_page(api: Api) -> None:
     for name in ("s-1", "s-2", "s-3"):
         api.place(f"of-{name}", strategyId=name)
     assert pages(api, "/strategies", "strategies", limit=2) == [["s-1", "s-2"], ["s-3"]]
-
-
-def test_today_began_at_the_last_17_00_in_new_york() -> None:
-    for now, began in (
-        ("2026-11-28T21:59:59+00:00", "2026-11-27T22:00:00.000000Z"),
-        ("2026-11-28T22:00:00+00:00", "2026-11-28T22:00:00.000000Z"),
-        ("2026-11-01T21:30:00+00:00", "2026-10-31T21:00:00.000000Z"),  # an hour more, that day
-        ("2026-03-08T20:59:00+00:00", "2026-03-07T22:00:00.000000Z"),
-    ):
-        assert timestamp(paging.today(datetime.fromisoformat(now))) == began
 
 
 # Executions and positions

@@ -14,8 +14,8 @@ import pytest
 from cli.aws import console_door
 from orderhook.console.api.documentation import example
 from orderhook.console.api.routes import ROUTES
-from orderhook.console.sessions import Grant
 from orderhook.console.visit import Deployment
+from orderhook.grants import Grant
 from tests.api import Api
 from tests.service import Service
 

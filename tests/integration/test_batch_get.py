@@ -25,7 +25,7 @@ def leave_all_out(request: AWSPreparedRequest, _: Deliver) -> AWSResponse:
 
 def read(service: Service, *order_ids: str) -> list[dict[str, Any]]:
     keys = [items.order_key(service.trader, order_id) for order_id in order_ids]
-    return service.handlers_services.table.batch_get(keys, items.PICTURE)
+    return list(service.handlers_services.table.get_many(keys, items.SHOWN_IN_LISTS))
 
 
 def test_what_is_there_comes_and_of_its_history_the_first_entry_alone(service: Service) -> None:

@@ -23,8 +23,8 @@ from cli.app import app
 from cli.aws import deployed
 from cli.connection import TableAddress
 from cli.views.qr_code import QUIET, qr_code_lines
-from orderhook.console.sessions import Grant
 from orderhook.errors import TemporarilyUnavailableError, UnsupportedValueError
+from orderhook.grants import Grant
 from orderhook.limits import Limits
 from orderhook.messages import Release
 from orderhook.settings import Settings
@@ -102,7 +102,7 @@ def test_its_link_signs_in_once_and_it_ends_by_ctrl_c(server: Server) -> None:
         assert process.wait(60) == 0
 
 
-def test_the_browser_gets_a_file_that_leads_there_and_no_url_stands_in_a_process_list(
+def test_the_browser_gets_a_file_that_leads_there_and_no_process_list_has_the_url(
     server: Server, tmp_path: Path
 ) -> None:
     seen = tmp_path / "seen"

@@ -12,11 +12,13 @@ from orderhook.console import alert_list
 from orderhook.console.http import HttpError
 from orderhook.console.pages import PAGES
 from orderhook.instructions import Instruction
+from orderhook.listing import find_order
 from orderhook.orders import timestamp
 from orderhook.store import items
 from orderhook.store.alert_log import AlertRecord, id_prefix
 from orderhook.store.items import instruction_item
 from orderhook.store.table import serialize
+from orderhook.trade_window import day_began
 from tests.builders import alert, alert_record
 from tests.console_pages import get, mark_of, rows, text_of, texts
 from tests.faults import lose_request
@@ -351,7 +353,7 @@ def test_the_span_says_how_far_back_alerts_are_shown(service: Service) -> None:
 
 
 def test_today_begins_at_the_last_17_00_of_new_york(service: Service) -> None:
-    began = alert_list.day_began(service.queue.now)
+    began = day_began(service.queue.now)
     assert (began.hour, began.minute) == (17, 0)
     assert began <= service.queue.now < began + timedelta(days=1, hours=1)
     since = (service.queue.now - began).total_seconds()
@@ -449,8 +451,8 @@ def test_one_alert_shows_each_account_and_its_orders_as_they_are_now(service: Se
     service.place("order-1.sim101")
     answer = service.send("CANCEL", order_id="order-1", account="Sim101,Sim102")
     text = text_of(get(service, f"/console/alerts/{answer.request_id}"))
-    assert "Sim101 : ✓ cancelled" in text
-    assert "Sim102 : ✕ order not found" in text
+    assert "Sim101 : ✓ good: cancelled" in text
+    assert "Sim102 : ✕ wrong: order not found" in text
     assert "order-1.sim101 ✓ Cancelled, 0 of 5 filled" in text
 
 
@@ -488,6 +490,14 @@ def test_an_id_of_no_alert_or_of_two_is_a_page_that_says_so(service: Service, nu
 def test_only_ids_of_requests_stand_in_paths(name: str) -> None:
     with pytest.raises(HttpError):
         PAGES.find("GET", f"/console/alerts/{name}")
+
+
+def test_what_is_too_long_for_a_key_of_the_table_is_not_asked_for(service: Service) -> None:
+    services, now = service.handlers_services, timestamp(service.queue.now)
+    service.network.forget()
+    assert services.alert_log.get(service.trader, "f" * 1025) is None
+    assert find_order(services, service.trader, "x" * 1025, now) is None
+    assert service.network.operations == []
 
 
 def test_an_alert_that_is_not_in_the_list_has_its_reasons(service: Service) -> None:

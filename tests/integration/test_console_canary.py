@@ -9,7 +9,7 @@ import pytest
 
 from orderhook import keys
 from orderhook.console import app
-from orderhook.console.api.routes import BASE
+from orderhook.console.http import API
 from orderhook.console.pages import PAGES
 from orderhook.console.visit import Deployment
 from orderhook.grants import Grant
@@ -50,7 +50,7 @@ class Visitor:
         secret = self.secrets[typed]
         query = "&".join(f"{quote(name)}={quote(value.replace(TYPED, secret))}" for name, value in known.query)
         fields = {name: value.replace(TYPED, secret) for name, value in known.fields or ()}
-        is_api = known.path.startswith(BASE)
+        is_api = known.path.startswith(API)
         body = json.dumps(fields) if is_api and fields else form(**fields)
         headers = {**SAME_ORIGIN, "content-type": "application/json" if is_api else FORM}
         headers |= {"authorization": f"Bearer {self.secrets['API key']}"} if is_api else {"cookie": self.cookie}
@@ -123,7 +123,7 @@ def test_a_secret_in_any_field_of_any_form_is_nowhere(visitor: Visitor) -> None:
 
 def test_a_secret_in_any_field_of_any_operation_is_nowhere(visitor: Visitor) -> None:
     for known in known_by_tables():
-        if known.path.startswith(BASE):
+        if known.path.startswith(API):
             for number, request in enumerate(typed_into(known)):
                 visitor.send(request, ("key", "API key")[number % 2])
 

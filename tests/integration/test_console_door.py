@@ -7,9 +7,8 @@ import pytest
 
 from orderhook.console import app, assets, http
 from orderhook.console.pages import PAGES, Pages
-from orderhook.console.sessions import Grant
 from orderhook.console.visit import Deployment
-from orderhook.grants import ACTS_FOR, CODE_FOR
+from orderhook.grants import ACTS_FOR, CODE_FOR, Grant
 from orderhook.store.sessions import TableSessions
 from tests.api import Api
 from tests.console_client import SAME_ORIGIN, Door, LocalDoor, Page, StackDoor, form, local_door, sign_in

@@ -7,9 +7,10 @@ import pytest
 
 from orderhook.console.acting import Acted, act_by_hand
 from orderhook.console.http import HttpError, Request
-from orderhook.console.sessions import Grant, ProcessSessions, Session
+from orderhook.console.sessions import ProcessSessions
 from orderhook.console.visit import Deployment, Visit
 from orderhook.errors import OrderhookError
+from orderhook.grants import Grant, Session
 from orderhook.outcome import Outcome
 from tests.service import Service
 

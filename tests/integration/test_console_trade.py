@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from orderhook.commands import COMMANDS
-from orderhook.console.by_hand import money_of, once_of
+from orderhook.console.by_hand import once_of
 from orderhook.limits import Limits
 from orderhook.store.alert_log import AlertRecord
-from orderhook.venues import NINJATRADER, TABLE
 from tests.console_session import Page, Visitor, query_of
 from tests.service import Service
 
@@ -102,15 +101,6 @@ def test_a_live_account_and_a_simulated_one_are_told_apart(service: Service) -> 
         assert told in page.text[page.text.index("Is this what you mean?") :]
     everything = visitor.post(TRADE, command="FLATTENEVERYTHING", once="")
     assert "LIVE: real money" in everything.text
-
-
-@pytest.mark.parametrize(
-    ("account", "money"),
-    [("Sim101", "simulated"), ("Playback101", "simulated"), ("Apex-7", "live"), ("sim101", "live"), ("MySim", "live")],
-)
-def test_what_is_not_surely_simulated_is_live(account: str, money: str) -> None:
-    assert money_of(account, NINJATRADER) == money
-    assert money_of(account, TABLE) == "nothing"
 
 
 # Once
@@ -212,7 +202,7 @@ def test_what_would_be_refused_is_marked_before_it_is_sent(service: Service, nam
 
 def test_a_limited_session_sees_its_limits_and_is_held_to_them(service: Service) -> None:
     visitor = Visitor(service, limits=Limits(accounts=("Sim101",), max_qty=1))
-    assert "accounts Sim101; a quantity of at most 1" in visitor.get(TRADE).text
+    assert "limited to account Sim101, qty 1" in visitor.get(TRADE).text
     assert "limited to a quantity of 1" in confirmed(visitor).text
     assert "limited to account Sim101" in confirmed(visitor, account="Apex-7", qty="1").text
     assert sent(visitor, confirmed(visitor, qty="1")).status == 303

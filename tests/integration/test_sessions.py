@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orderhook.console.sessions import Grant, ProcessSessions, Sessions
+from orderhook.console.sessions import ProcessSessions, Sessions
 from orderhook.errors import OrderhookError
-from orderhook.grants import ACTS_FOR, CODE_FOR, SESSION_FOR, UNUSED_FOR
+from orderhook.grants import ACTS_FOR, CODE_FOR, SESSION_FOR, UNUSED_FOR, Grant
 from orderhook.limits import Limits
 from orderhook.store import items
 from orderhook.store.sessions import CACHED_FOR, NOTED_EVERY, TableSessions

@@ -14,10 +14,11 @@ from orderhook.bridge_messages import serialize as message_of
 from orderhook.console import app
 from orderhook.console.http import Request
 from orderhook.console.needing import Attention
-from orderhook.console.overview import Overview, needs_person, overview_of
+from orderhook.console.overview import Overview, overview_in_time, overview_of
 from orderhook.console.remembered import forget
-from orderhook.console.sessions import Grant, ProcessSessions, Session
+from orderhook.console.sessions import ProcessSessions
 from orderhook.console.visit import Deployment, Visit
+from orderhook.grants import Grant, Session
 from orderhook.instructions import Instruction
 from orderhook.limits import Limits
 from orderhook.order_reports import Report
@@ -225,8 +226,9 @@ def test_a_position_in_any_month_without_its_stop_is_looked_at(service: Service,
 def test_what_cannot_be_read_in_time_is_said_and_is_not_nothing(service: Service, console: Console) -> None:
     now = visit(service)
     service.network.always = in_requests_with("NEEDS#", throttle)
-    assert needs_person(now) == 1
+    assert overview_in_time(now) is None
     page = console.get("/console")["body"]
+    assert "<title>! 1 · Alerts" in page
     assert "could not be read in time" in page
     assert "Nothing needs you" not in page
     service.network.always = no_fault
@@ -376,7 +378,7 @@ def test_who_may_only_look_takes_nothing_away(service: Service, console: Console
 def test_the_title_says_how_many_things_need_a_person(service: Service, console: Console) -> None:
     assert "<title>Alerts" in console.get("/console")["body"]
     overfilled(service)
-    assert needs_person(visit(service)) == 1
+    assert len(overview_of(visit(service)).needs) == 1
     page = Console(service, service.monkeypatch)
     service.let_pass(11)
     service.hear_bridge()
@@ -401,8 +403,8 @@ def test_an_overview_costs_nine_requests_and_one_when_asked_again(service: Servi
     have(service, state="Working", legs={})
     first = visit(service)
     service.network.forget()
-    overview_of(first)
-    assert needs_person(first) == 0
+    assert not overview_of(first).needs
+    assert not overview_of(first).needs
     assert [it.operation for it in service.network.requests].count("Query") == 7
     assert len(service.network.requests) == 9
     service.network.forget()

@@ -15,8 +15,8 @@ from schemathesis.config import SchemathesisConfig
 from cli.aws import console_door
 from orderhook.console.api.openapi import document
 from orderhook.console.api.routes import ROUTES
-from orderhook.console.sessions import Grant
 from orderhook.console.visit import Deployment
+from orderhook.grants import Grant
 from tests.api import Api
 from tests.service import Service
 

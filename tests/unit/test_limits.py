@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from orderhook.errors import CommandNotAllowedError
-from orderhook.limits import Limits
+from orderhook.limits import Limits, reaches
 from orderhook.rate_limit import Rate
 
 MARKETS = Limits(accounts=("Sim101", "Sim102"), instruments=("ES 12-26",))
@@ -24,7 +24,16 @@ def test_a_key_reaches_its_accounts_and_instruments_in_any_spelling(
     account: str, instrument: str, *, reached: bool
 ) -> None:
     assert MARKETS.reaches(account, instrument) is reached
+    assert reaches(MARKETS, account, instrument) is reached
     assert Limits().reaches(account, instrument)
+
+
+def test_what_does_not_say_where_it_is_is_not_there_where_that_is_limited() -> None:
+    assert reaches(None, None, None)
+    assert reaches(Limits(max_qty=1), None, "")
+    assert reaches(Limits(accounts=("Sim101",)), "sim101", None)
+    assert not reaches(Limits(accounts=("Sim101",)), "", "ES 12-26")
+    assert not reaches(MARKETS, "Sim101", None)
 
 
 @pytest.mark.parametrize(

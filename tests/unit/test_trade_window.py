@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from orderhook.errors import OutsideTradeWindowError
-from orderhook.trade_window import TradeWindow, clock, end_of_day, minute_of_day
+from orderhook.trade_window import TradeWindow, clock, day_began, end_of_day, minute_of_day
 
 DAY = 24 * 60
 MINUTES = range(DAY)
@@ -303,3 +303,18 @@ def test_a_refusal_of_what_may_only_close_says_so() -> None:
 )
 def test_a_day_ends_at_the_first_17_00_in_new_york_after_its_receipt(at: str, end: str) -> None:
     assert end_of_day(datetime.fromisoformat(at)).astimezone(UTC) == datetime.fromisoformat(end)
+
+
+@pytest.mark.parametrize(
+    ("moment", "began"),
+    [
+        ("2026-11-28T12:00", "2026-11-27T22:00"),
+        ("2026-11-28T21:59", "2026-11-27T22:00"),
+        ("2026-11-28T22:00", "2026-11-28T22:00"),
+        ("2026-11-01T12:00", "2026-10-31T21:00"),  # the clocks have gone back that night
+        ("2026-03-08T12:00", "2026-03-07T22:00"),
+    ],
+)
+def test_a_day_began_at_the_last_17_00_in_new_york(moment: str, began: str) -> None:
+    at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    assert day_began(at).astimezone(UTC).isoformat()[:16] == began

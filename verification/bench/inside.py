@@ -211,7 +211,7 @@ def page(name: str) -> dict[str, object]:
     The first look fills what the console keeps for some seconds; the second is the one that counts.
     """
     import console
-    from orderhook.console.sessions import Grant
+    from orderhook.grants import Grant
 
     trader = Trader(name)
     for number in range(ALERTS):

@@ -13,6 +13,7 @@ fates            what an alert was answered and what became of it, in words, wit
 alert_list       a page of alerts: which records, what became of each, which belong together
 alert_words      what an alert says, in words, whether it was understood or not
 placed           orders as trades: open ones from the index, finished ones by their placing
+money            whose money an account trades: live, simulated, nothing
 protection       how much of a position its working stops cover
 acting           one way in: fields → the pipeline of every alert → a record
 fields           how forms offer commands and their fields; `placeholders` are TradingView's

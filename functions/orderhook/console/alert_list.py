@@ -11,13 +11,13 @@ from orderhook.console.alert_words import fields_by_name
 from orderhook.console.fates import Fate, Mark, answer_of, fate_for, fate_of_instruction, mark_of_row, worst
 from orderhook.console.visit import Visit
 from orderhook.errors import InvalidValueError
-from orderhook.listing import Instructed, Pictures, Unreadable, find_pictures
+from orderhook.listing import Instructed, Snapshot, Unreadable, take_snapshot
 from orderhook.orders import Order, timestamp
 from orderhook.payload import lower
 from orderhook.records import parse_time
 from orderhook.resend import EARLIEST, LATEST
 from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
-from orderhook.trade_window import NEW_YORK
+from orderhook.trade_window import NEW_YORK, day_began
 
 SHOWN = 50
 """How many alerts a page has."""
@@ -29,7 +29,6 @@ READ_AT_ONCE = 200
 
 KINDS: Mapping[str, str] = {"": "All", "done": "Done", "refused": "Refused", "repeated": "Repeated", "later": "Later"}
 SPANS: Mapping[str, str] = {"1h": "1 h", "today": "today", "7d": "7 d"}
-_DAY_BEGINS = 17
 
 _POSITION = re.compile(r"[0-9a-f]{1,64}[0-9a-z_.]{0,40}")
 
@@ -84,13 +83,6 @@ def parse(visit: Visit) -> Asked:
 
 def _beginning(span: str, now: datetime) -> datetime:
     return {"1h": now - timedelta(hours=1), "today": day_began(now), "7d": now - timedelta(days=7)}[span]
-
-
-def day_began(now: datetime) -> datetime:
-    """Return when today began: at the last 17:00 of New York."""
-    local = now.astimezone(NEW_YORK)
-    begins = local.replace(hour=_DAY_BEGINS, minute=0, second=0, microsecond=0)
-    return begins if begins <= local else begins - timedelta(days=1)
 
 
 # Reading
@@ -204,12 +196,12 @@ def rows_of(visit: Visit, records: Sequence[AlertRecord], context: Sequence[Aler
     # One of each alert first: what cannot be asked for in one request is a further order of some alert.
     order_ids = [it for it in chain.from_iterable(zip_longest(*shown)) if it]
     instruction_ids = [it for record in records for it in _without_result(record)[:ORDERS_OF_ROW]]
-    pictures = Pictures({}, {}, frozenset())
+    snapshot = Snapshot({}, {}, frozenset())
     if order_ids or instruction_ids:
         voided = visit.controls().voided
-        pictures = find_pictures(visit.services, visit.trader, order_ids, instruction_ids, now, voided)
+        snapshot = take_snapshot(visit.services, visit.trader, order_ids, instruction_ids, now, voided)
     belonging = _Belonging([*records, *context])
-    return [_row(record, ids, pictures, belonging, now) for record, ids in zip(records, shown, strict=True)]
+    return [_row(record, ids, snapshot, belonging, now) for record, ids in zip(records, shown, strict=True)]
 
 
 def _orders_of(record: AlertRecord) -> list[str]:
@@ -224,14 +216,14 @@ def _without_result(record: AlertRecord) -> list[str]:
     return [it for it in record.instruction_ids if it not in known]
 
 
-def _row(record: AlertRecord, order_ids: Sequence[str], pictures: Pictures, belonging: "_Belonging", now: str) -> Row:
-    found = [pictures.orders[it] for it in order_ids if it in pictures.orders]
+def _row(record: AlertRecord, order_ids: Sequence[str], snapshot: Snapshot, belonging: "_Belonging", now: str) -> Row:
+    found = [snapshot.orders[it] for it in order_ids if it in snapshot.orders]
     orders = [it for it in found if isinstance(it, Order)]
     unreadable = [it for it in found if isinstance(it, Unreadable)]
-    entries = [it for it in pictures.orders.values() if isinstance(it, Order)]
+    entries = [it for it in snapshot.orders.values() if isinstance(it, Order)]
     by_id = {entry.order_id: entry for entry in entries}
-    left_out = len([it for it in order_ids if it in pictures.left_out])
-    instructed = [*_instructed(record, pictures)]
+    left_out = len([it for it in order_ids if it in snapshot.left_out])
+    instructed = [*_instructed(record, snapshot)]
     came_again = belonging.came_again(record)
     was_done = came_again is not None and came_again[1].status < 400
     mark = mark_of_row(record, orders, now, instructed=instructed, entries=entries, came_again=was_done)
@@ -250,10 +242,10 @@ def _row(record: AlertRecord, order_ids: Sequence[str], pictures: Pictures, belo
     )
 
 
-def _instructed(record: AlertRecord, pictures: Pictures) -> Iterator[Instructed]:
+def _instructed(record: AlertRecord, snapshot: Snapshot) -> Iterator[Instructed]:
     known = {result.instruction_id: result for result in record.instruction_results}
     for it in record.instruction_ids[:ORDERS_OF_ROW]:
-        asked = pictures.instructions.get(it)
+        asked = snapshot.instructions.get(it)
         yield Instructed(it, asked, known.get(it) or (asked and asked.told))
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orderhook import telemetry
+from orderhook.answering import BUDGET_SECONDS
 from orderhook.aws.budget import time_budget
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.console import assets, guard, http, signing
@@ -23,10 +24,6 @@ from orderhook.errors import OrderhookError
 from orderhook.responses import Response
 from orderhook.services import Services
 
-BUDGET_SECONDS = 2.2
-"""As an alert's."""
-
-API = "/v1/api"
 COOKIE = "orderhook"
 
 
@@ -66,7 +63,7 @@ def answer(console: Console, event: Mapping[str, Any], context: object) -> Respo
     """
     started = time.monotonic()
     request = Request(event, console.origin)
-    if request.path == API or request.path.startswith(f"{API}/"):
+    if request.path == http.API or request.path.startswith(f"{http.API}/"):
         from orderhook.console import api  # a page waits for none of it
 
         return api.answer(console, request)

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from orderhook import explain
 from orderhook.commands import Command
@@ -22,9 +22,6 @@ from orderhook.trade_window import NEW_YORK, day_in_new_york
 from orderhook.venues import Venue
 
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-Money = Literal["live", "simulated", "nothing"]
-"""Whose money an account trades; nothing where no venue is there to bring an order to a market."""
 
 
 class Checked(NamedTuple):
@@ -93,10 +90,3 @@ def _of_order(order: Order) -> Iterator[tuple[str, str]]:
     for name, price in (("limit_price", order.limit_price), ("stop_price", order.stop_price)):
         if price is not None:
             yield name, decimal_text(price)
-
-
-def money_of(account: str, venue: Venue) -> Money:
-    """Return whose money an account trades: what is not one of NinjaTrader's own for simulation is live."""
-    if venue.name is None:
-        return "nothing"
-    return "simulated" if account.startswith("Sim") or account == "Playback101" else "live"

@@ -10,13 +10,12 @@ Words are of this console's own and of NinjaTrader's states; only a `reason` com
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Literal, NamedTuple
 
 from orderhook.listing import Instructed
-from orderhook.orders import BEING_CANCELLED, CHANGEABLE, PRICES, RESENDS_END, Order, OrderState, decimal_text
+from orderhook.orders import BEING_CANCELLED, CHANGEABLE, PRICES, Order, OrderState, decimal_text
 from orderhook.store.alert_log import UNREADABLE, AlertRecord, RecordedResult
 from orderhook.trade import kind_of, protected_by
 from orderhook.venue_words import guidance_for_reason
@@ -298,12 +297,6 @@ def mark_of_row(
         return Mark.BAD if Mark.BAD in (own, *fates) else Mark.NEUTRAL
     # An order that has come to its end as it may takes nothing from a success.
     return worst((own, *fates))
-
-
-def may_come_again(record: AlertRecord, now: str) -> bool:
-    """Return whether TradingView may still send an alert again that was answered 5xx."""
-    received = datetime.fromisoformat(record.received_at)
-    return record.status >= 500 and datetime.fromisoformat(now) - received < RESENDS_END
 
 
 # Words

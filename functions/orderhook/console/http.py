@@ -24,6 +24,9 @@ SECURITY: Mapping[str, str] = {
 }
 """Of every answer: a browser heeds the last one over HTTPS alone."""
 
+API = "/v1/api"
+"""Where the paths of the HTTP API begin."""
+
 MAX_FIELDS = 200
 """As many fields may a query or a form have."""
 

@@ -7,7 +7,7 @@ more than `gathering.MOST_ASKED`. Asked for again at once it is one.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -22,8 +22,7 @@ from orderhook.orders import Order
 from orderhook.services import Services
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
-from orderhook.trade_window import end_of_day
-from orderhook.venues import Venue
+from orderhook.trade_window import day_began
 
 MOST_COUNTED = 1000
 """As many alerts of today are counted."""
@@ -31,8 +30,6 @@ MOST_COUNTED = 1000
 _SECONDS_OF_COUNTS = 30
 _SECONDS = 10
 """For how long an instance remembers what it has read, but for the kill switch and the bridge."""
-
-_SIMULATED_PREFIX, _PLAYBACK = "sim", "playback101"
 
 Standing = Literal["stopped", "no key", "bridge away", "no venue", "trades"]
 Shown = Literal["done", "refused", "repeated", "later"]
@@ -65,47 +62,12 @@ class Overview(NamedTuple):
     needs: Sequence[Attention]
 
 
-class Market(NamedTuple):
-    """What alerts can reach."""
-
-    kind: Literal["none", "simulated", "live", "unknown"]
-    """`unknown` where there is a venue, and its bridge has never said which accounts it has."""
-    live: Sequence[str] = ()
-    """The accounts that are not known to be simulated."""
-
-    @property
-    def words(self) -> str:
-        """Say it; the names of accounts are as the bridge has them."""
-        return {
-            "none": "No venue: nothing reaches a market",
-            "simulated": "Simulated accounts only",
-            "live": f"LIVE: {', '.join(self.live)}",
-            "unknown": "No bridge was heard of: nobody knows which accounts it has",
-        }[self.kind]
-
-
-def market_of(venue: Venue, bridge: BridgeState) -> Market:
-    """Return what alerts can reach: an account whose name is not a simulation account's of NinjaTrader is live."""
-    if venue.name is None:
-        return Market("none")
-    live = tuple(account for account in bridge.accounts if not is_simulated(account))
-    if live:
-        return Market("live", live)
-    return Market("simulated" if bridge.accounts else "unknown")
-
-
-def is_simulated(account: str) -> bool:
-    """Return whether an account is one of NinjaTrader's simulation: Sim101, or that of its playback."""
-    name = account.strip().casefold()
-    return name.startswith(_SIMULATED_PREFIX) or name == _PLAYBACK
-
-
-def needs_person(visit: Visit) -> int:
-    """Return how many things need a person; where that cannot be read in time, the one is to look again."""
+def overview_in_time(visit: Visit) -> Overview | None:
+    """Return what the first page says before the alerts; None where that cannot be read in time."""
     try:
-        return len(overview_of(visit).needs)
+        return overview_of(visit)
     except OrderhookError:
-        return 1
+        return None
 
 
 def overview_of(visit: Visit) -> Overview:
@@ -114,7 +76,6 @@ def overview_of(visit: Visit) -> Overview:
     switch, heard = visit.controls().kill_switch, visit.controls().bridge
     bridge = heard if services.venue.name else None
     known = remembered(trader, "open", now, _SECONDS, lambda: Gathered.of(services, trader, now))
-    reaches = visit.session.grant.limits.reaches if visit.session.grant.limits else None
     facts = known.facts(bridge, now)
     away = bridge.away(now) if bridge else None
     return Overview(
@@ -123,11 +84,11 @@ def overview_of(visit: Visit) -> Overview:
         bridge=bridge,
         away=away,
         today=remembered(trader, "today", now, _SECONDS_OF_COUNTS, partial(_today, services, trader, now)),
-        working=_working(it for it in known.orders if reaches is None or reaches(it.account, it.instrument)),
-        positions=_open_positions(it for it in known.positions if reaches is None or reaches(it.account, it.instrument))
+        working=_working(it for it in known.orders if visit.reaches(it.account, it.instrument)),
+        positions=_open_positions(it for it in known.positions if visit.reaches(it.account, it.instrument))
         if bridge
         else None,
-        needs=[it for it in needing_a_person(facts) if reaches is None or _is_reached(visit, it)],
+        needs=[it for it in needing_a_person(facts) if _is_reached(visit, it)],
     )
 
 
@@ -151,11 +112,6 @@ def _standing(visit: Visit, switch: KillSwitchState, away: str | None) -> Standi
 def _has_key(services: Services, trader: str) -> bool:
     """Return whether there is a key by which alerts are taken; it reads no more of them than that takes."""
     return any(key.trader == trader and not key.revoked for key in services.keys.list())
-
-
-def day_began(now: datetime) -> datetime:
-    """Return when today began: at the last 17:00 in New York."""
-    return end_of_day(now) - timedelta(days=1)
 
 
 def shown_as(status: int, outcome: str, *, duplicate: bool) -> Shown:

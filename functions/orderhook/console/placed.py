@@ -6,16 +6,15 @@ has them. Both read for a limited time, and say where they stopped.
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
-from orderhook.limits import Limits, allows_instrument
+from orderhook.limits import Limits, allows_instrument, reaches
 from orderhook.listing import OrderFilter, Unreadable, find_orders, list_orders
 from orderhook.orders import Order, folded, timestamp
 from orderhook.services import Services
 from orderhook.store.alert_log import AlertRecord
 from orderhook.trade import leg_id, waiting_legs
-from orderhook.trade_window import end_of_day
 
 READS_FOR = 1.5
 """The seconds for which a page reads: it has to leave within those of an alert."""
@@ -76,17 +75,10 @@ def alarms_of(order: Order) -> list[tuple[str, str, str]]:
     return [(event.at, event.leg or own, alarm) for event in order.history if (alarm := event.changes.get("alarm"))]
 
 
-def reaches(limits: Limits | None, row: Row) -> bool:
-    """Return whether what has these limits may know of an order; of one that says no market it may not."""
-    if limits is None or not limits.is_to_markets:
-        return True
-    return bool(row.account and row.instrument) and limits.reaches(row.account, row.instrument)
-
-
 def open_trades(services: Services, trader: str, now: str, wanted: OrderFilter, limits: Limits | None) -> Trades:
     """Return the trades with an open order: first what nobody knows, then what has rung, then the newest."""
     read = InTime(list_orders(services, trader, now, open_only=True, account=wanted.account))
-    rows = [row for row in read if reaches(limits, row) and _matches(wanted, row)]
+    rows = [row for row in read if reaches(limits, row.account, row.instrument) and _matches(wanted, row)]
     trades = sorted(_grouped(rows), key=lambda trade: trade.placed_at, reverse=True)
     return Trades(sorted(trades, key=lambda trade: trade.urgency), complete=read.complete)
 
@@ -118,20 +110,14 @@ def finished_trades(
         new = [order_id for order_id in dict.fromkeys(order_ids) if order_id not in seen]
         seen.update(new)
         rows = find_orders(services, trader, new, now).values() if new else ()
-        found += [row for row in rows if _is_finished(row) and reaches(limits, row) and _matches(wanted, row)]
+        mine = (row for row in rows if reaches(limits, row.account, row.instrument))
+        found += [row for row in mine if _is_finished(row) and _matches(wanted, row)]
         if len(found) >= most:
             back_to = at
             break
     if back_to is None and not records.complete:
         back_to = records.last.received_at if records.last else None
     return Trades(list(with_legs(services, trader, now, found)), back_to, records.complete)
-
-
-def day_began(now: datetime) -> datetime:
-    """Return when the day of the exchange began: the last 17:00 in New York."""
-    before = end_of_day(now - timedelta(hours=26))
-    after = end_of_day(before)
-    return after if after <= now else before
 
 
 class InTime(Generic[Read]):

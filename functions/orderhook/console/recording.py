@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from orderhook.console.acting import new_request_id
-from orderhook.console.sessions import Session
 from orderhook.console.visit import Visit
+from orderhook.grants import Session
 from orderhook.orders import timestamp
 from orderhook.store.alert_log import MAX_ORDER_IDS, AlertRecord
 

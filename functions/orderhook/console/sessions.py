@@ -10,8 +10,6 @@ from typing import Protocol
 
 from orderhook.grants import CODE_FOR, Grant, Session, digest, new_secret, session_id_of
 
-__all__ = ["Grant", "ProcessSessions", "Session", "Sessions"]
-
 
 class Sessions(Protocol):
     """Where codes and sessions are kept."""

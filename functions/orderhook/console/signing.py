@@ -6,17 +6,15 @@ What signs nobody in leaves no record, for anybody may try; it is logged and cou
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from orderhook import telemetry
-from orderhook.console.acting import new_request_id
 from orderhook.console.http import Request
-from orderhook.console.sessions import Session, Sessions
+from orderhook.console.recording import session_record
+from orderhook.console.sessions import Sessions
 from orderhook.console.visit import Visit
-from orderhook.orders import timestamp
+from orderhook.grants import Session
 from orderhook.request_facts import RequestFacts
 from orderhook.services import Services
-from orderhook.store.alert_log import AlertRecord
 
 RECORD_SECONDS = 0.5
 """How long the record may take, after which somebody is signed in or out without it."""
@@ -50,19 +48,6 @@ def _leave_record(
     outcome: str,
     fields: Mapping[str, str],
 ) -> None:
-    facts = RequestFacts(new_request_id(now), source=request.source)
-    record = AlertRecord(
-        trader=session.grant.trader,
-        request_id=facts.request_id,
-        received_at=timestamp(now),
-        key_id=session.key.key_id,
-        key_label=session.grant.label,
-        source=request.source,
-        fields=fields,
-        command=command,
-        status=200,
-        milliseconds=Decimal(0),
-        outcome=outcome,
-        origin="console",
-    )
+    record = session_record(session, now, request.source, command, outcome, fields)
+    facts = RequestFacts(record.request_id, source=request.source)
     telemetry.write_record(services.alert_log, record, facts, time.monotonic() + RECORD_SECONDS)

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orderhook.console.http import Request
-from orderhook.console.sessions import Session, Sessions
+from orderhook.console.sessions import Sessions
+from orderhook.grants import Session
+from orderhook.limits import reaches
 from orderhook.services import Services
 from orderhook.store.controls import ControlsNow
 
@@ -50,6 +52,10 @@ class Visit:
     def trader(self) -> str:
         """Whose table this is about."""
         return self.session.grant.trader
+
+    def reaches(self, account: str | None, instrument: str | None) -> bool:
+        """Return whether what is in this account and instrument is there for the session; None is not known."""
+        return reaches(self.session.grant.limits, account, instrument)
 
     @property
     def why_not(self) -> str:

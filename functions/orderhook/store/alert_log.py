@@ -41,6 +41,9 @@ MAX_WARNINGS = 50
 MOST_UNLOOKED = 200
 """How many records that a person has to look at are read, the newest ones."""
 
+_LONGEST_ID = 200
+"""Characters; what follows an alert by itself has an id that ends in what it is."""
+
 _SHORTEST = timedelta(days=1)
 """How long what tells a resend is kept at least."""
 
@@ -252,8 +255,8 @@ class AlertLog:
             self._table.update(Update(key, expression, f"attribute_not_exists(#{name})", values))
 
     def get(self, trader: str, request_id: str) -> AlertRecord | None:
-        """Return the record of a request."""
-        item = self._table.get(alert_key(trader, request_id))
+        """Return the record of a request; None also for what is longer than any id, which DynamoDB would refuse."""
+        item = self._table.get(alert_key(trader, request_id)) if len(request_id) <= _LONGEST_ID else None
         return _record(item) if item and _is_whole(item) else None
 
     def newest(

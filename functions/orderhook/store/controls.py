@@ -78,12 +78,7 @@ class Controls:
         """Return the trader's kill switch as it is now."""
         return _kill_switch(self._table.get(items.controls_key(trader)))
 
-    def with_bridge(self, trader: str) -> tuple[KillSwitchState, BridgeState]:
-        """Return the trader's kill switch, and what its bridge said last: both as one read has them."""
-        switch, bridge, _ = self.look(trader)
-        return switch, bridge
-
-    def look(self, trader: str) -> "ControlsNow":
+    def look(self, trader: str) -> ControlsNow:
         """Return all that the trader's controls say, as one read has it."""
         item = self._table.get(items.controls_key(trader))
         return ControlsNow(_kill_switch(item), bridge_state(item), partial(_voided, item or {}))

@@ -230,7 +230,7 @@ def order_item(trader: str, order: Order, request_id: str | None = None) -> Item
     return order_key(trader, order.order_id) | order._asdict() | extra
 
 
-PICTURE = (
+SHOWN_IN_LISTS = (
     "pk",
     "sk",
     *(name for name in dict.fromkeys((*Order._fields, *Instruction._fields)) if name not in ("history", "digests")),

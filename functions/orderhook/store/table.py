@@ -19,13 +19,13 @@ from orderhook.store.writes import Check, ConditionFailed, Delete, Item, Key, Pu
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+MOST_KEYS = 100
+"""How many items DynamoDB reads in one request."""
+
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.4
 """How long to wait before what was left out of an answer is asked for again; each time twice as long."""
 
 _serializer, _deserializer = TypeSerializer(), TypeDeserializer()
-
-_MOST_KEYS = 100
-"""As many keys takes one BatchGetItem."""
 
 
 class Table:
@@ -44,16 +44,32 @@ class Table:
         answer = send(self.client.get_item, TableName=self.name, Key=serialize(key), ConsistentRead=True)
         return deserialize(answer["Item"]) if "Item" in answer else None
 
-    def get_many(self, keys: Sequence[Key]) -> Iterator[Item]:
-        """Yield the items that there are of these keys, each once and in any order, a request for a hundred of them."""
+    def get_many(self, keys: Sequence[Key], attributes: Sequence[str] = ()) -> Iterator[Item]:
+        """Yield the items that there are of these keys, each once and in any order, a request for a hundred of them.
+
+        With `attributes` only those are read; one may be a path, such as `history[0]`. What DynamoDB leaves out of an
+        answer is asked for again.
+        """
         distinct = list({tuple(key.items()): key for key in keys}.values())
-        for start in range(0, len(distinct), _MOST_KEYS):
-            asked: Any = {self.name: {"Keys": [serialize(it) for it in distinct[start : start + _MOST_KEYS]]}}
-            while asked:
-                asked[self.name]["ConsistentRead"] = True
-                answer = send(self.client.batch_get_item, RequestItems=asked)
-                yield from map(deserialize, answer["Responses"].get(self.name, ()))
-                asked = answer.get("UnprocessedKeys")
+        for start in range(0, len(distinct), MOST_KEYS):
+            yield from self._get_together(distinct[start : start + MOST_KEYS], attributes)
+
+    def _get_together(self, keys: Sequence[Key], attributes: Sequence[str]) -> Iterator[Item]:
+        asked: dict[str, Any] = {"Keys": [serialize(key) for key in keys], "ConsistentRead": True}
+        if attributes:
+            # Moto knows no alias of what is part of another attribute, and `history` is no reserved word.
+            projection = ", ".join(name if "[" in name else f"#{name}" for name in attributes)
+            asked |= {"ProjectionExpression": projection, "ExpressionAttributeNames": _names(projection)}
+        pause = _SHORTEST_PAUSE
+        while asked["Keys"]:
+            answer = send(self.client.batch_get_item, RequestItems={self.name: asked})
+            yield from map(deserialize, answer["Responses"].get(self.name, ()))
+            asked["Keys"] = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            if asked["Keys"]:
+                if pause > _LONGEST_PAUSE:
+                    raise unavailable("ThrottlingException")
+                time.sleep(pause)
+                pause *= 2
 
     def query(
         self,
@@ -94,30 +110,6 @@ class Table:
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-    def batch_get(self, keys: Sequence[Key], attributes: Sequence[str] = ()) -> list[Item]:
-        """Return those of at most 100 items that are there, in any order; with `attributes` only those of each.
-
-        An attribute may be a path, such as `history[0]`. What DynamoDB leaves out of an answer is asked for again.
-        """
-        asked: dict[str, Any] = {"Keys": [serialize(key) for key in keys], "ConsistentRead": True}
-        if attributes:
-            # Moto knows no alias of what is part of another attribute, and `history` is no reserved word.
-            projection = ", ".join(name if "[" in name else f"#{name}" for name in attributes)
-            asked |= {"ProjectionExpression": projection, "ExpressionAttributeNames": _names(projection)}
-        found: list[Item] = []
-        pause = _SHORTEST_PAUSE
-        while asked["Keys"]:
-            answer = send(self.client.batch_get_item, RequestItems={self.name: asked})
-            found += map(deserialize, answer["Responses"].get(self.name, ()))
-            left_out = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-            if left_out:
-                if pause > _LONGEST_PAUSE:
-                    raise unavailable("ThrottlingException")
-                time.sleep(pause)
-                pause *= 2
-            asked["Keys"] = left_out
-        return found
 
     def put(self, put: Put) -> None:
         """Write an item; raises ConditionFailed."""

@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from orderhook import telemetry
+from orderhook.answering import BUDGET_SECONDS
 from orderhook.aws.budget import time_budget
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.console.acting import new_request_id
@@ -42,9 +43,6 @@ from orderhook.store.keys import KeyStore
 
 if TYPE_CHECKING:
     from orderhook.console.app import Console
-
-BUDGET_SECONDS = 2.2
-"""As an alert's."""
 
 KEPT_SECONDS = 30.0
 """As long a good key is remembered: one that is revoked works so much longer."""

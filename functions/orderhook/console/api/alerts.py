@@ -80,7 +80,7 @@ def _reaches(call: Call, record: AlertRecord) -> bool:
     named = fields.get("account", "").split(",")
     accounts = [result.account for result in record.results] or [name.strip() for name in named]
     instrument = record.instrument or fields.get("instrument")
-    return all(call.reaches(account or None, instrument) for account in accounts)
+    return all(call.reaches(account, instrument) for account in accounts)
 
 
 def _represent(record: AlertRecord) -> dict[str, object]:

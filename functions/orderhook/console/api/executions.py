@@ -12,7 +12,7 @@ from orderhook.orders import folded
 from orderhook.representations import represent_execution
 from orderhook.responses import Response
 from orderhook.store.bridge import ExecutionRecord
-from orderhook.trade_window import day_in_new_york
+from orderhook.trade_window import day_began, day_in_new_york
 
 
 def of_all(call: Call) -> Response:
@@ -49,7 +49,7 @@ def _listed(call: Call, account: str | None) -> Response:
 
 def _executions(call: Call) -> Iterator[ExecutionRecord]:
     query = call.query
-    since, until, behind = query.since or paging.today(call.now), query.until, ""
+    since, until, behind = query.since or day_began(call.now), query.until, ""
     if query.cursor:
         _, *place = paging.position(query.cursor, executions=3)
         behind = "#".join(place)

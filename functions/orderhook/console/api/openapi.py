@@ -10,7 +10,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from orderhook.console.api import answers, models
-from orderhook.console.api.routes import BASE, ROUTES, Route
+from orderhook.console.api.routes import ROUTES, Route
+from orderhook.console.http import API
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "openapi.json"
 
@@ -51,7 +52,7 @@ def document() -> dict[str, Any]:
             "description": "Orders, alerts and positions of one trader. docs/api.md is the page about it.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": BASE}],
+        "servers": [{"url": API}],
         "paths": _paths(),
         "components": {
             "securitySchemes": {

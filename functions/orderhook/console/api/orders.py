@@ -14,7 +14,7 @@ from orderhook.orders import Order, folded, timestamp
 from orderhook.representations import represent_order, represent_order_with_history, represent_unreadable
 from orderhook.responses import Response
 from orderhook.store.alert_log import AlertRecord, record_id
-from orderhook.trade_window import day_in_new_york
+from orderhook.trade_window import day_began, day_in_new_york
 
 _PLACING = frozenset(("PLACE", "FLATPLACE", "REVERSEPOSITION", "CANCELANDBRACKET"))
 
@@ -84,7 +84,7 @@ def _place_of(row: Order | Unreadable) -> tuple[str, str]:
 
 def _closed(call: Call, behind: Sequence[str]) -> Iterator[Listed]:
     """Yield closed orders, the last placed first, by the records of the alerts that have placed them."""
-    since, until = call.query.since or paging.today(call.now), call.query.until
+    since, until = call.query.since or day_began(call.now), call.query.until
     if behind:
         until = paging.until_request(until, behind[0])
     listed: set[str] = set()
@@ -102,9 +102,13 @@ def _closed(call: Call, behind: Sequence[str]) -> Iterator[Listed]:
 
 
 def _placed_by(record: AlertRecord) -> list[str]:
-    """Return the ids of the orders that an alert has placed or, sent again, has found placed; entries before legs."""
+    """Return the ids of the orders that an alert has placed or, sent again, has found placed; entries before legs.
+
+    With a delay they were placed when it came in: its later record has nothing new.
+    """
     by_bridge = chain.from_iterable(result.order_ids for result in record.instruction_results)
-    return list(dict.fromkeys((*(record.order_ids if record.command in _PLACING else ()), *by_bridge)))
+    own = record.order_ids if record.command in _PLACING and record.origin != "delayed" else ()
+    return list(dict.fromkeys((*own, *by_bridge)))
 
 
 def _is_anothers(call: Call, record: AlertRecord, order: Order | Unreadable) -> bool:
@@ -137,7 +141,7 @@ def _is_open(order: Order | Unreadable) -> bool:
 
 
 def _is_reached(call: Call, order: Order | Unreadable) -> bool:
-    return call.reaches(order.account or None, order.instrument or None)
+    return call.reaches(order.account, order.instrument)
 
 
 def _matches(wanted: OrderFilter, order: Order | Unreadable) -> bool:

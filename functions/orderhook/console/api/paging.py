@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeVar
 
 from orderhook.console.api.call import Call
 from orderhook.errors import InvalidValueError
-from orderhook.trade_window import NEW_YORK
 
 SEARCH_SECONDS = 1.2
 """How long a list is searched for what it is to show; the next page goes on from there."""
@@ -72,13 +71,6 @@ def until_request(until: datetime | None, request_id: str) -> datetime:
         raise bad_cursor()
     at += timedelta(milliseconds=2)
     return min(until, at) if until else at
-
-
-def today(now: datetime) -> datetime:
-    """Return when the exchanges' day began: the last 17:00 in New York."""
-    there = now.astimezone(NEW_YORK)
-    begins = there.replace(hour=17, minute=0, second=0, microsecond=0)
-    return begins if begins <= there else begins - timedelta(days=1)
 
 
 def take(

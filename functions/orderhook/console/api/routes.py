@@ -6,9 +6,8 @@ from typing import Literal, NamedTuple
 
 from orderhook.console.api import models as m
 from orderhook.console.api.errors import MethodNotAllowedError, NoSuchPathError
+from orderhook.console.http import API
 from orderhook.errors import InvalidValueError, UnsupportedCommandError
-
-BASE = "/v1/api"
 
 Scope = Literal["read", "trade"]
 
@@ -18,7 +17,7 @@ class Route(NamedTuple):
 
     method: str
     path: str
-    """Below BASE; a segment in braces stands for one of the caller's."""
+    """Below API; a segment in braces stands for one of the caller's."""
     does: str
     """`module.function` of this package."""
     scope: Scope | None
@@ -169,7 +168,7 @@ UNKNOWABLE = ("/market/quote", "/market/bars", f"{_ACCOUNT}/quote")
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
     """Return the operation at a whole path, and what its segments in braces stand for; raises what is wrong with it."""
-    below = path.removeprefix(BASE)
+    below = path.removeprefix(API)
     segments = below[1:].split("/") if below else []
     if not all(segments):
         raise InvalidValueError("A segment of the path is empty: no slash is left out, and none may be added.")
@@ -201,7 +200,7 @@ def _not_allowed(methods: Sequence[str]) -> MethodNotAllowedError:
 
 def _no_such_path(below: str) -> NoSuchPathError:
     closest = _with_slash(below) or get_close_matches(below[:200], dict.fromkeys(route.path for route in ROUTES), n=1)
-    hint = {"didYouMean": f"{BASE}{closest[0]}"} if closest else {}
+    hint = {"didYouMean": f"{API}{closest[0]}"} if closest else {}
     way_out = "Ids that hold a slash fit no path: give them as /order?account=...&orderId=..."
     return NoSuchPathError(f"There is nothing at this path. {way_out}", extra=hint)
 

@@ -14,15 +14,13 @@ from orderhook.console.http import address
 from orderhook.console.pages import ROOT, layout
 from orderhook.console.pages.alert_parts import (
     ORIGINS,
-    alert_address,
     answer_words,
     fate,
-    marked,
-    order_link,
     relations,
     result_link,
     time_of,
 )
+from orderhook.console.pages.parts import marked, order_link
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.errors import InvalidValueError
@@ -237,6 +235,3 @@ def _lines(record: AlertRecord) -> Iterator[Node]:
         line = h.fragment[value(name), "=", value(text), ";"]
         is_faulty = record.field is not None and lower(name.partition(" (")[0]) == lower(record.field)
         yield h.mark[h.span(".vh")["faulty: "], line] if is_faulty else h.fragment[line, "\n"]
-
-
-__all__ = ["Chosen", "alert_address", "chosen", "page"]

@@ -6,18 +6,15 @@ from datetime import datetime
 import htpy as h
 from htpy import Node
 
-from orderhook.console.alert_list import Related, Row, day_began
+from orderhook.console.alert_list import Related, Row
 from orderhook.console.alert_words import AlertWords
 from orderhook.console.fates import Fate, Mark, answer_of, order_in_words
-from orderhook.console.http import address
-from orderhook.console.pages import ROOT, layout
+from orderhook.console.pages import layout
+from orderhook.console.pages.parts import alert_address, marked, order_link, strategy_link
 from orderhook.console.pages.text import value
 from orderhook.orders import Order
 from orderhook.store.alert_log import AlertRecord, Origin
-from orderhook.trade_window import NEW_YORK
-
-SHORT_ID = 16
-"""This much of a request id tells it from others."""
+from orderhook.trade_window import NEW_YORK, day_began
 
 ORIGINS: Mapping[Origin, str] = {
     "console": "by the console",
@@ -29,23 +26,11 @@ ORIGINS: Mapping[Origin, str] = {
 """What a record is that no alert of TradingView's has left."""
 
 
-def alert_address(request_id: str) -> str:
-    """Return the address of one alert."""
-    return f"{ROOT}/alerts/{request_id}"
-
-
 def time_of(at: str, now: datetime) -> Node:
     """Return a time in New York, with its day where that is not today's, and its age."""
     moment = datetime.fromisoformat(at)
     day = None if moment >= day_began(now) else h.span(".day")[f"{moment.astimezone(NEW_YORK):%a %-d %b} "]
     return h.fragment[day, layout.when(at)]
-
-
-def marked(mark: Mark, words: Node, *, sign: str | None = None) -> Node:
-    """Return words with the sign before them; who cannot see it hears what it says."""
-    return h.span(class_=mark.value)[
-        h.span(".mark", aria_hidden="true")[sign or mark.sign], h.span(".word")[words], h.span(".vh")[f" ({mark.word})"]
-    ]
 
 
 def answer(row: Row) -> Node:
@@ -198,15 +183,3 @@ def orders(row: Row, words: AlertWords) -> Node:
     if shown:
         return _joined([order_link(order) for order in shown], ", ")
     return value(words.order_id) if words.order_id else "-"
-
-
-def order_link(order: Order) -> Node:
-    """Return a link to an order's page."""
-    return h.a(href=address(f"{ROOT}/order", {"account": order.account, "orderId": order.order_id}))[
-        value(order.order_id)
-    ]
-
-
-def strategy_link(strategy_id: str) -> Node:
-    """Return a link to a strategy's page."""
-    return h.a(href=address(f"{ROOT}/strategy", {"strategyId": strategy_id}))[value(strategy_id)]

@@ -11,10 +11,9 @@ from orderhook.console.alert_list import KINDS, SEARCH_SECONDS, SPANS, Asked, Fo
 from orderhook.console.alert_words import in_words
 from orderhook.console.fates import answer_of
 from orderhook.console.http import address
-from orderhook.console.overview import needs_person, overview_of
+from orderhook.console.overview import overview_in_time
 from orderhook.console.pages import ROOT, alert, layout
 from orderhook.console.pages.alert_parts import (
-    alert_address,
     answer,
     answer_words,
     fates,
@@ -25,6 +24,7 @@ from orderhook.console.pages.alert_parts import (
 )
 from orderhook.console.pages.layout import Told
 from orderhook.console.pages.overview import overview
+from orderhook.console.pages.parts import alert_address
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.responses import Response
@@ -37,16 +37,16 @@ def page(visit: Visit) -> Response:
     """Answer with the alerts that the query asks for, newest first, and beside them the one that it names."""
     ends = time.monotonic() + SEARCH_SECONDS
     asked = parse(visit)
-    above = overview(visit)  # before a search may have used up the time in which requests begin
+    known = overview_in_time(visit)  # before a search may have used up the time in which requests begin
     found = read(visit.services.alert_log, visit.trader, asked, ends)
     rows = rows_of(visit, found.records, found.context)
     chosen = alert.chosen(visit, visit.request.parameter("alert"), found.records)
     last = _last(visit, asked, rows)
     content = h.fragment[
         h.h1["Alerts"],
-        above,
+        overview(visit, known),
         h.div(data_part="last")[_facts(visit, last) if last else None],
-        _bar(asked, overview_of(visit).today.counts.get("refused", 0)),
+        _bar(asked, known.today.counts.get("refused", 0) if known else 0),
         h.div(".cols" if chosen else ".one")[
             h.div[
                 h.div(data_part="rows", data_rows=True)[_list(visit, asked, found, rows, chosen)],
@@ -57,7 +57,8 @@ def page(visit: Visit) -> Response:
             else None,
         ],
     ]
-    return layout.respond(visit, "Alerts", content, here=ROOT, told=Told(needs_person(visit), _aloud(last)))
+    needs = len(known.needs) if known else 1  # to look again
+    return layout.respond(visit, "Alerts", content, here=ROOT, told=Told(needs, _aloud(last)))
 
 
 def _last(visit: Visit, asked: Asked, rows: Sequence[Row]) -> Row | None:

@@ -4,8 +4,8 @@ import htpy as h
 
 from orderhook.console import http
 from orderhook.console.pages import layout
-from orderhook.console.sessions import Session
 from orderhook.console.visit import Deployment, Visit
+from orderhook.grants import Session
 from orderhook.responses import Response
 
 _NOWHERE = Deployment("")

@@ -1,6 +1,6 @@
 """The builder: an alert's text by filling in a form, with what the webhook would make of it; nothing is sent."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import htpy as h
@@ -21,7 +21,7 @@ from orderhook.console.drafts import (
     preview,
 )
 from orderhook.console.fields import FIELDS, KINDS, defaults
-from orderhook.console.pages import ROOT, inputs, layout
+from orderhook.console.pages import ROOT, inputs, layout, parts
 from orderhook.console.pages.text import value, visible
 from orderhook.console.placeholders import SAYS, is_of
 from orderhook.console.reading import Taken
@@ -203,13 +203,9 @@ def _right(read: Preview) -> Node:
 
 def _firings(fired: Iterable[Fired]) -> Iterator[Node]:
     first, later = fired
-    yield h.p[value(_without_examples(first.verdict))]
+    yield h.p[value(first.verdict)]
     if first.values != later.values:
         yield h.p(".dim")[f"An hour later, at {_clock(later.at)}: ", value(_words(later))]
-
-
-def _without_examples(verdict: str) -> str:
-    return verdict
 
 
 def _words(fired: Fired) -> str:
@@ -276,12 +272,11 @@ def _marked(record: AlertRecord) -> Iterator[Told]:
 def _of_record(record: AlertRecord, taken: Taken) -> Node:
     guidance = reference.guidance_of(record)
     refused = record.status >= 400
-    link = h.a(href=f"{ROOT}/alerts/{record.request_id}")["the alert"] if _is_hex(record.request_id) else "the alert"
     return h.div(class_=["notice", "bad" if refused else "neutral"])[
         h.p[
             h.span(".word")["Refused: " if refused else "Answered: ", record.outcome],
             ". These are the fields of ",
-            link,
+            parts.alert_link(record.request_id, "the alert") or "the alert",
             " of ",
             layout.when(record.received_at),
             ", as TradingView had filled them in; its key is not among them.",
@@ -290,10 +285,6 @@ def _of_record(record: AlertRecord, taken: Taken) -> Node:
         h.p[guidance.what_to_do] if guidance and refused else None,
         _told_list(taken.told),
     ]
-
-
-def _is_hex(request_id: str) -> bool:
-    return all(it in "0123456789abcdef" for it in request_id)
 
 
 def _told_list(told: Iterable[Told]) -> Node:
@@ -316,8 +307,3 @@ def _lines(text: str, faulty: int) -> Iterator[Node]:
     for number, line in enumerate(text.split("\n"), 1):
         shown = visible(line)
         yield h.mark[shown] if number == faulty else f"{shown}\n"
-
-
-def values_shown(values: Mapping[str, str]) -> Node:
-    """Return the fields of a draft, each with its value."""
-    return h.dl(".pairs")[((h.dt[FIELDS[name].label], h.dd[value(it)]) for name, it in values.items())]

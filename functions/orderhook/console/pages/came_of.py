@@ -9,7 +9,7 @@ from htpy import Node
 from orderhook.console import fates, http
 from orderhook.console.acting import Acted
 from orderhook.console.fates import Mark
-from orderhook.console.pages import ROOT, layout, parts
+from orderhook.console.pages import layout, parts
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.errors import OrderhookError
@@ -40,7 +40,7 @@ def refused(visit: Visit, request_id: str, error: OrderhookError, back: str, *, 
         _pair("What happened", guidance.meaning) if guidance else None,
         _pair("What to do", guidance.what_to_do) if guidance else None,
         map(_warning, error.warnings),
-        h.p(".dim")[f"{number} {code} · ", alert_link(request_id)],
+        h.p(".dim")[f"{number} {code} · ", parts.alert_link(request_id)],
         h.p(".acts")[h.a(".button", href=back)["Back"]],
     ]
     return layout.respond(visit, "Refused", content, here=here, status=number, live=False)
@@ -110,7 +110,7 @@ def note(visit: Visit, order: Order | None = None, entry: Order | None = None) -
         h.p["Now: ", parts.fate(fate)] if fate else None,
         (h.p["What came of it: ", parts.fate(fates.fate_of_instruction(it))] for it in instructed),
         map(_warning, record.warnings),
-        h.p(".dim")[alert_link(record.request_id)],
+        h.p(".dim")[parts.alert_link(record.request_id)],
     ]
 
 
@@ -139,11 +139,3 @@ def _warning(warning: object) -> Node:
 
 def _pair(name: str, text: str) -> Node:
     return h.fragment[h.h3[name], h.p[text]]
-
-
-def alert_link(request_id: str, text: str = "the whole alert") -> Node:
-    """Return a link to the record of a request; its id is hexadecimal, and nothing else goes into a path."""
-    alert_id = request_id.partition(".")[0]
-    if not re.fullmatch(r"[0-9a-f]{8,64}", alert_id):
-        return None
-    return h.a(href=f"{ROOT}/alerts/{alert_id}")[text]

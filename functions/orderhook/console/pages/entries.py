@@ -38,13 +38,8 @@ class Working(NamedTuple):
 
 def working(visit: Visit) -> Working:
     """Return the open orders: those that may open a position apart from those that protect or close one."""
-    limits = visit.session.grant.limits
     rows = list(list_orders(visit.services, visit.trader, timestamp(visit.now), open_only=True))
-    orders = [
-        row
-        for row in rows
-        if not isinstance(row, Unreadable) and (limits is None or limits.reaches(row.account, row.instrument))
-    ]
+    orders = [row for row in rows if isinstance(row, Order) and visit.reaches(row.account, row.instrument)]
     entries = [order for order in orders if _is_entry(order)]
     return Working(entries, len(orders) - len(entries), sum(isinstance(row, Unreadable) for row in rows))
 

@@ -33,7 +33,7 @@ def page(visit: Visit) -> Response:
     if visit.services.venue.name is None:
         return layout.respond(visit, "Executions", no_venue("execution"), here=parts.POSITIONS)
     day = _day(visit)
-    before = _before(visit)
+    before = parts.before(visit)
     since, until = began(day), _ended(day)
     read = placed.InTime(
         each_readable(visit.services.bridge.ledger(visit.trader, since, min(until, before) if before else until))
@@ -86,14 +86,6 @@ def _day(visit: Visit) -> date:
     return day if date(2000, 1, 3) <= day <= today else today
 
 
-def _before(visit: Visit) -> datetime | None:
-    try:
-        before = datetime.fromisoformat(visit.request.parameter("before"))
-    except ValueError:
-        return None
-    return before if before.tzinfo else None
-
-
 def _address(visit: Visit, **more: str) -> str:
     return address(parts.EXECUTIONS, {name: visit.request.parameter(name) for name in _FILTERS} | more)
 
@@ -112,12 +104,7 @@ def _days(visit: Visit, day: date) -> Node:
 
 
 def _is_wanted(visit: Visit, it: ExecutionRecord) -> bool:
-    limits = visit.session.grant.limits
-    if (
-        limits
-        and limits.is_to_markets
-        and not (it.account and it.instrument and limits.reaches(it.account, it.instrument))
-    ):
+    if not visit.reaches(it.account, it.instrument):
         return False
     wanted = parts.wanted(visit)
     if wanted.account and (it.account is None or folded(it.account) != folded(wanted.account)):

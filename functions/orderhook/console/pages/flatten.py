@@ -7,7 +7,7 @@ from orderhook.console import http
 from orderhook.console.acting import act_by_hand
 from orderhook.console.fates import answer_of, fate_of_instruction, worst
 from orderhook.console.http import HttpError
-from orderhook.console.pages import STOP, entries, forms, layout
+from orderhook.console.pages import STOP, entries, forms, layout, parts
 from orderhook.console.pages.positions import side
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
@@ -25,7 +25,7 @@ def offer(visit: Visit) -> Node:
     return h.section[
         h.h2["Flatten everything"],
         h.p["Cancels every order, stops and targets too, and closes every position at the market."],
-        h.p(".acts")[h.a(".button.danger", href=ADDRESS)[f"Flatten everything: {_positions(count)} …"]],
+        h.p(".acts")[h.a(".button.danger", href=ADDRESS)[f"Flatten everything: {parts.count(count, 'position')} …"]],
     ]
 
 
@@ -40,8 +40,8 @@ def page(visit: Visit) -> Response:
     content = h.fragment[
         h.h1["Flatten everything?"],
         h.p[
-            f"This asks the bridge to cancel {_orders(orders)}, stops and targets too, and to close "
-            f"{_positions(len(held))} at the market, in every account, also what was opened by hand."
+            f"This asks the bridge to cancel {parts.count(orders, 'order')}, stops and targets too, and to close "
+            f"{parts.count(len(held), 'position')} at the market, in every account, also what was opened by hand."
         ],
         h.ul[(h.li[value(f"{it.account} {it.instrument}"), " ", side(it), " ", layout.when(it.at)] for it in held)]
         if held
@@ -81,11 +81,3 @@ def result(visit: Visit, request_id: str) -> Node:
         h.p[value(record.detail)] if record.detail else None,
         (h.p[value(fate.words)] for fate in fates),
     ]
-
-
-def _positions(count: int) -> str:
-    return "1 position" if count == 1 else f"{count} positions"
-
-
-def _orders(count: int) -> str:
-    return "1 order" if count == 1 else f"{count} orders"

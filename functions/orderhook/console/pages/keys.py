@@ -9,6 +9,7 @@ from contextlib import suppress
 import htpy as h
 from htpy import Node
 
+from orderhook.administration import describe_limits, describe_scopes
 from orderhook.console import http
 from orderhook.console.http import HttpError
 from orderhook.console.pages import ROOT, layout
@@ -16,7 +17,7 @@ from orderhook.console.pages.forms import act_button, form
 from orderhook.console.pages.text import value
 from orderhook.console.recording import record_of
 from orderhook.console.visit import Visit
-from orderhook.keys import Key, describe_limits, describe_scopes
+from orderhook.keys import Key
 from orderhook.listing import Unreadable, list_keys
 from orderhook.responses import Response
 from orderhook.store.keys import revoking
@@ -118,7 +119,7 @@ def _row(visit: Visit, key: Key | Unreadable) -> Node:
     return h.tr(class_="dim" if key.revoked else None)[
         h.td(".wide")[h.b[value(key.label or "no label")], h.small["ends in ", value(key.last_four)]],
         h.td(data_label="may give")[value(describe_scopes(key))],
-        h.td(data_label="limits")[value(describe_limits(key) or "none")],
+        h.td(data_label="limits")[value(describe_limits(key.limits) or "none")],
         h.td(data_label="last used")[_last_used(visit, key)],
         h.td(data_label="created")[layout.day(key.created)],
         h.td[_standing(key)],

@@ -1,7 +1,7 @@
 """What is around every page: where one is, what alerts can reach, and Stop."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
@@ -10,6 +10,7 @@ import htpy as h
 from htpy import Node
 
 from orderhook.console import assets, http
+from orderhook.console.money import is_simulated
 from orderhook.console.pages import forms
 from orderhook.console.pages.switch import why_not
 from orderhook.console.pages.text import value, visible
@@ -30,9 +31,6 @@ NAVIGATION = (
 )
 ON_A_PHONE = 3
 """As many stand in the header of a phone, and the rest behind "More"."""
-
-SIMULATED = ("sim", "demo")
-"""How the names of accounts begin in which the bridge trades without being allowed real money."""
 
 
 class Told(NamedTuple):
@@ -136,17 +134,12 @@ def _place(deployment: Deployment) -> str:
 def _venue(visit: Visit, bridge: BridgeState) -> Node:
     if visit.services.venue.name is None:
         return _marked("neutral", "○", "No venue: nothing reaches a market")
-    live = live_accounts(bridge.accounts)
+    live = [account for account in bridge.accounts if not is_simulated(account)]
     if live:
         return h.p(".venue.live")[h.span(aria_hidden="true")["● "], "LIVE: ", value(", ".join(live))]
     if bridge.accounts:
         return _marked("good", "◐", "Simulated accounts only")
     return _marked("warn", "?", "No bridge was heard of yet: nobody knows which accounts it trades")
-
-
-def live_accounts(accounts: Sequence[str]) -> Sequence[str]:
-    """Return which of a bridge's accounts trade real money, as the bridge tells them apart."""
-    return [account for account in accounts if not account.lower().startswith(SIMULATED)]
 
 
 def _marked(tone: str, sign: str, words: str) -> Node:

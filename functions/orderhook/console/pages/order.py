@@ -221,7 +221,7 @@ def _by(event: Event) -> Node:
     shown = cause(event.request_id)
     if shown != event.request_id or shown.startswith("report."):
         return value("a report of the bridge" if shown.startswith("report.") else shown)
-    return came_of.alert_link(event.request_id, f"alert {event.request_id[:16]}")
+    return parts.alert_link(event.request_id, f"alert {event.request_id[:16]}")
 
 
 def _ordered(values: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from orderhook.bridge_messages import PositionReport
 from orderhook.commands.cancel import Cancel
-from orderhook.console import acting, placed, protection
+from orderhook.console import acting, protection
 from orderhook.console.fates import Fate, Mark
 from orderhook.console.http import address
 from orderhook.console.pages import came_of, forms, layout, parts
@@ -32,7 +32,7 @@ def find(visit: Visit, account: str, order_id: str) -> Order | Unreadable | None
         order: Order | Unreadable | None = find_order(visit.services, visit.trader, order_id, parts.now_of(visit))
     except UnreadableError as error:
         order = error.item
-    if order is None or not placed.reaches(visit.session.grant.limits, order):
+    if order is None or not visit.reaches(order.account, order.instrument):
         return None
     return order if not account or folded(account) == folded(order.account) else None
 
@@ -73,9 +73,8 @@ def leaves_without_stop(visit: Visit, order: Order) -> int:
 
 def positions_of(visit: Visit) -> list[PositionReport]:
     """Return the positions that the session may know of; what cannot be read is left out."""
-    limits = visit.session.grant.limits
-    found = (it for it in each_readable(visit.services.bridge.positions(visit.trader)) if it is not None)
-    return [it for it in found if limits is None or limits.reaches(it.account, it.instrument)]
+    found = each_readable(visit.services.bridge.positions(visit.trader))
+    return [it for it in found if it is not None and visit.reaches(it.account, it.instrument)]
 
 
 def button(visit: Visit, order: Order, entry: Order | None) -> Node:

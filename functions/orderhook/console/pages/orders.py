@@ -1,7 +1,7 @@
 """Orders as trades: each entry with its legs under it, open ones or those that are finished."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 
 import htpy as h
@@ -16,6 +16,7 @@ from orderhook.console.visit import Visit
 from orderhook.listing import Unreadable
 from orderhook.orders import Order
 from orderhook.responses import Response
+from orderhook.trade_window import day_began
 
 SHOWN = 50
 """As many trades stand on a page."""
@@ -66,7 +67,7 @@ def _closed(visit: Visit) -> Node:
     span = visit.request.parameter("span")
     span = span if span in SPANS else "today"
     length = SPANS[span]
-    since = visit.now - length if length else placed.day_began(visit.now)
+    since = visit.now - length if length else day_began(visit.now)
     found = placed.finished_trades(
         visit.services,
         visit.trader,
@@ -74,7 +75,7 @@ def _closed(visit: Visit) -> Node:
         parts.wanted(visit),
         visit.session.grant.limits,
         since=since,
-        until=_before(visit),
+        until=parts.before(visit),
         most=SHOWN,
     )
     back_to = found.back_to
@@ -98,14 +99,6 @@ def _closed(visit: Visit) -> Node:
 def _first(visit: Visit) -> int:
     text = visit.request.parameter("first")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 0
-
-
-def _before(visit: Visit) -> datetime | None:
-    try:
-        before = datetime.fromisoformat(visit.request.parameter("before"))
-    except ValueError:
-        return None
-    return before if before.tzinfo else None
 
 
 def _address(visit: Visit, **more: str) -> str:

@@ -9,14 +9,13 @@ from htpy import Node
 from orderhook.console import http
 from orderhook.console.looking import look_at
 from orderhook.console.needing import Attention
-from orderhook.console.overview import MOST_COUNTED, Overview, Shown, Today, overview_of
-from orderhook.console.pages import ROOT
+from orderhook.console.overview import MOST_COUNTED, Overview, Shown, Today
+from orderhook.console.pages import ROOT, parts
 from orderhook.console.pages.forms import act_button, form
 from orderhook.console.pages.layout import when
 from orderhook.console.pages.switch import turned_by
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
-from orderhook.errors import OrderhookError
 from orderhook.responses import Response
 
 LOOKED = f"{ROOT}/looked"
@@ -29,11 +28,9 @@ _TONES: dict[Shown, str] = {"done": "good", "refused": "bad", "repeated": "neutr
 _SIGNS = {"good": "✓", "warn": "!", "bad": "✕", "neutral": "○"}
 
 
-def overview(visit: Visit) -> Node:
-    """Return it, for the place above the alerts."""
-    try:
-        known = overview_of(visit)
-    except OrderhookError:
+def overview(visit: Visit, known: Overview | None) -> Node:
+    """Return it, for the place above the alerts; None could not be read in time."""
+    if known is None:
         return h.p(".notice.warn", data_part="overview", id=ANCHOR)[
             h.span(".mark", aria_hidden="true")["! "],
             "Whether alerts trade, and what needs you, could not be read in time. Load the page again.",
@@ -187,11 +184,9 @@ def _one(visit: Visit, it: Attention) -> Node:
 def _what(it: Attention) -> Node:
     where = [" (", value(", ".join(filter(None, (it.account, it.instrument)))), ")"] if it.account else None
     if it.subject == "order":
-        here = {"account": it.account or "", "orderId": it.id}
-        return [h.a(href=http.address(f"{ROOT}/order", here))["order ", value(it.id)], where]
-    if it.subject == "alert" or it.subject == "instruction":
-        alert_id = it.id.partition(".")[0]
-        return [h.a(href=f"{ROOT}/alerts/{alert_id}")["alert ", value(alert_id[:12])], where]
+        return [h.a(href=parts.order_address(it.account or "", it.id))["order ", value(it.id)], where]
+    if it.subject in ("alert", "instruction"):
+        return [parts.alert_link(it.id, f"alert {it.id.partition('.')[0][:12]}") or value(it.id), where]
     return where
 
 

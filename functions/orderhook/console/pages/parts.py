@@ -1,5 +1,6 @@
 """What the pages about orders, positions and strategies share: marks, orders in words, links, filters."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -26,16 +27,18 @@ STRATEGY = f"{ROOT}/strategy"
 TRADE = f"{ROOT}/trade"
 EXECUTIONS = f"{ROOT}/executions"
 
+_REQUEST_ID = re.compile(r"[0-9a-f]{8,64}")
+
 
 def now_of(visit: Visit) -> str:
     """Return the moment of a request as the table writes it."""
     return timestamp(visit.now)
 
 
-def marked(mark: Mark, words: Node) -> Node:
+def marked(mark: Mark, words: Node, *, sign: str | None = None) -> Node:
     """Return words with their mark: a sign, a colour, and what both say."""
     return h.span(class_=mark.value)[
-        h.span(".mark", aria_hidden="true")[mark.sign], h.span(".vh")[f"{mark.word}: "], h.span(".word")[words]
+        h.span(".mark", aria_hidden="true")[sign or mark.sign], h.span(".vh")[f"{mark.word}: "], h.span(".word")[words]
     ]
 
 
@@ -43,11 +46,7 @@ def fate(it: Fate) -> Node:
     """Return what became of something, why, and what must be said besides."""
     since = h.fragment[" ", day_and_time(it.at), " ", layout.age(it.at)] if it.at else None
     return h.fragment[
-        h.span(class_=it.mark.value)[
-            h.span(".mark", aria_hidden="true")[it.mark.sign],
-            h.span(".vh")[f"{it.mark.word}: "],
-            h.span(".word")[it.words],
-        ],
+        marked(it.mark, it.words),
         since,
         h.p(".why")[value(it.reason)] if it.reason else None,
         h.p(".note.warn")[h.span(".mark", aria_hidden="true")["!"], h.span(".word")[it.note]] if it.note else None,
@@ -73,6 +72,19 @@ def order_link(order: Order | Unreadable, text: str | None = None) -> Node:
 def order_address(account: str, order_id: str, **more: str) -> str:
     """Return the address of the page of an order; ids stand in its query alone."""
     return address(ORDER, {"account": account, "orderId": order_id, **more})
+
+
+def alert_address(request_id: str) -> str:
+    """Return the address of the record of a request."""
+    return f"{ROOT}/alerts/{request_id}"
+
+
+def alert_link(request_id: str, text: str = "the whole alert") -> Node:
+    """Return a link to the alert that a request belongs to; nothing but a hexadecimal id goes into a path."""
+    alert_id = request_id.partition(".")[0]
+    if not _REQUEST_ID.fullmatch(alert_id):
+        return None
+    return h.a(href=alert_address(alert_id))[text]
 
 
 def strategy_link(strategy_id: str | None) -> Node:
@@ -113,6 +125,15 @@ def wanted(visit: Visit) -> OrderFilter:
     """Return what the query asks for; an empty field is anything."""
     texts = {name: visit.request.parameter(name).strip() or None for name in ("account", "instrument", "strategyId")}
     return OrderFilter(texts["account"], instrument_of(visit, texts["instrument"]), texts["strategyId"])
+
+
+def before(visit: Visit) -> datetime | None:
+    """Return the time before which the query asks a list to go on."""
+    try:
+        at = datetime.fromisoformat(visit.request.parameter("before"))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
 
 
 def instrument_of(visit: Visit, text: str | None) -> str | None:

@@ -13,8 +13,8 @@ from orderhook.bridge_messages import PositionReport
 from orderhook.console import fates, placed
 from orderhook.console.fates import Mark
 from orderhook.console.http import address
+from orderhook.console.money import is_simulated
 from orderhook.console.pages import came_of, layout, parts
-from orderhook.console.pages.layout import live_accounts
 from orderhook.console.pages.order_cancel import positions_of
 from orderhook.console.pages.text import value
 from orderhook.console.protection import Cover, closing_action, cover, is_of, is_stop_of
@@ -54,7 +54,7 @@ def page(visit: Visit) -> Response:
     wanted = parts.wanted(visit)
     everything, complete = held(visit)
     found = [it for it in everything if _is_wanted(it.position, wanted.account)]
-    away = visit.services.bridge.state(visit.trader).away(visit.now)
+    away = visit.controls().bridge.away(visit.now)
     content = h.fragment[
         h.h1["Positions"],
         came_of.note(visit),
@@ -91,7 +91,7 @@ def _is_wanted(position: PositionReport, account: str | None) -> bool:
 
 
 def _nothing(visit: Visit) -> Node:
-    accounts = visit.services.bridge.state(visit.trader).accounts
+    accounts = visit.controls().bridge.accounts
     told = f"The bridge has told no position yet. It trades {', '.join(accounts)}." if accounts else ""
     return h.div(".empty", data_part="positions")[
         h.p[value(told or "No bridge was heard of yet, so no position is known.")],
@@ -138,8 +138,7 @@ def side(position: PositionReport) -> Node:
 
 def account_kind(account: str) -> Node:
     """Return whether an account trades real money."""
-    is_live = bool(live_accounts([account]))
-    return h.span(class_=["badge", "live" if is_live else "sim"])["LIVE" if is_live else "simulated"]
+    return h.span(".badge.sim")["simulated"] if is_simulated(account) else h.span(".badge.live")["LIVE"]
 
 
 def _stops(it: Held, *, complete: bool) -> Node:
@@ -205,11 +204,10 @@ def _acts_on_all(visit: Visit, everything: Sequence[Held]) -> Node:
 
 
 def _under_way(visit: Visit) -> Node:
-    limits = visit.session.grant.limits
     found = [
         it
         for it in list_instructions(visit.services, visit.trader)
-        if isinstance(it, Unreadable) or limits is None or not limits.is_to_markets or _may_see(visit, it)
+        if isinstance(it, Unreadable) or visit.reaches(it.account, it.instrument)
     ]
     if not found:
         return None
@@ -219,15 +217,10 @@ def _under_way(visit: Visit) -> Node:
     ]
 
 
-def _may_see(visit: Visit, it: Instruction) -> bool:
-    limits = visit.session.grant.limits
-    return limits is None or bool(it.account and it.instrument and limits.reaches(it.account, it.instrument))
-
-
 def _instruction(it: Instruction | Unreadable) -> Node:
     if isinstance(it, Unreadable):
         return ["one that this version cannot read: ", value(it.id)]
     every = f"every month of {it.root}" if it.root else "every instrument"
     market = h.fragment[value(it.account or "every account"), " ", value(it.instrument or every)]
     asked = parts.fate(fates.fate_of_instruction(Instructed(it.instruction_id, it, None)))
-    return [h.b[it.command], " ", market, ": ", asked, " ", came_of.alert_link(it.record_id or it.instruction_id)]
+    return [h.b[it.command], " ", market, ": ", asked, " ", parts.alert_link(it.record_id or it.instruction_id)]

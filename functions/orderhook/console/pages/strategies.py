@@ -24,17 +24,16 @@ def page(visit: Visit) -> Response:
     """Answer with the strategies, those with something open first."""
     read = placed.InTime(each_readable(visit.services.strategies.list(visit.trader)))
     everything = list(read)
-    limits = visit.session.grant.limits
     account = visit.request.parameter("account").strip()
     found = [
         it
         for it in everything
         if it is not None
-        and (limits is None or limits.reaches(it.account, it.instrument))
+        and visit.reaches(it.account, it.instrument)
         and (not account or folded(it.account) == folded(account))
     ]
     orders = placed.InTime(list_orders(visit.services, visit.trader, parts.now_of(visit), open_only=True))
-    mine = (it for it in orders if isinstance(it, Order) and placed.reaches(limits, it))
+    mine = (it for it in orders if isinstance(it, Order) and visit.reaches(it.account, it.instrument))
     open_of = Counter(it.strategy_id for it in mine if it.strategy_id)
     known = {it.strategy_id for it in found}
     to_come = sorted(name for name in open_of if name not in known) if not account else []

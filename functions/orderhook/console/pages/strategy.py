@@ -49,7 +49,7 @@ def find(visit: Visit) -> Known | None:
         item = visit.services.strategies.get(visit.trader, strategy_id)
     except items.UNREADABLE:
         unreadable = True
-    if item and limits and not limits.reaches(item.account, item.instrument):
+    if item and not visit.reaches(item.account, item.instrument):
         item = None
     now = parts.now_of(visit)
     wanted = OrderFilter(strategy_id=strategy_id)
@@ -65,12 +65,12 @@ def _bound(visit: Visit, item: Strategy | None, trades: Sequence[Trade]) -> list
     listed = {trade.entry.order_id for trade in trades if isinstance(trade.entry, Order)}
     numbers = {**item.freed, **item.numbers} if item else {}
     order_ids = [it.order_id for it in numbers.values() if it.order_id not in listed][:_MOST]
-    now, limits = parts.now_of(visit), visit.session.grant.limits
+    now = parts.now_of(visit)
     rows = find_orders(visit.services, visit.trader, order_ids, now).values()
     mine = [
         row
         for row in rows
-        if placed.reaches(limits, row)
+        if visit.reaches(row.account, row.instrument)
         and (not isinstance(row, Order) or item is None or row.strategy_id == item.strategy_id)
     ]
     return list(placed.with_legs(visit.services, visit.trader, now, mine))

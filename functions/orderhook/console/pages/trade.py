@@ -7,6 +7,7 @@ import htpy as h
 from htpy import Node
 
 from orderhook import reference, responses
+from orderhook.administration import describe_limits
 from orderhook.commands import Command
 from orderhook.commands.cancel_and_bracket import CancelAndBracket
 from orderhook.commands.new_order import NewOrder, PlacesOrder
@@ -14,10 +15,11 @@ from orderhook.commands.price_fields import price_text
 from orderhook.commands.reverse import Reverse
 from orderhook.console import http
 from orderhook.console.acting import Acted, act_by_hand
-from orderhook.console.by_hand import Checked, check, first_values, money_of, once_of, pairs_of
+from orderhook.console.by_hand import Checked, check, first_values, once_of, pairs_of
 from orderhook.console.drafts import Told, draft_of, holds_key, told_of
 from orderhook.console.fields import COMMAND_WORDS, FIELDS, KINDS
-from orderhook.console.pages import ROOT, forms, inputs, layout
+from orderhook.console.money import money_of
+from orderhook.console.pages import forms, inputs, layout, parts
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.errors import OrderhookError, TemporarilyUnavailableError
@@ -27,7 +29,7 @@ from orderhook.outcome import Outcome
 from orderhook.relative_prices import Relative
 from orderhook.responses import Response
 
-PATH = f"{ROOT}/trade"
+PATH = parts.TRADE
 SEND = f"{PATH}/send"
 _MONEY = {
     "live": ("bad", "●", "LIVE: real money"),
@@ -125,16 +127,8 @@ def _form(
 
 
 def _limits(visit: Visit) -> Node:
-    limits = visit.session.grant.limits
-    if limits is None:
-        return None
-    told = [
-        *([f"accounts {', '.join(limits.accounts)}"] if limits.accounts else []),
-        *([f"instruments {', '.join(limits.instruments)}"] if limits.instruments else []),
-        *([f"a quantity of at most {limits.max_qty}"] if limits.max_qty is not None else []),
-        *([f"{limits.max_orders_per_minute} orders a minute"] if limits.max_orders_per_minute else []),
-    ]
-    return h.p(".notice")["This session is limited to ", value("; ".join(told)), "."] if told else None
+    told = describe_limits(visit.session.grant.limits)
+    return h.p(".notice")["This session is limited to ", value(told), "."] if told else None
 
 
 def _faults(faults: Iterable[Told]) -> Node:
@@ -195,7 +189,7 @@ def _account(visit: Visit, account: str, command: Command) -> Iterator[tuple[str
     own = account or getattr(command, "account", None) or (order.account if order else None)
     if isinstance(command, PlacesOrder):
         own = command.new_order.account
-    accounts = [own] if own else visit.services.bridge.state(visit.trader).accounts if venue.name else []
+    accounts = [own] if own else visit.controls().bridge.accounts if venue.name else []
     money = {money_of(it, venue) for it in accounts} or {"nothing" if venue.name is None else "live"}
     tone, sign, words = _MONEY["live" if "live" in money else money.pop()]
     mark = h.span(class_=["venue", tone])[h.span(".mark", aria_hidden="true")[sign], h.span(".word")[words]]
@@ -263,7 +257,7 @@ def _came_again(visit: Visit, acted: Acted) -> Response:
         h.h1["Nothing new was sent"],
         h.p["This form was sent before. What came of it stands in its record."],
         h.p(".acts")[
-            h.a(".button.primary", href=f"{ROOT}/alerts/{acted.request_id}")["What came of it"],
+            h.a(".button.primary", href=parts.alert_address(acted.request_id))["What came of it"],
             h.a(".button", href=PATH)["A new order"],
         ],
     ]
@@ -277,7 +271,7 @@ def _already_there(visit: Visit, acted: Acted, outcome: Outcome) -> Response:
         h.p[h.b[outcome.status.replace("_", " ")], ". ", guidance.meaning if guidance else None],
         h.p(".acts")[
             _order_link(visit, outcome),
-            h.a(".button", href=f"{ROOT}/alerts/{acted.request_id}")["Its record"],
+            h.a(".button", href=parts.alert_address(acted.request_id))["Its record"],
             h.a(".button", href=PATH)["A new order"],
         ],
     ]
@@ -288,8 +282,7 @@ def _order_link(visit: Visit, outcome: Outcome) -> Node:
     order = _order(visit, outcome.order_id) if outcome.order_id else None
     if order is None:
         return None
-    parameters = {"account": order.account, "orderId": order.order_id}
-    return h.a(".button.primary", href=http.address(f"{ROOT}/order", parameters))["The order"]
+    return h.a(".button.primary", href=parts.order_address(order.account, order.order_id))["The order"]
 
 
 def _refused(visit: Visit, word: str, values: Mapping[str, str], acted: Acted, error: OrderhookError) -> Response:
@@ -303,7 +296,7 @@ def _refused(visit: Visit, word: str, values: Mapping[str, str], acted: Acted, e
         ],
         h.p[value(error.detail)],
         h.p[guidance.what_to_do] if guidance else None,
-        h.p[h.a(href=f"{ROOT}/alerts/{acted.request_id}")["Its record"], " has all of it."],
+        h.p[h.a(href=parts.alert_address(acted.request_id))["Its record"], " has all of it."],
     ]
     return _form(visit, word, values, (told_of(error),), refused=error, notice=notice)
 
@@ -315,15 +308,14 @@ def _to_what_came_of_it(visit: Visit, values: Mapping[str, str], acted: Acted, o
             order = _order(visit, outcome.order_id)
             account = order.account if order else ""
         if account:
-            return http.see_other(f"{ROOT}/order", {"account": account, "orderId": outcome.order_id})
-    return http.see_other(f"{ROOT}/alerts/{acted.request_id}")
+            return http.see_other(parts.ORDER, {"account": account, "orderId": outcome.order_id})
+    return http.see_other(parts.alert_address(acted.request_id))
 
 
 def _order(visit: Visit, order_id: str) -> Order | None:
     """Return an order as it is, where this session may see it."""
-    limits = visit.session.grant.limits
     try:
         order = find_order(visit.services, visit.trader, order_id, timestamp(visit.now))
     except UnreadableError:
         return None
-    return order if order and (limits is None or limits.reaches(order.account, order.instrument)) else None
+    return order if order and visit.reaches(order.account, order.instrument) else None
