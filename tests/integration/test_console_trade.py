@@ -9,8 +9,11 @@ import pytest
 from orderhook.commands import COMMANDS
 from orderhook.console.by_hand import money_of, once_of
 from orderhook.limits import Limits
+from orderhook.listing import find_order
+from orderhook.orders import timestamp
 from orderhook.store.alert_log import AlertRecord
 from orderhook.venues import NINJATRADER, TABLE
+from tests.builders import ENTRY
 from tests.console_session import Page, Visitor, query_of
 from tests.service import Service
 
@@ -194,7 +197,48 @@ def test_a_refusal_comes_back_with_the_form_and_may_be_sent_anew(service: Servic
     assert sent(visitor, visitor.post(TRADE, once=again, **ORDER)).status == 303
 
 
+def stop_of(service: Service) -> str | None:
+    now = timestamp(service.queue.now)
+    leg = find_order(service.services_of_operator(), service.trader, "long.STOP1", now)
+    return leg and leg.state
+
+
+def test_a_form_of_before_does_nothing_new_once_its_record_has_left(service: Service) -> None:
+    service.record_nothing()
+    visitor = Visitor(service)
+    service.place("long", stop_loss="4900")
+    page = visitor.post(TRADE, command="CANCEL", order_id="long.STOP1", once="")
+    assert sent(visitor, page).status == 303
+    assert stop_of(service) == "Cancelled"
+    service.pass_time(3600)
+    service.send("CANCELREPLACE", **{**ENTRY, "order_id": "long", "stop_loss": 4890})
+    assert stop_of(service) == "Initialized"
+    assert "Nothing new was sent" in sent(visitor, page).text
+    assert stop_of(service) == "Initialized"
+
+
 # What may not be
+
+
+def test_nothing_waits_by_hand_for_a_delay_that_nobody_would_end(service: Service) -> None:
+    visitor = Visitor(service)
+    form = visitor.get(TRADE, delay="5")
+    assert 'name="delay"' not in form.markup
+    assert 'name="cancel_after"' in form.markup
+    page = confirmed(visitor, delay="5")
+    assert "By hand nothing waits for a delay" in page.text
+    once = form.form("Look at it").fields["once"]
+    assert "By hand nothing waits" in visitor.post(f"{TRADE}/send", once=once, **ORDER, delay="5").text
+    assert orders(service) == records(service) == []
+
+
+def test_a_time_limit_given_by_hand_ends_its_order_and_is_recorded(service: Service) -> None:
+    visitor = Visitor(service, label="phone")
+    assert sent(visitor, confirmed(visitor, cancel_after="1")).status == 303
+    service.pass_time(62)
+    assert service.state("by-hand") == "Cancelled"
+    (ended,) = [it for it in records(service) if it.origin == "cancel_after"]
+    assert (ended.outcome, ended.key_label) == ("cancelled", "console")
 
 
 @pytest.mark.parametrize(

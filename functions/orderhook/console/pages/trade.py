@@ -261,7 +261,7 @@ def _leg(price: Decimal | Relative) -> str:
 def _came_again(visit: Visit, acted: Acted) -> Response:
     content = h.div(".alone")[
         h.h1["Nothing new was sent"],
-        h.p["This form was sent before. What came of it stands in its record."],
+        h.p["This form was sent before. What came of it stands in its record; where none is kept, look at the orders."],
         h.p(".acts")[
             h.a(".button.primary", href=f"{ROOT}/alerts/{acted.request_id}")["What came of it"],
             h.a(".button", href=PATH)["A new order"],
