@@ -12,7 +12,7 @@ from htpy import Node
 from orderhook.console import assets, http
 from orderhook.console.pages import forms
 from orderhook.console.pages.switch import why_not
-from orderhook.console.pages.text import value
+from orderhook.console.pages.text import value, visible
 from orderhook.console.visit import Deployment, Visit
 from orderhook.responses import Response
 from orderhook.store.bridge import BridgeState
@@ -84,7 +84,7 @@ def document(deployment: Deployment, title: str, body: str, *, live: bool = Fals
             h.meta(charset="utf-8"),
             h.meta(name="viewport", content="width=device-width, initial-scale=1"),
             h.meta(name="color-scheme", content="light dark"),
-            h.title[f"{title} · orderhook {deployment.name}".strip()],
+            h.title[visible(f"{title} · orderhook {deployment.name}".strip())],
             h.link(rel="icon", href=assets.address("icon.svg")),
             h.link(rel="stylesheet", href=assets.address("app.css")),
             h.script(src=assets.address("app.js"), defer=True),
