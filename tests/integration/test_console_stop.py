@@ -172,6 +172,16 @@ def test_start_takes_its_word_alone_and_once(service: Service) -> None:
     assert stopped(service)
 
 
+def test_a_strict_switch_says_that_cancels_by_alerts_are_refused_and_cancels_here(service: Service) -> None:
+    service.set_strict_kill_switch(strict=True)
+    service.place("one")
+    visitor = Visitor(service)
+    assert "Cancels and closes by alerts and by the API are refused too" in stop(visitor).text
+    assert service.cancel("one").body["error"] == "kill_switch_on"
+    cancel_entries(visitor)
+    assert service.state("one") == "Cancelled"
+
+
 def test_start_by_a_page_of_before_a_later_stop_starts_nothing(service: Service) -> None:
     visitor = Visitor(service)
     stop(visitor)
