@@ -148,6 +148,7 @@ def _run(
         region = services.table.client.meta.region_name
         port = urlsplit(address.endpoint or "").port if address.of_server else None
         deployment = console_door.deployment_at(address, region, port)
+        deployment = console_door.beside_bridge(deployment, services, grant.trader)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     running = console_door.running(services, deployment, nullcontext(), console_port, deployed.what_to_do)
     try:

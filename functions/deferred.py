@@ -26,6 +26,7 @@ from orderhook.errors import (
     TooLateError,
     VenueOfflineError,
 )
+from orderhook.grants import key_of_session
 from orderhook.messages import DelayedAlert, Message, MessageError, Release, TimedCancel, parse
 from orderhook.orders import RELEASED_WITHIN, timestamp
 from orderhook.outcome import Outcome
@@ -151,6 +152,7 @@ def _outcome(message: Message, facts: RequestFacts, now: datetime, dead_letter: 
         # Whatever has become of the key, and however late: an order that was given a time must not stay beyond it.
         facts.command, facts.order_id = Cancel.word, message.order_id
         facts.fields = {"order_id": message.order_id}
+        facts.key = key or key_of_session(message.key_id, message.trader)  # it has a record as a key's has
         return cancel_overdue(services, provenance, message.order_id, message.cancels_at)
     received = datetime.fromisoformat(message.received_at)
     provenance = provenance._replace(limits=facts.key and facts.key.limits)

@@ -77,6 +77,17 @@ def deployment_at(address: TableAddress, region: str | None, port: int | None) -
     return Deployment(f"table {address.table}", None if address.is_local else region, command_options=options)
 
 
+def beside_bridge(deployment: Deployment, services: Services, trader: str) -> Deployment:
+    """Return the deployment, read-only where a bridge brings its orders to a venue of which the services do not know.
+
+    Such a console would say of orders that nothing reaches a market, and place some that never would.
+    """
+    if services.venue.name or services.bridge.state(trader).at is None:
+        return deployment
+    why = "A bridge works on this table, whatever is said of a venue. Use the link that `orderhook serve` has printed."
+    return replace(deployment, read_only_because=why)
+
+
 @contextmanager
 def running(
     services: Services,

@@ -20,6 +20,8 @@ UNUSED_FOR = timedelta(days=7)
 ACTS_FOR = timedelta(hours=12)
 """How long after the sign-in a session may do more than read and stop."""
 
+_OF_SESSION = "console-"
+
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -46,7 +48,7 @@ class Session(NamedTuple):
     def key(self) -> Key:
         """What the pipeline takes for whoever asks: everything that the grant allows."""
         return Key(
-            key_id=f"console-{self.session_id}",
+            key_id=f"{_OF_SESSION}{self.session_id}",
             digest=b"",
             trader=self.grant.trader,
             label=self.grant.label,
@@ -73,6 +75,13 @@ class Session(NamedTuple):
     def may_stop(self) -> bool:
         """Return whether it may stop: that only makes the risk smaller."""
         return not self.grant.read_only
+
+
+def key_of_session(key_id: str, trader: str) -> Key | None:
+    """Return who a session was, which may be over, for the record of what it has left behind; None for a real key."""
+    if not key_id.startswith(_OF_SESSION):
+        return None
+    return Key(key_id, b"", trader, Grant().label, frozenset(), created="", last_four="")
 
 
 def new_secret() -> str:

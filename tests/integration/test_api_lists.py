@@ -8,6 +8,7 @@ import pytest
 from orderhook.console.api import paging
 from tests.api import Api, Told
 from tests.builders import ENTRY
+from tests.console_session import Visitor
 from tests.service import Service
 
 
@@ -107,6 +108,21 @@ def test_an_alert_for_several_accounts_is_listed_with_all_its_orders(api: Api) -
     api.service.send("PLACE", **{**ENTRY, "account": "A,B", "order_id": "many"})
     api.post("/orders/cancelall")
     assert names(api.get("/orders", status="closed"), "orders") == ["many.a", "many.b"]
+
+
+def test_closed_orders_are_refused_where_no_records_are_kept(api: Api) -> None:
+    api.service.record_nothing()
+    api.place("a")
+    api.service.cancel("a")
+    api.place("b")
+    for told in (api.get("/orders", status="closed"), api.get("/accounts/Sim101/orders")):
+        assert told.refusal == (400, "unsupported_command")
+        assert "AlertRetentionDays=0" in told.body["detail"]
+    assert names(api.get("/orders"), "orders") == ["b"]
+    assert names(api.get("/accounts/Sim101/orders", activeOnly="true"), "orders") == ["b"]
+    page = Visitor(api.service).get("/console/orders", status="closed")
+    assert "none are kept here" in page.text
+    assert "No order placed then" not in page.text
 
 
 def test_the_orders_of_an_account_are_the_open_ones_and_then_the_closed_ones(api: Api) -> None:

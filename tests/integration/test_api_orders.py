@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -23,6 +24,32 @@ def api(service: Service) -> Api:
 
 def ids(told: Any) -> list[str]:
     return [order["orderId"] for order in told.body["orders"]]
+
+
+@pytest.mark.parametrize("order_id", ["long.STOP1", "long.stop1", "long.Stop1", "Long Entry", "Long   Entry"])
+@pytest.mark.parametrize("what", ["cancel", "change", "replace"])
+def test_an_order_is_reached_by_its_own_account_alone(api: Api, order_id: str, what: str) -> None:
+    api.place("long", "Apex-7", stopLoss=4990)
+    api.place("Long Entry", "Apex-7")
+    body = {"cancel": {}, "change": {"quantity": 1}, "replace": ES}[what]
+    send = api.put if what == "change" else api.post
+    told = send(f"/order/{what}", body, query=urlencode({"account": "Sim101", "orderId": order_id}))
+    assert told.refusal == (404, "order_not_found")
+    shown = [api.get("/order", account="Apex-7", orderId=it).body["order"] for it in ("long.STOP1", "Long Entry")]
+    assert [(it["state"], it["quantity"]) for it in shown] == [("Initialized", 5), ("Working", 5)]
+    where = urlencode({"account": "apex-7", "orderId": order_id})
+    assert api.post("/order/cancel", {}, query=where).word == "cancelled"
+
+
+@pytest.mark.parametrize("strategy_id", ["my strategy", "my   strategy"])
+@pytest.mark.parametrize("name", ["STOP1", "stop1"])
+def test_a_name_is_reached_by_its_own_account_alone(api: Api, strategy_id: str, name: str) -> None:
+    api.place("long", "Apex-7", stopLoss=4990, strategyId="my strategy")
+    body = {"strategyId": strategy_id}
+    told = api.post("/order/cancel", body, query=urlencode({"account": "Sim101", "orderId": name}))
+    assert told.refusal == (404, "order_not_found")
+    told = api.post("/order/cancel", body, query=urlencode({"account": "apex-7", "orderId": name}))
+    assert (told.word, told.body["orderId"]) == ("cancelled", "long.STOP1")
 
 
 # Placing

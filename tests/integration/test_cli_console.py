@@ -20,9 +20,10 @@ from typer.testing import CliRunner, Result
 
 from cli import connection
 from cli.app import app
-from cli.aws import deployed
+from cli.aws import console_door, deployed
 from cli.connection import TableAddress
 from cli.views.qr_code import QUIET, qr_code_lines
+from orderhook.console.visit import Deployment
 from orderhook.errors import TemporarilyUnavailableError, UnsupportedValueError
 from orderhook.grants import Grant
 from orderhook.limits import Limits
@@ -229,6 +230,16 @@ def test_every_setting_is_the_one_that_the_stack_was_deployed_with(find: Callabl
     assert (deployment.name, deployment.region, deployment.read_only_because) == ("mine", "us-east-1", None)
     assert deployment.command_options == "--stack mine"
     assert services.venue == settings.venue
+
+
+def test_beside_a_bridge_a_console_that_knows_no_venue_only_looks(service: Service) -> None:
+    demo, services = Deployment("demo"), service.services_of_operator()
+    assert console_door.beside_bridge(demo, services, service.trader) == demo
+    service.use_venue()
+    service.hear_bridge()
+    told = console_door.beside_bridge(demo, services, service.trader).read_only_because
+    assert "A bridge works on this table" in str(told)
+    assert console_door.beside_bridge(demo, service.services_of_operator(), service.trader) == demo
 
 
 @pytest.mark.parametrize(("there", "named"), [("0.1.7", "orderhook 0.1.7"), (None, "an older orderhook")])

@@ -172,6 +172,45 @@ def test_start_takes_its_word_alone_and_once(service: Service) -> None:
     assert stopped(service)
 
 
+def test_a_strict_switch_says_that_cancels_by_alerts_are_refused_and_cancels_here(service: Service) -> None:
+    service.set_strict_kill_switch(strict=True)
+    service.place("one")
+    visitor = Visitor(service)
+    assert "Cancels and closes by alerts and by the API are refused too" in stop(visitor).text
+    assert service.cancel("one").body["error"] == "kill_switch_on"
+    cancel_entries(visitor)
+    assert service.state("one") == "Cancelled"
+
+
+def test_start_by_a_page_of_before_a_later_stop_starts_nothing(service: Service) -> None:
+    visitor = Visitor(service)
+    stop(visitor)
+    stale = visitor.get(START).form("Start trading")
+    service.turn("off")
+    service.pass_time(3600)
+    service.turn("on")
+    told = visitor.send(stale, word="START")
+    assert (told.status, stopped(service)) == (409, True)
+    assert "Nothing was started. Trading was stopped anew after this page was made" in told.text
+    assert "Trading is not stopped" in visitor.send(told.form("Start trading"), word="START").text
+    assert not stopped(service)
+
+
+def test_start_sent_again_starts_nothing_where_no_records_are_kept(service: Service) -> None:
+    service.record_nothing()
+    visitor = Visitor(service)
+    stop(visitor)
+    form = visitor.get(START).form("Start trading")
+    visitor.send(form, word="START")
+    assert not stopped(service)
+    for seconds in (5, 3600):
+        service.pass_time(seconds)
+        stop(visitor)
+        assert "Trading is stopped" in visitor.send(form, word="START").text
+        assert stopped(service)
+        service.turn("off")
+
+
 def test_a_locked_switch_shows_who_locked_it_and_only_the_line_opens_it(service: Service) -> None:
     visitor = Visitor(service)
     stop(visitor)

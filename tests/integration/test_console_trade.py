@@ -9,8 +9,12 @@ import pytest
 from orderhook.commands import COMMANDS
 from orderhook.console.by_hand import once_of
 from orderhook.limits import Limits
+from orderhook.listing import find_order
+from orderhook.orders import timestamp
 from orderhook.store.alert_log import AlertRecord
+from tests.builders import ENTRY
 from tests.console_session import Page, Visitor, query_of
+from tests.integration.test_console_positions import hold
 from tests.service import Service
 
 TRADE = "/console/trade"
@@ -184,7 +188,132 @@ def test_a_refusal_comes_back_with_the_form_and_may_be_sent_anew(service: Servic
     assert sent(visitor, visitor.post(TRADE, once=again, **ORDER)).status == 303
 
 
+def stop_of(service: Service, order_id: str = "long.STOP1") -> str | None:
+    now = timestamp(service.queue.now)
+    leg = find_order(service.services_of_operator(), service.trader, order_id, now)
+    return leg and leg.state
+
+
+def test_a_form_of_before_does_nothing_new_once_its_record_has_left(service: Service) -> None:
+    service.record_nothing()
+    visitor = Visitor(service)
+    service.place("long", stop_loss="4900")
+    page = visitor.post(TRADE, command="CANCEL", order_id="long.STOP1", once="")
+    assert sent(visitor, page).status == 303
+    assert stop_of(service) == "Cancelled"
+    service.pass_time(3600)
+    service.send("CANCELREPLACE", **{**ENTRY, "order_id": "long", "stop_loss": 4890})
+    assert stop_of(service) == "Initialized"
+    assert "Nothing new was sent" in sent(visitor, page).text
+    assert stop_of(service) == "Initialized"
+
+
+# What has changed since the page said it
+
+
+def looked_at(visitor: Visitor, **values: str) -> Page:
+    return visitor.post(TRADE, once=16 * "ab", **values)
+
+
+def test_a_change_is_of_the_order_as_the_page_has_shown_it(service: Service) -> None:
+    service.place("long", stop_loss=4900)
+    visitor = Visitor(service)
+    page = looked_at(visitor, command="CHANGE", order_id="long", qty="4")
+    service.pass_time(3600)
+    service.send("CHANGE", order_id="long", limit_price=4990)
+    told = sent(visitor, page)
+    assert told.status == 409
+    assert "has changed since the page before said it, and nothing was sent" in told.text
+    assert "at 4990" in told.text
+    assert orders(service)[0]["qty"] == 5
+    assert sent(visitor, told).status == 303
+    assert orders(service)[0]["qty"] == 4
+
+
+def test_a_cancel_by_name_is_of_the_order_that_the_page_has_shown(service: Service) -> None:
+    service.place("first", strategy_id="s", stop_loss=4900)
+    visitor = Visitor(service)
+    page = looked_at(visitor, command="CANCEL", order_id="STOP1", strategy_id="s")
+    assert "leaves 5 contracts without a stop" in page.text
+    service.cancel("first")
+    service.place("second", strategy_id="s", stop_loss=4890)
+    told = sent(visitor, page)
+    assert (told.status, stop_of(service, "second.STOP1")) == (409, "Initialized")
+    assert sent(visitor, told).status == 303
+    assert stop_of(service, "second.STOP1") == "Cancelled"
+
+
+def test_a_cancel_waits_for_no_new_look_because_an_entry_fills(service: Service) -> None:
+    service.place("long")
+    visitor = Visitor(service)
+    page = looked_at(visitor, command="CANCEL", order_id="long")
+    service.report("PartFilled", 2, order_id="long")
+    assert sent(visitor, page).status == 303
+    assert service.state("long") == "Cancelled"
+
+
+def test_a_replacement_with_values_of_an_hour_ago_says_so(service: Service) -> None:
+    service.place("long")
+    visitor = Visitor(service)
+    form = visitor.get(TRADE, command="CANCELREPLACE", orderId="long").form("Look at it")
+    terms = {name: form.fields[name] for name in ("account", "instrument", "qty", "limit_price", "once", "seen")}
+    values = {**terms, "command": "CANCELREPLACE", "order_id": "long", "action": "BUY", "order_type": "LIMIT"}
+    assert "has changed" not in visitor.post(TRADE, tif="GTC", **values).text
+    service.pass_time(3600)
+    service.send("CHANGE", order_id="long", qty=1)
+    page = visitor.post(TRADE, tif="GTC", **values)
+    assert "some may be those of before" in page.text
+    assert "BUY 1 ES 12-26" in page.text
+
+
+def test_two_people_turn_a_position_over_once(service: Service) -> None:
+    service.use_venue()
+    hold(service)
+    market = {"account": "Sim101", "instrument": "ES 12-26"}
+    anna, tom = Visitor(service), Visitor(service)
+    by_form = looked_at(tom, command="REVERSE", **market)
+    assert "LONG 3" in by_form.text
+    pages = [it.get("/console/positions/act", act="reverse", **market) for it in (anna, tom)]
+    anna.send(pages[0].form("Reverse it"))
+    assert "another would turn it back" in tom.send(pages[1].form("Reverse it")).text
+    assert "another would turn it back" in sent(tom, by_form).text
+    assert [it.command for it in service.services.instructions.open(service.trader)] == ["REVERSE"]
+
+
+def test_a_reverse_is_of_the_position_that_the_page_has_shown(service: Service) -> None:
+    service.use_venue()
+    hold(service)
+    visitor = Visitor(service)
+    page = looked_at(visitor, command="REVERSE", account="Sim101", instrument="ES 12-26")
+    service.pass_time(60)
+    hold(service, "SHORT", at=timestamp(service.queue.now))
+    told = sent(visitor, page)
+    assert (told.status, "SHORT 3" in told.text) == (409, True)
+    assert list(service.services.instructions.open(service.trader)) == []
+
+
 # What may not be
+
+
+def test_nothing_waits_by_hand_for_a_delay_that_nobody_would_end(service: Service) -> None:
+    visitor = Visitor(service)
+    form = visitor.get(TRADE, delay="5")
+    assert 'name="delay"' not in form.markup
+    assert 'name="cancel_after"' in form.markup
+    page = confirmed(visitor, delay="5")
+    assert "By hand nothing waits for a delay" in page.text
+    once = form.form("Look at it").fields["once"]
+    assert "By hand nothing waits" in visitor.post(f"{TRADE}/send", once=once, **ORDER, delay="5").text
+    assert orders(service) == records(service) == []
+
+
+def test_a_time_limit_given_by_hand_ends_its_order_and_is_recorded(service: Service) -> None:
+    visitor = Visitor(service, label="phone")
+    assert sent(visitor, confirmed(visitor, cancel_after="1")).status == 303
+    service.pass_time(62)
+    assert service.state("by-hand") == "Cancelled"
+    (ended,) = [it for it in records(service) if it.origin == "cancel_after"]
+    assert (ended.outcome, ended.key_label) == ("cancelled", "console")
 
 
 @pytest.mark.parametrize(

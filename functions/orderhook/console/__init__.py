@@ -19,6 +19,7 @@ acting           one way in: fields → the pipeline of every alert → a record
 fields           how forms offer commands and their fields; `placeholders` are TradingView's
 drafts           an alert that is being built: its text, and what the webhook would make of it
 reading          an alert that was written elsewhere, or recorded, into a draft
+confirming       what a page that asks for confirmation is about, and whether it is another by then
 by_hand          an order given by hand: what it would do, and what may be known beforehand
 pages/           HTML, a module a page; `layout` is around each of them
 api/             JSON: the table of routes, their models, and what they answer

@@ -9,12 +9,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from orderhook.answering import answer
+from orderhook.console.fields import NOT_BY_HAND
 from orderhook.console.http import HttpError
 from orderhook.console.visit import Visit
 from orderhook.errors import AlertWarning, InvalidValueError, OrderhookError
 from orderhook.keys import Key, holds_key
+from orderhook.orders import RESENDS_END
 from orderhook.outcome import Outcome
-from orderhook.payload import Pair, Split
+from orderhook.payload import Pair, Split, canonical
 from orderhook.request_facts import RequestFacts
 from orderhook.services import Services
 from orderhook.store.alert_log import Origin, as_sent, id_prefix
@@ -80,14 +82,18 @@ def claim(visit: Visit, once: str, request_id: str) -> str:
 def act_by_hand(visit: Visit, pairs: Iterable[Pair], once: str) -> Acted:
     """Carry out a form of the console; sent again it does nothing new, whatever has come in since.
 
-    `once` is the form's own field. Raises HttpError for a form that is not whole, and TemporarilyUnavailableError where
-    the table does not say whether it came before: nothing is done then.
+    `once` is the form's own field. Raises HttpError for a form that is not whole or holds what is not done by hand, and
+    TemporarilyUnavailableError where the table does not say whether it came before: nothing is done then.
     """
+    pairs = tuple(pairs)
+    for name, _ in pairs:
+        if why := NOT_BY_HAND.get(canonical(name)):
+            raise HttpError(400, f"{why} Nothing was done.")
     request_id = new_request_id(visit.now)
     first = claim(visit, once, request_id)
-    if first != request_id and visit.services.alert_log.get(visit.trader, first):
+    if first != request_id and _is_over(visit, first):
         return Acted(first, None)
-    # Without a record the first may be under way, or was cut off: what it has written is known by its id.
+    # The first may be under way, or was cut off: what it has written is known by its id.
     return act(
         visit.services,
         pairs,
@@ -97,6 +103,14 @@ def act_by_hand(visit: Visit, pairs: Iterable[Pair], once: str) -> Acted:
         request_id=first,
         once=once,
     )
+
+
+def _is_over(visit: Visit, first: str) -> bool:
+    """Return whether the first of a form was answered, or came too long ago to be under way, or to be known again."""
+    log = visit.services.alert_log
+    if first < id_prefix(visit.now - RESENDS_END) or log.get(visit.trader, first):
+        return True
+    return log.earlier(visit.trader, first).answered  # all that there is where no records are kept
 
 
 def came_before(visit: Visit, once: str) -> bool:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from orderhook import explain
 from orderhook.commands import Command
 from orderhook.console.drafts import ANY_KEY, MISSING, REAL_KEY, Told, holds_key, told_of
-from orderhook.console.fields import FIELDS, KILL_SWITCH, NEW_ORDERS, defaults, places
+from orderhook.console.fields import FIELDS, KILL_SWITCH, NEW_ORDERS, NOT_BY_HAND, defaults, places
 from orderhook.limits import Limits
 from orderhook.orders import Order, decimal_text
 from orderhook.payload import Pair, canonical
@@ -43,6 +43,7 @@ def check(
         for name, value in values.items()
         if "{{" in value and name != "notes"
     ]
+    faults += [Told(why, name, "unsupported_value") for name, why in NOT_BY_HAND.items() if name in values]
     faults += [
         Told(f"{FIELDS[it.name].label} is needed.", it.name, MISSING)
         for it in places(word)
@@ -74,7 +75,7 @@ def new_order_id(now: datetime) -> str:
 
 def first_values(word: str, query: Iterable[tuple[str, str]], now: datetime, order: Order | None) -> dict[str, str]:
     """Return what stands in a new form: what its address says, what the order is that it is about, and defaults."""
-    names = {it.name for it in places(word)}
+    names = {it.name for it in places(word)} - NOT_BY_HAND.keys()
     asked = {canonical(_CAPITAL.sub("_", name)): value for name, value in query}
     own = dict(_of_order(order)) if order and word == "CANCELREPLACE" else {}
     fresh = {"order_id": new_order_id(now)} if word in NEW_ORDERS else {}

@@ -21,6 +21,11 @@ KINDS: Mapping[str, type[Command]] = MappingProxyType({**COMMANDS, KILL_SWITCH: 
 NEW_ORDERS = frozenset(word for word, kind in KINDS.items() if kind.alert_fields().get("order_id") is False)
 """The commands that place an order of an id of their own."""
 
+NOT_BY_HAND: Mapping[str, str] = MappingProxyType(
+    {"delay": "By hand nothing waits for a delay: leave it out, and send this when it is to be done."}
+)
+"""Fields that alerts alone have, and why: when a delay is over, nobody need know any more whose session it was."""
+
 
 class CommandWords(NamedTuple):
     """How a form offers a command."""

@@ -189,6 +189,11 @@ class AlertLog:
         self._table = table
         self._retention = retention
 
+    @property
+    def keeps(self) -> bool:
+        """Whether records are kept that can be read."""
+        return bool(self._retention)
+
     def put(self, record: AlertRecord, stops: Mapping[str, str] = MappingProxyType({})) -> None:
         """Write a record by one request that is not sent again; `stops` is what a resend needs besides.
 

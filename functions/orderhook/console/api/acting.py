@@ -6,14 +6,20 @@ twice. What cancels or changes orders is done each time that it is asked for: it
 
 from decimal import Decimal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from orderhook import responses
-from orderhook.commands.fields import ORDER_NAME
+from orderhook.commands.cancel import Cancel
 from orderhook.console.acting import act, new_request_id
 from orderhook.console.api import writing
 from orderhook.console.api.call import Call, plain
-from orderhook.errors import InvalidValueError, MissingFieldError, OrderNotFoundError, TemporarilyUnavailableError
+from orderhook.errors import (
+    InvalidValueError,
+    MissingFieldError,
+    OrderhookError,
+    OrderNotFoundError,
+    TemporarilyUnavailableError,
+)
 from orderhook.listing import UnreadableError, find_order
 from orderhook.orders import folded, timestamp
 from orderhook.outcome import Outcome
@@ -97,13 +103,17 @@ def _to_order(call: Call, command: str, pairs: list[Pair]) -> Response:
 def _check_account(call: Call, order_id: str, strategy_id: object) -> None:
     """Raise OrderNotFoundError for an order of another account: an alert names an order without its account."""
     services, account = call.services, call.account
-    if ORDER_NAME.fullmatch(order_id.upper()):
-        named = plain("strategyId", strategy_id) if isinstance(strategy_id, str) else None
-        strategy = services.strategies.get(call.trader, named) if named else None
+    named = plain("strategyId", strategy_id) if isinstance(strategy_id, str) else None
+    try:  # as every command reads it, which knows a leg's name in any case, and several blanks as one
+        asked = Cancel.model_validate({"order_id": order_id, "strategy_id": named})
+    except (OrderhookError, ValidationError):
+        return  # none takes it, and says why
+    if asked.order_name:
+        strategy = services.strategies.get(call.trader, str(asked.strategy_id))
         found = strategy and strategy.account
     else:
         try:
-            order = find_order(services, call.trader, order_id, timestamp(call.now))
+            order = find_order(services, call.trader, asked.order_id, timestamp(call.now))
         except UnreadableError as unreadable:
             found = unreadable.item.account
         else:

@@ -8,7 +8,7 @@ from orderhook import administration
 from orderhook.aws.budget import CONNECTIONS, result_in_time, run_each
 from orderhook.console.api import paging, writing
 from orderhook.console.api.call import Call
-from orderhook.errors import OrderNotFoundError
+from orderhook.errors import OrderNotFoundError, UnsupportedCommandError
 from orderhook.listing import OrderFilter, Unreadable, UnreadableError, find_legs, find_order, list_orders
 from orderhook.orders import Order, folded, timestamp
 from orderhook.representations import represent_order, represent_order_with_history, represent_unreadable
@@ -50,6 +50,11 @@ def one(call: Call) -> Response:
 
 
 def _listed(call: Call, account: str | None, sections: Sequence[str]) -> Response:
+    if "closed" in sections and not call.services.alert_log.keeps:
+        raise UnsupportedCommandError(
+            "Closed orders are found by the records of their alerts, and none are kept here (AlertRetentionDays=0): "
+            "ask for status=open or activeOnly=true, and for one order by its id; `orderhook orders` lists all."
+        )
     query = call.query
     day = day_in_new_york(call.now)
     instrument = administration.instrument_name(query.instrument, day) if query.instrument else None

@@ -11,6 +11,7 @@ from orderhook.console.fields import (
     COMMAND_WORDS,
     FIELDS,
     KILL_SWITCH,
+    NOT_BY_HAND,
     ORDER,
     SUBJECTS,
     Place,
@@ -54,7 +55,7 @@ def _shown(word: str) -> str:
 
 def fields_of(word: str, values: Mapping[str, str], marks: Marks, *, of_strategy: bool | None) -> Node:
     """Return the fields of a command; `of_strategy` says of which kind of alert, None of what is given by hand."""
-    own = places(word)
+    own = [it for it in places(word) if of_strategy is not None or it.name not in NOT_BY_HAND]
 
     def of(subject: str) -> list[Place]:
         return [it for it in own if it.subject == subject]

@@ -64,6 +64,8 @@ def _count(found: Trades) -> Node:
 
 
 def _closed(visit: Visit) -> Node:
+    if not visit.services.alert_log.keeps:
+        return h.fragment[_head(visit, "closed"), _KEPT_NOWHERE]
     span = visit.request.parameter("span")
     span = span if span in SPANS else "today"
     length = SPANS[span]
@@ -94,6 +96,12 @@ def _closed(visit: Visit) -> Node:
         if older
         else None,
     ]
+
+
+_KEPT_NOWHERE = h.div(".empty", data_part="orders")[
+    h.p["Finished orders are found by the records of their alerts, and none are kept here (AlertRetentionDays=0)."],
+    h.p[h.code["orderhook orders"], " lists them, and search finds one by its id."],
+]
 
 
 def _first(visit: Visit) -> int:

@@ -4,7 +4,7 @@ import htpy as h
 from htpy import Node
 
 from orderhook.console import http
-from orderhook.console.acting import act_by_hand
+from orderhook.console.acting import act_by_hand, came_before
 from orderhook.console.fates import answer_of
 from orderhook.console.pages import ROOT, forms, layout
 from orderhook.console.pages.switch import BY_COMMAND_LINE, turned_by
@@ -15,6 +15,11 @@ from orderhook.store.controls import KillSwitchState
 
 ADDRESS = f"{ROOT}/start"
 WORD = "START"
+_STALE = h.p(".notice.warn", role="alert")[
+    h.span(".mark", aria_hidden="true")["!"],
+    h.span(".word")["Nothing was started. "],
+    "Trading was stopped anew after this page was made: see above since when, and by whom.",
+]
 
 
 def page(visit: Visit) -> Response:
@@ -23,10 +28,18 @@ def page(visit: Visit) -> Response:
 
 
 def turn_off(visit: Visit) -> Response:
-    """Turn the trader's kill switch off, where the word was typed; the same form sent again turns nothing."""
-    if visit.request.form.get("word", "").strip().upper() != WORD:
+    """Turn the trader's kill switch off, where the word was typed; the same form sent again turns nothing.
+
+    A page that was made before a later Stop does not undo that: it comes again, and says who stopped, and since when.
+    """
+    form = visit.request.form
+    if form.get("word", "").strip().upper() != WORD:
         return _page(visit, status=400)
-    acted = act_by_hand(visit, [("kill_switch", "off")], visit.request.form.get(forms.ONCE, ""))
+    once, switch = form.get(forms.ONCE, ""), visit.controls().kill_switch
+    is_stale = switch.on and form.get("since", "") != (switch.since or "")
+    if is_stale and not switch.locked and not came_before(visit, once):
+        return _page(visit, status=409)
+    acted = act_by_hand(visit, [("kill_switch", "off")], once)
     return http.see_other(ADDRESS, {"asked": acted.request_id})
 
 
@@ -35,7 +48,7 @@ def _page(visit: Visit, *, status: int) -> Response:
     asked = visit.request.parameter("asked")
     content = h.fragment[
         h.div(data_part="start-state")[_state(visit, switch)],
-        h.div(data_part="start-result")[_refused(visit, asked) if asked else None],
+        h.div(data_part="start-result")[_refused(visit, asked) if asked else None, _STALE if status == 409 else None],
         h.div(data_part="start-form")[_form(visit, switch, is_wrong=status == 400)] if switch.on else None,
     ]
     told = layout.Told(aloud="Trading is stopped." if switch.on else "Alerts trade.")
@@ -84,6 +97,7 @@ def _form(visit: Visit, switch: KillSwitchState, *, is_wrong: bool) -> Node:
         forms.form(
             ADDRESS,
             h.fragment[
+                h.input(type="hidden", name="since", value=switch.since or ""),
                 h.div(".field")[
                     h.label(for_="word")[f"Type {WORD}"],
                     h.input(

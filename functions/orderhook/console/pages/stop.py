@@ -3,15 +3,20 @@
 import htpy as h
 from htpy import Node
 
+from orderhook import administration
 from orderhook.console import http
 from orderhook.console.acting import act
 from orderhook.console.pages import ROOT, STOP, alone, entries, flatten, layout
 from orderhook.console.pages.switch import turned_by, ways_without_console, why_not
+from orderhook.console.remembered import remembered
 from orderhook.console.visit import Visit
 from orderhook.outcome import Outcome
 from orderhook.responses import Response
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
+
+_SECONDS = 30
+"""As long it is remembered whether the switch is strict, which reads every key."""
 
 
 def turn_on(visit: Visit) -> Response:
@@ -84,6 +89,13 @@ def _goes_on(visit: Visit, bridge: BridgeState) -> list[Node]:
         "An alert that had passed the check may still be written for 3 s. This page looks again every few seconds.",
         "Entries that work can still be filled, until you cancel them.",
     ]
+    if _is_strict(visit):
+        said.append(
+            h.b[
+                "Cancels and closes by alerts and by the API are refused too, as the command line has set it: what is "
+                "to end, end here or at the broker."
+            ]
+        )
     if visit.services.venue.name is None:
         return [*said, "There is no venue, so orderhook has no position anywhere."]
     said += [
@@ -93,6 +105,15 @@ def _goes_on(visit: Visit, bridge: BridgeState) -> list[Node]:
     if away := bridge.away(visit.now):
         said.append(h.b["The bridge ", layout.told_times(away), ": what is asked of it now waits until it is there."])
     return said
+
+
+def _is_strict(visit: Visit) -> bool:
+    """Return whether the trader wants nothing by a key to pass the switch; a session is none, and still cancels."""
+
+    def asked() -> bool:
+        return administration.stops_cancels(visit.services.keys, visit.trader)
+
+    return remembered(visit.trader, "strict", visit.now, _SECONDS, asked)
 
 
 def _entries(visit: Visit, switch: KillSwitchState, work: entries.Working) -> Node:

@@ -14,17 +14,19 @@ from orderhook.commands.new_order import NewOrder, PlacesOrder
 from orderhook.commands.price_fields import price_text
 from orderhook.commands.reverse import Reverse
 from orderhook.console import http
-from orderhook.console.acting import Acted, act_by_hand
+from orderhook.console.acting import Acted, act_by_hand, came_before
 from orderhook.console.by_hand import Checked, check, first_values, once_of, pairs_of
+from orderhook.console.confirming import is_turning, order_now, order_of, seen
 from orderhook.console.drafts import Told, draft_of, holds_key, told_of
+from orderhook.console.fates import Fate, Mark
 from orderhook.console.fields import COMMAND_WORDS, FIELDS, KINDS
 from orderhook.console.money import money_of
 from orderhook.console.pages import forms, inputs, layout, parts
+from orderhook.console.pages.order_cancel import leaves_without_stop
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.errors import OrderhookError, TemporarilyUnavailableError
-from orderhook.listing import UnreadableError, find_order
-from orderhook.orders import Order, timestamp
+from orderhook.orders import Order
 from orderhook.outcome import Outcome
 from orderhook.relative_prices import Relative
 from orderhook.responses import Response
@@ -43,8 +45,9 @@ def page(visit: Visit) -> Response:
     word = visit.request.parameter("command").upper()
     word = word if word in KINDS else "PLACE"
     order_id = visit.request.parameter("orderId") or visit.request.parameter("order_id")
-    order = _order(visit, order_id) if order_id else None
-    return _form(visit, word, first_values(word, visit.request.query, visit.now, order))
+    order = order_now(visit, order_id) if order_id else None
+    values = first_values(word, visit.request.query, visit.now, order)
+    return _form(visit, word, values, was=_was(visit, word, values))
 
 
 def check_form(visit: Visit) -> Response:
@@ -59,12 +62,18 @@ def check_form(visit: Visit) -> Response:
         return _form(visit, word, {**first_values(word, (), visit.now, None), **values})
     checked = _check(visit, word, values)
     if checked.faults or go == "edit":
-        return _form(visit, word, values, checked.faults if go != "edit" else ())
-    return _confirmation(visit, word, values, checked, once_of(form.get(forms.ONCE, ""), word, values))
+        return _form(visit, word, values, checked.faults if go != "edit" else (), was=form.get("seen", ""))
+    before = form.get("seen", "")
+    changed = bool(before) and before != seen(visit, _commands(checked))
+    once = once_of(form.get(forms.ONCE, ""), word, values)
+    return _confirmation(visit, word, values, checked, once, changed=changed, status=200)
 
 
 def send(visit: Visit) -> Response:
-    """Carry out what was confirmed, once; a form that comes again is answered with what came of it."""
+    """Carry out what was confirmed, once; a form that comes again is answered with what came of it.
+
+    What it is about may have changed since the page said it: then that is said anew, and nothing is sent.
+    """
     form = visit.request.form
     word = form.get("command", "")
     if word not in KINDS:
@@ -72,8 +81,14 @@ def send(visit: Visit) -> Response:
     values = dict(draft_of("", word, form).values)
     if (checked := _check(visit, word, values)).faults:
         return _form(visit, word, values, checked.faults)
+    once = form.get(forms.ONCE, "")
+    if not came_before(visit, once):
+        if any(isinstance(it, Reverse) and is_turning(visit, it.account, it.instrument) for it in _commands(checked)):
+            return _form(visit, word, values, (_TURNING,))
+        if form.get("seen", "") != seen(visit, _commands(checked)):
+            return _confirmation(visit, word, values, checked, once, changed=True)
     try:
-        acted = act_by_hand(visit, pairs_of(word, values), form.get(forms.ONCE, ""))
+        acted = act_by_hand(visit, pairs_of(word, values), once)
     except TemporarilyUnavailableError as error:
         return _form(visit, word, values, (told_of(error),), refused=error)
     if acted.result is None:
@@ -85,11 +100,25 @@ def send(visit: Visit) -> Response:
     return _to_what_came_of_it(visit, values, acted, acted.result)
 
 
+_TURNING = Told(
+    "A reverse of this position is under way: another would turn it back. Look at the positions.", "instrument"
+)
+
+
+def _commands(checked: Checked) -> Iterable[Command]:
+    return checked.commands.values()
+
+
 def _check(visit: Visit, word: str, values: Mapping[str, str]) -> Checked:
     return check(word, values, venue=visit.services.venue, now=visit.now, limits=visit.session.grant.limits)
 
 
 # The form
+
+
+def _was(visit: Visit, word: str, values: Mapping[str, str]) -> str:
+    """Return what the order of a new form is: a replacement begins with its terms, which may be others by then."""
+    return seen(visit, _commands(_check(visit, word, values))) if word == "CANCELREPLACE" else ""
 
 
 def _form(
@@ -100,6 +129,7 @@ def _form(
     *,
     refused: OrderhookError | None = None,
     notice: Node = None,
+    was: str = "",
 ) -> Response:
     faults = tuple(faults)
     values = {name: "" if holds_key(it) else it for name, it in values.items()}
@@ -117,6 +147,7 @@ def _form(
             h.fragment[
                 inputs.choose_command(word),
                 inputs.fields_of(word, values, marks, of_strategy=None),
+                h.input(type="hidden", name="seen", value=was) if was else None,
                 h.div(".acts")[forms.act_button(visit, "Look at it", class_="primary")],
             ],
             class_="fields",
@@ -146,9 +177,19 @@ def _where(told: Told) -> Node:
 # The confirmation
 
 
-def _confirmation(visit: Visit, word: str, values: Mapping[str, str], checked: Checked, once: str) -> Response:
+def _confirmation(
+    visit: Visit,
+    word: str,
+    values: Mapping[str, str],
+    checked: Checked,
+    once: str,
+    *,
+    changed: bool = False,
+    status: int = 409,
+) -> Response:
     content = h.div(".alone")[
         h.h1["Is this what you mean?"],
+        _CHANGED if changed else None,
         h.p(".facts")[value(checked.words.replace("This alert would", "This would", 1))],
         [_confirmed(visit, account, command) for account, command in checked.commands.items()],
         [h.p(".notice.warn")[h.span(".word")["Mind: "], value(it.detail)] for it in checked.warnings],
@@ -156,12 +197,25 @@ def _confirmation(visit: Visit, word: str, values: Mapping[str, str], checked: C
             h.form(method="post", action=SEND)[
                 _hidden(word, values),
                 h.input(type="hidden", name=forms.ONCE, value=once),
+                h.input(type="hidden", name="seen", value=seen(visit, _commands(checked))),
                 forms.act_button(visit, _button(checked), class_="primary"),
             ],
-            h.form(method="post", action=PATH)[_hidden(word, values), h.button(name="go", value="edit")["Change it"]],
+            h.form(method="post", action=PATH)[
+                _hidden(word, values),
+                h.input(type="hidden", name="seen", value=seen(visit, _commands(checked))),
+                h.button(name="go", value="edit")["Change it"],
+            ],
         ],
     ]
-    return layout.respond(visit, "Confirm", content, here=PATH, live=False)
+    status = status if changed else 200
+    return layout.respond(visit, "Confirm", content, here=PATH, status=status, live=False)
+
+
+_CHANGED = h.p(".notice.warn", role="alert")[
+    h.span(".mark", aria_hidden="true")["!"],
+    h.span(".word")["What this is about has changed since the page before said it, and nothing was sent. "],
+    "Look at each value again: some may be those of before.",
+]
 
 
 def _button(checked: Checked) -> str:
@@ -178,14 +232,13 @@ def _hidden(word: str, values: Mapping[str, str]) -> Node:
 
 
 def _confirmed(visit: Visit, account: str, command: Command) -> Node:
-    rows = [*_account(visit, account, command), *_terms(command)]
+    rows = [*_account(visit, account, command), *_terms(visit, command)]
     return h.dl(".pairs.confirmed")[((h.dt[name], h.dd[told]) for name, told in rows)]
 
 
 def _account(visit: Visit, account: str, command: Command) -> Iterator[tuple[str, Node]]:
     venue = visit.services.venue
-    addressed = getattr(command, "order_id", None) if not isinstance(command, PlacesOrder) else None
-    order = _order(visit, addressed) if addressed else None
+    order = order_of(visit, command)
     own = account or getattr(command, "account", None) or (order.account if order else None)
     if isinstance(command, PlacesOrder):
         own = command.new_order.account
@@ -197,6 +250,8 @@ def _account(visit: Visit, account: str, command: Command) -> Iterator[tuple[str
     yield "venue", venue.name or "none: this changes the table only"
     if order:
         yield "the order now", value(_as_it_is(order))
+    if order and command.word == "CANCEL" and (without := leaves_without_stop(visit, order)):
+        yield "what it leaves", h.strong(".word.bad")[Fate(Mark.WARN, "", unprotected=without).note]
 
 
 def _as_it_is(order: Order) -> str:
@@ -205,7 +260,7 @@ def _as_it_is(order: Order) -> str:
     return f"{order.action} {order.qty} {order.instrument} {order.order_type}{at}, {order.state}"
 
 
-def _terms(command: Command) -> Iterator[tuple[str, Node]]:
+def _terms(visit: Visit, command: Command) -> Iterator[tuple[str, Node]]:
     if isinstance(command, PlacesOrder):
         new = command.new_order
         yield "side", h.b[new.action]
@@ -220,6 +275,7 @@ def _terms(command: Command) -> Iterator[tuple[str, Node]]:
         if new.take_profit is not None:
             yield "target", value(_leg(new.take_profit))
     elif isinstance(command, Reverse):
+        yield "the position now", seen(visit, [command]) or "UNKNOWN (not flat)"
         yield "stop", h.strong(".word.bad")["no stop: nothing protects the new side"]
     elif isinstance(command, CancelAndBracket):
         stop = command.stop_loss or command.stop_loss_stop or command.stop_loss_limit
@@ -255,7 +311,7 @@ def _leg(price: Decimal | Relative) -> str:
 def _came_again(visit: Visit, acted: Acted) -> Response:
     content = h.div(".alone")[
         h.h1["Nothing new was sent"],
-        h.p["This form was sent before. What came of it stands in its record."],
+        h.p["This form was sent before. What came of it stands in its record; where none is kept, look at the orders."],
         h.p(".acts")[
             h.a(".button.primary", href=parts.alert_address(acted.request_id))["What came of it"],
             h.a(".button", href=PATH)["A new order"],
@@ -279,7 +335,7 @@ def _already_there(visit: Visit, acted: Acted, outcome: Outcome) -> Response:
 
 
 def _order_link(visit: Visit, outcome: Outcome) -> Node:
-    order = _order(visit, outcome.order_id) if outcome.order_id else None
+    order = order_now(visit, outcome.order_id) if outcome.order_id else None
     if order is None:
         return None
     return h.a(".button.primary", href=parts.order_address(order.account, order.order_id))["The order"]
@@ -305,17 +361,8 @@ def _to_what_came_of_it(visit: Visit, values: Mapping[str, str], acted: Acted, o
     account = values.get("account", "")
     if outcome.order_id and not outcome.results:
         if not account or "," in account:
-            order = _order(visit, outcome.order_id)
+            order = order_now(visit, outcome.order_id)
             account = order.account if order else ""
         if account:
             return http.see_other(parts.ORDER, {"account": account, "orderId": outcome.order_id})
     return http.see_other(parts.alert_address(acted.request_id))
-
-
-def _order(visit: Visit, order_id: str) -> Order | None:
-    """Return an order as it is, where this session may see it."""
-    try:
-        order = find_order(visit.services, visit.trader, order_id, timestamp(visit.now))
-    except UnreadableError:
-        return None
-    return order if order and visit.reaches(order.account, order.instrument) else None

@@ -1,0 +1,75 @@
+"""What a page that asks for confirmation is about: sent later, it is compared with what is there by then."""
+
+from collections.abc import Iterable
+
+from orderhook.commands import Command
+from orderhook.commands.addressed_order import AddressesOrder
+from orderhook.commands.reverse import Reverse
+from orderhook.console.visit import Visit
+from orderhook.instructions import Instruction
+from orderhook.listing import UnreadableError, each_readable, find_order, list_instructions
+from orderhook.orders import Order, decimal_text, folded, timestamp
+from orderhook.trade import leg_id
+
+
+def order_now(visit: Visit, order_id: str) -> Order | None:
+    """Return an order as it is, where this session may see it."""
+    limits = visit.session.grant.limits
+    try:
+        order = find_order(visit.services, visit.trader, order_id, timestamp(visit.now))
+    except UnreadableError:
+        return None
+    return order if order and (limits is None or limits.reaches(order.account, order.instrument)) else None
+
+
+def order_of(visit: Visit, command: Command) -> Order | None:
+    """Return the order that a command addresses now, by its id or by its name; None for commands that address none."""
+    if not isinstance(command, AddressesOrder):
+        return None
+    name = command.order_name
+    if name is None:
+        return order_now(visit, command.order_id)
+    strategy = visit.services.strategies.get(visit.trader, str(command.strategy_id))
+    kind = name.rstrip("0123456789")
+    binding = strategy.numbers.get(int(name[len(kind) :])) if strategy else None
+    if binding is None or kind not in ("ENTRY", "STOP", "TARGET"):
+        return None
+    return order_now(visit, binding.order_id if kind == "ENTRY" else leg_id(binding.order_id, name))
+
+
+def seen(visit: Visit, commands: Iterable[Command]) -> str:
+    """Return what is compared: of a cancel which order it is, of a change its terms, of a reverse the position."""
+    return "; ".join(_seen(visit, command) for command in commands)
+
+
+def _seen(visit: Visit, command: Command) -> str:
+    if isinstance(command, Reverse):
+        return _side(visit, command)
+    order = order_of(visit, command)
+    if order is None:
+        return ""
+    which = f"{order.placed_by} {order.received_at if order.entry_id is not None and order.closes is None else ''}"
+    return which if command.word == "CANCEL" else f"{which} {_terms(order)}"
+
+
+def _terms(order: Order) -> str:
+    prices = (decimal_text(it) if it is not None else "-" for it in (order.limit_price, order.stop_price))
+    return " ".join((order.order_type, order.tif, str(order.qty), *prices))
+
+
+def _side(visit: Visit, command: Reverse) -> str:
+    positions = each_readable(visit.services.bridge.positions(visit.trader))
+    market = (folded(command.account), folded(command.instrument))
+    return ", ".join(
+        f"{it.side} {it.quantity}" for it in positions if it and (folded(it.account), folded(it.instrument)) == market
+    )
+
+
+def is_turning(visit: Visit, account: str, instrument: str) -> bool:
+    """Return whether a reverse of this position is under way: another would turn it back."""
+    market = (folded(account), folded(instrument))
+    return any(
+        it.command == Reverse.word and (folded(it.account or ""), folded(it.instrument or "")) == market
+        for it in list_instructions(visit.services, visit.trader)
+        if isinstance(it, Instruction)
+    )
