@@ -33,7 +33,8 @@ def show_start_page(
         print_text(limit, WARNING)
     print_line()
     print_line(f"url: {url}")
-    _show_console(link)
+    print_line(f"console: {link}")
+    print_text("Open it in a browser, within 5 minutes: it signs you in, once.", DIM)
     if address.is_local:
         print_line(f"key: {demo.KEY}")
         print_line()
@@ -59,7 +60,7 @@ def show_paper_page(url: str, link: str, address: TableAddress, price: Decimal) 
     print_text("Nothing is sent to a broker: the market is made up, and everything is gone when this stops.", WARNING)
     print_line()
     print_line(f"url: {url}")
-    _show_console(link)
+    print_line(f"console: {link}")
     print_line(f"key: {demo.KEY}")
     print_text("Watch in a second terminal:", DIM)
     for command in _on_port(port, "orders --follow"):
@@ -74,11 +75,6 @@ def show_paper_page(url: str, link: str, address: TableAddress, price: Decimal) 
         print_line(command)
     print_line()
     print_line("orderhook is running; Ctrl-C stops it.", GOOD)
-
-
-def _show_console(link: str) -> None:
-    print_line(f"console: {link}")
-    print_text("Open it in a browser, within 5 minutes: it signs you in, once.", DIM)
 
 
 def _on_port(port: int | None, *commands: str) -> Iterator[str]:
