@@ -120,7 +120,7 @@ ALERTS: tuple[str, ...] = (
     f"key={KEY}; command=PLACE; account=Sim102; instrument=NQ1!; action=SELL; qty=1; order_type=STOPMARKET; "
     "stop_price=18100.50; tif=DAY; order_id=nq-short-0935;",
     f"key={KEY}; command=CANCEL; order_id=nq-short-0935;",
-    f"key={KEY}; command=PLACE; account=Sim101; instrument={{{{ticker}}}}; action=BUY; qty=1; order_type=MARKET; "
+    f"key={KEY}; command=PLACE; account=Sim101; instrument={{{{symbol}}}}; action=BUY; qty=1; order_type=MARKET; "
     "tif=DAY; order_id=es-0936;",
     f"key={KEY}; command=PLACE; account=Sim101,Sim102; instrument=ES1!; action=BUY; qty=1; order_type=LIMIT; "
     "limit_price=4950; tif=GTC; order_id=es-two;",

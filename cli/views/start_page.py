@@ -34,6 +34,7 @@ def show_start_page(
     print_line()
     print_line(f"url: {url}")
     print_line(f"console: {link}")
+    print_text("Open it in a browser, within 5 minutes: it signs you in, once.", DIM)
     if address.is_local:
         print_line(f"key: {demo.KEY}")
         print_line()

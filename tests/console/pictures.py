@@ -25,7 +25,7 @@ ALERTS = (
     f"command=PLACE;{_ES}action=BUY;qty=1;order_type=MARKET;order_id=es-add-0933;",
     "command=CANCEL;order_id=demo-1;",
     "command=CANCEL;order_id=demo-1;",
-    "command=PLACE;account=Sim101;instrument={{ticker}};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=nq-{{time}};",
+    "command=PLACE;account=Sim101;instrument={{symbol}};action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=nq-{{time}};",
     "command=CHANGE;order_id=es-orb-0930;limit_price=4999.75;",
     f"command=PLACE;{_ES}action=SELL;qty=1;order_type=LIMIT;limit_price=5010;order_id=es-short-0938;start_time=00:00;"
     "end_time=00:01;",

@@ -403,6 +403,15 @@ def test_the_last_alert_is_told_with_what_became_of_it(service: Service) -> None
 # What it costs
 
 
+def test_a_sign_in_is_not_the_last_alert(service: Service) -> None:
+    service.place("order-1")
+    put_record(service, -1, command="SIGN IN", outcome="signed_in", order_ids=(), origin="console")
+    for query in ({}, {"show": "refused"}):
+        said = text_of(get(service, **query)).partition("All Done")[0]
+        assert "signed in" not in said
+        assert "now Working, 0 of 5 filled" in said
+
+
 def test_a_page_of_fifty_alerts_costs_three_requests(service: Service) -> None:
     for number in range(alert_list.SHOWN + 1):
         order_id = f"order-{number}"

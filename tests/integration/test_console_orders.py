@@ -205,6 +205,13 @@ def test_the_history_links_to_alerts_by_their_ids(service: Service, visitor: Vis
     assert "Initialized" in page.text or "Working" in page.text
 
 
+def test_the_history_of_an_entry_says_that_a_leg_was_cancelled(service: Service, visitor: Visitor) -> None:
+    service.place("order-1", stop_loss="4990", strategy_id="s")
+    service.cancel("STOP1", strategy_id="s")
+    history = look(visitor).text.partition("History")[2]
+    assert "cancelled STOP1" in " ".join(history.split())
+
+
 def test_an_alarm_and_what_to_do_stand_with_the_order(service: Service, visitor: Visitor) -> None:
     placed = put(service, "order-1")
     signed = provenance(service.trader, "report.1")

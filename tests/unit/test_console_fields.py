@@ -69,3 +69,9 @@ def test_a_field_of_words_offers_every_word_that_its_command_takes(word: str, na
 
 def test_what_narrows_is_told_where_a_command_takes_it() -> None:
     assert set(NARROWING) <= FIELDS.keys()
+
+
+def test_by_hand_an_id_is_explained_without_placeholders() -> None:
+    assert "{{timenow}}" in explanation("PLACE", "order_id")
+    assert "{{" not in explanation("PLACE", "order_id", by_hand=True)
+    assert explanation("CANCEL", "order_id", by_hand=True) == explanation("CANCEL", "order_id")

@@ -268,3 +268,6 @@ def test_no_two_marks_look_or_read_alike() -> None:
 
 def test_an_order_is_told_as_a_trader_would() -> None:
     assert order_in_words(order(tif="DAY")) == "BUY 2 ES 12-26 LIMIT 5000.25 DAY"
+    stop = order(action="SELL", order_type="STOPMARKET", limit_price=None, offset=Decimal(5), tif="GTC")
+    assert order_in_words(stop) == "SELL 2 ES 12-26 STOPMARKET entry - 5 GTC"
+    assert "entry + 5%" in order_in_words(stop._replace(order_type="LIMIT", in_percent=True))

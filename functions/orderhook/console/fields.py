@@ -340,6 +340,7 @@ _OF_NAMES = (
     "open, the next is ENTRY2, with STOP2."
 )
 _OF_NEW = "Your handle on this order. It serves once: with {{timenow}} every firing has its own."
+_OF_NEW_BY_HAND = "Your handle on this order. It serves once; left empty, the next page gives it one."
 _EXPLAINED: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         **{(word, "order_id"): _OF_NEW if word in NEW_ORDERS else _OF_NAMES for word in KINDS},
@@ -396,8 +397,10 @@ def _subject(word: str, name: str) -> str:
     return MORE if name == "account" and word in _NO_LIST_ALONE else FIELDS[name].subject
 
 
-def explanation(word: str, name: str) -> str:
-    """Return what a field is for in a command, or else what may stand there."""
+def explanation(word: str, name: str, *, by_hand: bool = False) -> str:
+    """Return what a field is for in a command, or else what may stand there; by hand there are no placeholders."""
+    if by_hand and (word, name) in _EXPLAINED and _EXPLAINED[word, name] is _OF_NEW:
+        return _OF_NEW_BY_HAND
     return _EXPLAINED.get((word, name), FIELDS[name].why) or in_full(name)
 
 

@@ -123,6 +123,11 @@ def shown_as(status: int, outcome: str, *, duplicate: bool) -> Shown:
     return "later" if outcome == "scheduled" else "done"
 
 
+def is_alert(origin: str | None, outcome: str) -> bool:
+    """Return whether a record is one of an alert, or of what was done like one by hand: a sign-in is none."""
+    return origin != "operator" and outcome not in reference.OPERATOR_WORDS
+
+
 def _today(services: Services, trader: str, now: datetime) -> Today:
     since = day_began(now)
     counts: Counter[Shown] = Counter()
@@ -130,7 +135,7 @@ def _today(services: Services, trader: str, now: datetime) -> Today:
     number = 0
     for status, outcome, duplicate, origin in services.alert_log.answers(trader, since, MOST_COUNTED):
         number += 1
-        if origin == "operator" or outcome in reference.OPERATOR_WORDS:
+        if not is_alert(origin, outcome):
             continue
         shown = shown_as(status, outcome, duplicate=duplicate)
         counts[shown] += 1

@@ -11,6 +11,7 @@ const redeem = () => {
   if (!form || !code) return;
   history.replaceState(null, "", location.pathname);
   form.elements.code.value = code;
+  document.querySelector(".told").textContent = "Signing in …";
   form.submit();
 };
 addEventListener("hashchange", redeem);

@@ -11,7 +11,7 @@ from orderhook.console.alert_list import KINDS, SEARCH_SECONDS, SPANS, Asked, Fo
 from orderhook.console.alert_words import in_words
 from orderhook.console.fates import answer_of
 from orderhook.console.http import address
-from orderhook.console.overview import overview_in_time
+from orderhook.console.overview import is_alert, overview_in_time
 from orderhook.console.pages import ROOT, alert, layout
 from orderhook.console.pages.alert_parts import (
     answer,
@@ -31,6 +31,9 @@ from orderhook.responses import Response
 from orderhook.trade_window import NEW_YORK
 
 MISSING = f"{ROOT}/alerts/missing"
+
+_LATEST = 10
+"""Among so many records the newest alert is looked for, where the page asks for others."""
 
 
 def page(visit: Visit) -> Response:
@@ -66,8 +69,10 @@ def _last(visit: Visit, asked: Asked, rows: Sequence[Row]) -> Row | None:
     if asked.before:
         return None
     if rows and not asked.filters and asked.until is None:
-        return rows[0]
-    return next(iter(rows_of(visit, list(islice(visit.services.alert_log.page(visit.trader, 1)[0], 1)))), None)
+        return next((row for row in rows if is_alert(row.record.origin, row.record.outcome)), None)
+    records = visit.services.alert_log.page(visit.trader, _LATEST)[0]
+    newest = (it for it in records if is_alert(it.origin, it.outcome))
+    return next(iter(rows_of(visit, list(islice(newest, 1)))), None)
 
 
 def _facts(visit: Visit, row: Row) -> Node:
@@ -75,8 +80,8 @@ def _facts(visit: Visit, row: Row) -> Node:
     return h.p(".facts.last")[
         "Last alert ",
         h.a(href=alert_address(row.record.request_id))[time_of(row.record.received_at, visit.now)],
-        " New York ",
-        layout.age(row.record.received_at),
+        " New York",
+        [" ", layout.age(row.record.received_at)],
         ": ",
         answer_words(row),
         f"; now {now[0]}" if now else None,

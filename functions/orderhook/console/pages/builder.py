@@ -235,9 +235,9 @@ def _text(read: Preview) -> Node:
         h.p(".hint")[
             "Paste it into the alert's message, and put your own key where ",
             h.code["your-secret-key"],
-            " stands. Nobody knows it here: ",
+            " stands. This page does not know it; ",
             h.code["orderhook keys create"],
-            " issues one.",
+            " makes a new one.",
         ],
     ]
 

@@ -102,7 +102,7 @@ def _field(word: str, place: Place, given: str, marks: Marks, *, of_strategy: bo
         h.label(for_=f"f-{name}")[FIELDS[name].label, " ", h.code[name], " ", needed],
         _input(word, name, given, attributes, of_strategy=of_strategy),
         h.div(id=f"told-{name}", data_told=True)[own],
-        h.p(".hint", id=f"says-{name}")[explanation(word, name)],
+        h.p(".hint", id=f"says-{name}")[explanation(word, name, by_hand=of_strategy is None)],
     ]
 
 

@@ -195,18 +195,18 @@ def _history(order: Order) -> Node:
         h.p(".dim")[dropped] if dropped else None,
         h.table(".rows.history", data_part="history")[
             h.thead[h.tr[(h.th(scope="col")[name] for name in heads)]],
-            h.tbody[(_event(event) for event in reversed(order.history))],
+            h.tbody[(_event(order, event) for event in reversed(order.history))],
         ],
     ]
 
 
-def _event(event: Event) -> Node:
+def _event(order: Order, event: Event) -> Node:
     changes = _ordered({name: text for name, text in event.changes.items() if name != "alarm"})
     alarm = event.changes.get("alarm")
     return h.tr[
         h.td(".t")[parts.day_and_time(event.at)],
         h.td[
-            value(event.state or event.unknown.get("state") or "-"),
+            value(event.state or event.unknown.get("state") or _end_of_leg(order, event) or "-"),
             h.p(".why")[value(event.leg)] if event.leg else None,
         ],
         h.td(".wide")[
@@ -215,6 +215,13 @@ def _event(event: Event) -> Node:
         ],
         h.td[_by(event)],
     ]
+
+
+def _end_of_leg(order: Order, event: Event) -> str:
+    """Return what an event says that has no state and no values: the cancel of a leg that waited for its entry."""
+    if event.leg is None or event.changes:
+        return ""
+    return "cancel asked" if order.venue and event.key_id != order.venue else "cancelled"
 
 
 def _by(event: Event) -> Node:

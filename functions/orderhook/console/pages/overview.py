@@ -110,10 +110,10 @@ def _number(number: int) -> Node:
 def _working(known: Overview) -> Node:
     number = sum(known.working.values())
     if not number:
-        return "No order is open."
+        return "No order is working."
     link = h.a(href=http.address(f"{ROOT}/orders", {"status": "open"}))[h.b[f"{number:,}"], _plural(number, " order")]
     accounts = [[f"{count:,} in ", value(account)] for account, count in known.working.items()]
-    return [link, " ", "is open: " if number == 1 else "are open: ", _listed(accounts), "."]
+    return [link, " ", "is working: " if number == 1 else "are working: ", _listed(accounts), "."]
 
 
 def _positions(known: Overview) -> Node:

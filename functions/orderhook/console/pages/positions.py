@@ -146,7 +146,7 @@ def _stops(it: Held, *, complete: bool) -> Node:
     if closing_action(position) is None:
         number = sum(1 for order in it.orders if order.order_type in types_of("STOP") and order.venue)
         if not number:
-            return h.span(".dim")["no stop is known"]
+            return h.span(".dim")["no stop is known" if position.side == "UNKNOWN" else "none is open"]
         return f"{parts.count(number, 'stop order')} {'is' if number == 1 else 'are'} open" + (
             "; of how much, nobody knows" if position.side == "UNKNOWN" else ", though it is flat"
         )

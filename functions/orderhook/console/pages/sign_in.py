@@ -19,7 +19,7 @@ def page(deployment: Deployment, *, refused: bool = False, signed_out: bool = Fa
     line = f"orderhook console {deployment.command_options}".strip()
     body = h.main(".alone", id="sign-in")[
         h.h1["Sign in"],
-        h.p(".told", role="status")[told if refused or signed_out else "Signing in …"],
+        h.p(".told", role="status")[told],
         h.p["On the computer where you set orderhook up, this gives a new link, which works once:"],
         h.pre[h.code[line]],
         h.form(method="post", action=PATH, id="redeem")[h.input(type="hidden", name="code")],

@@ -44,6 +44,6 @@ def ways_without_console(visit: Visit) -> Node:
         h.h2["Ways to stop that need no console"],
         h.p["On the command line, and so that no alert can start again:"],
         h.pre[h.code[visit.command_line(f"{BY_COMMAND_LINE} on --lock")]],
-        h.p["By an alert with a key without limits:"],
+        h.p["By an alert, with a key that may turn the kill switch:"],
         h.pre[h.code["kill_switch=on"]],
     ]
