@@ -10,6 +10,7 @@ import pytest
 
 from orderhook.console import alert_list
 from orderhook.console.http import HttpError
+from orderhook.console.overview import day_began, overview_of
 from orderhook.console.pages import PAGES
 from orderhook.instructions import Instruction
 from orderhook.orders import timestamp
@@ -17,8 +18,9 @@ from orderhook.store import items
 from orderhook.store.alert_log import AlertRecord, id_prefix
 from orderhook.store.items import instruction_item
 from orderhook.store.table import serialize
+from orderhook.trade_window import NEW_YORK
 from tests.builders import alert, alert_record
-from tests.console_pages import get, mark_of, rows, text_of, texts
+from tests.console_pages import get, mark_of, rows, text_of, texts, visit_of
 from tests.faults import lose_request
 from tests.service import Service
 
@@ -210,7 +212,7 @@ def test_a_delayed_alert_leads_to_what_came_of_it(service: Service) -> None:
     result, scheduled = rows(get(service))
     assert "its delay was over" in text_of(result)
     assert "What came of it: cancelled" in text_of(scheduled)
-    assert texts(get(service, show="later")) == [text_of(scheduled)]
+    assert rows(get(service, show="later")) == [], "it waits no more"
 
 
 def test_an_order_that_waits_for_its_delay_is_later(service: Service) -> None:
@@ -351,7 +353,7 @@ def test_the_span_says_how_far_back_alerts_are_shown(service: Service) -> None:
 
 
 def test_today_begins_at_the_last_17_00_of_new_york(service: Service) -> None:
-    began = alert_list.day_began(service.queue.now)
+    began = day_began(service.queue.now).astimezone(NEW_YORK)
     assert (began.hour, began.minute) == (17, 0)
     assert began <= service.queue.now < began + timedelta(days=1, hours=1)
     since = (service.queue.now - began).total_seconds()
@@ -396,6 +398,58 @@ def test_the_last_alert_is_told_with_what_became_of_it(service: Service) -> None
     body = str(page["body"])
     assert 'class="age" data-at=' in body
     assert "Last alert: placed; now Working, 0 of 5 filled" in body, "a screen reader is told"
+
+
+def test_what_is_done_beside_alerts_is_not_the_last_alert(service: Service) -> None:
+    put_record(service, 5 * 86_400, outcome="cancelled")
+    put_record(service, 20, command="SIGN IN", outcome="signed_in", origin="console")
+    put_record(service, 10, command="KEYS CREATE", outcome="key_created", origin="operator")
+    for query in ({}, {"show": "done"}, {"q": "zzz"}, {"span": "1h"}):
+        told = text_of(get(service, **query)).partition("All Done")[0]
+        assert re.search(r"Last alert .* New York : ✓ cancelled", told), query
+    assert len(rows(get(service))) == 2
+    assert rows(get(service, show="done")) == []
+    put_record(service, 5, outcome="placed", origin="api")
+    assert re.search("Last alert .*✓ placed", text_of(get(service, show="refused")))
+
+
+def test_the_last_alert_stands_before_the_numbers_of_today(service: Service) -> None:
+    service.place("order-1")
+    text = text_of(get(service))
+    assert text.index("Last alert") < text.index("Today, since 17:00")
+
+
+def test_an_alert_whose_delay_is_over_is_marked_and_counted_by_its_result(service: Service) -> None:
+    fields = {"command": "CLOSESTRATEGY", "strategy_id": "s", "delay": "30"}
+    late = put_record(service, 60, fields=fields, outcome="scheduled")
+    another = f"{id_prefix(service.queue.now - timedelta(seconds=5))}{'1' * 20}"
+    waiting = put_record(service, 5, request_id=another, fields=fields, outcome="scheduled")
+    result = f"{id_prefix(service.queue.now - timedelta(seconds=30))}{late.request_id[12:]}"
+    put_record(service, 30, request_id=result, fields=fields, outcome="order_not_found", status=404, origin="delayed")
+    assert [mark_of(row) for row in rows(get(service))] == ["later", "bad", "bad"]
+    assert "scheduled, then order not found" in texts(get(service))[2]
+    assert waiting.request_id in rows(get(service, show="later"))[0]
+    assert len(rows(get(service, show="later"))) == 1
+    assert overview_of(visit_of(service, now=service.queue.now)).today.counts == {"later": 1, "refused": 1}
+    assert "until" not in texts(get(service, before=result))[0], "its delay is over"
+
+
+def test_what_is_to_come_is_told_as_such(service: Service) -> None:
+    service.place("order-1", delay="40")
+    assert re.search(
+        r"waits for its delay, until <time.*</time> <span class=\"age\" data-at=\"[^\"]+\" data-due", only_row(service)
+    )
+
+
+def test_a_repetition_on_the_newer_page_speaks_for_what_was_answered_503(service: Service) -> None:
+    fields = {"command": "CANCEL", "order_id": "order-1"}
+    failed = put_record(service, 20, fields=fields, status=503, outcome="temporarily_unavailable")
+    again = put_record(service, 15, fields=fields, outcome="cancelled")
+    put_record(service, 14)
+    for query in ({"before": again.request_id}, {"span": "own", "to": "17s"}):
+        [row] = [it for it in rows(get(service, **query)) if failed.request_id in it]
+        assert mark_of(row) == "neutral"
+        assert again.request_id in row
 
 
 # What it costs

@@ -106,7 +106,13 @@ def test_a_live_account_and_a_simulated_one_are_told_apart(service: Service) -> 
 
 @pytest.mark.parametrize(
     ("account", "money"),
-    [("Sim101", "simulated"), ("Playback101", "simulated"), ("Apex-7", "live"), ("sim101", "live"), ("MySim", "live")],
+    [
+        ("Sim101", "simulated"),
+        ("Playback101", "simulated"),
+        ("Apex-7", "live"),
+        ("sim101", "simulated"),
+        ("MySim", "live"),
+    ],
 )
 def test_what_is_not_surely_simulated_is_live(account: str, money: str) -> None:
     assert money_of(account, NINJATRADER) == money

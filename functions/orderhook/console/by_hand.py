@@ -19,7 +19,7 @@ from orderhook.limits import Limits
 from orderhook.orders import Order, decimal_text
 from orderhook.payload import Pair, canonical
 from orderhook.trade_window import NEW_YORK, day_in_new_york
-from orderhook.venues import Venue
+from orderhook.venues import Venue, is_simulated
 
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -99,4 +99,4 @@ def money_of(account: str, venue: Venue) -> Money:
     """Return whose money an account trades: what is not one of NinjaTrader's own for simulation is live."""
     if venue.name is None:
         return "nothing"
-    return "simulated" if account.startswith("Sim") or account == "Playback101" else "live"
+    return "simulated" if is_simulated(account) else "live"

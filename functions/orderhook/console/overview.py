@@ -20,10 +20,10 @@ from orderhook.console.visit import Visit
 from orderhook.errors import OrderhookError
 from orderhook.orders import Order
 from orderhook.services import Services
+from orderhook.store.alert_log import UNREADABLE, AlertRecord, Answered, end_of_id
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
 from orderhook.trade_window import end_of_day
-from orderhook.venues import Venue
 
 MOST_COUNTED = 1000
 """As many alerts of today are counted."""
@@ -31,8 +31,6 @@ MOST_COUNTED = 1000
 _SECONDS_OF_COUNTS = 30
 _SECONDS = 10
 """For how long an instance remembers what it has read, but for the kill switch and the bridge."""
-
-_SIMULATED_PREFIX, _PLAYBACK = "sim", "playback101"
 
 Standing = Literal["stopped", "no key", "bridge away", "no venue", "trades"]
 Shown = Literal["done", "refused", "repeated", "later"]
@@ -63,41 +61,6 @@ class Overview(NamedTuple):
     positions: Sequence[PositionReport] | None
     """Those that are open, or not known; None without a venue."""
     needs: Sequence[Attention]
-
-
-class Market(NamedTuple):
-    """What alerts can reach."""
-
-    kind: Literal["none", "simulated", "live", "unknown"]
-    """`unknown` where there is a venue, and its bridge has never said which accounts it has."""
-    live: Sequence[str] = ()
-    """The accounts that are not known to be simulated."""
-
-    @property
-    def words(self) -> str:
-        """Say it; the names of accounts are as the bridge has them."""
-        return {
-            "none": "No venue: nothing reaches a market",
-            "simulated": "Simulated accounts only",
-            "live": f"LIVE: {', '.join(self.live)}",
-            "unknown": "No bridge was heard of: nobody knows which accounts it has",
-        }[self.kind]
-
-
-def market_of(venue: Venue, bridge: BridgeState) -> Market:
-    """Return what alerts can reach: an account whose name is not a simulation account's of NinjaTrader is live."""
-    if venue.name is None:
-        return Market("none")
-    live = tuple(account for account in bridge.accounts if not is_simulated(account))
-    if live:
-        return Market("live", live)
-    return Market("simulated" if bridge.accounts else "unknown")
-
-
-def is_simulated(account: str) -> bool:
-    """Return whether an account is one of NinjaTrader's simulation: Sim101, or that of its playback."""
-    name = account.strip().casefold()
-    return name.startswith(_SIMULATED_PREFIX) or name == _PLAYBACK
 
 
 def needs_person(visit: Visit) -> int:
@@ -158,28 +121,54 @@ def day_began(now: datetime) -> datetime:
     return end_of_day(now) - timedelta(days=1)
 
 
-def shown_as(status: int, outcome: str, *, duplicate: bool) -> Shown:
-    """Return under which word an alert is listed: refused, later (its delay is not over), repeated or done."""
-    if status >= 400:
+def shown_as(it: Answered) -> Shown | None:
+    """Return under which word an alert is listed and counted; None of what is none.
+
+    What is done beside alerts is none, nor is an order's time limit, unless that was not carried out.
+    """
+    if it.origin == "operator" or it.outcome in reference.OPERATOR_WORDS or it.outcome == UNREADABLE:
+        return None
+    if it.origin == "cancel_after" and (it.status < 400 or it.outcome == "order_already_terminal"):
+        return None
+    if it.status >= 400 or it.is_partly_done:
         return "refused"
-    if duplicate or outcome.startswith("already_"):
+    if it.is_duplicate or it.outcome.startswith("already_"):
         return "repeated"
-    return "later" if outcome == "scheduled" else "done"
+    return "later" if it.outcome == "scheduled" else "done"
+
+
+def is_alert(record: AlertRecord) -> bool:
+    """Return whether a record is that of an alert, or of what was sent by hand or a program as one."""
+    return record.origin in ("webhook", "console", "api") and shown_as(record.answered) is not None
+
+
+class LaterResults:
+    """Which alerts with a delay are counted by what came of them, as long as records are passed newest first."""
+
+    def __init__(self) -> None:
+        self._ends: set[str] = set()
+
+    def has(self, it: Answered) -> bool:
+        """Note a result; of an alert with a delay return whether its result was passed."""
+        if it.origin == "delayed":
+            self._ends.add(end_of_id(it.request_id))
+        return it.outcome == "scheduled" and end_of_id(it.request_id) in self._ends
 
 
 def _today(services: Services, trader: str, now: datetime) -> Today:
     since = day_began(now)
     counts: Counter[Shown] = Counter()
     reasons: set[str] = set()
+    results = LaterResults()
     number = 0
-    for status, outcome, duplicate, origin in services.alert_log.answers(trader, since, MOST_COUNTED):
+    for it in services.alert_log.answers(trader, since, MOST_COUNTED):
         number += 1
-        if origin == "operator" or outcome in reference.OPERATOR_WORDS:
+        shown = shown_as(it)
+        if shown is None or results.has(it):
             continue
-        shown = shown_as(status, outcome, duplicate=duplicate)
         counts[shown] += 1
         if shown == "refused":
-            reasons.add(outcome)
+            reasons.add(it.outcome if it.status >= 400 else "partly done")
     return Today(since, counts, len(reasons), number < MOST_COUNTED)
 
 

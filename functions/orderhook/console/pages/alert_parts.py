@@ -6,13 +6,14 @@ from datetime import datetime
 import htpy as h
 from htpy import Node
 
-from orderhook.console.alert_list import Related, Row, day_began
+from orderhook.console.alert_list import Related, Row
 from orderhook.console.alert_words import AlertWords
 from orderhook.console.fates import Fate, Mark, answer_of, order_in_words
 from orderhook.console.http import address
+from orderhook.console.overview import day_began
 from orderhook.console.pages import ROOT, layout
 from orderhook.console.pages.text import value
-from orderhook.orders import Order
+from orderhook.orders import Order, timestamp
 from orderhook.store.alert_log import AlertRecord, Origin
 from orderhook.trade_window import NEW_YORK
 
@@ -58,7 +59,8 @@ def answer_words(row: Row) -> Node:
     """Return the same without what stands beside it."""
     told = answer_of(row.record)
     is_again = told.kind == "repeated" and row.mark is Mark.NEUTRAL
-    return marked(row.mark, told.words, sign="=" if is_again else None)
+    words = f"{told.words}, then {answer_of(row.result).words}" if row.result else told.words
+    return marked(row.mark, words, sign="=" if is_again else None)
 
 
 def said(words: AlertWords, row: Row) -> Node:
@@ -78,7 +80,7 @@ def _joined(parts: Iterable[Node], by: str) -> Node:
 
 def fate(it: Fate, name: str | None = None) -> Node:
     """Return what became of one order, with why; a name tells it from others."""
-    ends = [" ", layout.when(it.at)] if it.at else None
+    ends = [" ", layout.when(it.at), [" ", layout.age(it.at, is_due=True)] if it.is_due else None] if it.at else None
     return h.p(class_=["fate", it.mark.value])[
         h.span(".mark", aria_hidden="true")[it.mark.sign],
         h.span(".name")[value(name), ": "] if name else None,
@@ -88,7 +90,7 @@ def fate(it: Fate, name: str | None = None) -> Node:
     ]
 
 
-def fates(row: Row) -> Node:
+def fates(row: Row, now: datetime) -> Node:
     """Return what became of an alert's orders, and of what it asks of positions; what is alike stands once."""
     alike: dict[Fate, list[str]] = {}
     for order, its_fate in row.fates:
@@ -105,7 +107,7 @@ def fates(row: Row) -> Node:
         h.p(".fate")["no longer in the table" if row.gone == 1 else f"{row.gone} no longer in the table"]
         if row.gone
         else None,
-        _nothing(row),
+        _nothing(row, now),
     ]
 
 
@@ -115,14 +117,16 @@ def _name(order: Order, row: Row) -> str:
     return f"{order.account} {name}" if several else name
 
 
-def _nothing(row: Row) -> Node:
+def _nothing(row: Row, now: datetime) -> Node:
     if row.fates or row.unreadable or row.asked or row.gone or row.more:
         return None
     kind = answer_of(row.record).kind
     if row.came_again:
         return h.p(".fate")["came again"]
     if kind == "later" and row.due and not row.result:
-        return fate(Fate(Mark.LATER, "waits for its delay, until", at=row.due))
+        if row.due <= timestamp(now):
+            return h.p(".fate")["its delay is over: what came of it stands higher in the list"]
+        return fate(Fate(Mark.LATER, "waits for its delay, until", at=row.due, is_due=True))
     if row.record.outcome == "nothing_to_cancel":
         return h.p(".fate")["no order was cancelled"]
     return h.p(".fate")["nothing was done"] if kind == "refused" and row.record.outcome != "outcome_unknown" else None

@@ -2,16 +2,26 @@
 
 import time
 from collections.abc import Sequence
-from itertools import islice
 
 import htpy as h
 from htpy import Node
 
-from orderhook.console.alert_list import KINDS, SEARCH_SECONDS, SPANS, Asked, Found, Row, parse, read, rows_of
+from orderhook.console.alert_list import (
+    KINDS,
+    SEARCH_SECONDS,
+    SHOWN,
+    SPANS,
+    Asked,
+    Found,
+    Row,
+    parse,
+    read,
+    rows_of,
+)
 from orderhook.console.alert_words import in_words
 from orderhook.console.fates import answer_of
 from orderhook.console.http import address
-from orderhook.console.overview import needs_person, overview_of
+from orderhook.console.overview import is_alert, needs_person
 from orderhook.console.pages import ROOT, alert, layout
 from orderhook.console.pages.alert_parts import (
     alert_address,
@@ -24,7 +34,7 @@ from orderhook.console.pages.alert_parts import (
     time_of,
 )
 from orderhook.console.pages.layout import Told
-from orderhook.console.pages.overview import overview
+from orderhook.console.pages.overview import known_of, overview
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.responses import Response
@@ -37,16 +47,15 @@ def page(visit: Visit) -> Response:
     """Answer with the alerts that the query asks for, newest first, and beside them the one that it names."""
     ends = time.monotonic() + SEARCH_SECONDS
     asked = parse(visit)
-    above = overview(visit)  # before a search may have used up the time in which requests begin
+    known = known_of(visit)  # before a search may have used up the time in which requests begin
     found = read(visit.services.alert_log, visit.trader, asked, ends)
     rows = rows_of(visit, found.records, found.context)
     chosen = alert.chosen(visit, visit.request.parameter("alert"), found.records)
-    last = _last(visit, asked, rows)
+    last = _last(visit, asked, found, rows)
     content = h.fragment[
         h.h1["Alerts"],
-        above,
-        h.div(data_part="last")[_facts(visit, last) if last else None],
-        _bar(asked, overview_of(visit).today.counts.get("refused", 0)),
+        overview(visit, known, _facts(visit, last) if last else None),
+        _bar(asked, known.today.counts.get("refused", 0) if known else 0),
         h.div(".cols" if chosen else ".one")[
             h.div[
                 h.div(data_part="rows", data_rows=True)[_list(visit, asked, found, rows, chosen)],
@@ -60,13 +69,18 @@ def page(visit: Visit) -> Response:
     return layout.respond(visit, "Alerts", content, here=ROOT, told=Told(needs_person(visit), _aloud(last)))
 
 
-def _last(visit: Visit, asked: Asked, rows: Sequence[Row]) -> Row | None:
-    """Return the newest alert of all, where the page has it or asks for it anyway."""
-    if asked.before:
+def _last(visit: Visit, asked: Asked, found: Found, rows: Sequence[Row]) -> Row | None:
+    """Return the newest alert of all: what an operator or a session does beside them is none."""
+    has_newest = not (asked.before or asked.until)
+    read_already = sorted((*found.records, *found.context), key=lambda it: it.request_id, reverse=True)
+    newest = next(filter(is_alert, read_already), None) if has_newest else None
+    if newest is None:
+        read_already, _ = visit.services.alert_log.page(visit.trader, SHOWN)
+        newest = next(filter(is_alert, read_already), None)
+    if newest is None:
         return None
-    if rows and not asked.filters and asked.until is None:
-        return rows[0]
-    return next(iter(rows_of(visit, list(islice(visit.services.alert_log.page(visit.trader, 1)[0], 1)))), None)
+    of_page = (row for row in rows if row.record.request_id == newest.request_id)
+    return next(of_page, None) or rows_of(visit, [newest], read_already)[0]
 
 
 def _facts(visit: Visit, row: Row) -> Node:
@@ -177,7 +191,7 @@ def _row(visit: Visit, asked: Asked, row: Row, *, is_chosen: bool) -> Node:
             _why(row),
             relations(row),
         ],
-        h.td(".f.wide")[fates(row)],
+        h.td(".f.wide")[fates(row, visit.now)],
         h.td(".d.wide")[links(row, words)],
     ]
 

@@ -18,6 +18,7 @@ from orderhook.responses import Response
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
 from orderhook.trade_window import NEW_YORK
+from orderhook.venues import is_simulated
 
 NAVIGATION = (
     ("Alerts", "/console"),
@@ -30,9 +31,6 @@ NAVIGATION = (
 )
 ON_A_PHONE = 3
 """As many stand in the header of a phone, and the rest behind "More"."""
-
-SIMULATED = ("sim", "demo")
-"""How the names of accounts begin in which the bridge trades without being allowed real money."""
 
 
 class Told(NamedTuple):
@@ -145,8 +143,8 @@ def _venue(visit: Visit, bridge: BridgeState) -> Node:
 
 
 def live_accounts(accounts: Sequence[str]) -> Sequence[str]:
-    """Return which of a bridge's accounts trade real money, as the bridge tells them apart."""
-    return [account for account in accounts if not account.lower().startswith(SIMULATED)]
+    """Return which of a bridge's accounts may trade real money."""
+    return [account for account in accounts if not is_simulated(account)]
 
 
 def _marked(tone: str, sign: str, words: str) -> Node:
@@ -203,6 +201,6 @@ def day(at: str | None) -> Node:
     return f"{datetime.fromisoformat(at).astimezone(NEW_YORK):%Y-%m-%d}" if at else "-"
 
 
-def age(at: str | None) -> Node:
-    """Return where the browser writes how long ago a time of the table is."""
-    return h.span(".age", data_at=at) if at else None
+def age(at: str | None, *, is_due: bool = False) -> Node:
+    """Return where the browser writes how long ago a time of the table is; of one that is due, in how long it is."""
+    return h.span(".age", data_at=at, data_due=is_due) if at else None

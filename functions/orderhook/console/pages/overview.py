@@ -29,17 +29,24 @@ _TONES: dict[Shown, str] = {"done": "good", "refused": "bad", "repeated": "neutr
 _SIGNS = {"good": "✓", "warn": "!", "bad": "✕", "neutral": "○"}
 
 
-def overview(visit: Visit) -> Node:
-    """Return it, for the place above the alerts."""
+def known_of(visit: Visit) -> Overview | None:
+    """Return what is known; None where it could not be read in time."""
     try:
-        known = overview_of(visit)
+        return overview_of(visit)
     except OrderhookError:
-        return h.p(".notice.warn", data_part="overview", id=ANCHOR)[
+        return None
+
+
+def overview(visit: Visit, known: Overview | None, last: Node) -> Node:
+    """Return it, for the place above the alerts; `last` says what became of the last one."""
+    if known is None:
+        unread = h.p(".notice.warn", id=ANCHOR)[
             h.span(".mark", aria_hidden="true")["! "],
             "Whether alerts trade, and what needs you, could not be read in time. Load the page again.",
         ]
+        return h.section(aria_label="Now", data_part="overview")[unread, last]
     return h.section(aria_label="Now", data_part="overview")[
-        _standing(visit, known), _numbers(known), _needs(visit, known.needs)
+        _standing(visit, known), last, _numbers(known), _needs(visit, known.needs)
     ]
 
 
