@@ -13,6 +13,7 @@ from orderhook.console.http import HttpError
 from orderhook.console.overview import day_began, overview_of
 from orderhook.console.pages import PAGES
 from orderhook.instructions import Instruction
+from orderhook.limits import Limits
 from orderhook.orders import timestamp
 from orderhook.store import items
 from orderhook.store.alert_log import AlertRecord, id_prefix
@@ -21,6 +22,7 @@ from orderhook.store.table import serialize
 from orderhook.trade_window import NEW_YORK
 from tests.builders import alert, alert_record
 from tests.console_pages import get, mark_of, rows, text_of, texts, visit_of
+from tests.console_session import Visitor
 from tests.faults import lose_request
 from tests.service import Service
 
@@ -413,6 +415,28 @@ def test_what_is_done_beside_alerts_is_not_the_last_alert(service: Service) -> N
     assert re.search("Last alert .*✓ placed", text_of(get(service, show="refused")))
 
 
+def test_the_last_alert_says_the_worst_of_its_orders_and_why_it_was_not_done(service: Service) -> None:
+    def last() -> str:
+        return text_of(get(service)).partition("Today, since")[0].rpartition("Last alert")[2]
+
+    service.place("order-1", account="Sim101,Sim102")
+    assert "now Working, 0 of 5 filled" in last(), "both are alike"
+    service.report("Rejected", order_id="order-1.sim102")
+    assert "✕ placed (wrong) ; now Sim102 order-1.sim102: Rejected, 0 of 5 filled, and 1 more" in last()
+    service.place("order-2", instrument="{{ticker}}")
+    assert "✕ unresolved placeholder (wrong) : instrument still holds {{ticker}}" in last()
+    service.place("order-3.sim101")
+    service.send("CANCEL", order_id="order-3", account="Sim101,Sim102")
+    assert "Sim102: There is no order" in last()
+
+
+def test_what_is_not_of_today_is_told_with_its_day(service: Service) -> None:
+    put_record(service, 2 * 86_400, status=409, outcome="outcome_unknown", command="CANCEL")
+    was = (service.queue.now - timedelta(days=2)).astimezone(NEW_YORK)
+    told = text_of(get(service, span="1h"))
+    assert told.count(f"{was:%a %-d %b} {was:%H:%M:%S}") == 2, "of the last alert, and of what needs a person"
+
+
 def test_the_last_alert_stands_before_the_numbers_of_today(service: Service) -> None:
     service.place("order-1")
     text = text_of(get(service))
@@ -450,6 +474,20 @@ def test_a_repetition_on_the_newer_page_speaks_for_what_was_answered_503(service
         [row] = [it for it in rows(get(service, **query)) if failed.request_id in it]
         assert mark_of(row) == "neutral"
         assert again.request_id in row
+
+
+def test_a_limited_session_sees_the_alerts_of_its_limits_alone(service: Service) -> None:
+    service.place("mine", account="Sim101")
+    service.place("another", account="Sim102")
+    [mine, another] = [it.request_id for it in reversed(list(service.alerts.newest(service.trader)))]
+    visitor = Visitor(service, limits=Limits(accounts=("Sim101",)))
+    page = visitor.get("/console")
+    assert f"a{mine}" in page.markup
+    assert "another" not in page.markup
+    assert "1 done" in page.text, page.text
+    assert ">another<" not in visitor.get("/console", alert=another, q="another").markup
+    assert [visitor.get(f"/console/alerts/{it}").status for it in (mine, another)] == [200, 404]
+    assert [visitor.get("/console/builder", alert=it).status for it in (mine, another)] == [200, 404]
 
 
 # What it costs

@@ -17,7 +17,7 @@ from orderhook.orders import Order, timestamp
 from orderhook.payload import lower
 from orderhook.records import parse_time
 from orderhook.resend import EARLIEST, LATEST
-from orderhook.store.alert_log import AlertLog, AlertRecord, end_of_id, id_prefix
+from orderhook.store.alert_log import AlertRecord, end_of_id, id_prefix
 from orderhook.trade_window import NEW_YORK
 
 SHOWN = 50
@@ -101,25 +101,27 @@ class Found(NamedTuple):
     """What was looked through besides, where there is a filter: some of it may belong to what was found."""
 
 
-def read(log: AlertLog, trader: str, asked: Asked, ends: float) -> Found:
+def read(visit: Visit, asked: Asked, ends: float) -> Found:
     """Return the newest records that are asked for; with a filter until a second of time.monotonic()."""
-    found = _read(log, trader, asked, ends)
-    return found._replace(context=[*found.context, *_repetitions_above(log, trader, asked, found.records)])
+    found = _read(visit, asked, ends)
+    above = _repetitions_above(visit, asked, found.records)
+    return found._replace(context=[*found.context, *filter(visit.sees, above)])
 
 
-def _repetitions_above(
-    log: AlertLog, trader: str, asked: Asked, records: Sequence[AlertRecord]
-) -> Sequence[AlertRecord]:
+def _repetitions_above(visit: Visit, asked: Asked, records: Sequence[AlertRecord]) -> Sequence[AlertRecord]:
     """Return what came just after a page that is not the newest, where that may repeat what was answered 5xx."""
     if not records or not (asked.before or asked.until):
         return ()
     newest = _at(records[0])
     latest = max((_at(it) + LATEST for it in records if it.status >= 500), default=newest)
-    return log.page(trader, READ_AT_ONCE, newest, latest)[0] if latest > newest else ()
+    if latest <= newest:
+        return ()
+    return visit.services.alert_log.page(visit.trader, READ_AT_ONCE, newest, latest)[0]
 
 
-def _read(log: AlertLog, trader: str, asked: Asked, ends: float) -> Found:
-    if not asked.filters:
+def _read(visit: Visit, asked: Asked, ends: float) -> Found:
+    log, trader = visit.services.alert_log, visit.trader
+    if visit.sees_all and not asked.filters:
         return Found(*log.page(trader, SHOWN, asked.since, asked.until, asked.before))
     found: list[AlertRecord] = []
     passed: list[AlertRecord] = []
@@ -127,7 +129,7 @@ def _read(log: AlertLog, trader: str, asked: Asked, ends: float) -> Found:
     position: str | None = asked.before
     while position is not None:
         records, position = log.page(trader, READ_AT_ONCE, asked.since, asked.until, position)
-        for record in records:
+        for record in filter(visit.sees, records):
             is_told = results.has(record.answered) and asked.kind == "later"
             (found if not is_told and _matches(record, asked) else passed).append(record)
         if len(found) > SHOWN:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from orderhook import reference
@@ -85,13 +86,17 @@ def overview_of(visit: Visit) -> Overview:
         kill_switch=switch,
         bridge=bridge,
         away=away,
-        today=remembered(trader, "today", now, _SECONDS_OF_COUNTS, partial(_today, services, trader, now)),
+        today=remembered(trader, f"today {_limits_of(visit)}", now, _SECONDS_OF_COUNTS, partial(_today, visit)),
         working=_working(it for it in known.orders if reaches is None or reaches(it.account, it.instrument)),
         positions=_open_positions(it for it in known.positions if reaches is None or reaches(it.account, it.instrument))
         if bridge
         else None,
         needs=[it for it in needing_a_person(facts) if reaches is None or _is_reached(visit, it)],
     )
+
+
+def _limits_of(visit: Visit) -> str:
+    return "" if visit.sees_all else visit.session.session_id
 
 
 def _is_reached(visit: Visit, it: Attention) -> bool:
@@ -155,13 +160,21 @@ class LaterResults:
         return it.outcome == "scheduled" and end_of_id(it.request_id) in self._ends
 
 
-def _today(services: Services, trader: str, now: datetime) -> Today:
-    since = day_began(now)
+def _today(visit: Visit) -> Today:
+    log, since = visit.services.alert_log, day_began(visit.now)
+    if visit.sees_all:
+        return _counted(since, log.answers(visit.trader, since, MOST_COUNTED))
+    records = list(islice(log.newest(visit.trader, since), MOST_COUNTED))
+    counted = _counted(since, (it.answered for it in records if visit.sees(it)))
+    return counted._replace(is_whole=len(records) < MOST_COUNTED)
+
+
+def _counted(since: datetime, answers: Iterable[Answered]) -> Today:
     counts: Counter[Shown] = Counter()
     reasons: set[str] = set()
     results = LaterResults()
     number = 0
-    for it in services.alert_log.answers(trader, since, MOST_COUNTED):
+    for it in answers:
         number += 1
         shown = shown_as(it)
         if shown is None or results.has(it):

@@ -5,7 +5,9 @@ from datetime import datetime
 
 from orderhook.console.http import Request
 from orderhook.console.sessions import Session, Sessions
+from orderhook.console.sight import reaches_record
 from orderhook.services import Services
+from orderhook.store.alert_log import AlertRecord
 from orderhook.store.controls import ControlsNow
 
 
@@ -50,6 +52,16 @@ class Visit:
     def trader(self) -> str:
         """Whose table this is about."""
         return self.session.grant.trader
+
+    def sees(self, record: AlertRecord) -> bool:
+        """Return whether the limits of this session reach what an alert is about."""
+        return reaches_record(self.session.grant.limits, self.session.key.key_id, record)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether no alert of the trader's is hidden from it."""
+        limits = self.session.grant.limits
+        return limits is None or not limits.is_to_markets
 
     @property
     def why_not(self) -> str:

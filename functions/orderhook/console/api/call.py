@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from orderhook.console.http import Request
+from orderhook.console.sight import reaches
 from orderhook.errors import InvalidValueError
 from orderhook.keys import Key, holds_key
 from orderhook.services import Services
@@ -41,11 +42,7 @@ class Call:
 
     def reaches(self, account: str | None, instrument: str | None) -> bool:
         """Return whether what is in this account and instrument is there for the key; None is not known."""
-        limits = self.key.limits
-        if limits is None or not limits.is_to_markets:
-            return True
-        known = (not limits.accounts or account is not None) and (not limits.instruments or instrument is not None)
-        return known and limits.reaches(account or "", instrument or "")
+        return reaches(self.key.limits, account, instrument)
 
 
 def plain(name: str, value: str) -> str:

@@ -10,12 +10,10 @@ from orderhook.console.alert_list import Related, Row
 from orderhook.console.alert_words import AlertWords
 from orderhook.console.fates import Fate, Mark, answer_of, order_in_words
 from orderhook.console.http import address
-from orderhook.console.overview import day_began
-from orderhook.console.pages import ROOT, layout
+from orderhook.console.pages import ROOT, layout, parts
 from orderhook.console.pages.text import value
 from orderhook.orders import Order, timestamp
 from orderhook.store.alert_log import AlertRecord, Origin
-from orderhook.trade_window import NEW_YORK
 
 SHORT_ID = 16
 """This much of a request id tells it from others."""
@@ -33,13 +31,6 @@ ORIGINS: Mapping[Origin, str] = {
 def alert_address(request_id: str) -> str:
     """Return the address of one alert."""
     return f"{ROOT}/alerts/{request_id}"
-
-
-def time_of(at: str, now: datetime) -> Node:
-    """Return a time in New York, with its day where that is not today's, and its age."""
-    moment = datetime.fromisoformat(at)
-    day = None if moment >= day_began(now) else h.span(".day")[f"{moment.astimezone(NEW_YORK):%a %-d %b} "]
-    return h.fragment[day, layout.when(at)]
 
 
 def marked(mark: Mark, words: Node, *, sign: str | None = None) -> Node:
@@ -68,9 +59,9 @@ def said(words: AlertWords, row: Row) -> Node:
     if row.record.command == "PLACE" and "action" not in row.record.fields and row.fates:
         order = row.fates[0][0]
         return h.span(".said")[value(order_in_words(order)), h.span(".acc")[value(order.account)]]
-    parts = [h.b[value(it.text)] if it.strong else value(it.text) for it in words.phrases]
+    phrases = [h.b[value(it.text)] if it.strong else value(it.text) for it in words.phrases]
     return h.span(".said")[
-        _joined(parts, " "), h.span(".acc")[value(", ".join(words.accounts.split(",")))] if words.accounts else None
+        _joined(phrases, " "), h.span(".acc")[value(", ".join(words.accounts.split(",")))] if words.accounts else None
     ]
 
 
@@ -80,7 +71,11 @@ def _joined(parts: Iterable[Node], by: str) -> Node:
 
 def fate(it: Fate, name: str | None = None) -> Node:
     """Return what became of one order, with why; a name tells it from others."""
-    ends = [" ", layout.when(it.at), [" ", layout.age(it.at, is_due=True)] if it.is_due else None] if it.at else None
+    ends = (
+        [" ", parts.day_and_time(it.at), [" ", layout.age(it.at, is_due=True)] if it.is_due else None]
+        if it.at
+        else None
+    )
     return h.p(class_=["fate", it.mark.value])[
         h.span(".mark", aria_hidden="true")[it.mark.sign],
         h.span(".name")[value(name), ": "] if name else None,

@@ -7,7 +7,7 @@ from orderhook.console import http
 from orderhook.console.acting import act_by_hand
 from orderhook.console.fates import answer_of, fate_of_instruction, worst
 from orderhook.console.http import HttpError
-from orderhook.console.pages import STOP, entries, forms, layout
+from orderhook.console.pages import STOP, entries, forms, layout, parts
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.listing import instructions_of
@@ -44,7 +44,7 @@ def page(visit: Visit) -> Response:
         ],
         h.ul[
             (
-                h.li[value(f"{it.account} {it.instrument}"), " ", _side(it.quantity), " ", layout.when(it.at)]
+                h.li[value(f"{it.account} {it.instrument}"), " ", _side(it.quantity), " ", parts.day_and_time(it.at)]
                 for it in held
             )
         ]

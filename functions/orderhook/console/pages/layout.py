@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from orderhook.console.visit import Deployment, Visit
 from orderhook.responses import Response
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
-from orderhook.trade_window import NEW_YORK
+from orderhook.trade_window import NEW_YORK, end_of_day
 from orderhook.venues import is_simulated
 
 NAVIGATION = (
@@ -164,7 +164,9 @@ def _may(visit: Visit) -> Node:
 def _switch(visit: Visit, switch: KillSwitchState) -> Node:
     if switch.on:
         return h.p(".stopped")[
-            h.a(href="/console/stop")[h.span(".mark", aria_hidden="true")["■"], "Stopped since ", when(switch.since)]
+            h.a(href="/console/stop")[
+                h.span(".mark", aria_hidden="true")["■"], "Stopped since ", when(switch.since, visit.now)
+            ]
         ]
     trades = visit.services.venue.name is not None
     return h.fragment[
@@ -182,13 +184,18 @@ def stop_form(why_not: str = "") -> Node:
     ]
 
 
-def when(at: str | None) -> Node:
-    """Return a time of the table: New York's, with UTC where one points at it; the browser adds its own zone there."""
+def when(at: str | None, now: datetime | None = None) -> Node:
+    """Return a time of the table: New York's, with UTC where one points at it; the browser adds its own zone there.
+
+    Where it may be old, `now` puts its day before what is not of today.
+    """
     if at is None:
         return "-"
     moment = datetime.fromisoformat(at)
     local = moment.astimezone(NEW_YORK)
-    return h.time(datetime=at, title=f"{moment:%Y-%m-%d %H:%M:%S} UTC")[f"{local:%H:%M:%S}"]
+    is_old = now is not None and moment < end_of_day(now) - timedelta(days=1)
+    day = h.span(".day")[f"{local:%a %-d %b} "] if is_old else None
+    return h.fragment[day, h.time(datetime=at, title=f"{moment:%Y-%m-%d %H:%M:%S} UTC")[f"{local:%H:%M:%S}"]]
 
 
 def told_times(text: str) -> Node:

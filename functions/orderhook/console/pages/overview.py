@@ -68,7 +68,7 @@ def _standing(visit: Visit, known: Overview) -> Node:
             words = [
                 "Stopped",
                 " since ",
-                when(switch.since),
+                when(switch.since, visit.now),
                 ", ",
                 turned_by(visit, switch),
                 ". What opens a position is refused.",
@@ -180,7 +180,7 @@ def _one(visit: Visit, it: Attention) -> Node:
         h.p[
             h.b[entry.title if it.code != "bridge_away" else ["The bridge is away: it ", value(it.detail)]],
             [": ", _what(it)] if it.subject != "bridge" or it.account else None,
-            [", ", when(it.at)] if it.at else None,
+            [", ", when(it.at, visit.now)] if it.at else None,
             h.br,
             [value(it.detail.rstrip(". ")), ". "] if it.detail and it.code != "bridge_away" else None,
             entry.what_to_do,
