@@ -62,7 +62,8 @@ def page(visit: Visit) -> Response:
         return layout.respond(visit, "No such alert", content, here=ROOT, status=404, live=False)
     content = h.fragment[
         h.p(".back")[h.a(href=ROOT)["All alerts"]],
-        h.article(".detail.alert.panel", data_part="alert")[_content(visit, record, h.h1)],
+        h.h1(".vh")[f"Alert {record.request_id[:12]}"],
+        h.article(".detail.alert.panel", data_part="alert")[_content(visit, record)],
     ]
     return layout.respond(visit, f"Alert {record.request_id[:12]}", content, here=ROOT)
 
@@ -73,10 +74,10 @@ def chosen(visit: Visit, request_id: str, records: Sequence[AlertRecord]) -> Cho
     if record is None and request_id:
         record = visit.services.alert_log.get(visit.trader, request_id)
         record = record if record and visit.sees(record) else None
-    return Chosen(record.request_id, _content(visit, record, h.h2)) if record else None
+    return Chosen(record.request_id, _content(visit, record)) if record else None
 
 
-def _content(visit: Visit, record: AlertRecord, heading: h.Element) -> Node:
+def _content(visit: Visit, record: AlertRecord) -> Node:
     if record.outcome == UNREADABLE:
         return h.fragment[
             h.h2["A record that this version cannot read"],
@@ -88,7 +89,7 @@ def _content(visit: Visit, record: AlertRecord, heading: h.Element) -> Node:
     related = list(filter(visit.sees, related_records(visit.services.alert_log, record)))
     [row] = rows_of(visit, [record], context)
     return h.fragment[
-        heading[answer_words(row)],
+        h.h2[answer_words(row)],
         _heading_facts(visit, record),
         _what_happened(row),
         _what_to_do(row),
