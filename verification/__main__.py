@@ -16,12 +16,14 @@ from tests.engine import dynamodb_local
 from verification import report
 
 OPERATIONS, RUNS, PAYLOADS, STEPS, WHOLE_STEPS, KILLS = 100_000, 500, 1_000_000, 200_000, 50_000, 50
+REQUESTS = 20_000
 PARTS = (
     "provers",
     "races",
     "races-at-venue",
     "model",
     "fuzzing",
+    "console-fuzzing",
     "deadlines",
     "venue",
     "whole-loop",
@@ -39,12 +41,13 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=3, help="of the races; the last has a faulty connection")
     parser.add_argument("--runs", type=int, default=RUNS, help="of the model, of 50 steps each (default %(default)s)")
     parser.add_argument("--payloads", type=int, default=PAYLOADS, help="of the fuzzing (default %(default)s)")
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="to console and API (default %(default)s)")
     parser.add_argument("--steps", type=int, default=STEPS, help="of the venue (default %(default)s)")
     parser.add_argument("--kills", type=int, default=KILLS, help="of the bridge's process (default %(default)s)")
     parser.add_argument("--whole-steps", type=int, default=WHOLE_STEPS, help="of the whole loop (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    from verification import deadlines, fuzzing, provers
+    from verification import console_fuzzing, deadlines, fuzzing, provers
     from verification.model import run as model
     from verification.races import run as races
     from verification.venue import kills, whole
@@ -57,6 +60,7 @@ def main() -> int:
         "races-at-venue": lambda: races.run(**of_races, at_venue=True),
         "model": lambda: model.run(runs=options.runs, seed=options.seed),
         "fuzzing": lambda: fuzzing.run(payloads=options.payloads, seed=options.seed),
+        "console-fuzzing": lambda: console_fuzzing.run(requests=options.requests, seed=options.seed),
         "deadlines": deadlines.run,
         "venue": lambda: venue.run(steps=options.steps, seed=options.seed),
         "kills": lambda: kills.run(kills=options.kills, seed=options.seed),
@@ -68,6 +72,7 @@ def main() -> int:
         "races-at-venue": options.operations < OPERATIONS,
         "model": options.runs < RUNS,
         "fuzzing": options.payloads < PAYLOADS,
+        "console-fuzzing": options.requests < REQUESTS,
         "venue": options.steps < STEPS,
         "kills": options.kills < KILLS,
         "whole-loop": options.whole_steps < WHOLE_STEPS,

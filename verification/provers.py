@@ -16,6 +16,7 @@ from hypothesis.errors import Flaky
 from tests.engine import dynamodb_local
 from tests.output import Output
 from tests.service import Service
+from verification import console_defects
 from verification.defects import OF_MORE_COMMANDS, OF_READING, SEEDED, STEP_BY_STEP
 from verification.processes import CORES, captured, results
 from verification.races import venue_defects
@@ -42,6 +43,7 @@ TO_NOTICE: tuple[Seeded, ...] = (
     *(("races at a venue", defect.__name__) for defect in venue_defects.SEEDED),
     *(("model", defect.__name__) for defect in STEP_BY_STEP),
     *(("fuzzing", defect.__name__) for defect, _ in OF_READING),
+    *(("fuzzing of the console", defect.__name__) for defect, _ in console_defects.SEEDED),
 )
 
 
@@ -85,7 +87,8 @@ def work(to_notice: Sequence[Seeded], seed: int, endpoint: str | None) -> list[S
 
 def _notices(prover: str, defect: str, service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> bool:
     races = {"races": _races_notice, "races at a venue": _races_at_venue_notice}
-    watch = {**races, "model": _model_notices, "fuzzing": _fuzzer_notices}
+    fuzzing = {"fuzzing": _fuzzer_notices, "fuzzing of the console": _console_fuzzer_notices}
+    watch = {**races, "model": _model_notices, **fuzzing}
     return watch[prover](defect, service, monkeypatch, seed)
 
 
@@ -137,3 +140,12 @@ def _fuzzer_notices(defect: str, service: Service, monkeypatch: pytest.MonkeyPat
         if fuzzer.result.shown:
             return any(finding in shown for shown in fuzzer.result.shown)
     return False
+
+
+def _console_fuzzer_notices(defect: str, service: Service, monkeypatch: pytest.MonkeyPatch, seed: int) -> bool:
+    from verification import console_fuzzing
+
+    fuzzer = console_fuzzing.Fuzzer(service)
+    seeded, finding = next(pair for pair in console_defects.SEEDED if pair[0].__name__ == defect)
+    seeded(monkeypatch)
+    return console_fuzzing.notices(fuzzer, finding, seed=seed, examples=EXAMPLES)

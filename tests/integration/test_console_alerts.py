@@ -437,6 +437,13 @@ def test_what_is_not_of_today_is_told_with_its_day(service: Service) -> None:
     assert told.count(f"{was:%a %-d %b} {was:%H:%M:%S}") == 2, "of the last alert, and of what needs a person"
 
 
+def test_no_page_says_that_alerts_trade_while_the_bridge_is_away(service: Service) -> None:
+    service.use_venue(heard=False)
+    assert "Alerts trade: no, bridge away" in text_of(get(service))
+    service.hear_bridge(accounts=("Sim101",))
+    assert "Alerts trade: yes" in text_of(get(service))
+
+
 def test_the_last_alert_stands_before_the_numbers_of_today(service: Service) -> None:
     service.place("order-1")
     text = text_of(get(service))

@@ -3,6 +3,7 @@
 import pytest
 
 import verification.defects as of_functions
+from verification import console_defects
 from verification.races import venue_defects
 from verification.venue import defects, loop_defects, position_defects
 
@@ -11,6 +12,7 @@ SEEDED: set[of_functions.Defect] = {
     *of_functions.OF_MORE_COMMANDS,
     *of_functions.STEP_BY_STEP,
     *(defect for defect, _ in of_functions.OF_READING),
+    *(defect for defect, _ in console_defects.SEEDED),
     *venue_defects.SEEDED,
     *defects.SEEDED,
     *(seeded.defect for seeded in loop_defects.SEEDED),

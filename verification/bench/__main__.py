@@ -1,4 +1,7 @@
-"""Measure everything, print the table, and write it to RESULTS.md: `make bench`."""
+"""Measure everything, print the table, and write it to RESULTS.md: `make bench`.
+
+python -m verification.bench console        the pages of the console alone, which are printed
+"""
 
 import os
 import sys
@@ -14,7 +17,7 @@ from orderhook.services import Services
 from orderhook.store.table import Table
 from tests.engine import dynamodb_local
 from tests.runtime import artifact, emulator
-from verification.bench import cold, orders, report, warm, way
+from verification.bench import cold, console, orders, report, warm, way
 
 TABLE = "orderhook"
 MANY, FEW = 1_000_000, 1_000
@@ -25,20 +28,19 @@ def main() -> None:
     if reason := artifact.missing() or dynamodb_local.missing():
         sys.exit(reason)
     os.environ |= emulator.CREDENTIALS | {"AWS_DEFAULT_REGION": emulator.REGION}
+    of_console = sys.argv[1:] == ["console"]
     with dynamodb_local.running(["-Xmx4g"]) as endpoint:
-        rows = list(measure(endpoint))
+        rows = list(measure_console(endpoint) if of_console else measure(endpoint))
     sys.stdout.write(report.table(rows) + "\n")
+    if of_console:
+        return
     report.write(rows, "DynamoDB Local 3.1.0, in memory, on the same machine")
 
 
 def measure(endpoint: str) -> Iterator[report.Row | report.Fact]:
     """Yield one row after another, and say on standard error what is being measured."""
-    client = connect("dynamodb", endpoint_url=endpoint)
-    create_table(client, TABLE)
+    services, environment = _at(endpoint)
     now = datetime.now(UTC)
-    services = Services.over(Table(client, TABLE), retention=timedelta(days=9), alert_retention=timedelta(days=9))
-    demo.seed(services, now)
-    environment = emulator.lambda_environment(TABLE, endpoint)
     _say("Building")
     artifact.built()
     _say("Warming DynamoDB Local up")
@@ -47,6 +49,8 @@ def measure(endpoint: str) -> Iterator[report.Row | report.Fact]:
     yield from cold.rows(services.orders, Provenance(demo.TRADER, demo.KEY_ID, "cold", now), environment)
     _say("Warm cancels")
     yield from warm.rows(environment)
+    _say("Pages of the console")
+    yield from console.rows(environment)
     _say("Alerts on their way to NinjaTrader")
     yield from way.rows(endpoint, TABLE)
     _say(f"Writing {MANY:,} orders")
@@ -54,6 +58,22 @@ def measure(endpoint: str) -> Iterator[report.Row | report.Fact]:
     orders.load(endpoint, TABLE, "few", FEW)
     _say("Cancels among them")
     yield warm.row_of_many(environment, MANY, FEW, count=FEW)
+
+
+def measure_console(endpoint: str) -> Iterator[report.Row | report.Fact]:
+    """Yield the rows of the console alone."""
+    _, environment = _at(endpoint)
+    artifact.built()
+    yield from console.rows(environment)
+
+
+def _at(endpoint: str) -> tuple[Services, dict[str, str]]:
+    """Return the services over a new table at an endpoint, with the demo in it, and the functions' environment."""
+    client = connect("dynamodb", endpoint_url=endpoint)
+    create_table(client, TABLE)
+    services = Services.over(Table(client, TABLE), retention=timedelta(days=9), alert_retention=timedelta(days=9))
+    demo.seed(services, datetime.now(UTC))
+    return services, emulator.lambda_environment(TABLE, endpoint)
 
 
 def _say(what: str) -> None:

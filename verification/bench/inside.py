@@ -1,6 +1,6 @@
 """Measure inside the artifact: run by the runtime's Python, with nothing to import but the artifact.
 
-    python -S inside.py by-id|by-name|among|requests RESULTS [COUNT [NAME=ORDERS ...]]
+    python -S inside.py by-id|by-name|among|requests|page RESULTS [COUNT [NAME=ORDERS ...]]
 
 The log lines go to standard output, as on Lambda; the measurements go to the file RESULTS, as JSON.
 """
@@ -64,14 +64,16 @@ class Trader:
 
     def cancel(self, **fields: str) -> float:
         """Send a CANCEL through the handler; return the milliseconds that it took."""
-        body = "".join(
-            f"{name}={value};" for name, value in {"key": self._secret, "command": "CANCEL", **fields}.items()
-        )
+        return self.send(command="CANCEL", **fields)
+
+    def send(self, **fields: str) -> float:
+        """Send an alert through the handler; return the milliseconds that it took."""
+        body = "".join(f"{name}={value};" for name, value in {"key": self._secret, **fields}.items())
         event = EVENT | {"body": body}
         started = time.perf_counter()
         response = webhook.handler(event, None)
         milliseconds = (time.perf_counter() - started) * 1000
-        if '"status": "cancelled"' not in response["body"]:
+        if response["statusCode"] != 200:
             raise RuntimeError(response["body"])
         return milliseconds
 
@@ -79,11 +81,12 @@ class Trader:
 class Sent:
     """The requests that the handler's client sends, repeated attempts included, and their parameters."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: Any = CLIENT) -> None:
+        self._client = client
         self.operations: list[str] = []
         self.parameters: dict[str, dict[str, Any]] = {}
-        CLIENT.meta.events.register("provide-client-params.dynamodb", self._note)
-        CLIENT.meta.events.register_first("before-send.dynamodb", self._count)
+        client.meta.events.register("provide-client-params.dynamodb", self._note)
+        client.meta.events.register_first("before-send.dynamodb", self._count)
 
     def _note(self, params: dict[str, Any], event_name: str, **_: object) -> None:
         self.parameters[event_name.rpartition(".")[2]] = params
@@ -93,8 +96,8 @@ class Sent:
 
     def stop(self) -> None:
         """Stop watching the client."""
-        CLIENT.meta.events.unregister("provide-client-params.dynamodb", self._note)
-        CLIENT.meta.events.unregister("before-send.dynamodb", self._count)
+        self._client.meta.events.unregister("provide-client-params.dynamodb", self._note)
+        self._client.meta.events.unregister("before-send.dynamodb", self._count)
 
 
 def by_id(count: int) -> Samples:
@@ -199,6 +202,38 @@ def requests() -> dict[str, list[str]]:
     return found
 
 
+ALERTS = 50
+
+
+def page(name: str) -> dict[str, object]:
+    """Place an order by each of 50 alerts, and look at the page of them; return what one is asked for, and its event.
+
+    The first look fills what the console keeps for some seconds; the second is the one that counts.
+    """
+    import console
+    from orderhook.console.sessions import Grant
+
+    trader = Trader(name)
+    for number in range(ALERTS):
+        trader.send(
+            command="PLACE", account="Sim101", instrument="ES1!", action="BUY", qty="1", order_type="LIMIT",
+            limit_price="5000", tif="GTC", order_id=f"order-{number}",
+        )  # fmt: skip
+    sessions, now = console.console.sessions, datetime.now(UTC)
+    token = sessions.redeem(sessions.issue_code(Grant(name), now), now)
+    event = {
+        "rawPath": "/console",
+        "cookies": [f"__Host-orderhook={token}"],
+        "requestContext": {"http": {"method": "GET"}, "domainName": "console.example.com"},
+    }
+    console.handler(event, None)
+    sent = Sent(console.services.table.client)
+    answer = console.handler(event, None)
+    if answer["statusCode"] != 200 or answer["body"].count("order-") < ALERTS:
+        raise RuntimeError(answer["body"])
+    return {"requests": sent.operations, "event": event}
+
+
 if __name__ == "__main__":
     what, results, *more = sys.argv[1:]
     measured: object
@@ -209,6 +244,8 @@ if __name__ == "__main__":
             measured = by_name(int(more[0]))
         case "among":
             measured = among(int(more[0]), more[1:])
+        case "page":
+            measured = page(more[0])
         case "requests":
             measured = requests()
     Path(results).write_text(json.dumps(measured))

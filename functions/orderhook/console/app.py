@@ -97,6 +97,7 @@ def _answer(console: Console, request: Request) -> Response:
     if found := assets.find(request):
         return found
     guard.check_same_origin(request)
+    guard.check_address(request)
     if request.path == sign_in.PATH:
         return _sign_in(console, request)
     return _page(console, request)

@@ -4,6 +4,7 @@ A browser says so itself: `Sec-Fetch-Site` (no page can set it) or, where a brow
 """
 
 from orderhook.console.http import HttpError, Request
+from orderhook.keys import holds_key
 
 SAFE = ("GET", "HEAD")
 
@@ -15,6 +16,12 @@ def check_size(request: Request) -> None:
     """Raise HttpError, 413, for a body that is larger than anything the console or the API takes."""
     if request.http.body_length > MAX_BYTES * 4 // 3 + 4:  # it may be in base64
         raise HttpError(413, f"This is more than {MAX_BYTES:,} bytes.")
+
+
+def check_address(request: Request) -> None:
+    """Raise HttpError, 400, for an address with a key in it: pages repeat their addresses in filters and links."""
+    if holds_key(request.http.query):
+        raise HttpError(400, "A key stands in this address: take it out, and have it revoked if others saw it.")
 
 
 def check_same_origin(request: Request) -> None:

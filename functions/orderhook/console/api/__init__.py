@@ -29,12 +29,13 @@ from orderhook.console.http import HttpError, Request
 from orderhook.errors import (
     AccessError,
     CommandNotAllowedError,
+    InvalidValueError,
     MalformedPayloadError,
     OrderhookError,
     TemporarilyUnavailableError,
     UnsupportedCommandError,
 )
-from orderhook.keys import API, KeyRing
+from orderhook.keys import API, KeyRing, holds_key
 from orderhook.request_facts import RequestFacts
 from orderhook.responses import Response
 from orderhook.store.keys import KeyStore
@@ -71,6 +72,8 @@ def answer(console: "Console", request: Request) -> Response:
 
 
 def _answer(console: "Console", request: Request, facts: RequestFacts, started: float, now: datetime) -> Response:
+    if holds_key(f"{request.path}?{request.http.query}"):
+        raise InvalidValueError("A key stands in this address: take it out, and have it revoked if others saw it.")
     route, path = routes.find(request.method, request.path)
     services, deadline = console.services, started + BUDGET_SECONDS
     if route.scope is None:

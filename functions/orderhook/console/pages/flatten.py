@@ -8,6 +8,7 @@ from orderhook.console.acting import act_by_hand
 from orderhook.console.fates import answer_of, fate_of_instruction, worst
 from orderhook.console.http import HttpError
 from orderhook.console.pages import STOP, entries, forms, layout, parts
+from orderhook.console.pages.positions import side
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.listing import instructions_of
@@ -20,7 +21,7 @@ def offer(visit: Visit) -> Node:
     """Return the first press, which only leads to the second; nothing for a session that it is not for."""
     if visit.session.grant.limits:
         return h.p(".dim")["Flatten everything is for everything, and this session is limited."]
-    count = sum(position.quantity != 0 for position in visit.services.bridge.positions(visit.trader))
+    count = sum(position.side != "FLAT" for position in visit.services.bridge.positions(visit.trader))
     return h.section[
         h.h2["Flatten everything"],
         h.p["Cancels every order, stops and targets too, and closes every position at the market."],
@@ -35,7 +36,7 @@ def page(visit: Visit) -> Response:
     positions = list(visit.services.bridge.positions(visit.trader))
     work = entries.working(visit)
     orders = len(work.entries) + work.others
-    held = [it for it in positions if it.quantity]
+    held = [it for it in positions if it.side != "FLAT"]  # an unknown one is not flat
     content = h.fragment[
         h.h1["Flatten everything?"],
         h.p[
@@ -43,10 +44,7 @@ def page(visit: Visit) -> Response:
             f"{_positions(len(held))} at the market, in every account, also what was opened by hand."
         ],
         h.ul[
-            (
-                h.li[value(f"{it.account} {it.instrument}"), " ", _side(it.quantity), " ", parts.day_and_time(it.at)]
-                for it in held
-            )
+            (h.li[value(f"{it.account} {it.instrument}"), " ", side(it), " ", parts.day_and_time(it.at)] for it in held)
         ]
         if held
         else h.p(".notice.warn")["No position is known. What the bridge does not tell is not known to be flat."],
@@ -85,10 +83,6 @@ def result(visit: Visit, request_id: str) -> Node:
         h.p[value(record.detail)] if record.detail else None,
         (h.p[value(fate.words)] for fate in fates),
     ]
-
-
-def _side(quantity: int) -> str:
-    return f"LONG {quantity}" if quantity > 0 else f"SHORT {-quantity}"
 
 
 def _positions(count: int) -> str:

@@ -93,8 +93,8 @@ def _field(word: str, place: Place, given: str, marks: Marks, *, of_strategy: bo
     attributes = {
         "id": f"f-{name}",
         "name": name,
-        "aria_describedby": f"told-{name} says-{name}",
-        "aria_invalid": "true" if any("error" in str(it) for it in own) else None,
+        "aria-describedby": f"told-{name} says-{name}",
+        "aria-invalid": "true" if any("error" in str(it) for it in own) else None,
     }
     needed = h.span(".badge")["needed"] if place.required else None
     return h.div(".field")[

@@ -12,7 +12,7 @@ from htpy import Node
 from orderhook.console import assets, http
 from orderhook.console.pages import forms
 from orderhook.console.pages.switch import why_not
-from orderhook.console.pages.text import value
+from orderhook.console.pages.text import value, visible
 from orderhook.console.visit import Deployment, Visit
 from orderhook.responses import Response
 from orderhook.store.bridge import BridgeState
@@ -82,7 +82,7 @@ def document(deployment: Deployment, title: str, body: str, *, live: bool = Fals
             h.meta(charset="utf-8"),
             h.meta(name="viewport", content="width=device-width, initial-scale=1"),
             h.meta(name="color-scheme", content="light dark"),
-            h.title[f"{title} · orderhook {deployment.name}".strip()],
+            h.title[visible(f"{title} · orderhook {deployment.name}".strip())],
             h.link(rel="icon", href=assets.address("icon.svg")),
             h.link(rel="stylesheet", href=assets.address("app.css")),
             h.script(src=assets.address("app.js"), defer=True),
@@ -99,7 +99,7 @@ def _header(visit: Visit, here: str, switch: KillSwitchState, bridge: BridgeStat
             h.div[
                 h.p(".brand")[h.a(href=NAVIGATION[0][1])["orderhook"]],
                 h.nav(aria_label="Pages")[_links(NAVIGATION, here), _more(here)],
-                h.div(".switch", data_part="switch")[_switch(visit, switch)],
+                h.div(".switch", data_part="switch")[_switch(visit, switch, bridge)],
             ],
             h.div(".place", data_part="place")[
                 h.p[_place(visit.deployment), ", trader ", value(visit.trader)],
@@ -161,18 +161,22 @@ def _may(visit: Visit) -> Node:
     return None
 
 
-def _switch(visit: Visit, switch: KillSwitchState) -> Node:
+def _switch(visit: Visit, switch: KillSwitchState, bridge: BridgeState) -> Node:
     if switch.on:
         return h.p(".stopped")[
             h.a(href="/console/stop")[
                 h.span(".mark", aria_hidden="true")["■"], "Stopped since ", when(switch.since, visit.now)
             ]
         ]
-    trades = visit.services.venue.name is not None
-    return h.fragment[
-        h.p["Alerts trade: ", h.span(".word.good")["yes"]] if trades else h.p["Alerts change ", h.b["the table only"]],
-        stop_form(why_not(visit)),
-    ]
+    return h.fragment[_trades(visit, bridge), stop_form(why_not(visit))]
+
+
+def _trades(visit: Visit, bridge: BridgeState) -> Node:
+    if visit.services.venue.name is None:
+        return h.p["Alerts change ", h.b["the table only"]]
+    if bridge.away(visit.now):
+        return h.p["Alerts trade: ", h.span(".word.bad")["no, bridge away"]]
+    return h.p["Alerts trade: ", h.span(".word.good")["yes"]]
 
 
 def stop_form(why_not: str = "") -> Node:
