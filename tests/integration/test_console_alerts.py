@@ -198,9 +198,9 @@ def test_what_was_answered_503_and_came_again_says_so(service: Service) -> None:
     again = service.place("order-1")
     second, unavailable = rows(get(service))
     assert (mark_of(second), mark_of(unavailable)) == ("good", "neutral")
-    assert re.search("It came again 5.[0-9] s later: placed", text_of(unavailable))
+    assert re.search("It came again [0-9.]+ s later: placed", text_of(unavailable))
     assert f"/console/alerts/{again.request_id}" in unavailable
-    assert re.search("TradingView sent it again, 5.[0-9] s after", text_of(second))
+    assert re.search("TradingView sent it again, [0-9.]+ s after", text_of(second))
     assert f"/console/alerts/{first.request_id}" in second
 
 
@@ -447,7 +447,7 @@ def test_no_page_says_that_alerts_trade_while_the_bridge_is_away(service: Servic
 def test_the_last_alert_stands_before_the_numbers_of_today(service: Service) -> None:
     service.place("order-1")
     text = text_of(get(service))
-    assert text.index("Last alert") < text.index("Today, since 17:00")
+    assert re.search(r"Last alert [0-9:]+ New York .*Today, since 17:00", text)
 
 
 def test_an_alert_whose_delay_is_over_is_marked_and_counted_by_its_result(service: Service) -> None:
