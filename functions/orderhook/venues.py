@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from orderhook.orders import Order, OrderState, Want, timestamp
+from orderhook.orders import Order, OrderState, Want, folded, timestamp
 from orderhook.provenance import Provenance
 
 Kind = Literal["place", "change", "replace", "cancel"]
@@ -47,6 +47,15 @@ class Venue(NamedTuple):
     def not_after(self, provenance: Provenance) -> str:
         """Return until when the venue may still be given what this alert opens."""
         return timestamp((provenance.due or provenance.received_on) + self.too_late)
+
+
+_SIMULATED_PREFIX, _PLAYBACK = "sim", "playback101"
+
+
+def is_simulated(account: str) -> bool:
+    """Return whether an account is surely one of NinjaTrader's simulation: Sim101, or that of its playback."""
+    name = folded(account.strip())
+    return name.startswith(_SIMULATED_PREFIX) or name == _PLAYBACK
 
 
 TABLE = Venue(None, OrderState.WORKING, OrderState.CANCELLED)

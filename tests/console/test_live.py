@@ -24,8 +24,14 @@ def test_an_alert_comes_in_by_itself(page: Page, send: SendAlert) -> None:
 
 def test_a_row_tells_how_long_ago_it_came_in(page: Page, send: SendAlert) -> None:
     row = page.locator(cancel(send, "has-an-age"))
-    expect(row.locator("time")).to_have_attribute("title", re.compile(r"UTC, here "))
+    expect(row.locator("time").first).to_have_attribute("title", re.compile(r"UTC, here "))
     expect(page.locator(".age").first).to_have_text(re.compile(r"^\d+ (s|min) ago$"))
+
+
+def test_what_is_to_come_tells_in_how_long(page: Page, send: SendAlert) -> None:
+    order = "command=PLACE;account=Sim101;instrument=ES1!;action=BUY;qty=1;order_type=MARKET;tif=DAY;order_id=to-come;"
+    row = page.locator(f"#a{send(f'{order}delay=60;')['request_id']}")
+    expect(row.locator(".fate .age")).to_have_text(re.compile(r"^in \d+ s$"))
 
 
 def test_what_is_typed_and_the_focus_stay_while_rows_come_in(page: Page, send: SendAlert) -> None:

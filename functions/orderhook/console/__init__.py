@@ -12,6 +12,7 @@ looking          "I have looked": an event leaves the list; `recording` has the 
 fates            what an alert was answered and what became of it, in words, with a mark
 alert_list       a page of alerts: which records, what became of each, which belong together
 alert_words      what an alert says, in words, whether it was understood or not
+sight            which alerts somebody with limits may see
 placed           orders as trades: open ones from the index, finished ones by their placing
 money            whose money an account trades: live, simulated, nothing
 protection       how much of a position its working stops cover

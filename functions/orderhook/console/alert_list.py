@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from orderhook.console.alert_words import fields_by_name
 from orderhook.console.fates import Fate, Mark, answer_of, fate_for, fate_of_instruction, mark_of_row, worst
+from orderhook.console.overview import LaterResults, shown_as
 from orderhook.console.visit import Visit
 from orderhook.errors import InvalidValueError
 from orderhook.listing import Instructed, Snapshot, Unreadable, take_snapshot
@@ -16,7 +17,7 @@ from orderhook.orders import Order, timestamp
 from orderhook.payload import lower
 from orderhook.records import parse_time
 from orderhook.resend import EARLIEST, LATEST
-from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
+from orderhook.store.alert_log import AlertRecord, end_of_id, id_prefix
 from orderhook.trade_window import NEW_YORK, day_began
 
 SHOWN = 50
@@ -100,17 +101,37 @@ class Found(NamedTuple):
     """What was looked through besides, where there is a filter: some of it may belong to what was found."""
 
 
-def read(log: AlertLog, trader: str, asked: Asked, ends: float) -> Found:
+def read(visit: Visit, asked: Asked, ends: float) -> Found:
     """Return the newest records that are asked for; with a filter until a second of time.monotonic()."""
-    if not asked.filters:
+    found = _read(visit, asked, ends)
+    above = _repetitions_above(visit, asked, found.records)
+    return found._replace(context=[*found.context, *filter(visit.sees, above)])
+
+
+def _repetitions_above(visit: Visit, asked: Asked, records: Sequence[AlertRecord]) -> Sequence[AlertRecord]:
+    """Return what came just after a page that is not the newest, where that may repeat what was answered 5xx."""
+    if not records or not (asked.before or asked.until):
+        return ()
+    newest = _at(records[0])
+    latest = max((_at(it) + LATEST for it in records if it.status >= 500), default=newest)
+    if latest <= newest:
+        return ()
+    return visit.services.alert_log.page(visit.trader, READ_AT_ONCE, newest, latest)[0]
+
+
+def _read(visit: Visit, asked: Asked, ends: float) -> Found:
+    log, trader = visit.services.alert_log, visit.trader
+    if visit.sees_all and not asked.filters:
         return Found(*log.page(trader, SHOWN, asked.since, asked.until, asked.before))
     found: list[AlertRecord] = []
     passed: list[AlertRecord] = []
+    results = LaterResults()
     position: str | None = asked.before
     while position is not None:
         records, position = log.page(trader, READ_AT_ONCE, asked.since, asked.until, position)
-        for record in records:
-            (found if _matches(record, asked) else passed).append(record)
+        for record in filter(visit.sees, records):
+            is_told = results.has(record.answered) and asked.kind == "later"
+            (found if not is_told and _matches(record, asked) else passed).append(record)
         if len(found) > SHOWN:
             return Found(found[:SHOWN], found[SHOWN - 1].request_id, context=passed)
         if position and time.monotonic() >= ends:
@@ -119,8 +140,7 @@ def read(log: AlertLog, trader: str, asked: Asked, ends: float) -> Found:
 
 
 def _matches(record: AlertRecord, asked: Asked) -> bool:
-    kind = answer_of(record).kind
-    if asked.kind and asked.kind != ("refused" if kind == "partly done" else kind):
+    if asked.kind and asked.kind != shown_as(record.answered):
         return False
     return not asked.text or _says(record, lower(asked.text))
 
@@ -226,7 +246,8 @@ def _row(record: AlertRecord, order_ids: Sequence[str], snapshot: Snapshot, belo
     instructed = [*_instructed(record, snapshot)]
     came_again = belonging.came_again(record)
     was_done = came_again is not None and came_again[1].status < 400
-    mark = mark_of_row(record, orders, now, instructed=instructed, entries=entries, came_again=was_done)
+    result = belonging.result(record)
+    mark = mark_of_row(record, orders, now, instructed=instructed, entries=entries, came_again=was_done, result=result)
     return Row(
         record,
         worst((mark, Mark.WARN)) if unreadable else mark,
@@ -238,7 +259,7 @@ def _row(record: AlertRecord, order_ids: Sequence[str], snapshot: Snapshot, belo
         repeats=_repeats(record, orders, belonging),
         resend_of=belonging.resend_of(record),
         came_again=came_again and came_again[0],
-        result=belonging.result(record),
+        result=result,
     )
 
 
@@ -285,7 +306,7 @@ class _Belonging:
         for record in sorted(records, key=lambda record: record.request_id):
             self._equal.setdefault(_text(record), []).append(record)
             if record.origin == "delayed":
-                self._results[record.request_id[_TIME_DIGITS:]] = record
+                self._results[end_of_id(record.request_id)] = record
 
     def came_again(self, record: AlertRecord) -> tuple[Related, AlertRecord] | None:
         """Return what came of an alert that was answered 5xx when it came again: what was done, else the last one."""
@@ -310,7 +331,7 @@ class _Belonging:
         """Return what came of an alert when its delay was over."""
         if record.origin == "delayed":
             return None
-        return self._results.get(record.request_id[_TIME_DIGITS:])
+        return self._results.get(end_of_id(record.request_id))
 
 
 def _text(record: AlertRecord) -> object:

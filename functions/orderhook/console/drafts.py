@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -252,7 +253,9 @@ def _sometimes(draft: Draft, tried: list[tuple[Firing, Fired]]) -> Iterator[Told
         if FREE.intersection(placeholders(draft.values.get(fault.field or "", ""))):
             yield Told(f"Whether this works, your script decides: with the example, {fault.detail}", fault.field)
         return
-    for fault in [it for _, fired in tried for it in fired.faults][:1]:
+    # Where the script writes the field itself, a price at which it would be wrong is always to be found.
+    written_out = (it for _, fired in tried for it in fired.faults if "{{" not in draft.values.get(it.field or "", ""))
+    for fault in islice(written_out, 1):
         yield Told(f"With other prices than the example's it would be refused: {fault.detail}", fault.field, PRICES)
 
 

@@ -69,6 +69,8 @@ class Fate(NamedTuple):
     """Why, in words from outside."""
     unprotected: int = 0
     """How many contracts the end of this stop leaves, or will leave, without one."""
+    is_due: bool = False
+    """Whether the time is still to come."""
 
     @property
     def note(self) -> str:
@@ -183,7 +185,7 @@ def _left_without_stop(order: Order, entry: Order | None) -> int:
 def _open(order: Order, now: str) -> Fate:
     if order.due is not None:
         if order.due > now:
-            return Fate(Mark.LATER, "waits for its delay, until", at=order.due)
+            return Fate(Mark.LATER, "waits for its delay, until", at=order.due, is_due=True)
         return Fate(Mark.LATER, "its delay is over, and it is not placed yet; since", at=order.due)
     waits = order.entry_id is not None and order.released_at is None and order.closes is None
     if order.want is not None and order.want.n > max(order.acked, order.dropped):
@@ -280,19 +282,22 @@ def mark_of_row(
     instructed: Iterable[Instructed] = (),
     entries: Iterable[Order] = (),
     came_again: bool = False,
+    result: AlertRecord | None = None,
 ) -> Mark:
     """Return the mark of an alert: the worst of its answer and what has become of its orders, over all accounts.
 
-    A repetition is neutral unless something is wrong; `came_again` says that what was answered 5xx was done since.
+    A repetition is neutral unless something is wrong; `came_again` says that what was answered 5xx was done since, and
+    `result` is what came of an alert whose delay is over.
     """
-    answer = answer_of(record)
+    told = result or record
+    answer = answer_of(told)
     by_id = {entry.order_id: entry for entry in entries}
     fates = [fate_for(record, order, now, by_id.get(order.entry_id or "")).mark for order in orders]
     fates += [fate_of_instruction(it).mark for it in instructed]
     own = answer.mark
     if came_again and own is Mark.BAD and record.status >= 500:
         own = Mark.NEUTRAL
-    elif record.outcome in _ASKED and fates:
+    elif told.outcome in _ASKED and fates:
         own = Mark.NEUTRAL  # what became of it is known
     if answer.kind == "repeated":
         return Mark.BAD if Mark.BAD in (own, *fates) else Mark.NEUTRAL

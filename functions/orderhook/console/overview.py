@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from orderhook import reference
@@ -20,6 +21,7 @@ from orderhook.console.visit import Visit
 from orderhook.errors import OrderhookError
 from orderhook.orders import Order
 from orderhook.services import Services
+from orderhook.store.alert_log import UNREADABLE, AlertRecord, Answered, end_of_id
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
 from orderhook.trade_window import day_began
@@ -83,13 +85,17 @@ def overview_of(visit: Visit) -> Overview:
         kill_switch=switch,
         bridge=bridge,
         away=away,
-        today=remembered(trader, "today", now, _SECONDS_OF_COUNTS, partial(_today, services, trader, now)),
+        today=remembered(trader, f"today {_limits_of(visit)}", now, _SECONDS_OF_COUNTS, partial(_today, visit)),
         working=_working(it for it in known.orders if visit.reaches(it.account, it.instrument)),
         positions=_open_positions(it for it in known.positions if visit.reaches(it.account, it.instrument))
         if bridge
         else None,
         needs=[it for it in needing_a_person(facts) if _is_reached(visit, it)],
     )
+
+
+def _limits_of(visit: Visit) -> str:
+    return "" if visit.sees_all else visit.session.session_id
 
 
 def _is_reached(visit: Visit, it: Attention) -> bool:
@@ -114,33 +120,62 @@ def _has_key(services: Services, trader: str) -> bool:
     return any(key.trader == trader and not key.revoked for key in services.keys.list())
 
 
-def shown_as(status: int, outcome: str, *, duplicate: bool) -> Shown:
-    """Return under which word an alert is listed: refused, later (its delay is not over), repeated or done."""
-    if status >= 400:
+def shown_as(it: Answered) -> Shown | None:
+    """Return under which word an alert is listed and counted; None of what is none.
+
+    What is done beside alerts is none, nor is an order's time limit, unless that was not carried out.
+    """
+    if it.origin == "operator" or it.outcome in reference.OPERATOR_WORDS or it.outcome == UNREADABLE:
+        return None
+    if it.origin == "cancel_after" and (it.status < 400 or it.outcome == "order_already_terminal"):
+        return None
+    if it.status >= 400 or it.is_partly_done:
         return "refused"
-    if duplicate or outcome.startswith("already_"):
+    if it.is_duplicate or it.outcome.startswith("already_"):
         return "repeated"
-    return "later" if outcome == "scheduled" else "done"
+    return "later" if it.outcome == "scheduled" else "done"
 
 
-def is_alert(origin: str | None, outcome: str) -> bool:
-    """Return whether a record is one of an alert, or of what was done like one by hand: a sign-in is none."""
-    return origin != "operator" and outcome not in reference.OPERATOR_WORDS
+def is_alert(record: AlertRecord) -> bool:
+    """Return whether a record is that of an alert, or of what was sent by hand or a program as one."""
+    return record.origin in ("webhook", "console", "api") and shown_as(record.answered) is not None
 
 
-def _today(services: Services, trader: str, now: datetime) -> Today:
-    since = day_began(now)
+class LaterResults:
+    """Which alerts with a delay are counted by what came of them, as long as records are passed newest first."""
+
+    def __init__(self) -> None:
+        self._ends: set[str] = set()
+
+    def has(self, it: Answered) -> bool:
+        """Note a result; of an alert with a delay return whether its result was passed."""
+        if it.origin == "delayed":
+            self._ends.add(end_of_id(it.request_id))
+        return it.outcome == "scheduled" and end_of_id(it.request_id) in self._ends
+
+
+def _today(visit: Visit) -> Today:
+    log, since = visit.services.alert_log, day_began(visit.now)
+    if visit.sees_all:
+        return _counted(since, log.answers(visit.trader, since, MOST_COUNTED))
+    records = list(islice(log.newest(visit.trader, since), MOST_COUNTED))
+    counted = _counted(since, (it.answered for it in records if visit.sees(it)))
+    return counted._replace(is_whole=len(records) < MOST_COUNTED)
+
+
+def _counted(since: datetime, answers: Iterable[Answered]) -> Today:
     counts: Counter[Shown] = Counter()
     reasons: set[str] = set()
+    results = LaterResults()
     number = 0
-    for status, outcome, duplicate, origin in services.alert_log.answers(trader, since, MOST_COUNTED):
+    for it in answers:
         number += 1
-        if not is_alert(origin, outcome):
+        shown = shown_as(it)
+        if shown is None or results.has(it):
             continue
-        shown = shown_as(status, outcome, duplicate=duplicate)
         counts[shown] += 1
         if shown == "refused":
-            reasons.add(outcome)
+            reasons.add(it.outcome if it.status >= 400 else "partly done")
     return Today(since, counts, len(reasons), number < MOST_COUNTED)
 
 

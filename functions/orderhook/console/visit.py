@@ -5,9 +5,11 @@ from datetime import datetime
 
 from orderhook.console.http import Request
 from orderhook.console.sessions import Sessions
+from orderhook.console.sight import reaches_record
 from orderhook.grants import Session
 from orderhook.limits import reaches
 from orderhook.services import Services
+from orderhook.store.alert_log import AlertRecord
 from orderhook.store.controls import ControlsNow
 
 
@@ -56,6 +58,16 @@ class Visit:
     def reaches(self, account: str | None, instrument: str | None) -> bool:
         """Return whether what is in this account and instrument is there for the session; None is not known."""
         return reaches(self.session.grant.limits, account, instrument)
+
+    def sees(self, record: AlertRecord) -> bool:
+        """Return whether the limits of this session reach what an alert is about."""
+        return reaches_record(self.session.grant.limits, self.session.key.key_id, record)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether no alert of the trader's is hidden from it."""
+        limits = self.session.grant.limits
+        return limits is None or not limits.is_to_markets
 
     @property
     def why_not(self) -> str:

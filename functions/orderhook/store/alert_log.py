@@ -86,6 +86,18 @@ class Earlier(NamedTuple):
         return Earlier(self.answered, tuple(joined) or self.results, {**self.stops, **stops})
 
 
+class Answered(NamedTuple):
+    """What a record says that is counted."""
+
+    request_id: str
+    status: int
+    outcome: str
+    origin: Origin = "webhook"
+    is_duplicate: bool = False
+    is_partly_done: bool = False
+    """Whether it was done in some of its accounts alone."""
+
+
 class AlertRecord(NamedTuple):
     """What an alert asked for, and its result; the key is nowhere in it."""
 
@@ -130,6 +142,12 @@ class AlertRecord(NamedTuple):
     function_request_id: str | None = None
     xray_trace_id: str | None = None
 
+    @property
+    def answered(self) -> Answered:
+        """What is counted of it."""
+        partly = _is_partly_done([it.status for it in self.results])
+        return Answered(self.request_id, self.status, self.outcome, self.origin, self.duplicate, partly)
+
 
 def as_sent(pairs: Iterable[Pair], *secrets: str) -> dict[str, str]:
     """Return an alert's fields as they may be kept: no key is in them, wherever it stood, and nothing of `secrets`.
@@ -158,6 +176,11 @@ def digest_of(pairs: Iterable[Pair]) -> str:
 def id_prefix(at: datetime) -> str:
     """Return how the id of a request begins that comes in at this moment: ids sort as time does, by milliseconds."""
     return f"{max(0, int(at.timestamp() * 1000)):012x}"
+
+
+def end_of_id(record_id: str) -> str:
+    """Return how an id ends after its time: that of what was due later ends as its alert's."""
+    return record_id[len(id_prefix(datetime(2000, 1, 1, tzinfo=UTC))) :]
 
 
 def record_id(request_id: str, due: datetime | None = None) -> str:
@@ -310,22 +333,21 @@ class AlertLog:
         expression = "SET #looked_at = :at, #looked_by = :by REMOVE #open"
         return Update(alert_key(trader, request_id), expression, "attribute_exists(#open)", values)
 
-    def answers(self, trader: str, since: datetime, most: int) -> Iterator[tuple[int, str, bool, Origin]]:
-        """Yield what alerts were answered at `since` or later: status, outcome, whether it is a duplicate, and origin.
-
-        The newest first, by one query of so many at most.
-        """
+    def answers(self, trader: str, since: datetime, most: int) -> Iterator[Answered]:
+        """Yield what alerts were answered at `since` or later, the newest first, by one query of so many at most."""
         values = {":pk": alert_key(trader, "")["pk"], ":low": id_prefix(since)}
-        names = ("status", "outcome", "duplicate", "origin")
+        names = ("sk", "status", "outcome", "duplicate", "origin", "results")
         condition = "#pk = :pk AND #sk >= :low"
         found = self._table.query(condition, values, newest_first=True, limit=most, attributes=names)
         for item in islice(found, most):
             if "status" in item and "outcome" in item:
-                yield (
+                yield Answered(
+                    str(item["sk"]),
                     int(item["status"]),
                     str(item["outcome"]),
-                    bool(item.get("duplicate")),
                     item.get("origin", "webhook"),
+                    bool(item.get("duplicate")),
+                    _is_partly_done([int(it["status"]) for it in item.get("results") or ()]),
                 )
 
     def beginning_with(self, trader: str, prefix: str) -> Iterator[AlertRecord]:
@@ -336,6 +358,10 @@ class AlertLog:
         values |= {":pk": alert_key(trader, "")["pk"]}
         found = self._table.query(f"#pk = :pk AND {condition}", values, newest_first=True)
         return map(_record, filter(_is_whole, found))
+
+
+def _is_partly_done(statuses: Sequence[int]) -> bool:
+    return any(status >= 400 for status in statuses) and any(status < 400 for status in statuses)
 
 
 def _item(record: AlertRecord, retention: timedelta) -> Item:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from orderhook import keys, payload, representations
+from orderhook import keys, representations
 from orderhook.console.api import paging, writing
 from orderhook.console.api.call import Call
 from orderhook.console.api.errors import AlertNotFoundError
+from orderhook.console.sight import reaches_record
 from orderhook.errors import InvalidValueError
 from orderhook.explain import explain
 from orderhook.listing import instructions_of
@@ -70,17 +71,7 @@ def _records(call: Call) -> Iterator[AlertRecord]:
 
 
 def _reaches(call: Call, record: AlertRecord) -> bool:
-    """Return whether the limits of the key reach what an alert is about: what that is must stand in it, or be its own.
-
-    An alert that names an order alone does not say so.
-    """
-    if record.key_id == call.key.key_id:
-        return True
-    fields = {payload.canonical(name): value for name, value in record.fields.items()}
-    named = fields.get("account", "").split(",")
-    accounts = [result.account for result in record.results] or [name.strip() for name in named]
-    instrument = record.instrument or fields.get("instrument")
-    return all(call.reaches(account, instrument) for account in accounts)
+    return reaches_record(call.key.limits, call.key.key_id, record)
 
 
 def _represent(record: AlertRecord) -> dict[str, object]:

@@ -23,9 +23,10 @@ const STEPS = [[60, 1, "s"], [3600, 60, "min"], [172800, 3600, "h"], [Infinity, 
 const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 const ages = () => {
   for (const it of document.querySelectorAll(".age[data-at]")) {
-    const seconds = Math.max(0, Math.floor((Date.now() + ahead - Date.parse(it.dataset.at)) / 1000));
+    const passed = Math.floor((Date.now() + ahead - Date.parse(it.dataset.at)) / 1000), isDue = "due" in it.dataset && passed < 0;
+    const seconds = Math.max(0, isDue ? -passed : passed);
     const [, size, unit] = STEPS.find(([below]) => seconds < below);
-    write(it, `${Math.floor(seconds / size)} ${unit} ago`);
+    write(it, `${isDue ? "in " : ""}${Math.floor(seconds / size)} ${unit}${isDue ? "" : " ago"}`);
   }
   for (const it of document.querySelectorAll("time[datetime]:not([data-local])")) {
     it.dataset.local = new Date(it.dateTime).toLocaleString();

@@ -18,7 +18,6 @@ from orderhook.console.pages.alert_parts import (
     fate,
     relations,
     result_link,
-    time_of,
 )
 from orderhook.console.pages.parts import marked, order_link
 from orderhook.console.pages.text import value
@@ -30,6 +29,8 @@ from orderhook.resend import LATEST
 from orderhook.responses import Response
 from orderhook.store.alert_log import UNREADABLE, AlertRecord
 from orderhook.venue_words import guidance_for_reason, guidance_for_result
+
+_OUTSIDE = "There is no record of such an alert, or it lies outside the limits of this session."
 
 _NEAR = 200
 """How many records are read to see whether the alert came before, or came again."""
@@ -46,6 +47,8 @@ def page(visit: Visit) -> Response:
     """Answer with one alert, by its id or the beginning of it."""
     try:
         record = find_record(visit.services.alert_log, visit.trader, visit.request.path.rpartition("/")[2])
+        if not visit.sees(record):
+            raise InvalidValueError(_OUTSIDE)  # noqa: TRY301  answered as what is not there
     except InvalidValueError as error:
         content = h.fragment[
             h.h1["There is no such alert"],
@@ -57,7 +60,8 @@ def page(visit: Visit) -> Response:
         return layout.respond(visit, "No such alert", content, here=ROOT, status=404, live=False)
     content = h.fragment[
         h.p(".back")[h.a(href=ROOT)["All alerts"]],
-        h.article(".detail.alert.panel", data_part="alert")[_content(visit, record, h.h1)],
+        h.h1(".vh")[f"Alert {record.request_id[:12]}"],
+        h.article(".detail.alert.panel", data_part="alert")[_content(visit, record)],
     ]
     return layout.respond(visit, f"Alert {record.request_id[:12]}", content, here=ROOT)
 
@@ -67,10 +71,11 @@ def chosen(visit: Visit, request_id: str, records: Sequence[AlertRecord]) -> Cho
     record = next((it for it in records if it.request_id == request_id), None)
     if record is None and request_id:
         record = visit.services.alert_log.get(visit.trader, request_id)
-    return Chosen(record.request_id, _content(visit, record, h.h2)) if record else None
+        record = record if record and visit.sees(record) else None
+    return Chosen(record.request_id, _content(visit, record)) if record else None
 
 
-def _content(visit: Visit, record: AlertRecord, heading: h.Element) -> Node:
+def _content(visit: Visit, record: AlertRecord) -> Node:
     if record.outcome == UNREADABLE:
         return h.fragment[
             h.h2["A record that this version cannot read"],
@@ -78,11 +83,11 @@ def _content(visit: Visit, record: AlertRecord, heading: h.Element) -> Node:
         ]
     at = datetime.fromisoformat(record.received_at)
     near, _ = visit.services.alert_log.page(visit.trader, _NEAR, at - LATEST, at + LATEST + timedelta(seconds=1))
-    context = [it for it in near if it.request_id != record.request_id]
-    related = list(related_records(visit.services.alert_log, record))
+    context = [it for it in near if it.request_id != record.request_id and visit.sees(it)]
+    related = list(filter(visit.sees, related_records(visit.services.alert_log, record)))
     [row] = rows_of(visit, [record], context)
     return h.fragment[
-        heading[answer_words(row)],
+        h.h2[answer_words(row)],
         _heading_facts(visit, record),
         _what_happened(row),
         _what_to_do(row),
@@ -107,7 +112,7 @@ def _heading_facts(visit: Visit, record: AlertRecord) -> Node:
     key = " ".join(filter(None, (record.key_label, f"({record.key_id})" if record.key_id else "")))
     facts = (
         (str(record.status),),
-        (time_of(record.received_at, visit.now), " New York ", layout.age(record.received_at)),
+        (layout.when(record.received_at, visit.now), " New York ", layout.age(record.received_at)),
         (f"answered in {record.milliseconds} ms",) if record.origin in ("webhook", "api", "console") else None,
         ("key ", value(key)) if key else None,
         ("from ", value(record.source)) if record.source else None,
@@ -178,7 +183,7 @@ def _others(row: Row, related: Sequence[AlertRecord], now: datetime) -> Node:
             h.p(".why.rel")[
                 "The alert" if it.origin == "webhook" else ORIGINS.get(it.origin, it.origin).capitalize(),
                 ", ",
-                time_of(it.received_at, now),
+                layout.when(it.received_at, now),
                 ": ",
                 result_link(it),
             ]

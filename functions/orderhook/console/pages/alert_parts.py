@@ -9,12 +9,11 @@ from htpy import Node
 from orderhook.console.alert_list import Related, Row
 from orderhook.console.alert_words import AlertWords
 from orderhook.console.fates import Fate, Mark, answer_of, order_in_words
-from orderhook.console.pages import layout
+from orderhook.console.pages import layout, parts
 from orderhook.console.pages.parts import alert_address, marked, order_link, strategy_link
 from orderhook.console.pages.text import value
-from orderhook.orders import Order
+from orderhook.orders import Order, timestamp
 from orderhook.store.alert_log import AlertRecord, Origin
-from orderhook.trade_window import NEW_YORK, day_began
 
 ORIGINS: Mapping[Origin, str] = {
     "console": "by the console",
@@ -24,13 +23,6 @@ ORIGINS: Mapping[Origin, str] = {
     "operator": "by the command line",
 }
 """What a record is that no alert of TradingView's has left."""
-
-
-def time_of(at: str, now: datetime) -> Node:
-    """Return a time in New York, with its day where that is not today's, and its age."""
-    moment = datetime.fromisoformat(at)
-    day = None if moment >= day_began(now) else h.span(".day")[f"{moment.astimezone(NEW_YORK):%a %-d %b} "]
-    return h.fragment[day, layout.when(at)]
 
 
 def answer(row: Row) -> Node:
@@ -43,7 +35,8 @@ def answer_words(row: Row) -> Node:
     """Return the same without what stands beside it."""
     told = answer_of(row.record)
     is_again = told.kind == "repeated" and row.mark is Mark.NEUTRAL
-    return marked(row.mark, told.words, sign="=" if is_again else None)
+    words = f"{told.words}, then {answer_of(row.result).words}" if row.result else told.words
+    return marked(row.mark, words, sign="=" if is_again else None)
 
 
 def said(words: AlertWords, row: Row) -> Node:
@@ -51,9 +44,9 @@ def said(words: AlertWords, row: Row) -> Node:
     if row.record.command == "PLACE" and "action" not in row.record.fields and row.fates:
         order = row.fates[0][0]
         return h.span(".said")[value(order_in_words(order)), h.span(".acc")[value(order.account)]]
-    parts = [h.b[value(it.text)] if it.strong else value(it.text) for it in words.phrases]
+    phrases = [h.b[value(it.text)] if it.strong else value(it.text) for it in words.phrases]
     return h.span(".said")[
-        _joined(parts, " "), h.span(".acc")[value(", ".join(words.accounts.split(",")))] if words.accounts else None
+        _joined(phrases, " "), h.span(".acc")[value(", ".join(words.accounts.split(",")))] if words.accounts else None
     ]
 
 
@@ -63,7 +56,11 @@ def _joined(parts: Iterable[Node], by: str) -> Node:
 
 def fate(it: Fate, name: str | None = None) -> Node:
     """Return what became of one order, with why; a name tells it from others."""
-    ends = [" ", layout.when(it.at)] if it.at else None
+    ends = (
+        [" ", parts.day_and_time(it.at), [" ", layout.age(it.at, is_due=True)] if it.is_due else None]
+        if it.at
+        else None
+    )
     return h.p(class_=["fate", it.mark.value])[
         h.span(".mark", aria_hidden="true")[it.mark.sign],
         h.span(".name")[value(name), ": "] if name else None,
@@ -73,7 +70,7 @@ def fate(it: Fate, name: str | None = None) -> Node:
     ]
 
 
-def fates(row: Row) -> Node:
+def fates(row: Row, now: datetime) -> Node:
     """Return what became of an alert's orders, and of what it asks of positions; what is alike stands once."""
     alike: dict[Fate, list[str]] = {}
     for order, its_fate in row.fates:
@@ -90,7 +87,7 @@ def fates(row: Row) -> Node:
         h.p(".fate")["no longer in the table" if row.gone == 1 else f"{row.gone} no longer in the table"]
         if row.gone
         else None,
-        _nothing(row),
+        _nothing(row, now),
     ]
 
 
@@ -100,14 +97,16 @@ def _name(order: Order, row: Row) -> str:
     return f"{order.account} {name}" if several else name
 
 
-def _nothing(row: Row) -> Node:
+def _nothing(row: Row, now: datetime) -> Node:
     if row.fates or row.unreadable or row.asked or row.gone or row.more:
         return None
     kind = answer_of(row.record).kind
     if row.came_again:
         return h.p(".fate")["came again"]
     if kind == "later" and row.due and not row.result:
-        return fate(Fate(Mark.LATER, "waits for its delay, until", at=row.due))
+        if row.due <= timestamp(now):
+            return h.p(".fate")["its delay is over: what came of it stands higher in the list"]
+        return fate(Fate(Mark.LATER, "waits for its delay, until", at=row.due, is_due=True))
     if row.record.outcome == "nothing_to_cancel":
         return h.p(".fate")["no order was cancelled"]
     return h.p(".fate")["nothing was done"] if kind == "refused" and row.record.outcome != "outcome_unknown" else None

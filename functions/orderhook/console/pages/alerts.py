@@ -2,14 +2,24 @@
 
 import time
 from collections.abc import Sequence
-from itertools import islice
 
 import htpy as h
 from htpy import Node
 
-from orderhook.console.alert_list import KINDS, SEARCH_SECONDS, SPANS, Asked, Found, Row, parse, read, rows_of
+from orderhook.console.alert_list import (
+    KINDS,
+    SEARCH_SECONDS,
+    SHOWN,
+    SPANS,
+    Asked,
+    Found,
+    Row,
+    parse,
+    read,
+    rows_of,
+)
 from orderhook.console.alert_words import in_words
-from orderhook.console.fates import answer_of
+from orderhook.console.fates import Mark, answer_of
 from orderhook.console.http import address
 from orderhook.console.overview import is_alert, overview_in_time
 from orderhook.console.pages import ROOT, alert, layout
@@ -20,12 +30,11 @@ from orderhook.console.pages.alert_parts import (
     links,
     relations,
     said,
-    time_of,
 )
 from orderhook.console.pages.layout import Told
 from orderhook.console.pages.overview import overview
 from orderhook.console.pages.parts import alert_address
-from orderhook.console.pages.text import value
+from orderhook.console.pages.text import value, visible
 from orderhook.console.visit import Visit
 from orderhook.responses import Response
 from orderhook.trade_window import NEW_YORK
@@ -41,14 +50,13 @@ def page(visit: Visit) -> Response:
     ends = time.monotonic() + SEARCH_SECONDS
     asked = parse(visit)
     known = overview_in_time(visit)  # before a search may have used up the time in which requests begin
-    found = read(visit.services.alert_log, visit.trader, asked, ends)
+    found = read(visit, asked, ends)
     rows = rows_of(visit, found.records, found.context)
     chosen = alert.chosen(visit, visit.request.parameter("alert"), found.records)
-    last = _last(visit, asked, rows)
+    last = _last(visit, asked, found, rows)
     content = h.fragment[
         h.h1["Alerts"],
-        overview(visit, known),
-        h.div(data_part="last")[_facts(visit, last) if last else None],
+        overview(visit, known, _facts(visit, last) if last else None),
         _bar(asked, known.today.counts.get("refused", 0) if known else 0),
         h.div(".cols" if chosen else ".one")[
             h.div[
@@ -64,35 +72,68 @@ def page(visit: Visit) -> Response:
     return layout.respond(visit, "Alerts", content, here=ROOT, told=Told(needs, _aloud(last)))
 
 
-def _last(visit: Visit, asked: Asked, rows: Sequence[Row]) -> Row | None:
-    """Return the newest alert of all, where the page has it or asks for it anyway."""
-    if asked.before:
+def _last(visit: Visit, asked: Asked, found: Found, rows: Sequence[Row]) -> Row | None:
+    """Return the newest alert of all: what an operator or a session does beside them is none."""
+    has_newest = not (asked.before or asked.until)
+    read_already = sorted((*found.records, *found.context), key=lambda it: it.request_id, reverse=True)
+    newest = next(filter(is_alert, read_already), None) if has_newest else None
+    if newest is None:
+        read_already = [*filter(visit.sees, visit.services.alert_log.page(visit.trader, SHOWN)[0])]
+        newest = next(filter(is_alert, read_already), None)
+    if newest is None:
         return None
-    if rows and not asked.filters and asked.until is None:
-        return next((row for row in rows if is_alert(row.record.origin, row.record.outcome)), None)
-    records = visit.services.alert_log.page(visit.trader, _LATEST)[0]
-    newest = (it for it in records if is_alert(it.origin, it.outcome))
-    return next(iter(rows_of(visit, list(islice(newest, 1)))), None)
+    of_page = (row for row in rows if row.record.request_id == newest.request_id)
+    return next(of_page, None) or rows_of(visit, [newest], read_already)[0]
 
 
 def _facts(visit: Visit, row: Row) -> Node:
-    now = [fate.words for _, fate in (*row.fates, *row.asked)][:1]
+    now, why = _now(row), _why_not(row)
     return h.p(".facts.last")[
         "Last alert ",
-        h.a(href=alert_address(row.record.request_id))[time_of(row.record.received_at, visit.now)],
-        " New York",
-        [" ", layout.age(row.record.received_at)],
+        h.a(href=alert_address(row.record.request_id))[layout.when(row.record.received_at, visit.now)],
+        " New York ",
+        layout.age(row.record.received_at),
         ": ",
         answer_words(row),
-        f"; now {now[0]}" if now else None,
+        f"; now {now}" if now else None,
+        [": ", h.span(".why")[value(why)]] if why else None,
     ]
+
+
+def _now(row: Row) -> str:
+    """Say what has become of the alert: of several orders the worst, with how many there are."""
+    fates = [(f"{order.account} {order.order_name or order.order_id}: ", it) for order, it in row.fates]
+    fates += [("", it) for _, it in row.asked]
+    if not fates:
+        return ""
+    name, worst = max(fates, key=lambda it: list(Mark).index(it[1].mark))
+    is_one = len({it for _, it in fates}) == 1
+    return "".join(
+        (
+            "" if is_one else visible(name),
+            worst.words,
+            f", {worst.note}" if worst.note else "",
+            "" if is_one else f", and {len(fates) - 1} more",
+        )
+    )
+
+
+def _why_not(row: Row) -> str:
+    """Return why an alert was not done."""
+    record = row.result or row.record
+    refused = next((it for it in record.results if it.status >= 400), None)
+    if refused and any(it.status < 400 for it in record.results):
+        return f"{refused.account}: {refused.detail or refused.outcome}"
+    return (record.detail or "") if record.status >= 400 and not row.came_again else ""
 
 
 def _aloud(row: Row | None) -> str:
     if row is None:
         return ""
-    now = [fate.words for _, fate in row.fates][:1]
-    return f"Last alert: {answer_of(row.record).words}{f'; now {now[0]}' if now else ''}"
+    now, why = _now(row), _why_not(row)
+    return (
+        f"Last alert: {answer_of(row.record).words}{f'; now {now}' if now else ''}{f': {visible(why)}' if why else ''}"
+    )
 
 
 # What is shown
@@ -170,7 +211,7 @@ def _list(visit: Visit, asked: Asked, found: Found, rows: Sequence[Row], chosen:
 def _row(visit: Visit, asked: Asked, row: Row, *, is_chosen: bool) -> Node:
     record, words = row.record, in_words(row.record)
     beside = address(ROOT, asked.parameters(before=asked.before, alert=record.request_id))
-    shown_time = time_of(record.received_at, visit.now)
+    shown_time = layout.when(record.received_at, visit.now)
     return h.tr(id=f"a{record.request_id}", class_=[row.mark.value, {"chosen": is_chosen}])[
         h.td(".t")[
             h.a(".wide-only", href=beside, aria_current="true" if is_chosen else None)[shown_time],
@@ -183,7 +224,7 @@ def _row(visit: Visit, asked: Asked, row: Row, *, is_chosen: bool) -> Node:
             _why(row),
             relations(row),
         ],
-        h.td(".f.wide")[fates(row)],
+        h.td(".f.wide")[fates(row, visit.now)],
         h.td(".d.wide")[links(row, words)],
     ]
 

@@ -38,7 +38,7 @@ def page(visit: Visit) -> Response:
     """Answer with an empty form, or with that of an alert which was recorded."""
     if request_id := visit.request.parameter("alert"):
         record = visit.services.alert_log.get(visit.trader, request_id)
-        if record is None:
+        if record is None or not visit.sees(record):
             raise http.HttpError(404, "There is no record of this alert any more.")
         taken = reading.from_record(record.fields, record.command)
         return _respond(visit, _draft_taken(taken), _of_record(record, taken), strictly=True, told=_marked(record))
@@ -278,7 +278,7 @@ def _of_record(record: AlertRecord, taken: Taken) -> Node:
             ". These are the fields of ",
             parts.alert_link(record.request_id, "the alert") or "the alert",
             " of ",
-            layout.when(record.received_at),
+            parts.day_and_time(record.received_at),
             ", as TradingView had filled them in; its key is not among them.",
         ],
         h.p[value(record.detail)] if record.detail else None,

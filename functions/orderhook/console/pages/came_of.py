@@ -101,7 +101,7 @@ def note(visit: Visit, order: Order | None = None, entry: Order | None = None) -
             h.b[again],
             value(record.command or "It"),
             " at ",
-            layout.when(record.received_at),
+            layout.when(record.received_at, visit.now),
             " was answered: ",
             parts.marked(answer.mark, answer.words),
         ],

@@ -11,7 +11,7 @@ from htpy import Node
 from orderhook.console import http
 from orderhook.console.acting import act, claim, new_request_id
 from orderhook.console.fates import Fate, answer_of, fate_of_order, order_in_words, worst
-from orderhook.console.pages import STOP, forms, layout
+from orderhook.console.pages import STOP, forms, parts
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.listing import Unreadable, UnreadableError, find_order, list_orders
@@ -110,7 +110,7 @@ def _row(visit: Visit, order: Order, since: str | None) -> Node:
     placed = order.history[0].at if order.history else order.since
     late = since is not None and placed > since
     return h.tr(id=f"order-{order.placed_by or order.order_id}", class_=fate.mark.value)[
-        h.td(".t")[layout.when(placed)],
+        h.td(".t")[parts.day_and_time(placed)],
         h.td(".wide")[
             value(order_in_words(order)),
             " ",
@@ -128,7 +128,7 @@ def _told(fate: Fate) -> Node:
     return [
         h.span(".mark", aria_hidden="true")[fate.mark.sign],
         value(fate.words),
-        [" ", layout.when(fate.at)] if fate.at else None,
+        [" ", parts.day_and_time(fate.at)] if fate.at else None,
     ]
 
 

@@ -43,7 +43,9 @@ def page(visit: Visit) -> Response:
             f"This asks the bridge to cancel {parts.count(orders, 'order')}, stops and targets too, and to close "
             f"{parts.count(len(held), 'position')} at the market, in every account, also what was opened by hand."
         ],
-        h.ul[(h.li[value(f"{it.account} {it.instrument}"), " ", side(it), " ", layout.when(it.at)] for it in held)]
+        h.ul[
+            (h.li[value(f"{it.account} {it.instrument}"), " ", side(it), " ", parts.day_and_time(it.at)] for it in held)
+        ]
         if held
         else h.p(".notice.warn")["No position is known. What the bridge does not tell is not known to be flat."],
         h.div(".acts")[

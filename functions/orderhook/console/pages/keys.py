@@ -58,7 +58,7 @@ def confirm(visit: Visit) -> Response:
         ]
         if is_last
         else None,
-        h.p(".notice")["It is revoked already, since ", layout.when(key.revoked), "."]
+        h.p(".notice")["It is revoked already, since ", layout.when(key.revoked, visit.now), "."]
         if key.revoked
         else h.div(".acts")[
             form(

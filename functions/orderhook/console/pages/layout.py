@@ -10,7 +10,6 @@ import htpy as h
 from htpy import Node
 
 from orderhook.console import assets, http
-from orderhook.console.money import is_simulated
 from orderhook.console.pages import forms
 from orderhook.console.pages.switch import why_not
 from orderhook.console.pages.text import value, visible
@@ -18,7 +17,8 @@ from orderhook.console.visit import Deployment, Visit
 from orderhook.responses import Response
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
-from orderhook.trade_window import NEW_YORK
+from orderhook.trade_window import NEW_YORK, day_began
+from orderhook.venues import is_simulated
 
 NAVIGATION = (
     ("Alerts", "/console"),
@@ -99,7 +99,7 @@ def _header(visit: Visit, here: str, switch: KillSwitchState, bridge: BridgeStat
             h.div[
                 h.p(".brand")[h.a(href=NAVIGATION[0][1])["orderhook"]],
                 h.nav(aria_label="Pages")[_links(NAVIGATION, here), _more(here)],
-                h.div(".switch", data_part="switch")[_switch(visit, switch)],
+                h.div(".switch", data_part="switch")[_switch(visit, switch, bridge)],
             ],
             h.div(".place", data_part="place")[
                 h.p[_place(visit.deployment), ", trader ", value(visit.trader)],
@@ -156,16 +156,22 @@ def _may(visit: Visit) -> Node:
     return None
 
 
-def _switch(visit: Visit, switch: KillSwitchState) -> Node:
+def _switch(visit: Visit, switch: KillSwitchState, bridge: BridgeState) -> Node:
     if switch.on:
         return h.p(".stopped")[
-            h.a(href="/console/stop")[h.span(".mark", aria_hidden="true")["■"], "Stopped since ", when(switch.since)]
+            h.a(href="/console/stop")[
+                h.span(".mark", aria_hidden="true")["■"], "Stopped since ", when(switch.since, visit.now)
+            ]
         ]
-    trades = visit.services.venue.name is not None
-    return h.fragment[
-        h.p["Alerts trade: ", h.span(".word.good")["yes"]] if trades else h.p["Alerts change ", h.b["the table only"]],
-        stop_form(why_not(visit)),
-    ]
+    return h.fragment[_trades(visit, bridge), stop_form(why_not(visit))]
+
+
+def _trades(visit: Visit, bridge: BridgeState) -> Node:
+    if visit.services.venue.name is None:
+        return h.p["Alerts change ", h.b["the table only"]]
+    if bridge.away(visit.now):
+        return h.p["Alerts trade: ", h.span(".word.bad")["no, bridge away"]]
+    return h.p["Alerts trade: ", h.span(".word.good")["yes"]]
 
 
 def stop_form(why_not: str = "") -> Node:
@@ -177,13 +183,18 @@ def stop_form(why_not: str = "") -> Node:
     ]
 
 
-def when(at: str | None) -> Node:
-    """Return a time of the table: New York's, with UTC where one points at it; the browser adds its own zone there."""
+def when(at: str | None, now: datetime | None = None) -> Node:
+    """Return a time of the table: New York's, with UTC where one points at it; the browser adds its own zone there.
+
+    Where it may be old, `now` puts its day before what is not of today.
+    """
     if at is None:
         return "-"
     moment = datetime.fromisoformat(at)
     local = moment.astimezone(NEW_YORK)
-    return h.time(datetime=at, title=f"{moment:%Y-%m-%d %H:%M:%S} UTC")[f"{local:%H:%M:%S}"]
+    is_old = now is not None and moment < day_began(now)
+    day = h.span(".day")[f"{local:%a %-d %b} "] if is_old else None
+    return h.fragment[day, h.time(datetime=at, title=f"{moment:%Y-%m-%d %H:%M:%S} UTC")[f"{local:%H:%M:%S}"]]
 
 
 def told_times(text: str) -> Node:
@@ -196,6 +207,6 @@ def day(at: str | None) -> Node:
     return f"{datetime.fromisoformat(at).astimezone(NEW_YORK):%Y-%m-%d}" if at else "-"
 
 
-def age(at: str | None) -> Node:
-    """Return where the browser writes how long ago a time of the table is."""
-    return h.span(".age", data_at=at) if at else None
+def age(at: str | None, *, is_due: bool = False) -> Node:
+    """Return where the browser writes how long ago a time of the table is; of one that is due, in how long it is."""
+    return h.span(".age", data_at=at, data_due=is_due) if at else None

@@ -196,5 +196,5 @@ def _notes(order: Order) -> list[Node]:
 def _alarm(alarm: tuple[str, str, str]) -> Node:
     at, _, told = alarm
     return h.p(".note.bad")[
-        h.span(".mark", aria_hidden="true")["!"], h.span(".word")["ALARM "], value(told), " ", layout.when(at)
+        h.span(".mark", aria_hidden="true")["!"], h.span(".word")["ALARM "], value(told), " ", parts.day_and_time(at)
     ]

@@ -28,15 +28,19 @@ _TONES: dict[Shown, str] = {"done": "good", "refused": "bad", "repeated": "neutr
 _SIGNS = {"good": "✓", "warn": "!", "bad": "✕", "neutral": "○"}
 
 
-def overview(visit: Visit, known: Overview | None) -> Node:
-    """Return it, for the place above the alerts; None could not be read in time."""
+def overview(visit: Visit, known: Overview | None, last: Node) -> Node:
+    """Return it, for the place above the alerts; `last` says what became of the last one.
+
+    Without an overview it says that it could not be read in time.
+    """
     if known is None:
-        return h.p(".notice.warn", data_part="overview", id=ANCHOR)[
+        unread = h.p(".notice.warn", id=ANCHOR)[
             h.span(".mark", aria_hidden="true")["! "],
             "Whether alerts trade, and what needs you, could not be read in time. Load the page again.",
         ]
+        return h.section(aria_label="Now", data_part="overview")[unread, last]
     return h.section(aria_label="Now", data_part="overview")[
-        _standing(visit, known), _numbers(known), _needs(visit, known.needs)
+        _standing(visit, known), last, _numbers(known), _needs(visit, known.needs)
     ]
 
 
@@ -58,7 +62,7 @@ def _standing(visit: Visit, known: Overview) -> Node:
             words = [
                 "Stopped",
                 " since ",
-                when(switch.since),
+                when(switch.since, visit.now),
                 ", ",
                 turned_by(visit, switch),
                 ". What opens a position is refused.",
@@ -170,7 +174,7 @@ def _one(visit: Visit, it: Attention) -> Node:
         h.p[
             h.b[entry.title if it.code != "bridge_away" else ["The bridge is away: it ", value(it.detail)]],
             [": ", _what(it)] if it.subject != "bridge" or it.account else None,
-            [", ", when(it.at)] if it.at else None,
+            [", ", when(it.at, visit.now)] if it.at else None,
             h.br,
             [value(it.detail.rstrip(". ")), ". "] if it.detail and it.code != "bridge_away" else None,
             entry.what_to_do,

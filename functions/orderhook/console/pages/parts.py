@@ -44,7 +44,7 @@ def marked(mark: Mark, words: Node, *, sign: str | None = None) -> Node:
 
 def fate(it: Fate) -> Node:
     """Return what became of something, why, and what must be said besides."""
-    since = h.fragment[" ", day_and_time(it.at), " ", layout.age(it.at)] if it.at else None
+    since = h.fragment[" ", day_and_time(it.at), " ", layout.age(it.at, is_due=it.is_due)] if it.at else None
     return h.fragment[
         marked(it.mark, it.words),
         since,

@@ -13,7 +13,6 @@ from orderhook.bridge_messages import PositionReport
 from orderhook.console import fates, placed
 from orderhook.console.fates import Mark
 from orderhook.console.http import address
-from orderhook.console.money import is_simulated
 from orderhook.console.pages import came_of, layout, parts
 from orderhook.console.pages.order_cancel import positions_of
 from orderhook.console.pages.text import value
@@ -24,6 +23,7 @@ from orderhook.listing import Instructed, Unreadable, list_instructions, list_or
 from orderhook.orders import Order, decimal_text
 from orderhook.responses import Response
 from orderhook.trade import types_of
+from orderhook.venues import is_simulated
 
 ACT = f"{parts.POSITIONS}/act"
 

@@ -56,7 +56,9 @@ def _page(visit: Visit, *, status: int) -> Response:
 
 
 def _state(visit: Visit, switch: KillSwitchState) -> Node:
-    since = h.fragment[layout.when(switch.since), " ", layout.age(switch.since), ", ", turned_by(visit, switch)]
+    since = h.fragment[
+        layout.when(switch.since, visit.now), " ", layout.age(switch.since), ", ", turned_by(visit, switch)
+    ]
     if switch.on:
         locked = " and locked" if switch.locked else ""
         return h.fragment[h.h1["Trading is stopped"], h.p(".facts")[f"Stopped{locked} since ", since, "."]]

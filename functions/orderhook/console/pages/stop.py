@@ -69,7 +69,7 @@ def _state(visit: Visit, switch: KillSwitchState, bridge: BridgeState) -> Node:
         h.h1["Trading is stopped"],
         h.p(".facts")[
             "Since ",
-            layout.when(switch.since),
+            layout.when(switch.since, visit.now),
             " ",
             layout.age(switch.since),
             ", ",
