@@ -409,11 +409,11 @@ def test_what_is_done_beside_alerts_is_not_the_last_alert(service: Service) -> N
     put_record(service, 10, command="KEYS CREATE", outcome="key_created", origin="operator")
     for query in ({}, {"show": "done"}, {"q": "zzz"}, {"span": "1h"}):
         told = text_of(get(service, **query)).partition("All Done")[0]
-        assert re.search(r"Last alert .* New York : ✓ cancelled", told), query
+        assert re.search(r"Last alert .* New York : ✓ good: cancelled", told), query
     assert len(rows(get(service))) == 2
     assert rows(get(service, show="done")) == []
     put_record(service, 5, outcome="placed", origin="api")
-    assert re.search("Last alert .*✓ placed", text_of(get(service, show="refused")))
+    assert re.search("Last alert .*✓ good: placed", text_of(get(service, show="refused")))
 
 
 def test_the_last_alert_says_the_worst_of_its_orders_and_why_it_was_not_done(service: Service) -> None:
@@ -423,9 +423,9 @@ def test_the_last_alert_says_the_worst_of_its_orders_and_why_it_was_not_done(ser
     service.place("order-1", account="Sim101,Sim102")
     assert "now Working, 0 of 5 filled" in last(), "both are alike"
     service.report("Rejected", order_id="order-1.sim102")
-    assert "✕ placed (wrong) ; now Sim102 order-1.sim102: Rejected, 0 of 5 filled, and 1 more" in last()
+    assert "✕ wrong: placed ; now Sim102 order-1.sim102: Rejected, 0 of 5 filled, and 1 more" in last()
     service.place("order-2", instrument="{{ticker}}")
-    assert "✕ unresolved placeholder (wrong) : instrument still holds {{ticker}}" in last()
+    assert "✕ wrong: unresolved placeholder : instrument still holds {{ticker}}" in last()
     service.place("order-3.sim101")
     service.send("CANCEL", order_id="order-3", account="Sim101,Sim102")
     assert "Sim102: There is no order" in last()

@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
 import webhook
-from orderhook import pipeline
+from orderhook import answering, pipeline
 from orderhook.aws.budget import time_budget
 from orderhook.errors import OrderhookError, OutcomeUnknownError
 from orderhook.outcome import Outcome
@@ -35,7 +35,7 @@ def patient(service: Service) -> Service:
     service.warm_up()
     service.set_budget(PATIENCE_SECONDS)
     service.clock.ring_alarms()
-    service.monkeypatch.setattr(webhook, "RECORD_SECONDS", float(PATIENCE_SECONDS))
+    service.monkeypatch.setattr(answering, "RECORD_SECONDS", float(PATIENCE_SECONDS))
     return service
 
 

@@ -493,6 +493,7 @@ def test_a_key_lies_in_the_table_in_this_form_and_comes_back(revoked: str | None
         "last_four": {"S": "1a2b"},
         "strict_kill_switch": {"BOOL": True},
         "turns_kill_switch": {"BOOL": True},
+        "kind": {"S": "alert"},
     } | ({"revoked": {"S": revoked}} if revoked else {})
     read = items.key(deserialize(item))
     assert read == key
