@@ -114,19 +114,6 @@ def a_session_in_the_log(patch: Patch) -> None:
     patch.setattr(ProcessSessions, "find", logging)
 
 
-def a_code_in_the_table(patch: Patch) -> None:
-    """What signs in is kept as it is."""
-    redeem = ProcessSessions.redeem
-
-    def keeping(sessions: ProcessSessions, code: str, now: datetime) -> str | None:
-        import webhook
-
-        OnceStore(webhook.services.table).claim("trader", code, "b" * 32, now)
-        return redeem(sessions, code, now)
-
-    patch.setattr(ProcessSessions, "redeem", keeping)
-
-
 def an_id_in_a_command_line(patch: Patch) -> None:
     """A line to be copied holds what a shell would run."""
     patch.setattr(Visit, "command_line", lambda *_: "orderhook orders show $(touch /tmp/x)")
@@ -155,7 +142,6 @@ SEEDED: tuple[tuple[Defect, str], ...] = (
     (a_cookie_for_scripts, "a cookie is kept as"),
     (an_answer_that_repeats_what_was_sent, "is in the answer"),
     (a_session_in_the_log, "is in the log"),
-    (a_code_in_the_table, "is in a request to the table"),
     (an_id_in_a_command_line, "a command line holds"),
     (an_unexpected_exception, "answered 503"),
     (an_exception_that_gets_out, "was raised"),

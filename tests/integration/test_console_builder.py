@@ -45,6 +45,7 @@ def carried_out(service: Service, case: Case) -> None:
         service.turn("off")
 
 
+@pytest.mark.each_once
 @pytest.mark.parametrize("venue", [TABLE, NINJATRADER], ids=["the table", "a venue"])
 @pytest.mark.parametrize("word", KINDS)
 def test_each_text_is_carried_out_today_and_tomorrow(service: Service, word: str, venue: Venue) -> None:

@@ -16,6 +16,7 @@ def test_no_request_brings_an_exception_a_foreign_tag_or_a_secret(service: Servi
     assert result.requests == 200
 
 
+@pytest.mark.long
 def test_the_fuzzer_notices_every_seeded_defect(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     fuzzer, unnoticed = console_fuzzing.Fuzzer(service), []
     for defect, finding in SEEDED:
