@@ -61,7 +61,7 @@ test-api: .venv ## Play every operation of the HTTP API, with what its descripti
 
 .PHONY: test-console
 test-console: .venv ## Use the console in a browser (Chromium), on a desk and on a phone
-	.venv/bin/pytest -n auto --dist loadfile tests/console $(ARGS)
+	.venv/bin/pytest -n auto --dist worksteal tests/console $(ARGS)
 
 .PHONY: pictures
 pictures: .venv ## Make the pictures of docs/pictures from the demo (Chromium)
