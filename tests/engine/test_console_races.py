@@ -111,10 +111,10 @@ def test_start_beside_stop_leaves_one_of_them_and_each_is_recorded(service: Serv
     stopper, starter = browsers(door, service, 2)
     for number in range(ROUNDS):
         service.turn("on")
-        before = outcomes(service)
+        before, since = outcomes(service), str(service.controls.kill_switch(service.trader).since)
         stop, start = at_once(
             partial(post, door, stopper, "/console/stop"),
-            partial(post, door, starter, "/console/start", word="START", once=f"{number:032x}"),
+            partial(post, door, starter, "/console/start", word="START", since=since, once=f"{number:032x}"),
         )
         assert (stop.status, start.status) == (303, 303)
         switch = service.controls.kill_switch(service.trader)
