@@ -17,7 +17,7 @@ from orderhook.services import Services
 from orderhook.store.table import Table
 from tests.engine import dynamodb_local
 from tests.runtime import artifact, emulator
-from verification.bench import cold, console, orders, report, warm, way
+from verification.bench import cold, orders, pages, report, warm, way
 
 TABLE = "orderhook"
 MANY, FEW = 1_000_000, 1_000
@@ -50,7 +50,7 @@ def measure(endpoint: str) -> Iterator[report.Row | report.Fact]:
     _say("Warm cancels")
     yield from warm.rows(environment)
     _say("Pages of the console")
-    yield from console.rows(environment)
+    yield from pages.rows(environment)
     _say("Alerts on their way to NinjaTrader")
     yield from way.rows(endpoint, TABLE)
     _say(f"Writing {MANY:,} orders")
@@ -64,7 +64,7 @@ def measure_console(endpoint: str) -> Iterator[report.Row | report.Fact]:
     """Yield the rows of the console alone."""
     _, environment = _at(endpoint)
     artifact.built()
-    yield from console.rows(environment)
+    yield from pages.rows(environment)
 
 
 def _at(endpoint: str) -> tuple[Services, dict[str, str]]:
