@@ -19,7 +19,7 @@ from cli import connection
 from cli.aws.gateway import ListenError
 from cli.connection import TableAddress
 from cli.operator_records import leave_record, operators_provenance
-from cli.options import TableOptions, examples, takes_table_options
+from cli.options import ConsolePort, TableOptions, examples, takes_table_options
 from cli.terminal import GOOD, USAGE, WARNING, fail, print_line, print_text
 from cli.views.qr_code import show_qr_code
 from orderhook import administration
@@ -53,17 +53,7 @@ def console(
     max_qty: Annotated[
         int | None, typer.Option(metavar="N", help="The largest quantity that an order may get by it.")
     ] = None,
-    console_port: Annotated[
-        int,
-        typer.Option(
-            "--console-port",
-            metavar="PORT",
-            min=0,
-            max=65535,
-            show_default=False,
-            help="The port to answer on, which only this machine reaches.  [default: a free one]",
-        ),
-    ] = 0,
+    console_port: ConsolePort = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the link, and open no browser.")] = False,
     phone: Annotated[
         bool, typer.Option("--phone", help="A link and a QR code that sign you in to the stack's own console.")

@@ -28,6 +28,17 @@ Port = Annotated[
         show_default=False,
     ),
 ]
+ConsolePort = Annotated[
+    int,
+    typer.Option(
+        "--console-port",
+        metavar="PORT",
+        min=0,
+        max=65535,
+        show_default=False,
+        help="The console's port, which only this machine reaches.  [default: a free one]",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet: the same values as --json.")]
 

@@ -12,7 +12,7 @@ from cli.aws import serve as local_server
 from cli.aws.gateway import ListenError
 from cli.aws.table import create_table
 from cli.connection import ENDPOINT_VARIABLES, IN_MEMORY, LOCAL_PORT, PORT_VARIABLE, TableError
-from cli.options import TableOptions, examples, takes_table_options
+from cli.options import ConsolePort, TableOptions, examples, takes_table_options
 from cli.terminal import GOOD, fail, print_line
 
 SERVE_EXAMPLES = examples(
@@ -52,17 +52,7 @@ def serve(
             help="Where the table is served, if not in memory, such as DynamoDB Local.",
         ),
     ] = None,
-    console_port: Annotated[
-        int,
-        typer.Option(
-            "--console-port",
-            metavar="PORT",
-            min=0,
-            max=65535,
-            show_default=False,
-            help="The console's port, which only this machine reaches.  [default: a free one]",
-        ),
-    ] = 0,
+    console_port: ConsolePort = 0,
     no_alerts: Annotated[
         bool, typer.Option("--no-alerts", help="Begin with an empty list of alerts: send none of the demo's own.")
     ] = False,

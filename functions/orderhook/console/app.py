@@ -122,8 +122,6 @@ def _page(console: Console, request: Request) -> Response:
     page = PAGES.find("GET" if request.method == "HEAD" else request.method, request.path)
     if page.needs == "act" and (console.deployment.read_only_because or not session.may_act(now)):
         return alone.may_not_act(console.deployment, session)
-    if page.needs == "stop" and not session.may_stop:
-        return alone.may_not_act(console.deployment, session)
     visit = Visit(console.services, console.sessions, console.deployment, request, session, token, now)
     if is_safe:
         return page.answer(visit)

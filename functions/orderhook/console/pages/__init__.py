@@ -15,14 +15,14 @@ STOP = f"{ROOT}/stop"
 _REQUEST_ID = re.compile(r"[0-9a-f]{1,64}(\.[0-9a-z_]{1,20}){0,2}")
 """What follows an alert may have an id that ends in what it is, such as `.cancel_after`."""
 
-Needs = Literal["see", "stop", "act"]
+Needs = Literal["see", "act"]
 
 
 class Page(NamedTuple):
     """What answers one method at one address."""
 
     needs: Needs
-    """Whether a session must be allowed to act, or to stop, which it may for longer."""
+    """Whether a session must be allowed to act; a page that stops says itself whether one may."""
     answer: Callable[[Visit], Response]
 
 

@@ -17,7 +17,7 @@ def why_not(visit: Visit) -> str:
 
     A console that only looks stops all the same: that makes the risk smaller.
     """
-    if visit.session.grant.read_only:
+    if not visit.session.may_stop:
         return "This session may only look."
     if visit.session.grant.limits:
         return "This session is limited, and Stop is for everything."
