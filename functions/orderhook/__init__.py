@@ -58,6 +58,7 @@ For readers (the command line, the console and the API):
     listing          orders as a person lists them, each with its waiting legs
     representations  orders, keys, templates and records as JSON
     profit           what was won and lost, by account and day, from what was filled
+    attention/       what needs a person now, for the console and for whoever is told without looking
     console/         pages for a person and JSON for a program, which look and act; its own page says what is where
     administration   keys and templates, as an operator types them
     migration        a table of an earlier version into the form of this one; `version_0_1` is what that left,

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import reports
+from orderhook.attention.needing import Attention
 from orderhook.bridge_messages import Execution, Heartbeat, InstructionReport, PositionReport, Sent, Side
 from orderhook.bridge_messages import serialize as message_of
 from orderhook.console import app
 from orderhook.console.http import Request
-from orderhook.console.needing import Attention
 from orderhook.console.overview import Overview, overview_in_time, overview_of
 from orderhook.console.remembered import forget
 from orderhook.console.sessions import ProcessSessions

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from orderhook.attention.entries import ENTRIES
+from orderhook.attention.needing import Attention, Facts, needing_a_person, pair_of
 from orderhook.bridge_messages import PositionReport, Side
-from orderhook.console.attention import ENTRIES
-from orderhook.console.needing import Attention, Facts, needing_a_person, pair_of
 from orderhook.errors import AlertWarning
 from orderhook.instructions import Instruction
 from orderhook.needs import Need

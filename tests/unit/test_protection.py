@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from orderhook.attention.protection import Cover, cover, loses, standing
 from orderhook.bridge_messages import PositionReport
-from orderhook.console.protection import Cover, cover, loses, standing
 from orderhook.orders import CANCELLABLE, OPEN, Order, OrderState
 from tests.builders import order, provenance
 

@@ -6,8 +6,7 @@ guard            whether an unsafe request comes from the console's own page
 sessions         codes and sessions, where they are kept in a process
 signing          signing in and out, and the record that each leaves
 overview         what the first page says before the alerts: whether they trade, today's numbers, what needs a person
-attention        what can need a person, each with what to do and how it leaves the list; held against the alarms
-needing          which of it needs a person now; `gathering` reads what that takes, `remembered` spares the table
+remembered       what an instance keeps of it for some seconds, which spares the table
 looking          "I have looked": an event leaves the list; `recording` has the record of what is done besides alerts
 fates            what an alert was answered and what became of it, in words, with a mark
 alert_list       a page of alerts: which records, what became of each, which belong together
@@ -15,7 +14,6 @@ alert_words      what an alert says, in words, whether it was understood or not
 sight            which alerts somebody with limits may see
 placed           orders as trades: open ones from the index, finished ones by their placing
 money            whose money an account trades: live, simulated, nothing
-protection       how much of a position its working stops cover
 acting           one way in: fields → the pipeline of every alert → a record
 fields           how forms offer commands and their fields; `placeholders` are TradingView's
 drafts           an alert that is being built: its text, and what the webhook would make of it

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from orderhook.console.needing import Attention
+from orderhook.attention.needing import Attention
 from orderhook.console.overview import overview_of
 from orderhook.console.recording import record_of
 from orderhook.console.visit import Visit

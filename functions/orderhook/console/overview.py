@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from orderhook import reference
+from orderhook.attention.gathering import Gathered
+from orderhook.attention.needing import Attention, needing_a_person
 from orderhook.bridge_messages import PositionReport
-from orderhook.console.gathering import Gathered
-from orderhook.console.needing import Attention, needing_a_person
 from orderhook.console.remembered import remembered
 from orderhook.console.visit import Visit
 from orderhook.errors import OrderhookError

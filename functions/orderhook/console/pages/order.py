@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import htpy as h
 from htpy import Node
 
+from orderhook.attention.entries import ENTRIES
 from orderhook.console import placed
-from orderhook.console.attention import ENTRIES
 from orderhook.console.http import address
 from orderhook.console.pages import came_of, layout, order_cancel, parts
 from orderhook.console.pages.text import value

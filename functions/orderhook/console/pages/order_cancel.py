@@ -4,9 +4,10 @@ import htpy as h
 from htpy import Node
 from pydantic import ValidationError
 
+from orderhook.attention import protection
 from orderhook.bridge_messages import PositionReport
 from orderhook.commands.cancel import Cancel
-from orderhook.console import acting, protection
+from orderhook.console import acting
 from orderhook.console.fates import Fate, Mark
 from orderhook.console.http import address
 from orderhook.console.pages import came_of, forms, layout, parts

@@ -6,9 +6,9 @@ from itertools import groupby
 import htpy as h
 from htpy import Node
 
+from orderhook.attention.needing import Attention
 from orderhook.console import http
 from orderhook.console.looking import look_at
-from orderhook.console.needing import Attention
 from orderhook.console.overview import MOST_COUNTED, Overview, Shown, Today
 from orderhook.console.pages import ROOT, parts
 from orderhook.console.pages.forms import act_button, form

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import htpy as h
 from htpy import Node
 
+from orderhook.attention.protection import Cover, closing_action, cover, is_of, is_stop_of
 from orderhook.bridge_messages import PositionReport
 from orderhook.console import fates, placed
 from orderhook.console.fates import Mark
@@ -16,7 +17,6 @@ from orderhook.console.http import address
 from orderhook.console.pages import came_of, layout, parts
 from orderhook.console.pages.order_cancel import positions_of
 from orderhook.console.pages.text import value
-from orderhook.console.protection import Cover, closing_action, cover, is_of, is_stop_of
 from orderhook.console.visit import Visit
 from orderhook.instructions import Instruction
 from orderhook.listing import Instructed, Unreadable, list_instructions, list_orders

@@ -6,9 +6,9 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from orderhook.attention.entries import ENTRIES, ORDER_ID, OTHER, Entry
+from orderhook.attention.protection import cover
 from orderhook.bridge_messages import PositionReport
-from orderhook.console.attention import ENTRIES, ORDER_ID, OTHER, Entry
-from orderhook.console.protection import cover
 from orderhook.instructions import OVERDUE, Instruction
 from orderhook.needs import Need, of_record
 from orderhook.orders import RESENDS_END, Order, OrderState, folded, timestamp

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
+from orderhook.attention.needing import Facts, Pair, pair_of, pairs_in_question
 from orderhook.bridge_messages import PositionReport
-from orderhook.console.needing import Facts, Pair, pair_of, pairs_in_question
 from orderhook.instructions import Instruction
 from orderhook.listing import Unreadable, list_orders
 from orderhook.needs import Need

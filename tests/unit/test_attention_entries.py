@@ -7,7 +7,7 @@ import pytest
 
 from cli.aws.table import read_template
 from orderhook import alarms
-from orderhook.console.attention import ENTRIES, OF_METRIC, ORDER_ID
+from orderhook.attention.entries import ENTRIES, OF_METRIC, ORDER_ID
 from orderhook.needs import SHOWN_BY_ITSELF
 
 ALARMS = [name.removesuffix("Alarm") for name in read_template()["Resources"] if name.endswith("Alarm")]
