@@ -1,0 +1,178 @@
+"""One look: what there is to tell is claimed by a conditional write, and then sent, once, by each way to the trader."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from orderhook.attention.gathering import Gathered
+from orderhook.attention.needing import needing_a_person
+from orderhook.errors import OrderhookError
+from orderhook.listing import UnreadableError, find_order
+from orderhook.notifying import notices
+from orderhook.notifying.channels import Channel
+from orderhook.notifying.notices import Notice
+from orderhook.notifying.quiet import QuietHours
+from orderhook.notifying.refusals import summed
+from orderhook.orders import Order, timestamp
+from orderhook.services import Services
+from orderhook.store.bridge import BridgeState
+from orderhook.store.controls import ControlsNow
+from orderhook.store.notices import Notifying, State
+
+AWAY_FOR = timedelta(minutes=1)
+"""How long a bridge is away before that is told: one that is started again is none to be told of."""
+
+TURNED_WITHIN = timedelta(days=1)
+"""How long ago the kill switch was turned that is still told, as after quiet hours."""
+
+SUMMED_EVERY = timedelta(minutes=1)
+_STILL_COMING = timedelta(seconds=10)
+"""A record is written after its alert was received."""
+
+_SUMMED_WITHIN = timedelta(days=1)
+MOST_SUMMED = 2000
+"""How many alerts of the time since the last sum are looked at."""
+
+_TESTED_WITHIN = timedelta(minutes=10)
+
+_MOST_CLAIMED = 50
+"""How many notices one look tells of; the next one has the rest."""
+
+
+class Result(NamedTuple):
+    """What became of one message."""
+
+    channel: str
+    state: State
+    reason: str | None
+    notices: int
+
+
+class Place(NamedTuple):
+    """Whose notices these are."""
+
+    services: Services
+    trader: str
+    stack: str
+    """How the deployment is called."""
+    options: str = ""
+    """What the command line needs to reach its table, with a blank before it."""
+
+
+def look(place: Place, now: datetime, channels: Callable[[Notifying], Sequence[Channel]]) -> Iterator[Result]:
+    """Tell the trader what there is to tell now, and yield what became of each message.
+
+    Run twice, or by two at a time, nothing is told twice. Raises TemporarilyUnavailableError where the table does not
+    answer; what was not claimed by then, the next look tells.
+    """
+    settings = place.services.notices.settings(place.trader)
+    ways = channels(settings)
+    if not ways:
+        return
+    found, known = _found(place, settings, now)
+    for way in ways:
+        if claimed := list(_claimed(place, way, found, now)):
+            yield _send(place, way, claimed, known)
+
+
+def _found(place: Place, settings: Notifying, now: datetime) -> tuple[list[Notice], dict[str, Order]]:
+    """Return what there is to tell, what hurts most first, and the orders that were read for it, by their ids."""
+    services, trader = place.services, place.trader
+    controls = services.controls.look(trader)
+    bridge = controls.bridge if services.venue.name else None
+    gathered = Gathered.of(services, trader, now)
+    needs = needing_a_person(gathered.facts(bridge, now))
+    # A bridge that is away is told of when it has been for a while, and when it is back.
+    found = [notices.of_attention(it, place.options) for it in needs if it.code != "bridge_away"]
+    if settings.test and settings.test_at and settings.test_at > timestamp(now - _TESTED_WITHIN):
+        found.append(notices.of_test(settings.test, settings.test_at))
+    is_quiet = settings.quiet is not None and QuietHours.parse(settings.quiet, settings.zone).hold(now)
+    if is_quiet:
+        found = [it for it in found if it.cannot_wait]
+    else:
+        found += [*_turned(controls, now), *_refused(place, settings, controls, now)]
+        found += [*_bridge(place, settings, bridge, now)] if bridge else []
+    return found, {order.order_id: order for order in gathered.orders}
+
+
+def _turned(controls: ControlsNow, now: datetime) -> Iterator[Notice]:
+    switch = controls.kill_switch
+    if switch.since and switch.since > timestamp(now - TURNED_WITHIN):
+        yield notices.of_switch(switch)
+
+
+def _refused(place: Place, settings: Notifying, controls: ControlsNow, now: datetime) -> Iterator[Notice]:
+    """Yield the refused alerts of the time since the last sum; whoever writes down that it was made, makes it."""
+    until = now - _STILL_COMING
+    store = place.services.notices
+    if settings.refused_until is None:
+        store.advance(place.trader, settings, refused_until=timestamp(until))
+        return
+    since = max(datetime.fromisoformat(settings.refused_until), until - _SUMMED_WITHIN)
+    if until - since < SUMMED_EVERY:
+        return
+    answers = place.services.alert_log.answers(place.trader, since, MOST_SUMMED, until)
+    sums = summed(answers)
+    if store.advance(place.trader, settings, refused_until=timestamp(until)):
+        for refused in sums:
+            yield notices.of_refused(refused, since, until, controls.kill_switch, place.options)
+
+
+def _bridge(place: Place, settings: Notifying, bridge: BridgeState, now: datetime) -> Iterator[Notice]:
+    """Yield that the bridge is away, once it has been for a while, and that it is back."""
+    advance, away = place.services.notices.advance, bridge.away(now)
+    if away is None:
+        was_told = settings.away_told
+        if settings.away_since and advance(place.trader, settings, away_since=None, away_told=False) and was_told:
+            yield notices.bridge_back(now, settings.away_since)
+        return
+    if settings.away_since is None:
+        advance(place.trader, settings, away_since=timestamp(now))
+        return
+    since = datetime.fromisoformat(settings.away_since)
+    is_due = not settings.away_told and since <= now - AWAY_FOR
+    if is_due and advance(place.trader, settings, away_told=True, away_since=settings.away_since):
+        yield notices.bridge_away(away, since)
+
+
+def _claimed(place: Place, way: Channel, found: Sequence[Notice], now: datetime) -> Iterator[Notice]:
+    """Yield what is now this look's to tell; where the table fails, what is claimed by then."""
+    store = place.services.notices
+    news = store.news(place.trader, way.name, {it.name: it.at for it in found}, now)
+    claimed = 0
+    try:
+        for it in found:
+            if it.name in news and store.claim(place.trader, way.name, it.name, it.at, it.title, now):
+                claimed += 1
+                yield it
+            if claimed == _MOST_CLAIMED:
+                return
+    except OrderhookError:
+        if not claimed:
+            raise
+
+
+def _send(place: Place, way: Channel, claimed: Sequence[Notice], known: dict[str, Order]) -> Result:
+    listed = claimed[: notices.MOST_LISTED]
+    texts = [notices.as_text(it, _order_of(place, it, known)) for it in listed]
+    more = len(claimed) - len(listed)
+    subject = f"{place.stack}: {claimed[0].title}" + (f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else "")
+    state, reason = way.send(subject, notices.as_message(place.stack, texts, more))
+    for it in claimed:
+        try:
+            place.services.notices.note(place.trader, way.name, it.name, state, reason)
+        except OrderhookError:
+            break  # its claim says that nobody knows
+    return Result(way.name, state, reason, len(claimed))
+
+
+def _order_of(place: Place, notice: Notice, known: dict[str, Order]) -> Order | None:
+    if notice.about is None or notice.about.subject != "order":
+        return None
+    order_id = notice.about.id
+    with suppress(OrderhookError, UnreadableError):  # it is told all the same
+        order = known.get(order_id) or find_order(place.services, place.trader, order_id, notice.at)
+        if order and order.placed_by == notice.about.placed_by:
+            return order
+    return None
