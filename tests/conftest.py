@@ -42,7 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "each_once: with --long alone but for so many cases as have each value of each parameter once"
     )
-    config.addinivalue_line("markers", "moto_only(reason): leave this test out when the table is DynamoDB Local's")
+    config.addinivalue_line(
+        "markers", "moto_only(reason): leave this test out when the table is DynamoDB Local's, unless it is long"
+    )
     is_worker = hasattr(config, "workerinput")
     if config.getoption("--engine") and not is_worker and not dynamodb_local.missing():
         dynamodb_local.fetch()  # once, before several workers want it
@@ -91,7 +93,7 @@ def _reason_against_engine(item: pytest.Item) -> str | None:
     if item.path.parent.name == "engine":
         return None
     marker = item.get_closest_marker("moto_only")
-    if marker:
+    if marker and not item.get_closest_marker("long"):  # which runs nowhere else
         return str(marker.args[0])
     return None if "table" in getattr(item, "fixturenames", ()) else "they do not use the table"
 
