@@ -3,6 +3,7 @@
 `--engine` puts the integration tests on DynamoDB Local, Amazon's own engine, in place of moto: it chooses the table.
 """
 
+import gc
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -103,6 +104,13 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """Run a test as pytest does, in one piece of stack."""
     runner: Any = item.config.pluginmanager.getplugin("runner")
     return quick.in_one_piece_of_stack(runner.pytest_runtest_protocol, {"item": item, "nextitem": nextitem})
+
+
+def pytest_collection_finish() -> None:
+    """Have Python's collector pass by what stays to the end: modules, and thousands of tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> str | list[str]:
