@@ -19,6 +19,7 @@ fields           how forms offer commands and their fields; `placeholders` are T
 drafts           an alert that is being built: its text, and what the webhook would make of it
 reading          an alert that was written elsewhere, or recorded, into a draft
 confirming       what a page that asks for confirmation is about, and whether it is another by then
+turning          what turns a position over by hand, once for what is known of it
 by_hand          an order given by hand: what it would do, and what may be known beforehand
 pages/           HTML, a module a page; `layout` is around each of them
 api/             JSON: the table of routes, their models, and what they answer

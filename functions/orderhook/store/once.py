@@ -1,13 +1,27 @@
-"""Which request a form of the console has led to: sent again, by a double click or Back, it leads to no other."""
+"""Which request a form of the console has led to: sent again, by a double click or Back, it leads to no other.
+
+And which form turns a position over: two of them would turn it back.
+"""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from orderhook.store import items
 from orderhook.store.table import Table
-from orderhook.store.writes import ConditionFailed, Item, Put
+from orderhook.store.writes import NEW, ConditionFailed, Item, Put
 
 KEPT = timedelta(days=8)
 """Longer than a session lasts that nobody uses, so that no form is left that could be sent again."""
+
+
+class Turn(NamedTuple):
+    """That a form has claimed to turn a position over."""
+
+    once: str
+    """The form's own field."""
+    seen: str
+    """The position as it was told then."""
+    at: str
 
 
 class OnceStore:
@@ -33,3 +47,35 @@ class OnceStore:
         """Return the id of the request that this form has led to; None where it was never sent."""
         item = self._table.get(items.once_key(trader, once))
         return str(item["request_id"]) if item else None
+
+    def turn(self, trader: str, account: str, instrument: str) -> Turn | None:
+        """Return the form that was the last to claim a position; None where none did."""
+        item = self._table.get(_turn_key(trader, account, instrument))
+        return Turn(*(str(item[name]) for name in Turn._fields)) if item else None
+
+    def claim_turn(self, trader: str, account: str, instrument: str, turn: Turn, before: Turn | None) -> bool:
+        """Claim a position in the place of who had it before; return whether no other form was first.
+
+        Run twice for one form, it has it.
+        """
+        expires = int((datetime.fromisoformat(turn.at) + KEPT).timestamp())
+        item: Item = {**_turn_key(trader, account, instrument), **turn._asdict(), "expires": expires}
+        condition, values = NEW, {":once": turn.once}
+        if before:
+            condition, values = (
+                f"{NEW} OR (#once = :before AND #at = :at_before)",
+                values
+                | {
+                    ":before": before.once,
+                    ":at_before": before.at,
+                },
+            )
+        try:
+            self._table.put(Put(item, f"{condition} OR #once = :once", values))
+        except ConditionFailed:
+            return False
+        return True
+
+
+def _turn_key(trader: str, account: str, instrument: str) -> dict[str, str]:
+    return items.once_key(trader, f"POSITION#{account}#{instrument}")

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import htpy as h
 from htpy import Node
 
-from orderhook.console import acting
-from orderhook.console.confirming import is_turning
+from orderhook.console import acting, turning
 from orderhook.console.http import HttpError
 from orderhook.console.pages import came_of, forms, layout, parts
 from orderhook.console.pages.positions import ACT, Held, account_kind, held, no_venue, side
@@ -84,13 +83,12 @@ def send(visit: Visit) -> Response:
     # What closes waits for nothing that could fail: the bridge knows whether there is something to close.
     if name == "reverse" and visit.services.venue.name and not acting.came_before(visit, once):
         asked = _asked(visit, form)
-        if is_turning(visit, account, instrument):
-            text = "A reverse of this position is under way: another would turn it back."
-            return came_of.changed_since(visit, "Nothing was asked for", text, parts.POSITIONS, here=parts.POSITIONS)
         if not asked.about:
             return came_of.not_found(visit, "open position", f"{account} {instrument}", here=parts.POSITIONS)
         if asked.seen != form.get("seen", ""):
             return _confirmation(visit, asked, changed=True)
+        if why := turning.claim(visit, [turning.Market(account, instrument)], once):
+            return came_of.changed_since(visit, "Nothing was asked for", why, parts.POSITIONS, here=parts.POSITIONS)
     market = (("account", account), ("instrument", instrument))
     pairs = [("command", ACTS[name].command), *((field, text) for field, text in market if text)]
     acted = acting.act_by_hand(visit, pairs, once)
