@@ -7,7 +7,7 @@ import pytest
 from orderhook.limits import Limits
 from tests.builders import provenance
 from tests.console_session import Page, Visitor
-from tests.faults import lose_request
+from tests.faults import lose_request, run_before
 from tests.service import Service
 from tests.trades import UPDATE
 
@@ -194,6 +194,21 @@ def test_start_by_a_page_of_before_a_later_stop_starts_nothing(service: Service)
     assert "Nothing was started. Trading was stopped anew after this page was made" in told.text
     assert "Trading is not stopped" in visitor.send(told.form("Start trading"), word="START").text
     assert not stopped(service)
+
+
+def test_start_beside_a_later_stop_starts_nothing(service: Service) -> None:
+    visitor = Visitor(service)
+    stop(visitor)
+    form = visitor.get(START).form("Start trading")
+
+    def stop_anew() -> None:
+        service.controls.turn_off(provenance(service.trader, "starts"), lambda _: None)
+        service.controls.turn_on(provenance(service.trader, "stops"))
+
+    service.network.inject(UPDATE, run_before(stop_anew))
+    told = visitor.send(form, word="START")
+    assert (told.status, stopped(service)) == (409, True)
+    assert "Nothing was started. Trading was stopped anew after this page was made" in told.text
 
 
 def test_start_sent_again_starts_nothing_where_no_records_are_kept(service: Service) -> None:
