@@ -9,6 +9,7 @@ overview         what the first page says before the alerts: whether they trade,
 remembered       what an instance keeps of it for some seconds, which spares the table
 looking          "I have looked": an event leaves the list; `recording` has the record of what is done besides alerts
 fates            what an alert was answered and what became of it, in words, with a mark
+closed           whether what a stop was for was closed since
 alert_list       a page of alerts: which records, what became of each, which belong together
 alert_words      what an alert says, in words, whether it was understood or not
 sight            which alerts somebody with limits may see

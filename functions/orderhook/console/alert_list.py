@@ -8,7 +8,8 @@ from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from orderhook.console.alert_words import fields_by_name
-from orderhook.console.fates import Fate, Mark, answer_of, fate_for, fate_of_instruction, mark_of_row, worst
+from orderhook.console.closed import seen_closed
+from orderhook.console.fates import Closed, Fate, Mark, answer_of, fate_for, fate_of_instruction, mark_of_row, worst
 from orderhook.console.overview import LaterResults, shown_as
 from orderhook.console.visit import Visit
 from orderhook.errors import InvalidValueError
@@ -221,7 +222,8 @@ def rows_of(visit: Visit, records: Sequence[AlertRecord], context: Sequence[Aler
         voided = visit.controls().voided
         snapshot = take_snapshot(visit.services, visit.trader, order_ids, instruction_ids, now, voided)
     belonging = _Belonging([*records, *context])
-    return [_row(record, ids, snapshot, belonging, now) for record, ids in zip(records, shown, strict=True)]
+    closed = seen_closed(visit)
+    return [_row(record, ids, snapshot, belonging, now, closed) for record, ids in zip(records, shown, strict=True)]
 
 
 def _orders_of(record: AlertRecord) -> list[str]:
@@ -236,7 +238,14 @@ def _without_result(record: AlertRecord) -> list[str]:
     return [it for it in record.instruction_ids if it not in known]
 
 
-def _row(record: AlertRecord, order_ids: Sequence[str], snapshot: Snapshot, belonging: "_Belonging", now: str) -> Row:
+def _row(
+    record: AlertRecord,
+    order_ids: Sequence[str],
+    snapshot: Snapshot,
+    belonging: "_Belonging",
+    now: str,
+    closed: Closed,
+) -> Row:
     found = [snapshot.orders[it] for it in order_ids if it in snapshot.orders]
     orders = [it for it in found if isinstance(it, Order)]
     unreadable = [it for it in found if isinstance(it, Unreadable)]
@@ -247,11 +256,20 @@ def _row(record: AlertRecord, order_ids: Sequence[str], snapshot: Snapshot, belo
     came_again = belonging.came_again(record)
     was_done = came_again is not None and came_again[1].status < 400
     result = belonging.result(record)
-    mark = mark_of_row(record, orders, now, instructed=instructed, entries=entries, came_again=was_done, result=result)
+    mark = mark_of_row(
+        record,
+        orders,
+        now,
+        instructed=instructed,
+        entries=entries,
+        came_again=was_done,
+        result=result,
+        closed=closed,
+    )
     return Row(
         record,
         worst((mark, Mark.WARN)) if unreadable else mark,
-        fates=[(order, fate_for(record, order, now, by_id.get(order.entry_id or ""))) for order in orders],
+        fates=[(it, fate_for(record, it, now, by_id.get(it.entry_id or ""), closed=closed)) for it in orders],
         unreadable=unreadable,
         asked=[(it, fate_of_instruction(it)) for it in instructed],
         gone=len(order_ids) - len(found) - left_out,

@@ -8,6 +8,7 @@ from htpy import Node
 
 from orderhook.console import fates, http
 from orderhook.console.acting import Acted
+from orderhook.console.closed import seen_closed
 from orderhook.console.fates import Mark
 from orderhook.console.pages import layout, parts
 from orderhook.console.pages.text import value
@@ -89,7 +90,7 @@ def note(visit: Visit, order: Order | None = None, entry: Order | None = None) -
         return None
     answer = fates.answer_of(record)
     now = parts.now_of(visit)
-    fate = fates.fate_for(record, order, now, entry) if order else None
+    fate = fates.fate_for(record, order, now, entry, closed=seen_closed(visit)) if order else None
     instructed = list(instructions_of(visit.services, record))
     mark = fates.worst(
         [answer.mark, *([fate.mark] if fate else []), *(fates.fate_of_instruction(it).mark for it in instructed)]

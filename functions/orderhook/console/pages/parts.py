@@ -8,7 +8,7 @@ from hashlib import sha256
 import htpy as h
 from htpy import Node
 
-from orderhook.console.fates import Fate, Mark, fate_of_order, order_in_words
+from orderhook.console.fates import Closed, Fate, Mark, fate_of_order, order_in_words
 from orderhook.console.http import address
 from orderhook.console.pages import ROOT, layout
 from orderhook.console.pages.text import value
@@ -53,9 +53,9 @@ def fate(it: Fate) -> Node:
     ]
 
 
-def order_fate(order: Order, now: str, entry: Order | None = None) -> Node:
+def order_fate(order: Order, entry: Order | None, now: str, closed: Closed) -> Node:
     """Return what became of an order."""
-    return fate(fate_of_order(order, now, entry))
+    return fate(fate_of_order(order, now, entry, closed=closed))
 
 
 def words(order: Order) -> Node:
