@@ -351,10 +351,11 @@ def test_a_stop_is_cancelled_by_a_page_that_says_what_it_leaves(service: Service
         ([("LONG", 2)], True),
         ([("UNKNOWN", 0)], True),
         ([("FLAT", 0)], False),
+        ([("FLAT", 9)], False),
         ([("FLAT", 0), ("LONG", 2)], False),
         ([("SHORT", 2)], False),
     ],
-    ids=["open", "unknown", "flat", "flat, and opened again", "on the other side"],
+    ids=["open", "unknown", "flat", "flat by a heartbeat alone", "flat, and opened again", "on the other side"],
 )
 def test_a_stop_that_ended_is_missed_until_its_position_was_seen_closed(
     service: Service, since: list[tuple[Side, int]], is_missed: bool
@@ -371,7 +372,7 @@ def test_a_stop_that_ended_is_missed_until_its_position_was_seen_closed(
         at = timestamp(service.queue.now + timedelta(seconds=seconds))
         told = flat._replace(side=side, quantity=quantity, at=at)
         bridge.put_position(service.trader, told)
-        if side == "FLAT":
+        if (side, quantity) == ("FLAT", 0):
             bridge.note_flat(service.trader, told)
     assert ("leaves 2 contracts without a stop" in look(visitor, "long.STOP1").text) is is_missed
 

@@ -6,8 +6,9 @@ import pytest
 
 from orderhook.limits import Limits
 from tests.builders import provenance
+from tests.client_faults import in_requests_with
 from tests.console_session import Page, Visitor
-from tests.faults import lose_request, run_before
+from tests.faults import lose_request, refuse, run_before
 from tests.service import Service
 from tests.trades import UPDATE
 
@@ -92,6 +93,19 @@ def test_the_entries_are_cancelled_one_by_one_and_legs_of_what_is_filled_stay(se
     assert "No entry works." in done.text
     assert [service.state(order_id) for order_id in ("one", "two")] == ["Cancelled", "Cancelled"]
     assert sorted(service.open_orders()) == ["filled.STOP1", "filled.TARGET1"]
+
+
+def test_of_several_cancels_those_without_a_record_are_named(service: Service) -> None:
+    visitor = Visitor(service)
+    for order_id in ("one", "two", "three"):
+        service.place(order_id)
+    stop(visitor)
+    service.network.records_meet = in_requests_with("one", refuse("ValidationException"))
+    text = cancel_entries(visitor).text
+    told = text[text.index("What became of the 3 cancels") : text.rindex("Entries that work")]
+    assert "1 cancel left no record" in told
+    assert len(re.findall(r"✓ ?cancelled . ?Cancelled", told)) == 2
+    assert len(re.findall(r"one ! ?no record . ?Cancelled", told)) == 1
 
 
 def test_the_form_again_cancels_nothing_new_and_shows_what_it_did(service: Service) -> None:

@@ -136,8 +136,8 @@ def _stands(visit: Visit, market: Market, turn: Turn, once: str) -> str:
 
 def _ends(visit: Visit, market: Market, turn: Turn) -> Iterator[str | None]:
     """Yield when each part of a turn came to its end, None for what has moved nothing; nothing where nobody knows."""
-    request_id = OnceStore(visit.services.table).get(visit.trader, turn.once)
-    record = visit.services.alert_log.get(visit.trader, request_id) if request_id else None
+    sent = OnceStore(visit.services.table).get(visit.trader, turn.once)
+    record = visit.services.alert_log.get(visit.trader, sent.request_id) if sent else None
     if record is None:
         return
     named = {*record.order_ids, *(it for result in record.results for it in result.order_ids)}

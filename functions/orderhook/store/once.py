@@ -3,6 +3,7 @@
 And which form turns a position over: two of them would turn it back.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -12,6 +13,14 @@ from orderhook.store.writes import NEW, ConditionFailed, Item, Put
 
 KEPT = timedelta(days=8)
 """Longer than a session lasts that nobody uses, so that no form is left that could be sent again."""
+
+
+class Claimed(NamedTuple):
+    """What a form has led to."""
+
+    request_id: str
+    about: tuple[str, ...] = ()
+    """The ids of the orders that it was about, where it is told what became of each."""
 
 
 class Turn(NamedTuple):
@@ -30,23 +39,25 @@ class OnceStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def claim(self, trader: str, once: str, request_id: str, at: datetime) -> str:
+    def claim(self, trader: str, once: str, request_id: str, at: datetime, about: Sequence[str] = ()) -> str:
         """Return the id of the request that this form leads to: this one's, or that of the first which sent it.
 
-        Run twice, or by two at a time, one of them is first. Raises TemporarilyUnavailableError.
+        Run twice, or by two at a time, one of them is first, and what it is `about` is kept with it. Raises
+        TemporarilyUnavailableError.
         """
         expires = int((at + KEPT).timestamp())
         item: Item = {**items.once_key(trader, once), "request_id": request_id, "expires": expires}
+        item |= {"about": list(about)} if about else {}
         try:
             self._table.put(Put(item))
         except ConditionFailed as failure:
             return str((failure.item or {}).get("request_id", request_id))
         return request_id
 
-    def get(self, trader: str, once: str) -> str | None:
-        """Return the id of the request that this form has led to; None where it was never sent."""
+    def get(self, trader: str, once: str) -> Claimed | None:
+        """Return what this form has led to; None where it was never sent."""
         item = self._table.get(items.once_key(trader, once))
-        return str(item["request_id"]) if item else None
+        return Claimed(str(item["request_id"]), tuple(map(str, item.get("about", ())))) if item else None
 
     def turn(self, trader: str, account: str, instrument: str) -> Turn | None:
         """Return the form that was the last to claim a position; None where none did."""
