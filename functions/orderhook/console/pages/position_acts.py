@@ -15,9 +15,6 @@ from orderhook.console.visit import Visit
 from orderhook.orders import folded
 from orderhook.responses import Response
 
-_MOST_LISTED = 20
-"""As many of the orders that end are named."""
-
 
 class Act(NamedTuple):
     """What can be asked of positions, and how the page says it."""
@@ -131,16 +128,7 @@ def _confirmation(visit: Visit, asked: Asked, *, changed: bool = False) -> Respo
         h.p[asked.act.what],
         _unknown(asked.name) if is_unknown else None,
         h.h2["Orders that end with it"],
-        h.ul[
-            (
-                h.li[parts.order_link(order), " ", parts.words(order), " ", h.span(".dim")[value(order.state)]]
-                for order in orders[:_MOST_LISTED]
-            )
-        ]
-        if orders
-        else h.p(".dim")["None is open now."],
-        h.p(".dim")[f"and {len(orders) - _MOST_LISTED:,} more"] if len(orders) > _MOST_LISTED else None,
-        None if asked.complete else h.p(".warn")["Not all orders could be read in time: there may be more."],
+        parts.ending(orders, "None is open now.", complete=asked.complete),
         h.div(".acts")[_form(visit, asked) if can else None, h.a(".button", href=parts.POSITIONS)["Leave it as it is"]],
         h.p(".dim")["It is asked for, and done when the bridge says so: the positions show what came of it."],
     ]
