@@ -390,6 +390,21 @@ def test_a_redirect_to_elsewhere_is_a_defect() -> None:
             http.see_other(path)
 
 
+# Where there is nothing
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/console/nowhere", "/nowhere", "/console/alerts/not-an-id"])
+def test_an_address_without_a_page_has_the_frame_of_one(door: Door, service: Service, method: str, path: str) -> None:
+    headers = SAME_ORIGIN | {"Cookie": sign_in(door, Grant(service.trader))}
+    answer = door.send(method, path, headers)
+    assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such page" in answer.body
+    assert 'href="/console/orders"' in answer.body
+    assert "Stop trading" in answer.body
+    assert 'href="/console/orders"' not in door.send(method, path, SAME_ORIGIN).body, "not to a stranger"
+
+
 # What a session may
 
 

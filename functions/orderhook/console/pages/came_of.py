@@ -10,7 +10,7 @@ from orderhook.console import fates, http
 from orderhook.console.acting import Acted
 from orderhook.console.closed import seen_closed
 from orderhook.console.fates import Mark
-from orderhook.console.pages import layout, parts
+from orderhook.console.pages import ROOT, layout, parts
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.errors import OrderhookError
@@ -61,6 +61,12 @@ def not_found(visit: Visit, what: str, name: str, *, here: str) -> Response:
         h.p[h.a(".button", href=here)["Back to the list"]],
     ]
     return layout.respond(visit, f"No such {what}", content, here=here, status=404, live=False)
+
+
+def nowhere(visit: Visit, why: str) -> Response:
+    """Answer that there is no page at this address, with the way to those that there are."""
+    content = h.div(".panel")[h.h1["There is no such page"], h.p[why], h.p[h.a(".button", href=ROOT)["To the alerts"]]]
+    return layout.respond(visit, "No such page", content, here="", status=404, live=False)
 
 
 def changed_since(visit: Visit, title: str, text: str, back: str, *, here: str) -> Response:
