@@ -29,7 +29,16 @@ SEARCH_SECONDS = 1.3
 READ_AT_ONCE = 200
 """How many records a search reads by one request."""
 
-KINDS: Mapping[str, str] = {"": "All", "done": "Done", "refused": "Refused", "repeated": "Repeated", "later": "Later"}
+SIGN_INS = "sign-ins"
+KINDS: Mapping[str, str] = {
+    "": "All",
+    "done": "Done",
+    "refused": "Refused",
+    "repeated": "Repeated",
+    "later": "Later",
+    SIGN_INS: "Sign-ins",
+}
+"""What may be asked for. A sign-in stands only where it is: whoever has just come in asks about an alert."""
 SPANS: Mapping[str, str] = {"1h": "1 h", "today": "today", "7d": "7 d"}
 
 _POSITION = re.compile(r"[0-9a-f]{1,64}[0-9a-z_.]{0,40}")
@@ -123,7 +132,9 @@ def _repetitions_above(visit: Visit, asked: Asked, records: Sequence[AlertRecord
 def _read(visit: Visit, asked: Asked, ends: float) -> Found:
     log, trader = visit.services.alert_log, visit.trader
     if visit.sees_all and not asked.filters:
-        return Found(*log.page(trader, SHOWN, asked.since, asked.until, asked.before))
+        newest, older = log.page(trader, SHOWN, asked.since, asked.until, asked.before)
+        if older is None or not all(map(_is_sign_in, newest)):
+            return Found([it for it in newest if _matches(it, asked)], older)
     found: list[AlertRecord] = []
     passed: list[AlertRecord] = []
     results = LaterResults()
@@ -140,10 +151,18 @@ def _read(visit: Visit, asked: Asked, ends: float) -> Found:
     return Found(found, None, context=passed)
 
 
+def _is_sign_in(record: AlertRecord) -> bool:
+    return record.outcome in ("signed_in", "signed_out")
+
+
 def _matches(record: AlertRecord, asked: Asked) -> bool:
-    if asked.kind and asked.kind != shown_as(record.answered):
-        return False
-    return not asked.text or _says(record, lower(asked.text))
+    if asked.kind == SIGN_INS:
+        is_of_kind = _is_sign_in(record)
+    elif asked.kind:
+        is_of_kind = asked.kind == shown_as(record.answered)
+    else:
+        is_of_kind = bool(asked.text) or not _is_sign_in(record)
+    return is_of_kind and (not asked.text or _says(record, lower(asked.text)))
 
 
 def _says(record: AlertRecord, text: str) -> bool:
