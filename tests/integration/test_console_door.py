@@ -184,6 +184,7 @@ def test_signing_out_ends_the_session(door: Door) -> None:
     cookie = sign_in(door)
     answer = door.send("POST", "/console/sign-out", SAME_ORIGIN | {"Cookie": cookie})
     assert (answer.status, answer.headers["location"]) == (303, "/console/login")
+    assert answer.headers["clear-site-data"] == '"cache"'  # nor does Back show a page
     assert door.send("GET", "/console", {"Cookie": cookie}).status == 401
 
 
