@@ -122,6 +122,8 @@ def _refused(place: Place, settings: Notifying, controls: ControlsNow, now: date
 def _bridge(place: Place, settings: Notifying, bridge: BridgeState, now: datetime) -> Iterator[Notice]:
     """Yield that the bridge is away, once it has been for a while, and that it is back."""
     advance, away = place.services.notices.advance, bridge.away(now)
+    if bridge.at is None:
+        return  # it has never been there, as with a trader whose orders no bridge carries out
     if away is None:
         was_told = settings.away_told
         if settings.away_since and advance(place.trader, settings, away_since=None, away_told=False) and was_told:
@@ -158,7 +160,7 @@ def _send(place: Place, way: Channel, claimed: Sequence[Notice], known: dict[str
     texts = [notices.as_text(it, _order_of(place, it, known)) for it in listed]
     more = len(claimed) - len(listed)
     subject = f"{place.stack}: {claimed[0].title}" + (f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else "")
-    state, reason = way.send(subject, notices.as_message(place.stack, texts, more))
+    state, reason = way.send(subject, notices.as_message(place.stack, place.trader, texts, more))
     for it in claimed:
         try:
             place.services.notices.note(place.trader, way.name, it.name, state, reason)

@@ -97,10 +97,12 @@ def as_text(notice: Notice, order: Order | None) -> str:
     return "\n".join([*lines, *notice.lines])
 
 
-def as_message(stack: str, texts: Iterable[str], more: int = 0) -> str:
+def as_message(stack: str, trader: str, texts: Iterable[str], more: int = 0) -> str:
     """Return notices as one message; `more` says how many there are besides."""
     ends = [f"And {more} more: see what needs a person in the console."] if more else []
-    return "\n\n".join([f"orderhook, {visible(stack)}", *texts, *ends])
+    # Most stacks have one trader, of this name.
+    whose = "" if trader == "main" else f", trader {visible(trader)}"
+    return "\n\n".join([f"orderhook, {visible(stack)}{whose}", *texts, *ends])
 
 
 def _what(it: Attention, order: Order | None) -> str:
