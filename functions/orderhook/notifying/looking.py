@@ -26,7 +26,9 @@ AWAY_FOR = timedelta(minutes=1)
 TURNED_WITHIN = timedelta(days=1)
 """How long ago the kill switch was turned that is still told, as after quiet hours."""
 
-SUMMED_EVERY = timedelta(minutes=1)
+SUMMED_EVERY = timedelta(seconds=50)
+"""A little less than the minute after which the next look comes."""
+
 _STILL_COMING = timedelta(seconds=10)
 """A record is written after its alert was received."""
 
@@ -156,11 +158,9 @@ def _claimed(place: Place, way: Channel, found: Sequence[Notice], now: datetime)
 
 
 def _send(place: Place, way: Channel, claimed: Sequence[Notice], known: dict[str, Order]) -> Result:
-    listed = claimed[: notices.MOST_LISTED]
-    texts = [notices.as_text(it, _order_of(place, it, known)) for it in listed]
-    more = len(claimed) - len(listed)
+    texts = (notices.as_text(it, _order_of(place, it, known)) for it in claimed)
     subject = f"{place.stack}: {claimed[0].title}" + (f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else "")
-    state, reason = way.send(subject, notices.as_message(place.stack, place.trader, texts, more))
+    state, reason = way.send(subject, notices.as_message(place.stack, place.trader, texts, len(claimed)))
     for it in claimed:
         try:
             place.services.notices.note(place.trader, way.name, it.name, state, reason)
