@@ -64,7 +64,7 @@ def bridge_away(why: str, since: datetime) -> Notice:
 def bridge_back(now: datetime, since: str) -> Notice:
     """Return that the bridge is there again."""
     lines = [f"It was away since {_clock(since)}. What waited is carried out now, and what came too late is not."]
-    return Notice(f"bridge_back {timestamp(now)}", timestamp(now), "bridge_back: The bridge is there again", lines)
+    return Notice(f"bridge_back {since}", timestamp(now), "bridge_back: The bridge is there again", lines)
 
 
 def of_refused(refused: Refused, since: datetime, until: datetime, switch: KillSwitchState, options: str) -> Notice:
