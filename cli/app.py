@@ -15,6 +15,7 @@ from cli import (
     keys,
     kill_switch,
     migrate,
+    notify,
     orders,
     send,
     serve,
@@ -78,5 +79,6 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(templates.app, name="templates")
 app.command("console", epilog=console.EXAMPLES)(console.console)
 app.command("kill-switch", epilog=kill_switch.EXAMPLES)(kill_switch.kill_switch)
+app.add_typer(notify.app, name="notify")
 app.command("migrate", epilog=migrate.EXAMPLES)(migrate.migrate_table)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)

@@ -22,6 +22,7 @@ CHECKS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "ORDERHOOK_DEFERRED_FUNCTION": _NO_MESSAGES,
     # Empty without a venue.
     "ORDERHOOK_REPORTS_FUNCTION": _NO_MESSAGES,
+    "ORDERHOOK_NOTIFY_FUNCTION": _NO_MESSAGES,
 }
 """Where the name of a function stands, what it is asked, and what it must answer."""
 

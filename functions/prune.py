@@ -5,8 +5,10 @@ Every Python file that stays is the one from its wheel, and every module that a 
 under a condition, stays too: tests/runtime checks both.
 """
 
+import ast
 import gzip
 import json
+import re
 import shutil
 import sys
 from collections.abc import Collection
@@ -20,12 +22,14 @@ OPERATIONS = {
     "lambda": ("GetFunctionConfiguration", "Invoke"),
     "codedeploy": ("PutLifecycleEventHookExecutionStatus",),
     "scheduler": ("CreateSchedule",),
+    "sns": ("Publish",),
     "sqs": ("ChangeMessageVisibility", "SendMessage"),
+    "ssm": ("GetParameter",),
 }
 """The operations that our code calls. DescribeEndpoints is botocore's own, where endpoint discovery is switched on."""
 
-ZONE = "America/New_York"
-"""The time zone of trade windows."""
+QUIET = "orderhook/notifying/quiet.py"
+"""The module that names the time zones which stay: those of quiet hours, and with them that of trade windows."""
 
 
 def prune(artifact: Path) -> None:
@@ -36,7 +40,7 @@ def prune(artifact: Path) -> None:
         prune_model(artifact / "botocore" / "data" / service, operations)
     prune_endpoints(artifact / "botocore" / "data" / "endpoints.json")
     prune_powertools(artifact / "aws_lambda_powertools")
-    prune_zones(artifact / "tzdata", artifact / "dateutil")
+    prune_zones(artifact / "tzdata", artifact / "dateutil", zones_of(artifact / QUIET))
     prune_tools(artifact)
 
 
@@ -87,16 +91,23 @@ def prune_powertools(powertools: Path) -> None:
         page.unlink()
 
 
-def prune_zones(tzdata: Path, dateutil: Path) -> None:
-    """Delete every time zone but one. The packages around it stay, because zoneinfo reads it as their resource.
+def zones_of(module: Path) -> Collection[str]:
+    """Return the time zones that a module names, which is read and not imported."""
+    strings = (node.value for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Constant))
+    return {text for text in strings if isinstance(text, str) and re.fullmatch("[A-Z][a-z]+/[A-Z][A-Za-z_]+", text)}
+
+
+def prune_zones(tzdata: Path, dateutil: Path, zones: Collection[str]) -> None:
+    """Delete every other time zone. The packages around these stay, because zoneinfo reads each as their resource.
 
     dateutil has all of them once more, for those who ask it for a zone by name: botocore does not.
     """
     (dateutil / "zoneinfo" / "dateutil-zoneinfo.tar.gz").unlink(missing_ok=True)
-    zone = tzdata / "zoneinfo" / ZONE
+    kept = {tzdata / "zoneinfo" / zone for zone in zones}
+    around = {parent for path in kept for parent in path.parents}
     for path in [*tzdata.rglob("*")]:
-        is_around_it = path.name == "__init__.py" and path.parent in zone.parents
-        if path.is_file() and path != zone and not is_around_it:
+        is_around_them = path.name == "__init__.py" and path.parent in around
+        if path.is_file() and path not in kept and not is_around_them:
             path.unlink()
     for folder in sorted((path for path in tzdata.rglob("*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):

@@ -6,12 +6,14 @@ What failed too often SQS moves to the dead-letter queue, which leads here too: 
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from orderhook import alarms, bridge_messages, needs, telemetry
 from orderhook.aws.budget import time_budget
 from orderhook.aws.deadline import DeadlineError, call_until
+from orderhook.aws.doorbell import Doorbell
 from orderhook.errors import OrderhookError
 from orderhook.messages import MessageError
 from orderhook.reporting import Taken, take
@@ -23,6 +25,7 @@ BUDGET_SECONDS = 8.0
 
 settings = Settings.from_environment(os.environ)
 services = Services.connect(settings)
+notify_bell = Doorbell(url) if (url := os.environ.get("ORDERHOOK_NOTIFY_QUEUE_URL")) else None
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  Lambda passes a context
@@ -51,7 +54,15 @@ def _finish(delivered: Mapping[str, Any], deadline: float) -> bool:
             telemetry.report(defect, message_id)
             return False
     telemetry.log_report(message_id, taken.told, taken.metrics)
+    if notify_bell and alarms.rings(taken.metrics):
+        _ring(notify_bell, deadline)
     return True
+
+
+def _ring(bell: Doorbell, deadline: float) -> None:
+    """Have the trader told at once; a lost ring costs a minute."""
+    with suppress(Exception), time_budget(deadline):
+        bell.ring().failure(deadline)
 
 
 def _note_refused(delivered: Mapping[str, Any], refusal: MessageError) -> bool:

@@ -29,13 +29,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--engine", action="store_true", help="run the integration tests on DynamoDB Local (needs Java 17 and Maven)"
     )
-    parser.addoption("--long", action="store_true", help="run on moto too what takes long there")
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help="run on moto too what takes long there, and on either table every combination",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "engine_only(reason): leave this test out unless the table is DynamoDB Local's")
     config.addinivalue_line("markers", "long: leave this test out unless the table is DynamoDB Local's, or with --long")
-    config.addinivalue_line("markers", "each_once: as long, but for so many cases as have each parameter's values once")
+    config.addinivalue_line(
+        "markers", "each_once: with --long alone but for so many cases as have each value of each parameter once"
+    )
     config.addinivalue_line("markers", "moto_only(reason): leave this test out when the table is DynamoDB Local's")
     is_worker = hasattr(config, "workerinput")
     if config.getoption("--engine") and not is_worker and not dynamodb_local.missing():
@@ -45,11 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests that are marked for the other table, and with --engine those to which it is the same."""
     on_engine = config.getoption("--engine")
-    further = set() if on_engine or config.getoption("--long") else _further_combinations(items)
+    further = set() if config.getoption("--long") else _further_combinations(items)
     left_out = {
         item: reason
         for item in items
-        if (reason := _reason_against_engine(item) if on_engine else _reason_against_moto(item, config, further))
+        if (reason := _reason_against_engine(item) if on_engine else _reason_against_moto(item, config))
+        or (reason := "they are further combinations: --long runs them" if item in further else None)
     }
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
@@ -73,8 +80,8 @@ def _values(item: pytest.Item) -> list[str]:
     return [repr([params[name] for name in axis]) for axis in split]
 
 
-def _reason_against_moto(item: pytest.Item, config: pytest.Config, further: set[pytest.Item]) -> str | None:
-    if item in further or (item.get_closest_marker("long") and not config.getoption("--long")):
+def _reason_against_moto(item: pytest.Item, config: pytest.Config) -> str | None:
+    if item.get_closest_marker("long") and not config.getoption("--long"):
         return "they take long on moto: `make test-engine` runs them"
     marker = item.get_closest_marker("engine_only")
     return str(marker.args[0]) if marker else None

@@ -19,12 +19,13 @@ from orderhook.console.visit import Visit
 from orderhook.grants import Session
 from orderhook.responses import Response
 from orderhook.store.once import OnceStore
+from orderhook.visible import visible
 from verification.defects import Defect, Patch
 
 
 def markup_in_a_value(patch: Patch) -> None:
     """What came in an alert is taken for the console's own markup."""
-    patch.setattr(text, "visible", lambda value, visible=text.visible: Markup(visible(value)))
+    patch.setattr(text, "visible", lambda value: Markup(visible(value)))
 
 
 def invisible_characters_in_a_value(patch: Patch) -> None:

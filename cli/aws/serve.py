@@ -13,10 +13,10 @@ from tempfile import gettempdir
 from urllib.parse import urlsplit
 
 from bridge.windows import HeldElsewhereError, lock
-from cli.aws import demo, gateway, moto, scheduler, venue
+from cli.aws import demo, gateway, moto, notifier, scheduler, venue
 from cli.aws.table import create_table
 from cli.connection import ROUTE, TableAddress, TableError, explained_errors, local_credentials
-from cli.terminal import DIM, print_line, print_text
+from cli.terminal import DIM, WARNING, print_line, print_text, printable
 from cli.views.start_page import show_paper_page, show_start_page
 from orderhook.aws.clients import connect
 from orderhook.grants import Grant
@@ -94,6 +94,8 @@ def serve(
 
             local_scheduler = scheduler.LocalScheduler(deferred.handler, queue, application.lock)
             stack.enter_context(scheduler.running(local_scheduler))
+        if address.is_local:
+            stack.enter_context(notifier.running(webhook.services, application.lock, _tell))
         gateway.serve_forever(listener, application)
 
 
@@ -159,6 +161,12 @@ def _prepare(address: TableAddress, services: Services, *, with_orders: bool) ->
 
 def _log(line: str) -> None:
     print_line(line, DIM, error=True)
+
+
+def _tell(text: str) -> None:
+    """Print what the trader is told, beside the lines of the requests."""
+    for line in ("", *text.splitlines(), ""):
+        print_line(printable(line), WARNING, error=True)
 
 
 def _demo_orders(services: Services) -> Iterator[Order | Unreadable]:

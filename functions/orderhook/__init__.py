@@ -39,15 +39,16 @@ What they work with:
     settings         the environment of a function, read and checked once
     store/           the table: `table` sends requests; `orders`, `strategies`, `keys`, `templates`, `controls`,
                      `rates`, `traces`, `sessions`, `alert_log` each know one kind of item, `reports` what a venue says
-                     of orders, `bridge` what it says besides, `needs` what a person has to look at; `changes` has the
-                     writes that alter orders, `releases` those of legs; `writes`, `items`, `expressions`, `asking` and
-                     `results` are shared
+                     of orders, `bridge` what it says besides, `needs` what a person has to look at, `notices` what was
+                     told; `changes` has the writes that alter orders, `releases` those of legs; `writes`, `items`,
+                     `expressions`, `asking` and `results` are shared
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work,
                      the `doorbell`
     messages         what is sent to the queue
     bridge_messages  what a bridge sends to the report queue
     reporting        a report of the bridge → the table, and what somebody should look at
     needs            what of a report or an answer a person has to look at, and is kept for that
+    visible          what came from outside, as text in which nothing is invisible
     readiness        what a new version is asked before it gets traffic; `aws/deployment` asks it
 
 For readers (the command line, the console and the API):
@@ -59,6 +60,7 @@ For readers (the command line, the console and the API):
     representations  orders, keys, templates and records as JSON
     profit           what was won and lost, by account and day, from what was filled
     attention/       what needs a person now, for the console and for whoever is told without looking
+    notifying/       what a trader is told without looking
     console/         pages for a person and JSON for a program, which look and act; its own page says what is where
     administration   keys and templates, as an operator types them
     migration        a table of an earlier version into the form of this one; `version_0_1` is what that left,

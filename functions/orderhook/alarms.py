@@ -46,6 +46,9 @@ REPORTS_UNAVAILABLE = "ReportsUnavailable"
 REPORT_DEAD_LETTERS = "ReportDeadLetters"
 """Not even after five deliveries."""
 
+NOTIFICATIONS_FAILED = "NotificationsFailed"
+"""A message to a trader was not sent, or nobody knows whether it was; it may be sent again, but not for ever."""
+
 METRICS_OF_BRIDGE: Mapping[str, str] = MappingProxyType(
     {
         "change_unconfirmed": "ChangesUnconfirmed",
@@ -140,6 +143,11 @@ def metrics_of(
     if metric and metric != UNAVAILABLE and not key_is_known:
         return [STRANGERS]
     return [counted, *([metric] if metric and metric != UNAVAILABLE else [])]
+
+
+def rings(metrics: Iterable[str]) -> bool:
+    """Return whether something of a report rings, so that the trader is to be told at once."""
+    return any(metric not in ("Reports", BRIDGE_READY) for metric in metrics)
 
 
 def metrics_of_bridge(told: Iterable[str]) -> list[str]:

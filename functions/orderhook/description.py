@@ -1,4 +1,4 @@
-"""Say in words what a command would do."""
+"""Say in words what a command would do, and what an order asks for."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -21,8 +21,8 @@ from orderhook.commands.opens_position import OpensPosition
 from orderhook.commands.place import Place
 from orderhook.commands.price_fields import price_text
 from orderhook.commands.reverse import Reverse
-from orderhook.orders import decimal_text
-from orderhook.relative_prices import Relative
+from orderhook.orders import PRICES, Order, decimal_text
+from orderhook.relative_prices import Offsets, Relative
 from orderhook.trade_window import clock
 from orderhook.venues import TABLE, Venue
 
@@ -202,3 +202,19 @@ def _controls(command: OpensPosition) -> Iterator[str]:
     if command.rate_limit:
         alerts, seconds = command.rate_limit
         yield f"at most {_count(alerts, 'time')} in {seconds} s among alerts of id {command.id}"
+
+
+def _from_fill(order: Order) -> list[str]:
+    """Return where a leg will lie once its entry is filled, such as `entry - 5`."""
+    # A leg closes what its entry opened: a target that sells, or a stop that buys, is above the entry.
+    sign = "+" if (order.order_type == "LIMIT") == (order.action == "SELL") else "-"
+    offsets = Offsets(order.offset, order.limit_offset, order.in_percent).texts
+    return [f"entry {sign} {text}" for text in offsets.values()]
+
+
+def order_in_words(order: Order) -> str:
+    """Return what an order asks for, such as `BUY 2 ES 12-26 LIMIT 5000.25 DAY`; its instrument is from outside."""
+    prices = (getattr(order, name) for name in PRICES)
+    texts = " / ".join([*(decimal_text(price) for price in prices if price is not None), *_from_fill(order)])
+    parts = (order.action, str(order.present_qty), order.instrument, order.order_type, texts, order.tif)
+    return " ".join(filter(None, parts))

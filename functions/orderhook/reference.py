@@ -133,6 +133,10 @@ OPERATOR_WORDS: Mapping[str, Guidance] = MappingProxyType(
         ),
         "signed_out": Guidance("Somebody signed out of the console.", "Nothing."),
         "sessions_ended": Guidance("An operator ended every session of the console.", "Sign in again."),
+        "notify_set": Guidance(
+            "An operator changed how the trader is told of what needs a person.",
+            "Nothing, if you know of it: `source` says who, and where.",
+        ),
         "migrated": Guidance("An operator brought the trader's items into this version's form.", "Nothing."),
     }
 )

@@ -14,6 +14,7 @@ from orderhook.store.controls import Controls
 from orderhook.store.instructions import InstructionStore
 from orderhook.store.keys import KeyStore
 from orderhook.store.needs import NeedStore
+from orderhook.store.notices import NoticeStore
 from orderhook.store.orders import OrderStore
 from orderhook.store.rates import RateStore
 from orderhook.store.reports import ReportStore
@@ -41,6 +42,7 @@ class Services(NamedTuple):
     traces: TraceStore
     alert_log: AlertLog
     needs: NeedStore
+    notices: NoticeStore
     deferred: Deferred | None = None
     """None in a deployment without a queue, where nothing can be deferred."""
     venue: Venue = TABLE
@@ -87,6 +89,7 @@ class Services(NamedTuple):
             traces=TraceStore(table),
             alert_log=AlertLog(table, alert_retention),
             needs=NeedStore(table),
+            notices=NoticeStore(table),
             deferred=deferred,
             venue=venue,
             doorbell=doorbell,

@@ -145,6 +145,22 @@ def log_report_not_taken(message_id: str, faults: list[Fault], metrics: Iterable
         _count(*metrics)
 
 
+def log_notified(trader: str, channel: str, state: str, reason: str | None, notices: int) -> None:
+    """Write the line of a message to a trader, and count it: what was not sent rings."""
+    with _never_raising():
+        told: dict[str, Any] = {"trader": trader, "channel": channel, "state": state, "notices": notices}
+        told |= {"reason": reason} if reason else {}
+        (logger.info if state == "sent" else logger.warning)("notification", **told)
+        _count("Notifications", *([] if state == "sent" else [alarms.NOTIFICATIONS_FAILED]))
+
+
+def log_not_looked(trader: str | None, faults: list[Fault]) -> None:
+    """Log that it could not be seen what there is to tell, of all traders or of one; the next message looks again."""
+    _report_faults(RequestFacts("", faults=faults))
+    with _never_raising():
+        logger.warning("not looked", trader=trader, **_named(next(iter(faults), None)))
+
+
 def _report_faults(facts: RequestFacts) -> None:
     """Log what AWS refused and will go on refusing until an operator mends it: each once, however often it was met."""
     met = {(fault.reason, fault.operation): fault for fault in facts.faults if not fault.passing}

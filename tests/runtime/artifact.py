@@ -23,7 +23,7 @@ ARCHITECTURE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm6
 EMULATOR = f"samcli/local/rapid/aws-lambda-rie-{ARCHITECTURE}"
 RUNTIME: str = read_template()["Globals"]["Function"]["Runtime"].removeprefix("python")
 
-ENTRY_POINTS = ("webhook.py", "deferred.py", "reports.py", "before_traffic.py", "console.py")
+ENTRY_POINTS = ("webhook.py", "deferred.py", "reports.py", "before_traffic.py", "console.py", "notify.py")
 
 BARE = """\
 import boto3

@@ -11,7 +11,7 @@ import pytest
 
 from tests.runtime import artifact
 
-ENTRY_POINTS = "webhook and deferred and reports and before_traffic and console"
+ENTRY_POINTS = "webhook and deferred and reports and before_traffic and console and notify"
 TOOLS = ("cp", "find", "make", "printf", "rm", "sh")
 
 pytestmark = pytest.mark.skipif(

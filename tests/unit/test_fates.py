@@ -14,9 +14,9 @@ from orderhook.console.fates import (
     fate_of_instruction,
     fate_of_order,
     mark_of_row,
-    order_in_words,
     worst,
 )
+from orderhook.description import order_in_words
 from orderhook.errors import AlertWarning
 from orderhook.instructions import Instruction, InstructionResult
 from orderhook.listing import Instructed

@@ -11,6 +11,8 @@ from botocore import xform_name
 from botocore.session import get_session
 
 import prune
+from orderhook.notifying.quiet import ZONES
+from orderhook.trade_window import NEW_YORK
 
 FUNCTIONS = Path(prune.__file__).parent
 
@@ -91,14 +93,20 @@ def test_only_the_services_in_use_and_files_that_all_share_stay(tmp_path: Path) 
     assert files(tmp_path) == {"dynamodb/2012-08-10/service-2.json.gz", "partitions.json"}
 
 
-def test_of_the_time_zones_one_stays_with_the_packages_around_it(tmp_path: Path) -> None:
+def test_the_zones_of_quiet_hours_stay_and_new_yorks_is_one_of_them() -> None:
+    zones = prune.zones_of(FUNCTIONS / prune.QUIET)
+    assert sorted(zones) == sorted(ZONES)
+    assert str(NEW_YORK) in zones
+
+
+def test_of_the_time_zones_those_named_stay_with_the_packages_around_them(tmp_path: Path) -> None:
     kept = {"__init__.py", "zoneinfo/__init__.py", "zoneinfo/America/__init__.py", "zoneinfo/America/New_York"}
     tzdata, dateutil = tmp_path / "tzdata", tmp_path / "dateutil"
     for name in kept | {"zones", "zoneinfo/America/Chicago", "zoneinfo/Europe/__init__.py", "zoneinfo/Europe/Paris"}:
         write(tzdata / name)
     for name in ("zoneinfo/__init__.py", "zoneinfo/dateutil-zoneinfo.tar.gz"):
         write(dateutil / name)
-    prune.prune_zones(tzdata, dateutil)
+    prune.prune_zones(tzdata, dateutil, ["America/New_York"])
     assert files(tzdata) == kept
     assert files(dateutil) == {"zoneinfo/__init__.py"}
     assert not (tzdata / "zoneinfo" / "Europe").exists()

@@ -25,6 +25,8 @@ class Entry(NamedTuple):
     when_over: str = ""
     command: str = ""
     """The words for the command line, where that is the way out; `{id}` stands for the id of a request."""
+    naked: bool = False
+    """Whether a position may be without a stop, or open although it was to be closed: that waits for no morning."""
 
 
 _E = Entry
@@ -39,33 +41,46 @@ ENTRIES: Mapping[str, Entry] = MappingProxyType(
             "over, or looked at",
             _COVERED,
             command="bridge confirm ACCOUNT flat",
+            naked=True,
         ),
         "unprotected_quantity": _E(
             "A part of an order has no stop or target",
             "If you did not mean that, give it a stop (CANCELANDBRACKET), or close it.",
             "over, or looked at",
             _COVERED,
+            naked=True,
         ),
         "stop_rejected": _E(
-            "NinjaTrader has rejected a stop", f"{_LOOK}: what it was for is closed, or has no stop.", "looked at"
+            "NinjaTrader has rejected a stop",
+            f"{_LOOK}: what it was for is closed, or has no stop.",
+            "looked at",
+            naked=True,
         ),
         "stop_on_wrong_side": _E(
-            "A stop was on the wrong side of the market", f"{_LOOK}: the position is closed, or has none.", "looked at"
+            "A stop was on the wrong side of the market",
+            f"{_LOOK}: the position is closed, or has none.",
+            "looked at",
+            naked=True,
         ),
         "close_failed": _E(
             "A position was not seen flat after it was to be closed",
             f"{_LOOK}, and close it there. Nothing opens in this account and instrument until you say so:",
             "looked at",
             command="bridge resume ACCOUNT INSTRUMENT",
+            naked=True,
         ),
         "flipped": _E(
             "A position is on the other side after it was closed",
             f"{_LOOK}, and close it there. Nothing opens in this account and instrument until you say so:",
             "looked at",
             command="bridge resume ACCOUNT INSTRUMENT",
+            naked=True,
         ),
         "not_closed": _E(
-            "What was to close a position has not done so", f"{_LOOK}, and close there what is open.", "looked at"
+            "What was to close a position has not done so",
+            f"{_LOOK}, and close there what is open.",
+            "looked at",
+            naked=True,
         ),
         # Not known.
         "unresolved": _E(
@@ -258,6 +273,9 @@ OF_METRIC: Mapping[str, tuple[str, ...] | str] = MappingProxyType(
         "ReportsAge": "the bridge is shown as away by then, for its heartbeats are late too",
         alarms.DEAD_LETTERS: "they are tried until the table answers; what is given up then has a record",
         "QueueAge": _OPERATOR,
+        alarms.NOTIFICATIONS_FAILED: "`orderhook notify list` has what was not sent; here it is shown all the same",
+        "NotifyErrors": _OPERATOR,
+        "NobodyLooks": _OPERATOR,
         "ConsoleErrors": _OPERATOR,
         "ConsoleUnhandledErrors": _OPERATOR,
     }

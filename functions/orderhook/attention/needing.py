@@ -55,6 +55,8 @@ class Attention(NamedTuple):
     instrument: str | None = None
     may_be_looked_at: bool = False
     """Whether it leaves by "I have looked"."""
+    placed_by: str | None = None
+    """Of an order, the request of its placing, where that is known: another one may take the id later."""
 
     @property
     def entry(self) -> Entry:
@@ -116,9 +118,9 @@ def _orders(facts: Facts) -> Iterator[Attention]:
         of_order = (order.order_id, order.since)
         market = (order.account, order.instrument)
         if order.unresolved is not None:
-            yield Attention("unresolved", "order", *of_order, order.unresolved, *market)
+            yield Attention("unresolved", "order", *of_order, order.unresolved, *market, placed_by=order.placed_by)
         elif order.state is OrderState.UNKNOWN:
-            yield Attention("unknown", "order", *of_order, None, *market)
+            yield Attention("unknown", "order", *of_order, None, *market, placed_by=order.placed_by)
 
 
 def _instructions(facts: Facts) -> Iterator[Attention]:
@@ -142,6 +144,7 @@ def _kept(facts: Facts) -> Iterator[Attention]:
                 need.account,
                 need.instrument,
                 may_be_looked_at=over is None,
+                placed_by=need.placed_by,
             )
 
 

@@ -1,4 +1,4 @@
-"""Clients of DynamoDB, SQS and EventBridge Scheduler: their time-outs, and which failures are tried again."""
+"""Clients of the services of AWS that are used: their time-outs, and which failures are tried again."""
 
 import traceback
 from collections.abc import Callable, Mapping
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
 
 ATTEMPTS = 3
 
@@ -73,7 +75,11 @@ def connect(service: Literal["dynamodb"], **options: Any) -> "DynamoDBClient": .
 def connect(service: Literal["sqs"], **options: Any) -> "SQSClient": ...
 @overload
 def connect(service: Literal["scheduler"], **options: Any) -> "EventBridgeSchedulerClient": ...
-def connect(service: Literal["dynamodb", "sqs", "scheduler"], **options: Any) -> object:
+@overload
+def connect(service: Literal["sns"], **options: Any) -> "SNSClient": ...
+@overload
+def connect(service: Literal["ssm"], **options: Any) -> "SSMClient": ...
+def connect(service: Literal["dynamodb", "sqs", "scheduler", "sns", "ssm"], **options: Any) -> object:
     """Return the client that a function keeps for its life; `options` are boto3's, such as endpoint_url."""
     config = Config(
         connect_timeout=CONNECT_SECONDS,

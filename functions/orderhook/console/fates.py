@@ -16,7 +16,6 @@ from typing import Literal, NamedTuple
 
 from orderhook.listing import Instructed
 from orderhook.orders import BEING_CANCELLED, CHANGEABLE, PRICES, Order, OrderState, decimal_text
-from orderhook.relative_prices import Offsets
 from orderhook.store.alert_log import UNREADABLE, AlertRecord, RecordedResult
 from orderhook.trade import kind_of, protected_by
 from orderhook.venue_words import guidance_for_reason
@@ -320,22 +319,3 @@ def mark_of_row(
         return Mark.BAD if Mark.BAD in (own, *fates) else Mark.NEUTRAL
     # An order that has come to its end as it may takes nothing from a success.
     return worst((own, *fates))
-
-
-# Words
-
-
-def _from_fill(order: Order) -> list[str]:
-    """Return where a leg will lie once its entry is filled, such as `entry - 5`."""
-    # A leg closes what its entry opened: a target that sells, or a stop that buys, is above the entry.
-    sign = "+" if (order.order_type == "LIMIT") == (order.action == "SELL") else "-"
-    offsets = Offsets(order.offset, order.limit_offset, order.in_percent).texts
-    return [f"entry {sign} {text}" for text in offsets.values()]
-
-
-def order_in_words(order: Order) -> str:
-    """Return what an order asks for, such as `BUY 2 ES 12-26 LIMIT 5000.25 DAY`; its instrument is from outside."""
-    prices = (getattr(order, name) for name in PRICES)
-    texts = " / ".join([*(decimal_text(price) for price in prices if price is not None), *_from_fill(order)])
-    parts = (order.action, str(order.present_qty), order.instrument, order.order_type, texts, order.tif)
-    return " ".join(filter(None, parts))

@@ -333,11 +333,15 @@ class AlertLog:
         expression = "SET #looked_at = :at, #looked_by = :by REMOVE #open"
         return Update(alert_key(trader, request_id), expression, "attribute_exists(#open)", values)
 
-    def answers(self, trader: str, since: datetime, most: int) -> Iterator[Answered]:
-        """Yield what alerts were answered at `since` or later, the newest first, by one query of so many at most."""
-        values = {":pk": alert_key(trader, "")["pk"], ":low": id_prefix(since)}
+    def answers(self, trader: str, since: datetime, most: int, until: datetime | None = None) -> Iterator[Answered]:
+        """Yield what alerts were answered, newest first, by one query of so many at most.
+
+        Of those received at `since` or later, and before `until`.
+        """
+        high = id_prefix(until) if until else "~"
+        values = {":pk": alert_key(trader, "")["pk"], ":low": id_prefix(since), ":high": high}
         names = ("sk", "status", "outcome", "duplicate", "origin", "results")
-        condition = "#pk = :pk AND #sk >= :low"
+        condition = "#pk = :pk AND #sk BETWEEN :low AND :high"
         found = self._table.query(condition, values, newest_first=True, limit=most, attributes=names)
         for item in islice(found, most):
             if "status" in item and "outcome" in item:

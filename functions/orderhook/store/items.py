@@ -139,6 +139,11 @@ def need_key(trader: str, name: str) -> dict[str, str]:
     return {"pk": f"NEEDS#{trader}", "sk": name}
 
 
+def notice_key(trader: str, name: str) -> dict[str, str]:
+    """Return the key of what a trader is told without looking, or of how he is told."""
+    return {"pk": f"NOTICES#{trader}", "sk": name}
+
+
 def open_prefix(account: str | None = None, instrument: str | None = None, root: str | None = None) -> str:
     """Return how the index values of open orders begin, of an account, or of an account and instrument.
 

@@ -8,10 +8,11 @@ from htpy import Node
 
 from orderhook.console.alert_list import Related, Row
 from orderhook.console.alert_words import AlertWords
-from orderhook.console.fates import Fate, Mark, answer_of, order_in_words
+from orderhook.console.fates import Fate, Mark, answer_of
 from orderhook.console.pages import layout, parts
 from orderhook.console.pages.parts import alert_address, marked, order_link, strategy_link
 from orderhook.console.pages.text import value
+from orderhook.description import order_in_words
 from orderhook.orders import Order, timestamp
 from orderhook.store.alert_log import AlertRecord, Origin
 

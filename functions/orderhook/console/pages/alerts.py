@@ -34,10 +34,11 @@ from orderhook.console.pages.alert_parts import (
 from orderhook.console.pages.layout import Told
 from orderhook.console.pages.overview import overview
 from orderhook.console.pages.parts import alert_address
-from orderhook.console.pages.text import value, visible
+from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.responses import Response
 from orderhook.trade_window import NEW_YORK
+from orderhook.visible import visible
 
 MISSING = f"{ROOT}/alerts/missing"
 

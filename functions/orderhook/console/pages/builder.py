@@ -22,13 +22,14 @@ from orderhook.console.drafts import (
 )
 from orderhook.console.fields import FIELDS, KINDS, defaults
 from orderhook.console.pages import ROOT, inputs, layout, parts
-from orderhook.console.pages.text import value, visible
+from orderhook.console.pages.text import value
 from orderhook.console.placeholders import SAYS, is_of
 from orderhook.console.reading import Taken
 from orderhook.console.visit import Visit
 from orderhook.responses import Response
 from orderhook.store.alert_log import AlertRecord
 from orderhook.trade_window import NEW_YORK
+from orderhook.visible import visible
 
 PATH = f"{ROOT}/builder"
 _FIRST_COMMAND = "PLACE"

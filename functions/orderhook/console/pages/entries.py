@@ -10,10 +10,11 @@ from htpy import Node
 
 from orderhook.console import http
 from orderhook.console.acting import ONCE, act, claim, new_request_id
-from orderhook.console.fates import Answer, Fate, Mark, answer_of, fate_of_order, order_in_words, worst
+from orderhook.console.fates import Answer, Fate, Mark, answer_of, fate_of_order, worst
 from orderhook.console.pages import STOP, forms, parts
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
+from orderhook.description import order_in_words
 from orderhook.listing import Unreadable, UnreadableError, find_order, list_orders
 from orderhook.orders import BEING_CANCELLED, Order, timestamp
 from orderhook.responses import Response

@@ -12,13 +12,14 @@ from htpy import Node
 from orderhook.console import assets, http
 from orderhook.console.pages import forms
 from orderhook.console.pages.switch import why_not
-from orderhook.console.pages.text import value, visible
+from orderhook.console.pages.text import value
 from orderhook.console.visit import Deployment, Visit
 from orderhook.responses import Response
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import KillSwitchState
 from orderhook.trade_window import NEW_YORK, day_began
 from orderhook.venues import is_simulated
+from orderhook.visible import visible
 
 NAVIGATION = (
     ("Alerts", "/console"),

@@ -8,11 +8,12 @@ from hashlib import sha256
 import htpy as h
 from htpy import Node
 
-from orderhook.console.fates import Closed, Fate, Mark, fate_of_order, order_in_words
+from orderhook.console.fates import Closed, Fate, Mark, fate_of_order
 from orderhook.console.http import address
 from orderhook.console.pages import ROOT, layout
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
+from orderhook.description import order_in_words
 from orderhook.instruments import canonical, continuous_root
 from orderhook.limits import CONTINUOUS
 from orderhook.listing import OrderFilter, Unreadable

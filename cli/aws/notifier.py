@@ -1,0 +1,39 @@
+"""Notifications on this machine: what there is to tell is looked for all the time, and printed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from threading import Event, Thread
+
+from orderhook.errors import OrderhookError
+from orderhook.keys import Key
+from orderhook.listing import list_keys
+from orderhook.notifying.channels import by_terminal
+from orderhook.notifying.looking import Place, look
+from orderhook.services import Services
+
+_LOOK_SECONDS = 1
+
+
+@contextmanager
+def running(services: Services, lock: AbstractContextManager[object], show: Callable[[str], None]) -> Iterator[None]:
+    """Look and print in a thread; `lock` is held meanwhile, so that no function uses the same table."""
+    stopped = Event()
+    thread = Thread(target=_run, args=(services, lock, show, stopped), name="notifications", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _run(services: Services, lock: AbstractContextManager[object], show: Callable[[str], None], stopped: Event) -> None:
+    way = by_terminal(show)
+    while not stopped.wait(_LOOK_SECONDS):
+        with lock:
+            try:
+                for trader in sorted({key.trader for key in list_keys(services) if isinstance(key, Key)}):
+                    list(look(Place(services, trader, "this machine"), datetime.now(UTC), lambda _: [way]))
+            except OrderhookError:
+                continue  # the table did not answer: the next look tells it

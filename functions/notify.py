@@ -1,0 +1,78 @@
+"""Lambda: the queue of notifications. Each message says only: look what there is to tell the trader.
+
+A schedule sends one every minute, and the function for reports one as soon as the bridge has told of something. No
+alert waits for any of it.
+"""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from orderhook import telemetry
+from orderhook.aws.budget import time_budget
+from orderhook.errors import OrderhookError
+from orderhook.keys import Key
+from orderhook.listing import list_keys
+from orderhook.notifying.channels import Channel, by_email, by_webhook, url_parameter
+from orderhook.notifying.looking import Place, look
+from orderhook.services import Services
+from orderhook.settings import Settings
+from orderhook.store.notices import Notifying
+
+BUDGET_SECONDS = 20.0
+"""For the table, all traders together; the function is stopped after 30 s."""
+
+settings = Settings.from_environment(os.environ)
+services = Services.connect(settings)
+stack = os.environ.get("ORDERHOOK_STACK", "")
+topics = [arn for arn in os.environ.get("ORDERHOOK_ALARM_TOPICS", "").split(",") if arn]
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  Lambda passes a context
+    """Tell every trader what there is to tell; several messages are one look.
+
+    Returns all of them as failed where the table did not answer, so that SQS delivers them again while they are of use.
+    """
+    messages = [message["messageId"] for message in event["Records"]]
+    failed = messages if messages and not _look() else []
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _look() -> bool:
+    """Look once for each trader; return whether the table has answered for all of them."""
+    with time_budget(time.monotonic() + BUDGET_SECONDS) as budget:
+        try:
+            traders = sorted(_traders())
+        except OrderhookError:
+            telemetry.log_not_looked(None, budget.faults)
+            return False
+    unanswered = [trader for trader in traders if not _look_for(trader)]
+    return not unanswered
+
+
+def _traders() -> set[str]:
+    """Return whoever has a key, or a bridge."""
+    with_keys = {key.trader for key in list_keys(services) if isinstance(key, Key) and not key.revoked}
+    return with_keys | ({settings.venue_trader} if settings.venue.name else set())
+
+
+def _look_for(trader: str) -> bool:
+    place = Place(services, trader, stack, f" --stack {stack}")
+    with time_budget(time.monotonic() + BUDGET_SECONDS) as budget:
+        try:
+            for result in look(place, datetime.now(UTC), lambda told: _channels(trader, told)):
+                telemetry.log_notified(trader, result.channel, result.state, result.reason, result.notices)
+        except OrderhookError:
+            telemetry.log_not_looked(trader, budget.faults)
+            return False
+        except Exception as defect:
+            telemetry.report(defect, None)
+    return True
+
+
+def _channels(trader: str, told: Notifying) -> Sequence[Channel]:
+    by_mail = [by_email(topics)] if told.email and topics else []
+    outgoing = [by_webhook(told.service, url_parameter(stack, trader))] if told.service else []
+    return [*by_mail, *outgoing]

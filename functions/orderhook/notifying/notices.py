@@ -1,0 +1,135 @@
+"""What there is to tell, and its text: our own words, ids, accounts, instruments; no notes, no alert's text."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from orderhook import reference
+from orderhook.attention.needing import Attention
+from orderhook.description import order_in_words
+from orderhook.notifying.refusals import BY_SWITCH, Refused
+from orderhook.orders import Order, timestamp
+from orderhook.store.controls import KillSwitchState
+from orderhook.visible import visible
+
+LONGEST = 1700
+"""Characters of a message: Discord takes 2,000, in which what could be taken for markup is escaped."""
+
+_LONGEST_VALUE = 80
+"""Characters of what came from outside."""
+
+
+class Notice(NamedTuple):
+    """Something to tell: by its name it is claimed, and told anew when it is of a later time."""
+
+    name: str
+    at: str
+    title: str
+    lines: Sequence[str] = ()
+    cannot_wait: bool = False
+    """Whether quiet hours do not hold it back."""
+    about: Attention | None = None
+
+
+def of_attention(it: Attention, options: str) -> Notice:
+    """Return that something needs a person; `options` are what the command line needs to reach the table."""
+    steps = [it.entry.what_to_do]
+    if it.command:
+        steps.append(f"orderhook {it.command}" + ("" if it.command.startswith("bridge") else options))
+    name = f"{it.code} {it.subject} {it.id}"
+    return Notice(name, it.at, f"{it.code}: {it.entry.title}", steps, cannot_wait=it.entry.naked, about=it)
+
+
+def of_switch(switch: KillSwitchState) -> Notice:
+    """Return that the kill switch was turned."""
+    since, locked = switch.since or "", ", and locked" if switch.locked else ""
+    by = f" By {_from_outside(switch.key_id)}, request {_from_outside(switch.request_id)}." if switch.request_id else ""
+    what = "alerts that trade are refused" if switch.on else "alerts trade again"
+    turn = "on" if switch.on else "off"
+    lines = [f"Since {_clock(since)}.{by}", "If it was not you, see who has the key: orderhook keys list."]
+    title = f"kill_switch_{turn}: The kill switch is {turn}{locked}; {what}"
+    return Notice(f"kill_switch {since}", since, title, lines)
+
+
+def bridge_away(why: str, since: datetime) -> Notice:
+    """Return that the bridge is away."""
+    steps = [
+        f"It {_from_outside(why, 200)}.",
+        "What opens is refused, and cancels wait. See whether the PC, NinjaTrader and its connection run; there:",
+        "orderhook bridge doctor",
+    ]
+    return Notice(f"bridge_away {timestamp(since)}", timestamp(since), "bridge_away: The bridge is away", steps)
+
+
+def bridge_back(now: datetime, since: str) -> Notice:
+    """Return that the bridge is there again."""
+    lines = [f"It was away since {_clock(since)}. What waited is carried out now, and what came too late is not."]
+    return Notice(f"bridge_back {since}", timestamp(now), "bridge_back: The bridge is there again", lines)
+
+
+def of_refused(refused: Refused, since: datetime, until: datetime, switch: KillSwitchState, options: str) -> Notice:
+    """Return how many alerts were refused for one reason; of those that the kill switch refuses the first is told."""
+    guidance = reference.ERROR_CODES.get(refused.code)
+    alerts = f"{refused.alerts} alert{'s were' if refused.alerts > 1 else ' was'} refused"
+    lines = [
+        f"From {_clock(timestamp(since))} to {_clock(timestamp(until))}. The last is request {refused.last_id}.",
+        guidance.meaning if guidance else "",
+        "TradingView does not send them again: do by hand what they were to do.",
+        f"orderhook alerts show {refused.last_id}{options}",
+    ]
+    if refused.code == BY_SWITCH:
+        lines[2] = "No more is told of those that it refuses until it is turned again."
+    name = f"refused {refused.code} {switch.since if refused.code == BY_SWITCH else timestamp(since)}"
+    return Notice(name, timestamp(since), f"{refused.code}: {alerts}", [line for line in lines if line])
+
+
+def of_test(test_id: str, at: str) -> Notice:
+    """Return what is told when somebody tries it."""
+    return Notice(f"test {test_id}", at, "test: This is how you are told", ["Nothing is to be done."], cannot_wait=True)
+
+
+def as_text(notice: Notice, order: Order | None) -> str:
+    """Return a notice as lines of text; `order` is the one that it is about, where that is known."""
+    about = notice.about
+    lines = [notice.title]
+    if about:
+        lines += [line for line in (_what(about, order), _request(about)) if line]
+    return "\n".join([*lines, *notice.lines])
+
+
+def as_message(stack: str, trader: str, texts: Iterable[str], count: int) -> str:
+    """Return notices as one message: as many as it has room for, the first in any case, and how many more there are.
+
+    `texts` are `count`, and no more of them are made than are used.
+    """
+    # Most stacks have one trader, of this name.
+    whose = "" if trader == "main" else f", trader {visible(trader)}"
+    parts = [f"orderhook, {visible(stack)}{whose}"]
+    for listed, text in enumerate(texts):
+        if listed and sum(map(len, parts)) + len(text) > LONGEST:
+            parts.append(f"And {count - listed} more: see what needs a person in the console.")
+            break
+        parts.append(text)
+    return "\n\n".join(parts)
+
+
+def _what(it: Attention, order: Order | None) -> str:
+    words = _from_outside(order_in_words(order)) if order else ""
+    market = [_from_outside(part) for part in (it.account, None if words else it.instrument) if part]
+    named = f"order {_from_outside(it.id)}" if it.subject == "order" else ""
+    return ", ".join(filter(None, (words, *market, named)))
+
+
+def _request(it: Attention) -> str:
+    request_id = it.id if it.subject in ("alert", "instruction") else it.placed_by
+    return f"Request {_from_outside(request_id)}" if request_id else ""
+
+
+def _from_outside(text: str | None, most: int = _LONGEST_VALUE) -> str:
+    shown = visible(text or "")
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+def _clock(at: str) -> str:
+    """Return a time as `2026-11-28 14:30:05 UTC`."""
+    return f"{at[:10]} {at[11:19]} UTC" if at else "an unknown time"
