@@ -36,6 +36,9 @@ app = App(
     epilog=examples(_SET, _TEST, _LIST),
 )
 
+_SHOWN = ("service", "ends", "email", "quiet", "zone")
+"""The settings that stand in the record."""
+
 _MOST_LISTED = 20
 _TEST_SECONDS = 90
 """A stack looks once a minute where nobody can tell it to look at once."""
@@ -85,14 +88,14 @@ def set_notify(
             changes |= {"service": None, "ends": None}
         if url:
             changes |= {"service": destinations.service_of(url), "ends": destinations.ends(url)}
-        now = connection.aws_clock.now()
+            # What was refused before anybody was told of it is not told now.
+            changes |= {} if before.service else {"refused_until": timestamp(connection.aws_clock.now())}
         if url:
             _keep(str(options.stack), trader, url)
-        # What was refused before anybody was told of it is not told now.
-        services.notices.change(trader, **changes, refused_until=timestamp(now))
+        services.notices.change(trader, **changes)
         if off and options.stack:
             _forget(options.stack, trader)
-        fields = {name: "none" if it is None else str(it) for name, it in changes.items()}
+        fields = {name: "none" if it is None else str(it) for name, it in changes.items() if name in _SHOWN}
         problem = leave_record(services, operators_provenance(trader), "NOTIFY", "notify_set", fields)
         print_text(_in_words(services.notices.settings(trader), options.stack), GOOD)
         if url:
