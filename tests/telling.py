@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import boto3
@@ -44,15 +44,11 @@ class Telling:
         monkeypatch.setattr(notify, "topics", [topic])
         settings = notify.settings._replace(venue=service.venue, venue_trader=service.trader)
         monkeypatch.setattr(notify, "settings", settings)
-        monkeypatch.setattr(channels, "connect", telling._connect)
+        monkeypatch.setattr(_Clients, "telling", telling)
+        monkeypatch.setattr(channels, "client_of", _Clients.of)
         return telling
 
-    def _connect(self, name: Any) -> Any:
-        client: Any = connect(name)
-        client.meta.events.register_first(f"before-send.{name}", self._meet)
-        return client
-
-    def _meet(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+    def meet(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
         answer = self.fault(request, self.service.queue.deliver) if self.fault else None
         if answer is not None:
             request.url = "http://answered.already/"
@@ -127,6 +123,23 @@ class Telling:
     def metrics(self) -> list[str]:
         """Return the metrics that were counted since they were taken last."""
         return metrics_of(self.service.output)
+
+
+class _Clients:
+    """The clients of what is sent, made once for all tests."""
+
+    telling: Telling | None = None
+
+    @staticmethod
+    @cache
+    def of(name: Any) -> Any:
+        client: Any = connect(name)
+        client.meta.events.register_first(f"before-send.{name}", _Clients.meet)
+        return client
+
+    @staticmethod
+    def meet(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+        return _Clients.telling.meet(request) if _Clients.telling else None
 
 
 def codes_of(text: str) -> Iterable[str]:

@@ -1,8 +1,8 @@
 """The ways to a trader: e-mail by the stack's topic of alarms, the outgoing webhook, or the terminal of a local run."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import NamedTuple
+from functools import cache, partial
+from typing import Any, Literal, NamedTuple
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
@@ -36,17 +36,22 @@ def url_parameter(stack: str, trader: str) -> str:
     return f"/orderhook/{stack}/notify/{trader}"
 
 
+@cache  # at the first message, and then for the function's life
+def client_of(service: Literal["sns", "ssm"]) -> Any:
+    """Return the client of a service that only what is sent needs."""
+    return connect(service)
+
+
 def by_email(topics: Sequence[str]) -> Channel:
     """Return the way by the topics of alarms, whose subscribers confirmed that they want to be told."""
 
     def publish(subject: str, text: str) -> Sent:
         plain = subject.encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
-        sns = connect("sns")
         published = 0
         try:
             with single_attempt():
                 for topic in topics:
-                    send(sns.publish, TopicArn=topic, Subject=plain, Message=text)
+                    send(client_of("sns").publish, TopicArn=topic, Subject=plain, Message=text)
                     published += 1
         except (OrderhookError, ClientError) as error:
             nobody_has_it = published == 0 and _surely_not_done(error.__cause__ or error)
@@ -67,7 +72,7 @@ def by_webhook(service: str, parameter: str) -> Channel:
 
     def post(_: str, text: str) -> Sent:
         try:
-            url = send(connect("ssm").get_parameter, Name=parameter, WithDecryption=True)["Parameter"]["Value"]
+            url = send(client_of("ssm").get_parameter, Name=parameter, WithDecryption=True)["Parameter"]["Value"]
         except (OrderhookError, ClientError) as error:
             return "not reached", f"its URL cannot be read: {error_code(error.__cause__ or error)}"
         try:
