@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.hostile import TEXTS
+
 URLS: Mapping[str, str] = {
     "discord": "https://discord.com/api/webhooks/112233/canary-9f8e7d6c5b4a-discord",
     "slack": "https://hooks.slack.com/services/T0001/B0001/canary9f8e7d6c5b4aslack",
@@ -29,6 +31,18 @@ URLS: Mapping[str, str] = {
 }
 CANARY = "9f8e7d6c5b4a"
 HOSTS: Mapping[str, str] = {"discord": "discord.com", "slack": "hooks.slack.com", "telegram": "api.telegram.org"}
+
+MARKUP = {
+    **TEXTS,
+    "everyone": "@everyone @here <@1> <@&2> <#3> <!channel> <!here> <@U1> @trader",
+    "markdown": "# **b** __u__ ~~s~~ ||x|| `c` ```x``` > q - l 1. n [t](https://evil.example) <https://evil.example>",
+    "html": "<b>bold</b> &amp; <a href='https://evil.example'>x</a>",
+    "links": "https://evil.example/x www.evil.example evil.example/y discord.gg/abc mailto:a@b.example",
+    "emoji": "\U0001f600" * 200,
+    "backslashes": "\\" * 300,
+    "very long": "@everyone_*" * 1000,
+}
+"""What somebody may write to have a service of messages do more than show it."""
 
 Does = Literal[
     "answer",

@@ -1,22 +1,21 @@
 """What becomes of a message on its way out: by a real HTTPS server in the place of each service, and by SNS."""
 
 import logging
+import socket
 from typing import Any
 
 import pytest
 
-from orderhook.aws.doorbell import LOOK
-from orderhook.console import app
-from orderhook.notifying import https
+from orderhook.needs import Need
+from orderhook.notifying import https, looking
 from orderhook.orders import timestamp
 from orderhook.store.notices import MOST_TRIES
 from tests.faults import Stopped
-from tests.hostile import TEXTS
 from tests.integration.conftest import Run
 from tests.integration.test_notifying import by_report
 from tests.integration.test_venue_reports import deliver, say
-from tests.integration.test_what_needs_a_person import Console, ask
-from tests.outgoing import CANARY, HOSTS, URLS, Does, Outgoing
+from tests.integration.test_what_needs_a_person import Console
+from tests.outgoing import CANARY, MARKUP, URLS, Does, Outgoing
 from tests.service import Service
 from tests.telling import Telling, broken, codes_of, lose_answer, refuse_connection, throttled
 
@@ -49,7 +48,7 @@ def test_each_service_takes_what_is_posted(telling: Telling, outgoing: Outgoing,
     assert telling.metrics() == ["Notifications"]
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 403, 404, 500, 503])
+@pytest.mark.parametrize("status", [302, 307, 401, 404, 500])
 @pytest.mark.usefixtures("need")
 def test_what_is_refused_or_sent_elsewhere_failed_and_is_not_repeated(
     telling: Telling, outgoing: Outgoing, status: int
@@ -68,9 +67,8 @@ def test_what_is_refused_or_sent_elsewhere_failed_and_is_not_repeated(
 def test_what_a_service_takes_none_of_now_is_tried_three_times(telling: Telling, outgoing: Outgoing, name: str) -> None:
     outgoing.status = 429
     telling.set(name)
-    for _ in range(5):
+    for _ in range(MOST_TRIES + 1):
         telling.look(later=31)
-        telling.look()
     assert len(outgoing.posted) == MOST_TRIES
     assert state(telling) == ("not reached", "it was answered 429", MOST_TRIES)
 
@@ -90,17 +88,13 @@ def test_what_nobody_has_got_is_told_when_the_service_is_there_again(telling: Te
 
 
 @pytest.mark.parametrize("does", ["wrong host", "unknown authority", "plain http"])
-@every_service
 @pytest.mark.usefixtures("need")
-def test_whoever_has_no_good_certificate_gets_nothing(
-    telling: Telling, outgoing: Outgoing, does: Does, name: str
-) -> None:
+def test_whoever_has_no_good_certificate_gets_nothing(telling: Telling, outgoing: Outgoing, does: Does) -> None:
     outgoing.does = does
-    telling.set(name)
-    for _ in range(4):
-        telling.look(later=31)
-    assert (outgoing.posted, outgoing.connections) == ([], MOST_TRIES)
-    assert state(telling)[::2] == ("not reached", MOST_TRIES)
+    telling.set("slack")
+    telling.look()
+    assert (outgoing.posted, outgoing.connections) == ([], 1)
+    assert state(telling)[::2] == ("not reached", 1)
     assert state(telling)[1] in ("SSLCertVerificationError", "SSLError")
 
 
@@ -116,7 +110,7 @@ def test_a_host_that_nobody_knows_is_not_reached(
 
 
 def unknown_host(*_: Any, **__: Any) -> Any:
-    raise __import__("socket").gaierror(-2, "Name or service not known")
+    raise socket.gaierror(-2, "Name or service not known")
 
 
 @pytest.mark.parametrize("does", ["close", "break tls"])
@@ -272,54 +266,36 @@ def test_a_defect_in_one_way_is_logged_and_the_other_is_told(
 
 # Hostile ids and labels
 
-MARKUP = {
-    **TEXTS,
-    "everyone": "@everyone @here <@1> <@&2> <#3> <!channel> <!here> <@U1> @trader",
-    "markdown": "# **b** __u__ ~~s~~ ||x|| `c` ```x``` > q - l 1. n [t](https://evil.example) <https://evil.example>",
-    "html": "<b>bold</b> &amp; <a href='https://evil.example'>x</a>",
-    "links": "https://evil.example/x www.evil.example evil.example/y discord.gg/abc mailto:a@b.example",
-    "emoji": "\U0001f600" * 200,
-    "backslashes": "\\" * 300,
-    "very long": "@everyone_*" * 1000,
-}
-
 
 @every_service
-@pytest.mark.parametrize("what", list(MARKUP))
-def test_hostile_words_stay_words_in_one_message(
-    service: Service, telling: Telling, outgoing: Outgoing, name: str, what: str
+def test_hostile_words_stay_words_in_messages_of_the_right_length(
+    service: Service, telling: Telling, outgoing: Outgoing, name: str
 ) -> None:
-    text = MARKUP[what]
     telling.set(name, email=False)
-    for number in range(3):
+    needs = []
+    for number, text in enumerate(MARKUP.values()):
+        order_id = f"{number}{text}"[:64]
         service.have_order(
-            "Working",
-            f"{number}{text}"[:64],
-            venue="ninjatrader",
-            account=text[:64],
-            instrument=text[:64],
-            notes="NOTE",
+            "Working", order_id, venue="ninjatrader", account=text[:64], instrument=text[:64], notes="NOTE"
         )
-        deliver(
-            service,
-            say(
-                "Working",
-                order_id=f"{number}{text}"[:64],
-                placed_by=f"place-{number}{text}"[:70],
-                seq=number + 1,
-                alarms=[f"not_read: {text}"[:200], f"{text[:30]}: x"],
-            ),
-        )
-    service.hear_bridge(ready=False, reason=text)
+        at = timestamp(service.queue.now)
+        needs.append(Need("not_read", "order", order_id, at, text, text, text, f"place-{order_id}"))
+        needs.append(Need(text[:60], "order", text[:900], at, text, text, text, text))
+    service.services.needs.note(service.trader, needs)
+    service.monkeypatch.setattr(looking, "_MOST_CLAIMED", 12)
+    for _ in range(4):
+        telling.look()
+    service.hear_bridge(ready=False, reason="\n".join(MARKUP.values()))
     telling.look()
-    [posted] = outgoing.posted
-    assert "://" not in posted.text
-    assert all(character == "\n" or character.isprintable() for character in posted.text)
-    assert "NOTE" not in posted.text
     service.let_pass(61)
-    service.hear_bridge(ready=False, reason=text)
+    service.hear_bridge(ready=False, reason="\n".join(MARKUP.values()))
     telling.look()
-    assert len(outgoing.posted) == 2
+    assert len(outgoing.posted) == len(needs) // 12 + 1
+    assert {it.state for it in telling.told()} == {"sent"}
+    for text in outgoing.texts:
+        assert "://" not in text
+        assert all(character == "\n" or character.isprintable() for character in text)
+        assert "NOTE" not in text
 
 
 # What is in no message
@@ -345,8 +321,17 @@ def test_no_message_has_the_notes_or_the_text_of_an_alert(
 # The URL
 
 
-@every_service
-@pytest.mark.parametrize("does", ["answer", "close", "break tls", "wrong host", "plain http", "hang"])
+@pytest.mark.parametrize(
+    ("name", "does"),
+    [
+        ("discord", "answer"),
+        ("slack", "close"),
+        ("telegram", "break tls"),
+        ("discord", "wrong host"),
+        ("slack", "plain http"),
+        ("telegram", "hang"),
+    ],
+)
 def test_the_url_is_nowhere_but_in_ssm_and_at_its_service(
     service: Service,
     telling: Telling,
@@ -380,9 +365,6 @@ def test_the_url_is_nowhere_but_in_ssm_and_at_its_service(
         "console": console.get("/console")["body"],
     }
     assert [it for it, content in places.items() if CANARY in content] == []
-    assert app is not None
-    assert LOOK
-    assert HOSTS
 
 
 # At most once
@@ -399,27 +381,30 @@ def test_two_messages_and_two_looks_send_one(telling: Telling, outgoing: Outgoin
 @pytest.mark.usefixtures("need")
 def test_a_look_in_the_middle_of_another_ones_sending_sends_nothing(telling: Telling, outgoing: Outgoing) -> None:
     telling.set("discord")
-    outgoing.posting = lambda: setattr(outgoing, "posting", lambda: None) or telling.look()
+
+    def look_again() -> None:
+        outgoing.posting = lambda: None
+        looks.append(telling.look())  # type: ignore[func-returns-value]
+
+    looks: list[None] = []
+    outgoing.posting = look_again
     telling.look()
-    assert len(outgoing.posted) == 1
+    assert (len(outgoing.posted), len(looks)) == (1, 1)
     assert state(telling) == ("sent", None, 1)
 
 
-def test_a_process_that_ends_before_its_message_leaves_a_claim_that_says_so(
-    service: Service, telling: Telling, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_ends_before_its_message_leaves_a_claim_that_says_so(service: Service, telling: Telling) -> None:
     def stop(*_: object) -> None:
         raise Stopped
 
     by_report("unprotected")(service)
-    telling.fault = stop  # type: ignore[assignment]
+    telling.fault = stop
     with pytest.raises(Stopped):
         telling.look()
     telling.fault = None
     telling.look(later=120)
     assert telling.mails == []
     assert state(telling) == ("claimed", None, 1)
-    assert monkeypatch
 
 
 def test_a_process_that_ends_after_its_message_sends_it_once(service: Service, telling: Telling) -> None:
@@ -435,4 +420,3 @@ def test_a_process_that_ends_after_its_message_sends_it_once(service: Service, t
     telling.look(later=120)
     assert telling.codes == ["unprotected"]
     assert state(telling) == ("claimed", None, 1)
-    assert ask

@@ -1,6 +1,7 @@
 """The request to an outgoing webhook: HTTPS alone, no redirects, 3 seconds in all, and no error that names the URL."""
 
 import json
+import socket
 import ssl
 import time
 from http.client import HTTPException, HTTPSConnection
@@ -21,9 +22,9 @@ def post(request: Request) -> tuple[State, str | None]:
     longer.
     """
     ends = time.monotonic() + SECONDS
-    connection = HTTPSConnection(urlsplit(request.url).netloc, timeout=SECONDS, context=ssl.create_default_context())
+    connection = HTTPSConnection(urlsplit(request.url).netloc)
     try:
-        call_until(ends, connection.connect)
+        call_until(ends, _connect, connection)
     except (DeadlineError, OSError) as error:
         connection.close()
         return "not reached", _reason(error)
@@ -36,6 +37,15 @@ def post(request: Request) -> tuple[State, str | None]:
     if 200 <= status < 300:
         return "sent", None
     return "not reached" if status == 429 else "failed", f"it was answered {status}"
+
+
+def _connect(connection: HTTPSConnection) -> None:
+    connection.sock = socket.create_connection((connection.host, connection.port), SECONDS)
+    # Kept before the handshake, so that it is closed whenever that ends.
+    connection.sock = ssl.create_default_context().wrap_socket(
+        connection.sock, server_hostname=connection.host, do_handshake_on_connect=False
+    )
+    connection.sock.do_handshake()
 
 
 def _status_of(connection: HTTPSConnection, request: Request) -> int:
