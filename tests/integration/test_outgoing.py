@@ -10,6 +10,7 @@ from orderhook.needs import Need
 from orderhook.notifying import https, looking
 from orderhook.orders import timestamp
 from orderhook.store.notices import MOST_TRIES
+from tests.api import Api
 from tests.faults import Stopped
 from tests.integration.conftest import Run
 from tests.integration.test_notifying import by_report
@@ -352,7 +353,7 @@ def test_the_url_is_nowhere_but_in_ssm_and_at_its_service(
     by_report("unprotected")(service)
     telling.look()
     telling.look(later=31)
-    console = Console(service, monkeypatch)
+    console, api = Console(service, monkeypatch), Api(service)
     listed = run("notify", "list"), run("notify", "list", "--json")
     places = {
         "output": service.output.take(),
@@ -362,7 +363,8 @@ def test_the_url_is_nowhere_but_in_ssm_and_at_its_service(
         "mails": repr([telling.mails, telling.subjects]),
         "bodies": repr([it.body for it in outgoing.posted]),
         "command line": repr([(it.output, it.exception) for it in listed]),
-        "console": console.get("/console")["body"],
+        "console": repr([console.get(page)["body"] for page in ("/console", "/console/orders", "/console/keys")]),
+        "api": repr([api.send("GET", path).text for path in ("/alerts", "/orders", "/killswitch")]),
     }
     assert [it for it, content in places.items() if CANARY in content] == []
 
