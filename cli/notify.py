@@ -3,7 +3,7 @@
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from getpass import getpass
 from typing import Annotated, Any, Literal
 
@@ -20,7 +20,7 @@ from cli.plain import App
 from cli.terminal import BAD, GOOD, USAGE, fail, print_json, print_line, print_table, print_text, readable_time
 from orderhook.aws.doorbell import LOOK
 from orderhook.notifying import destinations
-from orderhook.notifying.channels import url_parameter
+from orderhook.notifying.channels import EMAIL, url_parameter
 from orderhook.notifying.quiet import QuietHours
 from orderhook.orders import timestamp
 from orderhook.services import Services
@@ -88,10 +88,11 @@ def set_notify(
             changes |= {"service": None, "ends": None}
         if url:
             changes |= {"service": destinations.service_of(url), "ends": destinations.ends(url)}
-            # What was refused before anybody was told of it is not told now.
-            changes |= {} if before.service else {"refused_until": timestamp(connection.aws_clock.now())}
         if url:
             _keep(str(options.stack), trader, url)
+        # What was refused before a way was there is not told by it now.
+        for way in _ways_opened(before, changes):
+            services.notices.begin_summing(trader, way, connection.aws_clock.now())
         services.notices.change(trader, **changes)
         if off and options.stack:
             _forget(options.stack, trader)
@@ -181,6 +182,13 @@ def _quiet_changes(before: Notifying, quiet: str | None, zone: str | None) -> di
     except ValueError as error:
         fail(f"Nothing was set: {error}", USAGE)
     return {"quiet": read.text, "zone": read.zone}
+
+
+def _ways_opened(before: Notifying, changes: Mapping[str, Any]) -> Iterator[str]:
+    if changes.get("email") and not before.email:
+        yield EMAIL
+    if changes.get("service") and changes["service"] != before.service:
+        yield changes["service"]
 
 
 def _keep(stack: str, trader: str, url: str) -> None:
