@@ -154,10 +154,16 @@ def log_notified(trader: str, channel: str, state: str, reason: str | None, noti
         _count("Notifications", *([] if state == "sent" else [alarms.NOTIFICATIONS_FAILED]))
 
 
-def log_not_looked(trader: str, error: OrderhookError) -> None:
-    """Log that it could not be seen what there is to tell a trader; the next message looks again."""
+def log_not_looked(trader: str | None, error: OrderhookError) -> None:
+    """Log that it could not be seen what there is to tell a trader, or who they are; the next message looks again."""
     with _never_raising():
         logger.warning("not looked", trader=trader, reason=error_code(error.__cause__ or error))
+
+
+def count_look() -> None:
+    """Count that it was seen what there is to tell every trader: where nobody can, it rings."""
+    with _never_raising():
+        _count(alarms.LOOKS)
 
 
 def _report_faults(facts: RequestFacts) -> None:
