@@ -15,6 +15,7 @@ from cli.aws.table import read_template
 from orderhook.bridge_messages import PositionReport
 from orderhook.notifying.channels import by_terminal
 from orderhook.orders import timestamp
+from orderhook.venues import TABLE
 from tests.client_faults import Request
 from tests.faults import no_fault, throttle
 from tests.integration.test_venue_reports import deliver, have, say
@@ -104,3 +105,21 @@ def test_what_the_role_lacks_would_be_noticed() -> None:
     assert not is_allowed(Request("dynamodb", "PutItem", {}), "NOTICES#main")
     assert not is_allowed(Request("dynamodb", "GetItem", {}), "SESSIONS")
     assert not is_allowed(Request("dynamodb", "Query", {}), "SIGN_IN_CODES")
+
+
+@pytest.mark.parametrize(("with_venue", "reads"), [(False, 8), (True, 10)])
+def test_a_look_that_finds_nothing_costs_what_the_page_about_cost_says(
+    service: Service, monkeypatch: pytest.MonkeyPatch, *, with_venue: bool, reads: int
+) -> None:
+    if not with_venue:
+        service.use_venue(TABLE)
+    monkeypatch.setattr(notify, "services", service.handlers_services)
+    monkeypatch.setattr(notify, "_channels", lambda _trader, _told: [by_terminal(print)])
+    event = {"Records": [{"messageId": "1"}]}
+    notify.handler(event, None)
+    service.network.forget()
+    service.let_pass(60)
+    service.hear_bridge()
+    notify.handler(event, None)
+    operations = service.network.operations
+    assert (len(operations) - operations.count("UpdateItem"), operations.count("UpdateItem")) == (reads, 1), operations
