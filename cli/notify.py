@@ -151,7 +151,7 @@ def list_notices(options: TableOptions) -> None:
         print_text("Nothing was told yet.")
         return
     rows = [[readable_time(it.at), it.channel, _became(it), it.title] for it in latest]
-    print_table(["TIME", "WAY", "STATE", "WHAT"], rows)
+    print_table(["time", "way", "state", "what"], rows)
 
 
 def _stack(name: str | None) -> notifying.Stack | None:

@@ -28,6 +28,9 @@ def told(emulator: Emulator, template: Path) -> Iterator[Stack]:
     sqs, sns = stack.client("sqs"), stack.client("sns")
     queue = sqs.create_queue(QueueName="told-hears")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     sns.subscribe(TopicArn=stack.resources["AlarmTopic"], Protocol="sqs", Endpoint=arn)
     stack.new_key()
     yield stack

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,12 +16,14 @@ from typer.testing import CliRunner, Result
 import notify as function
 from cli import connection, notify
 from cli.app import app
+from cli.aws import demo
 from orderhook.aws.doorbell import LOOK
 from orderhook.notifying.channels import by_terminal, url_parameter
 from orderhook.notifying.looking import Place, look
 from orderhook.orders import timestamp
 from orderhook.store.notices import Notifying
 from tests.cloudformation import stand_in
+from tests.local_server import running
 from tests.service import Service, wall_clock
 
 Run = Callable[..., Result]
@@ -370,6 +373,19 @@ def test_on_this_machine_a_test_is_printed_by_the_server(service: Service, monke
     assert "test: This is how you are told" in shown[0]
 
 
+def test_the_server_prints_what_is_told_beside_the_requests_and_not_what_the_demo_did(tmp_path: Path) -> None:
+    with running(tmp_path / "log", with_alerts=True) as server:
+        assert any(it["results"] for it in server.data("alerts"))  # done in some accounts alone
+        server.post(f"key={demo.KEY}; kill_switch=on;")
+        assert server.run("notify", "test").exit_code == 0
+        log = server.log.read_text()
+        assert "orderhook, this machine" not in log
+        told = re.findall(r"^\d\d:\d\d:\d\d  told (\w+): .*\n {15}\S", log, re.MULTILINE)
+        assert sorted(told) == ["kill_switch_on", "test"]
+        assert demo.KEY not in log[log.index("told") :]
+        assert "A server on this machine tells you" in server.run("notify", "list").stdout
+
+
 # Listing
 
 
@@ -383,7 +399,7 @@ def test_the_list_has_what_was_told_newest_first(service: Service, run: Run) -> 
     run("test")
     lines = run("list").stdout.splitlines()
     assert lines[0] == "E-mail: yes. Outgoing webhook: none."
-    assert [line.split() for line in lines[1:2]] == [["TIME", "WAY", "STATE", "WHAT"]]
+    assert [line.split() for line in lines[1:2]] == [["time", "way", "state", "what"]]
     assert [re.sub(r"^\S+ \S+ UTC +", "", line).rstrip() for line in lines[2:]] == [
         "e-mail  sent   test: This is how you are told",
         "e-mail  sent   invalid_value: 1 alert was refused",
