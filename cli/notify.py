@@ -31,6 +31,9 @@ app = App(
     epilog=examples(_SET, _TEST, _LIST),
 )
 
+_SHOWN = ("service", "ends", "email", "quiet", "zone")
+"""The settings that stand in the record."""
+
 _MOST_LISTED = 20
 _TEST_SECONDS = 90
 """A stack looks once a minute where nobody can tell it to look at once."""
@@ -79,7 +82,7 @@ def set_notify(
         if url and stack:
             notifying.keep_url(stack, trader, url)
         services.notices.change(trader, **changes)
-        fields = {name: _field(changes[name]) for name in changes if name != "refused_until"}
+        fields = {name: _field(changes[name]) for name in changes if name in _SHOWN}
         problem = leave_record(services, operators_provenance(trader), "NOTIFY", "notify_set", fields)
         if off and stack:
             notifying.forget_url(stack, trader)

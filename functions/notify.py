@@ -45,12 +45,12 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
 
 def _look() -> bool:
     """Look once for each trader; return whether the table has answered for all of them."""
-    try:
-        with time_budget(time.monotonic() + BUDGET_SECONDS):
+    with time_budget(time.monotonic() + BUDGET_SECONDS) as budget:
+        try:
             traders = sorted(_traders())
-    except OrderhookError as error:
-        telemetry.log_not_looked(None, error)
-        return False
+        except OrderhookError:
+            telemetry.log_not_looked(None, budget.faults)
+            return False
     unanswered = [trader for trader in traders if not _look_for(trader)]
     return not unanswered
 
@@ -63,15 +63,15 @@ def _traders() -> set[str]:
 
 def _look_for(trader: str) -> bool:
     place = Place(services, trader, stack, f" --stack {stack}")
-    try:
-        with time_budget(time.monotonic() + BUDGET_SECONDS):
+    with time_budget(time.monotonic() + BUDGET_SECONDS) as budget:
+        try:
             for result in look(place, datetime.now(UTC), lambda told: _channels(trader, told)):
                 telemetry.log_notified(trader, result.channel, result.state, result.reason, result.notices)
-    except OrderhookError as error:
-        telemetry.log_not_looked(trader, error)
-        return False
-    except Exception as defect:
-        telemetry.report(defect, None)
+        except OrderhookError:
+            telemetry.log_not_looked(trader, budget.faults)
+            return False
+        except Exception as defect:
+            telemetry.report(defect, None)
     return True
 
 

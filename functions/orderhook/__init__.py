@@ -39,9 +39,9 @@ What they work with:
     settings         the environment of a function, read and checked once
     store/           the table: `table` sends requests; `orders`, `strategies`, `keys`, `templates`, `controls`,
                      `rates`, `traces`, `sessions`, `alert_log` each know one kind of item, `reports` what a venue says
-                     of orders, `bridge` what it says besides, `needs` what a person has to look at, `notices` what
-                     he was told of; `changes` has the writes that alter orders, `releases` those of legs; `writes`,
-                     `items`, `expressions`, `asking` and `results` are shared
+                     of orders, `bridge` what it says besides, `needs` what a person has to look at, `notices` what was
+                     told; `changes` has the writes that alter orders, `releases` those of legs; `writes`, `items`,
+                     `expressions`, `asking` and `results` are shared
     aws/             `clients`, a request's time `budget` and hard `deadline`, the `gateway`'s event, `deferred` work,
                      the `doorbell`
     messages         what is sent to the queue

@@ -154,10 +154,11 @@ def log_notified(trader: str, channel: str, state: str, reason: str | None, noti
         _count("Notifications", *([] if state == "sent" else [alarms.NOTIFICATIONS_FAILED]))
 
 
-def log_not_looked(trader: str | None, error: OrderhookError) -> None:
-    """Log that it could not be seen what there is to tell a trader, or who they are; the next message looks again."""
+def log_not_looked(trader: str | None, faults: list[Fault]) -> None:
+    """Log that it could not be seen what there is to tell, of all traders or of one; the next message looks again."""
+    _report_faults(RequestFacts("", faults=faults))
     with _never_raising():
-        logger.warning("not looked", trader=trader, reason=error_code(error.__cause__ or error))
+        logger.warning("not looked", trader=trader, **_named(next(iter(faults), None)))
 
 
 def count_look() -> None:

@@ -1,6 +1,6 @@
 """One look: what there is to tell is claimed by a conditional write, and then sent, once, by each way to the trader."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -26,9 +26,8 @@ AWAY_FOR = timedelta(minutes=1)
 TURNED_WITHIN = timedelta(days=1)
 """How long ago the kill switch was turned that is still told, as after quiet hours."""
 
-SUMMED_EVERY = timedelta(minutes=1)
 _STILL_COMING = timedelta(seconds=10)
-"""A record is written after its alert was received."""
+"""A record is written after its alert was received, so that a minute is summed a little later."""
 
 _SUMMED_WITHIN = timedelta(days=1)
 MOST_SUMMED = 2000
@@ -60,24 +59,40 @@ class Place(NamedTuple):
     """What the command line needs to reach its table, with a blank before it."""
 
 
+class _Found(NamedTuple):
+    """What there is to tell."""
+
+    notices: Sequence[Notice]
+    """What hurts most comes first."""
+    orders: Mapping[str, Order]
+    """Those that were read for it, by their ids."""
+    progress: Mapping[str, object]
+    """How far it has got once these are told, in the words of the settings."""
+
+
 def look(place: Place, now: datetime, channels: Callable[[Notifying], Sequence[Channel]]) -> Iterator[Result]:
     """Tell the trader what there is to tell now, and yield what became of each message.
 
     Run twice, or by two at a time, nothing is told twice. Raises TemporarilyUnavailableError where the table does not
     answer; what was not claimed by then, the next look tells.
     """
-    settings = place.services.notices.settings(place.trader)
+    store = place.services.notices
+    settings = store.settings(place.trader)
     ways = channels(settings)
     if not ways:
         return
-    found, known = _found(place, settings, now)
+    found = _found(place, settings, now)
+    all_told = True
     for way in ways:
-        if claimed := list(_claimed(place, way, found, now)):
-            yield _send(place, way, claimed, known)
+        claimed = list(_claimed(place, way, found.notices, now))
+        all_told &= len(claimed) < _MOST_CLAIMED
+        if claimed:
+            yield _send(place, way, claimed, found.orders)
+    if found.progress and all_told:
+        store.advance(place.trader, settings, **found.progress)
 
 
-def _found(place: Place, settings: Notifying, now: datetime) -> tuple[list[Notice], dict[str, Order]]:
-    """Return what there is to tell, what hurts most first, and the orders that were read for it, by their ids."""
+def _found(place: Place, settings: Notifying, now: datetime) -> _Found:
     services, trader = place.services, place.trader
     controls = services.controls.look(trader)
     bridge = controls.bridge if services.venue.name else None
@@ -87,13 +102,13 @@ def _found(place: Place, settings: Notifying, now: datetime) -> tuple[list[Notic
     found = [notices.of_attention(it, place.options) for it in needs if it.code != "bridge_away"]
     if settings.test and settings.test_at and settings.test_at > timestamp(now - _TESTED_WITHIN):
         found.append(notices.of_test(settings.test, settings.test_at))
-    is_quiet = settings.quiet is not None and QuietHours.parse(settings.quiet, settings.zone).hold(now)
-    if is_quiet:
+    progress: dict[str, object] = {}
+    if settings.quiet and QuietHours.parse(settings.quiet, settings.zone).hold(now):
         found = [it for it in found if it.cannot_wait]
     else:
-        found += [*_turned(controls, now), *_refused(place, settings, controls, now)]
-        found += [*_bridge(place, settings, bridge, now)] if bridge else []
-    return found, {order.order_id: order for order in gathered.orders}
+        found += [*_turned(controls, now), *_refused(place, settings, controls, now, progress)]
+        found += _of_bridge(settings, bridge, now, progress) if bridge else []
+    return _Found(found, {order.order_id: order for order in gathered.orders}, progress)
 
 
 def _turned(controls: ControlsNow, now: datetime) -> Iterator[Notice]:
@@ -102,38 +117,43 @@ def _turned(controls: ControlsNow, now: datetime) -> Iterator[Notice]:
         yield notices.of_switch(switch)
 
 
-def _refused(place: Place, settings: Notifying, controls: ControlsNow, now: datetime) -> Iterator[Notice]:
-    """Yield the refused alerts of the time since the last sum; whoever writes down that it was made, makes it."""
-    until = now - _STILL_COMING
-    store = place.services.notices
+def _refused(
+    place: Place, settings: Notifying, controls: ControlsNow, now: datetime, progress: dict[str, object]
+) -> Iterator[Notice]:
+    """Yield the refused alerts of the whole minutes since the last sum.
+
+    Two looks at a time sum the same minutes, under the same names.
+    """
+    until = (now - _STILL_COMING).replace(second=0, microsecond=0)
+    progress["refused_until"] = timestamp(until)
     if settings.refused_until is None:
-        store.advance(place.trader, settings, refused_until=timestamp(until))
         return
     since = max(datetime.fromisoformat(settings.refused_until), until - _SUMMED_WITHIN)
-    if until - since < SUMMED_EVERY:
+    if since >= until:
+        del progress["refused_until"]
         return
     answers = place.services.alert_log.answers(place.trader, since, MOST_SUMMED, until)
-    sums = summed(answers)
-    if store.advance(place.trader, settings, refused_until=timestamp(until)):
-        for refused in sums:
-            yield notices.of_refused(refused, since, until, controls.kill_switch, place.options)
+    for refused in summed(answers):
+        yield notices.of_refused(refused, since, until, controls.kill_switch, place.options)
 
 
-def _bridge(place: Place, settings: Notifying, bridge: BridgeState, now: datetime) -> Iterator[Notice]:
-    """Yield that the bridge is away, once it has been for a while, and that it is back."""
-    advance, away = place.services.notices.advance, bridge.away(now)
+def _of_bridge(settings: Notifying, bridge: BridgeState, now: datetime, progress: dict[str, object]) -> list[Notice]:
+    """Return that the bridge is away, once it has been for a while, or that it is back."""
+    away = bridge.away(now)
+    if bridge.at is None:
+        return []  # it has never been there, as with a trader whose orders no bridge carries out
     if away is None:
-        was_told = settings.away_told
-        if settings.away_since and advance(place.trader, settings, away_since=None, away_told=False) and was_told:
-            yield notices.bridge_back(now, settings.away_since)
-        return
+        if settings.away_since:
+            progress |= {"away_since": None, "away_told": False}
+        return [notices.bridge_back(now, settings.away_since)] if settings.away_since and settings.away_told else []
     if settings.away_since is None:
-        advance(place.trader, settings, away_since=timestamp(now))
-        return
+        progress["away_since"] = timestamp(now)
+        return []
     since = datetime.fromisoformat(settings.away_since)
-    is_due = not settings.away_told and since <= now - AWAY_FOR
-    if is_due and advance(place.trader, settings, away_told=True, away_since=settings.away_since):
-        yield notices.bridge_away(away, since)
+    if settings.away_told or now - since < AWAY_FOR:
+        return []
+    progress |= {"away_since": settings.away_since, "away_told": True}
+    return [notices.bridge_away(away, since)]
 
 
 def _claimed(place: Place, way: Channel, found: Sequence[Notice], now: datetime) -> Iterator[Notice]:
@@ -153,12 +173,10 @@ def _claimed(place: Place, way: Channel, found: Sequence[Notice], now: datetime)
             raise
 
 
-def _send(place: Place, way: Channel, claimed: Sequence[Notice], known: dict[str, Order]) -> Result:
-    listed = claimed[: notices.MOST_LISTED]
-    texts = [notices.as_text(it, _order_of(place, it, known)) for it in listed]
-    more = len(claimed) - len(listed)
+def _send(place: Place, way: Channel, claimed: Sequence[Notice], known: Mapping[str, Order]) -> Result:
+    texts = (notices.as_text(it, _order_of(place, it, known)) for it in claimed)
     subject = f"{place.stack}: {claimed[0].title}" + (f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else "")
-    state, reason = way.send(subject, notices.as_message(place.stack, texts, more))
+    state, reason = way.send(subject, notices.as_message(place.stack, place.trader, texts, len(claimed)))
     for it in claimed:
         try:
             place.services.notices.note(place.trader, way.name, it.name, state, reason)
@@ -167,7 +185,7 @@ def _send(place: Place, way: Channel, claimed: Sequence[Notice], known: dict[str
     return Result(way.name, state, reason, len(claimed))
 
 
-def _order_of(place: Place, notice: Notice, known: dict[str, Order]) -> Order | None:
+def _order_of(place: Place, notice: Notice, known: Mapping[str, Order]) -> Order | None:
     if notice.about is None or notice.about.subject != "order":
         return None
     order_id = notice.about.id

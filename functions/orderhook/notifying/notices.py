@@ -12,8 +12,8 @@ from orderhook.orders import Order, timestamp
 from orderhook.store.controls import KillSwitchState
 from orderhook.visible import visible
 
-MOST_LISTED = 8
-"""How many notices a message has whole; it says how many more there are."""
+LONGEST = 1700
+"""Characters of a message: Discord takes 2,000, in which what could be taken for markup is escaped."""
 
 _LONGEST_VALUE = 80
 """Characters of what came from outside."""
@@ -64,7 +64,7 @@ def bridge_away(why: str, since: datetime) -> Notice:
 def bridge_back(now: datetime, since: str) -> Notice:
     """Return that the bridge is there again."""
     lines = [f"It was away since {_clock(since)}. What waited is carried out now, and what came too late is not."]
-    return Notice(f"bridge_back {timestamp(now)}", timestamp(now), "bridge_back: The bridge is there again", lines)
+    return Notice(f"bridge_back {since}", timestamp(now), "bridge_back: The bridge is there again", lines)
 
 
 def of_refused(refused: Refused, since: datetime, until: datetime, switch: KillSwitchState, options: str) -> Notice:
@@ -97,10 +97,20 @@ def as_text(notice: Notice, order: Order | None) -> str:
     return "\n".join([*lines, *notice.lines])
 
 
-def as_message(stack: str, texts: Iterable[str], more: int = 0) -> str:
-    """Return notices as one message; `more` says how many there are besides."""
-    ends = [f"And {more} more: see what needs a person in the console."] if more else []
-    return "\n\n".join([f"orderhook, {visible(stack)}", *texts, *ends])
+def as_message(stack: str, trader: str, texts: Iterable[str], count: int) -> str:
+    """Return notices as one message: as many as it has room for, the first in any case, and how many more there are.
+
+    `texts` are `count`, and no more of them are made than are used.
+    """
+    # Most stacks have one trader, of this name.
+    whose = "" if trader == "main" else f", trader {visible(trader)}"
+    parts = [f"orderhook, {visible(stack)}{whose}"]
+    for listed, text in enumerate(texts):
+        if listed and sum(map(len, parts)) + len(text) > LONGEST:
+            parts.append(f"And {count - listed} more: see what needs a person in the console.")
+            break
+        parts.append(text)
+    return "\n\n".join(parts)
 
 
 def _what(it: Attention, order: Order | None) -> str:
