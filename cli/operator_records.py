@@ -8,13 +8,13 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 from cli import connection
 from orderhook.errors import OutcomeUnknownError, TemporarilyUnavailableError
 from orderhook.provenance import Provenance
+from orderhook.records import record_beside_alerts
 from orderhook.services import Services
-from orderhook.store.alert_log import MAX_ORDER_IDS, AlertRecord, id_prefix
+from orderhook.store.alert_log import id_prefix
 
 OPERATOR = "orderhook"
 """Stands where the key of an alert would stand."""
@@ -43,20 +43,9 @@ def leave_record(
     order_ids: Sequence[str] = (),
 ) -> str | None:
     """Leave the record of what was done; return what the operator is to be told if the table did not take it."""
-    record = AlertRecord(
-        trader=signed.trader,
-        request_id=signed.request_id,
-        received_at=signed.now,
-        key_id=signed.key_id,
-        key_label="the command line",
-        source=f"{_user()} at {socket.gethostname()}",
-        fields=fields,
-        command=command,
-        status=200,
-        milliseconds=Decimal(0),
-        outcome=outcome,
-        order_ids=tuple(order_ids)[:MAX_ORDER_IDS],
-        origin="operator",
+    source = f"{_user()} at {socket.gethostname()}"
+    record = record_beside_alerts(
+        signed, command, outcome, fields, order_ids, label="the command line", source=source, origin="operator"
     )
     try:
         services.alert_log.put(record)

@@ -1,10 +1,14 @@
-"""Find records of alerts: times and filters as a person types them, one record by its id, and new ones as they come."""
+"""Find records of alerts: times and filters as a person types them, one record by its id, and new ones as they come.
+
+And make those of what is done beside alerts.
+"""
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from difflib import get_close_matches
 from itertools import islice
 
@@ -14,7 +18,8 @@ from orderhook.errors import InvalidValueError
 from orderhook.instructions import OVERDUE
 from orderhook.keys import holds_key
 from orderhook.payload import lower, upper
-from orderhook.store.alert_log import AlertLog, AlertRecord, id_prefix
+from orderhook.provenance import Provenance
+from orderhook.store.alert_log import MAX_ORDER_IDS, AlertLog, AlertRecord, Origin, id_prefix
 
 POLL_SECONDS = 1.0
 
@@ -35,6 +40,38 @@ _REPORT = "report."
 _AGE = re.compile(r"([0-9]{1,6})([smhd])")
 _TIME_OF_DAY = re.compile(r"[0-9]{1,2}:[0-9]{2}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def record_beside_alerts(
+    signed: Provenance,
+    command: str,
+    outcome: str,
+    fields: Mapping[str, str],
+    order_ids: Sequence[str] = (),
+    *,
+    label: str,
+    source: str,
+    origin: Origin,
+) -> AlertRecord:
+    """Return the record of what an operator or a session has done beside alerts: it stands among theirs.
+
+    `label` says who, where the key's label of an alert would stand.
+    """
+    return AlertRecord(
+        trader=signed.trader,
+        request_id=signed.request_id,
+        received_at=signed.now,
+        key_id=signed.key_id,
+        key_label=label,
+        source=source,
+        fields=fields,
+        command=command,
+        status=200,
+        milliseconds=Decimal(0),
+        outcome=outcome,
+        order_ids=tuple(order_ids)[:MAX_ORDER_IDS],
+        origin=origin,
+    )
 
 
 def parse_time(text: str, now: datetime, zone: tzinfo | None = UTC) -> datetime:

@@ -51,3 +51,22 @@ def test_a_link_signs_in_once(contexts: Callable[..., BrowserContext], server: S
     expect(second.get_by_role("status")).to_have_text(re.compile("used already"))
     second.goto(f"{server.console}/console")
     expect(second.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_page_that_back_brings_after_signing_out_shows_nothing(
+    contexts: Callable[..., BrowserContext], server: Server, messages: Messages
+) -> None:
+    messages.expected += ["status of 401"]
+    context = contexts()
+    kept, other = context.new_page(), context.new_page()
+    messages.watch(kept)
+    kept.goto(server.console_link)
+    expect(kept).to_have_url(f"{server.console}/console")
+    other.goto(f"{server.console}/console/keys")
+    other.get_by_role("button", name="Sign out").first.click()
+    expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(kept.get_by_role("heading", name="Alerts")).to_be_visible()
+    # As a browser does that has kept it: whether it keeps any is its own matter.
+    kept.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect(kept.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(kept.get_by_role("heading", name="Alerts")).to_have_count(0)

@@ -12,9 +12,11 @@ from typing import TypeVar
 import pytest
 
 from cli.aws import console_door
+from orderhook.bridge_messages import PositionReport
 from orderhook.console import app
 from orderhook.console.visit import Deployment
 from orderhook.grants import Grant
+from orderhook.orders import timestamp
 from orderhook.store.sessions import TableSessions
 from tests.builders import ENTRY
 from tests.console_client import SAME_ORIGIN, LocalDoor, Page, form, sign_in
@@ -35,6 +37,11 @@ def at_once(*actions: Callable[[], Result]) -> list[Result]:
 
     with ThreadPoolExecutor(len(actions)) as threads:
         return list(threads.map(begin, actions))
+
+
+@pytest.fixture
+def venue(service: Service) -> None:
+    service.use_venue()
 
 
 @pytest.fixture
@@ -105,6 +112,21 @@ def test_what_is_placed_beside_stop_was_checked_before_it_or_is_refused(service:
         assert found["placed"] + found["kill_switch_on"] == 8 * number + 7  # Stop says so too, and the PLACE after it
         place(door, placer, f"{number:016x}{99:016x}")
         assert outcomes(service)["placed"] == found["placed"]
+
+
+@pytest.mark.usefixtures("venue")
+def test_of_several_that_turn_a_position_over_at_once_one_does(service: Service, door: LocalDoor) -> None:
+    cookies = browsers(door, service, 3)
+    for number in range(ROUNDS):
+        at, instrument = timestamp(datetime.now(UTC)), f"ES {3 * (number % 4 + 1):02d}-27"
+        service.services.bridge.put_position(service.trader, PositionReport("Sim101", instrument, "LONG", 3, None, at))
+        fields = {"command": "REVERSE", "account": "Sim101", "instrument": instrument, "seen": "LONG 3"}
+        turns = [
+            partial(post, door, it, "/console/trade/send", **fields, once=f"{once:032x}")
+            for once, it in enumerate(cookies, 9 * number)
+        ]
+        assert Counter(answer.status for answer in at_once(*turns)) == {303: 1, 200: 2}
+        assert outcomes(service) == {"accepted": number + 1}
 
 
 def test_start_beside_stop_leaves_one_of_them_and_each_is_recorded(service: Service, door: LocalDoor) -> None:

@@ -1,5 +1,6 @@
 """Lists of the API: page by page, while new alerts come in; and alerts one by one."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from orderhook.console.api import paging
 from tests.api import Api, Told
 from tests.builders import ENTRY
+from tests.client_faults import in_writes
 from tests.console_session import Visitor
+from tests.faults import Fault, lose_response, no_fault, throttle
 from tests.service import Service
 
 
@@ -33,6 +36,14 @@ def pages(api: Api, path: str, kind: str, *, between: Any = lambda: None, **quer
             return found
         query["cursor"] = told.body["nextCursor"]
         between()
+
+
+def in_trouble(api: Api, fault: Fault, send: Callable[[], Told]) -> Told:
+    """Return what is answered while every write of the table but a record's meets a fault."""
+    api.service.network.always = in_writes(fault)
+    told = send()
+    api.service.network.always = no_fault
+    return told
 
 
 # Orders
@@ -102,6 +113,37 @@ def test_an_order_whose_own_record_is_missing_is_listed_by_its_resend(api: Api) 
     api.place("a")
     api.post("/accounts/Sim101/orders/a/cancel")
     assert names(api.get("/orders", status="closed"), "orders") == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("order_id", "refusal"), [("a", (503, "temporarily_unavailable")), (None, (409, "outcome_unknown"))]
+)
+def test_an_order_of_which_nobody_knew_whether_it_was_placed_is_listed(
+    api: Api, order_id: str | None, refusal: tuple[int, str]
+) -> None:
+    lost = in_trouble(api, lose_response, lambda: api.place(order_id))
+    assert lost.refusal == refusal
+    order_id = order_id or lost.body["requestId"]
+    assert api.post(f"/accounts/Sim101/orders/{order_id}/cancel").word == "cancelled"
+    assert names(api.get("/orders", status="closed"), "orders") == [order_id]
+
+
+def test_an_order_that_was_sent_again_after_a_503_is_listed_once(api: Api) -> None:
+    assert in_trouble(api, lose_response, lambda: api.place("a")).status == 503
+    api.place("between")
+    assert api.place("a").word == "already_placed"
+    for order_id in ("a", "between"):
+        api.post(f"/accounts/Sim101/orders/{order_id}/cancel")
+    assert pages(api, "/orders", "orders", status="closed", limit=1) == [["between"], ["a"]]
+
+
+def test_an_order_that_a_later_503_names_is_listed_by_its_own_placing(api: Api) -> None:
+    api.place("a")
+    api.place("between")
+    assert in_trouble(api, throttle, lambda: api.place("a", quantity=6)).status == 503
+    for order_id in ("a", "between"):
+        api.post(f"/accounts/Sim101/orders/{order_id}/cancel")
+    assert pages(api, "/orders", "orders", status="closed", limit=1) == [["between"], ["a"]]
 
 
 def test_an_alert_for_several_accounts_is_listed_with_all_its_orders(api: Api) -> None:

@@ -329,6 +329,53 @@ def test_a_limited_key_sees_and_reaches_what_lies_within_its_limits_alone(api: A
     assert api.service.state("others") == "Working"
 
 
+OF_ORDERS = [
+    ("POST", "cancel", {}),
+    ("POST", "replace", {**ES, "quantity": 3}),
+    ("PUT", "change", {"limitPrice": 5001}),
+    ("GET", "", None),
+]
+
+
+def without_names(told: Any, *names: str) -> str:
+    """Return what an answer says, but for the request's id and the names that were asked for."""
+    texts = {name: text for name, text in told.body.items() if name != "requestId"}
+    said = f"{told.status} {sorted(texts.items())}"
+    for name in sorted(names, key=len, reverse=True):
+        said = said.replace(name, "…")
+    return said
+
+
+@pytest.mark.parametrize(("method", "does", "body"), OF_ORDERS, ids=["cancel", "replace", "change", "show"])
+def test_a_limited_key_cannot_tell_an_account_beyond_it_from_none(
+    api: Api, method: str, does: str, body: dict[str, object] | None
+) -> None:
+    api.place("mine", strategyId="s-1")
+    api.place("others", account="Sim102", strategyId="s-2", stopLoss=4990)
+    limited = api.limited(accounts=("Sim101",))
+
+    def asked(account: str, order_id: str) -> str:
+        told = limited.send(method, f"/accounts/{account}/orders/{order_id}{does and f'/{does}'}", body)
+        return without_names(told, account, order_id)
+
+    for order_id in ("mine", "others", "others.STOP1", "nobodys"):
+        assert asked("Sim102", order_id) == asked("Nowhere", order_id)
+    for order_id, name in (("others", "nobodys"), ("others.STOP1", "nobodys.STOP1")):
+        assert asked("Sim101", order_id) == asked("Sim101", name)
+    if does in ("cancel", "change"):
+        of_strategies = [
+            without_names(
+                limited.send(method, f"/accounts/{account}/orders/ENTRY1/{does}", {**(body or {}), "strategyId": it}),
+                account,
+                it,
+            )
+            for account in ("Sim101", "Sim102", "Nowhere")
+            for it in ("s-2", "s-3")
+        ]
+        assert len(set(of_strategies)) == 1
+    assert api.service.state("others") == api.service.state("mine") == "Working"
+
+
 def test_a_limited_key_sees_alerts_within_its_limits_and_its_own(api: Api) -> None:
     inside, outside = (api.place(name, account=name).body["requestId"] for name in ("Sim101", "Sim102"))
     unnamed = api.post("/accounts/Sim102/orders/Sim102/cancel").body["requestId"]

@@ -410,7 +410,7 @@ def test_what_is_done_beside_alerts_is_not_the_last_alert(service: Service) -> N
     for query in ({}, {"show": "done"}, {"q": "zzz"}, {"span": "1h"}):
         told = text_of(get(service, **query)).partition("All Done")[0]
         assert re.search(r"Last alert .* New York : ✓ good: cancelled", told), query
-    assert len(rows(get(service))) == 2
+    assert len(rows(get(service))) == 1
     assert rows(get(service, show="done")) == []
     put_record(service, 5, outcome="placed", origin="api")
     assert re.search("Last alert .*✓ good: placed", text_of(get(service, show="refused")))
@@ -508,6 +508,18 @@ def test_a_sign_in_is_not_the_last_alert(service: Service) -> None:
         said = text_of(get(service, **query)).partition("All Done")[0]
         assert "signed in" not in said
         assert "now Working, 0 of 5 filled" in said
+
+
+def test_sign_ins_stand_among_the_alerts_only_where_somebody_asks_for_them(service: Service) -> None:
+    put_record(service, 3, outcome="cancelled", command="CANCEL")
+    for number in range(alert_list.SHOWN + 1):
+        outcome = ("signed_in", "signed_out")[number % 2]
+        command = outcome.replace("ed", "").replace("_", " ").upper()
+        put_record(service, 2 - number / 1000, command=command, outcome=outcome, order_ids=(), origin="console")
+    assert ["cancelled" in row for row in texts(get(service))] == [True], "also behind a page of sign-ins"
+    assert len(texts(get(service, show="sign-ins"))) == alert_list.SHOWN
+    assert len(texts(get(service, q="signed out"))) == 25
+    assert "Sign-ins" in text_of(get(service))
 
 
 def test_a_page_of_fifty_alerts_costs_three_requests(service: Service) -> None:

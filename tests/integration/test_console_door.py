@@ -184,6 +184,7 @@ def test_signing_out_ends_the_session(door: Door) -> None:
     cookie = sign_in(door)
     answer = door.send("POST", "/console/sign-out", SAME_ORIGIN | {"Cookie": cookie})
     assert (answer.status, answer.headers["location"]) == (303, "/console/login")
+    assert answer.headers["clear-site-data"] == '"cache"'  # nor does Back show a page
     assert door.send("GET", "/console", {"Cookie": cookie}).status == 401
 
 
@@ -388,6 +389,21 @@ def test_a_redirect_to_elsewhere_is_a_defect() -> None:
     for path in ("https://evil.example", "//evil.example", "/", "console"):
         with pytest.raises(ValueError, match="a page of the console"):
             http.see_other(path)
+
+
+# Where there is nothing
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/console/nowhere", "/nowhere", "/console/alerts/not-an-id"])
+def test_an_address_without_a_page_has_the_frame_of_one(door: Door, service: Service, method: str, path: str) -> None:
+    headers = SAME_ORIGIN | {"Cookie": sign_in(door, Grant(service.trader))}
+    answer = door.send(method, path, headers)
+    assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such page" in answer.body
+    assert 'href="/console/orders"' in answer.body
+    assert "Stop trading" in answer.body
+    assert 'href="/console/orders"' not in door.send(method, path, SAME_ORIGIN).body, "not to a stranger"
 
 
 # What a session may

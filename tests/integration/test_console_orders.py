@@ -1,13 +1,13 @@
 """Orders in the console: what is listed, what a page says of one, and cancelling exactly that one, once."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from orderhook.bridge_messages import PositionReport
+from orderhook.bridge_messages import PositionReport, Side
 from orderhook.limits import Limits
 from orderhook.orders import Order, OrderState, Want, timestamp
 from orderhook.store import items
@@ -343,6 +343,38 @@ def test_a_stop_is_cancelled_by_a_page_that_says_what_it_leaves(service: Service
     text = visitor.send(confirmed.form("Cancel this stop")).text
     assert service.state("long.STOP1") == "CancelPending"
     assert "unprotected quantity" in text
+
+
+@pytest.mark.parametrize(
+    ("since", "is_missed"),
+    [
+        ([("LONG", 2)], True),
+        ([("UNKNOWN", 0)], True),
+        ([("FLAT", 0)], False),
+        ([("FLAT", 9)], False),
+        ([("FLAT", 0), ("LONG", 2)], False),
+        ([("SHORT", 2)], False),
+    ],
+    ids=["open", "unknown", "flat", "flat by a heartbeat alone", "flat, and opened again", "on the other side"],
+)
+def test_a_stop_that_ended_is_missed_until_its_position_was_seen_closed(
+    service: Service, since: list[tuple[Side, int]], is_missed: bool
+) -> None:
+    service.use_venue()
+    visitor = Visitor(service)
+    ended = timestamp(service.queue.now - timedelta(seconds=30))
+    put(service, "long", state=OrderState.FILLED, filled=2, qty=2)
+    put_stop(service, state=OrderState.CANCELLED, since=ended)
+    bridge, before = service.services.bridge, service.queue.now - timedelta(minutes=5)
+    flat = PositionReport("Sim101", "ES 12-26", "FLAT", 0, None, timestamp(before))
+    bridge.note_flat(service.trader, flat)
+    for seconds, (side, quantity) in enumerate(since):
+        at = timestamp(service.queue.now + timedelta(seconds=seconds))
+        told = flat._replace(side=side, quantity=quantity, at=at)
+        bridge.put_position(service.trader, told)
+        if (side, quantity) == ("FLAT", 0):
+            bridge.note_flat(service.trader, told)
+    assert ("leaves 2 contracts without a stop" in look(visitor, "long.STOP1").text) is is_missed
 
 
 def test_an_order_that_became_a_stop_is_asked_about_again(service: Service) -> None:

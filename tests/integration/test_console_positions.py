@@ -102,6 +102,17 @@ def test_a_close_is_asked_for_once_and_is_not_done_yet(service: Service, visitor
     assert asked(service) == [("CLOSEPOSITION", "Sim101", "ES 12-26")]
 
 
+def test_pages_that_end_many_orders_name_the_first_and_count_the_rest(service: Service, visitor: Visitor) -> None:
+    hold(service)
+    for number in range(32):
+        put(service, f"order-{number:02}", strategy_id="orb")
+    service.place("order-32", strategy_id="orb")  # makes the strategy
+    for page in (ask(visitor), visitor.get("/console/strategy/close", strategyId="orb")):
+        assert sum("orderId=order-" in link for link in page.links) == 30
+        assert "and 3 more" in page.text
+        assert "Not all orders could be read" not in page.text
+
+
 def test_a_close_that_is_asked_for_by_two_forms_folds_into_one(service: Service, visitor: Visitor) -> None:
     hold(service)
     for _ in range(2):

@@ -6,8 +6,9 @@ import pytest
 
 from orderhook.limits import Limits
 from tests.builders import provenance
+from tests.client_faults import in_requests_with
 from tests.console_session import Page, Visitor
-from tests.faults import lose_request
+from tests.faults import lose_request, refuse, run_before
 from tests.service import Service
 from tests.trades import UPDATE
 
@@ -92,6 +93,19 @@ def test_the_entries_are_cancelled_one_by_one_and_legs_of_what_is_filled_stay(se
     assert "No entry works." in done.text
     assert [service.state(order_id) for order_id in ("one", "two")] == ["Cancelled", "Cancelled"]
     assert sorted(service.open_orders()) == ["filled.STOP1", "filled.TARGET1"]
+
+
+def test_of_several_cancels_those_without_a_record_are_named(service: Service) -> None:
+    visitor = Visitor(service)
+    for order_id in ("one", "two", "three"):
+        service.place(order_id)
+    stop(visitor)
+    service.network.records_meet = in_requests_with("one", refuse("ValidationException"))
+    text = cancel_entries(visitor).text
+    told = text[text.index("What became of the 3 cancels") : text.rindex("Entries that work")]
+    assert "1 cancel left no record" in told
+    assert len(re.findall(r"✓ ?cancelled . ?Cancelled", told)) == 2
+    assert len(re.findall(r"one ! ?no record . ?Cancelled", told)) == 1
 
 
 def test_the_form_again_cancels_nothing_new_and_shows_what_it_did(service: Service) -> None:
@@ -194,6 +208,21 @@ def test_start_by_a_page_of_before_a_later_stop_starts_nothing(service: Service)
     assert "Nothing was started. Trading was stopped anew after this page was made" in told.text
     assert "Trading is not stopped" in visitor.send(told.form("Start trading"), word="START").text
     assert not stopped(service)
+
+
+def test_start_beside_a_later_stop_starts_nothing(service: Service) -> None:
+    visitor = Visitor(service)
+    stop(visitor)
+    form = visitor.get(START).form("Start trading")
+
+    def stop_anew() -> None:
+        service.controls.turn_off(provenance(service.trader, "starts"), lambda _: None)
+        service.controls.turn_on(provenance(service.trader, "stops"))
+
+    service.network.inject(UPDATE, run_before(stop_anew))
+    told = visitor.send(form, word="START")
+    assert (told.status, stopped(service)) == (409, True)
+    assert "Nothing was started. Trading was stopped anew after this page was made" in told.text
 
 
 def test_start_sent_again_starts_nothing_where_no_records_are_kept(service: Service) -> None:

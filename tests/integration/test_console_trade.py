@@ -1,7 +1,7 @@
 """Trading by hand: what is confirmed is what is done, once, and what is shown of it is true."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from orderhook.limits import Limits
 from orderhook.listing import find_order
 from orderhook.orders import timestamp
 from orderhook.store.alert_log import AlertRecord
+from orderhook.store.once import OnceStore, Turn
 from tests.builders import ENTRY
 from tests.console_session import Page, Visitor, query_of
 from tests.integration.test_console_positions import hold
@@ -275,9 +276,98 @@ def test_two_people_turn_a_position_over_once(service: Service) -> None:
     assert "LONG 3" in by_form.text
     pages = [it.get("/console/positions/act", act="reverse", **market) for it in (anna, tom)]
     anna.send(pages[0].form("Reverse it"))
-    assert "another would turn it back" in tom.send(pages[1].form("Reverse it")).text
-    assert "another would turn it back" in sent(tom, by_form).text
+    for refused in (tom.send(pages[1].form("Reverse it")), sent(tom, by_form)):
+        assert "is under way for this position. Look at the positions first." in refused.text
     assert [it.command for it in service.services.instructions.open(service.trader)] == ["REVERSE"]
+
+
+MARKET = {"account": "Sim101", "instrument": "ES 12-26"}
+SHORT_3 = MARKET | {"action": "SELL", "qty": "3", "order_type": "MARKET", "tif": "GTC"}
+TURNS = [
+    {"command": "REVERSEPOSITION", **SHORT_3, "order_id": "other"},
+    {"command": "FLATPLACE", **SHORT_3, "order_id": "other"},
+    {"command": "PLACE", **SHORT_3, "order_id": "other", "flatten_first": "true"},
+    {"command": "REVERSE", **MARKET},
+]
+
+
+def turned_over(service: Service) -> list[str]:
+    """Return what turns a position over, or has."""
+    return [it["order_id"] for it in orders(service)] + [
+        it.command for it in service.services.instructions.open(service.trader)
+    ]
+
+
+@pytest.mark.parametrize("turn", TURNS, ids=lambda it: it["command"])
+def test_two_forms_close_and_open_once_between_them(service: Service, turn: dict[str, str]) -> None:
+    service.use_venue()
+    hold(service)
+    anna, tom = Visitor(service), Visitor(service)
+    first = looked_at(anna, **{"command": "FLATPLACE", **SHORT_3, "order_id": "first"})
+    second = tom.post(TRADE, once=16 * "cd", **turn)
+    assert "LONG 3" in second.text
+    assert sent(anna, first).status == 303
+    assert "FLATPLACE first, sent at" in sent(tom, second).text
+    assert turned_over(service) == ["first"]
+
+
+@pytest.mark.parametrize("turn", TURNS, ids=lambda it: it["command"])
+def test_a_turn_is_of_the_position_that_the_page_has_shown(service: Service, turn: dict[str, str]) -> None:
+    service.use_venue()
+    hold(service)
+    visitor = Visitor(service)
+    page = looked_at(visitor, **turn)
+    service.pass_time(60)
+    service.hear_bridge()
+    hold(service, "SHORT", at=timestamp(service.queue.now))
+    told = sent(visitor, page)
+    assert (told.status, "SHORT 3" in told.text) == (409, True)
+    assert turned_over(service) == []
+    assert sent(visitor, told).status == 303
+    assert len(turned_over(service)) == 1
+
+
+def test_a_turn_stands_until_the_bridge_has_told_the_position_since(service: Service) -> None:
+    service.use_venue()
+    hold(service)
+    anna, tom = Visitor(service), Visitor(service)
+    assert sent(anna, looked_at(anna, **TURNS[0])).status == 303
+    service.report("Filled", 3, order_id="other")
+    second = {**TURNS[1], "order_id": "second"}
+    assert "has not told yet what it is since" in sent(tom, tom.post(TRADE, once=16 * "cd", **second)).text
+    hold(service, "SHORT", at=timestamp(datetime.now(UTC)))
+    assert sent(tom, tom.post(TRADE, once=16 * "ef", **second)).status == 303
+    assert sorted(turned_over(service)) == ["other", "second"]
+
+
+def test_a_turn_that_was_refused_keeps_nobody_from_another(service: Service) -> None:
+    service.use_venue()
+    hold(service)
+    anna, tom = Visitor(service), Visitor(service)
+    service.turn("on")
+    assert sent(anna, looked_at(anna, **TURNS[0])).status == 423
+    service.turn("off")
+    assert sent(tom, tom.post(TRADE, once=16 * "cd", **TURNS[1])).status == 303
+
+
+def test_a_turn_that_moved_nothing_keeps_nobody_from_another(service: Service) -> None:
+    service.use_venue()
+    hold(service)
+    anna, tom = Visitor(service), Visitor(service)
+    assert sent(anna, looked_at(anna, **TURNS[0])).status == 303
+    service.report("Rejected", 0, order_id="other")
+    assert sent(tom, tom.post(TRADE, once=16 * "cd", **TURNS[3])).status == 303
+
+
+def test_of_two_forms_that_claim_a_position_at_once_one_has_it(service: Service) -> None:
+    store, at = OnceStore(service.services.table), timestamp(service.queue.now)
+    first, second = Turn("a", "LONG 3", at), Turn("b", "LONG 3", at)
+    pair = ("sim101", "es 12-26")
+    for before in (None, first):  # as both have read it
+        newer = [it._replace(once=f"{it.once}{before}") for it in (first, second)] if before else [first, second]
+        assert [store.claim_turn(service.trader, *pair, it, before) for it in newer] == [True, False]
+        assert store.claim_turn(service.trader, *pair, newer[0], before)
+        assert store.turn(service.trader, *pair) == newer[0]
 
 
 def test_a_reverse_is_of_the_position_that_the_page_has_shown(service: Service) -> None:

@@ -1,5 +1,6 @@
 """What needs a person: told by the real handlers, shown by the console, and looked at by a press."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ from orderhook.store.alert_log import AlertRecord
 from orderhook.venues import TABLE
 from tests import builders
 from tests.client_faults import in_requests_with
+from tests.console_pages import text_of
 from tests.faults import no_fault, throttle
 from tests.integration.test_venue_reports import deliver, have, say
 from tests.service import Service
@@ -454,6 +456,34 @@ def test_what_works_is_counted_by_accounts_and_waiting_legs_are_not(service: Ser
     known = seen(service)
     assert known.working == {"Sim101": 1}
     assert [it.side for it in known.positions or ()] == ["UNKNOWN"]
+
+
+def positions_on_first_page(service: Service, console: Console) -> str:
+    """Return what the first page says of them where nothing is remembered for it."""
+    forget(service.trader)
+    return text_of(re.findall(r"<a href=./console/positions.>(.{,200}?)</a>", console.get("/console")["body"])[-1])
+
+
+def test_a_position_that_was_opened_without_a_stop_is_told_and_calls_for_nobody(
+    service: Service, console: Console
+) -> None:
+    have(service, state="Working", legs={})
+    deliver(service, say("Filled", 5))
+    hold(service, "LONG", 5)
+    assert needs(service) == []
+    assert positions_on_first_page(service, console) == "1 position open ( 1 without a stop )"
+
+
+def test_a_position_is_told_until_stops_that_work_cover_all_of_it(service: Service, console: Console) -> None:
+    have(service, state="Working")
+    deliver(service, say("Filled", 5))
+    hold(service, "LONG", 5)
+    less = "1 position open ( 1 not wholly protected )"
+    assert positions_on_first_page(service, console) == less
+    for seq, (qty, told) in enumerate((("2", less), ("5", "1 position open")), 1):
+        values = {"qty": qty, "stop_price": "4990"}
+        deliver(service, say("Working", order_id="order-1.STOP1", acked=1, seq=seq, values=values))
+        assert positions_on_first_page(service, console) == told
 
 
 # Keys

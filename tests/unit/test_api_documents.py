@@ -31,6 +31,20 @@ def test_every_operation_is_described_has_an_answer_and_a_name_of_its_own() -> N
     assert len(set(names)) == len(names)
 
 
+def test_every_operation_stands_under_a_heading_that_is_listed() -> None:
+    document = openapi.document()
+    headings = [tag["name"] for tag in document["tags"]]
+    assert headings == ["Orders", "Positions", "Alerts", "Strategies", "Executions", "Kill switch", "About"]
+    operations = {
+        f"{method} {path}": told["tags"] for path, it in document["paths"].items() for method, told in it.items()
+    }
+    assert {tag for tags in operations.values() for tag in tags} == {*headings}
+    assert operations["post /accounts/{account}/orders/cancel"] == ["Orders"]
+    assert operations["get /accounts/{account}/position"] == ["Positions"]
+    assert operations["post /strategies/{strategyId}/close"] == ["Strategies"]
+    assert operations["get /accounts"] == ["About"]
+
+
 def test_no_path_stands_for_two_operations() -> None:
     for route in ROUTES:
         path = f"/v1/api{route.path}".replace("{account}", "Sim101").replace("{", "").replace("}", "")

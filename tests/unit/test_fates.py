@@ -157,6 +157,24 @@ def test_a_stop_cancelled_while_it_waits_is_missed_once_its_entry_fills() -> Non
     assert fate_of_order(stop._replace(cancel_request_id=None), NOW).unprotected == 0, "it ended with its entry"
 
 
+def test_a_stop_leaves_nothing_whose_position_was_seen_closed_since() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def closed(stop: Order, since: str) -> bool:
+        asked.append((stop.order_id, since))
+        return True
+
+    stop = leg("Cancelled", cancel_request_id="0123", since=NOW)
+    assert fate_of_order(stop, NOW, closed=closed)[:2] == (Mark.NEUTRAL, "Cancelled, 0 of 2 filled")
+    assert fate_for(alert_record(), stop, NOW, closed=closed).mark is Mark.GOOD
+    assert mark_of_row(alert_record(), [stop], NOW, closed=closed) is Mark.GOOD
+    waits = stop._replace(closes=None, released_at=None)
+    filled = order("Filled", filled=2, since=LATER)
+    assert fate_of_order(waits, NOW, filled, closed=closed).unprotected == 0
+    assert {*asked} == {(stop.order_id, NOW), (stop.order_id, LATER)}
+    assert fate_of_order(waits, NOW, order("PartFilled", filled=1), closed=closed).unprotected == 2, "more may fill"
+
+
 def test_a_close_ends_stops_and_leaves_nothing_without_one() -> None:
     record = alert_record(command="FLATTEN", outcome="accepted", instruction_ids=("0123",))
     assert fate_for(record, leg("Cancelled", cancel_request_id="0123"), NOW)[:2] == (

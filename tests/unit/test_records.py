@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from orderhook.errors import InvalidValueError
-from orderhook.records import RecordFilter, parse_time
-from tests.builders import alert_record
+from orderhook.records import RecordFilter, parse_time, record_beside_alerts
+from orderhook.store.alert_log import MAX_ORDER_IDS, Origin
+from tests.builders import alert_record, provenance
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -102,3 +103,16 @@ def test_a_filter_that_nothing_can_match_is_refused(status: str | None, command:
     with pytest.raises(InvalidValueError) as refusal:
         RecordFilter.parse(status, command, None)
     assert refusal.value.detail.startswith(says)
+
+
+def test_what_is_done_beside_alerts_has_a_record_of_bounded_length() -> None:
+    signed = provenance("trader", "0123")
+    told = ("RESOLVE", "order_resolved", {"id": "a"})
+    origins: tuple[Origin, ...] = ("operator", "console")
+    for origin in origins:
+        ids = [f"o-{number}" for number in range(MAX_ORDER_IDS + 1)]
+        record = record_beside_alerts(signed, *told, ids, label="anna", source="here", origin=origin)
+        assert (record.command, record.outcome, record.fields) == told
+        assert (record.request_id, record.received_at, record.key_id) == ("0123", signed.now, signed.key_id)
+        assert (record.key_label, record.source, record.origin, record.status) == ("anna", "here", origin, 200)
+        assert record.order_ids == tuple(ids[:MAX_ORDER_IDS])

@@ -9,6 +9,7 @@ overview         what the first page says before the alerts: whether they trade,
 remembered       what an instance keeps of it for some seconds, which spares the table
 looking          "I have looked": an event leaves the list; `recording` has the record of what is done besides alerts
 fates            what an alert was answered and what became of it, in words, with a mark
+closed           whether what a stop was for was closed since
 alert_list       a page of alerts: which records, what became of each, which belong together
 alert_words      what an alert says, in words, whether it was understood or not
 sight            which alerts somebody with limits may see
@@ -19,6 +20,7 @@ fields           how forms offer commands and their fields; `placeholders` are T
 drafts           an alert that is being built: its text, and what the webhook would make of it
 reading          an alert that was written elsewhere, or recorded, into a draft
 confirming       what a page that asks for confirmation is about, and whether it is another by then
+turning          what turns a position over by hand, once for what is known of it
 by_hand          an order given by hand: what it would do, and what may be known beforehand
 pages/           HTML, a module a page; `layout` is around each of them
 api/             JSON: the table of routes, their models, and what they answer

@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -22,7 +22,8 @@ from orderhook.services import Services
 from orderhook.store.alert_log import Origin, as_sent, id_prefix
 from orderhook.store.once import OnceStore
 
-_ONCE = re.compile(r"[0-9a-f]{32}")
+ONCE = re.compile(r"[0-9a-f]{32}")
+"""What the own field of a form holds."""
 
 
 class Acted(NamedTuple):
@@ -72,11 +73,11 @@ def act(
     return Acted(facts.request_id, result, warnings, facts.told)
 
 
-def claim(visit: Visit, once: str, request_id: str) -> str:
+def claim(visit: Visit, once: str, request_id: str, about: Sequence[str] = ()) -> str:
     """Return the request that a form leads to: this one, or that of the first time that it came; raises as below."""
-    if not _ONCE.fullmatch(once):
+    if not ONCE.fullmatch(once):
         raise HttpError(400, "This form is not whole, so nothing was done. Load the page again.")
-    return OnceStore(visit.services.table).claim(visit.trader, once, request_id, visit.now)
+    return OnceStore(visit.services.table).claim(visit.trader, once, request_id, visit.now, about)
 
 
 def act_by_hand(visit: Visit, pairs: Iterable[Pair], once: str) -> Acted:
@@ -115,4 +116,4 @@ def _is_over(visit: Visit, first: str) -> bool:
 
 def came_before(visit: Visit, once: str) -> bool:
     """Return whether a form of the console was sent before: then nothing that has come in since counts for it."""
-    return bool(_ONCE.fullmatch(once)) and OnceStore(visit.services.table).get(visit.trader, once) is not None
+    return bool(ONCE.fullmatch(once)) and OnceStore(visit.services.table).get(visit.trader, once) is not None

@@ -8,7 +8,8 @@ from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from orderhook.console.alert_words import fields_by_name
-from orderhook.console.fates import Fate, Mark, answer_of, fate_for, fate_of_instruction, mark_of_row, worst
+from orderhook.console.closed import seen_closed
+from orderhook.console.fates import Closed, Fate, Mark, answer_of, fate_for, fate_of_instruction, mark_of_row, worst
 from orderhook.console.overview import LaterResults, shown_as
 from orderhook.console.visit import Visit
 from orderhook.errors import InvalidValueError
@@ -28,7 +29,16 @@ SEARCH_SECONDS = 1.3
 READ_AT_ONCE = 200
 """How many records a search reads by one request."""
 
-KINDS: Mapping[str, str] = {"": "All", "done": "Done", "refused": "Refused", "repeated": "Repeated", "later": "Later"}
+SIGN_INS = "sign-ins"
+KINDS: Mapping[str, str] = {
+    "": "All",
+    "done": "Done",
+    "refused": "Refused",
+    "repeated": "Repeated",
+    "later": "Later",
+    SIGN_INS: "Sign-ins",
+}
+"""What may be asked for. A sign-in stands only where it is: whoever has just come in asks about an alert."""
 SPANS: Mapping[str, str] = {"1h": "1 h", "today": "today", "7d": "7 d"}
 
 _POSITION = re.compile(r"[0-9a-f]{1,64}[0-9a-z_.]{0,40}")
@@ -122,7 +132,9 @@ def _repetitions_above(visit: Visit, asked: Asked, records: Sequence[AlertRecord
 def _read(visit: Visit, asked: Asked, ends: float) -> Found:
     log, trader = visit.services.alert_log, visit.trader
     if visit.sees_all and not asked.filters:
-        return Found(*log.page(trader, SHOWN, asked.since, asked.until, asked.before))
+        newest, older = log.page(trader, SHOWN, asked.since, asked.until, asked.before)
+        if older is None or not all(map(_is_sign_in, newest)):
+            return Found([it for it in newest if _matches(it, asked)], older)
     found: list[AlertRecord] = []
     passed: list[AlertRecord] = []
     results = LaterResults()
@@ -139,10 +151,18 @@ def _read(visit: Visit, asked: Asked, ends: float) -> Found:
     return Found(found, None, context=passed)
 
 
+def _is_sign_in(record: AlertRecord) -> bool:
+    return record.outcome in ("signed_in", "signed_out")
+
+
 def _matches(record: AlertRecord, asked: Asked) -> bool:
-    if asked.kind and asked.kind != shown_as(record.answered):
-        return False
-    return not asked.text or _says(record, lower(asked.text))
+    if asked.kind == SIGN_INS:
+        is_of_kind = _is_sign_in(record)
+    elif asked.kind:
+        is_of_kind = asked.kind == shown_as(record.answered)
+    else:
+        is_of_kind = bool(asked.text) or not _is_sign_in(record)
+    return is_of_kind and (not asked.text or _says(record, lower(asked.text)))
 
 
 def _says(record: AlertRecord, text: str) -> bool:
@@ -221,7 +241,8 @@ def rows_of(visit: Visit, records: Sequence[AlertRecord], context: Sequence[Aler
         voided = visit.controls().voided
         snapshot = take_snapshot(visit.services, visit.trader, order_ids, instruction_ids, now, voided)
     belonging = _Belonging([*records, *context])
-    return [_row(record, ids, snapshot, belonging, now) for record, ids in zip(records, shown, strict=True)]
+    closed = seen_closed(visit)
+    return [_row(record, ids, snapshot, belonging, now, closed) for record, ids in zip(records, shown, strict=True)]
 
 
 def _orders_of(record: AlertRecord) -> list[str]:
@@ -236,7 +257,14 @@ def _without_result(record: AlertRecord) -> list[str]:
     return [it for it in record.instruction_ids if it not in known]
 
 
-def _row(record: AlertRecord, order_ids: Sequence[str], snapshot: Snapshot, belonging: "_Belonging", now: str) -> Row:
+def _row(
+    record: AlertRecord,
+    order_ids: Sequence[str],
+    snapshot: Snapshot,
+    belonging: "_Belonging",
+    now: str,
+    closed: Closed,
+) -> Row:
     found = [snapshot.orders[it] for it in order_ids if it in snapshot.orders]
     orders = [it for it in found if isinstance(it, Order)]
     unreadable = [it for it in found if isinstance(it, Unreadable)]
@@ -247,11 +275,20 @@ def _row(record: AlertRecord, order_ids: Sequence[str], snapshot: Snapshot, belo
     came_again = belonging.came_again(record)
     was_done = came_again is not None and came_again[1].status < 400
     result = belonging.result(record)
-    mark = mark_of_row(record, orders, now, instructed=instructed, entries=entries, came_again=was_done, result=result)
+    mark = mark_of_row(
+        record,
+        orders,
+        now,
+        instructed=instructed,
+        entries=entries,
+        came_again=was_done,
+        result=result,
+        closed=closed,
+    )
     return Row(
         record,
         worst((mark, Mark.WARN)) if unreadable else mark,
-        fates=[(order, fate_for(record, order, now, by_id.get(order.entry_id or ""))) for order in orders],
+        fates=[(it, fate_for(record, it, now, by_id.get(it.entry_id or ""), closed=closed)) for it in orders],
         unreadable=unreadable,
         asked=[(it, fate_of_instruction(it)) for it in instructed],
         gone=len(order_ids) - len(found) - left_out,

@@ -119,10 +119,17 @@ def _page(console: Console, request: Request) -> Response:
     session = token and console.sessions.find(token, now, consistently=not is_safe, renew=not is_poll)
     if not token or not session:
         return sign_in.page(console.deployment, signed_out=True)
-    page = PAGES.find("GET" if request.method == "HEAD" else request.method, request.path)
-    if page.needs == "act" and (console.deployment.read_only_because or not session.may_act(now)):
-        return alone.may_not_act(console.deployment, session)
     visit = Visit(console.services, console.sessions, console.deployment, request, session, token, now)
+    try:
+        page = PAGES.find("GET" if request.method == "HEAD" else request.method, request.path)
+    except HttpError as error:
+        if error.status != 404:
+            raise
+        from orderhook.console.pages import came_of  # no other page waits for it
+
+        return came_of.nowhere(visit, error.detail)
+    if page.needs == "act" and not visit.may_act:
+        return alone.may_not_act(visit)
     if is_safe:
         return page.answer(visit)
     forget(visit.trader)

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 
 from orderhook.commands import Command
 from orderhook.commands.addressed_order import AddressesOrder
-from orderhook.commands.reverse import Reverse
+from orderhook.console import turning
 from orderhook.console.visit import Visit
-from orderhook.instructions import Instruction
-from orderhook.listing import UnreadableError, each_readable, find_order, list_instructions
-from orderhook.orders import Order, decimal_text, folded, timestamp
+from orderhook.listing import UnreadableError, find_order
+from orderhook.orders import Order, decimal_text, timestamp
 from orderhook.trade import leg_id
 
 
@@ -38,13 +37,13 @@ def order_of(visit: Visit, command: Command) -> Order | None:
 
 
 def seen(visit: Visit, commands: Iterable[Command]) -> str:
-    """Return what is compared: of a cancel which order it is, of a change its terms, of a reverse the position."""
+    """Return what is compared: of a cancel which order it is, of a change its terms, of a turn the position."""
     return "; ".join(_seen(visit, command) for command in commands)
 
 
 def _seen(visit: Visit, command: Command) -> str:
-    if isinstance(command, Reverse):
-        return _side(visit, command)
+    if markets := turning.turned_by([command]):
+        return ", ".join(turning.seen(visit, it) for it in markets)
     order = order_of(visit, command)
     if order is None:
         return ""
@@ -55,21 +54,3 @@ def _seen(visit: Visit, command: Command) -> str:
 def _terms(order: Order) -> str:
     prices = (decimal_text(it) if it is not None else "-" for it in (order.limit_price, order.stop_price))
     return " ".join((order.order_type, order.tif, str(order.qty), *prices))
-
-
-def _side(visit: Visit, command: Reverse) -> str:
-    positions = each_readable(visit.services.bridge.positions(visit.trader))
-    market = (folded(command.account), folded(command.instrument))
-    return ", ".join(
-        f"{it.side} {it.quantity}" for it in positions if it and (folded(it.account), folded(it.instrument)) == market
-    )
-
-
-def is_turning(visit: Visit, account: str, instrument: str) -> bool:
-    """Return whether a reverse of this position is under way: another would turn it back."""
-    market = (folded(account), folded(instrument))
-    return any(
-        it.command == Reverse.word and (folded(it.account or ""), folded(it.instrument or "")) == market
-        for it in list_instructions(visit.services, visit.trader)
-        if isinstance(it, Instruction)
-    )

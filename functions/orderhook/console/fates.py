@@ -9,7 +9,7 @@ mark_of_row(record, …)    the worst of them, over all accounts
 Words are of this console's own and of NinjaTrader's states; only a `reason` comes from outside.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from enum import Enum
 from typing import Literal, NamedTuple
@@ -135,9 +135,19 @@ def _answer(it: AlertRecord | RecordedResult) -> Answer:
 
 # Orders
 
+Closed = Callable[[Order, str], bool]
+"""Says whether the position that a stop was for was seen closed since a time."""
 
-def fate_of_order(order: Order, now: str, entry: Order | None = None) -> Fate:
-    """Return what has become of an order; of a leg its entry, where it is known, says whether it has to protect."""
+
+def _nothing_is_known(_: Order, __: str) -> bool:
+    return False
+
+
+def fate_of_order(order: Order, now: str, entry: Order | None = None, *, closed: Closed = _nothing_is_known) -> Fate:
+    """Return what has become of an order; of a leg its entry, where it is known, says whether it has to protect.
+
+    What was `closed` since has no stop to miss.
+    """
     order = order.at(now)
     if order.unresolved:
         return Fate(Mark.BAD, f"UNRESOLVED, {_filled(order)}: nobody knows what became of it", reason=order.unresolved)
@@ -145,7 +155,7 @@ def fate_of_order(order: Order, now: str, entry: Order | None = None) -> Fate:
         many = max(order.filled, order.filled_after_end or 0)
         after = " after its end" if order.filled_after_end is not None else ""
         return Fate(Mark.BAD, f"{order.state}, and {many} of {order.qty} filled{after}", reason=order.reason)
-    return _open(order, now) if order.is_open else _ended(order, entry)
+    return _open(order, now) if order.is_open else _ended(order, entry, closed)
 
 
 def _filled(order: Order) -> str:
@@ -154,7 +164,7 @@ def _filled(order: Order) -> str:
     return f"{order.filled} of {order.present_qty} filled{at}"
 
 
-def _ended(order: Order, entry: Order | None) -> Fate:
+def _ended(order: Order, entry: Order | None, closed: Closed) -> Fate:
     words = f"{order.state}, {_filled(order)}"
     match order.state:
         case OrderState.FILLED:
@@ -162,7 +172,7 @@ def _ended(order: Order, entry: Order | None) -> Fate:
         case OrderState.REJECTED:
             return Fate(Mark.BAD, words, reason=order.reason)
         case OrderState.CANCELLED:
-            unprotected = _left_without_stop(order, entry)
+            unprotected = _left_without_stop(order, entry, closed)
             asked = order.cancel_request_id is not None
             is_refused = not asked and guidance_for_reason(order.reason) is not None
             mark = Mark.WARN if unprotected or is_refused else Mark.NEUTRAL
@@ -172,13 +182,17 @@ def _ended(order: Order, entry: Order | None) -> Fate:
     return Fate(Mark.NEUTRAL, words, reason=order.reason)
 
 
-def _left_without_stop(order: Order, entry: Order | None) -> int:
+def _left_without_stop(order: Order, entry: Order | None, closed: Closed) -> int:
     """Return how many contracts a stop that was ended by itself was to close: now, or once its entry fills."""
     if order.entry_id is None or order.closes is not None:
-        return protected_by(order)
-    if kind_of(str(order.order_name)) != "STOP" or order.cancel_request_id is None:
+        without, since = protected_by(order), order.since
+    elif kind_of(str(order.order_name)) != "STOP" or order.cancel_request_id is None:
         return 0  # it ended with its entry
-    return 0 if entry is not None and not entry.is_open and not entry.filled else order.qty
+    elif entry is None or entry.is_open:
+        return order.qty
+    else:
+        without, since = order.qty if entry.filled else 0, max(order.since, entry.since)
+    return 0 if without and closed(order, since) else without
 
 
 def _open(order: Order, now: str) -> Fate:
@@ -255,9 +269,11 @@ ENDING = frozenset(
 """The commands by which orders are to end."""
 
 
-def fate_for(record: AlertRecord, order: Order, now: str, entry: Order | None = None) -> Fate:
+def fate_for(
+    record: AlertRecord, order: Order, now: str, entry: Order | None = None, *, closed: Closed = _nothing_is_known
+) -> Fate:
     """Return the fate of an order as it counts for an alert: what it was to end, and goes on, is no success."""
-    fate = fate_of_order(order, now, entry)
+    fate = fate_of_order(order, now, entry, closed=closed)
     in_account = any(order.order_id in result.order_ids for result in record.results if result.status < 400)
     is_done = in_account or (record.status < 400 and record.outcome != "scheduled")
     if record.command not in ENDING or not is_done:
@@ -282,6 +298,7 @@ def mark_of_row(
     entries: Iterable[Order] = (),
     came_again: bool = False,
     result: AlertRecord | None = None,
+    closed: Closed = _nothing_is_known,
 ) -> Mark:
     """Return the mark of an alert: the worst of its answer and what has become of its orders, over all accounts.
 
@@ -291,7 +308,7 @@ def mark_of_row(
     told = result or record
     answer = answer_of(told)
     by_id = {entry.order_id: entry for entry in entries}
-    fates = [fate_for(record, order, now, by_id.get(order.entry_id or "")).mark for order in orders]
+    fates = [fate_for(record, order, now, by_id.get(order.entry_id or ""), closed=closed).mark for order in orders]
     fates += [fate_of_instruction(it).mark for it in instructed]
     own = answer.mark
     if came_again and own is Mark.BAD and record.status >= 500:

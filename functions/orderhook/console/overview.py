@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from orderhook import reference
 from orderhook.attention.gathering import Gathered
 from orderhook.attention.needing import Attention, needing_a_person
+from orderhook.attention.protection import cover
 from orderhook.bridge_messages import PositionReport
 from orderhook.console.remembered import remembered
 from orderhook.console.visit import Visit
@@ -62,6 +63,10 @@ class Overview(NamedTuple):
     positions: Sequence[PositionReport] | None
     """Those that are open, or not known; None without a venue."""
     needs: Sequence[Attention]
+    without_stop: int = 0
+    """How many of the positions no stop is for: that the trader has asked for none calls for nobody."""
+    not_wholly_protected: int = 0
+    """For how many there are stops, of which it is not known that they work for all of it."""
 
 
 def overview_in_time(visit: Visit) -> Overview | None:
@@ -80,6 +85,8 @@ def overview_of(visit: Visit) -> Overview:
     known = remembered(trader, "open", now, _SECONDS, lambda: Gathered.of(services, trader, now))
     facts = known.facts(bridge, now)
     away = bridge.away(now) if bridge else None
+    positions = _open_positions(it for it in known.positions if visit.reaches(it.account, it.instrument))
+    less = [it for at in positions if (it := cover(at, known.orders)).covered < at.quantity]
     return Overview(
         standing=_standing(visit, switch, away),
         kill_switch=switch,
@@ -87,10 +94,10 @@ def overview_of(visit: Visit) -> Overview:
         away=away,
         today=remembered(trader, f"today {_limits_of(visit)}", now, _SECONDS_OF_COUNTS, partial(_today, visit)),
         working=_working(it for it in known.orders if visit.reaches(it.account, it.instrument)),
-        positions=_open_positions(it for it in known.positions if visit.reaches(it.account, it.instrument))
-        if bridge
-        else None,
+        positions=positions if bridge else None,
         needs=[it for it in needing_a_person(facts) if _is_reached(visit, it)],
+        without_stop=sum(not (it.covered or it.uncertain) for it in less),
+        not_wholly_protected=sum(bool(it.covered or it.uncertain) for it in less),
     )
 
 

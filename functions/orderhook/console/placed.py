@@ -19,7 +19,7 @@ from orderhook.trade import leg_id, waiting_legs
 READS_FOR = 1.5
 """The seconds for which a page reads: it has to leave within those of an alert."""
 
-PLACING = frozenset({"PLACE", "FLATPLACE", "REVERSEPOSITION"})
+_PLACING = frozenset({"PLACE", "FLATPLACE", "REVERSEPOSITION"})
 """The commands whose alerts place the orders that their records name."""
 
 Row = Order | Unreadable
@@ -152,7 +152,7 @@ def _by_moment(records: Iterable[AlertRecord]) -> Iterator[tuple[str, list[str]]
         if last and len(order_ids) >= _READ_TOGETHER and _moment(record.received_at) != _moment(last):
             yield last, order_ids
             order_ids = []
-        order_ids += _placed(record)
+        order_ids += placed_by(record)
         last = record.received_at
     if last:
         yield last, order_ids
@@ -163,15 +163,24 @@ def _moment(at: str) -> str:
     return at[:23]
 
 
-def _placed(record: AlertRecord) -> list[str]:
-    """Return the ids of the orders that an alert has placed, or may have placed, and those a bridge made for it."""
+def placed_by(record: AlertRecord) -> list[str]:
+    """Return the ids of the orders that an alert has placed, or may have placed, and those a bridge made for it.
+
+    Sent again, it names those that it has found placed. With a delay they were placed when it came in: its later record
+    has nothing new. Entries stand before legs.
+    """
     made = [order_id for result in record.instruction_results for order_id in result.order_ids]
-    if record.command not in PLACING or record.origin == "delayed":
-        return made
+    if record.command not in _PLACING or record.origin == "delayed":
+        return list(dict.fromkeys(made))
     order_ids = [*record.order_ids, *(order_id for result in record.results for order_id in result.order_ids)]
-    if not order_ids and (record.status >= 500 or record.outcome == "outcome_unknown"):
+    if not order_ids and is_in_doubt(record):
         order_ids = [record.fields.get("order_id") or record.request_id]
-    return made + order_ids
+    return list(dict.fromkeys((*order_ids, *made)))
+
+
+def is_in_doubt(record: AlertRecord) -> bool:
+    """Return whether nobody knew whether an alert was carried out when it was answered."""
+    return record.status >= 500 or record.outcome == "outcome_unknown"
 
 
 def _is_finished(row: Row) -> bool:

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from orderhook.console.acting import new_request_id
 from orderhook.console.visit import Visit
 from orderhook.grants import Session
-from orderhook.orders import timestamp
-from orderhook.store.alert_log import MAX_ORDER_IDS, AlertRecord
+from orderhook.provenance import Provenance
+from orderhook.records import record_beside_alerts
+from orderhook.store.alert_log import AlertRecord
 
 
 def record_of(
@@ -28,18 +28,8 @@ def session_record(
     order_ids: Sequence[str] = (),
 ) -> AlertRecord:
     """Return the record of what a session does from an address."""
-    return AlertRecord(
-        trader=session.grant.trader,
-        request_id=new_request_id(now),
-        received_at=timestamp(now),
-        key_id=session.key.key_id,
-        key_label=session.grant.label,
-        source=source,
-        fields=fields,
-        command=command,
-        status=200,
-        milliseconds=Decimal(0),
-        outcome=outcome,
-        order_ids=tuple(order_ids)[:MAX_ORDER_IDS],
-        origin="console",
+    signed = Provenance(session.grant.trader, session.key.key_id, new_request_id(now), now)
+    label = session.grant.label
+    return record_beside_alerts(
+        signed, command, outcome, fields, order_ids, label=label, source=source, origin="console"
     )

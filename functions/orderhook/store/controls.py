@@ -71,8 +71,13 @@ class Controls:
     Every method raises TemporarilyUnavailableError when the table does not answer inside the time budget.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, stopped_since: str | None = None) -> None:
         self._table = table
+        self._stopped_since = stopped_since
+
+    def of_stop(self, since: str) -> "Controls":
+        """Return these, by which an alert turns off the Stop of this time alone, and no later one."""
+        return Controls(self._table, since)
 
     def kill_switch(self, trader: str) -> KillSwitchState:
         """Return the trader's kill switch as it is now."""
@@ -122,7 +127,8 @@ class Controls:
         """Turn the trader's kill switch off by one conditional write; run twice, the second finds it turned.
 
         Where it is off already, it keeps its time, and the alert leaves its trace all the same. A resend turns nothing:
-        the switch may have been turned on since. Raises KillSwitchOnError where it is locked, unless `unlock`.
+        the switch may have been turned on since. Raises KillSwitchOnError where it is locked, unless `unlock`, and
+        where it is another Stop than that of `of_stop`.
         """
         key = items.controls_key(provenance.trader)
         expression = f"SET {_TURNS}, #off_since = if_not_exists(#off_since, :now)"
@@ -130,6 +136,9 @@ class Controls:
         allowed = takes_trace(provenance.digest)
         if not unlock:
             allowed &= Condition("attribute_not_exists(#locked)", {})
+        if self._stopped_since is not None:
+            is_that = "attribute_not_exists(#kill_switch) OR #kill_switch = :off OR #since = :stopped_since"
+            allowed &= Condition(is_that, {":off": False, ":stopped_since": self._stopped_since})
         values = turn | dict(allowed.values) | trace_values(provenance) | {":none": []}
         write = Update(key, f"{expression}, {ADDS_TRACE} REMOVE #locked", allowed.expression, values)
         for _ in range(_RACES):
@@ -150,6 +159,8 @@ class Controls:
                     f"The kill switch has been on since {state.since} and is locked: only `orderhook kill-switch off` "
                     "turns it off."
                 )
+            if state.on and self._stopped_since not in (None, state.since):
+                raise KillSwitchOnError(f"Trading was stopped anew, at {state.since}: look by whom, and why.")
             values = {**turn, **trace_values(provenance, traces), ":seen": met["request_id"]}
             write = Update(key, f"{expression}, {SETS_TRACES} REMOVE #locked", "#request_id = :seen", values)
         raise TemporarilyUnavailableError("The kill switch is being turned. Send the same alert again; it is safe.")

@@ -20,8 +20,8 @@ from orderhook.errors import (
     OrderNotFoundError,
     TemporarilyUnavailableError,
 )
-from orderhook.listing import UnreadableError, find_order
-from orderhook.orders import folded, timestamp
+from orderhook.listing import Unreadable, UnreadableError, find_order
+from orderhook.orders import Order, Strategy, folded, timestamp
 from orderhook.outcome import Outcome
 from orderhook.payload import Pair
 from orderhook.responses import Response
@@ -101,25 +101,28 @@ def _to_order(call: Call, command: str, pairs: list[Pair]) -> Response:
 
 
 def _check_account(call: Call, order_id: str, strategy_id: object) -> None:
-    """Raise OrderNotFoundError for an order of another account: an alert names an order without its account."""
-    services, account = call.services, call.account
+    """Raise OrderNotFoundError for an order of another account: an alert names an order without its account.
+
+    One that the key does not reach is none: the command answers as for any that is not there.
+    """
     named = plain("strategyId", strategy_id) if isinstance(strategy_id, str) else None
     try:  # as every command reads it, which knows a leg's name in any case, and several blanks as one
         asked = Cancel.model_validate({"order_id": order_id, "strategy_id": named})
     except (OrderhookError, ValidationError):
         return  # none takes it, and says why
-    if asked.order_name:
-        strategy = services.strategies.get(call.trader, str(asked.strategy_id))
-        found = strategy and strategy.account
-    else:
-        try:
-            order = find_order(services, call.trader, asked.order_id, timestamp(call.now))
-        except UnreadableError as unreadable:
-            found = unreadable.item.account
-        else:
-            found = order and order.account
-    if found and folded(found) != folded(account):
+    found = _addressed(call, asked)
+    if found and call.reaches(found.account, found.instrument) and folded(found.account) != folded(call.account):
         raise OrderNotFoundError("There is no such order in this account; check both.", field="orderId")
+
+
+def _addressed(call: Call, asked: Cancel) -> Order | Unreadable | Strategy | None:
+    """Return the order that is asked for, or the strategy in which its name stands."""
+    if asked.order_name:
+        return call.services.strategies.get(call.trader, str(asked.strategy_id))
+    try:
+        return find_order(call.services, call.trader, asked.order_id, timestamp(call.now))
+    except UnreadableError as unreadable:
+        return unreadable.item
 
 
 def _idempotency_key(call: Call) -> str | None:

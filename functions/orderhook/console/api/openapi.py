@@ -30,6 +30,18 @@ _STATUSES: Mapping[int, str] = {
 }
 
 
+_TAGS: Mapping[str, str] = {
+    "Orders": "orders order",
+    "Positions": "positions position",
+    "Alerts": "alerts check",
+    "Strategies": "strategies",
+    "Executions": "executions",
+    "Kill switch": "killswitch",
+    "About": "accounts health openapi.json",
+}
+"""Under which heading an operation stands: the first of whose words its path has one."""
+
+
 class _WithoutNull(GenerateJsonSchema):
     """What is left out of a request is absent: null is refused."""
 
@@ -53,6 +65,7 @@ def document() -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": API}],
+        "tags": [{"name": tag} for tag in _TAGS],
         "paths": _paths(),
         "components": {
             "securitySchemes": {
@@ -77,6 +90,7 @@ def _operation(route: Route) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "operationId": operation_id(route),
         "summary": route.summary,
+        "tags": [tag_of(route)],
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_headers(route)],
         "responses": {
             "200": _answer("What was asked for.", route.answer),
@@ -93,6 +107,12 @@ def _operation(route: Route) -> dict[str, Any]:
         required = any(field.is_required() for field in route.body.model_fields.values())
         shown["requestBody"] = {"required": required, "content": {"application/json": {"schema": schema}}}
     return shown
+
+
+def tag_of(route: Route) -> str:
+    """Return the heading under which an operation stands."""
+    segments = set(route.path.split("/"))
+    return next(tag for tag, words in _TAGS.items() if segments.intersection(words.split()))
 
 
 def operation_id(route: Route) -> str:

@@ -8,6 +8,7 @@ from orderhook import administration
 from orderhook.aws.budget import CONNECTIONS, result_in_time, run_each
 from orderhook.console.api import paging, writing
 from orderhook.console.api.call import Call
+from orderhook.console.placed import is_in_doubt, placed_by
 from orderhook.errors import OrderNotFoundError, UnsupportedCommandError
 from orderhook.listing import OrderFilter, Unreadable, UnreadableError, find_legs, find_order, list_orders
 from orderhook.orders import Order, folded, timestamp
@@ -15,8 +16,6 @@ from orderhook.representations import represent_order, represent_order_with_hist
 from orderhook.responses import Response
 from orderhook.store.alert_log import AlertRecord, record_id
 from orderhook.trade_window import day_began, day_in_new_york
-
-_PLACING = frozenset(("PLACE", "FLATPLACE", "REVERSEPOSITION", "CANCELANDBRACKET"))
 
 Listed = tuple[Order | Unreadable, str]
 """An order, and the cursor behind it."""
@@ -96,7 +95,7 @@ def _closed(call: Call, behind: Sequence[str]) -> Iterator[Listed]:
     for record in call.services.alert_log.newest(call.trader, since, until):
         if behind and record.request_id > behind[0]:
             continue
-        order_ids = _placed_by(record)
+        order_ids = placed_by(record)
         if behind and record.request_id == behind[0] and behind[1] in order_ids:
             order_ids = order_ids[order_ids.index(behind[1]) + 1 :]
         for order in _found(call, [it for it in order_ids if it not in listed]):
@@ -106,23 +105,13 @@ def _closed(call: Call, behind: Sequence[str]) -> Iterator[Listed]:
                 yield order, paging.cursor("closed", record.request_id, order_id)
 
 
-def _placed_by(record: AlertRecord) -> list[str]:
-    """Return the ids of the orders that an alert has placed or, sent again, has found placed; entries before legs.
-
-    With a delay they were placed when it came in: its later record has nothing new.
-    """
-    by_bridge = chain.from_iterable(result.order_ids for result in record.instruction_results)
-    own = record.order_ids if record.command in _PLACING and record.origin != "delayed" else ()
-    return list(dict.fromkeys((*own, *by_bridge)))
-
-
 def _is_anothers(call: Call, record: AlertRecord, order: Order | Unreadable) -> bool:
-    """Return whether an alert that was sent again names an order which the record of the first one lists already."""
-    if not record.duplicate or isinstance(order, Unreadable) or not order.history:
+    """Return whether an alert that was sent again, or was not answered, names an order that another's record lists."""
+    if not (record.duplicate or is_in_doubt(record)) or isinstance(order, Unreadable) or not order.history:
         return False
     first = record_id(order.history[0].request_id)
     placed = call.services.alert_log.get(call.trader, first) if first != record.request_id else None
-    return placed is not None and order.order_id in placed.order_ids
+    return placed is not None and order.order_id in placed_by(placed)
 
 
 def _found(call: Call, order_ids: Sequence[str]) -> Iterator[Order | Unreadable]:

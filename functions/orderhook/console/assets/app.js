@@ -17,6 +17,9 @@ const redeem = () => {
 addEventListener("hashchange", redeem);
 redeem();
 
+// A page that Back brings as it was left may be of a session that is over, and is old in any case.
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+
 // Times: the server's clock counts, and what it sends has no "now".
 let ahead = 0, heard = Date.now(), timer;
 const STEPS = [[60, 1, "s"], [3600, 60, "min"], [172800, 3600, "h"], [Infinity, 86400, "d"]];
@@ -105,7 +108,6 @@ setInterval(ages, 1000);
 if (tag) {
   poll();
   addEventListener("visibilitychange", () => document.hidden || poll());
-  addEventListener("pageshow", (event) => event.persisted && poll());
   $("new-rows").addEventListener("click", () => { show(true); scrollTo(0, 0); $("content").focus(); });
 }
 addEventListener("click", async ({ target }) => {

@@ -5,7 +5,6 @@ import htpy as h
 from orderhook.console import http
 from orderhook.console.pages import layout
 from orderhook.console.visit import Deployment, Visit
-from orderhook.grants import Session
 from orderhook.responses import Response
 
 _NOWHERE = Deployment("")
@@ -58,16 +57,13 @@ def not_stopped(visit: Visit, why: str) -> Response:
     )
 
 
-def may_not_act(deployment: Deployment, session: Session) -> Response:
-    """Answer that a session may not do what was asked for, and how to be allowed to."""
-    if deployment.read_only_because:
-        why = f"This console only looks, and stops trading: {deployment.read_only_because}"
-        return message(deployment, 403, "Nothing was done", why)
-    if session.grant.read_only:
-        why = "This session may only look. A sign-in without --read-only may do more."
+def may_not_act(visit: Visit) -> Response:
+    """Answer that a visit may not do what was asked for, and how to be allowed to."""
+    if visit.deployment.read_only_because:
+        why = f"This console only looks, and stops trading: {visit.why_not}"
     else:
-        why = "Your sign-in is more than 12 hours old, so that it only looks and stops. Sign in again to do more."
-    return message(deployment, 403, "Nothing was done", f"{why} `orderhook console` gives a new link.")
+        why = f"{visit.why_not} `orderhook console` gives a new link."
+    return message(visit.deployment, 403, "Nothing was done", why)
 
 
 def message(deployment: Deployment, status: int, title: str, text: str) -> Response:

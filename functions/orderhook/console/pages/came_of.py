@@ -8,8 +8,9 @@ from htpy import Node
 
 from orderhook.console import fates, http
 from orderhook.console.acting import Acted
+from orderhook.console.closed import seen_closed
 from orderhook.console.fates import Mark
-from orderhook.console.pages import layout, parts
+from orderhook.console.pages import ROOT, layout, parts
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.errors import OrderhookError
@@ -62,6 +63,12 @@ def not_found(visit: Visit, what: str, name: str, *, here: str) -> Response:
     return layout.respond(visit, f"No such {what}", content, here=here, status=404, live=False)
 
 
+def nowhere(visit: Visit, why: str) -> Response:
+    """Answer that there is no page at this address, with the way to those that there are."""
+    content = h.div(".panel")[h.h1["There is no such page"], h.p[why], h.p[h.a(".button", href=ROOT)["To the alerts"]]]
+    return layout.respond(visit, "No such page", content, here="", status=404, live=False)
+
+
 def changed_since(visit: Visit, title: str, text: str, back: str, *, here: str) -> Response:
     """Answer that nothing was done, because what a form was about is not as it said any more."""
     content = h.div(".panel.warn")[
@@ -89,7 +96,7 @@ def note(visit: Visit, order: Order | None = None, entry: Order | None = None) -
         return None
     answer = fates.answer_of(record)
     now = parts.now_of(visit)
-    fate = fates.fate_for(record, order, now, entry) if order else None
+    fate = fates.fate_for(record, order, now, entry, closed=seen_closed(visit)) if order else None
     instructed = list(instructions_of(visit.services, record))
     mark = fates.worst(
         [answer.mark, *([fate.mark] if fate else []), *(fates.fate_of_instruction(it).mark for it in instructed)]

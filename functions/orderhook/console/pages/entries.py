@@ -1,7 +1,7 @@
 """The entries that work, and one press that cancels them: stops and targets stay."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ import htpy as h
 from htpy import Node
 
 from orderhook.console import http
-from orderhook.console.acting import act, claim, new_request_id
-from orderhook.console.fates import Fate, answer_of, fate_of_order, worst
+from orderhook.console.acting import ONCE, act, claim, new_request_id
+from orderhook.console.fates import Answer, Fate, Mark, answer_of, fate_of_order, worst
 from orderhook.console.pages import STOP, forms, parts
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
@@ -19,6 +19,7 @@ from orderhook.listing import Unreadable, UnreadableError, find_order, list_orde
 from orderhook.orders import BEING_CANCELLED, Order, timestamp
 from orderhook.responses import Response
 from orderhook.store.alert_log import AlertRecord
+from orderhook.store.once import OnceStore
 from orderhook.trade import entry_and_leg
 
 ADDRESS = f"{STOP}/entries"
@@ -58,12 +59,12 @@ def _is_asked(order: Order) -> bool:
 
 def cancel(visit: Visit) -> Response:
     """Cancel each entry that works now by a CANCEL of its own; the same form sent again shows what that did."""
-    first = new_request_id(visit.now)
-    claimed = claim(visit, visit.request.form.get(forms.ONCE, ""), first)
-    if claimed == first:
+    first, once = new_request_id(visit.now), visit.request.form.get(forms.ONCE, "")
+    entries = working(visit).entries[: 16**_NUMBER_DIGITS]
+    if claim(visit, once, first, [order.order_id for order in entries[:_SHOWN]]) == first:
         until = time.monotonic() + SECONDS
-        for number, order in enumerate(working(visit).entries):
-            if time.monotonic() > until or number >= 16**_NUMBER_DIGITS:
+        for number, order in enumerate(entries):
+            if time.monotonic() > until:
                 break
             act(
                 visit.services,
@@ -73,19 +74,12 @@ def cancel(visit: Visit) -> Response:
                 source=visit.request.source,
                 request_id=_numbered(first, number),
             )
-    return http.see_other(STOP, {"entries": claimed})
+    return http.see_other(STOP, {"entries": once})
 
 
 def _numbered(first: str, number: int) -> str:
     """Return the request id of one of the cancels of a press."""
     return f"{first[:-_NUMBER_DIGITS]}{number:0{_NUMBER_DIGITS}x}"
-
-
-def _cancels(visit: Visit, first: str) -> Iterator[AlertRecord]:
-    number = 0
-    while number < _SHOWN and (record := visit.services.alert_log.get(visit.trader, _numbered(first, number))):
-        yield record
-        number += 1
 
 
 def list_of(visit: Visit, orders: Sequence[Order], since: str | None) -> Node:
@@ -142,37 +136,45 @@ def button(visit: Visit, orders: Sequence[Order]) -> Node:
     return forms.form(ADDRESS, forms.act_button(visit, words, class_="danger"))
 
 
-def results(visit: Visit, first: str) -> Node:
+def results(visit: Visit, once: str) -> Node:
     """Return what a press has done: what each cancel was answered, and what its order is now."""
-    records = list(_cancels(visit, first))
-    if not records:
+    claimed = OnceStore(visit.services.table).get(visit.trader, once) if ONCE.fullmatch(once) else None
+    if claimed is None or not claimed.about:
         return h.p(".notice.warn")[
             h.span(".mark", aria_hidden="true")["!"],
             "No record says what became of the cancels: the entries that still work stand below.",
         ]
+    ids = [_numbered(claimed.request_id, number) for number in range(len(claimed.about))]
+    records = [visit.services.alert_log.get(visit.trader, it) for it in ids]
+    missing = records.count(None)
     return h.section[
         h.h2[f"What became of the {len(records)} cancels" if len(records) > 1 else "What became of the cancel"],
+        h.p(".notice.warn")[
+            h.span(".mark", aria_hidden="true")["!"],
+            f"{parts.count(missing, 'cancel')} left no record, or was not begun in time: see what became of the order.",
+        ]
+        if missing
+        else None,
         h.table(".rows")[
             h.thead[h.tr[h.th["entry"], h.th["answer"], h.th["what became of it"]]],
-            h.tbody[(_result(visit, record) for record in records)],
+            h.tbody[(_result(visit, *row) for row in zip(claimed.about, ids, records, strict=True))],
         ],
     ]
 
 
-def _result(visit: Visit, record: AlertRecord) -> Node:
-    order_id = record.fields.get("order_id", "")
-    answer = answer_of(record)
+def _result(visit: Visit, order_id: str, request_id: str, record: AlertRecord | None) -> Node:
+    answer = answer_of(record) if record else Answer("unreadable", Mark.WARN, "no record")
     order = None
     with suppress(UnreadableError):
         order = find_order(visit.services, visit.trader, order_id, timestamp(visit.now))
     fate = fate_of_order(order, timestamp(visit.now)) if order else None
     mark = worst([answer.mark, fate.mark]) if fate else answer.mark
-    return h.tr(id=f"a{record.request_id}", class_=mark.value)[
+    return h.tr(id=f"a{request_id}", class_=mark.value)[
         h.td(".wide")[value(order_in_words(order)) if order else None, " ", h.small[value(order_id)]],
         h.td[
             h.span(".mark", aria_hidden="true")[answer.mark.sign],
             h.span(".word")[answer.words],
-            h.p(".why")[value(record.detail)] if record.detail else None,
+            h.p(".why")[value(record.detail)] if record and record.detail else None,
         ],
         h.td[_told(fate) if fate else "cannot be read by this version"],
     ]

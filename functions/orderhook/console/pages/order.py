@@ -1,13 +1,15 @@
 """One order: how it stands, its legs or its entry, what its venue has, what can be done, and all that has happened."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import htpy as h
 from htpy import Node
 
 from orderhook.attention.entries import ENTRIES
 from orderhook.console import placed
+from orderhook.console.closed import seen_closed
 from orderhook.console.http import address
 from orderhook.console.pages import came_of, layout, order_cancel, parts
 from orderhook.console.pages.text import value
@@ -17,6 +19,9 @@ from orderhook.orders import CHANGEABLE, PRICES, Event, Order, decimal_text
 from orderhook.records import cause
 from orderhook.responses import Response
 from orderhook.venue_words import guidance_for_reason
+
+_Tell = Callable[[Order, Order | None], Node]
+"""Says what became of an order; of a leg its entry says whether it has to protect."""
 
 _SHOWN_FIRST = ("alarm", "filled", "average", "qty", "order_type", "tif", *PRICES)
 """The order of an event's values; the others follow. The table does not keep that of a map."""
@@ -32,19 +37,21 @@ def page(visit: Visit) -> Response:
         return layout.respond(visit, "Order", _unreadable(order), here=parts.ORDERS)
     now = parts.now_of(visit)
     entry = order_cancel.entry_of(visit, order)
+    tell = partial(parts.order_fate, now=now, closed=seen_closed(visit))
     legs = find_legs(visit.services, visit.trader, order, now) if order.legs else []
     content = h.fragment[
         h.h1["Order ", value(order.order_id)],
         came_of.note(visit, order, entry),
         h.div(".panel", data_part="order")[
             h.p(".facts")[parts.words(order), " in ", value(order.account)],
-            h.p(".facts")[parts.order_fate(order, now, entry)],
+            h.p(".facts")[tell(order, entry)],
             _unresolved(order),
             _alarms(order, legs),
             _acts(visit, order, entry),
         ],
         h.div(".two", data_part="facts")[
-            h.section[h.h2["What is known"], _facts(order)], _relatives(order, entry, legs, now)
+            h.section[h.h2["What is known"], _facts(order)],
+            _relatives(order, entry, legs, tell),
         ],
         h.h2["History"],
         _history(order),
@@ -164,14 +171,14 @@ def _confirmed(order: Order) -> Node:
     return value(", ".join(f"{name} {text}" for name, text in _ordered(order.confirmed)))
 
 
-def _relatives(order: Order, entry: Order | None, legs: Sequence[Order | Unreadable], now: str) -> Node:
+def _relatives(order: Order, entry: Order | None, legs: Sequence[Order | Unreadable], tell: _Tell) -> Node:
     if order.entry_id is not None:
         gone = h.p[value(order.entry_id), ", which has left the table."]
-        return h.section[h.h2["Its entry"], _relative(entry, entry.order_id, now, None) if entry else gone]
+        return h.section[h.h2["Its entry"], _relative(entry, entry.order_id, None, tell) if entry else gone]
     if not legs:
         return h.section[h.h2["Targets and stops"], h.p(".dim")[_no_legs(order)]]
     names = ((leg, str(leg.order_name) if isinstance(leg, Order) else leg.id) for leg in legs)
-    return h.section[h.h2["Targets and stops"], (_relative(leg, name, now, order) for leg, name in names)]
+    return h.section[h.h2["Targets and stops"], (_relative(leg, name, order, tell) for leg, name in names)]
 
 
 def _no_legs(order: Order) -> str:
@@ -180,12 +187,10 @@ def _no_legs(order: Order) -> str:
     return "None of its own." if order.due is None else "They get their names when its delay is over."
 
 
-def _relative(row: Order | Unreadable, name: str, now: str, entry: Order | None) -> Node:
+def _relative(row: Order | Unreadable, name: str, entry: Order | None, tell: _Tell) -> Node:
     if isinstance(row, Unreadable):
         return h.p[parts.order_link(row), " ", parts.unreadable(row)]
-    return h.div(".relative")[
-        h.p[parts.order_link(row, name), " ", parts.words(row)], h.p[parts.order_fate(row, now, entry)]
-    ]
+    return h.div(".relative")[h.p[parts.order_link(row, name), " ", parts.words(row)], h.p[tell(row, entry)]]
 
 
 def _history(order: Order) -> Node:

@@ -8,6 +8,7 @@ from orderhook.attention import protection
 from orderhook.bridge_messages import PositionReport
 from orderhook.commands.cancel import Cancel
 from orderhook.console import acting
+from orderhook.console.closed import seen_closed
 from orderhook.console.fates import Fate, Mark
 from orderhook.console.http import address
 from orderhook.console.pages import came_of, forms, layout, parts
@@ -139,7 +140,7 @@ def _confirmation(visit: Visit, order: Order, *, status: int = 200) -> Response:
     content = h.div(".panel.warn")[
         h.h1["Cancel ", value(order.order_name or order.order_id), "?"],
         h.p(".facts")[parts.words(order), " in ", value(order.account)],
-        h.p(".facts")[parts.order_fate(order, parts.now_of(visit), entry)],
+        h.p(".facts")[parts.order_fate(order, entry, parts.now_of(visit), seen_closed(visit))],
         h.p(".facts")["It ", _note(order, without, entry), "."] if without else None,
         h.p["What is filled stays open. Nothing here closes it."] if without else None,
         h.div(".acts")[

@@ -8,6 +8,8 @@ import htpy as h
 from htpy import Node
 
 from orderhook.console import placed
+from orderhook.console.closed import seen_closed
+from orderhook.console.fates import Closed
 from orderhook.console.http import address
 from orderhook.console.pages import layout, parts
 from orderhook.console.pages.text import value
@@ -139,23 +141,23 @@ def _nothing(visit: Visit, what: str, found: Trades) -> Node:
 
 def table(visit: Visit, trades: Sequence[Trade]) -> Node:
     """Return trades as a table, each entry with its legs under it."""
-    now = parts.now_of(visit)
+    now, closed = parts.now_of(visit), seen_closed(visit)
     heads = ("placed", "order", "state", "account, strategy", "what can be done")
     return h.table(".rows.trades", data_part="orders", data_rows=True)[
         h.thead[h.tr[(h.th(scope="col")[name] for name in heads)]],
-        h.tbody[chain.from_iterable(_trade(trade, now) for trade in trades)],
+        h.tbody[chain.from_iterable(_trade(trade, now, closed) for trade in trades)],
     ]
 
 
-def _trade(trade: Trade, now: str) -> Iterator[Node]:
+def _trade(trade: Trade, now: str, closed: Closed) -> Iterator[Node]:
     entry = trade.entry if isinstance(trade.entry, Order) else None
     if trade.entry is not None:
-        yield _row(trade.entry, now)
+        yield _row(trade.entry, now, closed)
     for leg in trade.legs:
-        yield _row(leg, now, entry, is_leg=True)
+        yield _row(leg, now, closed, entry, is_leg=True)
 
 
-def _row(row: Row, now: str, entry: Order | None = None, *, is_leg: bool = False) -> Node:
+def _row(row: Row, now: str, closed: Closed, entry: Order | None = None, *, is_leg: bool = False) -> Node:
     kind = ["leg" if is_leg else "entry"]
     if isinstance(row, Unreadable):
         return h.tr(class_=kind, id=parts.row_id("o", row.id))[
@@ -174,7 +176,9 @@ def _row(row: Row, now: str, entry: Order | None = None, *, is_leg: bool = False
             parts.words(row),
             h.p(".why")[parts.order_link(row), *_notes(row)],
         ],
-        h.td(".wide")[parts.order_fate(row, now, entry), map(_alarm, placed.alarms_of(row)) if row.is_open else None],
+        h.td(".wide")[
+            parts.order_fate(row, entry, now, closed), map(_alarm, placed.alarms_of(row)) if row.is_open else None
+        ],
         h.td[None if is_leg else [value(row.account), h.p(".why")[parts.strategy_link(row.strategy_id), _named(row)]]],
         h.td[h.a(href=parts.order_address(row.account, row.order_id))["Look, cancel, change"] if row.is_open else None],
     ]

@@ -127,8 +127,15 @@ def _positions(known: Overview) -> Node:
         return " No position is open."
     unknown = sum(it.side == "UNKNOWN" for it in known.positions)
     is_open = len(known.positions) - unknown
+    less = {"without a stop": known.without_stop, "not wholly protected": known.not_wholly_protected}
+    told = ", ".join(f"{number:,} {words}" for words, number in less.items() if number)
     parts = [
-        f"{is_open:,} {_plural(is_open, 'position')} open" if is_open else None,
+        [
+            f"{is_open:,} {_plural(is_open, 'position')} open",
+            [" (", h.span(".word.warn")[told], ")"] if told else None,
+        ]
+        if is_open
+        else None,
         h.span(".word.warn")[f"{unknown:,} UNKNOWN, which is not flat"] if unknown else None,
     ]
     return [" ", h.a(href=f"{ROOT}/positions")[_listed([part for part in parts if part])], "."]

@@ -1,14 +1,14 @@
 """What the pages about orders, positions and strategies share: marks, orders in words, links, filters."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 
 import htpy as h
 from htpy import Node
 
-from orderhook.console.fates import Fate, Mark, fate_of_order
+from orderhook.console.fates import Closed, Fate, Mark, fate_of_order
 from orderhook.console.http import address
 from orderhook.console.pages import ROOT, layout
 from orderhook.console.pages.text import value
@@ -28,6 +28,7 @@ STRATEGY = f"{ROOT}/strategy"
 TRADE = f"{ROOT}/trade"
 EXECUTIONS = f"{ROOT}/executions"
 
+_MOST_ENDING = 30
 _REQUEST_ID = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -54,9 +55,9 @@ def fate(it: Fate) -> Node:
     ]
 
 
-def order_fate(order: Order, now: str, entry: Order | None = None) -> Node:
+def order_fate(order: Order, entry: Order | None, now: str, closed: Closed) -> Node:
     """Return what became of an order."""
-    return fate(fate_of_order(order, now, entry))
+    return fate(fate_of_order(order, now, entry, closed=closed))
 
 
 def words(order: Order) -> Node:
@@ -68,6 +69,23 @@ def order_link(order: Order | Unreadable, text: str | None = None) -> Node:
     """Return a link to the page of an order."""
     order_id = order.order_id if isinstance(order, Order) else order.id
     return h.a(href=order_address(order.account, order_id))[value(text or order_id)]
+
+
+def ending(orders: Sequence[Order], nothing: str, *, complete: bool) -> Node:
+    """Return the list of the orders that something ends, the first of them by name; `complete` if all were read."""
+    more = len(orders) - _MOST_ENDING
+    return h.fragment[
+        h.ul[
+            (
+                h.li[order_link(order), " ", words(order), " ", h.span(".dim")[value(order.state)]]
+                for order in orders[:_MOST_ENDING]
+            )
+        ]
+        if orders
+        else h.p(".dim")[nothing],
+        h.p(".dim")[f"and {more:,} more"] if more > 0 else None,
+        None if complete else h.p(".warn")["Not all orders could be read in time: there may be more."],
+    ]
 
 
 def order_address(account: str, order_id: str, **more: str) -> str:

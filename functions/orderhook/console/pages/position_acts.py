@@ -6,8 +6,7 @@ from typing import NamedTuple
 import htpy as h
 from htpy import Node
 
-from orderhook.console import acting
-from orderhook.console.confirming import is_turning
+from orderhook.console import acting, turning
 from orderhook.console.http import HttpError
 from orderhook.console.pages import came_of, forms, layout, parts
 from orderhook.console.pages.positions import ACT, Held, account_kind, held, no_venue, side
@@ -15,9 +14,6 @@ from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.orders import folded
 from orderhook.responses import Response
-
-_MOST_LISTED = 20
-"""As many of the orders that end are named."""
 
 
 class Act(NamedTuple):
@@ -84,13 +80,12 @@ def send(visit: Visit) -> Response:
     # What closes waits for nothing that could fail: the bridge knows whether there is something to close.
     if name == "reverse" and visit.services.venue.name and not acting.came_before(visit, once):
         asked = _asked(visit, form)
-        if is_turning(visit, account, instrument):
-            text = "A reverse of this position is under way: another would turn it back."
-            return came_of.changed_since(visit, "Nothing was asked for", text, parts.POSITIONS, here=parts.POSITIONS)
         if not asked.about:
             return came_of.not_found(visit, "open position", f"{account} {instrument}", here=parts.POSITIONS)
         if asked.seen != form.get("seen", ""):
             return _confirmation(visit, asked, changed=True)
+        if why := turning.claim(visit, [turning.Market(account, instrument)], once):
+            return came_of.changed_since(visit, "Nothing was asked for", why, parts.POSITIONS, here=parts.POSITIONS)
     market = (("account", account), ("instrument", instrument))
     pairs = [("command", ACTS[name].command), *((field, text) for field, text in market if text)]
     acted = acting.act_by_hand(visit, pairs, once)
@@ -133,16 +128,7 @@ def _confirmation(visit: Visit, asked: Asked, *, changed: bool = False) -> Respo
         h.p[asked.act.what],
         _unknown(asked.name) if is_unknown else None,
         h.h2["Orders that end with it"],
-        h.ul[
-            (
-                h.li[parts.order_link(order), " ", parts.words(order), " ", h.span(".dim")[value(order.state)]]
-                for order in orders[:_MOST_LISTED]
-            )
-        ]
-        if orders
-        else h.p(".dim")["None is open now."],
-        h.p(".dim")[f"and {len(orders) - _MOST_LISTED:,} more"] if len(orders) > _MOST_LISTED else None,
-        None if asked.complete else h.p(".warn")["Not all orders could be read in time: there may be more."],
+        parts.ending(orders, "None is open now.", complete=asked.complete),
         h.div(".acts")[_form(visit, asked) if can else None, h.a(".button", href=parts.POSITIONS)["Leave it as it is"]],
         h.p(".dim")["It is asked for, and done when the bridge says so: the positions show what came of it."],
     ]

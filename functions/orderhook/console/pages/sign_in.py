@@ -29,6 +29,8 @@ def page(deployment: Deployment, *, refused: bool = False, signed_out: bool = Fa
 
 
 def sign_out(visit: Visit) -> Response:
-    """End the session, and show the page that signs in."""
+    """End the session, and show the page that signs in; the browser forgets what it has kept of the pages."""
     signing.sign_out(visit)
-    return http.see_other(PATH)
+    answer = http.see_other(PATH)
+    answer["headers"]["Clear-Site-Data"] = '"cache"'
+    return answer

@@ -1,15 +1,18 @@
 """Start: whoever has read what begins again types START."""
 
+from dataclasses import replace
+
 import htpy as h
 from htpy import Node
 
 from orderhook.console import http
-from orderhook.console.acting import act_by_hand, came_before
+from orderhook.console.acting import act_by_hand
 from orderhook.console.fates import answer_of
 from orderhook.console.pages import ROOT, forms, layout
 from orderhook.console.pages.switch import BY_COMMAND_LINE, turned_by
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
+from orderhook.errors import KillSwitchOnError
 from orderhook.responses import Response
 from orderhook.store.controls import KillSwitchState
 
@@ -31,15 +34,17 @@ def turn_off(visit: Visit) -> Response:
     """Turn the trader's kill switch off, where the word was typed; the same form sent again turns nothing.
 
     A page that was made before a later Stop does not undo that: it comes again, and says who stopped, and since when.
+    The write itself asks whether it is the Stop that the page has shown.
     """
     form = visit.request.form
     if form.get("word", "").strip().upper() != WORD:
         return _page(visit, status=400)
-    once, switch = form.get(forms.ONCE, ""), visit.controls().kill_switch
-    is_stale = switch.on and form.get("since", "") != (switch.since or "")
-    if is_stale and not switch.locked and not came_before(visit, once):
+    controls = visit.services.controls.of_stop(form.get("since", ""))
+    services = visit.services._replace(controls=controls)
+    once = form.get(forms.ONCE, "")
+    acted = act_by_hand(replace(visit, services=services), [("kill_switch", "off")], once)
+    if isinstance(acted.result, KillSwitchOnError) and not visit.controls().kill_switch.locked:
         return _page(visit, status=409)
-    acted = act_by_hand(visit, [("kill_switch", "off")], once)
     return http.see_other(ADDRESS, {"asked": acted.request_id})
 
 

@@ -19,8 +19,6 @@ from orderhook.trade import protected_by
 
 PATH = f"{parts.STRATEGY}/close"
 
-_MOST_LISTED = 30
-
 
 def confirm(visit: Visit) -> Response:
     """Answer with what closing it ends, and the button that does it."""
@@ -71,16 +69,7 @@ def _confirmation(visit: Visit, known: Known, newer: Sequence[Order] = ()) -> Re
         else None,
         _position(visit, known),
         h.h2[f"What is cancelled: {parts.count(len(orders), 'order')}"],
-        h.ul[
-            (
-                h.li[parts.order_link(order), " ", parts.words(order), " ", h.span(".dim")[value(order.state)]]
-                for order in orders[:_MOST_LISTED]
-            )
-        ]
-        if orders
-        else h.p(".dim")["Nothing of it is open now."],
-        h.p(".dim")[f"and {len(orders) - _MOST_LISTED:,} more"] if len(orders) > _MOST_LISTED else None,
-        None if known.complete else h.p(".warn")["Not all could be read in time: there may be more."],
+        parts.ending(orders, "Nothing of it is open now.", complete=known.complete),
         h.div(".acts")[
             forms.form(PATH, [hidden, forms.act_button(visit, "Close the strategy", class_="danger")]),
             h.a(".button", href=link)["Leave it"],

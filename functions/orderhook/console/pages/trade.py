@@ -13,16 +13,17 @@ from orderhook.commands.cancel_and_bracket import CancelAndBracket
 from orderhook.commands.new_order import NewOrder, PlacesOrder
 from orderhook.commands.price_fields import price_text
 from orderhook.commands.reverse import Reverse
-from orderhook.console import http
+from orderhook.console import http, turning
 from orderhook.console.acting import Acted, act_by_hand, came_before
 from orderhook.console.by_hand import Checked, check, first_values, once_of, pairs_of
-from orderhook.console.confirming import is_turning, order_now, order_of, seen
+from orderhook.console.confirming import order_now, order_of, seen
 from orderhook.console.drafts import Told, draft_of, holds_key, told_of
 from orderhook.console.fates import Fate, Mark
 from orderhook.console.fields import COMMAND_WORDS, FIELDS, KINDS
 from orderhook.console.money import money_of
 from orderhook.console.pages import forms, inputs, layout, parts
 from orderhook.console.pages.order_cancel import leaves_without_stop
+from orderhook.console.pages.positions import side
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.errors import OrderhookError, TemporarilyUnavailableError
@@ -83,10 +84,10 @@ def send(visit: Visit) -> Response:
         return _form(visit, word, values, checked.faults)
     once = form.get(forms.ONCE, "")
     if not came_before(visit, once):
-        if any(isinstance(it, Reverse) and is_turning(visit, it.account, it.instrument) for it in _commands(checked)):
-            return _form(visit, word, values, (_TURNING,))
         if form.get("seen", "") != seen(visit, _commands(checked)):
             return _confirmation(visit, word, values, checked, once, changed=True)
+        if why := turning.claim(visit, turning.turned_by(_commands(checked)), once):
+            return _form(visit, word, values, (Told(why, "instrument"),))
     try:
         acted = act_by_hand(visit, pairs_of(word, values), once)
     except TemporarilyUnavailableError as error:
@@ -98,11 +99,6 @@ def send(visit: Visit) -> Response:
     if acted.result.is_duplicate:
         return _already_there(visit, acted, acted.result)
     return _to_what_came_of_it(visit, values, acted, acted.result)
-
-
-_TURNING = Told(
-    "A reverse of this position is under way: another would turn it back. Look at the positions.", "instrument"
-)
 
 
 def _commands(checked: Checked) -> Iterable[Command]:
@@ -261,6 +257,12 @@ def _as_it_is(order: Order) -> str:
 
 
 def _terms(visit: Visit, command: Command) -> Iterator[tuple[str, Node]]:
+    for market in turning.turned_by([command]):
+        told = turning.position_of(visit, market)
+        yield (
+            "the position now",
+            [side(told), ", as of ", parts.day_and_time(told.at)] if told else "UNKNOWN (not flat)",
+        )
     if isinstance(command, PlacesOrder):
         new = command.new_order
         yield "side", h.b[new.action]
@@ -275,7 +277,6 @@ def _terms(visit: Visit, command: Command) -> Iterator[tuple[str, Node]]:
         if new.take_profit is not None:
             yield "target", value(_leg(new.take_profit))
     elif isinstance(command, Reverse):
-        yield "the position now", seen(visit, [command]) or "UNKNOWN (not flat)"
         yield "stop", h.strong(".word.bad")["no stop: nothing protects the new side"]
     elif isinstance(command, CancelAndBracket):
         stop = command.stop_loss or command.stop_loss_stop or command.stop_loss_limit
