@@ -45,13 +45,14 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
 
 def _look() -> bool:
     """Look once for each trader; return whether the table has answered for all of them."""
-    with time_budget(time.monotonic() + BUDGET_SECONDS) as budget:
+    deadline = time.monotonic() + BUDGET_SECONDS
+    with time_budget(deadline) as budget:
         try:
             traders = sorted(_traders())
         except OrderhookError:
             telemetry.log_not_looked(None, budget.faults)
             return False
-    unanswered = [trader for trader in traders if not _look_for(trader)]
+    unanswered = [trader for trader in traders if not _look_for(trader, deadline)]
     return not unanswered
 
 
@@ -61,9 +62,9 @@ def _traders() -> set[str]:
     return with_keys | ({settings.venue_trader} if settings.venue.name else set())
 
 
-def _look_for(trader: str) -> bool:
+def _look_for(trader: str, deadline: float) -> bool:
     place = Place(services, trader, stack, f" --stack {stack}")
-    with time_budget(time.monotonic() + BUDGET_SECONDS) as budget:
+    with time_budget(deadline) as budget:
         try:
             for result in look(place, datetime.now(UTC), lambda told: _channels(trader, told)):
                 telemetry.log_notified(trader, result.channel, result.state, result.reason, result.notices)

@@ -3,6 +3,7 @@
 `--engine` puts the integration tests on DynamoDB Local, Amazon's own engine, in place of moto: it chooses the table.
 """
 
+import gc
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -42,7 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "each_once: with --long alone but for so many cases as have each value of each parameter once"
     )
-    config.addinivalue_line("markers", "moto_only(reason): leave this test out when the table is DynamoDB Local's")
+    config.addinivalue_line(
+        "markers", "moto_only(reason): leave this test out when the table is DynamoDB Local's, unless it is long"
+    )
     is_worker = hasattr(config, "workerinput")
     if config.getoption("--engine") and not is_worker and not dynamodb_local.missing():
         dynamodb_local.fetch()  # once, before several workers want it
@@ -91,7 +94,7 @@ def _reason_against_engine(item: pytest.Item) -> str | None:
     if item.path.parent.name == "engine":
         return None
     marker = item.get_closest_marker("moto_only")
-    if marker:
+    if marker and not item.get_closest_marker("long"):  # which runs nowhere else
         return str(marker.args[0])
     return None if "table" in getattr(item, "fixturenames", ()) else "they do not use the table"
 
@@ -101,6 +104,13 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """Run a test as pytest does, in one piece of stack."""
     runner: Any = item.config.pluginmanager.getplugin("runner")
     return quick.in_one_piece_of_stack(runner.pytest_runtest_protocol, {"item": item, "nextitem": nextitem})
+
+
+def pytest_collection_finish() -> None:
+    """Have Python's collector pass by what stays to the end: modules, and thousands of tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> str | list[str]:

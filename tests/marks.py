@@ -11,6 +11,21 @@ LONG = pytest.mark.long
 EACH_ONCE = pytest.mark.each_once
 """Of all combinations of its parameters, so many as have each value once; `--long` runs all."""
 
+# Modules that ask of the table nothing that others do not ask of it: `make test-engine` holds what DynamoDB decides.
+OF_THE_BRIDGE = pytest.mark.moto_only(
+    "the bridge's own way, its folder and its journal; what is read and written there is in other tests"
+)
+"""Whole ways to NinjaTrader and back; `test_bridge_loop` goes them over DynamoDB Local too."""
+
+OF_WORDS = pytest.mark.moto_only("about what is said, not about the table")
+"""What is answered or logged, of alerts that other tests bring to the table in every way."""
+
+OF_A_TERMINAL = pytest.mark.moto_only("about what a terminal shows; what is read there is in other tests")
+"""What a person reads at a terminal."""
+
+OF_PAGES = pytest.mark.moto_only("about pages and who sees them; what is read there is in other tests")
+"""What a page or an answer says, and to whom."""
+
 Case = TypeVar("Case", bound=Hashable)
 
 

@@ -66,7 +66,7 @@ class Table:
 @contextmanager
 def in_process() -> Iterator[Table]:
     """Make it in moto, for as long as the block lasts."""
-    with one_request_at_a_time(), quick.answers_of_moto(), mock_aws():
+    with quick.answers_of_moto(), one_request_at_a_time(), mock_aws():
         client = connect("dynamodb")
         create_table(client, NAME)
         # Moto imports as it goes: the first requests of each kind take longer than the handler would wait.

@@ -8,7 +8,10 @@ from orderhook import alarms
 from tests.builders import ENTRY, event
 from tests.client_faults import in_writes
 from tests.faults import cut_response, throttle
+from tests.marks import OF_WORDS
 from tests.service import Service
+
+pytestmark = OF_WORDS
 
 
 def counted(service: Service) -> list[str]:

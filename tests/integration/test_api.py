@@ -12,7 +12,10 @@ from orderhook.console import app
 from orderhook.console.api.routes import ROUTES
 from orderhook.console.http import SECURITY
 from tests.api import ES, Api
+from tests.marks import OF_WORDS
 from tests.service import Service
+
+pytestmark = OF_WORDS
 
 SCOPED = [route for route in ROUTES if route.scope]
 WITH_BODY = [route for route in ROUTES if route.body]

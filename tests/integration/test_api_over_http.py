@@ -17,7 +17,10 @@ from orderhook.console.api.routes import ROUTES
 from orderhook.console.visit import Deployment
 from orderhook.grants import Grant
 from tests.api import Api
+from tests.marks import OF_PAGES
 from tests.service import Service
+
+pytestmark = OF_PAGES
 
 
 @dataclass(frozen=True)

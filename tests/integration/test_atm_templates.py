@@ -9,8 +9,11 @@ from orderhook.orders import Template
 from orderhook.venues import TABLE
 from tests.bridge_world import World
 from tests.builders import template
+from tests.marks import OF_THE_BRIDGE
 from tests.output import Answer
 from tests.service import Service
+
+pytestmark = OF_THE_BRIDGE
 
 ATM = "paper-atm"
 ENTRY: dict[str, object] = {

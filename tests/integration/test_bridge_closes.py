@@ -15,6 +15,9 @@ from tests.bridge_world import World
 from tests.builders import provenance
 from tests.integration.test_bridge_loop import BRACKET, have_bracket, place
 from tests.integration.test_bridge_positions import close_position, result_of
+from tests.marks import OF_THE_BRIDGE
+
+pytestmark = OF_THE_BRIDGE
 
 CLOSE = "CLOSEPOSITION;Sim101;ES 12-26;;;;;;;;;;"
 

@@ -9,6 +9,9 @@ from bridge import operator_requests
 from bridge.events import FlatConfirmed
 from tests.bridge_world import World
 from tests.integration.test_bridge_loop import BRACKET, ES, have_bracket, place
+from tests.marks import OF_THE_BRIDGE
+
+pytestmark = OF_THE_BRIDGE
 
 NQ = {"account": "Sim101", "instrument": "NQ 12-26"}
 

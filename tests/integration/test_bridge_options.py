@@ -4,6 +4,9 @@ from decimal import Decimal
 
 from tests.bridge_world import World
 from tests.integration.test_bridge_loop import ES, place
+from tests.marks import OF_THE_BRIDGE
+
+pytestmark = OF_THE_BRIDGE
 
 FROM_FILL = {"take_profit": "40 ticks", "stop_loss": "-0.2%"}
 

@@ -10,6 +10,9 @@ from tests.integration.test_bridge_conditions import send
 from tests.integration.test_bridge_loop import is_ready, place
 from tests.integration.test_bridge_positions import close_position, result_of
 from tests.integration.test_bridge_sequences import lose_journal
+from tests.marks import OF_THE_BRIDGE
+
+pytestmark = OF_THE_BRIDGE
 
 
 @pytest.fixture

@@ -9,6 +9,9 @@ from tests.bridge_world import World
 from tests.builders import provenance
 from tests.integration.conftest import Run
 from tests.integration.test_bridge_loop import ES, have_bracket
+from tests.marks import OF_THE_BRIDGE
+
+pytestmark = OF_THE_BRIDGE
 
 
 def close_position(world: World, **fields: object) -> str:

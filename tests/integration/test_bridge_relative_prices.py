@@ -7,6 +7,9 @@ import pytest
 
 from tests.bridge_world import World
 from tests.integration.test_bridge_loop import ES, place
+from tests.marks import OF_THE_BRIDGE
+
+pytestmark = OF_THE_BRIDGE
 
 
 def price_of(world: World, name: str, order_id: str = "long") -> Decimal | None:

@@ -10,6 +10,9 @@ from bridge.events import FlatConfirmed
 from orderhook import instruments
 from orderhook.instruments import Roll, rolls
 from tests.bridge_world import World
+from tests.marks import OF_THE_BRIDGE
+
+pytestmark = OF_THE_BRIDGE
 
 TEXT: dict[str, Any] = {"account": "Sim101", "instrument": "ES1!", "qty": 1, "order_type": "MARKET", "tif": "DAY"}
 

@@ -8,6 +8,9 @@ import pytest
 
 from tests.bridge_world import World
 from tests.faults import lose_response
+from tests.marks import OF_THE_BRIDGE
+
+pytestmark = OF_THE_BRIDGE
 
 ES = {"account": "Sim101", "instrument": "ES 12-26"}
 BRACKET: dict[str, Any] = {"take_profit": 5040, "stop_loss": 4960}

@@ -8,6 +8,9 @@ import pytest
 from tests.bridge_world import World
 from tests.integration.test_bridge_positions import result_of
 from tests.integration.test_bridge_sequences import ES, place, restart_nt
+from tests.marks import OF_THE_BRIDGE
+
+pytestmark = OF_THE_BRIDGE
 
 ENTRY: dict[str, Any] = {"order_type": "MARKET", "tif": "DAY", **ES}
 TURNS: dict[str, tuple[dict[str, Any], list[int]]] = {

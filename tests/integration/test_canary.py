@@ -11,9 +11,11 @@ from tests.api import Api
 from tests.builders import ENTRY, EVENTS, alert, event, event_named, refused
 from tests.client_faults import in_writes
 from tests.faults import Fault, internal_error, lose_response, no_fault, reject, throttle
-from tests.marks import LONG
+from tests.marks import OF_WORDS
 from tests.output import Answer
 from tests.service import Service
+
+pytestmark = OF_WORDS
 
 FILES = sorted(path.stem for path in EVENTS.glob("*.json"))
 
@@ -136,7 +138,6 @@ def assert_nowhere(service: Service, caplog: pytest.LogCaptureFixture, answer: A
     assert [name for name, content in places.items() if secret.lower() in content.lower()] == []
 
 
-@LONG
 @pytest.mark.parametrize("write", GOOD.values(), ids=list(GOOD))
 @pytest.mark.parametrize("form", ["text", "base64"])
 def test_the_key_of_a_good_alert_is_nowhere(
@@ -214,7 +215,6 @@ def test_the_key_of_an_event_is_nowhere(service: Service, caplog: pytest.LogCapt
     assert_nowhere(service, caplog, service.handle(json.loads(request)), service.key)
 
 
-@LONG
 @pytest.mark.parametrize(
     "fault",
     [

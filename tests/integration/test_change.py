@@ -951,7 +951,7 @@ def test_a_change_that_was_written_is_a_success_whatever_prices_the_order_had(
 ) -> None:
     both = BothWays(service, monkeypatch, ("change", "change_leg"))
 
-    @settings(max_examples=120, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @settings(max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(st.data(), entries(), new_values())
     def try_at_once(data: Any, order: Order, new: Mapping[str, str]) -> None:
         assume(not is_placeable(order))

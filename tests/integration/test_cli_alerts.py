@@ -18,6 +18,9 @@ from cli.views.alerts import show_alert, show_alert_line, show_alerts
 from orderhook.store.alert_log import AlertRecord, RecordedResult
 from tests.builders import alert_record
 from tests.local_server import ORDERHOOK, ROOT, Server, running
+from tests.marks import OF_A_TERMINAL
+
+pytestmark = OF_A_TERMINAL
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,10 @@ from orderhook.store.table import serialize
 from orderhook.venues import NINJATRADER
 from tests.builders import order, provenance
 from tests.cloudformation import OUTPUT, STACK, stand_in
+from tests.marks import OF_A_TERMINAL
 from tests.service import Service
+
+pytestmark = OF_A_TERMINAL
 
 OUTPUTS = {
     "TableName": "orderhook-Table-1",

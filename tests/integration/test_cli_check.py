@@ -6,7 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
+from tests.marks import OF_WORDS
 from tests.service import Service
+
+pytestmark = OF_WORDS
 
 ALERTS = [
     "key=KEY;command=CANCEL;order_id=order-1",

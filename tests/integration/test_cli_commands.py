@@ -12,6 +12,9 @@ from cli.app import app
 from cli.aws import demo
 from orderhook.commands import SCOPES
 from tests.local_server import Server, closed_port, running
+from tests.marks import OF_A_TERMINAL
+
+pytestmark = OF_A_TERMINAL
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,10 @@ from tests.cloudformation import Answering, stand_in
 from tests.console_client import SAME_ORIGIN, local_door, sign_in
 from tests.faults import Refusal
 from tests.local_server import ORDERHOOK, ROOT, Server, running, wait_for
+from tests.marks import OF_A_TERMINAL
 from tests.service import Service
+
+pytestmark = OF_A_TERMINAL
 
 Run = Callable[..., Result]
 

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from cli import connection, notify
 from cli.app import app
 from cli.aws import demo
 from orderhook.aws.doorbell import LOOK
-from orderhook.notifying.channels import by_terminal, url_parameter
+from orderhook.notifying.channels import EMAIL, by_terminal, url_parameter
 from orderhook.notifying.looking import Place, look
 from orderhook.orders import timestamp
 from orderhook.store.notices import Notifying
@@ -300,15 +301,22 @@ def test_who_turns_off_the_last_way_is_told_that_nobody_is_told(run: Run) -> Non
 
 
 def test_what_waits_for_the_morning_is_not_lost_by_another_setting(service: Service, run: Run) -> None:
-    summed = "2026-01-02T03:04:05.000000Z"
-    service.services.notices.change(service.trader, refused_until=summed)
+    notices, begun = service.services.notices, service.queue.now - timedelta(hours=8)
+    notices.begin_summing(service.trader, EMAIL, begun)
     run("set", "--quiet", "22:00-07:00")
     run("set", typed=DISCORD)
-    assert settings(service).refused_until == summed
-    # But of what came before anybody was told, nothing is.
-    run("set", "--off", "--email", "no")
+    run("set", "--email", "no")
+    assert summed_since(service, EMAIL) == timestamp(begun)
+    # But of what came before a way was there, nothing is told by it.
     run("set", "--email", "yes")
-    assert str(settings(service).refused_until) > summed
+    assert summed_since(service, EMAIL) > timestamp(begun)
+    assert summed_since(service, "discord") > timestamp(begun)
+
+
+def summed_since(service: Service, way: str) -> str:
+    summing = service.services.notices.summing(service.trader, way)
+    assert summing is not None
+    return summing.since
 
 
 # Trying
@@ -393,7 +401,7 @@ def test_the_server_prints_what_is_told_beside_the_requests_and_not_what_the_dem
 @pytest.mark.usefixtures("_in_function")
 def test_the_list_has_what_was_told_newest_first(service: Service, run: Run) -> None:
     assert "Nothing was told yet." in run("list").stdout
-    service.services.notices.change(service.trader, refused_until=timestamp(service.queue.now))
+    service.services.notices.begin_summing(service.trader, EMAIL, service.queue.now)
     service.cancel("none")  # an id that nothing may have
     service.pass_time(90)
     assert function.handler({"Records": [{"messageId": "1"}]}, None) == {"batchItemFailures": []}

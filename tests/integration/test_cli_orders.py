@@ -14,7 +14,10 @@ from orderhook.store import items
 from orderhook.store.table import serialize
 from tests.builders import ENTRY
 from tests.integration.conftest import Run
+from tests.marks import OF_A_TERMINAL
 from tests.service import Service
+
+pytestmark = OF_A_TERMINAL
 
 
 def listed(run: Run, *arguments: str) -> Any:

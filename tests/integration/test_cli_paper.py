@@ -9,6 +9,9 @@ import pytest
 
 from cli.aws import demo
 from tests.local_server import Server, running, wait_for
+from tests.marks import OF_A_TERMINAL
+
+pytestmark = OF_A_TERMINAL
 
 KEY = f"key={demo.KEY};"
 ES = "account=Sim101;instrument=ES1!"

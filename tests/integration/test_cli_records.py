@@ -12,7 +12,10 @@ from orderhook.store import items
 from orderhook.store.table import serialize
 from tests.builders import provenance
 from tests.integration.conftest import Run, be_a_terminal
+from tests.marks import OF_A_TERMINAL
 from tests.service import Service
+
+pytestmark = OF_A_TERMINAL
 
 
 def shown(run: Run, request_id: str) -> dict[str, Any]:

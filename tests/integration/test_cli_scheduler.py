@@ -13,7 +13,10 @@ import webhook
 from cli.aws.gateway import Gateway
 from cli.aws.scheduler import LocalScheduler, resume, running
 from tests.builders import ENTRY, alert
+from tests.marks import OF_A_TERMINAL
 from tests.service import Service
+
+pytestmark = OF_A_TERMINAL
 
 
 @pytest.fixture

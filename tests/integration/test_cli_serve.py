@@ -18,6 +18,9 @@ from typer.testing import CliRunner
 from cli.app import app
 from cli.aws import demo
 from tests.local_server import ORDERHOOK, PATIENCE_SECONDS, ROOT, Server, closed_port, running, stop, wait_for
+from tests.marks import OF_A_TERMINAL
+
+pytestmark = OF_A_TERMINAL
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,11 @@ from orderhook.profit import trading_day
 from orderhook.trade import LegTerms, own_legs
 from tests import builders
 from tests.integration.conftest import Run, be_a_terminal
+from tests.marks import OF_A_TERMINAL
 from tests.service import Service
 from tests.trades import seen
+
+pytestmark = OF_A_TERMINAL
 
 AT = "2026-01-02T03:04:05.000000Z"
 

@@ -25,7 +25,10 @@ from tests.builders import alert, alert_record
 from tests.console_pages import get, mark_of, rows, text_of, texts, visit_of
 from tests.console_session import Visitor
 from tests.faults import lose_request
+from tests.marks import OF_PAGES
 from tests.service import Service
+
+pytestmark = OF_PAGES
 
 HOSTILE = "a\u202eb\x07<script>alert(1)</script>\"'&$(rm -rf ~)\u200b"
 ODD_IDS = ("cancel", "place", "..", "100%", "a+b", "Long Entry", "TP/SL")

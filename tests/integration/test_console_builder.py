@@ -11,8 +11,11 @@ from orderhook.console.placeholders import Firing, fill_in
 from orderhook.venues import NINJATRADER, TABLE, Venue
 from tests.alerts_of_builder import CASES, STRATEGY, Case, needed, with_options
 from tests.console_session import Page, Visitor
+from tests.marks import OF_PAGES
 from tests.output import Answer
 from tests.service import Service
+
+pytestmark = OF_PAGES
 
 DAY = 86_400
 BUILDER = "/console/builder"

@@ -15,9 +15,12 @@ from orderhook.console.visit import Deployment
 from orderhook.grants import Grant
 from orderhook.store.sessions import TableSessions
 from tests.console_client import FORM, SAME_ORIGIN, Page, StackDoor, form
+from tests.marks import OF_PAGES
 from tests.service import Service
 from verification.console_fuzzing import Known, known_by_tables
 from verification.markup import read
+
+pytestmark = OF_PAGES
 
 TYPED = "a secret"
 """Stands for each secret in turn in what is sent."""

@@ -12,7 +12,10 @@ from orderhook.grants import ACTS_FOR, CODE_FOR, Grant
 from orderhook.store.sessions import TableSessions
 from tests.api import Api
 from tests.console_client import SAME_ORIGIN, Door, LocalDoor, Page, StackDoor, form, local_door, sign_in
+from tests.marks import OF_PAGES
 from tests.service import Service, wall_clock
+
+pytestmark = OF_PAGES
 
 POST_STOP = ("POST", "/console/stop")
 

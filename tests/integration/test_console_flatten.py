@@ -5,7 +5,10 @@ from decimal import Decimal
 from orderhook.bridge_messages import PositionReport
 from orderhook.orders import timestamp
 from tests.console_pages import get, text_of
+from tests.marks import OF_PAGES
 from tests.service import Service
+
+pytestmark = OF_PAGES
 
 
 def test_what_would_be_closed_is_said_with_its_side_and_what_is_unknown_is_not_flat(service: Service) -> None:

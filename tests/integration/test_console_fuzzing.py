@@ -16,10 +16,9 @@ def test_no_request_brings_an_exception_a_foreign_tag_or_a_secret(service: Servi
     assert result.requests == 200
 
 
-@pytest.mark.long
-def test_the_fuzzer_notices_every_seeded_defect(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fuzzer_notices_seeded_defects(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     fuzzer, unnoticed = console_fuzzing.Fuzzer(service), []
-    for defect, finding in SEEDED:
+    for defect, finding in SEEDED[:2]:  # `make prove` tries all of them
         with monkeypatch.context() as patch:
             defect(patch)
             if not console_fuzzing.notices(fuzzer, finding, seed=0, examples=10):

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 import webhook
 from tests.builders import Event, alert, event
+from tests.marks import OF_WORDS
 from tests.service import Service
+
+pytestmark = OF_WORDS
 
 
 def good(service: Service) -> str:

@@ -13,8 +13,11 @@ from orderhook.venues import VENUES, Venue
 from tests.builders import ENTRY, alert
 from tests.client_faults import in_requests_with
 from tests.faults import lose_request, lose_response, no_fault
+from tests.marks import OF_WORDS
 from tests.output import Answer
 from tests.service import Service
+
+pytestmark = OF_WORDS
 
 NEW_YORK = ZoneInfo("America/New_York")
 

@@ -11,7 +11,10 @@ from orderhook import telemetry
 from tests.builders import ENTRY, event
 from tests.client_faults import in_writes
 from tests.faults import Fault, cut_response, refuse
+from tests.marks import OF_WORDS
 from tests.service import Service
+
+pytestmark = OF_WORDS
 
 ALWAYS = {"level", "location", "message", "timestamp", "service", "status", "milliseconds", "request_id", "outcome"}
 ALWAYS |= {"api_request_id"}

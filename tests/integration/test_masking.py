@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.builders import ENTRY, alert
-from tests.marks import LONG
+from tests.marks import OF_WORDS
 from tests.service import Service
+
+pytestmark = OF_WORDS
 
 _PART = 16
 """As much of the secret half, in one piece, may be nowhere."""
@@ -60,9 +62,8 @@ def cut(key: str, start: int, length: int) -> str:
     return key[start : start + length]
 
 
-@LONG
 @settings(
-    derandomize=True, max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True, max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     place=st.sampled_from(sorted(PLACES)),
@@ -76,6 +77,8 @@ def cut(key: str, start: int, length: int) -> str:
 def test_neither_a_key_nor_its_secret_half_reaches_log_record_item_or_answer(
     service: Service, place: str, start: int, length: int, case: Callable[[str], str], nested: list[str]
 ) -> None:
+    service.table.empty()  # of what the examples before it have left
+    service.key = service.issue_key()
     part = shown = case(cut(service.key, start, length))
     for name in nested:
         shown = ENCODINGS[name](shown)

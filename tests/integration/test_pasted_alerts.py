@@ -9,6 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.marks import OF_WORDS
+
+pytestmark = OF_WORDS
+
 if TYPE_CHECKING:
     from tests.output import Answer
     from tests.service import Service

@@ -7,7 +7,10 @@ from zlib import crc32
 import pytest
 
 from tests.builders import ENTRY, alert, event, refused
+from tests.marks import OF_WORDS
 from tests.service import Service
+
+pytestmark = OF_WORDS
 
 FORMS = "The body must be UTF-8 text: name=value pairs, each ended by ';' or a new line, or one flat JSON object."
 NO_KEY = "The key is missing or not valid: put key=... with a key issued for this endpoint."

@@ -8,7 +8,10 @@ import pytest
 import deferred
 from orderhook.messages import DelayedAlert, Message, Release, TimedCancel, serialize
 from orderhook.orders import timestamp
+from tests.marks import OF_WORDS
 from tests.service import Service
+
+pytestmark = OF_WORDS
 
 ATTEMPTS, VISIBILITY_SECONDS = 5, 36
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import product
 from typing import Any
 
 import pytest
@@ -15,13 +14,11 @@ from orderhook.bridge_messages import Execution, Heartbeat, InstructionReport, O
 from orderhook.bridge_messages import serialize as message_of
 from orderhook.instructions import Instruction
 from orderhook.leg_prices import with_bounds
-from orderhook.order_reports import Report, reported
-from orderhook.orders import TRANSITIONS, Leg, LegEnd, Order, OrderState, Want, timestamp
+from orderhook.orders import Leg, LegEnd, Order, OrderState, Want, timestamp
 from orderhook.store import items
 from tests import builders, faults
 from tests.marks import EACH_ONCE
 from tests.service import Service
-from tests.states import FINISHED, STATES
 from tests.trades import seen
 
 AT = "2026-01-02T03:04:05.000000Z"
@@ -186,25 +183,6 @@ def test_a_fill_while_a_change_waits_is_no_overfill_of_what_is_confirmed(service
     assert deliver(service, say("Filled", 5, acked=1, values={"qty": "5", "limit_price": "5000.25"})) == []
     assert states(service, "order-1") == [("Filled", 5, 5)]
     assert deliver(service, say("Filled", 6, seq=2, acked=1)) == ["Overfills"]
-
-
-@pytest.mark.parametrize(("before", "said", "acked"), [*product(STATES, STATES, (0, 1, 2, 3))])
-def test_every_state_under_every_answer_follows_the_rule(before: str, said: str, acked: int) -> None:
-    placed = builders.provenance("nobody", "r1")
-    order = builders.order(
-        placed, "a", state=OrderState(before), venue="ninjatrader", want=Want(2, "cancel", AT), filled=1
-    )
-    after = reported(order, Report(OrderState(said), 1, seq=1, acked=acked), builders.provenance("nobody", "r2"))
-    assert after is not None
-    assert (after.filled, after.report_seq) == (1, 1)
-    asked = before in ("ChangePending", "CancelPending")
-    if before in FINISHED or (asked and acked < 2 and said not in FINISHED):
-        assert after.state == before
-    elif asked and said in ("Initialized", "Submitted"):
-        assert after.state == said
-    else:
-        assert after.state == (said if said in TRANSITIONS[OrderState(before)] and said != before else before)
-    assert after.acked == (0 if before in FINISHED else acked)
 
 
 # Lost, doubled, reordered
