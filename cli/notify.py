@@ -3,7 +3,7 @@
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from getpass import getpass
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ from cli.options import TableOptions, examples, takes_table_options
 from cli.plain import App
 from cli.terminal import BAD, GOOD, USAGE, WARNING, fail, print_json, print_line, print_table, print_text, readable_time
 from orderhook.notifying import destinations
+from orderhook.notifying.channels import EMAIL
 from orderhook.notifying.quiet import QuietHours
 from orderhook.orders import timestamp
 from orderhook.services import Services
@@ -79,7 +80,7 @@ def set_notify(
         if url and stack:
             notifying.keep_url(stack, trader, url)
         # What was refused before a way was there is not told by it now.
-        for way in set(_ways(after, stack)) - set(_ways(before, stack)):
+        for way in _ways_opened(before, after):
             services.notices.begin_summing(trader, way, connection.aws_clock.now())
         services.notices.change(trader, **changes)
         fields = {name: _field(changes[name]) for name in changes if name in _SHOWN}
@@ -127,7 +128,7 @@ def test_notify(options: TableOptions) -> None:
 
 
 _WHO_GETS_IT = {
-    "e-mail": ", to every address that has confirmed its subscription",
+    EMAIL: ", to every address that has confirmed its subscription",
     "terminal": ": it stands in the window of the server",
 }
 
@@ -213,6 +214,13 @@ def _quiet_changes(before: Notifying, quiet: str | None, zone: str | None) -> di
 def _field(value: object) -> str:
     """Return what the record says of a setting."""
     return {True: "yes", False: "no", None: "none", "": "none"}.get(value, str(value))  # type: ignore[call-overload, no-any-return]
+
+
+def _ways_opened(before: Notifying, after: Notifying) -> Iterator[str]:
+    if after.email and not before.email:
+        yield EMAIL
+    if after.service and after.service != before.service:
+        yield after.service
 
 
 def _ways(settings: Notifying, stack: notifying.Stack | None) -> list[str]:

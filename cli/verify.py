@@ -30,7 +30,7 @@ from cli.options import AsJson, examples
 from cli.send import key_option
 from cli.terminal import BAD, GOOD, REFUSED, WARNING, fail, print_json, print_text, printable
 from orderhook.errors import TemporarilyUnavailableError
-from orderhook.notifying.channels import url_parameter
+from orderhook.notifying.channels import EMAIL, url_parameter
 from orderhook.services import Services
 from orderhook.store.table import Table
 
@@ -176,7 +176,7 @@ def _look_at_notify(stack: _Stack, services: Services) -> Findings:
     for trader in sorted({key.trader for key in services.keys.list() if not key.revoked}):
         settings = services.notices.settings(trader)
         last = {it.channel: it for it in reversed([*services.notices.latest(trader, _LOOKED_AT)])}
-        ways = [Way("e-mail", last=last.get("e-mail"))] if settings.email and has_topic else []
+        ways = [Way(EMAIL, last=last.get(EMAIL))] if settings.email and has_topic else []
         if settings.service:
             ways.append(
                 Way(settings.service, _is_in_ssm(url_parameter(stack.name, trader)), last.get(settings.service))

@@ -9,7 +9,7 @@ from cli import connection
 from cli.aws_errors import told
 from cli.connection import TableError
 from orderhook.aws.doorbell import LOOK
-from orderhook.notifying.channels import url_parameter
+from orderhook.notifying.channels import EMAIL, url_parameter
 from orderhook.store.notices import Notifying
 
 
@@ -35,7 +35,7 @@ def find_stack(name: str) -> Stack:
 
 def ways_of(stack: Stack, settings: Notifying) -> list[str]:
     """Return by which ways a stack tells its trader."""
-    by_email = ["e-mail"] if settings.email and stack.has_topic else []
+    by_email = [EMAIL] if settings.email and stack.has_topic else []
     return by_email + ([settings.service] if settings.service else [])
 
 

@@ -107,7 +107,7 @@ def test_what_the_role_lacks_would_be_noticed() -> None:
     assert not is_allowed(Request("dynamodb", "Query", {}), "SIGN_IN_CODES")
 
 
-@pytest.mark.parametrize(("with_venue", "reads"), [(False, 8), (True, 10)])
+@pytest.mark.parametrize(("with_venue", "reads"), [(False, 9), (True, 11)])
 def test_a_look_that_finds_nothing_costs_what_the_page_about_cost_says(
     service: Service, monkeypatch: pytest.MonkeyPatch, *, with_venue: bool, reads: int
 ) -> None:
