@@ -36,19 +36,23 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
     Returns all of them as failed where the table did not answer, so that SQS delivers them again while they are of use.
     """
     messages = [message["messageId"] for message in event["Records"]]
-    failed = messages if messages and not _look() else []
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    if messages and not _look():
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in messages]}
+    if messages:
+        telemetry.count_look()
+    return {"batchItemFailures": []}
 
 
 def _look() -> bool:
     """Look once for each trader; return whether the table has answered for all of them."""
-    with time_budget(time.monotonic() + BUDGET_SECONDS) as budget:
+    deadline = time.monotonic() + BUDGET_SECONDS
+    with time_budget(deadline) as budget:
         try:
             traders = sorted(_traders())
         except OrderhookError:
             telemetry.log_not_looked(None, budget.faults)
             return False
-    unanswered = [trader for trader in traders if not _look_for(trader)]
+    unanswered = [trader for trader in traders if not _look_for(trader, deadline)]
     return not unanswered
 
 
@@ -58,9 +62,9 @@ def _traders() -> set[str]:
     return with_keys | ({settings.venue_trader} if settings.venue.name else set())
 
 
-def _look_for(trader: str) -> bool:
+def _look_for(trader: str, deadline: float) -> bool:
     place = Place(services, trader, stack, f" --stack {stack}")
-    with time_budget(time.monotonic() + BUDGET_SECONDS) as budget:
+    with time_budget(deadline) as budget:
         try:
             for result in look(place, datetime.now(UTC), lambda told: _channels(trader, told)):
                 telemetry.log_notified(trader, result.channel, result.state, result.reason, result.notices)

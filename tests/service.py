@@ -13,6 +13,7 @@ import tests.environment  # noqa: F401  the functions read it when they are impo
 # isort: split
 
 import deferred
+import notify
 import reports
 import webhook
 from cli.aws.scheduler import LocalScheduler
@@ -96,7 +97,7 @@ class Service:
         monkeypatch.setattr(deferred_module, "connect", self._client_of_deferred)
         self.deferred = Deferred(queue.settings)
         self.use_table(table.name)
-        for handlers in (webhook, deferred):
+        for handlers in (webhook, deferred, notify):
             monkeypatch.setattr(handlers, "datetime", wall_clock(lambda: queue.now))
         # What tests trade rolls and expires on no day on which they run.
         monkeypatch.setattr(instruments, "PUBLISHED_OTHERWISE", NeverComing())
@@ -198,7 +199,7 @@ class Service:
         )
 
     def _replace(self, **services: Any) -> None:
-        for handlers in (webhook, deferred, reports):
+        for handlers in (webhook, deferred, reports, notify):
             self.monkeypatch.setattr(handlers, "services", handlers.services._replace(**services))
 
     def _connect(self, endpoint: str) -> "DynamoDBClient":

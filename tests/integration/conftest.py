@@ -7,11 +7,15 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+import reports
 from bridge.link import Clock
 from cli import connection
 from cli.app import app
+from tests import outgoing as outgoing_services
 from tests.bridge_world import World
+from tests.outgoing import Outgoing
 from tests.service import Service
+from tests.telling import Telling
 
 Run = Callable[..., Result]
 
@@ -46,3 +50,18 @@ def be_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Console, "is_terminal", property(lambda _: True))
     for name, value in {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def outgoing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outgoing]:
+    """Discord, Slack and Telegram, as the tests have them."""
+    with outgoing_services.running(tmp_path, monkeypatch) as services:
+        yield services
+
+
+@pytest.fixture
+def telling(service: Service, outgoing: Outgoing, monkeypatch: pytest.MonkeyPatch) -> Telling:  # noqa: ARG001  nothing reaches the real ones
+    """The function that tells a trader, at a stack with a bridge that was heard, and a topic."""
+    monkeypatch.setattr(reports, "settings", reports.settings._replace(venue_trader=service.trader))
+    service.use_venue()
+    return Telling.set_up(service, monkeypatch)

@@ -1,9 +1,10 @@
 """The ways to a trader: e-mail by the stack's topic of alarms, the outgoing webhook, or the terminal of a local run."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import cache, partial
+from typing import Any, Literal, NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from orderhook.aws.budget import single_attempt
 from orderhook.aws.clients import connect, error_code, send
@@ -11,8 +12,10 @@ from orderhook.errors import OrderhookError
 from orderhook.notifying import destinations, https
 from orderhook.store.notices import State
 
-_LONGEST_SUBJECT = 100
-"""Characters; SNS takes no more, and ASCII alone."""
+EMAIL = "e-mail"
+
+_LONGEST_SUBJECT = 99
+"""Characters; SNS takes less than 100, and ASCII alone."""
 
 Sent = tuple[State, str | None]
 """What became of a message, and if it was not sent, why."""
@@ -23,12 +26,20 @@ class Channel(NamedTuple):
 
     name: str
     send: Callable[[str, str], Sent]
-    """Takes a message's subject and its text; it raises nothing."""
+    """Takes a message's subject and its text; it raises nothing of AWS's or the service's."""
+    takes: Callable[[str], bool] = lambda _: True
+    """Whether a text is short enough."""
 
 
 def url_parameter(stack: str, trader: str) -> str:
     """Return the name of SSM's parameter that has the URL of a trader's outgoing webhook."""
-    return f"/orderhook/{stack}/notify/{trader}"
+    return f"/orderhook/{stack}/notify/{trader.replace(':', '/-')}"  # a colon would begin a version
+
+
+@cache  # at the first message, and then for the function's life
+def client_of(service: Literal["sns", "ssm"]) -> Any:
+    """Return the client of a service that only what is sent needs."""
+    return connect(service)
 
 
 def by_email(topics: Sequence[str]) -> Channel:
@@ -36,16 +47,24 @@ def by_email(topics: Sequence[str]) -> Channel:
 
     def publish(subject: str, text: str) -> Sent:
         plain = subject.encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
-        sns = connect("sns")
+        published = 0
         try:
             with single_attempt():
                 for topic in topics:
-                    send(sns.publish, TopicArn=topic, Subject=plain, Message=text)
+                    send(client_of("sns").publish, TopicArn=topic, Subject=plain, Message=text)
+                    published += 1
         except (OrderhookError, ClientError) as error:
-            return "failed", error_code(error.__cause__ or error)
+            nobody_has_it = published == 0 and _surely_not_done(error.__cause__ or error)
+            return "not reached" if nobody_has_it else "failed", error_code(error.__cause__ or error)
         return "sent", None
 
-    return Channel("e-mail", publish)
+    return Channel(EMAIL, publish)
+
+
+def _surely_not_done(error: BaseException) -> bool:
+    if isinstance(error, ClientError):
+        return error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+    return isinstance(error, ConnectTimeoutError | EndpointConnectionError)
 
 
 def by_webhook(service: str, parameter: str) -> Channel:
@@ -53,7 +72,7 @@ def by_webhook(service: str, parameter: str) -> Channel:
 
     def post(_: str, text: str) -> Sent:
         try:
-            url = send(connect("ssm").get_parameter, Name=parameter, WithDecryption=True)["Parameter"]["Value"]
+            url = send(client_of("ssm").get_parameter, Name=parameter, WithDecryption=True)["Parameter"]["Value"]
         except (OrderhookError, ClientError) as error:
             return "not reached", f"its URL cannot be read: {error_code(error.__cause__ or error)}"
         try:
@@ -62,7 +81,7 @@ def by_webhook(service: str, parameter: str) -> Channel:
             return "failed", "its URL is none of a known service: set it again"
         return https.post(request)
 
-    return Channel(service, post)
+    return Channel(service, post, partial(destinations.fits, service))
 
 
 def by_terminal(show: Callable[[str], None]) -> Channel:

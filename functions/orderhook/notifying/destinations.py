@@ -1,24 +1,23 @@
 """Where an outgoing webhook may go, and what Discord, Slack and Telegram take.
 
-Sources: Discord's "Execute Webhook" and "Allowed Mentions Object", Slack's "Sending messages using incoming webhooks"
-and "Formatting message text", Telegram's Bot API, "sendMessage".
+Sources: Discord's "Execute Webhook" and "Allowed Mentions Object", Slack's "Sending messages using incoming webhooks",
+"Formatting message text" and "chat.postMessage", Telegram's Bot API, "sendMessage" and "MessageEntity".
 """
 
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit, urlunsplit
-
-LONGEST = 1900
-"""Characters of a message: Discord takes 2,000, and Telegram 4,096."""
+from urllib.parse import parse_qs
 
 _SHOWN = 4
+_LONGEST_URL = 500
 
 _SUPPRESS_EMBEDS = 4
 """Discord's flag for a message without previews of links."""
 
-_MARKDOWN = re.compile(r"([\\*_`~|>#\[\]()<\-+.:@])")
+_MARKDOWN = re.compile(r"([\\*_`~|>#\[\]()<\-+.:@/])")
+_SLACKS = MappingProxyType({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 class Request(NamedTuple):
@@ -30,46 +29,69 @@ class Request(NamedTuple):
 
 class _Service(NamedTuple):
     host: str
-    path: re.Pattern[str]
+    url: re.Pattern[str]
+    """All of it, so that nothing can stand in it that is not given out."""
     example: str
+    most: int
+    """UTF-16 code units of a text, with what is escaped in it."""
+    escape: Callable[[str], str]
+    """Each character by itself."""
     request: Callable[[str, str], Request]
+    """Takes a text that is escaped and not too long."""
+
+
+def _for_discord(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def _to_discord(url: str, text: str) -> Request:
-    # What is escaped is twice as long, so that it is cut to fit.
-    escaped = _cut(_MARKDOWN.sub(r"\\\1", text), 2000)
-    return Request(url, {"content": escaped, "allowed_mentions": {"parse": []}, "flags": _SUPPRESS_EMBEDS})
+    return Request(url, {"content": text, "allowed_mentions": {"parse": []}, "flags": _SUPPRESS_EMBEDS})
+
+
+def _for_slack(text: str) -> str:
+    return "".join(_SLACKS.get(character, character) for character in text)
 
 
 def _to_slack(url: str, text: str) -> Request:
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return Request(url, {"text": escaped, "mrkdwn": False, "unfurl_links": False, "unfurl_media": False})
+    plain = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
+    return Request(url, {"text": text, **plain})
 
 
 def _to_telegram(url: str, text: str) -> Request:
-    parts = urlsplit(url)
-    body = {"chat_id": _chat(parts.query), "text": text, "link_preview_options": {"is_disabled": True}}
-    return Request(urlunsplit(parts._replace(query="")), body)
+    # Inside a block of code nothing is taken for a link or a mention.
+    block = {"type": "pre", "offset": 0, "length": units(text)}
+    address, _, query = url.partition("?")
+    [chat_id] = parse_qs(query)["chat_id"]
+    options = {"link_preview_options": {"is_disabled": True}}
+    return Request(address, {"chat_id": chat_id, "text": text, "entities": [block], **options})
 
 
 SERVICES: Mapping[str, _Service] = MappingProxyType(
     {
         "discord": _Service(
             "discord.com",
-            re.compile(r"/api/(v[0-9]+/)?webhooks/[0-9]+/[\w-]+"),
+            re.compile(r"https://discord\.com/api/(v[0-9]+/)?webhooks/[0-9]+/[\w-]+(\?thread_id=[0-9]+)?", re.ASCII),
             "https://discord.com/api/webhooks/NUMBER/TOKEN",
+            2000,
+            _for_discord,
             _to_discord,
         ),
         "slack": _Service(
             "hooks.slack.com",
-            re.compile(r"/services/\w+/\w+/\w+"),
+            re.compile(r"https://hooks\.slack\.com/services/\w+/\w+/\w+", re.ASCII),
             "https://hooks.slack.com/services/T…/B…/…",
+            4000,
+            _for_slack,
             _to_slack,
         ),
         "telegram": _Service(
             "api.telegram.org",
-            re.compile(r"/bot[0-9]+:[\w-]+/sendMessage"),
+            re.compile(
+                r"https://api\.telegram\.org/bot[0-9]+:[\w-]+/sendMessage\?chat_id=(-?[0-9]+|(@|%40)\w+)", re.ASCII
+            ),
             "https://api.telegram.org/botTOKEN/sendMessage?chat_id=NUMBER",
+            4096,
+            str,
             _to_telegram,
         ),
     }
@@ -79,32 +101,32 @@ SERVICES: Mapping[str, _Service] = MappingProxyType(
 
 def service_of(url: str) -> str:
     """Return the service that a URL leads to; raises ValueError, whose text has nothing of the URL in it."""
-    if not url.isascii() or any(it.isspace() for it in url):
-        raise ValueError("the URL has blanks or characters that no URL has: copy it again.")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ValueError("this is no URL: copy it again.") from None
-    if parts.scheme != "https":
+    if not url.startswith("https://"):
         raise ValueError("the URL must begin with https://.")
-    found = next((name for name, service in SERVICES.items() if service.host == parts.hostname), None)
-    if found is None or port not in (None, 443) or "@" in parts.netloc:
+    host = url.removeprefix("https://").partition("/")[0]
+    found = next((name for name, service in SERVICES.items() if service.host == host), None)
+    if found is None:
         hosts = ", ".join(service.host for service in SERVICES.values())
-        raise ValueError(f"the URL's host must be one of {hosts}.")
+        raise ValueError(f"the URL's host must be one of {hosts}, written just so and without a port.")
     service = SERVICES[found]
-    queries = {"telegram": {"chat_id"}, "discord": {"thread_id"}}.get(found, set())
-    query = parse_qs(parts.query, keep_blank_values=True)
-    if not service.path.fullmatch(parts.path) or parts.fragment or not query.keys() <= queries:
+    if len(url) > _LONGEST_URL or not service.url.fullmatch(url):
         raise ValueError(f"the URL is not as {found.title()} gives it out: {service.example}.")
-    if found == "telegram" and not _chat(parts.query):
-        raise ValueError(f"the URL lacks the chat: write {service.example}.")
     return found
 
 
+def fits(name: str, text: str) -> bool:
+    """Return whether a service takes all of a text."""
+    service = SERVICES[name]
+    return units(service.escape(text)) <= service.most
+
+
 def request_to(url: str, text: str) -> Request:
-    """Return what is posted to a URL, whose service takes it as plain text; raises ValueError as service_of does."""
-    return SERVICES[service_of(url)].request(url, _cut(text, LONGEST))
+    """Return what is posted to a URL, whose service takes it as plain text; raises ValueError as service_of does.
+
+    What does not fit is cut, and no escape is.
+    """
+    service = SERVICES[service_of(url)]
+    return service.request(url, _cut(text, service))
 
 
 def ends(url: str) -> str:
@@ -112,9 +134,18 @@ def ends(url: str) -> str:
     return url[-_SHOWN:]
 
 
-def _chat(query: str) -> str:
-    return parse_qs(query).get("chat_id", [""])[0]
+def units(text: str) -> int:
+    """Return how long a text is in UTF-16 code units, by which the services count."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip("\\") + "…"
+def _cut(text: str, service: _Service) -> str:
+    escaped = service.escape(text)
+    if units(escaped) <= service.most:
+        return escaped
+    room = service.most - 1
+    for number, character in enumerate(text):
+        room -= units(service.escape(character))
+        if room < 0:
+            return f"{service.escape(text[:number])}…"
+    return escaped

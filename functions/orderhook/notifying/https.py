@@ -1,9 +1,11 @@
 """The request to an outgoing webhook: HTTPS alone, no redirects, 3 seconds in all, and no error that names the URL."""
 
+import json
+import socket
+import ssl
 import time
-
-import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
+from http.client import HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
 
 from orderhook.aws.deadline import DeadlineError, call_until
 from orderhook.notifying.destinations import Request
@@ -19,23 +21,42 @@ def post(request: Request) -> tuple[State, str | None]:
     fails nobody knows whether it was taken. In any thread but the main one a service that answers bit by bit may take
     longer.
     """
+    ends = time.monotonic() + SECONDS
+    connection = HTTPSConnection(urlsplit(request.url).netloc)
     try:
-        status = call_until(time.monotonic() + SECONDS, _status_of, request)
-    except DeadlineError:
-        return "failed", f"there was no answer within {SECONDS:g} s"
-    except (NewConnectionError, ConnectTimeoutError, SSLError) as error:
-        return "not reached", type(error).__name__
-    except HTTPError as error:
-        return "failed", type(error).__name__
+        call_until(ends, _connect, connection)
+    except (DeadlineError, OSError) as error:
+        connection.close()
+        return "not reached", _reason(error)
+    try:
+        status = call_until(ends, _status_of, connection, request)
+    except (DeadlineError, OSError, HTTPException) as error:
+        return "failed", _reason(error)
+    finally:
+        connection.close()
     if 200 <= status < 300:
         return "sent", None
     return "not reached" if status == 429 else "failed", f"it was answered {status}"
 
 
-def _status_of(request: Request) -> int:
-    with urllib3.PoolManager(
-        num_pools=1, cert_reqs="CERT_REQUIRED", retries=False, timeout=urllib3.Timeout(total=SECONDS)
-    ) as pool:
-        answer = pool.request("POST", request.url, json=request.body, redirect=False, preload_content=False)
-        answer.close()  # what it says besides is not read
-        return answer.status
+def _connect(connection: HTTPSConnection) -> None:
+    connection.sock = socket.create_connection((connection.host, connection.port), SECONDS)
+    # Kept before the handshake, so that it is closed whenever that ends.
+    connection.sock = ssl.create_default_context().wrap_socket(
+        connection.sock, server_hostname=connection.host, do_handshake_on_connect=False
+    )
+    connection.sock.do_handshake()
+
+
+def _status_of(connection: HTTPSConnection, request: Request) -> int:
+    parts = urlsplit(request.url)
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    body = json.dumps(request.body).encode()
+    connection.request("POST", target, body, {"Content-Type": "application/json", "User-Agent": "orderhook"})
+    return connection.getresponse().status  # what it says besides is not read
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, DeadlineError | TimeoutError):
+        return f"there was no answer within {SECONDS:g} s"
+    return type(error).__name__

@@ -1,10 +1,12 @@
 """One look: what there is to tell is claimed by a conditional write, and then sent, once, by each way to the trader."""
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from orderhook import telemetry
 from orderhook.attention.gathering import Gathered
 from orderhook.attention.needing import needing_a_person
 from orderhook.errors import OrderhookError
@@ -18,7 +20,7 @@ from orderhook.orders import Order, timestamp
 from orderhook.services import Services
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import ControlsNow
-from orderhook.store.notices import Notifying, State
+from orderhook.store.notices import News, Notifying, State, Summing
 
 AWAY_FOR = timedelta(minutes=1)
 """How long a bridge is away before that is told: one that is started again is none to be told of."""
@@ -34,6 +36,7 @@ MOST_SUMMED = 2000
 """How many alerts of the time since the last sum are looked at."""
 
 _TESTED_WITHIN = timedelta(minutes=10)
+_BACK_WITHIN = timedelta(days=1)
 
 _MOST_CLAIMED = 50
 """How many notices one look tells of; the next one has the rest."""
@@ -60,14 +63,15 @@ class Place(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """What there is to tell."""
+    """What there is to tell by any way, but for refused alerts."""
 
     notices: Sequence[Notice]
     """What hurts most comes first."""
     orders: Mapping[str, Order]
     """Those that were read for it, by their ids."""
-    progress: Mapping[str, object]
-    """How far it has got once these are told, in the words of the settings."""
+    is_quiet: bool
+    last_on: str | None
+    """When the kill switch was turned on last."""
 
 
 def look(place: Place, now: datetime, channels: Callable[[Notifying], Sequence[Channel]]) -> Iterator[Result]:
@@ -76,20 +80,19 @@ def look(place: Place, now: datetime, channels: Callable[[Notifying], Sequence[C
     Run twice, or by two at a time, nothing is told twice. Raises TemporarilyUnavailableError where the table does not
     answer; what was not claimed by then, the next look tells.
     """
-    store = place.services.notices
-    settings = store.settings(place.trader)
+    settings = place.services.notices.settings(place.trader)
     ways = channels(settings)
     if not ways:
         return
     found = _found(place, settings, now)
-    all_told = True
+    failed: OrderhookError | None = None
     for way in ways:
-        claimed = list(_claimed(place, way, found.notices, now))
-        all_told &= len(claimed) < _MOST_CLAIMED
-        if claimed:
-            yield _send(place, way, claimed, found.orders)
-    if found.progress and all_told:
-        store.advance(place.trader, settings, **found.progress)
+        try:
+            yield from _tell(place, way, found, now)
+        except OrderhookError as error:
+            failed = error  # which is not the other way's
+    if failed:
+        raise failed
 
 
 def _found(place: Place, settings: Notifying, now: datetime) -> _Found:
@@ -102,81 +105,121 @@ def _found(place: Place, settings: Notifying, now: datetime) -> _Found:
     found = [notices.of_attention(it, place.options) for it in needs if it.code != "bridge_away"]
     if settings.test and settings.test_at and settings.test_at > timestamp(now - _TESTED_WITHIN):
         found.append(notices.of_test(settings.test, settings.test_at))
-    progress: dict[str, object] = {}
-    if settings.quiet and QuietHours.parse(settings.quiet, settings.zone).hold(now):
+    found += _turned(controls, place.options, now)
+    found += _of_bridge(place, settings, bridge, now) if bridge else []
+    is_quiet = _is_quiet(settings, now)
+    if is_quiet:
         found = [it for it in found if it.cannot_wait]
-    else:
-        found += [*_turned(controls, now), *_refused(place, settings, controls, now, progress)]
-        found += _of_bridge(settings, bridge, now, progress) if bridge else []
-    return _Found(found, {order.order_id: order for order in gathered.orders}, progress)
+    return _Found(found, {order.order_id: order for order in gathered.orders}, is_quiet, controls.last_on)
 
 
-def _turned(controls: ControlsNow, now: datetime) -> Iterator[Notice]:
+def _is_quiet(settings: Notifying, now: datetime) -> bool:
+    try:
+        return settings.quiet is not None and QuietHours.parse(settings.quiet, settings.zone).hold(now)
+    except (LookupError, ValueError):  # another version has set them; whoever is not told is worse off
+        return False
+
+
+def _turned(controls: ControlsNow, options: str, now: datetime) -> Iterator[Notice]:
     switch = controls.kill_switch
     if switch.since and switch.since > timestamp(now - TURNED_WITHIN):
-        yield notices.of_switch(switch)
+        yield notices.of_switch(switch, options)
 
 
-def _refused(
-    place: Place, settings: Notifying, controls: ControlsNow, now: datetime, progress: dict[str, object]
-) -> Iterator[Notice]:
-    """Yield the refused alerts of the whole minutes since the last sum.
-
-    Two looks at a time sum the same minutes, under the same names.
-    """
-    until = (now - _STILL_COMING).replace(second=0, microsecond=0)
-    progress["refused_until"] = timestamp(until)
-    if settings.refused_until is None:
-        return
-    since = max(datetime.fromisoformat(settings.refused_until), until - _SUMMED_WITHIN)
-    if since >= until:
-        del progress["refused_until"]
-        return
-    answers = place.services.alert_log.answers(place.trader, since, MOST_SUMMED, until)
-    for refused in summed(answers):
-        yield notices.of_refused(refused, since, until, controls.kill_switch, place.options)
-
-
-def _of_bridge(settings: Notifying, bridge: BridgeState, now: datetime, progress: dict[str, object]) -> list[Notice]:
+def _of_bridge(place: Place, settings: Notifying, bridge: BridgeState, now: datetime) -> list[Notice]:
     """Return that the bridge is away, once it has been for a while, or that it is back."""
-    away = bridge.away(now)
     if bridge.at is None:
         return []  # it has never been there, as with a trader whose orders no bridge carries out
-    if away is None:
-        if settings.away_since:
-            progress |= {"away_since": None, "away_told": False}
-        return [notices.bridge_back(now, settings.away_since)] if settings.away_since and settings.away_told else []
-    if settings.away_since is None:
-        progress["away_since"] = timestamp(now)
+    away, advance = bridge.away(now), place.services.notices.advance
+    since, back = settings.away_since, settings.back_since
+    was_away = since is not None and back is None
+    if away and not was_away:
+        advance(place.trader, settings, away_since=timestamp(now), back_since=None)
         return []
-    since = datetime.fromisoformat(settings.away_since)
-    if settings.away_told or now - since < AWAY_FOR:
+    if not away and was_away:
+        back = timestamp(now)
+        if not advance(place.trader, settings, away_since=since, back_since=back):
+            return []
+    if since is None:
         return []
-    progress |= {"away_since": settings.away_since, "away_told": True}
-    return [notices.bridge_away(away, since)]
+    if away:
+        return [notices.bridge_away(away, since)] if since <= timestamp(now - AWAY_FOR) else []
+    return [notices.bridge_back(since, back)] if back and back > timestamp(now - _BACK_WITHIN) else []
 
 
-def _claimed(place: Place, way: Channel, found: Sequence[Notice], now: datetime) -> Iterator[Notice]:
-    """Yield what is now this look's to tell; where the table fails, what is claimed by then."""
-    store = place.services.notices
-    news = store.news(place.trader, way.name, {it.name: it.at for it in found}, now)
-    claimed = 0
+def _tell(place: Place, way: Channel, found: _Found, now: datetime) -> Iterator[Result]:
+    """Tell by one way what there is to tell by it."""
+    summing, refused = (None, []) if found.is_quiet else _refused(place, way, found, now)
+    told = [*found.notices, *refused]
+    names = {it.name: it.at for it in told}
+    after = {it.name: it.only_after for it in told if it.only_after}
+    news = place.services.notices.news(place.trader, way.name, names, now, after)
+    claimed = _claimed(place, way, [it for it in told if it.name in news.new], news, now)
+    state: State = "sent"
+    if claimed:
+        result = _send(place, way, claimed, found.orders)
+        state = result.state
+        yield result
+    # What was left for the next look it finds again, but for refused alerts that are summed by then.
+    mine = {it.name for it in claimed}
+    is_left = any(it.name in news.pending or (it.name in news.new and it.name not in mine) for it in refused)
+    if summing and summing.until and not is_left and state != "not reached":
+        place.services.notices.advance_summing(place.trader, way.name, summing, Summing(summing.until))
+
+
+def _refused(place: Place, way: Channel, found: _Found, now: datetime) -> tuple[Summing | None, list[Notice]]:
+    """Return the refused alerts of the whole minutes since the last sum, and which minutes those are.
+
+    The minutes are written down before, so that two looks at a time, or after one that has died, sum the same.
+    """
+    store, trader = place.services.notices, place.trader
+    summing = store.summing(trader, way.name)
+    last = timestamp((now - _STILL_COMING).replace(second=0, microsecond=0))
+    if summing is None:
+        store.advance_summing(trader, way.name, None, Summing(last))
+        return None, []
+    if summing.until is None and summing.since >= last:
+        return None, []
+    until = summing.until or last
+    since = max(summing.since, timestamp(datetime.fromisoformat(until) - _SUMMED_WITHIN))
+    answers = place.services.alert_log.answers(
+        trader, datetime.fromisoformat(since), MOST_SUMMED, datetime.fromisoformat(until)
+    )
+    sums = summed(answers)
+    if summing.until is None:
+        written = Summing(summing.since, until) if sums else Summing(until)
+        if not store.advance_summing(trader, way.name, summing, written):
+            return None, []
+        summing = written
+    return summing, [notices.of_refused(it, since, until, found.last_on, place.options) for it in sums]
+
+
+def _claimed(place: Place, way: Channel, new: Sequence[Notice], news: News, now: datetime) -> list[Notice]:
+    """Return what is now this look's to tell; where the table fails, what is claimed by then."""
+    claimed: list[Notice] = []
+    look_id = secrets.token_hex(8)
     try:
-        for it in found:
-            if it.name in news and store.claim(place.trader, way.name, it.name, it.at, it.title, now):
-                claimed += 1
-                yield it
-            if claimed == _MOST_CLAIMED:
-                return
+        for it in new:
+            before = news.new[it.name]
+            if place.services.notices.claim(place.trader, way.name, it.name, it.at, it.title, now, before, look_id):
+                claimed.append(it)
+            if len(claimed) == _MOST_CLAIMED:
+                break
     except OrderhookError:
         if not claimed:
             raise
+    return claimed
 
 
 def _send(place: Place, way: Channel, claimed: Sequence[Notice], known: Mapping[str, Order]) -> Result:
     texts = (notices.as_text(it, _order_of(place, it, known)) for it in claimed)
     subject = f"{place.stack}: {claimed[0].title}" + (f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else "")
-    state, reason = way.send(subject, notices.as_message(place.stack, place.trader, texts, len(claimed)))
+    try:
+        text = notices.as_message(place.stack, place.trader, texts, len(claimed), way.takes)
+        state, reason = way.send(subject, text)
+    except Exception as defect:  # the other way, and the other trader, are told all the same
+        telemetry.report(defect, None)
+        state, reason = "failed", type(defect).__name__
     for it in claimed:
         try:
             place.services.notices.note(place.trader, way.name, it.name, state, reason)

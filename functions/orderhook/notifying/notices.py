@@ -1,19 +1,15 @@
 """What there is to tell, and its text: our own words, ids, accounts, instruments; no notes, no alert's text."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from orderhook import reference
 from orderhook.attention.needing import Attention
 from orderhook.description import order_in_words
 from orderhook.notifying.refusals import BY_SWITCH, Refused
-from orderhook.orders import Order, timestamp
+from orderhook.orders import Order
 from orderhook.store.controls import KillSwitchState
 from orderhook.visible import visible
-
-LONGEST = 1700
-"""Characters of a message: Discord takes 2,000, in which what could be taken for markup is escaped."""
 
 _LONGEST_VALUE = 80
 """Characters of what came from outside."""
@@ -29,6 +25,8 @@ class Notice(NamedTuple):
     cannot_wait: bool = False
     """Whether quiet hours do not hold it back."""
     about: Attention | None = None
+    only_after: str | None = None
+    """What was told before this, by its name; whoever was not told of that is not told of this."""
 
 
 def of_attention(it: Attention, options: str) -> Notice:
@@ -36,51 +34,60 @@ def of_attention(it: Attention, options: str) -> Notice:
     steps = [it.entry.what_to_do]
     if it.command:
         steps.append(f"orderhook {it.command}" + ("" if it.command.startswith("bridge") else options))
-    name = f"{it.code} {it.subject} {it.id}"
-    return Notice(name, it.at, f"{it.code}: {it.entry.title}", steps, cannot_wait=it.entry.naked, about=it)
+    # An order that takes an id later is another one.
+    name = f"{it.code} {it.subject} {it.id} {it.placed_by}"
+    title = f"{_from_outside(it.code)}: {it.entry.title}"
+    return Notice(name, it.at, title, steps, cannot_wait=it.entry.naked, about=it)
 
 
-def of_switch(switch: KillSwitchState) -> Notice:
+def of_switch(switch: KillSwitchState, options: str) -> Notice:
     """Return that the kill switch was turned."""
     since, locked = switch.since or "", ", and locked" if switch.locked else ""
     by = f" By {_from_outside(switch.key_id)}, request {_from_outside(switch.request_id)}." if switch.request_id else ""
     what = "alerts that trade are refused" if switch.on else "alerts trade again"
     turn = "on" if switch.on else "off"
-    lines = [f"Since {_clock(since)}.{by}", "If it was not you, see who has the key: orderhook keys list."]
+    lines = [f"Since {_clock(since)}.{by}", f"If it was not you, see who has the key: orderhook keys list{options}"]
     title = f"kill_switch_{turn}: The kill switch is {turn}{locked}; {what}"
     return Notice(f"kill_switch {since}", since, title, lines)
 
 
-def bridge_away(why: str, since: datetime) -> Notice:
+def bridge_away(why: str, since: str) -> Notice:
     """Return that the bridge is away."""
     steps = [
         f"It {_from_outside(why, 200)}.",
         "What opens is refused, and cancels wait. See whether the PC, NinjaTrader and its connection run; there:",
         "orderhook bridge doctor",
     ]
-    return Notice(f"bridge_away {timestamp(since)}", timestamp(since), "bridge_away: The bridge is away", steps)
+    return Notice(f"bridge_away {since}", since, "bridge_away: The bridge is away", steps)
 
 
-def bridge_back(now: datetime, since: str) -> Notice:
-    """Return that the bridge is there again."""
-    lines = [f"It was away since {_clock(since)}. What waited is carried out now, and what came too late is not."]
-    return Notice(f"bridge_back {since}", timestamp(now), "bridge_back: The bridge is there again", lines)
+def bridge_back(since: str, back: str) -> Notice:
+    """Return that the bridge is there again, for whoever was told that it was away."""
+    was = f"It was away from {_clock(since)} to {_clock(back)}."
+    lines = [f"{was} What waited is carried out now, and what came too late is not."]
+    title = "bridge_back: The bridge is there again"
+    return Notice(f"bridge_back {since}", back, title, lines, only_after=f"bridge_away {since}")
 
 
-def of_refused(refused: Refused, since: datetime, until: datetime, switch: KillSwitchState, options: str) -> Notice:
-    """Return how many alerts were refused for one reason; of those that the kill switch refuses the first is told."""
+def of_refused(refused: Refused, since: str, until: str, last_on: str | None, options: str) -> Notice:
+    """Return how many alerts were refused for one reason between two times.
+
+    Of those that the kill switch refuses the first are told, each time that it was turned on: `last_on` is when.
+    """
     guidance = reference.ERROR_CODES.get(refused.code)
     alerts = f"{refused.alerts} alert{'s were' if refused.alerts > 1 else ' was'} refused"
     lines = [
-        f"From {_clock(timestamp(since))} to {_clock(timestamp(until))}. The last is request {refused.last_id}.",
+        f"From {_clock(since)} to {_clock(until)}. The last is request {refused.last_id}.",
         guidance.meaning if guidance else "",
         "TradingView does not send them again: do by hand what they were to do.",
         f"orderhook alerts show {refused.last_id}{options}",
     ]
-    if refused.code == BY_SWITCH:
-        lines[2] = "No more is told of those that it refuses until it is turned again."
-    name = f"refused {refused.code} {switch.since if refused.code == BY_SWITCH else timestamp(since)}"
-    return Notice(name, timestamp(since), f"{refused.code}: {alerts}", [line for line in lines if line])
+    told_of = since
+    if refused.code == BY_SWITCH and last_on:
+        lines[2] = "No more is told of those that it refuses until it is turned on again."
+        told_of = last_on
+    name = f"refused {refused.code} {told_of}"
+    return Notice(name, told_of, f"{refused.code}: {alerts}", [line for line in lines if line])
 
 
 def of_test(test_id: str, at: str) -> Notice:
@@ -97,20 +104,22 @@ def as_text(notice: Notice, order: Order | None) -> str:
     return "\n".join([*lines, *notice.lines])
 
 
-def as_message(stack: str, trader: str, texts: Iterable[str], count: int) -> str:
+def as_message(stack: str, trader: str, texts: Iterable[str], count: int, takes: Callable[[str], bool]) -> str:
     """Return notices as one message: as many as it has room for, the first in any case, and how many more there are.
 
-    `texts` are `count`, and no more of them are made than are used.
+    `texts` are `count`, and hardly more of them are made than are used.
     """
     # Most stacks have one trader, of this name.
     whose = "" if trader == "main" else f", trader {visible(trader)}"
-    parts = [f"orderhook, {visible(stack)}{whose}"]
-    for listed, text in enumerate(texts):
-        if listed and sum(map(len, parts)) + len(text) > LONGEST:
-            parts.append(f"And {count - listed} more: see what needs a person in the console.")
-            break
+    parts, message = [f"orderhook, {visible(stack)}{whose}"], ""
+    for listed, text in enumerate(texts, 1):
         parts.append(text)
-    return "\n\n".join(parts)
+        more = [f"And {count - listed} more: see what needs a person in the console."] if listed < count else []
+        longer = "\n\n".join([*parts, *more])
+        if message and not takes(longer):
+            break
+        message = longer
+    return message
 
 
 def _what(it: Attention, order: Order | None) -> str:
@@ -126,7 +135,8 @@ def _request(it: Attention) -> str:
 
 
 def _from_outside(text: str | None, most: int = _LONGEST_VALUE) -> str:
-    shown = visible(text or "")
+    # What leads nowhere is no link for any reader, be it of mail.
+    shown = visible(text or "").replace("://", "[:]//")
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 

@@ -30,7 +30,11 @@ def summed(answers: Iterable[Answered]) -> list[Refused]:
     """
     found: dict[str, Refused] = {}
     for it in answers:
-        if it.origin not in ("webhook", "api") or not 400 <= it.status < 500 or it.outcome in _UNTOLD:
+        if it.origin not in ("webhook", "api") or not 400 <= it.status < 500:
+            continue
+        # The limit of a key is no field of an alert, and rings.
+        by_key = it.outcome == "rate_limited" and it.field is None
+        if it.outcome in _UNTOLD and not by_key:
             continue
         before = found.get(it.outcome, Refused(it.outcome, 0, it.request_id))
         found[it.outcome] = before._replace(alerts=before.alerts + 1)

@@ -96,6 +96,8 @@ class Answered(NamedTuple):
     is_duplicate: bool = False
     is_partly_done: bool = False
     """Whether it was done in some of its accounts alone."""
+    field: str | None = None
+    """Which field it was refused for, if for one."""
 
 
 class AlertRecord(NamedTuple):
@@ -146,7 +148,7 @@ class AlertRecord(NamedTuple):
     def answered(self) -> Answered:
         """What is counted of it."""
         partly = _is_partly_done([it.status for it in self.results])
-        return Answered(self.request_id, self.status, self.outcome, self.origin, self.duplicate, partly)
+        return Answered(self.request_id, self.status, self.outcome, self.origin, self.duplicate, partly, self.field)
 
 
 def as_sent(pairs: Iterable[Pair], *secrets: str) -> dict[str, str]:
@@ -340,7 +342,7 @@ class AlertLog:
         """
         high = id_prefix(until) if until else "~"
         values = {":pk": alert_key(trader, "")["pk"], ":low": id_prefix(since), ":high": high}
-        names = ("sk", "status", "outcome", "duplicate", "origin", "results")
+        names = ("sk", "status", "outcome", "duplicate", "origin", "results", "field")
         condition = "#pk = :pk AND #sk BETWEEN :low AND :high"
         found = self._table.query(condition, values, newest_first=True, limit=most, attributes=names)
         for item in islice(found, most):
@@ -352,6 +354,7 @@ class AlertLog:
                     item.get("origin", "webhook"),
                     bool(item.get("duplicate")),
                     _is_partly_done([int(it["status"]) for it in item.get("results") or ()]),
+                    item.get("field"),
                 )
 
     def beginning_with(self, trader: str, prefix: str) -> Iterator[AlertRecord]:

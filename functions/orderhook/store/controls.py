@@ -56,6 +56,8 @@ class ControlsNow(NamedTuple):
     """What the bridge said last."""
     voided: Callable[[str], str | None]
     """Says why what was received at a time, and opens a position, is void; None where it is not."""
+    last_on: str | None = None
+    """When the kill switch was turned on last, be it on or off now."""
 
 
 _VOIDS = {
@@ -86,7 +88,8 @@ class Controls:
     def look(self, trader: str) -> ControlsNow:
         """Return all that the trader's controls say, as one read has it."""
         item = self._table.get(items.controls_key(trader))
-        return ControlsNow(_kill_switch(item), bridge_state(item), partial(_voided, item or {}))
+        last_on = (item or {}).get("since")
+        return ControlsNow(_kill_switch(item), bridge_state(item), partial(_voided, item or {}), last_on)
 
     def check_kill_switch(self, trader: str, since: str | None = None) -> BridgeState:
         """Raise KillSwitchOnError if it is on; with `since` also if it, or a CANCELALLORDERS, came after that time.

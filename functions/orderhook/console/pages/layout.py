@@ -57,7 +57,7 @@ def respond(
     A `live` page asks for itself every few seconds; it holds no age and no time of now, which the browser writes. What
     it shows then of the content are the parts that have `data-part`.
     """
-    switch, bridge, _ = visit.controls()
+    switch, bridge, *_ = visit.controls()
     full_title = f"! {told.needs} · {title}" if told.needs else title
     shown = str(
         h.fragment[

@@ -40,7 +40,7 @@ def turn_on(visit: Visit) -> Response:
 
 def page(visit: Visit) -> Response:
     """Answer with how trading stands, as the table has it now, and what can still be ended."""
-    switch, bridge, _ = visit.controls()
+    switch, bridge, *_ = visit.controls()
     pressed = visit.request.parameter("entries")
     asked = visit.request.parameter("asked")
     work = entries.working(visit)
