@@ -48,11 +48,8 @@ def progress(patient: Service) -> Progress:
 
 
 def reach_deadline() -> None:
-    """Have the alarm ring that ends the alert: at once, and again where a destructor has swallowed it.
-
-    Not so soon that it could interrupt what is noted of the first.
-    """
-    signal.setitimer(signal.ITIMER_REAL, 1e-3, 1)
+    """Have the alarm ring that ends the alert: at once, and until it is heard."""
+    signal.setitimer(signal.ITIMER_REAL, 1e-3, 1e-3)
 
 
 def until(condition: Callable[[], bool]) -> None:
