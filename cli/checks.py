@@ -12,6 +12,7 @@ from cli.aws.table import read_template
 from orderhook.administration import describe_limits, describe_scopes
 from orderhook.keys import API, key_id_of
 from orderhook.services import Services
+from orderhook.store.notices import Told
 
 _RECORD_SECONDS = 5
 """How long to look for the record of an alert; it is written within the alert's time budget."""
@@ -176,3 +177,45 @@ def check_alarms(
             yield Finding("warning", "alarms", f"a subscription of {topic} is not confirmed")
         else:
             yield Finding("ok", "alarms", f"{len(alarms)}, which {topic} tells {len(confirmed)} subscribers of")
+
+
+class Way(NamedTuple):
+    """A way by which a trader is told, and what is known of it."""
+
+    name: str
+    has_url: bool = True
+    """Whether its URL is where the function reads it; by e-mail none is needed."""
+    last: Told | None = None
+    """What was told last by it."""
+
+
+def check_schedule(state: str | None) -> Findings:
+    """Say whether the schedule by which a stack looks what there is to tell is there, and enabled."""
+    if state is None:
+        yield Finding(
+            "failed", "notify", "nobody looks what there is to tell: the stack's schedule is gone; deploy again"
+        )
+    elif state != "ENABLED":
+        yield Finding("failed", "notify", f"nobody looks what there is to tell: the stack's schedule is {state}")
+
+
+def check_ways(stack: str, trader: str, ways: Sequence[Way]) -> Findings:
+    """Say by which ways a trader is told of what needs a person, and which of them leads nowhere."""
+    if not ways:
+        how = f"set AlarmEmail, or run `orderhook notify set --stack {stack}`"
+        yield Finding("warning", "notify", f"trader {trader} is told of nothing that needs a person: {how}")
+        return
+    bad = False
+    for way in ways:
+        again = f"run `orderhook notify set --stack {stack}`"
+        if not way.has_url:
+            bad = True
+            yield Finding("failed", "notify", f"the URL for {way.name} of trader {trader} is not in SSM: {again}")
+        elif way.last and way.last.state != "sent":
+            bad = True
+            why = f": {way.last.reason}" if way.last.reason else ""
+            detail = f"the last message to trader {trader} by {way.name} is {way.last.state}{why}"
+            yield Finding("warning", "notify", f"{detail}; try `orderhook notify test --stack {stack}`")
+    if not bad:
+        names = " and ".join(way.name for way in ways)
+        yield Finding("ok", "notify", f"trader {trader} is told by {names} of what needs a person")

@@ -184,10 +184,15 @@ def stack_outputs(stack: str) -> dict[str, str]:
 
 def stack_parameter(stack: str, name: str) -> str:
     """Return a parameter of a deployed stack; raises TableError if it cannot be read or is not orderhook's."""
-    parameters = _parameters(_describe(stack))
+    parameters = stack_parameters(stack)
     if name not in parameters:
         raise TableError(f"Stack {stack} has no parameter {name}, so it is older, or not orderhook's.")
     return parameters[name]
+
+
+def stack_parameters(stack: str) -> dict[str, str]:
+    """Return the parameters of a deployed stack, by their names; raises TableError if it cannot be read."""
+    return _parameters(_describe(stack))
 
 
 def _outputs(stack: "StackTypeDef") -> dict[str, str]:

@@ -15,24 +15,31 @@ from cli.aws_errors import told
 from cli.checks import (
     Finding,
     Findings,
+    Way,
     check_alarms,
     check_endpoint,
     check_key,
     check_round_trip,
+    check_schedule,
     check_status,
     check_table,
+    check_ways,
 )
 from cli.connection import unreadable_stack
 from cli.options import AsJson, examples
 from cli.send import key_option
 from cli.terminal import BAD, GOOD, REFUSED, WARNING, fail, print_json, print_text, printable
 from orderhook.errors import TemporarilyUnavailableError
+from orderhook.notifying.channels import EMAIL, url_parameter
 from orderhook.services import Services
 from orderhook.store.table import Table
 
 EXAMPLES = examples("orderhook verify --stack orderhook")
 
 _PATIENT = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+_LOOKED_AT = 20
+"""Messages; of each way the last of them counts."""
+
 _STYLES = {"ok": GOOD, "warning": WARNING, "failed": BAD}
 
 
@@ -43,9 +50,9 @@ def verify(
 ) -> None:
     """Check that a deployed stack can do its work.
 
-    It looks at the endpoint, the table, your key, the whole way of an alert, and the alarms. It changes nothing but for
-    the record of the one alert that it sends with your key, a CANCEL of an order that does not exist. The exit code is
-    1 if something has failed; warnings leave it 0.
+    It looks at the endpoint, the table, your key, the whole way of an alert, the alarms, and at who is told of what
+    needs a person. It changes nothing but for the record of the one alert that it sends with your key, a CANCEL of an
+    order that does not exist. The exit code is 1 if something has failed; warnings leave it 0.
     """
     findings: list[Finding] = []
     for finding in check_stack(stack, key):
@@ -69,6 +76,9 @@ class _Stack:
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
     alarms: Sequence[str]
+    schedule: str | None
+    """The name of the schedule by which it looks what there is to tell, and of its group."""
+    schedule_group: str | None
 
     @property
     def url(self) -> str:
@@ -99,6 +109,7 @@ def check_stack(name: str, secret: str | None) -> Findings:
         sent = partial(check_round_trip, name, stack.url, services, secret, keeps_records=keeps_records)
         yield from _guarded("alert", sent)
     yield from _guarded("alarms", lambda: _look_at_alarms(stack))
+    yield from _guarded("notify", lambda: _look_at_notify(stack, services))
 
 
 def _guarded(about: str, check: Callable[[], Findings]) -> Findings:
@@ -115,6 +126,7 @@ def _read(name: str) -> _Stack:
     [stack] = client.describe_stacks(StackName=name)["Stacks"]
     pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
     resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    by_name = {it["LogicalResourceId"]: it.get("PhysicalResourceId") for it in resources}
     return _Stack(
         name=name,
         status=stack["StackStatus"],
@@ -125,6 +137,8 @@ def _read(name: str) -> _Stack:
             for resource in resources
             if resource["ResourceType"] == "AWS::CloudWatch::Alarm" and "PhysicalResourceId" in resource
         ],
+        schedule=by_name.get("EveryMinute"),
+        schedule_group=by_name.get("ScheduleGroup"),
     )
 
 
@@ -154,3 +168,35 @@ def _look_at_alarms(stack: _Stack) -> Findings:
         for topic in sorted(targets)
     }
     yield from check_alarms(stack.alarms, alarms, subscribers)
+
+
+def _look_at_notify(stack: _Stack, services: Services) -> Findings:
+    yield from check_schedule(_state_of_schedule(stack))
+    has_topic = any(stack.parameters.get(name) for name in ("AlarmEmail", "AlarmTopicArn"))
+    for trader in sorted({key.trader for key in services.keys.list() if not key.revoked}):
+        settings = services.notices.settings(trader)
+        last = {it.channel: it for it in reversed([*services.notices.latest(trader, _LOOKED_AT)])}
+        ways = [Way(EMAIL, last=last.get(EMAIL))] if settings.email and has_topic else []
+        if settings.service:
+            ways.append(
+                Way(settings.service, _is_in_ssm(url_parameter(stack.name, trader)), last.get(settings.service))
+            )
+        yield from check_ways(stack.name, trader, ways)
+
+
+def _state_of_schedule(stack: _Stack) -> str | None:
+    client = boto3.client("scheduler", config=_PATIENT)
+    try:
+        return client.get_schedule(Name=str(stack.schedule), GroupName=str(stack.schedule_group))["State"]
+    except client.exceptions.ResourceNotFoundException:
+        return None
+
+
+def _is_in_ssm(name: str) -> bool:
+    """Return whether there is a parameter; its value stays encrypted."""
+    client = boto3.client("ssm", config=_PATIENT)
+    try:
+        client.get_parameter(Name=name, WithDecryption=False)
+    except client.exceptions.ParameterNotFound:
+        return False
+    return True

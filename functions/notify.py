@@ -36,8 +36,11 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
     Returns all of them as failed where the table did not answer, so that SQS delivers them again while they are of use.
     """
     messages = [message["messageId"] for message in event["Records"]]
-    failed = messages if messages and not _look() else []
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    if messages and not _look():
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in messages]}
+    if messages:
+        telemetry.count_look()
+    return {"batchItemFailures": []}
 
 
 def _look() -> bool:

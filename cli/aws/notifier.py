@@ -1,7 +1,7 @@
 """Notifications on this machine: what there is to tell is looked for all the time, and printed."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Event, Thread
 
@@ -16,8 +16,15 @@ _LOOK_SECONDS = 1
 
 
 @contextmanager
-def running(services: Services, lock: AbstractContextManager[object], show: Callable[[str], None]) -> Iterator[None]:
-    """Look and print in a thread; `lock` is held meanwhile, so that no function uses the same table."""
+def running(
+    services: Services, lock: AbstractContextManager[object], show: Callable[[str], None], *, past_is_told: bool = False
+) -> Iterator[None]:
+    """Look and print in a thread; `lock` is held meanwhile, so that no function uses the same table.
+
+    Where the `past_is_told`, what there is to tell by now is not.
+    """
+    if past_is_told:
+        _look(services, lock, lambda _: None)
     stopped = Event()
     thread = Thread(target=_run, args=(services, lock, show, stopped), name="notifications", daemon=True)
     thread.start()
@@ -29,11 +36,12 @@ def running(services: Services, lock: AbstractContextManager[object], show: Call
 
 
 def _run(services: Services, lock: AbstractContextManager[object], show: Callable[[str], None], stopped: Event) -> None:
-    way = by_terminal(show)
     while not stopped.wait(_LOOK_SECONDS):
-        with lock:
-            try:
-                for trader in sorted({key.trader for key in list_keys(services) if isinstance(key, Key)}):
-                    list(look(Place(services, trader, "this machine"), datetime.now(UTC), lambda _: [way]))
-            except OrderhookError:
-                continue  # the table did not answer: the next look tells it
+        _look(services, lock, show)
+
+
+def _look(services: Services, lock: AbstractContextManager[object], show: Callable[[str], None]) -> None:
+    way = by_terminal(show)
+    with lock, suppress(OrderhookError):  # where the table did not answer, the next look tells it
+        for trader in sorted({key.trader for key in list_keys(services) if isinstance(key, Key)}):
+            list(look(Place(services, trader, "this machine"), datetime.now(UTC), lambda _: [way]))

@@ -95,7 +95,9 @@ def serve(
             local_scheduler = scheduler.LocalScheduler(deferred.handler, queue, application.lock)
             stack.enter_context(scheduler.running(local_scheduler))
         if address.is_local:
-            stack.enter_context(notifier.running(webhook.services, application.lock, _tell))
+            # Whoever starts the demo has sent none of its alerts.
+            told = notifier.running(webhook.services, application.lock, _tell, past_is_told=is_new)
+            stack.enter_context(told)
         gateway.serve_forever(listener, application)
 
 
@@ -164,9 +166,12 @@ def _log(line: str) -> None:
 
 
 def _tell(text: str) -> None:
-    """Print what the trader is told, beside the lines of the requests."""
-    for line in ("", *text.splitlines(), ""):
-        print_line(printable(line), WARNING, error=True)
+    """Print what the trader is told, beside the lines of the requests, without what the message begins with."""
+    _, *notices = text.split("\n\n")
+    now = datetime.now().astimezone().strftime("%H:%M:%S")
+    for notice in notices:
+        first, *further = map(printable, notice.splitlines())
+        print_line("\n".join([f"{now}  told {first}", *(f"{' ' * 15}{line}" for line in further)]), WARNING, error=True)
 
 
 def _demo_orders(services: Services) -> Iterator[Order | Unreadable]:

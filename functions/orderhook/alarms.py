@@ -46,6 +46,9 @@ REPORTS_UNAVAILABLE = "ReportsUnavailable"
 REPORT_DEAD_LETTERS = "ReportDeadLetters"
 """Not even after five deliveries."""
 
+LOOKS = "Looks"
+"""It was seen what there is to tell the traders; rings where it is missing."""
+
 NOTIFICATIONS_FAILED = "NotificationsFailed"
 """A message to a trader was not sent, or nobody knows whether it was; it may be sent again, but not for ever."""
 

@@ -161,6 +161,12 @@ def log_not_looked(trader: str | None, faults: list[Fault]) -> None:
         logger.warning("not looked", trader=trader, **_named(next(iter(faults), None)))
 
 
+def count_look() -> None:
+    """Count that it was seen what there is to tell every trader: where nobody can, it rings."""
+    with _never_raising():
+        _count(alarms.LOOKS)
+
+
 def _report_faults(facts: RequestFacts) -> None:
     """Log what AWS refused and will go on refusing until an operator mends it: each once, however often it was met."""
     met = {(fault.reason, fault.operation): fault for fault in facts.faults if not fault.passing}

@@ -45,6 +45,7 @@ def test_verify_finds_nothing_wrong_but_that_nobody_is_told(demo: Stack) -> None
     assert findings(demo) == [
         *(("ok", about) for about in ("stack", "endpoint", "table", "key", "alert", "record")),
         ("warning", "alarms"),
+        *[("warning", "notify")] * 2,  # of either trader
     ]
     # The alert that it sent is the only thing that it leaves.
     assert [each["command"] for each in demo.data("alerts")] == ["CANCEL"]

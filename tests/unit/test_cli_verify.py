@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cli import checks
+from orderhook.store.notices import State, Told
 from tests import endpoints
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"
@@ -68,3 +69,29 @@ def test_an_alarm_that_is_muted_or_rings_is_named_in_a_warning(changes: dict[str
 def test_an_alarm_that_somebody_deleted_has_failed() -> None:
     finding, _ = checks.check_alarms(["one", "two"], [alarm()], {TOPIC: [CONFIRMED]})
     assert (finding.result, finding.detail) == ("failed", "are not all there: two; deploy again")
+
+
+def told(state: State, **more: Any) -> Told:
+    return Told("test 1", "discord", "2026-11-28T14:30:05.000000Z", "test", state, **more)
+
+
+@pytest.mark.parametrize(("state", "expected"), [("ENABLED", []), ("DISABLED", ["failed"]), (None, ["failed"])])
+def test_a_schedule_by_which_nobody_looks_has_failed(state: str | None, expected: list[str]) -> None:
+    assert results(checks.check_schedule(state)) == expected
+
+
+def test_who_is_told_by_what_is_said_and_nobody_is_a_warning() -> None:
+    [finding] = checks.check_ways("mine", "main", [checks.Way("e-mail"), checks.Way("discord", last=told("sent"))])
+    assert finding == ("ok", "notify", "trader main is told by e-mail and discord of what needs a person")
+    [finding] = checks.check_ways("mine", "main", [])
+    assert (finding.result, "orderhook notify set --stack mine" in finding.detail) == ("warning", True)
+
+
+def test_a_way_that_leads_nowhere_is_named_with_its_reason() -> None:
+    ways = [checks.Way("e-mail"), checks.Way("discord", has_url=False)]
+    [finding] = checks.check_ways("mine", "main", ways)
+    assert (finding.result, "is not in SSM" in finding.detail) == ("failed", True)
+    last = told("failed", reason="it was answered 404")
+    [finding] = checks.check_ways("mine", "main", [checks.Way("discord", last=last)])
+    assert finding.result == "warning"
+    assert "by discord is failed: it was answered 404" in finding.detail

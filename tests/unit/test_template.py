@@ -12,11 +12,15 @@ from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint 
 
 import before_traffic
 import deferred
+import notify
 import reports
 import smoke
 from cli.connection import LOCAL_ENDPOINT
 from orderhook import alarms
 from orderhook.aws.budget import CONNECT_SECONDS, READ_SECONDS
+from orderhook.aws.doorbell import LOOK
+from orderhook.notifying import https
+from orderhook.notifying.channels import url_parameter
 from orderhook.settings import DeferredSettings
 from orderhook.store import items
 from orderhook.venues import VENUES
@@ -36,6 +40,10 @@ VERSIONS = {"Fn::Sub": "${WebhookFunction.Arn}:*"}
 ALARMS_OF_THE_ACCOUNT = {"Fn::Sub": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"}
 DEPLOYMENTS = {
     "Fn::Sub": "arn:${AWS::Partition}:codedeploy:${AWS::Region}:${AWS::AccountId}:deploymentgroup:${AWS::StackName}-*"
+}
+URLS = {
+    "Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+    "/orderhook/${AWS::StackName}/notify/*"
 }
 ACCESS_LOG = RESOURCES["Api"]["Properties"]["AccessLogSettings"]["Format"]["Fn::Sub"]
 STACK = {"Ref": "AWS::StackName"}
@@ -68,6 +76,7 @@ COUNTED = sorted(
         "AlertsNotRecorded",
         "GivenUp",
         "MessagesRefused",
+        alarms.NOTIFICATIONS_FAILED,
     }
     - {alarms.UNAVAILABLE}
 )
@@ -236,7 +245,9 @@ def test_no_permission_has_a_wildcard() -> None:
     assert statements()
     # The names of schedules and versions are made as they come; their group and function are this stack's. CodeDeploy
     # asks for alarms by name, and CloudFormation names its deployments after the stack.
-    open_ended = [SCHEDULES, OWN_TABLES, *(arn["Fn::Sub"] for arn in (VERSIONS, ALARMS_OF_THE_ACCOUNT, DEPLOYMENTS))]
+    # A trader's parameter is named after him.
+    subs = (VERSIONS, ALARMS_OF_THE_ACCOUNT, DEPLOYMENTS, URLS)
+    open_ended = [SCHEDULES, OWN_TABLES, *(arn["Fn::Sub"] for arn in subs)]
     for statement in statements():
         named = json.dumps(statement)
         for arn in open_ended:
@@ -277,7 +288,12 @@ def test_who_checks_a_version_may_ask_it_and_say_what_came_of_it_and_no_more() -
     }
     reports_function = {"Fn::If": ["HasVenue", {"Fn::GetAtt": ["ReportsFunction", "Arn"]}, {"Ref": "AWS::NoValue"}]}
     assert allowed == {
-        "lambda:InvokeFunction": [VERSIONS, {"Fn::GetAtt": ["DeferredFunction", "Arn"]}, reports_function],
+        "lambda:InvokeFunction": [
+            VERSIONS,
+            {"Fn::GetAtt": ["DeferredFunction", "Arn"]},
+            reports_function,
+            {"Fn::GetAtt": ["NotifyFunction", "Arn"]},
+        ],
         "lambda:GetFunctionConfiguration": [{"Fn::GetAtt": ["WebhookFunction", "Arn"]}, VERSIONS],
         "dynamodb:GetItem": {"Fn::Sub": [TABLE_ARN, {"Name": TABLE_NAME}]},
         "dynamodb:Query": {"Fn::Sub": [TABLE_ARN, {"Name": TABLE_NAME}]},
@@ -325,6 +341,7 @@ def test_the_version_that_is_asked_is_the_new_one() -> None:
             "ORDERHOOK_WEBHOOK_VERSION": {"Ref": "WebhookFunction.Version"},
             "ORDERHOOK_DEFERRED_FUNCTION": {"Ref": "DeferredFunction"},
             "ORDERHOOK_REPORTS_FUNCTION": {"Fn::If": ["HasVenue", {"Ref": "ReportsFunction"}, ""]},
+            "ORDERHOOK_NOTIFY_FUNCTION": {"Ref": "NotifyFunction"},
         }.items()
     )
     assert {*before_traffic.CHECKS} <= FUNCTIONS["BeforeTrafficFunction"]["Environment"]["Variables"].keys()
@@ -548,6 +565,11 @@ def test_the_bridge_may_read_one_traders_orders_hear_the_doorbell_and_report() -
     }
 
 
+def test_what_the_function_that_tells_counts_too_names_its_log() -> None:
+    _, values = ALARMS["UnhandledErrorsAlarm"]["AlarmDescription"]["Fn::Sub"]
+    assert all("${NotifyLog}" in text["Fn::Sub"] for text in values["Logs"]["Fn::If"][1:])
+
+
 @pytest.mark.parametrize("name", ["UnhandledErrorsAlarm", "MessagesRefusedAlarm"])
 def test_what_reports_count_in_too_names_their_log_where_there_is_one(name: str) -> None:
     _, values = ALARMS[name]["AlarmDescription"]["Fn::Sub"]
@@ -646,7 +668,7 @@ def test_the_page_about_cost_counts_the_alarms() -> None:
     always = [name for name in ALARMS if "Condition" not in RESOURCES[name]]
     page = (ROOT / "docs/capacity.md").read_text(encoding="utf-8").replace("\n", " ")
     assert (len(of_venue), "| The venue's sixteen alarms, 0.10 each | 1.60 |" in page) == (16, True)
-    assert (len(always), "each of the sixteen alarms" in page) == (16, True)
+    assert (len(always), "each of the nineteen alarms" in page) == (19, True)
     of_console = [name for name in ALARMS if RESOURCES[name].get("Condition") == "HasConsole"]
     assert (len(of_console), "| The console's two alarms, 0.10 each | 0.20 |" in page) == (2, True)
 
@@ -655,6 +677,7 @@ def test_every_alarm_says_what_to_do_and_reaches_whoever_is_to_be_told() -> None
     assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ALARMS.values()} == {
         *(("orderhook", metric) for metric in (*COUNTED, *SOMETIMES_NOTHING, "ThrottledAlerts", "Alerts")),
         *(("orderhook", metric) for metric in (*OF_BRIDGE, alarms.BRIDGE_READY, alarms.REPORTS_UNAVAILABLE)),
+        ("orderhook", alarms.LOOKS),
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/ApiGateway", "5xx"),
@@ -740,7 +763,8 @@ def test_a_deployment_that_tells_nobody_says_so() -> None:
     warning = TEMPLATE["Outputs"]["Warning"]
     assert warning["Condition"] == "TellsNobody"
     told = [{"Condition": "HasAlarmTopic"}, {"Condition": "HasAlarmEmail"}]
-    assert TEMPLATE["Conditions"]["TellsNobody"] == {"Fn::Not": [{"Fn::Or": told}]}
+    assert TEMPLATE["Conditions"]["TellsSomebody"] == {"Fn::Or": told}
+    assert TEMPLATE["Conditions"]["TellsNobody"] == {"Fn::Not": [{"Condition": "TellsSomebody"}]}
     assert "AlarmEmail" in warning["Value"]
 
 
@@ -817,6 +841,7 @@ def test_the_outputs_are_what_a_user_pastes_and_the_command_line_reads() -> None
             "VenueTrader",
             "ReportQueueUrl",
             "BridgePolicyArn",
+            "NotifyQueueUrl",
             "ConsoleUrl",
             "Warning",
         )
@@ -936,6 +961,124 @@ def test_what_the_console_counts_rings_alarms_of_its_own() -> None:
 def test_the_console_is_stopped_only_after_it_has_answered() -> None:
     assert FUNCTIONS["ConsoleFunction"]["Timeout"] > BUDGET_SECONDS
     assert FUNCTIONS["ConsoleFunction"]["Timeout"] == 10
+
+
+# What tells the trader
+
+NOTIFY = FUNCTIONS["NotifyFunction"]
+NOTIFY_QUEUE = {"Fn::GetAtt": ["NotifyQueue", "Arn"]}
+SENDING = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": NOTIFY_QUEUE}
+
+
+def test_somebody_is_told_whether_the_stack_has_a_venue_a_console_or_an_address() -> None:
+    names = ("NotifyQueue", "EveryMinute", "NotifyFunction", "NotifyRole", "NotifyLog", "NotificationsFailedAlarm")
+    assert all("Condition" not in RESOURCES[name] for name in (*names, "NotifyErrorsAlarm", "NobodyLooksAlarm"))
+    assert "Condition" not in TEMPLATE["Outputs"]["NotifyQueueUrl"]
+    assert RESOURCES["RingNotify"]["Condition"] == "HasVenue"
+    assert RESOURCES["PublishNotices"]["Condition"] == "TellsSomebody"
+
+
+def test_every_minute_somebody_is_sent_to_look_and_a_late_one_is_left_out() -> None:
+    schedule = RESOURCES["EveryMinute"]["Properties"]
+    assert (schedule["ScheduleExpression"], schedule["FlexibleTimeWindow"]) == ("rate(1 minute)", {"Mode": "OFF"})
+    assert (schedule["Target"]["Arn"], schedule["Target"]["Input"]) == (NOTIFY_QUEUE, LOOK)
+    assert schedule["Target"]["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+    assert schedule["Target"]["RoleArn"] == {"Fn::GetAtt": ["EveryMinuteRole", "Arn"]}
+    assert statements("EveryMinuteRole") == [SENDING]
+    # For schedules of this stack alone.
+    assert schedule["GroupName"] == {"Ref": "ScheduleGroup"}
+    trust = ROLES["EveryMinuteRole"]["AssumeRolePolicyDocument"]
+    assert trust == ROLES["SchedulerRole"]["AssumeRolePolicyDocument"]
+
+
+def test_what_says_to_look_is_forgotten_in_minutes_and_never_a_dead_letter() -> None:
+    queue = RESOURCES["NotifyQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 2 * NOTIFY["Timeout"]
+    assert queue["MessageRetentionPeriod"] == 300
+    assert queue["SqsManagedSseEnabled"] is True
+    assert "RedrivePolicy" not in queue
+    [event] = NOTIFY["Events"].values()
+    assert event["Properties"] == {
+        "Queue": NOTIFY_QUEUE,
+        "BatchSize": 10,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+
+
+def test_nobody_of_another_account_has_the_trader_told() -> None:
+    [denied] = RESOURCES["NotifyQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    [of_reports] = RESOURCES["ReportQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert denied == of_reports | {"Resource": NOTIFY_QUEUE}
+    assert RESOURCES["NotifyQueuePolicy"]["Properties"]["Queues"] == [{"Ref": "NotifyQueue"}]
+
+
+def test_the_schedule_and_what_takes_reports_ring_and_nobody_on_an_alerts_way() -> None:
+    assert RESOURCES["RingNotify"]["Properties"]["Roles"] == [{"Ref": "ReportsRole"}]
+    assert RESOURCES["RingNotify"]["Properties"]["PolicyDocument"]["Statement"] == [SENDING]
+    url = FUNCTIONS["ReportsFunction"]["Environment"]["Variables"]["ORDERHOOK_NOTIFY_QUEUE_URL"]
+    assert url == {"Ref": "NotifyQueue"}
+    assert {role for role in ROLES if SENDING in statements(role)} == {"EveryMinuteRole"}
+    for name in ("WebhookFunction", "DeferredFunction", "ConsoleFunction"):
+        assert "Notify" not in json.dumps(FUNCTIONS[name])
+        assert "ORDERHOOK_NOTIFY_QUEUE_URL" not in FUNCTIONS[name]["Environment"]["Variables"]
+
+
+@pytest.mark.parametrize("role", [name for name in ROLES if name != "NotifyRole"])
+def test_nobody_but_the_function_that_tells_knows_of_notices_or_their_url(role: str) -> None:
+    said = json.dumps([statements(role), ROLES[role].get("ManagedPolicyArns")])
+    assert not re.search("NOTICES|ssm:|sns:|kms:", said)
+
+
+def test_who_tells_writes_what_was_told_and_nothing_else() -> None:
+    assert actions("NotifyRole") == TAKING_MESSAGES | {
+        *("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", "ssm:GetParameter"),
+        *("logs:CreateLogStream", "logs:PutLogEvents"),
+    }
+    [writes] = [it for it in statements("NotifyRole") if "UpdateItem" in str(it["Action"])]
+    assert writes["Action"] == "dynamodb:UpdateItem"
+    [own] = writes["Condition"]["ForAllValues:StringLike"].values()
+    assert own == [items.notice_key("*", "")["pk"]]
+    [listed] = [it for it in statements("NotifyRole") if it["Action"] == "dynamodb:Query" and "Condition" in it]
+    [partitions] = listed["Condition"]["ForAllValues:StringLike"].values()
+    assert {items.SIGN_IN_CODES, items.SESSIONS, items.key_key("*")["pk"]}.isdisjoint(partitions)
+    [read] = [it for it in statements("NotifyRole") if "dynamodb:GetItem" in as_list(it["Action"])]
+    [partitions] = read["Condition"]["ForAllValues:StringLike"].values()
+    assert {items.SIGN_IN_CODES, items.SESSIONS}.isdisjoint(partitions)
+
+
+def test_who_tells_reads_the_urls_of_this_stack_alone() -> None:
+    [read] = [it for it in statements("NotifyRole") if "ssm:" in str(it["Action"])]
+    assert (read["Action"], read["Resource"]) == ("ssm:GetParameter", URLS)
+    pattern = URLS["Fn::Sub"].partition(":parameter")[2].replace("${AWS::StackName}", "mine")
+    for trader in ("main", "a.b:c"):
+        name = url_parameter("mine", trader)
+        assert fnmatchcase(name, pattern)
+        # What SSM takes for a name; a colon would begin a version.
+        assert re.fullmatch(r"(/[\w.-]+)+", name)
+        assert not fnmatchcase(url_parameter("mine2", trader), pattern)
+    assert url_parameter("mine", "a:b") != url_parameter("mine", "a-b")
+
+
+def test_e_mail_goes_by_the_topics_of_the_alarms_alone() -> None:
+    [publish] = RESOURCES["PublishNotices"]["Properties"]["PolicyDocument"]["Statement"]
+    topics = NOTIFY["Environment"]["Variables"]["ORDERHOOK_ALARM_TOPICS"]["Fn::Join"]
+    assert topics == [",", ALARMS["GivenUpAlarm"]["AlarmActions"]]
+    assert (publish["Action"], publish["Resource"]) == ("sns:Publish", ALARMS["GivenUpAlarm"]["AlarmActions"])
+    assert RESOURCES["PublishNotices"]["Properties"]["Roles"] == [{"Ref": "NotifyRole"}]
+
+
+def test_that_nobody_looks_is_an_alarm() -> None:
+    alarm = ALARMS["NobodyLooksAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("orderhook", alarms.LOOKS, "Sum")
+    assert (alarm["TreatMissingData"], alarm["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
+    assert (alarm["Threshold"], alarm["Period"] * alarm["EvaluationPeriods"]) == (1, 600)
+    assert ALARMS["NotifyErrorsAlarm"]["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "NotifyFunction"}}]
+
+
+def test_the_function_that_tells_is_stopped_only_after_its_table_and_two_messages() -> None:
+    assert NOTIFY["Timeout"] >= notify.BUDGET_SECONDS + 2 * https.SECONDS
+    assert NOTIFY["Environment"]["Variables"]["ORDERHOOK_STACK"] == STACK
+    assert NOTIFY["Environment"]["Variables"]["ORDERHOOK_VENUE_TRADER"] == {"Ref": "VenueTrader"}
 
 
 def test_a_function_says_which_version_it_is() -> None:

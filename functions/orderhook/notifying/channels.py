@@ -33,7 +33,7 @@ class Channel(NamedTuple):
 
 def url_parameter(stack: str, trader: str) -> str:
     """Return the name of SSM's parameter that has the URL of a trader's outgoing webhook."""
-    return f"/orderhook/{stack}/notify/{trader}"
+    return f"/orderhook/{stack}/notify/{trader.replace(':', '/-')}"  # a colon would begin a version
 
 
 @cache  # at the first message, and then for the function's life
