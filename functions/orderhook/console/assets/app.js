@@ -18,7 +18,7 @@ addEventListener("hashchange", redeem);
 redeem();
 
 // A page that Back brings as it was left may be of a session that is over, and is old in any case.
-addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+addEventListener("pageshow", ({ persisted }) => persisted && location.replace(location.href));
 
 // Times: the server's clock counts, and what it sends has no "now".
 let ahead = 0, heard = Date.now(), timer;
