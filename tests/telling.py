@@ -13,6 +13,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from moto.sns.models import sns_backends
 
 import notify
+from orderhook.alarms import LOOKS
 from orderhook.aws.clients import connect
 from orderhook.aws.doorbell import LOOK
 from orderhook.notifying import channels
@@ -121,8 +122,8 @@ class Telling:
         return [it for it in found if all(getattr(it, name) == value for name, value in matching.items())]
 
     def metrics(self) -> list[str]:
-        """Return the metrics that were counted since they were taken last."""
-        return metrics_of(self.service.output)
+        """Return the metrics that were counted since they were taken last, but for those of the looks themselves."""
+        return [name for name in metrics_of(self.service.output) if name != LOOKS]
 
 
 class _Clients:

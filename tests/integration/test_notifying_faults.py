@@ -11,6 +11,7 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from cli.aws.table import read_template
+from orderhook.alarms import LOOKS
 from orderhook.orders import timestamp
 from tests.client_faults import Deliver, Request, perform
 from tests.faults import Fault, Stopped, lose_response, no_fault, stop_after, stop_before, throttle
@@ -18,7 +19,7 @@ from tests.integration.test_notifying import by_report
 from tests.marks import LONG
 from tests.outgoing import Outgoing
 from tests.service import Service
-from tests.telling import Telling
+from tests.telling import Telling, metrics_of
 
 EXPECTED = Counter({"unprotected": 1, "kill_switch_off": 1, "order_not_found": 1, "unknown_command": 1, "test": 1})
 
@@ -133,16 +134,20 @@ def test_a_table_that_answers_nothing_has_the_messages_come_again(service: Servi
     service.output.take()
     telling.look(messages=2)
     assert telling.failed == ["m-0", "m-1"]
-    assert "not looked" in service.output.take()
+    written = service.output.take()
+    assert "not looked" in written
+    assert LOOKS not in written
     service.network.always = no_fault
-    telling.look()
+    telling.look(messages=2)
     assert (telling.failed, Counter(telling.codes)) == ([], EXPECTED)
+    assert metrics_of(service.output).count(LOOKS) == 1
 
 
 def test_no_messages_are_no_look(service: Service, telling: Telling) -> None:
     service.network.forget()
+    service.output.take()
     telling.look(messages=0)
-    assert service.network.requests == []
+    assert (service.network.requests, metrics_of(service.output)) == ([], [])
 
 
 # What the function may do
