@@ -35,6 +35,8 @@ app = App(
 _SHOWN = ("service", "ends", "email", "quiet", "zone")
 """The settings that stand in the record."""
 
+_SHOWN_OF_TOLD = ("name", "channel", "at", "title", "state", "tries", "reason")
+
 _MOST_LISTED = 20
 _TEST_SECONDS = 90
 """A stack looks once a minute where nobody can tell it to look at once."""
@@ -145,7 +147,7 @@ def list_notices(options: TableOptions) -> None:
     if options.as_json:
         shown = {"service": settings.service, "url_ends": settings.ends or None, "email": settings.email}
         hours = {"quiet": settings.quiet, "zone": settings.zone if settings.quiet else None}
-        told = [it._asdict() for it in latest]
+        told = [{field: getattr(it, field) for field in _SHOWN_OF_TOLD} for it in latest]
         print_json({"trader": trader, **shown, **hours, "ways": ways, "told": told})
         return
     print_text(_in_words(settings, stack))
@@ -228,11 +230,11 @@ def _ways(settings: Notifying, stack: notifying.Stack | None) -> list[str]:
     return notifying.ways_of(stack, settings) if stack else ["terminal"]
 
 
-def _wait(services: Services, trader: str, test_id: str, ways: Sequence[str]) -> "list[tuple[str, Told | None]]":
+def _wait(services: Services, trader: str, test_id: str, ways: Sequence[str]) -> list[tuple[str, Told | None]]:
     """Return what became of a test by each way, None where nobody has taken it up in time."""
-    ends = time.monotonic() + _TEST_SECONDS
+    ends, name = time.monotonic() + _TEST_SECONDS, f"test {test_id}"
     while True:
-        became = [(way, services.notices.told(trader, way, f"test {test_id}")) for way in ways]
+        became = [(way, services.notices.told(trader, way, [name]).get(name)) for way in ways]
         if all(it and it.state != "claimed" for _, it in became) or time.monotonic() > ends:
             return became
         time.sleep(_POLL_SECONDS)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from orderhook.bridge_messages import Heartbeat
 from orderhook.needs import Need
 from orderhook.notifying import https, looking
 from orderhook.orders import timestamp
-from orderhook.store.notices import MOST_TRIES
+from orderhook.store.notices import AGAIN_AFTER, MOST_TRIES
 from tests.api import Api
 from tests.faults import Stopped
 from tests.integration.conftest import Run
@@ -72,6 +73,21 @@ def test_what_a_service_takes_none_of_now_is_tried_three_times(telling: Telling,
         telling.look(later=31)
     assert len(outgoing.posted) == MOST_TRIES
     assert state(telling) == ("not reached", "it was answered 429", MOST_TRIES)
+
+
+def test_what_is_said_again_and_again_is_tried_three_times_too(
+    service: Service, telling: Telling, outgoing: Outgoing
+) -> None:
+    outgoing.status = 429
+    telling.set("discord", email=False)
+    for _ in range(MOST_TRIES + 2):
+        at = timestamp(service.queue.now)
+        deliver(service, Heartbeat("j1", "PC", ("Sim101",), ready=True, at=at, alarms=["unreadable: order a"]))
+        telling.look(later=31)
+    assert len(outgoing.posted) == MOST_TRIES
+    outgoing.status = 200
+    telling.look(later=AGAIN_AFTER.total_seconds())
+    assert state(telling) == ("sent", None, 1)
 
 
 @pytest.mark.usefixtures("need")

@@ -72,7 +72,8 @@ def test_an_alarm_that_somebody_deleted_has_failed() -> None:
 
 
 def told(state: State, **more: Any) -> Told:
-    return Told("test 1", "discord", "2026-11-28T14:30:05.000000Z", "test", state, **more)
+    at = "2026-11-28T14:30:05.000000Z"
+    return Told("test 1", "discord", at, at, "test", state, "0f", **more)
 
 
 @pytest.mark.parametrize(("state", "expected"), [("ENABLED", []), ("DISABLED", ["failed"]), (None, ["failed"])])

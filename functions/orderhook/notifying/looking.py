@@ -1,7 +1,7 @@
 """One look: what there is to tell is claimed by a conditional write, and then sent, once, by each way to the trader."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from orderhook.orders import Order, timestamp
 from orderhook.services import Services
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import ControlsNow
-from orderhook.store.notices import News, Notifying, State, Summing
+from orderhook.store.notices import Notifying, State, Summing, Told
 
 AWAY_FOR = timedelta(minutes=1)
 """How long a bridge is away before that is told: one that is started again is none to be told of."""
@@ -149,22 +149,27 @@ def _of_bridge(place: Place, settings: Notifying, bridge: BridgeState, now: date
 
 def _tell(place: Place, way: Channel, found: _Found, now: datetime) -> Iterator[Result]:
     """Tell by one way what there is to tell by it."""
+    store = place.services.notices
     summing, refused = (None, []) if found.is_quiet else _refused(place, way, found, now)
-    told = [*found.notices, *refused]
-    names = {it.name: it.at for it in told}
-    after = {it.name: it.only_after for it in told if it.only_after}
-    news = place.services.notices.news(place.trader, way.name, names, now, after)
-    claimed = _claimed(place, way, [it for it in told if it.name in news.new], news, now)
-    state: State = "sent"
+    there = [*found.notices, *refused]
+    told = store.told(place.trader, way.name, [name for it in there for name in (it.name, it.only_after) if name])
+    claimed = _claimed(place, way, [it for it in there if _is_news(it, told, now)], told, now)
     if claimed:
         result = _send(place, way, claimed, found.orders)
-        state = result.state
+        told |= {claim.name: claim._replace(state=result.state) for _, claim in claimed}
         yield result
-    # What was left for the next look it finds again, but for refused alerts that are summed by then.
-    mine = {it.name for it in claimed}
-    is_left = any(it.name in news.pending or (it.name in news.new and it.name not in mine) for it in refused)
-    if summing and summing.until and not is_left and state != "not reached":
-        place.services.notices.advance_summing(place.trader, way.name, summing, Summing(summing.until))
+    # What is left for the next look it finds again, but for refused alerts that are summed by then.
+    if summing and summing.until and all(it.name in told and told[it.name].is_over(now) for it in refused):
+        store.advance_summing(place.trader, way.name, summing, Summing(summing.until))
+
+
+def _is_news(notice: Notice, told: Mapping[str, Told], now: datetime) -> bool:
+    if notice.only_after:
+        before = told.get(notice.only_after)
+        if before is None or before.state == "not reached":
+            return False
+    same = told.get(notice.name)
+    return same is None or same.may_be_claimed(notice.at, now)
 
 
 def _refused(place: Place, way: Channel, found: _Found, now: datetime) -> tuple[Summing | None, list[Notice]]:
@@ -194,15 +199,19 @@ def _refused(place: Place, way: Channel, found: _Found, now: datetime) -> tuple[
     return summing, [notices.of_refused(it, since, until, found.last_on, place.options) for it in sums]
 
 
-def _claimed(place: Place, way: Channel, new: Sequence[Notice], news: News, now: datetime) -> list[Notice]:
-    """Return what is now this look's to tell; where the table fails, what is claimed by then."""
-    claimed: list[Notice] = []
+def _claimed(
+    place: Place, way: Channel, news: Iterable[Notice], told: Mapping[str, Told], now: datetime
+) -> list[tuple[Notice, Told]]:
+    """Return what is now this look's to tell, with its claims; where the table fails, what is claimed by then."""
+    claimed: list[tuple[Notice, Told]] = []
     look_id = secrets.token_hex(8)
     try:
-        for it in new:
-            before = news.new[it.name]
-            if place.services.notices.claim(place.trader, way.name, it.name, it.at, it.title, now, before, look_id):
-                claimed.append(it)
+        for it in news:
+            before = told.get(it.name)
+            tries = before.tries + 1 if before and before.is_tried_again else 1
+            claim = Told(it.name, way.name, it.at, timestamp(now), it.title, "claimed", look_id, tries)
+            if place.services.notices.claim(place.trader, claim, before):
+                claimed.append((it, claim))
             if len(claimed) == _MOST_CLAIMED:
                 break
     except OrderhookError:
@@ -211,18 +220,19 @@ def _claimed(place: Place, way: Channel, new: Sequence[Notice], news: News, now:
     return claimed
 
 
-def _send(place: Place, way: Channel, claimed: Sequence[Notice], known: Mapping[str, Order]) -> Result:
-    texts = (notices.as_text(it, _order_of(place, it, known)) for it in claimed)
-    subject = f"{place.stack}: {claimed[0].title}" + (f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else "")
+def _send(place: Place, way: Channel, claimed: Sequence[tuple[Notice, Told]], known: Mapping[str, Order]) -> Result:
+    texts = (notices.as_text(it, _order_of(place, it, known)) for it, _ in claimed)
+    [(first, _), *others] = claimed
+    subject = f"{place.stack}: {first.title}" + (f" (and {len(others)} more)" if others else "")
     try:
         text = notices.as_message(place.stack, place.trader, texts, len(claimed), way.takes)
         state, reason = way.send(subject, text)
     except Exception as defect:  # the other way, and the other trader, are told all the same
         telemetry.report(defect, None)
         state, reason = "failed", type(defect).__name__
-    for it in claimed:
+    for _, claim in claimed:
         try:
-            place.services.notices.note(place.trader, way.name, it.name, state, reason)
+            place.services.notices.note(place.trader, claim, state, reason)
         except OrderhookError:
             break  # its claim says that nobody knows
     return Result(way.name, state, reason, len(claimed))

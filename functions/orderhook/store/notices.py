@@ -4,7 +4,7 @@ Everything that is told is claimed before it is sent, by a conditional write: wh
 the sender dies in between, it was never told, and its claim says so.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from orderhook.orders import timestamp
 from orderhook.store import items
 from orderhook.store.table import Table
-from orderhook.store.writes import ConditionFailed, Item, Update
+from orderhook.store.writes import ConditionFailed, Item, Key, Update
 
 KEPT = timedelta(days=30)
 """How long it stays known what was told."""
@@ -30,22 +30,44 @@ TRIED_AGAIN_AFTER = timedelta(seconds=30)
 _DIES_WITHIN = timedelta(minutes=1)
 """A sender is stopped after 30 s."""
 
+_ANY = "attribute_exists(pk) OR attribute_not_exists(pk)"
+
 State = Literal["claimed", "sent", "failed", "not reached"]
 """Claimed: being sent, or its sender died, and nobody knows whether it got there. Not reached: nobody has got it."""
 
 
 class Told(NamedTuple):
-    """Something that was told, or was to be told."""
+    """Something that is told by one way: its claim, and what became of it."""
 
     name: str
     channel: str
+    of: str
+    """The time of what it tells of."""
     at: str
     """When it was claimed."""
     title: str
     state: State
+    look: str
+    """The id of the look that has claimed it."""
     tries: int = 1
     reason: str | None = None
     """Why it was not sent."""
+
+    @property
+    def is_tried_again(self) -> bool:
+        """Whether it is sent again, because nobody has got it."""
+        return self.state == "not reached" and self.tries < MOST_TRIES
+
+    def may_be_claimed(self, of: str, now: datetime) -> bool:
+        """Return whether it may be told again now, or anew, because it is of a later time."""
+        if self.is_tried_again:
+            return self.at < timestamp(now - TRIED_AGAIN_AFTER)
+        return self.of < of and self.at < timestamp(now - AGAIN_AFTER)
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether nothing more becomes of it: nobody is sending it, and it is not sent again."""
+        is_being_sent = self.state == "claimed" and self.at > timestamp(now - _DIES_WITHIN)
+        return not (is_being_sent or self.is_tried_again)
 
 
 class Notifying(NamedTuple):
@@ -78,15 +100,6 @@ class Summing(NamedTuple):
     """What came before this is being told; None where nothing is."""
 
 
-class News(NamedTuple):
-    """Which of some notices may be claimed now."""
-
-    new: Mapping[str, Item | None]
-    """By its name, what the table has of each that may."""
-    pending: frozenset[str]
-    """Those that may have to be sent again, and not now."""
-
-
 class NoticeStore:
     """What is told, in one table.
 
@@ -103,24 +116,11 @@ class NoticeStore:
 
     def change(self, trader: str, **values: Any) -> None:
         """Write some of the settings, whatever they are now; None takes one away."""
-        self._change(trader, values, "attribute_exists(pk) OR attribute_not_exists(pk)", {})
+        self._write(_settings_key(trader), values)
 
     def advance(self, trader: str, before: Notifying, **values: Any) -> bool:
-        """Write how far it has got unless another has meanwhile; return whether it was this one that did."""
-        met = {name: getattr(before, name) for name in values}
-        checks = [
-            f"attribute_not_exists(#{name})" if it is None else f"#{name} = :met_{name}" for name, it in met.items()
-        ]
-        try:
-            kept = {f":met_{name}": it for name, it in met.items() if it is not None}
-            self._change(trader, values, " AND ".join(checks), kept)
-        except ConditionFailed:
-            return False
-        return True
-
-    def _change(self, trader: str, values: dict[str, Any], condition: str, met: dict[str, object]) -> None:
-        key = _settings_key(trader)
-        self._table.update(Update(key, _expression(values), condition, {**_values(values), **met}))
+        """Write how far it has got unless another has meanwhile; return whether it is so."""
+        return self._write(_settings_key(trader), values, {name: getattr(before, name) for name in values})
 
     def summing(self, trader: str, channel: str) -> Summing | None:
         """Return how far refused alerts are summed for a way; None where nobody has begun."""
@@ -129,99 +129,35 @@ class NoticeStore:
 
     def begin_summing(self, trader: str, channel: str, since: datetime) -> None:
         """Have no alert be told by a way that was refused before."""
-        values = Summing(timestamp(since))._asdict()
-        condition = "attribute_exists(pk) OR attribute_not_exists(pk)"
-        self._table.update(Update(_summing_key(trader, channel), _expression(values), condition, _values(values)))
+        self._write(_summing_key(trader, channel), Summing(timestamp(since))._asdict())
 
     def advance_summing(self, trader: str, channel: str, before: Summing | None, after: Summing) -> bool:
         """Write how far refused alerts are summed for a way unless another has meanwhile; return whether it is so."""
-        condition, met = "attribute_not_exists(pk)", {}
-        if before:
-            has_until = "#until = :met_until" if before.until else "attribute_not_exists(#until)"
-            condition = f"#since = :met_since AND {has_until}"
-            met = {f":met_{name}": it for name, it in before._asdict().items() if it}
-        values = after._asdict()
-        update = Update(_summing_key(trader, channel), _expression(values), condition, {**_values(values), **met})
-        try:
-            self._table.update(update)
-        except ConditionFailed as failure:
-            item = failure.item or {}
-            return bool(item) and Summing(item["since"], item.get("until")) == after
-        return True
+        met = before._asdict() if before else dict.fromkeys(Summing._fields)
+        return self._write(_summing_key(trader, channel), after._asdict(), met)
 
-    def news(
-        self,
-        trader: str,
-        channel: str,
-        names: Mapping[str, str],
-        now: datetime,
-        only_after: Mapping[str, str] = MappingProxyType({}),
-    ) -> News:
-        """Return which of these, each with its time, may be claimed now: it spares a write for each that was told.
+    def told(self, trader: str, channel: str, names: Iterable[str]) -> dict[str, Told]:
+        """Return by their names which of these were claimed for a way."""
+        found = self._table.get_many([_claim_key(trader, channel, name) for name in dict.fromkeys(names)])
+        return {it.name: it for it in map(_told, found)}
 
-        Some may be told `only_after` others were.
+    def claim(self, trader: str, claim: Told, before: Told | None) -> bool:
+        """Claim something in the place of what it was claimed for `before`; return whether it is this look's to send.
+
+        Run twice, or by two looks at a time, one of them has it.
         """
-        asked = [*names, *only_after.values()]
-        by_key = {_claim_key(trader, channel, name)["sk"]: name for name in asked}
-        items_found = self._table.get_many([_claim_key(trader, channel, name) for name in asked])
-        found = {by_key[item["sk"]]: item for item in items_found}
-        new, pending = dict[str, Item | None](), set[str]()
-        for name, at in names.items():
-            before = found.get(name)
-            if name in only_after and found.get(only_after[name], {"state": "not reached"})["state"] == "not reached":
-                continue
-            if before is None or _may_be_again(before, at, now):
-                new[name] = before
-            elif _may_be_later(before, now):
-                pending.add(name)
-        return News(new, frozenset(pending))
-
-    def claim(
-        self, trader: str, channel: str, name: str, at: str, title: str, now: datetime, before: Item | None, look: str
-    ) -> bool:
-        """Claim what is named so, as it was at that time, for a channel; return whether it is this caller's to send.
-
-        `before` is what the table has of it, as `news` has it. Run twice, or by two at a time, one of them has it;
-        `look` names the caller, whose own write is known where it is sent again.
-        """
-        told_at = timestamp(now)
-        is_retry = before is not None and before["state"] == "not reached" and before["of"] >= at
-        values: dict[str, object] = {
-            "name": name,
-            "channel": channel,
-            "of": at,
-            "at": told_at,
-            "title": title,
-            "state": "claimed",
-            "open": f"{told_at}#{channel}#{_short(name)}",
-            "expires": int((now + KEPT).timestamp()),
-            "tries": int(before["tries"]) + 1 if before and is_retry else 1,
-            "look": look,
-            "reason": None,
+        values = {
+            **claim._asdict(),
+            "open": f"{claim.at}#{claim.channel}#{_short(claim.name)}",
+            "expires": int((datetime.fromisoformat(claim.at) + KEPT).timestamp()),
         }
-        condition = "attribute_not_exists(pk)"
-        met: dict[str, object] = {}
-        if before:
-            condition = "#state = :met_state AND #at = :met_at AND #look = :met_look"
-            met = {f":met_{it}": before[it] for it in ("state", "at", "look")}
-        try:
-            key = _claim_key(trader, channel, name)
-            self._table.update(Update(key, _expression(values), condition, {**_values(values), **met}))
-        except ConditionFailed as failure:
-            return failure.item is not None and failure.item.get("look") == look
-        return True
+        met = {"look": before.look if before else None}
+        return self._write(_claim_key(trader, claim.channel, claim.name), values, met)
 
-    def note(self, trader: str, channel: str, name: str, state: State, reason: str | None) -> None:
+    def note(self, trader: str, claim: Told, state: State, reason: str | None) -> None:
         """Note what became of what was claimed."""
-        values = {":state": state, ":reason": reason} if reason else {":state": state}
-        sets = ", ".join(f"#{value[1:]} = {value}" for value in values)
-        key = _claim_key(trader, channel, name)
-        self._table.update(Update(key, f"SET {sets}", "attribute_exists(pk)", values))
-
-    def told(self, trader: str, channel: str, name: str) -> Told | None:
-        """Return what became of something; None where it was not claimed."""
-        item = self._table.get(_claim_key(trader, channel, name))
-        return _told(item) if item else None
+        key = _claim_key(trader, claim.channel, claim.name)
+        self._write(key, {"state": state, "reason": reason}, {"look": claim.look})
 
     def latest(self, trader: str, most: int) -> Iterator[Told]:
         """Yield what was told last, the latest first."""
@@ -229,38 +165,36 @@ class NoticeStore:
         found = self._table.query("#pk = :pk", {":pk": partition}, index="open", newest_first=True, limit=most)
         return map(_told, islice(found, most))
 
+    def _write(self, key: Key, values: Mapping[str, object], met: Mapping[str, object] = MappingProxyType({})) -> bool:
+        """Write attributes of an item, if these are as they were `met`; return whether it has them.
 
-def _may_be_again(item: Item, at: str, now: datetime) -> bool:
-    if item["state"] == "not reached" and item["tries"] < MOST_TRIES:
-        return bool(item["at"] < timestamp(now - TRIED_AGAIN_AFTER))
-    return bool(item["of"] < at and item["at"] < timestamp(now - AGAIN_AFTER))
-
-
-def _may_be_later(item: Item, now: datetime) -> bool:
-    is_being_sent = item["state"] == "claimed" and item["at"] > timestamp(now - _DIES_WITHIN)
-    return bool(is_being_sent or (item["state"] == "not reached" and item["tries"] < MOST_TRIES))
-
-
-def _expression(values: Mapping[str, object]) -> str:
-    """Return what sets these attributes, and takes away what is None."""
-    sets = ", ".join(f"#{name} = :{name}" for name, it in values.items() if it is not None)
-    removes = ", ".join(f"#{name}" for name, it in values.items() if it is None)
-    return " ".join(filter(None, (sets and f"SET {sets}", removes and f"REMOVE {removes}")))
-
-
-def _values(values: Mapping[str, object]) -> dict[str, object]:
-    return {f":{name}": it for name, it in values.items() if it is not None}
+        None is an attribute that is not there. A write of one's own that is sent again finds what it has written.
+        """
+        sets = ", ".join(f"#{name} = :{name}" for name, it in values.items() if it is not None)
+        removes = ", ".join(f"#{name}" for name, it in values.items() if it is None)
+        expression = " ".join(filter(None, (sets and f"SET {sets}", removes and f"REMOVE {removes}")))
+        checks = [
+            f"attribute_not_exists(#{name})" if it is None else f"#{name} = :met_{name}" for name, it in met.items()
+        ]
+        used = {f":{name}": it for name, it in values.items()} | {f":met_{name}": it for name, it in met.items()}
+        used = {name: it for name, it in used.items() if it is not None}
+        try:
+            self._table.update(Update(key, expression, " AND ".join(checks) or _ANY, used))
+        except ConditionFailed as failure:
+            item = failure.item or {}
+            return all(item.get(name) == it for name, it in values.items())
+        return True
 
 
-def _settings_key(trader: str) -> dict[str, str]:
+def _settings_key(trader: str) -> Key:
     return items.notice_key(trader, "SETTINGS")
 
 
-def _summing_key(trader: str, channel: str) -> dict[str, str]:
+def _summing_key(trader: str, channel: str) -> Key:
     return items.notice_key(trader, f"SUMMED#{channel}")
 
 
-def _claim_key(trader: str, channel: str, name: str) -> dict[str, str]:
+def _claim_key(trader: str, channel: str, name: str) -> Key:
     return items.notice_key(trader, f"TOLD#{channel}#{_short(name)}")
 
 
@@ -271,4 +205,4 @@ def _short(name: str) -> str:
 
 def _told(item: Item) -> Told:
     values = {name: item[name] for name in Told._fields if name in item}
-    return Told(**values | {"tries": int(item.get("tries", 1))})
+    return Told(**values | {"tries": int(item["tries"])})
