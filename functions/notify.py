@@ -66,7 +66,7 @@ def _look_for(trader: str, deadline: float) -> bool:
     place = Place(services, trader, stack, f" --stack {stack}")
     with time_budget(deadline) as budget:
         try:
-            for result in look(place, datetime.now(UTC), lambda told: _channels(trader, told)):
+            for result in look(place, datetime.now(UTC), lambda notifying: _channels(trader, notifying)):
                 telemetry.log_notified(trader, result.channel, result.state, result.reason, result.notices)
         except OrderhookError:
             telemetry.log_not_looked(trader, budget.faults)
@@ -76,7 +76,7 @@ def _look_for(trader: str, deadline: float) -> bool:
     return True
 
 
-def _channels(trader: str, told: Notifying) -> Sequence[Channel]:
-    by_mail = [by_email(topics)] if told.email and topics else []
-    outgoing = [by_webhook(told.service, url_parameter(stack, trader))] if told.service else []
+def _channels(trader: str, notifying: Notifying) -> Sequence[Channel]:
+    by_mail = [by_email(topics)] if notifying.email and topics else []
+    outgoing = [by_webhook(notifying.service, url_parameter(stack, trader))] if notifying.service else []
     return [*by_mail, *outgoing]

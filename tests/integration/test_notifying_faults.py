@@ -2,22 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
-from fnmatch import fnmatchcase
-from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from cli.aws.table import read_template
 from orderhook.alarms import LOOKS
 from orderhook.orders import timestamp
-from tests.client_faults import Deliver, Request, perform
+from tests.client_faults import Deliver, perform
 from tests.faults import Fault, Stopped, lose_response, no_fault, stop_after, stop_before, throttle
 from tests.integration.test_notifying import by_report
 from tests.marks import LONG
-from tests.outgoing import Outgoing
 from tests.service import Service
 from tests.telling import Telling, metrics_of
 
@@ -148,58 +143,6 @@ def test_no_messages_are_no_look(service: Service, telling: Telling) -> None:
     service.output.take()
     telling.look(messages=0)
     assert (service.network.requests, metrics_of(service.output)) == ([], [])
-
-
-# What the function may do
-
-
-def statements() -> Iterator[dict[str, Any]]:
-    for policy in read_template()["Resources"]["NotifyRole"]["Properties"]["Policies"]:
-        yield from policy["PolicyDocument"]["Statement"]
-
-
-def is_allowed(request: Request) -> bool:
-    """Return whether the function's role allows a request to the table."""
-    partitions = set(_partitions(request.payload))
-    for statement in statements():
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        patterns = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys")
-        if request.actions <= set(actions) and (
-            patterns is None or all(any(fnmatchcase(it, pattern) for pattern in patterns) for it in partitions)
-        ):
-            return True
-    return False
-
-
-def _partitions(payload: Any) -> Iterator[str]:
-    if isinstance(payload, dict):
-        for name, it in payload.items():
-            if name in ("pk", ":pk") and isinstance(it, dict):
-                yield it["S"]
-            else:
-                yield from _partitions(it)
-    elif isinstance(payload, list):
-        for it in payload:
-            yield from _partitions(it)
-
-
-@pytest.mark.usefixtures("much_to_tell")
-def test_its_role_allows_all_that_a_look_asks_and_no_other_write(
-    service: Service, telling: Telling, outgoing: Outgoing
-) -> None:
-    telling.set("discord", quiet="00:00-00:01", zone="Etc/UTC")
-    service.network.forget()
-    telling.look()
-    telling.look(later=95, hears=False)
-    telling.look(later=65, hears=False)
-    telling.look(later=65)
-    assert {"bridge_away", "bridge_back"} <= set(telling.codes)
-    assert outgoing.posted
-    asked = service.network.requests
-    assert len(asked) > 50
-    assert [json.dumps(it.payload)[:200] for it in asked if not is_allowed(it)] == []
-    written = {partition for it in asked if it.writes for partition in _partitions(it.payload)}
-    assert written == {f"NOTICES#{service.trader}"}
 
 
 def test_an_alert_asks_nothing_more_for_what_is_told_of_it(service: Service, telling: Telling) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from orderhook.aws.budget import OutOfTimeError
 from orderhook.bridge_messages import Heartbeat
 from orderhook.needs import Need
-from orderhook.notifying import https, looking
+from orderhook.notifying import channels, https, looking
 from orderhook.orders import timestamp
 from orderhook.store.notices import AGAIN_AFTER, MOST_TRIES
 from tests.api import Api
@@ -172,8 +173,9 @@ def test_whoever_does_not_even_begin_in_time_is_left_and_tried_again(
     assert state(telling) == ("not reached", "there was no answer within 0.5 s", 1)
 
 
-def test_a_message_has_three_seconds_in_all() -> None:
+def test_a_message_has_three_seconds_by_each_way() -> None:
     assert https.SECONDS == 3
+    assert channels.client_of("sns").meta.config.read_timeout == 3
 
 
 @pytest.mark.usefixtures("need")
@@ -193,7 +195,11 @@ def test_a_url_that_is_gone_from_ssm_is_not_reached_and_a_strange_one_fails(
 # E-mail
 
 
-@pytest.mark.parametrize("fault", [refuse_connection, throttled])
+def begin_too_late(*_: object) -> None:
+    raise OutOfTimeError
+
+
+@pytest.mark.parametrize("fault", [refuse_connection, throttled, begin_too_late])
 def test_a_mail_that_surely_was_not_taken_is_sent_again(service: Service, telling: Telling, fault: Any) -> None:
     by_report("unprotected")(service)
     telling.fault = fault

@@ -1,4 +1,4 @@
-"""What needs a person now, by the list of `attention`. Pure: what is known is passed in."""
+"""What needs a person now, by the list of `entries`. Pure: what is known is passed in."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime

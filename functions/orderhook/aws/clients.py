@@ -79,11 +79,16 @@ def connect(service: Literal["scheduler"], **options: Any) -> "EventBridgeSchedu
 def connect(service: Literal["sns"], **options: Any) -> "SNSClient": ...
 @overload
 def connect(service: Literal["ssm"], **options: Any) -> "SSMClient": ...
-def connect(service: Literal["dynamodb", "sqs", "scheduler", "sns", "ssm"], **options: Any) -> object:
+def connect(
+    service: Literal["dynamodb", "sqs", "scheduler", "sns", "ssm"],
+    *,
+    read_seconds: float = READ_SECONDS,
+    **options: Any,
+) -> object:
     """Return the client that a function keeps for its life; `options` are boto3's, such as endpoint_url."""
     config = Config(
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        read_timeout=read_seconds,
         # Legacy mode has DynamoDB's own schedule, 50 ms and doubling; standard mode may wait a second at once. And only
         # legacy mode compares DynamoDB's checksums: without that, half an answer is taken for a whole one.
         retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},

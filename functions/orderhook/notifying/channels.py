@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from orderhook.aws.budget import single_attempt
+from orderhook.aws.budget import OutOfTimeError, single_attempt
 from orderhook.aws.clients import connect, error_code, send
 from orderhook.errors import OrderhookError
 from orderhook.notifying import destinations, https
@@ -38,8 +38,8 @@ def url_parameter(stack: str, trader: str) -> str:
 
 @cache  # at the first message, and then for the function's life
 def client_of(service: Literal["sns", "ssm"]) -> Any:
-    """Return the client of a service that only what is sent needs."""
-    return connect(service)
+    """Return the client of a service that only what is sent needs; no alert waits for its answer."""
+    return connect(service, read_seconds=https.SECONDS)
 
 
 def by_email(topics: Sequence[str]) -> Channel:
@@ -64,7 +64,7 @@ def by_email(topics: Sequence[str]) -> Channel:
 def _surely_not_done(error: BaseException) -> bool:
     if isinstance(error, ClientError):
         return error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
-    return isinstance(error, ConnectTimeoutError | EndpointConnectionError)
+    return isinstance(error, ConnectTimeoutError | EndpointConnectionError | OutOfTimeError)
 
 
 def by_webhook(service: str, parameter: str) -> Channel:

@@ -142,9 +142,9 @@ class NoticeStore:
         return {it.name: it for it in map(_told, found)}
 
     def claim(self, trader: str, claim: Told, before: Told | None) -> bool:
-        """Claim something in the place of what it was claimed for `before`; return whether it is this look's to send.
+        """Claim something, in the place of the claim `before`; return whether it is this look's to send.
 
-        Run twice, or by two looks at a time, one of them has it.
+        Of two looks at a time one has it.
         """
         values = {
             **claim._asdict(),

@@ -73,14 +73,8 @@ class OnceStore:
         item: Item = {**_turn_key(trader, account, instrument), **turn._asdict(), "expires": expires}
         condition, values = NEW, {":once": turn.once}
         if before:
-            condition, values = (
-                f"{NEW} OR (#once = :before AND #at = :at_before)",
-                values
-                | {
-                    ":before": before.once,
-                    ":at_before": before.at,
-                },
-            )
+            condition += " OR (#once = :before AND #at = :at_before)"
+            values |= {":before": before.once, ":at_before": before.at}
         try:
             self._table.put(Put(item, f"{condition} OR #once = :once", values))
         except ConditionFailed:
