@@ -50,7 +50,7 @@ def progress(patient: Service) -> Progress:
 def reach_deadline() -> None:
     """Have the alarm ring that ends the alert: at once, and until it is heard."""
     # A busy machine must have the time to note the first one before the next.
-    signal.setitimer(signal.ITIMER_REAL, 1e-3, 5e-2)
+    signal.setitimer(signal.ITIMER_REAL, 1e-3, 5e-3)
 
 
 def until(condition: Callable[[], bool]) -> None:
