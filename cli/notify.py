@@ -213,9 +213,11 @@ def _quiet_changes(before: Notifying, quiet: str | None, zone: str | None) -> di
     return {"quiet": read.text, "zone": read.zone}
 
 
-def _field(value: object) -> str:
+def _field(value: str | bool | None) -> str:
     """Return what the record says of a setting."""
-    return {True: "yes", False: "no", None: "none", "": "none"}.get(value, str(value))  # type: ignore[call-overload, no-any-return]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value or "none"
 
 
 def _ways_opened(before: Notifying, after: Notifying) -> Iterator[str]:

@@ -35,11 +35,12 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noq
 
     Returns all of them as failed where the table did not answer, so that SQS delivers them again while they are of use.
     """
-    messages = [message["messageId"] for message in event["Records"]]
-    if messages and not _look():
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in messages]}
-    if messages:
-        telemetry.count_look()
+    messages = event["Records"]
+    if not messages:  # as the check before traffic has it
+        return {"batchItemFailures": []}
+    if not _look():
+        return {"batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in messages]}
+    telemetry.count_look()
     return {"batchItemFailures": []}
 
 

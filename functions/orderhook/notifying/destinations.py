@@ -4,8 +4,10 @@ Sources: Discord's "Execute Webhook" and "Allowed Mentions Object", Slack's "Sen
 "Formatting message text" and "chat.postMessage", Telegram's Bot API, "sendMessage" and "MessageEntity".
 """
 
+import html
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
@@ -17,7 +19,6 @@ _SUPPRESS_EMBEDS = 4
 """Discord's flag for a message without previews of links."""
 
 _MARKDOWN = re.compile(r"([\\*_`~|>#\[\]()<\-+.:@/])")
-_SLACKS = MappingProxyType({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 class Request(NamedTuple):
@@ -46,10 +47,6 @@ def _for_discord(text: str) -> str:
 
 def _to_discord(url: str, text: str) -> Request:
     return Request(url, {"content": text, "allowed_mentions": {"parse": []}, "flags": _SUPPRESS_EMBEDS})
-
-
-def _for_slack(text: str) -> str:
-    return "".join(_SLACKS.get(character, character) for character in text)
 
 
 def _to_slack(url: str, text: str) -> Request:
@@ -81,7 +78,7 @@ SERVICES: Mapping[str, _Service] = MappingProxyType(
             re.compile(r"https://hooks\.slack\.com/services/\w+/\w+/\w+", re.ASCII),
             "https://hooks.slack.com/services/T…/B…/…",
             4000,
-            _for_slack,
+            partial(html.escape, quote=False),
             _to_slack,
         ),
         "telegram": _Service(
