@@ -16,7 +16,7 @@ from orderhook.errors import OrderhookError
 from orderhook.keys import Key
 from orderhook.listing import list_keys
 from orderhook.notifying.channels import Channel, by_email, by_webhook, url_parameter
-from orderhook.notifying.looking import Place, look
+from orderhook.notifying.looking import Recipient, look
 from orderhook.services import Services
 from orderhook.settings import Settings
 from orderhook.store.notices import Notifying
@@ -64,10 +64,10 @@ def _traders() -> set[str]:
 
 
 def _look_for(trader: str, deadline: float) -> bool:
-    place = Place(services, trader, stack, f" --stack {stack}")
+    recipient = Recipient(services, trader, stack, f" --stack {stack}")
     with time_budget(deadline) as budget:
         try:
-            for result in look(place, datetime.now(UTC), lambda notifying: _channels(trader, notifying)):
+            for result in look(recipient, datetime.now(UTC), lambda notifying: _channels(trader, notifying)):
                 telemetry.log_notified(trader, result.channel, result.state, result.reason, result.notices)
         except OrderhookError:
             telemetry.log_not_looked(trader, budget.faults)

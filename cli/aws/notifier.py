@@ -9,7 +9,7 @@ from orderhook.errors import OrderhookError
 from orderhook.keys import Key
 from orderhook.listing import list_keys
 from orderhook.notifying.channels import by_terminal
-from orderhook.notifying.looking import Place, look
+from orderhook.notifying.looking import Recipient, look
 from orderhook.services import Services
 
 _LOOK_SECONDS = 1
@@ -44,4 +44,4 @@ def _look(services: Services, lock: AbstractContextManager[object], show: Callab
     way = by_terminal(show)
     with lock, suppress(OrderhookError):  # where the table did not answer, the next look tells it
         for trader in sorted({key.trader for key in list_keys(services) if isinstance(key, Key)}):
-            list(look(Place(services, trader, "this machine"), datetime.now(UTC), lambda _: [way]))
+            list(look(Recipient(services, trader, "this machine"), datetime.now(UTC), lambda _: [way]))

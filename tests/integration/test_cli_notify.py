@@ -20,7 +20,7 @@ from cli.app import app
 from cli.aws import demo
 from orderhook.aws.doorbell import LOOK
 from orderhook.notifying.channels import EMAIL, by_terminal, url_parameter
-from orderhook.notifying.looking import Place, look
+from orderhook.notifying.looking import Recipient, look
 from orderhook.orders import timestamp
 from orderhook.store.notices import Notifying
 from tests.cloudformation import stand_in
@@ -374,8 +374,8 @@ def test_a_queue_that_refuses_is_told_of_and_the_minute_waited_for(
 
 def test_on_this_machine_a_test_is_printed_by_the_server(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
-    place, way = Place(service.handlers_services, service.trader, "this machine"), by_terminal(shown.append)
-    monkeypatch.setattr(time, "sleep", lambda _: [*look(place, service.queue.now, lambda _: [way])])
+    recipient, way = Recipient(service.handlers_services, service.trader, "this machine"), by_terminal(shown.append)
+    monkeypatch.setattr(time, "sleep", lambda _: [*look(recipient, service.queue.now, lambda _: [way])])
     monkeypatch.setattr(connection, "connect", lambda _address, _environment: service.services)
     result = CliRunner().invoke(app, ["notify", "test", "--trader", service.trader, "--port", "3731"])
     assert (result.exit_code, result.stdout) == (0, "terminal: sent: it stands in the window of the server\n")

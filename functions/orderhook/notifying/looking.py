@@ -51,13 +51,13 @@ class Result(NamedTuple):
     notices: int
 
 
-class Place(NamedTuple):
-    """Whose notices these are."""
+class Recipient(NamedTuple):
+    """The trader who is told, and what it takes to reach what he is told of."""
 
     services: Services
     trader: str
     stack: str
-    """How the deployment is called."""
+    """The name of the deployment."""
     options: str = ""
     """What the command line needs to reach its table, with a blank before it."""
 
@@ -74,39 +74,39 @@ class _Found(NamedTuple):
     """When the kill switch was turned on last."""
 
 
-def look(place: Place, now: datetime, channels: Callable[[Notifying], Sequence[Channel]]) -> Iterator[Result]:
+def look(recipient: Recipient, now: datetime, channels: Callable[[Notifying], Sequence[Channel]]) -> Iterator[Result]:
     """Tell the trader what there is to tell now, and yield what became of each message.
 
     Run twice, or by two at a time, nothing is told twice. Raises TemporarilyUnavailableError where the table does not
     answer; what was not claimed by then, the next look tells.
     """
-    settings = place.services.notices.settings(place.trader)
+    settings = recipient.services.notices.settings(recipient.trader)
     ways = channels(settings)
     if not ways:
         return
-    found = _found(place, settings, now)
+    found = _found(recipient, settings, now)
     failed: OrderhookError | None = None
     for way in ways:
         try:
-            yield from _tell(place, way, found, now)
+            yield from _tell(recipient, way, found, now)
         except OrderhookError as error:
             failed = error  # which is not the other way's
     if failed:
         raise failed
 
 
-def _found(place: Place, settings: Notifying, now: datetime) -> _Found:
-    services, trader = place.services, place.trader
+def _found(recipient: Recipient, settings: Notifying, now: datetime) -> _Found:
+    services, trader = recipient.services, recipient.trader
     controls = services.controls.look(trader)
     bridge = controls.bridge if services.venue.name else None
     gathered = Gathered.of(services, trader, now)
     needs = needing_a_person(gathered.facts(bridge, now))
     # A bridge that is away is told of when it has been for a while, and when it is back.
-    found = [notices.of_attention(it, place.options) for it in needs if it.code != "bridge_away"]
+    found = [notices.of_attention(it, recipient.options) for it in needs if it.code != "bridge_away"]
     if settings.test and settings.test_at and settings.test_at > timestamp(now - _TESTED_WITHIN):
         found.append(notices.of_test(settings.test, settings.test_at))
-    found += _turned(controls, place.options, now)
-    found += _of_bridge(place, settings, bridge, now) if bridge else []
+    found += _turned(controls, recipient.options, now)
+    found += _of_bridge(recipient, settings, bridge, now) if bridge else []
     is_quiet = _is_quiet(settings, now)
     if is_quiet:
         found = [it for it in found if it.cannot_wait]
@@ -126,19 +126,19 @@ def _turned(controls: ControlsNow, options: str, now: datetime) -> Iterator[Noti
         yield notices.of_switch(switch, options)
 
 
-def _of_bridge(place: Place, settings: Notifying, bridge: BridgeState, now: datetime) -> list[Notice]:
+def _of_bridge(recipient: Recipient, settings: Notifying, bridge: BridgeState, now: datetime) -> list[Notice]:
     """Return that the bridge is away, once it has been for a while, or that it is back."""
     if bridge.at is None:
         return []  # it has never been there, as with a trader whose orders no bridge carries out
-    away, advance = bridge.away(now), place.services.notices.advance
+    away, advance = bridge.away(now), recipient.services.notices.advance
     since, back = settings.away_since, settings.back_since
     was_away = since is not None and back is None
     if away and not was_away:
-        advance(place.trader, settings, away_since=timestamp(now), back_since=None)
+        advance(recipient.trader, settings, away_since=timestamp(now), back_since=None)
         return []
     if not away and was_away:
         back = timestamp(now)
-        if not advance(place.trader, settings, away_since=since, back_since=back):
+        if not advance(recipient.trader, settings, away_since=since, back_since=back):
             return []
     if since is None:
         return []
@@ -147,20 +147,20 @@ def _of_bridge(place: Place, settings: Notifying, bridge: BridgeState, now: date
     return [notices.bridge_back(since, back)] if back and back > timestamp(now - _BACK_WITHIN) else []
 
 
-def _tell(place: Place, way: Channel, found: _Found, now: datetime) -> Iterator[Result]:
+def _tell(recipient: Recipient, way: Channel, found: _Found, now: datetime) -> Iterator[Result]:
     """Tell by one way what there is to tell by it."""
-    store = place.services.notices
-    summing, refused = (None, []) if found.is_quiet else _refused(place, way, found, now)
+    store = recipient.services.notices
+    summing, refused = (None, []) if found.is_quiet else _refused(recipient, way, found, now)
     there = [*found.notices, *refused]
-    told = store.told(place.trader, way.name, [name for it in there for name in (it.name, it.only_after) if name])
-    claimed = _claimed(place, way, [it for it in there if _is_news(it, told, now)], told, now)
+    told = store.told(recipient.trader, way.name, [name for it in there for name in (it.name, it.only_after) if name])
+    claimed = _claimed(recipient, way, [it for it in there if _is_news(it, told, now)], told, now)
     if claimed:
-        result = _send(place, way, claimed, found.orders)
+        result = _send(recipient, way, claimed, found.orders)
         told |= {claim.name: claim._replace(state=result.state) for _, claim in claimed}
         yield result
     # What is left for the next look it finds again, but for refused alerts that are summed by then.
     if summing and summing.until and all(it.name in told and told[it.name].is_over(now) for it in refused):
-        store.advance_summing(place.trader, way.name, summing, Summing(summing.until))
+        store.advance_summing(recipient.trader, way.name, summing, Summing(summing.until))
 
 
 def _is_news(notice: Notice, told: Mapping[str, Told], now: datetime) -> bool:
@@ -172,12 +172,12 @@ def _is_news(notice: Notice, told: Mapping[str, Told], now: datetime) -> bool:
     return same is None or same.may_be_claimed(notice.at, now)
 
 
-def _refused(place: Place, way: Channel, found: _Found, now: datetime) -> tuple[Summing | None, list[Notice]]:
+def _refused(recipient: Recipient, way: Channel, found: _Found, now: datetime) -> tuple[Summing | None, list[Notice]]:
     """Return the refused alerts of the whole minutes since the last sum, and which minutes those are.
 
     The minutes are written down before, so that two looks at a time, or after one that has died, sum the same.
     """
-    store, trader = place.services.notices, place.trader
+    store, trader = recipient.services.notices, recipient.trader
     summing = store.summing(trader, way.name)
     last = timestamp((now - _STILL_COMING).replace(second=0, microsecond=0))
     if summing is None:
@@ -187,7 +187,7 @@ def _refused(place: Place, way: Channel, found: _Found, now: datetime) -> tuple[
         return None, []
     until = summing.until or last
     since = max(summing.since, timestamp(datetime.fromisoformat(until) - _SUMMED_WITHIN))
-    answers = place.services.alert_log.answers(
+    answers = recipient.services.alert_log.answers(
         trader, datetime.fromisoformat(since), MOST_SUMMED, datetime.fromisoformat(until)
     )
     sums = summed(answers)
@@ -196,11 +196,11 @@ def _refused(place: Place, way: Channel, found: _Found, now: datetime) -> tuple[
         if not store.advance_summing(trader, way.name, summing, written):
             return None, []
         summing = written
-    return summing, [notices.of_refused(it, since, until, found.last_on, place.options) for it in sums]
+    return summing, [notices.of_refused(it, since, until, found.last_on, recipient.options) for it in sums]
 
 
 def _claimed(
-    place: Place, way: Channel, news: Iterable[Notice], told: Mapping[str, Told], now: datetime
+    recipient: Recipient, way: Channel, news: Iterable[Notice], told: Mapping[str, Told], now: datetime
 ) -> list[tuple[Notice, Told]]:
     """Return what is now this look's to tell, with its claims; where the table fails, what is claimed by then."""
     claimed: list[tuple[Notice, Told]] = []
@@ -210,7 +210,7 @@ def _claimed(
             before = told.get(it.name)
             tries = before.tries + 1 if before and before.is_tried_again else 1
             claim = Told(it.name, way.name, it.at, timestamp(now), it.title, "claimed", look_id, tries)
-            if place.services.notices.claim(place.trader, claim, before):
+            if recipient.services.notices.claim(recipient.trader, claim, before):
                 claimed.append((it, claim))
             if len(claimed) == _MOST_CLAIMED:
                 break
@@ -220,30 +220,32 @@ def _claimed(
     return claimed
 
 
-def _send(place: Place, way: Channel, claimed: Sequence[tuple[Notice, Told]], known: Mapping[str, Order]) -> Result:
-    texts = (notices.as_text(it, _order_of(place, it, known)) for it, _ in claimed)
+def _send(
+    recipient: Recipient, way: Channel, claimed: Sequence[tuple[Notice, Told]], known: Mapping[str, Order]
+) -> Result:
+    texts = (notices.as_text(it, _order_of(recipient, it, known)) for it, _ in claimed)
     [(first, _), *others] = claimed
-    subject = f"{place.stack}: {first.title}" + (f" (and {len(others)} more)" if others else "")
+    subject = f"{recipient.stack}: {first.title}" + (f" (and {len(others)} more)" if others else "")
     try:
-        text = notices.as_message(place.stack, place.trader, texts, len(claimed), way.takes)
+        text = notices.as_message(recipient.stack, recipient.trader, texts, len(claimed), way.takes)
         state, reason = way.send(subject, text)
     except Exception as defect:  # the other way, and the other trader, are told all the same
         telemetry.report(defect, None)
         state, reason = "failed", type(defect).__name__
     for _, claim in claimed:
         try:
-            place.services.notices.note(place.trader, claim, state, reason)
+            recipient.services.notices.note(recipient.trader, claim, state, reason)
         except OrderhookError:
             break  # its claim says that nobody knows
     return Result(way.name, state, reason, len(claimed))
 
 
-def _order_of(place: Place, notice: Notice, known: Mapping[str, Order]) -> Order | None:
+def _order_of(recipient: Recipient, notice: Notice, known: Mapping[str, Order]) -> Order | None:
     if notice.about is None or notice.about.subject != "order":
         return None
     order_id = notice.about.id
     with suppress(OrderhookError, UnreadableError):  # it is told all the same
-        order = known.get(order_id) or find_order(place.services, place.trader, order_id, notice.at)
+        order = known.get(order_id) or find_order(recipient.services, recipient.trader, order_id, notice.at)
         if order and order.placed_by == notice.about.placed_by:
             return order
     return None
