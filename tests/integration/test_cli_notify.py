@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -17,7 +18,7 @@ from typer.testing import CliRunner, Result
 import notify as function
 from cli import connection, notify
 from cli.app import app
-from cli.aws import demo
+from cli.aws import demo, notifier
 from orderhook.aws.doorbell import LOOK
 from orderhook.notifying.channels import EMAIL, by_terminal, url_parameter
 from orderhook.notifying.looking import Place, look
@@ -393,6 +394,19 @@ def test_the_server_prints_what_is_told_beside_the_requests_and_not_what_the_dem
         assert sorted(told) == ["kill_switch_on", "test"]
         assert demo.KEY not in log[log.index("told") :]
         assert "A server on this machine tells you" in server.run("notify", "list").stdout
+
+
+def test_the_server_sums_no_alert_that_the_demo_was_refused(service: Service) -> None:
+    shown: list[str] = []
+    service.cancel("of-the-demo")
+    with notifier.running(service.services, Lock(), lambda _: None, past_is_told=True):
+        pass
+    service.let_pass(60)
+    service.cancel("of-a-person")
+    place, way = Place(service.services, service.trader, "this machine"), by_terminal(shown.append)
+    list(look(place, service.queue.now + timedelta(minutes=2), lambda _: [way]))
+    [told] = shown
+    assert "order_not_found: 1 alert was refused" in told
 
 
 # Listing
