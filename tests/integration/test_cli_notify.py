@@ -203,6 +203,14 @@ def test_a_url_that_leads_elsewhere_is_refused_and_not_repeated(
     assert settings(service) == Notifying()
 
 
+def test_a_url_in_the_command_is_not_set_nor_repeated(service: Service, run: Run) -> None:
+    result = run("set", DISCORD)
+    assert result.exit_code == 2
+    assert "The URL is asked for" in " ".join(result.output.split())
+    assert TOKEN not in result.output
+    assert settings(service) == Notifying()
+
+
 def test_a_url_is_set_on_a_stack_alone(service: Service) -> None:
     result = CliRunner().invoke(app, ["notify", "set", "--trader", service.trader], input=DISCORD)
     assert result.exit_code == 2
