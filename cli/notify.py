@@ -43,11 +43,16 @@ _TEST_SECONDS = 90
 
 _POLL_SECONDS = 0.5
 
+_BESIDE_OPTIONS = (
+    "Nothing was set: only options belong behind `set`. The URL is asked for, since what is typed in a command stays "
+    "in the shell's history: if yours stands there now, delete it where it was made, and make another."
+)
 _LOCAL = "A server on this machine tells you in its own terminal, and sends nothing"
 
 
 @app.command(
     "set",
+    context_settings={"allow_extra_args": True},
     epilog=examples(
         _SET, f"{_SET} --quiet 22:00-07:00", f"{_SET} --zone Europe/Berlin", f"{_SET} --email no", f"{_SET} --off"
     ),
@@ -55,6 +60,7 @@ _LOCAL = "A server on this machine tells you in its own terminal, and sends noth
 @takes_table_options(without=["local_times", "as_json"])
 def set_notify(
     options: TableOptions,
+    context: typer.Context,
     off: Annotated[bool, typer.Option("--off", help="Forget the URL: no outgoing webhook any more.")] = False,
     email: Annotated[
         Literal["yes", "no"] | None,
@@ -73,6 +79,8 @@ def set_notify(
     Without an option it asks for the URL of a webhook of Discord's, Slack's or Telegram's, or reads it from standard
     input: docs/operate.md says where each gives it out. It is a secret: SSM keeps it, and nothing shows it.
     """
+    if context.args:
+        fail(_BESIDE_OPTIONS, USAGE)  # without the words themselves: a URL is a secret
     url = _ask_url(options.stack) if not (off or email or quiet or zone) else None
     with options.services_of_trader() as (services, trader, _):
         stack = _stack(options.stack)

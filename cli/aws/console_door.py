@@ -84,7 +84,10 @@ def beside_bridge(deployment: Deployment, services: Services, trader: str) -> De
     """
     if services.venue.name or services.bridge.state(trader).at is None:
         return deployment
-    why = "A bridge works on this table, whatever is said of a venue. Use the link that `orderhook serve` has printed."
+    why = (
+        "A bridge works on this table, whatever is said of a venue. Use the link that the server of the bridge has "
+        "printed, once and within 5 minutes: for another, stop that server and start it again."
+    )
     return replace(deployment, read_only_because=why)
 
 

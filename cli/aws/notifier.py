@@ -21,10 +21,13 @@ def running(
 ) -> Iterator[None]:
     """Look and print in a thread; `lock` is held meanwhile, so that no function uses the same table.
 
-    Where the `past_is_told`, what there is to tell by now is not.
+    Where the `past_is_told`, what there is to tell by now is not, and no sum has what was refused by now.
     """
     if past_is_told:
         _look(services, lock, lambda _: None)
+        with lock:
+            for trader in _traders(services):
+                services.notices.begin_summing(trader, by_terminal(show).name, datetime.now(UTC))
     stopped = Event()
     thread = Thread(target=_run, args=(services, lock, show, stopped), name="notifications", daemon=True)
     thread.start()
@@ -43,5 +46,9 @@ def _run(services: Services, lock: AbstractContextManager[object], show: Callabl
 def _look(services: Services, lock: AbstractContextManager[object], show: Callable[[str], None]) -> None:
     way = by_terminal(show)
     with lock, suppress(OrderhookError):  # where the table did not answer, the next look tells it
-        for trader in sorted({key.trader for key in list_keys(services) if isinstance(key, Key)}):
+        for trader in _traders(services):
             list(look(Recipient(services, trader, "this machine"), datetime.now(UTC), lambda _: [way]))
+
+
+def _traders(services: Services) -> list[str]:
+    return sorted({key.trader for key in list_keys(services) if isinstance(key, Key)})

@@ -13,7 +13,7 @@ from tempfile import gettempdir
 from urllib.parse import urlsplit
 
 from bridge.windows import HeldElsewhereError, lock
-from cli.aws import demo, gateway, moto, notifier, scheduler, venue
+from cli.aws import demo, gateway, moto, scheduler, venue
 from cli.aws.table import create_table
 from cli.connection import ROUTE, TableAddress, TableError, explained_errors, local_credentials
 from cli.terminal import DIM, WARNING, print_line, print_text, printable
@@ -59,7 +59,7 @@ def serve(
             is_new = _prepare(address, webhook.services, with_orders=not paper)
         application = gateway.Gateway(webhook.handler, _log, forward_to_dynamodb)
         terminal = sys.stdout
-        from cli.aws import console_door  # its log is as the environment says, as webhook's
+        from cli.aws import console_door, notifier  # their log is as the environment says, as webhook's
 
         region = connect("dynamodb").meta.region_name
         deployment = console_door.deployment_at(address, region, listener.getsockname()[1])

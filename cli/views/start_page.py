@@ -62,7 +62,7 @@ def show_paper_page(url: str, link: str, address: TableAddress, price: Decimal) 
     print_line(f"url: {url}")
     print_line(f"console: {link}")
     print_line(f"key: {demo.KEY}")
-    print_text("Watch in a second terminal:", DIM)
+    print_text("The console's link signs in once, within 5 minutes. Watch in a second terminal:", DIM)
     for command in _on_port(port, "orders --follow"):
         print_line(command)
     print_text(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -17,7 +18,7 @@ from typer.testing import CliRunner, Result
 import notify as function
 from cli import connection, notify
 from cli.app import app
-from cli.aws import demo
+from cli.aws import demo, notifier
 from orderhook.aws.doorbell import LOOK
 from orderhook.notifying.channels import EMAIL, by_terminal, url_parameter
 from orderhook.notifying.looking import Recipient, look
@@ -199,6 +200,14 @@ def test_a_url_that_leads_elsewhere_is_refused_and_not_repeated(
     assert says in " ".join(result.output.split())
     assert TOKEN not in result.output
     assert kept_url(service) is None
+    assert settings(service) == Notifying()
+
+
+def test_a_url_in_the_command_is_not_set_nor_repeated(service: Service, run: Run) -> None:
+    result = run("set", DISCORD)
+    assert result.exit_code == 2
+    assert "The URL is asked for" in " ".join(result.output.split())
+    assert TOKEN not in result.output
     assert settings(service) == Notifying()
 
 
@@ -393,6 +402,19 @@ def test_the_server_prints_what_is_told_beside_the_requests_and_not_what_the_dem
         assert sorted(told) == ["kill_switch_on", "test"]
         assert demo.KEY not in log[log.index("told") :]
         assert "A server on this machine tells you" in server.run("notify", "list").stdout
+
+
+def test_the_server_sums_no_alert_that_the_demo_was_refused(service: Service) -> None:
+    shown: list[str] = []
+    service.cancel("of-the-demo")
+    with notifier.running(service.services, Lock(), lambda _: None, past_is_told=True):
+        pass
+    service.let_pass(60)
+    service.cancel("of-a-person")
+    place, way = Place(service.services, service.trader, "this machine"), by_terminal(shown.append)
+    list(look(place, service.queue.now + timedelta(minutes=2), lambda _: [way]))
+    [told] = shown
+    assert "order_not_found: 1 alert was refused" in told
 
 
 # Listing

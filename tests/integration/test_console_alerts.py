@@ -454,6 +454,14 @@ def test_the_last_alert_stands_before_the_numbers_of_today(service: Service) -> 
     assert re.search(r"Last alert [0-9:]+ New York .*Today, since 17:00", text)
 
 
+def test_no_page_says_of_a_day_with_an_alert_that_none_came(service: Service) -> None:
+    assert "No alert since" in text_of(get(service))
+    service.place("order-1")
+    text = text_of(get(service))
+    assert "placed" in text
+    assert "No alert since" not in text
+
+
 def test_an_alert_whose_delay_is_over_is_marked_and_counted_by_its_result(service: Service) -> None:
     fields = {"command": "CLOSESTRATEGY", "strategy_id": "s", "delay": "30"}
     late = put_record(service, 60, fields=fields, outcome="scheduled")

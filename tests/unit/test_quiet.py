@@ -89,7 +89,18 @@ def test_what_is_no_pair_of_times_is_refused(text: str) -> None:
         QuietHours.parse(text, "Etc/UTC")
 
 
-@pytest.mark.parametrize("zone", ["", "EST", "Mars/Olympus", "../etc/passwd", "America/New York"])
+@pytest.mark.parametrize(
+    ("written", "zone"), [("UTC", "Etc/UTC"), ("berlin", "Europe/Berlin"), ("New York", "America/New_York")]
+)
+def test_a_zone_is_known_by_its_city(written: str, zone: str) -> None:
+    assert QuietHours.parse("22:00-07:00", written).zone == zone
+
+
+def test_no_two_zones_have_one_city() -> None:
+    assert len({zone.rpartition("/")[2].casefold() for zone in ZONES}) == len(ZONES)
+
+
+@pytest.mark.parametrize("zone", ["", "EST", "Mars/Olympus", "../etc/passwd", "Europe", "Europe/"])
 def test_a_zone_that_the_functions_do_not_bring_along_is_refused(zone: str) -> None:
     with pytest.raises(ValueError, match="the zone must be one of"):
         QuietHours.parse("22:00-07:00", zone)

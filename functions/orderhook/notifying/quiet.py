@@ -35,13 +35,14 @@ class QuietHours(NamedTuple):
         found = _HOURS.fullmatch(text.strip())
         if found is None:
             raise ValueError("write quiet hours as 22:00-07:00: two times of a day, from 00:00 to 23:59.")
-        known = {name.casefold(): name for name in ZONES}
-        if zone.casefold() not in known:
+        asked = zone.strip().casefold().replace(" ", "_")
+        name = next((it for it in ZONES if asked in (it.casefold(), _city(it).casefold())), None)
+        if name is None:
             raise ValueError(f"the zone must be one of {', '.join(ZONES)}: take one with your clock.")
         begin, end = (time.fromisoformat(part) for part in found.groups())
         if begin == end:
             raise ValueError("quiet hours cannot end when they begin: write another end.")
-        return cls(begin, end, known[zone.casefold()])
+        return cls(begin, end, name)
 
     def hold(self, now: datetime) -> bool:
         """Return whether it is quiet at a moment."""
@@ -54,3 +55,7 @@ class QuietHours(NamedTuple):
     def text(self) -> str:
         """What `parse` reads."""
         return f"{self.begin:%H:%M}-{self.end:%H:%M}"
+
+
+def _city(zone: str) -> str:
+    return zone.rpartition("/")[2]

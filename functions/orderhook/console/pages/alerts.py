@@ -57,7 +57,7 @@ def page(visit: Visit) -> Response:
     last = _last(visit, asked, found, rows)
     content = h.fragment[
         h.h1["Alerts"],
-        overview(visit, known, _facts(visit, last) if last else None),
+        overview(visit, known, *((_facts(visit, last), last.record.received_at) if last else (None, None))),
         _bar(asked, known.today.counts.get("refused", 0) if known else 0),
         h.div(".cols" if chosen else ".one")[
             h.div[

@@ -16,6 +16,7 @@ from orderhook.console.pages.layout import when
 from orderhook.console.pages.switch import turned_by
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
+from orderhook.orders import timestamp
 from orderhook.responses import Response
 
 LOOKED = f"{ROOT}/looked"
@@ -28,8 +29,8 @@ _TONES: dict[Shown, str] = {"done": "good", "refused": "bad", "repeated": "neutr
 _SIGNS = {"good": "✓", "warn": "!", "bad": "✕", "neutral": "○"}
 
 
-def overview(visit: Visit, known: Overview | None, last: Node) -> Node:
-    """Return it, for the place above the alerts; `last` says what became of the last one.
+def overview(visit: Visit, known: Overview | None, last: Node, last_at: str | None) -> Node:
+    """Return it, for the place above the alerts; `last` says what became of the last one, which came `last_at`.
 
     Without an overview it says that it could not be read in time.
     """
@@ -40,7 +41,7 @@ def overview(visit: Visit, known: Overview | None, last: Node) -> Node:
         ]
         return h.section(aria_label="Now", data_part="overview")[unread, last]
     return h.section(aria_label="Now", data_part="overview")[
-        _standing(visit, known), last, _numbers(known), _needs(visit, known.needs)
+        _standing(visit, known), last, _numbers(known, last_at), _needs(visit, known.needs)
     ]
 
 
@@ -85,14 +86,16 @@ def _line(tone: str, words: Node) -> Node:
     return h.p(class_=["facts", "standing", tone])[h.span(".mark", aria_hidden="true")[_SIGNS[tone], " "], words]
 
 
-def _numbers(known: Overview) -> Node:
-    return h.p(".facts.numbers")[_today(known.today), " ", _working(known), _positions(known)]
+def _numbers(known: Overview, last_at: str | None) -> Node:
+    return h.p(".facts.numbers")[_today(known.today, last_at), " ", _working(known), _positions(known)]
 
 
-def _today(today: Today) -> Node:
+def _today(today: Today, last_at: str | None) -> Node:
     shown: list[Shown] = [name for name in _TONES if today.counts.get(name)]
     reasons = f" for {today.reasons} {'reason' if today.reasons == 1 else 'different reasons'}"
     if not shown:
+        if last_at and last_at >= timestamp(today.since):
+            return None  # the numbers are from some seconds before
         return ["No alert since ", when(today.since.isoformat()), "."]
     counted = [
         [
