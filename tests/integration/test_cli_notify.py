@@ -411,8 +411,8 @@ def test_the_server_sums_no_alert_that_the_demo_was_refused(service: Service) ->
         pass
     service.let_pass(60)
     service.cancel("of-a-person")
-    place, way = Place(service.services, service.trader, "this machine"), by_terminal(shown.append)
-    list(look(place, service.queue.now + timedelta(minutes=2), lambda _: [way]))
+    recipient, way = Recipient(service.services, service.trader, "this machine"), by_terminal(shown.append)
+    list(look(recipient, service.queue.now + timedelta(minutes=2), lambda _: [way]))
     [told] = shown
     assert "order_not_found: 1 alert was refused" in told
 
