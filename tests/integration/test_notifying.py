@@ -302,6 +302,13 @@ def test_of_what_the_kill_switch_refuses_the_first_is_told(service: Service, tel
 # The kill switch
 
 
+def test_who_turns_off_what_never_was_on_has_turned_nothing(service: Service, telling: Telling) -> None:
+    telling.begin()
+    service.turn("off")
+    telling.next_minute()
+    assert telling.mails == []
+
+
 def test_a_turn_by_an_alert_is_told_with_its_key_and_request(service: Service, telling: Telling) -> None:
     telling.begin()
     on = service.turn("on")

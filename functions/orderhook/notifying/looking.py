@@ -122,7 +122,9 @@ def _is_quiet(settings: Notifying, now: datetime) -> bool:
 
 def _turned(controls: ControlsNow, options: str, now: datetime) -> Iterator[Notice]:
     switch = controls.kill_switch
-    if switch.since and switch.since > timestamp(now - TURNED_WITHIN):
+    # Who turns off what never was on has turned nothing.
+    was_turned = switch.on or controls.last_on is not None
+    if was_turned and switch.since and switch.since > timestamp(now - TURNED_WITHIN):
         yield notices.of_switch(switch, options)
 
 
