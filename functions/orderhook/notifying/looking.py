@@ -153,7 +153,8 @@ def _tell(place: Place, way: Channel, found: _Found, now: datetime) -> Iterator[
     told = [*found.notices, *refused]
     names = {it.name: it.at for it in told}
     after = {it.name: it.only_after for it in told if it.only_after}
-    news = place.services.notices.news(place.trader, way.name, names, now, after)
+    urgent = {it.name for it in told if it.cannot_wait}
+    news = place.services.notices.news(place.trader, way.name, names, now, after, urgent)
     claimed = _claimed(place, way, [it for it in told if it.name in news.new], news, now)
     state: State = "sent"
     if claimed:
@@ -182,16 +183,20 @@ def _refused(place: Place, way: Channel, found: _Found, now: datetime) -> tuple[
         return None, []
     until = summing.until or last
     since = max(summing.since, timestamp(datetime.fromisoformat(until) - _SUMMED_WITHIN))
-    answers = place.services.alert_log.answers(
-        trader, datetime.fromisoformat(since), MOST_SUMMED, datetime.fromisoformat(until)
+    answers = list(
+        place.services.alert_log.answers(
+            trader, datetime.fromisoformat(since), MOST_SUMMED, datetime.fromisoformat(until)
+        )
     )
     sums = summed(answers)
+    looked_at = len(answers) if len(answers) == MOST_SUMMED else None
     if summing.until is None:
         written = Summing(summing.since, until) if sums else Summing(until)
         if not store.advance_summing(trader, way.name, summing, written):
             return None, []
         summing = written
-    return summing, [notices.of_refused(it, since, until, found.last_on, place.options) for it in sums]
+    told = [notices.of_refused(it, since, until, found.last_on, place.options, looked_at) for it in sums]
+    return summing, told
 
 
 def _claimed(place: Place, way: Channel, new: Sequence[Notice], news: News, now: datetime) -> list[Notice]:

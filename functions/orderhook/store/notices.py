@@ -4,7 +4,7 @@ Everything that is told is claimed before it is sent, by a conditional write: wh
 the sender dies in between, it was never told, and its claim says so.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
@@ -16,11 +16,14 @@ from orderhook.store import items
 from orderhook.store.table import Table
 from orderhook.store.writes import ConditionFailed, Item, Update
 
-KEPT = timedelta(days=30)
-"""How long it stays known what was told."""
+KEPT = timedelta(days=400)
+"""How long it stays known what was told: as long as what needs a person, which would be told anew without it."""
 
 AGAIN_AFTER = timedelta(minutes=15)
 """How soon what is told of again and again, as by every heartbeat, is told again."""
+
+URGENT_AGAIN_AFTER = timedelta(minutes=1)
+"""How soon what cannot wait is: a position whose new stop is gone too may be without one for as long."""
 
 MOST_TRIES = 3
 """How often something is sent of which each time is certain that nobody has got it."""
@@ -156,10 +159,11 @@ class NoticeStore:
         names: Mapping[str, str],
         now: datetime,
         only_after: Mapping[str, str] = MappingProxyType({}),
+        urgent: Container[str] = (),
     ) -> News:
         """Return which of these, each with its time, may be claimed now: it spares a write for each that was told.
 
-        Some may be told `only_after` others were.
+        Some may be told `only_after` others were; some are `urgent`, and so told again sooner.
         """
         asked = [*names, *only_after.values()]
         by_key = {_claim_key(trader, channel, name)["sk"]: name for name in asked}
@@ -170,7 +174,8 @@ class NoticeStore:
             before = found.get(name)
             if name in only_after and found.get(only_after[name], {"state": "not reached"})["state"] == "not reached":
                 continue
-            if before is None or _may_be_again(before, at, now):
+            again_after = URGENT_AGAIN_AFTER if name in urgent else AGAIN_AFTER
+            if before is None or _may_be_again(before, at, now, again_after):
                 new[name] = before
             elif _may_be_later(before, now):
                 pending.add(name)
@@ -230,10 +235,10 @@ class NoticeStore:
         return map(_told, islice(found, most))
 
 
-def _may_be_again(item: Item, at: str, now: datetime) -> bool:
+def _may_be_again(item: Item, at: str, now: datetime, after: timedelta) -> bool:
     if item["state"] == "not reached" and item["tries"] < MOST_TRIES:
         return bool(item["at"] < timestamp(now - TRIED_AGAIN_AFTER))
-    return bool(item["of"] < at and item["at"] < timestamp(now - AGAIN_AFTER))
+    return bool(item["of"] < at and item["at"] < timestamp(now - after))
 
 
 def _may_be_later(item: Item, now: datetime) -> bool:
