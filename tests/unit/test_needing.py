@@ -232,4 +232,4 @@ def test_what_hurts_most_comes_first_and_of_each_the_latest() -> None:
 
 
 def test_what_was_to_close_is_named_by_commands_that_there_are() -> None:
-    assert CLOSING < COMMANDS.keys()
+    assert COMMANDS.keys() > CLOSING
