@@ -10,7 +10,9 @@ import reports
 from orderhook.bridge_messages import Heartbeat, InstructionReport
 from orderhook.notifying import looking
 from orderhook.orders import timestamp
+from orderhook.store import items
 from orderhook.store.table import deserialize
+from orderhook.store.writes import Put
 from tests.integration.test_notifying import be_quiet, by_report, overdue
 from tests.integration.test_venue_reports import deliver, have, say
 from tests.integration.test_what_needs_a_person import ask
@@ -120,3 +122,24 @@ def test_the_url_is_in_no_log_though_everything_is_logged(
     telling.look()
     assert len(outgoing.posted) == 1
     assert [it.name for it in caplog.records if CANARY in it.getMessage()] == []
+
+
+def test_a_position_that_cannot_be_read_hides_nothing(service: Service, telling: Telling) -> None:
+    bad = items.position_key(service.trader, "Sim101", "NQ 12-26") | {"side": "LONG"}
+    service.services.table.put(Put(bad))
+    by_report("unprotected")(service)
+    telling.look()
+    assert telling.codes == ["unprotected"]
+
+
+def test_who_asks_again_for_a_turn_is_not_told_as_who_turned_it(service: Service, telling: Telling) -> None:
+    service.turn("on")
+    telling.look()
+    telling.forget()
+    service.turn("off")
+    service.let_pass(5)
+    again = service.turn("off")
+    telling.look(later=10)
+    assert telling.codes == ["kill_switch_off"]
+    assert again.request_id not in telling.mails[0]
+    assert "who asked first stands in the list of alerts" in telling.mails[0]

@@ -1,6 +1,7 @@
 """What there is to tell, and its text: our own words, ids, accounts, instruments; no notes, no alert's text."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from orderhook import reference
@@ -8,8 +9,12 @@ from orderhook.attention.needing import Attention
 from orderhook.description import order_in_words
 from orderhook.notifying.refusals import BY_SWITCH, Refused
 from orderhook.orders import Order
+from orderhook.store.alert_log import id_prefix
 from orderhook.store.controls import KillSwitchState
 from orderhook.visible import visible
+
+_CLOCKS_DIFFER = timedelta(seconds=1)
+"""How far that of the requests may be before that of the functions."""
 
 _LONGEST_VALUE = 80
 """Characters of what came from outside."""
@@ -43,7 +48,12 @@ def of_attention(it: Attention, options: str) -> Notice:
 def of_switch(switch: KillSwitchState, options: str) -> Notice:
     """Return that the kill switch was turned."""
     since, locked = switch.since or "", ", and locked" if switch.locked else ""
-    by = f" By {_from_outside(switch.key_id)}, request {_from_outside(switch.request_id)}." if switch.request_id else ""
+    by = ""
+    if switch.request_id and since:
+        by = f" By {_from_outside(switch.key_id)}, request {_from_outside(switch.request_id)}."
+        if switch.request_id > id_prefix(datetime.fromisoformat(since) + _CLOCKS_DIFFER):
+            # Who asks again turns nothing, and stands in the place of who did.
+            by = " It was asked for again since; who asked first stands in the list of alerts."
     what = "alerts that trade are refused" if switch.on else "alerts trade again"
     turn = "on" if switch.on else "off"
     lines = [f"Since {_clock(since)}.{by}", f"If it was not you, see who has the key: orderhook keys list{options}"]
