@@ -17,6 +17,7 @@ from urllib3 import HTTPResponse
 
 import before_traffic
 import deferred
+import notify
 import reports
 import webhook
 from cli.aws.table import create_table
@@ -35,6 +36,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "webhook:7": webhook.handler,
     "deferred": deferred.handler,
     "reports": reports.handler,
+    "notify": notify.handler,
 }
 
 
@@ -83,6 +85,7 @@ def aws(service: Service, monkeypatch: pytest.MonkeyPatch) -> Aws:
     monkeypatch.setenv("ORDERHOOK_WEBHOOK_VERSION", "webhook:7")
     monkeypatch.setenv("ORDERHOOK_DEFERRED_FUNCTION", "deferred")
     monkeypatch.setenv("ORDERHOOK_REPORTS_FUNCTION", "reports")
+    monkeypatch.setenv("ORDERHOOK_NOTIFY_FUNCTION", "notify")
     service.output.take()
     aws = Aws()
     aws.table_before = service.table.name

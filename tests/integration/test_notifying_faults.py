@@ -50,11 +50,15 @@ def much_to_tell(service: Service, telling: Telling) -> None:
     telling.set(test="t1", test_at=timestamp(service.queue.now))
 
 
-@LONG
 @pytest.mark.parametrize(
     ("fault", "and_all_after"),
-    [(stop_before, False), (stop_after, False), (lose_response, False), (throttle, False), (throttle, True)],
-    ids=["stopped before", "stopped after", "answer lost", "throttled once", "throttled from then on"],
+    [
+        pytest.param(stop_before, False, id="stopped before"),
+        pytest.param(stop_after, False, id="stopped after", marks=LONG),
+        pytest.param(lose_response, False, id="answer lost", marks=LONG),
+        pytest.param(throttle, False, id="throttled once", marks=LONG),
+        pytest.param(throttle, True, id="throttled from then on", marks=LONG),
+    ],
 )
 @pytest.mark.usefixtures("much_to_tell")
 @pytest.mark.moto_only("it goes back to where it was, again and again")
@@ -111,6 +115,16 @@ def test_refused_alerts_of_a_look_that_has_died_are_told_with_no_later_ones_lost
     telling.look(later=75)
     assert telling.codes == ["order_not_found"]
     assert {it.state for it in telling.told() if it.title.startswith("order_not_found")} == {"sent", "claimed"}
+
+
+@pytest.mark.usefixtures("much_to_tell")
+def test_a_look_that_dies_before_its_claims_loses_nothing(service: Service, telling: Telling) -> None:
+    # The first write says which minutes are summed, the second claims.
+    service.network.inject("UpdateItem", no_fault, stop_before)
+    with pytest.raises(Stopped):
+        telling.look()
+    telling.look(later=60)
+    assert Counter(telling.codes) == EXPECTED
 
 
 @pytest.mark.usefixtures("much_to_tell")
