@@ -364,6 +364,10 @@ class Service:
         """Have a finished order leave the table, as it does when its time has come."""
         self._remove(items.order_key(self.trader, order_id))
 
+    def remove_item(self, item: Item) -> None:
+        """Have an item leave the table, as one does that has expired."""
+        self._remove({name: item[name] for name in ("pk", "sk")})
+
     def remove_template(self, name: str) -> None:
         self._remove(items.template_key(self.trader, name))
 

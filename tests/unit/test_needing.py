@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from orderhook.attention.entries import ENTRIES
-from orderhook.attention.needing import Attention, Facts, needing_a_person, pair_of
+from orderhook.attention.needing import CLOSING, Attention, Facts, needing_a_person, pair_of
 from orderhook.bridge_messages import PositionReport, Side
+from orderhook.commands import COMMANDS
 from orderhook.errors import AlertWarning
 from orderhook.instructions import Instruction
 from orderhook.needs import Need
@@ -228,3 +229,7 @@ def test_what_hurts_most_comes_first_and_of_each_the_latest() -> None:
     found = listed(kept=[*kept, Need("a_newer_word", "bridge", "1", LATER)], **opened(order(unresolved="x")))
     assert [it.code for it in found] == ["flipped", "unresolved", "blocked", "overfill", "overfill", "a_newer_word"]
     assert [it.id for it in found if it.code == "overfill"] == ["later", "overfill"]
+
+
+def test_what_was_to_close_is_named_by_commands_that_there_are() -> None:
+    assert COMMANDS.keys() > CLOSING

@@ -125,11 +125,13 @@ ENTRIES: Mapping[str, Entry] = MappingProxyType(
             "What an alert asks of a position has failed",
             f"{_LOOK}, and do by hand what is missing: no command is sent again by itself.",
             "looked at",
+            naked=True,
         ),
         "result_unresolved": _E(
             "Nobody knows what has become of what an alert asks of a position",
             f"{_LOOK}, and put right there what is not as you want it.",
             "looked at",
+            naked=True,
         ),
         "overdue": _E(
             "What an alert asks of a position is under way for more than 5 minutes",
@@ -138,6 +140,7 @@ ENTRIES: Mapping[str, Entry] = MappingProxyType(
             "over",
             "it has a result",
             command="resolve {id} done",
+            naked=True,
         ),
         "unclean": _E(
             "A position was closed while own orders had not ended",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from orderhook.attention.needing import Facts, Pair, pair_of, pairs_in_question
 from orderhook.bridge_messages import PositionReport
 from orderhook.instructions import Instruction
-from orderhook.listing import Unreadable, list_orders
+from orderhook.listing import Unreadable, each_readable, list_orders
 from orderhook.needs import Need
 from orderhook.orders import RESENDS_END, Order, timestamp
 from orderhook.resend import EARLIEST
@@ -57,7 +57,7 @@ class Gathered(NamedTuple):
             records=records,
             repeated=repeated,
             unsearched=unsearched,
-            positions=list(services.bridge.positions(trader)) if with_venue else [],
+            positions=list(filter(None, each_readable(services.bridge.positions(trader)))) if with_venue else [],
             seen_flat={
                 pair: at
                 for pair, named in islice(in_question.items(), MOST_ASKED)

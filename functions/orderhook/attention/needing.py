@@ -16,6 +16,14 @@ from orderhook.store.alert_log import AlertRecord
 from orderhook.store.bridge import BridgeState
 from orderhook.trade import entry_and_leg
 
+CLOSING = frozenset(
+    {
+        *("CANCELANDBRACKET", "CLOSEPOSITION", "CLOSESTRATEGY", "FLATPLACE", "FLATTEN", "FLATTENEVERYTHING"),
+        *("REVERSE", "REVERSEPOSITION"),
+    }
+)
+"""The commands after whose failure a position may be open that was to be closed, or without its stop."""
+
 Pair = tuple[str, str]
 """An account and an instrument, without their case."""
 
@@ -57,6 +65,8 @@ class Attention(NamedTuple):
     """Whether it leaves by "I have looked"."""
     placed_by: str | None = None
     """Of an order, the request of its placing, where that is known: another one may take the id later."""
+    was_to_close: bool = False
+    """Whether it is an alert by which a position was to be closed, or to get its stop."""
 
     @property
     def entry(self) -> Entry:
@@ -183,9 +193,16 @@ def _records(facts: Facts) -> Iterator[Attention]:
         if codes:
             # Who looks at an alert looks at all of it.
             detail = "; ".join(filter(None, (_detail(facts, record, code) for code in codes))) or None
-            at = record.received_at
             yield Attention(
-                codes[0], "alert", record.request_id, at, detail, account, instrument, may_be_looked_at=True
+                codes[0],
+                "alert",
+                record.request_id,
+                record.received_at,
+                detail,
+                account,
+                instrument,
+                may_be_looked_at=True,
+                was_to_close=record.command in CLOSING,
             )
 
 

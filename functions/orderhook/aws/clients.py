@@ -1,5 +1,6 @@
 """Clients of the services of AWS that are used: their time-outs, and which failures are tried again."""
 
+import logging
 import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
@@ -95,6 +96,8 @@ def connect(
         tcp_keepalive=True,
         max_pool_connections=CONNECTIONS,
     )
+    # Where all is logged, it would log each answer; SSM's has the URL of the outgoing webhook.
+    logging.getLogger("botocore.parsers").setLevel(logging.INFO)
     client: Any = boto3.client(service, config=config, **options)
     events = client.meta.events
     events.register_first(f"before-send.{service}", _before_send)

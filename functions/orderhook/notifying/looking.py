@@ -20,7 +20,7 @@ from orderhook.orders import Order, timestamp
 from orderhook.services import Services
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import ControlsNow
-from orderhook.store.notices import Notifying, State, Summing, Told
+from orderhook.store.notices import AGAIN_AFTER, URGENT_AGAIN_AFTER, Notifying, State, Summing, Told
 
 AWAY_FOR = timedelta(minutes=1)
 """How long a bridge is away before that is told: one that is started again is none to be told of."""
@@ -171,7 +171,8 @@ def _is_news(notice: Notice, told: Mapping[str, Told], now: datetime) -> bool:
         if before is None or before.state == "not reached":
             return False
     same = told.get(notice.name)
-    return same is None or same.may_be_claimed(notice.at, now)
+    again_after = URGENT_AGAIN_AFTER if notice.cannot_wait else AGAIN_AFTER
+    return same is None or same.may_be_claimed(notice.at, now, again_after)
 
 
 def _refused(recipient: Recipient, way: Channel, found: _Found, now: datetime) -> tuple[Summing | None, list[Notice]]:
@@ -189,16 +190,20 @@ def _refused(recipient: Recipient, way: Channel, found: _Found, now: datetime) -
         return None, []
     until = summing.until or last
     since = max(summing.since, timestamp(datetime.fromisoformat(until) - _SUMMED_WITHIN))
-    answers = recipient.services.alert_log.answers(
-        trader, datetime.fromisoformat(since), MOST_SUMMED, datetime.fromisoformat(until)
+    answers = list(
+        recipient.services.alert_log.answers(
+            trader, datetime.fromisoformat(since), MOST_SUMMED, datetime.fromisoformat(until)
+        )
     )
     sums = summed(answers)
+    looked_at = len(answers) if len(answers) == MOST_SUMMED else None
     if summing.until is None:
         written = Summing(summing.since, until) if sums else Summing(until)
         if not store.advance_summing(trader, way.name, summing, written):
             return None, []
         summing = written
-    return summing, [notices.of_refused(it, since, until, found.last_on, recipient.options) for it in sums]
+    told = [notices.of_refused(it, since, until, found.last_on, recipient.options, looked_at) for it in sums]
+    return summing, told
 
 
 def _claimed(

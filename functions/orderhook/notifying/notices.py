@@ -1,6 +1,7 @@
 """What there is to tell, and its text: our own words, ids, accounts, instruments; no notes, no alert's text."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from orderhook import reference
@@ -8,8 +9,12 @@ from orderhook.attention.needing import Attention
 from orderhook.description import order_in_words
 from orderhook.notifying.refusals import BY_SWITCH, Refused
 from orderhook.orders import Order
+from orderhook.store.alert_log import id_prefix
 from orderhook.store.controls import KillSwitchState
 from orderhook.visible import visible
+
+_CLOCKS_DIFFER = timedelta(seconds=1)
+"""How far that of the requests may be before that of the functions."""
 
 _LONGEST_VALUE = 80
 """Characters of what came from outside."""
@@ -37,13 +42,18 @@ def of_attention(it: Attention, options: str) -> Notice:
     # An order that takes an id later is another one.
     name = f"{it.code} {it.subject} {it.id} {it.placed_by}"
     title = f"{_from_outside(it.code)}: {it.entry.title}"
-    return Notice(name, it.at, title, steps, cannot_wait=it.entry.naked, about=it)
+    return Notice(name, it.at, title, steps, cannot_wait=it.entry.naked or it.was_to_close, about=it)
 
 
 def of_switch(switch: KillSwitchState, options: str) -> Notice:
     """Return that the kill switch was turned."""
     since, locked = switch.since or "", ", and locked" if switch.locked else ""
-    by = f" By {_from_outside(switch.key_id)}, request {_from_outside(switch.request_id)}." if switch.request_id else ""
+    by = ""
+    if switch.request_id and since:
+        by = f" By {_from_outside(switch.key_id)}, request {_from_outside(switch.request_id)}."
+        if switch.request_id > id_prefix(datetime.fromisoformat(since) + _CLOCKS_DIFFER):
+            # Who asks again turns nothing, and stands in the place of who did.
+            by = " It was asked for again since; who asked first stands in the list of alerts."
     what = "alerts that trade are refused" if switch.on else "alerts trade again"
     turn = "on" if switch.on else "off"
     lines = [f"Since {_clock(since)}.{by}", f"If it was not you, see who has the key: orderhook keys list{options}"]
@@ -69,15 +79,19 @@ def bridge_back(since: str, back: str) -> Notice:
     return Notice(f"bridge_back {since}", back, title, lines, only_after=f"bridge_away {since}")
 
 
-def of_refused(refused: Refused, since: str, until: str, last_on: str | None, options: str) -> Notice:
+def of_refused(
+    refused: Refused, since: str, until: str, last_on: str | None, options: str, looked_at: int | None = None
+) -> Notice:
     """Return how many alerts were refused for one reason between two times.
 
     Of those that the kill switch refuses the first are told, each time that it was turned on: `last_on` is when.
+    `looked_at` is how many alerts of that time were looked at, where there may be more.
     """
     guidance = reference.ERROR_CODES.get(refused.code)
     alerts = f"{refused.alerts} alert{'s were' if refused.alerts > 1 else ' was'} refused"
+    latest = f" Of that time only the latest {looked_at:,} alerts were looked at." if looked_at else ""
     lines = [
-        f"From {_clock(since)} to {_clock(until)}. The last is request {refused.last_id}.",
+        f"From {_clock(since)} to {_clock(until)}. The last is request {refused.last_id}.{latest}",
         guidance.meaning if guidance else "",
         "TradingView does not send them again: do by hand what they were to do.",
         f"orderhook alerts show {refused.last_id}{options}",
@@ -87,7 +101,8 @@ def of_refused(refused: Refused, since: str, until: str, last_on: str | None, op
         lines[2] = "No more is told of those that it refuses until it is turned on again."
         told_of = last_on
     name = f"refused {refused.code} {told_of}"
-    return Notice(name, told_of, f"{refused.code}: {alerts}", [line for line in lines if line])
+    least = "at least " if looked_at else ""
+    return Notice(name, told_of, f"{refused.code}: {least}{alerts}", [line for line in lines if line])
 
 
 def of_test(test_id: str, at: str) -> Notice:
@@ -100,7 +115,7 @@ def as_text(notice: Notice, order: Order | None) -> str:
     about = notice.about
     lines = [notice.title]
     if about:
-        lines += [line for line in (_what(about, order), _request(about)) if line]
+        lines += [line for line in (_what(about, order), _request(about), f"At {_clock(about.at)}") if line]
     return "\n".join([*lines, *notice.lines])
 
 
@@ -126,7 +141,9 @@ def _what(it: Attention, order: Order | None) -> str:
     words = _from_outside(order_in_words(order)) if order else ""
     market = [_from_outside(part) for part in (it.account, None if words else it.instrument) if part]
     named = f"order {_from_outside(it.id)}" if it.subject == "order" else ""
-    return ", ".join(filter(None, (words, *market, named)))
+    # What a heartbeat tells has no other name than the bridge's own sentence.
+    said = _from_outside(it.detail, 200) if it.subject == "bridge" else ""
+    return ", ".join(filter(None, (words, *market, named, said)))
 
 
 def _request(it: Attention) -> str:

@@ -16,11 +16,14 @@ from orderhook.store import items
 from orderhook.store.table import Table
 from orderhook.store.writes import ConditionFailed, Item, Key, Update
 
-KEPT = timedelta(days=30)
-"""How long it stays known what was told."""
+KEPT = timedelta(days=400)
+"""How long it stays known what was told: as long as what needs a person, which would be told anew without it."""
 
 AGAIN_AFTER = timedelta(minutes=15)
 """How soon what is told of again and again, as by every heartbeat, is told again."""
+
+URGENT_AGAIN_AFTER = timedelta(minutes=5)
+"""How soon what cannot wait is: a position whose new stop is gone too may be without one for as long."""
 
 MOST_TRIES = 3
 """How often something is sent of which each time is certain that nobody has got it."""
@@ -58,11 +61,11 @@ class Told(NamedTuple):
         """Whether it is sent again, because nobody has got it."""
         return self.state == "not reached" and self.tries < MOST_TRIES
 
-    def may_be_claimed(self, of: str, now: datetime) -> bool:
+    def may_be_claimed(self, of: str, now: datetime, again_after: timedelta = AGAIN_AFTER) -> bool:
         """Return whether it may be told again now, or anew, because it is of a later time."""
         if self.is_tried_again:
             return self.at < timestamp(now - TRIED_AGAIN_AFTER)
-        return self.of < of and self.at < timestamp(now - AGAIN_AFTER)
+        return self.of < of and self.at < timestamp(now - again_after)
 
     def is_over(self, now: datetime) -> bool:
         """Return whether nothing more becomes of it: nobody is sending it, and it is not sent again."""
