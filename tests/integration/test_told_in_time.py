@@ -106,10 +106,10 @@ def test_a_second_stop_that_is_gone_is_told_as_soon_as_the_first(service: Servic
     have(service, state="Working")
     deliver(service, say("Working", alarms=["unprotected"]))
     telling.look()
-    telling.look(later=120)
+    telling.look(later=200)
     deliver(service, say("Working", seq=2, alarms=["unprotected"]))
     telling.look()
-    telling.look(later=120)
+    telling.look(later=200)
     assert telling.codes == ["unprotected", "unprotected"]
 
 
