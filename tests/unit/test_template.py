@@ -1001,6 +1001,8 @@ def test_what_says_to_look_is_forgotten_in_minutes_and_never_a_dead_letter() -> 
     assert event["Properties"] == {
         "Queue": NOTIFY_QUEUE,
         "BatchSize": 10,
+        "MaximumBatchingWindowInSeconds": 1,
+        "ScalingConfig": {"MaximumConcurrency": 2},
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
     }
 
