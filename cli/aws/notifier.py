@@ -12,7 +12,8 @@ from orderhook.notifying.channels import by_terminal
 from orderhook.notifying.looking import Recipient, look
 from orderhook.services import Services
 
-_LOOK_SECONDS = 1
+_LOOK_SECONDS = 5
+"""Each look costs moto as much as an alert; a server that nobody asks anything should cost next to nothing."""
 
 
 @contextmanager
