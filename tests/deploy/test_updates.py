@@ -98,6 +98,10 @@ def test_the_last_release_can_be_deployed_again(
     assert stack.post(f"key={key}; {PLACE} order_id=old;").word == "placed"
     stack.deploy(template)
     assert stack.post(f"key={key}; command=CANCEL; order_id=old;").word == "cancelled"
+    # The last release tells nobody: while the function that does comes and goes, its schedule calls it every minute,
+    # and the emulator has moments in which its role has no policy.
+    denied = stack.emulator.denied
+    denied[:] = [it for it in denied if "-NotifyRole-" not in it]
 
 
 def test_an_update_that_fails_leaves_the_version_before_at_work(stack: Stack, template: Path) -> None:
