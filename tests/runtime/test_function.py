@@ -19,10 +19,19 @@ from tests.runtime.emulator import Function
 def test_every_event_gets_its_answer(built: Path, function: Function) -> None:
     before = contents(built)
     for name, expected in reversed(ANSWERS.items()):  # a command over many orders comes after those over one
-        answer = Answer.of(function.invoke(event_named(name)))
+        answer = answered(function, name)
         assert (name, answer.status, answer.word) == (name, *expected)
     assert "Traceback" not in function.log
     assert contents(built) == before
+
+
+def answered(function: Function, name: str) -> Answer:
+    """Return what an event is answered; after a 5xx, as on a busy machine, it is sent again, as TradingView does."""
+    for _ in range(3):
+        answer = Answer.of(function.invoke(event_named(name)))
+        if answer.status < 500:
+            return answer
+    return Answer.of(function.invoke(event_named(name)))
 
 
 def test_every_message_is_done(built: Path, deferred_function: Function, services: Services) -> None:
