@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
-from threading import Event, Thread
+from functools import partial
+from threading import Event
 
+from cli.aws.scheduler import in_background
 from orderhook.errors import OrderhookError
 from orderhook.keys import Key
 from orderhook.listing import list_keys
@@ -29,14 +31,8 @@ def running(
         with lock:
             for trader in _traders(services):
                 services.notices.begin_summing(trader, by_terminal(show).name, datetime.now(UTC))
-    stopped = Event()
-    thread = Thread(target=_run, args=(services, lock, show, stopped), name="notifications", daemon=True)
-    thread.start()
-    try:
+    with in_background("notifications", partial(_run, services, lock, show)):
         yield
-    finally:
-        stopped.set()
-        thread.join()
 
 
 def _run(services: Services, lock: AbstractContextManager[object], show: Callable[[str], None], stopped: Event) -> None:

@@ -166,16 +166,23 @@ def sqs_event(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:
 @contextmanager
 def running(scheduler: LocalScheduler) -> Iterator[None]:
     """Run the scheduler in the background, several times a second."""
-    stop = Event()
 
-    def run() -> None:
-        while not stop.wait(POLL_SECONDS):
+    def run(stopped: Event) -> None:
+        while not stopped.wait(POLL_SECONDS):
             scheduler.run_once(datetime.now(UTC))
 
-    thread = Thread(target=run, name="local-scheduler", daemon=True)
+    with in_background("local-scheduler", run):
+        yield
+
+
+@contextmanager
+def in_background(name: str, work: Callable[[Event], None]) -> Iterator[None]:
+    """Do work in a thread of this name until the block ends, which sets the event and waits for the thread."""
+    stopped = Event()
+    thread = Thread(target=work, args=(stopped,), name=name, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        stop.set()
+        stopped.set()
         thread.join()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, RLock, Thread
@@ -204,8 +205,9 @@ def running(
     with TemporaryDirectory(prefix="orderhook-paper-") as name, ExitStack() as stack:
         paper = Paper(Path(name), accounts=ACCOUNTS)
         paper.start(datetime.now(UTC))
-        stack.enter_context(_thread("paper", lambda stopped: paper.run(stopped)))
-        stack.enter_context(_thread("reports", lambda stopped: _deliver(reports, arns, lock, stopped)))
+        stack.enter_context(scheduler.in_background("paper", lambda stopped: paper.run(stopped)))
+        deliver = partial(_deliver, reports, arns, lock)
+        stack.enter_context(scheduler.in_background("reports", deliver))
         bridge = LocalBridge(settings, paper, Path(name), tell)
         stack.callback(bridge.stop)
         yield bridge, paper
@@ -216,15 +218,3 @@ def _deliver(
 ) -> None:
     while not stopped.wait(_REPORTS_SECONDS):
         scheduler.deliver(reports, arns, lock)
-
-
-@contextmanager
-def _thread(name: str, work: Callable[[Event], None]) -> Iterator[None]:
-    stopped = Event()
-    thread = Thread(target=work, args=(stopped,), name=name, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        thread.join()
