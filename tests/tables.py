@@ -52,8 +52,8 @@ class Table:
     """How to see the items of one partition, by their sort keys."""
     empty: Callable[[], None]
     """How to remove every item."""
-    checkpoint: Callable[[], Callable[[], None]] | None = None
-    """Remember what the table holds, and return how to have it hold that again, where there is a fast way to."""
+    checkpoint: Callable[[], Callable[[], None]]
+    """Remember what the table holds, and return how to have it hold that again."""
 
     @cached_property
     def handlers_client(self) -> "DynamoDBClient":
@@ -126,11 +126,20 @@ def at(endpoint: str) -> Table:
         )
         return [item for page in pages for item in page["Items"]]
 
-    def empty() -> None:
-        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in read_all()]
-        requests = [{"DeleteRequest": {"Key": key}} for key in keys]
+    def write_all(requests: list[Any]) -> None:
         for start in range(0, len(requests), 25):
-            batch: Any = requests[start : start + 25]
-            client.batch_write_item(RequestItems={NAME: batch})
+            client.batch_write_item(RequestItems={NAME: requests[start : start + 25]})
 
-    return Table(NAME, client, {"endpoint_url": endpoint}, URLLib3Session().send, read_all, read, empty)
+    def empty() -> None:
+        write_all([{"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in read_all()])
+
+    def checkpoint() -> Callable[[], None]:
+        kept = [{"PutRequest": {"Item": item}} for item in read_all()]
+
+        def restore() -> None:
+            empty()
+            write_all(kept)
+
+        return restore
+
+    return Table(NAME, client, {"endpoint_url": endpoint}, URLLib3Session().send, read_all, read, empty, checkpoint)

@@ -61,7 +61,7 @@ strategy_id=your-strategy-id; (optional)"""
 
 @pytest.fixture(scope="module")
 def put_demo(table: Table) -> Callable[[Service], None]:
-    """Have the table hold the demo: written once, and then restored where there is a way to."""
+    """Have the table hold the demo: written once, and then restored."""
     restore: list[Callable[[], None]] = []
 
     def put(service: Service) -> None:
@@ -69,7 +69,7 @@ def put_demo(table: Table) -> Callable[[Service], None]:
             restore[0]()
         else:
             demo.seed(service.services, datetime.now(UTC))
-            restore.extend([table.checkpoint()] if table.checkpoint else [])
+            restore.append(table.checkpoint())
 
     return put
 

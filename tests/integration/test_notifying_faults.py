@@ -57,11 +57,9 @@ def much_to_tell(service: Service, telling: Telling) -> None:
     ],
 )
 @pytest.mark.usefixtures("much_to_tell")
-@pytest.mark.moto_only("it goes back to where it was, again and again")
 def test_whatever_befalls_a_request_all_is_told_once_or_its_claim_says_so(
     service: Service, telling: Telling, fault: Fault, and_all_after: bool
 ) -> None:
-    assert service.table.checkpoint
     go_back = service.table.checkpoint()
     passed = service.queue.passed
     n = 0
