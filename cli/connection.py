@@ -204,6 +204,8 @@ def _parameters(stack: "StackTypeDef") -> dict[str, str]:
 
 
 def _describe(stack: str) -> "StackTypeDef":
+    if "://" in stack:  # which may be a secret
+        raise TableError("A stack has a name, such as orderhook: give that, not a URL.")
     try:
         return boto3.client("cloudformation", config=_PATIENT).describe_stacks(StackName=stack)["Stacks"][0]
     except (BotoCoreError, ClientError) as error:

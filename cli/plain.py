@@ -1,11 +1,13 @@
 """typer's commands as this project's: their help and their refusals say nothing in the words of Python."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -20,8 +22,10 @@ _REFUSALS = (
     (re.compile(r"^Input should be a valid integer\b.*"), "it is not a whole number."),
     (re.compile(r"^Input should be greater than or equal to (\d+)$"), r"the smallest is \1."),
     (re.compile(r"^Input should be less than or equal to (\d+)$"), r"the largest is \1."),
+    # Whoever knows an outgoing webhook's may write to it.
+    (re.compile(r"https?:[^\s')]+"), "a URL"),
 )
-"""How pydantic, which typer asks, refuses a value, and what is said instead."""
+"""How pydantic, which typer asks, refuses a value, and what is said instead; no refusal repeats a URL."""
 
 
 class _Command(TyperCommand):
@@ -29,10 +33,8 @@ class _Command(TyperCommand):
         _format(self, ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        try:
+        with _plain_refusals():
             return super().parse_args(ctx, args)
-        except typer.BadParameter as refusal:
-            raise _plainly(refusal) from refusal
 
 
 class _Group(TyperGroup):
@@ -41,10 +43,12 @@ class _Group(TyperGroup):
         self.format_commands(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        try:
+        with _plain_refusals():
             return super().parse_args(ctx, args)
-        except typer.BadParameter as refusal:
-            raise _plainly(refusal) from refusal
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        with _plain_refusals():
+            return super().resolve_command(ctx, args)
 
 
 class App(typer.Typer):
@@ -71,7 +75,11 @@ def _without_range(told: str) -> str:
     return re.sub(rf"  \[{_RANGE}]$", "", re.sub(rf"; {_RANGE}]$", "]", told))
 
 
-def _plainly(refusal: typer.BadParameter) -> typer.BadParameter:
-    for pattern, said in _REFUSALS:
-        refusal.message = pattern.sub(said, refusal.message)
-    return refusal
+@contextmanager
+def _plain_refusals() -> Iterator[None]:
+    try:
+        yield
+    except TyperException as refusal:
+        for pattern, said in _REFUSALS:
+            refusal.message = pattern.sub(said, refusal.message)
+        raise

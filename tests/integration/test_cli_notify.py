@@ -211,6 +211,23 @@ def test_a_url_in_the_command_is_not_set_nor_repeated(service: Service, run: Run
     assert settings(service) == Notifying()
 
 
+@pytest.mark.parametrize(
+    "option", ["", "set --email", "set --quiet", "set --zone", "set --stack", "test", "test --stack"]
+)
+def test_a_url_in_any_place_is_not_repeated(
+    service: Service, queue_url: str, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [*option.split(), DISCORD, "--trader", service.trader]
+    monkeypatch.setattr(connection, "connect", lambda _address, _environment: service.services)
+    with stand_in(monkeypatch)(stack_with(queue_url), 200):
+        on_stack = [] if "--stack" in option else ["--stack", "mine"]
+        result = CliRunner().invoke(app, ["notify", *arguments, *on_stack], input=f"{SLACK}\n")
+    assert result.exit_code != 0
+    assert result.output
+    assert TOKEN not in "".join(result.output.split())
+    assert settings(service) == Notifying()
+
+
 def test_a_url_is_set_on_a_stack_alone(service: Service) -> None:
     result = CliRunner().invoke(app, ["notify", "set", "--trader", service.trader], input=DISCORD)
     assert result.exit_code == 2
