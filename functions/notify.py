@@ -13,8 +13,7 @@ from typing import Any
 from orderhook import telemetry
 from orderhook.aws.budget import time_budget
 from orderhook.errors import OrderhookError
-from orderhook.keys import Key
-from orderhook.listing import list_keys
+from orderhook.listing import traders
 from orderhook.notifying.channels import Channel, by_email, by_webhook, url_parameter
 from orderhook.notifying.looking import Recipient, look
 from orderhook.services import Services
@@ -49,18 +48,17 @@ def _look() -> bool:
     deadline = time.monotonic() + BUDGET_SECONDS
     with time_budget(deadline) as budget:
         try:
-            traders = sorted(_traders())
+            everyone = sorted(_traders())
         except OrderhookError:
             telemetry.log_not_looked(None, budget.faults)
             return False
-    unanswered = [trader for trader in traders if not _look_for(trader, deadline)]
+    unanswered = [trader for trader in everyone if not _look_for(trader, deadline)]
     return not unanswered
 
 
 def _traders() -> set[str]:
     """Return whoever has a key, or a bridge."""
-    with_keys = {key.trader for key in list_keys(services) if isinstance(key, Key) and not key.revoked}
-    return with_keys | ({settings.venue_trader} if settings.venue.name else set())
+    return traders(services) | ({settings.venue_trader} if settings.venue.name else set())
 
 
 def _look_for(trader: str, deadline: float) -> bool:

@@ -26,6 +26,17 @@ OF_A_TERMINAL = pytest.mark.moto_only("about what a terminal shows; what is read
 OF_PAGES = pytest.mark.moto_only("about pages and who sees them; what is read there is in other tests")
 """What a page or an answer says, and to whom."""
 
+OF_MESSAGES = pytest.mark.moto_only("about messages that go out; races and faults of their claims are in other tests")
+"""What a trader is told, by which way, and when."""
+
+OF_SEQUENCES = pytest.mark.moto_only(
+    "each alert of it is in other tests, and the model and the races have sequences too"
+)
+"""What alerts make of one another."""
+
+OF_KEYS = pytest.mark.moto_only("what a key may is decided before the table is asked anything by its conditions")
+"""What a key is limited to."""
+
 Case = TypeVar("Case", bound=Hashable)
 
 

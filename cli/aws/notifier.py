@@ -8,8 +8,7 @@ from threading import Event
 
 from cli.aws.scheduler import in_background
 from orderhook.errors import OrderhookError
-from orderhook.keys import Key
-from orderhook.listing import list_keys
+from orderhook.listing import traders
 from orderhook.notifying.channels import by_terminal
 from orderhook.notifying.looking import Recipient, look
 from orderhook.services import Services
@@ -29,7 +28,7 @@ def running(
     if past_is_told:
         _look(services, lock, lambda _: None)
         with lock:
-            for trader in _traders(services):
+            for trader in sorted(traders(services)):
                 services.notices.begin_summing(trader, by_terminal(show).name, datetime.now(UTC))
     with in_background("notifications", partial(_run, services, lock, show)):
         yield
@@ -43,9 +42,5 @@ def _run(services: Services, lock: AbstractContextManager[object], show: Callabl
 def _look(services: Services, lock: AbstractContextManager[object], show: Callable[[str], None]) -> None:
     way = by_terminal(show)
     with lock, suppress(OrderhookError):  # where the table did not answer, the next look tells it
-        for trader in _traders(services):
+        for trader in sorted(traders(services)):
             list(look(Recipient(services, trader, "this machine"), datetime.now(UTC), lambda _: [way]))
-
-
-def _traders(services: Services) -> list[str]:
-    return sorted({key.trader for key in list_keys(services) if isinstance(key, Key)})

@@ -118,6 +118,11 @@ SILENT_SUCCESSES: Mapping[str, str] = MappingProxyType(
 """The status words of a success by which nothing was done, and why no alarm tells of them."""
 
 
+def is_of_key(code: str | None, field: str | None) -> bool:
+    """Return whether a limit of the key has refused an alert: it is no field of one."""
+    return code == "rate_limited" and field is None
+
+
 def metrics_of(
     code: str | None,
     origin: "Origin",

@@ -318,6 +318,11 @@ def list_keys(services: Services) -> Iterator[Key | Unreadable]:
         yield _readable(items.key, item) or Unreadable(str(item["pk"]).partition("#")[2])
 
 
+def traders(services: Services) -> set[str]:
+    """Return whoever has a key that is not revoked."""
+    return {key.trader for key in list_keys(services) if isinstance(key, Key) and not key.revoked}
+
+
 def list_templates(services: Services, trader: str) -> Iterator[Template | Unreadable]:
     """Yield a trader's templates, by name; one bad item hides no other."""
     for item in services.templates.items(trader):

@@ -27,7 +27,6 @@ from orderhook.errors import (
     ControlError,
     OrderhookError,
     PayloadError,
-    RateLimitedError,
     VenueOfflineError,
 )
 from orderhook.messages import MessageError
@@ -86,13 +85,13 @@ def log(
         present = {name: value for name, value in values.items() if value is not None}
         logger.info("alert", status=responses.status(result), milliseconds=milliseconds, **present)
         word = responses.word(result)
+        code, field = (word, result.field) if isinstance(result, OrderhookError) else (None, None)
         metrics = alarms.metrics_of(
-            word if isinstance(result, OrderhookError) else None,
+            code,
             origin,
             key_is_known=facts.key_id is not None,
             dead_letter=dead_letter,
-            # The limit of a key is no field of an alert.
-            by_key=isinstance(result, RateLimitedError) and result.field is None,
+            by_key=alarms.is_of_key(code, field),
         )
         _count(*(["Deferred", "GivenUp"] if given_up else metrics), outcome=word)
 

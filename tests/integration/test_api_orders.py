@@ -12,7 +12,10 @@ from orderhook.trade_window import NEW_YORK
 from tests.api import ES, Api
 from tests.client_faults import in_writes
 from tests.faults import lose_response, no_fault
+from tests.marks import OF_PAGES
 from tests.service import Service
+
+pytestmark = OF_PAGES
 
 ODD_IDS = ["cancel", "place", "..", "100%", "a+b", "Long Entry", "snapshot"]
 

@@ -8,7 +8,7 @@ import pytest
 from tests.bridge_world import World
 from tests.integration.test_bridge_positions import result_of
 from tests.integration.test_bridge_sequences import ES, place, restart_nt
-from tests.marks import OF_THE_BRIDGE
+from tests.marks import EACH_ONCE, OF_THE_BRIDGE
 
 pytestmark = OF_THE_BRIDGE
 
@@ -38,6 +38,7 @@ def send(world: World, command: str, **fields: object) -> str:
     return str(answer.body.get("instruction_id"))
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("tenths", [1, 3, 5, 8])
 @pytest.mark.parametrize("command", TURNS)
 def test_a_strategy_closed_while_its_position_is_turned_takes_nothing_twice(
@@ -53,6 +54,7 @@ def test_a_strategy_closed_while_its_position_is_turned_takes_nothing_twice(
     assert (path(world), result_of(world, closing)) == (expected, "no_position")
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("tenths", [1, 3, 5, 8])
 @pytest.mark.parametrize("command", TURNS)
 def test_a_part_closed_while_a_position_is_turned_is_a_part_of_what_follows(
@@ -69,6 +71,7 @@ def test_a_part_closed_while_a_position_is_turned_is_a_part_of_what_follows(
     assert (path(world), result_of(world, closing)) == ([*expected, left], "done")
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("tenths", [0, 1, 3, 5, 8])
 @pytest.mark.parametrize("command", ["REVERSE", "REVERSEPOSITION", "PLACE"])
 def test_legs_for_a_position_that_is_turned_over_meanwhile_are_not_placed(
@@ -85,6 +88,7 @@ def test_legs_for_a_position_that_is_turned_over_meanwhile_are_not_placed(
     assert (path(world), result_of(world, bracket), world.live()) == (expected, "blocked", [])
 
 
+@EACH_ONCE
 @pytest.mark.parametrize("tenths", [1, 3, 5, 8])
 @pytest.mark.parametrize("command", TURNS)
 def test_a_later_full_close_leaves_nothing_of_what_is_turned(world: World, command: str, tenths: int) -> None:

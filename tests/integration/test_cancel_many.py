@@ -680,6 +680,7 @@ def test_a_cancel_among_many_whose_answer_was_lost_recognises_its_own_write(serv
     assert [service.plain(order_id)["version"] for order_id in ("a", "b", "c")] == [2, 2, 2]
 
 
+@EACH_ONCE
 @LONG
 @every_fault
 @every_alert

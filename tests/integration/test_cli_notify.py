@@ -26,7 +26,10 @@ from orderhook.orders import timestamp
 from orderhook.store.notices import Notifying
 from tests.cloudformation import stand_in
 from tests.local_server import running
+from tests.marks import OF_MESSAGES
 from tests.service import Service, wall_clock
+
+pytestmark = OF_MESSAGES
 
 Run = Callable[..., Result]
 

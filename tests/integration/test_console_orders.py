@@ -14,7 +14,10 @@ from orderhook.store import items
 from orderhook.store.table import serialize
 from tests.builders import order, provenance
 from tests.console_session import Page, Visitor, query_of
+from tests.marks import OF_PAGES
 from tests.service import Service
+
+pytestmark = OF_PAGES
 
 ODD_IDS = ("cancel", "place", "..", "100%", "a+b", "Long Entry", "TP/SL", "$(x)")
 

@@ -16,7 +16,10 @@ from orderhook.store.once import OnceStore, Turn
 from tests.builders import ENTRY
 from tests.console_session import Page, Visitor, query_of
 from tests.integration.test_console_positions import hold
+from tests.marks import OF_PAGES
 from tests.service import Service
+
+pytestmark = OF_PAGES
 
 TRADE = "/console/trade"
 ORDER = {

@@ -10,8 +10,10 @@ from orderhook.store import items
 from orderhook.store.table import serialize
 from tests.builders import ENTRY, alert
 from tests.faults import lose_request, lose_response
-from tests.marks import LONG
+from tests.marks import EACH_ONCE, LONG, OF_KEYS
 from tests.service import Service
+
+pytestmark = OF_KEYS
 
 UPDATE, READ, PUT, QUERY = "UpdateItem", "GetItem", "PutItem", "Query"
 
@@ -125,6 +127,7 @@ def test_a_limited_key_does_not_turn_the_kill_switch(service: Service, limits: d
 # Orders that are there
 
 
+@EACH_ONCE
 @LONG
 @every_elsewhere
 @pytest.mark.parametrize(
@@ -183,6 +186,7 @@ def test_a_strategy_elsewhere_is_not_joined_and_not_told_of(service: Service, li
     assert answer.body["detail"] == "Strategy strategy-1 has open orders elsewhere; give another strategy_id."
 
 
+@EACH_ONCE
 @LONG
 @every_form_of_limit
 @pytest.mark.parametrize(

@@ -21,10 +21,12 @@ from tests.client_faults import Selective, in_requests_with, in_writes
 from tests.faults import Fault, lose_request, lose_response, no_fault, refuse, run_before, throttle
 from tests.integration.test_key_limits import narrow
 from tests.integration.test_sequences import SL_TP, P, R, Trader, told
-from tests.marks import EACH_ONCE, LONG
+from tests.marks import EACH_ONCE, LONG, OF_SEQUENCES
 from tests.output import Answer
 from tests.service import Service
 from tests.trades import seen
+
+pytestmark = OF_SEQUENCES
 
 OF_S = "strategy_id=S;"
 STOP = "command=CHANGE;order_id=STOP1;strategy_id=S;"

@@ -21,9 +21,12 @@ from tests.integration.conftest import Run
 from tests.integration.test_controls import closed
 from tests.integration.test_venue_reports import deliver, have, say
 from tests.integration.test_what_needs_a_person import ask
+from tests.marks import OF_MESSAGES
 from tests.outgoing import Outgoing
 from tests.service import Service
 from tests.telling import Telling, codes_of
+
+pytestmark = OF_MESSAGES
 
 Arrange = Callable[[Service], object]
 

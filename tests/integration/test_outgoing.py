@@ -19,9 +19,12 @@ from tests.integration.conftest import Run
 from tests.integration.test_notifying import by_report
 from tests.integration.test_venue_reports import deliver, say
 from tests.integration.test_what_needs_a_person import Console
+from tests.marks import OF_MESSAGES
 from tests.outgoing import CANARY, MARKUP, URLS, Does, Outgoing
 from tests.service import Service
 from tests.telling import Telling, broken, codes_of, lose_answer, refuse_connection, throttled
+
+pytestmark = OF_MESSAGES
 
 FAILED = ["Notifications", "NotificationsFailed"]
 every_service = pytest.mark.parametrize("name", list(URLS))

@@ -358,6 +358,7 @@ def test_the_same_text_after_an_answer_is_a_new_alert(service: Service, case: Re
     case.assert_new(service, case.post(service))
 
 
+@EACH_ONCE
 @LONG
 @each_trace
 @pytest.mark.parametrize(("seconds", "resent"), [(0.2, False), (4.1, True), (25, True), (31, False)])
