@@ -26,6 +26,9 @@ endef
 runtime_python = $(shell $(find_runtime_python))
 requirements := --quiet export --locked --no-dev --no-emit-project --no-header
 
+# One worker more than the machine has processors, for some tests wait: for a process, for Java.
+workers := $(shell expr 1 + "$$(getconf _NPROCESSORS_ONLN)")
+
 .PHONY: help
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -41,7 +44,7 @@ make := $(MAKE)
 test: .venv ## Check format, lint, types, template and lock files, and run the unit and integration tests beside
 	@log=$$(mktemp); \
 	$(make) --no-print-directory checks >"$$log" 2>&1 & checks=$$!; \
-	.venv/bin/pytest -n auto --dist worksteal tests/unit tests/integration $(ARGS); tests=$$?; \
+	.venv/bin/pytest -n $(workers) --dist worksteal tests/unit tests/integration $(ARGS); tests=$$?; \
 	wait $$checks; checks=$$?; cat "$$log"; rm "$$log"; exit $$((tests || checks))
 
 .PHONY: checks
@@ -69,7 +72,7 @@ pictures: .venv ## Make the pictures of docs/pictures from the demo (Chromium)
 
 .PHONY: test-engine
 test-engine: .venv ## Run the integration tests, races and faults on DynamoDB Local (Java 17 and Maven)
-	.venv/bin/pytest -n auto --dist worksteal tests/engine tests/integration --engine $(ARGS)
+	.venv/bin/pytest -n $(workers) --dist worksteal tests/engine tests/integration --engine $(ARGS)
 
 .PHONY: prove
 prove: .venv ## Race, compare with a model, fuzz, simulate and kill, after seeded defects prove that these notice (about an hour)

@@ -12,7 +12,6 @@ from orderhook.orders import timestamp
 from tests.client_faults import Deliver, perform
 from tests.faults import Fault, Stopped, lose_response, no_fault, stop_after, stop_before, throttle
 from tests.integration.test_notifying import by_report
-from tests.marks import LONG
 from tests.service import Service
 from tests.telling import Telling, metrics_of
 
@@ -50,13 +49,16 @@ def much_to_tell(service: Service, telling: Telling) -> None:
     ("fault", "and_all_after"),
     [
         pytest.param(stop_before, False, id="stopped before"),
-        pytest.param(stop_after, False, id="stopped after", marks=LONG),
-        pytest.param(lose_response, False, id="answer lost", marks=LONG),
-        pytest.param(throttle, False, id="throttled once", marks=LONG),
-        pytest.param(throttle, True, id="throttled from then on", marks=LONG),
+        pytest.param(stop_after, False, id="stopped after"),
+        pytest.param(lose_response, False, id="answer lost"),
+        pytest.param(throttle, False, id="throttled once"),
+        pytest.param(throttle, True, id="throttled from then on"),
     ],
 )
 @pytest.mark.usefixtures("much_to_tell")
+@pytest.mark.moto_only(
+    "it goes back to what the table held, which takes long there; races of claims are in tests/engine"
+)
 def test_whatever_befalls_a_request_all_is_told_once_or_its_claim_says_so(
     service: Service, telling: Telling, fault: Fault, and_all_after: bool
 ) -> None:
