@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from cli import tradingview
 from cli.aws.table import read_template
 from orderhook.administration import describe_limits, describe_scopes
-from orderhook.keys import API, key_id_of
+from orderhook.keys import key_id_of
 from orderhook.services import Services
 from orderhook.store.notices import Told
 
@@ -98,7 +98,7 @@ def _schema(table: Mapping[str, Any]) -> tuple[object, ...]:
 def check_key(services: Services, secret: str | None) -> Findings:
     """Say whether the table has this key; without one, whether it has any."""
     if not secret:
-        if all(key.revoked or key.kind == API for key in services.keys.list()):
+        if not any(key.takes_alerts for key in services.keys.list()):
             yield Finding("failed", "key", "the table has none that is valid: every alert is answered 401")
         else:
             yield Finding("warning", "key", "none is given, so no alert was sent: set ORDERHOOK_KEY to try one")

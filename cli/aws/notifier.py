@@ -7,9 +7,10 @@ from functools import partial
 from threading import Event
 
 from cli.aws.scheduler import in_background
+from orderhook import telemetry
 from orderhook.errors import OrderhookError
 from orderhook.listing import traders
-from orderhook.notifying.channels import by_terminal
+from orderhook.notifying.channels import Channel, by_terminal
 from orderhook.notifying.looking import Recipient, look
 from orderhook.services import Services
 
@@ -43,4 +44,13 @@ def _look(services: Services, lock: AbstractContextManager[object], show: Callab
     way = by_terminal(show)
     with lock, suppress(OrderhookError):  # where the table did not answer, the next look tells it
         for trader in sorted(traders(services)):
-            list(look(Recipient(services, trader, "this machine"), datetime.now(UTC), lambda _: [way]))
+            _look_for(services, trader, way)
+
+
+def _look_for(services: Services, trader: str, way: Channel) -> None:
+    try:
+        list(look(Recipient(services, trader, "this machine"), datetime.now(UTC), lambda _: [way]))
+    except OrderhookError:
+        return
+    except Exception as defect:  # the thread goes on, and the other traders are told
+        telemetry.report(defect, None)

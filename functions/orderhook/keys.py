@@ -65,6 +65,11 @@ class Key(NamedTuple):
     kind: str = ALERT
     """What it is for."""
 
+    @property
+    def takes_alerts(self) -> bool:
+        """Whether alerts with it are taken: a key of the API is for none."""
+        return self.kind == ALERT and not self.revoked
+
     def allows(self, command: str) -> bool:
         """Return whether the key may give this command."""
         if self.kind == API:

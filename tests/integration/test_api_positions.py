@@ -2,6 +2,8 @@
 
 import pytest
 
+from orderhook.store import items
+from orderhook.store.writes import Put
 from tests.api import Api
 from tests.service import Service
 
@@ -118,3 +120,11 @@ def test_flatten_closes_what_the_body_says_and_everything_for_an_empty_object(ap
     everything = api.post("/positions/flatten", {})
     assert api.get(f"/alerts/{everything.body['requestId']}").body["alert"]["command"] == "FLATTENEVERYTHING"
     assert api.limited(accounts=("Sim101",)).post("/positions/flatten", {}).refusal == (403, "command_not_allowed")
+
+
+def test_what_this_version_cannot_read_hides_no_other(api: Api) -> None:
+    api.service.use_venue()
+    api.have_position("LONG", 2)
+    trader, table = api.service.trader, api.service.services.table
+    table.put(Put({**items.position_key(trader, "Sim102", "ES"), "account": "Sim102", "quantity": "some"}))
+    assert [it["account"] for it in api.get("/positions").body["positions"]] == ["Sim101"]

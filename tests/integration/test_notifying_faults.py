@@ -2,12 +2,15 @@
 
 import json
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
+import notify
 from orderhook.alarms import LOOKS
+from orderhook.aws import budget
 from orderhook.orders import timestamp
 from tests.client_faults import Deliver, perform
 from tests.faults import Fault, Stopped, lose_response, no_fault, stop_after, stop_before, throttle
@@ -111,6 +114,29 @@ def test_refused_alerts_of_a_look_that_has_died_are_told_with_no_later_ones_lost
     telling.look(later=75)
     assert telling.codes == ["order_not_found"]
     assert {it.state for it in telling.told() if it.title.startswith("order_not_found")} == {"sent", "claimed"}
+
+
+@pytest.mark.usefixtures("much_to_tell")
+def test_what_was_sent_when_the_time_for_a_look_was_over_is_noted(service: Service, telling: Telling) -> None:
+    def publish_late(_: AWSPreparedRequest, __: Deliver) -> AWSResponse | None:
+        for each in budgets:
+            each.deadline = 0.0
+        return None
+
+    budgets: list[budget.Budget] = []
+    real = budget.time_budget
+
+    @contextmanager
+    def time_budget(deadline: float) -> Iterator[budget.Budget]:
+        with real(deadline) as made:
+            budgets.append(made)
+            yield made
+
+    service.monkeypatch.setattr(notify, "time_budget", time_budget)
+    telling.fault = publish_late
+    telling.look()
+    assert Counter(telling.codes) == EXPECTED
+    assert {it.state for it in telling.told()} == {"sent"}
 
 
 @pytest.mark.usefixtures("much_to_tell")

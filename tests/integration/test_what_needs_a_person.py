@@ -21,10 +21,13 @@ from orderhook.console.sessions import ProcessSessions
 from orderhook.console.visit import Deployment, Visit
 from orderhook.grants import Grant, Session
 from orderhook.instructions import Instruction
+from orderhook.keys import API, issue
 from orderhook.limits import Limits
 from orderhook.order_reports import Report
 from orderhook.orders import Leg, LegEnd, OrderState, timestamp
+from orderhook.store import items
 from orderhook.store.alert_log import AlertRecord
+from orderhook.store.writes import Put
 from orderhook.venues import TABLE
 from tests import builders
 from tests.client_faults import in_requests_with
@@ -425,6 +428,21 @@ def test_the_first_that_holds_says_whether_alerts_trade(service: Service) -> Non
     service.controls.turn_on(builders.provenance(service.trader, "0f"), lock=True)
     known = seen(service, later=95)
     assert (known.standing, known.kill_switch.locked) == ("stopped", True)
+
+
+def test_a_key_of_the_api_takes_no_alerts(service: Service, console: Console) -> None:
+    _, of_api = issue(trader=service.trader, label="", scopes=frozenset({"read"}), created="", kind=API)
+    service.keys.put(of_api)
+    assert "the last valid key" in console.get("/console/keys/revoke", f"key={key_id(service)}")["body"]
+    service.revoke_key()
+    assert seen(service, later=95).standing == "no key"
+
+
+def test_a_key_that_this_version_cannot_read_takes_the_overview_from_nobody(service: Service) -> None:
+    _, newer = issue(trader="another", label="", scopes=frozenset(), created="")
+    service.services.table.put(Put(items.key_item(newer) | {"limits": {"max_qty": "many"}}))
+    service.services.table.put(Put({"pk": items.KEY_LIST, "sk": newer.key_id}))
+    assert seen(service).standing == "trades"
 
 
 def test_without_a_venue_alerts_change_the_table_only(service: Service) -> None:

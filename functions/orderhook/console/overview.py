@@ -124,7 +124,7 @@ def _standing(visit: Visit, switch: KillSwitchState, away: str | None) -> Standi
 
 def _has_key(services: Services, trader: str) -> bool:
     """Return whether there is a key by which alerts are taken; it reads no more of them than that takes."""
-    return any(key.trader == trader and not key.revoked for key in services.keys.list())
+    return any(key.trader == trader and key.takes_alerts for key in services.keys.list())
 
 
 def shown_as(it: Answered) -> Shown | None:

@@ -4,7 +4,7 @@ A turn is over for the table before the bridge has told what the position is by 
 would be of a position that is gone.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -121,12 +121,12 @@ def _stands(visit: Visit, market: Market, turn: Turn, once: str) -> str:
     """Say by what a position was turned over of which the bridge has not told since; empty where nothing stands."""
     if turn.once == once:
         return ""
-    ends = list(_ends(visit, market, turn))
-    if ends and not any(ends):
+    moves = _moves(visit, market, turn)
+    if moves == []:
         return ""
-    end = max([turn.at, *filter(None, ends)])
+    end = max([turn.at, *(moves or ())])
     told = position_of(visit, market)
-    is_told = ends and told and told.at > end and f"{told.side} {told.quantity}" != turn.seen
+    is_told = moves and told and told.at > end and f"{told.side} {told.quantity}" != turn.seen
     if is_told or visit.now - datetime.fromisoformat(end) > _TOLD_WITHIN:
         return ""
     return (
@@ -134,21 +134,24 @@ def _stands(visit: Visit, market: Market, turn: Turn, once: str) -> str:
     )
 
 
-def _ends(visit: Visit, market: Market, turn: Turn) -> Iterator[str | None]:
-    """Yield when each part of a turn came to its end, None for what has moved nothing; nothing where nobody knows."""
+def _moves(visit: Visit, market: Market, turn: Turn) -> list[str] | None:
+    """Return when each part of a turn ended that may have moved the position; None where nobody knows of any part."""
     sent = OnceStore(visit.services.table).get(visit.trader, turn.once)
     record = visit.services.alert_log.get(visit.trader, sent.request_id) if sent else None
     if record is None:
-        return
-    named = {*record.order_ids, *(it for result in record.results for it in result.order_ids)}
-    if record.status >= 400 and record.outcome not in _UNKNOWN_OUTCOME and not named and not record.instruction_ids:
-        yield None
-    for asked in (_instruction(visit, it) for it in record.instruction_ids):
-        if asked and _concerns(asked, market):
-            yield None if asked.result in _WITHOUT_EFFECT else asked.ended_at or turn.at
-    for order in (_order(visit, it) for it in named):
-        if order and pair_of(order.account, order.instrument) == market.pair:
-            yield None if order.state in _NOTHING_FILLED and not order.filled else order.since
+        return None
+    order_ids = {*record.order_ids, *(it for result in record.results for it in result.order_ids)}
+    was_refused = record.status >= 400 and record.outcome not in _UNKNOWN_OUTCOME
+    if was_refused and not order_ids and not record.instruction_ids:
+        return []
+    instructions = [it for it in (_instruction(visit, each) for each in record.instruction_ids) if it]
+    instructions = [it for it in instructions if _concerns(it, market)]
+    orders = [it for it in (_order(visit, each) for each in order_ids) if it]
+    orders = [it for it in orders if pair_of(it.account, it.instrument) == market.pair]
+    if not instructions and not orders:
+        return None
+    moves = [it.ended_at or turn.at for it in instructions if it.result not in _WITHOUT_EFFECT]
+    return moves + [it.since for it in orders if it.filled or it.state not in _NOTHING_FILLED]
 
 
 def _instruction(visit: Visit, instruction_id: str) -> Instruction | None:

@@ -1,6 +1,7 @@
 """One look: what there is to tell is claimed by a conditional write, and then sent, once, by each way to the trader."""
 
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from orderhook import telemetry
 from orderhook.attention.gathering import Gathered
 from orderhook.attention.needing import needing_a_person
+from orderhook.aws.budget import time_budget
 from orderhook.errors import OrderhookError
 from orderhook.listing import UnreadableError, find_order
 from orderhook.notifying import notices
@@ -20,7 +22,7 @@ from orderhook.orders import Order, timestamp
 from orderhook.services import Services
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import ControlsNow
-from orderhook.store.notices import AGAIN_AFTER, URGENT_AGAIN_AFTER, Notifying, State, Summing, Told
+from orderhook.store.notices import AGAIN_AFTER, URGENT_AGAIN_AFTER, BridgeSeen, Notifying, State, Summing, Told
 
 AWAY_FOR = timedelta(minutes=1)
 """How long a bridge is away before that is told: one that is started again is none to be told of."""
@@ -37,6 +39,9 @@ MOST_SUMMED = 2000
 
 _TESTED_WITHIN = timedelta(minutes=10)
 _BACK_WITHIN = timedelta(days=1)
+
+_NOTE_SECONDS = 2.5
+"""How long it may take to note what became of a message, whatever time is left for a look."""
 
 _MOST_CLAIMED = 50
 """How many notices one look tells of; the next one has the rest."""
@@ -72,6 +77,15 @@ class _Found(NamedTuple):
     is_quiet: bool
     last_on: str | None
     """When the kill switch was turned on last."""
+
+
+class _Refused(NamedTuple):
+    """What was refused in some whole minutes, which are summed for one way until all of it is told."""
+
+    minutes: Summing
+    """As the table has them."""
+    until: str
+    notices: Sequence[Notice]
 
 
 def look(recipient: Recipient, now: datetime, channels: Callable[[Notifying], Sequence[Channel]]) -> Iterator[Result]:
@@ -132,16 +146,16 @@ def _of_bridge(recipient: Recipient, settings: Notifying, bridge: BridgeState, n
     """Return that the bridge is away, once it has been for a while, or that it is back."""
     if bridge.at is None:
         return []  # it has never been there, as with a trader whose orders no bridge carries out
-    away, advance = bridge.away(now), recipient.services.notices.advance
-    since, back = settings.away_since, settings.back_since
-    was_away = since is not None and back is None
-    if away and not was_away:
-        advance(recipient.trader, settings, away_since=timestamp(now), back_since=None)
+    away, seen = bridge.away(now), settings.bridge
+    advance = recipient.services.notices.advance_bridge
+    if away and not seen.is_away:
+        advance(recipient.trader, seen, BridgeSeen(timestamp(now)))
         return []
-    if not away and was_away:
-        back = timestamp(now)
-        if not advance(recipient.trader, settings, away_since=since, back_since=back):
+    if seen.is_away and not away:
+        before, seen = seen, seen._replace(back_since=timestamp(now))
+        if not advance(recipient.trader, before, seen):
             return []
+    since, back = seen
     if since is None:
         return []
     if away:
@@ -152,8 +166,8 @@ def _of_bridge(recipient: Recipient, settings: Notifying, bridge: BridgeState, n
 def _tell(recipient: Recipient, way: Channel, found: _Found, now: datetime) -> Iterator[Result]:
     """Tell by one way what there is to tell by it."""
     store = recipient.services.notices
-    summing, refused = (None, []) if found.is_quiet else _refused(recipient, way, found, now)
-    there = [*found.notices, *refused]
+    refused = None if found.is_quiet else _refused(recipient, way, found, now)
+    there = [*found.notices, *(refused.notices if refused else ())]
     told = store.told(recipient.trader, way.name, [name for it in there for name in (it.name, it.only_after) if name])
     claimed = _claimed(recipient, way, [it for it in there if _is_news(it, told, now)], told, now)
     if claimed:
@@ -161,8 +175,8 @@ def _tell(recipient: Recipient, way: Channel, found: _Found, now: datetime) -> I
         told |= {claim.name: claim._replace(state=result.state) for _, claim in claimed}
         yield result
     # What is left for the next look it finds again, but for refused alerts that are summed by then.
-    if summing and summing.until and all(it.name in told and told[it.name].is_over(now) for it in refused):
-        store.advance_summing(recipient.trader, way.name, summing, Summing(summing.until))
+    if refused and all(it.name in told and told[it.name].is_over(now) for it in refused.notices):
+        store.advance_summing(recipient.trader, way.name, refused.minutes, Summing(refused.until))
 
 
 def _is_news(notice: Notice, told: Mapping[str, Told], now: datetime) -> bool:
@@ -175,35 +189,32 @@ def _is_news(notice: Notice, told: Mapping[str, Told], now: datetime) -> bool:
     return same is None or same.may_be_claimed(notice.at, now, again_after)
 
 
-def _refused(recipient: Recipient, way: Channel, found: _Found, now: datetime) -> tuple[Summing | None, list[Notice]]:
-    """Return the refused alerts of the whole minutes since the last sum, and which minutes those are.
+def _refused(recipient: Recipient, way: Channel, found: _Found, now: datetime) -> _Refused | None:
+    """Return the refused alerts of the whole minutes since the last sum; None where there is nothing to sum.
 
     The minutes are written down before, so that two looks at a time, or after one that has died, sum the same.
     """
     store, trader = recipient.services.notices, recipient.trader
-    summing = store.summing(trader, way.name)
+    before = store.summing(trader, way.name)
     last = timestamp((now - _STILL_COMING).replace(second=0, microsecond=0))
-    if summing is None:
+    if before is None:  # the first look by this way: what was refused by now is not told by it
         store.advance_summing(trader, way.name, None, Summing(last))
-        return None, []
-    if summing.until is None and summing.since >= last:
-        return None, []
-    until = summing.until or last
-    since = max(summing.since, timestamp(datetime.fromisoformat(until) - _SUMMED_WITHIN))
-    answers = list(
-        recipient.services.alert_log.answers(
-            trader, datetime.fromisoformat(since), MOST_SUMMED, datetime.fromisoformat(until)
-        )
-    )
+        return None
+    until = before.until or last
+    if until <= before.since:
+        return None
+    since = max(before.since, timestamp(datetime.fromisoformat(until) - _SUMMED_WITHIN))
+    span = datetime.fromisoformat(since), datetime.fromisoformat(until)
+    answers = list(recipient.services.alert_log.answers(trader, span[0], MOST_SUMMED, span[1]))
     sums = summed(answers)
+    minutes = Summing(before.since, until)
+    if before.until is None:
+        after = minutes if sums else Summing(until)
+        if not store.advance_summing(trader, way.name, before, after) or not sums:
+            return None
     looked_at = len(answers) if len(answers) == MOST_SUMMED else None
-    if summing.until is None:
-        written = Summing(summing.since, until) if sums else Summing(until)
-        if not store.advance_summing(trader, way.name, summing, written):
-            return None, []
-        summing = written
     told = [notices.of_refused(it, since, until, found.last_on, recipient.options, looked_at) for it in sums]
-    return summing, told
+    return _Refused(minutes, until, told)
 
 
 def _claimed(
@@ -239,11 +250,13 @@ def _send(
     except Exception as defect:  # the other way, and the other trader, are told all the same
         telemetry.report(defect, None)
         state, reason = "failed", type(defect).__name__
-    for _, claim in claimed:
-        try:
-            recipient.services.notices.note(recipient.trader, claim, state, reason)
-        except OrderhookError:
-            break  # its claim says that nobody knows
+    # What was sent shortly before the time for the table was over is noted all the same.
+    with time_budget(time.monotonic() + _NOTE_SECONDS):
+        for _, claim in claimed:
+            try:
+                recipient.services.notices.note(recipient.trader, claim, state, reason)
+            except OrderhookError:
+                break  # its claim says that nobody knows
     return Result(way.name, state, reason, len(claimed))
 
 

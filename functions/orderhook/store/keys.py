@@ -38,7 +38,7 @@ class KeyStore:
         for item in self.items():
             try:
                 key = items.key(item)
-            except (KeyError, TypeError):
+            except items.UNREADABLE:
                 continue
             yield key
 

@@ -73,8 +73,22 @@ class Told(NamedTuple):
         return not (is_being_sent or self.is_tried_again)
 
 
+class BridgeSeen(NamedTuple):
+    """Since when the bridge is seen to be away, or there."""
+
+    away_since: str | None = None
+    """Since when it is away, or was last."""
+    back_since: str | None = None
+    """Since when it is there again; None while it is away."""
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it was away when it was looked for last."""
+        return self.away_since is not None and self.back_since is None
+
+
 class Notifying(NamedTuple):
-    """How a trader is told, and how far that has got."""
+    """How a trader wants to be told."""
 
     service: str | None = None
     """Where the outgoing webhook goes: discord, slack or telegram; None where there is none."""
@@ -88,10 +102,8 @@ class Notifying(NamedTuple):
     test: str | None = None
     """The id of the last test that somebody has asked for, and when he did."""
     test_at: str | None = None
-    away_since: str | None = None
-    """Since when the bridge is seen to be away, or was last."""
-    back_since: str | None = None
-    """Since when it is there again; None while it is away."""
+    bridge: BridgeSeen = BridgeSeen()
+    """What the looks have seen, which stands in the same item."""
 
 
 class Summing(NamedTuple):
@@ -113,17 +125,19 @@ class NoticeStore:
         self._table = table
 
     def settings(self, trader: str) -> Notifying:
-        """Return how a trader is told, and how far that has got."""
+        """Return how a trader wants to be told, and what the looks have seen of his bridge."""
         item = self._table.get(_settings_key(trader)) or {}
-        return Notifying(**{name: item[name] for name in Notifying._fields if name in item})
+        seen = BridgeSeen(*(item.get(name) for name in BridgeSeen._fields))
+        own = (name for name in Notifying._fields if name != "bridge")
+        return Notifying(**{name: item[name] for name in own if name in item}, bridge=seen)
 
     def change(self, trader: str, **values: Any) -> None:
         """Write some of the settings, whatever they are now; None takes one away."""
         self._write(_settings_key(trader), values)
 
-    def advance(self, trader: str, before: Notifying, **values: Any) -> bool:
-        """Write how far it has got unless another has meanwhile; return whether it is so."""
-        return self._write(_settings_key(trader), values, {name: getattr(before, name) for name in values})
+    def advance_bridge(self, trader: str, before: BridgeSeen, after: BridgeSeen) -> bool:
+        """Write what is seen of the bridge unless another has meanwhile; return whether it is so."""
+        return self._write(_settings_key(trader), after._asdict(), before._asdict())
 
     def summing(self, trader: str, channel: str) -> Summing | None:
         """Return how far refused alerts are summed for a way; None where nobody has begun."""

@@ -8,6 +8,7 @@ from orderhook.console.api import paging, writing
 from orderhook.console.api.call import Call
 from orderhook.console.api.positions import check_account
 from orderhook.limits import allows_instrument
+from orderhook.listing import each_readable
 from orderhook.orders import folded
 from orderhook.representations import represent_execution
 from orderhook.responses import Response
@@ -58,6 +59,6 @@ def _executions(call: Call) -> Iterator[ExecutionRecord]:
             until = min(until, at) if until else at
         except (ValueError, TypeError, OverflowError):
             raise paging.bad_cursor() from None
-    for it in call.services.bridge.executions(call.trader, since, until):
-        if not behind or f"{it.at}#{it.venue_id}#{it.cumulative}" < behind:
+    for it in each_readable(call.services.bridge.ledger(call.trader, since, until)):
+        if isinstance(it, ExecutionRecord) and (not behind or f"{it.at}#{it.venue_id}#{it.cumulative}" < behind):
             yield it

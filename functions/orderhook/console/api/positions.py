@@ -5,6 +5,7 @@ from orderhook.console.api import writing
 from orderhook.console.api.call import Call
 from orderhook.console.api.errors import AccountNotFoundError
 from orderhook.instruments import canonical
+from orderhook.listing import each_readable
 from orderhook.orders import folded
 from orderhook.responses import Response
 from orderhook.trade_window import day_in_new_york
@@ -58,8 +59,9 @@ def _listed(call: Call, account: str | None) -> Response:
 def _positions(call: Call, account: str | None) -> list[PositionReport]:
     return [
         position
-        for position in call.services.bridge.positions(call.trader)
-        if call.reaches(position.account, position.instrument)
+        for position in each_readable(call.services.bridge.positions(call.trader))
+        if position
+        and call.reaches(position.account, position.instrument)
         and (account is None or folded(position.account) == folded(account))
     ]
 

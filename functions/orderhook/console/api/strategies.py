@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from orderhook.console.api import paging, writing
 from orderhook.console.api.call import Call
+from orderhook.listing import each_readable
 from orderhook.orders import Strategy
 from orderhook.responses import Response
-from orderhook.store import items
 
 
 def listed(call: Call) -> Response:
@@ -23,15 +23,8 @@ def listed(call: Call) -> Response:
 
 def _strategies(call: Call) -> Iterator[Strategy]:
     parts = paging.position(call.query.cursor, strategies=1) if call.query.cursor else []
-    found = call.services.strategies.list(call.trader)
-    while True:
-        try:
-            strategy = next(found)
-        except StopIteration:
-            return
-        except items.UNREADABLE:
-            continue  # one of a newer version, say, hides no other
-        if not parts or strategy.strategy_id > parts[1]:
+    for strategy in each_readable(call.services.strategies.list(call.trader)):
+        if strategy and (not parts or strategy.strategy_id > parts[1]):
             yield strategy
 
 

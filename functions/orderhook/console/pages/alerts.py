@@ -42,9 +42,6 @@ from orderhook.visible import visible
 
 MISSING = f"{ROOT}/alerts/missing"
 
-_LATEST = 10
-"""Among so many records the newest alert is looked for, where the page asks for others."""
-
 
 def page(visit: Visit) -> Response:
     """Answer with the alerts that the query asks for, newest first, and beside them the one that it names."""

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 import htpy as h
@@ -15,7 +14,7 @@ from orderhook.console.pages import STOP, forms, parts
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
 from orderhook.description import order_in_words
-from orderhook.listing import Unreadable, UnreadableError, find_order, list_orders
+from orderhook.listing import Unreadable, find_orders, list_orders
 from orderhook.orders import BEING_CANCELLED, Order, timestamp
 from orderhook.responses import Response
 from orderhook.store.alert_log import AlertRecord
@@ -137,7 +136,7 @@ def button(visit: Visit, orders: Sequence[Order]) -> Node:
 
 
 def results(visit: Visit, once: str) -> Node:
-    """Return what a press has done: what each cancel was answered, and what its order is now."""
+    """Return what a press has done: what each cancel was answered, and what its order is now; read together."""
     claimed = OnceStore(visit.services.table).get(visit.trader, once) if ONCE.fullmatch(once) else None
     if claimed is None or not claimed.about:
         return h.p(".notice.warn")[
@@ -145,7 +144,11 @@ def results(visit: Visit, once: str) -> Node:
             "No record says what became of the cancels: the entries that still work stand below.",
         ]
     ids = [_numbered(claimed.request_id, number) for number in range(len(claimed.about))]
-    records = [visit.services.alert_log.get(visit.trader, it) for it in ids]
+    # The page looks again every few seconds, and a press may have cancelled two hundred.
+    of_press = visit.services.alert_log.beginning_with(visit.trader, claimed.request_id[:-_NUMBER_DIGITS])
+    left = {record.request_id: record for record in of_press}
+    records = [left.get(it) for it in ids]
+    orders = find_orders(visit.services, visit.trader, claimed.about, timestamp(visit.now))
     missing = records.count(None)
     return h.section[
         h.h2[f"What became of the {len(records)} cancels" if len(records) > 1 else "What became of the cancel"],
@@ -157,16 +160,21 @@ def results(visit: Visit, once: str) -> Node:
         else None,
         h.table(".rows")[
             h.thead[h.tr[h.th["entry"], h.th["answer"], h.th["what became of it"]]],
-            h.tbody[(_result(visit, *row) for row in zip(claimed.about, ids, records, strict=True))],
+            h.tbody[
+                (
+                    _result(visit, order_id, orders.get(order_id), request_id, record)
+                    for order_id, request_id, record in zip(claimed.about, ids, records, strict=True)
+                )
+            ],
         ],
     ]
 
 
-def _result(visit: Visit, order_id: str, request_id: str, record: AlertRecord | None) -> Node:
+def _result(
+    visit: Visit, order_id: str, order: Order | Unreadable | None, request_id: str, record: AlertRecord | None
+) -> Node:
     answer = answer_of(record) if record else Answer("unreadable", Mark.WARN, "no record")
-    order = None
-    with suppress(UnreadableError):
-        order = find_order(visit.services, visit.trader, order_id, timestamp(visit.now))
+    order = order if isinstance(order, Order) else None
     fate = fate_of_order(order, timestamp(visit.now)) if order else None
     mark = worst([answer.mark, fate.mark]) if fate else answer.mark
     return h.tr(id=f"a{request_id}", class_=mark.value)[

@@ -8,6 +8,7 @@ from orderhook.console.acting import act_by_hand
 from orderhook.console.fates import answer_of, fate_of_instruction, worst
 from orderhook.console.http import HttpError
 from orderhook.console.pages import STOP, entries, forms, layout, parts
+from orderhook.console.pages.order_cancel import positions_of
 from orderhook.console.pages.positions import side
 from orderhook.console.pages.text import value
 from orderhook.console.visit import Visit
@@ -21,7 +22,7 @@ def offer(visit: Visit) -> Node:
     """Return the first press, which only leads to the second; nothing for a session that it is not for."""
     if visit.session.grant.limits:
         return h.p(".dim")["Flatten everything is for everything, and this session is limited."]
-    count = sum(position.side != "FLAT" for position in visit.services.bridge.positions(visit.trader))
+    count = sum(position.side != "FLAT" for position in positions_of(visit))
     return h.section[
         h.h2["Flatten everything"],
         h.p["Cancels every order, stops and targets too, and closes every position at the market."],
@@ -33,10 +34,9 @@ def page(visit: Visit) -> Response:
     """Answer with what would be ended, and the press that ends it."""
     if visit.services.venue.name is None:
         raise HttpError(404, "There is no venue, so there is no position to close.")
-    positions = list(visit.services.bridge.positions(visit.trader))
     work = entries.working(visit)
     orders = len(work.entries) + work.others
-    held = [it for it in positions if it.side != "FLAT"]  # an unknown one is not flat
+    held = [it for it in positions_of(visit) if it.side != "FLAT"]  # an unknown one is not flat
     content = h.fragment[
         h.h1["Flatten everything?"],
         h.p[
@@ -65,7 +65,7 @@ def flatten(visit: Visit) -> Response:
 def result(visit: Visit, request_id: str) -> Node:
     """Return what it was answered, and what has become of it: accepted is asked for, not done."""
     record = visit.services.alert_log.get(visit.trader, request_id)
-    if record is None:
+    if record is None or not visit.sees(record):
         return h.p(".notice.warn")[
             h.span(".mark", aria_hidden="true")["!"],
             "No record says whether everything is being flattened: look at the positions.",

@@ -47,8 +47,8 @@ def page(visit: Visit) -> Response:
 def confirm(visit: Visit) -> Response:
     """Answer with what revoking a key means, and the button that does it."""
     key = _find(visit, visit.request.parameter("key"))
-    others = [it for it in list_keys(visit.services) if isinstance(it, Key) and _is_valid(visit, it)]
-    is_last = [it.key_id for it in others] == [key.key_id]
+    valid = [it.key_id for it in list_keys(visit.services) if isinstance(it, Key) and _takes_alerts(visit, it)]
+    is_last = valid == [key.key_id]
     content = h.fragment[
         h.h1["Revoke a key"],
         h.p["Alerts with this key are refused from then on, for good: ", _named(key), ". ", ACCEPTED_FOR],
@@ -84,8 +84,8 @@ def revoke(visit: Visit) -> Response:
     return http.see_other(PATH)
 
 
-def _is_valid(visit: Visit, key: Key) -> bool:
-    return key.trader == visit.trader and not key.revoked
+def _takes_alerts(visit: Visit, key: Key) -> bool:
+    return key.trader == visit.trader and key.takes_alerts
 
 
 def _find(visit: Visit, key_id: str) -> Key:
