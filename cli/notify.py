@@ -20,7 +20,7 @@ from orderhook.notifying.channels import EMAIL
 from orderhook.notifying.quiet import QuietHours
 from orderhook.orders import timestamp
 from orderhook.services import Services
-from orderhook.store.notices import MOST_TRIES, Notifying, Told
+from orderhook.store.notices import MOST_TRIES, BridgeSeen, Notifying, Told
 
 _SET = "orderhook notify set --stack orderhook"
 _TEST = "orderhook notify test --stack orderhook"
@@ -92,6 +92,9 @@ def set_notify(
         # What was refused before a way was there is not told by it now.
         for way in _ways_opened(before, after):
             services.notices.begin_summing(trader, way, connection.aws_clock.now())
+        if not (before.email or before.service):
+            # Nobody has looked since, so that nobody knows whether it was back meanwhile.
+            services.notices.advance_bridge(trader, before.bridge, BridgeSeen())
         services.notices.change(trader, **changes)
         fields = {name: _field(changes[name]) for name in changes if name in _SHOWN}
         problem = leave_record(services, operators_provenance(trader), "NOTIFY", "notify_set", fields)

@@ -23,6 +23,9 @@ from orderhook.store.notices import Notifying
 BUDGET_SECONDS = 20.0
 """For the table, all traders together; the function is stopped after 30 s."""
 
+_LEAST_SECONDS = 8.0
+"""With less no look for a trader is begun: two messages of 3 s each, and the table before and after."""
+
 settings = Settings.from_environment(os.environ)
 services = Services.connect(settings)
 stack = os.environ.get("ORDERHOOK_STACK", "")
@@ -48,12 +51,18 @@ def _look() -> bool:
     deadline = time.monotonic() + BUDGET_SECONDS
     with time_budget(deadline) as budget:
         try:
-            everyone = sorted(_traders())
+            everyone = _in_turn(sorted(_traders()), datetime.now(UTC))
         except OrderhookError:
             telemetry.log_not_looked(None, budget.faults)
             return False
     unanswered = [trader for trader in everyone if not _look_for(trader, deadline)]
     return not unanswered
+
+
+def _in_turn(everyone: list[str], now: datetime) -> list[str]:
+    """Return all of them, each minute from the next one on: none waits for ever for those whose services are slow."""
+    first = int(now.timestamp() // 60) % len(everyone) if everyone else 0
+    return [*everyone[first:], *everyone[:first]]
 
 
 def _traders() -> set[str]:
@@ -62,6 +71,8 @@ def _traders() -> set[str]:
 
 
 def _look_for(trader: str, deadline: float) -> bool:
+    if deadline - time.monotonic() < _LEAST_SECONDS:
+        return False
     recipient = Recipient(services, trader, stack, f" --stack {stack}")
     with time_budget(deadline) as budget:
         try:
@@ -70,7 +81,7 @@ def _look_for(trader: str, deadline: float) -> bool:
         except OrderhookError:
             telemetry.log_not_looked(trader, budget.faults)
             return False
-        except Exception as defect:
+        except Exception as defect:  # which rings by itself; the other traders are told all the same
             telemetry.report(defect, None)
     return True
 

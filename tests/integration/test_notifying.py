@@ -10,7 +10,7 @@ import notify
 import reports
 from orderhook.attention.entries import ENTRIES
 from orderhook.aws.doorbell import Doorbell
-from orderhook.bridge_messages import Heartbeat, InstructionReport
+from orderhook.bridge_messages import Heartbeat, InstructionReport, PositionReport
 from orderhook.errors import AlertWarning
 from orderhook.notifying import looking
 from orderhook.orders import timestamp
@@ -183,6 +183,29 @@ def test_a_need_is_told_anew_when_it_comes_again_after_a_while(service: Service,
     assert telling.codes == ["not_read", "not_read"]
     telling.look(later=AGAIN_AFTER.total_seconds() + 60)
     assert telling.codes == ["not_read", "not_read"]
+
+
+def test_a_position_that_was_covered_and_is_naked_again_is_told_again(service: Service, telling: Telling) -> None:
+    def stop(state: str, seq: int) -> None:
+        values = {"qty": "5", "stop_price": "4990"}
+        deliver(service, say(state, order_id="order-1.STOP1", seq=seq, acked=1, values=values))
+
+    have(service, state="Working")
+    deliver(service, say("Filled", 5, alarms=["unprotected"]))
+    held = PositionReport("Sim101", "ES 12-26", "LONG", 5, None, timestamp(service.queue.now))
+    deliver(service, held)
+    telling.look()
+    stop("Working", 1)
+    for _ in range(2):
+        telling.look(later=400)
+    assert telling.codes == ["unprotected"]
+    stop("Cancelled", 2)
+    telling.look(later=1)
+    assert telling.codes == ["unprotected"]  # a stop that is being changed is none for a moment
+    for _ in range(2):
+        telling.look(later=60)
+    assert telling.codes == ["unprotected", "unprotected"]
+    assert "It was over meanwhile, and is so again since " in telling.mails[-1]
 
 
 def test_what_befalls_another_order_of_the_same_id_is_told_at_once(service: Service, telling: Telling) -> None:
@@ -387,6 +410,19 @@ def test_a_bridge_that_was_never_there_and_a_stack_without_one_tell_nothing(serv
     for _ in range(3):
         telling.look(later=100, hears=False)
     assert telling.mails == []
+
+
+def test_a_bridge_that_was_back_while_nobody_was_told_is_away_anew(telling: Telling, run: Run) -> None:
+    telling.begin()
+    for _ in range(2):
+        telling.look(later=95, hears=False)
+    assert telling.codes == ["bridge_away"]
+    telling.set(email=False)
+    telling.look(later=600)
+    run("notify", "set", "--email", "yes")
+    for _ in range(2):
+        telling.look(later=95, hears=False)
+    assert telling.codes == ["bridge_away", "bridge_away"]
 
 
 # Quiet hours

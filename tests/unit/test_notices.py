@@ -52,7 +52,7 @@ def test_one_alert_is_not_several_and_a_code_without_guidance_is_told_too() -> N
     assert told.title == "of_tomorrow: 1 alert was refused"
     assert told.lines == [
         "From 2026-11-28 14:30:00 UTC to 2026-11-28 14:31:00 UTC. The last is request 0a.",
-        "TradingView does not send them again: do by hand what they were to do.",
+        "They do not come again: do by hand what they were to do.",
         "orderhook alerts show 0a --stack s",
     ]
 

@@ -2,6 +2,7 @@
 
 quiet         quiet hours, which hold back all but what may be without a stop
 notices       what there is to tell, and its text
+recurring     what was naked, was over, and is naked again
 refusals      refused alerts, summed by their reasons
 destinations  where an outgoing webhook may go, and what Discord, Slack and Telegram take
 https         the request to it

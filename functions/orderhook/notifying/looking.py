@@ -17,12 +17,22 @@ from orderhook.notifying import notices
 from orderhook.notifying.channels import Channel
 from orderhook.notifying.notices import Notice
 from orderhook.notifying.quiet import QuietHours
+from orderhook.notifying.recurring import STAYS_FOR, can_recur, seen_by
 from orderhook.notifying.refusals import summed
 from orderhook.orders import Order, timestamp
 from orderhook.services import Services
 from orderhook.store.bridge import BridgeState
 from orderhook.store.controls import ControlsNow
-from orderhook.store.notices import AGAIN_AFTER, URGENT_AGAIN_AFTER, BridgeSeen, Notifying, State, Summing, Told
+from orderhook.store.notices import (
+    AGAIN_AFTER,
+    URGENT_AGAIN_AFTER,
+    BridgeSeen,
+    Notifying,
+    State,
+    Summing,
+    Told,
+    short,
+)
 
 AWAY_FOR = timedelta(minutes=1)
 """How long a bridge is away before that is told: one that is started again is none to be told of."""
@@ -117,6 +127,7 @@ def _found(recipient: Recipient, settings: Notifying, now: datetime) -> _Found:
     needs = needing_a_person(gathered.facts(bridge, now))
     # A bridge that is away is told of when it has been for a while, and when it is back.
     found = [notices.of_attention(it, recipient.options) for it in needs if it.code != "bridge_away"]
+    found = list(_with_recurring(recipient, settings, found, now))
     if settings.test and settings.test_at and settings.test_at > timestamp(now - _TESTED_WITHIN):
         found.append(notices.of_test(settings.test, settings.test_at))
     found += _turned(controls, recipient.options, now)
@@ -125,6 +136,19 @@ def _found(recipient: Recipient, settings: Notifying, now: datetime) -> _Found:
     if is_quiet:
         found = [it for it in found if it.cannot_wait]
     return _Found(found, {order.order_id: order for order in gathered.orders}, is_quiet, controls.last_on)
+
+
+def _with_recurring(
+    recipient: Recipient, settings: Notifying, found: Sequence[Notice], now: datetime
+) -> Iterator[Notice]:
+    """Yield the notices; what was naked, was over, and is naked again is one of the time since which it is so."""
+    naked = {short(it.name): it.at for it in found if it.about and can_recur(it.about.entry)}
+    before, seen = settings.naked, seen_by(settings.naked, naked, now)
+    if seen != before and not recipient.services.notices.advance_naked(recipient.trader, before, seen):
+        seen = dict(before)  # the next look sees what another has written meanwhile
+    for it in found:
+        since = seen[short(it.name)].since if short(it.name) in seen else it.at
+        yield notices.again(it, since) if it.at < since <= timestamp(now - STAYS_FOR) else it
 
 
 def _is_quiet(settings: Notifying, now: datetime) -> bool:

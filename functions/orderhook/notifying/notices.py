@@ -45,6 +45,13 @@ def of_attention(it: Attention, options: str) -> Notice:
     return Notice(name, it.at, title, steps, cannot_wait=it.entry.naked or it.was_to_close, about=it)
 
 
+def again(notice: Notice, since: str) -> Notice:
+    """Return that something was over and is so again, since another time."""
+    return notice._replace(
+        at=since, lines=[f"It was over meanwhile, and is so again since {_clock(since)}.", *notice.lines]
+    )
+
+
 def of_switch(switch: KillSwitchState, options: str) -> Notice:
     """Return that the kill switch was turned."""
     since, locked = switch.since or "", ", and locked" if switch.locked else ""
@@ -93,7 +100,7 @@ def of_refused(
     lines = [
         f"From {_clock(since)} to {_clock(until)}. The last is request {refused.last_id}.{latest}",
         guidance.meaning if guidance else "",
-        "TradingView does not send them again: do by hand what they were to do.",
+        "They do not come again: do by hand what they were to do.",
         f"orderhook alerts show {refused.last_id}{options}",
     ]
     told_of = since
@@ -148,6 +155,9 @@ def _what(it: Attention, order: Order | None) -> str:
 
 def _request(it: Attention) -> str:
     request_id = it.id if it.subject in ("alert", "instruction") else it.placed_by
+    # A leg is placed by its entry's fill: the report of that is no request.
+    if request_id and request_id.startswith("report."):
+        return ""
     return f"Request {_from_outside(request_id)}" if request_id else ""
 
 

@@ -87,6 +87,15 @@ class BridgeSeen(NamedTuple):
         return self.away_since is not None and self.back_since is None
 
 
+class NakedSeen(NamedTuple):
+    """Since when a position is seen to be naked, and whether it is not any more."""
+
+    since: str
+    """Since when; where it was over meanwhile, since when it is so again."""
+    over: str | None = None
+    """Since when it is seen to be over; None while it is not."""
+
+
 class Notifying(NamedTuple):
     """How a trader wants to be told."""
 
@@ -103,7 +112,9 @@ class Notifying(NamedTuple):
     """The id of the last test that somebody has asked for, and when he did."""
     test_at: str | None = None
     bridge: BridgeSeen = BridgeSeen()
-    """What the looks have seen, which stands in the same item."""
+    """What the looks have seen of it, which stands in the same item."""
+    naked: Mapping[str, NakedSeen] = MappingProxyType({})
+    """What they have seen of what may be naked, by what stands for the names of the notices."""
 
 
 class Summing(NamedTuple):
@@ -125,11 +136,12 @@ class NoticeStore:
         self._table = table
 
     def settings(self, trader: str) -> Notifying:
-        """Return how a trader wants to be told, and what the looks have seen of his bridge."""
+        """Return how a trader wants to be told, and what the looks have seen."""
         item = self._table.get(_settings_key(trader)) or {}
         seen = BridgeSeen(*(item.get(name) for name in BridgeSeen._fields))
-        own = (name for name in Notifying._fields if name != "bridge")
-        return Notifying(**{name: item[name] for name in own if name in item}, bridge=seen)
+        naked = {name: NakedSeen(**it) for name, it in item.get("naked", {}).items()}
+        own = (name for name in Notifying._fields if name not in ("bridge", "naked"))
+        return Notifying(**{name: item[name] for name in own if name in item}, bridge=seen, naked=naked)
 
     def change(self, trader: str, **values: Any) -> None:
         """Write some of the settings, whatever they are now; None takes one away."""
@@ -138,6 +150,11 @@ class NoticeStore:
     def advance_bridge(self, trader: str, before: BridgeSeen, after: BridgeSeen) -> bool:
         """Write what is seen of the bridge unless another has meanwhile; return whether it is so."""
         return self._write(_settings_key(trader), after._asdict(), before._asdict())
+
+    def advance_naked(self, trader: str, before: Mapping[str, NakedSeen], after: Mapping[str, NakedSeen]) -> bool:
+        """Write what is seen of what may be naked unless another has meanwhile; return whether it is so."""
+        met, values = ({name: it._asdict() for name, it in seen.items()} or None for seen in (before, after))
+        return self._write(_settings_key(trader), {"naked": values}, {"naked": met})
 
     def summing(self, trader: str, channel: str) -> Summing | None:
         """Return how far refused alerts are summed for a way; None where nobody has begun."""
@@ -165,7 +182,7 @@ class NoticeStore:
         """
         values = {
             **claim._asdict(),
-            "open": f"{claim.at}#{claim.channel}#{_short(claim.name)}",
+            "open": f"{claim.at}#{claim.channel}#{short(claim.name)}",
             "expires": int((datetime.fromisoformat(claim.at) + KEPT).timestamp()),
         }
         met = {"look": before.look if before else None}
@@ -212,10 +229,10 @@ def _summing_key(trader: str, channel: str) -> Key:
 
 
 def _claim_key(trader: str, channel: str, name: str) -> Key:
-    return items.notice_key(trader, f"TOLD#{channel}#{_short(name)}")
+    return items.notice_key(trader, f"TOLD#{channel}#{short(name)}")
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """Return what stands for a name in a key: an id in it may be longer than a key."""
     return sha256(name.encode(errors="replace")).hexdigest()[:32]
 
