@@ -300,3 +300,29 @@ def test_executions_come_newest_first_page_by_page(api: Api) -> None:
     assert len(api.get("/accounts/Sim101/executions", instrument="ES1!").body["executions"]) == 3
     assert api.get("/executions", account="Sim102").body["executions"] == []
     assert api.limited(accounts=("Sim102",)).get("/executions").body["executions"] == []
+
+
+# Out of time
+
+
+def test_a_list_that_ran_out_of_time_goes_on_and_says_no_end(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.service.use_venue()
+    for name in ("a", "b", "c"):
+        api.place(name, strategyId=f"s-{name}")
+    for number in range(3):
+        api.have_execution("a", f"V{number}", number + 1, "5000.25")
+    monkeypatch.setattr(paging, "SEARCH_SECONDS", -1)
+    assert pages(api, "/orders", "orders") == [["a"], ["b"], ["c"]]
+    assert pages(api, "/orders", "orders", strategyId="s-c") == [[], [], ["c"]]
+    assert [len(page) for page in pages(api, "/alerts", "alerts")] == [1, 1, 1]
+    assert pages(api, "/strategies", "strategies") == [["s-a"], ["s-b"], ["s-c"]]
+    assert [len(page) for page in pages(api, "/executions", "executions")] == [1, 1, 1]
+
+
+def test_closed_orders_go_on_when_the_time_is_over(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        api.place(name, takeProfit=5020, stopLoss=4990)
+        api.post(f"/accounts/Sim101/orders/{name}/cancel")
+    whole = names(api.get("/orders", status="closed"), "orders")
+    monkeypatch.setattr(paging, "SEARCH_SECONDS", -1)
+    assert pages(api, "/orders", "orders", status="closed") == [[order_id] for order_id in whole]

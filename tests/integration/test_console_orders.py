@@ -289,6 +289,26 @@ def test_a_form_that_was_never_sent_ends_no_later_order(service: Service, visito
     assert "Nothing was cancelled" in page.text
 
 
+def test_a_cancel_that_was_cut_off_ends_no_later_order(
+    service: Service, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.place("order-1", strategy_id="s")
+    form = look(visitor).form("Cancel")
+
+    def die(*_: Any, **__: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("orderhook.console.acting.act", die)
+        with pytest.raises(SystemExit):
+            visitor.send(form)
+    service.table.client.delete_item(
+        TableName=service.table.name, Key=serialize(items.order_key(service.trader, "order-1"))
+    )
+    service.place("order-1", strategy_id="s")
+    assert (visitor.send(form).status, service.state()) == (409, "Working")
+
+
 def test_a_name_that_was_taken_over_is_left_alone(service: Service, visitor: Visitor) -> None:
     service.place("first", strategy_id="s")
     form = look(visitor, "first").form("Cancel")

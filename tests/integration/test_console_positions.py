@@ -12,7 +12,7 @@ from orderhook.orders import OrderState, timestamp
 from orderhook.store import items
 from orderhook.store.table import serialize
 from tests.builders import provenance
-from tests.console_session import Page, Visitor
+from tests.console_session import Form, Page, Visitor
 from tests.integration.test_console_orders import put, put_stop
 from tests.service import Service
 
@@ -297,3 +297,73 @@ def test_a_filled_strategy_says_what_is_filled(service: Service, visitor: Visito
     put(service, "long", state=OrderState.FILLED, filled=2, qty=2, strategy_id="orb")
     put_stop(service, strategy_id="orb")
     assert "LONG 2" in visitor.get("/console/strategy", strategyId="orb").text
+
+
+# A sending that was cut off
+
+
+def cut_off(visitor: Visitor, form: Form, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """Send a form whose process dies there."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, die)
+        with pytest.raises(SystemExit):
+            visitor.send(form)
+
+
+BEFORE_ALL = "orderhook.console.acting.act"
+BEFORE_THE_RECORD = "orderhook.telemetry.alert_record"
+
+
+@pytest.mark.parametrize("by", ["position", "trade"])
+def test_a_reverse_that_was_cut_off_looks_at_the_position_anew(
+    service: Service, visitor: Visitor, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    hold(service)
+    market = {"account": "Sim101", "instrument": "ES 12-26"}
+    trade = visitor.post("/console/trade", once=16 * "ab", command="REVERSE", **market)
+    form = ask(visitor, "reverse").form("Reverse it") if by == "position" else trade.form("Send")
+    cut_off(visitor, form, monkeypatch, BEFORE_ALL)
+    hold(service, "SHORT", 3)
+    assert (visitor.send(form).status, asked(service)) == (409, [])
+
+
+@pytest.mark.parametrize("by", ["position", "trade"])
+def test_a_reverse_that_was_cut_off_when_asked_for_is_known_again(
+    service: Service, visitor: Visitor, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    hold(service)
+    market = {"account": "Sim101", "instrument": "ES 12-26"}
+    trade = visitor.post("/console/trade", once=16 * "ab", command="REVERSE", **market)
+    form = ask(visitor, "reverse").form("Reverse it") if by == "position" else trade.form("Send")
+    cut_off(visitor, form, monkeypatch, BEFORE_THE_RECORD)
+    hold(service, "SHORT", 3)
+    assert visitor.send(form).status < 400
+    assert asked(service) == [("REVERSE", "Sim101", "ES 12-26")]
+
+
+def test_a_turn_that_was_cut_off_when_it_was_placed_is_known_again(
+    service: Service, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(service)
+    turn = {"account": "Sim101", "instrument": "ES 12-26", "action": "SELL", "qty": "3", "order_type": "MARKET"}
+    page = visitor.post("/console/trade", once=16 * "ab", command="FLATPLACE", order_id="turn", tif="GTC", **turn)
+    cut_off(visitor, page.form("Send"), monkeypatch, BEFORE_THE_RECORD)
+    hold(service, "SHORT", 3)
+    assert visitor.send(page.form("Send")).status < 400
+    assert len(service.plain("turn")["history"]) == 1
+
+
+def test_a_close_of_a_strategy_that_was_cut_off_looks_anew(
+    service: Service, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.place("first", strategy_id="s")
+    form = visitor.get("/console/strategy/close", strategyId="s").form("Close the strategy")
+    cut_off(visitor, form, monkeypatch, BEFORE_ALL)
+    service.pass_time(1)
+    service.place("second", strategy_id="s")
+    assert visitor.send(form).status == 409
+    assert service.state("second") != "CancelPending"

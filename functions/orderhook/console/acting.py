@@ -3,24 +3,29 @@
 import re
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from orderhook.accounts import MAX_ACCOUNTS
 from orderhook.answering import answer
 from orderhook.console.fields import NOT_BY_HAND
 from orderhook.console.http import HttpError
 from orderhook.console.visit import Visit
 from orderhook.errors import AlertWarning, InvalidValueError, OrderhookError
 from orderhook.keys import Key, holds_key
-from orderhook.orders import RESENDS_END
+from orderhook.listing import find_orders, take_snapshot
+from orderhook.orders import RESENDS_END, Order, timestamp
 from orderhook.outcome import Outcome
 from orderhook.payload import Pair, Split, canonical
 from orderhook.request_facts import RequestFacts
 from orderhook.services import Services
-from orderhook.store.alert_log import Origin, as_sent, id_prefix
+from orderhook.store.alert_log import Origin, as_sent, id_prefix, record_id
 from orderhook.store.once import OnceStore
+from orderhook.trade import entry_and_leg
+
+Refusal = TypeVar("Refusal")
 
 ONCE = re.compile(r"[0-9a-f]{32}")
 """What the own field of a form holds."""
@@ -114,6 +119,38 @@ def _is_over(visit: Visit, first: str) -> bool:
     return log.earlier(visit.trader, first).answered  # all that there is where no records are kept
 
 
-def came_before(visit: Visit, once: str) -> bool:
-    """Return whether a form of the console was sent before: then nothing that has come in since counts for it."""
-    return bool(ONCE.fullmatch(once)) and OnceStore(visit.services.table).get(visit.trader, once) is not None
+def refusal(
+    visit: Visit, once: str, check: Callable[[], Refusal | None], order_ids: Iterable[str] = ()
+) -> Refusal | None:
+    """Return why a form is not carried out, as `check` finds it; None where it is, or has done something before.
+
+    What has come in since a form was carried out counts for nothing when it comes again. A sending that was cut off
+    before it wrote anything has done nothing. `order_ids` are the orders that it may change or place.
+    """
+    order_ids = tuple(order_ids)
+    if _has_begun(visit, once, order_ids):
+        return None
+    found = check()
+    # Of two sendings at a time the check of one may have met what the other has just written.
+    return None if found is not None and _has_begun(visit, once, order_ids) else found
+
+
+def _has_begun(visit: Visit, once: str, order_ids: Iterable[str]) -> bool:
+    claimed = OnceStore(visit.services.table).get(visit.trader, once) if ONCE.fullmatch(once) else None
+    if claimed is None:
+        return False
+    first = claimed.request_id
+    return _is_over(visit, first) or _has_written(visit, first, order_ids)
+
+
+def _has_written(visit: Visit, first: str, order_ids: Iterable[str]) -> bool:
+    """Return whether a request has left an instruction, or an event in the history of an order."""
+    services, trader, now = visit.services, visit.trader, timestamp(visit.now)
+    of_accounts = (f"{first}.{number}" for number in range(1, MAX_ACCOUNTS + 1))
+    if take_snapshot(services, trader, (), [first, *of_accounts], now, visit.controls().voided).instructions:
+        return True
+    ids = [first, *order_ids]
+    entries = [split[0] for it in ids if (split := entry_and_leg(it))]
+    found = find_orders(services, trader, list(dict.fromkeys([*ids, *entries])), now)
+    events = (event for order in found.values() if isinstance(order, Order) for event in order.history)
+    return any(record_id(event.request_id) == first for event in events)

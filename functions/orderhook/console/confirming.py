@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from orderhook.commands import Command
 from orderhook.commands.addressed_order import AddressesOrder
+from orderhook.commands.new_order import PlacesOrder
 from orderhook.console import turning
 from orderhook.console.visit import Visit
 from orderhook.listing import UnreadableError, find_order
@@ -34,6 +35,13 @@ def order_of(visit: Visit, command: Command) -> Order | None:
     if binding is None or kind not in ("ENTRY", "STOP", "TARGET"):
         return None
     return order_now(visit, binding.order_id if kind == "ENTRY" else leg_id(binding.order_id, name))
+
+
+def order_ids(visit: Visit, commands: Iterable[Command]) -> list[str]:
+    """Return the ids of the orders that commands place or address, as far as they are known."""
+    placed = [str(getattr(it, "order_id", None) or "") for it in commands if isinstance(it, PlacesOrder)]
+    addressed = [order.order_id for it in commands if (order := order_of(visit, it))]
+    return [it for it in (*placed, *addressed) if it]
 
 
 def seen(visit: Visit, commands: Iterable[Command]) -> str:

@@ -81,12 +81,16 @@ def take(
     represent: Callable[[Row], dict[str, object]],
     cursor_at: Callable[[Row], str],
 ) -> Rows:
-    """Return the next rows that are wanted: as many as the query asks for, or as are found in time."""
+    """Return the next rows that are wanted: as many as the query asks for, or as are found in time.
+
+    One row is looked at however late it is: the cursor always moves on, and a list that was not read has no end.
+    """
     shown: list[dict[str, object]] = []
     last: Row | None = None
     for row in rows:
-        if len(shown) == call.query.limit or time.monotonic() - call.started > SEARCH_SECONDS:
-            return Rows(shown, cursor_at(last) if last is not None else call.query.cursor)
+        is_late = time.monotonic() - call.started > SEARCH_SECONDS
+        if last is not None and (is_late or len(shown) == call.query.limit):
+            return Rows(shown, cursor_at(last))
         last = row
         if is_wanted(row):
             shown.append(represent(row))

@@ -161,18 +161,25 @@ def send(visit: Visit) -> Response:
     if not isinstance(order, Order):
         return came_of.not_found(visit, "order", order_id, here=parts.ORDERS)
     back = parts.order_address(order.account, order_id)
-    if not acting.came_before(visit, once):
-        if _placed(order) != form.get("placed", ""):
-            text = "Another order has this id by now, or it was given anew: that is not the one you have looked at."
-            return came_of.changed_since(visit, "Nothing was cancelled", text, back, here=parts.ORDERS)
-        if not is_addressable(order):
-            text = "No alert can address this id, which looks like an order name: cancel the order at the broker."
-            return came_of.changed_since(visit, "Nothing was cancelled", text, back, here=parts.ORDERS)
-        if leaves_without_stop(visit, order) > _number(form.get("withoutStop", "")):
-            return _confirmation(visit, order, status=409)
+    if refused := acting.refusal(visit, once, lambda: _not_cancelled(visit, order, back), [order_id]):
+        return refused
     acted = acting.act_by_hand(visit, [("command", "CANCEL"), ("order_id", order_id)], once)
     parameters = {"account": order.account, "orderId": order_id}
     return came_of.settled(visit, acted, parts.ORDER, parameters, here=parts.ORDERS)
+
+
+def _not_cancelled(visit: Visit, order: Order, back: str) -> Response | None:
+    """Answer why the order that was looked at is not cancelled; None where it is."""
+    form = visit.request.form
+    if _placed(order) != form.get("placed", ""):
+        text = "Another order has this id by now, or it was given anew: that is not the one you have looked at."
+        return came_of.changed_since(visit, "Nothing was cancelled", text, back, here=parts.ORDERS)
+    if not is_addressable(order):
+        text = "No alert can address this id, which looks like an order name: cancel the order at the broker."
+        return came_of.changed_since(visit, "Nothing was cancelled", text, back, here=parts.ORDERS)
+    if leaves_without_stop(visit, order) > _number(form.get("withoutStop", "")):
+        return _confirmation(visit, order, status=409)
+    return None
 
 
 def _number(text: str) -> int:

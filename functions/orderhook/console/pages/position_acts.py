@@ -78,18 +78,28 @@ def send(visit: Visit) -> Response:
     once = form.get(forms.ONCE, "")
     name, account, instrument = _given(form)
     # What closes waits for nothing that could fail: the bridge knows whether there is something to close.
-    if name == "reverse" and visit.services.venue.name and not acting.came_before(visit, once):
-        asked = _asked(visit, form)
-        if not asked.about:
-            return came_of.not_found(visit, "open position", f"{account} {instrument}", here=parts.POSITIONS)
-        if asked.seen != form.get("seen", ""):
-            return _confirmation(visit, asked, changed=True)
-        if why := turning.claim(visit, [turning.Market(account, instrument)], once):
-            return came_of.changed_since(visit, "Nothing was asked for", why, parts.POSITIONS, here=parts.POSITIONS)
+    if name == "reverse" and visit.services.venue.name:
+        refused = acting.refusal(visit, once, lambda: _not_reversed(visit, once))
+        if refused:
+            return refused
     market = (("account", account), ("instrument", instrument))
     pairs = [("command", ACTS[name].command), *((field, text) for field, text in market if text)]
     acted = acting.act_by_hand(visit, pairs, once)
     return came_of.settled(visit, acted, parts.POSITIONS, {}, here=parts.POSITIONS)
+
+
+def _not_reversed(visit: Visit, once: str) -> Response | None:
+    """Answer why what was looked at is not reversed; None where it is."""
+    form = visit.request.form
+    asked = _asked(visit, form)
+    if not asked.about:
+        name = f"{asked.account} {asked.instrument}"
+        return came_of.not_found(visit, "open position", name, here=parts.POSITIONS)
+    if asked.seen != form.get("seen", ""):
+        return _confirmation(visit, asked, changed=True)
+    if why := turning.claim(visit, [turning.Market(asked.account, asked.instrument)], once):
+        return came_of.changed_since(visit, "Nothing was asked for", why, parts.POSITIONS, here=parts.POSITIONS)
+    return None
 
 
 def _given(given: Mapping[str, str]) -> tuple[str, str, str]:

@@ -36,13 +36,18 @@ def send(visit: Visit) -> Response:
     known = find(visit)
     if known is None:
         return _not_found(visit, strategy_id)
-    if not acting.came_before(visit, once):
-        seen = form.get("seen", "")
-        newer = [order for order in known.open_orders if _came_in(order) > seen]
-        if newer:
-            return _confirmation(visit, known, newer)
+    orders = [row.order_id for trade in known.trades for row in trade.rows if isinstance(row, Order)]
+    if refused := acting.refusal(visit, once, lambda: _not_closed(visit, known), orders):
+        return refused
     acted = acting.act_by_hand(visit, [("command", "CLOSESTRATEGY"), ("strategy_id", strategy_id)], once)
     return came_of.settled(visit, acted, parts.STRATEGY, {"strategyId": strategy_id}, here=parts.STRATEGIES)
+
+
+def _not_closed(visit: Visit, known: Known) -> Response | None:
+    """Answer what has come in since the page said what would end; None where nothing has."""
+    seen = visit.request.form.get("seen", "")
+    newer = [order for order in known.open_orders if _came_in(order) > seen]
+    return _confirmation(visit, known, newer) if newer else None
 
 
 def _not_found(visit: Visit, name: str) -> Response:

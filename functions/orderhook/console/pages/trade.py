@@ -14,9 +14,9 @@ from orderhook.commands.new_order import NewOrder, PlacesOrder
 from orderhook.commands.price_fields import price_text
 from orderhook.commands.reverse import Reverse
 from orderhook.console import http, turning
-from orderhook.console.acting import Acted, act_by_hand, came_before
+from orderhook.console.acting import Acted, act_by_hand, refusal
 from orderhook.console.by_hand import Checked, check, first_values, once_of, pairs_of
-from orderhook.console.confirming import order_now, order_of, seen
+from orderhook.console.confirming import order_ids, order_now, order_of, seen
 from orderhook.console.drafts import Told, draft_of, holds_key, told_of
 from orderhook.console.fates import Fate, Mark
 from orderhook.console.fields import COMMAND_WORDS, FIELDS, KINDS
@@ -83,11 +83,9 @@ def send(visit: Visit) -> Response:
     if (checked := _check(visit, word, values)).faults:
         return _form(visit, word, values, checked.faults)
     once = form.get(forms.ONCE, "")
-    if not came_before(visit, once):
-        if form.get("seen", "") != seen(visit, _commands(checked)):
-            return _confirmation(visit, word, values, checked, once, changed=True)
-        if why := turning.claim(visit, turning.turned_by(_commands(checked)), once):
-            return _form(visit, word, values, (Told(why, "instrument"),))
+    ids = order_ids(visit, _commands(checked))
+    if refused := refusal(visit, once, lambda: _not_sent(visit, word, values, checked), ids):
+        return refused
     try:
         acted = act_by_hand(visit, pairs_of(word, values), once)
     except TemporarilyUnavailableError as error:
@@ -99,6 +97,17 @@ def send(visit: Visit) -> Response:
     if acted.result.is_duplicate:
         return _already_there(visit, acted, acted.result)
     return _to_what_came_of_it(visit, values, acted, acted.result)
+
+
+def _not_sent(visit: Visit, word: str, values: Mapping[str, str], checked: Checked) -> Response | None:
+    """Answer why what was confirmed is not sent; None where it is."""
+    form = visit.request.form
+    once = form.get(forms.ONCE, "")
+    if form.get("seen", "") != seen(visit, _commands(checked)):
+        return _confirmation(visit, word, values, checked, once, changed=True)
+    if why := turning.claim(visit, turning.turned_by(_commands(checked)), once):
+        return _form(visit, word, values, (Told(why, "instrument"),))
+    return None
 
 
 def _commands(checked: Checked) -> Iterable[Command]:
