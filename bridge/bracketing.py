@@ -52,9 +52,9 @@ def abandon(turn: Turn, instruction: TableInstruction, why: str) -> None:
         _fail(turn, instruction, f"{why}: look whether the position has its stop", "superseded")
 
 
-def _finish(turn: Turn, instruction: TableInstruction, result: Result, reason: str | None = None) -> None:
+def _finish(turn: Turn, instruction: TableInstruction, result: Result, why: str | None = None) -> None:
     known = turn.instructions[instruction.instruction_id]
-    turn.put(known._replace(result=result, reason=reason))
+    turn.put(known._replace(result=result, reason=why))
 
 
 def _fail(turn: Turn, instruction: TableInstruction, why: str, result: Result = "failed") -> None:
@@ -89,15 +89,19 @@ def _begin(turn: Turn, instruction: TableInstruction) -> None:
     """Judge what is asked, and change the legs that are there, or have own orders end."""
     asked = instruction.asked
     if (why := why_not_account(turn, str(asked.account))) is not None:
-        _finish(turn, instruction, "blocked", why)
+        _fail(turn, instruction, why, "blocked")
         return
     position = position_of(turn, instruction)
     if position is None:
-        if turn.instructions[instruction.instruction_id].result == "unresolved":
+        ended = turn.instructions[instruction.instruction_id]
+        if ended.result == "unresolved":
             why = "another journal may have begun it: look whether the position has its stop"
             turn.alarm_of(instruction.instruction_id, "unprotected", why)
+        elif ended.result == "blocked":
+            turn.alarm_of(instruction.instruction_id, "unprotected", str(ended.reason))
     elif _open(position, _side(instruction)) <= 0:
-        _finish(turn, instruction, "blocked", f"the position is {position.side}")
+        tell = _finish if position.side == "FLAT" else _fail
+        tell(turn, instruction, result="blocked", why=f"the position is {position.side}")
     else:
         try:
             terms = terms_of(turn, asked, position)
@@ -129,7 +133,7 @@ def _start(turn: Turn, instruction: TableInstruction, known: Bracket) -> None:
     parts = _parts_in_place(turn, instruction, known, size)
     if not parts and (lost := _unresolved(turn, instruction, known)):
         why = f"nobody knows what has become of {', '.join(lost)}: see orderhook orders"
-        _finish(turn, instruction, "blocked", why)
+        _fail(turn, instruction, why, "blocked")
         return
     if not parts:
         known = known._replace(clears_since=turn.at)

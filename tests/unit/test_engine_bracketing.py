@@ -89,6 +89,7 @@ def test_what_is_not_for_the_position_touches_nothing(
         have(desk, quantity, side)
     ask(desk)
     assert (result_of(desk), desk.take()) == (expected, [])
+    assert desk.alarms == ["unprotected"] * (side != "FLAT")
 
 
 def test_a_target_within_its_stop_is_not_sent(desk: Desk) -> None:
@@ -635,6 +636,7 @@ def test_nothing_takes_the_place_of_an_order_of_which_nobody_knows_whether_it_wo
     ask(other, "again", *items, stop_loss="4999")
     why = "nobody knows what has become of move.1, move.2: see orderhook orders"
     assert (result_of(other, "again"), other.take()) == (("blocked", why), [])
+    assert "unprotected" in other.alarms
 
 
 def test_what_another_journal_was_at_is_unresolved(desk: Desk) -> None:

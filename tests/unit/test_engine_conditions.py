@@ -574,6 +574,7 @@ def test_what_comes_too_late_closes_nothing(desk: Desk) -> None:
     desk.look(shown, kill_switch=True)
     desk.wait(0.2)
     assert (taken(desk), end_of(desk)) == ([], (REJECTED, "too late"))
+    assert desk.last("long").alarms == ("not_closed",)
 
 
 def test_a_cancel_ends_what_waits_for_a_close_and_the_close_goes_on(desk: Desk) -> None:

@@ -149,6 +149,7 @@ def test_what_is_seen_too_late_is_not_begun(desk: Desk) -> None:
     desk.wait(31)
     desk.look(late)
     assert (desk.result(NAME), desk.take()) == ("too_late", [])
+    assert desk.alarms == ["not_closed"]
 
 
 def test_a_later_close_takes_the_place_of_what_was_to_be_opened(desk: Desk) -> None:
