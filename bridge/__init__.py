@@ -10,6 +10,7 @@ instructing, closing, partial_closes, reversing, strategy_closes, atm_closes, br
                  what is asked of positions, one thing of an account and instrument after the other
 heeding, conditions, months
                  what must hold of positions before an order or an instruction, and what comes first
+lateness         tells of what came too late, by what it may have been for
 positions, readiness, reporting
                  positions, whether what opens can be carried out, and what the cloud is told
 oif              the lines and names of order instruction files, and the ids of orders at the venue; pure

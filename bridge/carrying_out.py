@@ -9,7 +9,7 @@ from datetime import timedelta
 from bridge import oif
 from bridge.cancelling import answer_refused, ask_cancel
 from bridge.changing import Goal, give_up, is_changing, may_change, write_change
-from bridge.pairs import CLOSED, is_superseded, pair, waits, why_blocked, why_unconfirmed
+from bridge.pairs import CLOSED, is_superseded, waits, why_blocked, why_unconfirmed
 from bridge.records import Group, TableOrder, VenueOrder, filled
 from bridge.state import Turn
 from orderhook.orders import BEING_CANCELLED, OrderState, folded
@@ -186,25 +186,12 @@ def why_refused(turn: Turn, order: TableOrder) -> str | None:
     if not order.opens:
         return None
     if order.not_after is not None and turn.at > order.not_after:
-        _tell_not_closed(turn, order)
         return TOO_LATE
     if turn.now.kill_switch:
         return KILL_SWITCH
     if (why := why_blocked(turn, order.account, order.instrument)) is not None:
         turn.alarm_once(order.order_id, "blocked", why)
     return why or why_unconfirmed(turn, order)
-
-
-def _tell_not_closed(turn: Turn, order: TableOrder) -> None:
-    """Tell a person if a position stays open that an alert's order was to close, or to turn over."""
-    if order.made_by is not None:
-        return  # whoever has made it tells
-    position = turn.now.positions.get(pair(turn.at, order.account, order.instrument))
-    side = position.side if position else "UNKNOWN"
-    is_exit = order.order_type == "MARKET" and (side, order.action) in (("LONG", "SELL"), ("SHORT", "BUY"))
-    closes_first = order.conditions is not None and order.conditions.closes_first and side != "FLAT"
-    if is_exit or closes_first:
-        turn.alarm_once(order.order_id, "not_closed", f"{TOO_LATE}; the position is {side}")
 
 
 def why_not_account(turn: Turn, name: str) -> str | None:

@@ -10,6 +10,7 @@ instructing, closing, partial_closes, reversing, strategy_closes, atm_closes, br
 heeding, conditions  have conditions be heeded before an order is placed, or an instruction carried out
 cancelling, changing, confirming
                      what was written is held, repeated, confirmed, or left to a person
+lateness             what came too late is told of
 reporting, readiness what the cloud is told
 
 After each event every open order takes its next step, by what is known and what is wanted: so a step that could not be
@@ -46,6 +47,7 @@ from bridge.events import (
 )
 from bridge.heeding import cancel_resync, heed, watch_resync
 from bridge.instructing import instruct, rank, report_instruction
+from bridge.lateness import watch_lateness
 from bridge.legs import settle
 from bridge.looking import fetch, look
 from bridge.pairs import resume
@@ -143,6 +145,7 @@ def _act(turn: Turn) -> None:
     for order in turn.active():
         _write_cancels(turn, order)
         watch_resync(turn, turn.orders[order.order_id])
+        watch_lateness(turn, turn.orders[order.order_id])
         report(turn, turn.orders[order.order_id])
     for instruction in list(turn.instructions.values()):
         instruct(turn, turn.instructions[instruction.instruction_id])

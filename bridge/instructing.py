@@ -8,9 +8,10 @@ from bridge.carrying_out import TOO_LATE, why_not_account
 from bridge.closing import begin_close, end_close, why_unheard
 from bridge.events import SendReport
 from bridge.heeding import heed_instruction, instruments_of
+from bridge.lateness import tell_not_turned
 from bridge.pairs import CLOSING, closes_whole, is_next
 from bridge.partial_closes import close_in_part, end, take_back
-from bridge.positions import SETTLES_WITHIN, known_position, last_moved, may_be_on_other_side, pairs_to_close
+from bridge.positions import SETTLES_WITHIN, last_moved, may_be_on_other_side, pairs_to_close
 from bridge.records import Close, TableInstruction
 from bridge.reversing import reverse
 from bridge.state import Turn
@@ -138,9 +139,8 @@ def _begin(turn: Turn, instruction: TableInstruction) -> TableInstruction:
     """Begin an instruction when its turn has come, unless that is too late."""
     asked = instruction.asked
     if instruction.not_after is not None and turn.at > instruction.not_after:
-        if any(known_position(turn, *it).side != "FLAT" for it in pairs_to_close(turn, instruction)):
-            turn.alarm_of(instruction.instruction_id, "not_closed", TOO_LATE)
-        instruction = turn.instructions[instruction.instruction_id]._replace(result="too_late", reason=TOO_LATE)
+        tell_not_turned(turn, instruction)
+        instruction = turn.instructions[asked.instruction_id]._replace(result="too_late", reason=TOO_LATE)
     elif asked.account and (why := why_not_account(turn, asked.account)) is not None:
         turn.alarm_of(instruction.instruction_id, "not_closed", why)
         instruction = turn.instructions[instruction.instruction_id]._replace(result="blocked", reason=why)

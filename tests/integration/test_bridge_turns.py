@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from orderhook.attention.gathering import Gathered
+from orderhook.attention.needing import needing_a_person
 from tests.bridge_world import World
 from tests.integration.test_bridge_positions import result_of
 from tests.integration.test_bridge_sequences import ES, place, restart_nt
@@ -168,3 +170,61 @@ def test_a_part_is_not_closed_hours_later_and_the_whole_is(world: World) -> None
     world.start()
     world.until(lambda: result_of(world, whole))
     assert (result_of(world, whole), world.position()) == ("done", 0)
+
+
+# What came while the bridge was away
+
+
+def needs(world: World) -> list[str]:
+    """Return what the list shows that the console and the notifications tell."""
+    services, trader = world.service.handlers_services, world.service.trader
+    gathered = Gathered.of(services, trader, world.at)
+    facts = gathered.facts(services.controls.look(trader).bridge, world.at)
+    return [it.code for it in needing_a_person(facts)]
+
+
+def miss(world: World, command: str, **fields: object) -> None:
+    """Have a command come while the bridge is away, and the bridge start when its time is over."""
+    world.kill()
+    send(world, command, **fields)
+    world.at += timedelta(seconds=40)
+    world.start()
+    world.let_pass(5)
+
+
+EXIT = {"action": "SELL", "qty": 2, "order_id": "out", **ENTRY}
+
+
+@pytest.mark.parametrize("command", [*TURNS, "an exit"])
+def test_a_position_that_is_not_closed_as_the_bridge_was_away_rings(world: World, command: str) -> None:
+    have(world)
+    fields = EXIT if command == "an exit" else TURNS[command][0]
+    miss(world, "PLACE" if command == "an exit" else command, **fields)
+    assert (world.position(), told(world, "not_closed"), needs(world)) == (2, 1, ["not_closed"])
+
+
+@pytest.mark.parametrize("command", ["FLATPLACE", "PLACE", "an exit"])
+def test_an_order_that_comes_too_late_where_nothing_is_open_is_told_of(world: World, command: str) -> None:
+    have(world)
+    send(world, "CLOSEPOSITION", **ES)
+    world.until(lambda: world.position() == 0)
+    world.let_pass(3)
+    fields = EXIT if command == "an exit" else TURNS[command][0]
+    miss(world, "PLACE" if command == "an exit" else command, **fields)
+    assert (world.position(), told(world, "not_closed"), needs(world)) == (0, 0, ["too_late"])
+
+
+def test_a_reverse_that_comes_too_late_where_nothing_is_open_calls_nobody(world: World) -> None:
+    have(world)
+    send(world, "CLOSEPOSITION", **ES)
+    world.until(lambda: world.position() == 0)
+    world.let_pass(3)
+    miss(world, "REVERSE", **ES)
+    assert needs(world) == []
+
+
+def test_what_may_be_an_exit_is_told_as_one_where_nobody_knows_the_position(world: World) -> None:
+    restarted(world)
+    miss(world, "PLACE", **EXIT)
+    assert told(world, "not_closed") == 1
+    assert "not_closed" in needs(world)

@@ -28,7 +28,7 @@ from bridge.events import (
     WriteFile,
 )
 from orderhook.bridge_messages import PositionReport, Side
-from orderhook.orders import Action, Leg, Order, OrderState, timestamp
+from orderhook.orders import Leg, Order, OrderState, timestamp
 from tests.bridge import JOURNAL, START, Desk, order, placed, want
 
 BRACKET = {
@@ -145,15 +145,6 @@ def test_the_kill_switch_rejects_what_opens(desk: Desk) -> None:
     desk.look(order(desk), kill_switch=True)
     assert desk.take() == []
     assert (desk.last("long").state, desk.last("long").reason) == ("Rejected", "the kill switch is on")
-
-
-@pytest.mark.parametrize(("action", "rings"), [("SELL", ("not_closed",)), ("BUY", ())])
-def test_an_exit_that_is_too_late_rings(desk: Desk, action: Action, rings: tuple[str, ...]) -> None:
-    desk.hold("LONG", 2)
-    late = order(desk, order_type="MARKET", action=action, limit_price=None)
-    desk.at += timedelta(seconds=31)
-    desk.look(late)
-    assert (desk.last("long").state, desk.last("long").alarms) == ("Rejected", rings)
 
 
 def test_an_order_that_is_too_late_is_rejected(desk: Desk) -> None:

@@ -121,6 +121,11 @@ ENTRIES: Mapping[str, Entry] = MappingProxyType(
             "looked at",
             command="bridge resume ACCOUNT INSTRUMENT",
         ),
+        "too_late": _E(
+            "An order came to the bridge too late, and was not placed",
+            "Do by hand what it was to do, or send it again, if you still want it.",
+            "looked at",
+        ),
         "failed": _E(
             "What an alert asks of a position has failed",
             f"{_LOOK}, and do by hand what is missing: no command is sent again by itself.",
@@ -266,6 +271,7 @@ OF_METRIC: Mapping[str, tuple[str, ...] | str] = MappingProxyType(
             "late_fill",
             "works_though_finished",
             "not_closed",
+            "too_late",
             "other_month",
             "blocked",
             "unreadable",
