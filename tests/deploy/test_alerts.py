@@ -32,7 +32,9 @@ def test_every_message_in_the_queue_is_done(demo: Stack) -> None:
     def outcomes() -> dict[str, str] | None:
         lines = demo.log("deferred")
         found = {line["request_id"]: line["outcome"] for line in lines if line.get("request_id") in expected}
-        return found if len(found) == len(expected) else None
+        # What a busy machine's cold function has no time for, SQS delivers again.
+        is_over = len(found) == len(expected) and "temporarily_unavailable" not in found.values()
+        return found if is_over else None
 
     assert wait_for(outcomes) == expected
 
