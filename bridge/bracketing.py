@@ -52,9 +52,9 @@ def abandon(turn: Turn, instruction: TableInstruction, why: str) -> None:
         _fail(turn, instruction, f"{why}: look whether the position has its stop", "superseded")
 
 
-def _finish(turn: Turn, instruction: TableInstruction, result: Result, why: str | None = None) -> None:
+def _finish(turn: Turn, instruction: TableInstruction, result: Result, reason: str | None = None) -> None:
     known = turn.instructions[instruction.instruction_id]
-    turn.put(known._replace(result=result, reason=why))
+    turn.put(known._replace(result=result, reason=reason))
 
 
 def _fail(turn: Turn, instruction: TableInstruction, why: str, result: Result = "failed") -> None:
@@ -94,14 +94,14 @@ def _begin(turn: Turn, instruction: TableInstruction) -> None:
     position = position_of(turn, instruction)
     if position is None:
         ended = turn.instructions[instruction.instruction_id]
-        if ended.result == "unresolved":
-            why = "another journal may have begun it: look whether the position has its stop"
+        if ended.result in ("unresolved", "blocked"):
+            began = "another journal may have begun it: look whether the position has its stop"
+            why = began if ended.result == "unresolved" else str(ended.reason)
             turn.alarm_of(instruction.instruction_id, "unprotected", why)
-        elif ended.result == "blocked":
-            turn.alarm_of(instruction.instruction_id, "unprotected", str(ended.reason))
+    elif position.side == "FLAT":
+        _finish(turn, instruction, "blocked", "the position is FLAT")
     elif _open(position, _side(instruction)) <= 0:
-        tell = _finish if position.side == "FLAT" else _fail
-        tell(turn, instruction, result="blocked", why=f"the position is {position.side}")
+        _fail(turn, instruction, f"the position is {position.side}", "blocked")
     else:
         try:
             terms = terms_of(turn, asked, position)

@@ -314,6 +314,14 @@ def cut_off(visitor: Visitor, form: Form, monkeypatch: pytest.MonkeyPatch, where
             visitor.send(form)
 
 
+def reverse_form(visitor: Visitor, by: str) -> Form:
+    """Return the form that reverses the position, on the page of positions or on that of trading."""
+    if by == "position":
+        return ask(visitor, "reverse").form("Reverse it")
+    market = {"account": "Sim101", "instrument": "ES 12-26"}
+    return visitor.post("/console/trade", once=16 * "ab", command="REVERSE", **market).form("Send")
+
+
 BEFORE_ALL = "orderhook.console.acting.act"
 BEFORE_THE_RECORD = "orderhook.telemetry.alert_record"
 
@@ -323,9 +331,7 @@ def test_a_reverse_that_was_cut_off_looks_at_the_position_anew(
     service: Service, visitor: Visitor, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     hold(service)
-    market = {"account": "Sim101", "instrument": "ES 12-26"}
-    trade = visitor.post("/console/trade", once=16 * "ab", command="REVERSE", **market)
-    form = ask(visitor, "reverse").form("Reverse it") if by == "position" else trade.form("Send")
+    form = reverse_form(visitor, by)
     cut_off(visitor, form, monkeypatch, BEFORE_ALL)
     hold(service, "SHORT", 3)
     assert (visitor.send(form).status, asked(service)) == (409, [])
@@ -336,9 +342,7 @@ def test_a_reverse_that_was_cut_off_when_asked_for_is_known_again(
     service: Service, visitor: Visitor, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     hold(service)
-    market = {"account": "Sim101", "instrument": "ES 12-26"}
-    trade = visitor.post("/console/trade", once=16 * "ab", command="REVERSE", **market)
-    form = ask(visitor, "reverse").form("Reverse it") if by == "position" else trade.form("Send")
+    form = reverse_form(visitor, by)
     cut_off(visitor, form, monkeypatch, BEFORE_THE_RECORD)
     hold(service, "SHORT", 3)
     assert visitor.send(form).status < 400
